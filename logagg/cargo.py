@@ -1,0 +1,139 @@
+"""What travels down the river, in the order it travels.
+
+    Chunk ──▶ Batch ──▶ Job ──▶ Delta ──▶ (a commit)
+
+Everything here is immutable and says where it came from: `(source, start, end)`, never what it contains, since equal
+lines are legal and common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Proof of content: the digest of the `length` bytes of a source that end at `position`."""
+
+    position: int
+    length: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One generation of a log file; its identity survives rename, rotation and compression."""
+
+    id: str
+    path: str  # where it was last seen
+    device: int
+    inode: int
+    head: Mark  # its first bytes: head.position == head.length
+    compression: str = ""  # "", "gz", "bz2" or "zst"
+    size: int = 0  # bytes on disk when last looked at
+    modified: float = 0.0  # seconds since the epoch
+    finished: bool = False  # rotated away and read to its end
+    format: str = ""  # the log format, as a name or a string
+    note: str = ""  # what happened to it that nobody could prevent, e.g. "truncated"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one shard has taken one source."""
+
+    position: int  # decompressed bytes, just after a newline
+    lines: int  # lines of this source that became events or rejects in this shard
+    mark: Mark  # the bytes before `position`
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSource:
+    """A source that the lake knows: where to resume it."""
+
+    source: Source
+    progress: Mapping[int, Progress]  # by shard; never empty
+
+    @property
+    def resume(self) -> Progress:
+        """The least progress over all shards: what lies before it is committed everywhere."""
+        return min(self.progress.values(), key=lambda progress: progress.position)
+
+    @property
+    def stops(self) -> tuple[int, ...]:
+        """Positions that no chunk may span, so that every shard takes a chunk whole or drops it whole."""
+        return tuple(sorted({progress.position for progress in self.progress.values()}))
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Line-aligned bytes `[start, end)` of one source.
+
+    `data` holds the bytes `[start + skipped, end)`. What is skipped is a hole of NUL bytes, or a line over the length
+    limit (then `too_long` is 1 and the line counts as a reject).
+    """
+
+    source: str
+    origin: int  # where reading of this source began: 0, or its size with `--from end`
+    start: int
+    end: int
+    data: bytes
+    mark: Mark  # at `end`
+    skipped: int = 0
+    too_long: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One line that did not parse, kept as a sample."""
+
+    position: int  # of the line's first byte in its source
+    reason: str
+    line: bytes  # its first bytes, bounded
+
+
+@dataclass(frozen=True, slots=True)
+class Rejects:
+    """The lines of a chunk that did not parse: all counted, some kept."""
+
+    counts: Mapping[str, int] = field(default_factory=dict)  # by reason
+    samples: tuple[Reject, ...] = ()
+
+    @property
+    def lines(self) -> int:
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The lines of a chunk as typed columns (`parse.fields.BATCH_SCHEMA`), and those that are none."""
+
+    table: pa.Table
+    rejects: Rejects
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The events of one chunk that belong to one shard: the unit of transport."""
+
+    shard: int
+    source: str
+    origin: int
+    start: int
+    end: int
+    mark: Mark  # at `end`
+    events: pa.Table  # `parse.fields.EVENT_SCHEMA`
+    rejects: Rejects  # those of the chunk that this shard counts
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What one shard adds to the lake: its rollups since its last flush, and how far it has come."""
+
+    shard: int
+    rollups: Mapping[str, pa.Table]  # by rollup name, in the rollup's schema; rollups without rows are absent
+    progress: Mapping[str, Progress]  # by source; all that changed since the last flush
+    rejects: Mapping[str, Rejects]  # by source
+    clicks: pa.Table | None = None  # the key state, whole: recent clicks (`rollup.clicks.STATE_SCHEMA`)

@@ -1,0 +1,68 @@
+"""The two shapes of a line: as parsed columns, and as a classified event.
+
+Text columns are dictionary-encoded from here to the rollup, so that work is done once per distinct value.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+TEXT = pa.dictionary(pa.int32(), pa.string())
+TIMESTAMP = pa.timestamp("us", "UTC")
+
+# Why a line is a reject, in the order the checks are made.
+REASONS = (
+    "too_long",  # over the line length limit
+    "format",  # the literal text of the format is not there, or the line is no JSON object
+    "time",  # no time, or one that cannot be meant: before 1995, or more than a day ahead of the clock
+    "status",  # not a number of three digits
+    "size",  # neither a number nor "-"
+)
+
+# One row per accepted line, in the order of the lines. Text is decoded, invalid UTF-8 replaced; null means that
+# the format has no such field; an empty string, that the line has no value for it (servers write "-").
+BATCH_SCHEMA = pa.schema(
+    [
+        pa.field("time", TIMESTAMP, nullable=False),
+        pa.field("client", TEXT),  # the client's address
+        pa.field("forwarded", TEXT),  # X-Forwarded-For, as sent
+        pa.field("user_id", TEXT),  # the cookie or field that identifies a visitor, where one is configured
+        pa.field("host", TEXT),  # virtual host, lower case, without port
+        pa.field("method", TEXT),  # empty when the request line is no HTTP request
+        pa.field("target", TEXT),  # path and query as sent; empty when the request line is no HTTP request
+        pa.field("status", pa.int16(), nullable=False),
+        pa.field("bytes", pa.int64(), nullable=False),  # "-" is 0
+        pa.field("referrer", TEXT),
+        pa.field("agent", TEXT),
+        pa.field("seconds", pa.float64()),  # time to serve the request
+        pa.field("upstream_seconds", pa.float64()),  # sum over the upstreams tried
+        pa.field("cache", TEXT),  # upstream cache status
+    ]
+)
+
+# One row per accepted line. Text columns are bounded in length. Null only where stated.
+EVENT_SCHEMA = pa.schema(
+    [
+        pa.field("time", TIMESTAMP, nullable=False),
+        pa.field("visitor", pa.uint64(), nullable=False),
+        pa.field("kind", TEXT, nullable=False),
+        pa.field("is_bot", pa.bool_(), nullable=False),
+        pa.field("site", TEXT, nullable=False),
+        pa.field("method", TEXT, nullable=False),
+        pa.field("path", TEXT, nullable=False),
+        pa.field("status", pa.int16(), nullable=False),
+        pa.field("bytes", pa.int64(), nullable=False),
+        pa.field("referrer", TEXT, nullable=False),  # host of the referring page, or empty
+        pa.field("from_path", TEXT),  # for a page view: the page of the same site it came from, else null
+        pa.field("campaign", TEXT, nullable=False),
+        pa.field("ad", TEXT, nullable=False),
+        pa.field("placement", TEXT, nullable=False),
+        pa.field("browser", TEXT, nullable=False),
+        pa.field("os", TEXT, nullable=False),
+        pa.field("device", TEXT, nullable=False),
+        pa.field("seconds", pa.float64()),  # null when the log has no request time
+        pa.field("bucket", pa.int16()),  # latency bucket of `seconds` (`rollup.sketches`), null likewise
+        pa.field("upstream_seconds", pa.float64()),
+        pa.field("cache", TEXT),
+    ]
+)

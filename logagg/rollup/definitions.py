@@ -1,0 +1,138 @@
+"""The rollups as data: grain, dimensions, measures.
+
+A rollup is one table of the lake and one view of the catalog. Its rows are additive: the rows of one key may lie in
+several files and are summed when read. A rollup is made of one or more *parts*: each part picks events, says which
+event column stands for each dimension, and which measures it adds; measures a part does not name are zero in its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+
+Kind = Literal["count", "sum", "uniques"]
+
+TIMESTAMP = pa.timestamp("us", "UTC")
+SKETCH = pa.list_(pa.uint64())
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One column that adds up.
+
+    `count` counts events, `sum` adds a numeric event column, `uniques` keeps a sketch of the distinct visitors;
+    each over the events for which `where` (SQL over event columns) holds.
+    """
+
+    kind: Kind
+    of: str = ""  # the event column, for sum
+    where: str = ""
+
+    @property
+    def type(self) -> pa.DataType:
+        if self.kind == "uniques":
+            return SKETCH
+        return pa.float64() if self.of in FLOAT_COLUMNS else pa.int64()
+
+
+FLOAT_COLUMNS = frozenset({"seconds", "upstream_seconds"})
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Events that add rows to a rollup."""
+
+    measures: Mapping[str, Measure]
+    where: str = ""
+    columns: Mapping[str, str] | None = None  # dimension -> event column, where the names differ
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    """A table definition: grain, dimensions, measures."""
+
+    name: str
+    dimensions: tuple[str, ...]
+    parts: tuple[Part, ...]
+    grain: int = 60  # seconds; divides a day
+
+    @property
+    def measures(self) -> dict[str, Measure]:
+        """All measures of all parts, in order."""
+        return {name: measure for part in self.parts for name, measure in part.measures.items()}
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of its Parquet files and of its view: `ts`, dimensions, measures."""
+        return pa.schema(
+            [pa.field("ts", TIMESTAMP)]
+            + [pa.field(name, DIMENSION_TYPES.get(name, pa.string())) for name in self.dimensions]
+            + [pa.field(name, measure.type) for name, measure in self.measures.items()]
+        )
+
+
+# Every dimension is text but these.
+DIMENSION_TYPES: dict[str, pa.DataType] = {"status": pa.int16(), "is_bot": pa.bool_(), "bucket": pa.int16()}
+
+VISITORS = Measure("uniques")
+HITS = Measure("count")
+
+DEFAULTS: tuple[Rollup, ...] = (
+    Rollup(
+        "traffic",
+        ("site", "kind", "method", "status", "is_bot"),
+        (Part({"hits": HITS, "bytes": Measure("sum", "bytes"), "visitors": VISITORS}),),
+    ),
+    Rollup(
+        "pages",
+        ("site", "path", "is_bot"),
+        (
+            Part(
+                {
+                    "views": Measure("count", where="kind = 'pageview'"),
+                    "clicks": Measure("count", where="false"),
+                    "errors": Measure("count", where="status >= 400"),
+                    "bytes": Measure("sum", "bytes"),
+                    "visitors": Measure("uniques", where="kind = 'pageview'"),
+                },
+                where="kind = 'pageview' OR (kind = 'other' AND status >= 400)",
+            ),
+            Part({"clicks": HITS}, where="from_path IS NOT NULL", columns={"path": "from_path"}),
+        ),
+    ),
+    Rollup(
+        "ads",
+        ("site", "campaign", "ad", "placement", "is_bot"),
+        (
+            Part(
+                {
+                    "impressions": Measure("count", where="kind = 'impression'"),
+                    "clicks": Measure("sum", "clicks"),
+                    "clicks_dup": Measure("sum", "clicks_dup"),
+                    "conversions": Measure("count", where="kind = 'conversion'"),
+                    "visitors": VISITORS,
+                },
+                where="kind IN ('impression', 'click', 'conversion')",
+            ),
+        ),
+    ),
+    Rollup(
+        "referrers",
+        ("site", "referrer", "is_bot"),
+        (Part({"hits": HITS, "visitors": VISITORS}),),
+    ),
+    Rollup(
+        "agents",
+        ("browser", "os", "device", "is_bot"),
+        (Part({"hits": HITS, "visitors": VISITORS}),),
+    ),
+    Rollup("errors", ("site", "path", "status", "is_bot"), (Part({"hits": HITS}, where="status >= 400"),)),
+    Rollup(
+        "latency",
+        ("site", "path", "bucket"),
+        (Part({"hits": HITS, "seconds": Measure("sum", "seconds")}, where="seconds IS NOT NULL"),),
+    ),
+)
