@@ -1,0 +1,117 @@
+"""The types of settings: what is written -> a value, or a ValueError that says what to write instead."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import field
+from typing import Any, NamedTuple
+
+DURATIONS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 365 * 86_400}  # in seconds
+SIZES = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}  # "MB" and "MiB" are the same: 1024²
+
+
+def duration(value: object) -> float:
+    """Return seconds from "500ms", "30s", "15m", "1h", "30d", "1y" or a number of seconds."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
+        return float(value)
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w|y)?\s*", str(value).lower(), re.ASCII)
+    if not found:
+        raise ValueError('write a duration such as "30s", "15m", "2h", "90d" or "1y"')
+    return float(found[1]) * DURATIONS[found[2] or "s"]
+
+
+def retention(value: object) -> float | None:
+    """Return seconds, or None for "forever"."""
+    if str(value).lower() == "forever":
+        return None
+    try:
+        return duration(value)
+    except ValueError:
+        raise ValueError('write a duration such as "90d" or "2y", or "forever"') from None
+
+
+def size(value: object) -> int:
+    """Return bytes from "512MB", "64KiB" or a number of bytes; ValueError says what to write."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", str(value).lower(), re.ASCII)
+    if isinstance(value, bool) or not found:
+        raise ValueError('write a size such as "64KB", "8MB" or "1GB"')
+    return int(float(found[1]) * SIZES[found[2]])
+
+
+def text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("write a text in quotes")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("write true or false")
+    return value
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError("write a whole number, zero or more")
+    return value
+
+
+def _positive(convert: Callable[[object], Any]) -> Callable[[object], Any]:
+    def converted(value: object) -> Any:
+        if not (result := convert(value)) > 0:
+            raise ValueError("write something above zero")
+        return result
+
+    return converted
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """Return a tuple of texts from one text or a list of them."""
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list | tuple) or not all(isinstance(one, str) and one for one in values):
+        raise ValueError('write a text in quotes, or a list of them such as ["a", "b"]')
+    return tuple(values)
+
+
+def _extensions(value: object) -> tuple[str, ...]:
+    return tuple(one.lower().removeprefix(".") for one in texts(value))
+
+
+def one_of(*choices: str) -> Callable[[object], str]:
+    def chosen(value: object) -> str:
+        if not isinstance(value, str) or value not in choices:
+            raise ValueError(f"write one of {', '.join(json.dumps(choice) for choice in choices)}")
+        return value
+
+    return chosen
+
+
+def _flag_word(text: str) -> object:
+    return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
+
+
+class Kind(NamedTuple):
+    """The type of a setting."""
+
+    convert: Callable[[object], Any]  # a value of the file -> the value of the field; ValueError says what to write
+    read: Callable[[str], object] = str  # text of the environment -> a value of the file
+
+
+TEXT = Kind(text)
+FLAG = Kind(_flag, _flag_word)
+COUNT = Kind(_count, lambda text: int(text) if text.isdecimal() else text)
+LIMIT = Kind(_positive(_count), COUNT.read)
+DURATION = Kind(duration)
+INTERVAL = Kind(_positive(duration))
+SIZE = Kind(_positive(size))
+RETENTION = Kind(retention)
+EXTENSION_LIST = Kind(_extensions, lambda text: text.replace(",", " ").split())
+
+
+def setting(written: object, kind: Kind, meaning: str, key: str = "") -> Any:
+    """Declare one setting: its default as written in the file, its type and its help."""
+    metadata = {"written": written, "kind": kind, "help": meaning, "key": key}
+    return field(default=kind.convert(written), metadata=metadata)
