@@ -65,9 +65,7 @@ class Tail:
 class Clicks:
     """De-duplication of clicks."""
 
-    window: float = setting(
-        "30s", DURATION, "a visitor's next click on an ad within this time is a duplicate; 0s: none is"
-    )
+    window: float = setting("30s", DURATION, "another click of a visitor on an ad within this time is a duplicate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +127,8 @@ class RuleConfig:
     regex: str = ""  # RE2 syntax, anywhere in the path
     site: tuple[str, ...] = ()
     status: tuple[int, ...] = ()  # empty: any
-    methods: tuple[str, ...] = ()  # upper case; empty: any but HEAD for tracking kinds, any for the others
-    parameters: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: PARAMETERS)  # dimension -> query keys
+    methods: tuple[str, ...] = ()  # upper case; empty: any; HEAD never counts for tracking kinds
+    parameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # dimension -> query keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +144,7 @@ class RollupConfig:
 
 
 def _tracking(kind: str, *paths: str) -> RuleConfig:
-    return RuleConfig(kind, path=paths, status=TRACKING_STATUSES, methods=METHODS)
+    return RuleConfig(kind, path=paths, status=TRACKING_STATUSES, methods=METHODS, parameters=PARAMETERS)
 
 
 DEFAULT_RULES = (

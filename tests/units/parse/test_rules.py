@@ -1,0 +1,164 @@
+"""Rules over columns: which requests count as what, and what their query strings say."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlencode
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logagg.config import PARAMETERS, Config, RuleConfig
+from logagg.parse.rules import KINDS, QueryFields, Rules
+
+DEFAULT = Rules.of(Config())
+CLICK = next(index for index, rule in enumerate(DEFAULT.rules) if rule.kind == "click")
+
+
+def kinds(rules: Rules, requests: list[tuple[str, str | None, int]]) -> list[str]:
+    paths, methods, statuses = zip(*requests, strict=True)
+    distinct = sorted({method for method in methods if method is not None})
+    codes = [-1 if method is None else distinct.index(method) for method in methods]
+    matched = rules.match(pa.array(paths, pa.string()))
+    found = rules.kinds(matched, pa.array(distinct, pa.string()), np.array(codes), np.array(statuses, np.int16))
+    return ["" if kind < 0 else KINDS[kind] for kind in found]
+
+
+def parameters(query: str, **names: tuple[str, ...]) -> dict[str, str]:
+    rules = Rules((RuleConfig("click", path=("/c",), parameters=names or PARAMETERS),))
+    return {name: values[0].as_py() for name, values in rules.parameters(pa.array([query]), 0).items()}
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/imp", "impression"),
+        ("/impression", "impression"),
+        ("/pixel.gif", "impression"),
+        ("/click", "click"),
+        ("/conversion", "conversion"),
+        ("/conv", "conversion"),
+        ("/Click", ""),
+        ("/click/", ""),
+        ("/clicks", ""),
+        ("/", ""),
+        ("/a/style.CSS", "asset"),
+        ("/css", ""),
+        ("/a.css/", ""),
+        ("/a.css\n", ""),
+    ],
+)
+def test_default_rules_know_tracking_paths_and_assets(path: str, kind: str) -> None:
+    assert kinds(DEFAULT, [(path, "GET", 200)]) == [kind]
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 304])
+def test_answered_tracking_requests_count(status: int) -> None:
+    assert kinds(DEFAULT, [("/imp", "GET", status), ("/click", "POST", status)]) == ["impression", "click"]
+
+
+@pytest.mark.parametrize("status", [100, 201, 206, 301, 400, 404, 499, 500, 503, 999, 0])
+def test_tracking_requests_not_answered_are_other(status: int) -> None:
+    assert kinds(DEFAULT, [("/imp", "GET", status)]) == ["other"]
+
+
+def test_methods_that_do_not_count_are_other() -> None:
+    requests = [("/imp", method, 200) for method in ("HEAD", "OPTIONS", "", "get", None, "GET")]
+    assert kinds(DEFAULT, requests) == ["other", "other", "other", "other", "impression", "impression"]
+
+
+def test_head_never_counts_even_where_a_rule_lists_it() -> None:
+    rules = Rules((RuleConfig("click", path=("/go",), methods=("HEAD", "GET")), RuleConfig("pageview", prefix=("/p",))))
+    assert kinds(rules, [("/go", "HEAD", 200), ("/go", "GET", 500), ("/p", "HEAD", 404)]) == [
+        "other",
+        "click",
+        "pageview",
+    ]
+
+
+def test_all_conditions_of_a_rule_must_hold_and_any_value_of_each() -> None:
+    rules = Rules((RuleConfig("click", prefix=("/t/", "/u/"), suffix=(".gif", ".png"), regex="[0-9]+"),))
+    paths = ["/t/1.gif", "/u/2.png", "/t/x.gif", "/t/1.jpg", "/v/1.gif"]
+    assert rules.match(pa.array(paths)).tolist() == [0, 0, -1, -1, -1]
+
+
+def test_the_first_rule_that_matches_decides() -> None:
+    rules = Rules((RuleConfig("click", regex="^/a"), RuleConfig("impression", prefix=("/",))))
+    assert rules.match(pa.array(["/ab", "/b", "", None])).tolist() == [0, 1, -1, -1]
+
+
+def test_a_rule_may_belong_to_a_site() -> None:
+    rules = Rules((RuleConfig("click", path=("/go",), site=("a.example",)),))
+    assert rules.sited and not DEFAULT.sited
+    assert rules.match(pa.array(["/go", "/go"]), pa.array(["a.example", "b.example"])).tolist() == [0, -1]
+    assert rules.match(pa.array(["/go"])).tolist() == [-1]
+
+
+def test_no_rows_and_no_rules() -> None:
+    assert DEFAULT.match(pa.array([], pa.string())).tolist() == []
+    assert Rules(()).match(pa.array(["/"])).tolist() == [-1]
+    assert DEFAULT.parameters(pa.array([], pa.string()), CLICK)["ad"].to_pylist() == []
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("ad=246&campaign=c6&placement=p4&id=1a2b", ("c6", "246", "p4")),
+        ("utm_campaign=u&ad=1", ("u", "1", "")),
+        ("utm_campaign=u&campaign=c", ("c", "", "")),
+        ("campaign=&utm_campaign=u", ("", "", "")),
+        ("ad=1&ad=2", ("", "1", "")),
+        ("bad=1&xad=2&adx=3", ("", "", "")),
+        ("&&ad=1&", ("", "1", "")),
+        ("ad", ("", "", "")),
+        ("ad=", ("", "", "")),
+        ("ad=a=b", ("", "a=b", "")),
+        ("campaign=spring+sale%21&ad=%e2%82%ac", ("spring sale!", "€", "")),
+        ("campaign=100%&ad=%zz%4", ("100%", "%zz%4", "")),
+        ("campaign=%ff", ("\ufffd", "", "")),
+        ("campaign=a%26ad=b", ("a&ad=b", "", "")),
+        ("", ("", "", "")),
+    ],
+)
+def test_parameters_of_a_query(query: str, expected: tuple[str, str, str]) -> None:
+    assert tuple(parameters(query).values()) == expected
+
+
+def test_values_are_cut_after_decoding() -> None:
+    rules = Rules((RuleConfig("click", parameters={"ad": ("ad",)}),), limit=3)
+    assert rules.parameters(pa.array(["ad=%c3%a9%c3%a9%c3%a9%c3%a9"]), 0)["ad"].to_pylist() == ["ééé"]
+
+
+def test_rules_without_parameters_take_nothing() -> None:
+    assert DEFAULT.parameters(pa.array(["ad=1"]), len(DEFAULT.rules) - 1) == {}
+
+
+def test_slices_and_nulls_of_queries() -> None:
+    queries = pa.array(["ad=0", "ad=1", None, "x=2", "ad=3"]).slice(1)
+    assert QueryFields(queries).first(("ad",)).to_pylist() == ["1", "", "", "3"]
+
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12)
+KEYS = st.sampled_from(["campaign", "utm_campaign", "utm_campaigns", "ad", "a", "placement", "", "id"])
+
+
+@given(st.lists(st.lists(st.tuples(KEYS, TEXTS), max_size=6), max_size=6))
+def test_parameters_equal_the_standard_library(pairs: list[list[tuple[str, str]]]) -> None:
+    queries = [urlencode(some) for some in pairs]
+    found = DEFAULT.parameters(pa.array(queries, pa.string()), CLICK)
+    for row, query in enumerate(queries):
+        values = dict(reversed(parse_qsl(query, keep_blank_values=True)))
+        campaign = values.get("campaign", values.get("utm_campaign", ""))
+        assert found["campaign"][row].as_py() == campaign
+        assert found["ad"][row].as_py() == values.get("ad", "")
+
+
+@given(st.lists(st.text("ad=&%1+é", max_size=20), max_size=8))
+def test_any_query_string_has_an_answer(queries: list[str]) -> None:
+    found = QueryFields(pa.array(queries, pa.string())).first(("ad", "d"))
+    for row, query in enumerate(queries):
+        fields = [field.partition("=") for field in query.split("&") if "=" in field]
+        of = {key: [value for name, _, value in fields if name == key] for key in ("ad", "d")}
+        assert found[row].as_py() == (of["ad"] or of["d"] or [""])[0]
