@@ -48,6 +48,7 @@ class Part:
     measures: Mapping[str, Measure]
     where: str = ""
     columns: Mapping[str, str] | None = None  # dimension -> event column, where the names differ
+    of: Literal["events", "clicks"] = "events"  # clicks: what `rollup.clicks` books once it knows the duplicates
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +111,14 @@ DEFAULTS: tuple[Rollup, ...] = (
             Part(
                 {
                     "impressions": Measure("count", where="kind = 'impression'"),
-                    "clicks": Measure("sum", "clicks"),
-                    "clicks_dup": Measure("sum", "clicks_dup"),
+                    "clicks": Measure("count", where="false"),
+                    "clicks_dup": Measure("count", where="false"),
                     "conversions": Measure("count", where="kind = 'conversion'"),
                     "visitors": VISITORS,
                 },
                 where="kind IN ('impression', 'click', 'conversion')",
             ),
+            Part({"clicks": Measure("sum", "clicks"), "clicks_dup": Measure("sum", "clicks_dup")}, of="clicks"),
         ),
     ),
     Rollup(

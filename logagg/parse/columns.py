@@ -1,0 +1,207 @@
+"""The fast parser: the same answers as `reference`, for whole chunks at a time.
+
+Values stay where they are in the chunk until they are dictionary-encoded; text is then cleaned once per distinct value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from logagg.cargo import Batch, Chunk, Reject, Rejects
+from logagg.parse import convert, jsonlines, scan, text
+from logagg.parse.convert import Floats, Ints, Mask, Slices
+from logagg.parse.fields import BATCH_SCHEMA, REASONS, TEXT
+from logagg.parse.formats import Format
+
+SAMPLES = 20  # rejected lines kept of a chunk
+SAMPLE_BYTES = 512
+
+Fields = Mapping[str, Slices]
+Codes = npt.NDArray[np.int32]
+
+_TOO_LONG, _FORMAT, _TIME, _STATUS, _SIZE = range(1, 1 + len(REASONS))
+
+
+def parse(chunk: Chunk, fmt: Format, now: float) -> Batch:
+    """Parse the lines of a chunk; `now` (seconds since the epoch) bounds the times that are believed."""
+    lines = scan.find_lines(chunk)
+    fields, fits = jsonlines.split_fields(lines, fmt) if fmt.keys else scan.split_fields(lines, fmt)
+    fields = {name: values.filter(fits) for name, values in fields.items()} if not fits.all() else fields
+    verdict = np.where(fits, 0, _FORMAT)
+    typed = _read_numbers(fields, now)
+    verdict[fits] = typed.verdict
+    accepted = typed.verdict == 0
+    if not accepted.all():
+        fields = {name: values.filter(accepted) for name, values in fields.items()}
+        typed = typed.filter(accepted)
+    return Batch(_assemble(fields, typed, escaped=fmt.escaped and not fmt.keys), _rejects(chunk, lines, verdict))
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """The fields that decide whether a line counts, and the verdict: 0 or the number of a reason."""
+
+    time: Ints
+    status: Ints
+    size: Ints
+    verdict: Ints
+
+    def filter(self, mask: Mask) -> _Numbers:
+        return _Numbers(self.time[mask], self.status[mask], self.size[mask], self.verdict[mask])
+
+
+def _read_numbers(fields: Fields, now: float) -> _Numbers:
+    time, time_valid = _read_times(fields, now)
+    status, status_valid = convert.statuses(fields["status"])
+    size, size_valid = _read_sizes(fields, len(time))
+    verdict = np.select([~time_valid, ~status_valid, ~size_valid], [_TIME, _STATUS, _SIZE], 0)
+    return _Numbers(time, status, size, verdict)
+
+
+def _read_times(fields: Fields, now: float) -> tuple[Ints, Mask]:
+    name = next(name for name in convert.TIME_FIELDS if name in fields)
+    codes, values = _encode(fields[name])
+    micros, valid = convert.times(Slices.of(values), name, now)
+    return micros[codes], valid[codes]
+
+
+def _read_sizes(fields: Fields, rows: int) -> tuple[Ints, Mask]:
+    if "bytes" in fields:
+        return convert.sizes(fields["bytes"])
+    return np.zeros(rows, np.int64), np.ones(rows, bool)
+
+
+def _assemble(fields: Fields, numbers: _Numbers, *, escaped: bool) -> pa.Table:
+    rows = len(numbers.time)
+    method, target = _read_request(fields, rows, escaped=escaped)
+    columns = {
+        "time": pa.array(numbers.time, pa.timestamp("us")).cast(BATCH_SCHEMA.field("time").type),
+        "method": method,
+        "target": target,
+        "status": pa.array(numbers.status.astype(np.int16)),
+        "bytes": pa.array(numbers.size),
+        "host": _read_text(fields.get("host"), rows, escaped=escaped, then=_bare_host),
+        "seconds": _read_seconds(fields, rows),
+        "upstream_seconds": _read_decimals(fields.get("upstream_seconds"), rows, convert.upstream_seconds),
+    }
+    for name in ("client", "forwarded", "user_id", "referrer", "agent", "cache"):
+        columns[name] = _read_text(fields.get(name), rows, escaped=escaped)
+    return pa.table([columns[name] for name in BATCH_SCHEMA.names], schema=BATCH_SCHEMA)
+
+
+def _encode(values: Slices) -> tuple[Codes, pa.Array]:
+    """Dictionary-encode values that lie in order in their data: codes, and the distinct values as binary.
+
+    The gaps between the values become values of an array over the same bytes, so that Arrow copies the values alone.
+    """
+    rows = len(values)
+    bounds = np.empty(2 * rows + 1, np.int32)
+    bounds[0:-1:2], bounds[1::2] = values.start, values.end
+    bounds[-1] = bounds[-2] if rows else 0
+    spread = pa.Array.from_buffers(pa.binary(), 2 * rows, [None, pa.py_buffer(bounds), pa.py_buffer(values.data)])
+    encoded = spread.take(pa.array(np.arange(0, 2 * rows, 2, dtype=np.int32))).dictionary_encode()
+    return encoded.indices.to_numpy(zero_copy_only=False), encoded.dictionary
+
+
+def _as_text(codes: Codes, values: pa.Array) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), values)
+
+
+def _nulls(rows: int) -> pa.DictionaryArray:
+    return pa.nulls(rows, TEXT)
+
+
+def _read_text(
+    values: Slices | None, rows: int, *, escaped: bool, then: Callable[[pa.Array], pa.Array] | None = None
+) -> pa.DictionaryArray:
+    if values is None:
+        return _nulls(rows)
+    codes, distinct = _encode(values)
+    cleaned = text.clean(distinct, escaped=escaped)
+    return _as_text(codes, then(cleaned) if then else cleaned)
+
+
+def _bare_host(hosts: pa.Array) -> pa.Array:
+    """Lower case, without the port."""
+    return pc.replace_substring_regex(pc.utf8_lower(hosts), r"\A(\[.*|[^:]*):[0-9]+\z", r"\1")
+
+
+def _read_request(fields: Fields, rows: int, *, escaped: bool) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:
+    if "request" not in fields:
+        return _read_request_parts(fields, rows, escaped=escaped)
+    codes, values = _encode(fields["request"])
+    methods, targets = _split_requests(_raw(values, escaped=escaped))
+    few = methods.dictionary_encode()
+    return _as_text(few.indices.to_numpy(zero_copy_only=False)[codes], few.dictionary), _as_text(codes, targets)
+
+
+def _raw(values: pa.Array, *, escaped: bool) -> pa.Array:
+    """Undo escapes but stay bytes: a space that came out of an escape parts a request like any other."""
+    values = pc.if_else(pc.equal(values, b"-"), b"", values)
+    return text.unescape(values) if escaped else values
+
+
+def _split_requests(requests: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Split `METHOD target HTTP/x` into methods and targets; both are empty where it is no HTTP request."""
+    parts = pc.extract_regex(requests, r"(?s)\A(?P<method>[A-Z][A-Z_-]{0,19}) (?P<rest>.+)\z")
+    fits = parts.is_valid()
+    method, rest = (pc.fill_null(pc.struct_field(parts, name), b"") for name in ("method", "rest"))
+    target = pc.replace_substring_regex(rest, pattern=r"(?s) HTTP/[^ ]*\z", replacement="")
+    fits = pc.and_(fits, pc.greater(pc.binary_length(target), 0))
+    return tuple(text.to_text(pc.if_else(fits, part, b"")) for part in (method, target))  # type: ignore[return-value]
+
+
+def _read_request_parts(fields: Fields, rows: int, *, escaped: bool) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:
+    """Method and target from fields of their own."""
+    method = _rows(fields.get("method"), rows, escaped=escaped)
+    target = _rows(fields.get("target") or fields.get("path"), rows, escaped=escaped)
+    if "target" not in fields and "query" in fields:
+        query = pc.replace_substring_regex(_rows(fields["query"], rows, escaped=escaped), r"\A\?", "")
+        marked = pc.binary_join_element_wise(target, query, "?")
+        target = pc.if_else(pc.equal(query, ""), target, marked)
+    fits = pc.and_(pc.match_substring_regex(method, r"\A[A-Z][A-Z_-]{0,19}\z"), pc.not_equal(target, ""))
+    if "method" not in fields:
+        fits = pc.not_equal(target, "")
+    return tuple(pc.if_else(fits, part, "").dictionary_encode() for part in (method, target))  # type: ignore[return-value]
+
+
+def _rows(values: Slices | None, rows: int, *, escaped: bool) -> pa.Array:
+    """Return the text of every row, not encoded."""
+    if values is None:
+        return pa.array(np.full(rows, ""), pa.string())
+    return _read_text(values, rows, escaped=escaped).cast(pa.string())
+
+
+def _read_seconds(fields: Fields, rows: int) -> pa.Array:
+    for name, unit in (("seconds", 1), ("milliseconds", 1_000), ("microseconds", 1_000_000)):
+        if name in fields:
+            return _read_decimals(fields[name], rows, convert.decimals, unit)
+    return pa.nulls(rows, pa.float64())
+
+
+def _read_decimals(
+    values: Slices | None, rows: int, read: Callable[[pa.Array], tuple[Floats, Mask]], unit: int = 1
+) -> pa.Array:
+    if values is None:
+        return pa.nulls(rows, pa.float64())
+    codes, distinct = _encode(values)
+    number, valid = read(distinct)
+    return pa.array((number / unit)[codes], mask=~valid[codes])
+
+
+def _rejects(chunk: Chunk, lines: Slices, verdict: Ints) -> Rejects:
+    counts = np.bincount(verdict, minlength=len(REASONS) + 1)
+    counts[_TOO_LONG] += chunk.too_long
+    samples = [Reject(chunk.start, REASONS[0], b"")] * chunk.too_long
+    base = chunk.start + chunk.skipped
+    for row in np.flatnonzero(verdict)[: SAMPLES - len(samples)]:
+        start, end = int(lines.start[row]), int(lines.end[row])
+        line = chunk.data[start : min(end, start + SAMPLE_BYTES)]
+        samples.append(Reject(base + start, REASONS[verdict[row] - 1], line))
+    return Rejects({name: int(n) for name, n in zip(REASONS, counts[1:], strict=True) if n}, tuple(samples))

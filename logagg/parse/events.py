@@ -1,0 +1,233 @@
+"""Columns of lines -> classified events: kind, dimensions, visitor, is_bot.
+
+Everything that depends on one field is worked out once per distinct value and spread over the rows by their codes.
+What depends on several fields (the kind, for one) is a few comparisons of whole columns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from logagg.config import KINDS, PAGE_STATUSES, TRACKING, Config, RuleConfig
+from logagg.parse import text, visitors
+from logagg.parse.agents import describe
+from logagg.parse.fields import EVENT_SCHEMA
+from logagg.parse.rules import DIMENSIONS, Rules
+from logagg.rollup.sketches import latency_bucket
+
+Codes = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+Rule = npt.NDArray[np.int16]
+
+NO_SITE = "-"
+_PAGEVIEW, _OTHER = KINDS.index("pageview"), KINDS.index("other")
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """Turns parsed lines into events by the rules of one configuration."""
+
+    rules: Rules
+    secret: bytes  # keys the visitor hash; at least 16 bytes
+    site: str = ""  # of lines whose log names no virtual host
+    forwarded: bool = False  # believe the first address of X-Forwarded-For
+    limit: int = 256  # characters of a dimension value
+
+    @classmethod
+    def of(cls, config: Config, secret: bytes) -> Classifier:
+        """Build the classifier of a configuration."""
+        rules = Rules((*config.rules, _asset_rule(config.assets.extensions)), config.limits.value)
+        return cls(rules, secret, config.site, config.forwarded, config.limits.value)
+
+    def classify(self, batch: pa.Table) -> pa.Table:
+        """Return one event (`EVENT_SCHEMA`) per row of a batch (`BATCH_SCHEMA`), in the same order."""
+        column = {name: _Words.of(batch.column(name)) for name in batch.schema.names if _is_text(batch, name)}
+        site = self._sites(column["host"])
+        path, query = _split_targets(column["target"])
+        rule = self._match(path, site)
+        kind = self._kinds(batch, column["method"].filled(), rule)
+        referrer, from_page = _split_referrers(column["referrer"])
+        words = {
+            "kind": _Words(kind, pa.array(KINDS)),
+            "site": site,
+            "method": column["method"],
+            "path": path,
+            "referrer": referrer,
+            "from_path": _from_paths(kind == _PAGEVIEW, site, referrer, from_page),
+            "cache": column["cache"],
+            **self._parameters(query, rule),
+        }
+        agent = column["agent"].filled()
+        described = describe(agent.values)
+        words |= {name: _Words(agent.codes, described.column(name).combine_chunks()) for name in ("browser", "os", "device")}
+        columns = {name: value.shorten(self.limit).distinct().array() for name, value in words.items()}
+        columns |= {name: batch.column(name) for name in ("time", "status", "bytes", "seconds", "upstream_seconds")}
+        columns["is_bot"] = pa.array(described.column("is_bot").to_numpy()[agent.codes])
+        columns["bucket"] = latency_bucket(batch.column("seconds").combine_chunks())
+        columns["visitor"] = pa.array(self._visitors(column))
+        return pa.table([columns[name] for name in EVENT_SCHEMA.names], schema=EVENT_SCHEMA)
+
+    def _sites(self, hosts: _Words) -> _Words:
+        own = (self.site or NO_SITE).lower()
+        hosts = hosts.filled()
+        return hosts.map(lambda values: pc.if_else(pc.equal(values, ""), own, values))
+
+    def _match(self, path: _Words, site: _Words) -> Rule:
+        """Return the rule of each row, -1 for none."""
+        if not self.rules.sited:
+            return self.rules.match(path.values)[path.codes]
+        pairs, codes = np.unique(path.codes * np.int64(len(site.values)) + site.codes, return_inverse=True)
+        paths, sites = np.divmod(pairs, len(site.values))
+        return self.rules.match(path.values.take(pa.array(paths)), site.values.take(pa.array(sites)))[codes]
+
+    def _kinds(self, batch: pa.Table, method: _Words, rule: Rule) -> Codes:
+        status = batch.column("status").to_numpy()
+        counted = self.rules.counts(rule, status, method.array())
+        ruled = np.array([KINDS.index(kind) for kind in self.rules.kinds], np.int32)[rule]
+        is_page = method.equal("GET") & np.isin(status, PAGE_STATUSES)
+        unruled = np.where(is_page, _PAGEVIEW, _OTHER)
+        return np.where(rule < 0, unruled, np.where(counted, ruled, _OTHER)).astype(np.int32)
+
+    def _parameters(self, query: _Words, rule: Rule) -> dict[str, _Words]:
+        """Return the advertising dimensions; empty on rows that no tracking rule matched."""
+        tracking = [number for number, kind in enumerate(self.rules.kinds) if kind in TRACKING]
+        rows = np.flatnonzero(np.isin(rule, tracking))
+        found = {name: _Words.constant(len(rule), "") for name in DIMENSIONS}
+        if not len(rows):
+            return found
+        pairs, codes = np.unique(query.codes[rows] * np.int64(1 << 16) + rule[rows], return_inverse=True)
+        queries, rules = pairs >> 16, (pairs & 0xFFFF).astype(np.int16)
+        values = self.rules.parameters(query.values.take(pa.array(queries)), rules)
+        return {name: words.put(rows, codes, values[name]) for name, words in found.items()}
+
+    def _visitors(self, column: dict[str, _Words]) -> visitors.Hashes:
+        client = column["client"].filled()
+        if self.forwarded:
+            client = _first_forwarded(column["forwarded"].filled()).otherwise(client)
+        hashes = visitors.combine(self._hash(client, 0), self._hash(column["agent"].filled(), 1))
+        known = column["user_id"].filled()
+        return np.where(known.equal(""), hashes, self._hash(known, 2))
+
+    def _hash(self, words: _Words, field: int) -> visitors.Hashes:
+        key = bytes(byte ^ field for byte in self.secret[:16])
+        return visitors.siphash(words.values, key)[words.codes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """A text column: distinct values, and each row's place among them (-1: null)."""
+
+    codes: Codes
+    values: pa.Array
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray) -> _Words:
+        array = column.combine_chunks()
+        codes = pc.fill_null(array.indices, -1).to_numpy(zero_copy_only=False)
+        return cls(codes, array.dictionary)
+
+    @classmethod
+    def constant(cls, rows: int, value: str) -> _Words:
+        return cls(np.zeros(rows, np.int32), pa.array([value], pa.string()))
+
+    def distinct(self) -> _Words:
+        """Return the same with each value once, after a change that made many values alike."""
+        encoded = self.values.dictionary_encode()
+        codes = np.append(encoded.indices.to_numpy(zero_copy_only=False), np.int32(-1))[self.codes]
+        return _Words(codes, encoded.dictionary)
+
+    def array(self) -> pa.DictionaryArray:
+        null = self.codes < 0
+        return pa.DictionaryArray.from_arrays(pa.array(self.codes, mask=null if null.any() else None), self.values)
+
+    def map(self, change: Callable[[pa.Array], pa.Array]) -> _Words:
+        return _Words(self.codes, change(self.values))
+
+    def filled(self) -> _Words:
+        """Return the same with empty text for null."""
+        null = self.codes < 0
+        if not null.any():
+            return self
+        return _Words(np.where(null, len(self.values), self.codes).astype(np.int32), _append(self.values, ""))
+
+    def otherwise(self, other: _Words) -> _Words:
+        """Return the same with the other's value where this one is empty."""
+        codes = np.where(self.equal(""), other.codes + len(self.values), self.codes)
+        return _Words(codes.astype(np.int32), pa.concat_arrays([self.values, other.values]))
+
+    def put(self, rows: npt.NDArray[np.int64], codes: npt.NDArray[np.int64], values: pa.Array) -> _Words:
+        """Return the same with other values at some rows."""
+        changed = self.codes.copy()
+        changed[rows] = codes.astype(np.int32) + len(self.values)
+        return _Words(changed, pa.concat_arrays([self.values, values]))
+
+    def equal(self, value: str) -> Mask:
+        return np.append(_mask(pc.equal(self.values, value)), False)[self.codes]
+
+    def shorten(self, limit: int) -> _Words:
+        return self.map(lambda values: text.shorten(values, limit))
+
+
+def _asset_rule(extensions: Sequence[str]) -> RuleConfig:
+    return RuleConfig("asset", regex=rf"(?i)\.(?:{'|'.join(map(re.escape, extensions))})\z")
+
+
+def _is_text(table: pa.Table, name: str) -> bool:
+    return pa.types.is_dictionary(table.schema.field(name).type)
+
+
+def _mask(values: pa.Array) -> Mask:
+    return values.to_numpy(zero_copy_only=False)
+
+
+def _append(values: pa.Array, value: str) -> pa.Array:
+    return pa.concat_arrays([values, pa.array([value], pa.string())])
+
+
+def _fields(values: pa.Array, pattern: str, *names: str) -> list[pa.Array]:
+    """Return the named groups of a pattern (RE2), empty where it does not match."""
+    found = pc.extract_regex(values, pattern)
+    return [pc.fill_null(pc.struct_field(found, name), "") for name in names]
+
+
+def _split_targets(targets: _Words) -> tuple[_Words, _Words]:
+    """Split request targets into path and query; a proxy's absolute target loses scheme and host."""
+    targets = targets.filled()
+    pattern = r"(?s)\A(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?"
+    path, query = _fields(targets.values, pattern, "path", "query")
+    return _Words(targets.codes, path), _Words(targets.codes, query)
+
+
+def _split_referrers(referrers: _Words) -> tuple[_Words, _Words]:
+    """Split referring URLs into host (lower case, no port) and path."""
+    referrers = referrers.filled()
+    pattern = r"(?s)\A[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(?P<host>\[[^\]/?#]*\]|[^:/?#]*)(?::[0-9]*)?(?P<path>/[^?#]*)?"
+    host, path = _fields(referrers.values, pattern, "host", "path")
+    path = pc.if_else(pc.and_(pc.equal(path, ""), pc.not_equal(host, "")), "/", path)
+    return _Words(referrers.codes, pc.utf8_lower(host)), _Words(referrers.codes, path)
+
+
+def _from_paths(is_view: Mask, site: _Words, referrer: _Words, from_page: _Words) -> _Words:
+    """Return, for page views that came from a page of the same site, the path of that page."""
+    names = pa.concat_arrays([_bare(site.values), _bare(referrer.values)]).dictionary_encode()
+    number = names.indices.to_numpy()
+    same = number[site.codes] == number[len(site.values) + referrer.codes]
+    inside = is_view & same & ~referrer.equal("")
+    return _Words(np.where(inside, from_page.codes, -1).astype(np.int32), from_page.values)
+
+
+def _bare(hosts: pa.Array) -> pa.Array:
+    """Hosts without a leading `www.`, which sites use for one another."""
+    return pc.replace_substring_regex(hosts, r"\Awww\.", "")
+
+
+def _first_forwarded(forwarded: _Words) -> _Words:
+    """Return the first address of each X-Forwarded-For: the client, if every proxy is to be trusted."""
+    return forwarded.map(lambda values: _fields(values, r"\A\s*(?P<first>[^,\s]*)", "first")[0])

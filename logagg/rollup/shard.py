@@ -1,0 +1,182 @@
+"""One shard: absorbs the jobs of its visitors, drains what they add up to.
+
+    absorb(job) ... absorb(job) ──▶ drain() -> Delta
+
+Memory holds what is not yet committed: events until there are enough to roll up together, then rollup rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from logagg.cargo import Delta, Job, KnownSource, Progress, Reject, Rejects
+from logagg.rollup import clicks, rows
+from logagg.rollup.definitions import Part, Rollup
+
+EVENTS = 250_000  # events that are rolled up together
+SAMPLES = 20  # rejected lines kept per source between two flushes
+
+
+@dataclass(frozen=True, slots=True)
+class ShardSettings:
+    """What all shards of a run have in common."""
+
+    rollups: Sequence[Rollup]
+    window: float = 30.0  # seconds in which a second click is a duplicate
+    keys: int = 20_000  # distinct keys per rollup and bucket
+    clicks: int = 200_000  # recent clicks remembered
+    events: int = EVENTS
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What came since the last flush."""
+
+    progress: dict[str, Progress] = field(default_factory=dict)
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    samples: dict[str, list[Reject]] = field(default_factory=dict)
+
+
+class Shard:
+    """The rollups, positions and key state of one shard; no thread, no I/O.
+
+    A job counts once, however often it comes: `start == applied` is taken, `end <= applied` is a duplicate and
+    dropped, anything else is a gap and raises `Gap`.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        settings: ShardSettings,
+        known: Sequence[KnownSource] = (),
+        recent_clicks: pa.Table | None = None,
+    ) -> None:
+        self.number = number
+        self._settings = settings
+        self._applied = {one.source.id: one.progress[number] for one in known if number in one.progress}
+        self._clicks = recent_clicks
+        self._newest: dict[str, int] = {}
+        self._events: list[pa.Table] = []
+        self._booked: list[pa.Table] = []
+        self._rows: dict[str, list[pa.Table]] = {}
+        self._gathered = _Gathered()
+        # One connection, one thread: shards run beside one another.
+        self._db = duckdb.connect(config={"threads": 1, "TimeZone": "UTC"})
+
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes of what is not yet drained."""
+        tables = [*self._events, *self._booked, *(table for tables in self._rows.values() for table in tables)]
+        return sum(table.nbytes for table in tables)
+
+    def absorb(self, job: Job) -> bool:
+        """Take in a job; return False when it was a duplicate. Raises Gap when jobs before it are missing."""
+        applied = self._applied.get(job.source)
+        position = applied.position if applied else job.origin
+        if job.end <= position:
+            return False
+        if job.start != position:
+            raise Gap(job, position)
+        self._advance(job, applied.lines if applied else 0)
+        if job.events.num_rows:
+            self._take(job)
+        return True
+
+    def drain(self) -> Delta:
+        """Return what was absorbed since the last drain, and forget it."""
+        self._roll_up()
+        gathered, self._gathered = self._gathered, _Gathered()
+        rollups = {rollup.name: self._merged(rollup) for rollup in self._settings.rollups if self._rows.get(rollup.name)}
+        self._rows = {}
+        self._clicks = self._prune()
+        rejects = {
+            source: Rejects(counts, tuple(gathered.samples.get(source, ())))
+            for source, counts in gathered.counts.items()
+        }
+        return Delta(self.number, rollups, gathered.progress, rejects, self._clicks)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _advance(self, job: Job, lines: int) -> None:
+        lines += job.events.num_rows + job.rejects.lines
+        self._applied[job.source] = self._gathered.progress[job.source] = Progress(job.end, lines, job.mark)
+        if job.rejects.counts:
+            counts = self._gathered.counts.setdefault(job.source, {})
+            for reason, count in job.rejects.counts.items():
+                counts[reason] = counts.get(reason, 0) + count
+            samples = self._gathered.samples.setdefault(job.source, [])
+            samples += job.rejects.samples[: SAMPLES - len(samples)]
+
+    def _take(self, job: Job) -> None:
+        self._events.append(job.events)
+        clicked = job.events.filter(pc.equal(job.events["kind"].cast(pa.string()), "click"))
+        if clicked.num_rows:
+            window = round(self._settings.window * 1_000_000)
+            self._clicks, booked = clicks.absorb(self._clicks, clicked, job.source, window)
+            self._booked.append(booked)
+        newest = pc.max(job.events["time"]).cast(pa.int64()).as_py()
+        self._newest[job.source] = max(newest, self._newest.get(job.source, newest))
+        if sum(table.num_rows for table in self._events) >= self._settings.events:
+            self._roll_up()
+
+    def _roll_up(self) -> None:
+        """Turn the events that wait into rollup rows."""
+        waiting = {"events": self._events, "clicks": self._booked}
+        self._events, self._booked = [], []
+        for of, tables in waiting.items():
+            if not tables:
+                continue
+            self._db.register(of, pa.concat_tables(tables).unify_dictionaries().combine_chunks())
+            for rollup in self._settings.rollups:
+                for part in rollup.parts:
+                    if part.of == of:
+                        self._add_rows(rollup, part)
+            self._db.unregister(of)
+
+    def _add_rows(self, rollup: Rollup, part: Part) -> None:
+        found = self._db.sql(rows.roll_up(rollup, part)).to_arrow_table()
+        if found.num_rows:
+            self._rows.setdefault(rollup.name, []).append(found)
+
+    def _merged(self, rollup: Rollup) -> pa.Table:
+        """Add up the rows of a rollup, with no more keys in a bucket than the settings allow."""
+        merged = self._query(rollup, rows.merge(rollup, "rows"), pa.concat_tables(self._rows[rollup.name]))
+        fullest = pc.max(pc.struct_field(pc.value_counts(merged["ts"]), "counts")).as_py()
+        if fullest > self._settings.keys:
+            merged = self._query(rollup, rows.fold(rollup, "rows", self._settings.keys), merged)
+        return merged
+
+    def _query(self, rollup: Rollup, query: str, table: pa.Table) -> pa.Table:
+        self._db.register("rows", table)
+        found = self._db.sql(query).to_arrow_table()
+        self._db.unregister("rows")
+        return found.cast(rollup.schema)
+
+    def _prune(self) -> pa.Table | None:
+        if self._clicks is None:
+            return None
+        horizon = round(max(600.0, 2 * self._settings.window) * 1_000_000)
+        return clicks.prune(self._clicks, self._newest, horizon, self._settings.clicks)
+
+
+class Gap(Exception):
+    """A job came before the jobs between `position` and its start."""
+
+    def __init__(self, job: Job, position: int) -> None:
+        super().__init__(f"source {job.source}: shard {job.shard} stands at {position}, the job starts at {job.start}")
+        self.position = position
+
+
+def by_rollup(deltas: Sequence[Delta]) -> Mapping[str, list[pa.Table]]:
+    """Gather the rows of several shards by rollup."""
+    gathered: dict[str, list[pa.Table]] = {}
+    for delta in deltas:
+        for name, table in delta.rollups.items():
+            gathered.setdefault(name, []).append(table)
+    return gathered
