@@ -1,9 +1,9 @@
 """User agents -> browser, operating system, device class, and whether it is a robot.
 
 Families come from ua-parser (the uap-core rules) on its Rust engine, robots from crawler-user-agents (MIT, released
-monthly; of its 2,123 known robots COUNTER-Robots 2025.11 finds 1,206, and CrawlerDetect 1,824 a hundred times slower) run
-by that same engine. It prefilters its 1,500 patterns and is linear in the length of the text, whatever a stranger sends:
-71,000 new agents a second, 1.5 million remembered ones.
+monthly; of its 2,123 known robots COUNTER-Robots 2025.11 finds 1,206, and CrawlerDetect 1,824 a hundred times slower)
+run by that same engine. It prefilters its 1,500 patterns and is linear in the length of the text, whatever a stranger
+sends: 71,000 new agents a second, 1.5 million remembered ones.
 
 A robot is told in two passes, as the IAB's list is used: what is no valid browser is one (no agent at all, curl, a
 library, a bare `Mozilla/5.0`), and of the rest, what the list of robots names. A log without user agents has none.
@@ -21,7 +21,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
-from ua_parser import Domain, Matcher, UserAgent
+from ua_parser import Domain, UserAgent
+from ua_parser.core import Matcher
 from ua_parser.loaders import load_builtins
 from ua_parser.matchers import UserAgentMatcher
 from ua_parser.regex import Resolver
