@@ -173,10 +173,3 @@ class Gap(Exception):
         self.position = position
 
 
-def by_rollup(deltas: Sequence[Delta]) -> Mapping[str, list[pa.Table]]:
-    """Gather the rows of several shards by rollup."""
-    gathered: dict[str, list[pa.Table]] = {}
-    for delta in deltas:
-        for name, table in delta.rollups.items():
-            gathered.setdefault(name, []).append(table)
-    return gathered

@@ -1,0 +1,56 @@
+"""Which format each source is written in: given, known from the lake, or detected from its first lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from logagg.cargo import Chunk
+from logagg.clock import Clock
+from logagg.parse import reference
+from logagg.parse.detect import detect
+from logagg.parse.formats import Format, compile_format
+
+SAMPLE_LINES = 1000
+
+
+class FormatBook:
+    """Remembers the format of each source; asks the first lines of those it does not know."""
+
+    def __init__(
+        self, given: str, known: Mapping[str, str], clock: Clock, refused: Callable[[str], None], user_id: str = ""
+    ) -> None:
+        self._given = compile_format(given, user_id=user_id) if given else None
+        self._formats = {source: self._given or compile_format(name, user_id=user_id) for source, name in known.items()}
+        self._clock, self._refused, self._user_id = clock, refused, user_id
+
+    def format_of(self, chunk: Chunk) -> Format | None:
+        """Return the format of the chunk's source, or None when nothing matches its first lines.
+
+        A format that matches none of the first lines is refused rather than believed: what it rejects would count as
+        read, and could not be read again once the mistake is found.
+        """
+        known = self._formats.get(chunk.source)
+        if known:
+            return known
+        lines = [line for line in chunk.data.split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES] if line.strip(b"\r\0")]
+        if not lines:
+            return self._given or compile_format("combined")
+        found = self._probe(lines)
+        if found:
+            self._formats[chunk.source] = found
+        else:
+            self._refused(chunk.source)
+        return found
+
+    def is_whole(self, source: str, fragment: bytes) -> bool:
+        """Tell whether a last line without a newline is surely complete."""
+        fmt = self._formats.get(source)
+        return bool(fmt and fmt.closed and self._parses(fragment, fmt))
+
+    def _probe(self, lines: list[bytes]) -> Format | None:
+        if self._given is None:
+            return detect(lines, user_id=self._user_id)
+        return self._given if any(self._parses(line, self._given) for line in lines) else None
+
+    def _parses(self, line: bytes, fmt: Format) -> bool:
+        return isinstance(reference.parse_line(line, fmt, self._clock.now()), dict)

@@ -1,0 +1,84 @@
+"""What a running tail shows: a bar while it catches up, one quiet line while it follows, a summary at the end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from logagg.clock import Clock
+from logagg.river import Tally
+
+
+class StatusLine:
+    """Redraws one line on a terminal; writes nothing anywhere else."""
+
+    def __init__(self, tally: Tally, clock: Clock, enabled: bool, stream: TextIO | None = None) -> None:
+        self._tally, self._clock = tally, clock
+        self._stream = stream or sys.stderr
+        self._live = enabled and self._stream.isatty()
+        self._seen = (clock.monotonic(), 0)
+
+    def refresh(self, backlog: int) -> None:
+        if not self._live:
+            return
+        then, lines = self._seen
+        self._seen = (self._clock.monotonic(), self._tally.lines)
+        rate = (self._tally.lines - lines) / max(self._seen[0] - then, 1e-3)
+        rejects = sum(self._tally.rejects.values())
+        behind = f", {size(backlog)} behind" if backlog else ""
+        text = f"{self._tally.lines:,} lines, {rate:,.0f}/s, {rejects:,} rejects{behind}"
+        print(f"\r\x1b[K{text}", end="", file=self._stream, flush=True)
+
+    def close(self) -> None:
+        if self._live:
+            print("\r\x1b[K", end="", file=self._stream, flush=True)
+
+
+class CatchUpBar:
+    """A progress bar over the bytes to be read, on a terminal only."""
+
+    def __init__(self, tally: Tally, enabled: bool) -> None:
+        self._tally = tally
+        columns = TextColumn("{task.fields[lines]:,} lines"), BarColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+        console = Console(stderr=True)
+        self._bar = Progress(*columns, console=console, transient=True, disable=not (enabled and console.is_terminal))
+        self._task: TaskID = self._bar.add_task("", total=None, lines=0)
+        self._bar.start()
+
+    def refresh(self, backlog: int) -> None:
+        done = self._tally.bytes
+        self._bar.update(self._task, completed=done, total=done + backlog, lines=self._tally.lines)
+
+    def close(self) -> None:
+        self._bar.stop()
+
+
+def summary(tally: Tally, seconds: float, lake: Path) -> Iterable[str]:
+    """Say what a run has read, and what to type next; a line each."""
+    rate = tally.lines / max(seconds, 1e-3)
+    yield f"{tally.lines:,} lines ({size(tally.bytes)}) in {seconds:.1f} s, {rate:,.0f} lines/s"
+    if tally.kinds:
+        yield "events:  " + _counts(tally.kinds.most_common())
+    if tally.rejects:
+        yield "rejects: " + _counts(tally.rejects.most_common())
+    where = "" if lake == Path("lake") else f" --lake {lake}"
+    yield f"lake:    {lake}"
+    yield f"next:    logagg report overview{where}   or   logagg sql{where} 'SELECT * FROM pages LIMIT 10'"
+
+
+def size(count: float) -> str:
+    """Return a number of bytes as a person writes it."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def _counts(pairs: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in pairs)

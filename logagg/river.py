@@ -1,0 +1,348 @@
+"""The river in one process: one thread a stage, bounded channels between them.
+
+    reader ──▶ parsers ──▶ dealer ──▶ shards ──▶ flusher
+    chunks     futures     jobs       deltas     one commit
+
+Every so often the reader lets a barrier down the river. It is the same cut through all sources for every shard, so what
+one commit makes visible is exactly the lines up to a position of each source.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import pyarrow.compute as pc
+
+from logagg.cargo import Batch, Chunk, Delta, Source
+from logagg.clock import Clock
+from logagg.errors import CommitFailed, LogaggError
+from logagg.intake.tail import Tailer
+from logagg.intake.watch import Waker
+from logagg.lake.commit import Replacement
+from logagg.lake.store import Lake
+from logagg.notices import Notices
+from logagg.parse import columns
+from logagg.parse.book import FormatBook
+from logagg.parse.events import Classifier
+from logagg.parse.formats import Format
+from logagg.queues.contract import Barrier, Closed, Message
+from logagg.queues.deal import deal
+from logagg.queues.local import Channel, LocalQueue
+from logagg.rollup.shard import Shard
+
+RETRY_AFTER = 2.0  # seconds between attempts to commit to a disk that refuses
+LOOK_AGAIN = 0.5  # seconds between reconciling polls when nothing woke us
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often, and how much at a time."""
+
+    flush: float = 1.0  # seconds
+    memory: int = 256 << 20  # bytes of what is not committed that make an early flush
+    once: bool = False  # read all there is, then stop
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has come down the river in this run; for the status line and the summary."""
+
+    bytes: int = 0
+    lines: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    rejects: Counter[str] = field(default_factory=Counter)
+    committed: int = 0  # lines
+
+    def add(self, chunk: Chunk, kinds: dict[str, int], rejects: dict[str, int]) -> None:
+        self.bytes += chunk.end - chunk.start
+        self.lines += sum(kinds.values()) + sum(rejects.values())
+        self.kinds.update(kinds)
+        self.rejects.update(rejects)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    chunk: Chunk
+    batch: Batch  # the table holds events
+
+
+class River:
+    """Runs the stages until all is read (`once`) or `stop()` is called; then commits what is left."""
+
+    def __init__(
+        self,
+        tailer: Tailer,
+        waker: Waker,
+        formats: FormatBook,
+        classifier: Classifier,
+        shards: Sequence[Shard],
+        lake: Lake,
+        pace: Pace,
+        clock: Clock,
+        notices: Notices,
+        parsers: int,
+    ) -> None:
+        self.tally = Tally()
+        self._tailer, self._waker, self._formats, self._classifier = tailer, waker, formats, classifier
+        self._shards, self._lake, self._pace, self._clock, self._notices = shards, lake, pace, clock, notices
+        self._parsers = ThreadPoolExecutor(parsers, "parser")
+        self._parsed: Channel[Future[_Parsed] | Barrier] = Channel(parsers + 1)
+        self._queue = LocalQueue(len(shards))
+        self._flushes: Channel[tuple[Barrier, Delta] | Future[Replacement]] = Channel(len(shards) + 1)
+        self._stopping = threading.Event()
+        self._failure: BaseException | None = None
+        self._barriers = _Barriers(clock, pace.flush)
+        self._held = [0] * len(shards)  # bytes, by shard
+        self._compaction = _Compaction(lake, self._flushes)
+        self._workers = [self._thread(self._worker(shard)) for shard in shards]
+        self._threads = [*map(self._thread, (self._read, self._deal, self._flush)), *self._workers]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Read no further; commit what was read."""
+        self._stopping.set()
+        self._waker.wake()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the end; return whether it has come. Raises what made a stage fail."""
+        for thread in self._threads:
+            thread.join(timeout)
+        if any(thread.is_alive() for thread in self._threads):
+            return False
+        self._parsers.shutdown()
+        self._compaction.shutdown()
+        if self._failure:
+            raise self._failure
+        return True
+
+    def _thread(self, stage: Callable[[], None]) -> threading.Thread:
+        return threading.Thread(target=self._guard, args=(stage,), name=stage.__name__, daemon=True)
+
+    def _guard(self, stage: Callable[[], None]) -> None:
+        """Run a stage; if it fails, stop them all. What was not committed is read again at the next start."""
+        try:
+            stage()
+        except Closed:
+            pass
+        except BaseException as failure:
+            self._failure = self._failure or failure
+            self._stopping.set()
+            self._waker.wake()
+            self._barriers.give_up()
+            self._parsed.cut()
+            self._queue.cut()
+            self._flushes.cut()
+
+    # reader
+
+    def _read(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._read_what_is_there()
+                self._let_down_barrier()
+                if self._pace.once:
+                    break
+                self._rest()
+            if self._pace.once and not self._stopping.is_set():
+                for chunk in self._tailer.drain_ends(self._formats.is_whole):
+                    self._submit(chunk)
+            self._barriers.wait_for_commit()
+            self._let_down_barrier()
+        finally:
+            self._parsed.close()
+
+    def _read_what_is_there(self) -> None:
+        for chunk in self._tailer.poll():
+            if self._stopping.is_set():
+                return
+            self._submit(chunk)
+            if sum(self._held) > self._pace.memory:
+                self._barriers.wait_for_commit()
+                self._let_down_barrier()
+                self._barriers.wait_for_commit()
+            elif self._barriers.due():
+                self._let_down_barrier()
+
+    def _submit(self, chunk: Chunk) -> None:
+        fmt = self._formats.format_of(chunk)
+        if fmt is None:
+            self._tailer.refuse(chunk.source)
+            return
+        self._tailer.set_format(chunk.source, fmt.name)
+        self._barriers.dirty = True
+        self._parsed.put(self._parsers.submit(self._parse, chunk, fmt))
+
+    def _parse(self, chunk: Chunk, fmt: Format) -> _Parsed:
+        batch = columns.parse(chunk, fmt, self._clock.now())
+        return _Parsed(chunk, Batch(self._classifier.classify(batch.table), batch.rejects))
+
+    def _let_down_barrier(self) -> None:
+        if self._barriers.dirty and self._barriers.idle():
+            self._parsed.put(self._barriers.next(tuple(self._tailer.sources())))
+
+    def _rest(self) -> None:
+        """Wait until something is written, but read no more often than is flushed."""
+        if self._barriers.dirty:
+            self._stopping.wait(self._barriers.remaining())
+            return
+        self._waker.wait(LOOK_AGAIN)
+        self._stopping.wait(self._barriers.remaining())
+
+    # dealer
+
+    def _deal(self) -> None:
+        try:
+            while True:
+                item = self._parsed.get()
+                if isinstance(item, Barrier):
+                    for shard in self._shards:
+                        self._queue.send(shard.number, item)
+                else:
+                    self._deal_out(item.result())
+        finally:
+            self._queue.close()
+            for worker in self._workers:
+                worker.join()
+            self._flushes.close()
+
+    def _deal_out(self, parsed: _Parsed) -> None:
+        chunk, events, rejects = parsed.chunk, parsed.batch.table, parsed.batch.rejects
+        kinds = {pair["values"]: pair["counts"] for pair in pc.value_counts(events["kind"].cast("string")).to_pylist()}
+        self.tally.add(chunk, kinds, dict(rejects.counts))
+        for job in deal(chunk, events, rejects, len(self._shards)):
+            self._queue.send(job.shard, job)
+
+    # shards
+
+    def _worker(self, shard: Shard) -> Callable[[], None]:
+        def work() -> None:
+            while True:
+                self._serve(shard, self._queue.receive(shard.number))
+
+        return work
+
+    def _serve(self, shard: Shard, message: Message) -> None:
+        if isinstance(message, Barrier):
+            self._flushes.put((message, shard.drain()))
+        else:
+            shard.absorb(message)
+        self._held[shard.number] = shard.nbytes
+
+    # flusher
+
+    def _flush(self) -> None:
+        deltas: list[Delta] = []
+        while True:
+            item = self._flushes.get()
+            if isinstance(item, Future):
+                self._compaction.take(item)
+                continue
+            barrier, delta = item
+            deltas.append(delta)
+            if len(deltas) == len(self._shards):
+                self._commit(deltas, barrier.sources)
+                deltas = []
+                self._barriers.committed(barrier)
+                self._compaction.begin()
+
+    def _commit(self, deltas: Sequence[Delta], sources: Sequence[Source]) -> None:
+        """Commit, and try again while the disk refuses: the deltas are all there is of what was read."""
+        while True:
+            try:
+                done = self._lake.commit(deltas, sources)
+            except CommitFailed as failure:
+                if self._pace.once or self._stopping.is_set():
+                    raise
+                self._notices.report("retry", f"{failure}; trying again")
+                self._clock.sleep(RETRY_AFTER)
+            else:
+                self._notices.report("commit", f"{done.id}: {done.rows} rows in {done.files} files")
+                return
+
+
+class _Barriers:
+    """When to let down the next barrier: at most one is on its way."""
+
+    def __init__(self, clock: Clock, interval: float) -> None:
+        self.dirty = False  # something was read since the last barrier
+        self._clock, self._interval = clock, interval
+        self._sent = self._committed = 0
+        self._given_up = False
+        self._last = clock.monotonic() - interval
+        self._changed = threading.Condition()
+
+    def next(self, sources: tuple[Source, ...]) -> Barrier:
+        self.dirty = False
+        self._sent += 1
+        self._last = self._clock.monotonic()
+        return Barrier(self._sent, sources)
+
+    def idle(self) -> bool:
+        """Tell whether all barriers let down so far are committed."""
+        return self._committed == self._sent
+
+    def remaining(self) -> float:
+        """Return the seconds until the next flush."""
+        return max(0.0, self._last + self._interval - self._clock.monotonic())
+
+    def due(self) -> bool:
+        return self.idle() and self.remaining() == 0
+
+    def committed(self, barrier: Barrier) -> None:
+        with self._changed:
+            self._committed = barrier.number
+            self._changed.notify_all()
+
+    def give_up(self) -> None:
+        with self._changed:
+            self._given_up = True
+            self._changed.notify_all()
+
+    def wait_for_commit(self) -> None:
+        """Wait until no barrier is on its way. Raises Closed when there will be no commit."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._given_up or self.idle())
+            if self._given_up:
+                raise Closed
+
+
+class _Compaction:
+    """Merges small files in the background, one round at a time; the flusher swaps the results in."""
+
+    def __init__(self, lake: Lake, results: Channel[Future[Replacement] | tuple[Barrier, Delta]]) -> None:
+        self._lake, self._results = lake, results
+        self._executor = ThreadPoolExecutor(1, "compaction")
+        self._running = 0
+
+    def begin(self) -> None:
+        """Start what is worth doing, unless the last round is still running."""
+        if self._running:
+            return
+        for task in self._lake.plan_compaction():
+            self._running += 1
+            self._executor.submit(task.run).add_done_callback(self._hand_over)
+
+    def take(self, result: Future[Replacement]) -> None:
+        """Swap the merged files in for those they were made of."""
+        self._running -= 1
+        self._lake.commit_replacement(result.result())
+
+    def shutdown(self) -> None:
+        self._executor.shutdown(cancel_futures=True)
+
+    def _hand_over(self, result: Future[Replacement]) -> None:
+        # A river that has ended takes no results; what they wrote is cleared away at the next start.
+        with contextlib.suppress(Closed):
+            self._results.put(result)

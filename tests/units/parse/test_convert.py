@@ -1,0 +1,102 @@
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+
+from logagg.parse import convert
+from logagg.parse.convert import Slices
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC).timestamp()
+
+
+def slices(*values: bytes) -> Slices:
+    return Slices.of(pa.array(values, pa.binary()))
+
+
+def read_time(value: bytes, field: str) -> str | None:
+    micros, valid = convert.times(slices(value), field, NOW)
+    if not valid[0]:
+        return None
+    return datetime.fromtimestamp(micros[0] / 1e6, UTC).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b"20/Nov/2026:01:02:03 +0000", "2026-11-20T01:02:03+00:00"),
+        (b"20/Nov/2026:01:02:03 +0530", "2026-11-19T19:32:03+00:00"),
+        (b"20/Nov/2026:01:02:03 -0800", "2026-11-20T09:02:03+00:00"),
+        (b"29/Feb/2024:23:59:60 +0000", "2024-02-29T23:59:59+00:00"),
+        (b"29/Feb/2026:00:00:00 +0000", None),
+        (b"31/Nov/2025:00:00:00 +0000", None),
+        (b"20/nov/2026:01:02:03 +0000", None),
+        (b"20/Nov/2026:24:02:03 +0000", None),
+        (b"20/Nov/2026:01:02:03 +0000 ", None),
+        (b"20/Nov/2026 01:02:03 +0000", None),
+        (b"20/Nov/2026:01:02:03 +1500", None),
+        (b"07/Nov/3764:02:32:07 +0000", None),
+        (b"01/Jan/1970:00:00:00 +0000", None),
+        (b"26/Nov/2026:00:00:00 +0000", None),
+        (b"-", None),
+        (b"", None),
+    ],
+)
+def test_time_local(value: bytes, expected: str | None) -> None:
+    assert read_time(value, "time_local") == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b"2026-11-20T01:02:03+01:00", "2026-11-20T00:02:03+00:00"),
+        (b"2026-11-20T01:02:03Z", "2026-11-20T01:02:03+00:00"),
+        (b"2026-11-20 01:02:03.250Z", "2026-11-20T01:02:03.250000+00:00"),
+        (b"2026-11-20T01:02:03.1234567-0130", "2026-11-20T02:32:03.123456+00:00"),
+        (b"2026-11-20T01:02:03+01", "2026-11-20T00:02:03+00:00"),
+        (b"2026-11-20T01:02:03", None),
+        (b"2026-13-20T01:02:03Z", None),
+        (b"2026-11-20T01:02:03.Z", None),
+    ],
+)
+def test_time_iso8601(value: bytes, expected: str | None) -> None:
+    assert read_time(value, "time_iso8601") == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "field", "expected"),
+    [
+        (b"1763600000.250", "time_epoch", "2025-11-20T00:53:20.250000+00:00"),
+        (b"1763600000", "time_epoch", "2025-11-20T00:53:20+00:00"),
+        (b"1763600000250", "time_epoch_ms", "2025-11-20T00:53:20.250000+00:00"),
+        (b"1763600000250000", "time_epoch_us", "2025-11-20T00:53:20.250000+00:00"),
+        (b"1763600000.", "time_epoch", None),
+        (b"99999999999999999", "time_epoch", None),
+        (b"-1763600000", "time_epoch", None),
+    ],
+)
+def test_time_epoch(value: bytes, field: str, expected: str | None) -> None:
+    assert read_time(value, field) == expected
+
+
+def test_statuses() -> None:
+    number, valid = convert.statuses(slices(b"200", b"099", b"20", b"+20", b"2000", b"", b"999"))
+    assert valid.tolist() == [True, False, False, False, False, False, True]
+    assert number[[0, 6]].tolist() == [200, 999]
+
+
+def test_sizes() -> None:
+    number, valid = convert.sizes(slices(b"-", b"", b"0012", b"1x", b"9" * 18, b"9" * 19))
+    assert valid.tolist() == [True, True, True, False, True, False]
+    assert number[[0, 1, 2, 4]].tolist() == [0, 0, 12, 999_999_999_999_999_999]
+
+
+def test_decimals() -> None:
+    number, valid = convert.decimals(pa.array([b"0.25", b"3", b".1", b"1.", b"1\n", b"-", b"1e3"]))
+    assert valid.tolist() == [True, True, False, False, False, False, False]
+    assert number[:2].tolist() == [0.25, 3.0]
+
+
+def test_upstream_seconds_are_summed_over_the_upstreams_tried() -> None:
+    number, valid = convert.upstream_seconds(pa.array([b"0.25, 0.5 : 0.25", b"-", b"", b"-, 0.5"]))
+    assert valid.tolist() == [True, False, False, True]
+    assert number[[0, 3]].tolist() == [1.0, 0.5]
