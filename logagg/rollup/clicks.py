@@ -1,0 +1,138 @@
+"""Clicks that count, and clicks that repeat one.
+
+A click's *key* is its visitor and its ad: site, campaign and ad. In the order of time, a click is a *duplicate* when
+the click of its key before it is less than a window away; the first of such a chain counts (COUNTER R5, section 7.2,
+counts the last: for attribution the first is the stable one). Clicks of one key at one time are ordered by placement,
+then people before robots.
+
+Lines arrive in any order, so a late click can make a duplicate of one that was counted. Then a correction is booked
+for that one, in its own minute and dimensions: -1 click, +1 duplicate. It never goes the other way: more clicks only
+bring a click's predecessor nearer. So totals do not depend on the order or the portions in which clicks come, as long
+as the clicks around them are remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Mask = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.int64]
+
+_EVENT_FIELDS = [
+    pa.field("time", pa.timestamp("us", "UTC"), nullable=False),
+    pa.field("visitor", pa.uint64(), nullable=False),
+    pa.field("site", pa.string(), nullable=False),
+    pa.field("campaign", pa.string(), nullable=False),
+    pa.field("ad", pa.string(), nullable=False),
+    pa.field("placement", pa.string(), nullable=False),
+    pa.field("is_bot", pa.bool_(), nullable=False),
+]
+
+# The clicks remembered, in the order they came.
+STATE_SCHEMA = pa.schema(
+    [
+        *_EVENT_FIELDS,
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("duplicate", pa.bool_(), nullable=False),  # as booked
+    ]
+)
+
+# What clicks add to rollups: one row per click, and one per correction.
+BOOKED_SCHEMA = pa.schema(
+    [
+        *_EVENT_FIELDS,
+        pa.field("clicks", pa.int64(), nullable=False),  # 1 or 0; -1 in a correction
+        pa.field("clicks_dup", pa.int64(), nullable=False),  # 0 or 1
+    ]
+)
+
+KEY = ("visitor", "site", "campaign", "ad")
+_FORGET_NEVER = np.iinfo(np.int64).min
+
+
+def absorb(state: pa.Table | None, clicks: pa.Table, source: str, window_us: int) -> tuple[pa.Table, pa.Table]:
+    """Take in clicks (event columns) of one source; return the new state and what they book (`BOOKED_SCHEMA`)."""
+    state = STATE_SCHEMA.empty_table() if state is None else state
+    fresh = _remembered(clicks, source)
+    touched = np.flatnonzero(_array(pc.is_in(state["visitor"], value_set=pc.unique(fresh["visitor"]))))
+    rows = pa.concat_tables([state.take(pa.array(touched)), fresh]).combine_chunks()
+    was = _array(rows["duplicate"])
+    now = was | _repeats(rows, window_us)
+    return _extended(state, touched, fresh, now), _booked(rows, len(touched), was, now)
+
+
+def prune(state: pa.Table, newest_by_source: Mapping[str, int], horizon_us: int, limit_rows: int) -> pa.Table:
+    """Forget clicks that lie more than the horizon before the newest event (µs) of their own source.
+
+    A source that is not named keeps its clicks. Of more than `limit_rows`, those that came last stay.
+    """
+    sources = state["source"].combine_chunks().dictionary_encode()
+    bounds = [
+        newest_by_source[name] - horizon_us if name in newest_by_source else _FORGET_NEVER for name in _names(sources)
+    ]
+    recent = _array(state["time"].cast(pa.int64())) >= np.array(bounds, np.int64)[_array(sources.indices)]
+    kept = state.filter(pa.array(recent))
+    return kept.slice(max(0, kept.num_rows - limit_rows)).combine_chunks()
+
+
+def _remembered(clicks: pa.Table, source: str) -> pa.Table:
+    """Return clicks as rows of the state, not booked yet."""
+    columns = [clicks[field.name].cast(field.type) for field in _EVENT_FIELDS]
+    columns += [pa.repeat(source, clicks.num_rows), pa.repeat(False, clicks.num_rows)]
+    return pa.Table.from_arrays(columns, schema=STATE_SCHEMA)
+
+
+def _repeats(rows: pa.Table, window_us: int) -> Mask:
+    """Say which rows follow a row of the same key within the window."""
+    times = _array(rows["time"].cast(pa.int64()))
+    keys = [_ranks(rows[name]) for name in KEY]
+    order = np.lexsort((_array(rows["is_bot"]), _ranks(rows["placement"]), times, *keys))
+    near = np.diff(times[order]) < window_us
+    for key in keys:
+        near &= key[order[1:]] == key[order[:-1]]
+    repeats = np.zeros(rows.num_rows, np.bool_)
+    repeats[order[1:]] = near
+    return repeats
+
+
+def _ranks(column: pa.ChunkedArray) -> npt.NDArray[Any]:
+    """Return numbers that order and compare as the column's values do."""
+    if not pa.types.is_string(column.type):
+        return _array(column)
+    encoded = column.combine_chunks().dictionary_encode()
+    ranks: npt.NDArray[Any] = _array(pc.rank(encoded.dictionary))[_array(encoded.indices)]
+    return ranks
+
+
+def _booked(rows: pa.Table, known: int, was: Mask, now: Mask) -> pa.Table:
+    """Return what rows book: the first `known` were booked before and only change, the others are new."""
+    is_new = np.arange(rows.num_rows) >= known
+    changed = np.flatnonzero(is_new | (now != was))
+    counted = np.where(is_new, ~now, -1)[changed].astype(np.int64)
+    repeated = now[changed].astype(np.int64)
+    events = rows.select([field.name for field in _EVENT_FIELDS]).take(pa.array(changed))
+    return pa.Table.from_arrays([*events.columns, pa.array(counted), pa.array(repeated)], schema=BOOKED_SCHEMA)
+
+
+def _extended(state: pa.Table, touched: Indices, fresh: pa.Table, now: Mask) -> pa.Table:
+    """Return the state with the touched rows as booked now, and the fresh ones after it."""
+    booked = _array(state["duplicate"]).copy()
+    booked[touched] = now[: len(touched)]
+    extended = pa.concat_tables([state, fresh])
+    place = STATE_SCHEMA.get_field_index("duplicate")
+    return extended.set_column(place, STATE_SCHEMA.field(place), pa.array(np.append(booked, now[len(touched) :])))
+
+
+def _names(sources: pa.DictionaryArray) -> list[str]:
+    names: list[str] = sources.dictionary.to_pylist()
+    return names
+
+
+def _array(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[Any]:
+    return np.asarray(column.to_numpy(zero_copy_only=False))
