@@ -19,7 +19,8 @@ class FormatBook:
     def __init__(
         self, given: str, known: Mapping[str, str], clock: Clock, refused: Callable[[str], None], user_id: str = ""
     ) -> None:
-        self._given = compile_format(given, user_id=user_id) if given else None
+        self._json = given == "json"  # which keys it has, its lines tell
+        self._given = compile_format(given, user_id=user_id) if given and not self._json else None
         self._formats = {source: self._given or compile_format(name, user_id=user_id) for source, name in known.items()}
         self._clock, self._refused, self._user_id = clock, refused, user_id
 
@@ -49,7 +50,8 @@ class FormatBook:
 
     def _probe(self, lines: list[bytes]) -> Format | None:
         if self._given is None:
-            return detect(lines, user_id=self._user_id)
+            names = ("json",) if self._json else None
+            return detect(lines, self._clock.now(), user_id=self._user_id, names=names)
         return self._given if any(self._parses(line, self._given) for line in lines) else None
 
     def _parses(self, line: bytes, fmt: Format) -> bool:

@@ -96,16 +96,8 @@ def _assemble(fields: Fields, numbers: _Numbers, *, escaped: bool) -> pa.Table:
 
 
 def _encode(values: Slices) -> tuple[Codes, pa.Array]:
-    """Dictionary-encode values that lie in order in their data: codes, and the distinct values as binary.
-
-    The gaps between the values become values of an array over the same bytes, so that Arrow copies the values alone.
-    """
-    rows = len(values)
-    bounds = np.empty(2 * rows + 1, np.int32)
-    bounds[0:-1:2], bounds[1::2] = values.start, values.end
-    bounds[-1] = bounds[-2] if rows else 0
-    spread = pa.Array.from_buffers(pa.binary(), 2 * rows, [None, pa.py_buffer(bounds), pa.py_buffer(values.data)])
-    encoded = spread.take(pa.array(np.arange(0, 2 * rows, 2, dtype=np.int32))).dictionary_encode()
+    """Dictionary-encode values that lie in order in their data: codes, and the distinct values as binary."""
+    encoded = text.gather(values.data, values.start, values.end).dictionary_encode()
     return encoded.indices.to_numpy(zero_copy_only=False), encoded.dictionary
 
 

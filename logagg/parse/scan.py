@@ -94,7 +94,8 @@ class _Places:
         """Find a literal by its rarest byte, so that few places are looked at."""
         rarest = min(range(len(literal)), key=lambda at: _frequency(literal[at]))
         places = self._find_byte(literal[rarest]) - rarest
-        places = places[(places >= 0) & (places + len(literal) <= len(self.data))]
+        if len(literal) > 1:
+            places = places[(places >= 0) & (places + len(literal) <= len(self.data))]
         for at, byte in enumerate(literal):
             if at != rarest:
                 places = places[self.data[places + at] == byte]

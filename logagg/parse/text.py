@@ -54,6 +54,19 @@ class Column:
         return self.offsets[np.searchsorted(self.offsets, positions, side="right")]
 
 
+def gather(data: Bytes, start: Offsets, end: Offsets) -> pa.Array:
+    """Return values that lie in order in `data` as a binary array.
+
+    The gaps between the values become values of an array over the same bytes, so that Arrow copies the values alone.
+    """
+    rows = len(start)
+    bounds = np.empty(2 * rows + 1, np.int32)
+    bounds[0:-1:2], bounds[1::2] = start, end
+    bounds[-1] = bounds[-2] if rows else 0
+    spread = pa.Array.from_buffers(pa.binary(), 2 * rows, [None, pa.py_buffer(bounds), pa.py_buffer(data)])
+    return spread.take(pa.array(np.arange(0, 2 * rows, 2, dtype=np.int32)))
+
+
 def clean(values: pa.Array, *, escaped: bool) -> pa.Array:
     """Raw bytes of a log field as text: "-" is empty, escapes are undone, invalid UTF-8 is replaced."""
     values = pc.if_else(pc.equal(values, pa.scalar(b"-", values.type)), pa.scalar(b"", values.type), values)

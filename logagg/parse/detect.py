@@ -1,0 +1,77 @@
+"""Which format a log is written in, told from its first lines."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from logagg.parse import reference
+from logagg.parse.formats import JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES, Format, compile_format, json_format
+
+_TIME_SHAPES = ("time_local", "time_iso8601", "time_epoch_us", "time_epoch_ms", "time_epoch")
+_KEYS = {**{name: field for name, field in NGINX.items() if field and field not in TIMES}, **JSON_KEYS}
+
+
+def detect(lines: Sequence[bytes], now: float, *, user_id: str = "", names: Iterable[str] | None = None) -> Format | None:
+    """Return the format that parses most of these lines, and at least half of them; None if there is none.
+
+    `names` are the formats to choose from, most specific first; all that have a name if not given.
+    """
+    best, most = None, (len(lines) + 1) // 2 - 1
+    for fmt in _candidates(lines, now, user_id, tuple(NAMED) + ("json",) if names is None else names):
+        parsed = sum(isinstance(reference.parse_line(line, fmt, now), dict) for line in map(_bare, lines))
+        if parsed > most:
+            best, most = fmt, parsed
+    return best
+
+
+def _candidates(lines: Sequence[bytes], now: float, user_id: str, names: Iterable[str]) -> Iterable[Format]:
+    for name in names:
+        if name != "json":
+            yield compile_format(name, user_id=user_id)
+        elif fmt := _json(lines, now, user_id):
+            yield fmt
+
+
+def _bare(line: bytes) -> bytes:
+    return line.rstrip(b"\r").lstrip(b"\0")
+
+
+def _json(lines: Sequence[bytes], now: float, user_id: str) -> Format | None:
+    """Choose a key for each field by what most of the objects have."""
+    records = [record for record in map(_object, lines) if record]
+    if not records:
+        return None
+    common = Counter(key for record in records for key in record)
+    present = [key for key, count in common.items() if 2 * count > len(records) and not set(key) & set(',="\\')]
+    keys = {field: key for key, field in reversed(_KEYS.items()) if key in present}
+    keys |= dict(_time_keys(present, records, now))
+    if user_id in present:
+        keys["user_id"] = user_id
+    if "request" in keys:
+        keys = {field: key for field, key in keys.items() if field not in ("method", "target", "path", "query")}
+    if not {"status"} <= keys.keys() or not {"request", "target", "path"} & keys.keys() or not TIMES & keys.keys():
+        return None
+    return json_format({key: field for field, key in keys.items()})
+
+
+def _time_keys(present: Sequence[str], records: Sequence[dict[str, str]], now: float) -> Iterable[tuple[str, str]]:
+    """Find the one key that holds a time, and which field its values read as."""
+    for key in ("time_iso8601", "time_local", "msec", *JSON_TIMES):
+        values = [record[key].encode("utf-8", "replace") for record in records if key in record]
+        for field in _TIME_SHAPES if key in present else ():
+            if values and all(reference.reads_as_time(field, value, now) for value in values[:20]):
+                return [(field, key)]
+    return []
+
+
+def _object(line: bytes) -> dict[str, str] | None:
+    """Return the plain values of a JSON object by key, as text."""
+    try:
+        record = json.loads(line, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict):
+        return None
+    return {key: value for key, value in record.items() if isinstance(value, str)}

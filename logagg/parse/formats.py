@@ -1,0 +1,279 @@
+r"""Log formats: names, nginx `log_format` and Apache `LogFormat` strings, compiled to the same steps.
+
+A text format is literals with values between them: `$remote_addr - $remote_user [$time_local]` is the value of
+`client` until " - ", then one nobody uses until " [", then `time_local` until "]". A JSON format is a table from keys
+to fields.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from logagg.errors import FormatError
+
+# Fields that a line may give, as servers name them. Where several name one field, the first in a table is preferred.
+NGINX: Mapping[str, str] = {
+    "remote_addr": "client",
+    "realip_remote_addr": "",
+    "http_x_forwarded_for": "forwarded",
+    "proxy_add_x_forwarded_for": "forwarded",
+    "host": "host",
+    "http_host": "host",
+    "server_name": "host",
+    "time_iso8601": "time_iso8601",
+    "time_local": "time_local",
+    "msec": "time_epoch",
+    "request": "request",
+    "request_method": "method",
+    "request_uri": "target",
+    "uri": "path",
+    "document_uri": "path",
+    "args": "query",
+    "query_string": "query",
+    "status": "status",
+    "body_bytes_sent": "bytes",
+    "bytes_sent": "bytes",
+    "http_referer": "referrer",
+    "http_user_agent": "agent",
+    "request_time": "seconds",
+    "upstream_response_time": "upstream_seconds",
+    "upstream_cache_status": "cache",
+}
+
+APACHE: Mapping[str, str] = {
+    "a": "client",
+    "h": "client",
+    "v": "host",
+    "V": "host",
+    "{Host}i": "host",
+    "{X-Forwarded-For}i": "forwarded",
+    "r": "request",
+    "m": "method",
+    "U": "path",
+    "q": "query",
+    "s": "status",
+    "B": "bytes",
+    "b": "bytes",
+    "O": "bytes",
+    "{Referer}i": "referrer",
+    "{User-Agent}i": "agent",
+    "{us}T": "microseconds",
+    "D": "microseconds",
+    "{ms}T": "milliseconds",
+    "T": "seconds",
+    "{s}T": "seconds",
+    "{sec}t": "time_epoch",
+    "{msec}t": "time_epoch_ms",
+    "{usec}t": "time_epoch_us",
+    "{%Y-%m-%dT%H:%M:%S%z}t": "time_iso8601",
+    "{%FT%T%z}t": "time_iso8601",
+    "{%d/%b/%Y:%H:%M:%S %z}t": "time_local",
+    "{%d/%b/%Y:%T %z}t": "time_local",
+}
+# Directives whose values nobody uses.
+_APACHE_OTHERS = frozenset("AfHIklLpPRSuX^") | {"ti", "to"}
+
+# Keys of JSON logs whose template nobody gave, beside the names of nginx's variables.
+JSON_KEYS: Mapping[str, str] = {
+    **{key: "client" for key in ("client_ip", "clientip", "client", "ip", "remote_ip", "remote_host", "addr")},
+    **{key: "forwarded" for key in ("x_forwarded_for", "xff", "forwarded_for")},
+    **{key: "host" for key in ("vhost", "virtual_host", "domain", "site")},
+    **{key: "method" for key in ("method", "verb", "http_method")},
+    **{key: "target" for key in ("url", "request_url", "request_path")},
+    **{key: "path" for key in ("path",)},
+    **{key: "query" for key in ("query",)},
+    **{key: "status" for key in ("status_code", "response", "code", "response_code")},
+    **{key: "bytes" for key in ("bytes", "size", "body_bytes", "response_size", "length")},
+    **{key: "referrer" for key in ("referer", "referrer", "http_referrer")},
+    **{key: "agent" for key in ("user_agent", "agent", "ua", "useragent")},
+    **{key: "seconds" for key in ("duration", "response_time", "took", "elapsed")},
+    **{key: "upstream_seconds" for key in ("upstream_time", "upstream_duration")},
+    **{key: "cache" for key in ("cache_status", "cache")},
+}
+# Keys of times, whose field the shape of the value decides.
+JSON_TIMES = ("@timestamp", "timestamp", "time", "ts", "date", "datetime")
+
+# Most specific first: the order in which detection tries them.
+NAMED: Mapping[str, str] = {
+    "vhost-combined": '%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i"',
+    "main": '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" "%{X-Forwarded-For}i"',
+    "combined-time": '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %{s}T',
+    "combined": '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"',
+    "vhost-common": '%v %h %l %u %t "%r" %>s %b',
+    "common": '%h %l %u %t "%r" %>s %b',
+}
+
+TIMES = frozenset({"time_local", "time_iso8601", "time_epoch", "time_epoch_ms", "time_epoch_us"})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One value of a line, and the literal that ends it."""
+
+    field: str  # "" for a value nobody uses
+    until: bytes  # empty only in the last step: the value ends with the line
+    quoted: bool = False  # between quotes: a backslash takes the next byte with it
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A compiled log format: steps for text, or keys for JSON."""
+
+    name: str  # compiles to this format again
+    prefix: bytes = b""
+    steps: tuple[Step, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
+    escaped: bool = True  # the server writes \xHH and \" for what it does not print
+
+    @property
+    def closed(self) -> bool:
+        """Whether a line that parses is surely whole, even without its newline."""
+        return bool(self.keys) or bool(self.steps[-1].until)
+
+
+def compile_format(text: str, *, user_id: str = "") -> Format:
+    """Compile a format's name or string; `user_id` names the variable that tells visitors apart.
+
+    Raises FormatError, saying what cannot be understood and where.
+    """
+    if text in NAMED:
+        return _compile(text, NAMED[text], user_id)
+    if text.startswith("json:"):
+        return json_format(dict(pair.split("=", 1)[::-1] for pair in text[5:].split(",")))
+    return _compile(text, text, user_id)
+
+
+def json_format(keys: Mapping[str, str]) -> Format:
+    """Return the JSON format that takes fields from these keys."""
+    name = "json:" + ",".join(f"{field}={key}" for key, field in keys.items())
+    return Format(name, keys=MappingProxyType(dict(keys)))
+
+
+def _compile(name: str, text: str, user_id: str) -> Format:
+    body, escape = _unwrap(text)
+    if body.lstrip().startswith("{"):
+        fmt = Format(name, keys=_json_template(body, user_id))
+    else:
+        parts = list(_nginx(body, user_id) if "$" in body else _apache(body, user_id))
+        fmt = _assemble(name, parts, escaped=escape != "none")
+    _check(fmt)
+    return fmt
+
+
+def _unwrap(text: str) -> tuple[str, str]:
+    """Take the format out of a line of configuration, and what it says of escaping."""
+    text = text.strip()
+    if not re.match(r"(log_format|LogFormat)\s", text):
+        return text, "default"
+    escape = re.search(r"\sescape=(default|json|none)\s", text)
+    pieces = re.findall(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"", text)
+    if not pieces:
+        raise FormatError(f"log format {text!r}: no quoted string in it", "give the string between the quotes")
+    body = "".join(single or double for single, double in pieces)
+    return re.sub(r"\\(['\"\\])", r"\1", body), escape[1] if escape else "default"
+
+
+# A part is a literal (bytes) or the name of a field (str).
+Part = bytes | str
+
+
+def _nginx(text: str, user_id: str) -> Iterator[Part]:
+    for literal, braced, plain in re.findall(r"([^$]+)|\$\{(\w+)\}|\$(\w+)", text):
+        if literal:
+            yield literal.encode()
+        else:
+            name = braced or plain
+            yield "user_id" if name == user_id else NGINX.get(name, "")
+
+
+def _apache(text: str, user_id: str) -> Iterator[Part]:
+    text = text.replace(r"\"", '"').replace(r"\t", "\t")
+    pattern = re.compile(r"%(?:!?\d{3}(?:,\d{3})*)?[<>]?(\{[^}]*\})?(\^t[io]|[%a-zA-Z])")
+    at = 0
+    for found in pattern.finditer(text):
+        if "%" in text[at : found.start()]:
+            break
+        if found.start() > at:
+            yield text[at : found.start()].encode()
+        yield from _directive(found[1] or "", found[2], text, user_id)
+        at = found.end()
+    rest = text[at:]
+    if "%" in rest:
+        where = at + rest.index("%")
+        raise FormatError(f"log format {text!r}: {text[where : where + 4]!r} at {where} is no directive")
+    if rest:
+        yield rest.encode()
+
+
+def _directive(argument: str, letter: str, text: str, user_id: str) -> Iterator[Part]:
+    if letter == "%":
+        yield b"%"
+    elif letter == "t" and not argument:
+        yield from (b"[", "time_local", b"]")
+    elif user_id and argument == f"{{{user_id}}}":
+        yield "user_id"
+    elif known := {key.lower(): value for key, value in APACHE.items() if "{" in key}.get(f"{argument}{letter}".lower()):
+        yield known
+    elif argument and letter == "t":
+        raise FormatError(f"log format {text!r}: the time %{argument}t is not understood", "use %t or %{msec}t")
+    elif argument or letter in _APACHE_OTHERS:
+        yield APACHE.get(letter, "") if letter == "a" else ""
+    elif letter in APACHE:
+        yield APACHE[letter]
+    else:
+        raise FormatError(f"log format {text!r}: unknown directive %{letter}")
+
+
+def _assemble(name: str, parts: list[Part], *, escaped: bool) -> Format:
+    """Turn literals and fields into steps; literals next to one another are one."""
+    prefix, steps = b"", list[list[bytes | str]]()
+    for part in parts:
+        if isinstance(part, str):
+            if steps and not steps[-1][1]:
+                raise FormatError(f"log format {name!r}: two values with nothing between them cannot be told apart")
+            steps.append([part, b""])
+        elif steps:
+            steps[-1][1] += part  # type: ignore[operator]
+        else:
+            prefix += part
+    chosen = _prefer([str(step[0]) for step in steps])
+    befores = [prefix, *(bytes(step[1]) for step in steps)]  # type: ignore[arg-type]
+    compiled = tuple(
+        Step(field_, until, before.endswith(b'"') and until.startswith(b'"'))
+        for field_, until, before in zip(chosen, befores[1:], befores, strict=False)
+    )
+    return Format(name, prefix, compiled, escaped=escaped)
+
+
+def _prefer(fields: list[str]) -> list[str]:
+    """Use each field once, the first time; a time once, whatever its form; the request rather than its parts."""
+    seen: set[str] = set()
+    kept = []
+    for name in fields:
+        group = "time" if name in TIMES else name
+        group = "duration" if name in ("seconds", "milliseconds", "microseconds") else group
+        unused = group in seen or (name in ("method", "target", "path", "query") and "request" in fields)
+        kept.append("" if unused else name)
+        seen.add(group)
+    return kept
+
+
+def _json_template(text: str, user_id: str) -> Mapping[str, str]:
+    """Read an nginx `escape=json` template: `{"time":"$time_iso8601","status":$status}`."""
+    pairs = re.findall(r'"((?:[^"\\]|\\.)+)"\s*:\s*"?\$\{?(\w+)\}?"?\s*(?=[,}])', text)
+    named = [(key, "user_id" if variable == user_id else NGINX.get(variable, "")) for key, variable in pairs]
+    chosen = _prefer([name for _, name in named])
+    return {key: name for (key, _), name in zip(named, chosen, strict=True) if name}
+
+
+def _check(fmt: Format) -> None:
+    fields = set(fmt.keys.values()) or {step.field for step in fmt.steps}
+    wanted = {"a time": TIMES, "a status": {"status"}, "a request": {"request", "target", "path"}}
+    for what, names in wanted.items():
+        if not fields & names:
+            raise FormatError(
+                f"log format {fmt.name!r}: there is no {what.split()[1]} in it", "see `logagg tail --help` for the formats"
+            )

@@ -1,0 +1,139 @@
+"""The fast parser gives what the reference parser gives, on every input: columns, rejects, samples."""
+
+import random
+
+import pyarrow as pa
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from logagg.cargo import Batch, Chunk, Mark
+from logagg.parse import columns, reference
+from logagg.parse.fields import BATCH_SCHEMA
+from logagg.parse.formats import Format, compile_format
+
+NOW = 1_795_000_000.0
+
+FORMATS = [
+    compile_format(text)
+    for text in (
+        "combined",
+        "common",
+        "vhost-combined",
+        "main",
+        '$remote_addr - $remote_user [$time_local] "$request" $status $bytes_sent rt=$request_time '
+        'ut="$upstream_response_time" cs=$upstream_cache_status',
+        '$time_iso8601|$http_host|$request_method|$uri|$args|$status|$body_bytes_sent|"$http_user_agent"|$http_x_forwarded_for',
+        "log_format m escape=none '$msec $remote_addr \"$request\" $status \"$http_referer\"';",
+        '%{usec}t %a "%r" %s %B %D "%{Referer}i"',
+        '{"t":"$time_iso8601","ip":"$remote_addr","r":"$request","s":$status,"b":$body_bytes_sent,"rt":$request_time,"a":"$http_user_agent"}',
+    )
+]
+
+TIMES = ["20/Nov/2026:01:02:03 +0100", "2026-11-20T01:02:03+00:00", "1763600000.123", "1763600000123456", "31/Feb/2026:00:00:00 +0000"]
+VALUES = {
+    "client": ["192.0.2.7", "2001:db8::1", "-", "example.com"],
+    "host": ["Example.COM", "example.com:8080", "[::1]:80", "a:b:80", "-"],
+    "request": ["GET /a?b=c HTTP/1.1", "POST /\\x22q\\x22 HTTP/2.0", "GET /no-version", "-", "\\x16\\x03", "get / HTTP/1.0", "GET  HTTP/1.1"],
+    "status": ["200", "404", "000", "20x", "-"],
+    "bytes": ["0", "1234", "-", "12a", "9" * 19],
+    "seconds": ["0.123", "1", "-", "1.", "0.000"],
+    "upstream_seconds": ["0.1, 0.2 : 0.3", "-", "0.5", ""],
+    "agent": ["Mozilla/5.0 (X; Y)", 'a \\"quoted\\" one', "-", "caf\u00e9", "\\xD0\\xB9", "back\\\\"],
+    "": ["-", "anything", ""],
+}
+
+
+def whole_line(fmt: Format, draw: random.Random) -> bytes:
+    """Make a line of the format from plausible and odd values."""
+    if fmt.keys:
+        pairs = ",".join(f'"{key}":{json_value(field, draw)}' for key, field in fmt.keys.items())
+        return ("{" + pairs + "}").encode()
+    out = fmt.prefix
+    for step in fmt.steps:
+        choices = TIMES if step.field.startswith("time") else VALUES.get(step.field, VALUES[draw.choice(["agent", "seconds"])])
+        out += draw.choice(choices).encode() + step.until
+    return out
+
+
+def json_value(field: str, draw: random.Random) -> str:
+    value = draw.choice(TIMES if field.startswith("time") else VALUES[field])
+    if field in ("status", "bytes", "seconds") and draw.random() < 0.6:
+        return draw.choice(["200", "404", "0", "0.125", "1e3", "-1", "null", "true", "[1]", '{"a":1}', "12345678901234567890"])
+    return '"' + value.replace("\\", draw.choice(["\\\\", "\\u00e9"])).replace('"', '\\"') + '"'
+
+
+def spoil(line: bytes, draw: random.Random) -> bytes:
+    """Damage a line as crashes, strangers and broken servers do."""
+    at = draw.randrange(len(line) + 1)
+    return draw.choice(
+        [
+            lambda: line[:at] + draw.choice([b'"', b"\\", b" ", b"\0", b"\xff", b"\r", b"[", b'" ', b"\n", b"\\x4"]) + line[at:],
+            lambda: line[:at],
+            lambda: line[at:],
+            lambda: line[:at] + line[at + 1 :],
+            lambda: b"\0\0\0" + line,
+            lambda: line + draw.choice([b"\r", b"\r\r", b" ", b'"', b" trailing"]),
+            lambda: draw.randbytes(draw.randrange(40)),
+            lambda: b"",
+        ]
+    )()
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> tuple[Format, bytes]:
+    fmt = draw(st.sampled_from(FORMATS))
+    source = draw(st.randoms(use_true_random=False))
+    lines = [whole_line(fmt, source) for _ in range(draw(st.integers(0, 8)))]
+    lines = [spoil(line, source) if source.random() < 0.5 else line for line in lines]
+    return fmt, b"\n".join(lines) + draw(st.sampled_from([b"\n", b""]))
+
+
+def plain(batch: Batch) -> pa.Table:
+    fields = [
+        pa.field(field.name, field.type.value_type if pa.types.is_dictionary(field.type) else field.type)
+        for field in BATCH_SCHEMA
+    ]
+    return batch.table.cast(pa.schema(fields))
+
+
+def both(data: bytes, fmt: Format, **chunk: int) -> tuple[Batch, Batch]:
+    whole = Chunk("s", 0, 100, 100 + len(data), data, Mark(100 + len(data), 0, ""), **chunk)
+    return columns.parse(whole, fmt, NOW), reference.parse(whole, fmt, NOW)
+
+
+@given(logs())
+@example((FORMATS[0], b'1.2.3.4 - - [20/Nov/2026:01:02:03 +0100] "GET / HTTP/1.1" 200 1 "-" "x\\\\" '))
+@example((FORMATS[0], b""))
+def test_the_fast_parser_agrees_with_the_reference(log: tuple[Format, bytes]) -> None:
+    fmt, data = log
+    fast, slow = both(data, fmt)
+    assert plain(fast).to_pylist() == plain(slow).to_pylist()
+    assert fast.rejects == slow.rejects
+    assert fast.table.schema == BATCH_SCHEMA
+
+
+@given(st.lists(st.binary(max_size=60), max_size=6))
+def test_any_bytes(lines: list[bytes]) -> None:
+    data = b"\n".join(lines)
+    for fmt in FORMATS:
+        fast, slow = both(data, fmt)
+        assert plain(fast).to_pylist() == plain(slow).to_pylist()
+        assert fast.rejects == slow.rejects
+
+
+def test_a_line_that_was_too_long_is_a_reject_at_the_start_of_its_chunk() -> None:
+    fast, slow = both(b"rubbish\n", FORMATS[0], skipped=50, too_long=1)
+    assert fast.rejects == slow.rejects
+    assert fast.rejects.counts == {"too_long": 1, "format": 1}
+    assert [reject.position for reject in fast.rejects.samples] == [100, 150]
+
+
+@pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name[:20])
+def test_lines_are_events_or_rejects(fmt: Format) -> None:
+    draw = random.Random(7)
+    lines = [line for line in (spoil(whole_line(fmt, draw), draw) for _ in range(500)) if line.strip(b"\0\r\n")]
+    data = b"\n".join(line.replace(b"\n", b"") for line in lines)
+    fast, slow = both(data, fmt)
+    expected = sum(1 for line in data.split(b"\n") if line.rstrip(b"\r").lstrip(b"\0"))
+    assert fast.table.num_rows + fast.rejects.lines == slow.table.num_rows + slow.rejects.lines == expected
