@@ -6,7 +6,7 @@ Rules look at distinct values only, and at whole columns of them: no Python runs
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
@@ -16,14 +16,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.config import KINDS as KINDS
-from logagg.config import TRACKING, Config, RuleConfig
+from logagg.config import PARAMETERS, TRACKING, Config, RuleConfig
 from logagg.parse.text import decode_percent
 
-Codes = npt.NDArray[np.int32]
+Names = Mapping[str, tuple[str, ...]]  # dimension -> keys of a query string
 
+DIMENSIONS = tuple(PARAMETERS)
 NONE = -1  # no rule matches
-_OTHER = KINDS.index("other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,11 @@ class Rules:
         return cls((*config.rules, *_asset_rules(config.assets.extensions)), config.limits.value)
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kind that each rule gives."""
+        return tuple(rule.kind for rule in self.rules)
+
+    @property
     def sited(self) -> bool:
         """Whether a rule looks at the site, so that `match` needs it."""
         return any(rule.site for rule in self.rules)
@@ -57,34 +61,45 @@ class Rules:
             matched[(matched == NONE) & _matches(rule, paths, sites)] = index
         return matched
 
-    def kinds(
+    def counts(
         self,
         matched: npt.NDArray[np.integer[Any]],
-        methods: pa.StringArray,
-        method_codes: npt.NDArray[np.integer[Any]],
         status: npt.NDArray[np.integer[Any]],
-    ) -> Codes:
-        """Return the kind (index into `KINDS`) of each request by the rule that matched it, -1 where none did.
+        methods: pa.DictionaryArray,
+    ) -> npt.NDArray[np.bool_]:
+        """Say for each request whether the rule that matched it counts its status and method; False where none did.
 
-        A request whose status or method its rule does not count is `other`. `methods` holds the distinct methods,
-        `method_codes` each request's place among them, -1 where the log names no method (any rule takes that).
+        A request that matches a rule and does not count is of kind `other`. A null method (the log names none) is one
+        that any rule takes.
         """
-        allowed = _method_table(self.rules, methods)
-        counted = self._statuses[matched, status] & allowed[matched, method_codes]
-        kinds = np.array([*(KINDS.index(rule.kind) for rule in self.rules), NONE], np.int32)[matched]
-        return np.where(counted | (kinds == NONE), kinds, _OTHER).astype(np.int32)
+        allowed = _method_table(self.rules, methods.dictionary)
+        codes = methods.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        counted: npt.NDArray[np.bool_] = self._statuses[matched, status] & allowed[matched, codes]
+        return counted
 
-    def parameters(self, queries: pa.StringArray, rule: int) -> dict[str, pa.StringArray]:
-        """Return what a rule takes from query strings, by dimension and aligned with them; empty text where absent.
+    def parameters(self, queries: pa.StringArray, matched: npt.NDArray[np.integer[Any]]) -> dict[str, pa.StringArray]:
+        """Return campaign, ad and placement of query strings, aligned with them; empty text where absent.
 
-        Of the keys listed for a dimension the first that a query has wins, and of that its first value. Values are
-        percent-decoded, then cut to the limit.
+        `matched` names the rule of each: rules may take a dimension from different keys. Of the keys listed for it the
+        first that a query has wins, and of that its first value. Values are percent-decoded, then cut to the limit.
         """
-        names = self.rules[rule].parameters
-        if not names:
-            return {}
+        groups = self._by_names(matched)
+        if len(groups) == 1:
+            return self._taken(queries, groups[0][0])
+        parts = [self._taken(queries.take(pa.array(rows)), names) for names, rows in groups]
+        order = pa.array(np.argsort(np.concatenate([rows for _, rows in groups]), kind="stable"))
+        return {name: pa.concat_arrays([part[name] for part in parts]).take(order) for name in DIMENSIONS}
+
+    def _by_names(self, matched: npt.NDArray[np.integer[Any]]) -> list[tuple[Names, npt.NDArray[np.int64]]]:
+        """Return the rows, grouped by what their rules take from a query."""
+        wanted: list[Names] = [*(rule.parameters for rule in self.rules), {}]
+        group = np.array([wanted.index(names) for names in wanted])[matched]
+        distinct = np.unique(group).tolist() or [len(wanted) - 1]
+        return [(wanted[number], np.flatnonzero(group == number)) for number in distinct]
+
+    def _taken(self, queries: pa.StringArray, names: Names) -> dict[str, pa.StringArray]:
         fields = QueryFields(queries)
-        return {name: self._decode(fields.first(keys)) for name, keys in names.items()}
+        return {name: self._decode(fields.first(names.get(name, ()))) for name in DIMENSIONS}
 
     def _decode(self, values: pa.StringArray) -> pa.StringArray:
         """Decode each distinct value once."""

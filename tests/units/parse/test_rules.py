@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logagg.config import PARAMETERS, Config, RuleConfig
-from logagg.parse.rules import KINDS, QueryFields, Rules
+from logagg.parse.rules import QueryFields, Rules
 
 DEFAULT = Rules.of(Config())
 CLICK = next(index for index, rule in enumerate(DEFAULT.rules) if rule.kind == "click")
@@ -19,16 +19,15 @@ CLICK = next(index for index, rule in enumerate(DEFAULT.rules) if rule.kind == "
 
 def kinds(rules: Rules, requests: list[tuple[str, str | None, int]]) -> list[str]:
     paths, methods, statuses = zip(*requests, strict=True)
-    distinct = sorted({method for method in methods if method is not None})
-    codes = [-1 if method is None else distinct.index(method) for method in methods]
     matched = rules.match(pa.array(paths, pa.string()))
-    found = rules.kinds(matched, pa.array(distinct, pa.string()), np.array(codes), np.array(statuses, np.int16))
-    return ["" if kind < 0 else KINDS[kind] for kind in found]
+    counted = rules.counts(matched, np.array(statuses, np.int16), pa.array(methods, pa.string()).dictionary_encode())
+    found = zip(matched.tolist(), counted.tolist(), strict=True)
+    return ["" if rule < 0 else rules.kinds[rule] if counts else "other" for rule, counts in found]
 
 
 def parameters(query: str, **names: tuple[str, ...]) -> dict[str, str]:
     rules = Rules((RuleConfig("click", path=("/c",), parameters=names or PARAMETERS),))
-    return {name: values[0].as_py() for name, values in rules.parameters(pa.array([query]), 0).items()}
+    return {name: values[0].as_py() for name, values in rules.parameters(pa.array([query]), np.zeros(1, int)).items()}
 
 
 @pytest.mark.parametrize(
@@ -99,7 +98,7 @@ def test_a_rule_may_belong_to_a_site() -> None:
 def test_no_rows_and_no_rules() -> None:
     assert DEFAULT.match(pa.array([], pa.string())).tolist() == []
     assert Rules(()).match(pa.array(["/"])).tolist() == [-1]
-    assert DEFAULT.parameters(pa.array([], pa.string()), CLICK)["ad"].to_pylist() == []
+    assert DEFAULT.parameters(pa.array([], pa.string()), np.zeros(0, int))["ad"].to_pylist() == []
 
 
 @pytest.mark.parametrize(
@@ -128,11 +127,15 @@ def test_parameters_of_a_query(query: str, expected: tuple[str, str, str]) -> No
 
 def test_values_are_cut_after_decoding() -> None:
     rules = Rules((RuleConfig("click", parameters={"ad": ("ad",)}),), limit=3)
-    assert rules.parameters(pa.array(["ad=%c3%a9%c3%a9%c3%a9%c3%a9"]), 0)["ad"].to_pylist() == ["ééé"]
+    assert rules.parameters(pa.array(["ad=%c3%a9%c3%a9%c3%a9%c3%a9"]), np.zeros(1, int))["ad"].to_pylist() == ["ééé"]
 
 
-def test_rules_without_parameters_take_nothing() -> None:
-    assert DEFAULT.parameters(pa.array(["ad=1"]), len(DEFAULT.rules) - 1) == {}
+def test_each_rule_takes_its_own_keys() -> None:
+    rules = Rules((RuleConfig("click", parameters={"ad": ("a",)}), RuleConfig("asset"), DEFAULT.rules[CLICK]))
+    queries = pa.array(["ad=0&a=1", "ad=2&a=3", "ad=4&a=5", "ad=6&a=7", "ad=8&a=9"])
+    found = rules.parameters(queries, np.array([2, 0, -1, 1, 2], np.int16))
+    assert found["ad"].to_pylist() == ["0", "3", "", "", "8"]
+    assert found["campaign"].to_pylist() == [""] * 5
 
 
 def test_slices_and_nulls_of_queries() -> None:
@@ -147,7 +150,7 @@ KEYS = st.sampled_from(["campaign", "utm_campaign", "utm_campaigns", "ad", "a", 
 @given(st.lists(st.lists(st.tuples(KEYS, TEXTS), max_size=6), max_size=6))
 def test_parameters_equal_the_standard_library(pairs: list[list[tuple[str, str]]]) -> None:
     queries = [urlencode(some) for some in pairs]
-    found = DEFAULT.parameters(pa.array(queries, pa.string()), CLICK)
+    found = DEFAULT.parameters(pa.array(queries, pa.string()), np.full(len(queries), CLICK))
     for row, query in enumerate(queries):
         values = dict(reversed(parse_qsl(query, keep_blank_values=True)))
         campaign = values.get("campaign", values.get("utm_campaign", ""))
