@@ -1,0 +1,57 @@
+# The commands of this project. Each works on a fresh clone: it makes what it needs first.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOGS ?= /var/log/nginx
+LAKE ?= lake
+DEMO := build/demo-lake
+DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
+
+.PHONY: help setup demo tail test check golden bench clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## make .venv with the logagg command in it
+
+demo: $(VENV)/.ready ## read the demo logs into build/demo-lake and ask about them
+	@rm -rf $(DEMO)
+	$(DEMO_LOGAGG) tail --once --config fixtures/demo/logagg.toml fixtures/demo
+	$(DEMO_LOGAGG) report overview
+	$(DEMO_LOGAGG) report ads
+	$(DEMO_LOGAGG) sql "SELECT path, sum(views) AS views, uniques(visitors) AS visitors FROM pages WHERE NOT is_bot GROUP BY path ORDER BY views DESC LIMIT 5"
+
+tail: $(VENV)/.ready ## follow the logs in LOGS (/var/log/nginx) into LAKE (lake)
+	$(BIN)/logagg tail --lake $(LAKE) $(LOGS)
+
+test: $(VENV)/.ready-dev ## run all tests, with a real nginx and a real load
+	@scripts/system-packages nginx wrk
+	$(BIN)/pytest -n auto --dist worksteal
+
+check: $(VENV)/.ready-dev ## lint, types, imports
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/test_imports.py
+
+golden: $(VENV)/.ready-dev ## rewrite fixtures/*/expected.json from what logagg says now; review the diff
+	LOGAGG_GOLDEN=1 $(BIN)/pytest -q tests/cases
+	git diff --stat -- fixtures
+
+bench: $(VENV)/.ready-dev ## compare with GoAccess on a million lines, in the same run
+	@scripts/system-packages goaccess
+	$(BIN)/python bench/run.py
+
+clean: ## remove what the targets above made
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/.ready: pyproject.toml scripts/make-venv
+	@scripts/make-venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
