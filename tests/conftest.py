@@ -1,0 +1,98 @@
+"""What all tests share: the installed command, a lake to write, tools that may be missing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LOGAGG = Path(sys.executable).with_name("logagg")
+
+
+class Command:
+    """The installed `logagg`, run as a process against one lake."""
+
+    def __init__(self, lake: Path, folder: Path) -> None:
+        self.lake, self.folder = lake, folder
+        self.env = {key: value for key, value in os.environ.items() if not key.startswith("LOGAGG_")}
+        self.env |= {"LOGAGG_LAKE": str(lake), "COLUMNS": "120", "NO_COLOR": "1"}
+
+    def words(self, *arguments: object) -> list[str]:
+        """The words of the command; the module where the package is on the path but not installed."""
+        program = [str(LOGAGG)] if LOGAGG.exists() else [sys.executable, "-c", "from logagg.cli import main; main()"]
+        return [*program, *map(str, arguments)]
+
+    def run(self, *arguments: object, status: int | None = 0, **options: Any) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            self.words(*arguments), cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=100, **options
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        assert status is None or done.returncode == status, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
+        log = (self.folder / "tail.log").open("a")
+        with log:
+            return subprocess.Popen(self.words(*arguments), cwd=self.folder, env=self.env, stdout=log, stderr=log, text=True)
+
+    def sql(self, query: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads(self.run("sql", "--json", query).stdout)
+        return rows
+
+    def read(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask as any DuckDB client may: the newest catalog, read-only, without the package."""
+        with duckdb.connect(str(self.lake / "logagg.duckdb"), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+    def lines(self) -> int:
+        """Lines read, as the lake says: every one is a hit or a reject."""
+        total = "SELECT (SELECT coalesce(sum(hits), 0) FROM traffic) + (SELECT coalesce(sum(lines), 0) FROM rejects)"
+        return int(self.read(total)[0][0])
+
+
+@pytest.fixture
+def logagg(tmp_path: Path) -> Command:
+    return Command(tmp_path / "lake", tmp_path)
+
+
+@pytest.fixture
+def tool() -> Callable[[str], str]:
+    """Find a command of the system; without it the test is skipped, but fails where CI=1."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+        if path is None and os.environ.get("CI") == "1":
+            pytest.fail(f"{name} is not installed")
+        if path is None:
+            pytest.skip(f"{name} is not installed")
+        return path
+
+    return find
+
+
+def wait_until(holds: Callable[[], bool], process: subprocess.Popen[str] | None = None, seconds: float = 60) -> None:
+    """Wait for something another process does. Generous, since only its coming true is asserted."""
+    import time
+
+    end = time.monotonic() + seconds
+    while not holds():
+        assert process is None or process.poll() is None, f"the process ended with {process.returncode}"
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.05)
+
+
+def combined(requests: Sequence[tuple[str, int]], client: str = "192.0.2.1", agent: str = "Mozilla/5.0 (X11; Linux x86_64)") -> str:
+    """Combined lines of (target, status), a minute apart."""
+    return "".join(
+        f'{client} - - [02/Mar/2026:{n // 60 % 24:02d}:{n % 60:02d}:00 +0000] "GET {target} HTTP/1.1" {status} 10 "-" "{agent}"\n'
+        for n, (target, status) in enumerate(requests)
+    )
