@@ -1,0 +1,51 @@
+"""Imports are law: a stage knows the ground and itself; each library has its door."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PACKAGE = ROOT / "logagg"
+STAGES = ("intake", "parse", "queues", "rollup", "lake", "view")
+GROUND = ("cargo", "clock", "config", "errors", "notices", "settings", "written")
+ALLOWED = {
+    "parse": ("logagg.rollup.sketches",),
+    "lake": ("logagg.rollup.definitions", "logagg.rollup.sketches"),
+    "view": ("logagg.lake.catalog",),
+}
+DOORS = {"watchdog": ("intake/watch.py",), "click": ("cli.py", "commands/"), "gearman": ("queues/gearman.py",)}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(module: Path) -> Iterator[str]:
+    """Names of the modules imported, wherever in the file; `from a import b` is `a.b`, since b may be a module."""
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(PACKAGE)))
+def test_imports(module: Path) -> None:
+    place = str(module.relative_to(PACKAGE))
+    stage = place.split("/")[0].removesuffix(".py")
+    for name in imports(module):
+        for library, doors in DOORS.items():
+            assert name.split(".")[0] != library or place.startswith(doors), f"{place} imports {name}"
+        part = (name.split(".") + [""])[1] if name.startswith("logagg.") else ""
+        if part in STAGES and part != stage and stage in (*STAGES, *GROUND):
+            allowed = ALLOWED.get(stage, ())
+            assert any(f"{name}.".startswith(f"{one}.") for one in allowed), f"{place} imports {name}"
+
+
+def test_every_stage_states_its_promise() -> None:
+    for stage in STAGES:
+        words = [line.split(":")[0] for line in (PACKAGE / stage / "__init__.py").read_text().strip('"').splitlines()[:3]]
+        assert words == ["In", "Out", "Promise"], stage
