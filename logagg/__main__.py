@@ -1,0 +1,5 @@
+"""`python -m logagg` is `logagg`."""
+
+from logagg.cli import main
+
+main()

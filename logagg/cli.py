@@ -1,0 +1,172 @@
+"""Words to calls: the commands, the options all of them share, and how a failure is said."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from logagg.errors import LogaggError
+from logagg.notices import printable
+
+if TYPE_CHECKING:
+    from logagg.config import Config
+
+# Command -> its module in `logagg.commands`; a module is imported when its command is used.
+COMMANDS = {
+    "tail": "tail",
+    "sql": "sql",
+    "report": "report",
+    "status": "status",
+    "init": "init",
+    "check": "check",
+    "compact": "upkeep",
+    "expire": "upkeep",
+}
+HELP = {
+    "tail": "Follow files, directories or globs; - reads standard input.",
+    "sql": "Run SQL on the newest snapshot; without QUERY, from standard input.",
+    "report": "Show a report: overview, pages, ads, referrers, agents, errors, latency, sources.",
+    "status": "Show positions, lag and rates; exit status 1 when unhealthy.",
+    "init": "Write a commented logagg.toml.",
+    "check": "Check configuration, formats and the lake; say what would be read and how.",
+    "compact": "Merge small files now.",
+    "expire": "Apply retention now.",
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and first line, and imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002: click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002: click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"logagg.commands.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(HELP.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="logagg", prog_name="logagg")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def logagg(debug: bool) -> None:  # noqa: ARG001, FBT001: click's; `main` looks for it
+    """Follow web server logs and have exact, fresh answers in SQL."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command; exit 0 when done, 1 for a failure said in one line, 2 for wrong usage."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        result = logagg.main(args=arguments, prog_name="logagg", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: the rest goes nowhere
+        return 0
+    except Exception as error:  # noqa: BLE001: the last resort; a person gets one line
+        return _complain(error, debug="--debug" in arguments)
+
+
+def _complain(error: Exception, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, LogaggError):
+        line = str(error)
+    else:
+        line = f"internal error: {type(error).__name__}: {error}; run with --debug"
+    print(f"logagg: {printable(' '.join(line.split()))}", file=sys.stderr)  # noqa: T201: the one place that complains
+    return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the options that all commands share say."""
+
+    lake: Path
+    config_file: Path | None
+    verbosity: int
+
+    @property
+    def config(self) -> Config:
+        """The configuration: the file named, `logagg.toml` where it exists, or none. Raises ConfigError."""
+        from logagg.config import FILE, load
+
+        return load(self.config_file or (Path(FILE) if Path(FILE).exists() else None))
+
+
+def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command --lake, --config, -q and -v, and pass it a Shared as `shared`."""
+
+    def call(lake: Path, config: Path | None, quiet: bool, verbose: bool, **options: Any) -> Any:  # noqa: FBT001
+        return function(shared=Shared(lake, config, -1 if quiet else int(verbose)), **options)
+
+    call.__doc__ = function.__doc__
+    call.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+    for option in reversed(_SHARED):
+        option(call)
+    return call
+
+
+_SHARED = (
+    click.option(
+        "--lake",
+        type=click.Path(path_type=Path),
+        envvar="LOGAGG_LAKE",
+        default="lake",
+        show_default=True,
+        show_envvar=True,
+        metavar="DIR",
+        help="Where the lake is.",
+    ),
+    click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        envvar="LOGAGG_CONFIG",
+        show_envvar=True,
+        metavar="FILE",
+        help="The configuration; ./logagg.toml where it exists.",
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing but failures."),
+    click.option("-v", "--verbose", is_flag=True, help="Say more."),
+)
+
+
+def format_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command --format and --json, and pass it the one chosen as `form`."""
+
+    def call(form: str, as_json: bool, **options: Any) -> Any:  # noqa: FBT001
+        return function(form="json" if as_json else form, **options)
+
+    call.__doc__ = function.__doc__
+    call.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+    click.option("--json", "as_json", is_flag=True, help="The same as --format json.")(call)
+    choice = click.Choice(["table", "json", "csv"])
+    click.option("--format", "form", type=choice, default="table", show_default=True, help="How rows are written.")(
+        call
+    )
+    return call

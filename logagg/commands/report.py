@@ -1,0 +1,53 @@
+"""`logagg report`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from logagg.cli import Shared, format_options, shared_options
+
+
+@click.command()
+@click.argument("name", default="overview", required=False)
+@click.option("--since", metavar="TIME", help='From then on: "1h" ago, "today", "yesterday", a date, a time (UTC).')
+@click.option("--until", metavar="TIME", help="Up to then, not including it.")
+@click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="The most rows to show; 0: all.")
+@click.option("--site", help="Of this site only.")
+@click.option(
+    "--bots",
+    type=click.Choice(["include", "exclude", "only"]),
+    default="include",
+    show_default=True,
+    help="Whether robots count.",
+)
+@format_options
+@shared_options
+def report(
+    name: str, since: str | None, until: str | None, limit: int, site: str | None, bots: str, form: str, shared: Shared
+) -> None:
+    """Show a report: overview, pages, ads, referrers, agents, errors, latency, sources.
+
+    Robots are included, so that the sums are those of the log; the column bots says which part of the hits, views or
+    impressions they are, and --bots exclude leaves them out.
+    """
+    from logagg.clock import SystemClock
+    from logagg.view import render, reports
+    from logagg.view.snapshot import connect
+
+    wanted = reports.Wanted.of(
+        name, SystemClock().now(), since=since, until=until, limit=limit or None, site=site, bots=bots
+    )  # type: ignore[arg-type]
+    answer = render.Rows.of(reports.run(connect(shared.lake), wanted))
+    render.write(_upright(answer) if name == "overview" and form == "table" else answer, form, sys.stdout)
+
+
+def _upright(answer):  # type: ignore[no-untyped-def]
+    """Return the one row of a wide answer as pairs of name and value."""
+    from logagg.view import render
+
+    return render.Rows(
+        ("what", "how much"),
+        [(name, render.shown(value)) for name, value in zip(answer.columns, answer.rows[0], strict=True)],
+    )

@@ -1,0 +1,200 @@
+"""Rows -> a table for a person; JSON and CSV for a program.
+
+Values come from logs, so strangers wrote them: what a terminal or a spreadsheet would act upon is made harmless.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, TextIO
+
+import duckdb
+
+from logagg.notices import printable
+
+FORMATS = ("table", "json", "csv")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet read a text as a formula
+
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """An answer: the names of its columns, and its rows."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[Row]
+
+    @classmethod
+    def of(cls, answer: duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation) -> Rows:
+        return cls(tuple(column[0] for column in answer.description or ()), answer.fetchall())
+
+
+def write(answer: Rows, form: str, stream: TextIO) -> None:
+    """Write an answer as `table`, `json` or `csv`."""
+    {"table": _write_table, "json": _write_json, "csv": _write_csv}[form](answer, stream)
+
+
+def _write_json(answer: Rows, stream: TextIO) -> None:
+    """Write a list of objects, one a line."""
+    names = _distinct(answer.columns)
+    objects = (json.dumps(dict(zip(names, map(plain, row), strict=True)), ensure_ascii=False) for row in answer.rows)
+    lines = [line.translate(_UNSAFE) for line in objects]
+    stream.write("[" + ",\n ".join(lines) + "]\n")
+
+
+# Valid JSON either way; a terminal acts upon the raw characters.
+_UNSAFE = {
+    code: f"\\u{code:04x}"
+    for code in (
+        *range(0x7F, 0xA0),
+        0x61C,
+        *range(0x200B, 0x2010),
+        *range(0x2028, 0x202F),
+        *range(0x2060, 0x2070),
+        0xFEFF,
+    )
+}
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    """Return the names, twins numbered as DuckDB numbers them: a, a_1."""
+    distinct: list[str] = []
+    for name in names:
+        number, chosen = 0, name
+        while chosen in distinct:
+            number += 1
+            chosen = f"{name}_{number}"
+        distinct.append(chosen)
+    return distinct
+
+
+def _write_csv(answer: Rows, stream: TextIO) -> None:
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(map(_cell, answer.columns))
+    writer.writerows([_cell(value) for value in row] for row in answer.rows)
+
+
+def _cell(value: object) -> object:
+    """Return a value for CSV; a text that a spreadsheet would run gets a quote in front."""
+    value = plain(value)
+    if value is None:
+        return ""
+    if isinstance(value, list | dict):
+        value = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return "'" + value
+    return value
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON knows it: times in ISO 8601, NaN and infinity as null, integers exact."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, datetime):
+        return _iso(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return _plain_other(value)
+
+
+def _plain_other(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return str(value)
+
+
+def _iso(value: datetime) -> str:
+    if value.tzinfo is None:
+        return value.isoformat()
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+def _write_table(answer: Rows, stream: TextIO) -> None:
+    if stream.isatty():
+        _write_fitting(answer, stream)
+    else:
+        _write_plain(answer, stream)
+
+
+def _write_fitting(answer: Rows, stream: TextIO) -> None:
+    """Write a table that fits the terminal."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column, right in zip(answer.columns, _right(answer), strict=True):
+        table.add_column(Text(printable(column)), justify="right" if right else "left", overflow="ellipsis")
+    for row in answer.rows:
+        table.add_row(*(Text(shown(value)) for value in row))
+    Console(file=stream, highlight=False, markup=False).print(table)
+
+
+def _write_plain(answer: Rows, stream: TextIO) -> None:
+    """Write aligned columns, whole: for a pipe or a file."""
+    cells = [
+        [printable(column) for column in answer.columns],
+        *([shown(value) for value in row] for row in answer.rows),
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    right = _right(answer)
+    for row in cells:
+        padded = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
+        stream.write("  ".join(padded).rstrip() + "\n")
+
+
+def _right(answer: Rows) -> list[bool]:
+    """Tell which columns hold numbers only."""
+    columns = zip(*answer.rows, strict=True) if answer.rows else ([] for _ in answer.columns)
+    return [
+        all(v is None or (isinstance(v, int | float | Decimal) and not isinstance(v, bool)) for v in column)
+        for column in columns
+    ]
+
+
+def shown(value: object) -> str:
+    """Return a value as a person reads it in a table; what a terminal would act upon is escaped."""
+    if isinstance(value, datetime):
+        return _shown_time(value)
+    value = plain(value)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.1f}"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return printable(text)
+
+
+def _shown_time(value: datetime) -> str:
+    if value.tzinfo is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    return value.isoformat(" ", "seconds" if not value.microsecond else "auto")
+
+
+def text_of(answer: Rows, form: str) -> str:
+    stream = io.StringIO()
+    write(answer, form, stream)
+    return stream.getvalue()
