@@ -16,7 +16,7 @@ from logagg.errors import (
     LogaggError,
     SourceError,
 )
-from logagg.view.snapshot import OpenLake, connect, open  # noqa: A004: `logagg.open` reads as what it does
+from logagg.view.snapshot import OpenLake, connect, open  # noqa: A004  # `logagg.open` reads as what it does
 
 try:
     __version__ = version("logagg")

@@ -26,9 +26,6 @@ COMMANDS = {
     "report": "report",
     "status": "status",
     "init": "init",
-    "check": "check",
-    "compact": "upkeep",
-    "expire": "upkeep",
 }
 HELP = {
     "tail": "Follow files, directories or globs; - reads standard input.",
@@ -36,19 +33,16 @@ HELP = {
     "report": "Show a report: overview, pages, ads, referrers, agents, errors, latency, sources.",
     "status": "Show positions, lag and rates; exit status 1 when unhealthy.",
     "init": "Write a commented logagg.toml.",
-    "check": "Check configuration, formats and the lake; say what would be read and how.",
-    "compact": "Merge small files now.",
-    "expire": "Apply retention now.",
 }
 
 
 class LazyGroup(click.Group):
     """Knows its commands by name and first line, and imports one when it is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002: click's signature
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002: click's signature
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"logagg.commands.{COMMANDS[cmd_name]}")
@@ -63,7 +57,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="logagg", prog_name="logagg")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
-def logagg(debug: bool) -> None:  # noqa: ARG001, FBT001: click's; `main` looks for it
+def logagg(debug: bool) -> None:  # noqa: FBT001  # click's; `main` looks for it
     """Follow web server logs and have exact, fresh answers in SQL."""
 
 
@@ -88,7 +82,7 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: the rest goes nowhere
         return 0
-    except Exception as error:  # noqa: BLE001: the last resort; a person gets one line
+    except Exception as error:  # noqa: BLE001  # the last resort; a person gets one line
         return _complain(error, debug="--debug" in arguments)
 
 
@@ -99,7 +93,7 @@ def _complain(error: Exception, *, debug: bool) -> int:
         line = str(error)
     else:
         line = f"internal error: {type(error).__name__}: {error}; run with --debug"
-    print(f"logagg: {printable(' '.join(line.split()))}", file=sys.stderr)  # noqa: T201: the one place that complains
+    print(f"logagg: {printable(' '.join(line.split()))}", file=sys.stderr)  # noqa: T201  # the one place that complains
     return 1
 
 

@@ -1,4 +1,4 @@
-"""Moments as a person writes them: "1h" ago, "yesterday", "2026-11-24", "2026-11-24T12:00:00+01:00"; UTC unless said."""
+"""Moments as a person writes them: "1h" ago, "yesterday", "2026-11-24", "2026-11-24T12:00+01:00"; UTC unless said."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 Three walls, each enough for what it is for. The catalog is attached read-only to an instance of its own that reaches no
 other files than the lake's and those named, loads no extension, and whose settings are locked. But DuckDB's
-`allowed_directories` permit writing too, so only statements that read are run. And since a statement that reads may hold one
-that writes (`WITH x AS (COPY ... TO ...) SELECT ...`), each must also be possible as a sub-query, where DuckDB
+`allowed_directories` permit writing too, so only statements that read are run. And since a statement that reads may
+hold one that writes (`WITH x AS (COPY ... TO ...) SELECT ...`), each must also be possible as a sub-query, where DuckDB
 allows no such thing.
 """
 
@@ -32,7 +32,7 @@ class Refused(LogaggError):
 
 
 def connect_sealed(root: Path, readable: Sequence[Path] = ()) -> duckdb.DuckDBPyConnection:
-    """Return a connection to the newest snapshot that reads the lake and `readable`, and nothing else. Raises LakeError."""
+    """Return a connection to the newest snapshot that reads the lake and `readable` only. Raises LakeError."""
     connect(root).close()  # says what is wrong with the lake, if anything
     connection = duckdb.connect(":memory:", config=_CLOSED)
     connection.execute(f"ATTACH {quoted(str(target_of(root)))} AS lake (READ_ONLY)")
@@ -66,10 +66,10 @@ def statements(connection: duckdb.DuckDBPyConnection, text: str) -> list[duckdb.
     """Return the statements of a text, all of which only read. Raises Refused and duckdb.Error."""
     try:
         found = connection.extract_statements(text)
+        for statement in found:
+            _refuse_writing(connection, statement)
     except ValueError:  # a type of statement that DuckDB's own Python package has no name for
         raise Refused("this kind of statement") from None
-    for statement in found:
-        _refuse_writing(connection, statement)
     return found
 
 
@@ -87,11 +87,9 @@ _ANSWERING = (StatementType.SELECT, StatementType.MULTI)
 
 
 def _refuse_writing(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> None:
-    words = list(_words(statement.query))
+    words = [word.strip('"') for word in _words(statement.query)]
     first = words[0] if words else ""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
-        if word in RUNNING_FUNCTIONS and following == "(":
-            raise Refused(f"{word}()")
+    _refuse_words(statement.query)
     if statement.type == StatementType.EXPLAIN:
         _explained(connection, statement.query)
     elif statement.type == StatementType.PRAGMA:
@@ -99,6 +97,15 @@ def _refuse_writing(connection: duckdb.DuckDBPyConnection, statement: duckdb.Sta
             raise Refused(" ".join(words[:2]).upper())
     elif statement.type not in (*_ANSWERING, StatementType.SET) or first == "copy":
         raise Refused(first.upper())
+
+
+def _refuse_words(query: str) -> None:
+    words = list(_words(query))
+    if "copy" in words:  # a PIVOT writes what its WITH says even when it is only explained
+        raise Refused('COPY (as a name it is written "copy")')
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word.strip('"') in RUNNING_FUNCTIONS and following == "(":
+            raise Refused(f"{word}()")
 
 
 def _explained(connection: duckdb.DuckDBPyConnection, query: str) -> str:
@@ -117,12 +124,12 @@ def _explained(connection: duckdb.DuckDBPyConnection, query: str) -> str:
 
 
 def _words(query: str) -> Iterator[str]:
-    """Yield the tokens of a statement as DuckDB compares them: without comments, quotes and case."""
+    """Yield the tokens of a statement as DuckDB compares them: without comments, in lower case."""
     tokens = duckdb.tokenize(query)
     ends = [offset for offset, _ in tokens[1:]] + [len(query)]
     for (start, kind), end in zip(tokens, ends, strict=True):
         if kind != token_type.comment:
-            yield query[start:end].strip().strip('"').lower()
+            yield query[start:end].strip().lower()
 
 
 def _refuse_writing_within(connection: duckdb.DuckDBPyConnection, query: str) -> None:

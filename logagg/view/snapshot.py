@@ -6,14 +6,13 @@ as long as it is open, while the next connection sees what was committed since.
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
@@ -93,13 +92,13 @@ def quoted(text: str) -> str:
 def refuse_foreign(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
     """Raise LakeError when a connection's catalog is no lake's, a newer version's, or that of a lake since moved."""
     try:
-        found = connection.execute("SELECT path FROM files LIMIT 1").fetchone()
+        found = connection.execute("SELECT path FROM files LIMIT 1").fetchall()
     except duckdb.CatalogException:
         raise LakeError(f"{root / LINK}: not a catalog of logagg", "say another lake with --lake DIR") from None
-    if found and not _is_there(root, Path(found[0])):
+    if found and not _is_there(root, Path(found[0][0])):
         raise LakeError(
             f"{root}: its data files are not where its catalog says",
-            "the lake was moved: run logagg compact --lake there, or move it back",
+            "the lake was moved; move it back",
         )
 
 
@@ -149,7 +148,7 @@ class OpenLake:
             self._connection.close()
         self._connection = self._target = None
 
-    def __enter__(self) -> OpenLake:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -1,0 +1,70 @@
+"""Fresh at every call, and what was answered stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import logagg
+from logagg.clock import ManualClock
+from logagg.errors import LakeError, LogaggError
+from logagg.view.reports import NAMES
+from tests.units.view.conftest import write_catalog
+
+NOON = 1_795_521_600.0  # 2026-11-24T12:00:00Z
+
+
+def test_every_call_sees_the_newest_and_answers_stay(root: Path) -> None:
+    with logagg.open(root) as lake:
+        first = lake.sql("FROM made")
+        plain = logagg.connect(root)
+        write_catalog(root, 2)
+        second = lake.sql("FROM made")
+        assert first is not None and second is not None
+        assert (first.fetchall(), second.fetchall()) == ([(1,)], [(2,)])
+        assert plain.sql("FROM made").fetchall() == [(1,)]
+
+
+def test_no_lake_is_said(tmp_path: Path) -> None:
+    for door in (logagg.open, logagg.connect):
+        with pytest.raises(LakeError, match="no lake there"):
+            door(tmp_path)
+
+
+def test_times_are_utc(root: Path) -> None:
+    assert logagg.connect(root).sql("SELECT current_setting('TimeZone')").fetchall() in ([("UTC",)], [("Etc/UTC",)])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_report_is_a_frame(root: Path, name: str) -> None:
+    assert len(logagg.open(root, ManualClock(NOON)).report(name)) > 0
+
+
+def test_the_overview_adds_up(root: Path) -> None:
+    lake = logagg.open(root, ManualClock(NOON + 240))
+    row = lake.report("overview").iloc[0]
+    assert (row.hits, row.rejects, row.impressions, row.clicks, row.errors) == (100, 3, 200, 4, 40)
+    assert lake.report("overview", bots="exclude").iloc[0].hits == 70
+    assert lake.report("overview", since="2m", until="now").iloc[0].hits == 70
+    assert lake.report("overview", since="2027-01-01").iloc[0].hits == 0
+
+
+def test_latency_is_weighted_by_hits(root: Path) -> None:
+    row = logagg.open(root).report("latency").iloc[0]
+    assert (row.hits, row.p50, row.p90, row.p95, row.p99) == (100, 50, 90, 95, 99)
+
+
+def test_what_a_report_cannot_be_narrowed_by_is_refused(root: Path) -> None:
+    lake = logagg.open(root)
+    with pytest.raises(LogaggError, match="cannot be narrowed by site"):
+        lake.report("agents", site="shop")
+    with pytest.raises(LogaggError, match="no report"):
+        lake.report("nothing")
+    with pytest.raises(LogaggError, match="is no time"):
+        lake.report("pages", since="whenever")
+
+
+def test_status_says_what_is_left(root: Path) -> None:
+    status = logagg.open(root, ManualClock(NOON + 301)).status()
+    assert (status.running, status.age, status.sources[0].lag, status.healthy) == (False, 1.0, 3, True)
