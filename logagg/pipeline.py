@@ -20,6 +20,7 @@ from logagg.lake.store import Lake
 from logagg.notices import Notices
 from logagg.parse.book import FormatBook
 from logagg.parse.events import Classifier
+from logagg.parse.fields import EVENT_SCHEMA
 from logagg.progress import CatchUpBar, StatusLine, summary
 from logagg.river import Pace, River
 from logagg.rollup.custom import build
@@ -60,7 +61,7 @@ def tail(options: TailOptions, clock: Clock | None = None) -> None:
 
 def rollups_of(config: Config) -> tuple[Rollup, ...]:
     """Return the default rollups and those that the configuration defines."""
-    return (*DEFAULTS, *map(build, config.rollups))
+    return (*DEFAULTS, *(build(one, EVENT_SCHEMA) for one in config.rollups))
 
 
 class _Run:

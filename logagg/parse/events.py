@@ -6,8 +6,7 @@ What depends on several fields (the kind, for one) is a few comparisons of whole
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.config import KINDS, PAGE_STATUSES, TRACKING, Config, RuleConfig
+from logagg.config import KINDS, PAGE_STATUSES, Config
 from logagg.parse import text, visitors
 from logagg.parse.agents import describe
 from logagg.parse.fields import EVENT_SCHEMA
@@ -43,8 +42,7 @@ class Classifier:
     @classmethod
     def of(cls, config: Config, secret: bytes) -> Classifier:
         """Build the classifier of a configuration."""
-        rules = Rules((*config.rules, _asset_rule(config.assets.extensions)), config.limits.value)
-        return cls(rules, secret, config.site, config.forwarded, config.limits.value)
+        return cls(Rules.of(config), secret, config.site, config.forwarded, config.limits.value)
 
     def classify(self, batch: pa.Table) -> pa.Table:
         """Return one event (`EVENT_SCHEMA`) per row of a batch (`BATCH_SCHEMA`), in the same order."""
@@ -52,7 +50,7 @@ class Classifier:
         site = self._sites(column["host"])
         path, query = _split_targets(column["target"])
         rule = self._match(path, site)
-        kind = self._kinds(batch, column["method"].filled(), rule)
+        kind = self._kinds(batch, column["method"], rule)
         referrer, from_page = _split_referrers(column["referrer"])
         words = {
             "kind": _Words(kind, pa.array(KINDS)),
@@ -64,7 +62,8 @@ class Classifier:
             "cache": column["cache"],
             **self._parameters(query, rule),
         }
-        agent = column["agent"].filled()
+        # No agent in the format says nothing; an empty one, where others have theirs, says robot.
+        agent = column["agent"].with_null()
         described = describe(agent.values)
         words |= {name: _Words(agent.codes, described.column(name).combine_chunks()) for name in ("browser", "os", "device")}
         columns = {name: value.shorten(self.limit).distinct().array() for name, value in words.items()}
@@ -96,9 +95,8 @@ class Classifier:
         return np.where(rule < 0, unruled, np.where(counted, ruled, _OTHER)).astype(np.int32)
 
     def _parameters(self, query: _Words, rule: Rule) -> dict[str, _Words]:
-        """Return the advertising dimensions; empty on rows that no tracking rule matched."""
-        tracking = [number for number, kind in enumerate(self.rules.kinds) if kind in TRACKING]
-        rows = np.flatnonzero(np.isin(rule, tracking))
+        """Return the advertising dimensions; empty on rows without a query, or that no rule matched."""
+        rows = np.flatnonzero((rule >= 0) & ~query.equal(""))
         found = {name: _Words.constant(len(rule), "") for name in DIMENSIONS}
         if not len(rows):
             return found
@@ -157,6 +155,14 @@ class _Words:
             return self
         return _Words(np.where(null, len(self.values), self.codes).astype(np.int32), _append(self.values, ""))
 
+    def with_null(self) -> _Words:
+        """Return the same with a null among the values for the rows that have none."""
+        null = self.codes < 0
+        if not null.any():
+            return self
+        values = pa.concat_arrays([self.values, pa.nulls(1, pa.string())])
+        return _Words(np.where(null, len(self.values), self.codes).astype(np.int32), values)
+
     def otherwise(self, other: _Words) -> _Words:
         """Return the same with the other's value where this one is empty."""
         codes = np.where(self.equal(""), other.codes + len(self.values), self.codes)
@@ -173,10 +179,6 @@ class _Words:
 
     def shorten(self, limit: int) -> _Words:
         return self.map(lambda values: text.shorten(values, limit))
-
-
-def _asset_rule(extensions: Sequence[str]) -> RuleConfig:
-    return RuleConfig("asset", regex=rf"(?i)\.(?:{'|'.join(map(re.escape, extensions))})\z")
 
 
 def _is_text(table: pa.Table, name: str) -> bool:
