@@ -1,0 +1,280 @@
+"""The catalog: one small immutable DuckDB file per commit, and the link that says which is the newest.
+
+Views list their Parquet files one by one, so a reader sees the files of one commit and no others. Everything that came
+from a log goes in as Arrow data, never as text of a query.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from logagg.cargo import Mark, Progress, Reject, Source
+from logagg.errors import LakeError
+from logagg.lake.files import Part
+from logagg.rollup.definitions import Rollup
+from logagg.rollup.rows import quote
+from logagg.rollup.sketches import MACROS
+
+VERSION = 1
+LINK = "logagg.duckdb"
+FOLDER = "catalog"
+COMMITS = 1000  # of the newest commits that the catalog remembers
+SAMPLES = 1000  # rejected lines that the catalog keeps
+RESERVED = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state")
+
+_TIME = pa.timestamp("us", "UTC")
+_SQL_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.int16(): "SMALLINT", pa.bool_(): "BOOLEAN"} | {
+    pa.float64(): "DOUBLE",
+    _TIME: "TIMESTAMPTZ",
+    pa.list_(pa.uint64()): "UBIGINT[]",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CommitInfo:
+    """What one commit did."""
+
+    id: int
+    committed_at: datetime
+    kind: str  # "flush", "compact", "expire" or "open"
+    rows: int
+    files: int  # written
+    bytes: int
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that a catalog says."""
+
+    id: int = 0
+    root: str = ""
+    created_at: datetime = datetime.fromtimestamp(0, UTC)
+    parts: tuple[Part, ...] = ()
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    progress: Mapping[str, Mapping[int, Progress]] = field(default_factory=dict)  # by source, by shard
+    rejects: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # by source, by reason
+    samples: tuple[tuple[str, Reject], ...] = ()  # with their source
+    commits: tuple[CommitInfo, ...] = ()
+    clicks: pa.Table | None = None
+    rollups: Mapping[str, pa.Schema] = field(default_factory=dict)  # all that have, or had, a view
+
+    def lines(self) -> int:
+        return sum(one.lines for shards in self.progress.values() for one in shards.values())
+
+
+def newest(root: Path) -> Path | None:
+    """Return the newest catalog's file, None where there is no lake."""
+    try:
+        return root / os.readlink(root / LINK)
+    except OSError:
+        return None
+
+
+def connect(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open a catalog read-only. Raises LakeError when it is none, or a newer version's."""
+    try:
+        connection = duckdb.connect(str(path), read_only=True, config={"TimeZone": "UTC"})
+        found = connection.execute("SELECT version FROM lake").fetchone()
+    except duckdb.Error as error:
+        raise LakeError(f"{path}: not a catalog of logagg: {str(error).splitlines()[0]}") from error
+    version = found[0] if found else None
+    if version != VERSION:
+        connection.close()
+        raise LakeError(f"{path}: a lake of version {version}, this logagg reads {VERSION}", "upgrade logagg")
+    return connection
+
+
+def read(path: Path) -> State:
+    """Return what a catalog says."""
+    with connect(path) as connection:
+        [(id_, root, created_at, rollups)] = connection.execute("SELECT id, root, created_at, rollups FROM lake").fetchall()
+        rows = {name: connection.sql(f"FROM {name}").to_arrow_table().to_pylist() for name in RESERVED[:5]}
+        clicks = connection.sql("FROM click_state").to_arrow_table() if _has_clicks(connection) else None
+    return State(
+        id_,
+        root,
+        created_at,
+        tuple(Part(**{name: row[name] for name in _names(Part)}) for row in rows["files"]),
+        {row["source"]: _source(row) for row in rows["sources"]},
+        _group((row["source"], row["shard"], _progress(row)) for row in rows["sources"]),
+        _group((row["source"], row["reason"], row["lines"]) for row in rows["rejects"]),
+        tuple((row["source"], Reject(row["position"], row["reason"], row["bytes"])) for row in rows["reject_samples"]),
+        tuple(CommitInfo(**row) for row in rows["commits"]),
+        clicks,
+        {name: _schema(columns) for name, columns in json.loads(rollups).items()},
+    )
+
+
+def write(path: Path, state: State) -> None:
+    """Write a catalog file; it is complete when this returns, though not yet on the disk."""
+    # A small block size keeps a catalog at some hundred kB instead of some MB; it is written at every commit.
+    with duckdb.connect(config={"threads": 1, "TimeZone": "UTC"}) as connection:
+        connection.execute(f"ATTACH '{_text(path)}' AS new (BLOCK_SIZE 16384)")
+        connection.execute("USE new")
+        for name, table in _tables(state).items():
+            connection.register("incoming", table)
+            connection.execute(f"CREATE TABLE {name} AS FROM incoming")
+            connection.unregister("incoming")
+        for name, schema in state.rollups.items():
+            connection.execute(_view(name, schema, [part.path for part in state.parts if part.rollup == name], state.root))
+        for macro in MACROS:
+            connection.execute(macro)
+        connection.execute("USE memory")
+        connection.execute("DETACH new")
+
+
+def with_rollups(state: State, rollups: Sequence[Rollup]) -> State:
+    """Return the state with these rollups. Raises LakeError when one of them had other columns before."""
+    schemas = dict(state.rollups)
+    for rollup in rollups:
+        before = schemas.get(rollup.name, rollup.schema)
+        if before != rollup.schema:
+            raise LakeError(
+                f"rollup {rollup.name}: its columns were {', '.join(before.names)}, now they are "
+                f"{', '.join(rollup.schema.names)}",
+                "give it another name; the old one stays readable",
+            )
+        schemas[rollup.name] = rollup.schema
+    return replace(state, rollups=schemas)
+
+
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind))
+
+
+def _text(value: object) -> str:
+    """Quote text for SQL: paths are ours, but a lake may lie in a directory with a quote in its name."""
+    return str(value).replace("'", "''")
+
+
+def _view(name: str, schema: pa.Schema, paths: Sequence[str], root: str) -> str:
+    columns = ", ".join(map(quote, schema.names))
+    if paths:
+        listed = ", ".join(f"'{_text(Path(root) / path)}'" for path in paths)
+        return f"CREATE VIEW {quote(name)} AS SELECT {columns} FROM read_parquet([{listed}])"
+    empty = ", ".join(f"NULL::{_SQL_TYPES[one.type]} AS {quote(one.name)}" for one in schema)
+    return f"CREATE VIEW {quote(name)} AS SELECT {empty} WHERE false"
+
+
+def _tables(state: State) -> dict[str, pa.Table]:
+    lake = {
+        "version": VERSION,
+        "id": state.id,
+        "root": state.root,
+        "created_at": state.created_at,
+        "rollups": json.dumps({name: [[one.name, str(one.type)] for one in schema] for name, schema in state.rollups.items()}),
+    }
+    tables = {
+        "sources": pa.Table.from_pylist(list(_source_rows(state)), _SOURCES),
+        "commits": pa.Table.from_pylist([_row(one) for one in state.commits[-COMMITS:]], _COMMITS),
+        "rejects": pa.Table.from_pylist(list(_reject_rows(state)), _REJECTS),
+        "reject_samples": pa.Table.from_pylist([_sample_row(*one) for one in state.samples[-SAMPLES:]], _SAMPLES),
+        "files": pa.Table.from_pylist([_row(part) for part in state.parts], _FILES),
+        "lake": pa.Table.from_pylist([lake]).cast(_LAKE),
+    }
+    return tables | ({"click_state": state.clicks} if state.clicks is not None else {})
+
+
+def _row(value: object) -> dict[str, object]:
+    return {name: getattr(value, name) for name in _names(type(value))}
+
+
+_LAKE = pa.schema(
+    [("version", pa.int32()), ("id", pa.int64()), ("root", pa.string()), ("created_at", _TIME), ("rollups", pa.string())]
+)
+_COMMITS = pa.schema(
+    [("id", pa.int64()), ("committed_at", _TIME), ("kind", pa.string())]
+    + [(name, pa.int64()) for name in ("rows", "files", "bytes", "lines")]
+)
+_FILES = pa.schema(
+    [("rollup", pa.string()), ("path", pa.string()), ("level", pa.string()), ("grain", pa.int64())]
+    + [("rows", pa.int64()), ("bytes", pa.int64()), ("min_ts", _TIME), ("max_ts", _TIME)]
+)
+_REJECTS = pa.schema([("source", pa.string()), ("path", pa.string()), ("reason", pa.string()), ("lines", pa.int64())])
+_SAMPLES = pa.schema(
+    [("source", pa.string()), ("position", pa.int64()), ("reason", pa.string())]
+    + [("line", pa.string()), ("bytes", pa.binary())]
+)
+_SOURCES = pa.schema(
+    [("source", pa.string()), ("path", pa.string()), ("shard", pa.int32()), ("position", pa.int64())]
+    + [("size", pa.int64()), ("lines", pa.int64()), ("finished", pa.bool_()), ("format", pa.string())]
+    + [("compression", pa.string()), ("modified", _TIME), ("note", pa.string())]
+    + [(name, pa.int64()) for name in ("device", "inode", "head_length")]
+    + [("head_digest", pa.string()), ("mark_length", pa.int64()), ("mark_digest", pa.string())]
+)
+
+
+def _source_rows(state: State):  # type: ignore[no-untyped-def]
+    for id_, shards in state.progress.items():
+        source = state.sources[id_]
+        for shard, progress in shards.items():
+            yield {
+                **{name: getattr(source, name) for name in ("path", "size", "finished", "format", "compression", "note")},
+                "source": id_,
+                "shard": shard,
+                "position": progress.position,
+                "lines": progress.lines,
+                "modified": datetime.fromtimestamp(source.modified, UTC),
+                "device": _signed(source.device),
+                "inode": _signed(source.inode),
+                "head_length": source.head.length,
+                "head_digest": source.head.digest,
+                "mark_length": progress.mark.length,
+                "mark_digest": progress.mark.digest,
+            }
+
+
+def _signed(number: int) -> int:
+    """Keep the 64 bits of a device or inode number, which may be unsigned, in a signed column."""
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def _source(row: dict[str, object]) -> Source:
+    head = Mark(row["head_length"], row["head_length"], row["head_digest"])  # type: ignore[arg-type]
+    modified: datetime = row["modified"]  # type: ignore[assignment]
+    plain = {name: row[name] for name in ("path", "size", "finished", "format", "compression", "note")}
+    numbers = {name: row[name] % (1 << 64) for name in ("device", "inode")}  # type: ignore[operator]
+    return Source(id=row["source"], head=head, modified=modified.timestamp(), **numbers, **plain)  # type: ignore[arg-type]
+
+
+def _progress(row: dict[str, object]) -> Progress:
+    position: int = row["position"]  # type: ignore[assignment]
+    return Progress(position, row["lines"], Mark(position, row["mark_length"], row["mark_digest"]))  # type: ignore[arg-type]
+
+
+def _reject_rows(state: State):  # type: ignore[no-untyped-def]
+    for id_, reasons in state.rejects.items():
+        for reason, lines in reasons.items():
+            yield {"source": id_, "path": state.sources[id_].path, "reason": reason, "lines": lines}
+
+
+def _sample_row(source: str, reject: Reject) -> dict[str, object]:
+    text = reject.line.decode("utf-8", "backslashreplace")
+    return {"source": source, "position": reject.position, "reason": reject.reason, "line": text, "bytes": reject.line}
+
+
+def _group(rows):  # type: ignore[no-untyped-def]
+    grouped: dict[str, dict[object, object]] = {}
+    for outer, inner, value in rows:
+        grouped.setdefault(outer, {})[inner] = value
+    return grouped
+
+
+def _has_clicks(connection: duckdb.DuckDBPyConnection) -> bool:
+    return bool(connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'click_state'").fetchone())
+
+
+_TYPES = {str(type_): type_ for type_ in _SQL_TYPES}
+
+
+def _schema(columns: list[list[str]]) -> pa.Schema:
+    return pa.schema([pa.field(name, _TYPES[type_]) for name, type_ in columns])

@@ -1,0 +1,74 @@
+r"""The two sketches, as plain SQL that any DuckDB client can merge.
+
+*Unique visitors*: the K smallest distinct 64-bit hashes, sorted (K-minimum-values; Bar-Yossef et al., 2002; Beyer et al.,
+2007). Exact below K = 1024 visitors; above, the relative standard error is about 1/sqrt(K - 2), 3.1%. The union of two
+sketches is the sketch of the union.
+
+*Latency*: counts in logarithmic buckets (DDSketch; Masson et al., 2019). A quantile read from them is within 1% of the
+true one, from 0.1 ms up; below that it is 0. Buckets merge by addition.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pyarrow as pa
+
+K = 1024
+ALPHA = 0.01
+GAMMA = (1 + ALPHA) / (1 - ALPHA)
+SHORTEST = 1e-4  # seconds; what is shorter falls into the lowest bucket
+LOWEST = math.ceil(math.log(SHORTEST) / math.log(GAMMA))
+
+
+def latency_bucket(seconds: pa.Array) -> pa.Array:
+    """Return the bucket of each duration (int16), null for null."""
+    null = seconds.is_null().to_numpy(zero_copy_only=False)
+    values = np.where(null, SHORTEST, seconds.to_numpy(zero_copy_only=False))
+    # A day is as long as a request can be meant to take; the buckets stay within 16 bits.
+    buckets = np.ceil(np.log(np.clip(values, SHORTEST, 86_400.0)) / math.log(GAMMA))
+    return pa.array(buckets.astype(np.int16), mask=null)
+
+
+def build_sql(hash_column: str, where: str = "") -> str:
+    """Return the aggregate that makes a sketch from a column of hashes."""
+    condition = f" FILTER (WHERE {where})" if where else ""
+    return f"coalesce(list_slice(list_sort(list(DISTINCT {hash_column}){condition}), 1, {K}), [])::UBIGINT[]"
+
+
+def merge_sql(sketch: str) -> str:
+    """Return the aggregate that merges sketches."""
+    return f"coalesce(list_slice(list_sort(list_distinct(flatten(list({sketch})))), 1, {K}), [])::UBIGINT[]"
+
+
+def _estimate(sketch: str) -> str:
+    # 2^64 / the K-th smallest hash is how many times the hashes up to it fit into all there are.
+    return f"""
+        CASE WHEN len({sketch}) < {K} THEN len({sketch})
+        ELSE round({K - 1} * 18446744073709551616.0 / {sketch}[{K}]::DOUBLE)::BIGINT END"""
+
+
+_SECONDS = f"CASE WHEN bucket <= {LOWEST} THEN 0.0 ELSE 2 * pow({GAMMA!r}, bucket) / ({GAMMA!r} + 1) END"
+
+# A macro cannot name columns of the query it is used in, so `latency_quantile(q)` reads the whole view: as a value
+# over all of it, as a table for each path.
+MACROS = (
+    f"CREATE MACRO merge_sketches(sketch) AS {merge_sql('sketch')}",
+    f"CREATE MACRO sketch_count(sketch) AS ({_estimate('sketch')})",
+    "CREATE MACRO uniques(sketch) AS sketch_count(merge_sketches(sketch))",
+    "CREATE MACRO ctr(impressions, clicks) AS clicks / nullif(impressions, 0)",
+    f"CREATE MACRO latency_seconds(bucket) AS {_SECONDS}",
+    """CREATE MACRO latency_quantile(q) AS (
+        SELECT latency_seconds(min(bucket)) FROM (
+            SELECT bucket, sum(sum(hits)) OVER (ORDER BY bucket) AS upto, sum(sum(hits)) OVER () AS total
+            FROM latency GROUP BY bucket)
+        WHERE upto >= q * total)""",
+    """CREATE MACRO latency_quantile(q) AS TABLE
+        SELECT site, path, any_value(total)::BIGINT AS hits, latency_seconds(min(bucket) FILTER (upto >= q * total)) AS seconds
+        FROM (
+            SELECT site, path, bucket, sum(sum(hits)) OVER (PARTITION BY site, path ORDER BY bucket) AS upto,
+                sum(sum(hits)) OVER (PARTITION BY site, path) AS total
+            FROM latency GROUP BY site, path, bucket)
+        GROUP BY site, path""",
+)
