@@ -23,7 +23,7 @@ from logagg.clock import Clock
 from logagg.errors import CommitFailed, LogaggError
 from logagg.intake.tail import Tailer
 from logagg.intake.watch import Waker
-from logagg.lake.commit import Replacement
+from logagg.lake.compact import Replacement
 from logagg.lake.store import Lake
 from logagg.notices import Notices
 from logagg.parse import columns
