@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -68,7 +69,7 @@ class Task:
         seconds = merged["ts"].cast(pa.int64()).to_numpy() // 1_000_000
         days, hours = seconds // _DAY, seconds // _HOUR
         cut = self.split.timestamp() // _DAY if self.split and self.level == HOUR else float("inf")
-        keys = pa.array([day * 24 if day < cut else hour for day, hour in zip(days.tolist(), hours.tolist(), strict=True)])
+        keys = pa.array(np.where(days < cut, days * 24, hours))
         for key in pc.unique(keys).to_pylist():
             yield (DAY if key // 24 < cut else HOUR), merged.filter(pc.equal(keys, key))
 

@@ -1,0 +1,53 @@
+"""Wake me when there may be bytes. Events are hints: the reconciling poll finds what they missed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+_READING = frozenset({"opened", "closed_no_write"})  # our own reading is no news
+
+
+class Waker(FileSystemEventHandler):
+    """Watches directories; falls back to polling, with one notice, where the system has no watches left."""
+
+    def __init__(self, notice: Callable[[str, str], None]) -> None:
+        self._notice = notice
+        self._woken = threading.Event()
+        self._observer = Observer()
+        self._watched: set[str] = set()
+        self._started = False
+
+    def watch(self, directories: Iterable[str]) -> None:
+        """Watch these directories, beside those watched already."""
+        for directory in set(directories) - self._watched:
+            self._watched.add(directory)
+            try:
+                self._observer.schedule(self, directory)
+                if not self._started:
+                    self._observer.start()
+                    self._started = True
+            except OSError as error:
+                self._notice("watch", f"{directory}: cannot be watched ({error}); looking every half second instead")
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        if event.event_type not in _READING:
+            self._woken.set()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until something happened, at most so many seconds; return whether it did."""
+        woken = self._woken.wait(timeout)
+        self._woken.clear()
+        return woken
+
+    def stop(self) -> None:
+        if self._started:
+            self._observer.stop()
+            self._observer.join()
+            self._started = False
