@@ -82,7 +82,7 @@ def newest(root: Path) -> Path | None:
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
     """Open a catalog read-only. Raises LakeError when it is none, or a newer version's."""
     try:
-        connection = duckdb.connect(str(path), read_only=True, config={"TimeZone": "UTC"})
+        connection = duckdb.connect(str(path), read_only=True)
         found = connection.execute("SELECT version FROM lake").fetchone()
     except duckdb.Error as error:
         raise LakeError(f"{path}: not a catalog of logagg: {str(error).splitlines()[0]}") from error
@@ -117,7 +117,7 @@ def read(path: Path) -> State:
 def write(path: Path, state: State) -> None:
     """Write a catalog file; it is complete when this returns, though not yet on the disk."""
     # A small block size keeps a catalog at some hundred kB instead of some MB; it is written at every commit.
-    with duckdb.connect(config={"threads": 1, "TimeZone": "UTC"}) as connection:
+    with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute(f"ATTACH '{_text(path)}' AS new (BLOCK_SIZE 16384)")
         connection.execute("USE new")
         for name, table in _tables(state).items():

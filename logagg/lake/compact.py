@@ -59,7 +59,7 @@ class Task:
 
     def _merge(self) -> pa.Table:
         paths = [str(self.root / part.path) for part in self.parts]
-        with duckdb.connect(config={"threads": 1, "memory_limit": "512MB", "TimeZone": "UTC"}) as connection:
+        with duckdb.connect(config={"threads": 1, "memory_limit": "512MB"}) as connection:
             connection.read_parquet(paths).create_view("parts")
             query = f"{rows.merge(self.rollup, 'parts', self.grain)} ORDER BY ALL"
             return connection.sql(query).to_arrow_table().cast(self.rollup.schema)

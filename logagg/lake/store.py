@@ -149,7 +149,7 @@ class Lake:
         """Write one part of a rollup from the rows of all shards, one row a key."""
         tables = [delta.rollups[name] for delta in deltas if name in delta.rollups]
         rollup = self._rollups[name]
-        with duckdb.connect(config={"threads": 1, "TimeZone": "UTC"}) as connection:
+        with duckdb.connect(config={"threads": 1}) as connection:
             connection.register("flushed", pa.concat_tables(tables))
             merged = connection.sql(f"{rows.merge(rollup, 'flushed')} ORDER BY ALL").to_arrow_table().cast(rollup.schema)
         return files.write_part(self._root, name, merged, FLUSH, rollup.grain)

@@ -66,7 +66,7 @@ class Shard:
         self._rows: dict[str, list[pa.Table]] = {}
         self._gathered = _Gathered()
         # One connection, one thread: shards run beside one another.
-        self._db = duckdb.connect(config={"threads": 1, "TimeZone": "UTC"})
+        self._db = duckdb.connect(config={"threads": 1})
 
     @property
     def nbytes(self) -> int:
