@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -131,7 +130,7 @@ class _Run:
         if options.once and options.flush is None:
             flush = ONCE_FLUSH
         # Half for what waits to be committed; the rest for chunks on their way and for the commit itself.
-        return Pace(flush, self._memory() // 4, options.once)
+        return Pace(flush, self._memory() // 4, options.once, options.config.tail.max_line)
 
     def _handle_signals(self) -> None:
         """SIGTERM and SIGINT: a last flush, a commit, the end. A second one: the end at once; nothing is lost."""

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from logagg.cargo import Batch, Chunk, Delta, Source
 from logagg.clock import Clock
-from logagg.errors import CommitFailed, LogaggError
+from logagg.errors import CommitFailed
 from logagg.intake.tail import Tailer
 from logagg.intake.watch import Waker
 from logagg.lake.compact import Replacement
@@ -46,6 +46,7 @@ class Pace:
     flush: float = 1.0  # seconds
     memory: int = 256 << 20  # bytes of what is not committed that make an early flush
     once: bool = False  # read all there is, then stop
+    max_line: int = 1 << 20  # bytes; a longer line is a reject
 
 
 @dataclass(slots=True)
@@ -103,7 +104,8 @@ class River:
         self._threads = [*map(self._thread, (self._read, self._deal, self._flush)), *self._workers]
 
     def start(self) -> None:
-        for thread in self._threads:
+        # From the sea up: a stage may end, and wait for those below it, as soon as it runs.
+        for thread in reversed(self._threads):
             thread.start()
 
     def stop(self) -> None:
@@ -185,7 +187,7 @@ class River:
         self._parsed.put(self._parsers.submit(self._parse, chunk, fmt))
 
     def _parse(self, chunk: Chunk, fmt: Format) -> _Parsed:
-        batch = columns.parse(chunk, fmt, self._clock.now())
+        batch = columns.parse(chunk, fmt, self._clock.now(), self._pace.max_line)
         return _Parsed(chunk, Batch(self._classifier.classify(batch.table), batch.rejects))
 
     def _let_down_barrier(self) -> None:

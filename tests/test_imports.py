@@ -15,7 +15,7 @@ STAGES = ("intake", "parse", "queues", "rollup", "lake", "view")
 GROUND = ("cargo", "clock", "config", "errors", "notices", "settings", "written")
 ALLOWED = {
     "parse": ("logagg.rollup.sketches",),
-    "lake": ("logagg.rollup.definitions", "logagg.rollup.sketches"),
+    "lake": ("logagg.rollup.definitions", "logagg.rollup.sketches", "logagg.rollup.rows"),
     "view": ("logagg.lake.catalog",),
 }
 DOORS = {"watchdog": ("intake/watch.py",), "click": ("cli.py", "commands/"), "gearman": ("queues/gearman.py",)}

@@ -13,7 +13,7 @@ from logagg.cli import Shared, format_options, shared_options
 @click.argument("name", default="overview", required=False)
 @click.option("--since", metavar="TIME", help='From then on: "1h" ago, "today", "yesterday", a date, a time (UTC).')
 @click.option("--until", metavar="TIME", help="Up to then, not including it.")
-@click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="The most rows to show; 0: all.")
+@click.option("--limit", type=click.IntRange(0), help="The most rows to show, 20 if not given; 0: all.")
 @click.option("--site", help="Of this site only.")
 @click.option(
     "--bots",
@@ -25,7 +25,7 @@ from logagg.cli import Shared, format_options, shared_options
 @format_options
 @shared_options
 def report(
-    name: str, since: str | None, until: str | None, limit: int, site: str | None, bots: str, form: str, shared: Shared
+    name: str, since: str | None, until: str | None, limit: int | None, site: str | None, bots: str, form: str, shared: Shared
 ) -> None:
     """Show a report: overview, pages, ads, referrers, agents, errors, latency, sources.
 
@@ -36,6 +36,8 @@ def report(
     from logagg.view import render, reports
     from logagg.view.snapshot import connect
 
+    if limit is None and "$limit" in reports.query_of(name):
+        limit = reports.LIMIT
     wanted = reports.Wanted.of(
         name, SystemClock().now(), since=since, until=until, limit=limit or None, site=site, bots=bots
     )  # type: ignore[arg-type]

@@ -28,12 +28,14 @@ Codes = npt.NDArray[np.int32]
 _TOO_LONG, _FORMAT, _TIME, _STATUS, _SIZE = range(1, 1 + len(REASONS))
 
 
-def parse(chunk: Chunk, fmt: Format, now: float) -> Batch:
+def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Batch:
     """Parse the lines of a chunk; `now` (seconds since the epoch) bounds the times that are believed."""
     lines = scan.find_lines(chunk)
     fields, fits = jsonlines.split_fields(lines, fmt) if fmt.keys else scan.split_fields(lines, fmt)
+    short = lines.length <= max_line
+    verdict = np.where(short, np.where(fits, 0, _FORMAT), _TOO_LONG)
+    fits = fits & short
     fields = {name: values.filter(fits) for name, values in fields.items()} if not fits.all() else fields
-    verdict = np.where(fits, 0, _FORMAT)
     typed = _read_numbers(fields, now)
     verdict[fits] = typed.verdict
     accepted = typed.verdict == 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 

@@ -35,7 +35,7 @@ class Rejected(Exception):
     """The line is no record; the reason is the argument."""
 
 
-def parse(chunk: Chunk, fmt: Format, now: float) -> Batch:
+def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Batch:
     """Parse the lines of a chunk; `now` (seconds since the epoch) bounds the times that are believed."""
     records: list[Record] = []
     rejected = [Reject(chunk.start, "too_long", b"")] * chunk.too_long
@@ -43,7 +43,7 @@ def parse(chunk: Chunk, fmt: Format, now: float) -> Batch:
     for whole in chunk.data.split(b"\n"):
         line = whole.rstrip(b"\r").lstrip(b"\0")
         if line:
-            outcome = parse_line(line, fmt, now)
+            outcome = parse_line(line, fmt, now) if len(line) <= max_line else "too_long"
             if isinstance(outcome, str):
                 position = at + len(whole.rstrip(b"\r")) - len(line)
                 rejected.append(Reject(position, outcome, line[:SAMPLE_BYTES]))

@@ -7,7 +7,7 @@ Memory holds what is not yet committed: events until there are enough to roll up
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import duckdb
