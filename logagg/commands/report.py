@@ -39,7 +39,7 @@ def report(
     if limit is None and "$limit" in reports.query_of(name):
         limit = reports.LIMIT
     wanted = reports.Wanted.of(
-        name, SystemClock().now(), since=since, until=until, limit=limit or None, site=site, bots=bots
+        name, SystemClock().now(), since=since, until=until, limit=limit or None, site=site, bots=bots,  # type: ignore[arg-type]
     )  # type: ignore[arg-type]
     answer = render.Rows.of(reports.run(connect(shared.lake), wanted))
     render.write(_upright(answer) if name == "overview" and form == "table" else answer, form, sys.stdout)

@@ -7,7 +7,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Callable
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import zstandard
 
@@ -125,7 +125,7 @@ def digest(data: bytes) -> str:
 
 
 def _decoder(compression: str) -> Callable[[bytes], bytes]:
-    make: Callable[[], zlib._Decompress | bz2.BZ2Decompressor | zstandard.ZstdDecompressionObj] = {
+    make: Callable[[], Any] = {
         "gz": lambda: zlib.decompressobj(wbits=31),
         "bz2": bz2.BZ2Decompressor,
         "zst": lambda: zstandard.ZstdDecompressor().decompressobj(),

@@ -89,8 +89,8 @@ class Tailer:
             reader.seen = False
         streams: dict[str, list[_Reader]] = {}
         for found in sources.find(self._paths):
-            if reader := self._reader_of(found, streams):
-                streams.setdefault(found.stream, []).append(reader)
+            if one := self._reader_of(found, streams):
+                streams.setdefault(found.stream, []).append(one)
         self._from_end = False
         for reader in self._readers.values():
             if not reader.seen and reader.content and reader.found:

@@ -108,7 +108,7 @@ def upstream_seconds(values: pa.Array) -> tuple[Floats, Mask]:
     of = pc.list_parent_indices(parts).to_numpy()
     numbers, valid = decimals(_stripped(pc.list_flatten(parts)))
     total = np.bincount(of[valid], numbers[valid], len(values))
-    return total, np.bincount(of[valid], minlength=len(values)) > 0
+    return total, np.bincount(of[valid], minlength=len(values)) > 0  # type: ignore[return-value]
 
 
 def _stripped(values: pa.Array) -> pa.Array:
