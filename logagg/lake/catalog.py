@@ -83,10 +83,10 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
     """Open a catalog read-only. Raises LakeError when it is none, or a newer version's."""
     try:
         connection = duckdb.connect(str(path), read_only=True)
-        found = connection.execute("SELECT version FROM lake").fetchone()
+        found = connection.execute("SELECT version FROM lake").fetchall()
     except duckdb.Error as error:
         raise LakeError(f"{path}: not a catalog of logagg: {str(error).splitlines()[0]}") from error
-    version = found[0] if found else None
+    version = found[0][0] if found else None
     if version != VERSION:
         connection.close()
         raise LakeError(f"{path}: a lake of version {version}, this logagg reads {VERSION}", "upgrade logagg")
@@ -270,7 +270,7 @@ def _group(rows):  # type: ignore[no-untyped-def]
 
 
 def _has_clicks(connection: duckdb.DuckDBPyConnection) -> bool:
-    return bool(connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'click_state'").fetchone())
+    return bool(connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'click_state'").fetchall())
 
 
 _TYPES = {str(type_): type_ for type_ in _SQL_TYPES}
