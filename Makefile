@@ -10,7 +10,7 @@ LAKE ?= lake
 DEMO := build/demo-lake
 DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
 
-.PHONY: help setup demo tail test check golden bench clean
+.PHONY: help setup demo tail test check golden clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,10 +39,6 @@ check: $(VENV)/.ready-dev ## lint, types, imports
 golden: $(VENV)/.ready-dev ## rewrite fixtures/*/expected.json from what logagg says now; review the diff
 	LOGAGG_GOLDEN=1 $(BIN)/pytest -q tests/cases
 	git diff --stat -- fixtures
-
-bench: $(VENV)/.ready-dev ## compare with GoAccess on a million lines, in the same run
-	@scripts/system-packages goaccess
-	$(BIN)/python bench/run.py
 
 clean: ## remove what the targets above made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -26,6 +26,8 @@ COMMANDS = {
     "report": "report",
     "status": "status",
     "init": "init",
+    "compact": "compact",
+    "expire": "compact",
 }
 HELP = {
     "tail": "Follow files, directories or globs; - reads standard input.",
@@ -33,6 +35,8 @@ HELP = {
     "report": "Show a report: overview, pages, ads, referrers, agents, errors, latency, sources.",
     "status": "Show positions, lag and rates; exit status 1 when unhealthy.",
     "init": "Write a commented logagg.toml.",
+    "compact": "Merge the lake's small files now.",
+    "expire": "Apply retention now.",
 }
 
 
