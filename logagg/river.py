@@ -154,10 +154,10 @@ class River:
             while not self._stopping.is_set():
                 self._read_what_is_there()
                 self._let_down_barrier()
-                if self._pace.once:
+                if self._pace.once or self._tailer.ended():
                     break
                 self._rest()
-            if self._pace.once and not self._stopping.is_set():
+            if not self._stopping.is_set():
                 for chunk in self._tailer.drain_ends(self._formats.is_whole):
                     self._submit(chunk)
             self._barriers.wait_for_commit()

@@ -97,8 +97,8 @@ class Lake:
         return self._publish(replace(state, parts=(*state.parts, *parts)), "flush", parts, state.lines() - self._state.lines())
 
     def plan_compaction(self) -> list[Task]:
-        """Return the merges that are worth doing now; run them anywhere, then `commit_replacement`."""
-        return compact.plan(self._root, self._state, self._rollups)
+        """Return the merges, or else what retention asks for, now; run them anywhere, then `commit_replacement`."""
+        return compact.plan(self._root, self._state, self._rollups) or self.plan_expiry()
 
     def plan_expiry(self) -> list[Task]:
         """Return what retention asks for now."""
