@@ -66,7 +66,7 @@ def _unreadable(link: Path, error: duckdb.Error) -> LakeError:
     text = str(error)
     if "newer" in text or "version" in text:
         return LakeError(f"{link}: written by a newer version", "upgrade logagg and duckdb to read it")
-    return LakeError(f"{link}: cannot be read ({text.splitlines()[0]})", "logagg check says what is wrong with it")
+    return LakeError(f"{link}: cannot be read ({text.splitlines()[0]})", "is it the catalog of a lake? `logagg tail` writes one")
 
 
 def _prepared(connection: duckdb.DuckDBPyConnection, root: Path) -> duckdb.DuckDBPyConnection:
