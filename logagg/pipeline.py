@@ -117,6 +117,8 @@ class _Run:
             start_at=options.start or tail.begin,
             chunk_bytes=min(tail.chunk, max(self._memory() // 32, 1 << 16)),
             max_line=tail.max_line,
+            idle=tail.idle,
+            forget=tail.forget,
             clock=self._clock,
             notice=self._notices.report,
         )

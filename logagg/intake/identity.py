@@ -19,7 +19,7 @@ from logagg.clock import Clock
 from logagg.intake.content import PROOF, Content, Key, digest, mark, open_content
 from logagg.intake.forms import Form, form_of
 from logagg.intake.reader import NEVER, Limits, Reader, Stamp
-from logagg.intake.sources import Found, describe
+from logagg.intake.sources import STDIN, Found, describe
 
 RACY = 1.0  # seconds in which a file can change and keep its size and mtime
 
@@ -74,7 +74,7 @@ class Ledger:
             if reader.seen or reader.content or reader.source.gone or _is_in_place(reader.source):
                 continue
             note = reader.source.note
-            if not reader.source.finished:
+            if not reader.source.finished and reader.source.path != STDIN:
                 note = f"not found any more after {reader.position:,} bytes were read; anything after them is lost"
                 self._notice("gone", f"{reader.source.path}: {note}")
             self._part(reader, replace(reader.source, note=note))

@@ -78,7 +78,8 @@ class Lake:
 
         Raises LakeError when another number of shards wrote the lake and they do not all stand at the same positions.
         """
-        return [KnownSource(self._state.sources[id_], self._dealt(id_, shards)) for id_ in self._state.progress]
+        ids = [id_ for id_ in self._state.progress if id_ != catalog.FORGOTTEN]
+        return [KnownSource(self._state.sources[id_], self._dealt(id_, shards)) for id_ in ids]
 
     def clicks(self, shard: int, shards: int) -> pa.Table | None:
         """Return the recent clicks of a shard's visitors."""
@@ -96,7 +97,8 @@ class Lake:
         with failing_as_commit(self._root):
             parts = self._flush_all(deltas)
             self.crash_point("parts")
-        state = self._state.after_flush(deltas, sources)
+        horizon = self._clock.now() - self._config.tail.forget
+        state = self._state.after_flush(deltas, sources).without_gone(horizon)
         return self._publish(replace(state, parts=(*state.parts, *parts)), "flush", parts, state.lines() - self._state.lines())
 
     def plan_compaction(self) -> list[Task]:
