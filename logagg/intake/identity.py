@@ -63,7 +63,7 @@ class Ledger:
         note = reader.source.note
         if not reader.source.finished:
             unread = 0 if reader.source.compression else max(0, reader.source.size - reader.position)
-            note = f"truncated after {reader.position:,} bytes were read; anything after them is lost"
+            note = f"truncated or replaced after {reader.position:,} bytes were read; anything after them is lost"
             note += f", {unread:,} bytes at least" if unread else ""
             self._notice("truncated", f"{reader.source.path}: {note}, unless there is a copy")
         self._part(reader, replace(reader.source, device=0, inode=0, note=note))

@@ -87,7 +87,7 @@ class Reader:
             if taken.end:
                 return self._take(ahead[: taken.end])
             if taken.too_long:
-                return self._pass_line()
+                return None if self._is_unfilled(ahead) else self._pass_line()
             if len(ahead) < size:
                 break
             size *= 2
@@ -106,7 +106,7 @@ class Reader:
         """Return what comes after the last newline; nothing if that is no line."""
         if not self.content:
             return b""
-        fragment = self._read(self._limits.line + 1)
+        fragment = self._read(self._limits.line + 1).rstrip(b"\0")
         return fragment if fragment.strip(b"\0\r\n") and b"\n" not in fragment else b""
 
     def go_back(self) -> None:
@@ -138,20 +138,29 @@ class Reader:
 
     def _pass_hole(self) -> Chunk | None:
         """Pass NULs, if anything follows them: a file made longer than it is filled is filled from its front."""
+        nuls = self._count_nuls(self.position)
+        self._prove()
+        if not nuls:
+            return None
+        self._move(nuls, bytes(min(nuls, PROOF)))
+        self.source = replace(self.source, nul_bytes=self.source.nul_bytes + nuls)
+        return self._chunk(b"")
+
+    def _is_unfilled(self, ahead: bytes) -> bool:
+        """Tell whether a line is cut off by NULs up to the end of the file: by the place that it will take."""
+        at = ahead.find(b"\0")
+        return at >= 0 and not self._count_nuls(self.position + at)
+
+    def _count_nuls(self, start: int) -> int:
+        """Return how many NULs there are from a position on; none if nothing follows them."""
         assert self.content, "only open sources are read"
-        at = self.content.skip_hole(self.position)
+        at = self.content.skip_hole(start)
         while piece := self.content.read(at, _PIECE):
             nuls = len(piece) if piece == _ZEROS[: len(piece)] else len(piece) - len(piece.lstrip(b"\0"))
             at += nuls
             if nuls < len(piece):
-                break
-        else:
-            return None
-        self._prove()
-        nuls = at - self.position
-        self._move(nuls, bytes(min(nuls, PROOF)))
-        self.source = replace(self.source, nul_bytes=self.source.nul_bytes + nuls)
-        return self._chunk(b"")
+                return at - start
+        return 0
 
     def _take(self, data: bytes) -> Chunk:
         self._before = self.proof, self._tail

@@ -120,8 +120,7 @@ class _Listing:
         A link may be there because a stranger put it there: what it leads to must be an access log by its own name.
         """
         for name in names:
-            target = self.links.get(name, name)
-            if rule(name) and (rule(target) or _is_access_log(target)):
+            if rule(name) and (name not in self.links or _is_access_log(self.links[name])):
                 yield name if self.folder == "." else os.path.join(self.folder, name)
 
 

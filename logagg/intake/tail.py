@@ -182,7 +182,7 @@ class Tailer:
             if reader.content is None or (_is_live(reader) and reader.seen):
                 continue
             if self._is_over(reader):
-                if not reader.held:
+                if not reader.held and not (isinstance(reader.content, Packed) and not reader.content.complete):
                     yield from self._last_line(reader, None)
                 self._ledger.let_go(reader)
 

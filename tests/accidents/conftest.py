@@ -13,6 +13,7 @@ Every test ends with a last flush, and with the same question again.
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -78,6 +80,9 @@ class Site:
 
     def stop(self) -> None:
         """Let the tail commit what it has read, and end."""
+        assert self.process, "a tail runs"
+        process = self.process
+        wait_until(lambda: _handles(process.pid, signal.SIGTERM), process)
         assert self._end(signal.SIGTERM) == 0, self.notices()
 
     def close(self) -> None:
@@ -135,9 +140,7 @@ class Site:
         """What `logagg status` notes of the sources."""
         return [source["note"] for source in self.status()["sources"] if source["note"]]
 
-    def status(self) -> dict:  # type: ignore[type-arg]
-        import json
-
+    def status(self) -> dict[str, Any]:
         return json.loads(self.logagg.run("status", "--json", status=None).stdout)
 
     def notices(self) -> str:
@@ -149,7 +152,7 @@ class Site:
         counted = self.counted()
         return set(range(self.written)) - self.lost <= counted.keys() and self.rejected() == self.rejects
 
-    def _read(self, query: str) -> list[tuple]:  # type: ignore[type-arg]
+    def _read(self, query: str) -> list[tuple[Any, ...]]:
         try:
             return self.logagg.read(query)
         except (duckdb.IOException, duckdb.CatalogException):
@@ -215,6 +218,12 @@ def site(logagg: Command, tmp_path: Path) -> Iterator[Site]:
         site.check()
     finally:
         site.close()
+
+
+def _handles(pid: int, number: int) -> bool:
+    """Tell whether a process has a handler for a signal."""
+    caught = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
 def settle(seconds: float) -> None:
