@@ -28,7 +28,7 @@ tail: $(VENV)/.ready ## follow the logs in LOGS (/var/log/nginx) into LAKE (lake
 	$(BIN)/logagg tail --lake $(LAKE) $(LOGS)
 
 test: $(VENV)/.ready-dev ## run all tests, with a real nginx and a real load
-	@scripts/system-packages nginx wrk
+	@scripts/system-packages nginx wrk logrotate
 	$(BIN)/pytest -n auto --dist worksteal
 
 check: $(VENV)/.ready-dev ## lint, types, imports

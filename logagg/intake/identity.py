@@ -146,7 +146,7 @@ class Ledger:
         reader.seen = True
         reader.seen_at = self._clock.monotonic()
         stamp = stat.st_size, stat.st_mtime_ns
-        if reader.stamp != stamp or reader.found is not found:
+        if reader.stamp != stamp or reader.found != found:
             source = reader.source
             note = "" if source.gone else source.note
             finished = source.finished and reader.content is None
