@@ -116,6 +116,17 @@ def test_what_is_refused_is_offered_again_when_it_has_grown(bench: Bench) -> Non
     assert (chunk.start, chunk.data) == (0, b"odd\nmore\n")
 
 
+def test_what_was_refused_and_let_go_is_offered_again_too(bench: Bench) -> None:
+    (bench.folder / "a.log.1").write_text("odd\n")
+    tailer = bench.tailer()
+    for chunk in tailer.poll():
+        tailer.refuse(chunk.source)
+    bench.clock.sleep(100)
+    assert list(tailer.poll()) == []
+    tailer.reconsider()
+    assert data(tailer.poll()) == b"odd\n"
+
+
 def test_the_last_line_of_a_run_that_ends(bench: Bench) -> None:
     for name in ("live.log", "rotated.log.1", "young.log.1"):
         (bench.folder / name).write_text(f"one\n{name}")
