@@ -96,3 +96,6 @@ def combined(requests: Sequence[tuple[str, int]], client: str = "192.0.2.1", age
         f'{client} - - [02/Mar/2026:{n // 60 % 24:02d}:{n % 60:02d}:00 +0000] "GET {target} HTTP/1.1" {status} 10 "-" "{agent}"\n'
         for n, (target, status) in enumerate(requests)
     )
+
+
+pytest_plugins = ["tests.nginx"]
