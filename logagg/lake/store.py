@@ -75,7 +75,9 @@ class Lake:
 
         Raises LakeError when another number of shards wrote the lake and they do not all stand at the same positions.
         """
-        return [KnownSource(self._state.sources[id_], self._dealt(id_, shards)) for id_ in self._state.progress]
+        progress = {id_: self._dealt(id_, shards) for id_ in self._state.progress}
+        self._state = replace(self._state, progress=progress)  # the former shards' is forgotten with them
+        return [KnownSource(self._state.sources[id_], shards_) for id_, shards_ in progress.items()]
 
     def clicks(self, shard: int, shards: int) -> pa.Table | None:
         """Return the recent clicks of a shard's visitors."""
