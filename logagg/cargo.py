@@ -38,6 +38,8 @@ class Source:
     finished: bool = False  # rotated away and read to its end
     format: str = ""  # the log format, as a name or a string
     note: str = ""  # what happened to it that nobody could prevent, e.g. "truncated"
+    nul_bytes: int = 0  # passed over where a line should have begun
+    gone: float = 0.0  # seconds since the epoch since when it has no file any more; 0: it has
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class Delta:
     """What one shard adds to the lake: its rollups since its last flush, and how far it has come."""
 
     shard: int
-    rollups: Mapping[str, pa.Table]  # by rollup name, in the rollup's schema; rollups without rows are absent
+    rollups: Mapping[str, pa.Table]  # by rollup name: rows (`rollup.rows`); rollups without rows are absent
     progress: Mapping[str, Progress]  # by source; all that changed since the last flush
     rejects: Mapping[str, Rejects]  # by source
     clicks: pa.Table | None = None  # the key state, whole: recent clicks (`rollup.clicks.STATE_SCHEMA`)

@@ -102,7 +102,7 @@ class _Run:
         self._river.start()
         self._watch()
         if self._options.once:
-            self._lake.compact_all()
+            self._lake.compact_due()
         if self._options.once and self._options.verbosity >= 0:
             seconds = self._clock.monotonic() - started
             for line in summary(self._river.tally, seconds, self._options.lake):
@@ -117,6 +117,8 @@ class _Run:
             start_at=options.start or tail.begin,
             chunk_bytes=min(tail.chunk, max(self._memory() // 32, 1 << 16)),
             max_line=tail.max_line,
+            idle=tail.idle,
+            forget=tail.forget,
             clock=self._clock,
             notice=self._notices.report,
         )
