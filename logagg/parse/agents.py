@@ -83,9 +83,22 @@ def describe(agents: pa.StringArray) -> pa.Table:
     return _shared().describe(agents)
 
 
+def prepare() -> None:
+    """Compile the patterns, which takes a while, ahead of their first use."""
+    _shared()
+
+
+_making = Lock()
+
+
 @cache
-def _shared() -> Agents:
+def _made() -> Agents:
     return Agents()
+
+
+def _shared() -> Agents:
+    with _making:
+        return _made()
 
 
 class Agents:
