@@ -1,6 +1,6 @@
 """The least a program must do: count the lines by minute and path, and write nothing. Prints the groups and the lines.
 
-    python -m bench.bare duckdb access.log
+python -m bench.bare duckdb access.log
 """
 
 from __future__ import annotations

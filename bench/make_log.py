@@ -27,7 +27,9 @@ LOCAL, ISO = "%d/%b/%Y:%H:%M:%S +0000", "%Y-%m-%dT%H:%M:%S+00:00"
 
 Numbers = npt.NDArray[np.integer[Any]]
 
-_CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
+_CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
+)
 AGENTS = (
     _CHROME,
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
@@ -43,7 +45,8 @@ APP_AGENTS = tuple(
     for n in range(20_000)
 )
 QUOTED_AGENTS = tuple(
-    agent.replace("(", r"(\"quoted\" ") if n % 2 else agent.replace("(", r"(\x22quoted\x22 ") for n, agent in enumerate(AGENTS)
+    agent.replace("(", r"(\"quoted\" ") if n % 2 else agent.replace("(", r"(\x22quoted\x22 ")
+    for n, agent in enumerate(AGENTS)
 )
 GARBAGE = (
     r'192.0.2.66 - - [20/Nov/2026:00:00:00 +0000] "\x16\x03\x01\x02\x00\x01" not a status 157 "-" "-"',
@@ -63,7 +66,12 @@ GARBAGE = (
 class Mix:
     """What a log is made of."""
 
-    requests: tuple[float, float, float, float] = (0.55, 0.25, 0.05, 0.15)  # shares of pages, impressions, clicks, assets
+    requests: tuple[float, float, float, float] = (
+        0.55,
+        0.25,
+        0.05,
+        0.15,
+    )  # shares of pages, impressions, clicks, assets
     pages: int = 50_000
     evenly: bool = False  # all pages are asked for alike
     agents: tuple[str, ...] = AGENTS
@@ -90,7 +98,9 @@ class Lines:
     def __init__(self, kind: str, seed: int = 1) -> None:
         self._mix = KINDS[kind]
         self._chance = np.random.default_rng(seed)
-        self._clients = pa.array(".".join(map(str, numbers)) for numbers in self._chance.integers(1, 250, (CLIENTS, 4)).tolist())
+        self._clients = pa.array(
+            ".".join(map(str, numbers)) for numbers in self._chance.integers(1, 250, (CLIENTS, 4)).tolist()
+        )
         self._ids = pa.array(f"{number:05x}" for number in range(BLOCK))
         self._made = 0  # blocks
 
@@ -118,7 +128,11 @@ class Lines:
         return pa.array(values).take(pa.array(self._chance.choice(len(values), rows, p=shares)))
 
     def _pages(self, rows: int) -> Numbers:
-        return self._chance.integers(0, self._mix.pages, rows) if self._mix.evenly else self._often(1.5, self._mix.pages + 1, rows)
+        return (
+            self._chance.integers(0, self._mix.pages, rows)
+            if self._mix.evenly
+            else self._often(1.5, self._mix.pages + 1, rows)
+        )
 
     def _articles(self, pages: Numbers) -> pa.Array:
         folder: Any = "/articles/"
@@ -139,7 +153,9 @@ class Lines:
 
     def _referrers(self, rows: int) -> pa.Array:
         none = "" if self._mix.json else "-"
-        search = r"https://www.google.com/search?q=\x22caf\xC3\xA9\x22" if self._mix.escaped else "https://www.google.com/"
+        search = (
+            r"https://www.google.com/search?q=\x22caf\xC3\xA9\x22" if self._mix.escaped else "https://www.google.com/"
+        )
         own = _join("https://www.example.com", self._articles(self._pages(rows)))
         return pc.choose(pa.array(self._chance.choice(3, rows, p=[0.4, 0.4, 0.2])), none, own, search)
 
@@ -168,7 +184,14 @@ def _combined(column: dict[str, pa.Array]) -> pa.Array:
 def _json(column: dict[str, pa.Array]) -> pa.Array:
     return _join(
         *('{"time_iso8601":"', column["time"], '","remote_addr":"', column["client"], '","host":"www.example.com"'),
-        *(',"request":"GET ', column["target"], ' HTTP/1.1","status":', column["status"], ',"body_bytes_sent":', column["bytes"]),
+        *(
+            ',"request":"GET ',
+            column["target"],
+            ' HTTP/1.1","status":',
+            column["status"],
+            ',"body_bytes_sent":',
+            column["bytes"],
+        ),
         *(',"http_referer":"', column["referrer"], '","http_user_agent":"', column["agent"], '"}\n'),
     )
 

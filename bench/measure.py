@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 LOGAGG = (sys.executable, "-m", "logagg")
@@ -57,7 +58,7 @@ def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
-def _all(file: tempfile._TemporaryFileWrapper[bytes]) -> str:
+def _all(file: IO[bytes]) -> str:
     file.seek(0)
     return file.read().decode(errors="replace")
 

@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import platform
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.measure import BenchError
 
-DOCS = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs" / "performance.md"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that all benches have."""
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "bench", help="where logs and lakes are made")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured to a file")
+    parser.add_argument("--docs", action="store_true", help=f"write it into {DOCS.relative_to(ROOT)}")
+
+
+def publish(options: argparse.Namespace, name: str, text: str, measured: Mapping[str, object]) -> None:
+    """Print what was measured, and write it where the options say."""
+    print(text)
+    if options.docs:
+        write_section(name, text)
+    if options.json:
+        options.json.write_text(json.dumps(measured, indent=2) + "\n", "utf-8")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table; all columns but the first are numbers."""
     lines = [head, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    rule = "|".join(f" {'-' * width} " if column == 0 else f" {'-' * (width - 1)}: " for column, width in enumerate(widths))
+    rule = "|".join(
+        f" {'-' * width} " if column == 0 else f" {'-' * (width - 1)}: " for column, width in enumerate(widths)
+    )
     return "\n".join([_line(head, widths), f"|{rule}|", *(_line(row, widths) for row in lines[1:])])
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    first, *others = (cell.ljust(width) if not n else cell.rjust(width) for n, (cell, width) in enumerate(zip(cells, widths, strict=True)))
+    first, *others = (
+        cell.ljust(width) if not n else cell.rjust(width)
+        for n, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
     return "| " + " | ".join([first, *others]) + " |"
 
 
@@ -42,8 +66,8 @@ def machine() -> str:
     return f"{os.cpu_count()} cores ({_processor()}), {memory:.0f} GB, {system}"
 
 
-def today() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%d}"
+def when_and_where() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d}; {machine()}"
 
 
 def _processor() -> str:

@@ -14,8 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench.measure import LOGAGG, Run, run, size_of
-
-ROOT = Path(__file__).resolve().parent.parent
+from bench.paper import ROOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +34,16 @@ def _tail(log: Path) -> list[str]:
 
 
 def _logagg_counted(_done: Run, folder: Path) -> int:
-    return _ask(folder, "SELECT (SELECT coalesce(sum(hits), 0) FROM traffic) + (SELECT coalesce(sum(lines), 0) FROM rejects)")
+    return _ask(
+        folder, "SELECT (SELECT coalesce(sum(hits), 0) FROM traffic) + (SELECT coalesce(sum(lines), 0) FROM rejects)"
+    )
 
 
 def _logagg_left(folder: Path) -> int:
     """Return the bytes of the newest snapshot; what compaction has replaced is deleted when its grace is over."""
-    return _ask(folder, "SELECT coalesce(sum(bytes), 0) FROM files") + (folder / "lake" / "logagg.duckdb").stat().st_size
+    return (
+        _ask(folder, "SELECT coalesce(sum(bytes), 0) FROM files") + (folder / "lake" / "logagg.duckdb").stat().st_size
+    )
 
 
 def rejected(folder: Path) -> int:

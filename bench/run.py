@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import Any
 
 from bench import paper
 from bench.measure import BenchError, Run, run
-from bench.paper import megabytes, percent, table
-from bench.peers import PEERS, ROOT, Peer, rejected
+from bench.paper import ROOT, megabytes, percent, table
+from bench.peers import PEERS, Peer, rejected
 
 KINDS = ("mixed", "few-urls", "many-urls", "long-agents", "tracking", "escaped", "json", "garbage")
 LOGAGG = PEERS[0]
@@ -159,7 +158,17 @@ def sizes_table(outcomes: Sequence[Outcome]) -> str:
 
 def kinds_table(outcomes: Sequence[Outcome]) -> str:
     best = max(one.rate for one in outcomes)
-    head = ("kind of log", "bytes a line", "lines/s", "of the best", "MB/s", "peak memory", "left on disk", "of the log", "rejects")
+    head = (
+        "kind of log",
+        "bytes a line",
+        "lines/s",
+        "of the best",
+        "MB/s",
+        "peak memory",
+        "left on disk",
+        "of the log",
+        "rejects",
+    )
     rows = [
         (
             one.kind,
@@ -189,8 +198,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     with _logs(folder, [(kind, options.lines) for kind in options.kinds]) as logs:
         outcomes["kinds"] = in_turn([Trial(LOGAGG, log) for log in logs], options.rounds, folder)
     return {
-        "date": paper.today(),
-        "machine": paper.machine(),
+        "measured": paper.when_and_where(),
         "rounds": options.rounds,
         "versions": {peer.name: peer.version() for peer in present},
         "missing": [peer.name for peer in wanted if peer not in present],
@@ -199,7 +207,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _logs(folder: Path, wanted: Iterable[tuple[str, int]]):  # type: ignore[no-untyped-def]
+def _logs(folder: Path, wanted: Iterable[tuple[str, int]]) -> Iterator[list[Log]]:
     """Make logs, and delete them when they have served."""
     logs = [Log.make(folder, kind, lines) for kind, lines in wanted]
     try:
@@ -213,9 +221,11 @@ def report(measured: dict[str, Any]) -> str:
     """Return what was measured, as Markdown."""
     outcomes, rounds = measured["outcomes"], measured["rounds"]
     versions = ", ".join(f"{name} {version}" for name, version in measured["versions"].items())
-    lines = [f"{measured['date']}; {measured['machine']}; {versions}. Medians of {rounds} rounds, whole processes from start to exit."]
+    lines = [f"{measured['measured']}; {versions}. Medians of {rounds} rounds, whole processes from start to exit."]
     if outcomes["peers"]:
-        lines.append(f"The same {outcomes['peers'][0].lines:,} combined lines ({megabytes(outcomes['peers'][0].log_bytes)}):")
+        lines.append(
+            f"The same {outcomes['peers'][0].lines:,} combined lines ({megabytes(outcomes['peers'][0].log_bytes)}):"
+        )
         lines.append(peers_table(outcomes["peers"]))
         lines.append("\n".join(f"- {peer.name}: {peer.does}." for peer in PEERS if peer.name in measured["versions"]))
     lines += [f"Not installed, so not measured: {name}." for name in measured["missing"]]
@@ -227,16 +237,24 @@ def report(measured: dict[str, Any]) -> str:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.run", description="Measure logagg and its peers on this machine.")
-    parser.add_argument("--lines", type=int, default=2_000_000, help="of the log that all read, and of each kind of log")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.run", description="Measure logagg and its peers on this machine."
+    )
+    parser.add_argument(
+        "--lines", type=int, default=2_000_000, help="of the log that all read, and of each kind of log"
+    )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--sizes", type=int, nargs="*", default=[2_000_000, 5_000_000], metavar="LINES", help="of longer logs")
-    parser.add_argument("--kinds", nargs="*", default=KINDS, choices=KINDS, metavar="KIND", help=f"of {', '.join(KINDS)}")
+    parser.add_argument(
+        "--sizes", type=int, nargs="*", default=[2_000_000, 5_000_000], metavar="LINES", help="of longer logs"
+    )
+    parser.add_argument(
+        "--kinds", nargs="*", default=KINDS, choices=KINDS, metavar="KIND", help=f"of {', '.join(KINDS)}"
+    )
     names = [peer.name for peer in PEERS]
-    parser.add_argument("--peers", nargs="*", default=names, choices=names, metavar="NAME", help=f"of {', '.join(names)}")
-    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "bench", help="where the logs are made")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured to a file")
-    parser.add_argument("--docs", action="store_true", help=f"write it into {paper.DOCS.relative_to(ROOT)}")
+    parser.add_argument(
+        "--peers", nargs="*", default=names, choices=names, metavar="NAME", help=f"of {', '.join(names)}"
+    )
+    paper.add_options(parser)
     return parser.parse_args()
 
 
@@ -246,13 +264,10 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         measured = measure(options, folder)
-        print(report(measured))
-        if options.docs:
-            paper.write_section("bench", report(measured))
+        outcomes = {name: [asdict(one) for one in some] for name, some in measured["outcomes"].items()}
+        paper.publish(options, "bench", report(measured), {**measured, "outcomes": outcomes})
     except BenchError as error:
         sys.exit(f"bench: {error}")
-    if options.json:
-        options.json.write_text(json.dumps(measured, indent=2, default=asdict) + "\n", "utf-8")
 
 
 def _say(text: str) -> None:
