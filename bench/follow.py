@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,13 +24,13 @@ import numpy.typing as npt
 import logagg
 from bench import paper
 from bench.make_log import BLOCK, Lines
-from bench.measure import LOGAGG, BenchError, environment
+from bench.measure import LOGAGG, BenchError, environment, failing_in_a_line, workplace
 from bench.paper import megabytes, percent, table
 
 TICK = 0.01  # seconds between writes
 LOOK = 0.005  # seconds between looks for a new commit
 SETTLED = 3.0  # seconds without a commit after which a tail counts as idle
-MOST = 10_000_000  # lines/s that can be asked for
+LEAST, MOST = 100, 10_000_000  # lines/s that can be asked for
 PATIENCE = 60.0  # seconds to wait for what must come
 
 _TIME = datetime(2026, 1, 1, tzinfo=UTC)  # what lines are made with, and what the time of writing replaces
@@ -127,7 +125,7 @@ class Writer(threading.Thread):
 
     def __init__(self, log: Path, rate: int, seconds: float) -> None:
         super().__init__(daemon=True)
-        self._step, self._ticks = max(1, round(rate * TICK)), round(seconds / TICK)
+        self._step, self._ticks = round(rate * TICK), round(seconds / TICK)
         self._log, self._pieces = log, _pieces(self._step)
         self.written: list[tuple[float, int]] = []  # when, and lines so far
         self.late = 0.0  # seconds behind its own pace, at the worst
@@ -304,30 +302,19 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--idle", type=float, default=30.0, help="seconds to watch them, twice")
     paper.add_options(parser)
     options = parser.parse_args()
-    if not 1 <= options.rate <= MOST:
-        parser.error(f"--rate: from 1 to {MOST:,}")
+    if not LEAST <= options.rate <= MOST:
+        parser.error(f"--rate: from {LEAST} to {MOST:,}")
     return options
-
-
-@contextmanager
-def _fresh(folder: Path) -> Iterator[Path]:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    yield folder
-    shutil.rmtree(folder)
 
 
 def main() -> None:
     options = _options()
-    folder = options.folder.resolve() / "follow"
-    try:
-        with _fresh(folder):
+    with failing_in_a_line(logagg.LogaggError):
+        with workplace(options.folder) as folder:
             fresh = freshness(options.rate, options.seconds, options.flush, folder)
-        with _fresh(folder):
+        with workplace(options.folder) as folder:
             quiet = idle(options.files, options.idle, folder)
         paper.publish(options, "bench-follow", report(fresh, quiet), {"fresh": asdict(fresh), "idle": asdict(quiet)})
-    except (BenchError, logagg.LogaggError) as error:
-        sys.exit(f"bench: {error}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -21,6 +22,17 @@ LOGAGG = (sys.executable, "-m", "logagg")
 
 class BenchError(Exception):
     """What cannot be measured, in one line."""
+
+
+@contextmanager
+def failing_in_a_line(failure: type[Exception] = BenchError) -> Iterator[None]:
+    """End the program with one line when a bench fails, and quietly when it is interrupted."""
+    try:
+        yield
+    except (BenchError, OSError, failure) as error:
+        sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +52,25 @@ def run(words: Sequence[str], folder: Path) -> Run:
         process = subprocess.Popen(
             words, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=errors
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise BenchError(f"{' '.join(map(str, words))}: status {process.returncode}: {_last_line(_all(errors))}")
         return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _RSS_UNIT, _all(output))
+
+
+@contextmanager
+def workplace(folder: Path) -> Iterator[Path]:
+    """Make a fresh folder in this one, and delete it in the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=folder.resolve()) as name:
+        yield Path(name)
 
 
 def environment() -> dict[str, str]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench import paper
-from bench.measure import BenchError, Run, run
+from bench.measure import BenchError, Run, failing_in_a_line, run, workplace
 from bench.paper import ROOT, megabytes, percent, table
 from bench.peers import PEERS, Peer, rejected
 
@@ -59,8 +58,7 @@ class Trial:
     left: int = 0  # bytes on disk
 
     def once(self, folder: Path) -> None:
-        """Run once, in a fresh folder."""
-        shutil.rmtree(folder, ignore_errors=True)
+        """Run once, in a folder that is made for it."""
         folder.mkdir()
         self.log.warm()
         done = run(self.peer.words(self.log.path), folder)
@@ -186,17 +184,16 @@ def kinds_table(outcomes: Sequence[Outcome]) -> str:
     return table(head, rows)
 
 
-def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Make the logs, run all there is to run, and return what came of it."""
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Run all there is to run, and return what came of it."""
     wanted = [peer for peer in PEERS if peer.name in options.peers]
     present = [peer for peer in wanted if peer.version()]
-    outcomes: dict[str, list[Outcome]] = {}
-    with _logs(folder, [("mixed", options.lines)]) as logs:
-        outcomes["peers"] = in_turn([Trial(peer, logs[0]) for peer in present], options.rounds, folder)
-    with _logs(folder, [("mixed", lines) for lines in options.sizes]) as logs:
-        outcomes["sizes"] = in_turn([Trial(LOGAGG, log) for log in logs], options.rounds, folder)
-    with _logs(folder, [(kind, options.lines) for kind in options.kinds]) as logs:
-        outcomes["kinds"] = in_turn([Trial(LOGAGG, log) for log in logs], options.rounds, folder)
+    with workplace(options.folder) as folder:
+        outcomes = {
+            "peers": _outcomes(folder, options.rounds, present, [("mixed", options.lines)]),
+            "sizes": _outcomes(folder, options.rounds, [LOGAGG], [("mixed", lines) for lines in options.sizes]),
+            "kinds": _outcomes(folder, options.rounds, [LOGAGG], [(kind, options.lines) for kind in options.kinds]),
+        }
     return {
         "measured": paper.when_and_where(),
         "rounds": options.rounds,
@@ -206,15 +203,13 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def _logs(folder: Path, wanted: Iterable[tuple[str, int]]) -> Iterator[list[Log]]:
-    """Make logs, and delete them when they have served."""
+def _outcomes(folder: Path, rounds: int, peers: Sequence[Peer], wanted: Sequence[tuple[str, int]]) -> list[Outcome]:
+    """Make logs, have each of these programs read them, and delete them."""
     logs = [Log.make(folder, kind, lines) for kind, lines in wanted]
-    try:
-        yield logs
-    finally:
-        for log in logs:
-            log.path.unlink()
+    outcomes = in_turn([Trial(peer, log) for log in logs for peer in peers], rounds, folder)
+    for log in logs:
+        log.path.unlink()
+    return outcomes
 
 
 def report(measured: dict[str, Any]) -> str:
@@ -260,14 +255,10 @@ def _options() -> argparse.Namespace:
 
 def main() -> None:
     options = _options()
-    folder = options.folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        measured = measure(options, folder)
+    with failing_in_a_line():
+        measured = measure(options)
         outcomes = {name: [asdict(one) for one in some] for name, some in measured["outcomes"].items()}
         paper.publish(options, "bench", report(measured), {**measured, "outcomes": outcomes})
-    except BenchError as error:
-        sys.exit(f"bench: {error}")
 
 
 def _say(text: str) -> None:

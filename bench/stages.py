@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +22,7 @@ from pyarrow import csv
 from bench import paper
 from bench.bare import COLUMNS
 from bench.make_log import KINDS, blocks, yesterday
-from bench.measure import BenchError
+from bench.measure import BenchError, failing_in_a_line, workplace
 from bench.paper import percent, table
 from logagg.cargo import Chunk, Job
 from logagg.clock import SystemClock
@@ -151,18 +150,16 @@ def _count(keys: pa.Table) -> None:
 
 def measure(kind: str, options: argparse.Namespace) -> Seconds:
     """Return the median seconds of each stage."""
-    folder, lines = options.folder / "stages", options.lines
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    log, found = folder / "access.log", list[Seconds]()
-    with log.open("wb") as file:
-        file.writelines(blocks(kind, lines, yesterday()))
-    for number in range(options.rounds):
-        with StagedRun(log, lines, folder / f"lake-{number}", options.shards, options.commits) as run:
-            run.all()
-        found.append(run.seconds)
-        _say(kind, f"round {number + 1}: {sum(map(run.seconds.__getitem__, _added())):.1f} s")
-    shutil.rmtree(folder)
+    found = list[Seconds]()
+    with workplace(options.folder) as folder:
+        log = folder / "access.log"
+        with log.open("wb") as file:
+            file.writelines(blocks(kind, options.lines, yesterday()))
+        for number in range(options.rounds):
+            with StagedRun(log, options.lines, folder / f"lake-{number}", options.shards, options.commits) as run:
+                run.all()
+            found.append(run.seconds)
+            _say(f"{kind}, round {number + 1}: {sum(map(run.seconds.__getitem__, _added())):.1f} s")
     return {stage: median(one[stage] for one in found) for stage in found[0]}
 
 
@@ -211,15 +208,13 @@ def _options() -> argparse.Namespace:
 def main() -> None:
     options = _options()
     pa.set_cpu_count(1)
-    try:
+    with failing_in_a_line(LogaggError):
         measured = {kind: measure(kind, options) for kind in options.kinds}
         paper.publish(options, "bench-stages", report(measured, options), measured)
-    except (BenchError, LogaggError) as error:
-        sys.exit(f"bench: {error}")
 
 
-def _say(kind: str, text: str) -> None:
-    print(f"{kind}, {text}", file=sys.stderr, flush=True)
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
