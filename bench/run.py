@@ -16,6 +16,7 @@ from bench.measure import BenchError, Run, failing_in_a_line, run, workplace
 from bench.paper import ROOT, megabytes, percent, table
 from bench.peers import PEERS, Peer, rejected
 
+# Those of make_log, which would make us large if we imported it.
 KINDS = ("mixed", "few-urls", "many-urls", "long-agents", "tracking", "escaped", "json", "garbage")
 LOGAGG = PEERS[0]
 
