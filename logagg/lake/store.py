@@ -168,10 +168,10 @@ class Lake:
         return [one.result() for one in written]
 
     def _flush(self, name: str, deltas: Sequence[Delta]) -> Part:
-        """Write one part of a rollup from the rows of all shards, one row a key."""
+        """Write one part of a rollup from the rows of all shards."""
         rollup = self._rollups[name]
-        merged = rows.merge(rollup, pa.concat_tables([delta.rollups[name] for delta in deltas if name in delta.rollups]))
-        return files.write_part(self._root, rollup, merged, FLUSH)
+        flushed = rows.in_order([delta.rollups[name] for delta in deltas if name in delta.rollups])
+        return files.write_part(self._root, rollup, flushed, FLUSH)
 
     def _publish(self, state: State, kind: str, parts: Sequence[Part], lines: int) -> CommitInfo:
         """Write the catalog of a state and move the link onto it."""
