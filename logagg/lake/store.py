@@ -27,8 +27,7 @@ from logagg.errors import CommitFailed, LakeError, LakeLocked
 from logagg.lake import catalog, files
 from logagg.lake.catalog import CommitInfo, State
 from logagg.lake.compact import Planner, Replacement, Task
-from logagg.lake.files import FLUSH, Part, failing_as_commit, sync
-from logagg.rollup import rows
+from logagg.lake.files import FLUSH, Part, PartWriter, failing_as_commit, sync
 from logagg.rollup.definitions import Rollup
 
 CATALOG_GRACE = 60.0  # seconds an old catalog stays for those who are just opening it
@@ -170,8 +169,12 @@ class Lake:
     def _flush(self, name: str, deltas: Sequence[Delta]) -> Part:
         """Write one part of a rollup from the rows of all shards."""
         rollup = self._rollups[name]
-        flushed = rows.in_order([delta.rollups[name] for delta in deltas if name in delta.rollups])
-        return files.write_part(self._root, rollup, flushed, FLUSH)
+        with PartWriter(self._root, rollup, FLUSH, rollup.grain) as writer:
+            for delta in deltas:
+                if name in delta.rollups:
+                    writer.write(delta.rollups[name])
+        assert writer.part, "a delta has no rollups without rows"
+        return writer.part
 
     def _publish(self, state: State, kind: str, parts: Sequence[Part], lines: int) -> CommitInfo:
         """Write the catalog of a state and move the link onto it."""
