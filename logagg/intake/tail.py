@@ -127,6 +127,12 @@ class Tailer:
             reader = self._readers[source]
             reader.position, reader.proof, reader.held = reader.origin, Mark(reader.origin, 0, digest(b"")), True
 
+    def reconsider(self) -> None:
+        """Offer again what was refused: formats may have changed."""
+        for reader in self._readers.values():
+            if reader.held:
+                reader.looked = (-1, -1)
+
     def ended(self) -> bool:
         """Tell whether standard input was all there is, and has ended."""
         return self._stdin is not None and self._stdin.ended and len(self._paths) == 1

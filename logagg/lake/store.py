@@ -70,6 +70,17 @@ class Lake:
         lake._clear_orphans()
         return lake
 
+    def reconfigure(self, rollups: Sequence[Rollup], config: Config) -> None:
+        """Go on with these rollups and settings.
+
+        Raises LakeError (other columns than before) or CommitFailed; then nothing has changed.
+        """
+        state = catalog.with_rollups(self._state, rollups)
+        if state != self._state:
+            self._publish(state, "open", (), 0)
+        self._rollups, self._config = {rollup.name: rollup for rollup in rollups}, config
+        self._clear_orphans()
+
     def known_sources(self, shards: int) -> list[KnownSource]:
         """Return where each source resumes, for this number of shards.
 
