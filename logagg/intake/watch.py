@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
 
 _READING = frozenset({"opened", "closed_no_write"})  # our own reading is no news
 
@@ -17,21 +18,25 @@ class Waker(FileSystemEventHandler):
     def __init__(self, notice: Callable[[str, str], None]) -> None:
         self._notice = notice
         self._woken = threading.Event()
-        self._observer = Observer()
+        self._observer: BaseObserver | None = None
         self._watched: set[str] = set()
-        self._started = False
 
     def watch(self, directories: Iterable[str]) -> None:
         """Watch these directories, beside those watched already."""
         for directory in set(directories) - self._watched:
             self._watched.add(directory)
             try:
-                self._observer.schedule(self, directory)
-                if not self._started:
-                    self._observer.start()
-                    self._started = True
+                self._started().schedule(self, directory)
             except OSError as error:
                 self._notice("watch", f"{directory}: cannot be watched ({error}); looking every half second instead")
+
+    def _started(self) -> BaseObserver:
+        """Return the observer; even making one fails where a user has too many."""
+        if self._observer is None:
+            observer = Observer()
+            observer.start()
+            self._observer = observer
+        return self._observer
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         if event.event_type not in _READING:
@@ -47,7 +52,7 @@ class Waker(FileSystemEventHandler):
         return woken
 
     def stop(self) -> None:
-        if self._started:
+        if self._observer:
             self._observer.stop()
             self._observer.join()
-            self._started = False
+            self._observer = None
