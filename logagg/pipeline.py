@@ -107,17 +107,18 @@ class _Run:
 
     def _watch(self, river: River, display: CatchUpBar | StatusLine) -> Config | None:
         """Show how it goes until a river ends; return the configuration that the next one shall have."""
-        config = None
+        config = self._config
         river.start()
         threading.Thread(target=self._report_end, args=(river,), daemon=True).start()
         while (wish := self._wishes.wait(REFRESH)) != "ended":
             if wish == "stop":
                 river.stop()
-            elif wish == "reload" and (config := self._reloaded()):
+            elif wish == "reload" and (new := self._reloaded(config)):
+                config = new
                 river.pause()
             display.refresh(self._tailer.backlog())
         river.join()
-        return None if self._wishes.leaving else config
+        return None if self._wishes.leaving or config is self._config else config
 
     def _report_end(self, river: River) -> None:
         with contextlib.suppress(BaseException):  # the main thread joins too, and says it
@@ -185,17 +186,17 @@ class _Run:
 
     # another configuration
 
-    def _reloaded(self) -> Config | None:
+    def _reloaded(self, before: Config) -> Config | None:
         """Read the configuration again; None, and a notice, where it is broken or says nothing new."""
         try:
-            config, waiting = kept(self._options.reload(), self._config)
+            config, waiting = kept(self._options.reload(), before)
             rollups_of(config)
         except LogaggError as error:
             self._notices.report("reload", f"{error}; until then the old configuration holds")
             return None
         if waiting:
             self._notices.report("reload", f"{', '.join(waiting)}: changed, but that takes a restart")
-        if config == self._config:
+        if config == before:
             self._notices.report("reload", "the configuration says nothing new")
             return None
         return config
