@@ -12,7 +12,7 @@ from pathlib import Path
 from logagg.cargo import KnownSource
 from logagg.clock import Clock, SystemClock
 from logagg.config import SETTINGS, Config
-from logagg.errors import FormatError, LogaggError
+from logagg.errors import FormatError, LogaggError, SourceError
 from logagg.intake.sources import STDIN
 from logagg.intake.tail import Tailer
 from logagg.intake.watch import Waker
@@ -80,9 +80,10 @@ class _Run:
         self._wishes = wishes
         self._waker = Waker(self._notices.report)
         self._tally = Tally()
-        self._refused: set[str] = set()  # sources
-        self._tailer = self._make_tailer(lake.known_sources(self._shards))
+        self._refused: set[str] = set()  # sources that no format matches
+        self._unreadable: list[LogaggError] = []
         self._ends = options.once or list(options.paths) == [STDIN]  # by itself
+        self._tailer = self._make_tailer(lake.known_sources(self._shards))
 
     def run(self) -> None:
         started = self._clock.monotonic()
@@ -146,7 +147,7 @@ class _Run:
             chunk_bytes=min(tail.chunk, max(self._memory() // 32, 1 << 16)),
             max_line=tail.max_line,
             clock=self._clock,
-            notice=self._notices.report,
+            notice=self._notice,
         )
 
     def _make_river(self, config: Config) -> River:
@@ -215,23 +216,28 @@ class _Run:
         self._notices.report("reload", "the new configuration holds from now on")
         return river
 
-    # logs that no format matches
+    # logs that are left unread: said at once while following, else when the end shows what it meant
+
+    def _notice(self, kind: str, text: str) -> None:
+        if kind == "unreadable" and self._ends:
+            self._unreadable.append(SourceError(text))
+        else:
+            self._notices.report(kind, text)
 
     def _refuse(self, source: str) -> None:
-        """Note that a log is left unread. While following it is said at once; else when the end shows what it meant."""
         if source not in self._refused and not self._ends:
             self._notices.report("format", str(self._no_format(self._path(source), "looked at again when it has grown")))
         self._refused.add(source)
 
     def _complain(self) -> None:
-        """Fail when a log that was named, or all there were, were left unread; of others say that they were."""
-        named = sorted(map(self._path, self._refused))
-        failed = [path for path in named if path in self._options.paths or not self._tally.lines]
-        for path in named:
-            if path not in failed[:1]:
-                self._notices.report("format", str(self._no_format(path)))
-        if failed:
-            raise self._no_format(failed[0])
+        """Fail when a log could not be read, or matches no format and was named or is all there was; say so of others."""
+        refused = sorted(map(self._path, self._refused))
+        grave = [path for path in refused if path in self._options.paths or not self._tally.lines]
+        failures = [*self._unreadable, *map(self._no_format, grave)]
+        for error in [*failures[1:], *(self._no_format(path) for path in refused if path not in grave)]:
+            self._notices.report("unread", str(error))
+        if failures:
+            raise failures[0]
 
     def _path(self, source: str) -> str:
         return next(one.path for one in self._tailer.sources() if one.id == source)

@@ -158,7 +158,7 @@ class Tailer:
             if reader is None or not self._still_holds(reader, found, stat):
                 reader = self._appeared(found, stat, streams)
         except OSError as error:
-            self._tell("unreadable", found.path, f"{error.strerror or error}; trying again")
+            self._tell("unreadable", found.path, f"{error.strerror or error}")
             return None
         if reader:
             reader.seen, reader.found = True, found
