@@ -129,7 +129,7 @@ class _Run:
     def _finish(self, started: float) -> None:
         """Leave few files behind, and say what was read."""
         if not self._wishes.leaving:
-            self._lake.compact_all()
+            self._lake.compact_due()
         if self._options.verbosity >= 0:
             for line in summary(self._tally, self._clock.monotonic() - started, self._options.lake):
                 self._options.say(line)
