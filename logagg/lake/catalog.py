@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from logagg.cargo import Delta, Mark, Progress, Reject, Source
-from logagg.errors import LakeError
+from logagg.errors import CHECK, LakeError
 from logagg.lake.files import Part
 from logagg.rollup.definitions import Rollup
 from logagg.rollup.sketches import MACROS
@@ -29,6 +29,7 @@ COMMITS = 1000  # of the newest commits that the catalog remembers
 SAMPLES = 1000  # rejected lines that the catalog keeps
 RESERVED = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state")
 
+_NEVER = datetime.fromtimestamp(0, UTC)
 _TIME = pa.timestamp("us", "UTC")
 _SQL_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.int16(): "SMALLINT", pa.bool_(): "BOOLEAN"} | {
     pa.float64(): "DOUBLE",
@@ -56,7 +57,7 @@ class State:
 
     id: int = 0
     root: str = ""
-    created_at: datetime = datetime.fromtimestamp(0, UTC)
+    created_at: datetime = _NEVER
     parts: tuple[Part, ...] = ()
     sources: Mapping[str, Source] = field(default_factory=dict)
     progress: Mapping[str, Mapping[int, Progress]] = field(default_factory=dict)  # by source, by shard
@@ -65,6 +66,7 @@ class State:
     commits: tuple[CommitInfo, ...] = ()
     clicks: pa.Table | None = None
     rollups: Mapping[str, pa.Schema] = field(default_factory=dict)  # all that have, or had, a view
+    gone: datetime = _NEVER  # the newest bucket that retention has dropped, of any rollup
 
     def lines(self) -> int:
         return sum(one.lines for shards in self.progress.values() for one in shards.values())
@@ -96,10 +98,11 @@ class State:
 
 def newest(root: Path) -> Path | None:
     """Return the newest catalog's file, None where there is no lake."""
+    link = root / LINK
     try:
-        return root / os.readlink(root / LINK)
+        return root / os.readlink(link)
     except OSError:
-        return None
+        return link if link.is_file() else None  # a copy may have followed the link
 
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
@@ -108,7 +111,7 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(str(path), read_only=True)
         found = connection.execute("SELECT version FROM lake").fetchall()
     except duckdb.Error as error:
-        raise LakeError(f"{path}: not a catalog of logagg: {str(error).splitlines()[0]}") from error
+        raise LakeError(f"{path}: not a catalog of logagg: {str(error).splitlines()[0]}", CHECK) from error
     version = found[0][0] if found else None
     if version != VERSION:
         connection.close()
@@ -119,13 +122,13 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
 def read(path: Path) -> State:
     """Return what a catalog says."""
     with connect(path) as connection:
-        [(id_, root, created_at, rollups)] = connection.execute("SELECT id, root, created_at, rollups FROM lake").fetchall()
+        [lake] = connection.sql("FROM lake").to_arrow_table().to_pylist()
         rows = {name: connection.sql(f"FROM {name}").to_arrow_table().to_pylist() for name in RESERVED[:5]}
         clicks = connection.sql("FROM click_state").to_arrow_table() if _has_clicks(connection) else None
     return State(
-        id_,
-        root,
-        created_at,
+        lake["id"],
+        lake["root"],
+        lake["created_at"],
         tuple(Part(**{name: row[name] for name in _names(Part)}) for row in rows["files"]),
         {row["source"]: _source(row) for row in rows["sources"]},
         _group((row["source"], row["shard"], _progress(row)) for row in rows["sources"]),
@@ -133,7 +136,8 @@ def read(path: Path) -> State:
         tuple((row["source"], Reject(row["position"], row["reason"], row["bytes"])) for row in rows["reject_samples"]),
         tuple(CommitInfo(**row) for row in rows["commits"]),
         clicks,
-        {name: _schema(columns) for name, columns in json.loads(rollups).items()},
+        {name: _schema(columns) for name, columns in json.loads(lake["rollups"]).items()},
+        lake["gone"],
     )
 
 
@@ -199,6 +203,7 @@ def _tables(state: State) -> dict[str, pa.Table]:
         "id": state.id,
         "root": state.root,
         "created_at": state.created_at,
+        "gone": state.gone,
         "rollups": json.dumps({name: [[one.name, str(one.type)] for one in schema] for name, schema in state.rollups.items()}),
     }
     tables = {
@@ -217,7 +222,8 @@ def _row(value: object) -> dict[str, object]:
 
 
 _LAKE = pa.schema(
-    [("version", pa.int32()), ("id", pa.int64()), ("root", pa.string()), ("created_at", _TIME), ("rollups", pa.string())]
+    [("version", pa.int32()), ("id", pa.int64()), ("root", pa.string()), ("created_at", _TIME), ("gone", _TIME)]
+    + [("rollups", pa.string())]
 )
 _COMMITS = pa.schema(
     [("id", pa.int64()), ("committed_at", _TIME), ("kind", pa.string())]

@@ -23,7 +23,7 @@ import pyarrow as pa
 from logagg.cargo import Delta, KnownSource, Source
 from logagg.clock import Clock
 from logagg.config import Config
-from logagg.errors import CommitFailed, LakeError, LakeLocked
+from logagg.errors import CHECK, CommitFailed, LakeError, LakeLocked
 from logagg.lake import catalog, files
 from logagg.lake.catalog import CommitInfo, State
 from logagg.lake.compact import Planner, Replacement, Task
@@ -41,9 +41,8 @@ class Lake:
     def __init__(self, root: Path, state: State, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int) -> None:
         self.secret = _secret(root)
         self.crash_point: Callable[[str], None] = lambda step: None  # tests die here, at each of STEPS
-        self._root, self._state, self._clock, self._config, self._lock = root, state, clock, config, lock
-        self._rollups = {rollup.name: rollup for rollup in rollups}
-        self._planner = Planner(root, self._rollups, config.limits.keys)
+        self._root, self._state, self._clock, self._lock = root, state, clock, lock
+        self._use(rollups, config)
         self._doomed: list[tuple[float, Path]] = []  # files to delete, and when
         self._writers = ThreadPoolExecutor(os.cpu_count(), "writer")
 
@@ -65,6 +64,8 @@ class Lake:
     @classmethod
     def _opened(cls, root: Path, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int) -> Lake:
         current = catalog.newest(root)
+        if not current and any((root / "data").glob("*/*.parquet")):
+            raise LakeError(f"{root}: it has data, but {catalog.LINK} is missing", CHECK)
         before = catalog.read(current) if current else State(created_at=_at(clock))
         state = replace(catalog.with_rollups(before, rollups), root=str(root.resolve()))
         lake = cls(root, before, rollups, clock, config, lock)
@@ -81,8 +82,12 @@ class Lake:
         state = catalog.with_rollups(self._state, rollups)
         if state != self._state:
             self._publish(state, "open", (), 0)
-        self._rollups, self._config = {rollup.name: rollup for rollup in rollups}, config
+        self._use(rollups, config)
         self._clear_orphans()
+
+    def _use(self, rollups: Sequence[Rollup], config: Config) -> None:
+        self._rollups, self._config = {rollup.name: rollup for rollup in rollups}, config
+        self._planner = Planner(self._root, self._rollups, config.limits.keys)
 
     def known_sources(self, shards: int) -> list[KnownSource]:
         """Return where each source resumes, for this number of shards.
@@ -122,7 +127,8 @@ class Lake:
         """Swap merged parts in for those they were made of."""
         old = {part.path for part in done.old}
         kept = tuple(part for part in self._state.parts if part.path not in old)
-        info = self._publish(replace(self._state, parts=(*kept, *done.new)), done.kind, done.new, 0)
+        gone = max([self._state.gone, *(part.max_ts for part in done.old)]) if not done.new else self._state.gone
+        info = self._publish(replace(self._state, parts=(*kept, *done.new), gone=gone), done.kind, done.new, 0)
         due = self._clock.now() + self._config.lake.grace
         self._doomed += [(due, self._root / path) for path in old]
         return info
