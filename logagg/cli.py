@@ -27,6 +27,7 @@ COMMANDS = {
     "report": "report",
     "status": "status",
     "init": "init",
+    "check": "check",
     "compact": "compact",
     "expire": "compact",
 }
@@ -36,6 +37,7 @@ HELP = {
     "report": "Show a report: overview, pages, ads, referrers, agents, errors, latency, sources.",
     "status": "Show positions, lag and rates; exit status 1 when unhealthy.",
     "init": "Write a commented logagg.toml.",
+    "check": "Check the configuration, formats and the lake; say what would be read and how.",
     "compact": "Merge the lake's small files now.",
     "expire": "Apply retention now.",
 }

@@ -59,7 +59,7 @@ def check(paths: Sequence[str]) -> None:
         if not os.access(path, os.R_OK):
             raise SourceError(f"{path}: permission denied", "run as a user who may read it (often in group adm)")
         if not (os.path.isfile(path) or os.path.isdir(path)):
-            raise SourceError(f"{path}: neither a file nor a directory", f"pipe it in: logagg tail - < {path}")
+            raise SourceError(f"{path}: not a regular file", f"read a pipe as standard input: logagg tail - < {path}")
         if os.path.isdir(path) and not any(_in_directory(path)):
             raise SourceError(f"{path}: no access logs in this directory", "name a file, or a glob such as 'DIR/*.txt'")
 

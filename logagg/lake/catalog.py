@@ -29,7 +29,7 @@ COMMITS = 1000  # of the newest commits that the catalog remembers
 SAMPLES = 1000  # rejected lines that the catalog keeps
 RESERVED = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state")
 
-_NEVER = datetime.fromtimestamp(0, UTC)
+NEVER = datetime.fromtimestamp(0, UTC)
 _TIME = pa.timestamp("us", "UTC")
 _SQL_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.int16(): "SMALLINT", pa.bool_(): "BOOLEAN"} | {
     pa.float64(): "DOUBLE",
@@ -57,7 +57,7 @@ class State:
 
     id: int = 0
     root: str = ""
-    created_at: datetime = _NEVER
+    created_at: datetime = NEVER
     parts: tuple[Part, ...] = ()
     sources: Mapping[str, Source] = field(default_factory=dict)
     progress: Mapping[str, Mapping[int, Progress]] = field(default_factory=dict)  # by source, by shard
@@ -66,7 +66,7 @@ class State:
     commits: tuple[CommitInfo, ...] = ()
     clicks: pa.Table | None = None
     rollups: Mapping[str, pa.Schema] = field(default_factory=dict)  # all that have, or had, a view
-    gone: datetime = _NEVER  # the newest bucket that retention has dropped, of any rollup
+    gone: datetime = NEVER  # the newest bucket that retention has dropped, of any rollup
 
     def lines(self) -> int:
         return sum(one.lines for shards in self.progress.values() for one in shards.values())
@@ -152,7 +152,7 @@ def write(path: Path, state: State) -> None:
             connection.execute(f"CREATE TABLE {name} AS FROM incoming")
             connection.unregister("incoming")
         for name, schema in state.rollups.items():
-            connection.execute(_view(name, schema, [part.path for part in state.parts if part.rollup == name], state.root))
+            connection.execute(view(name, schema, [part.path for part in state.parts if part.rollup == name], state.root))
         for macro in MACROS:
             connection.execute(macro)
         connection.execute("USE memory")
@@ -188,7 +188,7 @@ def _text(value: object) -> str:
     return str(value).replace("'", "''")
 
 
-def _view(name: str, schema: pa.Schema, paths: Sequence[str], root: str) -> str:
+def view(name: str, schema: pa.Schema, paths: Sequence[str], root: str) -> str:
     columns = ", ".join(map(quote, schema.names))
     if paths:
         listed = ", ".join(f"'{_text(Path(root) / path)}'" for path in paths)
