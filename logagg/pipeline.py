@@ -18,6 +18,7 @@ from logagg.intake.tail import Tailer
 from logagg.intake.watch import Waker
 from logagg.lake.store import Lake
 from logagg.notices import Notices
+from logagg.parse import agents
 from logagg.parse.book import FormatBook
 from logagg.parse.events import Classifier
 from logagg.parse.fields import EVENT_SCHEMA
@@ -53,6 +54,7 @@ class TailOptions:
 def tail(options: TailOptions, clock: Clock | None = None) -> None:
     """Follow logs into a lake until told to stop, or read them once. Raises LogaggError."""
     clock, wishes = clock or SystemClock(), Wishes(reloads=not options.once)
+    threading.Thread(target=agents.prepare, daemon=True).start()
     with wishes.heard():
         lake = Lake.open(options.lake, rollups_of(options.config), clock=clock, config=options.config)
         try:

@@ -60,7 +60,9 @@ def tail(paths: tuple[str, ...], shared: Shared, **options: Any) -> None:
     """
     from logagg.pipeline import TailOptions
     from logagg.pipeline import tail as follow
+    from logagg.process import settle
 
+    settle()
     follow(
         TailOptions(
             paths,
