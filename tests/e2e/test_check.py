@@ -38,13 +38,6 @@ def state_of(lake: Path) -> catalog.State:
     return catalog.read(newest)
 
 
-def publish(lake: Path, state: catalog.State) -> None:
-    """Make a state the newest, as no commit would."""
-    catalog.write(lake / "catalog" / "999999-0.duckdb", state)
-    (lake / catalog.LINK).unlink()
-    (lake / catalog.LINK).symlink_to("catalog/999999-0.duckdb")
-
-
 def part(lake: Path, rollup: str) -> Path:
     return lake / next(one.path for one in state_of(lake).parts if one.rollup == rollup)
 

@@ -49,7 +49,9 @@ def state_of(lake: Path) -> catalog.State:
 
 def publish(lake: Path, state: catalog.State) -> None:
     """Make a state the newest, as no commit would."""
-    catalog.write(lake / "catalog" / "999999-0.duckdb", state)
+    writer = catalog.Writer()
+    writer.write(lake / "catalog" / "999999-0.duckdb", state)
+    writer.close()
     (lake / catalog.LINK).unlink()
     (lake / catalog.LINK).symlink_to("catalog/999999-0.duckdb")
 
