@@ -148,6 +148,8 @@ class _Run:
             start_at=options.start or tail.begin,
             chunk_bytes=min(tail.chunk, max(self._memory() // 32, 1 << 16)),
             max_line=tail.max_line,
+            idle=tail.idle,
+            forget=tail.forget,
             clock=self._clock,
             notice=self._notice,
         )
@@ -222,7 +224,7 @@ class _Run:
 
     def _notice(self, kind: str, text: str) -> None:
         if kind == "unreadable" and self._ends:
-            self._unreadable.append(SourceError(text))
+            self._unreadable.append(SourceError(text.removesuffix("; trying again")))
         else:
             self._notices.report(kind, text)
 

@@ -156,6 +156,9 @@ class River:
         try:
             while not self._stopping.is_set():
                 self._read_what_is_there()
+                self._barriers.dirty |= self._tailer.take_changes()
+                if self._pace.once and self._tailer.is_piped():
+                    continue
                 self._let_down_barrier()
                 if self._pace.once or self._tailer.ended():
                     break
@@ -185,7 +188,8 @@ class River:
         if fmt is None:
             self._tailer.refuse(chunk.source)
             return
-        self._tailer.set_format(chunk.source, fmt.name)
+        if chunk.data:  # of a hole, or of a line over the limit, nothing can be told
+            self._tailer.set_format(chunk.source, fmt.name)
         self._barriers.dirty = True
         self._parsed.put(self._parsers.submit(self._parse, chunk, fmt))
 
@@ -202,6 +206,7 @@ class River:
         if self._barriers.dirty:
             self._stopping.wait(self._barriers.remaining())
             return
+        self._waker.watch(self._tailer.folders())
         self._waker.wait(LOOK_AGAIN)
         self._stopping.wait(self._barriers.remaining())
 

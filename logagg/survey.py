@@ -13,7 +13,7 @@ from logagg.clock import Clock
 from logagg.config import Config
 from logagg.errors import LogaggError
 from logagg.intake import sources
-from logagg.intake.content import open_content
+from logagg.intake.content import Packed, open_content
 from logagg.intake.sources import STDIN, Found
 from logagg.lake.catalog import State
 from logagg.parse import reference
@@ -95,11 +95,12 @@ class Surveyor:
     def _looked_into(self, found: Found) -> LogFile:
         stat = os.stat(found.path)
         position, known = self._known.get((stat.st_dev, stat.st_ino), (None, ""))
-        content, compression = open_content(found.path)
+        content = open_content(found.path)
         try:
             lines = _first_lines(content.read(0, HEAD))
         finally:
             content.close()
+        broken = content.broken if isinstance(content, Packed) else ""
         count = sum(map(_is_line, lines))
         fmt = self._format(found.path, lines, known)
         mismatches = list(self._mismatches(lines, fmt or self._meant()))
@@ -107,13 +108,13 @@ class Surveyor:
             found.path,
             found.stream,
             stat.st_size,
-            compression,
+            content.compression,
             fmt.name if fmt and count else "",
             count,
             count - len(mismatches),
             self._begin if position is None else str(position),
             tuple(mismatches[:MISMATCHES]),
-            "" if fmt else self._complaint(found.path, lines, count),
+            f"{found.path}: {broken}" if broken else "" if fmt else self._complaint(found.path, lines, count),
         )
 
     def _format(self, path: str, lines: Sequence[bytes], known: str) -> Format | None:

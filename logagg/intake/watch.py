@@ -1,15 +1,18 @@
-"""Wake me when there may be bytes. Events are hints: the reconciling poll finds what they missed."""
+"""Wake me when files come, go or are renamed. Events are hints: the reconciling poll finds what they missed.
+
+Bytes that are written wake nobody: a busy log would make an event a line, and the poll finds them soon enough.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.events import FileCreatedEvent, FileDeletedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-_READING = frozenset({"opened", "closed_no_write"})  # our own reading is no news
+_NAMES = [FileCreatedEvent, FileDeletedEvent, FileMovedEvent]
 
 
 class Waker(FileSystemEventHandler):
@@ -26,7 +29,7 @@ class Waker(FileSystemEventHandler):
         for directory in set(directories) - self._watched:
             self._watched.add(directory)
             try:
-                self._started().schedule(self, directory)
+                self._started().schedule(self, directory, event_filter=_NAMES)
             except OSError as error:
                 self._notice("watch", f"{directory}: cannot be watched ({error}); looking every half second instead")
 
@@ -39,8 +42,7 @@ class Waker(FileSystemEventHandler):
         return self._observer
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        if event.event_type not in _READING:
-            self._woken.set()
+        self._woken.set()
 
     def wake(self) -> None:
         self._woken.set()

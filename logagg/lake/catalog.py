@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -27,6 +29,7 @@ LINK = "logagg.duckdb"
 FOLDER = "catalog"
 COMMITS = 1000  # of the newest commits that the catalog remembers
 SAMPLES = 1000  # rejected lines that the catalog keeps
+FORGOTTEN = "(forgotten)"  # stands for all sources that are forgotten
 RESERVED = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state")
 
 NEVER = datetime.fromtimestamp(0, UTC)
@@ -94,6 +97,35 @@ class State:
             samples=tuple(samples[-SAMPLES:]),
             clicks=pa.concat_tables(clicks) if clicks else None,
         )
+
+    def without_gone(self, before: float) -> State:
+        """Return the state without the sources whose file is gone since before; what they add up to stays, as of one."""
+        gone = {id_ for id_, source in self.sources.items() if 0 < source.gone < before}
+        if not gone:
+            return self
+        gone.add(FORGOTTEN)
+        lines: Counter[int] = Counter()
+        rejects: Counter[str] = Counter()
+        for id_ in gone:
+            lines.update({shard: one.lines for shard, one in self.progress.get(id_, {}).items()})
+            rejects.update(self.rejects.get(id_, {}))
+        nothing = Mark(0, 0, "")
+        return replace(
+            self,
+            sources={FORGOTTEN: Source(FORGOTTEN, FORGOTTEN, 0, 0, nothing, finished=True), **_without(self.sources, gone)},
+            progress={
+                FORGOTTEN: {shard: Progress(0, count, nothing) for shard, count in lines.items()},
+                **_without(self.progress, gone),
+            },
+            rejects={FORGOTTEN: rejects, **_without(self.rejects, gone)},
+        )
+
+
+Value = TypeVar("Value")
+
+
+def _without(mapping: Mapping[str, Value], keys: Container[str]) -> dict[str, Value]:
+    return {key: value for key, value in mapping.items() if key not in keys}
 
 
 def newest(root: Path) -> Path | None:
@@ -257,10 +289,13 @@ _SAMPLES = pa.schema(
 _SOURCES = pa.schema(
     [("source", pa.string()), ("path", pa.string()), ("shard", pa.int32()), ("position", pa.int64())]
     + [("size", pa.int64()), ("lines", pa.int64()), ("finished", pa.bool_()), ("format", pa.string())]
-    + [("compression", pa.string()), ("modified", _TIME), ("note", pa.string())]
+    + [("compression", pa.string()), ("modified", _TIME), ("note", pa.string()), ("nul_bytes", pa.int64()), ("gone", _TIME)]
     + [(name, pa.int64()) for name in ("device", "inode", "head_length")]
     + [("head_digest", pa.string()), ("mark_length", pa.int64()), ("mark_digest", pa.string())]
 )
+
+
+_PLAIN = ("path", "size", "finished", "format", "compression", "note", "nul_bytes")
 
 
 def _source_rows(state: State):  # type: ignore[no-untyped-def]
@@ -268,11 +303,12 @@ def _source_rows(state: State):  # type: ignore[no-untyped-def]
         source = state.sources[id_]
         for shard, progress in shards.items():
             yield {
-                **{name: getattr(source, name) for name in ("path", "size", "finished", "format", "compression", "note")},
+                **{name: getattr(source, name) for name in _PLAIN},
                 "source": id_,
                 "shard": shard,
                 "position": progress.position,
                 "lines": progress.lines,
+                "gone": datetime.fromtimestamp(source.gone, UTC) if source.gone else None,
                 "modified": datetime.fromtimestamp(source.modified, UTC),
                 "device": _signed(source.device),
                 "inode": _signed(source.inode),
@@ -291,7 +327,8 @@ def _signed(number: int) -> int:
 def _source(row: dict[str, object]) -> Source:
     head = Mark(row["head_length"], row["head_length"], row["head_digest"])  # type: ignore[arg-type]
     modified: datetime = row["modified"]  # type: ignore[assignment]
-    plain = {name: row[name] for name in ("path", "size", "finished", "format", "compression", "note")}
+    gone: datetime | None = row["gone"]  # type: ignore[assignment]
+    plain = {name: row[name] for name in _PLAIN} | {"gone": gone.timestamp() if gone else 0.0}
     numbers = {name: row[name] % (1 << 64) for name in ("device", "inode")}  # type: ignore[operator]
     return Source(id=row["source"], head=head, modified=modified.timestamp(), **numbers, **plain)  # type: ignore[arg-type]
 

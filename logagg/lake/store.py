@@ -17,13 +17,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 
 from logagg.cargo import Delta, KnownSource, Source
 from logagg.clock import Clock
 from logagg.config import Config
-from logagg.errors import CHECK, CommitFailed, LakeError, LakeLocked
+from logagg.errors import CHECK, LakeError, LakeLocked
 from logagg.lake import catalog, files
 from logagg.lake.catalog import CommitInfo, State
 from logagg.lake.compact import Planner, Replacement, Task
@@ -56,7 +55,9 @@ class Lake:
         _make(root)
         lock = _take_lock(root)
         try:
-            lake = cls._opened(root, rollups, clock, config, lock)
+            with failing_as_commit(root):
+                _sign(lock)
+                lake = cls._opened(root, rollups, clock, config, lock)
         except BaseException:
             os.close(lock)
             raise
@@ -95,7 +96,10 @@ class Lake:
 
         Raises LakeError when another number of shards wrote the lake and they do not all stand at the same positions.
         """
-        return [KnownSource(self._state.sources[id_], self._dealt(id_, shards)) for id_ in self._state.progress]
+        dealt = {id_: self._dealt(id_, shards) for id_ in self._state.progress if id_ != catalog.FORGOTTEN}
+        # What the former shards had is forgotten with them, or the next number of shards would stumble over it.
+        self._state = replace(self._state, progress={**self._state.progress, **dealt})
+        return [KnownSource(self._state.sources[id_], progress) for id_, progress in dealt.items()]
 
     def clicks(self, shard: int, shards: int) -> pa.Table | None:
         """Return the recent clicks of a shard's visitors."""
@@ -113,7 +117,8 @@ class Lake:
         with failing_as_commit(self._root):
             parts = self._flush_all(deltas)
             self.crash_point("parts")
-        state = self._state.after_flush(deltas, sources)
+        horizon = self._clock.now() - self._config.tail.forget
+        state = self._state.after_flush(deltas, sources).without_gone(horizon)
         return self._publish(replace(state, parts=(*state.parts, *parts)), "flush", parts, state.lines() - self._state.lines())
 
     def plan_compaction(self) -> list[Task]:
@@ -204,10 +209,7 @@ class Lake:
         state = replace(state, id=info.id, commits=(*state.commits[-catalog.COMMITS + 1 :], info))
         name = f"{info.id:06}-{secrets.token_hex(4)}.duckdb"
         with failing_as_commit(self._root):
-            try:
-                self._write_catalog(name, state)
-            except duckdb.Error as error:
-                raise CommitFailed(f"{self._root}: {str(error).splitlines()[0]}", "nothing is lost") from error
+            self._write_catalog(name, state)
         self._retire_catalog()
         self._state = state
         return info
@@ -274,9 +276,13 @@ def _take_lock(root: Path) -> int:
         pid = os.read(lock, 20).decode(errors="replace").strip() or "?"
         os.close(lock)
         raise LakeLocked(f"{root}: process {pid} writes this lake", "one lake has one tail: stop that, or use --lake") from None
+    return lock
+
+
+def _sign(lock: int) -> None:
+    """Say in the lock whose it is."""
     os.truncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())
-    return lock
 
 
 def _secret(root: Path) -> bytes:

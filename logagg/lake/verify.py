@@ -183,10 +183,9 @@ def _size(path: Path) -> int:
 
 def _wrong_progress(state: State) -> Iterator[Problem]:
     for id_, shards in state.progress.items():
-        source = state.sources[id_]
         for shard, progress in shards.items():
-            if not _is_sane(progress):
-                where = f"{source.path} (source {id_}, shard {shard})"
+            if id_ != catalog.FORGOTTEN and not _is_sane(progress):
+                where = f"{state.sources[id_].path} (source {id_}, shard {shard})"
                 yield Problem(f"{where}: {progress.lines:,} lines up to position {progress.position:,} cannot be", RESTORE)
 
 

@@ -21,7 +21,7 @@ def tailing(logagg: Command, *arguments: object, lines: int) -> Iterator[subproc
     """Run a tail that has committed so many lines."""
     process = logagg.start("tail", *arguments)
     try:
-        wait_until(lambda: (logagg.lake / "logagg.duckdb").exists() and logagg.lines() == lines, process)
+        logagg.await_lines(lines, process)
         yield process
     finally:
         process.kill()
@@ -110,7 +110,7 @@ def test_a_hangup_takes_a_new_configuration(logagg: Command, log: Path) -> None:
         wait_until(lambda: "holds from now on" in said(logagg), tail)
         assert "tail.shards: changed, but that takes a restart" in said(logagg)
         append(log, ("/go?ad=1", 302))
-        wait_until(lambda: logagg.lines() == 101, tail)
+        logagg.await_lines(101, tail)
         assert logagg.read("SELECT path, sum(hits) FROM goers GROUP BY path") == [("/go", 1)]
         assert logagg.read("SELECT sum(hits) FROM traffic WHERE kind = 'click'") == [(1,)]
         tail.send_signal(signal.SIGTERM)
@@ -138,7 +138,7 @@ def test_a_configuration_that_will_not_do_changes_nothing(logagg: Command, log: 
         tail.send_signal(signal.SIGHUP)
         wait_until(lambda: "until then the old configuration holds" in said(logagg), tail)
         append(log, ("/more", 200))
-        wait_until(lambda: logagg.lines() == 101, tail)
+        logagg.await_lines(101, tail)
         assert logagg.read("SELECT sum(hits) FROM mine") == [(101,)]
     (line,) = said(logagg).splitlines()
     assert complaint in line
@@ -153,7 +153,7 @@ def test_a_hangup_keeps_what_was_rotated_away_and_deleted(logagg: Command, log: 
         wait_until(lambda: "holds from now on" in said(logagg), tail)
         writer.write(combined([("/late", 200)]))
         writer.flush()
-        wait_until(lambda: logagg.lines() == 101, tail)
+        logagg.await_lines(101, tail)
     assert logagg.read("SELECT site, sum(hits) FROM traffic GROUP BY site ORDER BY 2") == [("one.example", 1), ("-", 100)]
 
 
@@ -182,7 +182,7 @@ def test_standard_input_goes_on_after_a_hangup(logagg: Command) -> None:
         line = combined([("/in-two-parts", 200)])
         tail.stdin.write(combined(PAGES) + line[:40])
         tail.stdin.flush()
-        wait_until(lambda: (logagg.lake / "logagg.duckdb").exists() and logagg.lines() == 100, tail)
+        logagg.await_lines(100, tail)
         file.write_text("forwarded = true\n")
         tail.send_signal(signal.SIGHUP)
         wait_until(lambda: "holds from now on" in said(logagg), tail)
