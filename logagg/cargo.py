@@ -38,6 +38,8 @@ class Source:
     finished: bool = False  # rotated away and read to its end
     format: str = ""  # the log format, as a name or a string
     note: str = ""  # what happened to it that nobody could prevent, e.g. "truncated"
+    nul_bytes: int = 0  # passed over where a line should have begun
+    gone: float = 0.0  # seconds since the epoch since when it has no file any more; 0: it has
 
 
 @dataclass(frozen=True, slots=True)

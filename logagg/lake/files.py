@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -153,8 +154,8 @@ def failing_as_commit(root: Path) -> Iterator[None]:
     """Turn what the disk refuses into CommitFailed: where, why, what to do."""
     try:
         yield
-    except (OSError, pa.ArrowException) as error:
-        raise CommitFailed(f"{root}: cannot write: {error}", _remedy(root, error)) from error
+    except (OSError, pa.ArrowException, duckdb.Error) as error:
+        raise CommitFailed(f"{root}: cannot write: {str(error).splitlines()[0]}", _remedy(root, error)) from error
 
 
 def _remedy(root: Path, error: Exception) -> str:

@@ -17,13 +17,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 
 from logagg.cargo import Delta, KnownSource, Source
 from logagg.clock import Clock
 from logagg.config import Config
-from logagg.errors import CommitFailed, LakeError, LakeLocked
+from logagg.errors import CHECK, LakeError, LakeLocked
 from logagg.lake import catalog, files
 from logagg.lake.catalog import CommitInfo, State
 from logagg.lake.compact import Planner, Replacement, Task
@@ -40,9 +39,8 @@ class Lake:
     def __init__(self, root: Path, state: State, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int) -> None:
         self.secret = _secret(root)
         self.crash_point: Callable[[str], None] = lambda step: None  # tests die here, at each of STEPS
-        self._root, self._state, self._clock, self._config, self._lock = root, state, clock, config, lock
-        self._rollups = {rollup.name: rollup for rollup in rollups}
-        self._planner = Planner(root, self._rollups, config.limits.keys)
+        self._root, self._state, self._clock, self._lock = root, state, clock, lock
+        self._use(rollups, config)
         self._doomed: list[tuple[float, Path]] = []  # files to delete, and when
         self._writers = ThreadPoolExecutor(os.cpu_count(), "writer")
         self._catalogs = catalog.Writer()
@@ -56,7 +54,9 @@ class Lake:
         _make(root)
         lock = _take_lock(root)
         try:
-            lake = cls._opened(root, rollups, clock, config, lock)
+            with failing_as_commit(root):
+                _sign(lock)
+                lake = cls._opened(root, rollups, clock, config, lock)
         except BaseException:
             os.close(lock)
             raise
@@ -65,6 +65,8 @@ class Lake:
     @classmethod
     def _opened(cls, root: Path, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int) -> Lake:
         current = catalog.newest(root)
+        if not current and any((root / "data").glob("*/*.parquet")):
+            raise LakeError(f"{root}: it has data, but {catalog.LINK} is missing", CHECK)
         before = catalog.read(current) if current else State(created_at=_at(clock))
         state = replace(catalog.with_rollups(before, rollups), root=str(root.resolve()))
         lake = cls(root, before, rollups, clock, config, lock)
@@ -73,12 +75,30 @@ class Lake:
         lake._clear_orphans()
         return lake
 
+    def reconfigure(self, rollups: Sequence[Rollup], config: Config) -> None:
+        """Go on with these rollups and settings.
+
+        Raises LakeError (other columns than before) or CommitFailed; then nothing has changed.
+        """
+        state = catalog.with_rollups(self._state, rollups)
+        if state != self._state:
+            self._publish(state, "open", (), 0)
+        self._use(rollups, config)
+        self._clear_orphans()
+
+    def _use(self, rollups: Sequence[Rollup], config: Config) -> None:
+        self._rollups, self._config = {rollup.name: rollup for rollup in rollups}, config
+        self._planner = Planner(self._root, self._rollups, config.limits.keys)
+
     def known_sources(self, shards: int) -> list[KnownSource]:
         """Return where each source resumes, for this number of shards.
 
         Raises LakeError when another number of shards wrote the lake and they do not all stand at the same positions.
         """
-        return [KnownSource(self._state.sources[id_], self._dealt(id_, shards)) for id_ in self._state.progress]
+        dealt = {id_: self._dealt(id_, shards) for id_ in self._state.progress if id_ != catalog.FORGOTTEN}
+        # What the former shards had is forgotten with them, or the next number of shards would stumble over it.
+        self._state = replace(self._state, progress={**self._state.progress, **dealt})
+        return [KnownSource(self._state.sources[id_], progress) for id_, progress in dealt.items()]
 
     def clicks(self, shard: int, shards: int) -> pa.Table | None:
         """Return the recent clicks of a shard's visitors."""
@@ -96,7 +116,8 @@ class Lake:
         with failing_as_commit(self._root):
             parts = self._flush_all(deltas)
             self.crash_point("parts")
-        state = self._state.after_flush(deltas, sources)
+        horizon = self._clock.now() - self._config.tail.forget
+        state = self._state.after_flush(deltas, sources).without_gone(horizon)
         return self._publish(replace(state, parts=(*state.parts, *parts)), "flush", parts, state.lines() - self._state.lines())
 
     def plan_compaction(self) -> list[Task]:
@@ -111,7 +132,8 @@ class Lake:
         """Swap merged parts in for those they were made of."""
         old = {part.path for part in done.old}
         kept = tuple(part for part in self._state.parts if part.path not in old)
-        info = self._publish(replace(self._state, parts=(*kept, *done.new)), done.kind, done.new, 0)
+        gone = max([self._state.gone, *(part.max_ts for part in done.old)]) if not done.new else self._state.gone
+        info = self._publish(replace(self._state, parts=(*kept, *done.new), gone=gone), done.kind, done.new, 0)
         due = self._clock.now() + self._config.lake.grace
         self._doomed += [(due, self._root / path) for path in old]
         return info
@@ -190,10 +212,7 @@ class Lake:
         state = replace(state, id=info.id, commits=(*state.commits[-catalog.COMMITS + 1 :], info))
         name = f"{info.id:06}-{secrets.token_hex(4)}.duckdb"
         with failing_as_commit(self._root):
-            try:
-                self._write_catalog(name, state)
-            except duckdb.Error as error:
-                raise CommitFailed(f"{self._root}: {str(error).splitlines()[0]}", "nothing is lost") from error
+            self._write_catalog(name, state)
         self._retire_catalog()
         self._state = state
         return info
@@ -260,9 +279,13 @@ def _take_lock(root: Path) -> int:
         pid = os.read(lock, 20).decode(errors="replace").strip() or "?"
         os.close(lock)
         raise LakeLocked(f"{root}: process {pid} writes this lake", "one lake has one tail: stop that, or use --lake") from None
+    return lock
+
+
+def _sign(lock: int) -> None:
+    """Say in the lock whose it is."""
     os.truncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())
-    return lock
 
 
 def _secret(root: Path) -> bytes:

@@ -21,7 +21,9 @@ class FormatBook:
     ) -> None:
         self._json = given == "json"  # which keys it has, its lines tell
         self._given = compile_format(given, user_id=user_id) if given and not self._json else None
-        self._formats = {source: self._given or compile_format(name, user_id=user_id) for source, name in known.items()}
+        # Of another format than the one given, the lines that come next are asked again.
+        kept = {source: name for source, name in known.items() if given in ("", name, name.partition(":")[0])}
+        self._formats = {source: compile_format(name, user_id=user_id) for source, name in kept.items()}
         self._clock, self._refused, self._user_id = clock, refused, user_id
 
     def format_of(self, chunk: Chunk) -> Format | None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 import logagg
 from logagg.clock import ManualClock
 from logagg.errors import LakeError, LogaggError
+from logagg.lake import catalog
+from logagg.view import snapshot
 from logagg.view.reports import NAMES
 from tests.units.view.conftest import write_catalog
 
@@ -68,3 +71,14 @@ def test_what_a_report_cannot_be_narrowed_by_is_refused(root: Path) -> None:
 def test_status_says_what_is_left(root: Path) -> None:
     status = logagg.open(root, ManualClock(NOON + 301)).status()
     assert (status.running, status.age, status.sources[0].lag, status.healthy) == (False, 1.0, 3, True)
+
+
+def test_the_version_that_is_read_is_the_one_that_is_written() -> None:
+    assert snapshot.VERSION == catalog.VERSION
+
+
+def test_a_newer_lake_is_refused(root: Path) -> None:
+    with duckdb.connect(str((root / "logagg.duckdb").resolve())) as connection:
+        connection.execute("UPDATE lake SET version = 2")
+    with pytest.raises(LakeError, match="a lake of version 2, this logagg reads 1; upgrade logagg"):
+        snapshot.connect(root)
