@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,16 @@ def test_what_a_report_cannot_be_narrowed_by_is_refused(root: Path) -> None:
 def test_status_says_what_is_left(root: Path) -> None:
     status = logagg.open(root, ManualClock(NOON + 301)).status()
     assert (status.running, status.age, status.sources[0].lag, status.healthy) == (False, 1.0, 3, True)
+
+
+def test_a_moved_or_copied_lake_is_said(root: Path, tmp_path: Path) -> None:
+    copied, moved = tmp_path / "copied", tmp_path / "moved"
+    shutil.copytree(root, copied, symlinks=True)
+    for lake in (copied, root.rename(moved)):
+        with pytest.raises(LakeError, match=f"moved or copied from {root}; logagg compact --lake {lake}"):
+            logagg.connect(lake)
+
+
+def test_a_lake_is_read_by_any_path_to_it(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(root)
+    assert logagg.connect(tmp_path / "link").sql("FROM made").fetchall() == [(1,)]
