@@ -59,7 +59,8 @@ class Shard:
         self.number = number
         self._settings = settings
         self._applied = {one.source.id: one.progress[number] for one in known if number in one.progress}
-        self._clicks = recent_clicks
+        # From a catalog they come with its own idea of time zones and nulls.
+        self._clicks = None if recent_clicks is None else recent_clicks.cast(clicks.STATE_SCHEMA)
         self._newest: dict[str, int] = {}
         self._events: list[pa.Table] = []
         self._booked: list[pa.Table] = []
