@@ -70,13 +70,18 @@ def _unreadable(link: Path, error: duckdb.Error) -> LakeError:
 
 
 def _prepared(connection: duckdb.DuckDBPyConnection, root: Path) -> duckdb.DuckDBPyConnection:
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET python_scan_all_frames = true")  # a data frame of the caller's can be joined by name
+    _set(connection)
     # By default DuckDB would put what does not fit in memory beside the catalog, into the lake.
     with contextlib.suppress(duckdb.Error):  # another connection of this process may be using it
         connection.execute(f"SET temp_directory = {quoted(spill_directory())}")
     refuse_foreign(connection, root)
     return connection
+
+
+def _set(connection: duckdb.DuckDBPyConnection) -> None:
+    """Set what each connection, and each cursor, has of its own."""
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET python_scan_all_frames = true")  # a data frame of the caller's can be joined by name
 
 
 def spill_directory() -> str:
@@ -184,5 +189,5 @@ _VIEWS = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY view_
 
 def _cursor(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     cursor = connection.cursor()
-    cursor.execute("SET TimeZone = 'UTC'")
+    _set(cursor)
     return cursor
