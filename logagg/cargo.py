@@ -133,7 +133,7 @@ class Delta:
     """What one shard adds to the lake: its rollups since its last flush, and how far it has come."""
 
     shard: int
-    rollups: Mapping[str, pa.Table]  # by rollup name, in the rollup's schema; rollups without rows are absent
+    rollups: Mapping[str, pa.Table]  # by rollup name: rows (`rollup.rows`); rollups without rows are absent
     progress: Mapping[str, Progress]  # by source; all that changed since the last flush
     rejects: Mapping[str, Rejects]  # by source
     clicks: pa.Table | None = None  # the key state, whole: recent clicks (`rollup.clicks.STATE_SCHEMA`)

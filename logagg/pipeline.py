@@ -102,7 +102,7 @@ class _Run:
         self._river.start()
         self._watch()
         if self._options.once:
-            self._lake.compact_all()
+            self._lake.compact_due()
         if self._options.once and self._options.verbosity >= 0:
             seconds = self._clock.monotonic() - started
             for line in summary(self._river.tally, seconds, self._options.lake):

@@ -16,11 +16,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from logagg.cargo import Mark, Progress, Reject, Source
+from logagg.cargo import Delta, Mark, Progress, Reject, Source
 from logagg.errors import LakeError
 from logagg.lake.files import Part
 from logagg.rollup.definitions import Rollup
-from logagg.rollup.rows import quote
 from logagg.rollup.sketches import MACROS
 
 VERSION = 1
@@ -69,6 +68,30 @@ class State:
 
     def lines(self) -> int:
         return sum(one.lines for shards in self.progress.values() for one in shards.values())
+
+    def after_flush(self, deltas: Sequence[Delta], sources: Sequence[Source]) -> State:
+        """Return the state with what a flush says of sources: progress, rejects, key state."""
+        progress = {source: dict(shards) for source, shards in self.progress.items()}
+        rejects = {source: dict(reasons) for source, reasons in self.rejects.items()}
+        samples = list(self.samples)
+        for delta in deltas:
+            for source, one in delta.progress.items():
+                progress.setdefault(source, {})[delta.shard] = one
+            for source, some in delta.rejects.items():
+                counts = rejects.setdefault(source, {})
+                for reason, lines in some.counts.items():
+                    counts[reason] = counts.get(reason, 0) + lines
+                samples += [(source, sample) for sample in some.samples]
+        known = {**self.sources, **{source.id: source for source in sources}}
+        clicks = [delta.clicks for delta in deltas if delta.clicks is not None]
+        return replace(
+            self,
+            sources={id_: known[id_] for id_ in progress},
+            progress=progress,
+            rejects=rejects,
+            samples=tuple(samples[-SAMPLES:]),
+            clicks=pa.concat_tables(clicks) if clicks else None,
+        )
 
 
 def newest(root: Path) -> Path | None:
@@ -149,6 +172,11 @@ def with_rollups(state: State, rollups: Sequence[Rollup]) -> State:
 
 def _names(kind: type) -> tuple[str, ...]:
     return tuple(one.name for one in fields(kind))
+
+
+def quote(name: str) -> str:
+    """Quote an identifier."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _text(value: object) -> str:

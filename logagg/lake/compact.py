@@ -1,27 +1,27 @@
-"""Many small parts -> few, and old buckets -> coarser ones: the same sums in fewer rows and files."""
+"""Many small parts -> few, and old buckets -> coarser ones: the same sums in fewer rows and files.
+
+Parts as flushed are merged into parts of an hour, those into parts of a day when it is over, those into parts of a month.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-import duckdb
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from logagg.cargo import Delta, Source
 from logagg.config import Retention
-from logagg.lake import files
+from logagg.lake.calendar import Calendar, Piece, day_of, month_of
 from logagg.lake.catalog import State
-from logagg.lake.files import DAY, FLUSH, HOUR, Part
+from logagg.lake.files import DAY, FLUSH, HOUR, Part, PartReader, PartWriter, Span
 from logagg.rollup import rows
 from logagg.rollup.definitions import Rollup
 
 FLUSHES = 16  # parts as flushed that are merged together
-HOURS = 8  # parts of one hour that are merged together
+CROWD = 8  # parts of one hour, and of one size, that are merged together
 _HOUR, _DAY = 3600, 86_400
 
 
@@ -41,8 +41,8 @@ class Task:
     root: Path
     rollup: Rollup
     parts: tuple[Part, ...]
-    level: str  # of the parts to write; `hour` splits what is older than `split` by day
-    split: datetime | None = None
+    calendar: Calendar
+    keys: int  # distinct keys that a bucket may have
     grain: int | None = None  # coarser buckets, in seconds
     drop: bool = False
     kind: str = "compact"
@@ -50,136 +50,125 @@ class Task:
     def run(self) -> Replacement:
         if self.drop:
             return Replacement(self.kind, self.parts, ())
-        merged = self._merge()
-        new = [
-            files.write_part(self.root, self.rollup.name, table, level, self.grain or self.parts[0].grain)
-            for level, table in self._pieces(merged)
-        ]
+        readers = [PartReader(self.root, self.rollup, part) for part in self.parts]
+        try:
+            spans = [span for reader in readers for span in reader.spans]
+            pieces = list(self.calendar.pieces(spans))
+            new = [part for piece in pieces if (part := self._write(piece, readers, spans))]
+        finally:
+            for reader in readers:
+                reader.close()
         return Replacement(self.kind, self.parts, tuple(new))
 
-    def _merge(self) -> pa.Table:
-        paths = [str(self.root / part.path) for part in self.parts]
-        with duckdb.connect(config={"threads": 1, "memory_limit": "512MB"}) as connection:
-            connection.read_parquet(paths).create_view("parts")
-            query = f"{rows.merge(self.rollup, 'parts', self.grain)} ORDER BY ALL"
-            return connection.sql(query).to_arrow_table().cast(self.rollup.schema)
-
-    def _pieces(self, merged: pa.Table):  # type: ignore[no-untyped-def]
-        """Cut the rows by event hour, or by day where the day is over."""
-        seconds = merged["ts"].cast(pa.int64()).to_numpy() // 1_000_000
-        days, hours = seconds // _DAY, seconds // _HOUR
-        cut = self.split.timestamp() // _DAY if self.split and self.level == HOUR else float("inf")
-        keys = pa.array(np.where(days < cut, days * 24, hours))
-        for key in pc.unique(keys).to_pylist():
-            yield (DAY if key // 24 < cut else HOUR), merged.filter(pc.equal(keys, key))
+    def _write(self, piece: Piece, readers: Sequence[PartReader], spans: Sequence[Span]) -> Part | None:
+        """Write the rows of a piece as one part, a window of them in memory at a time."""
+        grain = self.grain or self.parts[0].grain
+        with PartWriter(self.root, self.rollup, piece.level, grain) as part:
+            for start, end in piece.windows(spans, grain):
+                found = [some for reader in readers if (some := reader.read(start, end)).num_rows]
+                if found:
+                    merged = rows.merge(self.rollup, pa.concat_tables(found), self.grain)
+                    part.write(rows.fold(self.rollup, merged, self.keys))
+        return part.part
 
 
-def after_flush(state: State, deltas: Sequence[Delta], sources: Sequence[Source]) -> State:
-    """Return the state with what a flush says of sources: progress, rejects, key state."""
-    progress = {source: dict(shards) for source, shards in state.progress.items()}
-    rejects = {source: dict(reasons) for source, reasons in state.rejects.items()}
-    samples = list(state.samples)
-    for delta in deltas:
-        for source, one in delta.progress.items():
-            progress.setdefault(source, {})[delta.shard] = one
-        for source, some in delta.rejects.items():
-            counts = rejects.setdefault(source, {})
-            for reason, lines in some.counts.items():
-                counts[reason] = counts.get(reason, 0) + lines
-            samples += [(source, sample) for sample in some.samples]
-    known = {**state.sources, **{source.id: source for source in sources}}
-    clicks = [delta.clicks for delta in deltas if delta.clicks is not None]
-    return replace(
-        state,
-        sources={id_: known[id_] for id_ in progress},
-        progress=progress,
-        rejects=rejects,
-        samples=tuple(samples[-1000:]),
-        clicks=pa.concat_tables(clicks) if clicks else None,
-    )
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Says what to merge and what to expire in a lake as it stands."""
+
+    root: Path
+    rollups: Mapping[str, Rollup]
+    keys: int  # distinct keys that a bucket may have
+
+    def due(self, state: State) -> list[Task]:
+        """Return the merges that are due."""
+        return [task for rollup, parts in self._by_rollup(state) for task in self._due(rollup, parts)]
+
+    def everything(self, state: State) -> list[Task]:
+        """Return the merges that leave one part per rollup and day, or month."""
+        tasks = []
+        for rollup, parts in self._by_rollup(state):
+            calendar = Calendar.by_day(_newest(parts))
+            for group in _overlapping(parts, month_of):
+                if len({calendar.piece(int(part.min_ts.timestamp())) for part in group}) < len(group) or _has_small(group):
+                    tasks.append(self._task(rollup, group, calendar))
+        return tasks
+
+    def expired(self, state: State, keep: Retention, now: float) -> list[Task]:
+        """Return what retention asks for: parts wholly past their time, to be coarsened or dropped."""
+        tasks = []
+        for rollup, parts in self._by_rollup(state):
+            calendar = Calendar.by_day(_newest(parts))
+            for part in parts:
+                age = now - part.max_ts.timestamp()
+                if part.level == FLUSH:
+                    continue
+                if keep.day is not None and age > keep.day:
+                    tasks.append(self._task(rollup, [part], calendar, drop=True, kind="expire"))
+                elif keep.hour is not None and age > keep.hour and part.grain < _DAY:
+                    tasks.append(self._task(rollup, [part], calendar, grain=_DAY, kind="expire"))
+                elif keep.minute is not None and age > keep.minute and part.grain < _HOUR:
+                    tasks.append(self._task(rollup, [part], calendar, grain=_HOUR, kind="expire"))
+        return tasks
+
+    def _task(self, rollup: Rollup, parts: Sequence[Part], calendar: Calendar, **how: Any) -> Task:
+        return Task(self.root, rollup, tuple(parts), calendar, self.keys, **how)
+
+    def _by_rollup(self, state: State) -> Iterator[tuple[Rollup, list[Part]]]:
+        """Group the parts of the rollups that are still defined; those of others stay as they are."""
+        for name, rollup in self.rollups.items():
+            if parts := [part for part in state.parts if part.rollup == name]:
+                yield rollup, parts
+
+    def _due(self, rollup: Rollup, parts: Sequence[Part]) -> list[Task]:
+        calendar = Calendar.of(_newest(parts))
+        flushed = [part for part in parts if part.level == FLUSH]
+        if len(flushed) >= FLUSHES:
+            return [self._task(rollup, flushed, calendar)]
+        groups = _crowded_hours(parts) or _over(parts, calendar)
+        return [self._task(rollup, group, calendar) for group in groups]
 
 
-def plan(root: Path, state: State, rollups: Mapping[str, Rollup]) -> list[Task]:
-    """Return the merges that are due."""
-    return [task for name, parts in _by_rollup(state, rollups) for task in _due(root, rollups[name], parts)]
+def _newest(parts: Sequence[Part]) -> datetime:
+    return max(part.max_ts for part in parts)
 
 
-def plan_all(root: Path, state: State, rollups: Mapping[str, Rollup]) -> list[Task]:
-    """Return the merges that leave one part per rollup and day."""
-    tasks = []
-    for name, parts in _by_rollup(state, rollups):
-        for group in _overlapping_days(parts):
-            if len(group) > 1 or group[0].level != DAY:
-                tasks.append(Task(root, rollups[name], tuple(group), HOUR, datetime.max.replace(tzinfo=group[0].max_ts.tzinfo)))
-    return tasks
+def _has_small(parts: Sequence[Part]) -> bool:
+    return any(part.level in (FLUSH, HOUR) for part in parts)
 
 
-def plan_expiry(
-    root: Path, state: State, rollups: Mapping[str, Rollup], keep: Retention, now: float
-) -> list[Task]:
-    """Return what retention asks for: parts wholly past their time, to be coarsened or dropped."""
-    tasks = []
-    for name, parts in _by_rollup(state, rollups):
-        for part in parts:
-            age = now - part.max_ts.timestamp()
-            if part.level == FLUSH:
-                continue
-            if keep.day is not None and age > keep.day:
-                tasks.append(Task(root, rollups[name], (part,), DAY, drop=True, kind="expire"))
-            elif keep.hour is not None and age > keep.hour and part.grain < _DAY:
-                tasks.append(_coarsen(root, rollups[name], part, _DAY))
-            elif keep.minute is not None and age > keep.minute and part.grain < _HOUR:
-                tasks.append(_coarsen(root, rollups[name], part, _HOUR))
-    return tasks
-
-
-def _coarsen(root: Path, rollup: Rollup, part: Part, grain: int) -> Task:
-    return Task(root, rollup, (part,), HOUR, part.max_ts + timedelta(days=1), grain, kind="expire")
-
-
-def _by_rollup(state: State, rollups: Mapping[str, Rollup]):  # type: ignore[no-untyped-def]
-    """Group the parts of the rollups that are still defined; those of others stay as they are."""
-    for name in rollups:
-        parts = [part for part in state.parts if part.rollup == name]
-        if parts:
-            yield name, parts
-
-
-def _due(root: Path, rollup: Rollup, parts: Sequence[Part]) -> list[Task]:
-    newest = max(part.max_ts for part in parts)
-    open_from = newest.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
-    flushed = [part for part in parts if part.level == FLUSH]
-    if len(flushed) >= FLUSHES:
-        return [Task(root, rollup, tuple(flushed), HOUR, open_from)]
-    hours: dict[int, list[Part]] = {}
+def _crowded_hours(parts: Sequence[Part]) -> list[list[Part]]:
+    """Group the parts of an hour that are of one size; merging those alone, a row is merged only a few times."""
+    groups: dict[tuple[int, int], list[Part]] = {}
     for part in parts:
         if part.level == HOUR:
-            hours.setdefault(int(part.min_ts.timestamp()) // _HOUR, []).append(part)
-    crowded = [group for group in hours.values() if len(group) >= HOURS]
-    if crowded:
-        return [Task(root, rollup, tuple(group), HOUR, open_from) for group in crowded]
-    return _over(root, rollup, [part for part in parts if part.level != FLUSH and part.max_ts < open_from], open_from)
+            size = (part.bytes >> 14).bit_length() // 3
+            groups.setdefault((int(part.min_ts.timestamp()) // _HOUR, size), []).append(part)
+    return [group for group in groups.values() if len(group) >= CROWD]
 
 
-def _over(root: Path, rollup: Rollup, parts: Sequence[Part], open_from: datetime) -> list[Task]:
-    """Merge the days that are over, once they have hours, or enough late days, to merge."""
-    tasks = []
-    for group in _overlapping_days(parts):
-        if any(part.level == HOUR for part in group) or len(group) >= HOURS:
-            tasks.append(Task(root, rollup, tuple(group), HOUR, open_from))
-    return tasks
+def _over(parts: Sequence[Part], calendar: Calendar) -> list[list[Part]]:
+    """Group the days, and the months, that are over and not one part yet."""
+    days = [part for part in parts if part.level in (HOUR, DAY) and calendar.days_from <= part.min_ts]
+    days = [part for part in days if part.max_ts < calendar.hours_from]
+    months = [part for part in parts if part.level != FLUSH and part.max_ts < calendar.days_from]
+    return [
+        group
+        for unit, level, some in ((day_of, HOUR, days), (month_of, DAY, months))
+        for group in _overlapping(some, unit)
+        if any(part.level in (HOUR, level) for part in group) or len(group) >= CROWD
+    ]
 
 
-def _overlapping_days(parts: Sequence[Part]) -> list[list[Part]]:
-    """Group parts whose days overlap, so that each group can be merged by itself."""
+def _overlapping(parts: Sequence[Part], unit: Callable[[datetime], int]) -> list[list[Part]]:
+    """Group parts whose days (or months) overlap, so that each group can be merged by itself."""
     groups: list[list[Part]] = []
     last = -1
     for part in sorted(parts, key=lambda part: part.min_ts):
-        first = int(part.min_ts.timestamp()) // _DAY
-        if groups and first <= last:
+        if groups and unit(part.min_ts) <= last:
             groups[-1].append(part)
         else:
             groups.append([part])
             last = -1
-        last = max(last, int(part.max_ts.timestamp()) // _DAY)
+        last = max(last, unit(part.max_ts))
     return groups

@@ -9,14 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from logagg.errors import CommitFailed
+from logagg.rollup.definitions import Rollup
 
-FLUSH, HOUR, DAY = "flush", "hour", "day"  # levels: a part as flushed, merged by event hour, merged by event day
+# Levels: a part as flushed, and merged by hour, day and month of the events.
+FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
+ROW_GROUP = 1 << 17  # rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +37,97 @@ class Part:
     max_ts: datetime
 
 
-def write_part(root: Path, rollup: str, table: pa.Table, level: str, grain: int) -> Part:
-    """Write rows as a new Parquet file, and have it on the disk before returning."""
-    path = Path("data") / rollup / f"{level}-{secrets.token_hex(8)}.parquet"
-    target = root / path
-    make_directory(target.parent)
-    pq.write_table(table, target, compression="zstd", row_group_size=128 * 1024)
-    sync(target)
-    span = pc.min_max(table["ts"])
-    first, last = span["min"].as_py(), span["max"].as_py()
-    return Part(rollup, str(path), level, grain, table.num_rows, target.stat().st_size, first, last)
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Rows with `start <= ts < end` (seconds), and their bytes, uncompressed."""
+
+    start: int
+    end: int
+    bytes: int
+
+
+class PartWriter:
+    """Writes rows, in order of `ts`, as a new Parquet file.
+
+    When its `with` block ends the file is on the disk, and `part` describes it; None, and no file, where there were no
+    rows. When the block fails no file is left.
+    """
+
+    def __init__(self, root: Path, rollup: Rollup, level: str, grain: int) -> None:
+        self.part: Part | None = None
+        self._root, self._rollup, self._level, self._grain = root, rollup, level, grain
+        self._path = Path("data") / rollup.name / f"{level}-{secrets.token_hex(8)}.parquet"
+        self._rows = 0
+        self._span: list[datetime] = []
+
+    def __enter__(self) -> Self:
+        make_directory(self._target.parent)
+        self._file = pq.ParquetWriter(self._target, self._rollup.schema, compression="zstd")
+        return self
+
+    def write(self, rows: pa.Table) -> None:
+        """Write some rows (`rollup.rows`); none is allowed."""
+        if rows.num_rows:
+            self._file.write_table(rows.cast(self._rollup.schema), ROW_GROUP)
+            self._rows += rows.num_rows
+            self._span += [rows["ts"][0].as_py(), rows["ts"][-1].as_py()]
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self._file.close()
+            if kind is None and self._rows:
+                sync(self._target)
+                self.part = self._described()
+        finally:
+            if self.part is None:
+                remove([self._target])
+
+    @property
+    def _target(self) -> Path:
+        return self._root / self._path
+
+    def _described(self) -> Part:
+        size = self._target.stat().st_size
+        first, last = min(self._span), max(self._span)
+        return Part(self._rollup.name, str(self._path), self._level, self._grain, self._rows, size, first, last)
+
+
+def write_part(root: Path, rollup: Rollup, rows: pa.Table, level: str) -> Part:
+    """Write rows, at least one, as a new Parquet file, and have it on the disk before returning."""
+    with PartWriter(root, rollup, level, rollup.grain) as writer:
+        writer.write(rows)
+    assert writer.part, "there are rows"
+    return writer.part
+
+
+class PartReader:
+    """Reads rows of a part by time; text comes dictionary-encoded."""
+
+    def __init__(self, root: Path, rollup: Rollup, part: Part) -> None:
+        words = [field.name for field in rollup.schema if pa.types.is_string(field.type)]
+        self._file = pq.ParquetFile(root / part.path, read_dictionary=words)
+        self._spans = [_span(self._file.metadata.row_group(number)) for number in range(self._file.num_row_groups)]
+
+    @property
+    def spans(self) -> list[Span]:
+        """Return the time that each row group spans, and its size."""
+        return self._spans
+
+    def read(self, start: int, end: int) -> pa.Table:
+        """Return the rows with `start <= ts < end` (seconds)."""
+        groups = [number for number, span in enumerate(self._spans) if span.start < end and span.end > start]
+        rows = self._file.read_row_groups(groups, use_threads=False)
+        seconds = rows["ts"].cast(pa.int64()).to_numpy() // 1_000_000
+        first, last = np.searchsorted(seconds, [start, end])
+        return rows.slice(first, last - first)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _span(group: pq.RowGroupMetaData) -> Span:
+    ts = group.column(0).statistics
+    return Span(int(ts.min.timestamp()), int(ts.max.timestamp()) + 1, group.total_byte_size)
 
 
 def make_directory(path: Path) -> None:

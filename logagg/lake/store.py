@@ -12,6 +12,7 @@ import fcntl
 import os
 import secrets
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,9 +24,9 @@ from logagg.cargo import Delta, KnownSource, Source
 from logagg.clock import Clock
 from logagg.config import Config
 from logagg.errors import CommitFailed, LakeError, LakeLocked
-from logagg.lake import catalog, compact, files
+from logagg.lake import catalog, files
 from logagg.lake.catalog import CommitInfo, State
-from logagg.lake.compact import Replacement, Task
+from logagg.lake.compact import Planner, Replacement, Task
 from logagg.lake.files import FLUSH, Part, failing_as_commit, sync
 from logagg.rollup import rows
 from logagg.rollup.definitions import Rollup
@@ -42,7 +43,9 @@ class Lake:
         self.crash_point: Callable[[str], None] = lambda step: None  # tests die here, at each of STEPS
         self._root, self._state, self._clock, self._config, self._lock = root, state, clock, config, lock
         self._rollups = {rollup.name: rollup for rollup in rollups}
+        self._planner = Planner(root, self._rollups, config.limits.keys)
         self._doomed: list[tuple[float, Path]] = []  # files to delete, and when
+        self._writers = ThreadPoolExecutor(os.cpu_count(), "writer")
 
     @classmethod
     def open(cls, root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Config) -> Lake:
@@ -91,18 +94,18 @@ class Lake:
         Raises CommitFailed; then nothing has changed, and the same commit can be tried again.
         """
         with failing_as_commit(self._root):
-            parts = [self._flush(name, deltas) for name in dict.fromkeys(name for delta in deltas for name in delta.rollups)]
+            parts = self._flush_all(deltas)
             self.crash_point("parts")
-        state = compact.after_flush(self._state, deltas, sources)
+        state = self._state.after_flush(deltas, sources)
         return self._publish(replace(state, parts=(*state.parts, *parts)), "flush", parts, state.lines() - self._state.lines())
 
     def plan_compaction(self) -> list[Task]:
         """Return the merges, or else what retention asks for, now; run them anywhere, then `commit_replacement`."""
-        return compact.plan(self._root, self._state, self._rollups) or self.plan_expiry()
+        return self._planner.due(self._state) or self.plan_expiry()
 
     def plan_expiry(self) -> list[Task]:
         """Return what retention asks for now."""
-        return compact.plan_expiry(self._root, self._state, self._rollups, self._config.retention, self._clock.now())
+        return self._planner.expired(self._state, self._config.retention, self._clock.now())
 
     def commit_replacement(self, done: Replacement) -> CommitInfo:
         """Swap merged parts in for those they were made of."""
@@ -113,15 +116,21 @@ class Lake:
         self._doomed += [(due, self._root / path) for path in old]
         return info
 
+    def compact_due(self) -> None:
+        """Merge and expire what is due, as a running tail does beside its commits."""
+        while tasks := self.plan_compaction():
+            self._carry_out(tasks)
+
     def compact_all(self) -> int:
         """Merge all there is to merge now; return how many parts were replaced."""
-        return self._carry_out(compact.plan_all(self._root, self._state, self._rollups))
+        return self._carry_out(self._planner.everything(self._state))
 
     def expire(self) -> int:
         """Apply retention now; return how many parts were replaced."""
         return self._carry_out(self.plan_expiry())
 
     def close(self) -> None:
+        self._writers.shutdown()
         os.close(self._lock)
 
     def _carry_out(self, tasks: Sequence[Task]) -> int:
@@ -145,14 +154,22 @@ class Lake:
         any_ = next(iter(progress.values()))
         return {shard: replace(any_, lines=lines if shard == 0 else 0) for shard in range(shards)}
 
+    def _flush_all(self, deltas: Sequence[Delta]) -> list[Part]:
+        """Write the parts of all rollups, side by side; leave none if one cannot be written."""
+        names = dict.fromkeys(name for delta in deltas for name in delta.rollups)
+        written = [self._writers.submit(self._flush, name, deltas) for name in names]
+        wait(written)
+        failures = [failure for one in written if (failure := one.exception())]
+        if failures:
+            files.remove(self._root / one.result().path for one in written if not one.exception())
+            raise failures[0]
+        return [one.result() for one in written]
+
     def _flush(self, name: str, deltas: Sequence[Delta]) -> Part:
         """Write one part of a rollup from the rows of all shards, one row a key."""
-        tables = [delta.rollups[name] for delta in deltas if name in delta.rollups]
         rollup = self._rollups[name]
-        with duckdb.connect(config={"threads": 1}) as connection:
-            connection.register("flushed", pa.concat_tables(tables))
-            merged = connection.sql(f"{rows.merge(rollup, 'flushed')} ORDER BY ALL").to_arrow_table().cast(rollup.schema)
-        return files.write_part(self._root, name, merged, FLUSH, rollup.grain)
+        merged = rows.merge(rollup, pa.concat_tables([delta.rollups[name] for delta in deltas if name in delta.rollups]))
+        return files.write_part(self._root, rollup, merged, FLUSH)
 
     def _publish(self, state: State, kind: str, parts: Sequence[Part], lines: int) -> CommitInfo:
         """Write the catalog of a state and move the link onto it."""

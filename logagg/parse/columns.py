@@ -18,6 +18,7 @@ from logagg.parse import convert, jsonlines, scan, text
 from logagg.parse.convert import Floats, Ints, Mask, Slices
 from logagg.parse.fields import BATCH_SCHEMA, REASONS, TEXT
 from logagg.parse.formats import Format
+from logagg.parse.scan import SPACE
 
 SAMPLES = 20  # rejected lines kept of a chunk
 SAMPLE_BYTES = 512
@@ -143,12 +144,23 @@ def _raw(values: pa.Array, *, escaped: bool) -> pa.Array:
 
 def _split_requests(requests: pa.Array) -> tuple[pa.Array, pa.Array]:
     """Split `METHOD target HTTP/x` into methods and targets; both are empty where it is no HTTP request."""
-    parts = pc.extract_regex(requests, r"(?s)\A(?P<method>[A-Z][A-Z_-]{0,19}) (?P<rest>.+)\z")
-    fits = parts.is_valid()
-    method, rest = (pc.fill_null(pc.struct_field(parts, name), b"") for name in ("method", "rest"))
-    target = pc.replace_substring_regex(rest, pattern=r"(?s) HTTP/[^ ]*\z", replacement="")
-    fits = pc.and_(fits, pc.greater(pc.binary_length(target), 0))
-    return tuple(text.to_text(pc.if_else(fits, part, b"")) for part in (method, target))  # type: ignore[return-value]
+    values = Slices.of(requests)
+    first, last = convert.around(values, SPACE)
+    versioned = (last > first) & convert.follows(values, last + 1, b"HTTP/")
+    method = Slices(values.data, values.start, first)
+    target = Slices(values.data, np.minimum(first + 1, values.end), np.where(versioned, last, values.end))
+    fits = (target.length > 0) & _are_methods(method)
+    return _chosen(method, fits), _chosen(target, fits)
+
+
+def _are_methods(values: Slices) -> Mask:
+    codes, distinct = _encode(values)
+    return pc.match_substring_regex(distinct, r"\A[A-Z][A-Z_-]{0,19}\z").to_numpy(zero_copy_only=False)[codes]
+
+
+def _chosen(values: Slices, mask: Mask) -> pa.Array:
+    """Return the values as text, empty where the mask is false."""
+    return text.to_text(text.gather(values.data, values.start, np.where(mask, values.end, values.start)))
 
 
 def _read_request_parts(fields: Fields, rows: int, *, escaped: bool) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:

@@ -67,6 +67,22 @@ class Slices:
         return Slices(self.data, np.minimum(self.start + start, self.end), stop)
 
 
+def around(values: Slices, byte: int) -> tuple[Offsets, Offsets]:
+    """Return where each value has a byte first and last; its end, and -1, where it has none."""
+    places = np.flatnonzero(values.data == byte)
+    first = np.append(places, len(values.data))[np.searchsorted(places, values.start)]
+    last = np.append(places, -1)[np.searchsorted(places, values.end) - 1]
+    return np.minimum(first, values.end), np.where(last < values.start, -1, last)
+
+
+def follows(values: Slices, at: Offsets, literal: bytes) -> Mask:
+    """Tell which values have a literal at a position of the data."""
+    held = at + len(literal) <= values.end
+    for place, byte in enumerate(literal):
+        held &= values.data[np.where(held, at + place, 0)] == byte if len(values.data) else False
+    return held
+
+
 def digits(values: Slices, most: int) -> tuple[Ints, Mask]:
     """Read decimal numbers of 1 to `most` ASCII digits."""
     length = values.length

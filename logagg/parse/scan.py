@@ -1,8 +1,10 @@
 """Find the lines of a chunk and the fields of every line, all lines at once.
 
 A text format is a row of literals with values between them (`formats.Step`). The scanner keeps a cursor per line and
-moves all cursors over one step together: the ends of all values of a step are one binary search in the sorted places
-where its literal occurs. No regular expression, no loop over lines, nothing is copied.
+moves all cursors over one step together. Most values are short, so the literal is looked for in the next few bytes of
+all lines at once; for the others, one binary search in the sorted places of its rarest byte gives the first candidate of
+each line, and the few lines whose candidate is none try the next one. No regular expression, no loop over lines,
+nothing is copied.
 """
 
 from __future__ import annotations
@@ -13,10 +15,13 @@ import numpy as np
 
 from logagg.cargo import Chunk
 from logagg.parse.convert import Mask, Slices
-from logagg.parse.formats import Format, Step
+from logagg.parse.formats import TIMES, Format, Step
 from logagg.parse.text import BACKSLASH, NEWLINE, Bytes, Offsets
 
 NUL, RETURN, QUOTE, SPACE = b'\0\r" '
+
+_NEAR = 16  # bytes ahead of a cursor that are looked at first
+_TRIES = 8  # candidates that a line may try before all false ones of the chunk are sorted out
 
 
 def find_lines(chunk: Chunk) -> Slices:
@@ -27,7 +32,8 @@ def find_lines(chunk: Chunk) -> Slices:
         newlines = np.append(newlines, len(data))
     start = np.concatenate([newlines[:0], [0], newlines[:-1] + 1])[: len(newlines)]
     lines = Slices(data, _skip_nuls(data, start, newlines), _drop_returns(data, start, newlines))
-    return lines.filter(lines.start < lines.end)
+    solid = lines.start < lines.end
+    return lines if solid.all() else lines.filter(solid)
 
 
 def split_fields(lines: Slices, fmt: Format) -> tuple[dict[str, Slices], Mask]:
@@ -74,48 +80,105 @@ def _skip_literal(lines: Slices, literal: bytes) -> tuple[Offsets, Mask]:
 
 @dataclass(slots=True)
 class _Places:
-    """Where literals occur in the data, looked up once each."""
+    """Where literals occur in the data."""
 
     data: Bytes
     of_byte: dict[int, Offsets] = field(default_factory=dict)
-    of_literal: dict[tuple[bytes, bool], Offsets] = field(default_factory=dict)
+    of_step: dict[Step, Offsets] = field(default_factory=dict)
 
     def next_after(self, step: Step, cursor: Offsets, end: Offsets) -> Offsets:
         """Return where the value that begins at each cursor ends; beyond `end` where nothing ends it."""
         if not step.until:
             return end
-        key = step.until, step.quoted
-        if key not in self.of_literal:
-            self.of_literal[key] = np.append(self._find(*key), 2 * len(self.data) + len(step.until))
-        places = self.of_literal[key]
-        return places[np.searchsorted(places, cursor)]
+        if not self._is_short(step):
+            return self._far(step, cursor, end)
+        found, missing = self._near(step.until, cursor)
+        if len(missing):
+            found[missing] = self._far(step, cursor[missing], end[missing])
+        return found
 
-    def _find(self, literal: bytes, quoted: bool) -> Offsets:
-        """Find a literal by its rarest byte, so that few places are looked at."""
-        rarest = min(range(len(literal)), key=lambda at: _frequency(literal[at]))
-        places = self._find_byte(literal[rarest]) - rarest
-        if len(literal) > 1:
-            places = places[(places >= 0) & (places + len(literal) <= len(self.data))]
-        for at, byte in enumerate(literal):
-            if at != rarest:
-                places = places[self.data[places + at] == byte]
-        return places[~self._is_escaped(places)] if quoted else places
+    def _is_short(self, step: Step) -> bool:
+        """Tell whether most values of a step, and the literal after them, are likely to be within sight."""
+        return not step.quoted and step.field not in TIMES and len(step.until) < _NEAR // 2 and len(self.data) >= _NEAR
+
+    def _near(self, literal: bytes, cursor: Offsets) -> tuple[Offsets, Offsets]:
+        """Look at the next bytes of each cursor; return where the literal is, and the rows that have it further on."""
+        first = len(self.data) - _NEAR
+        # One item of 16 bytes at every position: taking items copies what lies ahead of the cursors.
+        ahead = np.ndarray(first + 1, f"V{_NEAR}", self.data, strides=1)[np.minimum(cursor, first)]
+        table = ahead.view(np.uint8).reshape(-1, _NEAR)
+        width = _NEAR - len(literal) + 1
+        hit = table[:, :width] == literal[0]
+        for at, byte in enumerate(literal[1:], 1):
+            hit &= table[:, at : at + width] == byte
+        place = hit.argmax(axis=1)
+        held = hit.ravel()[np.arange(0, hit.size, width) + place] & (cursor <= first)
+        return cursor + place, np.flatnonzero(~held)
+
+    def _far(self, step: Step, cursor: Offsets, end: Offsets) -> Offsets:
+        """Try the places of the literal's rarest byte, one after the other."""
+        rarest = _rarest(step.until)
+        places = self._find_byte(step.until[rarest])
+        index = np.searchsorted(places, cursor + rarest)
+        found = places[index] - rarest
+        rows = self._false(step, found, end, np.arange(len(found)))
+        for _ in range(_TRIES):
+            if not len(rows):
+                return found
+            index[rows] += 1
+            found[rows] = places[index[rows]] - rarest
+            rows = self._false(step, found, end, rows)
+        true = self._find_all(step)
+        found[rows] = true[np.searchsorted(true, cursor[rows])]
+        return found
+
+    def _false(self, step: Step, found: Offsets, end: Offsets, rows: Offsets) -> Offsets:
+        """Return those of the rows whose candidate within the line is not the literal."""
+        place = found[rows]
+        within = place + len(step.until) <= end[rows]
+        return rows[within & ~self._holds(step, np.where(within, place, 0))]
+
+    def _holds(self, step: Step, places: Offsets) -> Mask:
+        """Tell which places hold a step's literal, all of it within the data."""
+        held = np.ones(len(places), bool)
+        for at, byte in enumerate(step.until):
+            held &= self.data[np.minimum(places + at, len(self.data) - 1)] == byte
+        return held & ~self._is_escaped(places) if step.quoted else held
+
+    def _find_all(self, step: Step) -> Offsets:
+        """Return all places of a step's literal, and one beyond."""
+        if step not in self.of_step:
+            rarest = _rarest(step.until)
+            places = self._find_byte(step.until[rarest])[:-1] - rarest
+            places = places[(places >= 0) & (places + len(step.until) <= len(self.data))]
+            self.of_step[step] = np.append(places[self._holds(step, places)], self._beyond)
+        return self.of_step[step]
 
     def _find_byte(self, byte: int) -> Offsets:
+        """Return all places of a byte, and one beyond."""
         if byte not in self.of_byte:
-            self.of_byte[byte] = np.flatnonzero(self.data == byte)
+            self.of_byte[byte] = np.append(np.flatnonzero(self.data == byte), self._beyond)
         return self.of_byte[byte]
+
+    @property
+    def _beyond(self) -> int:
+        return 2 * len(self.data) + 1024
 
     def _is_escaped(self, places: Offsets) -> Mask:
         """Tell which places follow an odd run of backslashes."""
         escaped = np.zeros(len(places), bool)
         at = places - 1
-        running = (at >= 0) & (self.data[at] == BACKSLASH)
-        while running.any():
-            escaped ^= running
-            at = at - 1
-            running &= (at >= 0) & (self.data[at] == BACKSLASH)
+        running = np.flatnonzero((at >= 0) & (self.data[at] == BACKSLASH))
+        while len(running):
+            escaped[running] ^= True
+            at[running] -= 1
+            running = running[(at[running] >= 0) & (self.data[at[running]] == BACKSLASH)]
         return escaped
+
+
+def _rarest(literal: bytes) -> int:
+    """Return where in a literal its rarest byte is."""
+    return min(range(len(literal)), key=lambda at: _frequency(literal[at]))
 
 
 def _frequency(byte: int) -> int:

@@ -1,86 +1,193 @@
-"""The SQL that makes rollup rows: from events, and from other rows of the same rollup.
+"""Rollup rows: from events, and from other rows of the same rollup.
 
-Expressions come from rollup definitions alone: our own, or a user's that `rollup.custom` has checked. Nothing of a log
-is ever part of a query's text.
+    roll_up(rollup, part, events) ──▶ rows ──▶ merge(rollup, rows) ──▶ fewer rows ──▶ fold(rollup, rows, keys)
+
+Rows are tables in the rollup's schema, but for text, which is dictionary-encoded until it is written. They are in the
+order of `ts`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from logagg.rollup.definitions import Measure, Part, Rollup
-from logagg.rollup.sketches import build_sql, merge_sql
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from logagg.rollup.definitions import SKETCH, Measure, Part, Rollup
+from logagg.rollup.grouping import Codes, Grouping, Mask, Ranked
 
 OTHER = "(other)"
 # Dimensions with few values by nature: the fold of a long tail leaves them as they are.
 _KEPT = frozenset({"kind", "status", "is_bot", "bucket"})
+_SECOND = 1_000_000  # microseconds
+
+Numbers = npt.NDArray[Any]
 
 
-def quote(name: str) -> str:
-    """Quote an identifier."""
-    return '"' + name.replace('"', '""') + '"'
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Events (or booked clicks) to roll up, with what all rollups need of them worked out once."""
+
+    table: pa.Table  # one chunk a column
+    visitors: Ranked
+    holds: Mapping[str, Mask]  # by condition
+
+    @classmethod
+    def of(cls, tables: Sequence[pa.Table], parts: Sequence[Part], db: duckdb.DuckDBPyConnection) -> Events:
+        """Gather tables for some parts; `db`, with one thread, decides their conditions."""
+        table = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+        wanted = [part.where for part in parts] + [one.where for part in parts for one in part.measures.values()]
+        visitors = Ranked.of(table["visitor"].to_numpy())
+        return cls(table, visitors, _decide([*dict.fromkeys(filter(None, wanted))], table, db))
 
 
-def roll_up(rollup: Rollup, part: Part) -> str:
-    """Return the query that rolls up the relation `events` (or `clicks`) by one part of a rollup."""
-    columns = part.columns or {}
-    selected = [f"time_bucket(INTERVAL {rollup.grain} SECONDS, time) AS ts"]
-    selected += [f"{quote(columns.get(name, name))} AS {quote(name)}" for name in rollup.dimensions]
-    for name, measure in rollup.measures.items():
-        value = _aggregate(part.measures[name]) if name in part.measures else _zero(measure)
-        selected.append(f"{value} AS {quote(name)}")
-    where = f"WHERE ({part.where})" if part.where else ""
-    return f"SELECT {', '.join(selected)} FROM {part.of} {where} GROUP BY {_keys(rollup)}"
+def roll_up(rollup: Rollup, part: Part, events: Events) -> pa.Table:
+    """Return the rows that one part of a rollup makes of events."""
+    names = part.columns or {}
+    taken = _Taken(events, events.holds[part.where] if part.where else None)
+    buckets = taken.numbers("time") // (rollup.grain * _SECOND)
+    dimensions = [_encoded(taken.column(names.get(name, name))) for name in rollup.dimensions]
+    groups = Grouping.by([Codes.of_integers(buckets), *map(Codes.of, dimensions)])
+    columns = _keys(groups, buckets * (rollup.grain * _SECOND), dimensions)
+    columns += [taken.measure(groups, part.measures.get(name), like) for name, like in rollup.measures.items()]
+    return pa.table(columns, names=rollup.schema.names)
 
 
-def merge(rollup: Rollup, relation: str, grain: int | None = None) -> str:
-    """Return the query that adds up rows of a rollup, one row a key; a coarser `grain` (seconds) merges buckets."""
-    ts = "ts" if grain is None else f"time_bucket(INTERVAL {int(grain)} SECONDS, ts) AS ts"
-    return _select(rollup, [ts, *map(quote, rollup.dimensions)], relation)
+def merge(rollup: Rollup, rows: pa.Table, grain: int | None = None) -> pa.Table:
+    """Add up rows, one row a key; a coarser `grain` (seconds) merges buckets."""
+    rows = rows.unify_dictionaries().combine_chunks()
+    micros = rows["ts"].cast(pa.int64()).to_numpy()
+    step = (grain or rollup.grain) * _SECOND
+    buckets = micros // step
+    dimensions = [_encoded(_only(rows[name])) for name in rollup.dimensions]
+    groups = Grouping.by([Codes.of_integers(buckets), *map(Codes.of, dimensions)])
+    if groups.size == rows.num_rows and not grain:
+        return rows.take(pa.array(groups.order))
+    columns = _keys(groups, buckets * step, dimensions)
+    columns += [_added(groups, measure, _only(rows[name])) for name, measure in rollup.measures.items()]
+    return pa.table(columns, names=rollup.schema.names)
 
 
-def fold(rollup: Rollup, relation: str, keys: int) -> str:
-    """Return the query that keeps the `keys` largest keys of each bucket and folds the others into `(other)`.
+def fold(rollup: Rollup, rows: pa.Table, keys: int) -> pa.Table:
+    """Keep the `keys` largest keys of each bucket and fold the others into `(other)`.
 
     Totals stay what they were; how many keys a bucket may have is bounded, whatever strangers ask for.
     """
-    largest = quote(next(iter(rollup.measures)))
-    place = f"row_number() OVER (PARTITION BY ts ORDER BY {largest} DESC, {', '.join(map(quote, rollup.dimensions))})"
-    names = [
-        quote(name) if name in _KEPT else f"CASE WHEN place > {int(keys)} THEN '{OTHER}' ELSE {quote(name)} END AS {quote(name)}"
-        for name in rollup.dimensions
-    ]
-    return _select(rollup, ["ts", *names], f"(SELECT *, {place} AS place FROM {relation})")
+    if _fullest(rows) <= keys:
+        return rows
+    rows = merge(rollup, rows)
+    beyond = _places(rollup, rows) >= keys
+    if not beyond.any():
+        return rows
+    for number, name in enumerate(rows.schema.names):
+        if name in rollup.dimensions and name not in _KEPT:
+            folded = pc.if_else(pa.array(beyond), OTHER, rows[name].cast(pa.string()))
+            rows = rows.set_column(number, name, folded)
+    return merge(rollup, rows)
 
 
-def _select(rollup: Rollup, keys: Iterable[str], relation: str) -> str:
-    measures = [f"{_sum(name, measure)} AS {quote(name)}" for name, measure in rollup.measures.items()]
-    return f"SELECT {', '.join([*keys, *measures])} FROM {relation} GROUP BY {_keys(rollup)}"
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """The events for which a part's condition holds."""
+
+    events: Events
+    where: Mask | None
+
+    def column(self, name: str) -> pa.Array:
+        array = _only(self.events.table[name])
+        return array if self.where is None else array.filter(pa.array(self.where))
+
+    def numbers(self, name: str) -> Numbers:
+        column = self.column(name)
+        return (column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_numpy(zero_copy_only=False)
+
+    def mask(self, condition: str) -> Mask | None:
+        """Say for which of the events taken another condition holds too."""
+        if not condition:
+            return None
+        mask = self.events.holds[condition]
+        return mask if self.where is None else mask[self.where]
+
+    def measure(self, groups: Grouping, measure: Measure | None, like: Measure) -> pa.Array:
+        """Return a measure by group; zero (as its `like`) where the part does not name it."""
+        if measure is None:
+            return _zeros(groups.size, like.type)
+        where = self.mask(measure.where)
+        if measure.kind == "count":
+            return pa.array(groups.counts(where))
+        if measure.kind == "sum":
+            numbers = self.numbers(measure.of)
+            # Null is NaN here, and adds nothing.
+            return pa.array(groups.sums(np.nan_to_num(numbers) if numbers.dtype.kind == "f" else numbers, where))
+        visitors = self.events.visitors
+        ranks = visitors.ranks if self.where is None else visitors.ranks[self.where]
+        return groups.sketches(Ranked(visitors.distinct, ranks), where)
 
 
-def _keys(rollup: Rollup) -> str:
-    """Return the grouping: bucket and dimensions are the first columns of every query."""
-    return ", ".join(str(place) for place in range(1, len(rollup.dimensions) + 2))
+def _decide(conditions: Sequence[str], table: pa.Table, db: duckdb.DuckDBPyConnection) -> dict[str, Mask]:
+    """Return for which rows each condition (SQL by a rollup's definition, never by a log) holds."""
+    if not conditions:
+        return {}
+    db.register("events", table)
+    listed = ", ".join(f"coalesce({condition}, false)" for condition in conditions)
+    decided = db.sql(f"SELECT {listed} FROM events").to_arrow_table()
+    db.unregister("events")
+    return {
+        condition: column.to_numpy(zero_copy_only=False)
+        for condition, column in zip(conditions, decided.columns, strict=True)
+    }
 
 
-def _aggregate(measure: Measure) -> str:
-    condition = f" FILTER (WHERE {measure.where})" if measure.where else ""
-    if measure.kind == "uniques":
-        return build_sql("visitor", measure.where)
-    if measure.kind == "count":
-        return f"count(*){condition}"
-    return f"coalesce(sum({quote(measure.of)}){condition}, 0)::{_type(measure)}"
+def _keys(groups: Grouping, micros: npt.NDArray[np.int64], dimensions: Sequence[pa.Array]) -> list[pa.Array]:
+    """Return the key columns of each group: `ts` and dimensions."""
+    example = groups.example
+    ts = pa.array(micros[example]).cast(pa.timestamp("us", "UTC"))
+    return [ts, *(_slim(column.take(pa.array(example))) for column in dimensions)]
 
 
-def _zero(measure: Measure) -> str:
-    return "[]::UBIGINT[]" if measure.kind == "uniques" else f"0::{_type(measure)}"
+def _slim(column: pa.Array) -> pa.Array:
+    """Drop the words of a dictionary that are not used, where that saves something."""
+    if not pa.types.is_dictionary(column.type) or len(column.dictionary) <= 2 * len(column):
+        return column
+    return column.cast(column.type.value_type).dictionary_encode()
 
 
-def _sum(name: str, measure: Measure) -> str:
-    if measure.kind == "uniques":
-        return merge_sql(quote(name))
-    return f"sum({quote(name)})::{_type(measure)}"
+def _added(groups: Grouping, measure: Measure, values: pa.Array) -> pa.Array:
+    if measure.type == SKETCH:
+        return groups.merged(values)
+    return pa.array(groups.sums(values.to_numpy(zero_copy_only=False)))
 
 
-def _type(measure: Measure) -> str:
-    return "DOUBLE" if str(measure.type) == "double" else "BIGINT"
+def _zeros(size: int, type_: pa.DataType) -> pa.Array:
+    if type_ == SKETCH:
+        return pa.ListArray.from_arrays(pa.array(np.zeros(size + 1, np.int32)), pa.array([], pa.uint64()))
+    return pa.array(np.zeros(size, type_.to_pandas_dtype()))
+
+
+def _only(column: pa.ChunkedArray) -> pa.Array:
+    """Return the one array of a column."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _encoded(column: pa.Array) -> pa.Array:
+    return column.dictionary_encode() if pa.types.is_string(column.type) else column
+
+
+def _fullest(rows: pa.Table) -> int:
+    """Return how many rows the bucket with most of them has; `ts` is in order."""
+    ts = rows["ts"].cast(pa.int64()).to_numpy()
+    return int(np.diff(np.flatnonzero(np.diff(ts, prepend=ts[:1] - 1)), append=len(ts)).max(initial=0))
+
+
+def _places(rollup: Rollup, rows: pa.Table) -> npt.NDArray[np.int64]:
+    """Return each row's place in its bucket, the largest by the first measure being 0."""
+    largest = rows[next(iter(rollup.measures))].to_numpy()
+    ts = rows["ts"].cast(pa.int64()).to_numpy()
+    places = np.empty(len(ts), np.int64)
+    places[np.lexsort((-largest, ts))] = np.arange(len(ts))
+    return places - np.searchsorted(ts, ts)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from logagg.cargo import Delta, Job, KnownSource, Progress, Reject, Rejects
 from logagg.rollup import clicks, rows
-from logagg.rollup.definitions import Part, Rollup
+from logagg.rollup.definitions import Rollup
 
 EVENTS = 250_000  # events that are rolled up together
 SAMPLES = 20  # rejected lines kept per source between two flushes
@@ -131,33 +131,18 @@ class Shard:
         waiting = {"events": self._events, "clicks": self._booked}
         self._events, self._booked = [], []
         for of, tables in waiting.items():
-            if not tables:
+            parts = [(rollup, part) for rollup in self._settings.rollups for part in rollup.parts if part.of == of]
+            if not tables or not parts:
                 continue
-            self._db.register(of, pa.concat_tables(tables).unify_dictionaries().combine_chunks())
-            for rollup in self._settings.rollups:
-                for part in rollup.parts:
-                    if part.of == of:
-                        self._add_rows(rollup, part)
-            self._db.unregister(of)
-
-    def _add_rows(self, rollup: Rollup, part: Part) -> None:
-        found = self._db.sql(rows.roll_up(rollup, part)).to_arrow_table()
-        if found.num_rows:
-            self._rows.setdefault(rollup.name, []).append(found)
+            events = rows.Events.of(tables, [part for _, part in parts], self._db)
+            for rollup, part in parts:
+                if (found := rows.roll_up(rollup, part, events)).num_rows:
+                    self._rows.setdefault(rollup.name, []).append(found)
 
     def _merged(self, rollup: Rollup) -> pa.Table:
         """Add up the rows of a rollup, with no more keys in a bucket than the settings allow."""
-        merged = self._query(rollup, rows.merge(rollup, "rows"), pa.concat_tables(self._rows[rollup.name]))
-        fullest = pc.max(pc.struct_field(pc.value_counts(merged["ts"]), "counts")).as_py()
-        if fullest > self._settings.keys:
-            merged = self._query(rollup, rows.fold(rollup, "rows", self._settings.keys), merged)
-        return merged
-
-    def _query(self, rollup: Rollup, query: str, table: pa.Table) -> pa.Table:
-        self._db.register("rows", table)
-        found = self._db.sql(query).to_arrow_table()
-        self._db.unregister("rows")
-        return found.cast(rollup.schema)
+        merged = rows.merge(rollup, pa.concat_tables(self._rows[rollup.name]))
+        return rows.fold(rollup, merged, self._settings.keys)
 
     def _prune(self) -> pa.Table | None:
         if self._clicks is None:

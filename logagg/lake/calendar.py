@@ -1,0 +1,86 @@
+"""Which rows lie in one part: an hour of today or yesterday, a day of this month or the last, a month before that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from logagg.lake.files import DAY, HOUR, MONTH, Span
+
+WINDOW = 32 << 20  # bytes, uncompressed, that a merge means to have in memory at a time
+
+_SECONDS = {HOUR: 3600, DAY: 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The rows that belong into one part: those with `start <= ts < end` (seconds)."""
+
+    start: int
+    end: int
+    level: str
+
+    def windows(self, spans: Sequence[Span], grain: int) -> Iterator[tuple[int, int]]:
+        """Cut the piece at multiples of the grain (seconds), so that what is merged at a time is no more than `WINDOW`."""
+        size = sum(span.bytes * self._share(span) for span in spans)
+        step = max(grain, (self.end - self.start) // (int(size) // WINDOW + 1) // grain * grain)
+        for start in range(self.start, self.end, step):
+            yield start, min(start + step, self.end)
+
+    def _share(self, span: Span) -> float:
+        """Return how much of a span lies in the piece, its rows being spread evenly."""
+        return max(0, min(span.end, self.end) - max(span.start, self.start)) / (span.end - span.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """What is kept by the hour, by the day, by the month."""
+
+    days_from: datetime  # what is older is kept by the month
+    hours_from: datetime  # what is older is kept by the day
+
+    @classmethod
+    def of(cls, newest: datetime) -> Calendar:
+        """Return the calendar of a rollup whose newest bucket this is."""
+        today = newest.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return cls(_month(_month(today) - timedelta(days=1)), today - timedelta(days=1))
+
+    @classmethod
+    def by_day(cls, newest: datetime) -> Calendar:
+        """Return the calendar that keeps nothing by the hour."""
+        return cls(cls.of(newest).days_from, newest + timedelta(days=1))
+
+    def piece(self, second: int) -> Piece:
+        """Return the piece that a second lies in."""
+        at = datetime.fromtimestamp(second, UTC)
+        if at < self.days_from:
+            return Piece(int(_month(at).timestamp()), int(_month(_month(at) + timedelta(days=31)).timestamp()), MONTH)
+        level = DAY if at < self.hours_from else HOUR
+        start = second - second % _SECONDS[level]
+        return Piece(start, start + _SECONDS[level], level)
+
+    def pieces(self, spans: Sequence[Span]) -> Iterator[Piece]:
+        """Return the pieces that the rows of some spans of time lie in."""
+        at = None
+        for span in sorted(spans, key=lambda span: span.start):
+            at = span.start if at is None else max(at, span.start)
+            while at < span.end:
+                piece = self.piece(at)
+                yield piece
+                at = piece.end
+
+
+def month_of(at: datetime) -> int:
+    """Number the month of an instant."""
+    at = at.astimezone(UTC)
+    return at.year * 12 + at.month
+
+
+def day_of(at: datetime) -> int:
+    """Number the day of an instant."""
+    return int(at.timestamp()) // _SECONDS[DAY]
+
+
+def _month(at: datetime) -> datetime:
+    return at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
