@@ -7,8 +7,8 @@ By the language of its fence a block is
     python    a script that goes on where the python block before it ended
     toml      a logagg.toml, loaded
     sh, ini   not run, since it takes root or another machine; its logagg commands and options exist
-and a text block right below bash, sql or python is what they print. A page is run from its top, in a directory with
-`fixtures` and, but for the README, which makes it itself, `lake`: the demo lake.
+and a text block right below bash, sql or python is what they print. A page is run from its top, in a directory that it
+calls /srv, with `fixtures` and, but for the README, which makes it itself, `lake`: the demo lake.
 
 `make golden` writes into the pages what their blocks print now, and what is generated in them; the diff is reviewed.
 """
@@ -122,7 +122,7 @@ class Page:
         failed = done.returncode != 0 and not (may_fail and done.stdout.startswith("logagg: "))
         assert not failed, f"{self.path.name}: {words[-1]}\n{done.stdout}"
         assert "Traceback" not in done.stdout, done.stdout
-        return done.stdout
+        return done.stdout.replace(str(self._folder), "/srv")
 
     _players: dict[str, Callable[[Page, str], str]] = {
         "bash": _bash,
@@ -236,7 +236,7 @@ def test_every_command_and_option_is_in_the_commands_page() -> None:
     page = (ROOT / "docs/commands.md").read_text()
     for name in COMMANDS:
         assert f"$ logagg {name} --help" in page, name
-    sections = dict(re.findall(r"(?ms)^\$ logagg (\w+) --help\n(.*?)^```", page))
+    sections = dict(re.findall(r"(?ms)^\$ logagg (\w+) --help\n(.*?)^(?:\$ |```)", page))
     assert not [one for one in _options() if f" {one.split()[1]}" not in sections[one.split()[0]]]
 
 
