@@ -13,12 +13,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logagg.parse import text
 from logagg.parse.text import Bytes, Column, Offsets
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
+QUESTION, HASH = b"?#"
 MICROSECONDS = 1_000_000
 EARLIEST = 788_918_400  # 1995-01-01, before which nobody wrote an access log
 AHEAD = 86_400  # seconds that a log may be ahead of the clock
@@ -73,6 +75,18 @@ def around(values: Slices, byte: int) -> tuple[Offsets, Offsets]:
     first = np.append(places, len(values.data))[np.searchsorted(places, values.start)]
     last = np.append(places, -1)[np.searchsorted(places, values.end) - 1]
     return np.minimum(first, values.end), np.where(last < values.start, -1, last)
+
+
+def split_url(urls: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Split text at its first `?` and `#` into paths and query strings."""
+    values = Slices.of(urls)
+    mark, fragment = around(values, QUESTION)[0], around(values, HASH)[0]
+    path_end = np.minimum(mark, fragment)
+    query = np.minimum(mark + 1, fragment)
+    return (
+        text.gather(values.data, values.start, path_end).cast(pa.string()),
+        text.gather(values.data, query, fragment).cast(pa.string()),
+    )
 
 
 def follows(values: Slices, at: Offsets, literal: bytes) -> Mask:
