@@ -46,6 +46,7 @@ MASKS = (
     (r"\b[\d,]+\.\d s\b", "N s"),
     (r"\b[\d,]+ s ago", "N s ago"),
     (r"\b[\d,]+ commits", "N commits"),
+    (r"\b[\d,]+ files merged", "N files merged"),
     (r"\bprocess \d+", "process N"),
     (r"\b[0-9a-f]{16}\b", "SOURCE"),
     (r"\b20(?!26-03-0)\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z?", "NOW"),  # the demo's times stand
@@ -142,7 +143,7 @@ def _masked(text: str) -> str:
 
 def _merged(said: str, printed: str) -> str:
     """What was said, where it differs only in what is masked; else what is printed."""
-    return said if _masked(said) == _masked(printed) else "\n".join(line.rstrip() for line in printed.splitlines()) + "\n"
+    return said if _masked(said) == _masked(printed) else "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
 
 
 @pytest.mark.e2e
