@@ -17,6 +17,7 @@ from logagg.intake.tail import Tailer
 from logagg.intake.watch import Waker
 from logagg.lake.store import Lake
 from logagg.notices import Notices
+from logagg.parse import agents
 from logagg.parse.book import FormatBook
 from logagg.parse.events import Classifier
 from logagg.parse.fields import EVENT_SCHEMA
@@ -50,6 +51,7 @@ class TailOptions:
 def tail(options: TailOptions, clock: Clock | None = None) -> None:
     """Follow logs into a lake until told to stop, or read them once. Raises LogaggError."""
     clock = clock or SystemClock()
+    threading.Thread(target=agents.prepare, daemon=True).start()
     rollups = rollups_of(options.config)
     lake = Lake.open(options.lake, rollups, clock=clock, config=options.config)
     try:

@@ -59,5 +59,7 @@ def tail(paths: tuple[str, ...], shared: Shared, **options: Any) -> None:
     """
     from logagg.pipeline import TailOptions
     from logagg.pipeline import tail as follow
+    from logagg.process import settle
 
+    settle()
     follow(TailOptions(paths, shared.lake, shared.config, verbosity=shared.verbosity, say=click.echo, **options))

@@ -38,9 +38,8 @@ class Events:
     holds: Mapping[str, Mask]  # by condition
 
     @classmethod
-    def of(cls, tables: Sequence[pa.Table], parts: Sequence[Part], db: duckdb.DuckDBPyConnection) -> Events:
-        """Gather tables for some parts; `db`, with one thread, decides their conditions."""
-        table = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+    def of(cls, table: pa.Table, parts: Sequence[Part], db: duckdb.DuckDBPyConnection) -> Events:
+        """Prepare a table for some parts; `db`, with one thread, decides their conditions."""
         wanted = [part.where for part in parts] + [one.where for part in parts for one in part.measures.values()]
         visitors = Ranked.of(table["visitor"].to_numpy())
         return cls(table, visitors, _decide([*dict.fromkeys(filter(None, wanted))], table, db))
@@ -58,9 +57,14 @@ def roll_up(rollup: Rollup, part: Part, events: Events) -> pa.Table:
     return pa.table(columns, names=rollup.schema.names)
 
 
+def gathered(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return tables one below the other, in one chunk."""
+    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+
+
 def merge(rollup: Rollup, rows: pa.Table, grain: int | None = None) -> pa.Table:
     """Add up rows, one row a key; a coarser `grain` (seconds) merges buckets."""
-    rows = rows.unify_dictionaries().combine_chunks()
+    rows = gathered([rows])
     micros = rows["ts"].cast(pa.int64()).to_numpy()
     step = (grain or rollup.grain) * _SECOND
     buckets = micros // step
