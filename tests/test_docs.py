@@ -30,7 +30,7 @@ from logagg.cli import COMMANDS, logagg
 from logagg.config import EXTENSIONS, SETTINGS, load
 from logagg.lake import catalog
 from logagg.parse.fields import EVENT_SCHEMA, REASONS
-from logagg.parse.formats import APACHE, JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES
+from logagg.parse.formats import APACHE, JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES, compile_format
 from logagg.pipeline import rollups_of
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES
 from logagg.rollup.sketches import MACROS
@@ -104,7 +104,10 @@ class Page:
     def _toml(self, text: str) -> str:
         file = self._folder / "example.toml"
         file.write_text(text)
-        rollups_of(load(file, {}))
+        config = load(file, {})
+        rollups_of(config)
+        if config.log_format:
+            compile_format(config.log_format)
         return ""
 
     def _named(self, text: str) -> str:
@@ -118,7 +121,7 @@ class Page:
 
     def _printed(self, words: list[str], *, may_fail: bool = False) -> str:
         done = subprocess.run(
-            words, cwd=self._folder, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60
+            words, cwd=self._folder, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=100
         )
         failed = done.returncode != 0 and not (may_fail and done.stdout.startswith("logagg: "))
         assert not failed, f"{self.path.name}: {words[-1]}\n{done.stdout}"
@@ -147,6 +150,7 @@ def _merged(said: str, printed: str) -> str:
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(600)  # a page starts some twenty processes
 @pytest.mark.parametrize("name", NAMES)
 def test_examples_run_and_print_what_they_say(name: str, logagg: Command) -> None:
     (logagg.folder / "fixtures").symlink_to(ROOT / "fixtures")
@@ -253,7 +257,9 @@ def _must_be_named() -> Iterator[tuple[str, set[str]]]:
     yield "docs/sql.md", {re.split(r"[ (]", macro)[2] for macro in MACROS}
     yield "docs/sql.md", set(catalog.RESERVED)
     yield "docs/commands.md", set(REPORTS)
-    yield "docs/operations.md", set(REASONS) | _notice_kinds()
+    kinds = _notice_kinds()
+    assert {"truncated", "retry"} <= kinds
+    yield "docs/operations.md", set(REASONS) | kinds
 
 
 @pytest.mark.parametrize("name", ["docs/sql.md", "docs/commands.md", "docs/operations.md"])
@@ -264,8 +270,15 @@ def test_every_name_is_documented(name: str) -> None:
     assert not sorted(one for one in wanted if f"`{one}`" not in text and f"`{one}(" not in text)
 
 
+def _anchors(page: Path) -> set[str]:
+    """What the headings of a page are linked by."""
+    headings = re.findall(r"(?m)^#+ (.*)", page.read_text()) if page.suffix == ".md" else []
+    return {"", *(re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings)}
+
+
 @pytest.mark.parametrize("name", [*NAMES, "CHANGELOG.md"])
 def test_links_lead_somewhere(name: str) -> None:
     page = ROOT / name
-    links = re.findall(r"\]\((?!https?:)([^)#]*)[^)]*\)", page.read_text())
-    assert not [link for link in links if link and not (page.parent / link).exists()]
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text())
+    assert not [link for link, _ in links if not (page.parent / link).exists()]
+    assert not [(link, anchor) for link, anchor in links if anchor not in _anchors(page.parent / link if link else page)]
