@@ -78,12 +78,6 @@ def _prepared(connection: duckdb.DuckDBPyConnection, root: Path) -> duckdb.DuckD
     return connection
 
 
-def _set(connection: duckdb.DuckDBPyConnection) -> None:
-    """Set what each connection, and each cursor, has of its own."""
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET python_scan_all_frames = true")  # a data frame of the caller's can be joined by name
-
-
 def spill_directory() -> str:
     """Return where DuckDB puts what does not fit in memory; it makes the directory when it needs it."""
     return str(Path(tempfile.gettempdir()) / f"logagg-{os.getpid()}")
@@ -185,6 +179,12 @@ class OpenLake:
 
 
 _VIEWS = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY view_name"
+
+
+def _set(connection: duckdb.DuckDBPyConnection) -> None:
+    """Set what each connection, and each cursor, has of its own."""
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET python_scan_all_frames = true")  # a data frame of the caller's can be joined by name
 
 
 def _cursor(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
