@@ -57,9 +57,10 @@ def tail(paths: tuple[str, ...], shared: Shared, **options: Any) -> None:
 
     SIGTERM and SIGINT: a last flush, a commit, exit status 0. A second one: the end at once; nothing is lost.
     """
-    from logagg.pipeline import TailOptions
-    from logagg.pipeline import tail as follow
     from logagg.process import settle
 
     settle()
+    from logagg.pipeline import TailOptions
+    from logagg.pipeline import tail as follow
+
     follow(TailOptions(paths, shared.lake, shared.config, verbosity=shared.verbosity, say=click.echo, **options))

@@ -137,22 +137,38 @@ def read(path: Path) -> State:
     )
 
 
-def write(path: Path, state: State) -> None:
-    """Write a catalog file; it is complete when this returns, though not yet on the disk."""
-    # A small block size keeps a catalog at some hundred kB instead of some MB; it is written at every commit.
-    with duckdb.connect(config={"threads": 1}) as connection:
+class Writer:
+    """Writes catalog files, one after the other, through one connection: to open one takes a third as long as to write."""
+
+    def __init__(self) -> None:
+        self._connection = duckdb.connect(config={"threads": 1})
+
+    def write(self, path: Path, state: State) -> None:
+        """Write a catalog file; it is complete when this returns, though not yet on the disk."""
+        connection = self._connection
+        # A small block size keeps a catalog at some hundred kB instead of some MB; it is written at every commit.
         connection.execute(f"ATTACH '{_text(path)}' AS new (BLOCK_SIZE 16384)")
-        connection.execute("USE new")
+        try:
+            connection.execute("USE new")
+            self._fill(state)
+        finally:
+            connection.execute("USE memory")
+            connection.execute("DETACH new")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _fill(self, state: State) -> None:
+        connection = self._connection
         for name, table in _tables(state).items():
             connection.register("incoming", table)
             connection.execute(f"CREATE TABLE {name} AS FROM incoming")
             connection.unregister("incoming")
         for name, schema in state.rollups.items():
-            connection.execute(_view(name, schema, [part.path for part in state.parts if part.rollup == name], state.root))
+            paths = [part.path for part in state.parts if part.rollup == name]
+            connection.execute(_view(name, schema, paths, state.root))
         for macro in MACROS:
             connection.execute(macro)
-        connection.execute("USE memory")
-        connection.execute("DETACH new")
 
 
 def with_rollups(state: State, rollups: Sequence[Rollup]) -> State:

@@ -46,6 +46,7 @@ class Lake:
         self._planner = Planner(root, self._rollups, config.limits.keys)
         self._doomed: list[tuple[float, Path]] = []  # files to delete, and when
         self._writers = ThreadPoolExecutor(os.cpu_count(), "writer")
+        self._catalogs = catalog.Writer()
 
     @classmethod
     def open(cls, root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Config) -> Lake:
@@ -131,6 +132,7 @@ class Lake:
 
     def close(self) -> None:
         self._writers.shutdown()
+        self._catalogs.close()
         os.close(self._lock)
 
     def _carry_out(self, tasks: Sequence[Task]) -> int:
@@ -196,9 +198,10 @@ class Lake:
     def _write_catalog(self, name: str, state: State) -> None:
         folder, link = self._root / catalog.FOLDER, self._root / f".{name}.link"
         files.make_directory(folder)
-        for rollup in {part.rollup for part in state.parts if part not in self._state.parts}:
+        known = {part.path for part in self._state.parts}
+        for rollup in {part.rollup for part in state.parts if part.path not in known}:
             sync(self._root / "data" / rollup)
-        catalog.write(folder / name, state)
+        self._catalogs.write(folder / name, state)
         self.crash_point("catalog")
         sync(folder / name)
         sync(folder)
