@@ -282,7 +282,7 @@ class _Barriers:
         self._clock, self._interval = clock, interval
         self._sent = self._committed = 0
         self._given_up = False
-        self._last = clock.monotonic() - interval
+        self._last = clock.monotonic()
         self._changed = threading.Condition()
 
     def next(self, sources: tuple[Source, ...]) -> Barrier:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 
 from logagg.cargo import Chunk
 from logagg.clock import Clock
-from logagg.parse import reference
-from logagg.parse.detect import detect
+from logagg.parse.detect import count, detect
 from logagg.parse.formats import Format, compile_format
 
 SAMPLE_LINES = 1000
@@ -46,13 +45,10 @@ class FormatBook:
     def is_whole(self, source: str, fragment: bytes) -> bool:
         """Tell whether a last line without a newline is surely complete."""
         fmt = self._formats.get(source)
-        return bool(fmt and fmt.closed and self._parses(fragment, fmt))
+        return bool(fmt and fmt.closed and count([fragment], fmt, self._clock.now()))
 
     def _probe(self, lines: list[bytes]) -> Format | None:
         if self._given is None:
             names = ("json",) if self._json else None
             return detect(lines, self._clock.now(), user_id=self._user_id, names=names)
-        return self._given if any(self._parses(line, self._given) for line in lines) else None
-
-    def _parses(self, line: bytes, fmt: Format) -> bool:
-        return isinstance(reference.parse_line(line, fmt, self._clock.now()), dict)
+        return self._given if count(lines, self._given, self._clock.now()) else None
