@@ -147,7 +147,8 @@ class Writer:
         """Write a catalog file; it is complete when this returns, though not yet on the disk."""
         connection = self._connection
         # A small block size keeps a catalog at some hundred kB instead of some MB; it is written at every commit.
-        connection.execute(f"ATTACH '{_text(path)}' AS new (BLOCK_SIZE 16384)")
+        # The storage version is the oldest that has block sizes: clients of DuckDB 1.2 and later read it.
+        connection.execute(f"ATTACH '{_text(path)}' AS new (BLOCK_SIZE 16384, STORAGE_VERSION 'v1.2.0')")
         try:
             connection.execute("USE new")
             self._fill(state)
