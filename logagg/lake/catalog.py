@@ -193,7 +193,8 @@ class Writer:
 
     def _write(self, path: Path, state: State) -> None:
         # A small block size keeps a catalog at some hundred kB instead of some MB; it is written at every commit.
-        self._connection.execute(f"ATTACH '{_text(path)}' AS new (BLOCK_SIZE 16384)")
+        # The storage version is the oldest that has block sizes: clients of DuckDB 1.2 and later read it.
+        self._connection.execute(f"ATTACH '{_text(path)}' AS new (BLOCK_SIZE 16384, STORAGE_VERSION 'v1.2.0')")
         self._connection.execute("USE new")
         self._fill(state)
         self._connection.execute("CHECKPOINT new")  # DETACH would do it, and say nothing where it fails
