@@ -88,8 +88,9 @@ class River:
         clock: Clock,
         notices: Notices,
         parsers: int,
+        tally: Tally | None = None,
     ) -> None:
-        self.tally = Tally()
+        self.tally = tally or Tally()
         self._tailer, self._waker, self._formats, self._classifier = tailer, waker, formats, classifier
         self._shards, self._lake, self._pace, self._clock, self._notices = shards, lake, pace, clock, notices
         self._parsers = ThreadPoolExecutor(parsers, "parser")
@@ -97,6 +98,7 @@ class River:
         self._queue = LocalQueue(len(shards))
         self._flushes: Channel[tuple[Barrier, Delta] | Future[Replacement]] = Channel(len(shards) + 1)
         self._stopping = threading.Event()
+        self._leaving = pace.once  # nobody waits until the disk has room again
         self._failure: BaseException | None = None
         self._barriers = _Barriers(clock, pace.flush)
         self._held = [0] * len(shards)  # bytes, by shard
@@ -109,14 +111,15 @@ class River:
         for thread in reversed(self._threads):
             thread.start()
 
-    def stop(self) -> None:
-        """Read no further; commit what was read."""
+    def pause(self) -> None:
+        """Read no further; commit what was read, however long the disk refuses. Another river can go on with the tailer."""
         self._stopping.set()
         self._waker.wake()
 
-    @property
-    def stopping(self) -> bool:
-        return self._stopping.is_set()
+    def stop(self) -> None:
+        """Read no further; commit what was read, or fail."""
+        self._leaving = True
+        self.pause()
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the end; return whether it has come. Raises what made a stage fail."""
@@ -171,9 +174,9 @@ class River:
 
     def _read_what_is_there(self) -> None:
         for chunk in self._tailer.poll():
+            self._submit(chunk)  # what the tailer has given out it does not give again
             if self._stopping.is_set():
                 return
-            self._submit(chunk)
             if sum(self._held) > self._pace.memory:
                 self._barriers.wait_for_commit()
                 self._let_down_barrier()
@@ -271,7 +274,7 @@ class River:
             try:
                 done = self._lake.commit(deltas, sources)
             except CommitFailed as failure:
-                if self._pace.once or self._stopping.is_set():
+                if self._leaving:
                     raise
                 self._notices.report("retry", f"{failure}; trying again")
                 self._clock.sleep(RETRY_AFTER)

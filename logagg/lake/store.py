@@ -23,12 +23,11 @@ import pyarrow as pa
 from logagg.cargo import Delta, KnownSource, Source
 from logagg.clock import Clock
 from logagg.config import Config
-from logagg.errors import CommitFailed, LakeError, LakeLocked
+from logagg.errors import CHECK, CommitFailed, LakeError, LakeLocked
 from logagg.lake import catalog, files
 from logagg.lake.catalog import CommitInfo, State
 from logagg.lake.compact import Planner, Replacement, Task
-from logagg.lake.files import FLUSH, Part, failing_as_commit, sync
-from logagg.rollup import rows
+from logagg.lake.files import FLUSH, Part, PartWriter, failing_as_commit, sync
 from logagg.rollup.definitions import Rollup
 
 CATALOG_GRACE = 60.0  # seconds an old catalog stays for those who are just opening it
@@ -41,9 +40,8 @@ class Lake:
     def __init__(self, root: Path, state: State, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int) -> None:
         self.secret = _secret(root)
         self.crash_point: Callable[[str], None] = lambda step: None  # tests die here, at each of STEPS
-        self._root, self._state, self._clock, self._config, self._lock = root, state, clock, config, lock
-        self._rollups = {rollup.name: rollup for rollup in rollups}
-        self._planner = Planner(root, self._rollups, config.limits.keys)
+        self._root, self._state, self._clock, self._lock = root, state, clock, lock
+        self._use(rollups, config)
         self._doomed: list[tuple[float, Path]] = []  # files to delete, and when
         self._live = catalog.newest(root)  # the catalog that the link names
         self._writers = ThreadPoolExecutor(os.cpu_count(), "writer")
@@ -58,7 +56,9 @@ class Lake:
         _make(root)
         lock = _take_lock(root)
         try:
-            lake = cls._opened(root, rollups, clock, config, lock)
+            with failing_as_commit(root):
+                _sign(lock)
+                lake = cls._opened(root, rollups, clock, config, lock)
         except BaseException:
             os.close(lock)
             raise
@@ -67,6 +67,8 @@ class Lake:
     @classmethod
     def _opened(cls, root: Path, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int) -> Lake:
         current = catalog.newest(root)
+        if not current and any((root / "data").glob("*/*.parquet")):
+            raise LakeError(f"{root}: it has data, but {catalog.LINK} is missing", CHECK)
         before = catalog.read(current) if current else State(created_at=_at(clock))
         state = replace(catalog.with_rollups(before, rollups), root=str(root.resolve()))
         lake = cls(root, before, rollups, clock, config, lock)
@@ -75,6 +77,21 @@ class Lake:
         lake._clear_orphans()
         lake._delete_due()
         return lake
+
+    def reconfigure(self, rollups: Sequence[Rollup], config: Config) -> None:
+        """Go on with these rollups and settings.
+
+        Raises LakeError (other columns than before) or CommitFailed; then nothing has changed.
+        """
+        state = catalog.with_rollups(self._state, rollups)
+        if state != self._state:
+            self._publish(state, "open", (), 0)
+        self._use(rollups, config)
+        self._clear_orphans()
+
+    def _use(self, rollups: Sequence[Rollup], config: Config) -> None:
+        self._rollups, self._config = {rollup.name: rollup for rollup in rollups}, config
+        self._planner = Planner(self._root, self._rollups, config.limits.keys)
 
     def known_sources(self, shards: int) -> list[KnownSource]:
         """Return where each source resumes, for this number of shards.
@@ -119,7 +136,8 @@ class Lake:
         self.crash_point("parts")
         old = {part.path for part in done.old}
         kept = tuple(part for part in self._state.parts if part.path not in old)
-        info = self._publish(replace(self._state, parts=(*kept, *done.new)), done.kind, done.new, 0)
+        gone = max([self._state.gone, *(part.max_ts for part in done.old)]) if not done.new else self._state.gone
+        info = self._publish(replace(self._state, parts=(*kept, *done.new), gone=gone), done.kind, done.new, 0)
         for path in old:
             self._doom(self._root / path, self._config.lake.grace)
         return info
@@ -173,10 +191,14 @@ class Lake:
         return [one.result() for one in written]
 
     def _flush(self, name: str, deltas: Sequence[Delta]) -> Part:
-        """Write one part of a rollup from the rows of all shards, one row a key."""
+        """Write one part of a rollup from the rows of all shards."""
         rollup = self._rollups[name]
-        merged = rows.merge(rollup, pa.concat_tables([delta.rollups[name] for delta in deltas if name in delta.rollups]))
-        return files.write_part(self._root, rollup, merged, FLUSH)
+        with PartWriter(self._root, rollup, FLUSH, rollup.grain) as writer:
+            for delta in deltas:
+                if name in delta.rollups:
+                    writer.write(delta.rollups[name])
+        assert writer.part, "a delta has no rollups without rows"
+        return writer.part
 
     def _publish(self, state: State, kind: str, parts: Sequence[Part], lines: int) -> CommitInfo:
         """Write the catalog of a state and move the link onto it."""
@@ -275,9 +297,13 @@ def _take_lock(root: Path) -> int:
         pid = os.read(lock, 20).decode(errors="replace").strip() or "?"
         os.close(lock)
         raise LakeLocked(f"{root}: process {pid} writes this lake", "one lake has one tail: stop that, or use --lake") from None
+    return lock
+
+
+def _sign(lock: int) -> None:
+    """Say in the lock whose it is."""
     os.truncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())
-    return lock
 
 
 def _secret(root: Path) -> bytes:

@@ -203,7 +203,9 @@ def _fields(values: pa.Array, pattern: str, *names: str) -> list[pa.Array]:
 def _split_targets(targets: _Words) -> tuple[_Words, _Words]:
     """Split request targets into path and query; a proxy's absolute target loses scheme and host."""
     targets = targets.filled()
-    values = pc.replace_substring_regex(targets.values, r"(?s)\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*", "")
+    values = targets.values
+    if not pc.all(pc.starts_with(values, "/")).as_py():
+        values = pc.replace_substring_regex(values, r"(?s)\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*", "")
     path, query = convert.split_url(values)
     return _Words(targets.codes, path).distinct(), _Words(targets.codes, query)
 
