@@ -38,6 +38,8 @@ class Source:
     finished: bool = False  # rotated away and read to its end
     format: str = ""  # the log format, as a name or a string
     note: str = ""  # what happened to it that nobody could prevent, e.g. "truncated"
+    nul_bytes: int = 0  # passed over where a line should have begun
+    gone: float = 0.0  # seconds since the epoch since when it has no file any more; 0: it has
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Chunk:
     origin: int  # where reading of this source began: 0, or its size with `--from end`
     start: int
     end: int
-    data: bytes
+    data: bytes | memoryview
     mark: Mark  # at `end`
     skipped: int = 0
     too_long: int = 0

@@ -68,6 +68,8 @@ class Tail:
     memory: int = setting("512MB", SIZE, "what counts may take in memory before an early flush")
     chunk: int = setting("8MB", SIZE, "bytes read at a time")
     max_line: int = setting("1MB", SIZE, "a longer line is counted as a reject and skipped")
+    idle: float = setting("30s", DURATION, "a rotated log that nobody wrote to for this long is read to its end")
+    forget: float = setting("30d", DURATION, "a log whose file is gone for this long is forgotten, but for its counts")
     begin: str = setting("start", Kind(one_of("start", "end")), "where a new log is read from: start or end", "from")
 
 

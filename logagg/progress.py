@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from logagg.clock import Clock
+from logagg.notices import show
 from logagg.river import Tally
 
 
@@ -32,11 +34,18 @@ class StatusLine:
         rejects = sum(self._tally.rejects.values())
         behind = f", {size(backlog)} behind" if backlog else ""
         text = f"{self._tally.lines:,} lines, {rate:,.0f}/s, {rejects:,} rejects{behind}"
-        print(f"\r\x1b[K{text}", end="", file=self._stream, flush=True)
+        show(text[: self._width() - 1], self._stream)
+
+    def _width(self) -> int:
+        """Return the terminal's width: what is longer would go on in a second line, and stay there."""
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or 80
+        except (OSError, ValueError):
+            return 80
 
     def close(self) -> None:
         if self._live:
-            print("\r\x1b[K", end="", file=self._stream, flush=True)
+            show("", self._stream)
 
 
 class CatchUpBar:

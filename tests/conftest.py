@@ -58,6 +58,10 @@ class Command:
         total = "SELECT (SELECT coalesce(sum(hits), 0) FROM traffic) + (SELECT coalesce(sum(lines), 0) FROM rejects)"
         return int(self.read(total)[0][0])
 
+    def await_lines(self, lines: int, tail: subprocess.Popen[str]) -> None:
+        """Wait until a running tail has committed so many lines."""
+        wait_until(lambda: (self.lake / "logagg.duckdb").exists() and self.lines() == lines, tail)
+
 
 @pytest.fixture
 def logagg(tmp_path: Path) -> Command:
@@ -104,3 +108,6 @@ def combined(requests: Sequence[tuple[str, int]], client: str = "192.0.2.1", age
         f'{client} - - [02/Mar/2026:{n // 60 % 24:02d}:{n % 60:02d}:00 +0000] "GET {target} HTTP/1.1" {status} 10 "-" "{agent}"\n'
         for n, (target, status) in enumerate(requests)
     )
+
+
+pytest_plugins = ["tests.nginx"]

@@ -126,8 +126,12 @@ def read(line: str) -> Hit | None:
         return None
     found = match.groupdict()
     method, target = [*found["request"].split(" "), "", ""][:2]
+    try:
+        time = dt.datetime.strptime(found["time"], "%d/%b/%Y:%H:%M:%S %z").timestamp()
+    except ValueError:
+        return None
     return Hit(
-        time=dt.datetime.strptime(found["time"], "%d/%b/%Y:%H:%M:%S %z").timestamp(),
+        time=time,
         client=found["client"],
         method=method,
         target=target,

@@ -56,6 +56,7 @@ def tail(paths: tuple[str, ...], shared: Shared, **options: Any) -> None:
     """Follow files, directories or globs; - reads standard input.
 
     SIGTERM and SIGINT: a last flush, a commit, exit status 0. A second one: the end at once; nothing is lost.
+    SIGHUP: read the configuration again.
     """
     from logagg.process import settle
 
@@ -63,4 +64,14 @@ def tail(paths: tuple[str, ...], shared: Shared, **options: Any) -> None:
     from logagg.pipeline import TailOptions
     from logagg.pipeline import tail as follow
 
-    follow(TailOptions(paths, shared.lake, shared.config, verbosity=shared.verbosity, say=click.echo, **options))
+    follow(
+        TailOptions(
+            paths,
+            shared.lake,
+            shared.config,
+            verbosity=shared.verbosity,
+            say=click.echo,
+            reload=lambda: shared.config,
+            **options,
+        )
+    )

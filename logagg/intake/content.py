@@ -3,146 +3,266 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
+import errno
+import fcntl
 import hashlib
 import os
+import resource
+import select
+import stat
 import zlib
-from collections.abc import Callable
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 import zstandard
 
 from logagg.cargo import Mark
 
 PROOF = 1024  # bytes that a mark covers
-_BLOCK = 1 << 18
+PATIENCE = 0.05  # seconds to wait for the next bytes of a pipe,
+WAITS = 8  # and how often
+_PIECE = 1 << 16  # bytes decompressed at a time
 _MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zst"}
+
+_UNPACKABLE = (zlib.error, zstandard.ZstdError, EOFError, ValueError, OSError)
+
+Key = tuple[int, int]  # device, inode
 
 
 class Content(Protocol):
     """Bytes by position."""
 
+    compression: str
+
     def read(self, position: int, size: int) -> bytes:
         """Return up to `size` bytes at a position; fewer where there are no more yet."""
         ...
 
+    def first(self) -> bytes:
+        """Return the first bytes, up to `PROOF`."""
+        ...
+
+    def holds(self, proof: Mark) -> bool:
+        """Tell whether the bytes that were read are still there, as far as that can change."""
+        ...
+
+    def skip_hole(self, position: int) -> int:
+        """Return a position before which there are only NULs, from `position` on."""
+        ...
+
+    def stat(self) -> os.stat_result: ...
+
     def close(self) -> None: ...
 
 
-class Plain:
-    """A file as it is."""
+class _File:
+    compression = ""
 
-    def __init__(self, path: str) -> None:
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-
-    def read(self, position: int, size: int) -> bytes:
-        return os.pread(self._descriptor, size, position)
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
 
     def stat(self) -> os.stat_result:
         return os.fstat(self._descriptor)
+
+    def skip_hole(self, position: int) -> int:
+        return position
 
     def close(self) -> None:
         os.close(self._descriptor)
 
 
-class Packed:
-    """A compressed file, decompressed as it is read; going back begins anew.
-
-    A file that is still being written, or was cut off, gives what is whole. Members that follow one another are one.
-    Raises OSError where it is corrupt.
-    """
-
-    def __init__(self, path: str, compression: str) -> None:
-        self._path, self._compression = path, compression
-        self._file: BinaryIO | None = None
-        self._ahead = b""
-        self._at = 0
+class Plain(_File):
+    """A file as it is."""
 
     def read(self, position: int, size: int) -> bytes:
-        if self._file is None or position < self._at:
-            self._rewind()
-        while self._at < position:
-            step = self._take(min(_BLOCK, position - self._at), keep=False)
-            if not step:
-                return b""
-        return self._take(size, keep=True)
+        return os.pread(self._descriptor, size, position)
 
-    def close(self) -> None:
-        if self._file:
-            self._file.close()
-            self._file = None
+    def first(self) -> bytes:
+        return self.read(0, PROOF)
+
+    def holds(self, proof: Mark) -> bool:
+        return proves(self, proof)
+
+    def skip_hole(self, position: int) -> int:
+        try:
+            return os.lseek(self._descriptor, position, os.SEEK_DATA)
+        except OSError as error:  # no data after it, or a file system that cannot tell
+            return self.stat().st_size if error.errno == errno.ENXIO else position
+
+
+class Packed(_File):
+    """A compressed file, decompressed as it is read; going back begins anew.
+
+    A file that is still being written, was cut off, or is corrupt, gives what is whole. Members that follow one another
+    are one.
+    """
+
+    def __init__(self, descriptor: int, compression: str) -> None:
+        super().__init__(descriptor)
+        self.compression = compression
+        self.broken = ""  # why it cannot be decompressed any further
+        self._first = b""
+        self._rewind()
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether what was read so far ends with a whole member."""
+        return self._decoder.at_end
+
+    def read(self, position: int, size: int) -> bytes:
+        if position + size <= len(self._first):
+            return self._first[position : position + size]
+        if position < self._at:
+            self._rewind()
+        self._fill(PROOF)
+        while self._at < position:
+            self._fill(1)
+            if not self._window:
+                return b""
+            self._drop(min(len(self._window), position - self._at))
+        self._fill(size)
+        return bytes(self._window[:size])
+
+    def first(self) -> bytes:
+        return self._first if len(self._first) == PROOF else self.read(0, PROOF)
+
+    def holds(self, proof: Mark) -> bool:
+        return True  # nobody writes over compressed bytes
 
     def _rewind(self) -> None:
-        self.close()
-        self._file = open(self._path, "rb")
-        self._decoder = _decoder(self._compression)
-        self._ahead, self._at = b"", 0
+        self._decoder = _Decoder(self.compression)
+        self._window, self._at, self._from = bytearray(), 0, 0
 
-    def _take(self, size: int, *, keep: bool) -> bytes:
-        """Return the next bytes; unless they are kept for another read, the place moves past them."""
-        while len(self._ahead) < size and (more := self._decode()):
-            self._ahead += more
-        taken = self._ahead[:size]
-        if not keep:
-            self._ahead = self._ahead[len(taken) :]
-            self._at += len(taken)
-        return taken
+    def _drop(self, count: int) -> None:
+        del self._window[:count]
+        self._at += count
 
-    def _decode(self) -> bytes:
-        assert self._file, "opened by read"
-        while block := self._file.read(_BLOCK):
+    def _fill(self, size: int) -> None:
+        """Decompress until the window holds so many bytes, or no more can be had."""
+        while len(self._window) < size and not self.broken:
+            block = os.pread(self._descriptor, self._decoder.appetite, self._from) if self._decoder.hungry else b""
+            self._from += len(block)
+            waited = self._decoder.hungry and not block
             try:
-                out = self._decoder(block)
-            except (zlib.error, zstandard.ZstdError, EOFError, ValueError) as error:
-                raise OSError(f"corrupt {self._compression}: {error}") from error
-            if out:
-                return out
+                more = self._decoder.decode(block)
+            except _UNPACKABLE as error:
+                self.broken = f"corrupt {self.compression}: {error}"
+                return
+            self._window += more
+            if waited and not more:
+                return
+            if self._at == 0:
+                self._first = bytes(self._window[:PROOF])
+
+
+class Pipe(_File):
+    """Standard input: read once, in order."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor)
+        self._window, self._at = bytearray(), 0
+        self.ended = False
+        with contextlib.suppress(OSError, AttributeError):
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, 1 << 20)  # fewer, larger reads
+
+    def read(self, position: int, size: int) -> bytes:
+        """Return the bytes at a position; those before it are dropped. Waits no longer than a moment for more."""
+        del self._window[: position - self._at]
+        self._at, waits = position, 0
+        while len(self._window) < size and not self.ended and waits < WAITS:
+            if not self._has_more(0):
+                waits += 1
+                if not self._has_more(PATIENCE):
+                    break
+            data = os.read(self._descriptor, min(size - len(self._window), 1 << 20))
+            self.ended = not data
+            self._window += data
+        return bytes(self._window[:size])
+
+    def _has_more(self, timeout: float) -> bool:
+        return bool(select.select([self._descriptor], [], [], timeout)[0])
+
+    def first(self) -> bytes:
         return b""
 
+    def holds(self, proof: Mark) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass  # it is not ours
 
 
-def open_content(path: str) -> tuple[Content, str]:
-    """Open a file by what it begins with, not by its name; return its content and its compression."""
-    with open(path, "rb") as file:
-        head = file.read(4)
+def open_content(path: str) -> Content:
+    """Open a file by what it begins with, not by its name. Raises OSError, also for what is no regular file."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO would keep us waiting
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(f"{path}: not a regular file")
+        head = os.pread(descriptor, 4, 0)
+    except OSError:
+        os.close(descriptor)
+        raise
     compression = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "")
-    return (Packed(path, compression), compression) if compression else (Plain(path), "")
+    return Packed(descriptor, compression) if compression else Plain(descriptor)
 
 
-def mark(content: Content, position: int) -> Mark:
-    """Return the proof of the bytes before a position."""
-    length = min(PROOF, position)
-    return Mark(position, length, digest(content.read(position - length, length)))
+def allow_many_files() -> None:
+    """Raise the limit on open files as far as we may: each live log stays open, so that its rotation loses nothing."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def proves(content: Content, proof: Mark) -> bool:
     """Tell whether the content still has what a mark was made of."""
+    if not proof.length:
+        return True
     data = content.read(proof.position - proof.length, proof.length)
     return len(data) == proof.length and digest(data) == proof.digest
+
+
+def mark(position: int, before: bytes) -> Mark:
+    """Return the proof of a position from the bytes before it."""
+    before = before[-PROOF:]
+    return Mark(position, len(before), digest(before))
 
 
 def digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def _decoder(compression: str) -> Callable[[bytes], bytes]:
-    make: Callable[[], Any] = {
-        "gz": lambda: zlib.decompressobj(wbits=31),
-        "bz2": bz2.BZ2Decompressor,
-        "zst": lambda: zstandard.ZstdDecompressor().decompressobj(),
-    }[compression]
-    state = make()
+class _Decoder:
+    """Decompresses member after member, a bounded piece at a time."""
 
-    def decode(block: bytes) -> bytes:
-        nonlocal state
-        out = b""
-        while block:
-            if state.eof:
-                block = block.lstrip(b"\0")  # padding between members
-                state = make()
-                if not block:
-                    break
-            out += state.decompress(block)
-            block = state.unused_data if state.eof else b""
-        return out
+    def __init__(self, compression: str) -> None:
+        self._compression = compression
+        # zstandard gives all that its input holds: a little at a time keeps a bomb small.
+        self.appetite = 1 << 9 if compression == "zst" else _PIECE
+        self._rest = b""
+        self._member: Any = self._begin()
 
-    return decode
+    @property
+    def at_end(self) -> bool:
+        return bool(self._member.eof and not self._rest)
+
+    @property
+    def hungry(self) -> bool:
+        """Tell whether it has given all that was in what it was fed."""
+        return not self._rest and (self._member.eof or getattr(self._member, "needs_input", True))
+
+    def decode(self, block: bytes) -> bytes:
+        block = self._rest + block
+        if self._member.eof:
+            block = block.lstrip(b"\0")  # padding between members
+            self._member = self._begin() if block else self._member
+        self._rest = b""
+        if self._member.eof:
+            return b""
+        out = self._member.decompress(block) if self._compression == "zst" else self._member.decompress(block, _PIECE)
+        self._rest = self._member.unused_data if self._member.eof else getattr(self._member, "unconsumed_tail", b"")
+        return bytes(out)
+
+    def _begin(self) -> Any:
+        if self._compression == "gz":
+            return zlib.decompressobj(wbits=31)
+        return bz2.BZ2Decompressor() if self._compression == "bz2" else zstandard.ZstdDecompressor().decompressobj()

@@ -7,20 +7,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What to take of the bytes that lie ahead: skip `skipped`, then take up to `end` (offsets into them)."""
+    """What to take of the bytes that lie ahead of a position."""
 
-    skipped: int = 0
-    end: int = 0
+    end: int = 0  # take this many: whole lines
+    hole: bool = False  # what lies ahead begins with NUL bytes
     too_long: bool = False  # what lies ahead is a line over the limit, and its end is not in sight
 
 
-def cut(ahead: bytes, max_line: int, limit: int | None = None) -> Cut:
+def cut(ahead: bytes, max_line: int, stop: int | None = None) -> Cut:
     """Decide what to take of the next bytes of a source; nothing while its first line has no end.
 
-    `limit` is an offset that the cut may not pass. NULs at the front are a hole and are skipped.
+    A cut does not pass `stop`, where an earlier run has cut. NULs are a hole where a line should begin, and only there:
+    what a writer leaves that goes on at its old place in a file that was truncated, or what it has not filled yet.
     """
-    skipped = len(ahead) - len(ahead.lstrip(b"\0"))
-    end = ahead.rfind(b"\n", 0, limit) + 1
-    if end > skipped:
-        return Cut(skipped, end)
-    return Cut(too_long=len(ahead) - skipped > max_line)
+    if ahead.startswith(b"\0"):
+        return Cut(hole=True)
+    if stop is not None and stop <= len(ahead):
+        ahead = ahead[:stop]
+    end = ahead.find(b"\n\0") + 1 if b"\0" in ahead else 0
+    end = end or ahead.rfind(b"\n") + 1 or (len(ahead) if len(ahead) == stop else 0)
+    return Cut(end, too_long=not end and len(ahead) > max_line)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 
 from logagg.errors import SourceError
 
 STDIN = "-"
+SETTLED = 2.0  # seconds after which an unchanged mtime means an unchanged directory
 
 _ROTATED = re.compile(
     r"(?P<stem>.+?)(?:[.-](?P<date>\d{4}-?\d{2}-?\d{2}(?:[-T_]?\d{2,6})?)|\.(?P<number>\d{1,4}))?(?P<packed>\.(?:gz|bz2|zst))?\Z"
@@ -25,18 +27,16 @@ class Found:
     """A file that a path means."""
 
     path: str
-    stream: str  # the path of the live file that it is, or was
+    stream: str  # the absolute path of the live file that it is, or was
     age: tuple[int, str, int]  # sorts the oldest generation first, the live file last
+    live: bool
     asked: bool = True  # not a mere sibling of a file that was asked for
 
-    @property
-    def live(self) -> bool:
-        return self.path == self.stream
 
-
-def describe(path: str, *, asked: bool = True) -> Found:
+@lru_cache(maxsize=1 << 15)
+def describe(path: str) -> Found:
     """Tell a file's stream and age from its name."""
-    folder, name = os.path.split(path)
+    folder, name = os.path.split(os.path.abspath(path))
     match = _ROTATED.match(name)
     assert match, "the pattern takes any name"
     date, number = match["date"], match["number"]
@@ -46,7 +46,7 @@ def describe(path: str, *, asked: bool = True) -> Found:
         age = (1, "", -int(number))
     else:
         age = (2, "", -1 if match["packed"] else 0)
-    return Found(path, os.path.join(folder, match["stem"]), age, asked)
+    return Found(path, os.path.join(folder, match["stem"]), age, live=name == match["stem"])
 
 
 def check(paths: Sequence[str]) -> None:
@@ -58,55 +58,135 @@ def check(paths: Sequence[str]) -> None:
             raise SourceError(f"{path}: no such file or directory", "check the path")
         if not os.access(path, os.R_OK):
             raise SourceError(f"{path}: permission denied", "run as a user who may read it (often in group adm)")
-        if os.path.isdir(path) and not any(_in_directory(path)):
-            raise SourceError(f"{path}: no access logs in this directory", "name a file, or a glob such as 'DIR/*.txt'")
+        if os.path.isdir(path):
+            listing = _list(path)
+            if not any(listing.accepted(listing.names, _is_access_log)):
+                raise SourceError(f"{path}: no access logs in this directory", "name a file, or a glob such as 'DIR/*.txt'")
+        elif not os.path.isfile(path):
+            raise SourceError(f"{path}: not a regular file", f"read a pipe as standard input: logagg tail - < {path}")
 
 
 def find(paths: Sequence[str]) -> list[Found]:
-    """Return the files that the paths mean now, oldest generations first; each once."""
-    found: dict[str, Found] = {}
-    for path in paths:
-        for one in _expand(path):
-            known = found.get(one.path)
-            if known is None or (one.asked and not known.asked):
-                found[one.path] = one
-    return sorted(found.values(), key=lambda one: (one.stream, one.age, one.path))
+    """Return the files that the paths mean now, oldest generations first; each name once."""
+    return Finder(paths, lambda: 0.0).find()
 
 
-def folders(paths: Sequence[str]) -> set[str]:
-    """Return the directories to watch."""
-    return {path if os.path.isdir(path) else os.path.dirname(path) or "." for path in paths if path != STDIN}
+class Finder:
+    """Finds the files again and again; lists only the directories in which something has changed."""
+
+    def __init__(self, paths: Sequence[str], now: Callable[[], float]) -> None:
+        self._now = now
+        self._wanted = [_Wanted(path, os.path.isdir(path)) for path in paths if path != STDIN]
+        self._listings: dict[str, _Listing] = {}
+        self._found: list[Found] = []
+
+    def find(self) -> list[Found]:
+        """Return the files that the paths mean now, oldest generations first; each name once."""
+        folders = dict.fromkeys(folder for wanted in self._wanted for folder in wanted.folders())
+        listings = {folder: self._listing(folder) for folder in folders}
+        if listings != self._listings:
+            self._listings = listings
+            self._found = _sorted(found for wanted in self._wanted for found in wanted.expand(listings))
+        return self._found
+
+    def folders(self) -> list[str]:
+        """Return the directories that the files are in."""
+        return list(self._listings)
+
+    def _listing(self, folder: str) -> _Listing:
+        known = self._listings.get(folder)
+        return known if known and known.is_current() else _list(folder, self._now())
 
 
-def _expand(path: str) -> Iterator[Found]:
-    if path == STDIN:
-        return
-    if os.path.isdir(path):
-        yield from map(describe, _in_directory(path))
-    elif glob.has_magic(path):
-        yield from (describe(one) for one in glob.glob(path) if os.path.isfile(one))
-    else:
-        yield from _with_siblings(path)
+@dataclass(slots=True, eq=False)
+class _Listing:
+    """The regular files of a directory, as they were at one moment."""
+
+    folder: str
+    mtime_ns: int = -1  # -1: cannot tell whether it has changed
+    names: list[str] = field(default_factory=list)
+    links: dict[str, str] = field(default_factory=dict)  # those that are symbolic links: what their target calls itself
+    by_stem: dict[str, list[str]] = field(default_factory=dict)
+
+    def is_current(self) -> bool:
+        try:
+            return os.stat(self.folder).st_mtime_ns == self.mtime_ns
+        except OSError:
+            return False
+
+    def accepted(self, names: Iterable[str], rule: Callable[[str], bool]) -> Iterator[str]:
+        """Yield the paths of names that follow a rule.
+
+        A link may be there because a stranger put it there: what it leads to must be an access log by its own name.
+        """
+        for name in names:
+            target = self.links.get(name, name)
+            if rule(name) and (rule(target) or _is_access_log(target)):
+                yield name if self.folder == "." else os.path.join(self.folder, name)
 
 
-def _in_directory(path: str) -> Iterator[str]:
+def _list(folder: str, now: float = 0.0) -> _Listing:
+    listing = _Listing(folder)
     try:
-        entries = sorted(os.listdir(path))
+        before = os.stat(folder)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_file():
+                    listing.names.append(entry.name)
+                    if entry.is_symlink():
+                        listing.links[entry.name] = os.path.basename(os.path.realpath(entry.path))
     except OSError:
-        return
-    for name in entries:
-        if _LOG.search(name) and not _ERROR.search(name) and not name.startswith("."):
-            whole = os.path.join(path, name)
-            if os.path.isfile(whole):
-                yield whole
+        return listing
+    if before.st_mtime < now - SETTLED and not listing.links:
+        listing.mtime_ns = before.st_mtime_ns
+    for name in listing.names:
+        listing.by_stem.setdefault(os.path.basename(describe(name).stream), []).append(name)
+    return listing
 
 
-def _with_siblings(path: str) -> Iterator[Found]:
-    """Yield a file that was asked for, and its rotations, which may hold the rest of what was read before."""
-    asked = Found(path, path, (2, "", 0))
-    for sibling in Path(os.path.dirname(path) or ".").glob(glob.escape(os.path.basename(path)) + "[.-]*"):
-        described = describe(str(sibling), asked=False)
-        if os.path.basename(described.stream) == os.path.basename(path):
-            yield Found(os.path.join(os.path.dirname(path), sibling.name), path, described.age, asked=False)
-    if os.path.isfile(path):
-        yield asked
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A path as a person gave it."""
+
+    path: str
+    is_folder: bool
+
+    def folders(self) -> list[str]:
+        """Return the directories whose listings tell what it means."""
+        folder = self.path if self.is_folder else os.path.dirname(self.path) or "."
+        return glob.glob(folder) if glob.has_magic(folder) and not self.is_folder else [folder]
+
+    def expand(self, listings: Mapping[str, _Listing]) -> Iterator[Found]:
+        name = os.path.basename(self.path)
+        for listing in (listings[folder] for folder in self.folders() if folder in listings):
+            if self.is_folder:
+                yield from map(describe, listing.accepted(listing.names, _is_access_log))
+            elif glob.has_magic(self.path):
+                yield from map(describe, listing.accepted(listing.names, partial(_matches, name)))
+            else:
+                yield from self._with_siblings(name, listing)
+
+    def _with_siblings(self, name: str, listing: _Listing) -> Iterator[Found]:
+        """Yield a file that was asked for, and its rotations, which may hold the rest of what was read before."""
+        stream = os.path.abspath(self.path)
+        siblings = [one for one in listing.by_stem.get(name, ()) if one != name]
+        for path in listing.accepted(siblings, lambda one: describe(one).stream == describe(name).stream):
+            yield replace(describe(path), stream=stream, live=False, asked=False)
+        yield Found(self.path, stream, (2, "", 0), live=True)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    return fnmatch.fnmatchcase(name, pattern) and name.startswith(".") <= pattern.startswith(".")
+
+
+def _is_access_log(name: str) -> bool:
+    return bool(_LOG.search(name)) and not _ERROR.search(name) and not name.startswith(".")
+
+
+def _sorted(found: Iterator[Found]) -> list[Found]:
+    unique: dict[str, Found] = {}
+    for one in found:
+        known = unique.get(one.path)
+        if known is None or (one.asked and not known.asked):
+            unique[one.path] = one
+    return sorted(unique.values(), key=lambda one: (one.stream, one.age, one.path))

@@ -1,14 +1,18 @@
-"""Wake me when there may be bytes. Events are hints: the reconciling poll finds what they missed."""
+"""Wake me when files come, go or are renamed. Events are hints: the reconciling poll finds what they missed.
+
+Bytes that are written wake nobody: a busy log would make an event a line, and the poll finds them soon enough.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.events import FileCreatedEvent, FileDeletedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
 
-_READING = frozenset({"opened", "closed_no_write"})  # our own reading is no news
+_NAMES = [FileCreatedEvent, FileDeletedEvent, FileMovedEvent]
 
 
 class Waker(FileSystemEventHandler):
@@ -17,25 +21,28 @@ class Waker(FileSystemEventHandler):
     def __init__(self, notice: Callable[[str, str], None]) -> None:
         self._notice = notice
         self._woken = threading.Event()
-        self._observer = Observer()
+        self._observer: BaseObserver | None = None
         self._watched: set[str] = set()
-        self._started = False
 
     def watch(self, directories: Iterable[str]) -> None:
         """Watch these directories, beside those watched already."""
         for directory in set(directories) - self._watched:
             self._watched.add(directory)
             try:
-                self._observer.schedule(self, directory)
-                if not self._started:
-                    self._observer.start()
-                    self._started = True
+                self._started().schedule(self, directory, event_filter=_NAMES)
             except OSError as error:
                 self._notice("watch", f"{directory}: cannot be watched ({error}); looking every half second instead")
 
+    def _started(self) -> BaseObserver:
+        """Return the observer; even making one fails where a user has too many."""
+        if self._observer is None:
+            observer = Observer()
+            observer.start()
+            self._observer = observer
+        return self._observer
+
     def on_any_event(self, event: FileSystemEvent) -> None:
-        if event.event_type not in _READING:
-            self._woken.set()
+        self._woken.set()
 
     def wake(self) -> None:
         self._woken.set()
@@ -47,7 +54,7 @@ class Waker(FileSystemEventHandler):
         return woken
 
     def stop(self) -> None:
-        if self._started:
+        if self._observer:
             self._observer.stop()
             self._observer.join()
-            self._started = False
+            self._observer = None

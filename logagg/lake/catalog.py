@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
 
 from logagg.cargo import Delta, Mark, Progress, Reject, Source
-from logagg.errors import LakeError
+from logagg.errors import CHECK, LakeError
 from logagg.lake.files import Part
 from logagg.rollup.definitions import Rollup
 from logagg.rollup.sketches import MACROS
@@ -27,8 +29,10 @@ LINK = "logagg.duckdb"
 FOLDER = "catalog"
 COMMITS = 1000  # of the newest commits that the catalog remembers
 SAMPLES = 1000  # rejected lines that the catalog keeps
+FORGOTTEN = "(forgotten)"  # stands for all sources that are forgotten
 RESERVED = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state")
 
+NEVER = datetime.fromtimestamp(0, UTC)
 _TIME = pa.timestamp("us", "UTC")
 _SQL_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.int16(): "SMALLINT", pa.bool_(): "BOOLEAN"} | {
     pa.float64(): "DOUBLE",
@@ -56,7 +60,7 @@ class State:
 
     id: int = 0
     root: str = ""
-    created_at: datetime = datetime.fromtimestamp(0, UTC)
+    created_at: datetime = NEVER
     parts: tuple[Part, ...] = ()
     sources: Mapping[str, Source] = field(default_factory=dict)
     progress: Mapping[str, Mapping[int, Progress]] = field(default_factory=dict)  # by source, by shard
@@ -65,6 +69,7 @@ class State:
     commits: tuple[CommitInfo, ...] = ()
     clicks: pa.Table | None = None
     rollups: Mapping[str, pa.Schema] = field(default_factory=dict)  # all that have, or had, a view
+    gone: datetime = NEVER  # the newest bucket that retention has dropped, of any rollup
 
     def lines(self) -> int:
         return sum(one.lines for shards in self.progress.values() for one in shards.values())
@@ -93,13 +98,43 @@ class State:
             clicks=pa.concat_tables(clicks) if clicks else None,
         )
 
+    def without_gone(self, before: float) -> State:
+        """Return the state without the sources whose file is gone since before; what they add up to stays, as of one."""
+        gone = {id_ for id_, source in self.sources.items() if 0 < source.gone < before}
+        if not gone:
+            return self
+        gone.add(FORGOTTEN)
+        lines: Counter[int] = Counter()
+        rejects: Counter[str] = Counter()
+        for id_ in gone:
+            lines.update({shard: one.lines for shard, one in self.progress.get(id_, {}).items()})
+            rejects.update(self.rejects.get(id_, {}))
+        nothing = Mark(0, 0, "")
+        return replace(
+            self,
+            sources={FORGOTTEN: Source(FORGOTTEN, FORGOTTEN, 0, 0, nothing, finished=True), **_without(self.sources, gone)},
+            progress={
+                FORGOTTEN: {shard: Progress(0, count, nothing) for shard, count in lines.items()},
+                **_without(self.progress, gone),
+            },
+            rejects={FORGOTTEN: rejects, **_without(self.rejects, gone)},
+        )
+
+
+Value = TypeVar("Value")
+
+
+def _without(mapping: Mapping[str, Value], keys: Container[str]) -> dict[str, Value]:
+    return {key: value for key, value in mapping.items() if key not in keys}
+
 
 def newest(root: Path) -> Path | None:
     """Return the newest catalog's file, None where there is no lake."""
+    link = root / LINK
     try:
-        return root / os.readlink(root / LINK)
+        return root / os.readlink(link)
     except OSError:
-        return None
+        return link if link.is_file() else None  # a copy may have followed the link
 
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
@@ -108,7 +143,7 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(str(path), read_only=True)
         found = connection.execute("SELECT version FROM lake").fetchall()
     except duckdb.Error as error:
-        raise LakeError(f"{path}: not a catalog of logagg: {str(error).splitlines()[0]}") from error
+        raise LakeError(f"{path}: not a catalog of logagg: {str(error).splitlines()[0]}", CHECK) from error
     version = found[0][0] if found else None
     if version != VERSION:
         connection.close()
@@ -119,13 +154,13 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
 def read(path: Path) -> State:
     """Return what a catalog says."""
     with connect(path) as connection:
-        [(id_, root, created_at, rollups)] = connection.execute("SELECT id, root, created_at, rollups FROM lake").fetchall()
+        [lake] = connection.sql("FROM lake").to_arrow_table().to_pylist()
         rows = {name: connection.sql(f"FROM {name}").to_arrow_table().to_pylist() for name in RESERVED[:5]}
         clicks = connection.sql("FROM click_state").to_arrow_table() if _has_clicks(connection) else None
     return State(
-        id_,
-        root,
-        created_at,
+        lake["id"],
+        lake["root"],
+        lake["created_at"],
         tuple(Part(**{name: row[name] for name in _names(Part)}) for row in rows["files"]),
         {row["source"]: _source(row) for row in rows["sources"]},
         _group((row["source"], row["shard"], _progress(row)) for row in rows["sources"]),
@@ -133,7 +168,8 @@ def read(path: Path) -> State:
         tuple((row["source"], Reject(row["position"], row["reason"], row["bytes"])) for row in rows["reject_samples"]),
         tuple(CommitInfo(**row) for row in rows["commits"]),
         clicks,
-        {name: _schema(columns) for name, columns in json.loads(rollups).items()},
+        {name: _schema(columns) for name, columns in json.loads(lake["rollups"]).items()},
+        lake["gone"],
     )
 
 
@@ -141,20 +177,29 @@ class Writer:
     """Writes catalog files, one after the other, through one connection: to open one takes a third as long as to write."""
 
     def __init__(self) -> None:
-        self._connection = duckdb.connect(config={"threads": 1})
+        self._connection = self._connected()
 
     def write(self, path: Path, state: State) -> None:
         """Write a catalog file; it is complete when this returns, though not yet on the disk."""
-        connection = self._connection
+        try:
+            self._write(path, state)
+        except BaseException:
+            self.close()  # what it attached may not let go of it
+            self._connection = self._connected()
+            raise
+
+    def _connected(self) -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(config={"threads": 1})
+
+    def _write(self, path: Path, state: State) -> None:
         # A small block size keeps a catalog at some hundred kB instead of some MB; it is written at every commit.
         # The storage version is the oldest that has block sizes: clients of DuckDB 1.2 and later read it.
-        connection.execute(f"ATTACH '{_text(path)}' AS new (BLOCK_SIZE 16384, STORAGE_VERSION 'v1.2.0')")
-        try:
-            connection.execute("USE new")
-            self._fill(state)
-        finally:
-            connection.execute("USE memory")
-            connection.execute("DETACH new")
+        self._connection.execute(f"ATTACH '{_text(path)}' AS new (BLOCK_SIZE 16384, STORAGE_VERSION 'v1.2.0')")
+        self._connection.execute("USE new")
+        self._fill(state)
+        self._connection.execute("CHECKPOINT new")  # DETACH would do it, and say nothing where it fails
+        self._connection.execute("USE memory")
+        self._connection.execute("DETACH new")
 
     def close(self) -> None:
         self._connection.close()
@@ -167,7 +212,7 @@ class Writer:
             connection.unregister("incoming")
         for name, schema in state.rollups.items():
             paths = [part.path for part in state.parts if part.rollup == name]
-            connection.execute(_view(name, schema, paths, state.root))
+            connection.execute(view(name, schema, paths, state.root))
         for macro in MACROS:
             connection.execute(macro)
 
@@ -201,7 +246,7 @@ def _text(value: object) -> str:
     return str(value).replace("'", "''")
 
 
-def _view(name: str, schema: pa.Schema, paths: Sequence[str], root: str) -> str:
+def view(name: str, schema: pa.Schema, paths: Sequence[str], root: str) -> str:
     columns = ", ".join(map(quote, schema.names))
     if paths:
         listed = ", ".join(f"'{_text(Path(root) / path)}'" for path in paths)
@@ -216,6 +261,7 @@ def _tables(state: State) -> dict[str, pa.Table]:
         "id": state.id,
         "root": state.root,
         "created_at": state.created_at,
+        "gone": state.gone,
         "rollups": json.dumps({name: [[one.name, str(one.type)] for one in schema] for name, schema in state.rollups.items()}),
     }
     tables = {
@@ -234,7 +280,8 @@ def _row(value: object) -> dict[str, object]:
 
 
 _LAKE = pa.schema(
-    [("version", pa.int32()), ("id", pa.int64()), ("root", pa.string()), ("created_at", _TIME), ("rollups", pa.string())]
+    [("version", pa.int32()), ("id", pa.int64()), ("root", pa.string()), ("created_at", _TIME), ("gone", _TIME)]
+    + [("rollups", pa.string())]
 )
 _COMMITS = pa.schema(
     [("id", pa.int64()), ("committed_at", _TIME), ("kind", pa.string())]
@@ -252,10 +299,13 @@ _SAMPLES = pa.schema(
 _SOURCES = pa.schema(
     [("source", pa.string()), ("path", pa.string()), ("shard", pa.int32()), ("position", pa.int64())]
     + [("size", pa.int64()), ("lines", pa.int64()), ("finished", pa.bool_()), ("format", pa.string())]
-    + [("compression", pa.string()), ("modified", _TIME), ("note", pa.string())]
+    + [("compression", pa.string()), ("modified", _TIME), ("note", pa.string()), ("nul_bytes", pa.int64()), ("gone", _TIME)]
     + [(name, pa.int64()) for name in ("device", "inode", "head_length")]
     + [("head_digest", pa.string()), ("mark_length", pa.int64()), ("mark_digest", pa.string())]
 )
+
+
+_PLAIN = ("path", "size", "finished", "format", "compression", "note", "nul_bytes")
 
 
 def _source_rows(state: State):  # type: ignore[no-untyped-def]
@@ -263,11 +313,12 @@ def _source_rows(state: State):  # type: ignore[no-untyped-def]
         source = state.sources[id_]
         for shard, progress in shards.items():
             yield {
-                **{name: getattr(source, name) for name in ("path", "size", "finished", "format", "compression", "note")},
+                **{name: getattr(source, name) for name in _PLAIN},
                 "source": id_,
                 "shard": shard,
                 "position": progress.position,
                 "lines": progress.lines,
+                "gone": datetime.fromtimestamp(source.gone, UTC) if source.gone else None,
                 "modified": datetime.fromtimestamp(source.modified, UTC),
                 "device": _signed(source.device),
                 "inode": _signed(source.inode),
@@ -286,7 +337,8 @@ def _signed(number: int) -> int:
 def _source(row: dict[str, object]) -> Source:
     head = Mark(row["head_length"], row["head_length"], row["head_digest"])  # type: ignore[arg-type]
     modified: datetime = row["modified"]  # type: ignore[assignment]
-    plain = {name: row[name] for name in ("path", "size", "finished", "format", "compression", "note")}
+    gone: datetime | None = row["gone"]  # type: ignore[assignment]
+    plain = {name: row[name] for name in _PLAIN} | {"gone": gone.timestamp() if gone else 0.0}
     numbers = {name: row[name] % (1 << 64) for name in ("device", "inode")}  # type: ignore[operator]
     return Source(id=row["source"], head=head, modified=modified.timestamp(), **numbers, **plain)  # type: ignore[arg-type]
 

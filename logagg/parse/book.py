@@ -10,6 +10,7 @@ from logagg.parse.detect import count, detect
 from logagg.parse.formats import Format, compile_format
 
 SAMPLE_LINES = 1000
+SAMPLE = 1 << 20  # bytes
 
 
 class FormatBook:
@@ -20,7 +21,9 @@ class FormatBook:
     ) -> None:
         self._json = given == "json"  # which keys it has, its lines tell
         self._given = compile_format(given, user_id=user_id) if given and not self._json else None
-        self._formats = {source: self._given or compile_format(name, user_id=user_id) for source, name in known.items()}
+        # Of another format than the one given, the lines that come next are asked again.
+        kept = {source: name for source, name in known.items() if given in ("", name, name.partition(":")[0])}
+        self._formats = {source: compile_format(name, user_id=user_id) for source, name in kept.items()}
         self._clock, self._refused, self._user_id = clock, refused, user_id
 
     def format_of(self, chunk: Chunk) -> Format | None:
@@ -32,7 +35,7 @@ class FormatBook:
         known = self._formats.get(chunk.source)
         if known:
             return known
-        lines = [line for line in chunk.data.split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES] if line.strip(b"\r\0")]
+        lines = [line for line in bytes(chunk.data[:SAMPLE]).split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES] if line.strip(b"\r\0")]
         if not lines:
             return self._given or compile_format("combined")
         found = self._probe(lines)

@@ -85,7 +85,7 @@ _SOURCES = """
     WITH refused AS (SELECT source, sum(lines)::BIGINT AS lines FROM rejects GROUP BY source)
     SELECT any_value(path), min(position), max(size), sum(sources.lines)::BIGINT,
         coalesce(any_value(refused.lines), 0),
-        bool_and(finished), any_value(note), any_value(compression), any_value(inode)
+        bool_and(finished), any_value(note), any_value(compression), any_value(inode), any_value(nul_bytes)
     FROM sources LEFT JOIN refused USING (source) GROUP BY source ORDER BY 1, source"""
 
 
@@ -94,13 +94,14 @@ def _sources(connection: duckdb.DuckDBPyConnection) -> list[SourceHealth]:
 
 
 def _source(
-    path: str, position: int, size: int, lines: int, rejects: int, finished: bool, note: str, how: str, inode: int
+    path: str, position: int, size: int, lines: int, rejects: int, finished: bool, note: str, how: str, inode: int, nuls: int
 ) -> SourceHealth:
     size = _size_now(Path(path), inode, size)
     lag = 0 if finished else None if how else max(0, size - position)
     unreadable = not finished and Path(path).exists() and not os.access(path, os.R_OK)
     problem = "not allowed to read it" if unreadable else ""
-    return SourceHealth(path, position, size, lag, lines, rejects, finished, note or "", problem)
+    notes = [note, f"{nuls:,} NUL bytes passed over" if nuls else ""]
+    return SourceHealth(path, position, size, lag, lines, rejects, finished, "; ".join(filter(None, notes)), problem)
 
 
 def _size_now(path: Path, inode: int, recorded: int) -> int:

@@ -10,7 +10,8 @@ SELECT
   CASE WHEN any_value(compression) = '' THEN greatest(max(size) - min(position), 0)::BIGINT END AS lag,
   bool_and(finished) AS finished,
   any_value(format) AS format,
-  any_value(note) AS note
+  any_value(note) AS note,
+  any_value(nul_bytes) AS nul_bytes
 FROM sources LEFT JOIN refused USING (source)
 GROUP BY source
 ORDER BY path, source

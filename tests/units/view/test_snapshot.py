@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 
 import logagg
 from logagg.clock import ManualClock
 from logagg.errors import LakeError, LogaggError
+from logagg.lake import catalog
+from logagg.view import snapshot
 from logagg.view.reports import NAMES
 from tests.units.view.conftest import write_catalog
 
@@ -90,3 +93,14 @@ def test_a_frame_of_the_caller_can_be_joined(root: Path) -> None:
     for ask in (logagg.open(root).sql, logagg.connect(root).sql):
         found = ask("SELECT count(*) FROM made JOIN frame USING (number)")
         assert found is not None and found.fetchall() == [(1,)], frame
+
+
+def test_the_version_that_is_read_is_the_one_that_is_written() -> None:
+    assert snapshot.VERSION == catalog.VERSION
+
+
+def test_a_newer_lake_is_refused(root: Path) -> None:
+    with duckdb.connect(str((root / "logagg.duckdb").resolve())) as connection:
+        connection.execute("UPDATE lake SET version = 2")
+    with pytest.raises(LakeError, match="a lake of version 2, this logagg reads 1; upgrade logagg"):
+        snapshot.connect(root)

@@ -1,0 +1,82 @@
+"""Whether a file with an inode that nobody knows is another form of a source that we know, and must not be read twice.
+
+It may be, if it begins like the source, and is
+
+- compressed: of a source that has no file any more, of the file it is named after, or of the live one;
+- named as a rotation: the copy that is made before the live file is truncated, or a source that was truncated so; or
+  any that has no file any more, if so many bytes prove it that it cannot be chance;
+- named as the live file: a source that has no file any more, proved likewise (a log that rsync brings anew each time).
+
+Two plain files that lie side by side are two, whatever they hold: equal lines are legal and common.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from logagg.intake.content import PROOF, Content, Packed, digest, proves
+from logagg.intake.reader import Reader
+from logagg.intake.sources import Found
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A file as a form of a source."""
+
+    reader: Reader
+    whole: bool  # it holds all that was read of the source; else only the beginning of that
+
+
+def form_of(found: Found, content: Content, readers: Iterable[Reader]) -> Form | None:
+    """Return what a strange file is a form of: at best a source that has no other."""
+    best = None
+    for reader in readers:
+        if not _may_be(found, content, reader) or not _begins_alike(content, reader):
+            continue
+        if reader.seen:
+            best = best or Form(reader, whole=False)
+        elif proves(content, reader.proof):
+            return Form(reader, whole=True)
+        elif not found.live and not content.read(reader.position - 1, 1):
+            best = best or Form(reader, whole=False)
+    return best
+
+
+def _may_be(found: Found, content: Content, reader: Reader) -> bool:
+    proved = reader.proof.length == PROOF
+    if reader.seen:
+        namesake = bool(content.compression) and os.path.splitext(found.path)[0] == reader.source.path
+        copied = not found.live and _is_live(reader) and reader.position > 0
+        return namesake or copied
+    if content.compression and not found.live:
+        return reader.position > 0 or reader.content is not None
+    return proved or (not found.live and reader.position > 0 and not reader.source.inode)
+
+
+def _begins_alike(content: Content, reader: Reader) -> bool:
+    """Tell whether one of both begins with the other, as far as that can be told."""
+    first, known = content.first(), reader.first  # what was read: by now its file may hold something else
+    if not reader.position:
+        known = reader.content.first() if reader.content else b""
+        return bool(known) and first.startswith(known[: len(first)])
+    if reader.seen and _length(content) > _length(reader.content):
+        return False  # a copy is not longer than what it was copied from
+    if known:
+        return first.startswith(known[: len(first)])
+    head = reader.source.head  # it has had no file since we started: there is only the digest
+    if len(first) < head.length:
+        return isinstance(content, Packed) and not content.complete  # there may be more of it soon
+    return digest(first[: head.length]) == head.digest
+
+
+def _length(content: Content | None) -> int:
+    """Return the length of a content; of a compressed one, as much as it takes to tell a short one."""
+    if content is None:
+        return 0
+    return len(content.first()) if content.compression else content.stat().st_size
+
+
+def _is_live(reader: Reader) -> bool:
+    return reader.found is not None and reader.found.live

@@ -1,0 +1,177 @@
+"""One source: read on from a position, in chunks of whole lines, each proved to follow what was read before.
+
+The proof is the digest of the bytes before the position. It is looked at again after every read: what was read counts
+only if the file still held, around that moment, what it held before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from logagg.cargo import Chunk, Mark, Source
+from logagg.intake.content import PROOF, Content, digest, mark
+from logagg.intake.lines import cut
+from logagg.intake.sources import Found
+
+Stamp = tuple[int, int]  # size and mtime_ns of a file
+
+NEVER: Stamp = (-1, -1)
+_PIECE = 1 << 20  # bytes of a hole, or of a line over the limit, looked at a time
+_ZEROS = bytes(_PIECE)
+
+
+class Replaced(Exception):
+    """The file no longer holds what was read of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much at a time."""
+
+    chunk: int = 8 << 20
+    line: int = 1 << 20
+
+
+class Reader:
+    """A source and its file, as far as there is one."""
+
+    def __init__(self, source: Source, at: Mark, limits: Limits, stops: tuple[int, ...] = ()) -> None:
+        self.source, self.proof, self.stops = source, at, stops
+        self.content: Content | None = None
+        self.found: Found | None = None  # where its file was last found
+        self.seen = False  # its file was found at the last look
+        self.stamp = NEVER  # of its file at the last look
+        self.looked = NEVER  # its stamp when it was last read to the end
+        self.seen_at = self.moved_at = 0.0  # when its file was last seen, and when bytes last came from it
+        self.held = False  # matches no format; waits until it has grown
+        self.first = b""  # what `source.head` is the digest of, where known
+        self._limits = limits
+        self._origin = at.position
+        self._reached = at  # beyond the position inside a line over the limit
+        self._tail = b""  # the bytes that `_reached` is the digest of
+        self._before = at, b""  # proof and tail before the last chunk
+
+    @property
+    def position(self) -> int:
+        return self.proof.position
+
+    def open(self, content: Content) -> bool:
+        """Read on in this content if it holds what was read of the source; tell whether it does."""
+        head, first = self.source.head, content.first()
+        tail = content.read(self.position - self.proof.length, self.proof.length) if self.proof.length else b""
+        if digest(first[: head.length]) != head.digest or digest(tail) != self.proof.digest:
+            return False
+        self.content, self.first, self.looked = content, first[: head.length], NEVER
+        self._reached, self._tail, self._before = self.proof, tail, (self.proof, tail)
+        return True
+
+    def is_intact(self) -> bool:
+        """Tell whether its file still holds what was read of it."""
+        return self.content is None or self.content.holds(self._reached)
+
+    def close(self) -> None:
+        if self.content:
+            self.content.close()
+            self.content = None
+
+    def next(self) -> Chunk | None:
+        """Return the next chunk; None when no whole line lies ahead. Raises Replaced or OSError."""
+        if self._reached is not self.proof:
+            return self._pass_line()
+        size = self._limits.chunk
+        while self.content:
+            ahead = self._read(size)
+            taken = cut(ahead, self._limits.line, self._stop())
+            if taken.hole:
+                return self._pass_hole()
+            if taken.end:
+                return self._take(ahead[: taken.end])
+            if taken.too_long:
+                return self._pass_line()
+            if len(ahead) < size:
+                break
+            size *= 2
+        return None
+
+    def last(self) -> Chunk | None:
+        """Return what comes after the last newline as a line, if it is one."""
+        if self._reached is not self.proof:
+            return self._chunk(b"", too_long=1)
+        fragment = self.fragment()
+        if not fragment:
+            return None
+        return self._take(fragment)
+
+    def fragment(self) -> bytes:
+        """Return what comes after the last newline; nothing if that is no line."""
+        if not self.content:
+            return b""
+        fragment = self._read(self._limits.line + 1)
+        return fragment if fragment.strip(b"\0\r\n") and b"\n" not in fragment else b""
+
+    def go_back(self) -> None:
+        """Unread the last chunk."""
+        self.proof, self._tail = self._before
+        self._reached = self.proof
+
+    def _stop(self) -> int | None:
+        return next((stop - self.position for stop in self.stops if stop > self.position), None)
+
+    def _read(self, size: int) -> bytes:
+        assert self.content, "only open sources are read"
+        ahead = self.content.read(self._reached.position, size)
+        self._prove()
+        return ahead
+
+    def _prove(self) -> None:
+        if not self.is_intact():
+            raise Replaced
+
+    def _pass_line(self) -> Chunk | None:
+        """Pass a line over the limit, a piece at a time, until its end is in sight."""
+        while self.content and (piece := self._read(_PIECE)):
+            end = piece.find(b"\n") + 1 or len(piece)
+            self._move(end, piece[max(0, end - PROOF) : end])
+            if piece[end - 1 : end] == b"\n":
+                return self._chunk(b"", too_long=1)
+        return None
+
+    def _pass_hole(self) -> Chunk | None:
+        """Pass NULs, if anything follows them: a file made longer than it is filled is filled from its front."""
+        assert self.content, "only open sources are read"
+        at = self.content.skip_hole(self.position)
+        while piece := self.content.read(at, _PIECE):
+            nuls = len(piece) if piece == _ZEROS[: len(piece)] else len(piece) - len(piece.lstrip(b"\0"))
+            at += nuls
+            if nuls < len(piece):
+                break
+        else:
+            return None
+        self._prove()
+        nuls = at - self.position
+        self._move(nuls, bytes(min(nuls, PROOF)))
+        self.source = replace(self.source, nul_bytes=self.source.nul_bytes + nuls)
+        return self._chunk(b"")
+
+    def _take(self, data: bytes) -> Chunk:
+        self._before = self.proof, self._tail
+        self._move(len(data), data[-PROOF:])
+        return self._chunk(data)
+
+    def _move(self, count: int, tail: bytes) -> None:
+        """Go past so many bytes, which end with `tail`."""
+        self._tail = tail if len(tail) == PROOF else (self._tail + tail)[-PROOF:]
+        self._reached = mark(self._reached.position + count, self._tail)
+
+    def _chunk(self, data: bytes, *, too_long: int = 0) -> Chunk:
+        """Return what lies between the position and where reading has come; the position is there now."""
+        start, self.proof = self.position, self._reached
+        self._grow_head()
+        skipped = self.position - start - len(data)
+        return Chunk(self.source.id, self._origin, start, self.position, data, self.proof, skipped, too_long)
+
+    def _grow_head(self) -> None:
+        if self.content and len(self.first) < min(PROOF, self.position):
+            self.first = self.content.first()[: self.position]
+            self.source = replace(self.source, head=mark(len(self.first), self.first))
+
