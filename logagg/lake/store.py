@@ -23,7 +23,7 @@ import pyarrow as pa
 from logagg.cargo import Delta, KnownSource, Source
 from logagg.clock import Clock
 from logagg.config import Config
-from logagg.errors import CHECK, LakeError, LakeLocked
+from logagg.errors import CHECK, CommitFailed, LakeError, LakeLocked
 from logagg.lake import catalog, files
 from logagg.lake.catalog import CommitInfo, State
 from logagg.lake.compact import Planner, Replacement, Task
