@@ -47,6 +47,7 @@ MASKS = (
     (r"\b[\d,]+ s ago", "N s ago"),
     (r"\b[\d,]+ commits", "N commits"),
     (r"\b[\d,]+ files merged", "N files merged"),
+    (r"\b[\d,]+ rows in [\d,]+ files of [\d.]+ kB", "N rows in N files of N kB"),
     (r"\bprocess \d+", "process N"),
     (r"\b[0-9a-f]{16}\b", "SOURCE"),
     (r"\b20(?!26-03-0)\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z?", "NOW"),  # the demo's times stand
@@ -247,7 +248,7 @@ def test_every_command_and_option_is_in_the_commands_page() -> None:
 
 def _notice_kinds() -> set[str]:
     """Kinds of notices: the first words given to what reports them."""
-    calls = r"""(?:[._]notice|_tell|notices\.report|_told?)\(\s*"(\w+)","""
+    calls = r"""(?:[._]notice|\.tell|notices\.report)\(\s*"(\w+)","""
     return {kind for module in (ROOT / "logagg").rglob("*.py") for kind in re.findall(calls, module.read_text())}
 
 
@@ -258,7 +259,7 @@ def _must_be_named() -> Iterator[tuple[str, set[str]]]:
     yield "docs/sql.md", set(catalog.RESERVED)
     yield "docs/commands.md", set(REPORTS)
     kinds = _notice_kinds()
-    assert {"truncated", "retry"} <= kinds
+    assert {"truncated", "retry", "unreadable"} <= kinds
     yield "docs/operations.md", set(REASONS) | kinds
 
 
