@@ -28,7 +28,7 @@ import pyarrow as pa
 import pytest
 
 from logagg.cli import COMMANDS, logagg
-from logagg.config import EXTENSIONS, SETTINGS, load
+from logagg.config import EXTENSIONS, SETTINGS, Setting, load
 from logagg.lake import catalog
 from logagg.parse.fields import EVENT_SCHEMA, REASONS
 from logagg.parse.formats import APACHE, JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES, compile_format
@@ -188,9 +188,13 @@ def _code(names: Iterable[str]) -> str:
 
 
 def _settings() -> Iterator[str]:
-    for_each = [(one, json.dumps(one.written, ensure_ascii=False)) for one in SETTINGS]
-    rows = [(_code([one.key]), _code([default]) if len(default) < 40 else "below", _code([one.variable]), one.help) for one, default in for_each]
+    rows = [(_code([one.key]), _default(one), _code([one.variable]), one.help) for one in SETTINGS]
     return _table(("setting", "default", "environment", "meaning"), *rows)
+
+
+def _default(one: Setting) -> str:
+    written = json.dumps(one.written, ensure_ascii=False)
+    return f"`{written}`" if len(written) < 40 else "below"
 
 
 def _columns() -> Iterator[str]:
@@ -202,10 +206,14 @@ def _columns() -> Iterator[str]:
 
 def _fields() -> Iterator[str]:
     """Which variables, directives and keys give each field; the fields in the order of the table for nginx."""
-    keys = {**JSON_KEYS, **dict.fromkeys(JSON_TIMES, "time")}
-    tables = [{f"${name}": field for name, field in NGINX.items()}, {f"%{name}": field for name, field in APACHE.items()}, keys]
+    tables = [
+        {f"${name}": field for name, field in NGINX.items()},
+        {f"%{name}": field for name, field in APACHE.items()},
+        {**JSON_KEYS, **dict.fromkeys(JSON_TIMES, "time")},
+    ]
     merged = [{name: _MERGED.get(field, field) for name, field in table.items() if field} for table in tables]
-    rows = [(field, *(_code(name for name, of in table.items() if of == field) for table in merged)) for field in dict.fromkeys(merged[0].values())]
+    fields = dict.fromkeys(merged[0].values())
+    rows = [(field, *(_code(name for name, of in table.items() if of == field) for table in merged)) for field in fields]
     return _table(("field", "nginx", "Apache", "keys of JSON logs, beside nginx's"), *rows)
 
 
@@ -217,11 +225,15 @@ def _views() -> Iterator[str]:
     return _table(("view", "dimensions", "measures"), *rows)
 
 
+def _formats() -> Iterator[str]:
+    return _table(("name", "the same as"), *((f"`{name}`", f"`{text}`") for name, text in NAMED.items()))
+
+
 GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/configuration.md", "settings"): _settings,
     ("docs/configuration.md", "extensions"): lambda: iter([_code(EXTENSIONS)]),
     ("docs/configuration.md", "columns"): _columns,
-    ("docs/configuration.md", "formats"): lambda: _table(("name", "the same as"), *((f"`{name}`", f"`{text}`") for name, text in NAMED.items())),
+    ("docs/configuration.md", "formats"): _formats,
     ("docs/configuration.md", "fields"): _fields,
     ("docs/sql.md", "views"): _views,
 }
