@@ -254,7 +254,7 @@ class _Run:
 
 
 # Of [tail]: what the tailer and the shards are made with, for as long as they live.
-FIXED = ("shards", "memory", "chunk", "max_line", "begin")
+FIXED = ("shards", "memory", "chunk", "max_line", "idle", "forget", "begin")
 
 
 def kept(new: Config, old: Config) -> tuple[Config, list[str]]:
