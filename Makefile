@@ -13,7 +13,7 @@ BENCH_FOLLOWS = $(if $(RATE),--rate $(RATE)) $(if $(DURATION),--seconds $(DURATI
 DEMO := build/demo-lake
 DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
 
-.PHONY: help setup demo tail test check golden bench bench-stages bench-follow clean
+.PHONY: help setup demo notebook tail test check golden bench bench-stages bench-follow clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ demo: $(VENV)/.ready ## read the demo logs into build/demo-lake and ask about th
 	$(DEMO_LOGAGG) report ads
 	$(DEMO_LOGAGG) sql "SELECT path, sum(views) AS views, uniques(visitors) AS visitors FROM pages WHERE NOT is_bot GROUP BY path ORDER BY views DESC LIMIT 5"
 
+notebook: $(VENV)/.ready-dev ## run the notebook on the lake of make demo, all plots into build/tour.ipynb
+	@test -e $(DEMO)/logagg.duckdb || $(MAKE) demo
+	LOGAGG_LAKE=$(CURDIR)/$(DEMO) $(BIN)/jupyter execute --output=../build/tour.ipynb notebooks/tour.ipynb
+
 tail: $(VENV)/.ready ## follow the logs in LOGS (/var/log/nginx) into LAKE (lake)
 	$(BIN)/logagg tail --lake $(LAKE) $(LOGS)
 
@@ -39,9 +43,9 @@ check: $(VENV)/.ready-dev ## lint, types, imports
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_imports.py
 
-golden: $(VENV)/.ready-dev ## rewrite fixtures/*/expected.json from what logagg says now; review the diff
-	LOGAGG_GOLDEN=1 $(BIN)/pytest -q tests/cases
-	git diff --stat -- fixtures
+golden: $(VENV)/.ready-dev ## rewrite what fixtures, docs and the notebook expect from what logagg says now; review the diff
+	LOGAGG_GOLDEN=1 $(BIN)/pytest -q tests/cases tests/test_docs.py tests/test_notebook.py
+	git diff --stat -- README.md docs fixtures notebooks
 
 bench: $(VENV)/.ready-bench ## logagg and its peers on the same log; LINES= ROUNDS= KINDS= SIZES= JSON=file, DOCS=1: into docs/performance.md
 	@scripts/system-packages goaccess

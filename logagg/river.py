@@ -36,6 +36,7 @@ from logagg.queues.local import Channel, LocalQueue
 from logagg.rollup.shard import Shard
 
 RETRY_AFTER = 2.0  # seconds between attempts to commit to a disk that refuses
+MERGE_AGAIN = 60.0  # seconds before files are merged again after a disk refused
 LOOK_AGAIN = 0.5  # seconds between reconciling polls when nothing woke us
 
 
@@ -101,7 +102,7 @@ class River:
         self._failure: BaseException | None = None
         self._barriers = _Barriers(clock, pace.flush)
         self._held = [0] * len(shards)  # bytes, by shard
-        self._compaction = _Compaction(lake, self._flushes)
+        self._compaction = _Compaction(lake, self._flushes, clock, notices)
         self._workers = [self._thread(self._worker(shard)) for shard in shards]
         self._threads = [*map(self._thread, (self._read, self._deal, self._flush)), *self._workers]
 
@@ -331,23 +332,30 @@ class _Barriers:
 class _Compaction:
     """Merges small files in the background, one round at a time; the flusher swaps the results in."""
 
-    def __init__(self, lake: Lake, results: Channel[Future[Replacement] | tuple[Barrier, Delta]]) -> None:
-        self._lake, self._results = lake, results
+    def __init__(
+        self, lake: Lake, results: Channel[Future[Replacement] | tuple[Barrier, Delta]], clock: Clock, notices: Notices
+    ) -> None:
+        self._lake, self._results, self._clock, self._notices = lake, results, clock, notices
         self._executor = ThreadPoolExecutor(1, "compaction")
         self._running = 0
+        self._not_before = clock.monotonic()
 
     def begin(self) -> None:
-        """Start what is worth doing, unless the last round is still running."""
-        if self._running:
+        """Start what is worth doing, unless the last round is still running, or failed a moment ago."""
+        if self._running or self._clock.monotonic() < self._not_before:
             return
         for task in self._lake.plan_compaction():
             self._running += 1
             self._executor.submit(task.run).add_done_callback(self._hand_over)
 
     def take(self, result: Future[Replacement]) -> None:
-        """Swap the merged files in for those they were made of."""
+        """Swap the merged files in for those they were made of; where the disk refuses, leave those for a while."""
         self._running -= 1
-        self._lake.commit_replacement(result.result())
+        try:
+            self._lake.commit_replacement(result.result())
+        except CommitFailed as failure:
+            self._not_before = self._clock.monotonic() + MERGE_AGAIN
+            self._notices.report("retry", f"{failure}; merging files later")
 
     def shutdown(self) -> None:
         self._executor.shutdown(cancel_futures=True)

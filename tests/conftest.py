@@ -69,6 +69,14 @@ def logagg(tmp_path: Path) -> Command:
 
 
 @pytest.fixture
+def demo(logagg: Command) -> Command:
+    """The installed command, its lake made from the demo logs."""
+    folder = ROOT / "fixtures/demo"
+    logagg.run("tail", "--once", "--quiet", "--config", folder / "logagg.toml", folder)
+    return logagg
+
+
+@pytest.fixture
 def tool() -> Callable[[str], str]:
     """Find a command of the system; without it the test is skipped, but fails where CI=1."""
 

@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from logagg.intake.content import PROOF, Content, digest, proves
+from logagg.intake.content import PROOF, Content, Packed, digest, proves
 from logagg.intake.reader import Reader
 from logagg.intake.sources import Found
 
@@ -51,19 +51,24 @@ def _may_be(found: Found, content: Content, reader: Reader) -> bool:
         copied = not found.live and _is_live(reader) and reader.position > 0
         return namesake or copied
     if content.compression and not found.live:
-        return reader.position > 0
+        return reader.position > 0 or reader.content is not None
     return proved or (not found.live and reader.position > 0 and not reader.source.inode)
 
 
 def _begins_alike(content: Content, reader: Reader) -> bool:
     """Tell whether one of both begins with the other, as far as that can be told."""
-    first, known = content.first(), reader.content.first() if reader.content else reader.first
-    if reader.position and not known:  # it has no file since we started: there is only the digest
-        head = reader.source.head
-        return digest(first[: head.length]) == head.digest if len(first) >= head.length else bool(content.compression)
+    first, known = content.first(), reader.first  # what was read: by now its file may hold something else
+    if not reader.position:
+        known = reader.content.first() if reader.content else b""
+        return bool(known) and first.startswith(known[: len(first)])
     if reader.seen and _length(content) > _length(reader.content):
         return False  # a copy is not longer than what it was copied from
-    return first.startswith(known[: len(first)])
+    if known:
+        return first.startswith(known[: len(first)])
+    head = reader.source.head  # it has had no file since we started: there is only the digest
+    if len(first) < head.length:
+        return isinstance(content, Packed) and not content.complete  # there may be more of it soon
+    return digest(first[: head.length]) == head.digest
 
 
 def _length(content: Content | None) -> int:

@@ -18,7 +18,7 @@ from logagg.cargo import KnownSource, Mark, Source
 from logagg.clock import Clock
 from logagg.intake.content import PROOF, Content, Key, digest, mark, open_content
 from logagg.intake.forms import Form, form_of
-from logagg.intake.reader import NEVER, Limits, Reader, Stamp
+from logagg.intake.reader import Limits, Reader, Stamp
 from logagg.intake.sources import STDIN, Found, describe
 
 RACY = 1.0  # seconds in which a file can change and keep its size and mtime
@@ -59,7 +59,7 @@ class Ledger:
         """Note that a source's file no longer holds what was read of it."""
         reader.close()
         self.unsettled = True
-        self._by_key.pop(_key_of(reader.source), None)
+        self._detach(reader)
         note = reader.source.note
         if not reader.source.finished:
             unread = 0 if reader.source.compression else max(0, reader.source.size - reader.position)
@@ -83,13 +83,16 @@ class Ledger:
         """Drop the sources that have had no file for so many seconds."""
         horizon = self._clock.now() - after
         for reader in [one for one in self.readers.values() if 0 < one.source.gone < horizon]:
-            del self.readers[reader.source.id]
-            for stream in self._by_stream.values():
-                if reader in stream:
-                    stream.remove(reader)
-            if self._by_key.get(_key_of(reader.source)) is reader:
-                del self._by_key[_key_of(reader.source)]
+            self._drop(reader)
             self.changed = True
+
+    def let_go(self, reader: Reader) -> None:
+        """Close a source's file, since nothing more is to be expected of it; it opens again when it grows."""
+        reader.close()
+        reader.source = replace(reader.source, finished=True)
+        self.changed = True
+        if not reader.seen and not reader.position:
+            self._drop(reader)
 
     def tell(self, kind: str, path: str, text: str) -> None:
         """Say a thing about a path, but once."""
@@ -118,6 +121,9 @@ class Ledger:
     def _recognise(self, reader: Reader, found: Found, stat: os.stat_result) -> bool:
         """Take a file as that of the source with its inode, if it still can be."""
         if reader.content is None and not (reader.source.finished and _is_unchanged(reader.source, stat)):
+            if not reader.position:  # nothing was read by which it could be known again
+                self._drop(reader)
+                return False
             content = open_content(found.path)
             if _key(content.stat()) != _key(stat):  # renamed at this moment: the next look will find it
                 content.close()
@@ -126,11 +132,14 @@ class Ledger:
                 content.close()
                 self.lose(reader)
                 return False
-        elif not reader.source.compression and stat.st_size < reader.reached:
+        elif self._may_have_changed(reader, stat) and not reader.is_intact():
             self.lose(reader)
             return False
         self._see(reader, found, stat)
         return True
+
+    def _may_have_changed(self, reader: Reader, stat: os.stat_result) -> bool:
+        return reader.stamp != (stat.st_size, stat.st_mtime_ns) or self._clock.now() - stat.st_mtime < RACY
 
     def _see(self, reader: Reader, found: Found, stat: os.stat_result) -> None:
         """Remember that a source's file was found, and how it looked."""
@@ -146,8 +155,6 @@ class Ledger:
             )
             reader.stamp, reader.found = stamp, found
             self._told.discard(("unreadable", found.path))
-        elif self._clock.now() - stat.st_mtime < RACY:
-            reader.looked = NEVER
 
     # files that are not
 
@@ -192,8 +199,7 @@ class Ledger:
         """Let a source go on in another file."""
         before = reader.source
         reader.close()
-        if self._by_key.get(_key_of(before)) is reader:
-            del self._by_key[_key_of(before)]
+        self._detach(reader)
         reader.open(content)
         reader.source = replace(before, device=stat.st_dev, inode=stat.st_ino, compression=content.compression)
         self._by_key[_key(stat)] = reader
@@ -206,7 +212,8 @@ class Ledger:
     def _begin(self, found: Found, content: Content, stat: os.stat_result, *, from_end: bool) -> None:
         source = replace(new_source(found.path), device=stat.st_dev, inode=stat.st_ino, compression=content.compression)
         origin = _after_last_newline(content, stat.st_size) if from_end else 0
-        start = max(0, origin - PROOF)
+        start, first = max(0, origin - PROOF), content.first()[:origin]
+        source = replace(source, head=mark(len(first), first))
         reader = Reader(source, mark(origin, content.read(start, origin - start)), self._limits)
         reader.open(content)
         self._enter(reader, found.stream)
@@ -219,6 +226,17 @@ class Ledger:
         self._by_stream[stream].append(reader)
         if reader.source.inode:
             self._by_key[_key_of(reader.source)] = reader
+
+    def _drop(self, reader: Reader) -> None:
+        del self.readers[reader.source.id]
+        self._detach(reader)
+        for stream in self._by_stream.values():
+            if reader in stream:
+                stream.remove(reader)
+
+    def _detach(self, reader: Reader) -> None:
+        if self._by_key.get(_key_of(reader.source)) is reader:
+            del self._by_key[_key_of(reader.source)]
 
     def _part(self, reader: Reader, source: Source) -> None:
         """Let a source be without a file from now on."""

@@ -55,11 +55,6 @@ class Reader:
     def position(self) -> int:
         return self.proof.position
 
-    @property
-    def reached(self) -> int:
-        """Return how many bytes its file must have, at least."""
-        return self._reached.position
-
     def open(self, content: Content) -> bool:
         """Read on in this content if it holds what was read of the source; tell whether it does."""
         head, first = self.source.head, content.first()
@@ -69,6 +64,10 @@ class Reader:
         self.content, self.first, self.looked = content, first[: head.length], NEVER
         self._reached, self._tail, self._before = self.proof, tail, (self.proof, tail)
         return True
+
+    def is_intact(self) -> bool:
+        """Tell whether its file still holds what was read of it."""
+        return self.content is None or self.content.holds(self._reached)
 
     def close(self) -> None:
         if self.content:
@@ -120,12 +119,12 @@ class Reader:
 
     def _read(self, size: int) -> bytes:
         assert self.content, "only open sources are read"
-        ahead = self.content.read(self.reached, size)
+        ahead = self.content.read(self._reached.position, size)
         self._prove()
         return ahead
 
     def _prove(self) -> None:
-        if self.content and not self.content.holds(self._reached):
+        if not self.is_intact():
             raise Replaced
 
     def _pass_line(self) -> Chunk | None:
@@ -162,7 +161,7 @@ class Reader:
     def _move(self, count: int, tail: bytes) -> None:
         """Go past so many bytes, which end with `tail`."""
         self._tail = tail if len(tail) == PROOF else (self._tail + tail)[-PROOF:]
-        self._reached = mark(self.reached + count, self._tail)
+        self._reached = mark(self._reached.position + count, self._tail)
 
     def _chunk(self, data: bytes, *, too_long: int = 0) -> Chunk:
         """Return what lies between the position and where reading has come; the position is there now."""

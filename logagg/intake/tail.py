@@ -75,7 +75,7 @@ class Tailer:
             over = reader is self._stdin or not (_is_live(reader) or self._is_young(reader))
             yield from self._last_line(reader, None if over else whole)
             if over and reader is not self._stdin:
-                self._let_go(reader)
+                self._ledger.let_go(reader)
 
     def sources(self) -> list[Source]:
         """Return every source as it stands."""
@@ -184,7 +184,7 @@ class Tailer:
             if self._is_over(reader):
                 if not reader.held:
                     yield from self._last_line(reader, None)
-                self._let_go(reader)
+                self._ledger.let_go(reader)
 
     def _is_over(self, reader: Reader) -> bool:
         """Tell whether nothing more is to be expected of a file that was rotated away, or is compressed."""
@@ -200,11 +200,6 @@ class Tailer:
             self._ledger.tell("unreadable", reader.source.path, f"{content.broken}; what was whole of it is counted")
             reader.source = replace(reader.source, note=content.broken)
         return content.complete or bool(content.broken)
-
-    def _let_go(self, reader: Reader) -> None:
-        reader.close()
-        reader.source = replace(reader.source, finished=True)
-        self._ledger.changed = True
 
     def _last_line(self, reader: Reader, whole: Callable[[str, bytes], bool] | None) -> Iterator[Chunk]:
         """Yield what comes after the last newline; if `whole` is to be asked, only if it says so."""

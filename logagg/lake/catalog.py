@@ -177,19 +177,29 @@ class Writer:
     """Writes catalog files, one after the other, through one connection: to open one takes a third as long as to write."""
 
     def __init__(self) -> None:
-        self._connection = duckdb.connect(config={"threads": 1})
+        self._connection = self._connected()
 
     def write(self, path: Path, state: State) -> None:
         """Write a catalog file; it is complete when this returns, though not yet on the disk."""
-        connection = self._connection
-        # A small block size keeps a catalog at some hundred kB instead of some MB; it is written at every commit.
-        connection.execute(f"ATTACH '{_text(path)}' AS new (BLOCK_SIZE 16384)")
         try:
-            connection.execute("USE new")
-            self._fill(state)
-        finally:
-            connection.execute("USE memory")
-            connection.execute("DETACH new")
+            self._write(path, state)
+        except BaseException:
+            self.close()  # what it attached may not let go of it
+            self._connection = self._connected()
+            raise
+
+    def _connected(self) -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(config={"threads": 1})
+
+    def _write(self, path: Path, state: State) -> None:
+        # A small block size keeps a catalog at some hundred kB instead of some MB; it is written at every commit.
+        # The storage version is the oldest that has block sizes: clients of DuckDB 1.2 and later read it.
+        self._connection.execute(f"ATTACH '{_text(path)}' AS new (BLOCK_SIZE 16384, STORAGE_VERSION 'v1.2.0')")
+        self._connection.execute("USE new")
+        self._fill(state)
+        self._connection.execute("CHECKPOINT new")  # DETACH would do it, and say nothing where it fails
+        self._connection.execute("USE memory")
+        self._connection.execute("DETACH new")
 
     def close(self) -> None:
         self._connection.close()

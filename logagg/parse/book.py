@@ -10,6 +10,7 @@ from logagg.parse.detect import count, detect
 from logagg.parse.formats import Format, compile_format
 
 SAMPLE_LINES = 1000
+SAMPLE = 1 << 20  # bytes
 
 
 class FormatBook:
@@ -34,7 +35,7 @@ class FormatBook:
         known = self._formats.get(chunk.source)
         if known:
             return known
-        lines = [line for line in chunk.data.split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES] if line.strip(b"\r\0")]
+        lines = [line for line in bytes(chunk.data[:SAMPLE]).split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES] if line.strip(b"\r\0")]
         if not lines:
             return self._given or compile_format("combined")
         found = self._probe(lines)

@@ -208,6 +208,6 @@ def _rejects(chunk: Chunk, lines: Slices, verdict: Ints) -> Rejects:
     base = chunk.start + chunk.skipped
     for row in np.flatnonzero(verdict)[: SAMPLES - len(samples)]:
         start, end = int(lines.start[row]), int(lines.end[row])
-        line = chunk.data[start : min(end, start + SAMPLE_BYTES)]
+        line = bytes(chunk.data[start : min(end, start + SAMPLE_BYTES)])
         samples.append(Reject(base + start, REASONS[verdict[row] - 1], line))
     return Rejects({name: int(n) for name, n in zip(REASONS, counts[1:], strict=True) if n}, tuple(samples))

@@ -40,7 +40,7 @@ def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Bat
     records: list[Record] = []
     rejected = [Reject(chunk.start, "too_long", b"")] * chunk.too_long
     at = chunk.start + chunk.skipped
-    for whole in chunk.data.split(b"\n"):
+    for whole in bytes(chunk.data).split(b"\n"):
         line = whole.rstrip(b"\r").lstrip(b"\0")
         if line:
             outcome = parse_line(line, fmt, now) if len(line) <= max_line else "too_long"

@@ -1,9 +1,10 @@
 """Rollup rows: from events, and from other rows of the same rollup.
 
-    roll_up(rollup, part, events) ──▶ rows ──▶ merge(rollup, rows) ──▶ fewer rows ──▶ fold(rollup, rows, keys)
+    roll_up(rollup, part, events) ──▶ rows ──▶ in_order(rows, rows, ...) ──▶ fold(rollup, rows, keys) ──▶ written
+                                                                 read ──▶ merge(rollup, rows) ──▶ fewer rows
 
 Rows are tables in the rollup's schema, but for text, which is dictionary-encoded until it is written. They are in the
-order of `ts`.
+order of `ts`. Several rows of one key mean their sum: a flush leaves them as they are, compaction adds them up.
 """
 
 from __future__ import annotations
@@ -60,6 +61,13 @@ def roll_up(rollup: Rollup, part: Part, events: Events) -> pa.Table:
 def gathered(tables: Sequence[pa.Table]) -> pa.Table:
     """Return tables one below the other, in one chunk."""
     return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+
+
+def in_order(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return rows of one rollup in the order of `ts`."""
+    rows = gathered(tables)
+    ts = rows["ts"].cast(pa.int64()).to_numpy()
+    return rows if (np.diff(ts) >= 0).all() else rows.take(pa.array(np.argsort(ts, kind="stable")))
 
 
 def merge(rollup: Rollup, rows: pa.Table, grain: int | None = None) -> pa.Table:

@@ -115,7 +115,7 @@ class Shard:
         """Return what was absorbed since the last drain, and forget it."""
         self._roll_up()
         gathered, self._gathered = self._gathered, _Gathered()
-        rollups = {rollup.name: self._merged(rollup) for rollup in self._settings.rollups if self._rows.get(rollup.name)}
+        rollups = {rollup.name: self._drained(rollup) for rollup in self._settings.rollups if self._rows.get(rollup.name)}
         self._rows = {}
         self._clicks = self._prune()
         rejects = {
@@ -167,10 +167,9 @@ class Shard:
             if (found := rows.roll_up(rollup, part, events)).num_rows:
                 self._rows.setdefault(rollup.name, []).append(found)
 
-    def _merged(self, rollup: Rollup) -> pa.Table:
-        """Add up the rows of a rollup, with no more keys in a bucket than the settings allow."""
-        merged = rows.merge(rollup, pa.concat_tables(self._rows[rollup.name]))
-        return rows.fold(rollup, merged, self._settings.keys)
+    def _drained(self, rollup: Rollup) -> pa.Table:
+        """Return the rows of a rollup, with no more keys in a bucket than the settings allow."""
+        return rows.fold(rollup, rows.in_order(self._rows[rollup.name]), self._settings.keys)
 
     def _prune(self) -> pa.Table | None:
         if self._clicks is None:

@@ -73,8 +73,7 @@ def _unreadable(link: Path, error: duckdb.Error) -> LakeError:
 
 
 def _prepared(connection: duckdb.DuckDBPyConnection, root: Path) -> duckdb.DuckDBPyConnection:
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET python_scan_all_frames = true")  # a data frame of the caller's can be joined by name
+    _set(connection)
     # By default DuckDB would put what does not fit in memory beside the catalog, into the lake.
     with contextlib.suppress(duckdb.Error):  # another connection of this process may be using it
         connection.execute(f"SET temp_directory = {quoted(spill_directory())}")
@@ -103,20 +102,24 @@ def quoted(text: str) -> str:
 
 
 def refuse_foreign(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
-    """Raise LakeError when a connection's catalog is no lake's, a newer version's, or that of a lake since moved."""
+    """Raise LakeError when a connection's catalog is no lake's, or that of a lake since moved or copied.
+
+    Views name their files by whole paths: a copy would answer from the files of the lake it was copied from.
+    """
     try:
-        found = connection.execute("SELECT path FROM files LIMIT 1").fetchall()
+        found = connection.execute("SELECT root, path FROM lake, files LIMIT 1").fetchall()
     except duckdb.CatalogException:
         raise LakeError(f"{root / LINK}: not a catalog of logagg", "say another lake with --lake DIR") from None
-    if found and not _is_there(root, Path(found[0][0])):
-        raise LakeError(
-            f"{root}: its data files are not where its catalog says",
-            "the lake was moved; move it back",
-        )
+    for home, path in found:
+        if not _is_same(Path(home) / path, root / path):
+            raise LakeError(f"{root}: moved or copied from {home}", f"logagg compact --lake {root} settles it here")
 
 
-def _is_there(root: Path, path: Path) -> bool:
-    return (path if path.is_absolute() else root / path).exists()
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 class OpenLake:
@@ -191,7 +194,13 @@ class OpenLake:
 _VIEWS = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY view_name"
 
 
+def _set(connection: duckdb.DuckDBPyConnection) -> None:
+    """Set what each connection, and each cursor, has of its own."""
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET python_scan_all_frames = true")  # a data frame of the caller's can be joined by name
+
+
 def _cursor(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     cursor = connection.cursor()
-    cursor.execute("SET TimeZone = 'UTC'")
+    _set(cursor)
     return cursor

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 
 import logagg
@@ -82,3 +84,23 @@ def test_a_newer_lake_is_refused(root: Path) -> None:
         connection.execute("UPDATE lake SET version = 2")
     with pytest.raises(LakeError, match="a lake of version 2, this logagg reads 1; upgrade logagg"):
         snapshot.connect(root)
+
+
+def test_a_moved_or_copied_lake_is_said(root: Path, tmp_path: Path) -> None:
+    copied, moved = tmp_path / "copied", tmp_path / "moved"
+    shutil.copytree(root, copied, symlinks=True)
+    for lake in (copied, root.rename(moved)):
+        with pytest.raises(LakeError, match=f"moved or copied from {root}; logagg compact --lake {lake}"):
+            logagg.connect(lake)
+
+
+def test_a_lake_is_read_by_any_path_to_it(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(root)
+    assert logagg.connect(tmp_path / "link").sql("FROM made").fetchall() == [(1,)]
+
+
+def test_a_frame_of_the_caller_can_be_joined(root: Path) -> None:
+    frame = pd.DataFrame({"number": [1]})
+    for ask in (logagg.open(root).sql, logagg.connect(root).sql):
+        found = ask("SELECT count(*) FROM made JOIN frame USING (number)")
+        assert found is not None and found.fetchall() == [(1,)], frame

@@ -1,0 +1,222 @@
+"""The vocabulary of the accidents: a server that writes numbered lines, and a tail that must count each of them once.
+
+    log = site.log()            # access.log, in a directory of its own
+    site.start()                # logagg tail --flush 0.1 that directory
+    log.write(100)              # /n/0 ... /n/99
+    log.rotate()                # renamed to access.log.1; the server still writes to it
+    log.reopen()                # the server follows
+    site.expect()               # all that was written is counted, each line once
+
+Every test ends with a last flush, and with the same question again.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.conftest import Command, wait_until
+
+LINE = b'192.0.2.%d - - [02/Mar/2026:%02d:%02d:%02d +0000] "GET /n/%d HTTP/1.1" 200 10 "-" "%s"\n'
+AGENT = b"Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0"
+
+
+def line(number: int, agent: bytes = AGENT) -> bytes:
+    """A line of its own for each number; they are a second apart."""
+    return LINE % (number % 90 + 10, number // 3600 % 24, number // 60 % 60, number % 60, number, agent)
+
+
+class Site:
+    """A directory of logs, a lake, and the tail between them."""
+
+    def __init__(self, logagg: Command, folder: Path) -> None:
+        self.logagg, self.folder = logagg, folder
+        self.written = 0
+        self.lost: set[int] = set()  # lines that nobody could count
+        self.rejects: dict[str, int] = {}  # lines that are none, by reason
+        self.process: subprocess.Popen[str] | None = None
+        self._logs: list[Log] = []
+        folder.mkdir()
+
+    # the server
+
+    def log(self, name: str = "access.log") -> Log:
+        """A log that a server writes; it is made at once."""
+        self._logs.append(Log(self, self.folder / name))
+        return self._logs[-1]
+
+    def lines(self, count: int, agent: bytes = AGENT) -> bytes:
+        """The next lines, for a log to hold."""
+        first, self.written = self.written, self.written + count
+        return b"".join(line(number, agent) for number in range(first, self.written))
+
+    # the tail
+
+    def start(self, *paths: object, **options: object) -> None:
+        """Follow the directory, or these paths."""
+        words = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
+        flush = [] if "flush" in options else ["--flush", 0.1]
+        self.process = self.logagg.start("tail", *flush, *words, *(paths or [self.folder]))
+
+    def once(self, *paths: object) -> subprocess.CompletedProcess[str]:
+        """Read all there is, and stop."""
+        return self.logagg.run("tail", "--once", "-q", *(paths or [self.folder]))
+
+    def kill(self) -> None:
+        """`kill -9`, at whatever the tail is doing."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Let the tail commit what it has read, and end."""
+        assert self._end(signal.SIGTERM) == 0, self.notices()
+
+    def close(self) -> None:
+        for log in self._logs:
+            log.close()
+        if self.process:
+            self.kill()
+
+    def _end(self, number: int) -> int:
+        assert self.process, "a tail runs"
+        process, self.process = self.process, None
+        process.send_signal(number)
+        return process.wait(60)
+
+    # what is to be true
+
+    def expect(self) -> None:
+        """Wait until every line written is counted; fail if one is counted twice."""
+
+        def all_are() -> bool:
+            assert not (doubled := [number for number, views in self.counted().items() if views > 1]), doubled[:5]
+            return self._is_complete()
+
+        try:
+            wait_until(all_are, self.process, seconds=30)
+        except AssertionError:
+            self.check()
+            raise
+
+    def check(self) -> None:
+        """Fail unless the lake holds each line once, and the rejects that it should."""
+        counted, expected = self.counted(), set(range(self.written))
+        missing = sorted(expected - counted.keys() - self.lost)
+        doubled = {number: views for number, views in counted.items() if views != 1}
+        assert (missing[:5], doubled, counted.keys() - expected) == ([], {}, set()), f"{len(missing)} missing\n{self.notices()}"
+        assert self.rejected() == self.rejects, self.logagg.read("SELECT * FROM reject_samples LIMIT 5")
+
+    def counted(self) -> Counter[int]:
+        """How often each line is counted, by its number."""
+        rows = self._read("SELECT path, sum(views)::BIGINT FROM pages GROUP BY path")
+        return Counter({int(path.removeprefix("/n/")): views for path, views in rows})
+
+    def rejected(self) -> dict[str, int]:
+        return dict(self._read("SELECT reason, sum(lines)::BIGINT FROM rejects GROUP BY reason"))
+
+    def expect_note(self, text: str) -> None:
+        """Wait until `logagg status` notes this of a source."""
+        try:
+            wait_until(lambda: any(text in note for note in self.notes()), self.process, seconds=30)
+        except AssertionError:
+            assert self.notes() == text
+            raise
+
+    def notes(self) -> list[str]:
+        """What `logagg status` notes of the sources."""
+        return [source["note"] for source in self.status()["sources"] if source["note"]]
+
+    def status(self) -> dict:  # type: ignore[type-arg]
+        import json
+
+        return json.loads(self.logagg.run("status", "--json", status=None).stdout)
+
+    def notices(self) -> str:
+        """What the tails of this test have said."""
+        log = self.logagg.folder / "tail.log"
+        return log.read_text() if log.exists() else ""
+
+    def _is_complete(self) -> bool:
+        counted = self.counted()
+        return set(range(self.written)) - self.lost <= counted.keys() and self.rejected() == self.rejects
+
+    def _read(self, query: str) -> list[tuple]:  # type: ignore[type-arg]
+        try:
+            return self.logagg.read(query)
+        except (duckdb.IOException, duckdb.CatalogException):
+            return []  # no lake yet
+
+
+class Log:
+    """A log file, and the server that holds it open."""
+
+    def __init__(self, site: Site, path: Path) -> None:
+        self.site, self.path = site, path
+        self._file = path.open("ab", buffering=0)
+
+    def write(self, count: int) -> None:
+        self._file.write(self.site.lines(count))
+
+    def write_bytes(self, data: bytes) -> None:
+        self._file.write(data)
+
+    def rotate(self) -> None:
+        """Rename the log, and those before it: access.log, .1, .2, ...; the server goes on writing to the old one."""
+        for age in range(len(list(self.path.parent.iterdir())), 0, -1):
+            for suffix in ("", ".gz"):
+                if (old := self.rotated(age, suffix)).exists():
+                    old.rename(self.rotated(age + 1, suffix))
+        self.path.rename(self.rotated(1))
+
+    def reopen(self) -> None:
+        """Let the server write to the file that has the log's name; it makes one if there is none."""
+        self._file.close()
+        self._file = self.path.open("ab", buffering=0)
+
+    def copy_and_truncate(self, meanwhile: int = 0) -> None:
+        """Do as logrotate does with copytruncate; so many lines are written between the two, and are lost."""
+        shutil.copyfile(self.path, self.rotated(1))
+        first = self.site.written
+        self.write(meanwhile)
+        self.site.lost |= set(range(first, self.site.written))
+        os.truncate(self.path, 0)
+
+    def compress(self, age: int = 1) -> None:
+        """Replace a rotation by its compressed form, as gzip does."""
+        plain, packed = self.rotated(age), self.rotated(age, ".gz")
+        with plain.open("rb") as source, gzip.open(packed, "wb") as target:
+            shutil.copyfileobj(source, target)
+        shutil.copystat(plain, packed)
+        plain.unlink()
+
+    def rotated(self, age: int, suffix: str = "") -> Path:
+        return self.path.with_name(f"{self.path.name}.{age}{suffix}")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@pytest.fixture
+def site(logagg: Command, tmp_path: Path) -> Iterator[Site]:
+    site = Site(logagg, tmp_path / "logs")
+    yield site
+    try:
+        if site.process:
+            site.stop()
+        site.check()
+    finally:
+        site.close()
+
+
+def settle(seconds: float) -> None:
+    """Let time pass; not to wait for something, but because time is what the accident takes."""
+    time.sleep(seconds)

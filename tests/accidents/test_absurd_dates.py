@@ -1,0 +1,21 @@
+"""A line is dated 3764, or 1970; or such a date stands in its URL or user agent.
+
+AWStats #232: `3764-11-07 02:32:07` in a user agent is taken for the time, and all that follows is dropped as older.
+logagg reads the time where the format has it. A time that cannot be is a reject, `time`; no line's time
+decides whether another line counts.
+"""
+
+from tests.accidents.conftest import LINE, Site
+
+
+def test_they_are_rejects_and_hold_up_nothing(site: Site) -> None:
+    log = site.log()
+    log.write(10)
+    for year in (b"3764", b"1970", b"0000"):
+        log.write_bytes((LINE % (1, 0, 0, 0, 77, b"x")).replace(b"2026", year))
+    site.start()
+    site.rejects = {"time": 3}
+    log.write_bytes(site.lines(1, b"3764-11-07 02:32:07 [07/Nov/3764:02:32:07 +0000]"))
+    log.write(10)
+    site.expect()
+    assert site.logagg.read("SELECT count(*) FROM traffic WHERE year(ts) <> 2026") == [(0,)]

@@ -1,0 +1,48 @@
+"""Nothing can be written for a while, and the logs are rotated meanwhile.
+
+Fluent Bit #1903, #1065, #8046 (it never resumes), PR #466 (what is rotated while paused is lost). logagg stops reading when
+so much waits to be committed, tries again while the disk refuses, and then finds each file where it is.
+"""
+
+import os
+import signal
+
+from tests.accidents.conftest import Site, settle
+
+
+def test_the_disk_refuses(site: Site) -> None:
+    log = site.log()
+    log.write(100)
+    site.start(memory="1MB")
+    site.expect()
+    data = site.logagg.lake / "data"
+    data.rename(site.logagg.lake / "away")
+    data.touch()  # where a directory should be
+    for _ in range(2):
+        for _ in range(5):
+            log.write(2_000)
+            settle(0.1)
+        log.rotate()
+        log.write(50)
+        log.reopen()
+    data.unlink()
+    (site.logagg.lake / "away").rename(data)
+    site.expect()
+    assert "retry: " in site.notices()
+
+
+def test_the_tail_stands_still(site: Site) -> None:
+    log = site.log()
+    log.write(100)
+    site.start()
+    site.expect()
+    assert site.process
+    os.kill(site.process.pid, signal.SIGSTOP)
+    for _ in range(2):
+        log.write(500)
+        log.rotate()
+        log.write(50)
+        log.reopen()
+    log.compress(2)
+    os.kill(site.process.pid, signal.SIGCONT)
+    site.expect()

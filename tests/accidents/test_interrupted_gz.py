@@ -1,0 +1,34 @@
+"""Reading a compressed log is interrupted.
+
+Vector cannot resume a gzip file from a checkpoint, says its manual. logagg's positions are those of the decompressed
+content; after a crash it decompresses up to there, proves what lies before, and reads on.
+"""
+
+import gzip
+
+from tests.accidents.conftest import Site
+from tests.conftest import wait_until
+
+
+def test_reading_goes_on_at_the_committed_position(site: Site) -> None:
+    log = site.log("access.log.2.gz")
+    log.write_bytes(gzip.compress(site.lines(60_000), 1))
+    seen = 0
+    for _ in range(3):
+        site.start(memory="2MB", shards=1)
+        wait_until(lambda seen=seen: len(site.counted()) > seen, site.process)  # type: ignore[misc]
+        site.kill()
+        seen = min(len(site.counted()), site.written - 1)
+    site.start()
+    site.expect()
+
+
+def test_a_corrupt_one_gives_what_is_whole(site: Site) -> None:
+    log = site.log("access.log.2.gz")
+    whole, rest = site.lines(2_000), site.lines(20_000)
+    log.write_bytes(gzip.compress(whole) + gzip.compress(rest)[:-30_000] + b"\xff" * 30_000)
+    site.lost = set(range(2_000, 22_000))
+    site.start()
+    site.expect()
+    site.expect_note("corrupt gz")
+    assert len(site.counted()) > 2_000

@@ -1,0 +1,30 @@
+"""Several generations of a log wait to be read.
+
+Vector reads the oldest first only if told to. logagg always does, within a log, by the age that the names tell: what
+depends on order (the first click of several, a position) is as if it had followed all along.
+"""
+
+import gzip
+
+from tests.accidents.conftest import Site
+
+
+def test_by_number_and_by_date(site: Site) -> None:
+    for names in (["access.log.10.gz", "access.log.2", "access.log.1", "access.log"], ["b.log-20260301", "b.log-20260302", "b.log"]):
+        for name in names:
+            lines = site.lines(10)
+            (site.folder / name).write_bytes(gzip.compress(lines) if name.endswith("gz") else lines)
+    site.logagg.run("tail", "--once", "-v", site.folder)
+    clicks = '192.0.2.1 - - [02/Mar/2026:00:00:%02d +0000] "GET /click?campaign=a&ad=1 HTTP/1.1" 302 0 "-" "x"\n'
+    done = site.logagg.run("tail", "--once", "-v", _clicks(site, clicks))
+    order = [line.split("source: ")[1].split(": reading")[0] for line in done.stderr.splitlines() if ": reading" in line]
+    assert [name.split("/")[-1] for name in order] == ["clicks.log.2", "clicks.log.1", "clicks.log"]
+    assert site.logagg.read("SELECT sum(clicks)::INT, sum(clicks_dup)::INT FROM ads") == [(1, 2)]
+
+
+def _clicks(site: Site, click: str) -> object:
+    folder = site.logagg.folder / "clicks"
+    folder.mkdir()
+    for second, name in enumerate(["clicks.log.2", "clicks.log.1", "clicks.log"]):
+        (folder / name).write_text(click % second)
+    return folder

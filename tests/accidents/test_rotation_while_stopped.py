@@ -1,0 +1,64 @@
+"""Logs are rotated while no tail runs, once or several times.
+
+Vector #22954 (open), Fluent Bit #1330, #5024, Loki #8039, #2134: the rest of what was read in part is lost, or all is
+read again. logagg finds the file by its inode, reads on at the committed position, then reads what came after.
+"""
+
+import pytest
+
+from tests.accidents.conftest import Site
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("named", [False, True], ids=["directory", "file"])
+def test_reading_goes_on_where_it_was(site: Site, times: int, named: bool) -> None:
+    paths = [site.folder / "access.log"] if named else []
+    log = site.log()
+    log.write(100)
+    site.start(*paths)
+    site.expect()
+    site.stop()
+    log.write(20)
+    for _ in range(times):
+        log.rotate()
+        log.reopen()
+        log.write(30)
+    site.start(*paths)
+    site.expect()
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["directory", "file"])
+def test_also_when_they_are_compressed(site: Site, named: bool) -> None:
+    paths = [site.folder / "access.log"] if named else []
+    log = site.log()
+    log.write(100)
+    site.start(*paths)
+    site.expect()
+    site.kill()
+    log.write(20)
+    for _ in range(3):
+        log.rotate()
+        log.reopen()
+        log.write(30)
+    log.compress(3)
+    log.compress(2)
+    site.start(*paths)
+    site.expect()
+
+
+def test_what_is_gone_before_it_was_read_is_said(site: Site) -> None:
+    log = site.log()
+    log.write(100)
+    site.start()
+    site.expect()
+    site.stop()
+    log.write(20)
+    site.lost = set(range(100, 120))
+    log.rotate()
+    log.rotated(1).unlink()
+    log.reopen()
+    log.write(30)
+    site.start()
+    site.expect()
+    site.expect_note("not found any more after")
+    assert "gone: " in site.notices()

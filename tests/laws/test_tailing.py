@@ -1,0 +1,184 @@
+"""Whatever happens to the files, in whatever order, every line that was written is read once.
+
+A model is driven beside the real tailer and real files: whole lines and parts of lines, rotation with a writer that is
+slow to follow, compression, deletion, copying and truncating, time that passes, crashes that undo what was not committed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import BinaryIO
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from logagg.cargo import Chunk, KnownSource, Progress
+from logagg.clock import ManualClock
+from logagg.intake.tail import Tailer
+
+PADDING = st.sampled_from([0, 1, 30, 120])
+
+
+class Tailing(RuleBasedStateMachine):
+    @initialize(chunk=st.sampled_from([50, 64, 200, 1 << 16]))
+    def begin(self, chunk: int) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="tailing-"))
+        self.live = self.folder / "access.log"
+        self.writer: BinaryIO = self.live.open("ab", buffering=0)
+        self.slow: BinaryIO | None = None  # still writes to the file that was rotated last
+        self.rest = b""  # of a line that is half written
+        self.written = 0
+        self.clock, self.chunk = ManualClock(time.time()), chunk
+        self.read: dict[str, list[Chunk]] = {}  # and not committed
+        self.committed: dict[str, KnownSource] = {}
+        self.counted: list[bytes] = []
+        self.start()
+
+    # what the log's writer does
+
+    @rule(padding=PADDING, count=st.integers(1, 5))
+    def write(self, padding: int, count: int) -> None:
+        self._write(self._finished() + b"".join(self._line(padding) for _ in range(count)))
+
+    @rule(padding=PADDING, cut=st.integers(1, 8))
+    def write_part(self, padding: int, cut: int) -> None:
+        line = self._finished() + self._line(padding)
+        self._write(line[:-cut])
+        self.rest = line[-cut:]
+
+    @rule()
+    def rotate(self) -> None:
+        self.follow_rotation()
+        for age in range(30, 0, -1):
+            for suffix in ("", ".gz"):
+                if (old := self.folder / f"access.log.{age}{suffix}").exists():
+                    old.rename(self.folder / f"access.log.{age + 1}{suffix}")
+        self.live.rename(self.folder / "access.log.1")
+        self.slow, self.writer = self.writer, self.live.open("ab", buffering=0)
+
+    @rule()
+    def follow_rotation(self) -> None:
+        if self.slow:
+            self._write(self._finished())
+            self.slow.close()
+            self.slow = None
+
+    @precondition(lambda self: not self.slow)
+    @rule()
+    def compress(self) -> None:
+        if plain := self._rotated(".*[0-9]"):
+            with plain[-1].open("rb") as source, gzip.open(f"{plain[-1]}.gz", "wb") as target:
+                shutil.copyfileobj(source, target)
+            plain[-1].unlink()
+
+    @precondition(lambda self: not self.slow)
+    @rule()
+    def delete_the_oldest(self) -> None:
+        self.poll()
+        self.commit()
+        if rotated := self._rotated(""):
+            rotated[-1].unlink()
+
+    @precondition(lambda self: not self.slow and not any(self.folder.glob("access.log.1*")))
+    @rule(looks_between=st.booleans())
+    def copy_and_truncate(self, looks_between: bool) -> None:
+        self._write(self._finished())
+        self.poll()  # what nobody has read when it is truncated is lost
+        shutil.copyfile(self.live, self.folder / "access.log.1")
+        if looks_between:
+            self.poll()
+        self.writer.truncate(0)
+
+    # what we do
+
+    def start(self) -> None:
+        self.tailer = Tailer(
+            [str(self.folder)] if any(self.folder.glob("access.log*")) else [],
+            list(self.committed.values()),
+            chunk_bytes=self.chunk,
+            max_line=1000,
+            clock=self.clock,
+            notice=lambda kind, text: None,
+        )
+
+    @rule()
+    def poll(self) -> None:
+        os.utime(self.folder, (self.clock.now(), self.clock.now()))
+        for chunk in self.tailer.poll():
+            before = self.read.setdefault(chunk.source, [])
+            expected = before[-1].end if before else self._resumes_at(chunk.source)
+            assert chunk.start == expected, "without a gap, nothing twice"
+            assert chunk.skipped == 0 and chunk.data.endswith(b"\n")
+            assert len(chunk.data) == chunk.end - chunk.start
+            before.append(chunk)
+
+    @rule()
+    def commit(self) -> None:
+        sources = {source.id: source for source in self.tailer.sources()}
+        for id_, chunks in self.read.items():
+            self.counted += b"".join(chunk.data for chunk in chunks).splitlines()
+            self.committed[id_] = KnownSource(sources[id_], {0: Progress(chunks[-1].end, 0, chunks[-1].mark)})
+        for id_, known in self.committed.items():
+            self.committed[id_] = KnownSource(sources[id_], known.progress)
+        self.read = {}
+
+    @rule()
+    def crash(self) -> None:
+        self.tailer.close()
+        self.read = {}
+        self.start()
+
+    @precondition(lambda self: not self.rest)
+    @rule(seconds=st.sampled_from([1, 31, 100]))
+    def wait(self, seconds: int) -> None:
+        self.clock.sleep(seconds)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "folder"):
+            return
+        self.follow_rotation()
+        self._write(self._finished())
+        self.writer.close()
+        for _ in range(2):
+            self.poll()
+        self.commit()
+        self.tailer.close()
+        shutil.rmtree(self.folder)
+        counts = Counter(int(found[1]) for line in self.counted if (found := re.fullmatch(rb"line (\d+) x*", line)))
+        assert len(self.counted) == counts.total(), "no line was torn"
+        assert counts == Counter(range(self.written))
+
+    def _line(self, padding: int) -> bytes:
+        self.written += 1
+        return b"line %d %s\n" % (self.written - 1, b"x" * padding)
+
+    def _finished(self) -> bytes:
+        rest, self.rest = self.rest, b""
+        return rest
+
+    def _write(self, data: bytes) -> None:
+        """Write at the time of our clock."""
+        writer = self.slow or self.writer
+        if data:
+            writer.write(data)
+            os.utime(writer.fileno(), (self.clock.now(), self.clock.now()))
+
+    def _rotated(self, ending: str) -> list[Path]:
+        """The rotations, the youngest first."""
+        rotated = [path for path in self.folder.glob("access.log.*") if re.fullmatch(ending or ".*", path.name)]
+        return sorted(rotated, key=lambda path: int(path.name.split(".")[2]))
+
+    def _resumes_at(self, source: str) -> int:
+        return self.committed[source].resume.position if source in self.committed else 0
+
+
+Tailing.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestTailing = Tailing.TestCase
