@@ -55,7 +55,7 @@ class Classifier:
         referrer, from_page = _split_referrers(column["referrer"])
         words = {
             "site": site,
-            "method": column["method"],
+            "method": column["method"].filled(),
             "path": path,
             "referrer": referrer,
             "from_path": _from_paths(kind == _PAGEVIEW, site, referrer, from_page),
@@ -91,7 +91,8 @@ class Classifier:
         status = batch.column("status").to_numpy()
         counted = self.rules.counts(rule, status, method.array())
         ruled = np.array([KINDS.index(kind) for kind in self.rules.kinds], np.int32)[rule]
-        is_page = method.equal("GET") & _PAGE_STATUS[status]
+        # A log that names no method is believed to be of people who get pages.
+        is_page = (method.equal("GET") | (method.codes < 0)) & _PAGE_STATUS[status]
         unruled = np.where(is_page, _PAGEVIEW, _OTHER)
         return np.where(rule < 0, unruled, np.where(counted, ruled, _OTHER)).astype(np.int32)
 
