@@ -7,13 +7,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOGS ?= /var/log/nginx
 LAKE ?= lake
+BENCH_WRITES = $(if $(JSON),--json $(JSON)) $(if $(DOCS),--docs)
+BENCH_READS = $(if $(LINES),--lines $(LINES)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KINDS),--kinds $(KINDS))
+BENCH_FOLLOWS = $(if $(RATE),--rate $(RATE)) $(if $(DURATION),--seconds $(DURATION)) $(if $(FILES),--files $(FILES))
 DEMO := build/demo-lake
 DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
 
-.PHONY: help setup demo tail test check golden clean
+.PHONY: help setup demo notebook tail test soak check golden bench bench-stages bench-follow clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## make .venv with the logagg command in it
 
@@ -24,6 +27,10 @@ demo: $(VENV)/.ready ## read the demo logs into build/demo-lake and ask about th
 	$(DEMO_LOGAGG) report ads
 	$(DEMO_LOGAGG) sql "SELECT path, sum(views) AS views, uniques(visitors) AS visitors FROM pages WHERE NOT is_bot GROUP BY path ORDER BY views DESC LIMIT 5"
 
+notebook: $(VENV)/.ready-dev ## run the notebook on the lake of make demo, all plots into build/tour.ipynb
+	@test -e $(DEMO)/logagg.duckdb || $(MAKE) demo
+	LOGAGG_LAKE=$(CURDIR)/$(DEMO) $(BIN)/jupyter execute --output=../build/tour.ipynb notebooks/tour.ipynb
+
 tail: $(VENV)/.ready ## follow the logs in LOGS (/var/log/nginx) into LAKE (lake)
 	$(BIN)/logagg tail --lake $(LAKE) $(LOGS)
 
@@ -31,14 +38,28 @@ test: $(VENV)/.ready-dev ## run all tests, with a real nginx and a real load
 	@scripts/system-packages nginx wrk logrotate
 	$(BIN)/pytest -n auto --dist worksteal
 
+soak: $(VENV)/.ready-dev ## kill a tail 200 times under load, read for minutes, try the laws many times over; prints its figures
+	$(BIN)/pytest -m soak -n 1 -rP tests/soak tests/e2e/test_readers.py
+	LAWS_TIMES=20 $(BIN)/pytest -n auto --timeout 3600 tests/laws/test_totals.py tests/laws/test_crashes.py
+
 check: $(VENV)/.ready-dev ## lint, types, imports
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_imports.py
 
-golden: $(VENV)/.ready-dev ## rewrite fixtures/*/expected.json from what logagg says now; review the diff
-	LOGAGG_GOLDEN=1 $(BIN)/pytest -q tests/cases
-	git diff --stat -- fixtures
+golden: $(VENV)/.ready-dev ## rewrite what fixtures, docs and the notebook expect from what logagg says now; review the diff
+	LOGAGG_GOLDEN=1 $(BIN)/pytest -q tests/cases tests/test_docs.py tests/test_notebook.py
+	git diff --stat -- README.md docs fixtures notebooks
+
+bench: $(VENV)/.ready-bench ## logagg and its peers on the same log; LINES= ROUNDS= KINDS= SIZES= JSON=file, DOCS=1: into docs/performance.md
+	@scripts/system-packages goaccess
+	$(BIN)/python -m bench.run $(BENCH_READS) $(if $(SIZES),--sizes $(SIZES)) $(BENCH_WRITES)
+
+bench-stages: $(VENV)/.ready ## each stage of the pipeline alone; LINES= ROUNDS= KINDS=
+	$(BIN)/python -m bench.stages $(BENCH_READS) $(BENCH_WRITES)
+
+bench-follow: $(VENV)/.ready ## how fresh at RATE= lines/s for DURATION= seconds, and what following FILES= idle files costs
+	$(BIN)/python -m bench.follow $(BENCH_FOLLOWS) $(BENCH_WRITES)
 
 clean: ## remove what the targets above made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -51,3 +72,7 @@ $(VENV)/.ready: pyproject.toml scripts/make-venv
 $(VENV)/.ready-dev: $(VENV)/.ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
+
+# A peer that cannot be had is named as missing by the bench, which does without it.
+$(VENV)/.ready-bench: $(VENV)/.ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' && touch $@ || true

@@ -81,7 +81,7 @@ class Chunk:
     origin: int  # where reading of this source began: 0, or its size with `--from end`
     start: int
     end: int
-    data: bytes
+    data: bytes | memoryview
     mark: Mark  # at `end`
     skipped: int = 0
     too_long: int = 0

@@ -6,7 +6,8 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ COMMANDS = {
     "report": "report",
     "status": "status",
     "init": "init",
+    "check": "check",
     "compact": "compact",
     "expire": "compact",
 }
@@ -35,9 +37,20 @@ HELP = {
     "report": "Show a report: overview, pages, ads, referrers, agents, errors, latency, sources.",
     "status": "Show positions, lag and rates; exit status 1 when unhealthy.",
     "init": "Write a commented logagg.toml.",
+    "check": "Check the configuration, formats and the lake; say what would be read and how.",
     "compact": "Merge the lake's small files now.",
     "expire": "Apply retention now.",
 }
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """Let `logagg ... | head` end well: click would call it a failure."""
+    try:
+        yield
+    except BrokenPipeError:
+        _flush()
+        raise click.exceptions.Exit(0) from None
 
 
 class LazyGroup(click.Group):
@@ -52,6 +65,14 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"logagg.commands.{COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, cmd_name)
         return command
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        with _reader_may_leave():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _reader_may_leave():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
@@ -68,13 +89,14 @@ def logagg(debug: bool) -> None:  # noqa: FBT001  # click's; `main` looks for it
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; exit 0 when done, 1 for a failure said in one line, 2 for wrong usage."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    _open_what_is_closed()
     sys.exit(_run(arguments))
 
 
 def _run(arguments: list[str]) -> int:
     try:
         result = logagg.main(args=arguments, prog_name="logagg", standalone_mode=False)
-        sys.stdout.flush()
+        _flush()
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as leave:
         return leave.exit_code
@@ -83,11 +105,34 @@ def _run(arguments: list[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: the rest goes nowhere
-        return 0
     except Exception as error:  # noqa: BLE001  # the last resort; a person gets one line
-        return _complain(error, debug="--debug" in arguments)
+        return _complain(_culprit(error), debug="--debug" in arguments)
+
+
+def _open_what_is_closed() -> None:
+    """Let what was closed (`>&-`) go nowhere; or else the next file to be opened would be taken for it."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115  # for good
+
+
+def _flush() -> None:
+    """Write out what is still held back. Raises LogaggError where that cannot be, unless the reader has left."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or else it is tried again at the exit
+        if not isinstance(error, BrokenPipeError):
+            raise LogaggError(f"standard output: {error.strerror}", "the answer is not complete") from error
+
+
+def _culprit(error: Exception) -> Exception:
+    """Return what an error came from: standard output, where that still cannot be written to."""
+    try:
+        _flush()
+    except LogaggError as unwritten:
+        return unwritten
+    return error
 
 
 def _complain(error: Exception, *, debug: bool) -> int:
@@ -95,6 +140,8 @@ def _complain(error: Exception, *, debug: bool) -> int:
         traceback.print_exception(error)
     if isinstance(error, LogaggError):
         line = str(error)
+    elif isinstance(error, OSError) and error.strerror:
+        line = f"{error.filename or 'the system says'}: {error.strerror}; run with --debug to see where"
     else:
         line = f"internal error: {type(error).__name__}: {error}; run with --debug"
     print(f"logagg: {printable(' '.join(line.split()))}", file=sys.stderr)  # noqa: T201  # the one place that complains
@@ -151,6 +198,7 @@ _SHARED = (
     ),
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but failures."),
     click.option("-v", "--verbose", is_flag=True, help="Say more."),
+    click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks."),
 )
 
 

@@ -48,3 +48,6 @@ class LakeLocked(LakeError):
 
 class CommitFailed(LakeError):
     """A commit did not happen (a full disk, an I/O error); it can be tried again."""
+
+
+CHECK = "`logagg check` says what to do"  # the hint where it takes a look at the whole lake

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections import Counter
@@ -34,7 +35,16 @@ class Notices:
             if self._verbosity < 0 or (kind in QUIET_KINDS and self._verbosity < 1):
                 return
             at = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            print(f"{at} {kind}: {printable(text)}", file=self._stream or sys.stderr, flush=True)
+            show(f"{at} {kind}: {printable(text)}\n", self._stream or sys.stderr)
+
+
+ANEW = "\r\x1b[K"  # to a terminal: begin the line again, and clear it
+
+
+def show(text: str, stream: TextIO) -> None:
+    """Write a text; on a terminal, over the status line. Who listens no more, or cannot be written to, is no failure."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"{ANEW if stream.isatty() else ''}{text}", end="", file=stream, flush=True)
 
 
 def printable(text: str) -> str:

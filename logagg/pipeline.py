@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import signal
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from logagg.cargo import KnownSource
 from logagg.clock import Clock, SystemClock
-from logagg.config import Config
-from logagg.errors import FormatError
+from logagg.config import SETTINGS, Config
+from logagg.errors import FormatError, LogaggError, SourceError
+from logagg.intake.sources import STDIN
 from logagg.intake.tail import Tailer
 from logagg.intake.watch import Waker
 from logagg.lake.store import Lake
 from logagg.notices import Notices
+from logagg.parse import agents
 from logagg.parse.book import FormatBook
 from logagg.parse.events import Classifier
 from logagg.parse.fields import EVENT_SCHEMA
 from logagg.progress import CatchUpBar, StatusLine, summary
-from logagg.river import Pace, River
+from logagg.river import Pace, River, Tally
 from logagg.rollup.custom import build
 from logagg.rollup.definitions import DEFAULTS, Rollup
 from logagg.rollup.shard import Shard, ShardSettings
+from logagg.signals import Wishes
 
 REFRESH = 0.5  # seconds between looks of the status line
 ONCE_FLUSH = 10.0  # seconds between commits of `--once`, where nobody waits for the newest second
@@ -45,17 +48,19 @@ class TailOptions:
     memory: int | None = None  # bytes
     verbosity: int = 0  # -1 quiet, 1 verbose
     say: Callable[[str], None] = print
+    reload: Callable[[], Config] = Config  # reads the configuration again; raises ConfigError
 
 
 def tail(options: TailOptions, clock: Clock | None = None) -> None:
     """Follow logs into a lake until told to stop, or read them once. Raises LogaggError."""
-    clock = clock or SystemClock()
-    rollups = rollups_of(options.config)
-    lake = Lake.open(options.lake, rollups, clock=clock, config=options.config)
-    try:
-        _Run(options, clock, lake, rollups).run()
-    finally:
-        lake.close()
+    clock, wishes = clock or SystemClock(), Wishes(reloads=not options.once)
+    threading.Thread(target=agents.prepare, daemon=True).start()
+    with wishes.heard():
+        lake = Lake.open(options.lake, rollups_of(options.config), clock=clock, config=options.config)
+        try:
+            _Run(options, clock, lake, wishes).run()
+        finally:
+            lake.close()
 
 
 def rollups_of(config: Config) -> tuple[Rollup, ...]:
@@ -64,50 +69,76 @@ def rollups_of(config: Config) -> tuple[Rollup, ...]:
 
 
 class _Run:
-    """One run of the tail: the stages, and the person who watches."""
+    """One run of the tail: one river after the other, and the person who watches.
 
-    def __init__(self, options: TailOptions, clock: Clock, lake: Lake, rollups: Sequence[Rollup]) -> None:
-        self._options, self._clock, self._lake = options, clock, lake
+    A new configuration takes a new river. The tailer stays: it holds open what was rotated away, and the part of a line
+    that came through standard input.
+    """
+
+    def __init__(self, options: TailOptions, clock: Clock, lake: Lake, wishes: Wishes) -> None:
+        self._options, self._clock, self._lake, self._config = options, clock, lake, options.config
+        self._shards = shard_count(options)
         self._notices = Notices(clock, verbosity=options.verbosity)
+        self._wishes = wishes
         self._waker = Waker(self._notices.report)
-        self._refused: list[str] = []
-        config, count = options.config, shard_count(options)
-        known = lake.known_sources(count)
-        self._tailer = self._make_tailer(known)
-        self._book = FormatBook(
-            options.log_format or config.log_format,
-            {one.source.id: one.source.format for one in known if one.source.format},
-            clock,
-            self._refused.append,
-            config.visitor,
-        )
-        settings = ShardSettings(rollups, config.clicks.window, config.limits.keys)
-        shards = [Shard(number, settings, known, lake.clicks(number, count)) for number in range(count)]
-        self._river = River(
-            self._tailer,
-            self._waker,
-            self._book,
-            Classifier.of(config, lake.secret),
-            shards,
-            lake,
-            self._pace(),
-            clock,
-            self._notices,
-            parsers=os.cpu_count() or 1,
-        )
+        self._tally = Tally()
+        self._refused: set[str] = set()  # sources that no format matches
+        self._unreadable: list[LogaggError] = []
+        self._ends = options.once or list(options.paths) == [STDIN]  # by itself
+        self._tailer = self._make_tailer(lake.known_sources(self._shards))
 
     def run(self) -> None:
         started = self._clock.monotonic()
-        self._handle_signals()
-        self._river.start()
-        self._watch()
+        self._follow()
         if self._options.once:
+            self._finish(started)
+        if self._ends:
+            self._complain()
+
+    def _follow(self) -> None:
+        """Let one river run after the other, each with the configuration that was wished for."""
+        loud = self._options.verbosity >= 0
+        display = CatchUpBar(self._tally, loud) if self._options.once else StatusLine(self._tally, self._clock, loud)
+        river = self._make_river(self._config)
+        try:
+            while config := self._watch(river, display):
+                river = self._renewed(config)
+        finally:
+            display.close()
+            self._tailer.close()
+            self._waker.stop()
+
+    def _watch(self, river: River, display: CatchUpBar | StatusLine) -> Config | None:
+        """Show how it goes until a river ends; return the configuration that the next one shall have."""
+        config = self._config
+        river.start()
+        threading.Thread(target=self._report_end, args=(river,), daemon=True).start()
+        while (wish := self._wishes.wait(REFRESH)) != "ended":
+            if wish == "stop":
+                river.stop()
+            elif wish == "reload" and (new := self._reloaded(config)):
+                config = new
+                river.pause()
+            display.refresh(self._tailer.backlog())
+        river.join()
+        return None if self._wishes.leaving or config is self._config else config
+
+    def _report_end(self, river: River) -> None:
+        with contextlib.suppress(BaseException):  # the main thread joins too, and says it
+            river.join()
+        self._wishes.put("ended")
+
+    def _finish(self, started: float) -> None:
+        """Leave few files behind, and say what was read."""
+        if not self._wishes.leaving:
             self._lake.compact_due()
-        if self._options.once and self._options.verbosity >= 0:
-            seconds = self._clock.monotonic() - started
-            for line in summary(self._river.tally, seconds, self._options.lake):
+        if self._options.verbosity >= 0:
+            for line in summary(self._tally, self._clock.monotonic() - started, self._options.lake):
                 self._options.say(line)
-        self._complain()
+        if self._wishes.leaving:
+            self._notices.report("stopped", "not all was read; the same command goes on from there")
+
+    # the stages
 
     def _make_tailer(self, known: Sequence[KnownSource]) -> Tailer:
         options, tail = self._options, self._options.config.tail
@@ -120,58 +151,121 @@ class _Run:
             idle=tail.idle,
             forget=tail.forget,
             clock=self._clock,
-            notice=self._notices.report,
+            notice=self._notice,
         )
+
+    def _make_river(self, config: Config) -> River:
+        known = self._lake.known_sources(self._shards)
+        settings = ShardSettings(rollups_of(config), config.clicks.window, config.limits.keys)
+        return River(
+            self._tailer,
+            self._waker,
+            self._make_book(config, known),
+            Classifier.of(config, self._lake.secret),
+            [Shard(number, settings, known, self._lake.clicks(number, self._shards)) for number in range(self._shards)],
+            self._lake,
+            self._pace(config),
+            self._clock,
+            self._notices,
+            parsers=os.cpu_count() or 1,
+            tally=self._tally,
+        )
+
+    def _make_book(self, config: Config, known: Sequence[KnownSource]) -> FormatBook:
+        formats = {one.source.id: one.source.format for one in known if one.source.format}
+        return FormatBook(self._log_format(config), formats, self._clock, self._refuse, config.visitor)
+
+    def _log_format(self, config: Config) -> str:
+        return self._options.log_format or config.log_format
 
     def _memory(self) -> int:
         return self._options.memory or self._options.config.tail.memory
 
-    def _pace(self) -> Pace:
+    def _pace(self, config: Config) -> Pace:
         options = self._options
-        flush = options.flush if options.flush is not None else options.config.tail.flush
+        flush = options.flush if options.flush is not None else config.tail.flush
         if options.once and options.flush is None:
             flush = ONCE_FLUSH
-        # Half for what waits to be committed; the rest for chunks on their way and for the commit itself.
-        return Pace(flush, self._memory() // 4, options.once, options.config.tail.max_line)
+        # An eighth for what waits to be committed: a commit takes it twice more, the rest is for chunks on their way
+        # and for what the process takes before it has read anything.
+        return Pace(flush, self._memory() // 8, options.once, config.tail.max_line)
 
-    def _handle_signals(self) -> None:
-        """SIGTERM and SIGINT: a last flush, a commit, the end. A second one: the end at once; nothing is lost."""
-        if threading.current_thread() is not threading.main_thread():
-            return
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+    # another configuration
 
-    def _on_signal(self, number: int, _frame: object) -> None:
-        if self._river.stopping:
-            os._exit(128 + number)
-        self._river.stop()
-
-    def _watch(self) -> None:
-        """Show how it goes until it ends."""
-        tally, loud = self._river.tally, self._options.verbosity >= 0
-        display = CatchUpBar(tally, loud) if self._options.once else StatusLine(tally, self._clock, loud)
+    def _reloaded(self, before: Config) -> Config | None:
+        """Read the configuration again; None, and a notice, where it is broken or says nothing new."""
         try:
-            while not self._river.join(REFRESH):
-                display.refresh(self._tailer.backlog())
-        finally:
-            display.close()
-            self._tailer.close()
-            self._waker.stop()
+            config, waiting = kept(self._options.reload(), before)
+            rollups_of(config)
+        except LogaggError as error:
+            self._notices.report("reload", f"{error}; until then the old configuration holds")
+            return None
+        if waiting:
+            self._notices.report("reload", f"{', '.join(waiting)}: changed, but that takes a restart")
+        if config == before:
+            self._notices.report("reload", "the configuration says nothing new")
+            return None
+        return config
+
+    def _renewed(self, config: Config) -> River:
+        """Return the next river: with a new configuration, or with the old one where the lake refuses the new."""
+        try:
+            self._lake.reconfigure(rollups_of(config), config)
+            river = self._make_river(config)
+        except LogaggError as error:
+            self._notices.report("reload", f"{error}; until then the old configuration holds")
+            self._lake.reconfigure(rollups_of(self._config), self._config)
+            return self._make_river(self._config)
+        self._config = config
+        self._tailer.reconsider()
+        self._notices.report("reload", "the new configuration holds from now on")
+        return river
+
+    # logs that are left unread: said at once while following, else when the end shows what it meant
+
+    def _notice(self, kind: str, text: str) -> None:
+        if kind == "unreadable" and self._ends:
+            self._unreadable.append(SourceError(text.removesuffix("; trying again")))
+        else:
+            self._notices.report(kind, text)
+
+    def _refuse(self, source: str) -> None:
+        if source not in self._refused and not self._ends:
+            self._notices.report("format", str(self._no_format(self._path(source), "looked at again when it has grown")))
+        self._refused.add(source)
 
     def _complain(self) -> None:
-        """Fail when a log was left unread because no format matched it and nothing else was read."""
-        if not self._refused:
-            return
-        paths = {source.id: source.path for source in self._tailer.sources()}
-        named = sorted({paths[source] for source in self._refused})
-        explicit = [path for path in named if path in self._options.paths]
-        if explicit or not self._river.tally.lines:
-            raise self._no_format((explicit or named)[0])
+        """Fail when a log could not be read, or matches no format and was named or is all there was; say so of others."""
+        refused = sorted(map(self._path, self._refused))
+        grave = [path for path in refused if path in self._options.paths or not self._tally.lines]
+        failures = [*self._unreadable, *map(self._no_format, grave)]
+        for error in [*failures[1:], *(self._no_format(path) for path in refused if path not in grave)]:
+            self._notices.report("unread", str(error))
+        if failures:
+            raise failures[0]
 
-    def _no_format(self, path: str) -> FormatError:
-        given = self._options.log_format or self._options.config.log_format
+    def _path(self, source: str) -> str:
+        return next(one.path for one in self._tailer.sources() if one.id == source)
+
+    def _no_format(self, path: str, then: str = "nothing of it was counted") -> FormatError:
+        given = self._log_format(self._config)
         what = f"the log format {given!r} matches none" if given else "no known log format matches most"
-        return FormatError(f"{path}: {what} of its first lines", "say it with --log-format; nothing of it was counted")
+        return FormatError(f"{path}: {what} of its first lines", f"say it with --log-format; {then}")
+
+
+# Of [tail]: what the tailer and the shards are made with, for as long as they live.
+FIXED = ("shards", "memory", "chunk", "max_line", "idle", "forget", "begin")
+
+
+def kept(new: Config, old: Config) -> tuple[Config, list[str]]:
+    """Return a new configuration without what can only change at a restart, and the keys of that."""
+    waiting = [
+        one.key
+        for one in SETTINGS
+        if one.section == "tail" and one.field in FIXED and getattr(new.tail, one.field) != getattr(old.tail, one.field)
+    ]
+    tail = replace(new.tail, **{name: getattr(old.tail, name) for name in FIXED})
+    return replace(new, tail=tail), waiting
 
 
 def shard_count(options: TailOptions) -> int:

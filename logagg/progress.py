@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TextIO
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from typing import TYPE_CHECKING, TextIO
 
 from logagg.clock import Clock
+from logagg.notices import show
 from logagg.river import Tally
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 class StatusLine:
@@ -32,11 +34,18 @@ class StatusLine:
         rejects = sum(self._tally.rejects.values())
         behind = f", {size(backlog)} behind" if backlog else ""
         text = f"{self._tally.lines:,} lines, {rate:,.0f}/s, {rejects:,} rejects{behind}"
-        print(f"\r\x1b[K{text}", end="", file=self._stream, flush=True)
+        show(text[: self._width() - 1], self._stream)
+
+    def _width(self) -> int:
+        """Return the terminal's width: what is longer would go on in a second line, and stay there."""
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or 80
+        except (OSError, ValueError):
+            return 80
 
     def close(self) -> None:
         if self._live:
-            print("\r\x1b[K", end="", file=self._stream, flush=True)
+            show("", self._stream)
 
 
 class CatchUpBar:
@@ -44,18 +53,29 @@ class CatchUpBar:
 
     def __init__(self, tally: Tally, enabled: bool) -> None:
         self._tally = tally
-        columns = TextColumn("{task.fields[lines]:,} lines"), BarColumn(), TransferSpeedColumn(), TimeRemainingColumn()
-        console = Console(stderr=True)
-        self._bar = Progress(*columns, console=console, transient=True, disable=not (enabled and console.is_terminal))
-        self._task: TaskID = self._bar.add_task("", total=None, lines=0)
-        self._bar.start()
+        self._bar: Progress | None = None
+        if enabled and sys.stderr.isatty():
+            self._bar = _new_bar()
+            self._task = self._bar.add_task("", total=None, lines=0)
+            self._bar.start()
 
     def refresh(self, backlog: int) -> None:
-        done = self._tally.bytes
-        self._bar.update(self._task, completed=done, total=done + backlog, lines=self._tally.lines)
+        if self._bar:
+            done = self._tally.bytes
+            self._bar.update(self._task, completed=done, total=done + backlog, lines=self._tally.lines)
 
     def close(self) -> None:
-        self._bar.stop()
+        if self._bar:
+            self._bar.stop()
+
+
+def _new_bar() -> Progress:
+    # Imported only where there is a terminal: it takes as long as to read a hundred thousand lines.
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = TextColumn("{task.fields[lines]:,} lines"), BarColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def summary(tally: Tally, seconds: float, lake: Path) -> Iterable[str]:

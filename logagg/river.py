@@ -36,6 +36,7 @@ from logagg.queues.local import Channel, LocalQueue
 from logagg.rollup.shard import Shard
 
 RETRY_AFTER = 2.0  # seconds between attempts to commit to a disk that refuses
+MERGE_AGAIN = 60.0  # seconds before files are merged again after a disk refused
 LOOK_AGAIN = 0.5  # seconds between reconciling polls when nothing woke us
 
 
@@ -87,19 +88,21 @@ class River:
         clock: Clock,
         notices: Notices,
         parsers: int,
+        tally: Tally | None = None,
     ) -> None:
-        self.tally = Tally()
+        self.tally = tally or Tally()
         self._tailer, self._waker, self._formats, self._classifier = tailer, waker, formats, classifier
         self._shards, self._lake, self._pace, self._clock, self._notices = shards, lake, pace, clock, notices
         self._parsers = ThreadPoolExecutor(parsers, "parser")
-        self._parsed: Channel[Future[_Parsed] | Barrier] = Channel(parsers + 1)
+        self._parsed: Channel[Future[_Parsed] | Barrier] = Channel(parsers)
         self._queue = LocalQueue(len(shards))
         self._flushes: Channel[tuple[Barrier, Delta] | Future[Replacement]] = Channel(len(shards) + 1)
         self._stopping = threading.Event()
+        self._leaving = pace.once  # nobody waits until the disk has room again
         self._failure: BaseException | None = None
         self._barriers = _Barriers(clock, pace.flush)
         self._held = [0] * len(shards)  # bytes, by shard
-        self._compaction = _Compaction(lake, self._flushes)
+        self._compaction = _Compaction(lake, self._flushes, clock, notices)
         self._workers = [self._thread(self._worker(shard)) for shard in shards]
         self._threads = [*map(self._thread, (self._read, self._deal, self._flush)), *self._workers]
 
@@ -108,14 +111,15 @@ class River:
         for thread in reversed(self._threads):
             thread.start()
 
-    def stop(self) -> None:
-        """Read no further; commit what was read."""
+    def pause(self) -> None:
+        """Read no further; commit what was read, however long the disk refuses. Another river can go on with the tailer."""
         self._stopping.set()
         self._waker.wake()
 
-    @property
-    def stopping(self) -> bool:
-        return self._stopping.is_set()
+    def stop(self) -> None:
+        """Read no further; commit what was read, or fail."""
+        self._leaving = True
+        self.pause()
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the end; return whether it has come. Raises what made a stage fail."""
@@ -170,9 +174,9 @@ class River:
 
     def _read_what_is_there(self) -> None:
         for chunk in self._tailer.poll():
+            self._submit(chunk)  # what the tailer has given out it does not give again
             if self._stopping.is_set():
                 return
-            self._submit(chunk)
             if sum(self._held) > self._pace.memory:
                 self._barriers.wait_for_commit()
                 self._let_down_barrier()
@@ -270,7 +274,7 @@ class River:
             try:
                 done = self._lake.commit(deltas, sources)
             except CommitFailed as failure:
-                if self._pace.once or self._stopping.is_set():
+                if self._leaving:
                     raise
                 self._notices.report("retry", f"{failure}; trying again")
                 self._clock.sleep(RETRY_AFTER)
@@ -287,7 +291,7 @@ class _Barriers:
         self._clock, self._interval = clock, interval
         self._sent = self._committed = 0
         self._given_up = False
-        self._last = clock.monotonic() - interval
+        self._last = clock.monotonic()
         self._changed = threading.Condition()
 
     def next(self, sources: tuple[Source, ...]) -> Barrier:
@@ -328,23 +332,30 @@ class _Barriers:
 class _Compaction:
     """Merges small files in the background, one round at a time; the flusher swaps the results in."""
 
-    def __init__(self, lake: Lake, results: Channel[Future[Replacement] | tuple[Barrier, Delta]]) -> None:
-        self._lake, self._results = lake, results
+    def __init__(
+        self, lake: Lake, results: Channel[Future[Replacement] | tuple[Barrier, Delta]], clock: Clock, notices: Notices
+    ) -> None:
+        self._lake, self._results, self._clock, self._notices = lake, results, clock, notices
         self._executor = ThreadPoolExecutor(1, "compaction")
         self._running = 0
+        self._not_before = clock.monotonic()
 
     def begin(self) -> None:
-        """Start what is worth doing, unless the last round is still running."""
-        if self._running:
+        """Start what is worth doing, unless the last round is still running, or failed a moment ago."""
+        if self._running or self._clock.monotonic() < self._not_before:
             return
         for task in self._lake.plan_compaction():
             self._running += 1
             self._executor.submit(task.run).add_done_callback(self._hand_over)
 
     def take(self, result: Future[Replacement]) -> None:
-        """Swap the merged files in for those they were made of."""
+        """Swap the merged files in for those they were made of; where the disk refuses, leave those for a while."""
         self._running -= 1
-        self._lake.commit_replacement(result.result())
+        try:
+            self._lake.commit_replacement(result.result())
+        except CommitFailed as failure:
+            self._not_before = self._clock.monotonic() + MERGE_AGAIN
+            self._notices.report("retry", f"{failure}; merging files later")
 
     def shutdown(self) -> None:
         self._executor.shutdown(cancel_futures=True)

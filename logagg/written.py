@@ -23,7 +23,7 @@ class Place:
 
     def error(self, key: str, message: str, hint: str = "") -> ConfigError:
         """Return the error about a key: file, line, key, what to write instead."""
-        line = self.lines.get(key) or self.lines.get("", 0)
+        line = self.lines.get(key) or self.lines.get(key.partition(".")[0]) or self.lines.get("", 0)
         where = f"{self.file}:{line}" if line else self.file
         return ConfigError(f"{where}: {key}: {message}" if key else f"{where}: {message}", hint)
 

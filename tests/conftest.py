@@ -13,6 +13,11 @@ from typing import Any
 
 import duckdb
 import pytest
+from hypothesis import settings
+
+# Machines are shared: how long an example takes says nothing.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 ROOT = Path(__file__).parent.parent
 LOGAGG = Path(sys.executable).with_name("logagg")
@@ -58,10 +63,22 @@ class Command:
         total = "SELECT (SELECT coalesce(sum(hits), 0) FROM traffic) + (SELECT coalesce(sum(lines), 0) FROM rejects)"
         return int(self.read(total)[0][0])
 
+    def await_lines(self, lines: int, tail: subprocess.Popen[str]) -> None:
+        """Wait until a running tail has committed so many lines."""
+        wait_until(lambda: (self.lake / "logagg.duckdb").exists() and self.lines() == lines, tail)
+
 
 @pytest.fixture
 def logagg(tmp_path: Path) -> Command:
     return Command(tmp_path / "lake", tmp_path)
+
+
+@pytest.fixture
+def demo(logagg: Command) -> Command:
+    """The installed command, its lake made from the demo logs."""
+    folder = ROOT / "fixtures/demo"
+    logagg.run("tail", "--once", "--quiet", "--config", folder / "logagg.toml", folder)
+    return logagg
 
 
 @pytest.fixture

@@ -33,6 +33,8 @@ def _maintain(shared: Shared, what: str, done: str) -> None:
     config = shared.config
     lake = Lake.open(shared.lake, rollups_of(config), clock=SystemClock(), config=config)
     try:
-        click.echo(f"{getattr(lake, what)()} files {done}")
+        files = getattr(lake, what)()
+        if shared.verbosity >= 0:
+            click.echo(f"{files} files {done}")
     finally:
         lake.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import click
 
@@ -36,11 +37,11 @@ def report(
     from logagg.view import render, reports
     from logagg.view.snapshot import connect
 
-    if limit is None and "$limit" in reports.query_of(name):
-        limit = reports.LIMIT
     wanted = reports.Wanted.of(
         name, SystemClock().now(), since=since, until=until, limit=limit or None, site=site, bots=bots,  # type: ignore[arg-type]
     )  # type: ignore[arg-type]
+    if limit is None and "$limit" in reports.query_of(name):
+        wanted = replace(wanted, limit=reports.LIMIT)
     answer = render.Rows.of(reports.run(connect(shared.lake), wanted))
     render.write(_upright(answer) if name == "overview" and form == "table" else answer, form, sys.stdout)
 

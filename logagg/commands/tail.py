@@ -56,8 +56,22 @@ def tail(paths: tuple[str, ...], shared: Shared, **options: Any) -> None:
     """Follow files, directories or globs; - reads standard input.
 
     SIGTERM and SIGINT: a last flush, a commit, exit status 0. A second one: the end at once; nothing is lost.
+    SIGHUP: read the configuration again.
     """
+    from logagg.process import settle
+
+    settle()
     from logagg.pipeline import TailOptions
     from logagg.pipeline import tail as follow
 
-    follow(TailOptions(paths, shared.lake, shared.config, verbosity=shared.verbosity, say=click.echo, **options))
+    follow(
+        TailOptions(
+            paths,
+            shared.lake,
+            shared.config,
+            verbosity=shared.verbosity,
+            say=click.echo,
+            reload=lambda: shared.config,
+            **options,
+        )
+    )

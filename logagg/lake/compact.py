@@ -14,9 +14,11 @@ from typing import Any
 import pyarrow as pa
 
 from logagg.config import Retention
+from logagg.errors import CommitFailed
+from logagg.lake import files
 from logagg.lake.calendar import Calendar, Piece, day_of, month_of
 from logagg.lake.catalog import State
-from logagg.lake.files import DAY, FLUSH, HOUR, Part, PartReader, PartWriter, Span
+from logagg.lake.files import DAY, FLUSH, HOUR, Part, PartReader, PartWriter, Span, failing_as_commit
 from logagg.rollup import rows
 from logagg.rollup.definitions import Rollup
 
@@ -48,21 +50,31 @@ class Task:
     kind: str = "compact"
 
     def run(self) -> Replacement:
-        if self.drop:
-            return Replacement(self.kind, self.parts, ())
+        """Write the new parts. Raises CommitFailed; then there are none."""
+        new: list[Part] = []
+        try:
+            with failing_as_commit(self.root):
+                if not self.drop:
+                    self._write_all(new)
+        except CommitFailed:
+            files.remove(self.root / part.path for part in new)
+            raise
+        return Replacement(self.kind, self.parts, tuple(new))
+
+    def _write_all(self, new: list[Part]) -> None:
         readers = [PartReader(self.root, self.rollup, part) for part in self.parts]
         try:
             spans = [span for reader in readers for span in reader.spans]
-            pieces = list(self.calendar.pieces(spans))
-            new = [part for piece in pieces if (part := self._write(piece, readers, spans))]
+            for piece in self.calendar.pieces(spans):
+                if part := self._write(piece, readers, spans):
+                    new.append(part)
         finally:
             for reader in readers:
                 reader.close()
-        return Replacement(self.kind, self.parts, tuple(new))
 
     def _write(self, piece: Piece, readers: Sequence[PartReader], spans: Sequence[Span]) -> Part | None:
         """Write the rows of a piece as one part, a window of them in memory at a time."""
-        grain = self.grain or self.parts[0].grain
+        grain = self.grain or min(part.grain for part in self.parts)  # late minutes are coarsened again
         with PartWriter(self.root, self.rollup, piece.level, grain) as part:
             for start, end in piece.windows(spans, grain):
                 found = [some for reader in readers if (some := reader.read(start, end)).num_rows]

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-import numpy as np
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -21,6 +21,7 @@ from logagg.rollup.definitions import Rollup
 # Levels: a part as flushed, and merged by hour, day and month of the events.
 FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
 ROW_GROUP = 1 << 17  # rows
+WORDS = pa.dictionary(pa.int32(), pa.string())
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Span:
 
 
 class PartWriter:
-    """Writes rows, in order of `ts`, as a new Parquet file.
+    """Writes rows as a new Parquet file; those written together are in the order of `ts`.
 
     When its `with` block ends the file is on the disk, and `part` describes it; None, and no file, where there were no
     rows. When the block fails no file is left.
@@ -59,16 +60,18 @@ class PartWriter:
         self._path = Path("data") / rollup.name / f"{level}-{secrets.token_hex(8)}.parquet"
         self._rows = 0
         self._span: list[datetime] = []
+        # Text goes in as it is, dictionary-encoded; in the file that is an encoding, not a type.
+        self._schema = pa.schema([field.with_type(WORDS) if field.type == pa.string() else field for field in rollup.schema])
 
     def __enter__(self) -> Self:
         make_directory(self._target.parent)
-        self._file = pq.ParquetWriter(self._target, self._rollup.schema, compression="zstd")
+        self._file = pq.ParquetWriter(self._target, self._schema, compression="zstd", store_schema=False)
         return self
 
     def write(self, rows: pa.Table) -> None:
-        """Write some rows (`rollup.rows`); none is allowed."""
+        """Write some rows (`rollup.rows`), as row groups of their own; none is allowed."""
         if rows.num_rows:
-            self._file.write_table(rows.cast(self._rollup.schema), ROW_GROUP)
+            self._file.write_table(rows.cast(self._schema), ROW_GROUP)
             self._rows += rows.num_rows
             self._span += [rows["ts"][0].as_py(), rows["ts"][-1].as_py()]
 
@@ -92,14 +95,6 @@ class PartWriter:
         return Part(self._rollup.name, str(self._path), self._level, self._grain, self._rows, size, first, last)
 
 
-def write_part(root: Path, rollup: Rollup, rows: pa.Table, level: str) -> Part:
-    """Write rows, at least one, as a new Parquet file, and have it on the disk before returning."""
-    with PartWriter(root, rollup, level, rollup.grain) as writer:
-        writer.write(rows)
-    assert writer.part, "there are rows"
-    return writer.part
-
-
 class PartReader:
     """Reads rows of a part by time; text comes dictionary-encoded."""
 
@@ -118,8 +113,7 @@ class PartReader:
         groups = [number for number, span in enumerate(self._spans) if span.start < end and span.end > start]
         rows = self._file.read_row_groups(groups, use_threads=False)
         seconds = rows["ts"].cast(pa.int64()).to_numpy() // 1_000_000
-        first, last = np.searchsorted(seconds, [start, end])
-        return rows.slice(first, last - first)
+        return rows.filter(pa.array((seconds >= start) & (seconds < end)))
 
     def close(self) -> None:
         self._file.close()
@@ -160,8 +154,8 @@ def failing_as_commit(root: Path) -> Iterator[None]:
     """Turn what the disk refuses into CommitFailed: where, why, what to do."""
     try:
         yield
-    except (OSError, pa.ArrowException) as error:
-        raise CommitFailed(f"{root}: cannot write: {error}", _remedy(root, error)) from error
+    except (OSError, pa.ArrowException, duckdb.Error) as error:
+        raise CommitFailed(f"{root}: cannot write: {str(error).splitlines()[0]}", _remedy(root, error)) from error
 
 
 def _remedy(root: Path, error: Exception) -> str:

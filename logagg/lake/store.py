@@ -8,6 +8,7 @@ cleared away at the next start.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import secrets
@@ -17,18 +18,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 
 from logagg.cargo import Delta, KnownSource, Source
 from logagg.clock import Clock
 from logagg.config import Config
-from logagg.errors import CommitFailed, LakeError, LakeLocked
+from logagg.errors import CHECK, CommitFailed, LakeError, LakeLocked
 from logagg.lake import catalog, files
 from logagg.lake.catalog import CommitInfo, State
 from logagg.lake.compact import Planner, Replacement, Task
-from logagg.lake.files import FLUSH, Part, failing_as_commit, sync
-from logagg.rollup import rows
+from logagg.lake.files import FLUSH, Part, PartWriter, failing_as_commit, sync
 from logagg.rollup.definitions import Rollup
 
 CATALOG_GRACE = 60.0  # seconds an old catalog stays for those who are just opening it
@@ -41,11 +40,12 @@ class Lake:
     def __init__(self, root: Path, state: State, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int) -> None:
         self.secret = _secret(root)
         self.crash_point: Callable[[str], None] = lambda step: None  # tests die here, at each of STEPS
-        self._root, self._state, self._clock, self._config, self._lock = root, state, clock, config, lock
-        self._rollups = {rollup.name: rollup for rollup in rollups}
-        self._planner = Planner(root, self._rollups, config.limits.keys)
+        self._root, self._state, self._clock, self._lock = root, state, clock, lock
+        self._use(rollups, config)
         self._doomed: list[tuple[float, Path]] = []  # files to delete, and when
+        self._live = catalog.newest(root)  # the catalog that the link names
         self._writers = ThreadPoolExecutor(os.cpu_count(), "writer")
+        self._catalogs = catalog.Writer()
 
     @classmethod
     def open(cls, root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Config) -> Lake:
@@ -56,7 +56,9 @@ class Lake:
         _make(root)
         lock = _take_lock(root)
         try:
-            lake = cls._opened(root, rollups, clock, config, lock)
+            with failing_as_commit(root):
+                _sign(lock)
+                lake = cls._opened(root, rollups, clock, config, lock)
         except BaseException:
             os.close(lock)
             raise
@@ -65,21 +67,41 @@ class Lake:
     @classmethod
     def _opened(cls, root: Path, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int) -> Lake:
         current = catalog.newest(root)
+        if not current and any((root / "data").glob("*/*.parquet")):
+            raise LakeError(f"{root}: it has data, but {catalog.LINK} is missing", CHECK)
         before = catalog.read(current) if current else State(created_at=_at(clock))
         state = replace(catalog.with_rollups(before, rollups), root=str(root.resolve()))
         lake = cls(root, before, rollups, clock, config, lock)
         if state != before:
             lake._publish(state, "open", (), 0)
         lake._clear_orphans()
+        lake._delete_due()
         return lake
+
+    def reconfigure(self, rollups: Sequence[Rollup], config: Config) -> None:
+        """Go on with these rollups and settings.
+
+        Raises LakeError (other columns than before) or CommitFailed; then nothing has changed.
+        """
+        state = catalog.with_rollups(self._state, rollups)
+        if state != self._state:
+            self._publish(state, "open", (), 0)
+        self._use(rollups, config)
+        self._clear_orphans()
+
+    def _use(self, rollups: Sequence[Rollup], config: Config) -> None:
+        self._rollups, self._config = {rollup.name: rollup for rollup in rollups}, config
+        self._planner = Planner(self._root, self._rollups, config.limits.keys)
 
     def known_sources(self, shards: int) -> list[KnownSource]:
         """Return where each source resumes, for this number of shards.
 
         Raises LakeError when another number of shards wrote the lake and they do not all stand at the same positions.
         """
-        ids = [id_ for id_ in self._state.progress if id_ != catalog.FORGOTTEN]
-        return [KnownSource(self._state.sources[id_], self._dealt(id_, shards)) for id_ in ids]
+        dealt = {id_: self._dealt(id_, shards) for id_ in self._state.progress if id_ != catalog.FORGOTTEN}
+        # What the former shards had is forgotten with them, or the next number of shards would stumble over it.
+        self._state = replace(self._state, progress={**self._state.progress, **dealt})
+        return [KnownSource(self._state.sources[id_], progress) for id_, progress in dealt.items()]
 
     def clicks(self, shard: int, shards: int) -> pa.Table | None:
         """Return the recent clicks of a shard's visitors."""
@@ -110,12 +132,14 @@ class Lake:
         return self._planner.expired(self._state, self._config.retention, self._clock.now())
 
     def commit_replacement(self, done: Replacement) -> CommitInfo:
-        """Swap merged parts in for those they were made of."""
+        """Swap merged parts in for those they were made of. Raises CommitFailed; then nothing has changed."""
+        self.crash_point("parts")
         old = {part.path for part in done.old}
         kept = tuple(part for part in self._state.parts if part.path not in old)
-        info = self._publish(replace(self._state, parts=(*kept, *done.new)), done.kind, done.new, 0)
-        due = self._clock.now() + self._config.lake.grace
-        self._doomed += [(due, self._root / path) for path in old]
+        gone = max([self._state.gone, *(part.max_ts for part in done.old)]) if not done.new else self._state.gone
+        info = self._publish(replace(self._state, parts=(*kept, *done.new), gone=gone), done.kind, done.new, 0)
+        for path in old:
+            self._doom(self._root / path, self._config.lake.grace)
         return info
 
     def compact_due(self) -> None:
@@ -133,13 +157,12 @@ class Lake:
 
     def close(self) -> None:
         self._writers.shutdown()
+        self._catalogs.close()
         os.close(self._lock)
 
     def _carry_out(self, tasks: Sequence[Task]) -> int:
         for task in tasks:
-            with failing_as_commit(self._root):
-                done = task.run()
-            self.commit_replacement(done)
+            self.commit_replacement(task.run())
         return sum(len(task.parts) for task in tasks)
 
     def _dealt(self, source: str, shards: int):  # type: ignore[no-untyped-def]
@@ -168,10 +191,14 @@ class Lake:
         return [one.result() for one in written]
 
     def _flush(self, name: str, deltas: Sequence[Delta]) -> Part:
-        """Write one part of a rollup from the rows of all shards, one row a key."""
+        """Write one part of a rollup from the rows of all shards."""
         rollup = self._rollups[name]
-        merged = rows.merge(rollup, pa.concat_tables([delta.rollups[name] for delta in deltas if name in delta.rollups]))
-        return files.write_part(self._root, rollup, merged, FLUSH)
+        with PartWriter(self._root, rollup, FLUSH, rollup.grain) as writer:
+            for delta in deltas:
+                if name in delta.rollups:
+                    writer.write(delta.rollups[name])
+        assert writer.part, "a delta has no rollups without rows"
+        return writer.part
 
     def _publish(self, state: State, kind: str, parts: Sequence[Part], lines: int) -> CommitInfo:
         """Write the catalog of a state and move the link onto it."""
@@ -185,49 +212,63 @@ class Lake:
             lines,
         )
         state = replace(state, id=info.id, commits=(*state.commits[-catalog.COMMITS + 1 :], info))
-        name = f"{info.id:06}-{secrets.token_hex(4)}.duckdb"
-        with failing_as_commit(self._root):
-            try:
-                self._write_catalog(name, state)
-            except duckdb.Error as error:
-                raise CommitFailed(f"{self._root}: {str(error).splitlines()[0]}", "nothing is lost") from error
-        self._retire_catalog()
+        path = self._root / catalog.FOLDER / f"{info.id:06}-{secrets.token_hex(4)}.duckdb"
+        before = self._live
+        try:
+            with failing_as_commit(self._root):
+                self._write_catalog(path, state)
+        except CommitFailed:
+            if self._live != path:  # or else a reader may use them
+                files.remove([*(self._root / part.path for part in parts), path, Path(f"{path}.wal"), self._draft(path)])
+            raise
+        if before:
+            self._doom(before, CATALOG_GRACE)
+        self._delete_due()
         self._state = state
         return info
 
-    def _write_catalog(self, name: str, state: State) -> None:
-        folder, link = self._root / catalog.FOLDER, self._root / f".{name}.link"
-        files.make_directory(folder)
-        for rollup in {part.rollup for part in state.parts if part not in self._state.parts}:
+    def _write_catalog(self, path: Path, state: State) -> None:
+        files.make_directory(path.parent)
+        known = {part.path for part in self._state.parts}
+        for rollup in {part.rollup for part in state.parts if part.path not in known}:
             sync(self._root / "data" / rollup)
-        catalog.write(folder / name, state)
+        self._catalogs.write(path, state)
         self.crash_point("catalog")
-        sync(folder / name)
-        sync(folder)
+        sync(path)
+        sync(path.parent)
         self.crash_point("catalog synced")
-        os.symlink(Path(catalog.FOLDER) / name, link)
+        os.symlink(path.relative_to(self._root), self._draft(path))
         self.crash_point("link made")
-        os.replace(link, self._root / catalog.LINK)
+        os.replace(self._draft(path), self._root / catalog.LINK)
+        self._live = path
         sync(self._root)
-        self._live = folder / name
         self.crash_point("link moved")
 
-    def _retire_catalog(self) -> None:
-        """Delete what is past its grace; let the catalog before the newest wait for its own."""
+    def _draft(self, path: Path) -> Path:
+        """Return the name of the link to a catalog before it is the one."""
+        return self._root / f".{path.name}.link"
+
+    def _doom(self, path: Path, grace: float) -> None:
+        """Let a file that no live catalog names wait for its grace to pass; its own time says since when, if we end before."""
         now = self._clock.now()
-        for path in (self._root / catalog.FOLDER).glob("*.duckdb"):
-            if path != self._live and path not in {doomed for _, doomed in self._doomed}:
-                self._doomed.append((now + CATALOG_GRACE, path))
+        with contextlib.suppress(OSError):
+            os.utime(path, (now, now))
+        self._doomed.append((now + grace, path))
+
+    def _delete_due(self) -> None:
+        now = self._clock.now()
         files.remove(path for due, path in self._doomed if due <= now)
         self._doomed = [(due, path) for due, path in self._doomed if due > now]
 
     def _clear_orphans(self) -> None:
-        """Delete the files that no catalog names: at once if they are old, after their grace if a reader may use them."""
-        live = {self._root / part.path for part in self._state.parts}
-        orphans = [path for path in (self._root / "data").glob("*/*.parquet") if path not in live]
+        """Doom the files that no live catalog names: left by a crash, or by a run that ended before their grace."""
+        live = {self._live, *(self._root / part.path for part in self._state.parts)}
         files.remove(self._root.glob(".*.link"))
-        due = self._clock.now() + self._config.lake.grace
-        self._doomed += [(due, path) for path in orphans]
+        for pattern, grace in (("data/*/*", self._config.lake.grace), (f"{catalog.FOLDER}/*", CATALOG_GRACE)):
+            for path in self._root.glob(pattern):
+                if path not in live:
+                    since = min(path.stat().st_mtime, self._clock.now())
+                    self._doomed.append((since + grace, path))
 
 
 def _at(clock: Clock) -> datetime:
@@ -256,9 +297,13 @@ def _take_lock(root: Path) -> int:
         pid = os.read(lock, 20).decode(errors="replace").strip() or "?"
         os.close(lock)
         raise LakeLocked(f"{root}: process {pid} writes this lake", "one lake has one tail: stop that, or use --lake") from None
+    return lock
+
+
+def _sign(lock: int) -> None:
+    """Say in the lock whose it is."""
     os.truncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())
-    return lock
 
 
 def _secret(root: Path) -> bytes:

@@ -23,8 +23,8 @@ import pyarrow.compute as pc
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from ua_parser import Domain, UserAgent
 from ua_parser.core import Matcher
-from ua_parser.loaders import load_builtins
-from ua_parser.matchers import UserAgentMatcher
+from ua_parser.lazy import UserAgentMatcher
+from ua_parser.loaders import load_lazy_builtins
 from ua_parser.regex import Resolver
 
 LENGTH = 512  # characters of an agent that are looked at
@@ -83,9 +83,22 @@ def describe(agents: pa.StringArray) -> pa.Table:
     return _shared().describe(agents)
 
 
+def prepare() -> None:
+    """Compile the patterns, which takes a while, ahead of their first use."""
+    _shared()
+
+
+_making = Lock()
+
+
 @cache
-def _shared() -> Agents:
+def _made() -> Agents:
     return Agents()
+
+
+def _shared() -> Agents:
+    with _making:
+        return _made()
 
 
 class Agents:
@@ -95,7 +108,9 @@ class Agents:
         self._limit = limit
         self._known: OrderedDict[str, Facts] = OrderedDict()
         self._lock = Lock()
-        self._families = Resolver(load_builtins())
+        # Lazy, since the engine in Rust compiles the patterns itself; those for devices are not used.
+        browsers, systems, _ = load_lazy_builtins()
+        self._families = Resolver((browsers, systems, []))
         self._robots = Resolver((_robot_matchers(), [], []))
 
     def __len__(self) -> int:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 
 from logagg.cargo import Chunk
 from logagg.clock import Clock
-from logagg.parse import reference
-from logagg.parse.detect import detect
+from logagg.parse.detect import count, detect
 from logagg.parse.formats import Format, compile_format
 
 SAMPLE_LINES = 1000
+SAMPLE = 1 << 20  # bytes
 
 
 class FormatBook:
@@ -21,7 +21,9 @@ class FormatBook:
     ) -> None:
         self._json = given == "json"  # which keys it has, its lines tell
         self._given = compile_format(given, user_id=user_id) if given and not self._json else None
-        self._formats = {source: self._given or compile_format(name, user_id=user_id) for source, name in known.items()}
+        # Of another format than the one given, the lines that come next are asked again.
+        kept = {source: name for source, name in known.items() if given in ("", name, name.partition(":")[0])}
+        self._formats = {source: compile_format(name, user_id=user_id) for source, name in kept.items()}
         self._clock, self._refused, self._user_id = clock, refused, user_id
 
     def format_of(self, chunk: Chunk) -> Format | None:
@@ -33,7 +35,7 @@ class FormatBook:
         known = self._formats.get(chunk.source)
         if known:
             return known
-        lines = [line for line in chunk.data.split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES] if line.strip(b"\r\0")]
+        lines = [line for line in bytes(chunk.data[:SAMPLE]).split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES] if line.strip(b"\r\0")]
         if not lines:
             return self._given or compile_format("combined")
         found = self._probe(lines)
@@ -46,13 +48,10 @@ class FormatBook:
     def is_whole(self, source: str, fragment: bytes) -> bool:
         """Tell whether a last line without a newline is surely complete."""
         fmt = self._formats.get(source)
-        return bool(fmt and fmt.closed and self._parses(fragment, fmt))
+        return bool(fmt and fmt.closed and count([fragment], fmt, self._clock.now()))
 
     def _probe(self, lines: list[bytes]) -> Format | None:
         if self._given is None:
             names = ("json",) if self._json else None
             return detect(lines, self._clock.now(), user_id=self._user_id, names=names)
-        return self._given if any(self._parses(line, self._given) for line in lines) else None
-
-    def _parses(self, line: bytes, fmt: Format) -> bool:
-        return isinstance(reference.parse_line(line, fmt, self._clock.now()), dict)
+        return self._given if count(lines, self._given, self._clock.now()) else None

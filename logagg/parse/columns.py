@@ -164,16 +164,17 @@ def _chosen(values: Slices, mask: Mask) -> pa.Array:
 
 
 def _read_request_parts(fields: Fields, rows: int, *, escaped: bool) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:
-    """Method and target from fields of their own."""
+    """Method, if there is one, and target from fields of their own."""
     method = _rows(fields.get("method"), rows, escaped=escaped)
     target = _rows(fields.get("target") or fields.get("path"), rows, escaped=escaped)
     if "target" not in fields and "query" in fields:
         query = pc.replace_substring_regex(_rows(fields["query"], rows, escaped=escaped), r"\A\?", "")
         marked = pc.binary_join_element_wise(target, query, "?")
         target = pc.if_else(pc.equal(query, ""), target, marked)
-    fits = pc.and_(pc.match_substring_regex(method, r"\A[A-Z][A-Z_-]{0,19}\z"), pc.not_equal(target, ""))
+    fits = pc.not_equal(target, "")
     if "method" not in fields:
-        fits = pc.not_equal(target, "")
+        return _nulls(rows), pc.if_else(fits, target, "").dictionary_encode()
+    fits = pc.and_(fits, pc.match_substring_regex(method, r"\A[A-Z][A-Z_-]{0,19}\z"))
     return tuple(pc.if_else(fits, part, "").dictionary_encode() for part in (method, target))  # type: ignore[return-value]
 
 
@@ -208,6 +209,6 @@ def _rejects(chunk: Chunk, lines: Slices, verdict: Ints) -> Rejects:
     base = chunk.start + chunk.skipped
     for row in np.flatnonzero(verdict)[: SAMPLES - len(samples)]:
         start, end = int(lines.start[row]), int(lines.end[row])
-        line = chunk.data[start : min(end, start + SAMPLE_BYTES)]
+        line = bytes(chunk.data[start : min(end, start + SAMPLE_BYTES)])
         samples.append(Reject(base + start, REASONS[verdict[row] - 1], line))
     return Rejects({name: int(n) for name, n in zip(REASONS, counts[1:], strict=True) if n}, tuple(samples))

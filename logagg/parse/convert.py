@@ -13,12 +13,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logagg.parse import text
 from logagg.parse.text import Bytes, Column, Offsets
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
+QUESTION, HASH = b"?#"
 MICROSECONDS = 1_000_000
 EARLIEST = 788_918_400  # 1995-01-01, before which nobody wrote an access log
 AHEAD = 86_400  # seconds that a log may be ahead of the clock
@@ -75,6 +77,18 @@ def around(values: Slices, byte: int) -> tuple[Offsets, Offsets]:
     return np.minimum(first, values.end), np.where(last < values.start, -1, last)
 
 
+def split_url(urls: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Split text at its first `?` and `#` into paths and query strings."""
+    values = Slices.of(urls)
+    mark, fragment = around(values, QUESTION)[0], around(values, HASH)[0]
+    path_end = np.minimum(mark, fragment)
+    query = np.minimum(mark + 1, fragment)
+    return (
+        text.gather(values.data, values.start, path_end).cast(pa.string()),
+        text.gather(values.data, query, fragment).cast(pa.string()),
+    )
+
+
 def follows(values: Slices, at: Offsets, literal: bytes) -> Mask:
     """Tell which values have a literal at a position of the data."""
     held = at + len(literal) <= values.end
@@ -84,16 +98,42 @@ def follows(values: Slices, at: Offsets, literal: bytes) -> Mask:
 
 
 def digits(values: Slices, most: int) -> tuple[Ints, Mask]:
-    """Read decimal numbers of 1 to `most` ASCII digits."""
+    """Read decimal numbers of 1 to `most` ASCII digits, at most 18."""
     length = values.length
     valid = (length >= 1) & (length <= most)
     total = np.zeros(len(values), np.int64)
-    for place in range(int(length[valid].max(initial=0))):
-        has = valid & (place < length)
-        digit = values.byte(-1 - place).astype(np.int64) - ord("0")
-        valid &= ~has | ((digit >= 0) & (digit <= 9))
-        total += np.where(has, digit, 0) * 10**place
+    for before in range(0, int(length[valid].max(initial=0)), 8):
+        number, fits = _eight_digits(values, before)
+        valid &= fits
+        total += number * 10**before
     return total, valid
+
+
+def _eight_digits(values: Slices, before: int) -> tuple[Ints, Mask]:
+    """Read up to 8 digits, those before the last `before` ones, all in one word; zeros stand in for those missing.
+
+    (Eight digits in three multiplications: Lemire, "Quickly parsing eight digits", 2018.)
+    """
+    data = values.data if len(values.data) >= 8 else np.append(values.data, np.zeros(8, np.uint8))
+    end = values.end - before
+    at = np.maximum(end - 8, 0)
+    word = np.ndarray(len(data) - 7, "<u8", np.ascontiguousarray(data), strides=(1,))[at]
+    word <<= (8 * np.minimum(8 - (end - at), 7)).astype(np.uint64)
+    absent = _LOW_BYTES[8 - np.clip(values.length - before, 0, 8)]
+    word = (word & ~absent) | (_ZEROS & absent)
+    fits = (word & _HIGH_HALVES == _ZEROS) & ((word + _SIXES) & _HIGH_HALVES == _ZEROS)
+    word -= _ZEROS
+    word = word * np.uint64(10) + (word >> np.uint64(8))
+    pairs, others = word & _PAIRS, (word >> np.uint64(16)) & _PAIRS
+    number = (pairs * np.uint64(100 + (1_000_000 << 32)) + others * np.uint64(1 + (10_000 << 32))) >> np.uint64(32)
+    return number.astype(np.int64), fits
+
+
+_ZEROS = np.uint64(0x3030303030303030)
+_SIXES = np.uint64(0x0606060606060606)
+_HIGH_HALVES = np.uint64(0xF0F0F0F0F0F0F0F0)
+_PAIRS = np.uint64(0x000000FF000000FF)
+_LOW_BYTES = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
 
 
 def statuses(values: Slices) -> tuple[Ints, Mask]:

@@ -6,7 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from logagg.parse import reference
+from logagg.cargo import Chunk, Mark
+from logagg.parse import columns, reference
 from logagg.parse.formats import JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES, Format, compile_format, json_format
 
 _TIME_SHAPES = ("time_local", "time_iso8601", "time_epoch_us", "time_epoch_ms", "time_epoch")
@@ -20,10 +21,16 @@ def detect(lines: Sequence[bytes], now: float, *, user_id: str = "", names: Iter
     """
     best, most = None, (len(lines) + 1) // 2 - 1
     for fmt in _candidates(lines, now, user_id, tuple(NAMED) + ("json",) if names is None else names):
-        parsed = sum(isinstance(reference.parse_line(line, fmt, now), dict) for line in map(_bare, lines))
+        parsed = count(lines, fmt, now)
         if parsed > most:
             best, most = fmt, parsed
     return best
+
+
+def count(lines: Sequence[bytes], fmt: Format, now: float) -> int:
+    """Return how many of these lines a format parses."""
+    data = b"\n".join(lines)
+    return columns.parse(Chunk("", 0, 0, len(data), data, Mark(0, 0, "")), fmt, now).table.num_rows
 
 
 def _candidates(lines: Sequence[bytes], now: float, user_id: str, names: Iterable[str]) -> Iterable[Format]:
@@ -32,10 +39,6 @@ def _candidates(lines: Sequence[bytes], now: float, user_id: str, names: Iterabl
             yield compile_format(name, user_id=user_id)
         elif fmt := _json(lines, now, user_id):
             yield fmt
-
-
-def _bare(line: bytes) -> bytes:
-    return line.rstrip(b"\r").lstrip(b"\0")
 
 
 def _json(lines: Sequence[bytes], now: float, user_id: str) -> Format | None:

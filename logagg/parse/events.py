@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.config import KINDS, PAGE_STATUSES, Config
-from logagg.parse import text, visitors
+from logagg.parse import convert, text, visitors
 from logagg.parse.agents import describe
 from logagg.parse.fields import EVENT_SCHEMA
 from logagg.parse.rules import DIMENSIONS, Rules
@@ -27,6 +27,7 @@ Rule = npt.NDArray[np.int16]
 
 NO_SITE = "-"
 _PAGEVIEW, _OTHER = KINDS.index("pageview"), KINDS.index("other")
+_PAGE_STATUS = np.isin(np.arange(1000), PAGE_STATUSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,8 @@ class Classifier:
         kind = self._kinds(batch, column["method"], rule)
         referrer, from_page = _split_referrers(column["referrer"])
         words = {
-            "kind": _Words(kind, pa.array(KINDS)),
             "site": site,
-            "method": column["method"],
+            "method": column["method"].filled(),
             "path": path,
             "referrer": referrer,
             "from_path": _from_paths(kind == _PAGEVIEW, site, referrer, from_page),
@@ -66,7 +66,8 @@ class Classifier:
         agent = column["agent"].with_null()
         described = describe(agent.values)
         words |= {name: _Words(agent.codes, described.column(name).combine_chunks()) for name in ("browser", "os", "device")}
-        columns = {name: value.shorten(self.limit).distinct().array() for name, value in words.items()}
+        columns = {name: value.bounded(self.limit).array() for name, value in words.items()}
+        columns["kind"] = _Words(kind, pa.array(KINDS)).array()
         columns |= {name: batch.column(name) for name in ("time", "status", "bytes", "seconds", "upstream_seconds")}
         columns["is_bot"] = pa.array(described.column("is_bot").to_numpy()[agent.codes])
         columns["bucket"] = latency_bucket(batch.column("seconds").combine_chunks())
@@ -90,7 +91,8 @@ class Classifier:
         status = batch.column("status").to_numpy()
         counted = self.rules.counts(rule, status, method.array())
         ruled = np.array([KINDS.index(kind) for kind in self.rules.kinds], np.int32)[rule]
-        is_page = method.equal("GET") & np.isin(status, PAGE_STATUSES)
+        # A log that names no method is believed to be of people who get pages.
+        is_page = (method.equal("GET") | (method.codes < 0)) & _PAGE_STATUS[status]
         unruled = np.where(is_page, _PAGEVIEW, _OTHER)
         return np.where(rule < 0, unruled, np.where(counted, ruled, _OTHER)).astype(np.int32)
 
@@ -177,8 +179,9 @@ class _Words:
     def equal(self, value: str) -> Mask:
         return np.append(_mask(pc.equal(self.values, value)), False)[self.codes]
 
-    def shorten(self, limit: int) -> _Words:
-        return self.map(lambda values: text.shorten(values, limit))
+    def bounded(self, limit: int) -> _Words:
+        """Return the same with each value once, cut to its first `limit` characters."""
+        return self.map(lambda values: text.shorten(values, limit)).distinct()
 
 
 def _is_text(table: pa.Table, name: str) -> bool:
@@ -202,9 +205,11 @@ def _fields(values: pa.Array, pattern: str, *names: str) -> list[pa.Array]:
 def _split_targets(targets: _Words) -> tuple[_Words, _Words]:
     """Split request targets into path and query; a proxy's absolute target loses scheme and host."""
     targets = targets.filled()
-    pattern = r"(?s)\A(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?"
-    path, query = _fields(targets.values, pattern, "path", "query")
-    return _Words(targets.codes, path), _Words(targets.codes, query)
+    values = targets.values
+    if not pc.all(pc.starts_with(values, "/")).as_py():
+        values = pc.replace_substring_regex(values, r"(?s)\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*", "")
+    path, query = convert.split_url(values)
+    return _Words(targets.codes, path).distinct(), _Words(targets.codes, query)
 
 
 def _split_referrers(referrers: _Words) -> tuple[_Words, _Words]:

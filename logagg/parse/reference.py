@@ -40,7 +40,7 @@ def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Bat
     records: list[Record] = []
     rejected = [Reject(chunk.start, "too_long", b"")] * chunk.too_long
     at = chunk.start + chunk.skipped
-    for whole in chunk.data.split(b"\n"):
+    for whole in bytes(chunk.data).split(b"\n"):
         line = whole.rstrip(b"\r").lstrip(b"\0")
         if line:
             outcome = parse_line(line, fmt, now) if len(line) <= max_line else "too_long"
@@ -303,7 +303,8 @@ def _unescape(value: bytes) -> bytes:
     return bytes(out)
 
 
-def _request(raw: Raw, escaped: bool) -> tuple[str, str]:
+def _request(raw: Raw, escaped: bool) -> tuple[str | None, str]:
+    """Return method and target; the method is None where the format has none."""
     if "request" in raw:
         method, _, target = _bytes(raw["request"], escaped).partition(b" ")
         before, space, last = target.rpartition(b" ")
@@ -317,7 +318,9 @@ def _request(raw: Raw, escaped: bool) -> tuple[str, str]:
             target = _bytes(raw.get("path", b""), escaped)
             query = _bytes(raw.get("query", b""), escaped).removeprefix(b"?")
             target += b"?" + query if query else b""
-        if "method" in raw and not _is_method(method):
+        if "method" not in raw:
+            return None, target.decode("utf-8", "replace")
+        if not _is_method(method):
             return "", ""
     if not target:
         return "", ""

@@ -52,14 +52,15 @@ BOOKED_SCHEMA = pa.schema(
     ]
 )
 
+COLUMNS = [field.name for field in _EVENT_FIELDS]  # of events, that clicks are told by
 KEY = ("visitor", "site", "campaign", "ad")
 _FORGET_NEVER = np.iinfo(np.int64).min
 
 
-def absorb(state: pa.Table | None, clicks: pa.Table, source: str, window_us: int) -> tuple[pa.Table, pa.Table]:
-    """Take in clicks (event columns) of one source; return the new state and what they book (`BOOKED_SCHEMA`)."""
+def absorb(state: pa.Table | None, clicks: pa.Table, sources: pa.Array, window_us: int) -> tuple[pa.Table, pa.Table]:
+    """Take in clicks (event columns), each of its source; return the new state and what they book (`BOOKED_SCHEMA`)."""
     state = STATE_SCHEMA.empty_table() if state is None else state
-    fresh = _remembered(clicks, source)
+    fresh = _remembered(clicks, sources)
     touched = np.flatnonzero(_array(pc.is_in(state["visitor"], value_set=pc.unique(fresh["visitor"]))))
     rows = pa.concat_tables([state.take(pa.array(touched)), fresh]).combine_chunks()
     was = _array(rows["duplicate"])
@@ -81,10 +82,10 @@ def prune(state: pa.Table, newest_by_source: Mapping[str, int], horizon_us: int,
     return kept.slice(max(0, kept.num_rows - limit_rows)).combine_chunks()
 
 
-def _remembered(clicks: pa.Table, source: str) -> pa.Table:
+def _remembered(clicks: pa.Table, sources: pa.Array) -> pa.Table:
     """Return clicks as rows of the state, not booked yet."""
     columns = [clicks[field.name].cast(field.type) for field in _EVENT_FIELDS]
-    columns += [pa.repeat(source, clicks.num_rows), pa.repeat(False, clicks.num_rows)]
+    columns += [sources.cast(pa.string()), pa.repeat(False, clicks.num_rows)]
     return pa.Table.from_arrays(columns, schema=STATE_SCHEMA)
 
 
@@ -116,7 +117,7 @@ def _booked(rows: pa.Table, known: int, was: Mask, now: Mask) -> pa.Table:
     changed = np.flatnonzero(is_new | (now != was))
     counted = np.where(is_new, ~now, -1)[changed].astype(np.int64)
     repeated = now[changed].astype(np.int64)
-    events = rows.select([field.name for field in _EVENT_FIELDS]).take(pa.array(changed))
+    events = rows.select(COLUMNS).take(pa.array(changed))
     return pa.Table.from_arrays([*events.columns, pa.array(counted), pa.array(repeated)], schema=BOOKED_SCHEMA)
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,7 +20,7 @@ from logagg.cargo import Delta, Job, KnownSource, Progress, Reject, Rejects
 from logagg.rollup import clicks, rows
 from logagg.rollup.definitions import Rollup
 
-EVENTS = 250_000  # events that are rolled up together
+EVENTS = 1 << 17  # events that are rolled up together
 SAMPLES = 20  # rejected lines kept per source between two flushes
 
 
@@ -31,6 +33,29 @@ class ShardSettings:
     keys: int = 20_000  # distinct keys per rollup and bucket
     clicks: int = 200_000  # recent clicks remembered
     events: int = EVENTS
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Events that are not rolled up yet."""
+
+    jobs: list[Job] = field(default_factory=list)
+    rows: int = 0
+    bytes: int = 0
+
+    def add(self, job: Job) -> None:
+        self.jobs.append(job)
+        self.rows += job.events.num_rows
+        self.bytes += job.events.nbytes
+
+    @property
+    def tables(self) -> list[pa.Table]:
+        return [job.events for job in self.jobs]
+
+    def sources(self) -> pa.Array:
+        """Return the source of each event."""
+        codes = np.repeat(np.arange(len(self.jobs), dtype=np.int32), [job.events.num_rows for job in self.jobs])
+        return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array([job.source for job in self.jobs]))
 
 
 @dataclass(slots=True)
@@ -59,10 +84,10 @@ class Shard:
         self.number = number
         self._settings = settings
         self._applied = {one.source.id: one.progress[number] for one in known if number in one.progress}
-        self._clicks = recent_clicks
+        # From a catalog they come with its own idea of time zones and nulls.
+        self._clicks = None if recent_clicks is None else recent_clicks.cast(clicks.STATE_SCHEMA)
         self._newest: dict[str, int] = {}
-        self._events: list[pa.Table] = []
-        self._booked: list[pa.Table] = []
+        self._waiting = _Waiting()
         self._rows: dict[str, list[pa.Table]] = {}
         self._gathered = _Gathered()
         # One connection, one thread: shards run beside one another.
@@ -71,8 +96,7 @@ class Shard:
     @property
     def nbytes(self) -> int:
         """Return the bytes of what is not yet drained."""
-        tables = [*self._events, *self._booked, *(table for tables in self._rows.values() for table in tables)]
-        return sum(table.nbytes for table in tables)
+        return self._waiting.bytes + sum(table.nbytes for tables in self._rows.values() for table in tables)
 
     def absorb(self, job: Job) -> bool:
         """Take in a job; return False when it was a duplicate. Raises Gap when jobs before it are missing."""
@@ -91,8 +115,7 @@ class Shard:
         """Return what was absorbed since the last drain, and forget it."""
         self._roll_up()
         gathered, self._gathered = self._gathered, _Gathered()
-        rollups = {rollup.name: self._merged(rollup) for rollup in self._settings.rollups if self._rows.get(rollup.name)}
-        self._rows = {}
+        rollups = {rollup.name: self._drained(rollup) for rollup in self._settings.rollups if rollup.name in self._rows}
         self._clicks = self._prune()
         rejects = {
             source: Rejects(counts, tuple(gathered.samples.get(source, ())))
@@ -114,34 +137,38 @@ class Shard:
             samples += job.rejects.samples[: SAMPLES - len(samples)]
 
     def _take(self, job: Job) -> None:
-        self._events.append(job.events)
-        clicked = job.events.filter(pc.equal(job.events["kind"].cast(pa.string()), "click"))
-        if clicked.num_rows:
-            window = round(self._settings.window * 1_000_000)
-            self._clicks, booked = clicks.absorb(self._clicks, clicked, job.source, window)
-            self._booked.append(booked)
         newest = pc.max(job.events["time"]).cast(pa.int64()).as_py()
         self._newest[job.source] = max(newest, self._newest.get(job.source, newest))
-        if sum(table.num_rows for table in self._events) >= self._settings.events:
+        self._waiting.add(job)
+        if self._waiting.rows >= self._settings.events:
             self._roll_up()
 
     def _roll_up(self) -> None:
         """Turn the events that wait into rollup rows."""
-        waiting = {"events": self._events, "clicks": self._booked}
-        self._events, self._booked = [], []
-        for of, tables in waiting.items():
-            parts = [(rollup, part) for rollup in self._settings.rollups for part in rollup.parts if part.of == of]
-            if not tables or not parts:
-                continue
-            events = rows.Events.of(tables, [part for _, part in parts], self._db)
-            for rollup, part in parts:
-                if (found := rows.roll_up(rollup, part, events)).num_rows:
-                    self._rows.setdefault(rollup.name, []).append(found)
+        if not self._waiting.rows:
+            return
+        waiting, self._waiting = self._waiting, _Waiting()
+        events = rows.gathered(waiting.tables)
+        self._add_rows("events", events)
+        clicked = pc.equal(events["kind"], "click").combine_chunks()
+        if clicked.true_count:
+            self._add_rows("clicks", self._book(events.select(clicks.COLUMNS).filter(clicked), waiting.sources().filter(clicked)))
 
-    def _merged(self, rollup: Rollup) -> pa.Table:
-        """Add up the rows of a rollup, with no more keys in a bucket than the settings allow."""
-        merged = rows.merge(rollup, pa.concat_tables(self._rows[rollup.name]))
-        return rows.fold(rollup, merged, self._settings.keys)
+    def _book(self, clicked: pa.Table, sources: pa.Array) -> pa.Table:
+        window = round(self._settings.window * 1_000_000)
+        self._clicks, booked = clicks.absorb(self._clicks, clicked, sources, window)
+        return booked
+
+    def _add_rows(self, of: Literal["events", "clicks"], table: pa.Table) -> None:
+        parts = [(rollup, part) for rollup in self._settings.rollups for part in rollup.parts if part.of == of]
+        events = rows.Events.of(table, [part for _, part in parts], self._db)
+        for rollup, part in parts:
+            if (found := rows.roll_up(rollup, part, events)).num_rows:
+                self._rows.setdefault(rollup.name, []).append(found)
+
+    def _drained(self, rollup: Rollup) -> pa.Table:
+        """Return the rows of a rollup, with no more keys in a bucket than the settings allow."""
+        return rows.fold(rollup, rows.in_order(self._rows.pop(rollup.name)), self._settings.keys)
 
     def _prune(self) -> pa.Table | None:
         if self._clicks is None:

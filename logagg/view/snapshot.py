@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 
 from logagg.clock import Clock, SystemClock
-from logagg.errors import LakeError
+from logagg.errors import CHECK, LakeError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from logagg.view.health import Status
 
 LINK = "logagg.duckdb"
+VERSION = 1  # of the catalogs it reads, as `lake.catalog` writes them; that would load much more
 ATTEMPTS = 3  # a snapshot can only vanish under us when its grace period ends between two system calls
 
 Parameters = Mapping[str, object] | Sequence[object]
@@ -59,6 +60,8 @@ def target_of(root: Path) -> Path:
     except PermissionError:
         raise LakeError(f"{link}: not allowed to read it", "ask its owner, or run as the user who tails") from None
     except (OSError, RuntimeError):
+        if link.is_symlink():
+            raise LakeError(f"{link}: the catalog that it names is missing", CHECK) from None
         raise LakeError(f"{root}: no lake there", "make one with logagg tail --lake DIR, or say --lake DIR") from None
 
 
@@ -66,17 +69,26 @@ def _unreadable(link: Path, error: duckdb.Error) -> LakeError:
     text = str(error)
     if "newer" in text or "version" in text:
         return LakeError(f"{link}: written by a newer version", "upgrade logagg and duckdb to read it")
-    return LakeError(f"{link}: cannot be read ({text.splitlines()[0]})", "is it the catalog of a lake? `logagg tail` writes one")
+    return LakeError(f"{link}: cannot be read ({text.splitlines()[0]})", CHECK)
 
 
 def _prepared(connection: duckdb.DuckDBPyConnection, root: Path) -> duckdb.DuckDBPyConnection:
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET python_scan_all_frames = true")  # a data frame of the caller's can be joined by name
+    _set(connection)
     # By default DuckDB would put what does not fit in memory beside the catalog, into the lake.
     with contextlib.suppress(duckdb.Error):  # another connection of this process may be using it
         connection.execute(f"SET temp_directory = {quoted(spill_directory())}")
-    refuse_foreign(connection, root)
+    _refuse_newer(connection, root)
+    _refuse_moved(connection, root)
     return connection
+
+
+def _refuse_newer(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
+    try:
+        [(version,)] = connection.execute("SELECT version FROM lake").fetchall()
+    except (duckdb.CatalogException, ValueError):
+        raise LakeError(f"{root / LINK}: not a catalog of logagg", "say another lake with --lake DIR") from None
+    if version != VERSION:
+        raise LakeError(f"{root}: a lake of version {version}, this logagg reads {VERSION}", "upgrade logagg")
 
 
 def spill_directory() -> str:
@@ -89,21 +101,21 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def refuse_foreign(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
-    """Raise LakeError when a connection's catalog is no lake's, a newer version's, or that of a lake since moved."""
+def _refuse_moved(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
+    """Raise LakeError for a lake that was moved or copied.
+
+    Views name their files by whole paths: a copy would answer from the files of the lake it was copied from.
+    """
+    [(home,)] = connection.execute("SELECT root FROM lake").fetchall()
+    if not _is_same(Path(home), root):
+        raise LakeError(f"{root}: moved or copied from {home}", f"logagg compact --lake {root} settles it here")
+
+
+def _is_same(one: Path, other: Path) -> bool:
     try:
-        found = connection.execute("SELECT path FROM files LIMIT 1").fetchall()
-    except duckdb.CatalogException:
-        raise LakeError(f"{root / LINK}: not a catalog of logagg", "say another lake with --lake DIR") from None
-    if found and not _is_there(root, Path(found[0][0])):
-        raise LakeError(
-            f"{root}: its data files are not where its catalog says",
-            "the lake was moved; move it back",
-        )
-
-
-def _is_there(root: Path, path: Path) -> bool:
-    return (path if path.is_absolute() else root / path).exists()
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 class OpenLake:
@@ -178,7 +190,13 @@ class OpenLake:
 _VIEWS = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY view_name"
 
 
+def _set(connection: duckdb.DuckDBPyConnection) -> None:
+    """Set what each connection, and each cursor, has of its own."""
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET python_scan_all_frames = true")  # a data frame of the caller's can be joined by name
+
+
 def _cursor(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     cursor = connection.cursor()
-    cursor.execute("SET TimeZone = 'UTC'")
+    _set(cursor)
     return cursor

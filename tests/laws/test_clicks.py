@@ -9,7 +9,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logagg.rollup.clicks import absorb, prune
+from logagg.rollup import clicks as stage
+from logagg.rollup.clicks import prune
 
 WINDOW = 30_000_000
 MINUTE = 60_000_000
@@ -38,6 +39,10 @@ def table(clicks: list[Click]) -> pa.Table:
     return pa.table(
         {name: pa.array(values, type_) for name, values, type_ in zip(COLUMNS, columns, TYPES, strict=True)}
     )
+
+
+def absorb(state: pa.Table | None, clicks: pa.Table, source: str, window: int) -> tuple[pa.Table, pa.Table]:
+    return stage.absorb(state, clicks, pa.repeat(source, clicks.num_rows), window)
 
 
 def expected(clicks: list[Click], window: int) -> Counter[tuple[object, ...]]:

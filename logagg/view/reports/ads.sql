@@ -7,7 +7,7 @@ SELECT
   ctr(sum(impressions), sum(clicks)) AS ctr,
   sum(conversions)::BIGINT AS conversions,
   uniques(visitors) AS visitors,
-  round(sum(impressions) FILTER (is_bot) / nullif(sum(impressions), 0), 4) AS bots
+  round(coalesce(sum(impressions) FILTER (is_bot), 0) / nullif(sum(impressions), 0), 4) AS bots
 FROM ads
 WHERE ts >= coalesce($since::TIMESTAMPTZ, '-infinity') AND ts < coalesce($until::TIMESTAMPTZ, 'infinity')
   AND ($site::VARCHAR IS NULL OR site = $site) AND ($bots::BOOLEAN IS NULL OR is_bot = $bots)

@@ -2,7 +2,7 @@
 SELECT
   site, path, status,
   sum(hits)::BIGINT AS hits,
-  round(sum(hits) FILTER (is_bot) / sum(hits), 4) AS bots,
+  round(coalesce(sum(hits) FILTER (is_bot), 0) / sum(hits), 4) AS bots,
   min(ts) AS first,
   max(ts) AS last
 FROM errors

@@ -20,7 +20,7 @@ SELECT
   any_value(clicks_dup) AS clicks_dup,
   ctr(any_value(impressions), any_value(clicks)) AS ctr,
   any_value(conversions) AS conversions,
-  round(sum(hits) FILTER (is_bot) / sum(hits), 4) AS bots,
+  round(coalesce(sum(hits) FILTER (is_bot), 0) / sum(hits), 4) AS bots,
   coalesce(sum(bytes), 0)::BIGINT AS bytes,
   coalesce(sum(hits) FILTER (status >= 400), 0)::BIGINT AS errors,
   (SELECT coalesce(sum(lines), 0)::BIGINT FROM rejects) AS rejects,

@@ -6,7 +6,7 @@ SELECT
   sum(clicks)::BIGINT AS clicks,
   sum(errors)::BIGINT AS errors,
   sum(bytes)::BIGINT AS bytes,
-  round(sum(views) FILTER (is_bot) / nullif(sum(views), 0), 4) AS bots
+  round(coalesce(sum(views) FILTER (is_bot), 0) / nullif(sum(views), 0), 4) AS bots
 FROM pages
 WHERE ts >= coalesce($since::TIMESTAMPTZ, '-infinity') AND ts < coalesce($until::TIMESTAMPTZ, 'infinity')
   AND ($site::VARCHAR IS NULL OR site = $site) AND ($bots::BOOLEAN IS NULL OR is_bot = $bots)

@@ -3,7 +3,7 @@ SELECT
   site, referrer,
   sum(hits)::BIGINT AS hits,
   uniques(visitors) AS visitors,
-  round(sum(hits) FILTER (is_bot) / sum(hits), 4) AS bots
+  round(coalesce(sum(hits) FILTER (is_bot), 0) / sum(hits), 4) AS bots
 FROM referrers
 WHERE ts >= coalesce($since::TIMESTAMPTZ, '-infinity') AND ts < coalesce($until::TIMESTAMPTZ, 'infinity')
   AND ($site::VARCHAR IS NULL OR site = $site) AND ($bots::BOOLEAN IS NULL OR is_bot = $bots)

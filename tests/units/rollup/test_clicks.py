@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from logagg.rollup.clicks import BOOKED_SCHEMA, STATE_SCHEMA, absorb, prune
+from logagg.rollup import clicks as stage
+from logagg.rollup.clicks import BOOKED_SCHEMA, STATE_SCHEMA, prune
 
 WINDOW = 30_000_000
 
@@ -25,6 +26,10 @@ def clicks(*times: str, visitor: int = 7, ad: str = "1", placement: str = "top")
             **columns,
         }
     )
+
+
+def absorb(state: pa.Table | None, clicks: pa.Table, source: str, window: int) -> tuple[pa.Table, pa.Table]:
+    return stage.absorb(state, clicks, pa.repeat(source, clicks.num_rows), window)
 
 
 def totals(booked: pa.Table) -> tuple[int, int]:

@@ -27,10 +27,11 @@ ROLLUPS = {
 }
 TABLES = """
     CREATE TABLE sources AS SELECT 's1' AS source, '{log}' AS path, 0 AS shard, 5 AS position, 8 AS size, 1 AS inode,
-        '' AS compression, 2 AS lines, false AS finished, 'combined' AS format, '' AS note;
+        '' AS compression, 2 AS lines, false AS finished, 'combined' AS format, '' AS note, 0 AS nul_bytes;
     CREATE TABLE commits AS SELECT 1 AS id, TIMESTAMPTZ '2026-11-24 12:05Z' AS committed_at, 10 AS "rows", 7 AS files;
     CREATE TABLE rejects AS SELECT 's1' AS source, 'format' AS reason, 3 AS lines;
     CREATE TABLE files (path VARCHAR);
+    CREATE TABLE lake AS SELECT '{root}' AS root, 1 AS version;
     CREATE MACRO uniques(sketch) AS len(list_distinct(flatten(list(sketch))));
     CREATE MACRO ctr(impressions, clicks) AS clicks / nullif(impressions, 0);
     CREATE MACRO latency_seconds(bucket) AS bucket::DOUBLE;
@@ -42,7 +43,7 @@ def write_catalog(root: Path, number: int) -> None:
     catalog = root / "catalog" / f"{number:06}.duckdb"
     with duckdb.connect(str(catalog)) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(TABLES.format(log=root / "access.log"))
+        connection.execute(TABLES.format(log=root / "access.log", root=root))
         connection.execute(f"CREATE TABLE made AS SELECT {number} AS number")
         for name, query in ROLLUPS.items():
             file = root / "data" / f"{name}-{number}.parquet"

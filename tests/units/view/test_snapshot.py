@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import duckdb
+import pandas as pd
 import pytest
 
 import logagg
 from logagg.clock import ManualClock
 from logagg.errors import LakeError, LogaggError
+from logagg.lake import catalog
+from logagg.view import snapshot
 from logagg.view.reports import NAMES
 from tests.units.view.conftest import write_catalog
 
@@ -68,3 +73,34 @@ def test_what_a_report_cannot_be_narrowed_by_is_refused(root: Path) -> None:
 def test_status_says_what_is_left(root: Path) -> None:
     status = logagg.open(root, ManualClock(NOON + 301)).status()
     assert (status.running, status.age, status.sources[0].lag, status.healthy) == (False, 1.0, 3, True)
+
+
+def test_a_moved_or_copied_lake_is_said(root: Path, tmp_path: Path) -> None:
+    copied, moved = tmp_path / "copied", tmp_path / "moved"
+    shutil.copytree(root, copied, symlinks=True)
+    for lake in (copied, root.rename(moved)):
+        with pytest.raises(LakeError, match=f"moved or copied from {root}; logagg compact --lake {lake}"):
+            logagg.connect(lake)
+
+
+def test_a_lake_is_read_by_any_path_to_it(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(root)
+    assert logagg.connect(tmp_path / "link").sql("FROM made").fetchall() == [(1,)]
+
+
+def test_a_frame_of_the_caller_can_be_joined(root: Path) -> None:
+    frame = pd.DataFrame({"number": [1]})
+    for ask in (logagg.open(root).sql, logagg.connect(root).sql):
+        found = ask("SELECT count(*) FROM made JOIN frame USING (number)")
+        assert found is not None and found.fetchall() == [(1,)], frame
+
+
+def test_the_version_that_is_read_is_the_one_that_is_written() -> None:
+    assert snapshot.VERSION == catalog.VERSION
+
+
+def test_a_newer_lake_is_refused(root: Path) -> None:
+    with duckdb.connect(str((root / "logagg.duckdb").resolve())) as connection:
+        connection.execute("UPDATE lake SET version = 2")
+    with pytest.raises(LakeError, match="a lake of version 2, this logagg reads 1; upgrade logagg"):
+        snapshot.connect(root)

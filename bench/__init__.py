@@ -1,0 +1,6 @@
+"""How fast, how much memory, how fresh: measured on the machine that asks.
+
+make_log ─▶ run     logagg and its peers on the same log; logs of several lengths and kinds
+         ─▶ stages  each stage of the pipeline alone
+         ─▶ follow  freshness under load, and what following idle files costs
+"""

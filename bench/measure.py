@@ -1,0 +1,92 @@
+"""Run a program, and say what it took: time, processor, memory.
+
+What imports this stays small itself: on Linux a child's peak memory counts from its parent's size.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
+LOGAGG = (sys.executable, "-m", "logagg")
+
+
+class BenchError(Exception):
+    """What cannot be measured, in one line."""
+
+
+@contextmanager
+def failing_in_a_line(failure: type[Exception] = BenchError) -> Iterator[None]:
+    """End the program with one line when a bench fails, and quietly when it is interrupted."""
+    try:
+        yield
+    except (BenchError, OSError, failure) as error:
+        sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run of a program took."""
+
+    seconds: float
+    cpu: float  # seconds, user and system, with all the processes it waited for
+    peak: int  # bytes: the resident memory of the largest of its processes
+    output: str
+
+
+def run(words: Sequence[str], folder: Path) -> Run:
+    """Run a program in a folder to its end. Raises BenchError when it fails."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            words, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=errors
+        )
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise BenchError(f"{' '.join(map(str, words))}: status {process.returncode}: {_last_line(_all(errors))}")
+        return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _RSS_UNIT, _all(output))
+
+
+@contextmanager
+def workplace(folder: Path) -> Iterator[Path]:
+    """Make a fresh folder in this one, and delete it in the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=folder.resolve()) as name:
+        yield Path(name)
+
+
+def environment() -> dict[str, str]:
+    """Return our environment without settings of logagg."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("LOGAGG_")}
+
+
+def size_of(folder: Path) -> int:
+    """Return the bytes of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def _all(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
+
+
+def _last_line(text: str) -> str:
+    return text.strip().splitlines()[-1] if text.strip() else "it said nothing"

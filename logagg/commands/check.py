@@ -1,0 +1,83 @@
+"""`logagg check`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from logagg.cli import Shared, shared_options
+
+if TYPE_CHECKING:
+    from logagg.examination import Examination
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--log-format", default="", metavar="NAME|STRING", help="The format that the logs should have (default: detect).")
+@click.option("--json", "as_json", is_flag=True, help="For a program.")
+@shared_options
+def check(paths: tuple[str, ...], log_format: str, as_json: bool, shared: Shared) -> int:  # noqa: FBT001  # click's
+    """Check the configuration, the lake, and what a tail would read of PATHs, and how; write nothing.
+
+    Each problem is a line with what to do about it; exit status 1 when there is one.
+    """
+    from logagg.examination import examine
+
+    found = examine(paths, lambda: shared.config, log_format, shared.lake)
+    if as_json:
+        from logagg.view import render
+
+        click.echo(json.dumps(render.plain(dataclasses.asdict(found) | {"ok": found.ok}), indent=2, ensure_ascii=False))
+    else:
+        _show(found, quiet=shared.verbosity < 0)
+    return int(not found.ok)
+
+
+def _show(found: Examination, *, quiet: bool) -> None:
+    from logagg.notices import printable
+
+    if not quiet:
+        for line in _looked_at(found):
+            click.echo(printable(line))
+        _show_files(found)
+    for problem in found.problems:
+        click.echo(f"wrong: {printable(problem)}", err=quiet)
+    if not quiet:
+        click.echo("all is well" if found.ok else f"{len(found.problems)} wrong")
+
+
+def _looked_at(found: Examination) -> Iterator[str]:
+    from logagg.progress import size
+
+    yield f"configuration: {found.configuration or 'none, so the defaults'}; {found.rules} rules, {found.rollups} rollups of your own"
+    lake = found.verdict
+    if lake is None:
+        yield f"lake: none at {found.lake} yet"
+        return
+    yield (
+        f"lake: {found.lake}; {lake.commits:,} commits, {lake.lines:,} lines, "
+        f"{lake.rows:,} rows in {lake.files:,} files of {size(lake.bytes)}"
+    )
+    if lake.orphans:
+        yield f"      {lake.orphans:,} files ({size(lake.orphan_bytes)}) that no commit names any more; a tail deletes them in time"
+    if lake.gone:
+        yield f"      retention has dropped buckets up to {lake.gone:%Y-%m-%d %H:%M} UTC"
+
+
+def _show_files(found: Examination) -> None:
+    from logagg.view import render
+
+    if found.files:
+        columns = ("path", "stream", "size", "compression", "format", "matching", "lines", "start")
+        rows = [[getattr(file, column) for column in columns] for file in found.files]
+        render.write(render.Rows(("path", "stream", "bytes", "compression", "format", "matching", "of first", "from"), rows), "table", sys.stdout)
+    for file in found.files:
+        for miss in file.mismatches:
+            click.echo(f"{render.shown(file.path)}:{miss.number}: {miss.reason}: {render.shown(miss.line)}")
+    for one in found.passed_over:
+        click.echo(f"not read: {render.shown(one.path)}: {one.reason}")

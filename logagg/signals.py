@@ -1,0 +1,71 @@
+"""Signals, turned into wishes that the main thread heeds when it comes to them.
+
+A handler may interrupt anything, itself included, so it takes no lock: it puts a word into a queue made for that.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Literal
+
+Wish = Literal["stop", "reload", "ended"]
+
+_SHOW_CURSOR = b"\x1b[?25h\n"
+
+
+class Wishes:
+    """What a running tail was asked: by SIGTERM and SIGINT to stop, by SIGHUP to reload, by its river to see that it ended."""
+
+    def __init__(self, *, reloads: bool) -> None:
+        self.leaving = False
+        self._queue: queue.SimpleQueue[Wish] = queue.SimpleQueue()
+        self._handlers: dict[int, Callable[[int, object], None]] = {signal.SIGTERM: self._leave, signal.SIGINT: self._leave}
+        if reloads:
+            self._handlers[signal.SIGHUP] = self._hang_up
+        self._terminal = sys.stderr.isatty()
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Handle signals in the meantime; only a process's main thread can."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, handler) for number, handler in self._handlers.items()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def put(self, wish: Wish) -> None:
+        self._queue.put(wish)
+
+    def wait(self, seconds: float) -> Wish | None:
+        """Return the next wish; None when there was none for so long."""
+        try:
+            return self._queue.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def _leave(self, number: int, _frame: object) -> None:
+        """Ask for a last flush, a commit, the end. A second time: the end at once; nothing is lost."""
+        if self.leaving:
+            if self._terminal:
+                with suppress(OSError):
+                    os.write(sys.stderr.fileno(), _SHOW_CURSOR)
+            os._exit(128 + number)
+        self.leaving = True
+        self.put("stop")
+
+    def _hang_up(self, number: int, frame: object) -> None:
+        """Reload; but when it is the terminal that hung up, nobody looks on any more."""
+        if self._terminal and not sys.stderr.isatty():
+            self._leave(number, frame)
+        else:
+            self.put("reload")

@@ -1,0 +1,350 @@
+"""What is wrong is said in one line with the right exit status, and nothing in the lake is harmed."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.conftest import Command, combined, wait_until
+
+LINES = combined([(f"/page/{number}", 200) for number in range(100)])
+TOLD = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]  # root without its power over permissions
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    log = tmp_path / "access.log"
+    log.write_text(LINES)
+    return log
+
+
+@pytest.fixture
+def lake(logagg: Command, log: Path) -> Iterator[Path]:
+    """A lake of a hundred lines. It answers the same at the end, and the lines written since are all counted then."""
+    logagg.run("tail", "--once", "-q", log)
+    yield logagg.lake
+    added = log.read_text().count("\n")
+    assert logagg.lines() == 100
+    logagg.run("tail", "--once", "-q", log)
+    assert logagg.lines() == added
+    logagg.run("check")
+
+
+def complaint(logagg: Command, *arguments: object, status: int = 1) -> str:
+    """Run what must fail; return the one line that it says."""
+    done = logagg.run(*arguments, status=status)
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert "internal error" not in lines[0]
+    return lines[0]
+
+
+@contextmanager
+def without_power(logagg: Command, tool: Callable[[str], str]) -> Iterator[None]:
+    """Run commands as somebody to whom permissions apply, as they do not to root."""
+    words = logagg.words
+    if os.geteuid() == 0:
+        told = [tool(TOLD[0]), *TOLD[1:]]
+        logagg.words = lambda *arguments: [*told, *words(*arguments)]  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        logagg.words = words  # type: ignore[method-assign]
+
+
+@contextmanager
+def mode(path: Path, bits: int) -> Iterator[None]:
+    before = path.stat().st_mode
+    path.chmod(bits)
+    try:
+        yield
+    finally:
+        path.chmod(before)
+
+
+# logs
+
+
+def make_special(folder: Path) -> None:
+    (folder / "nothing").mkdir()
+    (folder / "nothing" / "error.log").write_text("[error]\n")
+    (folder / "strange.log").write_text("a\nb\nc\n")
+    (folder / "program.log").write_bytes(bytes(range(256)) * 100)
+    packed = bytearray(gzip.compress(os.urandom(100_000)))
+    packed[50_000:50_100] = bytes(100)
+    (folder / "corrupt.log.gz").write_bytes(packed)
+    os.mkfifo(folder / "pipe.log")
+
+
+def test_logs_that_cannot_be_read(logagg: Command, log: Path, lake: Path) -> None:
+    make_special(log.parent)
+    with log.open("a") as file:
+        file.write(LINES)
+    for arguments, said in {
+        ("missing.log",): "missing.log: no such file or directory; check the path",
+        ("nothing",): "nothing: no access logs in this directory; name a file",
+        ("strange.log",): "strange.log: no known log format matches most of its first lines; say it with --log-format",
+        ("program.log",): "program.log: no known log format matches most of its first lines",
+        ("--log-format", "common", "access.log"): "access.log: the log format 'common' matches none of its first lines",
+        ("--log-format", "$status $nothing", "access.log"): "log format '$status $nothing': there is no time in it",
+        ("corrupt.log.gz",): "corrupt.log.gz: corrupt",
+        ("pipe.log",): "pipe.log: not a regular file; read a pipe as standard input: logagg tail - < pipe.log",
+        ("/dev/null",): "/dev/null: not a regular file",
+    }.items():
+        assert said in complaint(logagg, "tail", "--once", "-q", *arguments)
+
+
+def test_a_file_that_may_not_be_read(logagg: Command, log: Path, lake: Path, tool: Callable[[str], str]) -> None:
+    folder = log.parent / "logs"
+    folder.mkdir()
+    secret = folder / "secret.access.log"
+    secret.write_text(LINES)
+    with without_power(logagg, tool), mode(secret, 0):
+        assert "secret.access.log: permission denied" in complaint(logagg, "tail", "--once", secret)
+        # Of a directory the others are read, but what is left is not kept quiet.
+        (folder / "access.log").write_text(LINES)
+        logagg.lake = log.parent / "other"
+        said = complaint(logagg, "tail", "--once", "-q", "--lake", logagg.lake, folder)
+        assert "secret.access.log: Permission denied" in said and logagg.lines() == 100
+    logagg.run("tail", "--once", "--lake", logagg.lake, folder)
+    assert logagg.lines() == 200
+    logagg.lake = lake
+
+
+def test_an_empty_file_is_nothing_wrong(logagg: Command, log: Path) -> None:
+    log.write_text("")
+    assert "0 lines" in logagg.run("tail", "--once", log).stdout
+    log.write_text(LINES)
+    logagg.run("tail", "--once", log)
+    assert logagg.lines() == 100
+
+
+def test_a_strange_file_among_others_is_named(logagg: Command, log: Path) -> None:
+    (log.parent / "strange.access.log").write_text("a\nb\n")
+    done = logagg.run("tail", "--once", log.parent)
+    assert "strange.access.log: no known log format" in done.stderr and logagg.lines() == 100
+
+
+def test_a_strange_file_is_told_of_while_following(logagg: Command, log: Path) -> None:
+    strange = log.parent / "strange.log"
+    strange.write_text("a\nb\n")
+    tail = logagg.start("tail", "--flush", "0.1", log, strange)
+    try:
+        wait_until(lambda: "strange.log: no known log format" in (log.parent / "tail.log").read_text(), tail)
+        strange.write_text("a\nb\n" + LINES)
+        logagg.await_lines(202, tail)
+        tail.send_signal(signal.SIGTERM)
+        assert tail.wait(30) == 0
+    finally:
+        tail.kill()
+        tail.wait()
+
+
+# the configuration
+
+
+BROKEN = [
+    ("[tail\n", "logagg.toml:1"),
+    ('[tail]\n\nflush = "soon"\n', 'logagg.toml:3: flush: "soon" will not do; write a duration'),
+    ("[tail]\nshards = true\n", "logagg.toml:2: shards: true will not do; write a whole number"),
+    ('[tail]\nflsh = "1s"\n', "logagg.toml:2: flsh: no such setting"),
+    ('# a comment\nfoo = 1\n[tail]\nflush = "1s"\n', "logagg.toml:2: foo: no such setting"),
+    ('[[rule]]\nkind = "clic"\npath = "/x"\n', 'logagg.toml:2: kind: "clic" will not do'),
+    ('[[rollup]]\nname = "a b"\ndimensions = ["path"]\nmeasures = {n = "count"}\n', "logagg.toml:2: name:"),
+    ('[[rollup]]\nname = "a"\ndimensions = ["path"]\nmeasures = {n = "max(bytes)"}\n', "logagg.toml:4: measures.n"),
+    ('[[rollup]]\nname = "a"\ndimensions = ["path"]\nmeasures = {n = "count"}\nwhere = "nonsense("\n', "logagg.toml:5: where"),
+]
+
+
+def test_a_broken_configuration(logagg: Command, log: Path, lake: Path) -> None:
+    file = log.parent / "logagg.toml"
+    with log.open("a") as more:
+        more.write(LINES)
+    for content, said in BROKEN:
+        file.write_text(content)
+        assert said in complaint(logagg, "tail", "--once", log)
+    file.unlink()
+
+
+def test_a_configuration_that_is_not_there(logagg: Command, log: Path, lake: Path) -> None:
+    assert "nowhere.toml: No such file or directory" in complaint(logagg, "tail", "--once", "--config", "nowhere.toml", log)
+
+
+# the lake
+
+COMMANDS = [("status",), ("report",), ("sql", "FROM traffic"), ("tail", "--once", "access.log"), ("compact",), ("expire",)]
+
+
+def test_a_lake_of_a_newer_version(logagg: Command, lake: Path) -> None:
+    newest = (lake / "logagg.duckdb").resolve()
+    with duckdb.connect(str(newest)) as connection:
+        connection.execute("UPDATE lake SET version = 2")
+    for command in COMMANDS:
+        assert complaint(logagg, *command).endswith("a lake of version 2, this logagg reads 1; upgrade logagg")
+    with duckdb.connect(str(newest)) as connection:
+        connection.execute("UPDATE lake SET version = 1")
+
+
+@pytest.mark.parametrize("harm", ["garbage", "empty", "missing", "no link"])
+def test_a_catalog_that_is_corrupt(logagg: Command, lake: Path, harm: str) -> None:
+    link = lake / "logagg.duckdb"
+    newest = link.resolve()
+    whole = newest.read_bytes()
+    if harm == "no link":
+        link.unlink()
+    elif harm == "missing":
+        newest.unlink()
+    else:
+        newest.write_bytes(b"" if harm == "empty" else b"garbage" * 2000)
+    for command in COMMANDS:
+        said = complaint(logagg, *command)
+        assert "`logagg check` says what to do" in said or (harm == "no link" and "no lake there" in said)
+    newest.write_bytes(whole)
+    if harm == "no link":
+        link.symlink_to(Path("catalog") / newest.name)
+
+
+def test_a_directory_that_is_no_lake(logagg: Command, log: Path) -> None:
+    logagg.lake.mkdir()
+    precious = logagg.lake / "thesis.txt"
+    precious.write_text("years of work")
+    for command in COMMANDS:
+        said = complaint(logagg, *command)
+        assert "not a lake" in said or "no lake there" in said
+    assert [path.name for path in logagg.lake.iterdir()] == ["thesis.txt"]
+
+
+def test_a_lake_that_may_not_be_written(logagg: Command, log: Path, lake: Path, tool: Callable[[str], str]) -> None:
+    with log.open("a") as file:
+        file.write(LINES)
+    with without_power(logagg, tool):
+        for path, said in ((lake, "cannot write"), (lake / "catalog", "cannot write"), (lake / "data" / "traffic", "cannot write")):
+            with mode(path, 0o500), mode(lake / "lock", 0o400 if path == lake else 0o600):
+                assert said in complaint(logagg, "tail", "--once", "-q", log)
+                assert logagg.sql("SELECT sum(hits)::INT AS hits FROM traffic") == [{"hits": 100}]
+
+
+@pytest.mark.parametrize("once", [(), ("--once",)])
+def test_a_second_tail_on_one_lake(logagg: Command, log: Path, lake: Path, once: tuple[str, ...]) -> None:
+    first = logagg.start("tail", log)
+    try:
+        wait_until(lambda: (lake / "lock").read_text() == f"{first.pid}\n", first)
+        said = complaint(logagg, "tail", *once, log)
+        assert f"process {first.pid} writes this lake; one lake has one tail" in said
+        for command in ("compact", "expire"):
+            assert f"process {first.pid} writes this lake" in complaint(logagg, command)
+    finally:
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(30) == 0
+
+
+def test_another_number_of_shards_after_a_crash(logagg: Command, log: Path) -> None:
+    """Each of four numbers of shards finds what the one before left, whole."""
+    for written, shards in enumerate((3, 1, 4, 2), 1):
+        tail = logagg.start("tail", "--flush", "0.05", "--shards", shards, log)
+        try:
+            logagg.await_lines(100 * written, tail)
+            with log.open("a") as file:
+                file.write(LINES)
+        finally:
+            tail.kill()
+            tail.wait()
+    logagg.run("tail", "--once", "-q", log)
+    assert logagg.lines() == 500
+    logagg.run("check")
+
+
+# the disk
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 4 MB; a file system in memory, which takes root to mount."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"cannot mount: {done.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Leave no room."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        size = 1 << 16
+        while size:
+            try:
+                file.write(bytes(size))
+            except OSError:
+                size //= 2
+    return ballast
+
+
+def test_a_full_disk(logagg: Command, log: Path, small_disk: Path) -> None:
+    logagg.env["LOGAGG_LAKE"] = str(small_disk / "lake")
+    logagg.lake = small_disk / "lake"
+    logagg.run("tail", "--once", "-q", log)
+    with log.open("a") as file:
+        file.write(LINES)
+    ballast = fill(small_disk)
+    said = complaint(logagg, "tail", "--once", log)
+    assert "bytes free: make room; nothing is lost" in said
+    assert logagg.lines() == 100
+    ballast.unlink()
+    logagg.run("tail", "--once", "-q", log)
+    assert logagg.lines() == 200
+    logagg.run("check")
+
+
+def test_a_disk_that_is_full_for_a_while(logagg: Command, log: Path, small_disk: Path) -> None:
+    logagg.env["LOGAGG_LAKE"] = str(small_disk / "lake")
+    logagg.lake = small_disk / "lake"
+    tail = logagg.start("tail", "--flush", "0.05", log)
+
+    def said() -> str:
+        return (log.parent / "tail.log").read_text()
+
+    try:
+        logagg.await_lines(100, tail)
+        for times in (1, 2):
+            ballast = fill(small_disk)
+            with log.open("a") as file:
+                file.write(LINES)
+            wait_until(lambda tries=2 * times: said().count("trying again") >= tries, tail)
+            assert logagg.lines() == 100 * times
+            ballast.unlink()
+            logagg.await_lines(100 * times + 100, tail)
+        tail.send_signal(signal.SIGTERM)
+        assert tail.wait(30) == 0
+    finally:
+        tail.kill()
+        tail.wait()
+    assert logagg.lines() == 300
+    logagg.run("check")
+
+
+def test_a_limit_on_the_size_of_files(logagg: Command, log: Path, lake: Path) -> None:
+    """Any write may fail half way: here at the first, the second, ... kilobyte of a file."""
+    with log.open("a") as file:
+        file.write(LINES)
+    for kilobytes in (0, 1, 8, 64):
+
+        def limit(size: int = kilobytes << 10) -> None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+        done = logagg.run("tail", "--once", "-q", log, status=1, preexec_fn=limit)
+        assert "cannot write" in done.stderr or "nothing is lost" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+        assert logagg.lines() == 100

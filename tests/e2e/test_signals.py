@@ -1,0 +1,212 @@
+"""The installed command and its signals: the end, the end at once, another configuration, readers that leave."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Command, combined, wait_until
+
+PAGES = [(f"/page/{number}", 200) for number in range(100)]
+
+
+@contextmanager
+def tailing(logagg: Command, *arguments: object, lines: int) -> Iterator[subprocess.Popen[str]]:
+    """Run a tail that has committed so many lines."""
+    process = logagg.start("tail", *arguments)
+    try:
+        logagg.await_lines(lines, process)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def append(log: Path, *requests: tuple[str, int]) -> None:
+    with log.open("a") as file:
+        file.write(combined(requests))
+
+
+def said(logagg: Command) -> str:
+    return (logagg.folder / "tail.log").read_text()
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    log = tmp_path / "access.log"
+    append(log, *PAGES)
+    return log
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_last_flush_then_the_end(logagg: Command, log: Path, number: int) -> None:
+    with tailing(logagg, "--flush", "1h", log, lines=100) as tail:
+        append(log, ("/last", 200))  # not due for an hour
+        wait_until(lambda: holds_open(tail, log), tail)
+        tail.send_signal(number)
+        assert tail.wait(30) == 0
+    assert "Traceback" not in said(logagg)
+    logagg.run("tail", "--once", "-q", log)
+    assert logagg.lines() == 101
+
+
+def holds_open(process: subprocess.Popen[str], log: Path) -> bool:
+    folder = Path(f"/proc/{process.pid}/fd")
+    return not folder.exists() or any(os.path.realpath(one) == str(log) for one in folder.iterdir())
+
+
+def test_a_second_signal_ends_it_at_once_and_nothing_is_lost(logagg: Command, log: Path) -> None:
+    with tailing(logagg, log, lines=100) as tail:
+        with unwritable(logagg.lake / "data"):
+            append(log, ("/one", 200))
+            wait_until(lambda: "retry" in said(logagg), tail)
+            tail.send_signal(signal.SIGTERM)
+            tail.send_signal(signal.SIGINT)
+            assert tail.wait(30) in (128 + signal.SIGTERM, 128 + signal.SIGINT)
+    logagg.run("tail", "--once", "-q", log)
+    assert logagg.lines() == 101
+
+
+def test_an_end_that_cannot_commit_fails_and_nothing_is_lost(logagg: Command, log: Path) -> None:
+    with tailing(logagg, log, lines=100) as tail:
+        with unwritable(logagg.lake / "data"):
+            append(log, ("/one", 200))
+            wait_until(lambda: "retry" in said(logagg), tail)
+            tail.send_signal(signal.SIGTERM)
+            assert tail.wait(30) == 1
+    assert "nothing is lost" in said(logagg).splitlines()[-1]
+    logagg.run("tail", "--once", "-q", log)
+    assert logagg.lines() == 101
+
+
+@contextmanager
+def unwritable(folder: Path) -> Iterator[None]:
+    """Put a file where a folder was: not even root can write into it."""
+    away = folder.with_name("away")
+    folder.rename(away)
+    folder.touch()
+    try:
+        yield
+    finally:
+        folder.unlink()
+        away.rename(folder)
+
+
+def test_a_hangup_takes_a_new_configuration(logagg: Command, log: Path) -> None:
+    file = logagg.folder / "logagg.toml"
+    file.write_text('[tail]\nflush = "200ms"\n')
+    with tailing(logagg, log, lines=100) as tail:
+        file.write_text(
+            '[tail]\nflush = "100ms"\nshards = 7\n[[rule]]\nkind = "click"\npath = "/go"\n'
+            '[[rollup]]\nname = "goers"\nwhere = "kind = \'click\'"\ndimensions = ["path"]\nmeasures = {hits = "count"}\n'
+        )
+        tail.send_signal(signal.SIGHUP)
+        wait_until(lambda: "holds from now on" in said(logagg), tail)
+        assert "tail.shards: changed, but that takes a restart" in said(logagg)
+        append(log, ("/go?ad=1", 302))
+        logagg.await_lines(101, tail)
+        assert logagg.read("SELECT path, sum(hits) FROM goers GROUP BY path") == [("/go", 1)]
+        assert logagg.read("SELECT sum(hits) FROM traffic WHERE kind = 'click'") == [(1,)]
+        tail.send_signal(signal.SIGTERM)
+        assert tail.wait(30) == 0
+    assert logagg.lines() == 101
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("[tail]\nflush = \n", "logagg.toml:2"),
+        ('[retention]\nminute = "soon"\n', 'logagg.toml:2: minute: "soon" will not do'),
+        ('log_format = "$no_such_thing"\n', "log format '$no_such_thing': there is no time in it"),
+        (
+            '[[rollup]]\nname = "mine"\ndimensions = ["path"]\nmeasures = {other = "count"}\n',
+            "rollup mine: its columns were ts, site, hits, now they are ts, path, other",
+        ),
+    ],
+)
+def test_a_configuration_that_will_not_do_changes_nothing(logagg: Command, log: Path, content: str, complaint: str) -> None:
+    file = logagg.folder / "logagg.toml"
+    file.write_text('[[rollup]]\nname = "mine"\ndimensions = ["site"]\nmeasures = {hits = "count"}\n')
+    with tailing(logagg, log, lines=100) as tail:
+        file.write_text(content)
+        tail.send_signal(signal.SIGHUP)
+        wait_until(lambda: "until then the old configuration holds" in said(logagg), tail)
+        append(log, ("/more", 200))
+        logagg.await_lines(101, tail)
+        assert logagg.read("SELECT sum(hits) FROM mine") == [(101,)]
+    (line,) = said(logagg).splitlines()
+    assert complaint in line
+
+
+def test_a_hangup_keeps_what_was_rotated_away_and_deleted(logagg: Command, log: Path) -> None:
+    file = logagg.folder / "logagg.toml"
+    with tailing(logagg, "--flush", "0.1", log, lines=100) as tail, log.open("a") as writer:
+        log.unlink()  # the writer still has it
+        file.write_text('site = "one.example"\n')
+        tail.send_signal(signal.SIGHUP)
+        wait_until(lambda: "holds from now on" in said(logagg), tail)
+        writer.write(combined([("/late", 200)]))
+        writer.flush()
+        logagg.await_lines(101, tail)
+    assert logagg.read("SELECT site, sum(hits) FROM traffic GROUP BY site ORDER BY 2") == [("one.example", 1), ("-", 100)]
+
+
+def test_hangups_under_load_count_every_line_once(logagg: Command, log: Path) -> None:
+    file = logagg.folder / "logagg.toml"
+    file.touch()
+    with tailing(logagg, "--flush", "0.05", log, lines=100) as tail:
+        for number in range(1, 21):
+            append(log, *PAGES)
+            file.write_text(f'[clicks]\nwindow = "{number}s"\n')
+            tail.send_signal(signal.SIGHUP)
+            append(log, *PAGES)
+        wait_until(lambda: logagg.lines() >= 4100, tail)
+        tail.send_signal(signal.SIGTERM)
+        assert tail.wait(30) == 0
+    assert logagg.lines() == 4100
+
+
+def test_standard_input_goes_on_after_a_hangup(logagg: Command) -> None:
+    file = logagg.folder / "logagg.toml"
+    log = (logagg.folder / "tail.log").open("a")
+    with log, subprocess.Popen(
+        logagg.words("tail", "--flush", "0.1", "-"), cwd=logagg.folder, env=logagg.env, stdin=subprocess.PIPE, stderr=log, text=True
+    ) as tail:
+        assert tail.stdin
+        line = combined([("/in-two-parts", 200)])
+        tail.stdin.write(combined(PAGES) + line[:40])
+        tail.stdin.flush()
+        logagg.await_lines(100, tail)
+        file.write_text("forwarded = true\n")
+        tail.send_signal(signal.SIGHUP)
+        wait_until(lambda: "holds from now on" in said(logagg), tail)
+        tail.stdin.write(line[40:])
+        tail.stdin.close()
+        assert tail.wait(30) == 0
+    assert logagg.lines() == 101
+
+
+@pytest.mark.parametrize("arguments", [("sql", "FROM range(100000)"), ("report", "pages"), ("sql", "--help"), ("--help",)])
+def test_a_reader_that_leaves_is_no_failure(logagg: Command, log: Path, arguments: tuple[str, ...]) -> None:
+    logagg.run("tail", "--once", "-q", log)
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = subprocess.run(
+        logagg.words(*arguments), cwd=logagg.folder, env=logagg.env, stdout=writes, stderr=subprocess.PIPE, text=True, timeout=60
+    )
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_cannot_be_written_is_said(logagg: Command, log: Path) -> None:
+    logagg.run("tail", "--once", "-q", log)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(logagg.words("report"), cwd=logagg.folder, env=logagg.env, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1 and "No space left on device" in done.stderr

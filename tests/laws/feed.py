@@ -1,0 +1,95 @@
+"""The river without its threads: lines of one log through parser, classifier and shards into a lake."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import duckdb
+
+from logagg.cargo import Chunk, Delta, Mark, Source
+from logagg.clock import Clock
+from logagg.config import Config
+from logagg.lake.store import Lake
+from logagg.parse import columns
+from logagg.parse.events import Classifier
+from logagg.parse.formats import compile_format
+from logagg.queues.deal import deal
+from logagg.rollup.definitions import DEFAULTS
+from logagg.rollup.shard import Shard, ShardSettings
+from tests import oracle
+from tests.laws import sums
+
+NOTHING = Mark(0, 0, hashlib.blake2b(digest_size=16).hexdigest())
+SOURCE = Source("s", "access.log", 1, 1, NOTHING, format="combined")
+
+
+class Feed:
+    """Writes one lake from one log, and takes up what the lake knows of it."""
+
+    def __init__(self, root: Path, clock: Clock, config: Config, shards: int = 2) -> None:
+        self.lake = Lake.open(root, DEFAULTS, clock=clock, config=config)
+        known = self.lake.known_sources(shards)
+        self.position = known[0].resume.position if known else 0
+        settings = ShardSettings(DEFAULTS)
+        self._shards = [Shard(number, settings, known, self.lake.clicks(number, shards)) for number in range(shards)]
+        self._classifier = Classifier.of(config, self.lake.secret)
+        self._clock = clock
+
+    def drain(self, log: bytes) -> list[Delta]:
+        """Read a log on to its end; return what that adds up to."""
+        data = log[self.position :]
+        if data:
+            mark = Mark(len(log), 0, NOTHING.digest)
+            chunk = Chunk(SOURCE.id, 0, self.position, len(log), data, mark)
+            batch = columns.parse(chunk, compile_format("combined"), self._clock.now(), 1 << 20)
+            for job in deal(chunk, self._classifier.classify(batch.table), batch.rejects, len(self._shards)):
+                self._shards[job.shard].absorb(job)
+            self.position = len(log)
+        return [shard.drain() for shard in self._shards]
+
+    def flush(self, log: bytes) -> None:
+        self.lake.commit(self.drain(log), [SOURCE])
+
+    def merge(self) -> int:
+        """Carry out what is due, as a running tail does beside its commits; return how many merges there were."""
+        tasks = self.lake.plan_compaction()
+        for task in tasks:
+            self.lake.commit_replacement(task.run())
+        return len(tasks)
+
+    def close(self) -> None:
+        """Let go of the lock, as the end of a process does: nothing is written any more."""
+        for shard in self._shards:
+            shard.close()
+        self.lake.close()
+
+
+def position(root: Path) -> int:
+    """Return how far the lake has come in the log, all shards alike."""
+    with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as connection:
+        found = connection.execute("SELECT DISTINCT position FROM sources").fetchall()
+    assert len(found) <= 1, "shards that were committed together stand together"
+    return found[0][0] if found else 0
+
+
+def assert_holds(root: Path, log: bytes) -> None:
+    """The lake is whole, and says of the log, up to where it has come, what a plain count says."""
+    lines = log[: position(root)].decode().splitlines()
+    count, rejects = sums.expected(lines)
+    with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as connection:
+        missing = [path for (path,) in connection.execute("SELECT path FROM files").fetchall() if not (root / path).exists()]
+        assert missing == []
+        for rollup, (_, *names) in oracle.KEYS.items():  # whatever the grain of `ts` is by now
+            assert sums.differences(sums.of_lake(connection, rollup, names), count.by(rollup, *names)) == {}, rollup
+        [refused] = connection.execute("SELECT coalesce(sum(lines), 0)::BIGINT FROM rejects").fetchall()
+    assert refused[0] == rejects
+
+
+def files_of(root: Path) -> tuple[set[str], set[str]]:
+    """Return the files that the live catalog names, itself among them, and those that are there."""
+    with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as connection:
+        named = {path for (path,) in connection.execute("SELECT path FROM files").fetchall()}
+    named.add(str((root / "logagg.duckdb").readlink()))
+    there = {str(path.relative_to(root)) for folder in ("data", "catalog") for path in (root / folder).rglob("*.*")}
+    return named, there

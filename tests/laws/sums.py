@@ -1,0 +1,69 @@
+"""What a lake says, summed by key, beside what a plain count of the same lines says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import duckdb
+
+from logagg import pipeline
+from logagg.config import Config
+from tests import oracle
+from tests.laws.logs import is_robot
+
+# What a fold of the long tail leaves as it is.
+KEPT = {
+    "traffic": ("ts", "kind", "status", "is_bot"),
+    "pages": ("ts", "is_bot"),
+    "ads": ("ts", "is_bot"),
+    "referrers": ("ts", "is_bot"),
+    "agents": ("ts", "is_bot"),
+    "errors": ("ts", "status", "is_bot"),
+    "latency": ("ts",),
+}
+
+
+def read(lake: Path, paths: Iterable[Path], config: Config, **options: object) -> None:
+    """Read logs once, as `logagg tail --once` does, in this process."""
+    words = pipeline.TailOptions([str(path) for path in paths], lake, config, once=True, verbosity=-1, **options)  # type: ignore[arg-type]
+    with ThreadPoolExecutor(1) as thread:  # not the main one, whose signal handlers are pytest's
+        thread.submit(pipeline.tail, words).result()
+
+
+def expected(lines: Iterable[str], window: float = 30) -> tuple[oracle.Count, int]:
+    """Count the hits among lines, and how many are rejects."""
+    found = [oracle.read(line) for text in lines if (line := text.rstrip("\r"))]
+    hits = [hit for hit in found if hit]
+    return oracle.count(hits, is_robot, window=window), len(found) - len(hits)
+
+
+def of_lake(connection: duckdb.DuckDBPyConnection, rollup: str, names: Iterable[str]) -> oracle.Table:
+    """Sum the rows of a view by some of its dimensions; visitors are counted."""
+    keys = ["epoch(ts)::BIGINT" if name == "ts" else name for name in names]
+    measures = oracle.MEASURES[rollup]
+    values = [f"sum({name})::BIGINT" for name in measures]
+    if rollup in oracle.WITH_VISITORS:
+        measures, values = (*measures, "visitors"), [*values, "uniques(visitors)::BIGINT"]
+    rows = connection.execute(f"SELECT {', '.join([*keys, *values])} FROM {rollup} GROUP BY ALL").fetchall()
+    return {row[: len(keys)]: dict(zip(measures, row[len(keys) :], strict=True)) for row in rows}
+
+
+def assert_agrees(lake: Path, lines: Iterable[str], *, folded: bool = False) -> None:
+    """Every rollup, summed, is what a plain count of the lines says; every line is a hit or a reject."""
+    count, rejects = expected(lines)
+    with duckdb.connect(str(lake / "logagg.duckdb"), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for rollup, keys in (KEPT if folded else oracle.KEYS).items():
+            assert differences(of_lake(connection, rollup, keys), count.by(rollup, *keys)) == {}, rollup
+        [refused] = connection.execute("SELECT coalesce(sum(lines), 0)::BIGINT FROM rejects").fetchall()
+        [taken] = connection.execute("SELECT coalesce(sum(lines), 0)::BIGINT FROM sources").fetchall()
+    hits = sum(row["hits"] for row in count.rows["traffic"].values())
+    assert (refused[0], taken[0]) == (rejects, hits + rejects)
+
+
+def differences(found: oracle.Table, counted: oracle.Table) -> dict[object, object]:
+    """Return the keys whose sums are not those that were counted, with both."""
+    keys = found.keys() | counted.keys()
+    return {key: (found.get(key), counted.get(key)) for key in keys if found.get(key) != counted.get(key)}

@@ -1,0 +1,209 @@
+"""Crash laws: wherever a commit dies, the lake is as it was before or as it is after, and goes on exactly."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from logagg.clock import ManualClock
+from logagg.config import Config, Retention
+from logagg.lake.store import STEPS
+from tests.laws.feed import Feed, assert_holds, files_of, position
+from tests.laws.logs import AGENTS, CLIENTS, START, Request
+from tests.laws.pace import examples
+
+MINUTES = Config(retention=Retention(None, None, None))
+COARSER = Config(retention=Retention(86_400, 10 * 86_400, None))
+
+
+class Crash(BaseException):
+    """Ends what runs as `kill -9` does: nothing that catches an Exception catches it."""
+
+
+def dies_at(step: str, times: int = 1) -> Callable[[str], None]:
+    """Return a crash point that dies when a step is reached for the n-th time."""
+    left = [times]
+
+    def reached(name: str) -> None:
+        left[0] -= name == step
+        if name == step and left[0] == 0:
+            raise Crash
+
+    return reached
+
+
+def lines(number: int, start: int = 0) -> bytes:
+    """Return some lines, each of its own minute and of three kinds: a page, a click or nothing."""
+    agents, made = list(AGENTS), []
+    for n in range(start, start + number):
+        target, status = (("/tea", 200), ("/click?ad=1&campaign=spring", 302), ("/gone", 404))[n % 3]
+        made.append(Request(n * 20, CLIENTS[n % 4], agents[n % 3], target, status=status).line("plain") if n % 7 else "garbage")
+    return "".join(f"{line}\n" for line in made).encode()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "lake"
+
+
+def flushed(root: Path, clock: ManualClock, config: Config, times: int) -> bytes:
+    """Make a lake of so many flushes; return the log it was made of."""
+    log, feed = b"", Feed(root, clock, config)
+    for n in range(times):
+        log += lines(5, 5 * n)
+        feed.flush(log)
+    feed.close()
+    return log
+
+
+def flush(feed: Feed, log: bytes) -> None:
+    feed.flush(log)
+
+
+def merge(feed: Feed, log: bytes) -> None:  # noqa: ARG001
+    assert feed.merge()
+
+
+def merge_all(feed: Feed, log: bytes) -> None:  # noqa: ARG001
+    assert feed.lake.compact_all()
+
+
+def expire(feed: Feed, log: bytes) -> None:  # noqa: ARG001
+    assert feed.lake.expire()
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("act", [flush, merge, merge_all, expire], ids=lambda act: act.__name__)
+def test_a_crash_at_any_step_of_anything(act: Callable[[Feed, bytes], None], step: str, root: Path) -> None:
+    clock = ManualClock(time.time())
+    config = COARSER if act is expire else MINUTES
+    log = flushed(root, clock, MINUTES, 17)
+    if act is expire:
+        feed = Feed(root, clock, MINUTES)
+        feed.lake.compact_all()
+        feed.close()
+    before, log = len(log), log + lines(9, 200)
+
+    feed = Feed(root, clock, config)
+    feed.lake.crash_point = dies_at(step)
+    with pytest.raises(Crash):
+        act(feed, log)
+    feed.close()
+    assert position(root) == (len(log) if act is flush and step == STEPS[-1] else before)
+    assert_holds(root, log)
+
+    feed = Feed(root, clock, config)
+    if step != STEPS[-1]:  # what is done need not be done again
+        act(feed, log)
+    feed.flush(log)
+    feed.close()
+    assert position(root) == len(log)
+    assert_holds(root, log)
+    assert_clears_away(root, clock)
+
+
+def assert_clears_away(root: Path, clock: ManualClock) -> None:
+    """After its grace nothing is there but what the live catalog names; not before, as somebody may be reading it."""
+    clock.sleep(MINUTES.lake.grace + 61)
+    Feed(root, clock, MINUTES).close()
+    named, there = files_of(root)
+    assert there == named
+    assert list(root.glob(".*")) == []
+
+
+def test_what_a_reader_may_use_stays_for_its_grace_over_restarts(root: Path) -> None:
+    clock = ManualClock(time.time())
+    flushed(root, clock, MINUTES, 17)
+    named, _ = files_of(root)
+    feed = Feed(root, clock, MINUTES)
+    feed.lake.compact_all()
+    feed.close()
+    clock.sleep(MINUTES.lake.grace - 10)
+    Feed(root, clock, MINUTES).close()
+    assert {path for path in named if path.startswith("data")} <= files_of(root)[1]
+    assert_clears_away(root, clock)
+
+
+class Lives(RuleBasedStateMachine):
+    """Flushes, merges, retention, crashes and restarts, in any order; the log says what the sums must be."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.root, self.clock, self.log, self.number = self.folder / "lake", ManualClock(time.time()), b"", 0
+        self.feed = Feed(self.root, self.clock, COARSER)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "folder"):
+            return
+        self.feed.close()
+        try:
+            assert_clears_away(self.root, self.clock)
+        finally:
+            shutil.rmtree(self.folder)
+
+    @rule(number=st.integers(0, 12))
+    def write(self, number: int) -> None:
+        self.log += lines(number, self.number)
+        self.number += number
+
+    @rule(times=st.integers(1, 9))
+    def flush(self, times: int) -> None:
+        for _ in range(times):
+            self.write(1)
+            self.feed.flush(self.log)
+        assert position(self.root) == len(self.log)
+
+    @rule()
+    def merge(self) -> None:
+        self.feed.merge()
+
+    @rule()
+    def merge_all(self) -> None:
+        self.feed.lake.compact_all()
+
+    @rule(days=st.sampled_from([0.001, 0.5, 2, 20]))
+    def wait(self, days: float) -> None:
+        self.clock.sleep(days * 86_400)
+
+    @rule()
+    def expire(self) -> None:
+        self.feed.lake.expire()
+
+    @rule(shards=st.integers(1, 3))
+    def restart(self, shards: int) -> None:
+        self.feed.close()
+        self.feed = Feed(self.root, self.clock, COARSER, shards)
+
+    @rule(
+        step=st.sampled_from(STEPS),
+        times=st.integers(1, 3),
+        act=st.sampled_from(["flush", "merge", "merge_all", "expire"]),
+        shards=st.integers(1, 3),
+    )
+    def crash(self, step: str, times: int, act: str, shards: int) -> None:
+        self.feed.lake.crash_point = dies_at(step, times)
+        with suppress(Crash):
+            {"flush": lambda: self.flush(3), "merge": self.merge, "merge_all": self.merge_all, "expire": self.expire}[act]()
+        self.restart(shards)
+
+    @invariant()
+    def holds(self) -> None:
+        if hasattr(self, "folder"):
+            assert_holds(self.root, self.log)
+
+
+TestLives = Lives.TestCase
+TestLives.settings = examples(6, stateful_step_count=12)
+
+
+def test_the_clock_of_the_lives_is_past_the_log() -> None:
+    assert time.time() > START.timestamp() + 2 * 86_400, "retention has something to do"

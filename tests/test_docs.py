@@ -1,0 +1,306 @@
+"""The documentation is true: its examples run and print what they say, and nothing public is left out of it.
+
+By the language of its fence a block is
+    console   commands after "$ " (continued after "> ") and what they print; one that says "logagg: ..." may fail
+    bash      one script
+    sql       a query for `logagg sql`
+    python    a script that goes on where the python block before it ended
+    toml      a logagg.toml, loaded
+    sh, ini   not run, since it takes root or another machine; its logagg commands and options exist
+and a text block right below bash, sql or python is what they print. A page is run from its top, in a directory that it
+calls /srv, with `fixtures` and, but for the README, which makes it itself, `lake`: the demo lake.
+
+`make golden` writes into the pages what their blocks print now, and what is generated in them; the diff is reviewed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from logagg.cli import COMMANDS, logagg
+from logagg.config import EXTENSIONS, SETTINGS, Setting, load
+from logagg.lake import catalog
+from logagg.parse.fields import EVENT_SCHEMA, REASONS
+from logagg.parse.formats import APACHE, JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES, compile_format
+from logagg.pipeline import rollups_of
+from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES
+from logagg.rollup.sketches import MACROS
+from logagg.view.reports import NAMES as REPORTS
+from tests.conftest import LOGAGG, ROOT, Command
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+GOLDEN = bool(os.environ.get("LOGAGG_GOLDEN"))
+
+# What differs from run to run or machine to machine, and what stands for it in the comparison.
+MASKS = (
+    (r"[\d,]+ lines/s", "N lines/s"),
+    (r"\b[\d,]+\.\d s\b", "N s"),
+    (r"\b[\d,]+ s ago", "N s ago"),
+    (r"\b[\d,]+ commits", "N commits"),
+    (r"\b[\d,]+ files merged", "N files merged"),
+    (r"\b[\d,]+ rows in [\d,]+ files of [\d.]+ kB", "N rows in N files of N kB"),
+    (r"\bprocess \d+", "process N"),
+    (r"\b[0-9a-f]{16}\b", "SOURCE"),
+    (r"\b20(?!26-03-0)\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z?", "NOW"),  # the demo's times stand
+    (r"\bline \d+: +\d+ Killed", "line N: N Killed"),
+)
+
+FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+MARCH_5 = 1_772_668_800.0  # 2026, when the demo logs had been written
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+
+
+class Page:
+    """A page, run block after block; remembers what it should say."""
+
+    def __init__(self, path: Path, command: Command) -> None:
+        self.path, self.text = path, path.read_text()
+        self._folder, self._env = command.folder, command.env | {"PATH": f"{LOGAGG.parent}:{os.environ['PATH']}"}
+        del self._env["LOGAGG_LAKE"]
+        self._python: list[str] = []
+
+    def run(self) -> str:
+        """Return the page as it is when its blocks print what they print."""
+        pieces, at, printed = [], 0, None
+        for block in FENCE.finditer(self.text):
+            between, said = self.text[at : block.start("text")], block["text"]
+            if block["language"] == "text":
+                said = said if printed is None or between.count("\n") > 2 else _merged(said, printed)
+            printed = None
+            if block["language"] == "console":
+                said = self._console(said)
+            elif play := self._players.get(block["language"]):
+                printed = play(self, said)
+            pieces += [between, said]
+            at = block.end("text")
+        return "".join([*pieces, self.text[at:]])
+
+    def _console(self, text: str) -> str:
+        pieces = []
+        for command, said in re.findall(r"(^\$ .*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", text, re.MULTILINE):
+            script = re.sub(r"(?m)^[$>] ", "", command)
+            pieces += [command, _merged(said, self._printed(["bash", "-c", script], may_fail=True))]
+        return "".join(pieces)
+
+    def _bash(self, script: str) -> str:
+        return self._printed(["bash", "-ec", script])
+
+    def _sql(self, query: str) -> str:
+        return self._printed(["logagg", "sql", query])
+
+    def _run_python(self, code: str) -> str:
+        separator = "-- what the last block prints --"
+        before, self._python = "\n".join(self._python), [*self._python, code]
+        script = f"{before}\nprint({separator!r})\n{code}"
+        return self._printed([sys.executable, "-c", script]).partition(f"{separator}\n")[2]
+
+    def _toml(self, text: str) -> str:
+        file = self._folder / "example.toml"
+        file.write_text(text)
+        config = load(file, {})
+        rollups_of(config)
+        if config.log_format:
+            compile_format(config.log_format)
+        return ""
+
+    def _named(self, text: str) -> str:
+        """Check that the commands and options of a block that is not run exist."""
+        for name, arguments in re.findall(r"\blogagg (\w+)([^|&;#\n]*)", text):
+            command = logagg.get_command(None, name)  # type: ignore[arg-type]
+            assert command, f"{self.path.name}: there is no logagg {name}"
+            known = {option for one in command.params for option in one.opts} | {"--help"}
+            assert set(re.findall(r"--[a-z-]+", arguments)) <= known, f"{self.path.name}: logagg {name}{arguments}"
+        return ""
+
+    def _printed(self, words: list[str], *, may_fail: bool = False) -> str:
+        done = subprocess.run(
+            words, cwd=self._folder, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=100
+        )
+        failed = done.returncode != 0 and not (may_fail and done.stdout.startswith("logagg: "))
+        assert not failed, f"{self.path.name}: {words[-1]}\n{done.stdout}"
+        assert "Traceback" not in done.stdout, done.stdout
+        return done.stdout.replace(str(self._folder), "/srv")
+
+    _players: dict[str, Callable[[Page, str], str]] = {
+        "bash": _bash,
+        "sql": _sql,
+        "python": _run_python,
+        "toml": _toml,
+        "sh": _named,
+        "ini": _named,
+    }
+
+
+def _masked(text: str) -> str:
+    for pattern, instead in MASKS:
+        text = re.sub(pattern, instead, text)
+    return "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
+
+
+def _merged(said: str, printed: str) -> str:
+    """What was said, where it differs only in what is masked; else what is printed."""
+    return said if _masked(said) == _masked(printed) else "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
+
+
+def _copy_fixtures(folder: Path) -> None:
+    """Copy the logs, as old as they say they are: a rotated log that is young may still be written to."""
+    shutil.copytree(ROOT / "fixtures", folder / "fixtures")
+    for file in (folder / "fixtures").rglob("*"):
+        os.utime(file, (MARCH_5, MARCH_5))
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(600)  # a page starts some twenty processes
+@pytest.mark.parametrize("name", NAMES)
+def test_examples_run_and_print_what_they_say(name: str, logagg: Command) -> None:
+    _copy_fixtures(logagg.folder)
+    if name != "README.md":
+        logagg.run("tail", "--once", "--quiet", "--config", "fixtures/demo/logagg.toml", "fixtures/demo")
+    page = Page(ROOT / name, logagg)
+    now = page.run()
+    if GOLDEN:
+        page.path.write_text(now)
+    assert now == page.text or GOLDEN
+
+
+# What is generated in a page, between `<!-- name -->` and `<!-- end -->`.
+
+
+def _table(*rows: Sequence[str]) -> Iterator[str]:
+    heads, *rest = rows
+    yield f"| {' | '.join(heads)} |"
+    yield "|---" * len(heads) + "|"
+    yield from (f"| {' | '.join(row)} |" for row in rest)
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _settings() -> Iterator[str]:
+    rows = [(_code([one.key]), _default(one), _code([one.variable]), one.help) for one in SETTINGS]
+    return _table(("setting", "default", "environment", "meaning"), *rows)
+
+
+def _default(one: Setting) -> str:
+    written = json.dumps(one.written, ensure_ascii=False)
+    return f"`{written}`" if len(written) < 40 else "below"
+
+
+def _columns() -> Iterator[str]:
+    dimensions = [one.name for one in EVENT_SCHEMA if pa.types.is_dictionary(one.type) or one.name in DIMENSION_TYPES]
+    others = [one.name for one in EVENT_SCHEMA if one.name not in dimensions]
+    rows = [("dimensions, and in conditions", _code(dimensions)), ("in conditions only", _code(others))]
+    return _table(("columns of an event", ""), *rows)
+
+
+def _fields() -> Iterator[str]:
+    """Which variables, directives and keys give each field; the fields in the order of the table for nginx."""
+    tables = [
+        {f"${name}": field for name, field in NGINX.items()},
+        {f"%{name}": field for name, field in APACHE.items()},
+        {**JSON_KEYS, **dict.fromkeys(JSON_TIMES, "time")},
+    ]
+    merged = [{name: _MERGED.get(field, field) for name, field in table.items() if field} for table in tables]
+    fields = dict.fromkeys(merged[0].values())
+    rows = [(field, *(_code(name for name, of in table.items() if of == field) for table in merged)) for field in fields]
+    return _table(("field", "nginx", "Apache", "keys of JSON logs, beside nginx's"), *rows)
+
+
+_MERGED = dict.fromkeys(TIMES, "time") | dict.fromkeys(("microseconds", "milliseconds"), "seconds")
+
+
+def _views() -> Iterator[str]:
+    rows = [(_code([one.name]), _code(one.dimensions), _code(one.measures)) for one in DEFAULTS]
+    return _table(("view", "dimensions", "measures"), *rows)
+
+
+def _formats() -> Iterator[str]:
+    return _table(("name", "the same as"), *((f"`{name}`", f"`{text}`") for name, text in NAMED.items()))
+
+
+GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
+    ("docs/configuration.md", "settings"): _settings,
+    ("docs/configuration.md", "extensions"): lambda: iter([_code(EXTENSIONS)]),
+    ("docs/configuration.md", "columns"): _columns,
+    ("docs/configuration.md", "formats"): _formats,
+    ("docs/configuration.md", "fields"): _fields,
+    ("docs/sql.md", "views"): _views,
+}
+
+
+@pytest.mark.parametrize(("name", "key"), GENERATED)
+def test_what_is_generated_is_up_to_date(name: str, key: str) -> None:
+    page = ROOT / name
+    before, middle, after = re.split(rf"(?s)(?<=<!-- {key} -->\n)(.*?)(?=<!-- end -->)", page.read_text(), maxsplit=1)
+    now = "\n".join(GENERATED[name, key]()) + "\n"
+    if GOLDEN:
+        page.write_text(before + now + after)
+    assert middle == now or GOLDEN
+
+
+# What must be somewhere, by page: a name in backticks.
+
+
+def _options() -> Iterator[str]:
+    for name in COMMANDS:
+        command = logagg.get_command(None, name)  # type: ignore[arg-type]
+        assert command
+        yield from (f"{name} {max(one.opts, key=len)}" for one in command.params if one.opts[0].startswith("-"))
+
+
+def test_every_command_and_option_is_in_the_commands_page() -> None:
+    page = (ROOT / "docs/commands.md").read_text()
+    for name in COMMANDS:
+        assert f"$ logagg {name} --help" in page, name
+    sections = dict(re.findall(r"(?ms)^\$ logagg (\w+) --help\n(.*?)^(?:\$ |```)", page))
+    assert not [one for one in _options() if f" {one.split()[1]}" not in sections[one.split()[0]]]
+
+
+def _notice_kinds() -> set[str]:
+    """Kinds of notices: the first words given to what reports them."""
+    calls = r"""(?:[._]notice|\.tell|notices\.report)\(\s*"(\w+)","""
+    return {kind for module in (ROOT / "logagg").rglob("*.py") for kind in re.findall(calls, module.read_text())}
+
+
+def _must_be_named() -> Iterator[tuple[str, set[str]]]:
+    tables = (catalog._SOURCES, catalog._COMMITS, catalog._REJECTS, catalog._SAMPLES, catalog._FILES)  # noqa: SLF001
+    yield "docs/sql.md", {column for table in tables for column in table.names}
+    yield "docs/sql.md", {re.split(r"[ (]", macro)[2] for macro in MACROS}
+    yield "docs/sql.md", set(catalog.RESERVED)
+    yield "docs/commands.md", set(REPORTS)
+    kinds = _notice_kinds()
+    assert {"truncated", "retry", "unreadable"} <= kinds
+    yield "docs/operations.md", set(REASONS) | kinds
+
+
+@pytest.mark.parametrize("name", ["docs/sql.md", "docs/commands.md", "docs/operations.md"])
+def test_every_name_is_documented(name: str) -> None:
+    text = (ROOT / name).read_text()
+    wanted = set[str]().union(*(names for page, names in _must_be_named() if page == name))
+    assert len(wanted) > 5
+    assert not sorted(one for one in wanted if f"`{one}`" not in text and f"`{one}(" not in text)
+
+
+def _anchors(page: Path) -> set[str]:
+    """What the headings of a page are linked by."""
+    headings = re.findall(r"(?m)^#+ (.*)", page.read_text()) if page.suffix == ".md" else []
+    return {"", *(re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings)}
+
+
+@pytest.mark.parametrize("name", [*NAMES, "CHANGELOG.md"])
+def test_links_lead_somewhere(name: str) -> None:
+    page = ROOT / name
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text())
+    assert not [link for link, _ in links if not (page.parent / link).exists()]
+    assert not [(link, anchor) for link, anchor in links if anchor not in _anchors(page.parent / link if link else page)]

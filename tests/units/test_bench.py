@@ -1,0 +1,248 @@
+"""The benches work: on tiny logs they give their tables. How fast anything was is not asserted."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench import bare, follow, make_log, measure, paper, peers, run, stages
+from logagg.cargo import Chunk, Mark
+from logagg.parse import reference
+from logagg.parse.detect import detect
+from tests.conftest import ROOT
+
+DAY = make_log.yesterday()
+
+
+def made(kind: str, lines: int, seed: int = 1) -> bytes:
+    return b"".join(make_log.blocks(kind, lines, DAY, seed=seed))
+
+
+def bench(*words: object, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a bench as a person does."""
+    command = [sys.executable, "-m", *map(str, words)]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | env, capture_output=True, text=True, timeout=110)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def rows(text: str, head: str) -> list[list[str]]:
+    """Return the cells of the table whose first column has this head."""
+    table = re.split(rf"^\| {head} +\|", text, maxsplit=1, flags=re.MULTILINE)[1].split("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+
+
+# logs
+
+
+@pytest.mark.parametrize("kind", make_log.KINDS)
+def test_a_log_has_the_lines_asked_for_and_logagg_reads_them(kind: str) -> None:
+    data = made(kind, 2000)
+    now = DAY.timestamp() + make_log.DAY
+    fmt = detect(data.splitlines()[:100], now)
+    assert fmt is not None and data.count(b"\n") == 2000
+    batch = reference.parse(Chunk("a", 0, 0, len(data), data, Mark(len(data), 0, "")), fmt, now)
+    assert batch.table.num_rows + batch.rejects.lines == 2000
+    assert 40 < batch.rejects.lines < 160 if kind == "garbage" else not batch.rejects.lines
+    times = batch.table["time"].to_pylist()
+    assert times == sorted(times) and times[0].date() == times[-1].date() == DAY.date()
+
+
+def test_the_same_seed_gives_the_same_log() -> None:
+    assert made("mixed", 500) == made("mixed", 500) != made("mixed", 500, seed=2)
+
+
+def test_a_log_of_several_blocks_is_one_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(make_log, "BLOCK", 64)
+    data = made("tracking", 1000)
+    ids = re.findall(rb"&id=(\w+)", data)
+    assert data.count(b"\n") == 1000 and len(ids) == len(set(ids)) > 800
+
+
+def test_each_kind_is_what_its_name_says() -> None:
+    paths = {
+        kind: set(re.findall(rb'"GET (/articles/[^ ]*)', made(kind, 3000)))
+        for kind in ("few-urls", "mixed", "many-urls")
+    }
+    assert len(paths["few-urls"]) <= 21 < len(paths["mixed"]) < len(paths["many-urls"]) > 2000
+    escaped = made("escaped", 100)
+    assert rb"\"quoted\"" in escaped and rb"\x22" in escaped and rb"\xC3\xA9" in escaped
+    assert all(json.loads(line)["request"].startswith("GET /") for line in made("json", 100).splitlines())
+    assert np.mean([len(line) for line in made("long-agents", 100).splitlines()]) > 400
+
+
+# peers
+
+
+def test_the_bare_queries_give_one_answer(tmp_path: Path) -> None:
+    log = tmp_path / "o'clock.log"
+    log.write_bytes(made("mixed", 3000))
+    groups, lines = bare.by_python(str(log))
+    assert lines == 3000 and groups > 1000
+    assert bare.by_duckdb(str(log)) == (groups, lines)
+    if importlib.util.find_spec("chdb"):
+        assert bare.by_chdb(str(log)) == (groups, lines)
+
+
+def test_a_run_measures_the_process_that_it_runs(tmp_path: Path) -> None:
+    code = "import time; data = b'x' * 300_000_000; print(len(data)); sum(range(2_000_000))"
+    done = measure.run([sys.executable, "-c", code], tmp_path)
+    assert done.output == "300000000\n" and done.cpu > 0 and done.seconds > 0
+    assert done.peak > 300_000_000
+
+
+def test_a_program_that_fails_is_no_measurement(tmp_path: Path) -> None:
+    with pytest.raises(measure.BenchError, match="status 3: no luck"):
+        measure.run([sys.executable, "-c", "import sys; print('no luck', file=sys.stderr); sys.exit(3)"], tmp_path)
+
+
+@pytest.mark.e2e
+def test_a_wrong_count_of_logagg_is_an_error(tmp_path: Path) -> None:
+    log = run.Log(tmp_path / "access.log", "mixed", 101)
+    log.path.write_bytes(made("mixed", 100))
+    with pytest.raises(measure.BenchError, match="counted 100 of 101 lines"):
+        run.Trial(run.LOGAGG, log).once(tmp_path / "run")
+
+
+# programs
+
+
+def test_the_kinds_on_offer_are_those_that_can_be_made() -> None:
+    assert tuple(make_log.KINDS) == run.KINDS
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+def test_bench_gives_its_tables(tmp_path: Path) -> None:
+    options = (
+        "--lines",
+        1000,
+        "--rounds",
+        2,
+        "--sizes",
+        1500,
+        "--kinds",
+        "garbage",
+        "--folder",
+        tmp_path,
+        "--json",
+        tmp_path / "out.json",
+    )
+    done = bench("bench.run", *options)
+    assert not done.returncode, done.stderr
+    table = {row[0]: row for row in rows(done.stdout, "program")}
+    missing = set(re.findall(r"Not installed, so not measured: (.+)\.", done.stdout))
+    assert set(table) | missing == {peer.name for peer in peers.PEERS} and not set(table) & missing
+    assert {"logagg", "DuckDB", "re + Counter"} <= set(table)
+    assert all(row[-1] == "1,000" for row in table.values())
+    assert [row[0] for row in rows(done.stdout, "lines")] == ["1,500"]
+    assert [row[0] for row in rows(done.stdout, "kind of log")] == ["garbage"]
+    measured = json.loads((tmp_path / "out.json").read_text())["outcomes"]
+    assert all(len(one["seconds"]) == 2 and one["peak"] > 0 for some in measured.values() for one in some)
+    assert measured["kinds"][0]["rejects"] > 0 and measured["peers"][0]["left"] > 0
+    assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
+
+
+@pytest.mark.e2e
+def test_a_peer_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    options = (
+        "--lines",
+        100,
+        "--rounds",
+        1,
+        "--sizes",
+        "--kinds",
+        "--peers",
+        "GoAccess",
+        "re + Counter",
+        "--folder",
+        tmp_path,
+    )
+    done = bench("bench.run", *options, PATH=str(tmp_path))
+    assert not done.returncode, done.stderr
+    assert [row[0] for row in rows(done.stdout, "program")] == ["re + Counter"]
+    assert "Not installed, so not measured: GoAccess." in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["mixed", "json"])
+def test_bench_stages_gives_its_table(tmp_path: Path, kind: str) -> None:
+    options = ("--lines", 1000, "--rounds", 1, "--kinds", kind, "--folder", tmp_path, "--json", tmp_path / "out.json")
+    done = bench("bench.stages", *options)
+    assert not done.returncode, done.stderr
+    names = [row[0] for row in rows(done.stdout, "stage")]
+    assert names[: len(stages.STAGES) + 1] == [*stages.STAGES, "all, one after another"]
+    assert ("limit: pyarrow's CSV reader" in names) == (kind == "mixed")
+    seconds = json.loads((tmp_path / "out.json").read_text())[kind]
+    assert all(value > 0 for value in seconds.values())
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
+def test_bench_follow_gives_its_tables(tmp_path: Path) -> None:
+    options = (
+        "--rate",
+        3000,
+        "--seconds",
+        2,
+        "--files",
+        5,
+        "--idle",
+        1,
+        "--folder",
+        tmp_path,
+        "--json",
+        tmp_path / "out.json",
+    )
+    done = bench("bench.follow", *options)
+    assert not done.returncode, done.stderr
+    assert rows(done.stdout, "written")[0][0] == "3,000 lines/s"
+    assert rows(done.stdout, "files")[0][0] == "5"
+    measured = json.loads((tmp_path / "out.json").read_text())
+    assert measured["fresh"]["lines"] == 30 + 6000 and measured["fresh"]["commits"] > 0
+    assert 0 < measured["fresh"]["half"] <= measured["fresh"]["most"] <= measured["fresh"]["worst"]
+
+
+def test_a_write_is_visible_with_the_first_answer_that_holds_all_of_it() -> None:
+    written = np.array([(1.0, 10), (2.0, 20), (3.0, 30)])
+    seen = np.array([(0.5, 0), (2.5, 15), (4.0, 20), (6.0, 30)])
+    assert follow._delays(written, seen).tolist() == [1.5, 2.0, 3.0]
+
+
+# the page
+
+
+def test_figures_are_written_between_their_markers(tmp_path: Path) -> None:
+    page = tmp_path / "performance.md"
+    page.write_text(
+        "before\n<!-- one: begin -->\nold\n<!-- one: end -->\nafter <!-- two: begin --> <!-- two: end -->\n"
+    )
+    paper.write_section("one", "first", page)
+    paper.write_section("one", "new", page)
+    assert (
+        page.read_text()
+        == "before\n<!-- one: begin -->\n\nnew\n\n<!-- one: end -->\nafter <!-- two: begin --> <!-- two: end -->\n"
+    )
+    with pytest.raises(measure.BenchError, match="no place for these figures"):
+        paper.write_section("three", "new", page)
+
+
+def test_the_page_has_a_place_for_each_bench_and_names_each_kind_of_log() -> None:
+    page = paper.DOCS.read_text()
+    for name in ("bench", "bench-stages", "bench-follow"):
+        assert 0 < page.find(f"<!-- {name}: begin -->") < page.find(f"<!-- {name}: end -->")
+    assert all(f"\n| {kind} |" in page for kind in make_log.KINDS)
+
+
+def test_a_table_is_as_wide_as_its_cells() -> None:
+    assert paper.table(("a", "number"), [("long name", "1"), ("b", "22")]) == (
+        "| a         | number |\n| --------- | -----: |\n| long name |      1 |\n| b         |     22 |"
+    )
