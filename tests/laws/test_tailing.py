@@ -116,7 +116,7 @@ class Tailing(RuleBasedStateMachine):
             before = self.read.setdefault(chunk.source, [])
             expected = before[-1].end if before else self._resumes_at(chunk.source)
             assert chunk.start == expected, "without a gap, nothing twice"
-            assert chunk.skipped == 0 and chunk.data.endswith(b"\n")
+            assert chunk.skipped == 0 and bytes(chunk.data).endswith(b"\n")
             assert len(chunk.data) == chunk.end - chunk.start
             before.append(chunk)
 
