@@ -6,6 +6,7 @@ only if the file still held, around that moment, what it held before.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 
 from logagg.cargo import Chunk, Mark, Source
@@ -13,11 +14,16 @@ from logagg.intake.content import PROOF, Content, digest, mark
 from logagg.intake.lines import cut
 from logagg.intake.sources import Found
 
-Stamp = tuple[int, int]  # size and mtime_ns of a file
+Stamp = tuple[int, int]  # size of a file, and when it changed, in nanoseconds
 
 NEVER: Stamp = (-1, -1)
 _PIECE = 1 << 20  # bytes of a hole, or of a line over the limit, looked at a time
 _ZEROS = bytes(_PIECE)
+
+
+def stamp_of(stat: os.stat_result) -> Stamp:
+    """Return what is another when the content is: the mtime alone can be set back, as rsync does."""
+    return stat.st_size, max(stat.st_mtime_ns, stat.st_ctime_ns)
 
 
 class Replaced(Exception):

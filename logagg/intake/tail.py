@@ -13,7 +13,7 @@ from logagg.clock import Clock
 from logagg.intake import sources
 from logagg.intake.content import Packed, Pipe, allow_many_files
 from logagg.intake.identity import Ledger, Notice, new_source
-from logagg.intake.reader import NEVER, Limits, Reader, Replaced
+from logagg.intake.reader import NEVER, Limits, Reader, Replaced, stamp_of
 from logagg.intake.sources import STDIN, Finder
 
 ROUNDS = 3  # of looking and reading in a poll: what turns out to be replaced is looked at again
@@ -145,8 +145,7 @@ class Tailer:
         for reader in self._ledger.readers.values():
             if reader.content and reader.found:
                 if not reader.seen:  # nobody else has its file any more, but somebody may still write to it
-                    stat = reader.content.stat()
-                    reader.stamp = stat.st_size, stat.st_mtime_ns
+                    reader.stamp = stamp_of(reader.content.stat())
                 if reader.stamp != reader.looked:
                     streams[reader.found.stream].append(reader)
         return [sorted(readers, key=_age) for readers in streams.values()]

@@ -15,7 +15,7 @@ import pytest
 
 from logagg.cargo import Chunk, KnownSource, Progress
 from logagg.clock import ManualClock
-from logagg.intake.content import Packed
+from logagg.intake.content import Packed, Plain
 from logagg.intake.tail import Tailer
 
 
@@ -152,6 +152,22 @@ def test_a_rotated_file_is_let_go_when_idle(bench: Bench) -> None:
     with old.open("a") as file:
         file.write("\nmore\n")
     assert data(tailer.poll()) == b"\nmore\n"
+
+
+def test_a_log_that_is_truncated_while_it_is_read(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, real = bench.folder / "a.log", Plain.read
+    log.write_text("".join(f"old {number}\n" for number in range(10)))
+    new = "".join(f"new {number:03}\n" for number in range(90))
+
+    def truncated_before(content: Plain, position: int, size: int) -> bytes:
+        if position == 48:
+            log.write_text(new)
+        return real(content, position, size)
+
+    tailer = bench.tailer(chunk_bytes=48)
+    monkeypatch.setattr(Plain, "read", truncated_before)
+    assert data(tailer.poll()) == b"".join(b"old %d\n" % number for number in range(8)) + new.encode()
+    assert bench.notices[-2][0] == "truncated"
 
 
 def test_an_unreadable_file_is_said_once_and_read_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
