@@ -130,6 +130,13 @@ class _Listing:
                 yield name if self.folder == "." else os.path.join(self.folder, name)
 
 
+    def rotations(self, stream: str) -> Iterator[Found]:
+        """Yield the rotations of a log that is asked for: they may hold the rest of what was read before."""
+        name = os.path.basename(stream)
+        for path in self.accepted(one for one in self.by_stem.get(name, ()) if one != name):
+            yield replace(describe(path), stream=stream, live=False, asked=False)
+
+
 def _list(folder: str, now: float = 0.0) -> _Listing:
     listing = _Listing(folder)
     try:
@@ -167,17 +174,12 @@ class _Wanted:
             if self.is_folder:
                 yield from map(describe, listing.accepted(listing.names, _is_access_log))
             elif glob.has_magic(self.path):
-                yield from map(describe, listing.accepted(listing.names, partial(_matches, name)))
+                for found in map(describe, listing.accepted(listing.names, partial(_matches, name))):
+                    yield from listing.rotations(found.stream) if found.live else ()
+                    yield found
             else:
-                yield from self._with_siblings(name, listing)
-
-    def _with_siblings(self, name: str, listing: _Listing) -> Iterator[Found]:
-        """Yield a file that was asked for, and its rotations, which may hold the rest of what was read before."""
-        stream = os.path.abspath(self.path)
-        siblings = [one for one in listing.by_stem.get(name, ()) if one != name]
-        for path in listing.accepted(siblings):
-            yield replace(describe(path), stream=stream, live=False, asked=False)
-        yield Found(self.path, stream, (2, "", 0), live=True)
+                yield from listing.rotations(os.path.abspath(self.path))
+                yield Found(self.path, os.path.abspath(self.path), (2, "", 0), live=True)
 
 
 def _matches(pattern: str, name: str) -> bool:

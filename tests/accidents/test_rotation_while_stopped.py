@@ -10,9 +10,9 @@ from tests.accidents.conftest import Site
 
 
 @pytest.mark.parametrize("times", [1, 3])
-@pytest.mark.parametrize("named", [False, True], ids=["directory", "file"])
-def test_reading_goes_on_where_it_was(site: Site, times: int, named: bool) -> None:
-    paths = [site.folder / "access.log"] if named else []
+@pytest.mark.parametrize("path", ["", "access.log", "*.log"])
+def test_reading_goes_on_where_it_was(site: Site, times: int, path: str) -> None:
+    paths = [site.folder / path]
     log = site.log()
     log.write(100)
     site.start(*paths)
@@ -27,9 +27,9 @@ def test_reading_goes_on_where_it_was(site: Site, times: int, named: bool) -> No
     site.expect()
 
 
-@pytest.mark.parametrize("named", [False, True], ids=["directory", "file"])
-def test_also_when_they_are_compressed(site: Site, named: bool) -> None:
-    paths = [site.folder / "access.log"] if named else []
+@pytest.mark.parametrize("path", ["", "access.log"])
+def test_also_when_they_are_compressed(site: Site, path: str) -> None:
+    paths = [site.folder / path]
     log = site.log()
     log.write(100)
     site.start(*paths)

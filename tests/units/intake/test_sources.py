@@ -53,6 +53,12 @@ def test_a_named_file_brings_its_rotations(tmp_path: Path) -> None:
     ]
 
 
+def test_so_does_a_glob(tmp_path: Path) -> None:
+    touch(tmp_path, "a.log", "a.log.1", "a.log.2.gz", "b.txt", "b.txt.1")
+    files = sources.find([str(tmp_path / "*.log")])
+    assert [(os.path.basename(one.path), one.asked) for one in files] == [("a.log.2.gz", False), ("a.log.1", False), ("a.log", True)]
+
+
 def test_globs(tmp_path: Path) -> None:
     for site in ("a", "b"):
         (tmp_path / site).mkdir()
