@@ -53,7 +53,8 @@ def _may_be(found: Found, content: Content, reader: Reader, *, fresh: bool) -> b
     if reader.seen:
         namesake = bool(content.compression) and os.path.splitext(found.path)[0] == reader.source.path
         copied = not found.live and _is_live(reader) and (reader.position > 0 or fresh)
-        return namesake or copied
+        # It may have been compressed since we saw it, and be about to go.
+        return namesake or copied or (bool(content.compression) and proved and proves(content, reader.proof))
     if content.compression and not found.live:
         return reader.position > 0 or reader.content is not None
     return proved or (not found.live and reader.position > 0 and not reader.source.inode)
@@ -62,7 +63,7 @@ def _may_be(found: Found, content: Content, reader: Reader, *, fresh: bool) -> b
 def _begins_alike(content: Content, reader: Reader) -> bool:
     """Tell whether one of both begins with the other, as far as that can be told."""
     first, known = content.first(), reader.first  # what was read: by now its file may hold something else
-    if reader.seen and _length(content) > _length(reader.content) and reader.is_intact():
+    if reader.seen and reader.content and _length(content) > _length(reader.content) and reader.is_intact():
         return False  # a copy is not longer than what it was copied from, unless that was truncated just now
     if not reader.position:
         known = reader.content.first() if reader.content else b""
@@ -80,10 +81,8 @@ def _has_a_name(reader: Reader) -> bool:
     return reader.content is not None and reader.content.stat().st_nlink > 0
 
 
-def _length(content: Content | None) -> int:
+def _length(content: Content) -> int:
     """Return the length of a content; of a compressed one, as much as it takes to tell a short one."""
-    if content is None:
-        return 0
     return len(content.first()) if content.compression else content.stat().st_size
 
 

@@ -169,18 +169,28 @@ class Ledger:
         try:
             if left and left.holds(os.stat(found.path), self._clock.now()) and (found.asked or not self._follows(found)):
                 return None
-            return open_content(found.path)
+            content = open_content(found.path)
+        except FileNotFoundError:
+            return None  # renamed or deleted at this moment
         except OSError as error:
             self._refuse(found, error)
             return None
+        if _key(content.stat()) == key:
+            return content
+        content.close()  # another file got the name at this moment: the next look will find both
+        return None
 
     def _goes_on(self, found: Found, content: Content) -> bool:
         """Let a source that has no file go on in a strange one, if that holds all that was read of it."""
-        with self._telling(found, content):
+        try:
             form = form_of(found, content, self._relatives(found))
-            if form and form.whole and _key(content.stat()) not in self._by_key:
-                self._move(form.reader, found, content, content.stat())
-                return True
+        except OSError as error:
+            content.close()
+            self._refuse(found, error)
+            return True  # as far as this look can tell
+        if form and form.whole and _key(content.stat()) not in self._by_key:
+            self._move(form.reader, found, content, content.stat())
+            return True
         return False
 
     def _meet(self, found: Found, content: Content, *, from_end: bool) -> None:
@@ -212,7 +222,9 @@ class Ledger:
         before = reader.source
         reader.close()
         self._detach(reader)
-        reader.open(content)
+        if not reader.open(content):  # changed at this moment
+            content.close()
+            return
         reader.source = replace(before, device=stat.st_dev, inode=stat.st_ino, compression=content.compression)
         self._by_key[_key(stat)] = reader
         self._see(reader, found, stat)

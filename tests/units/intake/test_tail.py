@@ -202,6 +202,22 @@ def test_a_log_and_its_compressed_form_from_the_start(bench: Bench) -> None:
     assert found + data(tailer.poll()) == b"one\n"
 
 
+def test_a_rotation_that_is_compressed_when_it_was_let_go(bench: Bench) -> None:
+    old = bench.folder / "a.log.1"
+    old.write_text("one\ntwo\n")
+    tailer = bench.tailer()
+    assert data(tailer.poll()) == b"one\ntwo\n"
+    bench.clock.sleep(100)
+    assert list(tailer.poll()) == []
+    (bench.folder / "a.log.1.gz").write_bytes(gzip.compress(old.read_bytes()))
+    assert list(tailer.poll()) == []
+    old.unlink()
+    (bench.folder / "a.log.1.gz").rename(bench.folder / "a.log.2.gz")
+    assert list(tailer.poll()) == []
+    [source] = tailer.sources()
+    assert (source.compression, source.finished) == ("gz", True)
+
+
 def test_a_log_that_is_truncated_during_a_look(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     live, copy, real = bench.folder / "a.log", bench.folder / "a.log.1", identity.open_content
     live.write_text("one\ntwo\n")
