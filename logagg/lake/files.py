@@ -65,7 +65,10 @@ class PartWriter:
 
     def __enter__(self) -> Self:
         make_directory(self._target.parent)
-        self._file = pq.ParquetWriter(self._target, self._schema, compression="zstd", store_schema=False)
+        # Only `ts` is worth statistics: rows are in its order.
+        self._file = pq.ParquetWriter(
+            self._target, self._schema, compression="zstd", store_schema=False, write_statistics=["ts"]
+        )
         return self
 
     def write(self, rows: pa.Table) -> None:
