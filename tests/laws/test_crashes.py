@@ -123,6 +123,7 @@ def test_what_a_reader_may_use_stays_for_its_grace_over_restarts(root: Path) -> 
     clock = ManualClock(time.time())
     flushed(root, clock, MINUTES, 17)
     named, _ = files_of(root)
+    clock.sleep(10 * MINUTES.lake.grace)  # long after they were written
     feed = Feed(root, clock, MINUTES)
     feed.lake.compact_all()
     feed.close()
