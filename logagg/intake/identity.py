@@ -18,10 +18,10 @@ from logagg.cargo import KnownSource, Mark, Source
 from logagg.clock import Clock
 from logagg.intake.content import PROOF, Content, Key, digest, mark, open_content
 from logagg.intake.forms import Form, form_of
-from logagg.intake.reader import Limits, Reader, Stamp
+from logagg.intake.reader import Limits, Reader, Stamp, stamp_of
 from logagg.intake.sources import STDIN, Found, describe
 
-RACY = 1.0  # seconds in which a file can change and keep its size and mtime
+RACY = 1.0  # seconds in which a file can change, and not its stamp
 
 Notice = Callable[[str, str], None]
 
@@ -63,7 +63,7 @@ class Ledger:
         note = reader.source.note
         if not reader.source.finished:
             unread = 0 if reader.source.compression else max(0, reader.source.size - reader.position)
-            note = f"truncated after {reader.position:,} bytes were read; anything after them is lost"
+            note = f"truncated or replaced after {reader.position:,} bytes were read; anything after them is lost"
             note += f", {unread:,} bytes at least" if unread else ""
             self._notice("truncated", f"{reader.source.path}: {note}, unless there is a copy")
         self._part(reader, replace(reader.source, device=0, inode=0, note=note))
@@ -139,14 +139,15 @@ class Ledger:
         return True
 
     def _may_have_changed(self, reader: Reader, stat: os.stat_result) -> bool:
-        return reader.stamp != (stat.st_size, stat.st_mtime_ns) or self._clock.now() - stat.st_mtime < RACY
+        stamp = stamp_of(stat)
+        return reader.stamp != stamp or self._clock.now() - stamp[1] / 1e9 < RACY
 
     def _see(self, reader: Reader, found: Found, stat: os.stat_result) -> None:
         """Remember that a source's file was found, and how it looked."""
         reader.seen = True
         reader.seen_at = self._clock.monotonic()
-        stamp = stat.st_size, stat.st_mtime_ns
-        if reader.stamp != stamp or reader.found is not found:
+        stamp = stamp_of(stat)
+        if reader.stamp != stamp or reader.found != found:
             source = reader.source
             note = "" if source.gone else source.note
             finished = source.finished and reader.content is None
@@ -265,11 +266,11 @@ class _Left:
 
     @classmethod
     def because(cls, form: Form | None, stat: os.stat_result) -> _Left:
-        return cls((stat.st_size, stat.st_mtime_ns), form.reader if form else None)
+        return cls(stamp_of(stat), form.reader if form else None)
 
     def holds(self, stat: os.stat_result) -> bool:
         unmoved = self._reader is None or self._reader.seen == self._had_file
-        return unmoved and self._stamp == (stat.st_size, stat.st_mtime_ns)
+        return unmoved and self._stamp == stamp_of(stat)
 
 
 def new_source(path: str) -> Source:
