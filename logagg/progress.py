@@ -52,7 +52,7 @@ class CatchUpBar:
     """A progress bar over the bytes to be read, on a terminal only."""
 
     def __init__(self, tally: Tally, enabled: bool) -> None:
-        self._tally = tally
+        self._tally, self._total = tally, 0
         columns = TextColumn("{task.fields[lines]:,} lines"), BarColumn(), TransferSpeedColumn(), TimeRemainingColumn()
         console = Console(stderr=True)
         self._bar = Progress(*columns, console=console, transient=True, disable=not (enabled and console.is_terminal))
@@ -61,7 +61,9 @@ class CatchUpBar:
 
     def refresh(self, backlog: int) -> None:
         done = self._tally.bytes
-        self._bar.update(self._task, completed=done, total=done + backlog, lines=self._tally.lines)
+        # Bytes on their way are in neither; and the bar forgets the speed whenever its end moves.
+        self._total = max(self._total, done + backlog)
+        self._bar.update(self._task, completed=done, total=self._total or None, lines=self._tally.lines)
 
     def close(self) -> None:
         self._bar.stop()
