@@ -187,8 +187,9 @@ class _Run:
         flush = options.flush if options.flush is not None else config.tail.flush
         if options.once and options.flush is None:
             flush = ONCE_FLUSH
-        # Half for what waits to be committed; the rest for chunks on their way and for the commit itself.
-        return Pace(flush, self._memory() // 4, options.once, config.tail.max_line)
+        # An eighth for what waits to be committed: a commit takes it twice more, the rest is for chunks on their way
+        # and for what the process takes before it has read anything.
+        return Pace(flush, self._memory() // 8, options.once, config.tail.max_line)
 
     # another configuration
 
@@ -254,7 +255,7 @@ class _Run:
 
 
 # Of [tail]: what the tailer and the shards are made with, for as long as they live.
-FIXED = ("shards", "memory", "chunk", "max_line", "begin")
+FIXED = ("shards", "memory", "chunk", "max_line", "idle", "forget", "begin")
 
 
 def kept(new: Config, old: Config) -> tuple[Config, list[str]]:

@@ -6,14 +6,14 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TextIO
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from typing import TYPE_CHECKING, TextIO
 
 from logagg.clock import Clock
 from logagg.notices import show
 from logagg.river import Tally
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 class StatusLine:
@@ -53,20 +53,31 @@ class CatchUpBar:
 
     def __init__(self, tally: Tally, enabled: bool) -> None:
         self._tally, self._total = tally, 0
-        columns = TextColumn("{task.fields[lines]:,} lines"), BarColumn(), TransferSpeedColumn(), TimeRemainingColumn()
-        console = Console(stderr=True)
-        self._bar = Progress(*columns, console=console, transient=True, disable=not (enabled and console.is_terminal))
-        self._task: TaskID = self._bar.add_task("", total=None, lines=0)
-        self._bar.start()
+        self._bar: Progress | None = None
+        if enabled and sys.stderr.isatty():
+            self._bar = _new_bar()
+            self._task = self._bar.add_task("", total=None, lines=0)
+            self._bar.start()
 
     def refresh(self, backlog: int) -> None:
-        done = self._tally.bytes
-        # Bytes on their way are in neither; and the bar forgets the speed whenever its end moves.
-        self._total = max(self._total, done + backlog)
-        self._bar.update(self._task, completed=done, total=self._total or None, lines=self._tally.lines)
+        if self._bar:
+            done = self._tally.bytes
+            # Bytes on their way are in neither; and the bar forgets the speed whenever its end moves.
+            self._total = max(self._total, done + backlog)
+            self._bar.update(self._task, completed=done, total=self._total or None, lines=self._tally.lines)
 
     def close(self) -> None:
-        self._bar.stop()
+        if self._bar:
+            self._bar.stop()
+
+
+def _new_bar() -> Progress:
+    # Imported only where there is a terminal: it takes as long as to read a hundred thousand lines.
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = TextColumn("{task.fields[lines]:,} lines"), BarColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def summary(tally: Tally, seconds: float, lake: Path) -> Iterable[str]:

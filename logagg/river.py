@@ -94,7 +94,7 @@ class River:
         self._tailer, self._waker, self._formats, self._classifier = tailer, waker, formats, classifier
         self._shards, self._lake, self._pace, self._clock, self._notices = shards, lake, pace, clock, notices
         self._parsers = ThreadPoolExecutor(parsers, "parser")
-        self._parsed: Channel[Future[_Parsed] | Barrier] = Channel(parsers + 1)
+        self._parsed: Channel[Future[_Parsed] | Barrier] = Channel(parsers)
         self._queue = LocalQueue(len(shards))
         self._flushes: Channel[tuple[Barrier, Delta] | Future[Replacement]] = Channel(len(shards) + 1)
         self._stopping = threading.Event()

@@ -70,7 +70,8 @@ def _texts(notebook: Any) -> list[str]:
 
 
 def _draws_its_plots(notebook: Any) -> None:
-    drawn = [(source, output.data["image/png"]) for source, output in _outputs(notebook) if "image/png" in output.get("data", {})]
+    outputs = [(source, output.get("data", {})) for source, output in _outputs(notebook)]
+    drawn = [(source, data["image/png"]) for source, data in outputs if "image/png" in data]
     assert len(drawn) == len(PLOTS)
     for (source, png), title in zip(drawn, PLOTS, strict=True):
         assert f'set_title("{title}")' in source
@@ -85,8 +86,9 @@ def _counts_visitors(notebook: Any) -> None:
     """Compare with a count that knows nothing of sketches."""
     [said] = [output.text for _, output in _outputs(notebook) if output.output_type == "stream"]
     folder = ROOT / "fixtures/demo"
-    days = [gzip.decompress((folder / "access.log.2.gz").read_bytes()), *((folder / name).read_bytes() for name in ("access.log.1", "access.log"))]
-    people = [_people(day.decode()) for day in days]
+    first = gzip.decompress((folder / "access.log.2.gz").read_bytes())
+    rest = [(folder / name).read_bytes() for name in ("access.log.1", "access.log")]
+    people = [_people(day.decode()) for day in (first, *rest)]
     assert [int(line.split()[-1]) for line in re.findall(r"2026-.*", said)] == [len(day) for day in people]
     assert said.endswith(f"all of them together: {len(set.union(*people))}\n")
 

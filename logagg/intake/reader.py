@@ -85,7 +85,7 @@ class Reader:
             if taken.hole:
                 return self._pass_hole()
             if taken.end:
-                return self._take(ahead[: taken.end])
+                return self._take(memoryview(ahead)[: taken.end])  # megabytes, not copied
             if taken.too_long:
                 return self._pass_line()
             if len(ahead) < size:
@@ -153,9 +153,9 @@ class Reader:
         self.source = replace(self.source, nul_bytes=self.source.nul_bytes + nuls)
         return self._chunk(b"")
 
-    def _take(self, data: bytes) -> Chunk:
+    def _take(self, data: bytes | memoryview) -> Chunk:
         self._before = self.proof, self._tail
-        self._move(len(data), data[-PROOF:])
+        self._move(len(data), bytes(data[-PROOF:]))
         return self._chunk(data)
 
     def _move(self, count: int, tail: bytes) -> None:
@@ -163,7 +163,7 @@ class Reader:
         self._tail = tail if len(tail) == PROOF else (self._tail + tail)[-PROOF:]
         self._reached = mark(self._reached.position + count, self._tail)
 
-    def _chunk(self, data: bytes, *, too_long: int = 0) -> Chunk:
+    def _chunk(self, data: bytes | memoryview, *, too_long: int = 0) -> Chunk:
         """Return what lies between the position and where reading has come; the position is there now."""
         start, self.proof = self.position, self._reached
         self._grow_head()

@@ -27,6 +27,7 @@ Rule = npt.NDArray[np.int16]
 
 NO_SITE = "-"
 _PAGEVIEW, _OTHER = KINDS.index("pageview"), KINDS.index("other")
+_PAGE_STATUS = np.isin(np.arange(1000), PAGE_STATUSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,8 @@ class Classifier:
         kind = self._kinds(batch, column["method"], rule)
         referrer, from_page = _split_referrers(column["referrer"])
         words = {
-            "kind": _Words(kind, pa.array(KINDS)),
             "site": site,
-            "method": column["method"],
+            "method": column["method"].filled(),
             "path": path,
             "referrer": referrer,
             "from_path": _from_paths(kind == _PAGEVIEW, site, referrer, from_page),
@@ -67,6 +67,7 @@ class Classifier:
         described = describe(agent.values)
         words |= {name: _Words(agent.codes, described.column(name).combine_chunks()) for name in ("browser", "os", "device")}
         columns = {name: value.bounded(self.limit).array() for name, value in words.items()}
+        columns["kind"] = _Words(kind, pa.array(KINDS)).array()
         columns |= {name: batch.column(name) for name in ("time", "status", "bytes", "seconds", "upstream_seconds")}
         columns["is_bot"] = pa.array(described.column("is_bot").to_numpy()[agent.codes])
         columns["bucket"] = latency_bucket(batch.column("seconds").combine_chunks())
@@ -90,7 +91,8 @@ class Classifier:
         status = batch.column("status").to_numpy()
         counted = self.rules.counts(rule, status, method.array())
         ruled = np.array([KINDS.index(kind) for kind in self.rules.kinds], np.int32)[rule]
-        is_page = method.equal("GET") & np.isin(status, PAGE_STATUSES)
+        # A log that names no method is believed to be of people who get pages.
+        is_page = (method.equal("GET") | (method.codes < 0)) & _PAGE_STATUS[status]
         unruled = np.where(is_page, _PAGEVIEW, _OTHER)
         return np.where(rule < 0, unruled, np.where(counted, ruled, _OTHER)).astype(np.int32)
 

@@ -55,7 +55,7 @@ class Channel(Generic[Item]):
 class LocalQueue:
     """One channel per shard."""
 
-    def __init__(self, shards: int, size: int = 4) -> None:
+    def __init__(self, shards: int, size: int = 2) -> None:
         self._channels: list[Channel[Message]] = [Channel(size) for _ in range(shards)]
 
     def send(self, shard: int, message: Message) -> None:

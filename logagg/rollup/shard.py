@@ -20,7 +20,7 @@ from logagg.cargo import Delta, Job, KnownSource, Progress, Reject, Rejects
 from logagg.rollup import clicks, rows
 from logagg.rollup.definitions import Rollup
 
-EVENTS = 250_000  # events that are rolled up together
+EVENTS = 1 << 17  # events that are rolled up together
 SAMPLES = 20  # rejected lines kept per source between two flushes
 
 
@@ -115,8 +115,7 @@ class Shard:
         """Return what was absorbed since the last drain, and forget it."""
         self._roll_up()
         gathered, self._gathered = self._gathered, _Gathered()
-        rollups = {rollup.name: self._drained(rollup) for rollup in self._settings.rollups if self._rows.get(rollup.name)}
-        self._rows = {}
+        rollups = {rollup.name: self._drained(rollup) for rollup in self._settings.rollups if rollup.name in self._rows}
         self._clicks = self._prune()
         rejects = {
             source: Rejects(counts, tuple(gathered.samples.get(source, ())))
@@ -169,7 +168,7 @@ class Shard:
 
     def _drained(self, rollup: Rollup) -> pa.Table:
         """Return the rows of a rollup, with no more keys in a bucket than the settings allow."""
-        return rows.fold(rollup, rows.in_order(self._rows[rollup.name]), self._settings.keys)
+        return rows.fold(rollup, rows.in_order(self._rows.pop(rollup.name)), self._settings.keys)
 
     def _prune(self) -> pa.Table | None:
         if self._clicks is None:

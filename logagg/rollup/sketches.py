@@ -24,6 +24,8 @@ LOWEST = math.ceil(math.log(SHORTEST) / math.log(GAMMA))
 
 def latency_bucket(seconds: pa.Array) -> pa.Array:
     """Return the bucket of each duration (int16), null for null."""
+    if seconds.null_count == len(seconds):
+        return pa.nulls(len(seconds), pa.int16())
     null = seconds.is_null().to_numpy(zero_copy_only=False)
     values = np.where(null, SHORTEST, seconds.to_numpy(zero_copy_only=False))
     # A day is as long as a request can be meant to take; the buckets stay within 16 bits.

@@ -78,7 +78,7 @@ def _prepared(connection: duckdb.DuckDBPyConnection, root: Path) -> duckdb.DuckD
     with contextlib.suppress(duckdb.Error):  # another connection of this process may be using it
         connection.execute(f"SET temp_directory = {quoted(spill_directory())}")
     _refuse_newer(connection, root)
-    refuse_foreign(connection, root)
+    _refuse_moved(connection, root)
     return connection
 
 
@@ -101,18 +101,14 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def refuse_foreign(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
-    """Raise LakeError when a connection's catalog is no lake's, or that of a lake since moved or copied.
+def _refuse_moved(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
+    """Raise LakeError for a lake that was moved or copied.
 
     Views name their files by whole paths: a copy would answer from the files of the lake it was copied from.
     """
-    try:
-        found = connection.execute("SELECT root, path FROM lake, files LIMIT 1").fetchall()
-    except duckdb.CatalogException:
-        raise LakeError(f"{root / LINK}: not a catalog of logagg", "say another lake with --lake DIR") from None
-    for home, path in found:
-        if not _is_same(Path(home) / path, root / path):
-            raise LakeError(f"{root}: moved or copied from {home}", f"logagg compact --lake {root} settles it here")
+    [(home,)] = connection.execute("SELECT root FROM lake").fetchall()
+    if not _is_same(Path(home), root):
+        raise LakeError(f"{root}: moved or copied from {home}", f"logagg compact --lake {root} settles it here")
 
 
 def _is_same(one: Path, other: Path) -> bool:

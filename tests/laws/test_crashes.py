@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -101,7 +101,7 @@ def test_a_crash_at_any_step_of_anything(act: Callable[[Feed, bytes], None], ste
     assert_holds(root, log)
 
     feed = Feed(root, clock, config)
-    with suppress(AssertionError) if step == STEPS[-1] else nullcontext():  # what is done need not be done again
+    if step != STEPS[-1]:  # what is done need not be done again
         act(feed, log)
     feed.flush(log)
     feed.close()

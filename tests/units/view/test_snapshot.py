@@ -75,17 +75,6 @@ def test_status_says_what_is_left(root: Path) -> None:
     assert (status.running, status.age, status.sources[0].lag, status.healthy) == (False, 1.0, 3, True)
 
 
-def test_the_version_that_is_read_is_the_one_that_is_written() -> None:
-    assert snapshot.VERSION == catalog.VERSION
-
-
-def test_a_newer_lake_is_refused(root: Path) -> None:
-    with duckdb.connect(str((root / "logagg.duckdb").resolve())) as connection:
-        connection.execute("UPDATE lake SET version = 2")
-    with pytest.raises(LakeError, match="a lake of version 2, this logagg reads 1; upgrade logagg"):
-        snapshot.connect(root)
-
-
 def test_a_moved_or_copied_lake_is_said(root: Path, tmp_path: Path) -> None:
     copied, moved = tmp_path / "copied", tmp_path / "moved"
     shutil.copytree(root, copied, symlinks=True)
@@ -104,3 +93,14 @@ def test_a_frame_of_the_caller_can_be_joined(root: Path) -> None:
     for ask in (logagg.open(root).sql, logagg.connect(root).sql):
         found = ask("SELECT count(*) FROM made JOIN frame USING (number)")
         assert found is not None and found.fetchall() == [(1,)], frame
+
+
+def test_the_version_that_is_read_is_the_one_that_is_written() -> None:
+    assert snapshot.VERSION == catalog.VERSION
+
+
+def test_a_newer_lake_is_refused(root: Path) -> None:
+    with duckdb.connect(str((root / "logagg.duckdb").resolve())) as connection:
+        connection.execute("UPDATE lake SET version = 2")
+    with pytest.raises(LakeError, match="a lake of version 2, this logagg reads 1; upgrade logagg"):
+        snapshot.connect(root)

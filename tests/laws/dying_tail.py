@@ -1,0 +1,33 @@
+"""Run `logagg ARGUMENTS...` so that it is killed when it has come to its n-th step of a commit: dying_tail.py N ARGUMENTS..."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from itertools import count
+from typing import Any
+
+from logagg.cli import main
+from logagg.lake.store import Lake
+
+
+def die_at(step: int) -> None:
+    """Let every lake that is opened from now on kill this process at a step of its commits."""
+    opened, steps = Lake.open, count(1)
+
+    def reached(name: str) -> None:  # noqa: ARG001
+        if next(steps) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def open_dying(*arguments: Any, **options: Any) -> Lake:
+        lake = opened(*arguments, **options)
+        lake.crash_point = reached
+        return lake
+
+    Lake.open = open_dying  # type: ignore[method-assign, assignment]
+
+
+if __name__ == "__main__":
+    die_at(int(sys.argv[1]))
+    main(sys.argv[2:])
