@@ -152,7 +152,7 @@ class Shard:
         self._add_rows("events", events)
         clicked = pc.equal(events["kind"], "click").combine_chunks()
         if clicked.true_count:
-            self._add_rows("clicks", self._book(events.filter(clicked), waiting.sources().filter(clicked)))
+            self._add_rows("clicks", self._book(events.select(clicks.COLUMNS).filter(clicked), waiting.sources().filter(clicked)))
 
     def _book(self, clicked: pa.Table, sources: pa.Array) -> pa.Table:
         window = round(self._settings.window * 1_000_000)
