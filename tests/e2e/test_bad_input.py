@@ -115,6 +115,7 @@ def test_a_file_that_may_not_be_read(logagg: Command, log: Path, lake: Path, too
         logagg.lake = log.parent / "other"
         said = complaint(logagg, "tail", "--once", "-q", "--lake", logagg.lake, folder)
         assert "secret.access.log: Permission denied" in said and logagg.lines() == 100
+        assert "wrong: " + str(secret) in logagg.run("check", "--lake", logagg.lake, folder, status=1).stdout
     logagg.run("tail", "--once", "--lake", logagg.lake, folder)
     assert logagg.lines() == 200
     logagg.lake = lake

@@ -96,6 +96,21 @@ def test_an_end_that_cannot_commit_fails_and_nothing_is_lost(logagg: Command, lo
     assert logagg.lines() == 101
 
 
+def test_a_hangup_waits_until_the_disk_takes_what_was_read(logagg: Command, log: Path) -> None:
+    with tailing(logagg, log, lines=100) as tail:
+        with unwritable(logagg.lake / "data"):
+            append(log, ("/one", 200))
+            wait_until(lambda: "retry" in said(logagg), tail)
+            (logagg.folder / "logagg.toml").write_text('site = "one.example"\n')
+            tail.send_signal(signal.SIGHUP)
+            wait_until(lambda: said(logagg).count("retry") >= 3, tail)
+        wait_until(lambda: "holds from now on" in said(logagg), tail)
+        assert logagg.lines() == 101
+        append(log, ("/two", 200))
+        logagg.await_lines(102, tail)
+    assert logagg.read("SELECT sum(hits) FROM traffic WHERE site = 'one.example'") == [(1,)]
+
+
 @contextmanager
 def unwritable(folder: Path) -> Iterator[None]:
     """Put a file where a folder was: not even root can write into it."""
