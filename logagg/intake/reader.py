@@ -41,8 +41,8 @@ class Limits:
 class Reader:
     """A source and its file, as far as there is one."""
 
-    def __init__(self, source: Source, at: Mark, limits: Limits, stops: tuple[int, ...] = ()) -> None:
-        self.source, self.proof, self.stops = source, at, stops
+    def __init__(self, source: Source, at: Mark, limits: Limits, stream: str, stops: tuple[int, ...] = ()) -> None:
+        self.source, self.proof, self.stream, self.stops = source, at, stream, stops
         self.content: Content | None = None
         self.found: Found | None = None  # where its file was last found
         self.seen = False  # its file was found at the last look

@@ -229,7 +229,7 @@ class Tailer:
 
 def _read_stdin(limits: Limits) -> Reader:
     source = new_source(STDIN)
-    reader = Reader(source, source.head, limits)
+    reader = Reader(source, source.head, limits, STDIN)
     reader.open(Pipe(sys.stdin.fileno()))
     return reader
 

@@ -36,7 +36,7 @@ class Tailing(RuleBasedStateMachine):
         self.writer: BinaryIO = self.live.open("ab", buffering=0)
         self.slow: BinaryIO | None = None  # still writes to the file that was rotated last
         self.rest = b""  # of a line that is half written
-        self.written = self.too_long = self.nul_bytes = 0
+        self.written = self.longest = self.too_long = self.nul_bytes = 0
         self.clock, self.chunk = ManualClock(time.time()), chunk
         self.read: dict[str, list[Chunk]] = {}  # and not committed
         self.committed: dict[str, KnownSource] = {}
@@ -57,7 +57,8 @@ class Tailing(RuleBasedStateMachine):
 
     @rule(length=st.integers(MAX_LINE + 1, 5 * MAX_LINE), cut=st.integers(1, 3000))
     def write_too_long(self, length: int, cut: int) -> None:
-        line = self._finished() + b"x" * length + b"\n"
+        self.longest += 1
+        line = self._finished() + b"long %d %s\n" % (self.longest, b"x" * length)  # no two alike, as nothing else here
         self._write(line[:-cut])
         self.rest = line[-cut:]
         self.too_long += 1
