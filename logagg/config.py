@@ -25,6 +25,7 @@ from logagg.settings import (
     FLAG,
     INTERVAL,
     LIMIT,
+    MEMORY,
     RETENTION,
     SIZE,
     TEXT,
@@ -65,7 +66,7 @@ class Tail:
 
     flush: float = setting("1s", INTERVAL, "how often counts become visible in SQL")
     shards: int = setting(0, COUNT, "workers that share the visitors; 0: one per core")
-    memory: int = setting("512MB", SIZE, "what counts may take in memory before an early flush")
+    memory: int = setting("512MB", MEMORY, "what the process may take; at least 256MB")
     chunk: int = setting("8MB", SIZE, "bytes read at a time")
     max_line: int = setting("1MB", SIZE, "a longer line is counted as a reject and skipped")
     idle: float = setting("30s", DURATION, "a rotated log that nobody wrote to for this long is read to its end")

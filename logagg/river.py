@@ -14,7 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow.compute as pc
 
@@ -196,7 +196,8 @@ class River:
 
     def _parse(self, chunk: Chunk, fmt: Format) -> _Parsed:
         batch = columns.parse(chunk, fmt, self._clock.now(), self._pace.max_line)
-        return _Parsed(chunk, Batch(self._classifier.classify(batch.table), batch.rejects))
+        # What is read can go: only where it came from travels on.
+        return _Parsed(replace(chunk, data=b""), Batch(self._classifier.classify(batch.table), batch.rejects))
 
     def _let_down_barrier(self) -> None:
         if self._barriers.dirty and self._barriers.idle():

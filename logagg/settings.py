@@ -10,6 +10,7 @@ from dataclasses import field
 from typing import Any, NamedTuple
 
 DURATIONS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 365 * 86_400}  # in seconds
+LEAST_MEMORY = 256 << 20  # bytes
 SIZES = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}  # "MB" and "MiB" are the same: 1024²
 
 
@@ -39,6 +40,12 @@ def size(value: object) -> int:
     if isinstance(value, bool) or not found:
         raise ValueError('write a size such as "64KB", "8MB" or "1GB"')
     return int(float(found[1]) * SIZES[found[2]])
+
+
+def _memory(value: object) -> int:
+    if (result := size(value)) < LEAST_MEMORY:
+        raise ValueError('write "256MB" or more: Python and its libraries alone take most of that')
+    return result
 
 
 def text(value: object) -> str:
@@ -107,6 +114,7 @@ LIMIT = Kind(_positive(_count), COUNT.read)
 DURATION = Kind(duration)
 INTERVAL = Kind(_positive(duration))
 SIZE = Kind(_positive(size))
+MEMORY = Kind(_memory)
 RETENTION = Kind(retention)
 EXTENSION_LIST = Kind(_extensions, lambda text: text.replace(",", " ").split())
 

@@ -20,7 +20,7 @@ from logagg.rollup.definitions import Rollup
 
 # Levels: a part as flushed, and merged by hour, day and month of the events.
 FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
-ROW_GROUP = 1 << 17  # rows
+ROW_GROUP, GROUP_BYTES = 1 << 17, 16 << 20  # rows, and what they may take in memory
 WORDS = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -71,7 +71,8 @@ class PartWriter:
     def write(self, rows: pa.Table) -> None:
         """Write some rows (`rollup.rows`), as row groups of their own; none is allowed."""
         if rows.num_rows:
-            self._file.write_table(rows.cast(self._schema), ROW_GROUP)
+            fit = GROUP_BYTES * rows.num_rows // max(1, rows.nbytes)
+            self._file.write_table(rows.cast(self._schema), max(1, min(ROW_GROUP, fit)))
             self._rows += rows.num_rows
             self._span += [rows["ts"][0].as_py(), rows["ts"][-1].as_py()]
 
