@@ -1,6 +1,6 @@
 """How the memory that a tail may take is shared out among its stages.
 
-What strangers write decides what a byte of a log costs: of lines that have nothing in common a chunk takes some twenty
+What strangers write decides what a byte of a log costs: of lines that have nothing in common a chunk takes some thirty
 times its size until it is rolled up, since each of its words is found, cleaned, and kept once by every stage.
 """
 
@@ -12,7 +12,7 @@ from logagg.config import Tail
 
 BASE = 192 << 20  # bytes of a process that has read nothing: Python, the libraries, the patterns of user agents
 _CHUNK = 1 << 20  # bytes; rather fewer parsers than smaller chunks
-_COST = 20  # times a chunk's size
+_COST = 32  # times a chunk's size
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,4 +30,4 @@ class Budget:
         spare = memory - BASE
         parsers = max(1, min(cores, spare // (_COST * _CHUNK)))
         chunk = min(tail.chunk, spare // (_COST * parsers))
-        return cls(parsers, chunk, min(spare // 5, 8 * tail.chunk), spare // 10 // shards, spare // 20 // shards)
+        return cls(parsers, chunk, min(spare // 6, 8 * tail.chunk), spare // 16 // shards, spare // 32 // shards)

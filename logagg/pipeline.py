@@ -172,7 +172,7 @@ class _Run:
             self._tailer,
             self._waker,
             self._make_book(config, known),
-            Classifier.of(config, self._lake.secret),
+            Classifier.of(config, self._lake.secret, self._lake.salts.key),
             [Shard(number, settings, known, self._lake.clicks(number, self._shards)) for number in range(self._shards)],
             self._lake,
             self._pace(config),
@@ -194,7 +194,8 @@ class _Run:
         flush = options.flush if options.flush is not None else config.tail.flush
         if options.once and options.flush is None:
             flush = ONCE_FLUSH
-        return Pace(flush, self._budget.waiting, options.once, config.tail.max_line)
+        addresses = config.privacy.addresses_in_samples
+        return Pace(flush, self._budget.waiting, options.once, config.tail.max_line, addresses)
 
     # another configuration
 

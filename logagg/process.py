@@ -8,6 +8,7 @@ import os
 import resource
 import sys
 import threading
+from collections.abc import Callable
 from importlib.abc import MetaPathFinder
 
 _M_ARENA_MAX = -8  # of glibc's malloc.h
@@ -47,7 +48,8 @@ class HeapKeeper:
 
     def __init__(self, limit: int) -> None:
         self._limit, self._stopped = limit, threading.Event()
-        self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; others return it by themselves
+        found = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; others return it by themselves
+        self._trim: Callable[[int], int] | None = found
         self._thread = threading.Thread(target=self._keep, name="heap", daemon=True)
 
     def __enter__(self) -> HeapKeeper:
@@ -63,7 +65,7 @@ class HeapKeeper:
     def _keep(self) -> None:
         allowed = self._limit
         while not self._stopped.wait(LOOK):
-            if resident() > allowed:
+            if self._trim and resident() > allowed:
                 self._trim(0)
                 allowed = max(self._limit, resident() + STEP)
 

@@ -49,7 +49,7 @@ class Written(click.ParamType[Any]):
     "--memory",
     type=Written("size", MEMORY.convert),
     metavar="SIZE",
-    help="What the process may take (default: 512MB; at least 256MB).",
+    help="What the process may take (default, and least: 512MB).",
 )
 @shared_options
 def tail(paths: tuple[str, ...], shared: Shared, **options: Any) -> None:

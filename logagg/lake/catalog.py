@@ -28,7 +28,6 @@ VERSION = 1
 LINK = "logagg.duckdb"
 FOLDER = "catalog"
 COMMITS = 1000  # of the newest commits that the catalog remembers
-SAMPLES = 1000  # rejected lines that the catalog keeps
 FORGOTTEN = "(forgotten)"  # stands for all sources that are forgotten
 RESERVED = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state")
 
@@ -74,8 +73,8 @@ class State:
     def lines(self) -> int:
         return sum(one.lines for shards in self.progress.values() for one in shards.values())
 
-    def after_flush(self, deltas: Sequence[Delta], sources: Sequence[Source]) -> State:
-        """Return the state with what a flush says of sources: progress, rejects, key state."""
+    def after_flush(self, deltas: Sequence[Delta], sources: Sequence[Source], keep: int) -> State:
+        """Return the state with what a flush says of sources: progress, rejects and `keep` samples of them, key state."""
         progress = {source: dict(shards) for source, shards in self.progress.items()}
         rejects = {source: dict(reasons) for source, reasons in self.rejects.items()}
         samples = list(self.samples)
@@ -94,7 +93,7 @@ class State:
             sources={id_: known[id_] for id_ in progress},
             progress=progress,
             rejects=rejects,
-            samples=tuple(samples[-SAMPLES:]),
+            samples=tuple(samples[max(0, len(samples) - keep) :]),
             clicks=pa.concat_tables(clicks) if clicks else None,
         )
 
@@ -268,7 +267,7 @@ def _tables(state: State) -> dict[str, pa.Table]:
         "sources": pa.Table.from_pylist(list(_source_rows(state)), _SOURCES),
         "commits": pa.Table.from_pylist([_row(one) for one in state.commits[-COMMITS:]], _COMMITS),
         "rejects": pa.Table.from_pylist(list(_reject_rows(state)), _REJECTS),
-        "reject_samples": pa.Table.from_pylist([_sample_row(*one) for one in state.samples[-SAMPLES:]], _SAMPLES),
+        "reject_samples": pa.Table.from_pylist([_sample_row(*one) for one in state.samples], _SAMPLES),
         "files": pa.Table.from_pylist([_row(part) for part in state.parts], _FILES),
         "lake": pa.Table.from_pylist([lake]).cast(_LAKE),
     }

@@ -28,6 +28,7 @@ from logagg.lake import catalog, files
 from logagg.lake.catalog import CommitInfo, State
 from logagg.lake.compact import Planner, Replacement, Task
 from logagg.lake.files import FLUSH, Part, PartWriter, failing_as_commit, sync
+from logagg.lake.salts import Salts
 from logagg.rollup.definitions import Rollup
 
 CATALOG_GRACE = 60.0  # seconds an old catalog stays for those who are just opening it
@@ -39,6 +40,7 @@ class Lake:
 
     def __init__(self, root: Path, state: State, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int) -> None:
         self.secret = _secret(root)
+        self.salts = Salts(root, self.secret, clock)
         self.crash_point: Callable[[str], None] = lambda step: None  # tests die here, at each of STEPS
         self._root, self._state, self._clock, self._lock = root, state, clock, lock
         self._use(rollups, config)
@@ -120,7 +122,7 @@ class Lake:
             parts = self._flush_all(deltas)
             self.crash_point("parts")
         horizon = self._clock.now() - self._config.tail.forget
-        state = self._state.after_flush(deltas, sources).without_gone(horizon)
+        state = self._state.after_flush(deltas, sources, self._config.privacy.samples).without_gone(horizon)
         return self._publish(replace(state, parts=(*state.parts, *parts)), "flush", parts, state.lines() - self._state.lines())
 
     def plan_compaction(self) -> list[Task]:
@@ -225,6 +227,8 @@ class Lake:
             self._doom(before, CATALOG_GRACE)
         self._delete_due()
         self._state = state
+        with contextlib.suppress(CommitFailed):  # the next commit tries again
+            self.salts.forget_past()
         return info
 
     def _write_catalog(self, path: Path, state: State) -> None:
