@@ -63,15 +63,17 @@ def tail(paths: tuple[str, ...], shared: Shared, **options: Any) -> None:
     settle()
     from logagg.pipeline import TailOptions
     from logagg.pipeline import tail as follow
+    from logagg.signals import Wishes
 
-    follow(
-        TailOptions(
-            paths,
-            shared.lake,
-            shared.config,
-            verbosity=shared.verbosity,
-            say=click.echo,
-            reload=lambda: shared.config,
-            **options,
-        )
+    wishes = Wishes(reloads=not options["once"])
+    run = TailOptions(
+        paths,
+        shared.lake,
+        shared.config,
+        verbosity=shared.verbosity,
+        say=click.echo,
+        reload=lambda: shared.config,
+        **options,
     )
+    with wishes.heeded():
+        follow(run, wishes=wishes)
