@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 from pathlib import Path
 from threading import Lock
 
 from logagg.clock import Clock
 from logagg.errors import LakeError
-from logagg.lake.files import failing_as_commit, sync
+from logagg.lake.files import failing_as_commit, write_secret
 
 FILE = "salts"
 GRACE = 2 * 86_400.0  # seconds; a log rotated yesterday is read with yesterday's
@@ -55,14 +54,7 @@ class Salts:
         return changed
 
     def _write(self) -> None:
-        draft = self._root / f".{FILE}"
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
-            json.dump(self._drawn, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, self._root / FILE)
-        sync(self._root)
+        write_secret(self._root / FILE, json.dumps(self._drawn).encode())
 
 
 def _read(path: Path) -> dict[int, tuple[float, str]]:

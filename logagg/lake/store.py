@@ -32,6 +32,7 @@ from logagg.lake.salts import Salts
 from logagg.rollup.definitions import Rollup
 
 CATALOG_GRACE = 60.0  # seconds an old catalog stays for those who are just opening it
+OTHERS = 0o027  # may read nothing of a lake, and its group write nothing, whatever the umask allows
 STEPS = ("parts", "catalog", "catalog synced", "link made", "link moved")
 
 
@@ -55,6 +56,7 @@ class Lake:
 
         Raises LakeLocked, LakeError (not a lake, newer, other columns) or CommitFailed.
         """
+        os.umask(os.umask(0o077) | OTHERS)
         _make(root)
         lock = _take_lock(root)
         try:
@@ -297,7 +299,7 @@ def _make(root: Path) -> None:
 
 def _take_lock(root: Path) -> int:
     try:
-        lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o640)
     except OSError as error:
         raise LakeError(f"{root}: cannot write: {error.strerror}", "choose another directory with --lake") from error
     try:
@@ -319,10 +321,5 @@ def _secret(root: Path) -> bytes:
     """Return the key of the visitor hash, made with the lake."""
     path = root / "secret"
     if not path.exists():
-        draft = root / ".secret"
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-        sync(root)
+        files.write_secret(path, secrets.token_bytes(32))
     return path.read_bytes()
