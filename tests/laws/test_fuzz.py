@@ -25,7 +25,7 @@ from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Shard, ShardSettings
 from tests.laws.test_parsers_agree import FORMATS, NOW, logs
 
-SECRET = bytes(range(32))
+SECRET, DEFAULT = bytes(range(32)), Config()
 LINE = b'192.0.2.1 - - [20/Nov/2026:01:02:03 +0100] "GET /%s HTTP/1.1" 200 1 "-" "%s"\n'
 # What parsers stumble over, repeated.
 NASTY = [b'\\"', b"\\x", b"\\\\", b'"', b" ", b"[", b"%", b"%2", b"&a=", b"=", b"\0", b"\xff", b"\xc3", b"(", b"{", b'{"a":', b"a/", b"::", b"1.", b"://", b"@", b"\r", b"?"]
@@ -35,7 +35,7 @@ def lines_of(data: bytes) -> int:
     return sum(1 for line in data.split(b"\n") if line.rstrip(b"\r").lstrip(b"\0"))
 
 
-def count(data: bytes, format_: str | object, config: Config = Config()) -> int:
+def count(data: bytes, format_: str | object, config: Config = DEFAULT) -> int:
     """Take bytes down the whole river, to the rows of the rollups; return hits + rejects."""
     fmt = compile_format(format_) if isinstance(format_, str) else format_
     chunk = Chunk("s", 0, 0, len(data), data, Mark(len(data), 0, ""))
