@@ -156,6 +156,7 @@ class _Run:
             max_line=tail.max_line,
             idle=tail.idle,
             forget=tail.forget,
+            once=options.once,
             clock=self._clock,
             notice=self._notice,
         )
