@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -23,21 +22,16 @@ def status(as_json: bool, shared: Shared) -> int:
     Unhealthy is: a log that may not be read, or a running tail that leaves bytes unread and has committed nothing for
     30 seconds. Unread bytes while no tail runs are shown, but are no failure: a lake may be filled with tail --once.
     """
+    from logagg.view import render
     from logagg.view.snapshot import open as open_lake
 
     with open_lake(shared.lake) as lake:
         found = lake.status()
     if as_json:
-        click.echo(json.dumps(_plain(found.as_dict()), indent=2, ensure_ascii=False))
+        click.echo(render.as_json(found.as_dict(), indent=2))
     elif shared.verbosity >= 0:
         _show(found)
     return int(not found.healthy)
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    from logagg.view import render
-
-    return {key: render.plain(value) for key, value in values.items()}
 
 
 def _show(found: Status) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from logagg.cli import Shared, shared_options
-from logagg.settings import INTERVAL, SIZE
+from logagg.settings import INTERVAL, MEMORY
 
 
 class Written(click.ParamType[Any]):
@@ -47,9 +47,9 @@ class Written(click.ParamType[Any]):
 )
 @click.option(
     "--memory",
-    type=Written("size", SIZE.convert),
+    type=Written("size", MEMORY.convert),
     metavar="SIZE",
-    help="What counts may take in memory (default: 512MB).",
+    help="What the process may take (default, and least: 512MB).",
 )
 @shared_options
 def tail(paths: tuple[str, ...], shared: Shared, **options: Any) -> None:

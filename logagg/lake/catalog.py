@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -28,10 +29,11 @@ VERSION = 1
 LINK = "logagg.duckdb"
 FOLDER = "catalog"
 COMMITS = 1000  # of the newest commits that the catalog remembers
-SAMPLES = 1000  # rejected lines that the catalog keeps
 FORGOTTEN = "(forgotten)"  # stands for all sources that are forgotten
 RESERVED = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state")
 
+_OURS = re.compile(rf"{FOLDER}/[^/]+\.duckdb")
+_PART = re.compile(r"data/[^/]+/[^/]+\.parquet")
 NEVER = datetime.fromtimestamp(0, UTC)
 _TIME = pa.timestamp("us", "UTC")
 _SQL_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.int16(): "SMALLINT", pa.bool_(): "BOOLEAN"} | {
@@ -74,8 +76,8 @@ class State:
     def lines(self) -> int:
         return sum(one.lines for shards in self.progress.values() for one in shards.values())
 
-    def after_flush(self, deltas: Sequence[Delta], sources: Sequence[Source]) -> State:
-        """Return the state with what a flush says of sources: progress, rejects, key state."""
+    def after_flush(self, deltas: Sequence[Delta], sources: Sequence[Source], keep: int) -> State:
+        """Return the state with what a flush says of sources: progress, rejects and `keep` samples of them, key state."""
         progress = {source: dict(shards) for source, shards in self.progress.items()}
         rejects = {source: dict(reasons) for source, reasons in self.rejects.items()}
         samples = list(self.samples)
@@ -94,7 +96,7 @@ class State:
             sources={id_: known[id_] for id_ in progress},
             progress=progress,
             rejects=rejects,
-            samples=tuple(samples[-SAMPLES:]),
+            samples=tuple(samples[max(0, len(samples) - keep) :]),
             clicks=pa.concat_tables(clicks) if clicks else None,
         )
 
@@ -132,9 +134,12 @@ def newest(root: Path) -> Path | None:
     """Return the newest catalog's file, None where there is no lake."""
     link = root / LINK
     try:
-        return root / os.readlink(link)
+        target = os.readlink(link)
     except OSError:
         return link if link.is_file() else None  # a copy may have followed the link
+    if not _OURS.fullmatch(target):  # what it names is deleted one day
+        raise LakeError(f"{link}: a link to {target}, which is no catalog of this lake", CHECK)
+    return root / target
 
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
@@ -161,7 +166,7 @@ def read(path: Path) -> State:
         lake["id"],
         lake["root"],
         lake["created_at"],
-        tuple(Part(**{name: row[name] for name in _names(Part)}) for row in rows["files"]),
+        tuple(_part(path, row) for row in rows["files"]),
         {row["source"]: _source(row) for row in rows["sources"]},
         _group((row["source"], row["shard"], _progress(row)) for row in rows["sources"]),
         _group((row["source"], row["reason"], row["lines"]) for row in rows["rejects"]),
@@ -232,6 +237,14 @@ def with_rollups(state: State, rollups: Sequence[Rollup]) -> State:
     return replace(state, rollups=schemas)
 
 
+def _part(catalog: Path, row: Mapping[str, Any]) -> Part:
+    """Return a part; raises LakeError where it would lie, and one day be deleted, outside the lake."""
+    part = Part(**{name: row[name] for name in _names(Part)})
+    if not _PART.fullmatch(part.path) or "/../" in part.path:
+        raise LakeError(f"{catalog}: names {part.path}, which is no file of this lake", CHECK)
+    return part
+
+
 def _names(kind: type) -> tuple[str, ...]:
     return tuple(one.name for one in fields(kind))
 
@@ -268,7 +281,7 @@ def _tables(state: State) -> dict[str, pa.Table]:
         "sources": pa.Table.from_pylist(list(_source_rows(state)), _SOURCES),
         "commits": pa.Table.from_pylist([_row(one) for one in state.commits[-COMMITS:]], _COMMITS),
         "rejects": pa.Table.from_pylist(list(_reject_rows(state)), _REJECTS),
-        "reject_samples": pa.Table.from_pylist([_sample_row(*one) for one in state.samples[-SAMPLES:]], _SAMPLES),
+        "reject_samples": pa.Table.from_pylist([_sample_row(*one) for one in state.samples], _SAMPLES),
         "files": pa.Table.from_pylist([_row(part) for part in state.parts], _FILES),
         "lake": pa.Table.from_pylist([lake]).cast(_LAKE),
     }
@@ -305,7 +318,7 @@ _SOURCES = pa.schema(
 )
 
 
-_PLAIN = ("path", "size", "finished", "format", "compression", "note", "nul_bytes")
+_PLAIN = ("size", "finished", "format", "compression", "note", "nul_bytes")
 
 
 def _source_rows(state: State):  # type: ignore[no-untyped-def]
@@ -315,6 +328,7 @@ def _source_rows(state: State):  # type: ignore[no-untyped-def]
             yield {
                 **{name: getattr(source, name) for name in _PLAIN},
                 "source": id_,
+                "path": _name(source.path),
                 "shard": shard,
                 "position": progress.position,
                 "lines": progress.lines,
@@ -329,6 +343,11 @@ def _source_rows(state: State):  # type: ignore[no-untyped-def]
             }
 
 
+def _name(path: str) -> str:
+    """Return a path as text: a name may be any bytes."""
+    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
 def _signed(number: int) -> int:
     """Keep the 64 bits of a device or inode number, which may be unsigned, in a signed column."""
     return number - (1 << 64) if number >= 1 << 63 else number
@@ -340,7 +359,7 @@ def _source(row: dict[str, object]) -> Source:
     gone: datetime | None = row["gone"]  # type: ignore[assignment]
     plain = {name: row[name] for name in _PLAIN} | {"gone": gone.timestamp() if gone else 0.0}
     numbers = {name: row[name] % (1 << 64) for name in ("device", "inode")}  # type: ignore[operator]
-    return Source(id=row["source"], head=head, modified=modified.timestamp(), **numbers, **plain)  # type: ignore[arg-type]
+    return Source(id=row["source"], path=row["path"], head=head, modified=modified.timestamp(), **numbers, **plain)  # type: ignore[arg-type]
 
 
 def _progress(row: dict[str, object]) -> Progress:
@@ -351,7 +370,7 @@ def _progress(row: dict[str, object]) -> Progress:
 def _reject_rows(state: State):  # type: ignore[no-untyped-def]
     for id_, reasons in state.rejects.items():
         for reason, lines in reasons.items():
-            yield {"source": id_, "path": state.sources[id_].path, "reason": reason, "lines": lines}
+            yield {"source": id_, "path": _name(state.sources[id_].path), "reason": reason, "lines": lines}
 
 
 def _sample_row(source: str, reject: Reject) -> dict[str, object]:

@@ -28,9 +28,11 @@ from logagg.lake import catalog, files
 from logagg.lake.catalog import CommitInfo, State
 from logagg.lake.compact import Planner, Replacement, Task
 from logagg.lake.files import FLUSH, Part, PartWriter, failing_as_commit, sync
+from logagg.lake.salts import Salts
 from logagg.rollup.definitions import Rollup
 
 CATALOG_GRACE = 60.0  # seconds an old catalog stays for those who are just opening it
+OTHERS = 0o027  # may read nothing of a lake, and its group write nothing, whatever the umask allows
 STEPS = ("parts", "catalog", "catalog synced", "link made", "link moved")
 
 
@@ -39,6 +41,7 @@ class Lake:
 
     def __init__(self, root: Path, state: State, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int) -> None:
         self.secret = _secret(root)
+        self.salts = Salts(root, self.secret, clock)
         self.crash_point: Callable[[str], None] = lambda step: None  # tests die here, at each of STEPS
         self._root, self._state, self._clock, self._lock = root, state, clock, lock
         self._use(rollups, config)
@@ -53,6 +56,7 @@ class Lake:
 
         Raises LakeLocked, LakeError (not a lake, newer, other columns) or CommitFailed.
         """
+        os.umask(os.umask(0o077) | OTHERS)
         _make(root)
         lock = _take_lock(root)
         try:
@@ -120,7 +124,7 @@ class Lake:
             parts = self._flush_all(deltas)
             self.crash_point("parts")
         horizon = self._clock.now() - self._config.tail.forget
-        state = self._state.after_flush(deltas, sources).without_gone(horizon)
+        state = self._state.after_flush(deltas, sources, self._config.privacy.samples).without_gone(horizon)
         return self._publish(replace(state, parts=(*state.parts, *parts)), "flush", parts, state.lines() - self._state.lines())
 
     def plan_compaction(self) -> list[Task]:
@@ -225,6 +229,8 @@ class Lake:
             self._doom(before, CATALOG_GRACE)
         self._delete_due()
         self._state = state
+        with contextlib.suppress(CommitFailed):  # the next commit tries again
+            self.salts.forget_past()
         return info
 
     def _missing(self) -> CommitFailed | None:
@@ -293,7 +299,7 @@ def _make(root: Path) -> None:
 
 def _take_lock(root: Path) -> int:
     try:
-        lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o640)
     except OSError as error:
         raise LakeError(f"{root}: cannot write: {error.strerror}", "choose another directory with --lake") from error
     try:
@@ -315,10 +321,5 @@ def _secret(root: Path) -> bytes:
     """Return the key of the visitor hash, made with the lake."""
     path = root / "secret"
     if not path.exists():
-        draft = root / ".secret"
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-        sync(root)
+        files.write_secret(path, secrets.token_bytes(32))
     return path.read_bytes()
