@@ -17,6 +17,7 @@ LINES = 28  # of each: those of the cases "ads", three of "combined", and one th
 def old(request: pytest.FixtureRequest, logagg: Command, tmp_path: Path) -> Path:
     """A stored lake, moved here, and the log that it was made of; return the log."""
     shutil.copytree(request.param / "lake", logagg.lake, symlinks=True)
+    (logagg.lake / "secret").chmod(0o600)  # git keeps no modes
     log = tmp_path / "access.log"
     shutil.copy(request.param / "access.log", log)
     logagg.run("compact", "-q")  # it was moved
