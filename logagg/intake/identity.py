@@ -213,7 +213,7 @@ class Ledger:
         source = replace(new_source(found.path), device=stat.st_dev, inode=stat.st_ino, compression=content.compression)
         origin = _after_last_newline(content, stat.st_size) if from_end else 0
         start, first = max(0, origin - PROOF), content.first()[:origin]
-        source = replace(source, head=mark(len(first), first))
+        source = replace(source, head=mark(len(first), first), origin=origin)
         reader = Reader(source, mark(origin, content.read(start, origin - start)), self._limits)
         reader.open(content)
         self._enter(reader, found.stream)
