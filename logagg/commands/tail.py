@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import socket
+from pathlib import Path
 from typing import Any
 
 import click
 
-from logagg.cli import Shared, shared_options
+from logagg.cli import Shared, Written, servers, shared_options
 from logagg.settings import INTERVAL, SIZE
-
-
-class Written(click.ParamType[Any]):
-    """A value as `logagg.toml` writes it: a size, a duration."""
-
-    def __init__(self, name: str, convert: Callable[[object], Any]) -> None:
-        self.name, self._convert = name, convert
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            return self._convert(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 @click.command()
@@ -51,8 +39,18 @@ class Written(click.ParamType[Any]):
     metavar="SIZE",
     help="What counts may take in memory (default: 512MB).",
 )
+@click.option("--gearman", type=Written("servers", servers), metavar="HOST:PORT[,…]", help="Send the jobs to workers.")
+@click.option("--name", metavar="NAME", help="With --gearman: who this tail is among others (default: the host's name).")
+@click.option(
+    "--secret",
+    type=click.Path(path_type=Path),
+    envvar="LOGAGG_SECRET",
+    show_envvar=True,
+    metavar="FILE",
+    help="With --gearman: the lake's secret (default: that in --lake).",
+)
 @shared_options
-def tail(paths: tuple[str, ...], shared: Shared, **options: Any) -> None:
+def tail(paths: tuple[str, ...], shared: Shared, gearman: Any, name: str | None, secret: Path | None, **options: Any) -> None:
     """Follow files, directories or globs; - reads standard input.
 
     SIGTERM and SIGINT: a last flush, a commit, exit status 0. A second one: the end at once; nothing is lost.
@@ -64,14 +62,18 @@ def tail(paths: tuple[str, ...], shared: Shared, **options: Any) -> None:
     from logagg.pipeline import TailOptions
     from logagg.pipeline import tail as follow
 
-    follow(
-        TailOptions(
-            paths,
-            shared.lake,
-            shared.config,
-            verbosity=shared.verbosity,
-            say=click.echo,
-            reload=lambda: shared.config,
-            **options,
-        )
+    wanted = TailOptions(
+        paths,
+        shared.lake,
+        shared.config,
+        verbosity=shared.verbosity,
+        say=click.echo,
+        reload=lambda: shared.config,
+        **options,
     )
+    if not gearman:
+        follow(wanted)
+        return
+    from logagg.cluster import tail as cluster
+
+    cluster.tail(wanted, cluster.Cluster(gearman, name or socket.gethostname(), secret or shared.lake / "secret"))

@@ -14,7 +14,8 @@ import random
 import select
 import socket
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -254,22 +255,21 @@ class Sender:
             return False
         connection = self._links.up[server]
         self._awaiting[connection].append(Ticket(of, connection, self._clock.monotonic() + patience))
-        self._guarded(
-            connection,
-            lambda: connection.send(
-                protocol.GEARMAN_COMMAND_SUBMIT_JOB, task=function.encode(), unique=unique.encode(), data=data
-            ),
-        )
+        with self._guarded(connection):
+            submit = protocol.GEARMAN_COMMAND_SUBMIT_JOB
+            connection.send(submit, task=function.encode(), unique=unique.encode(), data=data)
         return True
 
     def poll(self, timeout: float) -> list[Outcome]:
         """Wait so long, or until something came or `wake` was called; return what became of messages."""
         connections = list(self._links.up.values())
-        waiting = select.select([self._inner, *connections], [], [], 0 if self._outcomes else timeout)[0]
+        sockets: list[socket.socket | Connection] = [self._inner, *connections]
+        waiting = select.select(sockets, [], [], 0 if self._outcomes else timeout)[0]
         if self._inner in waiting:
             self._inner.recv(1 << 12)
         for connection in connections:
-            self._guarded(connection, lambda connection=connection: self._hear(connection, connection in waiting))  # type: ignore[misc]
+            with self._guarded(connection):
+                self._hear(connection, connection in waiting)
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
 
@@ -311,10 +311,11 @@ class Sender:
             if done := self._running[connection].pop(arguments["job_handle"], None):
                 self._outcomes.append(Outcome(done.of, arguments.get("data"), "" if "data" in arguments else "failed"))
 
-    def _guarded(self, connection: Connection, action: Callable[[], None]) -> None:
+    @contextmanager
+    def _guarded(self, connection: Connection) -> Iterator[None]:
         """Do something with a connection; if that is its end, so it is for what went through it."""
         try:
-            action()
+            yield
         except ServerError as error:
             self._links.drop(connection, error)
             lost = self._awaiting.pop(connection, ()), self._running.pop(connection, {}).values()
@@ -365,7 +366,8 @@ class Receiver:
             connections = list(self._turns)
             ready = select.select(connections, [], [], timeout)[0]
             for connection in connections:
-                self._guarded(connection, lambda connection=connection: self._hear(connection, connection in ready))  # type: ignore[misc]
+                with self._guarded(connection):
+                    self._hear(connection, connection in ready)
             self._ask()
         return self._assigned.popleft() if self._assigned else None
 
@@ -374,8 +376,8 @@ class Receiver:
         connection = assignment.connection
         if connection in self._turns:
             self._turns[connection].state = "idle"
-            complete = protocol.GEARMAN_COMMAND_WORK_COMPLETE
-            self._guarded(connection, lambda: connection.send(complete, job_handle=assignment.handle, data=data))
+            with self._guarded(connection):
+                connection.send(protocol.GEARMAN_COMMAND_WORK_COMPLETE, job_handle=assignment.handle, data=data)
 
     def close(self) -> None:
         """Leave: what was given to us and not answered goes to others."""
@@ -387,12 +389,11 @@ class Receiver:
         """Connect where that is due, and ask each server for a message that does not know yet that we wait for one."""
         for connection in self._links.connect():
             self._turns[connection] = _Turn()
-            name = self._name
-            self._guarded(
-                connection, lambda it=connection: it.send(protocol.GEARMAN_COMMAND_SET_CLIENT_ID, client_id=name)  # type: ignore[misc]
-            )
+            with self._guarded(connection):
+                connection.send(protocol.GEARMAN_COMMAND_SET_CLIENT_ID, client_id=self._name)
         for connection in list(self._turns):
-            self._guarded(connection, lambda it=connection: self._ask_one(it))  # type: ignore[misc]
+            with self._guarded(connection):
+                self._ask_one(connection)
 
     def _ask_one(self, connection: Connection) -> None:
         turn = self._turns[connection]
@@ -421,9 +422,10 @@ class Receiver:
                 handle, unique, data = arguments["job_handle"], arguments["unique"], arguments["data"]
                 self._assigned.append(Assignment(connection, handle, arguments["task"].decode(), unique.decode(), data))
 
-    def _guarded(self, connection: Connection, action: Callable[[], None]) -> None:
+    @contextmanager
+    def _guarded(self, connection: Connection) -> Iterator[None]:
         try:
-            action()
+            yield
         except ServerError as error:
             self._links.drop(connection, error)
             self._turns.pop(connection, None)
