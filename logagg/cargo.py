@@ -72,6 +72,11 @@ class KnownSource:
         return min(self.progress.values(), key=lambda progress: progress.position)
 
     @property
+    def furthest(self) -> Progress:
+        """The most progress of any shard: all bytes before it were read once, so a file that holds them is the source's."""
+        return max(self.progress.values(), key=lambda progress: progress.position)
+
+    @property
     def stops(self) -> tuple[int, ...]:
         """Positions that no chunk may span, so that every shard takes a chunk whole or drops it whole."""
         return tuple(sorted({progress.position for progress in self.progress.values()}))

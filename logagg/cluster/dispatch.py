@@ -66,6 +66,7 @@ class Dispatch:
         self.lanes: list[Lane] = []
         self.failure: Exception | None = None
         self._news: dict[str, Source] = {}  # of sources, that come with no job
+        self._told: dict[str, Source] = {}  # of these, what the owner of the first shard has heard
         self._count = 0
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -127,7 +128,6 @@ class Dispatch:
         """Tell what there is to say of sources that comes with no job."""
         with self._changed:
             self._news.update({source.id: replace(source, tailer=self._who.tailer) for source in sources})
-            self.lanes[0].asking = True
         self._sender.wake()
 
     def wait_until_committed(self, seconds: float) -> bool:
@@ -188,12 +188,13 @@ class Dispatch:
             if not self._send(lane, flight, JOBS, unique, flight.data, PATIENCE):
                 return
             flight.sent = True
-        if lane.flights and not lane.on_way and now - lane.heard > self._poll:
+        has_more = lane.flights or (lane.shard == 0 and self._due_news())
+        if has_more and not lane.on_way and now - lane.heard > self._poll:
             lane.asking = True
 
     def _ask(self, lane: Lane, *, begins: bool = False) -> None:
         self._count += 1
-        news = tuple(self._news.values()) if lane.shard == 0 else ()
+        news = self._due_news() if lane.shard == 0 else ()
         question = Question(self._who.tailer, self._who.epoch, lane.shard, begins, self._who.proof, news)
         unique = f"{self._who.digest}-{self._who.epoch:x}-{self._count}"
         self._send(lane, news, QUESTIONS, unique, wire.pack(question), ASK)
@@ -214,8 +215,9 @@ class Dispatch:
         if answer is None:
             self._fail(lane, outcome.reason)
             return
-        if lane.owner != answer.owner:  # who takes over has what was committed, and knows nothing of news
+        if lane.owner != answer.owner:  # who takes over has what was committed, and perhaps not the news
             lane.asking, lane.owner = True, answer.owner
+            self._news = {**self._told, **self._news} if lane.shard == 0 else self._news
         lane.release(answer.positions)
         lane.heard = self._clock.monotonic()
         if answer.verdict == "refused":
@@ -232,9 +234,14 @@ class Dispatch:
         """Go on from how far a shard has come."""
         for source in news:
             if self._news.get(source.id) == source:
-                del self._news[source.id]
-        lane.asking = lane.shard == 0 and bool(self._news)
+                self._told[source.id] = self._news.pop(source.id)
+        lane.asking = lane.shard == 0 and bool(self._due_news())
         lane.rewind(answer.positions)
+
+    def _due_news(self) -> tuple[Source, ...]:
+        """Return the news of sources whose jobs are all committed: that one is finished must not be known before."""
+        busy = {flight.source for lane in self.lanes for flight in lane.flights}
+        return tuple(source for source in self._news.values() if source.id not in busy)
 
     def _answer(self, outcome: Outcome) -> Answer | None:
         """Return the answer to a message, None where there is none. Raises ClusterError and LostGround."""
@@ -278,12 +285,12 @@ def _known(answers: Sequence[Answer]) -> list[KnownSource]:
             sources[known.source.id] = known.source
             if known.progress:
                 progress.setdefault(known.source.id, {})[shard] = known.progress
-    return [
-        KnownSource(source, {shard: progress[id_].get(shard, _start(source)) for shard in range(len(answers))})
-        for id_, source in sources.items()
-        if id_ in progress
-    ]
+    return [_whole(source, progress[id_], len(answers)) for id_, source in sources.items() if id_ in progress]
 
 
-def _start(source: Source) -> Progress:
-    return Progress(source.origin, 0, Mark.blank(source.origin))
+def _whole(source: Source, progress: dict[int, Progress], shards: int) -> KnownSource:
+    """Return a source with the progress of all shards; those that have not met it stand where reading began."""
+    start = Progress(source.origin, 0, Mark.blank(source.origin))
+    known = KnownSource(source, {shard: progress.get(shard, start) for shard in range(shards)})
+    is_behind = known.resume.position < known.furthest.position
+    return replace(known, source=replace(source, finished=False)) if is_behind else known

@@ -39,7 +39,8 @@ class Ledger:
         self._limits, self._clock, self._notice = limits, clock, notice
         self._told: set[tuple[str, str]] = set()
         for one in known:
-            self._enter(Reader(one.source, one.resume.mark, limits, one.stops), describe(one.source.path).stream)
+            reader = Reader(one.source, one.furthest.mark, limits, one.stops, one.resume.mark)
+            self._enter(reader, describe(one.source.path).stream)
 
     def look(self, files: Sequence[Found], *, from_end: bool = False) -> None:
         """Find out which sources the files are; those of new ones are read from their start, or from their end."""
