@@ -53,6 +53,13 @@ class JobServer:
             file.flush()
             return list(iter(lambda: file.readline().rstrip("\n"), "."))
 
+    def ask_line(self, command: str) -> str:
+        """Ask what is answered by one line."""
+        with socket.create_connection(("127.0.0.1", self.port), 5) as connection, connection.makefile("rw") as file:
+            file.write(f"{command}\n")
+            file.flush()
+            return file.readline().rstrip("\n")
+
     def _answers(self) -> bool:
         assert self.process and self.process.poll() is None
         try:

@@ -14,7 +14,8 @@ from logagg.cluster.lanes import Flight, Lane, LostGround
 from logagg.errors import LogaggError
 from logagg.parse.fields import EVENT_SCHEMA
 from logagg.queues import wire
-from logagg.queues.gearman import Outcome, Sender, Server
+from logagg.queues.gearman import Server
+from logagg.queues.post import Outcome, Sender
 from logagg.queues.wire import Answer, Question, WireError
 
 JOBS, QUESTIONS = "logagg.shard.", "logagg.positions."  # and the shard's number: the functions of a shard

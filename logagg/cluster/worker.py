@@ -23,7 +23,8 @@ from logagg.notices import Notices
 from logagg.parse.fields import EVENT_SCHEMA
 from logagg.pipeline import rollups_of
 from logagg.queues import wire
-from logagg.queues.gearman import Assignment, Receiver, Server
+from logagg.queues.gearman import Server
+from logagg.queues.post import Assignment, Receiver
 from logagg.queues.wire import Answer, Parcel, Question, WireError
 from logagg.rollup.shard import Shard, ShardSettings
 from logagg.signals import Wishes

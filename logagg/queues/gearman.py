@@ -1,23 +1,16 @@
-"""Messages through gearmand: one function per shard, foreground jobs, an answer to each.
+"""Connections to job servers: packets both ways, with time-outs, and another attempt after each failure.
 
-A foreground job tells its sender what became of it, and dies with its sender: what a killed tailer had sent does not come
-later. The packets are made and read by pygearman; the loops around them are ours, because its client waits for ever where
+The packets are made and read by pygearman; the loops around them are ours, because its client waits for ever where
 a server does not answer, and takes the answers of other jobs for its own once a queue is full.
-
-Nothing here is exact, nor needs to be: a message may be lost, come twice, or come late.
 """
 
 from __future__ import annotations
 
-import hashlib
 import random
 import select
 import socket
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from gearman import protocol
 from gearman.errors import GearmanError
@@ -66,6 +59,26 @@ class Server:
         return f"{self.host}:{self.port}"
 
 
+class Kind:
+    """The packets that we send and take."""
+
+    CAN_DO = protocol.GEARMAN_COMMAND_CAN_DO
+    CANT_DO = protocol.GEARMAN_COMMAND_CANT_DO
+    PRE_SLEEP = protocol.GEARMAN_COMMAND_PRE_SLEEP
+    NOOP = protocol.GEARMAN_COMMAND_NOOP
+    SUBMIT_JOB = protocol.GEARMAN_COMMAND_SUBMIT_JOB
+    JOB_CREATED = protocol.GEARMAN_COMMAND_JOB_CREATED
+    NO_JOB = protocol.GEARMAN_COMMAND_NO_JOB
+    WORK_COMPLETE = protocol.GEARMAN_COMMAND_WORK_COMPLETE
+    WORK_FAIL = protocol.GEARMAN_COMMAND_WORK_FAIL
+    ECHO_REQ = protocol.GEARMAN_COMMAND_ECHO_REQ
+    ECHO_RES = protocol.GEARMAN_COMMAND_ECHO_RES
+    ERROR = protocol.GEARMAN_COMMAND_ERROR
+    SET_CLIENT_ID = protocol.GEARMAN_COMMAND_SET_CLIENT_ID
+    GRAB_JOB_UNIQ = protocol.GEARMAN_COMMAND_GRAB_JOB_UNIQ
+    JOB_ASSIGN_UNIQ = protocol.GEARMAN_COMMAND_JOB_ASSIGN_UNIQ
+
+
 Packet = tuple[int, dict[str, bytes]]
 
 
@@ -91,12 +104,12 @@ class Connection:
 
     def _greet(self) -> None:
         """See that a job server listens, and not something else."""
-        self.send(protocol.GEARMAN_COMMAND_ECHO_REQ, data=b"logagg")
+        self.send(Kind.ECHO_REQ, data=b"logagg")
         end = self._clock.monotonic() + CONNECT
         while not (packets := self.packets(max(0.0, end - self._clock.monotonic()))):
             if self._clock.monotonic() >= end:
                 raise ServerError(f"{self.server}: something listens there, but gives no answer", "is it gearmand?")
-        if packets[0] != (protocol.GEARMAN_COMMAND_ECHO_RES, {"data": b"logagg"}):
+        if packets[0] != (Kind.ECHO_RES, {"data": b"logagg"}):
             raise ServerError(f"{self.server}: not a job server", "name the port of gearmand")
 
     def fileno(self) -> int:
@@ -123,7 +136,7 @@ class Connection:
             raise ServerError(f"{self.server}: no answer for {silent:.0f} s")
         if silent > SILENCE and not self._probed:
             self._probed = True
-            self.send(protocol.GEARMAN_COMMAND_ECHO_REQ, data=b"logagg")
+            self.send(Kind.ECHO_REQ, data=b"logagg")
 
     def close(self) -> None:
         self._socket.close()
@@ -160,7 +173,7 @@ class Connection:
             raise ServerError(f"{self.server}: not a job server", "name the port of gearmand")
 
 
-class _Links:
+class Links:
     """A connection to each server that answers; to the others, an attempt now and then."""
 
     def __init__(self, servers: Sequence[Server], clock: Clock, notice: Notice) -> None:
@@ -203,230 +216,3 @@ class _Links:
         wait = min(most, first * 2 ** min(self._attempt[server], 10))
         self._not_before[server] = self._clock.monotonic() + wait * random.uniform(0.5, 1.0)
         self._attempt[server] += 1
-
-
-@dataclass(slots=True, eq=False)
-class Ticket:
-    """A message that was sent and not answered yet."""
-
-    of: Any  # what the sender knows it by
-    connection: Connection
-    deadline: float
-    handle: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a message: an answer, or why there is none."""
-
-    of: Any
-    data: bytes | None
-    reason: str = ""  # "lost", "late", "full" or "failed"
-
-
-class Sender:
-    """Sends messages to functions, each through the server of its shard, and tells what became of them.
-
-    The server of a shard is chosen by hashing the shard over the servers that answer, so that all senders agree.
-    """
-
-    def __init__(self, servers: Sequence[Server], clock: Clock, notice: Notice) -> None:
-        self._links, self._clock = _Links(servers, clock, notice), clock
-        self._awaiting: dict[Connection, deque[Ticket]] = {}  # their handles come in the order they were sent
-        self._running: dict[Connection, dict[bytes, Ticket]] = {}
-        self._outcomes: list[Outcome] = []
-        self._inner, self._outer = socket.socketpair()
-        self._inner.setblocking(False)
-        self._outer.setblocking(False)
-
-    @property
-    def servers(self) -> list[Server]:
-        """Return the servers that answer."""
-        return list(self._links.up)
-
-    def connect(self) -> None:
-        for connection in self._links.connect():
-            self._awaiting[connection], self._running[connection] = deque(), {}
-
-    def send(self, of: Any, shard: int, function: str, unique: str, data: bytes, patience: float) -> bool:
-        """Send a message that may take so long; tell whether there was a server to send it to."""
-        server = chosen(shard, self._links.up)
-        if server is None:
-            return False
-        connection = self._links.up[server]
-        self._awaiting[connection].append(Ticket(of, connection, self._clock.monotonic() + patience))
-        with self._guarded(connection):
-            submit = protocol.GEARMAN_COMMAND_SUBMIT_JOB
-            connection.send(submit, task=function.encode(), unique=unique.encode(), data=data)
-        return True
-
-    def poll(self, timeout: float) -> list[Outcome]:
-        """Wait so long, or until something came or `wake` was called; return what became of messages."""
-        connections = list(self._links.up.values())
-        sockets: list[socket.socket | Connection] = [self._inner, *connections]
-        waiting = select.select(sockets, [], [], 0 if self._outcomes else timeout)[0]
-        if self._inner in waiting:
-            self._inner.recv(1 << 12)
-        for connection in connections:
-            with self._guarded(connection):
-                self._hear(connection, connection in waiting)
-        outcomes, self._outcomes = self._outcomes, []
-        return outcomes
-
-    def wake(self) -> None:
-        """End a `poll` in another thread."""
-        try:
-            self._outer.send(b"!")
-        except BlockingIOError:
-            return  # it is woken already
-
-    def close(self) -> None:
-        self._links.close()
-        self._inner.close()
-        self._outer.close()
-
-    def _hear(self, connection: Connection, readable: bool) -> None:  # noqa: FBT001
-        for packet in connection.packets() if readable else ():
-            self._take(connection, *packet)
-        connection.probe()
-        now = self._clock.monotonic()
-        if any(ticket.deadline < now for ticket in self._tickets(connection)):
-            # Who goes takes his jobs with him: none of them is done later, by a worker that comes back.
-            raise ServerError(f"{connection.server}: a job was not done in time")
-
-    def _tickets(self, connection: Connection) -> list[Ticket]:
-        return [*self._awaiting[connection], *self._running[connection].values()]
-
-    def _take(self, connection: Connection, kind: int, arguments: dict[str, bytes]) -> None:
-        if kind == protocol.GEARMAN_COMMAND_JOB_CREATED and self._awaiting[connection]:
-            ticket = self._awaiting[connection].popleft()
-            ticket.handle = arguments["job_handle"]
-            if twin := self._running[connection].pop(ticket.handle, None):
-                self._outcomes.append(Outcome(twin.of, None, "lost"))  # sent again while it was on its way
-            self._running[connection][ticket.handle] = ticket
-        elif kind == protocol.GEARMAN_COMMAND_ERROR and self._awaiting[connection]:
-            reason = "full" if b"FULL" in arguments["error_code"].upper() else "failed"
-            self._outcomes.append(Outcome(self._awaiting[connection].popleft().of, None, reason))
-        elif kind in (protocol.GEARMAN_COMMAND_WORK_COMPLETE, protocol.GEARMAN_COMMAND_WORK_FAIL):
-            if done := self._running[connection].pop(arguments["job_handle"], None):
-                self._outcomes.append(Outcome(done.of, arguments.get("data"), "" if "data" in arguments else "failed"))
-
-    @contextmanager
-    def _guarded(self, connection: Connection) -> Iterator[None]:
-        """Do something with a connection; if that is its end, so it is for what went through it."""
-        try:
-            yield
-        except ServerError as error:
-            self._links.drop(connection, error)
-            lost = self._awaiting.pop(connection, ()), self._running.pop(connection, {}).values()
-            self._outcomes += [Outcome(ticket.of, None, "lost") for tickets in lost for ticket in tickets]
-
-
-def chosen(shard: int, servers: Iterable[Server]) -> Server | None:
-    """Return the server of a shard among those that answer: whoever sees the same servers, chooses the same."""
-    return max(servers, key=lambda server: hashlib.blake2b(f"{server} {shard}".encode()).digest(), default=None)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Assignment:
-    """A message that a server has given to us, and that waits for our answer."""
-
-    connection: Connection
-    handle: bytes
-    function: str
-    unique: str
-    data: bytes
-
-
-@dataclass(slots=True)
-class _Turn:
-    """How we stand with one server."""
-
-    state: str = "idle"  # then "asked", and "asleep" where there was nothing to do
-    served: set[str] = field(default_factory=set)
-
-
-class Receiver:
-    """Receives the messages of some functions from all servers, one at a time from each."""
-
-    def __init__(self, servers: Sequence[Server], clock: Clock, notice: Notice, name: str) -> None:
-        self._links, self._name = _Links(servers, clock, notice), name.encode()
-        self._turns: dict[Connection, _Turn] = {}
-        self._assigned: deque[Assignment] = deque()
-        self._functions: set[str] = set()
-
-    def serve(self, functions: Iterable[str]) -> None:
-        """Say whose messages we take from now on."""
-        self._functions = set(functions)
-
-    def next(self, timeout: float) -> Assignment | None:
-        """Return a message; None where none came for so long. What is returned must be answered."""
-        self._ask()
-        if not self._assigned:
-            connections = list(self._turns)
-            ready = select.select(connections, [], [], timeout)[0]
-            for connection in connections:
-                with self._guarded(connection):
-                    self._hear(connection, connection in ready)
-            self._ask()
-        return self._assigned.popleft() if self._assigned else None
-
-    def answer(self, assignment: Assignment, data: bytes) -> None:
-        """Answer a message; if the server has gone meanwhile, the sender will ask again."""
-        connection = assignment.connection
-        if connection in self._turns:
-            self._turns[connection].state = "idle"
-            with self._guarded(connection):
-                connection.send(protocol.GEARMAN_COMMAND_WORK_COMPLETE, job_handle=assignment.handle, data=data)
-
-    def close(self) -> None:
-        """Leave: what was given to us and not answered goes to others."""
-        self._links.close()
-        self._turns.clear()
-        self._assigned.clear()
-
-    def _ask(self) -> None:
-        """Connect where that is due, and ask each server for a message that does not know yet that we wait for one."""
-        for connection in self._links.connect():
-            self._turns[connection] = _Turn()
-            with self._guarded(connection):
-                connection.send(protocol.GEARMAN_COMMAND_SET_CLIENT_ID, client_id=self._name)
-        for connection in list(self._turns):
-            with self._guarded(connection):
-                self._ask_one(connection)
-
-    def _ask_one(self, connection: Connection) -> None:
-        turn = self._turns[connection]
-        for function in self._functions - turn.served:
-            connection.send(protocol.GEARMAN_COMMAND_CAN_DO, task=function.encode())
-        for function in turn.served - self._functions:
-            connection.send(protocol.GEARMAN_COMMAND_CANT_DO, task=function.encode())
-        if turn.served != self._functions and turn.state == "asleep":
-            turn.state = "idle"
-        turn.served = set(self._functions)
-        if turn.state == "idle" and turn.served:
-            connection.send(protocol.GEARMAN_COMMAND_GRAB_JOB_UNIQ)
-            turn.state = "asked"
-        connection.probe()
-
-    def _hear(self, connection: Connection, readable: bool) -> None:  # noqa: FBT001
-        turn = self._turns[connection]
-        for kind, arguments in connection.packets() if readable else ():
-            if kind == protocol.GEARMAN_COMMAND_NO_JOB:
-                connection.send(protocol.GEARMAN_COMMAND_PRE_SLEEP)
-                turn.state = "asleep"
-            elif turn.state == "asleep" and kind in (protocol.GEARMAN_COMMAND_NOOP, protocol.GEARMAN_COMMAND_ECHO_RES):
-                turn.state = "idle"  # to ask now and then makes up for a call that was missed
-            elif kind == protocol.GEARMAN_COMMAND_JOB_ASSIGN_UNIQ:
-                turn.state = "busy"
-                handle, unique, data = arguments["job_handle"], arguments["unique"], arguments["data"]
-                self._assigned.append(Assignment(connection, handle, arguments["task"].decode(), unique.decode(), data))
-
-    @contextmanager
-    def _guarded(self, connection: Connection) -> Iterator[None]:
-        try:
-            yield
-        except ServerError as error:
-            self._links.drop(connection, error)
-            self._turns.pop(connection, None)
-            self._assigned = deque(one for one in self._assigned if one.connection is not connection)

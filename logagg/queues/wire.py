@@ -111,7 +111,7 @@ def unpack(data: bytes, events: pa.Schema) -> Wired:
         return _question(header) if kind == QUESTION else _answer(header)
     except WireError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OSError, pa.ArrowException) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0] if str(error) else "is wrong"
         raise WireError(f"a message of {len(data):,} bytes: its header or its events cannot be read: {what}") from error
 
@@ -137,7 +137,7 @@ def _unframed(data: bytes) -> tuple[bytes, dict[str, Any], memoryview]:
         raise WireError(f"a message of {len(data):,} bytes was changed on its way: its check sum is wrong")
     try:
         header = json.loads(data[_FRAME.size : _FRAME.size + length])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WireError(f"a message of {len(data):,} bytes: its header is no JSON: {error}") from error
     if not isinstance(header, dict):
         raise WireError(f"a message of {len(data):,} bytes: its header is no object")
