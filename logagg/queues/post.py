@@ -35,7 +35,7 @@ class Outcome:
 
     of: Any
     data: bytes | None
-    reason: str = ""  # "lost", "late", "full" or "failed"
+    reason: str = ""  # "lost", "full", "failed", or what the server says
 
 
 class Sender:
@@ -119,7 +119,8 @@ class Sender:
                 self._outcomes.append(Outcome(twin.of, None, "lost"))  # sent again while it was on its way
             self._running[connection][ticket.handle] = ticket
         elif kind == Kind.ERROR and self._awaiting[connection]:
-            reason = "full" if b"FULL" in arguments["error_code"].upper() else "failed"
+            said = arguments["error_code"] + b" " + arguments["error_text"]
+            reason = "full" if b"full" in said.lower() else said.decode(errors="replace")
             self._outcomes.append(Outcome(self._awaiting[connection].popleft().of, None, reason))
         elif kind in (Kind.WORK_COMPLETE, Kind.WORK_FAIL):
             if done := self._running[connection].pop(arguments["job_handle"], None):
