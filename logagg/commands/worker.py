@@ -24,8 +24,10 @@ def shard_list(text: object) -> tuple[tuple[int, ...], int]:
     for part in listed.split(","):
         first, _, last = part.partition("-")
         found.update(range(int(first), int(last or first) + 1))
-    if not found or (count and max(found) >= int(count)):
-        raise ValueError(f"of {count or 'no'} shards, the last one is {int(count or 1) - 1}: {text}")
+    if not found:
+        raise ValueError(f"write shards such as 0-3,7; {text} is none")
+    if count and max(found) >= int(count):
+        raise ValueError(f"of {count} shards, the last one is {int(count) - 1}")
     return tuple(sorted(found)), int(count or 0)
 
 

@@ -31,7 +31,7 @@ MAGIC, VERSION = b"logagg", 1
 JOB, QUESTION, ANSWER = b"J", b"Q", b"A"
 _FRAME = struct.Struct("!6sBcII")
 _NUMBER = 1 << 63  # no number of a header is as large, but for those of devices and inodes
-_LONG_AGO, _FAR = 0.0, 1e11  # seconds since the epoch that can be a time
+_LONG_AGO, _SOON, _FAR = 0.0, 1e10, 1e11  # seconds since the epoch: of an event, and of a file
 
 
 class WireError(LogaggError):
@@ -222,6 +222,9 @@ def _events(stream: memoryview, rows: int, schema: pa.Schema) -> pa.Table:
     table.validate(full=True)
     if table.num_rows != rows or any(_has_nulls(table[one.name]) for one in schema if not one.nullable):
         raise WireError(f"a job of {table.num_rows:,} events, {rows:,} of them announced, or with values missing")
+    seconds = table["time"].cast(pa.int64()).to_numpy() / 1e6
+    if not _LONG_AGO <= seconds.min() <= seconds.max() < _SOON:
+        raise WireError("a job with events at times that cannot be meant")
     return table
 
 
