@@ -29,6 +29,7 @@ class Desk:
         self._progress = {one.source.id: one.progress[shard.number] for one in known}
         self._news: dict[str, Source] = {}
         self._epochs: dict[str, int] = {}
+        self._reports: dict[str, dict[str, int]] = {}  # of tailers, with when they came
 
     @property
     def nbytes(self) -> int:
@@ -64,12 +65,28 @@ class Desk:
         """Say how far the sources of a tailer have come."""
         if not self._is_current(question.tailer, question.epoch):
             return self.says("superseded")
+        if question.report:
+            self._reports[question.tailer] = dict(question.report)
         for source in question.sources:
             if self._sources.get(source.id) != source:
                 self._sources[source.id] = self._news[source.id] = source
         mine = [id_ for id_, source in self._sources.items() if source.tailer == question.tailer]
         answer = self.says("taken", mine)
         return replace(answer, known=self._known(question.tailer)) if question.begins else answer
+
+    def shows(self, now: float) -> Answer:
+        """Say how the shard and its tailers do, to one who looks."""
+        shard = {"taken": self.taken, "duplicates": self.duplicates, "gaps": self.gaps, "held": self.nbytes}
+        tailers: dict[str, dict[str, int]] = {}
+        for id_, source in self._sources.items():
+            one = tailers.setdefault(source.tailer, {"sources": 0, "committed": 0, "applied": 0})
+            one["sources"] += 1
+            one["committed"] += self._committed.get(id_, 0)
+            one["applied"] += self._applied.get(id_, 0)
+        for name, report in self._reports.items():
+            since = {"silent": max(0, int(now) - report["at"])} if "at" in report else {}
+            tailers[name] = tailers.get(name, {}) | report | since
+        return Answer("taken", self._shards, self.owner, reports={**tailers, "": shard})
 
     def begins(self, question: Question) -> bool:
         """Take no more from a tailer's earlier epochs; tell whether all that came from them is committed."""

@@ -24,6 +24,7 @@ FLIGHTS = 256  # to a shard that are not committed
 PATIENCE = 30.0  # seconds that a message may wait for its answer, at first
 ASK = 5.0  # seconds that the question how far a shard has come may wait, at first
 BACKOFF = 0.1, 10.0  # seconds after a failure: the first time, and at most
+REPORT = 5.0  # seconds between reports of how a tailer does
 SAY = 3.0  # seconds of waiting after which it is said
 
 
@@ -66,6 +67,8 @@ class Dispatch:
         self._clock, self._notice, self._room, self._poll = clock, notice, room, poll
         self.lanes: list[Lane] = []
         self.failure: Exception | None = None
+        self.unread = 0  # bytes of the logs, as the tailer last saw
+        self._reported = self._since = clock.monotonic()  # since when something is not committed
         self._news: dict[str, Source] = {}  # of sources, that come with no job
         self._told: dict[str, Source] = {}  # of these, what the owner of the first shard has heard
         self._count = 0
@@ -169,6 +172,8 @@ class Dispatch:
                 with self._changed:
                     for outcome in outcomes:
                         self._hear(outcome)
+                    if not any(lane.flights for lane in self.lanes):
+                        self._since = self._clock.monotonic()
                     self._changed.notify_all()
         except Exception as failure:  # noqa: BLE001  # the main thread says it
             self.failure = failure
@@ -189,14 +194,17 @@ class Dispatch:
             if not self._send(lane, flight, JOBS, unique, flight.data, PATIENCE):
                 return
             flight.sent = True
+        silent = now - lane.heard
         has_more = lane.flights or (lane.shard == 0 and self._due_news())
-        if has_more and not lane.on_way and now - lane.heard > self._poll:
-            lane.asking = True
+        reports = lane.shard == 0 and now - self._reported > REPORT
+        if not lane.on_way and (has_more and silent > self._poll or reports):
+            lane.asking, self._reported = True, now
 
     def _ask(self, lane: Lane, *, begins: bool = False) -> None:
         self._count += 1
         news = self._due_news() if lane.shard == 0 else ()
-        question = Question(self._who.tailer, self._who.epoch, lane.shard, begins, self._who.proof, news)
+        report = self._report() if lane.shard == 0 else {}
+        question = Question(self._who.tailer, self._who.epoch, lane.shard, begins, self._who.proof, news, report)
         unique = f"{self._who.digest}-{self._who.epoch:x}-{self._count}"
         self._send(lane, news, QUESTIONS, unique, wire.pack(question), ASK)
 
@@ -238,6 +246,18 @@ class Dispatch:
                 self._told[source.id] = self._news.pop(source.id)
         lane.asking = lane.shard == 0 and bool(self._due_news())
         lane.rewind(answer.positions)
+
+    def _report(self) -> dict[str, int]:
+        """Say how we do, for those who look."""
+        waiting = [flight for lane in self.lanes for flight in lane.flights]
+        return {
+            "at": int(self._clock.now()),
+            "unread": self.unread,
+            "uncommitted": sum(flight.end - flight.start for flight in waiting) // max(1, len(self.lanes)),
+            "behind": int(self._clock.monotonic() - self._since) if waiting else 0,
+            "resent": sum(lane.resent for lane in self.lanes),
+            "gaps": sum(lane.gaps for lane in self.lanes),
+        }
 
     def _due_news(self) -> tuple[Source, ...]:
         """Return the news of sources whose jobs are all committed: that one is finished must not be known before."""

@@ -175,7 +175,8 @@ class _Session:
                 if self._wishes.leaving:
                     self._stopping.set()
                     self._waker.wake()
-                display.refresh(self._tailer.backlog())
+                self._dispatch.unread = backlog = self._tailer.backlog()
+                display.refresh(backlog)
         finally:
             display.close()
         if self._dispatch.failure or self._failure:

@@ -160,6 +160,8 @@ class Worker:
         return self._take(desk, message, assignment)
 
     def _hear(self, desk: Desk, question: Question) -> Answer:
+        if question.looks:
+            return desk.shows(self._clock.now())
         if question.begins:
             if question.proof != proof_of(self._lake.secret):
                 return desk.says("refused", reason=f"{MISFIT}tailer {question.tailer} has another secret than the lake")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from logagg.cli import Shared, shared_options
+from logagg.cli import Shared, Written, servers, shared_options
 
 if TYPE_CHECKING:
     from logagg.view.health import Status
@@ -16,13 +17,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
+@click.option(
+    "--gearman", type=Written("servers", servers), metavar="HOST:PORT[,…]", help="Of a cluster: job servers, shards, tailers."
+)
 @shared_options
-def status(as_json: bool, shared: Shared) -> int:
+def status(as_json: bool, gearman: Any, shared: Shared) -> int:
     """Show positions, lag and rates; exit status 1 when unhealthy.
 
     Unhealthy is: a log that may not be read, or a running tail that leaves bytes unread and has committed nothing for
     30 seconds. Unread bytes while no tail runs are shown, but are no failure: a lake may be filled with tail --once.
     """
+    if gearman:
+        return _cluster(gearman, shared, as_json=as_json)
     from logagg.view.snapshot import open as open_lake
 
     with open_lake(shared.lake) as lake:
@@ -32,6 +38,25 @@ def status(as_json: bool, shared: Shared) -> int:
     elif shared.verbosity >= 0:
         _show(found)
     return int(not found.healthy)
+
+
+def _cluster(gearman: Any, shared: Shared, *, as_json: bool) -> int:
+    from logagg.clock import SystemClock
+    from logagg.cluster.look import look
+    from logagg.notices import printable
+    from logagg.view import render
+
+    found = look(gearman, SystemClock())
+    if as_json:
+        click.echo(json.dumps(asdict(found) | {"healthy": not found.problems}, indent=2, ensure_ascii=False))
+    elif shared.verbosity >= 0:
+        for rows in (found.servers, found.shards, found.tailers):
+            if rows:
+                columns = tuple(rows[0])
+                render.write(render.Rows(columns, [[row[column] for column in columns] for row in rows]), "table", sys.stdout)
+        for problem in found.problems:
+            click.echo(f"unhealthy: {printable(problem)}")
+    return int(bool(found.problems))
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

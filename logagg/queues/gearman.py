@@ -6,6 +6,7 @@ a server does not answer, and takes the answers of other jobs for its own once a
 
 from __future__ import annotations
 
+import itertools
 import random
 import select
 import socket
@@ -25,6 +26,7 @@ PATIENCE = 10.0  # and how long it may take
 BACKOFF = 0.2, 5.0  # seconds before the next attempt to connect: the first time, and at most
 LARGEST = 1 << 28  # bytes of a packet
 _PIECE = 1 << 18
+_LONGEST, _MOST = 1 << 12, 1 << 16  # of an answer to an administrator: characters of a line, and lines
 _HEADER = protocol.COMMAND_HEADER_SIZE
 
 Notice = Callable[[str, str], None]
@@ -77,6 +79,21 @@ class Kind:
     SET_CLIENT_ID = protocol.GEARMAN_COMMAND_SET_CLIENT_ID
     GRAB_JOB_UNIQ = protocol.GEARMAN_COMMAND_GRAB_JOB_UNIQ
     JOB_ASSIGN_UNIQ = protocol.GEARMAN_COMMAND_JOB_ASSIGN_UNIQ
+
+
+def ask(server: Server, command: str) -> list[list[str]]:
+    """Ask a server what an administrator may ask; return the lines of the answer, each in its fields. Raises ServerError."""
+    try:
+        with socket.create_connection((server.host, server.port), CONNECT) as connection:
+            connection.settimeout(CONNECT)
+            connection.sendall(command.encode() + b"\n")
+            with connection.makefile("r", encoding="utf-8", errors="replace") as file:
+                lines = list(itertools.islice(iter(lambda: file.readline(_LONGEST).rstrip("\n"), "."), _MOST))
+    except OSError as error:
+        raise ServerError(f"{server}: no job server answers: {error.strerror or error}", "start gearmand there") from error
+    if len(lines) == _MOST or any("\t" not in line for line in lines if command == "status"):
+        raise ServerError(f"{server}: not a job server", "name the port of gearmand")
+    return [line.split("\t") for line in lines]
 
 
 Packet = tuple[int, dict[str, bytes]]

@@ -59,6 +59,8 @@ class Question:
     begins: bool = False  # commit first, take no more from earlier epochs, and tell of each source all that is known
     proof: str = ""  # that the tailer has the lake's secret
     sources: tuple[Source, ...] = ()  # of which there is something to say that came with no job
+    report: Mapping[str, int] = field(default_factory=dict)  # how the tailer does, for those who look
+    looks: bool = False  # asked by one who only looks: how do the shard and its tailers do?
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Answer:
     positions: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # by source: committed, applied
     known: tuple[Known, ...] = ()
     reason: str = ""
+    reports: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # to one who looks: by tailer; "" is the shard
 
 
 VERDICTS = (
@@ -239,7 +242,8 @@ def _has_nulls(column: pa.ChunkedArray) -> bool:
 def _question(header: dict[str, Any]) -> Question:
     sources = tuple(map(_source, header["sources"]))
     tailer, epoch, shard = _text(header["tailer"]), _number(header["epoch"]), _number(header["shard"])
-    return Question(tailer, epoch, shard, header["begins"] is True, _text(header["proof"]), sources)
+    begins, looks = header["begins"] is True, header["looks"] is True
+    return Question(tailer, epoch, shard, begins, _text(header["proof"]), sources, _report(header["report"]), looks)
 
 
 def _answer(header: dict[str, Any]) -> Answer:
@@ -248,7 +252,12 @@ def _answer(header: dict[str, Any]) -> Answer:
     positions = {_text(id_): (_number(one), _number(other)) for id_, (one, other) in header["positions"].items()}
     known = tuple(Known(_source(one["source"]), one["progress"] and _progress(one["progress"])) for one in header["known"])
     owner, reason = _text(header["owner"]), _text(header["reason"])
-    return Answer(header["verdict"], _number(header["shards"]), owner, positions, known, reason)
+    reports = {_text(name): _report(report) for name, report in header["reports"].items()}
+    return Answer(header["verdict"], _number(header["shards"]), owner, positions, known, reason, reports)
+
+
+def _report(found: dict[str, Any]) -> dict[str, int]:
+    return {_text(name): _number(value) for name, value in found.items()}
 
 
 # values

@@ -75,9 +75,13 @@ def parcels(draw: st.DrawFn) -> Parcel:
 
 KNOWN = st.builds(Known, SOURCES, st.one_of(st.none(), st.builds(Progress, NUMBERS, NUMBERS, MARKS)))
 POSITIONS = st.dictionaries(WORDS, st.tuples(NUMBERS, NUMBERS))
-QUESTIONS = st.builds(Question, WORDS, NUMBERS, NUMBERS, st.booleans(), WORDS, st.lists(SOURCES, max_size=2).map(tuple))
+REPORTS = st.dictionaries(WORDS, NUMBERS, max_size=3)
+QUESTIONS = st.builds(
+    Question, WORDS, NUMBERS, NUMBERS, st.booleans(), WORDS, st.lists(SOURCES, max_size=2).map(tuple), REPORTS, st.booleans()
+)
 ANSWERS = st.builds(
-    Answer, st.sampled_from(wire.VERDICTS), NUMBERS, WORDS, POSITIONS, st.lists(KNOWN, max_size=2).map(tuple), WORDS
+    Answer, st.sampled_from(wire.VERDICTS), NUMBERS, WORDS, POSITIONS, st.lists(KNOWN, max_size=2).map(tuple), WORDS,
+    st.dictionaries(WORDS, REPORTS, max_size=2),
 )
 
 
