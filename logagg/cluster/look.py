@@ -38,7 +38,7 @@ def look(servers: Sequence[Server], clock: Clock) -> ClusterStatus:
     queues: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
     for server in servers:
         try:
-            functions = [line for line in ask(server, "status") if len(line) == 4 and line[0].startswith((JOBS, QUESTIONS))]
+            functions = [line for line in ask(server, "status") if _is_ours(line)]
         except ServerError as error:
             found.problems.append(str(error))
             continue
@@ -53,6 +53,12 @@ def look(servers: Sequence[Server], clock: Clock) -> ClusterStatus:
     _add_shards(found, answers, queues)
     _add_tailers(found, answers)
     return found
+
+
+def _is_ours(line: list[str]) -> bool:
+    """Tell whether a line of the server's status is of a function of a shard."""
+    kind, _, shard = line[0].rpartition(".")
+    return f"{kind}." in (JOBS, QUESTIONS) and shard.isdecimal() and len(line) == 4
 
 
 def _answers(servers: Sequence[Server], clock: Clock, shards: set[int]) -> dict[int, Answer]:

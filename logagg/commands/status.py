@@ -69,7 +69,7 @@ def _show(found: Status) -> None:
     from logagg.notices import printable
     from logagg.view import render
 
-    state = "a tail is running" if found.running else "no tail is running"
+    state = f"workers own {found.workers} shards" if found.workers else f"{'a' if found.running else 'no'} tail is running"
     last = "never" if found.age is None else f"{found.age:,.0f} s ago"
     click.echo(f"{printable(found.lake)}: {state}; {found.commits:,} commits, the last {last}")
     columns = ("path", "position", "size", "lag", "lines", "rejects", "finished", "note")
