@@ -217,6 +217,16 @@ class Written(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
+def address(text: object) -> tuple[str, int]:
+    """Read `HOST:PORT`, or `:PORT` for this machine alone. Raises ValueError."""
+    if isinstance(text, tuple):
+        return text
+    host, colon, port = str(text).rpartition(":")
+    if not colon or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise ValueError("write HOST:PORT, or :PORT for this machine alone")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
 def servers(text: object) -> Any:
     """Read `HOST:PORT[,HOST:PORT]`. Raises ValueError."""
     from logagg.queues.gearman import Server

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from logagg.cargo import Delta, Job, KnownSource, Rejects, Source
 from logagg.cluster.dispatch import MISFIT
+from logagg.metrics import Number
 from logagg.queues.wire import Answer, Known, Parcel, Question
 from logagg.rollup.shard import Gap, Shard
 
@@ -93,6 +94,14 @@ class Desk:
         self._is_current(question.tailer, question.epoch)
         ours = [id_ for id_, source in self._sources.items() if source.tailer in (question.tailer, "")]
         return all(self._applied.get(id_) == self._committed.get(id_) for id_ in ours)
+
+    def numbers(self) -> Iterator[Number]:
+        """Return what a scrape shows."""
+        label = ("shard", str(self.number))
+        yield Number("logagg_jobs_taken_total", "Jobs that count.", self.taken, label)
+        yield Number("logagg_jobs_duplicate_total", "Jobs that counted before, and were dropped.", self.duplicates, label)
+        yield Number("logagg_gaps_total", "Jobs that came before those before them.", self.gaps, label)
+        yield Number("logagg_held_bytes", "What is in memory and not committed yet.", self.nbytes, label)
 
     def drain(self) -> tuple[Delta, list[Source]]:
         """Return what is to be committed."""

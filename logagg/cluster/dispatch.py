@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import random
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from logagg.cargo import KnownSource, Mark, Progress, Source
 from logagg.clock import Clock
 from logagg.cluster.lanes import Flight, Lane, LostGround
 from logagg.errors import LogaggError
+from logagg.metrics import Number
 from logagg.parse.fields import EVENT_SCHEMA
 from logagg.queues import wire
 from logagg.queues.gearman import Server
@@ -138,6 +139,16 @@ class Dispatch:
         """Wait so long until all is committed; tell whether it is."""
         with self._changed:
             return self._changed.wait_for(lambda: self._over or self._idle(), seconds) and self._idle()
+
+    def numbers(self) -> Iterator[Number]:
+        """Return what a scrape shows."""
+        yield Number("logagg_unread_bytes", "Bytes of logs that are not read yet.", self.unread)
+        for lane in self.lanes:
+            label = ("shard", str(lane.shard))
+            yield Number("logagg_uncommitted_jobs", "Jobs that are not committed yet.", len(lane.flights), label)
+            yield Number("logagg_uncommitted_job_bytes", "Their size, packed.", lane.nbytes, label)
+            yield Number("logagg_jobs_resent_total", "Jobs that were sent again.", lane.resent, label)
+            yield Number("logagg_gaps_total", "Jobs that came before those before them.", lane.gaps, label)
 
     def stop(self) -> None:
         """Send nothing more."""

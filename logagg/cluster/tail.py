@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,12 +23,13 @@ from logagg.intake.sources import STDIN
 from logagg.intake.sources import check as check_paths
 from logagg.intake.tail import Tailer
 from logagg.intake.watch import Waker
+from logagg.metrics import Number, served
 from logagg.notices import Notices
 from logagg.parse import agents, columns
 from logagg.parse.book import FormatBook
 from logagg.parse.events import Classifier
 from logagg.parse.formats import Format
-from logagg.pipeline import TailOptions
+from logagg.pipeline import TailOptions, counted
 from logagg.progress import CatchUpBar, StatusLine, summary
 from logagg.queues import wire
 from logagg.queues.contract import Closed
@@ -125,16 +126,22 @@ class _Session:
     def run(self) -> str:
         """Return "again" when another session is to go on."""
         try:
-            known = self._dispatch.greet(lambda: self._wishes.leaving)
-            if known is None:
-                return "left"
-            self._begin(known)
-            return self._watch()
+            with served(self._options.metrics, self._numbers):
+                known = self._dispatch.greet(lambda: self._wishes.leaving)
+                if known is None:
+                    return "left"
+                self._begin(known)
+                return self._watch()
         except LostGround as lost:
             self._notices.report("again", f"{lost}; reading again from what is committed")
             return "again"
         finally:
             self._end()
+
+    def _numbers(self) -> Iterator[Number]:
+        yield from self.tally.numbers()
+        yield from self._dispatch.numbers()
+        yield from counted(self._notices)
 
     def complain(self) -> None:
         """Fail when a log could not be read, or matches no format."""

@@ -19,9 +19,10 @@ from logagg.config import Config
 from logagg.errors import CommitFailed, LakeError
 from logagg.lake import files, leases
 from logagg.lake.store import Lake
+from logagg.metrics import Number, served
 from logagg.notices import Notices
 from logagg.parse.fields import EVENT_SCHEMA
-from logagg.pipeline import rollups_of
+from logagg.pipeline import counted, rollups_of
 from logagg.queues import wire
 from logagg.queues.gearman import Server
 from logagg.queues.post import Assignment, Receiver
@@ -47,6 +48,7 @@ class WorkerOptions:
     flush: float | None = None  # seconds
     memory: int | None = None  # bytes
     max_jobs: int = 0  # after which it ends; 0: never
+    metrics: tuple[str, int] | None = None  # where Prometheus may scrape
     verbosity: int = 0
 
 
@@ -65,7 +67,8 @@ def work(options: WorkerOptions, clock: Clock | None = None) -> None:
         )
         try:
             worker = Worker(options, clock, lake, wishes)
-            worker.run()
+            with served(options.metrics, worker.numbers):
+                worker.run()
         finally:
             lake.close()
 
@@ -104,6 +107,13 @@ class Worker:
             self._receiver.close()
         self._settle()
         self._close()
+
+    def numbers(self) -> Iterator[Number]:
+        """Return what a scrape shows."""
+        yield Number("logagg_messages_total", "Messages that were answered.", self._jobs)
+        for desk in list(self._desks.values()):
+            yield from desk.numbers()
+        yield from counted(self._notices)
 
     def _is_over(self) -> bool:
         if self._wishes.leaving:

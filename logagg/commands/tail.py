@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from logagg.cli import Shared, Written, servers, shared_options
+from logagg.cli import Shared, Written, address, servers, shared_options
 from logagg.settings import INTERVAL, SIZE
 
 
@@ -39,6 +39,7 @@ from logagg.settings import INTERVAL, SIZE
     metavar="SIZE",
     help="What counts may take in memory (default: 512MB).",
 )
+@click.option("--metrics", type=Written("address", address), metavar="HOST:PORT", help="Where Prometheus may scrape.")
 @click.option("--gearman", type=Written("servers", servers), metavar="HOST:PORT[,…]", help="Send the jobs to workers.")
 @click.option("--name", metavar="NAME", help="With --gearman: who this tail is among others (default: the host's name).")
 @click.option(

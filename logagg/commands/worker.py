@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from logagg.cli import Shared, Written, servers, shared_options
+from logagg.cli import Shared, Written, address, servers, shared_options
 from logagg.settings import INTERVAL, SIZE
 
 _LIST = re.compile(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*(/\d{1,4})?", re.ASCII)
@@ -45,6 +45,7 @@ def shard_list(text: object) -> tuple[tuple[int, ...], int]:
 @click.option(
     "--memory", type=Written("size", SIZE.convert), metavar="SIZE", help="End when so much is in use; a supervisor starts it again."
 )
+@click.option("--metrics", type=Written("address", address), metavar="HOST:PORT", help="Where Prometheus may scrape.")
 @click.option("--max-jobs", type=click.IntRange(1), metavar="N", help="End after so many jobs; likewise.")
 @shared_options
 def worker(shared: Shared, gearman: Any, shards: Any, **options: Any) -> None:
