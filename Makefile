@@ -13,7 +13,7 @@ BENCH_FOLLOWS = $(if $(RATE),--rate $(RATE)) $(if $(DURATION),--seconds $(DURATI
 DEMO := build/demo-lake
 DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
 
-.PHONY: help setup demo notebook tail test check golden bench bench-stages bench-follow clean
+.PHONY: help setup demo notebook tail test soak check golden bench bench-stages bench-follow clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,8 +35,12 @@ tail: $(VENV)/.ready ## follow the logs in LOGS (/var/log/nginx) into LAKE (lake
 	$(BIN)/logagg tail --lake $(LAKE) $(LOGS)
 
 test: $(VENV)/.ready-dev ## run all tests, with a real nginx and a real load
-	@scripts/system-packages nginx wrk
+	@scripts/system-packages nginx wrk logrotate
 	$(BIN)/pytest -n auto --dist worksteal
+
+soak: $(VENV)/.ready-dev ## kill a tail 200 times under load, read for minutes, try the laws many times over; prints its figures
+	$(BIN)/pytest -m soak -n 1 -rP tests/soak tests/e2e/test_readers.py
+	LAWS_TIMES=20 $(BIN)/pytest -n auto --timeout 3600 tests/laws/test_totals.py tests/laws/test_crashes.py
 
 check: $(VENV)/.ready-dev ## lint, types, imports
 	$(BIN)/ruff check .

@@ -5,8 +5,6 @@ lake = logagg.open("lake")
 lake.sql("SELECT * FROM pages ORDER BY views DESC LIMIT 10").df()
 """
 
-from importlib.metadata import PackageNotFoundError, version
-
 from logagg.errors import (
     CommitFailed,
     ConfigError,
@@ -17,11 +15,6 @@ from logagg.errors import (
     SourceError,
 )
 from logagg.view.snapshot import OpenLake, connect, open  # noqa: A004  # `logagg.open` reads as what it does
-
-try:
-    __version__ = version("logagg")
-except PackageNotFoundError:  # a source tree that is not installed
-    __version__ = "0"
 
 __all__ = [
     "CommitFailed",
@@ -36,3 +29,15 @@ __all__ = [
     "connect",
     "open",
 ]
+
+
+def __getattr__(name: str) -> str:
+    """Look the version up when it is asked for: that takes as long as to read ten thousand lines."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("logagg")
+    except PackageNotFoundError:  # a source tree that is not installed
+        return "0"

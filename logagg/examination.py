@@ -38,13 +38,18 @@ class Examination:
         return not self.problems
 
 
-def examine(paths: Sequence[str], load: Callable[[], Config], log_format: str, lake: Path) -> Examination:
+def examine(
+    paths: Sequence[str], load: Callable[[], Config], log_format: str, lake: Path, *, must_exist: bool = False
+) -> Examination:
     """Look at everything; what is wrong with one thing does not keep from looking at the next."""
     problems: list[str] = []
     config = _told(lambda: _checked(load()), problems) or Config()
     given = _told(lambda: _compiled(log_format), problems) or ""
     verdict = verify(lake)
-    problems += [str(problem) for problem in verdict.problems] if verdict else []
+    if verdict:
+        problems += map(str, verdict.problems)
+    elif must_exist:
+        problems.append(f"{lake}: no lake there; make one with logagg tail --lake DIR, or say another")
     survey = Surveyor(config, given, _state(lake), SystemClock()).survey(paths)
     return Examination(
         str(config.path or ""),

@@ -53,18 +53,17 @@ class TailOptions:
     reload: Callable[[], Config] = Config  # reads the configuration again; raises ConfigError
 
 
-def tail(options: TailOptions, clock: Clock | None = None) -> None:
-    """Follow logs into a lake until told to stop, or read them once. Raises LogaggError."""
-    clock, wishes = clock or SystemClock(), Wishes(reloads=not options.once)
+def tail(options: TailOptions, clock: Clock | None = None, wishes: Wishes | None = None) -> None:
+    """Follow logs into a lake until told to stop by a wish, or read them once. Raises LogaggError."""
+    clock = clock or SystemClock()
     threading.Thread(target=agents.prepare, daemon=True).start()
-    with wishes.heard():
-        lake = Lake.open(options.lake, rollups_of(options.config), clock=clock, config=options.config)
-        try:
-            run = _Run(options, clock, lake, wishes)
-            with served(options.metrics, run.numbers):
-                run.run()
-        finally:
-            lake.close()
+    lake = Lake.open(options.lake, rollups_of(options.config), clock=clock, config=options.config)
+    try:
+        run = _Run(options, clock, lake, wishes or Wishes())
+        with served(options.metrics, run.numbers):
+            run.run()
+    finally:
+        lake.close()
 
 
 def counted(notices: Notices) -> Iterator[Number]:
@@ -94,6 +93,7 @@ class _Run:
         self._tally = Tally()
         self._refused: set[str] = set()  # sources that no format matches
         self._unreadable: list[LogaggError] = []
+        self._cut_short = False  # by a wish
         self._ends = options.once or list(options.paths) == [STDIN]  # by itself
         self._tailer = self._make_tailer(lake.known_sources(self._shards))
 
@@ -131,13 +131,14 @@ class _Run:
         threading.Thread(target=self._report_end, args=(river,), daemon=True).start()
         while (wish := self._wishes.wait(REFRESH)) != "ended":
             if wish == "stop":
+                self._cut_short = True
                 river.stop()
             elif wish == "reload" and (new := self._reloaded(config)):
                 config = new
                 river.pause()
             display.refresh(self._tailer.backlog())
         river.join()
-        return None if self._wishes.leaving or config is self._config else config
+        return None if self._cut_short or config is self._config else config
 
     def _report_end(self, river: River) -> None:
         with contextlib.suppress(BaseException):  # the main thread joins too, and says it
@@ -146,13 +147,13 @@ class _Run:
 
     def _finish(self, started: float) -> None:
         """Leave few files behind, and say what was read."""
-        if not self._wishes.leaving:
+        if not self._cut_short:
             self._lake.compact_due()
         if self._options.verbosity >= 0:
             for line in summary(self._tally, self._clock.monotonic() - started, self._options.lake):
                 self._options.say(line)
-        if self._wishes.leaving:
-            self._notices.report("stopped", "not all was read; the same command goes on from there")
+        if self._cut_short:
+            self._notices.report("stopped", "before the end; the same command reads the rest")
 
     # the stages
 

@@ -52,7 +52,7 @@ class CatchUpBar:
     """A progress bar over the bytes to be read, on a terminal only."""
 
     def __init__(self, tally: Tally, enabled: bool) -> None:
-        self._tally = tally
+        self._tally, self._total = tally, 0
         self._bar: Progress | None = None
         if enabled and sys.stderr.isatty():
             self._bar = _new_bar()
@@ -62,7 +62,9 @@ class CatchUpBar:
     def refresh(self, backlog: int) -> None:
         if self._bar:
             done = self._tally.bytes
-            self._bar.update(self._task, completed=done, total=done + backlog, lines=self._tally.lines)
+            # Bytes on their way are in neither; and the bar forgets the speed whenever its end moves.
+            self._total = max(self._total, done + backlog)
+            self._bar.update(self._task, completed=done, total=self._total or None, lines=self._tally.lines)
 
     def close(self) -> None:
         if self._bar:

@@ -9,7 +9,6 @@ import os
 import queue
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Literal
@@ -22,8 +21,8 @@ _SHOW_CURSOR = b"\x1b[?25h\n"
 class Wishes:
     """What a running tail was asked: by SIGTERM and SIGINT to stop, by SIGHUP to reload, by its river to see that it ended."""
 
-    def __init__(self, *, reloads: bool) -> None:
-        self.leaving = False
+    def __init__(self, *, reloads: bool = True) -> None:
+        self._leaving = self._stopped = False
         self._queue: queue.SimpleQueue[Wish] = queue.SimpleQueue()
         self._handlers: dict[int, Callable[[int, object], None]] = {signal.SIGTERM: self._leave, signal.SIGINT: self._leave}
         if reloads:
@@ -31,17 +30,15 @@ class Wishes:
         self._terminal = sys.stderr.isatty()
 
     @contextmanager
-    def heard(self) -> Iterator[None]:
-        """Handle signals in the meantime; only a process's main thread can."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, handler) for number, handler in self._handlers.items()}
+    def heeded(self) -> Iterator[None]:
+        """Heed signals of a process in its main thread; afterwards all that they could ask for is done, or has failed."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
         try:
             yield
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            for number in self._handlers:
+                signal.signal(number, signal.SIG_IGN)
 
     def put(self, wish: Wish) -> None:
         self._queue.put(wish)
@@ -53,14 +50,20 @@ class Wishes:
         except queue.Empty:
             return None
 
+    @property
+    def leaving(self) -> bool:
+        """Tell whether we were asked to stop, for those who do other things than wait for wishes."""
+        self._stopped = self._stopped or self.wait(0) == "stop"
+        return self._stopped
+
     def _leave(self, number: int, _frame: object) -> None:
         """Ask for a last flush, a commit, the end. A second time: the end at once; nothing is lost."""
-        if self.leaving:
+        if self._leaving:
             if self._terminal:
                 with suppress(OSError):
                     os.write(sys.stderr.fileno(), _SHOW_CURSOR)
             os._exit(128 + number)
-        self.leaving = True
+        self._leaving = True
         self.put("stop")
 
     def _hang_up(self, number: int, frame: object) -> None:

@@ -13,6 +13,11 @@ from typing import Any
 
 import duckdb
 import pytest
+from hypothesis import settings
+
+# Machines are shared: how long an example takes says nothing.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 ROOT = Path(__file__).parent.parent
 LOGAGG = Path(sys.executable).with_name("logagg")

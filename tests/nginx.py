@@ -134,7 +134,7 @@ class Load:
     def __init__(self, program: str) -> None:
         self._program = program
 
-    def start(self, url: str, *, seconds: float, connections: int = 8, script: str | None = None) -> subprocess.Popen[str]:
+    def start(self, url: str, *, seconds: int, connections: int = 8, script: str | None = None) -> subprocess.Popen[str]:
         words = [self._program, "-t1", f"-c{connections}", f"-d{seconds}s", url]
         if script:
             words[1:1] = ["-s", script]

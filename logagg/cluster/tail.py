@@ -53,18 +53,17 @@ class Cluster:
     secret: Path
 
 
-def tail(options: TailOptions, cluster: Cluster, clock: Clock | None = None) -> None:
+def tail(options: TailOptions, cluster: Cluster, clock: Clock | None = None, wishes: Wishes | None = None) -> None:
     """Follow logs, or read them once, for workers elsewhere. Raises LogaggError."""
-    clock, wishes = clock or SystemClock(), Wishes(reloads=False)
+    clock, wishes = clock or SystemClock(), wishes or Wishes()
     check_paths(options.paths)
     if STDIN in options.paths:
         raise SourceError("standard input cannot be sent to workers", "it could not be read again; write it to a file")
     secret = _secret(cluster.secret)
     threading.Thread(target=agents.prepare, daemon=True).start()
     notices, began = Notices(clock, verbosity=options.verbosity), clock.monotonic()
-    with wishes.heard():
-        while (session := _Session(options, cluster, secret, clock, wishes, notices)).run() == "again":
-            pass
+    while (session := _Session(options, cluster, secret, clock, wishes, notices)).run() == "again":
+        pass
     if options.once and options.verbosity >= 0:
         for line in summary(session.tally, clock.monotonic() - began, options.lake):
             options.say(line)

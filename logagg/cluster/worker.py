@@ -52,25 +52,23 @@ class WorkerOptions:
     verbosity: int = 0
 
 
-def work(options: WorkerOptions, clock: Clock | None = None) -> None:
+def work(options: WorkerOptions, clock: Clock | None = None, wishes: Wishes | None = None) -> None:
     """Own shards of a lake until told to stop, or until a limit is reached. Raises LogaggError."""
-    clock, wishes = clock or SystemClock(), Wishes(reloads=False)
-    with wishes.heard():
-        shards = options.shards or options.config.tail.shards
-        lake = Lake.join(
-            options.lake,
-            rollups_of(options.config),
-            clock=clock,
-            config=options.config,
-            shards=shards,
-            at_least=max(options.wanted) + 1,
-        )
-        try:
-            worker = Worker(options, clock, lake, wishes)
-            with served(options.metrics, worker.numbers):
-                worker.run()
-        finally:
-            lake.close()
+    clock = clock or SystemClock()
+    lake = Lake.join(
+        options.lake,
+        rollups_of(options.config),
+        clock=clock,
+        config=options.config,
+        shards=options.shards or options.config.tail.shards,
+        at_least=max(options.wanted) + 1,
+    )
+    try:
+        worker = Worker(options, clock, lake, wishes or Wishes())
+        with served(options.metrics, worker.numbers):
+            worker.run()
+    finally:
+        lake.close()
 
 
 class Worker:

@@ -21,14 +21,19 @@ if TYPE_CHECKING:
 @click.option("--log-format", default="", metavar="NAME|STRING", help="The format that the logs should have (default: detect).")
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
 @shared_options
-def check(paths: tuple[str, ...], log_format: str, as_json: bool, shared: Shared) -> int:  # noqa: FBT001  # click's
+@click.pass_context
+def check(
+    context: click.Context, paths: tuple[str, ...], log_format: str, as_json: bool, shared: Shared  # noqa: FBT001  # click's
+) -> int:
     """Check the configuration, the lake, and what a tail would read of PATHs, and how; write nothing.
 
     Each problem is a line with what to do about it; exit status 1 when there is one.
     """
     from logagg.examination import examine
 
-    found = examine(paths, lambda: shared.config, log_format, shared.lake)
+    # Before the first tail there is no lake; but who names one, and no logs to fill it with, means one that is there.
+    named = context.get_parameter_source("lake") is click.core.ParameterSource.COMMANDLINE
+    found = examine(paths, lambda: shared.config, log_format, shared.lake, must_exist=named and not paths)
     if as_json:
         from logagg.view import render
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import click
 
 from logagg.cli import Shared, format_options, shared_options
+from logagg.errors import CHECK, LakeError
 
 
 @click.command()
@@ -33,6 +34,8 @@ def report(
     Robots are included, so that the sums are those of the log; the column bots says which part of the hits, views or
     impressions they are, and --bots exclude leaves them out.
     """
+    import duckdb
+
     from logagg.clock import SystemClock
     from logagg.view import render, reports
     from logagg.view.snapshot import connect
@@ -42,7 +45,10 @@ def report(
     )  # type: ignore[arg-type]
     if limit is None and "$limit" in reports.query_of(name):
         wanted = replace(wanted, limit=reports.LIMIT)
-    answer = render.Rows.of(reports.run(connect(shared.lake), wanted))
+    try:
+        answer = render.Rows.of(reports.run(connect(shared.lake), wanted))
+    except duckdb.Error as error:  # the queries are ours, so it is the files
+        raise LakeError(f"{shared.lake}: {str(error).splitlines()[0]}", CHECK) from error
     render.write(_upright(answer) if name == "overview" and form == "table" else answer, form, sys.stdout)
 
 

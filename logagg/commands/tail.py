@@ -62,8 +62,10 @@ def tail(paths: tuple[str, ...], shared: Shared, gearman: Any, name: str | None,
     settle()
     from logagg.pipeline import TailOptions
     from logagg.pipeline import tail as follow
+    from logagg.signals import Wishes
 
-    wanted = TailOptions(
+    wishes = Wishes(reloads=not (options["once"] or gearman))
+    run = TailOptions(
         paths,
         shared.lake,
         shared.config,
@@ -72,9 +74,10 @@ def tail(paths: tuple[str, ...], shared: Shared, gearman: Any, name: str | None,
         reload=lambda: shared.config,
         **options,
     )
-    if not gearman:
-        follow(wanted)
-        return
-    from logagg.cluster import tail as cluster
+    with wishes.heeded():
+        if not gearman:
+            follow(run, wishes=wishes)
+            return
+        from logagg.cluster import tail as cluster
 
-    cluster.tail(wanted, cluster.Cluster(gearman, name or socket.gethostname(), secret or shared.lake / "secret"))
+        cluster.tail(run, cluster.Cluster(gearman, name or socket.gethostname(), secret or shared.lake / "secret"), wishes=wishes)

@@ -58,7 +58,10 @@ def worker(shared: Shared, gearman: Any, shards: Any, **options: Any) -> None:
 
     settle()
     from logagg.cluster.worker import WorkerOptions, work
+    from logagg.signals import Wishes
 
     wanted, of = shards
     options["max_jobs"] = options["max_jobs"] or 0
-    work(WorkerOptions(gearman, shared.lake, shared.config, wanted, of, verbosity=shared.verbosity, **options))
+    wishes = Wishes(reloads=False)
+    with wishes.heeded():
+        work(WorkerOptions(gearman, shared.lake, shared.config, wanted, of, verbosity=shared.verbosity, **options), wishes=wishes)

@@ -5,7 +5,8 @@ It may be, if it begins like the source, and is
 - compressed: of a source that has no file any more, of the file it is named after, or of the live one;
 - named as a rotation: the copy that is made before the live file is truncated, or a source that was truncated so; or
   any that has no file any more, if so many bytes prove it that it cannot be chance;
-- named as the live file: a source that has no file any more, proved likewise (a log that rsync brings anew each time).
+- named as the live file: a source that has no file any more, proved likewise (a log that rsync brings anew each time);
+- in another directory, under such a name: likewise (logrotate's olddir, a directory that moved to another disk).
 
 Two plain files that lie side by side are two, whatever they hold: equal lines are legal and common.
 """
@@ -46,6 +47,8 @@ def form_of(found: Found, content: Content, readers: Iterable[Reader]) -> Form |
 
 def _may_be(found: Found, content: Content, reader: Reader) -> bool:
     proved = reader.proof.length == PROOF
+    if reader.stream != found.stream:
+        return proved and not reader.seen
     if reader.seen:
         namesake = bool(content.compression) and os.path.splitext(found.path)[0] == reader.source.path
         copied = not found.live and _is_live(reader) and reader.position > 0

@@ -18,10 +18,10 @@ from logagg.cargo import KnownSource, Mark, Source
 from logagg.clock import Clock
 from logagg.intake.content import PROOF, Content, Key, digest, mark, open_content
 from logagg.intake.forms import Form, form_of
-from logagg.intake.reader import Limits, Reader, Stamp
+from logagg.intake.reader import Limits, Reader, Stamp, stamp_of
 from logagg.intake.sources import STDIN, Found, describe
 
-RACY = 1.0  # seconds in which a file can change and keep its size and mtime
+RACY = 1.0  # seconds in which a file can change, and not its stamp
 
 Notice = Callable[[str, str], None]
 
@@ -34,13 +34,13 @@ class Ledger:
         self.changed = False  # there is something to say of a source that comes with no chunk
         self.unsettled = False  # there may be files to read that were not there to read before
         self._by_key: dict[Key, Reader] = {}
-        self._by_stream: defaultdict[str, list[Reader]] = defaultdict(list)
+        self._by_name: defaultdict[str, list[Reader]] = defaultdict(list)  # of the live log, in whatever directory
         self._left: dict[Key, _Left] = {}
         self._limits, self._clock, self._notice = limits, clock, notice
         self._told: set[tuple[str, str]] = set()
         for one in known:
-            reader = Reader(one.source, one.furthest.mark, limits, one.stops, one.resume.mark)
-            self._enter(reader, describe(one.source.path).stream)
+            stream = describe(one.source.path).stream
+            self._enter(Reader(one.source, one.furthest.mark, limits, stream, one.stops, one.resume.mark))
 
     def look(self, files: Sequence[Found], *, from_end: bool = False) -> None:
         """Find out which sources the files are; those of new ones are read from their start, or from their end."""
@@ -64,7 +64,7 @@ class Ledger:
         note = reader.source.note
         if not reader.source.finished:
             unread = 0 if reader.source.compression else max(0, reader.source.size - reader.position)
-            note = f"truncated after {reader.position:,} bytes were read; anything after them is lost"
+            note = f"truncated or replaced after {reader.position:,} bytes were read; anything after them is lost"
             note += f", {unread:,} bytes at least" if unread else ""
             self._notice("truncated", f"{reader.source.path}: {note}, unless there is a copy")
         self._part(reader, replace(reader.source, device=0, inode=0, note=note))
@@ -140,14 +140,15 @@ class Ledger:
         return True
 
     def _may_have_changed(self, reader: Reader, stat: os.stat_result) -> bool:
-        return reader.stamp != (stat.st_size, stat.st_mtime_ns) or self._clock.now() - stat.st_mtime < RACY
+        stamp = stamp_of(stat)
+        return reader.stamp != stamp or self._clock.now() - stamp[1] / 1e9 < RACY
 
     def _see(self, reader: Reader, found: Found, stat: os.stat_result) -> None:
         """Remember that a source's file was found, and how it looked."""
         reader.seen = True
         reader.seen_at = self._clock.monotonic()
-        stamp = stat.st_size, stat.st_mtime_ns
-        if reader.stamp != stamp or reader.found is not found:
+        stamp = stamp_of(stat)
+        if reader.stamp != stamp or reader.found != found:
             source = reader.source
             note = "" if source.gone else source.note
             finished = source.finished and reader.content is None
@@ -173,7 +174,7 @@ class Ledger:
     def _goes_on(self, found: Found, content: Content) -> bool:
         """Let a source that has no file go on in a strange one, if that holds all that was read of it."""
         with self._telling(found, content):
-            form = form_of(found, content, self._by_stream[found.stream])
+            form = form_of(found, content, self._relatives(found))
             if form and form.whole and _key(content.stat()) not in self._by_key:
                 self._move(form.reader, found, content, content.stat())
                 return True
@@ -182,7 +183,7 @@ class Ledger:
     def _meet(self, found: Found, content: Content, *, from_end: bool) -> None:
         """Leave a strange file alone, or begin to read it."""
         stat = content.stat()
-        form = form_of(found, content, self._by_stream[found.stream])
+        form = form_of(found, content, self._relatives(found))
         if _key(stat) in self._by_key:  # renamed at this moment: the next look will find it
             content.close()
         elif form or not (found.asked or self._follows(found)) or (from_end and content.compression):
@@ -193,8 +194,11 @@ class Ledger:
 
     def _follows(self, found: Found) -> bool:
         """Tell whether a file is younger than one of its stream that we know."""
-        known = [reader.found for reader in self._by_stream[found.stream] if reader.seen and reader.found]
-        return any(one.age < found.age for one in known)
+        known = [reader.found for reader in self._relatives(found) if reader.seen and reader.found]
+        return any(one.stream == found.stream and one.age < found.age for one in known)
+
+    def _relatives(self, found: Found) -> list[Reader]:
+        return self._by_name[os.path.basename(found.stream)]
 
     def _move(self, reader: Reader, found: Found, content: Content, stat: os.stat_result) -> None:
         """Let a source go on in another file."""
@@ -215,25 +219,23 @@ class Ledger:
         origin = _after_last_newline(content, stat.st_size) if from_end else 0
         start, first = max(0, origin - PROOF), content.first()[:origin]
         source = replace(source, head=mark(len(first), first), origin=origin)
-        reader = Reader(source, mark(origin, content.read(start, origin - start)), self._limits)
+        reader = Reader(source, mark(origin, content.read(start, origin - start)), self._limits, found.stream)
         reader.open(content)
-        self._enter(reader, found.stream)
+        self._enter(reader)
         self._see(reader, found, stat)
         self.unsettled = True
         self._notice("source", f"{found.path}: reading from {origin}")
 
-    def _enter(self, reader: Reader, stream: str) -> None:
+    def _enter(self, reader: Reader) -> None:
         self.readers[reader.source.id] = reader
-        self._by_stream[stream].append(reader)
+        self._by_name[os.path.basename(reader.stream)].append(reader)
         if reader.source.inode:
             self._by_key[_key_of(reader.source)] = reader
 
     def _drop(self, reader: Reader) -> None:
         del self.readers[reader.source.id]
         self._detach(reader)
-        for stream in self._by_stream.values():
-            if reader in stream:
-                stream.remove(reader)
+        self._by_name[os.path.basename(reader.stream)].remove(reader)
 
     def _detach(self, reader: Reader) -> None:
         if self._by_key.get(_key_of(reader.source)) is reader:
@@ -266,11 +268,11 @@ class _Left:
 
     @classmethod
     def because(cls, form: Form | None, stat: os.stat_result) -> _Left:
-        return cls((stat.st_size, stat.st_mtime_ns), form.reader if form else None)
+        return cls(stamp_of(stat), form.reader if form else None)
 
     def holds(self, stat: os.stat_result) -> bool:
         unmoved = self._reader is None or self._reader.seen == self._had_file
-        return unmoved and self._stamp == (stat.st_size, stat.st_mtime_ns)
+        return unmoved and self._stamp == stamp_of(stat)
 
 
 def new_source(path: str) -> Source:

@@ -6,6 +6,7 @@ only if the file still held, around that moment, what it held before.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 
 from logagg.cargo import Chunk, Mark, Source
@@ -13,11 +14,16 @@ from logagg.intake.content import PROOF, Content, digest, mark
 from logagg.intake.lines import cut
 from logagg.intake.sources import Found
 
-Stamp = tuple[int, int]  # size and mtime_ns of a file
+Stamp = tuple[int, int]  # size of a file, and when it changed, in nanoseconds
 
 NEVER: Stamp = (-1, -1)
 _PIECE = 1 << 20  # bytes of a hole, or of a line over the limit, looked at a time
 _ZEROS = bytes(_PIECE)
+
+
+def stamp_of(stat: os.stat_result) -> Stamp:
+    """Return what is another when the content is: the mtime alone can be set back, as rsync does."""
+    return stat.st_size, max(stat.st_mtime_ns, stat.st_ctime_ns)
 
 
 class Replaced(Exception):
@@ -36,9 +42,15 @@ class Reader:
     """A source and its file, as far as there is one."""
 
     def __init__(
-        self, source: Source, at: Mark, limits: Limits, stops: tuple[int, ...] = (), resume: Mark | None = None
+        self,
+        source: Source,
+        at: Mark,
+        limits: Limits,
+        stream: str,
+        stops: tuple[int, ...] = (),
+        resume: Mark | None = None,
     ) -> None:
-        self.source, self.proof, self.stops = source, at, stops
+        self.source, self.proof, self.stream, self.stops = source, at, stream, stops
         self.content: Content | None = None
         self.found: Found | None = None  # where its file was last found
         self.seen = False  # its file was found at the last look
@@ -94,7 +106,7 @@ class Reader:
             if taken.end:
                 return self._take(memoryview(ahead)[: taken.end])  # megabytes, not copied
             if taken.too_long:
-                return self._pass_line()
+                return None if self._is_unfilled(ahead) else self._pass_line()
             if len(ahead) < size:
                 break
             size *= 2
@@ -113,7 +125,7 @@ class Reader:
         """Return what comes after the last newline; nothing if that is no line."""
         if not self.content:
             return b""
-        fragment = self._read(self._limits.line + 1)
+        fragment = self._read(self._limits.line + 1).rstrip(b"\0")
         return fragment if fragment.strip(b"\0\r\n") and b"\n" not in fragment else b""
 
     def go_back(self) -> None:
@@ -145,20 +157,29 @@ class Reader:
 
     def _pass_hole(self) -> Chunk | None:
         """Pass NULs, if anything follows them: a file made longer than it is filled is filled from its front."""
+        nuls = self._count_nuls(self.position)
+        self._prove()
+        if not nuls:
+            return None
+        self._move(nuls, bytes(min(nuls, PROOF)))
+        self.source = replace(self.source, nul_bytes=self.source.nul_bytes + nuls)
+        return self._chunk(b"")
+
+    def _is_unfilled(self, ahead: bytes) -> bool:
+        """Tell whether a line is cut off by NULs up to the end of the file: by the place that it will take."""
+        at = ahead.find(b"\0")
+        return at >= 0 and not self._count_nuls(self.position + at)
+
+    def _count_nuls(self, start: int) -> int:
+        """Return how many NULs there are from a position on; none if nothing follows them."""
         assert self.content, "only open sources are read"
-        at = self.content.skip_hole(self.position)
+        at = self.content.skip_hole(start)
         while piece := self.content.read(at, _PIECE):
             nuls = len(piece) if piece == _ZEROS[: len(piece)] else len(piece) - len(piece.lstrip(b"\0"))
             at += nuls
             if nuls < len(piece):
-                break
-        else:
-            return None
-        self._prove()
-        nuls = at - self.position
-        self._move(nuls, bytes(min(nuls, PROOF)))
-        self.source = replace(self.source, nul_bytes=self.source.nul_bytes + nuls)
-        return self._chunk(b"")
+                return at - start
+        return 0
 
     def _take(self, data: bytes | memoryview) -> Chunk:
         self._before = self.proof, self._tail

@@ -22,31 +22,37 @@ _LOG = re.compile(r"\.log(?:$|[.-])|access", re.IGNORECASE)
 _ERROR = re.compile(r"error", re.IGNORECASE)
 
 
+Age = tuple[int, str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A file that a path means."""
 
     path: str
     stream: str  # the absolute path of the live file that it is, or was
-    age: tuple[int, str, int]  # sorts the oldest generation first, the live file last
+    age: Age  # sorts the oldest generation first, the live file last
     live: bool
     asked: bool = True  # not a mere sibling of a file that was asked for
 
 
-@lru_cache(maxsize=1 << 15)
 def describe(path: str) -> Found:
     """Tell a file's stream and age from its name."""
     folder, name = os.path.split(os.path.abspath(path))
+    stem, age = _stem_and_age(name)
+    return Found(path, os.path.join(folder, stem), age, live=name == stem)
+
+
+@lru_cache(maxsize=1 << 14)
+def _stem_and_age(name: str) -> tuple[str, Age]:
     match = _ROTATED.match(name)
     assert match, "the pattern takes any name"
     date, number = match["date"], match["number"]
     if date:
-        age = (0, re.sub(r"\D", "", date).ljust(14, "0"), 0)
-    elif number:
-        age = (1, "", -int(number))
-    else:
-        age = (2, "", -1 if match["packed"] else 0)
-    return Found(path, os.path.join(folder, match["stem"]), age, live=name == match["stem"])
+        return match["stem"], (0, re.sub(r"\D", "", date).ljust(14, "0"), 0)
+    if number:
+        return match["stem"], (1, "", -int(number))
+    return match["stem"], (2, "", -1 if match["packed"] else 0)
 
 
 def check(paths: Sequence[str]) -> None:
@@ -114,15 +120,21 @@ class _Listing:
         except OSError:
             return False
 
-    def accepted(self, names: Iterable[str], rule: Callable[[str], bool]) -> Iterator[str]:
+    def accepted(self, names: Iterable[str], rule: Callable[[str], bool] = bool) -> Iterator[str]:
         """Yield the paths of names that follow a rule.
 
         A link may be there because a stranger put it there: what it leads to must be an access log by its own name.
         """
         for name in names:
-            target = self.links.get(name, name)
-            if rule(name) and (rule(target) or _is_access_log(target)):
+            if rule(name) and (name not in self.links or _is_access_log(self.links[name])):
                 yield name if self.folder == "." else os.path.join(self.folder, name)
+
+
+    def rotations(self, stream: str) -> Iterator[Found]:
+        """Yield the rotations of a log that is asked for: they may hold the rest of what was read before."""
+        name = os.path.basename(stream)
+        for path in self.accepted(one for one in self.by_stem.get(name, ()) if one != name):
+            yield replace(describe(path), stream=stream, live=False, asked=False)
 
 
 def _list(folder: str, now: float = 0.0) -> _Listing:
@@ -140,7 +152,7 @@ def _list(folder: str, now: float = 0.0) -> _Listing:
     if before.st_mtime < now - SETTLED and not listing.links:
         listing.mtime_ns = before.st_mtime_ns
     for name in listing.names:
-        listing.by_stem.setdefault(os.path.basename(describe(name).stream), []).append(name)
+        listing.by_stem.setdefault(_stem_and_age(name)[0], []).append(name)
     return listing
 
 
@@ -162,17 +174,12 @@ class _Wanted:
             if self.is_folder:
                 yield from map(describe, listing.accepted(listing.names, _is_access_log))
             elif glob.has_magic(self.path):
-                yield from map(describe, listing.accepted(listing.names, partial(_matches, name)))
+                for found in map(describe, listing.accepted(listing.names, partial(_matches, name))):
+                    yield from listing.rotations(found.stream) if found.live else ()
+                    yield found
             else:
-                yield from self._with_siblings(name, listing)
-
-    def _with_siblings(self, name: str, listing: _Listing) -> Iterator[Found]:
-        """Yield a file that was asked for, and its rotations, which may hold the rest of what was read before."""
-        stream = os.path.abspath(self.path)
-        siblings = [one for one in listing.by_stem.get(name, ()) if one != name]
-        for path in listing.accepted(siblings, lambda one: describe(one).stream == describe(name).stream):
-            yield replace(describe(path), stream=stream, live=False, asked=False)
-        yield Found(self.path, stream, (2, "", 0), live=True)
+                yield from listing.rotations(os.path.abspath(self.path))
+                yield Found(self.path, os.path.abspath(self.path), (2, "", 0), live=True)
 
 
 def _matches(pattern: str, name: str) -> bool:

@@ -13,7 +13,7 @@ from logagg.clock import Clock
 from logagg.intake import sources
 from logagg.intake.content import Packed, Pipe, allow_many_files
 from logagg.intake.identity import Ledger, Notice, new_source
-from logagg.intake.reader import NEVER, Limits, Reader, Replaced
+from logagg.intake.reader import NEVER, Limits, Reader, Replaced, stamp_of
 from logagg.intake.sources import STDIN, Finder
 
 ROUNDS = 3  # of looking and reading in a poll: what turns out to be replaced is looked at again
@@ -70,7 +70,7 @@ class Tailer:
         Of a log that may be written on, only if `whole` says that the line is one.
         """
         for reader in self._all():
-            if reader.content is None or reader.held or reader.source.finished:
+            if reader.content is None:
                 continue
             over = reader is self._stdin or not (_is_live(reader) or self._is_young(reader))
             yield from self._last_line(reader, None if over else whole)
@@ -111,6 +111,7 @@ class Tailer:
         for reader in self._all():
             if reader.held:
                 reader.looked = NEVER
+                reader.source = replace(reader.source, finished=False)  # opens it again where it was let go
 
     def ended(self) -> bool:
         """Tell whether standard input was all there is, and has ended."""
@@ -148,8 +149,7 @@ class Tailer:
         for reader in self._ledger.readers.values():
             if reader.content and reader.found:
                 if not reader.seen:  # nobody else has its file any more, but somebody may still write to it
-                    stat = reader.content.stat()
-                    reader.stamp = stat.st_size, stat.st_mtime_ns
+                    reader.stamp = stamp_of(reader.content.stat())
                 if reader.stamp != reader.looked:
                     streams[reader.found.stream].append(reader)
         return [sorted(readers, key=_age) for readers in streams.values()]
@@ -186,8 +186,7 @@ class Tailer:
             if reader.content is None or (_is_live(reader) and reader.seen):
                 continue
             if self._is_over(reader):
-                if not reader.held:
-                    yield from self._last_line(reader, None)
+                yield from self._last_line(reader, None)
                 self._ledger.let_go(reader)
 
     def _is_over(self, reader: Reader) -> bool:
@@ -207,6 +206,8 @@ class Tailer:
 
     def _last_line(self, reader: Reader, whole: Callable[[str, bytes], bool] | None) -> Iterator[Chunk]:
         """Yield what comes after the last newline; if `whole` is to be asked, only if it says so."""
+        if reader.held or (isinstance(reader.content, Packed) and not reader.content.complete):
+            return
         try:
             if whole is None or whole(reader.source.id, reader.fragment()):
                 if chunk := reader.last():
@@ -232,7 +233,7 @@ class Tailer:
 
 def _read_stdin(limits: Limits) -> Reader:
     source = new_source(STDIN)
-    reader = Reader(source, source.head, limits)
+    reader = Reader(source, source.head, limits, STDIN)
     reader.open(Pipe(sys.stdin.fileno()))
     return reader
 

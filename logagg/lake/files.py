@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from logagg.errors import CommitFailed
+from logagg.errors import CHECK, CommitFailed
 from logagg.rollup.definitions import Rollup
 
 # Levels: a part as flushed, and merged by hour, day and month of the events.
@@ -65,7 +65,10 @@ class PartWriter:
 
     def __enter__(self) -> Self:
         make_directory(self._target.parent)
-        self._file = pq.ParquetWriter(self._target, self._schema, compression="zstd", store_schema=False)
+        # Only `ts` is worth statistics: rows are in its order.
+        self._file = pq.ParquetWriter(
+            self._target, self._schema, compression="zstd", store_schema=False, write_statistics=["ts"]
+        )
         return self
 
     def write(self, rows: pa.Table) -> None:
@@ -172,4 +175,6 @@ def _remedy(root: Path, error: Exception) -> str:
     free = stat.f_bavail * stat.f_frsize
     if isinstance(error, OSError) and error.errno in (28, 122) or free < 1 << 20:
         return f"the disk has {free:,} bytes free: make room; nothing is lost"
+    if isinstance(error, duckdb.InvalidInputException | pa.ArrowInvalid):  # a file of ours is not as we wrote it
+        return f"nothing is lost; {CHECK}"
     return "nothing is lost; it can be tried again"

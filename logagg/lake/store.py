@@ -279,15 +279,20 @@ class Lake:
         try:
             with failing_as_commit(self._root):
                 self._write_catalog(path, state)
-        except CommitFailed:
+        except CommitFailed as failure:
             if self._live != path:  # or else a reader may use them
                 files.remove([*(self._root / part.path for part in parts), path, Path(f"{path}.wal"), self._draft(path)])
-            raise
+            raise self._missing() or failure from failure
         if before:
             self._sweeper.doom(before, CATALOG_GRACE)
         self._state = state
         self._sweeper.delete_due(self._named())
         return info
+
+    def _missing(self) -> CommitFailed | None:
+        """Return the failure that comes of a file that somebody took away: no catalog can name it."""
+        missing = next((path for part in self._state.parts if not (path := self._root / part.path).exists()), None)
+        return CommitFailed(f"{missing}: is missing", CHECK) if missing else None
 
     def _write_catalog(self, path: Path, state: State) -> None:
         files.make_directory(path.parent)

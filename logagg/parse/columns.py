@@ -164,16 +164,17 @@ def _chosen(values: Slices, mask: Mask) -> pa.Array:
 
 
 def _read_request_parts(fields: Fields, rows: int, *, escaped: bool) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:
-    """Method and target from fields of their own."""
+    """Method, if there is one, and target from fields of their own."""
     method = _rows(fields.get("method"), rows, escaped=escaped)
     target = _rows(fields.get("target") or fields.get("path"), rows, escaped=escaped)
     if "target" not in fields and "query" in fields:
         query = pc.replace_substring_regex(_rows(fields["query"], rows, escaped=escaped), r"\A\?", "")
         marked = pc.binary_join_element_wise(target, query, "?")
         target = pc.if_else(pc.equal(query, ""), target, marked)
-    fits = pc.and_(pc.match_substring_regex(method, r"\A[A-Z][A-Z_-]{0,19}\z"), pc.not_equal(target, ""))
+    fits = pc.not_equal(target, "")
     if "method" not in fields:
-        fits = pc.not_equal(target, "")
+        return _nulls(rows), pc.if_else(fits, target, "").dictionary_encode()
+    fits = pc.and_(fits, pc.match_substring_regex(method, r"\A[A-Z][A-Z_-]{0,19}\z"))
     return tuple(pc.if_else(fits, part, "").dictionary_encode() for part in (method, target))  # type: ignore[return-value]
 
 

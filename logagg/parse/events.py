@@ -55,7 +55,7 @@ class Classifier:
         referrer, from_page = _split_referrers(column["referrer"])
         words = {
             "site": site,
-            "method": column["method"],
+            "method": column["method"].filled(),
             "path": path,
             "referrer": referrer,
             "from_path": _from_paths(kind == _PAGEVIEW, site, referrer, from_page),
@@ -91,7 +91,8 @@ class Classifier:
         status = batch.column("status").to_numpy()
         counted = self.rules.counts(rule, status, method.array())
         ruled = np.array([KINDS.index(kind) for kind in self.rules.kinds], np.int32)[rule]
-        is_page = method.equal("GET") & _PAGE_STATUS[status]
+        # A log that names no method is believed to be of people who get pages.
+        is_page = (method.equal("GET") | (method.codes < 0)) & _PAGE_STATUS[status]
         unruled = np.where(is_page, _PAGEVIEW, _OTHER)
         return np.where(rule < 0, unruled, np.where(counted, ruled, _OTHER)).astype(np.int32)
 
@@ -101,10 +102,22 @@ class Classifier:
         found = {name: _Words.constant(len(rule), "") for name in DIMENSIONS}
         if not len(rows):
             return found
-        pairs, codes = np.unique(query.codes[rows] * np.int64(1 << 16) + rule[rows], return_inverse=True)
-        queries, rules = pairs >> 16, (pairs & 0xFFFF).astype(np.int16)
+        queries, rules, codes = self._asked(query.codes[rows], rule[rows])
         values = self.rules.parameters(query.values.take(pa.array(queries)), rules)
         return {name: words.put(rows, codes, values[name]) for name, words in found.items()}
+
+    def _asked(self, queries: Codes, rule: Rule) -> tuple[Codes, Rule, Codes]:
+        """Return the distinct pairs of query and rule, and which of them each row has."""
+        if self.rules.sited:
+            pairs, codes = np.unique(queries * np.int64(1 << 16) + rule, return_inverse=True)
+            return (pairs >> 16).astype(np.int32), (pairs & 0xFFFF).astype(np.int16), codes.astype(np.int32)
+        # The path alone decides the rule, and each value of the query column belongs to one target.
+        rule_of = np.full(int(queries.max()) + 1, -1, np.int16)
+        rule_of[queries] = rule
+        distinct = np.flatnonzero(rule_of >= 0).astype(np.int32)
+        place = np.empty(len(rule_of), np.int32)
+        place[distinct] = np.arange(len(distinct))
+        return distinct, rule_of[distinct], place[queries]
 
     def _visitors(self, column: dict[str, _Words]) -> visitors.Hashes:
         client = column["client"].filled()
@@ -169,10 +182,10 @@ class _Words:
         codes = np.where(self.equal(""), other.codes + len(self.values), self.codes)
         return _Words(codes.astype(np.int32), pa.concat_arrays([self.values, other.values]))
 
-    def put(self, rows: npt.NDArray[np.int64], codes: npt.NDArray[np.int64], values: pa.Array) -> _Words:
+    def put(self, rows: npt.NDArray[np.int64], codes: Codes, values: pa.Array) -> _Words:
         """Return the same with other values at some rows."""
         changed = self.codes.copy()
-        changed[rows] = codes.astype(np.int32) + len(self.values)
+        changed[rows] = codes + len(self.values)
         return _Words(changed, pa.concat_arrays([self.values, values]))
 
     def equal(self, value: str) -> Mask:

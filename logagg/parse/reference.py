@@ -303,7 +303,8 @@ def _unescape(value: bytes) -> bytes:
     return bytes(out)
 
 
-def _request(raw: Raw, escaped: bool) -> tuple[str, str]:
+def _request(raw: Raw, escaped: bool) -> tuple[str | None, str]:
+    """Return method and target; the method is None where the format has none."""
     if "request" in raw:
         method, _, target = _bytes(raw["request"], escaped).partition(b" ")
         before, space, last = target.rpartition(b" ")
@@ -317,7 +318,9 @@ def _request(raw: Raw, escaped: bool) -> tuple[str, str]:
             target = _bytes(raw.get("path", b""), escaped)
             query = _bytes(raw.get("query", b""), escaped).removeprefix(b"?")
             target += b"?" + query if query else b""
-        if "method" in raw and not _is_method(method):
+        if "method" not in raw:
+            return None, target.decode("utf-8", "replace")
+        if not _is_method(method):
             return "", ""
     if not target:
         return "", ""

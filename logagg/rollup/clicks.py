@@ -52,6 +52,7 @@ BOOKED_SCHEMA = pa.schema(
     ]
 )
 
+COLUMNS = [field.name for field in _EVENT_FIELDS]  # of events, that clicks are told by
 KEY = ("visitor", "site", "campaign", "ad")
 _FORGET_NEVER = np.iinfo(np.int64).min
 
@@ -116,7 +117,7 @@ def _booked(rows: pa.Table, known: int, was: Mask, now: Mask) -> pa.Table:
     changed = np.flatnonzero(is_new | (now != was))
     counted = np.where(is_new, ~now, -1)[changed].astype(np.int64)
     repeated = now[changed].astype(np.int64)
-    events = rows.select([field.name for field in _EVENT_FIELDS]).take(pa.array(changed))
+    events = rows.select(COLUMNS).take(pa.array(changed))
     return pa.Table.from_arrays([*events.columns, pa.array(counted), pa.array(repeated)], schema=BOOKED_SCHEMA)
 
 

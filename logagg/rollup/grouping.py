@@ -55,6 +55,10 @@ class Codes:
         values, numbers = np.unique(self.numbers, return_inverse=True)
         return Codes(numbers, max(1, len(values)))
 
+    def take(self, rows: Ints) -> Codes:
+        """Return the numbers of some rows."""
+        return Codes(self.numbers.take(rows), self.size)
+
     def then(self, other: Codes, largest: int) -> Codes:
         """Return numbers for pairs, below `largest`; their order is that of the first, then that of the second."""
         first, second = self, other
@@ -91,16 +95,19 @@ class Grouping:
     starts: Ints  # where in `order` each group begins
 
     @classmethod
-    def by(cls, keys: Sequence[Codes]) -> Grouping:
-        """Group rows by key columns, of which there is at least one."""
+    def by(cls, keys: Sequence[Codes], among: Ints | None = None) -> Grouping:
+        """Group rows by key columns, of which there is at least one; only the rows `among` all, if given."""
+        if among is not None:
+            keys = [key.take(among) for key in keys]
         rows = len(keys[0].numbers)
         bits = max(1, rows - 1).bit_length()
-        packed = Codes(np.zeros(rows, np.int64), 1)
-        for key in keys:
+        packed = keys[0]
+        for key in keys[1:]:
             packed = packed.then(key, 1 << (_BITS - bits))
         order = np.sort(packed.numbers << bits | np.arange(rows))
         starts = np.flatnonzero(_changes(order >> bits))
-        return cls(order & ((1 << bits) - 1), starts)
+        order &= (1 << bits) - 1
+        return cls(order if among is None else among.take(order), starts)
 
     @property
     def size(self) -> int:
@@ -124,11 +131,10 @@ class Grouping:
         """Add up integers (exactly; what is beyond 64 bits stays at the largest) or floats by group."""
         if where is not None:
             values = np.where(where, values, values.dtype.type(0))
+        total = self._added(values)
         if values.dtype.kind != "f" and len(values) and int(np.abs(values).max()) * len(values) > _LARGEST:
-            total = self._added(values)
             total[self._added(values.astype(np.float64)) >= float(_LARGEST)] = _LARGEST
-            return total
-        return self._added(values)
+        return total
 
     def sketches(self, visitors: Ranked, where: Mask | None = None) -> pa.ListArray:
         """Return the sketch of each group's visitors."""

@@ -10,7 +10,7 @@ order of `ts`. Several rows of one key mean their sum: a flush leaves them as th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.rollup.definitions import SKETCH, Measure, Part, Rollup
-from logagg.rollup.grouping import Codes, Grouping, Mask, Ranked
+from logagg.rollup.grouping import Codes, Grouping, Ints, Mask, Ranked
 
 OTHER = "(other)"
 # Dimensions with few values by nature: the fold of a long tail leaves them as they are.
@@ -37,6 +37,8 @@ class Events:
     table: pa.Table  # one chunk a column
     visitors: Ranked
     holds: Mapping[str, Mask]  # by condition
+    _dimensions: dict[str, tuple[pa.Array, Codes]] = field(default_factory=dict)
+    _buckets: dict[int, Ints] = field(default_factory=dict)  # by grain
 
     @classmethod
     def of(cls, table: pa.Table, parts: Sequence[Part], db: duckdb.DuckDBPyConnection) -> Events:
@@ -45,16 +47,34 @@ class Events:
         visitors = Ranked.of(table["visitor"].to_numpy())
         return cls(table, visitors, _decide([*dict.fromkeys(filter(None, wanted))], table, db))
 
+    def dimension(self, name: str) -> tuple[pa.Array, Codes]:
+        """Return a column, text dictionary-encoded, and its codes."""
+        if name not in self._dimensions:
+            column = _encoded(_only(self.table[name]))
+            self._dimensions[name] = column, Codes.of(column)
+        return self._dimensions[name]
+
+    def buckets(self, grain: int) -> Ints:
+        """Return the bucket of each event: its time in whole grains."""
+        if grain not in self._buckets:
+            self._buckets[grain] = self.numbers("time") // (grain * _SECOND)
+        return self._buckets[grain]
+
+    def numbers(self, name: str) -> Numbers:
+        column = _only(self.table[name])
+        return (column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_numpy(zero_copy_only=False)
+
 
 def roll_up(rollup: Rollup, part: Part, events: Events) -> pa.Table:
     """Return the rows that one part of a rollup makes of events."""
     names = part.columns or {}
-    taken = _Taken(events, events.holds[part.where] if part.where else None)
-    buckets = taken.numbers("time") // (rollup.grain * _SECOND)
-    dimensions = [_encoded(taken.column(names.get(name, name))) for name in rollup.dimensions]
-    groups = Grouping.by([Codes.of_integers(buckets), *map(Codes.of, dimensions)])
-    columns = _keys(groups, buckets * (rollup.grain * _SECOND), dimensions)
-    columns += [taken.measure(groups, part.measures.get(name), like) for name, like in rollup.measures.items()]
+    buckets = events.buckets(rollup.grain)
+    dimensions = [events.dimension(names.get(name, name)) for name in rollup.dimensions]
+    among = np.flatnonzero(events.holds[part.where]) if part.where else None
+    groups = Grouping.by([Codes.of_integers(buckets), *(codes for _, codes in dimensions)], among)
+    ts = buckets[groups.example] * (rollup.grain * _SECOND)
+    columns = _keys(groups, ts, [column for column, _ in dimensions])
+    columns += [_measure(events, groups, part.measures.get(name), like) for name, like in rollup.measures.items()]
     return pa.table(columns, names=rollup.schema.names)
 
 
@@ -80,7 +100,7 @@ def merge(rollup: Rollup, rows: pa.Table, grain: int | None = None) -> pa.Table:
     groups = Grouping.by([Codes.of_integers(buckets), *map(Codes.of, dimensions)])
     if groups.size == rows.num_rows and not grain:
         return rows.take(pa.array(groups.order))
-    columns = _keys(groups, buckets * step, dimensions)
+    columns = _keys(groups, buckets[groups.example] * step, dimensions)
     columns += [_added(groups, measure, _only(rows[name])) for name, measure in rollup.measures.items()]
     return pa.table(columns, names=rollup.schema.names)
 
@@ -103,42 +123,18 @@ def fold(rollup: Rollup, rows: pa.Table, keys: int) -> pa.Table:
     return merge(rollup, rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    """The events for which a part's condition holds."""
-
-    events: Events
-    where: Mask | None
-
-    def column(self, name: str) -> pa.Array:
-        array = _only(self.events.table[name])
-        return array if self.where is None else array.filter(pa.array(self.where))
-
-    def numbers(self, name: str) -> Numbers:
-        column = self.column(name)
-        return (column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_numpy(zero_copy_only=False)
-
-    def mask(self, condition: str) -> Mask | None:
-        """Say for which of the events taken another condition holds too."""
-        if not condition:
-            return None
-        mask = self.events.holds[condition]
-        return mask if self.where is None else mask[self.where]
-
-    def measure(self, groups: Grouping, measure: Measure | None, like: Measure) -> pa.Array:
-        """Return a measure by group; zero (as its `like`) where the part does not name it."""
-        if measure is None:
-            return _zeros(groups.size, like.type)
-        where = self.mask(measure.where)
-        if measure.kind == "count":
-            return pa.array(groups.counts(where))
-        if measure.kind == "sum":
-            numbers = self.numbers(measure.of)
-            # Null is NaN here, and adds nothing.
-            return pa.array(groups.sums(np.nan_to_num(numbers) if numbers.dtype.kind == "f" else numbers, where))
-        visitors = self.events.visitors
-        ranks = visitors.ranks if self.where is None else visitors.ranks[self.where]
-        return groups.sketches(Ranked(visitors.distinct, ranks), where)
+def _measure(events: Events, groups: Grouping, measure: Measure | None, like: Measure) -> pa.Array:
+    """Return a measure by group; zero (as its `like`) where the part does not name it."""
+    if measure is None:
+        return _zeros(groups.size, like.type)
+    where = events.holds[measure.where] if measure.where else None
+    if measure.kind == "count":
+        return pa.array(groups.counts(where))
+    if measure.kind == "uniques":
+        return groups.sketches(events.visitors, where)
+    numbers = events.numbers(measure.of)
+    # Null is NaN here, and adds nothing.
+    return pa.array(groups.sums(np.nan_to_num(numbers) if numbers.dtype.kind == "f" else numbers, where))
 
 
 def _decide(conditions: Sequence[str], table: pa.Table, db: duckdb.DuckDBPyConnection) -> dict[str, Mask]:
@@ -155,11 +151,10 @@ def _decide(conditions: Sequence[str], table: pa.Table, db: duckdb.DuckDBPyConne
     }
 
 
-def _keys(groups: Grouping, micros: npt.NDArray[np.int64], dimensions: Sequence[pa.Array]) -> list[pa.Array]:
-    """Return the key columns of each group: `ts` and dimensions."""
-    example = groups.example
-    ts = pa.array(micros[example]).cast(pa.timestamp("us", "UTC"))
-    return [ts, *(_slim(column.take(pa.array(example))) for column in dimensions)]
+def _keys(groups: Grouping, ts: Ints, dimensions: Sequence[pa.Array]) -> list[pa.Array]:
+    """Return the key columns of each group: `ts` (microseconds) and dimensions."""
+    example = pa.array(groups.example)
+    return [pa.array(ts).cast(pa.timestamp("us", "UTC")), *(_slim(column.take(example)) for column in dimensions)]
 
 
 def _slim(column: pa.Array) -> pa.Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import duckdb
@@ -89,14 +90,18 @@ class Shard:
         self._newest: dict[str, int] = {}
         self._waiting = _Waiting()
         self._rows: dict[str, list[pa.Table]] = {}
+        self._row_bytes = 0
         self._gathered = _Gathered()
-        # One connection, one thread: shards run beside one another.
-        self._db = duckdb.connect(config={"threads": 1})
 
     @property
     def nbytes(self) -> int:
         """Return the bytes of what is not yet drained."""
-        return self._waiting.bytes + sum(table.nbytes for tables in self._rows.values() for table in tables)
+        return self._waiting.bytes + self._row_bytes
+
+    @cached_property
+    def _db(self) -> duckdb.DuckDBPyConnection:
+        # One connection, one thread: shards run beside one another. Made by the shard's thread, once it has work.
+        return duckdb.connect(config={"threads": 1})
 
     def absorb(self, job: Job) -> bool:
         """Take in a job; return False when it was a duplicate. Raises Gap when jobs before it are missing."""
@@ -116,6 +121,7 @@ class Shard:
         self._roll_up()
         gathered, self._gathered = self._gathered, _Gathered()
         rollups = {rollup.name: self._drained(rollup) for rollup in self._settings.rollups if rollup.name in self._rows}
+        self._row_bytes = 0
         self._clicks = self._prune()
         rejects = {
             source: Rejects(counts, tuple(gathered.samples.get(source, ())))
@@ -124,7 +130,8 @@ class Shard:
         return Delta(self.number, rollups, gathered.progress, rejects, self._clicks)
 
     def close(self) -> None:
-        self._db.close()
+        if "_db" in vars(self):
+            self._db.close()
 
     def _advance(self, job: Job, lines: int) -> None:
         lines += job.events.num_rows + job.rejects.lines
@@ -152,7 +159,7 @@ class Shard:
         self._add_rows("events", events)
         clicked = pc.equal(events["kind"], "click").combine_chunks()
         if clicked.true_count:
-            self._add_rows("clicks", self._book(events.filter(clicked), waiting.sources().filter(clicked)))
+            self._add_rows("clicks", self._book(events.select(clicks.COLUMNS).filter(clicked), waiting.sources().filter(clicked)))
 
     def _book(self, clicked: pa.Table, sources: pa.Array) -> pa.Table:
         window = round(self._settings.window * 1_000_000)
@@ -165,6 +172,7 @@ class Shard:
         for rollup, part in parts:
             if (found := rows.roll_up(rollup, part, events)).num_rows:
                 self._rows.setdefault(rollup.name, []).append(found)
+                self._row_bytes += found.nbytes
 
     def _drained(self, rollup: Rollup) -> pa.Table:
         """Return the rows of a rollup, with no more keys in a bucket than the settings allow."""

@@ -13,6 +13,7 @@ Every test ends with a last flush, and with the same question again.
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -78,6 +80,9 @@ class Site:
 
     def stop(self) -> None:
         """Let the tail commit what it has read, and end."""
+        assert self.process, "a tail runs"
+        process = self.process
+        wait_until(lambda: _handles(process.pid, signal.SIGTERM), process)
         assert self._end(signal.SIGTERM) == 0, self.notices()
 
     def close(self) -> None:
@@ -98,8 +103,9 @@ class Site:
         """Wait until every line written is counted; fail if one is counted twice."""
 
         def all_are() -> bool:
-            assert not (doubled := [number for number, views in self.counted().items() if views > 1]), doubled[:5]
-            return self._is_complete()
+            counted, rejected = self._look()
+            assert not (doubled := [number for number, views in counted.items() if views > 1]), doubled[:5]
+            return set(range(self.written)) - self.lost <= counted.keys() and rejected == self.rejects
 
         try:
             wait_until(all_are, self.process, seconds=30)
@@ -109,19 +115,19 @@ class Site:
 
     def check(self) -> None:
         """Fail unless the lake holds each line once, and the rejects that it should."""
-        counted, expected = self.counted(), set(range(self.written))
+        (counted, rejected), expected = self._look(), set(range(self.written))
         missing = sorted(expected - counted.keys() - self.lost)
         doubled = {number: views for number, views in counted.items() if views != 1}
         assert (missing[:5], doubled, counted.keys() - expected) == ([], {}, set()), f"{len(missing)} missing\n{self.notices()}"
-        assert self.rejected() == self.rejects, self.logagg.read("SELECT * FROM reject_samples LIMIT 5")
+        assert rejected == self.rejects, self.logagg.read("SELECT * FROM reject_samples LIMIT 5")
 
     def counted(self) -> Counter[int]:
         """How often each line is counted, by its number."""
-        rows = self._read("SELECT path, sum(views)::BIGINT FROM pages GROUP BY path")
-        return Counter({int(path.removeprefix("/n/")): views for path, views in rows})
+        return self._look()[0]
 
     def rejected(self) -> dict[str, int]:
-        return dict(self._read("SELECT reason, sum(lines)::BIGINT FROM rejects GROUP BY reason"))
+        """How many lines were rejects, by reason."""
+        return self._look()[1]
 
     def expect_note(self, text: str) -> None:
         """Wait until `logagg status` notes this of a source."""
@@ -135,9 +141,7 @@ class Site:
         """What `logagg status` notes of the sources."""
         return [source["note"] for source in self.status()["sources"] if source["note"]]
 
-    def status(self) -> dict:  # type: ignore[type-arg]
-        import json
-
+    def status(self) -> dict[str, Any]:
         return json.loads(self.logagg.run("status", "--json", status=None).stdout)
 
     def notices(self) -> str:
@@ -145,15 +149,15 @@ class Site:
         log = self.logagg.folder / "tail.log"
         return log.read_text() if log.exists() else ""
 
-    def _is_complete(self) -> bool:
-        counted = self.counted()
-        return set(range(self.written)) - self.lost <= counted.keys() and self.rejected() == self.rejects
-
-    def _read(self, query: str) -> list[tuple]:  # type: ignore[type-arg]
+    def _look(self) -> tuple[Counter[int], dict[str, int]]:
+        """What one snapshot says: how often each line is counted, and the rejects."""
         try:
-            return self.logagg.read(query)
-        except (duckdb.IOException, duckdb.CatalogException):
-            return []  # no lake yet
+            with duckdb.connect(str(self.logagg.lake / "logagg.duckdb"), read_only=True) as lake:
+                views = lake.execute("SELECT path, sum(views)::BIGINT FROM pages GROUP BY path").fetchall()
+                rejects = lake.execute("SELECT reason, sum(lines)::BIGINT FROM rejects GROUP BY reason").fetchall()
+        except duckdb.IOException:
+            return Counter(), {}  # no lake yet
+        return Counter({int(path.removeprefix("/n/")): count for path, count in views}), dict(rejects)
 
 
 class Log:
@@ -215,6 +219,12 @@ def site(logagg: Command, tmp_path: Path) -> Iterator[Site]:
         site.check()
     finally:
         site.close()
+
+
+def _handles(pid: int, number: int) -> bool:
+    """Tell whether a process has a handler for a signal."""
+    caught = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
 def settle(seconds: float) -> None:

@@ -47,18 +47,13 @@ def test_a_file_made_longer_than_it_is_filled(site: Site) -> None:
         server.write(site.lines(20))
         site.start()
         site.expect()
-        server.write(site.lines(20)[:-30])
-        site.lost = {39}
+        whole = site.lines(1)
+        site.lost = {20}
+        server.write(whole[:-30])
         site.expect()
         site.lost = set()
-        server.write(site.lines(0) + _rest_of_line(39))
+        server.write(whole[-30:])
         site.expect()
         server.write(site.lines(10))
         site.expect()
     assert site.notes() == []
-
-
-def _rest_of_line(number: int) -> bytes:
-    from tests.accidents.conftest import line
-
-    return line(number)[-30:]

@@ -14,18 +14,17 @@ def test_half_a_line_waits_for_its_end(site: Site) -> None:
     log.write(10)
     site.start()
     site.expect()
-    first, second, third = (slice(0, 40), slice(40, 90), slice(90, None))
     whole = site.lines(1)
     site.lost = {10}
-    log.write_bytes(whole[first])
-    settle(1)
+    log.write_bytes(whole[:40])
+    settle(0.7)
     site.kill()
-    log.write_bytes(whole[second])
+    log.write_bytes(whole[40:90])
     site.start()
-    settle(1)
+    settle(0.7)
     assert len(site.counted()) == 10
     log.rotate()
-    log.write_bytes(whole[third])
+    log.write_bytes(whole[90:])
     site.lost = set()
     site.expect()
 

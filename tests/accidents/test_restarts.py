@@ -9,7 +9,7 @@ from tests.accidents.conftest import Site
 def test_nothing_grows(site: Site) -> None:
     log = site.log()
     log.write(100)
-    for restart in range(10):
+    for restart in range(5):
         site.once()
         site.check()
         if restart % 3 == 0:

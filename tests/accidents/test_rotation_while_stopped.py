@@ -10,9 +10,9 @@ from tests.accidents.conftest import Site
 
 
 @pytest.mark.parametrize("times", [1, 3])
-@pytest.mark.parametrize("named", [False, True], ids=["directory", "file"])
-def test_reading_goes_on_where_it_was(site: Site, times: int, named: bool) -> None:
-    paths = [site.folder / "access.log"] if named else []
+@pytest.mark.parametrize("path", ["", "access.log", "*.log"])
+def test_reading_goes_on_where_it_was(site: Site, times: int, path: str) -> None:
+    paths = [site.folder / path]
     log = site.log()
     log.write(100)
     site.start(*paths)
@@ -27,9 +27,9 @@ def test_reading_goes_on_where_it_was(site: Site, times: int, named: bool) -> No
     site.expect()
 
 
-@pytest.mark.parametrize("named", [False, True], ids=["directory", "file"])
-def test_also_when_they_are_compressed(site: Site, named: bool) -> None:
-    paths = [site.folder / "access.log"] if named else []
+@pytest.mark.parametrize("path", ["", "access.log"])
+def test_also_when_they_are_compressed(site: Site, path: str) -> None:
+    paths = [site.folder / path]
     log = site.log()
     log.write(100)
     site.start(*paths)
@@ -60,5 +60,5 @@ def test_what_is_gone_before_it_was_read_is_said(site: Site) -> None:
     log.write(30)
     site.start()
     site.expect()
-    site.expect_note("not found any more after")
-    assert "gone: " in site.notices()
+    site.expect_note("bytes were read; anything after them is lost")
+    assert "gone: " in site.notices() or "truncated: " in site.notices()  # the new file may have got its inode

@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import Command, combined, wait_until
 
 LINES = combined([(f"/page/{number}", 200) for number in range(100)])
-TOLD = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]  # root without its power over permissions
+POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]  # root without its power over permissions
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def without_power(logagg: Command, tool: Callable[[str], str]) -> Iterator[None]
     """Run commands as somebody to whom permissions apply, as they do not to root."""
     words = logagg.words
     if os.geteuid() == 0:
-        told = [tool(TOLD[0]), *TOLD[1:]]
-        logagg.words = lambda *arguments: [*told, *words(*arguments)]  # type: ignore[method-assign]
+        drop = [tool(POWERLESS[0]), *POWERLESS[1:]]
+        logagg.words = lambda *arguments: [*drop, *words(*arguments)]  # type: ignore[method-assign]
     try:
         yield
     finally:
@@ -115,6 +115,7 @@ def test_a_file_that_may_not_be_read(logagg: Command, log: Path, lake: Path, too
         logagg.lake = log.parent / "other"
         said = complaint(logagg, "tail", "--once", "-q", "--lake", logagg.lake, folder)
         assert "secret.access.log: Permission denied" in said and logagg.lines() == 100
+        assert "wrong: " + str(secret) in logagg.run("check", "--lake", logagg.lake, folder, status=1).stdout
     logagg.run("tail", "--once", "--lake", logagg.lake, folder)
     assert logagg.lines() == 200
     logagg.lake = lake
@@ -211,6 +212,24 @@ def test_a_catalog_that_is_corrupt(logagg: Command, lake: Path, harm: str) -> No
     newest.write_bytes(whole)
     if harm == "no link":
         link.symlink_to(Path("catalog") / newest.name)
+
+
+@pytest.mark.parametrize("harm", ["missing", "garbage"])
+def test_a_file_of_the_lake_that_is_not_what_it_was(logagg: Command, log: Path, lake: Path, harm: str) -> None:
+    """Nothing new is committed until it is back."""
+    part = next((lake / "data" / "traffic").iterdir())
+    whole = part.read_bytes()
+    with log.open("a") as file:
+        file.write(LINES)
+    if harm == "missing":
+        part.unlink()
+    else:
+        part.write_bytes(b"x")
+    for command in (("report",), ("tail", "--once", "-q", log)):
+        said = complaint(logagg, *command)
+        assert part.name in said and "`logagg check` says what to do" in said
+    assert str(part) in logagg.run("check", status=1).stdout
+    part.write_bytes(whole)
 
 
 def test_a_directory_that_is_no_lake(logagg: Command, log: Path) -> None:

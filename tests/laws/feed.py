@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from logagg.cargo import Chunk, Delta, Mark, Source
+from logagg.cargo import Chunk, Delta, Job, Mark, Source
 from logagg.clock import Clock
 from logagg.config import Config
 from logagg.lake.store import Lake
@@ -32,21 +32,23 @@ class Feed:
         known = self.lake.known_sources(shards)
         self.position = known[0].resume.position if known else 0
         settings = ShardSettings(DEFAULTS)
-        self._shards = [Shard(number, settings, known, self.lake.clicks(number, shards)) for number in range(shards)]
+        self.shards = [Shard(number, settings, known, self.lake.clicks(number, shards)) for number in range(shards)]
         self._classifier = Classifier.of(config, self.lake.secret)
         self._clock = clock
 
+    def jobs(self, log: bytes, start: int, end: int) -> list[Job]:
+        """Return a job for each shard, of the lines of a log between two positions."""
+        chunk = Chunk(SOURCE.id, 0, start, end, log[start:end], Mark(end, 0, NOTHING.digest))
+        batch = columns.parse(chunk, compile_format("combined"), self._clock.now(), 1 << 20)
+        return deal(chunk, self._classifier.classify(batch.table), batch.rejects, len(self.shards))
+
     def drain(self, log: bytes) -> list[Delta]:
         """Read a log on to its end; return what that adds up to."""
-        data = log[self.position :]
-        if data:
-            mark = Mark(len(log), 0, NOTHING.digest)
-            chunk = Chunk(SOURCE.id, 0, self.position, len(log), data, mark)
-            batch = columns.parse(chunk, compile_format("combined"), self._clock.now(), 1 << 20)
-            for job in deal(chunk, self._classifier.classify(batch.table), batch.rejects, len(self._shards)):
-                self._shards[job.shard].absorb(job)
+        if len(log) > self.position:
+            for job in self.jobs(log, self.position, len(log)):
+                self.shards[job.shard].absorb(job)
             self.position = len(log)
-        return [shard.drain() for shard in self._shards]
+        return [shard.drain() for shard in self.shards]
 
     def flush(self, log: bytes) -> None:
         self.lake.commit(self.drain(log), [SOURCE])
@@ -60,7 +62,7 @@ class Feed:
 
     def close(self) -> None:
         """Let go of the lock, as the end of a process does: nothing is written any more."""
-        for shard in self._shards:
+        for shard in self.shards:
             shard.close()
         self.lake.close()
 

@@ -24,6 +24,7 @@ from logagg.cargo import Chunk, KnownSource, Progress
 from logagg.clock import ManualClock
 from logagg.intake.tail import Tailer
 
+MAX_LINE = 300
 PADDING = st.sampled_from([0, 1, 30, 120])
 
 
@@ -35,7 +36,7 @@ class Tailing(RuleBasedStateMachine):
         self.writer: BinaryIO = self.live.open("ab", buffering=0)
         self.slow: BinaryIO | None = None  # still writes to the file that was rotated last
         self.rest = b""  # of a line that is half written
-        self.written = 0
+        self.written = self.longest = self.too_long = self.nul_bytes = 0
         self.clock, self.chunk = ManualClock(time.time()), chunk
         self.read: dict[str, list[Chunk]] = {}  # and not committed
         self.committed: dict[str, KnownSource] = {}
@@ -53,6 +54,20 @@ class Tailing(RuleBasedStateMachine):
         line = self._finished() + self._line(padding)
         self._write(line[:-cut])
         self.rest = line[-cut:]
+
+    @rule(length=st.integers(MAX_LINE + 1, 5 * MAX_LINE), cut=st.integers(1, 3000))
+    def write_too_long(self, length: int, cut: int) -> None:
+        self.longest += 1
+        line = self._finished() + b"long %d %s\n" % (self.longest, b"x" * length)  # no two alike, as nothing else here
+        self._write(line[:-cut])
+        self.rest = line[-cut:]
+        self.too_long += 1
+
+    @precondition(lambda self: not self.rest)
+    @rule(count=st.integers(1, 500))
+    def write_hole(self, count: int) -> None:
+        self._write(bytes(count) + self._line(0))
+        self.nul_bytes += count
 
     @rule()
     def rotate(self) -> None:
@@ -104,7 +119,7 @@ class Tailing(RuleBasedStateMachine):
             [str(self.folder)] if any(self.folder.glob("access.log*")) else [],
             list(self.committed.values()),
             chunk_bytes=self.chunk,
-            max_line=1000,
+            max_line=MAX_LINE,
             clock=self.clock,
             notice=lambda kind, text: None,
         )
@@ -116,15 +131,19 @@ class Tailing(RuleBasedStateMachine):
             before = self.read.setdefault(chunk.source, [])
             expected = before[-1].end if before else self._resumes_at(chunk.source)
             assert chunk.start == expected, "without a gap, nothing twice"
-            assert chunk.skipped == 0 and chunk.data.endswith(b"\n")
-            assert len(chunk.data) == chunk.end - chunk.start
+            assert chunk.skipped + len(chunk.data) == chunk.end - chunk.start
+            assert bytes(chunk.data).endswith(b"\n") if chunk.data else chunk.skipped
             before.append(chunk)
 
     @rule()
     def commit(self) -> None:
         sources = {source.id: source for source in self.tailer.sources()}
         for id_, chunks in self.read.items():
-            self.counted += b"".join(chunk.data for chunk in chunks).splitlines()
+            lines = b"".join(chunk.data for chunk in chunks).splitlines()
+            whole = [line for line in lines if len(line) <= MAX_LINE]  # of others the parser makes rejects
+            self.counted += whole
+            self.too_long -= len(lines) - len(whole) + sum(chunk.too_long for chunk in chunks)
+            self.nul_bytes -= sum(chunk.skipped for chunk in chunks if not chunk.too_long)
             self.committed[id_] = KnownSource(sources[id_], {0: Progress(chunks[-1].end, 0, chunks[-1].mark)})
         for id_, known in self.committed.items():
             self.committed[id_] = KnownSource(sources[id_], known.progress)
@@ -155,6 +174,7 @@ class Tailing(RuleBasedStateMachine):
         counts = Counter(int(found[1]) for line in self.counted if (found := re.fullmatch(rb"line (\d+) x*", line)))
         assert len(self.counted) == counts.total(), "no line was torn"
         assert counts == Counter(range(self.written))
+        assert (self.too_long, self.nul_bytes) == (0, 0), "each is counted once"
 
     def _line(self, padding: int) -> bytes:
         self.written += 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,12 +24,22 @@ from tests.conftest import ROOT
 DEMO = ROOT / "fixtures" / "demo"
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake of the demo logs: several days, every kind of event, rejects."""
-    lake = tmp_path / "lake"
+    lake = tmp_path_factory.mktemp("made") / "lake"
     tail(TailOptions([str(DEMO)], lake, load(DEMO / "logagg.toml"), once=True, shards=2, verbosity=-1))
     return lake
+
+
+@pytest.fixture
+def lake(made: Path, tmp_path: Path) -> Iterator[Path]:
+    """The lake, to be harmed; it stays in its place, which its catalog knows, and is put back afterwards."""
+    saved = tmp_path / "saved"
+    shutil.copytree(made, saved, symlinks=True)
+    yield made
+    shutil.rmtree(made)
+    shutil.move(saved, made)
 
 
 def verdict(lake: Path) -> Verdict:

@@ -1,0 +1,50 @@
+"""Run `logagg ARGUMENTS...` on a disk that is full for a while: refusing_tail.py WHAT N ARGUMENTS...
+
+WHAT is refused N times: `commits` (the move of the link, but the one that makes the lake) or `merges` (of flushed files, of
+which two are enough here).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from itertools import count
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from logagg import river
+from logagg.cli import main
+from logagg.lake import compact
+from logagg.lake.catalog import LINK
+
+
+def refuse_commits(times: int) -> None:
+    replace, moves = os.replace, count()
+
+    def call(source: Any, target: Any) -> None:
+        if os.path.basename(target) == LINK and 1 <= next(moves) <= times:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(source, target)
+
+    os.replace = call  # type: ignore[assignment]
+    river.RETRY_AFTER = 0.1
+
+
+def refuse_merges(times: int) -> None:
+    write, merges = pq.ParquetWriter, count()
+
+    def call(where: Any, *arguments: Any, **options: Any) -> pq.ParquetWriter:
+        if not os.path.basename(where).startswith("flush") and next(merges) < times:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(where, *arguments, **options)
+
+    pq.ParquetWriter = call
+    compact.FLUSHES = 2
+    river.MERGE_AGAIN = 0.1
+
+
+if __name__ == "__main__":
+    {"commits": refuse_commits, "merges": refuse_merges}[sys.argv[1]](int(sys.argv[2]))
+    main(sys.argv[3:])

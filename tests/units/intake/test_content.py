@@ -1,0 +1,119 @@
+"""The bytes of a file by position, whatever it is compressed with."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from logagg.intake.content import PROOF, Content, Packed, Plain, mark, open_content, proves
+
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "zst": zstandard.ZstdCompressor().compress,
+}
+DATA = b"".join(b"line %d %d\n" % (number, number * 7919 % 10007) for number in range(30_000))
+
+
+@pytest.fixture(params=COMPRESS)
+def compression(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def opened(path: Path, data: bytes) -> Content:
+    path.write_bytes(data)
+    return open_content(str(path))
+
+
+def all_of(content: Content, size: int, known: bytes = b"") -> bytes:
+    while more := content.read(len(known), size):
+        known += more
+    return known
+
+
+def test_read_anywhere(tmp_path: Path, compression: str) -> None:
+    content = opened(tmp_path / "log", COMPRESS[compression](DATA[:100_000]) + COMPRESS[compression](DATA[100_000:]))
+    assert content.compression == compression
+    assert content.first() == DATA[:PROOF]
+    assert content.read(300_000, 1000) == DATA[300_000:301_000]
+    assert content.read(500, 10) == DATA[500:510]
+    assert content.read(len(DATA), 1) == content.read(len(DATA) + 99, 1) == b""
+    assert all_of(content, 70_000) == DATA
+    content.close()
+
+
+def test_read_while_it_grows(tmp_path: Path, compression: str) -> None:
+    packed, chance = COMPRESS[compression](DATA), random.Random(3)
+    content, known = opened(tmp_path / "log", packed[:5]), b""
+    with (tmp_path / "log").open("ab", buffering=0) as file:
+        at = 5
+        while at < len(packed):
+            step = chance.randrange(1, len(packed) // 5)
+            file.write(packed[at : at + step])
+            at += step
+            known = all_of(content, 50_000, known)
+            assert DATA.startswith(known)
+    assert known == DATA
+    assert not isinstance(content, Packed) or content.complete
+    content.close()
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "zst"])
+def test_what_is_whole_of_a_broken_one(tmp_path: Path, kind: str) -> None:
+    packed = COMPRESS[kind](DATA[:50_000]) + COMPRESS[kind](DATA[50_000:])
+    cut_off = opened(tmp_path / "cut", packed[: len(packed) - 40])
+    assert isinstance(cut_off, Packed)
+    known = all_of(cut_off, 10_000)
+    assert DATA.startswith(known)
+    assert len(known) >= 50_000
+    assert not cut_off.complete
+    assert not cut_off.broken
+    garbage = opened(tmp_path / "garbage", COMPRESS[kind](DATA[:50_000]) + b"garbage" * 100)
+    assert isinstance(garbage, Packed)
+    assert all_of(garbage, 10_000) == DATA[:50_000]
+    assert garbage.broken
+    cut_off.close()
+    garbage.close()
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "zst"])
+def test_a_bomb_is_decompressed_no_further_than_it_is_read(tmp_path: Path, kind: str) -> None:
+    content = opened(tmp_path / "bomb", COMPRESS[kind](bytes(64 << 20)))
+    assert content.read(0, 1000) == bytes(1000)
+    assert isinstance(content, Packed)
+    assert len(content._window) < 32 << 20
+    content.close()
+
+
+def test_proof(tmp_path: Path, compression: str) -> None:
+    content = opened(tmp_path / "log", COMPRESS[compression](DATA))
+    assert proves(content, mark(0, b""))
+    assert proves(content, mark(5000, DATA[:5000]))
+    assert not proves(content, mark(5000, DATA[1:5001]))
+    assert not proves(content, mark(len(DATA) + 5, DATA))
+    content.close()
+
+
+def test_only_regular_files_are_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OSError, match="not a regular file"):
+        open_content(str(tmp_path / "fifo"))  # and does not wait for a writer
+    with pytest.raises(OSError):
+        open_content(str(tmp_path))
+
+
+def test_hole(tmp_path: Path) -> None:
+    content = opened(tmp_path / "log", b"x" * 10)
+    assert isinstance(content, Plain)
+    os.truncate(tmp_path / "log", 1 << 30)
+    assert (1 << 20) < content.skip_hole(1 << 20) <= 1 << 30  # or 1 << 20 where the file system cannot tell
+    assert content.skip_hole(0) == 0
+    content.close()

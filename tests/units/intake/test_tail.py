@@ -1,0 +1,248 @@
+"""The tailer, poll by poll."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from logagg.cargo import Chunk, KnownSource, Progress
+from logagg.clock import ManualClock
+from logagg.intake.content import Packed, Plain
+from logagg.intake.tail import Tailer
+
+
+class Bench:
+    """A directory, a clock, and the tailers of a test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.clock = folder, ManualClock(time.time())
+        self.notices: list[tuple[str, str]] = []
+        self._tailers: list[Tailer] = []
+
+    def tailer(self, *paths: object, known: list[KnownSource] | None = None, **options: Any) -> Tailer:
+        found = [str(path) for path in paths or [self.folder]]
+        tailer = Tailer(found, known or [], clock=self.clock, notice=lambda *said: self.notices.append(said), **options)
+        self._tailers.append(tailer)
+        return tailer
+
+    def close(self) -> None:
+        for tailer in self._tailers:
+            tailer.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    bench.close()
+
+
+def data(chunks: Iterator[Chunk]) -> bytes:
+    return b"".join(chunk.data for chunk in chunks)
+
+
+def test_idle_files_cost_one_stat_each(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(1000):
+        (bench.folder / f"{number}.log").write_text("a line\n")
+    os.utime(bench.folder, (1, 1))
+    tailer = bench.tailer()
+    bench.clock.sleep(100)
+    assert len(list(tailer.poll())) == 1000
+    list(tailer.poll())
+    calls: list[str] = []
+    for name in ("stat", "fstat", "open", "pread", "scandir", "listdir"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *args, _real=real, _name=name, **more: calls.append(_name) or _real(*args, **more))
+    assert list(tailer.poll()) == []
+    assert len(calls) <= 1001, {name: calls.count(name) for name in set(calls)}
+    assert set(calls) == {"stat"}
+
+
+def test_logs_take_turns(bench: Bench) -> None:
+    for name in ("a.log", "b.log"):
+        (bench.folder / name).write_text("a line\n" * 20)
+    chunks = list(bench.tailer(chunk_bytes=70).poll())
+    assert [chunk.source for chunk in chunks[:2]] != [chunks[0].source] * 2
+    assert len({chunk.source for chunk in chunks}) == 2
+
+
+def test_from_the_end(bench: Bench) -> None:
+    (bench.folder / "a.log").write_text("old\n" * 5000 + "half")
+    (bench.folder / "a.log.1").write_text("older\n")
+    (bench.folder / "a.log.2.gz").write_bytes(b"\x1f\x8b")
+    tailer = bench.tailer(start_at="end")
+    assert list(tailer.poll()) == []
+    with (bench.folder / "a.log").open("a") as file:
+        file.write(" a line\nnew\n")
+    [chunk] = tailer.poll()
+    assert chunk.data == b"half a line\nnew\n"
+    assert chunk.origin == chunk.start == 20_000
+    (bench.folder / "b.log").write_text("new\n")
+    assert data(tailer.poll()) == b"new\n"
+
+
+def test_cuts_of_an_earlier_run_are_kept(bench: Bench) -> None:
+    (bench.folder / "a.log").write_text("one\ntwo\nsix\nten\n")
+    first = bench.tailer(chunk_bytes=4)
+    chunks = list(first.poll())
+    [source] = first.sources()
+    at = {shard: Progress(chunk.end, 0, chunk.mark) for shard, chunk in enumerate(chunks[:3])}
+    tailer = bench.tailer(known=[KnownSource(source, at)])
+    assert [(chunk.start, chunk.data) for chunk in tailer.poll()] == [(4, b"two\n"), (8, b"six\n"), (12, b"ten\n")]
+
+
+def test_what_is_refused_is_offered_again_when_it_has_grown(bench: Bench) -> None:
+    log = bench.folder / "a.log"
+    log.write_text("odd\n")
+    tailer = bench.tailer()
+    for chunk in tailer.poll():
+        tailer.refuse(chunk.source)
+    bench.clock.sleep(10)
+    assert list(tailer.poll()) == []
+    tailer.reconsider()
+    for chunk in tailer.poll():
+        tailer.refuse(chunk.source)
+    with log.open("a") as file:
+        file.write("more\n")
+    [chunk] = tailer.poll()
+    assert (chunk.start, chunk.data) == (0, b"odd\nmore\n")
+
+
+def test_what_was_refused_and_let_go_is_offered_again_too(bench: Bench) -> None:
+    (bench.folder / "a.log.1").write_text("odd\n")
+    tailer = bench.tailer()
+    for chunk in tailer.poll():
+        tailer.refuse(chunk.source)
+    bench.clock.sleep(100)
+    assert list(tailer.poll()) == []
+    tailer.reconsider()
+    assert data(tailer.poll()) == b"odd\n"
+
+
+def test_the_last_line_of_a_run_that_ends(bench: Bench) -> None:
+    for name in ("live.log", "rotated.log.1", "young.log.1"):
+        (bench.folder / name).write_text(f"one\n{name}")
+    (bench.folder / "nothing.log").write_bytes(b"one\n\r\0\0")
+    os.utime(bench.folder / "rotated.log.1", (1, 1))
+    tailer = bench.tailer()
+    assert data(tailer.poll()) == b"one\n" * 3 + b"one\nrotated.log.1"
+    assert data(tailer.drain_ends(lambda source, line: line == b"live.log")) == b"live.log"
+    assert list(tailer.drain_ends(lambda source, line: True))[0].data == b"young.log.1"
+
+
+def test_a_rotated_file_is_let_go_when_idle(bench: Bench) -> None:
+    old = bench.folder / "a.log.1"
+    old.write_text("one\nhalf")
+    tailer = bench.tailer(idle=30.0)
+    assert data(tailer.poll()) == b"one\n"
+    assert not tailer.sources()[0].finished
+    bench.clock.sleep(31)
+    assert data(tailer.poll()) == b"half"
+    assert tailer.sources()[0].finished
+    assert tailer.take_changes()
+    assert not tailer.take_changes()
+    with old.open("a") as file:
+        file.write("\nmore\n")
+    assert data(tailer.poll()) == b"\nmore\n"
+
+
+def test_a_log_that_is_truncated_while_it_is_read(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, real = bench.folder / "a.log", Plain.read
+    log.write_text("".join(f"old {number}\n" for number in range(10)))
+    new = "".join(f"new {number:03}\n" for number in range(90))
+
+    def truncated_before(content: Plain, position: int, size: int) -> bytes:
+        if position == 48:
+            log.write_text(new)
+        return real(content, position, size)
+
+    tailer = bench.tailer(chunk_bytes=48)
+    monkeypatch.setattr(Plain, "read", truncated_before)
+    assert data(tailer.poll()) == b"".join(b"old %d\n" % number for number in range(8)) + new.encode()
+    assert bench.notices[-2][0] == "truncated"
+
+
+def test_an_unreadable_file_is_said_once_and_read_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bench.folder / "a.log").write_text("one\n")
+    tailer, real = bench.tailer(), os.open
+    monkeypatch.setattr(os, "open", lambda *_, **__: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+    assert list(tailer.poll()) == list(tailer.poll()) == []
+    assert [kind for kind, _ in bench.notices] == ["unreadable"]
+    monkeypatch.setattr(os, "open", real)
+    assert data(tailer.poll()) == b"one\n"
+
+
+@pytest.fixture
+def writing(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The end of a pipe whose other end is standard input; the test closes it."""
+    reading, writing = os.pipe()
+    with io.FileIO(reading) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        yield writing
+
+
+def test_standard_input(bench: Bench, writing: int) -> None:
+    tailer = bench.tailer("-", max_line=50, chunk_bytes=64)
+    os.write(writing, b"one\ntw")
+    assert data(tailer.poll()) == b"one\n"
+    os.write(writing, b"o\n" + b"x" * 500)
+    assert data(tailer.poll()) == b"two\n"
+    os.write(writing, b"x" * 500 + b"\nthree\n\0\0four\nfive")
+    chunks = list(tailer.poll())
+    assert b"".join(chunk.data for chunk in chunks) == b"three\nfour\n"
+    assert [chunk.too_long for chunk in chunks if chunk.skipped > 100] == [1]
+    assert not tailer.ended()
+    os.close(writing)
+    assert list(tailer.poll()) == []
+    assert tailer.ended()
+    assert data(tailer.drain_ends(lambda *_: False)) == b"five"
+    assert [chunk.start for chunk in chunks[1:]] == [chunk.end for chunk in chunks[:-1]]
+
+
+def test_standard_input_that_was_refused_is_kept(bench: Bench, writing: int) -> None:
+    tailer = bench.tailer("-")
+    os.write(writing, b"odd\n")
+    for chunk in tailer.poll():
+        tailer.refuse(chunk.source)
+    os.write(writing, b"more\n")
+    os.close(writing)
+    assert data(tailer.poll()) == b"odd\nmore\n"
+
+
+def test_a_growing_archive_is_decompressed_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    rewound: list[Packed] = []
+    rewind = Packed._rewind
+    monkeypatch.setattr(Packed, "_rewind", lambda self: rewound.append(self) or rewind(self))
+    path = bench.folder / "a.log.1.gz"
+    packed = gzip.compress(b"".join(b"line %d\n" % number for number in range(20_000)))
+    path.write_bytes(packed[:30])
+    tailer, known = bench.tailer(), b""
+    for end in range(0, len(packed) + 1000, 1000):
+        with path.open("r+b") as file:
+            file.write(packed[: max(30, end)])
+        known += data(tailer.poll())
+    assert known.count(b"\n") == 20_000
+    assert len(rewound) == 1
+
+
+def test_sources_are_forgotten(bench: Bench) -> None:
+    log = bench.folder / "a.log"
+    log.write_text("one\n")
+    tailer = bench.tailer(idle=1, forget=1000)
+    list(tailer.poll())
+    log.unlink()
+    for _ in range(3):
+        bench.clock.sleep(100)
+        list(tailer.poll())
+    assert tailer.sources()[0].gone
+    bench.clock.sleep(1000)
+    list(tailer.poll())
+    assert tailer.sources() == []

@@ -1,0 +1,60 @@
+"""The river: what it does when a stage cannot go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from logagg import pipeline, river
+from logagg.config import Config, Retention, Tail
+from logagg.lake.store import Lake
+from logagg.parse import columns
+from logagg.rollup.shard import Shard
+from tests.laws import sums
+from tests.laws.test_crashes import lines
+
+MANY_COMMITS = Config(log_format="combined", tail=Tail(chunk=500), retention=Retention(None, None, None))
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "access.log"
+    path.write_bytes(lines(120))
+    return path
+
+
+def read(log: Path) -> Path:
+    """Read a log by many small commits; return the lake."""
+    lake = log.parent / "lake"
+    sums.read(lake, [log], MANY_COMMITS, flush=1e-6, shards=3)
+    return lake
+
+
+@pytest.mark.parametrize("stage", [(columns, "parse"), (river, "deal"), (Shard, "absorb"), (Lake, "commit")], ids=lambda stage: stage[1])
+def test_a_stage_that_fails_ends_the_run_with_what_was_wrong_and_loses_nothing(
+    stage: tuple[object, str], log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(*stage, broken(getattr(*stage), after=1))
+        with pytest.raises(ZeroDivisionError):
+            read(log)
+    sums.assert_agrees(read(log), lines(120).decode().splitlines())
+
+
+def broken(call: Callable[..., Any], after: int) -> Callable[..., Any]:
+    """Return a function that does its work some times, and then cannot."""
+    calls = count()
+
+    def work(*arguments: Any, **options: Any) -> Any:
+        return call(*arguments, **options) if next(calls) < after else 1 // 0
+
+    return work
+
+
+def test_a_run_has_as_many_shards_as_are_asked_for(log: Path) -> None:
+    words = pipeline.TailOptions([str(log)], log.parent / "lake", MANY_COMMITS, shards=5)
+    assert pipeline.shard_count(words) == 5
