@@ -8,6 +8,7 @@ lines are legal and common.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -21,6 +22,11 @@ class Mark:
     position: int
     length: int
     digest: str
+
+    @classmethod
+    def blank(cls, position: int) -> Mark:
+        """Return a mark that proves nothing: what any content holds."""
+        return cls(position, 0, hashlib.blake2b(digest_size=16).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,8 @@ class Source:
     note: str = ""  # what happened to it that nobody could prevent, e.g. "truncated"
     nul_bytes: int = 0  # passed over where a line should have begun
     gone: float = 0.0  # seconds since the epoch since when it has no file any more; 0: it has
+    tailer: str = ""  # who reads it, where several do: an inode means something on one machine only
+    origin: int = 0  # where reading began: 0, or its size with `--from end`
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,11 @@ class KnownSource:
     def resume(self) -> Progress:
         """The least progress over all shards: what lies before it is committed everywhere."""
         return min(self.progress.values(), key=lambda progress: progress.position)
+
+    @property
+    def furthest(self) -> Progress:
+        """The most progress of any shard: all bytes before it were read once, so a file that holds them is the source's."""
+        return max(self.progress.values(), key=lambda progress: progress.position)
 
     @property
     def stops(self) -> tuple[int, ...]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Command -> its module in `logagg.commands`; a module is imported when its command is used.
 COMMANDS = {
     "tail": "tail",
+    "worker": "worker",
     "sql": "sql",
     "report": "report",
     "status": "status",
@@ -33,6 +34,7 @@ COMMANDS = {
 }
 HELP = {
     "tail": "Follow files, directories or globs; - reads standard input.",
+    "worker": "Own shards of a lake, for tails that send their jobs through a job server.",
     "sql": "Run SQL on the newest snapshot; without QUERY, from standard input.",
     "report": "Show a report: overview, pages, ads, referrers, agents, errors, latency, sources.",
     "status": "Show positions, lag and rates; exit status 1 when unhealthy.",
@@ -200,6 +202,36 @@ _SHARED = (
     click.option("-v", "--verbose", is_flag=True, help="Say more."),
     click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks."),
 )
+
+
+class Written(click.ParamType[Any]):
+    """A value as `logagg.toml` writes it: a size, a duration."""
+
+    def __init__(self, name: str, convert: Callable[[object], Any]) -> None:
+        self.name, self._convert = name, convert
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self._convert(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def address(text: object) -> tuple[str, int]:
+    """Read `HOST:PORT`, or `:PORT` for this machine alone. Raises ValueError."""
+    if isinstance(text, tuple):
+        return text
+    host, colon, port = str(text).rpartition(":")
+    if not colon or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise ValueError("write HOST:PORT, or :PORT for this machine alone")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def servers(text: object) -> Any:
+    """Read `HOST:PORT[,HOST:PORT]`. Raises ValueError."""
+    from logagg.queues.gearman import Server
+
+    return text if isinstance(text, tuple) else Server.listed(str(text))
 
 
 def format_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from logagg.clock import SystemClock
 from logagg.config import Config
 from logagg.errors import LakeError, LogaggError
 from logagg.lake import catalog
-from logagg.lake.catalog import State
+from logagg.lake.state import State
 from logagg.lake.verify import Verdict, verify
 from logagg.parse.formats import compile_format
 from logagg.pipeline import rollups_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from logagg.intake.sources import STDIN
 from logagg.intake.tail import Tailer
 from logagg.intake.watch import Waker
 from logagg.lake.store import Lake
+from logagg.metrics import Number, served
 from logagg.notices import Notices
 from logagg.parse import agents
 from logagg.parse.book import FormatBook
@@ -49,6 +50,7 @@ class TailOptions:
     shards: int | None = None
     memory: int | None = None  # bytes
     verbosity: int = 0  # -1 quiet, 1 verbose
+    metrics: tuple[str, int] | None = None  # where Prometheus may scrape
     say: Callable[[str], None] = print
     reload: Callable[[], Config] = Config  # reads the configuration again; raises ConfigError
 
@@ -59,9 +61,17 @@ def tail(options: TailOptions, clock: Clock | None = None, wishes: Wishes | None
     threading.Thread(target=agents.prepare, daemon=True).start()
     lake = Lake.open(options.lake, rollups_of(options.config), clock=clock, config=options.config)
     try:
-        _Run(options, clock, lake, wishes or Wishes()).run()
+        run = _Run(options, clock, lake, wishes or Wishes())
+        with served(options.metrics, run.numbers):
+            run.run()
     finally:
         lake.close()
+
+
+def counted(notices: Notices) -> Iterator[Number]:
+    """Return how many notices there were, by kind."""
+    for kind, count in list(notices.counts.items()):
+        yield Number("logagg_notices_total", "Notices, by kind; commits are among them.", count, ("kind", kind))
 
 
 def rollups_of(config: Config) -> tuple[Rollup, ...]:
@@ -90,6 +100,12 @@ class _Run:
         self._cut_short = False  # by a wish
         self._ends = options.once or list(options.paths) == [STDIN]  # by itself
         self._tailer = self._make_tailer(lake.known_sources(self._shards))
+
+    def numbers(self) -> Iterator[Number]:
+        """Return what a scrape shows."""
+        yield from self._tally.numbers()
+        yield Number("logagg_unread_bytes", "Bytes of logs that are not read yet.", self._tailer.backlog())
+        yield from counted(self._notices)
 
     def run(self) -> None:
         started = self._clock.monotonic()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -25,6 +25,7 @@ from logagg.intake.tail import Tailer
 from logagg.intake.watch import Waker
 from logagg.lake.compact import Replacement
 from logagg.lake.store import Lake
+from logagg.metrics import Number
 from logagg.notices import Notices
 from logagg.parse import columns
 from logagg.parse.addresses import without_addresses
@@ -61,6 +62,14 @@ class Tally:
     kinds: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
     committed: int = 0  # lines
+
+    def numbers(self) -> Iterator[Number]:
+        """Return what a scrape of a tail shows."""
+        yield Number("logagg_read_bytes_total", "Bytes of logs that were read.", self.bytes)
+        for kind, lines in list(self.kinds.items()):
+            yield Number("logagg_events_total", "Lines that became events, by kind.", lines, ("kind", kind))
+        for reason, lines in list(self.rejects.items()):
+            yield Number("logagg_rejects_total", "Lines that were rejected, by reason.", lines, ("reason", reason))
 
     def add(self, chunk: Chunk, kinds: dict[str, int], rejects: dict[str, int]) -> None:
         self.bytes += chunk.end - chunk.start

@@ -22,7 +22,7 @@ class Wishes:
     """What a running tail was asked: by SIGTERM and SIGINT to stop, by SIGHUP to reload, by its river to see that it ended."""
 
     def __init__(self, *, reloads: bool = True) -> None:
-        self._leaving = False
+        self._leaving = self._stopped = False
         self._queue: queue.SimpleQueue[Wish] = queue.SimpleQueue()
         self._handlers: dict[int, Callable[[int, object], None]] = {signal.SIGTERM: self._leave, signal.SIGINT: self._leave}
         if reloads:
@@ -49,6 +49,12 @@ class Wishes:
             return self._queue.get(timeout=seconds)
         except queue.Empty:
             return None
+
+    @property
+    def leaving(self) -> bool:
+        """Tell whether we were asked to stop, for those who do other things than wait for wishes."""
+        self._stopped = self._stopped or self.wait(0) == "stop"
+        return self._stopped
 
     def _leave(self, number: int, _frame: object) -> None:
         """Ask for a last flush, a commit, the end. A second time: the end at once; nothing is lost."""

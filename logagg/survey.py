@@ -15,7 +15,7 @@ from logagg.errors import LogaggError
 from logagg.intake import sources
 from logagg.intake.content import Packed, open_content
 from logagg.intake.sources import STDIN, Found
-from logagg.lake.catalog import State
+from logagg.lake.state import State
 from logagg.parse import reference
 from logagg.parse.book import SAMPLE_LINES, FormatBook
 from logagg.parse.detect import detect

@@ -68,6 +68,13 @@ class Command:
         wait_until(lambda: (self.lake / "logagg.duckdb").exists() and self.lines() == lines, tail)
 
 
+    def await_more(self, commits: int, tail: subprocess.Popen[str]) -> None:
+        """Wait until so many more commits have been made."""
+        newest = "SELECT max(id) FROM commits"
+        before = self.read(newest)[0][0]
+        wait_until(lambda: self.read(newest)[0][0] >= before + commits, tail)
+
+
 @pytest.fixture
 def logagg(tmp_path: Path) -> Command:
     return Command(tmp_path / "lake", tmp_path)
@@ -115,4 +122,4 @@ def combined(requests: Sequence[tuple[str, int]], client: str = "192.0.2.1", age
     )
 
 
-pytest_plugins = ["tests.nginx"]
+pytest_plugins = ["tests.nginx", "tests.gearmand"]

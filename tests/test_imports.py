@@ -16,9 +16,9 @@ GROUND = ("cargo", "clock", "config", "errors", "notices", "settings", "written"
 ALLOWED = {
     "parse": ("logagg.rollup.sketches",),
     "lake": ("logagg.rollup.definitions", "logagg.rollup.sketches", "logagg.rollup.rows"),
-    "view": ("logagg.lake.catalog",),
+    "view": ("logagg.lake.catalog", "logagg.lake.leases"),
 }
-DOORS = {"watchdog": ("intake/watch.py",), "click": ("cli.py", "commands/"), "gearman": ("queues/gearman.py",)}
+DOORS = {"watchdog": ("intake/watch.py",), "click": ("cli.py", "commands/"), "gearman": ("queues/gearman.py",), "prometheus_client": ("metrics.py",)}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

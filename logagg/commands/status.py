@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from logagg.cli import Shared, shared_options
+from logagg.cli import Shared, Written, servers, shared_options
 
 if TYPE_CHECKING:
     from logagg.view.health import Status
@@ -15,13 +16,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
+@click.option(
+    "--gearman", type=Written("servers", servers), metavar="HOST:PORT[,…]", help="Of a cluster: job servers, shards, tailers."
+)
 @shared_options
-def status(as_json: bool, shared: Shared) -> int:
+def status(as_json: bool, gearman: Any, shared: Shared) -> int:
     """Show positions, lag and rates; exit status 1 when unhealthy.
 
     Unhealthy is: a log that may not be read, or a running tail that leaves bytes unread and has committed nothing for
     30 seconds. Unread bytes while no tail runs are shown, but are no failure: a lake may be filled with tail --once.
     """
+    if gearman:
+        return _cluster(gearman, shared, as_json=as_json)
     from logagg.view import render
     from logagg.view.snapshot import open as open_lake
 
@@ -34,11 +40,30 @@ def status(as_json: bool, shared: Shared) -> int:
     return int(not found.healthy)
 
 
+def _cluster(gearman: Any, shared: Shared, *, as_json: bool) -> int:
+    from logagg.clock import SystemClock
+    from logagg.cluster.look import look
+    from logagg.notices import printable
+    from logagg.view import render
+
+    found = look(gearman, SystemClock())
+    if as_json:
+        click.echo(render.as_json(asdict(found) | {"healthy": not found.problems}, indent=2))
+    elif shared.verbosity >= 0:
+        for rows in (found.servers, found.shards, found.tailers):
+            if rows:
+                columns = tuple(rows[0])
+                render.write(render.Rows(columns, [[row[column] for column in columns] for row in rows]), "table", sys.stdout)
+        for problem in found.problems:
+            click.echo(f"unhealthy: {printable(problem)}")
+    return int(bool(found.problems))
+
+
 def _show(found: Status) -> None:
     from logagg.notices import printable
     from logagg.view import render
 
-    state = "a tail is running" if found.running else "no tail is running"
+    state = f"workers own {found.workers} shards" if found.workers else f"{'a' if found.running else 'no'} tail is running"
     last = "never" if found.age is None else f"{found.age:,.0f} s ago"
     click.echo(f"{printable(found.lake)}: {state}; {found.commits:,} commits, the last {last}")
     columns = ("path", "position", "size", "lag", "lines", "rejects", "finished", "note")

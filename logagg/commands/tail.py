@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import socket
+from pathlib import Path
 from typing import Any
 
 import click
 
-from logagg.cli import Shared, shared_options
+from logagg.cli import Shared, Written, address, servers, shared_options
 from logagg.settings import INTERVAL, MEMORY
-
-
-class Written(click.ParamType[Any]):
-    """A value as `logagg.toml` writes it: a size, a duration."""
-
-    def __init__(self, name: str, convert: Callable[[object], Any]) -> None:
-        self.name, self._convert = name, convert
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            return self._convert(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 @click.command()
@@ -51,8 +39,19 @@ class Written(click.ParamType[Any]):
     metavar="SIZE",
     help="What the process may take (default, and least: 512MB).",
 )
+@click.option("--metrics", type=Written("address", address), metavar="HOST:PORT", help="Where Prometheus may scrape.")
+@click.option("--gearman", type=Written("servers", servers), metavar="HOST:PORT[,…]", help="Send the jobs to workers.")
+@click.option("--name", metavar="NAME", help="With --gearman: who this tail is among others (default: the host's name).")
+@click.option(
+    "--secret",
+    type=click.Path(path_type=Path),
+    envvar="LOGAGG_SECRET",
+    show_envvar=True,
+    metavar="FILE",
+    help="With --gearman: the lake's secret (default: that in --lake).",
+)
 @shared_options
-def tail(paths: tuple[str, ...], shared: Shared, **options: Any) -> None:
+def tail(paths: tuple[str, ...], shared: Shared, gearman: Any, name: str | None, secret: Path | None, **options: Any) -> None:
     """Follow files, directories or globs; - reads standard input.
 
     SIGTERM and SIGINT: a last flush, a commit, exit status 0. A second one: the end at once; nothing is lost.
@@ -65,7 +64,7 @@ def tail(paths: tuple[str, ...], shared: Shared, **options: Any) -> None:
     from logagg.pipeline import tail as follow
     from logagg.signals import Wishes
 
-    wishes = Wishes(reloads=not options["once"])
+    wishes = Wishes(reloads=not (options["once"] or gearman))
     run = TailOptions(
         paths,
         shared.lake,
@@ -76,4 +75,9 @@ def tail(paths: tuple[str, ...], shared: Shared, **options: Any) -> None:
         **options,
     )
     with wishes.heeded():
-        follow(run, wishes=wishes)
+        if not gearman:
+            follow(run, wishes=wishes)
+            return
+        from logagg.cluster import tail as cluster
+
+        cluster.tail(run, cluster.Cluster(gearman, name or socket.gethostname(), secret or shared.lake / "secret"), wishes=wishes)

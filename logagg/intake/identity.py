@@ -43,7 +43,8 @@ class Ledger:
         self._told: set[tuple[str, str]] = set()
         self._patient = patient  # there will be another look
         for one in known:
-            self._enter(Reader(one.source, one.resume.mark, limits, describe(one.source.path).stream, one.stops))
+            stream = describe(one.source.path).stream
+            self._enter(Reader(one.source, one.furthest.mark, limits, stream, one.stops, one.resume.mark))
 
     def look(self, files: Sequence[Found], *, from_end: bool = False) -> None:
         """Find out which sources the files are; those of new ones are read from their start, or from their end."""
@@ -75,7 +76,7 @@ class Ledger:
     def miss(self) -> None:
         """Note which sources have no file any more."""
         for reader in self.readers.values():
-            if reader.seen or reader.content or reader.source.gone or _is_in_place(reader.source):
+            if reader.seen or reader.content or reader.source.gone or is_in_place(reader.source):
                 continue
             note = reader.source.note
             if not reader.source.finished and reader.source.path != STDIN:
@@ -237,7 +238,7 @@ class Ledger:
         source = replace(new_source(found.path), device=stat.st_dev, inode=stat.st_ino, compression=content.compression)
         origin = _after_last_newline(content, stat.st_size) if from_end else 0
         start, first = max(0, origin - PROOF), content.first()[:origin]
-        source = replace(source, head=mark(len(first), first))
+        source = replace(source, head=mark(len(first), first), origin=origin)
         reader = Reader(source, mark(origin, content.read(start, origin - start)), self._limits, found.stream)
         reader.open(content)
         self._enter(reader)
@@ -317,7 +318,7 @@ def _key_of(source: Source) -> Key:
     return source.device, source.inode
 
 
-def _is_in_place(source: Source) -> bool:
+def is_in_place(source: Source) -> bool:
     """Tell whether a source's file is where it was last seen; then it was only not asked for."""
     try:
         return _key(os.stat(source.path)) == _key_of(source)

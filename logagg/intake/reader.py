@@ -41,7 +41,15 @@ class Limits:
 class Reader:
     """A source and its file, as far as there is one."""
 
-    def __init__(self, source: Source, at: Mark, limits: Limits, stream: str, stops: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        source: Source,
+        at: Mark,
+        limits: Limits,
+        stream: str,
+        stops: tuple[int, ...] = (),
+        resume: Mark | None = None,
+    ) -> None:
         self.source, self.proof, self.stream, self.stops = source, at, stream, stops
         self.content: Content | None = None
         self.found: Found | None = None  # where its file was last found
@@ -52,7 +60,9 @@ class Reader:
         self.held = False  # matches no format; waits until it has grown
         self.first = b""  # what `source.head` is the digest of, where known
         self._limits = limits
-        self._origin = at.position
+        # Until it has a file it stands where most was read, by which that is known; then it goes back to read on.
+        self._resume = resume if resume and resume.position < at.position else None
+        self._origin = (self._resume or at).position
         self._reached = at  # beyond the position inside a line over the limit
         self._tail = b""  # the bytes that `_reached` is the digest of
         self._before = at, b""  # proof and tail before the last chunk
@@ -68,6 +78,9 @@ class Reader:
         if digest(first[: head.length]) != head.digest or digest(tail) != self.proof.digest:
             return False
         self.content, self.first, self.looked = content, first[: head.length], NEVER
+        if self._resume:
+            self.proof, self._resume = self._resume, None
+            tail = content.read(self.position - self.proof.length, self.proof.length)
         self._reached, self._tail, self._before = self.proof, tail, (self.proof, tail)
         return True
 

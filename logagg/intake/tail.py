@@ -82,6 +82,10 @@ class Tailer:
         """Return every source as it stands."""
         return [reader.source for reader in self._all()]
 
+    def source(self, id_: str) -> Source:
+        """Return a source as it stands."""
+        return self._reader(id_).source
+
     def folders(self) -> list[str]:
         """Return the directories in which files may appear."""
         return self._finder.folders()

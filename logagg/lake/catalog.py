@@ -9,19 +9,19 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections import Counter
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from logagg.cargo import Delta, Mark, Progress, Reject, Source
+from logagg.cargo import Mark, Progress, Reject, Source
 from logagg.errors import CHECK, LakeError
 from logagg.lake.files import Part
+from logagg.lake.state import CommitInfo, State
 from logagg.rollup.definitions import Rollup
 from logagg.rollup.sketches import MACROS
 
@@ -29,105 +29,16 @@ VERSION = 1
 LINK = "logagg.duckdb"
 FOLDER = "catalog"
 COMMITS = 1000  # of the newest commits that the catalog remembers
-FORGOTTEN = "(forgotten)"  # stands for all sources that are forgotten
 RESERVED = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state")
 
 _OURS = re.compile(rf"{FOLDER}/[^/]+\.duckdb")
 _PART = re.compile(r"data/[^/]+/[^/]+\.parquet")
-NEVER = datetime.fromtimestamp(0, UTC)
 _TIME = pa.timestamp("us", "UTC")
 _SQL_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.int16(): "SMALLINT", pa.bool_(): "BOOLEAN"} | {
     pa.float64(): "DOUBLE",
     _TIME: "TIMESTAMPTZ",
     pa.list_(pa.uint64()): "UBIGINT[]",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class CommitInfo:
-    """What one commit did."""
-
-    id: int
-    committed_at: datetime
-    kind: str  # "flush", "compact", "expire" or "open"
-    rows: int
-    files: int  # written
-    bytes: int
-    lines: int
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """All that a catalog says."""
-
-    id: int = 0
-    root: str = ""
-    created_at: datetime = NEVER
-    parts: tuple[Part, ...] = ()
-    sources: Mapping[str, Source] = field(default_factory=dict)
-    progress: Mapping[str, Mapping[int, Progress]] = field(default_factory=dict)  # by source, by shard
-    rejects: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # by source, by reason
-    samples: tuple[tuple[str, Reject], ...] = ()  # with their source
-    commits: tuple[CommitInfo, ...] = ()
-    clicks: pa.Table | None = None
-    rollups: Mapping[str, pa.Schema] = field(default_factory=dict)  # all that have, or had, a view
-    gone: datetime = NEVER  # the newest bucket that retention has dropped, of any rollup
-
-    def lines(self) -> int:
-        return sum(one.lines for shards in self.progress.values() for one in shards.values())
-
-    def after_flush(self, deltas: Sequence[Delta], sources: Sequence[Source], keep: int) -> State:
-        """Return the state with what a flush says of sources: progress, rejects and `keep` samples of them, key state."""
-        progress = {source: dict(shards) for source, shards in self.progress.items()}
-        rejects = {source: dict(reasons) for source, reasons in self.rejects.items()}
-        samples = list(self.samples)
-        for delta in deltas:
-            for source, one in delta.progress.items():
-                progress.setdefault(source, {})[delta.shard] = one
-            for source, some in delta.rejects.items():
-                counts = rejects.setdefault(source, {})
-                for reason, lines in some.counts.items():
-                    counts[reason] = counts.get(reason, 0) + lines
-                samples += [(source, sample) for sample in some.samples]
-        known = {**self.sources, **{source.id: source for source in sources}}
-        clicks = [delta.clicks for delta in deltas if delta.clicks is not None]
-        return replace(
-            self,
-            sources={id_: known[id_] for id_ in progress},
-            progress=progress,
-            rejects=rejects,
-            samples=tuple(samples[max(0, len(samples) - keep) :]),
-            clicks=pa.concat_tables(clicks) if clicks else None,
-        )
-
-    def without_gone(self, before: float) -> State:
-        """Return the state without the sources whose file is gone since before; what they add up to stays, as of one."""
-        gone = {id_ for id_, source in self.sources.items() if 0 < source.gone < before}
-        if not gone:
-            return self
-        gone.add(FORGOTTEN)
-        lines: Counter[int] = Counter()
-        rejects: Counter[str] = Counter()
-        for id_ in gone:
-            lines.update({shard: one.lines for shard, one in self.progress.get(id_, {}).items()})
-            rejects.update(self.rejects.get(id_, {}))
-        nothing = Mark(0, 0, "")
-        return replace(
-            self,
-            sources={FORGOTTEN: Source(FORGOTTEN, FORGOTTEN, 0, 0, nothing, finished=True), **_without(self.sources, gone)},
-            progress={
-                FORGOTTEN: {shard: Progress(0, count, nothing) for shard, count in lines.items()},
-                **_without(self.progress, gone),
-            },
-            rejects={FORGOTTEN: rejects, **_without(self.rejects, gone)},
-        )
-
-
-Value = TypeVar("Value")
-
-
-def _without(mapping: Mapping[str, Value], keys: Container[str]) -> dict[str, Value]:
-    return {key: value for key, value in mapping.items() if key not in keys}
 
 
 def newest(root: Path) -> Path | None:
@@ -315,10 +226,11 @@ _SOURCES = pa.schema(
     + [("compression", pa.string()), ("modified", _TIME), ("note", pa.string()), ("nul_bytes", pa.int64()), ("gone", _TIME)]
     + [(name, pa.int64()) for name in ("device", "inode", "head_length")]
     + [("head_digest", pa.string()), ("mark_length", pa.int64()), ("mark_digest", pa.string())]
+    + [("tailer", pa.string()), ("origin", pa.int64())]
 )
 
 
-_PLAIN = ("size", "finished", "format", "compression", "note", "nul_bytes")
+_PLAIN = ("size", "finished", "format", "compression", "note", "nul_bytes", "tailer", "origin")
 
 
 def _source_rows(state: State):  # type: ignore[no-untyped-def]
@@ -357,7 +269,7 @@ def _source(row: dict[str, object]) -> Source:
     head = Mark(row["head_length"], row["head_length"], row["head_digest"])  # type: ignore[arg-type]
     modified: datetime = row["modified"]  # type: ignore[assignment]
     gone: datetime | None = row["gone"]  # type: ignore[assignment]
-    plain = {name: row[name] for name in _PLAIN} | {"gone": gone.timestamp() if gone else 0.0}
+    plain = {name: row[name] for name in _PLAIN if name in row} | {"gone": gone.timestamp() if gone else 0.0}
     numbers = {name: row[name] % (1 << 64) for name in ("device", "inode")}  # type: ignore[operator]
     return Source(id=row["source"], path=row["path"], head=head, modified=modified.timestamp(), **numbers, **plain)  # type: ignore[arg-type]
 

@@ -17,8 +17,8 @@ from logagg.config import Retention
 from logagg.errors import CommitFailed
 from logagg.lake import files
 from logagg.lake.calendar import WINDOW, Calendar, Piece, day_of, month_of
-from logagg.lake.catalog import State
 from logagg.lake.files import DAY, FLUSH, HOUR, Part, PartReader, PartWriter, Span, failing_as_commit
+from logagg.lake.state import State
 from logagg.rollup import rows
 from logagg.rollup.definitions import Rollup
 

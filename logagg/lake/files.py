@@ -162,6 +162,15 @@ def write_secret(path: Path, content: bytes) -> None:
     sync(path.parent)
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Write a small file that is there as a whole, or as it was."""
+    draft = path.with_name(f".{path.name}")
+    draft.write_text(text)
+    sync(draft)
+    os.replace(draft, path)
+    sync(path.parent)
+
+
 def remove(paths: Iterable[Path]) -> None:
     """Delete files; those that are gone already, or cannot go, are left for the next time."""
     for path in paths:

@@ -1,38 +1,42 @@
-"""The lake: one writer, one commit after another.
+"""The lake: one commit after another.
 
     parts ──▶ fsync ──▶ catalog ──▶ fsync ──▶ the link is moved ──▶ fsync
 
 Moving the link is the only moment of truth. Whatever happens before it leaves files that no catalog names, and they are
 cleared away at the next start.
+
+A tail writes a lake alone. Workers share one: each commits the shards it owns, in its turn, upon what the others have
+committed in the meantime.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import secrets
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 
-from logagg.cargo import Delta, KnownSource, Source
+from logagg.cargo import Delta, KnownSource, Progress, Source
 from logagg.clock import Clock
 from logagg.config import Config
-from logagg.errors import CHECK, CommitFailed, LakeError, LakeLocked
-from logagg.lake import catalog, files
-from logagg.lake.catalog import CommitInfo, State
+from logagg.errors import CHECK, CommitFailed, LakeError
+from logagg.lake import catalog, directory, files, leases
 from logagg.lake.compact import Planner, Replacement, Task
 from logagg.lake.files import FLUSH, Part, PartWriter, failing_as_commit, sync
 from logagg.lake.salts import Salts
+from logagg.lake.state import FORGOTTEN, CommitInfo, State
+from logagg.lake.sweep import Sweeper
 from logagg.rollup.definitions import Rollup
 
 CATALOG_GRACE = 60.0  # seconds an old catalog stays for those who are just opening it
-OTHERS = 0o027  # may read nothing of a lake, and its group write nothing, whatever the umask allows
 STEPS = ("parts", "catalog", "catalog synced", "link made", "link moved")
 
 
@@ -40,12 +44,14 @@ class Lake:
     """The writer's side of a lake; holds its lock until closed."""
 
     def __init__(self, root: Path, state: State, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int) -> None:
-        self.secret = _secret(root)
+        self.secret = directory.secret(root)
         self.salts = Salts(root, self.secret, clock)
+        self.shards = 0  # of how many we own some; 0: we own all there are
         self.crash_point: Callable[[str], None] = lambda step: None  # tests die here, at each of STEPS
         self._root, self._state, self._clock, self._lock = root, state, clock, lock
         self._use(rollups, config)
-        self._doomed: list[tuple[float, Path]] = []  # files to delete, and when
+        self._sweeper = Sweeper(clock)
+        self._busy = threading.RLock()  # a worker commits in one thread, and takes over shards in another
         self._live = catalog.newest(root)  # the catalog that the link names
         self._writers = ThreadPoolExecutor(os.cpu_count(), "writer")
         self._catalogs = catalog.Writer()
@@ -56,13 +62,30 @@ class Lake:
 
         Raises LakeLocked, LakeError (not a lake, newer, other columns) or CommitFailed.
         """
-        os.umask(os.umask(0o077) | OTHERS)
-        _make(root)
-        lock = _take_lock(root)
+        directory.make(root)
+        lock = leases.take(root, alone=True)
         try:
             with failing_as_commit(root):
-                _sign(lock)
+                leases.sign(lock)
                 lake = cls._opened(root, rollups, clock, config, lock)
+        except BaseException:
+            os.close(lock)
+            raise
+        return lake
+
+    @classmethod
+    def join(cls, root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Config, shards: int, at_least: int) -> Lake:
+        """Take part in a lake that workers share; make it where there is none.
+
+        `shards` is how many share it; 0: as it is, or as many as we own (`at_least`) where it is not shared yet.
+        Raises as `open` does.
+        """
+        directory.make(root)
+        lock = leases.take(root, alone=False)
+        try:
+            with failing_as_commit(root), leases.turn(root):
+                lake = cls._opened(root, rollups, clock, config, lock)
+                lake._share(shards, at_least)
         except BaseException:
             os.close(lock)
             raise
@@ -79,8 +102,38 @@ class Lake:
         if state != before:
             lake._publish(state, "open", (), 0)
         lake._clear_orphans()
-        lake._delete_due()
+        lake._sweeper.delete_due(lake._named())
         return lake
+
+    def _share(self, shards: int, at_least: int) -> None:
+        """Find out how many shards there are; deal the sources anew where that is another number than before."""
+        former = directory.shards_of(self._root)
+        shards = shards or former or at_least
+        if former and shards != former and not leases.is_alone(self._lock):
+            hint = f"stop them first, or say --shards LIST/{former}"
+            raise LakeError(f"{self._root}: workers share it as {former} shards, not {shards}", hint)
+        if shards != former:
+            dealt = self._dealt(former, shards)
+            if dealt != self._state.progress:
+                self._publish(replace(self._state, progress=dealt), "open", (), 0)
+            files.replace_text(self._root / directory.SHARDS, f"{shards}\n")
+        self.shards = shards
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Commit in our turn, upon what others have committed before it."""
+        if not self.shards:
+            yield
+            return
+        with self._busy, leases.turn(self._root):
+            self._catch_up()
+            yield
+
+    def _catch_up(self) -> None:
+        current = catalog.newest(self._root)
+        if current and current != self._live:
+            self._state = catalog.with_rollups(catalog.read(current), list(self._rollups.values()))
+            self._live = current
 
     def reconfigure(self, rollups: Sequence[Rollup], config: Config) -> None:
         """Go on with these rollups and settings.
@@ -102,10 +155,20 @@ class Lake:
 
         Raises LakeError when another number of shards wrote the lake and they do not all stand at the same positions.
         """
-        dealt = {id_: self._dealt(id_, shards) for id_ in self._state.progress if id_ != catalog.FORGOTTEN}
+        former = directory.shards_of(self._root)
         # What the former shards had is forgotten with them, or the next number of shards would stumble over it.
-        self._state = replace(self._state, progress={**self._state.progress, **dealt})
-        return [KnownSource(self._state.sources[id_], progress) for id_, progress in dealt.items()]
+        self._state = replace(self._state, progress=self._dealt(former, shards))
+        if former and former != shards:
+            files.remove([self._root / directory.SHARDS])
+        sources = self._state.sources
+        return [KnownSource(sources[id_], found) for id_, found in self._state.progress.items() if id_ != FORGOTTEN]
+
+    def sources_of(self, shard: int) -> list[KnownSource]:
+        """Return how far a shard of a shared lake has committed each source; those it has not met are absent."""
+        with self._turn():
+            state = self._state
+        found = [(id_, shards[shard]) for id_, shards in state.progress.items() if shard in shards and id_ != FORGOTTEN]
+        return [KnownSource(state.sources[id_], {shard: progress}) for id_, progress in found]
 
     def clicks(self, shard: int, shards: int) -> pa.Table | None:
         """Return the recent clicks of a shard's visitors."""
@@ -116,7 +179,7 @@ class Lake:
         return state.filter(pa.array(owner == shard))
 
     def commit(self, deltas: Sequence[Delta], sources: Sequence[Source]) -> CommitInfo:
-        """Make the deltas of all shards, and how far they have come, visible together.
+        """Make the deltas of all shards that we own, and how far they have come, visible together.
 
         Raises CommitFailed; then nothing has changed, and the same commit can be tried again.
         """
@@ -124,8 +187,11 @@ class Lake:
             parts = self._flush_all(deltas)
             self.crash_point("parts")
         horizon = self._clock.now() - self._config.tail.forget
-        state = self._state.after_flush(deltas, sources, self._config.privacy.samples).without_gone(horizon)
-        return self._publish(replace(state, parts=(*state.parts, *parts)), "flush", parts, state.lines() - self._state.lines())
+        with self._turn():
+            before = self._state
+            state = before.after_flush(deltas, sources, self.shards or len(deltas), self._config.privacy.samples).without_gone(horizon)
+            state = replace(state, parts=(*state.parts, *parts))
+            return self._publish(state, "flush", parts, state.lines() - before.lines())
 
     def plan_compaction(self) -> list[Task]:
         """Return the merges, or else what retention asks for, now; run them anywhere, then `commit_replacement`."""
@@ -139,11 +205,13 @@ class Lake:
         """Swap merged parts in for those they were made of. Raises CommitFailed; then nothing has changed."""
         self.crash_point("parts")
         old = {part.path for part in done.old}
-        kept = tuple(part for part in self._state.parts if part.path not in old)
-        gone = max([self._state.gone, *(part.max_ts for part in done.old)]) if not done.new else self._state.gone
-        info = self._publish(replace(self._state, parts=(*kept, *done.new), gone=gone), done.kind, done.new, 0)
+        with self._turn():
+            state = self._state
+            kept = tuple(part for part in state.parts if part.path not in old)
+            gone = max([state.gone, *(part.max_ts for part in done.old)]) if not done.new else state.gone
+            info = self._publish(replace(state, parts=(*kept, *done.new), gone=gone), done.kind, done.new, 0)
         for path in old:
-            self._doom(self._root / path, self._config.lake.grace)
+            self._sweeper.doom(self._root / path, self._config.lake.grace)
         return info
 
     def compact_due(self) -> None:
@@ -169,19 +237,12 @@ class Lake:
             self.commit_replacement(task.run())
         return sum(len(task.parts) for task in tasks)
 
-    def _dealt(self, source: str, shards: int):  # type: ignore[no-untyped-def]
-        progress = self._state.progress[source]
-        if sorted(progress) == list(range(shards)):
-            return progress
-        if len({one.position for one in progress.values()}) > 1:
-            raise LakeError(
-                f"{self._root}: {len(progress)} shards wrote it and stand at different positions",
-                f"run once with --shards {len(progress)}",
-            )
-        # The lines of all former shards go to the first of the new ones: only their sum has a meaning.
-        lines = sum(one.lines for one in progress.values())
-        any_ = next(iter(progress.values()))
-        return {shard: replace(any_, lines=lines if shard == 0 else 0) for shard in range(shards)}
+    def _dealt(self, former: int | None, shards: int) -> Mapping[str, Mapping[int, Progress]]:
+        try:
+            return self._state.dealt(former, shards)
+        except ValueError as error:
+            count = former or max(map(len, self._state.progress.values()))
+            raise LakeError(f"{self._root}: {error}", f"run once with --shards {count}") from None
 
     def _flush_all(self, deltas: Sequence[Delta]) -> list[Part]:
         """Write the parts of all rollups, side by side; leave none if one cannot be written."""
@@ -226,9 +287,9 @@ class Lake:
                 files.remove([*(self._root / part.path for part in parts), path, Path(f"{path}.wal"), self._draft(path)])
             raise self._missing() or failure from failure
         if before:
-            self._doom(before, CATALOG_GRACE)
-        self._delete_due()
+            self._sweeper.doom(before, CATALOG_GRACE)
         self._state = state
+        self._sweeper.delete_due(self._named())
         with contextlib.suppress(CommitFailed):  # the next commit tries again
             self.salts.forget_past()
         return info
@@ -259,67 +320,14 @@ class Lake:
         """Return the name of the link to a catalog before it is the one."""
         return self._root / f".{path.name}.link"
 
-    def _doom(self, path: Path, grace: float) -> None:
-        """Let a file that no live catalog names wait for its grace to pass; its own time says since when, if we end before."""
-        now = self._clock.now()
-        with contextlib.suppress(OSError):
-            os.utime(path, (now, now))
-        self._doomed.append((now + grace, path))
-
-    def _delete_due(self) -> None:
-        now = self._clock.now()
-        files.remove(path for due, path in self._doomed if due <= now)
-        self._doomed = [(due, path) for due, path in self._doomed if due > now]
+    def _named(self) -> set[Path]:
+        return {*([self._live] if self._live else []), *(self._root / part.path for part in self._state.parts)}
 
     def _clear_orphans(self) -> None:
-        """Doom the files that no live catalog names: left by a crash, or by a run that ended before their grace."""
-        live = {self._live, *(self._root / part.path for part in self._state.parts)}
         files.remove(self._root.glob(".*.link"))
-        for pattern, grace in (("data/*/*", self._config.lake.grace), (f"{catalog.FOLDER}/*", CATALOG_GRACE)):
-            for path in self._root.glob(pattern):
-                if path not in live:
-                    since = min(path.stat().st_mtime, self._clock.now())
-                    self._doomed.append((since + grace, path))
+        self._sweeper.doom_orphans(self._root, "data/*/*", self._named(), self._config.lake.grace)
+        self._sweeper.doom_orphans(self._root, f"{catalog.FOLDER}/*", self._named(), CATALOG_GRACE)
 
 
 def _at(clock: Clock) -> datetime:
     return datetime.fromtimestamp(clock.now(), UTC)
-
-
-def _make(root: Path) -> None:
-    """Make the directory of a lake. Raises LakeError when it is taken by something else, or cannot be written."""
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        found = {path.name for path in root.iterdir()}
-    except OSError as error:
-        raise LakeError(f"{root}: {error.strerror}", "choose another directory with --lake") from error
-    if found and not found & {"lock", catalog.LINK}:
-        raise LakeError(f"{root}: not a lake, and not empty", "choose another directory with --lake")
-
-
-def _take_lock(root: Path) -> int:
-    try:
-        lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o640)
-    except OSError as error:
-        raise LakeError(f"{root}: cannot write: {error.strerror}", "choose another directory with --lake") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        pid = os.read(lock, 20).decode(errors="replace").strip() or "?"
-        os.close(lock)
-        raise LakeLocked(f"{root}: process {pid} writes this lake", "one lake has one tail: stop that, or use --lake") from None
-    return lock
-
-
-def _sign(lock: int) -> None:
-    """Say in the lock whose it is."""
-    os.truncate(lock, 0)
-    os.write(lock, f"{os.getpid()}\n".encode())
-
-
-def _secret(root: Path) -> bytes:
-    """Return the key of the visitor hash, made with the lake."""
-    path = root / "secret"
-    if not path.exists():
-        files.write_secret(path, secrets.token_bytes(32))
-    return path.read_bytes()

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from logagg.cargo import Progress
 from logagg.errors import LakeError
 from logagg.lake import catalog
-from logagg.lake.catalog import State
 from logagg.lake.files import Part
+from logagg.lake.state import FORGOTTEN, NEVER, State
 
 RESTORE = "restore it from a backup, or read the logs again into a new lake"
 ATTEMPTS = 3  # looks, while commits move on under them
@@ -96,7 +96,7 @@ def _look(root: Path, current: Path | None) -> Verdict:
         state.lines(),
         len(orphans),
         sum(map(_size, orphans)),
-        state.gone if state.gone > catalog.NEVER else None,
+        state.gone if state.gone > NEVER else None,
         tuple(problems),
     )
 
@@ -184,7 +184,7 @@ def _size(path: Path) -> int:
 def _wrong_progress(state: State) -> Iterator[Problem]:
     for id_, shards in state.progress.items():
         for shard, progress in shards.items():
-            if id_ != catalog.FORGOTTEN and not _is_sane(progress):
+            if id_ != FORGOTTEN and not _is_sane(progress):
                 where = f"{state.sources[id_].path} (source {id_}, shard {shard})"
                 yield Problem(f"{where}: {progress.lines:,} lines up to position {progress.position:,} cannot be", RESTORE)
 
@@ -285,8 +285,8 @@ def _over(root: Path, state: State) -> duckdb.DuckDBPyConnection:
 
 def _whole_days(state: State) -> datetime:
     """Return the first day of which no rollup has lost anything to retention, which drops them one by one."""
-    if state.gone == catalog.NEVER:
-        return catalog.NEVER - timedelta(days=36_500)
+    if state.gone == NEVER:
+        return NEVER - timedelta(days=36_500)
     return state.gone.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
@@ -294,7 +294,7 @@ def _wrong_total(connection: duckdb.DuckDBPyConnection, state: State) -> Iterato
     """Every line that was read is a hit or a reject, unless retention has dropped its day."""
     [(hits,)] = connection.execute("SELECT coalesce(sum(hits), 0)::BIGINT FROM traffic").fetchall()
     rejects = sum(lines for reasons in state.rejects.values() for lines in reasons.values())
-    lines, dropped = state.lines(), state.gone > catalog.NEVER
+    lines, dropped = state.lines(), state.gone > NEVER
     if hits + rejects > lines or (hits + rejects < lines and not dropped):
         what = f"{hits:,} hits and {rejects:,} rejects are not the {lines:,} lines that its sources gave"
         yield Problem(what, RESTORE)

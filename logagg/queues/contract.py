@@ -2,7 +2,11 @@
 
 A message is a job, or a `Barrier`: "commit all that came before this". Messages of one sender reach a shard in the order
 they were sent. A transport may lose jobs, or deliver them again: shards know by position what they have, and what
-is missing is read again from the log. It may not invent or change them.
+is missing is sent again. It may not invent or change them.
+
+Within a process `local.LocalQueue` is the transport. Between machines a job travels as a `wire.Parcel`, through
+`post.Sender` and `post.Receiver`, which give an answer to each; barriers do not travel, since there each shard commits by
+itself. `tests/contracts/` holds both to what is promised here.
 """
 
 from __future__ import annotations

@@ -12,7 +12,9 @@ from typing import Any
 
 import duckdb
 
-LOCK = "lock"
+from logagg.lake import leases
+
+LOCK = leases.LOCK
 PATIENCE = 30.0  # seconds that a running tail may leave bytes unread without a commit
 
 
@@ -36,7 +38,8 @@ class Status:
     """A lake and its tail at one moment."""
 
     lake: str
-    running: bool
+    running: bool  # a tail, or workers
+    workers: int  # shards that a worker owns
     commits: int
     last_commit: datetime | None
     age: float | None  # seconds since the last commit
@@ -58,11 +61,11 @@ def look(root: Path, connection: duckdb.DuckDBPyConnection, now: float) -> Statu
     age = None if last is None else max(0.0, now - last.timestamp())
     sources = tuple(_sources(connection))
     running = is_running(root)
-    return Status(str(root), running, commits, last, age, rate, sources, _problems(running, age, sources))
+    return Status(str(root), running, len(_owners(root)), commits, last, age, rate, sources, _problems(running, age, sources))
 
 
 def is_running(root: Path) -> bool:
-    """Tell whether a tail holds the lake's lock."""
+    """Tell whether a tail holds the lake's lock, or workers own shards of it."""
     try:
         with (root / LOCK).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -70,7 +73,11 @@ def is_running(root: Path) -> bool:
         return True
     except OSError:
         return False
-    return False
+    return bool(_owners(root))
+
+
+def _owners(root: Path) -> list[str]:
+    return [name for name in leases.holders(root) if name != leases.MERGES]
 
 
 def _commits(connection: duckdb.DuckDBPyConnection, now: float) -> tuple[int, datetime | None, float]:
@@ -85,7 +92,7 @@ _SOURCES = """
     WITH refused AS (SELECT source, sum(lines)::BIGINT AS lines FROM rejects GROUP BY source)
     SELECT any_value(path), min(position), max(size), sum(sources.lines)::BIGINT,
         coalesce(any_value(refused.lines), 0),
-        bool_and(finished), any_value(note), any_value(compression), any_value(inode), any_value(nul_bytes)
+        bool_and(finished), any_value(note), any_value(compression), any_value(inode), any_value(nul_bytes), any_value(tailer)
     FROM sources LEFT JOIN refused USING (source) GROUP BY source ORDER BY 1, source"""
 
 
@@ -94,13 +101,24 @@ def _sources(connection: duckdb.DuckDBPyConnection) -> list[SourceHealth]:
 
 
 def _source(
-    path: str, position: int, size: int, lines: int, rejects: int, finished: bool, note: str, how: str, inode: int, nuls: int
+    path: str,
+    position: int,
+    size: int,
+    lines: int,
+    rejects: int,
+    finished: bool,
+    note: str,
+    how: str,
+    inode: int,
+    nuls: int,
+    tailer: str,
 ) -> SourceHealth:
-    size = _size_now(Path(path), inode, size)
+    size = size if tailer else _size_now(Path(path), inode, size)
     lag = 0 if finished else None if how else max(0, size - position)
-    unreadable = not finished and Path(path).exists() and not os.access(path, os.R_OK)
+    unreadable = not tailer and not finished and Path(path).exists() and not os.access(path, os.R_OK)
     problem = "not allowed to read it" if unreadable else ""
     notes = [note, f"{nuls:,} NUL bytes passed over" if nuls else ""]
+    path = f"{tailer}:{path}" if tailer else path
     return SourceHealth(path, position, size, lag, lines, rejects, finished, "; ".join(filter(None, notes)), problem)
 
 

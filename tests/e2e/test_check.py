@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from logagg.lake import catalog
+from logagg.lake.state import State
 from tests.conftest import ROOT, Command, combined, wait_until
 
 DEMO = ROOT / "fixtures" / "demo"
@@ -32,7 +33,7 @@ def lake(logagg: Command) -> Path:
     return logagg.lake
 
 
-def state_of(lake: Path) -> catalog.State:
+def state_of(lake: Path) -> State:
     newest = catalog.newest(lake)
     assert newest
     return catalog.read(newest)

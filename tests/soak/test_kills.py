@@ -6,15 +6,11 @@ import os
 import random
 import subprocess
 import time
-from pathlib import Path
 
-import duckdb
 import pytest
 
-from tests import oracle
 from tests.conftest import Command, wait_until
-from tests.laws import sums
-from tests.soak.writer import AGENTS, Writer
+from tests.soak.writer import Writer, assert_written
 
 
 def soak(logagg: Command, kills: int, seed: int) -> None:
@@ -31,7 +27,7 @@ def soak(logagg: Command, kills: int, seed: int) -> None:
                 tail.kill()
                 tail.wait()
     logagg.run("tail", "--once", "-q", logs)
-    assert_exact(logagg.lake, writer)
+    assert_written(logagg.lake, [writer])
     [(commits,)] = logagg.read("SELECT max(id) FROM commits")
     print(
         f"\n{kills} kills (seed {seed}), {writer.lines:,} lines, {writer.rotations} rotations, {commits:,} commits, "
@@ -53,20 +49,6 @@ def live_for_a_while(tail: subprocess.Popen[str], logagg: Command, chance: rando
     except subprocess.TimeoutExpired:
         return
     raise AssertionError(f"the tail ended by itself: {(logagg.folder / 'tail.log').read_text()}")
-
-
-def assert_exact(lake: Path, writer: Writer) -> None:
-    """Every rollup is what a plain count of everything written says."""
-    lines = writer.written()
-    hits = [hit for line in lines if (hit := oracle.read(line))]
-    count = oracle.count(hits, lambda agent: AGENTS[agent])
-    assert len(lines) == writer.lines
-    with duckdb.connect(str(lake / "logagg.duckdb"), read_only=True) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        for rollup, keys in oracle.KEYS.items():
-            assert sums.differences(sums.of_lake(connection, rollup, keys), count.by(rollup, *keys)) == {}, rollup
-        [(refused,)] = connection.execute("SELECT coalesce(sum(lines), 0)::BIGINT FROM rejects").fetchall()
-    assert refused == len(lines) - len(hits)
 
 
 @pytest.mark.e2e

@@ -5,9 +5,15 @@ from __future__ import annotations
 import gzip
 import random
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TextIO
+
+import duckdb
+
+from tests import oracle
+from tests.laws import sums
 
 AGENTS = {
     "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0": False,
@@ -20,9 +26,10 @@ START = datetime.now(UTC) - timedelta(days=1)
 class Writer:
     """Appends lines to `access.log`, moves it away now and then, and compresses what was moved before."""
 
-    def __init__(self, folder: Path, seed: int, batch: int = 40) -> None:
+    def __init__(self, folder: Path, seed: int, batch: int = 40, network: str = "192.0.2") -> None:
         self.log = folder / "access.log"
         self.lines = 0
+        self._network = network  # of its visitors
         self.rotations = 0
         self._chance, self._batch = random.Random(seed), batch
         self._moved: list[Path] = []
@@ -80,7 +87,7 @@ class Writer:
         time = (START + timedelta(seconds=number // 20)).strftime("%d/%b/%Y:%H:%M:%S +0000")
         target, agent = TARGETS[number % len(TARGETS)], list(AGENTS)[number % 7 == 0]
         status = 404 if target == "/gone" else 200
-        return f'192.0.2.{number % 90} - - [{time}] "GET {target} HTTP/1.1" {status} {number % 1000} "-" "{agent}"\n'
+        return f'{self._network}.{number % 90} - - [{time}] "GET {target} HTTP/1.1" {status} {number % 1000} "-" "{agent}"\n'
 
 
 def _compress(path: Path) -> None:
@@ -88,3 +95,17 @@ def _compress(path: Path) -> None:
     draft.write_bytes(gzip.compress(path.read_bytes()))
     draft.rename(f"{path}.gz")
     path.unlink()
+
+
+def assert_written(lake: Path, writers: Sequence[Writer]) -> None:
+    """Every rollup is what a plain count of everything written says."""
+    lines = [line for writer in writers for line in writer.written()]
+    hits = [hit for line in lines if (hit := oracle.read(line))]
+    count = oracle.count(hits, lambda agent: AGENTS[agent])
+    assert len(lines) == sum(writer.lines for writer in writers)
+    with duckdb.connect(str(lake / "logagg.duckdb"), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for rollup, keys in oracle.KEYS.items():
+            assert sums.differences(sums.of_lake(connection, rollup, keys), count.by(rollup, *keys)) == {}, rollup
+        [(refused,)] = connection.execute("SELECT coalesce(sum(lines), 0)::BIGINT FROM rejects").fetchall()
+    assert refused == len(lines) - len(hits)

@@ -15,6 +15,7 @@ import pytest
 from logagg.clock import SystemClock
 from logagg.config import Config, Retention, load
 from logagg.lake import catalog
+from logagg.lake.state import State
 from logagg.lake.store import Lake
 from logagg.lake.verify import Verdict, verify
 from logagg.pipeline import TailOptions, rollups_of, tail
@@ -52,13 +53,13 @@ def problem(lake: Path) -> str:
     return str(found)
 
 
-def state_of(lake: Path) -> catalog.State:
+def state_of(lake: Path) -> State:
     newest = catalog.newest(lake)
     assert newest
     return catalog.read(newest)
 
 
-def publish(lake: Path, state: catalog.State) -> None:
+def publish(lake: Path, state: State) -> None:
     """Make a state the newest, as no commit would."""
     writer = catalog.Writer()
     writer.write(lake / "catalog" / "999999-0.duckdb", state)

@@ -1,0 +1,1 @@
+"""The same river over gearmand: tailers here, shard workers elsewhere, one lake."""

@@ -1,0 +1,115 @@
+"""`logagg status --gearman`: how the job servers, the shards and their tailers do."""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from logagg.clock import Clock
+from logagg.cluster.dispatch import JOBS, QUESTIONS
+from logagg.parse.fields import EVENT_SCHEMA
+from logagg.queues import wire
+from logagg.queues.gearman import Server, ServerError, ask
+from logagg.queues.post import Sender
+from logagg.queues.wire import Answer, Question, WireError
+
+WAIT = 5.0  # seconds for the shards to answer
+SILENT = 30  # seconds without a report after which a tailer that has something to send is missed
+BEHIND = 60  # seconds that a tailer's bytes may wait to be committed
+
+Report = dict[str, int | str | None]
+
+
+@dataclass(slots=True)
+class ClusterStatus:
+    """A cluster at one moment."""
+
+    servers: list[Report] = field(default_factory=list)
+    shards: list[Report] = field(default_factory=list)
+    tailers: list[Report] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def look(servers: Sequence[Server], clock: Clock) -> ClusterStatus:
+    """Ask all there are how they do; what does not answer is a problem, not a failure."""
+    found = ClusterStatus()
+    queues: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for server in servers:
+        try:
+            functions = [line for line in ask(server, "status") if _is_ours(line)]
+        except ServerError as error:
+            found.problems.append(str(error))
+            continue
+        for name, *numbers in functions:
+            shard = int(name.rpartition(".")[2])
+            counts = [int(number) for number in numbers]
+            if name.startswith(JOBS):
+                queues[shard] = [one + other for one, other in zip(queues[shard], counts, strict=True)]
+        jobs = [sum(int(line[at]) for line in functions) for at in (1, 2)]
+        found.servers.append({"server": str(server), "functions": len(functions), "queued": jobs[0] - jobs[1], "running": jobs[1]})
+    answers = _answers(servers, clock, set(queues)) if found.servers else {}
+    _add_shards(found, answers, queues)
+    _add_tailers(found, answers)
+    return found
+
+
+def _is_ours(line: list[str]) -> bool:
+    """Tell whether a line of the server's status is of a function of a shard."""
+    kind, _, shard = line[0].rpartition(".")
+    return f"{kind}." in (JOBS, QUESTIONS) and shard.isdecimal() and len(line) == 4
+
+
+def _answers(servers: Sequence[Server], clock: Clock, shards: set[int]) -> dict[int, Answer]:
+    """Ask every shard; that of which nothing is known but its number may turn out to be one of more."""
+    sender, answers, asked = Sender(servers, clock, lambda kind, text: None), dict[int, Answer](), set[int]()
+    wanted, end = shards | {0}, clock.monotonic() + WAIT
+    sender.connect()
+    while clock.monotonic() < end and len(answers) < len(wanted):
+        for shard in wanted - asked:
+            data = wire.pack(Question("", 0, shard, looks=True))
+            if sender.send(shard, shard, f"{QUESTIONS}{shard}", f"look-{secrets.token_hex(8)}", data, WAIT):
+                asked.add(shard)
+        for outcome in sender.poll(0.1):
+            if (answer := _read(outcome.data)) is not None:
+                answers[outcome.of] = answer
+                wanted |= set(range(min(answer.shards, 1 << 12)))
+    sender.close()
+    return answers
+
+
+def _read(data: bytes | None) -> Answer | None:
+    try:
+        answer = wire.unpack(data, EVENT_SCHEMA) if data else None
+    except WireError:
+        return None
+    return answer if isinstance(answer, Answer) and answer.reports else None
+
+
+def _add_shards(found: ClusterStatus, answers: dict[int, Answer], queues: dict[int, list[int]]) -> None:
+    count = max([answer.shards for answer in answers.values()] + [shard + 1 for shard in queues], default=1)
+    for shard in range(count):
+        jobs, running, workers = queues.get(shard, [0, 0, 0])
+        row: Report = {"shard": shard, "workers": workers, "queued": jobs - running, "running": running}
+        mine = answers[shard].reports.get("", {}) if shard in answers else {}
+        row |= {name: mine.get(name) for name in ("taken", "duplicates", "gaps", "held")}
+        found.shards.append(row)
+        if found.servers and shard not in answers:
+            found.problems.append(f"shard {shard}: no worker answers; start one, or see why it does not come")
+
+
+def _add_tailers(found: ClusterStatus, answers: dict[int, Answer]) -> None:
+    names = sorted({name for answer in answers.values() for name in answer.reports if name})
+    for name in names:
+        shards = {shard: answer.reports[name] for shard, answer in answers.items() if name in answer.reports}
+        first = shards.get(0, {})
+        committed = [one.get("committed", 0) for one in shards.values()]
+        row: Report = {"tailer": name, "sources": max(one.get("sources", 0) for one in shards.values())}
+        row |= {"position": max(committed), "shard_lag": max(committed) - min(committed)}
+        row |= {key: first.get(key) for key in ("unread", "uncommitted", "behind", "resent", "silent")}
+        found.tailers.append(row)
+        if first.get("behind", 0) > BEHIND:
+            found.problems.append(f"tailer {name}: {first['uncommitted']:,} bytes wait to be committed for {first['behind']} s")
+        if first.get("silent", 0) > SILENT and (first.get("unread", 0) or first.get("uncommitted", 0)):
+            found.problems.append(f"tailer {name}: nothing was heard of it for {first['silent']} s; it had more to send")

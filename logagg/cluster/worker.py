@@ -1,0 +1,324 @@
+"""`logagg worker`: owns shards of a lake, absorbs the jobs that come for them, commits what they add up to."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from logagg.cargo import Delta, Source
+from logagg.clock import Clock, SystemClock
+from logagg.cluster.desk import ATTEMPTS, Desk, without_events
+from logagg.cluster.dispatch import JOBS, MISFIT, QUESTIONS, proof_of
+from logagg.config import Config
+from logagg.errors import CommitFailed, LakeError
+from logagg.lake import files, leases
+from logagg.lake.store import Lake
+from logagg.metrics import Number, served
+from logagg.notices import Notices
+from logagg.parse.fields import EVENT_SCHEMA
+from logagg.pipeline import counted, rollups_of
+from logagg.queues import wire
+from logagg.queues.gearman import Server
+from logagg.queues.post import Assignment, Receiver
+from logagg.queues.wire import Answer, Parcel, Question, WireError
+from logagg.rollup.shard import Shard, ShardSettings
+from logagg.signals import Wishes
+
+LOOK = 0.5  # seconds between looks whether a shard has lost its owner
+WAIT = 0.2  # seconds at most that we wait for a job before we look at the clock again
+RETRY_AFTER = 2.0  # seconds between attempts to commit to a disk that refuses
+QUARANTINE, KEPT = "quarantine", 100  # where poison is kept, and how much of it
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """One run of `logagg worker`."""
+
+    servers: Sequence[Server]
+    lake: Path
+    config: Config
+    wanted: Sequence[int]  # shards
+    shards: int = 0  # of the lake; 0: as the lake says
+    flush: float | None = None  # seconds
+    memory: int | None = None  # bytes
+    max_jobs: int = 0  # after which it ends; 0: never
+    metrics: tuple[str, int] | None = None  # where Prometheus may scrape
+    verbosity: int = 0
+
+
+def work(options: WorkerOptions, clock: Clock | None = None, wishes: Wishes | None = None) -> None:
+    """Own shards of a lake until told to stop, or until a limit is reached. Raises LogaggError."""
+    clock = clock or SystemClock()
+    lake = Lake.join(
+        options.lake,
+        rollups_of(options.config),
+        clock=clock,
+        config=options.config,
+        shards=options.shards or options.config.tail.shards,
+        at_least=max(options.wanted) + 1,
+    )
+    try:
+        worker = Worker(options, clock, lake, wishes or Wishes())
+        with served(options.metrics, worker.numbers):
+            worker.run()
+    finally:
+        lake.close()
+
+
+class Worker:
+    """Takes one message after the other; commits beside that, in a thread of its own."""
+
+    def __init__(self, options: WorkerOptions, clock: Clock, lake: Lake, wishes: Wishes) -> None:
+        self._options, self._clock, self._lake, self._wishes, self._config = options, clock, lake, wishes, options.config
+        self._notices = Notices(clock, verbosity=options.verbosity)
+        name = f"{socket.gethostname()}-{os.getpid()}"
+        self._receiver = Receiver(options.servers, clock, self._notices.report, name)
+        self._desks: dict[int, Desk] = {}
+        self._flush_every = options.flush if options.flush is not None else options.config.tail.flush
+        self._memory = options.memory or options.config.tail.memory
+        self._flushed = self._looked = clock.monotonic() - LOOK
+        self._committer = ThreadPoolExecutor(1, "committer")
+        self._commit: Future[list[Delta]] | None = None
+        self._merges = _Merges(lake, options.lake, self._notices)
+        self._quarantine = _Quarantine(options.lake, self._notices)
+        self._attempts: Counter[str] = Counter()
+        self._jobs = 0
+
+    def run(self) -> None:
+        if wrong := [shard for shard in self._options.wanted if shard >= self._lake.shards]:
+            shards = self._lake.shards
+            raise LakeError(f"{self._options.lake}: it has {shards} shards, 0 to {shards - 1}; there is no shard {wrong[0]}")
+        self._notices.report("worker", f"shards {_ranges(self._options.wanted)} of {self._lake.shards}, lake {self._options.lake}")
+        try:
+            while not self._is_over():
+                self._take_over()
+                if assignment := self._receiver.next(WAIT):
+                    self._receiver.answer(assignment, wire.pack(self._answer(assignment)))
+                self._flush_if_due()
+        finally:
+            self._receiver.close()
+        self._settle()
+        self._close()
+
+    def numbers(self) -> Iterator[Number]:
+        """Return what a scrape shows."""
+        yield Number("logagg_messages_total", "Messages that were answered.", self._jobs)
+        for desk in list(self._desks.values()):
+            yield from desk.numbers()
+        yield from counted(self._notices)
+
+    def _is_over(self) -> bool:
+        if self._wishes.leaving:
+            self._notices.report("worker", "leaving: a last flush")
+            return True
+        if self._options.max_jobs and self._jobs >= self._options.max_jobs:
+            self._notices.report("worker", f"{self._jobs:,} jobs done, which is the limit: ending")
+            return True
+        if self._options.memory and (used := _memory_used()) > self._options.memory:
+            self._notices.report("worker", f"{used:,} bytes in use, over the limit: ending")
+            return True
+        return False
+
+    # shards
+
+    def _take_over(self) -> None:
+        """Take the shards that we want and nobody owns."""
+        now = self._clock.monotonic()
+        if now - self._looked < LOOK:
+            return
+        self._looked = now
+        for shard in self._options.wanted:
+            if shard not in self._desks and (lease := leases.lease(self._options.lake, shard)) is not None:
+                self._sit_down(shard, lambda lease=lease: os.close(lease))  # type: ignore[misc]
+                self._notices.report("lease", f"shard {shard} is ours")
+        self._receiver.serve(f"{kind}{shard}" for shard in self._desks for kind in (JOBS, QUESTIONS))
+        self._merges.look()
+
+    def _sit_down(self, number: int, release: Callable[[], None]) -> None:
+        """Begin a shard from what the lake has of it."""
+        known = self._lake.sources_of(number)
+        settings = ShardSettings(rollups_of(self._config), self._config.clicks.window, self._config.limits.keys)
+        shard = Shard(number, settings, known, self._lake.clicks(number, self._lake.shards))
+        self._desks[number] = Desk(shard, self._lake.shards, known, release)
+
+    # messages
+
+    def _answer(self, assignment: Assignment) -> Answer:
+        """Do what a message asks for; whatever goes wrong with it is an answer, too."""
+        self._jobs += 1
+        try:
+            message = wire.unpack(assignment.data, EVENT_SCHEMA)
+        except WireError as error:
+            self._quarantine.keep(assignment, str(error))
+            return Answer("refused", self._lake.shards, reason=str(error))
+        if isinstance(message, Answer):
+            return Answer("refused", self._lake.shards, reason="an answer is no question")
+        number = message.job.shard if isinstance(message, Parcel) else message.shard
+        desk = self._desks.get(number)
+        if desk is None or assignment.function not in (f"{JOBS}{number}", f"{QUESTIONS}{number}"):
+            return Answer("refused", self._lake.shards, reason=f"shard {number} is not served by {assignment.function}")
+        if isinstance(message, Question):
+            return self._hear(desk, message)
+        return self._take(desk, message, assignment)
+
+    def _hear(self, desk: Desk, question: Question) -> Answer:
+        if question.looks:
+            return desk.shows(self._clock.now())
+        if question.begins:
+            if question.proof != proof_of(self._lake.secret):
+                return desk.says("refused", reason=f"{MISFIT}tailer {question.tailer} has another secret than the lake")
+            if not desk.begins(question):
+                self._settle()
+        return desk.hears(question)
+
+    def _take(self, desk: Desk, parcel: Parcel, assignment: Assignment) -> Answer:
+        try:
+            if self._attempts[assignment.unique] >= ATTEMPTS:
+                self._quarantine.keep(assignment, "its shard failed with it again and again")
+                parcel = replace(parcel, job=without_events(parcel.job))
+            answer = desk.take(parcel)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the next job may be a good one
+            self._attempts[assignment.unique] += 1
+            self._notices.report("poison", f"{assignment.unique}: {type(error).__name__}: {error}")
+            self._begin_anew(desk)
+            return Answer("refused", self._lake.shards, reason=f"{type(error).__name__}: {error}")
+        self._attempts.pop(assignment.unique, None)
+        return answer
+
+    def _begin_anew(self, desk: Desk) -> None:
+        """Forget what a shard has not committed: it is sent again."""
+        self._await_commit()
+        desk.close()
+        self._sit_down(desk.number, desk.release)
+
+    # commits
+
+    def _flush_if_due(self) -> None:
+        held = sum(desk.nbytes for desk in self._desks.values())
+        if self._commit and (self._commit.done() or held > self._memory // 4):
+            self._await_commit()
+        due = self._clock.monotonic() - self._flushed >= self._flush_every or held > self._memory // 8
+        if due and not self._commit and any(desk.is_dirty for desk in self._desks.values()):
+            self._begin_commit()
+
+    def _begin_commit(self) -> None:
+        self._flushed = self._clock.monotonic()
+        drained = [desk.drain() for desk in self._desks.values() if desk.is_dirty]
+        deltas = [delta for delta, _ in drained]
+        sources = {source.id: source for _, some in drained for source in some}
+        sources |= {source.id: source for delta, some in drained if delta.shard == 0 for source in some}
+        self._commit = self._committer.submit(self._write, deltas, list(sources.values()))
+
+    def _write(self, deltas: list[Delta], sources: list[Source]) -> list[Delta]:
+        """Commit, and try again while the disk refuses, unless we leave."""
+        while True:
+            try:
+                done = self._lake.commit(deltas, sources)
+            except CommitFailed as failure:
+                if self._wishes.leaving:
+                    raise
+                self._notices.report("retry", f"{failure}; trying again")
+                self._clock.sleep(RETRY_AFTER)
+            else:
+                self._notices.report("commit", f"{done.id}: {done.rows} rows in {done.files} files")
+                return deltas
+
+    def _await_commit(self) -> None:
+        """Wait for the commit on its way, and note what it has committed."""
+        if self._commit:
+            commit, self._commit = self._commit, None
+            for delta in commit.result():
+                self._desks[delta.shard].committed(delta)
+            self._merges.begin()
+
+    def _settle(self) -> None:
+        """Commit all there is."""
+        self._await_commit()
+        if any(desk.is_dirty for desk in self._desks.values()):
+            self._begin_commit()
+            self._await_commit()
+
+    def _close(self) -> None:
+        self._committer.shutdown()
+        self._merges.close()
+        for desk in self._desks.values():
+            desk.close()
+            desk.release()
+
+
+class _Merges:
+    """Merges small files and applies retention for the whole lake, while nobody else does."""
+
+    def __init__(self, lake: Lake, root: Path, notices: Notices) -> None:
+        self._lake, self._root, self._notices = lake, root, notices
+        self._lease: int | None = None
+        self._merger = ThreadPoolExecutor(1, "merger")
+        self._running: Future[None] | None = None
+
+    def look(self) -> None:
+        """Take the lease if nobody has it."""
+        if self._lease is None:
+            self._lease = leases.lease(self._root, leases.MERGES)
+
+    def begin(self) -> None:
+        """Merge what is due, unless that is going on already."""
+        if self._lease is not None and (self._running is None or self._running.done()):
+            self._running = self._merger.submit(self._merge)
+
+    def close(self) -> None:
+        self._merger.shutdown(cancel_futures=True)
+        if self._lease is not None:
+            os.close(self._lease)
+
+    def _merge(self) -> None:
+        try:
+            self._lake.compact_due()
+        except CommitFailed as failure:
+            self._notices.report("retry", f"{failure}; merging files later")
+
+
+class _Quarantine:
+    """Keeps messages that cannot be taken, up to a bound, each with its reason."""
+
+    def __init__(self, root: Path, notices: Notices) -> None:
+        self._folder, self._notices = root / QUARANTINE, notices
+
+    def keep(self, assignment: Assignment, reason: str) -> None:
+        name = hashlib.blake2b(assignment.data, digest_size=8).hexdigest()
+        path = self._folder / f"{name}.job"
+        self._notices.report("quarantine", f"{path}: {reason}")
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            if not path.exists() and len(list(self._folder.glob("*.job"))) < KEPT:
+                path.write_bytes(assignment.data)
+                path.with_suffix(".txt").write_text(f"{assignment.function} {assignment.unique}: {reason}\n")
+                files.sync(path)
+        except OSError as error:
+            self._notices.report("quarantine", f"{path}: cannot be kept: {error.strerror}")
+
+
+def _memory_used() -> int:
+    """Return the bytes of memory in use by this process; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    return ", ".join(_runs(sorted(numbers)))
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[str]:
+    start = None
+    for number, following in zip(numbers, [*numbers[1:], None], strict=True):
+        start = number if start is None else start
+        if following != number + 1:
+            yield str(start) if start == number else f"{start}-{number}"
+            start = None

@@ -1,0 +1,67 @@
+"""`logagg worker`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from logagg.cli import Shared, Written, address, servers, shared_options
+from logagg.settings import INTERVAL, SIZE
+
+_LIST = re.compile(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*(/\d{1,4})?", re.ASCII)
+
+
+def shard_list(text: object) -> tuple[tuple[int, ...], int]:
+    """Return the shards of `0-3,7` or `0-3,7/8`, and of how many they are, 0 where it is not said. Raises ValueError."""
+    if isinstance(text, tuple):
+        return text
+    if not _LIST.fullmatch(str(text)):
+        raise ValueError("write shards such as 0-3,7 or, of a lake of 8 shards, 0-3,7/8")
+    listed, _, count = str(text).partition("/")
+    found: set[int] = set()
+    for part in listed.split(","):
+        first, _, last = part.partition("-")
+        found.update(range(int(first), int(last or first) + 1))
+    if not found:
+        raise ValueError(f"write shards such as 0-3,7; {text} is none")
+    if count and max(found) >= int(count):
+        raise ValueError(f"of {count} shards, the last one is {int(count) - 1}")
+    return tuple(sorted(found)), int(count or 0)
+
+
+@click.command()
+@click.option("--gearman", type=Written("servers", servers), required=True, metavar="HOST:PORT[,…]", help="The job servers.")
+@click.option(
+    "--shards", type=Written("list", shard_list), required=True, metavar="LIST", help="The shards to own: 0-3,7 or 0-3,7/8."
+)
+@click.option(
+    "--flush",
+    type=Written("seconds", INTERVAL.convert),
+    metavar="SECONDS",
+    help="How often counts become visible in SQL (default: 1).",
+)
+@click.option(
+    "--memory", type=Written("size", SIZE.convert), metavar="SIZE", help="End when so much is in use; a supervisor starts it again."
+)
+@click.option("--metrics", type=Written("address", address), metavar="HOST:PORT", help="Where Prometheus may scrape.")
+@click.option("--max-jobs", type=click.IntRange(1), metavar="N", help="End after so many jobs; likewise.")
+@shared_options
+def worker(shared: Shared, gearman: Any, shards: Any, **options: Any) -> None:
+    """Own shards of a lake, for tails that send their jobs through a job server.
+
+    A shard has one owner; another worker that wants it waits until the owner is gone.
+    SIGTERM and SIGINT: a last flush, a commit, exit status 0. A second one: the end at once; nothing is lost.
+    """
+    from logagg.process import settle
+
+    settle()
+    from logagg.cluster.worker import WorkerOptions, work
+    from logagg.signals import Wishes
+
+    wanted, of = shards
+    options["max_jobs"] = options["max_jobs"] or 0
+    wishes = Wishes(reloads=False)
+    with wishes.heeded():
+        work(WorkerOptions(gearman, shared.lake, shared.config, wanted, of, verbosity=shared.verbosity, **options), wishes=wishes)

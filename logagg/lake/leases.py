@@ -1,0 +1,99 @@
+"""Who may write what of a lake: locks that end with the process that holds them.
+
+    lock          one writer alone (exclusive), or many beside one another (shared)
+    lock.commit   whose turn it is to commit, of many
+    leases/7      who owns shard 7, of many
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from logagg.errors import LakeError, LakeLocked
+
+LOCK, TURN, LEASES = "lock", "lock.commit", "leases"
+MERGES = "merges"  # the lease of who merges parts and applies retention
+
+
+def take(root: Path, *, alone: bool) -> int:
+    """Take the lock of a lake, alone or beside others. Raises LakeLocked or LakeError."""
+    lock = _opened(root, LOCK)
+    if _locked(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
+        return lock
+    pid = os.read(lock, 20).decode(errors="replace").strip() or "?"
+    os.close(lock)
+    if alone and _is_shared(root):
+        raise LakeLocked(f"{root}: workers write this lake", "stop them, or use --lake") from None
+    raise LakeLocked(f"{root}: process {pid} writes this lake", "one lake has one tail: stop that, or use --lake") from None
+
+
+def is_alone(lock: int) -> bool:
+    """Tell whether nobody else has a part in a shared lock; it stays shared."""
+    alone = _locked(lock, fcntl.LOCK_EX)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    return alone
+
+
+def sign(lock: int) -> None:
+    """Say in the lock whose it is."""
+    os.truncate(lock, 0)
+    os.write(lock, f"{os.getpid()}\n".encode())
+
+
+@contextmanager
+def turn(root: Path) -> Iterator[None]:
+    """Wait for our turn to commit, and have it."""
+    lock = _opened(root, TURN)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def lease(root: Path, name: object) -> int | None:
+    """Take a lease, for as long as the descriptor stays open; None where somebody else has it."""
+    (root / LEASES).mkdir(exist_ok=True)
+    held = _opened(root, f"{LEASES}/{name}")
+    if _locked(held, fcntl.LOCK_EX):
+        sign(held)
+        return held
+    os.close(held)
+    return None
+
+
+def holders(root: Path) -> dict[str, str]:
+    """Return who holds which lease now, by process number."""
+    return {path.name: path.read_text().strip() for path in sorted((root / LEASES).glob("*")) if _is_held(path)}
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return not _locked(file.fileno(), fcntl.LOCK_SH)
+    except OSError:
+        return False
+
+
+def _is_shared(root: Path) -> bool:
+    with (root / LOCK).open("rb") as file:
+        return _locked(file.fileno(), fcntl.LOCK_SH)
+
+
+def _opened(root: Path, name: str) -> int:
+    try:
+        return os.open(root / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+    except OSError as error:
+        raise LakeError(f"{root}: cannot write: {error.strerror}", "choose another directory with --lake") from error
+
+
+def _locked(descriptor: int, how: int) -> bool:
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

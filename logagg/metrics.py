@@ -1,0 +1,72 @@
+"""What Prometheus may scrape (`--metrics HOST:PORT`): numbers that are kept anyway, read at the moment of the scrape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from logagg.errors import LogaggError
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
+    from prometheus_client.registry import Collector
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One number; with a label, one of several of that name."""
+
+    name: str  # a counter's ends in _total
+    help: str
+    value: float
+    label: tuple[str, str] | None = None
+
+
+Numbers = Callable[[], Iterable[Number]]
+
+
+@contextmanager
+def served(address: tuple[str, int] | None, numbers: Numbers) -> Iterator[None]:
+    """Answer scrapes meanwhile, if there is an address. Raises LogaggError where nothing can listen there."""
+    if address is None:
+        yield
+        return
+    from prometheus_client import CollectorRegistry, start_http_server
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(cast("Collector", _Collector(numbers)))
+    try:
+        server, thread = start_http_server(address[1], address[0], registry)
+    except OSError as error:
+        hint = "choose another port with --metrics"
+        raise LogaggError(f"metrics cannot be served at {address[0]}:{address[1]}: {error.strerror}", hint) from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Collector:
+    def __init__(self, numbers: Numbers) -> None:
+        self._numbers = numbers
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        families: dict[str, Metric] = {}
+        for number in self._numbers():
+            family = families.setdefault(number.name, _family(number))
+            family.add_metric([number.label[1]] if number.label else [], number.value)  # type: ignore[attr-defined]
+        return families.values()
+
+
+def _family(number: Number) -> Metric:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    kind = CounterMetricFamily if number.name.endswith("_total") else GaugeMetricFamily
+    return kind(number.name.removesuffix("_total"), number.help, labels=[number.label[0]] if number.label else [])

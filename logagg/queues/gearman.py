@@ -1,0 +1,235 @@
+"""Connections to job servers: packets both ways, with time-outs, and another attempt after each failure.
+
+The packets are made and read by pygearman; the loops around them are ours, because its client waits for ever where
+a server does not answer, and takes the answers of other jobs for its own once a queue is full.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import select
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gearman import protocol
+from gearman.errors import GearmanError
+
+from logagg.clock import Clock
+from logagg.errors import LogaggError
+
+PORT = 4730
+CONNECT = 3.0  # seconds that a server may take to answer at first,
+SILENCE = 5.0  # seconds after which a silent server is asked for a sign of life,
+PATIENCE = 10.0  # and how long it may take
+BACKOFF = 0.2, 5.0  # seconds before the next attempt to connect: the first time, and at most
+LARGEST = 1 << 28  # bytes of a packet
+_PIECE = 1 << 18
+_LONGEST, _MOST = 1 << 12, 1 << 16  # of an answer to an administrator: characters of a line, and lines
+_HEADER = protocol.COMMAND_HEADER_SIZE
+
+Notice = Callable[[str, str], None]
+
+
+class ServerError(LogaggError):
+    """A job server does not answer, or is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a job server listens."""
+
+    host: str
+    port: int = PORT
+
+    @classmethod
+    def listed(cls, text: str) -> tuple[Server, ...]:
+        """Read `HOST:PORT[,HOST:PORT]`. Raises ValueError."""
+        return tuple(cls._read(one.strip()) for one in text.split(","))
+
+    @classmethod
+    def _read(cls, text: str) -> Server:
+        host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
+        if not colon:
+            host, port = text, str(PORT)
+        if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+            raise ValueError("write HOST:PORT, or several with commas between them")
+        return cls(host.strip("[]"), int(port))
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class Kind:
+    """The packets that we send and take."""
+
+    CAN_DO = protocol.GEARMAN_COMMAND_CAN_DO
+    CANT_DO = protocol.GEARMAN_COMMAND_CANT_DO
+    PRE_SLEEP = protocol.GEARMAN_COMMAND_PRE_SLEEP
+    NOOP = protocol.GEARMAN_COMMAND_NOOP
+    SUBMIT_JOB = protocol.GEARMAN_COMMAND_SUBMIT_JOB
+    JOB_CREATED = protocol.GEARMAN_COMMAND_JOB_CREATED
+    NO_JOB = protocol.GEARMAN_COMMAND_NO_JOB
+    WORK_COMPLETE = protocol.GEARMAN_COMMAND_WORK_COMPLETE
+    WORK_FAIL = protocol.GEARMAN_COMMAND_WORK_FAIL
+    ECHO_REQ = protocol.GEARMAN_COMMAND_ECHO_REQ
+    ECHO_RES = protocol.GEARMAN_COMMAND_ECHO_RES
+    ERROR = protocol.GEARMAN_COMMAND_ERROR
+    SET_CLIENT_ID = protocol.GEARMAN_COMMAND_SET_CLIENT_ID
+    GRAB_JOB_UNIQ = protocol.GEARMAN_COMMAND_GRAB_JOB_UNIQ
+    JOB_ASSIGN_UNIQ = protocol.GEARMAN_COMMAND_JOB_ASSIGN_UNIQ
+
+
+def ask(server: Server, command: str) -> list[list[str]]:
+    """Ask a server what an administrator may ask; return the lines of the answer, each in its fields. Raises ServerError."""
+    try:
+        with socket.create_connection((server.host, server.port), CONNECT) as connection:
+            connection.settimeout(CONNECT)
+            connection.sendall(command.encode() + b"\n")
+            with connection.makefile("r", encoding="utf-8", errors="replace") as file:
+                lines = list(itertools.islice(iter(lambda: file.readline(_LONGEST).rstrip("\n"), "."), _MOST))
+    except OSError as error:
+        raise ServerError(f"{server}: no job server answers: {error.strerror or error}", "start gearmand there") from error
+    if len(lines) == _MOST or any("\t" not in line for line in lines if command == "status"):
+        raise ServerError(f"{server}: not a job server", "name the port of gearmand")
+    return [line.split("\t") for line in lines]
+
+
+Packet = tuple[int, dict[str, bytes]]
+
+
+class Connection:
+    """Packets to and from one server; whatever goes wrong is a ServerError, and the end of the connection."""
+
+    def __init__(self, server: Server, clock: Clock) -> None:
+        self.server, self._clock = server, clock
+        self._buffer = bytearray()
+        self._heard = clock.monotonic()
+        self._probed = False
+        try:
+            self._socket = socket.create_connection((server.host, server.port), CONNECT)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket.settimeout(PATIENCE)
+        except OSError as error:
+            raise ServerError(f"{server}: no job server answers: {error.strerror or error}", "start gearmand there") from error
+        try:
+            self._greet()
+        except ServerError:
+            self.close()
+            raise
+
+    def _greet(self) -> None:
+        """See that a job server listens, and not something else."""
+        self.send(Kind.ECHO_REQ, data=b"logagg")
+        end = self._clock.monotonic() + CONNECT
+        while not (packets := self.packets(max(0.0, end - self._clock.monotonic()))):
+            if self._clock.monotonic() >= end:
+                raise ServerError(f"{self.server}: something listens there, but gives no answer", "is it gearmand?")
+        if packets[0] != (Kind.ECHO_RES, {"data": b"logagg"}):
+            raise ServerError(f"{self.server}: not a job server", "name the port of gearmand")
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def send(self, kind: int, **arguments: bytes) -> None:
+        """Send a packet. Raises ServerError."""
+        try:
+            self._socket.sendall(protocol.pack_binary_command(kind, arguments))
+        except OSError as error:
+            raise ServerError(f"{self.server}: connection lost: {error.strerror or error}") from error
+
+    def packets(self, timeout: float = 0.0) -> list[Packet]:
+        """Return the packets that have come; wait for some bytes so long. Raises ServerError."""
+        if select.select([self._socket], [], [], timeout)[0]:
+            self._read()
+        found = list(iter(self._parsed, None))
+        return found
+
+    def probe(self) -> None:
+        """Ask a silent server for a sign of life. Raises ServerError when it owes us one for too long."""
+        silent = self._clock.monotonic() - self._heard
+        if silent > SILENCE + PATIENCE:
+            raise ServerError(f"{self.server}: no answer for {silent:.0f} s")
+        if silent > SILENCE and not self._probed:
+            self._probed = True
+            self.send(Kind.ECHO_REQ, data=b"logagg")
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _read(self) -> None:
+        try:
+            data = self._socket.recv(_PIECE)
+        except OSError as error:
+            raise ServerError(f"{self.server}: connection lost: {error.strerror or error}") from error
+        if not data:
+            raise ServerError(f"{self.server}: the server closed the connection")
+        self._buffer += data
+        self._heard, self._probed = self._clock.monotonic(), False
+
+    def _parsed(self) -> Packet | None:
+        """Take the first packet out of the buffer, if it is there as a whole. Raises ServerError."""
+        if len(self._buffer) < _HEADER:
+            if not protocol.MAGIC_RES_STRING.startswith(self._buffer[:4]):
+                raise ServerError(f"{self.server}: not a job server", "name the port of gearmand")
+            return None
+        size = _HEADER + int.from_bytes(self._buffer[8:_HEADER], "big")
+        if len(self._buffer) < min(size, LARGEST):
+            self._check_magic()
+            return None
+        try:
+            kind, arguments, _ = protocol.parse_binary_command(memoryview(bytes(self._buffer[:size])), is_response=True)
+        except (GearmanError, ValueError) as error:
+            raise ServerError(f"{self.server}: not a job server: {error}", "name the port of gearmand") from error
+        del self._buffer[:size]
+        return kind, arguments or {}
+
+    def _check_magic(self) -> None:
+        if not self._buffer.startswith(protocol.MAGIC_RES_STRING):
+            raise ServerError(f"{self.server}: not a job server", "name the port of gearmand")
+
+
+class Links:
+    """A connection to each server that answers; to the others, an attempt now and then."""
+
+    def __init__(self, servers: Sequence[Server], clock: Clock, notice: Notice) -> None:
+        self.up: dict[Server, Connection] = {}
+        self._servers, self._clock, self._notice = servers, clock, notice
+        self._attempt = dict.fromkeys(servers, 0)
+        self._not_before = dict.fromkeys(servers, clock.monotonic())
+
+    def connect(self) -> list[Connection]:
+        """Connect where that is due; return the new connections."""
+        now, new = self._clock.monotonic(), []
+        for server in self._servers:
+            if server in self.up or now < self._not_before[server]:
+                continue
+            try:
+                self.up[server] = Connection(server, self._clock)
+            except ServerError as error:
+                self._put_off(server, error)
+                continue
+            if self._attempt[server]:
+                self._notice("server", f"{server}: connected again")
+            self._attempt[server] = 0
+            new.append(self.up[server])
+        return new
+
+    def drop(self, connection: Connection, why: ServerError) -> None:
+        connection.close()
+        if self.up.pop(connection.server, None):
+            self._put_off(connection.server, why)
+
+    def close(self) -> None:
+        for connection in self.up.values():
+            connection.close()
+        self.up.clear()
+
+    def _put_off(self, server: Server, why: ServerError) -> None:
+        first, most = BACKOFF
+        if not self._attempt[server]:
+            self._notice("server", f"{why}; trying again")
+        wait = min(most, first * 2 ** min(self._attempt[server], 10))
+        self._not_before[server] = self._clock.monotonic() + wait * random.uniform(0.5, 1.0)
+        self._attempt[server] += 1

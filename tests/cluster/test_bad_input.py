@@ -1,0 +1,220 @@
+"""What is not there, is something else, or was made up: a clear line, nothing lost, and nobody goes round in circles."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+import pytest
+
+from logagg.cargo import Job, Mark, Rejects
+from logagg.clock import SystemClock
+from logagg.intake.identity import new_source
+from logagg.parse.fields import EVENT_SCHEMA
+from logagg.queues import wire
+from logagg.queues.gearman import Server
+from logagg.queues.post import Sender
+from logagg.queues.wire import Answer, Parcel
+from tests.conftest import Command, combined, wait_until
+from tests.gearmand import JobServer, Site, free_port
+
+pytestmark = pytest.mark.e2e
+
+LINES = 50
+
+
+@pytest.fixture
+def log(logagg: Command) -> str:
+    path = logagg.folder / "access.log"
+    path.write_text(combined([(f"/{number}", 200) for number in range(LINES)]))
+    return str(path)
+
+
+@contextmanager
+def web_server(port: int) -> Iterator[None]:
+    """Something that listens there, and is no job server."""
+    with socket.create_server(("127.0.0.1", port)) as server:
+
+        def answer() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection:
+                        connection.recv(1000)
+                        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def ask(site: Site, function: str, data: bytes, unique: str = "u") -> Answer:
+    """Send a message as anyone can who reaches the job server; return the answer."""
+    sender = Sender([Server("127.0.0.1", site.servers[0].port)], SystemClock(), lambda kind, text: None)
+    sender.connect()
+    sender.send(None, 0, function, unique, data, 60)
+    while not (outcomes := sender.poll(0.2)):
+        pass
+    sender.close()
+    assert outcomes[0].data, outcomes
+    answer = wire.unpack(outcomes[0].data, EVENT_SCHEMA)
+    assert isinstance(answer, Answer)
+    return answer
+
+
+def parcel(site: Site, *, epoch: int = 1, shards: int = 2) -> Parcel:
+    source = replace(new_source("made-up.log"), tailer="stranger")
+    job = Job(0, source.id, 0, 0, 10, Mark.blank(10), EVENT_SCHEMA.empty_table(), Rejects({"format": 1}))
+    return Parcel("stranger", epoch, shards, source, job)
+
+
+@pytest.fixture
+def working(site: Site) -> Site:
+    site.worker("0-1/2")
+    site.await_lake()
+    return site
+
+
+def test_no_server_while_the_lake_is_there(working: Site, log: str) -> None:
+    working.servers[0].kill()
+    tail = working.tail("web1", "--once", log)
+    wait_until(lambda: "waiting: no job server answers; nothing is lost" in working.notices(), tail)
+    working.servers[0].start()
+    assert tail.wait(60) == 0, working.notices()
+    assert working.logagg.lines() == LINES
+    assert "connected again" in working.notices()
+
+
+def test_no_worker_for_a_shard(site: Site, log: str) -> None:
+    site.worker("0/2")
+    site.await_lake()
+    tail = site.tail("web1", "--once", log)
+    wait_until(lambda: "waiting: no worker answers for shard 1; nothing is lost" in site.notices(), tail)
+    site.worker("1/2")
+    assert tail.wait(60) == 0, site.notices()
+    assert site.logagg.lines() == LINES
+
+
+def test_a_tail_that_waits_can_be_stopped(working: Site, log: str) -> None:
+    working.servers[0].kill()
+    tail = working.tail("web1", log)
+    wait_until(lambda: "waiting:" in working.notices(), tail)
+    working.stop(tail)
+
+
+def test_not_a_job_server(working: Site, log: str) -> None:
+    port = free_port()
+    with web_server(port):
+        tail = working.logagg.start("tail", "--gearman", f"127.0.0.1:{port},{working.gearman}", "--once", log)
+        assert tail.wait(60) == 0, working.notices()
+    assert f"127.0.0.1:{port}: not a job server; name the port of gearmand" in working.notices()
+    assert working.logagg.lines() == LINES, "the other server did"
+
+
+def test_another_secret(working: Site, log: str) -> None:
+    (working.logagg.folder / "other").write_bytes(b"x" * 32)
+    done = working.logagg.run(
+        "tail", "--gearman", working.gearman, "--name", "web1", "--secret", "other", "--once", log, status=1
+    )
+    assert "tailer web1 has another secret than the lake; see docs/cluster.md" in done.stderr
+
+
+def test_no_secret(working: Site, log: str) -> None:
+    done = working.logagg.run("tail", "--gearman", working.gearman, "--secret", "nowhere", "--once", log, status=1)
+    assert "nowhere: the lake's secret cannot be read" in done.stderr
+    assert "copy the file secret out of the lake, and name it with --secret" in done.stderr
+
+
+def test_two_tails_of_one_name(working: Site, log: str) -> None:
+    first = working.tail("web1", log)
+    working.logagg.await_lines(LINES, first)
+    second = working.tail("web1", log)
+    wait_until(lambda: working.notices().count("connected:") == 2, second)
+    with open(log, "a") as file:
+        file.write(combined([("/more", 200)]))
+    assert first.wait(60) == 1
+    assert "a later tailer has come that is named web1, too; two tailers have the same name" in working.notices()
+    working.logagg.await_lines(LINES + 1, second)
+
+
+def test_standard_input(working: Site) -> None:
+    done = working.logagg.run("tail", "--gearman", working.gearman, "-", status=1, input="")
+    assert "standard input cannot be sent to workers" in done.stderr
+
+
+@pytest.mark.parametrize("junk", [b"", b"junk", b"\x00\xff" * 1000, b"logagg\x07J" + bytes(100)])
+def test_what_is_no_message_is_quarantined(working: Site, junk: bytes, log: str) -> None:
+    answer = ask(working, "logagg.shard.0", junk)
+    assert answer.verdict == "refused"
+    kept = list((working.lake / "quarantine").glob("*.job"))
+    assert [path.read_bytes() for path in kept] == [junk]
+    assert answer.reason in kept[0].with_suffix(".txt").read_text()
+    assert working.tail("web1", "--once", log).wait(60) == 0
+    assert working.logagg.lines() == LINES, "the worker goes on"
+
+
+def test_a_job_that_was_changed_on_its_way(working: Site) -> None:
+    data = bytearray(wire.pack(parcel(working)))
+    data[40] ^= 1
+    assert "changed on its way" in ask(working, "logagg.shard.0", bytes(data)).reason
+    assert ask(working, "logagg.shard.0", wire.pack(parcel(working))).verdict == "taken"
+
+
+def test_a_job_of_another_epoch_or_for_another_number_of_shards(working: Site) -> None:
+    assert ask(working, "logagg.shard.0", wire.pack(parcel(working, epoch=5))).verdict == "taken"
+    assert ask(working, "logagg.shard.0", wire.pack(parcel(working, epoch=4))).verdict == "superseded"
+    answer = ask(working, "logagg.shard.0", wire.pack(parcel(working, epoch=5, shards=3)))
+    assert answer.reason == "misfit: the lake has 2 shards, the tailer deals to 3"
+
+
+def test_a_job_for_a_shard_that_is_not_of_this_function(working: Site) -> None:
+    other = parcel(working)
+    other = replace(other, job=replace(other.job, shard=1))
+    assert "shard 1 is not served by logagg.shard.0" in ask(working, "logagg.shard.0", wire.pack(other)).reason
+
+
+def test_a_lake_that_others_write(working: Site, log: str) -> None:
+    done = working.logagg.run("tail", "--once", log, status=1)
+    assert "workers write this lake; stop them, or use --lake" in done.stderr
+    done = working.logagg.run("worker", "--gearman", working.gearman, "--shards", "5", status=1)
+    assert "it has 2 shards, 0 to 1; there is no shard 5" in done.stderr
+    done = working.logagg.run("worker", "--gearman", working.gearman, "--shards", "0/3", status=1)
+    assert "workers share it as 2 shards, not 3; stop them first, or say --shards LIST/2" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["worker", "--shards", "0"], "Missing option '--gearman'"),
+        (["worker", "--gearman", "here:port", "--shards", "0"], "write HOST:PORT"),
+        (["worker", "--gearman", "here", "--shards", "0-"], "write shards such as 0-3,7"),
+        (["worker", "--gearman", "here", "--shards", "4/4"], "of 4 shards, the last one is 3"),
+        (["worker", "--gearman", "here", "--shards", "3-1"], "write shards such as 0-3,7"),
+        (["tail", "--gearman", ",", "x"], "write HOST:PORT"),
+    ],
+)
+def test_wrong_words(logagg: Command, words: list[str], said: str) -> None:
+    assert said in logagg.run(*words, status=2).stderr
+
+
+def test_the_answer_of_an_old_server_is_waited_for_no_longer_than_it_takes(tool: Callable[[str], str], site: Site, log: str) -> None:
+    """A server that is there and says nothing: stopped, as by a debugger or a machine that swaps."""
+    other = JobServer(tool("gearmand"), site.logagg.folder)
+    other.start()
+    site.servers.append(other)
+    site.worker("0-1/2")
+    site.await_lake()
+    tail = site.tail("web1", log)
+    site.logagg.await_lines(LINES, tail)
+    assert other.process
+    other.process.send_signal(signal.SIGSTOP)
+    with open(log, "a") as file:
+        file.write(combined([("/more", 200)]))
+    site.logagg.await_lines(LINES + 1, tail)
+    other.process.send_signal(signal.SIGCONT)

@@ -1,0 +1,67 @@
+"""Random `kill -9` of tails, workers and the job server, while logs are written and rotated: exact totals at the end."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+
+from tests.gearmand import Site
+from tests.soak.writer import Writer, assert_written
+
+TAILERS, SHARDS = 3, ("0-1/4", "2-3/4")
+
+
+def soak(site: Site, kills: int, seed: int) -> None:
+    """Kill so many processes at any moment and start them again; let the last ones finish; compare every rollup."""
+    chance, began = random.Random(seed), time.monotonic()
+    with ExitStack() as stack:
+        writers = []
+        for number in range(TAILERS):
+            folder = site.logagg.folder / f"web{number}"
+            folder.mkdir()
+            writers.append(stack.enter_context(Writer(folder, seed + number, batch=15, network=f"192.0.{number}")))
+        starts: list[Callable[[], subprocess.Popen[str]]] = [lambda shards=shards: site.worker(shards, "-q") for shards in SHARDS]  # type: ignore[misc]
+        starts += [lambda log=writer.log: site.tail(log.parent.name, "-q", log.parent) for writer in writers]  # type: ignore[misc]
+        running = [starts[0](), starts[1]()]
+        site.await_lake()
+        running += [start() for start in starts[2:]]
+        for _ in range(kills):
+            time.sleep(chance.expovariate(1.5))  # any moment
+            victim = chance.randrange(len(running) + 1)
+            if victim == len(running):
+                site.servers[0].kill()
+                site.servers[0].start()
+                continue
+            assert running[victim].poll() is None, site.notices()
+            running[victim].kill()
+            running[victim].wait()
+            running[victim] = starts[victim]()
+    for tail in running[2:]:
+        tail.kill()
+        tail.wait()
+    for writer in writers:
+        site.logagg.run("tail", "--gearman", site.gearman, "--name", writer.log.parent.name, "--once", "-q", writer.log.parent)
+    for worker in running[:2]:
+        site.stop(worker)
+    assert_written(site.lake, writers)
+    assert "all is well" in site.logagg.run("check").stdout
+    lines = sum(writer.lines for writer in writers)
+    print(f"\n{kills} kills (seed {seed}), {lines:,} lines, {time.monotonic() - began:.0f} s: totals exact")
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_twenty_kills(site: Site) -> None:
+    soak(site, 20, seed=random.randrange(1 << 32))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_two_hundred_kills(site: Site) -> None:
+    soak(site, 200, seed=random.randrange(1 << 32))

@@ -1,0 +1,53 @@
+"""`--metrics`: what Prometheus finds at a tail, at a tail of a cluster, and at a worker."""
+
+from __future__ import annotations
+
+import re
+import urllib.request
+
+import pytest
+
+from tests.conftest import Command, combined, wait_until
+from tests.gearmand import Site, free_port
+
+pytestmark = pytest.mark.e2e
+
+LOG = combined([(f"/{number}", 200) for number in range(40)]) + "no line\n"
+
+
+def scraped(port: int) -> dict[str, float]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    return {name: float(value) for name, value in re.findall(r"^(logagg_\S+) (\S+)$", text, re.M)}
+
+
+def test_a_tail(logagg: Command) -> None:
+    log, port = logagg.folder / "access.log", free_port()
+    log.write_text(LOG)
+    tail = logagg.start("tail", "--metrics", f":{port}", log)
+    logagg.await_lines(41, tail)
+    found = scraped(port)
+    assert found['logagg_events_total{kind="pageview"}'] == 40
+    assert found['logagg_rejects_total{reason="format"}'] == 1
+    assert (found["logagg_read_bytes_total"], found["logagg_unread_bytes"]) == (len(LOG), 0)
+    tail.terminate()
+    assert tail.wait(30) == 0
+
+
+def test_a_cluster(site: Site) -> None:
+    log, port, other = site.logagg.folder / "access.log", free_port(), free_port()
+    log.write_text(LOG)
+    site.worker("0-1/2", "--metrics", f"127.0.0.1:{port}")
+    site.await_lake()
+    tail = site.tail("web1", "--metrics", f"127.0.0.1:{other}", log)
+    site.logagg.await_lines(41, tail)
+    assert scraped(port)['logagg_jobs_taken_total{shard="1"}'] >= 1
+    assert scraped(other)['logagg_events_total{kind="pageview"}'] == 40
+    wait_until(lambda: scraped(other)['logagg_uncommitted_jobs{shard="0"}'] == 0, tail)
+
+
+def test_the_port_is_taken(logagg: Command, site: Site) -> None:
+    (logagg.folder / "access.log").write_text(LOG)
+    taken = site.servers[0].port
+    done = logagg.run("tail", "--once", "--metrics", f":{taken}", "access.log", status=1)
+    assert f"metrics cannot be served at 127.0.0.1:{taken}: Address already in use" in done.stderr
