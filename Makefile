@@ -35,11 +35,11 @@ tail: $(VENV)/.ready ## follow the logs in LOGS (/var/log/nginx) into LAKE (lake
 	$(BIN)/logagg tail --lake $(LAKE) $(LOGS)
 
 test: $(VENV)/.ready-dev ## run all tests, with a real nginx and a real load
-	@scripts/system-packages nginx wrk logrotate
+	@scripts/system-packages nginx wrk logrotate gearmand=gearman-job-server ip=iproute2
 	$(BIN)/pytest -n auto --dist worksteal
 
 soak: $(VENV)/.ready-dev ## kill a tail 200 times under load, read for minutes, try the laws many times over; prints its figures
-	$(BIN)/pytest -m soak -n 1 -rP tests/soak tests/e2e/test_readers.py
+	$(BIN)/pytest -m soak -n 1 -rP tests/soak tests/cluster tests/e2e/test_readers.py
 	LAWS_TIMES=20 $(BIN)/pytest -n auto --timeout 3600 tests/laws/test_totals.py tests/laws/test_crashes.py
 
 check: $(VENV)/.ready-dev ## lint, types, imports
