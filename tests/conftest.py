@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -105,8 +106,6 @@ def tool() -> Callable[[str], str]:
 
 def wait_until(holds: Callable[[], bool], process: subprocess.Popen[str] | None = None, seconds: float = 60) -> None:
     """Wait for something another process does. Generous, since only its coming true is asserted."""
-    import time
-
     end = time.monotonic() + seconds
     while not holds():
         assert process is None or process.poll() is None, f"the process ended with {process.returncode}"
@@ -123,3 +122,25 @@ def combined(requests: Sequence[tuple[str, int]], client: str = "192.0.2.1", age
 
 
 pytest_plugins = ["tests.nginx", "tests.gearmand"]
+
+
+def peak(process: subprocess.Popen[str]) -> int:
+    """Wait for the end of a process, which shall end well; return the most bytes that it had in memory.
+
+    By looking again and again: what the kernel says at its end is no less than what we had, who started it.
+    """
+    most = 0
+    while process.poll() is None:
+        most = max(most, resident(process))
+        time.sleep(0.02)
+    assert process.returncode == 0
+    return most
+
+
+def resident(process: subprocess.Popen[str]) -> int:
+    """Return the most bytes that a running process has had in memory; 0 when it has ended."""
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    except OSError:
+        return 0
+    return int((status.partition("VmHWM:")[2].split() or ["0"])[0]) << 10

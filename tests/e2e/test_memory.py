@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command, wait_until
+from tests.conftest import Command, peak, resident, wait_until
 
 MEMORY = 512 << 20
 ALLOWED = MEMORY * 1.2
@@ -43,20 +43,6 @@ def write(path: Path, make: Callable[[int], str], lines: int = LINES) -> None:
     with path.open("w") as log:
         for start in range(0, lines, PIECE):
             log.write("".join(map(make, range(start, start + PIECE))))
-
-
-def peak(process: subprocess.Popen[str]) -> int:
-    """Wait for the end of a process; return the most bytes it had in memory."""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_maxrss << 10
-
-
-def resident(process: subprocess.Popen[str]) -> int:
-    """Return the most bytes that a running process has had in memory."""
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) << 10
 
 
 @pytest.mark.parametrize("flood", FLOODS)
