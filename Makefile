@@ -13,7 +13,7 @@ BENCH_FOLLOWS = $(if $(RATE),--rate $(RATE)) $(if $(DURATION),--seconds $(DURATI
 DEMO := build/demo-lake
 DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
 
-.PHONY: help setup demo notebook tail test soak check golden bench bench-stages bench-follow clean
+.PHONY: help setup demo notebook tail test soak check golden bench bench-stages bench-follow fuzz clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,11 @@ bench-stages: $(VENV)/.ready ## each stage of the pipeline alone; LINES= ROUNDS=
 
 bench-follow: $(VENV)/.ready ## how fresh at RATE= lines/s for DURATION= seconds, and what following FILES= idle files costs
 	$(BIN)/python -m bench.follow $(BENCH_FOLLOWS) $(BENCH_WRITES)
+
+fuzz: $(VENV)/.ready-dev ## both parsers and the rollups with bytes that coverage guides, for SECONDS= seconds (300)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	@mkdir -p build/fuzz
+	$(BIN)/python -m tests.fuzz.lines build/fuzz -artifact_prefix=build/fuzz- -max_len=4096 -rss_limit_mb=4096 -max_total_time=$(or $(SECONDS),300)
 
 clean: ## remove what the targets above made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -24,8 +24,12 @@ from logagg.settings import (
     EXTENSION_LIST,
     FLAG,
     INTERVAL,
+    IPV4_BITS,
+    IPV6_BITS,
     LIMIT,
+    MEMORY,
     RETENTION,
+    ROTATION,
     SIZE,
     TEXT,
     Kind,
@@ -65,7 +69,7 @@ class Tail:
 
     flush: float = setting("1s", INTERVAL, "how often counts become visible in SQL")
     shards: int = setting(0, COUNT, "workers that share the visitors; 0: one per core")
-    memory: int = setting("512MB", SIZE, "what counts may take in memory before an early flush")
+    memory: int = setting("512MB", MEMORY, "what the process may take; at least 512MB")
     chunk: int = setting("8MB", SIZE, "bytes read at a time")
     max_line: int = setting("1MB", SIZE, "a longer line is counted as a reject and skipped")
     idle: float = setting("30s", DURATION, "a rotated log that nobody wrote to for this long is read to its end")
@@ -86,6 +90,17 @@ class Limits:
 
     value: int = setting(256, LIMIT, "characters of a dimension's value; the rest is cut")
     keys: int = setting(20_000, LIMIT, "distinct keys per rollup and bucket; the rest is folded into (other)")
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """What is kept of people; addresses themselves never are."""
+
+    ipv4: int = setting(32, IPV4_BITS, "bits of an IPv4 address that tell visitors apart; 24 forgets the last number")
+    ipv6: int = setting(128, IPV6_BITS, "bits of an IPv6 address that tell visitors apart; 48 is what one site has")
+    rotate: float | None = setting("never", ROTATION, 'after this, such as "1d", everybody is a new visitor; or "never"')
+    samples: int = setting(1000, COUNT, "rejected lines that the lake keeps as samples; 0: none")
+    addresses_in_samples: bool = setting(False, FLAG, "keep addresses in the samples of rejected lines")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +178,7 @@ class Config:
     tail: Tail = Tail()
     clicks: Clicks = Clicks()
     limits: Limits = Limits()
+    privacy: Privacy = Privacy()
     lake: Lake = Lake()
     retention: Retention = Retention()
     assets: Assets = Assets()

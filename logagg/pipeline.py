@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from logagg.budget import Budget
 from logagg.cargo import KnownSource
 from logagg.clock import Clock, SystemClock
 from logagg.config import SETTINGS, Config
@@ -23,6 +24,7 @@ from logagg.parse import agents
 from logagg.parse.book import FormatBook
 from logagg.parse.events import Classifier
 from logagg.parse.fields import EVENT_SCHEMA
+from logagg.process import HeapKeeper
 from logagg.progress import CatchUpBar, StatusLine, summary
 from logagg.river import Pace, River, Tally
 from logagg.rollup.custom import build
@@ -87,6 +89,8 @@ class _Run:
     def __init__(self, options: TailOptions, clock: Clock, lake: Lake, wishes: Wishes) -> None:
         self._options, self._clock, self._lake, self._config = options, clock, lake, options.config
         self._shards = shard_count(options)
+        self._memory = options.memory or options.config.tail.memory
+        self._budget = Budget.of(options.config.tail, self._memory, self._shards, os.cpu_count() or 1)
         self._notices = Notices(clock, verbosity=options.verbosity)
         self._wishes = wishes
         self._waker = Waker(self._notices.report)
@@ -117,8 +121,9 @@ class _Run:
         display = CatchUpBar(self._tally, loud) if self._options.once else StatusLine(self._tally, self._clock, loud)
         river = self._make_river(self._config)
         try:
-            while config := self._watch(river, display):
-                river = self._renewed(config)
+            with HeapKeeper(self._memory):
+                while config := self._watch(river, display):
+                    river = self._renewed(config)
         finally:
             display.close()
             self._tailer.close()
@@ -163,28 +168,35 @@ class _Run:
             options.paths,
             known,
             start_at=options.start or tail.begin,
-            chunk_bytes=min(tail.chunk, max(self._memory() // 32, 1 << 16)),
+            chunk_bytes=self._budget.chunk,
             max_line=tail.max_line,
             idle=tail.idle,
             forget=tail.forget,
+            once=options.once,
             clock=self._clock,
             notice=self._notice,
         )
 
     def _make_river(self, config: Config) -> River:
         known = self._lake.known_sources(self._shards)
-        settings = ShardSettings(rollups_of(config), config.clicks.window, config.limits.keys)
+        settings = ShardSettings(
+            rollups_of(config),
+            config.clicks.window,
+            config.limits.keys,
+            clicks_bytes=self._budget.clicks,
+            events_bytes=self._budget.events,
+        )
         return River(
             self._tailer,
             self._waker,
             self._make_book(config, known),
-            Classifier.of(config, self._lake.secret),
+            Classifier.of(config, self._lake.secret, self._lake.salts.key),
             [Shard(number, settings, known, self._lake.clicks(number, self._shards)) for number in range(self._shards)],
             self._lake,
             self._pace(config),
             self._clock,
             self._notices,
-            parsers=os.cpu_count() or 1,
+            parsers=self._budget.parsers,
             tally=self._tally,
         )
 
@@ -195,17 +207,13 @@ class _Run:
     def _log_format(self, config: Config) -> str:
         return self._options.log_format or config.log_format
 
-    def _memory(self) -> int:
-        return self._options.memory or self._options.config.tail.memory
-
     def _pace(self, config: Config) -> Pace:
         options = self._options
         flush = options.flush if options.flush is not None else config.tail.flush
         if options.once and options.flush is None:
             flush = ONCE_FLUSH
-        # An eighth for what waits to be committed: a commit takes it twice more, the rest is for chunks on their way
-        # and for what the process takes before it has read anything.
-        return Pace(flush, self._memory() // 8, options.once, config.tail.max_line)
+        addresses = config.privacy.addresses_in_samples
+        return Pace(flush, self._budget.waiting, options.once, config.tail.max_line, addresses)
 
     # another configuration
 

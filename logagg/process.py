@@ -5,11 +5,16 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import resource
 import sys
+import threading
+from collections.abc import Callable
 from importlib.abc import MetaPathFinder
 
 _M_ARENA_MAX = -8  # of glibc's malloc.h
 ARENAS = 2
+LOOK = 0.05  # seconds between looks at how much memory the process has
+STEP = 16 << 20  # bytes more than it could return last time, before it tries again
 
 
 def settle() -> None:
@@ -32,6 +37,43 @@ def _share_one_heap() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's; others have one heap anyway
     if mallopt:
         mallopt(_M_ARENA_MAX, ARENAS)
+
+
+class HeapKeeper:
+    """Returns to the system what the heap keeps of memory that was freed, whenever the process has more than it may.
+
+    The heap keeps it for the next time, which is quick; but what one stage has freed is in pieces that the next cannot
+    use, and a log of lines that have nothing in common makes every stage need much, one after the other.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._stopped = limit, threading.Event()
+        found = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; others return it by themselves
+        self._trim: Callable[[int], int] | None = found
+        self._thread = threading.Thread(target=self._keep, name="heap", daemon=True)
+
+    def __enter__(self) -> HeapKeeper:
+        if self._trim:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        if self._trim:
+            self._thread.join()
+
+    def _keep(self) -> None:
+        allowed = self._limit
+        while not self._stopped.wait(LOOK):
+            if self._trim and resident() > allowed:
+                self._trim(0)
+                allowed = max(self._limit, resident() + STEP)
+
+
+def resident() -> int:
+    """Return the bytes that this process has in memory."""
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
 
 
 def _do_without_pandas() -> None:

@@ -14,7 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow.compute as pc
 
@@ -28,6 +28,7 @@ from logagg.lake.store import Lake
 from logagg.metrics import Number
 from logagg.notices import Notices
 from logagg.parse import columns
+from logagg.parse.addresses import without_addresses
 from logagg.parse.book import FormatBook
 from logagg.parse.events import Classifier
 from logagg.parse.formats import Format
@@ -49,6 +50,7 @@ class Pace:
     memory: int = 256 << 20  # bytes of what is not committed that make an early flush
     once: bool = False  # read all there is, then stop
     max_line: int = 1 << 20  # bytes; a longer line is a reject
+    addresses_in_samples: bool = False  # of rejects
 
 
 @dataclass(slots=True)
@@ -205,7 +207,9 @@ class River:
 
     def _parse(self, chunk: Chunk, fmt: Format) -> _Parsed:
         batch = columns.parse(chunk, fmt, self._clock.now(), self._pace.max_line)
-        return _Parsed(chunk, Batch(self._classifier.classify(batch.table), batch.rejects))
+        rejects = batch.rejects if self._pace.addresses_in_samples else without_addresses(batch.rejects)
+        # What is read can go: only where it came from travels on.
+        return _Parsed(replace(chunk, data=b""), Batch(self._classifier.classify(batch.table), rejects))
 
     def _let_down_barrier(self) -> None:
         if self._barriers.dirty and self._barriers.idle():

@@ -10,6 +10,7 @@ from dataclasses import field
 from typing import Any, NamedTuple
 
 DURATIONS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 365 * 86_400}  # in seconds
+LEAST_MEMORY = 512 << 20  # bytes
 SIZES = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}  # "MB" and "MiB" are the same: 1024²
 
 
@@ -33,12 +34,39 @@ def retention(value: object) -> float | None:
         raise ValueError('write a duration such as "90d" or "2y", or "forever"') from None
 
 
+def _rotation(value: object) -> float | None:
+    if str(value).lower() == "never":
+        return None
+    try:
+        seconds = duration(value)
+    except ValueError:
+        seconds = 0.0
+    if seconds < 3600 or seconds % 60:
+        raise ValueError('write a duration of an hour or more such as "1d", or "never"')
+    return seconds
+
+
+def _up_to(largest: int) -> Callable[[object], int]:
+    def converted(value: object) -> int:
+        if (bits := _count(value)) > largest:
+            raise ValueError(f"write a number of bits from 0 to {largest}")
+        return bits
+
+    return converted
+
+
 def size(value: object) -> int:
     """Return bytes from "512MB", "64KiB" or a number of bytes; ValueError says what to write."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", str(value).lower(), re.ASCII)
     if isinstance(value, bool) or not found:
         raise ValueError('write a size such as "64KB", "8MB" or "1GB"')
     return int(float(found[1]) * SIZES[found[2]])
+
+
+def _memory(value: object) -> int:
+    if (result := size(value)) < LEAST_MEMORY:
+        raise ValueError('write "512MB" or more: with less it could not be kept, whatever strangers ask for')
+    return result
 
 
 def text(value: object) -> str:
@@ -107,7 +135,10 @@ LIMIT = Kind(_positive(_count), COUNT.read)
 DURATION = Kind(duration)
 INTERVAL = Kind(_positive(duration))
 SIZE = Kind(_positive(size))
+MEMORY = Kind(_memory)
 RETENTION = Kind(retention)
+ROTATION = Kind(_rotation)
+IPV4_BITS, IPV6_BITS = Kind(_up_to(32), COUNT.read), Kind(_up_to(128), COUNT.read)
 EXTENSION_LIST = Kind(_extensions, lambda text: text.replace(",", " ").split())
 
 

@@ -17,7 +17,7 @@ from logagg.cargo import Chunk, KnownSource, Source
 from logagg.clock import Clock, SystemClock
 from logagg.cluster.dispatch import ClusterError, Dispatch, Identity, proof_of
 from logagg.cluster.lanes import Flight, LostGround
-from logagg.errors import FormatError, LogaggError, SourceError
+from logagg.errors import ConfigError, FormatError, LogaggError, SourceError
 from logagg.intake.identity import is_in_place
 from logagg.intake.sources import STDIN
 from logagg.intake.sources import check as check_paths
@@ -103,6 +103,8 @@ class _Session:
         wishes: Wishes,
         notices: Notices,
     ) -> None:
+        if options.config.privacy.rotate:
+            raise ConfigError("privacy.rotate: its salts are in the lake, which this tail does not have", "leave it out with --gearman")
         self._options, self._cluster, self._clock, self._wishes = options, cluster, clock, wishes
         self.tally, self._notices, self._config = Tally(), notices, options.config
         self._memory = options.memory or options.config.tail.memory

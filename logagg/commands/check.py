@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -37,7 +36,7 @@ def check(
     if as_json:
         from logagg.view import render
 
-        click.echo(json.dumps(render.plain(dataclasses.asdict(found) | {"ok": found.ok}), indent=2, ensure_ascii=False))
+        click.echo(render.as_json(dataclasses.asdict(found) | {"ok": found.ok}, indent=2))
     else:
         _show(found, quiet=shared.verbosity < 0)
     return int(not found.ok)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -29,12 +28,13 @@ def status(as_json: bool, gearman: Any, shared: Shared) -> int:
     """
     if gearman:
         return _cluster(gearman, shared, as_json=as_json)
+    from logagg.view import render
     from logagg.view.snapshot import open as open_lake
 
     with open_lake(shared.lake) as lake:
         found = lake.status()
     if as_json:
-        click.echo(json.dumps(_plain(found.as_dict()), indent=2, ensure_ascii=False))
+        click.echo(render.as_json(found.as_dict(), indent=2))
     elif shared.verbosity >= 0:
         _show(found)
     return int(not found.healthy)
@@ -48,7 +48,7 @@ def _cluster(gearman: Any, shared: Shared, *, as_json: bool) -> int:
 
     found = look(gearman, SystemClock())
     if as_json:
-        click.echo(json.dumps(asdict(found) | {"healthy": not found.problems}, indent=2, ensure_ascii=False))
+        click.echo(render.as_json(asdict(found) | {"healthy": not found.problems}, indent=2))
     elif shared.verbosity >= 0:
         for rows in (found.servers, found.shards, found.tailers):
             if rows:
@@ -57,12 +57,6 @@ def _cluster(gearman: Any, shared: Shared, *, as_json: bool) -> int:
         for problem in found.problems:
             click.echo(f"unhealthy: {printable(problem)}")
     return int(bool(found.problems))
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    from logagg.view import render
-
-    return {key: render.plain(value) for key, value in values.items()}
 
 
 def _show(found: Status) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from logagg.cli import Shared, Written, address, servers, shared_options
-from logagg.settings import INTERVAL, SIZE
+from logagg.settings import INTERVAL, MEMORY
 
 
 @click.command()
@@ -35,9 +35,9 @@ from logagg.settings import INTERVAL, SIZE
 )
 @click.option(
     "--memory",
-    type=Written("size", SIZE.convert),
+    type=Written("size", MEMORY.convert),
     metavar="SIZE",
-    help="What counts may take in memory (default: 512MB).",
+    help="What the process may take (default, and least: 512MB).",
 )
 @click.option("--metrics", type=Written("address", address), metavar="HOST:PORT", help="Where Prometheus may scrape.")
 @click.option("--gearman", type=Written("servers", servers), metavar="HOST:PORT[,…]", help="Send the jobs to workers.")

@@ -8,7 +8,8 @@ It may be, if it begins like the source, and is
 - named as the live file: a source that has no file any more, proved likewise (a log that rsync brings anew each time);
 - in another directory, under such a name: likewise (logrotate's olddir, a directory that moved to another disk).
 
-Two plain files that lie side by side are two, whatever they hold: equal lines are legal and common.
+Two plain files that lie side by side are two, whatever they hold: equal lines are legal and common. Only if one of them
+was made just now, and we had not read of the other yet, it takes a moment to tell whether it is a copy.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ class Form:
     whole: bool  # it holds all that was read of the source; else only the beginning of that
 
 
-def form_of(found: Found, content: Content, readers: Iterable[Reader]) -> Form | None:
-    """Return what a strange file is a form of: at best a source that has no other."""
+def form_of(found: Found, content: Content, readers: Iterable[Reader], *, fresh: bool = False) -> Form | None:
+    """Return what a strange file is a form of: at best a source that has no other. `fresh`: it was made just now."""
     best = None
     for reader in readers:
-        if not _may_be(found, content, reader) or not _begins_alike(content, reader):
+        if not _may_be(found, content, reader, fresh=fresh) or not _begins_alike(content, reader):
             continue
-        if reader.seen:
+        if reader.seen or _has_a_name(reader):
             best = best or Form(reader, whole=False)
         elif proves(content, reader.proof):
             return Form(reader, whole=True)
@@ -45,14 +46,15 @@ def form_of(found: Found, content: Content, readers: Iterable[Reader]) -> Form |
     return best
 
 
-def _may_be(found: Found, content: Content, reader: Reader) -> bool:
+def _may_be(found: Found, content: Content, reader: Reader, *, fresh: bool) -> bool:
     proved = reader.proof.length == PROOF
     if reader.stream != found.stream:
         return proved and not reader.seen
     if reader.seen:
         namesake = bool(content.compression) and os.path.splitext(found.path)[0] == reader.source.path
-        copied = not found.live and _is_live(reader) and reader.position > 0
-        return namesake or copied
+        copied = not found.live and _is_live(reader) and (reader.position > 0 or fresh)
+        # It may have been compressed since we saw it, and be about to go.
+        return namesake or copied or (bool(content.compression) and proved and proves(content, reader.proof))
     if content.compression and not found.live:
         return reader.position > 0 or reader.content is not None
     return proved or (not found.live and reader.position > 0 and not reader.source.inode)
@@ -61,11 +63,11 @@ def _may_be(found: Found, content: Content, reader: Reader) -> bool:
 def _begins_alike(content: Content, reader: Reader) -> bool:
     """Tell whether one of both begins with the other, as far as that can be told."""
     first, known = content.first(), reader.first  # what was read: by now its file may hold something else
+    if reader.seen and reader.content and _length(content) > _length(reader.content) and reader.is_intact():
+        return False  # a copy is not longer than what it was copied from, unless that was truncated just now
     if not reader.position:
         known = reader.content.first() if reader.content else b""
         return bool(known) and first.startswith(known[: len(first)])
-    if reader.seen and _length(content) > _length(reader.content):
-        return False  # a copy is not longer than what it was copied from
     if known:
         return first.startswith(known[: len(first)])
     head = reader.source.head  # it has had no file since we started: there is only the digest
@@ -74,10 +76,13 @@ def _begins_alike(content: Content, reader: Reader) -> bool:
     return digest(first[: head.length]) == head.digest
 
 
-def _length(content: Content | None) -> int:
+def _has_a_name(reader: Reader) -> bool:
+    """Tell whether its file was renamed at this moment, or to where nobody looks; it may come back."""
+    return reader.content is not None and reader.content.stat().st_nlink > 0
+
+
+def _length(content: Content) -> int:
     """Return the length of a content; of a compressed one, as much as it takes to tell a short one."""
-    if content is None:
-        return 0
     return len(content.first()) if content.compression else content.stat().st_size
 
 

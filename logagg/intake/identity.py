@@ -17,10 +17,11 @@ from dataclasses import replace
 from logagg.cargo import KnownSource, Mark, Source
 from logagg.clock import Clock
 from logagg.intake.content import PROOF, Content, Key, digest, mark, open_content
-from logagg.intake.forms import Form, form_of
-from logagg.intake.reader import Limits, Reader, Stamp, stamp_of
+from logagg.intake.forms import form_of
+from logagg.intake.reader import Limits, Reader, stamp_of
 from logagg.intake.sources import STDIN, Found, describe
 
+SETTLED = 2.0  # seconds after which a file that begins like an unread one is no copy that was made to truncate that
 RACY = 1.0  # seconds in which a file can change, and not its stamp
 
 Notice = Callable[[str, str], None]
@@ -29,7 +30,9 @@ Notice = Callable[[str, str], None]
 class Ledger:
     """All sources, and which file each of them has."""
 
-    def __init__(self, known: Iterable[KnownSource], limits: Limits, clock: Clock, notice: Notice) -> None:
+    def __init__(
+        self, known: Iterable[KnownSource], limits: Limits, clock: Clock, notice: Notice, *, patient: bool = True
+    ) -> None:
         self.readers: dict[str, Reader] = {}
         self.changed = False  # there is something to say of a source that comes with no chunk
         self.unsettled = False  # there may be files to read that were not there to read before
@@ -38,6 +41,7 @@ class Ledger:
         self._left: dict[Key, _Left] = {}
         self._limits, self._clock, self._notice = limits, clock, notice
         self._told: set[tuple[str, str]] = set()
+        self._patient = patient  # there will be another look
         for one in known:
             stream = describe(one.source.path).stream
             self._enter(Reader(one.source, one.furthest.mark, limits, stream, one.stops, one.resume.mark))
@@ -49,10 +53,10 @@ class Ledger:
         strange = {(stat.st_dev, stat.st_ino): found for found in files if (stat := self._stat_if_strange(found))}
         self._left = {key: left for key, left in self._left.items() if key in strange}
         opened = [(found, content) for key, found in strange.items() if (content := self._open(key, found))]
-        # What goes on with a known source first: what is younger than that is to be read, too. Then plain files before
-        # compressed ones, which may be the same.
+        # What goes on with a known source first: what is younger than that is to be read, too. Then what others may be
+        # copies of: the live files, then plain ones.
         rest = [one for one in opened if not self._goes_on(*one)]
-        for found, content in sorted(rest, key=lambda one: bool(one[1].compression)):
+        for found, content in sorted(rest, key=lambda one: (bool(one[1].compression), not one[0].live)):
             with self._telling(found, content):
                 self._meet(found, content, from_end=from_end)
 
@@ -164,31 +168,45 @@ class Ledger:
         """Open a strange file, unless it was left alone before and nothing has changed since."""
         left = self._left.get(key)
         try:
-            if left and left.holds(os.stat(found.path)) and (found.asked or not self._follows(found)):
+            if left and left.holds(os.stat(found.path), self._clock.now()) and (found.asked or not self._follows(found)):
                 return None
-            return open_content(found.path)
+            content = open_content(found.path)
+        except FileNotFoundError:
+            return None  # renamed or deleted at this moment
         except OSError as error:
             self._refuse(found, error)
             return None
+        if _key(content.stat()) == key:
+            return content
+        content.close()  # another file got the name at this moment: the next look will find both
+        return None
 
     def _goes_on(self, found: Found, content: Content) -> bool:
         """Let a source that has no file go on in a strange one, if that holds all that was read of it."""
-        with self._telling(found, content):
+        try:
             form = form_of(found, content, self._relatives(found))
-            if form and form.whole and _key(content.stat()) not in self._by_key:
-                self._move(form.reader, found, content, content.stat())
-                return True
+        except OSError as error:
+            content.close()
+            self._refuse(found, error)
+            return True  # as far as this look can tell
+        if form and form.whole and _key(content.stat()) not in self._by_key:
+            self._move(form.reader, found, content, content.stat())
+            return True
         return False
 
     def _meet(self, found: Found, content: Content, *, from_end: bool) -> None:
         """Leave a strange file alone, or begin to read it."""
         stat = content.stat()
-        form = form_of(found, content, self._relatives(found))
+        fresh = self._patient and self._clock.now() - stamp_of(stat)[1] / 1e9 < SETTLED
+        form = form_of(found, content, self._relatives(found), fresh=fresh)
+        left = self._left.get(_key(stat))
+        if form and left and left.is_over(form.reader, fresh=fresh):
+            form = None
         if _key(stat) in self._by_key:  # renamed at this moment: the next look will find it
             content.close()
         elif form or not (found.asked or self._follows(found)) or (from_end and content.compression):
             content.close()
-            self._left[_key(stat)] = _Left.because(form, stat)
+            self._left[_key(stat)] = _Left(stat, form.reader if form else None, left, packed=bool(content.compression))
         else:
             self._begin(found, content, stat, from_end=from_end)
 
@@ -205,7 +223,9 @@ class Ledger:
         before = reader.source
         reader.close()
         self._detach(reader)
-        reader.open(content)
+        if not reader.open(content):  # changed at this moment
+            content.close()
+            return
         reader.source = replace(before, device=stat.st_dev, inode=stat.st_ino, compression=content.compression)
         self._by_key[_key(stat)] = reader
         self._see(reader, found, stat)
@@ -262,17 +282,21 @@ class Ledger:
 class _Left:
     """Why a file is left alone; to be thought over when it changes, or the source does that it is a form of."""
 
-    def __init__(self, stamp: Stamp, reader: Reader | None) -> None:
-        self._stamp, self._reader = stamp, reader
+    def __init__(self, stat: os.stat_result, reader: Reader | None, before: _Left | None, *, packed: bool) -> None:
+        self._stamp, self._reader = stamp_of(stat), reader
         self._had_file = bool(reader and reader.seen)
+        unread = bool(reader and reader.seen and not reader.position and not packed)
+        self._unread: bool = before._unread if before and before._reader is reader else unread
 
-    @classmethod
-    def because(cls, form: Form | None, stat: os.stat_result) -> _Left:
-        return cls(stamp_of(stat), form.reader if form else None)
+    def holds(self, stat: os.stat_result, now: float) -> bool:
+        """Tell whether there is nothing to think over."""
+        if self._stamp != stamp_of(stat) or (self._unread and now - self._stamp[1] / 1e9 >= SETTLED):
+            return False
+        return self._reader is None or self._reader.seen == self._had_file
 
-    def holds(self, stat: os.stat_result) -> bool:
-        unmoved = self._reader is None or self._reader.seen == self._had_file
-        return unmoved and self._stamp == stamp_of(stat)
+    def is_over(self, reader: Reader, *, fresh: bool) -> bool:
+        """Tell whether a file that lay beside another from the start has turned out to be one of its own."""
+        return self._unread and self._reader is reader and reader.seen and not fresh
 
 
 def new_source(path: str) -> Source:

@@ -16,7 +16,8 @@ STDIN = "-"
 SETTLED = 2.0  # seconds after which an unchanged mtime means an unchanged directory
 
 _ROTATED = re.compile(
-    r"(?P<stem>.+?)(?:[.-](?P<date>\d{4}-?\d{2}-?\d{2}(?:[-T_]?\d{2,6})?)|\.(?P<number>\d{1,4}))?(?P<packed>\.(?:gz|bz2|zst))?\Z"
+    r"(?P<stem>.+?)(?:[.-](?P<date>\d{4}-?\d{2}-?\d{2}(?:[-T_]?\d{2,6})?)|\.(?P<number>\d{1,4}))?(?P<packed>\.(?:gz|bz2|zst))?\Z",
+    re.DOTALL,
 )
 _LOG = re.compile(r"\.log(?:$|[.-])|access", re.IGNORECASE)
 _ERROR = re.compile(r"error", re.IGNORECASE)

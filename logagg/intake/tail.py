@@ -34,6 +34,7 @@ class Tailer:
         max_line: int = 1 << 20,
         idle: float = 30.0,
         forget: float = 30 * 86_400.0,
+        once: bool = False,
         clock: Clock,
         notice: Notice,
     ) -> None:
@@ -41,7 +42,7 @@ class Tailer:
         allow_many_files()
         limits = Limits(chunk_bytes, max_line)
         self._finder = Finder(paths, clock.now)
-        self._ledger = Ledger(known, limits, clock, notice)
+        self._ledger = Ledger(known, limits, clock, notice, patient=not once)
         self._stdin = _read_stdin(limits) if STDIN in paths else None
         self._only_stdin = list(paths) == [STDIN]
         self._idle, self._forget, self._clock = idle, forget, clock

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from logagg.lake.files import DAY, HOUR, MONTH, Span
 
-WINDOW = 32 << 20  # bytes, uncompressed, that a merge means to have in memory at a time
+WINDOW = 16 << 20  # bytes, uncompressed, that a merge means to have in memory at a time
 
 _SECONDS = {HOUR: 3600, DAY: 86_400}
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -19,7 +21,7 @@ import pyarrow as pa
 from logagg.cargo import Mark, Progress, Reject, Source
 from logagg.errors import CHECK, LakeError
 from logagg.lake.files import Part
-from logagg.lake.state import SAMPLES, CommitInfo, State
+from logagg.lake.state import CommitInfo, State
 from logagg.rollup.definitions import Rollup
 from logagg.rollup.sketches import MACROS
 
@@ -29,6 +31,8 @@ FOLDER = "catalog"
 COMMITS = 1000  # of the newest commits that the catalog remembers
 RESERVED = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state")
 
+_OURS = re.compile(rf"{FOLDER}/[^/]+\.duckdb")
+_PART = re.compile(r"data/[^/]+/[^/]+\.parquet")
 _TIME = pa.timestamp("us", "UTC")
 _SQL_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.int16(): "SMALLINT", pa.bool_(): "BOOLEAN"} | {
     pa.float64(): "DOUBLE",
@@ -41,9 +45,12 @@ def newest(root: Path) -> Path | None:
     """Return the newest catalog's file, None where there is no lake."""
     link = root / LINK
     try:
-        return root / os.readlink(link)
+        target = os.readlink(link)
     except OSError:
         return link if link.is_file() else None  # a copy may have followed the link
+    if not _OURS.fullmatch(target):  # what it names is deleted one day
+        raise LakeError(f"{link}: a link to {target}, which is no catalog of this lake", CHECK)
+    return root / target
 
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
@@ -70,7 +77,7 @@ def read(path: Path) -> State:
         lake["id"],
         lake["root"],
         lake["created_at"],
-        tuple(Part(**{name: row[name] for name in _names(Part)}) for row in rows["files"]),
+        tuple(_part(path, row) for row in rows["files"]),
         {row["source"]: _source(row) for row in rows["sources"]},
         _group((row["source"], row["shard"], _progress(row)) for row in rows["sources"]),
         _group((row["source"], row["reason"], row["lines"]) for row in rows["rejects"]),
@@ -141,6 +148,14 @@ def with_rollups(state: State, rollups: Sequence[Rollup]) -> State:
     return replace(state, rollups=schemas)
 
 
+def _part(catalog: Path, row: Mapping[str, Any]) -> Part:
+    """Return a part; raises LakeError where it would lie, and one day be deleted, outside the lake."""
+    part = Part(**{name: row[name] for name in _names(Part)})
+    if not _PART.fullmatch(part.path) or "/../" in part.path:
+        raise LakeError(f"{catalog}: names {part.path}, which is no file of this lake", CHECK)
+    return part
+
+
 def _names(kind: type) -> tuple[str, ...]:
     return tuple(one.name for one in fields(kind))
 
@@ -177,7 +192,7 @@ def _tables(state: State) -> dict[str, pa.Table]:
         "sources": pa.Table.from_pylist(list(_source_rows(state)), _SOURCES),
         "commits": pa.Table.from_pylist([_row(one) for one in state.commits[-COMMITS:]], _COMMITS),
         "rejects": pa.Table.from_pylist(list(_reject_rows(state)), _REJECTS),
-        "reject_samples": pa.Table.from_pylist([_sample_row(*one) for one in state.samples[-SAMPLES:]], _SAMPLES),
+        "reject_samples": pa.Table.from_pylist([_sample_row(*one) for one in state.samples], _SAMPLES),
         "files": pa.Table.from_pylist([_row(part) for part in state.parts], _FILES),
         "lake": pa.Table.from_pylist([lake]).cast(_LAKE),
     }
@@ -215,7 +230,7 @@ _SOURCES = pa.schema(
 )
 
 
-_PLAIN = ("path", "size", "finished", "format", "compression", "note", "nul_bytes", "tailer", "origin")
+_PLAIN = ("size", "finished", "format", "compression", "note", "nul_bytes", "tailer", "origin")
 
 
 def _source_rows(state: State):  # type: ignore[no-untyped-def]
@@ -225,6 +240,7 @@ def _source_rows(state: State):  # type: ignore[no-untyped-def]
             yield {
                 **{name: getattr(source, name) for name in _PLAIN},
                 "source": id_,
+                "path": _name(source.path),
                 "shard": shard,
                 "position": progress.position,
                 "lines": progress.lines,
@@ -239,6 +255,11 @@ def _source_rows(state: State):  # type: ignore[no-untyped-def]
             }
 
 
+def _name(path: str) -> str:
+    """Return a path as text: a name may be any bytes."""
+    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
 def _signed(number: int) -> int:
     """Keep the 64 bits of a device or inode number, which may be unsigned, in a signed column."""
     return number - (1 << 64) if number >= 1 << 63 else number
@@ -248,9 +269,9 @@ def _source(row: dict[str, object]) -> Source:
     head = Mark(row["head_length"], row["head_length"], row["head_digest"])  # type: ignore[arg-type]
     modified: datetime = row["modified"]  # type: ignore[assignment]
     gone: datetime | None = row["gone"]  # type: ignore[assignment]
-    plain = {name: row[name] for name in _PLAIN} | {"gone": gone.timestamp() if gone else 0.0}
+    plain = {name: row[name] for name in _PLAIN if name in row} | {"gone": gone.timestamp() if gone else 0.0}
     numbers = {name: row[name] % (1 << 64) for name in ("device", "inode")}  # type: ignore[operator]
-    return Source(id=row["source"], head=head, modified=modified.timestamp(), **numbers, **plain)  # type: ignore[arg-type]
+    return Source(id=row["source"], path=row["path"], head=head, modified=modified.timestamp(), **numbers, **plain)  # type: ignore[arg-type]
 
 
 def _progress(row: dict[str, object]) -> Progress:
@@ -261,7 +282,7 @@ def _progress(row: dict[str, object]) -> Progress:
 def _reject_rows(state: State):  # type: ignore[no-untyped-def]
     for id_, reasons in state.rejects.items():
         for reason, lines in reasons.items():
-            yield {"source": id_, "path": state.sources[id_].path, "reason": reason, "lines": lines}
+            yield {"source": id_, "path": _name(state.sources[id_].path), "reason": reason, "lines": lines}
 
 
 def _sample_row(source: str, reject: Reject) -> dict[str, object]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from logagg.config import Retention
 from logagg.errors import CommitFailed
 from logagg.lake import files
-from logagg.lake.calendar import Calendar, Piece, day_of, month_of
+from logagg.lake.calendar import WINDOW, Calendar, Piece, day_of, month_of
 from logagg.lake.files import DAY, FLUSH, HOUR, Part, PartReader, PartWriter, Span, failing_as_commit
 from logagg.lake.state import State
 from logagg.rollup import rows
@@ -77,11 +77,22 @@ class Task:
         grain = self.grain or min(part.grain for part in self.parts)  # late minutes are coarsened again
         with PartWriter(self.root, self.rollup, piece.level, grain) as part:
             for start, end in piece.windows(spans, grain):
-                found = [some for reader in readers if (some := reader.read(start, end)).num_rows]
-                if found:
-                    merged = rows.merge(self.rollup, pa.concat_tables(found), self.grain)
-                    part.write(rows.fold(self.rollup, merged, self.keys))
+                if found := self._merged(reader.read(start, end) for reader in readers):
+                    part.write(found)
         return part.part
+
+    def _merged(self, tables: Iterator[pa.Table]) -> pa.Table | None:
+        """Return what tables add up to; whenever they are too many to hold, what there is so far is added up and folded."""
+        held: list[pa.Table] = []
+        for table in tables:
+            if table.num_rows:
+                held.append(table)
+            if sum(one.nbytes for one in held) > WINDOW and len(held) > 1:
+                held = [self._folded(held)]
+        return self._folded(held) if held else None
+
+    def _folded(self, tables: Sequence[pa.Table]) -> pa.Table:
+        return rows.fold(self.rollup, rows.merge(self.rollup, pa.concat_tables(tables), self.grain), self.keys)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from logagg.errors import LakeError
 from logagg.lake import catalog, leases
-from logagg.lake.files import sync
+from logagg.lake.files import write_secret
 
 SECRET = "secret"  # the file with the key of the visitor hash
+OTHERS = 0o027  # may read nothing of a lake, and its group write nothing, whatever the umask allows
 SHARDS = "shards"  # the file that says for how many shards workers share a lake
 
 
 def make(root: Path) -> None:
     """Make the directory of a lake. Raises LakeError when it is taken by something else, or cannot be written."""
+    os.umask(os.umask(0o077) | OTHERS)
     try:
         root.mkdir(parents=True, exist_ok=True)
         found = {path.name for path in root.iterdir()}
@@ -29,12 +31,7 @@ def secret(root: Path) -> bytes:
     """Return the key of the visitor hash, made with the lake."""
     path = root / SECRET
     if not path.exists():
-        draft = root / ".secret"
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-        sync(root)
+        write_secret(path, secrets.token_bytes(32))
     return path.read_bytes()
 
 

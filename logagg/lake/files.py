@@ -20,7 +20,7 @@ from logagg.rollup.definitions import Rollup
 
 # Levels: a part as flushed, and merged by hour, day and month of the events.
 FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
-ROW_GROUP = 1 << 17  # rows
+ROW_GROUP, GROUP_BYTES = 1 << 17, 16 << 20  # rows, and what they may take in memory
 WORDS = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -64,6 +64,7 @@ class PartWriter:
         self._schema = pa.schema([field.with_type(WORDS) if field.type == pa.string() else field for field in rollup.schema])
 
     def __enter__(self) -> Self:
+        make_directory(self._root / "data")
         make_directory(self._target.parent)
         # Only `ts` is worth statistics: rows are in its order.
         self._file = pq.ParquetWriter(
@@ -74,7 +75,8 @@ class PartWriter:
     def write(self, rows: pa.Table) -> None:
         """Write some rows (`rollup.rows`), as row groups of their own; none is allowed."""
         if rows.num_rows:
-            self._file.write_table(rows.cast(self._schema), ROW_GROUP)
+            fit = GROUP_BYTES * rows.num_rows // max(1, rows.nbytes)
+            self._file.write_table(rows.cast(self._schema), max(1, min(ROW_GROUP, fit)))
             self._rows += rows.num_rows
             self._span += [rows["ts"][0].as_py(), rows["ts"][-1].as_py()]
 
@@ -128,7 +130,12 @@ def _span(group: pq.RowGroupMetaData) -> Span:
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory that only we may write, and have it on the disk."""
+    """Make a directory that only we may write, and have it on the disk.
+
+    Raises OSError where somebody has put a link in its place: we do not write wherever that leads.
+    """
+    if path.is_symlink():
+        raise OSError(f"{path} is a symbolic link, which is not followed")
     if not path.is_dir():
         path.mkdir(parents=True, exist_ok=True)
         sync(path.parent)
@@ -141,6 +148,18 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_secret(path: Path, content: bytes) -> None:
+    """Write a file that its owner alone may read, in one step, and have it on the disk."""
+    draft = path.with_name(f".{path.name}")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, path)
+    sync(path.parent)
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -86,7 +86,7 @@ def _is_shared(root: Path) -> bool:
 
 def _opened(root: Path, name: str) -> int:
     try:
-        return os.open(root / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        return os.open(root / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
     except OSError as error:
         raise LakeError(f"{root}: cannot write: {error.strerror}", "choose another directory with --lake") from error
 

@@ -14,7 +14,6 @@ import pyarrow as pa
 from logagg.cargo import Delta, Mark, Progress, Reject, Source
 from logagg.lake.files import Part
 
-SAMPLES = 1000  # rejected lines that the catalog keeps
 FORGOTTEN = "(forgotten)"  # stands for all sources that are forgotten
 NEVER = datetime.fromtimestamp(0, UTC)
 
@@ -52,8 +51,8 @@ class State:
     def lines(self) -> int:
         return sum(one.lines for shards in self.progress.values() for one in shards.values())
 
-    def after_flush(self, deltas: Sequence[Delta], sources: Sequence[Source], shards: int) -> State:
-        """Return the state with what a flush of some of the shards says of sources: progress, rejects, key state."""
+    def after_flush(self, deltas: Sequence[Delta], sources: Sequence[Source], shards: int, keep: int) -> State:
+        """Return the state with what a flush of some of the `shards` says: progress, rejects and `keep` samples, key state."""
         progress = {source: dict(shards) for source, shards in self.progress.items()}
         rejects = {source: dict(reasons) for source, reasons in self.rejects.items()}
         samples = list(self.samples)
@@ -73,7 +72,7 @@ class State:
             sources={id_: known[id_] for id_ in progress},
             progress=progress,
             rejects=rejects,
-            samples=tuple(samples[-SAMPLES:]),
+            samples=tuple(samples[max(0, len(samples) - keep) :]),
             clicks=self._clicks_after(deltas, shards),
         )
 

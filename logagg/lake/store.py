@@ -11,6 +11,7 @@ committed in the meantime.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import threading
@@ -30,6 +31,7 @@ from logagg.errors import CHECK, CommitFailed, LakeError
 from logagg.lake import catalog, directory, files, leases
 from logagg.lake.compact import Planner, Replacement, Task
 from logagg.lake.files import FLUSH, Part, PartWriter, failing_as_commit, sync
+from logagg.lake.salts import Salts
 from logagg.lake.state import FORGOTTEN, CommitInfo, State
 from logagg.lake.sweep import Sweeper
 from logagg.rollup.definitions import Rollup
@@ -43,6 +45,7 @@ class Lake:
 
     def __init__(self, root: Path, state: State, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int) -> None:
         self.secret = directory.secret(root)
+        self.salts = Salts(root, self.secret, clock)
         self.shards = 0  # of how many we own some; 0: we own all there are
         self.crash_point: Callable[[str], None] = lambda step: None  # tests die here, at each of STEPS
         self._root, self._state, self._clock, self._lock = root, state, clock, lock
@@ -186,7 +189,7 @@ class Lake:
         horizon = self._clock.now() - self._config.tail.forget
         with self._turn():
             before = self._state
-            state = before.after_flush(deltas, sources, self.shards or len(deltas)).without_gone(horizon)
+            state = before.after_flush(deltas, sources, self.shards or len(deltas), self._config.privacy.samples).without_gone(horizon)
             state = replace(state, parts=(*state.parts, *parts))
             return self._publish(state, "flush", parts, state.lines() - before.lines())
 
@@ -287,6 +290,8 @@ class Lake:
             self._sweeper.doom(before, CATALOG_GRACE)
         self._state = state
         self._sweeper.delete_due(self._named())
+        with contextlib.suppress(CommitFailed):  # the next commit tries again
+            self.salts.forget_past()
         return info
 
     def _missing(self) -> CommitFailed | None:

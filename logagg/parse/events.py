@@ -6,7 +6,7 @@ What depends on several fields (the kind, for one) is a few comparisons of whole
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from logagg.config import KINDS, PAGE_STATUSES, Config
 from logagg.parse import convert, text, visitors
+from logagg.parse.addresses import Prefix
 from logagg.parse.agents import describe
 from logagg.parse.fields import EVENT_SCHEMA
 from logagg.parse.rules import DIMENSIONS, Rules
@@ -39,11 +40,16 @@ class Classifier:
     site: str = ""  # of lines whose log names no virtual host
     forwarded: bool = False  # believe the first address of X-Forwarded-For
     limit: int = 256  # characters of a dimension value
+    prefix: Prefix = Prefix()  # of an address, that tells visitors apart
+    period: int = 0  # microseconds for which a visitor stays the same; 0: for ever
+    key_of: Callable[[int], bytes] | None = None  # the key of the period that ends at a second
 
     @classmethod
-    def of(cls, config: Config, secret: bytes) -> Classifier:
-        """Build the classifier of a configuration."""
-        return cls(Rules.of(config), secret, config.site, config.forwarded, config.limits.value)
+    def of(cls, config: Config, secret: bytes, key_of: Callable[[int], bytes] | None = None) -> Classifier:
+        """Build the classifier of a configuration; `key_of` is asked where it wants visitors to be new from time to time."""
+        privacy = config.privacy
+        prefix, period = Prefix(privacy.ipv4, privacy.ipv6), round((privacy.rotate or 0) * 1_000_000)
+        return cls(Rules.of(config), secret, config.site, config.forwarded, config.limits.value, prefix, period, key_of)
 
     def classify(self, batch: pa.Table) -> pa.Table:
         """Return one event (`EVENT_SCHEMA`) per row of a batch (`BATCH_SCHEMA`), in the same order."""
@@ -71,7 +77,7 @@ class Classifier:
         columns |= {name: batch.column(name) for name in ("time", "status", "bytes", "seconds", "upstream_seconds")}
         columns["is_bot"] = pa.array(described.column("is_bot").to_numpy()[agent.codes])
         columns["bucket"] = latency_bucket(batch.column("seconds").combine_chunks())
-        columns["visitor"] = pa.array(self._visitors(column))
+        columns["visitor"] = pa.array(self._visitors(column, batch.column("time")))
         return pa.table([columns[name] for name in EVENT_SCHEMA.names], schema=EVENT_SCHEMA)
 
     def _sites(self, hosts: _Words) -> _Words:
@@ -119,17 +125,43 @@ class Classifier:
         place[distinct] = np.arange(len(distinct))
         return distinct, rule_of[distinct], place[queries]
 
-    def _visitors(self, column: dict[str, _Words]) -> visitors.Hashes:
+    def _visitors(self, column: dict[str, _Words], times: pa.ChunkedArray) -> visitors.Hashes:
+        who = self._who(column)
+        if not self.period:
+            return _hashed(who, self.secret)
+        assert self.key_of, "who asks for periods has keys for them"
+        hashes = np.empty(len(times), np.uint64)
+        for period, rows in _by_period(times.cast(pa.int64()).to_numpy() // self.period):
+            key = self.key_of((period + 1) * self.period // 1_000_000)
+            hashes[rows] = _hashed([words.take(rows) for words in who], key)
+        return hashes
+
+    def _who(self, column: dict[str, _Words]) -> list[_Words]:
+        """Return what tells visitors apart: address, agent, and the field that is configured for it."""
         client = column["client"].filled()
         if self.forwarded:
             client = _first_forwarded(column["forwarded"].filled()).otherwise(client)
-        hashes = visitors.combine(self._hash(client, 0), self._hash(column["agent"].filled(), 1))
-        known = column["user_id"].filled()
-        return np.where(known.equal(""), hashes, self._hash(known, 2))
+        if not self.prefix.whole:
+            client = client.map(self.prefix.keep)
+        return [client, column["agent"].filled(), column["user_id"].filled()]
 
-    def _hash(self, words: _Words, field: int) -> visitors.Hashes:
-        key = bytes(byte ^ field for byte in self.secret[:16])
-        return visitors.siphash(words.values, key)[words.codes]
+
+def _hashed(who: list[_Words], secret: bytes) -> visitors.Hashes:
+    client, agent, known = who
+    hashes = visitors.combine(_hash(client, secret, 0), _hash(agent, secret, 1))
+    return np.where(known.equal(""), hashes, _hash(known, secret, 2))
+
+
+def _hash(words: _Words, secret: bytes, field: int) -> visitors.Hashes:
+    key = bytes(byte ^ field for byte in secret[:16])
+    return visitors.siphash(words.values, key)[words.codes]
+
+
+def _by_period(periods: npt.NDArray[np.int64]) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """Return the rows of each period."""
+    order = np.argsort(periods, kind="stable")
+    distinct, starts = np.unique(periods[order], return_index=True)
+    yield from zip(distinct.tolist(), np.split(order, starts[1:]), strict=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +186,11 @@ class _Words:
         encoded = self.values.dictionary_encode()
         codes = np.append(encoded.indices.to_numpy(zero_copy_only=False), np.int32(-1))[self.codes]
         return _Words(codes, encoded.dictionary)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> _Words:
+        """Return the words of some rows, and no others."""
+        distinct, codes = np.unique(self.codes[rows], return_inverse=True)
+        return _Words(codes.astype(np.int32), self.values.take(pa.array(distinct)))
 
     def array(self) -> pa.DictionaryArray:
         null = self.codes < 0

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.config import PARAMETERS, TRACKING, Config, RuleConfig
-from logagg.parse.text import decode_percent
+from logagg.parse.text import decode_percent, gather
 
 Names = Mapping[str, tuple[str, ...]]  # dimension -> keys of a query string
 
@@ -124,7 +124,8 @@ class QueryFields:
         filled = pc.fill_null(queries, "")
         joined = pc.binary_join_element_wise(filled, "", "&").cast(pa.large_string())
         self._rows = len(queries)
-        self._ends_of_rows = _offsets(joined)
+        bounds = _offsets(joined)
+        self._starts_of_rows, self._ends_of_rows = bounds[:-1], bounds
         data = np.frombuffer(joined.buffers()[2] or b"", np.uint8)[: self._ends_of_rows[-1]]
         self._ends = np.flatnonzero(data == ord("&"))
         self._starts = np.concatenate([[0], self._ends[:-1] + 1]) if len(self._ends) else self._ends
@@ -134,8 +135,8 @@ class QueryFields:
 
     def first(self, keys: Sequence[str]) -> pa.StringArray:
         """Return for each query the first value of the first of `keys` that it has, or an empty string."""
-        starts = np.zeros(self._rows, np.int64)
-        ends = np.zeros(self._rows, np.int64)
+        starts = self._starts_of_rows.copy()  # so that the empty values lie in order too
+        ends = starts.copy()
         found = np.zeros(self._rows, np.bool_)
         for key in keys:
             fields, rows = self._first_of(f"{key}=".encode())
@@ -146,7 +147,7 @@ class QueryFields:
                 self._ends[fields],
                 True,
             )
-        return self._slices(starts, ends)
+        return gather(self._bytes, starts, ends).cast(pa.string())
 
     def _first_of(self, key: bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Return the fields that begin with `key`, the first of each query, and the rows of their queries."""
@@ -159,15 +160,6 @@ class QueryFields:
         first = np.ones(len(rows), np.bool_)
         first[1:] = rows[1:] != rows[:-1]
         return fields[first], rows[first]
-
-    def _slices(self, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> pa.StringArray:
-        lengths = ends - starts
-        offsets = np.zeros(len(starts) + 1, np.int64)
-        np.cumsum(lengths, out=offsets[1:])
-        places = np.repeat(starts - offsets[:-1], lengths)
-        places += np.arange(offsets[-1])
-        buffers = [pa.py_buffer(offsets), pa.py_buffer(self._bytes[places])]
-        return pa.LargeStringArray.from_buffers(len(starts), *buffers).cast(pa.string())
 
 
 _WORD = 8

@@ -167,6 +167,11 @@ def _peek(data: Bytes, at: Offsets, end: Offsets) -> Bytes:
     return np.where(at < end, data[np.minimum(at, len(data) - 1)], np.uint8(0))
 
 
+def hex_digits(digits: Bytes) -> Bytes:
+    """Return the values of hexadecimal digits, 255 for any other byte."""
+    return _HEX[digits]
+
+
 def _hex_byte(data: Bytes, at: Offsets, end: Offsets) -> npt.NDArray[np.int16]:
     """Return the byte that two hexadecimal digits spell, -1 where there are none."""
     high, low = _HEX[_peek(data, at, end)], _HEX[_peek(data, at + 1, end)]

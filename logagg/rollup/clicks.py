@@ -54,6 +54,7 @@ BOOKED_SCHEMA = pa.schema(
 
 COLUMNS = [field.name for field in _EVENT_FIELDS]  # of events, that clicks are told by
 KEY = ("visitor", "site", "campaign", "ad")
+_ROW = 40  # bytes of a click in the state, its texts aside
 _FORGET_NEVER = np.iinfo(np.int64).min
 
 
@@ -68,10 +69,10 @@ def absorb(state: pa.Table | None, clicks: pa.Table, sources: pa.Array, window_u
     return _extended(state, touched, fresh, now), _booked(rows, len(touched), was, now)
 
 
-def prune(state: pa.Table, newest_by_source: Mapping[str, int], horizon_us: int, limit_rows: int) -> pa.Table:
+def prune(state: pa.Table, newest_by_source: Mapping[str, int], horizon_us: int, limit_rows: int, limit_bytes: int = 1 << 30) -> pa.Table:
     """Forget clicks that lie more than the horizon before the newest event (µs) of their own source.
 
-    A source that is not named keeps its clicks. Of more than `limit_rows`, those that came last stay.
+    A source that is not named keeps its clicks. Of more rows, or bytes, than the limits those that came last stay.
     """
     sources = state["source"].combine_chunks().dictionary_encode()
     bounds = [
@@ -79,7 +80,16 @@ def prune(state: pa.Table, newest_by_source: Mapping[str, int], horizon_us: int,
     ]
     recent = _array(state["time"].cast(pa.int64())) >= np.array(bounds, np.int64)[_array(sources.indices)]
     kept = state.filter(pa.array(recent))
-    return kept.slice(max(0, kept.num_rows - limit_rows)).combine_chunks()
+    return kept.slice(max(0, kept.num_rows - limit_rows, _beyond(kept, limit_bytes))).combine_chunks()
+
+
+def _beyond(rows: pa.Table, limit: int) -> int:
+    """Return how many rows must go, from the first on, for the rest to be within so many bytes."""
+    if rows.nbytes <= limit:
+        return 0
+    texts = [field.name for field in STATE_SCHEMA if pa.types.is_string(field.type)]
+    sizes = sum((_array(pc.binary_length(rows[name])) for name in texts), start=np.full(rows.num_rows, _ROW, np.int64))
+    return int(np.count_nonzero(np.cumsum(sizes[::-1]) > limit))
 
 
 def _remembered(clicks: pa.Table, sources: pa.Array) -> pa.Table:

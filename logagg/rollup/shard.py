@@ -21,7 +21,8 @@ from logagg.cargo import Delta, Job, KnownSource, Progress, Reject, Rejects
 from logagg.rollup import clicks, rows
 from logagg.rollup.definitions import Rollup
 
-EVENTS = 1 << 17  # events that are rolled up together
+EVENTS = 1 << 17  # events that are rolled up together,
+BYTES = 16 << 20  # and their bytes
 SAMPLES = 20  # rejected lines kept per source between two flushes
 
 
@@ -34,6 +35,8 @@ class ShardSettings:
     keys: int = 20_000  # distinct keys per rollup and bucket
     clicks: int = 200_000  # recent clicks remembered
     events: int = EVENTS
+    clicks_bytes: int = BYTES
+    events_bytes: int = BYTES
 
 
 @dataclass(slots=True)
@@ -96,7 +99,8 @@ class Shard:
     @property
     def nbytes(self) -> int:
         """Return the bytes of what is not yet drained."""
-        return self._waiting.bytes + self._row_bytes
+        clicks = self._clicks.nbytes if self._clicks else 0
+        return self._waiting.bytes + self._row_bytes + max(0, clicks - self._settings.clicks_bytes)
 
     @cached_property
     def _db(self) -> duckdb.DuckDBPyConnection:
@@ -147,7 +151,7 @@ class Shard:
         newest = pc.max(job.events["time"]).cast(pa.int64()).as_py()
         self._newest[job.source] = max(newest, self._newest.get(job.source, newest))
         self._waiting.add(job)
-        if self._waiting.rows >= self._settings.events:
+        if self._waiting.rows >= self._settings.events or self._waiting.bytes >= self._settings.events_bytes:
             self._roll_up()
 
     def _roll_up(self) -> None:
@@ -182,7 +186,7 @@ class Shard:
         if self._clicks is None:
             return None
         horizon = round(max(600.0, 2 * self._settings.window) * 1_000_000)
-        return clicks.prune(self._clicks, self._newest, horizon, self._settings.clicks)
+        return clicks.prune(self._clicks, self._newest, horizon, self._settings.clicks, self._settings.clicks_bytes)
 
 
 class Gap(Exception):

@@ -45,9 +45,13 @@ def write(answer: Rows, form: str, stream: TextIO) -> None:
 def _write_json(answer: Rows, stream: TextIO) -> None:
     """Write a list of objects, one a line."""
     names = _distinct(answer.columns)
-    objects = (json.dumps(dict(zip(names, map(plain, row), strict=True)), ensure_ascii=False) for row in answer.rows)
-    lines = [line.translate(_UNSAFE) for line in objects]
+    lines = [as_json(dict(zip(names, row, strict=True))) for row in answer.rows]
     stream.write("[" + ",\n ".join(lines) + "]\n")
+
+
+def as_json(value: object, indent: int | None = None) -> str:
+    """Return a value as JSON in which nothing is left that a terminal would act upon."""
+    return json.dumps(plain(value), ensure_ascii=False, indent=indent).translate(_UNSAFE)
 
 
 # Valid JSON either way; a terminal acts upon the raw characters.
@@ -79,7 +83,10 @@ def _distinct(names: Iterable[str]) -> list[str]:
 def _write_csv(answer: Rows, stream: TextIO) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(map(_cell, answer.columns))
-    writer.writerows([_cell(value) for value in row] for row in answer.rows)
+    # A program gets what there is, but a terminal would act upon it.
+    escaped = printable if stream.isatty() else str
+    cells = ([_cell(value) for value in row] for row in answer.rows)
+    writer.writerows([escaped(cell) if isinstance(cell, str) else cell for cell in row] for row in cells)
 
 
 def _cell(value: object) -> object:

@@ -108,7 +108,7 @@ class Site:
             return set(range(self.written)) - self.lost <= counted.keys() and rejected == self.rejects
 
         try:
-            wait_until(all_are, self.process, seconds=30)
+            wait_until(all_are, self.process, seconds=60)
         except AssertionError:
             self.check()
             raise

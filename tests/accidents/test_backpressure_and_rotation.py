@@ -13,7 +13,8 @@ from tests.accidents.conftest import Site, settle
 def test_the_disk_refuses(site: Site) -> None:
     log = site.log()
     log.write(100)
-    site.start(memory="1MB")
+    site.logagg.env["LOGAGG_TAIL_CHUNK"] = "16KB"
+    site.start()
     site.expect()
     data = site.logagg.lake / "data"
     data.rename(site.logagg.lake / "away")

@@ -14,8 +14,9 @@ def test_reading_goes_on_at_the_committed_position(site: Site) -> None:
     log = site.log("access.log.2.gz")
     log.write_bytes(gzip.compress(site.lines(60_000), 1))
     seen = 0
+    site.logagg.env["LOGAGG_TAIL_CHUNK"] = "32KB"
     for _ in range(3):
-        site.start(memory="2MB", shards=1)
+        site.start(shards=1)
         wait_until(lambda seen=seen: len(site.counted()) > seen, site.process)  # type: ignore[misc]
         site.kill()
         seen = min(len(site.counted()), site.written - 1)

@@ -15,10 +15,15 @@ def test_by_number_and_by_date(site: Site) -> None:
             lines = site.lines(10)
             (site.folder / name).write_bytes(gzip.compress(lines) if name.endswith("gz") else lines)
     site.logagg.run("tail", "--once", "-v", site.folder)
-    clicks = '192.0.2.1 - - [02/Mar/2026:00:00:%02d +0000] "GET /click?campaign=a&ad=1 HTTP/1.1" 302 0 "-" "x"\n'
-    done = site.logagg.run("tail", "--once", "-v", _clicks(site, clicks))
-    order = [line.split("source: ")[1].split(": reading")[0] for line in done.stderr.splitlines() if ": reading" in line]
-    assert [name.split("/")[-1] for name in order] == ["clicks.log.2", "clicks.log.1", "clicks.log"]
+    clicks = '192.0.2.1 - - [02/Mar/2026:00:00:%02d +0000] "GET /click?campaign=a&ad=1 HTTP/1.1" 302 0 "-" "x"\nnone: %s\n'
+    site.rejects = {"format": 3}
+    site.logagg.run("tail", "--once", _clicks(site, clicks))
+    # Samples of rejects are kept in the order in which they were read.
+    assert [line for (line,) in site.logagg.read("SELECT line FROM reject_samples")] == [
+        "none: clicks.log.2",
+        "none: clicks.log.1",
+        "none: clicks.log",
+    ]
     assert site.logagg.read("SELECT sum(clicks)::INT, sum(clicks_dup)::INT FROM ads") == [(1, 2)]
 
 
@@ -26,5 +31,5 @@ def _clicks(site: Site, click: str) -> object:
     folder = site.logagg.folder / "clicks"
     folder.mkdir()
     for second, name in enumerate(["clicks.log.2", "clicks.log.1", "clicks.log"]):
-        (folder / name).write_text(click % second)
+        (folder / name).write_text(click % (second, name))
     return folder

@@ -128,10 +128,10 @@ def test_quiet_is_quiet(logagg: Command, log: Path, terminal: Callable[..., Term
 
 
 def test_a_bar_while_catching_up(log: Path, terminal: Callable[..., Terminal]) -> None:
-    log.write_text(LINES * 3000)
+    log.write_text(LINES * 20_000)  # for as long as it takes the bar to be drawn again
     tail = terminal("tail", "--once", log)
     assert tail.end() == 0
-    bar, summary = tail.sent.partition("300,000 lines (")[::2]
+    bar, summary = tail.sent.partition("2,000,000 lines (")[::2]
     assert "━" in bar and re.search(r"[1-9][\d,]* lines", bar)
     assert summary and "\x1b[?25h" in bar  # the cursor is back
     assert re.search(r"\x1b\[1A\x1b\[2K[^━]*$", bar)  # and the bar is gone

@@ -52,7 +52,7 @@ def test_every_key(tmp_path: Path) -> None:
         [tail]
         flush = 0.5
         shards = 3
-        memory = "64KiB"
+        memory = "600MiB"
         chunk = 4096
         max_line = "2k"
         from = "end"
@@ -61,6 +61,11 @@ def test_every_key(tmp_path: Path) -> None:
         [limits]
         value = 10
         keys = 7
+        [privacy]
+        ipv4 = 24
+        ipv6 = 0
+        rotate = "1d"
+        samples = 0
         [lake]
         grace = "1h"
         [retention]
@@ -81,12 +86,14 @@ def test_every_key(tmp_path: Path) -> None:
     assert (tail.flush, tail.shards, tail.memory, tail.chunk, tail.max_line, tail.begin) == (
         0.5,
         3,
-        65536,
+        600 << 20,
         4096,
         2048,
         "end",
     )
     assert (config.clicks.window, config.limits.value, config.limits.keys, config.lake.grace) == (60.0, 10, 7, 3600.0)
+    privacy = config.privacy
+    assert (privacy.ipv4, privacy.ipv6, privacy.rotate, privacy.samples) == (24, 0, 86400.0, 0)
     assert (config.retention.minute, config.retention.hour, config.retention.day) == (86400.0, None, 31536000.0)
     assert config.assets.extensions == ("css", "js")
     assert config.path == tmp_path / "logagg.toml"
@@ -171,6 +178,9 @@ def test_the_environment_wins(tmp_path: Path) -> None:
         ("[tail]\nflush = 'soon'", 'logagg.toml:2: flush: "soon" will not do; write a duration such as "30s"'),
         ("[tail]\nflush = 0", "logagg.toml:2: flush: 0 will not do; write something above zero"),
         ("[tail]\nmemory = '1XB'", 'logagg.toml:2: memory: "1XB" will not do; write a size such as "64KB"'),
+        ("[tail]\nmemory = '511MB'", 'logagg.toml:2: memory: "511MB" will not do; write "512MB" or more'),
+        ("[privacy]\nipv4 = 33", "logagg.toml:2: ipv4: 33 will not do; write a number of bits from 0 to 32"),
+        ("[privacy]\nrotate = '1s'", 'rotate: "1s" will not do; write a duration of an hour or more such as "1d", or "never"'),
         ("[tail]\nfrom = 'middle'", 'write one of "start", "end"'),
         ("forwarded = 'yes'", "write true or false"),
         ("site = 3", "write a text in quotes"),

@@ -15,7 +15,8 @@ import pytest
 
 from logagg.cargo import Chunk, KnownSource, Progress
 from logagg.clock import ManualClock
-from logagg.intake.content import Packed, Plain
+from logagg.intake import identity
+from logagg.intake.content import Content, Packed, Plain
 from logagg.intake.tail import Tailer
 
 
@@ -168,6 +169,68 @@ def test_a_log_that_is_truncated_while_it_is_read(bench: Bench, monkeypatch: pyt
     monkeypatch.setattr(Plain, "read", truncated_before)
     assert data(tailer.poll()) == b"".join(b"old %d\n" % number for number in range(8)) + new.encode()
     assert bench.notices[-2][0] == "truncated"
+
+
+def test_a_log_that_is_copied_and_truncated_before_it_was_ever_read(bench: Bench) -> None:
+    live, copy = bench.folder / "a.log", bench.folder / "a.log.1"
+    live.write_text("one\ntwo\n")
+    copy.write_text("one\n")  # and goes on
+    tailer = bench.tailer()
+    assert data(tailer.poll()) == b"one\ntwo\n"
+    copy.write_text("one\ntwo\nthree\n")
+    live.write_text("four\n")
+    assert data(tailer.poll()) == b"three\nfour\n"
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_two_logs_that_begin_alike_from_the_start(bench: Bench, once: bool) -> None:
+    (bench.folder / "a.log").write_text("same\nsame\n")
+    (bench.folder / "a.log.1").write_text("same\n")
+    tailer = bench.tailer(once=once)
+    found = data(tailer.poll())
+    bench.clock.sleep(3)
+    found += data(tailer.poll())
+    assert found == b"same\n" * 3
+
+
+def test_a_log_and_its_compressed_form_from_the_start(bench: Bench) -> None:
+    (bench.folder / "a.log.1").write_text("one\n")
+    (bench.folder / "a.log.1.gz").write_bytes(gzip.compress(b"one\n"))
+    tailer = bench.tailer()
+    found = data(tailer.poll())
+    bench.clock.sleep(3)
+    assert found + data(tailer.poll()) == b"one\n"
+
+
+def test_a_rotation_that_is_compressed_when_it_was_let_go(bench: Bench) -> None:
+    old = bench.folder / "a.log.1"
+    old.write_text("one\ntwo\n")
+    tailer = bench.tailer()
+    assert data(tailer.poll()) == b"one\ntwo\n"
+    bench.clock.sleep(100)
+    assert list(tailer.poll()) == []
+    (bench.folder / "a.log.1.gz").write_bytes(gzip.compress(old.read_bytes()))
+    assert list(tailer.poll()) == []
+    old.unlink()
+    (bench.folder / "a.log.1.gz").rename(bench.folder / "a.log.2.gz")
+    assert list(tailer.poll()) == []
+    [source] = tailer.sources()
+    assert (source.compression, source.finished) == ("gz", True)
+
+
+def test_a_log_that_is_truncated_during_a_look(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    live, copy, real = bench.folder / "a.log", bench.folder / "a.log.1", identity.open_content
+    live.write_text("one\ntwo\n")
+    tailer = bench.tailer()
+    assert data(tailer.poll()) == b"one\ntwo\n"
+    copy.write_text("one\ntwo\nthree\n")
+
+    def truncated_before(path: str) -> Content:
+        live.write_text("four\n")
+        return real(path)
+
+    monkeypatch.setattr(identity, "open_content", truncated_before)
+    assert data(tailer.poll()) + data(tailer.poll()) == b"three\nfour\n"
 
 
 def test_an_unreadable_file_is_said_once_and_read_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,33 @@
+"""How the memory that a tail may take is shared out among its stages.
+
+What strangers write decides what a byte of a log costs: of lines that have nothing in common a chunk takes some thirty
+times its size until it is rolled up, since each of its words is found, cleaned, and kept once by every stage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from logagg.config import Tail
+
+BASE = 192 << 20  # bytes of a process that has read nothing: Python, the libraries, the patterns of user agents
+_CHUNK = 1 << 20  # bytes; rather fewer parsers than smaller chunks
+_COST = 32  # times a chunk's size
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Bytes for each stage, and how many parsers there is room for."""
+
+    parsers: int
+    chunk: int  # read at a time
+    waiting: int  # not committed; more makes an early flush
+    events: int  # of a shard, rolled up together
+    clicks: int  # of a shard, remembered
+
+    @classmethod
+    def of(cls, tail: Tail, memory: int, shards: int, cores: int) -> Budget:
+        spare = memory - BASE
+        parsers = max(1, min(cores, spare // (_COST * _CHUNK)))
+        chunk = min(tail.chunk, spare // (_COST * parsers))
+        return cls(parsers, chunk, min(spare // 6, 8 * tail.chunk), spare // 16 // shards, spare // 32 // shards)

@@ -1,0 +1,66 @@
+"""Salts of the visitor hash, one for each period of event time, where visitors shall not be followed from one to the next.
+
+A salt is drawn when the first event of its period comes, is on the disk before it is used, and is deleted a grace after
+both its period and its first use: from then on nobody can try addresses on the hashes of that period.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from pathlib import Path
+from threading import Lock
+
+from logagg.clock import Clock
+from logagg.errors import LakeError
+from logagg.lake.files import failing_as_commit, write_secret
+
+FILE = "salts"
+GRACE = 2 * 86_400.0  # seconds; a log rotated yesterday is read with yesterday's
+
+
+class Salts:
+    """The salts of a lake; any thread may ask."""
+
+    def __init__(self, root: Path, secret: bytes, clock: Clock) -> None:
+        self._root, self._secret, self._clock = root, secret, clock
+        self._lock = Lock()
+        self._drawn = _read(root / FILE)  # by where the period ends (seconds): when, and the salt
+
+    def key(self, end: int) -> bytes:
+        """Return the key for the period that ends at a second, drawing its salt if need be. Raises CommitFailed."""
+        with self._lock:
+            if end not in self._drawn:
+                self._drawn[end] = self._clock.now(), secrets.token_hex(16)
+                self._forget()
+                with failing_as_commit(self._root):
+                    self._write()
+            salt = self._drawn[end][1]
+        return hashlib.blake2b(bytes.fromhex(salt), key=self._secret, digest_size=16).digest()
+
+    def forget_past(self) -> None:
+        """Delete the salts whose time has passed. Raises CommitFailed."""
+        with self._lock:
+            if self._forget():
+                with failing_as_commit(self._root):
+                    self._write()
+
+    def _forget(self) -> bool:
+        now = self._clock.now()
+        kept = {end: (at, salt) for end, (at, salt) in self._drawn.items() if max(end, at) + GRACE > now}
+        changed = len(kept) < len(self._drawn)
+        self._drawn = kept
+        return changed
+
+    def _write(self) -> None:
+        write_secret(self._root / FILE, json.dumps(self._drawn).encode())
+
+
+def _read(path: Path) -> dict[int, tuple[float, str]]:
+    try:
+        return {int(end): (float(at), str(salt)) for end, (at, salt) in json.loads(path.read_text()).items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise LakeError(f"{path}: cannot be read: {error}", "delete it: the visitors of today are then new ones") from error

@@ -1,0 +1,56 @@
+"""A lake that an earlier logagg wrote is opened, answers, and goes on with exact totals."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Command, combined
+
+LAKES = sorted((ROOT / "fixtures/lakes").iterdir())
+LINES = 28  # of each: those of the cases "ads", three of "combined", and one that is none
+
+
+@pytest.fixture(params=LAKES, ids=lambda path: path.name)
+def old(request: pytest.FixtureRequest, logagg: Command, tmp_path: Path) -> Path:
+    """A stored lake, moved here, and the log that it was made of; return the log."""
+    shutil.copytree(request.param / "lake", logagg.lake, symlinks=True)
+    (logagg.lake / "secret").chmod(0o600)  # git keeps no modes
+    log = tmp_path / "access.log"
+    shutil.copy(request.param / "access.log", log)
+    logagg.run("compact", "-q")  # it was moved
+    return log
+
+
+def answers(logagg: Command) -> tuple[int, dict[str, int], tuple[int, int], int]:
+    kinds = dict(logagg.read("SELECT kind, sum(hits)::BIGINT FROM traffic GROUP BY kind"))
+    [(clicks, repeats)] = logagg.read("SELECT sum(clicks)::BIGINT, sum(clicks_dup)::BIGINT FROM ads")
+    return logagg.lines(), kinds, (clicks, repeats), logagg.read("SELECT uniques(visitors) FROM traffic")[0][0]
+
+
+BEFORE = {"asset": 1, "click": 10, "conversion": 2, "impression": 5, "other": 6, "pageview": 3}
+
+
+def test_it_answers(logagg: Command, old: Path) -> None:
+    lines, kinds, clicks, _ = answers(logagg)
+    assert (lines, kinds, clicks) == (LINES, BEFORE, (7, 3))
+    logagg.run("check", "--lake", logagg.lake, old)
+    for name in ("overview", "ads", "pages", "sources"):
+        assert logagg.run("report", name).stdout
+
+
+def test_the_log_goes_on_where_it_was(logagg: Command, old: Path) -> None:
+    *_, people = answers(logagg)
+    logagg.run("tail", "--once", "-q", old)
+    assert answers(logagg) == (LINES, BEFORE, (7, 3), people)
+    with old.open("a") as log:
+        log.write(combined([("/new", 200)], client="203.0.113.77"))
+        log.write(old.read_text().splitlines(keepends=True)[0])  # somebody who was here before
+    logagg.run("tail", "--once", "-q", old)
+    lines, kinds, clicks, more = answers(logagg)
+    assert (lines, clicks, more) == (LINES + 2, (7, 3), people + 1)
+    assert kinds == BEFORE | {"pageview": 4, "impression": 6}
+    logagg.run("compact", "-q")
+    assert answers(logagg) == (lines, kinds, clicks, more)

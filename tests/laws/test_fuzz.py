@@ -1,0 +1,146 @@
+"""Mutated logs and configurations: no crash, every line an event or a reject, times that grow with the length alone."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logagg.cargo import Chunk, Mark
+from logagg.clock import SystemClock
+from logagg.config import Config, load
+from logagg.errors import LogaggError
+from logagg.parse import columns
+from logagg.parse.addresses import Prefix, without_addresses
+from logagg.parse.book import FormatBook
+from logagg.parse.events import Classifier
+from logagg.parse.fields import EVENT_SCHEMA
+from logagg.parse.formats import compile_format
+from logagg.pipeline import rollups_of
+from logagg.queues.deal import deal
+from logagg.rollup.definitions import DEFAULTS
+from logagg.rollup.shard import Shard, ShardSettings
+from tests.laws.test_parsers_agree import FORMATS, NOW, logs
+
+SECRET, DEFAULT = bytes(range(32)), Config()
+LINE = b'192.0.2.1 - - [20/Nov/2026:01:02:03 +0100] "GET /%s HTTP/1.1" 200 1 "-" "%s"\n'
+# What parsers stumble over, repeated.
+NASTY = [b'\\"', b"\\x", b"\\\\", b'"', b" ", b"[", b"%", b"%2", b"&a=", b"=", b"\0", b"\xff", b"\xc3", b"(", b"{", b'{"a":', b"a/", b"::", b"1.", b"://", b"@", b"\r", b"?"]
+
+
+def lines_of(data: bytes) -> int:
+    return sum(1 for line in data.split(b"\n") if line.rstrip(b"\r").lstrip(b"\0"))
+
+
+def count(data: bytes, format_: str | object, config: Config = DEFAULT) -> int:
+    """Take bytes down the whole river, to the rows of the rollups; return hits + rejects."""
+    fmt = compile_format(format_) if isinstance(format_, str) else format_
+    chunk = Chunk("s", 0, 0, len(data), data, Mark(len(data), 0, ""))
+    batch = columns.parse(chunk, fmt, NOW)  # type: ignore[arg-type]
+    events = Classifier.of(config, SECRET, lambda end: SECRET).classify(batch.table)
+    assert events.schema == EVENT_SCHEMA
+    without_addresses(batch.rejects)
+    shard = Shard(0, ShardSettings(DEFAULTS))
+    for job in deal(chunk, events, batch.rejects, 1):
+        shard.absorb(job)
+    delta = shard.drain()
+    shard.close()
+    hits = sum(delta.rollups["traffic"]["hits"].to_pylist()) if "traffic" in delta.rollups else 0
+    return int(hits) + sum(rejects.lines for rejects in delta.rejects.values())
+
+
+@given(logs())
+@settings(max_examples=60, deadline=None)
+def test_spoilt_logs(log) -> None:  # type: ignore[no-untyped-def]
+    fmt, data = log
+    assert count(data, fmt) == lines_of(data)
+
+
+@given(st.lists(st.sampled_from(NASTY) | st.binary(max_size=9), max_size=30).map(b"".join), st.sampled_from(FORMATS))
+@settings(max_examples=100, deadline=None)
+def test_nasty_values(value: bytes, fmt: object) -> None:
+    data = LINE % (value.replace(b"\n", b""), value.replace(b"\n", b"")) + value
+    assert count(data, fmt) == lines_of(data)
+
+
+@pytest.mark.parametrize("piece", NASTY, ids=repr)
+def test_long_repetitions(piece: bytes) -> None:
+    """A megabyte of it in a path and in an agent; superlinear time would not come to an end within pytest's."""
+    config = load(None, {"LOGAGG_PRIVACY_IPV4": "24", "LOGAGG_PRIVACY_ROTATE": "1d", "LOGAGG_FORWARDED": "true"})
+    long = piece * (900_000 // len(piece))
+    data = LINE % (long, b"x") + LINE % (b"x", long) + LINE % (b"x", b"y") + long
+    for name in ("combined", "json", '$remote_addr [$time_local] "$request" $status "$http_x_forwarded_for"'):
+        fmt = name if name != "json" else '{"t":"$time_iso8601","r":"$request","s":$status,"a":"$http_user_agent"}'
+        assert count(data, fmt, config) == lines_of(data)
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'{"t":['])
+def test_deep_json(opening: bytes) -> None:
+    data = opening * 100_000 + b"\n" + b'{"t":' + opening * 100_000 + b"}\n"
+    assert count(data, '{"t":"$time_iso8601","r":"$request","s":$status}') == 2
+
+
+@given(st.lists(st.binary(max_size=80), max_size=9), st.sampled_from(["", "json", "combined"]))
+@settings(max_examples=60, deadline=None)
+def test_detection(lines: list[bytes], given_: str) -> None:
+    data = b"\n".join(lines) + b"\n"
+    book = FormatBook(given_, {}, SystemClock(), lambda source: None)
+    book.format_of(Chunk("s", 0, 0, len(data), data, Mark(len(data), 0, "")))
+
+
+@given(st.lists(st.text(max_size=45) | st.ip_addresses().map(str), max_size=5))
+def test_addresses(texts: list[str]) -> None:
+    surrogate_free = [text.encode(errors="replace").decode() for text in texts]
+    assert len(Prefix(24, 48).keep(pa.array(surrogate_free, pa.string()))) == len(texts)
+
+
+@given(st.text(st.sampled_from("$%{}\"'\\ abchist<>:[]|escape=") | st.characters(codec="utf-8"), max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_formats(text: str) -> None:
+    """A log format is understood or refused in one line, and then parses anything."""
+    try:
+        fmt = compile_format(text)
+    except LogaggError as error:
+        assert "\n" not in str(error).replace(text, "")
+        return
+    assert count(LINE % (b"a", b"b"), fmt) == 1
+
+
+CONFIG = """
+site = "a"
+forwarded = true
+[tail]
+flush = "1s"
+memory = "512MB"
+[privacy]
+ipv4 = 24
+rotate = "1d"
+[[rule]]
+kind = "click"
+regex = "^/go"
+parameters = {ad = ["ad"]}
+[[rollup]]
+name = "slow"
+where = "seconds > 1"
+dimensions = ["path"]
+measures = {hits = "count", big = "sum(bytes)"}
+"""
+
+
+@given(st.integers(0, len(CONFIG)), st.integers(0, 9), st.sampled_from(["", '"', "[", "]", "=", "\n", "'", "0", "-1", "; DROP TABLE x", "\\", "((((", "\x00", "é"]))
+@settings(max_examples=150, deadline=None)
+def test_configurations(tmp_path_factory, at: int, drop: int, put: str) -> None:  # type: ignore[no-untyped-def]
+    """A spoilt configuration loads, or is refused in one line that names the file."""
+    path = tmp_path_factory.getbasetemp() / "fuzz.toml"
+    path.write_text(CONFIG[:at] + put + CONFIG[at + drop :])
+    try:
+        config = load(path, {})
+        Classifier.of(config, SECRET)
+        rollups_of(config)
+    except LogaggError as error:
+        assert "fuzz.toml" in str(error) and len(str(error).splitlines()) == 1
+    else:
+        tomllib.loads(path.read_text())
