@@ -52,7 +52,7 @@ golden: $(VENV)/.ready-dev ## rewrite what fixtures, docs and the notebook expec
 	git diff --stat -- README.md docs fixtures notebooks
 
 bench: $(VENV)/.ready-bench ## logagg and its peers on the same log; LINES= ROUNDS= KINDS= SIZES= JSON=file, DOCS=1: into docs/performance.md
-	@scripts/system-packages goaccess
+	@scripts/system-packages goaccess gearmand=gearman-job-server
 	$(BIN)/python -m bench.run $(BENCH_READS) $(if $(SIZES),--sizes $(SIZES)) $(BENCH_WRITES)
 
 bench-stages: $(VENV)/.ready ## each stage of the pipeline alone; LINES= ROUNDS= KINDS=

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from bench.cluster import GEARMAND
 from bench.measure import LOGAGG, Run, run, size_of
 from bench.paper import ROOT
 
@@ -98,6 +99,14 @@ PEERS = (
         _logagg_counted,
         _logagg_left,
         _installed("logagg"),
+    ),
+    Peer(
+        "through gearmand",
+        "the same by logagg tail, gearmand and logagg worker on this machine, from the start of gearmand to the end of the worker",
+        lambda log: [sys.executable, "-m", "bench.cluster", str(log)],
+        _logagg_counted,
+        _logagg_left,
+        lambda: version("pygearman") if GEARMAND else "",
     ),
     Peer(
         "GoAccess",

@@ -127,3 +127,22 @@ def test_under_the_supervisor(site: Site) -> None:
         daemon.terminate()
         daemon.wait(60)
     assert site.logagg.lines() == 80
+
+
+def test_another_number_of_shards_and_back_to_one_machine(site: Site) -> None:
+    """As docs/cluster.md says: stop tails, then workers; a tail without a job server goes on, too."""
+    log = site.logagg.folder / "access.log"
+    lines = 0
+    for shards in ("0-1/2", "0-2/3"):
+        write(log, 50)
+        lines += 50
+        worker = site.worker(shards)
+        site.await_lake()
+        tail = site.tail("web1", log)
+        site.logagg.await_lines(lines, tail)
+        site.stop(tail)
+        site.stop(worker)
+    write(log, 50)
+    site.logagg.run("tail", "--once", "-q", "--shards", 2, log)
+    assert site.logagg.lines() == lines + 50
+    assert "all is well" in site.logagg.run("check").stdout
