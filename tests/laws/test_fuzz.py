@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 import tomllib
+from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 
 from logagg.cargo import Chunk, Mark
 from logagg.clock import SystemClock
-from logagg.config import Config, load
+from logagg.config import Config, Tail, load
 from logagg.errors import LogaggError
 from logagg.parse import columns
 from logagg.parse.addresses import Prefix, without_addresses
@@ -23,6 +26,8 @@ from logagg.pipeline import rollups_of
 from logagg.queues.deal import deal
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Shard, ShardSettings
+from tests.laws import sums
+from tests.laws.pace import examples
 from tests.laws.test_parsers_agree import FORMATS, NOW, logs
 
 SECRET, DEFAULT = bytes(range(32)), Config()
@@ -50,6 +55,20 @@ def count(data: bytes, format_: str | object, config: Config = DEFAULT) -> int:
     shard.close()
     hits = sum(delta.rollups["traffic"]["hits"].to_pylist()) if "traffic" in delta.rollups else 0
     return int(hits) + sum(rejects.lines for rejects in delta.rejects.values())
+
+
+@given(st.lists(logs().map(lambda log: log[1]), max_size=3), st.sampled_from([64, 5000, 8 << 20]), st.integers(1, 3))
+@examples(12)
+def test_whole_runs(spoilt: list[bytes], chunk: int, shards: int) -> None:
+    """Of a log whose first line tells its format, every line that follows is a hit or a reject, whatever it is."""
+    data = b"\n".join([LINE % (b"", b"x"), *spoilt]) + b"\n"
+    with tempfile.TemporaryDirectory() as folder:
+        path, lake = Path(folder) / "access.log", Path(folder) / "lake"
+        path.write_bytes(data)
+        sums.read(lake, [path], Config(log_format="combined", tail=Tail(chunk=chunk)), shards=shards)
+        with duckdb.connect(str(lake / "logagg.duckdb"), read_only=True) as connection:
+            total = "SELECT (SELECT sum(hits) FROM traffic) + (SELECT coalesce(sum(lines), 0) FROM rejects)"
+            assert connection.execute(total).fetchall() == [(lines_of(data),)]
 
 
 @given(logs())
