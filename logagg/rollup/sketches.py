@@ -33,12 +33,6 @@ def latency_bucket(seconds: pa.Array) -> pa.Array:
     return pa.array(buckets.astype(np.int16), mask=null)
 
 
-def build_sql(hash_column: str, where: str = "") -> str:
-    """Return the aggregate that makes a sketch from a column of hashes."""
-    condition = f" FILTER (WHERE {where})" if where else ""
-    return f"coalesce(list_slice(list_sort(list(DISTINCT {hash_column}){condition}), 1, {K}), [])::UBIGINT[]"
-
-
 def merge_sql(sketch: str) -> str:
     """Return the aggregate that merges sketches."""
     return f"coalesce(list_slice(list_sort(list_distinct(flatten(list({sketch})))), 1, {K}), [])::UBIGINT[]"
