@@ -20,10 +20,10 @@ from logagg.intake.watch import Waker
 from logagg.lake.store import Lake
 from logagg.metrics import Number, served
 from logagg.notices import Notices
-from logagg.parse import agents
 from logagg.parse.book import FormatBook
 from logagg.parse.events import Classifier
 from logagg.parse.fields import EVENT_SCHEMA
+from logagg.parsers import Parsers, Reading
 from logagg.process import HeapKeeper
 from logagg.progress import CatchUpBar, StatusLine, summary
 from logagg.river import Pace, River, Tally
@@ -58,10 +58,21 @@ class TailOptions:
 def tail(options: TailOptions, clock: Clock | None = None, wishes: Wishes | None = None) -> None:
     """Follow logs into a lake until told to stop by a wish, or read them once. Raises LogaggError."""
     clock = clock or SystemClock()
-    threading.Thread(target=agents.prepare, daemon=True).start()
+    notices = Notices(clock, verbosity=options.verbosity)
+    budget = _budget(options)
+    parsers = Parsers(budget.parsers, budget.chunk, budget.parser, clock, notices.report)
+    try:
+        _tail(options, clock, wishes or Wishes(), notices, budget, parsers)
+    finally:
+        parsers.close()
+
+
+def _tail(
+    options: TailOptions, clock: Clock, wishes: Wishes, notices: Notices, budget: Budget, parsers: Parsers
+) -> None:
     lake = Lake.open(options.lake, rollups_of(options.config), clock=clock, config=options.config)
     try:
-        run = _Run(options, clock, lake, wishes or Wishes())
+        run = _Run(options, clock, lake, wishes, notices, budget, parsers)
         with served(options.metrics, run.numbers):
             run.run()
     finally:
@@ -86,13 +97,19 @@ class _Run:
     that came through standard input.
     """
 
-    def __init__(self, options: TailOptions, clock: Clock, lake: Lake, wishes: Wishes) -> None:
+    def __init__(
+        self,
+        options: TailOptions,
+        clock: Clock,
+        lake: Lake,
+        wishes: Wishes,
+        notices: Notices,
+        budget: Budget,
+        parsers: Parsers,
+    ) -> None:
         self._options, self._clock, self._lake, self._config = options, clock, lake, options.config
         self._shards = shard_count(options)
-        self._memory = options.memory or options.config.tail.memory
-        self._budget = Budget.of(options.config.tail, self._memory, self._shards, os.cpu_count() or 1)
-        self._notices = Notices(clock, verbosity=options.verbosity)
-        self._wishes = wishes
+        self._notices, self._wishes, self._budget, self._parsers = notices, wishes, budget, parsers
         self._waker = Waker(self._notices.report)
         self._tally = Tally()
         self._refused: set[str] = set()  # sources that no format matches
@@ -121,7 +138,7 @@ class _Run:
         display = CatchUpBar(self._tally, loud) if self._options.once else StatusLine(self._tally, self._clock, loud)
         river = self._make_river(self._config)
         try:
-            with HeapKeeper(self._memory):
+            with HeapKeeper(self._budget.memory - self._parsers.memory):
                 while config := self._watch(river, display):
                     river = self._renewed(config)
         finally:
@@ -190,13 +207,17 @@ class _Run:
             self._tailer,
             self._waker,
             self._make_book(config, known),
-            Classifier.of(config, self._lake.secret, self._lake.salts.key),
             [Shard(number, settings, known, self._lake.clicks(number, self._shards)) for number in range(self._shards)],
             self._lake,
             self._pace(config),
             self._clock,
             self._notices,
-            parsers=self._budget.parsers,
+            self._parsers,
+            Reading(
+                Classifier.of(config, self._lake.secret, self._lake.salts.key),
+                config.tail.max_line,
+                config.privacy.addresses_in_samples,
+            ),
             tally=self._tally,
         )
 
@@ -212,8 +233,7 @@ class _Run:
         flush = options.flush if options.flush is not None else config.tail.flush
         if options.once and options.flush is None:
             flush = ONCE_FLUSH
-        addresses = config.privacy.addresses_in_samples
-        return Pace(flush, self._budget.waiting, options.once, config.tail.max_line, addresses)
+        return Pace(flush, self._budget.waiting, options.once)
 
     # another configuration
 
@@ -291,6 +311,11 @@ def kept(new: Config, old: Config) -> tuple[Config, list[str]]:
     ]
     tail = replace(new.tail, **{name: getattr(old.tail, name) for name in FIXED})
     return replace(new, tail=tail), waiting
+
+
+def _budget(options: TailOptions) -> Budget:
+    tail = options.config.tail
+    return Budget.of(tail, options.memory or tail.memory, shard_count(options), os.cpu_count() or 1)
 
 
 def shard_count(options: TailOptions) -> int:

@@ -39,35 +39,41 @@ def _share_one_heap() -> None:
         mallopt(_M_ARENA_MAX, ARENAS)
 
 
-class HeapKeeper:
-    """Returns to the system what the heap keeps of memory that was freed, whenever the process has more than it may.
-
-    The heap keeps it for the next time, which is quick; but what one stage has freed is in pieces that the next cannot
-    use, and a log of lines that have nothing in common makes every stage need much, one after the other.
+class Heap:
+    """What the heap keeps of memory that was freed, for the next time. That is quick; but what one stage has freed is in
+    pieces that the next cannot use, and a log of lines that have nothing in common makes every stage need much.
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit, self._stopped = limit, threading.Event()
+        self._limit = self._allowed = limit
         found = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; others return it by themselves
-        self._trim: Callable[[int], int] | None = found
+        self._trim: Callable[[int], int] = found or (lambda pad: pad)
+
+    def tidy(self) -> None:
+        """Return it to the system, if the process has more memory than it may."""
+        if resident() > self._allowed:
+            self._trim(0)
+            self._allowed = max(self._limit, resident() + STEP)
+
+
+class HeapKeeper:
+    """Keeps the heap tidy while stages are at work."""
+
+    def __init__(self, limit: int) -> None:
+        self._heap, self._stopped = Heap(limit), threading.Event()
         self._thread = threading.Thread(target=self._keep, name="heap", daemon=True)
 
     def __enter__(self) -> HeapKeeper:
-        if self._trim:
-            self._thread.start()
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        if self._trim:
-            self._thread.join()
+        self._thread.join()
 
     def _keep(self) -> None:
-        allowed = self._limit
         while not self._stopped.wait(LOOK):
-            if self._trim and resident() > allowed:
-                self._trim(0)
-                allowed = max(self._limit, resident() + STEP)
+            self._heap.tidy()
 
 
 def resident() -> int:

@@ -14,7 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pyarrow.compute as pc
 
@@ -28,11 +28,8 @@ from logagg.lake.compact import Replacement
 from logagg.lake.store import Lake
 from logagg.metrics import Number
 from logagg.notices import Notices
-from logagg.parse import columns
-from logagg.parse.addresses import without_addresses
 from logagg.parse.book import FormatBook
-from logagg.parse.events import Classifier
-from logagg.parse.formats import Format
+from logagg.parsers import Parsers, Reading, without_data
 from logagg.queues.contract import Barrier, Closed, Message
 from logagg.queues.deal import deal
 from logagg.queues.local import Channel, LocalQueue
@@ -50,8 +47,6 @@ class Pace:
     flush: float = 1.0  # seconds
     memory: int = 256 << 20  # bytes of what is not committed that make an early flush
     once: bool = False  # read all there is, then stop
-    max_line: int = 1 << 20  # bytes; a longer line is a reject
-    addresses_in_samples: bool = False  # of rejects
 
 
 @dataclass(slots=True)
@@ -79,12 +74,6 @@ class Tally:
         self.rejects.update(rejects)
 
 
-@dataclass(frozen=True, slots=True)
-class _Parsed:
-    chunk: Chunk
-    batch: Batch  # the table holds events
-
-
 class River:
     """Runs the stages until all is read (`once`) or `stop()` is called; then commits what is left."""
 
@@ -93,20 +82,21 @@ class River:
         tailer: Tailer,
         waker: Waker,
         formats: FormatBook,
-        classifier: Classifier,
         shards: Sequence[Shard],
         lake: Lake,
         pace: Pace,
         clock: Clock,
         notices: Notices,
-        parsers: int,
+        parsers: Parsers,
+        reading: Reading,
         tally: Tally | None = None,
     ) -> None:
         self.tally = tally or Tally()
-        self._tailer, self._waker, self._formats, self._classifier = tailer, waker, formats, classifier
+        self._tailer, self._waker, self._formats = tailer, waker, formats
         self._shards, self._lake, self._pace, self._clock, self._notices = shards, lake, pace, clock, notices
-        self._parsers = ThreadPoolExecutor(parsers, "parser")
-        self._parsed: Channel[Future[_Parsed] | Barrier] = Channel(parsers)
+        self._parsers = parsers
+        parsers.use(reading)
+        self._parsed: Channel[tuple[Chunk, Future[Batch]] | Barrier] = Channel(max(1, parsers.count - 1))
         self._queue = LocalQueue(len(shards))
         self._flushes: Channel[tuple[Barrier, Delta] | Future[Replacement]] = Channel(len(shards) + 1)
         self._stopping = threading.Event()
@@ -139,7 +129,6 @@ class River:
             thread.join(timeout)
         if any(thread.is_alive() for thread in self._threads):
             return False
-        self._parsers.shutdown()
         self._compaction.shutdown()
         if self._failure:
             raise self._failure
@@ -204,13 +193,7 @@ class River:
         if chunk.data:  # of a hole, or of a line over the limit, nothing can be told
             self._tailer.set_format(chunk.source, fmt.name)
         self._barriers.dirty = True
-        self._parsed.put(self._parsers.submit(self._parse, chunk, fmt))
-
-    def _parse(self, chunk: Chunk, fmt: Format) -> _Parsed:
-        batch = columns.parse(chunk, fmt, self._clock.now(), self._pace.max_line)
-        rejects = batch.rejects if self._pace.addresses_in_samples else without_addresses(batch.rejects)
-        # What is read can go: only where it came from travels on.
-        return _Parsed(replace(chunk, data=b""), Batch(self._classifier.classify(batch.table), rejects))
+        self._parsed.put((without_data(chunk), self._parsers.submit(chunk, fmt)))
 
     def _let_down_barrier(self) -> None:
         if self._barriers.dirty and self._barriers.idle():
@@ -235,15 +218,16 @@ class River:
                     for shard in self._shards:
                         self._queue.send(shard.number, item)
                 else:
-                    self._deal_out(item.result())
+                    chunk, batch = item
+                    self._deal_out(chunk, batch.result())
         finally:
             self._queue.close()
             for worker in self._workers:
                 worker.join()
             self._flushes.close()
 
-    def _deal_out(self, parsed: _Parsed) -> None:
-        chunk, events, rejects = parsed.chunk, parsed.batch.table, parsed.batch.rejects
+    def _deal_out(self, chunk: Chunk, batch: Batch) -> None:
+        events, rejects = batch.table, batch.rejects
         kinds = {pair["values"]: pair["counts"] for pair in pc.value_counts(events["kind"].cast("string")).to_pylist()}
         self.tally.add(chunk, kinds, dict(rejects.counts))
         for job in deal(chunk, events, rejects, len(self._shards)):

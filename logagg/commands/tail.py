@@ -37,7 +37,7 @@ from logagg.settings import INTERVAL, MEMORY
     "--memory",
     type=Written("size", MEMORY.convert),
     metavar="SIZE",
-    help="What the process may take (default, and least: 512MB).",
+    help="What the process may take (default, and least: 640MB).",
 )
 @click.option("--metrics", type=Written("address", address), metavar="HOST:PORT", help="Where Prometheus may scrape.")
 @click.option("--gearman", type=Written("servers", servers), metavar="HOST:PORT[,…]", help="Send the jobs to workers.")
