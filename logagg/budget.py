@@ -13,7 +13,7 @@ from logagg.config import Tail
 BASE = 160 << 20  # bytes of a process that has read nothing: Python, the libraries
 PARSER = 48 << 20  # bytes that a parser has for itself before it has read anything: the patterns of user agents, for one
 _CHUNK = 2 << 20  # bytes; rather fewer parsers than smaller chunks
-_COST = 32
+_COST = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +34,5 @@ class Budget:
         spare = memory - BASE - parsers * PARSER
         chunk = min(tail.chunk, spare // (_COST * parsers))
         parser = PARSER + _COST // 2 * chunk
-        waiting = min(spare // 6, 8 * tail.chunk)
-        return cls(memory, parsers, parser, chunk, waiting, spare // 16 // shards, spare // 32 // shards)
+        waiting = min(spare // 8, 8 * tail.chunk)
+        return cls(memory, parsers, parser, chunk, waiting, spare // 24 // shards, spare // 32 // shards)

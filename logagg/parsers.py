@@ -6,6 +6,7 @@ others: two parsers in threads are hardly faster than one (docs/decisions/0009).
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -113,6 +114,7 @@ def _fork(count: int, chunk: int, memory: int) -> Sequence[Child]:
     """Fork parsers, unless it is one only, which would take turns with us anyway, or it is not safe."""
     children: list[Child] = []
     if count > 1 and sys.platform == "linux" and threading.active_count() == 1:
+        gc.freeze()  # looking for cycles would write to all there is, and so make a copy of it for each process
         for _ in range(count):
             children.append(Child(_read_here, agents.prepare, chunk, memory, children))
     return children
