@@ -104,7 +104,7 @@ class Shard:
 
     @cached_property
     def _db(self) -> duckdb.DuckDBPyConnection:
-        # One connection, one thread: shards run beside one another. Made by the shard's thread, once it has work.
+        # One connection, one thread: shards run beside one another. Made once a rollup of a user needs it.
         return duckdb.connect(config={"threads": 1})
 
     def absorb(self, job: Job) -> bool:
@@ -172,7 +172,7 @@ class Shard:
 
     def _add_rows(self, of: Literal["events", "clicks"], table: pa.Table) -> None:
         parts = [(rollup, part) for rollup in self._settings.rollups for part in rollup.parts if part.of == of]
-        events = rows.Events.of(table, [part for _, part in parts], self._db)
+        events = rows.Events.of(table, [part for _, part in parts], lambda: self._db)
         for rollup, part in parts:
             if (found := rows.roll_up(rollup, part, events)).num_rows:
                 self._rows.setdefault(rollup.name, []).append(found)
