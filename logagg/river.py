@@ -38,6 +38,8 @@ from logagg.rollup.shard import Shard
 RETRY_AFTER = 2.0  # seconds between attempts to commit to a disk that refuses
 MERGE_AGAIN = 60.0  # seconds before files are merged again after a disk refused
 LOOK_AGAIN = 0.5  # seconds between reconciling polls when nothing woke us
+BUSY = 1 << 20  # bytes between two barriers, from which on not all of them are left for the last moment,
+PORTIONS = 4  # but read in so many portions
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class River:
         self._stopping = threading.Event()
         self._leaving = pace.once  # nobody waits until the disk has room again
         self._failure: BaseException | None = None
+        self._bytes = self._bytes_before = 0  # submitted since the last barrier, and between the two before
         self._barriers = Barriers(clock, pace.flush)
         self._held = [0] * len(shards)  # bytes, by shard
         self._compaction = _Compaction(lake, self._flushes, clock, notices)
@@ -193,20 +196,29 @@ class River:
         if chunk.data:  # of a hole, or of a line over the limit, nothing can be told
             self._tailer.set_format(chunk.source, fmt.name)
         self._barriers.dirty = True
+        self._bytes += chunk.end - chunk.start
         self._parsed.put((without_data(chunk), self._parsers.submit(chunk, fmt)))
 
     def _let_down_barrier(self) -> None:
         if self._barriers.dirty and self._barriers.idle():
             self._parsed.put(self._barriers.next(tuple(self._tailer.sources())))
+            self._bytes, self._bytes_before = 0, self._bytes
 
     def _rest(self) -> None:
-        """Wait until something is written, but read no more often than is flushed."""
-        if self._barriers.dirty:
-            self._stopping.wait(self._barriers.remaining())
-            return
-        self._waker.watch(self._tailer.folders())
-        self._waker.wait(LOOK_AGAIN)
-        self._stopping.wait(self._barriers.remaining())
+        """Wait until something is written, and until it is time to flush; what is much is read meanwhile, in portions."""
+        if not self._barriers.dirty and not self._is_busy():
+            self._waker.watch(self._tailer.folders())
+            self._waker.wait(LOOK_AGAIN)
+        while (left := self._barriers.remaining()) and not self._stopping.is_set():
+            if not self._is_busy():
+                self._stopping.wait(left)
+                return
+            self._stopping.wait(min(left, self._pace.flush / PORTIONS))
+            if self._barriers.remaining():
+                self._read_what_is_there()
+
+    def _is_busy(self) -> bool:
+        return max(self._bytes, self._bytes_before) > BUSY
 
     # dealer
 
