@@ -14,7 +14,7 @@ from logagg.cargo import Batch, Chunk, Mark
 from logagg.clock import SystemClock
 from logagg.config import Config, Privacy
 from logagg.parse.events import Classifier
-from logagg.parse.formats import compile_format
+from logagg.parse.formats import NAMED, compile_format
 from logagg.parsers import Parsers, Reading
 from tests.conftest import combined
 
@@ -58,6 +58,16 @@ def test_a_process_reads_as_this_one_does(processes: Parsers, settings: dict[str
     here: Batch = reading(**settings)(chunk(data), FORMAT, SystemClock().now())
     for batch in there:
         assert batch.result().table.equals(here.table) and batch.result().rejects == here.rejects
+
+
+@pytest.mark.parametrize("name", [*NAMED, "json:time_iso8601=t,status=s,request=r"])
+def test_a_process_knows_every_format(processes: Parsers, name: str) -> None:
+    processes.use(reading())
+    fmt = compile_format(name)
+    data = b'{"t": "2026-03-02T00:00:00Z", "s": "200", "r": "GET / HTTP/1.1"}\n' if fmt.keys else LINES
+    here: Batch = reading()(chunk(data), fmt, SystemClock().now())
+    assert processes.submit(chunk(data), fmt).result().table.equals(here.table)
+    assert here.table.num_rows == 1 or not fmt.keys
 
 
 def test_another_reading_holds_from_the_next_chunk_on(processes: Parsers) -> None:
