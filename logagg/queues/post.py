@@ -234,8 +234,8 @@ class Receiver:
                 turn.state = "idle"  # to ask now and then makes up for a call that was missed
             elif kind == Kind.JOB_ASSIGN_UNIQ:
                 turn.state = "busy"
-                handle, unique, data = arguments["job_handle"], arguments["unique"], arguments["data"]
-                self._assigned.append(Assignment(connection, handle, arguments["task"].decode(), unique.decode(), data))
+                function, unique = (arguments[name].decode(errors="backslashreplace") for name in ("task", "unique"))
+                self._assigned.append(Assignment(connection, arguments["job_handle"], function, unique, arguments["data"]))
 
     @contextmanager
     def _guarded(self, connection: Connection) -> Iterator[None]:
