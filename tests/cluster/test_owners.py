@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import LOGAGG, ROOT, combined, wait_until
+from tests.conftest import combined, wait_until
 from tests.gearmand import Site
 
 pytestmark = pytest.mark.e2e
@@ -76,57 +72,6 @@ def test_a_worker_ends_when_it_uses_too_much(site: Site) -> None:
     worker = site.worker("0", "--memory", "1MB")
     assert worker.wait(60) == 0
     assert "over the limit: ending" in site.notices()
-
-
-@pytest.mark.slow
-def test_under_the_supervisor(site: Site) -> None:
-    """The configuration in deploy/, with this test's paths: workers that are killed are started again, totals exact."""
-    folder, log = site.logagg.folder, site.logagg.folder / "access.log"
-    write(log, 50)
-    text = (ROOT / "deploy/supervisord.conf").read_text()
-    text = text.replace("/usr/sbin/gearmand", shutil.which("gearmand", path="/usr/sbin:/usr/bin:/bin") or "")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    for standing, here in (
-        ("/usr/local/bin/logagg", str(LOGAGG)),
-        ("4730", str(port)),
-        ("/var/lib/logagg/lake", str(site.lake)),
-        ("/var/log/logagg", str(folder)),
-        ("/run/logagg", str(folder)),
-        ("/var/log/nginx", str(log)),
-        ("user=logagg\n", ""),
-        ("user=gearman\n", ""),
-    ):
-        text = text.replace(standing, here)
-    (folder / "supervisord.conf").write_text(text)
-    control = [sys.executable, "-m", "supervisor.supervisorctl", "-c", "supervisord.conf"]
-    with (folder / "supervisord.out").open("w") as out:
-        daemon = subprocess.Popen(
-            [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", "supervisord.conf"],
-            cwd=folder,
-            stdout=out,
-            stderr=out,
-            env=site.logagg.env,
-        )
-
-    def running() -> dict[str, str]:
-        done = subprocess.run([*control, "status"], cwd=folder, capture_output=True, text=True, timeout=30)
-        return dict(re.findall(r"^(\S+)\s+RUNNING\s+pid (\d+)", done.stdout, re.M))
-
-    try:
-        wait_until(lambda: (site.lake / "logagg.duckdb").exists() and site.logagg.lines() == 50, daemon)
-        before = running()
-        workers = [name for name in before if name.startswith("worker")]
-        assert len(workers) == 2, before
-        for name in workers:
-            subprocess.run(["kill", "-9", before[name]], check=True)
-        write(log, 30)
-        wait_until(lambda: site.logagg.lines() == 80, daemon)
-        wait_until(lambda: all(running().get(name, before[name]) != before[name] for name in workers), daemon)
-    finally:
-        daemon.terminate()
-        daemon.wait(60)
-    assert site.logagg.lines() == 80
 
 
 def test_another_number_of_shards_and_back_to_one_machine(site: Site) -> None:
