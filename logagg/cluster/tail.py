@@ -18,8 +18,8 @@ from logagg.clock import Clock, SystemClock
 from logagg.cluster.dispatch import ClusterError, Dispatch, Identity, proof_of
 from logagg.cluster.lanes import Flight, LostGround
 from logagg.errors import ConfigError, FormatError, LogaggError, SourceError
-from logagg.intake.identity import is_in_place
-from logagg.intake.sources import STDIN
+from logagg.intake.forms import held
+from logagg.intake.sources import STDIN, find
 from logagg.intake.sources import check as check_paths
 from logagg.intake.tail import Tailer
 from logagg.intake.watch import Waker
@@ -153,8 +153,9 @@ class _Session:
             raise failures[0]
 
     def _begin(self, known: Sequence[KnownSource]) -> None:
-        known = [one for one in known if one.source.tailer == self._cluster.name or is_in_place(one.source)]
         config, options = self._config, self._options
+        nobodys = [one for one in known if not one.source.tailer]  # read before there was a cluster, here or elsewhere
+        known = [one for one in known if one.source.tailer == self._cluster.name] + held(nobodys, find(options.paths))
         self._tailer = Tailer(
             options.paths,
             known,

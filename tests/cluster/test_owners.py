@@ -91,3 +91,33 @@ def test_another_number_of_shards_and_back_to_one_machine(site: Site) -> None:
     site.logagg.run("tail", "--once", "-q", "--shards", 2, log)
     assert site.logagg.lines() == lines + 50
     assert "all is well" in site.logagg.run("check").stdout
+
+
+def test_logs_that_were_read_before_there_was_a_cluster(site: Site) -> None:
+    """Each goes on where it was, on its own host, whatever it is called now; another host's log with its inode is another."""
+    folder = site.logagg.folder / "logs"
+    folder.mkdir()
+    log, rotated = folder / "access.log", folder / "access.log.1"
+    write(log, 50)
+    site.logagg.run("tail", "--once", "-q", folder)
+    ours, theirs = log.read_text(), combined([(f"/theirs/{n}", 200) for n in range(20)])
+    site.worker("0-1/2")
+
+    def tail(name: str) -> None:
+        site.logagg.run("tail", "--gearman", site.gearman, "--name", name, "--once", "-q", folder)
+
+    wait_until(lambda: owned(site, 1) == 1)
+    log.write_text(theirs)  # in the same file: as on a host that was made from the same image
+    tail("theirs")
+    assert site.logagg.lines() == 70
+    assert site.logagg.read("SELECT DISTINCT tailer, note FROM sources ORDER BY 1") == [("", ""), ("theirs", "")]
+    log.write_text(ours)
+    log.rename(rotated)
+    write(log, 30)
+    tail("ours")
+    assert site.logagg.lines() == 100
+    log.unlink()
+    rotated.write_text(theirs + theirs.replace("theirs", "more"))
+    rotated.rename(log)
+    tail("theirs")
+    assert site.logagg.lines() == 120
