@@ -12,10 +12,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.barriers import Barriers
@@ -24,14 +25,11 @@ from logagg.clock import Clock
 from logagg.errors import CommitFailed
 from logagg.intake.tail import Tailer
 from logagg.intake.watch import Waker
+from logagg.interpreter import Interpreter
 from logagg.lake.compact import Replacement
 from logagg.lake.store import Lake
 from logagg.metrics import Number
 from logagg.notices import Notices
-from logagg.parse import columns
-from logagg.parse.addresses import without_addresses
-from logagg.parse.book import FormatBook
-from logagg.parse.events import Classifier
 from logagg.parse.formats import Format
 from logagg.queues.contract import Barrier, Closed, Message
 from logagg.queues.deal import deal
@@ -50,8 +48,6 @@ class Pace:
     flush: float = 1.0  # seconds
     memory: int = 256 << 20  # bytes of what is not committed that make an early flush
     once: bool = False  # read all there is, then stop
-    max_line: int = 1 << 20  # bytes; a longer line is a reject
-    addresses_in_samples: bool = False  # of rejects
 
 
 @dataclass(slots=True)
@@ -72,11 +68,16 @@ class Tally:
         for reason, lines in list(self.rejects.items()):
             yield Number("logagg_rejects_total", "Lines that were rejected, by reason.", lines, ("reason", reason))
 
-    def add(self, chunk: Chunk, kinds: dict[str, int], rejects: dict[str, int]) -> None:
+    def add(self, chunk: Chunk, kinds: Mapping[str, int], rejects: Mapping[str, int]) -> None:
         self.bytes += chunk.end - chunk.start
         self.lines += sum(kinds.values()) + sum(rejects.values())
         self.kinds.update(kinds)
         self.rejects.update(rejects)
+
+
+def kinds_of(events: pa.Table) -> dict[str, int]:
+    """Return how many events there are of each kind."""
+    return {pair["values"]: pair["counts"] for pair in pc.value_counts(events["kind"].cast("string")).to_pylist()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,7 @@ class River:
         self,
         tailer: Tailer,
         waker: Waker,
-        formats: FormatBook,
-        classifier: Classifier,
+        interpreter: Interpreter,
         shards: Sequence[Shard],
         lake: Lake,
         pace: Pace,
@@ -103,7 +103,7 @@ class River:
         tally: Tally | None = None,
     ) -> None:
         self.tally = tally or Tally()
-        self._tailer, self._waker, self._formats, self._classifier = tailer, waker, formats, classifier
+        self._tailer, self._waker, self._interpreter = tailer, waker, interpreter
         self._shards, self._lake, self._pace, self._clock, self._notices = shards, lake, pace, clock, notices
         self._parsers = ThreadPoolExecutor(parsers, "parser")
         self._parsed: Channel[Future[_Parsed] | Barrier] = Channel(parsers)
@@ -177,7 +177,7 @@ class River:
                     break
                 self._rest()
             if not self._stopping.is_set():
-                for chunk in self._tailer.drain_ends(self._formats.is_whole):
+                for chunk in self._tailer.drain_ends(self._interpreter.is_whole):
                     self._submit(chunk)
             self._barriers.wait_for_commit()
             self._let_down_barrier()
@@ -197,20 +197,13 @@ class River:
                 self._let_down_barrier()
 
     def _submit(self, chunk: Chunk) -> None:
-        fmt = self._formats.format_of(chunk)
-        if fmt is None:
-            self._tailer.refuse(chunk.source)
-            return
-        if chunk.data:  # of a hole, or of a line over the limit, nothing can be told
-            self._tailer.set_format(chunk.source, fmt.name)
-        self._barriers.dirty = True
-        self._parsed.put(self._parsers.submit(self._parse, chunk, fmt))
+        if fmt := self._interpreter.format_of(chunk, self._tailer):
+            self._barriers.dirty = True
+            self._parsed.put(self._parsers.submit(self._parse, chunk, fmt))
 
     def _parse(self, chunk: Chunk, fmt: Format) -> _Parsed:
-        batch = columns.parse(chunk, fmt, self._clock.now(), self._pace.max_line)
-        rejects = batch.rejects if self._pace.addresses_in_samples else without_addresses(batch.rejects)
         # What is read can go: only where it came from travels on.
-        return _Parsed(replace(chunk, data=b""), Batch(self._classifier.classify(batch.table), rejects))
+        return _Parsed(replace(chunk, data=b""), self._interpreter.read(chunk, fmt))
 
     def _let_down_barrier(self) -> None:
         if self._barriers.dirty and self._barriers.idle():
@@ -244,8 +237,7 @@ class River:
 
     def _deal_out(self, parsed: _Parsed) -> None:
         chunk, events, rejects = parsed.chunk, parsed.batch.table, parsed.batch.rejects
-        kinds = {pair["values"]: pair["counts"] for pair in pc.value_counts(events["kind"].cast("string")).to_pylist()}
-        self.tally.add(chunk, kinds, dict(rejects.counts))
+        self.tally.add(chunk, kinds_of(events), rejects.counts)
         for job in deal(chunk, events, rejects, len(self._shards)):
             self._queue.send(job.shard, job)
 
