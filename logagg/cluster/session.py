@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from logagg.cargo import Chunk, KnownSource, Source
+from logagg.cargo import Chunk, Job, KnownSource, Source
 from logagg.clock import Clock
 from logagg.cluster.dispatch import Dispatch, Identity, proof_of
 from logagg.cluster.lanes import Flight, LostGround
@@ -290,21 +290,13 @@ class Session:
 
     def _pack(self, chunk: Chunk, fmt: Format, source: Source, interpreter: Interpreter) -> _Packed:
         batch = interpreter.read(chunk, fmt)
-        shards = len(self._dispatch.lanes)
-        flights = tuple(
-            (
-                job.shard,
-                Flight(
-                    job.source,
-                    job.origin,
-                    job.start,
-                    job.end,
-                    wire.pack(Parcel(self._who.tailer, self._who.epoch, shards, source, job)),
-                ),
-            )
-            for job in deal(chunk, batch.table, batch.rejects, shards)
-        )
+        jobs = deal(chunk, batch.table, batch.rejects, len(self._dispatch.lanes))
+        flights = tuple((job.shard, self._flight(job, len(jobs), source)) for job in jobs)
         return _Packed(chunk, kinds_of(batch.table), batch.rejects.counts, flights)
+
+    def _flight(self, job: Job, shards: int, source: Source) -> Flight:
+        parcel = Parcel(self._who.tailer, self._who.epoch, shards, source, job)
+        return Flight(job.source, job.origin, job.start, job.end, wire.pack(parcel))
 
     def _send(self) -> None:
         with contextlib.suppress(Closed):
