@@ -15,6 +15,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from logagg.clock import Clock
@@ -23,34 +24,52 @@ from logagg.lake import files
 from logagg.queues.post import Assignment
 
 ATTEMPTS = 3  # times that a job may make its shard fail
-CAREFUL = 60.0  # seconds after a failure in which each job is done alone; within them all that was lost is sent again
+CAREFUL = 60.0  # seconds after a failure in which each job is taken alone; within them all that was lost is sent again
 QUARANTINE, KEPT = "quarantine", 100  # where jobs are kept that were given up, and how many
+FLUSH = ""  # stands for all jobs since the last flush
 REMEMBERED = 20  # jobs of a shard with which it has failed
 _READ = 1 << 16
 
 Notice = Callable[[str, str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """What a shard's file says."""
+
+    failures: dict[str, int]  # by job
+    at: str | None = None  # the job that is worked on, FLUSH, or nothing
+    alone: bool = False  # no others wait to be rolled up
+    strict: bool = False  # and it is committed before the next
+
+
 class Attempts:
     """How often a shard has failed with which jobs.
 
     Events are rolled up many jobs at a time, so the job at which a shard fails need not be the one to blame. It is when no
-    others wait; so for a while after a failure each job is rolled up before the next is taken.
+    others wait; so for a while after a failure each job is rolled up before the next is taken. After one at a flush, which is
+    of many jobs too, each is committed before the next.
     """
 
     def __init__(self, root: Path, shard: int, clock: Clock, notice: Notice) -> None:
         self._shard, self._clock, self._notice = shard, clock, notice
-        self._careful_until = clock.monotonic()
+        self._careful_until = self._strict_until = clock.monotonic()
         self._file = _opened(root, f"shard.{shard}")
-        self._failures, at, alone = _read(self._file)
-        if at is not None:
-            self._blame(at, "its owner died", alone=alone)
-            self._write(None)
+        last = _read(self._file)
+        self._failures = last.failures
+        if last.at is not None:
+            self._blame(last, "its owner died")
+            self._note(_Note(self._failures))
 
     @property
     def careful(self) -> bool:
-        """Tell whether each job is to be done alone."""
+        """Tell whether each job is to be rolled up alone."""
         return self._clock.monotonic() < self._careful_until
+
+    @property
+    def strict(self) -> bool:
+        """Tell whether each job is to be committed alone."""
+        return self._clock.monotonic() < self._strict_until
 
     def exhausted(self, unique: str) -> bool:
         """Tell whether the shard has failed with a job too often."""
@@ -62,36 +81,38 @@ class Attempts:
             self._failures.pop(unique, None)
 
     @contextmanager
-    def work(self, unique: str = "", *, alone: bool) -> Iterator[None]:
-        """Work on a job, or on all that wait; what fails meanwhile, however it does, is counted against the job if it is alone."""
-        self._write(unique, alone)
+    def work(self, unique: str = FLUSH, *, alone: bool = False) -> Iterator[None]:
+        """Work on a job, or flush; what fails meanwhile, however it does, is counted against the job if it is alone."""
+        note = _Note(self._failures, unique, alone, self.strict)
+        self._note(note)
         try:
             yield
         except LogaggError:
             raise  # this is understood, and said
         except Exception as error:
-            self._blame(unique, f"{type(error).__name__}: {error}", alone=alone)
+            self._blame(note, f"{type(error).__name__}: {error}")
             raise
         finally:
-            self._write(None)
+            self._note(_Note(self._failures))
 
     def close(self) -> None:
         os.close(self._file)
 
-    def _blame(self, unique: str, what: str, *, alone: bool) -> None:
+    def _blame(self, note: _Note, what: str) -> None:
         self._careful_until = self._clock.monotonic() + CAREFUL
+        if note.at == FLUSH or note.strict:
+            self._strict_until = self._careful_until
         tried = "one of several jobs; each is tried alone now"
-        if alone:
-            count = self._failures.pop(unique, 0) + 1
-            self._failures = dict([*self._failures.items(), (unique, count)][-REMEMBERED:])
-            tried = f"job {unique}, {count} of {ATTEMPTS} times"
+        if note.at and note.alone:
+            count = self._failures.pop(note.at, 0) + 1
+            self._failures = dict([*self._failures.items(), (note.at, count)][-REMEMBERED:])
+            tried = f"job {note.at}, {count} of {ATTEMPTS} times"
         self._notice("poison", f"shard {self._shard}, at {tried}: {what}")
 
-    def _write(self, unique: str | None, alone: bool = False) -> None:  # noqa: FBT001, FBT002
+    def _note(self, note: _Note) -> None:
         """Note what is worked on. A disk that refuses that does not keep us from working."""
-        note = json.dumps({"at": unique, "alone": alone, "failures": self._failures})
-        with contextlib.suppress(OSError):
-            os.pwrite(self._file, f"{note}\n".encode(), 0)  # in one step; what is left of a longer one comes after the newline
+        with contextlib.suppress(OSError):  # in one step; what is left of a longer one comes after the newline
+            os.pwrite(self._file, f"{json.dumps(asdict(note))}\n".encode(), 0)
 
 
 class Quarantine:
@@ -121,13 +142,9 @@ def _opened(root: Path, name: str) -> int:
         return os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
 
 
-def _read(file: int) -> tuple[dict[str, int], str | None, bool]:
-    """Return the failures of which a shard's file tells, what was worked on (None: nothing), and whether alone."""
+def _read(file: int) -> _Note:
     text = os.pread(file, _READ, 0).partition(b"\n")[0]
-    if not text:
-        return {}, None, False
     try:
-        found = json.loads(text)
-        return dict(found["failures"]), found["at"], bool(found["alone"])
-    except (ValueError, KeyError, TypeError):  # half a note: it was being written
-        return {}, "", False
+        return _Note(**json.loads(text)) if text else _Note({})
+    except (ValueError, TypeError):  # half a note: it was being written
+        return _Note({}, FLUSH)

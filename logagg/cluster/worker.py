@@ -159,6 +159,8 @@ class Worker:
         except WireError as error:
             self._quarantine.keep(assignment, str(error))
             return self._refuses(str(error))
+        except CommitFailed:
+            raise
         except Exception as error:  # noqa: BLE001  # whatever it is, the next job may be a good one
             self._begin_anew(desk)
             return self._refuses(f"{type(error).__name__}: {error}")
@@ -171,6 +173,8 @@ class Worker:
             if isinstance(message, Question):
                 return message
             answer = desk.take(message)
+            if desk.attempts.strict and desk.is_dirty:
+                self._commit_alone(desk)
             if answer.verdict == "taken":
                 desk.attempts.done(assignment.unique)
             return answer
@@ -220,8 +224,10 @@ class Worker:
     def _begin_commit(self) -> None:
         self._flushed = self._clock.monotonic()
         drained = [one for desk in list(self._desks.values()) if desk.is_dirty and (one := self._drained(desk))]
-        if not drained:
-            return
+        if drained:
+            self._submit(drained)
+
+    def _submit(self, drained: Sequence[tuple[Delta, list[Source]]]) -> None:
         deltas = [delta for delta, _ in drained]
         sources = {source.id: source for _, some in drained for source in some}
         sources |= {source.id: source for delta, some in drained if delta.shard == 0 for source in some}
@@ -230,11 +236,17 @@ class Worker:
     def _drained(self, desk: Desk) -> tuple[Delta, list[Source]] | None:
         """Return what a shard has to commit; None when it fails: then its jobs come again."""
         try:
-            with desk.attempts.work(alone=False):
+            with desk.attempts.work():
                 return desk.drain()
         except Exception:  # noqa: BLE001  # it is said, and found out which job it is
             self._begin_anew(desk)
             return None
+
+    def _commit_alone(self, desk: Desk) -> None:
+        """Commit what a shard has, before anything else."""
+        self._await_commit()
+        self._submit([desk.drain()])
+        self._await_commit()
 
     def _write(self, deltas: list[Delta], sources: list[Source]) -> list[Delta]:
         """Commit, and try again while the disk refuses, unless we leave."""

@@ -1,6 +1,7 @@
 """Run `logagg ARGUMENTS...` so that jobs with a request for /poison are poison: poisoned_worker.py HOW STEP ARGUMENTS...
 
-HOW the process fails: `raises`, or `dies`. The STEP at which it does: `absorb` or `roll_up` of the shard, or `unpack`.
+HOW the process fails: `raises`, or `dies`. The STEP at which it does: `unpack`, or `absorb`, `roll_up` or
+`drain` of the shard; the last after all was rolled up.
 """
 
 from __future__ import annotations
@@ -8,12 +9,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logagg.cargo import Job
 from logagg.cli import main
 from logagg.queues import wire
 from logagg.rollup.shard import Shard
@@ -39,14 +42,19 @@ def poison(how: str, step: str) -> None:
         wire._events = events
         return
     done: Callable[..., Any] = getattr(Shard, step)
+    taken: defaultdict[Shard, list[Job]] = defaultdict(list)  # since the last flush
 
     def do(shard: Shard, *arguments: Any) -> Any:
-        jobs = arguments or shard._waiting.jobs
-        for job in jobs:
+        if step == "drain":
+            shard.roll_up()
+        for job in arguments or (taken.pop(shard, ()) if step == "drain" else shard._waiting.jobs):
             fail(how, job.events)
         return done(shard, *arguments)
 
     setattr(Shard, step, do)
+    if step == "drain":
+        absorb = Shard.absorb
+        Shard.absorb = lambda shard, job: taken[shard].append(job) or absorb(shard, job)  # type: ignore
 
 
 if __name__ == "__main__":

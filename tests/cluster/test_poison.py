@@ -64,7 +64,7 @@ def good(name: str) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", ["absorb", "roll_up", "unpack"])
+@pytest.mark.parametrize("step", ["unpack", "absorb", "roll_up", "drain"])
 @pytest.mark.parametrize("how", ["raises", "dies"])
 def test_poison_is_given_up_and_the_rest_goes_on(site: Site, how: str, step: str) -> None:
     logs = [site.logagg.folder / f"{name}.log" for name in ("one", "two")]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from logagg.clock import ManualClock
-from logagg.cluster.poison import ATTEMPTS, CAREFUL, QUARANTINE, REMEMBERED, Attempts
+from logagg.cluster.poison import ATTEMPTS, CAREFUL, FLUSH, QUARANTINE, REMEMBERED, Attempts
 from logagg.errors import CommitFailed, LogaggError
 
 
@@ -16,18 +16,32 @@ class Owners:
     """The owners of one shard, one after the other."""
 
     def __init__(self, root: Path) -> None:
-        self.clock, self.said = ManualClock(), list[str]()
-        self.root, self.dead = root, list[AbstractContextManager[None]]()
+        self.root, self.clock, self.said = root, ManualClock(), list[str]()
+        self.file = root / QUARANTINE / "shard.7"
+        self._dead: list[AbstractContextManager[None]] = []
+        self.leaves()
 
-    def next(self) -> Attempts:
-        return Attempts(self.root, 7, self.clock, lambda kind, text: self.said.append(text))
+    def leaves(self) -> Attempts:
+        """Let another one follow."""
+        self.now = Attempts(self.root, 7, self.clock, lambda kind, text: self.said.append(text))
+        return self.now
 
-    def dies(self, unique: str, *, alone: bool) -> Attempts:
-        """Let an owner die at work; return the next one."""
-        work = self.next().work(unique, alone=alone)
+    def dies(self, unique: str = FLUSH, *, alone: bool = False) -> Attempts:
+        """Let this one die at work, and another one follow."""
+        work = self.now.work(unique, alone=alone)
         work.__enter__()
-        self.dead.append(work)  # never left
-        return self.next()
+        self._dead.append(work)  # never left
+        return self.leaves()
+
+    def raises(self, unique: str = FLUSH, *, alone: bool = False) -> Attempts:
+        with pytest.raises(ZeroDivisionError), self.now.work(unique, alone=alone):
+            raise ZeroDivisionError
+        return self.now
+
+    def does(self, unique: str) -> Attempts:
+        with self.now.work(unique, alone=True):
+            self.now.done(unique)
+        return self.now
 
 
 @pytest.fixture
@@ -36,73 +50,77 @@ def owners(tmp_path: Path) -> Owners:
 
 
 def test_who_rests_or_leaves_has_failed_with_nothing(owners: Owners) -> None:
-    with owners.next().work("a", alone=True):
-        pass
-    assert not owners.next().careful
+    owners.does("a")
+    assert not owners.leaves().careful
     assert owners.said == []
 
 
 def test_a_job_that_was_alone_is_given_up_after_so_many_deaths(owners: Owners) -> None:
     for _ in range(ATTEMPTS):
-        assert not owners.next().exhausted("a")
+        assert not owners.now.exhausted("a")
         assert owners.dies("a", alone=True).careful
-    assert owners.next().exhausted("a")
+    assert owners.leaves().exhausted("a")
     assert owners.said[-1] == f"shard 7, at job a, {ATTEMPTS} of {ATTEMPTS} times: its owner died"
 
 
 def test_of_several_jobs_none_is_to_blame_but_each_is_tried_alone(owners: Owners) -> None:
     for _ in range(ATTEMPTS):
-        assert owners.dies("a", alone=False).careful
-    attempts = owners.next()
-    assert not attempts.exhausted("a")
-    with pytest.raises(ZeroDivisionError), attempts.work("a", alone=False):
-        raise ZeroDivisionError
-    assert attempts.careful
+        assert owners.dies("a").careful
+        assert owners.raises("a").careful
+    assert not owners.now.exhausted("a") and not owners.now.strict
     owners.clock.sleep(CAREFUL)
-    assert not attempts.careful
+    assert not owners.now.careful
+
+
+def test_after_a_failed_flush_each_job_is_committed_alone_until_it_is_found(owners: Owners) -> None:
+    assert owners.dies().strict
+    assert owners.dies("a", alone=True).strict, "the next one, too"
+    assert owners.raises("a", alone=True).strict
+    owners.clock.sleep(CAREFUL)
+    assert not owners.now.strict
+    assert owners.raises().strict
 
 
 def test_deaths_and_exceptions_count_alike(owners: Owners) -> None:
     for _ in range(ATTEMPTS - 1):
-        with pytest.raises(ZeroDivisionError), owners.next().work("a", alone=True):
-            raise ZeroDivisionError
+        owners.raises("a", alone=True)
     assert owners.dies("a", alone=True).exhausted("a")
 
 
 def test_what_is_understood_is_no_poison(owners: Owners) -> None:
-    with pytest.raises(LogaggError), owners.next().work("a", alone=True):
+    with pytest.raises(LogaggError), owners.now.work("a", alone=True):
         raise LogaggError("the message cannot be read")
     assert owners.said == []
 
 
 def test_a_job_that_is_done_begins_anew_but_one_that_was_given_up_does_not(owners: Owners) -> None:
-    attempts = owners.dies("a", alone=True)
-    with attempts.work("a", alone=True):
-        attempts.done("a")
+    owners.dies("a", alone=True)
+    owners.does("a")
     for _ in range(ATTEMPTS):
-        attempts = owners.dies("b", alone=True)
-    with attempts.work("b", alone=True):
-        attempts.done("b")
-    assert owners.next().exhausted("b"), "it may be sent again"
+        owners.dies("b", alone=True)
+    owners.does("b")
+    assert owners.leaves().exhausted("b"), "it may be sent again"
     for _ in range(ATTEMPTS - 1):
-        attempts = owners.dies("a", alone=True)
-    assert not attempts.exhausted("a")
+        owners.dies("a", alone=True)
+    assert not owners.now.exhausted("a")
 
 
 def test_only_so_many_jobs_are_remembered(owners: Owners) -> None:
     for number in range(10 * REMEMBERED):
-        owners.dies("\N{SNOWMAN}" * 64 + str(number), alone=True)
-    assert (owners.root / QUARANTINE / "shard.7").stat().st_size < 1 << 14
+        owners.raises("\N{SNOWMAN}" * 64 + str(number), alone=True)
+    assert owners.file.stat().st_size < 1 << 14
 
 
-def test_half_a_note_makes_careful(owners: Owners) -> None:
-    owners.dies("a", alone=True)
-    (owners.root / QUARANTINE / "shard.7").write_bytes(b'{"at": "a", "al')
-    assert owners.next().careful
-    assert not owners.next().careful
+@pytest.mark.parametrize("half", [b'{"at": "a", "al', b"17", b'{"other": 1}'])
+def test_half_a_note_makes_careful(owners: Owners, half: bytes) -> None:
+    owners.file.write_bytes(half)
+    assert owners.leaves().careful
+    assert not owners.leaves().careful
 
 
 def test_a_link_in_its_place_is_not_followed(owners: Owners) -> None:
-    (owners.root / QUARANTINE).symlink_to(owners.root)
+    owners.file.unlink()
+    owners.file.parent.rmdir()
+    owners.file.parent.symlink_to(owners.root)
     with pytest.raises(CommitFailed, match="symbolic link"):
-        owners.next()
+        owners.leaves()
