@@ -26,7 +26,7 @@ from logagg.queues.post import Assignment
 ATTEMPTS = 3  # times that a job may make its shard fail
 CAREFUL = 60.0  # seconds after a failure in which each job is taken alone; within them all that was lost is sent again
 QUARANTINE, KEPT = "quarantine", 100  # where jobs are kept that were given up, and how many
-FLUSH = ""  # stands for all jobs since the last flush
+FLUSH = ""  # no job, but all since the last flush
 REMEMBERED = 20  # jobs of a shard with which it has failed
 _READ = 1 << 16
 
@@ -71,19 +71,19 @@ class Attempts:
         """Tell whether each job is to be committed alone."""
         return self._clock.monotonic() < self._strict_until
 
-    def exhausted(self, unique: str) -> bool:
+    def exhausted(self, job: str) -> bool:
         """Tell whether the shard has failed with a job too often."""
-        return self._failures.get(unique, 0) >= ATTEMPTS
+        return self._failures.get(job, 0) >= ATTEMPTS
 
-    def done(self, unique: str) -> None:
+    def done(self, job: str) -> None:
         """Forget, with the work that goes on, the failures of a job; of one that was given up they stay: it may be sent again."""
-        if not self.exhausted(unique):
-            self._failures.pop(unique, None)
+        if not self.exhausted(job):
+            self._failures.pop(job, None)
 
     @contextmanager
-    def work(self, unique: str = FLUSH, *, alone: bool = False) -> Iterator[None]:
+    def work(self, job: str = FLUSH, *, alone: bool = False) -> Iterator[None]:
         """Work on a job, or flush; what fails meanwhile, however it does, is counted against the job if it is alone."""
-        note = _Note(self._failures, unique, alone, self.strict)
+        note = _Note(self._failures, job, alone, self.strict)
         self._note(note)
         try:
             yield
@@ -128,7 +128,7 @@ class Quarantine:
         try:
             if not path.exists() and len(list(self._folder.glob("*.job"))) < KEPT:
                 path.write_bytes(assignment.data)
-                path.with_suffix(".txt").write_text(f"{assignment.function} {assignment.unique}: {reason}\n")
+                path.with_suffix(".txt").write_text(f"{assignment.name}: {reason}\n")
                 files.sync(path)
         except OSError as error:
             self._notice("quarantine", f"{path}: cannot be kept: {error.strerror}")

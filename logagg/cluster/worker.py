@@ -168,7 +168,7 @@ class Worker:
 
     def _take(self, desk: Desk, assignment: Assignment) -> Answer | Question:
         """Take a job, and return the answer; return a question as it is."""
-        with desk.attempts.work(assignment.unique, alone=not desk.waits):
+        with desk.attempts.work(assignment.name, alone=not desk.waits):
             message = self._unpacked(desk, assignment)
             if isinstance(message, Question):
                 return message
@@ -176,12 +176,12 @@ class Worker:
             if desk.attempts.strict and desk.is_dirty:
                 self._commit_alone(desk)
             if answer.verdict == "taken":
-                desk.attempts.done(assignment.unique)
+                desk.attempts.done(assignment.name)
             return answer
 
     def _unpacked(self, desk: Desk, assignment: Assignment) -> Parcel | Question:
         """Return a message, if it is for this desk; one that was given up, without its events. Raises WireError."""
-        given_up = desk.attempts.exhausted(assignment.unique)
+        given_up = desk.attempts.exhausted(assignment.name)
         if given_up:
             self._quarantine.keep(assignment, "its shard failed with it again and again")
         message = wire.unpack(assignment.data, EVENT_SCHEMA, rejected=QUARANTINED if given_up else "")

@@ -146,6 +146,11 @@ class Assignment:
     unique: str
     data: bytes
 
+    @property
+    def name(self) -> str:
+        """Return what it is known by, however often it comes."""
+        return f"{self.function} {self.unique}"
+
 
 @dataclass(slots=True)
 class _Turn:

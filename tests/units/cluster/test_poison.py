@@ -26,21 +26,21 @@ class Owners:
         self.now = Attempts(self.root, 7, self.clock, lambda kind, text: self.said.append(text))
         return self.now
 
-    def dies(self, unique: str = FLUSH, *, alone: bool = False) -> Attempts:
+    def dies(self, job: str = FLUSH, *, alone: bool = False) -> Attempts:
         """Let this one die at work, and another one follow."""
-        work = self.now.work(unique, alone=alone)
+        work = self.now.work(job, alone=alone)
         work.__enter__()
         self._dead.append(work)  # never left
         return self.leaves()
 
-    def raises(self, unique: str = FLUSH, *, alone: bool = False) -> Attempts:
-        with pytest.raises(ZeroDivisionError), self.now.work(unique, alone=alone):
+    def raises(self, job: str = FLUSH, *, alone: bool = False) -> Attempts:
+        with pytest.raises(ZeroDivisionError), self.now.work(job, alone=alone):
             raise ZeroDivisionError
         return self.now
 
-    def does(self, unique: str) -> Attempts:
-        with self.now.work(unique, alone=True):
-            self.now.done(unique)
+    def does(self, job: str) -> Attempts:
+        with self.now.work(job, alone=True):
+            self.now.done(job)
         return self.now
 
 
