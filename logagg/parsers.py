@@ -72,6 +72,12 @@ class Parsers:
         if not self._children:
             threading.Thread(target=agents.prepare, daemon=True).start()
 
+    def __enter__(self) -> Parsers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     @property
     def pids(self) -> list[int]:
         """The processes that parse."""

@@ -6,31 +6,33 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from logagg.budget import Budget
 from logagg.cargo import KnownSource
 from logagg.clock import Clock, SystemClock
-from logagg.config import SETTINGS, Config
-from logagg.errors import FormatError, LogaggError, SourceError
+from logagg.config import Config
+from logagg.errors import LogaggError
 from logagg.intake.sources import STDIN
 from logagg.intake.tail import Tailer
 from logagg.intake.watch import Waker
+from logagg.interpreter import Interpreter
 from logagg.lake.store import Lake
 from logagg.metrics import Number, served
 from logagg.notices import Notices
-from logagg.parse.book import FormatBook
 from logagg.parse.events import Classifier
 from logagg.parse.fields import EVENT_SCHEMA
-from logagg.parsers import Parsers, Reading
+from logagg.parsers import Parsers
 from logagg.process import HeapKeeper
 from logagg.progress import CatchUpBar, StatusLine, summary
+from logagg.reload import reloaded
 from logagg.river import Pace, River, Tally
 from logagg.rollup.custom import build
 from logagg.rollup.definitions import DEFAULTS, Rollup
 from logagg.rollup.shard import Shard, ShardSettings
 from logagg.signals import Wishes
+from logagg.unread import Unread
 
 REFRESH = 0.5  # seconds between looks of the status line
 ONCE_FLUSH = 10.0  # seconds between commits of `--once`, where nobody waits for the newest second
@@ -59,12 +61,9 @@ def tail(options: TailOptions, clock: Clock | None = None, wishes: Wishes | None
     """Follow logs into a lake until told to stop by a wish, or read them once. Raises LogaggError."""
     clock = clock or SystemClock()
     notices = Notices(clock, verbosity=options.verbosity)
-    budget = _budget(options)
-    parsers = Parsers(budget.parsers, budget.chunk, budget.parser, clock, notices.report)
-    try:
+    budget = budget_of(options)
+    with Parsers(budget.parsers, budget.chunk, budget.parser, clock, notices.report) as parsers:
         _tail(options, clock, wishes or Wishes(), notices, budget, parsers)
-    finally:
-        parsers.close()
 
 
 def _tail(
@@ -112,10 +111,9 @@ class _Run:
         self._notices, self._wishes, self._budget, self._parsers = notices, wishes, budget, parsers
         self._waker = Waker(self._notices.report)
         self._tally = Tally()
-        self._refused: set[str] = set()  # sources that no format matches
-        self._unreadable: list[LogaggError] = []
         self._cut_short = False  # by a wish
         self._ends = options.once or list(options.paths) == [STDIN]  # by itself
+        self._unread = Unread(self._notices, ends=self._ends)
         self._tailer = self._make_tailer(lake.known_sources(self._shards))
 
     def numbers(self) -> Iterator[Number]:
@@ -130,7 +128,7 @@ class _Run:
         if self._options.once:
             self._finish(started)
         if self._ends:
-            self._complain()
+            self._unread.complain(self._options.paths, self._log_format(self._config), in_vain=not self._tally.lines)
 
     def _follow(self) -> None:
         """Let one river run after the other, each with the configuration that was wished for."""
@@ -155,7 +153,7 @@ class _Run:
             if wish == "stop":
                 self._cut_short = True
                 river.stop()
-            elif wish == "reload" and (new := self._reloaded(config)):
+            elif wish == "reload" and (new := reloaded(self._options.reload, config, rollups_of, self._notices)):
                 config = new
                 river.pause()
             display.refresh(self._tailer.backlog())
@@ -191,7 +189,7 @@ class _Run:
             forget=tail.forget,
             once=options.once,
             clock=self._clock,
-            notice=self._notice,
+            notice=self._unread.notice,
         )
 
     def _make_river(self, config: Config) -> River:
@@ -206,24 +204,26 @@ class _Run:
         return River(
             self._tailer,
             self._waker,
-            self._make_book(config, known),
+            self._make_interpreter(config),
             [Shard(number, settings, known, self._lake.clicks(number, self._shards)) for number in range(self._shards)],
             self._lake,
             self._pace(config),
             self._clock,
             self._notices,
             self._parsers,
-            Reading(
-                Classifier.of(config, self._lake.secret, self._lake.salts.key),
-                config.tail.max_line,
-                config.privacy.addresses_in_samples,
-            ),
             tally=self._tally,
         )
 
-    def _make_book(self, config: Config, known: Sequence[KnownSource]) -> FormatBook:
-        formats = {one.source.id: one.source.format for one in known if one.source.format}
-        return FormatBook(self._log_format(config), formats, self._clock, self._refuse, config.visitor)
+    def _make_interpreter(self, config: Config) -> Interpreter:
+        given = self._log_format(config)
+        return Interpreter(
+            config,
+            given,
+            Classifier.of(config, self._lake.secret, self._lake.salts.key),
+            self._tailer.sources(),
+            self._clock,
+            lambda source: self._unread.refuse(self._tailer.source(source), given),
+        )
 
     def _log_format(self, config: Config) -> str:
         return self._options.log_format or config.log_format
@@ -236,21 +236,6 @@ class _Run:
         return Pace(flush, self._budget.waiting, options.once)
 
     # another configuration
-
-    def _reloaded(self, before: Config) -> Config | None:
-        """Read the configuration again; None, and a notice, where it is broken or says nothing new."""
-        try:
-            config, waiting = kept(self._options.reload(), before)
-            rollups_of(config)
-        except LogaggError as error:
-            self._notices.report("reload", f"{error}; until then the old configuration holds")
-            return None
-        if waiting:
-            self._notices.report("reload", f"{', '.join(waiting)}: changed, but that takes a restart")
-        if config == before:
-            self._notices.report("reload", "the configuration says nothing new")
-            return None
-        return config
 
     def _renewed(self, config: Config) -> River:
         """Return the next river: with a new configuration, or with the old one where the lake refuses the new."""
@@ -266,54 +251,9 @@ class _Run:
         self._notices.report("reload", "the new configuration holds from now on")
         return river
 
-    # logs that are left unread: said at once while following, else when the end shows what it meant
 
-    def _notice(self, kind: str, text: str) -> None:
-        if kind == "unreadable" and self._ends:
-            self._unreadable.append(SourceError(text.removesuffix("; trying again")))
-        else:
-            self._notices.report(kind, text)
-
-    def _refuse(self, source: str) -> None:
-        if source not in self._refused and not self._ends:
-            self._notices.report("format", str(self._no_format(self._path(source), "looked at again when it has grown")))
-        self._refused.add(source)
-
-    def _complain(self) -> None:
-        """Fail when a log could not be read, or matches no format and was named or is all there was; say so of others."""
-        refused = sorted(map(self._path, self._refused))
-        grave = [path for path in refused if path in self._options.paths or not self._tally.lines]
-        failures = [*self._unreadable, *map(self._no_format, grave)]
-        for error in [*failures[1:], *(self._no_format(path) for path in refused if path not in grave)]:
-            self._notices.report("unread", str(error))
-        if failures:
-            raise failures[0]
-
-    def _path(self, source: str) -> str:
-        return next(one.path for one in self._tailer.sources() if one.id == source)
-
-    def _no_format(self, path: str, then: str = "nothing of it was counted") -> FormatError:
-        given = self._log_format(self._config)
-        what = f"the log format {given!r} matches none" if given else "no known log format matches most"
-        return FormatError(f"{path}: {what} of its first lines", f"say it with --log-format; {then}")
-
-
-# Of [tail]: what the tailer and the shards are made with, for as long as they live.
-FIXED = ("shards", "memory", "chunk", "max_line", "idle", "forget", "begin")
-
-
-def kept(new: Config, old: Config) -> tuple[Config, list[str]]:
-    """Return a new configuration without what can only change at a restart, and the keys of that."""
-    waiting = [
-        one.key
-        for one in SETTINGS
-        if one.section == "tail" and one.field in FIXED and getattr(new.tail, one.field) != getattr(old.tail, one.field)
-    ]
-    tail = replace(new.tail, **{name: getattr(old.tail, name) for name in FIXED})
-    return replace(new, tail=tail), waiting
-
-
-def _budget(options: TailOptions) -> Budget:
+def budget_of(options: TailOptions) -> Budget:
+    """Return how a run shares out its memory."""
     tail = options.config.tail
     return Budget.of(tail, options.memory or tail.memory, shard_count(options), os.cpu_count() or 1)
 

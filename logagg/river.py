@@ -12,10 +12,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.barriers import Barriers
@@ -24,12 +25,12 @@ from logagg.clock import Clock
 from logagg.errors import CommitFailed
 from logagg.intake.tail import Tailer
 from logagg.intake.watch import Waker
+from logagg.interpreter import Interpreter
 from logagg.lake.compact import Replacement
 from logagg.lake.store import Lake
 from logagg.metrics import Number
 from logagg.notices import Notices
-from logagg.parse.book import FormatBook
-from logagg.parsers import Parsers, Reading, without_data
+from logagg.parsers import Parsers, without_data
 from logagg.queues.contract import Barrier, Closed, Message
 from logagg.queues.deal import deal
 from logagg.queues.local import Channel, LocalQueue
@@ -69,11 +70,16 @@ class Tally:
         for reason, lines in list(self.rejects.items()):
             yield Number("logagg_rejects_total", "Lines that were rejected, by reason.", lines, ("reason", reason))
 
-    def add(self, chunk: Chunk, kinds: dict[str, int], rejects: dict[str, int]) -> None:
+    def add(self, chunk: Chunk, kinds: Mapping[str, int], rejects: Mapping[str, int]) -> None:
         self.bytes += chunk.end - chunk.start
         self.lines += sum(kinds.values()) + sum(rejects.values())
         self.kinds.update(kinds)
         self.rejects.update(rejects)
+
+
+def kinds_of(events: pa.Table) -> dict[str, int]:
+    """Return how many events there are of each kind."""
+    return {pair["values"]: pair["counts"] for pair in pc.value_counts(events["kind"].cast("string")).to_pylist()}
 
 
 class River:
@@ -83,21 +89,20 @@ class River:
         self,
         tailer: Tailer,
         waker: Waker,
-        formats: FormatBook,
+        interpreter: Interpreter,
         shards: Sequence[Shard],
         lake: Lake,
         pace: Pace,
         clock: Clock,
         notices: Notices,
         parsers: Parsers,
-        reading: Reading,
         tally: Tally | None = None,
     ) -> None:
         self.tally = tally or Tally()
-        self._tailer, self._waker, self._formats = tailer, waker, formats
+        self._tailer, self._waker, self._interpreter = tailer, waker, interpreter
         self._shards, self._lake, self._pace, self._clock, self._notices = shards, lake, pace, clock, notices
         self._parsers = parsers
-        parsers.use(reading)
+        parsers.use(interpreter.reading)
         self._parsed: Channel[tuple[Chunk, Future[Batch]] | Barrier] = Channel(max(1, parsers.count - 1))
         self._queue = LocalQueue(len(shards))
         self._flushes: Channel[tuple[Barrier, Delta] | Future[Replacement]] = Channel(len(shards) + 1)
@@ -169,7 +174,7 @@ class River:
                     break
                 self._rest()
             if not self._stopping.is_set():
-                for chunk in self._tailer.drain_ends(self._formats.is_whole):
+                for chunk in self._tailer.drain_ends(self._interpreter.is_whole):
                     self._submit(chunk)
             self._barriers.wait_for_commit()
             self._let_down_barrier()
@@ -189,15 +194,10 @@ class River:
                 self._let_down_barrier()
 
     def _submit(self, chunk: Chunk) -> None:
-        fmt = self._formats.format_of(chunk)
-        if fmt is None:
-            self._tailer.refuse(chunk.source)
-            return
-        if chunk.data:  # of a hole, or of a line over the limit, nothing can be told
-            self._tailer.set_format(chunk.source, fmt.name)
-        self._barriers.dirty = True
-        self._bytes += chunk.end - chunk.start
-        self._parsed.put((without_data(chunk), self._parsers.submit(chunk, fmt)))
+        if fmt := self._interpreter.format_of(chunk, self._tailer):
+            self._barriers.dirty = True
+            self._bytes += chunk.end - chunk.start
+            self._parsed.put((without_data(chunk), self._parsers.submit(chunk, fmt)))
 
     def _let_down_barrier(self) -> None:
         if self._barriers.dirty and self._barriers.idle():
@@ -240,8 +240,7 @@ class River:
 
     def _deal_out(self, chunk: Chunk, batch: Batch) -> None:
         events, rejects = batch.table, batch.rejects
-        kinds = {pair["values"]: pair["counts"] for pair in pc.value_counts(events["kind"].cast("string")).to_pylist()}
-        self.tally.add(chunk, kinds, dict(rejects.counts))
+        self.tally.add(chunk, kinds_of(events), rejects.counts)
         for job in deal(chunk, events, rejects, len(self._shards)):
             self._queue.send(job.shard, job)
 

@@ -64,7 +64,7 @@ def tail(paths: tuple[str, ...], shared: Shared, gearman: Any, name: str | None,
     from logagg.pipeline import tail as follow
     from logagg.signals import Wishes
 
-    wishes = Wishes(reloads=not (options["once"] or gearman))
+    wishes = Wishes(reloads=not options["once"])
     run = TailOptions(
         paths,
         shared.lake,
@@ -78,6 +78,7 @@ def tail(paths: tuple[str, ...], shared: Shared, gearman: Any, name: str | None,
         if not gearman:
             follow(run, wishes=wishes)
             return
-        from logagg.cluster import tail as cluster
+        from logagg.cluster.session import Cluster
+        from logagg.cluster.tail import tail as send
 
-        cluster.tail(run, cluster.Cluster(gearman, name or socket.gethostname(), secret or shared.lake / "secret"), wishes=wishes)
+        send(run, Cluster(gearman, name or socket.gethostname(), secret or shared.lake / "secret"), wishes=wishes)

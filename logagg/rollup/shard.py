@@ -102,6 +102,11 @@ class Shard:
         clicks = self._clicks.nbytes if self._clicks else 0
         return self._waiting.bytes + self._row_bytes + max(0, clicks - self._settings.clicks_bytes)
 
+    @property
+    def waits(self) -> bool:
+        """Tell whether there are events that are not rolled up yet."""
+        return self._waiting.rows > 0
+
     @cached_property
     def _db(self) -> duckdb.DuckDBPyConnection:
         # One connection, one thread: shards run beside one another. Made once a rollup of a user needs it.
@@ -122,7 +127,7 @@ class Shard:
 
     def drain(self) -> Delta:
         """Return what was absorbed since the last drain, and forget it."""
-        self._roll_up()
+        self.roll_up()
         gathered, self._gathered = self._gathered, _Gathered()
         rollups = {rollup.name: self._drained(rollup) for rollup in self._settings.rollups if rollup.name in self._rows}
         self._row_bytes = 0
@@ -132,6 +137,17 @@ class Shard:
             for source, counts in gathered.counts.items()
         }
         return Delta(self.number, rollups, gathered.progress, rejects, self._clicks)
+
+    def roll_up(self) -> None:
+        """Turn the events that wait into rollup rows."""
+        if not self._waiting.rows:
+            return
+        waiting, self._waiting = self._waiting, _Waiting()
+        events = rows.gathered(waiting.tables)
+        self._add_rows("events", events)
+        clicked = pc.equal(events["kind"], "click").combine_chunks()
+        if clicked.true_count:
+            self._add_rows("clicks", self._book(events.select(clicks.COLUMNS).filter(clicked), waiting.sources().filter(clicked)))
 
     def close(self) -> None:
         if "_db" in vars(self):
@@ -152,18 +168,7 @@ class Shard:
         self._newest[job.source] = max(newest, self._newest.get(job.source, newest))
         self._waiting.add(job)
         if self._waiting.rows >= self._settings.events or self._waiting.bytes >= self._settings.events_bytes:
-            self._roll_up()
-
-    def _roll_up(self) -> None:
-        """Turn the events that wait into rollup rows."""
-        if not self._waiting.rows:
-            return
-        waiting, self._waiting = self._waiting, _Waiting()
-        events = rows.gathered(waiting.tables)
-        self._add_rows("events", events)
-        clicked = pc.equal(events["kind"], "click").combine_chunks()
-        if clicked.true_count:
-            self._add_rows("clicks", self._book(events.select(clicks.COLUMNS).filter(clicked), waiting.sources().filter(clicked)))
+            self.roll_up()
 
     def _book(self, clicked: pa.Table, sources: pa.Array) -> pa.Table:
         window = round(self._settings.window * 1_000_000)
