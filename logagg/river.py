@@ -111,7 +111,8 @@ class River:
         self._failure: BaseException | None = None
         self._bytes = self._bytes_before = 0  # submitted since the last barrier, and between the two before
         self._barriers = Barriers(clock, pace.flush)
-        self._held = [0] * len(shards)  # bytes, by shard
+        self._held = [0] * len(shards)  # bytes, by shard,
+        self._sinking = [0] * len(shards)  # and bytes that a shard has drained and that are not committed
         self._compaction = _Compaction(lake, self._flushes, clock, notices)
         self._workers = [self._thread(self._worker(shard)) for shard in shards]
         self._threads = [*map(self._thread, (self._read, self._deal, self._flush)), *self._workers]
@@ -186,11 +187,10 @@ class River:
             self._submit(chunk)  # what the tailer has given out it does not give again
             if self._stopping.is_set():
                 return
-            if sum(self._held) > self._pace.memory:
+            held, sinking = sum(self._held), sum(self._sinking)
+            if held + sinking > self._pace.memory:
                 self._barriers.wait_for_commit()
-                self._let_down_barrier()
-                self._barriers.wait_for_commit()
-            elif self._barriers.due():
+            if held > self._pace.memory // 2 or self._barriers.due():
                 self._let_down_barrier()
 
     def _submit(self, chunk: Chunk) -> None:
@@ -255,6 +255,7 @@ class River:
 
     def _serve(self, shard: Shard, message: Message) -> None:
         if isinstance(message, Barrier):
+            self._sinking[shard.number] = shard.nbytes
             self._flushes.put((message, shard.drain()))
         else:
             shard.absorb(message)
@@ -273,7 +274,7 @@ class River:
             deltas.append(delta)
             if len(deltas) == len(self._shards):
                 self._commit(deltas, barrier.sources)
-                deltas = []
+                deltas, self._sinking = [], [0] * len(self._shards)
                 self._barriers.committed(barrier)
                 self._compaction.begin()
 
