@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import Any
 
+from logagg.budget import Budget
 from logagg.cargo import Batch, Chunk
 from logagg.clock import Clock
 from logagg.forked import Child
@@ -51,24 +52,25 @@ def without_data(chunk: Chunk) -> Chunk:
 
 
 class Parsers:
-    """Some parsers, each of which takes one chunk at a time, with so much memory (bytes) as is given to it.
+    """Some parsers, each of which takes one chunk at a time.
 
     Processes are forked here and now, before there are threads and locks, or else it is not safe: then they are threads.
     They hold nothing that counts, and end when we do. One that dies (the system was short of memory) is not replaced:
     its chunk, and what it would have read, is read in this process.
     """
 
-    def __init__(self, count: int, chunk: int, memory: int, clock: Clock, report: Callable[[str, str], None]) -> None:
-        self.count = count
-        self._clock, self._report = clock, report
+    def __init__(self, budget: Budget, clock: Clock) -> None:
+        self.count = budget.parsers
+        self._clock = clock
+        self._report: Callable[[str, str], None] = lambda kind, text: None
         self._reading: Reading | None = None
         self._there: Reading | None = None  # the same, for another process
-        self._children = _fork(count, chunk, memory)
-        self.memory = memory * len(self._children)  # what they may take beside this process
+        self._children = _fork(budget)
+        self.memory = budget.parser * len(self._children)  # what they may take beside this process
         self._free: SimpleQueue[Child | None] = SimpleQueue()
-        for number in range(count):
+        for number in range(self.count):
             self._free.put(self._children[number] if self._children else None)
-        self._threads = ThreadPoolExecutor(count, "parser")
+        self._threads = ThreadPoolExecutor(self.count, "parser")
         if not self._children:
             threading.Thread(target=agents.prepare, daemon=True).start()
 
@@ -83,9 +85,9 @@ class Parsers:
         """The processes that parse."""
         return [child.pid for child in self._children]
 
-    def use(self, reading: Reading) -> None:
-        """Read so from now on."""
-        self._reading, self._there = reading, reading.asking(None)
+    def use(self, reading: Reading, report: Callable[[str, str], None]) -> None:
+        """Read so from now on, and report when a parser dies."""
+        self._reading, self._there, self._report = reading, reading.asking(None), report
 
     def submit(self, chunk: Chunk, fmt: Format, *more: Any) -> Future[Any]:
         """Let a parser read a chunk in the way that is in use now."""
@@ -116,13 +118,13 @@ def _how(child: Child | None) -> str:
     return f" ({child.end()})" if child else ""
 
 
-def _fork(count: int, chunk: int, memory: int) -> Sequence[Child]:
+def _fork(budget: Budget) -> Sequence[Child]:
     """Fork parsers, unless it is one only, which would take turns with us anyway, or it is not safe."""
     children: list[Child] = []
-    if count > 1 and sys.platform == "linux" and threading.active_count() == 1:
+    if budget.parsers > 1 and sys.platform == "linux" and threading.active_count() == 1:
         gc.freeze()  # looking for cycles would write to all there is, and so make a copy of it for each process
-        for _ in range(count):
-            children.append(Child(_read_here, agents.prepare, chunk, memory, children))
+        for _ in range(budget.parsers):
+            children.append(Child(_read_here, agents.prepare, budget.chunk, budget.parser, children))
     return children
 
 

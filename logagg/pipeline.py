@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
-from logagg.budget import Budget
 from logagg.cargo import KnownSource
 from logagg.clock import Clock, SystemClock
 from logagg.config import Config
@@ -21,6 +17,7 @@ from logagg.interpreter import Interpreter
 from logagg.lake.store import Lake
 from logagg.metrics import Number, served
 from logagg.notices import Notices
+from logagg.options import TailOptions
 from logagg.parse.events import Classifier
 from logagg.parse.fields import EVENT_SCHEMA
 from logagg.parsers import Parsers
@@ -38,40 +35,19 @@ REFRESH = 0.5  # seconds between looks of the status line
 ONCE_FLUSH = 10.0  # seconds between commits of `--once`, where nobody waits for the newest second
 
 
-@dataclass(frozen=True, slots=True)
-class TailOptions:
-    """One run of `logagg tail`; what the command line does not say comes from the configuration."""
-
-    paths: Sequence[str]
-    lake: Path
-    config: Config
-    once: bool = False
-    start: str | None = None  # "start" or "end"
-    log_format: str | None = None
-    flush: float | None = None  # seconds
-    shards: int | None = None
-    memory: int | None = None  # bytes
-    verbosity: int = 0  # -1 quiet, 1 verbose
-    metrics: tuple[str, int] | None = None  # where Prometheus may scrape
-    say: Callable[[str], None] = print
-    reload: Callable[[], Config] = Config  # reads the configuration again; raises ConfigError
-
-
-def tail(options: TailOptions, clock: Clock | None = None, wishes: Wishes | None = None) -> None:
+def tail(
+    options: TailOptions, clock: Clock | None = None, wishes: Wishes | None = None, parsers: Parsers | None = None
+) -> None:
     """Follow logs into a lake until told to stop by a wish, or read them once. Raises LogaggError."""
     clock = clock or SystemClock()
-    notices = Notices(clock, verbosity=options.verbosity)
-    budget = budget_of(options)
-    with Parsers(budget.parsers, budget.chunk, budget.parser, clock, notices.report) as parsers:
-        _tail(options, clock, wishes or Wishes(), notices, budget, parsers)
+    with parsers or Parsers(options.budget, clock) as ready:
+        _tail(options, clock, wishes or Wishes(), ready)
 
 
-def _tail(
-    options: TailOptions, clock: Clock, wishes: Wishes, notices: Notices, budget: Budget, parsers: Parsers
-) -> None:
+def _tail(options: TailOptions, clock: Clock, wishes: Wishes, parsers: Parsers) -> None:
     lake = Lake.open(options.lake, rollups_of(options.config), clock=clock, config=options.config)
     try:
-        run = _Run(options, clock, lake, wishes, notices, budget, parsers)
+        run = _Run(options, clock, lake, wishes, parsers)
         with served(options.metrics, run.numbers):
             run.run()
     finally:
@@ -96,19 +72,11 @@ class _Run:
     that came through standard input.
     """
 
-    def __init__(
-        self,
-        options: TailOptions,
-        clock: Clock,
-        lake: Lake,
-        wishes: Wishes,
-        notices: Notices,
-        budget: Budget,
-        parsers: Parsers,
-    ) -> None:
+    def __init__(self, options: TailOptions, clock: Clock, lake: Lake, wishes: Wishes, parsers: Parsers) -> None:
         self._options, self._clock, self._lake, self._config = options, clock, lake, options.config
-        self._shards = shard_count(options)
-        self._notices, self._wishes, self._budget, self._parsers = notices, wishes, budget, parsers
+        self._shards, self._budget = options.shard_count, options.budget
+        self._notices = Notices(clock, verbosity=options.verbosity)
+        self._wishes, self._parsers = wishes, parsers
         self._waker = Waker(self._notices.report)
         self._tally = Tally()
         self._cut_short = False  # by a wish
@@ -250,14 +218,3 @@ class _Run:
         self._tailer.reconsider()
         self._notices.report("reload", "the new configuration holds from now on")
         return river
-
-
-def budget_of(options: TailOptions) -> Budget:
-    """Return how a run shares out its memory."""
-    tail = options.config.tail
-    return Budget.of(tail, options.memory or tail.memory, shard_count(options), os.cpu_count() or 1)
-
-
-def shard_count(options: TailOptions) -> int:
-    """Return the number of shards: as said, as configured, or one per core."""
-    return options.shards or options.config.tail.shards or os.cpu_count() or 1

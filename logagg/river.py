@@ -102,7 +102,7 @@ class River:
         self._tailer, self._waker, self._interpreter = tailer, waker, interpreter
         self._shards, self._lake, self._pace, self._clock, self._notices = shards, lake, pace, clock, notices
         self._parsers = parsers
-        parsers.use(interpreter.reading)
+        parsers.use(interpreter.reading, notices.report)
         self._parsed: Channel[tuple[Chunk, Future[Batch]] | Barrier] = Channel(max(1, parsers.count - 1))
         self._queue = LocalQueue(len(shards))
         self._flushes: Channel[tuple[Barrier, Delta] | Future[Replacement]] = Channel(len(shards) + 1)

@@ -10,7 +10,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from logagg.budget import Budget
 from logagg.cargo import Batch, Chunk, KnownSource, Source
 from logagg.clock import Clock
 from logagg.cluster.dispatch import Dispatch, Identity, proof_of
@@ -24,9 +23,10 @@ from logagg.intake.watch import Waker
 from logagg.interpreter import Interpreter
 from logagg.metrics import Number, served
 from logagg.notices import Notices
+from logagg.options import TailOptions
 from logagg.parse.events import Classifier
 from logagg.parsers import Parsers
-from logagg.pipeline import TailOptions, counted
+from logagg.pipeline import counted
 from logagg.progress import CatchUpBar, StatusLine
 from logagg.queues import wire
 from logagg.queues.contract import Closed
@@ -81,16 +81,15 @@ class Session:
         notices: Notices,
         unread: Unread,
         parsers: Parsers,
-        budget: Budget,
     ) -> None:
         self._options, self._cluster, self._secret = options, cluster, secret
         self._clock, self._wishes, self._notices, self._unread = clock, wishes, notices, unread
-        self._parsers, self._budget = parsers, budget
+        self._parsers, self._budget = parsers, options.budget
         self.tally, self.config = Tally(), options.config
         self._wished: Config | None = None  # that the reader shall go on with
         self._who = Identity(cluster.name, time.time_ns(), proof_of(secret))
         self._dispatch = Dispatch(
-            cluster.servers, self._who, clock, notices.report, room=budget.memory // 4, poll=max(0.2, self._flush / 2)
+            cluster.servers, self._who, clock, notices.report, room=self._budget.memory // 4, poll=max(0.2, self._flush / 2)
         )
         self._waker = Waker(notices.report)
         self._packed: Channel[Future[_Packed]] = Channel(parsers.count)
@@ -139,7 +138,7 @@ class Session:
             notice=self._unread.notice,
         )
         self._interpreter = self._make_interpreter(config)
-        self._parsers.use(self._interpreter.reading)
+        self._parsers.use(self._interpreter.reading, self._notices.report)
         self._told = {one.source.id: one.source for one in known}
         self._dispatch.start()
         self._threads = [threading.Thread(target=self._guard, args=(stage,), daemon=True) for stage in (self._read, self._send)]
@@ -222,7 +221,7 @@ class Session:
         """Go on with another configuration: what was read before counts as it was."""
         self._wished = None
         self.config, self._interpreter = config, self._make_interpreter(config)
-        self._parsers.use(self._interpreter.reading)
+        self._parsers.use(self._interpreter.reading, self._notices.report)
         self._tailer.reconsider()
         self._notices.report("reload", "the new configuration holds from now on")
 

@@ -12,14 +12,20 @@ from logagg.errors import SourceError
 from logagg.intake.sources import STDIN
 from logagg.intake.sources import check as check_paths
 from logagg.notices import Notices
+from logagg.options import TailOptions
 from logagg.parsers import Parsers
-from logagg.pipeline import TailOptions, budget_of
 from logagg.progress import summary
 from logagg.signals import Wishes
 from logagg.unread import Unread
 
 
-def tail(options: TailOptions, cluster: Cluster, clock: Clock | None = None, wishes: Wishes | None = None) -> None:
+def tail(
+    options: TailOptions,
+    cluster: Cluster,
+    clock: Clock | None = None,
+    wishes: Wishes | None = None,
+    parsers: Parsers | None = None,
+) -> None:
     """Follow logs, or read them once, for workers elsewhere. Raises LogaggError."""
     clock, wishes = clock or SystemClock(), wishes or Wishes()
     check_paths(options.paths)
@@ -27,10 +33,10 @@ def tail(options: TailOptions, cluster: Cluster, clock: Clock | None = None, wis
         raise SourceError("standard input cannot be sent to workers", "it could not be read again; write it to a file")
     check(options.config)
     secret = _secret(cluster.secret)
-    notices, began, budget = Notices(clock, verbosity=options.verbosity), clock.monotonic(), budget_of(options)
+    notices, began = Notices(clock, verbosity=options.verbosity), clock.monotonic()
     unread = Unread(notices, ends=options.once)
-    with Parsers(budget.parsers, budget.chunk, budget.parser, clock, notices.report) as parsers:
-        while (session := Session(options, cluster, secret, clock, wishes, notices, unread, parsers, budget)).run() == "again":
+    with parsers or Parsers(options.budget, clock) as ready:
+        while (session := Session(options, cluster, secret, clock, wishes, notices, unread, ready)).run() == "again":
             options = replace(options, config=session.config)
     if options.once:
         if options.verbosity >= 0:

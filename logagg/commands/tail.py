@@ -60,8 +60,9 @@ def tail(paths: tuple[str, ...], shared: Shared, gearman: Any, name: str | None,
     from logagg.process import settle
 
     settle()
-    from logagg.pipeline import TailOptions
-    from logagg.pipeline import tail as follow
+    from logagg.clock import SystemClock
+    from logagg.options import TailOptions
+    from logagg.parsers import Parsers
     from logagg.signals import Wishes
 
     wishes = Wishes(reloads=not options["once"])
@@ -74,11 +75,14 @@ def tail(paths: tuple[str, ...], shared: Shared, gearman: Any, name: str | None,
         reload=lambda: shared.config,
         **options,
     )
-    with wishes.heeded():
+    clock = SystemClock()
+    with wishes.heeded(), Parsers(run.budget, clock) as parsers:  # they get ready while the rest is imported
         if not gearman:
-            follow(run, wishes=wishes)
+            from logagg.pipeline import tail as follow
+
+            follow(run, clock, wishes, parsers)
             return
         from logagg.cluster.session import Cluster
         from logagg.cluster.tail import tail as send
 
-        send(run, Cluster(gearman, name or socket.gethostname(), secret or shared.lake / "secret"), wishes=wishes)
+        send(run, Cluster(gearman, name or socket.gethostname(), secret or shared.lake / "secret"), clock, wishes, parsers)

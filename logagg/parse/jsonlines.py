@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -58,6 +57,8 @@ def _look_up(lines: pa.Array, keys: Sequence[str]) -> pa.Table:
 
 def _query(query: str, lines: pa.Array) -> pa.Table:
     """Run a query over the lines, in order, on a connection of this thread."""
+    import duckdb  # where there is JSON; other logs are read without
+
     if not hasattr(_local, "db"):
         _local.db = duckdb.connect(config={"threads": 1, "preserve_insertion_order": True})
     _local.db.register("lines", pa.table({"line": lines}))
