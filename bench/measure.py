@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from bench.processes import memory
+from bench import processes
 
 LOOK = 0.05  # seconds between looks at a program's memory
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
@@ -77,8 +77,10 @@ def _await(pid: int) -> tuple[int, resource.struct_rusage, int]:
 
     def look() -> None:
         nonlocal most
+        resident = 0
         while not ended.wait(LOOK):
-            most = max(most, memory(pid))
+            if (now := processes.resident(pid)) > resident:  # exact looks make the program wait: no more than need be
+                resident, most = now, max(most, processes.memory(pid))
 
     looks = threading.Thread(target=look, daemon=True)
     looks.start()
