@@ -28,7 +28,6 @@ from logagg.rollup.sketches import MACROS
 VERSION = 1
 LINK = "logagg.duckdb"
 FOLDER = "catalog"
-COMMITS = 1000  # of the newest commits that the catalog remembers
 RESERVED = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state")
 
 _OURS = re.compile(rf"{FOLDER}/[^/]+\.duckdb")
@@ -77,7 +76,7 @@ def read(path: Path) -> State:
         lake["id"],
         lake["root"],
         lake["created_at"],
-        tuple(_part(path, row) for row in rows["files"]),
+        tuple(part(path, row) for row in rows["files"]),
         {row["source"]: _source(row) for row in rows["sources"]},
         _group((row["source"], row["shard"], _progress(row)) for row in rows["sources"]),
         _group((row["source"], row["reason"], row["lines"]) for row in rows["rejects"]),
@@ -148,12 +147,12 @@ def with_rollups(state: State, rollups: Sequence[Rollup]) -> State:
     return replace(state, rollups=schemas)
 
 
-def _part(catalog: Path, row: Mapping[str, Any]) -> Part:
+def part(where: Path, row: Mapping[str, Any]) -> Part:
     """Return a part; raises LakeError where it would lie, and one day be deleted, outside the lake."""
-    part = Part(**{name: row[name] for name in _names(Part)})
-    if not _PART.fullmatch(part.path) or "/../" in part.path:
-        raise LakeError(f"{catalog}: names {part.path}, which is no file of this lake", CHECK)
-    return part
+    found = Part(**{name: row[name] for name in _names(Part)})
+    if not _PART.fullmatch(found.path) or "/../" in found.path:
+        raise LakeError(f"{where}: names {found.path}, which is no file of this lake", CHECK)
+    return found
 
 
 def _names(kind: type) -> tuple[str, ...]:
@@ -190,7 +189,7 @@ def _tables(state: State) -> dict[str, pa.Table]:
     }
     tables = {
         "sources": pa.Table.from_pylist(list(_source_rows(state)), _SOURCES),
-        "commits": pa.Table.from_pylist([_row(one) for one in state.commits[-COMMITS:]], _COMMITS),
+        "commits": pa.Table.from_pylist([_row(one) for one in state.commits], _COMMITS),
         "rejects": pa.Table.from_pylist(list(_reject_rows(state)), _REJECTS),
         "reject_samples": pa.Table.from_pylist([_sample_row(*one) for one in state.samples], _SAMPLES),
         "files": pa.Table.from_pylist([_row(part) for part in state.parts], _FILES),

@@ -5,8 +5,8 @@
 Moving the link is the only moment of truth. Whatever happens before it leaves files that no catalog names, and they are
 cleared away at the next start.
 
-A tail writes a lake alone. Workers share one: each commits the shards it owns, in its turn, upon what the others have
-committed in the meantime.
+A tail writes a lake alone. Workers share one: each puts down what it wants committed, and whoever has the turn commits
+all of it, upon what was committed in the meantime.
 """
 
 from __future__ import annotations
@@ -27,17 +27,19 @@ import pyarrow as pa
 from logagg.cargo import Delta, KnownSource, Progress, Source
 from logagg.clock import Clock
 from logagg.config import Config
-from logagg.errors import CHECK, CommitFailed, LakeError
-from logagg.lake import catalog, directory, files, leases
+from logagg.errors import CHECK, CommitFailed, LakeError, Overtaken, Unsure
+from logagg.lake import catalog, directory, files, intents, leases
 from logagg.lake.compact import Planner, Replacement, Task
 from logagg.lake.files import FLUSH, Part, PartWriter, failing_as_commit, sync
+from logagg.lake.intents import BROKEN, STALE, Intents
 from logagg.lake.salts import Salts
-from logagg.lake.state import FORGOTTEN, CommitInfo, State
+from logagg.lake.state import FORGOTTEN, CommitInfo, Intent, State
 from logagg.lake.sweep import Sweeper
 from logagg.rollup.definitions import Rollup
 
 CATALOG_GRACE = 60.0  # seconds an old catalog stays for those who are just opening it
 STEPS = ("parts", "catalog", "catalog synced", "link made", "link moved")
+STEPS_IN_TURN = ("parts", "intent", *STEPS[1:], "told")  # of a lake that is shared
 
 
 class Lake:
@@ -52,7 +54,8 @@ class Lake:
         self._use(rollups, config)
         self._sweeper = Sweeper(clock)
         self._busy = threading.RLock()  # a worker commits in one thread, and takes over shards in another
-        self._live = catalog.newest(root)  # the catalog that the link names
+        self._live = self._read = catalog.newest(root)  # the catalog that the link names, and the one that we go by
+        self._intents = Intents(root)
         self._writers = ThreadPoolExecutor(os.cpu_count(), "writer")
         self._catalogs = catalog.Writer()
 
@@ -68,6 +71,7 @@ class Lake:
             with failing_as_commit(root):
                 leases.sign(lock)
                 lake = cls._opened(root, rollups, clock, config, lock)
+                lake._intents.clear()
         except BaseException:
             os.close(lock)
             raise
@@ -100,7 +104,7 @@ class Lake:
         state = replace(catalog.with_rollups(before, rollups), root=str(root.resolve()))
         lake = cls(root, before, rollups, clock, config, lock)
         if state != before:
-            lake._publish(state, "open", (), 0)
+            lake._publish_as_open(state)
         lake._clear_orphans()
         lake._sweeper.delete_due(lake._named())
         return lake
@@ -114,26 +118,29 @@ class Lake:
             raise LakeError(f"{self._root}: workers share it as {former} shards, not {shards}", hint)
         if shards != former:
             dealt = self._dealt(former, shards)
+            self._intents.clear()  # they were dealt as before
             if dealt != self._state.progress:
-                self._publish(replace(self._state, progress=dealt), "open", (), 0)
+                self._publish_as_open(replace(self._state, progress=dealt))
             files.replace_text(self._root / directory.SHARDS, f"{shards}\n")
         self.shards = shards
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Commit in our turn, upon what others have committed before it."""
+        """Have our turn, where others write the lake, too."""
         if not self.shards:
             yield
             return
         with self._busy, leases.turn(self._root):
-            self._catch_up()
             yield
 
     def _catch_up(self) -> None:
+        """Learn what others have committed; it is on the disk then, whatever has become of them."""
         current = catalog.newest(self._root)
-        if current and current != self._live:
+        if current and current != self._read:
+            with failing_as_commit(self._root):
+                sync(self._root)
             self._state = catalog.with_rollups(catalog.read(current), list(self._rollups.values()))
-            self._live = current
+            self._live = self._read = current
 
     def reconfigure(self, rollups: Sequence[Rollup], config: Config) -> None:
         """Go on with these rollups and settings.
@@ -142,7 +149,7 @@ class Lake:
         """
         state = catalog.with_rollups(self._state, rollups)
         if state != self._state:
-            self._publish(state, "open", (), 0)
+            self._publish_as_open(state)
         self._use(rollups, config)
         self._clear_orphans()
 
@@ -164,8 +171,15 @@ class Lake:
         return [KnownSource(sources[id_], found) for id_, found in self._state.progress.items() if id_ != FORGOTTEN]
 
     def sources_of(self, shard: int) -> list[KnownSource]:
-        """Return how far a shard of a shared lake has committed each source; those it has not met are absent."""
+        """Take a shard of a shared lake over: return how far it has committed each source it has met.
+
+        What a former owner wanted committed is not: it is sent again, to us.
+        """
         with self._turn():
+            self._catch_up()
+            for name, intent in self._intents.wanted():
+                if intent and shard in intent.owned:
+                    self._intents.settle(name, STALE)
             state = self._state
         found = [(id_, shards[shard]) for id_, shards in state.progress.items() if shard in shards and id_ != FORGOTTEN]
         return [KnownSource(state.sources[id_], {shard: progress}) for id_, progress in found]
@@ -181,17 +195,12 @@ class Lake:
     def commit(self, deltas: Sequence[Delta], sources: Sequence[Source]) -> CommitInfo:
         """Make the deltas of all shards that we own, and how far they have come, visible together.
 
-        Raises CommitFailed; then nothing has changed, and the same commit can be tried again.
+        Raises CommitFailed: nothing has changed, and the same commit can be tried again; or Overtaken.
         """
         with failing_as_commit(self._root):
             parts = self._flush_all(deltas)
             self.crash_point("parts")
-        horizon = self._clock.now() - self._config.tail.forget
-        with self._turn():
-            before = self._state
-            state = before.after_flush(deltas, sources, self.shards or len(deltas), self._config.privacy.samples).without_gone(horizon)
-            state = replace(state, parts=(*state.parts, *parts))
-            return self._publish(state, "flush", parts, state.lines() - before.lines())
+        return self._commit(Intent.flush(deltas, sources, parts, self.shards or len(deltas)))
 
     def plan_compaction(self) -> list[Task]:
         """Return the merges, or else what retention asks for, now; run them anywhere, then `commit_replacement`."""
@@ -202,22 +211,17 @@ class Lake:
         return self._planner.expired(self._state, self._config.retention, self._clock.now())
 
     def commit_replacement(self, done: Replacement) -> CommitInfo:
-        """Swap merged parts in for those they were made of. Raises CommitFailed; then nothing has changed."""
+        """Swap merged parts in for those they were made of. Raises CommitFailed (nothing has changed) or Overtaken."""
         self.crash_point("parts")
-        old = {part.path for part in done.old}
-        with self._turn():
-            state = self._state
-            kept = tuple(part for part in state.parts if part.path not in old)
-            gone = max([state.gone, *(part.max_ts for part in done.old)]) if not done.new else state.gone
-            info = self._publish(replace(state, parts=(*kept, *done.new), gone=gone), done.kind, done.new, 0)
-        for path in old:
-            self._sweeper.doom(self._root / path, self._config.lake.grace)
-        return info
+        return self._commit(Intent(done.kind, done.new, done.old))
 
     def compact_due(self) -> None:
-        """Merge and expire what is due, as a running tail does beside its commits."""
-        while tasks := self.plan_compaction():
-            self._carry_out(tasks)
+        """Merge and expire what is due of the rollups that nobody else is merging now."""
+        for name in self._rollups:
+            if self._due(name):
+                with leases.held(self._root, f"{leases.MERGES}{name}") as ours:
+                    if ours:
+                        self._compact_due(name)
 
     def compact_all(self) -> int:
         """Merge all there is to merge now; return how many parts were replaced."""
@@ -231,6 +235,16 @@ class Lake:
         self._writers.shutdown()
         self._catalogs.close()
         os.close(self._lock)
+
+    def _due(self, rollup: str) -> list[Task]:
+        planner = self._planner.only(rollup)
+        return planner.due(self._state) or planner.expired(self._state, self._config.retention, self._clock.now())
+
+    def _compact_due(self, rollup: str) -> None:
+        with self._turn():
+            self._catch_up()  # what we know may be merged already
+        while tasks := self._due(rollup):
+            self._carry_out(tasks)
 
     def _carry_out(self, tasks: Sequence[Task]) -> int:
         for task in tasks:
@@ -265,34 +279,101 @@ class Lake:
         assert writer.part, "a delta has no rollups without rows"
         return writer.part
 
-    def _publish(self, state: State, kind: str, parts: Sequence[Part], lines: int) -> CommitInfo:
-        """Write the catalog of a state and move the link onto it."""
-        info = CommitInfo(
-            self._state.id + 1,
-            _at(self._clock),
-            kind,
-            sum(part.rows for part in parts),
-            len(parts),
-            sum(part.bytes for part in parts),
-            lines,
-        )
-        state = replace(state, id=info.id, commits=(*state.commits[-catalog.COMMITS + 1 :], info))
-        path = self._root / catalog.FOLDER / f"{info.id:06}-{secrets.token_hex(4)}.duckdb"
+    def _commit(self, intent: Intent) -> CommitInfo:
+        try:
+            number = self._commit_in_turn(intent) if self.shards else self._commit_alone(intent)
+        except Unsure:
+            raise
+        except LakeError:
+            files.remove(self._root / part.path for part in intent.parts)
+            raise
+        return intent.info(number, _at(self._clock))
+
+    def _commit_alone(self, intent: Intent) -> int:
+        self._publish(self._after(self._state, intent))
+        self._doom(intent.old)
+        return self._state.id
+
+    def _commit_in_turn(self, intent: Intent) -> int:
+        """Commit what all writers want, ours with it, unless one of them has done so when our turn comes."""
+        with failing_as_commit(self._root):
+            name = self._intents.put(intent)
+        self.crash_point("intent")
+        with self._turn():
+            if self._intents.is_wanted(name):
+                try:
+                    self._catch_up()
+                    self._settle()
+                except LakeError:
+                    self._intents.withdraw(name)
+                    raise
+            outcome = self._intents.outcome(name)
+        return self._number(outcome)
+
+    def _number(self, outcome: str | None) -> int:
+        """Return as which commit our intent was made. Raises what tells why it was not."""
+        if outcome == STALE:
+            raise Overtaken(f"{self._root}: another process has committed for us", "start again: it goes on from there; nothing is lost")
+        if outcome == BROKEN:
+            raise self._missing() or CommitFailed(f"{self._root}: what was to be committed is not whole", "nothing is lost; it can be tried again")
+        if outcome is None:
+            raise Unsure(f"{self._root}: nobody knows what became of a commit", "nothing is lost; it can be tried again")
+        return int(outcome)
+
+    def _settle(self) -> None:
+        """Make all commits that are wanted, in one catalog, and say of each what has become of it."""
+        state, old, outcomes = self._state, list[Part](), dict[str, str]()
+        for name, intent in self._intents.wanted():
+            standing = state.stands(intent) if intent else BROKEN
+            if intent and standing == "due":
+                state, standing = self._joined(state, intent)
+                old += intent.old
+            outcomes[name] = standing if standing in (STALE, BROKEN) else str(state.id)
+        if state is not self._state:
+            self._publish(state)
+            self._doom(old)
+        for name, outcome in outcomes.items():
+            self._intents.settle(name, outcome)
+        self.crash_point("told")
+
+    def _joined(self, state: State, intent: Intent) -> tuple[State, str]:
+        """Add an intent, perhaps of another writer; what cannot be added harms nobody but him."""
+        try:
+            if all((self._root / part.path).stat().st_size == part.bytes for part in intent.parts):
+                return self._after(state, intent), "made"
+        except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
+            pass
+        return state, BROKEN
+
+    def _after(self, state: State, intent: Intent) -> State:
+        horizon = self._clock.now() - self._config.tail.forget
+        return state.after(intent, _at(self._clock), self._config.privacy.samples).without_gone(horizon)
+
+    def _publish_as_open(self, state: State) -> None:
+        self._publish(state.committed(CommitInfo(state.id + 1, _at(self._clock), "open", 0, 0, 0, 0)))
+
+    def _publish(self, state: State) -> None:
+        """Write the catalog of a state and move the link onto it. Raises CommitFailed; Unsure where the link is moved."""
+        path = self._root / catalog.FOLDER / f"{state.id:06}-{secrets.token_hex(4)}.duckdb"
         before = self._live
         try:
             with failing_as_commit(self._root):
                 self._write_catalog(path, state)
         except CommitFailed as failure:
-            if self._live != path:  # or else a reader may use them
-                files.remove([*(self._root / part.path for part in parts), path, Path(f"{path}.wal"), self._draft(path)])
+            if self._live == path:
+                raise Unsure(failure.message, failure.hint) from failure
+            files.remove([path, Path(f"{path}.wal"), self._draft(path)])
             raise self._missing() or failure from failure
         if before:
             self._sweeper.doom(before, CATALOG_GRACE)
-        self._state = state
+        self._state, self._read = state, path
         self._sweeper.delete_due(self._named())
         with contextlib.suppress(CommitFailed):  # the next commit tries again
             self.salts.forget_past()
-        return info
+
+    def _doom(self, old: Sequence[Part]) -> None:
+        for part in old:
+            self._sweeper.doom(self._root / part.path, self._config.lake.grace)
 
     def _missing(self) -> CommitFailed | None:
         """Return the failure that comes of a file that somebody took away: no catalog can name it."""
@@ -327,6 +408,7 @@ class Lake:
         files.remove(self._root.glob(".*.link"))
         self._sweeper.doom_orphans(self._root, "data/*/*", self._named(), self._config.lake.grace)
         self._sweeper.doom_orphans(self._root, f"{catalog.FOLDER}/*", self._named(), CATALOG_GRACE)
+        self._sweeper.doom_orphans(self._root, f"{intents.FOLDER}/*", (), self._config.lake.grace)
 
 
 def _at(clock: Clock) -> datetime:
