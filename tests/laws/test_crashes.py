@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from logagg.clock import ManualClock
 from logagg.config import Config, Retention
-from logagg.lake.store import STEPS
+from logagg.lake.commit import STEPS
 from tests.laws.feed import Feed, assert_holds, files_of, position
 from tests.laws.logs import AGENTS, CLIENTS, START, Request
 from tests.laws.pace import examples
@@ -93,7 +93,7 @@ def test_a_crash_at_any_step_of_anything(act: Callable[[Feed, bytes], None], ste
     before, log = len(log), log + lines(9, 200)
 
     feed = Feed(root, clock, config)
-    feed.lake.crash_point = dies_at(step)
+    feed.lake.crash_at(dies_at(step))
     with pytest.raises(Crash):
         act(feed, log)
     feed.close()
@@ -191,7 +191,7 @@ class Lives(RuleBasedStateMachine):
         shards=st.integers(1, 3),
     )
     def crash(self, step: str, times: int, act: str, shards: int) -> None:
-        self.feed.lake.crash_point = dies_at(step, times)
+        self.feed.lake.crash_at(dies_at(step, times))
         with suppress(Crash):
             {"flush": lambda: self.flush(3), "merge": self.merge, "merge_all": self.merge_all, "expire": self.expire}[act]()
         self.restart(shards)

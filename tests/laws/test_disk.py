@@ -17,7 +17,7 @@ import pytest
 from logagg.clock import ManualClock
 from logagg.config import Config, Retention
 from logagg.errors import CommitFailed
-from logagg.lake import files, store
+from logagg.lake import commit, files
 from tests.laws.feed import SOURCE, Feed, assert_holds, files_of, position
 from tests.laws.test_crashes import flushed, lines
 
@@ -188,7 +188,7 @@ def test_what_a_flush_writes_is_on_the_disk_before_it_is_seen(root: Path, monkey
     order.check(root, new)
 
 
-@pytest.mark.parametrize("module", [store, files], ids=["the commit's", "the parts'"])
+@pytest.mark.parametrize("module", [commit, files], ids=["the commit's", "the parts'"])
 def test_without_a_sync_the_order_is_not_kept(module: Any, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "sync", lambda path: None)
     order, new = one_commit(root, lambda feed: feed.flush(lines(9)), monkeypatch)
@@ -199,7 +199,7 @@ def test_without_a_sync_the_order_is_not_kept(module: Any, root: Path, monkeypat
 def test_a_merge_is_on_the_disk_before_it_is_seen(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed(root, ManualClock(time.time()), MINUTES, 2)
     feed = Feed(root, ManualClock(time.time()), MINUTES)
-    task, *_ = feed.lake._planner.everything(feed.lake._state)  # noqa: SLF001
+    task, *_ = feed.lake._planner.everything(feed.lake.state)  # noqa: SLF001
     before, order = files_of(root)[1], Order(monkeypatch)
     feed.lake.commit_replacement(task.run())
     feed.close()
