@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 import duckdb
@@ -22,8 +25,9 @@ from logagg.clock import ManualClock
 from logagg.errors import CommitFailed, Overtaken
 from logagg.lake import compact, leases
 from logagg.lake.commit import STEPS_IN_TURN
-from logagg.lake.state import CommitInfo
-from tests.conftest import wait_until
+from logagg.lake.state import CommitInfo, State
+from tests.conftest import ROOT, wait_until
+from tests.laws import sums
 from tests.laws.feed import SOURCE, Sharer, assert_holds
 from tests.laws.pace import examples
 from tests.laws.test_crashes import COARSER, MINUTES, Crash, assert_clears_away, dies_at, lines
@@ -186,6 +190,28 @@ def test_two_who_believe_that_they_own_a_shard(root: Path, clock: ManualClock) -
         one.close()
 
 
+def test_without_a_look_at_where_they_stand_both_would_count(root: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guards are needed: what an intent stands upon, and that a merge replaces what is there."""
+    monkeypatch.setattr(State, "stands", lambda self, intent: "due")  # noqa: ARG005
+    log = lines(30)
+    former, heir = Sharer(root, clock, MINUTES), Sharer(root, clock, MINUTES)
+    heir.flush(log)
+    once = hits(root)
+    former.flush(log)
+    assert hits(root) == 2 * once
+    task, *_ = [task for task in heir.lake._planner.everything(heir.lake.state) if task.rollup.name == "traffic"]  # noqa: SLF001
+    for _ in range(2):
+        heir.lake.commit_replacement(task.run())
+    assert hits(root) == 3 * once
+    for one in (former, heir):
+        one.close()
+
+
+def hits(root: Path) -> int:
+    with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as connection:
+        return int(connection.execute("SELECT sum(hits) FROM traffic").fetchall()[0][0])
+
+
 def test_the_same_commit_again_is_made_once(root: Path, clock: ManualClock) -> None:
     feed, log = Sharer(root, clock, MINUTES), lines(30)
     deltas = feed.drain(log)
@@ -320,3 +346,42 @@ class Sharing(RuleBasedStateMachine):
 
 TestSharing = Sharing.TestCase
 TestSharing.settings = examples(6, stateful_step_count=14)
+
+
+DRIVER = Path(__file__).with_name("dying_sharer.py")
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_killed_at_each_step_among_others(root: Path, tmp_path: Path, clock: ManualClock) -> None:
+    """Three processes share a lake; each is killed at a step of its commits, whoever follows it at a later one, until all is in."""
+    log, shards = tmp_path / "access.log", 6
+    log.write_bytes(lines(280))
+    Sharer(root, clock, MINUTES, shards).close()
+    steps, killed = chain(range(1, 10), count(20, 4)), 0
+
+    def start(number: int) -> subprocess.Popen[bytes]:
+        owned = [str(shard) for shard in range(number, shards, 3)]
+        words = [sys.executable, DRIVER, str(next(steps)), root, log, str(shards), *owned]
+        return subprocess.Popen(words, cwd=ROOT)
+
+    running = {number: start(number) for number in range(3)}
+    try:
+        while running:
+            for number, process in list(running.items()):
+                if process.poll() is None:
+                    wait_until(lambda: any(one.poll() is not None for one in running.values()))
+                    continue
+                killed += process.returncode == -signal.SIGKILL
+                assert process.returncode in (0, -signal.SIGKILL)
+                running.pop(number)
+                if process.returncode:
+                    running[number] = start(number)
+    finally:
+        for process in running.values():
+            process.kill()
+            process.wait()
+    assert killed >= 9
+    assert_holds(root, log.read_bytes())
+    sums.assert_agrees(root, log.read_text().splitlines())
