@@ -32,7 +32,7 @@ from logagg.queues.deal import deal
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Shard, ShardSettings
 
-LINES = 300  # in a commit
+LINES, DAY = 300, 10_000_000  # in a commit, and in a day: those of a commit are some seconds'
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each number of them commits")
     paper.add_options(parser)
     options = parser.parse_args()
-    with failing_in_a_line():
+    with failing_in_a_line(EOFError):
         found = [measure(number, options.seconds, options.folder) for number in options.writers]
     head = ("writers", "commits/s", "catalogs/s", "a commit takes", "99 of 100 at most", "CPU a commit")
     text = f"{paper.when_and_where()}; {LINES} lines a commit\n\n{paper.table(head, map(_row, found))}"
@@ -81,6 +81,7 @@ def measure(writers: int, seconds: float, folder: Path) -> Measured:
             ours, theirs = context.Pipe()
             process = context.Process(target=_write, args=(lake, shard, writers, seconds, theirs), daemon=True)
             process.start()
+            theirs.close()  # so that its end is seen
             processes.append(process)
             ends.append(ours)
         for end in ends:
@@ -132,13 +133,15 @@ def _write(root: Path, shard: int, shards: int, seconds: float, end: Connection)
 
 def _delta(lake: Lake, config: Config, shard: int, source: Source) -> Delta:
     """Return what some lines add up to, all of them in one shard."""
-    [data] = blocks("mixed", LINES, yesterday(), seed=shard)
+    data = b"".join(bytes(next(blocks("mixed", DAY, yesterday(), seed=shard))).splitlines(keepends=True)[:LINES])
     chunk = Chunk(source.id, 0, 0, len(data), data, Mark(len(data), 0, Mark.blank(0).digest))
-    batch = columns.parse(chunk, compile_format("combined"), 0.0, 1 << 20)
+    batch = columns.parse(chunk, compile_format("combined"), SystemClock().now(), 1 << 20)
     [job] = deal(chunk, Classifier.of(config, lake.secret).classify(batch.table), batch.rejects, 1)
     absorbing = Shard(shard, ShardSettings(DEFAULTS))
     absorbing.absorb(_of(job, shard))
-    return absorbing.drain()
+    delta = absorbing.drain()
+    assert delta.rollups, "lines that count are what is committed"
+    return delta
 
 
 def _of(job: Job, shard: int) -> Job:
