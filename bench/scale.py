@@ -14,11 +14,12 @@ import os
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 import zlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from multiprocessing.connection import Connection
@@ -47,7 +48,7 @@ CROWD = 200  # tailers in a process: each has three descriptors, and select take
 VARIANTS = 8  # chunks that are sent again and again
 DAY = 10_000_000  # lines of a day: those of a chunk are some seconds'
 LOOK = 0.02  # seconds between looks for a new catalog
-PATIENCE = 120.0  # seconds for what was sent to be committed, in the end
+PATIENCE = 300.0  # seconds for what was sent to be committed, in the end
 _FRAME = struct.Struct("!6sBcII")  # as docs/cluster.md has it
 
 
@@ -365,6 +366,13 @@ def row(one: Found) -> tuple[str, ...]:
     )
 
 
+def _said(found: Iterable[Found]) -> Iterator[Found]:
+    """Say what was found as soon as it is: all of it takes a while."""
+    for one in found:
+        print(" | ".join(row(one)), file=sys.stderr, flush=True)
+        yield one
+
+
 def report(found: Sequence[Found]) -> str:
     scene = found[0].scene
     said = f"{paper.when_and_where()}; chunks of {scene.lines:,} lines, workers flush every {scene.flush:g} s, {scene.seconds:g} s each"
@@ -386,7 +394,7 @@ def main() -> None:
     scenes = [replace(scene, tailers=tailers, shards=shards) for tailers in options.tailers for shards in options.shards]
     scenes = [replace(one, seconds=max(one.seconds, one.every)) for one in scenes]
     with failing_in_a_line(logagg.LogaggError):
-        found = [run(one, options.folder) for one in scenes]
+        found = list(_said(run(one, options.folder) for one in scenes))
     paper.publish(options, "bench-scale", report(found), {"found": [asdict(replace(one, sent=replace(one.sent, lags=()))) for one in found]})
 
 
