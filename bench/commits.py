@@ -57,7 +57,7 @@ def main() -> None:
         found = [measure(number, options.seconds, options.folder) for number in options.writers]
     head = ("writers", "commits/s", "catalogs/s", "a commit takes", "99 of 100 at most", "CPU a commit")
     text = f"{paper.when_and_where()}; {LINES} lines a commit\n\n{paper.table(head, map(_row, found))}"
-    paper.publish(options, "commits", text, {str(one.writers): one.commits / one.seconds for one in found})
+    paper.publish(options, "bench-commits", text, {str(one.writers): one.commits / one.seconds for one in found}, paper.CLUSTER)
 
 
 def _row(one: Measured) -> tuple[str, ...]:
@@ -74,12 +74,12 @@ def _row(one: Measured) -> tuple[str, ...]:
 
 def measure(writers: int, seconds: float, folder: Path) -> Measured:
     """Let so many writers commit for so long."""
-    context = multiprocessing.get_context("spawn")
+    context, data = multiprocessing.get_context("spawn"), _lines()
     with workplace(folder) as place:
         lake, processes, ends = place / "lake", [], []
         for shard in range(writers):
             ours, theirs = context.Pipe()
-            process = context.Process(target=_write, args=(lake, shard, writers, seconds, theirs), daemon=True)
+            process = context.Process(target=_write, args=(lake, shard, writers, seconds, data, theirs), daemon=True)
             process.start()
             theirs.close()  # so that its end is seen
             processes.append(process)
@@ -108,13 +108,13 @@ def _catalogs(lake: Path, after: int) -> int:
     return sum(int(path.name.partition("-")[0]) > after for path in (lake / "catalog").glob("*.duckdb"))
 
 
-def _write(root: Path, shard: int, shards: int, seconds: float, end: Connection) -> None:
+def _write(root: Path, shard: int, shards: int, seconds: float, data: bytes, end: Connection) -> None:
     clock, config = SystemClock(), Config()
     lake = Lake.join(root, DEFAULTS, clock=clock, config=config, shards=shards, at_least=1)
     assert leases.lease(root, shard) is not None
     lake.sources_of(shard)
     source = Source(f"s{shard}", f"/var/log/nginx/{shard}.log", 1, shard, Mark.blank(0), format="combined", tailer=f"web{shard}")
-    first, waits = _delta(lake, config, shard, source), list[float]()
+    first, waits = _delta(lake, config, shard, source, data), list[float]()
     end.send("ready")
     end.recv()
     began, busy = time.perf_counter(), time.process_time()
@@ -131,9 +131,12 @@ def _write(root: Path, shard: int, shards: int, seconds: float, end: Connection)
     os._exit(0)
 
 
-def _delta(lake: Lake, config: Config, shard: int, source: Source) -> Delta:
+def _lines() -> bytes:
+    return b"".join(bytes(next(blocks("mixed", DAY, yesterday(), seed=1))).splitlines(keepends=True)[:LINES])
+
+
+def _delta(lake: Lake, config: Config, shard: int, source: Source, data: bytes) -> Delta:
     """Return what some lines add up to, all of them in one shard."""
-    data = b"".join(bytes(next(blocks("mixed", DAY, yesterday(), seed=shard))).splitlines(keepends=True)[:LINES])
     chunk = Chunk(source.id, 0, 0, len(data), data, Mark(len(data), 0, Mark.blank(0).digest))
     batch = columns.parse(chunk, compile_format("combined"), SystemClock().now(), 1 << 20)
     [job] = deal(chunk, Classifier.of(config, lake.secret).classify(batch.table), batch.rejects, 1)

@@ -147,13 +147,14 @@ class Tailer:
             self.dispatch.stop()
 
     def _send(self) -> None:
-        start, self.chunks = self.chunks * 1000, self.chunks + 1
-        packed = [self._stamped(one, start, start + 1000) for one in self._chunks[(self._number + self.chunks) % len(self._chunks)]]
+        start, chunk = self.chunks * 1000, self._chunks[(self._number + self.chunks) % len(self._chunks)]
+        packed = [self._stamped(one, start, start + 1000) for one in chunk]
         self.bytes += sum(map(len, packed))
         self.dispatch.waiting.append((start + 1000, time.monotonic()))
         flights = [Flight(self._source.id, 0, start, start + 1000, data) for data in packed]
         if not self.dispatch.put(enumerate(flights)):
             raise BenchError(f"{self.name}: {self.dispatch.failure}")
+        self.chunks += 1
 
     def _stamped(self, packed: bytes, start: int, end: int) -> bytes:
         """Return a job as one of ours, in the open format: another header, the same events."""
@@ -166,9 +167,8 @@ class Tailer:
         return b"".join((_FRAME.pack(magic, version, kind, check, len(text)), text, stream))
 
 
-def made(scene: Scene, secret: bytes) -> list[list[bytes]]:
-    """Return some chunks, each as the jobs of all shards."""
-    lines = bytes(next(blocks("mixed", DAY, yesterday(), seed=1))).splitlines(keepends=True)
+def made(lines: Sequence[bytes], scene: Scene, secret: bytes) -> list[list[bytes]]:
+    """Return some chunks of lines, each as the jobs of all shards."""
     classifier, found = Classifier.of(Config(), secret), []
     for number in range(VARIANTS):
         data = b"".join(lines[number * scene.lines : (number + 1) * scene.lines])
@@ -182,7 +182,8 @@ def made(scene: Scene, secret: bytes) -> list[list[bytes]]:
 
 def crowd(numbers: Sequence[int], server: str, secret: bytes, scene: Scene, end: Connection) -> None:
     """Be some tailers, in a process of their own."""
-    chunks = made(scene, secret)
+    lines = bytes(next(blocks("mixed", DAY, yesterday(), seed=1))).splitlines(keepends=True)
+    chunks = made(lines, scene, secret)
     tailers = [Tailer(number, Server.listed(server), secret, scene, chunks) for number in numbers]
     for tailer in tailers:
         tailer.greet()
@@ -384,10 +385,10 @@ def main() -> None:
     parser.add_argument("--tailers", type=int, nargs="+", default=[50, 200, 1000], metavar="N")
     parser.add_argument("--shards", type=int, nargs="+", default=[8, 32], metavar="N")
     parser.add_argument("--workers", type=int, default=2, metavar="N")
-    parser.add_argument("--jobs", type=float, default=150.0, help="jobs/s that all tailers offer together")
+    parser.add_argument("--jobs", type=float, default=50.0, help="jobs/s that all tailers offer together")
     parser.add_argument("--lines", type=int, default=1000, help="of a chunk")
     parser.add_argument("--seconds", type=float, default=30.0, help="that each goes on; at least as long as each tailer takes to send once")
-    parser.add_argument("--flush", type=float, default=1.0, help="seconds, of the workers")
+    parser.add_argument("--flush", type=float, default=5.0, help="seconds, of the workers")
     paper.add_options(parser)
     options = parser.parse_args()
     scene = Scene(1, 1, options.workers, options.jobs, options.lines, options.seconds, options.flush)
@@ -395,7 +396,8 @@ def main() -> None:
     scenes = [replace(one, seconds=max(one.seconds, one.every)) for one in scenes]
     with failing_in_a_line(logagg.LogaggError):
         found = list(_said(run(one, options.folder) for one in scenes))
-    paper.publish(options, "bench-scale", report(found), {"found": [asdict(replace(one, sent=replace(one.sent, lags=()))) for one in found]})
+    measured = [asdict(replace(one, sent=replace(one.sent, lags=()))) for one in found]
+    paper.publish(options, "bench-scale", report(found), {"found": measured}, paper.CLUSTER)
 
 
 if __name__ == "__main__":
