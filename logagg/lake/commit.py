@@ -141,7 +141,7 @@ class Committer:
             standing = state.stands(intent) if intent else BROKEN
             if intent and standing == "due":
                 state, standing = self._joined(state, intent)
-                old += intent.old
+                old += intent.old if standing == "made" else ()
             outcomes[name] = standing if standing in (STALE, BROKEN) else str(state.id)
         if state is not self.state:
             self._publish(state)

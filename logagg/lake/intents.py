@@ -68,11 +68,12 @@ class Intents:
             self._path(name, _WANTED).rename(self._path(name, outcome))
 
     def outcome(self, name: str) -> str | None:
-        """Return what has become of an intent, and forget it; None where nobody knows."""
+        """Return what has become of an intent, and forget it; None where nobody has said so."""
         found = next(self._folder.glob(f"{name}.*"), None)
-        if found:
-            files.remove([found])
-        return found.suffix[1:] if found else None
+        if found is None or found.suffix[1:] == _WANTED:
+            return None
+        files.remove([found])
+        return found.suffix[1:]
 
     def clear(self) -> None:
         """Forget all intents: nobody else writes the lake."""

@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from logagg.clock import ManualClock
-from logagg.errors import CommitFailed, Overtaken
+from logagg.errors import CommitFailed, Overtaken, Unsure
 from logagg.lake import compact, leases
 from logagg.lake.commit import STEPS_IN_TURN
+from logagg.lake.intents import Intents
 from logagg.lake.state import CommitInfo, State
 from tests.conftest import ROOT, wait_until
 from tests.laws import sums
@@ -219,6 +220,20 @@ def test_the_same_commit_again_is_made_once(root: Path, clock: ManualClock) -> N
     feed.lake.commit(deltas, [SOURCE])
     assert_holds(root, log)
     feed.close()
+
+
+def test_one_who_is_not_told_tries_again_and_it_counts_once(root: Path, writers: list[Sharer], monkeypatch: pytest.MonkeyPatch) -> None:
+    log, (first, *others) = lines(30), writers
+    deltas = first.drain(log)
+    with monkeypatch.context() as patch:
+        patch.setattr(Intents, "settle", lambda *arguments: None)  # noqa: ARG005  # as where the disk refuses to rename
+        with pytest.raises(Unsure):
+            first.lake.commit(deltas, [SOURCE])
+    first.lake.commit(deltas, [SOURCE])
+    for one in others:
+        one.flush(log)
+    assert_holds(root, log)
+    assert ".intent" not in intents(root)
 
 
 @pytest.mark.parametrize("rubbish", [b"", b"intent", b"\0" * 5000])
