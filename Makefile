@@ -13,7 +13,7 @@ BENCH_FOLLOWS = $(if $(RATE),--rate $(RATE)) $(if $(DURATION),--seconds $(DURATI
 DEMO := build/demo-lake
 DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
 
-.PHONY: help setup demo notebook tail test soak check golden bench bench-stages bench-follow fuzz clean
+.PHONY: help setup demo notebook tail test soak check golden bench bench-stages bench-follow bench-commits bench-scale fuzz clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,13 @@ bench-stages: $(VENV)/.ready ## each stage of the pipeline alone; LINES= ROUNDS=
 
 bench-follow: $(VENV)/.ready ## how fresh at RATE= lines/s for DURATION= seconds, and what following FILES= idle files costs
 	$(BIN)/python -m bench.follow $(BENCH_FOLLOWS) $(BENCH_WRITES)
+
+bench-commits: $(VENV)/.ready ## how many commits a second many writers of one lake make; DOCS=1: into docs/cluster.md
+	$(BIN)/python -m bench.commits $(BENCH_WRITES)
+
+bench-scale: $(VENV)/.ready ## many tailers, simulated, through a real gearmand; TAILERS= SHARDS= JOBS= (a second), DOCS=1: into docs/cluster.md
+	@scripts/system-packages gearmand=gearman-job-server
+	$(BIN)/python -m bench.scale $(if $(TAILERS),--tailers $(TAILERS)) $(if $(SHARDS),--shards $(SHARDS)) $(if $(JOBS),--jobs $(JOBS)) $(BENCH_WRITES)
 
 fuzz: $(VENV)/.ready-dev ## both parsers and the rollups with bytes that coverage guides, for SECONDS= seconds (300)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'

@@ -84,7 +84,7 @@ class Worker:
         self._flushed = self._looked = clock.monotonic() - LOOK
         self._committer = ThreadPoolExecutor(1, "committer")
         self._commit: Future[list[Delta]] | None = None
-        self._merges = _Merges(lake, options.lake, self._notices)
+        self._merges = _Merges(lake, self._notices)
         self._quarantine = Quarantine(options.lake, self._notices.report)
         self._jobs = 0
 
@@ -137,7 +137,6 @@ class Worker:
                 attempts = Attempts(self._options.lake, shard, self._clock, self._notices.report)
                 self._sit_down(shard, attempts, lambda lease=lease: os.close(lease))  # type: ignore[misc]
         self._receiver.serve(function for shard in self._desks for function in _functions(shard))
-        self._merges.look()
 
     def _sit_down(self, number: int, attempts: Attempts, release: Callable[[], None]) -> None:
         """Begin a shard from what the lake has of it."""
@@ -287,28 +286,20 @@ class Worker:
 
 
 class _Merges:
-    """Merges small files and applies retention for the whole lake, while nobody else does."""
+    """Merges small files and applies retention, beside the commits."""
 
-    def __init__(self, lake: Lake, root: Path, notices: Notices) -> None:
-        self._lake, self._root, self._notices = lake, root, notices
-        self._lease: int | None = None
+    def __init__(self, lake: Lake, notices: Notices) -> None:
+        self._lake, self._notices = lake, notices
         self._merger = ThreadPoolExecutor(1, "merger")
         self._running: Future[None] | None = None
 
-    def look(self) -> None:
-        """Take the lease if nobody has it."""
-        if self._lease is None:
-            self._lease = leases.lease(self._root, leases.MERGES)
-
     def begin(self) -> None:
         """Merge what is due, unless that is going on already."""
-        if self._lease is not None and (self._running is None or self._running.done()):
+        if self._running is None or self._running.done():
             self._running = self._merger.submit(self._merge)
 
     def close(self) -> None:
         self._merger.shutdown(cancel_futures=True)
-        if self._lease is not None:
-            os.close(self._lease)
 
     def _merge(self) -> None:
         try:

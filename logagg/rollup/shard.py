@@ -66,6 +66,8 @@ class _Waiting:
 class _Gathered:
     """What came since the last flush."""
 
+    starts: dict[str, int] = field(default_factory=dict)
+    lines: int = 0
     progress: dict[str, Progress] = field(default_factory=dict)
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     samples: dict[str, list[Reject]] = field(default_factory=dict)
@@ -120,7 +122,7 @@ class Shard:
             return False
         if job.start != position:
             raise Gap(job, position)
-        self._advance(job, applied.lines if applied else 0)
+        self._advance(job, position, applied.lines if applied else 0)
         if job.events.num_rows:
             self._take(job)
         return True
@@ -136,7 +138,7 @@ class Shard:
             source: Rejects(counts, tuple(gathered.samples.get(source, ())))
             for source, counts in gathered.counts.items()
         }
-        return Delta(self.number, rollups, gathered.progress, rejects, self._clicks)
+        return Delta(self.number, rollups, gathered.progress, rejects, self._clicks, gathered.starts, gathered.lines)
 
     def roll_up(self) -> None:
         """Turn the events that wait into rollup rows."""
@@ -153,9 +155,11 @@ class Shard:
         if "_db" in vars(self):
             self._db.close()
 
-    def _advance(self, job: Job, lines: int) -> None:
-        lines += job.events.num_rows + job.rejects.lines
-        self._applied[job.source] = self._gathered.progress[job.source] = Progress(job.end, lines, job.mark)
+    def _advance(self, job: Job, position: int, before: int) -> None:
+        lines = job.events.num_rows + job.rejects.lines
+        self._gathered.starts.setdefault(job.source, position)
+        self._gathered.lines += lines
+        self._applied[job.source] = self._gathered.progress[job.source] = Progress(job.end, before + lines, job.mark)
         if job.rejects.counts:
             counts = self._gathered.counts.setdefault(job.source, {})
             for reason, count in job.rejects.counts.items():
