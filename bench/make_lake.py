@@ -18,6 +18,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,6 @@ from bench.make_log import DAY, Numbers
 from logagg.cargo import Chunk, Job, Mark, Reject, Rejects, Source
 from logagg.clock import ManualClock
 from logagg.config import KINDS, Config, Retention
-from logagg.lake.compact import Replacement
 from logagg.lake.store import Lake
 from logagg.parse.fields import EVENT_SCHEMA, TEXT
 from logagg.queues.deal import deal
@@ -45,6 +45,7 @@ NOTHING = Mark.blank(0)
 LOG, REJECTS, BAD = "/var/log/nginx/access.log", 2, b"a line of another program, cut off at the length that the tail allows" * 2
 
 Mask = npt.NDArray[np.bool_]
+Result = TypeVar("Result")
 
 _BROWSERS = ("Chrome", "Safari", "Firefox", "Edge", "Opera", "Samsung Internet")
 _SYSTEMS = ("Windows", "macOS", "Linux", "Android", "iOS")
@@ -178,25 +179,25 @@ class Year:
         events = self._events.between(start, end, self._rate)
         self.events += events.num_rows
         source, position, until = self._logs.grow(end, events.num_rows + REJECTS)
-        chunk = Chunk(source, 0, position, until, b"", Mark(until, 1024, NOTHING.digest))
+        chunk = Chunk(source, 0, position, until, b"", Mark(until, min(until, 1024), NOTHING.digest))
         bad = tuple(Reject(position + LINE * number, "format", BAD) for number in range(REJECTS))
         for shard, job in zip(self._shards, deal(chunk, events, Rejects({"format": REJECTS}, bad), SHARDS), strict=True):
             shard.absorb(job)
         deltas = [shard.drain() for shard in self._shards]
-        self.commits.append(_timed(self._lake.commit, deltas, list(self._logs.sources.values())))
+        self.commits.append(_timed(self._lake.commit, deltas, list(self._logs.sources.values()))[0])
 
     def _merge(self) -> None:
         """Carry out what is due, as a running tail does beside its commits."""
         for task in self._lake.plan_compaction():
-            done: list[Replacement] = []
-            self.merges.append(_timed(lambda task=task: done.append(task.run())))
-            self.swaps.append(_timed(self._lake.commit_replacement, done[0]))
+            seconds, merged = _timed(task.run)
+            self.merges.append(seconds)
+            self.swaps.append(_timed(self._lake.commit_replacement, merged)[0])
 
 
-def _timed(work: Callable[..., object], *arguments: object) -> float:
+def _timed(work: Callable[..., Result], *arguments: Any) -> tuple[float, Result]:
     started = time.perf_counter()
-    work(*arguments)
-    return time.perf_counter() - started
+    result = work(*arguments)
+    return time.perf_counter() - started, result
 
 
 def moments(end: float, commits: int) -> Numbers:

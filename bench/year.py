@@ -17,7 +17,7 @@ from bench import paper
 from bench.measure import LOGAGG, BenchError, Run, failing_in_a_line, run, workplace
 from bench.paper import ROOT, megabytes, percent, table
 
-LINE = 231  # bytes, of make_lake, which would make us large if we imported it
+LINE = 231  # bytes; as in make_lake, which would make us large if we imported it
 SOME = 200  # commits, the first and the last, that are looked at
 
 # What retention is told, one after the other: it is done when the lake is as coarse as told.
