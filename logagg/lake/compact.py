@@ -148,7 +148,7 @@ class Planner:
         flushed = [part for part in parts if part.level == FLUSH]
         if len(flushed) >= FLUSHES:
             return [self._task(rollup, flushed, calendar)]
-        groups = _crowded_hours(parts) or _over(parts, calendar)
+        groups = _crowded_hours(parts, int(_newest(parts).timestamp()) // _HOUR) or _over(parts, calendar)
         return [self._task(rollup, group, calendar) for group in groups]
 
 
@@ -160,14 +160,18 @@ def _has_small(parts: Sequence[Part]) -> bool:
     return any(part.level in (FLUSH, HOUR) for part in parts)
 
 
-def _crowded_hours(parts: Sequence[Part]) -> list[list[Part]]:
-    """Group the parts of an hour that are of one size; merging those alone, a row is merged only a few times."""
+def _crowded_hours(parts: Sequence[Part], current: int) -> list[list[Part]]:
+    """Group the parts of an hour that are of one size; merging those alone, a row is merged only a few times.
+
+    Of the `current` hour there are soon more of a size, and `CROWD` are waited for. Of an hour that is over two will do:
+    what was left of each would be hundreds of parts a day, and each part costs every query and every commit a little.
+    """
     groups: dict[tuple[int, int], list[Part]] = {}
     for part in parts:
         if part.level == HOUR:
             size = (part.bytes >> 14).bit_length() // 3
             groups.setdefault((int(part.min_ts.timestamp()) // _HOUR, size), []).append(part)
-    return [group for group in groups.values() if len(group) >= CROWD]
+    return [group for (hour, _), group in groups.items() if len(group) >= (CROWD if hour == current else 2)]
 
 
 def _over(parts: Sequence[Part], calendar: Calendar) -> list[list[Part]]:
