@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from logagg.lake.compact import CROWD, FLUSHES, Planner, Task
-from logagg.lake.files import FLUSH, HOUR, Part
+from logagg.lake.files import DAY, FLUSH, HOUR, MONTH, Part
 from logagg.lake.state import State
 from logagg.rollup.definitions import DEFAULTS
 
@@ -40,6 +40,31 @@ def test_of_an_hour_that_is_over_two_of_a_size_will_do() -> None:
     assert not due(small, large, now)
     [task] = due(small, large, now, other := part(HOUR, earlier, number=3))
     assert set(task.parts) == {small, other}
+
+
+def at(*parts: int) -> datetime:
+    return datetime(2026, *parts, tzinfo=UTC)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("level", "over", "before", "after"),
+    [(HOUR, at(3, 3, 12), at(3, 4, 5, 59), at(3, 4, 6)), (DAY, at(2, 20), at(3, 7, 23, 59), at(3, 8))],
+    ids=["a day", "a month"],
+)
+def test_what_is_over_becomes_one_part_when_late_lines_have_had_their_time(level: str, over: datetime, before: datetime, after: datetime) -> None:
+    parts = part(level, over, number=1), part(level, over + timedelta(days=level == DAY, hours=1), number=2)
+    assert not due(*parts, part(HOUR, before))
+    [task] = due(*parts, part(HOUR, after))
+    assert set(task.parts) == set(parts) and len(list(merged(task))) == 1
+
+
+@pytest.mark.parametrize("level", [DAY, MONTH])
+def test_what_comes_even_later_is_not_merged_with_the_whole_each_time(level: str) -> None:
+    whole, now = part(level, at(1, 5), 90_000_000), part(HOUR, at(1, 6, 12) if level == DAY else at(3, 3, 12))
+    late = [part(level, at(1, 5, hour), number=hour) for hour in range(CROWD)]
+    assert not due(whole, now, *late[1:])
+    [task] = due(whole, now, *late)
+    assert set(task.parts) == set(late)
 
 
 def merged(task: Task) -> Iterator[Part]:
