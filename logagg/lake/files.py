@@ -40,7 +40,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Rows with `start <= ts < end` (seconds), and their bytes, uncompressed."""
+    """Rows with `start <= ts < end` (seconds), and about how many bytes they have in memory."""
 
     start: int
     end: int
@@ -128,7 +128,9 @@ class PartReader:
 
 def _span(group: pq.RowGroupMetaData) -> Span:
     ts = group.column(0).statistics
-    return Span(int(ts.min.timestamp()), int(ts.max.timestamp()) + 1, group.total_byte_size)
+    # What is encoded in a file takes far more in memory: a run of one word is nothing here, and a code for each row there.
+    decoded = group.total_byte_size + 8 * group.num_rows * group.num_columns
+    return Span(int(ts.min.timestamp()), int(ts.max.timestamp()) + 1, decoded)
 
 
 def make_directory(path: Path) -> None:
