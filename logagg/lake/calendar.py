@@ -1,7 +1,7 @@
 """Which rows lie in one part: an hour of today, a day of this month, a month before that.
 
-What is just over stays as it is for a while, for lines that come late. No longer: each part costs every query a tenth of
-a millisecond and more, and every commit a little.
+What is just over stays as it is for a while, for lines that come late; not for long, since each part costs every query a
+tenth of a millisecond and every commit a little.
 """
 
 from __future__ import annotations
