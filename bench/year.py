@@ -28,11 +28,13 @@ RETENTIONS = {
 }
 
 _LAKE = """
-    SELECT sum("rows")::BIGINT AS rows, count(*) AS files, sum(bytes)::BIGINT AS bytes, min(min_ts)::VARCHAR AS first,
-        max(max_ts)::VARCHAR AS last, (SELECT sum(hits)::BIGINT FROM traffic) AS hits, (SELECT sum(lines)::BIGINT FROM sources) AS lines
-    FROM files"""
-_LEVELS = """SELECT level, count(*) AS files, sum("rows")::BIGINT AS rows, sum(bytes)::BIGINT AS bytes
-    FROM files GROUP BY level ORDER BY min(min_ts)"""
+    WITH levels AS (
+        SELECT level, count(*) AS files, sum("rows")::BIGINT AS rows, sum(bytes)::BIGINT AS bytes, min(min_ts) AS first, max(max_ts) AS last
+        FROM files GROUP BY level)
+    SELECT sum(files)::BIGINT AS files, sum(rows)::BIGINT AS rows, sum(bytes)::BIGINT AS bytes, min(first) AS first, max(last) AS last,
+        list({level: level, files: files, rows: rows, bytes: bytes} ORDER BY first) AS levels,
+        (SELECT sum(hits)::BIGINT FROM traffic) AS hits, (SELECT sum(lines)::BIGINT FROM sources) AS lines
+    FROM levels"""
 
 
 def made(home: Path, rows: int, commits: int) -> dict[str, Any]:
@@ -49,12 +51,8 @@ def made(home: Path, rows: int, commits: int) -> dict[str, Any]:
 
 def look(lake: Path) -> dict[str, Any]:
     """Return what there is in a lake."""
-    [found] = _asked(lake, _LAKE)
-    return {**found, "levels": _asked(lake, _LEVELS), "catalog": (lake / "logagg.duckdb").stat().st_size}
-
-
-def _asked(lake: Path, query: str) -> list[dict[str, Any]]:
-    return json.loads(run([*LOGAGG, "sql", "--lake", str(lake), "--format", "json", query], ROOT).output)
+    [found] = json.loads(run([*LOGAGG, "sql", "--lake", str(lake), "--format", "json", _LAKE], ROOT).output)
+    return {**found, "catalog": (lake / "logagg.duckdb").stat().st_size}
 
 
 def questions(lake: Path, folder: Path, rounds: int) -> dict[str, Any]:
@@ -72,13 +70,14 @@ def retention(lake: Path, folder: Path) -> dict[str, Any]:
     copy, config = folder / "coarser", folder / "logagg.toml"
     shutil.copytree(lake, copy, symlinks=True, copy_function=os.link)
     run([*LOGAGG, "compact", "--lake", str(copy)], ROOT)  # settles it where it is now
-    steps = {}
+    steps, before = {}, look(copy)
     for name, keep in RETENTIONS.items():
         _say(f"retention: {name}")
         config.write_text("[retention]\n" + "".join(f'{grain} = "{time}"\n' for grain, time in keep.items()))
-        before = look(copy)
         done = run([*LOGAGG, "expire", "--lake", str(copy), "--config", str(config)], ROOT)
-        steps[name] = _step(done, before, look(copy), drops="day" in keep)
+        after = look(copy)
+        steps[name] = _step(done, before, after, drops="day" in keep)
+        before = after
     return steps
 
 

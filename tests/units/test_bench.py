@@ -84,15 +84,21 @@ def test_each_kind_is_what_its_name_says() -> None:
 # lakes
 
 
-def test_a_made_lake_is_what_a_year_of_tailing_leaves(tmp_path: Path) -> None:
-    lake, end = tmp_path / "lake", DAY.timestamp() + make_log.DAY
-    made = make_lake.Year(lake, make_lake.rate_for(100_000))
-    made.live(make_lake.moments(end, 60))
+@pytest.fixture(scope="module")
+def made_lake(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, make_lake.Year]:
+    lake = tmp_path_factory.mktemp("made") / "it's a lake"
+    made = make_lake.Year(lake, make_lake.rate_for(50_000))
+    made.live(make_lake.moments(DAY.timestamp() + make_log.DAY, 40))
     made.close()
-    assert len(made.commits) == 60 and len(made.swaps) == len(made.merges) > 0
+    return lake, made
+
+
+def test_a_made_lake_is_what_a_year_of_tailing_leaves(made_lake: tuple[Path, make_lake.Year]) -> None:
+    lake, made = made_lake
+    assert len(made.commits) == 40 and len(made.swaps) == len(made.merges) > 0
     verdict = verify(lake)
-    assert verdict and not verdict.problems and verdict.lines == made.events + 60 * make_lake.REJECTS
-    assert 80_000 < verdict.rows < 120_000
+    assert verdict and not verdict.problems and verdict.lines == made.events + 40 * make_lake.REJECTS
+    assert 40_000 < verdict.rows < 60_000
     with logagg.connect(lake) as connection:
         [(first, last, hits)] = connection.execute("SELECT min(ts), max(ts), sum(hits)::BIGINT FROM traffic").fetchall()
         levels = {level for (level,) in connection.execute("SELECT DISTINCT level FROM files").fetchall()}
@@ -102,24 +108,18 @@ def test_a_made_lake_is_what_a_year_of_tailing_leaves(tmp_path: Path) -> None:
     assert known <= make_lake.FORGOTTEN + 1 and gone
 
 
-def test_the_lake_and_plain_duckdb_give_one_answer_to_each_question(tmp_path: Path) -> None:
-    made = make_lake.Year(tmp_path / "it's a lake", 0.05)
-    made.live(make_lake.moments(DAY.timestamp(), 20))
-    made.close()
-    asked = ask.compare(tmp_path / "it's a lake", tmp_path, 2)
+def test_the_lake_and_plain_duckdb_give_one_answer_to_each_question(tmp_path: Path, made_lake: tuple[Path, make_lake.Year]) -> None:
+    asked = ask.compare(made_lake[0], tmp_path, 2)
     assert set(asked) == set(ask.QUESTIONS)
     assert all(one[way]["seconds"] > one[way]["open"] > 0 for one in asked.values() for way in ("logagg", "DuckDB"))
     whole = asked["traffic by day over the year"]
     assert whole["logagg"]["rows"] == whole["DuckDB"]["rows"] > 1000
 
 
-def test_answers_that_differ_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = make_lake.Year(tmp_path / "lake", 0.05)
-    made.live(make_lake.moments(DAY.timestamp(), 20))
-    made.close()
+def test_answers_that_differ_are_an_error(tmp_path: Path, made_lake: tuple[Path, make_lake.Year], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ask, "QUESTIONS", {"chance": "SELECT random()"})
     with pytest.raises(SystemExit, match="chance: the answers differ"):
-        ask.compare(tmp_path / "lake", tmp_path, 1)
+        ask.compare(made_lake[0], tmp_path, 1)
 
 
 # peers
@@ -257,11 +257,11 @@ def test_bench_follow_gives_its_tables(tmp_path: Path) -> None:
 @pytest.mark.e2e
 @pytest.mark.slow
 def test_bench_lake_gives_its_tables(tmp_path: Path) -> None:
-    options = ("--rows", 20_000, "--commits", 30, "--rounds", 1, "--keep", tmp_path / "kept", "--folder", tmp_path)
+    options = ("--rows", 20_000, "--commits", 20, "--rounds", 1, "--keep", tmp_path / "kept", "--folder", tmp_path)
     done = bench("bench.year", *options, "--json", tmp_path / "out.json")
     assert not done.returncode, done.stderr
     assert rows(done.stdout, "files by")[-1][0] == "all"
-    assert rows(done.stdout, "what")[0][1] == "30"
+    assert rows(done.stdout, "what")[0][1] == "20"
     assert [row[0] for row in rows(done.stdout, "question")] == list(ask.QUESTIONS)
     assert [row[0] for row in rows(done.stdout, "retention")] == list(year.RETENTIONS)
     measured = json.loads((tmp_path / "out.json").read_text())
