@@ -9,11 +9,12 @@ LOGS ?= /var/log/nginx
 LAKE ?= lake
 BENCH_WRITES = $(if $(JSON),--json $(JSON)) $(if $(DOCS),--docs)
 BENCH_READS = $(if $(LINES),--lines $(LINES)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KINDS),--kinds $(KINDS))
+BENCH_LAKES = $(if $(ROWS),--rows $(ROWS)) $(if $(COMMITS),--commits $(COMMITS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KEEP),--keep $(KEEP))
 BENCH_FOLLOWS = $(if $(RATE),--rate $(RATE)) $(if $(DURATION),--seconds $(DURATION)) $(if $(FILES),--files $(FILES))
 DEMO := build/demo-lake
 DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
 
-.PHONY: help setup demo notebook tail test soak check golden bench bench-stages bench-follow bench-commits bench-scale fuzz clean
+.PHONY: help setup demo notebook tail test soak check golden bench bench-stages bench-follow bench-lake bench-commits bench-scale fuzz clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +61,9 @@ bench-stages: $(VENV)/.ready ## each stage of the pipeline alone; LINES= ROUNDS=
 
 bench-follow: $(VENV)/.ready ## how fresh at RATE= lines/s for DURATION= seconds, and what following FILES= idle files costs
 	$(BIN)/python -m bench.follow $(BENCH_FOLLOWS) $(BENCH_WRITES)
+
+bench-lake: $(VENV)/.ready ## a year's lake of ROWS= rows and COMMITS= commits: what commits, questions and retention take; KEEP=folder: keep it there
+	$(BIN)/python -m bench.year $(BENCH_LAKES) $(BENCH_WRITES)
 
 bench-commits: $(VENV)/.ready ## how many commits a second many writers of one lake make; DOCS=1: into docs/cluster.md
 	$(BIN)/python -m bench.commits $(BENCH_WRITES)

@@ -5,7 +5,7 @@ Parts as flushed are merged into parts of an hour, those into parts of a day whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,14 +16,14 @@ import pyarrow as pa
 from logagg.config import Retention
 from logagg.errors import CommitFailed
 from logagg.lake import files
-from logagg.lake.calendar import WINDOW, Calendar, Piece, day_of, month_of
-from logagg.lake.files import DAY, FLUSH, HOUR, Part, PartReader, PartWriter, Span, failing_as_commit
+from logagg.lake.calendar import WINDOW, Calendar, Piece, period
+from logagg.lake.files import DAY, FLUSH, HOUR, MONTH, Part, PartReader, PartWriter, Span, failing_as_commit
 from logagg.lake.state import State
 from logagg.rollup import rows
 from logagg.rollup.definitions import Rollup
 
 FLUSHES = 16  # parts as flushed that are merged together
-CROWD = 8  # parts of one hour, and of one size, that are merged together
+CROWD = 8  # parts of one hour, day or month, and of one size, that are merged together
 _HOUR, _DAY = 3600, 86_400
 
 
@@ -116,7 +116,7 @@ class Planner:
         tasks = []
         for rollup, parts in self._by_rollup(state):
             calendar = Calendar.by_day(_newest(parts))
-            for group in _overlapping(parts, month_of):
+            for group in _overlapping(parts, MONTH):
                 if len({calendar.piece(int(part.min_ts.timestamp())) for part in group}) < len(group) or _has_small(group):
                     tasks.append(self._task(rollup, group, calendar))
         return tasks
@@ -148,11 +148,12 @@ class Planner:
                 yield rollup, parts
 
     def _due(self, rollup: Rollup, parts: Sequence[Part]) -> list[Task]:
-        calendar = Calendar.of(_newest(parts))
+        newest = _newest(parts)
+        calendar = Calendar.of(newest)
         flushed = [part for part in parts if part.level == FLUSH]
         if len(flushed) >= FLUSHES:
             return [self._task(rollup, flushed, calendar)]
-        groups = _crowded_hours(parts) or _over(parts, calendar)
+        groups = _crowded(parts, newest) or _over(parts, calendar)
         return [self._task(rollup, group, calendar) for group in groups]
 
 
@@ -164,38 +165,44 @@ def _has_small(parts: Sequence[Part]) -> bool:
     return any(part.level in (FLUSH, HOUR) for part in parts)
 
 
-def _crowded_hours(parts: Sequence[Part]) -> list[list[Part]]:
-    """Group the parts of an hour that are of one size; merging those alone, a row is merged only a few times."""
-    groups: dict[tuple[int, int], list[Part]] = {}
+def _crowded(parts: Sequence[Part], newest: datetime) -> list[list[Part]]:
+    """Group the parts of an hour, day or month that are of one size; merging those alone, a row is merged only a few times.
+
+    Of an hour that is over two will do: what was left of each would be hundreds of parts a day, and each part costs every
+    query and every commit a little.
+    """
+    current = period(newest, HOUR)
+    groups: dict[tuple[str, int, int], list[Part]] = {}
     for part in parts:
-        if part.level == HOUR:
+        if part.level != FLUSH:
             size = (part.bytes >> 14).bit_length() // 3
-            groups.setdefault((int(part.min_ts.timestamp()) // _HOUR, size), []).append(part)
-    return [group for group in groups.values() if len(group) >= CROWD]
+            groups.setdefault((part.level, period(part.min_ts, part.level), size), []).append(part)
+    few = {key for key in groups if key[0] == HOUR and key[1] != current}
+    return [group for key, group in groups.items() if len(group) >= (2 if key in few else CROWD)]
 
 
 def _over(parts: Sequence[Part], calendar: Calendar) -> list[list[Part]]:
-    """Group the days, and the months, that are over and not one part yet."""
+    """Group the days, and the months, that are over and were not merged yet."""
     days = [part for part in parts if part.level in (HOUR, DAY) and calendar.days_from <= part.min_ts]
     days = [part for part in days if part.max_ts < calendar.hours_from]
     months = [part for part in parts if part.level != FLUSH and part.max_ts < calendar.days_from]
     return [
         group
-        for unit, level, some in ((day_of, HOUR, days), (month_of, DAY, months))
-        for group in _overlapping(some, unit)
-        if any(part.level in (HOUR, level) for part in group) or len(group) >= CROWD
+        for level, some in ((DAY, days), (MONTH, months))
+        for group in _overlapping(some, level)
+        if any(part.level != level for part in group)
     ]
 
 
-def _overlapping(parts: Sequence[Part], unit: Callable[[datetime], int]) -> list[list[Part]]:
+def _overlapping(parts: Sequence[Part], level: str) -> list[list[Part]]:
     """Group parts whose days (or months) overlap, so that each group can be merged by itself."""
     groups: list[list[Part]] = []
     last = -1
     for part in sorted(parts, key=lambda part: part.min_ts):
-        if groups and unit(part.min_ts) <= last:
+        if groups and period(part.min_ts, level) <= last:
             groups[-1].append(part)
         else:
             groups.append([part])
             last = -1
-        last = max(last, unit(part.max_ts))
+        last = max(last, period(part.max_ts, level))
     return groups

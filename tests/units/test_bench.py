@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import bare, follow, make_log, measure, paper, peers, run, stages
+import logagg
+from bench import ask, bare, follow, make_lake, make_log, measure, paper, peers, run, stages, year
 from logagg.cargo import Chunk, Mark
+from logagg.lake.verify import verify
 from logagg.parse import reference
 from logagg.parse.detect import detect
 from tests.conftest import ROOT
@@ -78,6 +80,47 @@ def test_each_kind_is_what_its_name_says() -> None:
     assert rb"\"quoted\"" in escaped and rb"\x22" in escaped and rb"\xC3\xA9" in escaped
     assert all(json.loads(line)["request"].startswith("GET /") for line in made("json", 100).splitlines())
     assert np.mean([len(line) for line in made("long-agents", 100).splitlines()]) > 400
+
+
+# lakes
+
+
+@pytest.fixture(scope="module")
+def made_lake(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, make_lake.Year]:
+    lake = tmp_path_factory.mktemp("made") / "it's a lake"
+    made = make_lake.Year(lake, make_lake.rate_for(50_000))
+    made.live(make_lake.moments(DAY.timestamp() + make_log.DAY, 40))
+    made.close()
+    return lake, made
+
+
+def test_a_made_lake_is_what_a_year_of_tailing_leaves(made_lake: tuple[Path, make_lake.Year]) -> None:
+    lake, made = made_lake
+    assert len(made.commits) == 40 and len(made.swaps) == len(made.merges) > 0
+    verdict = verify(lake)
+    assert verdict and not verdict.problems and verdict.lines == made.events + 40 * make_lake.REJECTS
+    assert 40_000 < verdict.rows < 60_000
+    with logagg.connect(lake) as connection:
+        [(first, last, hits)] = connection.execute("SELECT min(ts), max(ts), sum(hits)::BIGINT FROM traffic").fetchall()
+        levels = {level for (level,) in connection.execute("SELECT DISTINCT level FROM files").fetchall()}
+        [(known, gone)] = connection.execute("SELECT count(DISTINCT source), count(gone) > 0 FROM sources").fetchall()
+    assert (last - first).days == 364 and hits == made.events
+    assert levels == {"month", "day", "hour", "flush"}
+    assert known <= make_lake.FORGOTTEN + 1 and gone
+
+
+def test_the_lake_and_plain_duckdb_give_one_answer_to_each_question(tmp_path: Path, made_lake: tuple[Path, make_lake.Year]) -> None:
+    asked = ask.compare(made_lake[0], tmp_path, 2)
+    assert set(asked) == set(ask.QUESTIONS)
+    assert all(one[way]["seconds"] > one[way]["open"] > 0 for one in asked.values() for way in ("logagg", "DuckDB"))
+    whole = asked["traffic by day over the year"]
+    assert whole["logagg"]["rows"] == whole["DuckDB"]["rows"] > 1000
+
+
+def test_answers_that_differ_are_an_error(tmp_path: Path, made_lake: tuple[Path, make_lake.Year], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ask, "QUESTIONS", {"chance": "SELECT random()"})
+    with pytest.raises(SystemExit, match="chance: the answers differ"):
+        ask.compare(made_lake[0], tmp_path, 1)
 
 
 # peers
@@ -233,6 +276,24 @@ def test_bench_scale_gives_its_table(tmp_path: Path, tool: Callable[[str], str])
     assert measured["sent"]["chunks"] >= 3 and measured["commits"] > 0
 
 
+@pytest.mark.e2e
+@pytest.mark.slow
+def test_bench_lake_gives_its_tables(tmp_path: Path) -> None:
+    options = ("--rows", 20_000, "--commits", 20, "--rounds", 1, "--keep", tmp_path / "kept", "--folder", tmp_path)
+    done = bench("bench.year", *options, "--json", tmp_path / "out.json")
+    assert not done.returncode, done.stderr
+    assert rows(done.stdout, "files by")[-1][0] == "all"
+    assert rows(done.stdout, "what")[0][1] == "20"
+    assert [row[0] for row in rows(done.stdout, "question")] == list(ask.QUESTIONS)
+    assert [row[0] for row in rows(done.stdout, "retention")] == list(year.RETENTIONS)
+    measured = json.loads((tmp_path / "out.json").read_text())
+    coarser = [step["rows"] for step in measured["retention"].values()]
+    assert measured["lake"]["rows"] > coarser[0] > coarser[1] > coarser[2] > 0
+    again = bench("bench.year", *options)
+    assert not again.returncode and "making" in done.stderr and "making" not in again.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "out.json"]
+
+
 def test_a_write_is_visible_with_the_first_answer_that_holds_all_of_it() -> None:
     written = np.array([(1.0, 10), (2.0, 20), (3.0, 30)])
     seen = np.array([(0.5, 0), (2.5, 15), (4.0, 20), (6.0, 30)])
@@ -259,7 +320,7 @@ def test_figures_are_written_between_their_markers(tmp_path: Path) -> None:
 
 def test_the_page_has_a_place_for_each_bench_and_names_each_kind_of_log() -> None:
     page = paper.DOCS.read_text()
-    for name in ("bench", "bench-stages", "bench-follow"):
+    for name in ("bench", "bench-stages", "bench-follow", "bench-lake"):
         assert 0 < page.find(f"<!-- {name}: begin -->") < page.find(f"<!-- {name}: end -->")
     assert all(f"\n| {kind} |" in page for kind in make_log.KINDS)
     page = paper.CLUSTER.read_text()

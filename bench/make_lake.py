@@ -1,0 +1,240 @@
+"""Make the lake of a site that was tailed for a year: so many rows, in so many commits, the same for the same seed.
+
+    python -m bench.make_lake LAKE 50000000 5000
+
+Events are made, not parsed; from there on all is as in a tail: shards roll them up, each commit is written and merged
+as its time comes, and the logs they came from are rotated, deleted and forgotten. Half of the commits are those of the
+last two days, in which a tail writes an hour in many parts. Prints what commits and merges took, as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from bench.make_log import DAY, Numbers
+from logagg.cargo import Chunk, Job, Mark, Reject, Rejects, Source
+from logagg.clock import ManualClock
+from logagg.config import KINDS, Config, Retention
+from logagg.lake.store import Lake
+from logagg.parse.fields import EVENT_SCHEMA, TEXT
+from logagg.queues.deal import deal
+from logagg.rollup.definitions import DEFAULTS
+from logagg.rollup.shard import Shard, ShardSettings
+from logagg.rollup.sketches import latency_bucket
+
+DAYS = 365
+RECENT = 2  # days, the last ones, that have half of the commits
+SHARDS = 2
+LINE = 231  # bytes
+KEPT, FORGOTTEN = 14, 14 + 32  # days that a rotated log has its file, and that it is known
+PAGES, ADS, CAMPAIGNS, REFERRERS, VISITORS = 50_000, 500, 40, 2000, 3_000_000
+NOTHING = Mark.blank(0)
+LOG, REJECTS, BAD = "/var/log/nginx/access.log", 2, b"a line of another program, cut off at the length that the tail allows" * 2
+
+Mask = npt.NDArray[np.bool_]
+Result = TypeVar("Result")
+
+_BROWSERS = ("Chrome", "Safari", "Firefox", "Edge", "Opera", "Samsung Internet")
+_SYSTEMS = ("Windows", "macOS", "Linux", "Android", "iOS")
+_ROBOTS = ("Googlebot", "Bingbot", "GPTBot", "AhrefsBot", "curl")
+_AGENTS = [(browser, system) for system in _SYSTEMS for browser in _BROWSERS] + [(robot, "Other") for robot in _ROBOTS]
+
+
+class Events:
+    """Makes events of one site."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self._chance = np.random.default_rng(seed)
+        self._visitors = self._chance.integers(0, 1 << 64, VISITORS, dtype=np.uint64, endpoint=False)
+        self._words = {
+            "kind": pa.array(KINDS),
+            "site": pa.array(["www.example.com", "shop.example.com", "blog.example.com"]),
+            "method": pa.array(["GET", "POST"]),
+            "path": pa.array([f"/articles/{number}.html" for number in range(PAGES)]),
+            "referrer": pa.array(["", "www.example.com", *(f"blog-{number}.example.org" for number in range(REFERRERS))]),
+            "campaign": pa.array(["", *(f"c{number}" for number in range(CAMPAIGNS))]),
+            "ad": pa.array(["", *map(str, range(ADS))]),
+            "placement": pa.array(["", *(f"p{number}" for number in range(8))]),
+            "browser": pa.array([browser for browser, _ in _AGENTS]),
+            "os": pa.array([system for _, system in _AGENTS]),
+            "device": pa.array(["desktop", "phone", "other"]),
+            "cache": pa.array([""]),
+        }
+        self._words["from_path"] = self._words["path"]
+
+    def between(self, start: float, end: float, rate: float) -> pa.Table:
+        """Return the events of a span of time (seconds), `rate` a minute on average, in the order of their times."""
+        times = self._times(start, end, rate)
+        rows = len(times)
+        kind = self._chance.choice(len(KINDS), rows, p=[0.25, 0.05, 0.005, 0.545, 0.13, 0.02])
+        page, agent = self._often(1.5, PAGES, rows), self._often(1.4, len(_AGENTS), rows)
+        seconds = pa.array(np.exp(self._chance.normal(-3, 1, rows)))
+        codes = self._told_by(kind, rows) | {"kind": kind, "path": page, "browser": agent, "os": agent, "device": agent % 3}
+        plain = {
+            "time": pa.array(times).cast(pa.timestamp("us", "UTC")),
+            "visitor": pa.array(self._visitors[self._often(1.2, VISITORS, rows)]),
+            "is_bot": pa.array(agent >= len(_AGENTS) - len(_ROBOTS)),
+            "status": pa.array(self._chance.choice(np.array([200, 304, 404, 500], np.int16), rows, p=[0.87, 0.07, 0.05, 0.01])),
+            "bytes": pa.array(self._chance.integers(43, 60_000, rows)),
+            "seconds": seconds,
+            "bucket": latency_bucket(seconds),
+            "upstream_seconds": seconds,
+        }
+        inside = (kind == KINDS.index("pageview")) & (codes["referrer"] == 1)
+        columns = plain | {name: self._column(name, one) for name, one in codes.items()}
+        columns["from_path"] = self._column("from_path", self._often(1.5, PAGES, rows), ~inside)
+        return pa.table([columns[name].cast(EVENT_SCHEMA.field(name).type) for name in EVENT_SCHEMA.names], schema=EVENT_SCHEMA)
+
+    def _told_by(self, kind: Numbers, rows: int) -> dict[str, Numbers]:
+        ad = np.where(kind <= KINDS.index("conversion"), self._chance.integers(1, ADS + 1, rows), 0)
+        return {
+            "site": self._chance.choice(3, rows, p=[0.7, 0.2, 0.1]),
+            "method": np.zeros(rows, np.int64),
+            "referrer": self._often(1.3, REFERRERS, rows),
+            "campaign": np.where(ad > 0, ad % CAMPAIGNS + 1, 0),
+            "ad": ad,
+            "placement": np.where(ad > 0, self._chance.integers(1, 9, rows), 0),
+            "cache": np.zeros(rows, np.int64),
+        }
+
+    def _times(self, start: float, end: float, rate: float) -> Numbers:
+        """Draw times (microseconds), more by day than by night."""
+        wanted = self._chance.poisson(2 * rate * (end - start) / 60)
+        drawn = np.sort(self._chance.uniform(start, end, wanted))
+        by_day = 0.5 - 0.4 * np.cos(drawn % DAY / DAY * 2 * np.pi)
+        return (drawn[self._chance.random(wanted) < by_day] * 1e6).astype(np.int64)
+
+    def _often(self, slope: float, count: int, rows: int) -> Numbers:
+        """Choose numbers below `count`, the small ones much more often."""
+        return (self._chance.zipf(slope, rows) - 1) % count
+
+    def _column(self, name: str, codes: Numbers, null: Mask | None = None) -> pa.Array:
+        return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32), mask=null), self._words[name]).cast(TEXT)
+
+
+class Logs:
+    """The logs that were tailed, one a day: rotated, deleted after a while, then forgotten."""
+
+    def __init__(self) -> None:
+        self.sources: dict[int, Source] = {}  # by day
+        self._position = 0  # of today's
+
+    def grow(self, now: float, lines: int) -> tuple[str, int, int]:
+        """Let today's log grow; return it, and between which positions."""
+        today = int(now) // DAY
+        if today not in self.sources:
+            kept = {day: _rotated(old, today - day, today) for day, old in self.sources.items() if today - day < FORGOTTEN}
+            new = Source(f"{today:032x}", LOG, 1, today, Mark(1024, 1024, NOTHING.digest), format="combined")
+            self.sources, self._position = {**kept, today: new}, 0
+        start, self._position = self._position, self._position + lines * LINE
+        return self.sources[today].id, start, self._position
+
+
+def _rotated(log: Source, age: int, today: int) -> Source:
+    gone = log.gone or (float(today * DAY) if age > KEPT else 0.0)
+    return replace(log, path=f"{LOG}.{age}.gz", finished=True, gone=gone)
+
+
+class Year:
+    """A tail that has run for a year, on a clock of its own."""
+
+    def __init__(self, root: Path, rate: float) -> None:
+        self._clock, self._config = ManualClock(0.0), replace(Config(), retention=Retention(None, None, None))
+        self._lake = Lake.open(root, DEFAULTS, clock=self._clock, config=self._config)
+        self._events, self._logs, self._rate = Events(), Logs(), rate
+        self._shards = [Shard(number, ShardSettings(DEFAULTS)) for number in range(SHARDS)]
+        self.commits: list[float] = []  # seconds that each took
+        self.swaps: list[float] = []  # seconds of the commits that put merged parts in place
+        self.merges: list[float] = []  # seconds of the merges before them
+        self.events = 0
+
+    def live(self, moments: Numbers) -> None:
+        """Commit at each of these moments what came since the one before; merge when it is time to."""
+        for start, end in pairwise(moments.tolist()):
+            self._clock.sleep(end - self._clock.now())
+            self._commit(start, end)
+            self._merge()
+            if len(self.commits) % 100 == 0:
+                _say(f"{len(self.commits):,} commits, {datetime.fromtimestamp(end, UTC):%Y-%m-%d %H:%M}")
+
+    def close(self) -> None:
+        self._lake.close()
+        for shard in self._shards:
+            shard.close()
+
+    def _commit(self, start: float, end: float) -> None:
+        events = self._events.between(start, end, self._rate)
+        self.events += events.num_rows
+        source, position, until = self._logs.grow(end, events.num_rows + REJECTS)
+        chunk = Chunk(source, 0, position, until, b"", Mark(until, min(until, 1024), NOTHING.digest))
+        bad = tuple(Reject(position + LINE * number, "format", BAD) for number in range(REJECTS))
+        for shard, job in zip(self._shards, deal(chunk, events, Rejects({"format": REJECTS}, bad), SHARDS), strict=True):
+            shard.absorb(job)
+        deltas = [shard.drain() for shard in self._shards]
+        self.commits.append(_timed(self._lake.commit, deltas, list(self._logs.sources.values()))[0])
+
+    def _merge(self) -> None:
+        """Carry out what is due, as a running tail does beside its commits."""
+        for task in self._lake.plan_compaction():
+            seconds, merged = _timed(task.run)
+            self.merges.append(seconds)
+            self.swaps.append(_timed(self._lake.commit_replacement, merged)[0])
+
+
+def _timed(work: Callable[..., Result], *arguments: Any) -> tuple[float, Result]:
+    started = time.perf_counter()
+    result = work(*arguments)
+    return time.perf_counter() - started, result
+
+
+def moments(end: float, commits: int) -> Numbers:
+    """Return when to commit in the year up to `end`."""
+    recent = end - RECENT * DAY
+    past = np.linspace(end - DAYS * DAY, recent, commits - commits // 2, endpoint=False)
+    return np.append(past, np.linspace(recent, end, commits // 2 + 1)).astype(np.int64)
+
+
+def rate_for(rows: int) -> float:
+    """Find how many events a minute leave so many rows in a year, once they are merged by minute: try it on a day."""
+    rate = rows / (DAYS * 1440 * 4)
+    for _ in range(4):
+        shard = Shard(0, ShardSettings(DEFAULTS))
+        events = Events(2).between(0, DAY, rate)
+        shard.absorb(Job(0, "a", 0, 0, 1, NOTHING, events, Rejects()))
+        made = sum(table.num_rows for table in shard.drain().rollups.values())
+        shard.close()
+        rate *= rows / (made * DAYS)
+    return rate
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.make_lake", description="Make the lake of a year.")
+    parser.add_argument("lake", type=Path)
+    parser.add_argument("rows", type=int, help="of all rollups together, about")
+    parser.add_argument("commits", type=int)
+    options = parser.parse_args()
+    year = Year(options.lake, rate_for(options.rows))
+    year.live(moments(time.time() // 3600 * 3600, options.commits))
+    year.close()
+    print(json.dumps({"events": year.events, "commits": year.commits, "swaps": year.swaps, "merges": year.merges}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""What is due to be merged: few parts, however many commits there were, and no row written again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from logagg.lake.compact import CROWD, FLUSHES, Planner, Task
+from logagg.lake.files import DAY, FLUSH, HOUR, MONTH, Part
+from logagg.lake.state import State
+from logagg.rollup.definitions import DEFAULTS
+
+TRAFFIC = DEFAULTS[0]
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+
+def part(level: str, at: datetime, size: int = 2000, number: int = 0) -> Part:
+    return Part(TRAFFIC.name, f"data/traffic/{level}-{number}.parquet", level, 60, 1, size, at, at)
+
+
+def due(*parts: Part) -> list[Task]:
+    return Planner(Path("lake"), {TRAFFIC.name: TRAFFIC}, 100).due(State(parts=parts))
+
+
+def test_the_parts_of_the_hour_wait_for_a_crowd_of_their_size() -> None:
+    crowd = [part(HOUR, NOON, number=number) for number in range(CROWD)]
+    assert not due(*crowd[1:])
+    assert not due(*crowd[1:], part(HOUR, NOON, 9_000_000))
+    [task] = due(*crowd, part(HOUR, NOON, 9_000_000))
+    assert set(task.parts) == set(crowd)
+
+
+def test_of_an_hour_that_is_over_two_of_a_size_will_do() -> None:
+    earlier, now = NOON - timedelta(hours=1), part(HOUR, NOON)
+    small, large = part(HOUR, earlier, number=1), part(HOUR, earlier, 9_000_000, number=2)
+    assert not due(small, large, now)
+    [task] = due(small, large, now, other := part(HOUR, earlier, number=3))
+    assert set(task.parts) == {small, other}
+
+
+def at(*parts: int) -> datetime:
+    return datetime(2026, *parts, tzinfo=UTC)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("level", "over", "before", "after"),
+    [(HOUR, at(3, 3, 12), at(3, 4, 5, 59), at(3, 4, 6)), (DAY, at(2, 20), at(3, 7, 23, 59), at(3, 8))],
+    ids=["a day", "a month"],
+)
+def test_what_is_over_becomes_one_part_when_late_lines_have_had_their_time(level: str, over: datetime, before: datetime, after: datetime) -> None:
+    parts = part(level, over, number=1), part(level, over + timedelta(days=level == DAY, hours=1), number=2)
+    assert not due(*parts, part(HOUR, before))
+    [task] = due(*parts, part(HOUR, after))
+    assert set(task.parts) == set(parts) and len(list(merged(task))) == 1
+
+
+@pytest.mark.parametrize("level", [DAY, MONTH])
+def test_what_comes_even_later_is_not_merged_with_the_whole_each_time(level: str) -> None:
+    whole, now = part(level, at(1, 5), 90_000_000), part(HOUR, at(1, 6, 12) if level == DAY else at(3, 3, 12))
+    late = [part(level, at(1, 5, hour), number=hour) for hour in range(CROWD)]
+    assert not due(whole, now, *late[1:])
+    [task] = due(whole, now, *late)
+    assert set(task.parts) == set(late)
+
+
+def merged(task: Task) -> Iterator[Part]:
+    """Return what a merge leaves, in so far as a plan depends on it."""
+    for piece in dict.fromkeys(task.calendar.piece(int(one.min_ts.timestamp())) for one in task.parts):
+        within = [one for one in task.parts if piece.start <= one.min_ts.timestamp() < piece.end]
+        size = sum(one.bytes for one in within)
+        yield replace(within[0], level=piece.level, bytes=size, min_ts=min(one.min_ts for one in within), max_ts=max(one.max_ts for one in within))
+
+
+@pytest.mark.parametrize("size", [1000, 8000, 50_000])
+def test_a_tail_that_commits_every_few_seconds_keeps_few_parts_and_writes_rows_few_times(size: int) -> None:
+    parts, most, written = list[Part](), 0, 0
+    seconds = range(0, 30 * 3600, 5)
+    for second in seconds:
+        parts.append(part(FLUSH, NOON + timedelta(seconds=second // 60 * 60), size))
+        while tasks := due(*parts):
+            for task in tasks:
+                new = list(merged(task))
+                parts = [one for one in parts if not any(one is old for old in task.parts)] + new
+                written += sum(one.bytes for one in new)
+        most = max(most, len(parts))
+    assert sum(one.bytes for one in parts) == len(seconds) * size
+    assert most < 5 * 30 + CROWD * 5 + FLUSHES
+    assert written < 6 * len(seconds) * size
