@@ -1,14 +1,15 @@
-"""SIGHUP to a tail that sends its jobs to workers: another configuration, and not a line lost."""
+"""Signals to a tail that sends its jobs to workers, and to its parsers: another configuration, and not a line lost."""
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import combined, wait_until
+from tests.conftest import children, combined, wait_until
 from tests.gearmand import Site
 
 pytestmark = pytest.mark.e2e
@@ -106,3 +107,15 @@ def test_samples_of_rejected_lines_travel_without_addresses(site: Site, log: Pat
     site.logagg.await_lines(LINES + 1, tail)
     [(line,)] = site.logagg.read("SELECT line FROM reject_samples")
     assert "is no line of a log" in line and "77" not in line
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one parser needs no process of its own")
+def test_a_parser_that_is_killed_is_noticed_and_nothing_is_lost(site: Site, log: Path, tail: subprocess.Popen[str]) -> None:
+    parsers = children(tail.pid)
+    assert len(parsers) > 1
+    for pid in parsers:
+        os.kill(pid, signal.SIGKILL)
+    append(log, "/more")
+    site.logagg.await_lines(LINES + 1, tail)
+    assert "parser: a parser ended (signal 9); this process does its work" in site.notices()
+    site.stop(tail)
