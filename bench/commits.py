@@ -86,15 +86,16 @@ def measure(writers: int, seconds: float, folder: Path) -> Measured:
             ends.append(ours)
         for end in ends:
             end.recv()  # it is ready
-        before, began = _last(lake), time.perf_counter()
+        before = _last(lake)
         for end in ends:
             end.send("go")
+        time.sleep(seconds)
+        catalogs = _catalogs(lake, before)
         reports = [end.recv() for end in ends]
-        took = time.perf_counter() - began
         for process in processes:
             process.join()
         waits = sorted(wait for some, _ in reports for wait in some)
-        return Measured(writers, took, len(waits), _catalogs(lake, before), waits, sum(cpu for _, cpu in reports))
+        return Measured(writers, seconds, len(waits), catalogs, waits, sum(cpu for _, cpu in reports))
 
 
 def _last(lake: Path) -> int:
@@ -126,7 +127,8 @@ def _write(root: Path, shard: int, shards: int, seconds: float, data: bytes, end
             if merging.done():
                 merging.result()
                 merging = merger.submit(lake.compact_due)
-    end.send((waits, time.process_time() - busy))
+        used = time.process_time() - busy
+    end.send((waits, used))
     lake.close()
     os._exit(0)
 
