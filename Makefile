@@ -14,7 +14,7 @@ BENCH_FOLLOWS = $(if $(RATE),--rate $(RATE)) $(if $(DURATION),--seconds $(DURATI
 DEMO := build/demo-lake
 DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
 
-.PHONY: help setup demo notebook tail test soak check golden bench bench-stages bench-follow bench-lake fuzz clean
+.PHONY: help setup demo notebook tail test soak check golden bench bench-stages bench-follow bench-lake bench-commits bench-scale fuzz clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ tail: $(VENV)/.ready ## follow the logs in LOGS (/var/log/nginx) into LAKE (lake
 	$(BIN)/logagg tail --lake $(LAKE) $(LOGS)
 
 test: $(VENV)/.ready-dev ## run all tests, with a real nginx and a real load
-	@scripts/system-packages nginx wrk logrotate gearmand=gearman-job-server ip=iproute2
+	@scripts/system-packages nginx wrk logrotate gearmand=gearman-job-server ip=iproute2 systemd-analyze=systemd
 	$(BIN)/pytest -n auto --dist worksteal
 
 soak: $(VENV)/.ready-dev ## kill a tail 200 times under load, read for minutes, try the laws many times over; prints its figures
@@ -64,6 +64,13 @@ bench-follow: $(VENV)/.ready ## how fresh at RATE= lines/s for DURATION= seconds
 
 bench-lake: $(VENV)/.ready ## a year's lake of ROWS= rows and COMMITS= commits: what commits, questions and retention take; KEEP=folder: keep it there
 	$(BIN)/python -m bench.year $(BENCH_LAKES) $(BENCH_WRITES)
+
+bench-commits: $(VENV)/.ready ## how many commits a second many writers of one lake make; DOCS=1: into docs/cluster.md
+	$(BIN)/python -m bench.commits $(BENCH_WRITES)
+
+bench-scale: $(VENV)/.ready ## many tailers, simulated, through a real gearmand; TAILERS= SHARDS= JOBS= (a second), DOCS=1: into docs/cluster.md
+	@scripts/system-packages gearmand=gearman-job-server
+	$(BIN)/python -m bench.scale $(if $(TAILERS),--tailers $(TAILERS)) $(if $(SHARDS),--shards $(SHARDS)) $(if $(JOBS),--jobs $(JOBS)) $(BENCH_WRITES)
 
 fuzz: $(VENV)/.ready-dev ## both parsers and the rollups with bytes that coverage guides, for SECONDS= seconds (300)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 import logagg
-from bench import paper
+from bench import paper, processes
 from bench.make_log import BLOCK, Lines
 from bench.measure import LOGAGG, BenchError, environment, failing_in_a_line, workplace
 from bench.paper import megabytes, percent, table
@@ -44,14 +44,12 @@ class Tail:
         self._process, self.lake = process, lake
 
     def cpu(self) -> float:
-        """Return the seconds of processor time it has used."""
-        fields = self._proc("stat").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Return the seconds of processor time that it and its parsers have used."""
+        return processes.cpu(self._process.pid)
 
-    def peak(self) -> int:
-        """Return the most memory it has had, in bytes."""
-        line = next(line for line in self._proc("status").splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
+    def memory(self) -> int:
+        """Return the bytes that it and its parsers have in memory."""
+        return processes.memory(self._process.pid)
 
     def snapshot(self) -> str:
         """Return what names the newest commit; empty before the first."""
@@ -90,14 +88,6 @@ class Tail:
             return time.monotonic() - since > SETTLED
 
         self.wait(still, "coming to rest")
-
-    def _proc(self, name: str) -> str:
-        try:
-            return Path(f"/proc/{self._process.pid}/{name}").read_text()
-        except OSError as error:
-            raise BenchError(
-                f"{error.filename}: {error.strerror}: this bench needs Linux, and a tail that runs"
-            ) from None
 
 
 @contextmanager
@@ -178,7 +168,7 @@ class Freshness:
     most: float  # for 99% of them
     worst: float
     cores: float  # of processor time, while it was written
-    peak: int  # bytes
+    memory: int  # bytes, in the end
     commits: int
     late: float  # seconds that the writer itself fell behind, at the worst
 
@@ -197,7 +187,7 @@ def freshness(rate: int, seconds: float, flush: float, folder: Path) -> Freshnes
         half, most, worst = np.quantile(_delays(np.array(writer.written), np.array(seen)), [0.5, 0.99, 1]).tolist()
         cores = (used - before) / (writer.written[-1][0] - began)
         return Freshness(
-            rate, seconds, flush, writer.lines, half, most, worst, cores, tail.peak(), len(seen) - 1, writer.late
+            rate, seconds, flush, writer.lines, half, most, worst, cores, tail.memory(), len(seen) - 1, writer.late
         )
 
 
@@ -235,7 +225,7 @@ class Idle:
     seconds: float
     still: float  # cores, while nothing is written
     drip: float  # cores, while one of the files gets a line every second
-    peak: int  # bytes
+    memory: int  # bytes, in the end
 
 
 def idle(files: int, seconds: float, folder: Path) -> Idle:
@@ -251,7 +241,7 @@ def idle(files: int, seconds: float, folder: Path) -> Idle:
         tail.settle()
         still = _cores(tail, seconds, lambda second: None)
         drip = _cores(tail, seconds, lambda second: _append(paths[second % files], line))
-        return Idle(files, seconds, still, drip, tail.peak())
+        return Idle(files, seconds, still, drip, tail.memory())
 
 
 def _append(path: Path, line: bytes) -> None:
@@ -269,15 +259,15 @@ def _cores(tail: Tail, seconds: float, every_second: Callable[[int], None]) -> f
 
 
 def fresh_table(one: Freshness) -> str:
-    head = ("written", "for", "flush", "p50", "p99", "worst", "cores", "peak memory", "commits", "writer late by")
+    head = ("written", "for", "flush", "p50", "p99", "worst", "cores", "memory", "commits", "writer late by")
     seconds = (f"{value:.2f} s" for value in (one.half, one.most, one.worst))
     row = (f"{one.rate:,} lines/s", f"{one.seconds:.0f} s", f"{one.flush:g} s", *seconds, f"{one.cores:.2f}")
-    return table(head, [(*row, megabytes(one.peak), str(one.commits), f"{one.late:.2f} s")])
+    return table(head, [(*row, megabytes(one.memory), str(one.commits), f"{one.late:.2f} s")])
 
 
 def idle_table(one: Idle) -> str:
-    head = ("files", "of a core, nothing written", "of a core, a line a second", "peak memory")
-    return table(head, [(f"{one.files:,}", percent(one.still), percent(one.drip), megabytes(one.peak))])
+    head = ("files", "of a core, nothing written", "of a core, a line a second", "memory")
+    return table(head, [(f"{one.files:,}", percent(one.still), percent(one.drip), megabytes(one.memory))])
 
 
 def report(fresh: Freshness, quiet: Idle) -> str:

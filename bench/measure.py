@@ -6,9 +6,11 @@ What imports this stays small itself: on Linux a child's peak memory counts from
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from bench import processes
+
+LOOK = 0.05  # seconds between looks at a program's memory
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 LOGAGG = (sys.executable, "-m", "logagg")
 
@@ -41,7 +46,7 @@ class Run:
 
     seconds: float
     cpu: float  # seconds, user and system, with all the processes it waited for
-    peak: int  # bytes: the resident memory of the largest of its processes
+    peak: int  # bytes in memory, with all its processes, as seen every LOOK; no less than its largest process had
     output: str
 
 
@@ -53,7 +58,7 @@ def run(words: Sequence[str], folder: Path) -> Run:
             words, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=errors
         )
         try:
-            _, status, usage = os.wait4(process.pid, 0)
+            status, usage, most = _await(process.pid)
         except BaseException:
             process.kill()
             process.wait()
@@ -62,7 +67,29 @@ def run(words: Sequence[str], folder: Path) -> Run:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise BenchError(f"{' '.join(map(str, words))}: status {process.returncode}: {_last_line(_all(errors))}")
-        return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _RSS_UNIT, _all(output))
+        most = max(most, usage.ru_maxrss * _RSS_UNIT)
+        return Run(seconds, usage.ru_utime + usage.ru_stime, most, _all(output))
+
+
+def _await(pid: int) -> tuple[int, resource.struct_rusage, int]:
+    """Wait for the end of a program; return its status, what it used, and the most memory that was seen."""
+    ended, most = threading.Event(), 0
+
+    def look() -> None:
+        nonlocal most
+        resident = 0
+        while not ended.wait(LOOK):
+            if (now := processes.resident(pid)) > resident:  # exact looks make the program wait: no more than need be
+                resident, most = now, max(most, processes.memory(pid))
+
+    looks = threading.Thread(target=look, daemon=True)
+    looks.start()
+    try:
+        _, status, usage = os.wait4(pid, 0)
+    finally:
+        ended.set()
+        looks.join()
+    return status, usage, most
 
 
 @contextmanager

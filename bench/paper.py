@@ -15,20 +15,21 @@ from bench.measure import BenchError
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs" / "performance.md"
+CLUSTER = ROOT / "docs" / "cluster.md"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that all benches have."""
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "bench", help="where logs and lakes are made")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured to a file")
-    parser.add_argument("--docs", action="store_true", help=f"write it into {DOCS.relative_to(ROOT)}")
+    parser.add_argument("--docs", action="store_true", help="write it into docs/, where its markers are")
 
 
-def publish(options: argparse.Namespace, name: str, text: str, measured: Mapping[str, object]) -> None:
+def publish(options: argparse.Namespace, name: str, text: str, measured: Mapping[str, object], path: Path = DOCS) -> None:
     """Print what was measured, and write it where the options say."""
     print(text)
     if options.docs:
-        write_section(name, text)
+        write_section(name, text, path)
     if options.json:
         options.json.write_text(json.dumps(measured, indent=2) + "\n", "utf-8")
 

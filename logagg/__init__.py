@@ -5,6 +5,8 @@ lake = logagg.open("lake")
 lake.sql("SELECT * FROM pages ORDER BY views DESC LIMIT 10").df()
 """
 
+from typing import TYPE_CHECKING, Any
+
 from logagg.errors import (
     CommitFailed,
     ConfigError,
@@ -14,7 +16,9 @@ from logagg.errors import (
     LogaggError,
     SourceError,
 )
-from logagg.view.snapshot import OpenLake, connect, open  # noqa: A004  # `logagg.open` reads as what it does
+
+if TYPE_CHECKING:
+    from logagg.view.snapshot import OpenLake, connect, open  # noqa: A004  # `logagg.open` reads as what it does
 
 __all__ = [
     "CommitFailed",
@@ -31,10 +35,18 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> str:
-    """Look the version up when it is asked for: that takes as long as to read ten thousand lines."""
-    if name != "__version__":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __getattr__(name: str) -> Any:
+    """Look up when it is asked for what takes long to import, or to find out: commands that do without it start at once."""
+    if name in ("OpenLake", "connect", "open"):
+        from logagg.view import snapshot
+
+        return getattr(snapshot, name)
+    if name == "__version__":
+        return _version()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _version() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -10,16 +10,19 @@ from dataclasses import dataclass
 
 from logagg.config import Tail
 
-BASE = 192 << 20  # bytes of a process that has read nothing: Python, the libraries, the patterns of user agents
-_CHUNK = 1 << 20  # bytes; rather fewer parsers than smaller chunks
-_COST = 32  # times a chunk's size
+BASE = 160 << 20  # bytes of a process that has read nothing: Python, the libraries
+PARSER = 48 << 20  # bytes that a parser has for itself before it has read anything: the patterns of user agents, for one
+_CHUNK = 2 << 20  # bytes; rather fewer parsers than smaller chunks
+_COST = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
     """Bytes for each stage, and how many parsers there is room for."""
 
+    memory: int  # in all
     parsers: int
+    parser: int  # of each parser
     chunk: int  # read at a time
     waiting: int  # not committed; more makes an early flush
     events: int  # of a shard, rolled up together
@@ -27,7 +30,9 @@ class Budget:
 
     @classmethod
     def of(cls, tail: Tail, memory: int, shards: int, cores: int) -> Budget:
-        spare = memory - BASE
-        parsers = max(1, min(cores, spare // (_COST * _CHUNK)))
+        parsers = max(1, min(cores, (memory - BASE) // (PARSER + _COST * _CHUNK)))
+        spare = memory - BASE - parsers * PARSER
         chunk = min(tail.chunk, spare // (_COST * parsers))
-        return cls(parsers, chunk, min(spare // 6, 8 * tail.chunk), spare // 16 // shards, spare // 32 // shards)
+        parser = PARSER + _COST // 2 * chunk
+        waiting = min(spare // 6, 8 * tail.chunk)
+        return cls(memory, parsers, parser, chunk, waiting, spare // 24 // shards, spare // 32 // shards)

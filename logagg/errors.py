@@ -6,7 +6,9 @@
     ├── SourceError        a path that cannot be read, or holds no logs
     └── LakeError          the lake cannot be used: not a lake, newer, moved, locked
         ├── LakeLocked     another process writes this lake
+        ├── Overtaken      another writer has committed in our stead; nothing is lost, begin anew from there
         └── CommitFailed   a commit did not happen; nothing is lost, it can be tried again
+            └── Unsure     it did, but perhaps not for good; trying again makes it so, and nothing counts twice
 
 Wrong usage of the command line is click's own `UsageError`, exit status 2.
 """
@@ -46,8 +48,16 @@ class LakeLocked(LakeError):
     """Another process writes this lake."""
 
 
+class Overtaken(LakeError):
+    """Another writer has committed for the same shards, or replaced the same parts."""
+
+
 class CommitFailed(LakeError):
     """A commit did not happen (a full disk, an I/O error); it can be tried again."""
+
+
+class Unsure(CommitFailed):
+    """A commit is visible, or may be; what it wrote must stay."""
 
 
 CHECK = "`logagg check` says what to do"  # the hint where it takes a look at the whole lake

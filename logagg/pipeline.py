@@ -3,65 +3,51 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
-from logagg.budget import Budget
 from logagg.cargo import KnownSource
 from logagg.clock import Clock, SystemClock
-from logagg.config import SETTINGS, Config
-from logagg.errors import FormatError, LogaggError, SourceError
+from logagg.config import Config
+from logagg.errors import LogaggError
 from logagg.intake.sources import STDIN
 from logagg.intake.tail import Tailer
 from logagg.intake.watch import Waker
+from logagg.interpreter import Interpreter
 from logagg.lake.store import Lake
 from logagg.metrics import Number, served
 from logagg.notices import Notices
-from logagg.parse import agents
-from logagg.parse.book import FormatBook
+from logagg.options import TailOptions
 from logagg.parse.events import Classifier
 from logagg.parse.fields import EVENT_SCHEMA
+from logagg.parsers import Parsers
 from logagg.process import HeapKeeper
 from logagg.progress import CatchUpBar, StatusLine, summary
+from logagg.reload import reloaded
 from logagg.river import Pace, River, Tally
 from logagg.rollup.custom import build
 from logagg.rollup.definitions import DEFAULTS, Rollup
 from logagg.rollup.shard import Shard, ShardSettings
 from logagg.signals import Wishes
+from logagg.unread import Unread
 
 REFRESH = 0.5  # seconds between looks of the status line
 ONCE_FLUSH = 10.0  # seconds between commits of `--once`, where nobody waits for the newest second
 
 
-@dataclass(frozen=True, slots=True)
-class TailOptions:
-    """One run of `logagg tail`; what the command line does not say comes from the configuration."""
-
-    paths: Sequence[str]
-    lake: Path
-    config: Config
-    once: bool = False
-    start: str | None = None  # "start" or "end"
-    log_format: str | None = None
-    flush: float | None = None  # seconds
-    shards: int | None = None
-    memory: int | None = None  # bytes
-    verbosity: int = 0  # -1 quiet, 1 verbose
-    metrics: tuple[str, int] | None = None  # where Prometheus may scrape
-    say: Callable[[str], None] = print
-    reload: Callable[[], Config] = Config  # reads the configuration again; raises ConfigError
-
-
-def tail(options: TailOptions, clock: Clock | None = None, wishes: Wishes | None = None) -> None:
+def tail(
+    options: TailOptions, clock: Clock | None = None, wishes: Wishes | None = None, parsers: Parsers | None = None
+) -> None:
     """Follow logs into a lake until told to stop by a wish, or read them once. Raises LogaggError."""
     clock = clock or SystemClock()
-    threading.Thread(target=agents.prepare, daemon=True).start()
+    with parsers or Parsers(options.budget, clock) as ready:
+        _tail(options, clock, wishes or Wishes(), ready)
+
+
+def _tail(options: TailOptions, clock: Clock, wishes: Wishes, parsers: Parsers) -> None:
     lake = Lake.open(options.lake, rollups_of(options.config), clock=clock, config=options.config)
     try:
-        run = _Run(options, clock, lake, wishes or Wishes())
+        run = _Run(options, clock, lake, wishes, parsers)
         with served(options.metrics, run.numbers):
             run.run()
     finally:
@@ -86,19 +72,16 @@ class _Run:
     that came through standard input.
     """
 
-    def __init__(self, options: TailOptions, clock: Clock, lake: Lake, wishes: Wishes) -> None:
+    def __init__(self, options: TailOptions, clock: Clock, lake: Lake, wishes: Wishes, parsers: Parsers) -> None:
         self._options, self._clock, self._lake, self._config = options, clock, lake, options.config
-        self._shards = shard_count(options)
-        self._memory = options.memory or options.config.tail.memory
-        self._budget = Budget.of(options.config.tail, self._memory, self._shards, os.cpu_count() or 1)
+        self._shards, self._budget = options.shard_count, options.budget
         self._notices = Notices(clock, verbosity=options.verbosity)
-        self._wishes = wishes
+        self._wishes, self._parsers = wishes, parsers
         self._waker = Waker(self._notices.report)
         self._tally = Tally()
-        self._refused: set[str] = set()  # sources that no format matches
-        self._unreadable: list[LogaggError] = []
         self._cut_short = False  # by a wish
         self._ends = options.once or list(options.paths) == [STDIN]  # by itself
+        self._unread = Unread(self._notices, ends=self._ends)
         self._tailer = self._make_tailer(lake.known_sources(self._shards))
 
     def numbers(self) -> Iterator[Number]:
@@ -113,7 +96,7 @@ class _Run:
         if self._options.once:
             self._finish(started)
         if self._ends:
-            self._complain()
+            self._unread.complain(self._options.paths, self._log_format(self._config), in_vain=not self._tally.lines)
 
     def _follow(self) -> None:
         """Let one river run after the other, each with the configuration that was wished for."""
@@ -121,7 +104,7 @@ class _Run:
         display = CatchUpBar(self._tally, loud) if self._options.once else StatusLine(self._tally, self._clock, loud)
         river = self._make_river(self._config)
         try:
-            with HeapKeeper(self._memory):
+            with HeapKeeper(self._budget.memory - self._parsers.memory):
                 while config := self._watch(river, display):
                     river = self._renewed(config)
         finally:
@@ -138,7 +121,7 @@ class _Run:
             if wish == "stop":
                 self._cut_short = True
                 river.stop()
-            elif wish == "reload" and (new := self._reloaded(config)):
+            elif wish == "reload" and (new := reloaded(self._options.reload, config, rollups_of, self._notices)):
                 config = new
                 river.pause()
             display.refresh(self._tailer.backlog())
@@ -174,7 +157,7 @@ class _Run:
             forget=tail.forget,
             once=options.once,
             clock=self._clock,
-            notice=self._notice,
+            notice=self._unread.notice,
         )
 
     def _make_river(self, config: Config) -> River:
@@ -189,20 +172,26 @@ class _Run:
         return River(
             self._tailer,
             self._waker,
-            self._make_book(config, known),
-            Classifier.of(config, self._lake.secret, self._lake.salts.key),
+            self._make_interpreter(config),
             [Shard(number, settings, known, self._lake.clicks(number, self._shards)) for number in range(self._shards)],
             self._lake,
             self._pace(config),
             self._clock,
             self._notices,
-            parsers=self._budget.parsers,
+            self._parsers,
             tally=self._tally,
         )
 
-    def _make_book(self, config: Config, known: Sequence[KnownSource]) -> FormatBook:
-        formats = {one.source.id: one.source.format for one in known if one.source.format}
-        return FormatBook(self._log_format(config), formats, self._clock, self._refuse, config.visitor)
+    def _make_interpreter(self, config: Config) -> Interpreter:
+        given = self._log_format(config)
+        return Interpreter(
+            config,
+            given,
+            Classifier.of(config, self._lake.secret, self._lake.salts.key),
+            self._tailer.sources(),
+            self._clock,
+            lambda source: self._unread.refuse(self._tailer.source(source), given),
+        )
 
     def _log_format(self, config: Config) -> str:
         return self._options.log_format or config.log_format
@@ -212,25 +201,9 @@ class _Run:
         flush = options.flush if options.flush is not None else config.tail.flush
         if options.once and options.flush is None:
             flush = ONCE_FLUSH
-        addresses = config.privacy.addresses_in_samples
-        return Pace(flush, self._budget.waiting, options.once, config.tail.max_line, addresses)
+        return Pace(flush, self._budget.waiting, options.once)
 
     # another configuration
-
-    def _reloaded(self, before: Config) -> Config | None:
-        """Read the configuration again; None, and a notice, where it is broken or says nothing new."""
-        try:
-            config, waiting = kept(self._options.reload(), before)
-            rollups_of(config)
-        except LogaggError as error:
-            self._notices.report("reload", f"{error}; until then the old configuration holds")
-            return None
-        if waiting:
-            self._notices.report("reload", f"{', '.join(waiting)}: changed, but that takes a restart")
-        if config == before:
-            self._notices.report("reload", "the configuration says nothing new")
-            return None
-        return config
 
     def _renewed(self, config: Config) -> River:
         """Return the next river: with a new configuration, or with the old one where the lake refuses the new."""
@@ -245,54 +218,3 @@ class _Run:
         self._tailer.reconsider()
         self._notices.report("reload", "the new configuration holds from now on")
         return river
-
-    # logs that are left unread: said at once while following, else when the end shows what it meant
-
-    def _notice(self, kind: str, text: str) -> None:
-        if kind == "unreadable" and self._ends:
-            self._unreadable.append(SourceError(text.removesuffix("; trying again")))
-        else:
-            self._notices.report(kind, text)
-
-    def _refuse(self, source: str) -> None:
-        if source not in self._refused and not self._ends:
-            self._notices.report("format", str(self._no_format(self._path(source), "looked at again when it has grown")))
-        self._refused.add(source)
-
-    def _complain(self) -> None:
-        """Fail when a log could not be read, or matches no format and was named or is all there was; say so of others."""
-        refused = sorted(map(self._path, self._refused))
-        grave = [path for path in refused if path in self._options.paths or not self._tally.lines]
-        failures = [*self._unreadable, *map(self._no_format, grave)]
-        for error in [*failures[1:], *(self._no_format(path) for path in refused if path not in grave)]:
-            self._notices.report("unread", str(error))
-        if failures:
-            raise failures[0]
-
-    def _path(self, source: str) -> str:
-        return next(one.path for one in self._tailer.sources() if one.id == source)
-
-    def _no_format(self, path: str, then: str = "nothing of it was counted") -> FormatError:
-        given = self._log_format(self._config)
-        what = f"the log format {given!r} matches none" if given else "no known log format matches most"
-        return FormatError(f"{path}: {what} of its first lines", f"say it with --log-format; {then}")
-
-
-# Of [tail]: what the tailer and the shards are made with, for as long as they live.
-FIXED = ("shards", "memory", "chunk", "max_line", "idle", "forget", "begin")
-
-
-def kept(new: Config, old: Config) -> tuple[Config, list[str]]:
-    """Return a new configuration without what can only change at a restart, and the keys of that."""
-    waiting = [
-        one.key
-        for one in SETTINGS
-        if one.section == "tail" and one.field in FIXED and getattr(new.tail, one.field) != getattr(old.tail, one.field)
-    ]
-    tail = replace(new.tail, **{name: getattr(old.tail, name) for name in FIXED})
-    return replace(new, tail=tail), waiting
-
-
-def shard_count(options: TailOptions) -> int:
-    """Return the number of shards: as said, as configured, or one per core."""
-    return options.shards or options.config.tail.shards or os.cpu_count() or 1

@@ -12,10 +12,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.barriers import Barriers
@@ -24,15 +25,12 @@ from logagg.clock import Clock
 from logagg.errors import CommitFailed
 from logagg.intake.tail import Tailer
 from logagg.intake.watch import Waker
+from logagg.interpreter import Interpreter
 from logagg.lake.compact import Replacement
 from logagg.lake.store import Lake
 from logagg.metrics import Number
 from logagg.notices import Notices
-from logagg.parse import columns
-from logagg.parse.addresses import without_addresses
-from logagg.parse.book import FormatBook
-from logagg.parse.events import Classifier
-from logagg.parse.formats import Format
+from logagg.parsers import Parsers, without_data
 from logagg.queues.contract import Barrier, Closed, Message
 from logagg.queues.deal import deal
 from logagg.queues.local import Channel, LocalQueue
@@ -41,6 +39,8 @@ from logagg.rollup.shard import Shard
 RETRY_AFTER = 2.0  # seconds between attempts to commit to a disk that refuses
 MERGE_AGAIN = 60.0  # seconds before files are merged again after a disk refused
 LOOK_AGAIN = 0.5  # seconds between reconciling polls when nothing woke us
+BUSY = 1 << 20  # bytes between two barriers, from which on not all of them are left for the last moment,
+PORTIONS = 4  # but read in so many portions
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,6 @@ class Pace:
     flush: float = 1.0  # seconds
     memory: int = 256 << 20  # bytes of what is not committed that make an early flush
     once: bool = False  # read all there is, then stop
-    max_line: int = 1 << 20  # bytes; a longer line is a reject
-    addresses_in_samples: bool = False  # of rejects
 
 
 @dataclass(slots=True)
@@ -72,17 +70,16 @@ class Tally:
         for reason, lines in list(self.rejects.items()):
             yield Number("logagg_rejects_total", "Lines that were rejected, by reason.", lines, ("reason", reason))
 
-    def add(self, chunk: Chunk, kinds: dict[str, int], rejects: dict[str, int]) -> None:
+    def add(self, chunk: Chunk, kinds: Mapping[str, int], rejects: Mapping[str, int]) -> None:
         self.bytes += chunk.end - chunk.start
         self.lines += sum(kinds.values()) + sum(rejects.values())
         self.kinds.update(kinds)
         self.rejects.update(rejects)
 
 
-@dataclass(frozen=True, slots=True)
-class _Parsed:
-    chunk: Chunk
-    batch: Batch  # the table holds events
+def kinds_of(events: pa.Table) -> dict[str, int]:
+    """Return how many events there are of each kind."""
+    return {pair["values"]: pair["counts"] for pair in pc.value_counts(events["kind"].cast("string")).to_pylist()}
 
 
 class River:
@@ -92,28 +89,30 @@ class River:
         self,
         tailer: Tailer,
         waker: Waker,
-        formats: FormatBook,
-        classifier: Classifier,
+        interpreter: Interpreter,
         shards: Sequence[Shard],
         lake: Lake,
         pace: Pace,
         clock: Clock,
         notices: Notices,
-        parsers: int,
+        parsers: Parsers,
         tally: Tally | None = None,
     ) -> None:
         self.tally = tally or Tally()
-        self._tailer, self._waker, self._formats, self._classifier = tailer, waker, formats, classifier
+        self._tailer, self._waker, self._interpreter = tailer, waker, interpreter
         self._shards, self._lake, self._pace, self._clock, self._notices = shards, lake, pace, clock, notices
-        self._parsers = ThreadPoolExecutor(parsers, "parser")
-        self._parsed: Channel[Future[_Parsed] | Barrier] = Channel(parsers)
+        self._parsers = parsers
+        parsers.use(interpreter.reading, notices.report)
+        self._parsed: Channel[tuple[Chunk, Future[Batch]] | Barrier] = Channel(max(1, parsers.count - 1))
         self._queue = LocalQueue(len(shards))
         self._flushes: Channel[tuple[Barrier, Delta] | Future[Replacement]] = Channel(len(shards) + 1)
         self._stopping = threading.Event()
         self._leaving = pace.once  # nobody waits until the disk has room again
         self._failure: BaseException | None = None
+        self._bytes = self._bytes_before = 0  # submitted since the last barrier, and between the two before
         self._barriers = Barriers(clock, pace.flush)
-        self._held = [0] * len(shards)  # bytes, by shard
+        self._held = [0] * len(shards)  # bytes, by shard,
+        self._sinking = [0] * len(shards)  # and bytes that a shard has drained and that are not committed
         self._compaction = _Compaction(lake, self._flushes, clock, notices)
         self._workers = [self._thread(self._worker(shard)) for shard in shards]
         self._threads = [*map(self._thread, (self._read, self._deal, self._flush)), *self._workers]
@@ -139,7 +138,6 @@ class River:
             thread.join(timeout)
         if any(thread.is_alive() for thread in self._threads):
             return False
-        self._parsers.shutdown()
         self._compaction.shutdown()
         if self._failure:
             raise self._failure
@@ -177,7 +175,7 @@ class River:
                     break
                 self._rest()
             if not self._stopping.is_set():
-                for chunk in self._tailer.drain_ends(self._formats.is_whole):
+                for chunk in self._tailer.drain_ends(self._interpreter.is_whole):
                     self._submit(chunk)
             self._barriers.wait_for_commit()
             self._let_down_barrier()
@@ -189,41 +187,38 @@ class River:
             self._submit(chunk)  # what the tailer has given out it does not give again
             if self._stopping.is_set():
                 return
-            if sum(self._held) > self._pace.memory:
+            held, sinking = sum(self._held), sum(self._sinking)
+            if held + sinking > self._pace.memory:
                 self._barriers.wait_for_commit()
-                self._let_down_barrier()
-                self._barriers.wait_for_commit()
-            elif self._barriers.due():
+            if held > self._pace.memory // 2 or self._barriers.due():
                 self._let_down_barrier()
 
     def _submit(self, chunk: Chunk) -> None:
-        fmt = self._formats.format_of(chunk)
-        if fmt is None:
-            self._tailer.refuse(chunk.source)
-            return
-        if chunk.data:  # of a hole, or of a line over the limit, nothing can be told
-            self._tailer.set_format(chunk.source, fmt.name)
-        self._barriers.dirty = True
-        self._parsed.put(self._parsers.submit(self._parse, chunk, fmt))
-
-    def _parse(self, chunk: Chunk, fmt: Format) -> _Parsed:
-        batch = columns.parse(chunk, fmt, self._clock.now(), self._pace.max_line)
-        rejects = batch.rejects if self._pace.addresses_in_samples else without_addresses(batch.rejects)
-        # What is read can go: only where it came from travels on.
-        return _Parsed(replace(chunk, data=b""), Batch(self._classifier.classify(batch.table), rejects))
+        if fmt := self._interpreter.format_of(chunk, self._tailer):
+            self._barriers.dirty = True
+            self._bytes += chunk.end - chunk.start
+            self._parsed.put((without_data(chunk), self._parsers.submit(chunk, fmt)))
 
     def _let_down_barrier(self) -> None:
         if self._barriers.dirty and self._barriers.idle():
             self._parsed.put(self._barriers.next(tuple(self._tailer.sources())))
+            self._bytes, self._bytes_before = 0, self._bytes
 
     def _rest(self) -> None:
-        """Wait until something is written, but read no more often than is flushed."""
-        if self._barriers.dirty:
-            self._stopping.wait(self._barriers.remaining())
-            return
-        self._waker.watch(self._tailer.folders())
-        self._waker.wait(LOOK_AGAIN)
-        self._stopping.wait(self._barriers.remaining())
+        """Wait until something is written, and until it is time to flush; what is much is read meanwhile, in portions."""
+        if not self._barriers.dirty and not self._is_busy():
+            self._waker.watch(self._tailer.folders())
+            self._waker.wait(LOOK_AGAIN)
+        while (left := self._barriers.remaining()) and not self._stopping.is_set():
+            if not self._is_busy():
+                self._stopping.wait(left)
+                return
+            self._stopping.wait(min(left, self._pace.flush / PORTIONS))
+            if self._barriers.remaining():
+                self._read_what_is_there()
+
+    def _is_busy(self) -> bool:
+        return max(self._bytes, self._bytes_before) > BUSY
 
     # dealer
 
@@ -235,17 +230,17 @@ class River:
                     for shard in self._shards:
                         self._queue.send(shard.number, item)
                 else:
-                    self._deal_out(item.result())
+                    chunk, batch = item
+                    self._deal_out(chunk, batch.result())
         finally:
             self._queue.close()
             for worker in self._workers:
                 worker.join()
             self._flushes.close()
 
-    def _deal_out(self, parsed: _Parsed) -> None:
-        chunk, events, rejects = parsed.chunk, parsed.batch.table, parsed.batch.rejects
-        kinds = {pair["values"]: pair["counts"] for pair in pc.value_counts(events["kind"].cast("string")).to_pylist()}
-        self.tally.add(chunk, kinds, dict(rejects.counts))
+    def _deal_out(self, chunk: Chunk, batch: Batch) -> None:
+        events, rejects = batch.table, batch.rejects
+        self.tally.add(chunk, kinds_of(events), rejects.counts)
         for job in deal(chunk, events, rejects, len(self._shards)):
             self._queue.send(job.shard, job)
 
@@ -260,6 +255,7 @@ class River:
 
     def _serve(self, shard: Shard, message: Message) -> None:
         if isinstance(message, Barrier):
+            self._sinking[shard.number] = shard.nbytes
             self._flushes.put((message, shard.drain()))
         else:
             shard.absorb(message)
@@ -278,7 +274,7 @@ class River:
             deltas.append(delta)
             if len(deltas) == len(self._shards):
                 self._commit(deltas, barrier.sources)
-                deltas = []
+                deltas, self._sinking = [], [0] * len(self._shards)
                 self._barriers.committed(barrier)
                 self._compaction.begin()
 

@@ -10,7 +10,7 @@ from dataclasses import field
 from typing import Any, NamedTuple
 
 DURATIONS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 365 * 86_400}  # in seconds
-LEAST_MEMORY = 512 << 20  # bytes
+LEAST_MEMORY = 640 << 20  # bytes
 SIZES = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}  # "MB" and "MiB" are the same: 1024²
 
 
@@ -65,7 +65,7 @@ def size(value: object) -> int:
 
 def _memory(value: object) -> int:
     if (result := size(value)) < LEAST_MEMORY:
-        raise ValueError('write "512MB" or more: with less it could not be kept, whatever strangers ask for')
+        raise ValueError('write "640MB" or more: with less it could not be kept, whatever strangers ask for')
     return result
 
 

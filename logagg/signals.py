@@ -41,6 +41,7 @@ class Wishes:
                 signal.signal(number, signal.SIG_IGN)
 
     def put(self, wish: Wish) -> None:
+        self._stopped = self._stopped or wish == "stop"
         self._queue.put(wish)
 
     def wait(self, seconds: float) -> Wish | None:
@@ -53,7 +54,6 @@ class Wishes:
     @property
     def leaving(self) -> bool:
         """Tell whether we were asked to stop, for those who do other things than wait for wishes."""
-        self._stopped = self._stopped or self.wait(0) == "stop"
         return self._stopped
 
     def _leave(self, number: int, _frame: object) -> None:

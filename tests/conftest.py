@@ -125,10 +125,7 @@ pytest_plugins = ["tests.nginx", "tests.gearmand"]
 
 
 def peak(process: subprocess.Popen[str]) -> int:
-    """Wait for the end of a process, which shall end well; return the most bytes that it had in memory.
-
-    By looking again and again: what the kernel says at its end is no less than what we had, who started it.
-    """
+    """Wait for the end of a process, which shall end well; return the most bytes that it and its children had in memory."""
     most = 0
     while process.poll() is None:
         most = max(most, resident(process))
@@ -138,9 +135,23 @@ def peak(process: subprocess.Popen[str]) -> int:
 
 
 def resident(process: subprocess.Popen[str]) -> int:
-    """Return the most bytes that a running process has had in memory; 0 when it has ended."""
+    """Return the bytes that a running process and its children have in memory, what they share counted once."""
+    return sum(map(_share, [process.pid, *children(process.pid)]))
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has forked."""
     try:
-        status = Path(f"/proc/{process.pid}/status").read_text()
+        lists = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:  # a thread, or the process, has ended
+        return []
+    return [int(child) for one in lists for child in one.split()]
+
+
+def _share(pid: int) -> int:
+    """Return a process's part of the memory that it has with others, in bytes (Pss, proc(5)); 0 when it has ended."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
         return 0
-    return int((status.partition("VmHWM:")[2].split() or ["0"])[0]) << 10
+    return int(next((line.split()[1] for line in rollup.splitlines() if line.startswith("Pss:")), "0")) << 10

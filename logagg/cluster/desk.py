@@ -6,24 +6,24 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from logagg.cargo import Delta, Job, KnownSource, Rejects, Source
+from logagg.cargo import Delta, KnownSource, Source
 from logagg.cluster.dispatch import MISFIT
+from logagg.cluster.poison import Attempts
 from logagg.metrics import Number
 from logagg.queues.wire import Answer, Known, Parcel, Question
 from logagg.rollup.shard import Gap, Shard
-
-ATTEMPTS = 3  # times that a job may make its shard fail
-QUARANTINED = "quarantined"  # the reason with which its lines are counted as rejects then
 
 
 class Desk:
     """A shard that this process owns, with what the lake had of it when it took over."""
 
-    def __init__(self, shard: Shard, shards: int, known: Sequence[KnownSource], release: Callable[[], None]) -> None:
+    def __init__(
+        self, shard: Shard, shards: int, known: Sequence[KnownSource], attempts: Attempts, release: Callable[[], None]
+    ) -> None:
         self.number = shard.number
         self.owner = secrets.token_hex(4)
         self.taken = self.duplicates = self.gaps = 0
-        self._shard, self._shards, self.release = shard, shards, release
+        self._shard, self._shards, self.attempts, self.release = shard, shards, attempts, release
         self._committed = {one.source.id: one.progress[shard.number].position for one in known}
         self._applied = dict(self._committed)
         self._sources = {one.source.id: one.source for one in known}
@@ -41,6 +41,11 @@ class Desk:
         """Tell whether there is something to commit."""
         return bool(self._news)
 
+    @property
+    def waits(self) -> bool:
+        """Tell whether there are jobs that are not rolled up yet."""
+        return self._shard.waits
+
     def take(self, parcel: Parcel) -> Answer:
         """Absorb a job, if it is the next of its source. What is raised leaves the shard in no state to go on."""
         if parcel.shards != self._shards:
@@ -50,6 +55,8 @@ class Desk:
         id_ = parcel.source.id
         try:
             is_new = self._shard.absorb(parcel.job)
+            if self.attempts.careful:
+                self._shard.roll_up()
         except Gap as gap:
             self.gaps += 1
             verdict = "overlap" if parcel.job.start < gap.position < parcel.job.end else "gap"
@@ -130,9 +137,3 @@ class Desk:
         newest = self._epochs[tailer] = max(epoch, self._epochs.get(tailer, epoch))
         return epoch == newest
 
-
-def without_events(job: Job) -> Job:
-    """Return a job whose events are counted as rejects."""
-    counts = dict(job.rejects.counts)
-    counts[QUARANTINED] = counts.get(QUARANTINED, 0) + job.events.num_rows
-    return replace(job, events=job.events.slice(0, 0), rejects=Rejects(counts, job.rejects.samples))

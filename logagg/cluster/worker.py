@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from logagg.cargo import Delta, Source
 from logagg.clock import Clock, SystemClock
-from logagg.cluster.desk import ATTEMPTS, Desk, without_events
+from logagg.cluster.desk import Desk
 from logagg.cluster.dispatch import JOBS, MISFIT, QUESTIONS, proof_of
+from logagg.cluster.poison import Attempts, Quarantine
 from logagg.config import Config
 from logagg.errors import CommitFailed, LakeError
-from logagg.lake import files, leases
+from logagg.lake import leases
 from logagg.lake.store import Lake
 from logagg.metrics import Number, served
 from logagg.notices import Notices
@@ -33,7 +32,7 @@ from logagg.signals import Wishes
 LOOK = 0.5  # seconds between looks whether a shard has lost its owner
 WAIT = 0.2  # seconds at most that we wait for a job before we look at the clock again
 RETRY_AFTER = 2.0  # seconds between attempts to commit to a disk that refuses
-QUARANTINE, KEPT = "quarantine", 100  # where poison is kept, and how much of it
+QUARANTINED = "quarantined"  # the reason with which the lines of a job that was given up are counted as rejects
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +84,8 @@ class Worker:
         self._flushed = self._looked = clock.monotonic() - LOOK
         self._committer = ThreadPoolExecutor(1, "committer")
         self._commit: Future[list[Delta]] | None = None
-        self._merges = _Merges(lake, options.lake, self._notices)
-        self._quarantine = _Quarantine(options.lake, self._notices)
-        self._attempts: Counter[str] = Counter()
+        self._merges = _Merges(lake, self._notices)
+        self._quarantine = Quarantine(options.lake, self._notices.report)
         self._jobs = 0
 
     def run(self) -> None:
@@ -135,37 +133,63 @@ class Worker:
         self._looked = now
         for shard in self._options.wanted:
             if shard not in self._desks and (lease := leases.lease(self._options.lake, shard)) is not None:
-                self._sit_down(shard, lambda lease=lease: os.close(lease))  # type: ignore[misc]
                 self._notices.report("lease", f"shard {shard} is ours")
-        self._receiver.serve(f"{kind}{shard}" for shard in self._desks for kind in (JOBS, QUESTIONS))
-        self._merges.look()
+                attempts = Attempts(self._options.lake, shard, self._clock, self._notices.report)
+                self._sit_down(shard, attempts, lambda lease=lease: os.close(lease))  # type: ignore[misc]
+        self._receiver.serve(function for shard in self._desks for function in _functions(shard))
 
-    def _sit_down(self, number: int, release: Callable[[], None]) -> None:
+    def _sit_down(self, number: int, attempts: Attempts, release: Callable[[], None]) -> None:
         """Begin a shard from what the lake has of it."""
         known = self._lake.sources_of(number)
         settings = ShardSettings(rollups_of(self._config), self._config.clicks.window, self._config.limits.keys)
         shard = Shard(number, settings, known, self._lake.clicks(number, self._lake.shards))
-        self._desks[number] = Desk(shard, self._lake.shards, known, release)
+        self._desks[number] = Desk(shard, self._lake.shards, known, attempts, release)
 
     # messages
 
     def _answer(self, assignment: Assignment) -> Answer:
         """Do what a message asks for; whatever goes wrong with it is an answer, too."""
         self._jobs += 1
+        desk = next((desk for desk in self._desks.values() if assignment.function in _functions(desk.number)), None)
+        if desk is None:
+            return self._refuses(f"{assignment.function} is not served here")
         try:
-            message = wire.unpack(assignment.data, EVENT_SCHEMA)
+            done = self._take(desk, assignment)
         except WireError as error:
             self._quarantine.keep(assignment, str(error))
-            return Answer("refused", self._lake.shards, reason=str(error))
+            return self._refuses(str(error))
+        except CommitFailed:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, the next job may be a good one
+            self._begin_anew(desk)
+            return self._refuses(f"{type(error).__name__}: {error}")
+        return self._hear(desk, done) if isinstance(done, Question) else done
+
+    def _take(self, desk: Desk, assignment: Assignment) -> Answer | Question:
+        """Take a job, and return the answer; return a question as it is."""
+        with desk.attempts.work(assignment.name, alone=not desk.waits):
+            message = self._unpacked(desk, assignment)
+            if isinstance(message, Question):
+                return message
+            answer = desk.take(message)
+            if desk.attempts.strict and desk.is_dirty:
+                self._commit_alone(desk)
+            if answer.verdict == "taken":
+                desk.attempts.done(assignment.name)
+            return answer
+
+    def _unpacked(self, desk: Desk, assignment: Assignment) -> Parcel | Question:
+        """Return a message, if it is for this desk; one that was given up, without its events. Raises WireError."""
+        given_up = desk.attempts.exhausted(assignment.name)
+        if given_up:
+            self._quarantine.keep(assignment, "its shard failed with it again and again")
+        message = wire.unpack(assignment.data, EVENT_SCHEMA, rejected=QUARANTINED if given_up else "")
         if isinstance(message, Answer):
-            return Answer("refused", self._lake.shards, reason="an answer is no question")
+            raise WireError("an answer is no question")
         number = message.job.shard if isinstance(message, Parcel) else message.shard
-        desk = self._desks.get(number)
-        if desk is None or assignment.function not in (f"{JOBS}{number}", f"{QUESTIONS}{number}"):
-            return Answer("refused", self._lake.shards, reason=f"shard {number} is not served by {assignment.function}")
-        if isinstance(message, Question):
-            return self._hear(desk, message)
-        return self._take(desk, message, assignment)
+        if number != desk.number:
+            raise WireError(f"shard {number} is not served by {assignment.function}")
+        return message
 
     def _hear(self, desk: Desk, question: Question) -> Answer:
         if question.looks:
@@ -177,25 +201,14 @@ class Worker:
                 self._settle()
         return desk.hears(question)
 
-    def _take(self, desk: Desk, parcel: Parcel, assignment: Assignment) -> Answer:
-        try:
-            if self._attempts[assignment.unique] >= ATTEMPTS:
-                self._quarantine.keep(assignment, "its shard failed with it again and again")
-                parcel = replace(parcel, job=without_events(parcel.job))
-            answer = desk.take(parcel)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the next job may be a good one
-            self._attempts[assignment.unique] += 1
-            self._notices.report("poison", f"{assignment.unique}: {type(error).__name__}: {error}")
-            self._begin_anew(desk)
-            return Answer("refused", self._lake.shards, reason=f"{type(error).__name__}: {error}")
-        self._attempts.pop(assignment.unique, None)
-        return answer
+    def _refuses(self, reason: str) -> Answer:
+        return Answer("refused", self._lake.shards, reason=reason)
 
     def _begin_anew(self, desk: Desk) -> None:
         """Forget what a shard has not committed: it is sent again."""
         self._await_commit()
         desk.close()
-        self._sit_down(desk.number, desk.release)
+        self._sit_down(desk.number, desk.attempts, desk.release)
 
     # commits
 
@@ -209,11 +222,30 @@ class Worker:
 
     def _begin_commit(self) -> None:
         self._flushed = self._clock.monotonic()
-        drained = [desk.drain() for desk in self._desks.values() if desk.is_dirty]
+        drained = [one for desk in list(self._desks.values()) if desk.is_dirty and (one := self._drained(desk))]
+        if drained:
+            self._submit(drained)
+
+    def _submit(self, drained: Sequence[tuple[Delta, list[Source]]]) -> None:
         deltas = [delta for delta, _ in drained]
         sources = {source.id: source for _, some in drained for source in some}
         sources |= {source.id: source for delta, some in drained if delta.shard == 0 for source in some}
         self._commit = self._committer.submit(self._write, deltas, list(sources.values()))
+
+    def _drained(self, desk: Desk) -> tuple[Delta, list[Source]] | None:
+        """Return what a shard has to commit; None when it fails: then its jobs come again."""
+        try:
+            with desk.attempts.work():
+                return desk.drain()
+        except Exception:  # noqa: BLE001  # it is said, and found out which job it is
+            self._begin_anew(desk)
+            return None
+
+    def _commit_alone(self, desk: Desk) -> None:
+        """Commit what a shard has, before anything else."""
+        self._await_commit()
+        self._submit([desk.drain()])
+        self._await_commit()
 
     def _write(self, deltas: list[Delta], sources: list[Source]) -> list[Delta]:
         """Commit, and try again while the disk refuses, unless we leave."""
@@ -249,32 +281,25 @@ class Worker:
         self._merges.close()
         for desk in self._desks.values():
             desk.close()
+            desk.attempts.close()
             desk.release()
 
 
 class _Merges:
-    """Merges small files and applies retention for the whole lake, while nobody else does."""
+    """Merges small files and applies retention, beside the commits."""
 
-    def __init__(self, lake: Lake, root: Path, notices: Notices) -> None:
-        self._lake, self._root, self._notices = lake, root, notices
-        self._lease: int | None = None
+    def __init__(self, lake: Lake, notices: Notices) -> None:
+        self._lake, self._notices = lake, notices
         self._merger = ThreadPoolExecutor(1, "merger")
         self._running: Future[None] | None = None
 
-    def look(self) -> None:
-        """Take the lease if nobody has it."""
-        if self._lease is None:
-            self._lease = leases.lease(self._root, leases.MERGES)
-
     def begin(self) -> None:
         """Merge what is due, unless that is going on already."""
-        if self._lease is not None and (self._running is None or self._running.done()):
+        if self._running is None or self._running.done():
             self._running = self._merger.submit(self._merge)
 
     def close(self) -> None:
         self._merger.shutdown(cancel_futures=True)
-        if self._lease is not None:
-            os.close(self._lease)
 
     def _merge(self) -> None:
         try:
@@ -283,24 +308,9 @@ class _Merges:
             self._notices.report("retry", f"{failure}; merging files later")
 
 
-class _Quarantine:
-    """Keeps messages that cannot be taken, up to a bound, each with its reason."""
-
-    def __init__(self, root: Path, notices: Notices) -> None:
-        self._folder, self._notices = root / QUARANTINE, notices
-
-    def keep(self, assignment: Assignment, reason: str) -> None:
-        name = hashlib.blake2b(assignment.data, digest_size=8).hexdigest()
-        path = self._folder / f"{name}.job"
-        self._notices.report("quarantine", f"{path}: {reason}")
-        try:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            if not path.exists() and len(list(self._folder.glob("*.job"))) < KEPT:
-                path.write_bytes(assignment.data)
-                path.with_suffix(".txt").write_text(f"{assignment.function} {assignment.unique}: {reason}\n")
-                files.sync(path)
-        except OSError as error:
-            self._notices.report("quarantine", f"{path}: cannot be kept: {error.strerror}")
+def _functions(shard: int) -> tuple[str, str]:
+    """Return the functions of a shard: its jobs, and the questions to it."""
+    return f"{JOBS}{shard}", f"{QUESTIONS}{shard}"
 
 
 def _memory_used() -> int:

@@ -37,7 +37,7 @@ from logagg.settings import INTERVAL, MEMORY
     "--memory",
     type=Written("size", MEMORY.convert),
     metavar="SIZE",
-    help="What the process may take (default, and least: 512MB).",
+    help="What the process may take (default, and least: 640MB).",
 )
 @click.option("--metrics", type=Written("address", address), metavar="HOST:PORT", help="Where Prometheus may scrape.")
 @click.option("--gearman", type=Written("servers", servers), metavar="HOST:PORT[,…]", help="Send the jobs to workers.")
@@ -60,11 +60,12 @@ def tail(paths: tuple[str, ...], shared: Shared, gearman: Any, name: str | None,
     from logagg.process import settle
 
     settle()
-    from logagg.pipeline import TailOptions
-    from logagg.pipeline import tail as follow
+    from logagg.clock import SystemClock
+    from logagg.options import TailOptions
+    from logagg.parsers import Parsers
     from logagg.signals import Wishes
 
-    wishes = Wishes(reloads=not (options["once"] or gearman))
+    wishes = Wishes(reloads=not options["once"])
     run = TailOptions(
         paths,
         shared.lake,
@@ -74,10 +75,14 @@ def tail(paths: tuple[str, ...], shared: Shared, gearman: Any, name: str | None,
         reload=lambda: shared.config,
         **options,
     )
-    with wishes.heeded():
+    clock = SystemClock()
+    with wishes.heeded(), Parsers(run.budget, clock) as parsers:  # they get ready while the rest is imported
         if not gearman:
-            follow(run, wishes=wishes)
-            return
-        from logagg.cluster import tail as cluster
+            from logagg.pipeline import tail as follow
 
-        cluster.tail(run, cluster.Cluster(gearman, name or socket.gethostname(), secret or shared.lake / "secret"), wishes=wishes)
+            follow(run, clock, wishes, parsers)
+            return
+        from logagg.cluster.session import Cluster
+        from logagg.cluster.tail import tail as send
+
+        send(run, Cluster(gearman, name or socket.gethostname(), secret or shared.lake / "secret"), clock, wishes, parsers)

@@ -15,10 +15,12 @@ was made just now, and we had not read of the other yet, it takes a moment to te
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
-from logagg.intake.content import PROOF, Content, Packed, digest, proves
+from logagg.cargo import KnownSource
+from logagg.intake.content import PROOF, Content, Packed, digest, open_content, proves
 from logagg.intake.reader import Reader
 from logagg.intake.sources import Found
 
@@ -44,6 +46,28 @@ def form_of(found: Found, content: Content, readers: Iterable[Reader], *, fresh:
         elif not found.live and not content.read(reader.position - 1, 1):
             best = best or Form(reader, whole=False)
     return best
+
+
+def held(known: Sequence[KnownSource], files: Iterable[Found]) -> list[KnownSource]:
+    """Return the sources of which one of these files holds all that was read.
+
+    Where it may have been read on another machine, device and inode tell nothing: machines that were made from one image have
+    the same, in the same places, and other logs.
+    """
+    here: set[str] = set()
+    for file in files:
+        with suppress(OSError), closing(open_content(file.path)) as content:  # what cannot be read is said when it is to be
+            here |= {one.source.id for one in known if one.source.id not in here and _holds(content, one)}
+    return [one for one in known if one.source.id in here]
+
+
+def _holds(content: Content, known: KnownSource) -> bool:
+    source, proof, stat = known.source, known.furthest.mark, content.stat()
+    if not proof.length or digest(content.first()[: source.head.length]) != source.head.digest:
+        return False
+    if content.compression and source.size == stat.st_size and abs(source.modified - stat.st_mtime) < 1e-3:
+        return True  # it would have to be decompressed to its end to tell more
+    return proves(content, proof)
 
 
 def _may_be(found: Found, content: Content, reader: Reader, *, fresh: bool) -> bool:

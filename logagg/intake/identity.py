@@ -76,7 +76,7 @@ class Ledger:
     def miss(self) -> None:
         """Note which sources have no file any more."""
         for reader in self.readers.values():
-            if reader.seen or reader.content or reader.source.gone or is_in_place(reader.source):
+            if reader.seen or reader.content or reader.source.gone or _is_in_place(reader.source):
                 continue
             note = reader.source.note
             if not reader.source.finished and reader.source.path != STDIN:
@@ -318,7 +318,7 @@ def _key_of(source: Source) -> Key:
     return source.device, source.inode
 
 
-def is_in_place(source: Source) -> bool:
+def _is_in_place(source: Source) -> bool:
     """Tell whether a source's file is where it was last seen; then it was only not asked for."""
     try:
         return _key(os.stat(source.path)) == _key_of(source)

@@ -21,14 +21,13 @@ import pyarrow as pa
 from logagg.cargo import Mark, Progress, Reject, Source
 from logagg.errors import CHECK, LakeError
 from logagg.lake.files import Part
-from logagg.lake.state import CommitInfo, State
+from logagg.lake.state import COMMITS, CommitInfo, State
 from logagg.rollup.definitions import Rollup
 from logagg.rollup.sketches import MACROS
 
 VERSION = 1
 LINK = "logagg.duckdb"
 FOLDER = "catalog"
-COMMITS = 1000  # of the newest commits that the catalog remembers
 RESERVED = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state")
 
 _OURS = re.compile(rf"{FOLDER}/[^/]+\.duckdb")
@@ -71,15 +70,18 @@ def read(path: Path) -> State:
     """Return what a catalog says."""
     with connect(path) as connection:
         [lake] = connection.sql("FROM lake").to_arrow_table().to_pylist()
-        rows = {name: connection.sql(f"FROM {name}").to_arrow_table().to_pylist() for name in RESERVED[:5]}
+        rows = {name: connection.sql(f"FROM {name}").to_arrow_table().to_pylist() for name in RESERVED[1:5]}
+        # There is a row for each shard, which may be many: what they have in common is read once.
+        sources = connection.sql("SELECT DISTINCT ON (source) * FROM sources").to_arrow_table().to_pylist()
+        progress = connection.sql(f"SELECT {', '.join(_PROGRESS)} FROM sources").to_arrow_table()
         clicks = connection.sql("FROM click_state").to_arrow_table() if _has_clicks(connection) else None
     return State(
         lake["id"],
         lake["root"],
         lake["created_at"],
-        tuple(_part(path, row) for row in rows["files"]),
-        {row["source"]: _source(row) for row in rows["sources"]},
-        _group((row["source"], row["shard"], _progress(row)) for row in rows["sources"]),
+        tuple(part(path, row) for row in rows["files"]),
+        {row["source"]: _source(row) for row in sources},
+        _group(_progress(*row) for row in zip(*progress.to_pydict().values(), strict=True)),
         _group((row["source"], row["reason"], row["lines"]) for row in rows["rejects"]),
         tuple((row["source"], Reject(row["position"], row["reason"], row["bytes"])) for row in rows["reject_samples"]),
         tuple(CommitInfo(**row) for row in rows["commits"]),
@@ -150,12 +152,12 @@ def with_rollups(state: State, rollups: Sequence[Rollup]) -> State:
     return replace(state, rollups=schemas)
 
 
-def _part(catalog: Path, row: Mapping[str, Any]) -> Part:
+def part(where: Path, row: Mapping[str, Any]) -> Part:
     """Return a part; raises LakeError where it would lie, and one day be deleted, outside the lake."""
-    part = Part(**{name: row[name] for name in _names(Part)})
-    if not _PART.fullmatch(part.path) or "/../" in part.path:
-        raise LakeError(f"{catalog}: names {part.path}, which is no file of this lake", CHECK)
-    return part
+    found = Part(**{name: row[name] for name in _names(Part)})
+    if not _PART.fullmatch(found.path) or "/../" in found.path:
+        raise LakeError(f"{where}: names {found.path}, which is no file of this lake", CHECK)
+    return found
 
 
 def _names(kind: type) -> tuple[str, ...]:
@@ -240,20 +242,23 @@ _PLAIN = ("size", "finished", "format", "compression", "note", "nul_bytes", "tai
 def _source_rows(state: State):  # type: ignore[no-untyped-def]
     for id_, shards in state.progress.items():
         source = state.sources[id_]
+        of_all = {
+            **{name: getattr(source, name) for name in _PLAIN},
+            "source": id_,
+            "path": _name(source.path),
+            "gone": datetime.fromtimestamp(source.gone, UTC) if source.gone else None,
+            "modified": datetime.fromtimestamp(source.modified, UTC),
+            "device": _signed(source.device),
+            "inode": _signed(source.inode),
+            "head_length": source.head.length,
+            "head_digest": source.head.digest,
+        }
         for shard, progress in shards.items():
             yield {
-                **{name: getattr(source, name) for name in _PLAIN},
-                "source": id_,
-                "path": _name(source.path),
+                **of_all,
                 "shard": shard,
                 "position": progress.position,
                 "lines": progress.lines,
-                "gone": datetime.fromtimestamp(source.gone, UTC) if source.gone else None,
-                "modified": datetime.fromtimestamp(source.modified, UTC),
-                "device": _signed(source.device),
-                "inode": _signed(source.inode),
-                "head_length": source.head.length,
-                "head_digest": source.head.digest,
                 "mark_length": progress.mark.length,
                 "mark_digest": progress.mark.digest,
             }
@@ -278,9 +283,11 @@ def _source(row: dict[str, object]) -> Source:
     return Source(id=row["source"], path=row["path"], head=head, modified=modified.timestamp(), **numbers, **plain)  # type: ignore[arg-type]
 
 
-def _progress(row: dict[str, object]) -> Progress:
-    position: int = row["position"]  # type: ignore[assignment]
-    return Progress(position, row["lines"], Mark(position, row["mark_length"], row["mark_digest"]))  # type: ignore[arg-type]
+_PROGRESS = ("source", "shard", "position", "lines", "mark_length", "mark_digest")
+
+
+def _progress(source: str, shard: int, position: int, lines: int, length: int, digest: str) -> tuple[str, int, Progress]:
+    return source, shard, Progress(position, lines, Mark(position, length, digest))
 
 
 def _reject_rows(state: State):  # type: ignore[no-untyped-def]

@@ -6,7 +6,7 @@ Parts as flushed are merged into parts of an hour, those into parts of a day whe
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,10 @@ class Planner:
     root: Path
     rollups: Mapping[str, Rollup]
     keys: int  # distinct keys that a bucket may have
+
+    def only(self, rollup: str) -> Planner:
+        """Return a planner for one of the rollups."""
+        return replace(self, rollups={rollup: self.rollups[rollup]})
 
     def due(self, state: State) -> list[Task]:
         """Return the merges that are due."""

@@ -3,6 +3,7 @@
     lock          one writer alone (exclusive), or many beside one another (shared)
     lock.commit   whose turn it is to commit, of many
     leases/7      who owns shard 7, of many
+    leases/merges.traffic   who merges parts of a rollup now, and applies retention to them
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from logagg.errors import LakeError, LakeLocked
 
 LOCK, TURN, LEASES = "lock", "lock.commit", "leases"
-MERGES = "merges"  # the lease of who merges parts and applies retention
+MERGES = "merges."  # and a rollup: begins the name of such a lease
 
 
 def take(root: Path, *, alone: bool) -> int:
@@ -64,6 +65,17 @@ def lease(root: Path, name: object) -> int | None:
         return held
     os.close(held)
     return None
+
+
+@contextmanager
+def held(root: Path, name: str) -> Iterator[bool]:
+    """Have a lease for a while, unless somebody else has it; tell whether we do."""
+    found = lease(root, name)
+    try:
+        yield found is not None
+    finally:
+        if found is not None:
+            os.close(found)
 
 
 def holders(root: Path) -> dict[str, str]:

@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from logagg.cargo import Delta, Mark, Progress, Reject, Source
-from logagg.lake.files import Part
+from logagg.lake.files import FLUSH, Part
 
+COMMITS = 1000  # of the newest commits that a state remembers
 FORGOTTEN = "(forgotten)"  # stands for all sources that are forgotten
 NEVER = datetime.fromtimestamp(0, UTC)
 
@@ -29,6 +30,43 @@ class CommitInfo:
     files: int  # written
     bytes: int
     lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A commit that is wanted: what it adds, and what it stands upon.
+
+    Like a job it says from where to where it goes, so that it counts once: it is due where the state stands at its
+    starts, was made before where that stands at its ends, and is stale where another writer went another way.
+    """
+
+    kind: str  # FLUSH, or "compact" or "expire"
+    parts: tuple[Part, ...]  # the new ones, on the disk
+    old: tuple[Part, ...] = ()  # those that they stand for
+    deltas: tuple[Delta, ...] = ()  # without what is in the parts, and in `clicks`
+    sources: tuple[Source, ...] = ()
+    clicks: pa.Table | None = None  # the key state of these shards, whole
+    shards: int = 0  # of how many the deltas are some
+
+    @classmethod
+    def flush(cls, deltas: Sequence[Delta], sources: Sequence[Source], parts: Sequence[Part], shards: int) -> Intent:
+        """Return the intent to make deltas visible, whose rows are in parts."""
+        clicks = [delta.clicks for delta in deltas if delta.clicks is not None]
+        bare = tuple(replace(delta, rollups={}, clicks=None) for delta in deltas)
+        return cls(FLUSH, tuple(parts), (), bare, tuple(sources), pa.concat_tables(clicks) if clicks else None, shards)
+
+    @property
+    def owned(self) -> list[int]:
+        """Return the shards whose deltas these are."""
+        return [delta.shard for delta in self.deltas]
+
+    def info(self, number: int, at: datetime) -> CommitInfo:
+        """Return what the commit of this intent does."""
+        rows, size = sum(part.rows for part in self.parts), sum(part.bytes for part in self.parts)
+        return CommitInfo(number, at, self.kind, rows, len(self.parts), size, sum(delta.lines for delta in self.deltas))
+
+
+Standing = Literal["due", "made", "stale"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,37 +89,65 @@ class State:
     def lines(self) -> int:
         return sum(one.lines for shards in self.progress.values() for one in shards.values())
 
-    def after_flush(self, deltas: Sequence[Delta], sources: Sequence[Source], shards: int, keep: int) -> State:
-        """Return the state with what a flush of some of the `shards` says: progress, rejects and `keep` samples, key state."""
-        progress = {source: dict(shards) for source, shards in self.progress.items()}
-        rejects = {source: dict(reasons) for source, reasons in self.rejects.items()}
-        samples = list(self.samples)
-        for delta in deltas:
+    def stands(self, intent: Intent) -> Standing:
+        """Tell how we stand to an intent."""
+        if intent.kind != FLUSH:
+            paths = {part.path for part in self.parts}
+            if paths.issuperset(part.path for part in intent.old):
+                return "due"
+            return "made" if paths.issuperset(part.path for part in intent.parts) else "stale"
+        found = {self._stands_at(delta, source) for delta in intent.deltas for source in delta.starts}
+        return "due" if found <= {"due"} else "made" if found == {"made"} else "stale"
+
+    def _stands_at(self, delta: Delta, source: str) -> Standing:
+        at = self.progress.get(source, {}).get(delta.shard)
+        if at is None or at.position == delta.starts[source]:
+            return "due"
+        return "made" if at.position >= delta.progress[source].position else "stale"
+
+    def after(self, intent: Intent, now: datetime, keep: int) -> State:
+        """Return the state that an intent, which is due, makes of this one; `keep` samples of rejects stay."""
+        state = self._flushed(intent, keep) if intent.kind == FLUSH else self._replaced(intent)
+        return replace(state, parts=(*state.parts, *intent.parts)).committed(intent.info(self.id + 1, now))
+
+    def committed(self, info: CommitInfo) -> State:
+        """Return the state as that of a commit."""
+        return replace(self, id=info.id, commits=(*self.commits, info)[-COMMITS:])
+
+    def _replaced(self, intent: Intent) -> State:
+        old = {part.path for part in intent.old}
+        gone = self.gone if intent.parts else max([self.gone, *(part.max_ts for part in intent.old)])
+        return replace(self, parts=tuple(part for part in self.parts if part.path not in old), gone=gone)
+
+    def _flushed(self, intent: Intent, keep: int) -> State:
+        """Return the state with what some of the shards have told: progress, rejects, key state."""
+        progress, rejects, samples = dict(self.progress), dict(self.rejects), list(self.samples)
+        for delta in intent.deltas:
             for source, one in delta.progress.items():
-                progress.setdefault(source, {})[delta.shard] = one
+                progress[source] = {**progress.get(source, {}), delta.shard: one}
             for source, some in delta.rejects.items():
-                counts = rejects.setdefault(source, {})
-                for reason, lines in some.counts.items():
-                    counts[reason] = counts.get(reason, 0) + lines
+                counts = Counter(rejects.get(source, {}))
+                counts.update(some.counts)
+                rejects[source] = counts
                 samples += [(source, sample) for sample in some.samples]
-        told = {source.id: source for source in sources}
+        told = {source.id: source for source in intent.sources}
         # Of several writers, the one with the first shard keeps the records: others may have older ones.
-        known = {**self.sources, **told} if any(delta.shard == 0 for delta in deltas) else {**told, **self.sources}
+        known = {**self.sources, **told} if 0 in intent.owned else {**told, **self.sources}
         return replace(
             self,
             sources={id_: known[id_] for id_ in progress},
             progress=progress,
             rejects=rejects,
             samples=tuple(samples[max(0, len(samples) - keep) :]),
-            clicks=self._clicks_after(deltas, shards),
+            clicks=self._clicks_after(intent),
         )
 
-    def _clicks_after(self, deltas: Sequence[Delta], shards: int) -> pa.Table | None:
+    def _clicks_after(self, intent: Intent) -> pa.Table | None:
         """Return the key state with that of the shards that flush in place of what it was."""
-        clicks = [delta.clicks for delta in deltas if delta.clicks is not None]
-        if len(deltas) < shards and self.clicks is not None and self.clicks.num_rows:
-            owner = self.clicks["visitor"].to_numpy() % shards
-            others = self.clicks.filter(pa.array(~np.isin(owner, [delta.shard for delta in deltas])))
+        clicks = [] if intent.clicks is None else [intent.clicks]
+        if len(intent.owned) < intent.shards and self.clicks is not None and self.clicks.num_rows:
+            owner = self.clicks["visitor"].to_numpy() % intent.shards
+            others = self.clicks.filter(pa.array(~np.isin(owner, intent.owned)))
             clicks.append(others.cast(clicks[0].schema) if clicks else others)
         return pa.concat_tables(clicks) if clicks else None
 

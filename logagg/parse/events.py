@@ -149,7 +149,8 @@ class Classifier:
 def _hashed(who: list[_Words], secret: bytes) -> visitors.Hashes:
     client, agent, known = who
     hashes = visitors.combine(_hash(client, secret, 0), _hash(agent, secret, 1))
-    return np.where(known.equal(""), hashes, _hash(known, secret, 2))
+    unknown = known.equal("")
+    return hashes if unknown.all() else np.where(unknown, hashes, _hash(known, secret, 2))
 
 
 def _hash(words: _Words, secret: bytes, field: int) -> visitors.Hashes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from logagg.errors import FormatError
 
@@ -149,7 +148,7 @@ def compile_format(text: str, *, user_id: str = "") -> Format:
 def json_format(keys: Mapping[str, str]) -> Format:
     """Return the JSON format that takes fields from these keys."""
     name = "json:" + ",".join(f"{field}={key}" for key, field in keys.items())
-    return Format(name, keys=MappingProxyType(dict(keys)))
+    return Format(name, keys=dict(keys))
 
 
 def _compile(name: str, text: str, user_id: str) -> Format:

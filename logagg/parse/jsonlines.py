@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
-import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,7 +13,7 @@ from logagg.parse.convert import Mask, Slices
 from logagg.parse.formats import Format
 from logagg.parse.text import gather, to_text
 
-_NUMBERS_AND_TEXT = "('VARCHAR', 'UBIGINT', 'BIGINT', 'DOUBLE', 'HUGEINT', 'UHUGEINT')"
+_TEXT_OR_NUMBER = pa.array(["VARCHAR", "UBIGINT", "BIGINT", "DOUBLE", "HUGEINT", "UHUGEINT"])
 _local = threading.local()
 
 
@@ -21,23 +22,43 @@ def split_fields(lines: Slices, fmt: Format) -> tuple[dict[str, Slices], Mask]:
 
     A value is the text of a string or a number; anything else, and a key that is not there, is an empty value.
     """
-    text = to_text(gather(lines.data, lines.start, lines.end))
-    fits = _query("SELECT CASE WHEN json_valid(line) THEN json_type(line) = 'OBJECT' ELSE false END FROM lines", text)
-    mask: Mask = fits.column(0).to_numpy().astype(bool)
-    objects = text if mask.all() else pc.if_else(pa.array(mask), text, "{}")
-    selected = ", ".join(f"coalesce({_value(key)}, '')" for key in fmt.keys)
-    found = _query(f"SELECT {selected} FROM lines", objects)
-    columns = (column.combine_chunks().cast(pa.string()) for column in found.columns)
-    return {field: Slices.of(column) for field, column in zip(fmt.keys.values(), columns, strict=True)}, mask
+    found = _look_up(to_text(gather(lines.data, lines.start, lines.end)), list(fmt.keys))
+    fits: Mask = found["fits"].to_numpy().astype(bool)
+    values, types = (_flat(found[name], fits, len(fmt.keys)) for name in ("values", "types"))
+    values = pc.if_else(pc.is_in(types, value_set=_TEXT_OR_NUMBER), values, "")
+    # One row of values a line: every key's are as far apart as there are keys.
+    each = np.arange(len(lines)) * len(fmt.keys)
+    columns = (values.take(pa.array(each + number)) for number in range(len(fmt.keys)))
+    return {field: Slices.of(column) for field, column in zip(fmt.keys.values(), columns, strict=True)}, fits
 
 
-def _value(key: str) -> str:
-    path = "'$.\"" + key.replace("'", "''") + "\"'"
-    return f"CASE WHEN json_type(line, {path}) IN {_NUMBERS_AND_TEXT} THEN json_extract_string(line, {path}) END"
+def _flat(lists: pa.ChunkedArray, fits: Mask, keys: int) -> pa.Array:
+    """Return the elements of lists, one list a line, below one another; nulls for a line that is no object."""
+    elements = pc.list_flatten(lists.combine_chunks())
+    if fits.all():
+        return elements
+    rows = np.where(fits, np.cumsum(fits) - 1, 0)[:, None] * keys + np.arange(keys)
+    return elements.take(pa.array(rows.ravel(), mask=np.repeat(~fits, keys)))
+
+
+def _look_up(lines: pa.Array, keys: Sequence[str]) -> pa.Table:
+    """Return for each line whether it is an object, and the text and the type of what it has under each key.
+
+    All keys at once, so that DuckDB parses a line once for their values and once for their types.
+    """
+    paths = ", ".join("'$.\"" + key.replace("'", "''") + "\"'" for key in keys)
+    is_object = "CASE WHEN json_valid(line) THEN json_type(line) = 'OBJECT' ELSE false END"
+    return _query(
+        f"SELECT fits, CASE WHEN fits THEN json_extract_string(line, [{paths}]) END AS values,"
+        f" CASE WHEN fits THEN json_type(line, [{paths}]) END AS types FROM (SELECT line, {is_object} AS fits FROM lines)",
+        lines,
+    )
 
 
 def _query(query: str, lines: pa.Array) -> pa.Table:
     """Run a query over the lines, in order, on a connection of this thread."""
+    import duckdb  # where there is JSON; other logs are read without
+
     if not hasattr(_local, "db"):
         _local.db = duckdb.connect(config={"threads": 1, "preserve_insertion_order": True})
     _local.db.register("lines", pa.table({"line": lines}))

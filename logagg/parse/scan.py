@@ -23,6 +23,7 @@ NUL, RETURN, QUOTE, SPACE = b'\0\r" '
 _WORD = 8  # bytes
 _WORDS = 4  # ahead of a cursor that are looked at first
 _ONES = np.uint64(0x0101010101010101)
+_BLOCK = 8192  # lines that are split together
 _TRIES = 8  # candidates that a line may try before all false ones of the chunk are sorted out
 
 
@@ -43,15 +44,36 @@ def split_fields(lines: Slices, fmt: Format) -> tuple[dict[str, Slices], Mask]:
 
     The values of lines that have not are of no meaning, and may overlap those of other lines.
     """
+    names = [step.field for step in fmt.steps if step.field]
+    fields = {name: Slices(lines.data, np.empty(len(lines), np.int64), np.empty(len(lines), np.int64)) for name in names}
+    fits = np.empty(len(lines), bool)
+    for first in range(0, len(lines), _BLOCK):
+        rows = slice(first, first + _BLOCK)
+        base = int(lines.start[first])
+        found, fits[rows] = _split_block(_block(lines, rows, base), fmt)
+        for name, (start, end) in found.items():
+            np.add(start, base, out=fields[name].start[rows])
+            np.add(end, base, out=fields[name].end[rows])
+    return fields, fits
+
+
+def _block(lines: Slices, rows: slice, base: int) -> Slices:
+    """Return some lines in data of their own, which begins at `base`: so little that it stays in the processor's cache."""
+    start, end = lines.start[rows], lines.end[rows]
+    return Slices(lines.data[base : int(end[-1]) + _WORD], start - base, end - base)
+
+
+def _split_block(lines: Slices, fmt: Format) -> tuple[dict[str, tuple[Offsets, Offsets]], Mask]:
+    """Return where the values of each named field begin and end, and which lines have the shape of the format."""
     places = _Places(lines.data)
     cursor, fits = _skip_literal(lines, fmt.prefix)
-    fields: dict[str, Slices] = {}
+    fields: dict[str, tuple[Offsets, Offsets]] = {}
     for step in fmt.steps:
         end = places.next_after(step, cursor, lines.end)
         fits &= end + len(step.until) <= lines.end
         end = np.minimum(end, lines.end)
         if step.field:
-            fields[step.field] = Slices(lines.data, cursor, end)
+            fields[step.field] = cursor, end
         cursor = np.minimum(end + len(step.until), lines.end)
     return fields, fits & (cursor == lines.end)
 
@@ -124,11 +146,16 @@ class _Places:
         (The lowest zero byte of a word: Warren, "Hacker's Delight", 6-1.)
         """
         last = len(self.data) - _WORD
-        words = np.ndarray(last + 1, "<u8", self.data, strides=(1,))[np.minimum(at, last)]
+        beyond = at > last if at.max(initial=0) > last else None
+        words = np.ndarray(last + 1, "<u8", self.data, strides=(1,))[at if beyond is None else np.minimum(at, last)]
         words ^= np.uint64(byte) * _ONES
-        zero = (words - _ONES) & ~words & (_ONES << np.uint64(7))
-        below = np.bitwise_count((zero & -zero) - np.uint64(1)) >> 3
-        return np.where(at <= last, below, _WORD).astype(np.int64)
+        zero = words - _ONES
+        zero &= np.invert(words, out=words)
+        zero &= _ONES << np.uint64(7)
+        zero &= np.negative(zero, out=words)
+        zero -= np.uint64(1)
+        first = (np.bitwise_count(zero) >> 3).astype(np.int64)
+        return first if beyond is None else np.where(beyond, _WORD, first)
 
     def _far(self, step: Step, cursor: Offsets, end: Offsets) -> Offsets:
         """Try the places of the literal's rarest byte, one after the other."""

@@ -10,7 +10,8 @@ import itertools
 import random
 import select
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from gearman import protocol
@@ -193,9 +194,9 @@ class Connection:
 class Links:
     """A connection to each server that answers; to the others, an attempt now and then."""
 
-    def __init__(self, servers: Sequence[Server], clock: Clock, notice: Notice) -> None:
+    def __init__(self, servers: Sequence[Server], clock: Clock, notice: Notice, lost: Callable[[Connection], None]) -> None:
         self.up: dict[Server, Connection] = {}
-        self._servers, self._clock, self._notice = servers, clock, notice
+        self._servers, self._clock, self._notice, self._lost = servers, clock, notice, lost
         self._attempt = dict.fromkeys(servers, 0)
         self._not_before = dict.fromkeys(servers, clock.monotonic())
 
@@ -216,10 +217,16 @@ class Links:
             new.append(self.up[server])
         return new
 
-    def drop(self, connection: Connection, why: ServerError) -> None:
-        connection.close()
-        if self.up.pop(connection.server, None):
-            self._put_off(connection.server, why)
+    @contextmanager
+    def guarded(self, connection: Connection) -> Iterator[None]:
+        """Do something with a connection; when that fails it is the end of it, and it is `lost`."""
+        try:
+            yield
+        except ServerError as error:
+            connection.close()
+            if self.up.pop(connection.server, None):
+                self._put_off(connection.server, error)
+            self._lost(connection)
 
     def close(self) -> None:
         for connection in self.up.values():

@@ -10,8 +10,7 @@ import hashlib
 import select
 import socket
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,7 +44,7 @@ class Sender:
     """
 
     def __init__(self, servers: Sequence[Server], clock: Clock, notice: Notice) -> None:
-        self._links, self._clock = Links(servers, clock, notice), clock
+        self._links, self._clock = Links(servers, clock, notice, self._lose), clock
         self._awaiting: dict[Connection, deque[Ticket]] = {}  # their handles come in the order they were sent
         self._running: dict[Connection, dict[bytes, Ticket]] = {}
         self._outcomes: list[Outcome] = []
@@ -69,7 +68,7 @@ class Sender:
             return False
         connection = self._links.up[server]
         self._awaiting[connection].append(Ticket(of, connection, self._clock.monotonic() + patience))
-        with self._guarded(connection):
+        with self._links.guarded(connection):
             submit = Kind.SUBMIT_JOB
             connection.send(submit, task=function.encode(), unique=unique.encode(), data=data)
         return True
@@ -82,7 +81,7 @@ class Sender:
         if self._inner in waiting:
             self._inner.recv(1 << 12)
         for connection in connections:
-            with self._guarded(connection):
+            with self._links.guarded(connection):
                 self._hear(connection, connection in waiting)
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
@@ -126,15 +125,10 @@ class Sender:
             if done := self._running[connection].pop(arguments["job_handle"], None):
                 self._outcomes.append(Outcome(done.of, arguments.get("data"), "" if "data" in arguments else "failed"))
 
-    @contextmanager
-    def _guarded(self, connection: Connection) -> Iterator[None]:
-        """Do something with a connection; if that is its end, so it is for what went through it."""
-        try:
-            yield
-        except ServerError as error:
-            self._links.drop(connection, error)
-            lost = self._awaiting.pop(connection, ()), self._running.pop(connection, {}).values()
-            self._outcomes += [Outcome(ticket.of, None, "lost") for tickets in lost for ticket in tickets]
+    def _lose(self, connection: Connection) -> None:
+        """Tell that what went through a connection is lost with it."""
+        lost = self._awaiting.pop(connection, ()), self._running.pop(connection, {}).values()
+        self._outcomes += [Outcome(ticket.of, None, "lost") for tickets in lost for ticket in tickets]
 
 
 def chosen(shard: int, servers: Iterable[Server]) -> Server | None:
@@ -152,6 +146,11 @@ class Assignment:
     unique: str
     data: bytes
 
+    @property
+    def name(self) -> str:
+        """Return what it is known by, however often it comes."""
+        return f"{self.function} {self.unique}"
+
 
 @dataclass(slots=True)
 class _Turn:
@@ -165,7 +164,7 @@ class Receiver:
     """Receives the messages of some functions from all servers, one at a time from each."""
 
     def __init__(self, servers: Sequence[Server], clock: Clock, notice: Notice, name: str) -> None:
-        self._links, self._name = Links(servers, clock, notice), name.encode()
+        self._links, self._name = Links(servers, clock, notice, self._lose), name.encode()
         self._turns: dict[Connection, _Turn] = {}
         self._assigned: deque[Assignment] = deque()
         self._functions: set[str] = set()
@@ -181,7 +180,7 @@ class Receiver:
             connections = list(self._turns)
             ready = select.select(connections, [], [], timeout)[0]
             for connection in connections:
-                with self._guarded(connection):
+                with self._links.guarded(connection):
                     self._hear(connection, connection in ready)
             self._ask()
         return self._assigned.popleft() if self._assigned else None
@@ -191,7 +190,7 @@ class Receiver:
         connection = assignment.connection
         if connection in self._turns:
             self._turns[connection].state = "idle"
-            with self._guarded(connection):
+            with self._links.guarded(connection):
                 connection.send(Kind.WORK_COMPLETE, job_handle=assignment.handle, data=data)
 
     def close(self) -> None:
@@ -204,10 +203,10 @@ class Receiver:
         """Connect where that is due, and ask each server for a message that does not know yet that we wait for one."""
         for connection in self._links.connect():
             self._turns[connection] = _Turn()
-            with self._guarded(connection):
+            with self._links.guarded(connection):
                 connection.send(Kind.SET_CLIENT_ID, client_id=self._name)
         for connection in list(self._turns):
-            with self._guarded(connection):
+            with self._links.guarded(connection):
                 self._ask_one(connection)
 
     def _ask_one(self, connection: Connection) -> None:
@@ -234,14 +233,10 @@ class Receiver:
                 turn.state = "idle"  # to ask now and then makes up for a call that was missed
             elif kind == Kind.JOB_ASSIGN_UNIQ:
                 turn.state = "busy"
-                handle, unique, data = arguments["job_handle"], arguments["unique"], arguments["data"]
-                self._assigned.append(Assignment(connection, handle, arguments["task"].decode(), unique.decode(), data))
+                function, unique = (arguments[name].decode(errors="backslashreplace") for name in ("task", "unique"))
+                self._assigned.append(Assignment(connection, arguments["job_handle"], function, unique, arguments["data"]))
 
-    @contextmanager
-    def _guarded(self, connection: Connection) -> Iterator[None]:
-        try:
-            yield
-        except ServerError as error:
-            self._links.drop(connection, error)
-            self._turns.pop(connection, None)
-            self._assigned = deque(one for one in self._assigned if one.connection is not connection)
+    def _lose(self, connection: Connection) -> None:
+        """Forget what came through a connection: its server gives it to others."""
+        self._turns.pop(connection, None)
+        self._assigned = deque(one for one in self._assigned if one.connection is not connection)

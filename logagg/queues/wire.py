@@ -105,12 +105,15 @@ def pack(message: Wired) -> bytes:
     return _framed(ANSWER, asdict(message))
 
 
-def unpack(data: bytes, events: pa.Schema) -> Wired:
-    """Return the message that bytes hold; the events of a job have this schema. Raises WireError."""
+def unpack(data: bytes, events: pa.Schema, *, rejected: str = "") -> Wired:
+    """Return the message that bytes hold; the events of a job have this schema. Raises WireError.
+
+    With a reason why they are `rejected`, events are left packed, and only counted.
+    """
     kind, header, stream = _unframed(data)
     try:
         if kind == JOB:
-            return _parcel(header, stream, events)
+            return _parcel(header, stream, events, rejected)
         return _question(header) if kind == QUESTION else _answer(header)
     except WireError:
         raise
@@ -170,14 +173,17 @@ def _parcel_header(parcel: Parcel) -> dict[str, Any]:
     }
 
 
-def _parcel(header: dict[str, Any], stream: memoryview, schema: pa.Schema) -> Parcel:
+def _parcel(header: dict[str, Any], stream: memoryview, schema: pa.Schema, rejected: str) -> Parcel:
     source, shards = _source(header["source"]), _number(header["shards"])
     shard, origin, start, end = (_number(header[name]) for name in ("shard", "origin", "start", "end"))
     mark = _mark(header["mark"])
     if not (origin <= start < end == mark.position and shard < shards):
         raise WireError(f"a job [{start}, {end}) from {origin}, shard {shard} of {shards}, cannot be")
-    events = _events(stream, _number(header["rows"]), schema)
-    job = Job(shard, source.id, origin, start, end, mark, events, _rejects(header["rejects"]))
+    rows, rejects = _number(header["rows"]), _rejects(header["rejects"])
+    if rejected:
+        counts = {**rejects.counts, rejected: rejects.counts.get(rejected, 0) + rows}
+        rows, rejects = 0, Rejects(counts, rejects.samples)
+    job = Job(shard, source.id, origin, start, end, mark, _events(stream, rows, schema), rejects)
     return Parcel(_text(header["tailer"]), _number(header["epoch"]), shards, source, job)
 
 

@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from logagg.config import RollupConfig
+from logagg.rollup.conditions import Sql
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES, Measure, Part, Rollup
 
 RESERVED = frozenset(
@@ -99,15 +100,15 @@ def _measure(config: RollupConfig, checker: _Checker, key: str, written: str) ->
     raise config.place.error(key, "no such measure", f"write count, count(status >= 500), {sums} or uniques(visitor)")
 
 
-def _condition(config: RollupConfig, checker: _Checker, key: str, condition: str) -> str:
+def _condition(config: RollupConfig, checker: _Checker, key: str, condition: str) -> Sql | None:
     """Return a condition that fails on no value: where it would, it does not hold."""
     if not condition.strip():
-        return ""
+        return None
     try:
         checker.check(condition)
     except ValueError as error:
         raise config.place.error(key, str(error), _NOT_PLAIN) from None
-    return f"TRY(({condition})::BOOLEAN)"
+    return Sql(f"TRY(({condition})::BOOLEAN)")
 
 
 class _Checker:

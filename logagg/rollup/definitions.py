@@ -13,7 +13,9 @@ from typing import Literal
 
 import pyarrow as pa
 
-Kind = Literal["count", "sum", "uniques"]
+from logagg.rollup.conditions import AtLeast, Both, Condition, Either, Known, OneOf
+
+Kind = Literal["count", "sum", "uniques", "later"]
 
 TIMESTAMP = pa.timestamp("us", "UTC")
 SKETCH = pa.list_(pa.uint64())
@@ -24,12 +26,12 @@ class Measure:
     """One column that adds up.
 
     `count` counts events, `sum` adds a numeric event column, `uniques` keeps a sketch of the distinct visitors;
-    each over the events for which `where` (SQL over event columns) holds.
+    each over the events for which `where` holds. `later` counts nothing: another part adds to its column.
     """
 
     kind: Kind
     of: str = ""  # the event column, for sum
-    where: str = ""
+    where: Condition | None = None
 
     @property
     def type(self) -> pa.DataType:
@@ -46,7 +48,7 @@ class Part:
     """Events that add rows to a rollup."""
 
     measures: Mapping[str, Measure]
-    where: str = ""
+    where: Condition | None = None
     columns: Mapping[str, str] | None = None  # dimension -> event column, where the names differ
     of: Literal["events", "clicks"] = "events"  # clicks: what `rollup.clicks` books once it knows the duplicates
 
@@ -80,6 +82,10 @@ DIMENSION_TYPES: dict[str, pa.DataType] = {"status": pa.int16(), "is_bot": pa.bo
 
 VISITORS = Measure("uniques")
 HITS = Measure("count")
+LATER = Measure("later")
+
+PAGEVIEW = OneOf("kind", ("pageview",))
+ERROR = AtLeast("status", 400)
 
 DEFAULTS: tuple[Rollup, ...] = (
     Rollup(
@@ -93,15 +99,15 @@ DEFAULTS: tuple[Rollup, ...] = (
         (
             Part(
                 {
-                    "views": Measure("count", where="kind = 'pageview'"),
-                    "clicks": Measure("count", where="false"),
-                    "errors": Measure("count", where="status >= 400"),
+                    "views": Measure("count", where=PAGEVIEW),
+                    "clicks": LATER,
+                    "errors": Measure("count", where=ERROR),
                     "bytes": Measure("sum", "bytes"),
-                    "visitors": Measure("uniques", where="kind = 'pageview'"),
+                    "visitors": Measure("uniques", where=PAGEVIEW),
                 },
-                where="kind = 'pageview' OR (kind = 'other' AND status >= 400)",
+                where=Either(PAGEVIEW, Both(OneOf("kind", ("other",)), ERROR)),
             ),
-            Part({"clicks": HITS}, where="from_path IS NOT NULL", columns={"path": "from_path"}),
+            Part({"clicks": HITS}, where=Known("from_path"), columns={"path": "from_path"}),
         ),
     ),
     Rollup(
@@ -110,13 +116,13 @@ DEFAULTS: tuple[Rollup, ...] = (
         (
             Part(
                 {
-                    "impressions": Measure("count", where="kind = 'impression'"),
-                    "clicks": Measure("count", where="false"),
-                    "clicks_dup": Measure("count", where="false"),
-                    "conversions": Measure("count", where="kind = 'conversion'"),
+                    "impressions": Measure("count", where=OneOf("kind", ("impression",))),
+                    "clicks": LATER,
+                    "clicks_dup": LATER,
+                    "conversions": Measure("count", where=OneOf("kind", ("conversion",))),
                     "visitors": VISITORS,
                 },
-                where="kind IN ('impression', 'click', 'conversion')",
+                where=OneOf("kind", ("impression", "click", "conversion")),
             ),
             Part({"clicks": Measure("sum", "clicks"), "clicks_dup": Measure("sum", "clicks_dup")}, of="clicks"),
         ),
@@ -131,10 +137,10 @@ DEFAULTS: tuple[Rollup, ...] = (
         ("browser", "os", "device", "is_bot"),
         (Part({"hits": HITS, "visitors": VISITORS}),),
     ),
-    Rollup("errors", ("site", "path", "status", "is_bot"), (Part({"hits": HITS}, where="status >= 400"),)),
+    Rollup("errors", ("site", "path", "status", "is_bot"), (Part({"hits": HITS}, where=ERROR),)),
     Rollup(
         "latency",
         ("site", "path", "bucket"),
-        (Part({"hits": HITS, "seconds": Measure("sum", "seconds")}, where="seconds IS NOT NULL"),),
+        (Part({"hits": HITS, "seconds": Measure("sum", "seconds")}, where=Known("seconds")),),
     ),
 )

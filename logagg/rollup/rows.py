@@ -9,7 +9,7 @@ order of `ts`. Several rows of one key mean their sum: a flush leaves them as th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logagg.rollup.conditions import Condition, decide
 from logagg.rollup.definitions import SKETCH, Measure, Part, Rollup
 from logagg.rollup.grouping import Codes, Grouping, Ints, Mask, Ranked
 
@@ -36,16 +37,16 @@ class Events:
 
     table: pa.Table  # one chunk a column
     visitors: Ranked
-    holds: Mapping[str, Mask]  # by condition
+    holds: Mapping[Condition, Mask]
     _dimensions: dict[str, tuple[pa.Array, Codes]] = field(default_factory=dict)
     _buckets: dict[int, Ints] = field(default_factory=dict)  # by grain
 
     @classmethod
-    def of(cls, table: pa.Table, parts: Sequence[Part], db: duckdb.DuckDBPyConnection) -> Events:
-        """Prepare a table for some parts; `db`, with one thread, decides their conditions."""
+    def of(cls, table: pa.Table, parts: Sequence[Part], database: Callable[[], duckdb.DuckDBPyConnection]) -> Events:
+        """Prepare a table for some parts; `database` is asked for where their conditions are SQL."""
         wanted = [part.where for part in parts] + [one.where for part in parts for one in part.measures.values()]
         visitors = Ranked.of(table["visitor"].to_numpy())
-        return cls(table, visitors, _decide([*dict.fromkeys(filter(None, wanted))], table, db))
+        return cls(table, visitors, decide(filter(None, wanted), table, database))
 
     def dimension(self, name: str) -> tuple[pa.Array, Codes]:
         """Return a column, text dictionary-encoded, and its codes."""
@@ -125,7 +126,7 @@ def fold(rollup: Rollup, rows: pa.Table, keys: int) -> pa.Table:
 
 def _measure(events: Events, groups: Grouping, measure: Measure | None, like: Measure) -> pa.Array:
     """Return a measure by group; zero (as its `like`) where the part does not name it."""
-    if measure is None:
+    if measure is None or measure.kind == "later":
         return _zeros(groups.size, like.type)
     where = events.holds[measure.where] if measure.where else None
     if measure.kind == "count":
@@ -135,20 +136,6 @@ def _measure(events: Events, groups: Grouping, measure: Measure | None, like: Me
     numbers = events.numbers(measure.of)
     # Null is NaN here, and adds nothing.
     return pa.array(groups.sums(np.nan_to_num(numbers) if numbers.dtype.kind == "f" else numbers, where))
-
-
-def _decide(conditions: Sequence[str], table: pa.Table, db: duckdb.DuckDBPyConnection) -> dict[str, Mask]:
-    """Return for which rows each condition (SQL by a rollup's definition, never by a log) holds."""
-    if not conditions:
-        return {}
-    db.register("events", table)
-    listed = ", ".join(f"coalesce({condition}, false)" for condition in conditions)
-    decided = db.sql(f"SELECT {listed} FROM events").to_arrow_table()
-    db.unregister("events")
-    return {
-        condition: column.to_numpy(zero_copy_only=False)
-        for condition, column in zip(conditions, decided.columns, strict=True)
-    }
 
 
 def _keys(groups: Grouping, ts: Ints, dimensions: Sequence[pa.Array]) -> list[pa.Array]:

@@ -66,6 +66,8 @@ class _Waiting:
 class _Gathered:
     """What came since the last flush."""
 
+    starts: dict[str, int] = field(default_factory=dict)
+    lines: int = 0
     progress: dict[str, Progress] = field(default_factory=dict)
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     samples: dict[str, list[Reject]] = field(default_factory=dict)
@@ -102,9 +104,14 @@ class Shard:
         clicks = self._clicks.nbytes if self._clicks else 0
         return self._waiting.bytes + self._row_bytes + max(0, clicks - self._settings.clicks_bytes)
 
+    @property
+    def waits(self) -> bool:
+        """Tell whether there are events that are not rolled up yet."""
+        return self._waiting.rows > 0
+
     @cached_property
     def _db(self) -> duckdb.DuckDBPyConnection:
-        # One connection, one thread: shards run beside one another. Made by the shard's thread, once it has work.
+        # One connection, one thread: shards run beside one another. Made once a rollup of a user needs it.
         return duckdb.connect(config={"threads": 1})
 
     def absorb(self, job: Job) -> bool:
@@ -115,14 +122,14 @@ class Shard:
             return False
         if job.start != position:
             raise Gap(job, position)
-        self._advance(job, applied.lines if applied else 0)
+        self._advance(job, position, applied.lines if applied else 0)
         if job.events.num_rows:
             self._take(job)
         return True
 
     def drain(self) -> Delta:
         """Return what was absorbed since the last drain, and forget it."""
-        self._roll_up()
+        self.roll_up()
         gathered, self._gathered = self._gathered, _Gathered()
         rollups = {rollup.name: self._drained(rollup) for rollup in self._settings.rollups if rollup.name in self._rows}
         self._row_bytes = 0
@@ -131,15 +138,28 @@ class Shard:
             source: Rejects(counts, tuple(gathered.samples.get(source, ())))
             for source, counts in gathered.counts.items()
         }
-        return Delta(self.number, rollups, gathered.progress, rejects, self._clicks)
+        return Delta(self.number, rollups, gathered.progress, rejects, self._clicks, gathered.starts, gathered.lines)
+
+    def roll_up(self) -> None:
+        """Turn the events that wait into rollup rows."""
+        if not self._waiting.rows:
+            return
+        waiting, self._waiting = self._waiting, _Waiting()
+        events = rows.gathered(waiting.tables)
+        self._add_rows("events", events)
+        clicked = pc.equal(events["kind"], "click").combine_chunks()
+        if clicked.true_count:
+            self._add_rows("clicks", self._book(events.select(clicks.COLUMNS).filter(clicked), waiting.sources().filter(clicked)))
 
     def close(self) -> None:
         if "_db" in vars(self):
             self._db.close()
 
-    def _advance(self, job: Job, lines: int) -> None:
-        lines += job.events.num_rows + job.rejects.lines
-        self._applied[job.source] = self._gathered.progress[job.source] = Progress(job.end, lines, job.mark)
+    def _advance(self, job: Job, position: int, before: int) -> None:
+        lines = job.events.num_rows + job.rejects.lines
+        self._gathered.starts.setdefault(job.source, position)
+        self._gathered.lines += lines
+        self._applied[job.source] = self._gathered.progress[job.source] = Progress(job.end, before + lines, job.mark)
         if job.rejects.counts:
             counts = self._gathered.counts.setdefault(job.source, {})
             for reason, count in job.rejects.counts.items():
@@ -152,18 +172,7 @@ class Shard:
         self._newest[job.source] = max(newest, self._newest.get(job.source, newest))
         self._waiting.add(job)
         if self._waiting.rows >= self._settings.events or self._waiting.bytes >= self._settings.events_bytes:
-            self._roll_up()
-
-    def _roll_up(self) -> None:
-        """Turn the events that wait into rollup rows."""
-        if not self._waiting.rows:
-            return
-        waiting, self._waiting = self._waiting, _Waiting()
-        events = rows.gathered(waiting.tables)
-        self._add_rows("events", events)
-        clicked = pc.equal(events["kind"], "click").combine_chunks()
-        if clicked.true_count:
-            self._add_rows("clicks", self._book(events.select(clicks.COLUMNS).filter(clicked), waiting.sources().filter(clicked)))
+            self.roll_up()
 
     def _book(self, clicked: pa.Table, sources: pa.Array) -> pa.Table:
         window = round(self._settings.window * 1_000_000)
@@ -172,7 +181,7 @@ class Shard:
 
     def _add_rows(self, of: Literal["events", "clicks"], table: pa.Table) -> None:
         parts = [(rollup, part) for rollup in self._settings.rollups for part in rollup.parts if part.of == of]
-        events = rows.Events.of(table, [part for _, part in parts], self._db)
+        events = rows.Events.of(table, [part for _, part in parts], lambda: self._db)
         for rollup, part in parts:
             if (found := rows.roll_up(rollup, part, events)).num_rows:
                 self._rows.setdefault(rollup.name, []).append(found)

@@ -77,7 +77,7 @@ def is_running(root: Path) -> bool:
 
 
 def _owners(root: Path) -> list[str]:
-    return [name for name in leases.holders(root) if name != leases.MERGES]
+    return [name for name in leases.holders(root) if not name.startswith(leases.MERGES)]
 
 
 def _commits(connection: duckdb.DuckDBPyConnection, now: float) -> tuple[int, datetime | None, float]:

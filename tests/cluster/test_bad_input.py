@@ -16,7 +16,7 @@ from logagg.clock import SystemClock
 from logagg.intake.identity import new_source
 from logagg.parse.fields import EVENT_SCHEMA
 from logagg.queues import wire
-from logagg.queues.gearman import Server
+from logagg.queues.gearman import Connection, Kind, Server
 from logagg.queues.post import Sender
 from logagg.queues.wire import Answer, Parcel
 from tests.conftest import Command, combined, wait_until
@@ -157,6 +157,15 @@ def test_what_is_no_message_is_quarantined(working: Site, junk: bytes, log: str)
     assert answer.reason in kept[0].with_suffix(".txt").read_text()
     assert working.tail("web1", "--once", log).wait(60) == 0
     assert working.logagg.lines() == LINES, "the worker goes on"
+
+
+def test_a_unique_that_is_no_text(working: Site) -> None:
+    connection = Connection(Server("127.0.0.1", working.servers[0].port), SystemClock())
+    connection.send(Kind.SUBMIT_JOB, task=b"logagg.shard.0", unique=b"\xff\xfe", data=b"junk")
+    done: list[int] = []
+    wait_until(lambda: done.extend(kind for kind, _ in connection.packets(0.1)) or Kind.WORK_COMPLETE in done)
+    connection.close()
+    assert "logagg.shard.0 \\xff\\xfe: " in next((working.lake / "quarantine").glob("*.txt")).read_text()
 
 
 def test_a_job_that_was_changed_on_its_way(working: Site) -> None:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import LOGAGG, ROOT, combined, wait_until
+from tests.conftest import combined, wait_until
 from tests.gearmand import Site
 
 pytestmark = pytest.mark.e2e
@@ -78,57 +74,6 @@ def test_a_worker_ends_when_it_uses_too_much(site: Site) -> None:
     assert "over the limit: ending" in site.notices()
 
 
-@pytest.mark.slow
-def test_under_the_supervisor(site: Site) -> None:
-    """The configuration in deploy/, with this test's paths: workers that are killed are started again, totals exact."""
-    folder, log = site.logagg.folder, site.logagg.folder / "access.log"
-    write(log, 50)
-    text = (ROOT / "deploy/supervisord.conf").read_text()
-    text = text.replace("/usr/sbin/gearmand", shutil.which("gearmand", path="/usr/sbin:/usr/bin:/bin") or "")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    for standing, here in (
-        ("/usr/local/bin/logagg", str(LOGAGG)),
-        ("4730", str(port)),
-        ("/var/lib/logagg/lake", str(site.lake)),
-        ("/var/log/logagg", str(folder)),
-        ("/run/logagg", str(folder)),
-        ("/var/log/nginx", str(log)),
-        ("user=logagg\n", ""),
-        ("user=gearman\n", ""),
-    ):
-        text = text.replace(standing, here)
-    (folder / "supervisord.conf").write_text(text)
-    control = [sys.executable, "-m", "supervisor.supervisorctl", "-c", "supervisord.conf"]
-    with (folder / "supervisord.out").open("w") as out:
-        daemon = subprocess.Popen(
-            [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", "supervisord.conf"],
-            cwd=folder,
-            stdout=out,
-            stderr=out,
-            env=site.logagg.env,
-        )
-
-    def running() -> dict[str, str]:
-        done = subprocess.run([*control, "status"], cwd=folder, capture_output=True, text=True, timeout=30)
-        return dict(re.findall(r"^(\S+)\s+RUNNING\s+pid (\d+)", done.stdout, re.M))
-
-    try:
-        wait_until(lambda: (site.lake / "logagg.duckdb").exists() and site.logagg.lines() == 50, daemon)
-        before = running()
-        workers = [name for name in before if name.startswith("worker")]
-        assert len(workers) == 2, before
-        for name in workers:
-            subprocess.run(["kill", "-9", before[name]], check=True)
-        write(log, 30)
-        wait_until(lambda: site.logagg.lines() == 80, daemon)
-        wait_until(lambda: all(running().get(name, before[name]) != before[name] for name in workers), daemon)
-    finally:
-        daemon.terminate()
-        daemon.wait(60)
-    assert site.logagg.lines() == 80
-
-
 def test_another_number_of_shards_and_back_to_one_machine(site: Site) -> None:
     """As docs/cluster.md says: stop tails, then workers; a tail without a job server goes on, too."""
     log = site.logagg.folder / "access.log"
@@ -146,3 +91,33 @@ def test_another_number_of_shards_and_back_to_one_machine(site: Site) -> None:
     site.logagg.run("tail", "--once", "-q", "--shards", 2, log)
     assert site.logagg.lines() == lines + 50
     assert "all is well" in site.logagg.run("check").stdout
+
+
+def test_logs_that_were_read_before_there_was_a_cluster(site: Site) -> None:
+    """Each goes on where it was, on its own host, whatever it is called now; another host's log with its inode is another."""
+    folder = site.logagg.folder / "logs"
+    folder.mkdir()
+    log, rotated = folder / "access.log", folder / "access.log.1"
+    write(log, 50)
+    site.logagg.run("tail", "--once", "-q", folder)
+    ours, theirs = log.read_text(), combined([(f"/theirs/{n}", 200) for n in range(20)])
+    site.worker("0-1/2")
+
+    def tail(name: str) -> None:
+        site.logagg.run("tail", "--gearman", site.gearman, "--name", name, "--once", "-q", folder)
+
+    wait_until(lambda: owned(site, 1) == 1)
+    log.write_text(theirs)  # in the same file: as on a host that was made from the same image
+    tail("theirs")
+    assert site.logagg.lines() == 70
+    assert site.logagg.read("SELECT DISTINCT tailer, note FROM sources ORDER BY 1") == [("", ""), ("theirs", "")]
+    log.write_text(ours)
+    log.rename(rotated)
+    write(log, 30)
+    tail("ours")
+    assert site.logagg.lines() == 100
+    log.unlink()
+    rotated.write_text(theirs + theirs.replace("theirs", "more"))
+    rotated.rename(log)
+    tail("theirs")
+    assert site.logagg.lines() == 120

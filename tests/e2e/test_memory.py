@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import Command, peak, resident, wait_until
 
-MEMORY = 512 << 20
+MEMORY = 640 << 20
 ALLOWED = MEMORY * 1.2
 PIECE = 1 << 14  # lines written at a time
 LINES = 20 * PIECE
@@ -49,7 +49,7 @@ def write(path: Path, make: Callable[[int], str], lines: int = LINES) -> None:
 def test_a_flood(logagg: Command, tmp_path: Path, flood: str) -> None:
     log = tmp_path / "access.log"
     write(log, FLOODS[flood])
-    assert peak(logagg.start("tail", "--once", "-q", "--memory", "512MB", log)) < ALLOWED
+    assert peak(logagg.start("tail", "--once", "-q", "--memory", "640MB", log)) < ALLOWED
     assert logagg.lines() == LINES
     log.unlink()
     for view, measure in {"pages": "views", "referrers": "hits", "agents": "hits"}.items():
@@ -71,13 +71,13 @@ def test_a_gigabyte_without_a_newline(logagg: Command, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     with log.open("wb") as file:
         file.writelines(pieces())
-    assert peak(logagg.start("tail", "--once", "-q", "--memory", "512MB", log)) < ALLOWED
+    assert peak(logagg.start("tail", "--once", "-q", "--memory", "640MB", log)) < ALLOWED
     log.unlink()
     assert logagg.read("SELECT reason, lines FROM rejects") == [("too_long", 1)] and logagg.lines() == 3
 
 
 def test_a_gigabyte_without_a_newline_as_standard_input(logagg: Command) -> None:
-    process = subprocess.Popen(logagg.words("tail", "-q", "--memory", "512MB", "-"), env=logagg.env, stdin=subprocess.PIPE)
+    process = subprocess.Popen(logagg.words("tail", "-q", "--memory", "640MB", "-"), env=logagg.env, stdin=subprocess.PIPE)
     assert process.stdin
     with process.stdin as pipe:
         pipe.writelines(pieces())
@@ -91,7 +91,7 @@ def test_a_bomb(logagg: Command, tmp_path: Path, tool: Callable[[str], str]) -> 
     zeros = f"head -c {10 << 30} /dev/zero"
     packed = f"(printf '%s' \"$LINE\"; {zeros}; printf '\\n%s' \"$LINE\") | {tool('gzip')} -1 > {log}"
     subprocess.run(["sh", "-c", packed], env={**os.environ, "LINE": line(0)}, check=True, timeout=300)
-    assert peak(logagg.start("tail", "--once", "-q", "--memory", "512MB", log)) < ALLOWED
+    assert peak(logagg.start("tail", "--once", "-q", "--memory", "640MB", log)) < ALLOWED
     assert logagg.lines() == 2  # NUL bytes where a line begins are a hole
 
 
@@ -99,7 +99,7 @@ def test_the_flusher_is_blocked(logagg: Command, tmp_path: Path) -> None:
     """Nothing can be written while a log grows: the tail reads on no further than memory allows, and loses nothing."""
     log = tmp_path / "access.log"
     write(log, FLOODS["urls"], PIECE)
-    process = logagg.start("tail", "--flush", "0.2", "--memory", "512MB", log)
+    process = logagg.start("tail", "--flush", "0.2", "--memory", "640MB", log)
     try:
         logagg.await_lines(PIECE, process)
         data = logagg.lake / "data"

@@ -22,7 +22,7 @@ def die_at(step: int) -> None:
 
     def open_dying(*arguments: Any, **options: Any) -> Lake:
         lake = opened(*arguments, **options)
-        lake.crash_point = reached
+        lake.crash_at(reached)
         return lake
 
     Lake.open = open_dying  # type: ignore[method-assign, assignment]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 
-from logagg.cargo import Chunk, Delta, Job, Mark, Source
+from logagg.cargo import Chunk, Delta, Job, KnownSource, Mark, Source
 from logagg.clock import Clock
 from logagg.config import Config
 from logagg.lake.store import Lake
@@ -30,24 +31,28 @@ class Feed:
     def __init__(self, root: Path, clock: Clock, config: Config, shards: int = 2) -> None:
         self.lake = Lake.open(root, DEFAULTS, clock=clock, config=config)
         known = self.lake.known_sources(shards)
-        self.position = known[0].resume.position if known else 0
+        self._begin(clock, config, shards, dict.fromkeys(range(shards), known))
+
+    def _begin(self, clock: Clock, config: Config, number: int, owned: Mapping[int, Sequence[KnownSource]]) -> None:
+        """Begin some shards, of a number of them, each from what the lake knows."""
         settings = ShardSettings(DEFAULTS)
-        self.shards = [Shard(number, settings, known, self.lake.clicks(number, shards)) for number in range(shards)]
-        self._classifier = Classifier.of(config, self.lake.secret)
-        self._clock = clock
+        self.shards = [Shard(shard, settings, known, self.lake.clicks(shard, number)) for shard, known in owned.items()]
+        self._starts = {shard: known[0].resume.position if known else 0 for shard, known in owned.items()}
+        self._number, self._clock, self._classifier = number, clock, Classifier.of(config, self.lake.secret)
 
     def jobs(self, log: bytes, start: int, end: int) -> list[Job]:
-        """Return a job for each shard, of the lines of a log between two positions."""
+        """Return a job for each shard there is, of the lines of a log between two positions."""
         chunk = Chunk(SOURCE.id, 0, start, end, log[start:end], Mark(end, 0, NOTHING.digest))
         batch = columns.parse(chunk, compile_format("combined"), self._clock.now(), 1 << 20)
-        return deal(chunk, self._classifier.classify(batch.table), batch.rejects, len(self.shards))
+        return deal(chunk, self._classifier.classify(batch.table), batch.rejects, self._number)
 
     def drain(self, log: bytes) -> list[Delta]:
         """Read a log on to its end; return what that adds up to."""
-        if len(log) > self.position:
-            for job in self.jobs(log, self.position, len(log)):
-                self.shards[job.shard].absorb(job)
-            self.position = len(log)
+        jobs = {start: self.jobs(log, start, len(log)) for start in set(self._starts.values()) if start < len(log)}
+        for shard in self.shards:
+            if (start := self._starts[shard.number]) in jobs:
+                shard.absorb(jobs[start][shard.number])
+                self._starts[shard.number] = len(log)
         return [shard.drain() for shard in self.shards]
 
     def flush(self, log: bytes) -> None:
@@ -65,6 +70,19 @@ class Feed:
         for shard in self.shards:
             shard.close()
         self.lake.close()
+
+
+class Sharer(Feed):
+    """One of several writers of a lake: owns some of its shards, or all of them."""
+
+    def __init__(self, root: Path, clock: Clock, config: Config, shards: int = 2, owned: Sequence[int] = ()) -> None:
+        self.lake = Lake.join(root, DEFAULTS, clock=clock, config=config, shards=shards, at_least=shards)
+        self._begin(clock, config, shards, {shard: self.lake.sources_of(shard) for shard in owned or range(shards)})
+
+    def merge(self) -> int:
+        before = self.lake.state.id
+        self.lake.compact_due()
+        return self.lake.state.id - before
 
 
 def position(root: Path) -> int:

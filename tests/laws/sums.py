@@ -10,6 +10,7 @@ import duckdb
 
 from logagg import pipeline
 from logagg.config import Config
+from logagg.options import TailOptions
 from tests import oracle
 from tests.laws.logs import is_robot
 
@@ -27,7 +28,7 @@ KEPT = {
 
 def read(lake: Path, paths: Iterable[Path], config: Config, **options: object) -> None:
     """Read logs once, as `logagg tail --once` does, in this process."""
-    words = pipeline.TailOptions([str(path) for path in paths], lake, config, once=True, verbosity=-1, **options)  # type: ignore[arg-type]
+    words = TailOptions([str(path) for path in paths], lake, config, once=True, verbosity=-1, **options)  # type: ignore[arg-type]
     with ThreadPoolExecutor(1) as thread:  # not the main one, whose signal handlers are pytest's
         thread.submit(pipeline.tail, words).result()
 

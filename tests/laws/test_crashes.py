@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from logagg.clock import ManualClock
 from logagg.config import Config, Retention
-from logagg.lake.store import STEPS
-from tests.laws.feed import Feed, assert_holds, files_of, position
+from logagg.lake.commit import STEPS, STEPS_IN_TURN
+from tests.laws.feed import Feed, Sharer, assert_holds, files_of, position
 from tests.laws.logs import AGENTS, CLIENTS, START, Request
 from tests.laws.pace import examples
 
@@ -54,9 +54,9 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "lake"
 
 
-def flushed(root: Path, clock: ManualClock, config: Config, times: int) -> bytes:
+def flushed(root: Path, clock: ManualClock, config: Config, times: int, kind: type[Feed] = Feed) -> bytes:
     """Make a lake of so many flushes; return the log it was made of."""
-    log, feed = b"", Feed(root, clock, config)
+    log, feed = b"", kind(root, clock, config)
     for n in range(times):
         log += lines(5, 5 * n)
         feed.flush(log)
@@ -80,28 +80,33 @@ def expire(feed: Feed, log: bytes) -> None:  # noqa: ARG001
     assert feed.lake.expire()
 
 
-@pytest.mark.parametrize("step", STEPS)
+CASES = [pytest.param(Feed, step, id=step) for step in STEPS]
+CASES += [pytest.param(Sharer, step, id=f"shared, {step}") for step in STEPS_IN_TURN]
+
+
+@pytest.mark.parametrize(("kind", "step"), CASES)
 @pytest.mark.parametrize("act", [flush, merge, merge_all, expire], ids=lambda act: act.__name__)
-def test_a_crash_at_any_step_of_anything(act: Callable[[Feed, bytes], None], step: str, root: Path) -> None:
+def test_a_crash_at_any_step_of_anything(act: Callable[[Feed, bytes], None], kind: type[Feed], step: str, root: Path) -> None:
     clock = ManualClock(time.time())
     config = COARSER if act is expire else MINUTES
-    log = flushed(root, clock, MINUTES, 17 if act is merge else 2)
+    log = flushed(root, clock, MINUTES, 17 if act is merge else 2, kind)
     if act is expire:
-        feed = Feed(root, clock, MINUTES)
+        feed = kind(root, clock, MINUTES)
         feed.lake.compact_all()
         feed.close()
     before, log = len(log), log + lines(9, 200)
 
-    feed = Feed(root, clock, config)
-    feed.lake.crash_point = dies_at(step)
+    feed = kind(root, clock, config)
+    feed.lake.crash_at(dies_at(step))
     with pytest.raises(Crash):
         act(feed, log)
     feed.close()
-    assert position(root) == (len(log) if act is flush and step == STEPS[-1] else before)
+    done = step in ("link moved", "told")
+    assert position(root) == (len(log) if act is flush and done else before)
     assert_holds(root, log)
 
-    feed = Feed(root, clock, config)
-    if step != STEPS[-1]:  # what is done need not be done again
+    feed = kind(root, clock, config)
+    if not done:  # what is done need not be done again
         act(feed, log)
     feed.flush(log)
     feed.close()
@@ -191,7 +196,7 @@ class Lives(RuleBasedStateMachine):
         shards=st.integers(1, 3),
     )
     def crash(self, step: str, times: int, act: str, shards: int) -> None:
-        self.feed.lake.crash_point = dies_at(step, times)
+        self.feed.lake.crash_at(dies_at(step, times))
         with suppress(Crash):
             {"flush": lambda: self.flush(3), "merge": self.merge, "merge_all": self.merge_all, "expire": self.expire}[act]()
         self.restart(shards)

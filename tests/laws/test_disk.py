@@ -17,8 +17,8 @@ import pytest
 from logagg.clock import ManualClock
 from logagg.config import Config, Retention
 from logagg.errors import CommitFailed
-from logagg.lake import files, store
-from tests.laws.feed import SOURCE, Feed, assert_holds, files_of, position
+from logagg.lake import commit, files
+from tests.laws.feed import SOURCE, Feed, Sharer, assert_holds, files_of, position
 from tests.laws.test_crashes import flushed, lines
 
 MINUTES = Config(retention=Retention(None, None, None))
@@ -52,9 +52,9 @@ class Refusing:
         self._after = 1 << 60
 
 
-def calls_of_a_commit(monkeypatch: pytest.MonkeyPatch, name: str, folder: Path) -> int:
+def calls_of_a_commit(monkeypatch: pytest.MonkeyPatch, name: str, kind: type[Feed], folder: Path) -> int:
     with monkeypatch.context() as patch:
-        feed = Feed(folder, ManualClock(time.time()), MINUTES, shards=1)
+        feed = kind(folder, ManualClock(time.time()), MINUTES, shards=1)
         feed.flush(lines(9))  # makes the directories
         counting = Refusing(patch, name, 0, 1 << 60)
         feed.flush(lines(9) + lines(9, PERIOD))
@@ -64,11 +64,14 @@ def calls_of_a_commit(monkeypatch: pytest.MonkeyPatch, name: str, folder: Path) 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO], ids=["full", "io-error"])
 @pytest.mark.parametrize("name", list(CALLS))
-def test_a_flush_that_the_disk_refuses(name: str, code: int, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    number = calls_of_a_commit(monkeypatch, name, tmp_path / "other")
+@pytest.mark.parametrize("kind", [Feed, Sharer], ids=["alone", "shared"])
+def test_a_flush_that_the_disk_refuses(
+    kind: type[Feed], name: str, code: int, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = calls_of_a_commit(monkeypatch, name, kind, tmp_path / "other")
     assert number, "the call that fails is one that a commit makes"
     clock, log = ManualClock(time.time()), lines(9)
-    feed = Feed(root, clock, MINUTES, shards=1)  # how visitors fall to shards is another in each lake
+    feed = kind(root, clock, MINUTES, shards=1)  # how visitors fall to shards is another in each lake
     feed.flush(log)
     for after in range(number):
         before, there = len(log), files_of(root)[1]
@@ -188,7 +191,7 @@ def test_what_a_flush_writes_is_on_the_disk_before_it_is_seen(root: Path, monkey
     order.check(root, new)
 
 
-@pytest.mark.parametrize("module", [store, files], ids=["the commit's", "the parts'"])
+@pytest.mark.parametrize("module", [commit, files], ids=["the commit's", "the parts'"])
 def test_without_a_sync_the_order_is_not_kept(module: Any, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "sync", lambda path: None)
     order, new = one_commit(root, lambda feed: feed.flush(lines(9)), monkeypatch)
@@ -199,7 +202,7 @@ def test_without_a_sync_the_order_is_not_kept(module: Any, root: Path, monkeypat
 def test_a_merge_is_on_the_disk_before_it_is_seen(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed(root, ManualClock(time.time()), MINUTES, 2)
     feed = Feed(root, ManualClock(time.time()), MINUTES)
-    task, *_ = feed.lake._planner.everything(feed.lake._state)  # noqa: SLF001
+    task, *_ = feed.lake._planner.everything(feed.lake.state)  # noqa: SLF001
     before, order = files_of(root)[1], Order(monkeypatch)
     feed.lake.commit_replacement(task.run())
     feed.close()

@@ -133,7 +133,7 @@ site = "a"
 forwarded = true
 [tail]
 flush = "1s"
-memory = "512MB"
+memory = "640MB"
 [privacy]
 ipv4 = 24
 rotate = "1d"

@@ -57,7 +57,7 @@ class Unguarded(Shard):
     """A shard that takes whatever comes."""
 
     def absorb(self, job: Job) -> bool:
-        self._advance(job, 0)
+        self._advance(job, job.start, 0)
         self._take(job)
         return True
 

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -256,6 +257,27 @@ def test_bench_follow_gives_its_tables(tmp_path: Path) -> None:
 
 @pytest.mark.e2e
 @pytest.mark.slow
+def test_bench_commits_gives_its_table(tmp_path: Path) -> None:
+    done = bench("bench.commits", "--writers", 1, 3, "--seconds", 1, "--folder", tmp_path)
+    assert not done.returncode, done.stderr
+    assert [row[0] for row in rows(done.stdout, "writers")] == ["1", "3"]
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
+def test_bench_scale_gives_its_table(tmp_path: Path, tool: Callable[[str], str]) -> None:
+    tool("gearmand")
+    options = ("--tailers", 3, "--shards", 2, "--jobs", 6, "--lines", 50, "--seconds", 2, "--flush", 0.5, "--folder", tmp_path)
+    done = bench("bench.scale", *options, "--json", tmp_path / "out.json")
+    assert not done.returncode, done.stderr
+    assert rows(done.stdout, "tailers × shards")[0][:2] == ["3 × 2", "2"]
+    [measured] = json.loads((tmp_path / "out.json").read_text())["found"]
+    assert measured["sent"]["chunks"] >= 3 and measured["commits"] > 0
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
 def test_bench_lake_gives_its_tables(tmp_path: Path) -> None:
     options = ("--rows", 20_000, "--commits", 20, "--rounds", 1, "--keep", tmp_path / "kept", "--folder", tmp_path)
     done = bench("bench.year", *options, "--json", tmp_path / "out.json")
@@ -301,6 +323,9 @@ def test_the_page_has_a_place_for_each_bench_and_names_each_kind_of_log() -> Non
     for name in ("bench", "bench-stages", "bench-follow", "bench-lake"):
         assert 0 < page.find(f"<!-- {name}: begin -->") < page.find(f"<!-- {name}: end -->")
     assert all(f"\n| {kind} |" in page for kind in make_log.KINDS)
+    page = paper.CLUSTER.read_text()
+    for name in ("bench-commits", "bench-scale"):
+        assert 0 < page.find(f"<!-- {name}: begin -->") < page.find(f"<!-- {name}: end -->")
 
 
 def test_a_table_is_as_wide_as_its_cells() -> None:

@@ -52,7 +52,7 @@ def test_every_key(tmp_path: Path) -> None:
         [tail]
         flush = 0.5
         shards = 3
-        memory = "600MiB"
+        memory = "700MiB"
         chunk = 4096
         max_line = "2k"
         from = "end"
@@ -86,7 +86,7 @@ def test_every_key(tmp_path: Path) -> None:
     assert (tail.flush, tail.shards, tail.memory, tail.chunk, tail.max_line, tail.begin) == (
         0.5,
         3,
-        600 << 20,
+        700 << 20,
         4096,
         2048,
         "end",
@@ -178,7 +178,7 @@ def test_the_environment_wins(tmp_path: Path) -> None:
         ("[tail]\nflush = 'soon'", 'logagg.toml:2: flush: "soon" will not do; write a duration such as "30s"'),
         ("[tail]\nflush = 0", "logagg.toml:2: flush: 0 will not do; write something above zero"),
         ("[tail]\nmemory = '1XB'", 'logagg.toml:2: memory: "1XB" will not do; write a size such as "64KB"'),
-        ("[tail]\nmemory = '511MB'", 'logagg.toml:2: memory: "511MB" will not do; write "512MB" or more'),
+        ("[tail]\nmemory = '639MB'", 'logagg.toml:2: memory: "639MB" will not do; write "640MB" or more'),
         ("[privacy]\nipv4 = 33", "logagg.toml:2: ipv4: 33 will not do; write a number of bits from 0 to 32"),
         ("[privacy]\nrotate = '1s'", 'rotate: "1s" will not do; write a duration of an hour or more such as "1d", or "never"'),
         ("[tail]\nfrom = 'middle'", 'write one of "start", "end"'),

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from logagg import pipeline, river
+from logagg import river
 from logagg.config import Config, Retention, Tail
 from logagg.lake.store import Lake
+from logagg.options import TailOptions
 from logagg.parse import columns
 from logagg.rollup.shard import Shard
 from tests.laws import sums
@@ -56,5 +57,5 @@ def broken(call: Callable[..., Any], after: int) -> Callable[..., Any]:
 
 
 def test_a_run_has_as_many_shards_as_are_asked_for(log: Path) -> None:
-    words = pipeline.TailOptions([str(log)], log.parent / "lake", MANY_COMMITS, shards=5)
-    assert pipeline.shard_count(words) == 5
+    words = TailOptions([str(log)], log.parent / "lake", MANY_COMMITS, shards=5)
+    assert words.shard_count == 5

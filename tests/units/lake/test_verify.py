@@ -18,7 +18,8 @@ from logagg.lake import catalog
 from logagg.lake.state import State
 from logagg.lake.store import Lake
 from logagg.lake.verify import Verdict, verify
-from logagg.pipeline import TailOptions, rollups_of, tail
+from logagg.options import TailOptions
+from logagg.pipeline import rollups_of, tail
 from tests.conftest import ROOT
 
 DEMO = ROOT / "fixtures" / "demo"

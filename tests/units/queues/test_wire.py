@@ -99,6 +99,18 @@ def test_a_parcel_comes_out_as_it_was(parcel: Parcel) -> None:
     assert out.job.events.to_pylist() == parcel.job.events.to_pylist()
 
 
+@given(parcels(), st.binary(max_size=40))
+def test_events_that_are_rejected_are_counted_and_not_looked_at(parcel: Parcel, stream: bytes) -> None:
+    packed = wire.pack(parcel)
+    (length,) = struct.unpack_from("!I", packed, 12)
+    out = wire.unpack(forged(b"J", json.loads(packed[16 : 16 + length]), stream), EVENT_SCHEMA, rejected="quarantined")
+    assert isinstance(out, Parcel)
+    assert out.job.events.num_rows == 0
+    assert out.job.rejects.lines == parcel.job.events.num_rows + parcel.job.rejects.lines
+    assert out.job.rejects.samples == parcel.job.rejects.samples
+    assert replace(plain(out), job=replace(out.job, events=None, rejects=parcel.job.rejects)) == plain(parcel)
+
+
 @given(st.one_of(QUESTIONS, ANSWERS))
 def test_questions_and_answers_come_out_as_they_were(message: Question | Answer) -> None:
     assert wire.unpack(wire.pack(message), EVENT_SCHEMA) == message

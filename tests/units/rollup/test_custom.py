@@ -11,6 +11,7 @@ import pytest
 from logagg.config import Place, RollupConfig
 from logagg.errors import ConfigError
 from logagg.parse.fields import EVENT_SCHEMA
+from logagg.rollup.conditions import Sql
 from logagg.rollup.custom import build
 from logagg.rollup.definitions import DEFAULTS, Measure, Rollup
 
@@ -40,10 +41,10 @@ def test_a_rollup() -> None:
     )
     (part,) = rollup.parts
     assert (rollup.name, rollup.dimensions, rollup.grain) == ("mine", ("site", "status", "cache"), 300)
-    assert part.where == "TRY((kind = 'pageview')::BOOLEAN)"
+    assert part.where == Sql("TRY((kind = 'pageview')::BOOLEAN)")
     assert part.measures == {
         "hits": Measure("count"),
-        "slow": Measure("count", where="TRY((seconds > 1)::BOOLEAN)"),
+        "slow": Measure("count", where=Sql("TRY((seconds > 1)::BOOLEAN)")),
         "sent": Measure("sum", "bytes"),
         "people": Measure("uniques"),
     }
@@ -68,11 +69,12 @@ def test_a_rollup() -> None:
 )
 def test_conditions_taken(condition: str) -> None:
     where = built(where=condition).parts[0].where
+    assert isinstance(where, Sql)
     row = {"time": 0, "visitor": 1, "kind": "x", "is_bot": False, "site": "-", "method": "GET", "path": "/"}
     row |= {"status": 200, "bytes": 1, "referrer": "", "campaign": "", "ad": "", "placement": "", "browser": ""}
     row |= {"os": "", "device": ""}
     events = pa.Table.from_pylist([row], schema=EVENT_SCHEMA)
-    (count,) = duckdb.from_arrow(events).filter(where).count("*").fetchall()[0]
+    (count,) = duckdb.from_arrow(events).filter(where.text).count("*").fetchall()[0]
     assert count in (0, 1)
 
 

@@ -1,0 +1,315 @@
+"""One session of a tail that sends its jobs to workers: reads, parses and classifies here; a job to each shard for each chunk."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from logagg.cargo import Batch, Chunk, KnownSource, Source
+from logagg.clock import Clock
+from logagg.cluster.dispatch import Dispatch, Identity, proof_of
+from logagg.cluster.lanes import Flight, LostGround
+from logagg.config import Config
+from logagg.errors import ConfigError
+from logagg.intake.forms import held
+from logagg.intake.sources import find
+from logagg.intake.tail import Tailer
+from logagg.intake.watch import Waker
+from logagg.interpreter import Interpreter
+from logagg.metrics import Number, served
+from logagg.notices import Notices
+from logagg.options import TailOptions
+from logagg.parse.events import Classifier
+from logagg.parsers import Parsers
+from logagg.pipeline import counted
+from logagg.progress import CatchUpBar, StatusLine
+from logagg.queues import wire
+from logagg.queues.contract import Closed
+from logagg.queues.deal import deal
+from logagg.queues.gearman import Server
+from logagg.queues.local import Channel
+from logagg.queues.wire import Parcel
+from logagg.reload import reloaded
+from logagg.river import LOOK_AGAIN, Tally, kinds_of
+from logagg.signals import Wishes
+from logagg.unread import Unread
+
+REFRESH = 0.25  # seconds between looks of the status line
+LAST_FLUSH = 10.0  # seconds that a tail that is told to stop waits until all is committed
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where the workers are, and who we are to them."""
+
+    servers: Sequence[Server]
+    name: str
+    secret: Path
+
+
+def check(config: Config) -> None:
+    """Raise ConfigError where a configuration asks for what a tail without a lake cannot do."""
+    if config.privacy.rotate:
+        raise ConfigError("privacy.rotate: its salts are in the lake, which this tail does not have", "leave it out with --gearman")
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """A chunk, ready to be sent."""
+
+    chunk: Chunk
+    kinds: Mapping[str, int]
+    rejects: Mapping[str, int]
+    flights: tuple[tuple[int, Flight], ...]
+
+
+class Session:
+    """From how far the shards have come, on; ends when told to, or when the shards have less than they said."""
+
+    def __init__(
+        self,
+        options: TailOptions,
+        cluster: Cluster,
+        secret: bytes,
+        clock: Clock,
+        wishes: Wishes,
+        notices: Notices,
+        unread: Unread,
+        parsers: Parsers,
+    ) -> None:
+        self._options, self._cluster, self._secret = options, cluster, secret
+        self._clock, self._wishes, self._notices, self._unread = clock, wishes, notices, unread
+        self._parsers, self._budget = parsers, options.budget
+        self.tally, self.config = Tally(), options.config
+        self._wished: Config | None = None  # that the reader shall go on with
+        self._who = Identity(cluster.name, time.time_ns(), proof_of(secret))
+        self._dispatch = Dispatch(
+            cluster.servers, self._who, clock, notices.report, room=self._budget.memory // 4, poll=max(0.2, self._flush / 2)
+        )
+        self._waker = Waker(notices.report)
+        self._packed: Channel[Future[_Packed]] = Channel(parsers.count)
+        self._stopping, self._done = threading.Event(), threading.Event()
+        self._no_rest = threading.Event()  # the reader is to stop, or has another configuration
+        self._failure: BaseException | None = None
+        self._told: dict[str, Source] = {}
+
+    def run(self) -> str:
+        """Return "again" when another session is to go on."""
+        try:
+            with served(self._options.metrics, self._numbers):
+                known = self._dispatch.greet(lambda: self._wishes.leaving)
+                if known is None:
+                    return "left"
+                self._begin(known)
+                return self._watch()
+        except LostGround as lost:
+            self._notices.report("again", f"{lost}; reading again from what is committed")
+            return "again"
+        finally:
+            self._end()
+
+    def _numbers(self) -> Iterator[Number]:
+        yield from self.tally.numbers()
+        yield from self._dispatch.numbers()
+        yield from counted(self._notices)
+
+    @property
+    def _flush(self) -> float:
+        return self._options.flush if self._options.flush is not None else self.config.tail.flush
+
+    def _begin(self, known: Sequence[KnownSource]) -> None:
+        config, options = self.config, self._options
+        nobodys = [one for one in known if not one.source.tailer]  # read before there was a cluster, here or elsewhere
+        known = [one for one in known if one.source.tailer == self._cluster.name] + held(nobodys, find(options.paths))
+        self._tailer = Tailer(
+            options.paths,
+            known,
+            start_at=options.start or config.tail.begin,
+            chunk_bytes=self._budget.chunk,
+            max_line=config.tail.max_line,
+            idle=config.tail.idle,
+            forget=config.tail.forget,
+            clock=self._clock,
+            notice=self._unread.notice,
+        )
+        self._interpreter = self._make_interpreter(config)
+        self._parsers.use(self._interpreter.reading, self._notices.report)
+        self._told = {one.source.id: one.source for one in known}
+        self._dispatch.start()
+        self._threads = [threading.Thread(target=self._guard, args=(stage,), daemon=True) for stage in (self._read, self._send)]
+        for thread in self._threads:
+            thread.start()
+
+    def _watch(self) -> str:
+        loud = self._options.verbosity >= 0
+        display = CatchUpBar(self.tally, loud) if self._options.once else StatusLine(self.tally, self._clock, loud)
+        try:
+            while not self._done.is_set() and not self._dispatch.failure:
+                wish = self._wishes.wait(REFRESH)
+                if wish == "stop":
+                    self._stop_reading()
+                elif wish == "reload":
+                    self._reload()
+                self._dispatch.unread = backlog = self._tailer.backlog()
+                display.refresh(backlog)
+        finally:
+            display.close()
+        if self._dispatch.failure or self._failure:
+            raise self._dispatch.failure or self._failure  # type: ignore[misc]
+        self._await_commits()
+        return "done"
+
+    def _await_commits(self) -> None:
+        """Wait until all that was read is committed; when told to stop, not for ever, since it will be read again."""
+        end = None
+        while not self._dispatch.wait_until_committed(REFRESH):
+            if self._dispatch.failure:
+                raise self._dispatch.failure
+            if self._wishes.leaving:
+                end = end or self._clock.monotonic() + LAST_FLUSH
+                if self._clock.monotonic() > end:
+                    self._notices.report("stopped", "not all is committed; the same command goes on from there")
+                    return
+
+    def _end(self) -> None:
+        self._stop_reading()
+        self._packed.cut()
+        self._dispatch.stop()
+        for thread in getattr(self, "_threads", ()):
+            thread.join()
+        self._waker.stop()
+        if hasattr(self, "_tailer"):
+            self._tailer.close()
+
+    def _guard(self, stage) -> None:  # type: ignore[no-untyped-def]
+        try:
+            stage()
+        except Closed:
+            pass
+        except BaseException as failure:  # noqa: BLE001  # the main thread says it
+            self._failure = self._failure or failure
+            self._stopping.set()
+            self._packed.cut()
+            self._end_watch()
+
+    def _end_watch(self) -> None:
+        self._done.set()
+        self._wishes.put("ended")
+
+    def _stop_reading(self) -> None:
+        self._stopping.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        self._no_rest.set()
+        self._waker.wake()
+
+    # another configuration
+
+    def _reload(self) -> None:
+        before = self._wished or self.config
+        if config := reloaded(self._options.reload, before, self._make_interpreter, self._notices):
+            self._wished = config
+            self._wake()
+
+    def _adopt(self, config: Config) -> None:
+        """Go on with another configuration: what was read before counts as it was."""
+        self._wished = None
+        self.config, self._interpreter = config, self._make_interpreter(config)
+        self._parsers.use(self._interpreter.reading, self._notices.report)
+        self._tailer.reconsider()
+        self._notices.report("reload", "the new configuration holds from now on")
+
+    def _make_interpreter(self, config: Config) -> Interpreter:
+        """Return what reads as a configuration says. Raises LogaggError where that cannot be."""
+        check(config)
+        given = self._options.log_format or config.log_format
+        classifier, sources = Classifier.of(config, self._secret), self._tailer.sources()
+        return Interpreter(
+            config,
+            given,
+            classifier,
+            sources,
+            self._clock,
+            lambda id_: self._unread.refuse(self._tailer.source(id_), given),
+            then=_pack,
+        )
+
+    # reader
+
+    def _read(self) -> None:
+        try:
+            while self._goes_on():
+                before = self.tally.bytes
+                for chunk in self._tailer.poll():
+                    self._submit(chunk)
+                    if self._no_rest.is_set():
+                        break
+                self._tell()
+                if self._options.once:
+                    break
+                self._rest(self.tally.bytes > before)
+            if not self._stopping.is_set():
+                for chunk in self._tailer.drain_ends(self._interpreter.is_whole):
+                    self._submit(chunk)
+            self._tell()
+        finally:
+            self._packed.close()
+
+    def _goes_on(self) -> bool:
+        """Tell whether to read on; where another configuration is wished for, with that."""
+        self._no_rest.clear()  # first: it may be set again by now
+        if wished := self._wished:
+            self._adopt(wished)
+        return not self._stopping.is_set()
+
+    def _submit(self, chunk: Chunk) -> None:
+        if fmt := self._interpreter.format_of(chunk, self._tailer):
+            source = self._named(self._tailer.source(chunk.source))
+            self._told[source.id] = source
+            shards = len(self._dispatch.lanes)
+            self._packed.put(self._parsers.submit(chunk, fmt, source, self._who.tailer, self._who.epoch, shards))
+
+    def _tell(self) -> None:
+        """Tell what has changed of sources that gave no chunk since."""
+        if self._tailer.take_changes():
+            sources = [self._named(source) for source in self._tailer.sources()]
+            news = [source for source in sources if self._told.get(source.id) != source and source.id in self._told]
+            self._told.update({source.id: source for source in news})
+            if news:
+                self._dispatch.tell(news)
+
+    def _named(self, source: Source) -> Source:
+        return replace(source, tailer=self._cluster.name)
+
+    def _rest(self, busy: bool) -> None:  # noqa: FBT001
+        """Wait until something is written, but read no more often than is flushed."""
+        if not busy:
+            self._waker.watch(self._tailer.folders())
+            self._waker.wait(LOOK_AGAIN)
+        self._no_rest.wait(self._flush)
+
+    # what follows the parsers
+
+    def _send(self) -> None:
+        with contextlib.suppress(Closed):
+            while True:
+                packed = self._packed.get().result()
+                if not self._dispatch.put(packed.flights):
+                    break
+                self.tally.add(packed.chunk, packed.kinds, packed.rejects)
+        self._end_watch()
+
+
+def _pack(chunk: Chunk, batch: Batch, source: Source, tailer: str, epoch: int, shards: int) -> _Packed:
+    """Make jobs of the events of a chunk, as they are sent; a parser does it, when it has read the chunk."""
+    flights = []
+    for job in deal(chunk, batch.table, batch.rejects, shards):
+        parcel = wire.pack(Parcel(tailer, epoch, shards, source, job))
+        flights.append((job.shard, Flight(job.source, job.origin, job.start, job.end, parcel)))
+    return _Packed(chunk, kinds_of(batch.table), batch.rejects.counts, tuple(flights))

@@ -1,0 +1,43 @@
+"""What a configuration makes of the lines of logs: the format of each log, and how its chunks are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from logagg.cargo import Chunk, Source
+from logagg.clock import Clock
+from logagg.config import Config
+from logagg.intake.tail import Tailer
+from logagg.parse.book import FormatBook
+from logagg.parse.events import Classifier
+from logagg.parse.formats import Format
+from logagg.parsers import Reading
+
+
+class Interpreter:
+    """Knows how to read chunks as one configuration says; another configuration takes another one."""
+
+    def __init__(
+        self,
+        config: Config,
+        log_format: str,
+        classifier: Classifier,
+        sources: Iterable[Source],
+        clock: Clock,
+        refused: Callable[[str], None],
+        then: Callable[..., Any] | None = None,  # of `Reading`
+    ) -> None:
+        formats = {source.id: source.format for source in sources if source.format}
+        self._formats = FormatBook(log_format, formats, clock, refused, config.visitor)
+        self.reading = Reading(classifier, config.tail.max_line, config.privacy.addresses_in_samples, then)
+        self.is_whole = self._formats.is_whole
+
+    def format_of(self, chunk: Chunk, tailer: Tailer) -> Format | None:
+        """Return the format of a chunk; None where it has none: then the tailer takes it back."""
+        fmt = self._formats.format_of(chunk)
+        if fmt is None:
+            tailer.refuse(chunk.source)
+        elif chunk.data:  # of a hole, or of a line over the limit, nothing can be told
+            tailer.set_format(chunk.source, fmt.name)
+        return fmt

@@ -1,0 +1,230 @@
+"""The one commit, in named steps.
+
+    (parts) ──▶ (intent) ──▶ catalog ──▶ fsync ──▶ the link is moved ──▶ fsync ──▶ (told)
+
+Who writes a lake alone makes each of his commits by itself. Of many, each puts down what he wants committed, and waits for
+his turn; whoever has it makes all that is wanted, in one catalog, and tells the others.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from logagg.clock import Clock
+from logagg.config import Config
+from logagg.errors import CHECK, CommitFailed, LakeError, Overtaken, Unsure
+from logagg.lake import catalog, files, intents, leases
+from logagg.lake.files import Part, failing_as_commit, sync
+from logagg.lake.intents import BROKEN, STALE, Intents
+from logagg.lake.state import CommitInfo, Intent, State
+from logagg.lake.sweep import Sweeper
+from logagg.rollup.definitions import Rollup
+
+CATALOG_GRACE = 60.0  # seconds an old catalog stays for those who are just opening it
+STEPS = ("parts", "catalog", "catalog synced", "link made", "link moved")
+STEPS_IN_TURN = ("parts", "intent", *STEPS[1:], "told")  # of a lake that is shared
+AGAIN = "nothing is lost; it can be tried again"
+
+
+class Committer:
+    """Makes the newest state of a lake from the one before."""
+
+    def __init__(self, root: Path, state: State, clock: Clock) -> None:
+        self.state = state  # the newest that we know
+        self.shared = False
+        self.reached: Callable[[str], None] = lambda step: None  # tests die here, at each of STEPS
+        self._root, self._clock = root, clock
+        self._live = self._read = catalog.newest(root)  # the catalog that the link names, and that of `state`
+        self._intents, self._sweeper, self._catalogs = Intents(root), Sweeper(clock), catalog.Writer()
+        self._busy = threading.RLock()  # a worker commits in one thread, merges in another, and takes over shards in a third
+
+    def use(self, rollups: Sequence[Rollup], config: Config) -> None:
+        """Go by these rollups and settings from now on."""
+        self._rollups, self._config = rollups, config
+
+    def close(self) -> None:
+        self._catalogs.close()
+
+    def commit(self, intent: Intent) -> CommitInfo:
+        """Make a commit, whose parts are on the disk; where it cannot be made, they are deleted.
+
+        Raises CommitFailed: nothing has changed, and the same can be tried again; or Overtaken.
+        """
+        try:
+            number = self._in_turn(intent) if self.shared else self._alone(intent)
+        except Unsure:
+            raise
+        except LakeError:
+            files.remove(self._root / part.path for part in intent.parts)
+            raise
+        return intent.info(number, self._now())
+
+    def publish(self, state: State) -> None:
+        """Commit what comes with no rows: other rollups, sources that are dealt anew."""
+        self._publish(state.committed(CommitInfo(state.id + 1, self._now(), "open", 0, 0, 0, 0)))
+
+    def catch_up(self) -> None:
+        """Learn what others have committed."""
+        with self._turn():
+            self._catch_up()
+
+    def supersede(self, shard: int) -> State:
+        """Make nothing of what a former owner of a shard wants; it is sent again, to us. Return the newest state."""
+        with self._turn():
+            self._catch_up()
+            for name, intent in self._intents.wanted():
+                if intent and shard in intent.owned:
+                    self._intents.settle(name, STALE)
+            return self.state
+
+    def forget_wanted(self) -> None:
+        """Make nothing of what others, who are gone, wanted."""
+        self._intents.clear()
+
+    def clear_orphans(self) -> None:
+        """Clear away what a crash left, when its grace has passed."""
+        files.remove(self._root.glob(".*.link"))
+        self._sweeper.doom_orphans(self._root, "data/*/*", self._named(), self._config.lake.grace)
+        self._sweeper.doom_orphans(self._root, f"{catalog.FOLDER}/*", self._named(), CATALOG_GRACE)
+        self._sweeper.doom_orphans(self._root, f"{intents.FOLDER}/*", (), self._config.lake.grace)
+        self._sweeper.delete_due(self._named())
+
+    # alone, or in turn
+
+    def _alone(self, intent: Intent) -> int:
+        self._publish(self._after(self.state, intent))
+        self._doom(intent.old)
+        return self.state.id
+
+    def _in_turn(self, intent: Intent) -> int:
+        """Commit what all writers want, ours with it, unless one of them has done so when our turn comes."""
+        with failing_as_commit(self._root):
+            name = self._intents.put(intent)
+        self.reached("intent")
+        with self._turn():
+            if self._intents.is_wanted(name):
+                try:
+                    self._catch_up()
+                    self._settle()
+                except LakeError:
+                    self._intents.withdraw(name)
+                    raise
+            outcome = self._intents.outcome(name)
+        return self._number(outcome)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        with self._busy, leases.turn(self._root):
+            yield
+
+    def _catch_up(self) -> None:
+        """Read the newest catalog, if it is another writer's; then it is on the disk, whatever has become of him."""
+        current = catalog.newest(self._root)
+        if current and current != self._read:
+            with failing_as_commit(self._root):
+                sync(self._root)
+            self.state = catalog.with_rollups(catalog.read(current), self._rollups)
+            self._live = self._read = current
+
+    def _settle(self) -> None:
+        """Make all commits that are wanted, in one catalog, and say of each what has become of it."""
+        state, old, outcomes = self.state, list[Part](), dict[str, str]()
+        for name, intent in self._intents.wanted():
+            standing = state.stands(intent) if intent else BROKEN
+            if intent and standing == "due":
+                state, standing = self._joined(state, intent)
+                old += intent.old if standing == "made" else ()
+            outcomes[name] = standing if standing in (STALE, BROKEN) else str(state.id)
+        if state is not self.state:
+            self._publish(state)
+            self._doom(old)
+        for name, outcome in outcomes.items():
+            self._intents.settle(name, outcome)
+        self.reached("told")
+
+    def _joined(self, state: State, intent: Intent) -> tuple[State, str]:
+        """Add what is wanted, perhaps by another writer; what cannot be added harms nobody but him."""
+        try:
+            if all((self._root / part.path).stat().st_size == part.bytes for part in intent.parts):
+                return self._after(state, intent), "made"
+        except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
+            pass
+        return state, BROKEN
+
+    def _number(self, outcome: str | None) -> int:
+        """Return as which commit our intent was made. Raises what tells why it was not."""
+        if outcome == STALE:
+            hint = "start again: it goes on from there, and nothing is lost"
+            raise Overtaken(f"{self._root}: another process has committed in our stead", hint)
+        if outcome == BROKEN:
+            raise self._missing() or CommitFailed(f"{self._root}: what was to be committed is not whole any more", AGAIN)
+        if outcome is None:
+            raise Unsure(f"{self._root}: it is not known what became of a commit", AGAIN)
+        return int(outcome)
+
+    def _after(self, state: State, intent: Intent) -> State:
+        horizon = self._clock.now() - self._config.tail.forget
+        return state.after(intent, self._now(), self._config.privacy.samples).without_gone(horizon)
+
+    # the catalog, and the link to it
+
+    def _publish(self, state: State) -> None:
+        """Write the catalog of a state and move the link onto it. Raises CommitFailed; Unsure once the link is moved."""
+        path = self._root / catalog.FOLDER / f"{state.id:06}-{secrets.token_hex(4)}.duckdb"
+        before = self._live
+        try:
+            with failing_as_commit(self._root):
+                self._write(path, state)
+        except CommitFailed as failure:
+            if self._live == path:
+                raise Unsure(failure.message, failure.hint) from failure
+            files.remove([path, Path(f"{path}.wal"), self._draft(path)])
+            raise self._missing() or failure from failure
+        if before:
+            self._sweeper.doom(before, CATALOG_GRACE)
+        self.state, self._read = state, path
+        self._sweeper.delete_due(self._named())
+
+    def _missing(self) -> CommitFailed | None:
+        """Return the failure that comes of a file that somebody took away: no catalog can name it."""
+        missing = next((path for part in self.state.parts if not (path := self._root / part.path).exists()), None)
+        return CommitFailed(f"{missing}: is missing", CHECK) if missing else None
+
+    def _write(self, path: Path, state: State) -> None:
+        files.make_directory(path.parent)
+        known = {part.path for part in self.state.parts}
+        for rollup in {part.rollup for part in state.parts if part.path not in known}:
+            sync(self._root / "data" / rollup)
+        self._catalogs.write(path, state)
+        self.reached("catalog")
+        sync(path)
+        sync(path.parent)
+        self.reached("catalog synced")
+        os.symlink(path.relative_to(self._root), self._draft(path))
+        self.reached("link made")
+        os.replace(self._draft(path), self._root / catalog.LINK)
+        self._live = path
+        sync(self._root)
+        self.reached("link moved")
+
+    def _draft(self, path: Path) -> Path:
+        """Return the name of the link to a catalog before it is the one."""
+        return self._root / f".{path.name}.link"
+
+    def _named(self) -> set[Path]:
+        return {*([self._live] if self._live else []), *(self._root / part.path for part in self.state.parts)}
+
+    def _doom(self, old: Sequence[Part]) -> None:
+        for part in old:
+            self._sweeper.doom(self._root / part.path, self._config.lake.grace)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now(), UTC)

@@ -1,0 +1,133 @@
+"""Parsers: chunks -> events, beside one another, in processes of their own where that can be.
+
+Parsing is thousands of short steps in numpy and Arrow, and between any two of them a thread of Python waits for all
+others: two parsers in threads are hardly faster than one (docs/decisions/0009). Processes do not wait.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from queue import SimpleQueue
+from typing import Any
+
+from logagg.budget import Budget
+from logagg.cargo import Batch, Chunk
+from logagg.clock import Clock
+from logagg.forked import Child
+from logagg.parse import agents, columns
+from logagg.parse.addresses import without_addresses
+from logagg.parse.events import Classifier
+from logagg.parse.formats import Format
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the lines of a chunk become what a parser hands on."""
+
+    classifier: Classifier
+    max_line: int = 1 << 20  # bytes; a longer line is a reject
+    addresses_in_samples: bool = False  # of rejects
+    then: Callable[..., Any] | None = None  # what a parser makes of a chunk, its events, and what came with the chunk
+
+    def __call__(self, chunk: Chunk, fmt: Format, now: float, *more: Any) -> Any:
+        """Return a batch whose table holds events, or what `then` makes of it."""
+        batch = columns.parse(chunk, fmt, now, self.max_line)
+        rejects = batch.rejects if self.addresses_in_samples else without_addresses(batch.rejects)
+        events = Batch(self.classifier.classify(batch.table), rejects)
+        return self.then(without_data(chunk), events, *more) if self.then else events
+
+    def asking(self, key_of: Callable[[int], bytes] | None) -> Reading:
+        """Return the same with another one to ask for the keys of visitors."""
+        return replace(self, classifier=replace(self.classifier, key_of=key_of))
+
+
+def without_data(chunk: Chunk) -> Chunk:
+    """What is read can go: only where it came from travels on."""
+    return replace(chunk, data=b"")
+
+
+class Parsers:
+    """Some parsers, each of which takes one chunk at a time.
+
+    Processes are forked here and now, before there are threads and locks, or else it is not safe: then they are threads.
+    They hold nothing that counts, and end when we do. One that dies (the system was short of memory) is not replaced:
+    its chunk, and what it would have read, is read in this process.
+    """
+
+    def __init__(self, budget: Budget, clock: Clock) -> None:
+        self.count = budget.parsers
+        self._clock = clock
+        self._report: Callable[[str, str], None] = lambda kind, text: None
+        self._reading: Reading | None = None
+        self._there: Reading | None = None  # the same, for another process
+        self._children = _fork(budget)
+        self.memory = budget.parser * len(self._children)  # what they may take beside this process
+        self._free: SimpleQueue[Child | None] = SimpleQueue()
+        for number in range(self.count):
+            self._free.put(self._children[number] if self._children else None)
+        self._threads = ThreadPoolExecutor(self.count, "parser")
+        if not self._children:
+            threading.Thread(target=agents.prepare, daemon=True).start()
+
+    def __enter__(self) -> Parsers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that parse."""
+        return [child.pid for child in self._children]
+
+    def use(self, reading: Reading, report: Callable[[str, str], None]) -> None:
+        """Read so from now on, and report when a parser dies."""
+        self._reading, self._there, self._report = reading, reading.asking(None), report
+
+    def submit(self, chunk: Chunk, fmt: Format, *more: Any) -> Future[Any]:
+        """Let a parser read a chunk in the way that is in use now."""
+        assert self._reading and self._there, "who submits has said how to read"
+        return self._threads.submit(self._read, self._reading, self._there, chunk, fmt, *more)
+
+    def close(self) -> None:
+        """End; chunks that no parser has begun are dropped."""
+        self._threads.shutdown(cancel_futures=True)
+        for child in self._children:
+            child.close()
+
+    def _read(self, reading: Reading, there: Reading, chunk: Chunk, fmt: Format, *more: Any) -> Any:
+        child, now = self._free.get(), self._clock.now()
+        try:
+            if child:
+                ask = reading.classifier.key_of
+                return child.call(there, chunk.data, without_data(chunk), fmt, now, *more, ask=ask)
+        except (EOFError, ConnectionError):
+            self._report("parser", f"a parser ended{_how(child)}; this process does its work from now on")
+            child = None
+        finally:
+            self._free.put(child)
+        return reading(chunk, fmt, now, *more)
+
+
+def _how(child: Child | None) -> str:
+    return f" ({child.end()})" if child else ""
+
+
+def _fork(budget: Budget) -> Sequence[Child]:
+    """Fork parsers, unless it is one only, which would take turns with us anyway, or it is not safe."""
+    children: list[Child] = []
+    if budget.parsers > 1 and sys.platform == "linux" and threading.active_count() == 1:
+        gc.freeze()  # looking for cycles would write to all there is, and so make a copy of it for each process
+        for _ in range(budget.parsers):
+            children.append(Child(_read_here, agents.prepare, budget.chunk, budget.parser, children))
+    return children
+
+
+def _read_here(ask: Callable[[Any], Any], reading: Reading, data: memoryview, chunk: Chunk, *rest: Any) -> Any:
+    """Read a chunk in a parser's process."""
+    return reading.asking(ask)(replace(chunk, data=data), *rest)

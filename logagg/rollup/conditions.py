@@ -1,0 +1,109 @@
+"""Conditions: which events a part of a rollup takes, or a measure.
+
+Ours compare whole columns; those of users are SQL, and DuckDB decides them. (Ours were SQL, too: a fifth of the roll-up.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A column of text has one of these values."""
+
+    column: str
+    values: tuple[str, ...]
+
+    def holds(self, events: pa.Table) -> Mask:
+        words = events[self.column].combine_chunks()
+        among = _mask(pc.is_in(words.dictionary, value_set=pa.array(self.values)))
+        codes = words.indices.fill_null(len(among)).to_numpy(zero_copy_only=False)
+        return np.append(among, False)[codes]
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """A column of numbers without nulls has this or more."""
+
+    column: str
+    least: int
+
+    def holds(self, events: pa.Table) -> Mask:
+        at_least: Mask = events[self.column].to_numpy() >= self.least
+        return at_least
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A column is not null."""
+
+    column: str
+
+    def holds(self, events: pa.Table) -> Mask:
+        return _mask(pc.is_valid(events[self.column]).combine_chunks())
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """Each of two conditions holds."""
+
+    one: Comparison
+    other: Comparison
+
+    def holds(self, events: pa.Table) -> Mask:
+        return self.one.holds(events) & self.other.holds(events)
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """One of two conditions holds, at least."""
+
+    one: Comparison
+    other: Comparison
+
+    def holds(self, events: pa.Table) -> Mask:
+        return self.one.holds(events) | self.other.holds(events)
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """An expression over the columns of an event, from the configuration, never from a log; null does not hold."""
+
+    text: str
+
+
+Comparison = OneOf | AtLeast | Known | Both | Either
+Condition = Comparison | Sql
+
+
+def decide(
+    conditions: Iterable[Condition], events: pa.Table, database: Callable[[], duckdb.DuckDBPyConnection]
+) -> dict[Condition, Mask]:
+    """Return for which events each condition holds; `database` is asked for where there is SQL."""
+    distinct = dict.fromkeys(conditions)
+    written = [one for one in distinct if isinstance(one, Sql)]
+    answers = iter(_decide(written, events, database()) if written else ())
+    return {one: next(answers) if isinstance(one, Sql) else one.holds(events) for one in distinct}
+
+
+def _decide(conditions: Sequence[Sql], events: pa.Table, db: duckdb.DuckDBPyConnection) -> list[Mask]:
+    db.register("events", events)
+    listed = ", ".join(f"coalesce({condition.text}, false)" for condition in conditions)
+    decided = db.sql(f"SELECT {listed} FROM events").to_arrow_table()
+    db.unregister("events")
+    return list(map(_mask, decided.columns))
+
+
+def _mask(values: pa.Array | pa.ChunkedArray) -> Mask:
+    mask: Mask = values.to_numpy(zero_copy_only=False) if isinstance(values, pa.Array) else values.to_numpy()
+    return mask

@@ -1,0 +1,61 @@
+"""A parser process is killed, as by a system short of memory: the tail goes on, exactly."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Command, children, combined, wait_until
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one parser needs no process of its own"),
+]
+LINES = 500
+
+
+@contextmanager
+def following(logagg: Command, log: Path) -> Iterator[list[int]]:
+    """Follow a log; give the parser processes."""
+    tail = logagg.start("tail", "--flush", "0.1", "--log-format", "combined", log)
+    try:
+        logagg.await_lines(LINES, tail)
+        yield children(tail.pid)
+        append(log)
+        logagg.await_lines(2 * LINES, tail)
+    finally:
+        tail.terminate()
+        assert tail.wait(60) == 0
+
+
+def append(log: Path) -> None:
+    with log.open("a") as file:
+        file.write(combined([("/page", 200)] * LINES))
+
+
+def test_it_is_noticed_and_nothing_is_lost(logagg: Command, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    append(log)
+    with following(logagg, log) as parsers:
+        assert len(parsers) > 1
+        for pid in parsers:
+            os.kill(pid, signal.SIGKILL)
+    assert "parser: a parser ended (signal 9); this process does its work" in (tmp_path / "tail.log").read_text()
+    assert logagg.read("SELECT sum(views) FROM pages") == [(2 * LINES,)]
+
+
+def test_a_signal_to_the_whole_group_is_for_the_tail_alone(logagg: Command, tmp_path: Path) -> None:
+    """As a terminal sends SIGINT, and systemd SIGTERM: the parsers work on until the tail has committed what was read."""
+    log = tmp_path / "access.log"
+    append(log)
+    with following(logagg, log) as parsers:
+        for pid in parsers:
+            os.kill(pid, signal.SIGTERM)
+            os.kill(pid, signal.SIGINT)
+    assert (tmp_path / "tail.log").read_text() == ""
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in parsers))

@@ -1,0 +1,128 @@
+"""What is in deploy/, with this machine's paths: units that systemd understands, commands that run, a supervisor that restarts."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import LOGAGG, ROOT, Command, combined, wait_until
+from tests.gearmand import free_port
+
+pytestmark = pytest.mark.e2e
+
+UNITS = {path.name: path.read_text() for path in sorted((ROOT / "deploy").glob("*.service"))}
+UNITS["logagg.service"] = re.findall(r"^```ini\n(.*?)^```$", (ROOT / "docs/operations.md").read_text(), re.M | re.S)[0]
+LINES = 50
+
+
+class Place:
+    """A folder that stands for the directories of a machine, with a log in it."""
+
+    def __init__(self, logagg: Command, gearmand: str) -> None:
+        self.logagg, self.folder, self.port = logagg, logagg.folder, free_port()
+        self.log = self.folder / "nginx" / "access.log"
+        self.log.parent.mkdir()
+        self.write(LINES)
+        self._here = {
+            "/usr/sbin/gearmand": gearmand,
+            "/usr/local/bin/logagg": LOGAGG,
+            "/opt/logagg/bin/logagg": LOGAGG,
+            "/var/lib/logagg/lake": logagg.lake,
+            "/etc/logagg/secret": logagg.lake / "secret",
+            "/etc/logagg": self.folder,
+            "/etc/logagg.toml": self.folder / "logagg.toml",
+            "/var/log/nginx": self.log.parent,
+            "/var/log/logagg": self.folder,
+            "/run/logagg": self.folder,
+            "10.0.0.1": "127.0.0.1",
+            "4730": self.port,
+        }
+
+    def write(self, lines: int) -> None:
+        with self.log.open("a") as file:
+            file.write(combined([(f"/{number}", 200) for number in range(lines)]))
+
+    def moved(self, text: str) -> str:
+        """Return a text with what is here in place of what stands in it."""
+        standing = sorted(self._here, key=len, reverse=True)
+        return re.sub("|".join(map(re.escape, standing)), lambda found: str(self._here[found[0]]), text)
+
+
+@pytest.fixture
+def place(logagg: Command, tool: Callable[[str], str]) -> Place:
+    return Place(logagg, tool("gearmand"))
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_understands_the_units(place: Place, tool: Callable[[str], str], name: str) -> None:
+    unit = place.folder / name.replace("@", "@0-3")
+    unit.write_text(place.moved(UNITS[name]))
+    done = subprocess.run([tool("systemd-analyze"), "verify", "--man=no", unit], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@contextmanager
+def started(place: Place, name: str, instance: str = "") -> Iterator[subprocess.Popen[str]]:
+    """Start what a unit starts, in the environment that it says; end it as systemd does."""
+    said = dict(re.findall(r"^(ExecStart|Environment)=(.*)$", place.moved(UNITS[name]).replace("%i", instance), re.M))
+    env = place.logagg.env | dict([said["Environment"].split("=", 1)] if "Environment" in said else [])
+    with (place.folder / "units.log").open("a") as log:
+        words = shlex.split(said["ExecStart"])
+        process = subprocess.Popen(words, cwd=place.folder, env=env, stdout=log, stderr=log, text=True)
+    try:
+        yield process
+        process.terminate()
+        assert process.wait(60) == 0, (place.folder / "units.log").read_text()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_commands_of_the_units_run(place: Place) -> None:
+    (place.folder / "logagg.toml").write_text("[tail]\nshards = 4\n")
+    with started(place, "logagg-gearmand.service"), started(place, "logagg-worker@.service", "0-3") as worker:
+        wait_until(lambda: (place.logagg.lake / "logagg.duckdb").exists(), worker)
+        with started(place, "logagg-tail.service") as tail:
+            place.logagg.await_lines(LINES, tail)
+    assert (place.logagg.lake / "shards").read_text() == "4\n"
+    place.write(LINES)
+    with started(place, "logagg.service") as tail:
+        place.logagg.await_lines(2 * LINES, tail)
+
+
+@pytest.mark.slow
+def test_under_the_supervisor(place: Place) -> None:
+    """Workers that are killed are started again, totals exact."""
+    text = re.sub("^user=.*\n", "", (ROOT / "deploy/supervisord.conf").read_text(), flags=re.M)
+    (place.folder / "supervisord.conf").write_text(place.moved(text))
+    with (place.folder / "supervisord.out").open("w") as out:
+        words = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", "supervisord.conf"]
+        daemon = subprocess.Popen(words, cwd=place.folder, stdout=out, stderr=out, text=True, env=place.logagg.env)
+    try:
+        place.logagg.await_lines(LINES, daemon)
+        before = running(place.folder)
+        workers = [name for name in before if name.startswith("worker")]
+        assert len(workers) == 2, before
+        for name in workers:
+            subprocess.run(["kill", "-9", before[name]], check=True)
+        place.write(LINES)
+        place.logagg.await_lines(2 * LINES, daemon)
+        wait_until(lambda: all(running(place.folder).get(name, before[name]) != before[name] for name in workers), daemon)
+    finally:
+        daemon.terminate()
+        daemon.wait(60)
+    assert place.logagg.lines() == 2 * LINES
+
+
+def running(folder: Path) -> Mapping[str, str]:
+    """Return the process numbers of what a supervisor runs."""
+    words = [sys.executable, "-m", "supervisor.supervisorctl", "-c", "supervisord.conf", "status"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=30)
+    return dict(re.findall(r"^(\S+)\s+RUNNING\s+pid (\d+)", done.stdout, re.M))

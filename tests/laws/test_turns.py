@@ -1,0 +1,402 @@
+"""Many writers, one lake: each commit counts once, whoever makes it; what a dead writer wanted does not come later."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from itertools import chain, count
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from logagg.clock import ManualClock
+from logagg.errors import CommitFailed, Overtaken, Unsure
+from logagg.lake import compact, leases
+from logagg.lake.commit import STEPS_IN_TURN
+from logagg.lake.intents import Intents
+from logagg.lake.state import CommitInfo, State
+from tests.conftest import ROOT, wait_until
+from tests.laws import sums
+from tests.laws.feed import SOURCE, Sharer, assert_holds
+from tests.laws.pace import examples
+from tests.laws.test_crashes import COARSER, MINUTES, Crash, assert_clears_away, dies_at, lines
+
+WRITERS = 4
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "lake"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(time.time())
+
+
+@pytest.fixture
+def writers(root: Path, clock: ManualClock) -> Iterator[list[Sharer]]:
+    made = [Sharer(root, clock, MINUTES, WRITERS, [shard]) for shard in range(WRITERS)]
+    yield made
+    for one in made:
+        one.close()
+
+
+def newest(root: Path) -> str:
+    return str((root / "logagg.duckdb").readlink())
+
+
+def intents(root: Path) -> list[str]:
+    return sorted(path.suffix for path in (root / "intents").glob("*"))
+
+
+@contextmanager
+def all_waiting(root: Path, acts: Sequence[Callable[[], CommitInfo]]) -> Iterator[list[Future[CommitInfo]]]:
+    """Let writers want all that at once: none gets its turn before all have put down what they want."""
+    with ThreadPoolExecutor(len(acts)) as pool:
+        with leases.turn(root):
+            before = len(intents(root))
+            futures = [pool.submit(act) for act in acts]
+            wait_until(lambda: len(intents(root)) == before + len(acts))
+        yield futures
+
+
+def committed(root: Path) -> list[tuple[int, str]]:
+    with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as connection:
+        return connection.execute("SELECT id, kind FROM commits WHERE kind <> 'open' ORDER BY id").fetchall()
+
+
+def test_who_has_the_turn_makes_all_that_is_wanted_in_one_catalog(root: Path, writers: list[Sharer]) -> None:
+    log = lines(40)
+    deltas = [one.drain(log) for one in writers]
+    catalogs = set((root / "catalog").iterdir())
+    with all_waiting(root, [lambda one=one, some=some: one.lake.commit(some, [SOURCE]) for one, some in zip(writers, deltas, strict=True)]) as futures:  # type: ignore[misc]
+        done = [future.result() for future in futures]
+    assert len(set((root / "catalog").iterdir()) - catalogs) == 1
+    assert committed(root) == [(number, "flush") for number in sorted(one.id for one in done)]
+    assert sum(one.lines for one in done) == 40
+    assert intents(root) == []
+    assert_holds(root, log)
+
+
+def test_merges_and_flushes_share_a_catalog(root: Path, writers: list[Sharer]) -> None:
+    log = lines(20)
+    for one in writers:
+        one.flush(log)
+    first, *_, last = writers
+    one, other, *_ = [task.run() for task in last.lake._planner.everything(last.lake.state)]  # noqa: SLF001
+    log += lines(20, 20)
+    deltas = first.drain(log)
+    acts = [lambda: first.lake.commit(deltas, [SOURCE])]
+    acts += [lambda done=done: last.lake.commit_replacement(done) for done in (one, other)]  # type: ignore[misc]
+    before = newest(root)
+    with all_waiting(root, acts) as futures:
+        assert len({future.result().id for future in futures}) == 3
+    assert sorted(kind for _, kind in committed(root)[-3:]) == ["compact", "compact", "flush"]
+    assert sorted(path.name for path in (root / "catalog").iterdir())[-2:] == [Path(before).name, Path(newest(root)).name]
+    for writer in writers:
+        writer.flush(log)
+    assert_holds(root, log)
+
+
+def test_a_merge_of_what_is_merged_already_is_dropped(root: Path, writers: list[Sharer]) -> None:
+    log = lines(20)
+    for one in writers:
+        one.flush(log)
+    first, last = writers[0], writers[-1]
+    first.lake.compact_all()  # it has not seen the last flush
+    tasks = last.lake._planner.everything(last.lake.state)  # noqa: SLF001  # nor this one the merge
+    with pytest.raises(Overtaken):
+        last.lake.commit_replacement(tasks[0].run())
+    assert_holds(root, log)
+
+
+def test_two_merge_different_rollups_at_once(root: Path, writers: list[Sharer], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compact, "FLUSHES", 4)
+    log = b""
+    for n in range(4):
+        log += lines(12, 12 * n)
+        for one in writers:
+            one.flush(log)
+    with leases.held(root, f"{leases.MERGES}traffic") as ours:
+        assert ours
+        writers[-1].lake.compact_due()
+    assert levels(root, "traffic") == {"flush"}, "somebody else is at it"
+    assert "flush" not in levels(root, "pages")
+    writers[0].lake.compact_due()
+    assert "flush" not in levels(root, "traffic")
+    assert_holds(root, log)
+
+
+def levels(root: Path, rollup: str) -> set[str]:
+    with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as connection:
+        return {level for (level,) in connection.execute("SELECT level FROM files WHERE rollup = ?", [rollup]).fetchall()}
+
+
+def test_what_a_dead_owner_wanted_is_not_committed_once_its_shard_is_taken_over(root: Path, clock: ManualClock) -> None:
+    first, log = Sharer(root, clock, MINUTES, 2, [0]), lines(20)
+    other = Sharer(root, clock, MINUTES, 2, [1])
+    first.lake.crash_at(dies_at("intent"))
+    with pytest.raises(Crash):
+        first.flush(log[: log.index(b"\n", 500) + 1])
+    first.close()
+    assert intents(root) == [".intent"]
+    heir = Sharer(root, clock, MINUTES, 2, [0])
+    assert intents(root) == [".stale"]
+    for one in (heir, other):
+        one.flush(log)
+        one.close()
+    assert_holds(root, log)
+    assert_clears_away(root, clock)
+
+
+def test_what_a_dead_owner_wanted_may_be_committed_before(root: Path, clock: ManualClock) -> None:
+    first, other, log = Sharer(root, clock, MINUTES, 2, [0]), Sharer(root, clock, MINUTES, 2, [1]), lines(20)
+    first.lake.crash_at(dies_at("intent"))
+    with pytest.raises(Crash):
+        first.flush(log)
+    first.close()
+    other.flush(log)
+    assert_holds(root, log)
+    heir = Sharer(root, clock, MINUTES, 2, [0])
+    log += lines(9, 100)
+    for one in (heir, other):
+        one.flush(log)
+        one.close()
+    assert_holds(root, log)
+
+
+def test_two_who_believe_that_they_own_a_shard(root: Path, clock: ManualClock) -> None:
+    """A file system that lets go of locks by itself: the one who commits second is told, and nothing counts twice."""
+    log = lines(30)
+    former, heir = Sharer(root, clock, MINUTES), Sharer(root, clock, MINUTES)
+    heir.flush(log[: log.index(b"\n", 1000) + 1])
+    with pytest.raises(Overtaken, match="start again"):
+        former.flush(log)
+    heir.flush(log)
+    assert_holds(root, log)
+    for one in (former, heir):
+        one.close()
+
+
+def test_without_a_look_at_where_they_stand_both_would_count(root: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guards are needed: what an intent stands upon, and that a merge replaces what is there."""
+    monkeypatch.setattr(State, "stands", lambda self, intent: "due")  # noqa: ARG005
+    log = lines(30)
+    former, heir = Sharer(root, clock, MINUTES), Sharer(root, clock, MINUTES)
+    heir.flush(log)
+    once = hits(root)
+    former.flush(log)
+    assert hits(root) == 2 * once
+    task, *_ = [task for task in heir.lake._planner.everything(heir.lake.state) if task.rollup.name == "traffic"]  # noqa: SLF001
+    for _ in range(2):
+        heir.lake.commit_replacement(task.run())
+    assert hits(root) == 3 * once
+    for one in (former, heir):
+        one.close()
+
+
+def hits(root: Path) -> int:
+    with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as connection:
+        return int(connection.execute("SELECT sum(hits) FROM traffic").fetchall()[0][0])
+
+
+def test_the_same_commit_again_is_made_once(root: Path, clock: ManualClock) -> None:
+    feed, log = Sharer(root, clock, MINUTES), lines(30)
+    deltas = feed.drain(log)
+    feed.lake.commit(deltas, [SOURCE])
+    feed.lake.commit(deltas, [SOURCE])
+    assert_holds(root, log)
+    feed.close()
+
+
+def test_one_who_is_not_told_tries_again_and_it_counts_once(root: Path, writers: list[Sharer], monkeypatch: pytest.MonkeyPatch) -> None:
+    log, (first, *others) = lines(30), writers
+    deltas = first.drain(log)
+    with monkeypatch.context() as patch:
+        patch.setattr(Intents, "settle", lambda *arguments: None)  # noqa: ARG005  # as where the disk refuses to rename
+        with pytest.raises(Unsure):
+            first.lake.commit(deltas, [SOURCE])
+    first.lake.commit(deltas, [SOURCE])
+    for one in others:
+        one.flush(log)
+    assert_holds(root, log)
+    assert ".intent" not in intents(root)
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"intent", b"\0" * 5000])
+def test_what_cannot_be_read_harms_nobody(rubbish: bytes, root: Path, writers: list[Sharer]) -> None:
+    log = lines(20)
+    writers[0].flush(log)
+    (root / "intents" / "0000.intent").write_bytes(rubbish)
+    for one in writers[1:]:
+        one.flush(log)
+    assert intents(root) == [".broken"]
+    assert_holds(root, log)
+
+
+def test_who_has_lost_his_parts_writes_them_again(root: Path, writers: list[Sharer]) -> None:
+    log, (first, second, *others) = lines(20), writers
+    deltas = first.drain(log)
+    there = set((root / "data").glob("*/*"))
+    with ThreadPoolExecutor(1) as pool:
+        with leases.turn(root):
+            future = pool.submit(first.lake.commit, deltas, [SOURCE])
+            wait_until(lambda: intents(root) == [".intent"])
+            (set((root / "data").glob("*/*")) - there).pop().unlink()
+        with pytest.raises(CommitFailed, match="not whole"):
+            future.result()
+    assert set((root / "data").glob("*/*")) == there
+    first.lake.commit(deltas, [SOURCE])
+    for one in (second, *others):
+        one.flush(log)
+    assert_holds(root, log)
+
+
+def test_one_whose_commit_fails_does_not_hold_up_the_others(root: Path, writers: list[Sharer]) -> None:
+    """Whoever has the turn first cannot write; the others' commits are made all the same, and then his."""
+    log = lines(40)
+    deltas = [one.drain(log) for one in writers]
+    times = count()
+
+    def refuse(step: str) -> None:
+        if step == "catalog" and next(times) == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for one in writers:
+        one.lake.crash_at(refuse)
+    acts = [lambda one=one, some=some: one.lake.commit(some, [SOURCE]) for one, some in zip(writers, deltas, strict=True)]  # type: ignore[misc]
+    with all_waiting(root, acts) as futures:
+        [failed] = [number for number, future in enumerate(futures) if future.exception()]
+    assert isinstance(futures[failed].exception(), CommitFailed)
+    assert len(committed(root)) == WRITERS - 1
+    acts[failed]()
+    assert_holds(root, log)
+
+
+class Sharing(RuleBasedStateMachine):
+    """Writers flush, merge, die anywhere, and are followed by others, in any order: what is committed holds each line once."""
+
+    SHARDS = 3
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.root, self.clock, self.log, self.number = self.folder / "lake", ManualClock(time.time()), b"", 0
+        self.writers = [self.writer(shard) for shard in range(self.SHARDS)]
+
+    def writer(self, shard: int) -> Sharer:
+        return Sharer(self.root, self.clock, COARSER, self.SHARDS, [shard])
+
+    def teardown(self) -> None:
+        if not hasattr(self, "folder"):
+            return
+        for one in self.writers:
+            one.flush(self.log)
+        assert_holds(self.root, self.log)
+        for one in self.writers:
+            one.close()
+        try:
+            assert_clears_away(self.root, self.clock)
+        finally:
+            shutil.rmtree(self.folder)
+
+    @rule(number=st.integers(1, 12))
+    def write(self, number: int) -> None:
+        self.log += lines(number, self.number)
+        self.number += number
+
+    @rule(who=st.integers(0, SHARDS - 1), times=st.integers(1, 6))
+    def flush(self, who: int, times: int) -> None:
+        for _ in range(times):
+            self.write(2)
+            self.writers[who].flush(self.log)
+
+    @rule(who=st.integers(0, SHARDS - 1))
+    def merge(self, who: int) -> None:
+        self.writers[who].merge()
+
+    @rule(days=st.sampled_from([0.001, 2, 20]))
+    def wait(self, days: float) -> None:
+        self.clock.sleep(days * 86_400)
+
+    @rule(
+        who=st.integers(0, SHARDS - 1),
+        step=st.sampled_from(STEPS_IN_TURN),
+        act=st.sampled_from(["flush", "merge"]),
+        late=st.booleans(),
+    )
+    def crash(self, who: int, step: str, act: str, late: bool) -> None:  # noqa: FBT001
+        """Die, and be followed; where that is late, others commit before."""
+        victim = self.writers[who]
+        victim.lake.crash_at(dies_at(step))
+        with suppress(Crash):
+            self.flush(who, 1) if act == "flush" else victim.merge()
+        victim.close()
+        if late:
+            self.flush((who + 1) % self.SHARDS, 1)
+        self.writers[who] = self.writer(who)
+
+    @invariant()
+    def holds(self) -> None:
+        """Every line that a shard has taken is a hit or a reject."""
+        if hasattr(self, "folder"):
+            with duckdb.connect(str(self.root / "logagg.duckdb"), read_only=True) as connection:
+                query = "SELECT (FROM traffic SELECT coalesce(sum(hits), 0)) + (FROM rejects SELECT coalesce(sum(lines), 0)), (FROM sources SELECT coalesce(sum(lines), 0))"
+                [(counted, taken)] = connection.execute(query).fetchall()
+            assert counted == taken
+
+
+TestSharing = Sharing.TestCase
+TestSharing.settings = examples(6, stateful_step_count=14)
+
+
+DRIVER = Path(__file__).with_name("dying_sharer.py")
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_killed_at_each_step_among_others(root: Path, tmp_path: Path, clock: ManualClock) -> None:
+    """Three processes share a lake; each is killed at a step of its commits, whoever follows it at a later one, until all is in."""
+    log, shards = tmp_path / "access.log", 6
+    log.write_bytes(lines(280))
+    Sharer(root, clock, MINUTES, shards).close()
+    steps, killed = chain(range(1, 10), count(20, 4)), 0
+
+    def start(number: int) -> subprocess.Popen[bytes]:
+        owned = [str(shard) for shard in range(number, shards, 3)]
+        words = [sys.executable, DRIVER, str(next(steps)), root, log, str(shards), *owned]
+        return subprocess.Popen(words, cwd=ROOT)
+
+    running = {number: start(number) for number in range(3)}
+    try:
+        while running:
+            for number, process in list(running.items()):
+                if process.poll() is None:
+                    wait_until(lambda: any(one.poll() is not None for one in running.values()))
+                    continue
+                killed += process.returncode == -signal.SIGKILL
+                assert process.returncode in (0, -signal.SIGKILL)
+                running.pop(number)
+                if process.returncode:
+                    running[number] = start(number)
+    finally:
+        for process in running.values():
+            process.kill()
+            process.wait()
+    assert killed >= 9
+    assert_holds(root, log.read_bytes())
+    sums.assert_agrees(root, log.read_text().splitlines())

@@ -1,0 +1,47 @@
+"""Our conditions say what the same SQL says, on any events."""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logagg.rollup.conditions import AtLeast, Both, Condition, Either, Known, OneOf, Sql, decide
+
+KINDS = st.none() | st.sampled_from(["pageview", "click", "other", ""])
+EVENTS = st.lists(st.tuples(KINDS, st.integers(100, 999), st.none() | st.floats(0, 10)))
+PAGEVIEW, ERROR = OneOf("kind", ("pageview",)), AtLeast("status", 400)
+
+
+@pytest.mark.parametrize(
+    ("condition", "sql"),
+    [
+        (PAGEVIEW, "kind = 'pageview'"),
+        (OneOf("kind", ("click", "pageview")), "kind IN ('click', 'pageview')"),
+        (ERROR, "status >= 400"),
+        (Known("seconds"), "seconds IS NOT NULL"),
+        (Known("kind"), "kind IS NOT NULL"),
+        (Both(PAGEVIEW, ERROR), "kind = 'pageview' AND status >= 400"),
+        (Either(Both(OneOf("kind", ("other",)), ERROR), PAGEVIEW), "kind = 'other' AND status >= 400 OR kind = 'pageview'"),
+    ],
+)
+@given(rows=EVENTS)
+def test_a_condition_is_its_sql(condition: Condition, sql: str, rows: list[tuple[str | None, int, float | None]]) -> None:
+    kinds, statuses, seconds = zip(*rows, strict=True) if rows else ((), (), ())
+    events = pa.table(
+        {
+            "kind": pa.array(kinds, pa.string()).dictionary_encode(),
+            "status": pa.array(statuses, pa.int16()),
+            "seconds": pa.array(seconds, pa.float64()),
+        }
+    )
+    with duckdb.connect(config={"threads": 1}) as db:
+        decided = decide([condition, Sql(sql)], events, lambda: db)
+    assert decided[condition].tolist() == decided[Sql(sql)].tolist()
+
+
+def test_no_database_is_asked_for_where_there_is_no_sql() -> None:
+    events = pa.table({"status": pa.array([200, 404], pa.int16())})
+    assert decide([ERROR, ERROR], events, lambda: pytest.fail("asked"))[ERROR].tolist() == [False, True]

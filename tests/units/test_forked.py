@@ -1,0 +1,120 @@
+"""A process that works for another: what goes there and comes back, and what happens when one of the two is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from logagg.errors import CommitFailed
+from logagg.forked import Child
+from tests.conftest import ROOT, wait_until
+
+ROOM = 1 << 12
+Ask = Callable[[Any], Any]
+
+
+def work(ask: Ask, task: str, data: memoryview, *arguments: Any) -> Any:
+    """What the child of these tests does."""
+    match task:
+        case "repeat":
+            return bytes(data) * arguments[0]
+        case "column":
+            return pa.table({"n": np.frombuffer(data, np.uint8), "word": pa.array([b"x"] * len(data)).dictionary_encode()})
+        case "ask":
+            return [ask(number) for number in arguments]
+        case "fail":
+            raise CommitFailed("the disk is full", "make room")
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError(task)
+
+
+@pytest.fixture
+def child() -> Iterator[Child]:
+    child = Child(work, lambda: None, ROOM, 1 << 30, [])
+    yield child
+    child.close()
+
+
+@pytest.mark.parametrize("size", [0, 1, ROOM - 1, ROOM, ROOM + 1, 100 * ROOM])
+@pytest.mark.parametrize("times", [0, 1, 50])
+def test_bytes_of_any_size_go_there_and_back(child: Child, size: int, times: int) -> None:
+    data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    assert child.call("repeat", data, times) == data * times
+    assert child.call("repeat", b"after", 2) == b"afterafter"
+
+
+@pytest.mark.parametrize("rows", [0, 1, ROOM, 20 * ROOM])
+def test_columns_outlive_the_next_call(child: Child, rows: int) -> None:
+    first = child.call("column", b"\1" * rows)
+    second = child.call("column", b"\2" * rows)
+    assert first["n"].to_pylist() == [1] * rows and second["n"].to_pylist() == [2] * rows
+    assert first["word"].to_pylist() == [b"x"] * rows
+
+
+def test_the_child_asks(child: Child) -> None:
+    assert child.call("ask", b"", 3, 4, ask=lambda number: number**2) == [9, 16]
+
+
+def test_what_asking_raises_is_raised_here(child: Child) -> None:
+    def refuse(number: int) -> None:
+        raise CommitFailed(f"no {number}")
+
+    with pytest.raises(CommitFailed, match="no 3"):
+        child.call("ask", b"", 3, ask=refuse)
+    assert child.call("ask", b"", 3, ask=abs) == [3]
+
+
+def test_what_the_work_raises_is_raised_here(child: Child) -> None:
+    with pytest.raises(CommitFailed, match="the disk is full; make room"):
+        child.call("fail", b"")
+    assert child.call("repeat", b"on", 1) == b"on"
+
+
+def test_a_child_that_dies_is_noticed(child: Child) -> None:
+    with pytest.raises((EOFError, ConnectionError)):
+        child.call("die", b"")
+    assert child.end() == "signal 9"
+    with pytest.raises((EOFError, ConnectionError)):
+        child.call("repeat", b"x", 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_are_for_the_parent(child: Child, number: int) -> None:
+    assert child.call("repeat", b"x", 1) == b"x"
+    os.kill(child.pid, number)
+    assert child.call("repeat", b"x", 2) == b"xx"
+
+
+def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from logagg.forked import Child; from tests.units.test_forked import work\n"
+        "family = []\n"
+        "for _ in range(3): family.append(Child(work, lambda: None, 4096, 1 << 30, family))\n"
+        "print(*(child.pid for child in family), flush=True)\n"
+        "time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout
+    family = list(map(int, parent.stdout.readline().split()))
+    assert len(family) == 3
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    wait_until(lambda: not any(map(is_running, family)))
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
