@@ -88,18 +88,18 @@ def test_each_kind_is_what_its_name_says() -> None:
 @pytest.fixture(scope="module")
 def made_lake(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, make_lake.Year]:
     lake = tmp_path_factory.mktemp("made") / "it's a lake"
-    made = make_lake.Year(lake, make_lake.rate_for(50_000))
-    made.live(make_lake.moments(DAY.timestamp() + make_log.DAY, 40))
+    made = make_lake.Year(lake, make_lake.rate_for(20_000))
+    made.live(make_lake.moments(DAY.timestamp() + make_log.DAY, 20))
     made.close()
     return lake, made
 
 
 def test_a_made_lake_is_what_a_year_of_tailing_leaves(made_lake: tuple[Path, make_lake.Year]) -> None:
     lake, made = made_lake
-    assert len(made.commits) == 40 and len(made.swaps) == len(made.merges) > 0
+    assert len(made.commits) == 20 and len(made.swaps) == len(made.merges) > 0
     verdict = verify(lake)
-    assert verdict and not verdict.problems and verdict.lines == made.events + 40 * make_lake.REJECTS
-    assert 40_000 < verdict.rows < 60_000
+    assert verdict and not verdict.problems and verdict.lines == made.events + 20 * make_lake.REJECTS
+    assert 15_000 < verdict.rows < 25_000
     with logagg.connect(lake) as connection:
         [(first, last, hits)] = connection.execute("SELECT min(ts), max(ts), sum(hits)::BIGINT FROM traffic").fetchall()
         levels = {level for (level,) in connection.execute("SELECT DISTINCT level FROM files").fetchall()}
