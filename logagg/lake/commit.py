@@ -2,6 +2,9 @@
 
     (parts) ──▶ (intent) ──▶ catalog ──▶ fsync ──▶ the link is moved ──▶ fsync ──▶ (told)
 
+Moving the link is the only moment of truth. Whatever happens before it leaves files that no catalog names, and they are
+cleared away later.
+
 Who writes a lake alone makes each of his commits by itself. Of many, each puts down what he wants committed, and waits for
 his turn; whoever has it makes all that is wanted, in one catalog, and tells the others.
 """
