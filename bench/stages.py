@@ -27,6 +27,7 @@ from bench.paper import percent, table
 from logagg.cargo import Chunk, Job
 from logagg.clock import SystemClock
 from logagg.config import Config
+from logagg.embedded.pipeline import rollups_of
 from logagg.errors import LogaggError
 from logagg.intake.tail import Tailer
 from logagg.lake.store import Lake
@@ -34,7 +35,6 @@ from logagg.parse import columns, jsonlines, scan
 from logagg.parse.book import FormatBook
 from logagg.parse.events import Classifier
 from logagg.parse.formats import Format
-from logagg.pipeline import rollups_of
 from logagg.queues.deal import deal
 from logagg.rollup.shard import Shard, ShardSettings
 

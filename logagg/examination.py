@@ -9,12 +9,12 @@ from typing import TypeVar
 
 from logagg.clock import SystemClock
 from logagg.config import Config
+from logagg.embedded.pipeline import rollups_of
 from logagg.errors import LakeError, LogaggError
 from logagg.lake import catalog
 from logagg.lake.state import State
 from logagg.lake.verify import Verdict, verify
 from logagg.parse.formats import compile_format
-from logagg.pipeline import rollups_of
 from logagg.survey import LogFile, PassedOver, Surveyor
 
 Made = TypeVar("Made")

@@ -29,10 +29,10 @@ import pytest
 
 from logagg.cli import COMMANDS, logagg
 from logagg.config import EXTENSIONS, SETTINGS, Setting, load
+from logagg.embedded.pipeline import rollups_of
 from logagg.lake import catalog
 from logagg.parse.fields import EVENT_SCHEMA, REASONS
 from logagg.parse.formats import APACHE, JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES, compile_format
-from logagg.pipeline import rollups_of
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES
 from logagg.rollup.sketches import MACROS
 from logagg.view.reports import NAMES as REPORTS

@@ -15,29 +15,29 @@ from logagg.clock import Clock
 from logagg.cluster.dispatch import Dispatch, Identity, proof_of
 from logagg.cluster.lanes import Flight, LostGround
 from logagg.config import Config
+from logagg.embedded.pipeline import counted
+from logagg.embedded.river import LOOK_AGAIN, Tally, kinds_of
 from logagg.errors import ConfigError
 from logagg.intake.forms import held
 from logagg.intake.sources import find
 from logagg.intake.tail import Tailer
 from logagg.intake.watch import Waker
-from logagg.interpreter import Interpreter
 from logagg.metrics import Number, served
 from logagg.notices import Notices
-from logagg.options import TailOptions
 from logagg.parse.events import Classifier
-from logagg.parsers import Parsers
-from logagg.pipeline import counted
-from logagg.progress import CatchUpBar, StatusLine
 from logagg.queues import wire
 from logagg.queues.contract import Closed
 from logagg.queues.deal import deal
 from logagg.queues.gearman import Server
 from logagg.queues.local import Channel
 from logagg.queues.wire import Parcel
-from logagg.reload import reloaded
-from logagg.river import LOOK_AGAIN, Tally, kinds_of
-from logagg.signals import Wishes
-from logagg.unread import Unread
+from logagg.running.interpreter import Interpreter
+from logagg.running.options import TailOptions
+from logagg.running.parsers import Parsers
+from logagg.running.progress import CatchUpBar, StatusLine
+from logagg.running.reload import reloaded
+from logagg.running.signals import Wishes
+from logagg.running.unread import Unread
 
 REFRESH = 0.25  # seconds between looks of the status line
 LAST_FLUSH = 10.0  # seconds that a tail that is told to stop waits until all is committed

@@ -12,11 +12,11 @@ from logagg.errors import SourceError
 from logagg.intake.sources import STDIN
 from logagg.intake.sources import check as check_paths
 from logagg.notices import Notices
-from logagg.options import TailOptions
-from logagg.parsers import Parsers
-from logagg.progress import summary
-from logagg.signals import Wishes
-from logagg.unread import Unread
+from logagg.running.options import TailOptions
+from logagg.running.parsers import Parsers
+from logagg.running.progress import summary
+from logagg.running.signals import Wishes
+from logagg.running.unread import Unread
 
 
 def tail(

@@ -15,19 +15,19 @@ from logagg.cluster.desk import Desk
 from logagg.cluster.dispatch import JOBS, MISFIT, QUESTIONS, proof_of
 from logagg.cluster.poison import Attempts, Quarantine
 from logagg.config import Config
-from logagg.errors import CommitFailed, LakeError
+from logagg.embedded.pipeline import counted, rollups_of
+from logagg.errors import CommitFailed, LakeError, Overtaken
 from logagg.lake import leases
 from logagg.lake.store import Lake
 from logagg.metrics import Number, served
 from logagg.notices import Notices
 from logagg.parse.fields import EVENT_SCHEMA
-from logagg.pipeline import counted, rollups_of
 from logagg.queues import wire
 from logagg.queues.gearman import Server
 from logagg.queues.post import Assignment, Receiver
 from logagg.queues.wire import Answer, Parcel, Question, WireError
 from logagg.rollup.shard import Shard, ShardSettings
-from logagg.signals import Wishes
+from logagg.running.signals import Wishes
 
 LOOK = 0.5  # seconds between looks whether a shard has lost its owner
 WAIT = 0.2  # seconds at most that we wait for a job before we look at the clock again
@@ -158,7 +158,7 @@ class Worker:
         except WireError as error:
             self._quarantine.keep(assignment, str(error))
             return self._refuses(str(error))
-        except CommitFailed:
+        except (CommitFailed, Overtaken):
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is, the next job may be a good one
             self._begin_anew(desk)

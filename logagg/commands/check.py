@@ -56,7 +56,7 @@ def _show(found: Examination, *, quiet: bool) -> None:
 
 
 def _looked_at(found: Examination) -> Iterator[str]:
-    from logagg.progress import size
+    from logagg.running.progress import size
 
     yield f"configuration: {found.configuration or 'none, so the defaults'}; {found.rules} rules, {found.rollups} rollups of your own"
     lake = found.verdict

@@ -23,10 +23,10 @@ def expire(shared: Shared) -> None:
 
 def _maintain(shared: Shared, what: str, done: str) -> None:
     from logagg.clock import SystemClock
+    from logagg.embedded.pipeline import rollups_of
     from logagg.errors import LakeError
     from logagg.lake.catalog import newest
     from logagg.lake.store import Lake
-    from logagg.pipeline import rollups_of
 
     if newest(shared.lake) is None:
         raise LakeError(f"{shared.lake}: no lake there", "`logagg tail` makes one")

@@ -57,13 +57,13 @@ def tail(paths: tuple[str, ...], shared: Shared, gearman: Any, name: str | None,
     SIGTERM and SIGINT: a last flush, a commit, exit status 0. A second one: the end at once; nothing is lost.
     SIGHUP: read the configuration again.
     """
-    from logagg.process import settle
+    from logagg.running.process import settle
 
     settle()
     from logagg.clock import SystemClock
-    from logagg.options import TailOptions
-    from logagg.parsers import Parsers
-    from logagg.signals import Wishes
+    from logagg.running.options import TailOptions
+    from logagg.running.parsers import Parsers
+    from logagg.running.signals import Wishes
 
     wishes = Wishes(reloads=not options["once"])
     run = TailOptions(
@@ -78,7 +78,7 @@ def tail(paths: tuple[str, ...], shared: Shared, gearman: Any, name: str | None,
     clock = SystemClock()
     with wishes.heeded(), Parsers(run.budget, clock) as parsers:  # they get ready while the rest is imported
         if not gearman:
-            from logagg.pipeline import tail as follow
+            from logagg.embedded.pipeline import tail as follow
 
             follow(run, clock, wishes, parsers)
             return

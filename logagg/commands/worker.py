@@ -54,11 +54,11 @@ def worker(shared: Shared, gearman: Any, shards: Any, **options: Any) -> None:
     A shard has one owner; another worker that wants it waits until the owner is gone.
     SIGTERM and SIGINT: a last flush, a commit, exit status 0. A second one: the end at once; nothing is lost.
     """
-    from logagg.process import settle
+    from logagg.running.process import settle
 
     settle()
     from logagg.cluster.worker import WorkerOptions, work
-    from logagg.signals import Wishes
+    from logagg.running.signals import Wishes
 
     wanted, of = shards
     options["max_jobs"] = options["max_jobs"] or 0

@@ -14,8 +14,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from logagg import river
 from logagg.cli import main
+from logagg.embedded import river
 from logagg.lake import compact
 from logagg.lake.catalog import LINK
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import duckdb
 
-from logagg import pipeline
 from logagg.config import Config
-from logagg.options import TailOptions
+from logagg.embedded import pipeline
+from logagg.running.options import TailOptions
 from tests import oracle
 from tests.laws.logs import is_robot
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from logagg.cargo import Chunk, Mark
 from logagg.clock import SystemClock
 from logagg.config import Config, Tail, load
+from logagg.embedded.pipeline import rollups_of
 from logagg.errors import LogaggError
 from logagg.parse import columns
 from logagg.parse.addresses import Prefix, without_addresses
@@ -22,7 +23,6 @@ from logagg.parse.book import FormatBook
 from logagg.parse.events import Classifier
 from logagg.parse.fields import EVENT_SCHEMA
 from logagg.parse.formats import compile_format
-from logagg.pipeline import rollups_of
 from logagg.queues.deal import deal
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Shard, ShardSettings

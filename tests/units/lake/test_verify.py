@@ -14,12 +14,12 @@ import pytest
 
 from logagg.clock import SystemClock
 from logagg.config import Config, Retention, load
+from logagg.embedded.pipeline import rollups_of, tail
 from logagg.lake import catalog
 from logagg.lake.state import State
 from logagg.lake.store import Lake
 from logagg.lake.verify import Verdict, verify
-from logagg.options import TailOptions
-from logagg.pipeline import rollups_of, tail
+from logagg.running.options import TailOptions
 from tests.conftest import ROOT
 
 DEMO = ROOT / "fixtures" / "demo"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from logagg.budget import Budget
 from logagg.config import Config
+from logagg.running.budget import Budget
 
 
 @dataclass(frozen=True, slots=True)

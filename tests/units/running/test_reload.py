@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 from logagg.config import Config, Tail
-from logagg.reload import FIXED, kept
+from logagg.running.reload import FIXED, kept
 
 
 def test_all_that_the_tailer_is_made_with_waits_for_a_restart() -> None:

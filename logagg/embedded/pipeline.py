@@ -9,27 +9,27 @@ from collections.abc import Iterator, Sequence
 from logagg.cargo import KnownSource
 from logagg.clock import Clock, SystemClock
 from logagg.config import Config
+from logagg.embedded.river import Pace, River, Tally
 from logagg.errors import LogaggError
 from logagg.intake.sources import STDIN
 from logagg.intake.tail import Tailer
 from logagg.intake.watch import Waker
-from logagg.interpreter import Interpreter
 from logagg.lake.store import Lake
 from logagg.metrics import Number, served
 from logagg.notices import Notices
-from logagg.options import TailOptions
 from logagg.parse.events import Classifier
 from logagg.parse.fields import EVENT_SCHEMA
-from logagg.parsers import Parsers
-from logagg.process import HeapKeeper
-from logagg.progress import CatchUpBar, StatusLine, summary
-from logagg.reload import reloaded
-from logagg.river import Pace, River, Tally
 from logagg.rollup.custom import build
 from logagg.rollup.definitions import DEFAULTS, Rollup
 from logagg.rollup.shard import Shard, ShardSettings
-from logagg.signals import Wishes
-from logagg.unread import Unread
+from logagg.running.interpreter import Interpreter
+from logagg.running.options import TailOptions
+from logagg.running.parsers import Parsers
+from logagg.running.process import HeapKeeper
+from logagg.running.progress import CatchUpBar, StatusLine, summary
+from logagg.running.reload import reloaded
+from logagg.running.signals import Wishes
+from logagg.running.unread import Unread
 
 REFRESH = 0.5  # seconds between looks of the status line
 ONCE_FLUSH = 10.0  # seconds between commits of `--once`, where nobody waits for the newest second

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from logagg.clock import Clock
+from logagg.embedded.river import Tally
 from logagg.notices import show
-from logagg.river import Tally
 
 if TYPE_CHECKING:
     from rich.progress import Progress

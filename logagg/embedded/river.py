@@ -19,22 +19,22 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.barriers import Barriers
 from logagg.cargo import Batch, Chunk, Delta, Source
 from logagg.clock import Clock
+from logagg.embedded.barriers import Barriers
 from logagg.errors import CommitFailed
 from logagg.intake.tail import Tailer
 from logagg.intake.watch import Waker
-from logagg.interpreter import Interpreter
 from logagg.lake.compact import Replacement
 from logagg.lake.store import Lake
 from logagg.metrics import Number
 from logagg.notices import Notices
-from logagg.parsers import Parsers, without_data
 from logagg.queues.contract import Barrier, Closed, Message
 from logagg.queues.deal import deal
 from logagg.queues.local import Channel, LocalQueue
 from logagg.rollup.shard import Shard
+from logagg.running.interpreter import Interpreter
+from logagg.running.parsers import Parsers, without_data
 
 RETRY_AFTER = 2.0  # seconds between attempts to commit to a disk that refuses
 MERGE_AGAIN = 60.0  # seconds before files are merged again after a disk refused

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from logagg import river
 from logagg.config import Config, Retention, Tail
+from logagg.embedded import river
 from logagg.lake.store import Lake
-from logagg.options import TailOptions
 from logagg.parse import columns
 from logagg.rollup.shard import Shard
+from logagg.running.options import TailOptions
 from tests.laws import sums
 from tests.laws.test_crashes import lines
 

@@ -19,7 +19,7 @@ from mmap import mmap
 from multiprocessing.connection import Connection
 from typing import Any
 
-from logagg.process import Heap, resident
+from logagg.running.process import Heap, resident
 
 _ALIGNMENT = 64  # bytes, as Arrow wants its buffers
 _RESULT = 4  # times the room for data: that for a result; what is larger takes the long way

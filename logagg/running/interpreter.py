@@ -12,7 +12,7 @@ from logagg.intake.tail import Tailer
 from logagg.parse.book import FormatBook
 from logagg.parse.events import Classifier
 from logagg.parse.formats import Format
-from logagg.parsers import Reading
+from logagg.running.parsers import Reading
 
 
 class Interpreter:

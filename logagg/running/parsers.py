@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import Any
 
-from logagg.budget import Budget
 from logagg.cargo import Batch, Chunk
 from logagg.clock import Clock
-from logagg.forked import Child
 from logagg.parse import agents, columns
 from logagg.parse.addresses import without_addresses
 from logagg.parse.events import Classifier
 from logagg.parse.formats import Format
+from logagg.running.budget import Budget
+from logagg.running.forked import Child
 
 
 @dataclass(frozen=True, slots=True)

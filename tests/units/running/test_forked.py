@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from logagg.errors import CommitFailed
-from logagg.forked import Child
+from logagg.running.forked import Child
 from tests.conftest import ROOT, wait_until
 
 ROOM = 1 << 12
@@ -97,7 +97,7 @@ def test_signals_are_for_the_parent(child: Child, number: int) -> None:
 
 def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from logagg.forked import Child; from tests.units.test_forked import work\n"
+        "import sys, time; from logagg.running.forked import Child; from tests.units.running.test_forked import work\n"
         "family = []\n"
         "for _ in range(3): family.append(Child(work, lambda: None, 4096, 1 << 30, family))\n"
         "print(*(child.pid for child in family), flush=True)\n"

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from logagg import parsers
-from logagg.budget import Budget
 from logagg.cargo import Batch, Chunk, Mark
 from logagg.clock import SystemClock
 from logagg.config import Config, Privacy
 from logagg.parse.events import Classifier
 from logagg.parse.formats import NAMED, compile_format
-from logagg.parsers import Parsers, Reading
+from logagg.running import parsers
+from logagg.running.budget import Budget
+from logagg.running.parsers import Parsers, Reading
 from tests.conftest import combined
 
 FORMAT = compile_format("combined")

@@ -1,0 +1,1 @@
+"""The river in one process."""

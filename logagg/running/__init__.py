@@ -1,0 +1,1 @@
+"""What every tail runs on: its options, its memory, its parsers, its signals, what it shows."""
