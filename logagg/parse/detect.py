@@ -24,6 +24,8 @@ def detect(lines: Sequence[bytes], now: float, *, user_id: str = "", names: Iter
         parsed = count(lines, fmt, now)
         if parsed > most:
             best, most = fmt, parsed
+        if most == len(lines):  # no other can do better, and each takes as long as some thousand lines
+            break
     return best
 
 
