@@ -16,6 +16,8 @@ import duckdb
 import pytest
 from hypothesis import settings
 
+from bench import processes
+
 # Machines are shared: how long an example takes says nothing.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
@@ -136,22 +138,9 @@ def peak(process: subprocess.Popen[str]) -> int:
 
 def resident(process: subprocess.Popen[str]) -> int:
     """Return the bytes that a running process and its children have in memory, what they share counted once."""
-    return sum(map(_share, [process.pid, *children(process.pid)]))
+    return processes.memory(process.pid)
 
 
 def children(pid: int) -> list[int]:
-    """Return the processes that a process has forked."""
-    try:
-        lists = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
-    except OSError:  # a thread, or the process, has ended
-        return []
-    return [int(child) for one in lists for child in one.split()]
-
-
-def _share(pid: int) -> int:
-    """Return a process's part of the memory that it has with others, in bytes (Pss, proc(5)); 0 when it has ended."""
-    try:
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except OSError:
-        return 0
-    return int(next((line.split()[1] for line in rollup.splitlines() if line.startswith("Pss:")), "0")) << 10
+    """Return the processes that a process has started."""
+    return [one for one in processes.family(pid) if one != pid]

@@ -27,6 +27,7 @@ from logagg.queues.gearman import Server
 from logagg.queues.post import Assignment, Receiver
 from logagg.queues.wire import Answer, Parcel, Question, WireError
 from logagg.rollup.shard import Shard, ShardSettings
+from logagg.running.process import resident
 from logagg.running.signals import Wishes
 
 LOOK = 0.5  # seconds between looks whether a shard has lost its owner
@@ -118,7 +119,7 @@ class Worker:
         if self._options.max_jobs and self._jobs >= self._options.max_jobs:
             self._notices.report("worker", f"{self._jobs:,} jobs done, which is the limit: ending")
             return True
-        if self._options.memory and (used := _memory_used()) > self._options.memory:
+        if self._options.memory and (used := resident()) > self._options.memory:
             self._notices.report("worker", f"{used:,} bytes in use, over the limit: ending")
             return True
         return False
@@ -311,14 +312,6 @@ class _Merges:
 def _functions(shard: int) -> tuple[str, str]:
     """Return the functions of a shard: its jobs, and the questions to it."""
     return f"{JOBS}{shard}", f"{QUESTIONS}{shard}"
-
-
-def _memory_used() -> int:
-    """Return the bytes of memory in use by this process; 0 where the system does not say."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return 0
 
 
 def _ranges(numbers: Sequence[int]) -> str:

@@ -81,9 +81,12 @@ class HeapKeeper:
 
 
 def resident() -> int:
-    """Return the bytes that this process has in memory."""
-    with open("/proc/self/statm", "rb") as file:
-        return int(file.read().split()[1]) * resource.getpagesize()
+    """Return the bytes that this process has in memory; 0 where the system does not say."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        return 0
 
 
 def _do_without_pandas() -> None:
