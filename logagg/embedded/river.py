@@ -60,7 +60,6 @@ class Tally:
     lines: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
-    committed: int = 0  # lines
 
     def numbers(self) -> Iterator[Number]:
         """Return what a scrape of a tail shows."""
