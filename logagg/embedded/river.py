@@ -186,10 +186,9 @@ class River:
             self._submit(chunk)  # what the tailer has given out it does not give again
             if self._stopping.is_set():
                 return
-            held, sinking = sum(self._held), sum(self._sinking)
-            if held + sinking > self._pace.memory:
+            if sum(self._held) + sum(self._sinking) > self._pace.memory:
                 self._barriers.wait_for_commit()
-            if held > self._pace.memory // 2 or self._barriers.due():
+            if sum(self._held) > self._pace.memory // 2 or self._barriers.due():
                 self._let_down_barrier()
 
     def _submit(self, chunk: Chunk) -> None:
@@ -254,11 +253,11 @@ class River:
 
     def _serve(self, shard: Shard, message: Message) -> None:
         if isinstance(message, Barrier):
-            self._sinking[shard.number] = shard.nbytes
+            self._sinking[shard.number], self._held[shard.number] = shard.nbytes, 0
             self._flushes.put((message, shard.drain()))
         else:
             shard.absorb(message)
-        self._held[shard.number] = shard.nbytes
+            self._held[shard.number] = shard.nbytes
 
     # flusher
 
