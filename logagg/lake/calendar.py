@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from logagg.lake.files import DAY, HOUR, MONTH, Span
 
-WINDOW = 8 << 20  # bytes, uncompressed, that a merge means to have in memory at a time
+WINDOW = 4 << 20  # bytes, uncompressed, that a merge means to have in memory at a time
 
 _SECONDS = {HOUR: 3600, DAY: 86_400}
 _LATE_DAY, _LATE_MONTH = timedelta(hours=6), timedelta(days=7)  # for which a day, or a month, that is over stays as it is

@@ -20,7 +20,7 @@ from logagg.rollup.definitions import Rollup
 
 # Levels: a part as flushed, and merged by hour, day and month of the events.
 FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
-ROW_GROUP, GROUP_BYTES = 1 << 17, 16 << 20  # rows, and what they may take in memory
+ROW_GROUP, GROUP_BYTES = 1 << 15, 4 << 20  # rows, and what they may take in memory
 WORDS = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -105,7 +105,7 @@ class PartReader:
 
     def __init__(self, root: Path, rollup: Rollup, part: Part) -> None:
         words = [field.name for field in rollup.schema if pa.types.is_string(field.type)]
-        self._file = pq.ParquetFile(root / part.path, read_dictionary=words)
+        self._file = pq.ParquetFile(root / part.path, read_dictionary=words, pre_buffer=False)
         self._spans = [_span(self._file.metadata.row_group(number)) for number in range(self._file.num_row_groups)]
 
     @property

@@ -82,9 +82,12 @@ class Ranked:
         order = np.argsort(hashes)
         ascending = hashes[order]
         fresh = _changes(ascending)
+        ascending = ascending[fresh]
+        number = np.cumsum(fresh)
+        number -= 1
         ranks = np.empty(len(hashes), np.int64)
-        ranks[order] = np.cumsum(fresh) - 1
-        return cls(ascending[fresh], ranks)
+        ranks[order] = number
+        return cls(ascending, ranks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,9 @@ class Grouping:
         packed = keys[0]
         for key in keys[1:]:
             packed = packed.then(key, 1 << (_BITS - bits))
-        order = np.sort(packed.numbers << bits | np.arange(rows))
+        order = packed.numbers << bits
+        order |= np.arange(rows)
+        order.sort()
         starts = np.flatnonzero(_changes(order >> bits))
         order &= (1 << bits) - 1
         return cls(order if among is None else among.take(order), starts)
@@ -172,7 +177,9 @@ def smallest(groups: Ints, ranks: Ints, distinct: Hashes, size: int) -> pa.ListA
     Member i, of group `groups[i]`, has the hash `distinct[ranks[i]]`.
     """
     bits = max(1, len(distinct)).bit_length()
-    pairs = np.sort(groups << bits | ranks)
+    pairs = groups << bits
+    pairs |= ranks
+    pairs.sort()
     pairs = pairs[_changes(pairs)]
     starts = np.searchsorted(pairs, np.arange(size + 1) << bits)
     lengths = np.diff(starts)
