@@ -27,12 +27,12 @@ from logagg.queues.gearman import Server
 from logagg.queues.post import Assignment, Receiver
 from logagg.queues.wire import Answer, Parcel, Question, WireError
 from logagg.rollup.shard import Shard, ShardSettings
+from logagg.running import insist
 from logagg.running.process import resident
 from logagg.running.signals import Wishes
 
 LOOK = 0.5  # seconds between looks whether a shard has lost its owner
 WAIT = 0.2  # seconds at most that we wait for a job before we look at the clock again
-RETRY_AFTER = 2.0  # seconds between attempts to commit to a disk that refuses
 QUARANTINED = "quarantined"  # the reason with which the lines of a job that was given up are counted as rejects
 
 
@@ -249,18 +249,8 @@ class Worker:
         self._await_commit()
 
     def _write(self, deltas: list[Delta], sources: list[Source]) -> list[Delta]:
-        """Commit, and try again while the disk refuses, unless we leave."""
-        while True:
-            try:
-                done = self._lake.commit(deltas, sources)
-            except CommitFailed as failure:
-                if self._wishes.leaving:
-                    raise
-                self._notices.report("retry", f"{failure}; trying again")
-                self._clock.sleep(RETRY_AFTER)
-            else:
-                self._notices.report("commit", f"{done.id}: {done.rows} rows in {done.files} files")
-                return deltas
+        insist.commit(self._lake, deltas, sources, lambda: self._wishes.leaving, self._clock, self._notices)
+        return deltas
 
     def _await_commit(self) -> None:
         """Wait for the commit on its way, and note what it has committed."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.cargo import Batch, Chunk, Delta, Source
+from logagg.cargo import Batch, Chunk, Delta
 from logagg.clock import Clock
 from logagg.embedded.barriers import Barriers
 from logagg.errors import CommitFailed
@@ -33,10 +33,10 @@ from logagg.queues.contract import Barrier, Closed, Message
 from logagg.queues.deal import deal
 from logagg.queues.local import Channel, LocalQueue
 from logagg.rollup.shard import Shard
+from logagg.running import insist
 from logagg.running.interpreter import Interpreter
 from logagg.running.parsers import Parsers, without_data
 
-RETRY_AFTER = 2.0  # seconds between attempts to commit to a disk that refuses
 MERGE_AGAIN = 60.0  # seconds before files are merged again after a disk refused
 LOOK_AGAIN = 0.5  # seconds between reconciling polls when nothing woke us
 BUSY = 1 << 20  # bytes between two barriers, from which on not all of them are left for the last moment,
@@ -271,24 +271,10 @@ class River:
             barrier, delta = item
             deltas.append(delta)
             if len(deltas) == len(self._shards):
-                self._commit(deltas, barrier.sources)
+                insist.commit(self._lake, deltas, barrier.sources, lambda: self._leaving, self._clock, self._notices)
                 deltas, self._sinking = [], [0] * len(self._shards)
                 self._barriers.committed(barrier)
                 self._compaction.begin()
-
-    def _commit(self, deltas: Sequence[Delta], sources: Sequence[Source]) -> None:
-        """Commit, and try again while the disk refuses: the deltas are all there is of what was read."""
-        while True:
-            try:
-                done = self._lake.commit(deltas, sources)
-            except CommitFailed as failure:
-                if self._leaving:
-                    raise
-                self._notices.report("retry", f"{failure}; trying again")
-                self._clock.sleep(RETRY_AFTER)
-            else:
-                self._notices.report("commit", f"{done.id}: {done.rows} rows in {done.files} files")
-                return
 
 
 class _Compaction:

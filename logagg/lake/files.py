@@ -105,6 +105,7 @@ class PartReader:
 
     def __init__(self, root: Path, rollup: Rollup, part: Part) -> None:
         words = [field.name for field in rollup.schema if pa.types.is_string(field.type)]
+        # What is read ahead would be kept until the file is closed, and a merge has many of them open.
         self._file = pq.ParquetFile(root / part.path, read_dictionary=words, pre_buffer=False)
         self._spans = [_span(self._file.metadata.row_group(number)) for number in range(self._file.num_row_groups)]
 

@@ -83,7 +83,7 @@ class Ranked:
         ascending = hashes[order]
         fresh = _changes(ascending)
         ascending = ascending[fresh]
-        number = np.cumsum(fresh)
+        number: Ints = np.cumsum(fresh)
         number -= 1
         ranks = np.empty(len(hashes), np.int64)
         ranks[order] = number

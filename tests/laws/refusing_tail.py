@@ -18,6 +18,7 @@ from logagg.cli import main
 from logagg.embedded import river
 from logagg.lake import compact
 from logagg.lake.catalog import LINK
+from logagg.running import insist
 
 
 def refuse_commits(times: int) -> None:
@@ -29,7 +30,7 @@ def refuse_commits(times: int) -> None:
         replace(source, target)
 
     os.replace = call  # type: ignore[assignment]
-    river.RETRY_AFTER = 0.1
+    insist.RETRY_AFTER = 0.1
 
 
 def refuse_merges(times: int) -> None:
