@@ -38,6 +38,7 @@ from logagg.running.interpreter import Interpreter
 from logagg.running.parsers import Parsers, without_data
 
 MERGE_AGAIN = 60.0  # seconds before files are merged again after a disk refused
+MERGE = 24 << 20  # bytes that a merge takes
 LOOK_AGAIN = 0.5  # seconds between reconciling polls when nothing woke us
 BUSY = 1 << 20  # bytes between two barriers, from which on not all of them are left for the last moment,
 PORTIONS = 4  # but read in so many portions
@@ -186,7 +187,7 @@ class River:
             self._submit(chunk)  # what the tailer has given out it does not give again
             if self._stopping.is_set():
                 return
-            if sum(self._held) + sum(self._sinking) > self._pace.memory:
+            if sum(self._held) + sum(self._sinking) + self._compaction.bytes > self._pace.memory:
                 self._barriers.wait_for_commit()
             if sum(self._held) > self._pace.memory // 2 or self._barriers.due():
                 self._let_down_barrier()
@@ -295,6 +296,11 @@ class _Compaction:
         for task in self._lake.plan_compaction():
             self._running += 1
             self._executor.submit(task.run).add_done_callback(self._hand_over)
+
+    @property
+    def bytes(self) -> int:
+        """What a merge that is running holds."""
+        return MERGE if self._running else 0
 
     def take(self, result: Future[Replacement]) -> None:
         """Swap the merged files in for those they were made of; where the disk refuses, leave those for a while."""

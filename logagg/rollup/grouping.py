@@ -25,6 +25,7 @@ Hashes = npt.NDArray[np.uint64]
 
 _BITS = 63  # of an integer, for a key and a row
 _LARGEST = np.iinfo(np.int64).max
+PORTION = 1 << 16  # hashes of sketches that are united at a time, which takes some 60 bytes for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,18 +158,30 @@ class Grouping:
         if alone.all():
             return kept
         several = np.flatnonzero(~alone)
-        groups = np.repeat(np.arange(len(several)), lengths[several])
         some = sketches.take(pa.array(self.order[np.repeat(~alone, lengths)]))
-        hashes = Ranked.of(pc.list_flatten(some).to_numpy())
-        united = smallest(
-            np.repeat(groups, pc.list_value_length(some).to_numpy()), hashes.ranks, hashes.distinct, len(several)
-        )
+        united = _united(some, lengths[several])
         place = np.empty(self.size, np.int64)
         place[np.append(np.flatnonzero(alone), several)] = np.arange(self.size)
         return pa.concat_arrays([kept, united]).take(pa.array(place))
 
     def _added(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return np.add.reduceat(values[self.order], self.starts) if self.size else values[:0]
+
+
+def _united(sketches: pa.ListArray, lengths: Ints) -> pa.ListArray:
+    """Return the union of the first so many sketches, of the next so many, and so on; `PORTION` hashes at a time."""
+    ends = np.cumsum(lengths)
+    hashes = np.add.reduceat(pc.list_value_length(sketches).to_numpy(), ends - lengths)
+    firsts = np.flatnonzero(_changes(np.cumsum(hashes) // PORTION))
+    united = []
+    for first, beyond in zip(firsts, [*firsts[1:], len(lengths)], strict=True):
+        start = ends[first] - lengths[first]
+        some = sketches.slice(start, ends[beyond - 1] - start)
+        groups = np.repeat(np.arange(beyond - first), lengths[first:beyond])
+        ranked = Ranked.of(pc.list_flatten(some).to_numpy())
+        members = np.repeat(groups, pc.list_value_length(some).to_numpy())
+        united.append(smallest(members, ranked.ranks, ranked.distinct, int(beyond - first)))
+    return pa.concat_arrays(united)
 
 
 def smallest(groups: Ints, ranks: Ints, distinct: Hashes, size: int) -> pa.ListArray:

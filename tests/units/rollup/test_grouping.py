@@ -1,0 +1,68 @@
+"""Grouping by sorting is what dictionaries and sets would give."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logagg.rollup import grouping
+from logagg.rollup.grouping import Codes, Grouping, Ranked
+from logagg.rollup.sketches import K
+
+KEYS = st.lists(st.tuples(st.sampled_from(["", "a", "b", None]), st.integers(-3, 3)), min_size=1, max_size=60)
+SKETCH = st.lists(st.integers(0, 40) | st.integers(0, 2**64 - 1), max_size=8, unique=True).map(sorted)
+
+
+def grouped(keys: Sequence[tuple[object, int]]) -> tuple[Grouping, dict[tuple[object, int], list[int]]]:
+    """Group rows both ways."""
+    words, numbers = zip(*keys, strict=True)
+    columns = [Codes.of(pa.array(words, pa.string())), Codes.of_integers(np.array(numbers, np.int64))]
+    expected = defaultdict(list)
+    for row, key in enumerate(keys):
+        expected[key].append(row)
+    return Grouping.by(columns), expected
+
+
+@given(KEYS)
+def test_rows_of_equal_keys_are_a_group(keys: list[tuple[object, int]]) -> None:
+    groups, expected = grouped(keys)
+    found = {keys[rows[0]]: rows for rows in (rows.tolist() for rows in np.split(groups.order, groups.starts[1:]))}
+    assert found == expected
+
+
+@given(KEYS, st.data())
+def test_sums_of_some_rows(keys: list[tuple[object, int]], data: st.DataObject) -> None:
+    values = data.draw(st.lists(st.integers(0, 2**62), min_size=len(keys), max_size=len(keys)))
+    where = data.draw(st.lists(st.booleans(), min_size=len(keys), max_size=len(keys)))
+    groups, expected = grouped(keys)
+    largest = 2**63 - 1
+    sums = [min(largest, sum(values[row] for row in expected[keys[example]] if where[row])) for example in groups.example]
+    assert groups.sums(np.array(values, np.int64), np.array(where)).tolist() == pytest.approx(sums, rel=1e-9)
+    if sum(values) <= largest:
+        assert groups.sums(np.array(values, np.int64), np.array(where)).tolist() == sums
+
+
+@pytest.mark.parametrize("portion", [1, 7, grouping.PORTION])
+@given(rows=st.lists(st.tuples(st.integers(0, 5), SKETCH), min_size=1, max_size=40))
+def test_merged_sketches_are_unions_however_many_at_a_time(portion: int, rows: list[tuple[int, list[int]]]) -> None:
+    keys, sketches = zip(*rows, strict=True)
+    groups, expected = grouped([(None, key) for key in keys])
+    unions = [sorted(set().union(*(sketches[row] for row in expected[None, keys[one]]))) for one in groups.example]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grouping, "PORTION", portion)
+        assert groups.merged(pa.array(sketches, pa.list_(pa.uint64()))).to_pylist() == unions
+
+
+def test_a_sketch_keeps_the_smallest() -> None:
+    hashes = np.random.default_rng(1).integers(0, 2**64 - 1, 3 * K, np.uint64, endpoint=True)
+    everyone, _ = grouped([(None, 0)] * len(hashes))
+    sketch = everyone.sketches(Ranked.of(hashes))
+    assert sketch.to_pylist() == [np.unique(hashes)[:K].tolist()]
+    again, _ = grouped([(None, 0)] * 2)
+    assert again.merged(pa.concat_arrays([sketch, sketch])).equals(sketch)
