@@ -20,7 +20,8 @@ from logagg.rollup.definitions import Rollup
 
 # Levels: a part as flushed, and merged by hour, day and month of the events.
 FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
-ROW_GROUP, GROUP_BYTES = 1 << 15, 4 << 20  # rows, and what they may take in memory
+# A row group's rows, and what they may take in memory. Few, since each has all the words of the rows written with it.
+ROW_GROUP, GROUP_BYTES = 1 << 17, 16 << 20
 WORDS = pa.dictionary(pa.int32(), pa.string())
 
 
