@@ -59,3 +59,22 @@ def broken(call: Callable[..., Any], after: int) -> Callable[..., Any]:
 def test_a_run_has_as_many_shards_as_are_asked_for(log: Path) -> None:
     words = TailOptions([str(log)], log.parent / "lake", MANY_COMMITS, shards=5)
     assert words.shard_count == 5
+
+
+def test_what_a_shard_drains_is_counted_once_against_what_may_wait(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve, drain = river.River._serve, Shard.drain
+    running: list[river.River] = []
+    counted: list[bool] = []
+
+    def remember(self: river.River, shard: Shard, message: Any) -> None:
+        running[:] = [self]
+        serve(self, shard, message)
+
+    def look(self: Shard) -> Any:
+        counted.append(running[0]._held[0] + running[0]._sinking[0] == self.nbytes)
+        return drain(self)
+
+    monkeypatch.setattr(river.River, "_serve", remember)
+    monkeypatch.setattr(Shard, "drain", look)
+    sums.read(log.parent / "lake", [log], MANY_COMMITS, flush=1e-6, shards=1)
+    assert counted and all(counted)
