@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -170,17 +171,15 @@ class Grouping:
 
 def _united(sketches: pa.ListArray, lengths: Ints) -> pa.ListArray:
     """Return the union of the first so many sketches, of the next so many, and so on; `PORTION` hashes at a time."""
-    ends = np.cumsum(lengths)
-    hashes = np.add.reduceat(pc.list_value_length(sketches).to_numpy(), ends - lengths)
+    starts = np.append(0, np.cumsum(lengths))
+    hashes = np.add.reduceat(pc.list_value_length(sketches).to_numpy(), starts[:-1])
     firsts = np.flatnonzero(_changes(np.cumsum(hashes) // PORTION))
     united = []
-    for first, beyond in zip(firsts, [*firsts[1:], len(lengths)], strict=True):
-        start = ends[first] - lengths[first]
-        some = sketches.slice(start, ends[beyond - 1] - start)
-        groups = np.repeat(np.arange(beyond - first), lengths[first:beyond])
+    for first, beyond in pairwise([*firsts.tolist(), len(lengths)]):
+        some = sketches.slice(starts[first], starts[beyond] - starts[first])
         ranked = Ranked.of(pc.list_flatten(some).to_numpy())
-        members = np.repeat(groups, pc.list_value_length(some).to_numpy())
-        united.append(smallest(members, ranked.ranks, ranked.distinct, int(beyond - first)))
+        groups = np.repeat(np.arange(beyond - first), hashes[first:beyond])
+        united.append(smallest(groups, ranked.ranks, ranked.distinct, beyond - first))
     return pa.concat_arrays(united)
 
 
