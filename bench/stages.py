@@ -31,7 +31,7 @@ from logagg.embedded.pipeline import rollups_of
 from logagg.errors import LogaggError
 from logagg.intake.tail import Tailer
 from logagg.lake.store import Lake
-from logagg.parse import columns, jsonlines, scan
+from logagg.parse import columns
 from logagg.parse.book import FormatBook
 from logagg.parse.events import Classifier
 from logagg.parse.formats import Format
@@ -130,8 +130,7 @@ class StagedRun:
 
 
 def _find(chunk: Chunk, fmt: Format) -> None:
-    lines = scan.find_lines(chunk)
-    (jsonlines if fmt.keys else scan).split_fields(lines, fmt)
+    columns.split_fields(columns.find_lines(chunk), fmt)
 
 
 def _read_csv(data: bytes) -> None:

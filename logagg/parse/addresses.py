@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from logagg.cargo import Rejects
 from logagg.parse.columns import SAMPLE_BYTES
-from logagg.parse.text import Column, hex_digits
+from logagg.parse.slices import Column
 
 Groups = npt.NDArray[np.uint16]  # eight a row
 
@@ -39,6 +39,11 @@ _ADDRESSES = (
 )
 _CUT = r"[0-9A-Fa-f.:]+\z"  # what may be the beginning of one
 _MASKED = "(address)"
+
+# The value of a hexadecimal digit.
+_HEX = np.zeros(256, np.uint8)
+for _value, _digits in enumerate(zip(b"0123456789abcdef", b"0123456789ABCDEF", strict=True)):
+    _HEX[list(_digits)] = _value
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,5 +144,5 @@ def _numbers(texts: pa.Array) -> Groups:
     lengths = np.diff(column.offsets)
     for place in range(4):
         some = lengths > place
-        numbers[some] = numbers[some] * 16 + hex_digits(column.data[column.offsets[:-1][some] + place])
+        numbers[some] = numbers[some] * 16 + _HEX[column.data[column.offsets[:-1][some] + place]]
     return numbers

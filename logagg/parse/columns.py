@@ -14,25 +14,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.cargo import Batch, Chunk, Reject, Rejects
-from logagg.parse import convert, jsonlines, scan, text
-from logagg.parse.convert import Floats, Ints, Mask, Slices
+from logagg.parse import durations, jsonlines, numbers, scan, text, urls
+from logagg.parse.durations import Floats
 from logagg.parse.fields import BATCH_SCHEMA, REASONS, TEXT
 from logagg.parse.formats import Format
-from logagg.parse.scan import SPACE
+from logagg.parse.slices import Bytes, Codes, Mask, Offsets, Slices
 
 SAMPLES = 20  # rejected lines kept of a chunk
 SAMPLE_BYTES = 512
 
 Fields = Mapping[str, Slices]
-Codes = npt.NDArray[np.int32]
+Ints = npt.NDArray[np.int64]
 
 _TOO_LONG, _FORMAT, _TIME, _STATUS, _SIZE = range(1, 1 + len(REASONS))
 
 
 def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Batch:
     """Parse the lines of a chunk; `now` (seconds since the epoch) bounds the times that are believed."""
-    lines = scan.find_lines(chunk)
-    fields, fits = jsonlines.split_fields(lines, fmt) if fmt.keys else scan.split_fields(lines, fmt)
+    lines = find_lines(chunk)
+    fields, fits = split_fields(lines, fmt)
     short = lines.length <= max_line
     verdict = np.where(short, np.where(fits, 0, _FORMAT), _TOO_LONG)
     fits = fits & short
@@ -44,6 +44,20 @@ def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Bat
         fields = {name: values.filter(accepted) for name, values in fields.items()}
         typed = typed.filter(accepted)
     return Batch(_assemble(fields, typed, escaped=fmt.escaped and not fmt.keys), _rejects(chunk, lines, verdict))
+
+
+def find_lines(chunk: Chunk) -> Slices:
+    """Return the lines of a chunk without their line ends and leading NULs; empty lines are none."""
+    data = np.frombuffer(chunk.data, np.uint8)
+    return Slices(data, *scan.find_lines(data))
+
+
+def split_fields(lines: Slices, fmt: Format) -> tuple[Fields, Mask]:
+    """Return the values of each named field, and which lines have the shape of the format; the others have no values."""
+    if fmt.keys:
+        return jsonlines.split_fields(lines, fmt)
+    places, fits = scan.split_fields(lines.data, lines.start, lines.end, fmt)
+    return {name: Slices(lines.data, start, end) for name, (start, end) in places.items()}, fits
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,47 +75,45 @@ class _Numbers:
 
 def _read_numbers(fields: Fields, now: float) -> _Numbers:
     time, time_valid = _read_times(fields, now)
-    status, status_valid = convert.statuses(fields["status"])
+    status, status_valid = numbers.statuses(*_places(fields["status"]))
     size, size_valid = _read_sizes(fields, len(time))
     verdict = np.select([~time_valid, ~status_valid, ~size_valid], [_TIME, _STATUS, _SIZE], 0)
     return _Numbers(time, status, size, verdict)
 
 
 def _read_times(fields: Fields, now: float) -> tuple[Ints, Mask]:
-    name = next(name for name in convert.TIME_FIELDS if name in fields)
-    codes, values = _encode(fields[name])
-    micros, valid = convert.times(Slices.of(values), name, now)
+    name = next(name for name in numbers.TIMES if name in fields)
+    codes, values = fields[name].encode()
+    micros, valid = numbers.times(*_places(Slices.of(values)), name, now)
     return micros[codes], valid[codes]
 
 
 def _read_sizes(fields: Fields, rows: int) -> tuple[Ints, Mask]:
     if "bytes" in fields:
-        return convert.sizes(fields["bytes"])
+        return numbers.sizes(*_places(fields["bytes"]))
     return np.zeros(rows, np.int64), np.ones(rows, bool)
 
 
-def _assemble(fields: Fields, numbers: _Numbers, *, escaped: bool) -> pa.Table:
-    rows = len(numbers.time)
+def _places(values: Slices) -> tuple[Bytes, Offsets, Offsets]:
+    return values.data, values.start, values.end
+
+
+def _assemble(fields: Fields, typed: _Numbers, *, escaped: bool) -> pa.Table:
+    rows = len(typed.time)
     method, target = _read_request(fields, rows, escaped=escaped)
     columns = {
-        "time": pa.array(numbers.time, pa.timestamp("us")).cast(BATCH_SCHEMA.field("time").type),
+        "time": pa.array(typed.time, pa.timestamp("us")).cast(BATCH_SCHEMA.field("time").type),
         "method": method,
         "target": target,
-        "status": pa.array(numbers.status.astype(np.int16)),
-        "bytes": pa.array(numbers.size),
+        "status": pa.array(typed.status.astype(np.int16)),
+        "bytes": pa.array(typed.size),
         "host": _read_text(fields.get("host"), rows, escaped=escaped, then=_bare_host),
         "seconds": _read_seconds(fields, rows),
-        "upstream_seconds": _read_decimals(fields.get("upstream_seconds"), rows, convert.upstream_seconds),
+        "upstream_seconds": _read_decimals(fields.get("upstream_seconds"), rows, durations.upstream_seconds),
     }
     for name in ("client", "forwarded", "user_id", "referrer", "agent", "cache"):
         columns[name] = _read_text(fields.get(name), rows, escaped=escaped)
     return pa.table([columns[name] for name in BATCH_SCHEMA.names], schema=BATCH_SCHEMA)
-
-
-def _encode(values: Slices) -> tuple[Codes, pa.Array]:
-    """Dictionary-encode values that lie in order in their data: codes, and the distinct values as binary."""
-    encoded = text.gather(values.data, values.start, values.end).dictionary_encode()
-    return encoded.indices.to_numpy(zero_copy_only=False), encoded.dictionary
 
 
 def _as_text(codes: Codes, values: pa.Array) -> pa.DictionaryArray:
@@ -117,7 +129,7 @@ def _read_text(
 ) -> pa.DictionaryArray:
     if values is None:
         return _nulls(rows)
-    codes, distinct = _encode(values)
+    codes, distinct = values.encode()
     cleaned = text.clean(distinct, escaped=escaped)
     return _as_text(codes, then(cleaned) if then else cleaned)
 
@@ -130,37 +142,20 @@ def _bare_host(hosts: pa.Array) -> pa.Array:
 def _read_request(fields: Fields, rows: int, *, escaped: bool) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:
     if "request" not in fields:
         return _read_request_parts(fields, rows, escaped=escaped)
-    codes, values = _encode(fields["request"])
-    methods, targets = _split_requests(_raw(values, escaped=escaped))
-    few = methods.dictionary_encode()
-    return _as_text(few.indices.to_numpy(zero_copy_only=False)[codes], few.dictionary), _as_text(codes, targets)
+    codes, values = fields["request"].encode()
+    methods, targets = _split_requests(text.unescape(values) if escaped else values)
+    return _as_text(methods[0][codes], methods[1]), _as_text(codes, targets)
 
 
-def _raw(values: pa.Array, *, escaped: bool) -> pa.Array:
-    """Undo escapes but stay bytes: a space that came out of an escape parts a request like any other."""
-    values = pc.if_else(pc.equal(values, b"-"), b"", values)
-    return text.unescape(values) if escaped else values
+def _split_requests(requests: pa.Array) -> tuple[tuple[Codes, pa.Array], pa.Array]:
+    """Split `METHOD target HTTP/x` into methods (encoded) and targets; both are empty where it is no HTTP request.
 
-
-def _split_requests(requests: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """Split `METHOD target HTTP/x` into methods and targets; both are empty where it is no HTTP request."""
+    Escapes are undone before: a space that came out of one parts a request like any other.
+    """
     values = Slices.of(requests)
-    first, last = convert.around(values, SPACE)
-    versioned = (last > first) & convert.follows(values, last + 1, b"HTTP/")
-    method = Slices(values.data, values.start, first)
-    target = Slices(values.data, np.minimum(first + 1, values.end), np.where(versioned, last, values.end))
-    fits = (target.length > 0) & _are_methods(method)
-    return _chosen(method, fits), _chosen(target, fits)
-
-
-def _are_methods(values: Slices) -> Mask:
-    codes, distinct = _encode(values)
-    return pc.match_substring_regex(distinct, r"\A[A-Z][A-Z_-]{0,19}\z").to_numpy(zero_copy_only=False)[codes]
-
-
-def _chosen(values: Slices, mask: Mask) -> pa.Array:
-    """Return the values as text, empty where the mask is false."""
-    return text.to_text(text.gather(values.data, values.start, np.where(mask, values.end, values.start)))
+    method_start, method_end, target_start, target_end = urls.split_requests(*_places(values))
+    codes, methods = Slices(values.data, method_start, method_end).encode()
+    return (codes, text.to_text(methods)), text.to_text(Slices(values.data, target_start, target_end).gather())
 
 
 def _read_request_parts(fields: Fields, rows: int, *, escaped: bool) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:
@@ -188,7 +183,7 @@ def _rows(values: Slices | None, rows: int, *, escaped: bool) -> pa.Array:
 def _read_seconds(fields: Fields, rows: int) -> pa.Array:
     for name, unit in (("seconds", 1), ("milliseconds", 1_000), ("microseconds", 1_000_000)):
         if name in fields:
-            return _read_decimals(fields[name], rows, convert.decimals, unit)
+            return _read_decimals(fields[name], rows, durations.decimals, unit)
     return pa.nulls(rows, pa.float64())
 
 
@@ -197,7 +192,7 @@ def _read_decimals(
 ) -> pa.Array:
     if values is None:
         return pa.nulls(rows, pa.float64())
-    codes, distinct = _encode(values)
+    codes, distinct = values.encode()
     number, valid = read(distinct)
     return pa.array((number / unit)[codes], mask=~valid[codes])
 

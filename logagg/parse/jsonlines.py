@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.parse.convert import Mask, Slices
 from logagg.parse.formats import Format
-from logagg.parse.text import gather, to_text
+from logagg.parse.slices import Mask, Slices
+from logagg.parse.text import to_text
 
 _TEXT_OR_NUMBER = pa.array(["VARCHAR", "UBIGINT", "BIGINT", "DOUBLE", "HUGEINT", "UHUGEINT"])
 _local = threading.local()
@@ -22,7 +22,7 @@ def split_fields(lines: Slices, fmt: Format) -> tuple[dict[str, Slices], Mask]:
 
     A value is the text of a string or a number; anything else, and a key that is not there, is an empty value.
     """
-    found = _look_up(to_text(gather(lines.data, lines.start, lines.end)), list(fmt.keys))
+    found = _look_up(to_text(lines.gather()), list(fmt.keys))
     fits: Mask = found["fits"].to_numpy().astype(bool)
     values, types = (_flat(found[name], fits, len(fmt.keys)) for name in ("values", "types"))
     values = pc.if_else(pc.is_in(types, value_set=_TEXT_OR_NUMBER), values, "")

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logagg.parse.text import Column, clean, decode_percent, shorten, to_text, unescape
+from logagg.parse.text import clean, decode_percent, shorten, to_text, unescape
 
 
 def binary(*values: bytes) -> pa.Array:
@@ -55,12 +55,6 @@ def test_unescape_works_value_by_value(values: list[str]) -> None:
     raw = [value.encode() for value in values]
     together = unescape(binary(*raw)).to_pylist()
     assert together == [unescape(binary(value))[0].as_py() for value in raw]
-
-
-def test_a_slice_of_an_array_is_read_from_its_own_first_value() -> None:
-    column = Column.of(binary(b"skipped", b"a", b"bc").slice(1))
-    assert column.data.tobytes() == b"abc"
-    assert column.array(pa.binary()).to_pylist() == [b"a", b"bc"]
 
 
 def test_shorten_counts_characters() -> None:

@@ -3,18 +3,19 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from logagg.parse import convert
-from logagg.parse.convert import Slices
+from logagg.parse import numbers
+from logagg.parse.slices import Bytes, Offsets, Slices
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC).timestamp()
 
 
-def slices(*values: bytes) -> Slices:
-    return Slices.of(pa.array(values, pa.binary()))
+def places(*values: bytes) -> tuple[Bytes, Offsets, Offsets]:
+    slices = Slices.of(pa.array(values, pa.binary()))
+    return slices.data, slices.start, slices.end
 
 
 def read_time(value: bytes, field: str) -> str | None:
-    micros, valid = convert.times(slices(value), field, NOW)
+    micros, valid = numbers.times(*places(value), field, NOW)
     if not valid[0]:
         return None
     return datetime.fromtimestamp(micros[0] / 1e6, UTC).isoformat()
@@ -79,24 +80,17 @@ def test_time_epoch(value: bytes, field: str, expected: str | None) -> None:
 
 
 def test_statuses() -> None:
-    number, valid = convert.statuses(slices(b"200", b"099", b"20", b"+20", b"2000", b"", b"999"))
+    number, valid = numbers.statuses(*places(b"200", b"099", b"20", b"+20", b"2000", b"", b"999"))
     assert valid.tolist() == [True, False, False, False, False, False, True]
     assert number[[0, 6]].tolist() == [200, 999]
 
 
 def test_sizes() -> None:
-    number, valid = convert.sizes(slices(b"-", b"", b"0012", b"1x", b"9" * 18, b"9" * 19))
+    number, valid = numbers.sizes(*places(b"-", b"", b"0012", b"1x", b"9" * 18, b"9" * 19))
     assert valid.tolist() == [True, True, True, False, True, False]
     assert number[[0, 1, 2, 4]].tolist() == [0, 0, 12, 999_999_999_999_999_999]
 
 
-def test_decimals() -> None:
-    number, valid = convert.decimals(pa.array([b"0.25", b"3", b".1", b"1.", b"1\n", b"-", b"1e3"]))
-    assert valid.tolist() == [True, True, False, False, False, False, False]
-    assert number[:2].tolist() == [0.25, 3.0]
-
-
-def test_upstream_seconds_are_summed_over_the_upstreams_tried() -> None:
-    number, valid = convert.upstream_seconds(pa.array([b"0.25, 0.5 : 0.25", b"-", b"", b"-, 0.5"]))
-    assert valid.tolist() == [True, False, False, True]
-    assert number[[0, 3]].tolist() == [1.0, 0.5]
+def test_what_is_no_time_field_is_said() -> None:
+    with pytest.raises(ValueError, match="time_of_day is no time"):
+        numbers.times(*places(b"12:00"), "time_of_day", NOW)

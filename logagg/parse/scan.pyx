@@ -1,0 +1,157 @@
+"""Bytes of a chunk -> lines, and the fields of every line.
+
+A text format is a row of literals with values between them (`formats.Step`): a cursor goes through a line, from literal
+to literal. No regular expression; no value is copied, or is an object of Python. Every pointer here lies within
+`[line, end of line]` of a line that `find_lines` found, and every search ends there.
+"""
+
+import numpy as np
+
+from libc.stdint cimport int64_t, uint8_t
+from libc.string cimport memchr, memcmp
+
+ctypedef const uint8_t* Place
+
+cdef enum:
+    NUL = 0
+    NEWLINE = 10
+    RETURN = 13
+    BACKSLASH = 92
+    MOST_STEPS = 256
+
+
+# lines
+
+
+def find_lines(const uint8_t[::1] data):
+    """Return where the lines of a chunk start and end, without line ends and leading NULs; empty lines are none."""
+    cdef Py_ssize_t most = _count_lines(data), found = 0
+    starts, ends = np.empty(most, np.int64), np.empty(most, np.int64)
+    cdef int64_t[::1] start = starts, end = ends
+    cdef Place first, at, line, newline, stop
+    if most:
+        first = at = &data[0]
+        stop = first + data.shape[0]
+        with nogil:
+            while at < stop:
+                newline = _find(at, stop, NEWLINE)
+                line, at = at, newline + 1
+                while newline > line and (newline - 1)[0] == RETURN:
+                    newline -= 1
+                while line < newline and line[0] == NUL:
+                    line += 1
+                if line < newline:
+                    start[found], end[found] = line - first, newline - first
+                    found += 1
+    return starts[:found], ends[:found]
+
+
+cdef Py_ssize_t _count_lines(const uint8_t[::1] data):
+    """Return how many lines there are at most."""
+    cdef Py_ssize_t lines = 0
+    cdef Place at, stop
+    if data.shape[0] == 0:
+        return 0
+    at = &data[0]
+    stop = at + data.shape[0]
+    with nogil:
+        while at < stop:
+            at = _find(at, stop, NEWLINE) + 1
+            lines += 1
+    return lines
+
+
+cdef inline Place _find(Place at, Place stop, uint8_t byte) noexcept nogil:
+    """Return where a byte is first from `at` on, or `stop`."""
+    cdef Place found = <Place> memchr(at, byte, stop - at)
+    return stop if found == NULL else found
+
+
+# fields
+
+
+cdef struct Literal:
+    Place text
+    Py_ssize_t length
+    bint quoted  # the value before it lies between quotes: a backslash takes the next byte with it
+    Py_ssize_t row  # of the table of fields; -1 for a value nobody uses
+
+
+def split_fields(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, fmt):
+    """Return the places of the values of each named field (name -> starts and ends), and which lines have the shape of the format.
+
+    A line that has not the shape has empty values.
+    """
+    if len(fmt.steps) > MOST_STEPS:
+        raise ValueError(f"a log format has at most {MOST_STEPS} values")
+    cdef Py_ssize_t lines = start.shape[0], steps = len(fmt.steps), named = 0, number, row
+    cdef Literal literals[MOST_STEPS]
+    cdef bytes prefix = fmt.prefix
+    cdef Literal head = Literal(<Place> <char*> prefix, len(prefix), False, -1)
+    names = []
+    for number, step in enumerate(fmt.steps):  # the format keeps the bytes of its literals
+        literals[number] = Literal(<Place> <char*> <bytes> step.until, len(step.until), step.quoted, -1)
+        if step.field:
+            literals[number].row = named
+            names.append(step.field)
+            named += 1
+    starts, ends, shapes = np.empty((named, lines), np.int64), np.empty((named, lines), np.int64), np.empty(lines, np.bool_)
+    cdef int64_t[:, ::1] starts_of = starts, ends_of = ends
+    cdef uint8_t[::1] fits = shapes.view(np.uint8)
+    cdef Place first
+    if lines:
+        first = &data[0]
+        with nogil:
+            for row in range(lines):
+                fits[row] = _split(first, first + start[row], first + end[row], &head, literals, steps, starts_of, ends_of, row)
+                if not fits[row]:
+                    for number in range(named):
+                        starts_of[number, row] = ends_of[number, row] = start[row]
+    return {name: (starts[number], ends[number]) for number, name in enumerate(names)}, shapes
+
+
+cdef bint _split(
+    Place first, Place at, Place stop, const Literal* head, const Literal* literals, Py_ssize_t steps,
+    int64_t[:, ::1] starts, int64_t[:, ::1] ends, Py_ssize_t row,
+) noexcept nogil:
+    """Find the values of one line; return whether it has the shape of the format."""
+    cdef Py_ssize_t number
+    cdef Place found
+    if not _holds(at, stop, head):
+        return False
+    at += head.length
+    for number in range(steps):
+        found = _end_of_value(at, stop, &literals[number])
+        if found == NULL:
+            return False
+        if literals[number].row >= 0:
+            starts[literals[number].row, row] = at - first
+            ends[literals[number].row, row] = found - first
+        at = found + literals[number].length
+    return at == stop
+
+
+cdef inline Place _end_of_value(Place at, Place stop, const Literal* literal) noexcept nogil:
+    """Return where the literal is that ends the value at `at`, or NULL."""
+    cdef Place from_ = at
+    if literal.length == 0:
+        return stop
+    while True:
+        at = <Place> memchr(at, literal.text[0], stop - at)
+        if at == NULL:
+            return NULL
+        if _holds(at, stop, literal) and not (literal.quoted and _is_escaped(from_, at)):
+            return at
+        at += 1
+
+
+cdef inline bint _holds(Place at, Place stop, const Literal* literal) noexcept nogil:
+    return stop - at >= literal.length and memcmp(at, literal.text, literal.length) == 0
+
+
+cdef inline bint _is_escaped(Place first, Place at) noexcept nogil:
+    """Tell whether an odd run of backslashes is before a place; the run begins at `first` at the earliest."""
+    cdef Place before = at
+    while before > first and (before - 1)[0] == BACKSLASH:
+        before -= 1
+    return (at - before) & 1

@@ -1,0 +1,74 @@
+"""A column of raw values: bytes, and where each value starts and ends in them. Nothing is copied until it must be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from logagg.parse import distinct
+
+Bytes = npt.NDArray[np.uint8]
+Offsets = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """Values that lie somewhere in `data`: value i is `data[start[i]:end[i]]`."""
+
+    data: Bytes
+    start: Offsets
+    end: Offsets
+
+    @classmethod
+    def of(cls, values: pa.Array) -> Slices:
+        """View a binary or string array without nulls."""
+        column = Column.of(values)
+        bounds = column.offsets.astype(np.int64)
+        return cls(column.data, bounds[:-1], bounds[1:])
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @property
+    def length(self) -> Offsets:
+        return self.end - self.start
+
+    def filter(self, mask: Mask) -> Slices:
+        return Slices(self.data, self.start[mask], self.end[mask])
+
+    def take(self, rows: npt.NDArray[np.integer]) -> Slices:
+        return Slices(self.data, self.start[rows], self.end[rows])
+
+    def gather(self) -> pa.Array:
+        """Copy the values into a binary array."""
+        return Column(*distinct.gather(self.data, self.start, self.end)).array(pa.binary())
+
+    def encode(self) -> tuple[Codes, pa.Array]:
+        """Return the code of each value, and the distinct values, in the order they came, as a binary array."""
+        codes, firsts = distinct.encode(self.data, self.start, self.end)
+        return codes, self.take(firsts).gather()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Values as one run of bytes: value i is `data[offsets[i]:offsets[i + 1]]`."""
+
+    data: Bytes
+    offsets: Codes
+
+    @classmethod
+    def of(cls, values: pa.Array) -> Column:
+        """View a binary or string array without nulls; its bytes are not copied."""
+        _, offsets, data = values.buffers()
+        bounds = np.frombuffer(offsets, np.int32)[values.offset : values.offset + len(values) + 1]
+        raw = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+        return cls(raw[bounds[0] : bounds[-1]], bounds - bounds[0])
+
+    def array(self, type_: pa.DataType) -> pa.Array:
+        """Return the values as an Arrow array of `type_` (binary or string)."""
+        return pa.Array.from_buffers(type_, len(self.offsets) - 1, [None, pa.py_buffer(self.offsets), pa.py_buffer(self.data)])

@@ -1,0 +1,9 @@
+from collections.abc import Sequence
+
+from logagg.parse.slices import Bytes, Offsets
+
+def split_requests(data: Bytes, start: Offsets, end: Offsets) -> tuple[Offsets, Offsets, Offsets, Offsets]: ...
+def split_urls(data: Bytes, start: Offsets, end: Offsets) -> tuple[Offsets, Offsets, Offsets]: ...
+def find_values(
+    data: Bytes, start: Offsets, end: Offsets, keys: Sequence[Sequence[bytes]]
+) -> tuple[Offsets, Offsets]: ...

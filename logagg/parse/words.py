@@ -1,0 +1,96 @@
+"""A column of text as its distinct values and codes: work is done once per value, and spread over the rows by their codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from logagg.parse import text
+from logagg.parse.slices import Codes, Mask, Slices
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Values, and each row's place among them (-1: null)."""
+
+    codes: Codes
+    values: pa.Array
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray) -> Words:
+        array = column.combine_chunks()
+        codes = pc.fill_null(array.indices, -1) if array.null_count else array.indices
+        return cls(codes.to_numpy(zero_copy_only=False), array.dictionary)
+
+    @classmethod
+    def cut(cls, values: Slices) -> Words:
+        """Take slices of a column of text, once each."""
+        codes, distinct = values.encode()
+        return cls(codes, distinct.cast(pa.string(), safe=False))
+
+    @classmethod
+    def constant(cls, rows: int, value: str) -> Words:
+        return cls(np.zeros(rows, np.int32), pa.array([value], pa.string()))
+
+    def array(self) -> pa.DictionaryArray:
+        null = self.codes < 0
+        return pa.DictionaryArray.from_arrays(pa.array(self.codes, mask=null if null.any() else None), self.values)
+
+    def of_rows(self, rows: Codes) -> Words:
+        """Spread the words over rows, each of which has the word at a place."""
+        return Words(self.codes[rows], self.values)
+
+    def distinct(self) -> Words:
+        """Return the same with each value once, after a change that made many values alike."""
+        encoded = self.values.dictionary_encode()
+        if len(encoded.dictionary) == len(self.values):
+            return self
+        codes = np.append(encoded.indices.to_numpy(zero_copy_only=False), np.int32(-1))[self.codes]
+        return Words(codes, encoded.dictionary)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Words:
+        """Return the words of some rows, and no others."""
+        distinct, codes = np.unique(self.codes[rows], return_inverse=True)
+        return Words(codes.astype(np.int32), self.values.take(pa.array(distinct)))
+
+    def map(self, change: Callable[[pa.Array], pa.Array]) -> Words:
+        return Words(self.codes, change(self.values))
+
+    def filled(self) -> Words:
+        """Return the same with empty text for null."""
+        return self._with(pa.array([""], pa.string()))
+
+    def with_null(self) -> Words:
+        """Return the same with a null among the values for the rows that have none."""
+        return self._with(pa.nulls(1, pa.string()))
+
+    def otherwise(self, other: Words) -> Words:
+        """Return the same with the other's value where this one is empty."""
+        codes = np.where(self.equal(""), other.codes + len(self.values), self.codes)
+        return Words(codes.astype(np.int32), pa.concat_arrays([self.values, other.values]))
+
+    def put(self, rows: npt.NDArray[np.int64], words: Words) -> Words:
+        """Return the same with other words at some rows."""
+        changed = self.codes.copy()
+        changed[rows] = words.codes + np.int32(len(self.values))
+        return Words(changed, pa.concat_arrays([self.values, words.values]))
+
+    def equal(self, value: str) -> Mask:
+        return np.append(pc.equal(self.values, value).to_numpy(zero_copy_only=False), False)[self.codes]
+
+    def bounded(self, limit: int) -> Words:
+        """Return the same with each value once, cut to its first `limit` characters."""
+        return self.map(lambda values: text.shorten(values, limit)).distinct()
+
+    def _with(self, value: pa.Array) -> Words:
+        """Return the same with a value more, for the rows that have none."""
+        null = self.codes < 0
+        if not null.any():
+            return self
+        codes = np.where(null, np.int32(len(self.values)), self.codes)
+        return Words(codes, pa.concat_arrays([self.values, value]))
