@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from logagg.cargo import Batch, Chunk, Reject, Rejects
 from logagg.parse import durations, jsonlines, numbers, scan, text, urls
+from logagg.parse.codes import spread
 from logagg.parse.durations import Floats
 from logagg.parse.fields import BATCH_SCHEMA, REASONS, TEXT
 from logagg.parse.formats import Format
@@ -85,7 +86,7 @@ def _read_times(fields: Fields, now: float) -> tuple[Ints, Mask]:
     name = next(name for name in numbers.TIMES if name in fields)
     codes, values = fields[name].encode()
     micros, valid = numbers.times(*_places(Slices.of(values)), name, now)
-    return micros[codes], valid[codes]
+    return spread(micros, codes), spread(valid, codes)
 
 
 def _read_sizes(fields: Fields, rows: int) -> tuple[Ints, Mask]:
@@ -144,7 +145,7 @@ def _read_request(fields: Fields, rows: int, *, escaped: bool) -> tuple[pa.Dicti
         return _read_request_parts(fields, rows, escaped=escaped)
     codes, values = fields["request"].encode()
     methods, targets = _split_requests(text.unescape(values) if escaped else values)
-    return _as_text(methods[0][codes], methods[1]), _as_text(codes, targets)
+    return _as_text(spread(methods[0], codes), methods[1]), _as_text(codes, targets)
 
 
 def _split_requests(requests: pa.Array) -> tuple[tuple[Codes, pa.Array], pa.Array]:
@@ -194,7 +195,7 @@ def _read_decimals(
         return pa.nulls(rows, pa.float64())
     codes, distinct = values.encode()
     number, valid = read(distinct)
-    return pa.array((number / unit)[codes], mask=~valid[codes])
+    return pa.array(spread(number / unit, codes), mask=~spread(valid, codes))
 
 
 def _rejects(chunk: Chunk, lines: Slices, verdict: Ints) -> Rejects:

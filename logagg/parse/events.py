@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,16 +17,15 @@ from logagg.config import KINDS, PAGE_STATUSES, Config
 from logagg.parse import urls, visitors
 from logagg.parse.addresses import Prefix
 from logagg.parse.agents import describe
+from logagg.parse.codes import spread
 from logagg.parse.fields import EVENT_SCHEMA
 from logagg.parse.rules import DIMENSIONS, Rules
 from logagg.parse.slices import Codes, Mask, Slices
 from logagg.parse.words import Words
 from logagg.rollup.sketches import latency_bucket
 
-Rule = npt.NDArray[np.int16]
-
 NO_SITE = "-"
-_PAGEVIEW, _OTHER = KINDS.index("pageview"), KINDS.index("other")
+_PAGEVIEW, _OTHER = np.int32(KINDS.index("pageview")), np.int32(KINDS.index("other"))
 _PAGE_STATUS = np.isin(np.arange(1000), PAGE_STATUSES)
 
 
@@ -75,7 +73,7 @@ class Classifier:
         columns = {name: value.bounded(self.limit).array() for name, value in words.items()}
         columns["kind"] = Words(kind, pa.array(KINDS)).array()
         columns |= {name: batch.column(name) for name in ("time", "status", "bytes", "seconds", "upstream_seconds")}
-        columns["is_bot"] = pa.array(described.column("is_bot").to_numpy()[agent.codes])
+        columns["is_bot"] = pa.array(spread(described.column("is_bot").to_numpy(), agent.codes))
         columns["bucket"] = latency_bucket(batch.column("seconds").combine_chunks())
         columns["visitor"] = pa.array(self._visitors(column, batch.column("time")))
         return pa.table([columns[name] for name in EVENT_SCHEMA.names], schema=EVENT_SCHEMA)
@@ -85,45 +83,45 @@ class Classifier:
         hosts = hosts.filled()
         return hosts.map(lambda values: pc.if_else(pc.equal(values, ""), own, values))
 
-    def _match(self, path: Words, site: Words) -> Rule:
+    def _match(self, path: Words, site: Words) -> Codes:
         """Return the rule of each row, -1 for none."""
         if not self.rules.sited:
-            return self.rules.match(path.values)[path.codes]
+            return spread(self.rules.match(path.values), path.codes)
         pairs, codes = np.unique(path.codes * np.int64(len(site.values)) + site.codes, return_inverse=True)
         paths, sites = np.divmod(pairs, len(site.values))
         return self.rules.match(path.values.take(pa.array(paths)), site.values.take(pa.array(sites)))[codes]
 
-    def _kinds(self, batch: pa.Table, method: Words, rule: Rule) -> Codes:
-        status = batch.column("status").to_numpy()
-        counted = self.rules.counts(rule, status, method.array())
-        ruled = np.array([KINDS.index(kind) for kind in self.rules.kinds], np.int32)[rule]
+    def _kinds(self, batch: pa.Table, method: Words, rule: Codes) -> Codes:
+        status = batch.column("status").to_numpy().astype(np.int32)
+        counted = self.rules.counts(rule, status, method)
+        ruled = spread(np.array([*(KINDS.index(kind) for kind in self.rules.kinds), _OTHER], np.int32), rule)
         # A log that names no method is believed to be of people who get pages.
-        is_page = (method.equal("GET") | (method.codes < 0)) & _PAGE_STATUS[status]
+        is_page = (method.equal("GET") | (method.codes < 0)) & spread(_PAGE_STATUS, status)
         unruled = np.where(is_page, _PAGEVIEW, _OTHER)
-        return np.where(rule < 0, unruled, np.where(counted, ruled, _OTHER)).astype(np.int32)
+        return np.where(rule < 0, unruled, np.where(counted, ruled, _OTHER))
 
-    def _parameters(self, query: Words, rule: Rule) -> dict[str, Words]:
+    def _parameters(self, query: Words, rule: Codes) -> dict[str, Words]:
         """Return the advertising dimensions; empty on rows without a query, or that no rule matched."""
         rows = np.flatnonzero((rule >= 0) & ~query.equal(""))
         found = {name: Words.constant(len(rule), "") for name in DIMENSIONS}
         if not len(rows):
             return found
-        queries, rules, codes = self._asked(query.codes[rows], rule[rows])
+        queries, rules, codes = self._asked(query.codes.take(rows), rule.take(rows))
         values = self.rules.parameters(query.values.take(pa.array(queries)), rules)
         return {name: words.put(rows, values[name].of_rows(codes)) for name, words in found.items()}
 
-    def _asked(self, queries: Codes, rule: Rule) -> tuple[Codes, Rule, Codes]:
+    def _asked(self, queries: Codes, rule: Codes) -> tuple[Codes, Codes, Codes]:
         """Return the distinct pairs of query and rule, and which of them each row has."""
         if self.rules.sited:
             pairs, codes = np.unique(queries * np.int64(1 << 16) + rule, return_inverse=True)
-            return (pairs >> 16).astype(np.int32), (pairs & 0xFFFF).astype(np.int16), codes.astype(np.int32)
+            return (pairs >> 16).astype(np.int32), (pairs & 0xFFFF).astype(np.int32), codes.astype(np.int32)
         # The path alone decides the rule, and each value of the query column belongs to one target.
-        rule_of = np.full(int(queries.max()) + 1, -1, np.int16)
+        rule_of = np.full(int(queries.max()) + 1, -1, np.int32)
         rule_of[queries] = rule
         distinct = np.flatnonzero(rule_of >= 0).astype(np.int32)
         place = np.empty(len(rule_of), np.int32)
         place[distinct] = np.arange(len(distinct))
-        return distinct, rule_of[distinct], place[queries]
+        return distinct, rule_of[distinct], spread(place, queries)
 
     def _visitors(self, column: dict[str, Words], times: pa.ChunkedArray) -> visitors.Hashes:
         who = self._who(column)
@@ -177,19 +175,21 @@ def _split_targets(targets: Words) -> tuple[Words, Words]:
 def _split_referrers(referrers: Words) -> tuple[Words, Words]:
     """Split referring URLs into host (lower case, no port) and path."""
     referrers = referrers.filled()
-    pattern = r"(?s)\A[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(?P<host>\[[^\]/?#]*\]|[^:/?#]*)(?::[0-9]*)?(?P<path>/[^?#]*)?"
-    host, path = _fields(referrers.values, pattern, "host", "path")
-    path = pc.if_else(pc.and_(pc.equal(path, ""), pc.not_equal(host, "")), "/", path)
-    return Words(referrers.codes, pc.utf8_lower(host)), Words(referrers.codes, path)
+    places = Slices.of(referrers.values)
+    host_start, host_end, path_start, path_end = urls.split_referrers(places.data, places.start, places.end)
+    hosts = Slices(places.data, host_start, host_end).gather().cast(pa.string(), safe=False)
+    paths = Slices(places.data, path_start, path_end).gather().cast(pa.string(), safe=False)
+    paths = pc.if_else(pc.and_(pc.equal(paths, ""), pc.not_equal(hosts, "")), "/", paths)
+    return Words(referrers.codes, pc.utf8_lower(hosts)), Words(referrers.codes, paths)
 
 
 def _from_paths(is_view: Mask, site: Words, referrer: Words, from_page: Words) -> Words:
     """Return, for page views that came from a page of the same site, the path of that page."""
     names = pa.concat_arrays([_bare(site.values), _bare(referrer.values)]).dictionary_encode()
     number = names.indices.to_numpy()
-    same = number[site.codes] == number[len(site.values) + referrer.codes]
+    same = spread(number[: len(site.values)], site.codes) == spread(number[len(site.values) :], referrer.codes)
     inside = is_view & same & ~referrer.equal("")
-    return Words(np.where(inside, from_page.codes, -1).astype(np.int32), from_page.values)
+    return Words(np.where(inside, from_page.codes, np.int32(-1)), from_page.values)
 
 
 def _bare(hosts: pa.Array) -> pa.Array:

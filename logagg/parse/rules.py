@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 
 from logagg.config import PARAMETERS, TRACKING, Config, RuleConfig
 from logagg.parse import urls
-from logagg.parse.slices import Slices
+from logagg.parse.codes import spread_pairs
+from logagg.parse.slices import Codes, Mask, Slices
 from logagg.parse.text import decode_percent
 from logagg.parse.words import Words
 
@@ -27,6 +28,8 @@ Names = Mapping[str, tuple[str, ...]]  # dimension -> keys of a query string
 DIMENSIONS = tuple(PARAMETERS)
 NONE = -1  # no rule matches
 
+Table = npt.NDArray[np.uint8]  # of truths
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -34,7 +37,7 @@ class Rules:
 
     rules: tuple[RuleConfig, ...]
     limit: int = 256  # characters of a parameter's value
-    _statuses: npt.NDArray[np.bool_] = field(init=False, repr=False, compare=False)
+    _statuses: Table = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_statuses", _status_table(self.rules))
@@ -54,33 +57,26 @@ class Rules:
         """Whether a rule looks at the site, so that `match` needs it."""
         return any(rule.site for rule in self.rules)
 
-    def match(self, paths: pa.StringArray, sites: pa.StringArray | None = None) -> npt.NDArray[np.int16]:
+    def match(self, paths: pa.StringArray, sites: pa.StringArray | None = None) -> Codes:
         """Return, for each path, the index of the first rule that matches, or -1.
 
         `sites`, aligned with `paths`, is needed where `sited`; without it, rules that name a site match nothing.
         """
-        matched = np.full(len(paths), NONE, np.int16)
+        matched = np.full(len(paths), NONE, np.int32)
         for index, rule in enumerate(self.rules):
             matched[(matched == NONE) & _matches(rule, paths, sites)] = index
         return matched
 
-    def counts(
-        self,
-        matched: npt.NDArray[np.integer[Any]],
-        status: npt.NDArray[np.integer[Any]],
-        methods: pa.DictionaryArray,
-    ) -> npt.NDArray[np.bool_]:
+    def counts(self, matched: Codes, status: Codes, methods: Words) -> Mask:
         """Say for each request whether the rule that matched it counts its status and method; False where none did.
 
         A request that matches a rule and does not count is of kind `other`. A null method (the log names none) is one
         that any rule takes.
         """
-        allowed = _method_table(self.rules, methods.dictionary)
-        codes = methods.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        counted: npt.NDArray[np.bool_] = self._statuses[matched, status] & allowed[matched, codes]
-        return counted
+        allowed = _method_table(self.rules, methods.values)
+        return spread_pairs(self._statuses, matched, status) & spread_pairs(allowed, matched, methods.codes)
 
-    def parameters(self, queries: pa.StringArray, matched: npt.NDArray[np.integer[Any]]) -> dict[str, Words]:
+    def parameters(self, queries: pa.StringArray, matched: Codes) -> dict[str, Words]:
         """Return campaign, ad and placement of query strings, aligned with them; empty text where absent.
 
         `matched` names the rule of each: rules may take a dimension from different keys. Of the keys listed for it the
@@ -93,7 +89,7 @@ class Rules:
                 found[name] = found[name].put(rows, words)
         return found
 
-    def _by_names(self, matched: npt.NDArray[np.integer[Any]]) -> list[tuple[npt.NDArray[np.int64], Names]]:
+    def _by_names(self, matched: Codes) -> list[tuple[npt.NDArray[np.int64], Names]]:
         """Return the rows, grouped by what their rules take from a query."""
         wanted: list[Names] = [*(rule.parameters for rule in self.rules), {}]
         group = np.array([wanted.index(names) for names in wanted])[matched]
@@ -140,15 +136,15 @@ def _at_site(sites: pa.StringArray | None, wanted: Sequence[str], rows: int) -> 
     return pa.array(np.zeros(rows, np.bool_)) if sites is None else _is_in(sites, wanted)
 
 
-def _status_table(rules: Sequence[RuleConfig]) -> npt.NDArray[np.bool_]:
+def _status_table(rules: Sequence[RuleConfig]) -> Table:
     """Return [rule, status] -> counts; the last row, which -1 reaches, is no rule."""
     table = np.zeros((len(rules) + 1, 1000), np.bool_)
     for index, rule in enumerate(rules):
         table[index, list(rule.status) or slice(None)] = True
-    return table
+    return table.view(np.uint8)
 
 
-def _method_table(rules: Sequence[RuleConfig], methods: pa.StringArray) -> npt.NDArray[np.bool_]:
+def _method_table(rules: Sequence[RuleConfig], methods: pa.StringArray) -> Table:
     """Return [rule, method] -> counts; the last row, which -1 reaches, is no rule, and the last column no method.
 
     HEAD asks for no ad, so no rule can make it count as one.
@@ -159,4 +155,4 @@ def _method_table(rules: Sequence[RuleConfig], methods: pa.StringArray) -> npt.N
             table[index, :-1] = _is_in(methods, rule.methods).to_numpy(zero_copy_only=False)
         if rule.kind in TRACKING:
             table[index, :-1] &= pc.not_equal(methods, "HEAD").to_numpy(zero_copy_only=False)
-    return table
+    return table.view(np.uint8)

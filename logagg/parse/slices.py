@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from logagg.parse import distinct
+from logagg.parse import codes
 
 Bytes = npt.NDArray[np.uint8]
 Offsets = npt.NDArray[np.int64]
@@ -46,12 +46,12 @@ class Slices:
 
     def gather(self) -> pa.Array:
         """Copy the values into a binary array."""
-        return Column(*distinct.gather(self.data, self.start, self.end)).array(pa.binary())
+        return Column(*codes.gather(self.data, self.start, self.end)).array(pa.binary())
 
     def encode(self) -> tuple[Codes, pa.Array]:
         """Return the code of each value, and the distinct values, in the order they came, as a binary array."""
-        codes, firsts = distinct.encode(self.data, self.start, self.end)
-        return codes, self.take(firsts).gather()
+        numbers, values, offsets = codes.encode(self.data, self.start, self.end)
+        return numbers, Column(values, offsets).array(pa.binary())
 
 
 @dataclass(frozen=True, slots=True)

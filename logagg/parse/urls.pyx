@@ -62,6 +62,78 @@ def split_urls(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[
     return paths, queries[0], queries[1]
 
 
+def split_referrers(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
+    """Split referring URLs into host, without a port, and path (starts, ends, starts, ends); both are empty where it is no URL."""
+    cdef Py_ssize_t rows = start.shape[0], row
+    hosts, paths = np.empty((2, rows), np.int64), np.empty((2, rows), np.int64)
+    cdef int64_t[:, ::1] host = hosts, path = paths
+    cdef Place first = &data[0] if data.shape[0] else <Place> b""
+    cdef Place at, stop, after
+    with nogil:
+        for row in range(rows):
+            stop = first + end[row]
+            at = _after_scheme(first + start[row], stop)
+            if at == NULL:
+                host[0, row] = host[1, row] = path[0, row] = path[1, row] = start[row]
+                continue
+            at = _after_user(at, stop)
+            after = _after_host(at, stop)
+            host[0, row], host[1, row] = at - first, after - first
+            at = _after_port(after, stop)
+            path[0, row] = at - first
+            path[1, row] = (_end_of_path(at, stop) if at < stop and at[0] == c"/" else at) - first
+    return hosts[0], hosts[1], paths[0], paths[1]
+
+
+cdef inline Place _after_scheme(Place at, Place stop) noexcept nogil:
+    """Return where the `://` after a scheme ends, or NULL."""
+    if at == stop or not _is_letter(at[0]):
+        return NULL
+    while at < stop and (_is_letter(at[0]) or c"0" <= at[0] <= c"9" or at[0] in (c"+", c".", c"-")):
+        at += 1
+    return at + 3 if stop - at >= 3 and memcmp(at, b"://", 3) == 0 else NULL
+
+
+cdef inline Place _after_user(Place at, Place stop) noexcept nogil:
+    """Return where the host begins: after the first `@`, if there is one before the path."""
+    cdef Place found = at
+    while found < stop and found[0] not in (c"/", c"?", c"#", c"@"):
+        found += 1
+    return found + 1 if found < stop and found[0] == c"@" else at
+
+
+cdef inline Place _after_host(Place at, Place stop) noexcept nogil:
+    """Return where a host ends; between brackets, if it begins with one, it may have colons."""
+    cdef Place found = at
+    if at < stop and at[0] == c"[":
+        while found < stop and found[0] not in (c"/", c"?", c"#", c"]"):
+            found += 1
+        if found < stop and found[0] == c"]":
+            return found + 1
+        found = at
+    while found < stop and found[0] not in (c":", c"/", c"?", c"#"):
+        found += 1
+    return found
+
+
+cdef inline Place _after_port(Place at, Place stop) noexcept nogil:
+    if at < stop and at[0] == c":":
+        at += 1
+        while at < stop and c"0" <= at[0] <= c"9":
+            at += 1
+    return at
+
+
+cdef inline Place _end_of_path(Place at, Place stop) noexcept nogil:
+    while at < stop and at[0] != c"?" and at[0] != c"#":
+        at += 1
+    return at
+
+
+cdef inline bint _is_letter(uint8_t byte) noexcept nogil:
+    return c"a" <= (byte | 0x20) <= c"z"
+
+
 cdef struct Key:
     Place text  # with the `=` after it
     Py_ssize_t length

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.parse import text
+from logagg.parse.codes import spread
 from logagg.parse.slices import Codes, Mask, Slices
 
 
@@ -20,6 +21,7 @@ class Words:
 
     codes: Codes
     values: pa.Array
+    unique: bool = False  # no value is there twice
 
     @classmethod
     def of(cls, column: pa.ChunkedArray) -> Words:
@@ -31,7 +33,7 @@ class Words:
     def cut(cls, values: Slices) -> Words:
         """Take slices of a column of text, once each."""
         codes, distinct = values.encode()
-        return cls(codes, distinct.cast(pa.string(), safe=False))
+        return cls(codes, distinct.cast(pa.string(), safe=False), unique=True)
 
     @classmethod
     def constant(cls, rows: int, value: str) -> Words:
@@ -43,15 +45,17 @@ class Words:
 
     def of_rows(self, rows: Codes) -> Words:
         """Spread the words over rows, each of which has the word at a place."""
-        return Words(self.codes[rows], self.values)
+        return Words(spread(self.codes, rows), self.values, self.unique)
 
     def distinct(self) -> Words:
         """Return the same with each value once, after a change that made many values alike."""
+        if self.unique:
+            return self
         encoded = self.values.dictionary_encode()
         if len(encoded.dictionary) == len(self.values):
             return self
-        codes = np.append(encoded.indices.to_numpy(zero_copy_only=False), np.int32(-1))[self.codes]
-        return Words(codes, encoded.dictionary)
+        codes = np.append(encoded.indices.to_numpy(zero_copy_only=False), np.int32(-1))
+        return Words(spread(codes, self.codes), encoded.dictionary, unique=True)
 
     def take(self, rows: npt.NDArray[np.int64]) -> Words:
         """Return the words of some rows, and no others."""
@@ -81,11 +85,12 @@ class Words:
         return Words(changed, pa.concat_arrays([self.values, words.values]))
 
     def equal(self, value: str) -> Mask:
-        return np.append(pc.equal(self.values, value).to_numpy(zero_copy_only=False), False)[self.codes]
+        return spread(np.append(pc.equal(self.values, value).to_numpy(zero_copy_only=False), False), self.codes)
 
     def bounded(self, limit: int) -> Words:
         """Return the same with each value once, cut to its first `limit` characters."""
-        return self.map(lambda values: text.shorten(values, limit)).distinct()
+        shortened = text.shorten(self.values, limit)
+        return self.distinct() if shortened is self.values else Words(self.codes, shortened).distinct()
 
     def _with(self, value: pa.Array) -> Words:
         """Return the same with a value more, for the rows that have none."""

@@ -14,6 +14,7 @@ from logagg.config import PARAMETERS, Config, RuleConfig
 from logagg.parse.rules import Rules
 from logagg.parse.slices import Slices
 from logagg.parse.urls import find_values
+from logagg.parse.words import Words
 
 DEFAULT = Rules.of(Config())
 CLICK = next(index for index, rule in enumerate(DEFAULT.rules) if rule.kind == "click")
@@ -22,14 +23,15 @@ CLICK = next(index for index, rule in enumerate(DEFAULT.rules) if rule.kind == "
 def kinds(rules: Rules, requests: list[tuple[str, str | None, int]]) -> list[str]:
     paths, methods, statuses = zip(*requests, strict=True)
     matched = rules.match(pa.array(paths, pa.string()))
-    counted = rules.counts(matched, np.array(statuses, np.int16), pa.array(methods, pa.string()).dictionary_encode())
+    words = Words.of(pa.chunked_array([pa.array(methods, pa.string()).dictionary_encode()]))
+    counted = rules.counts(matched, np.array(statuses, np.int32), words)
     found = zip(matched.tolist(), counted.tolist(), strict=True)
     return ["" if rule < 0 else rules.kinds[rule] if counts else "other" for rule, counts in found]
 
 
 def parameters(query: str, **names: tuple[str, ...]) -> dict[str, str]:
     rules = Rules((RuleConfig("click", path=("/c",), parameters=names or PARAMETERS),))
-    return {name: values[0] for name, values in taken(rules, [query], np.zeros(1, int)).items()}
+    return {name: values[0] for name, values in taken(rules, [query], np.zeros(1, np.int32)).items()}
 
 
 def taken(rules: Rules, queries: list[str], matched: np.ndarray) -> dict[str, list[str]]:
@@ -105,7 +107,7 @@ def test_a_rule_may_belong_to_a_site() -> None:
 def test_no_rows_and_no_rules() -> None:
     assert DEFAULT.match(pa.array([], pa.string())).tolist() == []
     assert Rules(()).match(pa.array(["/"])).tolist() == [-1]
-    assert taken(DEFAULT, [], np.zeros(0, int))["ad"] == []
+    assert taken(DEFAULT, [], np.zeros(0, np.int32))["ad"] == []
 
 
 @pytest.mark.parametrize(
@@ -134,13 +136,13 @@ def test_parameters_of_a_query(query: str, expected: tuple[str, str, str]) -> No
 
 def test_values_are_cut_after_decoding() -> None:
     rules = Rules((RuleConfig("click", parameters={"ad": ("ad",)}),), limit=3)
-    assert taken(rules, ["ad=%c3%a9%c3%a9%c3%a9%c3%a9"], np.zeros(1, int))["ad"] == ["ééé"]
+    assert taken(rules, ["ad=%c3%a9%c3%a9%c3%a9%c3%a9"], np.zeros(1, np.int32))["ad"] == ["ééé"]
 
 
 def test_each_rule_takes_its_own_keys() -> None:
     rules = Rules((RuleConfig("click", parameters={"ad": ("a",)}), RuleConfig("asset"), DEFAULT.rules[CLICK]))
     queries = ["ad=0&a=1", "ad=2&a=3", "ad=4&a=5", "ad=6&a=7", "ad=8&a=9"]
-    found = taken(rules, queries, np.array([2, 0, -1, 1, 2], np.int16))
+    found = taken(rules, queries, np.array([2, 0, -1, 1, 2], np.int32))
     assert found["ad"] == ["0", "3", "", "", "8"]
     assert found["campaign"] == [""] * 5
 
@@ -152,7 +154,7 @@ KEYS = st.sampled_from(["campaign", "utm_campaign", "utm_campaigns", "ad", "a", 
 @given(st.lists(st.lists(st.tuples(KEYS, TEXTS), max_size=6), max_size=6))
 def test_parameters_equal_the_standard_library(pairs: list[list[tuple[str, str]]]) -> None:
     queries = [urlencode(some) for some in pairs]
-    found = taken(DEFAULT, queries, np.full(len(queries), CLICK))
+    found = taken(DEFAULT, queries, np.full(len(queries), CLICK, np.int32))
     for row, query in enumerate(queries):
         values = dict(reversed(parse_qsl(query, keep_blank_values=True)))
         campaign = values.get("campaign", values.get("utm_campaign", ""))
