@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.cargo import Batch, Chunk, Reject, Rejects
+from logagg.codes import spread
 from logagg.parse import durations, jsonlines, numbers, scan, text, urls
-from logagg.parse.codes import spread
 from logagg.parse.durations import Floats
 from logagg.parse.fields import BATCH_SCHEMA, REASONS, TEXT
 from logagg.parse.formats import Format

@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logagg.codes import spread
 from logagg.config import KINDS, PAGE_STATUSES, Config
 from logagg.parse import urls, visitors
 from logagg.parse.addresses import Prefix
 from logagg.parse.agents import describe
-from logagg.parse.codes import spread
 from logagg.parse.fields import EVENT_SCHEMA
 from logagg.parse.rules import DIMENSIONS, Rules
 from logagg.parse.slices import Codes, Mask, Slices

@@ -16,9 +16,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logagg.codes import spread_pairs
 from logagg.config import PARAMETERS, TRACKING, Config, RuleConfig
 from logagg.parse import urls
-from logagg.parse.codes import spread_pairs
 from logagg.parse.slices import Codes, Mask, Slices
 from logagg.parse.text import decode_percent
 from logagg.parse.words import Words

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from logagg.parse import codes
+from logagg import codes
 
 Bytes = npt.NDArray[np.uint8]
 Offsets = npt.NDArray[np.int64]

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logagg.codes import spread
 from logagg.parse import text
-from logagg.parse.codes import spread
 from logagg.parse.slices import Codes, Mask, Slices
 
 

@@ -14,6 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logagg.codes import spread
+
 Mask = npt.NDArray[np.bool_]
 
 
@@ -27,8 +29,8 @@ class OneOf:
     def holds(self, events: pa.Table) -> Mask:
         words = events[self.column].combine_chunks()
         among = _mask(pc.is_in(words.dictionary, value_set=pa.array(self.values)))
-        codes = words.indices.fill_null(len(among)).to_numpy(zero_copy_only=False)
-        return np.append(among, False)[codes]
+        codes = words.indices.fill_null(-1) if words.null_count else words.indices
+        return spread(np.append(among, False), codes.to_numpy(zero_copy_only=False))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logagg.codes import spread
 from logagg.rollup.conditions import Condition, decide
 from logagg.rollup.definitions import SKETCH, Measure, Part, Rollup
-from logagg.rollup.grouping import Codes, Grouping, Ints, Mask, Ranked
+from logagg.rollup.grouping import Codes, Grouping, Hashes, Ints, Mask, Rows
 
 OTHER = "(other)"
 # Dimensions with few values by nature: the fold of a long tail leaves them as they are.
@@ -33,48 +34,53 @@ Numbers = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Events (or booked clicks) to roll up, with what all rollups need of them worked out once."""
+    """Events (or booked clicks) to roll up, in the order of their visitors' hashes, with what all rollups need of them."""
 
-    table: pa.Table  # one chunk a column
-    visitors: Ranked
+    table: pa.Table  # one chunk a column, as they came
+    order: Rows  # of the table, by hash
+    hashes: Hashes  # ascending
     holds: Mapping[Condition, Mask]
     _dimensions: dict[str, tuple[pa.Array, Codes]] = field(default_factory=dict)
-    _buckets: dict[int, Ints] = field(default_factory=dict)  # by grain
+    _buckets: dict[int, tuple[Ints, Codes]] = field(default_factory=dict)  # by grain
 
     @classmethod
     def of(cls, table: pa.Table, parts: Sequence[Part], database: Callable[[], duckdb.DuckDBPyConnection]) -> Events:
         """Prepare a table for some parts; `database` is asked for where their conditions are SQL."""
         wanted = [part.where for part in parts] + [one.where for part in parts for one in part.measures.values()]
-        visitors = Ranked.of(table["visitor"].to_numpy())
-        return cls(table, visitors, decide(filter(None, wanted), table, database))
+        holds = decide(filter(None, wanted), table, database)
+        visitors = table["visitor"].to_numpy()
+        order = np.argsort(visitors).astype(np.int32)
+        return cls(table, order, spread(visitors, order), {one: spread(mask, order) for one, mask in holds.items()})
 
     def dimension(self, name: str) -> tuple[pa.Array, Codes]:
-        """Return a column, text dictionary-encoded, and its codes."""
+        """Return a column of the table, text dictionary-encoded, and its codes in our order."""
         if name not in self._dimensions:
             column = _encoded(_only(self.table[name]))
-            self._dimensions[name] = column, Codes.of(column)
+            self._dimensions[name] = column, Codes.of(column).take(self.order)
         return self._dimensions[name]
 
-    def buckets(self, grain: int) -> Ints:
-        """Return the bucket of each event: its time in whole grains."""
+    def buckets(self, grain: int) -> tuple[Ints, Codes]:
+        """Return the bucket of each event, its time in whole grains, and the codes of the buckets."""
         if grain not in self._buckets:
-            self._buckets[grain] = self.numbers("time") // (grain * _SECOND)
+            buckets = self.numbers("time") // (grain * _SECOND)
+            self._buckets[grain] = buckets, Codes.of_integers(buckets)
         return self._buckets[grain]
 
     def numbers(self, name: str) -> Numbers:
         column = _only(self.table[name])
-        return (column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_numpy(zero_copy_only=False)
+        column = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
+        return spread(column.to_numpy(zero_copy_only=False), self.order)
 
 
 def roll_up(rollup: Rollup, part: Part, events: Events) -> pa.Table:
     """Return the rows that one part of a rollup makes of events."""
     names = part.columns or {}
-    buckets = events.buckets(rollup.grain)
+    buckets, numbered = events.buckets(rollup.grain)
     dimensions = [events.dimension(names.get(name, name)) for name in rollup.dimensions]
-    among = np.flatnonzero(events.holds[part.where]) if part.where else None
-    groups = Grouping.by([Codes.of_integers(buckets), *(codes for _, codes in dimensions)], among)
-    ts = buckets[groups.example] * (rollup.grain * _SECOND)
-    columns = _keys(groups, ts, [column for column, _ in dimensions])
+    groups = Grouping.by([numbered, *(codes for _, codes in dimensions)], events.holds[part.where] if part.where else None)
+    example = groups.example
+    ts = spread(buckets, example) * (rollup.grain * _SECOND)
+    columns = _keys(spread(events.order, example), ts, [column for column, _ in dimensions])
     columns += [_measure(events, groups, part.measures.get(name), like) for name, like in rollup.measures.items()]
     return pa.table(columns, names=rollup.schema.names)
 
@@ -101,7 +107,7 @@ def merge(rollup: Rollup, rows: pa.Table, grain: int | None = None) -> pa.Table:
     groups = Grouping.by([Codes.of_integers(buckets), *map(Codes.of, dimensions)])
     if groups.size == rows.num_rows and not grain:
         return rows.take(pa.array(groups.order))
-    columns = _keys(groups, buckets[groups.example] * step, dimensions)
+    columns = _keys(groups.example, spread(buckets, groups.example) * step, dimensions)
     columns += [_added(groups, measure, _only(rows[name])) for name, measure in rollup.measures.items()]
     return pa.table(columns, names=rollup.schema.names)
 
@@ -132,16 +138,16 @@ def _measure(events: Events, groups: Grouping, measure: Measure | None, like: Me
     if measure.kind == "count":
         return pa.array(groups.counts(where))
     if measure.kind == "uniques":
-        return groups.sketches(events.visitors, where)
+        return groups.sketches(events.hashes, where)
     numbers = events.numbers(measure.of)
     # Null is NaN here, and adds nothing.
     return pa.array(groups.sums(np.nan_to_num(numbers) if numbers.dtype.kind == "f" else numbers, where))
 
 
-def _keys(groups: Grouping, ts: Ints, dimensions: Sequence[pa.Array]) -> list[pa.Array]:
-    """Return the key columns of each group: `ts` (microseconds) and dimensions."""
-    example = pa.array(groups.example)
-    return [pa.array(ts).cast(pa.timestamp("us", "UTC")), *(_slim(column.take(example)) for column in dimensions)]
+def _keys(rows: Rows, ts: Ints, dimensions: Sequence[pa.Array]) -> list[pa.Array]:
+    """Return the key columns of groups: `ts` (microseconds), and of dimensions what some rows have, one of each group."""
+    some = pa.array(rows)
+    return [pa.array(ts).cast(pa.timestamp("us", "UTC")), *(_slim(column.take(some)) for column in dimensions)]
 
 
 def _slim(column: pa.Array) -> pa.Array:

@@ -1,0 +1,162 @@
+"""The loops of `grouping` over rows.
+
+Groups are `order`, the rows group by group, and `starts`, where in it each group begins. A mask `where` is bytes, 0 for a row
+that does not count; None: all rows count.
+"""
+
+import numpy as np
+
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint64_t
+
+cdef extern from *:
+    """
+    #define logagg_adds(total, value, sum) __builtin_add_overflow(total, value, sum)
+    """
+    bint overflows "logagg_adds"(int64_t total, int64_t value, int64_t* sum) noexcept nogil
+
+
+def pack(keys, sizes, int bits, const uint8_t[::1] where=None):
+    """Return, for each row that counts, its keys as one number, and below it, in the lowest `bits`, the number of the row.
+
+    `keys` are columns of codes, each below its size; 63 bits must hold it all.
+    """
+    cdef Py_ssize_t rows = len(keys[0]), row, kept = 0
+    cdef int64_t size
+    cdef const int32_t[::1] codes
+    packed = np.zeros(rows, np.int64)
+    cdef int64_t[::1] out = packed
+    for key, key_size in zip(keys, sizes, strict=True):
+        codes, size = key, key_size
+        if codes.shape[0] != rows:
+            raise ValueError("columns of keys are of one length")
+        with nogil:
+            for row in range(rows):
+                out[row] = out[row] * size + codes[row]
+    with nogil:
+        for row in range(rows):
+            out[kept] = (out[row] << bits) | row
+            kept += where is None or where[row] != 0
+    return packed[:kept]
+
+
+def unpack(const int64_t[::1] packed, int bits):
+    """Return the groups of what `pack` gave, sorted: the order of the rows, and where each group begins."""
+    cdef Py_ssize_t rows = packed.shape[0], at
+    cdef int32_t groups = 0
+    cdef int64_t mask = (<int64_t> 1 << bits) - 1
+    orders, firsts = np.empty(rows, np.int32), np.empty(rows, np.int32)
+    cdef int32_t[::1] order = orders, start = firsts
+    with nogil:
+        for at in range(rows):
+            order[at] = <int32_t> (packed[at] & mask)
+            if at == 0 or packed[at] >> bits != packed[at - 1] >> bits:
+                start[groups] = <int32_t> at
+                groups += 1
+    return orders, firsts[:groups].copy()
+
+
+def counts(const int32_t[::1] order, const int32_t[::1] starts, const uint8_t[::1] where):
+    """Return how many rows of each group count."""
+    cdef Py_ssize_t groups = starts.shape[0], group, at
+    counted = np.zeros(groups, np.int64)
+    cdef int64_t[::1] out = counted
+    with nogil:
+        for group in range(groups):
+            for at in range(starts[group], _end(order, starts, group)):
+                out[group] += where[order[at]] != 0
+    return counted
+
+
+ctypedef fused Number:
+    int64_t
+    double
+
+
+def sums(const Number[::1] values, const int32_t[::1] order, const int32_t[::1] starts, const uint8_t[::1] where=None):
+    """Add up the values of each group; integers that go beyond 64 bits stay at the largest, or the smallest."""
+    cdef Py_ssize_t groups = starts.shape[0], group, at
+    cdef Number total
+    added = np.zeros(groups, np.float64 if Number is double else np.int64)
+    cdef Number[::1] out = added
+    with nogil:
+        for group in range(groups):
+            total = 0
+            for at in range(starts[group], _end(order, starts, group)):
+                if where is None or where[order[at]]:
+                    if Number is double:
+                        total += values[order[at]]
+                    elif overflows(total, values[order[at]], &total):
+                        total = INT64_MAX if values[order[at]] > 0 else INT64_MIN
+            out[group] = total
+    return added
+
+
+def sketches(const uint64_t[::1] hashes, const int32_t[::1] order, const int32_t[::1] starts, const uint8_t[::1] where, int most):
+    """Return the `most` smallest distinct hashes of each group, ascending, as offsets and hashes.
+
+    The hashes of the rows are ascending, and so are the rows of each group.
+    """
+    cdef Py_ssize_t groups = starts.shape[0], group, at
+    cdef int32_t written = 0
+    offsets, smallest = np.zeros(groups + 1, np.int32), np.empty(order.shape[0], np.uint64)
+    cdef int32_t[::1] offset = offsets
+    cdef uint64_t[::1] out = smallest
+    with nogil:
+        for group in range(groups):
+            for at in range(starts[group], _end(order, starts, group)):
+                if where is None or where[order[at]]:
+                    if written == offset[group] or out[written - 1] != hashes[order[at]]:
+                        if written - offset[group] == most:
+                            break
+                        out[written] = hashes[order[at]]
+                        written += 1
+            offset[group + 1] = written
+    return offsets, smallest[:written].copy()
+
+
+def united(
+    const int32_t[::1] offsets, const uint64_t[::1] hashes, const int32_t[::1] order, const int32_t[::1] starts, int most
+):
+    """Return the `most` smallest hashes of the sketches of each group, as offsets and hashes; sketch i is `hashes[offsets[i]:offsets[i + 1]]`."""
+    cdef Py_ssize_t groups = starts.shape[0], group, at, room = 0
+    cdef int32_t row, written = 0, length
+    for at in range(order.shape[0]):
+        room += offsets[order[at] + 1] - offsets[order[at]]
+    bounds, unions, spares = np.zeros(groups + 1, np.int32), np.empty(room + 1, np.uint64), np.empty(most, np.uint64)
+    cdef int32_t[::1] bound = bounds
+    cdef uint64_t[::1] out = unions, spare = spares
+    with nogil:
+        for group in range(groups):
+            length = 0
+            for at in range(starts[group], _end(order, starts, group)):
+                row = order[at]
+                length = _unite(out, written, length, hashes, offsets[row], offsets[row + 1], spare, most)
+            written += length
+            bound[group + 1] = written
+    return bounds, unions[:written].copy()
+
+
+cdef int32_t _unite(
+    uint64_t[::1] out, int32_t start, int32_t length, const uint64_t[::1] hashes, int32_t at, int32_t end, uint64_t[::1] spare, int most
+) noexcept nogil:
+    """Unite the `length` hashes at `start` of `out` with some others, both ascending; return how many there are then."""
+    cdef int32_t number = 0, mine
+    for mine in range(length):
+        spare[mine] = out[start + mine]
+    mine = 0
+    while number < most and (mine < length or at < end):
+        if at == end or (mine < length and spare[mine] <= hashes[at]):
+            if at < end and spare[mine] == hashes[at]:
+                at += 1
+            out[start + number] = spare[mine]
+            mine += 1
+        else:
+            out[start + number] = hashes[at]
+            at += 1
+        number += 1
+    return number
+
+
+cdef inline Py_ssize_t _end(const int32_t[::1] order, const int32_t[::1] starts, Py_ssize_t group) noexcept nogil:
+    """Return where in the order of the rows a group ends."""
+    return starts[group + 1] if group + 1 < starts.shape[0] else order.shape[0]
