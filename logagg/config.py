@@ -68,7 +68,7 @@ class Tail:
     """Reading on, and how much of it at a time."""
 
     flush: float = setting("1s", INTERVAL, "how often counts become visible in SQL")
-    shards: int = setting(0, COUNT, "workers that share the visitors; 0: one per core")
+    shards: int = setting(0, COUNT, "workers that share the visitors; 0: one for two cores")
     memory: int = setting("640MB", MEMORY, "what the tail and its parsers may take; at least 640MB")
     chunk: int = setting("8MB", SIZE, "bytes read at a time")
     max_line: int = setting("1MB", SIZE, "a longer line is counted as a reject and skipped")

@@ -31,7 +31,7 @@ from logagg.settings import INTERVAL, MEMORY
     help="How often counts become visible in SQL (default: 1).",
 )
 @click.option(
-    "--shards", type=click.IntRange(1), metavar="N", help="Workers that share the visitors (default: one per core)."
+    "--shards", type=click.IntRange(1), metavar="N", help="Workers that share the visitors (default: one for two cores)."
 )
 @click.option(
     "--memory",

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from logagg.cargo import Batch, Chunk, Delta
 from logagg.clock import Clock
@@ -79,7 +79,9 @@ class Tally:
 
 def kinds_of(events: pa.Table) -> dict[str, int]:
     """Return how many events there are of each kind."""
-    return {pair["values"]: pair["counts"] for pair in pc.value_counts(events["kind"].cast("string")).to_pylist()}
+    kinds = events["kind"].combine_chunks()
+    counts = np.bincount(kinds.indices.to_numpy(), minlength=len(kinds.dictionary)).tolist()
+    return {kind: count for kind, count in zip(kinds.dictionary.to_pylist(), counts, strict=True) if count}
 
 
 class River:

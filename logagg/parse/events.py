@@ -17,7 +17,6 @@ from logagg.codes import spread
 from logagg.config import KINDS, PAGE_STATUSES, Config
 from logagg.parse import urls, visitors
 from logagg.parse.addresses import Prefix
-from logagg.parse.agents import describe
 from logagg.parse.fields import EVENT_SCHEMA
 from logagg.parse.rules import DIMENSIONS, Rules
 from logagg.parse.slices import Codes, Mask, Slices
@@ -68,6 +67,8 @@ class Classifier:
         }
         # No agent in the format says nothing; an empty one, where others have theirs, says robot.
         agent = column["agent"].with_null()
+        from logagg.parse.agents import describe  # its patterns take a while, and only those who parse need them
+
         described = describe(agent.values)
         words |= {name: Words(agent.codes, described.column(name).combine_chunks()) for name in ("browser", "os", "device")}
         columns = {name: value.bounded(self.limit).array() for name, value in words.items()}

@@ -85,6 +85,7 @@ HITS = Measure("count")
 LATER = Measure("later")
 
 PAGEVIEW = OneOf("kind", ("pageview",))
+CLICK = OneOf("kind", ("click",))
 ERROR = AtLeast("status", 400)
 
 DEFAULTS: tuple[Rollup, ...] = (

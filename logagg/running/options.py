@@ -31,8 +31,8 @@ class TailOptions:
 
     @property
     def shard_count(self) -> int:
-        """The number of shards: as said, as configured, or one per core."""
-        return self.shards or self.config.tail.shards or os.cpu_count() or 1
+        """The number of shards: as said, as configured, or one for two cores: parsers have twice as much to do."""
+        return self.shards or self.config.tail.shards or max(1, (os.cpu_count() or 1) // 2)
 
     @property
     def budget(self) -> Budget:

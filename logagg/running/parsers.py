@@ -17,7 +17,7 @@ from typing import Any
 
 from logagg.cargo import Batch, Chunk
 from logagg.clock import Clock
-from logagg.parse import agents, columns
+from logagg.parse import columns
 from logagg.parse.addresses import without_addresses
 from logagg.parse.events import Classifier
 from logagg.parse.formats import Format
@@ -72,7 +72,7 @@ class Parsers:
             self._free.put(self._children[number] if self._children else None)
         self._threads = ThreadPoolExecutor(self.count, "parser")
         if not self._children:
-            threading.Thread(target=agents.prepare, daemon=True).start()
+            threading.Thread(target=_prepare, daemon=True).start()
 
     def __enter__(self) -> Parsers:
         return self
@@ -114,6 +114,12 @@ class Parsers:
         return reading(chunk, fmt, now, *more)
 
 
+def _prepare() -> None:
+    from logagg.parse import agents  # not in a process that others parse for: it is large
+
+    agents.prepare()
+
+
 def _how(child: Child | None) -> str:
     return f" ({child.end()})" if child else ""
 
@@ -124,7 +130,7 @@ def _fork(budget: Budget) -> Sequence[Child]:
     if budget.parsers > 1 and sys.platform == "linux" and threading.active_count() == 1:
         gc.freeze()  # looking for cycles would write to all there is, and so make a copy of it for each process
         for _ in range(budget.parsers):
-            children.append(Child(_read_here, agents.prepare, budget.chunk, budget.parser, children))
+            children.append(Child(_read_here, _prepare, budget.chunk, budget.parser, children))
     return children
 
 

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logagg.rollup import grouping
-from logagg.rollup.grouping import Codes, Grouping, Ranked
+from logagg.rollup.grouping import Codes, Grouping
 from logagg.rollup.sketches import K
 
 KEYS = st.lists(st.tuples(st.sampled_from(["", "a", "b", None]), st.integers(-3, 3)), min_size=1, max_size=60)
@@ -48,21 +47,39 @@ def test_sums_of_some_rows(keys: list[tuple[object, int]], data: st.DataObject) 
         assert groups.sums(np.array(values, np.int64), np.array(where)).tolist() == sums
 
 
-@pytest.mark.parametrize("portion", [1, 7, grouping.PORTION])
 @given(rows=st.lists(st.tuples(st.integers(0, 5), SKETCH), min_size=1, max_size=40))
-def test_merged_sketches_are_unions_however_many_at_a_time(portion: int, rows: list[tuple[int, list[int]]]) -> None:
+def test_merged_sketches_are_unions(rows: list[tuple[int, list[int]]]) -> None:
     keys, sketches = zip(*rows, strict=True)
     groups, expected = grouped([(None, key) for key in keys])
     unions = [sorted(set().union(*(sketches[row] for row in expected[None, keys[one]]))) for one in groups.example]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(grouping, "PORTION", portion)
-        assert groups.merged(pa.array(sketches, pa.list_(pa.uint64()))).to_pylist() == unions
+    lists = pa.array([[1, 2], *sketches], pa.list_(pa.uint64())).slice(1)
+    assert groups.merged(lists).to_pylist() == unions
+
+
+@given(KEYS, st.data())
+def test_sketches_are_the_distinct_hashes_of_some_rows(keys: list[tuple[object, int]], data: st.DataObject) -> None:
+    hashes = sorted(data.draw(st.lists(st.integers(0, 9), min_size=len(keys), max_size=len(keys))))
+    where = data.draw(st.lists(st.booleans(), min_size=len(keys), max_size=len(keys)))
+    groups, expected = grouped(keys)
+    some = [sorted({hashes[row] for row in expected[keys[one]] if where[row]}) for one in groups.example]
+    assert groups.sketches(np.array(hashes, np.uint64), np.array(where)).to_pylist() == some
 
 
 def test_a_sketch_keeps_the_smallest() -> None:
-    hashes = np.random.default_rng(1).integers(0, 2**64 - 1, 3 * K, np.uint64, endpoint=True)
+    hashes = np.sort(np.random.default_rng(1).integers(0, 2**64 - 1, 3 * K, np.uint64, endpoint=True))
     everyone, _ = grouped([(None, 0)] * len(hashes))
-    sketch = everyone.sketches(Ranked.of(hashes))
+    sketch = everyone.sketches(hashes)
     assert sketch.to_pylist() == [np.unique(hashes)[:K].tolist()]
     again, _ = grouped([(None, 0)] * 2)
     assert again.merged(pa.concat_arrays([sketch, sketch])).equals(sketch)
+    both = again.merged(pa.array([hashes[: 2 * K : 2].tolist(), hashes[1 : 2 * K : 2].tolist()], pa.list_(pa.uint64())))
+    assert both.equals(sketch)
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 2**40)] * 3), min_size=1, max_size=40))
+def test_keys_that_do_not_fit_into_one_number_together(keys: list[tuple[int, int, int]]) -> None:
+    columns = [Codes.of_integers(np.array(column, np.int64)) for column in zip(*keys, strict=True)]
+    wide = [Codes(column.numbers, 1 << 30) for column in columns]
+    groups = Grouping.by(wide)
+    found = [{keys[row] for row in rows.tolist()} for rows in np.split(groups.order, groups.starts[1:])]
+    assert found == [{key} for key in sorted(set(keys))]
