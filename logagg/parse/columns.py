@@ -118,7 +118,7 @@ def _assemble(fields: Fields, typed: _Numbers, *, escaped: bool) -> pa.Table:
 
 
 def _as_text(codes: Codes, values: pa.Array) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), values)
+    return pa.DictionaryArray.from_arrays(pa.array(codes), values, safe=False)
 
 
 def _nulls(rows: int) -> pa.DictionaryArray:

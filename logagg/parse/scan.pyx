@@ -7,8 +7,8 @@ to literal. No regular expression; no value is copied, or is an object of Python
 
 import numpy as np
 
-from libc.stdint cimport int64_t, uint8_t
-from libc.string cimport memchr, memcmp
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.string cimport memchr, memcmp, memcpy
 
 ctypedef const uint8_t* Place
 
@@ -18,6 +18,12 @@ cdef enum:
     RETURN = 13
     BACKSLASH = 92
     MOST_STEPS = 256
+    USUAL = 64  # bytes of a line
+    WORD = 8  # bytes
+    NEAR = 4  # words
+
+cdef extern from *:
+    int count_zeros "__builtin_ctzll"(uint64_t word) noexcept nogil  # below the lowest one; on a little-endian machine, bytes before
 
 
 # lines
@@ -25,46 +31,55 @@ cdef enum:
 
 def find_lines(const uint8_t[::1] data):
     """Return where the lines of a chunk start and end, without line ends and leading NULs; empty lines are none."""
-    cdef Py_ssize_t most = _count_lines(data), found = 0
-    starts, ends = np.empty(most, np.int64), np.empty(most, np.int64)
+    cdef Py_ssize_t room = data.shape[0] // USUAL + 16, found = 0
+    starts, ends = np.empty(room, np.int64), np.empty(room, np.int64)
     cdef int64_t[::1] start = starts, end = ends
     cdef Place first, at, line, newline, stop
-    if most:
+    if data.shape[0]:
         first = at = &data[0]
         stop = first + data.shape[0]
-        with nogil:
-            while at < stop:
-                newline = _find(at, stop, NEWLINE)
-                line, at = at, newline + 1
-                while newline > line and (newline - 1)[0] == RETURN:
-                    newline -= 1
-                while line < newline and line[0] == NUL:
-                    line += 1
-                if line < newline:
-                    start[found], end[found] = line - first, newline - first
-                    found += 1
-    return starts[:found], ends[:found]
-
-
-cdef Py_ssize_t _count_lines(const uint8_t[::1] data):
-    """Return how many lines there are at most."""
-    cdef Py_ssize_t lines = 0
-    cdef Place at, stop
-    if data.shape[0] == 0:
-        return 0
-    at = &data[0]
-    stop = at + data.shape[0]
-    with nogil:
         while at < stop:
-            at = _find(at, stop, NEWLINE) + 1
-            lines += 1
-    return lines
+            with nogil:
+                while at < stop and found < room:
+                    newline = _find(at, stop, NEWLINE)
+                    line, at = at, newline + 1
+                    while newline > line and (newline - 1)[0] == RETURN:
+                        newline -= 1
+                    while line < newline and line[0] == NUL:
+                        line += 1
+                    if line < newline:
+                        start[found], end[found] = line - first, newline - first
+                        found += 1
+            if found == room:  # lines are shorter than usual
+                room *= 4
+                start = starts = np.append(starts, np.empty(room - found, np.int64))
+                end = ends = np.append(ends, np.empty(room - found, np.int64))
+    return starts[:found], ends[:found]
 
 
 cdef inline Place _find(Place at, Place stop, uint8_t byte) noexcept nogil:
     """Return where a byte is first from `at` on, or `stop`."""
-    cdef Place found = <Place> memchr(at, byte, stop - at)
+    cdef Place found
+    cdef int word
+    for word in range(NEAR):  # most values are short, and a call is dear
+        if stop - at < WORD:
+            break
+        found = _find_in_word(at, byte)
+        if found != NULL:
+            return found
+        at += WORD
+    found = <Place> memchr(at, byte, stop - at)
     return stop if found == NULL else found
+
+
+cdef inline Place _find_in_word(Place at, uint8_t byte) noexcept nogil:
+    """Return where in eight bytes a byte is first, or NULL. (The lowest zero byte of a word: Warren, "Hacker's Delight", 6-1.)"""
+    cdef uint64_t ones = <uint64_t> 0x0101010101010101
+    cdef uint64_t word
+    memcpy(&word, at, WORD)
+    word ^= ones * byte
+    word = (word - ones) & ~word & (ones << 7)
+    return at + (count_zeros(word) >> 3) if word else NULL
 
 
 # fields
@@ -137,8 +152,8 @@ cdef inline Place _end_of_value(Place at, Place stop, const Literal* literal) no
     if literal.length == 0:
         return stop
     while True:
-        at = <Place> memchr(at, literal.text[0], stop - at)
-        if at == NULL:
+        at = _find(at, stop, literal.text[0])
+        if at == stop:
             return NULL
         if _holds(at, stop, literal) and not (literal.quoted and _is_escaped(from_, at)):
             return at

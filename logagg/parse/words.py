@@ -41,7 +41,7 @@ class Words:
 
     def array(self) -> pa.DictionaryArray:
         null = self.codes < 0
-        return pa.DictionaryArray.from_arrays(pa.array(self.codes, mask=null if null.any() else None), self.values)
+        return pa.DictionaryArray.from_arrays(pa.array(self.codes, mask=null if null.any() else None), self.values, safe=False)
 
     def of_rows(self, rows: Codes) -> Words:
         """Spread the words over rows, each of which has the word at a place."""

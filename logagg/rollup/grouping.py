@@ -43,9 +43,10 @@ class Codes:
         if pa.types.is_string(array.type):
             array = array.dictionary_encode()
         if pa.types.is_dictionary(array.type):
-            null = len(array.dictionary)
-            indices = pc.fill_null(array.indices, null) if array.null_count else array.indices
-            return cls(indices.to_numpy(zero_copy_only=False), null + 1)
+            words = len(array.dictionary)
+            if array.null_count:
+                return cls(pc.fill_null(array.indices, words).to_numpy(zero_copy_only=False), words + 1)
+            return cls(array.indices.to_numpy(zero_copy_only=False), max(1, words))
         numbers = array.cast(pa.int64())
         if numbers.null_count:
             numbers = pc.fill_null(numbers, np.iinfo(np.int32).min)
@@ -65,7 +66,7 @@ class Codes:
 
     def take(self, rows: Rows) -> Codes:
         """Return the numbers of some rows."""
-        return Codes(spread(self.numbers, rows), self.size)
+        return Codes(spread(self.numbers, rows) if self.size > 1 else np.zeros(len(rows), np.int32), self.size)
 
     def then(self, other: Codes) -> Codes:
         """Return dense numbers for pairs; their order is that of the first, then that of the second."""
@@ -124,6 +125,7 @@ class Grouping:
 
 def _fitting(keys: Sequence[Codes], bits: int) -> Sequence[Codes]:
     """Return keys that fit into some bits together, and group rows as the given ones do."""
+    keys = [key for key in keys if key.size > 1] or keys[:1]
     if _fit(keys, bits):
         return keys
     keys = [key.dense() for key in keys]

@@ -8,6 +8,12 @@ import numpy as np
 
 from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint64_t
 
+ctypedef const int32_t* Codes
+
+cdef enum:
+    BLOCK = 2048  # rows
+    MOST_KEYS = 64
+
 cdef extern from *:
     """
     #define logagg_adds(total, value, sum) __builtin_add_overflow(total, value, sum)
@@ -15,27 +21,65 @@ cdef extern from *:
     bint overflows "logagg_adds"(int64_t total, int64_t value, int64_t* sum) noexcept nogil
 
 
+def ascending(const uint64_t[::1] hashes):
+    """Return the rows in the order of their hashes.
+
+    A row takes the place of a hash's lower bits, and numpy sorts the numbers; the few that differ only there are put right.
+    """
+    cdef Py_ssize_t rows = hashes.shape[0], at, to, moved = 0
+    cdef int bits = max(1, rows - 1).bit_length()
+    cdef uint64_t mask = (<uint64_t> 1 << bits) - 1
+    cdef int32_t row
+    packed, orders = np.empty(rows, np.uint64), np.empty(rows, np.int32)
+    cdef uint64_t[::1] number = packed
+    cdef int32_t[::1] order = orders
+    with nogil:
+        for at in range(rows):
+            number[at] = (hashes[at] & ~mask) | <uint64_t> at
+    packed.sort()
+    with nogil:
+        for at in range(rows):
+            row, to = <int32_t> (number[at] & mask), at
+            while to > 0 and hashes[order[to - 1]] > hashes[row] and moved < rows:
+                order[to] = order[to - 1]
+                to -= 1
+                moved += 1
+            order[to] = row
+    return orders if moved < rows else np.argsort(hashes).astype(np.int32)
+
+
 def pack(keys, sizes, int bits, const uint8_t[::1] where=None):
     """Return, for each row that counts, its keys as one number, and below it, in the lowest `bits`, the number of the row.
 
     `keys` are columns of codes, each below its size; 63 bits must hold it all.
     """
-    cdef Py_ssize_t rows = len(keys[0]), row, kept = 0
-    cdef int64_t size
-    cdef const int32_t[::1] codes
-    packed = np.zeros(rows, np.int64)
+    cdef Py_ssize_t rows = len(keys[0]), row, first = 0, last, kept = 0
+    cdef int column, columns = len(keys)
+    cdef int64_t[BLOCK] number
+    cdef int64_t[MOST_KEYS] size
+    cdef Codes[MOST_KEYS] codes
+    cdef const int32_t[::1] view
+    if columns > MOST_KEYS:
+        raise ValueError(f"a key has at most {MOST_KEYS} columns")
+    packed = np.empty(rows, np.int64)
     cdef int64_t[::1] out = packed
-    for key, key_size in zip(keys, sizes, strict=True):
-        codes, size = key, key_size
-        if codes.shape[0] != rows:
-            raise ValueError("columns of keys are of one length")
-        with nogil:
-            for row in range(rows):
-                out[row] = out[row] * size + codes[row]
+    for column in range(columns):
+        view = keys[column]
+        if view.shape[0] != rows or (where is not None and where.shape[0] != rows):
+            raise ValueError("columns of keys, and a mask of their rows, are of one length")
+        size[column], codes[column] = sizes[column], &view[0] if rows else NULL
     with nogil:
-        for row in range(rows):
-            out[kept] = (out[row] << bits) | row
-            kept += where is None or where[row] != 0
+        while first < rows:  # a block stays in the nearest cache while column after column is added
+            last = min(first + BLOCK, rows)
+            for row in range(first, last):
+                number[row - first] = codes[0][row]
+            for column in range(1, columns):
+                for row in range(first, last):
+                    number[row - first] = number[row - first] * size[column] + codes[column][row]
+            for row in range(first, last):
+                out[kept] = (number[row - first] << bits) | row
+                kept += where is None or where[row] != 0
+            first = last
     return packed[:kept]
 
 

@@ -23,6 +23,7 @@ from logagg.codes import spread
 from logagg.rollup.conditions import Condition, decide
 from logagg.rollup.definitions import SKETCH, Measure, Part, Rollup
 from logagg.rollup.grouping import Codes, Grouping, Hashes, Ints, Mask, Rows
+from logagg.rollup.groups import ascending
 
 OTHER = "(other)"
 # Dimensions with few values by nature: the fold of a long tail leaves them as they are.
@@ -49,7 +50,7 @@ class Events:
         wanted = [part.where for part in parts] + [one.where for part in parts for one in part.measures.values()]
         holds = decide(filter(None, wanted), table, database)
         visitors = table["visitor"].to_numpy()
-        order = np.argsort(visitors).astype(np.int32)
+        order = ascending(visitors)
         return cls(table, order, spread(visitors, order), {one: spread(mask, order) for one, mask in holds.items()})
 
     def dimension(self, name: str) -> tuple[pa.Array, Codes]:
