@@ -1,5 +1,5 @@
 """`python -m logagg` is `logagg`."""
 
-from logagg.cli import main
+from logagg.cli import command
 
-main()
+command()

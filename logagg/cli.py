@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -93,6 +93,15 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     _open_what_is_closed()
     sys.exit(_run(arguments))
+
+
+def command() -> NoReturn:
+    """Be `logagg`: run `main`, then end at once. All is written; to free what is held, piece by piece, would take a while."""
+    try:
+        main()
+    except SystemExit as leave:
+        sys.stderr.flush()
+        os._exit(leave.code if isinstance(leave.code, int) else int(leave.code is not None))
 
 
 def _run(arguments: list[str]) -> int:
