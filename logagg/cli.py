@@ -97,11 +97,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 def command() -> NoReturn:
     """Be `logagg`: run `main`, then end at once. All is written; to free what is held, piece by piece, would take a while."""
+    status: object = 0
     try:
         main()
     except SystemExit as leave:
-        sys.stderr.flush()
-        os._exit(leave.code if isinstance(leave.code, int) else int(leave.code is not None))
+        status = leave.code
+    sys.stderr.flush()
+    os._exit(status if isinstance(status, int) else 1)
 
 
 def _run(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""Lines of JSON -> raw fields, whole chunks at a time, by DuckDB's JSON functions."""
+"""Lines of JSON -> raw fields, whole chunks at a time: those of the usual shape at once, all others by DuckDB's JSON functions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logagg.parse import objects
 from logagg.parse.formats import Format
 from logagg.parse.slices import Mask, Slices
 from logagg.parse.text import to_text
@@ -22,14 +23,27 @@ def split_fields(lines: Slices, fmt: Format) -> tuple[dict[str, Slices], Mask]:
 
     A value is the text of a string or a number; anything else, and a key that is not there, is an empty value.
     """
+    starts, ends, fits = objects.split_objects(lines.data, lines.start, lines.end, list(fmt.keys))
+    data = lines.data
+    if not fits.all():
+        odd = np.flatnonzero(~fits)
+        columns, fits[odd] = _parse(lines.take(odd), fmt)
+        beyond = np.cumsum([len(data), *(len(column.data) for column in columns)])
+        data = np.concatenate([data, *(column.data for column in columns)])
+        for number, column in enumerate(columns):
+            starts[number, odd], ends[number, odd] = column.start + beyond[number], column.end + beyond[number]
+    return {field: Slices(data, starts[number], ends[number]) for number, field in enumerate(fmt.keys.values())}, fits
+
+
+def _parse(lines: Slices, fmt: Format) -> tuple[list[Slices], Mask]:
+    """Return the same by DuckDB, which is right about any line, as values of each key."""
     found = _look_up(to_text(lines.gather()), list(fmt.keys))
     fits: Mask = found["fits"].to_numpy().astype(bool)
     values, types = (_flat(found[name], fits, len(fmt.keys)) for name in ("values", "types"))
     values = pc.if_else(pc.is_in(types, value_set=_TEXT_OR_NUMBER), values, "")
     # One row of values a line: every key's are as far apart as there are keys.
     each = np.arange(len(lines)) * len(fmt.keys)
-    columns = (values.take(pa.array(each + number)) for number in range(len(fmt.keys)))
-    return {field: Slices.of(column) for field, column in zip(fmt.keys.values(), columns, strict=True)}, fits
+    return [Slices.of(values.take(pa.array(each + number))) for number in range(len(fmt.keys))], fits
 
 
 def _flat(lists: pa.ChunkedArray, fits: Mask, keys: int) -> pa.Array:

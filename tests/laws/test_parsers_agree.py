@@ -137,3 +137,21 @@ def test_lines_are_events_or_rejects(fmt: Format) -> None:
     fast, slow = both(data, fmt)
     expected = sum(1 for line in data.split(b"\n") if line.rstrip(b"\r").lstrip(b"\0"))
     assert fast.table.num_rows + fast.rejects.lines == slow.table.num_rows + slow.rejects.lines == expected
+
+
+NESTED = st.recursive(
+    st.sampled_from(["200", "-0", "01", "1.5e+3", "1.", "true", "nul", "null", '""', '"a b"', '"\\u00e9"', '"\\"', '"tab\t"', '"caf\u00e9"', "{}", "[]"]),
+    lambda values: st.lists(st.tuples(st.sampled_from(["status", "x", "time", "url", "\u00e9"]), values), max_size=4).map(
+        lambda pairs: "{" + " , ".join(f'"{key}" :{value}' for key, value in pairs) + "}"
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.lists(NESTED | st.tuples(NESTED, st.sampled_from([" ", "}", ",", "x"])).map("".join), max_size=6))
+def test_the_parsers_agree_on_json_of_any_shape(lines: list[str]) -> None:
+    fmt = compile_format("json:time_iso8601=time,status=status,target=url")
+    stamped = [line.replace("{", '{"time": "2026-11-20T01:02:03+00:00",', 1) if line.startswith("{") else line for line in lines]
+    fast, slow = both("\n".join(lines + stamped).encode(), fmt)
+    assert plain(fast) == plain(slow)
+    assert fast.rejects == slow.rejects
