@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from logagg.cargo import Batch, Chunk, Reject, Rejects
 from logagg.codes import spread
-from logagg.parse import durations, jsonlines, numbers, scan, text, urls
+from logagg.parse import durations, numbers, objects, scan, text, urls
 from logagg.parse.durations import Floats
 from logagg.parse.fields import BATCH_SCHEMA, REASONS, TEXT
 from logagg.parse.formats import Format
@@ -56,7 +56,8 @@ def find_lines(chunk: Chunk) -> Slices:
 def split_fields(lines: Slices, fmt: Format) -> tuple[Fields, Mask]:
     """Return the values of each named field, and which lines have the shape of the format; the others have no values."""
     if fmt.keys:
-        return jsonlines.split_fields(lines, fmt)
+        data, starts, ends, fits = objects.split_objects(lines.data, lines.start, lines.end, list(fmt.keys))
+        return {name: Slices(data, starts[row], ends[row]) for row, name in enumerate(fmt.keys.values())}, fits
     places, fits = scan.split_fields(lines.data, lines.start, lines.end, fmt)
     return {name: Slices(lines.data, start, end) for name, (start, end) in places.items()}, fits
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 
 import pyarrow as pa
 
 from logagg.cargo import Batch, Chunk, Reject, Rejects
 from logagg.parse.fields import BATCH_SCHEMA
 from logagg.parse.formats import Format, Step
+from logagg.parse.objects import DEEPEST
 
 SAMPLES = 20
 SAMPLE_BYTES = 512
@@ -103,8 +106,9 @@ def _find_end(line: bytes, start: int, step: Step) -> int:
 
 def _split_json(line: bytes, fmt: Format) -> Raw:
     try:
+        text = line.decode("utf-8", "replace")
         record = json.loads(
-            line.decode("utf-8", "replace"),
+            text,
             object_pairs_hook=_first_of_each,
             parse_int=str,
             parse_float=str,
@@ -112,13 +116,19 @@ def _split_json(line: bytes, fmt: Format) -> Raw:
         )
     except (ValueError, RecursionError):
         raise Rejected("format") from None
-    if not isinstance(record, dict):
+    if not isinstance(record, dict) or _depth(text) > DEEPEST:
         raise Rejected("format")
     raw = {}
     for key, field in fmt.keys.items():
         value = record.get(key)
         raw[field] = _encode(value) if isinstance(value, str) else b""
     return raw
+
+
+def _depth(text: str) -> int:
+    """Return how many objects and arrays are within one another in valid JSON."""
+    steps = ((byte in "[{") - (byte in "]}") for byte in re.sub(r'"(?:[^"\\]|\\.)*"', "", text))
+    return max(accumulate(steps))
 
 
 def _first_of_each(pairs: list[tuple[str, object]]) -> dict[str, object]:

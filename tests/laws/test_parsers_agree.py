@@ -139,19 +139,29 @@ def test_lines_are_events_or_rejects(fmt: Format) -> None:
     assert fast.table.num_rows + fast.rejects.lines == slow.table.num_rows + slow.rejects.lines == expected
 
 
+SCALARS = ["200", "-0", "01", "1.5e+3", "1.", "-", "true", "nul", "null", "NaN", "Infinity", '""', '"a b"', '"caf\u00e9"', '"tab\t"', '"', "'x'"]
+ESCAPED = [r'"\u00e9"', r'"\""', r'"\/\b\f\n\r\t\\"', r'"\x41"', r'"\u12"', r'"\ud83d\ude00"', r'"\ud83d"', r'"\ude00x"', r'"\u0000"', r'"\u004"']
+KEYS = ["status", "x", "time", "url", "\u00e9", r"\u0075rl", r"u\rl", "\\"]
 NESTED = st.recursive(
-    st.sampled_from(["200", "-0", "01", "1.5e+3", "1.", "true", "nul", "null", '""', '"a b"', '"\\u00e9"', '"\\"', '"tab\t"', '"caf\u00e9"', "{}", "[]"]),
-    lambda values: st.lists(st.tuples(st.sampled_from(["status", "x", "time", "url", "\u00e9"]), values), max_size=4).map(
+    st.sampled_from(SCALARS + ESCAPED),
+    lambda values: st.lists(st.tuples(st.sampled_from(KEYS), values), max_size=4).map(
         lambda pairs: "{" + " , ".join(f'"{key}" :{value}' for key, value in pairs) + "}"
-    ),
-    max_leaves=6,
+    )
+    | st.lists(values, max_size=3).map(lambda some: "[" + ",\t".join(some) + "]"),
+    max_leaves=8,
 )
+ENDS = st.sampled_from(["", " ", "}", ",", "x"])
 
 
-@given(st.lists(NESTED | st.tuples(NESTED, st.sampled_from([" ", "}", ",", "x"])).map("".join), max_size=6))
+@given(st.lists(st.tuples(NESTED, ENDS).map("".join), max_size=6))
+@example(["{}"])
+@example(["{" + '"x":[' * depth + "]" * depth + "}" for depth in (1, 62, 63, 64, 65, 2000)])
+@example(["{" + '"x":{' * depth + "}" * depth + "}" for depth in (62, 63, 64)])
+@example(['{"x":' + '"' + "u" * 300 + '"}', '{"' + r"\u0075" * 300 + '":1}', '\ufeff{}', '{"x":1', "{", '{"x"', '{"x":"'])
 def test_the_parsers_agree_on_json_of_any_shape(lines: list[str]) -> None:
     fmt = compile_format("json:time_iso8601=time,status=status,target=url")
-    stamped = [line.replace("{", '{"time": "2026-11-20T01:02:03+00:00",', 1) if line.startswith("{") else line for line in lines]
+    plenty = '{"time": "2026-11-20T01:02:03+00:00", "status":200, '
+    stamped = [line.replace("{", plenty, 1) for line in lines] + [f'{plenty}"url":{line}}}' for line in lines]
     fast, slow = both("\n".join(lines + stamped).encode(), fmt)
     assert plain(fast) == plain(slow)
     assert fast.rejects == slow.rejects
