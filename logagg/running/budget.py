@@ -30,9 +30,9 @@ class Budget:
 
     @classmethod
     def of(cls, tail: Tail, memory: int, shards: int, cores: int) -> Budget:
-        parsers = max(1, min(cores, (memory - BASE) // (PARSER + _COST * _CHUNK)))
+        parsers = max(1, min(cores - cores // 2, (memory - BASE) // (PARSER + _COST * _CHUNK)))
         spare = memory - BASE - parsers * PARSER
         chunk = min(tail.chunk, spare // (_COST * parsers))
-        parser = PARSER + _COST // 2 * chunk
+        parser = PARSER + _COST // 4 * chunk
         waiting = min(spare // 5, 8 * tail.chunk)
         return cls(memory, parsers, parser, chunk, waiting, spare // 24 // shards, spare // 32 // shards)

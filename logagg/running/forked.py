@@ -1,8 +1,8 @@
 """A process beside this one that works for it: bytes there, a result back, both through memory that the two share.
 
     parent                                child
-    call(task, data, ...)  ── inbox ──▶   work(ask, task, data, ...)
-          result           ◀── outbox ──
+    seat.call(task, data, ...)  ── inbox ──▶   work(ask, task, data, ...)
+               result           ◀── outbox ──
 
 Pickles cross between the two, which are the same program; nothing of a log is unpickled, its bytes stay bytes.
 """
@@ -16,7 +16,7 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from mmap import mmap
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from logagg.running.process import Heap, resident
@@ -27,23 +27,16 @@ _RESULT = 4  # times the room for data: that for a result; what is larger takes 
 Buffer = bytes | memoryview
 
 
-class Child:
-    """A forked process, as its parent sees it; one thread at a time may use it."""
+class Seat:
+    """A place where calls to a child wait until it is their turn; one thread at a time may use it.
 
-    def __init__(
-        self, work: Callable[..., Any], prepare: Callable[[], None], room: int, memory: int, siblings: Sequence[Child]
-    ) -> None:
-        """Fork. `work` does what is called for, after `prepare` has been done once; `room` is for data, in bytes."""
-        self._inbox, self._outbox = _Room(room), _Room(_RESULT * room)
-        self._connection, theirs = multiprocessing.Pipe()
+    While the child works for one seat, the data of the next call are brought to another, and results are fetched from it.
+    """
+
+    def __init__(self, room: int) -> None:
+        self.inbox, self.outbox = _Room(room), _Room(_RESULT * room)
+        self.connection, self.theirs = multiprocessing.Pipe()
         self._task: Any = None
-        desk = _Desk(theirs, self._inbox, self._outbox, work)
-        inherited = [self._connection, *(sibling._connection for sibling in siblings)]
-        self._process = multiprocessing.get_context("fork").Process(
-            target=_live, args=(desk, prepare, memory, inherited), daemon=True
-        )
-        self._process.start()
-        theirs.close()
 
     def call(self, task: Any, data: Buffer, *arguments: Any, ask: Callable[[Any], Any] | None = None) -> Any:
         """Return what `work` makes of a task, data and arguments over there; `ask` answers what it asks meanwhile.
@@ -52,15 +45,39 @@ class Child:
         the process has ended.
         """
         if task is not self._task:
-            self._connection.send(_Task(task))
+            self.connection.send(_Task(task))
             self._task = task
-        self._connection.send(arguments)
-        self._inbox.send(self._connection, [data])
-        while isinstance(answer := self._connection.recv(), _Question):
-            self._connection.send(_attempt(ask, answer.about))
+        self.connection.send(arguments)
+        self.inbox.send(self.connection, [data])
+        while isinstance(answer := self.connection.recv(), _Question):
+            self.connection.send(_attempt(ask, answer.about))
         if isinstance(answer, Exception):
             raise answer
-        return pickle.loads(answer, buffers=[bytes(one) for one in self._outbox.receive(self._connection)])  # noqa: S301
+        return pickle.loads(answer, buffers=[bytes(one) for one in self.outbox.receive(self.connection)])  # noqa: S301
+
+
+class Child:
+    """A forked process, as its parent sees it."""
+
+    def __init__(
+        self,
+        work: Callable[..., Any],
+        prepare: Callable[[], None],
+        room: int,
+        memory: int,
+        siblings: Sequence[Child] = (),
+        seats: int = 1,
+    ) -> None:
+        """Fork. `work` does what is called for, after `prepare` has been done once; `room` is for data, in bytes."""
+        self.seats = [Seat(room) for _ in range(seats)]
+        desks = [_Desk(seat.theirs, seat.inbox, seat.outbox, work) for seat in self.seats]
+        inherited = [seat.connection for child in (self, *siblings) for seat in child.seats]
+        self._process = multiprocessing.get_context("fork").Process(
+            target=_live, args=(desks, prepare, memory, inherited), daemon=True
+        )
+        self._process.start()
+        for seat in self.seats:
+            seat.theirs.close()
 
     @property
     def pid(self) -> int:
@@ -68,7 +85,8 @@ class Child:
 
     def close(self) -> None:
         """Let it end, and wait until it has."""
-        self._connection.close()
+        for seat in self.seats:
+            seat.connection.close()
         self._process.join()
 
     def end(self) -> str:
@@ -129,24 +147,23 @@ class _Room:
         return places
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Desk:
-    """Where the child takes calls, one after the other."""
+    """A seat, as the child sees it."""
 
     connection: Connection
     inbox: _Room
     outbox: _Room
     work: Callable[..., Any]
+    task: Any = None
 
-    def serve(self, task: Any, heap: Heap) -> None:
-        """Work until the parent is gone: EOFError or ConnectionError."""
-        while True:
-            message = self.connection.recv()
-            if isinstance(message, _Task):
-                task = message.value
-            else:
-                self._answer(_attempt(self._done, task, message))
-                heap.tidy()
+    def serve(self) -> None:
+        """Do what is asked for next. Raises EOFError or ConnectionError when the parent is gone."""
+        message = self.connection.recv()
+        if isinstance(message, _Task):
+            self.task = message.value
+        else:
+            self._answer(_attempt(self._done, self.task, message))
 
     def _done(self, task: Any, arguments: tuple[Any, ...]) -> tuple[bytes, list[pickle.PickleBuffer]]:
         (data,) = self.inbox.receive(self.connection)
@@ -170,7 +187,7 @@ class _Desk:
         return answer
 
 
-def _live(desk: _Desk, prepare: Callable[[], None], memory: int, inherited: Sequence[Connection]) -> None:
+def _live(desks: Sequence[_Desk], prepare: Callable[[], None], memory: int, inherited: Sequence[Connection]) -> None:
     """Be a child until the parent is gone."""
     for connection in inherited:  # as long as anybody has the parent's end, the parent does not seem gone
         connection.close()
@@ -178,8 +195,12 @@ def _live(desk: _Desk, prepare: Callable[[], None], memory: int, inherited: Sequ
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     prepare()
+    heap, waiting = Heap(resident() + memory), {desk.connection: desk for desk in desks}
     with contextlib.suppress(EOFError, ConnectionError):
-        desk.serve(None, Heap(resident() + memory))
+        while True:
+            for ready in wait(list(waiting)):
+                waiting[ready].serve()  # type: ignore[index]  # one of those it was given
+                heap.tidy()
 
 
 def _attempt(function: Callable[..., Any] | None, *arguments: Any) -> Any:

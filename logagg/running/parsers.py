@@ -1,4 +1,4 @@
-"""Parsers: chunks -> events, beside one another, in processes of their own where that can be.
+"""Parsers: chunks -> events, beside one another and the rest, in processes of their own where that can be.
 
 Parsing is thousands of short steps in numpy and Arrow, and between any two of them a thread of Python waits for all
 others: two parsers in threads are hardly faster than one (docs/decisions/0009). Processes do not wait.
@@ -7,6 +7,7 @@ others: two parsers in threads are hardly faster than one (docs/decisions/0009).
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -22,7 +23,9 @@ from logagg.parse.addresses import without_addresses
 from logagg.parse.events import Classifier
 from logagg.parse.formats import Format
 from logagg.running.budget import Budget
-from logagg.running.forked import Child
+from logagg.running.forked import Child, Seat
+
+SEATS = 2  # of a parser: while it reads the chunk at one, the next is brought to the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +63,20 @@ class Parsers:
     """
 
     def __init__(self, budget: Budget, clock: Clock) -> None:
-        self.count = budget.parsers
         self._clock = clock
         self._report: Callable[[str, str], None] = lambda kind, text: None
         self._reading: Reading | None = None
         self._there: Reading | None = None  # the same, for another process
         self._children = _fork(budget)
         self.memory = budget.parser * len(self._children)  # what they may take beside this process
-        self._free: SimpleQueue[Child | None] = SimpleQueue()
-        for number in range(self.count):
-            self._free.put(self._children[number] if self._children else None)
+        places = [_Place(child, seat) for child in self._children for seat in child.seats]
+        self.count = len(places) or budget.parsers
+        self._free: SimpleQueue[_Place] = SimpleQueue()
+        for place in places or [_HERE] * budget.parsers:
+            self._free.put(place)
         self._threads = ThreadPoolExecutor(self.count, "parser")
+        self._ended: list[Child] = []
+        self._lock = threading.Lock()
         if not self._children:
             threading.Thread(target=_prepare, daemon=True).start()
 
@@ -101,17 +107,38 @@ class Parsers:
             child.close()
 
     def _read(self, reading: Reading, there: Reading, chunk: Chunk, fmt: Format, *more: Any) -> Any:
-        child, now = self._free.get(), self._clock.now()
+        place, now = self._free.get(), self._clock.now()
         try:
-            if child:
+            if place.seat:
                 ask = reading.classifier.key_of
-                return child.call(there, chunk.data, without_data(chunk), fmt, now, *more, ask=ask)
+                return place.seat.call(there, chunk.data, without_data(chunk), fmt, now, *more, ask=ask)
         except (EOFError, ConnectionError):
-            self._report("parser", f"a parser ended{_how(child)}; this process does its work from now on")
-            child = None
+            self._give_up(place)
+            place = _HERE
         finally:
-            self._free.put(child)
+            self._free.put(place)
         return reading(chunk, fmt, now, *more)
+
+
+    def _give_up(self, place: _Place) -> None:
+        """Report once that a child has ended."""
+        assert place.child, "what is read here does not end"
+        with self._lock:
+            if place.child not in self._ended:
+                self._ended.append(place.child)
+                how = place.child.end()
+                self._report("parser", f"a parser ended ({how}); this process does its work from now on")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a chunk is read: at a seat of a child, or in this process."""
+
+    child: Child | None = None
+    seat: Seat | None = None
+
+
+_HERE = _Place()
 
 
 def _prepare() -> None:
@@ -120,17 +147,13 @@ def _prepare() -> None:
     agents.prepare()
 
 
-def _how(child: Child | None) -> str:
-    return f" ({child.end()})" if child else ""
-
-
 def _fork(budget: Budget) -> Sequence[Child]:
-    """Fork parsers, unless it is one only, which would take turns with us anyway, or it is not safe."""
+    """Fork parsers, unless there is one core only, for which they would take turns with us anyway, or it is not safe."""
     children: list[Child] = []
-    if budget.parsers > 1 and sys.platform == "linux" and threading.active_count() == 1:
+    if (os.cpu_count() or 1) > 1 and sys.platform == "linux" and threading.active_count() == 1:
         gc.freeze()  # looking for cycles would write to all there is, and so make a copy of it for each process
         for _ in range(budget.parsers):
-            children.append(Child(_read_here, _prepare, budget.chunk, budget.parser, children))
+            children.append(Child(_read_here, _prepare, budget.chunk, budget.parser, children, SEATS))
     return children
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from logagg.errors import CommitFailed
-from logagg.running.forked import Child
+from logagg.running.forked import Child, Seat
 from tests.conftest import ROOT, wait_until
 
 ROOM = 1 << 12
@@ -40,9 +40,14 @@ def work(ask: Ask, task: str, data: memoryview, *arguments: Any) -> Any:
 
 @pytest.fixture
 def child() -> Iterator[Child]:
-    child = Child(work, lambda: None, ROOM, 1 << 30, [])
+    child = Child(work, lambda: None, ROOM, 1 << 30, seats=2)
     yield child
     child.close()
+
+
+@pytest.fixture
+def seat(child: Child) -> Seat:
+    return child.seats[0]
 
 
 @pytest.mark.parametrize("size", [0, 1, ROOM - 1, ROOM, ROOM + 1, 100 * ROOM])
