@@ -190,7 +190,7 @@ def _from_paths(is_view: Mask, site: Words, referrer: Words, from_page: Words) -
     number = names.indices.to_numpy()
     same = spread(number[: len(site.values)], site.codes) == spread(number[len(site.values) :], referrer.codes)
     inside = is_view & same & ~referrer.equal("")
-    return Words(np.where(inside, from_page.codes, np.int32(-1)), from_page.values)
+    return Words(np.where(inside, from_page.codes, np.int32(-1)), from_page.values, nulls=True)
 
 
 def _bare(hosts: pa.Array) -> pa.Array:

@@ -22,12 +22,15 @@ class Words:
     codes: Codes
     values: pa.Array
     unique: bool = False  # no value is there twice
+    nulls: bool = False  # there may be rows without a value
 
     @classmethod
     def of(cls, column: pa.ChunkedArray) -> Words:
         array = column.combine_chunks()
+        if array.null_count == len(array):
+            return cls(np.full(len(array), -1, np.int32), array.dictionary, nulls=True)
         codes = pc.fill_null(array.indices, -1) if array.null_count else array.indices
-        return cls(codes.to_numpy(zero_copy_only=False), array.dictionary)
+        return cls(codes.to_numpy(zero_copy_only=False), array.dictionary, nulls=array.null_count > 0)
 
     @classmethod
     def cut(cls, values: Slices) -> Words:
@@ -37,15 +40,15 @@ class Words:
 
     @classmethod
     def constant(cls, rows: int, value: str) -> Words:
-        return cls(np.zeros(rows, np.int32), pa.array([value], pa.string()))
+        return cls(np.zeros(rows, np.int32), pa.array([value], pa.string()), unique=True)
 
     def array(self) -> pa.DictionaryArray:
-        null = self.codes < 0
-        return pa.DictionaryArray.from_arrays(pa.array(self.codes, mask=null if null.any() else None), self.values, safe=False)
+        codes = pa.array(self.codes, mask=self.codes < 0 if self.nulls else None)
+        return pa.DictionaryArray.from_arrays(codes, self.values, safe=False)
 
     def of_rows(self, rows: Codes) -> Words:
         """Spread the words over rows, each of which has the word at a place."""
-        return Words(spread(self.codes, rows), self.values, self.unique)
+        return Words(spread(self.codes, rows), self.values, self.unique, self.nulls)
 
     def distinct(self) -> Words:
         """Return the same with each value once, after a change that made many values alike."""
@@ -55,15 +58,15 @@ class Words:
         if len(encoded.dictionary) == len(self.values):
             return self
         codes = np.append(encoded.indices.to_numpy(zero_copy_only=False), np.int32(-1))
-        return Words(spread(codes, self.codes), encoded.dictionary, unique=True)
+        return Words(spread(codes, self.codes), encoded.dictionary, True, self.nulls)
 
     def take(self, rows: npt.NDArray[np.int64]) -> Words:
-        """Return the words of some rows, and no others."""
+        """Return the words of some rows, and no others; every row has one."""
         distinct, codes = np.unique(self.codes[rows], return_inverse=True)
-        return Words(codes.astype(np.int32), self.values.take(pa.array(distinct)))
+        return Words(codes.astype(np.int32), self.values.take(pa.array(distinct)), self.unique)
 
     def map(self, change: Callable[[pa.Array], pa.Array]) -> Words:
-        return Words(self.codes, change(self.values))
+        return Words(self.codes, change(self.values), nulls=self.nulls)
 
     def filled(self) -> Words:
         """Return the same with empty text for null."""
@@ -75,8 +78,8 @@ class Words:
 
     def otherwise(self, other: Words) -> Words:
         """Return the same with the other's value where this one is empty."""
-        codes = np.where(self.equal(""), other.codes + len(self.values), self.codes)
-        return Words(codes.astype(np.int32), pa.concat_arrays([self.values, other.values]))
+        codes = np.where(self.equal(""), other.codes + np.int32(len(self.values)), self.codes)
+        return Words(codes, pa.concat_arrays([self.values, other.values]))
 
     def put(self, rows: npt.NDArray[np.int64], words: Words) -> Words:
         """Return the same with other words at some rows."""
@@ -85,17 +88,17 @@ class Words:
         return Words(changed, pa.concat_arrays([self.values, words.values]))
 
     def equal(self, value: str) -> Mask:
-        return spread(np.append(pc.equal(self.values, value).to_numpy(zero_copy_only=False), False), self.codes)
+        same = pc.equal(self.values, value) if value else pc.equal(pc.binary_length(self.values), 0)
+        return spread(np.append(same.to_numpy(zero_copy_only=False), False), self.codes)
 
     def bounded(self, limit: int) -> Words:
         """Return the same with each value once, cut to its first `limit` characters."""
         shortened = text.shorten(self.values, limit)
-        return self.distinct() if shortened is self.values else Words(self.codes, shortened).distinct()
+        return (self if shortened is self.values else self.map(lambda values: shortened)).distinct()
 
     def _with(self, value: pa.Array) -> Words:
         """Return the same with a value more, for the rows that have none."""
-        null = self.codes < 0
-        if not null.any():
+        if not self.nulls:
             return self
-        codes = np.where(null, np.int32(len(self.values)), self.codes)
-        return Words(codes, pa.concat_arrays([self.values, value]))
+        values = pa.concat_arrays([self.values, value])
+        return Words(np.where(self.codes < 0, np.int32(len(self.values)), self.codes), values)

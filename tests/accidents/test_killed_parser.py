@@ -42,7 +42,7 @@ def test_it_is_noticed_and_nothing_is_lost(logagg: Command, tmp_path: Path) -> N
     log = tmp_path / "access.log"
     append(log)
     with following(logagg, log) as parsers:
-        assert len(parsers) > 1
+        assert parsers
         for pid in parsers:
             os.kill(pid, signal.SIGKILL)
     assert "parser: a parser ended (signal 9); this process does its work" in (tmp_path / "tail.log").read_text()

@@ -112,7 +112,7 @@ def test_samples_of_rejected_lines_travel_without_addresses(site: Site, log: Pat
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one parser needs no process of its own")
 def test_a_parser_that_is_killed_is_noticed_and_nothing_is_lost(site: Site, log: Path, tail: subprocess.Popen[str]) -> None:
     parsers = children(tail.pid)
-    assert len(parsers) > 1
+    assert parsers
     for pid in parsers:
         os.kill(pid, signal.SIGKILL)
     append(log, "/more")

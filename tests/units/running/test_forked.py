@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -52,52 +54,62 @@ def seat(child: Child) -> Seat:
 
 @pytest.mark.parametrize("size", [0, 1, ROOM - 1, ROOM, ROOM + 1, 100 * ROOM])
 @pytest.mark.parametrize("times", [0, 1, 50])
-def test_bytes_of_any_size_go_there_and_back(child: Child, size: int, times: int) -> None:
+def test_bytes_of_any_size_go_there_and_back(seat: Seat, size: int, times: int) -> None:
     data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
-    assert child.call("repeat", data, times) == data * times
-    assert child.call("repeat", b"after", 2) == b"afterafter"
+    assert seat.call("repeat", data, times) == data * times
+    assert seat.call("repeat", b"after", 2) == b"afterafter"
 
 
 @pytest.mark.parametrize("rows", [0, 1, ROOM, 20 * ROOM])
-def test_columns_outlive_the_next_call(child: Child, rows: int) -> None:
-    first = child.call("column", b"\1" * rows)
-    second = child.call("column", b"\2" * rows)
+def test_columns_outlive_the_next_call(seat: Seat, rows: int) -> None:
+    first = seat.call("column", b"\1" * rows)
+    second = seat.call("column", b"\2" * rows)
     assert first["n"].to_pylist() == [1] * rows and second["n"].to_pylist() == [2] * rows
     assert first["word"].to_pylist() == [b"x"] * rows
 
 
-def test_the_child_asks(child: Child) -> None:
-    assert child.call("ask", b"", 3, 4, ask=lambda number: number**2) == [9, 16]
+def test_the_child_asks(seat: Seat) -> None:
+    assert seat.call("ask", b"", 3, 4, ask=lambda number: number**2) == [9, 16]
 
 
-def test_what_asking_raises_is_raised_here(child: Child) -> None:
+def test_what_asking_raises_is_raised_here(seat: Seat) -> None:
     def refuse(number: int) -> None:
         raise CommitFailed(f"no {number}")
 
     with pytest.raises(CommitFailed, match="no 3"):
-        child.call("ask", b"", 3, ask=refuse)
-    assert child.call("ask", b"", 3, ask=abs) == [3]
+        seat.call("ask", b"", 3, ask=refuse)
+    assert seat.call("ask", b"", 3, ask=abs) == [3]
 
 
-def test_what_the_work_raises_is_raised_here(child: Child) -> None:
+def test_what_the_work_raises_is_raised_here(seat: Seat) -> None:
     with pytest.raises(CommitFailed, match="the disk is full; make room"):
-        child.call("fail", b"")
-    assert child.call("repeat", b"on", 1) == b"on"
+        seat.call("fail", b"")
+    assert seat.call("repeat", b"on", 1) == b"on"
 
 
-def test_a_child_that_dies_is_noticed(child: Child) -> None:
+def test_each_seat_has_its_turn(child: Child) -> None:
+    """A call at one seat waits until that at the other is done, and neither is in the way of the other's answer."""
+    first, second = child.seats
+    with ThreadPoolExecutor(1) as beside:
+        asked = beside.submit(first.call, "ask", b"", 1, ask=lambda number: (time.sleep(0.2), number)[1])
+        assert [second.call("repeat", b"y", number) for number in range(3)] == [b"", b"y", b"yy"]
+    assert asked.result() == [1]
+
+
+def test_a_child_that_dies_is_noticed(child: Child, seat: Seat) -> None:
     with pytest.raises((EOFError, ConnectionError)):
-        child.call("die", b"")
+        seat.call("die", b"")
     assert child.end() == "signal 9"
-    with pytest.raises((EOFError, ConnectionError)):
-        child.call("repeat", b"x", 1)
+    for one in child.seats:
+        with pytest.raises((EOFError, ConnectionError)):
+            one.call("repeat", b"x", 1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_signals_are_for_the_parent(child: Child, number: int) -> None:
-    assert child.call("repeat", b"x", 1) == b"x"
+def test_signals_are_for_the_parent(child: Child, seat: Seat, number: int) -> None:
+    assert seat.call("repeat", b"x", 1) == b"x"
     os.kill(child.pid, number)
-    assert child.call("repeat", b"x", 2) == b"xx"
+    assert seat.call("repeat", b"x", 2) == b"xx"
 
 
 def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:

@@ -107,7 +107,8 @@ def test_this_process_does_the_work_of_parsers_that_were_killed(processes: Parse
     assert notices == [("parser", "a parser ended (signal 9); this process does its work from now on")] * 2
 
 
-def test_beside_threads_parsers_are_threads() -> None:
+def test_beside_threads_parsers_are_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsers.threading, "active_count", lambda: 2)
     made = Parsers(budget(1), SystemClock())
     made.use(reading(), ignored)
     assert made.memory == 0 and not made.pids
