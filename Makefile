@@ -13,10 +13,11 @@ BENCH_READS = $(if $(LINES),--lines $(LINES)) $(if $(ROUNDS),--rounds $(ROUNDS))
 BENCH_LAKES = $(if $(ROWS),--rows $(ROWS)) $(if $(COMMITS),--commits $(COMMITS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KEEP),--keep $(KEEP))
 BENCH_FOLLOWS = $(if $(RATE),--rate $(RATE)) $(if $(DURATION),--seconds $(DURATION)) $(if $(FILES),--files $(FILES))
 COMPILED := setup.py $(shell find logagg -name '*.pyx')
+SANITIZED := tests/units/test_codes.py tests/units/parse tests/units/rollup tests/laws/test_parsers_agree.py tests/laws/test_fuzz.py tests/cases
 DEMO := build/demo-lake
 DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
 
-.PHONY: help setup demo notebook tail test soak check golden bench bench-stages bench-follow bench-lake bench-commits bench-scale fuzz clean
+.PHONY: help setup demo notebook tail test soak sanitize check golden bench bench-stages bench-follow bench-lake bench-commits bench-scale fuzz clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +45,11 @@ test: $(VENV)/.ready-dev ## run all tests, with a real nginx and a real load
 soak: $(VENV)/.ready-dev ## kill a tail 200 times under load, read for minutes, try the laws many times over; prints its figures
 	$(BIN)/pytest -m soak -n 1 -rP tests/soak tests/cluster tests/e2e/test_readers.py
 	LAWS_TIMES=20 $(BIN)/pytest -n auto --timeout 3600 tests/laws/test_totals.py tests/laws/test_crashes.py
+
+sanitize: $(VENV)/.ready-dev ## the loops that are compiled, under AddressSanitizer and UBSan, with the bounds of arrays checked
+	LOGAGG_CHECKED=1 CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined" $(INSTALL) .
+	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
+		ARROW_DEFAULT_MEMORY_POOL=system $(BIN)/pytest -n auto --timeout 900 $(SANITIZED); status=$$?; $(INSTALL) . && exit $$status
 
 check: $(VENV)/.ready-dev ## lint, types, imports
 	$(BIN)/ruff check .

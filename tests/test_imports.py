@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "logagg"
 STAGES = ("intake", "parse", "queues", "rollup", "lake", "view")
-GROUND = ("cargo", "clock", "config", "errors", "notices", "settings", "written")
+GROUND = ("cargo", "clock", "codes", "config", "errors", "notices", "settings", "written")
 ALLOWED = {
     "parse": ("logagg.rollup.sketches",),
     "lake": ("logagg.rollup.definitions", "logagg.rollup.sketches", "logagg.rollup.rows"),
@@ -43,6 +43,13 @@ def test_imports(module: Path) -> None:
         if part in STAGES and part != stage and stage in (*STAGES, *GROUND):
             allowed = ALLOWED.get(stage, ())
             assert any(f"{name}.".startswith(f"{one}.") for one in allowed), f"{place} imports {name}"
+
+
+@pytest.mark.parametrize("module", sorted(PACKAGE.rglob("*.pyx")), ids=lambda module: module.name)
+def test_compiled_modules_know_nothing_of_the_others_and_say_their_types(module: Path) -> None:
+    words = [line.split() for line in module.read_text().splitlines() if line.startswith(("import ", "from ", "cimport "))]
+    assert {line[1].split(".")[0] for line in words} <= {"os", "numpy", "libc"}
+    assert module.with_suffix(".pyi").exists()
 
 
 def test_every_stage_states_its_promise() -> None:
