@@ -7,6 +7,7 @@ to fields.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -105,6 +106,9 @@ NAMED: Mapping[str, str] = {
     "common": '%h %l %u %t "%r" %>s %b',
 }
 
+MOST_VALUES = 256
+LONGEST_KEY = 256  # bytes
+
 TIMES = frozenset({"time_local", "time_iso8601", "time_epoch", "time_epoch_ms", "time_epoch_us"})
 
 
@@ -141,8 +145,18 @@ def compile_format(text: str, *, user_id: str = "") -> Format:
     if text in NAMED:
         return _compile(text, NAMED[text], user_id)
     if text.startswith("json:"):
-        return json_format(dict(pair.split("=", 1)[::-1] for pair in text[5:].split(",")))
+        return _named_json(text)
     return _compile(text, text, user_id)
+
+
+def _named_json(name: str) -> Format:
+    """Compile the name of a JSON format again: `json:time_iso8601=time,status=status,request=line`."""
+    pairs = [pair.split("=", 1) for pair in name.removeprefix("json:").split(",")]
+    if any(len(pair) < 2 for pair in pairs):
+        raise FormatError(f"log format {name!r}: that is no list of fields and their keys", "write json, and the keys are found")
+    fmt = json_format({key: field for field, key in pairs})
+    _check(fmt)
+    return fmt
 
 
 def json_format(keys: Mapping[str, str]) -> Format:
@@ -276,3 +290,7 @@ def _check(fmt: Format) -> None:
             raise FormatError(
                 f"log format {fmt.name!r}: there is no {what.split()[1]} in it", "see `logagg tail --help` for the formats"
             )
+    if len(fmt.keys) + len(fmt.steps) > MOST_VALUES or any(len(os.fsencode(key)) > LONGEST_KEY for key in fmt.keys):
+        raise FormatError(
+            f"log format {fmt.name[:60]!r}...: it has more than {MOST_VALUES} values, or a key of more than {LONGEST_KEY} bytes"
+        )

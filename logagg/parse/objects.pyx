@@ -4,6 +4,8 @@ A value stays where it is in the line; only a string with an escape in it is wri
 `[line, end of line]`, and every loop ends there.
 """
 
+import os
+
 import numpy as np
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -37,9 +39,9 @@ def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64
     cdef Py_ssize_t lines = start.shape[0], count = len(keys), row, number
     cdef int64_t written = 0
     cdef Key[MOST_KEYS] table
-    if count > MOST_KEYS or any(len(key.encode()) > LONGEST_KEY for key in keys):
+    held = [os.fsencode(key) for key in keys]  # as long as the table points to them
+    if count > MOST_KEYS or any(len(key) > LONGEST_KEY for key in held):
         raise ValueError(f"a log format has at most {MOST_KEYS} keys of at most {LONGEST_KEY} bytes")
-    held = [key.encode() for key in keys]  # as long as the table points to them
     for number, key in enumerate(held):
         table[number] = Key(<Place> <char*> <bytes> key, len(key))
     starts, ends, objects = np.empty((count, lines), np.int64), np.empty((count, lines), np.int64), np.empty(lines, np.bool_)

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logagg.cargo import Chunk, Mark
@@ -117,6 +117,12 @@ def test_addresses(texts: list[str]) -> None:
 
 
 @given(st.text(st.sampled_from("$%{}\"'\\ abchist<>:[]|escape=") | st.characters(codec="utf-8"), max_size=60))
+@example("json:")
+@example("json:time_iso8601=t,status=s")
+@example("json:time_iso8601=t,status=s,request=r,x")
+@example("$time_iso8601 $request $status" + " $args" * 300)
+@example('{"t":"$time_iso8601","r":"$request","s":$status,"' + "k" * 300 + '":"$http_user_agent"}')
+@example('{"t\udcff":"$time_iso8601","r":"$request","s":$status}')
 @settings(max_examples=200, deadline=None)
 def test_formats(text: str) -> None:
     """A log format is understood or refused in one line, and then parses anything."""
