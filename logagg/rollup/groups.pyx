@@ -53,9 +53,10 @@ def pack(keys, sizes, int bits, const uint8_t[::1] where=None):
 
     `keys` are columns of codes, each below its size; 63 bits must hold it all.
     """
-    cdef Py_ssize_t rows = len(keys[0]), row, first = 0, last, kept = 0
+    cdef Py_ssize_t rows = len(keys[0]), first = 0, kept = 0, at, count
     cdef int column, columns = len(keys)
     cdef int64_t[BLOCK] number
+    cdef int32_t[BLOCK] row
     cdef int64_t[MOST_KEYS] size
     cdef Codes[MOST_KEYS] codes
     cdef const int32_t[::1] view
@@ -70,16 +71,19 @@ def pack(keys, sizes, int bits, const uint8_t[::1] where=None):
         size[column], codes[column] = sizes[column], &view[0] if rows else NULL
     with nogil:
         while first < rows:  # a block stays in the nearest cache while column after column is added
-            last = min(first + BLOCK, rows)
-            for row in range(first, last):
-                number[row - first] = codes[0][row]
+            count = 0
+            for at in range(first, min(first + BLOCK, rows)):
+                row[count] = <int32_t> at
+                count += where is None or where[at] != 0
+            for at in range(count):
+                number[at] = codes[0][row[at]]
             for column in range(1, columns):
-                for row in range(first, last):
-                    number[row - first] = number[row - first] * size[column] + codes[column][row]
-            for row in range(first, last):
-                out[kept] = (number[row - first] << bits) | row
-                kept += where is None or where[row] != 0
-            first = last
+                for at in range(count):
+                    number[at] = number[at] * size[column] + codes[column][row[at]]
+            for at in range(count):
+                out[kept + at] = (number[at] << bits) | row[at]
+            kept += count
+            first += BLOCK
     return packed[:kept]
 
 
