@@ -8,7 +8,7 @@ from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
-ctypedef const uint8_t* Place
+from logagg.places cimport WORD, Place, first_of, word
 
 cdef extern from *:
     """
@@ -23,7 +23,6 @@ cdef extern from *:
 
 cdef enum:
     AHEAD = 8  # rows whose bytes are asked for before it is their turn
-    WORD = 8  # bytes
 
 cdef struct Slot:
     uint32_t mark  # the upper half of the hash
@@ -52,7 +51,7 @@ def encode(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1]
     offset[0] = 0
     if rows:
         with nogil:
-            _encode(&data[0] if data.shape[0] else &value[0], &start[0], &end[0], rows, &table, &code[0])
+            _encode(first_of(data), &start[0], &end[0], rows, &table, &code[0])
     if table.slots == NULL:
         raise MemoryError
     free(table.slots)
@@ -203,7 +202,7 @@ cdef inline bint _equal(const Table* table, int32_t code, Place value, Py_ssize_
     if length < WORD:
         return _short_word(other, length) == _short_word(value, length)
     if length <= 2 * WORD:
-        return _word(other) == _word(value) and _word(other + length - WORD) == _word(value + length - WORD)
+        return word(other) == word(value) and word(other + length - WORD) == word(value + length - WORD)
     return memcmp(other, value, length) == 0
 
 
@@ -214,16 +213,9 @@ cdef inline uint64_t _hash(Place value, Py_ssize_t length) noexcept nogil:
         return mix(mix(_short_word(value, length) ^ _FACTOR, hashed), _FACTOR)
     last = value + length - WORD  # overlaps with the words before: a byte that is hashed twice does no harm
     while last - value > WORD:
-        hashed = mix(_word(value) ^ _FACTOR, _word(value + WORD) ^ hashed)
+        hashed = mix(word(value) ^ _FACTOR, word(value + WORD) ^ hashed)
         value += 2 * WORD
-    return mix(mix(_word(value if value < last else last) ^ _FACTOR, _word(last) ^ hashed), _FACTOR)
-
-
-cdef inline uint64_t _word(Place value) noexcept nogil:
-    """Return eight bytes as a number."""
-    cdef uint64_t word
-    memcpy(&word, value, WORD)
-    return word
+    return mix(mix(word(value if value < last else last) ^ _FACTOR, word(last) ^ hashed), _FACTOR)
 
 
 cdef inline uint64_t _short_word(Place value, Py_ssize_t length) noexcept nogil:

@@ -8,11 +8,9 @@ import numpy as np
 
 from libc.stdint cimport int32_t, uint8_t
 
-ctypedef const uint8_t* Place
-ctypedef Place (*Reader)(Place at, Place stop, uint8_t* byte) noexcept nogil
+from logagg.places cimport NO_DIGIT, Place, first_of, hex_digit
 
-cdef enum:
-    NO_DIGIT = 16
+ctypedef Place (*Reader)(Place at, Place stop, uint8_t* byte) noexcept nogil
 
 
 def unescape(const uint8_t[::1] data, const int32_t[::1] offsets):
@@ -31,11 +29,11 @@ cdef _undo(const uint8_t[::1] data, const int32_t[::1] offsets, Reader reader):
     cdef uint8_t[::1] out = decoded
     cdef int32_t[::1] bound = bounds
     cdef int32_t written = 0
-    cdef Place at, stop
+    cdef Place first = first_of(data), at, stop
     if data.shape[0]:
         with nogil:
             for value in range(values):
-                at, stop = &data[0] + offsets[value], &data[0] + offsets[value + 1]
+                at, stop = first + offsets[value], first + offsets[value + 1]
                 while at < stop:
                     at = reader(at, stop, &out[written])
                     written += 1
@@ -54,7 +52,7 @@ cdef Place _backslash(Place at, Place stop, uint8_t* byte) noexcept nogil:
         byte[0] = control
         return at + 2
     if at[1] == c"x" and stop - at >= 4 and _is_hex(at + 2):
-        byte[0] = 16 * _digit(at[2]) + _digit(at[3])
+        byte[0] = 16 * hex_digit(at[2]) + hex_digit(at[3])
         return at + 4
     return at + 1
 
@@ -63,7 +61,7 @@ cdef Place _percent(Place at, Place stop, uint8_t* byte) noexcept nogil:
     byte[0] = c" " if at[0] == c"+" else at[0]
     if at[0] != c"%" or stop - at < 3 or not _is_hex(at + 1):
         return at + 1
-    byte[0] = 16 * _digit(at[1]) + _digit(at[2])
+    byte[0] = 16 * hex_digit(at[1]) + hex_digit(at[2])
     return at + 3
 
 
@@ -85,12 +83,4 @@ cdef inline uint8_t _control(uint8_t letter) noexcept nogil:
 
 
 cdef inline bint _is_hex(Place digits) noexcept nogil:
-    return _digit(digits[0]) < NO_DIGIT and _digit(digits[1]) < NO_DIGIT
-
-
-cdef inline uint8_t _digit(uint8_t byte) noexcept nogil:
-    """Return the value of a hexadecimal digit."""
-    if c"0" <= byte <= c"9":
-        return byte - c"0"
-    byte |= 0x20
-    return byte - c"a" + 10 if c"a" <= byte <= c"f" else NO_DIGIT
+    return hex_digit(digits[0]) < NO_DIGIT and hex_digit(digits[1]) < NO_DIGIT

@@ -7,9 +7,10 @@ invalid value becomes is 0.
 import numpy as np
 
 from libc.stdint cimport int64_t, uint8_t
-from libc.string cimport memchr, memcmp
+from libc.string cimport memcmp
 
-ctypedef const uint8_t* Place
+from logagg.places cimport Place, find, first_of
+
 ctypedef bint (*Reader)(Place value, Place stop, int64_t* number) noexcept nogil
 
 cdef int64_t MICROSECONDS = 1_000_000
@@ -59,7 +60,7 @@ cdef _read(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1]
     numbers, masks = np.zeros(rows, np.int64), np.empty(rows, np.bool_)
     cdef int64_t[::1] number = numbers
     cdef uint8_t[::1] valid = masks.view(np.uint8)
-    cdef Place first = &data[0] if data.shape[0] else <Place> b""
+    cdef Place first = first_of(data)
     with nogil:
         for row in range(rows):
             valid[row] = reader(first + start[row], first + end[row], &number[row])
@@ -143,11 +144,9 @@ cdef bint _epoch_us(Place value, Place stop, int64_t* number) noexcept nogil:
 
 cdef inline bint _since_epoch(Place value, Place stop, int places, int64_t* number) noexcept nogil:
     """Read a decimal number of seconds, or of parts of one, as microseconds; `places` is how many digits those have more."""
-    cdef Place point = <Place> memchr(value, c".", stop - value)
+    cdef Place point = find(value, stop, c".")
     cdef int64_t fraction = 0
     cdef int place
-    if point == NULL:
-        point = stop
     if point - value > 17 or not _digits(value, point, number):
         return False
     if point < stop and not _fraction(point + 1, stop, places, &fraction):

@@ -11,7 +11,7 @@ import numpy as np
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp
 
-ctypedef const uint8_t* Place
+from logagg.places cimport NO_DIGIT, Place, first_of, hex_digit
 
 DEEPEST = 64  # objects and arrays within one another, the line's own among them
 
@@ -51,7 +51,7 @@ def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64
     cdef Place first
     cdef Line line
     if lines and count:
-        first = &data[0]
+        first = first_of(data)
         with nogil:
             for row in range(lines):
                 line = Line(first + start[row], first + end[row], False)
@@ -324,17 +324,13 @@ cdef inline uint8_t _control(uint8_t letter) noexcept nogil:
 cdef inline uint32_t _hex(Place digits) noexcept nogil:
     """Return the value of four hexadecimal digits; 0x10000 or more if they are none."""
     cdef uint32_t value = 0
-    cdef uint8_t byte
+    cdef uint8_t digit
     cdef int place
     for place in range(4):
-        byte = digits[place]
-        if c"0" <= byte <= c"9":
-            byte -= c"0"
-        elif c"a" <= (byte | 0x20) <= c"f":
-            byte = (byte | 0x20) - c"a" + 10
-        else:
+        digit = hex_digit(digits[place])
+        if digit == NO_DIGIT:
             return 0x10000
-        value = 16 * value + byte
+        value = 16 * value + digit
     return value
 
 

@@ -7,10 +7,10 @@ to literal. No regular expression; no value is copied, or is an object of Python
 
 import numpy as np
 
-from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memchr, memcmp, memcpy
+from libc.stdint cimport int64_t, uint8_t
+from libc.string cimport memcmp
 
-ctypedef const uint8_t* Place
+from logagg.places cimport Place, find, first_of
 
 cdef enum:
     NUL = 0
@@ -19,11 +19,7 @@ cdef enum:
     BACKSLASH = 92
     MOST_STEPS = 256
     USUAL = 64  # bytes of a line
-    WORD = 8  # bytes
-    NEAR = 4  # words
 
-cdef extern from *:
-    int count_zeros "__builtin_ctzll"(uint64_t word) noexcept nogil  # below the lowest one; on a little-endian machine, bytes before
 
 
 # lines
@@ -36,12 +32,12 @@ def find_lines(const uint8_t[::1] data):
     cdef int64_t[::1] start = starts, end = ends
     cdef Place first, at, line, newline, stop
     if data.shape[0]:
-        first = at = &data[0]
+        first = at = first_of(data)
         stop = first + data.shape[0]
         while at < stop:
             with nogil:
                 while at < stop and found < room:
-                    newline = _find(at, stop, NEWLINE)
+                    newline = find(at, stop, NEWLINE)
                     line, at = at, newline + 1
                     while newline > line and (newline - 1)[0] == RETURN:
                         newline -= 1
@@ -55,31 +51,6 @@ def find_lines(const uint8_t[::1] data):
                 start = starts = np.append(starts, np.empty(room - found, np.int64))
                 end = ends = np.append(ends, np.empty(room - found, np.int64))
     return starts[:found], ends[:found]
-
-
-cdef inline Place _find(Place at, Place stop, uint8_t byte) noexcept nogil:
-    """Return where a byte is first from `at` on, or `stop`."""
-    cdef Place found
-    cdef int word
-    for word in range(NEAR):  # most values are short, and a call is dear
-        if stop - at < WORD:
-            break
-        found = _find_in_word(at, byte)
-        if found != NULL:
-            return found
-        at += WORD
-    found = <Place> memchr(at, byte, stop - at)
-    return stop if found == NULL else found
-
-
-cdef inline Place _find_in_word(Place at, uint8_t byte) noexcept nogil:
-    """Return where in eight bytes a byte is first, or NULL. (The lowest zero byte of a word: Warren, "Hacker's Delight", 6-1.)"""
-    cdef uint64_t ones = <uint64_t> 0x0101010101010101
-    cdef uint64_t word
-    memcpy(&word, at, WORD)
-    word ^= ones * byte
-    word = (word - ones) & ~word & (ones << 7)
-    return at + (count_zeros(word) >> 3) if word else NULL
 
 
 # fields
@@ -115,7 +86,7 @@ def split_fields(const uint8_t[::1] data, const int64_t[::1] start, const int64_
     cdef uint8_t[::1] fits = shapes.view(np.uint8)
     cdef Place first
     if lines:
-        first = &data[0]
+        first = first_of(data)
         with nogil:
             for row in range(lines):
                 fits[row] = _split(first, first + start[row], first + end[row], &head, literals, steps, starts_of, ends_of, row)
@@ -152,7 +123,7 @@ cdef inline Place _end_of_value(Place at, Place stop, const Literal* literal) no
     if literal.length == 0:
         return stop
     while True:
-        at = _find(at, stop, literal.text[0])
+        at = find(at, stop, literal.text[0])
         if at == stop:
             return NULL
         if _holds(at, stop, literal) and not (literal.quoted and _is_escaped(from_, at)):

@@ -3,9 +3,9 @@
 import numpy as np
 
 from libc.stdint cimport int64_t, uint8_t
-from libc.string cimport memchr, memcmp
+from libc.string cimport memcmp
 
-ctypedef const uint8_t* Place
+from logagg.places cimport Place, find, first_of
 
 cdef enum:
     MOST_KEYS = 1024
@@ -17,12 +17,12 @@ def split_requests(const uint8_t[::1] data, const int64_t[::1] start, const int6
     cdef Py_ssize_t rows = start.shape[0], row
     methods, targets = np.empty((2, rows), np.int64), np.empty((2, rows), np.int64)
     cdef int64_t[:, ::1] method = methods, target = targets
-    cdef Place first = &data[0] if data.shape[0] else <Place> b""
+    cdef Place first = first_of(data)
     cdef Place value, stop, space, last
     with nogil:
         for row in range(rows):
             value, stop = first + start[row], first + end[row]
-            space = _find(value, stop, c" ")
+            space = find(value, stop, c" ")
             last = _last(space, stop, c" ")
             if not (last > space and stop - last > 5 and memcmp(last + 1, b"HTTP/", 5) == 0):
                 last = stop
@@ -50,12 +50,12 @@ def split_urls(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[
     paths, queries = np.empty(rows, np.int64), np.empty((2, rows), np.int64)
     cdef int64_t[::1] path = paths
     cdef int64_t[:, ::1] query = queries
-    cdef Place first = &data[0] if data.shape[0] else <Place> b""
+    cdef Place first = first_of(data)
     cdef Place mark, fragment
     with nogil:
         for row in range(rows):
-            fragment = _find(first + start[row], first + end[row], c"#")
-            mark = _find(first + start[row], fragment, c"?")
+            fragment = find(first + start[row], first + end[row], c"#")
+            mark = find(first + start[row], fragment, c"?")
             path[row] = mark - first
             query[0, row] = (mark + 1 if mark < fragment else fragment) - first
             query[1, row] = fragment - first
@@ -67,7 +67,7 @@ def split_referrers(const uint8_t[::1] data, const int64_t[::1] start, const int
     cdef Py_ssize_t rows = start.shape[0], row
     hosts, paths = np.empty((2, rows), np.int64), np.empty((2, rows), np.int64)
     cdef int64_t[:, ::1] host = hosts, path = paths
-    cdef Place first = &data[0] if data.shape[0] else <Place> b""
+    cdef Place first = first_of(data)
     cdef Place at, stop, after
     with nogil:
         for row in range(rows):
@@ -157,7 +157,7 @@ def find_values(const uint8_t[::1] data, const int64_t[::1] start, const int64_t
             count += 1
     starts, ends = np.empty((len(held), rows), np.int64), np.empty((len(held), rows), np.int64)
     cdef int64_t[:, ::1] starts_of = starts, ends_of = ends
-    cdef Place first = &data[0] if data.shape[0] else <Place> b""
+    cdef Place first = first_of(data)
     with nogil:
         for row in range(rows):
             for value in range(starts_of.shape[0]):
@@ -177,19 +177,13 @@ cdef void _find_values(
     for wanted in range(starts.shape[0]):
         best[wanted] = count
     while at < stop:
-        after = _find(at, stop, c"&")
+        after = find(at, stop, c"&")
         for number in range(count):
             wanted = keys[number].wanted
             if number < best[wanted] and after - at >= keys[number].length and memcmp(at, keys[number].text, keys[number].length) == 0:
                 best[wanted] = number
                 starts[wanted, row], ends[wanted, row] = at + keys[number].length - first, after - first
         at = after + 1
-
-
-cdef inline Place _find(Place at, Place stop, uint8_t byte) noexcept nogil:
-    """Return where a byte is first from `at` on, or `stop`."""
-    cdef Place found = <Place> memchr(at, byte, stop - at)
-    return stop if found == NULL else found
 
 
 cdef inline Place _last(Place at, Place stop, uint8_t byte) noexcept nogil:

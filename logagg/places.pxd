@@ -1,0 +1,57 @@
+"""What loops over bytes have in common: a place in some data, and how to find a byte from it."""
+
+from libc.stdint cimport uint8_t, uint64_t
+from libc.string cimport memchr, memcpy
+
+ctypedef const uint8_t* Place
+
+cdef enum:
+    WORD = 8  # bytes
+    NEAR = 4  # words that are looked at before a call is made
+    NO_DIGIT = 16
+
+cdef extern from *:
+    int zeros_below "__builtin_ctzll"(uint64_t word) noexcept nogil  # its lowest one; on a little-endian machine, bytes before come first
+
+
+cdef inline Place first_of(const uint8_t[::1] data) noexcept nogil:
+    """Return where data begin; there may be none."""
+    return &data[0] if data.shape[0] else <Place> b""
+
+
+cdef inline Place find(Place at, Place stop, uint8_t byte) noexcept nogil:
+    """Return where a byte is first from `at` on, or `stop`."""
+    cdef Place found
+    cdef int looked
+    for looked in range(NEAR):  # most values are short, and a call is dear
+        if stop - at < WORD:
+            break
+        found = find_in_word(at, byte)
+        if found != NULL:
+            return found
+        at += WORD
+    found = <Place> memchr(at, byte, stop - at)
+    return stop if found == NULL else found
+
+
+cdef inline Place find_in_word(Place at, uint8_t byte) noexcept nogil:
+    """Return where in eight bytes a byte is first, or NULL. (The lowest zero byte of a word: Warren, "Hacker's Delight", 6-1.)"""
+    cdef uint64_t ones = <uint64_t> 0x0101010101010101
+    cdef uint64_t bits = word(at) ^ (ones * byte)
+    bits = (bits - ones) & ~bits & (ones << 7)
+    return at + (zeros_below(bits) >> 3) if bits else NULL
+
+
+cdef inline uint64_t word(Place at) noexcept nogil:
+    """Return eight bytes as a number, the first one lowest."""
+    cdef uint64_t bits
+    memcpy(&bits, at, WORD)
+    return bits
+
+
+cdef inline uint8_t hex_digit(uint8_t byte) noexcept nogil:
+    """Return the value of a hexadecimal digit, or NO_DIGIT."""
+    if c"0" <= byte <= c"9":
+        return byte - c"0"
+    byte |= 0x20
+    return byte - c"a" + 10 if c"a" <= byte <= c"f" else NO_DIGIT
