@@ -47,11 +47,12 @@ def encode(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1]
     codes, values, offsets = np.empty(rows, np.int32), np.empty(length + 1, np.uint8), np.empty(rows + 1, np.int32)
     cdef int32_t[::1] code = codes, offset = offsets
     cdef uint8_t[::1] value = values
+    cdef Place first = first_of(data)
     cdef Table table = Table(<Slot*> calloc(1024, sizeof(Slot)), 1024, 0, &value[0], &offset[0])
     offset[0] = 0
     if rows:
         with nogil:
-            _encode(first_of(data), &start[0], &end[0], rows, &table, &code[0])
+            _encode(first, &start[0], &end[0], rows, &table, &code[0])
     if table.slots == NULL:
         raise MemoryError
     free(table.slots)

@@ -14,7 +14,7 @@ cdef extern from *:
     int zeros_below "__builtin_ctzll"(uint64_t word) noexcept nogil  # its lowest one; on a little-endian machine, bytes before come first
 
 
-cdef inline Place first_of(const uint8_t[::1] data) noexcept nogil:
+cdef inline Place first_of(const uint8_t[::1] data) noexcept:
     """Return where data begin; there may be none."""
     return &data[0] if data.shape[0] else <Place> b""
 

@@ -17,7 +17,7 @@ cdef int64_t MICROSECONDS = 1_000_000
 cdef int64_t HOUR = 3_600 * MICROSECONDS
 cdef int64_t MINUTE = 60 * MICROSECONDS
 cdef int64_t EARLIEST = 788_918_400 * MICROSECONDS  # 1995-01-01, before which nobody wrote an access log
-cdef int64_t AHEAD = 24 * HOUR  # that a log may be ahead of the clock
+cdef int64_t AHEAD = 24 * HOUR  # by which a log may be ahead of the clock
 cdef const char* MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 
@@ -33,8 +33,8 @@ def sizes(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] 
 
 def times(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, str field, double now):
     """Read times of one of `TIMES` as microseconds since the epoch, UTC; `now` is in seconds."""
+    cdef int64_t latest = <int64_t> now * MICROSECONDS + AHEAD
     numbers, valid = _read(data, start, end, _reader_of(field))
-    latest = int((now + 86_400) * MICROSECONDS)
     return numbers, valid & (numbers >= EARLIEST) & (numbers <= latest)
 
 
