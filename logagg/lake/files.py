@@ -17,10 +17,11 @@ import pyarrow.parquet as pq
 
 from logagg.errors import CHECK, CommitFailed
 from logagg.rollup.definitions import Rollup
+from logagg.rollup.rows import own_words
 
 # Levels: a part as flushed, and merged by hour, day and month of the events.
 FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
-# A row group's rows, and what they may take in memory. Few, since each has all the words of the rows written with it.
+# A row group's rows, and what they may take in memory.
 ROW_GROUP, GROUP_BYTES = 1 << 17, 16 << 20
 WORDS = pa.dictionary(pa.int32(), pa.string())
 
@@ -76,8 +77,10 @@ class PartWriter:
     def write(self, rows: pa.Table) -> None:
         """Write some rows (`rollup.rows`), as row groups of their own; none is allowed."""
         if rows.num_rows:
-            fit = GROUP_BYTES * rows.num_rows // max(1, rows.nbytes)
-            self._file.write_table(rows.cast(self._schema), max(1, min(ROW_GROUP, fit)))
+            size = max(1, min(ROW_GROUP, GROUP_BYTES * rows.num_rows // max(1, rows.nbytes)))
+            rows = rows.cast(self._schema)
+            for start in range(0, rows.num_rows, size):
+                self._file.write_table(_with_own_words(rows.slice(start, size)), size)
             self._rows += rows.num_rows
             self._span += [rows["ts"][0].as_py(), rows["ts"][-1].as_py()]
 
@@ -99,6 +102,13 @@ class PartWriter:
         size = self._target.stat().st_size
         first, last = min(self._span), max(self._span)
         return Part(self._rollup.name, str(self._path), self._level, self._grain, self._rows, size, first, last)
+
+
+def _with_own_words(rows: pa.Table) -> pa.Table:
+    """Return rows without the words of others: a row group has in its file all words that it comes with."""
+    columns = (column.combine_chunks() for column in rows.columns)
+    own = [own_words(column) if pa.types.is_dictionary(column.type) else column for column in columns]
+    return pa.Table.from_arrays(own, schema=rows.schema)
 
 
 class PartReader:

@@ -91,6 +91,21 @@ def gathered(tables: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
 
 
+def own_words(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Return the same with the words that are used, and no others."""
+    if column.null_count == len(column):
+        return pa.nulls(len(column), column.type)
+    codes = pc.fill_null(column.indices, pc.min(column.indices)) if column.null_count else column.indices
+    codes = codes.to_numpy(zero_copy_only=False)
+    used = np.zeros(len(column.dictionary), np.bool_)
+    used[codes] = True
+    if used.all():
+        return column
+    numbers = spread(np.cumsum(used, dtype=np.int32) - np.int32(1), codes)
+    null = column.is_null().to_numpy(zero_copy_only=False) if column.null_count else None
+    return pa.DictionaryArray.from_arrays(pa.array(numbers, mask=null), column.dictionary.filter(pa.array(used)))
+
+
 def in_order(tables: Sequence[pa.Table]) -> pa.Table:
     """Return rows of one rollup in the order of `ts`."""
     rows = gathered(tables)
@@ -153,9 +168,7 @@ def _keys(rows: Rows, ts: Ints, dimensions: Sequence[pa.Array]) -> list[pa.Array
 
 def _slim(column: pa.Array) -> pa.Array:
     """Drop the words of a dictionary that are not used, where that saves something."""
-    if not pa.types.is_dictionary(column.type) or len(column.dictionary) <= 2 * len(column):
-        return column
-    return column.cast(column.type.value_type).dictionary_encode()
+    return own_words(column) if pa.types.is_dictionary(column.type) and len(column.dictionary) > 2 * len(column) else column
 
 
 def _added(groups: Grouping, measure: Measure, values: pa.Array) -> pa.Array:

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logagg.rollup.rows import own_words
+
+WORDS = st.lists(st.sampled_from(["", "a", "b", "c", None]), max_size=12)
+
+
+@given(WORDS, st.integers(0, 12), st.integers(0, 12))
+def test_a_part_of_a_column_with_its_own_words(words: list[str | None], start: int, length: int) -> None:
+    part = pa.array(words, pa.string()).dictionary_encode().slice(start, length)
+    own = own_words(part)
+    assert own.to_pylist() == part.to_pylist() and own.type == part.type
+    assert set(own.dictionary.to_pylist()) == set(part.to_pylist()) - {None}
