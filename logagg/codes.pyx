@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
@@ -80,6 +80,8 @@ def spread(values, const int32_t[::1] codes):
     plain = np.ascontiguousarray(values)
     if values.itemsize == 1:
         _spread[uint8_t](plain.view(np.uint8), codes, rows.view(np.uint8))
+    elif values.itemsize == 2:
+        _spread[uint16_t](plain.view(np.uint16), codes, rows.view(np.uint16))
     elif values.itemsize == 4:
         _spread[uint32_t](plain.view(np.uint32), codes, rows.view(np.uint32))
     elif values.itemsize == 8:
@@ -91,6 +93,7 @@ def spread(values, const int32_t[::1] codes):
 
 ctypedef fused Value:
     uint8_t
+    uint16_t
     uint32_t
     uint64_t
 

@@ -111,7 +111,8 @@ class Grouping:
 
     def sums(self, values: npt.NDArray[Any], where: Mask | None = None) -> npt.NDArray[Any]:
         """Add up integers (exactly; what is beyond 64 bits stays at the largest) or floats by group."""
-        return groups.sums(np.ascontiguousarray(values), self.order, self.starts, _bytes(where))
+        values = values.astype(np.float64 if values.dtype.kind == "f" else np.int64, copy=False)
+        return groups.sums(values, self.order, self.starts, _bytes(where))
 
     def sketches(self, hashes: Hashes, where: Mask | None = None) -> pa.ListArray:
         """Return the sketch of each group's visitors; rows are in the order of their hashes."""

@@ -4,7 +4,7 @@ import pytest
 from logagg.codes import spread, spread_pairs
 
 
-@pytest.mark.parametrize("kind", [np.bool_, np.int32, np.uint64, np.float64])
+@pytest.mark.parametrize("kind", [np.bool_, np.int16, np.int32, np.uint64, np.float64])
 def test_values_are_spread_as_numpy_does(kind: type) -> None:
     values, codes = np.arange(5).astype(kind), np.array([4, 0, -1, -5, 2], np.int32)
     assert np.array_equal(spread(values, codes), values[codes]) and spread(values, codes).dtype == kind
