@@ -55,3 +55,16 @@ cdef inline uint8_t hex_digit(uint8_t byte) noexcept nogil:
         return byte - c"0"
     byte |= 0x20
     return byte - c"a" + 10 if c"a" <= byte <= c"f" else NO_DIGIT
+
+
+cdef inline uint8_t control(uint8_t letter) noexcept nogil:
+    """Return the control character that a letter after a backslash stands for, or 0."""
+    if letter == c"n":
+        return c"\n"
+    if letter == c"r":
+        return c"\r"
+    if letter == c"t":
+        return c"\t"
+    if letter == c"b":
+        return c"\b"
+    return c"\f" if letter == c"f" else 0

@@ -19,7 +19,7 @@ from logagg.parse import durations, numbers, objects, scan, text, urls
 from logagg.parse.durations import Floats
 from logagg.parse.fields import BATCH_SCHEMA, REASONS, TEXT
 from logagg.parse.formats import Format
-from logagg.parse.slices import Bytes, Codes, Mask, Offsets, Slices
+from logagg.parse.slices import Codes, Mask, Slices
 
 SAMPLES = 20  # rejected lines kept of a chunk
 SAMPLE_BYTES = 512
@@ -56,9 +56,9 @@ def find_lines(chunk: Chunk) -> Slices:
 def split_fields(lines: Slices, fmt: Format) -> tuple[Fields, Mask]:
     """Return the values of each named field, and which lines have the shape of the format; the others have no values."""
     if fmt.keys:
-        data, starts, ends, fits = objects.split_objects(lines.data, lines.start, lines.end, list(fmt.keys))
+        data, starts, ends, fits = objects.split_objects(*lines.places, list(fmt.keys))
         return {name: Slices(data, starts[row], ends[row]) for row, name in enumerate(fmt.keys.values())}, fits
-    places, fits = scan.split_fields(lines.data, lines.start, lines.end, fmt)
+    places, fits = scan.split_fields(*lines.places, fmt)
     return {name: Slices(lines.data, start, end) for name, (start, end) in places.items()}, fits
 
 
@@ -77,7 +77,7 @@ class _Numbers:
 
 def _read_numbers(fields: Fields, now: float) -> _Numbers:
     time, time_valid = _read_times(fields, now)
-    status, status_valid = numbers.statuses(*_places(fields["status"]))
+    status, status_valid = numbers.statuses(*fields["status"].places)
     size, size_valid = _read_sizes(fields, len(time))
     verdict = np.select([~time_valid, ~status_valid, ~size_valid], [_TIME, _STATUS, _SIZE], 0)
     return _Numbers(time, status, size, verdict)
@@ -86,18 +86,14 @@ def _read_numbers(fields: Fields, now: float) -> _Numbers:
 def _read_times(fields: Fields, now: float) -> tuple[Ints, Mask]:
     name = next(name for name in numbers.TIMES if name in fields)
     codes, values = fields[name].encode()
-    micros, valid = numbers.times(*_places(Slices.of(values)), name, now)
+    micros, valid = numbers.times(*Slices.of(values).places, name, now)
     return spread(micros, codes), spread(valid, codes)
 
 
 def _read_sizes(fields: Fields, rows: int) -> tuple[Ints, Mask]:
     if "bytes" in fields:
-        return numbers.sizes(*_places(fields["bytes"]))
+        return numbers.sizes(*fields["bytes"].places)
     return np.zeros(rows, np.int64), np.ones(rows, bool)
-
-
-def _places(values: Slices) -> tuple[Bytes, Offsets, Offsets]:
-    return values.data, values.start, values.end
 
 
 def _assemble(fields: Fields, typed: _Numbers, *, escaped: bool) -> pa.Table:
@@ -155,7 +151,7 @@ def _split_requests(requests: pa.Array) -> tuple[tuple[Codes, pa.Array], pa.Arra
     Escapes are undone before: a space that came out of one parts a request like any other.
     """
     values = Slices.of(requests)
-    method_start, method_end, target_start, target_end = urls.split_requests(*_places(values))
+    method_start, method_end, target_start, target_end = urls.split_requests(*values.places)
     codes, methods = Slices(values.data, method_start, method_end).encode()
     return (codes, text.to_text(methods)), text.to_text(Slices(values.data, target_start, target_end).gather())
 

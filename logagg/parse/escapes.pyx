@@ -8,7 +8,7 @@ import numpy as np
 
 from libc.stdint cimport int32_t, uint8_t
 
-from logagg.places cimport NO_DIGIT, Place, first_of, hex_digit
+from logagg.places cimport NO_DIGIT, Place, control, first_of, hex_digit
 
 ctypedef Place (*Reader)(Place at, Place stop, uint8_t* byte) noexcept nogil
 
@@ -43,13 +43,13 @@ cdef _undo(const uint8_t[::1] data, const int32_t[::1] offsets, Reader reader):
 
 cdef Place _backslash(Place at, Place stop, uint8_t* byte) noexcept nogil:
     """Write the byte that is at a place, or that an escape there stands for; return the place after it."""
-    cdef uint8_t control
+    cdef uint8_t meant
     byte[0] = at[0]
     if at[0] != c"\\" or stop - at < 2:
         return at + 1
-    control = _control(at[1])
-    if control:
-        byte[0] = control
+    meant = _meant(at[1])
+    if meant:
+        byte[0] = meant
         return at + 2
     if at[1] == c"x" and stop - at >= 4 and _is_hex(at + 2):
         byte[0] = 16 * hex_digit(at[2]) + hex_digit(at[3])
@@ -65,21 +65,11 @@ cdef Place _percent(Place at, Place stop, uint8_t* byte) noexcept nogil:
     return at + 3
 
 
-cdef inline uint8_t _control(uint8_t letter) noexcept nogil:
+cdef inline uint8_t _meant(uint8_t letter) noexcept nogil:
     """Return what a letter after a backslash stands for; 0 where the backslash stands for itself."""
     if letter == c'"' or letter == c"\\":
         return letter
-    if letter == c"n":
-        return c"\n"
-    if letter == c"r":
-        return c"\r"
-    if letter == c"t":
-        return c"\t"
-    if letter == c"b":
-        return c"\b"
-    if letter == c"f":
-        return c"\f"
-    return c"\v" if letter == c"v" else 0
+    return c"\v" if letter == c"v" else control(letter)
 
 
 cdef inline bint _is_hex(Place digits) noexcept nogil:

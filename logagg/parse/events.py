@@ -146,12 +146,6 @@ def _is_text(table: pa.Table, name: str) -> bool:
     return pa.types.is_dictionary(table.schema.field(name).type)
 
 
-def _mask(values: pa.Array) -> Mask:
-    return values.to_numpy(zero_copy_only=False)
-
-
-def _append(values: pa.Array, value: str) -> pa.Array:
-    return pa.concat_arrays([values, pa.array([value], pa.string())])
 
 
 def _fields(values: pa.Array, pattern: str, *names: str) -> list[pa.Array]:
@@ -166,20 +160,20 @@ def _split_targets(targets: Words) -> tuple[Words, Words]:
     values = targets.values
     if not pc.all(pc.starts_with(values, "/")).as_py():
         values = pc.replace_substring_regex(values, r"(?s)\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*", "")
-    places = Slices.of(values)
-    path_end, query_start, query_end = urls.split_urls(places.data, places.start, places.end)
-    paths = Words.cut(Slices(places.data, places.start, path_end))
-    queries = Slices(places.data, query_start, query_end).gather().cast(pa.string(), safe=False)
+    targeted = Slices.of(values)
+    path_end, query_start, query_end = urls.split_urls(*targeted.places)
+    paths = Words.cut(Slices(targeted.data, targeted.start, path_end))
+    queries = Slices(targeted.data, query_start, query_end).text()
     return paths.of_rows(targets.codes), Words(targets.codes, queries)
 
 
 def _split_referrers(referrers: Words) -> tuple[Words, Words]:
     """Split referring URLs into host (lower case, no port) and path."""
     referrers = referrers.filled()
-    places = Slices.of(referrers.values)
-    host_start, host_end, path_start, path_end = urls.split_referrers(places.data, places.start, places.end)
-    hosts = Slices(places.data, host_start, host_end).gather().cast(pa.string(), safe=False)
-    paths = Slices(places.data, path_start, path_end).gather().cast(pa.string(), safe=False)
+    referring = Slices.of(referrers.values)
+    host_start, host_end, path_start, path_end = urls.split_referrers(*referring.places)
+    hosts = Slices(referring.data, host_start, host_end).text()
+    paths = Slices(referring.data, path_start, path_end).text()
     paths = pc.if_else(pc.and_(pc.equal(paths, ""), pc.not_equal(hosts, "")), "/", paths)
     return Words(referrers.codes, pc.utf8_lower(hosts)), Words(referrers.codes, paths)
 

@@ -11,7 +11,7 @@ import numpy as np
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp
 
-from logagg.places cimport NO_DIGIT, Place, first_of, hex_digit
+from logagg.places cimport NO_DIGIT, Place, control, first_of, hex_digit
 
 DEEPEST = 64  # objects and arrays within one another, the line's own among them
 
@@ -293,7 +293,7 @@ cdef Py_ssize_t _unescape(Place at, Place stop, uint8_t* out, Py_ssize_t room) n
             length += 1
             at += 1
         elif at[1] != c"u":
-            out[length] = _control(at[1])
+            out[length] = control(at[1]) or at[1]  # or the quote, backslash or slash itself
             length += 1
             at += 2
         else:
@@ -306,19 +306,6 @@ cdef Py_ssize_t _unescape(Place at, Place stop, uint8_t* out, Py_ssize_t room) n
                 return -1
             length += _put(code, out + length)
     return length
-
-
-cdef inline uint8_t _control(uint8_t letter) noexcept nogil:
-    """Return what a letter after a backslash stands for."""
-    if letter == c"b":
-        return c"\b"
-    if letter == c"f":
-        return c"\f"
-    if letter == c"n":
-        return c"\n"
-    if letter == c"r":
-        return c"\r"
-    return c"\t" if letter == c"t" else letter
 
 
 cdef inline uint32_t _hex(Place digits) noexcept nogil:

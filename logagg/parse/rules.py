@@ -97,7 +97,7 @@ class Rules:
 
     def _taken(self, queries: Slices, names: Names) -> dict[str, Words]:
         keys = [[key.encode() for key in some] for some in names.values()]
-        starts, ends = urls.find_values(queries.data, queries.start, queries.end, keys)
+        starts, ends = urls.find_values(*queries.places, keys)
         values = (Slices(queries.data, start, end) for start, end in zip(starts, ends, strict=True))
         return {name: self._decoded(Words.cut(some)) for name, some in zip(names, values, strict=True)}
 

@@ -35,6 +35,11 @@ class Slices:
         return len(self.start)
 
     @property
+    def places(self) -> tuple[Bytes, Offsets, Offsets]:
+        """What loops over the values take: data, starts and ends."""
+        return self.data, self.start, self.end
+
+    @property
     def length(self) -> Offsets:
         return self.end - self.start
 
@@ -46,11 +51,15 @@ class Slices:
 
     def gather(self) -> pa.Array:
         """Copy the values into a binary array."""
-        return Column(*codes.gather(self.data, self.start, self.end)).array(pa.binary())
+        return Column(*codes.gather(*self.places)).array(pa.binary())
+
+    def text(self) -> pa.Array:
+        """Copy the values into a string array; they are valid UTF-8."""
+        return self.gather().cast(pa.string(), safe=False)
 
     def encode(self) -> tuple[Codes, pa.Array]:
         """Return the code of each value, and the distinct values, in the order they came, as a binary array."""
-        numbers, values, offsets = codes.encode(self.data, self.start, self.end)
+        numbers, values, offsets = codes.encode(*self.places)
         return numbers, Column(values, offsets).array(pa.binary())
 
 

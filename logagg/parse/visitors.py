@@ -27,8 +27,9 @@ def hashed(who: Sequence[Words], secret: bytes) -> Hashes:
 def hashed_by_period(who: Sequence[Words], periods: npt.NDArray[np.int64], key_of: Callable[[int], bytes]) -> Hashes:
     """Hash likewise, with a key for each period."""
     hashes = np.empty(len(periods), np.uint64)
-    for period in np.unique(periods).tolist():
-        rows = np.flatnonzero(periods == period)
+    order = np.argsort(periods, kind="stable")
+    distinct, starts = np.unique(periods[order], return_index=True)
+    for period, rows in zip(distinct.tolist(), np.split(order, starts[1:]), strict=False):
         hashes[rows] = hashed([words.take(rows) for words in who], key_of(period))
     return hashes
 

@@ -56,8 +56,7 @@ class Codes:
     def of_integers(cls, numbers: Ints) -> Codes:
         least, most = (int(numbers.min()), int(numbers.max())) if len(numbers) else (0, 0)
         if most - least >= 1 << 31:
-            distinct, places = np.unique(numbers, return_inverse=True)
-            return cls(places.astype(np.int32), len(distinct))
+            return cls.distinct(numbers)
         return cls((numbers - least).astype(np.int32), most - least + 1)
 
     def dense(self) -> Codes:
@@ -74,6 +73,7 @@ class Codes:
 
     @classmethod
     def distinct(cls, numbers: npt.NDArray[np.integer[Any]]) -> Codes:
+        """Number integers by their rank, with no number left out."""
         values, places = np.unique(numbers, return_inverse=True)
         return cls(places.astype(np.int32), max(1, len(values)))
 

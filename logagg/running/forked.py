@@ -1,6 +1,6 @@
 """A process beside this one that works for it: bytes there, a result back, both through memory that the two share.
 
-    parent                                child
+    parent                                     child
     seat.call(task, data, ...)  ── inbox ──▶   work(ask, task, data, ...)
                result           ◀── outbox ──
 

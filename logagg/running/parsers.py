@@ -119,7 +119,6 @@ class Parsers:
             self._free.put(place)
         return reading(chunk, fmt, now, *more)
 
-
     def _give_up(self, place: _Place) -> None:
         """Report once that a child has ended."""
         assert place.child, "what is read here does not end"
