@@ -8,7 +8,7 @@ from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
-from logagg.places cimport WORD, Place, first_of, word
+from logagg.places cimport WORD, Place, first_of, prefetch, word
 
 cdef extern from *:
     """
@@ -19,7 +19,6 @@ cdef extern from *:
     }
     """
     uint64_t mix "logagg_mix"(uint64_t first, uint64_t second) noexcept nogil
-    void prefetch "__builtin_prefetch"(const void* place) noexcept nogil
 
 cdef enum:
     AHEAD = 8  # rows whose bytes are asked for before it is their turn
@@ -40,8 +39,11 @@ cdef uint64_t _SEED = int.from_bytes(os.urandom(8), "little")
 cdef uint64_t _FACTOR = int.from_bytes(os.urandom(8), "little") | 1
 
 
-def encode(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
-    """Dictionary-encode values: return the code of each, and the distinct values in the order they came, as bytes and offsets."""
+def encode(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, bint dash=False):
+    """Dictionary-encode values: return the code of each, and the distinct values in the order they came, as bytes and offsets.
+
+    With `dash`, a value that is a dash and nothing else is an empty one.
+    """
     cdef Py_ssize_t rows = start.shape[0]
     cdef int64_t length = _length(start, end)
     codes, values, offsets = np.empty(rows, np.int32), np.empty(length + 1, np.uint8), np.empty(rows + 1, np.int32)
@@ -52,7 +54,7 @@ def encode(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1]
     offset[0] = 0
     if rows:
         with nogil:
-            _encode(first, &start[0], &end[0], rows, &table, &code[0])
+            _encode(first, &start[0], &end[0], rows, dash, &table, &code[0])
     if table.slots == NULL:
         raise MemoryError
     free(table.slots)
@@ -146,17 +148,19 @@ cdef int64_t _length(const int64_t[::1] start, const int64_t[::1] end) except -1
 
 
 cdef void _encode(
-    Place data, const int64_t* start, const int64_t* end, Py_ssize_t rows, Table* table, int32_t* codes
+    Place data, const int64_t* start, const int64_t* end, Py_ssize_t rows, bint dash, Table* table, int32_t* codes
 ) noexcept nogil:
-    cdef Py_ssize_t row
+    cdef Py_ssize_t row, length
     cdef int32_t code = -1
     cdef Place value
     for row in range(rows):
         if row + AHEAD < rows:
             prefetch(data + start[row + AHEAD])
-        value = data + start[row]
-        if code < 0 or not _equal(table, code, value, end[row] - start[row]):  # lines of one second, runs of one page
-            code = _look_up(table, value, end[row] - start[row])
+        value, length = data + start[row], end[row] - start[row]
+        if dash and length == 1 and value[0] == c"-":
+            length = 0
+        if code < 0 or not _equal(table, code, value, length):  # lines of one second, runs of one page
+            code = _look_up(table, value, length)
             if code < 0:
                 return
         codes[row] = code

@@ -7,10 +7,12 @@ ctypedef const uint8_t* Place
 
 cdef enum:
     WORD = 8  # bytes
+    CACHE_LINE = 64  # bytes
     NEAR = 4  # words that are looked at before a call is made
     NO_DIGIT = 16
 
 cdef extern from *:
+    void prefetch "__builtin_prefetch"(const void* place) noexcept nogil  # any place: where there is nothing, nothing happens
     int zeros_below "__builtin_ctzll"(uint64_t word) noexcept nogil  # its lowest one; on a little-endian machine, bytes before come first
 
 

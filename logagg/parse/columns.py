@@ -26,6 +26,7 @@ SAMPLE_BYTES = 512
 
 Fields = Mapping[str, Slices]
 Ints = npt.NDArray[np.int64]
+Verdict = npt.NDArray[np.uint8]  # 0, or the number of the reason why a line is a reject
 
 _TOO_LONG, _FORMAT, _TIME, _STATUS, _SIZE = range(1, 1 + len(REASONS))
 
@@ -34,16 +35,13 @@ def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Bat
     """Parse the lines of a chunk; `now` (seconds since the epoch) bounds the times that are believed."""
     lines = find_lines(chunk)
     fields, fits = split_fields(lines, fmt)
-    short = lines.length <= max_line
-    verdict = np.where(short, np.where(fits, 0, _FORMAT), _TOO_LONG)
-    fits = fits & short
-    fields = {name: values.filter(fits) for name, values in fields.items()} if not fits.all() else fields
+    verdict = _judge((_TOO_LONG, lines.length > max_line), (_FORMAT, ~fits))
+    fits = verdict == 0
+    fields = _filter(fields, fits)
     typed = _read_numbers(fields, now)
     verdict[fits] = typed.verdict
     accepted = typed.verdict == 0
-    if not accepted.all():
-        fields = {name: values.filter(accepted) for name, values in fields.items()}
-        typed = typed.filter(accepted)
+    fields, typed = _filter(fields, accepted), typed.filter(accepted)
     return Batch(_assemble(fields, typed, escaped=fmt.escaped and not fmt.keys), _rejects(chunk, lines, verdict))
 
 
@@ -62,16 +60,30 @@ def split_fields(lines: Slices, fmt: Format) -> tuple[Fields, Mask]:
     return {name: Slices(lines.data, start, end) for name, (start, end) in places.items()}, fits
 
 
+def _judge(*faults: tuple[int, Mask]) -> Verdict:
+    """Return the verdict on each row: the number of the first reason, in the order given, that is found in it, or 0."""
+    verdict = np.zeros(len(faults[0][1]), np.uint8)
+    for reason, found in reversed(faults):
+        verdict[found] = reason
+    return verdict
+
+
+def _filter(fields: Fields, mask: Mask) -> Fields:
+    return fields if mask.all() else {name: values.filter(mask) for name, values in fields.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class _Numbers:
-    """The fields that decide whether a line counts, and the verdict: 0 or the number of a reason."""
+    """The fields that decide whether a line counts, and the verdict."""
 
     time: Ints
     status: Ints
     size: Ints
-    verdict: Ints
+    verdict: Verdict
 
     def filter(self, mask: Mask) -> _Numbers:
+        if mask.all():
+            return self
         return _Numbers(self.time[mask], self.status[mask], self.size[mask], self.verdict[mask])
 
 
@@ -79,15 +91,13 @@ def _read_numbers(fields: Fields, now: float) -> _Numbers:
     time, time_valid = _read_times(fields, now)
     status, status_valid = numbers.statuses(*fields["status"].places)
     size, size_valid = _read_sizes(fields, len(time))
-    verdict = np.select([~time_valid, ~status_valid, ~size_valid], [_TIME, _STATUS, _SIZE], 0)
+    verdict = _judge((_TIME, ~time_valid), (_STATUS, ~status_valid), (_SIZE, ~size_valid))
     return _Numbers(time, status, size, verdict)
 
 
 def _read_times(fields: Fields, now: float) -> tuple[Ints, Mask]:
     name = next(name for name in numbers.TIMES if name in fields)
-    codes, values = fields[name].encode()
-    micros, valid = numbers.times(*Slices.of(values).places, name, now)
-    return spread(micros, codes), spread(valid, codes)
+    return numbers.times(*fields[name].places, name, now)
 
 
 def _read_sizes(fields: Fields, rows: int) -> tuple[Ints, Mask]:
@@ -127,8 +137,8 @@ def _read_text(
 ) -> pa.DictionaryArray:
     if values is None:
         return _nulls(rows)
-    codes, distinct = values.encode()
-    cleaned = text.clean(distinct, escaped=escaped)
+    codes, distinct = values.encode(dash=True)
+    cleaned = text.to_text(text.unescape(distinct) if escaped else distinct)
     return _as_text(codes, then(cleaned) if then else cleaned)
 
 
@@ -195,7 +205,7 @@ def _read_decimals(
     return pa.array(spread(number / unit, codes), mask=~spread(valid, codes))
 
 
-def _rejects(chunk: Chunk, lines: Slices, verdict: Ints) -> Rejects:
+def _rejects(chunk: Chunk, lines: Slices, verdict: Verdict) -> Rejects:
     counts = np.bincount(verdict, minlength=len(REASONS) + 1)
     counts[_TOO_LONG] += chunk.too_long
     samples = [Reject(chunk.start, REASONS[0], b"")] * chunk.too_long

@@ -14,18 +14,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.codes import spread
-from logagg.config import KINDS, PAGE_STATUSES, Config
+from logagg.config import KINDS, Config
 from logagg.parse import urls, visitors
 from logagg.parse.addresses import Prefix
 from logagg.parse.fields import EVENT_SCHEMA
-from logagg.parse.rules import DIMENSIONS, Rules
-from logagg.parse.slices import Codes, Mask, Slices
+from logagg.parse.rules import Rules
+from logagg.parse.slices import Codes, Column, Mask, Slices
 from logagg.parse.words import Words
 from logagg.rollup.sketches import latency_bucket
 
 NO_SITE = "-"
-_PAGEVIEW, _OTHER = np.int32(KINDS.index("pageview")), np.int32(KINDS.index("other"))
-_PAGE_STATUS = np.isin(np.arange(1000), PAGE_STATUSES)
+_PAGEVIEW = np.int32(KINDS.index("pageview"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +51,17 @@ class Classifier:
         """Return one event (`EVENT_SCHEMA`) per row of a batch (`BATCH_SCHEMA`), in the same order."""
         column = {name: Words.of(batch.column(name)) for name in batch.schema.names if _is_text(batch, name)}
         site = self._sites(column["host"])
-        path, query = _split_targets(column["target"])
-        rule = self._match(path, site)
-        kind = self._kinds(batch, column["method"], rule)
+        requests = self._requests(column["target"].filled(), site)
+        kind = self.rules.kinds(requests.rules(), batch.column("status").to_numpy().astype(np.int32), column["method"])
         referrer, from_page = _split_referrers(column["referrer"])
         words = {
             "site": site,
             "method": column["method"].filled(),
-            "path": path,
+            "path": requests.paths(),
             "referrer": referrer,
             "from_path": _from_paths(kind == _PAGEVIEW, site, referrer, from_page),
             "cache": column["cache"],
-            **self._parameters(query, rule),
+            **requests.parameters(self.rules),
         }
         # No agent in the format says nothing; an empty one, where others have theirs, says robot.
         agent = column["agent"].with_null()
@@ -84,45 +82,16 @@ class Classifier:
         hosts = hosts.filled()
         return hosts.map(lambda values: pc.if_else(pc.equal(values, ""), own, values))
 
-    def _match(self, path: Words, site: Words) -> Codes:
-        """Return the rule of each row, -1 for none."""
+    def _requests(self, targets: Words, site: Words) -> _Requests:
+        """Take targets apart and match them, once each; where rules look at the site, once for each site."""
         if not self.rules.sited:
-            return spread(self.rules.match(path.values), path.codes)
-        pairs, codes = np.unique(path.codes * np.int64(len(site.values)) + site.codes, return_inverse=True)
-        paths, sites = np.divmod(pairs, len(site.values))
-        return self.rules.match(path.values.take(pa.array(paths)), site.values.take(pa.array(sites)))[codes]
-
-    def _kinds(self, batch: pa.Table, method: Words, rule: Codes) -> Codes:
-        status = batch.column("status").to_numpy().astype(np.int32)
-        counted = self.rules.counts(rule, status, method)
-        ruled = spread(np.array([*(KINDS.index(kind) for kind in self.rules.kinds), _OTHER], np.int32), rule)
-        # A log that names no method is believed to be of people who get pages.
-        is_page = (method.equal("GET") | (method.codes < 0)) & spread(_PAGE_STATUS, status)
-        unruled = np.where(is_page, _PAGEVIEW, _OTHER)
-        return np.where(rule < 0, unruled, np.where(counted, ruled, _OTHER))
-
-    def _parameters(self, query: Words, rule: Codes) -> dict[str, Words]:
-        """Return the advertising dimensions; empty on rows without a query, or that no rule matched."""
-        rows = np.flatnonzero((rule >= 0) & ~query.equal(""))
-        found = {name: Words.constant(len(rule), "") for name in DIMENSIONS}
-        if not len(rows):
-            return found
-        queries, rules, codes = self._asked(query.codes.take(rows), rule.take(rows))
-        values = self.rules.parameters(query.values.take(pa.array(queries)), rules)
-        return {name: words.put(rows, values[name].of_rows(codes)) for name, words in found.items()}
-
-    def _asked(self, queries: Codes, rule: Codes) -> tuple[Codes, Codes, Codes]:
-        """Return the distinct pairs of query and rule, and which of them each row has."""
-        if self.rules.sited:
-            pairs, codes = np.unique(queries * np.int64(1 << 16) + rule, return_inverse=True)
-            return (pairs >> 16).astype(np.int32), (pairs & 0xFFFF).astype(np.int32), codes.astype(np.int32)
-        # The path alone decides the rule, and each value of the query column belongs to one target.
-        rule_of = np.full(int(queries.max()) + 1, -1, np.int32)
-        rule_of[queries] = rule
-        distinct = np.flatnonzero(rule_of >= 0).astype(np.int32)
-        place = np.empty(len(rule_of), np.int32)
-        place[distinct] = np.arange(len(distinct))
-        return distinct, rule_of[distinct], spread(place, queries)
+            path, query = _split_targets(targets.values)
+            return _Requests(targets.codes, path, query, spread(self.rules.match(path.values), path.codes))
+        pairs, codes = np.unique(targets.codes * np.int64(len(site.values)) + site.codes, return_inverse=True)
+        target, at = np.divmod(pairs, len(site.values))
+        path, query = _split_targets(targets.values.take(pa.array(target)))
+        rule = self.rules.match(path.values.take(pa.array(path.codes)), site.values.take(pa.array(at)))
+        return _Requests(codes.astype(np.int32), path, query, rule)
 
     def _visitors(self, column: dict[str, Words], times: pa.ChunkedArray) -> visitors.Hashes:
         who = self._who(column)
@@ -142,10 +111,31 @@ class Classifier:
         return [client, column["agent"].filled(), column["user_id"].filled()]
 
 
+@dataclass(frozen=True, slots=True)
+class _Requests:
+    """The distinct requests of a batch: what they ask for, and which rule matches them."""
+
+    codes: Codes  # the request of each row
+    path: Words
+    query: Slices
+    rule: Codes
+
+    def paths(self) -> Words:
+        """Return the path of each row."""
+        return self.path.of_rows(self.codes)
+
+    def rules(self) -> Codes:
+        """Return the rule of each row."""
+        return spread(self.rule, self.codes)
+
+    def parameters(self, rules: Rules) -> dict[str, Words]:
+        """Return the advertising dimensions of each row."""
+        found = rules.parameters(self.query, self.rule)
+        return {name: words.of_rows(self.codes) for name, words in found.items()}
+
+
 def _is_text(table: pa.Table, name: str) -> bool:
     return pa.types.is_dictionary(table.schema.field(name).type)
-
-
 
 
 def _fields(values: pa.Array, pattern: str, *names: str) -> list[pa.Array]:
@@ -154,17 +144,13 @@ def _fields(values: pa.Array, pattern: str, *names: str) -> list[pa.Array]:
     return [pc.fill_null(pc.struct_field(found, name), "") for name in names]
 
 
-def _split_targets(targets: Words) -> tuple[Words, Words]:
+def _split_targets(values: pa.Array) -> tuple[Words, Slices]:
     """Split request targets into path and query; a proxy's absolute target loses scheme and host."""
-    targets = targets.filled()
-    values = targets.values
     if not pc.all(pc.starts_with(values, "/")).as_py():
         values = pc.replace_substring_regex(values, r"(?s)\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*", "")
     targeted = Slices.of(values)
     path_end, query_start, query_end = urls.split_urls(*targeted.places)
-    paths = Words.cut(Slices(targeted.data, targeted.start, path_end))
-    queries = Slices(targeted.data, query_start, query_end).text()
-    return paths.of_rows(targets.codes), Words(targets.codes, queries)
+    return Words.cut(Slices(targeted.data, targeted.start, path_end)), Slices(targeted.data, query_start, query_end)
 
 
 def _split_referrers(referrers: Words) -> tuple[Words, Words]:
@@ -180,11 +166,11 @@ def _split_referrers(referrers: Words) -> tuple[Words, Words]:
 
 def _from_paths(is_view: Mask, site: Words, referrer: Words, from_page: Words) -> Words:
     """Return, for page views that came from a page of the same site, the path of that page."""
-    names = pa.concat_arrays([_bare(site.values), _bare(referrer.values)]).dictionary_encode()
-    number = names.indices.to_numpy()
-    same = spread(number[: len(site.values)], site.codes) == spread(number[len(site.values) :], referrer.codes)
-    inside = is_view & same & ~referrer.equal("")
-    return Words(np.where(inside, from_page.codes, np.int32(-1)), from_page.values, nulls=True)
+    names, _ = Slices.of(pa.concat_arrays([_bare(site.values), _bare(referrer.values)])).encode()
+    own, others = np.split(names, [len(site.values)])
+    no_referrer = Column.of(referrer.values).lengths == 0
+    same = spread(own, site.codes) == spread(np.where(no_referrer, np.int32(-1), others), referrer.codes)
+    return Words(np.where(is_view & same, from_page.codes, np.int32(-1)), from_page.values, nulls=True)
 
 
 def _bare(hosts: pa.Array) -> pa.Array:

@@ -23,18 +23,18 @@ cdef const char* MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 def statuses(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
     """Read HTTP statuses: exactly three digits, 100 to 999."""
-    return _read(data, start, end, _status)
+    return _read(data, start, end, _status, False)
 
 
 def sizes(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
     """Read byte counts: up to 18 digits; "-" and nothing are 0."""
-    return _read(data, start, end, _size)
+    return _read(data, start, end, _size, False)
 
 
 def times(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, str field, double now):
     """Read times of one of `TIMES` as microseconds since the epoch, UTC; `now` is in seconds."""
     cdef int64_t latest = <int64_t> now * MICROSECONDS + AHEAD
-    numbers, valid = _read(data, start, end, _reader_of(field))
+    numbers, valid = _read(data, start, end, _reader_of(field), True)
     return numbers, valid & (numbers >= EARLIEST) & (numbers <= latest)
 
 
@@ -55,18 +55,28 @@ cdef Reader _reader_of(str field) except NULL:
     raise ValueError(f"{field} is no time")
 
 
-cdef _read(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, Reader reader):
+cdef _read(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, Reader reader, bint runs):
+    """Read numbers; where values come in `runs`, such as the second of one line after the other, each run once."""
     cdef Py_ssize_t rows = start.shape[0], row
+    cdef Place value, stop
     numbers, masks = np.zeros(rows, np.int64), np.empty(rows, np.bool_)
     cdef int64_t[::1] number = numbers
     cdef uint8_t[::1] valid = masks.view(np.uint8)
     cdef Place first = first_of(data)
     with nogil:
         for row in range(rows):
-            valid[row] = reader(first + start[row], first + end[row], &number[row])
+            value, stop = first + start[row], first + end[row]
+            if runs and row and _same(value, stop, first + start[row - 1], first + end[row - 1]):
+                valid[row], number[row] = valid[row - 1], number[row - 1]
+                continue
+            valid[row] = reader(value, stop, &number[row])
             if not valid[row]:
                 number[row] = 0
     return numbers, masks
+
+
+cdef inline bint _same(Place value, Place stop, Place other, Place end) noexcept nogil:
+    return stop - value == end - other and memcmp(value, other, stop - value) == 0
 
 
 cdef bint _status(Place value, Place stop, int64_t* number) noexcept nogil:

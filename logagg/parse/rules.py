@@ -5,7 +5,6 @@ Rules look at distinct values only, and at whole columns of them: no Python runs
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -16,19 +15,25 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.codes import spread_pairs
-from logagg.config import PARAMETERS, TRACKING, Config, RuleConfig
+from logagg.codes import spread, spread_pairs
+from logagg.config import KINDS, PAGE_STATUSES, PARAMETERS, TRACKING, Config, RuleConfig
 from logagg.parse import urls
 from logagg.parse.slices import Codes, Mask, Slices
 from logagg.parse.text import decode_percent
 from logagg.parse.words import Words
 
 Names = Mapping[str, tuple[str, ...]]  # dimension -> keys of a query string
+Table = npt.NDArray[np.uint8]  # of truths
+Rows = npt.NDArray[np.int64]
 
 DIMENSIONS = tuple(PARAMETERS)
 NONE = -1  # no rule matches
 
-Table = npt.NDArray[np.uint8]  # of truths
+# What stands below the rules: assets, and what is left, which -1 reaches as the last one. A log that names no method is
+# believed to be of people who get pages.
+_ASSET = RuleConfig("asset")
+_PAGE = RuleConfig("pageview", methods=("GET",), status=PAGE_STATUSES)
+_OTHER = np.int32(KINDS.index("other"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +41,22 @@ class Rules:
     """Rules compiled for columns; the first that matches a request decides."""
 
     rules: tuple[RuleConfig, ...]
+    assets: tuple[str, ...] = ()  # extensions, lower case
     limit: int = 256  # characters of a parameter's value
+    _all: tuple[RuleConfig, ...] = field(init=False, repr=False, compare=False)
+    _kinds: Codes = field(init=False, repr=False, compare=False)
     _statuses: Table = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_statuses", _status_table(self.rules))
+        rules = (*self.rules, _ASSET, _PAGE)
+        object.__setattr__(self, "_all", rules)
+        object.__setattr__(self, "_kinds", np.array([KINDS.index(rule.kind) for rule in rules], np.int32))
+        object.__setattr__(self, "_statuses", _status_table(rules))
 
     @classmethod
     def of(cls, config: Config) -> Rules:
-        """Return the rules of a configuration, and last of all the one for assets."""
-        return cls((*config.rules, *_asset_rules(config.assets.extensions)), config.limits.value)
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kind that each rule gives."""
-        return tuple(rule.kind for rule in self.rules)
+        """Return the rules of a configuration."""
+        return cls(config.rules, config.assets.extensions, config.limits.value)
 
     @property
     def sited(self) -> bool:
@@ -58,42 +64,54 @@ class Rules:
         return any(rule.site for rule in self.rules)
 
     def match(self, paths: pa.StringArray, sites: pa.StringArray | None = None) -> Codes:
-        """Return, for each path, the index of the first rule that matches, or -1.
+        """Return, for each path, the index of the first rule that matches, the number of rules for an asset, or -1.
 
         `sites`, aligned with `paths`, is needed where `sited`; without it, rules that name a site match nothing.
         """
         matched = np.full(len(paths), NONE, np.int32)
         for index, rule in enumerate(self.rules):
             matched[(matched == NONE) & _matches(rule, paths, sites)] = index
+        matched[(matched == NONE) & self._are_assets(paths)] = len(self.rules)
         return matched
 
-    def counts(self, matched: Codes, status: Codes, methods: Words) -> Mask:
-        """Say for each request whether the rule that matched it counts its status and method; False where none did.
+    def kinds(self, matched: Codes, status: Codes, methods: Words) -> Codes:
+        """Return the kind of each request, as its place in `KINDS`.
 
-        A request that matches a rule and does not count is of kind `other`. A null method (the log names none) is one
-        that any rule takes.
+        It is that of the rule that matched if that counts the status and the method, or else `other`; where none did, a
+        page view if it is one, or else `other`. A null method (the log names none) is one that any rule takes.
         """
-        allowed = _method_table(self.rules, methods.values)
-        return spread_pairs(self._statuses, matched, status) & spread_pairs(allowed, matched, methods.codes)
+        allowed = _method_table(self._all, methods.values)
+        counted = spread_pairs(self._statuses, matched, status) & spread_pairs(allowed, matched, methods.codes)
+        return np.where(counted, spread(self._kinds, matched), _OTHER)
 
-    def parameters(self, queries: pa.StringArray, matched: Codes) -> dict[str, Words]:
-        """Return campaign, ad and placement of query strings, aligned with them; empty text where absent.
+    def parameters(self, queries: Slices, matched: Codes) -> dict[str, Words]:
+        """Return campaign, ad and placement of query strings (text), aligned with them; empty text where absent.
 
         `matched` names the rule of each: rules may take a dimension from different keys. Of the keys listed for it the
         first that a query has wins, and of that its first value. Values are percent-decoded, then cut to the limit.
         """
         found = {name: Words.constant(len(queries), "") for name in DIMENSIONS}
-        places = Slices.of(queries)
-        for rows, names in self._by_names(matched):
-            for name, words in self._taken(places.take(rows), names).items():
+        asked = np.flatnonzero((matched != NONE) & (queries.start < queries.end))
+        for rows, names in self._by_names(asked, matched):
+            for name, words in self._taken(queries.take(rows), names).items():
                 found[name] = found[name].put(rows, words)
         return found
 
-    def _by_names(self, matched: Codes) -> list[tuple[npt.NDArray[np.int64], Names]]:
-        """Return the rows, grouped by what their rules take from a query."""
-        wanted: list[Names] = [*(rule.parameters for rule in self.rules), {}]
-        group = np.array([wanted.index(names) for names in wanted])[matched]
-        return [(np.flatnonzero(group == number), wanted[number]) for number in np.unique(group).tolist()]
+    def _by_names(self, rows: Rows, matched: Codes) -> list[tuple[Rows, Names]]:
+        """Return rows, grouped by what their rules take from a query; without those that take nothing."""
+        wanted: list[Names] = [rule.parameters for rule in self._all]
+        group = np.array([wanted.index(names) for names in wanted])[matched[rows]]
+        groups = ((rows[group == number], wanted[number]) for number in np.unique(group).tolist())
+        return [(some, names) for some, names in groups if names]
+
+    def _are_assets(self, paths: pa.StringArray) -> Mask:
+        """Say which paths end in the extension of an asset, which may have dots in it, as `tar.gz` has."""
+        are_assets = np.zeros(len(paths), np.bool_)
+        values = Slices.of(paths.fill_null("") if paths.null_count else paths)
+        for dots in {1 + extension.count(".") for extension in self.assets}:
+            extensions = Words.cut(Slices(values.data, urls.find_extensions(*values.places, dots), values.end))
+            are_assets |= extensions.map(pc.utf8_lower).among(self.assets)
+        return are_assets
 
     def _taken(self, queries: Slices, names: Names) -> dict[str, Words]:
         keys = [[key.encode() for key in some] for some in names.values()]
@@ -103,12 +121,6 @@ class Rules:
 
     def _decoded(self, words: Words) -> Words:
         return words.map(lambda values: pc.utf8_slice_codeunits(decode_percent(values), 0, self.limit))
-
-
-def _asset_rules(extensions: Sequence[str]) -> list[RuleConfig]:
-    if not extensions:
-        return []
-    return [RuleConfig("asset", regex=rf"(?i)\.(?:{'|'.join(map(re.escape, extensions))})\z")]
 
 
 def _matches(rule: RuleConfig, paths: pa.StringArray, sites: pa.StringArray | None) -> npt.NDArray[np.bool_]:
@@ -137,19 +149,19 @@ def _at_site(sites: pa.StringArray | None, wanted: Sequence[str], rows: int) -> 
 
 
 def _status_table(rules: Sequence[RuleConfig]) -> Table:
-    """Return [rule, status] -> counts; the last row, which -1 reaches, is no rule."""
-    table = np.zeros((len(rules) + 1, 1000), np.bool_)
+    """Return [rule, status] -> counts."""
+    table = np.zeros((len(rules), 1000), np.bool_)
     for index, rule in enumerate(rules):
         table[index, list(rule.status) or slice(None)] = True
     return table.view(np.uint8)
 
 
 def _method_table(rules: Sequence[RuleConfig], methods: pa.StringArray) -> Table:
-    """Return [rule, method] -> counts; the last row, which -1 reaches, is no rule, and the last column no method.
+    """Return [rule, method] -> counts; the last column, which -1 reaches, is no method.
 
     HEAD asks for no ad, so no rule can make it count as one.
     """
-    table = np.ones((len(rules) + 1, len(methods) + 1), np.bool_)
+    table = np.ones((len(rules), len(methods) + 1), np.bool_)
     for index, rule in enumerate(rules):
         if rule.methods:
             table[index, :-1] = _is_in(methods, rule.methods).to_numpy(zero_copy_only=False)

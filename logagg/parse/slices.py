@@ -55,11 +55,14 @@ class Slices:
 
     def text(self) -> pa.Array:
         """Copy the values into a string array; they are valid UTF-8."""
-        return self.gather().cast(pa.string(), safe=False)
+        return Column(*codes.gather(*self.places)).array(pa.string())
 
-    def encode(self) -> tuple[Codes, pa.Array]:
-        """Return the code of each value, and the distinct values, in the order they came, as a binary array."""
-        numbers, values, offsets = codes.encode(*self.places)
+    def encode(self, *, dash: bool = False) -> tuple[Codes, pa.Array]:
+        """Return the code of each value, and the distinct values, in the order they came, as a binary array.
+
+        With `dash`, a value that is a dash and nothing else is an empty one: so servers write that they have none.
+        """
+        numbers, values, offsets = codes.encode(*self.places, dash)
         return numbers, Column(values, offsets).array(pa.binary())
 
 
@@ -77,6 +80,11 @@ class Column:
         bounds = np.frombuffer(offsets, np.int32)[values.offset : values.offset + len(values) + 1]
         raw = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
         return cls(raw[bounds[0] : bounds[-1]], bounds - bounds[0])
+
+    @property
+    def lengths(self) -> Codes:
+        """The bytes of each value."""
+        return np.diff(self.offsets)
 
     def array(self, type_: pa.DataType) -> pa.Array:
         """Return the values as an Arrow array of `type_` (binary or string)."""

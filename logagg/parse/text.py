@@ -17,12 +17,6 @@ from logagg.parse.slices import Column
 NEWLINE = ord("\n")
 
 
-def clean(values: pa.Array, *, escaped: bool) -> pa.Array:
-    """Raw bytes of a log field as text: "-" is empty, escapes are undone, invalid UTF-8 is replaced."""
-    values = pc.if_else(pc.equal(values, pa.scalar(b"-", values.type)), pa.scalar(b"", values.type), values)
-    return to_text(unescape(values) if escaped else values)
-
-
 def unescape(values: pa.Array) -> pa.Array:
     r"""Undo what servers write for bytes they do not print: `\xHH`, `\"`, `\\`, `\n` and their like.
 
@@ -43,17 +37,17 @@ def decode_percent(values: pa.Array) -> pa.Array:
 def to_text(values: pa.Array) -> pa.Array:
     """Bytes as UTF-8 text, invalid sequences replaced by U+FFFD as Python's decoder does."""
     column = Column.of(values)
-    if not len(column.data) or column.data.max() < 128:
-        return values.cast(pa.string(), safe=False)
+    if column.data.max(initial=0) < 128:
+        return values.view(pa.string())
     foreign = np.zeros(len(values), bool)
     foreign[np.searchsorted(column.offsets, np.flatnonzero(column.data >= 128), side="right") - 1] = True
-    # Only ASCII and repaired values remain when the unchecked cast is made.
-    return _where(values, pa.array(foreign), _replace_invalid).cast(pa.string(), safe=False)
+    # Only ASCII and repaired values remain when they are taken for text.
+    return _where(values, pa.array(foreign), _replace_invalid).view(pa.string())
 
 
 def shorten(values: pa.Array, limit: int) -> pa.Array:
     """Cut text to its first `limit` characters."""
-    if np.diff(Column.of(values).offsets).max(initial=0) <= limit:
+    if Column.of(values).lengths.max(initial=0) <= limit:
         return values
     return pc.utf8_slice_codeunits(values, 0, limit)
 

@@ -62,6 +62,24 @@ def split_urls(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[
     return paths, queries[0], queries[1]
 
 
+def find_extensions(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, int dots):
+    """Return where the extension of each path starts: after so many dots, counted from its end; at its end where it has fewer."""
+    cdef Py_ssize_t rows = start.shape[0], row
+    cdef int seen
+    extensions = np.empty(rows, np.int64)
+    cdef int64_t[::1] extension = extensions
+    cdef Place first = first_of(data)
+    cdef Place at
+    with nogil:
+        for row in range(rows):
+            at, seen = first + end[row], 0
+            while at > first + start[row] and seen < dots:
+                at -= 1
+                seen += at[0] == c"."
+            extension[row] = at + 1 - first if seen == dots else end[row]
+    return extensions
+
+
 def split_referrers(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
     """Split referring URLs into host, without a port, and path (starts, ends, starts, ends); both are empty where it is no URL."""
     cdef Py_ssize_t rows = start.shape[0], row

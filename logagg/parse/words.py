@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +36,7 @@ class Words:
     def cut(cls, values: Slices) -> Words:
         """Take slices of a column of text, once each."""
         codes, distinct = values.encode()
-        return cls(codes, distinct.cast(pa.string(), safe=False), unique=True)
+        return cls(codes, distinct.view(pa.string()), unique=True)
 
     @classmethod
     def constant(cls, rows: int, value: str) -> Words:
@@ -54,11 +54,10 @@ class Words:
         """Return the same with each value once, after a change that made many values alike."""
         if self.unique:
             return self
-        encoded = self.values.dictionary_encode()
-        if len(encoded.dictionary) == len(self.values):
+        numbers, distinct = Slices.of(self.values).encode()
+        if len(distinct) == len(self.values):
             return self
-        codes = np.append(encoded.indices.to_numpy(zero_copy_only=False), np.int32(-1))
-        return Words(spread(codes, self.codes), encoded.dictionary, True, self.nulls)
+        return Words(spread(np.append(numbers, np.int32(-1)), self.codes), distinct.view(pa.string()), True, self.nulls)
 
     def take(self, rows: npt.NDArray[np.int64]) -> Words:
         """Return the words of some rows, and no others; every row has one."""
@@ -88,13 +87,21 @@ class Words:
         return Words(changed, pa.concat_arrays([self.values, words.values]))
 
     def equal(self, value: str) -> Mask:
-        same = pc.equal(self.values, value) if value else pc.equal(pc.binary_length(self.values), 0)
-        return spread(np.append(same.to_numpy(zero_copy_only=False), False), self.codes)
+        """Say which rows have a value."""
+        return self._where(pc.equal(self.values, value) if value else pc.equal(pc.binary_length(self.values), 0))
+
+    def among(self, values: Sequence[str]) -> Mask:
+        """Say which rows have one of some values."""
+        return self._where(pc.is_in(self.values, value_set=pa.array(values, pa.string())))
 
     def bounded(self, limit: int) -> Words:
         """Return the same with each value once, cut to its first `limit` characters."""
         shortened = text.shorten(self.values, limit)
         return (self if shortened is self.values else self.map(lambda values: shortened)).distinct()
+
+    def _where(self, holds: pa.Array) -> Mask:
+        """Say for which rows something holds, given for which values it does; for no row without a value."""
+        return spread(np.append(holds.to_numpy(zero_copy_only=False), False), self.codes)
 
     def _with(self, value: pa.Array) -> Words:
         """Return the same with a value more, for the rows that have none."""

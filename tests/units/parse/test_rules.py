@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logagg.config import PARAMETERS, Config, RuleConfig
+from logagg.config import KINDS, PARAMETERS, Config, RuleConfig
 from logagg.parse.rules import Rules
 from logagg.parse.slices import Slices
 from logagg.parse.urls import find_values
@@ -24,9 +24,7 @@ def kinds(rules: Rules, requests: list[tuple[str, str | None, int]]) -> list[str
     paths, methods, statuses = zip(*requests, strict=True)
     matched = rules.match(pa.array(paths, pa.string()))
     words = Words.of(pa.chunked_array([pa.array(methods, pa.string()).dictionary_encode()]))
-    counted = rules.counts(matched, np.array(statuses, np.int32), words)
-    found = zip(matched.tolist(), counted.tolist(), strict=True)
-    return ["" if rule < 0 else rules.kinds[rule] if counts else "other" for rule, counts in found]
+    return [KINDS[kind] for kind in rules.kinds(matched, np.array(statuses, np.int32), words)]
 
 
 def parameters(query: str, **names: tuple[str, ...]) -> dict[str, str]:
@@ -35,7 +33,7 @@ def parameters(query: str, **names: tuple[str, ...]) -> dict[str, str]:
 
 
 def taken(rules: Rules, queries: list[str], matched: np.ndarray) -> dict[str, list[str]]:
-    found = rules.parameters(pa.array(queries, pa.string()), matched)
+    found = rules.parameters(Slices.of(pa.array(queries, pa.string())), matched)
     return {name: words.array().to_pylist() for name, words in found.items()}
 
 
@@ -48,14 +46,15 @@ def taken(rules: Rules, queries: list[str], matched: np.ndarray) -> dict[str, li
         ("/click", "click"),
         ("/conversion", "conversion"),
         ("/conv", "conversion"),
-        ("/Click", ""),
-        ("/click/", ""),
-        ("/clicks", ""),
-        ("/", ""),
+        ("/Click", "pageview"),
+        ("/click/", "pageview"),
+        ("/clicks", "pageview"),
+        ("/", "pageview"),
         ("/a/style.CSS", "asset"),
-        ("/css", ""),
-        ("/a.css/", ""),
-        ("/a.css\n", ""),
+        ("/.css", "asset"),
+        ("/css", "pageview"),
+        ("/a.css/", "pageview"),
+        ("/a.css\n", "pageview"),
     ],
 )
 def test_default_rules_know_tracking_paths_and_assets(path: str, kind: str) -> None:
@@ -70,6 +69,22 @@ def test_answered_tracking_requests_count(status: int) -> None:
 @pytest.mark.parametrize("status", [100, 201, 206, 301, 400, 404, 499, 500, 503, 999, 0])
 def test_tracking_requests_not_answered_are_other(status: int) -> None:
     assert kinds(DEFAULT, [("/imp", "GET", status)]) == ["other"]
+
+
+def test_an_asset_is_one_whatever_was_answered() -> None:
+    assert kinds(DEFAULT, [("/a.css", "HEAD", 404), ("/a.css", None, 500)]) == ["asset", "asset"]
+
+
+def test_an_extension_may_have_dots() -> None:
+    rules = Rules((), assets=("tar.gz", "js"))
+    paths = ["/a.tar.gz", "/a.b.TAR.GZ", "/tar.gz", "/a.gz", "/a.js", "/.js", "js", ""]
+    assert rules.match(pa.array(paths)).tolist() == [0, 0, -1, -1, 0, 0, -1, -1]
+
+
+@pytest.mark.parametrize("status", [200, 206, 299, 304])
+def test_what_no_rule_matches_is_a_page_view_if_it_was_got(status: int) -> None:
+    requests = [("/", "GET", status), ("/", None, status), ("/", "POST", status), ("/", "HEAD", status), ("/", "GET", 302)]
+    assert kinds(DEFAULT, requests) == ["pageview", "pageview", "other", "other", "other"]
 
 
 def test_methods_that_do_not_count_are_other() -> None:

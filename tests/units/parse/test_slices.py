@@ -29,6 +29,12 @@ def test_each_value_is_encoded_once_in_the_order_they_came(pieces: list[tuple[by
     assert values.take(pa.array(codes)).to_pylist() == [value for value, _ in pieces]
 
 
+def test_a_dash_is_an_empty_value_where_that_is_asked_for() -> None:
+    values = Slices.of(pa.array([b"-", b"--", b"", b"a", b"-"], pa.binary()))
+    assert values.encode(dash=True)[1].to_pylist() == [b"", b"--", b"a"]
+    assert values.encode()[1].to_pylist() == [b"-", b"--", b"", b"a"]
+
+
 def test_many_distinct_values_and_a_few_that_come_again() -> None:
     words = [os.urandom(number % 48) for number in range(5000)]
     values = Slices.of(pa.array(words + words[::7] + words, pa.binary()))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logagg.parse.text import clean, decode_percent, shorten, to_text, unescape
+from logagg.parse.text import decode_percent, shorten, to_text, unescape
 
 
 def binary(*values: bytes) -> pa.Array:
@@ -35,14 +35,6 @@ def test_unescape(raw: bytes, plain: bytes) -> None:
 )
 def test_decode_percent(encoded: str, decoded: str) -> None:
     assert decode_percent(pa.array(["plain", encoded, "%4", "1"])).to_pylist() == ["plain", decoded, "%4", "1"]
-
-
-def test_a_dash_is_an_empty_value() -> None:
-    assert clean(binary(b"-", b"--", b"a"), escaped=True).to_pylist() == ["", "--", "a"]
-
-
-def test_escapes_stay_where_the_server_writes_none() -> None:
-    assert clean(binary(rb"C:\new"), escaped=False).to_pylist() == [r"C:\new"]
 
 
 @given(st.lists(st.binary(max_size=12)))
