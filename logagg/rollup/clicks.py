@@ -21,6 +21,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from logagg.rollup.grouping import Hashes, Ranks
+
 Mask = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
 
@@ -101,6 +103,23 @@ def _remembered(clicks: pa.Table, sources: pa.Array) -> pa.Table:
 
 def _repeats(rows: pa.Table, window_us: int) -> Mask:
     """Say which rows follow a row of the same key within the window."""
+    repeats = np.zeros(rows.num_rows, np.bool_)
+    some = _returning(_array(rows["visitor"]))
+    repeats[some] = _repeats_among(rows.take(pa.array(some)), window_us)
+    return repeats
+
+
+def _returning(visitors: Hashes) -> Indices:
+    """Return the rows of visitors who have several: most who click do it once, and need no sorting by all of a key."""
+    order = Ranks.of(visitors).rows
+    same = np.diff(visitors[order]) == 0
+    returning = np.zeros(len(order), np.bool_)
+    returning[1:] |= same
+    returning[:-1] |= same
+    return np.sort(order[returning])
+
+
+def _repeats_among(rows: pa.Table, window_us: int) -> Mask:
     times = _array(rows["time"].cast(pa.int64()))
     keys = [_ranks(rows[name]) for name in KEY]
     order = np.lexsort((_array(rows["is_bot"]), _ranks(rows["placement"]), times, *keys))

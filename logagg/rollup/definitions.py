@@ -68,6 +68,11 @@ class Rollup:
         return {name: measure for part in self.parts for name, measure in part.measures.items()}
 
     @property
+    def column_names(self) -> list[str]:
+        """The columns of its rows, in order."""
+        return ["ts", *self.dimensions, *self.measures]
+
+    @property
     def schema(self) -> pa.Schema:
         """The columns of its Parquet files and of its view: `ts`, dimensions, measures."""
         return pa.schema(

@@ -2,8 +2,9 @@
 
 Key columns become small numbers, the numbers of a row are packed into one 64-bit integer with the number of the row
 below them, and sorting those integers is the whole of grouping: numpy sorts them with the vector instructions of the
-machine, at some nanoseconds a row. Where the rows are in the order of their visitors' hashes, the rows of a group are, too,
-and its sketch is the first of them that differ. (Measured in `docs/decisions/0002-rollups-by-sorting.md`.)
+machine, at some nanoseconds a row. With the row's rank by its visitor's hash in the place of its number, the rows of a group
+come in the order of their hashes, and its sketch is the first of them that differ.
+(Measured in `docs/decisions/0002-rollups-by-sorting.md`.)
 """
 
 from __future__ import annotations
@@ -47,25 +48,22 @@ class Codes:
             if array.null_count:
                 return cls(pc.fill_null(array.indices, words).to_numpy(zero_copy_only=False), words + 1)
             return cls(array.indices.to_numpy(zero_copy_only=False), max(1, words))
-        numbers = array.cast(pa.int64())
-        if numbers.null_count:
-            numbers = pc.fill_null(numbers, np.iinfo(np.int32).min)
-        return cls.of_integers(numbers.to_numpy(zero_copy_only=False))
+        if array.null_count:
+            array = pc.fill_null(array.cast(pa.int64()), np.iinfo(np.int32).min)
+        numbers = array.to_numpy(zero_copy_only=False)
+        return cls.of_integers(numbers.view(np.uint8) if numbers.dtype == np.bool_ else numbers)
 
     @classmethod
-    def of_integers(cls, numbers: Ints) -> Codes:
+    def of_integers(cls, numbers: npt.NDArray[np.integer[Any]]) -> Codes:
         least, most = (int(numbers.min()), int(numbers.max())) if len(numbers) else (0, 0)
         if most - least >= 1 << 31:
             return cls.distinct(numbers)
-        return cls((numbers - least).astype(np.int32), most - least + 1)
+        wide = numbers if numbers.itemsize > 2 else numbers.astype(np.int32)
+        return cls((wide - wide.dtype.type(least)).astype(np.int32, copy=False), most - least + 1)
 
     def dense(self) -> Codes:
         """Return the same with no number left out."""
         return Codes.distinct(self.numbers)
-
-    def take(self, rows: Rows) -> Codes:
-        """Return the numbers of some rows."""
-        return Codes(spread(self.numbers, rows) if self.size > 1 else np.zeros(len(rows), np.int32), self.size)
 
     def then(self, other: Codes) -> Codes:
         """Return dense numbers for pairs; their order is that of the first, then that of the second."""
@@ -79,20 +77,33 @@ class Codes:
 
 
 @dataclass(frozen=True, slots=True)
+class Ranks:
+    """Rows in the order of their hashes."""
+
+    rows: Rows
+    ranks: Rows  # the place of each row among them
+
+    @classmethod
+    def of(cls, hashes: Hashes) -> Ranks:
+        return cls(*groups.rank(hashes))
+
+
+@dataclass(frozen=True, slots=True)
 class Grouping:
     """Rows in the order of their groups, and groups in the order of their keys."""
 
-    order: Rows  # the rows, those of a group ascending
+    order: Rows  # the rows, those of a group by their ranks, or else ascending
     starts: Rows  # where in `order` each group begins
 
     @classmethod
-    def by(cls, keys: Sequence[Codes], where: Mask | None = None) -> Grouping:
+    def by(cls, keys: Sequence[Codes], where: Mask | None = None, ranks: Ranks | None = None) -> Grouping:
         """Group rows by key columns, of which there is at least one; only the rows for which a condition holds, if given."""
         bits = max(1, len(keys[0].numbers) - 1).bit_length()
         keys = _fitting(keys, _BITS - bits)
-        packed = groups.pack([key.numbers for key in keys], [key.size for key in keys], bits, _bytes(where))
+        numbers, sizes = [key.numbers for key in keys], [key.size for key in keys]
+        packed = groups.pack(numbers, sizes, bits, _bytes(where), ranks.ranks if ranks else None)
         packed.sort()
-        return cls(*groups.unpack(packed, bits))
+        return cls(*groups.unpack(packed, bits, ranks.rows if ranks else None))
 
     @property
     def size(self) -> int:
@@ -115,7 +126,7 @@ class Grouping:
         return groups.sums(values, self.order, self.starts, _bytes(where))
 
     def sketches(self, hashes: Hashes, where: Mask | None = None) -> pa.ListArray:
-        """Return the sketch of each group's visitors; rows are in the order of their hashes."""
+        """Return the sketch of each group's visitors; the rows of a group are in the order of their hashes."""
         return _lists(groups.sketches(hashes, self.order, self.starts, _bytes(where), K))
 
     def merged(self, sketches: pa.ListArray) -> pa.ListArray:

@@ -21,8 +21,8 @@ cdef extern from *:
     bint overflows "logagg_adds"(int64_t total, int64_t value, int64_t* sum) noexcept nogil
 
 
-def ascending(const uint64_t[::1] hashes):
-    """Return the rows in the order of their hashes.
+def rank(const uint64_t[::1] hashes):
+    """Return the rows in the order of their hashes, and the place of each row in that order.
 
     A row takes the place of a hash's lower bits, and numpy sorts the numbers; the few that differ only there are put right.
     """
@@ -45,11 +45,18 @@ def ascending(const uint64_t[::1] hashes):
                 to -= 1
                 moved += 1
             order[to] = row
-    return orders if moved < rows else np.argsort(hashes).astype(np.int32)
+    if moved >= rows > 0:
+        order = orders = np.argsort(hashes, kind="stable").astype(np.int32)
+    ranks = np.empty(rows, np.int32)
+    cdef int32_t[::1] place = ranks
+    with nogil:
+        for at in range(rows):
+            place[order[at]] = <int32_t> at
+    return orders, ranks
 
 
-def pack(keys, sizes, int bits, const uint8_t[::1] where=None):
-    """Return, for each row that counts, its keys as one number, and below it, in the lowest `bits`, the number of the row.
+def pack(keys, sizes, int bits, const uint8_t[::1] where=None, const int32_t[::1] ranks=None):
+    """Return, for each row that counts, its keys as one number, and below it, in the lowest `bits`, its rank, or the row.
 
     `keys` are columns of codes, each below its size; 63 bits must hold it all.
     """
@@ -62,12 +69,14 @@ def pack(keys, sizes, int bits, const uint8_t[::1] where=None):
     cdef const int32_t[::1] view
     if columns > MOST_KEYS:
         raise ValueError(f"a key has at most {MOST_KEYS} columns")
+    if (where is not None and where.shape[0] != rows) or (ranks is not None and ranks.shape[0] != rows):
+        raise ValueError("a mask of rows, and their ranks, are as long as their keys")
     packed = np.empty(rows, np.int64)
     cdef int64_t[::1] out = packed
     for column in range(columns):
         view = keys[column]
-        if view.shape[0] != rows or (where is not None and where.shape[0] != rows):
-            raise ValueError("columns of keys, and a mask of their rows, are of one length")
+        if view.shape[0] != rows:
+            raise ValueError("columns of keys are of one length")
         size[column], codes[column] = sizes[column], &view[0] if rows else NULL
     with nogil:
         while first < rows:  # a block stays in the nearest cache while column after column is added
@@ -80,6 +89,9 @@ def pack(keys, sizes, int bits, const uint8_t[::1] where=None):
             for column in range(1, columns):
                 for at in range(count):
                     number[at] = number[at] * size[column] + codes[column][row[at]]
+            if ranks is not None:
+                for at in range(count):
+                    row[at] = ranks[row[at]]
             for at in range(count):
                 out[kept + at] = (number[at] << bits) | row[at]
             kept += count
@@ -87,16 +99,20 @@ def pack(keys, sizes, int bits, const uint8_t[::1] where=None):
     return packed[:kept]
 
 
-def unpack(const int64_t[::1] packed, int bits):
-    """Return the groups of what `pack` gave, sorted: the order of the rows, and where each group begins."""
+def unpack(const int64_t[::1] packed, int bits, const int32_t[::1] ranked=None):
+    """Return the groups of what `pack` gave, sorted: the order of the rows, and where each group begins.
+
+    `ranked` are the rows by their ranks, if those were packed.
+    """
     cdef Py_ssize_t rows = packed.shape[0], at
-    cdef int32_t groups = 0
+    cdef int32_t groups = 0, row
     cdef int64_t mask = (<int64_t> 1 << bits) - 1
     orders, firsts = np.empty(rows, np.int32), np.empty(rows, np.int32)
     cdef int32_t[::1] order = orders, start = firsts
     with nogil:
         for at in range(rows):
-            order[at] = <int32_t> (packed[at] & mask)
+            row = <int32_t> (packed[at] & mask)
+            order[at] = row if ranked is None else ranked[row]
             if at == 0 or packed[at] >> bits != packed[at - 1] >> bits:
                 start[groups] = <int32_t> at
                 groups += 1
@@ -142,7 +158,7 @@ def sums(const Number[::1] values, const int32_t[::1] order, const int32_t[::1] 
 def sketches(const uint64_t[::1] hashes, const int32_t[::1] order, const int32_t[::1] starts, const uint8_t[::1] where, int most):
     """Return the `most` smallest distinct hashes of each group, ascending, as offsets and hashes.
 
-    The hashes of the rows are ascending, and so are the rows of each group.
+    The rows of each group are in the order of their hashes.
     """
     cdef Py_ssize_t groups = starts.shape[0], group, at
     cdef int32_t written = 0

@@ -22,8 +22,7 @@ import pyarrow.compute as pc
 from logagg.codes import spread
 from logagg.rollup.conditions import Condition, decide
 from logagg.rollup.definitions import SKETCH, Measure, Part, Rollup
-from logagg.rollup.grouping import Codes, Grouping, Hashes, Ints, Mask, Rows
-from logagg.rollup.groups import ascending
+from logagg.rollup.grouping import Codes, Grouping, Hashes, Ints, Mask, Ranks, Rows
 
 OTHER = "(other)"
 # Dimensions with few values by nature: the fold of a long tail leaves them as they are.
@@ -35,11 +34,11 @@ Numbers = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Events (or booked clicks) to roll up, in the order of their visitors' hashes, with what all rollups need of them."""
+    """Events (or booked clicks) to roll up, with what all rollups need of them."""
 
-    table: pa.Table  # one chunk a column, as they came
-    order: Rows  # of the table, by hash
-    hashes: Hashes  # ascending
+    table: pa.Table  # one chunk a column
+    hashes: Hashes  # of visitors
+    ranks: Ranks  # by those
     holds: Mapping[Condition, Mask]
     _dimensions: dict[str, tuple[pa.Array, Codes]] = field(default_factory=dict)
     _buckets: dict[int, tuple[Ints, Codes]] = field(default_factory=dict)  # by grain
@@ -49,15 +48,14 @@ class Events:
         """Prepare a table for some parts; `database` is asked for where their conditions are SQL."""
         wanted = [part.where for part in parts] + [one.where for part in parts for one in part.measures.values()]
         holds = decide(filter(None, wanted), table, database)
-        visitors = table["visitor"].to_numpy()
-        order = ascending(visitors)
-        return cls(table, order, spread(visitors, order), {one: spread(mask, order) for one, mask in holds.items()})
+        hashes = table["visitor"].to_numpy()
+        return cls(table, hashes, Ranks.of(hashes), holds)
 
     def dimension(self, name: str) -> tuple[pa.Array, Codes]:
-        """Return a column of the table, text dictionary-encoded, and its codes in our order."""
+        """Return a column of the table, text dictionary-encoded, and its codes."""
         if name not in self._dimensions:
             column = _encoded(_only(self.table[name]))
-            self._dimensions[name] = column, Codes.of(column).take(self.order)
+            self._dimensions[name] = column, Codes.of(column)
         return self._dimensions[name]
 
     def buckets(self, grain: int) -> tuple[Ints, Codes]:
@@ -70,7 +68,7 @@ class Events:
     def numbers(self, name: str) -> Numbers:
         column = _only(self.table[name])
         column = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
-        return spread(column.to_numpy(zero_copy_only=False), self.order)
+        return column.to_numpy(zero_copy_only=False)
 
 
 def roll_up(rollup: Rollup, part: Part, events: Events) -> pa.Table:
@@ -78,12 +76,12 @@ def roll_up(rollup: Rollup, part: Part, events: Events) -> pa.Table:
     names = part.columns or {}
     buckets, numbered = events.buckets(rollup.grain)
     dimensions = [events.dimension(names.get(name, name)) for name in rollup.dimensions]
-    groups = Grouping.by([numbered, *(codes for _, codes in dimensions)], events.holds[part.where] if part.where else None)
-    example = groups.example
-    ts = spread(buckets, example) * (rollup.grain * _SECOND)
-    columns = _keys(spread(events.order, example), ts, [column for column, _ in dimensions])
+    where = events.holds[part.where] if part.where else None
+    groups = Grouping.by([numbered, *(codes for _, codes in dimensions)], where, events.ranks)
+    ts = spread(buckets, groups.example) * (rollup.grain * _SECOND)
+    columns = _keys(groups.example, ts, [column for column, _ in dimensions])
     columns += [_measure(events, groups, part.measures.get(name), like) for name, like in rollup.measures.items()]
-    return pa.table(columns, names=rollup.schema.names)
+    return pa.table(columns, names=rollup.column_names)
 
 
 def gathered(tables: Sequence[pa.Table]) -> pa.Table:
@@ -125,7 +123,7 @@ def merge(rollup: Rollup, rows: pa.Table, grain: int | None = None) -> pa.Table:
         return rows.take(pa.array(groups.order))
     columns = _keys(groups.example, spread(buckets, groups.example) * step, dimensions)
     columns += [_added(groups, measure, _only(rows[name])) for name, measure in rollup.measures.items()]
-    return pa.table(columns, names=rollup.schema.names)
+    return pa.table(columns, names=rollup.column_names)
 
 
 def fold(rollup: Rollup, rows: pa.Table, keys: int) -> pa.Table:
