@@ -104,23 +104,28 @@ def _remembered(clicks: pa.Table, sources: pa.Array) -> pa.Table:
 def _repeats(rows: pa.Table, window_us: int) -> Mask:
     """Say which rows follow a row of the same key within the window."""
     repeats = np.zeros(rows.num_rows, np.bool_)
-    some = _returning(_array(rows["visitor"]))
+    some = _not_alone(_array(rows["visitor"]), _times(rows), window_us)
     repeats[some] = _repeats_among(rows.take(pa.array(some)), window_us)
     return repeats
 
 
-def _returning(visitors: Hashes) -> Indices:
-    """Return the rows of visitors who have several: most who click do it once, and need no sorting by all of a key."""
+def _not_alone(visitors: Hashes, times: Indices, window_us: int) -> Indices:
+    """Return the rows of visitors who click again within the window: they are few, and only they need sorting by all of a key.
+
+    Where times go back all who click again are taken.
+    """
     order = Ranks.of(visitors).rows
-    same = np.diff(visitors[order]) == 0
-    returning = np.zeros(len(order), np.bool_)
-    returning[1:] |= same
-    returning[:-1] |= same
-    return np.sort(order[returning])
+    again, later = np.diff(visitors[order]) == 0, np.diff(times[order])
+    if (later[again] >= 0).all():
+        again &= later < window_us
+    some = np.zeros(len(order), np.bool_)
+    some[1:] |= again
+    some[:-1] |= again
+    return np.sort(order[some])
 
 
 def _repeats_among(rows: pa.Table, window_us: int) -> Mask:
-    times = _array(rows["time"].cast(pa.int64()))
+    times = _times(rows)
     keys = [_ranks(rows[name]) for name in KEY]
     order = np.lexsort((_array(rows["is_bot"]), _ranks(rows["placement"]), times, *keys))
     near = np.diff(times[order]) < window_us
@@ -129,6 +134,10 @@ def _repeats_among(rows: pa.Table, window_us: int) -> Mask:
     repeats = np.zeros(rows.num_rows, np.bool_)
     repeats[order[1:]] = near
     return repeats
+
+
+def _times(rows: pa.Table) -> Indices:
+    return _array(rows["time"].cast(pa.int64()))
 
 
 def _ranks(column: pa.ChunkedArray) -> npt.NDArray[Any]:
