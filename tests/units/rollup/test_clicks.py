@@ -51,8 +51,8 @@ def totals(booked: pa.Table) -> tuple[int, int]:
         (["23:59:50", "23:59:59.5"], (1, 1)),
         (["10:01:00"], (1, 0)),
         ([], (0, 0)),
-        ([], (0, 0)),
         (["10:01:00", "10:03:00", "10:01:20"], (2, 1)),  # in the order of the log, which is not that of time
+    ],
 )
 def test_double_clicks(times: list[str], expected: tuple[int, int]) -> None:
     state, booked = absorb(None, clicks(*times), "s", WINDOW)
