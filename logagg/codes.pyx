@@ -125,6 +125,20 @@ def spread_pairs(const uint8_t[:, ::1] table, const int32_t[::1] first, const in
     return rows
 
 
+def masked(const int32_t[::1] codes, mask, int32_t other):
+    """Return the code of each row where a mask holds, and another one elsewhere."""
+    cdef Py_ssize_t row
+    cdef const uint8_t[::1] holds = mask.view(np.uint8)
+    rows = np.empty(codes.shape[0], np.int32)
+    cdef int32_t[::1] out = rows
+    if holds.shape[0] != codes.shape[0]:
+        raise ValueError("codes and their mask are of one length")
+    with nogil:
+        for row in range(codes.shape[0]):
+            out[row] = codes[row] if holds[row] else other
+    return rows
+
+
 cdef void _check(const int32_t[::1] codes, Py_ssize_t count) except *:
     """Raise IndexError where a code is none of so many values."""
     cdef Py_ssize_t row

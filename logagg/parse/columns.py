@@ -17,7 +17,7 @@ from logagg.cargo import Batch, Chunk, Reject, Rejects
 from logagg.codes import spread
 from logagg.parse import durations, numbers, objects, scan, text, urls
 from logagg.parse.durations import Floats
-from logagg.parse.fields import BATCH_SCHEMA, REASONS, TEXT
+from logagg.parse.fields import BATCH_SCHEMA, REASONS, TEXT, TIMESTAMP
 from logagg.parse.formats import Format
 from logagg.parse.slices import Codes, Mask, Slices
 
@@ -110,7 +110,7 @@ def _assemble(fields: Fields, typed: _Numbers, *, escaped: bool) -> pa.Table:
     rows = len(typed.time)
     method, target = _read_request(fields, rows, escaped=escaped)
     columns = {
-        "time": pa.array(typed.time, pa.timestamp("us")).cast(BATCH_SCHEMA.field("time").type),
+        "time": pa.array(typed.time).view(TIMESTAMP),
         "method": method,
         "target": target,
         "status": pa.array(typed.status.astype(np.int16)),

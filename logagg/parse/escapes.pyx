@@ -8,9 +8,15 @@ import numpy as np
 
 from libc.stdint cimport int32_t, uint8_t
 
-from logagg.places cimport NO_DIGIT, Place, control, first_of, hex_digit
+from logagg.places cimport NO_DIGIT, Place, control, find, first_of, hex_digit
 
 ctypedef Place (*Reader)(Place at, Place stop, uint8_t* byte) noexcept nogil
+
+
+def has_backslash(const uint8_t[::1] data):
+    """Tell whether there may be an escape of a server's in data."""
+    cdef Place first = first_of(data)
+    return find(first, first + data.shape[0], c"\\") < first + data.shape[0]
 
 
 def unescape(const uint8_t[::1] data, const int32_t[::1] offsets):

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.codes import spread
+from logagg.codes import masked, spread
 from logagg.config import KINDS, Config
 from logagg.parse import urls, visitors
 from logagg.parse.addresses import Prefix
@@ -169,8 +169,8 @@ def _from_paths(is_view: Mask, site: Words, referrer: Words, from_page: Words) -
     names, _ = Slices.of(pa.concat_arrays([_bare(site.values), _bare(referrer.values)])).encode()
     own, others = np.split(names, [len(site.values)])
     no_referrer = Column.of(referrer.values).lengths == 0
-    same = spread(own, site.codes) == spread(np.where(no_referrer, np.int32(-1), others), referrer.codes)
-    return Words(np.where(is_view & same, from_page.codes, np.int32(-1)), from_page.values, nulls=True)
+    same = spread(own, site.codes) == spread(masked(others, ~no_referrer, -1), referrer.codes)
+    return Words(masked(from_page.codes, is_view & same, -1), from_page.values, nulls=True)
 
 
 def _bare(hosts: pa.Array) -> pa.Array:

@@ -5,7 +5,7 @@ Rules look at distinct values only, and at whole columns of them: no Python runs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.codes import spread, spread_pairs
+from logagg.codes import masked, spread, spread_pairs
 from logagg.config import KINDS, PAGE_STATUSES, PARAMETERS, TRACKING, Config, RuleConfig
 from logagg.parse import urls
 from logagg.parse.slices import Codes, Mask, Slices
@@ -24,7 +24,6 @@ from logagg.parse.words import Words
 
 Names = Mapping[str, tuple[str, ...]]  # dimension -> keys of a query string
 Table = npt.NDArray[np.uint8]  # of truths
-Rows = npt.NDArray[np.int64]
 
 DIMENSIONS = tuple(PARAMETERS)
 NONE = -1  # no rule matches
@@ -33,7 +32,7 @@ NONE = -1  # no rule matches
 # believed to be of people who get pages.
 _ASSET = RuleConfig("asset")
 _PAGE = RuleConfig("pageview", methods=("GET",), status=PAGE_STATUSES)
-_OTHER = np.int32(KINDS.index("other"))
+_OTHER = KINDS.index("other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +45,18 @@ class Rules:
     _all: tuple[RuleConfig, ...] = field(init=False, repr=False, compare=False)
     _kinds: Codes = field(init=False, repr=False, compare=False)
     _statuses: Table = field(init=False, repr=False, compare=False)
+    _names: Sequence[Names] = field(init=False, repr=False, compare=False)  # what is taken from queries, each once,
+    _takes: Codes = field(init=False, repr=False, compare=False)  # and which of these each rule takes; -1: nothing
 
     def __post_init__(self) -> None:
         rules = (*self.rules, _ASSET, _PAGE)
+        names = _distinct(rule.parameters for rule in rules if rule.parameters)
+        takes = [names.index(rule.parameters) if rule.parameters else -1 for rule in rules]
         object.__setattr__(self, "_all", rules)
         object.__setattr__(self, "_kinds", np.array([KINDS.index(rule.kind) for rule in rules], np.int32))
         object.__setattr__(self, "_statuses", _status_table(rules))
+        object.__setattr__(self, "_names", names)
+        object.__setattr__(self, "_takes", np.array(takes, np.int32))
 
     @classmethod
     def of(cls, config: Config) -> Rules:
@@ -82,7 +87,7 @@ class Rules:
         """
         allowed = _method_table(self._all, methods.values)
         counted = spread_pairs(self._statuses, matched, status) & spread_pairs(allowed, matched, methods.codes)
-        return np.where(counted, spread(self._kinds, matched), _OTHER)
+        return masked(spread(self._kinds, matched), counted, _OTHER)
 
     def parameters(self, queries: Slices, matched: Codes) -> dict[str, Words]:
         """Return campaign, ad and placement of query strings (text), aligned with them; empty text where absent.
@@ -91,18 +96,12 @@ class Rules:
         first that a query has wins, and of that its first value. Values are percent-decoded, then cut to the limit.
         """
         found = {name: Words.constant(len(queries), "") for name in DIMENSIONS}
-        asked = np.flatnonzero((matched != NONE) & (queries.start < queries.end))
-        for rows, names in self._by_names(asked, matched):
+        takes, has_query = spread(self._takes, matched), queries.start < queries.end
+        for number, names in enumerate(self._names):
+            rows = np.flatnonzero(has_query & (takes == number))
             for name, words in self._taken(queries.take(rows), names).items():
                 found[name] = found[name].put(rows, words)
         return found
-
-    def _by_names(self, rows: Rows, matched: Codes) -> list[tuple[Rows, Names]]:
-        """Return rows, grouped by what their rules take from a query; without those that take nothing."""
-        wanted: list[Names] = [rule.parameters for rule in self._all]
-        group = np.array([wanted.index(names) for names in wanted])[matched[rows]]
-        groups = ((rows[group == number], wanted[number]) for number in np.unique(group).tolist())
-        return [(some, names) for some, names in groups if names]
 
     def _are_assets(self, paths: pa.StringArray) -> Mask:
         """Say which paths end in the extension of an asset, which may have dots in it, as `tar.gz` has."""
@@ -121,6 +120,14 @@ class Rules:
 
     def _decoded(self, words: Words) -> Words:
         return words.map(lambda values: pc.utf8_slice_codeunits(decode_percent(values), 0, self.limit))
+
+
+def _distinct(values: Iterable[Names]) -> list[Names]:
+    distinct: list[Names] = []
+    for value in values:
+        if value not in distinct:
+            distinct.append(value)
+    return distinct
 
 
 def _matches(rule: RuleConfig, paths: pa.StringArray, sites: pa.StringArray | None) -> npt.NDArray[np.bool_]:

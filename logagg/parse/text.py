@@ -23,7 +23,7 @@ def unescape(values: pa.Array) -> pa.Array:
     Any other backslash stays as it is. One pass from left to right: what an escape yields is not looked at again.
     """
     column = Column.of(values)
-    if not (column.data == ord("\\")).any():
+    if not escapes.has_backslash(column.data):
         return values
     return Column(*escapes.unescape(column.data, column.offsets)).array(values.type)
 

@@ -198,7 +198,9 @@ cdef void _find_values(
         after = find(at, stop, c"&")
         for number in range(count):
             wanted = keys[number].wanted
-            if number < best[wanted] and after - at >= keys[number].length and memcmp(at, keys[number].text, keys[number].length) == 0:
+            if at[0] != keys[number].text[0] or number >= best[wanted] or after - at < keys[number].length:  # most keys
+                continue
+            if memcmp(at, keys[number].text, keys[number].length) == 0:
                 best[wanted] = number
                 starts[wanted, row], ends[wanted, row] = at + keys[number].length - first, after - first
         at = after + 1

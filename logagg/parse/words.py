@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.codes import spread
+from logagg.codes import masked, spread
 from logagg.parse import text
 from logagg.parse.slices import Codes, Mask, Slices
 
@@ -26,7 +26,7 @@ class Words:
 
     @classmethod
     def of(cls, column: pa.ChunkedArray) -> Words:
-        array = column.combine_chunks()
+        array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
         if array.null_count == len(array):
             return cls(np.full(len(array), -1, np.int32), array.dictionary, nulls=True)
         codes = pc.fill_null(array.indices, -1) if array.null_count else array.indices
@@ -108,4 +108,4 @@ class Words:
         if not self.nulls:
             return self
         values = pa.concat_arrays([self.values, value])
-        return Words(np.where(self.codes < 0, np.int32(len(self.values)), self.codes), values)
+        return Words(masked(self.codes, self.codes >= 0, len(self.values)), values)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from logagg.codes import spread, spread_pairs
+from logagg.codes import masked, spread, spread_pairs
 
 
 @pytest.mark.parametrize("kind", [np.bool_, np.int16, np.int32, np.uint64, np.float64])
@@ -19,3 +19,10 @@ def test_a_table_is_asked_for_pairs() -> None:
     assert spread_pairs(table, first, second).tolist() == [True, False, True, False]
     with pytest.raises(IndexError):
         spread_pairs(table, first, np.array([0, 0, 3, 0], np.int32))
+
+
+def test_codes_are_masked_as_numpy_does() -> None:
+    codes, mask = np.arange(5, dtype=np.int32), np.array([True, False, True, True, False])
+    assert masked(codes, mask, -1).tolist() == np.where(mask, codes, -1).tolist() and masked(codes, mask, -1).dtype == np.int32
+    with pytest.raises(ValueError, match="of one length"):
+        masked(codes, mask[:4], -1)
