@@ -165,7 +165,7 @@ cdef void _encode(
     Place data, const int64_t* start, const int64_t* end, Py_ssize_t rows, bint dash, Table* table, int32_t* codes
 ) noexcept nogil:
     cdef Py_ssize_t row, length
-    cdef int32_t code = -1
+    cdef int32_t code
     cdef Place value
     for row in range(rows):
         if row + AHEAD < rows:
@@ -173,10 +173,9 @@ cdef void _encode(
         value, length = data + start[row], end[row] - start[row]
         if dash and length == 1 and value[0] == c"-":
             length = 0
-        if code < 0 or not _equal(table, code, value, length):  # lines of one second, runs of one page
-            code = _look_up(table, value, length)
-            if code < 0:
-                return
+        code = _look_up(table, value, length)
+        if code < 0:
+            return
         codes[row] = code
 
 
