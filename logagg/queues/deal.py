@@ -15,7 +15,6 @@ def deal(chunk: Chunk, events: pa.Table, rejects: Rejects, shards: int) -> list[
 
     Every shard gets a job, if only to learn that it has come as far as the chunk's end.
     """
-    owner = events["visitor"].to_numpy() % np.uint64(shards)
     return [
         Job(
             shard,
@@ -24,8 +23,16 @@ def deal(chunk: Chunk, events: pa.Table, rejects: Rejects, shards: int) -> list[
             chunk.start,
             chunk.end,
             chunk.mark,
-            events if shards == 1 else events.filter(pa.array(owner == shard)),
+            own,
             rejects if shard == REJECTS_SHARD else Rejects(),
         )
-        for shard in range(shards)
+        for shard, own in enumerate(_dealt(events, shards))
     ]
+
+
+def _dealt(events: pa.Table, shards: int) -> list[pa.Table]:
+    """Return the events of each shard."""
+    if shards == 1:
+        return [events]
+    owner = events["visitor"].to_numpy() % np.uint64(shards)
+    return [events.filter(pa.array(owner == shard)) for shard in range(shards)]
