@@ -134,6 +134,7 @@ class Session:
             max_line=config.tail.max_line,
             idle=config.tail.idle,
             forget=config.tail.forget,
+            room=self._parsers.room,
             clock=self._clock,
             notice=self._unread.notice,
         )

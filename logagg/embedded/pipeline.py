@@ -155,6 +155,7 @@ class _Run:
             max_line=tail.max_line,
             idle=tail.idle,
             forget=tail.forget,
+            room=self._parsers.room,
             once=options.once,
             clock=self._clock,
             notice=self._unread.notice,

@@ -12,6 +12,7 @@ import resource
 import select
 import stat
 import zlib
+from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
 import zstandard
@@ -36,6 +37,10 @@ class Content(Protocol):
 
     def read(self, position: int, size: int) -> bytes:
         """Return up to `size` bytes at a position; fewer where there are no more yet."""
+        ...
+
+    def read_into(self, position: int, room: memoryview) -> int:
+        """Read up to as many bytes as there is room for; return how many there were."""
         ...
 
     def first(self) -> bytes:
@@ -77,6 +82,9 @@ class Plain(_File):
     def read(self, position: int, size: int) -> bytes:
         return os.pread(self._descriptor, size, position)
 
+    def read_into(self, position: int, room: memoryview) -> int:
+        return os.preadv(self._descriptor, [room], position)
+
     def first(self) -> bytes:
         return self.read(0, PROOF)
 
@@ -90,7 +98,19 @@ class Plain(_File):
             return self.stat().st_size if error.errno == errno.ENXIO else position
 
 
-class Packed(_File):
+class _Stream(_File, ABC):
+    """What comes in order: what may be read next waits in a window."""
+
+    @abstractmethod
+    def read(self, position: int, size: int) -> bytes: ...
+
+    def read_into(self, position: int, room: memoryview) -> int:
+        data = self.read(position, len(room))
+        room[: len(data)] = data
+        return len(data)
+
+
+class Packed(_Stream):
     """A compressed file, decompressed as it is read; going back begins anew.
 
     A file that is still being written, was cut off, or is corrupt, gives what is whole. Members that follow one another
@@ -121,7 +141,7 @@ class Packed(_File):
                 return b""
             self._drop(min(len(self._window), position - self._at))
         self._fill(size)
-        return bytes(self._window[:size])
+        return bytes(memoryview(self._window)[:size])
 
     def first(self) -> bytes:
         return self._first if len(self._first) == PROOF else self.read(0, PROOF)
@@ -155,7 +175,7 @@ class Packed(_File):
                 self._first = bytes(self._window[:PROOF])
 
 
-class Pipe(_File):
+class Pipe(_Stream):
     """Standard input: read once, in order."""
 
     def __init__(self, descriptor: int) -> None:
@@ -177,7 +197,7 @@ class Pipe(_File):
             data = os.read(self._descriptor, min(size - len(self._window), 1 << 20))
             self.ended = not data
             self._window += data
-        return bytes(self._window[:size])
+        return bytes(memoryview(self._window)[:size])
 
     def _has_more(self, timeout: float) -> bool:
         return bool(select.select([self._descriptor], [], [], timeout)[0])

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+_PIECE = 1 << 16  # bytes, most likely with a newline among them
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
@@ -14,16 +18,28 @@ class Cut:
     too_long: bool = False  # what lies ahead is a line over the limit, and its end is not in sight
 
 
-def cut(ahead: bytes, max_line: int, stop: int | None = None) -> Cut:
+def cut(ahead: memoryview, max_line: int, stop: int | None = None) -> Cut:
     """Decide what to take of the next bytes of a source; nothing while its first line has no end.
 
     A cut does not pass `stop`, where an earlier run has cut. NULs are a hole where a line should begin, and only there:
     what a writer leaves that goes on at its old place in a file that was truncated, or what it has not filled yet.
     """
-    if ahead.startswith(b"\0"):
+    if bytes(ahead[:1]) == b"\0":
         return Cut(hole=True)
     if stop is not None and stop <= len(ahead):
         ahead = ahead[:stop]
-    end = ahead.find(b"\n\0") + 1 if b"\0" in ahead else 0
-    end = end or ahead.rfind(b"\n") + 1 or (len(ahead) if len(ahead) == stop else 0)
+    end = bytes(ahead).find(b"\n\0") + 1 if _has_nul(ahead) else 0
+    end = end or _after_last_newline(ahead) or (len(ahead) if len(ahead) == stop else 0)
     return Cut(end, too_long=not end and len(ahead) > max_line)
+
+
+def _has_nul(data: memoryview) -> bool:
+    return bool(np.frombuffer(data, np.uint8).min(initial=1) == 0)  # megabytes, not copied
+
+
+def _after_last_newline(data: memoryview) -> int:
+    for end in range(len(data), 0, -_PIECE):
+        start = max(0, end - _PIECE)
+        if found := bytes(data[start:end]).rfind(b"\n") + 1:
+            return start + found
+    return 0

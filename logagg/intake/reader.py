@@ -7,6 +7,7 @@ only if the file still held, around that moment, what it held before.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from logagg.cargo import Chunk, Mark, Source
@@ -15,6 +16,8 @@ from logagg.intake.lines import cut
 from logagg.intake.sources import Found
 
 Stamp = tuple[int, int]  # size of a file, and when it changed, in nanoseconds
+
+Room = Callable[[], memoryview]  # gives memory for a chunk; where that is too little, a chunk has its own
 
 NEVER: Stamp = (-1, -1)
 _PIECE = 1 << 20  # bytes of a hole, or of a line over the limit, looked at a time
@@ -30,12 +33,17 @@ class Replaced(Exception):
     """The file no longer holds what was read of it."""
 
 
+def no_room() -> memoryview:
+    return memoryview(b"")
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much at a time."""
+    """How much at a time, and into which memory."""
 
     chunk: int = 8 << 20
     line: int = 1 << 20
+    room: Room = no_room
 
 
 class Reader:
@@ -99,12 +107,12 @@ class Reader:
             return self._pass_line()
         size = self._limits.chunk
         while self.content:
-            ahead = self._read(size)
+            ahead = self._read_ahead(size)
             taken = cut(ahead, self._limits.line, self._stop())
             if taken.hole:
                 return self._pass_hole()
             if taken.end:
-                return self._take(memoryview(ahead)[: taken.end])  # megabytes, not copied
+                return self._take(ahead[: taken.end])
             if taken.too_long:
                 return None if self._is_unfilled(ahead) else self._pass_line()
             if len(ahead) < size:
@@ -136,6 +144,17 @@ class Reader:
     def _stop(self) -> int | None:
         return next((stop - self.position for stop in self.stops if stop > self.position), None)
 
+    def _read_ahead(self, size: int) -> memoryview:
+        """Return what lies ahead, megabytes, where parsers can have it."""
+        assert self.content, "only open sources are read"
+        room = self._limits.room()
+        if len(room) < size:
+            return memoryview(self._read(size))
+        room = room[:size]
+        ahead = room[: self.content.read_into(self._reached.position, room)].toreadonly()
+        self._prove()
+        return ahead
+
     def _read(self, size: int) -> bytes:
         assert self.content, "only open sources are read"
         ahead = self.content.read(self._reached.position, size)
@@ -165,9 +184,9 @@ class Reader:
         self.source = replace(self.source, nul_bytes=self.source.nul_bytes + nuls)
         return self._chunk(b"")
 
-    def _is_unfilled(self, ahead: bytes) -> bool:
+    def _is_unfilled(self, ahead: memoryview) -> bool:
         """Tell whether a line is cut off by NULs up to the end of the file: by the place that it will take."""
-        at = ahead.find(b"\0")
+        at = bytes(ahead).find(b"\0")
         return at >= 0 and not self._count_nuls(self.position + at)
 
     def _count_nuls(self, start: int) -> int:

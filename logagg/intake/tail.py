@@ -13,7 +13,7 @@ from logagg.clock import Clock
 from logagg.intake import sources
 from logagg.intake.content import Packed, Pipe, allow_many_files
 from logagg.intake.identity import Ledger, Notice, new_source
-from logagg.intake.reader import NEVER, Limits, Reader, Replaced, stamp_of
+from logagg.intake.reader import NEVER, Limits, Reader, Replaced, Room, no_room, stamp_of
 from logagg.intake.sources import STDIN, Finder
 
 ROUNDS = 3  # of looking and reading in a poll: what turns out to be replaced is looked at again
@@ -35,12 +35,13 @@ class Tailer:
         idle: float = 30.0,
         forget: float = 30 * 86_400.0,
         once: bool = False,
+        room: Room = no_room,
         clock: Clock,
         notice: Notice,
     ) -> None:
         sources.check(paths)
         allow_many_files()
-        limits = Limits(chunk_bytes, max_line)
+        limits = Limits(chunk_bytes, max_line, room)
         self._finder = Finder(paths, clock.now)
         self._ledger = Ledger(known, limits, clock, notice, patient=not once)
         self._stdin = _read_stdin(limits) if STDIN in paths else None

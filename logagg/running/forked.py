@@ -1,10 +1,11 @@
 """A process beside this one that works for it: bytes there, a result back, both through memory that the two share.
 
-    parent                                     child
-    seat.call(task, data, ...)  ── inbox ──▶   work(ask, task, data, ...)
-               result           ◀── outbox ──
+    parent                                   child
+    seat.call(task, data, ...)  ── data ──▶  work(ask, task, data, ...)
+               result          ◀── room ──
 
-Pickles cross between the two, which are the same program; nothing of a log is unpickled, its bytes stay bytes.
+What lies in a room of `Rooms` is not copied on its way there, and what comes back is a view of a room, too. Pickles cross
+between the two, which are the same program; nothing of a log is unpickled, its bytes stay bytes.
 """
 
 from __future__ import annotations
@@ -15,16 +16,52 @@ import pickle
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from mmap import mmap
+from mmap import PAGESIZE, mmap
 from multiprocessing.connection import Connection, wait
 from typing import Any
+from weakref import finalize
+
+import numpy as np
 
 from logagg.running.process import Heap, resident
 
 _ALIGNMENT = 64  # bytes, as Arrow wants its buffers
-_RESULT = 4  # times the room for data: that for a result; what is larger takes the long way
+_NOWHERE = memoryview(b"")
 
 Buffer = bytes | memoryview
+Sent = slice | bytes  # a place in memory that both have, or what does not lie there
+
+
+class Rooms:
+    """Memory that this process shares with those it forks from now on, in rooms of one size.
+
+    Who has a view of a room has the room, and so has an array, a table or a chunk that is made of such views: nobody gives
+    a room back, it is free when the last view is gone. Memory that was never written to takes none.
+    """
+
+    def __init__(self, count: int, size: int) -> None:
+        size = _rounded(size, PAGESIZE)
+        self._memory = np.frombuffer(mmap(-1, count * size), np.uint8)
+        self._free = [slice(start, start + size) for start in range(0, count * size, size)]  # the last one is taken first
+
+    def take(self) -> memoryview:
+        """Return a room for oneself; an empty one where all are taken."""
+        try:
+            place = self._free.pop()
+        except IndexError:
+            return _NOWHERE
+        room = self._memory[place]
+        finalize(room, self._free.append, place)
+        return room.data
+
+    def sent(self, data: Buffer) -> Sent:
+        """Return what another process needs to have data: where they lie, or what they are if that is elsewhere."""
+        start = _address(data) - _address(self._memory)
+        return slice(start, start + len(data)) if 0 <= start < len(self._memory) else bytes(data)
+
+    def received(self, sent: Sent) -> memoryview:
+        """Return what was sent."""
+        return self._memory[sent].data if isinstance(sent, slice) else memoryview(sent)
 
 
 class Seat:
@@ -33,9 +70,9 @@ class Seat:
     While the child works for one seat, the data of the next call are brought to another, and results are fetched from it.
     """
 
-    def __init__(self, room: int) -> None:
-        self.inbox, self.outbox = _Room(room), _Room(_RESULT * room)
+    def __init__(self, data: Rooms, results: Rooms) -> None:
         self.connection, self.theirs = multiprocessing.Pipe()
+        self._data, self._results = data, results
         self._task: Any = None
 
     def call(self, task: Any, data: Buffer, *arguments: Any, ask: Callable[[Any], Any] | None = None) -> Any:
@@ -47,13 +84,13 @@ class Seat:
         if task is not self._task:
             self.connection.send(_Task(task))
             self._task = task
-        self.connection.send(arguments)
-        self.inbox.send(self.connection, [data])
+        room = self._results.take()
+        self.connection.send(_Call(arguments, self._data.sent(data), self._results.sent(room)))
         while isinstance(answer := self.connection.recv(), _Question):
             self.connection.send(_attempt(ask, answer.about))
         if isinstance(answer, Exception):
             raise answer
-        return pickle.loads(answer, buffers=[bytes(one) for one in self.outbox.receive(self.connection)])  # noqa: S301
+        return answer.result(room.toreadonly())
 
 
 class Child:
@@ -63,14 +100,15 @@ class Child:
         self,
         work: Callable[..., Any],
         prepare: Callable[[], None],
-        room: int,
+        data: Rooms,
+        results: Rooms,
         memory: int,
         siblings: Sequence[Child] = (),
         seats: int = 1,
     ) -> None:
-        """Fork. `work` does what is called for, after `prepare` has been done once; `room` is for data, in bytes."""
-        self.seats = [Seat(room) for _ in range(seats)]
-        desks = [_Desk(seat.theirs, seat.inbox, seat.outbox, work) for seat in self.seats]
+        """Fork. `work` does what is called for, after `prepare` has been done once."""
+        self.seats = [Seat(data, results) for _ in range(seats)]
+        desks = [_Desk(seat.theirs, data, results, work) for seat in self.seats]
         inherited = [seat.connection for child in (self, *siblings) for seat in child.seats]
         self._process = multiprocessing.get_context("fork").Process(
             target=_live, args=(desks, prepare, memory, inherited), daemon=True
@@ -104,47 +142,46 @@ class _Task:
 
 
 @dataclass(frozen=True, slots=True)
+class _Call:
+    """What to do the task with, and where there is room for the result."""
+
+    arguments: tuple[Any, ...]
+    data: Sent
+    room: Sent
+
+
+@dataclass(frozen=True, slots=True)
 class _Question:
     """What the child wants to know before it can go on."""
 
     about: Any
 
 
-class _Room:
-    """Memory that two processes share; what does not fit goes through their connection."""
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A result, pickled; its buffers lie in a room as far as they fit."""
 
-    def __init__(self, size: int) -> None:
-        self._memory = mmap(-1, size)
+    head: bytes
+    buffers: list[Sent]
 
-    def send(self, connection: Connection, buffers: Sequence[Buffer | pickle.PickleBuffer]) -> None:
-        views = [memoryview(buffer).cast("B") for buffer in buffers]
-        sizes = [len(view) for view in views]
-        connection.send(sizes)
-        if self._places(sizes)[-1] > len(self._memory):
-            for view in views:
-                connection.send_bytes(view)
-            return
-        for place, view in zip(self._places(sizes), views, strict=False):
-            self._memory[place : place + len(view)] = view
-        connection.send_bytes(b"")  # it is all there
+    @classmethod
+    def of(cls, result: Any, room: memoryview) -> _Answer:
+        buffers: list[pickle.PickleBuffer] = []
+        head = pickle.dumps(result, protocol=5, buffer_callback=buffers.append)
+        laid: list[Sent] = []
+        end = 0
+        for buffer in buffers:
+            view = buffer.raw()
+            place = slice(end, end + len(view))
+            if place.stop <= len(room):
+                room[place] = view
+                end = _rounded(place.stop, _ALIGNMENT)
+            laid.append(place if place.stop <= len(room) else bytes(view))
+        return cls(head, laid)
 
-    def receive(self, connection: Connection) -> list[Buffer]:
-        """Return what was sent: views of the memory, good until the next is sent."""
-        sizes: list[int] = connection.recv()
-        places = self._places(sizes)
-        if places[-1] > len(self._memory):
-            return [connection.recv_bytes() for _ in sizes]
-        connection.recv_bytes()
-        memory = memoryview(self._memory)
-        return [memory[place : place + size] for place, size in zip(places, sizes, strict=False)]
-
-    @staticmethod
-    def _places(sizes: Sequence[int]) -> list[int]:
-        """Return where each buffer begins, and where the last one ends."""
-        places = [0]
-        for size in sizes:
-            places.append(places[-1] + -(-size // _ALIGNMENT) * _ALIGNMENT)
-        return places
+    def result(self, room: memoryview) -> Any:
+        buffers = [room[one] if isinstance(one, slice) else one for one in self.buffers]
+        return pickle.loads(self.head, buffers=buffers)  # noqa: S301
 
 
 @dataclass(slots=True)
@@ -152,8 +189,8 @@ class _Desk:
     """A seat, as the child sees it."""
 
     connection: Connection
-    inbox: _Room
-    outbox: _Room
+    data: Rooms
+    results: Rooms
     work: Callable[..., Any]
     task: Any = None
 
@@ -163,21 +200,11 @@ class _Desk:
         if isinstance(message, _Task):
             self.task = message.value
         else:
-            self._answer(_attempt(self._done, self.task, message))
+            self.connection.send(_attempt(self._done, message))
 
-    def _done(self, task: Any, arguments: tuple[Any, ...]) -> tuple[bytes, list[pickle.PickleBuffer]]:
-        (data,) = self.inbox.receive(self.connection)
-        buffers: list[pickle.PickleBuffer] = []
-        result = self.work(self._ask, task, data, *arguments)
-        return pickle.dumps(result, protocol=5, buffer_callback=buffers.append), buffers
-
-    def _answer(self, done: tuple[bytes, list[pickle.PickleBuffer]] | Exception) -> None:
-        if isinstance(done, Exception):
-            self.connection.send(done)
-            return
-        head, buffers = done
-        self.connection.send(head)
-        self.outbox.send(self.connection, buffers)
+    def _done(self, call: _Call) -> _Answer:
+        result = self.work(self._ask, self.task, self.data.received(call.data).toreadonly(), *call.arguments)
+        return _Answer.of(result, self.results.received(call.room))
 
     def _ask(self, about: Any) -> Any:
         self.connection.send(_Question(about))
@@ -211,3 +238,12 @@ def _attempt(function: Callable[..., Any] | None, *arguments: Any) -> Any:
         raise
     except Exception as failure:  # noqa: BLE001  # the other process raises it
         return failure
+
+
+def _address(data: Buffer | np.ndarray[Any, Any]) -> int:
+    return int(np.frombuffer(data, np.uint8).ctypes.data)
+
+
+def _rounded(size: int, unit: int) -> int:
+    """Return the next multiple of a unit."""
+    return -(-size // unit) * unit

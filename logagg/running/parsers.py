@@ -23,9 +23,12 @@ from logagg.parse.addresses import without_addresses
 from logagg.parse.events import Classifier
 from logagg.parse.formats import Format
 from logagg.running.budget import Budget
-from logagg.running.forked import Child, Seat
+from logagg.running.forked import Child, Rooms, Seat
 
 SEATS = 2  # of a parser: while it reads the chunk at one, the next is brought to the other
+AHEAD = 3  # chunks beside those at the seats: one that is being read, and those that wait
+_EVENTS = 2  # times the size of a chunk: room for its events; they take less than its lines, unless those are short
+_BATCHES = 12  # of a parser, until their events are rolled up together
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ class Parsers:
         self._report: Callable[[str, str], None] = lambda kind, text: None
         self._reading: Reading | None = None
         self._there: Reading | None = None  # the same, for another process
-        self._children = _fork(budget)
+        self._rooms = Rooms(budget.parsers * SEATS + AHEAD, budget.chunk)
+        self._children = _fork(budget, self._rooms)
         self.memory = budget.parser * len(self._children)  # what they may take beside this process
         places = [_Place(child, seat) for child in self._children for seat in child.seats]
         self.count = len(places) or budget.parsers
@@ -94,6 +98,10 @@ class Parsers:
     def use(self, reading: Reading, report: Callable[[str, str], None]) -> None:
         """Read so from now on, and report when a parser dies."""
         self._reading, self._there, self._report = reading, reading.asking(None), report
+
+    def room(self) -> memoryview:
+        """Return memory to read a chunk into, for parsers to have it without a copy; none where there is none."""
+        return self._rooms.take() if self._children else memoryview(b"")
 
     def submit(self, chunk: Chunk, fmt: Format, *more: Any) -> Future[Any]:
         """Let a parser read a chunk in the way that is in use now."""
@@ -146,13 +154,14 @@ def _prepare() -> None:
     agents.prepare()
 
 
-def _fork(budget: Budget) -> Sequence[Child]:
+def _fork(budget: Budget, rooms: Rooms) -> Sequence[Child]:
     """Fork parsers, unless there is one core only, for which they would take turns with us anyway, or it is not safe."""
     children: list[Child] = []
     if (os.cpu_count() or 1) > 1 and sys.platform == "linux" and threading.active_count() == 1:
         gc.freeze()  # looking for cycles would write to all there is, and so make a copy of it for each process
+        results = Rooms(budget.parsers * _BATCHES, _EVENTS * budget.chunk)
         for _ in range(budget.parsers):
-            children.append(Child(_read_here, _prepare, budget.chunk, budget.parser, children, SEATS))
+            children.append(Child(_read_here, _prepare, rooms, results, budget.parser, children, SEATS))
     return children
 
 

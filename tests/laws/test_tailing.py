@@ -23,6 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from logagg.cargo import Chunk, KnownSource, Progress
 from logagg.clock import ManualClock
 from logagg.intake.tail import Tailer
+from logagg.running.forked import Rooms
 
 MAX_LINE = 300
 PADDING = st.sampled_from([0, 1, 30, 120])
@@ -120,6 +121,7 @@ class Tailing(RuleBasedStateMachine):
             list(self.committed.values()),
             chunk_bytes=self.chunk,
             max_line=MAX_LINE,
+            room=Rooms(3, self.chunk).take,  # fewer than there are chunks between two commits
             clock=self.clock,
             notice=lambda kind, text: None,
         )

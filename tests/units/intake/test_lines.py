@@ -24,4 +24,9 @@ from logagg.intake.lines import Cut, cut
     ],
 )
 def test_cut(ahead: bytes, stop: int | None, expected: Cut) -> None:
-    assert cut(ahead, 10, stop) == expected
+    assert cut(memoryview(ahead), 10, stop) == expected
+
+
+@pytest.mark.parametrize("after", [1, 1 << 16, (1 << 16) + 1, 1 << 20])
+def test_the_last_newline_is_far_from_the_end(after: int) -> None:
+    assert cut(memoryview(b"one\ntwo\n" + b"x" * after), 10) == Cut(8)

@@ -59,7 +59,7 @@ def test_idle_files_cost_one_stat_each(bench: Bench, monkeypatch: pytest.MonkeyP
     assert len(list(tailer.poll())) == 1000
     list(tailer.poll())
     calls: list[str] = []
-    for name in ("stat", "fstat", "open", "pread", "scandir", "listdir"):
+    for name in ("stat", "fstat", "open", "pread", "preadv", "scandir", "listdir"):
         real = getattr(os, name)
         monkeypatch.setattr(os, name, lambda *args, _real=real, _name=name, **more: calls.append(_name) or _real(*args, **more))
     assert list(tailer.poll()) == []
@@ -73,6 +73,23 @@ def test_logs_take_turns(bench: Bench) -> None:
     chunks = list(bench.tailer(chunk_bytes=70).poll())
     assert [chunk.source for chunk in chunks[:2]] != [chunks[0].source] * 2
     assert len({chunk.source for chunk in chunks}) == 2
+
+
+def test_chunks_are_read_into_rooms_while_there_are_some(bench: Bench) -> None:
+    lines, rooms = [b"line %d\n" % number for number in range(8)], [memoryview(bytearray(9)) for _ in range(3)]
+    free = list(rooms)
+    (bench.folder / "a.log").write_bytes(b"".join(lines))
+    tailer = bench.tailer(chunk_bytes=8, room=lambda: free.pop() if free else memoryview(b""))
+    chunks = list(tailer.poll())
+    assert [bytes(chunk.data) for chunk in chunks] == lines
+    kept = [[chunk.data.obj is room.obj for room in rooms].count(True) for chunk in chunks]  # type: ignore[union-attr]
+    assert kept == [1, 1, 1, 0, 0, 0, 0, 0]
+
+
+def test_a_chunk_larger_than_a_room_has_its_own_memory(bench: Bench) -> None:
+    (bench.folder / "a.log").write_bytes(b"x" * 20 + b"\nshort\n")
+    tailer = bench.tailer(chunk_bytes=8, room=lambda: memoryview(bytearray(10)))
+    assert data(tailer.poll()) == b"x" * 20 + b"\nshort\n"
 
 
 def test_from_the_end(bench: Bench) -> None:

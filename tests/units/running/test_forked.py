@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from logagg.errors import CommitFailed
-from logagg.running.forked import Child, Seat
+from logagg.running.forked import Child, Rooms, Seat
 from tests.conftest import ROOT, wait_until
 
 ROOM = 1 << 12
@@ -29,6 +29,8 @@ def work(ask: Ask, task: str, data: memoryview, *arguments: Any) -> Any:
     match task:
         case "repeat":
             return bytes(data) * arguments[0]
+        case "array":
+            return np.repeat(np.frombuffer(data, np.uint8), arguments[0])
         case "column":
             return pa.table({"n": np.frombuffer(data, np.uint8), "word": pa.array([b"x"] * len(data)).dictionary_encode()})
         case "ask":
@@ -41,8 +43,18 @@ def work(ask: Ask, task: str, data: memoryview, *arguments: Any) -> Any:
 
 
 @pytest.fixture
-def child() -> Iterator[Child]:
-    child = Child(work, lambda: None, ROOM, 1 << 30, seats=2)
+def data() -> Rooms:
+    return Rooms(2, ROOM)
+
+
+@pytest.fixture
+def results() -> Rooms:
+    return Rooms(2, 2 * ROOM)
+
+
+@pytest.fixture
+def child(data: Rooms, results: Rooms) -> Iterator[Child]:
+    child = Child(work, lambda: None, data, results, 1 << 30, seats=2)
     yield child
     child.close()
 
@@ -58,6 +70,40 @@ def test_bytes_of_any_size_go_there_and_back(seat: Seat, size: int, times: int) 
     data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     assert seat.call("repeat", data, times) == data * times
     assert seat.call("repeat", b"after", 2) == b"afterafter"
+
+
+def test_a_room_is_free_again_when_nobody_has_a_view_of_it(data: Rooms) -> None:
+    first, second = data.take(), data.take()
+    assert len(first) == len(second) == ROOM and len(data.take()) == 0
+    part = np.frombuffer(first[10:20], np.uint8)
+    del first
+    assert len(data.take()) == 0
+    del part
+    assert len(data.take()) == ROOM
+
+
+def test_nobody_else_gets_a_room_that_is_taken(data: Rooms) -> None:
+    first, second = data.take(), data.take()
+    first[:], second[:] = b"1" * ROOM, b"2" * ROOM
+    assert bytes(first) == b"1" * ROOM
+
+
+@pytest.mark.parametrize("size", [0, 1, ROOM - 7])
+def test_data_in_a_room_are_used_where_they_are(data: Rooms, seat: Seat, size: int) -> None:
+    for room in [data.take() for _ in range(2)]:
+        room[7 : 7 + size] = b"y" * size
+        assert isinstance(data.sent(room[7 : 7 + size]), slice)
+        assert seat.call("repeat", room[7 : 7 + size].toreadonly(), 2) == b"y" * 2 * size
+
+
+@pytest.mark.parametrize("size", [1, ROOM])
+def test_a_result_keeps_its_room_as_long_as_it_lives(seat: Seat, results: Rooms, size: int) -> None:
+    """Where no room is left, or it is too small, a result comes all the same."""
+    found = [seat.call("array", b"%d" % number * size, 2) for number in range(4)]
+    assert [bytes(one) for one in found] == [b"%d" % number * size * 2 for number in range(4)]
+    assert [isinstance(results.sent(one.data), slice) for one in found] == [True, True, False, False]
+    del found[0]
+    assert isinstance(results.sent(seat.call("array", b"x", 1).data), slice)
 
 
 @pytest.mark.parametrize("rows", [0, 1, ROOM, 20 * ROOM])
@@ -96,10 +142,15 @@ def test_each_seat_has_its_turn(child: Child) -> None:
     assert asked.result() == [1]
 
 
-def test_a_child_that_dies_is_noticed(child: Child, seat: Seat) -> None:
+def test_a_child_that_dies_is_noticed(child: Child, seat: Seat, data: Rooms, results: Rooms) -> None:
+    room = data.take()
+    room[:] = b"x" * ROOM
     with pytest.raises((EOFError, ConnectionError)):
-        seat.call("die", b"")
+        seat.call("die", room)
     assert child.end() == "signal 9"
+    assert bytes(room) == b"x" * ROOM, "can be read here"
+    rooms = [results.take() for _ in range(2)]
+    assert [len(one) for one in rooms] == [2 * ROOM] * 2, "free again"
     for one in child.seats:
         with pytest.raises((EOFError, ConnectionError)):
             one.call("repeat", b"x", 1)
@@ -114,9 +165,9 @@ def test_signals_are_for_the_parent(child: Child, seat: Seat, number: int) -> No
 
 def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from logagg.running.forked import Child; from tests.units.running.test_forked import work\n"
+        "import sys, time; from logagg.running.forked import Child, Rooms; from tests.units.running.test_forked import work\n"
         "family = []\n"
-        "for _ in range(3): family.append(Child(work, lambda: None, 4096, 1 << 30, family))\n"
+        "for _ in range(3): family.append(Child(work, lambda: None, Rooms(1, 4096), Rooms(1, 4096), 1 << 30, family))\n"
         "print(*(child.pid for child in family), flush=True)\n"
         "time.sleep(60)"
     )

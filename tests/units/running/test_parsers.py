@@ -24,7 +24,7 @@ LINES = combined([("/a", 200), ("/click?campaign=c", 302), ("/b", 404)] * 50).en
 Notices = list[tuple[str, str]]
 
 
-def chunk(data: bytes = LINES) -> Chunk:
+def chunk(data: bytes | memoryview = LINES) -> Chunk:
     return Chunk("s", 0, 0, len(data), data, Mark.blank(len(data)))
 
 
@@ -69,6 +69,29 @@ def test_a_process_reads_as_this_one_does(processes: Parsers, settings: dict[str
         assert batch.result().table.equals(here.table) and batch.result().rejects == here.rejects
 
 
+def in_rooms(made: Parsers, count: int) -> list[memoryview]:
+    """Lines where they are read to: in rooms of the parsers, as long as there are some."""
+    rooms = [made.room() or memoryview(bytearray(len(LINES))) for _ in range(count)]
+    for room in rooms:
+        room[: len(LINES)] = LINES
+    return [room[: len(LINES)] for room in rooms]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_lines_are_read_where_they_lie(processes: Parsers, killed: bool) -> None:
+    """In memory that is shared with parsers; where that is all taken, elsewhere; and when a parser dies, here."""
+    processes.use(reading(), ignored)
+    lines = in_rooms(processes, 20)
+    if killed:
+        for pid in processes.pids:
+            os.kill(pid, signal.SIGKILL)
+    there = [processes.submit(chunk(one), FORMAT).result() for one in lines]
+    here: Batch = reading()(chunk(), FORMAT, SystemClock().now())
+    assert all(batch.table.equals(here.table) and batch.rejects == here.rejects for batch in there)
+    lines.clear()
+    assert all(len(room) >= len(LINES) for room in [processes.room() for _ in range(parsers.AHEAD)]), "free again"
+
+
 @pytest.mark.parametrize("name", [*NAMED, "json:time_iso8601=t,status=s,request=r"])
 def test_a_process_knows_every_format(processes: Parsers, name: str) -> None:
     processes.use(reading(), ignored)
@@ -111,6 +134,6 @@ def test_beside_threads_parsers_are_threads(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(parsers.threading, "active_count", lambda: 2)
     made = Parsers(budget(1), SystemClock())
     made.use(reading(), ignored)
-    assert made.memory == 0 and not made.pids
+    assert made.memory == 0 and not made.pids and not made.room()
     assert made.submit(chunk(), FORMAT).result().table.num_rows == 150
     made.close()
