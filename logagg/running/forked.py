@@ -173,10 +173,12 @@ class _Answer:
         for buffer in buffers:
             view = buffer.raw()
             place = slice(end, end + len(view))
-            if place.stop <= len(room):
+            if view and place.stop <= len(room):
                 room[place] = view
+                laid.append(place)
                 end = _rounded(place.stop, _ALIGNMENT)
-            laid.append(place if place.stop <= len(room) else bytes(view))
+            else:
+                laid.append(bytes(view))
         return cls(head, laid)
 
     def result(self, room: memoryview) -> Any:

@@ -102,6 +102,7 @@ def test_a_result_keeps_its_room_as_long_as_it_lives(seat: Seat, results: Rooms,
     found = [seat.call("array", b"%d" % number * size, 2) for number in range(4)]
     assert [bytes(one) for one in found] == [b"%d" % number * size * 2 for number in range(4)]
     assert [isinstance(results.sent(one.data), slice) for one in found] == [True, True, False, False]
+    assert len(seat.call("array", b"", 1)) == 0
     del found[0]
     assert isinstance(results.sent(seat.call("array", b"x", 1).data), slice)
 
