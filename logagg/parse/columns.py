@@ -34,15 +34,14 @@ _TOO_LONG, _FORMAT, _TIME, _STATUS, _SIZE = range(1, 1 + len(REASONS))
 def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Batch:
     """Parse the lines of a chunk; `now` (seconds since the epoch) bounds the times that are believed."""
     lines = find_lines(chunk)
-    fields, fits = split_fields(lines, fmt)
-    verdict = _judge((_TOO_LONG, lines.length > max_line), (_FORMAT, ~fits))
-    fits = verdict == 0
-    fields = _filter(fields, fits)
-    typed = _read_numbers(fields, now)
-    verdict[fits] = typed.verdict
-    accepted = typed.verdict == 0
-    fields, typed = _filter(fields, accepted), typed.filter(accepted)
+    fields, typed, verdict = _read_lines(lines, fmt, now, max_line)
     return Batch(_assemble(fields, typed, escaped=fmt.escaped and not fmt.keys), _rejects(chunk, lines, verdict))
+
+
+def count(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> int:
+    """Return how many lines of a chunk parse."""
+    _, typed, _ = _read_lines(find_lines(chunk), fmt, now, max_line)
+    return len(typed.time)
 
 
 def find_lines(chunk: Chunk) -> Slices:
@@ -58,6 +57,18 @@ def split_fields(lines: Slices, fmt: Format) -> tuple[Fields, Mask]:
         return {name: Slices(data, starts[row], ends[row]) for row, name in enumerate(fmt.keys.values())}, fits
     places, fits = scan.split_fields(*lines.places, fmt)
     return {name: Slices(lines.data, start, end) for name, (start, end) in places.items()}, fits
+
+
+def _read_lines(lines: Slices, fmt: Format, now: float, max_line: int) -> tuple[Fields, _Numbers, Verdict]:
+    """Return the fields of the lines that count, and those that decide it read; and the verdict on each line."""
+    fields, fits = split_fields(lines, fmt)
+    verdict = _judge((_TOO_LONG, lines.length > max_line), (_FORMAT, ~fits))
+    fits = verdict == 0
+    fields = _filter(fields, fits)
+    typed = _read_numbers(fields, now)
+    verdict[fits] = typed.verdict
+    accepted = typed.verdict == 0
+    return _filter(fields, accepted), typed.filter(accepted), verdict
 
 
 def _judge(*faults: tuple[int, Mask]) -> Verdict:

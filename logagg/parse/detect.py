@@ -32,7 +32,7 @@ def detect(lines: Sequence[bytes], now: float, *, user_id: str = "", names: Iter
 def count(lines: Sequence[bytes], fmt: Format, now: float) -> int:
     """Return how many of these lines a format parses."""
     data = b"\n".join(lines)
-    return columns.parse(Chunk("", 0, 0, len(data), data, Mark(0, 0, "")), fmt, now).table.num_rows
+    return columns.count(Chunk("", 0, 0, len(data), data, Mark(0, 0, "")), fmt, now)
 
 
 def _candidates(lines: Sequence[bytes], now: float, user_id: str, names: Iterable[str]) -> Iterable[Format]:
