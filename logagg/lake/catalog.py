@@ -22,12 +22,13 @@ from logagg.cargo import Mark, Progress, Reject, Source
 from logagg.errors import CHECK, LakeError
 from logagg.lake.files import Part
 from logagg.lake.state import COMMITS, CommitInfo, State
-from logagg.rollup.definitions import Rollup
+from logagg.rollup.definitions import LATENCY, Rollup
 from logagg.rollup.sketches import MACROS
 
 VERSION = 1
 LINK = "logagg.duckdb"
 FOLDER = "catalog"
+SMALL = 1 << 19  # bytes
 RESERVED = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state")
 
 _OURS = re.compile(rf"{FOLDER}/[^/]+\.duckdb")
@@ -92,10 +93,13 @@ def read(path: Path) -> State:
 
 
 class Writer:
-    """Writes catalog files, one after the other, through one connection: to open one takes a third as long as to write."""
+    """Writes catalog files, one after the other, through one connection: to open one takes as long as to write.
+
+    That has, in memory, what all catalogs have in common.
+    """
 
     def __init__(self) -> None:
-        self._connection = self._connected()
+        self._connection = _connected()
 
     def write(self, path: Path, state: State) -> None:
         """Write a catalog file; it is complete when this returns, though not yet on the disk."""
@@ -103,19 +107,20 @@ class Writer:
             self._write(path, state)
         except BaseException:
             self.close()  # what it attached may not let go of it
-            self._connection = self._connected()
+            self._connection = _connected()
             raise
-
-    def _connected(self) -> duckdb.DuckDBPyConnection:
-        return duckdb.connect(config={"threads": 1})
 
     def _write(self, path: Path, state: State) -> None:
         # A small block size keeps a catalog at some hundred kB instead of some MB; it is written at every commit.
         # The storage version is the oldest that has block sizes: clients of DuckDB 1.2 and later read it.
-        self._connection.execute(f"ATTACH '{_text(path)}' AS new (BLOCK_SIZE 16384, STORAGE_VERSION 'v1.2.0')")
+        # Nobody recovers half a catalog from a log.
+        options = "BLOCK_SIZE 16384, STORAGE_VERSION 'v1.2.0', RECOVERY_MODE no_wal_writes"
+        tables = _tables(state)
+        self._connection.execute(f"SET force_compression = '{_compression(tables)}'")
+        self._connection.execute(f"ATTACH '{_text(path)}' AS new ({options})")
         self._connection.execute("USE new")
-        self._connection.execute("BEGIN")  # or each statement would go through the log, and to the disk, by itself
-        self._fill(state)
+        self._connection.execute("BEGIN")
+        self._fill(state, tables)
         self._connection.execute("COMMIT")
         self._connection.execute("CHECKPOINT new")  # DETACH would do it, and say nothing where it fails
         self._connection.execute("USE memory")
@@ -124,17 +129,27 @@ class Writer:
     def close(self) -> None:
         self._connection.close()
 
-    def _fill(self, state: State) -> None:
-        connection = self._connection
-        for name, table in _tables(state).items():
-            connection.register("incoming", table)
-            connection.execute(f"CREATE TABLE {name} AS FROM incoming")
-            connection.unregister("incoming")
+    def _fill(self, state: State, tables: Mapping[str, pa.Table]) -> None:
+        self._connection.execute("COPY FROM DATABASE memory TO new (SCHEMA)")
+        for name, _incoming in tables.items():  # which DuckDB finds by its name, among our variables
+            self._connection.execute(f"CREATE TABLE {name} AS FROM _incoming")
         for name, schema in state.rollups.items():
             paths = [part.path for part in state.parts if part.rollup == name]
-            connection.execute(view(name, schema, paths, state.root))
-        for macro in MACROS:
-            connection.execute(macro)
+            self._connection.execute(view(name, schema, paths, state.root))
+
+
+def _connected() -> duckdb.DuckDBPyConnection:
+    # Who writes a catalog syncs it as a whole; DuckDB would do so after each step.
+    connection = duckdb.connect(config={"threads": 1, "fsync_mode": "NONE"})
+    connection.execute(view(LATENCY.name, LATENCY.schema, (), ""))  # which macros read
+    for macro in MACROS:
+        connection.execute(macro)
+    return connection
+
+
+def _compression(tables: Mapping[str, pa.Table]) -> str:
+    """Return how to compress tables: of small ones, to find out how takes as long as all the rest."""
+    return "uncompressed" if sum(table.nbytes for table in tables.values()) < SMALL else "auto"
 
 
 def with_rollups(state: State, rollups: Sequence[Rollup]) -> State:
@@ -179,9 +194,9 @@ def view(name: str, schema: pa.Schema, paths: Sequence[str], root: str) -> str:
     if paths:
         folder = _text(root)  # a lake has hundreds of parts, and this is done at every commit
         listed = ", ".join(f"'{folder}/{_text(path)}'" for path in paths)
-        return f"CREATE VIEW {quote(name)} AS SELECT {columns} FROM read_parquet([{listed}])"
+        return f"CREATE OR REPLACE VIEW {quote(name)} AS SELECT {columns} FROM read_parquet([{listed}])"
     empty = ", ".join(f"NULL::{_SQL_TYPES[one.type]} AS {quote(one.name)}" for one in schema)
-    return f"CREATE VIEW {quote(name)} AS SELECT {empty} WHERE false"
+    return f"CREATE OR REPLACE VIEW {quote(name)} AS SELECT {empty} WHERE false"
 
 
 def _tables(state: State) -> dict[str, pa.Table]:

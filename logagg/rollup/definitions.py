@@ -93,6 +93,11 @@ PAGEVIEW = OneOf("kind", ("pageview",))
 CLICK = OneOf("kind", ("click",))
 ERROR = AtLeast("status", 400)
 
+LATENCY = Rollup(
+    "latency",
+    ("site", "path", "bucket"),
+    (Part({"hits": HITS, "seconds": Measure("sum", "seconds")}, where=Known("seconds")),),
+)
 DEFAULTS: tuple[Rollup, ...] = (
     Rollup(
         "traffic",
@@ -144,9 +149,5 @@ DEFAULTS: tuple[Rollup, ...] = (
         (Part({"hits": HITS, "visitors": VISITORS}),),
     ),
     Rollup("errors", ("site", "path", "status", "is_bot"), (Part({"hits": HITS}, where=ERROR),)),
-    Rollup(
-        "latency",
-        ("site", "path", "bucket"),
-        (Part({"hits": HITS, "seconds": Measure("sum", "seconds")}, where=Known("seconds")),),
-    ),
+    LATENCY,
 )
