@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -92,23 +94,34 @@ def read(path: Path) -> State:
     )
 
 
-class Writer:
+def write(path: Path, state: State) -> None:
+    """Write a catalog file; it is complete when this returns, though not yet on the disk."""
+    _writer().write(path, state)
+
+
+@cache
+def _writer() -> _Writer:
+    """Return the writer of all catalogs of this process. It ends with it: DuckDB would tidy up our whole heap."""
+    return _Writer()
+
+
+class _Writer:
     """Writes catalog files, one after the other, through one connection: to open one takes as long as to write.
 
     That has, in memory, what all catalogs have in common.
     """
 
     def __init__(self) -> None:
-        self._connection = _connected()
+        self._connection, self._busy = _connected(), threading.Lock()
 
     def write(self, path: Path, state: State) -> None:
-        """Write a catalog file; it is complete when this returns, though not yet on the disk."""
-        try:
-            self._write(path, state)
-        except BaseException:
-            self.close()  # what it attached may not let go of it
-            self._connection = _connected()
-            raise
+        with self._busy:
+            try:
+                self._write(path, state)
+            except BaseException:
+                self._connection.close()  # what it attached may not let go of it
+                self._connection = _connected()
+                raise
 
     def _write(self, path: Path, state: State) -> None:
         # A small block size keeps a catalog at some hundred kB instead of some MB; it is written at every commit.
@@ -125,9 +138,6 @@ class Writer:
         self._connection.execute("CHECKPOINT new")  # DETACH would do it, and say nothing where it fails
         self._connection.execute("USE memory")
         self._connection.execute("DETACH new")
-
-    def close(self) -> None:
-        self._connection.close()
 
     def _fill(self, state: State, tables: Mapping[str, pa.Table]) -> None:
         self._connection.execute("COPY FROM DATABASE memory TO new (SCHEMA)")

@@ -46,15 +46,12 @@ class Committer:
         self.reached: Callable[[str], None] = lambda step: None  # tests die here, at each of STEPS
         self._root, self._clock = root, clock
         self._live = self._read = catalog.newest(root)  # the catalog that the link names, and that of `state`
-        self._intents, self._sweeper, self._catalogs = Intents(root), Sweeper(clock), catalog.Writer()
+        self._intents, self._sweeper = Intents(root), Sweeper(clock)
         self._busy = threading.RLock()  # a worker commits in one thread, merges in another, and takes over shards in a third
 
     def use(self, rollups: Sequence[Rollup], config: Config) -> None:
         """Go by these rollups and settings from now on."""
         self._rollups, self._config = rollups, config
-
-    def close(self) -> None:
-        self._catalogs.close()
 
     def commit(self, intent: Intent) -> CommitInfo:
         """Make a commit, whose parts are on the disk; where it cannot be made, they are deleted.
@@ -203,10 +200,7 @@ class Committer:
 
     def _write(self, path: Path, state: State) -> None:
         files.make_directory(path.parent)
-        known = {part.path for part in self.state.parts}
-        for rollup in {part.rollup for part in state.parts if part.path not in known}:
-            sync(self._root / "data" / rollup)
-        self._catalogs.write(path, state)
+        catalog.write(path, state)
         self.reached("catalog")
         sync(path)
         sync(path.parent)

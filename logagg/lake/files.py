@@ -89,6 +89,7 @@ class PartWriter:
             self._file.close()
             if kind is None and self._rows:
                 sync(self._target)
+                sync(self._target.parent)
                 self.part = self._described()
         finally:
             if self.part is None:

@@ -197,7 +197,6 @@ class Lake:
 
     def close(self) -> None:
         self._writers.shutdown()
-        self._commits.close()
         os.close(self._lock)
 
     def _due(self, rollup: str) -> list[Task]:

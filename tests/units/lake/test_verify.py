@@ -62,9 +62,7 @@ def state_of(lake: Path) -> State:
 
 def publish(lake: Path, state: State) -> None:
     """Make a state the newest, as no commit would."""
-    writer = catalog.Writer()
-    writer.write(lake / "catalog" / "999999-0.duckdb", state)
-    writer.close()
+    catalog.write(lake / "catalog" / "999999-0.duckdb", state)
     (lake / catalog.LINK).unlink()
     (lake / catalog.LINK).symlink_to("catalog/999999-0.duckdb")
 
