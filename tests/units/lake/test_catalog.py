@@ -1,0 +1,57 @@
+"""Catalog files: what is in them comes back, small or large."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from logagg.cargo import Mark, Progress, Source
+from logagg.lake import catalog
+from logagg.lake.state import State
+from logagg.rollup.definitions import DEFAULTS
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+STATE = State(3, "/lake", NOW, rollups={rollup.name: rollup.schema for rollup in DEFAULTS})
+
+
+def of_sources(count: int) -> State:
+    """Return a state of so many sources."""
+    nothing = Mark(0, 0, "")
+    sources = [Source(f"{number:016}", f"/log/{number}", 1, number, nothing) for number in range(count)]
+    progress = {one.id: {0: Progress(0, 0, nothing)} for one in sources}
+    return replace(STATE, sources={one.id: one for one in sources}, progress=progress)
+
+
+@pytest.mark.parametrize("count", [1, 20_000], ids=["small", "large"])
+def test_a_state_comes_back(count: int, tmp_path: Path) -> None:
+    path, state = tmp_path / "1.duckdb", of_sources(count)
+    catalog.write(path, state)
+    assert catalog.read(path) == state
+    assert list(tmp_path.iterdir()) == [path], "there is no log beside it"
+
+
+def test_a_large_catalog_is_packed(tmp_path: Path) -> None:
+    path, state = tmp_path / "1.duckdb", of_sources(20_000)
+    catalog.write(path, state)
+    assert path.stat().st_size < 60 * len(state.sources)
+
+
+def test_after_a_failure_it_goes_on(tmp_path: Path) -> None:
+    with pytest.raises(duckdb.Error):
+        catalog.write(tmp_path / "nowhere" / "1.duckdb", STATE)
+    later = replace(STATE, id=4, created_at=NOW + timedelta(hours=1))
+    catalog.write(tmp_path / "2.duckdb", later)
+    assert catalog.read(tmp_path / "2.duckdb").created_at == later.created_at
+
+
+def test_macros_answer_from_the_views_of_their_catalog(tmp_path: Path) -> None:
+    path = tmp_path / "1.duckdb"
+    catalog.write(path, STATE)
+    with duckdb.connect(str(path), read_only=True) as connection:
+        assert connection.sql("SELECT latency_quantile(0.5), ctr(4, 1), uniques([1, 2]::UBIGINT[])").fetchall() == [
+            (None, 0.25, 2)
+        ]
