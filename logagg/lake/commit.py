@@ -186,7 +186,7 @@ class Committer:
         except CommitFailed as failure:
             if self._live == path:
                 raise Unsure(failure.message, failure.hint) from failure
-            files.remove([path, self._draft(path)])
+            files.remove([path, Path(f"{path}.wal"), self._draft(path)])
             raise self._missing() or failure from failure
         if before:
             self._sweeper.doom(before, CATALOG_GRACE)
