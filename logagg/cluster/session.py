@@ -21,7 +21,7 @@ from logagg.errors import ConfigError
 from logagg.intake.forms import held
 from logagg.intake.sources import find
 from logagg.intake.tail import Tailer
-from logagg.intake.watch import Waker
+from logagg.intake.waker import Waker
 from logagg.metrics import Number, served
 from logagg.notices import Notices
 from logagg.parse.events import Classifier

@@ -13,7 +13,7 @@ from logagg.embedded.river import Pace, River, Tally
 from logagg.errors import LogaggError
 from logagg.intake.sources import STDIN
 from logagg.intake.tail import Tailer
-from logagg.intake.watch import Waker
+from logagg.intake.waker import Waker
 from logagg.lake.store import Lake
 from logagg.metrics import Number, served
 from logagg.notices import Notices

@@ -24,7 +24,7 @@ from logagg.clock import Clock
 from logagg.embedded.barriers import Barriers
 from logagg.errors import CommitFailed
 from logagg.intake.tail import Tailer
-from logagg.intake.watch import Waker
+from logagg.intake.waker import Waker
 from logagg.lake.compact import Replacement
 from logagg.lake.store import Lake
 from logagg.metrics import Number

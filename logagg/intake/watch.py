@@ -1,12 +1,8 @@
-"""Wake me when files come, go or are renamed. Events are hints: the reconciling poll finds what they missed.
-
-Bytes that are written wake nobody: a busy log would make an event a line, and the poll finds them soon enough.
-"""
+"""Names that come and go in directories, as the system tells of them."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from watchdog.events import FileCreatedEvent, FileDeletedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
@@ -15,23 +11,25 @@ from watchdog.observers.api import BaseObserver
 _NAMES = [FileCreatedEvent, FileDeletedEvent, FileMovedEvent]
 
 
-class Waker(FileSystemEventHandler):
-    """Watches directories; falls back to polling, with one notice, where the system has no watches left."""
+class Watch(FileSystemEventHandler):
+    """Watches directories, and calls `seen` when something has happened in one."""
 
-    def __init__(self, notice: Callable[[str, str], None]) -> None:
-        self._notice = notice
-        self._woken = threading.Event()
+    def __init__(self, seen: Callable[[], None]) -> None:
+        self._seen = seen
         self._observer: BaseObserver | None = None
-        self._watched: set[str] = set()
 
-    def watch(self, directories: Iterable[str]) -> None:
-        """Watch these directories, beside those watched already."""
-        for directory in set(directories) - self._watched:
-            self._watched.add(directory)
-            try:
-                self._started().schedule(self, directory, event_filter=_NAMES)
-            except OSError as error:
-                self._notice("watch", f"{directory}: cannot be watched ({error}); looking every half second instead")
+    def add(self, directory: str) -> None:
+        """Watch a directory, too. Raises OSError where the system has no watches left."""
+        self._started().schedule(self, directory, event_filter=_NAMES)
+
+    def stop(self) -> None:
+        if self._observer:
+            self._observer.stop()
+            self._observer.join()
+            self._observer = None
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        self._seen()
 
     def _started(self) -> BaseObserver:
         """Return the observer; even making one fails where a user has too many."""
@@ -40,21 +38,3 @@ class Waker(FileSystemEventHandler):
             observer.start()
             self._observer = observer
         return self._observer
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        self._woken.set()
-
-    def wake(self) -> None:
-        self._woken.set()
-
-    def wait(self, timeout: float) -> bool:
-        """Wait until something happened, at most so many seconds; return whether it did."""
-        woken = self._woken.wait(timeout)
-        self._woken.clear()
-        return woken
-
-    def stop(self) -> None:
-        if self._observer:
-            self._observer.stop()
-            self._observer.join()
-            self._observer = None
