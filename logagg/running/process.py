@@ -24,6 +24,7 @@ def settle() -> None:
     gc.set_threshold(100_000, 50, 100)  # few objects, all of them columns: looking for cycles among them is a waste
     _share_one_heap()
     _do_without_pandas()
+    _meet_numpy()
 
 
 def _share_one_heap() -> None:
@@ -98,6 +99,14 @@ def _do_without_pandas() -> None:
     sys.meta_path.insert(0, finder)
     pa.array([0])  # asks for pandas, and remembers that there is none
     sys.meta_path.remove(finder)
+
+
+def _meet_numpy() -> None:
+    """Have pyarrow import what it looks at the first array of numpy's with, once for all processes that are forked."""
+    import numpy as np
+    import pyarrow as pa
+
+    pa.array(np.zeros(0))
 
 
 class _NoPandas(MetaPathFinder):
