@@ -19,7 +19,6 @@ from logagg.metrics import Number, served
 from logagg.notices import Notices
 from logagg.parse.events import Classifier
 from logagg.parse.fields import EVENT_SCHEMA
-from logagg.rollup.custom import build
 from logagg.rollup.definitions import DEFAULTS, Rollup
 from logagg.rollup.shard import Shard, ShardSettings
 from logagg.running.interpreter import Interpreter
@@ -45,7 +44,7 @@ def tail(
 
 
 def _tail(options: TailOptions, clock: Clock, wishes: Wishes, parsers: Parsers) -> None:
-    lake = Lake.open(options.lake, rollups_of(options.config), clock=clock, config=options.config)
+    lake = Lake.open(options.lake, rollups_of(options.config), clock=clock, config=options.config, begin=False)
     try:
         run = _Run(options, clock, lake, wishes, parsers)
         with served(options.metrics, run.numbers):
@@ -62,6 +61,10 @@ def counted(notices: Notices) -> Iterator[Number]:
 
 def rollups_of(config: Config) -> tuple[Rollup, ...]:
     """Return the default rollups and those that the configuration defines."""
+    if not config.rollups:
+        return DEFAULTS
+    from logagg.rollup.custom import build  # DuckDB checks them, which takes a while to import
+
     return (*DEFAULTS, *(build(one, EVENT_SCHEMA) for one in config.rollups))
 
 

@@ -39,6 +39,7 @@ from logagg.running.parsers import Parsers, without_data
 
 MERGE_AGAIN = 60.0  # seconds before files are merged again after a disk refused
 MERGE = 24 << 20  # bytes that a merge takes
+HEAD_START = 0.1  # seconds at most that the lake waits before it begins, until the parsers have something to do
 LOOK_AGAIN = 0.5  # seconds between reconciling polls when nothing woke us
 BUSY = 1 << 20  # bytes between two barriers, from which on not all of them are left for the last moment,
 PORTIONS = 4  # but read in so many portions
@@ -109,6 +110,7 @@ class River:
         self._queue = LocalQueue(len(shards))
         self._flushes: Channel[tuple[Barrier, Delta] | Future[Replacement]] = Channel(len(shards) + 1)
         self._stopping = threading.Event()
+        self._under_way = threading.Event()  # a parser has something to do
         self._leaving = pace.once  # nobody waits until the disk has room again
         self._failure: BaseException | None = None
         self._bytes = self._bytes_before = 0  # submitted since the last barrier, and between the two before
@@ -199,6 +201,7 @@ class River:
             self._barriers.dirty = True
             self._bytes += chunk.end - chunk.start
             self._parsed.put((without_data(chunk), self._parsers.submit(chunk, fmt)))
+            self._under_way.set()
 
     def _let_down_barrier(self) -> None:
         if self._barriers.dirty and self._barriers.idle():
@@ -265,6 +268,8 @@ class River:
     # flusher
 
     def _flush(self) -> None:
+        self._under_way.wait(HEAD_START)
+        self._lake.begin()
         deltas: list[Delta] = []
         while True:
             item = self._flushes.get()

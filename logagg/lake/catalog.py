@@ -15,9 +15,8 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 
 from logagg.cargo import Mark, Progress, Reject, Source
@@ -26,6 +25,9 @@ from logagg.lake.files import Part
 from logagg.lake.state import COMMITS, CommitInfo, State
 from logagg.rollup.definitions import LATENCY, Rollup
 from logagg.rollup.sketches import MACROS
+
+if TYPE_CHECKING:
+    import duckdb  # which takes a while: imported where a catalog is opened
 
 VERSION = 1
 LINK = "logagg.duckdb"
@@ -57,6 +59,8 @@ def newest(root: Path) -> Path | None:
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
     """Open a catalog read-only. Raises LakeError when it is none, or a newer version's."""
+    import duckdb
+
     try:
         connection = duckdb.connect(str(path), read_only=True)
         found = connection.execute("SELECT version FROM lake").fetchall()
@@ -149,6 +153,8 @@ class _Writer:
 
 
 def _connected() -> duckdb.DuckDBPyConnection:
+    import duckdb
+
     # Who writes a catalog syncs it as a whole; DuckDB would do so after each step.
     connection = duckdb.connect(config={"threads": 1, "fsync_mode": "NONE"})
     connection.execute("PRAGMA disable_optimizer")  # tables are copied as they are

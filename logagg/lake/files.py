@@ -9,21 +9,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from logagg.errors import CHECK, CommitFailed
 from logagg.rollup.definitions import Rollup
 from logagg.rollup.rows import own_words
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 # Levels: a part as flushed, and merged by hour, day and month of the events.
 FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
 # A row group's rows, and what they may take in memory.
 ROW_GROUP, GROUP_BYTES = 1 << 17, 16 << 20
 WORDS = pa.dictionary(pa.int32(), pa.string())
+
+
+def prepare() -> None:
+    """Import what reads and writes Parquet, which takes a while, ahead of its first use."""
+    import pyarrow.parquet  # noqa: F401
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,8 @@ class PartWriter:
         self._schema = pa.schema([field.with_type(WORDS) if field.type == pa.string() else field for field in rollup.schema])
 
     def __enter__(self) -> Self:
+        import pyarrow.parquet as pq
+
         make_directory(self._root / "data")
         make_directory(self._target.parent)
         # Only `ts` is worth statistics: rows are in its order.
@@ -116,6 +124,8 @@ class PartReader:
     """Reads rows of a part by time; text comes dictionary-encoded."""
 
     def __init__(self, root: Path, rollup: Rollup, part: Part) -> None:
+        import pyarrow.parquet as pq
+
         words = [field.name for field in rollup.schema if pa.types.is_string(field.type)]
         # What is read ahead would be kept until the file is closed, and a merge has many of them open.
         self._file = pq.ParquetFile(root / part.path, read_dictionary=words, pre_buffer=False)
@@ -202,11 +212,20 @@ def failing_as_commit(root: Path) -> Iterator[None]:
     """Turn what the disk refuses into CommitFailed: where, why, what to do."""
     try:
         yield
-    except (OSError, pa.ArrowException, duckdb.Error) as error:
+    except _refusals() as error:
         raise CommitFailed(f"{root}: cannot write: {str(error).splitlines()[0]}", _remedy(root, error)) from error
 
 
+def _refusals() -> tuple[type[Exception], ...]:
+    """Return what is raised where a disk refuses."""
+    import duckdb  # which takes a while, so not before something is raised
+
+    return OSError, pa.ArrowException, duckdb.Error
+
+
 def _remedy(root: Path, error: Exception) -> str:
+    import duckdb
+
     stat = os.statvfs(root)
     free = stat.f_bavail * stat.f_frsize
     if isinstance(error, OSError) and error.errno in (28, 122) or free < 1 << 20:

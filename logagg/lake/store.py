@@ -33,6 +33,7 @@ class Lake:
         self.salts = Salts(root, self.secret, clock)
         self.shards = 0  # of how many we own some; 0: we own all there are
         self._root, self._clock, self._lock = root, clock, lock
+        self._unseen = False  # something that opening changed
         self._commits = Committer(root, state, clock)
         self._use(rollups, config)
         self._writers = ThreadPoolExecutor(os.cpu_count(), "writer")
@@ -47,10 +48,11 @@ class Lake:
         return self._commits.state
 
     @classmethod
-    def open(cls, root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Config) -> Lake:
+    def open(cls, root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Config, begin: bool = True) -> Lake:
         """Take the lock; make the lake where there is none; clear away what a crash left.
 
-        Raises LakeLocked, LakeError (not a lake, newer, other columns) or CommitFailed.
+        Without `begin`, that is to be called before the first commit. Raises LakeLocked, LakeError (not a lake, newer, other
+        columns) or CommitFailed.
         """
         directory.make(root)
         lock = leases.take(root, alone=True)
@@ -59,6 +61,8 @@ class Lake:
                 leases.sign(lock)
                 lake = cls._opened(root, rollups, clock, config, lock)
                 lake._commits.forget_wanted()
+            if begin:
+                lake.begin()
         except BaseException:
             os.close(lock)
             raise
@@ -76,6 +80,7 @@ class Lake:
         try:
             with failing_as_commit(root), leases.turn(root):
                 lake = cls._opened(root, rollups, clock, config, lock)
+                lake.begin()
                 lake._share(shards, at_least)
         except BaseException:
             os.close(lock)
@@ -89,11 +94,20 @@ class Lake:
             raise LakeError(f"{root}: it has data, but {catalog.LINK} is missing", CHECK)
         before = catalog.read(current) if current else State(created_at=datetime.fromtimestamp(clock.now(), UTC))
         state = replace(catalog.with_rollups(before, rollups), root=str(root.resolve()))
-        lake = cls(root, before, rollups, clock, config, lock)
-        if state != before:
-            lake._commits.publish(state)
+        lake = cls(root, state, rollups, clock, config, lock)
+        lake._unseen = state != before
         lake._commits.clear_orphans()
         return lake
+
+    def begin(self) -> None:
+        """Get ready for commits, and let others see what opening changed: that there is a lake, or other rollups.
+
+        It takes a while. Raises CommitFailed.
+        """
+        files.prepare()
+        if self._unseen:
+            self._commits.publish(self.state)
+            self._unseen = False
 
     def _share(self, shards: int, at_least: int) -> None:
         """Find out how many shards there are; deal the sources anew where that is another number than before."""
@@ -158,6 +172,7 @@ class Lake:
 
         Raises CommitFailed: nothing has changed, and the same commit can be tried again; or Overtaken.
         """
+        assert not self._unseen, "data without a catalog are no lake"
         with failing_as_commit(self._root):
             parts = self._flush_all(deltas)
             self._commits.reached("parts")

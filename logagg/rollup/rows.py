@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -23,6 +22,9 @@ from logagg.codes import spread
 from logagg.rollup.conditions import Condition, decide
 from logagg.rollup.definitions import SKETCH, Measure, Part, Rollup
 from logagg.rollup.grouping import Codes, Grouping, Hashes, Ints, Mask, Ranks, Rows
+
+if TYPE_CHECKING:
+    import duckdb
 
 OTHER = "(other)"
 # Dimensions with few values by nature: the fold of a long tail leaves them as they are.

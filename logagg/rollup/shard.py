@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +19,9 @@ import pyarrow.compute as pc
 from logagg.cargo import Delta, Job, KnownSource, Progress, Reject, Rejects
 from logagg.rollup import clicks, rows
 from logagg.rollup.definitions import CLICK, Rollup
+
+if TYPE_CHECKING:
+    import duckdb
 
 EVENTS = 1 << 17  # events that are rolled up together,
 BYTES = 16 << 20  # and their bytes
@@ -112,6 +114,8 @@ class Shard:
     @cached_property
     def _db(self) -> duckdb.DuckDBPyConnection:
         # One connection, one thread: shards run beside one another. Made once a rollup of a user needs it.
+        import duckdb
+
         return duckdb.connect(config={"threads": 1})
 
     def absorb(self, job: Job) -> bool:

@@ -11,6 +11,7 @@ import pytest
 
 from logagg.config import Config, Retention, Tail
 from logagg.embedded import river
+from logagg.lake.catalog import newest
 from logagg.lake.store import Lake
 from logagg.parse import columns
 from logagg.rollup.shard import Shard
@@ -44,6 +45,19 @@ def test_a_stage_that_fails_ends_the_run_with_what_was_wrong_and_loses_nothing(
         with pytest.raises(ZeroDivisionError):
             read(log)
     sums.assert_agrees(read(log), lines(120).decode().splitlines())
+
+
+def test_a_lake_that_cannot_begin_ends_the_run(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "begin", broken(Lake.begin, after=0))
+        with pytest.raises(ZeroDivisionError):
+            read(log)
+    sums.assert_agrees(read(log), lines(120).decode().splitlines())
+
+
+def test_there_is_a_lake_although_there_was_nothing_to_read(log: Path) -> None:
+    log.write_bytes(b"")
+    assert newest(read(log))
 
 
 def broken(call: Callable[..., Any], after: int) -> Callable[..., Any]:

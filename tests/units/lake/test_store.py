@@ -14,6 +14,7 @@ from logagg.cargo import Delta, Progress
 from logagg.clock import ManualClock
 from logagg.config import Config
 from logagg.errors import LakeError, LakeLocked
+from logagg.lake.catalog import newest
 from logagg.lake.store import Lake
 from logagg.rollup.definitions import DEFAULTS, Rollup
 from tests.laws.feed import NOTHING, SOURCE
@@ -40,6 +41,18 @@ def test_a_second_writer_is_refused_and_told_who_is_there(root: Path) -> None:
         opened(root)
     first.close()
     opened(root).close()
+
+
+def test_others_see_a_lake_once_it_has_begun(root: Path) -> None:
+    for _ in range(2):  # the first time, it ends before
+        lake = Lake.open(root, DEFAULTS, clock=ManualClock(time.time()), config=Config(), begin=False)
+        assert newest(root) is None
+        lake.close()
+    lake = opened(root)
+    found = newest(root)
+    lake.begin()
+    assert found == newest(root)
+    lake.close()
 
 
 def test_a_directory_of_something_else_is_left_alone(root: Path) -> None:
