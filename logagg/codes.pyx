@@ -8,7 +8,7 @@ from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
-from logagg.places cimport WORD, Place, first_of, prefetch, word
+from logagg.places cimport ROWS_AHEAD, WORD, Place, first_of, prefetch, word
 
 cdef extern from *:
     """
@@ -19,9 +19,6 @@ cdef extern from *:
     }
     """
     uint64_t mix "logagg_mix"(uint64_t first, uint64_t second) noexcept nogil
-
-cdef enum:
-    AHEAD = 8  # rows whose bytes are asked for before it is their turn
 
 cdef struct Slot:
     uint32_t mark  # the upper half of the hash
@@ -168,8 +165,8 @@ cdef void _encode(
     cdef int32_t code
     cdef Place value
     for row in range(rows):
-        if row + AHEAD < rows:
-            prefetch(data + start[row + AHEAD])
+        if row + ROWS_AHEAD < rows:
+            prefetch(data + start[row + ROWS_AHEAD])
         value, length = data + start[row], end[row] - start[row]
         if dash and length == 1 and value[0] == c"-":
             length = 0

@@ -8,8 +8,9 @@ ctypedef const uint8_t* Place
 cdef enum:
     WORD = 8  # bytes
     CACHE_LINE = 64  # bytes
-    NEAR = 4  # words that are looked at before a call is made
+    NEAR = 2  # words that are looked at before a call is made
     NO_DIGIT = 16
+    ROWS_AHEAD = 8  # rows whose bytes are asked for before it is their turn: what is read once comes from afar
 
 cdef extern from *:
     void prefetch "__builtin_prefetch"(const void* place) noexcept nogil  # any place: where there is nothing, nothing happens

@@ -9,7 +9,7 @@ import numpy as np
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcmp
 
-from logagg.places cimport Place, find, first_of
+from logagg.places cimport ROWS_AHEAD, Place, find, first_of, prefetch
 
 ctypedef bint (*Reader)(Place value, Place stop, int64_t* number) noexcept nogil
 
@@ -65,6 +65,8 @@ cdef _read(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1]
     cdef Place first = first_of(data)
     with nogil:
         for row in range(rows):
+            if row + ROWS_AHEAD < rows:
+                prefetch(first + start[row + ROWS_AHEAD])
             value, stop = first + start[row], first + end[row]
             if runs and row and _same(value, stop, first + start[row - 1], first + end[row - 1]):
                 valid[row], number[row] = valid[row - 1], number[row - 1]
@@ -80,7 +82,12 @@ cdef inline bint _same(Place value, Place stop, Place other, Place end) noexcept
 
 
 cdef bint _status(Place value, Place stop, int64_t* number) noexcept nogil:
-    return stop - value == 3 and _digits(value, stop, number) and number[0] >= 100
+    cdef unsigned int hundreds, tens, ones
+    if stop - value != 3:
+        return False
+    hundreds, tens, ones = value[0] - c"0", value[1] - c"0", value[2] - c"0"
+    number[0] = hundreds * 100 + tens * 10 + ones
+    return 1 <= hundreds <= 9 and tens <= 9 and ones <= 9
 
 
 cdef bint _size(Place value, Place stop, int64_t* number) noexcept nogil:

@@ -9,7 +9,7 @@ import numpy as np
 
 from libc.stdint cimport int64_t, uint8_t
 
-from logagg.places cimport CACHE_LINE, Place, find, first_of, prefetch
+from logagg.places cimport CACHE_LINE, ROWS_AHEAD, Place, find, first_of, prefetch
 
 cdef enum:
     NUL = 0
@@ -19,7 +19,7 @@ cdef enum:
     MOST_STEPS = 256
     USUAL = 64  # bytes of a line
     AHEAD = 4096  # bytes before it is their turn that bytes are asked for,
-    TOGETHER = 4  # lines of the cache at each line of the log
+    TOGETHER = 4  # so many lines of the cache at each line of the log
 
 
 
@@ -28,7 +28,7 @@ cdef enum:
 
 def find_lines(const uint8_t[::1] data):
     """Return where the lines of a chunk start and end, without line ends and leading NULs; empty lines are none."""
-    cdef Py_ssize_t room = data.shape[0] // USUAL + 16, found = 0, ahead
+    cdef Py_ssize_t room = data.shape[0] // USUAL + 16, found = 0
     starts, ends = np.empty(room, np.int64), np.empty(room, np.int64)
     cdef int64_t[::1] start = starts, end = ends
     cdef Place first, at, line, newline, stop
@@ -38,8 +38,7 @@ def find_lines(const uint8_t[::1] data):
         while at < stop:
             with nogil:
                 while at < stop and found < room:
-                    for ahead in range(TOGETHER):
-                        prefetch(at + AHEAD + ahead * CACHE_LINE)
+                    _ask_for(at + AHEAD)
                     newline = find(at, stop, NEWLINE)
                     line, at = at, newline + 1
                     while newline > line and (newline - 1)[0] == RETURN:
@@ -54,6 +53,13 @@ def find_lines(const uint8_t[::1] data):
                 start = starts = np.append(starts, np.empty(room - found, np.int64))
                 end = ends = np.append(ends, np.empty(room - found, np.int64))
     return starts[:found], ends[:found]
+
+
+cdef inline void _ask_for(Place at) noexcept nogil:
+    """Have the bytes of a line of the log brought near."""
+    cdef int line
+    for line in range(TOGETHER):
+        prefetch(at + line * CACHE_LINE)
 
 
 # fields
@@ -92,6 +98,8 @@ def split_fields(const uint8_t[::1] data, const int64_t[::1] start, const int64_
         first = first_of(data)
         with nogil:
             for row in range(lines):
+                if row + ROWS_AHEAD < lines:
+                    _ask_for(first + start[row + ROWS_AHEAD])
                 fits[row] = _split(first, first + start[row], first + end[row], &head, literals, steps, starts_of, ends_of, row)
                 if not fits[row]:
                     for number in range(named):
