@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.codes import spread
+from logagg.rollup.columns import Columns
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,8 +30,8 @@ class OneOf:
     column: str
     values: tuple[str, ...]
 
-    def holds(self, events: pa.Table) -> Mask:
-        words = events[self.column].combine_chunks()
+    def holds(self, events: Columns) -> Mask:
+        words = events[self.column]
         among = _mask(pc.is_in(words.dictionary, value_set=pa.array(self.values)))
         codes = words.indices.fill_null(-1) if words.null_count else words.indices
         return spread(np.append(among, False), codes.to_numpy(zero_copy_only=False))
@@ -43,7 +44,7 @@ class AtLeast:
     column: str
     least: int
 
-    def holds(self, events: pa.Table) -> Mask:
+    def holds(self, events: Columns) -> Mask:
         at_least: Mask = events[self.column].to_numpy() >= self.least
         return at_least
 
@@ -54,8 +55,8 @@ class Known:
 
     column: str
 
-    def holds(self, events: pa.Table) -> Mask:
-        return _mask(pc.is_valid(events[self.column]).combine_chunks())
+    def holds(self, events: Columns) -> Mask:
+        return _mask(pc.is_valid(events[self.column]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Both:
     one: Comparison
     other: Comparison
 
-    def holds(self, events: pa.Table) -> Mask:
+    def holds(self, events: Columns) -> Mask:
         return self.one.holds(events) & self.other.holds(events)
 
 
@@ -76,7 +77,7 @@ class Either:
     one: Comparison
     other: Comparison
 
-    def holds(self, events: pa.Table) -> Mask:
+    def holds(self, events: Columns) -> Mask:
         return self.one.holds(events) | self.other.holds(events)
 
 
@@ -92,7 +93,7 @@ Condition = Comparison | Sql
 
 
 def decide(
-    conditions: Iterable[Condition], events: pa.Table, database: Callable[[], duckdb.DuckDBPyConnection]
+    conditions: Iterable[Condition], events: Columns, database: Callable[[], duckdb.DuckDBPyConnection]
 ) -> dict[Condition, Mask]:
     """Return for which events each condition holds; `database` is asked for where there is SQL."""
     distinct = dict.fromkeys(conditions)
@@ -101,8 +102,8 @@ def decide(
     return {one: next(answers) if isinstance(one, Sql) else one.holds(events) for one in distinct}
 
 
-def _decide(conditions: Sequence[Sql], events: pa.Table, db: duckdb.DuckDBPyConnection) -> list[Mask]:
-    db.register("events", events)
+def _decide(conditions: Sequence[Sql], events: Columns, db: duckdb.DuckDBPyConnection) -> list[Mask]:
+    db.register("events", events.table())
     listed = ", ".join(f"coalesce({condition.text}, false)" for condition in conditions)
     decided = db.sql(f"SELECT {listed} FROM events").to_arrow_table()
     db.unregister("events")

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.codes import spread
+from logagg.rollup.columns import Columns, only
 from logagg.rollup.conditions import Condition, decide
 from logagg.rollup.definitions import SKETCH, Measure, Part, Rollup
 from logagg.rollup.grouping import Codes, Grouping, Hashes, Ints, Mask, Ranks, Rows
@@ -38,7 +39,7 @@ Numbers = npt.NDArray[Any]
 class Events:
     """Events (or booked clicks) to roll up, with what all rollups need of them."""
 
-    table: pa.Table  # one chunk a column
+    columns: Columns
     hashes: Hashes  # of visitors
     ranks: Ranks  # by those
     holds: Mapping[Condition, Mask]
@@ -46,17 +47,16 @@ class Events:
     _buckets: dict[int, tuple[Ints, Codes]] = field(default_factory=dict)  # by grain
 
     @classmethod
-    def of(cls, table: pa.Table, parts: Sequence[Part], database: Callable[[], duckdb.DuckDBPyConnection]) -> Events:
-        """Prepare a table for some parts; `database` is asked for where their conditions are SQL."""
+    def of(cls, columns: Columns, parts: Sequence[Part], database: Callable[[], duckdb.DuckDBPyConnection]) -> Events:
+        """Prepare events for some parts; `database` is asked for where their conditions are SQL."""
         wanted = [part.where for part in parts] + [one.where for part in parts for one in part.measures.values()]
-        holds = decide(filter(None, wanted), table, database)
-        hashes = table["visitor"].to_numpy()
-        return cls(table, hashes, Ranks.of(hashes), holds)
+        hashes = columns["visitor"].to_numpy()
+        return cls(columns, hashes, Ranks.of(hashes), decide(filter(None, wanted), columns, database))
 
     def dimension(self, name: str) -> tuple[pa.Array, Codes]:
-        """Return a column of the table, text dictionary-encoded, and its codes."""
+        """Return a column, text dictionary-encoded, and its codes."""
         if name not in self._dimensions:
-            column = _encoded(_only(self.table[name]))
+            column = _encoded(self.columns[name])
             self._dimensions[name] = column, Codes.of(column)
         return self._dimensions[name]
 
@@ -68,17 +68,19 @@ class Events:
         return self._buckets[grain]
 
     def numbers(self, name: str) -> Numbers:
-        column = _only(self.table[name])
+        column = self.columns[name]
         column = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
         return column.to_numpy(zero_copy_only=False)
 
 
 def roll_up(rollup: Rollup, part: Part, events: Events) -> pa.Table:
     """Return the rows that one part of a rollup makes of events."""
+    where = events.holds[part.where] if part.where else None
+    if where is not None and not where.any():
+        return rollup.schema.empty_table()
     names = part.columns or {}
     buckets, numbered = events.buckets(rollup.grain)
     dimensions = [events.dimension(names.get(name, name)) for name in rollup.dimensions]
-    where = events.holds[part.where] if part.where else None
     groups = Grouping.by([numbered, *(codes for _, codes in dimensions)], where, events.ranks)
     ts = spread(buckets, groups.example) * (rollup.grain * _SECOND)
     columns = _keys(groups.example, ts, [column for column, _ in dimensions])
@@ -119,12 +121,12 @@ def merge(rollup: Rollup, rows: pa.Table, grain: int | None = None) -> pa.Table:
     micros = rows["ts"].cast(pa.int64()).to_numpy()
     step = (grain or rollup.grain) * _SECOND
     buckets = micros // step
-    dimensions = [_encoded(_only(rows[name])) for name in rollup.dimensions]
+    dimensions = [_encoded(only(rows[name])) for name in rollup.dimensions]
     groups = Grouping.by([Codes.of_integers(buckets), *map(Codes.of, dimensions)])
     if groups.size == rows.num_rows and not grain:
         return rows.take(pa.array(groups.order))
     columns = _keys(groups.example, spread(buckets, groups.example) * step, dimensions)
-    columns += [_added(groups, measure, _only(rows[name])) for name, measure in rollup.measures.items()]
+    columns += [_added(groups, measure, only(rows[name])) for name, measure in rollup.measures.items()]
     return pa.table(columns, names=rollup.column_names)
 
 
@@ -181,11 +183,6 @@ def _zeros(size: int, type_: pa.DataType) -> pa.Array:
     if type_ == SKETCH:
         return pa.ListArray.from_arrays(pa.array(np.zeros(size + 1, np.int32)), pa.array([], pa.uint64()))
     return pa.array(np.zeros(size, type_.to_pandas_dtype()))
-
-
-def _only(column: pa.ChunkedArray) -> pa.Array:
-    """Return the one array of a column."""
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _encoded(column: pa.Array) -> pa.Array:

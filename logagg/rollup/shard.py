@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from logagg.cargo import Delta, Job, KnownSource, Progress, Reject, Rejects
 from logagg.rollup import clicks, rows
+from logagg.rollup.columns import Columns
 from logagg.rollup.definitions import CLICK, Rollup
 
 if TYPE_CHECKING:
@@ -149,11 +150,12 @@ class Shard:
         if not self._waiting.rows:
             return
         waiting, self._waiting = self._waiting, _Waiting()
-        events = rows.gathered(waiting.tables)
+        events = Columns(waiting.tables)
         self._add_rows("events", events)
         clicked = np.flatnonzero(CLICK.holds(events)).astype(np.int32)
         if len(clicked):
-            self._add_rows("clicks", self._book(events.select(clicks.COLUMNS).take(clicked), waiting.sources().take(clicked)))
+            booked = self._book(events.table(clicks.COLUMNS).take(clicked), waiting.sources().take(clicked))
+            self._add_rows("clicks", Columns([booked]))
 
     def close(self) -> None:
         if "_db" in vars(self):
@@ -183,9 +185,9 @@ class Shard:
         self._clicks, booked = clicks.absorb(self._clicks, clicked, sources, window)
         return booked
 
-    def _add_rows(self, of: Literal["events", "clicks"], table: pa.Table) -> None:
+    def _add_rows(self, of: Literal["events", "clicks"], columns: Columns) -> None:
         parts = [(rollup, part) for rollup in self._settings.rollups for part in rollup.parts if part.of == of]
-        events = rows.Events.of(table, [part for _, part in parts], lambda: self._db)
+        events = rows.Events.of(columns, [part for _, part in parts], lambda: self._db)
         for rollup, part in parts:
             if (found := rows.roll_up(rollup, part, events)).num_rows:
                 self._rows.setdefault(rollup.name, []).append(found)

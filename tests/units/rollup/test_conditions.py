@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logagg.rollup.columns import Columns
 from logagg.rollup.conditions import AtLeast, Both, Condition, Either, Known, OneOf, Sql, decide
 
 KINDS = st.none() | st.sampled_from(["pageview", "click", "other", ""])
@@ -38,10 +39,10 @@ def test_a_condition_is_its_sql(condition: Condition, sql: str, rows: list[tuple
         }
     )
     with duckdb.connect(config={"threads": 1}) as db:
-        decided = decide([condition, Sql(sql)], events, lambda: db)
+        decided = decide([condition, Sql(sql)], Columns([events]), lambda: db)
     assert decided[condition].tolist() == decided[Sql(sql)].tolist()
 
 
 def test_no_database_is_asked_for_where_there_is_no_sql() -> None:
     events = pa.table({"status": pa.array([200, 404], pa.int16())})
-    assert decide([ERROR, ERROR], events, lambda: pytest.fail("asked"))[ERROR].tolist() == [False, True]
+    assert decide([ERROR, ERROR], Columns([events]), lambda: pytest.fail("asked"))[ERROR].tolist() == [False, True]

@@ -1,0 +1,32 @@
+"""The columns of some tables, one below the other. Each is put together when somebody asks for it: few rollups need all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+
+class Columns:
+    """Columns by name, each of them one array; text has one dictionary."""
+
+    def __init__(self, tables: Sequence[pa.Table]) -> None:
+        """Take tables of one schema, of which there is at least one."""
+        self._tables = tables
+        self._columns: dict[str, pa.Array] = {}
+
+    def __getitem__(self, name: str) -> pa.Array:
+        if name not in self._columns:
+            chunks = [chunk for table in self._tables for chunk in table[name].chunks]
+            self._columns[name] = only(pa.chunked_array(chunks, self._tables[0].schema.field(name).type).unify_dictionaries())
+        return self._columns[name]
+
+    def table(self, names: Sequence[str] | None = None) -> pa.Table:
+        """Return some columns, or all, as a table."""
+        names = names or self._tables[0].schema.names
+        return pa.table([self[name] for name in names], names=names)
+
+
+def only(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
