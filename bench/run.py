@@ -54,22 +54,33 @@ class Trial:
     peer: Peer
     log: Log
     runs: list[Run] = field(default_factory=list)
+    peak: int = 0  # bytes
     counted: int = 0  # lines, as the program says
     rejects: int = 0
     left: int = 0  # bytes on disk
 
     def once(self, folder: Path) -> None:
-        """Run once, in a folder that is made for it."""
+        """Run once, against time."""
+        done = self._run(folder, watched=False)
+        self.runs.append(done)
+        _say(f"{self.peer.name}, {self.log.path.name}: {done.seconds:.2f} s")
+
+    def watch(self, folder: Path) -> None:
+        """Run once more, and look at its memory."""
+        self.peak = self._run(folder, watched=True).peak
+        _say(f"{self.peer.name}, {self.log.path.name}: {megabytes(self.peak)}")
+
+    def _run(self, folder: Path, *, watched: bool) -> Run:
+        """Run in a folder that is made for it."""
         folder.mkdir()
         self.log.warm()
-        done = run(self.peer.words(self.log.path), folder)
-        self.runs.append(done)
+        done = run(self.peer.words(self.log.path), folder, watched=watched)
         self.counted, self.left = self.peer.counted(done, folder), self.peer.left(folder)
         if self.peer is LOGAGG:
             self.rejects = rejected(folder)
             self._check()
         shutil.rmtree(folder)
-        _say(f"{self.peer.name}, {self.log.path.name}: {done.seconds:.2f} s")
+        return done
 
     def _check(self) -> None:
         if self.counted != self.log.lines:
@@ -84,7 +95,7 @@ class Trial:
             self.log.bytes,
             self.log.lines / seconds,
             median(run.cpu for run in self.runs),
-            max(run.peak for run in self.runs),
+            self.peak,
             self.left,
             self.counted,
             self.rejects,
@@ -102,7 +113,7 @@ class Outcome:
     log_bytes: int
     rate: float  # lines/s, median
     cpu: float  # seconds, median
-    peak: int  # bytes, the most
+    peak: int  # bytes
     left: int  # bytes on disk
     counted: int
     rejects: int
@@ -110,10 +121,15 @@ class Outcome:
 
 
 def in_turn(trials: Sequence[Trial], rounds: int, folder: Path) -> list[Outcome]:
-    """Run each trial once, then each once more, and so on: what slows the machine for a while slows them all."""
+    """Run each trial once, then each once more, and so on: what slows the machine for a while slows them all.
+
+    Then each once more for its memory.
+    """
     for _ in range(rounds):
         for trial in trials:
             trial.once(folder / "run")
+    for trial in trials:
+        trial.watch(folder / "run")
     return [trial.outcome() for trial in trials]
 
 

@@ -143,6 +143,13 @@ def test_a_run_measures_the_process_that_it_runs(tmp_path: Path) -> None:
     assert done.peak > 300_000_000
 
 
+def test_one_that_is_watched_has_the_memory_of_all_its_processes(tmp_path: Path) -> None:
+    code = "import subprocess, sys, time; data = b'x' * 100_000_000; more = len(sys.argv) < 2"
+    code += "; subprocess.run([sys.executable, '-c', sys.argv[0], 'last']) if more else time.sleep(0.5)"
+    words = [sys.executable, "-c", f"import sys; sys.argv[0] = {code!r}; exec(sys.argv[0])"]
+    assert 100_000_000 < measure.run(words, tmp_path).peak < 200_000_000 < measure.run(words, tmp_path, watched=True).peak
+
+
 def test_a_program_that_fails_is_no_measurement(tmp_path: Path) -> None:
     with pytest.raises(measure.BenchError, match="status 3: no luck"):
         measure.run([sys.executable, "-c", "import sys; print('no luck', file=sys.stderr); sys.exit(3)"], tmp_path)
