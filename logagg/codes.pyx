@@ -107,21 +107,6 @@ cdef void _spread(const Value[::1] values, const int32_t[::1] codes, Value[::1] 
             rows[row] = values[code if code >= 0 else code + count]
 
 
-def spread_pairs(const uint8_t[:, ::1] table, const int32_t[::1] first, const int32_t[::1] second):
-    """Return what a table of truths says of each row's pair of codes, as `table[first, second]` would: -1 is the last one."""
-    cdef Py_ssize_t row, at, other
-    rows = np.empty(first.shape[0], np.bool_)
-    cdef uint8_t[::1] out = rows.view(np.uint8)
-    _check(first, table.shape[0])
-    _check(second, table.shape[1])
-    with nogil:
-        for row in range(first.shape[0]):
-            at = first[row] if first[row] >= 0 else first[row] + table.shape[0]
-            other = second[row] if second[row] >= 0 else second[row] + table.shape[1]
-            out[row] = table[at, other]
-    return rows
-
-
 def masked(const int32_t[::1] codes, mask, int32_t other):
     """Return the code of each row where a mask holds, and another one elsewhere."""
     cdef Py_ssize_t row

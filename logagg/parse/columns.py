@@ -217,6 +217,8 @@ def _read_decimals(
 
 
 def _rejects(chunk: Chunk, lines: Slices, verdict: Verdict) -> Rejects:
+    if not chunk.too_long and not verdict.any():
+        return Rejects()
     counts = np.bincount(verdict, minlength=len(REASONS) + 1)
     counts[_TOO_LONG] += chunk.too_long
     samples = [Reject(chunk.start, REASONS[0], b"")] * chunk.too_long

@@ -15,16 +15,17 @@ import pyarrow.compute as pc
 
 from logagg.codes import masked, spread
 from logagg.config import KINDS, Config
-from logagg.parse import urls, visitors
+from logagg.parse import rows, urls, visitors
 from logagg.parse.addresses import Prefix
 from logagg.parse.fields import EVENT_SCHEMA
 from logagg.parse.rules import Rules
-from logagg.parse.slices import Codes, Column, Mask, Slices
+from logagg.parse.slices import Codes, Column, Slices
 from logagg.parse.words import Words
 from logagg.rollup.sketches import latency_bucket
 
 NO_SITE = "-"
-_PAGEVIEW = np.int32(KINDS.index("pageview"))
+_WWW = "www."
+_PAGEVIEW = KINDS.index("pageview")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +53,14 @@ class Classifier:
         column = {name: Words.of(batch.column(name)) for name in batch.schema.names if _is_text(batch, name)}
         site = self._sites(column["host"])
         requests = self._requests(column["target"].filled(), site)
-        kind = self.rules.kinds(requests.rules(), batch.column("status").to_numpy().astype(np.int32), column["method"])
+        kind = self.rules.kinds(requests.rule, requests.codes, batch.column("status").to_numpy(), column["method"])
         referrer, from_page = _split_referrers(column["referrer"])
         words = {
             "site": site,
             "method": column["method"].filled(),
             "path": requests.paths(),
             "referrer": referrer,
-            "from_path": _from_paths(kind == _PAGEVIEW, site, referrer, from_page),
+            "from_path": _from_paths(kind, site, referrer, from_page),
             "cache": column["cache"],
             **requests.parameters(self.rules),
         }
@@ -124,10 +125,6 @@ class _Requests:
         """Return the path of each row."""
         return self.path.of_rows(self.codes)
 
-    def rules(self) -> Codes:
-        """Return the rule of each row."""
-        return spread(self.rule, self.codes)
-
     def parameters(self, rules: Rules) -> dict[str, Words]:
         """Return the advertising dimensions of each row."""
         found = rules.parameters(self.query, self.rule)
@@ -164,18 +161,19 @@ def _split_referrers(referrers: Words) -> tuple[Words, Words]:
     return Words(referrers.codes, pc.utf8_lower(hosts)), Words(referrers.codes, paths)
 
 
-def _from_paths(is_view: Mask, site: Words, referrer: Words, from_page: Words) -> Words:
+def _from_paths(kind: Codes, site: Words, referrer: Words, from_page: Words) -> Words:
     """Return, for page views that came from a page of the same site, the path of that page."""
-    names, _ = Slices.of(pa.concat_arrays([_bare(site.values), _bare(referrer.values)])).encode()
+    names, _ = _bare(pa.concat_arrays([site.values, referrer.values])).encode()
     own, others = np.split(names, [len(site.values)])
-    no_referrer = Column.of(referrer.values).lengths == 0
-    same = spread(own, site.codes) == spread(masked(others, ~no_referrer, -1), referrer.codes)
-    return Words(masked(from_page.codes, is_view & same, -1), from_page.values, nulls=True)
+    others = masked(others, Column.of(referrer.values).lengths > 0, -1)  # who has no referrer came from no site
+    return Words(rows.from_pages(kind, _PAGEVIEW, own, site.codes, others, referrer.codes), from_page.values, nulls=True)
 
 
-def _bare(hosts: pa.Array) -> pa.Array:
+def _bare(hosts: pa.Array) -> Slices:
     """Hosts without a leading `www.`, which sites use for one another."""
-    return pc.replace_substring_regex(hosts, r"\Awww\.", "")
+    places = Slices.of(hosts)
+    led = pc.starts_with(hosts, _WWW).to_numpy(zero_copy_only=False)
+    return Slices(places.data, places.start + led * len(_WWW), places.end)
 
 
 def _first_forwarded(forwarded: Words) -> Words:

@@ -15,9 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.codes import masked, spread, spread_pairs
+from logagg.codes import spread
 from logagg.config import KINDS, PAGE_STATUSES, PARAMETERS, TRACKING, Config, RuleConfig
-from logagg.parse import urls
+from logagg.parse import rows, urls
 from logagg.parse.slices import Codes, Mask, Slices
 from logagg.parse.text import decode_percent
 from logagg.parse.words import Words
@@ -79,15 +79,14 @@ class Rules:
         matched[(matched == NONE) & self._are_assets(paths)] = len(self.rules)
         return matched
 
-    def kinds(self, matched: Codes, status: Codes, methods: Words) -> Codes:
-        """Return the kind of each request, as its place in `KINDS`.
+    def kinds(self, matched: Codes, requests: Codes, status: npt.NDArray[np.int16], methods: Words) -> Codes:
+        """Return the kind of each row, as its place in `KINDS`; `matched` has the rule of each request, `requests` that of each row.
 
         It is that of the rule that matched if that counts the status and the method, or else `other`; where none did, a
         page view if it is one, or else `other`. A null method (the log names none) is one that any rule takes.
         """
         allowed = _method_table(self._all, methods.values)
-        counted = spread_pairs(self._statuses, matched, status) & spread_pairs(allowed, matched, methods.codes)
-        return masked(spread(self._kinds, matched), counted, _OTHER)
+        return rows.kinds(matched, requests, status, methods.codes, self._statuses, allowed, self._kinds, _OTHER)
 
     def parameters(self, queries: Slices, matched: Codes) -> dict[str, Words]:
         """Return campaign, ad and placement of query strings (text), aligned with them; empty text where absent.
@@ -98,9 +97,9 @@ class Rules:
         found = {name: Words.constant(len(queries), "") for name in DIMENSIONS}
         takes, has_query = spread(self._takes, matched), queries.start < queries.end
         for number, names in enumerate(self._names):
-            rows = np.flatnonzero(has_query & (takes == number))
-            for name, words in self._taken(queries.take(rows), names).items():
-                found[name] = found[name].put(rows, words)
+            some = np.flatnonzero(has_query & (takes == number))
+            for name, words in self._taken(queries.take(some), names).items():
+                found[name] = found[name].put(some, words)
         return found
 
     def _are_assets(self, paths: pa.StringArray) -> Mask:

@@ -20,8 +20,9 @@ def hashed(who: Sequence[Words], secret: bytes) -> Hashes:
     """Hash what tells visitors apart, address, agent and a known identity, row by row; an identity stands for the others."""
     client, agent, known = who
     hashes = siphash.combined(_hash(client, secret, 0), client.codes, _hash(agent, secret, 1), agent.codes)
-    unknown = known.equal("")
-    return hashes if unknown.all() else np.where(unknown, hashes, _hash(known, secret, 2)[known.codes])
+    if not Column.of(known.values).lengths.any():
+        return hashes
+    return np.where(known.equal(""), hashes, _hash(known, secret, 2)[known.codes])
 
 
 def hashed_by_period(who: Sequence[Words], periods: npt.NDArray[np.int64], key_of: Callable[[int], bytes]) -> Hashes:

@@ -107,5 +107,7 @@ class Words:
         """Return the same with a value more, for the rows that have none."""
         if not self.nulls:
             return self
+        if not len(self.values):
+            return Words(np.zeros(len(self.codes), np.int32), value)
         values = pa.concat_arrays([self.values, value])
         return Words(masked(self.codes, self.codes >= 0, len(self.values)), values)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from logagg.codes import masked, spread, spread_pairs
+from logagg.codes import masked, spread
 
 
 @pytest.mark.parametrize("kind", [np.bool_, np.int16, np.int32, np.uint64, np.float64])
@@ -11,14 +11,6 @@ def test_values_are_spread_as_numpy_does(kind: type) -> None:
     for beyond in (5, -6):
         with pytest.raises(IndexError, match="a code beyond 5 values"):
             spread(values, np.array([0, beyond], np.int32))
-
-
-def test_a_table_is_asked_for_pairs() -> None:
-    table = np.array([[1, 0, 1], [0, 0, 1]], np.uint8)
-    first, second = np.array([0, 0, 1, -1], np.int32), np.array([0, 1, -1, 0], np.int32)
-    assert spread_pairs(table, first, second).tolist() == [True, False, True, False]
-    with pytest.raises(IndexError):
-        spread_pairs(table, first, np.array([0, 0, 3, 0], np.int32))
 
 
 def test_codes_are_masked_as_numpy_does() -> None:

@@ -24,7 +24,8 @@ def kinds(rules: Rules, requests: list[tuple[str, str | None, int]]) -> list[str
     paths, methods, statuses = zip(*requests, strict=True)
     matched = rules.match(pa.array(paths, pa.string()))
     words = Words.of(pa.chunked_array([pa.array(methods, pa.string()).dictionary_encode()]))
-    return [KINDS[kind] for kind in rules.kinds(matched, np.array(statuses, np.int32), words)]
+    rows = np.arange(len(requests), dtype=np.int32)
+    return [KINDS[kind] for kind in rules.kinds(matched, rows, np.array(statuses, np.int16), words)]
 
 
 def parameters(query: str, **names: tuple[str, ...]) -> dict[str, str]:

@@ -1,0 +1,59 @@
+"""What depends on several fields of a row, in one pass over the rows. Codes of -1 mean the last entry of what they point into.
+
+What is chosen is calculated, not branched to: there is no telling from the rows before what a row will be.
+"""
+
+import numpy as np
+
+from libc.stdint cimport int16_t, int32_t, uint8_t
+
+
+def kinds(
+    const int32_t[::1] rules, const int32_t[::1] requests, const int16_t[::1] statuses, const int32_t[::1] methods,
+    const uint8_t[:, ::1] by_status, const uint8_t[:, ::1] by_method, const int32_t[::1] kind_of, int32_t other,
+):
+    """Return the kind of each row: that of the rule of its request where both tables count it, or else the other one.
+
+    `rules` has the rule of each request; the tables are [rule, status] and [rule, method].
+    """
+    cdef Py_ssize_t rows = requests.shape[0], count = kind_of.shape[0], row, rule, method
+    cdef int32_t counts
+    found = np.empty(rows, np.int32)
+    cdef int32_t[::1] kind = found
+    if by_status.shape[0] != count or by_method.shape[0] != count or statuses.shape[0] != rows or methods.shape[0] != rows:
+        raise ValueError("tables have all rules, and columns all rows")
+    for row in range(rules.shape[0]):
+        if not -count <= rules[row] < count:
+            raise IndexError(f"a code beyond {count} rules")
+    for row in range(rows):
+        if not 0 <= requests[row] < rules.shape[0] or not 0 <= statuses[row] < by_status.shape[1]:
+            raise IndexError("a request or a status that there is not")
+        method = methods[row] + (methods[row] < 0) * by_method.shape[1]
+        if not 0 <= method < by_method.shape[1]:
+            raise IndexError("a method that there is not")
+        rule = rules[requests[row]] + (rules[requests[row]] < 0) * count
+        counts = (by_status[rule, statuses[row]] != 0) & (by_method[rule, method] != 0)
+        kind[row] = other + counts * (kind_of[rule] - other)
+    return found
+
+
+def from_pages(
+    const int32_t[::1] kinds, int32_t kind, const int32_t[::1] own, const int32_t[::1] sites,
+    const int32_t[::1] names, const int32_t[::1] referrers,
+):
+    """Return, for rows of a kind whose referrer has the name of their own site, the referrer's code, and -1 for the others.
+
+    `own` has the name of each site, and `names` that of each referrer.
+    """
+    cdef Py_ssize_t rows = kinds.shape[0], row
+    cdef int32_t comes_from_page
+    found = np.empty(rows, np.int32)
+    cdef int32_t[::1] page = found
+    if sites.shape[0] != rows or referrers.shape[0] != rows:
+        raise ValueError("columns have all rows")
+    for row in range(rows):
+        if not 0 <= sites[row] < own.shape[0] or not 0 <= referrers[row] < names.shape[0]:
+            raise IndexError("a site or a referrer that there is not")
+        comes_from_page = (kinds[row] == kind) & (own[sites[row]] == names[referrers[row]])
+        page[row] = comes_from_page * (referrers[row] + 1) - 1
+    return found
