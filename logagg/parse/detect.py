@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from logagg.cargo import Chunk, Mark
-from logagg.parse import columns, reference
+from logagg.parse import columns
 from logagg.parse.formats import JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES, Format, compile_format, json_format
 
 _TIME_SHAPES = ("time_local", "time_iso8601", "time_epoch_us", "time_epoch_ms", "time_epoch")
@@ -63,6 +63,8 @@ def _json(lines: Sequence[bytes], now: float, user_id: str) -> Format | None:
 
 def _time_keys(present: Sequence[str], records: Sequence[dict[str, str]], now: float) -> Iterable[tuple[str, str]]:
     """Find the one key that holds a time, and which field its values read as."""
+    from logagg.parse import reference  # only who meets JSON needs it
+
     for key in ("time_iso8601", "time_local", "msec", *JSON_TIMES):
         values = [record[key].encode("utf-8", "replace") for record in records if key in record]
         for field in _TIME_SHAPES if key in present else ():

@@ -19,7 +19,7 @@ from logagg.codes import spread
 from logagg.config import KINDS, PAGE_STATUSES, PARAMETERS, TRACKING, Config, RuleConfig
 from logagg.parse import rows, urls
 from logagg.parse.slices import Codes, Mask, Slices
-from logagg.parse.text import decode_percent
+from logagg.parse.text import decode_percent, shorten
 from logagg.parse.words import Words
 
 Names = Mapping[str, tuple[str, ...]]  # dimension -> keys of a query string
@@ -118,7 +118,7 @@ class Rules:
         return {name: self._decoded(Words.cut(some)) for name, some in zip(names, values, strict=True)}
 
     def _decoded(self, words: Words) -> Words:
-        return words.map(lambda values: pc.utf8_slice_codeunits(decode_percent(values), 0, self.limit))
+        return words.map(lambda values: shorten(decode_percent(values), self.limit))
 
 
 def _distinct(values: Iterable[Names]) -> list[Names]:
