@@ -9,7 +9,6 @@ import resource
 import sys
 import threading
 from collections.abc import Callable
-from importlib.abc import MetaPathFinder
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 ARENAS = 2
@@ -109,7 +108,7 @@ def _meet_numpy() -> None:
     pa.array(np.zeros(0))
 
 
-class _NoPandas(MetaPathFinder):
+class _NoPandas:
     def find_spec(self, name: str, path: object, target: object = None) -> None:
         if name == "pandas":
             raise ModuleNotFoundError(name)
