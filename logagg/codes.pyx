@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy
 
 from logagg.places cimport ROWS_AHEAD, WORD, Place, first_of, prefetch, word
@@ -20,6 +20,9 @@ cdef extern from *:
     """
     uint64_t mix "logagg_mix"(uint64_t first, uint64_t second) noexcept nogil
 
+cdef enum:
+    FEW = 4096  # slots to begin with
+
 cdef struct Slot:
     uint32_t mark  # the upper half of the hash
     int32_t code  # of a distinct value, from 1; 0 where the slot is free
@@ -28,6 +31,7 @@ cdef struct Table:
     Slot* slots
     uint64_t size  # a power of two, more than twice as many as there are distinct values
     int32_t distinct
+    uint64_t* hashes  # of the distinct values
     uint8_t* values  # one after the other
     int32_t* offsets
 
@@ -47,14 +51,17 @@ def encode(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1]
     cdef int32_t[::1] code = codes, offset = offsets
     cdef uint8_t[::1] value = values
     cdef Place first = first_of(data)
-    cdef Table table = Table(<Slot*> calloc(1024, sizeof(Slot)), 1024, 0, &value[0], &offset[0])
+    cdef uint64_t* hashes = <uint64_t*> malloc((rows + 1) * sizeof(uint64_t))
+    cdef Table table = Table(<Slot*> calloc(FEW, sizeof(Slot)), FEW, 0, hashes, &value[0], &offset[0])
     offset[0] = 0
-    if rows:
+    if rows and table.slots != NULL and hashes != NULL:
         with nogil:
             _encode(first, &start[0], &end[0], rows, dash, &table, &code[0])
-    if table.slots == NULL:
-        raise MemoryError
+    cdef bint in_vain = table.slots == NULL or hashes == NULL
+    free(hashes)
     free(table.slots)
+    if in_vain:
+        raise MemoryError
     return codes, values[: offset[table.distinct]], offsets[: table.distinct + 1]
 
 
@@ -172,6 +179,7 @@ cdef inline int32_t _look_up(Table* table, Place value, Py_ssize_t length) noexc
         at = (at + 1) & (table.size - 1)
     memcpy(table.values + table.offsets[table.distinct], value, length)
     table.offsets[table.distinct + 1] = table.offsets[table.distinct] + <int32_t> length
+    table.hashes[table.distinct] = hashed
     table.distinct += 1
     table.slots[at].code, table.slots[at].mark = table.distinct, mark
     if 2 * <uint64_t> table.distinct >= table.size and not _grow(table):
@@ -182,18 +190,17 @@ cdef inline int32_t _look_up(Table* table, Place value, Py_ssize_t length) noexc
 cdef bint _grow(Table* table) noexcept nogil:
     """Give a table four times as many slots; return whether there was memory."""
     cdef int32_t number
-    cdef uint64_t hashed, at
+    cdef uint64_t at
     free(table.slots)
     table.size *= 4
     table.slots = <Slot*> calloc(table.size, sizeof(Slot))
     if table.slots == NULL:
         return False
     for number in range(table.distinct):
-        hashed = _hash(table.values + table.offsets[number], table.offsets[number + 1] - table.offsets[number])
-        at = hashed & (table.size - 1)
+        at = table.hashes[number] & (table.size - 1)
         while table.slots[at].code:
             at = (at + 1) & (table.size - 1)
-        table.slots[at].code, table.slots[at].mark = number + 1, <uint32_t> (hashed >> 32)
+        table.slots[at].code, table.slots[at].mark = number + 1, <uint32_t> (table.hashes[number] >> 32)
     return True
 
 
