@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
 from logagg.errors import CHECK, CommitFailed
-from logagg.rollup.definitions import Rollup
+from logagg.rollup.definitions import FLOAT_COLUMNS, SKETCH, Rollup
 from logagg.rollup.rows import own_words
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
 # A row group's rows, and what they may take in memory.
 ROW_GROUP, GROUP_BYTES = 1 << 17, 16 << 20
 WORDS = pa.dictionary(pa.int32(), pa.string())
+SUMMED = ("bytes", *FLOAT_COLUMNS)  # of events
+_LEAF = "{}.list.element"  # the column of a file that has the hashes of sketches
 
 
 def prepare() -> None:
@@ -76,10 +78,7 @@ class PartWriter:
 
         make_directory(self._root / "data")
         make_directory(self._target.parent)
-        # Only `ts` is worth statistics: rows are in its order.
-        self._file = pq.ParquetWriter(
-            self._target, self._schema, compression="zstd", store_schema=False, write_statistics=["ts"]
-        )
+        self._file = pq.ParquetWriter(self._target, self._schema, store_schema=False, **_encodings(self._rollup))
         return self
 
     def write(self, rows: pa.Table) -> None:
@@ -111,6 +110,21 @@ class PartWriter:
         size = self._target.stat().st_size
         first, last = min(self._span), max(self._span)
         return Part(self._rollup.name, str(self._path), self._level, self._grain, self._rows, size, first, last)
+
+
+def _encodings(rollup: Rollup) -> dict[str, Any]:
+    """Return how Parquet writes the columns of a rollup.
+
+    Only `ts` is worth statistics: rows are in its order. Sums of bytes and of seconds are hardly ever the same twice, so a
+    dictionary of them is longer than they are; and the places of hashes in a dictionary do not compress.
+    """
+    sums = {name for name, measure in rollup.measures.items() if measure.of in SUMMED}
+    columns = {field.name: _LEAF.format(field.name) if field.type == SKETCH else field.name for field in rollup.schema}
+    return {
+        "write_statistics": ["ts"],
+        "use_dictionary": [column for name, column in columns.items() if name not in sums],
+        "compression": {column: "none" if column != name else "zstd" for name, column in columns.items()},
+    }
 
 
 def _with_own_words(rows: pa.Table) -> pa.Table:
