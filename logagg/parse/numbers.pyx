@@ -6,10 +6,10 @@ invalid value becomes is 0.
 
 import numpy as np
 
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t
 from libc.string cimport memcmp
 
-from logagg.places cimport ROWS_AHEAD, Place, find, first_of, prefetch
+from logagg.places cimport ROWS_AHEAD, WORD, Place, find, first_of, prefetch, word
 
 ctypedef bint (*Reader)(Place value, Place stop, int64_t* number) noexcept nogil
 
@@ -23,19 +23,17 @@ cdef const char* MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 def statuses(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
     """Read HTTP statuses: exactly three digits, 100 to 999."""
-    return _read(data, start, end, _status, False)
+    return _read(data, start, end, _status, 100, 999, False)
 
 
 def sizes(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
     """Read byte counts: up to 18 digits; "-" and nothing are 0."""
-    return _read(data, start, end, _size, False)
+    return _read(data, start, end, _size, 0, INT64_MAX, False)
 
 
 def times(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, str field, double now):
     """Read times of one of `TIMES` as microseconds since the epoch, UTC; `now` is in seconds."""
-    cdef int64_t latest = <int64_t> now * MICROSECONDS + AHEAD
-    numbers, valid = _read(data, start, end, _reader_of(field), True)
-    return numbers, valid & (numbers >= EARLIEST) & (numbers <= latest)
+    return _read(data, start, end, _reader_of(field), EARLIEST, <int64_t> now * MICROSECONDS + AHEAD, True)
 
 
 TIMES = ("time_local", "time_iso8601", "time_epoch", "time_epoch_ms", "time_epoch_us")
@@ -55,8 +53,10 @@ cdef Reader _reader_of(str field) except NULL:
     raise ValueError(f"{field} is no time")
 
 
-cdef _read(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, Reader reader, bint runs):
-    """Read numbers; where values come in `runs`, such as the second of one line after the other, each run once."""
+cdef _read(
+    const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, Reader reader, int64_t least, int64_t most, bint runs
+):
+    """Read numbers, valid from `least` to `most`; where values come in `runs`, as the second of one line after the other, each run once."""
     cdef Py_ssize_t rows = start.shape[0], row
     cdef Place value, stop
     numbers, masks = np.zeros(rows, np.int64), np.empty(rows, np.bool_)
@@ -71,14 +71,18 @@ cdef _read(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1]
             if runs and row and _same(value, stop, first + start[row - 1], first + end[row - 1]):
                 valid[row], number[row] = valid[row - 1], number[row - 1]
                 continue
-            valid[row] = reader(value, stop, &number[row])
+            valid[row] = reader(value, stop, &number[row]) and least <= number[row] <= most
             if not valid[row]:
                 number[row] = 0
     return numbers, masks
 
 
 cdef inline bint _same(Place value, Place stop, Place other, Place end) noexcept nogil:
-    return stop - value == end - other and memcmp(value, other, stop - value) == 0
+    if stop - value != end - other:
+        return False
+    if stop - value > WORD and word(stop - WORD) != word(end - WORD):  # what changes most in a time comes last
+        return False
+    return memcmp(value, other, stop - value) == 0
 
 
 cdef bint _status(Place value, Place stop, int64_t* number) noexcept nogil:
@@ -87,7 +91,7 @@ cdef bint _status(Place value, Place stop, int64_t* number) noexcept nogil:
         return False
     hundreds, tens, ones = value[0] - c"0", value[1] - c"0", value[2] - c"0"
     number[0] = hundreds * 100 + tens * 10 + ones
-    return 1 <= hundreds <= 9 and tens <= 9 and ones <= 9
+    return hundreds <= 9 and tens <= 9 and ones <= 9
 
 
 cdef bint _size(Place value, Place stop, int64_t* number) noexcept nogil:
