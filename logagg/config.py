@@ -70,7 +70,7 @@ class Tail:
     flush: float = setting("1s", INTERVAL, "how often counts become visible in SQL")
     shards: int = setting(0, COUNT, "workers that share the visitors; 0: one for two cores")
     memory: int = setting("640MB", MEMORY, "what the tail and its parsers may take; at least 640MB")
-    chunk: int = setting("8MB", SIZE, "bytes read at a time")
+    chunk: int = setting("12MB", SIZE, "bytes read at a time")
     max_line: int = setting("1MB", SIZE, "a longer line is counted as a reject and skipped")
     idle: float = setting("30s", DURATION, "a rotated log that nobody wrote to for this long is read to its end")
     forget: float = setting("30d", DURATION, "a log whose file is gone for this long is forgotten, but for its counts")

@@ -31,6 +31,7 @@ from logagg.running.signals import Wishes
 from logagg.running.unread import Unread
 
 REFRESH = 0.5  # seconds between looks of the status line
+HEAP = 0.75  # of the memory that parsers leave: beyond, what is freed goes back to the system, for its pieces add up
 ONCE_FLUSH = 10.0  # seconds between commits of `--once`, where nobody waits for the newest second
 
 
@@ -107,7 +108,7 @@ class _Run:
         display = CatchUpBar(self._tally, loud) if self._options.once else StatusLine(self._tally, self._clock, loud)
         river = self._make_river(self._config)
         try:
-            with HeapKeeper(self._budget.memory - self._parsers.memory):
+            with HeapKeeper(round(HEAP * (self._budget.memory - self._parsers.memory))):
                 while config := self._watch(river, display):
                     river = self._renewed(config)
         finally:

@@ -34,5 +34,5 @@ class Budget:
         spare = memory - BASE - parsers * PARSER
         chunk = min(tail.chunk, spare // (_COST * parsers))
         parser = PARSER + _COST // 4 * chunk
-        waiting = min(spare // 5, 8 * tail.chunk)
+        waiting = min(spare // 7, 8 * tail.chunk)
         return cls(memory, parsers, parser, chunk, waiting, spare // 24 // shards, spare // 32 // shards)

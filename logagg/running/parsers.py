@@ -28,7 +28,7 @@ from logagg.running.forked import Child, Rooms, Seat
 SEATS = 2  # of a parser: while it reads the chunk at one, the next is brought to the other
 AHEAD = 2  # chunks beside those at the seats: one that is being read, and one that waits
 _EVENTS = 2  # times the size of a chunk: room for its events; they take less than its lines, unless those are short
-_BATCHES = 10  # of a parser, until their events are rolled up together
+_BATCHES = 8  # of a parser, until their events are rolled up together
 
 
 @dataclass(frozen=True, slots=True)
