@@ -25,8 +25,7 @@ FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
 # A row group's rows, and what they may take in memory.
 ROW_GROUP, GROUP_BYTES = 1 << 17, 16 << 20
 WORDS = pa.dictionary(pa.int32(), pa.string())
-SUMMED = ("bytes", *FLOAT_COLUMNS)  # of events
-_LEAF = "{}.list.element"  # the column of a file that has the hashes of sketches
+_SUMMED = ("bytes", *FLOAT_COLUMNS)  # of events
 
 
 def prepare() -> None:
@@ -118,12 +117,13 @@ def _encodings(rollup: Rollup) -> dict[str, Any]:
     Only `ts` is worth statistics: rows are in its order. Sums of bytes and of seconds are hardly ever the same twice, so a
     dictionary of them is longer than they are; and the places of hashes in a dictionary do not compress.
     """
-    sums = {name for name, measure in rollup.measures.items() if measure.of in SUMMED}
-    columns = {field.name: _LEAF.format(field.name) if field.type == SKETCH else field.name for field in rollup.schema}
+    sums = {name for name, measure in rollup.measures.items() if measure.of in _SUMMED}
+    hashes = [f"{field.name}.list.element" for field in rollup.schema if field.type == SKETCH]
+    plain = [field.name for field in rollup.schema if field.type != SKETCH]
     return {
         "write_statistics": ["ts"],
-        "use_dictionary": [column for name, column in columns.items() if name not in sums],
-        "compression": {column: "none" if column != name else "zstd" for name, column in columns.items()},
+        "use_dictionary": [*(name for name in plain if name not in sums), *hashes],
+        "compression": dict.fromkeys(plain, "zstd") | dict.fromkeys(hashes, "none"),
     }
 
 

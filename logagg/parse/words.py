@@ -26,7 +26,7 @@ class Words:
 
     @classmethod
     def of(cls, column: pa.ChunkedArray) -> Words:
-        array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+        array = column.combine_chunks()
         if array.null_count == len(array):
             return cls(np.full(len(array), -1, np.int32), array.dictionary, nulls=True)
         codes = pc.fill_null(array.indices, -1) if array.null_count else array.indices

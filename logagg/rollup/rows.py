@@ -88,11 +88,6 @@ def roll_up(rollup: Rollup, part: Part, events: Events) -> pa.Table:
     return pa.table(columns, names=rollup.column_names)
 
 
-def gathered(tables: Sequence[pa.Table]) -> pa.Table:
-    """Return tables one below the other, in one chunk."""
-    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
-
-
 def own_words(column: pa.DictionaryArray) -> pa.DictionaryArray:
     """Return the same with the words that are used, and no others."""
     if column.null_count == len(column):
@@ -110,14 +105,14 @@ def own_words(column: pa.DictionaryArray) -> pa.DictionaryArray:
 
 def in_order(tables: Sequence[pa.Table]) -> pa.Table:
     """Return rows of one rollup in the order of `ts`."""
-    rows = gathered(tables)
+    rows = Columns(tables).table()
     ts = rows["ts"].cast(pa.int64()).to_numpy()
     return rows if (np.diff(ts) >= 0).all() else rows.take(pa.array(np.argsort(ts, kind="stable")))
 
 
 def merge(rollup: Rollup, rows: pa.Table, grain: int | None = None) -> pa.Table:
     """Add up rows, one row a key; a coarser `grain` (seconds) merges buckets."""
-    rows = gathered([rows])
+    rows = Columns([rows]).table()
     micros = rows["ts"].cast(pa.int64()).to_numpy()
     step = (grain or rollup.grain) * _SECOND
     buckets = micros // step
