@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 LOGS ?= /var/log/nginx
 LAKE ?= lake
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat --editable
-# As pip does for what it copies: a tail of another user, or one that may not write here, would compile it anew at each start.
+# What pip does for a package that it copies. Without, a tail that may not write here compiles all modules at each start.
 BYTECODE := $(BIN)/python -m compileall -q logagg
 BENCH_WRITES = $(if $(JSON),--json $(JSON)) $(if $(DOCS),--docs)
 BENCH_READS = $(if $(LINES),--lines $(LINES)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KINDS),--kinds $(KINDS))
@@ -64,7 +64,7 @@ golden: $(VENV)/.ready-dev ## rewrite what fixtures, docs and the notebook expec
 
 bench: $(VENV)/.ready-bench ## logagg and its peers on the same log; LINES= ROUNDS= KINDS= SIZES= JSON=file, DOCS=1: into docs/performance.md
 	@scripts/system-packages goaccess gearmand=gearman-job-server
-	@$(BYTECODE)
+	@$(BYTECODE) # of what was edited since
 	$(BIN)/python -m bench.run $(BENCH_READS) $(if $(SIZES),--sizes $(SIZES)) $(BENCH_WRITES)
 
 bench-stages: $(VENV)/.ready ## each stage of the pipeline alone; LINES= ROUNDS= KINDS=

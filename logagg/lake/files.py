@@ -114,17 +114,18 @@ class PartWriter:
 def _encodings(rollup: Rollup) -> dict[str, Any]:
     """Return how Parquet writes the columns of a rollup.
 
-    Only `ts` is worth statistics: rows are in its order, so that its steps take a sixth of a dictionary. Sums of bytes and of
-    seconds are hardly ever the same twice: a dictionary of them is longer than they are. And the places of hashes in a
-    dictionary do not compress.
+    Rows are in the order of `ts`: it alone is worth statistics, and its steps take a sixth of what a dictionary does. Sums of
+    bytes and of seconds are hardly ever the same twice, so a dictionary of them is longer than they are; and the places of
+    hashes in a dictionary do not compress.
     """
     sums = {name for name, measure in rollup.measures.items() if measure.of in _SUMMED}
     hashes = [f"{field.name}.list.element" for field in rollup.schema if field.type == SKETCH]
     plain = [field.name for field in rollup.schema if field.type != SKETCH]
+    repeated = [name for name in plain if name != "ts" and name not in sums]
     return {
         "write_statistics": ["ts"],
         "column_encoding": {"ts": "DELTA_BINARY_PACKED"},
-        "use_dictionary": [*(name for name in plain if name not in {"ts", *sums}), *hashes],
+        "use_dictionary": [*repeated, *hashes],
         "compression": dict.fromkeys(plain, "zstd") | dict.fromkeys(hashes, "none"),
     }
 
