@@ -38,7 +38,7 @@ class Source:
     device: int
     inode: int
     head: Mark  # its first bytes: head.position == head.length
-    compression: str = ""  # "", "gz", "bz2" or "zst"
+    compression: str = ""  # "", "gz", "bz2", "xz" or "zst"
     size: int = 0  # bytes on disk when last looked at
     modified: float = 0.0  # seconds since the epoch
     finished: bool = False  # rotated away and read to its end

@@ -14,7 +14,7 @@ from logagg.config import Config
 from logagg.errors import LogaggError
 from logagg.intake import sources
 from logagg.intake.content import Packed, open_content
-from logagg.intake.sources import STDIN, Found
+from logagg.intake.names import STDIN, Found
 from logagg.lake.state import State
 from logagg.parse import reference
 from logagg.parse.book import SAMPLE_LINES, FormatBook
@@ -82,7 +82,7 @@ class Surveyor:
         found = sources.find([path for path in paths if os.path.exists(path) or glob.has_magic(path)])
         files = tuple(self._look(one) for one in found if one.asked)
         problems += [file.problem for file in files if file.problem]
-        return Survey(files, tuple(_passed_over(paths, {one.path for one in found})), tuple(problems))
+        return Survey(files, tuple(_passed_over(paths, {one.path for one in found if one.asked})), tuple(problems))
 
     def _look(self, found: Found) -> LogFile:
         try:
@@ -184,7 +184,7 @@ def _why(path: Path) -> str:
         return "not a regular file"
     if path.name.startswith("."):
         return "hidden"
-    if "error" in path.name.lower():
+    if sources.is_error_log(path.name):
         return "an error log"
     if path.is_symlink():
         return "a link to something that is not called like an access log"

@@ -18,7 +18,7 @@ from logagg.config import Config
 from logagg.embedded.pipeline import counted
 from logagg.embedded.river import LOOK_AGAIN, Tally, kinds_of
 from logagg.errors import ConfigError
-from logagg.intake.forms import held
+from logagg.intake.match import sources_in
 from logagg.intake.sources import find
 from logagg.intake.tail import Tailer
 from logagg.intake.waker import Waker
@@ -125,7 +125,7 @@ class Session:
     def _begin(self, known: Sequence[KnownSource]) -> None:
         config, options = self.config, self._options
         nobodys = [one for one in known if not one.source.tailer]  # read before there was a cluster, here or elsewhere
-        known = [one for one in known if one.source.tailer == self._cluster.name] + held(nobodys, find(options.paths))
+        known = [one for one in known if one.source.tailer == self._cluster.name] + sources_in(nobodys, find(options.paths))
         self._tailer = Tailer(
             options.paths,
             known,

@@ -9,7 +9,7 @@ from logagg.clock import Clock, SystemClock
 from logagg.cluster.dispatch import ClusterError
 from logagg.cluster.session import Cluster, Session, check
 from logagg.errors import SourceError
-from logagg.intake.sources import STDIN
+from logagg.intake.names import STDIN
 from logagg.intake.sources import check as check_paths
 from logagg.notices import Notices
 from logagg.running.options import TailOptions

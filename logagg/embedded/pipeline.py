@@ -11,7 +11,7 @@ from logagg.clock import Clock, SystemClock
 from logagg.config import Config
 from logagg.embedded.river import Pace, River, Tally
 from logagg.errors import LogaggError
-from logagg.intake.sources import STDIN
+from logagg.intake.names import STDIN
 from logagg.intake.tail import Tailer
 from logagg.intake.waker import Waker
 from logagg.lake.store import Lake

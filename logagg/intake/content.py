@@ -7,8 +7,8 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import lzma
 import os
-import resource
 import select
 import stat
 import zlib
@@ -23,9 +23,19 @@ PROOF = 1024  # bytes that a mark covers
 PATIENCE = 0.05  # seconds to wait for the next bytes of a pipe,
 WAITS = 8  # and how often
 _PIECE = 1 << 16  # bytes decompressed at a time
-_MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zst"}
+_MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zst", b"\xfd7zXZ\0": "xz"}
+_NOT_READ = {
+    b"\x04\x22\x4d\x18": "lz4",
+    b"\x1f\x9d": "compress (.Z)",
+    b"LZIP": "lzip",
+    b"\x89LZO\0": "lzop",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"PK\x03\x04": "zip",
+}
+_LONGEST_MAGIC = max(map(len, (*_MAGIC, *_NOT_READ)))
+_XZ_MEMORY = 256 << 20  # bytes that a decoder may take: xz -9 needs 65 MB, a forged header asks for 4 GB
 
-_UNPACKABLE = (zlib.error, zstandard.ZstdError, EOFError, ValueError, OSError)
+_UNPACKABLE = (zlib.error, zstandard.ZstdError, lzma.LZMAError, EOFError, ValueError, OSError)
 
 Key = tuple[int, int]  # device, inode
 
@@ -111,7 +121,7 @@ class _Stream(_File, ABC):
 
 
 class Packed(_Stream):
-    """A compressed file, decompressed as it is read; going back begins anew.
+    """A compressed file, decompressed as it is read; going back starts again at its first byte.
 
     A file that is still being written, was cut off, or is corrupt, gives what is whole. Members that follow one another
     are one.
@@ -213,24 +223,32 @@ class Pipe(_Stream):
 
 
 def open_content(path: str) -> Content:
-    """Open a file by what it begins with, not by its name. Raises OSError, also for what is no regular file."""
+    """Open a file by what it begins with, not by its name. Raises OSError, also for what is not a regular file."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO would keep us waiting
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(f"{path}: not a regular file")
-        head = os.pread(descriptor, 4, 0)
+        compression = compression_of(os.pread(descriptor, _LONGEST_MAGIC, 0))
     except OSError:
         os.close(descriptor)
         raise
-    compression = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "")
     return Packed(descriptor, compression) if compression else Plain(descriptor)
 
 
-def allow_many_files() -> None:
-    """Raise the limit on open files as far as we may: each live log stays open, so that its rotation loses nothing."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+def compression_of(head: bytes) -> str:
+    """Return how a file with these first bytes is compressed, "" where it is not. Raises OSError for what is not read."""
+    for magic, name in _NOT_READ.items():
+        if head.startswith(magic):
+            raise OSError(f"compressed with {name}, which logagg does not read: use gzip, bzip2, xz or zstd")
+    return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "")
+
+
+def may_turn_out_packed(content: Content) -> bool:
+    """Tell whether a file has so few bytes yet that it may be an archive in the making."""
+    if content.compression:
+        return False
+    head = content.read(0, _LONGEST_MAGIC)
+    return any(magic.startswith(head) for magic in (*_MAGIC, *_NOT_READ))
 
 
 def proves(content: Content, proof: Mark) -> bool:
@@ -285,4 +303,6 @@ class _Decoder:
     def _begin(self) -> Any:
         if self._compression == "gz":
             return zlib.decompressobj(wbits=31)
+        if self._compression == "xz":
+            return lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY)
         return bz2.BZ2Decompressor() if self._compression == "bz2" else zstandard.ZstdDecompressor().decompressobj()

@@ -1,27 +1,28 @@
-"""Which source each file is: by its inode while it holds what was read of it, else by what it holds.
+"""Which source each file is: by its inode while it holds what was read of it, else by what it holds (`match`).
 
 Two words. A file is *rotated* when its name now means another file: nothing is lost, the old one is read to its end
 through the descriptor we hold, or under its new name. It is *truncated* when it no longer holds the bytes we have read:
-what it holds now is a new source; bytes we had not read yet are gone unless somebody made a copy, and a note says so.
+what it holds now is a new source; bytes we had not read yet are gone unless there is a copy, and a note says so.
+
+A source whose file is not there is not finished: it goes on at its position when the file comes back.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 
 from logagg.cargo import KnownSource, Mark, Source
 from logagg.clock import Clock
 from logagg.intake.content import PROOF, Content, Key, digest, mark, open_content
-from logagg.intake.forms import form_of
+from logagg.intake.match import SETTLED, Candidate, Heads, continued, match, trimmed_to
+from logagg.intake.names import STDIN, Found, describe
+from logagg.intake.open_files import OpenFiles
 from logagg.intake.reader import Limits, Reader, stamp_of
-from logagg.intake.sources import STDIN, Found, describe
+from logagg.intake.unknown import Ends, Impression, Unknown
 
-SETTLED = 2.0  # seconds after which a file that begins like an unread one is no copy that was made to truncate that
 RACY = 1.0  # seconds in which a file can change, and not its stamp
 
 Notice = Callable[[str, str], None]
@@ -31,47 +32,61 @@ class Ledger:
     """All sources, and which file each of them has."""
 
     def __init__(
-        self, known: Iterable[KnownSource], limits: Limits, clock: Clock, notice: Notice, *, patient: bool = True
+        self,
+        known: Iterable[KnownSource],
+        limits: Limits,
+        clock: Clock,
+        notice: Notice,
+        open_files: OpenFiles,
+        *,
+        patient: bool = True,
+        from_end: bool = False,
     ) -> None:
         self.readers: dict[str, Reader] = {}
         self.changed = False  # there is something to say of a source that comes with no chunk
         self.unsettled = False  # there may be files to read that were not there to read before
         self._by_key: dict[Key, Reader] = {}
-        self._by_name: defaultdict[str, list[Reader]] = defaultdict(list)  # of the live log, in whatever directory
-        self._left: dict[Key, _Left] = {}
-        self._limits, self._clock, self._notice = limits, clock, notice
+        self._left: dict[Key, Impression] = {}
+        self._lost: list[Reader] = []  # since the last look: their files hold other bytes now
+        self._limits, self._clock, self._notice, self._open_files = limits, clock, notice, open_files
         self._told: set[tuple[str, str]] = set()
         self._patient = patient  # there will be another look
+        self._looks = 0
+        self._missing: frozenset[str] = frozenset()  # sources without a file at the last look
+        self._listed: object = None  # the files of the last look that went through all of them
+        self._packed: dict[Key, bool] = {}  # unknown files that are compressed
+        self._origins: dict[Key, int] = {}  # where files go on that are trimmed logs
+        self._heads = Heads(())
         for one in known:
             stream = describe(one.source.path).stream
             self._enter(Reader(one.source, one.furthest.mark, limits, stream, one.stops, one.resume.mark))
+        self._ends = Ends(clock.now(), {reader.stream for reader in self.readers.values()}) if from_end else None
 
-    def look(self, files: Sequence[Found], *, from_end: bool = False) -> None:
+    def look(self, files: Sequence[Found]) -> None:
         """Find out which sources the files are; those of new ones are read from their start, or from their end."""
+        self._looks += 1
         for reader in self.readers.values():
             reader.seen = False
-        strange = {(stat.st_dev, stat.st_ino): found for found in files if (stat := self._stat_if_strange(found))}
+        asked = self._strange(found for found in files if found.asked)
+        strange = self._strange(self._others(files)) | asked
+        self._note_missing()
         self._left = {key: left for key, left in self._left.items() if key in strange}
-        opened = [(found, content) for key, found in strange.items() if (content := self._open(key, found))]
-        # What goes on with a known source first: what is younger than that is to be read, too. Then what others may be
-        # copies of: the live files, then plain ones.
-        rest = [one for one in opened if not self._goes_on(*one)]
-        for found, content in sorted(rest, key=lambda one: (bool(one[1].compression), not one[0].live)):
-            with self._telling(found, content):
-                self._meet(found, content, from_end=from_end)
+        due = [one for one in strange.values() if self._is_due(one)]
+        if due:
+            self._meet_all(due)
+        self._settle_lost()
+        if self._open_files.crowded:
+            text = f"of {len(self.readers):,} logs {self._open_files.most:,} stay open: lines written to another just before it is"
+            self.tell("descriptors", "limit of open files", f"{text} rotated and deleted may be missed; raise the limit")
 
     def lose(self, reader: Reader) -> None:
         """Note that a source's file no longer holds what was read of it."""
         reader.close()
-        self.unsettled = True
+        self.unsettled = self.changed = True
         self._detach(reader)
-        note = reader.source.note
-        if not reader.source.finished:
-            unread = 0 if reader.source.compression else max(0, reader.source.size - reader.position)
-            note = f"truncated or replaced after {reader.position:,} bytes were read; anything after them is lost"
-            note += f", {unread:,} bytes at least" if unread else ""
-            self._notice("truncated", f"{reader.source.path}: {note}, unless there is a copy")
-        self._part(reader, replace(reader.source, device=0, inode=0, note=note))
+        reader.seen, reader.parked = False, False
+        reader.source = replace(reader.source, device=0, inode=0, gone=self._clock.now())
+        self._lost.append(reader)
 
     def miss(self) -> None:
         """Note which sources have no file any more."""
@@ -80,9 +95,9 @@ class Ledger:
                 continue
             note = reader.source.note
             if not reader.source.finished and reader.source.path != STDIN:
-                note = f"not found any more after {reader.position:,} bytes were read; anything after them is lost"
+                note = f"not found any more after {reader.position:,} bytes were read; anything after them is lost unless it comes back"
                 self._notice("gone", f"{reader.source.path}: {note}")
-            self._part(reader, replace(reader.source, note=note))
+            self._part(reader, note)
 
     def forget(self, after: float) -> None:
         """Drop the sources that have had no file for so many seconds."""
@@ -93,11 +108,25 @@ class Ledger:
 
     def let_go(self, reader: Reader) -> None:
         """Close a source's file, since nothing more is to be expected of it; it opens again when it grows."""
-        reader.close()
+        reader.park()
         reader.source = replace(reader.source, finished=True)
         self.changed = True
         if not reader.seen and not reader.position:
             self._drop(reader)
+
+    def is_ready(self, reader: Reader) -> bool:
+        """Tell whether a source may be read now; opens it where it was closed to save a descriptor."""
+        if reader.outgrew():
+            self._drop(reader)  # a copy, or an archive, may have been found while it was made: the next look will tell
+            reader.close()
+            self.unsettled = True
+            return False
+        if reader.content is None:
+            self._open_files.make_room()
+            if not (reader.found and self._reopen(reader, reader.found.path)):
+                return False
+        self._open_files.opened(reader)
+        return True
 
     def tell(self, kind: str, path: str, text: str) -> None:
         """Say a thing about a path, but once."""
@@ -107,11 +136,47 @@ class Ledger:
 
     # files that are known by their inode
 
+    def _strange(self, files: Iterable[Found]) -> dict[Key, Unknown]:
+        """Return the files whose inode does not tell which source they are."""
+        strange: dict[Key, Unknown] = {}
+        for found in files:
+            stat = self._stat_if_strange(found)
+            if stat:
+                strange.setdefault(_key(stat), Unknown(found, stat))
+        return strange
+
+    def _others(self, files: Sequence[Found]) -> Iterator[Found]:
+        """Yield the files that nobody asked for: where they were before, and all of them while a source misses its file."""
+        others = [found for found in files if not found.asked]
+        if not others:
+            return
+        last = {reader.found.path for reader in self.readers.values() if not reader.seen and reader.found}
+        yield from (found for found in others if found.path in last or self._follows(found))
+        missing = {id_ for id_, reader in self.readers.items() if not reader.seen and reader.position}
+        if missing and (files is not self._listed or missing - self._missing):
+            self._listed = files
+            yield from others
+        else:
+            yield from (found for found in others if self._is_waiting(found))
+
+    def _is_waiting(self, found: Found) -> bool:
+        return any(left.path == found.path and left.verdict == "wait" for left in self._left.values())
+
+    def _is_due(self, unknown: Unknown) -> bool:
+        """Tell whether an unknown file is to be opened: it is new, or what was thought of it may not hold any more."""
+        left, now = self._left.get(unknown.key), self._clock.monotonic()
+        if left is None or not left.holds(unknown, self._missing, now):
+            return True
+        return left.reader is None and not left.passed and not unknown.found.asked and self._follows(unknown.found)
+
+    def _note_missing(self) -> None:
+        self._missing = frozenset(id_ for id_, reader in self.readers.items() if not reader.seen and reader.position)
+
     def _stat_if_strange(self, found: Found) -> os.stat_result | None:
         """Return what the system says of a file, unless its inode tells which source it is."""
         try:
             stat = os.stat(found.path)
-            reader = self._by_key.get((stat.st_dev, stat.st_ino))
+            reader = self._by_key.get(_key(stat))
             if reader is None:
                 return stat
             if reader.seen:
@@ -125,23 +190,48 @@ class Ledger:
 
     def _recognise(self, reader: Reader, found: Found, stat: os.stat_result) -> bool:
         """Take a file as that of the source with its inode, if it still can be."""
-        if reader.content is None and not (reader.source.finished and _is_unchanged(reader.source, stat)):
-            if not reader.position:  # nothing was read by which it could be known again
-                self._drop(reader)
+        if reader.outgrew():
+            self._drop(reader)
+            reader.close()
+            return False
+        if reader.content is None and not self._is_at_rest(reader, stat):
+            if not reader.position and reader.met:
+                self._drop(reader)  # nothing was read by which it could be known again
                 return False
-            content = open_content(found.path)
-            if _key(content.stat()) != _key(stat):  # renamed at this moment: the next look will find it
-                content.close()
-                return True
-            if content.compression != reader.source.compression or not reader.open(content):
-                content.close()
-                self.lose(reader)
-                return False
-        elif self._may_have_changed(reader, stat) and not reader.is_intact():
+            if not self._reopen(reader, found.path, stat):
+                return reader.source.inode != 0 and self._by_key.get(_key(stat)) is reader
+        elif reader.content is not None and self._may_have_changed(reader, stat) and not reader.is_intact():
             self.lose(reader)
             return False
         self._see(reader, found, stat)
         return True
+
+    def _is_at_rest(self, reader: Reader, stat: os.stat_result) -> bool:
+        """Tell whether a closed file need not be opened: all of it was read, and it is as it was."""
+        if reader.parked:
+            return reader.stamp == stamp_of(stat)
+        source = reader.source
+        whole = bool(source.compression) or source.size == reader.position
+        return source.finished and not source.gone and whole and _is_unchanged(source, stat)
+
+    def _reopen(self, reader: Reader, path: str, stat: os.stat_result | None = None) -> bool:
+        """Open the file of a source again, and see whether it holds what was read."""
+        if stat and not self._open_files.make_room():
+            reader.parked = True  # it is opened when its turn to be read comes
+            return True
+        content = open_content(path)
+        if stat and _key(content.stat()) != _key(stat):  # renamed at this moment: the next look will find it
+            content.close()
+            return False
+        if content.compression == reader.source.compression and reader.open(content):
+            self._open_files.opened(reader)
+            return True
+        content.close()
+        if reader.met or path == reader.source.path:
+            self.lose(reader)
+        else:
+            self._detach(reader)  # the inode, or the number of the device, is used by another file now
+        return False
 
     def _may_have_changed(self, reader: Reader, stat: os.stat_result) -> bool:
         stamp = stamp_of(stat)
@@ -154,6 +244,8 @@ class Ledger:
         stamp = stamp_of(stat)
         if reader.stamp != stamp or reader.found != found:
             source = reader.source
+            if reader.found and reader.found.path != found.path:
+                reader.former_path = reader.found.path
             note = "" if source.gone else source.note
             finished = source.finished and reader.content is None
             reader.source = replace(
@@ -164,139 +256,172 @@ class Ledger:
 
     # files that are not
 
-    def _open(self, key: Key, found: Found) -> Content | None:
-        """Open a strange file, unless it was left alone before and nothing has changed since."""
-        left = self._left.get(key)
+    def _meet_all(self, unknown: Sequence[Unknown]) -> None:
+        """Find what each file is: what goes on with a known source first, since what is younger is to be read, too."""
+        self._heads = heads = Heads(self.readers.values())
+        for one in unknown:
+            self._open(one, lambda candidate: self._goes_on(candidate, heads))
+        rest = [one for one in unknown if one.key not in self._by_key]
+        self._trace_trimmed(rest)
+        # Then what others may be copies of: the live files, then plain ones.
+        for one in sorted(rest, key=lambda one: (self._packed.get(one.key, False), not one.found.live)):
+            self._open(one, self._meet)
+
+    def _open(self, unknown: Unknown, judge: Callable[[Candidate], bool]) -> None:
+        """Open an unknown file and let `judge` see it; it stays open if that takes it."""
         try:
-            if left and left.holds(os.stat(found.path), self._clock.now()) and (found.asked or not self._follows(found)):
-                return None
-            content = open_content(found.path)
+            content = open_content(unknown.found.path)
         except FileNotFoundError:
-            return None  # renamed or deleted at this moment
+            return  # renamed or deleted at this moment
         except OSError as error:
-            self._refuse(found, error)
-            return None
-        if _key(content.stat()) == key:
-            return content
-        content.close()  # another file got the name at this moment: the next look will find both
-        return None
-
-    def _goes_on(self, found: Found, content: Content) -> bool:
-        """Let a source that has no file go on in a strange one, if that holds all that was read of it."""
+            if self._ends and self._looks == 1:
+                self._ends.note(unknown)
+            if unknown.found.asked:
+                self._refuse(unknown.found, error)
+            return
+        taken = False
         try:
-            form = form_of(found, content, self._relatives(found))
+            if _key(content.stat()) == unknown.key:  # else another file got the name at this moment
+                taken = judge(self._candidate(Unknown(unknown.found, content.stat()), content))
         except OSError as error:
-            content.close()
-            self._refuse(found, error)
-            return True  # as far as this look can tell
-        if form and form.whole and _key(content.stat()) not in self._by_key:
-            self._move(form.reader, found, content, content.stat())
-            return True
-        return False
+            self._refuse(unknown.found, error)
+        finally:
+            if not taken:
+                content.close()
 
-    def _meet(self, found: Found, content: Content, *, from_end: bool) -> None:
-        """Leave a strange file alone, or begin to read it."""
-        stat = content.stat()
-        fresh = self._patient and self._clock.now() - stamp_of(stat)[1] / 1e9 < SETTLED
-        form = form_of(found, content, self._relatives(found), fresh=fresh)
-        left = self._left.get(_key(stat))
-        if form and left and left.is_over(form.reader, fresh=fresh):
-            form = None
-        if _key(stat) in self._by_key:  # renamed at this moment: the next look will find it
-            content.close()
-        elif form or not (found.asked or self._follows(found)) or (from_end and content.compression):
-            content.close()
-            self._left[_key(stat)] = _Left(stat, form.reader if form else None, left, packed=bool(content.compression))
-        else:
-            self._begin(found, content, stat, from_end=from_end)
+    def _candidate(self, unknown: Unknown, content: Content) -> Candidate:
+        now = self._clock.monotonic()
+        seen = Impression.of(unknown, self._left.get(unknown.key), now, self._looks)
+        self._left[unknown.key] = seen
+        self._packed[unknown.key] = bool(content.compression)
+        return Candidate(unknown.found, content, unknown.stat, now - seen.since, seen.met, seen.original_size)
+
+    def _goes_on(self, candidate: Candidate, heads: Heads) -> bool:
+        """Let a source that has no file go on in an unknown one, if that holds all that was read of it."""
+        reader = continued(candidate, heads.alike(candidate))
+        return reader is not None and self._move(reader, candidate)
+
+    def _meet(self, candidate: Candidate) -> bool:
+        """Leave an unknown file alone, or begin to read it."""
+        if candidate.key in self._by_key:
+            return False  # renamed at this moment: the next look will find it
+        unknown = Unknown(candidate.found, candidate.stat)
+        settled = not self._patient or candidate.unchanged >= SETTLED
+        found = match(candidate, self._heads.alike(candidate), settled=settled)
+        if found and found.verdict == "same":
+            return self._move(found.reader, candidate)
+        end = self._ends.of(unknown, first_look=self._looks == 1) if self._ends else None
+        passed = end is not None and bool(candidate.content.compression)
+        if not (found or passed) and (candidate.found.asked or self._follows(candidate.found)):
+            self._begin(candidate, end)
+            return True
+        if found and found.verdict == "copy":
+            self.tell("source", candidate.found.path, f"holds what {found.reader.source.path} holds; not read again")
+        self._left[candidate.key] = self._left[candidate.key].judged(
+            found, self._missing, settled=settled, passed=passed
+        )
+        return False
 
     def _follows(self, found: Found) -> bool:
         """Tell whether a file is younger than one of its stream that we know."""
-        known = [reader.found for reader in self._relatives(found) if reader.seen and reader.found]
+        known = [reader.found for reader in self.readers.values() if reader.seen and reader.found]
         return any(one.stream == found.stream and one.age < found.age for one in known)
 
-    def _relatives(self, found: Found) -> list[Reader]:
-        return self._by_name[os.path.basename(found.stream)]
-
-    def _move(self, reader: Reader, found: Found, content: Content, stat: os.stat_result) -> None:
-        """Let a source go on in another file."""
-        before = reader.source
-        reader.close()
-        self._detach(reader)
+    def _move(self, reader: Reader, candidate: Candidate) -> bool:
+        """Let a source go on in another file; tell whether it does."""
+        before, content, stat = reader.source, candidate.content, candidate.stat
         if not reader.open(content):  # changed at this moment
-            content.close()
-            return
+            return False
+        self._detach(reader)
         reader.source = replace(before, device=stat.st_dev, inode=stat.st_ino, compression=content.compression)
-        self._by_key[_key(stat)] = reader
-        self._see(reader, found, stat)
+        self._by_key[candidate.key] = reader
+        self._see(reader, candidate.found, stat)
+        self._keep_open(reader)
         if not before.inode:
-            reader.source = replace(reader.source, note=_note_on_copy(before, content, stat))
+            note = _note_on_copy(before, content, stat)
+            reader.source = replace(reader.source, note=note)
+            self._notice("truncated", f"{before.path}: {note}")
         self.changed = self.unsettled = True
-        self._notice("source", f"{found.path} goes on with what was {before.path}")
+        self._notice("source", f"{candidate.found.path} goes on with what was {before.path}")
+        return True
 
-    def _begin(self, found: Found, content: Content, stat: os.stat_result, *, from_end: bool) -> None:
+    def _begin(self, candidate: Candidate, end: int | None) -> None:
+        """Begin to read a file: at its start, after the last line before `end`, or where a log that was trimmed goes on."""
+        found, content, stat = candidate.found, candidate.content, candidate.stat
+        origin = self._origins.get(candidate.key, 0)
+        if end is not None and not origin:
+            origin = _after_last_newline(content, min(end, stat.st_size))
         source = replace(new_source(found.path), device=stat.st_dev, inode=stat.st_ino, compression=content.compression)
-        origin = _after_last_newline(content, stat.st_size) if from_end else 0
         start, first = max(0, origin - PROOF), content.first()[:origin]
         source = replace(source, head=mark(len(first), first), origin=origin)
         reader = Reader(source, mark(origin, content.read(start, origin - start)), self._limits, found.stream)
+        reader.met, reader.judged, reader.announced = candidate.met, stat.st_size, end is None and not origin
         reader.open(content)
         self._enter(reader)
         self._see(reader, found, stat)
+        self._heads.add(reader)
+        self._keep_open(reader)
         self.unsettled = True
         self._notice("source", f"{found.path}: reading from {origin}")
 
+    def _keep_open(self, reader: Reader) -> None:
+        """Let a file stay open if there is room; else it is opened when its turn to be read comes."""
+        if self._open_files.make_room():
+            self._open_files.opened(reader)
+        else:
+            reader.park()
+
+    # sources whose files hold other bytes
+
+    def _trace_trimmed(self, unknown: Sequence[Unknown]) -> None:
+        """Find the logs that were cut at their front, and where they go on: what stays was counted."""
+        lost = {one.source.path: one for one in self.readers.values() if not one.seen and not one.content and one.position}
+        self._origins = {}
+        for one in unknown:
+            reader = lost.get(one.found.path)
+            if reader and one.stat.st_size >= PROOF:
+                self._open(one, lambda candidate, reader=reader: self._note_trimmed(candidate, reader))  # type: ignore[misc]
+
+    def _note_trimmed(self, candidate: Candidate, reader: Reader) -> bool:
+        origin = trimmed_to(candidate.content, reader.proof, reader.last_bytes)
+        if origin is not None:
+            self._origins[candidate.key] = origin
+            self._lost = [one for one in self._lost if one is not reader]
+            self._part(reader, f"cut at its front after {reader.position:,} bytes were read; what stays is not counted again")
+        return False
+
+    def _settle_lost(self) -> None:
+        """Say which sources were truncated: those that no other file goes on with."""
+        lost, self._lost = self._lost, []
+        for reader in lost:
+            if reader.seen or reader.content or reader.source.finished or reader.source.id not in self.readers:
+                continue
+            unread = 0 if reader.source.compression else max(0, reader.source.size - reader.position)
+            note = f"truncated or replaced after {reader.position:,} bytes were read; anything after them is lost"
+            note += f", {unread:,} bytes at least" if unread else ""
+            self._notice("truncated", f"{reader.source.path}: {note}, unless there is a copy")
+            self._part(reader, note)
+
     def _enter(self, reader: Reader) -> None:
         self.readers[reader.source.id] = reader
-        self._by_name[os.path.basename(reader.stream)].append(reader)
         if reader.source.inode:
             self._by_key[_key_of(reader.source)] = reader
 
     def _drop(self, reader: Reader) -> None:
         del self.readers[reader.source.id]
         self._detach(reader)
-        self._by_name[os.path.basename(reader.stream)].remove(reader)
 
     def _detach(self, reader: Reader) -> None:
         if self._by_key.get(_key_of(reader.source)) is reader:
             del self._by_key[_key_of(reader.source)]
 
-    def _part(self, reader: Reader, source: Source) -> None:
+    def _part(self, reader: Reader, note: str) -> None:
         """Let a source be without a file from now on."""
-        reader.source = replace(source, finished=True, gone=self._clock.now())
+        reader.source = replace(reader.source, note=note, gone=self._clock.now())
         self.changed = True
-
-    @contextmanager
-    def _telling(self, found: Found, content: Content) -> Iterator[None]:
-        """Say what the system refuses, and go on with the other files."""
-        try:
-            yield
-        except OSError as error:
-            content.close()
-            self._refuse(found, error)
 
     def _refuse(self, found: Found, error: OSError) -> None:
         self.tell("unreadable", found.path, f"{error.strerror or error}; trying again")
-
-
-class _Left:
-    """Why a file is left alone; to be thought over when it changes, or the source does that it is a form of."""
-
-    def __init__(self, stat: os.stat_result, reader: Reader | None, before: _Left | None, *, packed: bool) -> None:
-        self._stamp, self._reader = stamp_of(stat), reader
-        self._had_file = bool(reader and reader.seen)
-        unread = bool(reader and reader.seen and not reader.position and not packed)
-        self._unread: bool = before._unread if before and before._reader is reader else unread
-
-    def holds(self, stat: os.stat_result, now: float) -> bool:
-        """Tell whether there is nothing to think over."""
-        if self._stamp != stamp_of(stat) or (self._unread and now - self._stamp[1] / 1e9 >= SETTLED):
-            return False
-        return self._reader is None or self._reader.seen == self._had_file
-
-    def is_over(self, reader: Reader, *, fresh: bool) -> bool:
-        """Tell whether a file that lay beside another from the start has turned out to be one of its own."""
-        return self._unread and self._reader is reader and reader.seen and not fresh
 
 
 def new_source(path: str) -> Source:

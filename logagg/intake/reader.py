@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from logagg.cargo import Chunk, Mark, Source
-from logagg.intake.content import PROOF, Content, digest, mark
+from logagg.intake.content import PROOF, Content, Plain, digest, mark
 from logagg.intake.lines import cut
-from logagg.intake.sources import Found
+from logagg.intake.names import Found
 
 Stamp = tuple[int, int]  # size of a file, and when it changed, in nanoseconds
 
@@ -66,6 +66,12 @@ class Reader:
         self.looked = NEVER  # its stamp when it was last read to the end
         self.seen_at = self.moved_at = 0.0  # when its file was last seen, and when bytes last came from it
         self.held = False  # matches no format; waits until it has grown
+        self.met = 0  # the number of the look that found its file first; 0: an earlier run did
+        self.former_path = ""  # where its file was before it was renamed
+        self.untouched = True  # nothing was read of it in this run
+        self.judged = 0  # bytes of its file when it was taken for a log of its own
+        self.parked = False  # read to its end, and closed to save a descriptor
+        self.announced = True  # the lake knows where reading begins, or will with the first lines
         self.first = b""  # what `source.head` is the digest of, where known
         self._limits = limits
         # Until it has a file it stands where most was read, by which that is known; then it goes back to read on.
@@ -85,7 +91,8 @@ class Reader:
         tail = content.read(self.position - self.proof.length, self.proof.length) if self.proof.length else b""
         if digest(first[: head.length]) != head.digest or digest(tail) != self.proof.digest:
             return False
-        self.content, self.first, self.looked = content, first[: head.length], NEVER
+        self.close()
+        self.content, self.first, self.looked, self.parked = content, first[: head.length], NEVER, False
         if self._resume:
             self.proof, self._resume = self._resume, None
             tail = content.read(self.position - self.proof.length, self.proof.length)
@@ -100,6 +107,34 @@ class Reader:
         if self.content:
             self.content.close()
             self.content = None
+
+    @property
+    def last_bytes(self) -> bytes:
+        """Return the bytes before the position, as many as the fingerprint covers; none where they are not in memory."""
+        return self._tail if self._reached is self.proof else b""
+
+    def announce(self) -> Chunk:
+        """Return a chunk without a line, by which the lake learns where reading begins."""
+        self.announced = True
+        return Chunk(self.source.id, self._origin, self.position, self.position, b"", self.proof)
+
+    def outgrew(self) -> bool:
+        """Tell whether its file, of which nothing was read, has more than the few bytes by which it was judged."""
+        judged_early = self.untouched and self.met > 0 and self.judged < PROOF and self.position == 0
+        return judged_early and self.content is not None and self.content.stat().st_size > self.judged
+
+    def can_be_parked(self) -> bool:
+        """Tell whether its file may be closed and opened again by its name: all of it was read, and nobody renames it now."""
+        return self.seen and self.announced and self.looked == self.stamp and isinstance(self.content, Plain)
+
+    def park(self) -> None:
+        """Close the file until it changes."""
+        self.close()
+        self.parked = True
+
+    def waits(self) -> bool:
+        """Tell whether its file has changed since it was read to the end."""
+        return (self.content is not None or self.parked) and self.stamp != self.looked
 
     def next(self) -> Chunk | None:
         """Return the next chunk; None when no whole line lies ahead. Raises Replaced or OSError."""
@@ -201,7 +236,7 @@ class Reader:
         return 0
 
     def _take(self, data: bytes | memoryview) -> Chunk:
-        self._before = self.proof, self._tail
+        self._before, self.untouched = (self.proof, self._tail), False
         self._move(len(data), bytes(data[-PROOF:]))
         return self._chunk(data)
 

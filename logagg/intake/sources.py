@@ -1,4 +1,8 @@
-"""Paths, directories and globs -> the files they mean now, each with its stream and its age among its rotations."""
+"""Paths, directories and globs -> the files they mean now, each with its stream and its age among its rotations.
+
+Beside the files that are asked for, the others of their directories are named, too: one of them may be what a log was
+renamed to. Those are read only if they prove it.
+"""
 
 from __future__ import annotations
 
@@ -6,54 +10,18 @@ import fnmatch
 import glob
 import os
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
 
 from logagg.errors import SourceError
+from logagg.intake.names import STDIN, Found, describe, is_dated, stem_and_age
 
-STDIN = "-"
 SETTLED = 2.0  # seconds after which an unchanged mtime means an unchanged directory
+_NAMED = 3  # entries of a directory that are named where they cannot be followed
 
-_ROTATED = re.compile(
-    r"(?P<stem>.+?)(?:[.-](?P<date>\d{4}-?\d{2}-?\d{2}(?:[-T_]?\d{2,6})?)|\.(?P<number>\d{1,4}))?(?P<packed>\.(?:gz|bz2|zst))?\Z",
-    re.DOTALL,
-)
 _LOG = re.compile(r"\.log(?:$|[.-])|access", re.IGNORECASE)
-_ERROR = re.compile(r"error", re.IGNORECASE)
-
-
-Age = tuple[int, str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A file that a path means."""
-
-    path: str
-    stream: str  # the absolute path of the live file that it is, or was
-    age: Age  # sorts the oldest generation first, the live file last
-    live: bool
-    asked: bool = True  # not a mere sibling of a file that was asked for
-
-
-def describe(path: str) -> Found:
-    """Tell a file's stream and age from its name."""
-    folder, name = os.path.split(os.path.abspath(path))
-    stem, age = _stem_and_age(name)
-    return Found(path, os.path.join(folder, stem), age, live=name == stem)
-
-
-@lru_cache(maxsize=1 << 14)
-def _stem_and_age(name: str) -> tuple[str, Age]:
-    match = _ROTATED.match(name)
-    assert match, "the pattern takes any name"
-    date, number = match["date"], match["number"]
-    if date:
-        return match["stem"], (0, re.sub(r"\D", "", date).ljust(14, "0"), 0)
-    if number:
-        return match["stem"], (1, "", -int(number))
-    return match["stem"], (2, "", -1 if match["packed"] else 0)
+_ERROR = re.compile(r"(?<![a-z])errors?(?![a-z])", re.IGNORECASE)
 
 
 def check(paths: Sequence[str]) -> None:
@@ -67,7 +35,7 @@ def check(paths: Sequence[str]) -> None:
             raise SourceError(f"{path}: permission denied", "run as a user who may read it (often in group adm)")
         if os.path.isdir(path):
             listing = _list(path)
-            if not any(listing.accepted(listing.names, _is_access_log)):
+            if not any(listing.accepted(listing.names, is_access_log)):
                 raise SourceError(f"{path}: no access logs in this directory", "name a file, or a glob such as 'DIR/*.txt'")
         elif not os.path.isfile(path):
             raise SourceError(f"{path}: not a regular file", f"read a pipe as standard input: logagg tail - < {path}")
@@ -88,21 +56,43 @@ class Finder:
         self._found: list[Found] = []
 
     def find(self) -> list[Found]:
-        """Return the files that the paths mean now, oldest generations first; each name once."""
+        """Return the files that the paths mean now, oldest generations first; each name once. The same list if none changed."""
         folders = dict.fromkeys(folder for wanted in self._wanted for folder in wanted.folders())
         listings = {folder: self._listing(folder) for folder in folders}
+        # A link leads to a log that is rotated beside its target.
+        linked = dict.fromkeys(link.folder for wanted in self._wanted for link in wanted.links(listings))
+        listings |= {folder: self._listing(folder) for folder in linked if folder not in listings}
         if listings != self._listings:
             self._listings = listings
-            self._found = _sorted(found for wanted in self._wanted for found in wanted.expand(listings))
+            found = _sorted(found for wanted in self._wanted for found in wanted.expand(listings))
+            self._found = self._found if found == self._found else found
         return self._found
 
     def folders(self) -> list[str]:
         """Return the directories that the files are in."""
         return list(self._listings)
 
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield the directories that cannot be listed, or not whole, and why."""
+        for listing in self._listings.values():
+            if listing.problem:
+                yield listing.folder, listing.problem
+
     def _listing(self, folder: str) -> _Listing:
         known = self._listings.get(folder)
         return known if known and known.is_current() else _list(folder, self._now())
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A symbolic link to a log, and where its target lies."""
+
+    stream: str  # of the link
+    target: str
+
+    @property
+    def folder(self) -> str:
+        return os.path.dirname(self.target)
 
 
 @dataclass(slots=True, eq=False)
@@ -112,8 +102,9 @@ class _Listing:
     folder: str
     mtime_ns: int = -1  # -1: cannot tell whether it has changed
     names: list[str] = field(default_factory=list)
-    links: dict[str, str] = field(default_factory=dict)  # those that are symbolic links: what their target calls itself
+    links: dict[str, str] = field(default_factory=dict)  # those that are symbolic links: their targets
     by_stem: dict[str, list[str]] = field(default_factory=dict)
+    problem: str = ""  # why it is not whole
 
     def is_current(self) -> bool:
         try:
@@ -127,34 +118,64 @@ class _Listing:
         A link may be there because a stranger put it there: what it leads to must be an access log by its own name.
         """
         for name in names:
-            if rule(name) and (name not in self.links or _is_access_log(self.links[name])):
-                yield name if self.folder == "." else os.path.join(self.folder, name)
+            if rule(name) and (name not in self.links or is_access_log(os.path.basename(self.links[name]))):
+                yield self._path(name)
 
-
-    def rotations(self, stream: str) -> Iterator[Found]:
+    def rotations(self, stream: str, of: str = "") -> Iterator[Found]:
         """Yield the rotations of a log that is asked for: they may hold the rest of what was read before."""
-        name = os.path.basename(stream)
+        name = os.path.basename(of or stream)
         for path in self.accepted(one for one in self.by_stem.get(name, ()) if one != name):
             yield replace(describe(path), stream=stream, live=False, asked=False)
+
+    def others(self) -> Iterator[Found]:
+        """Yield all files but links and hidden ones: a log may have been renamed to one of them."""
+        for name in self.names:
+            if name not in self.links and not name.startswith("."):
+                yield replace(describe(self._path(name)), live=False, asked=False)
+
+    def _path(self, name: str) -> str:
+        return name if self.folder == "." else os.path.join(self.folder, name)
 
 
 def _list(folder: str, now: float = 0.0) -> _Listing:
     listing = _Listing(folder)
+    failed: dict[str, str] = {}
     try:
         before = os.stat(folder)
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.is_file():
-                    listing.names.append(entry.name)
-                    if entry.is_symlink():
-                        listing.links[entry.name] = os.path.basename(os.path.realpath(entry.path))
-    except OSError:
+                _add(listing, entry, failed)
+    except FileNotFoundError:
         return listing
-    if before.st_mtime < now - SETTLED and not listing.links:
+    except OSError as error:
+        listing.problem = f"cannot be listed ({error.strerror or error})"
+        return listing
+    listing.problem = _not_followed(failed)
+    if before.st_mtime < now - SETTLED and not listing.links and not failed:
         listing.mtime_ns = before.st_mtime_ns
     for name in listing.names:
-        listing.by_stem.setdefault(_stem_and_age(name)[0], []).append(name)
+        listing.by_stem.setdefault(stem_and_age(name)[0], []).append(name)
     return listing
+
+
+def _add(listing: _Listing, entry: os.DirEntry[str], failed: dict[str, str]) -> None:
+    """Add an entry of a directory to its listing, if it is a file; one that cannot be followed does not hide the others."""
+    try:
+        if not entry.is_file():
+            return
+        if entry.is_symlink():
+            listing.links[entry.name] = os.path.realpath(entry.path)
+        listing.names.append(entry.name)
+    except OSError as error:
+        failed[entry.name] = error.strerror or str(error)
+
+
+def _not_followed(failed: Mapping[str, str]) -> str:
+    if not failed:
+        return ""
+    names = sorted(failed)
+    more = f" and {len(names) - _NAMED:,} others" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more} cannot be followed ({failed[names[0]]}); passed over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,26 +190,54 @@ class _Wanted:
         folder = self.path if self.is_folder else os.path.dirname(self.path) or "."
         return glob.glob(folder) if glob.has_magic(folder) and not self.is_folder else [folder]
 
+    def links(self, listings: Mapping[str, _Listing]) -> Iterator[_Link]:
+        """Yield the links to logs that it means."""
+        if not self.is_folder and not glob.has_magic(self.path):
+            if os.path.islink(self.path):
+                yield _Link(os.path.abspath(self.path), os.path.realpath(self.path))
+            return
+        for listing in self._listings(listings):
+            for path in listing.accepted(listing.links, self._means):
+                yield _Link(describe(path).stream, listing.links[os.path.basename(path)])
+
     def expand(self, listings: Mapping[str, _Listing]) -> Iterator[Found]:
-        name = os.path.basename(self.path)
-        for listing in (listings[folder] for folder in self.folders() if folder in listings):
-            if self.is_folder:
-                yield from map(describe, listing.accepted(listing.names, _is_access_log))
-            elif glob.has_magic(self.path):
-                for found in map(describe, listing.accepted(listing.names, partial(_matches, name))):
-                    yield from listing.rotations(found.stream) if found.live else ()
-                    yield found
-            else:
-                yield from listing.rotations(os.path.abspath(self.path))
-                yield Found(self.path, os.path.abspath(self.path), (2, "", 0), live=True)
+        for listing in self._listings(listings):
+            yield from self._expand(listing)
+            yield from listing.others()
+        for link in self.links(listings):
+            if link.folder in listings:
+                yield from listings[link.folder].rotations(link.stream, link.target)
+                yield from listings[link.folder].others()
+
+    def _expand(self, listing: _Listing) -> Iterator[Found]:
+        if not self.is_folder and not glob.has_magic(self.path):
+            stream = os.path.abspath(self.path)
+            yield from listing.rotations(stream)
+            yield Found(self.path, stream, (2, "", 0), live=True)
+            return
+        for found in map(describe, listing.accepted(listing.names, self._means)):
+            if found.live and not self.is_folder:
+                yield from listing.rotations(found.stream)
+            yield found
+
+    def _means(self, name: str) -> bool:
+        return is_access_log(name) if self.is_folder else _matches(os.path.basename(self.path), name)
+
+    def _listings(self, listings: Mapping[str, _Listing]) -> list[_Listing]:
+        return [listings[folder] for folder in self.folders() if folder in listings]
 
 
 def _matches(pattern: str, name: str) -> bool:
     return fnmatch.fnmatchcase(name, pattern) and name.startswith(".") <= pattern.startswith(".")
 
 
-def _is_access_log(name: str) -> bool:
-    return bool(_LOG.search(name)) and not _ERROR.search(name) and not name.startswith(".")
+def is_access_log(name: str) -> bool:
+    """Tell whether a file of a directory is called like an access log."""
+    return bool(_LOG.search(name)) and not is_error_log(name) and not name.startswith(".")
+
+
+def is_error_log(name: str) -> bool:
+    return bool(_ERROR.search(name)) and "access" not in name.lower()
 
 
 def _sorted(found: Iterator[Found]) -> list[Found]:
@@ -197,4 +246,15 @@ def _sorted(found: Iterator[Found]) -> list[Found]:
         known = unique.get(one.path)
         if known is None or (one.asked and not known.asked):
             unique[one.path] = one
-    return sorted(unique.values(), key=lambda one: (one.stream, one.age, one.path))
+    streams: defaultdict[str, list[Found]] = defaultdict(list)
+    for one in sorted(unique.values(), key=lambda one: (one.stream, one.age, one.path)):
+        streams[one.stream].append(one)
+    return [one for stream in streams.values() for one in _with_live(stream)]
+
+
+def _with_live(stream: list[Found]) -> list[Found]:
+    """Take the youngest file of a stream for the live one where all have dates: cronolog and rotatelogs write to that."""
+    youngest = max((one for one in stream if one.asked), key=lambda one: one.age, default=None)
+    if youngest is None or youngest.live or not is_dated(youngest):
+        return stream
+    return [replace(one, live=True) if one is youngest else one for one in stream]

@@ -6,15 +6,18 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Literal
 
 from logagg.cargo import Chunk, KnownSource, Source
 from logagg.clock import Clock
 from logagg.intake import sources
-from logagg.intake.content import Packed, Pipe, allow_many_files
+from logagg.intake.content import Packed, Pipe
 from logagg.intake.identity import Ledger, Notice, new_source
+from logagg.intake.names import STDIN
+from logagg.intake.open_files import OpenFiles, allowance
 from logagg.intake.reader import NEVER, Limits, Reader, Replaced, Room, no_room, stamp_of
-from logagg.intake.sources import STDIN, Finder
+from logagg.intake.sources import Finder
 
 ROUNDS = 3  # of looking and reading in a poll: what turns out to be replaced is looked at again
 LOOK_AGAIN = 0.5  # seconds between looks while much is read: a log that comes and goes meanwhile is held open
@@ -40,14 +43,15 @@ class Tailer:
         notice: Notice,
     ) -> None:
         sources.check(paths)
-        allow_many_files()
+        self._at_once = max(1, allowance() // 4)  # logs that are read in turn
+        open_files = OpenFiles(3 * self._at_once)
         limits = Limits(chunk_bytes, max_line, room)
         self._finder = Finder(paths, clock.now)
-        self._ledger = Ledger(known, limits, clock, notice, patient=not once)
+        from_end = start_at == "end"
+        self._ledger = Ledger(known, limits, clock, notice, open_files, patient=not once, from_end=from_end)
         self._stdin = _read_stdin(limits) if STDIN in paths else None
         self._only_stdin = list(paths) == [STDIN]
         self._idle, self._forget, self._clock = idle, forget, clock
-        self._from_end = start_at == "end"
         self._looked = self._missed = float("-inf")  # when
 
     def poll(self) -> Iterator[Chunk]:
@@ -55,7 +59,7 @@ class Tailer:
         for _ in range(ROUNDS):
             self._look()
             self._ledger.unsettled = False
-            for chunk in _in_turn([self._read_stream(readers) for readers in self._streams()]):
+            for chunk in _in_turn([self._read_stream(readers) for readers in self._streams()], self._at_once):
                 yield chunk
                 if self._clock.monotonic() - self._looked > LOOK_AGAIN:
                     self._look()
@@ -72,7 +76,7 @@ class Tailer:
         Of a log that may be written on, only if `whole` says that the line is one.
         """
         for reader in self._all():
-            if reader.content is None:
+            if not self._may_have_rest(reader):
                 continue
             over = reader is self._stdin or not (_is_live(reader) or self._is_young(reader))
             yield from self._last_line(reader, None if over else whole)
@@ -141,18 +145,19 @@ class Tailer:
         return self._ledger.readers[source]
 
     def _look(self) -> None:
-        self._ledger.look(self._finder.find(), from_end=self._from_end)
-        self._from_end = False
+        self._ledger.look(self._finder.find())
+        for folder, problem in self._finder.problems():
+            self._ledger.tell("unreadable", folder, problem)
         self._looked = self._clock.monotonic()
 
     def _streams(self) -> list[list[Reader]]:
         """Return what there is to read, by stream, the oldest generation first."""
         streams: defaultdict[str, list[Reader]] = defaultdict(list)
         for reader in self._ledger.readers.values():
-            if reader.content and reader.found:
-                if not reader.seen:  # nobody else has its file any more, but somebody may still write to it
+            if reader.found and (reader.content or reader.parked):
+                if reader.content and not reader.seen:  # nobody else has its file any more, but somebody may still write to it
                     reader.stamp = stamp_of(reader.content.stat())
-                if reader.stamp != reader.looked:
+                if reader.waits():
                     streams[reader.found.stream].append(reader)
         return [sorted(readers, key=_age) for readers in streams.values()]
 
@@ -165,6 +170,10 @@ class Tailer:
         stamp, began = reader.stamp, self._clock.monotonic()
         reader.held = False
         try:
+            if reader is not self._stdin and not self._ledger.is_ready(reader):
+                return
+            if not reader.announced:
+                yield reader.announce()
             while not reader.held and (chunk := reader.next()):
                 reader.moved_at = self._clock.monotonic()
                 self._tell_skipped(reader, chunk)
@@ -185,11 +194,20 @@ class Tailer:
     def _finish_idle(self) -> Iterator[Chunk]:
         """Let go of what was rotated away, or is compressed, when nothing more is to be expected."""
         for reader in list(self._ledger.readers.values()):
-            if reader.content is None or (_is_live(reader) and reader.seen):
+            if _is_live(reader) and reader.seen:
                 continue
-            if self._is_over(reader):
+            if (reader.content or reader.parked) and not reader.source.finished and self._is_over(reader):
                 yield from self._last_line(reader, None)
                 self._ledger.let_go(reader)
+
+    def _may_have_rest(self, reader: Reader) -> bool:
+        """Tell whether something may come after the last newline of a source; its file is open then."""
+        if reader.content is None and (not reader.parked or reader.source.size == reader.position):
+            return False
+        try:
+            return reader is self._stdin or self._ledger.is_ready(reader)
+        except OSError:
+            return False  # it was said when it was found
 
     def _is_over(self, reader: Reader) -> bool:
         """Tell whether nothing more is to be expected of a file that was rotated away, or is compressed."""
@@ -208,6 +226,8 @@ class Tailer:
 
     def _last_line(self, reader: Reader, whole: Callable[[str, bytes], bool] | None) -> Iterator[Chunk]:
         """Yield what comes after the last newline; if `whole` is to be asked, only if it says so."""
+        if reader.content is None and not self._may_have_rest(reader):
+            return
         if reader.held or (isinstance(reader.content, Packed) and not reader.content.complete):
             return
         try:
@@ -250,13 +270,15 @@ def _age(reader: Reader) -> tuple[bool, tuple[int, str, int]]:
     return reader.seen, reader.found.age
 
 
-def _in_turn(streams: Sequence[Iterator[Chunk]]) -> Iterator[Chunk]:
-    """Take a chunk of each in turn, so that one long log does not keep the others waiting."""
-    waiting = list(streams)
-    while waiting:
-        for stream in list(waiting):
+def _in_turn(streams: Sequence[Iterator[Chunk]], at_once: int) -> Iterator[Chunk]:
+    """Take a chunk of each in turn, so that one long log does not keep the others waiting; so many at a time."""
+    later = iter(streams)
+    active = list(islice(later, at_once))
+    while active:
+        for stream in list(active):
             chunk = next(stream, None)
             if chunk is None:
-                waiting.remove(stream)
+                active.remove(stream)
+                active += islice(later, 1)
             else:
                 yield chunk

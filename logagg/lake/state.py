@@ -101,9 +101,11 @@ class State:
 
     def _stands_at(self, delta: Delta, source: str) -> Standing:
         at = self.progress.get(source, {}).get(delta.shard)
-        if at is None or at.position == delta.starts[source]:
+        if at is None:
             return "due"
-        return "made" if at.position >= delta.progress[source].position else "stale"
+        if at.position >= delta.progress[source].position:
+            return "made"
+        return "due" if at.position == delta.starts[source] else "stale"
 
     def after(self, intent: Intent, now: datetime, keep: int) -> State:
         """Return the state that an intent, which is due, makes of this one; `keep` samples of rejects stay."""

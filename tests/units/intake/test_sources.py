@@ -9,11 +9,18 @@ import pytest
 
 from logagg.errors import SourceError
 from logagg.intake import sources
-from logagg.intake.sources import Finder, describe
+from logagg.intake.sources import Finder
 
 
 def found(*paths: object) -> list[str]:
-    return [os.path.basename(one.path) for one in sources.find([str(path) for path in paths])]
+    """The names of the files that these paths ask for."""
+    return [os.path.basename(one.path) for one in sources.find([str(path) for path in paths]) if one.asked]
+
+
+def beside(*paths: object) -> list[tuple[str, str]]:
+    """The names and streams of the other files that may be what a log was renamed to."""
+    files = [one for one in sources.find([str(path) for path in paths]) if not one.asked]
+    return [(os.path.basename(one.path), os.path.basename(one.stream)) for one in files]
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -29,34 +36,35 @@ def test_generations_sort_oldest_first(tmp_path: Path) -> None:
     assert [one.live for one in sources.find([str(tmp_path)])] == [False] * 5 + [True]
 
 
-@pytest.mark.parametrize("name", ["access.log", "other_vhosts_access.log", "site-access", "ACCESS.LOG", "a.log-2026-03-01-12", "b.log.1.zst"])
+@pytest.mark.parametrize(
+    "name",
+    ["access.log", "other_vhosts_access.log", "site-access", "ACCESS.LOG", "a.log-2026-03-01-12", "b.log.1.zst"]
+    + ["terror-museum.example.com.log", "access-error.log", "mirror.log"],
+)
 def test_a_directory_means_its_access_logs(tmp_path: Path, name: str) -> None:
     touch(tmp_path, name)
     assert found(tmp_path) == [name]
 
 
-@pytest.mark.parametrize("name", ["error.log", "error.log.1", "site-error.log", ".access.log", "notes.txt", "catalog"])
+@pytest.mark.parametrize("name", ["error.log", "error.log.1", "site-error.log", "php_errors.log", ".access.log", "notes.txt", "catalog"])
 def test_and_nothing_else(tmp_path: Path, name: str) -> None:
     touch(tmp_path, name, "access.log")
     (tmp_path / "dir.log").mkdir()
     assert found(tmp_path) == ["access.log"]
 
 
-def test_a_named_file_brings_its_rotations(tmp_path: Path) -> None:
-    touch(tmp_path, "my.txt", "my.txt.1", "my.txt.2.gz", "my.txt-20260301", "my.txt.bak", "my.txtx", "other.txt")
-    files = sources.find([str(tmp_path / "my.txt")])
-    assert [(os.path.basename(one.path), one.asked) for one in files] == [
-        ("my.txt-20260301", False),
-        ("my.txt.2.gz", False),
-        ("my.txt.1", False),
-        ("my.txt", True),
-    ]
+def test_a_named_file_brings_its_rotations_and_all_that_it_may_have_been_renamed_to(tmp_path: Path) -> None:
+    touch(tmp_path, "my.txt", "my.txt.1", "my.txt.2.gz", "my.txt-20260301", "my.txt.bak", "my.txtx", "other.txt", ".hidden")
+    assert found(tmp_path / "my.txt") == ["my.txt"]
+    rotations = ["my.txt-20260301", "my.txt.2.gz", "my.txt.1", "my.txt.bak"]
+    others = [("my.txtx", "my.txtx"), ("other.txt", "other.txt")]
+    assert beside(tmp_path / "my.txt") == [*((name, "my.txt") for name in rotations), *others]
 
 
 def test_so_does_a_glob(tmp_path: Path) -> None:
     touch(tmp_path, "a.log", "a.log.1", "a.log.2.gz", "b.txt", "b.txt.1")
-    files = sources.find([str(tmp_path / "*.log")])
-    assert [(os.path.basename(one.path), one.asked) for one in files] == [("a.log.2.gz", False), ("a.log.1", False), ("a.log", True)]
+    assert found(tmp_path / "*.log") == ["a.log"]
+    assert beside(tmp_path / "*.log")[:2] == [("a.log.2.gz", "a.log"), ("a.log.1", "a.log")]
 
 
 def test_globs(tmp_path: Path) -> None:
@@ -85,6 +93,27 @@ def test_links(tmp_path: Path) -> None:
     assert found(tmp_path / "logs" / "secret.txt.log") == ["secret.txt.log"]  # named, so wanted
 
 
+def test_the_rotations_of_a_link_lie_beside_its_target(tmp_path: Path) -> None:
+    for folder in ("logs", "data"):
+        (tmp_path / folder).mkdir()
+    touch(tmp_path / "data", "site.access.log", "site.access.log.1")
+    (tmp_path / "logs" / "access.log").symlink_to(tmp_path / "data" / "site.access.log")
+    for path in (tmp_path / "logs", tmp_path / "logs" / "access.log", tmp_path / "logs" / "*"):
+        assert found(path) == ["access.log"]
+        assert ("site.access.log.1", "access.log") in beside(path)
+
+
+def test_an_entry_that_cannot_be_followed_does_not_hide_the_others(tmp_path: Path) -> None:
+    touch(tmp_path, "a.log", "z.log")
+    for number in range(5):
+        (tmp_path / f"l{number}").symlink_to(f"l{number}")
+    finder = Finder([str(tmp_path)], lambda: 0.0)
+    assert [os.path.basename(one.path) for one in finder.find()] == ["a.log", "z.log"]
+    [(folder, problem)] = finder.problems()
+    assert folder == str(tmp_path)
+    assert problem.startswith("l0, l1, l2 and 2 others cannot be followed (Too many levels")
+
+
 def test_a_directory_is_listed_again_when_it_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path, "access.log")
     os.utime(tmp_path, (1, 1))
@@ -102,11 +131,11 @@ def test_a_directory_is_listed_again_when_it_has_changed(tmp_path: Path, monkeyp
     assert len(finder.find()) == 3
 
 
-def test_stem_of_odd_names() -> None:
-    assert describe("/x/1.log").stream == "/x/1.log"
-    assert describe("/x/access.log.2026-03-01").stream == "/x/access.log"
-    assert describe("/x/access.log.20260301-1200.gz").stream == "/x/access.log"
-    assert describe("/x/.gz").live
+def test_the_youngest_of_logs_with_dates_is_live(tmp_path: Path) -> None:
+    touch(tmp_path, "access-2026-11-28.log", "access-2026-11-29.log", "access-2026-11-27.log.gz")
+    assert [one.live for one in sources.find([str(tmp_path)])] == [False, False, True]
+    touch(tmp_path, "access.log")
+    assert [one.live for one in sources.find([str(tmp_path)])] == [False, False, False, True]
 
 
 @pytest.mark.parametrize(("name", "text"), [("missing", "no such file"), ("fifo", "not a regular file"), ("empty", "no access logs")])

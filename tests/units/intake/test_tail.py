@@ -97,7 +97,8 @@ def test_from_the_end(bench: Bench) -> None:
     (bench.folder / "a.log.1").write_text("older\n")
     (bench.folder / "a.log.2.gz").write_bytes(b"\x1f\x8b")
     tailer = bench.tailer(start_at="end")
-    assert list(tailer.poll()) == []
+    begins = {(chunk.origin, chunk.start, chunk.end, chunk.data) for chunk in tailer.poll()}
+    assert begins == {(20_000, 20_000, 20_000, b""), (6, 6, 6, b"")}  # what the lake learns; no line
     with (bench.folder / "a.log").open("a") as file:
         file.write(" a line\nnew\n")
     [chunk] = tailer.poll()
@@ -185,7 +186,7 @@ def test_a_log_that_is_truncated_while_it_is_read(bench: Bench, monkeypatch: pyt
     tailer = bench.tailer(chunk_bytes=48)
     monkeypatch.setattr(Plain, "read", truncated_before)
     assert data(tailer.poll()) == b"".join(b"old %d\n" % number for number in range(8)) + new.encode()
-    assert bench.notices[-2][0] == "truncated"
+    assert [kind for kind, _ in bench.notices].count("truncated") == 1
 
 
 def test_a_log_that_is_copied_and_truncated_before_it_was_ever_read(bench: Bench) -> None:
@@ -310,7 +311,8 @@ def test_a_growing_archive_is_decompressed_once(bench: Bench, monkeypatch: pytes
             file.write(packed[: max(30, end)])
         known += data(tailer.poll())
     assert known.count(b"\n") == 20_000
-    assert len(rewound) == 1
+    opened = 4  # twice to see whose it is, when it is found and when it has enough bytes to tell
+    assert len(rewound) == len({id(content) for content in rewound}) == opened
 
 
 def test_sources_are_forgotten(bench: Bench) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from logagg.cargo import KnownSource, Progress
-from logagg.intake import forms, sources
+from logagg.intake import match, sources
 from logagg.intake.content import PROOF, mark
 from logagg.intake.identity import new_source
 
@@ -27,7 +27,7 @@ def known(path: Path, read: bytes = READ) -> KnownSource:
 
 
 def held(one: KnownSource, *paths: Path) -> bool:
-    return forms.held([one], sources.find([str(path) for path in paths])) == [one]
+    return match.sources_in([one], sources.find([str(path) for path in paths])) == [one]
 
 
 @pytest.fixture
@@ -81,5 +81,5 @@ def test_what_cannot_be_read_is_passed_over(log: Path, tmp_path: Path, monkeypat
         raise PermissionError(path)
 
     log.write_bytes(READ)
-    monkeypatch.setattr(forms, "open_content", refuse)
+    monkeypatch.setattr(match, "open_content", refuse)
     assert not held(known(log), log)

@@ -1,0 +1,343 @@
+"""Whether a file with an unknown inode is a source that is known already: by what it holds.
+
+A *full fingerprint* (the first KiB, and the KiB before the position read) proves a source under any name, in any
+directory, compressed or not. A source of which less was read is known by all of that, together with its path.
+
+- A source whose own file is gone goes on in the file that holds its fingerprint.
+- A file that holds the same as the file of a source is a *copy* (`gunzip -k`, `cp`, the first half of copytruncate):
+  nothing of it counts, as long as it holds the same.
+- A file that goes on where that of a source ends, and holds all of it, takes its place.
+
+Two logs that were found together under unrelated names are two even while they are equal: two idle sites behind one
+health check write the same lines. So are two plain logs too short to prove anything: equal lines are legal and common.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Literal
+
+from logagg.cargo import KnownSource, Mark
+from logagg.intake.content import PROOF, Content, Packed, Plain, digest, open_content, proves
+from logagg.intake.names import Found, are_related
+from logagg.intake.reader import Reader
+
+SETTLED = 2.0  # seconds without a change after which a file is believed to be complete
+TRIMMED = 64 << 20  # bytes at the end of a log that was cut at its front, in which the position read is looked for
+_PIECE = 1 << 20  # bytes compared at a time
+_SAMPLES = 256  # pieces of two plain files that are compared, spread evenly
+
+Verdict = Literal["same", "copy", "wait"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file that may be a known source."""
+
+    found: Found
+    content: Content
+    stat: os.stat_result
+    unchanged: float  # seconds for which it has been as it is
+    met: int  # the number of the look that found it first
+    original_size: int | None = None  # bytes that the file of the source had then
+
+    @property
+    def first(self) -> bytes:
+        return self.content.first()
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return self.stat.st_dev, self.stat.st_ino
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a file is to a source: `same`, its continuation; `copy`; or `wait`, too early to tell."""
+
+    reader: Reader
+    verdict: Verdict
+
+
+class Heads:
+    """Sources by their first bytes."""
+
+    def __init__(self, readers: Iterable[Reader]) -> None:
+        self._by_digest: defaultdict[tuple[int, str], list[Reader]] = defaultdict(list)
+        self._by_name: defaultdict[str, list[Reader]] = defaultdict(list)  # the basename of the stream
+        self._lengths: set[int] = set()
+        for reader in readers:
+            self.add(reader)
+
+    def add(self, reader: Reader) -> None:
+        head = _head_of(reader)
+        if head.length:
+            self._by_digest[head.length, head.digest].append(reader)
+            self._lengths.add(head.length)
+        self._by_name[os.path.basename(reader.stream)].append(reader)
+
+    def alike(self, candidate: Candidate) -> list[Reader]:
+        """Return the sources that begin as a file does, the most likely first."""
+        first = candidate.first
+        found = [
+            reader
+            for length in self._lengths
+            if length <= len(first)
+            for reader in self._by_digest.get((length, digest(first[:length])), ())
+        ]
+        if len(first) < PROOF:
+            relatives = self._by_name.get(os.path.basename(candidate.found.stream), ())
+            found += [reader for reader in relatives if reader not in found and _may_grow_into(candidate, reader)]
+        return sorted(found, key=lambda reader: _likelihood(candidate, reader), reverse=True)
+
+
+def continued(candidate: Candidate, readers: Sequence[Reader]) -> Reader | None:
+    """Return the source without a file that goes on in a file, if there is one."""
+    for reader in readers:
+        if _is_missing(reader) and reader.position and _may_continue(candidate, reader) and _holds_all(candidate, reader):
+            return reader
+    return None
+
+
+def match(candidate: Candidate, readers: Sequence[Reader], *, settled: bool) -> Match | None:
+    """Return what a file is that continues no source; None if it is a log of its own.
+
+    `settled`: it has not changed for a while, or there will be no other look.
+    """
+    for reader in readers:
+        if verdict := _verdict(candidate, reader, settled=settled):
+            return Match(reader, verdict)
+    return None
+
+
+def sources_in(known: Sequence[KnownSource], files: Iterable[Found]) -> list[KnownSource]:
+    """Return the sources of which one of these files holds all that was read.
+
+    Where it may have been read on another machine, device and inode tell nothing: machines that were made from one image have
+    the same, in the same places, and other logs.
+    """
+    here: set[str] = set()
+    for file in files:
+        with suppress(OSError), closing(open_content(file.path)) as content:  # the tail reports what cannot be read
+            here |= {one.source.id for one in known if one.source.id not in here and _holds_source(content, one)}
+    return [one for one in known if one.source.id in here]
+
+
+def trimmed_to(content: Content, proof: Mark, tail: bytes) -> int | None:
+    """Return the position at which a log that was cut at its front goes on: after the KiB of the fingerprint.
+
+    `tail` is that KiB where it is known; else its digest is compared at each line of the last `TRIMMED` bytes.
+    """
+    if proof.length < PROOF or not isinstance(content, Plain):
+        return None
+    size = content.stat().st_size
+    for end in range(size, max(0, size - TRIMMED), -_PIECE):
+        start = max(0, end - _PIECE - PROOF)
+        at = _find_proof(content.read(start, end - start), proof, tail)
+        if at is not None:
+            return start + at
+    return None
+
+
+def _find_proof(data: bytes, proof: Mark, tail: bytes) -> int | None:
+    if len(tail) == PROOF:
+        at = data.rfind(tail)
+        return None if at < 0 else at + PROOF
+    end = data.rfind(b"\n") + 1
+    while end >= PROOF:
+        if digest(data[end - PROOF : end]) == proof.digest:
+            return end
+        end = data.rfind(b"\n", 0, end - 1) + 1
+    return None
+
+
+# sources without a file
+
+
+def _may_continue(candidate: Candidate, reader: Reader) -> bool:
+    """Tell whether a name allows for a continuation: any name where the fingerprint is full."""
+    if reader.proof.length == PROOF:
+        return True
+    path = candidate.found.path
+    if path in (reader.source.path, reader.former_path):
+        return True
+    beside = os.path.dirname(os.path.abspath(path)) == os.path.dirname(os.path.abspath(reader.source.path))
+    if candidate.content.compression and beside:
+        return True
+    return not candidate.found.live and are_related(path, reader.source.path)
+
+
+def _holds_all(candidate: Candidate, reader: Reader) -> bool:
+    source, stat = reader.source, candidate.stat
+    if candidate.content.compression and candidate.content.compression == source.compression:
+        if source.size == stat.st_size and abs(source.modified - stat.st_mtime) < 1e-3:
+            return True  # the same archive on another device: to prove more it would be decompressed to its end
+    return proves(candidate.content, reader.proof)
+
+
+def _holds_source(content: Content, known: KnownSource) -> bool:
+    source, proof, stat = known.source, known.furthest.mark, content.stat()
+    if not proof.length or digest(content.first()[: source.head.length]) != source.head.digest:
+        return False
+    if content.compression and source.size == stat.st_size and abs(source.modified - stat.st_mtime) < 1e-3:
+        return True
+    return proves(content, proof)
+
+
+# files beside that of a source
+
+
+def _verdict(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict | None:
+    if _is_missing(reader):
+        return _beginning(candidate, reader, settled=settled)
+    if len(candidate.first) < PROOF or _head_of(reader).length < PROOF:
+        return _short_copy(candidate, reader, settled=settled)
+    if candidate.met == reader.met and not are_related(candidate.found.path, reader.source.path):
+        return None
+    if candidate.content.compression and not settled:
+        return "wait"  # it may be growing; to decompress it at each look would take a core
+    return _compared(candidate, reader)
+
+
+def _beginning(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict | None:
+    """Judge a file that begins as a source without a file does, and does not hold all that was read of it."""
+    if not reader.position or candidate.content.read(reader.position - 1, 1):
+        return None  # it is longer, and holds other bytes
+    if _is_incomplete(candidate.content) or (not settled and not candidate.found.live):
+        return "wait"
+    if candidate.found.live or len(candidate.first) < PROOF:
+        return None
+    return "copy"  # of what the log held earlier, or what is left of a file that is deleted in steps
+
+
+def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
+    try:
+        with _file_of(reader) as original:
+            shared, ended, original_ended = _compare(candidate.content, original)
+    except OSError:
+        return "wait"  # renamed or deleted at this moment
+    if ended and _is_incomplete(candidate.content):
+        return "wait"
+    if ended:
+        grew = candidate.original_size is not None and shared > candidate.original_size
+        return None if candidate.found.live and grew else "copy"  # a copy has no lines that came after it was made
+    replaces = candidate.found.path == reader.former_path or candidate.found.stream == reader.stream
+    if not (original_ended and replaces and candidate.found.asked):
+        return None
+    return "wait" if _is_incomplete(reader.content) else "same"
+
+
+def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict | None:
+    """Judge a file beside that of a source, of which one is too short to prove anything."""
+    found, content = candidate.found, candidate.content
+    if not are_related(found.path, reader.source.path) or not _begins_alike(candidate, reader):
+        return None
+    if content.compression:
+        return "wait" if _is_incomplete(content) else "copy" if _is_prefix(content, reader) else None
+    if settled:
+        return None
+    rewritten = found.path == reader.former_path and reader.position  # by an editor, whose backup is about to go
+    copied = not found.live and _is_live(reader) and reader.stream == found.stream
+    return "wait" if rewritten or copied else None
+
+
+def _is_prefix(content: Content, reader: Reader) -> bool:
+    try:
+        with _file_of(reader) as original:
+            return _compare(content, original)[1]
+    except OSError:
+        return True  # renamed or deleted at this moment; the next look will tell
+
+
+def _begins_alike(candidate: Candidate, reader: Reader) -> bool:
+    """Tell whether one begins with the other, as far as that can be told."""
+    first, known = candidate.first, reader.first  # what was read: by now its file may hold something else
+    if reader.content and _length(candidate.content) > _length(reader.content) and reader.is_intact():
+        return False  # a copy is not longer than what it was copied from, unless that was truncated just now
+    if not reader.position:
+        known = reader.content.first() if reader.content else b""
+        return bool(known) and first.startswith(known[: len(first)])
+    if known:
+        return first.startswith(known[: len(first)])
+    head = reader.source.head
+    return len(first) >= head.length and digest(first[: head.length]) == head.digest
+
+
+def _compare(one: Content, other: Content) -> tuple[int, bool, bool]:
+    """Return how many bytes two contents share from their start, and which of them ends there; both False: they differ."""
+    if isinstance(one, Plain) and isinstance(other, Plain):
+        return _compare_plain(one, other)
+    at = 0
+    while True:
+        ours, theirs = one.read(at, _PIECE), other.read(at, _PIECE)
+        shared = min(len(ours), len(theirs))
+        if ours[:shared] != theirs[:shared]:
+            return at, False, False
+        at += shared
+        if shared < _PIECE:
+            return at, len(ours) == shared, len(theirs) == shared
+
+
+def _compare_plain(one: Plain, other: Plain) -> tuple[int, bool, bool]:
+    """Compare pieces that are spread evenly, and the last bytes: a long log is not read whole for this."""
+    sizes = one.stat().st_size, other.stat().st_size
+    end = min(sizes)
+    starts = [*range(0, end, max(_PIECE, end // _SAMPLES)), max(0, end - PROOF)]
+    alike = all(one.read(at, min(_PIECE, end - at)) == other.read(at, min(_PIECE, end - at)) for at in starts)
+    return end, alike and sizes[0] == end, alike and sizes[1] == end
+
+
+@contextmanager
+def _file_of(reader: Reader) -> Iterator[Content]:
+    """Give the content of a source's file, to be read from its start. Raises OSError."""
+    if reader.content and not reader.content.compression:
+        yield reader.content
+        return
+    with closing(open_content(reader.found.path if reader.found else reader.source.path)) as content:
+        yield content
+
+
+# what is known of a source
+
+
+def _head_of(reader: Reader) -> Mark:
+    """Return the fingerprint of the first bytes: of those that were read, or of those that will be."""
+    if reader.source.head.length or reader.position or not reader.content:
+        return reader.source.head
+    first = reader.content.first()
+    return Mark(len(first), len(first), digest(first))
+
+
+def _likelihood(candidate: Candidate, reader: Reader) -> tuple[bool, bool, bool, int]:
+    """Sort sources by how much speaks for one, where several begin alike."""
+    found, source = candidate.found, reader.source
+    same_inode = candidate.stat.st_ino == source.inode
+    return found.path == source.path, same_inode, reader.stream == found.stream, reader.position
+
+
+def _may_grow_into(candidate: Candidate, reader: Reader) -> bool:
+    """Tell whether a short file may be the beginning of a source, or an archive of which nothing can be read yet."""
+    first = candidate.first
+    known = reader.first or (reader.content.first() if reader.content else b"")
+    return known.startswith(first) if first else _is_incomplete(candidate.content)
+
+
+def _is_missing(reader: Reader) -> bool:
+    """Tell whether a source has no file: none was found, and the one that is open has no name any more."""
+    return not reader.seen and not (reader.content and reader.content.stat().st_nlink > 0)
+
+
+def _is_incomplete(content: Content | None) -> bool:
+    return isinstance(content, Packed) and not content.complete and not content.broken
+
+
+def _length(content: Content) -> int:
+    """Return the length of a content; of a compressed one, as much as it takes to tell a short one."""
+    return len(content.first()) if content.compression else content.stat().st_size
+
+
+def _is_live(reader: Reader) -> bool:
+    return reader.found is not None and reader.found.live

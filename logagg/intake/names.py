@@ -1,0 +1,89 @@
+"""What a file's name tells of its log: the stream that it belongs to, and its age among the rotations of that stream.
+
+A name orders the work, and breaks ties between logs too short to be known by what they hold; it never decides alone
+whether a file is read. So a scheme that is missing here costs nothing but the order.
+
+The schemes are those of logrotate (numbers, `dateext`, `dateformat`, `extension`, `addextension`), savelog, newsyslog,
+rotatelogs, cronolog, lumberjack, log4j and logback, Tomcat and IIS.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+STDIN = "-"
+
+Age = tuple[int, str, int]
+
+_DATED, _NUMBERED, _LIVE = 0, 1, 2  # the first item of an age: what sorts first is older
+
+_PACKED = r"(?:\.(?:gz|bz2|zst|xz|lz4|lz|lzma|lzo|br|Z|z|zip|7z))*"
+_CLOCK = r"(?:[-T_:. ]?\d{2}(?:[-:._hH]?\d{2}){0,2}(?:[.,]\d{1,9})?(?:Z|[+-]\d{2}:?\d{2})?)?"
+_DAY = rf"\d{{4}}[-_.]?\d{{2}}[-_.]?\d{{2}}{_CLOCK}(?:[-.]\d{{1,13}})?"
+_PERIOD = r"\d{4}[-_.]?\d{2}|\d{4}[-_.]?[Ww]\d{2}|\d{9,13}"  # a month, a week, seconds since the epoch
+_EXTENSION = r"\.(?:log|txt|json|jsonl|out|csv)"
+_WEEKDAYS = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
+_MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_WORDS = rf"(?:{_WEEKDAYS}|{_MONTHS})[a-z]*|bak|backup|old|orig|prev|previous|save|saved|copy|rotated|archived?"
+
+# Tried in this order. The stream's name is the stem with its extension.
+_SCHEMES = tuple(
+    re.compile(scheme + _PACKED + r"\Z", re.DOTALL)
+    for scheme in (
+        rf"(?P<stem>.+?)[-._](?P<date>{_DAY}|{_PERIOD})(?P<extension>{_EXTENSION})",  # access-2026-11-29.log
+        rf"(?P<stem>.+?)[-._](?P<date>{_DAY}|{_PERIOD})(?P<extension>)",  # access.log-20261129
+        r"(?P<stem>(?:u_)?(?:ex|nc|in))(?P<date>\d{4,10})(?P<extension>\.log)",  # IIS: u_ex261129.log
+        r"(?P<stem>.+?)\.(?P<number>\d{1,6})(?P<extension>)",  # access.log.1
+        rf"(?P<stem>.+?)(?:[-._](?P<word>(?i:{_WORDS}))|~)(?P<extension>)",  # access.log.old, access_log.Sun
+        r"(?P<stem>.+?)(?P<extension>)",
+    )
+)
+_ENDS_IN_PACKED = re.compile(r".+\.(?:gz|bz2|zst|xz|lz4|lz|lzma|lzo|br|Z|z|zip|7z)\Z", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that a path means."""
+
+    path: str
+    stream: str  # the absolute path of the live file that it is, or was
+    age: Age  # sorts the oldest generation first, the live file last
+    live: bool
+    asked: bool = True  # else: it lies beside a file that was asked for, and may be what that was before
+
+
+def describe(path: str) -> Found:
+    """Tell a file's stream and age from its name."""
+    folder, name = os.path.split(os.path.abspath(path))
+    stem, age = stem_and_age(name)
+    return Found(path, os.path.join(folder, stem), age, live=name == stem)
+
+
+def is_dated(found: Found) -> bool:
+    """Tell whether a name has a date: programs that name a log so write to it under that name."""
+    return found.age[0] == _DATED and not _ENDS_IN_PACKED.match(found.path)
+
+
+@lru_cache(maxsize=1 << 14)
+def stem_and_age(name: str) -> tuple[str, Age]:
+    """Return the name of the live log, and the age; of a live log its own name."""
+    found = next(found for scheme in _SCHEMES if (found := scheme.match(name)))
+    groups = found.groupdict()
+    stem = found["stem"] + found["extension"]
+    if date := groups.get("date"):
+        return stem, (_DATED, re.sub(r"\D", "", date).ljust(24, "0"), 0)
+    if number := groups.get("number"):
+        return stem, (_NUMBERED, "", -int(number))
+    if stem == name:
+        return stem, (_LIVE, "", 0)
+    return stem, (_LIVE, "", -1) if _ENDS_IN_PACKED.match(name) and not groups.get("word") else (_NUMBERED, "", -1)
+
+
+def are_related(one: str, other: str) -> bool:
+    """Tell whether two paths have names of one log: the same stream, or one name within the other."""
+    names = [os.path.basename(path) for path in (one, other)]
+    stems = [stem_and_age(name)[0] for name in names]
+    return stems[0] == stems[1] or stems[0] in names[1] or stems[1] in names[0]
