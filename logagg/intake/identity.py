@@ -252,6 +252,7 @@ class Ledger:
                 source, path=found.path, size=stat.st_size, modified=stat.st_mtime, finished=finished, note=note, gone=0.0
             )
             reader.stamp, reader.found = stamp, found
+            self.changed |= bool(source.gone)
             self._told.discard(("unreadable", found.path))
 
     # files that are not

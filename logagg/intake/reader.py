@@ -7,6 +7,7 @@ only if the file still held, around that moment, what it held before.
 from __future__ import annotations
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -237,8 +238,9 @@ class Reader:
 
     def _take(self, data: bytes | memoryview) -> Chunk:
         self._before, self.untouched = (self.proof, self._tail), False
+        begins = self.position == 0 and bytes(data[: len(BOM_UTF8)]) == BOM_UTF8
         self._move(len(data), bytes(data[-PROOF:]))
-        return self._chunk(data)
+        return self._chunk(data[len(BOM_UTF8) :] if begins else data)
 
     def _move(self, count: int, tail: bytes) -> None:
         """Go past so many bytes, which end with `tail`."""

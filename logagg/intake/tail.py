@@ -187,7 +187,7 @@ class Tailer:
             self._ledger.tell("unreadable", reader.source.path, f"{error.strerror or error}; trying again")
 
     def _tell_skipped(self, reader: Reader, chunk: Chunk) -> None:
-        if chunk.skipped and not chunk.too_long:
+        if chunk.skipped and not chunk.data and not chunk.too_long:
             text = f"{chunk.skipped:,} NUL bytes passed over at {chunk.start:,}; logagg status counts those that follow"
             self._ledger.tell("nul_bytes", reader.source.path, text)
 
