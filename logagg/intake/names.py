@@ -41,6 +41,7 @@ _SCHEMES = tuple(
         r"(?P<stem>.+?)(?P<extension>)",
     )
 )
+_LOG_WORD = re.compile(r".+?log(?![A-Za-z])", re.DOTALL)
 _ENDS_IN_PACKED = re.compile(r".+\.(?:gz|bz2|zst|xz|lz4|lz|lzma|lzo|br|Z|z|zip|7z)\Z", re.DOTALL)
 
 
@@ -83,7 +84,13 @@ def stem_and_age(name: str) -> tuple[str, Age]:
 
 
 def are_related(one: str, other: str) -> bool:
-    """Tell whether two paths have names of one log: the same stream, or one name within the other."""
+    """Tell whether two paths have names of one log: the same stream, or one's log named within the other's name."""
     names = [os.path.basename(path) for path in (one, other)]
-    stems = [stem_and_age(name)[0] for name in names]
-    return stems[0] == stems[1] or stems[0] in names[1] or stems[1] in names[0]
+    roots = [_root(name) for name in names]
+    return stem_and_age(names[0])[0] == stem_and_age(names[1])[0] or roots[0] in names[1] or roots[1] in names[0]
+
+
+def _root(name: str) -> str:
+    """Return a name up to the word `log`, whatever follows; the whole stem where there is none."""
+    found = _LOG_WORD.match(name)
+    return found[0] if found else stem_and_age(name)[0]

@@ -1,0 +1,202 @@
+"""Whatever archives are called, wherever they lie and however they are compressed: every line counts once.
+
+A model of a log whose generations are renamed, compressed, moved and copied under names drawn at random, beside the real
+tailer and real files. Each generation is long enough to be known by its fingerprint, which no name is needed for.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import re
+import shutil
+import string
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import hypothesis.strategies as st
+import zstandard
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from logagg.cargo import Chunk, KnownSource, Progress
+from logagg.clock import ManualClock
+from logagg.intake.tail import Tailer
+
+COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": zstandard.compress,
+    "": bytes,
+}
+WORDS = st.text(string.ascii_letters + string.digits + "-_.:~@ ", min_size=1, max_size=12).filter(lambda word: word.strip(". "))
+NAMES = st.one_of(
+    WORDS.map("access.log.{}".format),
+    WORDS.map("{}-access.log".format),
+    WORDS.map("access{}.log".format),
+    st.integers(0, 10**6).map("access.log.{}".format),
+    st.integers(10**9, 2 * 10**9).map("access.log-20261129-{}".format),
+    st.dates().map("access-{:%Y-%m-%d}.log".format),
+    st.sampled_from(["Sun", "Mon", "202611", "2026-W48", "bak", "old", "2026-11-29T00-00-00.000"]).map("access_log.{}".format),
+)
+FOLDERS = st.sampled_from(["logs", "old"])
+
+
+class Archives(RuleBasedStateMachine):
+    @initialize(chunk=st.sampled_from([200, 1 << 16]))
+    def begin(self, chunk: int) -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="archives-"))
+        for folder in ("logs", "old"):
+            (self.root / folder).mkdir()
+        self.live = self.root / "logs" / "access.log"
+        self.live.touch()
+        self.archives: list[Path] = []
+        self.copies: list[Path] = []
+        self.written, self.chunk, self.clock = 0, chunk, ManualClock(time.time())
+        self.read: dict[str, list[Chunk]] = {}
+        self.committed: dict[str, KnownSource] = {}
+        self.counted: list[bytes] = []
+        self.start()
+
+    # what happens to the files
+
+    @rule(count=st.integers(1, 30))
+    def write(self, count: int) -> None:
+        with self.live.open("ab") as log:
+            for _ in range(count):
+                log.write(b"line %d of a log that is long enough to be known by what it holds %s\n" % (self.written, b"x" * 40))
+                self.written += 1
+
+    @rule(name=NAMES, folder=FOLDERS)
+    def rotate(self, name: str, folder: str) -> None:
+        self.write(12)
+        if to := self._free(folder, name):
+            self.live.rename(to)
+            self.live.touch()
+            self.archives.append(to)
+
+    @precondition(lambda self: self.archives)
+    @rule(data=st.data(), name=NAMES, folder=FOLDERS, suffix=st.sampled_from(sorted(COMPRESSORS)), polls=st.booleans())
+    def compress(self, data: st.DataObject, name: str, folder: str, suffix: str, polls: bool) -> None:
+        """Make another file of an archive, under any name, and delete the archive."""
+        old = data.draw(st.sampled_from(self.archives))
+        if to := self._free(folder, name + suffix):
+            if polls:  # two equal files that are found together are two logs, unless their names are those of one
+                self.poll()
+            to.write_bytes(COMPRESSORS[suffix](_content(old)))
+            if polls:
+                self.poll()
+            old.unlink()
+            self.archives[self.archives.index(old)] = to
+
+    @precondition(lambda self: self.archives)
+    @rule(data=st.data(), name=NAMES, folder=FOLDERS)
+    def rename(self, data: st.DataObject, name: str, folder: str) -> None:
+        old = data.draw(st.sampled_from(self.archives))
+        if to := self._free(folder, name):
+            old.rename(to)
+            self.archives[self.archives.index(old)] = to
+
+    @precondition(lambda self: self.archives)
+    @rule(data=st.data(), name=NAMES, suffix=st.sampled_from(sorted(COMPRESSORS)))
+    def copy_beside(self, data: st.DataObject, name: str, suffix: str) -> None:
+        """`gunzip -k`, or a copy kept beside an archive that was read."""
+        self.poll()
+        self.commit()
+        old = data.draw(st.sampled_from(self.archives))
+        if to := self._free(old.parent.name, name + suffix):
+            to.write_bytes(COMPRESSORS[suffix](_content(old)))
+            self.copies.append(to)
+
+    @precondition(lambda self: self.copies)
+    @rule()
+    def delete_a_copy(self) -> None:
+        self.copies.pop().unlink()
+
+    @precondition(lambda self: self.archives)
+    @rule(data=st.data(), seconds=st.sampled_from([-(10**8), -100, 100, 10**8]))
+    def touch(self, data: st.DataObject, seconds: int) -> None:
+        path = data.draw(st.sampled_from(self.archives))
+        os.utime(path, (self.clock.now() + seconds, self.clock.now() + seconds))
+
+    # what we do
+
+    def start(self) -> None:
+        self.tailer = Tailer(
+            [str(self.root / "logs"), str(self.root / "old" / "*")],
+            list(self.committed.values()),
+            chunk_bytes=self.chunk,
+            clock=self.clock,
+            notice=lambda kind, text: None,
+        )
+
+    @rule()
+    def poll(self) -> None:
+        for folder in ("logs", "old"):
+            os.utime(self.root / folder, (self.clock.now(), self.clock.now()))
+        for chunk in self.tailer.poll():
+            before = self.read.setdefault(chunk.source, [])
+            expected = before[-1].end if before else self._resumes_at(chunk.source)
+            assert chunk.start == expected, "without a gap, nothing twice"
+            before.append(chunk)
+
+    @rule()
+    def commit(self) -> None:
+        sources = {source.id: source for source in self.tailer.sources()}
+        for id_, chunks in self.read.items():
+            self.counted += b"".join(chunk.data for chunk in chunks).splitlines()
+            self.committed[id_] = KnownSource(sources[id_], {0: Progress(chunks[-1].end, 0, chunks[-1].mark)})
+        self.committed = {id_: KnownSource(sources[id_], known.progress) for id_, known in self.committed.items()}
+        self.read = {}
+
+    @rule()
+    def crash(self) -> None:
+        self.tailer.close()
+        self.read = {}
+        self.start()
+
+    @rule(seconds=st.sampled_from([1, 3, 31, 100]))
+    def wait(self, seconds: int) -> None:
+        self.clock.sleep(seconds)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "root"):
+            return
+        for _ in range(3):
+            self.poll()
+            self.clock.sleep(3)
+        self.commit()
+        self.tailer.close()
+        shutil.rmtree(self.root)
+        numbers = Counter(int(found[1]) for line in self.counted if (found := re.match(rb"line (\d+) of", line)))
+        assert numbers == Counter(range(self.written))
+
+    def _free(self, folder: str, name: str) -> Path | None:
+        """Return a path that no file has, of a name that the directory is read for."""
+        path = self.root / folder / name
+        return None if path.exists() or path.name.startswith(".") else path
+
+    def _resumes_at(self, source: str) -> int:
+        return self.committed[source].resume.position if source in self.committed else 0
+
+
+def _content(path: Path) -> bytes:
+    """What a file holds, decompressed by what it begins with."""
+    data = path.read_bytes()
+    if data.startswith(b"\x1f\x8b"):
+        return gzip.decompress(data)
+    if data.startswith(b"BZh"):
+        return bz2.decompress(data)
+    if data.startswith(b"\xfd7zXZ"):
+        return lzma.decompress(data)
+    return zstandard.ZstdDecompressor().decompress(data) if data.startswith(b"\x28\xb5\x2f\xfd") else data
+
+
+Archives.TestCase.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
+TestArchives = Archives.TestCase
