@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import random
+import string
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -23,14 +26,29 @@ TARGETS = ("/", "/tea", "/cups?size=2", "/site.css", "/gone", "/imp?campaign=c&a
 START = datetime.now(UTC) - timedelta(days=1)
 
 
+# What a rotated log is called: by its number, and something at random.
+NAMES = (
+    "access.log-{n:010}",
+    "access.log.{n}",
+    "access.log.{n}.{x}",
+    "access-2026-11-29-{n}.log",
+    "access.log-20261129-{n:010}",
+    "{x}-{n}-access.log",
+    "access.{x}.{n}.log",
+    "access.log.{x}{n}~",
+    "access.log.2026-W48.{n}",
+)
+COMPRESSORS = {".gz": gzip, ".bz2": bz2, ".xz": lzma}
+
+
 class Writer:
-    """Appends lines to `access.log`, moves it away now and then, and compresses what was moved before."""
+    """Appends lines to `access.log`, moves it away now and then, and compresses what was moved before, under any names."""
 
     def __init__(self, folder: Path, seed: int, batch: int = 40, network: str = "192.0.2") -> None:
         self.log = folder / "access.log"
         self.lines = 0
         self._network = network  # of its visitors
-        self.rotations = 0
+        self.rotations = self._named = 0
         self._chance, self._batch = random.Random(seed), batch
         self._moved: list[Path] = []
         self._stop = threading.Event()
@@ -46,9 +64,7 @@ class Writer:
 
     def written(self) -> list[str]:
         """Return all lines, from wherever they are now."""
-        packed = [gzip.decompress(path.read_bytes()) for path in self.log.parent.glob("access.log-*.gz")]
-        plain = [path.read_bytes() for path in self.log.parent.glob("access.log*") if path.suffix != ".gz"]
-        return b"".join(packed + plain).decode().splitlines()
+        return b"".join(map(_content, self.log.parent.iterdir())).decode().splitlines()
 
     def _work(self) -> None:
         file = self.log.open("a")
@@ -72,14 +88,36 @@ class Writer:
     def _rotate(self, file: TextIO) -> TextIO:
         """Move the log away, write to it a little longer, open a new one, compress the one before."""
         self.rotations += 1
-        moved = self.log.with_name(f"access.log-{START:%Y%m%d}{self.rotations:06}")
+        moved = self.log.with_name(self._name())
         self.log.rename(moved)
         self._write(file, 3)
         file.close()
         if self._moved and self._chance.random() < 0.5:
-            _compress(self._moved.pop())
+            self._compress(self._moved.pop())
         self._moved.append(moved)
         return self.log.open("a")
+
+    def _name(self) -> str:
+        """Return a name that no file has had."""
+        self._named += 1
+        random_word = "".join(self._chance.choices(string.ascii_letters + string.digits + "_-", k=5))
+        return self._chance.choice(NAMES).format(n=self._named, x=random_word)
+
+    def _compress(self, path: Path) -> None:
+        """Make a compressed file under another name: at once, or under the eyes of the tail, as gzip does."""
+        suffix = self._chance.choice(list(COMPRESSORS))
+        packed = COMPRESSORS[suffix].compress(path.read_bytes())  # type: ignore[attr-defined]
+        target = path.with_name((path.name if self._chance.random() < 0.5 else self._name()) + suffix)
+        if self._chance.random() < 0.5:
+            draft = path.with_name(f".{path.name}.draft")
+            draft.write_bytes(packed)
+            draft.rename(target)
+        else:
+            with target.open("wb", buffering=0) as file:
+                for at in range(0, len(packed), 1 + len(packed) // 3):
+                    file.write(packed[at : at + 1 + len(packed) // 3])
+                    self._stop.wait(0.01)
+        path.unlink()
 
     def _line(self, number: int) -> str:
         if number % 50 == 49:
@@ -90,11 +128,9 @@ class Writer:
         return f'{self._network}.{number % 90} - - [{time}] "GET {target} HTTP/1.1" {status} {number % 1000} "-" "{agent}"\n'
 
 
-def _compress(path: Path) -> None:
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_bytes(gzip.compress(path.read_bytes()))
-    draft.rename(f"{path}.gz")
-    path.unlink()
+def _content(path: Path) -> bytes:
+    opener = COMPRESSORS.get(path.suffix)
+    return opener.decompress(path.read_bytes()) if opener else path.read_bytes()  # type: ignore[attr-defined]
 
 
 def assert_written(lake: Path, writers: Sequence[Writer]) -> None:
