@@ -251,6 +251,10 @@ def may_turn_out_packed(content: Content) -> bool:
     return any(magic.startswith(head) for magic in (*_MAGIC, *_NOT_READ))
 
 
+def key_of(stat: os.stat_result) -> Key:
+    return stat.st_dev, stat.st_ino
+
+
 def proves(content: Content, proof: Mark) -> bool:
     """Tell whether the content still has what a mark was made of."""
     if not proof.length:

@@ -16,12 +16,12 @@ from dataclasses import replace
 
 from logagg.cargo import KnownSource, Mark, Source
 from logagg.clock import Clock
-from logagg.intake.content import PROOF, Content, Key, digest, mark, open_content
-from logagg.intake.match import SETTLED, Candidate, Heads, continued, match, trimmed_to
+from logagg.intake.content import PROOF, Content, Key, digest, key_of, mark, open_content
+from logagg.intake.match import Candidate
 from logagg.intake.names import STDIN, Found, describe
 from logagg.intake.open_files import OpenFiles
 from logagg.intake.reader import Limits, Reader, stamp_of
-from logagg.intake.unknown import Ends, Impression, Unknown
+from logagg.intake.unknown import Ends, Unknown, UnknownFiles
 
 RACY = 1.0  # seconds in which a file can change, and not its stamp
 
@@ -46,34 +46,25 @@ class Ledger:
         self.changed = False  # there is something to say of a source that comes with no chunk
         self.unsettled = False  # there may be files to read that were not there to read before
         self._by_key: dict[Key, Reader] = {}
-        self._left: dict[Key, Impression] = {}
         self._lost: list[Reader] = []  # since the last look: their files hold other bytes now
         self._limits, self._clock, self._notice, self._open_files = limits, clock, notice, open_files
         self._told: set[tuple[str, str]] = set()
-        self._patient = patient  # there will be another look
-        self._looks = 0
-        self._missing: frozenset[str] = frozenset()  # sources without a file at the last look
+        self.missing: frozenset[str] = frozenset()  # sources without a file at this look
         self._listed: object = None  # the files of the last look that went through all of them
-        self._packed: dict[Key, bool] = {}  # unknown files that are compressed
-        self._origins: dict[Key, int] = {}  # where files go on that are trimmed logs
-        self._heads = Heads(())
         for one in known:
             stream = describe(one.source.path).stream
             self._enter(Reader(one.source, one.furthest.mark, limits, stream, one.stops, one.resume.mark))
-        self._ends = Ends(clock.now(), {reader.stream for reader in self.readers.values()}) if from_end else None
+        ends = Ends(clock.now(), {reader.stream for reader in self.readers.values()}) if from_end else None
+        self._unknown = UnknownFiles(self, clock, ends, patient=patient)
 
     def look(self, files: Sequence[Found]) -> None:
         """Find out which sources the files are; those of new ones are read from their start, or from their end."""
-        self._looks += 1
         for reader in self.readers.values():
             reader.seen = False
         asked = self._strange(found for found in files if found.asked)
         strange = self._strange(self._others(files)) | asked
-        self._note_missing()
-        self._left = {key: left for key, left in self._left.items() if key in strange}
-        due = [one for one in strange.values() if self._is_due(one)]
-        if due:
-            self._meet_all(due)
+        self.missing = self._without_file()
+        self._unknown.meet(strange)
         self._settle_lost()
         if self._open_files.crowded:
             text = f"of {len(self.readers):,} logs {self._open_files.most:,} stay open: lines written to another just before it is"
@@ -142,7 +133,7 @@ class Ledger:
         for found in files:
             stat = self._stat_if_strange(found)
             if stat:
-                strange.setdefault(_key(stat), Unknown(found, stat))
+                strange.setdefault(key_of(stat), Unknown(found, stat))
         return strange
 
     def _others(self, files: Sequence[Found]) -> Iterator[Found]:
@@ -151,32 +142,22 @@ class Ledger:
         if not others:
             return
         last = {reader.found.path for reader in self.readers.values() if not reader.seen and reader.found}
-        yield from (found for found in others if found.path in last or self._follows(found))
-        missing = {id_ for id_, reader in self.readers.items() if not reader.seen and reader.position}
-        if missing and (files is not self._listed or missing - self._missing):
+        yield from (found for found in others if found.path in last or self.follows(found))
+        missing = self._without_file()
+        if missing and (files is not self._listed or missing - self.missing):
             self._listed = files
             yield from others
         else:
-            yield from (found for found in others if self._is_waiting(found))
+            yield from (found for found in others if self._unknown.waits(found))
 
-    def _is_waiting(self, found: Found) -> bool:
-        return any(left.path == found.path and left.verdict == "wait" for left in self._left.values())
-
-    def _is_due(self, unknown: Unknown) -> bool:
-        """Tell whether an unknown file is to be opened: it is new, or what was thought of it may not hold any more."""
-        left, now = self._left.get(unknown.key), self._clock.monotonic()
-        if left is None or not left.holds(unknown, self._missing, now):
-            return True
-        return left.reader is None and not left.passed and not unknown.found.asked and self._follows(unknown.found)
-
-    def _note_missing(self) -> None:
-        self._missing = frozenset(id_ for id_, reader in self.readers.items() if not reader.seen and reader.position)
+    def _without_file(self) -> frozenset[str]:
+        return frozenset(id_ for id_, reader in self.readers.items() if not reader.seen and reader.position)
 
     def _stat_if_strange(self, found: Found) -> os.stat_result | None:
         """Return what the system says of a file, unless its inode tells which source it is."""
         try:
             stat = os.stat(found.path)
-            reader = self._by_key.get(_key(stat))
+            reader = self._by_key.get(key_of(stat))
             if reader is None:
                 return stat
             if reader.seen:
@@ -185,7 +166,7 @@ class Ledger:
         except FileNotFoundError:
             return None  # it was renamed or deleted since the directory was read
         except OSError as error:
-            self._refuse(found, error)
+            self.refuse(found, error)
             return None
 
     def _recognise(self, reader: Reader, found: Found, stat: os.stat_result) -> bool:
@@ -199,7 +180,7 @@ class Ledger:
                 self._drop(reader)  # nothing was read by which it could be known again
                 return False
             if not self._reopen(reader, found.path, stat):
-                return reader.source.inode != 0 and self._by_key.get(_key(stat)) is reader
+                return reader.source.inode != 0 and self._by_key.get(key_of(stat)) is reader
         elif reader.content is not None and self._may_have_changed(reader, stat) and not reader.is_intact():
             self.lose(reader)
             return False
@@ -220,7 +201,7 @@ class Ledger:
             reader.parked = True  # it is opened when its turn to be read comes
             return True
         content = open_content(path)
-        if stat and _key(content.stat()) != _key(stat):  # renamed at this moment: the next look will find it
+        if stat and key_of(content.stat()) != key_of(stat):  # renamed at this moment: the next look will find it
             content.close()
             return False
         if content.compression == reader.source.compression and reader.open(content):
@@ -255,115 +236,48 @@ class Ledger:
             self.changed |= bool(source.gone)
             self._told.discard(("unreadable", found.path))
 
-    # files that are not
-
-    def _meet_all(self, unknown: Sequence[Unknown]) -> None:
-        """Find what each file is: what goes on with a known source first, since what is younger is to be read, too."""
-        self._heads = heads = Heads(self.readers.values())
-        for one in unknown:
-            self._open(one, lambda candidate: self._goes_on(candidate, heads))
-        rest = [one for one in unknown if one.key not in self._by_key]
-        self._trace_trimmed(rest)
-        # Then what others may be copies of: the live files, then plain ones.
-        for one in sorted(rest, key=lambda one: (self._packed.get(one.key, False), not one.found.live)):
-            self._open(one, self._meet)
-
-    def _open(self, unknown: Unknown, judge: Callable[[Candidate], bool]) -> None:
-        """Open an unknown file and let `judge` see it; it stays open if that takes it."""
-        try:
-            content = open_content(unknown.found.path)
-        except FileNotFoundError:
-            return  # renamed or deleted at this moment
-        except OSError as error:
-            if self._ends and self._looks == 1:
-                self._ends.note(unknown)
-            if unknown.found.asked:
-                self._refuse(unknown.found, error)
-            return
-        taken = False
-        try:
-            if _key(content.stat()) == unknown.key:  # else another file got the name at this moment
-                taken = judge(self._candidate(Unknown(unknown.found, content.stat()), content))
-        except OSError as error:
-            self._refuse(unknown.found, error)
-        finally:
-            if not taken:
-                content.close()
-
-    def _candidate(self, unknown: Unknown, content: Content) -> Candidate:
-        now = self._clock.monotonic()
-        seen = Impression.of(unknown, self._left.get(unknown.key), now, self._looks)
-        self._left[unknown.key] = seen
-        self._packed[unknown.key] = bool(content.compression)
-        return Candidate(unknown.found, content, unknown.stat, now - seen.since, seen.met, seen.original_size)
-
-    def _goes_on(self, candidate: Candidate, heads: Heads) -> bool:
-        """Let a source that has no file go on in an unknown one, if that holds all that was read of it."""
-        reader = continued(candidate, heads.alike(candidate))
-        return reader is not None and self._move(reader, candidate)
-
-    def _meet(self, candidate: Candidate) -> bool:
-        """Leave an unknown file alone, or begin to read it."""
-        if candidate.key in self._by_key:
-            return False  # renamed at this moment: the next look will find it
-        unknown = Unknown(candidate.found, candidate.stat)
-        settled = not self._patient or candidate.unchanged >= SETTLED
-        found = match(candidate, self._heads.alike(candidate), settled=settled)
-        if found and found.verdict == "same":
-            return self._move(found.reader, candidate)
-        end = self._ends.of(unknown, first_look=self._looks == 1) if self._ends else None
-        passed = end is not None and bool(candidate.content.compression)
-        if not (found or passed) and (candidate.found.asked or self._follows(candidate.found)):
-            self._begin(candidate, end)
-            return True
-        if found and found.verdict == "copy":
-            self.tell("source", candidate.found.path, f"holds what {found.reader.source.path} holds; not read again")
-        self._left[candidate.key] = self._left[candidate.key].judged(
-            found, self._missing, settled=settled, passed=passed
-        )
-        return False
-
-    def _follows(self, found: Found) -> bool:
+    def follows(self, found: Found) -> bool:
         """Tell whether a file is younger than one of its stream that we know."""
         known = [reader.found for reader in self.readers.values() if reader.seen and reader.found]
         return any(one.stream == found.stream and one.age < found.age for one in known)
 
-    def _move(self, reader: Reader, candidate: Candidate) -> bool:
-        """Let a source go on in another file; tell whether it does."""
+    def move(self, reader: Reader, candidate: Candidate) -> bool:
+        """Let a source go on in another file; tell whether that is to stay open."""
         before, content, stat = reader.source, candidate.content, candidate.stat
-        if not reader.open(content):  # changed at this moment
+        at_rest = before.finished and before.compression == content.compression != "" and _is_unchanged(before, stat)
+        if not at_rest and not reader.open(content):  # changed at this moment
             return False
         self._detach(reader)
         reader.source = replace(before, device=stat.st_dev, inode=stat.st_ino, compression=content.compression)
         self._by_key[candidate.key] = reader
         self._see(reader, candidate.found, stat)
-        self._keep_open(reader)
+        if at_rest:  # to open it would decompress it to its end
+            reader.park()
+        else:
+            self._keep_open(reader)
         if not before.inode:
             note = _note_on_copy(before, content, stat)
             reader.source = replace(reader.source, note=note)
             self._notice("truncated", f"{before.path}: {note}")
         self.changed = self.unsettled = True
         self._notice("source", f"{candidate.found.path} goes on with what was {before.path}")
-        return True
+        return not at_rest
 
-    def _begin(self, candidate: Candidate, end: int | None) -> None:
-        """Begin to read a file: at its start, after the last line before `end`, or where a log that was trimmed goes on."""
+    def begin(self, candidate: Candidate, origin: int, *, announce: bool) -> Reader:
+        """Begin to read a file at a position; `announce`: the lake is to know it before there is a line."""
         found, content, stat = candidate.found, candidate.content, candidate.stat
-        origin = self._origins.get(candidate.key, 0)
-        if end is not None and not origin:
-            origin = _after_last_newline(content, min(end, stat.st_size))
         source = replace(new_source(found.path), device=stat.st_dev, inode=stat.st_ino, compression=content.compression)
         start, first = max(0, origin - PROOF), content.first()[:origin]
         source = replace(source, head=mark(len(first), first), origin=origin)
         reader = Reader(source, mark(origin, content.read(start, origin - start)), self._limits, found.stream)
-        reader.met, reader.judged, reader.announced = candidate.met, stat.st_size, end is None and not origin
+        reader.met, reader.judged, reader.announced = candidate.met, stat.st_size, not announce
         reader.open(content)
         self._enter(reader)
         self._see(reader, found, stat)
-        self._heads.add(reader)
         self._keep_open(reader)
         self.unsettled = True
         self._notice("source", f"{found.path}: reading from {origin}")
+        return reader
 
     def _keep_open(self, reader: Reader) -> None:
         """Let a file stay open if there is room; else it is opened when its turn to be read comes."""
@@ -372,24 +286,14 @@ class Ledger:
         else:
             reader.park()
 
-    # sources whose files hold other bytes
+    def trim(self, reader: Reader) -> None:
+        """Note that a log was cut at its front, and that what stays of it is read as another source."""
+        self._lost = [one for one in self._lost if one is not reader]
+        self._part(reader, f"cut at its front after {reader.position:,} bytes were read; what stays is not counted again")
 
-    def _trace_trimmed(self, unknown: Sequence[Unknown]) -> None:
-        """Find the logs that were cut at their front, and where they go on: what stays was counted."""
-        lost = {one.source.path: one for one in self.readers.values() if not one.seen and not one.content and one.position}
-        self._origins = {}
-        for one in unknown:
-            reader = lost.get(one.found.path)
-            if reader and one.stat.st_size >= PROOF:
-                self._open(one, lambda candidate, reader=reader: self._note_trimmed(candidate, reader))  # type: ignore[misc]
-
-    def _note_trimmed(self, candidate: Candidate, reader: Reader) -> bool:
-        origin = trimmed_to(candidate.content, reader.proof, reader.last_bytes)
-        if origin is not None:
-            self._origins[candidate.key] = origin
-            self._lost = [one for one in self._lost if one is not reader]
-            self._part(reader, f"cut at its front after {reader.position:,} bytes were read; what stays is not counted again")
-        return False
+    def is_known(self, key: Key) -> bool:
+        """Tell whether a file with this device and inode is that of a source."""
+        return key in self._by_key
 
     def _settle_lost(self) -> None:
         """Say which sources were truncated: those that no other file goes on with."""
@@ -421,7 +325,7 @@ class Ledger:
         reader.source = replace(reader.source, note=note, gone=self._clock.now())
         self.changed = True
 
-    def _refuse(self, found: Found, error: OSError) -> None:
+    def refuse(self, found: Found, error: OSError) -> None:
         self.tell("unreadable", found.path, f"{error.strerror or error}; trying again")
 
 
@@ -436,10 +340,6 @@ def _note_on_copy(before: Source, content: Content, stat: os.stat_result) -> str
     return f"copied and truncated; anything written between the two is lost{known}"
 
 
-def _key(stat: os.stat_result) -> Key:
-    return stat.st_dev, stat.st_ino
-
-
 def _key_of(source: Source) -> Key:
     return source.device, source.inode
 
@@ -447,22 +347,10 @@ def _key_of(source: Source) -> Key:
 def _is_in_place(source: Source) -> bool:
     """Tell whether a source's file is where it was last seen; then it was only not asked for."""
     try:
-        return _key(os.stat(source.path)) == _key_of(source)
+        return key_of(os.stat(source.path)) == _key_of(source)
     except OSError:
         return False
 
 
 def _is_unchanged(source: Source, stat: os.stat_result) -> bool:
     return source.size == stat.st_size and abs(source.modified - stat.st_mtime) < 1e-3
-
-
-def _after_last_newline(content: Content, size: int) -> int:
-    """Return the position after the last newline of a plain file."""
-    end = size
-    while end > 0:
-        start = max(0, end - (1 << 16))
-        at = content.read(start, end - start).rfind(b"\n")
-        if at >= 0:
-            return start + at + 1
-        end = start
-    return 0

@@ -145,13 +145,18 @@ def trimmed_to(content: Content, proof: Mark, tail: bytes) -> int | None:
 def _find_proof(data: bytes, proof: Mark, tail: bytes) -> int | None:
     if len(tail) == PROOF:
         at = data.rfind(tail)
-        return None if at < 0 else at + PROOF
+        return at + PROOF if at >= 0 and _has_a_line(tail) else None
     end = data.rfind(b"\n") + 1
     while end >= PROOF:
         if digest(data[end - PROOF : end]) == proof.digest:
-            return end
+            return end if _has_a_line(data[end - PROOF : end]) else None
         end = data.rfind(b"\n", 0, end - 1) + 1
     return None
+
+
+def _has_a_line(data: bytes) -> bool:
+    """Tell whether a fingerprint holds a whole line: the end of a long one may be the end of any."""
+    return data.count(b"\n") > 1
 
 
 # sources without a file

@@ -1,12 +1,15 @@
-"""What is remembered of files that are no source: why they are left alone, and until when."""
+"""Files whose inode is not that of a known source: what each of them is, and why some are left alone, until when."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from logagg.intake.content import Key
-from logagg.intake.match import SETTLED, Match, Verdict
+from logagg.clock import Clock
+from logagg.intake.content import PROOF, Content, Key, key_of, open_content
+from logagg.intake.match import SETTLED, Candidate, Heads, Match, Verdict, continued, match, trimmed_to
 from logagg.intake.names import Found
 from logagg.intake.reader import Reader, Stamp, stamp_of
 
@@ -87,3 +90,159 @@ class Ends:
             return self._sizes[unknown.key]
         was_there = first_look or unknown.stat.st_ctime < self._started
         return unknown.stat.st_size if was_there else None
+
+
+class Sources(Protocol):
+    """What the known sources are asked for, and told."""
+
+    readers: dict[str, Reader]
+    missing: frozenset[str]
+
+    def is_known(self, key: Key) -> bool: ...
+
+    def follows(self, found: Found) -> bool: ...
+
+    def move(self, reader: Reader, candidate: Candidate) -> bool: ...
+
+    def begin(self, candidate: Candidate, origin: int, *, announce: bool) -> Reader: ...
+
+    def trim(self, reader: Reader) -> None: ...
+
+    def refuse(self, found: Found, error: OSError) -> None: ...
+
+    def tell(self, kind: str, path: str, text: str) -> None: ...
+
+
+class UnknownFiles:
+    """Decides what unknown files are: the continuation of a source, a copy of one, or a source of their own."""
+
+    def __init__(self, sources: Sources, clock: Clock, ends: Ends | None, *, patient: bool) -> None:
+        self._sources, self._clock, self._ends = sources, clock, ends
+        self._patient = patient  # there will be another look
+        self._looks = 0
+        self._left: dict[Key, Impression] = {}
+        self._packed: set[Key] = set()  # those that are compressed
+        self._origins: dict[Key, int] = {}  # where files go on that are trimmed logs
+        self._heads = Heads(())
+
+    def meet(self, unknown: Mapping[Key, Unknown]) -> None:
+        """Look into those files that are new, or of which what was thought before may not hold any more."""
+        self._looks += 1
+        self._left = {key: left for key, left in self._left.items() if key in unknown}
+        if due := [one for one in unknown.values() if self._is_due(one)]:
+            self._meet(due)
+
+    def waits(self, found: Found) -> bool:
+        """Tell whether it was too early to tell what a file is."""
+        return any(left.path == found.path and left.verdict == "wait" for left in self._left.values())
+
+    def _is_due(self, unknown: Unknown) -> bool:
+        left = self._left.get(unknown.key)
+        if left is None or not left.holds(unknown, self._sources.missing, self._clock.monotonic()):
+            return True
+        return left.reader is None and not left.passed and not unknown.found.asked and self._sources.follows(unknown.found)
+
+    def _meet(self, unknown: Sequence[Unknown]) -> None:
+        # What goes on with a known source first, since what is younger is to be read, too. Then what others may be
+        # copies of: the live files, then plain ones.
+        self._heads, self._packed, self._origins = Heads(self._sources.readers.values()), set(), {}
+        for one in unknown:
+            self._open(one, self._continue)
+        rest = [one for one in unknown if not self._sources.is_known(one.key)]
+        self._trace_trimmed(rest)
+        for one in sorted(rest, key=lambda one: (one.key in self._packed, not one.found.live)):
+            self._open(one, self._judge)
+
+    def _open(self, unknown: Unknown, judge: Callable[[Candidate], bool]) -> None:
+        """Open a file and let `judge` see it; it stays open if that says so."""
+        try:
+            content = open_content(unknown.found.path)
+        except FileNotFoundError:
+            return  # renamed or deleted at this moment
+        except OSError as error:
+            if self._ends and self._looks == 1:
+                self._ends.note(unknown)
+            if unknown.found.asked:
+                self._sources.refuse(unknown.found, error)
+            return
+        taken = False
+        try:
+            stat = content.stat()
+            if key_of(stat) == unknown.key and not self._sources.is_known(unknown.key):  # else it was renamed at this moment
+                taken = judge(self._candidate(Unknown(unknown.found, stat), content))
+        except OSError as error:
+            self._sources.refuse(unknown.found, error)
+        finally:
+            if not taken:
+                content.close()
+
+    def _candidate(self, unknown: Unknown, content: Content) -> Candidate:
+        now = self._clock.monotonic()
+        seen = Impression.of(unknown, self._left.get(unknown.key), now, self._looks)
+        self._left[unknown.key] = seen
+        if content.compression:
+            self._packed.add(unknown.key)
+        return Candidate(unknown.found, content, unknown.stat, now - seen.since, seen.met, seen.original_size)
+
+    def _continue(self, candidate: Candidate) -> bool:
+        """Let a source that has no file go on in one that holds all that was read of it."""
+        reader = continued(candidate, self._heads.alike(candidate))
+        return reader is not None and self._sources.move(reader, candidate)
+
+    def _judge(self, candidate: Candidate) -> bool:
+        """Leave a file alone, or begin to read it."""
+        settled = not self._patient or candidate.unchanged >= SETTLED
+        found = match(candidate, self._heads.alike(candidate), settled=settled)
+        if found and found.verdict == "same":
+            return self._sources.move(found.reader, candidate)
+        passed = False
+        if not found and (candidate.found.asked or self._sources.follows(candidate.found)):
+            passed = not self._begin(candidate)
+            if not passed:
+                return True
+        if found and found.verdict == "copy":
+            text = f"holds what {found.reader.source.path} holds; not read again"
+            self._sources.tell("source", candidate.found.path, text)
+        seen = self._left[candidate.key]
+        self._left[candidate.key] = seen.judged(found, self._sources.missing, settled=settled, passed=passed)
+        return False
+
+    def _begin(self, candidate: Candidate) -> bool:
+        """Begin to read a file: at its start, where `--from end` begins, or where a trimmed log goes on; not an old archive."""
+        unknown, content = Unknown(candidate.found, candidate.stat), candidate.content
+        end = self._ends.of(unknown, first_look=self._looks == 1) if self._ends else None
+        origin = self._origins.get(candidate.key, 0)
+        if end is not None and not origin:
+            if content.compression:
+                return False
+            origin = _after_last_newline(content, min(end, candidate.stat.st_size))
+        self._heads.add(self._sources.begin(candidate, origin, announce=end is not None or origin > 0))
+        return True
+
+    def _trace_trimmed(self, unknown: Sequence[Unknown]) -> None:
+        """Find the logs that were cut at their front, and where they go on: what stays was counted."""
+        readers = self._sources.readers.values()
+        without_file = {one.source.path: one for one in readers if not one.seen and not one.content and one.position}
+        for one in unknown:
+            reader = without_file.get(one.found.path)
+            if reader and one.stat.st_size >= PROOF:
+                self._open(one, lambda candidate, reader=reader: self._trace(candidate, reader))  # type: ignore[misc]
+
+    def _trace(self, candidate: Candidate, reader: Reader) -> bool:
+        origin = trimmed_to(candidate.content, reader.proof, reader.last_bytes)
+        if origin is not None:
+            self._origins[candidate.key] = origin
+            self._sources.trim(reader)
+        return False
+
+
+def _after_last_newline(content: Content, size: int) -> int:
+    """Return the position after the last newline of a plain file."""
+    end = size
+    while end > 0:
+        start = max(0, end - (1 << 16))
+        at = content.read(start, end - start).rfind(b"\n")
+        if at >= 0:
+            return start + at + 1
+        end = start
+    return 0

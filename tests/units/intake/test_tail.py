@@ -15,7 +15,7 @@ import pytest
 
 from logagg.cargo import Chunk, KnownSource, Progress
 from logagg.clock import ManualClock
-from logagg.intake import identity
+from logagg.intake import unknown
 from logagg.intake.content import Content, Packed, Plain
 from logagg.intake.tail import Tailer
 
@@ -237,7 +237,7 @@ def test_a_rotation_that_is_compressed_when_it_was_let_go(bench: Bench) -> None:
 
 
 def test_a_log_that_is_truncated_during_a_look(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    live, copy, real = bench.folder / "a.log", bench.folder / "a.log.1", identity.open_content
+    live, copy, real = bench.folder / "a.log", bench.folder / "a.log.1", unknown.open_content
     live.write_text("one\ntwo\n")
     tailer = bench.tailer()
     assert data(tailer.poll()) == b"one\ntwo\n"
@@ -247,7 +247,7 @@ def test_a_log_that_is_truncated_during_a_look(bench: Bench, monkeypatch: pytest
         live.write_text("four\n")
         return real(path)
 
-    monkeypatch.setattr(identity, "open_content", truncated_before)
+    monkeypatch.setattr(unknown, "open_content", truncated_before)
     assert data(tailer.poll()) + data(tailer.poll()) == b"three\nfour\n"
 
 
