@@ -18,7 +18,7 @@ from logagg.cargo import KnownSource, Mark, Source
 from logagg.clock import Clock
 from logagg.intake.content import PROOF, Content, Key, digest, key_of, mark, open_content
 from logagg.intake.match import Candidate
-from logagg.intake.names import STDIN, Found, describe
+from logagg.intake.names import STDIN, Age, Found, describe
 from logagg.intake.open_files import OpenFiles
 from logagg.intake.reader import Limits, Reader, stamp_of
 from logagg.intake.unknown import Ends, Unknown, UnknownFiles
@@ -50,6 +50,7 @@ class Ledger:
         self._limits, self._clock, self._notice, self._open_files = limits, clock, notice, open_files
         self._told: set[tuple[str, str]] = set()
         self.missing: frozenset[str] = frozenset()  # sources without a file at this look
+        self._oldest: dict[str, Age] = {}  # of the known generations of a stream that this look has found
         self._listed: object = None  # the files of the last look that went through all of them
         for one in known:
             stream = describe(one.source.path).stream
@@ -59,6 +60,7 @@ class Ledger:
 
     def look(self, files: Sequence[Found]) -> None:
         """Find out which sources the files are; those of new ones are read from their start, or from their end."""
+        self._oldest = {}
         for reader in self.readers.values():
             reader.seen = False
         asked = self._strange(found for found in files if found.asked)
@@ -148,7 +150,8 @@ class Ledger:
             self._listed = files
             yield from others
         else:
-            yield from (found for found in others if self._unknown.waits(found))
+            waiting = self._unknown.waiting()
+            yield from (found for found in others if found.path in waiting)
 
     def _without_file(self) -> frozenset[str]:
         return frozenset(id_ for id_, reader in self.readers.items() if not reader.seen and reader.position)
@@ -221,6 +224,7 @@ class Ledger:
     def _see(self, reader: Reader, found: Found, stat: os.stat_result) -> None:
         """Remember that a source's file was found, and how it looked."""
         reader.seen = True
+        self._oldest[found.stream] = min(found.age, self._oldest.get(found.stream, found.age))
         reader.seen_at = self._clock.monotonic()
         stamp = stamp_of(stat)
         if reader.stamp != stamp or reader.found != found:
@@ -238,8 +242,8 @@ class Ledger:
 
     def follows(self, found: Found) -> bool:
         """Tell whether a file is younger than one of its stream that we know."""
-        known = [reader.found for reader in self.readers.values() if reader.seen and reader.found]
-        return any(one.stream == found.stream and one.age < found.age for one in known)
+        oldest = self._oldest.get(found.stream)
+        return oldest is not None and oldest < found.age
 
     def move(self, reader: Reader, candidate: Candidate) -> bool:
         """Let a source go on in another file; tell whether that is to stay open."""

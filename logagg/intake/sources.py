@@ -13,6 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from logagg.errors import SourceError
 from logagg.intake.names import STDIN, Found, describe, is_dated, stem_and_age
@@ -64,7 +65,9 @@ class Finder:
         listings |= {folder: self._listing(folder) for folder in linked if folder not in listings}
         if listings != self._listings:
             self._listings = listings
-            found = _sorted(found for wanted in self._wanted for found in wanted.expand(listings))
+            asked = (found for wanted in self._wanted for found in wanted.expand(listings))
+            others = (found for listing in listings.values() for found in listing.others())
+            found = _sorted(chain(asked, others))
             self._found = self._found if found == self._found else found
         return self._found
 
@@ -203,11 +206,9 @@ class _Wanted:
     def expand(self, listings: Mapping[str, _Listing]) -> Iterator[Found]:
         for listing in self._listings(listings):
             yield from self._expand(listing)
-            yield from listing.others()
         for link in self.links(listings):
             if link.folder in listings:
                 yield from listings[link.folder].rotations(link.stream, link.target)
-                yield from listings[link.folder].others()
 
     def _expand(self, listing: _Listing) -> Iterator[Found]:
         if not self.is_folder and not glob.has_magic(self.path):

@@ -132,9 +132,9 @@ class UnknownFiles:
         if due := [one for one in unknown.values() if self._is_due(one)]:
             self._meet(due)
 
-    def waits(self, found: Found) -> bool:
-        """Tell whether it was too early to tell what a file is."""
-        return any(left.path == found.path and left.verdict == "wait" for left in self._left.values())
+    def waiting(self) -> set[str]:
+        """Return the paths of the files of which it was too early to tell what they are."""
+        return {left.path for left in self._left.values() if left.verdict == "wait"}
 
     def _is_due(self, unknown: Unknown) -> bool:
         left = self._left.get(unknown.key)
