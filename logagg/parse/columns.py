@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -128,7 +129,7 @@ def _assemble(fields: Fields, typed: _Numbers, *, escaped: bool) -> pa.Table:
         "bytes": pa.array(typed.size),
         "host": _read_text(fields.get("host"), rows, escaped=escaped, then=_bare_host),
         "seconds": _read_seconds(fields, rows),
-        "upstream_seconds": _read_decimals(fields.get("upstream_seconds"), rows, durations.upstream_seconds),
+        "upstream_seconds": _read_durations(fields.get("upstream_seconds"), rows, durations.upstream_seconds),
     }
     for name in ("client", "forwarded", "user_id", "referrer", "agent", "cache"):
         columns[name] = _read_text(fields.get(name), rows, escaped=escaped)
@@ -202,18 +203,16 @@ def _rows(values: Slices | None, rows: int, *, escaped: bool) -> pa.Array:
 def _read_seconds(fields: Fields, rows: int) -> pa.Array:
     for name, unit in (("seconds", 1), ("milliseconds", 1_000), ("microseconds", 1_000_000)):
         if name in fields:
-            return _read_decimals(fields[name], rows, durations.decimals, unit)
+            return _read_durations(fields[name], rows, partial(durations.decimals, unit=unit))
     return pa.nulls(rows, pa.float64())
 
 
-def _read_decimals(
-    values: Slices | None, rows: int, read: Callable[[pa.Array], tuple[Floats, Mask]], unit: int = 1
-) -> pa.Array:
+def _read_durations(values: Slices | None, rows: int, read: Callable[[pa.Array], tuple[Floats, Mask]]) -> pa.Array:
     if values is None:
         return pa.nulls(rows, pa.float64())
     codes, distinct = values.encode()
     number, valid = read(distinct)
-    return pa.array(spread(number / unit, codes), mask=~spread(valid, codes))
+    return pa.array(spread(number, codes), mask=~spread(valid, codes))
 
 
 def _rejects(chunk: Chunk, lines: Slices, verdict: Verdict) -> Rejects:

@@ -6,13 +6,15 @@ invalid value becomes is 0.
 
 import numpy as np
 
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcmp
 
+from logagg.parse.fields import MOST_BYTES
 from logagg.places cimport ROWS_AHEAD, WORD, Place, find, first_of, prefetch, word
 
 ctypedef bint (*Reader)(Place value, Place stop, int64_t* number) noexcept nogil
 
+cdef int64_t _MOST_BYTES = MOST_BYTES
 cdef int64_t MICROSECONDS = 1_000_000
 cdef int64_t HOUR = 3_600 * MICROSECONDS
 cdef int64_t MINUTE = 60 * MICROSECONDS
@@ -27,8 +29,8 @@ def statuses(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::
 
 
 def sizes(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
-    """Read byte counts: up to 18 digits; "-" and nothing are 0."""
-    return _read(data, start, end, _size, 0, INT64_MAX, False)
+    """Read byte counts: up to 18 digits, also as a number of JSON that is whole, such as 12.0; "-" and nothing are 0."""
+    return _read(data, start, end, _size, 0, _MOST_BYTES, False)
 
 
 def times(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, str field, double now):
@@ -98,7 +100,18 @@ cdef bint _size(Place value, Place stop, int64_t* number) noexcept nogil:
     if value == stop or (stop - value == 1 and value[0] == c"-"):
         number[0] = 0
         return True
-    return stop - value <= 18 and _digits(value, stop, number)
+    return stop - value <= 18 and _digits(value, stop, number) or _whole(value, stop, number)
+
+
+cdef bint _whole(Place value, Place stop, int64_t* number) noexcept nogil:
+    """Read a number whose digits after the point are zeros."""
+    cdef Place point = find(value, stop, c".")
+    cdef int64_t fraction
+    return (
+        point < stop and point - value <= 18 and stop - point <= 19
+        and _digits(point + 1, stop, &fraction) and fraction == 0
+        and _digits(value, point, number)
+    )
 
 
 cdef bint _time_local(Place value, Place stop, int64_t* number) noexcept nogil:
