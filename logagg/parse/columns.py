@@ -18,7 +18,7 @@ from logagg.cargo import Batch, Chunk, Reject, Rejects
 from logagg.codes import spread
 from logagg.parse import durations, numbers, objects, scan, text, urls
 from logagg.parse.durations import Floats
-from logagg.parse.fields import BATCH_SCHEMA, REASONS, TEXT, TIMESTAMP
+from logagg.parse.fields import BATCH_SCHEMA, MOST_BYTES, REASONS, TEXT, TIMESTAMP
 from logagg.parse.formats import Format
 from logagg.parse.slices import Codes, Mask, Slices
 
@@ -40,8 +40,8 @@ def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Bat
 
 
 def count(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> int:
-    """Return how many lines of a chunk parse."""
-    _, typed, _ = _read_lines(find_lines(chunk), fmt, now, max_line)
+    """Return how many lines of a chunk are of a format: those that parse, and those that only have too large a size."""
+    _, typed, _ = _read_lines(find_lines(chunk), fmt, now, max_line, np.iinfo(np.int64).max)
     return len(typed.time)
 
 
@@ -60,13 +60,15 @@ def split_fields(lines: Slices, fmt: Format) -> tuple[Fields, Mask]:
     return {name: Slices(lines.data, start, end) for name, (start, end) in places.items()}, fits
 
 
-def _read_lines(lines: Slices, fmt: Format, now: float, max_line: int) -> tuple[Fields, _Numbers, Verdict]:
+def _read_lines(
+    lines: Slices, fmt: Format, now: float, max_line: int, most_bytes: int = MOST_BYTES
+) -> tuple[Fields, _Numbers, Verdict]:
     """Return the fields of the lines that count, and those that decide it read; and the verdict on each line."""
     fields, fits = split_fields(lines, fmt)
     verdict = _judge((_TOO_LONG, lines.length > max_line), (_FORMAT, ~fits))
     fits = verdict == 0
     fields = _filter(fields, fits)
-    typed = _read_numbers(fields, now)
+    typed = _read_numbers(fields, now, most_bytes)
     verdict[fits] = typed.verdict
     accepted = typed.verdict == 0
     return _filter(fields, accepted), typed.filter(accepted), verdict
@@ -99,10 +101,10 @@ class _Numbers:
         return _Numbers(self.time[mask], self.status[mask], self.size[mask], self.verdict[mask])
 
 
-def _read_numbers(fields: Fields, now: float) -> _Numbers:
+def _read_numbers(fields: Fields, now: float, most_bytes: int) -> _Numbers:
     time, time_valid = _read_times(fields, now)
     status, status_valid = numbers.statuses(*fields["status"].places)
-    size, size_valid = _read_sizes(fields, len(time))
+    size, size_valid = _read_sizes(fields, len(time), most_bytes)
     verdict = _judge((_TIME, ~time_valid), (_STATUS, ~status_valid), (_SIZE, ~size_valid))
     return _Numbers(time, status, size, verdict)
 
@@ -112,9 +114,9 @@ def _read_times(fields: Fields, now: float) -> tuple[Ints, Mask]:
     return numbers.times(*fields[name].places, name, now)
 
 
-def _read_sizes(fields: Fields, rows: int) -> tuple[Ints, Mask]:
+def _read_sizes(fields: Fields, rows: int, most: int) -> tuple[Ints, Mask]:
     if "bytes" in fields:
-        return numbers.sizes(*fields["bytes"].places)
+        return numbers.sizes(*fields["bytes"].places, most)
     return np.zeros(rows, np.int64), np.ones(rows, bool)
 
 

@@ -6,7 +6,7 @@ invalid value becomes is 0.
 
 import numpy as np
 
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t
 from libc.string cimport memcmp
 
 from logagg.parse.fields import MOST_BYTES
@@ -14,7 +14,6 @@ from logagg.places cimport ROWS_AHEAD, WORD, Place, find, first_of, prefetch, wo
 
 ctypedef bint (*Reader)(Place value, Place stop, int64_t* number) noexcept nogil
 
-cdef int64_t _MOST_BYTES = MOST_BYTES
 cdef int64_t MICROSECONDS = 1_000_000
 cdef int64_t HOUR = 3_600 * MICROSECONDS
 cdef int64_t MINUTE = 60 * MICROSECONDS
@@ -28,9 +27,9 @@ def statuses(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::
     return _read(data, start, end, _status, 100, 999, False)
 
 
-def sizes(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
-    """Read byte counts: up to 18 digits, also as a number of JSON that is whole, such as 12.0; "-" and nothing are 0."""
-    return _read(data, start, end, _size, 0, _MOST_BYTES, False)
+def sizes(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, int64_t most=MOST_BYTES):
+    """Read byte counts up to `most`: up to 18 digits, also with zeros after a point, as JSON has them; "-" and nothing are 0."""
+    return _read(data, start, end, _size, 0, most, False)
 
 
 def times(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, str field, double now):
@@ -100,18 +99,21 @@ cdef bint _size(Place value, Place stop, int64_t* number) noexcept nogil:
     if value == stop or (stop - value == 1 and value[0] == c"-"):
         number[0] = 0
         return True
-    return stop - value <= 18 and _digits(value, stop, number) or _whole(value, stop, number)
+    return _whole(value, stop, number) if stop - value > 18 or not _digits(value, stop, number) else True
 
 
 cdef bint _whole(Place value, Place stop, int64_t* number) noexcept nogil:
-    """Read a number whose digits after the point are zeros."""
+    """Read a number of any length, or one whose digits after the point are zeros; more than 18 digits are the largest number."""
     cdef Place point = find(value, stop, c".")
-    cdef int64_t fraction
-    return (
-        point < stop and point - value <= 18 and stop - point <= 19
-        and _digits(point + 1, stop, &fraction) and fraction == 0
-        and _digits(value, point, number)
-    )
+    cdef int64_t fraction = 0
+    if point < stop and (stop - point > 19 or not _digits(point + 1, stop, &fraction)):
+        return False
+    if point - value <= 18:
+        return fraction == 0 and _digits(value, point, number)
+    number[0] = INT64_MAX
+    while value < point and c"0" <= value[0] <= c"9":
+        value += 1
+    return fraction == 0 and value == point
 
 
 cdef bint _time_local(Place value, Place stop, int64_t* number) noexcept nogil:
