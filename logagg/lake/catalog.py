@@ -22,7 +22,7 @@ import pyarrow as pa
 from logagg.cargo import Mark, Progress, Reject, Source
 from logagg.errors import CHECK, LakeError
 from logagg.lake.files import Part
-from logagg.lake.state import COMMITS, CommitInfo, State
+from logagg.lake.state import COMMITS, NEVER, CommitInfo, State
 from logagg.rollup.definitions import LATENCY, Rollup
 from logagg.rollup.sketches import MACROS
 
@@ -95,6 +95,7 @@ def read(path: Path) -> State:
         clicks,
         {name: _schema(columns) for name, columns in json.loads(lake["rollups"]).items()},
         lake["gone"],
+        lake.get("steady") or NEVER,
     )
 
 
@@ -224,6 +225,7 @@ def _tables(state: State) -> dict[str, pa.Table]:
         "created_at": state.created_at,
         "gone": state.gone,
         "rollups": json.dumps({name: [[one.name, str(one.type)] for one in schema] for name, schema in state.rollups.items()}),
+        "steady": state.steady,
     }
     tables = {
         "sources": pa.Table.from_pylist(list(_source_rows(state)), _SOURCES),
@@ -243,7 +245,7 @@ def _columns(values: Sequence[object], schema: pa.Schema) -> pa.Table:
 
 _LAKE = pa.schema(
     [("version", pa.int32()), ("id", pa.int64()), ("root", pa.string()), ("created_at", _TIME), ("gone", _TIME)]
-    + [("rollups", pa.string())]
+    + [("rollups", pa.string()), ("steady", _TIME)]
 )
 _COMMITS = pa.schema(
     [("id", pa.int64()), ("committed_at", _TIME), ("kind", pa.string())]

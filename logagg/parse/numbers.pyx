@@ -9,7 +9,6 @@ import numpy as np
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t
 from libc.string cimport memcmp
 
-from logagg.parse.fields import MOST_BYTES
 from logagg.places cimport ROWS_AHEAD, WORD, Place, find, first_of, prefetch, word
 
 ctypedef bint (*Reader)(Place value, Place stop, int64_t* number) noexcept nogil
@@ -27,7 +26,7 @@ def statuses(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::
     return _read(data, start, end, _status, 100, 999, False)
 
 
-def sizes(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, int64_t most=MOST_BYTES):
+def sizes(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, int64_t most=INT64_MAX - 1):
     """Read byte counts up to `most`: up to 18 digits, also with zeros after a point, as JSON has them; "-" and nothing are 0."""
     return _read(data, start, end, _size, 0, most, False)
 

@@ -87,7 +87,7 @@ def test_statuses() -> None:
 
 
 def test_sizes() -> None:
-    number, valid = numbers.sizes(*places(b"-", b"", b"0012", b"12.0", b"%d" % MOST_BYTES))
+    number, valid = numbers.sizes(*places(b"-", b"", b"0012", b"12.0", b"%d" % MOST_BYTES), MOST_BYTES)
     assert valid.all()
     assert number.tolist() == [0, 0, 12, 12, MOST_BYTES]
 
@@ -96,7 +96,7 @@ def test_sizes() -> None:
     "value", [b"1x", b"-1", b"+1", b"1.5", b"1.", b".0", b"5e0", b"0x1F", b"%d" % (MOST_BYTES + 1), b"9" * 18, b"9" * 19, b"0" * 19, b"0" * 1_000_000]
 )
 def test_sizes_that_cannot_be_meant(value: bytes) -> None:
-    number, valid = numbers.sizes(*places(value))
+    number, valid = numbers.sizes(*places(value), MOST_BYTES)
     assert (number[0], valid[0]) == (0, False)
 
 
