@@ -35,6 +35,7 @@ FOLDER = "catalog"
 SMALL = 1 << 19  # bytes
 RESERVED = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state")
 
+_FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (1900, 9000))
 _OURS = re.compile(rf"{FOLDER}/[^/]+\.duckdb")
 _PART = re.compile(r"data/[^/]+/[^/]+\.parquet")
 _TIME = pa.timestamp("us", "UTC")
@@ -280,8 +281,8 @@ def _source_rows(state: State):  # type: ignore[no-untyped-def]
             **{name: getattr(source, name) for name in _PLAIN},
             "source": id_,
             "path": _name(source.path),
-            "gone": datetime.fromtimestamp(source.gone, UTC) if source.gone else None,
-            "modified": datetime.fromtimestamp(source.modified, UTC),
+            "gone": _moment(source.gone) if source.gone else None,
+            "modified": _moment(source.modified),
             "device": _signed(source.device),
             "inode": _signed(source.inode),
             "head_length": source.head.length,
@@ -296,6 +297,11 @@ def _source_rows(state: State):  # type: ignore[no-untyped-def]
                 "mark_length": progress.mark.length,
                 "mark_digest": progress.mark.digest,
             }
+
+
+def _moment(seconds: float) -> datetime:
+    """Return a file's time: some file systems keep any 64 bits, whatever the year."""
+    return datetime.fromtimestamp(min(max(seconds, _FIRST), _LAST), UTC)
 
 
 def _name(path: str) -> str:
