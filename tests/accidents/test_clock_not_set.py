@@ -93,6 +93,21 @@ def test_a_restart_by_it_forgets_nothing(site: Site, wrong_clock: WrongClock) ->
     site.check()
 
 
+def test_where_reading_begins_is_decided_before(site: Site, wrong_clock: WrongClock) -> None:
+    log = site.log()
+    log.write(50)
+    wrong_clock.says(BOOTS[0])
+    site.start("--from", "end", site.folder)
+    wait_until(lambda: held(site) and site.logagg.lake.joinpath("logagg.duckdb").exists(), site.process)
+    wait_until(lambda: site.logagg.read("SELECT min(position) FROM sources") == [(log.path.stat().st_size,)], site.process)
+    site.stop()
+    site.lost = set(range(50))
+    log.write(30)
+    wrong_clock.right()
+    site.start("--from", "end", site.folder)
+    site.expect()
+
+
 def test_status_and_check_say_it(site: Site, wrong_clock: WrongClock) -> None:
     log = site.log()
     log.write(3)
