@@ -233,7 +233,7 @@ def address(text: object) -> tuple[str, int]:
     if isinstance(text, tuple):
         return text
     host, colon, port = str(text).rpartition(":")
-    if not colon or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+    if not colon or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 1 << 16:
         raise ValueError("write HOST:PORT, or :PORT for this machine alone")
     return host.strip("[]") or "127.0.0.1", int(port)
 

@@ -27,6 +27,7 @@ from logagg.settings import (
     IPV4_BITS,
     IPV6_BITS,
     LIMIT,
+    LINE,
     MEMORY,
     RETENTION,
     ROTATION,
@@ -71,7 +72,7 @@ class Tail:
     shards: int = setting(0, COUNT, "workers that share the visitors; 0: one for two cores")
     memory: int = setting("640MB", MEMORY, "what the tail and its parsers may take; at least 640MB")
     chunk: int = setting("12MB", SIZE, "bytes read at a time")
-    max_line: int = setting("1MB", SIZE, "a longer line is counted as a reject and skipped")
+    max_line: int = setting("1MB", LINE, "a longer line is counted as a reject and skipped")
     idle: float = setting("30s", DURATION, "a rotated log that nobody wrote to for this long is read to its end")
     forget: float = setting("30d", DURATION, "a log whose file is gone for this long is forgotten, but for its counts")
     begin: str = setting("start", Kind(one_of("start", "end")), "where a new log is read from: start or end", "from")

@@ -4,6 +4,7 @@
     ├── ConfigError        the configuration is wrong: file, line, key, what to write instead
     ├── FormatError        a log format that cannot be understood, or that matches nothing
     ├── SourceError        a path that cannot be read, or holds no logs
+    ├── ClockError         the machine's clock has not been set
     └── LakeError          the lake cannot be used: not a lake, newer, moved, locked
         ├── LakeLocked     another process writes this lake
         ├── Overtaken      another writer has committed in our stead; nothing is lost, begin anew from there
@@ -38,6 +39,10 @@ class FormatError(LogaggError):
 
 class SourceError(LogaggError):
     """A path cannot be read, or holds no logs."""
+
+
+class ClockError(LogaggError):
+    """The machine's clock has not been set."""
 
 
 class LakeError(LogaggError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from logagg.clock import SystemClock
+from logagg.clock import SystemClock, is_set, not_set
 from logagg.config import Config
 from logagg.embedded.pipeline import rollups_of
 from logagg.errors import LakeError, LogaggError
@@ -42,7 +42,8 @@ def examine(
     paths: Sequence[str], load: Callable[[], Config], log_format: str, lake: Path, *, must_exist: bool = False
 ) -> Examination:
     """Look at everything; what is wrong with one thing does not keep from looking at the next."""
-    problems: list[str] = []
+    clock = SystemClock()
+    problems = [] if is_set(now := clock.now()) else [f"{not_set(now)}: set it; a tail would wait for that"]
     config = _told(lambda: _checked(load()), problems) or Config()
     given = _told(lambda: _compiled(log_format), problems) or ""
     verdict = verify(lake)
@@ -50,7 +51,7 @@ def examine(
         problems += map(str, verdict.problems)
     elif must_exist:
         problems.append(f"{lake}: no lake there; make one with logagg tail --lake DIR, or say another")
-    survey = Surveyor(config, given, _state(lake), SystemClock()).survey(paths)
+    survey = Surveyor(config, given, _state(lake), clock).survey(paths)
     return Examination(
         str(config.path or ""),
         len(config.rules),

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable
 from dataclasses import field
 from typing import Any, NamedTuple
 
 DURATIONS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 365 * 86_400}  # in seconds
+LONGEST = 100 * DURATIONS["y"]  # seconds; threads cannot wait for three times as long
+LARGEST, LARGEST_LINE = 1 << 50, 1 << 30  # bytes; a line is read into memory
+MOST = 1_000_000_000
 LEAST_MEMORY = 640 << 20  # bytes
 SIZES = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}  # "MB" and "MiB" are the same: 1024²
 
 
 def duration(value: object) -> float:
     """Return seconds from "500ms", "30s", "15m", "1h", "30d", "1y" or a number of seconds."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LONGEST:
         return float(value)
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w|y)?\s*", str(value).lower(), re.ASCII)
     if not found:
         raise ValueError('write a duration such as "30s", "15m", "2h", "90d" or "1y"')
-    return float(found[1]) * DURATIONS[found[2] or "s"]
+    if (seconds := float(found[1]) * DURATIONS[found[2] or "s"]) > LONGEST:
+        raise ValueError('write a duration of up to "100y"')
+    return seconds
 
 
 def retention(value: object) -> float | None:
@@ -60,7 +64,15 @@ def size(value: object) -> int:
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", str(value).lower(), re.ASCII)
     if isinstance(value, bool) or not found:
         raise ValueError('write a size such as "64KB", "8MB" or "1GB"')
-    return int(float(found[1]) * SIZES[found[2]])
+    if (result := float(found[1]) * SIZES[found[2]]) > LARGEST:
+        raise ValueError('write a size of up to "1024TB"')
+    return int(result)
+
+
+def _line(value: object) -> int:
+    if not 0 < (result := size(value)) <= LARGEST_LINE:
+        raise ValueError('write a size above zero, and up to "1GB"')
+    return result
 
 
 def _memory(value: object) -> int:
@@ -84,6 +96,8 @@ def _flag(value: object) -> bool:
 def _count(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ValueError("write a whole number, zero or more")
+    if value > MOST:
+        raise ValueError(f"write a whole number of up to {MOST:,}")
     return value
 
 
@@ -130,11 +144,12 @@ class Kind(NamedTuple):
 
 TEXT = Kind(text)
 FLAG = Kind(_flag, _flag_word)
-COUNT = Kind(_count, lambda text: int(text) if text.isdecimal() else text)
+COUNT = Kind(_count, lambda text: int(text) if text.isdecimal() and len(text) < 20 else text)
 LIMIT = Kind(_positive(_count), COUNT.read)
 DURATION = Kind(duration)
 INTERVAL = Kind(_positive(duration))
 SIZE = Kind(_positive(size))
+LINE = Kind(_line)
 MEMORY = Kind(_memory)
 RETENTION = Kind(retention)
 ROTATION = Kind(_rotation)

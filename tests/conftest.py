@@ -123,7 +123,7 @@ def combined(requests: Sequence[tuple[str, int]], client: str = "192.0.2.1", age
     )
 
 
-pytest_plugins = ["tests.nginx", "tests.gearmand"]
+pytest_plugins = ["tests.nginx", "tests.gearmand", "tests.clocks"]
 
 
 def peak(process: subprocess.Popen[str]) -> int:

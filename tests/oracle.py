@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
 TRACKING = {
@@ -27,8 +28,13 @@ ASSET = re.compile(
 )
 LINE = re.compile(
     r'^(?:(?P<host>[^ :]+)(?::\d+)? )??(?P<client>[^ ]+) [^ ]+ [^ ]+ \[(?P<time>[^]]+)\] "(?P<request>[^"]*)" (?P<status>\d{3}) '
-    r'(?P<bytes>\d+|-) "(?P<referrer>[^"]*)" "(?P<agent>[^"]*)"(?: (?P<seconds>[\d.]+))?$'
+    r'(?P<bytes>[^ ]+) "(?P<referrer>[^"]*)" "(?P<agent>[^"]*)"(?: (?P<seconds>[^ ]+))?$'
 )
+
+BYTES = re.compile(r"\d{1,18}(\.0{1,18})?")  # of a response: whole, and not more than a pebibyte
+MOST_BYTES = 2**50
+SECONDS = re.compile(r"\d+(\.\d+)?([eE]-\d{1,3})?")  # null unless it is a number of 40 characters, and a week at most
+WEEK = 7 * 24 * 3600
 
 # Each rollup's dimensions and additive measures; "visitors" is counted as a set.
 KEYS = {
@@ -47,7 +53,7 @@ MEASURES = {
     "referrers": ("hits",),
     "agents": ("hits",),
     "errors": ("hits",),
-    "latency": ("hits",),
+    "latency": ("hits", "nanoseconds"),
 }
 WITH_VISITORS = ("traffic", "pages", "ads", "referrers", "agents")
 
@@ -66,6 +72,10 @@ class Hit:
     agent: str = ""
     host: str = ""
     seconds: float | None = None
+
+    @property
+    def nanoseconds(self) -> int:
+        return round(Decimal(repr(self.seconds)) * 10**9)
 
     @property
     def path(self) -> str:
@@ -130,18 +140,29 @@ def read(line: str) -> Hit | None:
         time = dt.datetime.strptime(found["time"], "%d/%b/%Y:%H:%M:%S %z").timestamp()
     except ValueError:
         return None
+    if found["bytes"] == "-":
+        size = 0
+    elif not BYTES.fullmatch(found["bytes"]) or (size := int(found["bytes"].split(".")[0])) > MOST_BYTES:
+        return None
     return Hit(
         time=time,
         client=found["client"],
         method=method,
         target=target,
         status=int(found["status"]),
-        bytes=0 if found["bytes"] == "-" else int(found["bytes"]),
+        bytes=size,
         referrer="" if found["referrer"] == "-" else found["referrer"],
         agent="" if found["agent"] == "-" else found["agent"],
         host=(found["host"] or "").lower(),
-        seconds=None if found["seconds"] is None else float(found["seconds"]),
+        seconds=duration(found["seconds"]),
     )
+
+
+def duration(text: str | None) -> float | None:
+    """Read how long a request took; what cannot be meant is nothing."""
+    if text is None or len(text) > 40 or not SECONDS.fullmatch(text):
+        return None
+    return float(text) if float(text) <= WEEK else None
 
 
 def count(hits: Iterable[Hit], is_robot: Callable[[str], bool], site: str = "", window: float = 30) -> Count:
@@ -176,7 +197,7 @@ def count(hits: Iterable[Hit], is_robot: Callable[[str], bool], site: str = "", 
         if is_error:
             add("errors", (ts, own, hit.path, hit.status, bot), None, hits=1)
         if hit.seconds is not None:
-            add("latency", (ts, own, hit.path), None, hits=1)
+            add("latency", (ts, own, hit.path), None, hits=1, nanoseconds=hit.nanoseconds)
         if hit.kind in ("impression", "click", "conversion"):
             given = hit.parameters
             campaign = given.get("campaign") or given.get("utm_campaign", "")

@@ -138,6 +138,8 @@ class Session:
             clock=self._clock,
             notice=self._unread.notice,
         )
+        if options.ends:
+            self._tailer.check_clock()
         self._interpreter = self._make_interpreter(config)
         self._parsers.use(self._interpreter.reading, self._notices.report)
         self._told = {one.source.id: one.source for one in known}
@@ -163,6 +165,8 @@ class Session:
         if self._dispatch.failure or self._failure:
             raise self._dispatch.failure or self._failure  # type: ignore[misc]
         self._await_commits()
+        if self._options.ends:
+            self._tailer.check_clock()
         return "done"
 
     def _await_commits(self) -> None:
@@ -274,7 +278,9 @@ class Session:
             source = self._named(self._tailer.source(chunk.source))
             self._told[source.id] = source
             shards = len(self._dispatch.lanes)
-            self._packed.put(self._parsers.submit(chunk, fmt, source, self._who.tailer, self._who.epoch, shards))
+            written = self._interpreter.written(chunk, self._tailer)
+            packed = self._parsers.submit(chunk, fmt, source, self._who.tailer, self._who.epoch, shards, written=written)
+            self._packed.put(packed)
 
     def _tell(self) -> None:
         """Tell what has changed of sources that gave no chunk since."""

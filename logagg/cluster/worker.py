@@ -293,6 +293,8 @@ class _Merges:
         self._merger.shutdown(cancel_futures=True)
 
     def _merge(self) -> None:
+        if doubt := self._lake.new_doubt():
+            self._notices.report("clock", doubt)
         try:
             self._lake.compact_due()
         except CommitFailed as failure:

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import click
 
 from logagg.cli import Shared, shared_options
+
+if TYPE_CHECKING:
+    from logagg.lake.store import Lake
 
 
 @click.command()
 @shared_options
 def compact(shared: Shared) -> None:
     """Merge the lake's small files now; a running tail does it by itself."""
-    _maintain(shared, "compact_all", "merged")
+    _maintain(shared, lambda lake: lake.compact_all(), "merged")
 
 
 @click.command()
+@click.option("--trust-clock", is_flag=True, help="Even if the clock seems to have leapt since the lake was last written.")
 @shared_options
-def expire(shared: Shared) -> None:
+def expire(shared: Shared, trust_clock: bool) -> None:
     """Apply the configured retention now: coarsen old buckets, drop the oldest."""
-    _maintain(shared, "expire", "replaced or dropped")
+    _maintain(shared, lambda lake: _expire(lake, trust_clock=trust_clock), "replaced or dropped")
 
 
-def _maintain(shared: Shared, what: str, done: str) -> None:
+def _expire(lake: Lake, *, trust_clock: bool) -> int:
+    from logagg.errors import ClockError
+
+    if not trust_clock and (doubt := lake.doubt()) and lake.is_anything_due():
+        raise ClockError(doubt, "set the clock; if it is right, say --trust-clock")
+    return lake.expire(trust_clock=trust_clock)
+
+
+def _maintain(shared: Shared, work: Callable[[Lake], int], done: str) -> None:
     from logagg.clock import SystemClock
     from logagg.embedded.pipeline import rollups_of
     from logagg.errors import LakeError
@@ -33,7 +48,7 @@ def _maintain(shared: Shared, what: str, done: str) -> None:
     config = shared.config
     lake = Lake.open(shared.lake, rollups_of(config), clock=SystemClock(), config=config)
     try:
-        files = getattr(lake, what)()
+        files = work(lake)
         if shared.verbosity >= 0:
             click.echo(f"{files} files {done}")
     finally:

@@ -15,7 +15,7 @@ from logagg.errors import CHECK, LakeError
 @click.argument("name", default="overview", required=False)
 @click.option("--since", metavar="TIME", help='From then on: "1h" ago, "today", "yesterday", a date, a time (UTC).')
 @click.option("--until", metavar="TIME", help="Up to then, not including it.")
-@click.option("--limit", type=click.IntRange(0), help="The most rows to show, 20 if not given; 0: all.")
+@click.option("--limit", type=click.IntRange(0, (1 << 63) - 1), help="The most rows to show, 20 if not given; 0: all.")
 @click.option("--site", help="Of this site only.")
 @click.option(
     "--bots",

@@ -11,7 +11,6 @@ from logagg.clock import Clock, SystemClock
 from logagg.config import Config
 from logagg.embedded.river import Pace, River, Tally
 from logagg.errors import LogaggError
-from logagg.intake.names import STDIN
 from logagg.intake.tail import Tailer
 from logagg.intake.waker import Waker
 from logagg.lake.store import Lake
@@ -84,8 +83,7 @@ class _Run:
         self._waker = Waker(self._notices.report)
         self._tally = Tally()
         self._cut_short = False  # by a wish
-        self._ends = options.once or list(options.paths) == [STDIN]  # by itself
-        self._unread = Unread(self._notices, ends=self._ends)
+        self._unread = Unread(self._notices, ends=options.ends)
         self._tailer = self._make_tailer(lake.known_sources(self._shards))
 
     def numbers(self) -> Iterator[Number]:
@@ -96,10 +94,13 @@ class _Run:
 
     def run(self) -> None:
         started = self._clock.monotonic()
+        if self._options.ends:
+            self._tailer.check_clock()
         self._follow()
         if self._options.once:
             self._finish(started)
-        if self._ends:
+        if self._options.ends:
+            self._tailer.check_clock()
             self._unread.complain(self._options.paths, self._log_format(self._config), in_vain=not self._tally.lines)
 
     def _follow(self) -> None:
@@ -163,6 +164,7 @@ class _Run:
             once=options.once,
             clock=self._clock,
             notice=self._unread.notice,
+            may_forget=self._lake.clock_is_settled,
         )
 
     def _make_river(self, config: Config) -> River:
@@ -196,6 +198,7 @@ class _Run:
             self._tailer.sources(),
             self._clock,
             lambda source: self._unread.refuse(self._tailer.source(source), given),
+            committed=self._lake.written_at,
         )
 
     def _log_format(self, config: Config) -> str:

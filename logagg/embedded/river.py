@@ -173,6 +173,8 @@ class River:
                 self._read_what_is_there()
                 self._barriers.dirty |= self._tailer.take_changes()
                 if self._pace.once and self._tailer.is_piped():
+                    if self._tailer.waits_for_clock():
+                        self._stopping.wait(LOOK_AGAIN)
                     continue
                 self._let_down_barrier()
                 if self._pace.once or self._tailer.ended():
@@ -200,7 +202,8 @@ class River:
         if fmt := self._interpreter.format_of(chunk, self._tailer):
             self._barriers.dirty = True
             self._bytes += chunk.end - chunk.start
-            self._parsed.put((without_data(chunk), self._parsers.submit(chunk, fmt)))
+            written = self._interpreter.written(chunk, self._tailer)
+            self._parsed.put((without_data(chunk), self._parsers.submit(chunk, fmt, written=written)))
             self._under_way.set()
 
     def _let_down_barrier(self) -> None:
@@ -300,6 +303,8 @@ class _Compaction:
         """Start what is worth doing, unless the last round is still running, or failed a moment ago."""
         if self._running or self._clock.monotonic() < self._not_before:
             return
+        if doubt := self._lake.new_doubt():
+            self._notices.report("clock", doubt)
         for task in self._lake.plan_compaction():
             self._running += 1
             self._executor.submit(task.run).add_done_callback(self._hand_over)

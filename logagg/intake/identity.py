@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from logagg.cargo import KnownSource, Mark, Source
-from logagg.clock import Clock
+from logagg.clock import RELEASED, Clock
 from logagg.intake.content import PROOF, Content, Key, digest, key_of, mark, open_content
 from logagg.intake.match import Candidate
 from logagg.intake.names import STDIN, Age, Found, describe
@@ -78,7 +78,7 @@ class Ledger:
         self.unsettled = self.changed = True
         self._detach(reader)
         reader.seen, reader.parked = False, False
-        reader.source = replace(reader.source, device=0, inode=0, gone=self._clock.now())
+        reader.source = replace(reader.source, device=0, inode=0, gone=max(self._clock.now(), RELEASED))
         self._lost.append(reader)
 
     def miss(self) -> None:
@@ -326,7 +326,7 @@ class Ledger:
 
     def _part(self, reader: Reader, note: str) -> None:
         """Let a source be without a file from now on."""
-        reader.source = replace(reader.source, note=note, gone=self._clock.now())
+        reader.source = replace(reader.source, note=note, gone=max(self._clock.now(), RELEASED))
         self.changed = True
 
     def refuse(self, found: Found, error: OSError) -> None:

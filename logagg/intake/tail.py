@@ -10,7 +10,8 @@ from itertools import islice
 from typing import Literal
 
 from logagg.cargo import Chunk, KnownSource, Source
-from logagg.clock import Clock
+from logagg.clock import Clock, is_set, not_set, written
+from logagg.errors import ClockError
 from logagg.intake import sources
 from logagg.intake.content import Packed, Pipe
 from logagg.intake.identity import Ledger, Notice, new_source
@@ -41,6 +42,7 @@ class Tailer:
         room: Room = no_room,
         clock: Clock,
         notice: Notice,
+        may_forget: Callable[[], bool] = lambda: True,
     ) -> None:
         sources.check(paths)
         self._at_once = max(1, allowance() // 4)  # logs that are read in turn
@@ -51,11 +53,20 @@ class Tailer:
         self._ledger = Ledger(known, limits, clock, notice, open_files, patient=not once, from_end=from_end)
         self._stdin = _read_stdin(limits) if STDIN in paths else None
         self._only_stdin = list(paths) == [STDIN]
-        self._idle, self._forget, self._clock = idle, forget, clock
+        self._idle, self._forget, self._clock, self._notice = idle, forget, clock, notice
+        self._may_forget = may_forget  # the clock is to be believed
+        self._waits = False  # for the clock to be set, and has said so
         self._looked = self._missed = float("-inf")  # when
 
     def poll(self) -> Iterator[Chunk]:
-        """Look at the paths and yield all that can be read now, oldest first in each stream; then stop."""
+        """Look at the paths and yield all that can be read now, oldest first in each stream; then stop.
+
+        While the clock has not been set files are held open and not read: their lines would be from the future.
+        """
+        if self.waits_for_clock():
+            self._look()
+            yield from [one.announce() for one in self._ledger.readers.values() if one.content and not one.announced]
+            return
         for _ in range(ROUNDS):
             self._look()
             self._ledger.unsettled = False
@@ -67,14 +78,17 @@ class Tailer:
                 break
         if self._stdin:
             yield from self._read(self._stdin)
-        yield from self._finish_idle()
-        self._miss_now_and_then()
+        if not self._waits:
+            yield from self._finish_idle()
+            self._miss_now_and_then()
 
     def drain_ends(self, whole: Callable[[str, bytes], bool]) -> Iterator[Chunk]:
         """Yield the last lines that have no newline, for a run that ends.
 
         Of a log that may be written on, only if `whole` says that the line is one.
         """
+        if self.waits_for_clock():
+            return
         for reader in self._all():
             if not self._may_have_rest(reader):
                 continue
@@ -82,6 +96,20 @@ class Tailer:
             yield from self._last_line(reader, None if over else whole)
             if over and reader is not self._stdin:
                 self._ledger.let_go(reader)
+
+    def waits_for_clock(self) -> bool:
+        """Tell whether nothing is read because the clock has not been set; say so when that begins, and when it ends."""
+        now = self._clock.now()
+        if self._waits == is_set(now):
+            self._waits = not self._waits
+            then = f"{not_set(now)}: nothing is read until it is set" if self._waits else f"it is set to {written(now)}: reading on"
+            self._notice("clock", then)
+        return self._waits
+
+    def check_clock(self) -> None:
+        """Raise ClockError where a run that ends by itself would leave all unread, or has left the rest."""
+        if not is_set(now := self._clock.now()):
+            raise ClockError(not_set(now), "set it; what was not read yet is read then")
 
     def sources(self) -> list[Source]:
         """Return every source as it stands."""
@@ -174,13 +202,13 @@ class Tailer:
                 return
             if not reader.announced:
                 yield reader.announce()
-            while not reader.held and (chunk := reader.next()):
+            while not reader.held and not self.waits_for_clock() and (chunk := reader.next()):
                 reader.moved_at = self._clock.monotonic()
                 self._tell_skipped(reader, chunk)
                 yield chunk
                 if reader is self._stdin and not self._only_stdin and reader.moved_at - began > LOOK_AGAIN:
                     break
-            reader.looked = stamp
+            reader.looked = NEVER if self._waits else stamp
         except Replaced:
             self._ledger.lose(reader)
         except OSError as error:
@@ -250,7 +278,8 @@ class Tailer:
         if now - self._missed > MISS_AFTER:
             self._missed = now
             self._ledger.miss()
-            self._ledger.forget(self._forget)
+            if self._may_forget():
+                self._ledger.forget(self._forget)
 
 
 def _read_stdin(limits: Limits) -> Reader:

@@ -22,7 +22,7 @@ import pyarrow as pa
 from logagg.cargo import Mark, Progress, Reject, Source
 from logagg.errors import CHECK, LakeError
 from logagg.lake.files import Part
-from logagg.lake.state import COMMITS, CommitInfo, State
+from logagg.lake.state import COMMITS, NEVER, CommitInfo, State
 from logagg.rollup.definitions import LATENCY, Rollup
 from logagg.rollup.sketches import MACROS
 
@@ -35,6 +35,7 @@ FOLDER = "catalog"
 SMALL = 1 << 19  # bytes
 RESERVED = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state")
 
+_FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (1900, 9000))
 _OURS = re.compile(rf"{FOLDER}/[^/]+\.duckdb")
 _PART = re.compile(r"data/[^/]+/[^/]+\.parquet")
 _TIME = pa.timestamp("us", "UTC")
@@ -95,6 +96,7 @@ def read(path: Path) -> State:
         clicks,
         {name: _schema(columns) for name, columns in json.loads(lake["rollups"]).items()},
         lake["gone"],
+        lake.get("steady") or NEVER,
     )
 
 
@@ -224,6 +226,7 @@ def _tables(state: State) -> dict[str, pa.Table]:
         "created_at": state.created_at,
         "gone": state.gone,
         "rollups": json.dumps({name: [[one.name, str(one.type)] for one in schema] for name, schema in state.rollups.items()}),
+        "steady": state.steady,
     }
     tables = {
         "sources": pa.Table.from_pylist(list(_source_rows(state)), _SOURCES),
@@ -243,7 +246,7 @@ def _columns(values: Sequence[object], schema: pa.Schema) -> pa.Table:
 
 _LAKE = pa.schema(
     [("version", pa.int32()), ("id", pa.int64()), ("root", pa.string()), ("created_at", _TIME), ("gone", _TIME)]
-    + [("rollups", pa.string())]
+    + [("rollups", pa.string()), ("steady", _TIME)]
 )
 _COMMITS = pa.schema(
     [("id", pa.int64()), ("committed_at", _TIME), ("kind", pa.string())]
@@ -278,8 +281,8 @@ def _source_rows(state: State):  # type: ignore[no-untyped-def]
             **{name: getattr(source, name) for name in _PLAIN},
             "source": id_,
             "path": _name(source.path),
-            "gone": datetime.fromtimestamp(source.gone, UTC) if source.gone else None,
-            "modified": datetime.fromtimestamp(source.modified, UTC),
+            "gone": _moment(source.gone) if source.gone else None,
+            "modified": _moment(source.modified),
             "device": _signed(source.device),
             "inode": _signed(source.inode),
             "head_length": source.head.length,
@@ -294,6 +297,11 @@ def _source_rows(state: State):  # type: ignore[no-untyped-def]
                 "mark_length": progress.mark.length,
                 "mark_digest": progress.mark.digest,
             }
+
+
+def _moment(seconds: float) -> datetime:
+    """Return a file's time: some file systems keep any 64 bits, whatever the year."""
+    return datetime.fromtimestamp(min(max(seconds, _FIRST), _LAST), UTC)
 
 
 def _name(path: str) -> str:

@@ -16,12 +16,13 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 
-from logagg.clock import Clock
+from logagg.clock import SETTLED, Clock, Continuity
 from logagg.config import Config
 from logagg.errors import CHECK, CommitFailed, LakeError, Overtaken, Unsure
 from logagg.lake import catalog, files, intents, leases
@@ -45,9 +46,24 @@ class Committer:
         self.shared = False
         self.reached: Callable[[str], None] = lambda step: None  # tests die here, at each of STEPS
         self._root, self._clock = root, clock
+        self._continuity = Continuity(clock, self.written_at, state.steady.timestamp())
         self._live = self._read = catalog.newest(root)  # the catalog that the link names, and that of `state`
         self._intents, self._sweeper = Intents(root), Sweeper(clock)
         self._busy = threading.RLock()  # a worker commits in one thread, merges in another, and takes over shards in a third
+
+    @property
+    def written_at(self) -> float | None:
+        """Return when the newest commit that we know was made, by the clock of then."""
+        return self.state.commits[-1].committed_at.timestamp() if self.state.commits else None
+
+    def clock_is_settled(self) -> bool:
+        """Tell whether what is old by the clock may be deleted: it has not leapt lately."""
+        return self._clock.now() - self.steady_since() >= SETTLED
+
+    def steady_since(self) -> float:
+        """Return since when the clock has gone on without a leap, as far as we and others who write here know."""
+        since, known = self._continuity.since(), self.state.steady.timestamp()
+        return since if known > self._clock.now() else max(since, known)
 
     def use(self, rollups: Sequence[Rollup], config: Config) -> None:
         """Go by these rollups and settings from now on."""
@@ -92,9 +108,10 @@ class Committer:
     def clear_orphans(self) -> None:
         """Clear away what a crash left, when its grace has passed."""
         files.remove(self._root.glob(".*.link"))
-        self._sweeper.doom_orphans(self._root, "data/*/*", self._named(), self._config.lake.grace)
-        self._sweeper.doom_orphans(self._root, f"{catalog.FOLDER}/*", self._named(), CATALOG_GRACE)
-        self._sweeper.doom_orphans(self._root, f"{intents.FOLDER}/*", (), self._config.lake.grace)
+        named, grace, settled = self._named(), self._config.lake.grace, self.clock_is_settled()
+        self._sweeper.doom_orphans(self._root, "data/*/*", named, grace, settled=settled)
+        self._sweeper.doom_orphans(self._root, f"{catalog.FOLDER}/*", named, CATALOG_GRACE, settled=settled)
+        self._sweeper.doom_orphans(self._root, f"{intents.FOLDER}/*", (), grace, settled=settled)
         self._sweeper.delete_due(self._named())
 
     # alone, or in turn
@@ -171,13 +188,14 @@ class Committer:
         return int(outcome)
 
     def _after(self, state: State, intent: Intent) -> State:
-        horizon = self._clock.now() - self._config.tail.forget
-        return state.after(intent, self._now(), self._config.privacy.samples).without_gone(horizon)
+        state = state.after(intent, self._now(), self._config.privacy.samples)
+        return state.without_gone(self._clock.now() - self._config.tail.forget) if self.clock_is_settled() else state
 
     # the catalog, and the link to it
 
     def _publish(self, state: State) -> None:
         """Write the catalog of a state and move the link onto it. Raises CommitFailed; Unsure once the link is moved."""
+        state = replace(state, steady=datetime.fromtimestamp(self.steady_since(), UTC))
         path = self._root / catalog.FOLDER / f"{state.id:06}-{secrets.token_hex(4)}.duckdb"
         before = self._live
         try:

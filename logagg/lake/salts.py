@@ -9,22 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 
-from logagg.clock import Clock
+from logagg.clock import DAY, Clock
 from logagg.errors import LakeError
 from logagg.lake.files import failing_as_commit, write_secret
 
 FILE = "salts"
-GRACE = 2 * 86_400.0  # seconds; a log rotated yesterday is read with yesterday's
+GRACE = 2 * DAY  # a log rotated yesterday is read with yesterday's
 
 
 class Salts:
     """The salts of a lake; any thread may ask."""
 
-    def __init__(self, root: Path, secret: bytes, clock: Clock) -> None:
-        self._root, self._secret, self._clock = root, secret, clock
+    def __init__(self, root: Path, secret: bytes, clock: Clock, is_settled: Callable[[], bool] = lambda: True) -> None:
+        self._root, self._secret, self._clock, self._is_settled = root, secret, clock, is_settled
         self._lock = Lock()
         self._drawn = _read(root / FILE)  # by where the period ends (seconds): when, and the salt
 
@@ -47,9 +48,13 @@ class Salts:
                     self._write()
 
     def _forget(self) -> bool:
+        if not self._is_settled():  # a salt that went too early cannot be drawn again
+            return False
         now = self._clock.now()
-        kept = {end: (at, salt) for end, (at, salt) in self._drawn.items() if max(end, at) + GRACE > now}
-        changed = len(kept) < len(self._drawn)
+        # What was drawn by a clock that was ahead is as old as it can be: now.
+        drawn = {end: (at if at < now + DAY else now, salt) for end, (at, salt) in self._drawn.items()}
+        kept = {end: (at, salt) for end, (at, salt) in drawn.items() if max(end, at) + GRACE > now}
+        changed = kept != self._drawn
         self._drawn = kept
         return changed
 

@@ -85,6 +85,7 @@ class State:
     clicks: pa.Table | None = None
     rollups: Mapping[str, pa.Schema] = field(default_factory=dict)  # all that have, or had, a view
     gone: datetime = NEVER  # the newest bucket that retention has dropped, of any rollup
+    steady: datetime = NEVER  # since when the clock that commits are stamped by has gone on without a leap
 
     def lines(self) -> int:
         return sum(one.lines for shards in self.progress.values() for one in shards.values())

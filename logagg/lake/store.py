@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from logagg.cargo import Delta, KnownSource, Progress, Source
-from logagg.clock import Clock
+from logagg.clock import Clock, written
 from logagg.config import Config
 from logagg.errors import CHECK, CommitFailed, LakeError, Overtaken
 from logagg.lake import catalog, directory, files, leases
@@ -30,10 +30,11 @@ class Lake:
 
     def __init__(self, root: Path, state: State, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int) -> None:
         self.secret = directory.secret(root)
-        self.salts = Salts(root, self.secret, clock)
+        self.salts = Salts(root, self.secret, clock, self.clock_is_settled)
         self.shards = 0  # of how many we own some; 0: we own all there are
         self._root, self._clock, self._lock = root, clock, lock
         self._unseen = False  # something that opening changed
+        self._told_doubt = False
         self._commits = Committer(root, state, clock)
         self._use(rollups, config)
         self._writers = ThreadPoolExecutor(os.cpu_count(), "writer")
@@ -46,6 +47,28 @@ class Lake:
     def state(self) -> State:
         """The newest state that we know."""
         return self._commits.state
+
+    @property
+    def written_at(self) -> float:
+        """Return when the newest commit was made, by the clock of then; 0 where there is none."""
+        return self._commits.written_at or 0.0
+
+    def clock_is_settled(self) -> bool:
+        """Tell whether what is old by the clock may be deleted: it has not leapt lately."""
+        return self._commits.clock_is_settled()
+
+    def doubt(self) -> str:
+        """Say why nothing is deleted for its age; nothing where the clock is believed."""
+        if self.clock_is_settled():
+            return ""
+        now, since = written(self._clock.now()), written(self._commits.steady_since())
+        return f"{self._root}: the clock says {now}, and has leapt at {since}: nothing is deleted or coarsened for its age yet"
+
+    def new_doubt(self) -> str:
+        """Say, once until it is over, that something is not deleted for its age, and why."""
+        doubt = self.doubt()
+        told, self._told_doubt = self._told_doubt, bool(doubt) and (self._told_doubt or self.is_anything_due())
+        return f"{doubt}; set the clock if it is wrong" if self._told_doubt and not told else ""
 
     @classmethod
     def open(cls, root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Config, begin: bool = True) -> Lake:
@@ -185,9 +208,15 @@ class Lake:
         """Return the merges, or else what retention asks for, now; run them anywhere, then `commit_replacement`."""
         return self._planner.due(self.state) or self.plan_expiry()
 
-    def plan_expiry(self) -> list[Task]:
-        """Return what retention asks for now."""
+    def plan_expiry(self, *, trust_clock: bool = False) -> list[Task]:
+        """Return what retention asks for now: nothing, unless told to, while the clock is not to be believed."""
+        if not trust_clock and not self.clock_is_settled():
+            return []
         return self._planner.expired(self.state, self._config.retention, self._clock.now())
+
+    def is_anything_due(self) -> bool:
+        """Tell whether retention asks for something now, whether or not the clock is to be believed."""
+        return bool(self.plan_expiry(trust_clock=True))
 
     def commit_replacement(self, done: Replacement) -> CommitInfo:
         """Swap merged parts in for those they were made of. Raises CommitFailed (nothing has changed) or Overtaken."""
@@ -206,9 +235,9 @@ class Lake:
         """Merge all there is to merge now; return how many parts were replaced."""
         return self._carry_out(self._planner.everything(self.state))
 
-    def expire(self) -> int:
+    def expire(self, *, trust_clock: bool = False) -> int:
         """Apply retention now; return how many parts were replaced."""
-        return self._carry_out(self.plan_expiry())
+        return self._carry_out(self.plan_expiry(trust_clock=trust_clock))
 
     def close(self) -> None:
         self._writers.shutdown()
@@ -216,7 +245,9 @@ class Lake:
 
     def _due(self, rollup: str) -> list[Task]:
         planner = self._planner.only(rollup)
-        return planner.due(self.state) or planner.expired(self.state, self._config.retention, self._clock.now())
+        if (merges := planner.due(self.state)) or not self.clock_is_settled():
+            return merges
+        return planner.expired(self.state, self._config.retention, self._clock.now())
 
     def _compact_due(self, rollup: str) -> None:
         self._commits.catch_up()  # what we know may be merged already

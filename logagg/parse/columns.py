@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from logagg.cargo import Batch, Chunk, Reject, Rejects
 from logagg.codes import spread
 from logagg.parse import durations, numbers, objects, scan, text, urls
 from logagg.parse.durations import Floats
-from logagg.parse.fields import BATCH_SCHEMA, REASONS, TEXT, TIMESTAMP
+from logagg.parse.fields import BATCH_SCHEMA, MOST_BYTES, REASONS, TEXT, TIMESTAMP
 from logagg.parse.formats import Format
 from logagg.parse.slices import Codes, Mask, Slices
 
@@ -39,8 +40,8 @@ def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Bat
 
 
 def count(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> int:
-    """Return how many lines of a chunk parse."""
-    _, typed, _ = _read_lines(find_lines(chunk), fmt, now, max_line)
+    """Return how many lines of a chunk are of a format: those that parse, and those that only have too large a size."""
+    _, typed, _ = _read_lines(find_lines(chunk), fmt, now, max_line, np.iinfo(np.int64).max)
     return len(typed.time)
 
 
@@ -59,13 +60,15 @@ def split_fields(lines: Slices, fmt: Format) -> tuple[Fields, Mask]:
     return {name: Slices(lines.data, start, end) for name, (start, end) in places.items()}, fits
 
 
-def _read_lines(lines: Slices, fmt: Format, now: float, max_line: int) -> tuple[Fields, _Numbers, Verdict]:
+def _read_lines(
+    lines: Slices, fmt: Format, now: float, max_line: int, most_bytes: int = MOST_BYTES
+) -> tuple[Fields, _Numbers, Verdict]:
     """Return the fields of the lines that count, and those that decide it read; and the verdict on each line."""
     fields, fits = split_fields(lines, fmt)
     verdict = _judge((_TOO_LONG, lines.length > max_line), (_FORMAT, ~fits))
     fits = verdict == 0
     fields = _filter(fields, fits)
-    typed = _read_numbers(fields, now)
+    typed = _read_numbers(fields, now, most_bytes)
     verdict[fits] = typed.verdict
     accepted = typed.verdict == 0
     return _filter(fields, accepted), typed.filter(accepted), verdict
@@ -98,10 +101,10 @@ class _Numbers:
         return _Numbers(self.time[mask], self.status[mask], self.size[mask], self.verdict[mask])
 
 
-def _read_numbers(fields: Fields, now: float) -> _Numbers:
+def _read_numbers(fields: Fields, now: float, most_bytes: int) -> _Numbers:
     time, time_valid = _read_times(fields, now)
     status, status_valid = numbers.statuses(*fields["status"].places)
-    size, size_valid = _read_sizes(fields, len(time))
+    size, size_valid = _read_sizes(fields, len(time), most_bytes)
     verdict = _judge((_TIME, ~time_valid), (_STATUS, ~status_valid), (_SIZE, ~size_valid))
     return _Numbers(time, status, size, verdict)
 
@@ -111,9 +114,9 @@ def _read_times(fields: Fields, now: float) -> tuple[Ints, Mask]:
     return numbers.times(*fields[name].places, name, now)
 
 
-def _read_sizes(fields: Fields, rows: int) -> tuple[Ints, Mask]:
+def _read_sizes(fields: Fields, rows: int, most: int) -> tuple[Ints, Mask]:
     if "bytes" in fields:
-        return numbers.sizes(*fields["bytes"].places)
+        return numbers.sizes(*fields["bytes"].places, most)
     return np.zeros(rows, np.int64), np.ones(rows, bool)
 
 
@@ -128,7 +131,7 @@ def _assemble(fields: Fields, typed: _Numbers, *, escaped: bool) -> pa.Table:
         "bytes": pa.array(typed.size),
         "host": _read_text(fields.get("host"), rows, escaped=escaped, then=_bare_host),
         "seconds": _read_seconds(fields, rows),
-        "upstream_seconds": _read_decimals(fields.get("upstream_seconds"), rows, durations.upstream_seconds),
+        "upstream_seconds": _read_durations(fields.get("upstream_seconds"), rows, durations.upstream_seconds),
     }
     for name in ("client", "forwarded", "user_id", "referrer", "agent", "cache"):
         columns[name] = _read_text(fields.get(name), rows, escaped=escaped)
@@ -202,18 +205,16 @@ def _rows(values: Slices | None, rows: int, *, escaped: bool) -> pa.Array:
 def _read_seconds(fields: Fields, rows: int) -> pa.Array:
     for name, unit in (("seconds", 1), ("milliseconds", 1_000), ("microseconds", 1_000_000)):
         if name in fields:
-            return _read_decimals(fields[name], rows, durations.decimals, unit)
+            return _read_durations(fields[name], rows, partial(durations.decimals, unit=unit))
     return pa.nulls(rows, pa.float64())
 
 
-def _read_decimals(
-    values: Slices | None, rows: int, read: Callable[[pa.Array], tuple[Floats, Mask]], unit: int = 1
-) -> pa.Array:
+def _read_durations(values: Slices | None, rows: int, read: Callable[[pa.Array], tuple[Floats, Mask]]) -> pa.Array:
     if values is None:
         return pa.nulls(rows, pa.float64())
     codes, distinct = values.encode()
     number, valid = read(distinct)
-    return pa.array(spread(number / unit, codes), mask=~spread(valid, codes))
+    return pa.array(spread(number, codes), mask=~spread(valid, codes))
 
 
 def _rejects(chunk: Chunk, lines: Slices, verdict: Verdict) -> Rejects:

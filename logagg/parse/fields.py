@@ -16,8 +16,13 @@ REASONS = (
     "format",  # the literal text of the format is not there, or the line is no JSON object
     "time",  # no time, or one that cannot be meant: before 1995, or more than a day ahead of the clock
     "status",  # not a number of three digits
-    "size",  # neither a number nor "-"
+    "size",  # neither "-" nor a whole number up to `MOST_BYTES`
 )
+
+MOST_BYTES = 1 << 50  # of a response: a pebibyte, which takes a day at 100 Gbit/s
+LONGEST = 7 * 86_400.0  # seconds; tunnels and WebSockets last for days
+DURATION = r"[0-9]+(\.[0-9]+)?([eE]-0?[0-9]{1,2})?"  # JSON has 0.00004 as 4e-05
+DURATION_LENGTH = 40  # characters; JSON has up to 25 for a number of 64 bits
 
 # One row per accepted line, in the order of the lines. Text is decoded, invalid UTF-8 replaced; null means that
 # the format has no such field; an empty string, that the line has no value for it (servers write "-").
@@ -34,7 +39,7 @@ BATCH_SCHEMA = pa.schema(
         pa.field("bytes", pa.int64(), nullable=False),  # "-" is 0
         pa.field("referrer", TEXT),
         pa.field("agent", TEXT),
-        pa.field("seconds", pa.float64()),  # time to serve the request
+        pa.field("seconds", pa.float64()),  # time to serve the request; null beyond `LONGEST`, too
         pa.field("upstream_seconds", pa.float64()),  # sum over the upstreams tried
         pa.field("cache", TEXT),  # upstream cache status
     ]

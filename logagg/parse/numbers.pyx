@@ -26,9 +26,9 @@ def statuses(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::
     return _read(data, start, end, _status, 100, 999, False)
 
 
-def sizes(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
-    """Read byte counts: up to 18 digits; "-" and nothing are 0."""
-    return _read(data, start, end, _size, 0, INT64_MAX, False)
+def sizes(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, int64_t most=INT64_MAX - 1):
+    """Read byte counts up to `most`: up to 18 digits, also with zeros after a point, as JSON has them; "-" and nothing are 0."""
+    return _read(data, start, end, _size, 0, most, False)
 
 
 def times(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, str field, double now):
@@ -98,7 +98,21 @@ cdef bint _size(Place value, Place stop, int64_t* number) noexcept nogil:
     if value == stop or (stop - value == 1 and value[0] == c"-"):
         number[0] = 0
         return True
-    return stop - value <= 18 and _digits(value, stop, number)
+    return _whole(value, stop, number) if stop - value > 18 or not _digits(value, stop, number) else True
+
+
+cdef bint _whole(Place value, Place stop, int64_t* number) noexcept nogil:
+    """Read a number of any length, or one whose digits after the point are zeros; more than 18 digits are the largest number."""
+    cdef Place point = find(value, stop, c".")
+    cdef int64_t fraction = 0
+    if point < stop and (stop - point > 19 or not _digits(point + 1, stop, &fraction)):
+        return False
+    if point - value <= 18:
+        return fraction == 0 and _digits(value, point, number)
+    number[0] = INT64_MAX
+    while value < point and c"0" <= value[0] <= c"9":
+        value += 1
+    return fraction == 0 and value == point
 
 
 cdef bint _time_local(Place value, Place stop, int64_t* number) noexcept nogil:

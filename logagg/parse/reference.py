@@ -7,12 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from itertools import accumulate
+from operator import add
 
 import pyarrow as pa
 
 from logagg.cargo import Batch, Chunk, Reject, Rejects
-from logagg.parse.fields import BATCH_SCHEMA
+from logagg.parse.fields import BATCH_SCHEMA, DURATION, DURATION_LENGTH, LONGEST, MOST_BYTES
 from logagg.parse.formats import Format, Step
 from logagg.parse.objects import DEEPEST
 
@@ -279,9 +281,14 @@ def _status(value: bytes) -> int:
 def _size(value: bytes) -> int:
     if value in (b"-", b""):
         return 0
-    if len(value) > 18 or any(byte not in DIGITS for byte in value):
+    whole, point, zeros = value.partition(b".")
+    try:
+        size = _int(whole)
+    except ValueError:
+        raise Rejected("size") from None
+    if len(whole) > 18 or size > MOST_BYTES or (point and not re.fullmatch(rb"0{1,18}", zeros)):
         raise Rejected("size")
-    return int(value)
+    return size
 
 
 def _text(value: bytes, escaped: bool) -> str:
@@ -353,19 +360,19 @@ def _seconds(raw: Raw) -> float | None:
     for field, unit in (("seconds", 1), ("milliseconds", 1_000), ("microseconds", 1_000_000)):
         if field in raw:
             number = _decimal(raw[field])
-            return None if number is None else number / unit
+            return None if number is None else _bounded(number / unit)
     return None
-
-
-def _decimal(value: bytes) -> float | None:
-    whole, point, fraction = value.partition(b".")
-    parts = [whole, fraction] if point else [whole]
-    if len(value) > 18 or any(not part or any(byte not in DIGITS for byte in part) for part in parts):
-        return None
-    return float(value)
 
 
 def _upstream_seconds(value: bytes) -> float | None:
     numbers = [_decimal(part.strip(b" ")) for part in value.replace(b":", b",").split(b",")]
     known = [number for number in numbers if number is not None]
-    return sum(known) if known else None
+    return _bounded(reduce(add, known)) if known else None
+
+
+def _decimal(value: bytes) -> float | None:
+    return float(value) if len(value) <= DURATION_LENGTH and re.fullmatch(DURATION.encode(), value) else None
+
+
+def _bounded(seconds: float) -> float | None:
+    return seconds if seconds <= LONGEST else None

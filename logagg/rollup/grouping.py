@@ -89,6 +89,15 @@ class Ranks:
 
 
 @dataclass(frozen=True, slots=True)
+class Totals:
+    """What the values of each group add up to: what its row can hold, and carries for rows beside it."""
+
+    held: npt.NDArray[Any]
+    carries: Ints | None  # of each group; None: none has any
+    carry: int | float  # what one is
+
+
+@dataclass(frozen=True, slots=True)
 class Grouping:
     """Rows in the order of their groups, and groups in the order of their keys."""
 
@@ -120,10 +129,12 @@ class Grouping:
             return np.diff(self.starts, append=np.int32(len(self.order))).astype(np.int64)
         return groups.counts(self.order, self.starts, where.view(np.uint8))
 
-    def sums(self, values: npt.NDArray[Any], where: Mask | None = None) -> npt.NDArray[Any]:
-        """Add up integers (exactly; what is beyond 64 bits stays at the largest) or floats by group."""
-        values = values.astype(np.float64 if values.dtype.kind == "f" else np.int64, copy=False)
-        return groups.sums(values, self.order, self.starts, _bytes(where))
+    def totals(self, values: npt.NDArray[Any], where: Mask | None = None) -> Totals:
+        """Add up integers or durations by group, exactly."""
+        is_duration = values.dtype.kind == "f"
+        values = values.astype(np.float64 if is_duration else np.int64, copy=False)
+        held, carries = groups.totals(values, self.order, self.starts, _bytes(where))
+        return Totals(held, carries, groups.CARRY_NANOSECONDS / 1e9 if is_duration else groups.CARRY)
 
     def sketches(self, hashes: Hashes, where: Mask | None = None) -> pa.ListArray:
         """Return the sketch of each group's visitors; the rows of a group are in the order of their hashes."""

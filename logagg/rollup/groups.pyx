@@ -6,7 +6,7 @@ that does not count; None: all rows count.
 
 import numpy as np
 
-from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 ctypedef const int32_t* Codes
 
@@ -16,9 +16,18 @@ cdef enum:
 
 cdef extern from *:
     """
-    #define logagg_adds(total, value, sum) __builtin_add_overflow(total, value, sum)
+    typedef __int128 logagg_wide;
     """
-    bint overflows "logagg_adds"(int64_t total, int64_t value, int64_t* sum) noexcept nogil
+    ctypedef long long wide "logagg_wide"  # 128 bits: no number of 64-bit values goes beyond it
+
+# A row holds less than one carry of a measure; what is beyond goes into rows of its own.
+CARRY = 1 << 62  # of integers
+CARRY_NANOSECONDS = 1 << 50  # of durations: 13 days
+cdef int64_t _CARRY = CARRY, _CARRY_NANOSECONDS = CARRY_NANOSECONDS
+
+# A double holds whole nanoseconds below 2^51 exactly: the nearest number of seconds is at most 3/8 of a nanosecond off.
+cdef double NANOSECONDS = 1e9, EXACT = 2.0 ** 51
+cdef double ROUNDS = 3 * 2.0 ** 51  # added to a number below 2^51, it leaves no place for a fraction
 
 
 def rank(const uint64_t[::1] hashes):
@@ -136,23 +145,47 @@ ctypedef fused Number:
     double
 
 
-def sums(const Number[::1] values, const int32_t[::1] order, const int32_t[::1] starts, const uint8_t[::1] where=None):
-    """Add up the values of each group; integers that go beyond 64 bits stay at the largest, or the smallest."""
+def totals(const Number[::1] values, const int32_t[::1] order, const int32_t[::1] starts, const uint8_t[::1] where=None):
+    """Add up the values of each group, exactly and in any order: integers, or durations, which are seconds.
+
+    Return what each group's row holds, and how many carries there are beside it; None where no group has any. Durations are
+    added as whole nanoseconds; NaN, which is null, adds nothing.
+    """
     cdef Py_ssize_t groups = starts.shape[0], group, at
-    cdef Number total
-    added = np.zeros(groups, np.float64 if Number is double else np.int64)
-    cdef Number[::1] out = added
+    cdef wide total
+    cdef int64_t carry = _CARRY_NANOSECONDS if Number is double else _CARRY
+    cdef bint carries = False
+    cdef double beyond
+    held, over = np.zeros(groups, np.float64 if Number is double else np.int64), np.zeros(groups, np.int64)
+    cdef Number[::1] rest = held
+    cdef int64_t[::1] carried = over
     with nogil:
         for group in range(groups):
-            total = 0
+            total, beyond = 0, 0
             for at in range(starts[group], _end(order, starts, group)):
                 if where is None or where[order[at]]:
                     if Number is double:
+                        _add_duration(values[order[at]], &total, &beyond)
+                    else:
                         total += values[order[at]]
-                    elif overflows(total, values[order[at]], &total):
-                        total = INT64_MAX if values[order[at]] > 0 else INT64_MIN
-            out[group] = total
-    return added
+            if beyond:
+                rest[group] = <Number> (<double> total / NANOSECONDS + beyond)
+                continue
+            if not -carry < total < carry:
+                carried[group] = <int64_t> (total / carry)
+                total -= <wide> carried[group] * carry
+                carries = True
+            rest[group] = <Number> (<int64_t> total / NANOSECONDS) if Number is double else <Number> total
+    return held, over if carries else None
+
+
+cdef inline void _add_duration(double seconds, wide* total, double* beyond) noexcept nogil:
+    """Add whole nanoseconds; durations of weeks, which rows of earlier versions may have, apart from the others."""
+    cdef double nanoseconds = seconds * NANOSECONDS
+    if -EXACT <= nanoseconds <= EXACT:
+        total[0] += <int64_t> ((nanoseconds + ROUNDS) - ROUNDS)  # the whole number nearest to it
+    elif seconds == seconds:
+        beyond[0] += seconds
 
 
 def sketches(const uint64_t[::1] hashes, const int32_t[::1] order, const int32_t[::1] starts, const uint8_t[::1] where, int most):

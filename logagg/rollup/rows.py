@@ -4,7 +4,8 @@
                                                                  read ──▶ merge(rollup, rows) ──▶ fewer rows
 
 Rows are tables in the rollup's schema, but for text, which is dictionary-encoded until it is written. They are in the
-order of `ts`. Several rows of one key mean their sum: a flush leaves them as they are, compaction adds them up.
+order of `ts`. Several rows of one key mean their sum: a flush leaves them as they are, compaction adds them up. What a sum
+has beyond one row's 64 bits is carried over into further rows of its key, so that no sum ever saturates.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from logagg.codes import spread
 from logagg.rollup.columns import Columns, only
 from logagg.rollup.conditions import Condition, decide
 from logagg.rollup.definitions import SKETCH, Measure, Part, Rollup
-from logagg.rollup.grouping import Codes, Grouping, Hashes, Ints, Mask, Ranks, Rows
+from logagg.rollup.grouping import Codes, Grouping, Hashes, Ints, Mask, Ranks, Rows, Totals
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,6 +34,7 @@ _KEPT = frozenset({"kind", "status", "is_bot", "bucket"})
 _SECOND = 1_000_000  # microseconds
 
 Numbers = npt.NDArray[Any]
+Indices = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,9 @@ def roll_up(rollup: Rollup, part: Part, events: Events) -> pa.Table:
     dimensions = [events.dimension(names.get(name, name)) for name in rollup.dimensions]
     groups = Grouping.by([numbered, *(codes for _, codes in dimensions)], where, events.ranks)
     ts = spread(buckets, groups.example) * (rollup.grain * _SECOND)
-    columns = _keys(groups.example, ts, [column for column, _ in dimensions])
-    columns += [_measure(events, groups, part.measures.get(name), like) for name, like in rollup.measures.items()]
-    return pa.table(columns, names=rollup.column_names)
+    keys = _keys(groups.example, ts, [column for column, _ in dimensions])
+    measures = [_measure(events, groups, part.measures.get(name), like) for name, like in rollup.measures.items()]
+    return _assembled(rollup, keys, measures)[0]
 
 
 def own_words(column: pa.DictionaryArray) -> pa.DictionaryArray:
@@ -111,7 +113,12 @@ def in_order(tables: Sequence[pa.Table]) -> pa.Table:
 
 
 def merge(rollup: Rollup, rows: pa.Table, grain: int | None = None) -> pa.Table:
-    """Add up rows, one row a key; a coarser `grain` (seconds) merges buckets."""
+    """Add up rows, one row a key but for what is carried over; a coarser `grain` (seconds) merges buckets."""
+    return _merged(rollup, rows, grain)[0]
+
+
+def _merged(rollup: Rollup, rows: pa.Table, grain: int | None = None) -> tuple[pa.Table, Indices | None]:
+    """Return the sum of rows; where some of it is carried over, also the number of each row's key."""
     rows = Columns([rows]).table()
     micros = rows["ts"].cast(pa.int64()).to_numpy()
     step = (grain or rollup.grain) * _SECOND
@@ -119,10 +126,9 @@ def merge(rollup: Rollup, rows: pa.Table, grain: int | None = None) -> pa.Table:
     dimensions = [_encoded(only(rows[name])) for name in rollup.dimensions]
     groups = Grouping.by([Codes.of_integers(buckets), *map(Codes.of, dimensions)])
     if groups.size == rows.num_rows and not grain:
-        return rows.take(pa.array(groups.order))
-    columns = _keys(groups.example, spread(buckets, groups.example) * step, dimensions)
-    columns += [_added(groups, measure, only(rows[name])) for name, measure in rollup.measures.items()]
-    return pa.table(columns, names=rollup.column_names)
+        return rows.take(pa.array(groups.order)), None
+    keys = _keys(groups.example, spread(buckets, groups.example) * step, dimensions)
+    return _assembled(rollup, keys, [_added(groups, one, only(rows[name])) for name, one in rollup.measures.items()])
 
 
 def fold(rollup: Rollup, rows: pa.Table, keys: int) -> pa.Table:
@@ -132,8 +138,8 @@ def fold(rollup: Rollup, rows: pa.Table, keys: int) -> pa.Table:
     """
     if _fullest(rows) <= keys:
         return rows
-    rows = merge(rollup, rows)
-    beyond = _places(rollup, rows) >= keys
+    rows, numbers = _merged(rollup, rows)
+    beyond = _places(rollup, rows, numbers) >= keys
     if not beyond.any():
         return rows
     for number, name in enumerate(rows.schema.names):
@@ -143,7 +149,7 @@ def fold(rollup: Rollup, rows: pa.Table, keys: int) -> pa.Table:
     return merge(rollup, rows)
 
 
-def _measure(events: Events, groups: Grouping, measure: Measure | None, like: Measure) -> pa.Array:
+def _measure(events: Events, groups: Grouping, measure: Measure | None, like: Measure) -> pa.Array | Totals:
     """Return a measure by group; zero (as its `like`) where the part does not name it."""
     if measure is None or measure.kind == "later":
         return _zeros(groups.size, like.type)
@@ -152,9 +158,33 @@ def _measure(events: Events, groups: Grouping, measure: Measure | None, like: Me
         return pa.array(groups.counts(where))
     if measure.kind == "uniques":
         return groups.sketches(events.hashes, where)
-    numbers = events.numbers(measure.of)
-    # Null is NaN here, and adds nothing.
-    return pa.array(groups.sums(np.nan_to_num(numbers) if numbers.dtype.kind == "f" else numbers, where))
+    return groups.totals(events.numbers(measure.of), where)  # null is NaN here, and adds nothing
+
+
+def _assembled(rollup: Rollup, keys: Sequence[pa.Array], measures: Sequence[pa.Array | Totals]) -> tuple[pa.Table, Indices | None]:
+    """Return rows of keys and measures; where some is carried over, also the number of each row's key."""
+    held = [pa.array(one.held) if isinstance(one, Totals) else one for one in measures]
+    rows = pa.table([*keys, *held], names=rollup.column_names)
+    named = zip(rollup.measures, measures, strict=True)
+    beyond = {name: one for name, one in named if isinstance(one, Totals) and one.carries is not None}
+    return _with_carried(rollup, rows, beyond) if beyond else (rows, None)
+
+
+def _with_carried(rollup: Rollup, rows: pa.Table, beyond: Mapping[str, Totals]) -> tuple[pa.Table, Indices]:
+    """Add rows of the same keys for what is carried over, behind those they belong to."""
+    tables, numbers = [rows], [np.arange(rows.num_rows)]
+    for name, totals in beyond.items():
+        assert totals.carries is not None
+        of = np.repeat(numbers[0], np.abs(totals.carries))
+        more = rows.take(pa.array(of))
+        for measure, like in rollup.measures.items():
+            zeros = _zeros(len(of), like.type)
+            carried = pa.array(np.sign(totals.carries[of]) * totals.carry).cast(like.type) if measure == name else zeros
+            more = more.set_column(more.schema.get_field_index(measure), measure, carried)
+        tables.append(more)
+        numbers.append(of)
+    order = np.argsort(np.concatenate(numbers), kind="stable")
+    return Columns(tables).table().take(pa.array(order)), np.concatenate(numbers)[order]
 
 
 def _keys(rows: Rows, ts: Ints, dimensions: Sequence[pa.Array]) -> list[pa.Array]:
@@ -168,10 +198,8 @@ def _slim(column: pa.Array) -> pa.Array:
     return own_words(column) if pa.types.is_dictionary(column.type) and len(column.dictionary) > 2 * len(column) else column
 
 
-def _added(groups: Grouping, measure: Measure, values: pa.Array) -> pa.Array:
-    if measure.type == SKETCH:
-        return groups.merged(values)
-    return pa.array(groups.sums(values.to_numpy(zero_copy_only=False)))
+def _added(groups: Grouping, measure: Measure, values: pa.Array) -> pa.Array | Totals:
+    return groups.merged(values) if measure.type == SKETCH else groups.totals(values.to_numpy(zero_copy_only=False))
 
 
 def _zeros(size: int, type_: pa.DataType) -> pa.Array:
@@ -190,10 +218,14 @@ def _fullest(rows: pa.Table) -> int:
     return int(np.diff(np.flatnonzero(np.diff(ts, prepend=ts[:1] - 1)), append=len(ts)).max(initial=0))
 
 
-def _places(rollup: Rollup, rows: pa.Table) -> npt.NDArray[np.int64]:
-    """Return each row's place in its bucket, the largest by the first measure being 0."""
+def _places(rollup: Rollup, rows: pa.Table, numbers: Indices | None) -> npt.NDArray[np.int64]:
+    """Return each row's place in its bucket, the largest by the first measure being 0; rows of one key have that of the first."""
     largest = rows[next(iter(rollup.measures))].to_numpy()
     ts = rows["ts"].cast(pa.int64()).to_numpy()
     places = np.empty(len(ts), np.int64)
     places[np.lexsort((-largest, ts))] = np.arange(len(ts))
-    return places - np.searchsorted(ts, ts)
+    places -= np.searchsorted(ts, ts)
+    if numbers is None:
+        return places
+    firsts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    return np.minimum.reduceat(places, firsts)[numbers]

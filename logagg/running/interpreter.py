@@ -27,17 +27,23 @@ class Interpreter:
         clock: Clock,
         refused: Callable[[str], None],
         then: Callable[..., Any] | None = None,  # of `Reading`
+        committed: float = 0.0,  # when the lake was last written
     ) -> None:
         formats = {source.id: source.format for source in sources if source.format}
         self._formats = FormatBook(log_format, formats, clock, refused, config.visitor)
         self.reading = Reading(classifier, config.tail.max_line, config.privacy.addresses_in_samples, then)
         self.is_whole = self._formats.is_whole
+        self._committed = committed
 
     def format_of(self, chunk: Chunk, tailer: Tailer) -> Format | None:
         """Return the format of a chunk; None where it has none: then the tailer takes it back."""
-        fmt = self._formats.format_of(chunk)
+        fmt = self._formats.format_of(chunk, self.written(chunk, tailer))
         if fmt is None:
             tailer.refuse(chunk.source)
         elif chunk.data:  # of a hole, or of a line over the limit, nothing can be told
             tailer.set_format(chunk.source, fmt.name)
         return fmt
+
+    def written(self, chunk: Chunk, tailer: Tailer) -> float:
+        """Return a time up to which a chunk may have been written, even if the clock says that it is earlier."""
+        return max(self._committed, tailer.source(chunk.source).modified)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logagg.config import Config
+from logagg.intake.names import STDIN
 from logagg.running.budget import Budget
 
 
@@ -28,6 +29,11 @@ class TailOptions:
     metrics: tuple[str, int] | None = None  # where Prometheus may scrape
     say: Callable[[str], None] = print
     reload: Callable[[], Config] = Config  # reads the configuration again; raises ConfigError
+
+    @property
+    def ends(self) -> bool:
+        """Tell whether the run ends by itself."""
+        return self.once or list(self.paths) == [STDIN]
 
     @property
     def shard_count(self) -> int:

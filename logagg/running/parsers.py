@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from logagg.cargo import Batch, Chunk
-from logagg.clock import Clock
+from logagg.clock import Clock, LatestTime
 from logagg.parse import columns
 from logagg.parse.addresses import without_addresses
 from logagg.parse.events import Classifier
@@ -66,7 +66,7 @@ class Parsers:
     """
 
     def __init__(self, budget: Budget, clock: Clock) -> None:
-        self._clock = clock
+        self._latest = LatestTime(clock)
         self._report: Callable[[str, str], None] = lambda kind, text: None
         self._reading: Reading | None = None
         self._there: Reading | None = None  # the same, for another process
@@ -103,10 +103,10 @@ class Parsers:
         """Return memory to read a chunk into, for parsers to have it without a copy; none where there is none."""
         return self._rooms.take() if self._children else memoryview(b"")
 
-    def submit(self, chunk: Chunk, fmt: Format, *more: Any) -> Future[Any]:
-        """Let a parser read a chunk in the way that is in use now."""
+    def submit(self, chunk: Chunk, fmt: Format, *more: Any, written: float = 0.0) -> Future[Any]:
+        """Let a parser read a chunk, which was `written` no later than that, in the way that is in use now."""
         assert self._reading and self._there, "who submits has said how to read"
-        return self._threads.submit(self._read, self._reading, self._there, chunk, fmt, *more)
+        return self._threads.submit(self._read, self._reading, self._there, written, chunk, fmt, *more)
 
     def close(self) -> None:
         """End; chunks that no parser has begun are dropped."""
@@ -114,8 +114,8 @@ class Parsers:
         for child in self._children:
             child.close()
 
-    def _read(self, reading: Reading, there: Reading, chunk: Chunk, fmt: Format, *more: Any) -> Any:
-        place, now = self._free.get(), self._clock.now()
+    def _read(self, reading: Reading, there: Reading, written: float, chunk: Chunk, fmt: Format, *more: Any) -> Any:
+        place, now = self._free.get(), self._latest.of(written)
         try:
             if place.seat:
                 ask = reading.classifier.key_of

@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from logagg.clock import is_set, not_set
 from logagg.lake import leases
 
 LOCK = leases.LOCK
@@ -61,7 +62,8 @@ def look(root: Path, connection: duckdb.DuckDBPyConnection, now: float) -> Statu
     age = None if last is None else max(0.0, now - last.timestamp())
     sources = tuple(_sources(connection))
     running = is_running(root)
-    return Status(str(root), running, len(_owners(root)), commits, last, age, rate, sources, _problems(running, age, sources))
+    problems = (*_wrong_clock(now, running), *_problems(running, age, sources))
+    return Status(str(root), running, len(_owners(root)), commits, last, age, rate, sources, problems)
 
 
 def is_running(root: Path) -> bool:
@@ -129,6 +131,11 @@ def _size_now(path: Path, inode: int, recorded: int) -> int:
     except OSError:
         return recorded
     return found.st_size if found.st_ino == inode else recorded
+
+
+def _wrong_clock(now: float, running: bool) -> tuple[str, ...]:
+    """Say that a tail which runs reads nothing, by a clock that is the tail's own as long as both are on one machine."""
+    return (f"{not_set(now)}: nothing is read until it is set",) if running and not is_set(now) else ()
 
 
 def _problems(running: bool, age: float | None, sources: tuple[SourceHealth, ...]) -> tuple[str, ...]:

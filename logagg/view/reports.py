@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import duckdb
+import numpy as np
 
 from logagg.errors import LogaggError
 from logagg.view.moments import moment
@@ -15,6 +16,9 @@ from logagg.view.moments import moment
 NAMES = ("overview", "pages", "ads", "referrers", "agents", "errors", "latency", "sources")
 BOTS = ("include", "exclude", "only")
 LIMIT = 20
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Bots = Literal["include", "exclude", "only"]
 
@@ -71,3 +75,14 @@ def run(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> duckdb.DuckDBP
             raise LogaggError(f"report {wanted.name} cannot be narrowed by {name}", "leave the option out")
     given = {name: value for name, value in wanted.parameters.items() if name in takes}
     return connection.sql(query, params=given)
+
+
+def frame(answer: duckdb.DuckDBPyRelation) -> pd.DataFrame:
+    """Return an answer as a data frame, with whole numbers as such: DuckDB makes floats of those of 128 bits."""
+    found = answer.df()
+    for column, (name, kind) in enumerate(zip(answer.columns, answer.types, strict=True)):
+        if kind == "HUGEINT":
+            values = [row[column] for row in answer.fetchall()]
+            fits = all(value is not None and value < 1 << 63 for value in values)
+            found[name] = np.array(values, np.int64 if fits else object)
+    return found

@@ -146,7 +146,7 @@ class OpenLake:
         from logagg.view import reports
 
         wanted = reports.Wanted.of(name, self._clock.now(), since=since, until=until, **options)
-        return reports.run(self._newest(), wanted).df()
+        return reports.frame(reports.run(self._newest(), wanted))
 
     def status(self) -> Status:
         """Return positions, lag, rates and what is wrong, as `logagg status` shows them."""

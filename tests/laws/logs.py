@@ -40,6 +40,10 @@ NO_LINES = (
     '<script>alert("</script>") [[[',
 )
 EMPTY = ("", "\r")
+# What a counter says that has run over, and what is just short of that, or of a bound.
+SIZES = (2**50, 2**50 - 1, 2**50 + 1, 10**18 - 1, 10**18, 2**63 - 1, 2**63, 2**64, 10**400, "-1", "+5", "12.0", "12.5", "007", "5e3", "1e308", "nan", "0x1F")
+TIMES_TAKEN = ("604800", "604800.000", "604800.001", "604799.999999999", "9" * 18, "9" * 40, "0" * 50, "1e308", "1e999", "-1", "-0.001", "4e-05", "nan", "inf", "0.000000001")
+TIMES_TAKEN += ("0.1", "0.2", "0.3", "86400.001", "-")  # tenths have no end in base two
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Request:
     method: str = "GET"
     status: int = 200
     referrer: str = "-"
-    size: int | None = 43
+    size: int | str | None = 43
     site: str = SITES[0]
     took: str = "0.012"
     end: str = ""  # "\r" where a Windows tool had the log in its hands
@@ -77,9 +81,9 @@ def _requests(targets: st.SearchStrategy[str], seconds: st.SearchStrategy[int]) 
         method=st.sampled_from(METHODS),
         status=st.sampled_from(STATUSES),
         referrer=st.sampled_from(REFERRERS),
-        size=st.sampled_from([None, 0, 43, 1234, 10**9]),
+        size=st.sampled_from([None, 0, 43, 1234, 10**9]) | st.sampled_from(SIZES),
         site=st.sampled_from(SITES),
-        took=st.sampled_from(["0.000", "0.012", "1.5", "60.001"]),
+        took=st.sampled_from(["0.000", "0.012", "1.5", "60.001"]) | st.sampled_from(TIMES_TAKEN),
         end=st.sampled_from(["", "", "", "\r"]),
     )
 

@@ -25,6 +25,9 @@ KEPT = {
     "latency": ("ts",),
 }
 
+# Each row holds whole nanoseconds, so that their sum is exact.
+OF = {"nanoseconds": "round(seconds * 1e9)::HUGEINT"}
+
 
 def read(lake: Path, paths: Iterable[Path], config: Config, **options: object) -> None:
     """Read logs once, as `logagg tail --once` does, in this process."""
@@ -44,7 +47,7 @@ def of_lake(connection: duckdb.DuckDBPyConnection, rollup: str, names: Iterable[
     """Sum the rows of a view by some of its dimensions; visitors are counted."""
     keys = ["epoch(ts)::BIGINT" if name == "ts" else name for name in names]
     measures = oracle.MEASURES[rollup]
-    values = [f"sum({name})::BIGINT" for name in measures]
+    values = [f"sum({OF.get(name, name)})::HUGEINT" for name in measures]
     if rollup in oracle.WITH_VISITORS:
         measures, values = (*measures, "visitors"), [*values, "uniques(visitors)::BIGINT"]
     rows = connection.execute(f"SELECT {', '.join([*keys, *values])} FROM {rollup} GROUP BY ALL").fetchall()

@@ -3,16 +3,17 @@
 import random
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from logagg.cargo import Batch, Chunk, Mark
 from logagg.parse import columns, reference
-from logagg.parse.fields import BATCH_SCHEMA
+from logagg.parse.fields import BATCH_SCHEMA, LONGEST, MOST_BYTES
 from logagg.parse.formats import Format, compile_format
 
-NOW = 1_795_000_000.0
+NOW = 1_795_500_000.0  # 24 November 2026: later than the times below
 
 FORMATS = [
     compile_format(text)
@@ -27,9 +28,18 @@ FORMATS = [
         "log_format m escape=none '$msec $remote_addr \"$request\" $status \"$http_referer\"';",
         '%{usec}t %a "%r" %s %B %D "%{Referer}i"',
         '{"t":"$time_iso8601","ip":"$remote_addr","r":"$request","s":$status,"b":$body_bytes_sent,"rt":$request_time,"a":"$http_user_agent"}',
+        '{"t":"$msec","r":"$request","s":"$status","b":"$bytes_sent","rt":"$request_time","ut":"$upstream_response_time"}',
+        '%{sec}t "%r" %s %B %T',
+        '%{msec}t "%r" %s %B %{ms}T',
     )
 ]
 
+# What a program writes whose counter has run over, or who was not meant to be believed.
+EXTREMES = ["9" * 18, "9" * 19, "9" * 20, "0" * 17 + "7", "0" * 30 + "7", "0" * 5000, "1" + "0" * 400, "-1", "-0", "+5", " 5", "5 ", "0x1F", "1_000", "12.0"]
+EXTREMES += ["12.5", "12." + "0" * 18, "12." + "0" * 19, ".5", "5.", "1e308", "1e999", "5e0", "1e-5", "4E-05", "9.5e-005", "1e-999", "1e--5", "nan", "NaN", "inf", "-inf"]
+EXTREMES += [str(2**power + step) for power in (31, 32, 50, 53, 62, 63, 64) for step in (-1, 0, 1)]
+EXTREMES += ["604800", "604800.0", "604800.000001", "604800001", "604800000001", "0.1234567890123456789012345678901234567", "0." + "1" * 38, "0." + "1" * 39]
+EXTREMES += ["100", "999", "0200", "200.0", "\u0662\u0660\u0660", "9" * 17 + "." + "9" * 18, "1763600000." + "9" * 19, "253402300800", "-1763600000", "1.7636e9"]
 TIMES = ["20/Nov/2026:01:02:03 +0100", "2026-11-20T01:02:03+00:00", "1763600000.123", "1763600000123456", "31/Feb/2026:00:00:00 +0000"]
 VALUES = {
     "client": ["192.0.2.7", "2001:db8::1", "-", "example.com"],
@@ -52,12 +62,14 @@ def whole_line(fmt: Format, draw: random.Random) -> bytes:
     out = fmt.prefix
     for step in fmt.steps:
         choices = TIMES if step.field.startswith("time") else VALUES.get(step.field, VALUES[draw.choice(["agent", "seconds"])])
-        out += draw.choice(choices).encode() + step.until
+        out += draw.choice(EXTREMES if draw.random() < 0.1 else choices).encode() + step.until
     return out
 
 
 def json_value(field: str, draw: random.Random) -> str:
-    value = draw.choice(TIMES if field.startswith("time") else VALUES[field])
+    value = draw.choice(EXTREMES if draw.random() < 0.1 else TIMES if field.startswith("time") else VALUES[field])
+    if value in EXTREMES and draw.random() < 0.5:
+        return value
     if field in ("status", "bytes", "seconds") and draw.random() < 0.6:
         return draw.choice(["200", "404", "0", "0.125", "1e3", "-1", "null", "true", "[1]", '{"a":1}', "12345678901234567890"])
     return '"' + value.replace("\\", draw.choice(["\\\\", "\\u00e9"])).replace('"', '\\"') + '"'
@@ -111,6 +123,33 @@ def test_the_fast_parser_agrees_with_the_reference(log: tuple[Format, bytes]) ->
     assert plain(fast).to_pylist() == plain(slow).to_pylist()
     assert fast.rejects == slow.rejects
     assert fast.table.schema == BATCH_SCHEMA
+
+
+@pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name[:20])
+def test_the_parsers_agree_on_each_extreme_value_of_each_field(fmt: Format) -> None:
+    """Every field, one at a time: as text, in JSON as a number and as a string. What is accepted is within the stated bounds."""
+    whole = {"request": "GET /a HTTP/1.1", "status": "200", "bytes": "5", "seconds": "0.5", "milliseconds": "5", "microseconds": "5"}
+    whole |= {"time_local": TIMES[0], "time_iso8601": TIMES[1], "time_epoch": TIMES[2], "time_epoch_ms": "1763600000123", "time_epoch_us": TIMES[3]}
+    lines = [fields_of(fmt, whole | {field: value}, quote) for field in used(fmt) for value in EXTREMES for quote in ('"', "")]
+    fast, slow = both("\n".join(lines).encode(), fmt)
+    assert plain(fast).to_pylist() == plain(slow).to_pylist()
+    assert fast.rejects == slow.rejects
+    assert fast.table.num_rows and pc.max(fast.table["bytes"]).as_py() <= MOST_BYTES
+    for name in ("seconds", "upstream_seconds"):
+        assert 0 <= (pc.min(fast.table[name]).as_py() or 0) and (pc.max(fast.table[name]).as_py() or 0) <= LONGEST
+
+
+def used(fmt: Format) -> list[str]:
+    return list(fmt.keys.values()) if fmt.keys else [step.field for step in fmt.steps if step.field]
+
+
+def fields_of(fmt: Format, values: dict[str, str], quote: str) -> str:
+    """Write a line of given values; `quote` says how JSON has those that are numbers."""
+    if not fmt.keys:
+        return fmt.prefix.decode() + "".join(values.get(step.field, "-") + step.until.decode() for step in fmt.steps)
+    quotes = {field: "" if value in EXTREMES and not quote else '"' for field, value in values.items()}
+    pairs = [(key, quotes.get(field, '"'), values.get(field, "-")) for key, field in fmt.keys.items()]
+    return "{" + ",".join(f'"{key}":{mark}{value}{mark}' for key, mark, value in pairs) + "}"
 
 
 @given(st.lists(st.binary(max_size=60), max_size=6))

@@ -8,12 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import logagg
+from logagg.clock import SystemClock
 from logagg.config import Config, Limits, Retention, Tail
+from logagg.lake.store import Lake
+from logagg.rollup.definitions import DEFAULTS
+from tests import oracle
 from tests.laws import sums
-from tests.laws.logs import FORMATS, LOGS, Request, written
+from tests.laws.logs import CLIENTS, FORMATS, LOGS, Request, written
 from tests.laws.pace import examples
 
 Log = list[Request | str]
@@ -67,6 +74,37 @@ def test_folding_the_long_tail_keeps_the_sums(log: Log, form: str, way: Way, key
         path.write_text("".join(f"{line}\n" for line in lines))
         Way(way.shards, way.flush, way.chunk, keys).read(lake, [path], form)
         sums.assert_agrees(lake, lines, folded=True)
+
+
+@pytest.mark.parametrize("size", [2**50, 2**50 - 1])
+def test_no_sum_saturates(tmp_path: Path, size: int) -> None:
+    """Beyond 64 bits in one minute, from one run to the next, when all is merged, and when minutes become hours and days."""
+    path, root, lines = tmp_path / "access.log", tmp_path / "lake", list[str]()
+    for run in range(2):
+        made = [Request(n % 60 + 60 * (n % 3), CLIENTS[n % 4], "curl/8.5.0", "/a", size=size, took="604799.999999999") for n in range(9_000)]
+        lines += [one.line("timed") for one in made]
+        path.write_text("".join(f"{line}\n" for line in lines))
+        Way(shards=run + 1, chunk=100_000).read(root, [path], "timed")
+        sums.assert_agrees(root, lines)
+    assert size * len(lines) > 2**63
+    for retention in (Retention(None, None, None), Retention(86_400, None, None), Retention(86_400, 2 * 86_400, None)):
+        lake = Lake.open(root, DEFAULTS, clock=SystemClock(), config=Config(retention=retention))
+        while lake.compact_all() + lake.expire():
+            pass
+        lake.close()
+        assert_whole(root, lines)
+
+
+def assert_whole(root: Path, lines: Sequence[str]) -> None:
+    """The sums, whatever the grain is by now, are those of the lines; reports have them, too."""
+    count, _ = sums.expected(lines)
+    with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as connection:
+        for rollup, (_, *names) in oracle.KEYS.items():
+            assert sums.differences(sums.of_lake(connection, rollup, names), count.by(rollup, *names)) == {}, rollup
+        [total] = connection.execute("SELECT sum(bytes) FROM traffic").fetchall()
+    lake = logagg.open(root)
+    for report in ("overview", "pages"):
+        assert lake.report(report)["bytes"].sum() == total[0]
 
 
 @dataclass(frozen=True)

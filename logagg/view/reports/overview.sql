@@ -21,7 +21,7 @@ SELECT
   ctr(any_value(impressions), any_value(clicks)) AS ctr,
   any_value(conversions) AS conversions,
   round(coalesce(sum(hits) FILTER (is_bot), 0) / sum(hits), 4) AS bots,
-  coalesce(sum(bytes), 0)::BIGINT AS bytes,
+  coalesce(sum(bytes), 0) AS bytes,
   coalesce(sum(hits) FILTER (status >= 400), 0)::BIGINT AS errors,
   (SELECT coalesce(sum(lines), 0)::BIGINT FROM rejects) AS rejects,
   min(ts) AS first,

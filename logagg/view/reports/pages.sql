@@ -5,7 +5,7 @@ SELECT
   uniques(visitors) AS visitors,
   sum(clicks)::BIGINT AS clicks,
   sum(errors)::BIGINT AS errors,
-  sum(bytes)::BIGINT AS bytes,
+  sum(bytes) AS bytes,
   round(coalesce(sum(views) FILTER (is_bot), 0) / nullif(sum(views), 0), 4) AS bots
 FROM pages
 WHERE ts >= coalesce($since::TIMESTAMPTZ, '-infinity') AND ts < coalesce($until::TIMESTAMPTZ, 'infinity')

@@ -11,7 +11,7 @@ import pytest
 
 from logagg.cargo import Mark, Progress, Source
 from logagg.lake import catalog
-from logagg.lake.state import State
+from logagg.lake.state import NEVER, State
 from logagg.rollup.definitions import DEFAULTS
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -32,6 +32,25 @@ def test_a_state_comes_back(count: int, tmp_path: Path) -> None:
     catalog.write(path, state)
     assert catalog.read(path) == state
     assert list(tmp_path.iterdir()) == [path], "there is no log beside it"
+
+
+@pytest.mark.parametrize("seconds", [-1.0, -1e14, 1e14, float(2**63 - 1), -(2.0**63)])
+def test_a_file_may_be_of_any_year(tmp_path: Path, seconds: float) -> None:
+    """As on tmpfs, which keeps whatever it is told."""
+    path, state = tmp_path / "1.duckdb", of_sources(1)
+    sources = {id_: replace(one, modified=seconds, gone=max(0.0, seconds)) for id_, one in state.sources.items()}
+    catalog.write(path, replace(state, sources=sources))
+    [found] = catalog.read(path).sources.values()
+    assert found.modified == seconds or abs(found.modified) > 2e9
+
+
+def test_since_when_the_clock_goes_on_comes_back_and_may_be_missing(tmp_path: Path) -> None:
+    path = tmp_path / "1.duckdb"
+    catalog.write(path, replace(STATE, steady=NOW))
+    assert catalog.read(path).steady == NOW
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("ALTER TABLE lake DROP COLUMN steady")  # as earlier versions wrote it
+    assert catalog.read(path).steady == NEVER
 
 
 def test_a_large_catalog_is_packed(tmp_path: Path) -> None:

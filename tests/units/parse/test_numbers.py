@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 
 from logagg.parse import numbers
+from logagg.parse.fields import MOST_BYTES
 from logagg.parse.slices import Bytes, Offsets, Slices
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC).timestamp()
@@ -86,9 +87,17 @@ def test_statuses() -> None:
 
 
 def test_sizes() -> None:
-    number, valid = numbers.sizes(*places(b"-", b"", b"0012", b"1x", b"9" * 18, b"9" * 19))
-    assert valid.tolist() == [True, True, True, False, True, False]
-    assert number[[0, 1, 2, 4]].tolist() == [0, 0, 12, 999_999_999_999_999_999]
+    number, valid = numbers.sizes(*places(b"-", b"", b"0012", b"12.0", b"%d" % MOST_BYTES), MOST_BYTES)
+    assert valid.all()
+    assert number.tolist() == [0, 0, 12, 12, MOST_BYTES]
+
+
+@pytest.mark.parametrize(
+    "value", [b"1x", b"-1", b"+1", b"1.5", b"1.", b".0", b"5e0", b"0x1F", b"%d" % (MOST_BYTES + 1), b"9" * 18, b"9" * 19, b"0" * 19, b"0" * 1_000_000]
+)
+def test_sizes_that_cannot_be_meant(value: bytes) -> None:
+    number, valid = numbers.sizes(*places(value), MOST_BYTES)
+    assert (number[0], valid[0]) == (0, False)
 
 
 def test_what_is_no_time_field_is_said() -> None:

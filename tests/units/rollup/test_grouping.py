@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logagg.rollup.grouping import Codes, Grouping
+from logagg.rollup.grouping import Codes, Grouping, Totals
 from logagg.rollup.sketches import K
 
 KEYS = st.lists(st.tuples(st.sampled_from(["", "a", "b", None]), st.integers(-3, 3)), min_size=1, max_size=60)
@@ -35,16 +35,37 @@ def test_rows_of_equal_keys_are_a_group(keys: list[tuple[object, int]]) -> None:
     assert found == expected
 
 
+def whole(totals: Totals, unit: int = 1) -> list[int]:
+    """Return what totals say, in parts of a unit."""
+    carries = [0] * len(totals.held) if totals.carries is None else totals.carries.tolist()
+    return [round(held * unit) + many * round(totals.carry * unit) for held, many in zip(totals.held.tolist(), carries, strict=True)]
+
+
 @given(KEYS, st.data())
-def test_sums_of_some_rows(keys: list[tuple[object, int]], data: st.DataObject) -> None:
-    values = data.draw(st.lists(st.integers(0, 2**62), min_size=len(keys), max_size=len(keys)))
+def test_totals_of_some_rows(keys: list[tuple[object, int]], data: st.DataObject) -> None:
+    values = data.draw(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(0, 9), min_size=len(keys), max_size=len(keys)))
     where = data.draw(st.lists(st.booleans(), min_size=len(keys), max_size=len(keys)))
     groups, expected = grouped(keys)
-    largest = 2**63 - 1
-    sums = [min(largest, sum(values[row] for row in expected[keys[example]] if where[row])) for example in groups.example]
-    assert groups.sums(np.array(values, np.int64), np.array(where)).tolist() == pytest.approx(sums, rel=1e-9)
-    if sum(values) <= largest:
-        assert groups.sums(np.array(values, np.int64), np.array(where)).tolist() == sums
+    found = groups.totals(np.array(values, np.int64), np.array(where))
+    assert whole(found) == [sum(values[row] for row in expected[keys[example]] if where[row]) for example in groups.example]
+    assert (np.abs(found.held) < 2**62).all()
+
+
+@given(KEYS, st.data())
+def test_totals_of_durations_are_whole_nanoseconds_in_any_order(keys: list[tuple[object, int]], data: st.DataObject) -> None:
+    weeks = st.integers(0, 604_800 * 10**9) | st.integers(0, 10**9).map(lambda n: n // 10**6 * 10**6)
+    values = data.draw(st.lists(weeks, min_size=len(keys), max_size=len(keys)))
+    groups, expected = grouped(keys)
+    found = groups.totals(np.array([value / 1e9 for value in values]))
+    assert whole(found, 10**9) == [sum(values[row] for row in expected[keys[example]]) for example in groups.example]
+    again = groups.totals(np.array([math.nan if value == 0 else value / 1e9 for value in values]))
+    assert whole(again, 10**9) == whole(found, 10**9)
+    assert (found.held < 2**50 / 1e9).all()
+
+
+def test_durations_of_a_lake_that_had_no_bound() -> None:
+    groups, _ = grouped([(None, 0)] * 3)
+    assert groups.totals(np.array([1e18, 0.5, 1e17])).held.tolist() == [1.1e18]
 
 
 @given(rows=st.lists(st.tuples(st.integers(0, 5), SKETCH), min_size=1, max_size=40))
