@@ -99,7 +99,7 @@ def _replace(path: Path, heartbeat: Heartbeat) -> None:
 
 def _file_name(tailer: str) -> str:
     """Return the name of a file for any name of a tail, which may have been chosen to lead elsewhere."""
-    name = quote(tailer, safe="").replace(".", "%2E")
+    name = quote(tailer, safe="", errors="surrogatepass").replace(".", "%2E")
     if len(name) <= _LONGEST:
         return name
-    return f"{name[:100]}-{hashlib.blake2b(tailer.encode(), digest_size=8).hexdigest()}"
+    return f"{name[:100]}-{hashlib.blake2b(name.encode(), digest_size=8).hexdigest()}"

@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
-WINDOW = 100  # lines of a log that are remembered, as a share
+from collections import deque
+
+WINDOW = 100  # lines of a log that are looked at
 FEW = 10  # lines from which on a share tells something
+
+
+class _Recent:
+    """The last lines of a source, chunk by chunk."""
+
+    def __init__(self) -> None:
+        self._chunks: deque[tuple[int, int]] = deque()  # lines, and rejects among them
+        self._lines = self._rejects = 0
+
+    def add(self, lines: int, rejects: int) -> None:
+        self._chunks.append((lines, rejects))
+        self._lines, self._rejects = self._lines + lines, self._rejects + rejects
+        while self._lines - self._chunks[0][0] >= WINDOW:
+            lines, rejects = self._chunks.popleft()
+            self._lines, self._rejects = self._lines - lines, self._rejects - rejects
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many of the last lines are looked at, and the rejects among them; in a chunk they lie evenly."""
+        lines, rejects = self._chunks[0]
+        over = max(0, self._lines - WINDOW)
+        return self._lines - over, round(self._rejects - rejects * over / lines)
 
 
 class ParseRecord:
     """Counts the last lines of each source; threads may add while others read."""
 
     def __init__(self) -> None:
-        self._recent: dict[str, tuple[float, float]] = {}  # by source: lines, and rejects among them
+        self._recent: dict[str, _Recent] = {}
         self._refused: set[str] = set()
 
     def refuse(self, source: str) -> None:
@@ -18,14 +41,12 @@ class ParseRecord:
         self._refused.add(source)
 
     def add(self, source: str, lines: int, rejects: int) -> None:
-        """Add what was parsed of a source: the lines before it count for the less the more there are."""
-        if not lines:
-            return
-        self._refused.discard(source)
-        before, rejected = self._recent.get(source, (0.0, 0.0))
-        added = min(lines, WINDOW)
-        kept = min(1.0, (WINDOW - added) / before) if before else 0.0
-        self._recent[source] = (before * kept + added, rejected * kept + rejects * added / lines)
+        """Add what was parsed of a source."""
+        if lines:
+            self._refused.discard(source)
+            recent = self._recent.get(source) or _Recent()
+            recent.add(lines, rejects)
+            self._recent[source] = recent  # only now may others see it
 
     def without_format(self) -> set[str]:
         """Return the sources that no format fits."""
@@ -33,8 +54,8 @@ class ParseRecord:
 
     def mostly_rejected(self) -> dict[str, tuple[int, int]]:
         """Return the sources of whose last lines more than half are rejects: how many lines, and how many of them."""
-        recent = list(self._recent.items())
-        return {id_: (round(lines), round(bad)) for id_, (lines, bad) in recent if lines >= FEW and bad > lines / 2}
+        recent = [(id_, *one.counts()) for id_, one in list(self._recent.items())]
+        return {id_: (lines, bad) for id_, lines, bad in recent if lines >= FEW and bad > lines / 2}
 
     def forget_all_but(self, sources: set[str]) -> None:
         """Drop what is known of other sources."""
