@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 
 class ReadErrors:
     """Errors by path. Each look meets what is still wrong; what it does not meet any more is over."""
@@ -18,6 +20,10 @@ class ReadErrors:
     def failed(self, path: str, reason: str) -> None:
         """Note what is wrong."""
         self._errors[path] = (self._looks, reason)
+
+    def within(self, folder: str) -> bool:
+        """Tell whether this look has met a file of a directory that cannot be read."""
+        return any(look == self._looks and os.path.dirname(path) == folder for path, (look, _) in self._errors.items())
 
     def now(self) -> dict[str, str]:
         """Return by path what is wrong now; for any thread."""

@@ -72,7 +72,7 @@ class Reporter:
         if now - self._looked < AT_LEAST:
             return
         self._looked = now
-        wrong = self._unreadable(tailer), self._unparsed(tailer)
+        wrong = self._what_is_wrong(tailer)
         if now - self._sent >= EVERY or self._names(*wrong) != self._said:
             self._say(tailer)
 
@@ -101,7 +101,7 @@ class Reporter:
         logs = tailer.followed()
         self._record.forget_all_but({source.id for source in tailer.sources() if not source.gone})
         self._look_at_paths(logs)
-        unreadable, unparsed = self._unreadable(tailer), self._unparsed(tailer)
+        unreadable, unparsed = self._what_is_wrong(tailer)
         self._said, self._sent = self._names(unreadable, unparsed), self._clock.monotonic()
         self._forget_what_is_over(unreadable, unparsed)
         self._newest = replace(
@@ -129,6 +129,12 @@ class Reporter:
         found = [one for path in self._paths if not _is_followed(path, names) and (one := _problem(path))]
         self._waiting = {one.path: one.reason for one in found if one.state == "missing"}
         self._refused = {one.path: one.reason for one in found if one.state != "missing"}
+
+    def _what_is_wrong(self, tailer: Tailer) -> tuple[list[LogProblem], list[LogProblem]]:
+        """Return the logs that cannot be read, and those of the others that cannot be parsed."""
+        unreadable = self._unreadable(tailer)
+        paths = {one.path for one in unreadable}
+        return unreadable, [one for one in self._unparsed(tailer) if one.path not in paths]
 
     def _unreadable(self, tailer: Tailer) -> list[LogProblem]:
         found = {path: _in_detail(path, reason) for path, reason in tailer.read_errors().items()}

@@ -128,7 +128,7 @@ def _remedy(one: LogProblem) -> str:
     if "permission denied" in reason:
         return "let the user read it who runs the tail (often by group adm)"
     if reason.startswith("corrupt"):
-        return "what is whole of it is counted; put a whole file in its place, or remove it"
+        return "put a whole file in its place, or remove it"
     if "too many open files" in reason:
         return "raise the limit on open files"
     return "logagg check PATH says more"

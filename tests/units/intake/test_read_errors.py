@@ -18,6 +18,15 @@ def test_an_error_holds_while_each_look_meets_it() -> None:
     assert errors.now() == {}
 
 
+def test_a_directory_is_covered_by_a_file_in_it() -> None:
+    errors = ReadErrors()
+    errors.look()
+    errors.failed("logs/a.log", "Permission denied")
+    assert errors.within("logs") and not errors.within("log") and not errors.within("")
+    errors.look()
+    assert not errors.within("logs"), "not yet, in this look"
+
+
 def test_the_newest_reason_counts() -> None:
     errors = ReadErrors()
     errors.look()
