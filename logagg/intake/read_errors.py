@@ -23,7 +23,7 @@ class ReadErrors:
 
     def within(self, folder: str) -> bool:
         """Tell whether this look has met a file of a directory that cannot be read."""
-        return any(look == self._looks and os.path.dirname(path) == folder for path, (look, _) in self._errors.items())
+        return any(look == self._looks and (os.path.dirname(path) or ".") == folder for path, (look, _) in self._errors.items())
 
     def now(self) -> dict[str, str]:
         """Return by path what is wrong now; for any thread."""
