@@ -138,7 +138,7 @@ class Reporter:
 
     def _unreadable(self, tailer: Tailer) -> list[LogProblem]:
         found = {path: _in_detail(path, reason) for path, reason in tailer.read_errors().items()}
-        found |= {path: reason for path, reason in self._refused.items() if path not in found}
+        found |= self._refused
         found |= {one.path: one.note for one in tailer.broken()}
         return [LogProblem(path, reason, 0.0) for path, reason in found.items()]
 

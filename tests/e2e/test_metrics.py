@@ -39,10 +39,12 @@ def test_a_tail(logagg: Command) -> None:
     assert found['logagg_events_total{kind="pageview"}'] == 40
     assert found['logagg_rejects_total{reason="format"}'] == 1
     assert (found["logagg_read_bytes_total"], found["logagg_unread_bytes"]) == (len(LOG), 0)
-    (logagg.folder / "loop.log").symlink_to("loop.log")
+    other = logagg.folder / "other"
+    other.mkdir()
+    (other / "loop.log").symlink_to("loop.log")
     tail.terminate()
     assert tail.wait(30) == 0
-    tail = logagg.start("tail", "--metrics", f":{port}", log, "loop.log", "later.log")
+    tail = logagg.start("tail", "--metrics", f":{port}", log, other / "loop.log", "later.log")
     names = ("followed_logs", "unreadable_logs", "unparsed_logs", "waiting_paths")
     wait_until(lambda: gauges(port, *names) == [1, 1, 0, 1], tail)
     assert scraped(port)["logagg_behind_seconds"] >= 0

@@ -10,7 +10,7 @@ def test_an_error_holds_while_each_look_meets_it() -> None:
     for _ in range(3):
         errors.look()
         assert errors.now() == {} or errors.now() == {"a.log": "Permission denied"}, "not over before the look has come to it"
-        errors.failed("a.log", "Permission denied; trying again")
+        errors.failed("a.log", "Permission denied")
         assert errors.now() == {"a.log": "Permission denied"}
     errors.look()
     assert errors.now() == {"a.log": "Permission denied"}
@@ -30,7 +30,7 @@ def test_a_directory_is_covered_by_a_file_in_it() -> None:
 def test_the_newest_reason_counts() -> None:
     errors = ReadErrors()
     errors.look()
-    errors.failed("a.log", "Permission denied; trying again")
+    errors.failed("a.log", "Permission denied")
     errors.failed("b.log", "Input/output error")
-    errors.failed("a.log", "Input/output error; trying again")
+    errors.failed("a.log", "Input/output error")
     assert errors.now() == {"a.log": "Input/output error", "b.log": "Input/output error"}
