@@ -196,6 +196,8 @@ class River:
         began = self._clock.monotonic()
         for chunk in self._tailer.poll():
             self._submit(chunk)  # what the tailer has given out it does not give again
+            if self._tailer.only_stdin:
+                self._freshness.read(self._clock.monotonic())
             if self._stopping.is_set():
                 return
             if sum(self._held) + sum(self._sinking) + self._compaction.bytes > self._pace.memory:

@@ -118,6 +118,11 @@ class Tailer:
                 reader.looked = NEVER
                 reader.source = replace(reader.source, finished=False)  # opens it again where it was let go
 
+    @property
+    def only_stdin(self) -> bool:
+        """Tell whether standard input is all that is read: then a poll lasts as long as more comes at once."""
+        return self._only_stdin
+
     def ended(self) -> bool:
         """Tell whether standard input was all there is, and has ended."""
         return self._only_stdin and not self.is_piped()

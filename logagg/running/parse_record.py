@@ -34,6 +34,7 @@ class ParseRecord:
 
     def __init__(self) -> None:
         self._recent: dict[str, _Recent] = {}
+        self._mostly: dict[str, tuple[int, int]] = {}  # sources of mostly rejects: lines, and rejects among them
         self._refused: set[str] = set()
 
     def refuse(self, source: str) -> None:
@@ -46,7 +47,14 @@ class ParseRecord:
             self._refused.discard(source)
             recent = self._recent.get(source) or _Recent()
             recent.add(lines, rejects)
-            self._recent[source] = recent  # only now may others see it
+            self._recent[source] = recent
+            self._note(source, *recent.counts())
+
+    def _note(self, source: str, lines: int, rejects: int) -> None:
+        if lines >= FEW and rejects > lines / 2:
+            self._mostly[source] = (lines, rejects)
+        else:
+            self._mostly.pop(source, None)
 
     def without_format(self) -> set[str]:
         """Return the sources that no format fits."""
@@ -54,11 +62,11 @@ class ParseRecord:
 
     def mostly_rejected(self) -> dict[str, tuple[int, int]]:
         """Return the sources of whose last lines more than half are rejects: how many lines, and how many of them."""
-        recent = [(id_, *one.counts()) for id_, one in list(self._recent.items())]
-        return {id_: (lines, bad) for id_, lines, bad in recent if lines >= FEW and bad > lines / 2}
+        return dict(self._mostly)
 
     def forget_all_but(self, sources: set[str]) -> None:
         """Drop what is known of other sources."""
         for id_ in self._recent.keys() - sources:
             del self._recent[id_]
+            self._mostly.pop(id_, None)
         self._refused &= sources

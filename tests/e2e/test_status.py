@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import Command, combined, wait_until
 from tests.e2e.test_bad_input import mode, without_power
 
-LINES = combined([(f"/page/{number}", 200) for number in range(100)])
+LINES = 100
 Tail = subprocess.Popen[str]
 
 
@@ -28,10 +28,11 @@ class Site:
         self.logs.mkdir()
         self.tail: Tail | None = None
 
-    def write(self, name: str, text: str = LINES) -> Path:
+    def write(self, name: str, text: str = "") -> Path:
+        """Write a text, or a hundred lines that no other log has, to the end of a log."""
         path = self.logs / name
         with path.open("a") as file:
-            file.write(text)
+            file.write(text or combined([(f"/{name}/{number}", 200) for number in range(LINES)]))
         return path
 
     def start(self, *words: object) -> Tail:
@@ -150,7 +151,7 @@ def test_a_log_that_no_format_fits(site: Site) -> None:
     site.write("strange.log", "a\nb\n")
     site.start()
     site.await_problem("strange.log: no known log format matches most of its first lines", "say it with --log-format")
-    site.write("strange.log", LINES)
+    site.write("strange.log")
     site.await_health()
 
 
@@ -170,7 +171,7 @@ def test_a_log_that_is_mostly_rejected(site: Site) -> None:
     site.await_problem("90 of its last 100 lines are rejects")  # it is so, though nobody tails now
     site.start()
     assert site.json()["tails"][0]["unparsed"][0]["since"] == pytest.approx(problem["since"], abs=1), "it began before this run"
-    site.write("access.log", LINES)
+    site.write("access.log")
     site.await_health()
 
 
