@@ -60,7 +60,7 @@ class Heartbeat:
     waiting: tuple[LogProblem, ...] = ()  # paths that mean no log yet
     unreadable: tuple[LogProblem, ...] = ()
     unparsed: tuple[LogProblem, ...] = ()  # logs that no format fits, or whose lines are mostly rejected
-    omitted: int = 0  # entries of these lists that there was no room for
+    omitted: int = 0  # of these logs, so many more that there was no room for
 
     @property
     def problems(self) -> tuple[LogProblem, ...]:
@@ -69,11 +69,12 @@ class Heartbeat:
     def shortened(self, most: int) -> Heartbeat:
         """Return it with no more than so many entries in each list."""
         cut: dict[str, Any] = {name: getattr(self, name)[:most] for name in _LISTS}
-        omitted = sum(len(getattr(self, name)) - len(cut[name]) for name in _LISTS)
+        omitted = sum(len(getattr(self, name)) - len(cut[name]) for name in _PROBLEMS)
         return replace(self, **cut, omitted=self.omitted + omitted)
 
 
-_LISTS = ("paths", "waiting", "unreadable", "unparsed")
+_PROBLEMS = ("unreadable", "unparsed")
+_LISTS = ("paths", "waiting", *_PROBLEMS)
 
 
 def encode(heartbeat: Heartbeat) -> str:
@@ -94,7 +95,7 @@ def decode(text: str | bytes) -> Heartbeat:
     """Return the heartbeat that a text is. Raises ValueError for any other."""
     try:
         return _made(Heartbeat, json.loads(text))
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"not a heartbeat: {error}") from error
 
 

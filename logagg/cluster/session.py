@@ -145,6 +145,7 @@ class Session:
 
     def _begin(self, known: Sequence[KnownSource]) -> None:
         config, options = self.config, self._options
+        self._reporter.flush = self._flush
         nobodys = [one for one in known if not one.source.tailer]  # read before there was a cluster, here or elsewhere
         known = [one for one in known if one.source.tailer == self._cluster.name] + sources_in(nobodys, find(options.paths))
         self._tailer = Tailer(
@@ -246,6 +247,7 @@ class Session:
         self._wished = None
         self.config, self._interpreter = config, self._make_interpreter(config)
         self._parsers.use(self._interpreter.reading, self._notices.report)
+        self._reporter.flush = self._flush
         self._tailer.reconsider()
         self._notices.report("reload", "the new configuration holds from now on")
 

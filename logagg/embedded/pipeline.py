@@ -189,6 +189,7 @@ class _Run:
         return reporter
 
     def _make_river(self, config: Config) -> River:
+        self._reporter.flush = self._pace(config).flush
         known = self._lake.known_sources(self._shards)
         settings = ShardSettings(
             rollups_of(config),

@@ -43,10 +43,8 @@ class Reporter:
         tailer: str = "",
         lock: int = 0,
     ) -> None:
-        flush = options.flush if options.flush is not None else options.config.tail.flush
-        self._blank = Heartbeat(
-            tailer, socket.gethostname(), os.getpid(), lock, clock.now(), clock.now(), once=options.once, flush=flush
-        )
+        self.flush = options.config.tail.flush  # seconds, by the configuration that holds now
+        self._blank = Heartbeat(tailer, socket.gethostname(), os.getpid(), lock, clock.now(), clock.now(), once=options.once)
         self._paths, self._given = options.paths, options.log_format or options.config.log_format
         self._send, self._record, self._freshness, self._clock = send, record, freshness, clock
         self._since: dict[tuple[str, str], float] = {}  # by kind and path of a problem, by the clock that never goes back
@@ -109,6 +107,7 @@ class Reporter:
             at=self._clock.now(),
             ended=ended,
             failure=failure,
+            flush=self.flush,
             behind=self._freshness.behind,
             stalled=self._freshness.stalled,
             unread=tailer.backlog(),

@@ -78,7 +78,7 @@ def problems(tail: TailHealth) -> Iterator[str]:
     for one in tail.heartbeat.unparsed:
         yield f"{_named(tail, one)}: {one.reason}, for {tail.for_seconds(one.since):,.0f} s; {_format_hint(one)}"
     if tail.heartbeat.omitted:
-        yield f"{_who(tail)}{tail.heartbeat.omitted:,} more paths have something to say"
+        yield f"{_who(tail)}{tail.heartbeat.omitted:,} more logs cannot be read or parsed"
     if tail.state == "running":
         yield from _standstill(tail)
 

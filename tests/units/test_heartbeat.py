@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logagg.heartbeat import LARGEST, FollowedLog, Heartbeat, LogProblem, decode, encode, encode_short
+from logagg.view.tails import of_remote, too_old, waiting
+from logagg.view.tails import problems as problems_of
 
 BEAT = Heartbeat(
     "web1",
@@ -58,11 +60,17 @@ def test_what_a_later_version_adds_is_passed_over_and_what_it_lacks_has_its_defa
 
 @pytest.mark.parametrize(
     "change",
-    [{"pid": "7"}, {"pid": True}, {"at": None}, {"paths": "x"}, {"paths": [1]}, {"logs": [3]}, {"waiting": [{"path": "/b"}]}, {"once": 1}],
+    [{"pid": "7"}, {"pid": True}, {"at": None}, {"paths": "x"}, {"paths": [1]}, {"logs": [3]}, {"waiting": [{"path": "/b"}]}, {"once": 1}, {"at": 10**400}],
 )
 def test_what_is_of_another_type_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="not a heartbeat"):
         decode(json.dumps(json.loads(encode(BEAT)) | change))
+
+
+def test_numbers_beyond_all_measure_are_shown_and_break_nothing() -> None:
+    odd = json.loads(encode(BEAT)) | {"at": 1e308, "behind": float("nan"), "stalled": float("inf"), "unread": 10**100}
+    tail = of_remote(decode(json.dumps(odd)), 5.0)
+    assert [*problems_of(tail), *waiting(tail), *too_old([tail], 1.0)]
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "3", "null", "{", b"\xff", "[" * 100_000])
@@ -78,6 +86,9 @@ def test_what_travels_is_bounded_and_says_what_it_leaves_out(count: int, length:
     text = encode_short(replace(BEAT, unreadable=many))
     short = decode(text)
     assert len(text) <= LARGEST and short.logs == ()
-    dropped = count - len(short.unreadable) + sum(len(getattr(BEAT, name)) - len(getattr(short, name)) for name in ("paths", "waiting", "unparsed"))
-    assert short.omitted == dropped
+    assert short.omitted == count - len(short.unreadable) + len(BEAT.unparsed) - len(short.unparsed)
     assert count < 100 or 0 < short.omitted
+
+
+def test_many_paths_are_no_problem() -> None:
+    assert decode(encode_short(replace(BEAT, paths=("x" * 50,) * 10_000))).omitted == 0
