@@ -14,7 +14,8 @@ from logagg.config import Config
 from logagg.errors import LogaggError
 from logagg.intake import sources
 from logagg.intake.content import Packed, open_content
-from logagg.intake.names import STDIN, Found
+from logagg.intake.names import Found
+from logagg.intake.paths import problems as path_problems
 from logagg.lake.state import State
 from logagg.parse import reference
 from logagg.parse.book import SAMPLE_LINES, FormatBook
@@ -156,15 +157,9 @@ def _is_line(line: bytes) -> bool:
 
 
 def _wrong_paths(paths: Sequence[str]) -> Iterator[str]:
-    for path in paths:
-        if path == STDIN:
-            continue
-        if glob.has_magic(path) and not glob.glob(path):
-            yield f"{path}: matches no file now; a tail would wait for one"
-        try:
-            sources.check([path])
-        except LogaggError as error:
-            yield str(error)
+    for found in path_problems(paths):
+        waits = "" if found.state == "unusable" else "; a tail would wait for it"
+        yield f"{found}; {found.hint}{waits}"
 
 
 def _passed_over(paths: Sequence[str], found: set[str]) -> Iterator[PassedOver]:

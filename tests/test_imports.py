@@ -12,11 +12,11 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "logagg"
 STAGES = ("intake", "parse", "queues", "rollup", "lake", "view")
-GROUND = ("cargo", "clock", "codes", "config", "errors", "notices", "settings", "written")
+GROUND = ("cargo", "clock", "codes", "config", "errors", "heartbeat", "notices", "settings", "written")
 ALLOWED = {
     "parse": ("logagg.rollup.sketches",),
     "lake": ("logagg.rollup.definitions", "logagg.rollup.sketches", "logagg.rollup.rows"),
-    "view": ("logagg.lake.catalog", "logagg.lake.leases"),
+    "view": ("logagg.lake.catalog", "logagg.lake.heartbeats", "logagg.lake.leases"),
 }
 DOORS = {"watchdog": ("intake/watch.py",), "click": ("cli.py", "commands/"), "gearman": ("queues/gearman.py",), "prometheus_client": ("metrics.py",)}
 MODULES = sorted(PACKAGE.rglob("*.py"))

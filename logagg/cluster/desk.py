@@ -9,6 +9,7 @@ from dataclasses import replace
 from logagg.cargo import Delta, KnownSource, Source
 from logagg.cluster.dispatch import MISFIT
 from logagg.cluster.poison import Attempts
+from logagg.heartbeat import Heartbeat, encode_short
 from logagg.metrics import Number
 from logagg.queues.wire import Answer, Known, Parcel, Question
 from logagg.rollup.shard import Gap, Shard
@@ -31,6 +32,7 @@ class Desk:
         self._news: dict[str, Source] = {}
         self._epochs: dict[str, int] = {}
         self._reports: dict[str, dict[str, int]] = {}  # of tailers, with when they came
+        self._heartbeats: dict[str, str] = {}  # of tailers
 
     @property
     def nbytes(self) -> int:
@@ -82,9 +84,13 @@ class Desk:
         answer = self.says("taken", mine)
         return replace(answer, known=self._known(question.tailer)) if question.begins else answer
 
+    def note(self, heartbeat: Heartbeat) -> None:
+        """Remember how a tailer does, for those who look."""
+        self._heartbeats[heartbeat.tailer] = encode_short(heartbeat)
+
     def shows(self, now: float) -> Answer:
         """Say how the shard and its tailers do, to one who looks."""
-        shard = {"taken": self.taken, "duplicates": self.duplicates, "gaps": self.gaps, "held": self.nbytes}
+        shard = {"taken": self.taken, "duplicates": self.duplicates, "gaps": self.gaps, "held": self.nbytes, "at": int(now)}
         tailers: dict[str, dict[str, int]] = {}
         for id_, source in self._sources.items():
             one = tailers.setdefault(source.tailer, {"sources": 0, "committed": 0, "applied": 0})
@@ -94,7 +100,8 @@ class Desk:
         for name, report in self._reports.items():
             since = {"silent": max(0, int(now) - report["at"])} if "at" in report else {}
             tailers[name] = tailers.get(name, {}) | report | since
-        return Answer("taken", self._shards, self.owner, reports={**tailers, "": shard})
+        heartbeats = tuple(self._heartbeats.values())
+        return Answer("taken", self._shards, self.owner, reports={**tailers, "": shard}, heartbeats=heartbeats)
 
     def begins(self, question: Question) -> bool:
         """Take no more from a tailer's earlier epochs; tell whether all that came from them is committed."""

@@ -18,6 +18,7 @@ from logagg.queues import wire
 from logagg.queues.gearman import Server
 from logagg.queues.post import Outcome, Sender
 from logagg.queues.wire import Answer, Question, WireError
+from logagg.running.freshness import Freshness
 
 JOBS, QUESTIONS = "logagg.shard.", "logagg.positions."  # and the shard's number: the functions of a shard
 WINDOW = 4  # jobs on their way to a shard without an answer
@@ -63,15 +64,19 @@ class Dispatch:
         *,
         room: int,
         poll: float,
+        freshness: Freshness | None = None,
     ) -> None:
         self._sender, self._who = Sender(servers, clock, notice), identity
         self._clock, self._notice, self._room, self._poll = clock, notice, room, poll
         self.lanes: list[Lane] = []
         self.failure: Exception | None = None
         self.unread = 0  # bytes of the logs, as the tailer last saw
-        self._reported = self._since = clock.monotonic()  # since when something is not committed
+        self._reported = self._since = clock.monotonic()  # since when something waits, and nothing was committed
         self._news: dict[str, Source] = {}  # of sources, that come with no job
         self._told: dict[str, Source] = {}  # of these, what the owner of the first shard has heard
+        self._freshness = freshness or Freshness(clock)
+        self._cut: list[int] | None = None  # flights of each lane that were there at the last cut; None: they are committed
+        self._heartbeat = self._asked = ""  # what is to be said of the tail, and what the last question to the first shard said
         self._count = 0
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -135,6 +140,23 @@ class Dispatch:
             self._news.update({source.id: replace(source, tailer=self._who.tailer) for source in sources})
         self._sender.wake()
 
+    def read(self, at: float) -> None:
+        """Note that all that was in the logs at a moment has been put."""
+        with self._changed:
+            self._freshness.read(at)
+            self._settle_freshness()
+
+    def say(self, heartbeat: str) -> None:
+        """Say how the tail does."""
+        with self._changed:
+            self._heartbeat = heartbeat
+        self._sender.wake()
+
+    def wait_until_said(self, seconds: float) -> bool:
+        """Wait so long until a worker has heard how the tail does; tell whether it has."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._over or not self._heartbeat, seconds) and not self._heartbeat
+
     def wait_until_committed(self, seconds: float) -> bool:
         """Wait so long until all is committed; tell whether it is."""
         with self._changed:
@@ -183,6 +205,7 @@ class Dispatch:
                 with self._changed:
                     for outcome in outcomes:
                         self._hear(outcome)
+                    self._settle_freshness()
                     if not any(lane.flights for lane in self.lanes):
                         self._since = self._clock.monotonic()
                     self._changed.notify_all()
@@ -190,6 +213,17 @@ class Dispatch:
             self.failure = failure
             with self._changed:
                 self._changed.notify_all()
+
+    def _settle_freshness(self) -> None:
+        """Find out whether all that was there at the last cut is committed; then make the next cut."""
+        if self._cut is not None and all(lane.done >= count for lane, count in zip(self.lanes, self._cut, strict=True)):
+            self._freshness.committed()
+            self._cut = None
+        if not any(lane.flights for lane in self.lanes):
+            self._freshness.idle()
+        elif self._cut is None:
+            self._freshness.cut()
+            self._cut = [lane.added for lane in self.lanes]
 
     def _advance(self, lane: Lane) -> None:
         """Send what can be sent to a shard now."""
@@ -207,15 +241,17 @@ class Dispatch:
             flight.sent = True
         silent = now - lane.heard
         has_more = lane.flights or (lane.shard == 0 and self._due_news())
-        reports = lane.shard == 0 and now - self._reported > REPORT
+        reports = lane.shard == 0 and (now - self._reported > REPORT or bool(self._heartbeat))
         if not lane.on_way and (has_more and silent > self._poll or reports):
             lane.asking, self._reported = True, now
 
     def _ask(self, lane: Lane, *, begins: bool = False) -> None:
         self._count += 1
         news = self._due_news() if lane.shard == 0 else ()
-        report = self._report() if lane.shard == 0 else {}
-        question = Question(self._who.tailer, self._who.epoch, lane.shard, begins, self._who.proof, news, report)
+        report, heartbeat = (self._report(), self._heartbeat) if lane.shard == 0 else ({}, "")
+        self._asked = heartbeat or self._asked
+        who = self._who
+        question = Question(who.tailer, who.epoch, lane.shard, begins, who.proof, news, report, heartbeat=heartbeat)
         unique = f"{self._who.digest}-{self._who.epoch:x}-{self._count}"
         self._send(lane, news, QUESTIONS, unique, wire.pack(question), ASK)
 
@@ -238,7 +274,9 @@ class Dispatch:
         if lane.owner != answer.owner:  # who takes over has what was committed, and perhaps not the news
             lane.asking, lane.owner = True, answer.owner
             self._news = {**self._told, **self._news} if lane.shard == 0 else self._news
-        lane.release(answer.positions)
+        if lane.release(answer.positions):
+            self._since = self._clock.monotonic()
+            self._freshness.moved()
         lane.heard = self._clock.monotonic()
         if answer.verdict == "refused":
             self._fail(lane, answer.reason)
@@ -255,6 +293,8 @@ class Dispatch:
         for source in news:
             if self._news.get(source.id) == source:
                 self._told[source.id] = self._news.pop(source.id)
+        if lane.shard == 0 and self._heartbeat == self._asked:
+            self._heartbeat = ""
         lane.asking = lane.shard == 0 and bool(self._due_news())
         lane.rewind(answer.positions)
 

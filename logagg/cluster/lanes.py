@@ -22,6 +22,7 @@ class Flight:
     end: int
     data: bytes
     sent: bool = False
+    number: int = 0  # in its lane
 
 
 class LostGround(Exception):
@@ -43,8 +44,16 @@ class Lane:
     owner: str = ""  # of the shard
     resent: int = 0
     gaps: int = 0
+    added: int = 0  # flights, in all
+
+    @property
+    def done(self) -> int:
+        """Return how many flights are committed, of those before the first that is not."""
+        return self.flights[0].number if self.flights else self.added
 
     def add(self, flight: Flight) -> None:
+        flight.number = self.added
+        self.added += 1
         self.flights.append(flight)
         self.nbytes += len(flight.data)
 
@@ -52,11 +61,13 @@ class Lane:
         """Return what is to be sent next."""
         return next((flight for flight in self.flights if not flight.sent), None)
 
-    def release(self, positions: Positions) -> None:
-        """Let go of what is committed."""
+    def release(self, positions: Positions) -> bool:
+        """Let go of what is committed; tell whether there was anything."""
         kept = [one for one in self.flights if one.source not in positions or one.end > positions[one.source][0]]
-        if len(kept) < len(self.flights):
-            self.flights, self.nbytes = kept, sum(len(flight.data) for flight in kept)
+        if len(kept) == len(self.flights):
+            return False
+        self.flights, self.nbytes = kept, sum(len(flight.data) for flight in kept)
+        return True
 
     def rewind(self, positions: Positions) -> None:
         """Send again what the shard has not applied, of all sources. Raises LostGround when there is less than it needs."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from logagg.clock import Clock
 from logagg.cluster.dispatch import JOBS, QUESTIONS
+from logagg.heartbeat import decode
 from logagg.parse.fields import EVENT_SCHEMA
 from logagg.queues import wire
 from logagg.queues.gearman import Server, ServerError, ask
 from logagg.queues.post import Sender
 from logagg.queues.wire import Answer, Question, WireError
+from logagg.view import tails
+from logagg.view.tails import TailHealth
 
 WAIT = 5.0  # seconds for the shards to answer
 SILENT = 30  # seconds without a report after which a tailer that has something to send is missed
@@ -30,9 +35,11 @@ class ClusterStatus:
     shards: list[Report] = field(default_factory=list)
     tailers: list[Report] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)  # what the tailers wait for
+    heartbeats: list[dict[str, Any]] = field(default_factory=list)  # what they say of themselves
 
 
-def look(servers: Sequence[Server], clock: Clock) -> ClusterStatus:
+def look(servers: Sequence[Server], clock: Clock, max_age: float | None = None) -> ClusterStatus:
     """Ask all there are how they do; what does not answer is a problem, not a failure."""
     found = ClusterStatus()
     queues: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
@@ -51,6 +58,7 @@ def look(servers: Sequence[Server], clock: Clock) -> ClusterStatus:
         found.servers.append({"server": str(server), "functions": len(functions), "queued": jobs[0] - jobs[1], "running": jobs[1]})
     answers = _answers(servers, clock, set(queues)) if found.servers else {}
     _add_shards(found, answers, queues)
+    _add_heartbeats(found, answers, max_age)
     _add_tailers(found, answers)
     return found
 
@@ -99,7 +107,26 @@ def _add_shards(found: ClusterStatus, answers: dict[int, Answer], queues: dict[i
             found.problems.append(f"shard {shard}: no worker answers; start one, or see why it does not come")
 
 
+def _add_heartbeats(found: ClusterStatus, answers: dict[int, Answer], max_age: float | None) -> None:
+    """Add what the tailers say of themselves."""
+    all_ = [tail for answer in answers.values() for tail in _tails(answer)]
+    for tail in all_:
+        found.waiting += tails.waiting(tail) if tail.state == "running" else ()
+        found.problems += tails.problems(tail)
+    found.heartbeats = [tail.as_dict() for tail in all_]
+    if max_age is not None and found.servers:
+        found.problems += tails.too_old(all_, max_age) if all_ else ["no tailer was heard of"]
+
+
+def _tails(answer: Answer) -> Iterator[TailHealth]:
+    """Yield what a worker has heard of tailers, judged by the worker's clock."""
+    for text in answer.heartbeats:
+        with contextlib.suppress(ValueError):  # of another version
+            yield tails.of_remote(decode(text), answer.reports[""]["at"])
+
+
 def _add_tailers(found: ClusterStatus, answers: dict[int, Answer]) -> None:
+    judged = {beat["tailer"] for beat in found.heartbeats}
     names = sorted({name for answer in answers.values() for name in answer.reports if name})
     for name in names:
         shards = {shard: answer.reports[name] for shard, answer in answers.items() if name in answer.reports}
@@ -109,7 +136,7 @@ def _add_tailers(found: ClusterStatus, answers: dict[int, Answer]) -> None:
         row |= {"position": max(committed), "shard_lag": max(committed) - min(committed)}
         row |= {key: first.get(key) for key in ("unread", "uncommitted", "behind", "resent", "silent")}
         found.tailers.append(row)
-        if first.get("behind", 0) > BEHIND:
+        if first.get("behind", 0) > BEHIND and name not in judged:
             found.problems.append(f"tailer {name}: {first['uncommitted']:,} bytes wait to be committed for {first['behind']} s")
         if first.get("silent", 0) > SILENT and (first.get("unread", 0) or first.get("uncommitted", 0)):
             found.problems.append(f"tailer {name}: nothing was heard of it for {first['silent']} s; it had more to send")

@@ -18,6 +18,7 @@ from logagg.config import Config
 from logagg.embedded.pipeline import counted
 from logagg.embedded.river import LOOK_AGAIN, Tally, kinds_of
 from logagg.errors import ConfigError
+from logagg.heartbeat import encode_short
 from logagg.intake.match import sources_in
 from logagg.intake.sources import find
 from logagg.intake.tail import Tailer
@@ -31,15 +32,18 @@ from logagg.queues.deal import deal
 from logagg.queues.gearman import Server
 from logagg.queues.local import Channel
 from logagg.queues.wire import Parcel
+from logagg.running.freshness import Freshness
 from logagg.running.interpreter import Interpreter
 from logagg.running.options import TailOptions
 from logagg.running.parsers import Parsers
 from logagg.running.progress import CatchUpBar, StatusLine
 from logagg.running.reload import reloaded
+from logagg.running.reporter import Reporter
 from logagg.running.signals import Wishes
 from logagg.running.unread import Unread
 
 REFRESH = 0.25  # seconds between looks of the status line
+LAST_WORD = 2.0  # seconds that a tail that ends waits until a worker has heard so
 LAST_FLUSH = 10.0  # seconds that a tail that is told to stop waits until all is committed
 
 
@@ -85,14 +89,29 @@ class Session:
         self._options, self._cluster, self._secret = options, cluster, secret
         self._clock, self._wishes, self._notices, self._unread = clock, wishes, notices, unread
         self._parsers, self._budget = parsers, options.budget
-        self.tally, self.config = Tally(), options.config
+        self.tally, self.config = Tally(record=unread.record), options.config
+        self._freshness = Freshness(clock)
         self._wished: Config | None = None  # that the reader shall go on with
         self._who = Identity(cluster.name, time.time_ns(), proof_of(secret))
         self._dispatch = Dispatch(
-            cluster.servers, self._who, clock, notices.report, room=self._budget.memory // 4, poll=max(0.2, self._flush / 2)
+            cluster.servers,
+            self._who,
+            clock,
+            notices.report,
+            room=self._budget.memory // 4,
+            poll=max(0.2, self._flush / 2),
+            freshness=self._freshness,
+        )
+        self._reporter = Reporter(
+            options,
+            lambda heartbeat: self._dispatch.say(encode_short(heartbeat)),
+            unread.record,
+            self._freshness,
+            clock,
+            tailer=cluster.name,
         )
         self._waker = Waker(notices.report)
-        self._packed: Channel[Future[_Packed]] = Channel(parsers.count)
+        self._packed: Channel[Future[_Packed] | float] = Channel(parsers.count)
         self._stopping, self._done = threading.Event(), threading.Event()
         self._no_rest = threading.Event()  # the reader is to stop, or has another configuration
         self._failure: BaseException | None = None
@@ -106,7 +125,8 @@ class Session:
                 if known is None:
                     return "left"
                 self._begin(known)
-                return self._watch()
+                with self._reporter.of_run(self._tailer, but=LostGround):
+                    return self._watch()
         except LostGround as lost:
             self._notices.report("again", f"{lost}; reading again from what is committed")
             return "again"
@@ -116,6 +136,7 @@ class Session:
     def _numbers(self) -> Iterator[Number]:
         yield from self.tally.numbers()
         yield from self._dispatch.numbers()
+        yield from self._reporter.numbers()
         yield from counted(self._notices)
 
     @property
@@ -124,6 +145,7 @@ class Session:
 
     def _begin(self, known: Sequence[KnownSource]) -> None:
         config, options = self.config, self._options
+        self._reporter.flush = self._flush
         nobodys = [one for one in known if not one.source.tailer]  # read before there was a cluster, here or elsewhere
         known = [one for one in known if one.source.tailer == self._cluster.name] + sources_in(nobodys, find(options.paths))
         self._tailer = Tailer(
@@ -159,6 +181,7 @@ class Session:
                 elif wish == "reload":
                     self._reload()
                 self._dispatch.unread = backlog = self._tailer.backlog()
+                self._reporter.tick(self._tailer)
                 display.refresh(backlog)
         finally:
             display.close()
@@ -184,6 +207,7 @@ class Session:
     def _end(self) -> None:
         self._stop_reading()
         self._packed.cut()
+        self._dispatch.wait_until_said(LAST_WORD)
         self._dispatch.stop()
         for thread in getattr(self, "_threads", ()):
             thread.join()
@@ -227,6 +251,7 @@ class Session:
         self._wished = None
         self.config, self._interpreter = config, self._make_interpreter(config)
         self._parsers.use(self._interpreter.reading, self._notices.report)
+        self._reporter.flush = self._flush
         self._tailer.reconsider()
         self._notices.report("reload", "the new configuration holds from now on")
 
@@ -250,11 +275,13 @@ class Session:
     def _read(self) -> None:
         try:
             while self._goes_on():
-                before = self.tally.bytes
+                before, began = self.tally.bytes, self._clock.monotonic()
                 for chunk in self._tailer.poll():
                     self._submit(chunk)
                     if self._no_rest.is_set():
                         break
+                else:
+                    self._packed.put(began)
                 self._tell()
                 if self._options.once:
                     break
@@ -306,7 +333,11 @@ class Session:
     def _send(self) -> None:
         with contextlib.suppress(Closed):
             while True:
-                packed = self._packed.get().result()
+                item = self._packed.get()
+                if isinstance(item, float):
+                    self._dispatch.read(item)
+                    continue
+                packed = item.result()
                 if not self._dispatch.put(packed.flights):
                     break
                 self.tally.add(packed.chunk, packed.kinds, packed.rejects)

@@ -9,12 +9,13 @@ from logagg.clock import Clock, SystemClock
 from logagg.cluster.dispatch import ClusterError
 from logagg.cluster.session import Cluster, Session, check
 from logagg.errors import SourceError
+from logagg.intake import paths
 from logagg.intake.names import STDIN
-from logagg.intake.sources import check as check_paths
 from logagg.notices import Notices
 from logagg.running.options import TailOptions
 from logagg.running.parsers import Parsers
 from logagg.running.progress import summary
+from logagg.running.reporter import announce
 from logagg.running.signals import Wishes
 from logagg.running.unread import Unread
 
@@ -28,13 +29,14 @@ def tail(
 ) -> None:
     """Follow logs, or read them once, for workers elsewhere. Raises LogaggError."""
     clock, wishes = clock or SystemClock(), wishes or Wishes()
-    check_paths(options.paths)
+    paths.check(options.paths, waits=not options.once)
     if STDIN in options.paths:
         raise SourceError("standard input cannot be sent to workers", "it could not be read again; write it to a file")
     check(options.config)
     secret = _secret(cluster.secret)
     notices, began = Notices(clock, verbosity=options.verbosity), clock.monotonic()
     unread = Unread(notices, ends=options.once)
+    announce(paths.problems(options.paths), notices)
     with parsers or Parsers(options.budget, clock) as ready:
         while (session := Session(options, cluster, secret, clock, wishes, notices, unread, ready)).run() == "again":
             options = replace(options, config=session.config)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from logagg.cargo import Delta, Source
@@ -17,7 +18,8 @@ from logagg.cluster.poison import Attempts, Quarantine
 from logagg.config import Config
 from logagg.embedded.pipeline import counted, rollups_of
 from logagg.errors import CommitFailed, LakeError, Overtaken
-from logagg.lake import leases
+from logagg.heartbeat import decode
+from logagg.lake import heartbeats, leases
 from logagg.lake.store import Lake
 from logagg.metrics import Number, served
 from logagg.notices import Notices
@@ -200,7 +202,17 @@ class Worker:
                 return desk.says("refused", reason=f"{MISFIT}tailer {question.tailer} has another secret than the lake")
             if not desk.begins(question):
                 self._settle()
-        return desk.hears(question)
+        answer = desk.hears(question)
+        if question.heartbeat and answer.verdict == "taken":
+            self._note(desk, question)
+        return answer
+
+    def _note(self, desk: Desk, question: Question) -> None:
+        """Keep how a tailer does: in the lake, and for those who ask here."""
+        with contextlib.suppress(ValueError, OSError):  # of a disk that is full the commits say so
+            heartbeat = replace(decode(question.heartbeat), tailer=question.tailer, heard=self._clock.now())
+            desk.note(heartbeat)
+            heartbeats.write_remote(self._options.lake, heartbeat)
 
     def _refuses(self, reason: str) -> Answer:
         return Answer("refused", self._lake.shards, reason=reason)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from logagg.cli import Shared, Written, servers, shared_options
+from logagg.settings import INTERVAL
 
 if TYPE_CHECKING:
     from logagg.view.health import Status
@@ -19,20 +21,27 @@ if TYPE_CHECKING:
 @click.option(
     "--gearman", type=Written("servers", servers), metavar="HOST:PORT[,…]", help="Of a cluster: job servers, shards, tailers."
 )
+@click.option(
+    "--max-age",
+    type=Written("duration", INTERVAL.convert),
+    metavar="DURATION",
+    help="For a monitor: unhealthy too if no tail was heard of for so long, or what was written so long ago is not committed.",
+)
 @shared_options
-def status(as_json: bool, gearman: Any, shared: Shared) -> int:
+def status(as_json: bool, gearman: Any, max_age: float | None, shared: Shared) -> int:
     """Show positions, lag and rates; exit status 1 when unhealthy.
 
-    Unhealthy is: a log that may not be read, or a running tail that leaves bytes unread and has committed nothing for
-    30 seconds. Unread bytes while no tail runs are shown, but are no failure: a lake may be filled with tail --once.
+    Unhealthy is, as the tail itself says: a log that it cannot read, one that no format fits or whose last lines are
+    mostly rejects, or that it has committed nothing for 30 seconds while something waits. Unread bytes while no tail
+    runs are shown, but are no failure: a lake may be filled with tail --once.
     """
     if gearman:
-        return _cluster(gearman, shared, as_json=as_json)
+        return _cluster(gearman, shared, max_age, as_json=as_json)
     from logagg.view import render
     from logagg.view.snapshot import open as open_lake
 
     with open_lake(shared.lake) as lake:
-        found = lake.status()
+        found = lake.status(max_age)
     if as_json:
         click.echo(render.as_json(found.as_dict(), indent=2))
     elif shared.verbosity >= 0:
@@ -40,13 +49,12 @@ def status(as_json: bool, gearman: Any, shared: Shared) -> int:
     return int(not found.healthy)
 
 
-def _cluster(gearman: Any, shared: Shared, *, as_json: bool) -> int:
+def _cluster(gearman: Any, shared: Shared, max_age: float | None, *, as_json: bool) -> int:
     from logagg.clock import SystemClock
     from logagg.cluster.look import look
-    from logagg.notices import printable
     from logagg.view import render
 
-    found = look(gearman, SystemClock())
+    found = look(gearman, SystemClock(), max_age)
     if as_json:
         click.echo(render.as_json(asdict(found) | {"healthy": not found.problems}, indent=2))
     elif shared.verbosity >= 0:
@@ -54,8 +62,7 @@ def _cluster(gearman: Any, shared: Shared, *, as_json: bool) -> int:
             if rows:
                 columns = tuple(rows[0])
                 render.write(render.Rows(columns, [[row[column] for column in columns] for row in rows]), "table", sys.stdout)
-        for problem in found.problems:
-            click.echo(f"unhealthy: {printable(problem)}")
+        _say(found.waiting, found.problems)
     return int(bool(found.problems))
 
 
@@ -63,11 +70,21 @@ def _show(found: Status) -> None:
     from logagg.notices import printable
     from logagg.view import render
 
-    state = f"workers own {found.workers} shards" if found.workers else f"{'a' if found.running else 'no'} tail is running"
     last = "never" if found.age is None else f"{found.age:,.0f} s ago"
-    click.echo(f"{printable(found.lake)}: {state}; {found.commits:,} commits, the last {last}")
+    click.echo(printable(f"{found.lake}: {found.writer}; {found.commits:,} commits, the last {last}"))
     columns = ("path", "position", "size", "lag", "lines", "rejects", "finished", "note")
     rows = [[getattr(source, column) for column in columns] for source in found.sources]
     render.write(render.Rows(columns, rows), "table", sys.stdout)
-    for problem in found.problems:
-        click.echo(f"unhealthy: {printable(problem)}")
+    if remote := [tail for tail in found.tails if tail.name]:
+        shown = [(one.name, one.state, one.age, one.heartbeat.following, one.heartbeat.unread) for one in remote]
+        render.write(render.Rows(("tailer", "state", "heard", "logs", "unread"), shown), "table", sys.stdout)
+    _say(found.waiting, found.problems)
+
+
+def _say(waiting: Sequence[str], problems: Sequence[str]) -> None:
+    from logagg.notices import printable
+
+    for text in waiting:
+        click.echo(f"waiting: {printable(text)}")
+    for text in problems:
+        click.echo(f"unhealthy: {printable(text)}")

@@ -11,8 +11,11 @@ from logagg.clock import Clock, SystemClock
 from logagg.config import Config
 from logagg.embedded.river import Pace, River, Tally
 from logagg.errors import LogaggError
+from logagg.heartbeat import Heartbeat
+from logagg.intake import paths
 from logagg.intake.tail import Tailer
 from logagg.intake.waker import Waker
+from logagg.lake import heartbeats
 from logagg.lake.store import Lake
 from logagg.metrics import Number, served
 from logagg.notices import Notices
@@ -20,12 +23,14 @@ from logagg.parse.events import Classifier
 from logagg.parse.fields import EVENT_SCHEMA
 from logagg.rollup.definitions import DEFAULTS, Rollup
 from logagg.rollup.shard import Shard, ShardSettings
+from logagg.running.freshness import Freshness
 from logagg.running.interpreter import Interpreter
 from logagg.running.options import TailOptions
 from logagg.running.parsers import Parsers
 from logagg.running.process import HeapKeeper
 from logagg.running.progress import CatchUpBar, StatusLine, summary
 from logagg.running.reload import reloaded
+from logagg.running.reporter import Reporter, announce
 from logagg.running.signals import Wishes
 from logagg.running.unread import Unread
 
@@ -39,6 +44,7 @@ def tail(
 ) -> None:
     """Follow logs into a lake until told to stop by a wish, or read them once. Raises LogaggError."""
     clock = clock or SystemClock()
+    paths.check(options.paths, waits=not options.once)
     with parsers or Parsers(options.budget, clock) as ready:
         _tail(options, clock, wishes or Wishes(), ready)
 
@@ -81,22 +87,26 @@ class _Run:
         self._notices = Notices(clock, verbosity=options.verbosity)
         self._wishes, self._parsers = wishes, parsers
         self._waker = Waker(self._notices.report)
-        self._tally = Tally()
         self._cut_short = False  # by a wish
         self._unread = Unread(self._notices, ends=options.ends)
+        self._tally, self._freshness = Tally(record=self._unread.record), Freshness(clock)
         self._tailer = self._make_tailer(lake.known_sources(self._shards))
+        self._reporter = self._make_reporter()
 
     def numbers(self) -> Iterator[Number]:
         """Return what a scrape shows."""
         yield from self._tally.numbers()
         yield Number("logagg_unread_bytes", "Bytes of logs that are not read yet.", self._tailer.backlog())
+        yield from self._reporter.numbers()
         yield from counted(self._notices)
 
     def run(self) -> None:
         started = self._clock.monotonic()
         if self._options.ends:
             self._tailer.check_clock()
-        self._follow()
+        announce(paths.problems(self._options.paths), self._notices)
+        with self._reporter.of_run(self._tailer):
+            self._follow()
         if self._options.once:
             self._finish(started)
         if self._options.ends:
@@ -130,6 +140,7 @@ class _Run:
                 config = new
                 river.pause()
             display.refresh(self._tailer.backlog())
+            self._reporter.tick(self._tailer)
         river.join()
         return None if self._cut_short or config is self._config else config
 
@@ -167,7 +178,20 @@ class _Run:
             may_forget=self._lake.clock_is_settled,
         )
 
+    def _make_reporter(self) -> Reporter:
+        lake = self._options.lake
+
+        def send(heartbeat: Heartbeat) -> None:
+            with contextlib.suppress(OSError):  # a disk that is full says so when something is committed
+                heartbeats.write(lake, heartbeat)
+
+        taken = heartbeats.lock_state(lake).taken
+        reporter = Reporter(self._options, send, self._unread.record, self._freshness, self._clock, lock=taken)
+        reporter.go_on_from(heartbeats.read(lake))
+        return reporter
+
     def _make_river(self, config: Config) -> River:
+        self._reporter.flush = self._pace(config).flush
         known = self._lake.known_sources(self._shards)
         settings = ShardSettings(
             rollups_of(config),
@@ -187,6 +211,7 @@ class _Run:
             self._notices,
             self._parsers,
             tally=self._tally,
+            freshness=self._freshness,
         )
 
     def _make_interpreter(self, config: Config) -> Interpreter:

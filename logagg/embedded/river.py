@@ -34,7 +34,9 @@ from logagg.queues.deal import deal
 from logagg.queues.local import Channel, LocalQueue
 from logagg.rollup.shard import Shard
 from logagg.running import insist
+from logagg.running.freshness import Freshness
 from logagg.running.interpreter import Interpreter
+from logagg.running.parse_record import ParseRecord
 from logagg.running.parsers import Parsers, without_data
 
 MERGE_AGAIN = 60.0  # seconds before files are merged again after a disk refused
@@ -62,6 +64,7 @@ class Tally:
     lines: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
+    record: ParseRecord = field(default_factory=ParseRecord)
 
     def numbers(self) -> Iterator[Number]:
         """Return what a scrape of a tail shows."""
@@ -72,8 +75,10 @@ class Tally:
             yield Number("logagg_rejects_total", "Lines that were rejected, by reason.", lines, ("reason", reason))
 
     def add(self, chunk: Chunk, kinds: Mapping[str, int], rejects: Mapping[str, int]) -> None:
+        lines, rejected = sum(kinds.values()) + sum(rejects.values()), sum(rejects.values())
         self.bytes += chunk.end - chunk.start
-        self.lines += sum(kinds.values()) + sum(rejects.values())
+        self.lines += lines
+        self.record.add(chunk.source, lines, rejected)
         self.kinds.update(kinds)
         self.rejects.update(rejects)
 
@@ -100,8 +105,9 @@ class River:
         notices: Notices,
         parsers: Parsers,
         tally: Tally | None = None,
+        freshness: Freshness | None = None,
     ) -> None:
-        self.tally = tally or Tally()
+        self.tally, self._freshness = tally or Tally(), freshness or Freshness(clock)
         self._tailer, self._waker, self._interpreter = tailer, waker, interpreter
         self._shards, self._lake, self._pace, self._clock, self._notices = shards, lake, pace, clock, notices
         self._parsers = parsers
@@ -189,14 +195,18 @@ class River:
             self._parsed.close()
 
     def _read_what_is_there(self) -> None:
+        began = self._clock.monotonic()
         for chunk in self._tailer.poll():
             self._submit(chunk)  # what the tailer has given out it does not give again
+            if self._tailer.only_stdin:
+                self._freshness.read(self._clock.monotonic())
             if self._stopping.is_set():
                 return
             if sum(self._held) + sum(self._sinking) + self._compaction.bytes > self._pace.memory:
                 self._barriers.wait_for_commit()
             if sum(self._held) > self._pace.memory // 2 or self._barriers.due():
                 self._let_down_barrier()
+        self._freshness.read(began)
 
     def _submit(self, chunk: Chunk) -> None:
         if fmt := self._interpreter.format_of(chunk, self._tailer):
@@ -207,7 +217,12 @@ class River:
             self._under_way.set()
 
     def _let_down_barrier(self) -> None:
-        if self._barriers.dirty and self._barriers.idle():
+        if not self._barriers.idle():
+            return
+        if not self._barriers.dirty:
+            self._freshness.idle()
+        else:
+            self._freshness.cut()
             self._parsed.put(self._barriers.next(tuple(self._tailer.sources())))
             self._bytes, self._bytes_before = 0, self._bytes
 
@@ -284,6 +299,7 @@ class River:
             if len(deltas) == len(self._shards):
                 insist.commit(self._lake, deltas, barrier.sources, lambda: self._leaving, self._clock, self._notices)
                 deltas, self._sinking = [], [0] * len(self._shards)
+                self._freshness.committed()
                 self._barriers.committed(barrier)
                 self._compaction.begin()
 

@@ -20,6 +20,7 @@ from logagg.intake.content import PROOF, Content, Key, digest, key_of, mark, ope
 from logagg.intake.match import Candidate
 from logagg.intake.names import STDIN, Age, Found, describe
 from logagg.intake.open_files import OpenFiles
+from logagg.intake.read_errors import ReadErrors
 from logagg.intake.reader import Limits, Reader, stamp_of
 from logagg.intake.unknown import Ends, Unknown, UnknownFiles
 
@@ -49,6 +50,7 @@ class Ledger:
         self._lost: list[Reader] = []  # since the last look: their files hold other bytes now
         self._limits, self._clock, self._notice, self._open_files = limits, clock, notice, open_files
         self._told: set[tuple[str, str]] = set()
+        self.read_errors = ReadErrors()
         self.missing: frozenset[str] = frozenset()  # sources without a file at this look
         self._oldest: dict[str, Age] = {}  # of the known generations of a stream that this look has found
         self._listed: object = None  # the files of the last look that went through all of them
@@ -330,6 +332,7 @@ class Ledger:
         self.changed = True
 
     def refuse(self, found: Found, error: OSError) -> None:
+        self.read_errors.failed(found.path, error.strerror or str(error))
         self.tell("unreadable", found.path, f"{error.strerror or error}; trying again")
 
 

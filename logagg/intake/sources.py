@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from logagg.errors import SourceError
 from logagg.intake.names import STDIN, Found, describe, is_dated, stem_and_age
 
 SETTLED = 2.0  # seconds after which an unchanged mtime means an unchanged directory
@@ -23,23 +22,6 @@ _NAMED = 3  # entries of a directory that are named where they cannot be followe
 
 _LOG = re.compile(r"\.log(?:$|[.-])|access", re.IGNORECASE)
 _ERROR = re.compile(r"(?<![a-z])errors?(?![a-z])", re.IGNORECASE)
-
-
-def check(paths: Sequence[str]) -> None:
-    """Raise SourceError for a path that does not exist, cannot be read, or holds no logs."""
-    for path in paths:
-        if path == STDIN or glob.has_magic(path):
-            continue
-        if not os.path.exists(path):
-            raise SourceError(f"{path}: no such file or directory", "check the path")
-        if not os.access(path, os.R_OK):
-            raise SourceError(f"{path}: permission denied", "run as a user who may read it (often in group adm)")
-        if os.path.isdir(path):
-            listing = _list(path)
-            if not any(listing.accepted(listing.names, is_access_log)):
-                raise SourceError(f"{path}: no access logs in this directory", "name a file, or a glob such as 'DIR/*.txt'")
-        elif not os.path.isfile(path):
-            raise SourceError(f"{path}: not a regular file", f"read a pipe as standard input: logagg tail - < {path}")
 
 
 def find(paths: Sequence[str]) -> list[Found]:
@@ -58,6 +40,7 @@ class Finder:
 
     def find(self) -> list[Found]:
         """Return the files that the paths mean now, oldest generations first; each name once. The same list if none changed."""
+        self._wanted = [self._as_it_is(wanted) for wanted in self._wanted]
         folders = dict.fromkeys(folder for wanted in self._wanted for folder in wanted.folders())
         listings = {folder: self._listing(folder) for folder in folders}
         # A link leads to a log that is rotated beside its target.
@@ -80,6 +63,22 @@ class Finder:
         for listing in self._listings.values():
             if listing.problem:
                 yield listing.folder, listing.problem
+
+    def hidden(self) -> Iterator[tuple[str, str]]:
+        """Yield the directories in which logs that are asked for cannot be seen, and why."""
+        if not any(listing.problem for listing in self._listings.values()):
+            return
+        for wanted in self._wanted:
+            for listing in wanted.listings(self._listings):
+                if listing.problem and wanted.is_many and (not listing.failed or any(map(wanted.means, listing.failed))):
+                    yield listing.folder, listing.problem
+
+    def _as_it_is(self, wanted: _Wanted) -> _Wanted:
+        """Find out again whether a path is a directory, unless its listing says so: it may come only now."""
+        known = self._listings.get(wanted.path)
+        if glob.has_magic(wanted.path) or (wanted.is_folder and known and known.mtime_ns >= 0):
+            return wanted
+        return replace(wanted, is_folder=os.path.isdir(wanted.path))
 
     def _listing(self, folder: str) -> _Listing:
         known = self._listings.get(folder)
@@ -108,6 +107,7 @@ class _Listing:
     links: dict[str, str] = field(default_factory=dict)  # those that are symbolic links: their targets
     by_stem: dict[str, list[str]] = field(default_factory=dict)
     problem: str = ""  # why it is not whole
+    failed: tuple[str, ...] = ()  # entries that cannot be followed
 
     def is_current(self) -> bool:
         try:
@@ -153,7 +153,7 @@ def _list(folder: str, now: float = 0.0) -> _Listing:
     except OSError as error:
         listing.problem = f"cannot be listed ({error.strerror or error})"
         return listing
-    listing.problem = _not_followed(failed)
+    listing.problem, listing.failed = _not_followed(failed), tuple(failed)
     if before.st_mtime < now - SETTLED and not listing.links and not failed:
         listing.mtime_ns = before.st_mtime_ns
     for name in listing.names:
@@ -188,6 +188,11 @@ class _Wanted:
     path: str
     is_folder: bool
 
+    @property
+    def is_many(self) -> bool:
+        """Tell whether it may mean any number of files."""
+        return self.is_folder or glob.has_magic(self.path)
+
     def folders(self) -> list[str]:
         """Return the directories whose listings tell what it means."""
         folder = self.path if self.is_folder else os.path.dirname(self.path) or "."
@@ -195,36 +200,36 @@ class _Wanted:
 
     def links(self, listings: Mapping[str, _Listing]) -> Iterator[_Link]:
         """Yield the links to logs that it means."""
-        if not self.is_folder and not glob.has_magic(self.path):
+        if not self.is_many:
             if os.path.islink(self.path):
                 yield _Link(os.path.abspath(self.path), os.path.realpath(self.path))
             return
-        for listing in self._listings(listings):
-            for path in listing.accepted(listing.links, self._means):
+        for listing in self.listings(listings):
+            for path in listing.accepted(listing.links, self.means):
                 yield _Link(describe(path).stream, listing.links[os.path.basename(path)])
 
     def expand(self, listings: Mapping[str, _Listing]) -> Iterator[Found]:
-        for listing in self._listings(listings):
+        for listing in self.listings(listings):
             yield from self._expand(listing)
         for link in self.links(listings):
             if link.folder in listings:
                 yield from listings[link.folder].rotations(link.stream, link.target)
 
     def _expand(self, listing: _Listing) -> Iterator[Found]:
-        if not self.is_folder and not glob.has_magic(self.path):
+        if not self.is_many:
             stream = os.path.abspath(self.path)
             yield from listing.rotations(stream)
             yield Found(self.path, stream, (2, "", 0), live=True)
             return
-        for found in map(describe, listing.accepted(listing.names, self._means)):
+        for found in map(describe, listing.accepted(listing.names, self.means)):
             if found.live and not self.is_folder:
                 yield from listing.rotations(found.stream)
             yield found
 
-    def _means(self, name: str) -> bool:
+    def means(self, name: str) -> bool:
         return is_access_log(name) if self.is_folder else _matches(os.path.basename(self.path), name)
 
-    def _listings(self, listings: Mapping[str, _Listing]) -> list[_Listing]:
+    def listings(self, listings: Mapping[str, _Listing]) -> list[_Listing]:
         return [listings[folder] for folder in self.folders() if folder in listings]
 
 

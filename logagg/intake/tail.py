@@ -12,7 +12,7 @@ from typing import Literal
 from logagg.cargo import Chunk, KnownSource, Source
 from logagg.clock import Clock, is_set, not_set, written
 from logagg.errors import ClockError
-from logagg.intake import sources
+from logagg.heartbeat import FollowedLog
 from logagg.intake.content import Packed, Pipe
 from logagg.intake.identity import Ledger, Notice, new_source
 from logagg.intake.names import STDIN
@@ -44,7 +44,6 @@ class Tailer:
         notice: Notice,
         may_forget: Callable[[], bool] = lambda: True,
     ) -> None:
-        sources.check(paths)
         self._at_once = max(1, allowance() // 4)  # logs that are read in turn
         open_files = OpenFiles(3 * self._at_once)
         limits = Limits(chunk_bytes, max_line, room)
@@ -147,6 +146,11 @@ class Tailer:
                 reader.looked = NEVER
                 reader.source = replace(reader.source, finished=False)  # opens it again where it was let go
 
+    @property
+    def only_stdin(self) -> bool:
+        """Tell whether standard input is all that is read: then a poll lasts as long as more comes at once."""
+        return self._only_stdin
+
     def ended(self) -> bool:
         """Tell whether standard input was all there is, and has ended."""
         return self._only_stdin and not self.is_piped()
@@ -159,6 +163,19 @@ class Tailer:
         """Return the bytes on disk that are not read yet, as far as that is known."""
         plain = [reader for reader in self._all() if not reader.source.compression and reader.content]
         return sum(max(0, reader.source.size - reader.position) for reader in plain)
+
+    def followed(self) -> list[FollowedLog]:
+        """Return the logs that more may come to; for any thread."""
+        rows = [(reader.source, reader.position) for reader in self._all() if reader.found or reader is self._stdin]
+        return [FollowedLog(one.id, one.path, at, one.size) for one, at in rows if not one.finished and not one.gone]
+
+    def read_errors(self) -> dict[str, str]:
+        """Return by path which logs and directories cannot be read now, and why; for any thread."""
+        return self._ledger.read_errors.now()
+
+    def broken(self) -> list[Source]:
+        """Return the archives that cannot be decompressed to their end; for any thread."""
+        return [one for one in self.sources() if one.compression and one.note.startswith("corrupt ") and not one.gone]
 
     def close(self) -> None:
         for reader in self._all():
@@ -173,9 +190,14 @@ class Tailer:
         return self._ledger.readers[source]
 
     def _look(self) -> None:
+        errors = self._ledger.read_errors
+        errors.look()
         self._ledger.look(self._finder.find())
         for folder, problem in self._finder.problems():
-            self._ledger.tell("unreadable", folder, problem)
+            if not errors.within(folder):  # else that was said of the file that is wanted
+                self._ledger.tell("unreadable", folder, problem)
+        for folder, problem in self._finder.hidden():
+            errors.failed(folder, problem)
         self._looked = self._clock.monotonic()
 
     def _streams(self) -> list[list[Reader]]:
@@ -212,6 +234,7 @@ class Tailer:
         except Replaced:
             self._ledger.lose(reader)
         except OSError as error:
+            self._ledger.read_errors.failed(reader.source.path, error.strerror or str(error))
             self._ledger.tell("unreadable", reader.source.path, f"{error.strerror or error}; trying again")
 
     def _tell_skipped(self, reader: Reader, chunk: Chunk) -> None:

@@ -5,6 +5,7 @@ Bytes that are written wake nobody: a busy log would make an event a line, and t
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable
 from functools import cached_property
@@ -20,7 +21,7 @@ class Waker:
     def __init__(self, notice: Callable[[str, str], None]) -> None:
         self._notice = notice
         self._woken = threading.Event()
-        self._watched: set[str] = set()
+        self._watched: dict[str, tuple[int, int] | None] = {}  # directories: device and inode that are watched; None: gone
 
     @cached_property
     def _watch(self) -> Watch:
@@ -29,13 +30,25 @@ class Waker:
         return Watch(self.wake)
 
     def watch(self, directories: Iterable[str]) -> None:
-        """Watch these directories, beside those watched already."""
-        for directory in set(directories) - self._watched:
-            self._watched.add(directory)
-            try:
-                self._watch.add(directory)
-            except OSError as error:
-                self._notice("watch", f"{directory}: cannot be watched ({error}); looking every half second instead")
+        """Watch these directories, beside those watched already.
+
+        One that is not there yet is watched when it has come; one that was made again, or mounted over, is another one.
+        """
+        for directory in directories:
+            now = _key(directory)
+            if self._watched.get(directory) != now:
+                self._watched[directory] = now
+                if now:
+                    self._add(directory)
+
+    def _add(self, directory: str) -> None:
+        try:
+            self._watch.remove(directory)  # what may be watched under this name is another directory
+            self._watch.add(directory)
+        except FileNotFoundError:
+            self._watched[directory] = None  # it went at this moment
+        except OSError as error:
+            self._notice("watch", f"{directory}: cannot be watched ({error}); looking every half second instead")
 
     def wake(self) -> None:
         self._woken.set()
@@ -47,5 +60,14 @@ class Waker:
         return woken
 
     def stop(self) -> None:
-        if self._watched:
+        if "_watch" in vars(self):  # else it was never made
             self._watch.stop()
+
+
+def _key(directory: str) -> tuple[int, int] | None:
+    """Return what tells a directory from another; None where it is not there, or not to be seen."""
+    try:
+        stat = os.stat(directory)
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino

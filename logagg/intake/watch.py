@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from watchdog.events import FileCreatedEvent, FileDeletedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
+from watchdog.observers.api import BaseObserver, ObservedWatch
 
 _NAMES = [FileCreatedEvent, FileDeletedEvent, FileMovedEvent]
 
@@ -17,10 +17,16 @@ class Watch(FileSystemEventHandler):
     def __init__(self, seen: Callable[[], None]) -> None:
         self._seen = seen
         self._observer: BaseObserver | None = None
+        self._watches: dict[str, ObservedWatch] = {}
 
     def add(self, directory: str) -> None:
-        """Watch a directory, too. Raises OSError where the system has no watches left."""
-        self._started().schedule(self, directory, event_filter=_NAMES)
+        """Watch a directory, too. Raises OSError where it is not there, or the system has no watches left."""
+        self._watches[directory] = self._started().schedule(self, directory, event_filter=_NAMES)
+
+    def remove(self, directory: str) -> None:
+        """Watch a directory no longer, if it was watched."""
+        if watch := self._watches.pop(directory, None):
+            self._started().unschedule(watch)
 
     def stop(self) -> None:
         if self._observer:

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from logagg import heartbeat
 from logagg.cargo import Job, Mark, Progress, Reject, Rejects, Source
 from logagg.errors import LogaggError
 
@@ -61,6 +62,7 @@ class Question:
     sources: tuple[Source, ...] = ()  # of which there is something to say that came with no job
     report: Mapping[str, int] = field(default_factory=dict)  # how the tailer does, for those who look
     looks: bool = False  # asked by one who only looks: how do the shard and its tailers do?
+    heartbeat: str = ""  # of the tailer (`logagg.heartbeat`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class Answer:
     known: tuple[Known, ...] = ()
     reason: str = ""
     reports: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # to one who looks: by tailer; "" is the shard
+    heartbeats: tuple[str, ...] = ()  # to one who looks: of the tailers
 
 
 VERDICTS = (
@@ -249,7 +252,8 @@ def _question(header: dict[str, Any]) -> Question:
     sources = tuple(map(_source, header["sources"]))
     tailer, epoch, shard = _text(header["tailer"]), _number(header["epoch"]), _number(header["shard"])
     begins, looks = header["begins"] is True, header["looks"] is True
-    return Question(tailer, epoch, shard, begins, _text(header["proof"]), sources, _report(header["report"]), looks)
+    report, beat = _report(header["report"]), _heartbeat(header["heartbeat"])
+    return Question(tailer, epoch, shard, begins, _text(header["proof"]), sources, report, looks, beat)
 
 
 def _answer(header: dict[str, Any]) -> Answer:
@@ -259,11 +263,19 @@ def _answer(header: dict[str, Any]) -> Answer:
     known = tuple(Known(_source(one["source"]), one["progress"] and _progress(one["progress"])) for one in header["known"])
     owner, reason = _text(header["owner"]), _text(header["reason"])
     reports = {_text(name): _report(report) for name, report in header["reports"].items()}
-    return Answer(header["verdict"], _number(header["shards"]), owner, positions, known, reason, reports)
+    heartbeats = tuple(map(_heartbeat, header["heartbeats"]))
+    return Answer(header["verdict"], _number(header["shards"]), owner, positions, known, reason, reports, heartbeats)
 
 
 def _report(found: dict[str, Any]) -> dict[str, int]:
     return {_text(name): _number(value) for name, value in found.items()}
+
+
+def _heartbeat(value: object) -> str:
+    found = _text(value)
+    if len(found) > heartbeat.LARGEST + 64:  # it may have got the time at which it was heard
+        raise WireError(f"a heartbeat of {len(found):,} bytes")
+    return found
 
 
 # values

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from logagg.cargo import Source
 from logagg.errors import FormatError, LogaggError, SourceError
 from logagg.notices import Notices
+from logagg.running.parse_record import ParseRecord
 
 
 class Unread:
@@ -16,6 +17,7 @@ class Unread:
         self._notices, self._ends = notices, ends
         self._unreadable: list[LogaggError] = []
         self._refused: dict[str, str] = {}  # by source: its path
+        self.record = ParseRecord()
 
     def notice(self, kind: str, text: str) -> None:
         """Report what the tailer has to say."""
@@ -29,6 +31,7 @@ class Unread:
         if source.id not in self._refused and not self._ends:
             self._notices.report("format", str(_no_format(source.path, given, "looked at again when it has grown")))
         self._refused[source.id] = source.path
+        self.record.refuse(source.id)
 
     def complain(self, named: Sequence[str], given: str, *, in_vain: bool) -> None:
         """Fail when a log could not be read, or matches no format and was named, or all was `in_vain`; say so of others."""

@@ -1,10 +1,12 @@
-"""How a lake and its tail are doing, for `logagg status`."""
+"""How a lake and its tail are doing, for `logagg status`.
+
+What the tail itself says is believed (`tails`). The logs are not opened here: who asks may have other rights than who tails.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import fcntl
-import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,10 +15,10 @@ from typing import Any
 import duckdb
 
 from logagg.clock import is_set, not_set
-from logagg.lake import leases
-
-LOCK = leases.LOCK
-PATIENCE = 30.0  # seconds that a running tail may leave bytes unread without a commit
+from logagg.lake import heartbeats, leases
+from logagg.lake.heartbeats import LockState
+from logagg.view import tails
+from logagg.view.tails import TailHealth
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class SourceHealth:
     rejects: int
     finished: bool
     note: str
-    problem: str = ""  # why it cannot be read
+    problem: str = ""  # why it cannot be read, or parsed, as the tail says
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,35 +49,74 @@ class Status:
     rows_per_second: float  # written by the commits of the last minute
     sources: tuple[SourceHealth, ...]
     problems: tuple[str, ...]  # empty: healthy
+    tails: tuple[TailHealth, ...] = ()
+    writer: str = ""  # in words: who writes the lake, or did
 
     @property
     def healthy(self) -> bool:
         return not self.problems
 
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """What the tails wait for, in words."""
+        return tuple(text for tail in self.tails if tail.state == "running" for text in tails.waiting(tail))
+
     def as_dict(self) -> dict[str, Any]:
-        return {**dataclasses.asdict(self), "healthy": self.healthy}
+        whole = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        sources = [dataclasses.asdict(source) for source in self.sources]
+        return {**whole, "sources": sources, "tails": [tail.as_dict() for tail in self.tails], "healthy": self.healthy}
 
 
-def look(root: Path, connection: duckdb.DuckDBPyConnection, now: float) -> Status:
-    """Return the status of a lake. `now` is seconds since the epoch."""
+def look(root: Path, connection: duckdb.DuckDBPyConnection, now: float, max_age: float | None = None) -> Status:
+    """Return the status of a lake. `now` is seconds since the epoch; nothing may be older than `max_age` seconds."""
     commits, last, rate = _commits(connection, now)
     age = None if last is None else max(0.0, now - last.timestamp())
-    sources = tuple(_sources(connection))
-    running = is_running(root)
-    problems = (*_wrong_clock(now, running), *_problems(running, age, sources))
-    return Status(str(root), running, len(_owners(root)), commits, last, age, rate, sources, problems)
+    lock, owners = heartbeats.lock_state(root), _owners(root)
+    found = _tails(root, lock, now, shared=bool(owners))
+    sources = tuple(_sources(connection, found))
+    running = bool(lock.held or owners) or any(tail.state == "running" for tail in found)
+    problems = list(_wrong_clock(now, running))
+    problems += [problem for tail in found for problem in (*tails.problems(tail), *tails.silent(tail))]
+    if max_age is not None:
+        problems += tails.too_old(found, max_age) if found else _no_tail(age, max_age)
+    return Status(
+        str(root),
+        running,
+        len(owners),
+        commits,
+        last,
+        age,
+        rate,
+        sources,
+        tuple(problems),
+        found,
+        _writer(lock, owners, found),
+    )
 
 
-def is_running(root: Path) -> bool:
-    """Tell whether a tail holds the lake's lock, or workers own shards of it."""
-    try:
-        with (root / LOCK).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return bool(_owners(root))
+def _tails(root: Path, lock: LockState, now: float, *, shared: bool) -> tuple[TailHealth, ...]:
+    """Return the tails of a lake: the one that writes it, or those that send to the workers that do."""
+    own = heartbeats.read(root)
+    writer = [tails.of_writer(own, now, holds_lock=lock.held and lock.is_of(own))] if own else []
+    remote = [tails.of_remote(one, now) for one in heartbeats.read_remote(root)]
+    if shared or not writer or (remote and min(one.age for one in remote) < writer[0].age):
+        return tuple(remote)
+    return tuple(writer)
+
+
+def _writer(lock: LockState, owners: list[str], found: tuple[TailHealth, ...]) -> str:
+    if owners:
+        return f"workers own {len(owners)} shards"
+    here = [tail for tail in found if not tail.name]
+    if lock.held and not any(tail.state == "running" for tail in here):
+        return f"process {lock.pid} writes it"
+    return tails.describe(here[0]) if here else "no tail is running"
+
+
+def _no_tail(age: float | None, max_age: float) -> Iterator[str]:
+    """Say that a lake is too old of which no tail has said how it does."""
+    if age is None or age > max_age:
+        yield "no tail was heard of" + ("" if age is None else f", and nothing was committed for {age:,.0f} s")
 
 
 def _owners(root: Path) -> list[str]:
@@ -92,55 +133,50 @@ def _commits(connection: duckdb.DuckDBPyConnection, now: float) -> tuple[int, da
 
 _SOURCES = """
     WITH refused AS (SELECT source, sum(lines)::BIGINT AS lines FROM rejects GROUP BY source)
-    SELECT any_value(path), min(position), max(size), sum(sources.lines)::BIGINT,
+    SELECT source, any_value(path), min(position), max(size), sum(sources.lines)::BIGINT,
         coalesce(any_value(refused.lines), 0),
-        bool_and(finished), any_value(note), any_value(compression), any_value(inode), any_value(nul_bytes), any_value(tailer)
-    FROM sources LEFT JOIN refused USING (source) GROUP BY source ORDER BY 1, source"""
+        bool_and(finished), any_value(note), any_value(compression), any_value(inode), any_value(nul_bytes), any_value(tailer),
+        bool_or(gone IS NOT NULL)
+    FROM sources LEFT JOIN refused USING (source) GROUP BY source ORDER BY 2, source"""
 
 
-def _sources(connection: duckdb.DuckDBPyConnection) -> list[SourceHealth]:
-    return [_source(*row) for row in connection.execute(_SOURCES).fetchall()]
+def _sources(connection: duckdb.DuckDBPyConnection, found: tuple[TailHealth, ...]) -> Iterator[SourceHealth]:
+    sizes = {log.source: log.size for tail in found if tail.state == "running" for log in tail.heartbeat.logs}
+    wrong = {(tail.name, one.path): one.reason for tail in found for one in tail.heartbeat.problems}
+    names = ("id", "path", "position", "size", "lines", "rejects", "finished", "note", "how", "inode", "nuls", "tailer", "gone")
+    for values in connection.execute(_SOURCES).fetchall():
+        row = dict(zip(names, values, strict=True))
+        yield _source(row, sizes, wrong.get((row["tailer"], row["path"]), ""))
 
 
-def _source(
-    path: str,
-    position: int,
-    size: int,
-    lines: int,
-    rejects: int,
-    finished: bool,
-    note: str,
-    how: str,
-    inode: int,
-    nuls: int,
-    tailer: str,
-) -> SourceHealth:
-    size = size if tailer else _size_now(Path(path), inode, size)
-    lag = 0 if finished else None if how else max(0, size - position)
-    unreadable = not tailer and not finished and Path(path).exists() and not os.access(path, os.R_OK)
-    problem = "not allowed to read it" if unreadable else ""
-    notes = [note, f"{nuls:,} NUL bytes passed over" if nuls else ""]
-    path = f"{tailer}:{path}" if tailer else path
-    return SourceHealth(path, position, size, lag, lines, rejects, finished, "; ".join(filter(None, notes)), problem)
+def _source(row: Mapping[str, Any], sizes: Mapping[str, int], problem: str) -> SourceHealth:
+    size, path = _size(row, sizes), row["path"]
+    lag = 0 if row["finished"] or row["gone"] else None if row["how"] else max(0, size - row["position"])
+    notes = [row["note"], f"{row['nuls']:,} NUL bytes passed over" if row["nuls"] else ""]
+    return SourceHealth(
+        f"{row['tailer']}:{path}" if row["tailer"] else path,
+        row["position"],
+        size,
+        lag,
+        row["lines"],
+        row["rejects"],
+        row["finished"],
+        "; ".join(filter(None, notes)),
+        problem,
+    )
 
 
-def _size_now(path: Path, inode: int, recorded: int) -> int:
-    """Return a source's size, unless its path now belongs to another: then what was last recorded."""
+def _size(row: Mapping[str, Any], sizes: Mapping[str, int]) -> int:
+    """Return a source's size as the tail sees it now; else as its path says, if we may see that; else as was recorded."""
+    if row["id"] in sizes or row["tailer"]:
+        return sizes.get(row["id"], row["size"])
     try:
-        found = path.stat()
+        found = Path(row["path"]).stat()
     except OSError:
-        return recorded
-    return found.st_size if found.st_ino == inode else recorded
+        return row["size"]
+    return found.st_size if found.st_ino == row["inode"] else row["size"]
 
 
 def _wrong_clock(now: float, running: bool) -> tuple[str, ...]:
     """Say that a tail which runs reads nothing, by a clock that is the tail's own as long as both are on one machine."""
     return (f"{not_set(now)}: nothing is read until it is set",) if running and not is_set(now) else ()
-
-
-def _problems(running: bool, age: float | None, sources: tuple[SourceHealth, ...]) -> tuple[str, ...]:
-    found = [f"{source.path}: {source.problem}" for source in sources if source.problem]
-    lag = sum(source.lag or 0 for source in sources)
-    if running and lag and age is not None and age > PATIENCE:
-        found.append(f"a tail runs, {lag:,} bytes are unread, but nothing was committed for {age:,.0f} s")
-    return tuple(found)

@@ -148,11 +148,11 @@ class OpenLake:
         wanted = reports.Wanted.of(name, self._clock.now(), since=since, until=until, **options)
         return reports.frame(reports.run(self._newest(), wanted))
 
-    def status(self) -> Status:
-        """Return positions, lag, rates and what is wrong, as `logagg status` shows them."""
+    def status(self, max_age: float | None = None) -> Status:
+        """Return positions, lag, rates and what is wrong, as `logagg status` shows them; `max_age` in seconds."""
         from logagg.view import health
 
-        return health.look(self.root, self._newest(), self._clock.now())
+        return health.look(self.root, self._newest(), self._clock.now(), max_age)
 
     def close(self) -> None:
         """Let go of the snapshot; answers that were given stay."""

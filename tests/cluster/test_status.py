@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -39,3 +40,92 @@ def test_a_worker_is_missing(site: Site) -> None:
 def test_no_server(site: Site) -> None:
     done = site.logagg.run("status", "--gearman", f"127.0.0.1:{free_port()}", status=1)
     assert "no job server answers" in done.stdout
+
+
+def problems(site: Site, *words: object) -> list[str]:
+    """What the lake's machine says of its tails; who asks there needs no job server."""
+    done = site.logagg.run("status", "--json", *words, status=None)
+    found = json.loads(done.stdout)
+    assert done.returncode == int(bool(found["problems"]))
+    return [str(problem) for problem in found["problems"]]
+
+
+def test_what_a_tail_elsewhere_cannot_read_is_told_where_the_lake_is(site: Site) -> None:
+    """Its view travels with its questions, since it has no access to the lake."""
+    folder = site.logagg.folder
+    (folder / "access.log").write_text(combined([(f"/{number}", 200) for number in range(50)]))
+    (folder / "loop.log").symlink_to("loop.log")
+    site.worker("0-1/2")
+    site.await_lake()
+    tail = site.tail("web1", "access.log", "loop.log", "later.log")
+    expected = "web1:loop.log: Too many levels of symbolic links"
+    wait_until(lambda: any(text.startswith(expected) for text in problems(site)), tail)
+    done = site.logagg.run("status", "--gearman", site.gearman, status=1)
+    assert f"unhealthy: {expected}" in done.stdout and "waiting: web1:later.log: no such file or directory" in done.stdout
+    shown = site.logagg.run("status", status=1).stdout
+    assert "waiting: web1:later.log: no such file" in shown and "web1" in shown and "running" in shown
+    (folder / "loop.log").unlink()
+    (folder / "later.log").write_text(combined([("/", 200)]))
+    wait_until(lambda: problems(site) == [], tail)
+    site.logagg.await_lines(51, tail)
+
+
+def test_a_tail_elsewhere_that_ends_says_so_and_one_that_is_killed_is_missed_by_a_monitor(site: Site) -> None:
+    log = site.logagg.folder / "access.log"
+    log.write_text(combined([(f"/{number}", 200) for number in range(50)]))
+    site.worker("0-1/2")
+    site.await_lake()
+
+    def state() -> str:
+        tails = json.loads(site.logagg.run("status", "--json", status=None).stdout)["tails"]
+        return str(tails[0]["state"]) if tails else ""
+
+    tail = site.tail("web1", log)
+    wait_until(lambda: state() == "running", tail)
+    assert problems(site, "--max-age", "1h") == []
+    site.stop(tail)
+    assert state() == "ended" and problems(site) == []
+    assert "web1" in site.logagg.run("status").stdout
+    tail = site.tail("web1", log)
+    wait_until(lambda: state() == "running", tail)
+    tail.kill()
+    wait_until(lambda: "tailer web1: no tail was heard of for" in str(problems(site, "--max-age", "1s")))
+    done = site.logagg.run("status", "--gearman", site.gearman, "--max-age", "1s", status=1)
+    assert "unhealthy: tailer web1: no tail was heard of for" in done.stdout
+
+
+def test_a_tail_waits_for_its_log(site: Site) -> None:
+    folder = site.logagg.folder / "volume"
+    site.worker("0-1/2")
+    site.await_lake()
+    tail = site.tail("web1", folder, folder / "x" / "*.log")
+    wait_until(lambda: f"waiting: {folder}: no such file or directory; reading begins when it comes" in site.notices(), tail)
+    (folder / "x").mkdir(parents=True)
+    for name in ("access.log", "x/a.log"):
+        (folder / name).write_text(combined([(f"/{name}/{number}", 200) for number in range(20)]))
+    site.logagg.await_lines(40, tail)
+    assert site.notices().count(f"waiting: {folder}") == 2
+    site.stop(tail)
+
+
+def test_once_does_not_wait(site: Site) -> None:
+    site.worker("0-1/2")
+    site.await_lake()
+    shutil.copy(site.lake / "secret", site.logagg.folder / "secret")
+    for path, said in {"nothing.log": "no such file or directory", "*.nothing": "matches no file now"}.items():
+        done = site.logagg.run("tail", "--gearman", site.gearman, "--secret", "secret", "--once", path, status=1)
+        assert done.stderr.startswith(f"logagg: {path}: {said}; check the pa") and done.stderr.count("\n") == 1
+
+
+def test_a_worker_that_takes_over_hears_it_again(site: Site) -> None:
+    log = site.logagg.folder / "access.log"
+    log.write_text(combined([(f"/{number}", 200) for number in range(50)]))
+    worker = site.worker("0")
+    site.await_lake()
+    tail = site.tail("web1", log)
+    wait_until(lambda: (site.lake / "tails" / "web1.json").exists(), tail)
+    worker.kill()
+    (site.lake / "tails" / "web1.json").unlink()
+    site.worker("0")
+    wait_until(lambda: (site.lake / "tails" / "web1.json").exists(), tail)
+    site.stop(tail)

@@ -21,6 +21,15 @@ def scraped(port: int) -> dict[str, float]:
     return {name: float(value) for name, value in re.findall(r"^(logagg_\S+) (\S+)$", text, re.M)}
 
 
+def gauges(port: int, *names: str) -> list[float]:
+    """What these say; nothing while there is nobody who answers yet."""
+    try:
+        found = scraped(port)
+    except OSError:
+        return []
+    return [found[f"logagg_{name}"] for name in names]
+
+
 def test_a_tail(logagg: Command) -> None:
     log, port = logagg.folder / "access.log", free_port()
     log.write_text(LOG)
@@ -30,6 +39,15 @@ def test_a_tail(logagg: Command) -> None:
     assert found['logagg_events_total{kind="pageview"}'] == 40
     assert found['logagg_rejects_total{reason="format"}'] == 1
     assert (found["logagg_read_bytes_total"], found["logagg_unread_bytes"]) == (len(LOG), 0)
+    other = logagg.folder / "other"
+    other.mkdir()
+    (other / "loop.log").symlink_to("loop.log")
+    tail.terminate()
+    assert tail.wait(30) == 0
+    tail = logagg.start("tail", "--metrics", f":{port}", log, other / "loop.log", "later.log")
+    names = ("followed_logs", "unreadable_logs", "unparsed_logs", "waiting_paths")
+    wait_until(lambda: gauges(port, *names) == [1, 1, 0, 1], tail)
+    assert scraped(port)["logagg_behind_seconds"] >= 0
     tail.terminate()
     assert tail.wait(30) == 0
 

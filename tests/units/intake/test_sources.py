@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from logagg.errors import SourceError
 from logagg.intake import sources
 from logagg.intake.sources import Finder
 
@@ -138,9 +138,34 @@ def test_the_youngest_of_logs_with_dates_is_live(tmp_path: Path) -> None:
     assert [one.live for one in sources.find([str(tmp_path)])] == [False, False, False, True]
 
 
-@pytest.mark.parametrize(("name", "text"), [("missing", "no such file"), ("fifo", "not a regular file"), ("empty", "no access logs")])
-def test_check(tmp_path: Path, name: str, text: str) -> None:
-    os.mkfifo(tmp_path / "fifo")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(SourceError, match=text):
-        sources.check([str(tmp_path / name)])
+def test_a_directory_may_come_go_and_come_again(tmp_path: Path) -> None:
+    folder, now = tmp_path / "logs", 1_000.0
+    finder = Finder([str(folder)], lambda: now)
+    assert [one.path for one in finder.find()] == [str(folder)], "what it is to be, nobody knows yet"
+    for _ in range(2):
+        folder.mkdir()
+        touch(folder, "access.log", "notes.txt")
+        os.utime(folder, (1, 1))
+        for _ in range(2):
+            assert [one.path for one in finder.find() if one.asked] == [str(folder / "access.log")]
+        shutil.rmtree(folder)
+        finder.find()
+        assert [one.path for one in finder.find()] == [str(folder)]
+
+
+def test_a_directory_that_cannot_be_listed_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    finder = Finder([str(tmp_path / "loop" / "*.log"), str(tmp_path / "missing" / "*.log")], lambda: 1_000.0)
+    finder.find()
+    expected = [(str(tmp_path / "loop"), "cannot be listed (Too many levels of symbolic links)")]
+    assert list(finder.problems()) == list(finder.hidden()) == expected
+
+
+@pytest.mark.parametrize(("name", "path", "hides"), [("foo", "", False), ("access.log", "", True), ("foo", "*.log", False), ("foo", "f*", True)])
+def test_an_entry_that_cannot_be_followed_may_hide_a_log(tmp_path: Path, name: str, path: str, hides: bool) -> None:  # noqa: FBT001
+    (tmp_path / name).symlink_to(name)
+    (tmp_path / "other.log").touch()
+    finder = Finder([os.path.join(tmp_path, path) if path else str(tmp_path)], lambda: 1_000.0)
+    finder.find()
+    assert len(list(finder.problems())) == 1, "it is told of"
+    assert len(list(finder.hidden())) == hides

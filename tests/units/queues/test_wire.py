@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logagg.cargo import Job, Mark, Progress, Reject, Rejects, Source
+from logagg.heartbeat import LARGEST
 from logagg.parse.fields import EVENT_SCHEMA
 from logagg.queues import wire
 from logagg.queues.wire import Answer, Known, Parcel, Question, WireError
@@ -176,3 +177,14 @@ def test_words_that_a_shard_does_not_use_do_not_travel() -> None:
     slim = wire._slim(column)  # noqa: SLF001
     assert slim.dictionary.to_pylist() == ["/page/3", "/page/7"]
     assert slim.to_pylist() == column.to_pylist()
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_how_much_a_tailer_may_say_of_itself_is_bounded(over: int) -> None:
+    text = "x" * (LARGEST + 64 + over)
+    for message in (Question("web1", 1, 0, heartbeat=text), Answer("taken", heartbeats=(text,))):
+        if over:
+            with pytest.raises(WireError, match="a heartbeat of"):
+                wire.unpack(wire.pack(message), EVENT_SCHEMA)
+        else:
+            assert wire.unpack(wire.pack(message), EVENT_SCHEMA) == message

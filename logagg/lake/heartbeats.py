@@ -1,0 +1,105 @@
+"""The heartbeats of tails, beside the catalog of a lake.
+
+    tail.json        of the tail that writes this lake, by itself
+    tails/NAME.json  of a tail elsewhere, by the worker that heard of it
+
+A file is replaced as a whole. It is not synced: what a crash of the system takes of it, the tail says again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import quote
+
+from logagg.heartbeat import Heartbeat, decode, encode
+from logagg.lake.leases import LOCK
+
+FILE, FOLDER = "tail.json", "tails"
+_LONGEST = 200  # characters of a file's name
+
+
+@dataclass(frozen=True, slots=True)
+class LockState:
+    """The lock of a lake: whether a process holds it now, and which took it last."""
+
+    held: bool | None  # None: we may not see it
+    pid: int = 0
+    taken: int = 0  # when, in nanoseconds
+
+    def is_of(self, heartbeat: Heartbeat) -> bool:
+        """Tell whether it was taken by the run that a heartbeat is of: a number of a process may come again."""
+        return (self.pid, self.taken) == (heartbeat.pid, heartbeat.lock)
+
+
+def lock_state(root: Path) -> LockState:
+    """Return what the lock of a lake says. It is only tried, and shared, so that others can look, too."""
+    try:
+        with (root / LOCK).open("rb") as file:
+            pid, taken = file.read(20).decode(errors="replace").strip(), os.fstat(file.fileno()).st_mtime_ns
+            held = not _can_be_shared(file.fileno())
+    except FileNotFoundError:
+        return LockState(held=False)
+    except OSError:
+        return LockState(held=None)
+    return LockState(held, int(pid) if pid.isascii() and pid.isdecimal() else 0, taken)
+
+
+def _can_be_shared(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def write(root: Path, heartbeat: Heartbeat) -> None:
+    """Replace the heartbeat of the tail that writes a lake. Raises OSError."""
+    _replace(root / FILE, replace(heartbeat, heard=heartbeat.at))
+
+
+def write_remote(root: Path, heartbeat: Heartbeat) -> None:
+    """Replace the heartbeat of a tail elsewhere. Raises OSError."""
+    (root / FOLDER).mkdir(exist_ok=True)
+    _replace(root / FOLDER / f"{_file_name(heartbeat.tailer)}.json", heartbeat)
+
+
+def read(root: Path) -> Heartbeat | None:
+    """Return the last heartbeat of a tail that wrote a lake itself; None where there is none that can be read."""
+    return _read(root / FILE)
+
+
+def read_remote(root: Path) -> Iterator[Heartbeat]:
+    """Yield the last heartbeats of tails elsewhere."""
+    with suppress(OSError):
+        for path in sorted((root / FOLDER).glob("*.json")):
+            if found := _read(path):
+                yield found
+
+
+def _read(path: Path) -> Heartbeat | None:
+    try:
+        return decode(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _replace(path: Path, heartbeat: Heartbeat) -> None:
+    draft = path.with_name(f".{path.name}")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640), "w") as file:
+        file.write(encode(heartbeat))
+    os.replace(draft, path)
+
+
+def _file_name(tailer: str) -> str:
+    """Return the name of a file for any name of a tail, which may have been chosen to lead elsewhere."""
+    name = quote(tailer, safe="", errors="surrogatepass").replace(".", "%2E")
+    if len(name) <= _LONGEST:
+        return name
+    return f"{name[:100]}-{hashlib.blake2b(name.encode(), digest_size=8).hexdigest()}"

@@ -1,0 +1,72 @@
+"""What became of the last lines of each log: which have no format that fits, and which are mostly rejects."""
+
+from __future__ import annotations
+
+from collections import deque
+
+WINDOW = 100  # lines of a log that are looked at
+FEW = 10  # lines from which on a share tells something
+
+
+class _Recent:
+    """The last lines of a source, chunk by chunk."""
+
+    def __init__(self) -> None:
+        self._chunks: deque[tuple[int, int]] = deque()  # lines, and rejects among them
+        self._lines = self._rejects = 0
+
+    def add(self, lines: int, rejects: int) -> None:
+        self._chunks.append((lines, rejects))
+        self._lines, self._rejects = self._lines + lines, self._rejects + rejects
+        while self._lines - self._chunks[0][0] >= WINDOW:
+            lines, rejects = self._chunks.popleft()
+            self._lines, self._rejects = self._lines - lines, self._rejects - rejects
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many of the last lines are looked at, and the rejects among them; in a chunk they lie evenly."""
+        lines, rejects = self._chunks[0]
+        over = max(0, self._lines - WINDOW)
+        return self._lines - over, round(self._rejects - rejects * over / lines)
+
+
+class ParseRecord:
+    """Counts the last lines of each source; threads may add while others read."""
+
+    def __init__(self) -> None:
+        self._recent: dict[str, _Recent] = {}
+        self._mostly: dict[str, tuple[int, int]] = {}  # sources of mostly rejects: lines, and rejects among them
+        self._refused: set[str] = set()
+
+    def refuse(self, source: str) -> None:
+        """Note that no format fits a source."""
+        self._refused.add(source)
+
+    def add(self, source: str, lines: int, rejects: int) -> None:
+        """Add what was parsed of a source."""
+        if lines:
+            self._refused.discard(source)
+            recent = self._recent.get(source) or _Recent()
+            recent.add(lines, rejects)
+            self._recent[source] = recent
+            self._note(source, *recent.counts())
+
+    def _note(self, source: str, lines: int, rejects: int) -> None:
+        if lines >= FEW and rejects > lines / 2:
+            self._mostly[source] = (lines, rejects)
+        else:
+            self._mostly.pop(source, None)
+
+    def without_format(self) -> set[str]:
+        """Return the sources that no format fits."""
+        return set(self._refused)
+
+    def mostly_rejected(self) -> dict[str, tuple[int, int]]:
+        """Return the sources of whose last lines more than half are rejects: how many lines, and how many of them."""
+        return dict(self._mostly)
+
+    def forget_all_but(self, sources: set[str]) -> None:
+        """Drop what is known of other sources."""
+        for id_ in self._recent.keys() - sources:
+            del self._recent[id_]
+            self._mostly.pop(id_, None)
+        self._refused &= sources

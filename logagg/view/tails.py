@@ -1,0 +1,140 @@
+"""What the heartbeats of tails say of them: which run, which ended and when, and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from logagg.heartbeat import Heartbeat, LogProblem
+
+PATIENCE = 30.0  # seconds that a tail may be silent, or let something wait and commit nothing
+
+State = Literal["running", "ended", "lost"]  # lost: it neither ended nor says anything any more
+
+
+@dataclass(frozen=True, slots=True)
+class TailHealth:
+    """A tail, by its last heartbeat."""
+
+    state: State
+    age: float  # seconds since the heartbeat
+    heartbeat: Heartbeat
+
+    @property
+    def name(self) -> str:
+        return self.heartbeat.tailer
+
+    def for_seconds(self, since: float) -> float:
+        """Return how long something that it told of has been so."""
+        return max(0.0, self.heartbeat.at - since) + self.age
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"state": self.state, "age": self.age, **asdict(self.heartbeat)}
+
+
+def of_writer(heartbeat: Heartbeat, now: float, *, holds_lock: bool | None) -> TailHealth:
+    """Judge the tail that writes a lake itself: it runs as long as it holds the lock, which ends with its process.
+
+    Where we may not see the lock, a recent heartbeat has to do.
+    """
+    age = max(0.0, now - heartbeat.heard)
+    runs = holds_lock or (holds_lock is None and age <= PATIENCE)
+    return TailHealth("ended" if heartbeat.ended else "running" if runs else "lost", age, heartbeat)
+
+
+def of_remote(heartbeat: Heartbeat, now: float) -> TailHealth:
+    """Judge a tail elsewhere: it runs as long as it is heard of."""
+    age = max(0.0, now - heartbeat.heard)
+    return TailHealth("ended" if heartbeat.ended else "running" if age <= PATIENCE else "lost", age, heartbeat)
+
+
+def describe(tail: TailHealth) -> str:
+    """Say in a few words what a tail does."""
+    ago = f"{tail.age:,.0f} s ago"
+    if tail.state == "running":
+        return f"a tail is running, process {tail.heartbeat.pid}"
+    if tail.state == "lost":
+        return f"no tail is running, the last did not end by itself and was heard of {ago}"
+    failure = f": {tail.heartbeat.failure}" if tail.heartbeat.failure else ""
+    return f"no tail is running, the last ended {ago}{failure}"
+
+
+def waiting(tail: TailHealth) -> Iterator[str]:
+    """Say what a tail waits for; that is no failure."""
+    for one in tail.heartbeat.waiting:
+        yield f"{_named(tail, one)}: {one.reason}, for {tail.for_seconds(one.since):,.0f} s"
+
+
+def problems(tail: TailHealth) -> Iterator[str]:
+    """Say what is wrong, as a tail told: what it leaves unread or unparsed, and that it does not get on.
+
+    One elsewhere that has ended may have been taken away for good.
+    """
+    if tail.name and tail.state == "ended":
+        return
+    for one in tail.heartbeat.unreadable:
+        yield f"{_named(tail, one)}: {one.reason}, for {tail.for_seconds(one.since):,.0f} s; {_remedy(one)}"
+    for one in tail.heartbeat.unparsed:
+        yield f"{_named(tail, one)}: {one.reason}, for {tail.for_seconds(one.since):,.0f} s; {_format_hint(one)}"
+    if tail.heartbeat.omitted:
+        yield f"{_who(tail)}{tail.heartbeat.omitted:,} more logs cannot be read or parsed"
+    if tail.state == "running":
+        yield from _standstill(tail)
+
+
+def _standstill(tail: TailHealth) -> Iterator[str]:
+    """Say that a tail that runs does not get on."""
+    patience = PATIENCE + 2 * tail.heartbeat.flush
+    if tail.age > PATIENCE:
+        yield f"{_who(tail)}a tail runs (process {tail.heartbeat.pid}), but has not said for {tail.age:,.0f} s how it does"
+    elif tail.heartbeat.stalled > patience:
+        unread = f"{tail.heartbeat.unread:,} bytes are unread" if tail.heartbeat.unread else "something waits"
+        stalled = tail.heartbeat.stalled + tail.age
+        yield f"{_who(tail)}a tail runs, {unread}, but nothing was committed for {stalled:,.0f} s"
+
+
+def silent(tail: TailHealth) -> Iterator[str]:
+    """Say that a tail elsewhere is missed: it had more to read."""
+    if tail.name and tail.state == "lost" and tail.heartbeat.unread:
+        yield f"{_who(tail)}nothing was heard of it for {tail.age:,.0f} s; {tail.heartbeat.unread:,} bytes were unread"
+
+
+def too_old(tails: Iterable[TailHealth], max_age: float) -> Iterator[str]:
+    """Say which tails were not heard of for so long, or have not committed what was in their logs so long ago.
+
+    Those that ended well are asked only if no other is left: a web server may be taken away.
+    """
+    tails = list(tails)
+    left = [one for one in tails if one.state != "ended" or one.heartbeat.failure]
+    for one in left or sorted(tails, key=lambda one: one.age)[:1]:
+        if one.age > max_age:
+            yield f"{_who(one)}no tail was heard of for {one.age:,.0f} s"
+        elif one.state == "running" and one.heartbeat.behind + one.age > max_age:
+            yield f"{_who(one)}what was written up to {one.heartbeat.behind + one.age:,.0f} s ago is not all committed"
+
+
+def _who(tail: TailHealth) -> str:
+    return f"tailer {tail.name}: " if tail.name else ""
+
+
+def _named(tail: TailHealth, one: LogProblem) -> str:
+    return f"{tail.name}:{one.path}" if tail.name else one.path
+
+
+def _remedy(one: LogProblem) -> str:
+    """Say what to do about a log that cannot be read."""
+    reason = one.reason.lower()
+    if "permission denied" in reason:
+        return "let the user read it who runs the tail (often by group adm)"
+    if reason.startswith("corrupt"):
+        return "put a whole file in its place, or remove it"
+    if "too many open files" in reason:
+        return "raise the limit on open files"
+    return "logagg check PATH says more"
+
+
+def _format_hint(one: LogProblem) -> str:
+    if one.lines:
+        return "the table reject_samples shows some; if the format has changed, start the tail again, or say it with --log-format"
+    return "say it with --log-format"

@@ -1,0 +1,299 @@
+"""`logagg status` tells what the tail sees, whoever asks: what it cannot read or parse, and whether it gets on."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Command, combined, wait_until
+from tests.e2e.test_bad_input import mode, without_power
+
+LINES = 100
+Tail = subprocess.Popen[str]
+
+
+class Site:
+    """Logs, and a tail that follows them."""
+
+    def __init__(self, logagg: Command) -> None:
+        self.logagg, self.logs = logagg, logagg.folder / "logs"
+        self.logs.mkdir()
+        self.tail: Tail | None = None
+
+    def write(self, name: str, text: str = "") -> Path:
+        """Write a text, or a hundred lines that no other log has, to the end of a log."""
+        path = self.logs / name
+        with path.open("a") as file:
+            file.write(text or combined([(f"/{name}/{number}", 200) for number in range(LINES)]))
+        return path
+
+    def start(self, *words: object) -> Tail:
+        self.tail = self.logagg.start("tail", "--flush", "0.1", *(words or [self.logs]))
+        wait_until(lambda: self.has_told(self.pid), self.tail)
+        return self.tail
+
+    @property
+    def pid(self) -> int:
+        assert self.tail
+        return self.tail.pid
+
+    def has_told(self, pid: int) -> bool:
+        """Tell whether the tail with this number has said how it does."""
+        try:
+            return bool(json.loads((self.logagg.lake / "tail.json").read_text())["pid"] == pid and self.json()["tails"])
+        except (OSError, ValueError, LookupError):
+            return False
+
+    def end(self, number: int = signal.SIGTERM) -> None:
+        if self.tail:
+            self.tail.send_signal(number)
+            self.tail.wait(60)
+            self.tail = None
+
+    def json(self, *words: object) -> dict[str, Any]:
+        done = self.logagg.run("status", "--json", *words, status=None)
+        found: dict[str, Any] = json.loads(done.stdout)
+        assert done.returncode == int(not found["healthy"]) == int(bool(found["problems"]))
+        return found
+
+    def problems(self, *words: object) -> list[str]:
+        found: list[str] = self.json(*words)["problems"]
+        return found
+
+    def await_problem(self, *texts: str) -> str:
+        """Wait until there is this one problem and no other; return it."""
+
+        def is_told() -> bool:
+            found = self.problems()
+            return len(found) == 1 and all(text in found[0] for text in texts)
+
+        wait_until(is_told, self.tail)
+        return self.problems()[0]
+
+    def await_health(self) -> None:
+        wait_until(lambda: self.problems() == [], self.tail)
+
+
+@pytest.fixture
+def site(logagg: Command) -> Iterator[Site]:
+    site = Site(logagg)
+    yield site
+    site.end(signal.SIGKILL)
+
+
+# what the tail cannot read
+
+
+def test_a_log_that_may_not_be_read(site: Site, tool: Callable[[str], str]) -> None:
+    site.write("access.log")
+    locked = site.write("other.access.log")
+    with without_power(site.logagg, tool), mode(locked, 0):
+        site.start()
+        told = site.await_problem(str(locked), "permission denied", "let the user read it who runs the tail")
+        assert "other.access.log" in site.logagg.run("status", status=1).stdout
+    assert "permission denied" in told
+    site.await_health()
+    site.logagg.await_lines(200, site.tail)  # type: ignore[arg-type]
+
+
+def test_the_rights_of_who_asks_do_not_matter(site: Site, tool: Callable[[str], str]) -> None:
+    """A log is read well, and who asks may not even enter its directory; and the other way round."""
+    site.write("access.log")
+    site.start()
+    site.logagg.await_lines(100, site.tail)  # type: ignore[arg-type]
+    with without_power(site.logagg, tool), mode(site.logs, 0):
+        assert not os.access(site.logs, os.R_OK) or os.geteuid() == 0
+        found = site.json()
+        assert (found["healthy"], found["running"], found["sources"][0]["lag"]) == (True, True, 0)
+    site.end()
+    with without_power(site.logagg, tool), mode(site.logs, 0):
+        assert site.json()["healthy"]
+        site.start()
+        site.await_problem("permission denied", "not allowed to enter", str(site.logs))
+    with mode(site.logs, 0):
+        found = site.json()
+    assert found["problems"] == [] or "permission denied" in found["problems"][0]
+
+
+def test_what_cannot_be_read_for_other_reasons(site: Site) -> None:
+    site.write("access.log")
+    (site.logs / "loop.log").symlink_to("loop.log")
+    site.start(site.logs / "access.log", site.logs / "loop.log")
+    site.await_problem("loop.log: Too many levels of symbolic links")
+    (site.logs / "loop.log").unlink()
+    site.await_health()
+
+
+def test_an_archive_that_is_corrupt(site: Site) -> None:
+    site.write("access.log")
+    packed = bytearray(gzip.compress(combined([(f"/{os.urandom(20).hex()}", 200) for _ in range(2000)]).encode()))
+    packed[50_000:50_100] = bytes(100)
+    broken = site.logs / "access.log.1.gz"
+    broken.write_bytes(packed)
+    os.utime(broken, (1, 1))
+    site.start()
+    site.await_problem("access.log.1.gz: corrupt gz", "remove it")
+
+
+# what it does not understand
+
+
+def test_a_log_that_no_format_fits(site: Site) -> None:
+    site.write("access.log")
+    site.write("strange.log", "a\nb\n")
+    site.start()
+    site.await_problem("strange.log: no known log format matches most of its first lines", "say it with --log-format")
+    site.write("strange.log")
+    site.await_health()
+
+
+def test_a_log_that_is_mostly_rejected(site: Site) -> None:
+    site.write("access.log")
+    site.write("other.access.log")
+    site.start()
+    site.await_health()
+    site.write("access.log", "another format\n" * 90)
+    told = site.await_problem("access.log: ", "of its last 100 lines are rejects", "reject_samples")
+    assert "/access.log: 90 of" in told
+    [problem] = site.json()["tails"][0]["unparsed"]
+    assert (problem["lines"], problem["rejects"]) == (100, 90)
+    [source] = [one for one in site.json()["sources"] if one["path"].endswith("/access.log")]
+    assert source["problem"] == "90 of its last 100 lines are rejects"
+    site.end()
+    site.await_problem("90 of its last 100 lines are rejects")  # it is so, though nobody tails now
+    site.start()
+    assert site.json()["tails"][0]["unparsed"][0]["since"] == pytest.approx(problem["since"], abs=1), "it began before this run"
+    site.write("access.log")
+    site.await_health()
+
+
+# what it waits for, and follows
+
+
+def test_what_it_waits_for_is_listed_and_no_failure(site: Site) -> None:
+    site.write("access.log")
+    site.start(site.logs, site.logs / "later" / "*.log")
+    found = site.json()
+    assert found["healthy"] and [one["path"] for one in found["tails"][0]["waiting"]] == [str(site.logs / "later" / "*.log")]
+    shown = site.logagg.run("status").stdout
+    assert f"waiting: {site.logs}/later/*.log: matches no file now: no such file or directory: there is no {site.logs}/later, for" in shown
+    (site.logs / "later").mkdir()
+    site.write("later/a.log")
+    both = {str(site.logs / name) for name in ("access.log", "later/a.log")}
+    wait_until(lambda: {one["path"] for one in site.json()["tails"][0]["logs"]} == both, site.tail)
+    assert site.json()["tails"][0]["waiting"] == []
+
+
+# whether it runs, and gets on
+
+
+def test_a_tail_that_ends_says_so(site: Site) -> None:
+    site.write("access.log")
+    site.start()
+    site.logagg.await_lines(100, site.tail)  # type: ignore[arg-type]
+    found = site.json()
+    assert (found["running"], found["tails"][0]["state"]) == (True, "running")
+    assert f"a tail is running, process {site.pid}" in site.logagg.run("status").stdout
+    site.end()
+    found = site.json()
+    assert (found["running"], found["tails"][0]["state"], found["healthy"]) == (False, "ended", True)
+    assert "no tail is running, the last ended" in site.logagg.run("status").stdout
+    assert site.json("--max-age", "1h")["healthy"]
+    wait_until(lambda: site.logagg.run("status", "-q", "--max-age", "1s", status=None).returncode == 1)
+    assert "no tail was heard of for" in site.problems("--max-age", "1s")[0]
+
+
+def test_a_tail_that_is_killed_is_not_shown_as_alive(site: Site) -> None:
+    site.write("access.log")
+    site.start()
+    site.logagg.await_lines(100, site.tail)  # type: ignore[arg-type]
+    site.end(signal.SIGKILL)
+    found = site.json()
+    assert (found["running"], found["tails"][0]["state"]) == (False, "lost")
+    assert "the last did not end by itself" in site.logagg.run("status").stdout
+    site.start()
+    assert site.json()["tails"][0]["state"] == "running"
+
+
+def test_another_process_that_writes_the_lake_is_no_tail(site: Site) -> None:
+    site.write("access.log")
+    site.logagg.run("tail", "--once", "-q", site.logs)
+    flock = "import fcntl, os, sys; f = open(sys.argv[1], 'r+'); fcntl.flock(f, 2); f.truncate(); f.write(str(os.getpid())); f.flush(); print(); input()"
+    with subprocess.Popen(["python3", "-c", flock, site.logagg.lake / "lock"], stdin=-1, stdout=-1, text=True) as holder:
+        assert holder.stdout and holder.stdout.readline()
+        assert f"process {holder.pid} writes it" in site.logagg.run("status").stdout
+        assert site.json()["tails"][0]["state"] == "ended"
+        holder.communicate("\n")
+
+
+def test_a_tail_that_hangs_is_too_old_for_a_monitor(site: Site) -> None:
+    site.write("access.log")
+    tail = site.start()
+    site.logagg.await_lines(100, tail)
+    tail.send_signal(signal.SIGSTOP)
+    try:
+        wait_until(lambda: "no tail was heard of for" in str(site.problems("--max-age", "1s")), tail)
+        assert site.json("--max-age", "1h")["running"]
+    finally:
+        tail.send_signal(signal.SIGCONT)
+    assert site.problems("--max-age", "1h") == []
+
+
+def test_lines_that_wait_are_too_old_for_a_monitor(site: Site, tool: Callable[[str], str]) -> None:
+    """The disk refuses; the tail lives, and says that what it has read is not committed."""
+    site.write("access.log")
+    with without_power(site.logagg, tool):
+        tail = site.start()
+        site.logagg.await_lines(100, tail)
+        assert site.problems("--max-age", "1h") == []
+        with mode(site.logagg.lake / "catalog", 0o500):
+            site.write("access.log")
+            wait_until(lambda: "is not all committed" in str(site.problems("--max-age", "1s")), tail)
+            assert "no tail was heard of" not in str(site.problems("--max-age", "1h"))
+        site.logagg.await_lines(200, tail)
+        wait_until(lambda: site.problems("--max-age", "1h") == [], tail)
+
+
+def test_a_lake_of_which_no_tail_has_told(site: Site) -> None:
+    """Of an earlier version: its commits count."""
+    site.write("access.log")
+    site.logagg.run("tail", "--once", "-q", site.logs)
+    (site.logagg.lake / "tail.json").unlink()
+    assert site.json("--max-age", "1h")["healthy"]
+    wait_until(lambda: "nothing was committed for" in str(site.problems("--max-age", "1s")))
+
+
+def test_an_age_that_is_none(site: Site) -> None:
+    done = site.logagg.run("status", "--max-age", "soon", status=2)
+    assert "write a duration" in done.stderr
+
+
+def test_what_a_run_could_not_read_is_told_after_it(site: Site, tool: Callable[[str], str]) -> None:
+    """`tail --once` from a timer: between its runs its last word counts."""
+    site.write("access.log")
+    locked = site.write("other.access.log")
+    with without_power(site.logagg, tool), mode(locked, 0):
+        site.logagg.run("tail", "--once", "-q", site.logs, status=1)
+    site.await_problem(str(locked), "permission denied")
+    site.logagg.run("tail", "--once", "-q", site.logs)
+    site.await_health()
+
+
+def test_the_heartbeat_is_for_the_group_of_the_lake_alone(site: Site) -> None:
+    site.write("access.log")
+    site.logagg.run("tail", "--once", "-q", site.logs)
+    assert (site.logagg.lake / "tail.json").stat().st_mode & 0o777 == 0o640 & ~current_umask()
+
+
+def current_umask() -> int:
+    umask = os.umask(0o022)
+    os.umask(umask)
+    return umask
