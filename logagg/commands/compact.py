@@ -36,5 +36,6 @@ def _maintain(shared: Shared, what: str, done: str) -> None:
         files = getattr(lake, what)()
         if shared.verbosity >= 0:
             click.echo(f"{files} files {done}")
+        lake.refuse_damaged()
     finally:
         lake.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from logagg.errors import CHECK
 from logagg.lake import leases
 
 LOCK = leases.LOCK
@@ -61,7 +63,8 @@ def look(root: Path, connection: duckdb.DuckDBPyConnection, now: float) -> Statu
     age = None if last is None else max(0.0, now - last.timestamp())
     sources = tuple(_sources(connection))
     running = is_running(root)
-    return Status(str(root), running, len(_owners(root)), commits, last, age, rate, sources, _problems(running, age, sources))
+    problems = (*_problems(running, age, sources), *_damage(root, connection))
+    return Status(str(root), running, len(_owners(root)), commits, last, age, rate, sources, problems)
 
 
 def is_running(root: Path) -> bool:
@@ -137,3 +140,22 @@ def _problems(running: bool, age: float | None, sources: tuple[SourceHealth, ...
     if running and lag and age is not None and age > PATIENCE:
         found.append(f"a tail runs, {lag:,} bytes are unread, but nothing was committed for {age:,.0f} s")
     return tuple(found)
+
+
+def _damage(root: Path, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """Say which files of the lake are missing, cut off or known to be damaged; `logagg check` reads them all."""
+    found = connection.execute("FROM files")
+    names = [column[0] for column in found.description or ()]
+    for row in found.fetchall():
+        part = dict(zip(names, row, strict=True))
+        if what := "damaged" if part.get("damaged") else _cut_off(root / part["path"], part["bytes"]):
+            yield f"{root / part['path']}: {what} ({part['rows']:,} rows of {part['rollup']}); {CHECK}"
+
+
+def _cut_off(path: Path, size: int) -> str:
+    try:
+        return "" if path.stat().st_size == size else "is not as long as it was written"
+    except FileNotFoundError:
+        return "is missing"
+    except OSError:  # not ours to see
+        return ""
