@@ -30,13 +30,14 @@ def keep_modes(root: Path) -> None:
 
 def refuse_others(root: Path) -> None:
     """Raise LakeError where the lake belongs to another user, and we are not root."""
-    owner, we = _owner_of(root), os.geteuid()
+    owner, we = owner_of(root), os.geteuid()
     if owner is not None and we not in (0, owner):
         hint = f"run it as {name_of(owner)}, as with sudo -u {name_of(owner)}, or as root, which leaves the lake its owner"
         raise LakeError(f"{root}: belongs to the user {name_of(owner)}, and this is run by {name_of(we)}", hint)
 
 
-def _owner_of(root: Path) -> int | None:
+def owner_of(root: Path) -> int | None:
+    """Return the user whose lake it is; None where it cannot be told, or there is no lake yet."""
     for name in (SECRET, LOCK):
         with contextlib.suppress(OSError):
             return (root / name).lstat().st_uid

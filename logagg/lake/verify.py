@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from logagg.cargo import Progress
 from logagg.errors import LakeError
-from logagg.lake import catalog, directory, salts
+from logagg.lake import catalog, directory, ownership, salts
 from logagg.lake.digests import CHANGED, damage, digest_in, holds, is_intact
 from logagg.lake.files import Part
 from logagg.lake.state import FORGOTTEN, NEVER, LostPart, State
@@ -84,6 +84,8 @@ def _look(root: Path, current: Path | None) -> Verdict:
         return Verdict(problems=(_lost(root, f"{root / catalog.LINK}: the link to the newest catalog is missing"),))
     if not current.exists():
         return Verdict(problems=(_lost(root, f"{root / catalog.LINK}: {current.name}, which it names, is missing"),))
+    if not os.access(current, os.R_OK):
+        return Verdict(problems=(*_wrong_owners(root), Problem(f"{current}: not allowed to read it", "run it as the lake's owner"))[:1])
     try:
         state = catalog.read(current)
     except LakeError as error:
@@ -91,7 +93,7 @@ def _look(root: Path, current: Path | None) -> Verdict:
     orphans, former = unnamed(root, state), catalog.former(root, current)
     broken = [*_wrong_files(root, state)]
     problems = [*broken, *_wrong_leftovers((*orphans, *former)), *_wrong_root(root, state), *_wrong_progress(state)]
-    problems += [*_wrong_permissions(root), *_wrong_keys(root, state)]
+    problems += [*_wrong_permissions(root), *_wrong_owners(root), *_wrong_keys(root, state)]
     if not broken:
         problems += _wrong_sums(root, state)
     return Verdict(
@@ -238,6 +240,24 @@ def _wrong_permissions(root: Path) -> Iterator[Problem]:
     for path in (root, root / catalog.FOLDER, root / "data", root / "intents"):
         if path.exists() and path.stat().st_mode & stat.S_IWOTH:
             yield Problem(f"{path}: anyone may write there", f"chmod o-w {path}")
+
+
+def _wrong_owners(root: Path) -> Iterator[Problem]:
+    """Look for files that the lake's owner does not own, as an earlier logagg left them that root ran."""
+    owner = ownership.owner_of(root)
+    others = [path for path in root.rglob("*") if _owner(path) not in (owner, None)]
+    if owner is not None and others:
+        name, whose = ownership.name_of(owner), ownership.name_of(_owner(others[0]) or 0)
+        what = f"{others[0]}: belongs to the user {whose}, the lake to {name}"
+        more = f"; {len(others) - 1:,} more files are another user's" if others[1:] else ""
+        yield Problem(what + more, shlex.join(["chown", "-R", name, str(root)]))
+
+
+def _owner(path: Path) -> int | None:
+    try:
+        return path.lstat().st_uid
+    except OSError:  # a tail has deleted it just now
+        return None
 
 
 def _wrong_keys(root: Path, state: State) -> Iterator[Problem]:

@@ -8,13 +8,22 @@ import pwd
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from logagg.lake import catalog
+from logagg.clock import ManualClock
+from logagg.cluster.poison import Attempts, Quarantine
+from logagg.config import Config
+from logagg.lake import catalog, leases
+from logagg.lake.intents import Intents
+from logagg.lake.state import Intent
+from logagg.queues.post import Assignment
 from tests.conftest import Command, combined
+from tests.laws.feed import Sharer
+from tests.laws.test_crashes import lines
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a command as another user")]
 
@@ -83,6 +92,7 @@ READING = (("check",), ("report", "overview"), ("sql", "SELECT sum(hits) FROM tr
 @pytest.fixture
 def lake(logagg: AsUser) -> Path:
     """A lake of two runs; its log has something more."""
+    os.umask(0o022)  # a lake that a test of this process wrote has left another
     (logagg.folder / "logagg.toml").write_text('[privacy]\nrotate = "1d"\n[retention]\nminute = "1d"\nhour = "1d"\n')
     for number in range(2):
         logagg.run("tail", "--once", "-q", write(logagg, f"/{number}"))
@@ -177,6 +187,41 @@ def test_root_that_may_not_give_files_away_is_refused(logagg: AsUser, lake: Path
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done.stderr
     assert "run it as the lake's owner" in done.stderr
     assert {name: one[0] for name, one in found(logagg.lake).items()} == {name: one[0] for name, one in before.items()}
+
+
+def test_what_workers_make_is_the_owners(tmp_path: Path) -> None:
+    """Locks, leases, what is wanted, the number of shards, quarantined jobs."""
+    tmp_path.chmod(0o755)
+    lake = tmp_path / "lake"
+    lake.mkdir(mode=0o750)
+    os.chown(lake, OWNER.pw_uid, GROUP)
+    clock = ManualClock(time.time())
+    worker = Sharer(lake, clock, Config())
+    for number in range(2):
+        worker.flush(lines(20 * (number + 1)))
+    worker.lake.compact_due()
+    worker.lake.salts.key(2_000_000_000)
+    Intents(lake).put(Intent("compact", ()))
+    held = leases.lease(lake, 7)
+    Attempts(lake, 7, clock, print).close()
+    Quarantine(lake, print).keep(Assignment(None, b"handle", "function", "unique", b"data"), "a reason")  # type: ignore[arg-type]
+    folders = {path.name for path in lake.iterdir() if path.is_dir()}
+    assert folders == {"catalog", "data", "intents", "leases", "quarantine"}
+    assert len(list((lake / "quarantine").iterdir())) == 3 and len(list((lake / "intents").iterdir())) == 1
+    others = {name: one[:2] for name, one in found(lake).items() if one[:2] != (OWNER.pw_uid, GROUP)}
+    assert others == {}
+    worker.close()
+    if held is not None:
+        os.close(held)
+
+
+@pytest.mark.parametrize("group", [0, OWNER.pw_gid])
+def test_a_check_names_what_an_earlier_logagg_left_that_root_ran(logagg: AsUser, lake: Path, group: int) -> None:
+    newest = catalog.newest(lake)
+    assert newest
+    os.chown(newest, 0, group)
+    said = logagg.run("check", status=1).stdout
+    assert f"{newest}: belongs to the user root, the lake to {OWNER.pw_name}; chown -R {OWNER.pw_name} {lake}" in said
 
 
 def test_what_else_has_a_name_is_not_given_away(tmp_path: Path) -> None:
