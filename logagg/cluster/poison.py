@@ -21,6 +21,7 @@ from pathlib import Path
 from logagg.clock import Clock
 from logagg.errors import LogaggError
 from logagg.lake import files
+from logagg.lake.ownership import give, give_open
 from logagg.queues.post import Assignment
 
 ATTEMPTS = 3  # times that a job may make its shard fail
@@ -129,6 +130,8 @@ class Quarantine:
             if not path.exists() and len(list(self._folder.glob("*.job"))) < KEPT:
                 path.write_bytes(assignment.data)
                 path.with_suffix(".txt").write_text(f"{assignment.name}: {reason}\n")
+                give(path)
+                give(path.with_suffix(".txt"))
                 files.sync(path)
         except OSError as error:
             self._notice("quarantine", f"{path}: cannot be kept: {error.strerror}")
@@ -139,7 +142,9 @@ def _opened(root: Path, name: str) -> int:
     folder = root / QUARANTINE
     with files.failing_as_commit(root):
         files.make_directory(folder)
-        return os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+        file = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+        give_open(file, folder)
+        return file
 
 
 def _read(file: int) -> _Note:

@@ -66,6 +66,7 @@ def work(options: WorkerOptions, clock: Clock | None = None, wishes: Wishes | No
         at_least=max(options.wanted) + 1,
     )
     try:
+        lake.refuse_missing()
         worker = Worker(options, clock, lake, wishes or Wishes())
         with served(options.metrics, worker.numbers):
             worker.run()
@@ -79,6 +80,7 @@ class Worker:
     def __init__(self, options: WorkerOptions, clock: Clock, lake: Lake, wishes: Wishes) -> None:
         self._options, self._clock, self._lake, self._wishes, self._config = options, clock, lake, wishes, options.config
         self._notices = Notices(clock, verbosity=options.verbosity)
+        lake.tell(self._notices.report)
         name = f"{socket.gethostname()}-{os.getpid()}"
         self._receiver = Receiver(options.servers, clock, self._notices.report, name)
         self._desks: dict[int, Desk] = {}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from logagg.cli import Shared, shared_options
+from logagg.errors import LakeError
 
 if TYPE_CHECKING:
     from logagg.examination import Examination
@@ -18,18 +19,22 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option("--log-format", default="", metavar="NAME|STRING", help="The format that the logs should have (default: detect).")
+@click.option("--repair", is_flag=True, help="Give up what is damaged in the lake and cannot be restored, and say what is lost.")
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
 @shared_options
 @click.pass_context
 def check(
-    context: click.Context, paths: tuple[str, ...], log_format: str, as_json: bool, shared: Shared  # noqa: FBT001  # click's
+    context: click.Context, paths: tuple[str, ...], log_format: str, repair: bool, as_json: bool, shared: Shared  # noqa: FBT001  # click's
 ) -> int:
     """Check the configuration, the lake, and what a tail would read of PATHs, and how; write nothing.
 
-    Each problem is a line with what to do about it; exit status 1 when there is one.
+    Each problem is a line with what to do about it; exit status 1 when there is one. With --repair, damaged files of
+    the lake are given up first: restore them from a backup instead, if there is one.
     """
     from logagg.examination import examine
 
+    if repair:
+        _repair(shared)
     # Before the first tail there is no lake; but who names one, and no logs to fill it with, means one that is there.
     named = context.get_parameter_source("lake") is click.core.ParameterSource.COMMANDLINE
     found = examine(paths, lambda: shared.config, log_format, shared.lake, must_exist=named and not paths)
@@ -40,6 +45,20 @@ def check(
     else:
         _show(found, quiet=shared.verbosity < 0)
     return int(not found.ok)
+
+
+def _repair(shared: Shared) -> None:
+    from logagg.clock import SystemClock
+    from logagg.embedded.pipeline import rollups_of
+    from logagg.lake.repair import repair
+    from logagg.lake.verify import verify
+    from logagg.notices import printable
+
+    if verify(shared.lake) is None:
+        raise LakeError(f"{shared.lake}: no lake there", "say another with --lake DIR")
+    config = shared.config
+    for line in repair(shared.lake, rollups_of(config), clock=SystemClock(), config=config):
+        click.echo(f"repaired: {printable(line)}", err=True)
 
 
 def _show(found: Examination, *, quiet: bool) -> None:
@@ -69,6 +88,10 @@ def _looked_at(found: Examination) -> Iterator[str]:
     )
     if lake.orphans:
         yield f"      {lake.orphans:,} files ({size(lake.orphan_bytes)}) that no commit names any more; a tail deletes them in time"
+    if lake.undigested:
+        yield f"      {lake.undigested:,} files of an earlier logagg, of which not every bit can be checked; logagg compact sees to it"
+    for one in lake.lost:
+        yield f"      given up on {one.given_up:%Y-%m-%d}: {one}"
     if lake.gone:
         yield f"      retention has dropped buckets up to {lake.gone:%Y-%m-%d %H:%M} UTC"
 

@@ -51,5 +51,6 @@ def _maintain(shared: Shared, work: Callable[[Lake], int], done: str) -> None:
         files = work(lake)
         if shared.verbosity >= 0:
             click.echo(f"{files} files {done}")
+        lake.refuse_damaged()
     finally:
         lake.close()

@@ -48,7 +48,8 @@ def report(
     try:
         answer = render.Rows.of(reports.run(connect(shared.lake), wanted))
     except duckdb.Error as error:  # the queries are ours, so it is the files
-        raise LakeError(f"{shared.lake}: {str(error).splitlines()[0]}", CHECK) from error
+        what = str(error).splitlines()[0]
+        raise LakeError(f"{shared.lake}: {what}", "" if CHECK in what else CHECK) from error
     render.write(_upright(answer) if name == "overview" and form == "table" else answer, form, sys.stdout)
 
 

@@ -52,6 +52,7 @@ def tail(
 def _tail(options: TailOptions, clock: Clock, wishes: Wishes, parsers: Parsers) -> None:
     lake = Lake.open(options.lake, rollups_of(options.config), clock=clock, config=options.config, begin=False)
     try:
+        lake.refuse_missing()
         run = _Run(options, clock, lake, wishes, parsers)
         with served(options.metrics, run.numbers):
             run.run()
@@ -85,6 +86,7 @@ class _Run:
         self._options, self._clock, self._lake, self._config = options, clock, lake, options.config
         self._shards, self._budget = options.shard_count, options.budget
         self._notices = Notices(clock, verbosity=options.verbosity)
+        lake.tell(self._notices.report)
         self._wishes, self._parsers = wishes, parsers
         self._waker = Waker(self._notices.report)
         self._cut_short = False  # by a wish
@@ -111,6 +113,7 @@ class _Run:
             self._finish(started)
         if self._options.ends:
             self._tailer.check_clock()
+            self._lake.refuse_damaged()
             self._unread.complain(self._options.paths, self._log_format(self._config), in_vain=not self._tally.lines)
 
     def _follow(self) -> None:

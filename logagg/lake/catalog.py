@@ -10,7 +10,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -21,8 +21,9 @@ import pyarrow as pa
 
 from logagg.cargo import Mark, Progress, Reject, Source
 from logagg.errors import CHECK, LakeError
+from logagg.lake.digests import CHANGED, holds, is_intact
 from logagg.lake.files import Part
-from logagg.lake.state import COMMITS, NEVER, CommitInfo, State
+from logagg.lake.state import COMMITS, NEVER, CommitInfo, LostPart, State
 from logagg.rollup.definitions import LATENCY, Rollup
 from logagg.rollup.sketches import MACROS
 
@@ -33,7 +34,8 @@ VERSION = 1
 LINK = "logagg.duckdb"
 FOLDER = "catalog"
 SMALL = 1 << 19  # bytes
-RESERVED = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state")
+LOST = "lost_parts"
+RESERVED = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state", LOST)
 
 _FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (1900, 9000))
 _OURS = re.compile(rf"{FOLDER}/[^/]+\.duckdb")
@@ -58,6 +60,18 @@ def newest(root: Path) -> Path | None:
     return root / target
 
 
+def age(path: Path) -> tuple[int, str]:
+    """Return what sorts catalogs by the commit that they are of, the newest last."""
+    number = path.name.partition("-")[0]
+    return len(number), number
+
+
+def former(root: Path, live: Path) -> list[Path]:
+    """Return the catalogs before one that are still there, the newest last."""
+    found = (path for path in (root / FOLDER).glob("*.duckdb") if age(path) < age(live))
+    return sorted(found, key=age)
+
+
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
     """Open a catalog read-only. Raises LakeError when it is none, or a newer version's."""
     import duckdb
@@ -75,14 +89,25 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def read(path: Path) -> State:
-    """Return what a catalog says."""
-    with connect(path) as connection:
+    """Return what a catalog says. Raises LakeError when it is none, not as it was written, or a newer version's."""
+    import duckdb
+
+    try:
+        return _read(path)
+    except duckdb.Error as error:
+        raise LakeError(f"{path}: cannot be read: {str(error).splitlines()[0]}", CHECK) from error
+
+
+def _read(path: Path) -> State:
+    with connect(path) as connection:  # which says so where a newer version wrote it
+        _refuse_changed(path)
         [lake] = connection.sql("FROM lake").to_arrow_table().to_pylist()
         rows = {name: connection.sql(f"FROM {name}").to_arrow_table().to_pylist() for name in RESERVED[1:5]}
         # There is a row for each shard, which may be many: what they have in common is read once.
         sources = connection.sql("SELECT DISTINCT ON (source) * FROM sources").to_arrow_table().to_pylist()
         progress = connection.sql(f"SELECT {', '.join(_PROGRESS)} FROM sources").to_arrow_table()
-        clicks = connection.sql("FROM click_state").to_arrow_table() if _has_clicks(connection) else None
+        clicks = connection.sql("FROM click_state").to_arrow_table() if _has(connection, "click_state") else None
+        lost = connection.sql(f"FROM {LOST}").to_arrow_table().to_pylist() if _has(connection, LOST) else []
     return State(
         lake["id"],
         lake["root"],
@@ -97,7 +122,19 @@ def read(path: Path) -> State:
         {name: _schema(columns) for name, columns in json.loads(lake["rollups"]).items()},
         lake["gone"],
         lake.get("steady") or NEVER,
+        lake.get("secret", ""),
+        tuple(LostPart(**row) for row in lost),
     )
+
+
+def _refuse_changed(path: Path) -> None:
+    """Raise LakeError for a catalog that is not as it was written: DuckDB finds that out of the blocks it reads only."""
+    try:
+        intact = is_intact(path)
+    except OSError as error:
+        raise LakeError(f"{path}: cannot be read: {error.strerror}", CHECK) from error
+    if not intact:
+        raise LakeError(f"{path}: {CHANGED}", CHECK)
 
 
 def write(path: Path, state: State) -> None:
@@ -150,8 +187,8 @@ class _Writer:
         for name, _incoming in tables.items():  # which DuckDB finds by its name, among our variables
             self._connection.execute(f"CREATE TABLE {name} AS FROM _incoming")
         for name, schema in state.rollups.items():
-            paths = [part.path for part in state.parts if part.rollup == name]
-            self._connection.execute(view(name, schema, paths, state.root))
+            parts = [part for part in state.parts if part.rollup == name]
+            self._connection.execute(view(name, schema, parts, state.root))
 
 
 def _connected() -> duckdb.DuckDBPyConnection:
@@ -188,7 +225,7 @@ def with_rollups(state: State, rollups: Sequence[Rollup]) -> State:
 
 def part(where: Path, row: Mapping[str, Any]) -> Part:
     """Return a part; raises LakeError where it would lie, and one day be deleted, outside the lake."""
-    found = Part(**{name: row[name] for name in _names(Part)})
+    found = Part(**{name: row[name] for name in _names(Part) if name in row})
     if not _PART.fullmatch(found.path) or "/../" in found.path:
         raise LakeError(f"{where}: names {found.path}, which is no file of this lake", CHECK)
     return found
@@ -208,14 +245,26 @@ def _text(value: object) -> str:
     return str(value).replace("'", "''")
 
 
-def view(name: str, schema: pa.Schema, paths: Sequence[str], root: str) -> str:
-    columns = ", ".join(map(quote, schema.names))
-    if paths:
-        folder = _text(root)  # a lake has hundreds of parts, and this is done at every commit
-        listed = ", ".join(f"'{folder}/{_text(path)}'" for path in paths)
-        return f"CREATE OR REPLACE VIEW {quote(name)} AS SELECT {columns} FROM read_parquet([{listed}])"
-    empty = ", ".join(f"NULL::{_SQL_TYPES[one.type]} AS {quote(one.name)}" for one in schema)
-    return f"CREATE OR REPLACE VIEW {quote(name)} AS SELECT {empty} WHERE false"
+def view(name: str, schema: pa.Schema, parts: Sequence[Part], root: str) -> str:
+    """Return the statement that makes the view of a rollup, which fails when it is asked for what is damaged."""
+    sides = list(_sides(schema, parts, root)) or [_constant(schema, "NULL", "false")]
+    return f"CREATE OR REPLACE VIEW {quote(name)} AS {' UNION ALL '.join(sides)}"
+
+
+def _sides(schema: pa.Schema, parts: Sequence[Part], root: str) -> Iterator[str]:
+    """Return the queries that a view puts together: of the sound parts, and of the damaged ones."""
+    folder = _text(root)  # a lake has hundreds of parts, and this is done at every commit
+    if listed := ", ".join(f"'{folder}/{_text(part.path)}'" for part in parts if not part.damaged):
+        yield f"SELECT {', '.join(map(quote, schema.names))} FROM read_parquet([{listed}])"
+    if damaged := [part for part in parts if part.damaged]:
+        what = f"{root}/{damaged[0].path}: damaged: {holds(damaged[0])}; {CHECK}"
+        # DuckDB leaves out what no question asks for: so each column fails, and, where none is asked for, the condition.
+        yield _constant(schema, fails := f"error('{_text(what)}')", f"{fails}::BOOLEAN")
+
+
+def _constant(schema: pa.Schema, value: str, condition: str) -> str:
+    columns = ", ".join(f"{value}::{_SQL_TYPES[one.type]} AS {quote(one.name)}" for one in schema)
+    return f"SELECT {columns} WHERE {condition}"
 
 
 def _tables(state: State) -> dict[str, pa.Table]:
@@ -225,6 +274,7 @@ def _tables(state: State) -> dict[str, pa.Table]:
         "root": state.root,
         "created_at": state.created_at,
         "gone": state.gone,
+        "secret": state.secret,
         "rollups": json.dumps({name: [[one.name, str(one.type)] for one in schema] for name, schema in state.rollups.items()}),
         "steady": state.steady,
     }
@@ -235,6 +285,7 @@ def _tables(state: State) -> dict[str, pa.Table]:
         "reject_samples": pa.Table.from_pylist([_sample_row(*one) for one in state.samples], _SAMPLES),
         "files": _columns(state.parts, _FILES),
         "lake": pa.Table.from_pylist([lake]).cast(_LAKE),
+        LOST: _columns(state.lost, _LOST),
     }
     return tables | ({"click_state": state.clicks} if state.clicks is not None else {})
 
@@ -246,7 +297,7 @@ def _columns(values: Sequence[object], schema: pa.Schema) -> pa.Table:
 
 _LAKE = pa.schema(
     [("version", pa.int32()), ("id", pa.int64()), ("root", pa.string()), ("created_at", _TIME), ("gone", _TIME)]
-    + [("rollups", pa.string()), ("steady", _TIME)]
+    + [("secret", pa.string()), ("rollups", pa.string()), ("steady", _TIME)]
 )
 _COMMITS = pa.schema(
     [("id", pa.int64()), ("committed_at", _TIME), ("kind", pa.string())]
@@ -255,6 +306,11 @@ _COMMITS = pa.schema(
 _FILES = pa.schema(
     [("rollup", pa.string()), ("path", pa.string()), ("level", pa.string()), ("grain", pa.int64())]
     + [("rows", pa.int64()), ("bytes", pa.int64()), ("min_ts", _TIME), ("max_ts", _TIME)]
+    + [("damaged", pa.bool_())]
+)
+_LOST = pa.schema(
+    [("rollup", pa.string()), ("path", pa.string()), ("rows", pa.int64())]
+    + [("min_ts", _TIME), ("max_ts", _TIME), ("given_up", _TIME)]
 )
 _REJECTS = pa.schema([("source", pa.string()), ("path", pa.string()), ("reason", pa.string()), ("lines", pa.int64())])
 _SAMPLES = pa.schema(
@@ -348,8 +404,8 @@ def _group(rows):  # type: ignore[no-untyped-def]
     return grouped
 
 
-def _has_clicks(connection: duckdb.DuckDBPyConnection) -> bool:
-    return bool(connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'click_state'").fetchall())
+def _has(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    return bool(connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = $table", {"table": table}).fetchall())
 
 
 _TYPES = {str(type_): type_ for type_ in _SQL_TYPES}

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,8 +27,10 @@ from logagg.clock import SETTLED, Clock, Continuity
 from logagg.config import Config
 from logagg.errors import CHECK, CommitFailed, LakeError, Overtaken, Unsure
 from logagg.lake import catalog, files, intents, leases
+from logagg.lake.digests import cut_off, damage, digest_of
 from logagg.lake.files import Part, failing_as_commit, sync
 from logagg.lake.intents import BROKEN, STALE, Intents
+from logagg.lake.ownership import give, give_link
 from logagg.lake.state import CommitInfo, Intent, State
 from logagg.lake.sweep import Sweeper
 from logagg.rollup.definitions import Rollup
@@ -109,8 +112,9 @@ class Committer:
         """Clear away what a crash left, when its grace has passed."""
         files.remove(self._root.glob(".*.link"))
         named, grace, settled = self._named(), self._config.lake.grace, self.clock_is_settled()
+        kept = named | self._former()
         self._sweeper.doom_orphans(self._root, "data/*/*", named, grace, settled=settled)
-        self._sweeper.doom_orphans(self._root, f"{catalog.FOLDER}/*", named, CATALOG_GRACE, settled=settled)
+        self._sweeper.doom_orphans(self._root, f"{catalog.FOLDER}/*", kept, CATALOG_GRACE, settled=settled)
         self._sweeper.doom_orphans(self._root, f"{intents.FOLDER}/*", (), grace, settled=settled)
         self._sweeper.delete_due(self._named())
 
@@ -196,15 +200,17 @@ class Committer:
     def _publish(self, state: State) -> None:
         """Write the catalog of a state and move the link onto it. Raises CommitFailed; Unsure once the link is moved."""
         state = replace(state, steady=datetime.fromtimestamp(self.steady_since(), UTC))
-        path = self._root / catalog.FOLDER / f"{state.id:06}-{secrets.token_hex(4)}.duckdb"
-        before = self._live
+        draft = self._root / catalog.FOLDER / f"{state.id:06}-{secrets.token_hex(4)}.duckdb"
+        before, made = self._live, [draft, Path(f"{draft}.wal")]
         try:
             with failing_as_commit(self._root):
-                self._write(path, state)
+                path = self._written(draft, state)
+                made += [path, self._draft(path)]
+                self._show(path)
         except CommitFailed as failure:
-            if self._live == path:
+            if self._live in made:
                 raise Unsure(failure.message, failure.hint) from failure
-            files.remove([path, Path(f"{path}.wal"), self._draft(path)])
+            files.remove(made)
             raise self._missing() or failure from failure
         if before:
             self._sweeper.doom(before, CATALOG_GRACE)
@@ -212,18 +218,40 @@ class Committer:
         self._sweeper.delete_due(self._named())
 
     def _missing(self) -> CommitFailed | None:
-        """Return the failure that comes of a file that somebody took away: no catalog can name it."""
-        missing = next((path for part in self.state.parts if not (path := self._root / part.path).exists()), None)
-        return CommitFailed(f"{missing}: is missing", CHECK) if missing else None
+        """Return the failure that comes of damaged parts; the next attempt leaves them out."""
+        wrong = {part.path: what for part in self._suspects() if (what := damage(self._root, part))}
+        if not wrong:
+            return None
+        parts = tuple(replace(part, damaged=part.damaged or part.path in wrong) for part in self.state.parts)
+        self.state = replace(self.state, parts=parts)
+        path, what = next(iter(wrong.items()))
+        return CommitFailed(f"{self._root / path}: {what}", CHECK)
 
-    def _write(self, path: Path, state: State) -> None:
-        files.make_directory(path.parent)
-        catalog.write(path, state)
+    def _suspects(self) -> Iterator[Part]:
+        """Return the parts that a catalog may not be made for: DuckDB looks for the first two of a view, and into one."""
+        seen: Counter[str] = Counter()
+        for part in self.state.parts:
+            if not part.damaged and (seen[part.rollup] < 2 or cut_off(self._root, part)):
+                yield part
+            seen[part.rollup] += not part.damaged
+
+    def _written(self, draft: Path, state: State) -> Path:
+        """Write the catalog of a state; return its path, which has its digest."""
+        files.make_directory(draft.parent)
+        catalog.write(draft, state)
+        give(draft)
+        path = draft.with_name(f"{state.id:06}-{digest_of(draft)}.duckdb")
+        os.replace(draft, path)
         self.reached("catalog")
+        return path
+
+    def _show(self, path: Path) -> None:
+        """Move the link onto a catalog, when all that it leads to is on the disk."""
         sync(path)
         sync(path.parent)
         self.reached("catalog synced")
         os.symlink(path.relative_to(self._root), self._draft(path))
+        give_link(self._draft(path))
         self.reached("link made")
         os.replace(self._draft(path), self._root / catalog.LINK)
         self._live = path
@@ -236,6 +264,10 @@ class Committer:
 
     def _named(self) -> set[Path]:
         return {*([self._live] if self._live else []), *(self._root / part.path for part in self.state.parts)}
+
+    def _former(self) -> set[Path]:
+        """Return the catalog before the live one: where a disk damages that, the lake goes back to it."""
+        return set(catalog.former(self._root, self._live)[-1:]) if self._live else set()
 
     def _doom(self, old: Sequence[Part]) -> None:
         for part in old:

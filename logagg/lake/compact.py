@@ -17,6 +17,7 @@ from logagg.config import Retention
 from logagg.errors import CommitFailed
 from logagg.lake import files
 from logagg.lake.calendar import WINDOW, Calendar, Piece, period
+from logagg.lake.digests import sort_out
 from logagg.lake.files import DAY, FLUSH, HOUR, MONTH, Part, PartReader, PartWriter, Span, failing_as_commit
 from logagg.lake.state import State
 from logagg.rollup import rows
@@ -34,6 +35,7 @@ class Replacement:
     kind: str  # "compact" or "expire"
     old: tuple[Part, ...]
     new: tuple[Part, ...]
+    noted: tuple[Part, ...] = ()  # parts that stay, as they were found
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +52,23 @@ class Task:
     kind: str = "compact"
 
     def run(self) -> Replacement:
-        """Write the new parts. Raises CommitFailed; then there are none."""
+        """Write the new parts. Damaged parts are left as they are. Raises CommitFailed; then there are none."""
+        if self.drop:
+            return Replacement(self.kind, self.parts, ())
+        with failing_as_commit(self.root):  # a merge would give what is damaged a digest of its own
+            sound, damaged = sort_out(self.root, self.parts)
+        merge = replace(self, parts=sound)
+        return Replacement(self.kind, sound, merge._written() if sound else (), damaged)
+
+    def _written(self) -> tuple[Part, ...]:
         new: list[Part] = []
         try:
             with failing_as_commit(self.root):
-                if not self.drop:
-                    self._write_all(new)
+                self._write_all(new)
         except CommitFailed:
             files.remove(self.root / part.path for part in new)
             raise
-        return Replacement(self.kind, self.parts, tuple(new))
+        return tuple(new)
 
     def _write_all(self, new: list[Part]) -> None:
         readers = [PartReader(self.root, self.rollup, part) for part in self.parts]
@@ -124,7 +133,7 @@ class Planner:
     def expired(self, state: State, keep: Retention, now: float) -> list[Task]:
         """Return what retention asks for: parts wholly past their time, to be coarsened or dropped."""
         tasks = []
-        for rollup, parts in self._by_rollup(state):
+        for rollup, parts in self._by_rollup(state, damaged=True):
             calendar = Calendar.by_day(_newest(parts))
             for part in parts:
                 age = now - part.max_ts.timestamp()
@@ -132,6 +141,8 @@ class Planner:
                     continue
                 if keep.day is not None and age > keep.day:
                     tasks.append(self._task(rollup, [part], calendar, drop=True, kind="expire"))
+                elif part.damaged:
+                    continue
                 elif keep.hour is not None and age > keep.hour and part.grain < _DAY:
                     tasks.append(self._task(rollup, [part], calendar, grain=_DAY, kind="expire"))
                 elif keep.minute is not None and age > keep.minute and part.grain < _HOUR:
@@ -141,10 +152,10 @@ class Planner:
     def _task(self, rollup: Rollup, parts: Sequence[Part], calendar: Calendar, **how: Any) -> Task:
         return Task(self.root, rollup, tuple(parts), calendar, self.keys, **how)
 
-    def _by_rollup(self, state: State) -> Iterator[tuple[Rollup, list[Part]]]:
-        """Group the parts of the rollups that are still defined; those of others stay as they are."""
+    def _by_rollup(self, state: State, *, damaged: bool = False) -> Iterator[tuple[Rollup, list[Part]]]:
+        """Group the sound parts of the rollups that are still defined; other parts stay as they are."""
         for name, rollup in self.rollups.items():
-            if parts := [part for part in state.parts if part.rollup == name]:
+            if parts := [part for part in state.parts if part.rollup == name and (damaged or not part.damaged)]:
                 yield rollup, parts
 
     def _due(self, rollup: Rollup, parts: Sequence[Part]) -> list[Task]:

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
-from logagg.errors import CHECK, CommitFailed
+from logagg.errors import CommitFailed
+from logagg.lake.digests import DigestWriter
+from logagg.lake.ownership import give, give_open
+from logagg.lake.shortage import advice
 from logagg.rollup.definitions import FLOAT_COLUMNS, SKETCH, Rollup
 from logagg.rollup.rows import own_words
 
@@ -45,6 +48,7 @@ class Part:
     bytes: int
     min_ts: datetime
     max_ts: datetime
+    damaged: bool = False  # its file was found missing, or not as it was written
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class PartWriter:
     def __init__(self, root: Path, rollup: Rollup, level: str, grain: int) -> None:
         self.part: Part | None = None
         self._root, self._rollup, self._level, self._grain = root, rollup, level, grain
-        self._path = Path("data") / rollup.name / f"{level}-{secrets.token_hex(8)}.parquet"
+        self._path = Path("data") / rollup.name / f"{level}-{secrets.token_hex(4)}.parquet"  # until its digest is known
         self._rows = 0
         self._span: list[datetime] = []
         # Text goes in as it is, dictionary-encoded; in the file that is an encoding, not a type.
@@ -77,7 +81,8 @@ class PartWriter:
 
         make_directory(self._root / "data")
         make_directory(self._target.parent)
-        self._file = pq.ParquetWriter(self._target, self._schema, store_schema=False, **_encodings(self._rollup))
+        self._out = DigestWriter(self._target)
+        self._file = pq.ParquetWriter(self._out, self._schema, store_schema=False, **_encodings(self._rollup))
         return self
 
     def write(self, rows: pa.Table) -> None:
@@ -92,14 +97,21 @@ class PartWriter:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            self._file.close()
+            self._close()
             if kind is None and self._rows:
+                self._path = renamed(self._root, self._path, self._out.digest)
                 sync(self._target)
                 sync(self._target.parent)
                 self.part = self._described()
         finally:
             if self.part is None:
                 remove([self._target])
+
+    def _close(self) -> None:
+        try:
+            self._file.close()
+        finally:
+            self._out.close()
 
     @property
     def _target(self) -> Path:
@@ -109,6 +121,17 @@ class PartWriter:
         size = self._target.stat().st_size
         first, last = min(self._span), max(self._span)
         return Part(self._rollup.name, str(self._path), self._level, self._grain, self._rows, size, first, last)
+
+
+def named(path: Path, digest: str) -> Path:
+    """Return the path of a part with its digest."""
+    return path.with_name(f"{path.stem}-{digest}{path.suffix}")
+
+
+def renamed(root: Path, path: Path, digest: str) -> Path:
+    """Put the digest of a part into its name; return its path."""
+    os.replace(root / path, root / named(path, digest))
+    return named(path, digest)
 
 
 def _encodings(rollup: Rollup) -> dict[str, Any]:
@@ -182,6 +205,7 @@ def make_directory(path: Path) -> None:
         raise OSError(f"{path} is a symbolic link, which is not followed")
     if not path.is_dir():
         path.mkdir(parents=True, exist_ok=True)
+        give(path)
         sync(path.parent)
 
 
@@ -198,11 +222,17 @@ def write_secret(path: Path, content: bytes) -> None:
     """Write a file that its owner alone may read, in one step, and have it on the disk."""
     draft = path.with_name(f".{path.name}")
     draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            give_open(descriptor, path.parent)
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(draft, path)
+    except OSError:
+        remove([draft])
+        raise
     sync(path.parent)
 
 
@@ -210,6 +240,7 @@ def replace_text(path: Path, text: str) -> None:
     """Write a small file that is there as a whole, or as it was."""
     draft = path.with_name(f".{path.name}")
     draft.write_text(text)
+    give(draft)
     sync(draft)
     os.replace(draft, path)
     sync(path.parent)
@@ -230,7 +261,7 @@ def failing_as_commit(root: Path) -> Iterator[None]:
     try:
         yield
     except _refusals() as error:
-        raise CommitFailed(f"{root}: cannot write: {str(error).splitlines()[0]}", _remedy(root, error)) from error
+        raise CommitFailed(f"{root}: cannot write: {str(error).splitlines()[0]}", advice(root, error)) from error
 
 
 def _refusals() -> tuple[type[Exception], ...]:
@@ -238,15 +269,3 @@ def _refusals() -> tuple[type[Exception], ...]:
     import duckdb  # which takes a while, so not before something is raised
 
     return OSError, pa.ArrowException, duckdb.Error
-
-
-def _remedy(root: Path, error: Exception) -> str:
-    import duckdb
-
-    stat = os.statvfs(root)
-    free = stat.f_bavail * stat.f_frsize
-    if isinstance(error, OSError) and error.errno in (28, 122) or free < 1 << 20:
-        return f"the disk has {free:,} bytes free: make room; nothing is lost"
-    if isinstance(error, duckdb.InvalidInputException | pa.ArrowInvalid):  # a file of ours is not as we wrote it
-        return f"nothing is lost; {CHECK}"
-    return "nothing is lost; it can be tried again"

@@ -26,6 +26,7 @@ import pyarrow as pa
 from logagg.cargo import Delta, Mark, Progress, Reject, Rejects, Source
 from logagg.errors import LakeError
 from logagg.lake import catalog, files
+from logagg.lake.ownership import give
 from logagg.lake.state import Intent
 
 FOLDER = "intents"
@@ -48,6 +49,7 @@ class Intents:
         draft = self._folder / f".{name}"
         try:
             draft.write_bytes(pack(intent))
+            give(draft)
             draft.rename(self._path(name, _WANTED))
         except OSError:
             files.remove([draft])
@@ -100,6 +102,7 @@ def pack(intent: Intent) -> bytes:
         "kind": intent.kind,
         "parts": [asdict(part) for part in intent.parts],
         "old": [asdict(part) for part in intent.old],
+        "noted": [asdict(part) for part in intent.noted],
         "deltas": [_delta_fields(delta) for delta in intent.deltas],
         "sources": [asdict(source) for source in intent.sources],
         "shards": intent.shards,
@@ -125,6 +128,7 @@ def unpack(data: bytes, where: Path) -> Intent:
             tuple(Source(**one | {"head": Mark(**one["head"])}) for one in header["sources"]),
             pa.ipc.open_stream(clicks).read_all() if clicks else None,
             header["shards"],
+            tuple(_part(where, one) for one in header.get("noted", ())),
         )
     except (struct.error, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise LakeError(f"{where}: not an intent: {error}") from error

@@ -15,8 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from logagg.errors import LakeError, LakeLocked
+from logagg.lake.ownership import LOCK as LOCK
+from logagg.lake.ownership import give, give_open
+from logagg.lake.shortage import advice
 
-LOCK, TURN, LEASES = "lock", "lock.commit", "leases"
+TURN, LEASES = "lock.commit", "leases"
 MERGES = "merges."  # and a rollup: begins the name of such a lease
 
 
@@ -58,7 +61,9 @@ def turn(root: Path) -> Iterator[None]:
 
 def lease(root: Path, name: object) -> int | None:
     """Take a lease, for as long as the descriptor stays open; None where somebody else has it."""
-    (root / LEASES).mkdir(exist_ok=True)
+    if not (root / LEASES).is_dir():
+        (root / LEASES).mkdir(exist_ok=True)
+        give(root / LEASES)
     held = _opened(root, f"{LEASES}/{name}")
     if _locked(held, fcntl.LOCK_EX):
         sign(held)
@@ -97,10 +102,13 @@ def _is_shared(root: Path) -> bool:
 
 
 def _opened(root: Path, name: str) -> int:
+    path = root / name
     try:
-        return os.open(root / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+        give_open(descriptor, path.parent)
     except OSError as error:
-        raise LakeError(f"{root}: cannot write: {error.strerror}", "choose another directory with --lake") from error
+        raise LakeError(f"{path}: cannot write: {error.strerror or error}", advice(root, error)) from error
+    return descriptor
 
 
 def _locked(descriptor: int, how: int) -> bool:

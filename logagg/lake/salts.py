@@ -15,6 +15,7 @@ from threading import Lock
 
 from logagg.clock import DAY, Clock
 from logagg.errors import LakeError
+from logagg.lake.digests import digest_of_bytes
 from logagg.lake.files import failing_as_commit, write_secret
 
 FILE = "salts"
@@ -59,13 +60,36 @@ class Salts:
         return changed
 
     def _write(self) -> None:
-        write_secret(self._root / FILE, json.dumps(self._drawn).encode())
+        data = json.dumps(self._drawn).encode()
+        write_secret(self._root / FILE, f"{_check(data)}\n".encode() + data)
+
+
+def _check(data: bytes) -> str:
+    return digest_of_bytes(data, "logagg salts")
 
 
 def _read(path: Path) -> dict[int, tuple[float, str]]:
     try:
-        return {int(end): (float(at), str(salt)) for end, (at, salt) in json.loads(path.read_text()).items()}
+        return _unpacked(path.read_bytes())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise LakeError(f"{path}: cannot be read: {error}", "delete it: the visitors of today are then new ones") from error
+
+
+def _unpacked(data: bytes) -> dict[int, tuple[float, str]]:
+    """Return the salts that a file holds, which begins with the digest of the rest; an earlier logagg wrote it without."""
+    if not data.startswith(b"{"):
+        digest, _, data = data.partition(b"\n")
+        if digest != _check(data).encode():
+            raise ValueError("it is not as it was written")
+    return {int(end): (float(at), str(salt)) for end, (at, salt) in json.loads(data).items()}
+
+
+def problem(root: Path) -> LakeError | None:
+    """Return what is wrong with the salts of a lake, if anything."""
+    try:
+        _read(root / FILE)
+    except LakeError as error:
+        return error
+    return None

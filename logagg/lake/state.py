@@ -15,6 +15,7 @@ from logagg.cargo import Delta, Mark, Progress, Reject, Source
 from logagg.lake.files import FLUSH, Part
 
 COMMITS = 1000  # of the newest commits that a state remembers
+REPAIR = "repair"  # a commit that gives damaged parts up
 FORGOTTEN = "(forgotten)"  # stands for all sources that are forgotten
 NEVER = datetime.fromtimestamp(0, UTC)
 
@@ -25,7 +26,7 @@ class CommitInfo:
 
     id: int
     committed_at: datetime
-    kind: str  # "flush", "compact", "expire" or "open"
+    kind: str  # "flush", "compact", "expire", "check", "repair" or "open"
     rows: int
     files: int  # written
     bytes: int
@@ -40,13 +41,14 @@ class Intent:
     starts, was made before where that stands at its ends, and is stale where another writer went another way.
     """
 
-    kind: str  # FLUSH, or "compact" or "expire"
+    kind: str  # FLUSH, or "compact", "expire", "check" or REPAIR
     parts: tuple[Part, ...]  # the new ones, on the disk
     old: tuple[Part, ...] = ()  # those that they stand for
     deltas: tuple[Delta, ...] = ()  # without what is in the parts, and in `clicks`
     sources: tuple[Source, ...] = ()
     clicks: pa.Table | None = None  # the key state of these shards, whole
     shards: int = 0  # of how many the deltas are some
+    noted: tuple[Part, ...] = ()  # parts that stay, as they were found: damaged
 
     @classmethod
     def flush(cls, deltas: Sequence[Delta], sources: Sequence[Source], parts: Sequence[Part], shards: int) -> Intent:
@@ -70,6 +72,21 @@ Standing = Literal["due", "made", "stale"]
 
 
 @dataclass(frozen=True, slots=True)
+class LostPart:
+    """A part that was damaged and given up: what its rows were is not known any more."""
+
+    rollup: str
+    path: str
+    rows: int
+    min_ts: datetime
+    max_ts: datetime
+    given_up: datetime
+
+    def __str__(self) -> str:
+        return f"{self.rows:,} rows of {self.rollup}, from {self.min_ts:%Y-%m-%d %H:%M} to {self.max_ts:%Y-%m-%d %H:%M} UTC"
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """All that a catalog says."""
 
@@ -86,6 +103,8 @@ class State:
     rollups: Mapping[str, pa.Schema] = field(default_factory=dict)  # all that have, or had, a view
     gone: datetime = NEVER  # the newest bucket that retention has dropped, of any rollup
     steady: datetime = NEVER  # since when the clock that commits are stamped by has gone on without a leap
+    secret: str = ""  # the digest of the key of the visitor hash; empty: an earlier logagg wrote the lake
+    lost: tuple[LostPart, ...] = ()
 
     def lines(self) -> int:
         return sum(one.lines for shards in self.progress.values() for one in shards.values())
@@ -110,17 +129,21 @@ class State:
 
     def after(self, intent: Intent, now: datetime, keep: int) -> State:
         """Return the state that an intent, which is due, makes of this one; `keep` samples of rejects stay."""
-        state = self._flushed(intent, keep) if intent.kind == FLUSH else self._replaced(intent)
+        state = self._flushed(intent, keep) if intent.kind == FLUSH else self._replaced(intent, now)
         return replace(state, parts=(*state.parts, *intent.parts)).committed(intent.info(self.id + 1, now))
 
     def committed(self, info: CommitInfo) -> State:
         """Return the state as that of a commit."""
         return replace(self, id=info.id, commits=(*self.commits, info)[-COMMITS:])
 
-    def _replaced(self, intent: Intent) -> State:
-        old = {part.path for part in intent.old}
+    def _replaced(self, intent: Intent, now: datetime) -> State:
+        old, noted = {part.path for part in intent.old}, {part.path: part for part in intent.noted}
+        parts = tuple(noted.get(part.path, part) for part in self.parts if part.path not in old)
+        if intent.kind == REPAIR:
+            lost = (LostPart(one.rollup, one.path, one.rows, one.min_ts, one.max_ts, now) for one in intent.old)
+            return replace(self, parts=parts, lost=(*self.lost, *lost))
         gone = self.gone if intent.parts else max([self.gone, *(part.max_ts for part in intent.old)])
-        return replace(self, parts=tuple(part for part in self.parts if part.path not in old), gone=gone)
+        return replace(self, parts=parts, gone=gone)
 
     def _flushed(self, intent: Intent, keep: int) -> State:
         """Return the state with what some of the shards have told: progress, rejects, key state."""

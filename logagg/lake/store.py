@@ -17,11 +17,13 @@ from logagg.clock import Clock, written
 from logagg.config import Config
 from logagg.errors import CHECK, CommitFailed, LakeError, Overtaken
 from logagg.lake import catalog, directory, files, leases
+from logagg.lake.adoption import Adoption, adoptions
 from logagg.lake.commit import Committer
 from logagg.lake.compact import Planner, Replacement, Task
+from logagg.lake.digests import cut_off, damage, holds
 from logagg.lake.files import FLUSH, Part, PartWriter, failing_as_commit
 from logagg.lake.salts import Salts
-from logagg.lake.state import FORGOTTEN, CommitInfo, Intent, State
+from logagg.lake.state import FORGOTTEN, REPAIR, CommitInfo, Intent, State
 from logagg.rollup.definitions import Rollup
 
 
@@ -29,6 +31,7 @@ class Lake:
     """The writer's side of a lake; holds its lock until closed."""
 
     def __init__(self, root: Path, state: State, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int) -> None:
+        self._notice: Callable[[str, str], None] = lambda kind, text: None
         self.secret = directory.secret(root)
         self.salts = Salts(root, self.secret, clock, self.clock_is_settled)
         self.shards = 0  # of how many we own some; 0: we own all there are
@@ -71,18 +74,21 @@ class Lake:
         return f"{doubt}; set the clock if it is wrong" if self._told_doubt and not told else ""
 
     @classmethod
-    def open(cls, root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Config, begin: bool = True) -> Lake:
+    def open(
+        cls, root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Config, begin: bool = True, any_secret: bool = False
+    ) -> Lake:
         """Take the lock; make the lake where there is none; clear away what a crash left.
 
-        Without `begin`, that is to be called before the first commit. Raises LakeLocked, LakeError (not a lake, newer, other
-        columns) or CommitFailed.
+        Without `begin`, that is to be called before the first commit. With `any_secret` the lake goes on with the secret that
+        is there, whichever it was written with. Raises LakeLocked, LakeError (not a lake, newer, damaged, other columns) or
+        CommitFailed.
         """
         directory.make(root)
         lock = leases.take(root, alone=True)
         try:
             with failing_as_commit(root):
                 leases.sign(lock)
-                lake = cls._opened(root, rollups, clock, config, lock)
+                lake = cls._opened(root, rollups, clock, config, lock, any_secret=any_secret)
                 lake._commits.forget_wanted()
             if begin:
                 lake.begin()
@@ -111,12 +117,16 @@ class Lake:
         return lake
 
     @classmethod
-    def _opened(cls, root: Path, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int) -> Lake:
+    def _opened(
+        cls, root: Path, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int, *, any_secret: bool = False
+    ) -> Lake:
         current = catalog.newest(root)
         if not current and any((root / "data").glob("*/*.parquet")):
             raise LakeError(f"{root}: it has data, but {catalog.LINK} is missing", CHECK)
         before = catalog.read(current) if current else State(created_at=datetime.fromtimestamp(clock.now(), UTC))
-        state = replace(catalog.with_rollups(before, rollups), root=str(root.resolve()))
+        secret = directory.secret_for(root, "" if any_secret else before.secret)
+        parts = _looked_at_again(root, before.parts)
+        state = replace(catalog.with_rollups(before, rollups), root=str(root.resolve()), secret=secret, parts=parts)
         lake = cls(root, state, rollups, clock, config, lock)
         lake._unseen = state != before
         lake._commits.clear_orphans()
@@ -144,7 +154,7 @@ class Lake:
             self._commits.forget_wanted()  # what was dealt as before
             if dealt != self.state.progress:
                 self._commits.publish(replace(self.state, progress=dealt))
-            files.replace_text(self._root / directory.SHARDS, f"{shards}\n")
+            directory.write_shards(self._root, shards)
         self.shards, self._commits.shared = shards, True
 
     def reconfigure(self, rollups: Sequence[Rollup], config: Config) -> None:
@@ -204,9 +214,9 @@ class Lake:
             self.salts.forget_past()
         return done
 
-    def plan_compaction(self) -> list[Task]:
+    def plan_compaction(self) -> Sequence[Task | Adoption]:
         """Return the merges, or else what retention asks for, now; run them anywhere, then `commit_replacement`."""
-        return self._planner.due(self.state) or self.plan_expiry()
+        return self._planner.due(self.state) or self.plan_expiry() or adoptions(self._root, self.state.parts)[:1]
 
     def plan_expiry(self, *, trust_clock: bool = False) -> list[Task]:
         """Return what retention asks for now: nothing, unless told to, while the clock is not to be believed."""
@@ -221,7 +231,24 @@ class Lake:
     def commit_replacement(self, done: Replacement) -> CommitInfo:
         """Swap merged parts in for those they were made of. Raises CommitFailed (nothing has changed) or Overtaken."""
         self._commits.reached("parts")
-        return self._commits.commit(Intent(done.kind, done.new, done.old))
+        info = self._commits.commit(Intent(done.kind, done.new, done.old, noted=done.noted))
+        for part in done.noted:
+            if part.damaged:
+                self._notice("damaged", self._said(part))
+        return info
+
+    def tell(self, notice: Callable[[str, str], None]) -> None:
+        """Give notice of damaged parts: of those that are known, and of those that are found from now on."""
+        self._notice = notice
+        for part in self.damaged():
+            notice("damaged", self._said(part))
+
+    def _said(self, part: Part) -> str:
+        return f"{self._root / part.path}: damaged, so it is not merged: {holds(part)}; {CHECK}"
+
+    def give_up(self, parts: Sequence[Part]) -> None:
+        """Forget damaged parts, and remember what is lost with them. Raises CommitFailed."""
+        self._commits.commit(Intent(REPAIR, (), tuple(parts)))
 
     def compact_due(self) -> None:
         """Merge and expire what is due in a shared lake, of the rollups that nobody else is at."""
@@ -233,32 +260,56 @@ class Lake:
 
     def compact_all(self) -> int:
         """Merge all there is to merge now; return how many parts were replaced."""
-        return self._carry_out(self._planner.everything(self.state))
+        merged = self._carry_out(self._planner.everything(self.state))
+        self._carry_out(adoptions(self._root, self.state.parts))
+        return merged
 
     def expire(self, *, trust_clock: bool = False) -> int:
         """Apply retention now; return how many parts were replaced."""
         return self._carry_out(self.plan_expiry(trust_clock=trust_clock))
 
+    def damaged(self) -> list[Part]:
+        """Return the parts that are known to be damaged."""
+        return [part for part in self.state.parts if part.damaged]
+
+    def refuse_damaged(self) -> None:
+        """Raise LakeError where parts are known to be damaged."""
+        if damaged := self.damaged():
+            first, more = damaged[0], f", and {len(damaged) - 1:,} more" if damaged[1:] else ""
+            raise LakeError(f"{self._root / first.path}: damaged ({holds(first)}){more}", CHECK)
+
+    def refuse_missing(self) -> None:
+        """Raise LakeError where files of parts are missing, or not as long as they were written."""
+        wrong = [(part, what) for part in self.state.parts if (what := cut_off(self._root, part))]
+        if wrong:
+            (first, what), more = wrong[0], f"; {len(wrong) - 1:,} more are like it" if wrong[1:] else ""
+            raise LakeError(f"{self._root / first.path}: {what} ({holds(first)}){more}", CHECK)
+
     def close(self) -> None:
         self._writers.shutdown()
         os.close(self._lock)
 
-    def _due(self, rollup: str) -> list[Task]:
+    def _due(self, rollup: str) -> Sequence[Task | Adoption]:
         planner = self._planner.only(rollup)
-        if (merges := planner.due(self.state)) or not self.clock_is_settled():
-            return merges
-        return planner.expired(self.state, self._config.retention, self._clock.now())
+        merges = planner.due(self.state)
+        if not merges and self.clock_is_settled():
+            merges = planner.expired(self.state, self._config.retention, self._clock.now())
+        return merges or adoptions(self._root, [part for part in self.state.parts if part.rollup == rollup])
 
     def _compact_due(self, rollup: str) -> None:
         self._commits.catch_up()  # what we know may be merged already
         while tasks := self._due(rollup):
             self._carry_out(tasks)
 
-    def _carry_out(self, tasks: Sequence[Task]) -> int:
+    def _carry_out(self, tasks: Sequence[Task | Adoption]) -> int:
+        """Run merges and commit them; return how many parts were replaced."""
+        replaced = 0
         for task in tasks:
             with contextlib.suppress(Overtaken):  # by one who merged the same
-                self.commit_replacement(task.run())
-        return sum(len(task.parts) for task in tasks)
+                done = task.run()
+                self.commit_replacement(done)
+                replaced += len(done.old)
+        return replaced
 
     def _dealt(self, former: int | None, shards: int) -> Mapping[str, Mapping[int, Progress]]:
         try:
@@ -287,3 +338,9 @@ class Lake:
                     writer.write(delta.rollups[name])
         assert writer.part, "a delta has no rollups without rows"
         return writer.part
+
+
+def _looked_at_again(root: Path, parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Return parts, those that are missing or cut off marked as damaged; those that were damaged may have been restored."""
+    look = {True: damage, False: cut_off}
+    return tuple(replace(part, damaged=bool(look[part.damaged](root, part))) for part in parts)

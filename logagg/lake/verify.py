@@ -5,12 +5,13 @@ Only reads, so it may run beside a tail: a catalog and its files stay for a whil
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -19,11 +20,13 @@ import pyarrow.parquet as pq
 
 from logagg.cargo import Progress
 from logagg.errors import LakeError
-from logagg.lake import catalog
+from logagg.lake import catalog, directory, ownership, salts
+from logagg.lake.digests import CHANGED, damage, digest_in, holds, is_intact
 from logagg.lake.files import Part
-from logagg.lake.state import FORGOTTEN, NEVER, State
+from logagg.lake.state import FORGOTTEN, NEVER, LostPart, State
 
 RESTORE = "restore it from a backup, or read the logs again into a new lake"
+LEAST_SECRET = 16  # bytes
 ATTEMPTS = 3  # looks, while commits move on under them
 
 
@@ -51,6 +54,8 @@ class Verdict:
     orphan_bytes: int = 0
     gone: datetime | None = None  # retention has dropped buckets up to this one
     problems: tuple[Problem, ...] = field(default=())
+    undigested: int = 0  # files that an earlier logagg wrote, of which not every bit can be checked
+    lost: tuple[LostPart, ...] = ()  # given up by a repair
 
 
 def verify(root: Path) -> Verdict | None:
@@ -79,15 +84,18 @@ def _look(root: Path, current: Path | None) -> Verdict:
         return Verdict(problems=(_lost(root, f"{root / catalog.LINK}: the link to the newest catalog is missing"),))
     if not current.exists():
         return Verdict(problems=(_lost(root, f"{root / catalog.LINK}: {current.name}, which it names, is missing"),))
+    if not os.access(current, os.R_OK):
+        return Verdict(problems=(*_wrong_owners(root), Problem(f"{current}: not allowed to read it", "run it as the lake's owner"))[:1])
     try:
         state = catalog.read(current)
     except LakeError as error:
         return Verdict(problems=(_unread(root, error),))
+    orphans, former = unnamed(root, state), catalog.former(root, current)
     broken = [*_wrong_files(root, state)]
-    problems = [*broken, *_wrong_root(root, state), *_wrong_progress(state), *_wrong_permissions(root)]
+    problems = [*broken, *_wrong_leftovers((*orphans, *former)), *_wrong_root(root, state), *_wrong_progress(state)]
+    problems += [*_wrong_permissions(root), *_wrong_owners(root), *_wrong_keys(root, state)]
     if not broken:
         problems += _wrong_sums(root, state)
-    orphans = [path for path in (root / "data").glob("*/*") if str(path.relative_to(root)) not in _named(state)]
     return Verdict(
         state.id,
         len(state.parts),
@@ -98,6 +106,8 @@ def _look(root: Path, current: Path | None) -> Verdict:
         sum(map(_size, orphans)),
         state.gone if state.gone > NEVER else None,
         tuple(problems),
+        sum(not digest_in(part.path) for part in state.parts),
+        state.lost,
     )
 
 
@@ -112,15 +122,24 @@ def _unread(root: Path, error: LakeError) -> Problem:
 
 def _lost(root: Path, what: str) -> Problem:
     """Return the problem of a catalog that cannot be read: the one before it will do, if its files are still there."""
-    for path in sorted((root / catalog.FOLDER).glob("*.duckdb"), key=lambda path: (len(path.name), path.name), reverse=True):
+    found = sound_before(root)
+    if not found:
+        return Problem(what, RESTORE)
+    path, state = found
+    link = shlex.join(["ln", "-sfn", str(path.relative_to(root)), str(root / catalog.LINK)])
+    return Problem(what, f"go back to commit {state.id} with: {link}; a tail then reads again what came after it")
+
+
+def sound_before(root: Path) -> tuple[Path, State] | None:
+    """Return the newest catalog that is sound and whose files are all there, and what it says."""
+    for path in sorted((root / catalog.FOLDER).glob("*.duckdb"), key=catalog.age, reverse=True):
         try:
             state = catalog.read(path)
         except LakeError:
             continue
         if all((root / part.path).exists() for part in state.parts):
-            link = shlex.join(["ln", "-sfn", str(path.relative_to(root)), str(root / catalog.LINK)])
-            return Problem(what, f"go back to commit {state.id} with: {link}; a tail then reads again what came after it")
-    return Problem(what, RESTORE)
+            return path, state
+    return None
 
 
 def _wrong_root(root: Path, state: State) -> Iterator[Problem]:
@@ -129,8 +148,10 @@ def _wrong_root(root: Path, state: State) -> Iterator[Problem]:
         yield Problem(f"{root}: moved or copied from {state.root}", f"logagg compact --lake {root} settles it here")
 
 
-def _named(state: State) -> set[str]:
-    return {part.path for part in state.parts}
+def unnamed(root: Path, state: State) -> list[Path]:
+    """Return the files beside those that a state names: replaced a while ago, or left by a crash."""
+    named = {part.path for part in state.parts}
+    return [path for path in (root / "data").glob("*/*") if str(path.relative_to(root)) not in named]
 
 
 # files
@@ -138,25 +159,33 @@ def _named(state: State) -> set[str]:
 
 def _wrong_files(root: Path, state: State) -> Iterator[Problem]:
     for part in state.parts:
-        if complaint := _wrong_file(root / part.path, part, state.rollups[part.rollup]):
-            yield Problem(f"{root / part.path}: {complaint}", RESTORE)
+        if complaint := _wrong_file(root, part, state.rollups[part.rollup]):
+            hint = f"restore it from a backup; without one, give these rows up with: {directory.repair_command(root)}"
+            yield Problem(f"{root / part.path}: {complaint}: {holds(part)}", hint)
 
 
-def _wrong_file(path: Path, part: Part, schema: pa.Schema) -> str:
-    """Read a file to its end; return what is wrong with it, or nothing."""
+def _wrong_file(root: Path, part: Part, schema: pa.Schema) -> str:
+    """Return what is wrong with the file of a part, or nothing; where its digest is right, each bit of it is."""
     try:
-        size = path.stat().st_size
-        if size != part.bytes:
-            return f"has {size:,} bytes, the catalog says {part.bytes:,}"
-        with pq.ParquetFile(path) as file:
-            if complaint := _wrong_columns(file.schema_arrow, schema):
-                return complaint
-            rows = sum(batch.num_rows for batch in file.iter_batches())
-    except FileNotFoundError:
-        return "is missing"
-    except (OSError, pa.ArrowException) as error:
-        return f"cannot be read: {getattr(error, 'strerror', None) or str(error).splitlines()[0]}"
-    return "" if rows == part.rows else f"has {rows:,} rows, the catalog says {part.rows:,}"
+        return damage(root, part) or _wrong_rows(root / part.path, part, schema)
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+
+
+def _wrong_leftovers(paths: Iterable[Path]) -> Iterator[Problem]:
+    """Look at files that the newest catalog does not name: readers of snapshots before it may still use them."""
+    for path in paths:
+        with contextlib.suppress(OSError):  # a tail may have deleted it just now
+            if not is_intact(path):
+                yield Problem(f"{path}: {CHANGED}", "the newest snapshot does not need it, so nothing is lost: delete it")
+
+
+def _wrong_rows(path: Path, part: Part, schema: pa.Schema) -> str:
+    """Return how a file that is as it was written is none of this rollup, or not the one that the catalog means."""
+    with pq.ParquetFile(path) as file:
+        rows = file.metadata.num_rows
+        wrong = _wrong_columns(file.schema_arrow, schema)
+    return wrong or ("" if rows == part.rows else f"has {rows:,} rows, the catalog says {part.rows:,}")
 
 
 def _wrong_columns(found: pa.Schema, expected: pa.Schema) -> str:
@@ -204,13 +233,53 @@ def _wrong_permissions(root: Path) -> Iterator[Problem]:
     except OSError:
         yield Problem(f"{secret}: missing, so visitors from now on are others than those before", "restore it from a backup")
         return
-    if found.st_size < 16:
+    if found.st_size < LEAST_SECRET:
         yield Problem(f"{secret}: too short to keep a secret", "restore it from a backup")
     if found.st_mode & 0o077:
         yield Problem(f"{secret}: others may read it, and guess who visitors are", f"chmod 600 {secret}")
     for path in (root, root / catalog.FOLDER, root / "data", root / "intents"):
         if path.exists() and path.stat().st_mode & stat.S_IWOTH:
             yield Problem(f"{path}: anyone may write there", f"chmod o-w {path}")
+
+
+def _wrong_owners(root: Path) -> Iterator[Problem]:
+    """Look for files that the lake's owner does not own, as an earlier logagg left them that root ran."""
+    owner = ownership.owner_of(root)
+    others = [path for path in root.rglob("*") if _owner(path) not in (owner, None)]
+    if owner is not None and others:
+        name, whose = ownership.name_of(owner), ownership.name_of(_owner(others[0]) or 0)
+        what = f"{others[0]}: belongs to the user {whose}, the lake to {name}"
+        more = f"; {len(others) - 1:,} more files are another user's" if others[1:] else ""
+        yield Problem(what + more, shlex.join(["chown", "-R", name, str(root)]))
+
+
+def _owner(path: Path) -> int | None:
+    try:
+        return path.lstat().st_uid
+    except OSError:  # a tail has deleted it just now
+        return None
+
+
+def _wrong_keys(root: Path, state: State) -> Iterator[Problem]:
+    """Look at the files that say who a visitor is, and for how many shards workers share the lake."""
+    with contextlib.suppress(OSError):  # missing, which was said, or not ours to read
+        if (root / "secret").stat().st_size >= LEAST_SECRET and not directory.has_secret(root, state.secret):
+            yield Problem(*directory.other_secret(root))
+    for found in (_wrong_salts(root), _wrong_shards(root)):
+        if found:
+            yield Problem(found.message, found.hint)
+
+
+def _wrong_salts(root: Path) -> LakeError | None:
+    return salts.problem(root) if os.access(root / salts.FILE, os.R_OK) else None
+
+
+def _wrong_shards(root: Path) -> LakeError | None:
+    try:
+        directory.shards_of(root)
+    except LakeError as error:
+        return error
+    return None
 
 
 # sums
@@ -229,6 +298,11 @@ class Law:
     def of(cls, left: str, right: str) -> Law:
         """Write a law as `agents.hits`, `traffic.hits WHERE status >= 400`, `ads.clicks + clicks_dup`."""
         return cls(left, right, _daily(left), _daily(right))
+
+    def lacks(self, lost: Iterable[LostPart], day: date) -> bool:
+        """Tell whether rows of one of the rollups were given up, of a day."""
+        views = {side.partition(".")[0] for side in (self.left, self.right)}
+        return any(one.rollup in views and one.min_ts.date() <= day <= one.max_ts.date() for one in lost)
 
     @property
     def query(self) -> str:
@@ -267,6 +341,8 @@ def _wrong_sums(root: Path, state: State) -> Iterator[Problem]:
             yield from _wrong_total(connection, state)
             for law in LAWS:
                 for day, left, right in connection.execute(law.query, {"since": _whole_days(state)}).fetchall():
+                    if law.lacks(state.lost, day.date()):
+                        continue
                     what = f"{day:%Y-%m-%d}: {law.left} are {left:,}, {law.right} are {right:,}; they should be the same"
                     yield Problem(f"{root}: {what}", RESTORE)
     except duckdb.Error as error:
@@ -278,8 +354,8 @@ def _over(root: Path, state: State) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(config={"memory_limit": "512MB"})
     connection.execute("SET TimeZone = 'UTC'")
     for name, schema in state.rollups.items():
-        paths = [part.path for part in state.parts if part.rollup == name]
-        connection.execute(catalog.view(name, schema, paths, str(root.resolve())))
+        parts = [replace(part, damaged=False) for part in state.parts if part.rollup == name]  # all were looked at
+        connection.execute(catalog.view(name, schema, parts, str(root.resolve())))
     return connection
 
 
@@ -294,7 +370,8 @@ def _wrong_total(connection: duckdb.DuckDBPyConnection, state: State) -> Iterato
     """Every line that was read is a hit or a reject, unless retention has dropped its day."""
     [(hits,)] = connection.execute("SELECT coalesce(sum(hits), 0)::BIGINT FROM traffic").fetchall()
     rejects = sum(lines for reasons in state.rejects.values() for lines in reasons.values())
-    lines, dropped = state.lines(), state.gone > NEVER
+    lines = state.lines()
+    dropped = state.gone > NEVER or any(one.rollup == "traffic" for one in state.lost)
     if hits + rejects > lines or (hits + rejects < lines and not dropped):
         what = f"{hits:,} hits and {rejects:,} rejects are not the {lines:,} lines that its sources gave"
         yield Problem(what, RESTORE)

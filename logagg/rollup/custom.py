@@ -19,7 +19,7 @@ from logagg.rollup.conditions import Sql
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES, Measure, Part, Rollup
 
 RESERVED = frozenset(
-    {"sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state", "events", "clicks", "rows"}
+    {"sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state", "lost_parts", "events", "clicks", "rows"}
     | {rollup.name for rollup in DEFAULTS}
 )
 DAY = 86_400

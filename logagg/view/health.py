@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from logagg.clock import is_set, not_set
+from logagg.errors import CHECK
 from logagg.lake import heartbeats, leases
 from logagg.lake.heartbeats import LockState
 from logagg.view import tails
@@ -75,7 +76,7 @@ def look(root: Path, connection: duckdb.DuckDBPyConnection, now: float, max_age:
     found = _tails(root, lock, now, shared=bool(owners))
     sources = tuple(_sources(connection, found))
     running = bool(lock.held or owners) or any(tail.state == "running" for tail in found)
-    problems = list(_wrong_clock(now, running))
+    problems = [*_wrong_clock(now, running), *_damage(root, connection)]
     problems += [problem for tail in found for problem in (*tails.problems(tail), *tails.silent(tail))]
     if max_age is not None:
         problems += tails.too_old(found, max_age) if found else _no_tail(age, max_age)
@@ -180,3 +181,22 @@ def _size(row: Mapping[str, Any], sizes: Mapping[str, int]) -> int:
 def _wrong_clock(now: float, running: bool) -> tuple[str, ...]:
     """Say that a tail which runs reads nothing, by a clock that is the tail's own as long as both are on one machine."""
     return (f"{not_set(now)}: nothing is read until it is set",) if running and not is_set(now) else ()
+
+
+def _damage(root: Path, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """Say which files of the lake are missing, cut off or known to be damaged; `logagg check` reads them all."""
+    found = connection.execute("FROM files")
+    names = [column[0] for column in found.description or ()]
+    for row in found.fetchall():
+        part = dict(zip(names, row, strict=True))
+        if what := "damaged" if part.get("damaged") else _cut_off(root / part["path"], part["bytes"]):
+            yield f"{root / part['path']}: {what} ({part['rows']:,} rows of {part['rollup']}); {CHECK}"
+
+
+def _cut_off(path: Path, size: int) -> str:
+    try:
+        return "" if path.stat().st_size == size else "is not as long as it was written"
+    except FileNotFoundError:
+        return "is missing"
+    except OSError:  # not ours to see
+        return ""

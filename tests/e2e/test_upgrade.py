@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from logagg.lake.digests import digest_in
 from tests.conftest import ROOT, Command, combined
 
 LAKES = sorted((ROOT / "fixtures/lakes").iterdir())
@@ -54,3 +57,32 @@ def test_the_log_goes_on_where_it_was(logagg: Command, old: Path) -> None:
     assert kinds == BEFORE | {"pageview": 4, "impression": 6}
     logagg.run("compact", "-q")
     assert answers(logagg) == (lines, kinds, clicks, more)
+
+
+def undigested(logagg: Command) -> int:
+    [found] = [json.loads(logagg.run("check", "--json").stdout)["verdict"]["undigested"]]
+    return int(found)
+
+
+def test_its_files_get_digests(logagg: Command, tmp_path: Path) -> None:
+    """Those that are merged, and those that are merged already; every bit of them is checked from then on."""
+    old = LAKES[0]
+    shutil.copytree(old / "lake", logagg.lake, symlinks=True)
+    (logagg.lake / "secret").chmod(0o600)
+    shutil.copy(old / "access.log", log := tmp_path / "access.log")
+    with duckdb.connect(str(logagg.lake / "logagg.duckdb"), read_only=True) as connection:
+        [(count,)] = connection.execute("SELECT count(*) FROM files").fetchall()
+    said = logagg.run("check", status=1).stdout  # it was moved
+    assert f"{count} files of an earlier logagg, of which not every bit can be checked" in said
+    logagg.run("tail", "--once", "-q", log)
+    before = answers(logagg)
+    logagg.run("compact", "-q")
+    assert undigested(logagg) == 0 and answers(logagg) == before
+    names = [path for (path,) in logagg.read("SELECT path FROM files")]
+    assert [name for name in names if not digest_in(name)] == []
+    path = logagg.lake / names[0]
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert str(path) in logagg.run("check", status=1).stdout
+

@@ -37,7 +37,7 @@ def refuse_merges(times: int) -> None:
     write, merges = pq.ParquetWriter, count()
 
     def call(where: Any, *arguments: Any, **options: Any) -> pq.ParquetWriter:
-        if not os.path.basename(where).startswith("flush") and next(merges) < times:
+        if not where.path.name.startswith("flush") and next(merges) < times:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return write(where, *arguments, **options)
 

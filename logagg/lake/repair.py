@@ -1,0 +1,123 @@
+"""Mends a lake: what is damaged for good is given up, in a commit that says so; what can be saved, is.
+
+Whoever has a backup restores it instead. What was given up stays in the table `lost_parts`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from logagg.clock import Clock
+from logagg.config import Config
+from logagg.errors import LakeError
+from logagg.lake import catalog, directory, files, leases, salts, verify
+from logagg.lake.digests import damage, holds, is_intact
+from logagg.lake.files import Part, failing_as_commit
+from logagg.lake.ownership import SECRET, give_link
+from logagg.lake.store import Lake
+from logagg.rollup.definitions import Rollup
+
+KEPT = "damaged"  # the folder for the files of parts that were given up
+
+
+def repair(root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Config) -> Iterator[str]:
+    """Mend a lake; say what was done as it is done. Raises LakeLocked, LakeError (it cannot be mended) or CommitFailed."""
+    directory.make(root)
+    yield from _catalog(root)
+    yield from _salts(root)
+    before = _secret(root)
+    lake = Lake.open(root, rollups, clock=clock, config=config, any_secret=True)
+    try:
+        if before not in ("", lake.state.secret):
+            yield f"{root / SECRET}: from now on this one holds; visitors are others than before"
+        yield from _parts(root, lake)
+        yield from _leftovers(root, lake)
+    finally:
+        lake.close()
+
+
+def _catalog(root: Path) -> Iterator[str]:
+    """Go back to the catalog before, where the newest is missing or not as it was written."""
+    lock = leases.take(root, alone=True)
+    try:
+        current = _current(root)
+        if current is not None and not isinstance(current, LakeError):
+            return
+        found = verify.sound_before(root)
+        if not found:
+            if isinstance(current, LakeError):
+                raise LakeError(current.message, verify.RESTORE)
+            return
+        path, state = found
+        with failing_as_commit(root):
+            _link(root, path)
+        yield f"{root / catalog.LINK}: goes back to commit {state.id}; a tail reads again what came after it"
+    finally:
+        os.close(lock)
+
+
+def _current(root: Path) -> Path | LakeError | None:
+    """Return the newest catalog, what is wrong with it, or None where none is named."""
+    try:
+        path = catalog.newest(root)
+        if path:
+            catalog.read(path)
+    except LakeError as error:
+        if "upgrade" in error.hint:
+            raise
+        return error
+    return path
+
+
+def _link(root: Path, path: Path) -> None:
+    draft = root / f".{path.name}.link"
+    files.remove([draft])
+    os.symlink(path.relative_to(root), draft)
+    give_link(draft)
+    os.replace(draft, root / catalog.LINK)
+    files.sync(root)
+
+
+def _salts(root: Path) -> Iterator[str]:
+    if salts.problem(root):
+        files.remove([root / salts.FILE])
+        yield f"{root / salts.FILE}: deleted; visitors of the periods that are not over are new ones"
+
+
+def _secret(root: Path) -> str:
+    current = catalog.newest(root)
+    return catalog.read(current).secret if current else ""
+
+
+def _parts(root: Path, lake: Lake) -> Iterator[str]:
+    """Give damaged parts up; their files are kept aside."""
+    with failing_as_commit(root):
+        wrong = [(part, what) for part in lake.state.parts if (what := damage(root, part))]
+    if not wrong:
+        return
+    lake.give_up([part for part, _ in wrong])
+    for part, what in wrong:
+        yield f"{root / part.path}: {what}; given up: {holds(part)}{_kept(root, part)}"
+
+
+def _leftovers(root: Path, lake: Lake) -> Iterator[str]:
+    """Delete damaged files that the newest snapshot does not need."""
+    live = catalog.newest(root)
+    for path in (*verify.unnamed(root, lake.state), *(catalog.former(root, live) if live else ())):
+        with failing_as_commit(root):
+            if not is_intact(path):
+                path.unlink()
+                yield f"{path}: deleted; the newest snapshot did not need it"
+
+
+def _kept(root: Path, part: Part) -> str:
+    """Move the file of a part aside; say where it is."""
+    place = root / KEPT / part.path.removeprefix("data/").replace("/", "-")
+    try:
+        files.make_directory(place.parent)
+        (root / part.path).rename(place)
+    except OSError:  # it is missing
+        return ""
+    return f"; its file is kept as {place}"

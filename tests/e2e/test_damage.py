@@ -1,0 +1,249 @@
+"""A lake of which files are missing or damaged says so, is merged around them, and can be mended."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from logagg.lake import catalog
+from logagg.lake.files import Part
+from tests.conftest import Command, combined, wait_until
+
+RUNS = 3  # so many lines each
+
+
+@pytest.fixture
+def log(logagg: Command) -> Path:
+    """A log that was read in several runs; each left parts of its own."""
+    path = logagg.folder / "access.log"
+    for run in range(RUNS):
+        with path.open("a") as file:
+            file.write(combined([(f"/{run}/{number}", 200) for number in range(RUNS)]))
+        logagg.run("tail", "--once", "-q", path)
+    return path
+
+
+def parts(logagg: Command, rollup: str) -> list[Part]:
+    newest = catalog.newest(logagg.lake)
+    assert newest
+    return [part for part in catalog.read(newest).parts if part.rollup == rollup]
+
+
+def first(logagg: Command, rollup: str = "traffic") -> Path:
+    return logagg.lake / parts(logagg, rollup)[0].path
+
+
+def flip(path: Path, at: int = 40) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 4
+    path.write_bytes(data)
+
+
+def problems(logagg: Command) -> list[str]:
+    found: list[str] = json.loads(logagg.run("check", "--json", status=None).stdout)["problems"]
+    return found
+
+
+# missing
+
+
+@pytest.mark.parametrize("words", [("tail", "--once"), ("tail",)])
+@pytest.mark.parametrize("harm", ["missing", "cut off"])
+@pytest.mark.parametrize("which", [0, -1])
+def test_a_tail_refuses_a_lake_of_which_parts_are_missing(
+    logagg: Command, log: Path, words: tuple[str, ...], harm: str, which: int
+) -> None:
+    path = logagg.lake / parts(logagg, "pages")[which].path
+    if harm == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-1])
+    done = logagg.run(*words, log, status=1)
+    (said,) = done.stderr.splitlines()
+    assert str(path) in said and "3 rows of pages" in said and "logagg check" in said
+
+
+def test_questions_of_a_lake_of_which_parts_are_missing_fail(logagg: Command, log: Path) -> None:
+    path = first(logagg)
+    path.unlink()
+    for words in (("report", "overview"), ("sql", "SELECT sum(hits) FROM traffic"), ("sql", "FROM traffic LIMIT 0")):
+        (said,) = logagg.run(*words, status=1).stderr.splitlines()
+        assert path.name in said
+    done = logagg.run("status", status=1)
+    assert f"{path}: is missing (3 rows of traffic)" in done.stdout + done.stderr
+    assert logagg.run("report", "pages").stdout, "what is whole answers"
+
+
+def test_a_merge_leaves_what_is_missing(logagg: Command, log: Path) -> None:
+    path = first(logagg)
+    path.unlink()
+    (said,) = logagg.run("compact", "-q", status=1).stderr.splitlines()
+    assert str(path) in said
+    assert [len(parts(logagg, name)) for name in ("traffic", "pages")] == [2, 1]
+
+
+# damaged
+
+
+def test_a_merge_leaves_what_is_damaged_and_merges_the_rest(logagg: Command, log: Path) -> None:
+    before = logagg.sql("SELECT sum(views) AS views FROM pages")
+    path = first(logagg)
+    whole = path.read_bytes()
+    flip(path)
+    damaged = path.read_bytes()
+    for _ in range(2):
+        (said,) = logagg.run("compact", "-q", status=1).stderr.splitlines()
+        assert str(path) in said and "3 rows of traffic" in said and "logagg check" in said
+        assert path.read_bytes() == damaged
+        assert [len(parts(logagg, name)) for name in ("traffic", "pages")] == [2, 1], "the others are merged"
+        assert logagg.sql("SELECT sum(views) AS views FROM pages") == before
+        (problem,) = problems(logagg)
+        assert problem.startswith(f"{path}: ")
+    assert logagg.run("status", status=1).stdout.count(f"{path}: damaged") == 1
+    for words in (("report", "overview"), ("sql", "SELECT sum(hits) FROM traffic"), ("sql", "SELECT count(*) FROM traffic")):
+        (said,) = logagg.run(*words, status=1).stderr.splitlines()
+        assert f"{path}: damaged: 3 rows of traffic" in said, "what is known to be wrong is no answer"
+    path.write_bytes(whole)  # from a backup
+    logagg.run("compact", "-q")
+    assert problems(logagg) == []
+    assert len(parts(logagg, "traffic")) == 1
+    assert logagg.lines() == RUNS * RUNS
+
+
+def test_a_tail_gives_notice_of_what_is_damaged_and_goes_on(logagg: Command, log: Path) -> None:
+    path = first(logagg)
+    flip(path)
+    tail = logagg.start("tail", "--flush", "0.1", log)
+    said = logagg.folder / "tail.log"
+    try:
+        written = RUNS * RUNS
+        while " damaged: " not in said.read_text():  # when as many parts were written as are merged
+            with log.open("a") as file:
+                file.write(combined([(f"/{written}", 200)]))
+            written += 1
+            count = f"SELECT sum(lines) = {written} FROM sources"
+            wait_until(lambda count=count: logagg.read(count) == [(True,)], tail)  # type: ignore[misc]
+        wait_until(lambda: len(parts(logagg, "traffic")) < 10, tail)
+    finally:
+        tail.terminate()
+        assert tail.wait(60) == 0
+    [notice] = [line for line in said.read_text().splitlines() if " damaged: " in line]
+    assert str(path) in notice and "3 rows of traffic" in notice
+    assert str(path.relative_to(logagg.lake)) in [part.path for part in parts(logagg, "traffic")]
+    done = logagg.run("tail", "--once", log, status=1)
+    assert str(path) in done.stderr, "a run that ends by itself fails"
+
+
+def test_a_damaged_catalog_is_refused(logagg: Command, log: Path) -> None:
+    newest = catalog.newest(logagg.lake)
+    assert newest
+    flip(newest, newest.stat().st_size // 2)
+    for words in (("tail", "--once", log), ("compact",)):
+        (said,) = logagg.run(*words, status=1).stderr.splitlines()
+        assert str(newest) in said and "logagg check" in said
+
+
+# mended
+
+
+def test_a_repair_gives_up_what_is_damaged_and_says_what_is_lost(logagg: Command, log: Path) -> None:
+    flipped, missing = first(logagg), first(logagg, "pages")
+    flip(flipped)
+    missing.unlink()
+    done = logagg.run("check", "--repair")
+    for path, rollup in ((flipped, "traffic"), (missing, "pages")):
+        [said] = [line for line in done.stderr.splitlines() if str(path) in line]
+        assert f"given up: 3 rows of {rollup}, all shards, from 2026-03-02 00:00 to 2026-03-02 00:02 UTC" in said
+    assert problems(logagg) == [], "that sums are too small is explained"
+    assert "3 rows of traffic, from 2026-03-02 00:00" in logagg.run("check").stdout
+    assert logagg.lines() == RUNS * RUNS - 3
+    lost = logagg.sql("SELECT rollup, rows, path FROM lost_parts ORDER BY rollup")
+    assert [(one["rollup"], one["rows"]) for one in lost] == [("pages", 3), ("traffic", 3)]
+    assert (logagg.lake / "damaged" / f"traffic-{flipped.name}").exists()
+    assert not flipped.exists()
+    with log.open("a") as file:
+        file.write(combined([("/more", 200)]))
+    logagg.run("tail", "--once", "-q", log)
+    assert logagg.lines() == RUNS * RUNS - 3 + 1, "nothing is read again"
+    logagg.run("compact", "-q")
+    assert problems(logagg) == []
+    assert len(logagg.sql("FROM lost_parts")) == 2
+    assert logagg.run("check", "--repair").stderr == "", "there is nothing more to repair"
+
+
+def test_a_repair_goes_back_to_the_catalog_before(logagg: Command, log: Path) -> None:
+    newest = catalog.newest(logagg.lake)
+    assert newest
+    flip(newest, newest.stat().st_size // 2)
+    said = logagg.run("check", "--repair").stderr
+    assert "goes back to commit" in said
+    logagg.run("tail", "--once", "-q", log)
+    assert logagg.lines() == RUNS * RUNS, "what came after it is read again"
+    assert problems(logagg) == []
+
+
+@pytest.mark.parametrize("name", ["secret", "salts"])
+def test_a_key_that_is_damaged_is_refused_until_it_is_repaired(logagg: Command, log: Path, name: str) -> None:
+    (logagg.folder / "logagg.toml").write_text('[privacy]\nrotate = "1d"\n')
+    with log.open("a") as file:
+        file.write(combined([("/more", 200)]))
+    logagg.run("tail", "--once", "-q", log)  # draws a salt
+    path = logagg.lake / name
+    whole = path.read_bytes()
+    flip(path, 20)
+    for words in (("tail", "--once", log), ("check",)):
+        done = logagg.run(*words, status=1)
+        assert str(path) in done.stderr + done.stdout
+    shutil.copy(path, path.with_name("kept"))
+    path.write_bytes(whole)
+    logagg.run("tail", "--once", "-q", log)
+    shutil.copy(path.with_name("kept"), path)
+    assert str(path) in logagg.run("check", "--repair").stderr
+    logagg.run("tail", "--once", "-q", log)
+    assert problems(logagg) == []
+
+
+def test_a_secret_that_was_deleted_is_drawn_again(logagg: Command, log: Path) -> None:
+    (logagg.lake / "secret").unlink()
+    logagg.run("tail", "--once", "-q", log)
+    assert problems(logagg) == []
+
+
+def test_nothing_is_repaired_beside_a_tail(logagg: Command, log: Path) -> None:
+    tail = logagg.start("tail", "--flush", "0.1", log)
+    try:
+        wait_until(lambda: "writes this lake" in logagg.run("check", "--repair", status=None).stderr, tail)
+    finally:
+        tail.terminate()
+        tail.wait(60)
+
+
+def test_there_is_nothing_to_repair_where_no_lake_is(logagg: Command) -> None:
+    assert "no lake there" in logagg.run("check", "--repair", status=1).stderr
+    assert not logagg.lake.exists()
+
+
+@pytest.mark.parametrize("harm", ["missing", "its end"])
+def test_a_running_tail_goes_on_when_the_first_part_of_a_view_is_harmed(logagg: Command, log: Path, harm: str) -> None:
+    """A catalog's views are made by looking at one part of each rollup."""
+    tail = logagg.start("tail", "--flush", "0.1", log)
+    try:
+        with log.open("a") as file:
+            file.write(combined([("/more", 200)]))
+        logagg.await_lines(RUNS * RUNS + 1, tail)
+        path = first(logagg)
+        if harm == "missing":
+            path.unlink()
+        else:
+            flip(path, path.stat().st_size - 2)
+        with log.open("a") as file:
+            file.write(combined([("/more", 200)]))
+        said = logagg.folder / "tail.log"
+        wait_until(lambda: logagg.read(f"SELECT sum(lines) = {RUNS * RUNS + 2} FROM sources") == [(True,)], tail)
+        assert str(path) in said.read_text()
+    finally:
+        tail.terminate()
+        assert tail.wait(60) == 0

@@ -1,0 +1,240 @@
+"""Whichever user runs a command on a lake, its files keep their owner, group and modes; or the command is refused."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from logagg.clock import ManualClock
+from logagg.cluster.poison import Attempts, Quarantine
+from logagg.config import Config
+from logagg.lake import catalog, leases
+from logagg.lake.intents import Intents
+from logagg.lake.state import Intent
+from logagg.queues.post import Assignment
+from tests.conftest import Command, combined
+from tests.laws.feed import Sharer
+from tests.laws.test_crashes import lines
+
+pytestmark = [pytest.mark.e2e, pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a command as another user")]
+
+OWNER, OTHER = pwd.getpwnam("daemon"), pwd.getpwnam("nobody")
+DRIVER = Path(__file__).with_name("as_user.py")
+GROUP = grp.getgrnam("adm").gr_gid  # not the owner's first
+
+
+class AsUser(Command):
+    """The installed command, run as a user of the system."""
+
+    user: pwd.struct_passwd | None = None  # None: root
+    umask = 0o022
+
+    def words(self, *arguments: object) -> list[str]:
+        user, groups = (self.user.pw_uid, f"{self.user.pw_gid},{GROUP}") if self.user else (0, "0")
+        return [sys.executable, str(DRIVER), str(user), groups, f"{self.umask:o}", *map(str, arguments)]
+
+
+@pytest.fixture
+def logagg(tmp_path: Path) -> Iterator[AsUser]:
+    """The command of a user who may enter the test's directories, which pytest closes to others."""
+    folder = Path("/tmp") / f"logagg-owner-{os.getpid()}-{tmp_path.name}"
+    folder.mkdir(mode=0o755)
+    os.chown(folder, OWNER.pw_uid, OWNER.pw_gid)
+    found = AsUser(folder / "lake", folder)
+    found.user = OWNER
+    found.env |= {"HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    yield found
+    shutil.rmtree(folder)
+
+
+def write(logagg: AsUser, *paths: str) -> Path:
+    log = logagg.folder / "access.log"
+    with log.open("a") as file:
+        file.write(combined([(path, 200) for path in paths or ("/a", "/b")]))
+    log.chmod(0o644)
+    return log
+
+
+def found(lake: Path) -> dict[str, tuple[int, int, int]]:
+    """The owner, group and mode of each file of a lake."""
+    stats = {str(path.relative_to(lake.parent)): path.lstat() for path in (lake, *lake.rglob("*"))}
+    return {name: (one.st_uid, one.st_gid, one.st_mode & 0o7777) for name, one in stats.items()}
+
+
+def assert_kept(lake: Path, group: int, *, closed: bool = False) -> None:
+    """All of the lake is its owner's, and of its group; only that may read it, unless it is closed to it as well."""
+    for name, (owner, of_group, mode) in found(lake).items():
+        path = lake.parent / name
+        secret = path.name in ("secret", "salts")
+        wanted = 0o600 if secret else 0o750 if path.is_dir() else 0o640
+        assert (owner, of_group) == (OWNER.pw_uid, group), name
+        assert path.is_symlink() or mode & 0o777 == wanted & (0o700 if closed else 0o777), f"{name}: {mode:o}"
+
+
+WRITING = {
+    "compact": ("compact",),
+    "expire": ("expire",),
+    "tail": ("tail", "--once", "-q", "access.log"),
+    "repair": ("check", "--repair"),
+}
+READING = (("check",), ("report", "overview"), ("sql", "SELECT sum(hits) FROM traffic"), ("status",))
+
+
+@pytest.fixture
+def lake(logagg: AsUser) -> Path:
+    """A lake of two runs; its log has something more."""
+    os.umask(0o022)  # a lake that a test of this process wrote has left another
+    (logagg.folder / "logagg.toml").write_text('[privacy]\nrotate = "1d"\n[retention]\nminute = "1d"\nhour = "1d"\n')
+    for number in range(2):
+        logagg.run("tail", "--once", "-q", write(logagg, f"/{number}"))
+    log = write(logagg, "/more")
+    log.write_text(log.read_text().replace("02/Mar/2026", "03/Mar/2026"))  # a salt is drawn
+    return logagg.lake
+
+
+def harm(lake: Path) -> None:
+    """Give a repair all that it can mend."""
+    newest = catalog.newest(lake)
+    assert newest
+    part = lake / catalog.read(newest).parts[0].path
+    for path in (part, newest, lake / "salts"):
+        path.write_bytes(bytes(path.stat().st_size))
+
+
+@pytest.mark.parametrize(("name", "umask"), [*((name, 0o077) for name in WRITING), ("tail", 0), ("compact", 0o022)])
+def test_what_root_writes_leaves_the_lake_its_owner(logagg: AsUser, lake: Path, name: str, umask: int) -> None:
+    group = GROUP if umask == 0o077 else OWNER.pw_gid  # somebody lets a group read it
+    for path in (lake, *lake.rglob("*")):
+        os.chown(path, -1, group, follow_symlinks=False)
+    if name == "repair":
+        harm(lake)
+    logagg.user, logagg.umask = None, umask
+    logagg.run(*WRITING[name])
+    assert_kept(lake, group)
+    logagg.user = OWNER
+    logagg.run("tail", "--once", "-q", write(logagg, "/and", "/more"))
+    assert_kept(lake, group)
+
+
+def test_what_root_reads_leaves_the_lake_as_it_is(logagg: AsUser, lake: Path) -> None:
+    before = found(lake)
+    logagg.user, logagg.umask = None, 0
+    for words in READING:
+        logagg.run(*words)
+    assert found(lake) == before
+
+
+def test_root_makes_a_lake_in_the_directory_of_a_user_for_that_user(logagg: AsUser) -> None:
+    logagg.lake.mkdir(mode=0o750)
+    os.chown(logagg.lake, OWNER.pw_uid, OWNER.pw_gid)
+    logagg.user = None
+    logagg.run("tail", "--once", "-q", write(logagg))
+    assert_kept(logagg.lake, OWNER.pw_gid)
+
+
+def test_a_lake_that_is_closed_to_its_group_stays_so(logagg: AsUser) -> None:
+    logagg.umask = 0o077
+    logagg.run("tail", "--once", "-q", write(logagg))
+    logagg.user, logagg.umask = None, 0o022
+    logagg.run("tail", "--once", "-q", write(logagg))
+    logagg.run("compact", "-q")
+    assert_kept(logagg.lake, OWNER.pw_gid, closed=True)
+
+
+def test_a_lake_whose_directory_is_a_mount_of_root_stays_its_users(logagg: AsUser) -> None:
+    """As a volume of a container: root's, and writable for the group of the user."""
+    logagg.lake.mkdir()
+    os.chown(logagg.lake, 0, OWNER.pw_gid)
+    logagg.lake.chmod(0o2770)
+    logagg.run("tail", "--once", "-q", write(logagg))
+    logagg.user = None
+    logagg.run("tail", "--once", "-q", write(logagg))
+    logagg.run("compact", "-q")
+    owners = {name: one[0] for name, one in found(logagg.lake).items() if name != "lake"}
+    assert {name: owner for name, owner in owners.items() if owner != OWNER.pw_uid} == {}
+    logagg.user = OWNER
+    logagg.run("tail", "--once", "-q", write(logagg))
+
+
+def test_another_user_is_refused_before_anything_is_made(logagg: AsUser, lake: Path) -> None:
+    for path in (logagg.lake, *logagg.lake.rglob("*")):  # all that could be done to let others write
+        if not path.is_symlink() and path.name != "secret":
+            path.chmod(0o777 if path.is_dir() else 0o666)
+    os.chown(lake, -1, OTHER.pw_gid)
+    before = found(lake)
+    logagg.user = OTHER
+    for words in WRITING.values():
+        (said,) = logagg.run(*words, status=1).stderr.splitlines()
+        assert f"belongs to the user {OWNER.pw_name}, and this is run by {OTHER.pw_name}; run it as {OWNER.pw_name}" in said
+    assert found(lake) == before
+
+
+def test_root_that_may_not_give_files_away_is_refused(logagg: AsUser, lake: Path) -> None:
+    """As in a container without the capability."""
+    before = found(logagg.lake)
+    logagg.user = None
+    words = ["setpriv", "--bounding-set=-chown", *logagg.words(*WRITING["tail"])]
+    done = subprocess.run(words, cwd=logagg.folder, env=logagg.env, capture_output=True, text=True)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done.stderr
+    assert "run it as the lake's owner" in done.stderr
+    assert {name: one[0] for name, one in found(logagg.lake).items()} == {name: one[0] for name, one in before.items()}
+
+
+def test_what_workers_make_is_the_owners(tmp_path: Path) -> None:
+    """Locks, leases, what is wanted, the number of shards, quarantined jobs."""
+    tmp_path.chmod(0o755)
+    lake = tmp_path / "lake"
+    lake.mkdir(mode=0o750)
+    os.chown(lake, OWNER.pw_uid, GROUP)
+    clock = ManualClock(time.time())
+    worker = Sharer(lake, clock, Config())
+    for number in range(2):
+        worker.flush(lines(20 * (number + 1)))
+    worker.lake.compact_due()
+    worker.lake.salts.key(2_000_000_000)
+    Intents(lake).put(Intent("compact", ()))
+    held = leases.lease(lake, 7)
+    Attempts(lake, 7, clock, print).close()
+    Quarantine(lake, print).keep(Assignment(None, b"handle", "function", "unique", b"data"), "a reason")  # type: ignore[arg-type]
+    folders = {path.name for path in lake.iterdir() if path.is_dir()}
+    assert folders == {"catalog", "data", "intents", "leases", "quarantine"}
+    assert len(list((lake / "quarantine").iterdir())) == 3 and len(list((lake / "intents").iterdir())) == 1
+    others = {name: one[:2] for name, one in found(lake).items() if one[:2] != (OWNER.pw_uid, GROUP)}
+    assert others == {}
+    worker.close()
+    if held is not None:
+        os.close(held)
+
+
+@pytest.mark.parametrize("group", [0, OWNER.pw_gid])
+def test_a_check_names_what_an_earlier_logagg_left_that_root_ran(logagg: AsUser, lake: Path, group: int) -> None:
+    newest = catalog.newest(lake)
+    assert newest
+    os.chown(newest, 0, group)
+    said = logagg.run("check", status=1).stdout
+    assert f"{newest}: belongs to the user root, the lake to {OWNER.pw_name}; chown -R {OWNER.pw_name} {lake}" in said
+
+
+def test_what_else_has_a_name_is_not_given_away(tmp_path: Path) -> None:
+    """The owner of a lake may put a second name of root's file there."""
+    from logagg.lake.ownership import give
+
+    tmp_path.chmod(0o755)
+    os.chown(tmp_path, OWNER.pw_uid, OWNER.pw_gid)
+    (tmp_path / "file").write_text("root's")
+    os.link(tmp_path / "file", tmp_path / "second")
+    with pytest.raises(OSError, match="another name"):
+        give(tmp_path / "second")
+    (tmp_path / "link").symlink_to(sys.executable)
+    with pytest.raises(OSError):
+        give(tmp_path / "link")
+    assert (tmp_path / "file").stat().st_uid == 0

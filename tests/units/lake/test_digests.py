@@ -1,0 +1,130 @@
+"""Every bit is checked: one that flips in any file that counts is found, and the file is named."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from logagg.clock import SystemClock
+from logagg.config import Config
+from logagg.lake import catalog, digests, directory
+from logagg.lake.salts import Salts
+from logagg.lake.store import Lake
+from logagg.lake.verify import verify
+from logagg.rollup.definitions import DEFAULTS
+from tests.laws import sums
+
+LINE = '192.0.2.%d - - [02/Mar/2026:%02d:00:00 +0000] "GET /%d HTTP/1.1" 200 10 "-" "Mozilla/5.0"\n'
+DAMAGES = 100
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small lake of two commits, that has drawn a salt, and that workers have shared."""
+    folder = tmp_path_factory.mktemp("made")
+    log, lake = folder / "access.log", folder / "lake"
+    for hours in (range(12), range(12, 24)):
+        with log.open("a") as file:
+            file.writelines(LINE % (hour, hour, hour) for hour in hours)
+        sums.read(lake, [log], Config())
+    Salts(lake, directory.secret(lake), SystemClock()).key(2_000_000_000)
+    directory.write_shards(lake, 4)
+    return lake
+
+
+@pytest.fixture
+def lake(made: Path, tmp_path: Path) -> Iterator[Path]:
+    """The lake, to be harmed in its place, which its catalog knows; it is put back afterwards."""
+    saved = tmp_path / "saved"
+    shutil.copytree(made, saved, symlinks=True)
+    yield made
+    shutil.rmtree(made)
+    shutil.move(saved, made)
+
+
+def counting(lake: Path) -> list[Path]:
+    """The files that count: without the locks, which hold nothing."""
+    return sorted(path for path in lake.rglob("*") if path.is_file() and not path.is_symlink() and path.name != "lock")
+
+
+def flip(path: Path, bit: int) -> Callable[[], None]:
+    """Flip a bit of a file; return what flips it back."""
+    before = path.read_bytes()
+    data = bytearray(before)
+    data[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(data)
+    return lambda: path.write_bytes(before) and None
+
+
+def problems(lake: Path) -> list[str]:
+    found = verify(lake)
+    assert found
+    return list(map(str, found.problems))
+
+
+def flip_many(lake: Path, times: int, seed: int) -> list[str]:
+    """Flip one bit after the other, all files alike; return those that are not found, or not by the file's name."""
+    chance, missed = random.Random(seed), []
+    files = counting(lake)
+    assert len({path.parent.name for path in files}) > 5 and {"secret", "salts", "shards"} < {path.name for path in files}
+    for number in range(times):
+        path = files[number % len(files)]
+        bit = chance.randrange(8 * path.stat().st_size)
+        mend = flip(path, bit)
+        found = problems(lake)
+        if not any(str(path) in one for one in found):
+            missed.append(f"{path}, bit {bit}: {found}")
+        mend()
+    assert problems(lake) == []
+    return missed
+
+
+def test_each_flipped_bit_is_found_and_named(lake: Path) -> None:
+    assert flip_many(lake, DAMAGES, seed=DAMAGES) == []
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_a_thousand_flipped_bits_are_found_and_named(lake: Path) -> None:
+    assert flip_many(lake, 1000, seed=1000) == []
+
+
+def test_without_digests_bits_flip_unseen(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digests, "is_intact", lambda path: True)
+    monkeypatch.setattr(catalog, "is_intact", lambda path: True)
+    assert flip_many(lake, 40, seed=40) != []
+
+
+def test_what_a_damaged_part_holds_is_said(lake: Path) -> None:
+    newest = catalog.newest(lake)
+    assert newest
+    part = next(part for part in catalog.read(newest).parts if part.rollup == "pages")
+    flip(lake / part.path, 80)
+    (problem,) = problems(lake)
+    assert problem.startswith(f"{lake / part.path}: ")
+    assert "12 rows of pages, all shards, from 2026-03-02 00:00 to 2026-03-02 11:00 UTC" in problem
+    assert f"logagg check --repair --lake {lake}" in problem
+
+
+def test_the_digest_in_a_name_is_that_of_coreutils(lake: Path, tool: Callable[[str], str]) -> None:
+    b2sum = tool("b2sum")
+    named = [path for path in counting(lake) if path.suffix in (".parquet", ".duckdb")]
+    assert len(named) > 10
+    said = subprocess.run([b2sum, "--length", "128", *named], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert [line.split()[0] for line in said] == [digests.digest_in(path.name) for path in named]
+
+
+def test_a_file_that_is_not_used_any_more_is_looked_at_too(lake: Path) -> None:
+    """Snapshots that were opened before a merge still read what it replaced."""
+    writer = Lake.open(lake, DEFAULTS, clock=SystemClock(), config=Config())
+    before = [lake / part.path for part in writer.state.parts]
+    assert writer.compact_all()
+    writer.close()
+    flip(before[0], 800)
+    (problem,) = problems(lake)
+    assert problem.startswith(f"{before[0]}: ") and problem.endswith("nothing is lost: delete it")
