@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import click
 
 from logagg.cli import Shared, shared_options
@@ -27,13 +29,18 @@ def _maintain(shared: Shared, what: str, done: str) -> None:
     from logagg.errors import LakeError
     from logagg.lake.catalog import newest
     from logagg.lake.store import Lake
+    from logagg.notices import Notices
+    from logagg.running.progress import merge_line
 
     if newest(shared.lake) is None:
         raise LakeError(f"{shared.lake}: no lake there", "`logagg tail` makes one")
-    config = shared.config
-    lake = Lake.open(shared.lake, rollups_of(config), clock=SystemClock(), config=config)
+    config, clock = shared.config, SystemClock()
+    lake = Lake.open(shared.lake, rollups_of(config), clock=clock, config=config)
+    lake.merging.notice = Notices(clock, verbosity=shared.verbosity).report
+    signal.signal(signal.SIGTERM, lambda number, frame: lake.merging.stop())
     try:
-        files = getattr(lake, what)()
+        with merge_line(lake.merging, shared.verbosity >= 0):
+            files = getattr(lake, what)()
         if shared.verbosity >= 0:
             click.echo(f"{files} files {done}")
     finally:

@@ -22,7 +22,7 @@ import pyarrow as pa
 from logagg.cargo import Batch, Chunk, Delta
 from logagg.clock import Clock
 from logagg.embedded.barriers import Barriers
-from logagg.errors import CommitFailed
+from logagg.errors import CommitFailed, MergeStopped
 from logagg.intake.tail import Tailer
 from logagg.intake.waker import Waker
 from logagg.lake.compact import Replacement
@@ -38,7 +38,6 @@ from logagg.running.interpreter import Interpreter
 from logagg.running.parsers import Parsers, without_data
 
 MERGE_AGAIN = 60.0  # seconds before files are merged again after a disk refused
-MERGE = 24 << 20  # bytes that a merge takes
 HEAD_START = 0.1  # seconds at most that the lake waits before it begins, until the parsers have something to do
 LOOK_AGAIN = 0.5  # seconds between reconciling polls when nothing woke us
 BUSY = 1 << 20  # bytes between two barriers, from which on not all of them are left for the last moment,
@@ -293,35 +292,43 @@ class _Compaction:
     ) -> None:
         self._lake, self._results, self._clock, self._notices = lake, results, clock, notices
         self._executor = ThreadPoolExecutor(1, "compaction")
-        self._running = 0
+        self._running = self._bytes = 0
         self._not_before = clock.monotonic()
 
     def begin(self) -> None:
-        """Start what is worth doing, unless the last round is still running, or failed a moment ago."""
-        if self._running or self._clock.monotonic() < self._not_before:
+        """Start what is worth doing, unless the last round is still running, or failed a moment ago, or we are leaving."""
+        if self._running or self._lake.merging.stops or self._clock.monotonic() < self._not_before:
             return
-        for task in self._lake.plan_compaction():
+        tasks = self._lake.plan_compaction()
+        self._bytes = max((task.memory for task in tasks), default=0)
+        for task in tasks:
             self._running += 1
-            self._executor.submit(task.run).add_done_callback(self._hand_over)
+            self._executor.submit(task.run, self._lake.merging).add_done_callback(self._hand_over)
 
     @property
     def bytes(self) -> int:
         """What a merge that is running holds."""
-        return MERGE if self._running else 0
+        return self._bytes if self._running else 0
 
     def take(self, result: Future[Replacement]) -> None:
         """Swap the merged files in for those they were made of; where the disk refuses, leave those for a while."""
         self._running -= 1
         try:
-            self._lake.commit_replacement(result.result())
+            with contextlib.suppress(MergeStopped):
+                self._lake.commit_replacement(result.result())
         except CommitFailed as failure:
             self._not_before = self._clock.monotonic() + MERGE_AGAIN
             self._notices.report("retry", f"{failure}; merging files later")
 
     def shutdown(self) -> None:
+        """Give up what is running: nothing takes its results any more, and the end does not wait for a long merge."""
+        self._lake.merging.stop()
         self._executor.shutdown(cancel_futures=True)
+        self._lake.merging.go_on()
 
     def _hand_over(self, result: Future[Replacement]) -> None:
-        # A river that has ended takes no results; what they wrote is cleared away at the next start.
-        with contextlib.suppress(Closed):
+        try:
             self._results.put(result)
+        except Closed:  # a river that has ended takes no results
+            if not result.cancelled() and not result.exception():
+                self._lake.discard(result.result())

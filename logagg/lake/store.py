@@ -15,11 +15,12 @@ import pyarrow as pa
 from logagg.cargo import Delta, KnownSource, Progress, Source
 from logagg.clock import Clock
 from logagg.config import Config
-from logagg.errors import CHECK, CommitFailed, LakeError, Overtaken
+from logagg.errors import CHECK, CommitFailed, LakeError, MergeStopped, Overtaken
 from logagg.lake import catalog, directory, files, leases
 from logagg.lake.commit import Committer
 from logagg.lake.compact import Planner, Replacement, Task
 from logagg.lake.files import FLUSH, Part, PartWriter, failing_as_commit
+from logagg.lake.progress import MergeProgress
 from logagg.lake.salts import Salts
 from logagg.lake.state import FORGOTTEN, CommitInfo, Intent, State
 from logagg.rollup.definitions import Rollup
@@ -31,6 +32,7 @@ class Lake:
     def __init__(self, root: Path, state: State, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int) -> None:
         self.secret = directory.secret(root)
         self.salts = Salts(root, self.secret, clock)
+        self.merging = MergeProgress(clock)
         self.shards = 0  # of how many we own some; 0: we own all there are
         self._root, self._clock, self._lock = root, clock, lock
         self._unseen = False  # something that opening changed
@@ -182,7 +184,7 @@ class Lake:
         return done
 
     def plan_compaction(self) -> list[Task]:
-        """Return the merges, or else what retention asks for, now; run them anywhere, then `commit_replacement`."""
+        """Return the merges, or else what retention asks for, now; run them one after another, then `commit_replacement`."""
         return self._planner.due(self.state) or self.plan_expiry()
 
     def plan_expiry(self) -> list[Task]:
@@ -194,20 +196,28 @@ class Lake:
         self._commits.reached("parts")
         return self._commits.commit(Intent(done.kind, done.new, done.old))
 
+    def discard(self, done: Replacement) -> None:
+        """Delete merged parts that are not to be swapped in."""
+        files.remove(self._root / part.path for part in done.new)
+
     def compact_due(self) -> None:
-        """Merge and expire what is due in a shared lake, of the rollups that nobody else is at."""
+        """Merge and expire what is due in a shared lake, of the rollups that nobody else is at; less, where merges are to stop."""
         for name in self._rollups:
             if self._due(name):
                 with leases.held(self._root, f"{leases.MERGES}{name}") as ours:
                     if ours:
-                        self._compact_due(name)
+                        with contextlib.suppress(MergeStopped):
+                            self._compact_due(name)
 
     def compact_all(self) -> int:
-        """Merge all there is to merge now; return how many parts were replaced."""
-        return self._carry_out(self._planner.everything(self.state))
+        """Merge all there is to merge now; return how many parts were replaced. Raises MergeStopped."""
+        replaced = 0
+        while tasks := self._planner.everything(self.state):
+            replaced += self._carry_out(tasks)
+        return replaced
 
     def expire(self) -> int:
-        """Apply retention now; return how many parts were replaced."""
+        """Apply retention now; return how many parts were replaced. Raises MergeStopped."""
         return self._carry_out(self.plan_expiry())
 
     def close(self) -> None:
@@ -226,7 +236,7 @@ class Lake:
     def _carry_out(self, tasks: Sequence[Task]) -> int:
         for task in tasks:
             with contextlib.suppress(Overtaken):  # by one who merged the same
-                self.commit_replacement(task.run())
+                self.commit_replacement(task.run(self.merging))
         return sum(len(task.parts) for task in tasks)
 
     def _dealt(self, former: int | None, shards: int) -> Mapping[str, Mapping[int, Progress]]:
