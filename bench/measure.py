@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import IO
 from bench import processes
 
 LOOK = 0.05  # seconds between looks at a program's memory
+IDLE, SETTLED = 0.05, 3.0  # a program that uses less of a core for so many seconds has nothing more to do
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 LOGAGG = (sys.executable, "-m", "logagg")
 
@@ -72,6 +74,41 @@ def run(words: Sequence[str], folder: Path, *, watched: bool = False) -> Run:
             raise BenchError(f"{' '.join(map(str, words))}: status {process.returncode}: {_last_line(_all(errors))}")
         most = max(most, usage.ru_maxrss * _RSS_UNIT)
         return Run(seconds, usage.ru_utime + usage.ru_stime, most, _all(output))
+
+
+def follow(words: Sequence[str], folder: Path, environ: Mapping[str, str]) -> Run:
+    """Run a program that goes on until it is told to stop: do so when it has nothing more to do. Raises BenchError when it fails.
+
+    Its seconds are those until then, its processor time is all; its memory is looked at.
+    """
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            words, cwd=folder, env=environment() | environ, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors
+        )
+        try:
+            seconds, most = _settled(process.pid)
+            process.send_signal(signal.SIGTERM)
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise BenchError(f"{' '.join(map(str, words))}: status {process.returncode}: {_last_line(_all(errors))}")
+        return Run(seconds, usage.ru_utime + usage.ru_stime, max(most, usage.ru_maxrss * _RSS_UNIT), "")
+
+
+def _settled(pid: int) -> tuple[float, int]:
+    """Wait until a program has nothing more to do; return the seconds until then, and the most memory that was seen."""
+    began = time.perf_counter()
+    used, since, most = 0.0, began, 0
+    while (now := time.perf_counter()) - since < SETTLED:
+        if (cpu := processes.cpu(pid)) - used > IDLE * (now - since) + 2 / processes.TICKS:
+            used, since = cpu, now
+        most = max(most, processes.memory(pid))
+        time.sleep(LOOK)
+    return since - began, most
 
 
 def _watch(pid: int) -> tuple[int, resource.struct_rusage, int]:

@@ -40,6 +40,7 @@ from logagg.running.parsers import Parsers, without_data
 MERGE_AGAIN = 60.0  # seconds before files are merged again after a disk refused
 HEAD_START = 0.1  # seconds at most that the lake waits before it begins, until the parsers have something to do
 LOOK_AGAIN = 0.5  # seconds between reconciling polls when nothing woke us
+SHORT = 0.01  # seconds between two looks at the least
 BUSY = 1 << 20  # bytes between two barriers, from which on not all of them are left for the last moment,
 PORTIONS = 4  # but read in so many portions
 
@@ -209,9 +210,8 @@ class River:
 
     def _rest(self) -> None:
         """Wait until something is written, and until it is time to flush; what is much is read meanwhile, in portions."""
-        if not self._barriers.dirty and not self._is_busy():
-            self._waker.watch(self._tailer.folders())
-            self._waker.wait(LOOK_AGAIN)
+        if not self._barriers.dirty:
+            self._wait_for_more()
         while (left := self._barriers.remaining()) and not self._stopping.is_set():
             if not self._is_busy():
                 self._stopping.wait(left)
@@ -219,6 +219,15 @@ class River:
             self._stopping.wait(min(left, self._pace.flush / PORTIONS))
             if self._barriers.remaining():
                 self._read_what_is_there()
+        # A commit that takes longer than the interval: to look at the logs over and over would only take its core.
+        self._barriers.wait_for_commit(min(LOOK_AGAIN, self._pace.flush / PORTIONS + SHORT))
+
+    def _wait_for_more(self) -> None:
+        if not self._barriers.remaining():  # a whole interval without a line
+            self._bytes = self._bytes_before = 0
+        if not self._is_busy():
+            self._waker.watch(self._tailer.folders())
+            self._waker.wait(LOOK_AGAIN)
 
     def _is_busy(self) -> bool:
         return max(self._bytes, self._bytes_before) > BUSY

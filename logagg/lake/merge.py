@@ -225,9 +225,9 @@ class _Held:
 
 def _plain(table: pa.Table) -> pa.Table:
     """Return rows with text as it is, as it comes from a part."""
-    for number, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            table = table.set_column(number, field.name, table[field.name].cast(field.type.value_type))
+    for number, column in enumerate(table.schema):
+        if pa.types.is_dictionary(column.type):
+            table = table.set_column(number, column.name, table[column.name].cast(column.type.value_type))
     return table
 
 
