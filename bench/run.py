@@ -12,7 +12,6 @@ from statistics import median
 from typing import Any
 
 from bench import paper
-from bench.measure import LOGAGG as COMMAND
 from bench.measure import BenchError, Run, failing_in_a_line, follow, run, workplace
 from bench.paper import ROOT, megabytes, percent, table
 from bench.peers import PEERS, Peer, rejected
@@ -20,8 +19,7 @@ from bench.peers import PEERS, Peer, rejected
 # Those of make_log, which would make us large if we imported it.
 KINDS = ("mixed", "few-urls", "many-urls", "scattered", "long-agents", "tracking", "escaped", "json", "garbage")
 LOGAGG = PEERS[0]
-# Kinds that are followed, in small chunks and with many commits, until the tail has merged what they left; others are read once.
-FOLLOWED = {"scattered": ({"LOGAGG_TAIL_CHUNK": "1MB"}, ("--flush", "0.1"))}
+FOLLOWED = ("scattered",)  # kinds that are followed while they are written, in many commits; the others are read once
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +75,16 @@ class Trial:
         """Run in a folder that is made for it."""
         folder.mkdir()
         self.log.warm()
-        done = self._follow(folder) if self.log.kind in FOLLOWED else run(self.peer.words(self.log.path), folder, watched=watched)
+        if self.log.kind in FOLLOWED:
+            done = follow(self.log.path, folder, watched=watched)
+        else:
+            done = run(self.peer.words(self.log.path), folder, watched=watched)
         self.counted, self.left = self.peer.counted(done, folder), self.peer.left(folder)
         if self.peer is LOGAGG:
             self.rejects = rejected(folder)
             self._check()
         shutil.rmtree(folder)
         return done
-
-    def _follow(self, folder: Path) -> Run:
-        environ, options = FOLLOWED[self.log.kind]
-        return follow([*COMMAND, "tail", *options, "--lake", "lake", str(self.log.path)], folder, environ)
 
     def _check(self) -> None:
         if self.counted != self.log.lines:

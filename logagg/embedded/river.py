@@ -25,7 +25,7 @@ from logagg.embedded.barriers import Barriers
 from logagg.errors import CommitFailed, MergeStopped
 from logagg.intake.tail import Tailer
 from logagg.intake.waker import Waker
-from logagg.lake.compact import Replacement
+from logagg.lake.compact import Replacement, joined
 from logagg.lake.store import Lake
 from logagg.metrics import Number
 from logagg.notices import Notices
@@ -294,7 +294,7 @@ class River:
 
 
 class _Compaction:
-    """Merges small files in the background, one round at a time; the flusher swaps the results in."""
+    """Merges small files in the background, one round at a time; the flusher swaps the results of a round in together."""
 
     def __init__(
         self, lake: Lake, results: Channel[Future[Replacement] | tuple[Barrier, Delta]], clock: Clock, notices: Notices
@@ -302,6 +302,7 @@ class _Compaction:
         self._lake, self._results, self._clock, self._notices = lake, results, clock, notices
         self._executor = ThreadPoolExecutor(1, "compaction")
         self._running = self._bytes = 0
+        self._done: list[Replacement] = []  # of this round
         self._not_before = clock.monotonic()
 
     def begin(self) -> None:
@@ -322,9 +323,18 @@ class _Compaction:
     def take(self, result: Future[Replacement]) -> None:
         """Swap the merged files in for those they were made of; where the disk refuses, leave those for a while."""
         self._running -= 1
+        with self._putting_off(), contextlib.suppress(MergeStopped):
+            self._done.append(result.result())
+        if not self._running:
+            done, self._done = self._done, []
+            for one in joined(done):
+                with self._putting_off():
+                    self._lake.commit_replacement(one)
+
+    @contextlib.contextmanager
+    def _putting_off(self) -> Iterator[None]:
         try:
-            with contextlib.suppress(MergeStopped):
-                self._lake.commit_replacement(result.result())
+            yield
         except CommitFailed as failure:
             self._not_before = self._clock.monotonic() + MERGE_AGAIN
             self._notices.report("retry", f"{failure}; merging files later")
@@ -334,6 +344,8 @@ class _Compaction:
         self._lake.merging.stop()
         self._executor.shutdown(cancel_futures=True)
         self._lake.merging.go_on()
+        for done in self._done:
+            self._lake.discard(done)
 
     def _hand_over(self, result: Future[Replacement]) -> None:
         try:

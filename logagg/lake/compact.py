@@ -36,6 +36,17 @@ class Replacement:
     new: tuple[Part, ...]
 
 
+def joined(done: Sequence[Replacement]) -> list[Replacement]:
+    """Put merges together that can be committed as one, since each commit writes a catalog; what expired goes by itself."""
+    merges = [one for one in done if one.kind == "compact"]
+    others = [one for one in done if one.kind != "compact"]
+    if not merges:
+        return others
+    old = [part for one in merges for part in one.old]
+    new = [part for one in merges for part in one.new]
+    return [Replacement("compact", tuple(old), tuple(new)), *others]
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One merge: reads immutable parts, writes new ones; touches nothing else, so it runs beside commits."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
 # A row group's rows, and what they may take in memory.
 ROW_GROUP, GROUP_BYTES = 1 << 17, 16 << 20
+READ = 1 << 20  # bytes in memory that are read of a row group at a time, since to read any takes 0.2 ms
 WORDS = pa.dictionary(pa.int32(), pa.string())
 _EPOCH, _MICROSECOND = datetime.fromtimestamp(0, UTC), timedelta(microseconds=1)
 _SUMMED = ("bytes", *FLOAT_COLUMNS)  # of events
@@ -154,12 +155,14 @@ class PartReader:
             until = ts.max
         return runs
 
-    def batches(self, groups: Iterable[int], size: int, fewest: int = 1) -> Iterator[pa.Table]:
+    def batches(self, groups: Iterable[int], size: int) -> Iterator[pa.Table]:
         """Yield the rows of some row groups, about `size` bytes of them at a time."""
         for number in groups:
-            count = max(fewest, size // _width(self._file.metadata.row_group(number)))
-            for batch in self._file.iter_batches(count, row_groups=[number], use_threads=False):
-                yield pa.Table.from_batches([batch])
+            width = _width(self._file.metadata.row_group(number))
+            count = max(1, size // width)
+            for batch in self._file.iter_batches(max(count, READ // width), row_groups=[number], use_threads=False):
+                for start in range(0, batch.num_rows, count):
+                    yield pa.Table.from_batches([batch.slice(start, count)])
 
     def close(self) -> None:
         self._file.close()

@@ -33,7 +33,6 @@ READER = 4 << 20  # that one takes at most: the dictionaries and pages of a row 
 FILES = 64  # and how many are open
 _VALUE = 16  # bytes that a reader takes for each value of a small part (measured: 100 to 140 for the 9 of a row of `pages`)
 _COPIES = 5  # of the rows that are added up together: as read, in one piece, their keys, their sums, as they are written
-_FEWEST = 64  # rows that are read at a time, since to read any takes 0.1 ms
 
 Micros = npt.NDArray[np.int64]
 
@@ -184,7 +183,7 @@ class _Inputs:
         # Half of a window is for a batch of each run that is open, half for the buckets that are not complete.
         size = WINDOW // 2 * _cost(part, self._rollup) // self._most // len(reader.runs)
         for start, groups in reader.runs:
-            heapq.heappush(self._left, _Input(start, part, reader, reader.batches(groups, size, _FEWEST)))
+            heapq.heappush(self._left, _Input(start, part, reader, reader.batches(groups, size)))
 
 
 class _Held:
