@@ -54,7 +54,7 @@ class _Readers:
 
     def has_room(self, part: Part) -> bool:
         self._close_before(part.min_ts)
-        return not self._open or self.bytes + _cost(part, self._rollup) <= OPEN
+        return len(self._open) < 2 or self.bytes + _cost(part, self._rollup) <= OPEN  # one alone would not become fewer
 
     def _close_before(self, at: datetime) -> None:
         while self._open and self._open[0][0] < at:

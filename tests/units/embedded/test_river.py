@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,14 +15,17 @@ import pytest
 
 from logagg.config import Config, Retention, Tail
 from logagg.embedded import pipeline, river
+from logagg.errors import MergeStopped
 from logagg.intake.tail import Tailer
 from logagg.lake.catalog import newest
+from logagg.lake.progress import MergeProgress
 from logagg.lake.store import Lake
 from logagg.parse import columns
 from logagg.rollup.shard import Shard
 from logagg.running.options import TailOptions
 from logagg.running.signals import Wishes
 from tests.laws import sums
+from tests.laws.feed import files_of
 from tests.laws.test_crashes import lines
 
 MANY_COMMITS = Config(log_format="combined", tail=Tail(chunk=500), retention=Retention(None, None, None))
@@ -99,6 +103,33 @@ def test_what_a_shard_drains_is_counted_once_against_what_may_wait(log: Path, mo
     assert counted and all(counted)
 
 
+def test_a_tail_ends_while_a_merge_is_under_way_and_the_merge_leaves_nothing(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, go_on, stopped = threading.Event(), MergeProgress.read, list[MergeStopped]()
+
+    def endless(self: MergeProgress, count: int) -> None:
+        reading.set()
+        while True:
+            try:
+                go_on(self, 0)
+            except MergeStopped as error:
+                stopped.append(error)
+                raise
+            time.sleep(0.01)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MergeProgress, "read", endless)
+        with followed(log, 0.01) as lake:
+            for number in range(10_000):
+                with log.open("ab") as more:
+                    more.write(lines(1, 120 + number))
+                if reading.wait(0.02):
+                    break
+    assert stopped
+    named, there = files_of(lake)
+    assert {path for path in there if path.startswith("data")} <= named
+    sums.assert_agrees(read(log), log.read_text().splitlines())
+
+
 SECOND_LOOKS = 200  # that a tail may take in a second: two when idle, eighty while a commit takes long; without a rest it takes thousands
 
 
@@ -164,4 +195,3 @@ def test_a_tail_rests_while_a_commit_takes_long(log: Path, monkeypatch: pytest.M
     with followed(log, 0.01) as lake:
         await_commits(lake, 4)
     assert 0 < max(during) < SECOND_LOOKS
-    sums.assert_agrees(lake, log.read_text().splitlines())

@@ -15,3 +15,12 @@ def test_a_part_of_a_column_with_its_own_words(words: list[str | None], start: i
     own = own_words(part)
     assert own.to_pylist() == part.to_pylist() and own.type == part.type
     assert set(own.dictionary.to_pylist()) == set(part.to_pylist()) - {None}
+
+
+@given(st.lists(st.none() | st.integers(0, 199), min_size=1, max_size=30))
+def test_a_few_rows_of_a_column_with_many_words(rows: list[int | None]) -> None:
+    words = pa.array([f"/{number}" for number in range(200)])
+    part = pa.DictionaryArray.from_arrays(pa.array(rows, pa.int32()), words)
+    own = own_words(part)
+    assert own.to_pylist() == part.to_pylist() and own.type == part.type
+    assert set(own.dictionary.to_pylist()) == set(part.to_pylist()) - {None}
