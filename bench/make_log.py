@@ -1,4 +1,4 @@
-"""Write an access log of one kind: so many lines, in the order of their times, the same for the same seed.
+"""Write an access log of one kind: so many lines, in the order of their times but for one kind, the same for the same seed.
 
     python -m bench.make_log mixed 2000000 access.log
 
@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 BLOCK = 1 << 18  # lines made at a time
-DAY = 86_400
+HOUR, DAY = 3600, 86_400
 CLIENTS = 200_000
 LOCAL, ISO = "%d/%b/%Y:%H:%M:%S +0000", "%Y-%m-%dT%H:%M:%S+00:00"
 
@@ -78,12 +78,14 @@ class Mix:
     escaped: bool = False  # Apache's \" and nginx's \xHH in targets, referrers and agents
     json: bool = False  # nginx with escape=json
     garbage: float = 0.0  # share of lines that are none
+    hours: int = 0  # if any, all lines are of so many hours of a day, those of an hour in any order
 
 
 KINDS = {
     "mixed": Mix(),
     "few-urls": Mix(requests=(0.85, 0, 0, 0.15), pages=20),
     "many-urls": Mix(requests=(0.85, 0, 0, 0.15), pages=5_000_000, evenly=True),
+    "scattered": Mix(requests=(0.85, 0, 0, 0.15), pages=5_000_000, evenly=True, hours=2),
     "long-agents": Mix(agents=APP_AGENTS),
     "tracking": Mix(requests=(0.08, 0.8, 0.1, 0.02)),
     "escaped": Mix(agents=QUOTED_AGENTS, escaped=True),
@@ -105,7 +107,7 @@ class Lines:
         self._made = 0  # blocks
 
     def block(self, times: Numbers) -> memoryview:
-        """Return the text of one line for each of at most BLOCK times (seconds since the epoch, ascending)."""
+        """Return the text of one line for each of at most BLOCK times (seconds since the epoch)."""
         mix, rows = self._mix, len(times)
         columns = {
             "client": self._clients.take(pa.array(self._often(1.3, CLIENTS, rows))),
@@ -213,7 +215,10 @@ def _content(lines: pa.Array) -> memoryview:
 def blocks(kind: str, lines: int, first: datetime, days: int = 1, seed: int = 1) -> Iterator[memoryview]:
     """Yield a log of some days, block by block."""
     chance = np.random.default_rng([seed, lines])
-    times = np.sort(chance.integers(0, DAY * days, lines, dtype=np.int32)) + np.int64(first.timestamp())
+    hours = KINDS[kind].hours
+    times = np.sort(chance.integers(0, hours * HOUR or DAY * days, lines, dtype=np.int32)) + np.int64(first.timestamp())
+    if hours:
+        times += chance.integers(0, HOUR, lines) - times % HOUR
     maker = Lines(kind, seed)
     for start in range(0, lines, BLOCK):
         yield maker.block(times[start : start + BLOCK])

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from typing import IO
 from bench import processes
 
 LOOK = 0.05  # seconds between looks at a program's memory
+PIECE = 8 << 20  # bytes of a log that is followed, written at a time: 37,000 lines a commit
+IDLE, SETTLED = 0.05, 3.0  # a program that uses less of a core for so many seconds has nothing more to do
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 LOGAGG = (sys.executable, "-m", "logagg")
 
@@ -72,6 +75,74 @@ def run(words: Sequence[str], folder: Path, *, watched: bool = False) -> Run:
             raise BenchError(f"{' '.join(map(str, words))}: status {process.returncode}: {_last_line(_all(errors))}")
         most = max(most, usage.ru_maxrss * _RSS_UNIT)
         return Run(seconds, usage.ru_utime + usage.ru_stime, most, _all(output))
+
+
+def follow(log: Path, folder: Path, *, watched: bool = False) -> Run:
+    """Have a tail follow a log that is written again, into this folder, piece by piece, each when the one before is committed;
+    stop the tail when it has nothing more to do, its merges included. Raises BenchError when it fails.
+
+    The seconds are those until it is at rest, the processor time is all it took.
+    """
+    words = [*LOGAGG, "tail", "-v", "--flush", "0.1", "--lake", "lake", "access.log"]
+    (folder / "access.log").touch()
+    with (folder / "said.txt").open("wb") as said:
+        process = subprocess.Popen(
+            words, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=said, stderr=said
+        )
+    started, peak = time.perf_counter(), _Peak(process.pid if watched else None)
+    try:
+        _write_in_pieces(log, folder / "access.log", lambda: _commits(process, folder), peak)
+        seconds = _at_rest(process.pid, peak) - started
+        process.send_signal(signal.SIGTERM)
+        _, status, usage = os.wait4(process.pid, 0)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    process.returncode = os.waitstatus_to_exitcode(status)
+    output = (folder / "said.txt").read_text(errors="replace")
+    if process.returncode:
+        raise BenchError(f"the tail ended with status {process.returncode}: {_last_line(output)}")
+    return Run(seconds, usage.ru_utime + usage.ru_stime, max(peak.bytes, usage.ru_maxrss * _RSS_UNIT), output)
+
+
+class _Peak:
+    """The most memory that was seen of a program, if it is looked at."""
+
+    def __init__(self, pid: int | None) -> None:
+        self.bytes, self._pid = 0, pid
+
+    def wait(self) -> None:
+        if self._pid:
+            self.bytes = max(self.bytes, processes.memory(self._pid))
+        time.sleep(LOOK)
+
+
+def _write_in_pieces(source: Path, log: Path, commits: Callable[[], int], peak: _Peak) -> None:
+    with source.open("rb") as whole, log.open("wb", buffering=0) as growing:
+        while piece := whole.read(PIECE):
+            before = commits()
+            growing.write(piece)
+            while commits() == before:
+                peak.wait()
+
+
+def _commits(process: subprocess.Popen[bytes], folder: Path) -> int:
+    """Return how many commits a tail has told of. Raises BenchError where it has ended."""
+    said = (folder / "said.txt").read_bytes()
+    if process.poll() is not None:
+        raise BenchError(f"the tail ended with status {process.returncode}: {_last_line(said.decode(errors='replace'))}")
+    return said.count(b" commit: ")
+
+
+def _at_rest(pid: int, peak: _Peak) -> float:
+    """Wait until a program has nothing more to do; return since when."""
+    used, since = 0.0, time.perf_counter()
+    while (now := time.perf_counter()) - since < SETTLED:
+        if (cpu := processes.cpu(pid)) - used > IDLE * (now - since) + 2 / processes.TICKS:
+            used, since = cpu, now
+        peak.wait()
+    return since
 
 
 def _watch(pid: int) -> tuple[int, resource.struct_rusage, int]:

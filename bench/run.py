@@ -12,13 +12,14 @@ from statistics import median
 from typing import Any
 
 from bench import paper
-from bench.measure import BenchError, Run, failing_in_a_line, run, workplace
+from bench.measure import BenchError, Run, failing_in_a_line, follow, run, workplace
 from bench.paper import ROOT, megabytes, percent, table
 from bench.peers import PEERS, Peer, rejected
 
 # Those of make_log, which would make us large if we imported it.
-KINDS = ("mixed", "few-urls", "many-urls", "long-agents", "tracking", "escaped", "json", "garbage")
+KINDS = ("mixed", "few-urls", "many-urls", "scattered", "long-agents", "tracking", "escaped", "json", "garbage")
 LOGAGG = PEERS[0]
+FOLLOWED = ("scattered",)  # kinds that are followed while they are written, in many commits; the others are read once
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,10 @@ class Trial:
         """Run in a folder that is made for it."""
         folder.mkdir()
         self.log.warm()
-        done = run(self.peer.words(self.log.path), folder, watched=watched)
+        if self.log.kind in FOLLOWED:
+            done = follow(self.log.path, folder, watched=watched)
+        else:
+            done = run(self.peer.words(self.log.path), folder, watched=watched)
         self.counted, self.left = self.peer.counted(done, folder), self.peer.left(folder)
         if self.peer is LOGAGG:
             self.rejects = rejected(folder)
@@ -179,6 +183,7 @@ def kinds_table(outcomes: Sequence[Outcome]) -> str:
         "lines/s",
         "of the best",
         "MB/s",
+        "CPU s a million lines",
         "peak memory",
         "left on disk",
         "of the log",
@@ -191,6 +196,7 @@ def kinds_table(outcomes: Sequence[Outcome]) -> str:
             f"{one.rate:,.0f}",
             percent(one.rate / best),
             f"{one.log_bytes / one.lines * one.rate / 1e6:,.0f}",
+            f"{1e6 * one.cpu / one.lines:.2f}",
             megabytes(one.peak),
             megabytes(one.left),
             percent(one.left / one.log_bytes),

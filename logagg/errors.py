@@ -7,6 +7,7 @@
     ├── ClockError         the machine's clock has not been set
     └── LakeError          the lake cannot be used: not a lake, newer, moved, locked
         ├── LakeLocked     another process writes this lake
+        ├── MergeStopped   a merge was given up, since the process ends; nothing is lost
         ├── Overtaken      another writer has committed in our stead; nothing is lost, begin anew from there
         └── CommitFailed   a commit did not happen; nothing is lost, it can be tried again
             └── Unsure     it did, but perhaps not for good; trying again makes it so, and nothing counts twice
@@ -55,6 +56,10 @@ class LakeLocked(LakeError):
 
 class Overtaken(LakeError):
     """Another writer has committed for the same shards, or replaced the same parts."""
+
+
+class MergeStopped(LakeError):
+    """A merge was given up before its end; the parts are as they were."""
 
 
 class CommitFailed(LakeError):

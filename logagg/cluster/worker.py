@@ -16,7 +16,7 @@ from logagg.cluster.desk import Desk
 from logagg.cluster.dispatch import JOBS, MISFIT, QUESTIONS, proof_of
 from logagg.cluster.poison import Attempts, Quarantine
 from logagg.config import Config
-from logagg.embedded.pipeline import counted, rollups_of
+from logagg.embedded.pipeline import counted, merged, rollups_of
 from logagg.errors import CommitFailed, LakeError, Overtaken
 from logagg.heartbeat import decode
 from logagg.lake import heartbeats, leases
@@ -114,6 +114,7 @@ class Worker:
         yield Number("logagg_messages_total", "Messages that were answered.", self._jobs)
         for desk in list(self._desks.values()):
             yield from desk.numbers()
+        yield from merged(self._lake.merging)
         yield from counted(self._notices)
 
     def _is_over(self) -> bool:
@@ -295,6 +296,7 @@ class _Merges:
 
     def __init__(self, lake: Lake, notices: Notices) -> None:
         self._lake, self._notices = lake, notices
+        self._lake.merging.notice = notices.report
         self._merger = ThreadPoolExecutor(1, "merger")
         self._running: Future[None] | None = None
 
@@ -304,6 +306,7 @@ class _Merges:
             self._running = self._merger.submit(self._merge)
 
     def close(self) -> None:
+        self._lake.merging.stop()
         self._merger.shutdown(cancel_futures=True)
 
     def _merge(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -42,13 +43,18 @@ def _maintain(shared: Shared, work: Callable[[Lake], int], done: str) -> None:
     from logagg.errors import LakeError
     from logagg.lake.catalog import newest
     from logagg.lake.store import Lake
+    from logagg.notices import Notices
+    from logagg.running.progress import merge_line
 
     if newest(shared.lake) is None:
         raise LakeError(f"{shared.lake}: no lake there", "`logagg tail` makes one")
-    config = shared.config
-    lake = Lake.open(shared.lake, rollups_of(config), clock=SystemClock(), config=config)
+    config, clock = shared.config, SystemClock()
+    lake = Lake.open(shared.lake, rollups_of(config), clock=clock, config=config)
+    lake.merging.notice = Notices(clock, verbosity=shared.verbosity).report
+    signal.signal(signal.SIGTERM, lambda number, frame: lake.merging.stop())
     try:
-        files = work(lake)
+        with merge_line(lake.merging, shared.verbosity >= 0):
+            files = work(lake)
         if shared.verbosity >= 0:
             click.echo(f"{files} files {done}")
         lake.refuse_damaged()

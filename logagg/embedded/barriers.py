@@ -47,9 +47,9 @@ class Barriers:
             self._given_up = True
             self._changed.notify_all()
 
-    def wait_for_commit(self) -> None:
-        """Wait until no barrier is on its way. Raises Closed when there will be no commit."""
+    def wait_for_commit(self, seconds: float | None = None) -> None:
+        """Wait, at most so long, until no barrier is on its way. Raises Closed when there will be no commit."""
         with self._changed:
-            self._changed.wait_for(lambda: self._given_up or self.idle())
+            self._changed.wait_for(lambda: self._given_up or self.idle(), seconds)
             if self._given_up:
                 raise Closed

@@ -16,6 +16,7 @@ from logagg.intake import paths
 from logagg.intake.tail import Tailer
 from logagg.intake.waker import Waker
 from logagg.lake import heartbeats
+from logagg.lake.progress import MergeProgress
 from logagg.lake.store import Lake
 from logagg.metrics import Number, served
 from logagg.notices import Notices
@@ -28,7 +29,7 @@ from logagg.running.interpreter import Interpreter
 from logagg.running.options import TailOptions
 from logagg.running.parsers import Parsers
 from logagg.running.process import HeapKeeper
-from logagg.running.progress import CatchUpBar, StatusLine, summary
+from logagg.running.progress import CatchUpBar, StatusLine, merge_line, summary
 from logagg.running.reload import reloaded
 from logagg.running.reporter import Reporter, announce
 from logagg.running.signals import Wishes
@@ -66,6 +67,11 @@ def counted(notices: Notices) -> Iterator[Number]:
         yield Number("logagg_notices_total", "Notices, by kind; commits are among them.", count, ("kind", kind))
 
 
+def merged(merging: MergeProgress) -> Iterator[Number]:
+    """Return how many rows were merged."""
+    yield Number("logagg_merged_rows_total", "Rows of files that were read to be merged.", merging.rows)
+
+
 def rollups_of(config: Config) -> tuple[Rollup, ...]:
     """Return the default rollups and those that the configuration defines."""
     if not config.rollups:
@@ -88,6 +94,7 @@ class _Run:
         self._notices = Notices(clock, verbosity=options.verbosity)
         lake.tell(self._notices.report)
         self._wishes, self._parsers = wishes, parsers
+        lake.merging.notice, lake.merging.leaving = self._notices.report, lambda: wishes.leaving
         self._waker = Waker(self._notices.report)
         self._cut_short = False  # by a wish
         self._unread = Unread(self._notices, ends=options.ends)
@@ -100,6 +107,7 @@ class _Run:
         yield from self._tally.numbers()
         yield Number("logagg_unread_bytes", "Bytes of logs that are not read yet.", self._tailer.backlog())
         yield from self._reporter.numbers()
+        yield from merged(self._lake.merging)
         yield from counted(self._notices)
 
     def run(self) -> None:
@@ -142,7 +150,7 @@ class _Run:
             elif wish == "reload" and (new := reloaded(self._options.reload, config, rollups_of, self._notices)):
                 config = new
                 river.pause()
-            display.refresh(self._tailer.backlog())
+            display.refresh(self._tailer.backlog(), self._lake.merging.text)
             self._reporter.tick(self._tailer)
         river.join()
         return None if self._cut_short or config is self._config else config
@@ -155,7 +163,8 @@ class _Run:
     def _finish(self, started: float) -> None:
         """Leave few files behind, and say what was read."""
         if not self._cut_short:
-            self._lake.compact_due()
+            with merge_line(self._lake.merging, self._options.verbosity >= 0):
+                self._lake.compact_due()
         if self._options.verbosity >= 0:
             for line in summary(self._tally, self._clock.monotonic() - started, self._options.lake):
                 self._options.say(line)

@@ -22,10 +22,10 @@ import pyarrow as pa
 from logagg.cargo import Batch, Chunk, Delta
 from logagg.clock import Clock
 from logagg.embedded.barriers import Barriers
-from logagg.errors import CommitFailed
+from logagg.errors import CommitFailed, MergeStopped
 from logagg.intake.tail import Tailer
 from logagg.intake.waker import Waker
-from logagg.lake.compact import Replacement
+from logagg.lake.compact import Replacement, joined
 from logagg.lake.store import Lake
 from logagg.metrics import Number
 from logagg.notices import Notices
@@ -40,9 +40,9 @@ from logagg.running.parse_record import ParseRecord
 from logagg.running.parsers import Parsers, without_data
 
 MERGE_AGAIN = 60.0  # seconds before files are merged again after a disk refused
-MERGE = 24 << 20  # bytes that a merge takes
 HEAD_START = 0.1  # seconds at most that the lake waits before it begins, until the parsers have something to do
 LOOK_AGAIN = 0.5  # seconds between reconciling polls when nothing woke us
+SHORT = 0.01  # seconds between two looks at the least
 BUSY = 1 << 20  # bytes between two barriers, from which on not all of them are left for the last moment,
 PORTIONS = 4  # but read in so many portions
 
@@ -228,9 +228,8 @@ class River:
 
     def _rest(self) -> None:
         """Wait until something is written, and until it is time to flush; what is much is read meanwhile, in portions."""
-        if not self._barriers.dirty and not self._is_busy():
-            self._waker.watch(self._tailer.folders())
-            self._waker.wait(LOOK_AGAIN)
+        if not self._barriers.dirty:
+            self._wait_for_more()
         while (left := self._barriers.remaining()) and not self._stopping.is_set():
             if not self._is_busy():
                 self._stopping.wait(left)
@@ -238,6 +237,15 @@ class River:
             self._stopping.wait(min(left, self._pace.flush / PORTIONS))
             if self._barriers.remaining():
                 self._read_what_is_there()
+        # A commit that takes longer than the interval: to look at the logs over and over would only take its core.
+        self._barriers.wait_for_commit(min(LOOK_AGAIN, self._pace.flush / PORTIONS + SHORT))
+
+    def _wait_for_more(self) -> None:
+        if not self._barriers.remaining():  # a whole interval without a line
+            self._bytes = self._bytes_before = 0
+        if not self._is_busy():
+            self._waker.watch(self._tailer.folders())
+            self._waker.wait(LOOK_AGAIN)
 
     def _is_busy(self) -> bool:
         return max(self._bytes, self._bytes_before) > BUSY
@@ -305,44 +313,64 @@ class River:
 
 
 class _Compaction:
-    """Merges small files in the background, one round at a time; the flusher swaps the results in."""
+    """Merges small files in the background, one round at a time; the flusher swaps the results of a round in together."""
 
     def __init__(
         self, lake: Lake, results: Channel[Future[Replacement] | tuple[Barrier, Delta]], clock: Clock, notices: Notices
     ) -> None:
         self._lake, self._results, self._clock, self._notices = lake, results, clock, notices
         self._executor = ThreadPoolExecutor(1, "compaction")
-        self._running = 0
+        self._running = self._bytes = 0
+        self._done: list[Replacement] = []  # of this round
         self._not_before = clock.monotonic()
 
     def begin(self) -> None:
-        """Start what is worth doing, unless the last round is still running, or failed a moment ago."""
-        if self._running or self._clock.monotonic() < self._not_before:
+        """Start what is worth doing, unless the last round is still running, or failed a moment ago, or we are leaving."""
+        if self._running or self._lake.merging.stops or self._clock.monotonic() < self._not_before:
             return
         if doubt := self._lake.new_doubt():
             self._notices.report("clock", doubt)
-        for task in self._lake.plan_compaction():
+        tasks = self._lake.plan_compaction()
+        self._bytes = max((task.memory for task in tasks), default=0)
+        for task in tasks:
             self._running += 1
-            self._executor.submit(task.run).add_done_callback(self._hand_over)
+            self._executor.submit(task.run, self._lake.merging).add_done_callback(self._hand_over)
 
     @property
     def bytes(self) -> int:
         """What a merge that is running holds."""
-        return MERGE if self._running else 0
+        return self._bytes if self._running else 0
 
     def take(self, result: Future[Replacement]) -> None:
         """Swap the merged files in for those they were made of; where the disk refuses, leave those for a while."""
         self._running -= 1
+        with self._putting_off(), contextlib.suppress(MergeStopped):
+            self._done.append(result.result())
+        if not self._running:
+            done, self._done = self._done, []
+            for one in joined(done):
+                with self._putting_off():
+                    self._lake.commit_replacement(one)
+
+    @contextlib.contextmanager
+    def _putting_off(self) -> Iterator[None]:
         try:
-            self._lake.commit_replacement(result.result())
+            yield
         except CommitFailed as failure:
             self._not_before = self._clock.monotonic() + MERGE_AGAIN
             self._notices.report("retry", f"{failure}; merging files later")
 
     def shutdown(self) -> None:
+        """Give up what is running: nothing takes its results any more, and the end does not wait for a long merge."""
+        self._lake.merging.stop()
         self._executor.shutdown(cancel_futures=True)
+        self._lake.merging.go_on()
+        for done in self._done:
+            self._lake.discard(done)
 
     def _hand_over(self, result: Future[Replacement]) -> None:
-        # A river that has ended takes no results; what they wrote is cleared away at the next start.
-        with contextlib.suppress(Closed):
+        try:
             self._results.put(result)
+        except Closed:  # a river that has ended takes no results
+            if not result.cancelled() and not result.exception():
+                self._lake.discard(result.result())

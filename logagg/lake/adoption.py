@@ -14,6 +14,7 @@ from logagg.lake.compact import Replacement
 from logagg.lake.digests import digest_in, digest_of, sort_out
 from logagg.lake.files import Part, failing_as_commit
 from logagg.lake.ownership import give
+from logagg.lake.progress import MergeProgress
 
 BATCH = 64 << 20  # bytes that are read between two commits
 
@@ -25,7 +26,9 @@ class Adoption:
     root: Path
     parts: tuple[Part, ...]
 
-    def run(self) -> Replacement:
+    memory = 0  # bytes that it takes to run, beside those of a reader
+
+    def run(self, progress: MergeProgress | None = None) -> Replacement:
         """Return the parts under their new names; those that cannot be read are damaged. Raises CommitFailed."""
         with failing_as_commit(self.root):
             found = sort_out(self.root, self.parts)

@@ -6,13 +6,14 @@ tenth of a millisecond and every commit a little.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from logagg.lake.files import DAY, HOUR, MONTH, Span
+import numpy as np
+import pyarrow as pa
 
-WINDOW = 4 << 20  # bytes, uncompressed, that a merge means to have in memory at a time
+from logagg.lake.files import DAY, HOUR, MONTH
 
 _SECONDS = {HOUR: 3600, DAY: 86_400}
 _LATE_DAY, _LATE_MONTH = timedelta(hours=6), timedelta(days=7)  # for which a day, or a month, that is over stays as it is
@@ -25,17 +26,6 @@ class Piece:
     start: int
     end: int
     level: str
-
-    def windows(self, spans: Sequence[Span], grain: int) -> Iterator[tuple[int, int]]:
-        """Cut the piece at multiples of the grain (seconds), so that what is merged at a time is no more than `WINDOW`."""
-        size = sum(span.bytes * self._share(span) for span in spans)
-        step = max(grain, (self.end - self.start) // (int(size) // WINDOW + 1) // grain * grain)
-        for start in range(self.start, self.end, step):
-            yield start, min(start + step, self.end)
-
-    def _share(self, span: Span) -> float:
-        """Return how much of a span lies in the piece, its rows being spread evenly."""
-        return max(0, min(span.end, self.end) - max(span.start, self.start)) / (span.end - span.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +55,15 @@ class Calendar:
         start = second - second % _SECONDS[level]
         return Piece(start, start + _SECONDS[level], level)
 
-    def pieces(self, spans: Sequence[Span]) -> Iterator[Piece]:
-        """Return the pieces that the rows of some spans of time lie in."""
-        at = None
-        for span in sorted(spans, key=lambda span: span.start):
-            at = span.start if at is None else max(at, span.start)
-            while at < span.end:
-                piece = self.piece(at)
-                yield piece
-                at = piece.end
+    def cut(self, rows: pa.Table) -> Iterator[tuple[Piece, pa.Table]]:
+        """Cut rows, which are in the order of `ts`, into those of each piece."""
+        seconds = rows["ts"].cast(pa.int64()).to_numpy() // 1_000_000
+        start = 0
+        while start < len(seconds):
+            piece = self.piece(int(seconds[start]))
+            end = int(np.searchsorted(seconds, piece.end))
+            yield piece, rows.slice(start, end - start)
+            start = end
 
 
 def period(at: datetime, level: str) -> int:

@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from logagg.config import Retention
-from logagg.errors import CommitFailed
-from logagg.lake import files
-from logagg.lake.calendar import WINDOW, Calendar, Piece, period
+from logagg.lake import files, merge
+from logagg.lake.calendar import Calendar, period
 from logagg.lake.digests import sort_out
-from logagg.lake.files import DAY, FLUSH, HOUR, MONTH, Part, PartReader, PartWriter, Span, failing_as_commit
+from logagg.lake.files import DAY, FLUSH, HOUR, MONTH, Part, PartWriter, failing_as_commit
+from logagg.lake.merge import Merge
+from logagg.lake.progress import MergeProgress
 from logagg.lake.state import State
-from logagg.rollup import rows
 from logagg.rollup.definitions import Rollup
 
 FLUSHES = 16  # parts as flushed that are merged together
@@ -38,6 +38,18 @@ class Replacement:
     noted: tuple[Part, ...] = ()  # parts that stay, as they were found
 
 
+def joined(done: Sequence[Replacement]) -> list[Replacement]:
+    """Put merges together that can be committed as one, since each commit writes a catalog; what expired goes by itself."""
+    merges = [one for one in done if one.kind == "compact"]
+    others = [one for one in done if one.kind != "compact"]
+    if not merges:
+        return others
+    old = [part for one in merges for part in one.old]
+    new = [part for one in merges for part in one.new]
+    noted = [part for one in merges for part in one.noted]
+    return [Replacement("compact", tuple(old), tuple(new), tuple(noted)), *others]
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One merge: reads immutable parts, writes new ones; touches nothing else, so it runs beside commits."""
@@ -51,57 +63,41 @@ class Task:
     drop: bool = False
     kind: str = "compact"
 
-    def run(self) -> Replacement:
-        """Write the new parts. Damaged parts are left as they are. Raises CommitFailed; then there are none."""
+    @property
+    def memory(self) -> int:
+        """About how many bytes it takes to run."""
+        return 0 if self.drop else merge.memory(self.parts, self.rollup)
+
+    def run(self, progress: MergeProgress | None = None) -> Replacement:
+        """Write the new parts; damaged parts are left as they are. Raises CommitFailed or MergeStopped; then there are none."""
         if self.drop:
             return Replacement(self.kind, self.parts, ())
         with failing_as_commit(self.root):  # a merge would give what is damaged a digest of its own
             sound, damaged = sort_out(self.root, self.parts)
-        merge = replace(self, parts=sound)
-        return Replacement(self.kind, sound, merge._written() if sound else (), damaged)
+        new = replace(self, parts=sound)._written(progress or MergeProgress()) if sound else ()
+        return Replacement(self.kind, sound, new, damaged)
 
-    def _written(self) -> tuple[Part, ...]:
+    def _written(self, progress: MergeProgress) -> tuple[Part, ...]:
         new: list[Part] = []
         try:
             with failing_as_commit(self.root):
-                self._write_all(new)
-        except CommitFailed:
+                self._write_all(new, progress)
+        except BaseException:
             files.remove(self.root / part.path for part in new)
             raise
         return tuple(new)
 
-    def _write_all(self, new: list[Part]) -> None:
-        readers = [PartReader(self.root, self.rollup, part) for part in self.parts]
-        try:
-            spans = [span for reader in readers for span in reader.spans]
-            for piece in self.calendar.pieces(spans):
-                if part := self._write(piece, readers, spans):
-                    new.append(part)
-        finally:
-            for reader in readers:
-                reader.close()
-
-    def _write(self, piece: Piece, readers: Sequence[PartReader], spans: Sequence[Span]) -> Part | None:
-        """Write the rows of a piece as one part, a window of them in memory at a time."""
+    def _write_all(self, new: list[Part], progress: MergeProgress) -> None:
         grain = self.grain or min(part.grain for part in self.parts)  # late minutes are coarsened again
-        with PartWriter(self.root, self.rollup, piece.level, grain) as part:
-            for start, end in piece.windows(spans, grain):
-                if found := self._merged(reader.read(start, end) for reader in readers):
-                    part.write(found)
-        return part.part
-
-    def _merged(self, tables: Iterator[pa.Table]) -> pa.Table | None:
-        """Return what tables add up to; whenever they are too many to hold, what there is so far is added up and folded."""
-        held: list[pa.Table] = []
-        for table in tables:
-            if table.num_rows:
-                held.append(table)
-            if sum(one.nbytes for one in held) > WINDOW and len(held) > 1:
-                held = [self._folded(held)]
-        return self._folded(held) if held else None
-
-    def _folded(self, tables: Sequence[pa.Table]) -> pa.Table:
-        return rows.fold(self.rollup, rows.merge(self.rollup, pa.concat_tables(tables), self.grain), self.keys)
+        with progress.of(self.rollup.name, sum(part.rows for part in self.parts)):
+            tables = Merge(self.rollup, self.keys, self.grain).tables(self.root, self.parts, progress.read)
+            pieces = (one for table in tables for one in self.calendar.cut(table))
+            for piece, cuts in groupby(pieces, key=itemgetter(0)):
+                with PartWriter(self.root, self.rollup, piece.level, grain) as part:
+                    for _, rows in cuts:
+                        part.write(rows)
+                if part.part:
+                    new.append(part.part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +114,19 @@ class Planner:
 
     def due(self, state: State) -> list[Task]:
         """Return the merges that are due."""
-        return [task for rollup, parts in self._by_rollup(state) for task in self._due(rollup, parts)]
+        return [
+            self._task(rollup, group, Calendar.of(_newest(parts)))
+            for rollup, parts in self._by_rollup(state)
+            for group in _fitting(_due(parts), rollup)
+        ]
 
     def everything(self, state: State) -> list[Task]:
-        """Return the merges that leave one part per rollup and day, or month."""
+        """Return merges after which there are fewer parts; none where there is one part per rollup and day, or month."""
         tasks = []
         for rollup, parts in self._by_rollup(state):
             calendar = Calendar.by_day(_newest(parts))
-            for group in _overlapping(parts, MONTH):
-                if len({calendar.piece(int(part.min_ts.timestamp())) for part in group}) < len(group) or _has_small(group):
-                    tasks.append(self._task(rollup, group, calendar))
+            groups = [group for group in _overlapping(parts, MONTH) if _has_small(group) or _share_piece(group, calendar)]
+            tasks += [self._task(rollup, group, calendar) for group in _fitting(groups, rollup)]
         return tasks
 
     def expired(self, state: State, keep: Retention, now: float) -> list[Task]:
@@ -158,14 +157,22 @@ class Planner:
             if parts := [part for part in state.parts if part.rollup == name and (damaged or not part.damaged)]:
                 yield rollup, parts
 
-    def _due(self, rollup: Rollup, parts: Sequence[Part]) -> list[Task]:
-        newest = _newest(parts)
-        calendar = Calendar.of(newest)
-        flushed = [part for part in parts if part.level == FLUSH]
-        if len(flushed) >= FLUSHES:
-            return [self._task(rollup, flushed, calendar)]
-        groups = _crowded(parts, newest) or _over(parts, calendar)
-        return [self._task(rollup, group, calendar) for group in groups]
+
+def _due(parts: Sequence[Part]) -> list[list[Part]]:
+    """Group the parts that are to be merged now."""
+    newest = _newest(parts)
+    flushed = [part for part in parts if part.level == FLUSH]
+    if len(flushed) >= FLUSHES:
+        return [flushed]
+    return _crowded(parts, newest) or _over(parts, Calendar.of(newest))
+
+
+def _fitting(groups: Sequence[Sequence[Part]], rollup: Rollup) -> Iterator[list[Part]]:
+    """Split groups so that each can be merged in the memory there is; a part that would be alone waits for the next round."""
+    for group in groups:
+        for some in merge.bounded(group, rollup):
+            if len(some) > 1 or len(group) == 1 or some[0].level == FLUSH:
+                yield some
 
 
 def _newest(parts: Sequence[Part]) -> datetime:
@@ -174,6 +181,10 @@ def _newest(parts: Sequence[Part]) -> datetime:
 
 def _has_small(parts: Sequence[Part]) -> bool:
     return any(part.level in (FLUSH, HOUR) for part in parts)
+
+
+def _share_piece(parts: Sequence[Part], calendar: Calendar) -> bool:
+    return len({calendar.piece(int(part.min_ts.timestamp())) for part in parts}) < len(parts)
 
 
 def _crowded(parts: Sequence[Part], newest: datetime) -> list[list[Part]]:

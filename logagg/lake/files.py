@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
 # A row group's rows, and what they may take in memory.
 ROW_GROUP, GROUP_BYTES = 1 << 17, 16 << 20
+READ = 1 << 20  # bytes in memory that are read of a row group at a time, since to read any takes 0.2 ms
 WORDS = pa.dictionary(pa.int32(), pa.string())
+_EPOCH, _MICROSECOND = datetime.fromtimestamp(0, UTC), timedelta(microseconds=1)
 _SUMMED = ("bytes", *FLOAT_COLUMNS)  # of events
 
 
@@ -49,15 +51,6 @@ class Part:
     min_ts: datetime
     max_ts: datetime
     damaged: bool = False  # its file was found missing, or not as it was written
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Rows with `start <= ts < end` (seconds), and about how many bytes they have in memory."""
-
-    start: int
-    end: int
-    bytes: int
 
 
 class PartWriter:
@@ -161,39 +154,52 @@ def _with_own_words(rows: pa.Table) -> pa.Table:
 
 
 class PartReader:
-    """Reads rows of a part by time; text comes dictionary-encoded."""
+    """Reads the rows of a part; text comes as it is."""
 
-    def __init__(self, root: Path, rollup: Rollup, part: Part) -> None:
+    def __init__(self, root: Path, part: Part) -> None:
         import pyarrow.parquet as pq
 
-        words = [field.name for field in rollup.schema if pa.types.is_string(field.type)]
-        # What is read ahead would be kept until the file is closed, and a merge has many of them open.
-        self._file = pq.ParquetFile(root / part.path, read_dictionary=words, pre_buffer=False)
-        self._spans = [_span(self._file.metadata.row_group(number)) for number in range(self._file.num_row_groups)]
+        # Nothing is read ahead, and of a column no more than some pages at a time: a merge has many parts open.
+        self._file = pq.ParquetFile(root / part.path, pre_buffer=False, buffer_size=1 << 16)
 
     @property
-    def spans(self) -> list[Span]:
-        """Return the time that each row group spans, and its size."""
-        return self._spans
+    def runs(self) -> list[tuple[int, list[int]]]:
+        """Return the row groups that follow one another in time, with the time (microseconds) at which each such run begins.
 
-    def read(self, start: int, end: int) -> pa.Table:
-        """Return the rows with `start <= ts < end` (seconds)."""
-        groups = [number for number, span in enumerate(self._spans) if span.start < end and span.end > start]
-        if not groups:  # of many parts few have rows of one time, and to find none in a file is as dear as to find some
-            return self._file.schema_arrow.empty_table()
-        rows = self._file.read_row_groups(groups, use_threads=False)
-        seconds = rows["ts"].cast(pa.int64()).to_numpy() // 1_000_000
-        return rows.filter(pa.array((seconds >= start) & (seconds < end)))
+        What is flushed has a run of each shard, what is merged has one.
+        """
+        runs: list[tuple[int, list[int]]] = []
+        until = None
+        for number in range(self._file.num_row_groups):
+            ts = self._file.metadata.row_group(number).column(0).statistics
+            if until is None or ts.min < until:
+                runs.append((micros(ts.min), []))
+            runs[-1][1].append(number)
+            until = ts.max
+        return runs
+
+    def batches(self, groups: Iterable[int], size: int) -> Iterator[pa.Table]:
+        """Yield the rows of some row groups, about `size` bytes of them at a time."""
+        for number in groups:
+            width = _width(self._file.metadata.row_group(number))
+            count = max(1, size // width)
+            for batch in self._file.iter_batches(max(count, READ // width), row_groups=[number], use_threads=False):
+                for start in range(0, batch.num_rows, count):
+                    yield pa.Table.from_batches([batch.slice(start, count)])
 
     def close(self) -> None:
         self._file.close()
 
 
-def _span(group: pq.RowGroupMetaData) -> Span:
-    ts = group.column(0).statistics
-    # What is encoded in a file takes far more in memory: a run of one word is nothing here, and a code for each row there.
-    decoded = group.total_byte_size + 8 * group.num_rows * group.num_columns
-    return Span(int(ts.min.timestamp()), int(ts.max.timestamp()) + 1, decoded)
+def _width(group: pq.RowGroupMetaData) -> int:
+    """Return about how many bytes a row has in memory: far more than in the file, where a run of one word is nothing."""
+    values = sum(group.column(number).num_values for number in range(group.num_columns))
+    return (group.total_byte_size + 8 * values) // group.num_rows + 1
+
+
+def micros(at: datetime) -> int:
+    """Return an instant in microseconds."""
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def make_directory(path: Path) -> None:

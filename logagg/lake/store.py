@@ -15,13 +15,14 @@ import pyarrow as pa
 from logagg.cargo import Delta, KnownSource, Progress, Source
 from logagg.clock import Clock, written
 from logagg.config import Config
-from logagg.errors import CHECK, CommitFailed, LakeError, Overtaken
+from logagg.errors import CHECK, CommitFailed, LakeError, MergeStopped, Overtaken
 from logagg.lake import catalog, directory, files, leases
 from logagg.lake.adoption import Adoption, adoptions
 from logagg.lake.commit import Committer
 from logagg.lake.compact import Planner, Replacement, Task
 from logagg.lake.digests import cut_off, damage, holds
 from logagg.lake.files import FLUSH, Part, PartWriter, failing_as_commit
+from logagg.lake.progress import MergeProgress
 from logagg.lake.salts import Salts
 from logagg.lake.state import FORGOTTEN, REPAIR, CommitInfo, Intent, State
 from logagg.rollup.definitions import Rollup
@@ -34,6 +35,7 @@ class Lake:
         self._notice: Callable[[str, str], None] = lambda kind, text: None
         self.secret = directory.secret(root)
         self.salts = Salts(root, self.secret, clock, self.clock_is_settled)
+        self.merging = MergeProgress(clock)
         self.shards = 0  # of how many we own some; 0: we own all there are
         self._root, self._clock, self._lock = root, clock, lock
         self._unseen = False  # something that opening changed
@@ -250,22 +252,29 @@ class Lake:
         """Forget damaged parts, and remember what is lost with them. Raises CommitFailed."""
         self._commits.commit(Intent(REPAIR, (), tuple(parts)))
 
+    def discard(self, done: Replacement) -> None:
+        """Delete merged parts that are not to be swapped in."""
+        files.remove(self._root / part.path for part in done.new)
+
     def compact_due(self) -> None:
-        """Merge and expire what is due in a shared lake, of the rollups that nobody else is at."""
+        """Merge and expire what is due in a shared lake, of the rollups that nobody else is at; less, where merges are to stop."""
         for name in self._rollups:
             if self._due(name):
                 with leases.held(self._root, f"{leases.MERGES}{name}") as ours:
                     if ours:
-                        self._compact_due(name)
+                        with contextlib.suppress(MergeStopped):
+                            self._compact_due(name)
 
     def compact_all(self) -> int:
-        """Merge all there is to merge now; return how many parts were replaced."""
-        merged = self._carry_out(self._planner.everything(self.state))
+        """Merge all there is to merge now; return how many parts were replaced. Raises MergeStopped."""
+        merged = 0
+        while tasks := self._planner.everything(self.state):
+            merged += self._carry_out(tasks)
         self._carry_out(adoptions(self._root, self.state.parts))
         return merged
 
     def expire(self, *, trust_clock: bool = False) -> int:
-        """Apply retention now; return how many parts were replaced."""
+        """Apply retention now; return how many parts were replaced. Raises MergeStopped."""
         return self._carry_out(self.plan_expiry(trust_clock=trust_clock))
 
     def damaged(self) -> list[Part]:
@@ -306,7 +315,7 @@ class Lake:
         replaced = 0
         for task in tasks:
             with contextlib.suppress(Overtaken):  # by one who merged the same
-                done = task.run()
+                done = task.run(self.merging)
                 self.commit_replacement(done)
                 replaced += len(done.old)
         return replaced

@@ -96,13 +96,24 @@ def own_words(column: pa.DictionaryArray) -> pa.DictionaryArray:
         return pa.nulls(len(column), column.type)
     codes = pc.fill_null(column.indices, pc.min(column.indices)) if column.null_count else column.indices
     codes = codes.to_numpy(zero_copy_only=False)
+    if len(codes) < len(column.dictionary) // 8:  # of many words a few: look at the rows and not at all the words
+        return _few_words(column, codes)
     used = np.zeros(len(column.dictionary), np.bool_)
     used[codes] = True
     if used.all():
         return column
     numbers = spread(np.cumsum(used, dtype=np.int32) - np.int32(1), codes)
+    return _recoded(column, numbers, column.dictionary.filter(pa.array(used)))
+
+
+def _few_words(column: pa.DictionaryArray, codes: Rows) -> pa.DictionaryArray:
+    used, numbers = np.unique(codes, return_inverse=True)
+    return _recoded(column, numbers.astype(np.int32), column.dictionary.take(pa.array(used)))
+
+
+def _recoded(column: pa.DictionaryArray, numbers: Rows, words: pa.Array) -> pa.DictionaryArray:
     null = column.is_null().to_numpy(zero_copy_only=False) if column.null_count else None
-    return pa.DictionaryArray.from_arrays(pa.array(numbers, mask=null), column.dictionary.filter(pa.array(used)))
+    return pa.DictionaryArray.from_arrays(pa.array(numbers, mask=null), words)
 
 
 def in_order(tables: Sequence[pa.Table]) -> pa.Table:
@@ -126,7 +137,8 @@ def _merged(rollup: Rollup, rows: pa.Table, grain: int | None = None) -> tuple[p
     dimensions = [_encoded(only(rows[name])) for name in rollup.dimensions]
     groups = Grouping.by([Codes.of_integers(buckets), *map(Codes.of, dimensions)])
     if groups.size == rows.num_rows and not grain:
-        return rows.take(pa.array(groups.order)), None
+        columns = [only(rows["ts"]), *dimensions, *(only(rows[name]) for name in rollup.measures)]
+        return pa.table(columns, names=rollup.column_names).take(pa.array(groups.order)), None
     keys = _keys(groups.example, spread(buckets, groups.example) * step, dimensions)
     return _assembled(rollup, keys, [_added(groups, one, only(rows[name])) for name, one in rollup.measures.items()])
 

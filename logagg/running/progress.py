@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from logagg.clock import Clock
 from logagg.embedded.river import Tally
+from logagg.lake.progress import MergeProgress
 from logagg.notices import show
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ class StatusLine:
         self._live = enabled and self._stream.isatty()
         self._seen = (clock.monotonic(), 0)
 
-    def refresh(self, backlog: int) -> None:
+    def refresh(self, backlog: int, merging: str = "") -> None:
         if not self._live:
             return
         then, lines = self._seen
@@ -34,6 +36,7 @@ class StatusLine:
         rejects = sum(self._tally.rejects.values())
         behind = f", {size(backlog)} behind" if backlog else ""
         text = f"{self._tally.lines:,} lines, {rate:,.0f}/s, {rejects:,} rejects{behind}"
+        text += f", {merging}" if merging else ""
         show(text[: self._width() - 1], self._stream)
 
     def _width(self) -> int:
@@ -59,7 +62,7 @@ class CatchUpBar:
             self._task = self._bar.add_task("", total=None, lines=0)
             self._bar.start()
 
-    def refresh(self, backlog: int) -> None:
+    def refresh(self, backlog: int, merging: str = "") -> None:  # noqa: ARG002  # the bar is about reading
         if self._bar:
             done = self._tally.bytes
             # Bytes on their way are in neither; and the bar forgets the speed whenever its end moves.
@@ -78,6 +81,20 @@ def _new_bar() -> Progress:
 
     columns = TextColumn("{task.fields[lines]:,} lines"), BarColumn(), TransferSpeedColumn(), TimeRemainingColumn()
     return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+@contextmanager
+def merge_line(merging: MergeProgress, enabled: bool) -> Iterator[None]:
+    """Show on a terminal meanwhile how far a merge that takes a while has come."""
+    if not enabled or not sys.stderr.isatty():
+        yield
+        return
+    merging.watch = lambda: show(merging.text, sys.stderr)
+    try:
+        yield
+    finally:
+        merging.watch = lambda: None
+        show("", sys.stderr)
 
 
 def summary(tally: Tally, seconds: float, lake: Path) -> Iterable[str]:

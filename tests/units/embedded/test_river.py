@@ -1,8 +1,12 @@
-"""The river: what it does when a stage cannot go on."""
+"""The river: what it does when a stage cannot go on, and when there is nothing to do."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -10,13 +14,18 @@ from typing import Any
 import pytest
 
 from logagg.config import Config, Retention, Tail
-from logagg.embedded import river
+from logagg.embedded import pipeline, river
+from logagg.errors import MergeStopped
+from logagg.intake.tail import Tailer
 from logagg.lake.catalog import newest
+from logagg.lake.progress import MergeProgress
 from logagg.lake.store import Lake
 from logagg.parse import columns
 from logagg.rollup.shard import Shard
 from logagg.running.options import TailOptions
+from logagg.running.signals import Wishes
 from tests.laws import sums
+from tests.laws.feed import files_of
 from tests.laws.test_crashes import lines
 
 MANY_COMMITS = Config(log_format="combined", tail=Tail(chunk=500), retention=Retention(None, None, None))
@@ -92,3 +101,97 @@ def test_what_a_shard_drains_is_counted_once_against_what_may_wait(log: Path, mo
     monkeypatch.setattr(Shard, "drain", look)
     sums.read(log.parent / "lake", [log], MANY_COMMITS, flush=1e-6, shards=1)
     assert counted and all(counted)
+
+
+def test_a_tail_ends_while_a_merge_is_under_way_and_the_merge_leaves_nothing(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, go_on, stopped = threading.Event(), MergeProgress.read, list[MergeStopped]()
+
+    def endless(self: MergeProgress, count: int) -> None:
+        reading.set()
+        while True:
+            try:
+                go_on(self, 0)
+            except MergeStopped as error:
+                stopped.append(error)
+                raise
+            time.sleep(0.01)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MergeProgress, "read", endless)
+        with followed(log, 0.01) as lake:
+            for number in range(10_000):
+                with log.open("ab") as more:
+                    more.write(lines(1, 120 + number))
+                if reading.wait(0.02):
+                    break
+    assert stopped
+    named, there = files_of(lake)
+    assert {path for path in there if path.startswith("data")} <= named
+    sums.assert_agrees(read(log), log.read_text().splitlines())
+
+
+SECOND_LOOKS = 200  # that a tail may take in a second: two when idle, eighty while a commit takes long; without a rest it takes thousands
+
+
+@contextmanager
+def followed(log: Path, flush: float) -> Iterator[Path]:
+    """Follow a log until the block ends; yield the lake."""
+    wishes, lake = Wishes(), log.parent / "lake"
+    words = TailOptions([str(log)], lake, MANY_COMMITS, flush=flush, shards=1, verbosity=-1)
+    with ThreadPoolExecutor(1) as thread:
+        tail = thread.submit(pipeline.tail, words, None, wishes)
+        try:
+            yield lake
+        finally:
+            wishes.put("stop")
+            tail.result(60)
+
+
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return what grows by the time of each look at the logs."""
+    poll, found = Tailer.poll, list[float]()
+
+    def look(self: Tailer) -> Any:
+        found.append(time.monotonic())
+        return poll(self)
+
+    monkeypatch.setattr(Tailer, "poll", look)
+    return found
+
+
+def await_commits(lake: Path, number: int) -> None:
+    end = time.monotonic() + 60
+    while not (newest(lake) and int(newest(lake).name[:6]) >= number):  # type: ignore[union-attr]
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("flush", [0.01, 0.2])
+def test_a_tail_rests_when_a_busy_log_has_ended(flush: float, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(river, "BUSY", 100)
+    found = looks(monkeypatch)
+    with followed(log, flush) as lake:
+        await_commits(lake, 2)
+        time.sleep(2 * flush + 0.5)
+        before = len(found)
+        time.sleep(1)
+        assert len(found) - before < SECOND_LOOKS
+    sums.assert_agrees(lake, lines(120).decode().splitlines())
+
+
+def test_a_tail_rests_while_a_commit_takes_long(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log.write_bytes(lines(4))
+    commit, found, during = Lake.commit, looks(monkeypatch), list[int]()
+
+    def slow(self: Lake, *arguments: Any) -> Any:
+        with log.open("ab") as more:
+            more.write(lines(1, 4 + len(during)))
+        before = len(found)
+        time.sleep(1)
+        during.append(len(found) - before)
+        return commit(self, *arguments)
+
+    monkeypatch.setattr(Lake, "commit", slow)
+    with followed(log, 0.01) as lake:
+        await_commits(lake, 4)
+    assert 0 < max(during) < SECOND_LOOKS

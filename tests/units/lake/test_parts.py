@@ -1,15 +1,14 @@
-"""Parts: what is told of their rows is so."""
+"""Parts: all rows are read, in runs that are in the order of their times, and no more of them at a time than are asked for."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from logagg.lake.calendar import WINDOW, Piece
-from logagg.lake.files import MONTH, PartReader, PartWriter
+from logagg.lake.files import MONTH, READ, PartReader, PartWriter, micros
 from logagg.rollup.definitions import DEFAULTS
 
 TRAFFIC = DEFAULTS[0]
@@ -26,15 +25,27 @@ def alike(rows: int) -> pa.Table:
     return pa.table([columns[name] for name in TRAFFIC.schema.names], names=TRAFFIC.schema.names)
 
 
-def test_the_spans_of_a_part_say_what_its_rows_take_in_memory_and_not_in_the_file(tmp_path: Path) -> None:
+def test_a_batch_has_the_bytes_asked_for_however_few_they_are_in_the_file(tmp_path: Path) -> None:
     rows = alike(600_000)
     with PartWriter(tmp_path, TRAFFIC, MONTH, 60) as writer:
         writer.write(rows)
     assert writer.part and writer.part.bytes < rows.nbytes / 20
-    reader = PartReader(tmp_path, TRAFFIC, writer.part)
-    assert rows.nbytes / 2 < sum(span.bytes for span in reader.spans) < rows.nbytes * 2
-    piece = Piece(int(START.timestamp()), int((START + timedelta(minutes=6000)).timestamp()), MONTH)
-    tables = [reader.read(start, end) for start, end in piece.windows(reader.spans, 60)]
+    reader = PartReader(tmp_path, writer.part)
+    [(start, groups)] = reader.runs
+    for size in (100_000, 4 * READ):
+        batches = list(reader.batches(groups, size))
+        assert sum(batch.num_rows for batch in batches) == 600_000
+        assert size / 4 < max(batch.nbytes for batch in batches) < 2 * size
     reader.close()
-    assert sum(table.num_rows for table in tables) == 600_000
-    assert len(tables) > 1 and max(table.nbytes for table in tables) < 2 * WINDOW
+    assert start == micros(START)
+
+
+def test_what_each_shard_has_flushed_is_a_run(tmp_path: Path) -> None:
+    with PartWriter(tmp_path, TRAFFIC, MONTH, 60) as writer:
+        for number in (300_000, 200, 100):
+            writer.write(alike(number))
+    assert writer.part
+    reader = PartReader(tmp_path, writer.part)
+    runs = [sum(batch.num_rows for batch in reader.batches(groups, READ)) for _, groups in reader.runs]
+    reader.close()
+    assert runs == [300_000, 200, 100]

@@ -1,0 +1,234 @@
+"""Rows of many parts are added up, in the order of `ts`.
+
+    part ──▶ batches ──┐
+    part ──▶ batches ──┼──▶ held rows ──▶ complete buckets ──▶ added up and folded ──▶ tables
+    part ──▶ batches ──┘
+
+Each part is read once, from its first row to its last, and the next batch is always one of the part that is furthest behind.
+So what is held is a batch of each open part, and the buckets that are not complete. A row is added up once. Where the held
+rows do not fit, they are added up before their buckets are complete, but only when as many bytes came as were left the last
+time. So the work grows with the rows, however many parts there are and whatever times they span.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from logagg.lake.files import FLUSH, Part, PartReader, micros
+from logagg.rollup import rows
+from logagg.rollup.definitions import Rollup
+
+WINDOW = 4 << 20  # bytes of rows that are added up together
+OPEN = 24 << 20  # bytes that all open readers take,
+READER = 4 << 20  # that one takes at most: the dictionaries and pages of a row group,
+FILES = 64  # and how many are open
+_VALUE = 16  # bytes that a reader takes for each value of a small part (measured: 100 to 140 for the 9 of a row of `pages`)
+_COPIES = 5  # of the rows that are added up together: as read, in one piece, their keys, their sums, as they are written
+
+Micros = npt.NDArray[np.int64]
+
+
+class _Readers:
+    """The bytes that the readers take which are open together, while parts come in the order of their times."""
+
+    def __init__(self, rollup: Rollup) -> None:
+        self.bytes = self.most = 0
+        self._rollup = rollup
+        self._open: list[tuple[datetime, int]] = []  # until when, and bytes
+
+    def open(self, part: Part) -> _Readers:
+        self._close_before(part.min_ts)
+        self.bytes += (size := _cost(part, self._rollup))
+        self.most = max(self.most, self.bytes)
+        heapq.heappush(self._open, (part.max_ts, size))
+        return self
+
+    def has_room(self, part: Part) -> bool:
+        self._close_before(part.min_ts)
+        return len(self._open) < 2 or self.bytes + _cost(part, self._rollup) <= OPEN  # one alone would not become fewer
+
+    def _close_before(self, at: datetime) -> None:
+        while self._open and self._open[0][0] < at:
+            self.bytes -= heapq.heappop(self._open)[1]
+
+
+def bounded(parts: Iterable[Part], rollup: Rollup) -> Iterator[list[Part]]:
+    """Split parts, in the order of their times, into groups whose open readers fit into memory."""
+    readers, group = _Readers(rollup), list[Part]()
+    for part in _by_time(parts):
+        if not readers.has_room(part):
+            yield group
+            readers, group = _Readers(rollup), []
+        readers.open(part)
+        group.append(part)
+    if group:
+        yield group
+
+
+def memory(parts: Sequence[Part], rollup: Rollup) -> int:
+    """Return about how many bytes it takes to merge parts."""
+    size = sum(_values(part, rollup) for part in parts) * _VALUE
+    return _most_open(parts, rollup) + _COPIES * min(WINDOW, size)
+
+
+def _most_open(parts: Iterable[Part], rollup: Rollup) -> int:
+    """Return the bytes of all readers when most are open."""
+    readers = _Readers(rollup)
+    for part in _by_time(parts):
+        readers.open(part)
+    return readers.most
+
+
+def _by_time(parts: Iterable[Part]) -> list[Part]:
+    return sorted(parts, key=lambda part: part.min_ts)
+
+
+def _cost(part: Part, rollup: Rollup) -> int:
+    """Return about how many bytes the reader of a part takes; one as flushed has the rows of each shard by themselves."""
+    most = 2 * READER if part.level == FLUSH else READER
+    return max(OPEN // FILES, min(most, _values(part, rollup) * _VALUE))
+
+
+def _values(part: Part, rollup: Rollup) -> int:
+    return part.rows * len(rollup.schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """How rows of a rollup are added up."""
+
+    rollup: Rollup
+    keys: int  # distinct keys that a bucket may have
+    grain: int | None = None  # coarser buckets, in seconds
+
+    def added(self, tables: Sequence[pa.Table]) -> pa.Table:
+        """Return what tables add up to, in the order of `ts`, with no more keys in a bucket than there may be."""
+        return rows.fold(self.rollup, rows.merge(self.rollup, pa.concat_tables(tables), self.grain), self.keys)
+
+    def bucket(self, micros: int) -> int:
+        """Return when the bucket of an instant begins (microseconds)."""
+        return micros - micros % ((self.grain or self.rollup.grain) * 1_000_000)
+
+    def tables(self, root: Path, parts: Sequence[Part], read: Callable[[int], None]) -> Iterator[pa.Table]:
+        """Yield what parts add up to, in the order of `ts`, some buckets at a time; tell how many rows were `read`."""
+        held = _Held(self)
+        with closing(_Inputs(root, parts, self.rollup)) as inputs:
+            for batch in inputs:
+                read(batch.num_rows)
+                held.add(batch)
+                if held.is_full:
+                    yield from held.complete(inputs.behind)
+                    held.shrink()
+        yield from held.complete()
+
+
+@dataclass(order=True, slots=True)
+class _Input:
+    """A part that is not open yet, or one run of a part: rows in the order of their times."""
+
+    at: int  # microseconds; all rows before it were read
+    part: Part = field(compare=False)
+    reader: PartReader | None = field(default=None, compare=False)
+    batches: Iterator[pa.Table] = field(default=iter(()), compare=False)
+
+
+class _Inputs:
+    """The rows of parts, in batches: the next is always of what is furthest behind. A part is open while it has rows left."""
+
+    def __init__(self, root: Path, parts: Sequence[Part], rollup: Rollup) -> None:
+        self._root, self._rollup, self._most = root, rollup, _most_open(parts, rollup)
+        self._left = [_Input(micros(part.min_ts), part) for part in parts]
+        heapq.heapify(self._left)
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        while self._left:
+            yield from self._read_on()
+
+    @property
+    def behind(self) -> int | None:
+        """The time (microseconds) before which all rows were read; None at the end."""
+        return self._left[0].at if self._left else None
+
+    def close(self) -> None:
+        for one in self._left:
+            if one.reader:
+                one.reader.close()
+
+    def _read_on(self) -> Iterator[pa.Table]:
+        """Open the part that is furthest behind, or yield its next rows."""
+        one = self._left[0]
+        if one.reader is None:
+            heapq.heappop(self._left)
+            self._open(one.part)
+        elif (batch := next(one.batches, None)) is not None:
+            one.at = int(_times(batch)[-1])
+            heapq.heapreplace(self._left, one)
+            yield batch
+        else:
+            heapq.heappop(self._left)
+            if all(other.reader is not one.reader for other in self._left):
+                one.reader.close()
+
+    def _open(self, part: Part) -> None:
+        reader = PartReader(self._root, part)
+        # Half of a window is for a batch of each run that is open, half for the buckets that are not complete.
+        size = WINDOW // 2 * _cost(part, self._rollup) // self._most // len(reader.runs)
+        for start, groups in reader.runs:
+            heapq.heappush(self._left, _Input(start, part, reader, reader.batches(groups, size)))
+
+
+class _Held:
+    """Rows that are not given out yet."""
+
+    def __init__(self, merge: Merge) -> None:
+        self._merge = merge
+        self._tables: list[tuple[Micros, pa.Table]] = []  # each in the order of its times
+        self._bytes, self._limit = 0, WINDOW
+
+    def add(self, table: pa.Table) -> None:
+        self._tables.append((_times(table), table))
+        self._bytes += table.nbytes
+
+    @property
+    def is_full(self) -> bool:
+        return self._bytes > self._limit
+
+    def complete(self, behind: int | None = None) -> Iterator[pa.Table]:
+        """Give out the buckets that are complete: all before that of the time up to which all parts were read, or all there are."""
+        tables, self._tables, self._bytes, ripe = self._tables, [], 0, []
+        for times, table in tables:
+            end = len(times) if behind is None else int(np.searchsorted(times, self._merge.bucket(behind)))
+            if end:
+                ripe.append(table.slice(0, end))
+            if end < len(times):
+                self.add(table.slice(end))
+        if ripe:
+            yield self._merge.added(ripe)
+
+    def shrink(self) -> None:
+        """Add up what is held where that is still much, and take as much again before the next time."""
+        if self._bytes > self._limit // 2:
+            tables, self._tables, self._bytes = self._tables, [], 0
+            self.add(_plain(self._merge.added([table for _, table in tables])))
+        self._limit = max(WINDOW, 2 * self._bytes)
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Return rows with text as it is, as it comes from a part."""
+    for number, column in enumerate(table.schema):
+        if pa.types.is_dictionary(column.type):
+            table = table.set_column(number, column.name, table[column.name].cast(column.type.value_type))
+    return table
+
+
+def _times(table: pa.Table) -> Micros:
+    return table["ts"].cast(pa.int64()).to_numpy()

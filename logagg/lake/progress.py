@@ -1,0 +1,63 @@
+"""How far a merge has come, for those who watch, and whether it shall stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from logagg.clock import Clock, SystemClock
+from logagg.errors import MergeStopped
+
+LONG = 10.0  # seconds from which on a merge is worth a notice; the next one comes when it has taken twice as long, and so on
+REFRESH = 0.5  # seconds between two looks of those who watch
+
+
+class MergeProgress:
+    """The merges of a lake, one at a time. Other threads may look at the one that is under way, and stop it."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.rows = 0  # read by all merges
+        self.text = ""  # of one that takes a while, for a status line
+        self.watch: Callable[[], None] = lambda: None  # called now and then while one is under way
+        self.notice: Callable[[str, str], None] = lambda kind, text: None
+        self.leaving: Callable[[], bool] = lambda: False  # merges stop where it holds
+        self._stopped = False
+        self._clock = clock or SystemClock()
+        self._name, self._done, self._total = "", 0, 0
+        self._began = self._look_at = self._tell_at = 0.0
+
+    @property
+    def stops(self) -> bool:
+        """Tell whether merges are to stop."""
+        return self._stopped or self.leaving()
+
+    def stop(self) -> None:
+        """Have the merge that is under way raise MergeStopped, and those that would follow, until `go_on`."""
+        self._stopped = True
+
+    def go_on(self) -> None:
+        self._stopped = False
+
+    @contextmanager
+    def of(self, name: str, rows: int) -> Iterator[None]:
+        """Begin the merge of so many rows of a rollup; it ends with the `with` block."""
+        self._name, self._done, self._total = name, 0, rows
+        self._began = self._clock.monotonic()
+        self._look_at, self._tell_at = self._began + REFRESH, self._began + LONG
+        try:
+            yield
+        finally:
+            self.text = ""
+
+    def read(self, rows: int) -> None:
+        """Note that the merge has read so many rows more. Raises MergeStopped where it is to stop."""
+        if self.stops:
+            raise MergeStopped(f"a merge of {self._name} was stopped", "nothing is lost, it can be done again")
+        self._done, self.rows = self._done + rows, self.rows + rows
+        if (now := self._clock.monotonic()) >= self._look_at:
+            self._look_at = now + REFRESH
+            self.text = f"merging {self._name}: {self._done:,} of {self._total:,} rows"
+            self.watch()
+        if now >= self._tell_at:
+            self._tell_at = now + now - self._began
+            self.notice("merge", f"{self.text.removeprefix('merging ')} in {now - self._began:.0f} s")
