@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +102,8 @@ def command() -> NoReturn:
         main()
     except SystemExit as leave:
         status = leave.code
+    if (spill := sys.modules.get("logagg.view.spill")) is not None:
+        spill.remove()
     sys.stderr.flush()
     os._exit(status if isinstance(status, int) else 1)
 
@@ -245,17 +247,20 @@ def servers(text: object) -> Any:
     return text if isinstance(text, tuple) else Server.listed(str(text))
 
 
-def format_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command --format and --json, and pass it the one chosen as `form`."""
+def format_options(formats: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command --format, of these, and --json, and pass it the one chosen as `form`."""
 
-    def call(form: str, as_json: bool, **options: Any) -> Any:  # noqa: FBT001
-        return function(form="json" if as_json else form, **options)
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(form: str, as_json: bool, **options: Any) -> Any:  # noqa: FBT001
+            return function(form="json" if as_json else form, **options)
 
-    call.__doc__ = function.__doc__
-    call.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
-    click.option("--json", "as_json", is_flag=True, help="The same as --format json.")(call)
-    choice = click.Choice(["table", "json", "csv"])
-    click.option("--format", "form", type=choice, default="table", show_default=True, help="How rows are written.")(
-        call
-    )
-    return call
+        call.__doc__ = function.__doc__
+        call.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+        click.option("--json", "as_json", is_flag=True, help="The same as --format json.")(call)
+        choice = click.Choice(formats)
+        click.option(
+            "--format", "form", type=choice, default="table", show_default=True, help="How rows are written."
+        )(call)
+        return call
+
+    return decorate
