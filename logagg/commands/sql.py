@@ -83,7 +83,8 @@ def sql(
     text = sys.stdin.read() if query in (None, "-") else query
     limits = Limits(timeout, half_of_memory() if memory is None else memory, rows)
     sandbox = Sandbox(shared.lake, readable=readable, limits=limits)
-    with sandbox.run(text or "") as answer, _target(output, shared.lake, binary=form == "parquet") as stream:
+    arrow = form == "parquet"
+    with sandbox.run(text or "", arrow=arrow) as answer, _target(output, shared.lake, binary=arrow) as stream:
         _write(answer, form, stream)
 
 
@@ -95,11 +96,10 @@ def _write(answer: Answer, form: str, stream: IO[Any]) -> None:
     if form == "parquet":
         from logagg.view.export import write_parquet
 
-        return write_parquet(answer.schema, answer, stream)
+        return write_parquet(answer.schema, answer.batches(), stream)
     from logagg.view import render
-    from logagg.view.values import rows_of
 
-    render.write(render.Rows(tuple(answer.schema.names), rows_of(answer)), form, stream)
+    render.write(render.Rows(answer.columns, answer.rows()), form, stream)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """A sandbox for SQL by people who are trusted little: behind `logagg sql`, and made for a web page.
 
     with Sandbox(Path("lake")).run("SELECT path, sum(views) FROM pages GROUP BY path") as answer:
-        for batch in answer:
+        for row in answer.rows():
             ...
 
 What it guarantees, whatever the query says:
@@ -13,7 +13,7 @@ What it guarantees, whatever the query says:
 - *It is one SELECT*, or EXPLAIN of one, made of functions that are listed by name.
 - *It ends* after `limits.seconds` in which its reader waited for it, at `limits.rows`, at `limits.memory`, when the answer is
   closed or cancelled, and when the thread that started it ends, however it ends.
-- *What comes back* is columns of Arrow whose bounds were checked, or an error of one line without the content of a file that
+- *What comes back* is JSON, or columns of Arrow whose bounds were checked, or an error of one line without the content of a file that
   the query may not read.
 
 How: each query runs in a process of its own (`sandbox_child`), a fresh interpreter without our memory, environment and
@@ -39,13 +39,14 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from logagg.errors import LakeError, LogaggError
 from logagg.view import sandbox_kernel
-from logagg.view.sandbox_child import BATCH, DONE, FAILED, HEADER, SCHEMA
+from logagg.view.sandbox_child import ARROW, BATCH, DONE, HEADER, ROWS, SCHEMA
 from logagg.view.spill import Spill
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 LEAST_MEMORY = 64 << 20
 SPILL_TIMES = 4  # as much as `memory` may be spilled
+_TZPATH = "/usr/share/zoneinfo:/usr/lib/zoneinfo:/usr/share/lib/zoneinfo:/etc/zoneinfo"  # or it is searched for, 10 ms
 _KEPT = ("LD_LIBRARY_PATH",)  # of the environment: without it some interpreters do not start
 
 # `-I -S`: nothing of the user's is imported, and the paths are ours.
@@ -114,14 +116,14 @@ class Sandbox:
         names = self._directories if real.is_dir() else self._files
         names += dict.fromkeys((os.path.abspath(path), str(real)))
 
-    def run(self, query: str) -> Answer:
-        """Start a query and return its answer when its columns are known.
+    def run(self, query: str, *, arrow: bool = False) -> Answer:
+        """Start a query and return its answer when its columns are known; with `arrow`, for `batches` instead of `rows`.
 
         Raises QueryFailed, LimitReached, `sandbox_sql.Refused`, LakeError.
         """
         answer = Answer(self._limits)
         try:
-            answer.start(self._request(query, answer.spill))
+            answer.start({**self._request(query, answer.spill), "form": ARROW if arrow else ROWS})
         except BaseException:
             answer.close()
             raise
@@ -156,19 +158,20 @@ def _path() -> list[str]:
 
 
 class Answer:
-    """The answer to one query while it comes: its schema, and an iterator of Arrow record batches.
+    """The answer to one query while it comes: the names of its columns, and its rows or its record batches.
 
     Close it, or use it as a context manager: that ends the query. `cancel` may be called from any thread.
     """
 
-    schema: pa.Schema
+    columns: tuple[str, ...]
+    schema: pa.Schema  # of an answer in Arrow
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._left = limits.seconds or math.inf
         self._spill = Spill() if sandbox_kernel.can_spill() else None
         self._child: subprocess.Popen[bytes] | None = None
-        self.rows = 0  # that came so far
+        self._given = 0  # rows
 
     @property
     def spill(self) -> str:
@@ -183,39 +186,52 @@ class Answer:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             # pyarrow's allocator would start a thread that the kernel's guards do not reach.
-            env={**environment, "LC_ALL": "C.UTF-8", "TZ": "UTC", "JE_ARROW_MALLOC_CONF": "background_thread:false"},
+            env={**environment, "LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONTZPATH": _TZPATH, "JE_ARROW_MALLOC_CONF": "background_thread:false"},
             start_new_session=True,  # Ctrl-C is for us; we end the child
         )
         assert self._child.stdin is not None
         with contextlib.suppress(BrokenPipeError), self._child.stdin as stdin:
             stdin.write(json.dumps(request).encode())
-        import pyarrow.ipc  # meanwhile the child starts
-
         kind, payload = self._frame()
         if kind != SCHEMA:
             raise self._failure(kind, payload)
-        self.schema = pyarrow.ipc.read_schema(pyarrow.py_buffer(payload))
+        if request["form"] == ARROW:
+            self.schema = _schema(payload)
+        self.columns = tuple(self.schema.names) if request["form"] == ARROW else tuple(map(str, _parsed(payload)))
 
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """Yield batches until the answer is complete. Raises QueryFailed and LimitReached."""
+    def rows(self) -> Iterator[Sequence[Any]]:
+        """Yield rows of what JSON has, and datetimes, until the answer is complete. Raises QueryFailed and LimitReached."""
+        for payload in self._batches():
+            rows = [list(map(_value, row)) for row in _parsed(payload)]
+            yield from rows[: self._allowed(len(rows))]
+            self._count(len(rows))
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield record batches, likewise."""
+        for payload in self._batches():
+            batch = _unpacked(payload, self.schema)
+            yield batch.slice(0, self._allowed(batch.num_rows))
+            self._count(batch.num_rows)
+
+    def _batches(self) -> Iterator[memoryview]:
         while True:
             kind, payload = self._frame()
             if kind == DONE:
                 return
             if kind != BATCH:
                 raise self._failure(kind, payload)
-            yield from self._bounded(_unpacked(payload, self.schema))
+            yield payload
 
-    def _bounded(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        most = self._limits.rows
-        self.rows += batch.num_rows
-        if not most or self.rows <= most:
-            yield batch
-            return
-        if left := most - (self.rows - batch.num_rows):
-            yield batch.slice(0, left)
-        self.rows = most
-        raise LimitReached(f"the answer has more than {most:,} rows", "add LIMIT, or allow more with --rows (0: all)")
+    def _allowed(self, rows: int) -> int:
+        """Return how many of so many further rows may be given."""
+        return min(rows, self._limits.rows - self._given) if self._limits.rows else rows
+
+    def _count(self, rows: int) -> None:
+        self._given += rows
+        if self._limits.rows and self._given > self._limits.rows:
+            raise LimitReached(
+                f"the answer has more than {self._limits.rows:,} rows", "add LIMIT, or allow more with --rows (0: all)"
+            )
 
     def cancel(self) -> None:
         """End the query now; its iterator raises QueryFailed."""
@@ -287,10 +303,10 @@ class Answer:
     def _failure(self, kind: bytes, payload: memoryview) -> LogaggError:
         """Return what the child says went wrong."""
         try:
-            told = json.loads(bytes(payload))
+            told = _parsed(payload)
             what, message, hint = str(told["kind"]), str(told["message"]), str(told["hint"])
-        except (ValueError, TypeError, KeyError):
-            return QueryFailed("the query's process says what cannot be understood", "please report it")
+        except (TypeError, KeyError):
+            return _UNCLEAR
         if what == "memory":
             return _too_large(self._limits)
         if what == "Refused":
@@ -311,6 +327,35 @@ def _too_large(limits: Limits) -> LimitReached:
     return LimitReached(f"the query needs more than {limits.memory >> 20:,} MB", "ask for less, or give more with --memory")
 
 
+_UNCLEAR = QueryFailed("the answer cannot be understood", "please report it")
+
+
+def _parsed(payload: memoryview) -> Any:
+    try:
+        return json.loads(bytes(payload))
+    except (ValueError, RecursionError):
+        raise _UNCLEAR from None
+
+
+def _value(sent: Any) -> Any:
+    """Return a value that `sandbox_child` sent."""
+    if not isinstance(sent, dict):
+        return sent
+    try:
+        return datetime.fromisoformat(sent["time"]) if "time" in sent else sent["value"]
+    except (ValueError, TypeError, KeyError):
+        raise _UNCLEAR from None
+
+
+def _schema(payload: memoryview) -> pa.Schema:
+    import pyarrow.ipc
+
+    try:
+        return pyarrow.ipc.read_schema(pyarrow.py_buffer(payload))
+    except (pyarrow.ArrowException, OSError, ValueError):
+        raise _UNCLEAR from None
+
+
 def _unpacked(payload: memoryview, schema: pa.Schema) -> pa.RecordBatch:
     """Return a batch of the schema, looked over: the child may be anybody's by now. Raises QueryFailed."""
     import pyarrow as pa
@@ -320,8 +365,8 @@ def _unpacked(payload: memoryview, schema: pa.Schema) -> pa.RecordBatch:
             batch = reader.read_next_batch()
         for column in batch.columns:  # a HUGEINT may have a digit more than Arrow's decimals
             column.validate(full=not pa.types.is_decimal(column.type))
-    except (pa.ArrowException, StopIteration, OSError, ValueError) as error:
-        raise QueryFailed("the answer cannot be understood", "please report it") from error
+    except (pa.ArrowException, StopIteration, OSError, ValueError):
+        raise _UNCLEAR from None
     if batch.schema != schema:
-        raise QueryFailed("the answer changes its columns", "please report it")
+        raise _UNCLEAR
     return batch

@@ -2,23 +2,29 @@
 
 `main` is called in a fresh interpreter with what was asked. It opens the snapshot while it may still do anything, then
 passes the guards below, one after the other, and only then looks at the query. The answer goes to standard output as frames:
-one byte that says what it is, eight bytes of length, that many bytes.
+one byte that says what it is, eight bytes of length, that many bytes. Rows go as JSON, which takes no more than DuckDB and
+the interpreter on either side; whoever wants columns gets streams of Arrow.
 
 Nothing is imported after the guards: no file of Python's can be read by then.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
 import struct
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from logagg.errors import LakeError, LogaggError
 from logagg.view import sandbox_kernel as kernel
+from logagg.view.render import plain
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,7 +32,8 @@ if TYPE_CHECKING:
 
 SCHEMA, BATCH, FAILED, DONE = b"S", b"B", b"F", b"D"
 HEADER = struct.Struct("=cQ")
-BATCH_ROWS = 16_384
+ROWS, ARROW = "rows", "arrow"  # how an answer is sent
+BATCH_ROWS = 4_096
 OVERHEAD = 256 << 20  # bytes beside what DuckDB counts: the interpreter, libraries, stacks of threads
 LONGEST_ERROR = 2_000  # characters
 
@@ -49,6 +56,7 @@ class Request:
     """What is asked: by whom, of which lake, with which limits."""
 
     query: str
+    form: str
     parent: int
     lake: str
     files: list[str]
@@ -74,7 +82,7 @@ def main(asked: dict[str, Any]) -> None:
     try:
         request = Request(**asked)
         guard_lifetime(request)
-        _prepare()
+        _prepare(request.form)
         _answer(request, output)
     except BaseException as error:  # noqa: BLE001  # whatever it is, it is told in one frame
         _send(output, FAILED, json.dumps(_told(error)).encode())
@@ -89,18 +97,15 @@ def _take_output() -> int:
     return output
 
 
-def _prepare() -> None:
-    """Import what is needed, and little more: 95 ms instead of 230."""
-    sys.modules["numpy"] = None  # type: ignore[assignment]  # pyarrow does without; 50 ms
-    try:
-        import _duckdb  # type: ignore[import-not-found]  # the engine without its data frames and expressions; 60 ms
-
-        if hasattr(_duckdb.DuckDBPyConnection, "_submit"):
-            sys.modules["duckdb"] = _duckdb
-    except ImportError:
-        pass
+def _prepare(form: str) -> None:
+    """Import all that will be needed."""
+    if form == ARROW:
+        sys.modules["numpy"] = None  # type: ignore[assignment]  # pyarrow does without; 50 ms
+        import pyarrow.ipc  # noqa: F401
+    else:
+        with suppress(ImportError):  # the engine without its data frames and expressions, which take 60 ms
+            sys.modules["duckdb"] = importlib.import_module("_duckdb")
     import duckdb  # noqa: F401
-    import pyarrow.ipc  # noqa: F401
 
     from logagg.view import sandbox_sql, snapshot  # noqa: F401
 
@@ -109,16 +114,11 @@ def _answer(request: Request, output: int) -> None:
     snapshot = _opened(request)
     for guard in GUARDS:
         guard(request, snapshot)
-    snapshot.connection.execute(f"SET threads = {request.threads}")
-    lock(request, snapshot)
-    query = guard_statement(snapshot.connection, request.query)
-    rows = 0
-    with _stream(snapshot.connection, query) as reader:
-        _send(output, SCHEMA, reader.schema.serialize())
-        for batch in reader:
-            rows += batch.num_rows
-            _send(output, BATCH, _packed(batch))
-    _send(output, DONE, json.dumps({"rows": rows}).encode())
+    connection = snapshot.connection
+    query = checked(connection, request.query)
+    for kind, payload in (_columns if request.form == ARROW else _rows)(connection, query):
+        _send(output, kind, payload)
+    _send(output, DONE, b"")
 
 
 def _opened(request: Request) -> Snapshot:
@@ -130,7 +130,13 @@ def _opened(request: Request) -> Snapshot:
     connection = attach(Path(request.lake), START | {"memory_limit": f"{request.memory}B"})
     [(home,)] = connection.execute("SELECT root FROM lake").fetchall()
     names = connection.execute("SELECT path FROM files").fetchall()
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(_ONE_OF_EACH).fetchall()
     return Snapshot(connection, [_whole(home, name) for (name,) in names])
+
+
+# What DuckDB imports for the values of a type, it imports at the first one.
+_ONE_OF_EACH = "SELECT now(), uuid(), 1.5::DECIMAL(5, 2), INTERVAL 1 DAY, '12:00:00+02'::TIMETZ, map {'a': 1}, 1::BIGNUM"
 
 
 def _whole(home: str, name: str) -> str:
@@ -183,16 +189,17 @@ def guard_paths(request: Request, snapshot: Snapshot) -> None:
     connection.execute("SET enable_external_access = false")
 
 
-GUARDS = (guard_threads, guard_resources, guard_files, guard_syscalls, guard_paths)
+def guard_settings(request: Request, snapshot: Snapshot) -> None:
+    """DuckDB: settings stay as they are, and threads start that the kernel's guards hold, too."""
+    snapshot.connection.execute(f"SET threads = {request.threads}")
+    snapshot.connection.execute("SET show_behavior = 'table'")
+    snapshot.connection.execute("SET lock_configuration = true")
 
 
-def lock(request: Request, snapshot: Snapshot) -> None:
-    """DuckDB: settings stay as they are."""
-    for name, value in (("TimeZone", "'UTC'"), ("show_behavior", "'table'"), ("lock_configuration", "true")):
-        snapshot.connection.execute(f"SET {name} = {value}")
+GUARDS = (guard_threads, guard_resources, guard_files, guard_syscalls, guard_paths, guard_settings)
 
 
-def guard_statement(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+def checked(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     """Return the one SELECT that runs. Raises Refused."""
     from logagg.view.sandbox_sql import check
 
@@ -207,11 +214,32 @@ def _listed(texts: list[str]) -> str:
     return f"[{', '.join(map(_quoted, texts))}]"
 
 
-def _stream(connection: duckdb.DuckDBPyConnection, query: str) -> pa.RecordBatchReader:
-    query = _in_types_of_arrow(connection, query)
-    if hasattr(connection, "sql"):
-        return connection.sql(query).to_arrow_reader(BATCH_ROWS)  # type: ignore[union-attr]
-    return connection._submit(query, None, "stream", BATCH_ROWS).arrow_reader()
+Frames = Iterator[tuple[bytes, Any]]
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> Frames:
+    """Run a query; yield its names and its rows as JSON."""
+    connection.execute(query)
+    yield SCHEMA, json.dumps([column[0] for column in connection.description or ()]).encode()
+    while rows := connection.fetchmany(BATCH_ROWS):
+        yield BATCH, json.dumps([[_sent(value) for value in row] for row in rows]).encode()
+
+
+def _sent(value: Any) -> Any:
+    """Return a value as JSON has it. An object is a time, or a value that is an object."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, datetime):
+        return {"time": value.isoformat()}
+    return {"value": plain(value)} if isinstance(value, dict) else plain(value)
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, query: str) -> Frames:
+    """Run a query; yield its schema and its record batches, as streams of Arrow."""
+    with connection.sql(_in_types_of_arrow(connection, query)).to_arrow_reader(4 * BATCH_ROWS) as reader:
+        yield SCHEMA, memoryview(reader.schema.serialize())
+        for batch in reader:
+            yield BATCH, _packed(batch)
 
 
 def _in_types_of_arrow(connection: duckdb.DuckDBPyConnection, query: str) -> str:
