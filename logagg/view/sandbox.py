@@ -157,6 +157,13 @@ def _path() -> list[str]:
     return [*dict.fromkeys([*(os.path.abspath(path) for path in sys.path), ours])]
 
 
+def _environment() -> dict[str, str]:
+    """Return the child's environment: nothing of ours."""
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    # pyarrow's allocator would start a thread, which the kernel's guards do not reach.
+    return {**kept, "LC_ALL": "C.UTF-8", "PYTHONTZPATH": _TZPATH, "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+
+
 class Answer:
     """The answer to one query while it comes: the names of its columns, and its rows or its record batches.
 
@@ -179,14 +186,12 @@ class Answer:
 
     def start(self, request: dict[str, Any]) -> None:
         """Start the child, and wait for the schema."""
-        environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
         self._child = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", BOOTSTRAP],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            # pyarrow's allocator would start a thread that the kernel's guards do not reach.
-            env={**environment, "LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONTZPATH": _TZPATH, "JE_ARROW_MALLOC_CONF": "background_thread:false"},
+            env=_environment(),
             start_new_session=True,  # Ctrl-C is for us; we end the child
         )
         assert self._child.stdin is not None
@@ -197,12 +202,13 @@ class Answer:
             raise self._failure(kind, payload)
         if request["form"] == ARROW:
             self.schema = _schema(payload)
-        self.columns = tuple(self.schema.names) if request["form"] == ARROW else tuple(map(str, _parsed(payload)))
+        names = self.schema.names if request["form"] == ARROW else _listed(payload)
+        self.columns = tuple(map(str, names))
 
     def rows(self) -> Iterator[Sequence[Any]]:
         """Yield rows of what JSON has, and datetimes, until the answer is complete. Raises QueryFailed and LimitReached."""
         for payload in self._batches():
-            rows = [list(map(_value, row)) for row in _parsed(payload)]
+            rows = [_row(row, len(self.columns)) for row in _listed(payload)]
             yield from rows[: self._allowed(len(rows))]
             self._count(len(rows))
 
@@ -260,9 +266,12 @@ class Answer:
         """Return the next frame. Raises LimitReached, and QueryFailed where the child has died."""
         header = self._read(HEADER.size)
         kind, length = HEADER.unpack(header)
-        if length > self._limits.memory:
-            raise LimitReached("a part of the answer is larger than its memory", "ask for less, or give more with --memory")
+        self._check_length(length)
         return kind, self._read(length)
+
+    def _check_length(self, length: int) -> None:
+        if length > self._limits.memory:
+            raise _too_large(self._limits)
 
     def _read(self, length: int) -> memoryview:
         """Return so many bytes of the child's output. It is waited for as long as the query may take."""
@@ -293,9 +302,9 @@ class Answer:
         """Return why the child ended before its answer did."""
         assert self._child is not None
         status = self._child.wait()
-        if status in (-signal.SIGXCPU, -signal.SIGKILL) and self._limits.seconds and status == -signal.SIGXCPU:
+        if status == -signal.SIGXCPU:
             return _too_long(self._limits)
-        if status == -signal.SIGABRT or status == -signal.SIGSEGV:
+        if status in (-signal.SIGABRT, -signal.SIGSEGV):  # what some libraries do where there is no memory
             return _too_large(self._limits)
         name = signal.Signals(-status).name if status < 0 else f"exit status {status}"
         return QueryFailed(f"the query was ended ({name})", "the system may be short of memory")
@@ -337,10 +346,21 @@ def _parsed(payload: memoryview) -> Any:
         raise _UNCLEAR from None
 
 
-def _value(sent: Any) -> Any:
-    """Return a value that `sandbox_child` sent."""
-    if not isinstance(sent, dict):
-        return sent
+def _listed(payload: memoryview) -> list[Any]:
+    if isinstance(found := _parsed(payload), list):
+        return found
+    raise _UNCLEAR
+
+
+def _row(sent: Any, columns: int) -> list[Any]:
+    """Return a row that `sandbox_child` sent. Raises QueryFailed."""
+    if not isinstance(sent, list) or len(sent) != columns:
+        raise _UNCLEAR
+    return [_value(one) if isinstance(one, dict) else one for one in sent]
+
+
+def _value(sent: dict[str, Any]) -> Any:
+    """Return a time, or a value that is an object."""
     try:
         return datetime.fromisoformat(sent["time"]) if "time" in sent else sent["value"]
     except (ValueError, TypeError, KeyError):
@@ -363,10 +383,17 @@ def _unpacked(payload: memoryview, schema: pa.Schema) -> pa.RecordBatch:
     try:
         with pa.ipc.open_stream(pa.py_buffer(payload)) as reader:
             batch = reader.read_next_batch()
-        for column in batch.columns:  # a HUGEINT may have a digit more than Arrow's decimals
-            column.validate(full=not pa.types.is_decimal(column.type))
+        _validate(batch)
     except (pa.ArrowException, StopIteration, OSError, ValueError):
         raise _UNCLEAR from None
     if batch.schema != schema:
         raise _UNCLEAR
     return batch
+
+
+def _validate(batch: pa.RecordBatch) -> None:
+    """Raise ArrowInvalid where an offset, a code or a text is not what it must be."""
+    import pyarrow as pa
+
+    for column in batch.columns:  # a HUGEINT may have a digit more than Arrow's decimals
+        column.validate(full=not pa.types.is_decimal(column.type))

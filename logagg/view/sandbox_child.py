@@ -46,6 +46,7 @@ START: dict[str, Any] = {
     "allow_community_extensions": False,
     "allow_persistent_secrets": False,
     "arrow_lossless_conversion": False,
+    "python_enable_replacements": False,
 }
 # Types whose values Arrow has no type for; as text they are what DuckDB shows. In quotes these are names.
 TEXTUAL = re.compile(r"""("(?:[^"]|"")*"|'(?:[^']|'')*')|\b(?:BIT|BIGNUM|TIME WITH TIME ZONE|VARIANT)\b""")
@@ -168,8 +169,8 @@ def guard_files(request: Request, snapshot: Snapshot) -> None:
 def guard_syscalls(request: Request, snapshot: Snapshot) -> None:
     """seccomp: no way out but through open files, and no writing at all where Landlock does not say where."""
     restricted = kernel.restrict_syscalls(writes=bool(request.spill))
-    if not restricted and not kernel.landlock_version():
-        raise LogaggError("this system has neither Landlock nor seccomp", "ask in Python: logagg.open(DIR).sql(...)")
+    if not restricted and not kernel.can_spill():  # older versions of Landlock let a file be emptied
+        raise LogaggError("this system has neither Landlock nor seccomp for us", "ask in Python: logagg.open(DIR).sql(...)")
 
 
 def guard_threads(request: Request, snapshot: Snapshot) -> None:
@@ -283,7 +284,7 @@ def _told(error: BaseException) -> dict[str, str]:
     """Return what went wrong as its kind, a line, and a hint."""
     if isinstance(error, LogaggError):
         return {"kind": type(error).__name__, "message": error.message[:LONGEST_ERROR], "hint": error.hint}
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryException":
+    if isinstance(error, MemoryError) or "Out of Memory Error" in str(error):
         return {"kind": "memory", "message": "", "hint": ""}
     if type(error).__module__.endswith("duckdb"):
         return {"kind": "sql", "message": _in_one_line(error), "hint": ""}

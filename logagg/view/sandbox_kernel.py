@@ -57,13 +57,15 @@ def limit_resources(memory: int, seconds: int, file_size: int) -> None:
     _lower(resource.RLIMIT_DATA, memory)
     _lower(resource.RLIMIT_FSIZE, file_size)
     if seconds:
-        _lower(resource.RLIMIT_CPU, seconds)
+        _lower(resource.RLIMIT_CPU, seconds, seconds + 1)  # at the first a signal that says why, at the second the end
 
 
-def _lower(what: int, value: int) -> None:
+def _lower(what: int, value: int, most: int | None = None) -> None:
     hard = resource.getrlimit(what)[1]
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(what, (value, value))
+    soft, most = (
+        number if hard == resource.RLIM_INFINITY else min(number, hard) for number in (value, value if most is None else most)
+    )
+    resource.setrlimit(what, (soft, most))
 
 
 def landlock_version() -> int:

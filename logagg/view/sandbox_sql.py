@@ -1,7 +1,7 @@
 """Which SQL runs in the sandbox: one SELECT, or EXPLAIN of one, made of parts that are listed here.
 
 DuckDB parses the text and gives the tree as JSON (`json_serialize_sql`, which knows nothing but SELECT). Each node of
-the tree must be of a kind listed below, each function must be listed in `sandbox_functions` or be a macro of the lake.
+the tree must be of a kind listed below, each function must be listed in `logagg.sql_functions` or be a macro of the lake.
 So what DuckDB learns to do in later versions is refused until it is added here.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from logagg.errors import LogaggError
-from logagg.view.sandbox_functions import TABLES, VALUES, VIEWS
+from logagg.sql_functions import TABLES, VALUES, VIEWS
 
 if TYPE_CHECKING:
     import duckdb
@@ -83,6 +83,7 @@ def _split(connection: duckdb.DuckDBPyConnection, text: str) -> Checked:
     """Separate EXPLAIN from what it explains, and the statement from semicolons around it."""
     try:
         statements = connection.extract_statements(text)  # says in which line a mistake is
+        kinds = [statement.type.name for statement in statements]
     except ValueError:  # a kind of statement that DuckDB's own Python package has no name for
         raise Refused("this kind of statement") from None
     if not statements:
@@ -90,12 +91,12 @@ def _split(connection: duckdb.DuckDBPyConnection, text: str) -> Checked:
     if len(statements) > 1:
         raise Refused(f"a text of {len(statements)} statements")
     query = statements[0].query.strip().rstrip(";")
-    if statements[0].type.name == "EXPLAIN":
+    if kinds == ["EXPLAIN"]:
         return _explained(query)
-    if statements[0].type.name == "MULTI":
+    if kinds == ["MULTI"]:
         raise Refused("a PIVOT over values that are not listed", "write PIVOT ... ON column IN ('one', 'other') ...")
-    if statements[0].type.name != "SELECT":
-        raise Refused(statements[0].type.name)
+    if kinds != ["SELECT"]:
+        raise Refused(kinds[0])
     return Checked(query)
 
 
@@ -138,13 +139,8 @@ def _check_tree(tree: Any) -> None:
 
 
 def _check_node(node: dict[str, Any]) -> None:
-    kind, type_ = node.get("class"), node.get("type")
-    if "info_type" in node:
-        raise Refused(_said(node["info_type"]))
-    if kind is not None and kind not in EXPRESSIONS:
-        raise Refused(_said(kind))
-    if kind is None and isinstance(type_, str) and type_ not in NODES:
-        raise Refused(_said(type_))
+    _check_kind(node)
+    type_ = node.get("type")
     if type_ == "TABLE_FUNCTION":
         _check_function(node["function"], TABLES | MACROS)
         node["function"] = {key: value for key, value in node["function"].items() if key not in _OWN}
@@ -152,6 +148,16 @@ def _check_node(node: dict[str, Any]) -> None:
         _check_table(node)
     elif "function_name" in node:
         _check_function(node, VALUES | MACROS)
+
+
+def _check_kind(node: dict[str, Any]) -> None:
+    kind, type_ = node.get("class"), node.get("type")
+    if "info_type" in node:  # what a statement is made of that is none of SELECT
+        raise Refused(_said(node["info_type"]))
+    if kind is not None and kind not in EXPRESSIONS:
+        raise Refused(_said(kind))
+    if kind is None and isinstance(type_, str) and type_ not in NODES:
+        raise Refused(_said(type_))
 
 
 _OWN = ("class", "type", "function_name")  # of a function; the rest is looked at like everything else

@@ -1,4 +1,4 @@
-"""The functions that a query in the sandbox may call: reviewed by name, so one that a newer DuckDB adds is refused at first.
+"""The functions that SQL of people who are trusted little may call, by name: what a newer DuckDB adds is refused at first.
 
 `VALUES` compute a value from their arguments, the clock, or chance; they reach no file, run no SQL, change no setting.
 Left out of what DuckDB has: those that do, those that tell of the process (settings, sequences, transactions, logs), and
