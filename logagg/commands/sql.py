@@ -92,7 +92,7 @@ def _terminated(number: int, _frame: object) -> NoReturn:
     sys.exit(128 + number)
 
 
-def _write(answer: Answer, form: str, stream: IO[Any]) -> None:
+def _write(answer: Answer, form: str, stream: Any) -> None:
     if form == "parquet":
         from logagg.view.export import write_parquet
 

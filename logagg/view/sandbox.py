@@ -306,8 +306,9 @@ class Answer:
             return _too_long(self._limits)
         if status in (-signal.SIGABRT, -signal.SIGSEGV):  # what some libraries do where there is no memory
             return _too_large(self._limits)
-        name = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-        return QueryFailed(f"the query was ended ({name})", "the system may be short of memory")
+        if status >= 0:
+            return QueryFailed(f"the query's process ended with exit status {status}", "please report it")
+        return QueryFailed(f"the query was ended by {signal.Signals(-status).name}", "the system may be short of memory")
 
     def _failure(self, kind: bytes, payload: memoryview) -> LogaggError:
         """Return what the child says went wrong."""

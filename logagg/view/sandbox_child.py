@@ -100,6 +100,7 @@ def _take_output() -> int:
 
 def _prepare(form: str) -> None:
     """Import all that will be needed."""
+    sys.setrecursionlimit(10_000)  # an expression as deep as DuckDB takes is several times as deep in JSON
     if form == ARROW:
         sys.modules["numpy"] = None  # type: ignore[assignment]  # pyarrow does without; 50 ms
         import pyarrow.ipc  # noqa: F401

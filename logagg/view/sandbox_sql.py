@@ -90,7 +90,7 @@ def _split(connection: duckdb.DuckDBPyConnection, text: str) -> Checked:
         raise LogaggError("no query", "give it as an argument or on standard input")
     if len(statements) > 1:
         raise Refused(f"a text of {len(statements)} statements")
-    query = statements[0].query.strip().rstrip(";")
+    query = statements[0].query.strip().rstrip(";").rstrip()
     if kinds == ["EXPLAIN"]:
         return _explained(query)
     if kinds == ["MULTI"]:
