@@ -45,9 +45,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from logagg.errors import LakeError, LogaggError
+from logagg.spill import Spill
 from logagg.view import sandbox_kernel
 from logagg.view.sandbox_child import ARROW, BATCH, DONE, HEADER, ROWS, SCHEMA
-from logagg.view.spill import Spill
 
 if TYPE_CHECKING:
     import pyarrow as pa

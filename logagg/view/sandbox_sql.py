@@ -68,6 +68,8 @@ class Checked:
 
 def check(connection: duckdb.DuckDBPyConnection, text: str) -> Checked:
     """Return the one SELECT in a text. Raises Refused and duckdb.Error."""
+    if "\0" in text:
+        raise Refused("a text with a NUL")
     found = _split(connection, text)
     try:
         statements = _trees(connection, found.select)

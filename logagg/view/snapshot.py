@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
+from logagg import spill
 from logagg.clock import Clock, SystemClock
 from logagg.errors import CHECK, LakeError
 
@@ -92,8 +93,6 @@ def _unreadable(link: Path, error: duckdb.Error) -> LakeError:
 
 
 def _prepared(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    from logagg.view import spill
-
     _set(connection)
     # By default DuckDB would put what does not fit in memory beside the catalog, into the lake.
     with contextlib.suppress(duckdb.Error):  # another connection of this process may be using it
@@ -112,8 +111,6 @@ def _refuse_newer(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
 
 def spill_directory() -> str:
     """Return where DuckDB puts what does not fit in memory: a directory of this process alone."""
-    from logagg.view import spill
-
     return spill.directory()
 
 

@@ -8,6 +8,8 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -96,6 +98,22 @@ def test_a_signal_ends_it_at_once(lake: Command, tmp_path: Path, number: int, st
     out, said = command.communicate(timeout=60)
     assert (command.returncode, out, said.strip()) == (status, "", "")
     assert not child.exists() and list(spilled.iterdir()) == []
+
+
+def test_a_report_ends_at_once_too(lake: Command) -> None:
+    """DuckDB, in our own process, says "Query interrupted"; that is no error."""
+    program = f"""from logagg.view import reports
+from logagg.cli import command
+reports.query_of = lambda name: {ENDLESS!r} + " AND 0 < coalesce($limit::INT, 1)"
+command()"""
+    words = [sys.executable, "-c", program, "report", "pages"]
+    with subprocess.Popen(words, env=lake.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as command:
+        process = Path("/proc", str(command.pid))
+        # Its catalog is open, and its main thread has computed for a while.
+        wait_until(lambda: any("catalog/" in str(path.readlink()) for path in (process / "fd").iterdir() if path.is_symlink()), command)
+        time.sleep(1)
+        command.send_signal(signal.SIGINT)
+        assert (command.communicate(timeout=60), command.returncode) == (("", ""), 130)
 
 
 def test_a_reader_may_leave(lake: Command) -> None:

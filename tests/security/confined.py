@@ -16,7 +16,7 @@ TEXT = ("statement", "kinds", "functions", "tables")  # what a query may hold
 GUARDS = (*CHILD, *TEXT)
 
 
-def bootstrap(without: Sequence[str], things: Sequence[dict[str, Any]], path: str, *, landlock: bool = True) -> str:
+def bootstrap(without: Sequence[str], things: Sequence[dict[str, Any]], path: str, *, landlock: int | None = None) -> str:
     """Return the text that a fresh interpreter runs instead of `sandbox.BOOTSTRAP`."""
     told = json.dumps({"without": list(without), "things": list(things), "landlock": landlock})
     return f"""import json, sys
@@ -28,8 +28,8 @@ confined.main(asked, json.loads({told!r}))"""
 
 def main(asked: dict[str, Any], told: dict[str, Any]) -> None:
     take_away(told["without"])
-    if not told["landlock"]:
-        sandbox_child.kernel.landlock_version = lambda: 0
+    if told["landlock"] is not None:
+        sandbox_child.kernel.landlock_version = lambda: told["landlock"]
     if told["things"]:
         from tests.security import attacks  # nothing is imported later
 

@@ -63,18 +63,18 @@ def spill_into(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         place.spill.mkdir(0o700)
         return str(place.spill)
 
-    monkeypatch.setattr("logagg.view.spill.tempfile.mkdtemp", mkdtemp)
+    monkeypatch.setattr("logagg.spill.tempfile.mkdtemp", mkdtemp)
 
 
 def made(folder: Path) -> Place:
     place = Place(*(folder / name for name in ("lake", "named", "outside", "spill")))
-    for name in ("data", "catalog", "poison", "pending"):
+    for name in ("data", "catalog", "quarantine", "intents"):
         (place.lake / name).mkdir(parents=True)
     write_catalog(place.lake, 1)
     write_catalog(place.lake, 2)
     with duckdb.connect(str((place.lake / "logagg.duckdb").resolve())) as connection:
         connection.execute("DELETE FROM files WHERE path LIKE '%-1.parquet'")
-    for name in ("secret", "salts", "poison/job", "pending/0001"):
+    for name in ("secret", "salts", "quarantine/job", "intents/0001"):
         (place.lake / name).write_bytes(SECRET + name.encode())
         (place.lake / name).chmod(0o600)
     _fill(place.named)

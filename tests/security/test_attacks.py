@@ -85,7 +85,7 @@ def test_without_landlock_no_attack_gets_through(without_landlock: Place, monkey
     place, before = without_landlock, without_landlock.tree()
     texts = [attack.sql for attack in STATEMENTS if attack.guards != {"files"}] + list(OTHERS)
     things = [{"sql": place.filled(text)} for text in texts]
-    monkeypatch.setattr(sandbox, "BOOTSTRAP", confined.bootstrap((), things, str(ROOT), landlock=False))
+    monkeypatch.setattr(sandbox, "BOOTSTRAP", confined.bootstrap((), things, str(ROOT), landlock=0))
     with Sandbox(place.lake, limits=LIMITS).run("") as answer:
         rows = list(answer.rows())
     assert [(thing, said) for thing, (worked, said) in zip(things, rows, strict=True) if worked] == []
@@ -96,7 +96,7 @@ def test_without_landlock_nothing_can_be_written(without_landlock: Place, monkey
     place, before = without_landlock, without_landlock.tree()
     deeds = [one for one in DEEDS_TRIED if one.deed not in ("read", "list", "allocate", "core_dumps")]
     things = [{"deed": one.deed, "arguments": [place.filled(text) for text in one.arguments]} for one in deeds]
-    monkeypatch.setattr(sandbox, "BOOTSTRAP", confined.bootstrap((), things, str(ROOT), landlock=False))
+    monkeypatch.setattr(sandbox, "BOOTSTRAP", confined.bootstrap((), things, str(ROOT), landlock=0))
     with Sandbox(place.lake, limits=LIMITS).run("") as answer:
         rows = list(answer.rows())
     assert [(one.name, said) for one, (worked, said) in zip(deeds, rows, strict=True) if worked] == []
@@ -107,15 +107,35 @@ def test_without_landlock_a_directory_is_not_read_but_a_file_is(
     without_landlock: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = without_landlock
-    monkeypatch.setattr(sandbox, "BOOTSTRAP", confined.bootstrap((), (), str(ROOT), landlock=False))
+    monkeypatch.setattr(sandbox, "BOOTSTRAP", confined.bootstrap((), (), str(ROOT), landlock=0))
     assert "no Landlock" in told(place, "SELECT 1")
     with Sandbox(place.lake, readable=[place.named / "names.csv"]).run(f"SELECT a FROM '{place.named}/names.csv'") as one:
         assert list(one.rows()) == [[1]]
 
 
 def test_where_the_kernel_has_neither_nothing_is_run(without_landlock: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = confined.bootstrap((), (), str(ROOT), landlock=False)
+    text = confined.bootstrap((), (), str(ROOT), landlock=0)
     text = text.replace("confined.main", "confined.sandbox_child.kernel._MACHINES.clear(); confined.main")
     monkeypatch.setattr(sandbox, "BOOTSTRAP", text)
     with pytest.raises(LogaggError, match="neither Landlock nor seccomp"):
         Sandbox(without_landlock.lake).run("SELECT 1")
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
+def test_an_older_landlock_keeps_the_files(place: Place, monkeypatch: pytest.MonkeyPatch, version: int) -> None:
+    if sandbox_kernel.landlock_version() < version:
+        pytest.skip("the kernel has an older one")
+    monkeypatch.setattr(sandbox_kernel, "landlock_version", lambda: version)
+    before = place.tree()
+    deeds = [one for one in DEEDS_TRIED if "files" in one.guards]
+    things = [{"deed": one.deed, "arguments": [place.filled(text) for text in one.arguments]} for one in deeds]
+    things.append({"sql": "SELECT count(*) > 0 FROM traffic"})
+    monkeypatch.setattr(sandbox, "BOOTSTRAP", confined.bootstrap((), things, str(ROOT), landlock=version))
+    with Sandbox(place.lake, readable=[place.named], limits=LIMITS).run("") as answer:
+        *rows, [answered, _] = answer.rows()
+    assert answered and [(one.name, said) for one, (worked, said) in zip(deeds, rows, strict=True) if worked] == []
+    assert place.tree() == before
+
+
+def test_a_nul_hides_nothing(place: Place) -> None:
+    assert "a text with a NUL" in told(place, "SELECT 1\0; COPY (SELECT 1) TO 'x'")

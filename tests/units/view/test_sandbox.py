@@ -10,8 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from logagg import spill
 from logagg.errors import LakeError, LogaggError
-from logagg.view import spill
 from logagg.view.render import plain
 from logagg.view.sandbox import LimitReached, Limits, QueryFailed, Sandbox
 from logagg.view.sandbox_sql import Refused

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 import logagg
-from logagg.view import snapshot, spill
+from logagg import spill
+from logagg.view import snapshot
+from tests.units.view.conftest import write_catalog
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +22,15 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(spill.tempfile, "tempdir", str(place))
     monkeypatch.setattr(spill, "_ours", {})
     return place
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "lake"
+    for name in ("data", "catalog"):
+        (root / name).mkdir(parents=True)
+    write_catalog(root, 1)
+    return root
 
 
 def test_it_is_ours_alone_and_has_another_name_each_time(temporary: Path) -> None:
@@ -59,7 +70,7 @@ def test_what_a_killed_process_left_is_removed(temporary: Path) -> None:
 @pytest.mark.parametrize("how", ["sys.exit(0)", "1 / 0", "logagg.cli.command()"])
 def test_it_is_removed_however_a_process_ends(root: Path, temporary: Path, how: str) -> None:
     program = (
-        "import sys, logagg, logagg.cli; from logagg.view import spill; sys.argv = ['logagg', '--help'];"
+        "import sys, logagg, logagg.cli; from logagg import spill; sys.argv = ['logagg', '--help'];"
         f"logagg.connect({str(root)!r}); print(len(spill.directory())); sys.stdout.flush(); {how}"
     )
     done = subprocess.run(
