@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -92,7 +94,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a command; exit 0 when done, 1 for a failure said in one line, 2 for wrong usage."""
     arguments = sys.argv[1:] if arguments is None else arguments
     _open_what_is_closed()
-    sys.exit(_run(arguments))
+    with _interrupts() as interrupted:
+        sys.exit(_run(arguments, interrupted))
 
 
 def command() -> NoReturn:
@@ -102,11 +105,34 @@ def command() -> NoReturn:
         main()
     except SystemExit as leave:
         status = leave.code
+    if (spill := sys.modules.get("logagg.spill")) is not None:
+        spill.remove()
     sys.stderr.flush()
     os._exit(status if isinstance(status, int) else 1)
 
 
-def _run(arguments: list[str]) -> int:
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Give what tells whether there was a Ctrl-C: DuckDB says it with errors of its own, and libraries wrap those."""
+    seen = False
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        nonlocal seen
+        seen = True
+        signal.default_int_handler(number, frame)
+
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # ignored, as by nohup
+        yield lambda: seen
+        return
+    signal.signal(signal.SIGINT, handler)
+    try:
+        yield lambda: seen
+    finally:
+        if signal.getsignal(signal.SIGINT) is handler:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _run(arguments: list[str], interrupted: Callable[[], bool] = lambda: False) -> int:
     try:
         result = logagg.main(args=arguments, prog_name="logagg", standalone_mode=False)
         _flush()
@@ -119,6 +145,8 @@ def _run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return 130
     except Exception as error:  # noqa: BLE001  # the last resort; a person gets one line
+        if interrupted():
+            return 130
         return _complain(_culprit(error), debug="--debug" in arguments)
 
 
@@ -245,17 +273,20 @@ def servers(text: object) -> Any:
     return text if isinstance(text, tuple) else Server.listed(str(text))
 
 
-def format_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command --format and --json, and pass it the one chosen as `form`."""
+def format_options(formats: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command --format, of these, and --json, and pass it the one chosen as `form`."""
 
-    def call(form: str, as_json: bool, **options: Any) -> Any:  # noqa: FBT001
-        return function(form="json" if as_json else form, **options)
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(form: str, as_json: bool, **options: Any) -> Any:  # noqa: FBT001
+            return function(form="json" if as_json else form, **options)
 
-    call.__doc__ = function.__doc__
-    call.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
-    click.option("--json", "as_json", is_flag=True, help="The same as --format json.")(call)
-    choice = click.Choice(["table", "json", "csv"])
-    click.option("--format", "form", type=choice, default="table", show_default=True, help="How rows are written.")(
-        call
-    )
-    return call
+        call.__doc__ = function.__doc__
+        call.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+        click.option("--json", "as_json", is_flag=True, help="The same as --format json.")(call)
+        choice = click.Choice(formats)
+        click.option(
+            "--format", "form", type=choice, default="table", show_default=True, help="How rows are written."
+        )(call)
+        return call
+
+    return decorate

@@ -24,7 +24,7 @@ from logagg.errors import CHECK, LakeError
     show_default=True,
     help="Whether robots count.",
 )
-@format_options
+@format_options(("table", "json", "csv"))
 @shared_options
 def report(
     name: str, since: str | None, until: str | None, limit: int | None, site: str | None, bots: str, form: str, shared: Shared
@@ -59,5 +59,5 @@ def _upright(answer):  # type: ignore[no-untyped-def]
 
     return render.Rows(
         ("what", "how much"),
-        [(name, render.shown(value)) for name, value in zip(answer.columns, answer.rows[0], strict=True)],
+        [(name, render.shown(value)) for name, value in zip(answer.columns, next(iter(answer.rows)), strict=True)],
     )

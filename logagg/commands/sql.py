@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from logagg.cli import Shared, format_options, shared_options
+from logagg.cli import Shared, Written, format_options, shared_options
 from logagg.errors import LogaggError
+from logagg.settings import duration, size
+
+if TYPE_CHECKING:
+    from logagg.view.sandbox import Answer
+
+FORMATS = ("table", "json", "csv", "parquet")
 
 
 @click.command()
@@ -21,32 +31,86 @@ from logagg.errors import LogaggError
     metavar="PATH",
     help="A file or directory that the query may read besides the lake.",
 )
-@format_options
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the answer to FILE, which appears when it is complete.",
+)
+@click.option(
+    "--timeout",
+    type=Written("duration", duration),
+    default="5m",
+    show_default=True,
+    metavar="DURATION",
+    help="End a query that takes longer; 0: never.",
+)
+@click.option(
+    "--memory",
+    type=Written("size", size),
+    metavar="SIZE",
+    help="What the query may take (default: half of the machine's, 2GB at most).",
+)
+@click.option(
+    "--rows",
+    type=click.IntRange(0),
+    default=1_000_000,
+    show_default=True,
+    metavar="N",
+    help="The most rows of an answer; 0: all.",
+)
+@format_options(FORMATS)
 @shared_options
-def sql(query: str | None, readable: tuple[Path, ...], form: str, shared: Shared) -> None:
-    """Run SQL on the newest snapshot; without QUERY, read it from standard input until its end.
+def sql(
+    query: str | None,
+    readable: tuple[Path, ...],
+    output: Path | None,
+    timeout: float,
+    memory: int | None,
+    rows: int,
+    form: str,
+    shared: Shared,
+) -> None:
+    """Run one SELECT on the newest snapshot; without QUERY, read it from standard input until its end.
 
-    Of several statements, separated by semicolons, the last one's answer is shown. Only what reads is run: the
-    lake cannot be changed from here.
+    The query runs in a sandbox: it reads the snapshot and the files named by --read, nothing else, and it cannot write.
     """
-    import duckdb
+    from logagg.view.sandbox import Limits, Sandbox, half_of_memory
 
-    from logagg.view import render, sealed
-
+    signal.signal(signal.SIGTERM, _terminated)  # so that the query ends, and what it spilled is removed
+    if form == "parquet" and output is None and sys.stdout.isatty():
+        raise LogaggError("parquet is not for a terminal", "say --output FILE")
     text = sys.stdin.read() if query in (None, "-") else query
-    connection = sealed.connect_sealed(shared.lake, readable)
-    try:
-        answer = None
-        for statement in sealed.statements(connection, text or ""):
-            answer = render.Rows.of(sealed.run(connection, statement))
-    except duckdb.Error as error:
-        raise LogaggError(_said(error)) from error
-    if answer is None:
-        raise LogaggError("no query", "give it as an argument or on standard input")
-    render.write(answer, form, sys.stdout)
+    limits = Limits(timeout, half_of_memory() if memory is None else memory, rows)
+    sandbox = Sandbox(shared.lake, readable=readable, limits=limits)
+    arrow = form == "parquet"
+    with sandbox.run(text or "", arrow=arrow) as answer, _target(output, shared.lake, binary=arrow) as stream:
+        _write(answer, form, stream)
 
 
-def _said(error: Exception) -> str:
-    """Return what DuckDB says is wrong and the line it says it of, in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip(" ^\t")]
-    return ": ".join(lines[:1]) + "".join(f" [{line}]" for line in lines[1:3])
+def _terminated(number: int, _frame: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def _write(answer: Answer, form: str, stream: Any) -> None:
+    if form == "parquet":
+        from logagg.view.export import write_parquet
+
+        return write_parquet(answer.schema, answer.batches(), stream)
+    from logagg.view import render
+
+    render.write(render.Rows(answer.columns, answer.rows()), form, stream)
+
+
+@contextmanager
+def _target(output: Path | None, lake: Path, *, binary: bool) -> Iterator[IO[Any]]:
+    """Give what the answer is written to: standard output, or a file that appears when all is in it."""
+    if output is None:
+        yield sys.stdout.buffer if binary else sys.stdout
+        return
+    from logagg.view.export import appearing
+
+    if lake.resolve() in output.resolve().parents:
+        raise LogaggError(f"--output {output}: that is in the lake", "name a file elsewhere")
+    with appearing(output, binary=binary) as file:
+        yield file

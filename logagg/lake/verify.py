@@ -18,6 +18,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from logagg import spill
 from logagg.cargo import Progress
 from logagg.errors import LakeError
 from logagg.lake import catalog, directory, ownership, salts
@@ -351,7 +352,7 @@ def _wrong_sums(root: Path, state: State) -> Iterator[Problem]:
 
 def _over(root: Path, state: State) -> duckdb.DuckDBPyConnection:
     """Return a connection with the rollups' views over the files of this lake, wherever it was before."""
-    connection = duckdb.connect(config={"memory_limit": "512MB"})
+    connection = duckdb.connect(config={"memory_limit": "512MB", "temp_directory": spill.directory()})
     connection.execute("SET TimeZone = 'UTC'")
     for name, schema in state.rollups.items():
         parts = [replace(part, damaged=False) for part in state.parts if part.rollup == name]  # all were looked at

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, TextIO
-
-import duckdb
+from typing import TYPE_CHECKING, Any, TextIO
 
 from logagg.notices import printable
+
+if TYPE_CHECKING:
+    import duckdb
 
 FORMATS = ("table", "json", "csv")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet read a text as a formula
@@ -27,10 +29,10 @@ Row = Sequence[Any]
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """An answer: the names of its columns, and its rows."""
+    """An answer: the names of its columns, and its rows, which JSON and CSV take one by one."""
 
     columns: tuple[str, ...]
-    rows: Sequence[Row]
+    rows: Iterable[Row]
 
     @classmethod
     def of(cls, answer: duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation) -> Rows:
@@ -44,9 +46,11 @@ def write(answer: Rows, form: str, stream: TextIO) -> None:
 
 def _write_json(answer: Rows, stream: TextIO) -> None:
     """Write a list of objects, one a line."""
-    names = _distinct(answer.columns)
-    lines = [as_json(dict(zip(names, row, strict=True))) for row in answer.rows]
-    stream.write("[" + ",\n ".join(lines) + "]\n")
+    names, before = distinct(answer.columns), "["
+    for row in answer.rows:
+        stream.write(before + as_json(dict(zip(names, row, strict=True))))
+        before = ",\n "
+    stream.write("]\n" if before != "[" else "[]\n")
 
 
 def as_json(value: object, indent: int | None = None) -> str:
@@ -68,7 +72,7 @@ _UNSAFE = {
 }
 
 
-def _distinct(names: Iterable[str]) -> list[str]:
+def distinct(names: Iterable[str]) -> list[str]:
     """Return the names, twins numbered as DuckDB numbers them: a, a_1."""
     distinct: list[str] = []
     for name in names:
@@ -81,11 +85,13 @@ def _distinct(names: Iterable[str]) -> list[str]:
 
 
 def _write_csv(answer: Rows, stream: TextIO) -> None:
+    rows = iter(answer.rows)
+    first = list(itertools.islice(rows, 1))  # what fails at once leaves no header behind
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(map(_cell, answer.columns))
     # A program gets what there is, but a terminal would act upon it.
     escaped = printable if stream.isatty() else str
-    cells = ([_cell(value) for value in row] for row in answer.rows)
+    cells = ([_cell(value) for value in row] for row in itertools.chain(first, rows))
     writer.writerows([escaped(cell) if isinstance(cell, str) else cell for cell in row] for row in cells)
 
 
@@ -135,6 +141,7 @@ def _iso(value: datetime) -> str:
 
 
 def _write_table(answer: Rows, stream: TextIO) -> None:
+    answer = Rows(answer.columns, list(answer.rows))
     if stream.isatty():
         _write_fitting(answer, stream)
     else:

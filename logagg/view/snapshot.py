@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
+from logagg import spill
 from logagg.clock import Clock, SystemClock
 from logagg.errors import CHECK, LakeError
 
@@ -41,14 +41,34 @@ def connect(root: str | os.PathLike[str] = "lake") -> duckdb.DuckDBPyConnection:
 
     Raises LakeError when there is no lake, or one that this version cannot read.
     """
-    link = Path(root) / LINK
+    link = str(Path(root) / LINK)
+    return _opened(Path(root), lambda _: _prepared(duckdb.connect(link, read_only=True)))
+
+
+def attach(root: Path, config: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+    """Return a connection to an instance of its own, with the newest snapshot as its database `lake`. Raises LakeError."""
+
+    def opened(target: Path) -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect(":memory:", config=config)
+        connection.execute(f"ATTACH {quoted(str(target))} AS lake (READ_ONLY)")
+        connection.execute("USE lake")
+        return connection
+
+    return _opened(root, opened)
+
+
+def _opened(root: Path, connected: Callable[[Path], duckdb.DuckDBPyConnection]) -> duckdb.DuckDBPyConnection:
+    """Return a connection to the newest snapshot, looked over. Raises LakeError."""
     for attempt in range(ATTEMPTS):
-        target = target_of(Path(root))
+        target = target_of(root)
         try:
-            return _prepared(duckdb.connect(str(link), read_only=True), Path(root))
+            connection = connected(target)
+            _refuse_newer(connection, root)
+            _refuse_moved(connection, root)
+            return connection
         except duckdb.Error as error:
-            if attempt == ATTEMPTS - 1 or target == target_of(Path(root)):
-                raise _unreadable(link, error) from error
+            if attempt == ATTEMPTS - 1 or target == target_of(root):
+                raise _unreadable(root / LINK, error) from error
     raise AssertionError  # pragma: no cover
 
 
@@ -72,13 +92,11 @@ def _unreadable(link: Path, error: duckdb.Error) -> LakeError:
     return LakeError(f"{link}: cannot be read ({text.splitlines()[0]})", CHECK)
 
 
-def _prepared(connection: duckdb.DuckDBPyConnection, root: Path) -> duckdb.DuckDBPyConnection:
+def _prepared(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     _set(connection)
     # By default DuckDB would put what does not fit in memory beside the catalog, into the lake.
     with contextlib.suppress(duckdb.Error):  # another connection of this process may be using it
-        connection.execute(f"SET temp_directory = {quoted(spill_directory())}")
-    _refuse_newer(connection, root)
-    _refuse_moved(connection, root)
+        connection.execute(f"SET temp_directory = {quoted(spill.directory())}")
     return connection
 
 
@@ -92,8 +110,8 @@ def _refuse_newer(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
 
 
 def spill_directory() -> str:
-    """Return where DuckDB puts what does not fit in memory; it makes the directory when it needs it."""
-    return str(Path(tempfile.gettempdir()) / f"logagg-{os.getpid()}")
+    """Return where DuckDB puts what does not fit in memory: a directory of this process alone."""
+    return spill.directory()
 
 
 def quoted(text: str) -> str:

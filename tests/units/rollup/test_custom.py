@@ -14,6 +14,7 @@ from logagg.parse.fields import EVENT_SCHEMA
 from logagg.rollup.conditions import Sql
 from logagg.rollup.custom import build
 from logagg.rollup.definitions import DEFAULTS, Measure, Rollup
+from logagg.rollup.shard import Shard, ShardSettings
 
 PLACE = Place(
     "logagg.toml", {"": 3, "name": 4, "where": 5, "dimensions": 6, "measures": 7, "grain": 9, "measures.n": 8}
@@ -157,3 +158,17 @@ def test_measures_that_are_none(measure: str) -> None:
 @pytest.mark.parametrize("grain", [0, 30, 59, 90, 7 * 60, 86_401, 2 * 86_400])
 def test_grains_that_do_not_divide_a_day(grain: int) -> None:
     assert refusal(grain=grain).startswith("logagg.toml:9: grain: ")
+
+
+@pytest.mark.parametrize("name", ["json_serialize_plan", "json_serialize_sql", "create_sort_key", "__internal_barrier", "make_type"])
+def test_functions_that_read_sql_from_a_text_are_refused(name: str) -> None:
+    """They depend on their argument alone, says DuckDB; but the first one plans it, and looks into the files that it names."""
+    assert f"the function {name}() is not allowed" in refusal(where=f"{name}('FROM ''/etc/passwd.csv''') <> ''")
+
+
+def test_the_database_of_a_shard_reaches_no_file() -> None:
+    shard = Shard(0, ShardSettings((built(where="status = 200"),)))
+    for query in ("FROM read_text('/etc/passwd')", "FROM '/etc/passwd.csv'", "COPY (SELECT 1) TO '/tmp/x'", "FROM shard"):
+        with pytest.raises(duckdb.Error):
+            shard._db.execute(query)
+    shard.close()

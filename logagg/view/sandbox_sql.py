@@ -1,0 +1,192 @@
+"""Which SQL runs in the sandbox: one SELECT, or EXPLAIN of one, made of parts that are listed here.
+
+DuckDB parses the text and gives the tree as JSON (`json_serialize_sql`, which knows nothing but SELECT). Each node of
+the tree must be of a kind listed below, each function must be listed in `logagg.sql_functions` or be a macro of the lake.
+So what DuckDB learns to do in later versions is refused until it is added here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from logagg.errors import LogaggError
+from logagg.sql_functions import TABLES, VALUES, VIEWS
+
+if TYPE_CHECKING:
+    import duckdb
+
+EXPRESSIONS = frozenset(
+    """
+    BETWEEN CASE CAST COLLATE COLUMN_REF COMPARISON CONJUNCTION CONSTANT DEFAULT FUNCTION LAMBDA LAMBDA_REF OPERATOR
+    PARAMETER POSITIONAL_REFERENCE STAR SUBQUERY TYPE WINDOW
+    """.split()
+)
+QUERIES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
+SOURCES = frozenset(
+    {"BASE_TABLE", "EMPTY", "EXPRESSION_LIST", "JOIN", "PIVOT", "SHOW_REF", "SUBQUERY", "TABLE_FUNCTION"}
+)
+MODIFIERS = frozenset(
+    """
+    DISTINCT_MODIFIER LIMIT_MODIFIER LIMIT_PERCENT_MODIFIER ORDER_MODIFIER ASCENDING DESCENDING ORDER_DEFAULT
+    """.split()
+)
+NODES = QUERIES | SOURCES | MODIFIERS
+QUALIFIERS = frozenset({"lake", "main", "information_schema"})  # before the name of a table
+SHOWN = frozenset({'"tables"', "__show_tables_expanded"})  # SHOW TABLES, SHOW ALL TABLES
+SYSTEM = ("duckdb_", "pg_", "pragma_", "sqlite_")  # how the names of DuckDB's own views begin
+MACROS = frozenset({"ctr", "latency_quantile", "latency_seconds", "merge_sketches", "sketch_count", "uniques"})
+
+_HINT = "a query is one SELECT over the views, the tables and the files named by --read"
+
+
+class Refused(LogaggError):
+    """A query that holds more than the sandbox runs."""
+
+    def __init__(self, what: str, hint: str = _HINT) -> None:
+        super().__init__(f"{what} is not run", hint)
+
+    @classmethod
+    def said(cls, message: str, hint: str) -> Refused:
+        """Return the error that another process raised."""
+        return cls(message.removesuffix(" is not run"), hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A query that may run."""
+
+    select: str
+    explain: str = ""  # "EXPLAIN ", "EXPLAIN ANALYZE ", or nothing
+
+    @property
+    def text(self) -> str:
+        return self.explain + self.select
+
+
+def check(connection: duckdb.DuckDBPyConnection, text: str) -> Checked:
+    """Return the one SELECT in a text. Raises Refused and duckdb.Error."""
+    if "\0" in text:
+        raise Refused("a text with a NUL")
+    found = _split(connection, text)
+    try:
+        statements = _trees(connection, found.select)
+        if len(statements) != 1:
+            raise Refused(f"a text of {len(statements)} statements")
+        _check_tree(statements[0])
+    except RecursionError:
+        raise Refused("a query that is nested so deep") from None
+    return found
+
+
+def _split(connection: duckdb.DuckDBPyConnection, text: str) -> Checked:
+    """Separate EXPLAIN from what it explains, and the statement from semicolons around it."""
+    try:
+        statements = connection.extract_statements(text)  # says in which line a mistake is
+        kinds = [statement.type.name for statement in statements]
+    except ValueError:  # a kind of statement that DuckDB's own Python package has no name for
+        raise Refused("this kind of statement") from None
+    if not statements:
+        raise LogaggError("no query", "give it as an argument or on standard input")
+    if len(statements) > 1:
+        raise Refused(f"a text of {len(statements)} statements")
+    query = statements[0].query.strip().rstrip(";").rstrip()
+    if kinds == ["EXPLAIN"]:
+        return _explained(query)
+    if kinds == ["MULTI"]:
+        raise Refused("a PIVOT over values that are not listed", "write PIVOT ... ON column IN ('one', 'other') ...")
+    if kinds != ["SELECT"]:
+        raise Refused(kinds[0])
+    return Checked(query)
+
+
+def _explained(query: str) -> Checked:
+    words = list(_words(query))
+    analyze = words[1][1].lower() == "analyze" if len(words) > 1 else False
+    start = words[2 if analyze else 1][0] if len(words) > (2 if analyze else 1) else len(query)
+    return Checked(query[start:], "EXPLAIN ANALYZE " if analyze else "EXPLAIN ")
+
+
+def _words(query: str) -> Iterator[tuple[int, str]]:
+    """Yield where each of the first tokens begins, and its text, without comments."""
+    import duckdb
+
+    tokens = duckdb.tokenize(query)
+    ends = [offset for offset, _ in tokens[1:]] + [len(query)]
+    for (start, kind), end in zip(tokens, ends, strict=True):
+        if kind != duckdb.token_type.comment:
+            yield start, query[start:end].strip()
+
+
+def _trees(connection: duckdb.DuckDBPyConnection, select: str) -> list[Any]:
+    [(serialized,)] = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [select]).fetchall()
+    found = json.loads(serialized)
+    if found["error"]:
+        raise Refused("this kind of statement")
+    return found["statements"]
+
+
+def _check_tree(tree: Any) -> None:
+    """Raise Refused unless each node of a tree is one that is listed."""
+    left = [tree]
+    while left:
+        node = left.pop()
+        if isinstance(node, list):
+            left += node
+        elif isinstance(node, dict):
+            _check_node(node)
+            left += node.values()
+
+
+def _check_node(node: dict[str, Any]) -> None:
+    _check_kind(node)
+    type_ = node.get("type")
+    if type_ == "TABLE_FUNCTION":
+        _check_function(node["function"], TABLES | MACROS)
+        node["function"] = {key: value for key, value in node["function"].items() if key not in _OWN}
+    elif type_ in ("BASE_TABLE", "SHOW_REF"):
+        _check_table(node)
+    elif "function_name" in node:
+        _check_function(node, VALUES | MACROS)
+
+
+def _check_kind(node: dict[str, Any]) -> None:
+    kind, type_ = node.get("class"), node.get("type")
+    if "info_type" in node:  # what a statement is made of that is none of SELECT
+        raise Refused(_said(node["info_type"]))
+    if kind is not None and kind not in EXPRESSIONS:
+        raise Refused(_said(kind))
+    if kind is None and isinstance(type_, str) and type_ not in NODES:
+        raise Refused(_said(type_))
+
+
+_OWN = ("class", "type", "function_name")  # of a function; the rest is looked at like everything else
+
+
+def _said(kind: object) -> str:
+    return str(kind).replace("_QUERY_NODE", "").replace("_INFO", "").replace("_", " ")
+
+
+def _check_function(node: dict[str, Any], allowed: frozenset[str]) -> None:
+    path = _path(node, "function_name")
+    if len(path) > 1 or path[0] not in allowed:
+        raise Refused(f"the function {'.'.join(path)}()", "it is not among those that a query may call")
+
+
+def _check_table(node: dict[str, Any]) -> None:
+    if node.get("show_type") == "SHOW_SPECIAL":
+        if node["table_name"] not in SHOWN:
+            raise Refused(f"SHOW {node['table_name']}")
+        return
+    *qualifiers, name = _path(node, "table_name")
+    if not QUALIFIERS.issuperset(qualifiers):
+        raise Refused(f"a query of {'.'.join(qualifiers)}")
+    if name.startswith(SYSTEM) and name not in VIEWS and "information_schema" not in qualifiers:
+        raise Refused(f"a query of {name}")
+
+
+def _path(node: dict[str, Any], name: str) -> list[str]:
+    """Return a name and what qualifies it, in lower case."""
+    return [str(one).lower() for one in node.get("qualified_name", {}).get("path") or [node[name]]]

@@ -1,0 +1,85 @@
+"""What runs in the sandbox's process in these tests: the product's own code, with some guards taken away, doing many things.
+
+The product knows no way to go without a guard: here its functions are replaced before they are called, by a bootstrap of our own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from logagg.view import sandbox_child, sandbox_sql
+
+CHILD = ("threads", "resources", "files", "syscalls", "paths", "settings")  # the kernel's and DuckDB's
+TEXT = ("statement", "kinds", "functions", "tables")  # what a query may hold
+GUARDS = (*CHILD, *TEXT)
+
+
+def bootstrap(without: Sequence[str], things: Sequence[dict[str, Any]], path: str, *, landlock: int | None = None) -> str:
+    """Return the text that a fresh interpreter runs instead of `sandbox.BOOTSTRAP`."""
+    told = json.dumps({"without": list(without), "things": list(things), "landlock": landlock})
+    return f"""import json, sys
+asked = json.load(sys.stdin)
+sys.path[:] = [*asked.pop("path"), {path!r}]
+from tests.security import confined
+confined.main(asked, json.loads({told!r}))"""
+
+
+def main(asked: dict[str, Any], told: dict[str, Any]) -> None:
+    take_away(told["without"])
+    if told["landlock"] is not None:
+        sandbox_child.kernel.landlock_version = lambda: told["landlock"]
+    if told["things"]:
+        from tests.security import attacks  # nothing is imported later
+
+        sandbox_child.checked = lambda _, query: query  # type: ignore[assignment]
+        sandbox_child._rows = lambda connection, _: _tried(connection, told["things"], attacks.DEEDS)  # type: ignore[assignment]
+    sandbox_child.main(asked)
+
+
+def take_away(names: Sequence[str]) -> None:
+    kept = tuple(guard for guard in sandbox_child.GUARDS if guard.__name__.removeprefix("guard_") not in names)
+    assert len(kept) == len(sandbox_child.GUARDS) - len(set(names) & set(CHILD)), names
+    sandbox_child.GUARDS = kept
+    nothing: Callable[..., None] = lambda *_: None  # noqa: E731
+    if "lifetime" in names:
+        sandbox_child.guard_lifetime = nothing  # type: ignore[assignment]
+    if "kinds" in names:
+        sandbox_sql._check_kind = nothing  # type: ignore[assignment]
+    if "functions" in names:
+        sandbox_sql._check_function = nothing  # type: ignore[assignment]
+    if "tables" in names:
+        sandbox_sql._check_table = nothing  # type: ignore[assignment]
+    if "statement" in names:
+        sandbox_sql.check = _check_trees  # type: ignore[assignment]
+
+
+def _check_trees(connection: Any, text: str) -> sandbox_sql.Checked:
+    """Check what is a SELECT as always, and let pass what is not."""
+    explains = text.startswith("EXPLAIN")
+    try:
+        trees = sandbox_sql._trees(connection, sandbox_sql._explained(text).select if explains else text)
+    except sandbox_sql.Refused:
+        trees = []
+    for tree in trees:
+        sandbox_sql._check_tree(tree)
+    return sandbox_sql.Checked(text)
+
+
+def _tried(connection: Any, things: list[dict[str, Any]], deeds: dict[str, Callable[..., object]]) -> Iterator[tuple[bytes, bytes]]:
+    """Try one thing after the other, and answer with what came of each: whether it worked, and what it said."""
+    yield sandbox_child.SCHEMA, json.dumps(["worked", "said"]).encode()
+    rows = []
+    for thing in things:
+        try:
+            if "deed" in thing:
+                said = deeds[thing["deed"]](*thing["arguments"])
+            else:
+                query = sandbox_sql.check(connection, thing["sql"]).text
+                said = connection.execute(query).fetchmany(20)
+            rows.append([True, str(said)])
+        except BaseException as error:  # noqa: BLE001
+            rows.append([False, f"{type(error).__name__}: {error}"])
+    yield sandbox_child.BATCH, json.dumps(rows).encode(errors="replace")
+
