@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ import click
 from logagg.cli import Shared, Written, servers, shared_options
 
 if TYPE_CHECKING:
+    from logagg.cluster.look import ClusterStatus
     from logagg.view.health import Status
 
 
@@ -19,15 +21,23 @@ if TYPE_CHECKING:
 @click.option(
     "--gearman", type=Written("servers", servers), metavar="HOST:PORT[,…]", help="Of a cluster: job servers, shards, tailers."
 )
+@click.option(
+    "--secret",
+    type=click.Path(path_type=Path),
+    envvar="LOGAGG_SECRET",
+    show_envvar=True,
+    metavar="FILE",
+    help="With --gearman: the lake's secret (default: that in --lake).",
+)
 @shared_options
-def status(as_json: bool, gearman: Any, shared: Shared) -> int:
+def status(as_json: bool, gearman: Any, secret: Path | None, shared: Shared) -> int:
     """Show positions, lag and rates; exit status 1 when unhealthy.
 
     Unhealthy is: a log that may not be read, or a running tail that leaves bytes unread and has committed nothing for
     30 seconds. Unread bytes while no tail runs are shown, but are no failure: a lake may be filled with tail --once.
     """
     if gearman:
-        return _cluster(gearman, shared, as_json=as_json)
+        return _cluster(gearman, secret or shared.lake / "secret", shared, as_json=as_json)
     from logagg.view import render
     from logagg.view.snapshot import open as open_lake
 
@@ -40,13 +50,11 @@ def status(as_json: bool, gearman: Any, shared: Shared) -> int:
     return int(not found.healthy)
 
 
-def _cluster(gearman: Any, shared: Shared, *, as_json: bool) -> int:
-    from logagg.clock import SystemClock
-    from logagg.cluster.look import look
+def _cluster(gearman: Any, secret: Path, shared: Shared, *, as_json: bool) -> int:
     from logagg.notices import printable
     from logagg.view import render
 
-    found = look(gearman, SystemClock())
+    found = _look(gearman, secret)
     if as_json:
         click.echo(render.as_json(asdict(found) | {"healthy": not found.problems}, indent=2))
     elif shared.verbosity >= 0:
@@ -57,6 +65,24 @@ def _cluster(gearman: Any, shared: Shared, *, as_json: bool) -> int:
         for problem in found.problems:
             click.echo(f"unhealthy: {printable(problem)}")
     return int(bool(found.problems))
+
+
+def _look(gearman: Any, secret: Path) -> ClusterStatus:
+    """Ask job servers, and the workers if we have the secret: they answer nobody else."""
+    from logagg.clock import SystemClock
+    from logagg.cluster.dispatch import ClusterError
+    from logagg.cluster.look import look
+    from logagg.cluster.secret import read_secret
+    from logagg.queues.auth import Keys
+
+    problem = ""
+    try:
+        keys = Keys(read_secret(secret))
+    except ClusterError as error:
+        keys, problem = None, f"the workers were not asked: {error}"
+    found = look(gearman, SystemClock(), keys)
+    found.problems += [problem] if problem else []
+    return found
 
 
 def _show(found: Status) -> None:
