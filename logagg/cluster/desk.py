@@ -4,33 +4,49 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from logagg.cargo import Delta, KnownSource, Source
 from logagg.cluster.dispatch import MISFIT
+from logagg.cluster.epochs import Epochs
 from logagg.cluster.poison import Attempts
+from logagg.cluster.refusals import REPLAYED, Refusals
 from logagg.heartbeat import Heartbeat, encode_short
 from logagg.metrics import Number
-from logagg.queues.wire import Answer, Known, Parcel, Question
+from logagg.queues.wire import TOKEN, Answer, Known, Parcel, Question
 from logagg.rollup.shard import Gap, Shard
 
 
-class Desk:
-    """A shard that this process owns, with what the lake had of it when it took over."""
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """What a process has with a shard for as long as it owns it."""
 
-    def __init__(
-        self, shard: Shard, shards: int, known: Sequence[KnownSource], attempts: Attempts, release: Callable[[], None]
-    ) -> None:
+    attempts: Attempts
+    epochs: Epochs
+    refusals: Refusals
+    release: Callable[[], None]
+    limit: int  # bytes that a job may unpack to
+
+
+class Desk:
+    """A shard that this process owns, with what the lake had of it when it took over.
+
+    What is said to it is for this owner, by the token; so nothing that was said to another one, of this shard or of any other
+    shard or lake, can be said again here. Within its time a question counts once, by its number, and a job by its positions.
+    """
+
+    def __init__(self, shard: Shard, shards: int, known: Sequence[KnownSource], owned: Ownership) -> None:
         self.number = shard.number
-        self.owner = secrets.token_hex(4)
+        self.owner = secrets.token_hex(TOKEN)
         self.taken = self.duplicates = self.gaps = 0
-        self._shard, self._shards, self.attempts, self.release = shard, shards, attempts, release
+        self._once = secrets.token_hex(TOKEN)  # the token for the next question of `status`, which has no number
+        self._shard, self._shards, self.owned, self.attempts = shard, shards, owned, owned.attempts
         self._committed = {one.source.id: one.progress[shard.number].position for one in known}
         self._applied = dict(self._committed)
         self._sources = {one.source.id: one.source for one in known}
         self._progress = {one.source.id: one.progress[shard.number] for one in known}
         self._news: dict[str, Source] = {}
-        self._epochs: dict[str, int] = {}
+        self._counts: dict[str, tuple[str, int]] = {}  # by tailer: its run, and the number of its last question
         self._reports: dict[str, dict[str, int]] = {}  # of tailers, with when they came
         self._heartbeats: dict[str, str] = {}  # of tailers
 
@@ -48,12 +64,21 @@ class Desk:
         """Tell whether there are jobs that are not rolled up yet."""
         return self._shard.waits
 
+    def objects(self, message: Parcel | Question, owner: bytes) -> Answer | None:
+        """Return why a message does not count here, before anything is done with it; None where it does."""
+        if owner.hex() != self.owner:
+            return self.says("moved")
+        if isinstance(message, Parcel) and message.shards != self._shards:
+            return self.says("refused", reason=f"{MISFIT}the lake has {self._shards} shards, the tailer deals to {message.shards}")
+        if not self.owned.epochs.admits(message.tailer, message.epoch, message.run):
+            return self.says("superseded")
+        if isinstance(message, Question) and not self._is_new(message):
+            self.owned.refusals.add(REPLAYED, f"shard {self.number}: a question of tailer {message.tailer} came a second time")
+            return self.says("refused", reason="the question came a second time")
+        return None
+
     def take(self, parcel: Parcel) -> Answer:
         """Absorb a job, if it is the next of its source. What is raised leaves the shard in no state to go on."""
-        if parcel.shards != self._shards:
-            return self.says("refused", reason=f"{MISFIT}the lake has {self._shards} shards, the tailer deals to {parcel.shards}")
-        if not self._is_current(parcel.tailer, parcel.epoch):
-            return self.says("superseded")
         id_ = parcel.source.id
         try:
             is_new = self._shard.absorb(parcel.job)
@@ -71,10 +96,13 @@ class Desk:
         self._sources[id_] = self._news[id_] = parcel.source
         return self.says("taken", [id_])
 
+    def greets(self, question: Question) -> Answer:
+        """Say whom the shard belongs to, and which epoch was a tailer's last: what is needed to ask for more."""
+        owner = self._once if question.looks else self.owner
+        return Answer("taken", self._shards, owner, epoch=self.owned.epochs.last(question.tailer), limit=self.owned.limit)
+
     def hears(self, question: Question) -> Answer:
         """Say how far the sources of a tailer have come."""
-        if not self._is_current(question.tailer, question.epoch):
-            return self.says("superseded")
         if question.report:
             self._reports[question.tailer] = dict(question.report)
         for source in question.sources:
@@ -88,9 +116,14 @@ class Desk:
         """Remember how a tailer does, for those who look."""
         self._heartbeats[heartbeat.tailer] = encode_short(heartbeat)
 
-    def shows(self, now: float) -> Answer:
-        """Say how the shard and its tailers do, to one who looks."""
+    def shows(self, owner: bytes, now: float) -> Answer:
+        """Say how the shard and its tailers do, to `status`; each token is good for one answer."""
+        if owner.hex() != self._once:
+            return Answer("moved", self._shards, self._once)
+        self._once = secrets.token_hex(TOKEN)
+        refusals = self.owned.refusals
         shard = {"taken": self.taken, "duplicates": self.duplicates, "gaps": self.gaps, "held": self.nbytes, "at": int(now)}
+        shard |= {"refused": refusals.total} | ({} if refusals.age is None else {"refused_age": refusals.age})
         tailers: dict[str, dict[str, int]] = {}
         for id_, source in self._sources.items():
             one = tailers.setdefault(source.tailer, {"sources": 0, "committed": 0, "applied": 0})
@@ -103,10 +136,9 @@ class Desk:
         heartbeats = tuple(self._heartbeats.values())
         return Answer("taken", self._shards, self.owner, reports={**tailers, "": shard}, heartbeats=heartbeats)
 
-    def begins(self, question: Question) -> bool:
-        """Take no more from a tailer's earlier epochs; tell whether all that came from them is committed."""
-        self._is_current(question.tailer, question.epoch)
-        ours = [id_ for id_, source in self._sources.items() if source.tailer in (question.tailer, "")]
+    def is_settled(self, tailer: str) -> bool:
+        """Tell whether all that came from a tailer is committed."""
+        ours = [id_ for id_, source in self._sources.items() if source.tailer in (tailer, "")]
         return all(self._applied.get(id_) == self._committed.get(id_) for id_ in ours)
 
     def numbers(self) -> Iterator[Number]:
@@ -114,7 +146,7 @@ class Desk:
         label = ("shard", str(self.number))
         yield Number("logagg_jobs_taken_total", "Jobs that count.", self.taken, label)
         yield Number("logagg_jobs_duplicate_total", "Jobs that counted before, and were dropped.", self.duplicates, label)
-        yield Number("logagg_gaps_total", "Jobs that came before those before them.", self.gaps, label)
+        yield Number("logagg_gaps_total", "Jobs that came out of order: an earlier one of their log is missing.", self.gaps, label)
         yield Number("logagg_held_bytes", "What is in memory and not committed yet.", self.nbytes, label)
 
     def drain(self) -> tuple[Delta, list[Source]]:
@@ -140,7 +172,10 @@ class Desk:
         ours = [source for source in self._sources.values() if source.tailer in (tailer, "")]
         return tuple(Known(source, self._progress.get(source.id)) for source in ours)
 
-    def _is_current(self, tailer: str, epoch: int) -> bool:
-        newest = self._epochs[tailer] = max(epoch, self._epochs.get(tailer, epoch))
-        return epoch == newest
-
+    def _is_new(self, question: Question) -> bool:
+        """Tell whether a question of the last run of a tailer comes for the first time."""
+        run, last = self._counts.get(question.tailer, ("", 0))
+        if question.count <= (last if run == question.run else 0):
+            return False
+        self._counts[question.tailer] = question.run, question.count
+        return True

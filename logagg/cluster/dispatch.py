@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from logagg.cargo import KnownSource, Mark, Progress, Source
 from logagg.clock import Clock
+from logagg.cluster.bounds import job_bytes, packet_bytes
 from logagg.cluster.lanes import Flight, Lane, LostGround
+from logagg.cluster.refusals import Refusals, reason_of
 from logagg.errors import LogaggError
 from logagg.metrics import Number
 from logagg.parse.fields import EVENT_SCHEMA
 from logagg.queues import wire
+from logagg.queues.auth import AuthError, Keys
 from logagg.queues.gearman import Server
 from logagg.queues.post import Outcome, Sender
-from logagg.queues.wire import Answer, Question, WireError
+from logagg.queues.wire import NOBODY, TOKEN, Answer, Question, WireError
 from logagg.running.freshness import Freshness
 
 JOBS, QUESTIONS = "logagg.shard.", "logagg.positions."  # and the shard's number: the functions of a shard
@@ -28,6 +31,7 @@ ASK = 5.0  # seconds that the question how far a shard has come may wait, at fir
 BACKOFF = 0.1, 10.0  # seconds after a failure: the first time, and at most
 REPORT = 5.0  # seconds between reports of how a tailer does
 SAY = 3.0  # seconds of waiting after which it is said
+IN_VAIN = 20.0  # seconds without one authentic answer, but with others, after which `--once` ends
 
 
 class ClusterError(LogaggError):
@@ -39,17 +43,8 @@ class Identity:
     """Who a tailer is, for the workers."""
 
     tailer: str
-    epoch: int
-    proof: str  # that it has the lake's secret
-
-    @property
-    def digest(self) -> str:
-        return hashlib.blake2b(self.tailer.encode(), digest_size=8).hexdigest()
-
-
-def proof_of(secret: bytes) -> str:
-    """Return what shows that two have the same secret, and tells nothing of it."""
-    return hashlib.blake2b(b"logagg", key=secret[:64], digest_size=8).hexdigest()
+    keys: Keys
+    run: str = field(default_factory=lambda: secrets.token_hex(8))  # another one for each session: two may take the same epoch
 
 
 class Dispatch:
@@ -62,13 +57,16 @@ class Dispatch:
         clock: Clock,
         notice: Callable[[str, str], None],
         *,
-        room: int,
+        memory: int,
         poll: float,
         freshness: Freshness | None = None,
     ) -> None:
-        self._sender, self._who = Sender(servers, clock, notice), identity
-        self._clock, self._notice, self._room, self._poll = clock, notice, room, poll
+        self._sender = Sender(servers, clock, notice, largest=packet_bytes(job_bytes(memory)))
+        self._who, self._clock, self._notice, self._room, self._poll = identity, clock, notice, memory // 4, poll
+        self._refusals = Refusals(clock, notice)
         self.lanes: list[Lane] = []
+        self.epoch = 0  # one more than the last that the workers knew
+        self.limit = 0  # bytes that a job may unpack to
         self.failure: Exception | None = None
         self.unread = 0  # bytes of the logs, as the tailer last saw
         self._reported = self._since = clock.monotonic()  # since when something waits, and nothing was committed
@@ -82,41 +80,76 @@ class Dispatch:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
 
-    def greet(self, leaving: Callable[[], bool]) -> list[KnownSource] | None:
+    def greet(self, leaving: Callable[[], bool], *, once: bool = False) -> list[KnownSource] | None:
         """Wait until every shard has said how far it has come; return that, None when we are to leave before.
 
-        Raises ClusterError when tailer and workers do not fit together.
+        First all shards are asked for the last epoch of this tailer, and we take the next one. The first shard is where two
+        processes meet that take the same: one of them has to ask again. Raises ClusterError when tailer and workers do not fit
+        together, or, with `once`, when nobody answers who has the secret.
         """
-        answers: dict[int, Answer] = {}
         self.lanes = [Lane(0, asking=True)]
-        began, said = self._clock.monotonic(), False
-        while len(answers) < len(self.lanes):
-            if leaving():
+        greeting = _Greeting(leaving, once, self._clock.monotonic())
+        while True:
+            met = self._ask_all(greeting, lambda: self.lanes, greets=True)
+            if met is None:
                 return None
-            if not said and self._clock.monotonic() - began > SAY:
-                said = True
-                missing = ", ".join(str(lane.shard) for lane in self.lanes if lane.shard not in answers)
-                what = f"no worker answers for shard {missing}" if self._sender.servers else "no job server answers"
-                self._notice("waiting", f"{what}; nothing is lost, reading begins when all have answered")
-            self._greet_once(answers)
+            self.epoch = 1 + max(answer.epoch for answer in met)
+            self.limit = min(answer.limit for answer in met)
+            first = self._ask_all(greeting, lambda: self.lanes[:1], begins=True)
+            if first is None:
+                return None
+            if first[0].verdict == "taken":
+                break
+        others = self._ask_all(greeting, lambda: self.lanes[1:], begins=True)
+        if others is None:
+            return None
+        if any(answer.verdict == "superseded" for answer in others):
+            raise self._superseded()
         self._notice("connected", f"{len(self.lanes)} shards have answered through {', '.join(map(str, self._sender.servers))}")
-        return _known([answers[lane.shard] for lane in self.lanes])
+        return _known([*first, *others])
 
-    def _greet_once(self, answers: dict[int, Answer]) -> None:
-        self._sender.connect()
-        for lane in self.lanes:
-            if lane.shard not in answers and not lane.on_way and self._clock.monotonic() >= lane.not_before:
-                self._ask(lane, begins=True)
-        for outcome in self._sender.poll(0.2):
-            lane, _ = outcome.of
-            lane.on_way -= 1
-            answer = self._answer(outcome)
-            if answer is None or answer.verdict != "taken":
-                self._fail(lane, outcome.reason or (answer.reason if answer else ""))
-            else:
-                lane.asking, lane.owner, lane.failures, lane.heard = False, answer.owner, 0, self._clock.monotonic()
-                answers[lane.shard] = answer
-                self.lanes += [Lane(shard, asking=True) for shard in range(len(self.lanes), answer.shards)]
+    def _ask_all(self, greeting: _Greeting, lanes: Callable[[], Sequence[Lane]], **question: bool) -> list[Answer] | None:
+        """Ask shards until all have answered; return their answers, None when we are to leave before."""
+        answers: dict[int, Answer] = {}
+        while len(answers) < len(lanes()):
+            if greeting.leaving():
+                return None
+            self._say_if_waiting(greeting, [lane.shard for lane in lanes() if lane.shard not in answers])
+            self._sender.connect()
+            for lane in lanes():
+                if lane.shard not in answers and not lane.on_way and self._clock.monotonic() >= lane.not_before:
+                    self._ask(lane, **question)
+            for outcome in self._sender.poll(0.2):
+                self._hear_greeting(outcome, answers, greeting)
+        return [answers[lane.shard] for lane in lanes()]
+
+    def _hear_greeting(self, outcome: Outcome, answers: dict[int, Answer], greeting: _Greeting) -> None:
+        lane = outcome.of[0]
+        lane.on_way -= 1
+        answer = self._answer(outcome)
+        if answer is None:
+            self._fail(lane, outcome.reason)
+            return
+        greeting.met = True
+        lane.owner = answer.owner
+        if answer.verdict not in ("taken", "superseded"):
+            self._fail(lane, answer.reason)
+            return
+        lane.asking, lane.failures, lane.heard = False, 0, self._clock.monotonic()
+        answers[lane.shard] = answer
+        self.lanes += [Lane(shard, asking=True) for shard in range(len(self.lanes), answer.shards)]
+
+    def _say_if_waiting(self, greeting: _Greeting, missing: Sequence[int]) -> None:
+        """Say what we wait for, once. Raises ClusterError where `--once` waits in vain."""
+        waited = self._clock.monotonic() - greeting.began
+        if not greeting.said and waited > SAY:
+            greeting.said = True
+            listed = ", ".join(map(str, missing))
+            what = f"no worker answers for shard {listed}" if self._sender.servers else "no job server answers"
+            self._notice("waiting", f"{what}; nothing is lost, reading begins when all have answered")
+        if greeting.once and not greeting.met and self._refusals.total and waited > IN_VAIN:
+            hint = "see that --secret is the lake's, and that all run the same version; docs/cluster.md"
+            raise ClusterError(f"tailer {self._who.tailer} has another secret than the lake, or another version", hint)
 
     def start(self) -> None:
         self._thread.start()
@@ -170,7 +203,8 @@ class Dispatch:
             yield Number("logagg_uncommitted_jobs", "Jobs that are not committed yet.", len(lane.flights), label)
             yield Number("logagg_uncommitted_job_bytes", "Their size, packed.", lane.nbytes, label)
             yield Number("logagg_jobs_resent_total", "Jobs that were sent again.", lane.resent, label)
-            yield Number("logagg_gaps_total", "Jobs that came before those before them.", lane.gaps, label)
+            yield Number("logagg_gaps_total", "Jobs that came out of order: an earlier one of their log is missing.", lane.gaps, label)
+        yield from self._refusals.numbers("logagg_answers_refused_total", "Answers that were refused, by reason.")
 
     def stop(self) -> None:
         """Send nothing more."""
@@ -235,8 +269,7 @@ class Dispatch:
                 self._ask(lane)
             return
         while lane.on_way < WINDOW and (flight := lane.next()):
-            unique = f"{flight.source}-{self._who.epoch:x}-{flight.start}"
-            if not self._send(lane, flight, JOBS, unique, flight.data, PATIENCE):
+            if not self._send(lane, flight, JOBS, flight.data, PATIENCE):
                 return
             flight.sent = True
         silent = now - lane.heard
@@ -245,19 +278,35 @@ class Dispatch:
         if not lane.on_way and (has_more and silent > self._poll or reports):
             lane.asking, self._reported = True, now
 
-    def _ask(self, lane: Lane, *, begins: bool = False) -> None:
+    def _ask(self, lane: Lane, *, greets: bool = False, begins: bool = False) -> None:
         self._count += 1
-        news = self._due_news() if lane.shard == 0 else ()
-        report, heartbeat = (self._report(), self._heartbeat) if lane.shard == 0 else ({}, "")
+        is_first = lane.shard == 0 and not greets
+        heartbeat = self._heartbeat if is_first else ""
         self._asked = heartbeat or self._asked
-        who = self._who
-        question = Question(who.tailer, who.epoch, lane.shard, begins, who.proof, news, report, heartbeat=heartbeat)
-        unique = f"{self._who.digest}-{self._who.epoch:x}-{self._count}"
-        self._send(lane, news, QUESTIONS, unique, wire.pack(question), ASK)
+        question = Question(
+            self._who.tailer,
+            self.epoch,
+            lane.shard,
+            begins,
+            sources=self._due_news() if is_first else (),
+            report=self._report() if is_first else {},
+            greets=greets,
+            run=self._who.run,
+            count=self._count,
+            heartbeat=heartbeat,
+        )
+        self._send(lane, question.sources, QUESTIONS, wire.pack(question), ASK)
 
-    def _send(self, lane: Lane, of: object, function: str, unique: str, data: bytes, patience: float) -> bool:
+    def _send(self, lane: Lane, of: object, function: str, data: bytes, patience: float) -> bool:
+        """Send a message for the owner of a shard, as far as we know who that is.
+
+        Its unique name on the job server is its nonce: that tells those who may list jobs nothing, and a message that is sent
+        again, for another owner, does not meet the one before.
+        """
+        nonce = secrets.token_bytes(TOKEN)
+        signed = self._who.keys.sign(data, nonce, bytes.fromhex(lane.owner) or NOBODY)
         patience *= 2 ** min(lane.failures, 4)
-        if self._sender.send((lane, of), lane.shard, f"{function}{lane.shard}", unique, data, patience):
+        if self._sender.send((lane, of, nonce), lane.shard, f"{function}{lane.shard}", nonce.hex(), signed, patience):
             lane.on_way += 1
             return True
         lane.not_before = self._clock.monotonic() + BACKOFF[0]
@@ -265,13 +314,17 @@ class Dispatch:
 
     def _hear(self, outcome: Outcome) -> None:
         """Take in what became of a message. Raises ClusterError, LostGround."""
-        lane, of = outcome.of
+        lane, of, _ = outcome.of
         lane.on_way -= 1
         answer = self._answer(outcome)
         if answer is None:
-            self._fail(lane, outcome.reason)
+            self._fail(lane, outcome.reason or "its answers are refused")
             return
-        if lane.owner != answer.owner:  # who takes over has what was committed, and perhaps not the news
+        if answer.verdict == "superseded":
+            raise self._superseded()
+        if answer.verdict == "overlap":
+            raise LostGround(answer.reason)
+        if answer.owner and lane.owner != answer.owner:  # it has what was committed, and perhaps not the news
             lane.asking, lane.owner = True, answer.owner
             self._news = {**self._told, **self._news} if lane.shard == 0 else self._news
         if lane.release(answer.positions):
@@ -280,6 +333,9 @@ class Dispatch:
         lane.heard = self._clock.monotonic()
         if answer.verdict == "refused":
             self._fail(lane, answer.reason)
+            return
+        if answer.verdict == "moved":
+            lane.asking, lane.not_before = True, self._clock.monotonic() + BACKOFF[0] * random.uniform(0.5, 1)
             return
         lane.failures = 0
         if answer.verdict == "gap":
@@ -308,6 +364,7 @@ class Dispatch:
             "behind": int(self._clock.monotonic() - self._since) if waiting else 0,
             "resent": sum(lane.resent for lane in self.lanes),
             "gaps": sum(lane.gaps for lane in self.lanes),
+            "refused": self._refusals.total,
         }
 
     def _due_news(self) -> tuple[Source, ...]:
@@ -316,24 +373,26 @@ class Dispatch:
         return tuple(source for source in self._news.values() if source.id not in busy)
 
     def _answer(self, outcome: Outcome) -> Answer | None:
-        """Return the answer to a message, None where there is none. Raises ClusterError and LostGround."""
+        """Return the answer to a message, None where there is no authentic one. Raises ClusterError."""
         if outcome.data is None:
             return None
+        lane, _, nonce = outcome.of
         try:
-            answer = wire.unpack(outcome.data, EVENT_SCHEMA)
+            envelope = self._who.keys.check(outcome.data)
+            if envelope.kind != wire.ANSWER or envelope.nonce != nonce:
+                raise AuthError("a message that is no answer to the one that was sent")
+            answer = wire.read(envelope, EVENT_SCHEMA)
         except WireError as error:
-            self._notice("answer", str(error))
+            self._refusals.add(reason_of(error), f"shard {lane.shard} answers with {error}")
             return None
-        if not isinstance(answer, Answer):
-            return None
-        if answer.verdict == "superseded":
-            hint = "two tailers have the same name: give each another with --name"
-            raise ClusterError(f"a later tailer has come that is named {self._who.tailer}, too", hint)
-        if answer.verdict == "overlap":
-            raise LostGround(answer.reason)
+        assert isinstance(answer, Answer)
         if answer.verdict == "refused" and answer.reason.startswith(MISFIT):
             raise ClusterError(answer.reason.removeprefix(MISFIT), "see docs/cluster.md")
         return answer
+
+    def _superseded(self) -> ClusterError:
+        hint = "two tailers have the same name: give each another with --name"
+        return ClusterError(f"a later tailer has come that is named {self._who.tailer}, too", hint)
 
     def _fail(self, lane: Lane, reason: str) -> None:
         """Wait a little, then learn how far the shard has come."""
@@ -343,6 +402,17 @@ class Dispatch:
         lane.failures += 1
         if lane.failures == 5 and lane.flights:
             self._notice("waiting", f"shard {lane.shard} does not take its jobs ({reason}); trying again, nothing is lost")
+
+
+@dataclass(slots=True)
+class _Greeting:
+    """How far a tailer has come that begins."""
+
+    leaving: Callable[[], bool]
+    once: bool
+    began: float
+    said: bool = False  # what it waits for
+    met: bool = False  # somebody who has the secret
 
 
 MISFIT = "misfit: "  # begins the reason where trying again is of no use

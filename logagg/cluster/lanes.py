@@ -74,7 +74,8 @@ class Lane:
         at: dict[str, int] = {}
         for flight in self.flights:
             reached = at.setdefault(flight.source, positions.get(flight.source, (0, flight.origin))[1])
-            if flight.end <= reached:
+            is_unknown = flight.start == flight.end and flight.source not in positions
+            if flight.end <= reached and not is_unknown:
                 flight.sent = True
                 continue
             if flight.start != reached:

@@ -14,12 +14,15 @@ from logagg.cluster.dispatch import JOBS, QUESTIONS
 from logagg.heartbeat import decode
 from logagg.parse.fields import EVENT_SCHEMA
 from logagg.queues import wire
+from logagg.queues.auth import Keys
 from logagg.queues.gearman import Server, ServerError, ask
-from logagg.queues.post import Sender
-from logagg.queues.wire import Answer, Question, WireError
+from logagg.queues.post import Outcome, Sender
+from logagg.queues.wire import NOBODY, TOKEN, Answer, Question, WireError
 from logagg.view import tails
 from logagg.view.tails import TailHealth
 
+MOST = 1 << 12  # shards: anybody may register functions of any number at a job server
+RECENT = 300  # seconds for which a refused message is a problem
 WAIT = 5.0  # seconds for the shards to answer
 SILENT = 30  # seconds without a report after which a tailer that has something to send is missed
 BEHIND = 60  # seconds that a tailer's bytes may wait to be committed
@@ -39,8 +42,8 @@ class ClusterStatus:
     heartbeats: list[dict[str, Any]] = field(default_factory=list)  # what they say of themselves
 
 
-def look(servers: Sequence[Server], clock: Clock, max_age: float | None = None) -> ClusterStatus:
-    """Ask all there are how they do; what does not answer is a problem, not a failure."""
+def look(servers: Sequence[Server], clock: Clock, keys: Keys | None, max_age: float | None = None) -> ClusterStatus:
+    """Ask all there are how they do, the workers only with keys; what does not answer is a problem, not a failure."""
     found = ClusterStatus()
     queues: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
     for server in servers:
@@ -56,8 +59,11 @@ def look(servers: Sequence[Server], clock: Clock, max_age: float | None = None) 
                 queues[shard] = [one + other for one, other in zip(queues[shard], counts, strict=True)]
         jobs = [sum(int(line[at]) for line in functions) for at in (1, 2)]
         found.servers.append({"server": str(server), "functions": len(functions), "queued": jobs[0] - jobs[1], "running": jobs[1]})
-    answers = _answers(servers, clock, set(queues)) if found.servers else {}
+    answers = _Survey(servers, clock, keys).run(set(queues)) if found.servers and keys else {}
     _add_shards(found, answers, queues)
+    if not keys:
+        return found
+    _add_problems(found, answers)
     _add_heartbeats(found, answers, max_age)
     _add_tailers(found, answers)
     return found
@@ -66,33 +72,59 @@ def look(servers: Sequence[Server], clock: Clock, max_age: float | None = None) 
 def _is_ours(line: list[str]) -> bool:
     """Tell whether a line of the server's status is of a function of a shard."""
     kind, _, shard = line[0].rpartition(".")
-    return f"{kind}." in (JOBS, QUESTIONS) and shard.isdecimal() and len(line) == 4
+    return f"{kind}." in (JOBS, QUESTIONS) and shard.isdecimal() and len(shard) < 5 and int(shard) < MOST and len(line) == 4
 
 
-def _answers(servers: Sequence[Server], clock: Clock, shards: set[int]) -> dict[int, Answer]:
-    """Ask every shard; that of which nothing is known but its number may turn out to be one of more."""
-    sender, answers, asked = Sender(servers, clock, lambda kind, text: None), dict[int, Answer](), set[int]()
-    wanted, end = shards | {0}, clock.monotonic() + WAIT
-    sender.connect()
-    while clock.monotonic() < end and len(answers) < len(wanted):
-        for shard in wanted - asked:
-            data = wire.pack(Question("", 0, shard, looks=True))
-            if sender.send(shard, shard, f"{QUESTIONS}{shard}", f"look-{secrets.token_hex(8)}", data, WAIT):
-                asked.add(shard)
-        for outcome in sender.poll(0.1):
-            if (answer := _read(outcome.data)) is not None:
-                answers[outcome.of] = answer
-                wanted |= set(range(min(answer.shards, 1 << 12)))
-    sender.close()
-    return answers
+class _Survey:
+    """Asks every shard how it does; that of which nothing is known but its number may turn out to be one of more.
 
+    A shard is greeted first: it answers how it does to the token that it gave then, and to each token once.
+    """
 
-def _read(data: bytes | None) -> Answer | None:
-    try:
-        answer = wire.unpack(data, EVENT_SCHEMA) if data else None
-    except WireError:
-        return None
-    return answer if isinstance(answer, Answer) and answer.reports else None
+    def __init__(self, servers: Sequence[Server], clock: Clock, keys: Keys) -> None:
+        self._sender = Sender(servers, clock, lambda kind, text: None)
+        self._clock, self._keys = clock, keys
+        self._answers: dict[int, Answer] = {}
+        self._tokens: dict[int, bytes] = {}
+        self._on_way: set[int] = set()
+
+    def run(self, shards: set[int]) -> dict[int, Answer]:
+        wanted, end = shards | {0}, self._clock.monotonic() + WAIT
+        self._sender.connect()
+        while self._clock.monotonic() < end and len(self._answers) < len(wanted):
+            for shard in wanted - self._on_way - set(self._answers):
+                self._ask(shard)
+            for outcome in self._sender.poll(0.1):
+                answer = self._hear(outcome)
+                wanted |= set(range(min(answer.shards, MOST))) if answer else set()
+        self._sender.close()
+        return self._answers
+
+    def _ask(self, shard: int) -> None:
+        token, nonce = self._tokens.get(shard, NOBODY), secrets.token_bytes(TOKEN)
+        question = Question("", 0, shard, looks=True, greets=token == NOBODY)
+        data = self._keys.sign(wire.pack(question), nonce, token)
+        if self._sender.send((shard, nonce, question.greets), shard, f"{QUESTIONS}{shard}", nonce.hex(), data, WAIT):
+            self._on_way.add(shard)
+
+    def _hear(self, outcome: Outcome) -> Answer | None:
+        shard, nonce, greeted = outcome.of
+        self._on_way.discard(shard)
+        if (answer := self._read(outcome.data, nonce)) is None:
+            return None
+        if greeted or answer.verdict == "moved":
+            self._tokens[shard] = bytes.fromhex(answer.owner) or NOBODY
+        elif answer.reports:
+            self._answers[shard] = answer
+        return answer
+
+    def _read(self, data: bytes | None, nonce: bytes) -> Answer | None:
+        try:
+            envelope = self._keys.check(data or b"")
+            answer = wire.read(envelope, EVENT_SCHEMA)
+        except WireError:
+            return None
+        return answer if isinstance(answer, Answer) and envelope.nonce == nonce else None
 
 
 def _add_shards(found: ClusterStatus, answers: dict[int, Answer], queues: dict[int, list[int]]) -> None:
@@ -101,10 +133,19 @@ def _add_shards(found: ClusterStatus, answers: dict[int, Answer], queues: dict[i
         jobs, running, workers = queues.get(shard, [0, 0, 0])
         row: Report = {"shard": shard, "workers": workers, "queued": jobs - running, "running": running}
         mine = answers[shard].reports.get("", {}) if shard in answers else {}
-        row |= {name: mine.get(name) for name in ("taken", "duplicates", "gaps", "held")}
+        row |= {name: mine.get(name) for name in ("taken", "duplicates", "gaps", "held", "refused")}
         found.shards.append(row)
-        if found.servers and shard not in answers:
-            found.problems.append(f"shard {shard}: no worker answers; start one, or see why it does not come")
+
+
+def _add_problems(found: ClusterStatus, answers: dict[int, Answer]) -> None:
+    for row in found.shards if found.servers else ():
+        mine = answers[int(row["shard"] or 0)].reports[""] if row["shard"] in answers else {}
+        if not mine:
+            why = "no worker answers with the lake's secret; start one, or see that --secret is the lake's"
+            found.problems.append(f"shard {row['shard']}: {why}")
+        elif mine.get("refused_age", RECENT) < RECENT:
+            why = "a tail has another secret or version, or another program sends to the job server"
+            found.problems.append(f"shard {row['shard']}: refused {mine['refused']:,} messages, the last {mine['refused_age']} s ago: {why}")
 
 
 def _add_heartbeats(found: ClusterStatus, answers: dict[int, Answer], max_age: float | None) -> None:
@@ -134,7 +175,7 @@ def _add_tailers(found: ClusterStatus, answers: dict[int, Answer]) -> None:
         committed = [one.get("committed", 0) for one in shards.values()]
         row: Report = {"tailer": name, "sources": max(one.get("sources", 0) for one in shards.values())}
         row |= {"position": max(committed), "shard_lag": max(committed) - min(committed)}
-        row |= {key: first.get(key) for key in ("unread", "uncommitted", "behind", "resent", "silent")}
+        row |= {key: first.get(key) for key in ("unread", "uncommitted", "behind", "resent", "refused", "silent")}
         found.tailers.append(row)
         if first.get("behind", 0) > BEHIND and name not in judged:
             found.problems.append(f"tailer {name}: {first['uncommitted']:,} bytes wait to be committed for {first['behind']} s")

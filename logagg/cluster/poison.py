@@ -22,11 +22,11 @@ from logagg.clock import Clock
 from logagg.errors import LogaggError
 from logagg.lake import files
 from logagg.lake.ownership import give, give_open
-from logagg.queues.post import Assignment
 
 ATTEMPTS = 3  # times that a job may make its shard fail
 CAREFUL = 60.0  # seconds after a failure in which each job is taken alone; within them all that was lost is sent again
-QUARANTINE, KEPT = "quarantine", 100  # where jobs are kept that were given up, and how many
+QUARANTINE = "quarantine"  # where jobs are kept that were given up,
+KEPT, KEPT_BYTES = 100, 256 << 20  # how many, and bytes of all of them
 FLUSH = ""  # no job, but all since the last flush
 REMEMBERED = 20  # jobs of a shard with which it has failed
 _READ = 1 << 16
@@ -122,19 +122,23 @@ class Quarantine:
     def __init__(self, root: Path, notice: Notice) -> None:
         self._folder, self._notice = root / QUARANTINE, notice
 
-    def keep(self, assignment: Assignment, reason: str) -> None:
-        name = hashlib.blake2b(assignment.data, digest_size=8).hexdigest()
-        path = self._folder / f"{name}.job"
+    def keep(self, name: str, data: bytes, reason: str) -> None:
+        digest = hashlib.blake2b(data, digest_size=8).hexdigest()
+        path = self._folder / f"{digest}.job"
         self._notice("quarantine", f"{path}: {reason}")
         try:
-            if not path.exists() and len(list(self._folder.glob("*.job"))) < KEPT:
-                path.write_bytes(assignment.data)
-                path.with_suffix(".txt").write_text(f"{assignment.name}: {reason}\n")
+            if not path.exists() and self._has_room(len(data)):
+                path.write_bytes(data)
+                path.with_suffix(".txt").write_text(f"{name}: {reason}\n")
                 give(path)
                 give(path.with_suffix(".txt"))
                 files.sync(path)
         except OSError as error:
             self._notice("quarantine", f"{path}: cannot be kept: {error.strerror}")
+
+    def _has_room(self, size: int) -> bool:
+        kept = [path.stat().st_size for path in self._folder.glob("*.job")]
+        return len(kept) < KEPT and sum(kept) + size <= KEPT_BYTES
 
 
 def _opened(root: Path, name: str) -> int:

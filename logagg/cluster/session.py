@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -12,7 +11,8 @@ from pathlib import Path
 
 from logagg.cargo import Batch, Chunk, KnownSource, Source
 from logagg.clock import Clock
-from logagg.cluster.dispatch import Dispatch, Identity, proof_of
+from logagg.cluster.bounds import chunk_bytes, message_bytes
+from logagg.cluster.dispatch import ClusterError, Dispatch, Identity
 from logagg.cluster.lanes import Flight, LostGround
 from logagg.config import Config
 from logagg.embedded.pipeline import counted
@@ -27,6 +27,7 @@ from logagg.metrics import Number, served
 from logagg.notices import Notices
 from logagg.parse.events import Classifier
 from logagg.queues import wire
+from logagg.queues.auth import Keys
 from logagg.queues.contract import Closed
 from logagg.queues.deal import deal
 from logagg.queues.gearman import Server
@@ -72,6 +73,17 @@ class _Packed:
     flights: tuple[tuple[int, Flight], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What the jobs of a session have in common."""
+
+    tailer: str
+    epoch: int
+    run: str
+    shards: int
+    limit: int  # bytes that one may unpack to
+
+
 class Session:
     """From how far the shards have come, on; ends when told to, or when the shards have less than they said."""
 
@@ -92,13 +104,13 @@ class Session:
         self.tally, self.config = Tally(record=unread.record), options.config
         self._freshness = Freshness(clock)
         self._wished: Config | None = None  # that the reader shall go on with
-        self._who = Identity(cluster.name, time.time_ns(), proof_of(secret))
+        self._who = Identity(cluster.name, Keys(secret))
         self._dispatch = Dispatch(
             cluster.servers,
             self._who,
             clock,
             notices.report,
-            room=self._budget.memory // 4,
+            memory=self._budget.memory,
             poll=max(0.2, self._flush / 2),
             freshness=self._freshness,
         )
@@ -121,7 +133,7 @@ class Session:
         """Return "again" when another session is to go on."""
         try:
             with served(self._options.metrics, self._numbers):
-                known = self._dispatch.greet(lambda: self._wishes.leaving)
+                known = self._dispatch.greet(lambda: self._wishes.leaving, once=self._options.once)
                 if known is None:
                     return "left"
                 self._begin(known)
@@ -152,11 +164,12 @@ class Session:
             options.paths,
             known,
             start_at=options.start or config.tail.begin,
-            chunk_bytes=self._budget.chunk,
+            chunk_bytes=min(self._budget.chunk, chunk_bytes(self._dispatch.limit)),
             max_line=config.tail.max_line,
             idle=config.tail.idle,
             forget=config.tail.forget,
             room=self._parsers.room,
+            once=options.once,
             clock=self._clock,
             notice=self._unread.notice,
         )
@@ -304,10 +317,9 @@ class Session:
         if fmt := self._interpreter.format_of(chunk, self._tailer):
             source = self._named(self._tailer.source(chunk.source))
             self._told[source.id] = source
-            shards = len(self._dispatch.lanes)
+            run = _Run(self._who.tailer, self._dispatch.epoch, self._who.run, len(self._dispatch.lanes), self._dispatch.limit)
             written = self._interpreter.written(chunk, self._tailer)
-            packed = self._parsers.submit(chunk, fmt, source, self._who.tailer, self._who.epoch, shards, written=written)
-            self._packed.put(packed)
+            self._packed.put(self._parsers.submit(chunk, fmt, source, run, written=written))
 
     def _tell(self) -> None:
         """Tell what has changed of sources that gave no chunk since."""
@@ -344,10 +356,13 @@ class Session:
         self._end_watch()
 
 
-def _pack(chunk: Chunk, batch: Batch, source: Source, tailer: str, epoch: int, shards: int) -> _Packed:
-    """Make jobs of the events of a chunk, as they are sent; a parser does it, when it has read the chunk."""
+def _pack(chunk: Chunk, batch: Batch, source: Source, run: _Run) -> _Packed:
+    """Make jobs of the events of a chunk, as they are sent; a parser does it, when it has read the chunk. Raises ClusterError."""
     flights = []
-    for job in deal(chunk, batch.table, batch.rejects, shards):
-        parcel = wire.pack(Parcel(tailer, epoch, shards, source, job))
-        flights.append((job.shard, Flight(job.source, job.origin, job.start, job.end, parcel)))
+    for job in deal(chunk, batch.table, batch.rejects, run.shards):
+        packed = wire.pack(Parcel(run.tailer, run.epoch, run.shards, source, job, run.run))
+        if wire.opened(packed).size > run.limit or len(packed) > message_bytes(run.limit):
+            hint = "give the workers more --memory, or this tail a smaller tail.chunk"
+            raise ClusterError(f"{source.path}: a job of {len(packed):,} bytes is more than the workers take", hint)
+        flights.append((job.shard, Flight(job.source, job.origin, job.start, job.end, packed)))
     return _Packed(chunk, kinds_of(batch.table), batch.rejects.counts, tuple(flights))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from logagg.clock import Clock, SystemClock
-from logagg.cluster.dispatch import ClusterError
+from logagg.cluster.secret import read_secret
 from logagg.cluster.session import Cluster, Session, check
 from logagg.errors import SourceError
 from logagg.intake import paths
@@ -33,7 +32,7 @@ def tail(
     if STDIN in options.paths:
         raise SourceError("standard input cannot be sent to workers", "it could not be read again; write it to a file")
     check(options.config)
-    secret = _secret(cluster.secret)
+    secret = read_secret(cluster.secret)
     notices, began = Notices(clock, verbosity=options.verbosity), clock.monotonic()
     unread = Unread(notices, ends=options.once)
     announce(paths.problems(options.paths), notices)
@@ -45,14 +44,3 @@ def tail(
             for line in summary(session.tally, clock.monotonic() - began, options.lake):
                 options.say(line)
         unread.complain(options.paths, options.log_format or options.config.log_format, in_vain=not session.tally.lines)
-
-
-def _secret(path: Path) -> bytes:
-    try:
-        secret = path.read_bytes()
-    except OSError as error:
-        hint = "copy the file secret out of the lake, and name it with --secret"
-        raise ClusterError(f"{path}: the lake's secret cannot be read: {error.strerror}", hint) from error
-    if len(secret) < 16:
-        raise ClusterError(f"{path}: too short to be the secret of a lake", "copy it again")
-    return secret

@@ -12,9 +12,13 @@ from pathlib import Path
 
 from logagg.cargo import Delta, Source
 from logagg.clock import Clock, SystemClock
-from logagg.cluster.desk import Desk
-from logagg.cluster.dispatch import JOBS, MISFIT, QUESTIONS, proof_of
+from logagg.cluster.bounds import job_bytes, packet_bytes
+from logagg.cluster.desk import Desk, Ownership
+from logagg.cluster.dispatch import JOBS, MISFIT, QUESTIONS
+from logagg.cluster.epochs import Epochs
+from logagg.cluster.merges import Merges
 from logagg.cluster.poison import Attempts, Quarantine
+from logagg.cluster.refusals import TOO_LARGE, UNREADABLE, Refusals, reason_of
 from logagg.config import Config
 from logagg.embedded.pipeline import counted, merged, rollups_of
 from logagg.errors import CommitFailed, LakeError, Overtaken
@@ -25,9 +29,10 @@ from logagg.metrics import Number, served
 from logagg.notices import Notices
 from logagg.parse.fields import EVENT_SCHEMA
 from logagg.queues import wire
+from logagg.queues.auth import Keys
 from logagg.queues.gearman import Server
 from logagg.queues.post import Assignment, Receiver
-from logagg.queues.wire import Answer, Parcel, Question, WireError
+from logagg.queues.wire import Answer, Envelope, OtherVersion, Parcel, Question, TooLarge, WireError
 from logagg.rollup.shard import Shard, ShardSettings
 from logagg.running import insist
 from logagg.running.process import resident
@@ -35,6 +40,7 @@ from logagg.running.signals import Wishes
 
 LOOK = 0.5  # seconds between looks whether a shard has lost its owner
 WAIT = 0.2  # seconds at most that we wait for a job before we look at the clock again
+OLD_TAIL = f"{MISFIT}the workers speak version {wire.VERSION} of the protocol, this tail version 1: upgrade logagg here"
 QUARANTINED = "quarantined"  # the reason with which the lines of a job that was given up are counted as rejects
 
 
@@ -81,15 +87,18 @@ class Worker:
         self._options, self._clock, self._lake, self._wishes, self._config = options, clock, lake, wishes, options.config
         self._notices = Notices(clock, verbosity=options.verbosity)
         lake.tell(self._notices.report)
+        self._memory = options.memory or options.config.tail.memory
+        self._limit, self._keys = job_bytes(self._memory), Keys(lake.secret)
         name = f"{socket.gethostname()}-{os.getpid()}"
-        self._receiver = Receiver(options.servers, clock, self._notices.report, name)
+        largest = packet_bytes(self._limit)
+        self._receiver = Receiver(options.servers, clock, self._notices.report, name, largest=largest)
+        self._refusals = Refusals(clock, self._notices.report)  # of messages that are for none of our shards
         self._desks: dict[int, Desk] = {}
         self._flush_every = options.flush if options.flush is not None else options.config.tail.flush
-        self._memory = options.memory or options.config.tail.memory
         self._flushed = self._looked = clock.monotonic() - LOOK
         self._committer = ThreadPoolExecutor(1, "committer")
         self._commit: Future[list[Delta]] | None = None
-        self._merges = _Merges(lake, self._notices)
+        self._merges = Merges(lake, clock, self._notices)
         self._quarantine = Quarantine(options.lake, self._notices.report)
         self._jobs = 0
 
@@ -102,7 +111,7 @@ class Worker:
             while not self._is_over():
                 self._take_over()
                 if assignment := self._receiver.next(WAIT):
-                    self._receiver.answer(assignment, wire.pack(self._answer(assignment)))
+                    self._receiver.answer(assignment, self._answer(assignment))
                 self._flush_if_due()
         finally:
             self._receiver.close()
@@ -111,11 +120,18 @@ class Worker:
 
     def numbers(self) -> Iterator[Number]:
         """Return what a scrape shows."""
-        yield Number("logagg_messages_total", "Messages that were answered.", self._jobs)
+        yield Number("logagg_messages_total", "Messages whose MAC was right.", self._jobs)
+        yield from self._refused_numbers()
         for desk in list(self._desks.values()):
             yield from desk.numbers()
         yield from merged(self._lake.merging)
         yield from counted(self._notices)
+
+    def _refused_numbers(self) -> Iterator[Number]:
+        refused = Refusals(self._clock, self._notices.report)
+        for one in (self._refusals, *(desk.owned.refusals for desk in list(self._desks.values()))):
+            refused.counts.update(one.counts)
+        return refused.numbers("logagg_messages_refused_total", "Messages that were refused, by reason.")
 
     def _is_over(self) -> bool:
         if self._wishes.leaving:
@@ -140,71 +156,106 @@ class Worker:
         for shard in self._options.wanted:
             if shard not in self._desks and (lease := leases.lease(self._options.lake, shard)) is not None:
                 self._notices.report("lease", f"shard {shard} is ours")
-                attempts = Attempts(self._options.lake, shard, self._clock, self._notices.report)
-                self._sit_down(shard, attempts, lambda lease=lease: os.close(lease))  # type: ignore[misc]
+                self._sit_down(shard, self._owned(shard, lambda lease=lease: os.close(lease)))  # type: ignore[misc]
         self._receiver.serve(function for shard in self._desks for function in _functions(shard))
 
-    def _sit_down(self, number: int, attempts: Attempts, release: Callable[[], None]) -> None:
+    def _owned(self, shard: int, release: Callable[[], None]) -> Ownership:
+        root, notice = self._options.lake, self._notices.report
+        attempts, epochs = Attempts(root, shard, self._clock, notice), Epochs(root, shard, notice)
+        return Ownership(attempts, epochs, Refusals(self._clock, notice), release, self._limit)
+
+    def _sit_down(self, number: int, owned: Ownership) -> None:
         """Begin a shard from what the lake has of it."""
         known = self._lake.sources_of(number)
         settings = ShardSettings(rollups_of(self._config), self._config.clicks.window, self._config.limits.keys)
         shard = Shard(number, settings, known, self._lake.clicks(number, self._lake.shards))
-        self._desks[number] = Desk(shard, self._lake.shards, known, attempts, release)
+        self._desks[number] = Desk(shard, self._lake.shards, known, owned)
 
     # messages
 
-    def _answer(self, assignment: Assignment) -> Answer:
-        """Do what a message asks for; whatever goes wrong with it is an answer, too."""
-        self._jobs += 1
+    def _answer(self, assignment: Assignment) -> bytes:
+        """Do what a message asks for, if its MAC is right; whatever goes wrong with it is an answer, too.
+
+        Nothing is unpacked, kept, or told to the sender of a message before its MAC was checked.
+        """
         desk = next((desk for desk in self._desks.values() if assignment.function in _functions(desk.number)), None)
-        if desk is None:
-            return self._refuses(f"{assignment.function} is not served here")
+        refusals = desk.owned.refusals if desk else self._refusals
+        if assignment.omitted:
+            size = len(assignment.data) + assignment.omitted
+            refusals.add(TOO_LARGE, f"{assignment.function}: a message of {size:,} bytes was passed over")
+            return wire.pack(self._refuses(f"a message of {size:,} bytes is too large"))
         try:
-            done = self._take(desk, assignment)
+            envelope = self._keys.check(assignment.data)
         except WireError as error:
-            self._quarantine.keep(assignment, str(error))
-            return self._refuses(str(error))
+            refusals.add(reason_of(error), f"{assignment.function}: {error}")
+            is_old = isinstance(error, OtherVersion) and error.version == 1
+            return wire.refusal_of_version_1(OLD_TAIL) if is_old else wire.pack(self._refuses("its MAC is not by the lake's secret"))
+        self._jobs += 1
+        answer = self._done(desk, assignment, envelope) if desk else self._refuses(f"{assignment.function} is not served here")
+        return self._keys.sign(wire.pack(answer), envelope.nonce)
+
+    def _done(self, desk: Desk, assignment: Assignment, envelope: Envelope) -> Answer:
+        """Do what an authentic message asks for."""
+        try:
+            return self._do(desk, assignment, envelope)
+        except TooLarge as error:
+            desk.owned.refusals.add(TOO_LARGE, f"{assignment.function}: {error}")
+            return desk.says("refused", reason=str(error))
+        except WireError as error:
+            desk.owned.refusals.add(UNREADABLE, f"{assignment.function}: {error}")
+            self._quarantine.keep(f"{assignment.function} {assignment.unique}", assignment.data, str(error))
+            return desk.says("refused", reason=str(error))
         except (CommitFailed, Overtaken):
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is, the next job may be a good one
             self._begin_anew(desk)
-            return self._refuses(f"{type(error).__name__}: {error}")
-        return self._hear(desk, done) if isinstance(done, Question) else done
+            return self._desks[desk.number].says("refused", reason=f"{type(error).__name__}: {error}")
 
-    def _take(self, desk: Desk, assignment: Assignment) -> Answer | Question:
-        """Take a job, and return the answer; return a question as it is."""
-        with desk.attempts.work(assignment.name, alone=not desk.waits):
-            message = self._unpacked(desk, assignment)
-            if isinstance(message, Question):
-                return message
-            answer = desk.take(message)
+    def _do(self, desk: Desk, assignment: Assignment, envelope: Envelope) -> Answer:
+        message = self._read(desk, assignment, envelope)
+        if isinstance(message, Question) and message.greets:
+            return desk.greets(message)
+        if isinstance(message, Question) and message.looks:
+            return desk.shows(envelope.owner, self._clock.now())
+        if objection := desk.objects(message, envelope.owner):
+            return objection
+        return self._hear(desk, message) if isinstance(message, Question) else self._take(desk, assignment, message, envelope)
+
+    def _read(self, desk: Desk, assignment: Assignment, envelope: Envelope) -> Parcel | Question:
+        """Return a message, if it is for this desk; a job still without its events. Raises WireError."""
+        message = wire.read(envelope, EVENT_SCHEMA)
+        if isinstance(message, Answer):
+            raise WireError("an answer is no question")
+        is_job = isinstance(message, Parcel)
+        number = message.job.shard if isinstance(message, Parcel) else message.shard
+        if number != desk.number or assignment.function != _functions(number)[0 if is_job else 1]:
+            raise WireError(f"a {'job' if is_job else 'question'} of shard {number} is not for {assignment.function}")
+        return message
+
+    def _take(self, desk: Desk, assignment: Assignment, parcel: Parcel, envelope: Envelope) -> Answer:
+        """Unpack a job and take it.
+
+        Its name is that of its authentic header: by the name that its sender gave it on the job server, one job could be blamed
+        for another.
+        """
+        name = f"shard {desk.number} {parcel.name}"
+        with desk.attempts.work(name, alone=not desk.waits):
+            given_up = desk.attempts.exhausted(name)
+            if given_up:
+                self._quarantine.keep(name, assignment.data, "its shard failed with it again and again")
+            whole = wire.with_events(parcel, envelope, rejected=QUARANTINED if given_up else "", limit=self._limit)
+            answer = desk.take(whole)
             if desk.attempts.strict and desk.is_dirty:
                 self._commit_alone(desk)
             if answer.verdict == "taken":
-                desk.attempts.done(assignment.name)
+                desk.attempts.done(name)
             return answer
 
-    def _unpacked(self, desk: Desk, assignment: Assignment) -> Parcel | Question:
-        """Return a message, if it is for this desk; one that was given up, without its events. Raises WireError."""
-        given_up = desk.attempts.exhausted(assignment.name)
-        if given_up:
-            self._quarantine.keep(assignment, "its shard failed with it again and again")
-        message = wire.unpack(assignment.data, EVENT_SCHEMA, rejected=QUARANTINED if given_up else "")
-        if isinstance(message, Answer):
-            raise WireError("an answer is no question")
-        number = message.job.shard if isinstance(message, Parcel) else message.shard
-        if number != desk.number:
-            raise WireError(f"shard {number} is not served by {assignment.function}")
-        return message
-
     def _hear(self, desk: Desk, question: Question) -> Answer:
-        if question.looks:
-            return desk.shows(self._clock.now())
-        if question.begins:
-            if question.proof != proof_of(self._lake.secret):
-                return desk.says("refused", reason=f"{MISFIT}tailer {question.tailer} has another secret than the lake")
-            if not desk.begins(question):
-                self._settle()
+        if question.begins and not desk.is_settled(question.tailer):
+            self._settle()
+        if (now := self._desks[desk.number]) is not desk:  # it failed meanwhile, and began anew
+            return now.says("moved")
         answer = desk.hears(question)
         if question.heartbeat and answer.verdict == "taken":
             self._note(desk, question)
@@ -224,7 +275,7 @@ class Worker:
         """Forget what a shard has not committed: it is sent again."""
         self._await_commit()
         desk.close()
-        self._sit_down(desk.number, desk.attempts, desk.release)
+        self._sit_down(desk.number, desk.owned)
 
     # commits
 
@@ -288,34 +339,7 @@ class Worker:
         for desk in self._desks.values():
             desk.close()
             desk.attempts.close()
-            desk.release()
-
-
-class _Merges:
-    """Merges small files and applies retention, beside the commits."""
-
-    def __init__(self, lake: Lake, notices: Notices) -> None:
-        self._lake, self._notices = lake, notices
-        self._lake.merging.notice = notices.report
-        self._merger = ThreadPoolExecutor(1, "merger")
-        self._running: Future[None] | None = None
-
-    def begin(self) -> None:
-        """Merge what is due, unless that is going on already."""
-        if self._running is None or self._running.done():
-            self._running = self._merger.submit(self._merge)
-
-    def close(self) -> None:
-        self._lake.merging.stop()
-        self._merger.shutdown(cancel_futures=True)
-
-    def _merge(self) -> None:
-        if doubt := self._lake.new_doubt():
-            self._notices.report("clock", doubt)
-        try:
-            self._lake.compact_due()
-        except CommitFailed as failure:
-            self._notices.report("retry", f"{failure}; merging files later")
+            desk.owned.release()
 
 
 def _functions(shard: int) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ from logagg.cli import Shared, Written, servers, shared_options
 from logagg.settings import INTERVAL
 
 if TYPE_CHECKING:
+    from logagg.cluster.look import ClusterStatus
     from logagg.view.health import Status
 
 
@@ -27,8 +29,16 @@ if TYPE_CHECKING:
     metavar="DURATION",
     help="For a monitor: unhealthy too if no tail was heard of for so long, or what was written so long ago is not committed.",
 )
+@click.option(
+    "--secret",
+    type=click.Path(path_type=Path),
+    envvar="LOGAGG_SECRET",
+    show_envvar=True,
+    metavar="FILE",
+    help="With --gearman: the lake's secret (default: that in --lake).",
+)
 @shared_options
-def status(as_json: bool, gearman: Any, max_age: float | None, shared: Shared) -> int:
+def status(as_json: bool, gearman: Any, max_age: float | None, secret: Path | None, shared: Shared) -> int:
     """Show positions, lag and rates; exit status 1 when unhealthy.
 
     Unhealthy is, as the tail itself says: a log that it cannot read, one that no format fits or whose last lines are
@@ -36,7 +46,7 @@ def status(as_json: bool, gearman: Any, max_age: float | None, shared: Shared) -
     runs are shown, but are no failure: a lake may be filled with tail --once.
     """
     if gearman:
-        return _cluster(gearman, shared, max_age, as_json=as_json)
+        return _cluster(gearman, secret or shared.lake / "secret", shared, max_age, as_json=as_json)
     from logagg.view import render
     from logagg.view.snapshot import open as open_lake
 
@@ -49,12 +59,10 @@ def status(as_json: bool, gearman: Any, max_age: float | None, shared: Shared) -
     return int(not found.healthy)
 
 
-def _cluster(gearman: Any, shared: Shared, max_age: float | None, *, as_json: bool) -> int:
-    from logagg.clock import SystemClock
-    from logagg.cluster.look import look
+def _cluster(gearman: Any, secret: Path, shared: Shared, max_age: float | None, *, as_json: bool) -> int:
     from logagg.view import render
 
-    found = look(gearman, SystemClock(), max_age)
+    found = _look(gearman, secret, max_age)
     if as_json:
         click.echo(render.as_json(asdict(found) | {"healthy": not found.problems}, indent=2))
     elif shared.verbosity >= 0:
@@ -64,6 +72,24 @@ def _cluster(gearman: Any, shared: Shared, max_age: float | None, *, as_json: bo
                 render.write(render.Rows(columns, [[row[column] for column in columns] for row in rows]), "table", sys.stdout)
         _say(found.waiting, found.problems)
     return int(bool(found.problems))
+
+
+def _look(gearman: Any, secret: Path, max_age: float | None) -> ClusterStatus:
+    """Ask job servers, and the workers if we have the secret: they answer nobody else."""
+    from logagg.clock import SystemClock
+    from logagg.cluster.dispatch import ClusterError
+    from logagg.cluster.look import look
+    from logagg.cluster.secret import read_secret
+    from logagg.queues.auth import Keys
+
+    problem = ""
+    try:
+        keys = Keys(read_secret(secret))
+    except ClusterError as error:
+        keys, problem = None, f"the workers were not asked: {error}"
+    found = look(gearman, SystemClock(), keys, max_age)
+    found.problems += [problem] if problem else []
+    return found
 
 
 def _show(found: Status) -> None:

@@ -1,7 +1,8 @@
 """Connections to job servers: packets both ways, with time-outs, and another attempt after each failure.
 
-The packets are made and read by pygearman; the loops around them are ours, because its client waits for ever where
-a server does not answer, and takes the answers of other jobs for its own once a queue is full.
+What packets are made of comes from pygearman; the loops around them are ours, because its client waits for ever where
+a server does not answer, and takes the answers of other jobs for its own once a queue is full. So is taking packets apart: a
+packet above a limit is passed over as it comes, since anybody who reaches a server can send one of any size.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from gearman import protocol
-from gearman.errors import GearmanError
 
 from logagg.clock import Clock
 from logagg.errors import LogaggError
@@ -25,7 +25,8 @@ CONNECT = 3.0  # seconds that a server may take to answer at first,
 SILENCE = 5.0  # seconds after which a silent server is asked for a sign of life,
 PATIENCE = 10.0  # and how long it may take
 BACKOFF = 0.2, 5.0  # seconds before the next attempt to connect: the first time, and at most
-LARGEST = 1 << 28  # bytes of a packet
+LARGEST = 1 << 28  # bytes of a packet, where no other limit is given
+_KEPT = 1 << 12  # bytes that are kept of a larger one, which is passed over: what it is of, and for whom
 _PIECE = 1 << 18
 _LONGEST, _MOST = 1 << 12, 1 << 16  # of an answer to an administrator: characters of a line, and lines
 _HEADER = protocol.COMMAND_HEADER_SIZE
@@ -98,14 +99,16 @@ def ask(server: Server, command: str) -> list[list[str]]:
 
 
 Packet = tuple[int, dict[str, bytes]]
+OMITTED = "omitted"  # the argument that says how many bytes are missing at the end of a packet that was too large
 
 
 class Connection:
     """Packets to and from one server; whatever goes wrong is a ServerError, and the end of the connection."""
 
-    def __init__(self, server: Server, clock: Clock) -> None:
-        self.server, self._clock = server, clock
+    def __init__(self, server: Server, clock: Clock, largest: int = LARGEST) -> None:
+        self.server, self._clock, self._largest = server, clock, max(largest, _KEPT)
         self._buffer = bytearray()
+        self._passing_over = 0  # bytes that are still to come of a packet that is too large
         self._heard = clock.monotonic()
         self._probed = False
         try:
@@ -166,7 +169,9 @@ class Connection:
             raise ServerError(f"{self.server}: connection lost: {error.strerror or error}") from error
         if not data:
             raise ServerError(f"{self.server}: the server closed the connection")
-        self._buffer += data
+        passed = min(self._passing_over, len(data))
+        self._passing_over -= passed
+        self._buffer += memoryview(data)[passed:]
         self._heard, self._probed = self._clock.monotonic(), False
 
     def _parsed(self) -> Packet | None:
@@ -175,27 +180,49 @@ class Connection:
             if not protocol.MAGIC_RES_STRING.startswith(self._buffer[:4]):
                 raise ServerError(f"{self.server}: not a job server", "name the port of gearmand")
             return None
+        self._check_magic()
         size = _HEADER + int.from_bytes(self._buffer[8:_HEADER], "big")
-        if len(self._buffer) < min(size, LARGEST):
-            self._check_magic()
+        needed = size if size <= self._largest else _HEADER + _KEPT
+        if len(self._buffer) < needed:
             return None
-        try:
-            kind, arguments, _ = protocol.parse_binary_command(memoryview(bytes(self._buffer[:size])), is_response=True)
-        except (GearmanError, ValueError) as error:
-            raise ServerError(f"{self.server}: not a job server: {error}", "name the port of gearmand") from error
-        del self._buffer[:size]
-        return kind, arguments or {}
+        packet = _split(self._buffer, needed, self.server)
+        if needed < size:
+            packet[1][OMITTED] = b"%d" % (size - needed)
+        there = min(size, len(self._buffer))
+        del self._buffer[:there]
+        self._passing_over = size - there
+        return packet
 
     def _check_magic(self) -> None:
         if not self._buffer.startswith(protocol.MAGIC_RES_STRING):
             raise ServerError(f"{self.server}: not a job server", "name the port of gearmand")
 
 
+def _split(buffer: bytearray, size: int, server: Server) -> Packet:
+    """Take the arguments of a packet apart; its last one is copied once. Raises ServerError."""
+    kind = int.from_bytes(buffer[4:8], "big")
+    names, at, arguments = protocol.GEARMAN_PARAMS_FOR_COMMAND.get(kind), _HEADER, dict[str, bytes]()
+    if names is None or kind == protocol.GEARMAN_COMMAND_TEXT_COMMAND or (not names and size > at):
+        raise ServerError(f"{server}: not a job server: a packet of kind {kind}", "name the port of gearmand")
+    for name in names[:-1]:
+        end = buffer.find(b"\0", at, size)
+        if end < 0:
+            raise ServerError(f"{server}: not a job server: a packet that is cut off", "name the port of gearmand")
+        arguments[name], at = bytes(buffer[at:end]), end + 1
+    if names:
+        with memoryview(buffer) as whole:
+            arguments[names[-1]] = bytes(whole[at:size])
+    return kind, arguments
+
+
 class Links:
     """A connection to each server that answers; to the others, an attempt now and then."""
 
-    def __init__(self, servers: Sequence[Server], clock: Clock, notice: Notice, lost: Callable[[Connection], None]) -> None:
+    def __init__(
+        self, servers: Sequence[Server], clock: Clock, notice: Notice, lost: Callable[[Connection], None], largest: int = LARGEST
+    ) -> None:
         self.up: dict[Server, Connection] = {}
+        self._largest = largest
         self._servers, self._clock, self._notice, self._lost = servers, clock, notice, lost
         self._attempt = dict.fromkeys(servers, 0)
         self._not_before = dict.fromkeys(servers, clock.monotonic())
@@ -207,7 +234,7 @@ class Links:
             if server in self.up or now < self._not_before[server]:
                 continue
             try:
-                self.up[server] = Connection(server, self._clock)
+                self.up[server] = Connection(server, self._clock, self._largest)
             except ServerError as error:
                 self._put_off(server, error)
                 continue

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from logagg.clock import Clock
-from logagg.queues.gearman import Connection, Kind, Links, Notice, Server, ServerError
+from logagg.queues.gearman import LARGEST, OMITTED, Connection, Kind, Links, Notice, Server, ServerError
 
 
 @dataclass(slots=True, eq=False)
@@ -43,8 +43,8 @@ class Sender:
     The server of a shard is chosen by hashing the shard over the servers that answer, so that all senders agree.
     """
 
-    def __init__(self, servers: Sequence[Server], clock: Clock, notice: Notice) -> None:
-        self._links, self._clock = Links(servers, clock, notice, self._lose), clock
+    def __init__(self, servers: Sequence[Server], clock: Clock, notice: Notice, *, largest: int = LARGEST) -> None:
+        self._links, self._clock = Links(servers, clock, notice, self._lose, largest), clock
         self._awaiting: dict[Connection, deque[Ticket]] = {}  # their handles come in the order they were sent
         self._running: dict[Connection, dict[bytes, Ticket]] = {}
         self._outcomes: list[Outcome] = []
@@ -145,11 +145,7 @@ class Assignment:
     function: str
     unique: str
     data: bytes
-
-    @property
-    def name(self) -> str:
-        """Return what it is known by, however often it comes."""
-        return f"{self.function} {self.unique}"
+    omitted: int = 0  # bytes of the message that were passed over: it is too large
 
 
 @dataclass(slots=True)
@@ -163,8 +159,8 @@ class _Turn:
 class Receiver:
     """Receives the messages of some functions from all servers, one at a time from each."""
 
-    def __init__(self, servers: Sequence[Server], clock: Clock, notice: Notice, name: str) -> None:
-        self._links, self._name = Links(servers, clock, notice, self._lose), name.encode()
+    def __init__(self, servers: Sequence[Server], clock: Clock, notice: Notice, name: str, *, largest: int = LARGEST) -> None:
+        self._links, self._name = Links(servers, clock, notice, self._lose, largest), name.encode()
         self._turns: dict[Connection, _Turn] = {}
         self._assigned: deque[Assignment] = deque()
         self._functions: set[str] = set()
@@ -234,7 +230,10 @@ class Receiver:
             elif kind == Kind.JOB_ASSIGN_UNIQ:
                 turn.state = "busy"
                 function, unique = (arguments[name].decode(errors="backslashreplace") for name in ("task", "unique"))
-                self._assigned.append(Assignment(connection, arguments["job_handle"], function, unique, arguments["data"]))
+                omitted = int(arguments.get(OMITTED, 0))
+                self._assigned.append(
+                    Assignment(connection, arguments["job_handle"], function, unique, arguments["data"], omitted)
+                )
 
     def _lose(self, connection: Connection) -> None:
         """Forget what came through a connection: its server gives it to others."""

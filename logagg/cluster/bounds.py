@@ -1,0 +1,27 @@
+"""How much memory a message may take, before and after it is unpacked: shares of `--memory`."""
+
+from __future__ import annotations
+
+_JOB, _LEAST_JOB = 4, 16 << 20  # a quarter of the memory, and no less than so many bytes
+_OVERHEAD = 1 << 12  # bytes of a packet beside the message
+SPREAD = 16  # times a chunk's size that its events may take: a row takes 99 bytes, the shortest line with a time 11 or so
+
+
+def job_bytes(memory: int) -> int:
+    """Return the bytes that a job may unpack to."""
+    return max(_LEAST_JOB, memory // _JOB)
+
+
+def message_bytes(job: int) -> int:
+    """Return the bytes that a message may have as it travels, where a job may unpack to so many."""
+    return job // 2
+
+
+def packet_bytes(job: int) -> int:
+    """Return the bytes of the largest packet that is taken."""
+    return message_bytes(job) + _OVERHEAD
+
+
+def chunk_bytes(job: int) -> int:
+    """Return the bytes of the largest chunk whose jobs are within the bounds, whatever its lines are."""
+    return job // SPREAD

@@ -1,0 +1,66 @@
+"""The last epoch of each tailer that a shard knows: a process of a tailer takes one more, and the one before is superseded.
+
+    epochs/shard.7    {"web1": [12, "9f0c..."], ...}: the epoch, and the run, which is drawn at random by each process
+
+No clock has a part in it. The file outlives the shard's owner; it is written when an epoch begins, before anything is answered.
+It is not synced: a thousand tails may begin at once, and after a power cut the other shards still know the epochs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from logagg.lake import files
+
+FOLDER = "epochs"
+REMEMBERED = 10_000  # tailers of a shard: those that began last
+_READ = 1 << 22  # bytes
+
+Notice = Callable[[str, str], None]
+
+
+class Epochs:
+    """The epochs of one shard; its owner's alone."""
+
+    def __init__(self, root: Path, shard: int, notice: Notice) -> None:
+        self._path, self._notice = root / FOLDER / f"shard.{shard}", notice
+        self._last = _read(self._path)
+
+    def last(self, tailer: str) -> int:
+        """Return the last epoch of a tailer; 0 where there was none."""
+        return self._last.get(tailer, (0, ""))[0]
+
+    def admits(self, tailer: str, epoch: int, run: str) -> bool:
+        """Tell whether a process of a tailer is the last one; a higher epoch makes it so."""
+        last = self._last.get(tailer, (0, ""))
+        if (epoch, run) == last:
+            return True
+        if epoch <= last[0]:
+            return False
+        self._last.pop(tailer, None)
+        self._last = dict([*self._last.items(), (tailer, (epoch, run))][-REMEMBERED:])
+        self._write()
+        return True
+
+    def _write(self) -> None:
+        """Keep the epochs for the next owner."""
+        draft = self._path.with_name(f".{self._path.name}")
+        try:
+            files.make_directory(self._path.parent)
+            draft.write_text(json.dumps(self._last))
+            os.replace(draft, self._path)
+        except OSError as error:
+            self._notice("retry", f"{self._path}: cannot be written: {error.strerror or error}; trying again at the next tail's start")
+
+
+def _read(path: Path) -> dict[str, tuple[int, str]]:
+    """Return what a file says; nothing where it is not there, or is not whole."""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+            found = json.loads(file.read(_READ))
+        return {str(tailer): (int(epoch), str(run)) for tailer, (epoch, run) in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}

@@ -1,0 +1,61 @@
+"""Messages that are refused unread: counted by reason, and said at most once a minute, since anybody may send any number."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from logagg.clock import Clock
+from logagg.metrics import Number
+from logagg.queues.auth import AuthError
+from logagg.queues.wire import OtherVersion, TooLarge, WireError
+
+FORGED, VERSION, REPLAYED, TOO_LARGE, UNREADABLE = "forged", "version", "replayed", "too_large", "unreadable"
+EVERY = 60.0  # seconds between notices
+
+Notice = Callable[[str, str], None]
+
+
+class Refusals:
+    """What one receiver has refused."""
+
+    def __init__(self, clock: Clock, notice: Notice) -> None:
+        self.counts: Counter[str] = Counter()
+        self._clock, self._notice = clock, notice
+        self._last: float | None = None
+        self._said: float | None = None
+        self._unsaid = 0
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def age(self) -> int | None:
+        """Return the seconds since the last one; None where there was none."""
+        return None if self._last is None else int(self._clock.monotonic() - self._last)
+
+    def add(self, reason: str, text: str) -> None:
+        """Count a message, and say so unless that was done a moment ago."""
+        now = self._clock.monotonic()
+        self.counts[reason] += 1
+        self._unsaid += 1
+        self._last = now
+        if self._said is None or now - self._said >= EVERY:
+            others = f" (and {self._unsaid - 1:,} more since the last notice)" if self._unsaid > 1 else ""
+            self._said, self._unsaid = now, 0
+            self._notice("refused", f"{text}{others}")
+
+    def numbers(self, name: str, meaning: str) -> Iterator[Number]:
+        """Return what a scrape shows."""
+        for reason in (FORGED, VERSION, REPLAYED, TOO_LARGE, UNREADABLE):
+            yield Number(name, meaning, self.counts[reason], ("reason", reason))
+
+
+def reason_of(error: WireError) -> str:
+    """Return the reason that an error is counted under."""
+    if isinstance(error, AuthError):
+        return FORGED
+    if isinstance(error, OtherVersion):
+        return VERSION
+    return TOO_LARGE if isinstance(error, TooLarge) else UNREADABLE
