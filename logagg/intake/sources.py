@@ -106,6 +106,7 @@ class _Listing:
     mtime_ns: int = -1  # -1: cannot tell whether it has changed
     names: list[str] = field(default_factory=list)
     links: dict[str, str] = field(default_factory=dict)  # those that are symbolic links: their targets
+    has_links: bool = False  # what a link leads to comes and goes, and the directory does not change
     by_stem: dict[str, list[str]] = field(default_factory=dict)
     problem: str = ""  # why it is not whole
 
@@ -154,7 +155,7 @@ def _list(folder: str, now: float = 0.0) -> _Listing:
         listing.problem = f"cannot be listed ({error.strerror or error})"
         return listing
     listing.problem = _not_followed(failed)
-    if before.st_mtime < now - SETTLED and not listing.links and not failed:
+    if before.st_mtime < now - SETTLED and not listing.has_links and not failed:
         listing.mtime_ns = before.st_mtime_ns
     for name in listing.names:
         listing.by_stem.setdefault(stem_and_age(name)[0], []).append(name)
@@ -163,10 +164,12 @@ def _list(folder: str, now: float = 0.0) -> _Listing:
 
 def _add(listing: _Listing, entry: os.DirEntry[str], failed: dict[str, str]) -> None:
     """Add an entry of a directory to its listing, if it is a file; one that cannot be followed does not hide the others."""
+    is_link = entry.is_symlink()
+    listing.has_links |= is_link
     try:
         if not entry.is_file():
             return
-        if entry.is_symlink():
+        if is_link:
             listing.links[entry.name] = os.path.realpath(entry.path)
         listing.names.append(entry.name)
     except OSError as error:
