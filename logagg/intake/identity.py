@@ -114,10 +114,8 @@ class Ledger:
             reader.close()
             self.unsettled = True
             return False
-        if reader.content is None:
-            self._open_files.make_room()
-            if not (reader.found and self._reopen(reader, reader.found.path)):
-                return False
+        if reader.content is None and not (reader.found and self._reopen(reader, reader.found.path)):
+            return False
         self._open_files.opened(reader)
         return True
 
@@ -200,21 +198,19 @@ class Ledger:
 
     def _reopen(self, reader: Reader, path: str, stat: os.stat_result | None = None) -> bool:
         """Open the file of a source again, and see whether it holds what was read."""
-        if stat and not self._open_files.make_room():
-            reader.parked = True  # it is opened when its turn to be read comes
-            return True
         content = open_content(path)
         if stat and key_of(content.stat()) != key_of(stat):  # renamed at this moment: the next look will find it
             content.close()
             return False
         if content.compression == reader.source.compression and reader.open(content):
-            self._open_files.opened(reader)
+            self._keep_open(reader, now=stat is None)
             return True
         content.close()
-        if reader.met or path == reader.source.path:
+        if path == reader.source.path:
             self.lose(reader)
         else:
             self._detach(reader)  # the inode, or the number of the device, is used by another file now
+            reader.parked = False
         return False
 
     def _may_have_changed(self, reader: Reader, stat: os.stat_result) -> bool:
@@ -283,9 +279,9 @@ class Ledger:
         self._notice("source", f"{found.path}: reading from {origin}")
         return reader
 
-    def _keep_open(self, reader: Reader) -> None:
-        """Let a file stay open if there is room; else it is opened when its turn to be read comes."""
-        if self._open_files.make_room():
+    def _keep_open(self, reader: Reader, *, now: bool = False) -> None:
+        """Let a file stay open if there is room, or it is read now; else it is opened when its turn to be read comes."""
+        if self._open_files.make_room() or now:
             self._open_files.opened(reader)
         else:
             reader.park()
