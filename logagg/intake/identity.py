@@ -55,7 +55,7 @@ class Ledger:
         for one in known:
             stream = describe(one.source.path).stream
             self._enter(Reader(one.source, one.furthest.mark, limits, stream, one.stops, one.resume.mark))
-        ends = Ends(clock.now(), {reader.stream for reader in self.readers.values()}) if from_end else None
+        ends = Ends(clock.now(), list(self.readers.values())) if from_end else None
         self._unknown = UnknownFiles(self, clock, ends, patient=patient)
 
     def look(self, files: Sequence[Found]) -> None:
@@ -168,6 +168,7 @@ class Ledger:
             return None  # it was renamed or deleted since the directory was read
         except OSError as error:
             self.refuse(found, error)
+            self.hide(found.path)
             return None
 
     def _recognise(self, reader: Reader, found: Found, stat: os.stat_result) -> bool:
@@ -225,8 +226,9 @@ class Ledger:
         stamp = stamp_of(stat)
         if reader.stamp != stamp or reader.found != found:
             source = reader.source
-            if reader.found and reader.found.path != found.path:
-                reader.former_path = reader.found.path
+            before = reader.found.path if reader.found else source.path
+            if before != found.path:
+                reader.former_path = before
             note = "" if source.gone else source.note
             finished = source.finished and reader.content is None
             reader.source = replace(
@@ -324,6 +326,10 @@ class Ledger:
         """Let a source be without a file from now on."""
         reader.source = replace(reader.source, note=note, gone=self._clock.now())
         self.changed = True
+
+    def hide(self, path: str) -> None:
+        """Note a file, or a directory, of which nothing can be told yet."""
+        self._unknown.hide(path)
 
     def refuse(self, found: Found, error: OSError) -> None:
         self.tell("unreadable", found.path, f"{error.strerror or error}; trying again")

@@ -81,6 +81,10 @@ class Finder:
             if listing.problem:
                 yield listing.folder, listing.problem
 
+    def shut(self) -> list[str]:
+        """Return the directories that cannot be listed at all."""
+        return [listing.folder for listing in self._listings.values() if listing.shut]
+
     def _listing(self, folder: str) -> _Listing:
         known = self._listings.get(folder)
         return known if known and known.is_current() else _list(folder, self._now())
@@ -109,6 +113,7 @@ class _Listing:
     has_links: bool = False  # what a link leads to comes and goes, and the directory does not change
     by_stem: dict[str, list[str]] = field(default_factory=dict)
     problem: str = ""  # why it is not whole
+    shut: bool = False  # it cannot be listed at all
 
     def is_current(self) -> bool:
         try:
@@ -152,7 +157,7 @@ def _list(folder: str, now: float = 0.0) -> _Listing:
     except FileNotFoundError:
         return listing
     except OSError as error:
-        listing.problem = f"cannot be listed ({error.strerror or error})"
+        listing.problem, listing.shut = f"cannot be listed ({error.strerror or error})", True
         return listing
     listing.problem = _not_followed(failed)
     if before.st_mtime < now - SETTLED and not listing.has_links and not failed:

@@ -148,6 +148,8 @@ class Tailer:
         self._ledger.look(self._finder.find())
         for folder, problem in self._finder.problems():
             self._ledger.tell("unreadable", folder, problem)
+        for folder in self._finder.shut():
+            self._ledger.hide(folder)
         self._looked = self._clock.monotonic()
 
     def _streams(self) -> list[list[Reader]]:

@@ -8,7 +8,7 @@ where reading begins as soon as it is decided.
 
 import pytest
 
-from tests.accidents.conftest import Log, Site, line, settle
+from tests.accidents.conftest import Log, Site, line
 from tests.conftest import wait_until
 
 OLD = b"".join(line(number) for number in range(900_000, 900_100))  # no line of these is to be counted
@@ -91,17 +91,19 @@ def test_a_log_that_is_rotated_before_it_may_be_read(powerless: Site, end: str) 
     getattr(site, end)()
 
 
-def test_a_directory_that_may_not_be_entered_at_first(powerless: Site, end: str) -> None:
+@pytest.mark.parametrize("mode", [0, 0o600], ids=["shut", "listed"])
+def test_a_directory_that_may_not_be_entered_at_first(powerless: Site, mode: int, end: str) -> None:
     site, paths = powerless, [powerless.folder / "*" / "access.log"]
     for name in ("one", "two"):
         (site.folder / name).mkdir()
     log, other = _old(site, "one/access.log"), site.log("two/access.log")
-    (site.folder / "one").chmod(0)
+    (site.folder / "one").chmod(mode)
     _start(site, *paths)
     other.write(5)
     site.expect()
+    log.write_bytes(OLD)  # of what is written while it is shut no more can be told than of what was there
     (site.folder / "one").chmod(0o755)
-    settle(1.5)
+    wait_until(lambda: f"{log.path}: reading from" in site.notices(), site.process)
     log.write(7)
     site.expect()
     getattr(site, end)()

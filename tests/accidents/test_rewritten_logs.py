@@ -51,6 +51,10 @@ def _sed(path: Path) -> None:
     subprocess.run(["sed", "-i", "s/nothing/changes/", path], check=True)
 
 
+def _sed_with_a_backup(path: Path) -> None:
+    subprocess.run(["sed", "-i.bak", "s/nothing/changes/", path], check=True)
+
+
 def _editor(path: Path) -> None:
     """As vim and others: the old file becomes a backup, a new one is written, the backup is deleted."""
     content, backup = path.read_bytes(), path.with_name(f"{path.name}~")
@@ -70,7 +74,7 @@ def _careful_editor(path: Path) -> None:
 
 
 @pytest.mark.parametrize("running", [True, False], ids=["running", "stopped"])
-@pytest.mark.parametrize("rewrite", [_sed, _editor, _careful_editor])
+@pytest.mark.parametrize("rewrite", [_sed, _sed_with_a_backup, _editor, _careful_editor])
 def test_an_editor_that_changes_nothing(site: Site, rewrite: Callable[[Path], None], running: bool) -> None:
     logs = [site.log(name) for name in ("short.access.log", "long.access.log")]
     for log, count in zip(logs, (SHORT, LONG), strict=True):
