@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ settings.load_profile("patient")
 
 ROOT = Path(__file__).parent.parent
 LOGAGG = Path(sys.executable).with_name("logagg")
+POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]  # root without its power over permissions
 
 
 class Command:
@@ -47,10 +48,12 @@ class Command:
         assert status is None or done.returncode == status, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def start(self, *arguments: object) -> subprocess.Popen[str]:
+    def start(self, *arguments: object, under: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Start it, perhaps under a program that starts others: prlimit, setpriv."""
+        words = [*under, *self.words(*arguments)]
         log = (self.folder / "tail.log").open("a")
         with log:
-            return subprocess.Popen(self.words(*arguments), cwd=self.folder, env=self.env, stdout=log, stderr=log, text=True)
+            return subprocess.Popen(words, cwd=self.folder, env=self.env, stdout=log, stderr=log, text=True)
 
     def sql(self, query: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = json.loads(self.run("sql", "--json", query).stdout)
@@ -104,6 +107,23 @@ def tool() -> Callable[[str], str]:
         return path
 
     return find
+
+
+@pytest.fixture
+def mount() -> Iterator[Callable[..., None]]:
+    """Mount a file system at a directory until the test ends; where that is not permitted, the test is skipped."""
+    mounted: list[Path] = []
+
+    def do(*words: object, at: Path) -> None:
+        at.mkdir(exist_ok=True)
+        done = subprocess.run(["mount", *map(str, words), str(at)], capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"cannot mount: {done.stderr.strip()}")
+        mounted.append(at)
+
+    yield do
+    for at in reversed(mounted):
+        subprocess.run(["umount", "-q", "-l", at], check=False)  # the test may have done so
 
 
 def wait_until(holds: Callable[[], bool], process: subprocess.Popen[str] | None = None, seconds: float = 60) -> None:

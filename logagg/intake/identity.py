@@ -57,7 +57,7 @@ class Ledger:
         for one in known:
             stream = describe(one.source.path).stream
             self._enter(Reader(one.source, one.furthest.mark, limits, stream, one.stops, one.resume.mark))
-        ends = Ends(clock.now(), {reader.stream for reader in self.readers.values()}) if from_end else None
+        ends = Ends(clock.now(), list(self.readers.values())) if from_end else None
         self._unknown = UnknownFiles(self, clock, ends, patient=patient)
 
     def look(self, files: Sequence[Found]) -> None:
@@ -116,10 +116,8 @@ class Ledger:
             reader.close()
             self.unsettled = True
             return False
-        if reader.content is None:
-            self._open_files.make_room()
-            if not (reader.found and self._reopen(reader, reader.found.path)):
-                return False
+        if reader.content is None and not (reader.found and self._reopen(reader, reader.found.path)):
+            return False
         self._open_files.opened(reader)
         return True
 
@@ -172,6 +170,7 @@ class Ledger:
             return None  # it was renamed or deleted since the directory was read
         except OSError as error:
             self.refuse(found, error)
+            self.hide(found.path)
             return None
 
     def _recognise(self, reader: Reader, found: Found, stat: os.stat_result) -> bool:
@@ -202,21 +201,19 @@ class Ledger:
 
     def _reopen(self, reader: Reader, path: str, stat: os.stat_result | None = None) -> bool:
         """Open the file of a source again, and see whether it holds what was read."""
-        if stat and not self._open_files.make_room():
-            reader.parked = True  # it is opened when its turn to be read comes
-            return True
         content = open_content(path)
         if stat and key_of(content.stat()) != key_of(stat):  # renamed at this moment: the next look will find it
             content.close()
             return False
         if content.compression == reader.source.compression and reader.open(content):
-            self._open_files.opened(reader)
+            self._keep_open(reader, now=stat is None)
             return True
         content.close()
-        if reader.met or path == reader.source.path:
+        if path == reader.source.path:
             self.lose(reader)
         else:
             self._detach(reader)  # the inode, or the number of the device, is used by another file now
+            reader.parked = False
         return False
 
     def _may_have_changed(self, reader: Reader, stat: os.stat_result) -> bool:
@@ -231,8 +228,9 @@ class Ledger:
         stamp = stamp_of(stat)
         if reader.stamp != stamp or reader.found != found:
             source = reader.source
-            if reader.found and reader.found.path != found.path:
-                reader.former_path = reader.found.path
+            before = reader.found.path if reader.found else source.path
+            if before != found.path:
+                reader.former_path = before
             note = "" if source.gone else source.note
             finished = source.finished and reader.content is None
             reader.source = replace(
@@ -285,9 +283,9 @@ class Ledger:
         self._notice("source", f"{found.path}: reading from {origin}")
         return reader
 
-    def _keep_open(self, reader: Reader) -> None:
-        """Let a file stay open if there is room; else it is opened when its turn to be read comes."""
-        if self._open_files.make_room():
+    def _keep_open(self, reader: Reader, *, now: bool = False) -> None:
+        """Let a file stay open if there is room, or it is read now; else it is opened when its turn to be read comes."""
+        if self._open_files.make_room() or now:
             self._open_files.opened(reader)
         else:
             reader.park()
@@ -330,6 +328,10 @@ class Ledger:
         """Let a source be without a file from now on."""
         reader.source = replace(reader.source, note=note, gone=max(self._clock.now(), RELEASED))
         self.changed = True
+
+    def hide(self, path: str) -> None:
+        """Note a file, or a directory, of which nothing can be told yet."""
+        self._unknown.hide(path)
 
     def refuse(self, found: Found, error: OSError) -> None:
         self.read_errors.failed(found.path, error.strerror or str(error))

@@ -23,7 +23,7 @@ from typing import Literal
 
 from logagg.cargo import KnownSource, Mark
 from logagg.intake.content import PROOF, Content, Packed, Plain, digest, open_content, proves
-from logagg.intake.names import Found, are_related
+from logagg.intake.names import Found, are_related, is_called_a_copy
 from logagg.intake.reader import Reader
 
 SETTLED = 2.0  # seconds without a change after which a file is believed to be complete
@@ -142,6 +142,31 @@ def trimmed_to(content: Content, proof: Mark, tail: bytes) -> int | None:
     return None
 
 
+def shared_lines(one: Content, start: int, other: Content, other_start: int) -> int:
+    """Return how many bytes of whole lines are the same in two contents, from these positions on."""
+    at = lines = 0
+    while True:
+        ours, theirs = one.read(start + at, _PIECE), other.read(other_start + at, _PIECE)
+        shared = _shared(ours, theirs)
+        if end := ours.rfind(b"\n", 0, shared) + 1:
+            lines = at + end
+        at += shared
+        if shared < _PIECE:
+            return lines
+
+
+def _shared(one: bytes, other: bytes) -> int:
+    """Return how many bytes are the same at the start of two."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 def _find_proof(data: bytes, proof: Mark, tail: bytes) -> int | None:
     if len(tail) == PROOF:
         at = data.rfind(tail)
@@ -242,9 +267,13 @@ def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdi
         return None
     if content.compression:
         return "wait" if _is_incomplete(content) else "copy" if _is_prefix(content, reader) else None
+    if is_called_a_copy(found.path, reader.source.path) and _is_prefix(content, reader):
+        return "copy"
+    rewritten = found.path == reader.former_path and reader.position > 0  # by an editor, whose backup may be about to go
+    if rewritten and is_called_a_copy(reader.source.path, found.path):
+        return "same" if proves(content, reader.proof) else None
     if settled:
         return None
-    rewritten = found.path == reader.former_path and reader.position  # by an editor, whose backup is about to go
     copied = not found.live and _is_live(reader) and reader.stream == found.stream
     return "wait" if rewritten or copied else None
 

@@ -45,6 +45,9 @@ _LOG_WORD = re.compile(r".+?log(?![A-Za-z])", re.DOTALL)
 _ENDS_IN_PACKED = re.compile(r".+\.(?:gz|bz2|zst|xz|lz4|lz|lzma|lzo|br|Z|z|zip|7z)\Z", re.DOTALL)
 
 
+_COPY = re.compile(r"(?:~|\.(?i:bak|backup|copy|orig|saved?))\Z")
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A file that a path means."""
@@ -81,6 +84,12 @@ def stem_and_age(name: str) -> tuple[str, Age]:
     if stem == name:
         return stem, (_LIVE, "", 0)
     return stem, (_LIVE, "", -1) if _ENDS_IN_PACKED.match(name) and not groups.get("word") else (_NUMBERED, "", -1)
+
+
+def is_called_a_copy(path: str, of: str) -> bool:
+    """Tell whether a path is that of an archive without its compression, or of a backup: access.log~, access.log.bak."""
+    unpacked = re.sub(_PACKED + r"\Z", "", of)
+    return path != of and (path == unpacked or _COPY.sub("", path) == of)
 
 
 def are_related(one: str, other: str) -> bool:

@@ -80,6 +80,10 @@ class Finder:
             return wanted
         return replace(wanted, is_folder=os.path.isdir(wanted.path))
 
+    def shut(self) -> list[str]:
+        """Return the directories that cannot be listed at all."""
+        return [listing.folder for listing in self._listings.values() if listing.shut]
+
     def _listing(self, folder: str) -> _Listing:
         known = self._listings.get(folder)
         return known if known and known.is_current() else _list(folder, self._now())
@@ -105,9 +109,11 @@ class _Listing:
     mtime_ns: int = -1  # -1: cannot tell whether it has changed
     names: list[str] = field(default_factory=list)
     links: dict[str, str] = field(default_factory=dict)  # those that are symbolic links: their targets
+    has_links: bool = False  # what a link leads to comes and goes, and the directory does not change
     by_stem: dict[str, list[str]] = field(default_factory=dict)
     problem: str = ""  # why it is not whole
     failed: tuple[str, ...] = ()  # entries that cannot be followed
+    shut: bool = False  # it cannot be listed at all
 
     def is_current(self) -> bool:
         try:
@@ -151,10 +157,10 @@ def _list(folder: str, now: float = 0.0) -> _Listing:
     except FileNotFoundError:
         return listing
     except OSError as error:
-        listing.problem = f"cannot be listed ({error.strerror or error})"
+        listing.problem, listing.shut = f"cannot be listed ({error.strerror or error})", True
         return listing
     listing.problem, listing.failed = _not_followed(failed), tuple(failed)
-    if before.st_mtime < now - SETTLED and not listing.links and not failed:
+    if before.st_mtime < now - SETTLED and not listing.has_links and not failed:
         listing.mtime_ns = before.st_mtime_ns
     for name in listing.names:
         listing.by_stem.setdefault(stem_and_age(name)[0], []).append(name)
@@ -163,10 +169,12 @@ def _list(folder: str, now: float = 0.0) -> _Listing:
 
 def _add(listing: _Listing, entry: os.DirEntry[str], failed: dict[str, str]) -> None:
     """Add an entry of a directory to its listing, if it is a file; one that cannot be followed does not hide the others."""
+    is_link = entry.is_symlink()
+    listing.has_links |= is_link
     try:
         if not entry.is_file():
             return
-        if entry.is_symlink():
+        if is_link:
             listing.links[entry.name] = os.path.realpath(entry.path)
         listing.names.append(entry.name)
     except OSError as error:

@@ -198,6 +198,8 @@ class Tailer:
                 self._ledger.tell("unreadable", folder, problem)
         for folder, problem in self._finder.hidden():
             errors.failed(folder, problem)
+        for folder in self._finder.shut():
+            self._ledger.hide(folder)
         self._looked = self._clock.monotonic()
 
     def _streams(self) -> list[list[Reader]]:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from logagg.clock import Clock
 from logagg.intake.content import PROOF, Content, Key, key_of, open_content
-from logagg.intake.match import SETTLED, Candidate, Heads, Match, Verdict, continued, match, trimmed_to
+from logagg.intake.match import SETTLED, Candidate, Heads, Match, Verdict, continued, match, shared_lines, trimmed_to
 from logagg.intake.names import Found
 from logagg.intake.reader import Reader, Stamp, stamp_of
 
@@ -74,22 +74,42 @@ class Impression:
 class Ends:
     """Where `--from end` begins to read the files that were there when the tail started."""
 
-    def __init__(self, started: float, known_streams: set[str]) -> None:
-        self._started, self._known_streams = started, known_streams
+    def __init__(self, started: float, known: Sequence[Reader]) -> None:
+        self._started = started
+        self._known: dict[str, list[Reader]] = {}  # the sources of earlier runs, by their streams
+        for reader in known:
+            self._known.setdefault(reader.stream, []).append(reader)
         self._sizes: dict[Key, int] = {}
+        self._hidden: set[str] = set()
 
     def note(self, unknown: Unknown) -> None:
         """Remember the size of a file that cannot be read yet."""
         self._sizes.setdefault(unknown.key, unknown.stat.st_size)
 
+    def hide(self, path: str) -> None:
+        """Remember a file, or a directory, of which nothing can be told yet: what it holds may have been there."""
+        self._hidden.add(path)
+
     def of(self, unknown: Unknown, *, first_look: bool) -> int | None:
         """Return the size before which a file is not read; None for a file that is newer than the start."""
-        if unknown.found.live and unknown.found.stream in self._known_streams:
-            return None  # the next generation of a log that is known
+        if self._is_next_generation(unknown):
+            return None
         if unknown.key in self._sizes:
             return self._sizes[unknown.key]
-        was_there = first_look or unknown.stat.st_ctime < self._started
+        path = unknown.found.path
+        was_hidden = path in self._hidden or (os.path.dirname(path) or ".") in self._hidden
+        was_there = first_look or was_hidden or unknown.stat.st_ctime < self._started
         return unknown.stat.st_size if was_there else None
+
+    def _is_next_generation(self, unknown: Unknown) -> bool:
+        """Tell whether a file came after one of its stream that an earlier run has read, or begun at its end."""
+        known = self._known.get(unknown.found.stream, ())
+        if unknown.found.live or not known:
+            return bool(known)
+        ages = [reader.found.age for reader in known if reader.seen and reader.found]
+        if ages:
+            return min(ages) < unknown.found.age
+        return unknown.stat.st_mtime > max(reader.source.modified for reader in known)  # all of them were deleted
 
 
 class Sources(Protocol):
@@ -132,6 +152,11 @@ class UnknownFiles:
         if due := [one for one in unknown.values() if self._is_due(one)]:
             self._meet(due)
 
+    def hide(self, path: str) -> None:
+        """Note a file, or a directory, that cannot be looked into; what it holds at the start may have been there before."""
+        if self._ends and self._looks <= 1:
+            self._ends.hide(path)
+
     def waiting(self) -> set[str]:
         """Return the paths of the files of which it was too early to tell what they are."""
         return {left.path for left in self._left.values() if left.verdict == "wait"}
@@ -146,7 +171,8 @@ class UnknownFiles:
         # What goes on with a known source first, since what is younger is to be read, too. Then what others may be
         # copies of: the live files, then plain ones.
         self._heads, self._packed, self._origins = Heads(self._sources.readers.values()), set(), {}
-        for one in unknown:
+        paths = {reader.source.path for reader in self._sources.readers.values() if not reader.seen}
+        for one in sorted(unknown, key=lambda one: one.found.path not in paths):  # a backup may hold the same
             self._open(one, self._continue)
         rest = [one for one in unknown if not self._sources.is_known(one.key)]
         self._trace_trimmed(rest)
@@ -192,7 +218,7 @@ class UnknownFiles:
     def _judge(self, candidate: Candidate) -> bool:
         """Leave a file alone, or begin to read it."""
         settled = not self._patient or candidate.unchanged >= SETTLED
-        found = match(candidate, self._heads.alike(candidate), settled=settled)
+        found = match(candidate, self._heads.alike(candidate), settled=settled) or self._still_a_copy(candidate)
         if found and found.verdict == "same":
             return self._sources.move(found.reader, candidate)
         passed = False
@@ -206,6 +232,12 @@ class UnknownFiles:
         seen = self._left[candidate.key]
         self._left[candidate.key] = seen.judged(found, self._sources.missing, settled=settled, passed=passed)
         return False
+
+    def _still_a_copy(self, candidate: Candidate) -> Match | None:
+        """Return what a file was a copy of: it stays one while it does not change, whatever becomes of its original."""
+        seen = self._left[candidate.key]
+        is_copy = seen.reader and seen.verdict == "copy" and candidate.unchanged > 0
+        return Match(seen.reader, "copy") if seen.reader and is_copy else None
 
     def _begin(self, candidate: Candidate) -> bool:
         """Begin to read a file: at its start, where `--from end` begins, or where a trimmed log goes on; not an old archive."""
@@ -221,17 +253,21 @@ class UnknownFiles:
 
     def _trace_trimmed(self, unknown: Sequence[Unknown]) -> None:
         """Find the logs that were cut at their front, and where they go on: what stays was counted."""
-        readers = self._sources.readers.values()
-        without_file = {one.source.path: one for one in readers if not one.seen and not one.content and one.position}
+        readers = [one for one in self._sources.readers.values() if one.position]
+        replaced = {one.former_path: one for one in readers if one.seen} | {one.source.path: one for one in readers if not one.seen}
         for one in unknown:
-            reader = without_file.get(one.found.path)
+            reader = replaced.get(one.found.path)
             if reader and one.stat.st_size >= PROOF:
                 self._open(one, lambda candidate, reader=reader: self._trace(candidate, reader))  # type: ignore[misc]
 
     def _trace(self, candidate: Candidate, reader: Reader) -> bool:
         origin = trimmed_to(candidate.content, reader.proof, reader.last_bytes)
-        if origin is not None:
-            self._origins[candidate.key] = origin
+        if origin is None:
+            return False
+        if reader.content:  # what follows in both is read there
+            origin += shared_lines(candidate.content, origin, reader.content, reader.position)
+        self._origins[candidate.key] = origin
+        if not reader.seen:
             self._sources.trim(reader)
         return False
 

@@ -6,6 +6,8 @@ the command line is followed: a person asked for it.
 
 import os
 
+import pytest
+
 from tests.accidents.conftest import Site
 
 
@@ -28,3 +30,61 @@ def test_only_access_logs_are_read(site: Site) -> None:
 
     site.once(site.folder / "secret.txt.access.log")
     assert sorted(site.counted()) == [0, 1, 2, 3, 4, *range(15, 20)]
+
+
+@pytest.mark.parametrize("broken", ["loop", "denied"])
+def test_a_link_that_cannot_be_followed_hides_nothing_else(powerless: Site, broken: str) -> None:
+    """A loop (ELOOP), or to where the tail may not look (EACCES): the listing of the directory goes on."""
+    site, logs = powerless, [powerless.log(), powerless.log("b.access.log")]
+    for log in logs:
+        log.write(20)
+    (shut := site.logagg.folder / "shut").mkdir()
+    site.start()
+    site.expect()
+    links = [site.folder / f"l{number}.log" for number in range(8)]
+    for link in links:
+        link.symlink_to(link.name if broken == "loop" else shut / "access.log")
+    shut.chmod(0)
+    for log in (*logs, site.log("new.access.log")):
+        log.write(20)
+    logs[1].rotate()
+    logs[1].reopen()
+    logs[1].write(20)
+    site.expect()
+    assert "l0.log, l1.log, l2.log and 5 others cannot be followed" in site.notices()
+    site.kill()
+    logs[0].rotate()
+    logs[0].reopen()
+    logs[0].write(20)
+    site.start()
+    site.expect()
+    shut.chmod(0o755)
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+@pytest.mark.parametrize("asked", ["directory", "link", "glob"])
+def test_a_log_reached_by_a_link_is_rotated_beside_its_target(site: Site, asked: str, end: str) -> None:
+    """Fluent Bit #2052, Loki #274. While the tail is stopped, too; and the rest is beside the target."""
+    (real := site.logagg.folder / "real").mkdir()
+    log = site.log("../real/www.access.log")
+    link = site.folder / "access.log"
+    link.symlink_to(log.path.resolve())
+    paths = {"directory": site.folder, "link": link, "glob": site.folder / "*.log"}
+    log.write(100)
+    site.start(paths[asked])
+    site.expect()
+    log.write(5)
+    log.rotate()
+    log.write(5)
+    log.reopen()
+    log.write(5)
+    site.expect()
+    getattr(site, end)()
+    log.write(20)
+    log.rotate()
+    log.reopen()
+    log.write(20)
+    log.compress(2)
+    log.rotated(1).rename(real / "www.access.log-20261128")
+    site.start(paths[asked])
+    site.expect()

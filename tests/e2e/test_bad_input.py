@@ -14,10 +14,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.conftest import Command, combined, wait_until
+from tests.conftest import POWERLESS, Command, combined, wait_until
 
 LINES = combined([(f"/page/{number}", 200) for number in range(100)])
-POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]  # root without its power over permissions
 
 
 @pytest.fixture

@@ -131,6 +131,16 @@ def test_a_directory_is_listed_again_when_it_has_changed(tmp_path: Path, monkeyp
     assert len(finder.find()) == 3
 
 
+def test_the_target_of_a_link_comes_and_goes_and_its_directory_does_not_change(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "access.log").symlink_to(tmp_path / "site.access.log")
+    os.utime(tmp_path / "logs", (1, 1))
+    finder = Finder([str(tmp_path / "logs")], lambda: 1000.0)
+    assert finder.find() == []
+    touch(tmp_path, "site.access.log")
+    assert [os.path.basename(one.path) for one in finder.find() if one.asked] == ["access.log"]
+
+
 def test_the_youngest_of_logs_with_dates_is_live(tmp_path: Path) -> None:
     touch(tmp_path, "access-2026-11-28.log", "access-2026-11-29.log", "access-2026-11-27.log.gz")
     assert [one.live for one in sources.find([str(tmp_path)])] == [False, False, True]
