@@ -51,7 +51,7 @@ def _maintain(shared: Shared, work: Callable[[Lake], int], done: str) -> None:
     config, clock = shared.config, SystemClock()
     lake = Lake.open(shared.lake, rollups_of(config), clock=clock, config=config)
     lake.merging.notice = Notices(clock, verbosity=shared.verbosity).report
-    signal.signal(signal.SIGTERM, lambda number, frame: lake.merging.stop())
+    former = signal.signal(signal.SIGTERM, lambda number, frame: lake.merging.stop())
     try:
         with merge_line(lake.merging, shared.verbosity >= 0):
             files = work(lake)
@@ -59,4 +59,5 @@ def _maintain(shared: Shared, work: Callable[[Lake], int], done: str) -> None:
             click.echo(f"{files} files {done}")
         lake.refuse_damaged()
     finally:
+        signal.signal(signal.SIGTERM, former)
         lake.close()

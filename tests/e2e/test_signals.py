@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -236,3 +237,30 @@ def test_what_cannot_be_written_is_said(logagg: Command, log: Path) -> None:
         done = subprocess.run(logagg.words("report"), cwd=logagg.folder, env=logagg.env, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1 and "No space left on device" in done.stderr
+
+
+def scattered(lines: int) -> str:
+    """Return lines of which any few span an hour, and no two have one path."""
+    time = "[20/Nov/2026:10:{:02d}:{:02d} +0000]"
+    return "".join(
+        f'192.0.2.{n % 250} - - {time.format(n * 7 % 60, n % 60)} "GET /{n}.html HTTP/1.1" 200 7 "-" "Mozilla/5.0"\n' for n in range(lines)
+    )
+
+
+@pytest.mark.parametrize("after", [0.0, 0.6, 1.2])
+def test_the_end_of_a_merge_loses_nothing(logagg: Command, tmp_path: Path, after: float) -> None:
+    log, lines = tmp_path / "access.log", 150_000
+    log.write_text(scattered(lines))
+    logagg.env["LOGAGG_TAIL_CHUNK"] = "256kB"
+    with tailing(logagg, "--flush", "0.05", log, lines=lines):
+        pass  # and it is killed
+    compact = logagg.start("compact", "-q")
+    time.sleep(after)
+    compact.terminate()
+    assert compact.wait(30) in (0, 1, -signal.SIGTERM)  # done, given up, or not begun
+    assert re.fullmatch("(logagg: a merge of .* was stopped; nothing is lost.*\n)?", said(logagg))
+    logagg.run("check")
+    logagg.run("compact", "-q")
+    assert logagg.lines() == lines
+    assert logagg.read("SELECT count(*), sum(views) FROM pages") == [(lines, lines)]
+    assert logagg.read("SELECT max(number) FROM (SELECT count(*) AS number FROM files GROUP BY rollup)") == [(1,)]

@@ -5,14 +5,16 @@ The river from a chunk to the rows of the rollups; it must not fail, and hits + 
 
 from __future__ import annotations
 
+import random
 import sys
+from pathlib import Path
 
 import atheris
 
 with atheris.instrument_imports(include=["logagg"]):
     from logagg.parse import columns, reference
     from tests.laws.test_fuzz import count, lines_of
-    from tests.laws.test_parsers_agree import FORMATS, both, plain
+    from tests.laws.test_parsers_agree import EXTREMES, FORMATS, both, plain, whole_line
 
 assert columns and reference, "they are what is looked into"
 
@@ -28,6 +30,16 @@ def one_input(data: bytes) -> None:
         raise AssertionError("a line is lost, or counted twice")
 
 
+def seed(folder: Path) -> None:
+    """Give the fuzzer lines of each format to begin with, and numbers to put into them."""
+    draw = random.Random(7)
+    for number, fmt in enumerate(FORMATS):
+        for line in range(20):
+            (folder / f"seed-{number}-{line}").write_bytes(bytes([number]) + whole_line(fmt, draw))
+    (folder / "seed-numbers").write_bytes(b"\0" + "\n".join(value for value in EXTREMES if len(value) < 50).encode())
+
+
 if __name__ == "__main__":
+    seed(Path(sys.argv[1]))
     atheris.Setup(sys.argv, one_input)
     atheris.Fuzz()

@@ -25,7 +25,7 @@ from logagg.rollup.shard import Shard
 from logagg.running.options import TailOptions
 from logagg.running.signals import Wishes
 from tests.laws import sums
-from tests.laws.feed import files_of
+from tests.laws.feed import files_of, position
 from tests.laws.test_crashes import lines
 
 MANY_COMMITS = Config(log_format="combined", tail=Tail(chunk=500), retention=Retention(None, None, None))
@@ -172,6 +172,8 @@ def test_a_tail_rests_when_a_busy_log_has_ended(flush: float, log: Path, monkeyp
     found = looks(monkeypatch)
     with followed(log, flush) as lake:
         await_commits(lake, 2)
+        while position(lake) < log.stat().st_size:
+            time.sleep(0.1)
         time.sleep(2 * flush + 0.5)
         before = len(found)
         time.sleep(1)

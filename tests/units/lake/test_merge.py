@@ -205,3 +205,19 @@ def test_a_merge_that_takes_long_is_told_of_and_a_short_one_is_not() -> None:
         assert progress.text == "" and progress.rows == 5000
     assert told == [f"merge: pages: {done:,} of 5,000 rows in {seconds} s" for done, seconds in ((1000, 10), (2000, 20), (4000, 40))]
     assert len(seen) == 50 and seen[9] == "merging pages: 1,000 of 5,000 rows" and REFRESH < LONG / 10
+
+
+@pytest.mark.parametrize("span", [60, 24 * 60], ids=["an hour", "a day"])
+def test_a_tail_writes_a_row_few_times_whatever_its_parts_span(span: int, tmp_path: Path) -> None:
+    parts, progress, each, flushes = list[Part](), MergeProgress(), 48, 64
+    planner = Planner(tmp_path, {PAGES.name: PAGES}, KEYS)
+    for number in range(flushes):
+        numbers = np.arange(each) + each * number
+        parts.append(write(tmp_path, pages(numbers, numbers * 7 * span // 60 % span)))
+        while tasks := planner.due(State(parts=tuple(parts))):
+            for one in tasks:
+                done = one.run(progress)
+                parts = [part for part in parts if part not in done.old] + list(done.new)
+    assert sum(part.rows for part in parts) == each * flushes
+    assert progress.rows <= 3 * each * flushes
+    assert len(parts) <= 16 + 24

@@ -13,11 +13,12 @@ import pytest
 from logagg.cargo import Delta, Progress
 from logagg.clock import ManualClock
 from logagg.config import Config
-from logagg.errors import LakeError, LakeLocked
+from logagg.errors import LakeError, LakeLocked, MergeStopped
 from logagg.lake.catalog import newest
 from logagg.lake.store import Lake
 from logagg.rollup.definitions import DEFAULTS, Rollup
-from tests.laws.feed import NOTHING, SOURCE
+from tests.laws.feed import NOTHING, SOURCE, Feed, assert_holds, files_of
+from tests.laws.test_crashes import lines
 
 
 @pytest.fixture
@@ -110,3 +111,20 @@ def test_what_others_make_of_the_lake_is_theirs_alone_to_write(root: Path) -> No
     lake.close()
     assert (root / "secret").stat().st_mode & 0o077 == 0
     assert all(path.stat().st_mode & 0o022 == 0 for path in root.rglob("*") if not path.is_symlink())
+
+
+def test_merges_that_are_to_stop_wait_for_another_time(root: Path) -> None:
+    feed, log = Feed(root, ManualClock(time.time()), Config()), b""
+    for number in range(17):
+        log += lines(5, 5 * number)
+        feed.flush(log)
+    before = files_of(root)[1]
+    feed.lake.merging.stop()
+    feed.lake.compact_due()  # it has an end, and is no failure
+    with pytest.raises(MergeStopped, match="nothing is lost"):
+        feed.lake.compact_all()
+    assert files_of(root)[1] == before
+    feed.lake.merging.go_on()
+    assert feed.lake.compact_all()
+    feed.close()
+    assert_holds(root, log)
