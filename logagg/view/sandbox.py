@@ -23,7 +23,7 @@ written, so nothing is spilled, and DuckDB's own settings say what is read. Wher
 DuckDB's settings (`allowed_paths`) and the list of what a query may hold (`sandbox_sql`) come on top.
 
 What it does not guarantee: that a query leaves the machine's processors or its disk's cache to others, and that
-nobody can tell from its duration what the lake holds.
+its duration tells nothing of what the lake holds.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from logagg.errors import LakeError, LogaggError
 from logagg.spill import Spill
+from logagg.view import sandbox_frames as frames
 from logagg.view import sandbox_kernel
-from logagg.view.sandbox_child import ARROW, BATCH, DONE, HEADER, ROWS, SCHEMA
+from logagg.view.sandbox_frames import ARROW, BATCH, DONE, HEADER, ROWS, SCHEMA, QueryFailed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,10 +77,6 @@ class Limits:
     seconds: float = 300.0  # in which the answer is waited for
     memory: int = field(default_factory=half_of_memory)  # bytes that DuckDB counts; the process may take a quarter more
     rows: int = 1_000_000
-
-
-class QueryFailed(LogaggError):
-    """DuckDB refuses the query, or cannot answer it."""
 
 
 class LimitReached(LogaggError):
@@ -201,21 +197,21 @@ class Answer:
         if kind != SCHEMA:
             raise self._failure(kind, payload)
         if request["form"] == ARROW:
-            self.schema = _schema(payload)
-        names = self.schema.names if request["form"] == ARROW else _listed(payload)
+            self.schema = frames.schema_of(payload)
+        names = self.schema.names if request["form"] == ARROW else frames.listed(payload)
         self.columns = tuple(map(str, names))
 
     def rows(self) -> Iterator[Sequence[Any]]:
         """Yield rows of what JSON has, and datetimes, until the answer is complete. Raises QueryFailed and LimitReached."""
         for payload in self._batches():
-            rows = [_row(row, len(self.columns)) for row in _listed(payload)]
+            rows = [frames.row_of(row, len(self.columns)) for row in frames.listed(payload)]
             yield from rows[: self._allowed(len(rows))]
             self._count(len(rows))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield record batches, likewise."""
         for payload in self._batches():
-            batch = _unpacked(payload, self.schema)
+            batch = frames.batch_of(payload, self.schema)
             yield batch.slice(0, self._allowed(batch.num_rows))
             self._count(batch.num_rows)
 
@@ -313,10 +309,10 @@ class Answer:
     def _failure(self, kind: bytes, payload: memoryview) -> LogaggError:
         """Return what the child says went wrong."""
         try:
-            told = _parsed(payload)
+            told = frames.parsed(payload)
             what, message, hint = str(told["kind"]), str(told["message"]), str(told["hint"])
         except (TypeError, KeyError):
-            return _UNCLEAR
+            return frames.UNCLEAR
         if what == "memory":
             return _too_large(self._limits)
         if what == "Refused":
@@ -335,66 +331,3 @@ def _too_long(limits: Limits) -> LimitReached:
 
 def _too_large(limits: Limits) -> LimitReached:
     return LimitReached(f"the query needs more than {limits.memory >> 20:,} MB", "ask for less, or give more with --memory")
-
-
-_UNCLEAR = QueryFailed("the answer cannot be understood", "please report it")
-
-
-def _parsed(payload: memoryview) -> Any:
-    try:
-        return json.loads(bytes(payload))
-    except (ValueError, RecursionError):
-        raise _UNCLEAR from None
-
-
-def _listed(payload: memoryview) -> list[Any]:
-    if isinstance(found := _parsed(payload), list):
-        return found
-    raise _UNCLEAR
-
-
-def _row(sent: Any, columns: int) -> list[Any]:
-    """Return a row that `sandbox_child` sent. Raises QueryFailed."""
-    if not isinstance(sent, list) or len(sent) != columns:
-        raise _UNCLEAR
-    return [_value(one) if isinstance(one, dict) else one for one in sent]
-
-
-def _value(sent: dict[str, Any]) -> Any:
-    """Return a time, or a value that is an object."""
-    try:
-        return datetime.fromisoformat(sent["time"]) if "time" in sent else sent["value"]
-    except (ValueError, TypeError, KeyError):
-        raise _UNCLEAR from None
-
-
-def _schema(payload: memoryview) -> pa.Schema:
-    import pyarrow.ipc
-
-    try:
-        return pyarrow.ipc.read_schema(pyarrow.py_buffer(payload))
-    except (pyarrow.ArrowException, OSError, ValueError):
-        raise _UNCLEAR from None
-
-
-def _unpacked(payload: memoryview, schema: pa.Schema) -> pa.RecordBatch:
-    """Return a batch of the schema, looked over: the child may be anybody's by now. Raises QueryFailed."""
-    import pyarrow as pa
-
-    try:
-        with pa.ipc.open_stream(pa.py_buffer(payload)) as reader:
-            batch = reader.read_next_batch()
-        _validate(batch)
-    except (pa.ArrowException, StopIteration, OSError, ValueError):
-        raise _UNCLEAR from None
-    if batch.schema != schema:
-        raise _UNCLEAR
-    return batch
-
-
-def _validate(batch: pa.RecordBatch) -> None:
-    """Raise ArrowInvalid where an offset, a code or a text is not what it must be."""
-    import pyarrow as pa
-
-    for column in batch.columns:  # a HUGEINT may have a digit more than Arrow's decimals
-        column.validate(full=not pa.types.is_decimal(column.type))

@@ -1,9 +1,7 @@
 """The process that runs one query, and gives up first whatever it does not need for it: behind `logagg.view.sandbox`.
 
 `main` is called in a fresh interpreter with what was asked. It opens the snapshot while it may still do anything, then
-passes the guards below, one after the other, and only then looks at the query. The answer goes to standard output as frames:
-one byte that says what it is, eight bytes of length, that many bytes. Rows go as JSON, which takes no more than DuckDB and
-the interpreter on either side; whoever wants columns gets streams of Arrow.
+passes the guards below, one after the other, and only then looks at the query. The answer goes to standard output, as frames.
 
 Nothing is imported after the guards: no file of Python's can be read by then.
 """
@@ -14,7 +12,6 @@ import importlib
 import json
 import os
 import re
-import struct
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,14 +22,12 @@ from typing import TYPE_CHECKING, Any
 from logagg.errors import LakeError, LogaggError
 from logagg.view import sandbox_kernel as kernel
 from logagg.view.render import plain
+from logagg.view.sandbox_frames import ARROW, BATCH, DONE, FAILED, HEADER, SCHEMA
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-SCHEMA, BATCH, FAILED, DONE = b"S", b"B", b"F", b"D"
-HEADER = struct.Struct("=cQ")
-ROWS, ARROW = "rows", "arrow"  # how an answer is sent
 BATCH_ROWS = 4_096
 OVERHEAD = 256 << 20  # bytes beside what DuckDB counts: the interpreter, libraries, stacks of threads
 LONGEST_ERROR = 2_000  # characters

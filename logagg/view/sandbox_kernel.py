@@ -1,7 +1,7 @@
 """What the kernel takes away from the process that runs a query: Landlock, seccomp, and limits on resources.
 
 Each function takes something away from the calling process, for good, and from every thread that it starts afterwards;
-so they are called while there is one thread. Nothing here needs a privilege, and root loses as much as anyone.
+so they are called while there is one thread. Nothing here needs a privilege, and root loses as much as other users.
 
     confined_by = restrict_files(...)   Landlock: which files can be opened, and for what; no TCP, no signals to others
     restrict_syscalls(...)              seccomp: no other system calls than those that a query needs

@@ -154,7 +154,7 @@ def _check_node(node: dict[str, Any]) -> None:
 
 def _check_kind(node: dict[str, Any]) -> None:
     kind, type_ = node.get("class"), node.get("type")
-    if "info_type" in node:  # what a statement is made of that is none of SELECT
+    if "info_type" in node:  # of COPY, CREATE and the like
         raise Refused(_said(node["info_type"]))
     if kind is not None and kind not in EXPRESSIONS:
         raise Refused(_said(kind))

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from logagg.errors import LogaggError
-from logagg.view import sandbox
+from logagg.view import sandbox, sandbox_frames
 from logagg.view.sandbox import Answer, LimitReached, Limits, QueryFailed, Sandbox
 from tests.conftest import ROOT, wait_until
 from tests.security import confined
@@ -193,7 +193,7 @@ def test_the_bounds_of_columns_are_checked(place: Place, monkeypatch: pytest.Mon
     monkeypatch.setattr(sandbox, "BOOTSTRAP", sending((b"S", schema), (b"B", forged()), (b"D", b"")))
     with pytest.raises(QueryFailed, match="cannot be understood"):
         asked(place, arrow=True)
-    monkeypatch.setattr(sandbox, "_validate", lambda *_: None)
+    monkeypatch.setattr(sandbox_frames, "_validate", lambda *_: None)
     with Sandbox(place.lake).run("SELECT 1", arrow=True) as answer:
         [batch] = answer.batches()
     with pytest.raises(pa.ArrowInvalid):
@@ -224,7 +224,7 @@ def test_what_a_child_says_is_not_believed(place: Place, monkeypatch: pytest.Mon
 
 PARENT = """import sys
 from pathlib import Path
-from logagg.view import sandbox
+from logagg.view import sandbox, sandbox_frames
 from tests.security import confined
 if sys.argv[2:]:
     sandbox.BOOTSTRAP = confined.bootstrap(sys.argv[2:], (), {root!r})

@@ -1,4 +1,4 @@
-"""Directories for what does not fit in memory: nobody else's, and gone afterwards."""
+"""Directories for what does not fit in memory: not for other users, and gone afterwards."""
 
 from __future__ import annotations
 
