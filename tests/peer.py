@@ -1,0 +1,138 @@
+"""Programs on a job server beside tails and workers: with the lake's secret or without, and one that listens and changes things."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+from gearman import protocol
+
+from logagg.cargo import Job, Mark, Rejects
+from logagg.clock import SystemClock
+from logagg.intake.identity import new_source
+from logagg.parse.fields import EVENT_SCHEMA
+from logagg.queues import wire
+from logagg.queues.auth import Keys
+from logagg.queues.gearman import Server
+from logagg.queues.post import Sender
+from logagg.queues.wire import NOBODY, Answer, Parcel, Question, Wired
+
+NONCE = b"a nonce of tests"
+DONE = {protocol.GEARMAN_COMMAND_WORK_COMPLETE}
+SENT = {protocol.GEARMAN_COMMAND_SUBMIT_JOB}
+
+
+def submit(port: int, function: str, data: bytes, unique: str = "u", patience: float = 60) -> bytes | None:
+    """Send bytes to a function as anybody can who reaches the job server; return what is answered."""
+    sender = Sender([Server("127.0.0.1", port)], SystemClock(), lambda kind, text: None)
+    sender.connect()
+    sender.send(None, 0, function, unique, data, patience)
+    while not (outcomes := sender.poll(0.2)):
+        pass
+    sender.close()
+    return outcomes[0].data
+
+
+class Peer:
+    """A program that speaks to the workers of a lake."""
+
+    def __init__(self, port: int, lake: Path | None = None, secret: bytes | None = None) -> None:
+        """Have the secret of a lake, another one, or none."""
+        self._port = port
+        secret = (lake / "secret").read_bytes() if lake else secret
+        self.keys = Keys(secret) if secret else None
+
+    def ask(self, message: Wired | bytes, owner: bytes = NOBODY, *, function: str = "", shard: int = 0) -> Answer:
+        """Send a message; return the answer. Signed messages get signed answers, and others do not."""
+        data = message if isinstance(message, bytes) else wire.pack(message)
+        if self.keys and not isinstance(message, bytes):
+            data = self.keys.sign(data, NONCE, owner)
+        function = function or f"logagg.{'shard' if data[7:8] == wire.JOB else 'positions'}.{shard}"
+        answered = submit(self._port, function, data)
+        assert answered
+        answer = wire.unpack(answered, EVENT_SCHEMA)
+        assert isinstance(answer, Answer)
+        if self.keys and not isinstance(message, bytes):
+            assert self.keys.check(answered).nonce == NONCE
+        return answer
+
+    def owner(self, shard: int = 0) -> bytes:
+        """Ask for the token of a shard's owner."""
+        return bytes.fromhex(self.ask(Question("", 0, shard, greets=True), shard=shard).owner)
+
+
+def parcel(
+    *, tailer: str = "other", epoch: int = 1, shards: int = 2, shard: int = 0, end: int = 10, events: pa.Table | None = None
+) -> Parcel:
+    """Return a parcel with a job of one reject, or of events."""
+    source = replace(new_source("made-up.log"), tailer=tailer)
+    rejects = Rejects() if events is not None else Rejects({"format": 1})
+    job = Job(shard, source.id, 0, 0, end, Mark.blank(end), EVENT_SCHEMA.empty_table() if events is None else events, rejects)
+    return Parcel(tailer, epoch, shards, source, job, "a run")
+
+
+class Tap:
+    """A relay between a tail and its job server: remembers messages both ways, and may change the answers."""
+
+    def __init__(self, port: int) -> None:
+        self.sent: list[tuple[str, bytes]] = []  # functions and messages, of the tail
+        self.answers: list[bytes] = []
+        self.change: Callable[[bytes], bytes] = lambda data: data
+        self._upstream = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def jobs(self) -> list[tuple[str, bytes]]:
+        return [one for one in self.sent if one[1][7:8] == wire.JOB]
+
+    def questions(self) -> list[tuple[str, bytes]]:
+        return [one for one in self.sent if one[1][7:8] == wire.QUESTION]
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                tail, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._upstream))
+                threading.Thread(target=self._relay, args=(tail, server, self._see_sent), daemon=True).start()
+                threading.Thread(target=self._relay, args=(server, tail, self._see_done), daemon=True).start()
+
+    def _relay(self, source: socket.socket, target: socket.socket, see: Callable[[int, bytes], bytes]) -> None:
+        buffer = bytearray()
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                buffer += data
+                while len(buffer) >= 12 and len(buffer) >= (size := 12 + int.from_bytes(buffer[8:12], "big")):
+                    payload = see(int.from_bytes(buffer[4:8], "big"), bytes(buffer[12:size]))
+                    target.sendall(bytes(buffer[:8]) + len(payload).to_bytes(4, "big") + payload)
+                    del buffer[:size]
+        for one in (source, target):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def _see_sent(self, kind: int, payload: bytes) -> bytes:
+        if kind in SENT:
+            function, _, data = payload.split(b"\0", 2)
+            self.sent.append((function.decode(), data))
+        return payload
+
+    def _see_done(self, kind: int, payload: bytes) -> bytes:
+        if kind not in DONE:
+            return payload
+        handle, data = payload.split(b"\0", 1)
+        self.answers.append(data)
+        return handle + b"\0" + self.change(data)

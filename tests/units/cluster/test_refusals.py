@@ -1,0 +1,27 @@
+"""Refused messages are counted one by one, and said once a minute."""
+
+from __future__ import annotations
+
+from logagg.clock import ManualClock
+from logagg.cluster.refusals import EVERY, FORGED, REPLAYED, Refusals, reason_of
+from logagg.queues.auth import AuthError
+from logagg.queues.wire import OtherVersion, TooLarge, WireError
+
+
+def test_a_flood_is_counted_and_said_once_a_minute() -> None:
+    clock, said = ManualClock(), list[str]()
+    refusals = Refusals(clock, lambda kind, text: said.append(f"{kind}: {text}"))
+    assert refusals.age is None
+    for _ in range(1000):
+        refusals.add(FORGED, "a forged message")
+    clock.sleep(EVERY)
+    refusals.add(REPLAYED, "a question again")
+    assert said == ["refused: a forged message", "refused: a question again (and 999 more since the last notice)"]
+    assert (refusals.total, refusals.age) == (1001, 0)
+    found = {number.label: number.value for number in refusals.numbers("name", "help")}
+    assert found[("reason", FORGED)] == 1000 and found[("reason", REPLAYED)] == 1 and found[("reason", "version")] == 0
+
+
+def test_reasons() -> None:
+    errors = [AuthError("x"), OtherVersion(1), TooLarge("x"), WireError("x")]
+    assert [reason_of(error) for error in errors] == ["forged", "version", "too_large", "unreadable"]
