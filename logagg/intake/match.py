@@ -263,15 +263,15 @@ def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
 def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict | None:
     """Judge a file beside that of a source, of which one is too short to prove anything."""
     found, content = candidate.found, candidate.content
+    rewritten = found.path == reader.former_path and reader.position > 0  # by an editor, whose backup may be about to go
+    if rewritten and is_called_a_copy(reader.source.path, found.path):
+        return "same" if proves(content, reader.proof) else None
     if not are_related(found.path, reader.source.path) or not _begins_alike(candidate, reader):
         return None
     if content.compression:
         return "wait" if _is_incomplete(content) else "copy" if _is_prefix(content, reader) else None
     if is_called_a_copy(found.path, reader.source.path) and _is_prefix(content, reader):
         return "copy"
-    rewritten = found.path == reader.former_path and reader.position > 0  # by an editor, whose backup may be about to go
-    if rewritten and is_called_a_copy(reader.source.path, found.path):
-        return "same" if proves(content, reader.proof) else None
     if settled:
         return None
     copied = not found.live and _is_live(reader) and reader.stream == found.stream

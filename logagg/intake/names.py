@@ -88,8 +88,10 @@ def stem_and_age(name: str) -> tuple[str, Age]:
 
 def is_called_a_copy(path: str, of: str) -> bool:
     """Tell whether a path is that of an archive without its compression, or of a backup: access.log~, access.log.bak."""
-    unpacked = re.sub(_PACKED + r"\Z", "", of)
-    return path != of and (path == unpacked or _COPY.sub("", path) == of)
+    if path == of:
+        return False
+    base = _COPY.sub("", path)
+    return path == re.sub(_PACKED + r"\Z", "", of) or (base != path and base == _COPY.sub("", of))
 
 
 def are_related(one: str, other: str) -> bool:
