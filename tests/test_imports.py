@@ -12,9 +12,7 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "logagg"
 STAGES = ("intake", "parse", "queues", "rollup", "lake", "view")
-GROUND = (
-    *("cargo", "clock", "codes", "config", "errors", "heartbeat", "notices", "settings", "spill", "sql_functions", "written"),
-)
+GROUND = "cargo clock codes config errors heartbeat notices settings spill sql_functions written".split()
 ALLOWED = {
     "parse": ("logagg.rollup.sketches",),
     "lake": ("logagg.rollup.definitions", "logagg.rollup.sketches", "logagg.rollup.rows"),
