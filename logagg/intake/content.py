@@ -243,14 +243,6 @@ def compression_of(head: bytes) -> str:
     return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "")
 
 
-def may_turn_out_packed(content: Content) -> bool:
-    """Tell whether a file has so few bytes yet that it may be an archive in the making."""
-    if content.compression:
-        return False
-    head = content.read(0, _LONGEST_MAGIC)
-    return any(magic.startswith(head) for magic in (*_MAGIC, *_NOT_READ))
-
-
 def key_of(stat: os.stat_result) -> Key:
     return stat.st_dev, stat.st_ino
 

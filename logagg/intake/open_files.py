@@ -13,7 +13,7 @@ import resource
 from logagg.errors import SourceError
 from logagg.intake.reader import Reader
 
-RESERVE = 64  # descriptors that Parquet, DuckDB and sockets take at most at a time; 37 were measured with 8 shards
+RESERVE = 64  # descriptors for all else: 32 parts that are merged, and 11 were measured beside them with 8 shards
 FEWEST = 8  # logs that stay open at least
 
 
