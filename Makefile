@@ -41,7 +41,7 @@ tail: $(VENV)/.ready ## follow the logs in LOGS (/var/log/nginx) into LAKE (lake
 	$(BIN)/logagg tail --lake $(LAKE) $(LOGS)
 
 test: $(VENV)/.ready-dev ## run all tests, with a real nginx and a real load
-	@scripts/system-packages nginx wrk logrotate gearmand=gearman-job-server ip=iproute2 systemd-analyze=systemd
+	@scripts/system-packages nginx wrk logrotate gearmand=gearman-job-server faketime ip=iproute2 systemd-analyze=systemd
 	$(BIN)/pytest -n auto --dist worksteal
 
 soak: $(VENV)/.ready-dev ## kill a tail 200 times under load, read for minutes, try the laws many times over; prints its figures
