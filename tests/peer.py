@@ -86,7 +86,9 @@ class Tap:
         self._upstream = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._sockets = [self._listener]
+        self._threads: list[threading.Thread] = []
+        self._begin(self._accept)
 
     @property
     def address(self) -> str:
@@ -99,17 +101,27 @@ class Tap:
         return [one for one in self.sent if one[1][7:8] == wire.QUESTION]
 
     def close(self) -> None:
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        for one in self._sockets:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for one in self._sockets:
+            one.close()
+
+    def _begin(self, target: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 tail, _ = self._listener.accept()
                 server = socket.create_connection(("127.0.0.1", self._upstream))
-                threading.Thread(target=self._relay, args=(tail, server, self._see_sent), daemon=True).start()
-                threading.Thread(target=self._relay, args=(server, tail, self._see_done), daemon=True).start()
+                self._sockets += [tail, server]
+                self._begin(self._relay, tail, server, self._see_sent)
+                self._begin(self._relay, server, tail, self._see_done)
 
     def _relay(self, source: socket.socket, target: socket.socket, see: Callable[[int, bytes], bytes]) -> None:
         buffer = bytearray()

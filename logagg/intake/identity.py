@@ -18,7 +18,7 @@ from logagg.cargo import KnownSource, Mark, Source
 from logagg.clock import RELEASED, Clock
 from logagg.intake.content import PROOF, Content, Key, digest, key_of, mark, open_content
 from logagg.intake.match import Candidate
-from logagg.intake.names import STDIN, Age, Found, describe
+from logagg.intake.names import STDIN, Age, Found, are_related, describe
 from logagg.intake.open_files import OpenFiles
 from logagg.intake.read_errors import ReadErrors
 from logagg.intake.reader import Limits, Reader, stamp_of
@@ -53,6 +53,7 @@ class Ledger:
         self.read_errors = ReadErrors()
         self.missing: frozenset[str] = frozenset()  # sources without a file at this look
         self._oldest: dict[str, Age] = {}  # of the known generations of a stream that this look has found
+        self._streams: set[str] = set()  # that are asked for
         self._listed: object = None  # the files of the last look that went through all of them
         for one in known:
             stream = describe(one.source.path).stream
@@ -62,7 +63,7 @@ class Ledger:
 
     def look(self, files: Sequence[Found]) -> None:
         """Find out which sources the files are; those of new ones are read from their start, or from their end."""
-        self._oldest = {}
+        self._oldest, self._streams = {}, {found.stream for found in files if found.asked}
         for reader in self.readers.values():
             reader.seen = False
         asked = self._strange(found for found in files if found.asked)
@@ -163,8 +164,8 @@ class Ledger:
             reader = self._by_key.get(key_of(stat))
             if reader is None:
                 return stat
-            if reader.seen:
-                return None  # the same file under another name
+            if reader.seen or not self._is_wanted(reader, found):
+                return None  # the same file under another name, or one that an earlier run was asked for
             return None if self._recognise(reader, found, stat) else stat
         except FileNotFoundError:
             return None  # it was renamed or deleted since the directory was read
@@ -172,6 +173,12 @@ class Ledger:
             self.refuse(found, error)
             self.hide(found.path)
             return None
+
+    def _is_wanted(self, reader: Reader, found: Found) -> bool:
+        """Tell whether the file of a source is asked for, or was when it had another name."""
+        if found.asked or reader.met or found.path != reader.source.path or found.stream in self._streams:
+            return True
+        return any(are_related(found.path, stream) for stream in self._streams)
 
     def _recognise(self, reader: Reader, found: Found, stat: os.stat_result) -> bool:
         """Take a file as that of the source with its inode, if it still can be."""

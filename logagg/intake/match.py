@@ -251,6 +251,8 @@ def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
         return "wait"  # renamed or deleted at this moment
     if ended and _is_incomplete(candidate.content):
         return "wait"
+    if ended and original_ended and _is_older(candidate, reader):
+        return None
     if ended:
         grew = candidate.original_size is not None and shared > candidate.original_size
         return None if candidate.found.live and grew else "copy"  # a copy has no lines that came after it was made
@@ -258,6 +260,13 @@ def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
     if not (original_ended and replaces and candidate.found.asked):
         return None
     return "wait" if _is_incomplete(reader.content) else "same"
+
+
+def _is_older(candidate: Candidate, reader: Reader) -> bool:
+    """Tell whether a live log was last written before that of a source which holds the same: then it is no copy of it."""
+    found, stat = candidate.found, candidate.stat
+    plain = not (candidate.content.compression or reader.source.compression)
+    return plain and found.live and stat.st_mtime < reader.source.modified - 1e-3
 
 
 def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict | None:

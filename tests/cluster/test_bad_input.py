@@ -7,20 +7,15 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 
 import pytest
 
-from logagg.cargo import Job, Mark, Rejects
 from logagg.clock import SystemClock
-from logagg.intake.identity import new_source
-from logagg.parse.fields import EVENT_SCHEMA
 from logagg.queues import wire
 from logagg.queues.gearman import Connection, Kind, Server
-from logagg.queues.post import Sender
-from logagg.queues.wire import Answer, Parcel
 from tests.conftest import Command, combined, wait_until
 from tests.gearmand import JobServer, Site, free_port
+from tests.peer import Peer, parcel
 
 pytestmark = pytest.mark.e2e
 
@@ -54,31 +49,17 @@ def web_server(port: int) -> Iterator[None]:
         thread.join()
 
 
-def ask(site: Site, function: str, data: bytes, unique: str = "u") -> Answer:
-    """Send a message as anyone can who reaches the job server; return the answer."""
-    sender = Sender([Server("127.0.0.1", site.servers[0].port)], SystemClock(), lambda kind, text: None)
-    sender.connect()
-    sender.send(None, 0, function, unique, data, 60)
-    while not (outcomes := sender.poll(0.2)):
-        pass
-    sender.close()
-    assert outcomes[0].data, outcomes
-    answer = wire.unpack(outcomes[0].data, EVENT_SCHEMA)
-    assert isinstance(answer, Answer)
-    return answer
-
-
-def parcel(site: Site, *, epoch: int = 1, shards: int = 2) -> Parcel:
-    source = replace(new_source("made-up.log"), tailer="stranger")
-    job = Job(0, source.id, 0, 0, 10, Mark.blank(10), EVENT_SCHEMA.empty_table(), Rejects({"format": 1}))
-    return Parcel("stranger", epoch, shards, source, job)
-
-
 @pytest.fixture
 def working(site: Site) -> Site:
     site.worker("0-1/2")
     site.await_lake()
     return site
+
+
+@pytest.fixture
+def peer(working: Site) -> Peer:
+    """A program that has the secret, and is wrong."""
+    return Peer(working.servers[0].port, working.lake)
 
 
 def test_no_server_while_the_lake_is_there(working: Site, log: str) -> None:
@@ -122,7 +103,9 @@ def test_another_secret(working: Site, log: str) -> None:
     done = working.logagg.run(
         "tail", "--gearman", working.gearman, "--name", "web1", "--secret", "other", "--once", log, status=1
     )
-    assert "tailer web1 has another secret than the lake; see docs/cluster.md" in done.stderr
+    assert "tailer web1 has another secret than the lake, or another version; see that --secret is the lake's" in done.stderr
+    found = working.logagg.run("status", "--gearman", working.gearman, status=1)
+    assert "a tail has another secret or version" in found.stdout
 
 
 def test_no_secret(working: Site, log: str) -> None:
@@ -148,12 +131,22 @@ def test_standard_input(working: Site) -> None:
     assert "standard input cannot be sent to workers" in done.stderr
 
 
-@pytest.mark.parametrize("junk", [b"", b"junk", b"\x00\xff" * 1000, b"logagg\x07J" + bytes(100)])
-def test_what_is_no_message_is_quarantined(working: Site, junk: bytes, log: str) -> None:
-    answer = ask(working, "logagg.shard.0", junk)
-    assert answer.verdict == "refused"
+@pytest.mark.parametrize("junk", [b"", b"junk", b"\x00\xff" * 1000, b"logagg\x07J" + bytes(100), b"logagg\x02J" + bytes(100)])
+def test_what_is_no_message_is_refused_and_not_kept(working: Site, junk: bytes, log: str) -> None:
+    answer = Peer(working.servers[0].port).ask(junk, function="logagg.shard.0")
+    assert (answer.verdict, answer.reason, answer.owner) == ("refused", "its MAC is not by the lake's secret", "")
+    assert not list((working.lake / "quarantine").glob("*.job"))
+    assert working.tail("web1", "--once", log).wait(60) == 0
+    assert working.logagg.lines() == LINES, "the worker goes on"
+
+
+def test_what_cannot_be_read_though_it_is_authentic_is_quarantined(working: Site, peer: Peer, log: str) -> None:
+    assert peer.keys
+    data = peer.keys.sign(wire._framed(wire.JOB, {"tailer": 7}), b"n" * 16, peer.owner())  # noqa: SLF001
+    answer = peer.ask(data, function="logagg.shard.0")
+    assert answer.verdict == "refused" and "lacks 'source'" in answer.reason
     kept = list((working.lake / "quarantine").glob("*.job"))
-    assert [path.read_bytes() for path in kept] == [junk]
+    assert [path.read_bytes() for path in kept] == [data]
     assert answer.reason in kept[0].with_suffix(".txt").read_text()
     assert working.tail("web1", "--once", log).wait(60) == 0
     assert working.logagg.lines() == LINES, "the worker goes on"
@@ -165,27 +158,18 @@ def test_a_unique_that_is_no_text(working: Site) -> None:
     done: list[int] = []
     wait_until(lambda: done.extend(kind for kind, _ in connection.packets(0.1)) or Kind.WORK_COMPLETE in done)
     connection.close()
-    assert "logagg.shard.0 \\xff\\xfe: " in next((working.lake / "quarantine").glob("*.txt")).read_text()
 
 
-def test_a_job_that_was_changed_on_its_way(working: Site) -> None:
-    data = bytearray(wire.pack(parcel(working)))
-    data[40] ^= 1
-    assert "changed on its way" in ask(working, "logagg.shard.0", bytes(data)).reason
-    assert ask(working, "logagg.shard.0", wire.pack(parcel(working))).verdict == "taken"
+def test_a_job_of_another_epoch_or_for_another_number_of_shards(peer: Peer) -> None:
+    owner = peer.owner()
+    assert peer.ask(parcel(epoch=5), owner).verdict == "taken"
+    assert peer.ask(parcel(epoch=4), owner).verdict == "superseded"
+    assert peer.ask(parcel(epoch=5, shards=3), owner).reason == "misfit: the lake has 2 shards, the tailer deals to 3"
 
 
-def test_a_job_of_another_epoch_or_for_another_number_of_shards(working: Site) -> None:
-    assert ask(working, "logagg.shard.0", wire.pack(parcel(working, epoch=5))).verdict == "taken"
-    assert ask(working, "logagg.shard.0", wire.pack(parcel(working, epoch=4))).verdict == "superseded"
-    answer = ask(working, "logagg.shard.0", wire.pack(parcel(working, epoch=5, shards=3)))
-    assert answer.reason == "misfit: the lake has 2 shards, the tailer deals to 3"
-
-
-def test_a_job_for_a_shard_that_is_not_of_this_function(working: Site) -> None:
-    other = parcel(working)
-    other = replace(other, job=replace(other.job, shard=1))
-    assert "shard 1 is not served by logagg.shard.0" in ask(working, "logagg.shard.0", wire.pack(other)).reason
+def test_a_job_for_a_shard_that_is_not_of_this_function(peer: Peer) -> None:
+    answer = peer.ask(parcel(shard=1), peer.owner(), function="logagg.shard.0")
+    assert "a job of shard 1 is not for logagg.shard.0" in answer.reason
 
 
 def test_a_lake_that_others_write(working: Site, log: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from gearman import protocol
@@ -24,19 +25,22 @@ ECHO = packet(Kind.ECHO_RES, b"logagg")
 
 
 def connected(sent: bytes, act: Callable[[Connection], None]) -> None:
-    """Let a server greet, and send these bytes."""
+    """Let a server greet, and send these bytes when it is asked."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
             connection, _ = server.accept()
-            with connection:
+            with connection, suppress(OSError):  # the client may be gone
                 connection.recv(1000)
-                connection.sendall(ECHO + sent)
+                connection.sendall(ECHO)
+                connection.recv(1000)
+                connection.sendall(sent)
                 connection.recv(1000)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         connection = Connection(Server("127.0.0.1", server.getsockname()[1]), SystemClock(), LIMIT)
+        connection.send(Kind.PRE_SLEEP)
         try:
             act(connection)
         finally:
