@@ -176,7 +176,7 @@ class Ledger:
 
     def _is_wanted(self, reader: Reader, found: Found) -> bool:
         """Tell whether the file of a source is asked for, or was when it had another name."""
-        if found.asked or reader.met or found.path != reader.source.path or found.stream in self._streams:
+        if found.asked or reader.met or found.absolute != reader.last_path or found.stream in self._streams:
             return True
         return any(are_related(found.path, stream) for stream in self._streams)
 
@@ -216,7 +216,7 @@ class Ledger:
             self._keep_open(reader, now=stat is None)
             return True
         content.close()
-        if path == reader.source.path:
+        if os.path.abspath(path) == reader.last_path:
             self.lose(reader)
         else:
             self._detach(reader)  # the inode, or the number of the device, is used by another file now
@@ -235,8 +235,8 @@ class Ledger:
         stamp = stamp_of(stat)
         if reader.stamp != stamp or reader.found != found:
             source = reader.source
-            before = reader.found.path if reader.found else source.path
-            if before != found.path:
+            before = reader.found.absolute if reader.found else reader.last_path
+            if before != found.absolute:
                 reader.former_path = before
             note = "" if source.gone else source.note
             finished = source.finished and reader.content is None

@@ -192,7 +192,7 @@ def _may_continue(candidate: Candidate, reader: Reader) -> bool:
     if reader.proof.length == PROOF:
         return True
     path = candidate.found.path
-    if path in (reader.source.path, reader.former_path):
+    if candidate.found.absolute in (reader.last_path, reader.former_path):
         return True
     beside = os.path.dirname(os.path.abspath(path)) == os.path.dirname(os.path.abspath(reader.source.path))
     if candidate.content.compression and beside:
@@ -256,7 +256,7 @@ def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
     if ended:
         grew = candidate.original_size is not None and shared > candidate.original_size
         return None if candidate.found.live and grew else "copy"  # a copy has no lines that came after it was made
-    replaces = candidate.found.path == reader.former_path or candidate.found.stream == reader.stream
+    replaces = candidate.found.absolute == reader.former_path or candidate.found.stream == reader.stream
     if not (original_ended and replaces and candidate.found.asked):
         return None
     return "wait" if _is_incomplete(reader.content) else "same"
@@ -272,14 +272,14 @@ def _is_older(candidate: Candidate, reader: Reader) -> bool:
 def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict | None:
     """Judge a file beside that of a source, of which one is too short to prove anything."""
     found, content = candidate.found, candidate.content
-    rewritten = found.path == reader.former_path and reader.position > 0  # by an editor, whose backup may be about to go
-    if rewritten and is_called_a_copy(reader.source.path, found.path):
+    rewritten = found.absolute == reader.former_path and reader.position > 0  # by an editor, whose backup may be about to go
+    if rewritten and is_called_a_copy(reader.last_path, found.absolute):
         return "same" if proves(content, reader.proof) else None
     if not are_related(found.path, reader.source.path) or not _begins_alike(candidate, reader):
         return None
     if content.compression:
         return "wait" if _is_incomplete(content) else "copy" if _is_prefix(content, reader) else None
-    if is_called_a_copy(found.path, reader.source.path) and _is_prefix(content, reader):
+    if is_called_a_copy(found.absolute, reader.last_path) and _is_prefix(content, reader):
         return "copy"
     if settled:
         return None
@@ -358,7 +358,7 @@ def _likelihood(candidate: Candidate, reader: Reader) -> tuple[bool, bool, bool,
     """Sort sources by how much speaks for one, where several begin alike."""
     found, source = candidate.found, reader.source
     same_inode = candidate.stat.st_ino == source.inode
-    return found.path == source.path, same_inode, reader.stream == found.stream, reader.position
+    return found.absolute == reader.last_path, same_inode, reader.stream == found.stream, reader.position
 
 
 def _may_grow_into(candidate: Candidate, reader: Reader) -> bool:

@@ -58,6 +58,11 @@ class Found:
     live: bool
     asked: bool = True  # else: it lies beside a file that was asked for, and may be what that was before
 
+    @property
+    def absolute(self) -> str:
+        """Return the absolute path: another run may have been given the same file by a relative one."""
+        return os.path.abspath(self.path)
+
 
 def describe(path: str) -> Found:
     """Tell a file's stream and age from its name."""

@@ -83,6 +83,11 @@ class Reader:
         self._before = at, b""  # proof and tail before the last chunk
 
     @property
+    def last_path(self) -> str:
+        """Return the absolute path at which its file was last found."""
+        return os.path.abspath(self.source.path)
+
+    @property
     def position(self) -> int:
         return self.proof.position
 

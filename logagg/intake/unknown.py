@@ -171,8 +171,8 @@ class UnknownFiles:
         # What goes on with a known source first, since what is younger is to be read, too. Then what others may be
         # copies of: the live files, then plain ones.
         self._heads, self._packed, self._origins = Heads(self._sources.readers.values()), set(), {}
-        paths = {reader.source.path for reader in self._sources.readers.values() if not reader.seen}
-        for one in sorted(unknown, key=lambda one: one.found.path not in paths):  # a backup may hold the same
+        paths = {reader.last_path for reader in self._sources.readers.values() if not reader.seen}
+        for one in sorted(unknown, key=lambda one: one.found.absolute not in paths):  # a backup may hold the same
             self._open(one, self._continue)
         rest = [one for one in unknown if not self._sources.is_known(one.key)]
         self._trace_trimmed(rest)
@@ -254,9 +254,9 @@ class UnknownFiles:
     def _trace_trimmed(self, unknown: Sequence[Unknown]) -> None:
         """Find the logs that were cut at their front, and where they go on: what stays was counted."""
         readers = [one for one in self._sources.readers.values() if one.position]
-        replaced = {one.former_path: one for one in readers if one.seen} | {one.source.path: one for one in readers if not one.seen}
+        replaced = {one.former_path: one for one in readers if one.seen} | {one.last_path: one for one in readers if not one.seen}
         for one in unknown:
-            reader = replaced.get(one.found.path)
+            reader = replaced.get(one.found.absolute)
             if reader and one.stat.st_size >= PROOF:
                 self._open(one, lambda candidate, reader=reader: self._trace(candidate, reader))  # type: ignore[misc]
 
