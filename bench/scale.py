@@ -12,12 +12,10 @@ import json
 import multiprocessing
 import os
 import socket
-import struct
 import subprocess
 import sys
 import threading
 import time
-import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -32,13 +30,14 @@ from bench.make_log import blocks, yesterday
 from bench.measure import LOGAGG, BenchError, environment, failing_in_a_line, workplace
 from logagg.cargo import Chunk, Mark, Source
 from logagg.clock import SystemClock
-from logagg.cluster.dispatch import Dispatch, Identity, proof_of
+from logagg.cluster.dispatch import Dispatch, Identity
 from logagg.cluster.lanes import Flight
 from logagg.config import Config
 from logagg.parse import columns
 from logagg.parse.events import Classifier
 from logagg.parse.formats import compile_format
 from logagg.queues import wire
+from logagg.queues.auth import Keys
 from logagg.queues.deal import deal
 from logagg.queues.gearman import Server
 from logagg.queues.post import Outcome
@@ -49,7 +48,7 @@ VARIANTS = 8  # chunks that are sent again and again
 DAY = 10_000_000  # lines of a day: those of a chunk are some seconds'
 LOOK = 0.02  # seconds between looks for a new catalog
 PATIENCE = 300.0  # seconds for what was sent to be committed, in the end
-_FRAME = struct.Struct("!6sBcII")  # as docs/cluster.md has it
+MEMORY = 1 << 28  # bytes of a tailer; a quarter may wait to be committed
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +119,9 @@ class Tailer:
 
     def __init__(self, number: int, servers: Sequence[Server], secret: bytes, scene: Scene, chunks: Sequence[Sequence[bytes]]) -> None:
         self.name, self._number, self._scene, self._chunks = f"web{number:04}", number, scene, chunks
-        self._who = Identity(self.name, time.time_ns(), proof_of(secret))
+        self._who = Identity(self.name, Keys(secret))
         self._source = Source(f"{number:016x}", f"/var/log/nginx/{number}.log", 1, number, Mark.blank(0), format="combined", tailer=self.name)
-        self.dispatch = Watched(servers, self._who, SystemClock(), lambda kind, text: None, room=1 << 26, poll=scene.flush)
+        self.dispatch = Watched(servers, self._who, SystemClock(), lambda kind, text: None, memory=MEMORY, poll=scene.flush)
         self.dispatch.waiting, self.dispatch.lags = deque(), []
         self.chunks = self.bytes = 0
         self.failure: BaseException | None = None
@@ -158,13 +157,12 @@ class Tailer:
 
     def _stamped(self, packed: bytes, start: int, end: int) -> bytes:
         """Return a job as one of ours, in the open format: another header, the same events."""
-        magic, version, kind, _, length = _FRAME.unpack_from(packed)
-        header = json.loads(packed[_FRAME.size : _FRAME.size + length])
-        ours = {"tailer": self.name, "epoch": self._who.epoch, "source": asdict(self._source), "mark": asdict(Mark.blank(end))}
-        text = json.dumps(header | ours | {"start": start, "end": end}).encode()
-        stream = memoryview(packed)[_FRAME.size + length :]
-        check = zlib.crc32(stream, zlib.crc32(text, zlib.crc32(struct.pack("!I", len(text)))))
-        return b"".join((_FRAME.pack(magic, version, kind, check, len(text)), text, stream))
+        envelope = wire.opened(packed)
+        ours = {"tailer": self.name, "epoch": self.dispatch.epoch, "run": self._who.run}
+        ours |= {"source": asdict(self._source), "mark": asdict(Mark.blank(end)), "start": start, "end": end}
+        text = json.dumps(envelope.header | ours).encode()
+        frame = wire.FRAME.pack(wire.MAGIC, wire.VERSION, envelope.kind, b"", b"", wire.NOBODY, len(text), envelope.size)
+        return b"".join((frame, text, envelope.stream))
 
 
 def made(lines: Sequence[bytes], scene: Scene, secret: bytes) -> list[list[bytes]]:
