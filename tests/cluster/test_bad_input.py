@@ -126,6 +126,15 @@ def test_two_tails_of_one_name(working: Site, log: str) -> None:
     working.logagg.await_lines(LINES + 1, second)
 
 
+def test_tails_of_one_name_that_begin_at_once(working: Site, log: str) -> None:
+    """Each takes another epoch, so that one of them is the last; the others end and say why."""
+    tails = [working.tail("web1", log) for _ in range(4)]
+    wait_until(lambda: sum(tail.poll() is None for tail in tails) == 1)
+    working.logagg.await_lines(LINES, next(tail for tail in tails if tail.poll() is None))
+    assert {tail.poll() for tail in tails} == {None, 1}
+    assert working.notices().count("two tailers have the same name") == 3
+
+
 def test_standard_input(working: Site) -> None:
     done = working.logagg.run("tail", "--gearman", working.gearman, "-", status=1, input="")
     assert "standard input cannot be sent to workers" in done.stderr

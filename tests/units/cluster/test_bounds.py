@@ -1,0 +1,87 @@
+"""Whatever a chunk's lines are, its jobs are within the bounds that a worker tells; what is not is refused by the tail itself."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from logagg.cargo import Chunk, Mark
+from logagg.cluster import session
+from logagg.cluster.bounds import SPREAD, chunk_bytes, job_bytes, message_bytes
+from logagg.cluster.dispatch import ClusterError
+from logagg.config import Config
+from logagg.intake.identity import new_source
+from logagg.parse import columns
+from logagg.parse.events import Classifier
+from logagg.parse.formats import compile_format
+from logagg.queues import wire
+
+NOW = 1_772_410_000.0
+SIZE = 200_000
+RUN = session._Run("web1", 1, "run", 1, 1 << 30)  # noqa: SLF001
+
+
+def noise(random_: random.Random, length: int) -> bytes:
+    return bytes(random_.choice(range(128, 256)) for _ in range(length))
+
+
+def words(random_: random.Random, length: int) -> bytes:
+    return bytes(random_.choice(b"abcdefghijklmnopqrstuvwxyz/") for _ in range(length))
+
+
+def shortest(number: int, _: random.Random) -> bytes:
+    return b"%d 200 /" % (NOW - number % 1000)
+
+
+def short_and_distinct(number: int, _: random.Random) -> bytes:
+    return b"%d 200 /%x" % (NOW - number % 1000, number)
+
+
+def request(number: int, random_: random.Random, text: bytes) -> bytes:
+    return b'%s - - [02/Mar/2026:00:%02d:00 +0000] "GET /%s HTTP/1.1" 200 1 "http://%s/%s" "%s"' % (
+        text[:8], number % 60, text, text[:8], text, text,
+    )
+
+
+LOGS = {
+    "the shortest lines": ("$msec $status $uri", shortest),
+    "short and distinct": ("$msec $status $uri", short_and_distinct),
+    "distinct words": ("combined", lambda number, random_: request(number, random_, words(random_, 9))),
+    "invalid UTF-8": ("combined", lambda number, random_: request(number, random_, noise(random_, 12))),
+    "long and distinct": ("combined", lambda number, random_: request(number, random_, noise(random_, 250))),
+}
+
+
+def packed(name: str, run: session._Run) -> tuple[int, session._Packed]:
+    fmt, line = LOGS[name]
+    random_, lines, size = random.Random(1), list[bytes](), 0
+    while size < SIZE:
+        lines.append(line(len(lines), random_) + b"\n")
+        size += len(lines[-1])
+    chunk = Chunk("id", 0, 0, size, b"".join(lines), Mark.blank(size))
+    batch = columns.parse(chunk, compile_format(fmt), NOW, 1 << 20)
+    events = Classifier.of(Config(), b"s" * 32).classify(batch.table)
+    assert events.num_rows == len(lines)
+    batch = type(batch)(events, batch.rejects)
+    return size, session._pack(chunk, batch, new_source("a.log"), run)  # noqa: SLF001
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_a_chunk_takes_no_more_than_its_share(name: str) -> None:
+    size, found = packed(name, RUN)
+    [(_, flight)] = found.flights
+    job = wire.opened(flight.data).size
+    assert job <= SPREAD * size, f"{job / size:.1f} times"
+    assert len(flight.data) <= message_bytes(SPREAD * size)
+
+
+def test_a_job_beyond_the_bound_is_an_error_that_says_what_to_change() -> None:
+    with pytest.raises(ClusterError, match="is more than the workers take; give the workers more --memory, or this tail a smaller tail.chunk"):
+        packed("distinct words", session._Run("web1", 1, "run", 1, SIZE // 2))  # noqa: SLF001
+
+
+def test_the_bounds_of_the_defaults_leave_the_default_chunk() -> None:
+    config = Config().tail
+    assert chunk_bytes(job_bytes(config.memory)) >= config.chunk
+    assert job_bytes(1) == 16 << 20
