@@ -18,7 +18,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from logagg.heartbeat import Heartbeat, decode, encode
+from logagg.lake.files import make_directory
 from logagg.lake.leases import LOCK
+from logagg.lake.ownership import give_open
 
 FILE, FOLDER = "tail.json", "tails"
 _LONGEST = 200  # characters of a file's name
@@ -65,7 +67,7 @@ def write(root: Path, heartbeat: Heartbeat) -> None:
 
 def write_remote(root: Path, heartbeat: Heartbeat) -> None:
     """Replace the heartbeat of a tail elsewhere. Raises OSError."""
-    (root / FOLDER).mkdir(exist_ok=True)
+    make_directory(root / FOLDER)
     _replace(root / FOLDER / f"{_file_name(heartbeat.tailer)}.json", heartbeat)
 
 
@@ -94,6 +96,7 @@ def _replace(path: Path, heartbeat: Heartbeat) -> None:
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640), "w") as file:
         file.write(encode(heartbeat))
+        give_open(file.fileno(), path.parent)
     os.replace(draft, path)
 
 

@@ -9,6 +9,7 @@ import pytest
 from logagg.clock import ManualClock
 from logagg.cluster.dispatch import Dispatch, Identity
 from logagg.cluster.lanes import Flight, Lane
+from logagg.queues.auth import Keys
 from logagg.queues.wire import Answer
 from logagg.running.freshness import Freshness
 
@@ -21,8 +22,8 @@ class Bench:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.freshness = Freshness(self.clock)
-        who = Identity("web1", 1, "proof")
-        self.dispatch = Dispatch([], who, self.clock, lambda *said: None, room=1 << 20, poll=1.0, freshness=self.freshness)
+        who = Identity("web1", Keys(bytes(32)))
+        self.dispatch = Dispatch([], who, self.clock, lambda *said: None, memory=1 << 22, poll=1.0, freshness=self.freshness)
         self.dispatch.lanes = [Lane(0), Lane(1)]
 
     def put(self, *shards: int, start: int = 0, end: int = 10) -> None:

@@ -10,6 +10,7 @@ import pytest
 from logagg.clock import ManualClock
 from logagg.cluster.merges import AGAIN, Merges
 from logagg.errors import CommitFailed, LakeError
+from logagg.lake.progress import MergeProgress
 from logagg.notices import Notices
 
 
@@ -18,8 +19,12 @@ class Lake:
 
     def __init__(self) -> None:
         self.failure: Exception | None = None
+        self.merging = MergeProgress(ManualClock())
         self.attempts = 0
         self.done = threading.Event()
+
+    def new_doubt(self) -> str:
+        return ""
 
     def compact_due(self) -> None:
         self.attempts += 1

@@ -28,7 +28,7 @@ ROLLUPS = {
 TABLES = """
     CREATE TABLE sources AS SELECT 's1' AS source, '{log}' AS path, 0 AS shard, 5 AS position, 8 AS size, 1 AS inode,
         '' AS compression, 2 AS lines, false AS finished, 'combined' AS format, '' AS note, 0 AS nul_bytes,
-        '' AS tailer;
+        '' AS tailer, NULL::TIMESTAMPTZ AS gone;
     CREATE TABLE commits AS SELECT 1 AS id, TIMESTAMPTZ '2026-11-24 12:05Z' AS committed_at, 10 AS "rows", 7 AS files;
     CREATE TABLE rejects AS SELECT 's1' AS source, 'format' AS reason, 3 AS lines;
     CREATE TABLE files (path VARCHAR);
