@@ -95,8 +95,12 @@ def _replace(path: Path, heartbeat: Heartbeat) -> None:
     draft = path.with_name(f".{path.name}")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640), "w") as file:
-        file.write(encode(heartbeat))
-        give_open(file.fileno(), path.parent)
+        try:
+            file.write(encode(heartbeat))
+            give_open(file.fileno(), path.parent)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
     os.replace(draft, path)
 
 

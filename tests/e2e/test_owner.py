@@ -20,7 +20,6 @@ from logagg.config import Config
 from logagg.lake import catalog, leases
 from logagg.lake.intents import Intents
 from logagg.lake.state import Intent
-from logagg.queues.post import Assignment
 from tests.conftest import Command, combined
 from tests.laws.feed import Sharer
 from tests.laws.test_crashes import lines
@@ -204,7 +203,7 @@ def test_what_workers_make_is_the_owners(tmp_path: Path) -> None:
     Intents(lake).put(Intent("compact", ()))
     held = leases.lease(lake, 7)
     Attempts(lake, 7, clock, print).close()
-    Quarantine(lake, print).keep(Assignment(None, b"handle", "function", "unique", b"data"), "a reason")  # type: ignore[arg-type]
+    Quarantine(lake, print).keep("unique", b"data", "a reason")
     folders = {path.name for path in lake.iterdir() if path.is_dir()}
     assert folders == {"catalog", "data", "intents", "leases", "quarantine"}
     assert len(list((lake / "quarantine").iterdir())) == 3 and len(list((lake / "intents").iterdir())) == 1
