@@ -253,6 +253,9 @@ def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
         return "wait"
     if ended and original_ended and _is_older(candidate, reader):
         return None
+    if ended and candidate.found.live and candidate.found.stream == reader.stream:  # the next generation of a rotated log
+        rewritten = original_ended and candidate.found.absolute == reader.former_path
+        return "same" if rewritten else None
     if ended:
         grew = candidate.original_size is not None and shared > candidate.original_size
         return None if candidate.found.live and grew else "copy"  # a copy has no lines that came after it was made

@@ -91,7 +91,7 @@ def test_the_commands_of_the_units_run(place: Place) -> None:
         wait_until(lambda: (place.logagg.lake / "logagg.duckdb").exists(), worker)
         with started(place, "logagg-tail.service") as tail:
             place.logagg.await_lines(LINES, tail)
-    assert (place.logagg.lake / "shards").read_text() == "4\n"
+    assert (place.logagg.lake / "shards").read_text().startswith("4 ")
     place.write(LINES)
     with started(place, "logagg.service") as tail:
         place.logagg.await_lines(2 * LINES, tail)

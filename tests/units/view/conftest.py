@@ -31,7 +31,7 @@ TABLES = """
         '' AS tailer, NULL::TIMESTAMPTZ AS gone;
     CREATE TABLE commits AS SELECT 1 AS id, TIMESTAMPTZ '2026-11-24 12:05Z' AS committed_at, 10 AS "rows", 7 AS files;
     CREATE TABLE rejects AS SELECT 's1' AS source, 'format' AS reason, 3 AS lines;
-    CREATE TABLE files (path VARCHAR, bytes BIGINT, "rows" BIGINT, rollup VARCHAR);
+    CREATE TABLE files (path VARCHAR, bytes BIGINT DEFAULT 8, "rows" BIGINT DEFAULT 1, rollup VARCHAR DEFAULT 'x');
     CREATE TABLE lake AS SELECT '{root}' AS root, 1 AS version;
     CREATE MACRO uniques(sketch) AS len(list_distinct(flatten(list(sketch))));
     CREATE MACRO ctr(impressions, clicks) AS clicks / nullif(impressions, 0);
@@ -49,7 +49,7 @@ def write_catalog(root: Path, number: int) -> None:
         for name, query in ROLLUPS.items():
             file = root / "data" / f"{name}-{number}.parquet"
             connection.execute(f"COPY ({query}) TO '{file}'")
-            connection.execute("INSERT INTO files VALUES (?)", [str(file)])
+            connection.execute("INSERT INTO files (path) VALUES (?)", [str(file)])
             connection.execute(f"CREATE VIEW {name} AS FROM read_parquet(['{file}'])")
     link = root / "next"
     link.symlink_to(Path("catalog") / catalog.name)
