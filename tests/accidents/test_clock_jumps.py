@@ -109,12 +109,17 @@ def test_expire_refuses_a_clock_that_has_leapt(logagg: Command, wrong_clock: Wro
     assert hits(logagg) == 0
 
 
+def salts_of(logagg: Command) -> dict[str, object]:
+    """The salts of a lake: JSON behind a line with its digest."""
+    return json.loads((logagg.lake / "salts").read_text().partition("\n")[2])
+
+
 def test_a_run_by_such_a_clock_does_not_make_it_believable(
     logagg: Command, wrong_clock: WrongClock, kept: list[object], tmp_path: Path
 ) -> None:
     """Its commit is stamped 2099, and so is the next; the lake remembers since when that is so."""
     log = tmp_path / "logs/access.log"
-    salts = json.loads((logagg.lake / "salts").read_text())
+    salts = salts_of(logagg)
     wrong_clock.says("2099-01-01 00:00:00")
     for run in range(3):
         with log.open("a") as file:
@@ -123,7 +128,7 @@ def test_a_run_by_such_a_clock_does_not_make_it_believable(
         logagg.run("compact", "-q", *kept)
         assert hits(logagg) == 11 + run
         logagg.run("expire", *kept, status=1)
-        assert json.loads((logagg.lake / "salts").read_text()).items() >= salts.items()
+        assert salts_of(logagg).items() >= salts.items()
     wrong_clock.right()  # which is a leap, too
     with log.open("a") as file:
         file.write(lines(13, 1, time.time()))

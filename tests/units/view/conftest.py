@@ -49,7 +49,7 @@ def write_catalog(root: Path, number: int) -> None:
         for name, query in ROLLUPS.items():
             file = root / "data" / f"{name}-{number}.parquet"
             connection.execute(f"COPY ({query}) TO '{file}'")
-            connection.execute("INSERT INTO files (path) VALUES (?)", [str(file)])
+            connection.execute("INSERT INTO files (path, bytes) VALUES (?, ?)", [str(file), file.stat().st_size])
             connection.execute(f"CREATE VIEW {name} AS FROM read_parquet(['{file}'])")
     link = root / "next"
     link.symlink_to(Path("catalog") / catalog.name)
