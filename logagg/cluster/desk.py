@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -122,7 +123,8 @@ class Desk:
             return Answer("moved", self._shards, self._once)
         self._once = secrets.token_hex(TOKEN)
         refusals = self.owned.refusals
-        shard = {"taken": self.taken, "duplicates": self.duplicates, "gaps": self.gaps, "held": self.nbytes, "at": int(now)}
+        shard = {"taken": self.taken, "duplicates": self.duplicates, "gaps": self.gaps, "held": self.nbytes}
+        shard["at"] = math.ceil(now)  # rounded up: an age that is read from it is not understated
         shard |= {"refused": refusals.total} | ({} if refusals.age is None else {"refused_age": refusals.age})
         tailers: dict[str, dict[str, int]] = {}
         for id_, source in self._sources.items():
