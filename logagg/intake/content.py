@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import zstandard
 
-from logagg.cargo import Mark
+from logagg.cargo import Mark, Source
 
 PROOF = 1024  # bytes that a mark covers
 PATIENCE = 0.05  # seconds to wait for the next bytes of a pipe,
@@ -245,6 +245,11 @@ def compression_of(head: bytes) -> str:
 
 def key_of(stat: os.stat_result) -> Key:
     return stat.st_dev, stat.st_ino
+
+
+def is_unchanged(source: Source, stat: os.stat_result) -> bool:
+    """Tell whether a file has the size and the time that it had when the source was last looked at."""
+    return source.size == stat.st_size and abs(source.modified - stat.st_mtime) < 1e-3
 
 
 def proves(content: Content, proof: Mark) -> bool:

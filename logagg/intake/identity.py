@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from logagg.cargo import KnownSource, Mark, Source
 from logagg.clock import RELEASED, Clock
-from logagg.intake.content import PROOF, Content, Key, digest, key_of, mark, open_content
+from logagg.intake.content import PROOF, Content, Key, digest, is_unchanged, key_of, mark, open_content
 from logagg.intake.match import Candidate
 from logagg.intake.names import STDIN, Age, Found, are_related, describe
 from logagg.intake.open_files import OpenFiles
@@ -53,7 +53,8 @@ class Ledger:
         self.read_errors = ReadErrors()
         self.missing: frozenset[str] = frozenset()  # sources without a file at this look
         self._oldest: dict[str, Age] = {}  # of the known generations of a stream that this look has found
-        self._streams: set[str] = set()  # that are asked for
+        self._files: Sequence[Found] = ()  # of the last look
+        self._streams: set[str] = set()  # of those files that are asked for
         self._listed: object = None  # the files of the last look that went through all of them
         for one in known:
             stream = describe(one.source.path).stream
@@ -63,7 +64,9 @@ class Ledger:
 
     def look(self, files: Sequence[Found]) -> None:
         """Find out which sources the files are; those of new ones are read from their start, or from their end."""
-        self._oldest, self._streams = {}, {found.stream for found in files if found.asked}
+        self._oldest = {}
+        if files is not self._files:
+            self._files, self._streams = files, {found.stream for found in files if found.asked}
         for reader in self.readers.values():
             reader.seen = False
         asked = self._strange(found for found in files if found.asked)
@@ -81,7 +84,7 @@ class Ledger:
         self.unsettled = self.changed = True
         self._detach(reader)
         reader.seen, reader.parked = False, False
-        reader.source = replace(reader.source, device=0, inode=0, gone=max(self._clock.now(), RELEASED))
+        reader.source = replace(reader.source, device=0, inode=0, gone=self._set_time())
         self._lost.append(reader)
 
     def miss(self) -> None:
@@ -140,7 +143,7 @@ class Ledger:
         return strange
 
     def _others(self, files: Sequence[Found]) -> Iterator[Found]:
-        """Yield the files that nobody asked for: where they were before, and all of them while a source misses its file."""
+        """Yield the files beside those that are asked for: where they were before, and all of them while a source misses its file."""
         others = [found for found in files if not found.asked]
         if not others:
             return
@@ -204,7 +207,7 @@ class Ledger:
             return reader.stamp == stamp_of(stat)
         source = reader.source
         whole = bool(source.compression) or source.size == reader.position
-        return source.finished and not source.gone and whole and _is_unchanged(source, stat)
+        return source.finished and not source.gone and whole and is_unchanged(source, stat)
 
     def _reopen(self, reader: Reader, path: str, stat: os.stat_result | None = None) -> bool:
         """Open the file of a source again, and see whether it holds what was read."""
@@ -255,7 +258,7 @@ class Ledger:
     def move(self, reader: Reader, candidate: Candidate) -> bool:
         """Let a source go on in another file; tell whether that is to stay open."""
         before, content, stat = reader.source, candidate.content, candidate.stat
-        at_rest = before.finished and before.compression == content.compression != "" and _is_unchanged(before, stat)
+        at_rest = before.finished and before.compression == content.compression != "" and is_unchanged(before, stat)
         if not at_rest and not reader.open(content):  # changed at this moment
             return False
         self._detach(reader)
@@ -333,8 +336,12 @@ class Ledger:
 
     def _part(self, reader: Reader, note: str) -> None:
         """Let a source be without a file from now on."""
-        reader.source = replace(reader.source, note=note, gone=max(self._clock.now(), RELEASED))
+        reader.source = replace(reader.source, note=note, gone=self._set_time())
         self.changed = True
+
+    def _set_time(self) -> float:
+        """Return the time of day; of a clock that has not been set, the earliest that it can be."""
+        return max(self._clock.now(), RELEASED)
 
     def hide(self, path: str) -> None:
         """Note a file, or a directory, of which nothing can be told yet."""
@@ -366,7 +373,3 @@ def _is_in_place(source: Source) -> bool:
         return key_of(os.stat(source.path)) == _key_of(source)
     except OSError:
         return False
-
-
-def _is_unchanged(source: Source, stat: os.stat_result) -> bool:
-    return source.size == stat.st_size and abs(source.modified - stat.st_mtime) < 1e-3

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from logagg.cargo import KnownSource, Mark
-from logagg.intake.content import PROOF, Content, Packed, Plain, digest, open_content, proves
+from logagg.intake.content import PROOF, Content, Packed, Plain, digest, is_unchanged, key_of, open_content, proves
 from logagg.intake.names import Found, are_related, is_called_a_copy
 from logagg.intake.reader import Reader
 
@@ -43,6 +43,7 @@ class Candidate:
     stat: os.stat_result
     unchanged: float  # seconds for which it has been as it is
     met: int  # the number of the look that found it first
+    now: float  # seconds since the epoch
     original_size: int | None = None  # bytes that the file of the source had then
 
     @property
@@ -51,7 +52,7 @@ class Candidate:
 
     @property
     def key(self) -> tuple[int, int]:
-        return self.stat.st_dev, self.stat.st_ino
+        return key_of(self.stat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ def _may_continue(candidate: Candidate, reader: Reader) -> bool:
 def _holds_all(candidate: Candidate, reader: Reader) -> bool:
     source, stat = reader.source, candidate.stat
     if candidate.content.compression and candidate.content.compression == source.compression:
-        if source.size == stat.st_size and abs(source.modified - stat.st_mtime) < 1e-3:
+        if is_unchanged(source, stat):
             return True  # the same archive on another device: to prove more it would be decompressed to its end
     return proves(candidate.content, reader.proof)
 
@@ -212,7 +213,7 @@ def _holds_source(content: Content, known: KnownSource) -> bool:
     source, proof, stat = known.source, known.furthest.mark, content.stat()
     if not proof.length or digest(content.first()[: source.head.length]) != source.head.digest:
         return False
-    if content.compression and source.size == stat.st_size and abs(source.modified - stat.st_mtime) < 1e-3:
+    if content.compression and is_unchanged(source, stat):
         return True
     return proves(content, proof)
 
@@ -253,9 +254,10 @@ def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
         return "wait"
     if ended and original_ended and _is_older(candidate, reader):
         return None
-    if ended and candidate.found.live and candidate.found.stream == reader.stream:  # the next generation of a rotated log
-        rewritten = original_ended and candidate.found.absolute == reader.former_path
-        return "same" if rewritten else None
+    if ended and candidate.found.live and candidate.found.stream == reader.stream:
+        if not original_ended:
+            return None  # the next generation of a rotated log begins as that did
+        return "same" if candidate.found.absolute == reader.former_path else "copy"
     if ended:
         grew = candidate.original_size is not None and shared > candidate.original_size
         return None if candidate.found.live and grew else "copy"  # a copy has no lines that came after it was made
@@ -266,10 +268,13 @@ def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
 
 
 def _is_older(candidate: Candidate, reader: Reader) -> bool:
-    """Tell whether a live log was last written before that of a source which holds the same: then it is no copy of it."""
+    """Tell whether a live log was last written before that of a source which holds the same: then it is no copy of it.
+
+    A time in the future proves nothing: `touch`, or another machine's clock, made it.
+    """
     found, stat = candidate.found, candidate.stat
     plain = not (candidate.content.compression or reader.source.compression)
-    return plain and found.live and stat.st_mtime < reader.source.modified - 1e-3
+    return plain and found.live and stat.st_mtime < reader.source.modified - 1e-3 < candidate.now
 
 
 def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict | None:

@@ -89,7 +89,7 @@ class Archives(RuleBasedStateMachine):
         if to := self._free(folder, name + suffix):
             if polls:  # two equal files that are found together are two logs, unless their names are those of one
                 self.poll()
-            to.write_bytes(COMPRESSORS[suffix](_content(old)))
+            self._make(to, COMPRESSORS[suffix](_content(old)))
             if polls:
                 self.poll()
             old.unlink()
@@ -111,7 +111,7 @@ class Archives(RuleBasedStateMachine):
         self.commit()
         old = data.draw(st.sampled_from(self.archives))
         if to := self._free(old.parent.name, name + suffix):
-            to.write_bytes(COMPRESSORS[suffix](_content(old)))
+            self._make(to, COMPRESSORS[suffix](_content(old)))
             self.copies.append(to)
 
     @precondition(lambda self: self.copies)
@@ -181,6 +181,11 @@ class Archives(RuleBasedStateMachine):
         """Return a path that no file has, of a name that the directory is read for."""
         path = self.root / folder / name
         return None if path.exists() or path.name.startswith(".") else path
+
+    def _make(self, path: Path, content: bytes) -> None:
+        """Make a file at the time of our clock."""
+        path.write_bytes(content)
+        os.utime(path, (self.clock.now(), self.clock.now()))
 
     def _resumes_at(self, source: str) -> int:
         return self.committed[source].resume.position if source in self.committed else 0
