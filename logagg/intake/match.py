@@ -9,7 +9,7 @@ directory, compressed or not. A source of which less was read is known by all of
 - A file that goes on where that of a source ends, and holds all of it, takes its place.
 
 Two logs that were found together under unrelated names are two even while they are equal: two idle sites behind one
-health check write the same lines. So are two plain logs too short to prove anything: equal lines are legal and common.
+health check write the same lines. Logs that are named after two sites are two whenever they are found. So are two plain logs too short to prove anything: equal lines are legal and common.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Literal
 
 from logagg.cargo import KnownSource, Mark
 from logagg.intake.content import PROOF, Content, Packed, Plain, digest, is_unchanged, key_of, open_content, proves
-from logagg.intake.names import Found, are_related, is_called_a_copy
+from logagg.intake.names import Found, are_of_two_sites, are_related, is_called_a_copy
 from logagg.intake.reader import Reader
 
 SETTLED = 2.0  # seconds without a change after which a file is believed to be complete
@@ -43,7 +43,6 @@ class Candidate:
     stat: os.stat_result
     unchanged: float  # seconds for which it has been as it is
     met: int  # the number of the look that found it first
-    now: float  # seconds since the epoch
     original_size: int | None = None  # bytes that the file of the source had then
 
     @property
@@ -252,7 +251,7 @@ def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
         return "wait"  # renamed or deleted at this moment
     if ended and _is_incomplete(candidate.content):
         return "wait"
-    if ended and original_ended and _is_older(candidate, reader):
+    if ended and are_of_two_sites(candidate.found.path, reader.source.path):
         return None
     if ended and candidate.found.live and candidate.found.stream == reader.stream:
         if not original_ended:
@@ -265,16 +264,6 @@ def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
     if not (original_ended and replaces and candidate.found.asked):
         return None
     return "wait" if _is_incomplete(reader.content) else "same"
-
-
-def _is_older(candidate: Candidate, reader: Reader) -> bool:
-    """Tell whether a live log was last written before that of a source which holds the same: then it is no copy of it.
-
-    A time in the future proves nothing: `touch`, or another machine's clock, made it.
-    """
-    found, stat = candidate.found, candidate.stat
-    plain = not (candidate.content.compression or reader.source.compression)
-    return plain and found.live and stat.st_mtime < reader.source.modified - 1e-3 < candidate.now
 
 
 def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict | None:

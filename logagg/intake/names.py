@@ -45,6 +45,8 @@ _LOG_WORD = re.compile(r".+?log(?![A-Za-z])", re.DOTALL)
 _ENDS_IN_PACKED = re.compile(r".+\.(?:gz|bz2|zst|xz|lz4|lz|lzma|lzo|br|Z|z|zip|7z)\Z", re.DOTALL)
 
 
+_OF_SITE = re.compile(r"(?:(?P<site>.+)\.)?(?P<log>[^.]*access[^.]*\.log)")
+_BACKUP = re.compile(rf"(?i:{_WORDS})")
 _COPY = re.compile(r"(?:~|\.(?i:bak|backup|copy|orig|saved?))\Z")
 
 
@@ -97,6 +99,15 @@ def is_called_a_copy(path: str, of: str) -> bool:
         return False
     base = _COPY.sub("", path)
     return path == re.sub(_PACKED + r"\Z", "", of) or (base != path and base == _COPY.sub("", of))
+
+
+def are_of_two_sites(one: str, other: str) -> bool:
+    """Tell whether two paths are named after two sites: shop.access.log, blog.access.log, and access.log itself."""
+    found = [_OF_SITE.fullmatch(os.path.basename(path)) for path in (one, other)]
+    if not (found[0] and found[1]) or found[0]["log"] != found[1]["log"]:
+        return False
+    sites = {match["site"] for match in found if match}
+    return len(sites) == 2 and not any(site and _BACKUP.fullmatch(site) for site in sites)
 
 
 def are_related(one: str, other: str) -> bool:

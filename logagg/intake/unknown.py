@@ -208,7 +208,7 @@ class UnknownFiles:
         self._left[unknown.key] = seen
         if content.compression:
             self._packed.add(unknown.key)
-        return Candidate(unknown.found, content, unknown.stat, now - seen.since, seen.met, self._clock.now(), seen.original_size)
+        return Candidate(unknown.found, content, unknown.stat, now - seen.since, seen.met, seen.original_size)
 
     def _continue(self, candidate: Candidate) -> bool:
         """Let a source that has no file go on in one that holds all that was read of it."""

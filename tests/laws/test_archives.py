@@ -72,13 +72,14 @@ class Archives(RuleBasedStateMachine):
             for _ in range(count):
                 log.write(b"line %d of a log that is long enough to be known by what it holds %s\n" % (self.written, b"x" * 40))
                 self.written += 1
+        os.utime(self.live, (self.clock.now(), self.clock.now()))
 
     @rule(name=NAMES, folder=FOLDERS)
     def rotate(self, name: str, folder: str) -> None:
         self.write(12)
         if to := self._free(folder, name):
             self.live.rename(to)
-            self.live.touch()
+            self._make(self.live, b"")
             self.archives.append(to)
 
     @precondition(lambda self: self.archives)

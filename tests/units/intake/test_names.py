@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from logagg.intake.names import are_related, describe, is_dated
+from logagg.intake.names import are_of_two_sites, are_related, describe, is_dated
 
 ROTATIONS = {
     "access.log": (
@@ -70,3 +70,19 @@ def test_a_date_is_that_of_a_plain_file() -> None:
 def test_names_of_one_log_are_related(one: str, other: str, related: bool) -> None:
     assert are_related(one, other) is related
     assert are_related(other, one) is related
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "two"),
+    [
+        ("/a/shop.access.log", "/a/blog.access.log", True),
+        ("/a/shop.example.com.access.log", "/a/access.log", True),
+        ("/a/old.access.log", "/a/access.log", False),
+        ("/a/access.log", "/b/access.log", False),
+        ("/a/access.log.1", "/a/access.log", False),
+        ("/a/x-access.log", "/a/access.log", False),
+    ],
+)
+def test_a_log_is_named_after_its_site(one: str, other: str, two: bool) -> None:
+    assert are_of_two_sites(one, other) is two
+    assert are_of_two_sites(other, one) is two
