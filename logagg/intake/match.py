@@ -258,8 +258,10 @@ def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
             return None  # the next generation of a rotated log begins as that did
         return "same" if candidate.found.absolute == reader.former_path else "copy"
     if ended:
+        # A copy has no lines that came after it was made, unless it is made again under the same name.
         grew = candidate.original_size is not None and shared > candidate.original_size
-        return None if candidate.found.live and grew else "copy"  # a copy has no lines that came after it was made
+        is_log = candidate.found.live and grew and not are_related(candidate.found.path, reader.source.path)
+        return None if is_log else "copy"
     replaces = candidate.found.absolute == reader.former_path or candidate.found.stream == reader.stream
     if not (original_ended and replaces and candidate.found.asked):
         return None

@@ -32,6 +32,7 @@ class Impression:
 
     path: str
     stamp: Stamp
+    written: tuple[int, int]  # its size and mtime: a rename changes neither
     since: float  # by the monotonic clock: it has been unchanged
     met: int  # the number of the look that found it first
     reader: Reader | None = None  # the source that it resembles
@@ -45,10 +46,12 @@ class Impression:
     @classmethod
     def of(cls, unknown: Unknown, before: Impression | None, now: float, look: int) -> Impression:
         """Return the impression of a file that is about to be opened."""
-        stamp = stamp_of(unknown.stat)
-        if before is None:
-            return cls(unknown.found.path, stamp, now, look)
-        return replace(before, path=unknown.found.path, stamp=stamp, since=before.since if before.stamp == stamp else now)
+        path, stat = unknown.found.path, unknown.stat
+        stamp, written = stamp_of(stat), (stat.st_size, stat.st_mtime_ns)
+        if before is None or (before.path != path and before.written != written):
+            return cls(path, stamp, written, now, look)  # the inode of a file that was deleted may be used again
+        seen = replace(before, path=path, stamp=stamp, written=written, since=before.since if before.stamp == stamp else now)
+        return seen if before.written == written else replace(seen, verdict=None)
 
     def judged(self, match: Match | None, missing: frozenset[str], *, settled: bool, passed: bool) -> Impression:
         """Return the impression with what the file was taken for."""
@@ -62,7 +65,7 @@ class Impression:
 
     def holds(self, unknown: Unknown, missing: frozenset[str], now: float) -> bool:
         """Tell whether the file need not be opened again: neither it nor the source that it resembles has changed."""
-        if self.stamp != stamp_of(unknown.stat):
+        if self.stamp != stamp_of(unknown.stat) or (self.reader and not self.verdict):
             return False
         if self.verdict == "wait" and not self.settled and now - self.since >= SETTLED:
             return False
@@ -236,8 +239,7 @@ class UnknownFiles:
     def _still_a_copy(self, candidate: Candidate) -> Match | None:
         """Return what a file was a copy of: it stays one while it does not change, whatever becomes of its original."""
         seen = self._left[candidate.key]
-        is_copy = seen.reader and seen.verdict == "copy" and candidate.unchanged > 0
-        return Match(seen.reader, "copy") if seen.reader and is_copy else None
+        return Match(seen.reader, "copy") if seen.reader and seen.verdict == "copy" else None
 
     def _begin(self, candidate: Candidate) -> bool:
         """Begin to read a file: at its start, where `--from end` begins, or where a trimmed log goes on; not an old archive."""

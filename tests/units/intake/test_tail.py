@@ -236,6 +236,50 @@ def test_a_rotation_that_is_compressed_when_it_was_let_go(bench: Bench) -> None:
     assert (source.compression, source.finished) == ("gz", True)
 
 
+LONG = b"".join(b"a line of a log, number %d\n" % number for number in range(100))
+
+
+def test_a_new_log_that_has_the_inode_of_a_deleted_copy(bench: Bench) -> None:
+    live, copy = bench.folder / "a.log", bench.folder / "a.log.bak"
+    live.write_bytes(LONG)
+    tailer = bench.tailer()
+    assert data(tailer.poll()) == LONG
+    copy.write_bytes(LONG)
+    assert data(tailer.poll()) == b""
+    live.rename(bench.folder / "a.log.1")
+    copy.write_bytes(b"")
+    copy.rename(live)  # as if deleted, and its inode given to the new log
+    assert data(tailer.poll()) == b""
+    live.write_bytes(b"more\n")
+    assert data(tailer.poll()) == b"more\n"
+
+
+@pytest.mark.parametrize("name", ["a.log.bak", "old.a.log"])
+def test_a_copy_that_is_made_again(bench: Bench, name: str) -> None:
+    live, copy = bench.folder / "a.log", bench.folder / name
+    live.write_bytes(LONG)
+    tailer = bench.tailer()
+    assert data(tailer.poll()) == LONG
+    for _ in range(2):
+        copy.write_bytes(live.read_bytes())
+        assert data(tailer.poll()) == b""
+        with live.open("ab") as file:
+            file.write(b"more\n")
+        assert data(tailer.poll()) == b"more\n"
+
+
+def test_a_copy_stays_one_when_it_is_renamed_and_its_original_gone(bench: Bench) -> None:
+    live, copy = bench.folder / "a.log", bench.folder / "a.log.bak"
+    live.write_bytes(LONG)
+    tailer = bench.tailer()
+    assert data(tailer.poll()) == LONG
+    copy.write_bytes(LONG[:-30])
+    assert data(tailer.poll()) == b""
+    live.write_bytes(b"more\n")
+    copy.rename(bench.folder / "old.a.log")
+    assert data(tailer.poll()) + data(tailer.poll()) == b"more\n"
+
+
 def test_a_log_that_is_truncated_during_a_look(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     live, copy, real = bench.folder / "a.log", bench.folder / "a.log.1", unknown.open_content
     live.write_text("one\ntwo\n")
