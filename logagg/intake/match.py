@@ -142,6 +142,15 @@ def trimmed_to(content: Content, proof: Mark, tail: bytes) -> int | None:
     return None
 
 
+def ends_with(one: Content, end: int, other: Content, length: int) -> bool:
+    """Tell whether the bytes of one content before `end` are the first `length` bytes of another."""
+    start = end - length
+    pieces = range(0, length, _PIECE)
+    return start >= 0 and all(
+        one.read(start + at, min(_PIECE, length - at)) == other.read(at, min(_PIECE, length - at)) for at in pieces
+    )
+
+
 def shared_lines(one: Content, start: int, other: Content, other_start: int) -> int:
     """Return how many bytes of whole lines are the same in two contents, from these positions on."""
     at = lines = 0

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from logagg.clock import Clock
 from logagg.intake.content import PROOF, Content, Key, key_of, open_content
-from logagg.intake.match import SETTLED, Candidate, Heads, Match, Verdict, continued, match, shared_lines, trimmed_to
-from logagg.intake.names import Found
+from logagg.intake.match import SETTLED, Candidate, Heads, Match, Verdict, continued, ends_with, match, shared_lines, trimmed_to
+from logagg.intake.names import Found, is_called_a_copy
 from logagg.intake.reader import Reader, Stamp, stamp_of
 
 
@@ -256,7 +256,11 @@ class UnknownFiles:
     def _trace_trimmed(self, unknown: Sequence[Unknown]) -> None:
         """Find the logs that were cut at their front, and where they go on: what stays was counted."""
         readers = [one for one in self._sources.readers.values() if one.position]
-        replaced = {one.former_path: one for one in readers if one.seen} | {one.last_path: one for one in readers if not one.seen}
+        replaced = {one.last_path: one for one in readers if not one.seen}
+        # The log that follows a rotation is none, even if it begins with the lines that the last one ended with: under
+        # load a second has many equal lines.
+        backups = [one for one in readers if one.seen and is_called_a_copy(one.last_path, one.former_path)]
+        replaced |= {one.former_path: one for one in backups}
         for one in unknown:
             reader = replaced.get(one.found.absolute)
             if reader and one.stat.st_size >= PROOF:
@@ -266,7 +270,10 @@ class UnknownFiles:
         origin = trimmed_to(candidate.content, reader.proof, reader.last_bytes)
         if origin is None:
             return False
-        if reader.content:  # what follows in both is read there
+        if reader.content and not reader.content.compression:
+            if not ends_with(reader.content, reader.position, candidate.content, origin):
+                return False
+            # What follows in both is read there.
             origin += shared_lines(candidate.content, origin, reader.content, reader.position)
         self._origins[candidate.key] = origin
         if not reader.seen:

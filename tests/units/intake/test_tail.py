@@ -372,3 +372,23 @@ def test_sources_are_forgotten(bench: Bench) -> None:
     bench.clock.sleep(1000)
     list(tailer.poll())
     assert tailer.sources() == []
+
+
+EQUAL = b'192.0.2.1 - - [02/Mar/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 10 "-" "load test"\n'
+
+
+@pytest.mark.parametrize("how", ["renamed", "renamed and deleted", "copied and truncated"])
+def test_a_log_that_begins_as_the_last_one_ended(bench: Bench, how: str) -> None:
+    """Under load a second has many equal lines; the new log holds those that the old one ended with."""
+    live, old = bench.folder / "a.log", bench.folder / "a.log.1"
+    live.write_bytes(LONG + EQUAL * 20)
+    tailer = bench.tailer()
+    assert data(tailer.poll()) == LONG + EQUAL * 20
+    if how.startswith("renamed"):
+        live.rename(old)
+    else:
+        old.write_bytes(live.read_bytes())
+    if how.endswith("deleted"):
+        old.unlink()
+    live.write_bytes(EQUAL * 30)
+    assert data(tailer.poll()) == EQUAL * 30
