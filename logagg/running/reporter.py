@@ -51,6 +51,7 @@ class Reporter:
         self._waiting: dict[str, str] = {}  # by path
         self._refused: dict[str, str] = {}
         self._sent = self._looked = float("-inf")
+        self._offset = self._clock_offset()  # when the last heartbeat was sent
         self._said: object = None
         self._newest = self._blank
 
@@ -71,7 +72,8 @@ class Reporter:
             return
         self._looked = now
         wrong = self._what_is_wrong(tailer)
-        if now - self._sent >= EVERY or self._names(*wrong) != self._said:
+        clock_was_set = abs(self._clock_offset() - self._offset) > AT_LEAST  # the last heartbeat seems older than it is
+        if now - self._sent >= EVERY or clock_was_set or self._names(*wrong) != self._said:
             self._say(tailer)
 
     @contextmanager
@@ -100,7 +102,7 @@ class Reporter:
         self._record.forget_all_but({source.id for source in tailer.sources() if not source.gone})
         self._look_at_paths(logs)
         unreadable, unparsed = self._what_is_wrong(tailer)
-        self._said, self._sent = self._names(unreadable, unparsed), self._clock.monotonic()
+        self._said, self._sent, self._offset = self._names(unreadable, unparsed), self._clock.monotonic(), self._clock_offset()
         self._forget_what_is_over(unreadable, unparsed)
         self._newest = replace(
             self._blank,
@@ -119,6 +121,10 @@ class Reporter:
             unparsed=self._since_when("unparsed", unparsed),
         )
         self._send(self._newest.shortened(MOST_PROBLEMS))
+
+    def _clock_offset(self) -> float:
+        """Return the seconds between the two clocks; it changes only when the time of day is set."""
+        return self._clock.now() - self._clock.monotonic()
 
     # what is wrong
 

@@ -120,7 +120,7 @@ def test_status_and_check_say_it(site: Site, wrong_clock: WrongClock) -> None:
     assert "the clock says 1970-01-01T00:00:0" in check.stdout + check.stderr
     wrong_clock.right()
     site.expect()
-    assert site.logagg.run("status").returncode == 0
+    wait_until(lambda: site.logagg.run("status", status=None).returncode == 0, site.process)
 
 
 def test_a_run_that_ends_by_itself_says_so_and_reads_nothing(site: Site, wrong_clock: WrongClock) -> None:

@@ -90,7 +90,7 @@ STATEMENTS = (
     sql("functions", "FROM query('SELECT 42')"),
     sql("functions", "FROM query('FROM duckdb_settings()')"),
     sql("functions", "FROM query_table('made')"),
-    sql("functions", "FROM query_table(['made', 'files'])"),
+    sql("functions", "FROM query_table(['made', 'made'])"),
     sql("functions", f"FROM destroy_external_resource('json_execute_serialized_sql', {RUN})"),
     sql(
         "functions",

@@ -18,7 +18,7 @@ from logagg.intake.tail import Tailer
 from logagg.running.freshness import Freshness
 from logagg.running.options import TailOptions
 from logagg.running.parse_record import ParseRecord
-from logagg.running.reporter import EVERY, Reporter
+from logagg.running.reporter import AT_LEAST, EVERY, Reporter
 
 
 class Bench:
@@ -54,6 +54,16 @@ def test_it_beats_now_and_then(bench: Bench) -> None:
     for _ in range(100):
         bench.look(0.5)
     assert len(bench.sent) == 50 / EVERY
+
+
+def test_it_beats_when_the_time_of_day_was_set(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the last heartbeat would seem to be years old."""
+    bench.look(EVERY)
+    before = len(bench.sent)
+    later = bench.clock.monotonic() + 1e9
+    monkeypatch.setattr(bench.clock, "now", lambda: later)
+    bench.look(AT_LEAST)
+    assert [one.at for one in bench.sent[before:]] == [later]
 
 
 def test_what_changes_is_said_soon(bench: Bench) -> None:
