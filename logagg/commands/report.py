@@ -38,6 +38,7 @@ def report(
 
     from logagg.clock import SystemClock
     from logagg.view import render, reports
+    from logagg.view.interruptible import interruptible
     from logagg.view.snapshot import connect
 
     wanted = reports.Wanted.of(
@@ -46,7 +47,7 @@ def report(
     if limit is None and "$limit" in reports.query_of(name):
         wanted = replace(wanted, limit=reports.LIMIT)
     try:
-        answer = render.Rows.of(reports.run(connect(shared.lake), wanted))
+        answer = interruptible(lambda: render.Rows.of(reports.run(connect(shared.lake), wanted)))
     except duckdb.Error as error:  # the queries are ours, so it is the files
         what = str(error).splitlines()[0]
         raise LakeError(f"{shared.lake}: {what}", "" if CHECK in what else CHECK) from error

@@ -9,7 +9,18 @@ from typing import Protocol
 
 from logagg.clock import Clock
 from logagg.intake.content import PROOF, Content, Key, key_of, open_content
-from logagg.intake.match import SETTLED, Candidate, Heads, Match, Verdict, continued, ends_with, match, shared_lines, trimmed_to
+from logagg.intake.match import (
+    SETTLED,
+    Candidate,
+    Heads,
+    Match,
+    Verdict,
+    continued,
+    ends_with,
+    match,
+    shared_lines,
+    trimmed_to,
+)
 from logagg.intake.names import Found, is_called_a_copy
 from logagg.intake.reader import Reader, Stamp, stamp_of
 
