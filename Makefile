@@ -53,8 +53,9 @@ sanitize: $(VENV)/.ready-dev ## the loops that are compiled, under AddressSaniti
 	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
 		ARROW_DEFAULT_MEMORY_POOL=system $(BIN)/pytest -n auto --timeout 900 $(SANITIZED); status=$$?; $(INSTALL) . && exit $$status
 
-check: $(VENV)/.ready-dev ## lint, types, imports
+check: $(VENV)/.ready-dev ## lint, format, types, imports
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet . || { echo "make check: the format differs; run $(BIN)/ruff format ." >&2; exit 1; }
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_imports.py
 

@@ -103,7 +103,10 @@ def compare(lake: Path, folder: Path, rounds: int) -> dict[str, Any]:
                 took[name][way].append((opened, seconds))
             if answers["logagg"] != answers["DuckDB"]:
                 sys.exit(f"{name}: the answers differ")
-    return {name: {way: _outcome(took[name][way]) | scanned(ways[way], QUESTIONS[name], end) for way in ways} for name in QUESTIONS}
+    return {
+        name: {way: _outcome(took[name][way]) | scanned(ways[way], QUESTIONS[name], end) for way in ways}
+        for name in QUESTIONS
+    }
 
 
 def _outcome(took: list[tuple[float, float]]) -> dict[str, float]:

@@ -57,7 +57,9 @@ def main() -> None:
         found = [measure(number, options.seconds, options.folder) for number in options.writers]
     head = ("writers", "commits/s", "catalogs/s", "a commit takes", "99 of 100 at most", "CPU a commit")
     text = f"{paper.when_and_where()}; {LINES} lines a commit\n\n{paper.table(head, map(_row, found))}"
-    paper.publish(options, "bench-commits", text, {str(one.writers): one.commits / one.seconds for one in found}, paper.CLUSTER)
+    paper.publish(
+        options, "bench-commits", text, {str(one.writers): one.commits / one.seconds for one in found}, paper.CLUSTER
+    )
 
 
 def _row(one: Measured) -> tuple[str, ...]:
@@ -114,7 +116,9 @@ def _write(root: Path, shard: int, shards: int, seconds: float, data: bytes, end
     lake = Lake.join(root, DEFAULTS, clock=clock, config=config, shards=shards, at_least=1)
     assert leases.lease(root, shard) is not None
     lake.sources_of(shard)
-    source = Source(f"s{shard}", f"/var/log/nginx/{shard}.log", 1, shard, Mark.blank(0), format="combined", tailer=f"web{shard}")
+    source = Source(
+        f"s{shard}", f"/var/log/nginx/{shard}.log", 1, shard, Mark.blank(0), format="combined", tailer=f"web{shard}"
+    )
     first, waits = _delta(lake, config, shard, source, data), list[float]()
     end.send("ready")
     end.recv()

@@ -42,7 +42,11 @@ LINE = 231  # bytes
 KEPT, FORGOTTEN = 14, 14 + 32  # days that a rotated log has its file, and that it is known
 PAGES, ADS, CAMPAIGNS, REFERRERS, VISITORS = 50_000, 500, 40, 2000, 3_000_000
 NOTHING = Mark.blank(0)
-LOG, REJECTS, BAD = "/var/log/nginx/access.log", 2, b"a line of another program, cut off at the length that the tail allows" * 2
+LOG, REJECTS, BAD = (
+    "/var/log/nginx/access.log",
+    2,
+    b"a line of another program, cut off at the length that the tail allows" * 2,
+)
 
 Mask = npt.NDArray[np.bool_]
 Result = TypeVar("Result")
@@ -64,7 +68,9 @@ class Events:
             "site": pa.array(["www.example.com", "shop.example.com", "blog.example.com"]),
             "method": pa.array(["GET", "POST"]),
             "path": pa.array([f"/articles/{number}.html" for number in range(PAGES)]),
-            "referrer": pa.array(["", "www.example.com", *(f"blog-{number}.example.org" for number in range(REFERRERS))]),
+            "referrer": pa.array(
+                ["", "www.example.com", *(f"blog-{number}.example.org" for number in range(REFERRERS))]
+            ),
             "campaign": pa.array(["", *(f"c{number}" for number in range(CAMPAIGNS))]),
             "ad": pa.array(["", *map(str, range(ADS))]),
             "placement": pa.array(["", *(f"p{number}" for number in range(8))]),
@@ -82,12 +88,20 @@ class Events:
         kind = self._chance.choice(len(KINDS), rows, p=[0.25, 0.05, 0.005, 0.545, 0.13, 0.02])
         page, agent = self._often(1.5, PAGES, rows), self._often(1.4, len(_AGENTS), rows)
         seconds = pa.array(np.exp(self._chance.normal(-3, 1, rows)))
-        codes = self._told_by(kind, rows) | {"kind": kind, "path": page, "browser": agent, "os": agent, "device": agent % 3}
+        codes = self._told_by(kind, rows) | {
+            "kind": kind,
+            "path": page,
+            "browser": agent,
+            "os": agent,
+            "device": agent % 3,
+        }
         plain = {
             "time": pa.array(times).cast(pa.timestamp("us", "UTC")),
             "visitor": pa.array(self._visitors[self._often(1.2, VISITORS, rows)]),
             "is_bot": pa.array(agent >= len(_AGENTS) - len(_ROBOTS)),
-            "status": pa.array(self._chance.choice(np.array([200, 304, 404, 500], np.int16), rows, p=[0.87, 0.07, 0.05, 0.01])),
+            "status": pa.array(
+                self._chance.choice(np.array([200, 304, 404, 500], np.int16), rows, p=[0.87, 0.07, 0.05, 0.01])
+            ),
             "bytes": pa.array(self._chance.integers(43, 60_000, rows)),
             "seconds": seconds,
             "bucket": latency_bucket(seconds),
@@ -96,7 +110,9 @@ class Events:
         inside = (kind == KINDS.index("pageview")) & (codes["referrer"] == 1)
         columns = plain | {name: self._column(name, one) for name, one in codes.items()}
         columns["from_path"] = self._column("from_path", self._often(1.5, PAGES, rows), ~inside)
-        return pa.table([columns[name].cast(EVENT_SCHEMA.field(name).type) for name in EVENT_SCHEMA.names], schema=EVENT_SCHEMA)
+        return pa.table(
+            [columns[name].cast(EVENT_SCHEMA.field(name).type) for name in EVENT_SCHEMA.names], schema=EVENT_SCHEMA
+        )
 
     def _told_by(self, kind: Numbers, rows: int) -> dict[str, Numbers]:
         ad = np.where(kind <= KINDS.index("conversion"), self._chance.integers(1, ADS + 1, rows), 0)
@@ -136,7 +152,9 @@ class Logs:
         """Let today's log grow; return it, and between which positions."""
         today = int(now) // DAY
         if today not in self.sources:
-            kept = {day: _rotated(old, today - day, today) for day, old in self.sources.items() if today - day < FORGOTTEN}
+            kept = {
+                day: _rotated(old, today - day, today) for day, old in self.sources.items() if today - day < FORGOTTEN
+            }
             new = Source(f"{today:032x}", LOG, 1, today, Mark(1024, 1024, NOTHING.digest), format="combined")
             self.sources, self._position = {**kept, today: new}, 0
         start, self._position = self._position, self._position + lines * LINE
@@ -181,7 +199,9 @@ class Year:
         source, position, until = self._logs.grow(end, events.num_rows + REJECTS)
         chunk = Chunk(source, 0, position, until, b"", Mark(until, min(until, 1024), NOTHING.digest))
         bad = tuple(Reject(position + LINE * number, "format", BAD) for number in range(REJECTS))
-        for shard, job in zip(self._shards, deal(chunk, events, Rejects({"format": REJECTS}, bad), SHARDS), strict=True):
+        for shard, job in zip(
+            self._shards, deal(chunk, events, Rejects({"format": REJECTS}, bad), SHARDS), strict=True
+        ):
             shard.absorb(job)
         deltas = [shard.drain() for shard in self._shards]
         self.commits.append(_timed(self._lake.commit, deltas, list(self._logs.sources.values()))[0])

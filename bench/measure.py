@@ -131,7 +131,9 @@ def _commits(process: subprocess.Popen[bytes], folder: Path) -> int:
     """Return how many commits a tail has told of. Raises BenchError where it has ended."""
     said = (folder / "said.txt").read_bytes()
     if process.poll() is not None:
-        raise BenchError(f"the tail ended with status {process.returncode}: {_last_line(said.decode(errors='replace'))}")
+        raise BenchError(
+            f"the tail ended with status {process.returncode}: {_last_line(said.decode(errors='replace'))}"
+        )
     return said.count(b" commit: ")
 
 

@@ -25,7 +25,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--docs", action="store_true", help="write it into docs/, where its markers are")
 
 
-def publish(options: argparse.Namespace, name: str, text: str, measured: Mapping[str, object], path: Path = DOCS) -> None:
+def publish(
+    options: argparse.Namespace, name: str, text: str, measured: Mapping[str, object], path: Path = DOCS
+) -> None:
     """Print what was measured, and write it where the options say."""
     print(text)
     if options.docs:

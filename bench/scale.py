@@ -116,11 +116,23 @@ class Watched(Dispatch):
 class Tailer:
     """A web server that gets lines at a pace."""
 
-    def __init__(self, number: int, servers: Sequence[Server], secret: bytes, scene: Scene, chunks: Sequence[Sequence[bytes]]) -> None:
+    def __init__(
+        self, number: int, servers: Sequence[Server], secret: bytes, scene: Scene, chunks: Sequence[Sequence[bytes]]
+    ) -> None:
         self.name, self._number, self._scene, self._chunks = f"web{number:04}", number, scene, chunks
         self._who = Identity(self.name, Keys(secret))
-        self._source = Source(f"{number:016x}", f"/var/log/nginx/{number}.log", 1, number, Mark.blank(0), format="combined", tailer=self.name)
-        self.dispatch = Watched(servers, self._who, SystemClock(), lambda kind, text: None, memory=1 << 28, poll=scene.flush)
+        self._source = Source(
+            f"{number:016x}",
+            f"/var/log/nginx/{number}.log",
+            1,
+            number,
+            Mark.blank(0),
+            format="combined",
+            tailer=self.name,
+        )
+        self.dispatch = Watched(
+            servers, self._who, SystemClock(), lambda kind, text: None, memory=1 << 28, poll=scene.flush
+        )
         self.dispatch.waiting, self.dispatch.lags = deque(), []
         self.chunks = self.bytes = 0
         self.failure: BaseException | None = None
@@ -138,7 +150,9 @@ class Tailer:
                 self._send()
                 due += self._scene.every
             if not self.dispatch.wait_until_committed(PATIENCE):
-                raise BenchError(f"{self.name}: not committed within {PATIENCE:.0f} s: {self.dispatch.failure or 'too much'}")
+                raise BenchError(
+                    f"{self.name}: not committed within {PATIENCE:.0f} s: {self.dispatch.failure or 'too much'}"
+                )
         except BaseException as failure:  # noqa: BLE001  # the process says it
             self.failure = failure
         finally:
@@ -194,7 +208,9 @@ def crowd(numbers: Sequence[int], server: str, secret: bytes, scene: Scene, end:
     failures = [str(tailer.failure) for tailer in tailers if tailer.failure]
     lags = [lag for tailer in tailers for lag in tailer.dispatch.lags]
     resent = sum(lane.resent for tailer in tailers for lane in tailer.dispatch.lanes)
-    sent = Sent(sum(one.chunks for one in tailers), sum(one.bytes for one in tailers), resent, lags, time.process_time())
+    sent = Sent(
+        sum(one.chunks for one in tailers), sum(one.bytes for one in tailers), resent, lags, time.process_time()
+    )
     end.send(failures[0] if failures else sent)
 
 
@@ -208,7 +224,10 @@ def run(scene: Scene, folder: Path) -> Found:
         gearmand = stack.enter_context(_running(_gearmand(server, place), place))
         workers = [stack.enter_context(_running(words, place)) for words in _workers(scene, server, lake)]
         _await(lambda: (lake / "logagg.duckdb").exists(), [gearmand, *workers], "the lake")
-        ends = [stack.enter_context(_crowd(numbers, server, (lake / "secret").read_bytes(), scene)) for numbers in _crowds(scene)]
+        ends = [
+            stack.enter_context(_crowd(numbers, server, (lake / "secret").read_bytes(), scene))
+            for numbers in _crowds(scene)
+        ]
         for end in ends:
             _told(end)
         busy, commits, began = [_cpu(one) for one in (gearmand, *workers)], _commits(lake), time.monotonic()
@@ -378,18 +397,27 @@ def report(found: Sequence[Found]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.scale", description="Many tailers, simulated, through a real gearmand.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.scale", description="Many tailers, simulated, through a real gearmand."
+    )
     parser.add_argument("--tailers", type=int, nargs="+", default=[50, 200, 1000], metavar="N")
     parser.add_argument("--shards", type=int, nargs="+", default=[8, 32], metavar="N")
     parser.add_argument("--workers", type=int, default=2, metavar="N")
     parser.add_argument("--jobs", type=float, default=50.0, help="jobs/s that all tailers offer together")
     parser.add_argument("--lines", type=int, default=1000, help="of a chunk")
-    parser.add_argument("--seconds", type=float, default=30.0, help="that each goes on; at least as long as each tailer takes to send once")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=30.0,
+        help="that each goes on; at least as long as each tailer takes to send once",
+    )
     parser.add_argument("--flush", type=float, default=5.0, help="seconds, of the workers")
     paper.add_options(parser)
     options = parser.parse_args()
     scene = Scene(1, 1, options.workers, options.jobs, options.lines, options.seconds, options.flush)
-    scenes = [replace(scene, tailers=tailers, shards=shards) for tailers in options.tailers for shards in options.shards]
+    scenes = [
+        replace(scene, tailers=tailers, shards=shards) for tailers in options.tailers for shards in options.shards
+    ]
     scenes = [replace(one, seconds=max(one.seconds, one.every)) for one in scenes]
     with failing_in_a_line(logagg.LogaggError):
         found = list(_said(run(one, options.folder) for one in scenes))

@@ -84,7 +84,12 @@ def retention(lake: Path, folder: Path) -> dict[str, Any]:
 def _step(done: Run, before: Mapping[str, Any], after: Mapping[str, Any], drops: bool) -> dict[str, Any]:
     if not drops and before["hits"] != after["hits"]:
         raise BenchError(f"retention left {after['hits']:,} of {before['hits']:,} hits")
-    sizes = {"rows": after["rows"], "bytes": after["bytes"], "rows_before": before["rows"], "bytes_before": before["bytes"]}
+    sizes = {
+        "rows": after["rows"],
+        "bytes": after["bytes"],
+        "rows_before": before["rows"],
+        "bytes_before": before["bytes"],
+    }
     return {"seconds": done.seconds, "peak": done.peak, **sizes}
 
 
@@ -107,9 +112,7 @@ def _spread(seconds: Sequence[float]) -> tuple[float, float, float]:
 
 
 def levels_table(lake: Mapping[str, Any]) -> str:
-    rows = [
-        (one["level"], f"{one['files']:,}", f"{one['rows']:,}", megabytes(one["bytes"])) for one in lake["levels"]
-    ]
+    rows = [(one["level"], f"{one['files']:,}", f"{one['rows']:,}", megabytes(one["bytes"])) for one in lake["levels"]]
     whole = ("all", f"{lake['files']:,}", f"{lake['rows']:,}", megabytes(lake["bytes"]))
     return table(("files by", "files", "rows", "bytes"), [*rows, whole])
 
@@ -183,7 +186,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=50_000_000, help="of all rollups together, about")
     parser.add_argument("--commits", type=int, default=3000)
     parser.add_argument("--rounds", type=int, default=7, help="of questions")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the lake there; one that is there is not made again")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="keep the lake there; one that is there is not made again"
+    )
     paper.add_options(parser)
     return parser.parse_args()
 

@@ -152,5 +152,7 @@ class Delta:
     progress: Mapping[str, Progress]  # by source; all that changed since the last flush
     rejects: Mapping[str, Rejects]  # by source
     clicks: pa.Table | None = None  # the key state, whole: recent clicks (`rollup.clicks.STATE_SCHEMA`)
-    starts: Mapping[str, int] = field(default_factory=dict)  # by source, where it stood before: what this delta stands upon
+    starts: Mapping[str, int] = field(
+        default_factory=dict
+    )  # by source, where it stood before: what this delta stands upon
     lines: int = 0  # that were absorbed

@@ -284,9 +284,9 @@ def format_options(formats: Sequence[str]) -> Callable[[Callable[..., Any]], Cal
         call.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
         click.option("--json", "as_json", is_flag=True, help="The same as --format json.")(call)
         choice = click.Choice(formats)
-        click.option(
-            "--format", "form", type=choice, default="table", show_default=True, help="How rows are written."
-        )(call)
+        click.option("--format", "form", type=choice, default="table", show_default=True, help="How rows are written.")(
+            call
+        )
         return call
 
     return decorate

@@ -99,7 +99,9 @@ class Privacy:
 
     ipv4: int = setting(32, IPV4_BITS, "bits of an IPv4 address that tell visitors apart; 24 forgets the last number")
     ipv6: int = setting(128, IPV6_BITS, "bits of an IPv6 address that tell visitors apart; 48 is what one site has")
-    rotate: float | None = setting("never", ROTATION, 'after this, such as "1d", everybody is a new visitor; or "never"')
+    rotate: float | None = setting(
+        "never", ROTATION, 'after this, such as "1d", everybody is a new visitor; or "never"'
+    )
     samples: int = setting(1000, COUNT, "rejected lines that the lake keeps as samples; 0: none")
     addresses_in_samples: bool = setting(False, FLAG, "keep addresses in the samples of rejected lines")
 

@@ -1,6 +1,6 @@
 """Everything that a running tail has to tell: one line each, counted by kind.
 
-    2026-11-24T12:00:00Z warning truncated: access.log was truncated at 4096 bytes ...
+2026-11-24T12:00:00Z warning truncated: access.log was truncated at 4096 bytes ...
 """
 
 from __future__ import annotations

@@ -62,7 +62,11 @@ def remove_abandoned() -> None:
     for path in Path(tempfile.gettempdir()).glob(PREFIX + "*"):
         try:
             found = path.lstat()
-            if found.st_uid == os.geteuid() and found.st_mode & 0o777 == 0o700 and found.st_mtime < time.time() - SETTLED:
+            if (
+                found.st_uid == os.geteuid()
+                and found.st_mode & 0o777 == 0o700
+                and found.st_mtime < time.time() - SETTLED
+            ):
                 _remove_unlocked(path)
         except OSError:
             continue

@@ -76,7 +76,9 @@ class Surveyor:
         self._given, self._user_id, self._clock = log_format or config.log_format, config.visitor, clock
         self._begin = config.tail.begin
         at = {id_: min(one.position for one in shards.values()) for id_, shards in state.progress.items()}
-        self._known = {(one.device, one.inode): (at[id_], one.format) for id_, one in state.sources.items() if not one.note}
+        self._known = {
+            (one.device, one.inode): (at[id_], one.format) for id_, one in state.sources.items() if not one.note
+        }
 
     def survey(self, paths: Sequence[str]) -> Survey:
         problems = list(_wrong_paths(paths))

@@ -42,7 +42,13 @@ class Command:
 
     def run(self, *arguments: object, status: int | None = 0, **options: Any) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            self.words(*arguments), cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=100, **options
+            self.words(*arguments),
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            **options,
         )
         assert "Traceback" not in done.stderr, done.stderr
         assert status is None or done.returncode == status, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -72,7 +78,6 @@ class Command:
     def await_lines(self, lines: int, tail: subprocess.Popen[str]) -> None:
         """Wait until a running tail has committed so many lines."""
         wait_until(lambda: (self.lake / "logagg.duckdb").exists() and self.lines() == lines, tail)
-
 
     def await_more(self, commits: int, tail: subprocess.Popen[str]) -> None:
         """Wait until so many more commits have been made."""
@@ -135,7 +140,9 @@ def wait_until(holds: Callable[[], bool], process: subprocess.Popen[str] | None 
         time.sleep(0.05)
 
 
-def combined(requests: Sequence[tuple[str, int]], client: str = "192.0.2.1", agent: str = "Mozilla/5.0 (X11; Linux x86_64)") -> str:
+def combined(
+    requests: Sequence[tuple[str, int]], client: str = "192.0.2.1", agent: str = "Mozilla/5.0 (X11; Linux x86_64)"
+) -> str:
     """Combined lines of (target, status), a minute apart."""
     return "".join(
         f'{client} - - [02/Mar/2026:{n // 60 % 24:02d}:{n % 60:02d}:00 +0000] "GET {target} HTTP/1.1" {status} 10 "-" "{agent}"\n'

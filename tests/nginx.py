@@ -104,12 +104,27 @@ class Nginx:
             return error.code
 
     def _words(self) -> list[str]:
-        return [self._program, "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"), "-e", str(self.logs / "error.log")]
+        return [
+            self._program,
+            "-p",
+            str(self.folder),
+            "-c",
+            str(self.folder / "nginx.conf"),
+            "-e",
+            str(self.logs / "error.log"),
+        ]
 
     def _write(self, access_log: str, http: str, server: str, workers: int) -> None:
         user = "user root;" if os.geteuid() == 0 else ""  # the test's directory is closed to others
         text = _CONFIGURATION.format(
-            folder=self.folder, logs=self.logs, port=self.port, access_log=access_log, http=http, server=server, workers=workers, user=user
+            folder=self.folder,
+            logs=self.logs,
+            port=self.port,
+            access_log=access_log,
+            http=http,
+            server=server,
+            workers=workers,
+            user=user,
         )
         (self.folder / "nginx.conf").write_text(text)
 
@@ -134,7 +149,9 @@ class Load:
     def __init__(self, program: str) -> None:
         self._program = program
 
-    def start(self, url: str, *, seconds: int, connections: int = 8, script: str | None = None) -> subprocess.Popen[str]:
+    def start(
+        self, url: str, *, seconds: int, connections: int = 8, script: str | None = None
+    ) -> subprocess.Popen[str]:
         words = [self._program, "-t1", f"-c{connections}", f"-d{seconds}s", url]
         if script:
             words[1:1] = ["-s", script]

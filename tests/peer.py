@@ -67,12 +67,20 @@ class Peer:
 
 
 def parcel(
-    *, tailer: str = "other", epoch: int = 1, shards: int = 2, shard: int = 0, end: int = 10, events: pa.Table | None = None
+    *,
+    tailer: str = "other",
+    epoch: int = 1,
+    shards: int = 2,
+    shard: int = 0,
+    end: int = 10,
+    events: pa.Table | None = None,
 ) -> Parcel:
     """Return a parcel with a job of one reject, or of events."""
     source = replace(new_source("made-up.log"), tailer=tailer)
     rejects = Rejects() if events is not None else Rejects({"format": 1})
-    job = Job(shard, source.id, 0, 0, end, Mark.blank(end), EVENT_SCHEMA.empty_table() if events is None else events, rejects)
+    job = Job(
+        shard, source.id, 0, 0, end, Mark.blank(end), EVENT_SCHEMA.empty_table() if events is None else events, rejects
+    )
     return Parcel(tailer, epoch, shards, source, job, "a run")
 
 

@@ -124,7 +124,13 @@ class Page:
 
     def _printed(self, words: list[str], *, may_fail: bool = False) -> str:
         done = subprocess.run(
-            words, cwd=self._folder, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=100
+            words,
+            cwd=self._folder,
+            env=self._env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=100,
         )
         failed = done.returncode != 0 and not (may_fail and done.stdout.startswith("logagg: "))
         assert not failed, f"{self.path.name}: {words[-1]}\n{done.stdout}"
@@ -213,7 +219,9 @@ def _fields() -> Iterator[str]:
     ]
     merged = [{name: _MERGED.get(field, field) for name, field in table.items() if field} for table in tables]
     fields = dict.fromkeys(merged[0].values())
-    rows = [(field, *(_code(name for name, of in table.items() if of == field) for table in merged)) for field in fields]
+    rows = [
+        (field, *(_code(name for name, of in table.items() if of == field) for table in merged)) for field in fields
+    ]
     return _table(("field", "nginx", "Apache", "keys of JSON logs, beside nginx's"), *rows)
 
 
@@ -303,4 +311,6 @@ def test_links_lead_somewhere(name: str) -> None:
     page = ROOT / name
     links = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text())
     assert not [link for link, _ in links if not (page.parent / link).exists()]
-    assert not [(link, anchor) for link, anchor in links if anchor not in _anchors(page.parent / link if link else page)]
+    assert not [
+        (link, anchor) for link, anchor in links if anchor not in _anchors(page.parent / link if link else page)
+    ]

@@ -18,7 +18,12 @@ ALLOWED = {
     "lake": ("logagg.rollup.definitions", "logagg.rollup.sketches", "logagg.rollup.rows"),
     "view": ("logagg.lake.catalog", "logagg.lake.heartbeats", "logagg.lake.leases"),
 }
-DOORS = {"watchdog": ("intake/watch.py",), "click": ("cli.py", "commands/"), "gearman": ("queues/gearman.py",), "prometheus_client": ("metrics.py",)}
+DOORS = {
+    "watchdog": ("intake/watch.py",),
+    "click": ("cli.py", "commands/"),
+    "gearman": ("queues/gearman.py",),
+    "prometheus_client": ("metrics.py",),
+}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -47,7 +52,9 @@ def test_imports(module: Path) -> None:
 
 @pytest.mark.parametrize("module", sorted(PACKAGE.rglob("*.pyx")), ids=lambda module: module.name)
 def test_compiled_modules_know_nothing_of_the_others_and_say_their_types(module: Path) -> None:
-    words = [line.split() for line in module.read_text().splitlines() if line.startswith(("import ", "from ", "cimport "))]
+    words = [
+        line.split() for line in module.read_text().splitlines() if line.startswith(("import ", "from ", "cimport "))
+    ]
     assert {line[1].removesuffix(".places").split(".")[0] for line in words} <= {"os", "numpy", "libc", "logagg"}
     assert not [line for line in words if line[1].startswith("logagg") and line[1] != "logagg.places"]
     assert module.with_suffix(".pyi").exists()
@@ -55,5 +62,7 @@ def test_compiled_modules_know_nothing_of_the_others_and_say_their_types(module:
 
 def test_every_stage_states_its_promise() -> None:
     for stage in STAGES:
-        words = [line.split(":")[0] for line in (PACKAGE / stage / "__init__.py").read_text().strip('"').splitlines()[:3]]
+        words = [
+            line.split(":")[0] for line in (PACKAGE / stage / "__init__.py").read_text().strip('"').splitlines()[:3]
+        ]
         assert words == ["In", "Out", "Promise"], stage

@@ -70,11 +70,15 @@ class Desk:
         if owner.hex() != self.owner:
             return self.says("moved")
         if isinstance(message, Parcel) and message.shards != self._shards:
-            return self.says("refused", reason=f"{MISFIT}the lake has {self._shards} shards, the tailer deals to {message.shards}")
+            return self.says(
+                "refused", reason=f"{MISFIT}the lake has {self._shards} shards, the tailer deals to {message.shards}"
+            )
         if not self.owned.epochs.admits(message.tailer, message.epoch, message.run):
             return self.says("superseded")
         if isinstance(message, Question) and not self._is_new(message):
-            self.owned.refusals.add(REPLAYED, f"shard {self.number}: a question of tailer {message.tailer} came a second time")
+            self.owned.refusals.add(
+                REPLAYED, f"shard {self.number}: a question of tailer {message.tailer} came a second time"
+            )
             return self.says("refused", reason="the question came a second time")
         return None
 
@@ -100,7 +104,9 @@ class Desk:
     def greets(self, question: Question) -> Answer:
         """Say whom the shard belongs to, and which epoch was a tailer's last: what is needed to ask for more."""
         owner = self._once if question.looks else self.owner
-        return Answer("taken", self._shards, owner, epoch=self.owned.epochs.last(question.tailer), limit=self.owned.limit)
+        return Answer(
+            "taken", self._shards, owner, epoch=self.owned.epochs.last(question.tailer), limit=self.owned.limit
+        )
 
     def hears(self, question: Question) -> Answer:
         """Say how far the sources of a tailer have come."""
@@ -147,8 +153,15 @@ class Desk:
         """Return what a scrape shows."""
         label = ("shard", str(self.number))
         yield Number("logagg_jobs_taken_total", "Jobs that count.", self.taken, label)
-        yield Number("logagg_jobs_duplicate_total", "Jobs that counted before, and were dropped.", self.duplicates, label)
-        yield Number("logagg_gaps_total", "Jobs that came out of order: an earlier one of their log is missing.", self.gaps, label)
+        yield Number(
+            "logagg_jobs_duplicate_total", "Jobs that counted before, and were dropped.", self.duplicates, label
+        )
+        yield Number(
+            "logagg_gaps_total",
+            "Jobs that came out of order: an earlier one of their log is missing.",
+            self.gaps,
+            label,
+        )
         yield Number("logagg_held_bytes", "What is in memory and not committed yet.", self.nbytes, label)
 
     def drain(self) -> tuple[Delta, list[Source]]:

@@ -44,7 +44,9 @@ class Identity:
 
     tailer: str
     keys: Keys
-    run: str = field(default_factory=lambda: secrets.token_hex(8))  # another one for each session: two may take the same epoch
+    run: str = field(
+        default_factory=lambda: secrets.token_hex(8)
+    )  # another one for each session: two may take the same epoch
 
 
 class Dispatch:
@@ -73,8 +75,12 @@ class Dispatch:
         self._news: dict[str, Source] = {}  # of sources, that come with no job
         self._told: dict[str, Source] = {}  # of these, what the owner of the first shard has heard
         self._freshness = freshness or Freshness(clock)
-        self._cut: list[int] | None = None  # flights of each lane that were there at the last cut; None: they are committed
-        self._heartbeat = self._asked = ""  # what is to be said of the tail, and what the last question to the first shard said
+        self._cut: list[int] | None = (
+            None  # flights of each lane that were there at the last cut; None: they are committed
+        )
+        self._heartbeat = self._asked = (
+            ""  # what is to be said of the tail, and what the last question to the first shard said
+        )
         self._count = 0
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -105,10 +111,14 @@ class Dispatch:
             return None
         if any(answer.verdict == "superseded" for answer in others):
             raise self._superseded()
-        self._notice("connected", f"{len(self.lanes)} shards have answered through {', '.join(map(str, self._sender.servers))}")
+        self._notice(
+            "connected", f"{len(self.lanes)} shards have answered through {', '.join(map(str, self._sender.servers))}"
+        )
         return _known([*first, *others])
 
-    def _ask_all(self, greeting: _Greeting, lanes: Callable[[], Sequence[Lane]], **question: bool) -> list[Answer] | None:
+    def _ask_all(
+        self, greeting: _Greeting, lanes: Callable[[], Sequence[Lane]], **question: bool
+    ) -> list[Answer] | None:
         """Ask shards until all have answered; return their answers, None when we are to leave before."""
         answers: dict[int, Answer] = {}
         while len(answers) < len(lanes()):
@@ -203,7 +213,12 @@ class Dispatch:
             yield Number("logagg_uncommitted_jobs", "Jobs that are not committed yet.", len(lane.flights), label)
             yield Number("logagg_uncommitted_job_bytes", "Their size, packed.", lane.nbytes, label)
             yield Number("logagg_jobs_resent_total", "Jobs that were sent again.", lane.resent, label)
-            yield Number("logagg_gaps_total", "Jobs that came out of order: an earlier one of their log is missing.", lane.gaps, label)
+            yield Number(
+                "logagg_gaps_total",
+                "Jobs that came out of order: an earlier one of their log is missing.",
+                lane.gaps,
+                label,
+            )
         yield from self._refusals.numbers("logagg_answers_refused_total", "Answers that were refused, by reason.")
 
     def stop(self) -> None:
@@ -221,7 +236,9 @@ class Dispatch:
         return self._stopping.is_set() or self.failure is not None
 
     def _has_room(self) -> bool:
-        return sum(lane.nbytes for lane in self.lanes) < self._room and all(len(one.flights) < FLIGHTS for one in self.lanes)
+        return sum(lane.nbytes for lane in self.lanes) < self._room and all(
+            len(one.flights) < FLIGHTS for one in self.lanes
+        )
 
     def _idle(self) -> bool:
         return not self._news and not any(lane.flights for lane in self.lanes)
@@ -398,10 +415,14 @@ class Dispatch:
         """Wait a little, then learn how far the shard has come."""
         first, most = BACKOFF
         lane.asking = True
-        lane.not_before = self._clock.monotonic() + min(most, first * 2 ** min(lane.failures, 10)) * random.uniform(0.5, 1)
+        lane.not_before = self._clock.monotonic() + min(most, first * 2 ** min(lane.failures, 10)) * random.uniform(
+            0.5, 1
+        )
         lane.failures += 1
         if lane.failures == 5 and lane.flights:
-            self._notice("waiting", f"shard {lane.shard} does not take its jobs ({reason}); trying again, nothing is lost")
+            self._notice(
+                "waiting", f"shard {lane.shard} does not take its jobs ({reason}); trying again, nothing is lost"
+            )
 
 
 @dataclass(slots=True)

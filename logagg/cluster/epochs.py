@@ -53,7 +53,10 @@ class Epochs:
             draft.write_text(json.dumps(self._last))
             os.replace(draft, self._path)
         except OSError as error:
-            self._notice("retry", f"{self._path}: cannot be written: {error.strerror or error}; trying again at the next tail's start")
+            self._notice(
+                "retry",
+                f"{self._path}: cannot be written: {error.strerror or error}; trying again at the next tail's start",
+            )
 
 
 def _read(path: Path) -> dict[str, tuple[int, str]]:

@@ -58,7 +58,9 @@ def look(servers: Sequence[Server], clock: Clock, keys: Keys | None, max_age: fl
             if name.startswith(JOBS):
                 queues[shard] = [one + other for one, other in zip(queues[shard], counts, strict=True)]
         jobs = [sum(int(line[at]) for line in functions) for at in (1, 2)]
-        found.servers.append({"server": str(server), "functions": len(functions), "queued": jobs[0] - jobs[1], "running": jobs[1]})
+        found.servers.append(
+            {"server": str(server), "functions": len(functions), "queued": jobs[0] - jobs[1], "running": jobs[1]}
+        )
     answers = _Survey(servers, clock, keys).run(set(queues)) if found.servers and keys else {}
     _add_shards(found, answers, queues)
     if not keys:
@@ -72,7 +74,13 @@ def look(servers: Sequence[Server], clock: Clock, keys: Keys | None, max_age: fl
 def _is_ours(line: list[str]) -> bool:
     """Tell whether a line of the server's status is of a function of a shard."""
     kind, _, shard = line[0].rpartition(".")
-    return f"{kind}." in (JOBS, QUESTIONS) and shard.isdecimal() and len(shard) < 5 and int(shard) < MOST and len(line) == 4
+    return (
+        f"{kind}." in (JOBS, QUESTIONS)
+        and shard.isdecimal()
+        and len(shard) < 5
+        and int(shard) < MOST
+        and len(line) == 4
+    )
 
 
 class _Survey:
@@ -145,7 +153,9 @@ def _add_problems(found: ClusterStatus, answers: dict[int, Answer]) -> None:
             found.problems.append(f"shard {row['shard']}: {why}")
         elif mine.get("refused_age", RECENT) < RECENT:
             why = "a tail has another secret or version, or another program sends to the job server"
-            found.problems.append(f"shard {row['shard']}: refused {mine['refused']:,} messages, the last {mine['refused_age']} s ago: {why}")
+            found.problems.append(
+                f"shard {row['shard']}: refused {mine['refused']:,} messages, the last {mine['refused_age']} s ago: {why}"
+            )
 
 
 def _add_heartbeats(found: ClusterStatus, answers: dict[int, Answer], max_age: float | None) -> None:
@@ -178,6 +188,10 @@ def _add_tailers(found: ClusterStatus, answers: dict[int, Answer]) -> None:
         row |= {key: first.get(key) for key in ("unread", "uncommitted", "behind", "resent", "refused", "silent")}
         found.tailers.append(row)
         if first.get("behind", 0) > BEHIND and name not in judged:
-            found.problems.append(f"tailer {name}: {first['uncommitted']:,} bytes wait to be committed for {first['behind']} s")
+            found.problems.append(
+                f"tailer {name}: {first['uncommitted']:,} bytes wait to be committed for {first['behind']} s"
+            )
         if first.get("silent", 0) > SILENT and (first.get("unread", 0) or first.get("uncommitted", 0)):
-            found.problems.append(f"tailer {name}: nothing was heard of it for {first['silent']} s; it had more to send")
+            found.problems.append(
+                f"tailer {name}: nothing was heard of it for {first['silent']} s; it had more to send"
+            )

@@ -60,7 +60,9 @@ class Cluster:
 def check(config: Config) -> None:
     """Raise ConfigError where a configuration asks for what a tail without a lake cannot do."""
     if config.privacy.rotate:
-        raise ConfigError("privacy.rotate: its salts are in the lake, which this tail does not have", "leave it out with --gearman")
+        raise ConfigError(
+            "privacy.rotate: its salts are in the lake, which this tail does not have", "leave it out with --gearman"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,9 @@ class Session:
         config, options = self.config, self._options
         self._reporter.flush = self._flush
         nobodys = [one for one in known if not one.source.tailer]  # read before there was a cluster, here or elsewhere
-        known = [one for one in known if one.source.tailer == self._cluster.name] + sources_in(nobodys, find(options.paths))
+        known = [one for one in known if one.source.tailer == self._cluster.name] + sources_in(
+            nobodys, find(options.paths)
+        )
         self._tailer = Tailer(
             options.paths,
             known,
@@ -179,7 +183,9 @@ class Session:
         self._parsers.use(self._interpreter.reading, self._notices.report)
         self._told = {one.source.id: one.source for one in known}
         self._dispatch.start()
-        self._threads = [threading.Thread(target=self._guard, args=(stage,), daemon=True) for stage in (self._read, self._send)]
+        self._threads = [
+            threading.Thread(target=self._guard, args=(stage,), daemon=True) for stage in (self._read, self._send)
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -317,7 +323,9 @@ class Session:
         if fmt := self._interpreter.format_of(chunk, self._tailer):
             source = self._named(self._tailer.source(chunk.source))
             self._told[source.id] = source
-            run = _Run(self._who.tailer, self._dispatch.epoch, self._who.run, len(self._dispatch.lanes), self._dispatch.limit)
+            run = _Run(
+                self._who.tailer, self._dispatch.epoch, self._who.run, len(self._dispatch.lanes), self._dispatch.limit
+            )
             written = self._interpreter.written(chunk, self._tailer)
             self._packed.put(self._parsers.submit(chunk, fmt, source, run, written=written))
 

@@ -84,7 +84,13 @@ class Worker:
     """Takes one message after the other; commits beside that, in a thread of its own."""
 
     def __init__(self, options: WorkerOptions, clock: Clock, lake: Lake, wishes: Wishes) -> None:
-        self._options, self._clock, self._lake, self._wishes, self._config = options, clock, lake, wishes, options.config
+        self._options, self._clock, self._lake, self._wishes, self._config = (
+            options,
+            clock,
+            lake,
+            wishes,
+            options.config,
+        )
         self._notices = Notices(clock, verbosity=options.verbosity)
         lake.tell(self._notices.report)
         self._memory = options.memory or options.config.tail.memory
@@ -105,8 +111,12 @@ class Worker:
     def run(self) -> None:
         if wrong := [shard for shard in self._options.wanted if shard >= self._lake.shards]:
             shards = self._lake.shards
-            raise LakeError(f"{self._options.lake}: it has {shards} shards, 0 to {shards - 1}; there is no shard {wrong[0]}")
-        self._notices.report("worker", f"shards {_ranges(self._options.wanted)} of {self._lake.shards}, lake {self._options.lake}")
+            raise LakeError(
+                f"{self._options.lake}: it has {shards} shards, 0 to {shards - 1}; there is no shard {wrong[0]}"
+            )
+        self._notices.report(
+            "worker", f"shards {_ranges(self._options.wanted)} of {self._lake.shards}, lake {self._options.lake}"
+        )
         try:
             while not self._is_over():
                 self._take_over()
@@ -189,9 +199,17 @@ class Worker:
         except WireError as error:
             refusals.add(reason_of(error), f"{assignment.function}: {error}")
             is_old = isinstance(error, OtherVersion) and error.version == 1
-            return wire.refusal_of_version_1(OLD_TAIL) if is_old else wire.pack(self._refuses("its MAC is not by the lake's secret"))
+            return (
+                wire.refusal_of_version_1(OLD_TAIL)
+                if is_old
+                else wire.pack(self._refuses("its MAC is not by the lake's secret"))
+            )
         self._jobs += 1
-        answer = self._done(desk, assignment, envelope) if desk else self._refuses(f"{assignment.function} is not served here")
+        answer = (
+            self._done(desk, assignment, envelope)
+            if desk
+            else self._refuses(f"{assignment.function} is not served here")
+        )
         return self._keys.sign(wire.pack(answer), envelope.nonce)
 
     def _done(self, desk: Desk, assignment: Assignment, envelope: Envelope) -> Answer:
@@ -219,7 +237,11 @@ class Worker:
             return desk.shows(envelope.owner, self._clock.now())
         if objection := desk.objects(message, envelope.owner):
             return objection
-        return self._hear(desk, message) if isinstance(message, Question) else self._take(desk, assignment, message, envelope)
+        return (
+            self._hear(desk, message)
+            if isinstance(message, Question)
+            else self._take(desk, assignment, message, envelope)
+        )
 
     def _read(self, desk: Desk, assignment: Assignment, envelope: Envelope) -> Parcel | Question:
         """Return a message, if it is for this desk; a job still without its events. Raises WireError."""

@@ -18,13 +18,22 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@click.option("--log-format", default="", metavar="NAME|STRING", help="The format that the logs should have (default: detect).")
-@click.option("--repair", is_flag=True, help="Give up what is damaged in the lake and cannot be restored, and say what is lost.")
+@click.option(
+    "--log-format", default="", metavar="NAME|STRING", help="The format that the logs should have (default: detect)."
+)
+@click.option(
+    "--repair", is_flag=True, help="Give up what is damaged in the lake and cannot be restored, and say what is lost."
+)
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
 @shared_options
 @click.pass_context
 def check(
-    context: click.Context, paths: tuple[str, ...], log_format: str, repair: bool, as_json: bool, shared: Shared  # noqa: FBT001  # click's
+    context: click.Context,
+    paths: tuple[str, ...],
+    log_format: str,
+    repair: bool,
+    as_json: bool,
+    shared: Shared,  # noqa: FBT001  # click's
 ) -> int:
     """Check the configuration, the lake, and what a tail would read of PATHs, and how; write nothing.
 
@@ -102,7 +111,11 @@ def _show_files(found: Examination) -> None:
     if found.files:
         columns = ("path", "stream", "size", "compression", "format", "matching", "lines", "start")
         rows = [[getattr(file, column) for column in columns] for file in found.files]
-        render.write(render.Rows(("path", "stream", "bytes", "compression", "format", "matching", "of first", "from"), rows), "table", sys.stdout)
+        render.write(
+            render.Rows(("path", "stream", "bytes", "compression", "format", "matching", "of first", "from"), rows),
+            "table",
+            sys.stdout,
+        )
     for file in found.files:
         for miss in file.mismatches:
             click.echo(f"{render.shown(file.path)}:{miss.number}: {miss.reason}: {render.shown(miss.line)}")

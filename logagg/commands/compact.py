@@ -22,7 +22,9 @@ def compact(shared: Shared) -> None:
 
 
 @click.command()
-@click.option("--trust-clock", is_flag=True, help="Even if the clock seems to have leapt since the lake was last written.")
+@click.option(
+    "--trust-clock", is_flag=True, help="Even if the clock seems to have leapt since the lake was last written."
+)
 @shared_options
 def expire(shared: Shared, trust_clock: bool) -> None:
     """Apply the configured retention now: coarsen old buckets, drop the oldest."""

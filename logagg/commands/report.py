@@ -27,7 +27,14 @@ from logagg.errors import CHECK, LakeError
 @format_options(("table", "json", "csv"))
 @shared_options
 def report(
-    name: str, since: str | None, until: str | None, limit: int | None, site: str | None, bots: str, form: str, shared: Shared
+    name: str,
+    since: str | None,
+    until: str | None,
+    limit: int | None,
+    site: str | None,
+    bots: str,
+    form: str,
+    shared: Shared,
 ) -> None:
     """Show a report: overview, pages, ads, referrers, agents, errors, latency, sources.
 
@@ -42,7 +49,13 @@ def report(
     from logagg.view.snapshot import connect
 
     wanted = reports.Wanted.of(
-        name, SystemClock().now(), since=since, until=until, limit=limit or None, site=site, bots=bots,  # type: ignore[arg-type]
+        name,
+        SystemClock().now(),
+        since=since,
+        until=until,
+        limit=limit or None,
+        site=site,
+        bots=bots,  # type: ignore[arg-type]
     )  # type: ignore[arg-type]
     if limit is None and "$limit" in reports.query_of(name):
         wanted = replace(wanted, limit=reports.LIMIT)

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
 @click.option(
-    "--gearman", type=Written("servers", servers), metavar="HOST:PORT[,…]", help="Of a cluster: job servers, shards, tailers."
+    "--gearman",
+    type=Written("servers", servers),
+    metavar="HOST:PORT[,…]",
+    help="Of a cluster: job servers, shards, tailers.",
 )
 @click.option(
     "--max-age",
@@ -69,7 +72,9 @@ def _cluster(gearman: Any, secret: Path, shared: Shared, max_age: float | None, 
         for rows in (found.servers, found.shards, found.tailers):
             if rows:
                 columns = tuple(rows[0])
-                render.write(render.Rows(columns, [[row[column] for column in columns] for row in rows]), "table", sys.stdout)
+                render.write(
+                    render.Rows(columns, [[row[column] for column in columns] for row in rows]), "table", sys.stdout
+                )
         _say(found.waiting, found.problems)
     return int(bool(found.problems))
 

@@ -31,7 +31,10 @@ from logagg.settings import INTERVAL, MEMORY
     help="How often counts become visible in SQL (default: 1).",
 )
 @click.option(
-    "--shards", type=click.IntRange(1), metavar="N", help="Workers that share the visitors (default: one for two cores)."
+    "--shards",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Workers that share the visitors (default: one for two cores).",
 )
 @click.option(
     "--memory",
@@ -41,7 +44,9 @@ from logagg.settings import INTERVAL, MEMORY
 )
 @click.option("--metrics", type=Written("address", address), metavar="HOST:PORT", help="Where Prometheus may scrape.")
 @click.option("--gearman", type=Written("servers", servers), metavar="HOST:PORT[,…]", help="Send the jobs to workers.")
-@click.option("--name", metavar="NAME", help="With --gearman: who this tail is among others (default: the host's name).")
+@click.option(
+    "--name", metavar="NAME", help="With --gearman: who this tail is among others (default: the host's name)."
+)
 @click.option(
     "--secret",
     type=click.Path(path_type=Path),
@@ -51,7 +56,9 @@ from logagg.settings import INTERVAL, MEMORY
     help="With --gearman: the lake's secret (default: that in --lake).",
 )
 @shared_options
-def tail(paths: tuple[str, ...], shared: Shared, gearman: Any, name: str | None, secret: Path | None, **options: Any) -> None:
+def tail(
+    paths: tuple[str, ...], shared: Shared, gearman: Any, name: str | None, secret: Path | None, **options: Any
+) -> None:
     """Follow files, directories or globs; - reads standard input.
 
     SIGTERM and SIGINT: a last flush, a commit, exit status 0. A second one: the end at once; nothing is lost.
@@ -85,4 +92,10 @@ def tail(paths: tuple[str, ...], shared: Shared, gearman: Any, name: str | None,
         from logagg.cluster.session import Cluster
         from logagg.cluster.tail import tail as send
 
-        send(run, Cluster(gearman, name or socket.gethostname(), secret or shared.lake / "secret"), clock, wishes, parsers)
+        send(
+            run,
+            Cluster(gearman, name or socket.gethostname(), secret or shared.lake / "secret"),
+            clock,
+            wishes,
+            parsers,
+        )

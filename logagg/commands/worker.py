@@ -32,9 +32,15 @@ def shard_list(text: object) -> tuple[tuple[int, ...], int]:
 
 
 @click.command()
-@click.option("--gearman", type=Written("servers", servers), required=True, metavar="HOST:PORT[,…]", help="The job servers.")
 @click.option(
-    "--shards", type=Written("list", shard_list), required=True, metavar="LIST", help="The shards to own: 0-3,7 or 0-3,7/8."
+    "--gearman", type=Written("servers", servers), required=True, metavar="HOST:PORT[,…]", help="The job servers."
+)
+@click.option(
+    "--shards",
+    type=Written("list", shard_list),
+    required=True,
+    metavar="LIST",
+    help="The shards to own: 0-3,7 or 0-3,7/8.",
 )
 @click.option(
     "--flush",
@@ -43,7 +49,10 @@ def shard_list(text: object) -> tuple[tuple[int, ...], int]:
     help="How often counts become visible in SQL (default: 1).",
 )
 @click.option(
-    "--memory", type=Written("size", SIZE.convert), metavar="SIZE", help="End when so much is in use; a supervisor starts it again."
+    "--memory",
+    type=Written("size", SIZE.convert),
+    metavar="SIZE",
+    help="End when so much is in use; a supervisor starts it again.",
 )
 @click.option("--metrics", type=Written("address", address), metavar="HOST:PORT", help="Where Prometheus may scrape.")
 @click.option("--max-jobs", type=click.IntRange(1), metavar="N", help="End after so many jobs; likewise.")
@@ -64,4 +73,7 @@ def worker(shared: Shared, gearman: Any, shards: Any, **options: Any) -> None:
     options["max_jobs"] = options["max_jobs"] or 0
     wishes = Wishes(reloads=False)
     with wishes.heeded():
-        work(WorkerOptions(gearman, shared.lake, shared.config, wanted, of, verbosity=shared.verbosity, **options), wishes=wishes)
+        work(
+            WorkerOptions(gearman, shared.lake, shared.config, wanted, of, verbosity=shared.verbosity, **options),
+            wishes=wishes,
+        )

@@ -76,7 +76,9 @@ class Ledger:
         self._settle_lost()
         if self._open_files.crowded:
             text = f"of {len(self.readers):,} logs {self._open_files.most:,} stay open: lines written to another just before it is"
-            self.tell("descriptors", "limit of open files", f"{text} rotated and deleted may be missed; raise the limit")
+            self.tell(
+                "descriptors", "limit of open files", f"{text} rotated and deleted may be missed; raise the limit"
+            )
 
     def lose(self, reader: Reader) -> None:
         """Note that a source's file no longer holds what was read of it."""
@@ -244,7 +246,13 @@ class Ledger:
             note = "" if source.gone else source.note
             finished = source.finished and reader.content is None
             reader.source = replace(
-                source, path=found.path, size=stat.st_size, modified=stat.st_mtime, finished=finished, note=note, gone=0.0
+                source,
+                path=found.path,
+                size=stat.st_size,
+                modified=stat.st_mtime,
+                finished=finished,
+                note=note,
+                gone=0.0,
             )
             reader.stamp, reader.found = stamp, found
             self.changed |= bool(source.gone)
@@ -303,7 +311,9 @@ class Ledger:
     def trim(self, reader: Reader) -> None:
         """Note that a log was cut at its front, and that what stays of it is read as another source."""
         self._lost = [one for one in self._lost if one is not reader]
-        self._part(reader, f"cut at its front after {reader.position:,} bytes were read; what stays is not counted again")
+        self._part(
+            reader, f"cut at its front after {reader.position:,} bytes were read; what stays is not counted again"
+        )
 
     def is_known(self, key: Key) -> bool:
         """Tell whether a file with this device and inode is that of a source."""

@@ -97,7 +97,12 @@ class Heads:
 def continued(candidate: Candidate, readers: Sequence[Reader]) -> Reader | None:
     """Return the source without a file that goes on in a file, if there is one."""
     for reader in readers:
-        if _is_missing(reader) and reader.position and _may_continue(candidate, reader) and _holds_all(candidate, reader):
+        if (
+            _is_missing(reader)
+            and reader.position
+            and _may_continue(candidate, reader)
+            and _holds_all(candidate, reader)
+        ):
             return reader
     return None
 
@@ -280,7 +285,9 @@ def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
 def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict | None:
     """Judge a file beside that of a source, of which one is too short to prove anything."""
     found, content = candidate.found, candidate.content
-    rewritten = found.absolute == reader.former_path and reader.position > 0  # by an editor, whose backup may be about to go
+    rewritten = (
+        found.absolute == reader.former_path and reader.position > 0
+    )  # by an editor, whose backup may be about to go
     if rewritten and is_called_a_copy(reader.last_path, found.absolute):
         return "same" if proves(content, reader.proof) else None
     if not are_related(found.path, reader.source.path) or not _begins_alike(candidate, reader):

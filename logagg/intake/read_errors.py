@@ -10,7 +10,9 @@ class ReadErrors:
 
     def __init__(self) -> None:
         self._looks = 0
-        self._errors: dict[str, tuple[int, str]] = {}  # by path: the number of the look that met it last, and what it is
+        self._errors: dict[
+            str, tuple[int, str]
+        ] = {}  # by path: the number of the look that met it last, and what it is
 
     def look(self) -> None:
         """Begin a look; what the one before the last met, and the last did not, is over."""
@@ -23,7 +25,9 @@ class ReadErrors:
 
     def within(self, folder: str) -> bool:
         """Tell whether this look has met a file of a directory that cannot be read."""
-        return any(look == self._looks and (os.path.dirname(path) or ".") == folder for path, (look, _) in self._errors.items())
+        return any(
+            look == self._looks and (os.path.dirname(path) or ".") == folder for path, (look, _) in self._errors.items()
+        )
 
     def now(self) -> dict[str, str]:
         """Return by path what is wrong now; for any thread."""

@@ -263,4 +263,3 @@ class Reader:
         if self.content and len(self.first) < min(PROOF, self.position):
             self.first = self.content.first()[: self.position]
             self.source = replace(self.source, head=mark(len(self.first), self.first))
-

@@ -70,7 +70,11 @@ class Finder:
             return
         for wanted in self._wanted:
             for listing in wanted.listings(self._listings):
-                if listing.problem and wanted.is_many and (not listing.failed or any(map(wanted.means, listing.failed))):
+                if (
+                    listing.problem
+                    and wanted.is_many
+                    and (not listing.failed or any(map(wanted.means, listing.failed)))
+                ):
                     yield listing.folder, listing.problem
 
     def _as_it_is(self, wanted: _Wanted) -> _Wanted:

@@ -101,7 +101,11 @@ class Tailer:
         now = self._clock.now()
         if self._waits == is_set(now):
             self._waits = not self._waits
-            then = f"{not_set(now)}: nothing is read until it is set" if self._waits else f"it is set to {written(now)}: reading on"
+            then = (
+                f"{not_set(now)}: nothing is read until it is set"
+                if self._waits
+                else f"it is set to {written(now)}: reading on"
+            )
             self._notice("clock", then)
         return self._waits
 
@@ -207,7 +211,9 @@ class Tailer:
         streams: defaultdict[str, list[Reader]] = defaultdict(list)
         for reader in self._ledger.readers.values():
             if reader.found and (reader.content or reader.parked):
-                if reader.content and not reader.seen:  # nobody else has its file any more, but somebody may still write to it
+                if (
+                    reader.content and not reader.seen
+                ):  # nobody else has its file any more, but somebody may still write to it
                     reader.stamp = stamp_of(reader.content.stat())
                 if reader.waits():
                     streams[reader.found.stream].append(reader)
@@ -290,7 +296,9 @@ class Tailer:
         except Replaced:
             self._ledger.lose(reader)
         except OSError as error:
-            self._ledger.tell("unreadable", reader.source.path, f"{error.strerror or error}; its last line is not counted")
+            self._ledger.tell(
+                "unreadable", reader.source.path, f"{error.strerror or error}; its last line is not counted"
+            )
 
     def _is_young(self, reader: Reader) -> bool:
         """Tell whether somebody may still write to a file."""

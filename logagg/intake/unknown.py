@@ -61,7 +61,9 @@ class Impression:
         stamp, written = stamp_of(stat), (stat.st_size, stat.st_mtime_ns)
         if before is None or (before.path != path and before.written != written):
             return cls(path, stamp, written, now, look)  # the inode of a file that was deleted may be used again
-        seen = replace(before, path=path, stamp=stamp, written=written, since=before.since if before.stamp == stamp else now)
+        seen = replace(
+            before, path=path, stamp=stamp, written=written, since=before.since if before.stamp == stamp else now
+        )
         return seen if before.written == written else replace(seen, verdict=None)
 
     def judged(self, match: Match | None, missing: frozenset[str], *, settled: bool, passed: bool) -> Impression:
@@ -179,7 +181,9 @@ class UnknownFiles:
         left = self._left.get(unknown.key)
         if left is None or not left.holds(unknown, self._sources.missing, self._clock.monotonic()):
             return True
-        return left.reader is None and not left.passed and not unknown.found.asked and self._sources.follows(unknown.found)
+        return (
+            left.reader is None and not left.passed and not unknown.found.asked and self._sources.follows(unknown.found)
+        )
 
     def _meet(self, unknown: Sequence[Unknown]) -> None:
         # What goes on with a known source first, since what is younger is to be read, too. Then what others may be
@@ -208,7 +212,9 @@ class UnknownFiles:
         taken = False
         try:
             stat = content.stat()
-            if key_of(stat) == unknown.key and not self._sources.is_known(unknown.key):  # else it was renamed at this moment
+            if key_of(stat) == unknown.key and not self._sources.is_known(
+                unknown.key
+            ):  # else it was renamed at this moment
                 taken = judge(self._candidate(Unknown(unknown.found, stat), content))
         except OSError as error:
             self._sources.refuse(unknown.found, error)

@@ -21,7 +21,9 @@ class Waker:
     def __init__(self, notice: Callable[[str, str], None]) -> None:
         self._notice = notice
         self._woken = threading.Event()
-        self._watched: dict[str, tuple[int, int] | None] = {}  # directories: device and inode that are watched; None: gone
+        self._watched: dict[
+            str, tuple[int, int] | None
+        ] = {}  # directories: device and inode that are watched; None: gone
 
     @cached_property
     def _watch(self) -> Watch:

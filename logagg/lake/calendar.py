@@ -16,7 +16,10 @@ import pyarrow as pa
 from logagg.lake.files import DAY, HOUR, MONTH
 
 _SECONDS = {HOUR: 3600, DAY: 86_400}
-_LATE_DAY, _LATE_MONTH = timedelta(hours=6), timedelta(days=7)  # for which a day, or a month, that is over stays as it is
+_LATE_DAY, _LATE_MONTH = (
+    timedelta(hours=6),
+    timedelta(days=7),
+)  # for which a day, or a month, that is over stays as it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -275,7 +275,9 @@ def _tables(state: State) -> dict[str, pa.Table]:
         "created_at": state.created_at,
         "gone": state.gone,
         "secret": state.secret,
-        "rollups": json.dumps({name: [[one.name, str(one.type)] for one in schema] for name, schema in state.rollups.items()}),
+        "rollups": json.dumps(
+            {name: [[one.name, str(one.type)] for one in schema] for name, schema in state.rollups.items()}
+        ),
         "steady": state.steady,
     }
     tables = {
@@ -320,7 +322,13 @@ _SAMPLES = pa.schema(
 _SOURCES = pa.schema(
     [("source", pa.string()), ("path", pa.string()), ("shard", pa.int32()), ("position", pa.int64())]
     + [("size", pa.int64()), ("lines", pa.int64()), ("finished", pa.bool_()), ("format", pa.string())]
-    + [("compression", pa.string()), ("modified", _TIME), ("note", pa.string()), ("nul_bytes", pa.int64()), ("gone", _TIME)]
+    + [
+        ("compression", pa.string()),
+        ("modified", _TIME),
+        ("note", pa.string()),
+        ("nul_bytes", pa.int64()),
+        ("gone", _TIME),
+    ]
     + [(name, pa.int64()) for name in ("device", "inode", "head_length")]
     + [("head_digest", pa.string()), ("mark_length", pa.int64()), ("mark_digest", pa.string())]
     + [("tailer", pa.string()), ("origin", pa.int64())]
@@ -382,7 +390,9 @@ def _source(row: dict[str, object]) -> Source:
 _PROGRESS = ("source", "shard", "position", "lines", "mark_length", "mark_digest")
 
 
-def _progress(source: str, shard: int, position: int, lines: int, length: int, digest: str) -> tuple[str, int, Progress]:
+def _progress(
+    source: str, shard: int, position: int, lines: int, length: int, digest: str
+) -> tuple[str, int, Progress]:
     return source, shard, Progress(position, lines, Mark(position, length, digest))
 
 
@@ -405,7 +415,9 @@ def _group(rows):  # type: ignore[no-untyped-def]
 
 
 def _has(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
-    return bool(connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = $table", {"table": table}).fetchall())
+    return bool(
+        connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = $table", {"table": table}).fetchall()
+    )
 
 
 _TYPES = {str(type_): type_ for type_ in _SQL_TYPES}

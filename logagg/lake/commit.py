@@ -52,7 +52,9 @@ class Committer:
         self._continuity = Continuity(clock, self.written_at, state.steady.timestamp())
         self._live = self._read = catalog.newest(root)  # the catalog that the link names, and that of `state`
         self._intents, self._sweeper = Intents(root), Sweeper(clock)
-        self._busy = threading.RLock()  # a worker commits in one thread, merges in another, and takes over shards in a third
+        self._busy = (
+            threading.RLock()
+        )  # a worker commits in one thread, merges in another, and takes over shards in a third
 
     @property
     def written_at(self) -> float | None:
@@ -186,7 +188,9 @@ class Committer:
             hint = "start again: it goes on from there, and nothing is lost"
             raise Overtaken(f"{self._root}: another process has committed in our stead", hint)
         if outcome == BROKEN:
-            raise self._missing() or CommitFailed(f"{self._root}: what was to be committed is not whole any more", AGAIN)
+            raise self._missing() or CommitFailed(
+                f"{self._root}: what was to be committed is not whole any more", AGAIN
+            )
         if outcome is None:
             raise Unsure(f"{self._root}: it is not known what became of a commit", AGAIN)
         return int(outcome)

@@ -125,7 +125,9 @@ class Planner:
         tasks = []
         for rollup, parts in self._by_rollup(state):
             calendar = Calendar.by_day(_newest(parts))
-            groups = [group for group in _overlapping(parts, MONTH) if _has_small(group) or _share_piece(group, calendar)]
+            groups = [
+                group for group in _overlapping(parts, MONTH) if _has_small(group) or _share_piece(group, calendar)
+            ]
             tasks += [self._task(rollup, group, calendar) for group in _fitting(groups, rollup)]
         return tasks
 

@@ -53,7 +53,10 @@ def secret_for(root: Path, expected: str) -> str:
 def other_secret(root: Path) -> tuple[str, str]:
     """Return what is wrong where a lake was written with another secret than the one that is there, and what to do."""
     hint = f"restore it from a backup; or, to go on with this one, {repair_command(root)}"
-    return f"{root / SECRET}: is not the secret that the lake was written with: visitors would be others than before", hint
+    return (
+        f"{root / SECRET}: is not the secret that the lake was written with: visitors would be others than before",
+        hint,
+    )
 
 
 def has_secret(root: Path, expected: str) -> bool:

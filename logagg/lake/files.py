@@ -67,7 +67,9 @@ class PartWriter:
         self._rows = 0
         self._span: list[datetime] = []
         # Text goes in as it is, dictionary-encoded; in the file that is an encoding, not a type.
-        self._schema = pa.schema([field.with_type(WORDS) if field.type == pa.string() else field for field in rollup.schema])
+        self._schema = pa.schema(
+            [field.with_type(WORDS) if field.type == pa.string() else field for field in rollup.schema]
+        )
 
     def __enter__(self) -> Self:
         import pyarrow.parquet as pq

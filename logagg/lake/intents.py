@@ -32,7 +32,9 @@ from logagg.lake.state import Intent
 FOLDER = "intents"
 STALE, BROKEN = "stale", "broken"
 _WANTED = "intent"
-_FRAME = struct.Struct("!6sBII")  # what it is, version, CRC-32 of all that follows, length of the header (JSON); then clicks
+_FRAME = struct.Struct(
+    "!6sBII"
+)  # what it is, version, CRC-32 of all that follows, length of the header (JSON); then clicks
 _MAGIC, _VERSION = b"intent", 1
 
 
@@ -150,7 +152,9 @@ def _delta_fields(delta: Delta) -> dict[str, Any]:
     return {
         "shard": delta.shard,
         "progress": {source: asdict(one) for source, one in delta.progress.items()},
-        "rejects": {source: [some.counts, list(map(_reject_fields, some.samples))] for source, some in delta.rejects.items()},
+        "rejects": {
+            source: [some.counts, list(map(_reject_fields, some.samples))] for source, some in delta.rejects.items()
+        },
         "starts": delta.starts,
         "lines": delta.lines,
     }

@@ -1,9 +1,9 @@
 """Who may write what of a lake: locks that end with the process that holds them.
 
-    lock          one writer alone (exclusive), or many beside one another (shared)
-    lock.commit   whose turn it is to commit, of many
-    leases/7      who owns shard 7, of many
-    leases/merges.traffic   who merges parts of a rollup now, and applies retention to them
+lock          one writer alone (exclusive), or many beside one another (shared)
+lock.commit   whose turn it is to commit, of many
+leases/7      who owns shard 7, of many
+leases/merges.traffic   who merges parts of a rollup now, and applies retention to them
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def take(root: Path, *, alone: bool) -> int:
     os.close(lock)
     if alone and _is_shared(root):
         raise LakeLocked(f"{root}: workers write this lake", "stop them, or use --lake") from None
-    raise LakeLocked(f"{root}: process {pid} writes this lake", "one lake has one tail: stop that, or use --lake") from None
+    raise LakeLocked(
+        f"{root}: process {pid} writes this lake", "one lake has one tail: stop that, or use --lake"
+    ) from None
 
 
 def is_alone(lock: int) -> bool:

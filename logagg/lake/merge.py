@@ -31,8 +31,12 @@ WINDOW = 4 << 20  # bytes of rows that are added up together
 OPEN = 24 << 20  # bytes that all open readers take,
 READER = 4 << 20  # that one takes at most: the dictionaries and pages of a row group,
 FILES = 32  # and how many are open: a tail with many logs has few descriptors left
-_VALUE = 16  # bytes that a reader takes for each value of a small part (measured: 100 to 140 for the 9 of a row of `pages`)
-_COPIES = 5  # of the rows that are added up together: as read, in one piece, their keys, their sums, as they are written
+_VALUE = (
+    16  # bytes that a reader takes for each value of a small part (measured: 100 to 140 for the 9 of a row of `pages`)
+)
+_COPIES = (
+    5  # of the rows that are added up together: as read, in one piece, their keys, their sums, as they are written
+)
 
 Micros = npt.NDArray[np.int64]
 

@@ -32,7 +32,9 @@ def refuse_others(root: Path) -> None:
     """Raise LakeError where the lake belongs to another user, and we are not root."""
     owner, we = owner_of(root), os.geteuid()
     if owner is not None and we not in (0, owner):
-        hint = f"run it as {name_of(owner)}, as with sudo -u {name_of(owner)}, or as root, which leaves the lake its owner"
+        hint = (
+            f"run it as {name_of(owner)}, as with sudo -u {name_of(owner)}, or as root, which leaves the lake its owner"
+        )
         raise LakeError(f"{root}: belongs to the user {name_of(owner)}, and this is run by {name_of(we)}", hint)
 
 

@@ -74,7 +74,9 @@ def _read(path: Path) -> dict[int, tuple[float, str]]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise LakeError(f"{path}: cannot be read: {error}", "delete it: the visitors of today are then new ones") from error
+        raise LakeError(
+            f"{path}: cannot be read: {error}", "delete it: the visitors of today are then new ones"
+        ) from error
 
 
 def _unpacked(data: bytes) -> dict[int, tuple[float, str]]:

@@ -203,7 +203,10 @@ class State:
         nothing = Mark(0, 0, "")
         return replace(
             self,
-            sources={FORGOTTEN: Source(FORGOTTEN, FORGOTTEN, 0, 0, nothing, finished=True), **_without(self.sources, gone)},
+            sources={
+                FORGOTTEN: Source(FORGOTTEN, FORGOTTEN, 0, 0, nothing, finished=True),
+                **_without(self.sources, gone),
+            },
             progress={
                 FORGOTTEN: {shard: Progress(0, count, nothing) for shard, count in lines.items()},
                 **_without(self.progress, gone),

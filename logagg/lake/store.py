@@ -31,7 +31,9 @@ from logagg.rollup.definitions import Rollup
 class Lake:
     """The writer's side of a lake; holds its lock until closed."""
 
-    def __init__(self, root: Path, state: State, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int) -> None:
+    def __init__(
+        self, root: Path, state: State, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int
+    ) -> None:
         self._notice: Callable[[str, str], None] = lambda kind, text: None
         self.secret = directory.secret(root)
         self.salts = Salts(root, self.secret, clock, self.clock_is_settled)
@@ -77,7 +79,14 @@ class Lake:
 
     @classmethod
     def open(
-        cls, root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Config, begin: bool = True, any_secret: bool = False
+        cls,
+        root: Path,
+        rollups: Sequence[Rollup],
+        *,
+        clock: Clock,
+        config: Config,
+        begin: bool = True,
+        any_secret: bool = False,
     ) -> Lake:
         """Take the lock; make the lake where there is none; clear away what a crash left.
 
@@ -100,7 +109,9 @@ class Lake:
         return lake
 
     @classmethod
-    def join(cls, root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Config, shards: int, at_least: int) -> Lake:
+    def join(
+        cls, root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Config, shards: int, at_least: int
+    ) -> Lake:
         """Take part in a lake that workers share; make it where there is none.
 
         `shards` is how many share it; 0: as it is, or as many as we own (`at_least`) where it is not shared yet.

@@ -86,7 +86,12 @@ def _look(root: Path, current: Path | None) -> Verdict:
     if not current.exists():
         return Verdict(problems=(_lost(root, f"{root / catalog.LINK}: {current.name}, which it names, is missing"),))
     if not os.access(current, os.R_OK):
-        return Verdict(problems=(*_wrong_owners(root), Problem(f"{current}: not allowed to read it", "run it as the lake's owner"))[:1])
+        return Verdict(
+            problems=(
+                *_wrong_owners(root),
+                Problem(f"{current}: not allowed to read it", "run it as the lake's owner"),
+            )[:1]
+        )
     try:
         state = catalog.read(current)
     except LakeError as error:
@@ -178,7 +183,9 @@ def _wrong_leftovers(paths: Iterable[Path]) -> Iterator[Problem]:
     for path in paths:
         with contextlib.suppress(OSError):  # a tail may have deleted it just now
             if not is_intact(path):
-                yield Problem(f"{path}: {CHANGED}", "the newest snapshot does not need it, so nothing is lost: delete it")
+                yield Problem(
+                    f"{path}: {CHANGED}", "the newest snapshot does not need it, so nothing is lost: delete it"
+                )
 
 
 def _wrong_rows(path: Path, part: Part, schema: pa.Schema) -> str:
@@ -216,7 +223,9 @@ def _wrong_progress(state: State) -> Iterator[Problem]:
         for shard, progress in shards.items():
             if id_ != FORGOTTEN and not _is_sane(progress):
                 where = f"{state.sources[id_].path} (source {id_}, shard {shard})"
-                yield Problem(f"{where}: {progress.lines:,} lines up to position {progress.position:,} cannot be", RESTORE)
+                yield Problem(
+                    f"{where}: {progress.lines:,} lines up to position {progress.position:,} cannot be", RESTORE
+                )
 
 
 def _is_sane(progress: Progress) -> bool:
@@ -232,7 +241,9 @@ def _wrong_permissions(root: Path) -> Iterator[Problem]:
     try:
         found = secret.stat()
     except OSError:
-        yield Problem(f"{secret}: missing, so visitors from now on are others than those before", "restore it from a backup")
+        yield Problem(
+            f"{secret}: missing, so visitors from now on are others than those before", "restore it from a backup"
+        )
         return
     if found.st_size < LEAST_SECRET:
         yield Problem(f"{secret}: too short to keep a secret", "restore it from a backup")
@@ -344,7 +355,9 @@ def _wrong_sums(root: Path, state: State) -> Iterator[Problem]:
                 for day, left, right in connection.execute(law.query, {"since": _whole_days(state)}).fetchall():
                     if law.lacks(state.lost, day.date()):
                         continue
-                    what = f"{day:%Y-%m-%d}: {law.left} are {left:,}, {law.right} are {right:,}; they should be the same"
+                    what = (
+                        f"{day:%Y-%m-%d}: {law.left} are {left:,}, {law.right} are {right:,}; they should be the same"
+                    )
                     yield Problem(f"{root}: {what}", RESTORE)
     except duckdb.Error as error:
         yield Problem(f"{root}: its views cannot be summed: {str(error).splitlines()[0]}", RESTORE)
@@ -376,4 +389,3 @@ def _wrong_total(connection: duckdb.DuckDBPyConnection, state: State) -> Iterato
     if hits + rejects > lines or (hits + rejects < lines and not dropped):
         what = f"{hits:,} hits and {rejects:,} rejects are not the {lines:,} lines that its sources gave"
         yield Problem(what, RESTORE)
-

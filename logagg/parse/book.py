@@ -35,7 +35,9 @@ class FormatBook:
         known = self._formats.get(chunk.source)
         if known:
             return known
-        lines = [line for line in bytes(chunk.data[:SAMPLE]).split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES] if line.strip(b"\r\0")]
+        lines = [
+            line for line in bytes(chunk.data[:SAMPLE]).split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES] if line.strip(b"\r\0")
+        ]
         if not lines:
             return self._given or compile_format("combined")
         found = self._probe(lines, self._latest.of(written))

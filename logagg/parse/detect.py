@@ -14,7 +14,9 @@ _TIME_SHAPES = ("time_local", "time_iso8601", "time_epoch_us", "time_epoch_ms", 
 _KEYS = {**{name: field for name, field in NGINX.items() if field and field not in TIMES}, **JSON_KEYS}
 
 
-def detect(lines: Sequence[bytes], now: float, *, user_id: str = "", names: Iterable[str] | None = None) -> Format | None:
+def detect(
+    lines: Sequence[bytes], now: float, *, user_id: str = "", names: Iterable[str] | None = None
+) -> Format | None:
     """Return the format that parses most of these lines, and at least half of them; None if there is none.
 
     `names` are the formats to choose from, most specific first; all that have a name if not given.

@@ -69,7 +69,9 @@ class Classifier:
         from logagg.parse.agents import describe  # its patterns take a while, and only those who parse need them
 
         described = describe(agent.values)
-        words |= {name: Words(agent.codes, described.column(name).combine_chunks()) for name in ("browser", "os", "device")}
+        words |= {
+            name: Words(agent.codes, described.column(name).combine_chunks()) for name in ("browser", "os", "device")
+        }
         columns = {name: value.bounded(self.limit).array() for name, value in words.items()}
         columns["kind"] = Words(kind, pa.array(KINDS)).array()
         columns |= {name: batch.column(name) for name in ("time", "status", "bytes", "seconds", "upstream_seconds")}
@@ -166,7 +168,9 @@ def _from_paths(kind: Codes, site: Words, referrer: Words, from_page: Words) -> 
     names, _ = _bare(pa.concat_arrays([site.values, referrer.values])).encode()
     own, others = np.split(names, [len(site.values)])
     others = masked(others, Column.of(referrer.values).lengths > 0, -1)  # who has no referrer came from no site
-    return Words(rows.from_pages(kind, _PAGEVIEW, own, site.codes, others, referrer.codes), from_page.values, nulls=True)
+    return Words(
+        rows.from_pages(kind, _PAGEVIEW, own, site.codes, others, referrer.codes), from_page.values, nulls=True
+    )
 
 
 def _bare(hosts: pa.Array) -> Slices:

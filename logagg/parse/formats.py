@@ -153,7 +153,9 @@ def _named_json(name: str) -> Format:
     """Compile the name of a JSON format again: `json:time_iso8601=time,status=status,request=line`."""
     pairs = [pair.split("=", 1) for pair in name.removeprefix("json:").split(",")]
     if any(len(pair) < 2 for pair in pairs):
-        raise FormatError(f"log format {name!r}: that is no list of fields and their keys", "write json, and the keys are found")
+        raise FormatError(
+            f"log format {name!r}: that is no list of fields and their keys", "write json, and the keys are found"
+        )
     fmt = json_format({key: field for field, key in pairs})
     _check(fmt)
     return fmt
@@ -228,7 +230,9 @@ def _directive(argument: str, letter: str, text: str, user_id: str) -> Iterator[
         yield from (b"[", "time_local", b"]")
     elif user_id and argument == f"{{{user_id}}}":
         yield "user_id"
-    elif known := {key.lower(): value for key, value in APACHE.items() if "{" in key}.get(f"{argument}{letter}".lower()):
+    elif known := {key.lower(): value for key, value in APACHE.items() if "{" in key}.get(
+        f"{argument}{letter}".lower()
+    ):
         yield known
     elif argument and letter == "t":
         raise FormatError(f"log format {text!r}: the time %{argument}t is not understood", "use %t or %{msec}t")
@@ -288,7 +292,8 @@ def _check(fmt: Format) -> None:
     for what, names in wanted.items():
         if not fields & names:
             raise FormatError(
-                f"log format {fmt.name!r}: there is no {what.split()[1]} in it", "see `logagg tail --help` for the formats"
+                f"log format {fmt.name!r}: there is no {what.split()[1]} in it",
+                "see `logagg tail --help` for the formats",
             )
     if len(fmt.keys) + len(fmt.steps) > MOST_VALUES or any(len(os.fsencode(key)) > LONGEST_KEY for key in fmt.keys):
         raise FormatError(

@@ -88,4 +88,6 @@ class Column:
 
     def array(self, type_: pa.DataType) -> pa.Array:
         """Return the values as an Arrow array of `type_` (binary or string)."""
-        return pa.Array.from_buffers(type_, len(self.offsets) - 1, [None, pa.py_buffer(self.offsets), pa.py_buffer(self.data)])
+        return pa.Array.from_buffers(
+            type_, len(self.offsets) - 1, [None, pa.py_buffer(self.offsets), pa.py_buffer(self.data)]
+        )

@@ -43,4 +43,3 @@ class Keys:
         for one in rest:
             mac.update(one)
         return mac.digest()
-

@@ -92,7 +92,9 @@ def ask(server: Server, command: str) -> list[list[str]]:
             with connection.makefile("r", encoding="utf-8", errors="replace") as file:
                 lines = list(itertools.islice(iter(lambda: file.readline(_LONGEST).rstrip("\n"), "."), _MOST))
     except OSError as error:
-        raise ServerError(f"{server}: no job server answers: {error.strerror or error}", "start gearmand there") from error
+        raise ServerError(
+            f"{server}: no job server answers: {error.strerror or error}", "start gearmand there"
+        ) from error
     if len(lines) == _MOST or any("\t" not in line for line in lines if command == "status"):
         raise ServerError(f"{server}: not a job server", "name the port of gearmand")
     return [line.split("\t") for line in lines]
@@ -116,7 +118,9 @@ class Connection:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._socket.settimeout(PATIENCE)
         except OSError as error:
-            raise ServerError(f"{server}: no job server answers: {error.strerror or error}", "start gearmand there") from error
+            raise ServerError(
+                f"{server}: no job server answers: {error.strerror or error}", "start gearmand there"
+            ) from error
         try:
             self._greet()
         except ServerError:
@@ -219,7 +223,12 @@ class Links:
     """A connection to each server that answers; to the others, an attempt now and then."""
 
     def __init__(
-        self, servers: Sequence[Server], clock: Clock, notice: Notice, lost: Callable[[Connection], None], largest: int = LARGEST
+        self,
+        servers: Sequence[Server],
+        clock: Clock,
+        notice: Notice,
+        lost: Callable[[Connection], None],
+        largest: int = LARGEST,
     ) -> None:
         self.up: dict[Server, Connection] = {}
         self._largest = largest

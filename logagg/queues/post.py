@@ -159,7 +159,9 @@ class _Turn:
 class Receiver:
     """Receives the messages of some functions from all servers, one at a time from each."""
 
-    def __init__(self, servers: Sequence[Server], clock: Clock, notice: Notice, name: str, *, largest: int = LARGEST) -> None:
+    def __init__(
+        self, servers: Sequence[Server], clock: Clock, notice: Notice, name: str, *, largest: int = LARGEST
+    ) -> None:
         self._links, self._name = Links(servers, clock, notice, self._lose, largest), name.encode()
         self._turns: dict[Connection, _Turn] = {}
         self._assigned: deque[Assignment] = deque()

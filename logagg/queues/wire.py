@@ -55,7 +55,9 @@ class OtherVersion(WireError):
     """A message of another version of this format."""
 
     def __init__(self, version: int) -> None:
-        super().__init__(f"a message of version {version}; this logagg reads version {VERSION}", "run the same version everywhere")
+        super().__init__(
+            f"a message of version {version}; this logagg reads version {VERSION}", "run the same version everywhere"
+        )
         self.version = version
 
 
@@ -111,7 +113,9 @@ class Answer:
 
     verdict: str  # of VERDICTS
     shards: int = 0  # of the lake
-    owner: str = ""  # a token, in hexadecimal; another where another process has the shard, with only what was committed
+    owner: str = (
+        ""  # a token, in hexadecimal; another where another process has the shard, with only what was committed
+    )
     positions: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # by source: committed, applied
     known: tuple[Known, ...] = ()
     reason: str = ""
@@ -227,7 +231,13 @@ def _failing_as_wire_error() -> Iterator[None]:
     except WireError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, OSError, struct.error, pa.ArrowException) as error:
-        what = f"lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0] if str(error) else "is wrong"
+        what = (
+            f"lacks {error}"
+            if isinstance(error, KeyError)
+            else str(error).splitlines()[0]
+            if str(error)
+            else "is wrong"
+        )
         raise WireError(f"a message whose header or events cannot be read: {what}") from error
 
 
@@ -268,13 +278,17 @@ def _parcel(header: dict[str, Any], schema: pa.Schema) -> Parcel:
     mark, rejects = _mark(header["mark"]), _rejects(header["rejects"])
     lines = _number(header["rows"]) + rejects.lines
     if not (origin <= start <= end == mark.position and shard < shards) or (start == end and lines):
-        raise WireError(f"a job [{start}, {end}) from {origin} of {lines:,} lines, shard {shard} of {shards}, cannot be")
+        raise WireError(
+            f"a job [{start}, {end}) from {origin} of {lines:,} lines, shard {shard} of {shards}, cannot be"
+        )
     job = Job(shard, source.id, origin, start, end, mark, schema.empty_table(), rejects)
     return Parcel(_text(header["tailer"]), _number(header["epoch"]), shards, source, job, _text(header["run"]))
 
 
 def _rejects(found: dict[str, Any]) -> Rejects:
-    samples = (Reject(_number(position), _text(reason), base64.b64decode(line)) for position, reason, line in found["samples"])
+    samples = (
+        Reject(_number(position), _text(reason), base64.b64decode(line)) for position, reason, line in found["samples"]
+    )
     return Rejects({_text(reason): _number(lines) for reason, lines in found["counts"].items()}, tuple(samples))
 
 
@@ -397,9 +411,13 @@ def _question(header: dict[str, Any]) -> Question:
 
 def _answer(header: dict[str, Any]) -> Answer:
     if header["verdict"] not in VERDICTS:
-        raise WireError(f"an answer {header['verdict']!r}, which this logagg does not know", "run the same version everywhere")
+        raise WireError(
+            f"an answer {header['verdict']!r}, which this logagg does not know", "run the same version everywhere"
+        )
     positions = {_text(id_): (_number(one), _number(other)) for id_, (one, other) in header["positions"].items()}
-    known = tuple(Known(_source(one["source"]), one["progress"] and _progress(one["progress"])) for one in header["known"])
+    known = tuple(
+        Known(_source(one["source"]), one["progress"] and _progress(one["progress"])) for one in header["known"]
+    )
     owner, reason = _token(header["owner"]), _text(header["reason"])
     reports = {_text(name): _report(report) for name, report in header["reports"].items()}
     shards, epoch, limit = (_number(header[name]) for name in ("shards", "epoch", "limit"))

@@ -71,7 +71,9 @@ def absorb(state: pa.Table | None, clicks: pa.Table, sources: pa.Array, window_u
     return _extended(state, touched, fresh, now), _booked(rows, len(touched), was, now)
 
 
-def prune(state: pa.Table, newest_by_source: Mapping[str, int], horizon_us: int, limit_rows: int, limit_bytes: int = 1 << 30) -> pa.Table:
+def prune(
+    state: pa.Table, newest_by_source: Mapping[str, int], horizon_us: int, limit_rows: int, limit_bytes: int = 1 << 30
+) -> pa.Table:
     """Forget clicks that lie more than the horizon before the newest event (µs) of their own source.
 
     A source that is not named keeps its clicks. Of more rows, or bytes, than the limits those that came last stay.

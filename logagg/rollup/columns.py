@@ -18,7 +18,9 @@ class Columns:
     def __getitem__(self, name: str) -> pa.Array:
         if name not in self._columns:
             chunks = [chunk for table in self._tables for chunk in table[name].chunks]
-            self._columns[name] = only(pa.chunked_array(chunks, self._tables[0].schema.field(name).type).unify_dictionaries())
+            self._columns[name] = only(
+                pa.chunked_array(chunks, self._tables[0].schema.field(name).type).unify_dictionaries()
+            )
         return self._columns[name]
 
     def table(self, names: Sequence[str] | None = None) -> pa.Table:

@@ -20,7 +20,19 @@ from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES, Measure, Part, 
 from logagg.sql_functions import VALUES
 
 RESERVED = frozenset(
-    {"sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state", "lost_parts", "events", "clicks", "rows"}
+    {
+        "sources",
+        "commits",
+        "rejects",
+        "reject_samples",
+        "files",
+        "lake",
+        "click_state",
+        "lost_parts",
+        "events",
+        "clicks",
+        "rows",
+    }
     | {rollup.name for rollup in DEFAULTS}
 )
 DAY = 86_400

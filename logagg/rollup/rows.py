@@ -173,7 +173,9 @@ def _measure(events: Events, groups: Grouping, measure: Measure | None, like: Me
     return groups.totals(events.numbers(measure.of), where)  # null is NaN here, and adds nothing
 
 
-def _assembled(rollup: Rollup, keys: Sequence[pa.Array], measures: Sequence[pa.Array | Totals]) -> tuple[pa.Table, Indices | None]:
+def _assembled(
+    rollup: Rollup, keys: Sequence[pa.Array], measures: Sequence[pa.Array | Totals]
+) -> tuple[pa.Table, Indices | None]:
     """Return rows of keys and measures; where some is carried over, also the number of each row's key."""
     held = [pa.array(one.held) if isinstance(one, Totals) else one for one in measures]
     rows = pa.table([*keys, *held], names=rollup.column_names)
@@ -207,7 +209,11 @@ def _keys(rows: Rows, ts: Ints, dimensions: Sequence[pa.Array]) -> list[pa.Array
 
 def _slim(column: pa.Array) -> pa.Array:
     """Drop the words of a dictionary that are not used, where that saves something."""
-    return own_words(column) if pa.types.is_dictionary(column.type) and len(column.dictionary) > 2 * len(column) else column
+    return (
+        own_words(column)
+        if pa.types.is_dictionary(column.type) and len(column.dictionary) > 2 * len(column)
+        else column
+    )
 
 
 def _added(groups: Grouping, measure: Measure, values: pa.Array) -> pa.Array | Totals:

@@ -118,7 +118,11 @@ class Shard:
         import duckdb
 
         # It sees a user's conditions: they reach no file, and no variable of ours.
-        closed: dict[str, Any] = {"enable_external_access": False, "python_enable_replacements": False, "temp_directory": ""}
+        closed: dict[str, Any] = {
+            "enable_external_access": False,
+            "python_enable_replacements": False,
+            "temp_directory": "",
+        }
         return duckdb.connect(config={"threads": 1, **closed})
 
     def absorb(self, job: Job) -> bool:
@@ -212,5 +216,3 @@ class Gap(Exception):
     def __init__(self, job: Job, position: int) -> None:
         super().__init__(f"source {job.source}: shard {job.shard} stands at {position}, the job starts at {job.start}")
         self.position = position
-
-

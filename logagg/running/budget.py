@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from logagg.config import Tail
 
 BASE = 160 << 20  # bytes of a process that has read nothing: Python, the libraries
-PARSER = 48 << 20  # bytes that a parser has for itself before it has read anything: the patterns of user agents, for one
+PARSER = (
+    48 << 20
+)  # bytes that a parser has for itself before it has read anything: the patterns of user agents, for one
 _CHUNK = 2 << 20  # bytes; rather fewer parsers than smaller chunks
 _COST = 24  # times a chunk's size, most of it in the parser and some until it is rolled up
 

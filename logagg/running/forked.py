@@ -42,7 +42,9 @@ class Rooms:
     def __init__(self, count: int, size: int) -> None:
         size = _rounded(size, PAGESIZE)
         self._memory = np.frombuffer(mmap(-1, count * size), np.uint8)
-        self._free = [slice(start, start + size) for start in range(0, count * size, size)]  # the last one is taken first
+        self._free = [
+            slice(start, start + size) for start in range(0, count * size, size)
+        ]  # the last one is taken first
 
     def take(self) -> memoryview:
         """Return a room for oneself; an empty one where all are taken."""

@@ -14,7 +14,12 @@ RETRY_AFTER = 2.0  # seconds between attempts
 
 
 def commit(
-    lake: Lake, deltas: Sequence[Delta], sources: Sequence[Source], leaving: Callable[[], bool], clock: Clock, notices: Notices
+    lake: Lake,
+    deltas: Sequence[Delta],
+    sources: Sequence[Source],
+    leaving: Callable[[], bool],
+    clock: Clock,
+    notices: Notices,
 ) -> None:
     """Return when the deltas are committed. Raises CommitFailed when the disk refuses and we are leaving."""
     while True:

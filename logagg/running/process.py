@@ -19,7 +19,9 @@ STEP = 16 << 20  # bytes more than it could return last time, before it tries ag
 
 def settle() -> None:
     """Make this process a frugal one; call it before numpy and Arrow are imported. It can make no data frames afterwards."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # nothing here multiplies matrices, but its threads spin at the start
+    os.environ.setdefault(
+        "OPENBLAS_NUM_THREADS", "1"
+    )  # nothing here multiplies matrices, but its threads spin at the start
     gc.set_threshold(100_000, 50, 100)  # few objects, all of them columns: looking for cycles among them is a waste
     _share_one_heap()
     _do_without_pandas()

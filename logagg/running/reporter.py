@@ -44,10 +44,14 @@ class Reporter:
         lock: int = 0,
     ) -> None:
         self.flush = options.config.tail.flush  # seconds, by the configuration that holds now
-        self._blank = Heartbeat(tailer, socket.gethostname(), os.getpid(), lock, clock.now(), clock.now(), once=options.once)
+        self._blank = Heartbeat(
+            tailer, socket.gethostname(), os.getpid(), lock, clock.now(), clock.now(), once=options.once
+        )
         self._paths, self._given = options.paths, options.log_format or options.config.log_format
         self._send, self._record, self._freshness, self._clock = send, record, freshness, clock
-        self._since: dict[tuple[str, str], float] = {}  # by kind and path of a problem, by the clock that never goes back
+        self._since: dict[
+            tuple[str, str], float
+        ] = {}  # by kind and path of a problem, by the clock that never goes back
         self._waiting: dict[str, str] = {}  # by path
         self._refused: dict[str, str] = {}
         self._sent = self._looked = float("-inf")
@@ -59,7 +63,11 @@ class Reporter:
         """Remember what the tail before this one found wrong: it may be so for longer than we run."""
         if before is None:
             return
-        for kind, found in (("waiting", before.waiting), ("unreadable", before.unreadable), ("unparsed", before.unparsed)):
+        for kind, found in (
+            ("waiting", before.waiting),
+            ("unreadable", before.unreadable),
+            ("unparsed", before.unparsed),
+        ):
             for one in found:
                 self._since[kind, one.path] = self._clock.monotonic() - max(0.0, self._clock.now() - one.since)
         for one in before.unparsed:
@@ -93,16 +101,24 @@ class Reporter:
         newest = self._newest
         yield Number("logagg_followed_logs", "Logs that are followed.", newest.following)
         yield Number("logagg_unreadable_logs", "Logs that cannot be read.", len(newest.unreadable))
-        yield Number("logagg_unparsed_logs", "Logs that no format fits, or whose lines are mostly rejects.", len(newest.unparsed))
+        yield Number(
+            "logagg_unparsed_logs", "Logs that no format fits, or whose lines are mostly rejects.", len(newest.unparsed)
+        )
         yield Number("logagg_waiting_paths", "Paths that mean no log yet.", len(newest.waiting))
-        yield Number("logagg_behind_seconds", "What was in the logs so long ago is all committed.", self._freshness.behind)
+        yield Number(
+            "logagg_behind_seconds", "What was in the logs so long ago is all committed.", self._freshness.behind
+        )
 
     def _say(self, tailer: Tailer, *, ended: float = 0.0, failure: str = "") -> None:
         logs = tailer.followed()
         self._record.forget_all_but({source.id for source in tailer.sources() if not source.gone})
         self._look_at_paths(logs)
         unreadable, unparsed = self._what_is_wrong(tailer)
-        self._said, self._sent, self._offset = self._names(unreadable, unparsed), self._clock.monotonic(), self._clock_offset()
+        self._said, self._sent, self._offset = (
+            self._names(unreadable, unparsed),
+            self._clock.monotonic(),
+            self._clock_offset(),
+        )
         self._forget_what_is_over(unreadable, unparsed)
         self._newest = replace(
             self._blank,
@@ -201,5 +217,3 @@ def _is_followed(path: str, names: Set[str]) -> bool:
         return any(fnmatchcase(name, path) for name in names)
     inside = os.path.join(path, "")
     return path in names or (os.path.isdir(path) and any(name.startswith(inside) for name in names))
-
-

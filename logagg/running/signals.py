@@ -24,7 +24,10 @@ class Wishes:
     def __init__(self, *, reloads: bool = True) -> None:
         self._leaving = self._stopped = False
         self._queue: queue.SimpleQueue[Wish] = queue.SimpleQueue()
-        self._handlers: dict[int, Callable[[int, object], None]] = {signal.SIGTERM: self._leave, signal.SIGINT: self._leave}
+        self._handlers: dict[int, Callable[[int, object], None]] = {
+            signal.SIGTERM: self._leave,
+            signal.SIGINT: self._leave,
+        }
         if reloads:
             self._handlers[signal.SIGHUP] = self._hang_up
         self._terminal = sys.stderr.isatty()

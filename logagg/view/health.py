@@ -144,7 +144,21 @@ _SOURCES = """
 def _sources(connection: duckdb.DuckDBPyConnection, found: tuple[TailHealth, ...]) -> Iterator[SourceHealth]:
     sizes = {log.source: log.size for tail in found if tail.state == "running" for log in tail.heartbeat.logs}
     wrong = {(tail.name, one.path): one.reason for tail in found for one in tail.heartbeat.problems}
-    names = ("id", "path", "position", "size", "lines", "rejects", "finished", "note", "how", "inode", "nuls", "tailer", "gone")
+    names = (
+        "id",
+        "path",
+        "position",
+        "size",
+        "lines",
+        "rejects",
+        "finished",
+        "note",
+        "how",
+        "inode",
+        "nuls",
+        "tailer",
+        "gone",
+    )
     for values in connection.execute(_SOURCES).fetchall():
         row = dict(zip(names, values, strict=True))
         yield _source(row, sizes, wrong.get((row["tailer"], row["path"]), ""))

@@ -304,7 +304,9 @@ class Answer:
             return _too_large(self._limits)
         if status >= 0:
             return QueryFailed(f"the query's process ended with exit status {status}", "please report it")
-        return QueryFailed(f"the query was ended by {signal.Signals(-status).name}", "the system may be short of memory")
+        return QueryFailed(
+            f"the query was ended by {signal.Signals(-status).name}", "the system may be short of memory"
+        )
 
     def _failure(self, kind: bytes, payload: memoryview) -> LogaggError:
         """Return what the child says went wrong."""
@@ -330,4 +332,6 @@ def _too_long(limits: Limits) -> LimitReached:
 
 
 def _too_large(limits: Limits) -> LimitReached:
-    return LimitReached(f"the query needs more than {limits.memory >> 20:,} MB", "ask for less, or give more with --memory")
+    return LimitReached(
+        f"the query needs more than {limits.memory >> 20:,} MB", "ask for less, or give more with --memory"
+    )

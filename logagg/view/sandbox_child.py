@@ -133,7 +133,9 @@ def _opened(request: Request) -> Snapshot:
 
 
 # What DuckDB imports for the values of a type, it imports at the first one.
-_ONE_OF_EACH = "SELECT now(), uuid(), 1.5::DECIMAL(5, 2), INTERVAL 1 DAY, '12:00:00+02'::TIMETZ, map {'a': 1}, 1::BIGNUM"
+_ONE_OF_EACH = (
+    "SELECT now(), uuid(), 1.5::DECIMAL(5, 2), INTERVAL 1 DAY, '12:00:00+02'::TIMETZ, map {'a': 1}, 1::BIGNUM"
+)
 
 
 def _whole(home: str, name: str) -> str:
@@ -152,7 +154,9 @@ def guard_lifetime(request: Request) -> None:
 
 def guard_resources(request: Request, snapshot: Snapshot) -> None:
     """Bound memory, processor time, and what is spilled, whatever DuckDB counts."""
-    kernel.limit_resources(request.memory + request.memory // 4 + OVERHEAD, request.processor_seconds, request.spill_size)
+    kernel.limit_resources(
+        request.memory + request.memory // 4 + OVERHEAD, request.processor_seconds, request.spill_size
+    )
 
 
 def guard_files(request: Request, snapshot: Snapshot) -> None:
@@ -166,7 +170,9 @@ def guard_syscalls(request: Request, snapshot: Snapshot) -> None:
     """seccomp: no way out but through open files, and no writing at all where Landlock does not say where."""
     restricted = kernel.restrict_syscalls(writes=bool(request.spill))
     if not restricted and not kernel.can_spill():  # older versions of Landlock let a file be emptied
-        raise LogaggError("this system has neither Landlock nor seccomp for us", "ask in Python: logagg.open(DIR).sql(...)")
+        raise LogaggError(
+            "this system has neither Landlock nor seccomp for us", "ask in Python: logagg.open(DIR).sql(...)"
+        )
 
 
 def guard_threads(request: Request, snapshot: Snapshot) -> None:
@@ -291,4 +297,3 @@ def _in_one_line(error: BaseException) -> str:
     """Return what DuckDB says is wrong, and the line that it says it of."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip(" ^\t")]
     return (": ".join(lines[:1]) + "".join(f" [{line}]" for line in lines[1:3]))[:LONGEST_ERROR]
-

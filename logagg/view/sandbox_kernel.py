@@ -63,7 +63,8 @@ def limit_resources(memory: int, seconds: int, file_size: int) -> None:
 def _lower(what: int, value: int, most: int | None = None) -> None:
     hard = resource.getrlimit(what)[1]
     soft, most = (
-        number if hard == resource.RLIM_INFINITY else min(number, hard) for number in (value, value if most is None else most)
+        number if hard == resource.RLIM_INFINITY else min(number, hard)
+        for number in (value, value if most is None else most)
     )
     resource.setrlimit(what, (soft, most))
 
@@ -95,7 +96,9 @@ def restrict_files(files: Iterable[str], directories: Iterable[str], writable: s
     for path in directories:
         _allow(ruleset, path, _READ_FILE | _READ_DIR)
     if writable:
-        _allow(ruleset, writable, rights & (_READ_FILE | _READ_DIR | _WRITE_FILE | _REMOVE_FILE | _MAKE_REG | _TRUNCATE))
+        _allow(
+            ruleset, writable, rights & (_READ_FILE | _READ_DIR | _WRITE_FILE | _REMOVE_FILE | _MAKE_REG | _TRUNCATE)
+        )
     _prctl(_SET_NO_NEW_PRIVS, 1)
     _landlock(_RESTRICT_SELF, ruleset, 0)
     os.close(ruleset)
@@ -138,7 +141,20 @@ _ENOSYS, _EACCES, _EPERM = 38, 13, 1
 _X32 = 0x40000000  # from here on, numbers of another interface of x86-64
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CLONE_THREAD = 0x10000
-_FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030)  # duplicate, flags, locks; not F_SETOWN and F_SETSIG, which send signals
+_FCNTL = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    36,
+    37,
+    38,
+    1030,
+)  # duplicate, flags, locks; not F_SETOWN and F_SETSIG, which send signals
 
 _Instruction = tuple[int, int, int, int]  # operation, jump if true, jump if false, operand
 
@@ -244,4 +260,12 @@ def _if_among(index: int, values: tuple[int, ...]) -> list[_Instruction]:
 
 def _if_null(index: int) -> list[_Instruction]:
     refuse = _leave(_REFUSE | _EPERM)
-    return [_argument(index), (_EQUAL, 1, 0, 0), refuse, _argument(index, high=True), (_EQUAL, 1, 0, 0), refuse, _leave(_ALLOW)]
+    return [
+        _argument(index),
+        (_EQUAL, 1, 0, 0),
+        refuse,
+        _argument(index, high=True),
+        (_EQUAL, 1, 0, 0),
+        refuse,
+        _leave(_ALLOW),
+    ]

@@ -119,7 +119,9 @@ class Site:
         (counted, rejected), expected = self._look(), set(range(self.written))
         missing = sorted(expected - counted.keys() - self.lost)
         doubled = {number: views for number, views in counted.items() if views != 1}
-        assert (missing[:5], doubled, counted.keys() - expected) == ([], {}, set()), f"{len(missing)} missing\n{self.notices()}"
+        assert (missing[:5], doubled, counted.keys() - expected) == ([], {}, set()), (
+            f"{len(missing)} missing\n{self.notices()}"
+        )
         assert rejected == self.rejects, self.logagg.read("SELECT * FROM reject_samples LIMIT 5")
 
     def counted(self) -> Counter[int]:

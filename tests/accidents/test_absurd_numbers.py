@@ -25,7 +25,21 @@ def test_they_are_rejects_and_hold_up_nothing(site: Site) -> None:
     log = site.log()
     log.write(10)
     site.start()
-    sizes = [MOST + 1, "9" * 18, "9" * 19, 2**63 - 1, 2**63, 2**64, "9" * 5000, "-1", "+5", "1e3", "12.5", "0x1F", "nan"]
+    sizes = [
+        MOST + 1,
+        "9" * 18,
+        "9" * 19,
+        2**63 - 1,
+        2**63,
+        2**64,
+        "9" * 5000,
+        "-1",
+        "+5",
+        "1e3",
+        "12.5",
+        "0x1F",
+        "nan",
+    ]
     site.rejects = {"size": len(sizes)}
     log.write_bytes("".join(map(combined, sizes)).encode())
     log.write(10)
@@ -57,7 +71,21 @@ def test_sums_beyond_64_bits_are_exact_in_every_answer(logagg: Command, tmp_path
     logagg.run("check", log)
 
 
-DURATIONS = ["0.5", "1e308", "9" * 18, "-1", "null", "true", f"{WEEK}", f"{WEEK}.001", '"0.25"', "5e-05", "0.00012345678901234567", '"-"', "[1]"]
+DURATIONS = [
+    "0.5",
+    "1e308",
+    "9" * 18,
+    "-1",
+    "null",
+    "true",
+    f"{WEEK}",
+    f"{WEEK}.001",
+    '"0.25"',
+    "5e-05",
+    "0.00012345678901234567",
+    '"-"',
+    "[1]",
+]
 UNITS = {"$request_time": 1, "%{ms}T": 1000, "%D": 1_000_000}
 
 
@@ -67,13 +95,19 @@ def test_durations_of_json(logagg: Command, tmp_path: Path) -> None:
     log.write_text("".join(line % ("12.0", duration) for duration in DURATIONS))
     logagg.run("tail", "--once", "-q", "--log-format", "json", log)
     assert logagg.read("SELECT sum(hits)::INT, sum(bytes)::INT FROM traffic") == [(len(DURATIONS), 12 * len(DURATIONS))]
-    assert logagg.read("SELECT sum(hits)::INT, round(sum(seconds), 9) FROM latency") == [(5, round(WEEK + 0.75 + 5e-05 + 0.000123457, 9))]
+    assert logagg.read("SELECT sum(hits)::INT, round(sum(seconds), 9) FROM latency") == [
+        (5, round(WEEK + 0.75 + 5e-05 + 0.000123457, 9))
+    ]
 
 
 @pytest.mark.parametrize("directive", UNITS)
 def test_the_bound_in_every_unit(logagg: Command, tmp_path: Path, directive: str) -> None:
     log, week = tmp_path / "access.log", WEEK * UNITS[directive]
-    fmt = '$remote_addr [$time_local] "$request" $status $request_time' if directive.startswith("$") else f'%h %t "%r" %s {directive}'
+    fmt = (
+        '$remote_addr [$time_local] "$request" $status $request_time'
+        if directive.startswith("$")
+        else f'%h %t "%r" %s {directive}'
+    )
     line = '192.0.2.1 [02/Mar/2026:10:00:00 +0000] "GET /a HTTP/1.1" 200 %s\n'
     log.write_text("".join(line % duration for duration in (week, week + 1, "9" * 18, "-1", "0")))
     logagg.run("tail", "--once", "-q", "--log-format", fmt, log)

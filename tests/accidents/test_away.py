@@ -132,7 +132,9 @@ def test_a_file_system_is_mounted_over_it(mount: Callable[..., None], site: Site
     site.expect()
 
 
-def _begin_a_backlog(site: Site, name: str = "access.log.1", paths: list[object] | None = None, **options: object) -> None:
+def _begin_a_backlog(
+    site: Site, name: str = "access.log.1", paths: list[object] | None = None, **options: object
+) -> None:
     """Write many lines, and start a tail; return when it has committed some of them."""
     site.logagg.env["LOGAGG_TAIL_CHUNK"] = "16KB"
     (site.folder / name).write_bytes(site.lines(BACKLOG))
@@ -143,5 +145,3 @@ def _begin_a_backlog(site: Site, name: str = "access.log.1", paths: list[object]
 
 def _end(site: Site, how: str) -> None:
     getattr(site, how)()
-
-

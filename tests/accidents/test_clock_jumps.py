@@ -22,7 +22,10 @@ DAY = 86_400
 
 
 def lines(first: int, count: int, at: float) -> str:
-    return "".join(f'192.0.2.{n % 90} - - [{stamp(at)}] "GET /n/{n} HTTP/1.1" 200 10 "-" "Mozilla/5.0 Firefox/127.0"\n' for n in range(first, first + count))
+    return "".join(
+        f'192.0.2.{n % 90} - - [{stamp(at)}] "GET /n/{n} HTTP/1.1" 200 10 "-" "Mozilla/5.0 Firefox/127.0"\n'
+        for n in range(first, first + count)
+    )
 
 
 @pytest.mark.parametrize("days", [-3, -20])
@@ -86,7 +89,9 @@ def test_while_a_tail_follows(site: Site, wrong_clock: WrongClock) -> None:
 def kept(logagg: Command, wrong_clock: WrongClock, tmp_path: Path) -> list[object]:
     """A lake of ten lines an hour old, and the words for a configuration by which all that is older than two days goes."""
     config, log = tmp_path / "logagg.toml", tmp_path / "logs/access.log"
-    config.write_text('[retention]\nminute = "2d"\nhour = "2d"\nday = "2d"\n[privacy]\nrotate = "1d"\n[tail]\nforget = "2d"\n')
+    config.write_text(
+        '[retention]\nminute = "2d"\nhour = "2d"\nday = "2d"\n[privacy]\nrotate = "1d"\n[tail]\nforget = "2d"\n'
+    )
     log.parent.mkdir()
     log.write_text(lines(0, 10, time.time() - 3600))
     logagg.run("tail", "--once", "-q", "--config", config, log)
@@ -141,7 +146,9 @@ def test_a_run_by_such_a_clock_does_not_make_it_believable(
     assert hits(logagg) == 0
 
 
-def test_a_tail_says_it_once_and_drops_nothing(logagg: Command, wrong_clock: WrongClock, kept: list[object], tmp_path: Path) -> None:
+def test_a_tail_says_it_once_and_drops_nothing(
+    logagg: Command, wrong_clock: WrongClock, kept: list[object], tmp_path: Path
+) -> None:
     log = tmp_path / "logs/access.log"
     tail = logagg.start("tail", "--flush", "0.1", *kept, log)
     try:

@@ -16,7 +16,13 @@ from tests.accidents.conftest import Site, settle
 from tests.clocks import WrongClock
 from tests.conftest import wait_until
 
-BOOTS = ["1970-01-01 00:00:01", "1970-01-02 00:00:00", "1999-12-31 23:59:59", "2015-01-01 00:00:00", "2026-10-30 12:00:00"]
+BOOTS = [
+    "1970-01-01 00:00:01",
+    "1970-01-02 00:00:00",
+    "1999-12-31 23:59:59",
+    "2015-01-01 00:00:00",
+    "2026-10-30 12:00:00",
+]
 
 
 def held(site: Site) -> bool:
@@ -99,7 +105,9 @@ def test_where_reading_begins_is_decided_before(site: Site, wrong_clock: WrongCl
     wrong_clock.says(BOOTS[0])
     site.start("--from", "end", site.folder)
     wait_until(lambda: held(site) and site.logagg.lake.joinpath("logagg.duckdb").exists(), site.process)
-    wait_until(lambda: site.logagg.read("SELECT min(position) FROM sources") == [(log.path.stat().st_size,)], site.process)
+    wait_until(
+        lambda: site.logagg.read("SELECT min(position) FROM sources") == [(log.path.stat().st_size,)], site.process
+    )
     site.stop()
     site.lost = set(range(50))
     log.write(30)
@@ -141,7 +149,9 @@ def test_a_pipe_whose_reader_loses_the_clock(site: Site, wrong_clock: WrongClock
     read, write = os.pipe()
     command = site.logagg.words("tail", "--flush", 0.1, "--log-format", "combined", "-")
     log = (site.logagg.folder / "tail.log").open("a")
-    process = subprocess.Popen(command, cwd=site.logagg.folder, env=site.logagg.env, stdin=read, stderr=log, stdout=log, text=True)
+    process = subprocess.Popen(
+        command, cwd=site.logagg.folder, env=site.logagg.env, stdin=read, stderr=log, stdout=log, text=True
+    )
     os.close(read)
     try:
         os.write(write, site.lines(5))

@@ -8,7 +8,13 @@ import pytest
 
 from tests.accidents.conftest import Site, settle
 
-NAMES = ["access.log.2026-11-{}", "access-2026-11-{}.log", "access_log.202611{}", "localhost_access_log.2026-11-{}.txt", "u_ex2611{}.log"]
+NAMES = [
+    "access.log.2026-11-{}",
+    "access-2026-11-{}.log",
+    "access_log.202611{}",
+    "localhost_access_log.2026-11-{}.txt",
+    "u_ex2611{}.log",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,5 +1,4 @@
-"""Logs come and go for years: what is known of them must not grow for ever, and their counts must not go with them.
-"""
+"""Logs come and go for years: what is known of them must not grow for ever, and their counts must not go with them."""
 
 from tests.accidents.conftest import Site
 

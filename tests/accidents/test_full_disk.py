@@ -33,7 +33,10 @@ def test_rotated_and_deleted_meanwhile(mount: Callable[..., None], site: Site) -
     site.expect()
     assert site.process
     held = Path(f"/proc/{site.process.pid}/fd")
-    wait_until(lambda: not any("(deleted)" in _target(one) and "access" in _target(one) for one in held.iterdir()), site.process)
+    wait_until(
+        lambda: not any("(deleted)" in _target(one) and "access" in _target(one) for one in held.iterdir()),
+        site.process,
+    )
     site.stop()
     site.check()
 

@@ -13,7 +13,15 @@ def test_a_line_is_one_line(site: Site) -> None:
     log = site.log()
     site.start()
     escaped = FORGED.replace(b'"', b"\\x22")
-    for agent in (escaped, b"\\x0d\\x0a" + escaped, b"\\x5c", b"\\\\", b"x" * 65_000, b"' OR 1=1; DROP TABLE pages; --", b"\x1b[2J"):
+    for agent in (
+        escaped,
+        b"\\x0d\\x0a" + escaped,
+        b"\\x5c",
+        b"\\\\",
+        b"x" * 65_000,
+        b"' OR 1=1; DROP TABLE pages; --",
+        b"\x1b[2J",
+    ):
         log.write_bytes(site.lines(1, agent))
     site.expect()
     assert 999_999 not in site.counted()

@@ -133,5 +133,9 @@ def left_in_the_files(folder: Path) -> Counter[str]:
 
 
 def counted(logagg: Command) -> Counter[str]:
-    rows = logagg.read("SELECT path, sum(views)::BIGINT FROM pages GROUP BY path") if (logagg.lake / "logagg.duckdb").exists() else []
+    rows = (
+        logagg.read("SELECT path, sum(views)::BIGINT FROM pages GROUP BY path")
+        if (logagg.lake / "logagg.duckdb").exists()
+        else []
+    )
     return Counter(dict(rows))

@@ -58,7 +58,13 @@ def test_what_is_not_there(site: Site, missing: str, name: str) -> None:
         asked = Path(missing, name).parts
         expected = f"there is no {first}" if len(asked) > 1 else "no such file or directory"
     else:
-        expected = "no access logs in this directory" if not name else "matches no file now" if "*" in name else "no such file or directory"
+        expected = (
+            "no access logs in this directory"
+            if not name
+            else "matches no file now"
+            if "*" in name
+            else "no such file or directory"
+        )
     site.start(f"{folder}/{name}" if name else folder)
     waits_for(site, expected)
     if name.startswith("*/"):
@@ -110,7 +116,9 @@ def mount(tmp_path: Path) -> Iterator[Callable[[Path], None]]:
     mounted: list[Path] = []
 
     def at(folder: Path) -> None:
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], capture_output=True, text=True)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], capture_output=True, text=True
+        )
         if done.returncode:
             pytest.skip(f"cannot mount: {done.stderr.strip()}")
         mounted.append(folder)

@@ -10,12 +10,17 @@ from tests.accidents.conftest import Site
 
 
 def test_by_number_and_by_date(site: Site) -> None:
-    for names in (["access.log.10.gz", "access.log.2", "access.log.1", "access.log"], ["b.log-20260301", "b.log-20260302", "b.log"]):
+    for names in (
+        ["access.log.10.gz", "access.log.2", "access.log.1", "access.log"],
+        ["b.log-20260301", "b.log-20260302", "b.log"],
+    ):
         for name in names:
             lines = site.lines(10)
             (site.folder / name).write_bytes(gzip.compress(lines) if name.endswith("gz") else lines)
     site.logagg.run("tail", "--once", "-v", site.folder)
-    clicks = '192.0.2.1 - - [02/Mar/2026:00:00:%02d +0000] "GET /click?campaign=a&ad=1 HTTP/1.1" 302 0 "-" "x"\nnone: %s\n'
+    clicks = (
+        '192.0.2.1 - - [02/Mar/2026:00:00:%02d +0000] "GET /click?campaign=a&ad=1 HTTP/1.1" 302 0 "-" "x"\nnone: %s\n'
+    )
     site.rejects = {"format": 3}
     site.logagg.run("tail", "--once", _clicks(site, clicks))
     # Samples of rejects are kept in the order in which they were read.

@@ -150,7 +150,12 @@ def schemes(site: Site) -> list[Scheme]:
 def _folder(site: Site, number: int) -> Path:
     """Make a directory, with those in which rotations are put, so that a tail can look at all from its start."""
     folder = site.folder / str(number)
-    for below in ("", "archive", *(f"archive/2026-11-2{n}" for n in range(ROTATIONS + 1)), *(f"2026/11/2{n}" for n in range(ROTATIONS + 1))):
+    for below in (
+        "",
+        "archive",
+        *(f"archive/2026-11-2{n}" for n in range(ROTATIONS + 1)),
+        *(f"2026/11/2{n}" for n in range(ROTATIONS + 1)),
+    ):
         (folder / below).mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -222,7 +227,9 @@ def _logrotate(logagg: Command, program: str, logs: dict[str, Log]) -> None:
     words = [program, "--force", "--state", str(configuration.with_suffix(".state")), str(configuration)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     complaints = [line for line in done.stderr.splitlines() if line]
-    assert all("already exists, skipping rotation" in line for line in complaints), done.stderr  # `dateext`, the same day
+    assert all("already exists, skipping rotation" in line for line in complaints), (
+        done.stderr
+    )  # `dateext`, the same day
 
 
 def _wait_for_another_second() -> None:

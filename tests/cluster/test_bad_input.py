@@ -103,7 +103,10 @@ def test_another_secret(working: Site, log: str) -> None:
     done = working.logagg.run(
         "tail", "--gearman", working.gearman, "--name", "web1", "--secret", "other", "--once", log, status=1
     )
-    assert "tailer web1 has another secret than the lake, or another version; see that --secret is the lake's" in done.stderr
+    assert (
+        "tailer web1 has another secret than the lake, or another version; see that --secret is the lake's"
+        in done.stderr
+    )
     found = working.logagg.run("status", "--gearman", working.gearman, status=1)
     assert "a tail has another secret or version" in found.stdout
 
@@ -140,7 +143,9 @@ def test_standard_input(working: Site) -> None:
     assert "standard input cannot be sent to workers" in done.stderr
 
 
-@pytest.mark.parametrize("junk", [b"", b"junk", b"\x00\xff" * 1000, b"logagg\x07J" + bytes(100), b"logagg\x02J" + bytes(100)])
+@pytest.mark.parametrize(
+    "junk", [b"", b"junk", b"\x00\xff" * 1000, b"logagg\x07J" + bytes(100), b"logagg\x02J" + bytes(100)]
+)
 def test_what_is_no_message_is_refused_and_not_kept(working: Site, junk: bytes, log: str) -> None:
     answer = Peer(working.servers[0].port).ask(junk, function="logagg.shard.0")
     assert (answer.verdict, answer.reason, answer.owner) == ("refused", "its MAC is not by the lake's secret", "")
@@ -205,7 +210,9 @@ def test_wrong_words(logagg: Command, words: list[str], said: str) -> None:
     assert said in logagg.run(*words, status=2).stderr
 
 
-def test_the_answer_of_an_old_server_is_waited_for_no_longer_than_it_takes(tool: Callable[[str], str], site: Site, log: str) -> None:
+def test_the_answer_of_an_old_server_is_waited_for_no_longer_than_it_takes(
+    tool: Callable[[str], str], site: Site, log: str
+) -> None:
     """A server that is there and says nothing: stopped, as by a debugger or a machine that swaps."""
     other = JobServer(tool("gearmand"), site.logagg.folder)
     other.start()

@@ -64,7 +64,9 @@ def place(logagg: Command, tool: Callable[[str], str]) -> Place:
 def test_systemd_understands_the_units(place: Place, tool: Callable[[str], str], name: str) -> None:
     unit = place.folder / name.replace("@", "@0-3")
     unit.write_text(place.moved(UNITS[name]))
-    done = subprocess.run([tool("systemd-analyze"), "verify", "--man=no", unit], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [tool("systemd-analyze"), "verify", "--man=no", unit], capture_output=True, text=True, timeout=60
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -114,7 +116,9 @@ def test_under_the_supervisor(place: Place) -> None:
             subprocess.run(["kill", "-9", before[name]], check=True)
         place.write(LINES)
         place.logagg.await_lines(2 * LINES, daemon)
-        wait_until(lambda: all(running(place.folder).get(name, before[name]) != before[name] for name in workers), daemon)
+        wait_until(
+            lambda: all(running(place.folder).get(name, before[name]) != before[name] for name in workers), daemon
+        )
     finally:
         daemon.terminate()
         daemon.wait(60)

@@ -68,7 +68,9 @@ def test_three_tailers_four_shards_two_workers(site: Site) -> None:
     for tail in tails:
         site.stop(tail)
     for writer in writers:  # what was written after a tail was told to stop
-        site.logagg.run("tail", "--gearman", site.gearman, "--name", writer.log.parent.name, "--once", "-q", writer.log.parent)
+        site.logagg.run(
+            "tail", "--gearman", site.gearman, "--name", writer.log.parent.name, "--once", "-q", writer.log.parent
+        )
     for worker in workers:
         site.stop(worker)
     assert_written(site.lake, writers)

@@ -108,7 +108,13 @@ def test_forged_messages(scene: Scene, secret: bytes | None) -> None:
             Question("web1", 0, shard, greets=True),
         ]
     for number, message in enumerate(forged):
-        shard = message.job.shard if isinstance(message, wire.Parcel) else message.shard if isinstance(message, Question) else 0
+        shard = (
+            message.job.shard
+            if isinstance(message, wire.Parcel)
+            else message.shard
+            if isinstance(message, Question)
+            else 0
+        )
         data = wire.pack(message)
         answer = peer.ask(keys.sign(data, b"n" * 16, owner) if keys else data, shard=shard)
         assert answer == Answer("refused", 2, reason="its MAC is not by the lake's secret"), number
@@ -206,7 +212,9 @@ def test_a_job_for_another_shard(scene: Scene) -> None:
     scene.go_on()
 
 
-def test_jobs_of_another_lake_with_the_same_secret(scene: Scene, logagg: Command, tmp_path: Path, tool: Callable[[str], str]) -> None:
+def test_jobs_of_another_lake_with_the_same_secret(
+    scene: Scene, logagg: Command, tmp_path: Path, tool: Callable[[str], str]
+) -> None:
     """As of a copy for tests: a message is for one owner of one shard of one lake."""
     other = logagg.folder / "other"
     copy_secret(scene.site.lake, other)
@@ -216,12 +224,17 @@ def test_jobs_of_another_lake_with_the_same_secret(scene: Scene, logagg: Command
     try:
         wait_until(lambda: (other / "logagg.duckdb").exists(), worker)
         verdicts = set()
-        for function, data in scene.tap.jobs() + [one for one in scene.tap.questions() if b'"greets":true' not in one[1]]:
+        for function, data in scene.tap.jobs() + [
+            one for one in scene.tap.questions() if b'"greets":true' not in one[1]
+        ]:
             answered = submit(server.port, function, data)
             assert answered
             verdicts.add(wire.unpack(answered, EVENT_SCHEMA).verdict)  # type: ignore[union-attr]
         assert verdicts == {"moved"}
-        assert logagg.run("sql", "--lake", other, "--json", "SELECT count(*) AS n FROM sources").stdout.strip() == '[{"n": 0}]'
+        assert (
+            logagg.run("sql", "--lake", other, "--json", "SELECT count(*) AS n FROM sources").stdout.strip()
+            == '[{"n": 0}]'
+        )
     finally:
         worker.kill()
         worker.wait()
@@ -402,11 +415,16 @@ def version_1(kind: bytes, header: dict[str, object]) -> bytes:
 
 def test_an_old_tail_is_told_to_upgrade(scene: Scene) -> None:
     """In its own words, so that it ends with one line; it moves nothing."""
-    answered = submit(scene.port, "logagg.positions.0", version_1(b"Q", {"tailer": "web1", "epoch": TOP, "shard": 0, "begins": True}))
+    answered = submit(
+        scene.port, "logagg.positions.0", version_1(b"Q", {"tailer": "web1", "epoch": TOP, "shard": 0, "begins": True})
+    )
     assert answered and answered[:8] == b"logagg\x01A"
     header = json.loads(answered[16:])
     assert header["verdict"] == "refused" and not header["positions"]
-    assert header["reason"] == "misfit: the workers speak version 2 of the protocol, this tail version 1: upgrade logagg here"
+    assert (
+        header["reason"]
+        == "misfit: the workers speak version 2 of the protocol, this tail version 1: upgrade logagg here"
+    )
     scene.go_on()
     assert scene.refused() == 1
 
@@ -431,7 +449,9 @@ def _made(site: Site) -> subprocess.Popen[str]:
 
 
 def test_a_clock_that_was_ahead_and_is_set_right(site: Site, tool: Callable[[str], str]) -> None:
-    library = subprocess.run([tool("faketime"), "now", "printenv", "LD_PRELOAD"], capture_output=True, text=True, check=True).stdout
+    library = subprocess.run(
+        [tool("faketime"), "now", "printenv", "LD_PRELOAD"], capture_output=True, text=True, check=True
+    ).stdout
     log = site.logagg.folder / "access.log"
     lines = 0
     _made(site)
@@ -442,7 +462,9 @@ def test_a_clock_that_was_ahead_and_is_set_right(site: Site, tool: Callable[[str
         fake = {"LD_PRELOAD": library.strip(), "FAKETIME": shift, "DONT_FAKE_MONOTONIC": "1"}
         words = site.logagg.words("tail", "--gearman", site.gearman, "--name", "web1", "--flush", "0.2", log)
         with (site.logagg.folder / "tail.log").open("a") as said:
-            tail = subprocess.Popen(words, cwd=site.logagg.folder, env=site.logagg.env | fake, stdout=said, stderr=said, text=True)
+            tail = subprocess.Popen(
+                words, cwd=site.logagg.folder, env=site.logagg.env | fake, stdout=said, stderr=said, text=True
+            )
         site.logagg.await_lines(lines, tail)
         site.stop(tail)
     assert site.logagg.read("SELECT count(*) FROM pages") == [(lines,)]

@@ -37,7 +37,11 @@ class Hosts:
             ip("link", "add", inner, "type", "veth", "peer", "name", outer)
             ip("link", "set", inner, "netns", self.name(name))
             ip("link", "set", outer, "master", self._bridge, "up")
-            for words in (("addr", "add", f"{address}/24", "dev", inner), ("link", "set", inner, "up"), ("link", "set", "lo", "up")):
+            for words in (
+                ("addr", "add", f"{address}/24", "dev", inner),
+                ("link", "set", inner, "up"),
+                ("link", "set", "lo", "up"),
+            ):
                 ip("-n", self.name(name), *words)
 
     def name(self, host: str) -> str:
@@ -94,7 +98,17 @@ def test_a_link_is_cut_and_restored(hosts: Hosts, logagg: Command, tool: Callabl
 
     gearman = f"{HOSTS['jobs']}:4730"
     try:
-        start("jobs", tool("gearmand"), "--listen", HOSTS["jobs"], "--port", "4730", *OPTIONS, "--log-file", tmp_path / "g.log")
+        start(
+            "jobs",
+            tool("gearmand"),
+            "--listen",
+            HOSTS["jobs"],
+            "--port",
+            "4730",
+            *OPTIONS,
+            "--log-file",
+            tmp_path / "g.log",
+        )
         start("lake", *logagg.words("worker", "--gearman", gearman, "--shards", "0-1/2", "--flush", "0.2"))
         wait_until(lambda: (logagg.lake / "logagg.duckdb").exists())
         tail = start("web", *logagg.words("tail", "--gearman", gearman, "--name", "web1", "--flush", "0.2", log))

@@ -25,7 +25,9 @@ def soak(site: Site, kills: int, seed: int) -> None:
             folder = site.logagg.folder / f"web{number}"
             folder.mkdir()
             writers.append(stack.enter_context(Writer(folder, seed + number, batch=15, network=f"192.0.{number}")))
-        starts: list[Callable[[], subprocess.Popen[str]]] = [lambda shards=shards: site.worker(shards, "-q") for shards in SHARDS]  # type: ignore[misc]
+        starts: list[Callable[[], subprocess.Popen[str]]] = [
+            lambda shards=shards: site.worker(shards, "-q") for shards in SHARDS
+        ]  # type: ignore[misc]
         starts += [lambda log=writer.log: site.tail(log.parent.name, "-q", log.parent) for writer in writers]  # type: ignore[misc]
         running = [starts[0](), starts[1]()]
         site.await_lake()
@@ -45,7 +47,9 @@ def soak(site: Site, kills: int, seed: int) -> None:
         tail.kill()
         tail.wait()
     for writer in writers:
-        site.logagg.run("tail", "--gearman", site.gearman, "--name", writer.log.parent.name, "--once", "-q", writer.log.parent)
+        site.logagg.run(
+            "tail", "--gearman", site.gearman, "--name", writer.log.parent.name, "--once", "-q", writer.log.parent
+        )
     for worker in running[:2]:
         site.stop(worker)
     assert_written(site.lake, writers)

@@ -40,7 +40,9 @@ class Supervised:
         self.starts += 1
         with (self._site.logagg.folder / "tail.log").open("a") as log:
             command = self._site.logagg
-            self.process = subprocess.Popen(self._words, cwd=command.folder, env=command.env, stdout=log, stderr=log, text=True)
+            self.process = subprocess.Popen(
+                self._words, cwd=command.folder, env=command.env, stdout=log, stderr=log, text=True
+            )
 
 
 @contextmanager

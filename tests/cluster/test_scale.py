@@ -50,7 +50,12 @@ def test_twenty_tailers_eight_shards(site: Site) -> None:
     assert [tailer.failure for tailer in tailers if tailer.failure] == [], site.notices()
     for worker in workers:
         site.stop(worker)
-    sent = [line for number, tailer in enumerate(tailers) for chunk in range(tailer.chunks) for line in chunk_of(number + chunk)]
+    sent = [
+        line
+        for number, tailer in enumerate(tailers)
+        for chunk in range(tailer.chunks)
+        for line in chunk_of(number + chunk)
+    ]
     sums.assert_agrees(site.lake, sent)
     assert "all is well" in site.logagg.run("check").stdout
 

@@ -80,7 +80,10 @@ def test_a_hangup_keeps_what_was_rotated_away_and_deleted(site: Site, log: Path,
         writer.write(combined([("/late", 200)]))
         writer.flush()
         site.logagg.await_lines(LINES + 1, tail)
-    assert site.logagg.read("SELECT site, sum(hits) FROM traffic GROUP BY site ORDER BY 2") == [("one.example", 1), ("-", LINES)]
+    assert site.logagg.read("SELECT site, sum(hits) FROM traffic GROUP BY site ORDER BY 2") == [
+        ("one.example", 1),
+        ("-", LINES),
+    ]
 
 
 def test_a_hangup_does_not_wait_for_the_next_flush(site: Site, log: Path) -> None:
@@ -103,14 +106,16 @@ def test_hangups_under_load_count_every_line_once(site: Site, log: Path, tail: s
 
 def test_samples_of_rejected_lines_travel_without_addresses(site: Site, log: Path, tail: subprocess.Popen[str]) -> None:
     with log.open("a") as file:
-        file.write('192.0.2.77 is no line of a log, nor is 2001:db8::77\n')
+        file.write("192.0.2.77 is no line of a log, nor is 2001:db8::77\n")
     site.logagg.await_lines(LINES + 1, tail)
     [(line,)] = site.logagg.read("SELECT line FROM reject_samples")
     assert "is no line of a log" in line and "77" not in line
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one parser needs no process of its own")
-def test_a_parser_that_is_killed_is_noticed_and_nothing_is_lost(site: Site, log: Path, tail: subprocess.Popen[str]) -> None:
+def test_a_parser_that_is_killed_is_noticed_and_nothing_is_lost(
+    site: Site, log: Path, tail: subprocess.Popen[str]
+) -> None:
     parsers = children(tail.pid)
     assert parsers
     for pid in parsers:

@@ -23,7 +23,10 @@ def test_a_cluster_that_is_well(site: Site) -> None:
     site.logagg.await_lines(50, tail)
     found = json.loads(site.logagg.run("status", "--gearman", site.gearman, "--json").stdout)
     assert found["healthy"] and found["problems"] == []
-    assert [(one["shard"], one["workers"], one["queued"], one["gaps"]) for one in found["shards"]] == [(0, 1, 0, 0), (1, 1, 0, 0)]
+    assert [(one["shard"], one["workers"], one["queued"], one["gaps"]) for one in found["shards"]] == [
+        (0, 1, 0, 0),
+        (1, 1, 0, 0),
+    ]
     assert sum(one["taken"] for one in found["shards"]) >= 2 and sum(one["refused"] for one in found["shards"]) == 0
     [web1] = found["tailers"]
     assert (web1["tailer"], web1["sources"], web1["position"], web1["shard_lag"]) == ("web1", 1, log.stat().st_size, 0)
@@ -46,7 +49,10 @@ def test_without_the_secret_only_the_job_server_answers(site: Site) -> None:
     other.write_bytes(b"x" * 32)
     done = site.logagg.run("status", "--gearman", site.gearman, "--secret", "nowhere", "--json", status=1)
     found = json.loads(done.stdout)
-    assert [one["workers"] for one in found["shards"]] == [1, 1] and [one["taken"] for one in found["shards"]] == [None, None]
+    assert [one["workers"] for one in found["shards"]] == [1, 1] and [one["taken"] for one in found["shards"]] == [
+        None,
+        None,
+    ]
     assert found["problems"] == [
         "the workers were not asked: nowhere: the lake's secret cannot be read: No such file or directory; "
         "copy the file secret out of the lake, and name it with --secret"
@@ -92,7 +98,9 @@ def test_what_a_tail_elsewhere_cannot_read_is_told_where_the_lake_is(site: Site)
     expected = "web1:loop.log: Too many levels of symbolic links"
     wait_until(lambda: any(text.startswith(expected) for text in problems(site)), tail)
     done = site.logagg.run("status", "--gearman", site.gearman, status=1)
-    assert f"unhealthy: {expected}" in done.stdout and "waiting: web1:later.log: no such file or directory" in done.stdout
+    assert (
+        f"unhealthy: {expected}" in done.stdout and "waiting: web1:later.log: no such file or directory" in done.stdout
+    )
     shown = site.logagg.run("status", status=1).stdout
     assert "waiting: web1:later.log: no such file" in shown and "web1" in shown and "running" in shown
     (folder / "loop.log").unlink()
@@ -130,7 +138,9 @@ def test_a_tail_waits_for_its_log(site: Site) -> None:
     site.worker("0-1/2")
     site.await_lake()
     tail = site.tail("web1", folder, folder / "x" / "*.log")
-    wait_until(lambda: f"waiting: {folder}: no such file or directory; reading begins when it comes" in site.notices(), tail)
+    wait_until(
+        lambda: f"waiting: {folder}: no such file or directory; reading begins when it comes" in site.notices(), tail
+    )
     (folder / "x").mkdir(parents=True)
     for name in ("access.log", "x/a.log"):
         (folder / name).write_text(combined([(f"/{name}/{number}", 200) for number in range(20)]))

@@ -28,7 +28,16 @@ SOURCE = new_source("access.log")
 
 
 def job(shard: int, number: int) -> Job:
-    return Job(shard, SOURCE.id, 0, number, number + 1, Mark.blank(number + 1), EVENT_SCHEMA.empty_table(), Rejects({"format": 1}))
+    return Job(
+        shard,
+        SOURCE.id,
+        0,
+        number,
+        number + 1,
+        Mark.blank(number + 1),
+        EVENT_SCHEMA.empty_table(),
+        Rejects({"format": 1}),
+    )
 
 
 class Transport(Protocol):

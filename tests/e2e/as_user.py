@@ -13,7 +13,15 @@ import sys
 import logagg
 from logagg.cli import main
 
-LATER = ("_strptime", "multiprocessing.popen_fork", "numpy.ma", "pandas", "pyarrow.pandas_compat", "pyarrow.parquet", "zoneinfo")
+LATER = (
+    "_strptime",
+    "multiprocessing.popen_fork",
+    "numpy.ma",
+    "pandas",
+    "pyarrow.pandas_compat",
+    "pyarrow.parquet",
+    "zoneinfo",
+)
 
 
 def drop(user: int, groups: list[int], umask: int) -> None:

@@ -161,7 +161,10 @@ BROKEN = [
     ('[[rule]]\nkind = "clic"\npath = "/x"\n', 'logagg.toml:2: kind: "clic" will not do'),
     ('[[rollup]]\nname = "a b"\ndimensions = ["path"]\nmeasures = {n = "count"}\n', "logagg.toml:2: name:"),
     ('[[rollup]]\nname = "a"\ndimensions = ["path"]\nmeasures = {n = "max(bytes)"}\n', "logagg.toml:4: measures.n"),
-    ('[[rollup]]\nname = "a"\ndimensions = ["path"]\nmeasures = {n = "count"}\nwhere = "nonsense("\n', "logagg.toml:5: where"),
+    (
+        '[[rollup]]\nname = "a"\ndimensions = ["path"]\nmeasures = {n = "count"}\nwhere = "nonsense("\n',
+        "logagg.toml:5: where",
+    ),
 ]
 
 
@@ -176,12 +179,21 @@ def test_a_broken_configuration(logagg: Command, log: Path, lake: Path) -> None:
 
 
 def test_a_configuration_that_is_not_there(logagg: Command, log: Path, lake: Path) -> None:
-    assert "nowhere.toml: No such file or directory" in complaint(logagg, "tail", "--once", "--config", "nowhere.toml", log)
+    assert "nowhere.toml: No such file or directory" in complaint(
+        logagg, "tail", "--once", "--config", "nowhere.toml", log
+    )
 
 
 # the lake
 
-COMMANDS = [("status",), ("report",), ("sql", "FROM traffic"), ("tail", "--once", "access.log"), ("compact",), ("expire",)]
+COMMANDS = [
+    ("status",),
+    ("report",),
+    ("sql", "FROM traffic"),
+    ("tail", "--once", "access.log"),
+    ("compact",),
+    ("expire",),
+]
 
 
 def test_a_lake_of_a_newer_version(logagg: Command, lake: Path) -> None:
@@ -245,7 +257,11 @@ def test_a_lake_that_may_not_be_written(logagg: Command, log: Path, lake: Path, 
     with log.open("a") as file:
         file.write(LINES)
     with without_power(logagg, tool):
-        for path, said in ((lake, "cannot write"), (lake / "catalog", "cannot write"), (lake / "data" / "traffic", "cannot write")):
+        for path, said in (
+            (lake, "cannot write"),
+            (lake / "catalog", "cannot write"),
+            (lake / "data" / "traffic", "cannot write"),
+        ):
             with mode(path, 0o500), mode(lake / "lock", 0o400 if path == lake else 0o600):
                 assert said in complaint(logagg, "tail", "--once", "-q", log)
                 assert logagg.sql("SELECT sum(hits)::INT AS hits FROM traffic") == [{"hits": 100}]

@@ -118,7 +118,11 @@ def test_one_wrong_thing_does_not_hide_another(logagg: Command, lake: Path) -> N
     part(lake, "pages").unlink()
     (logagg.folder / "bad.toml").write_text("[tail\n")
     found = examined(logagg, "--config", "bad.toml", "nowhere.log", status=1)
-    assert [problem.split(":")[0].rpartition("/")[2] for problem in found["problems"]] == ["bad.toml", part_name(found), "nowhere.log"]
+    assert [problem.split(":")[0].rpartition("/")[2] for problem in found["problems"]] == [
+        "bad.toml",
+        part_name(found),
+        "nowhere.log",
+    ]
 
 
 def part_name(found: dict[str, Any]) -> str:

@@ -103,7 +103,11 @@ def test_a_merge_leaves_what_is_damaged_and_merges_the_rest(logagg: Command, log
         (problem,) = problems(logagg)
         assert problem.startswith(f"{path}: ")
     assert logagg.run("status", status=1).stdout.count(f"{path}: damaged") == 1
-    for words in (("report", "overview"), ("sql", "SELECT sum(hits) FROM traffic"), ("sql", "SELECT count(*) FROM traffic")):
+    for words in (
+        ("report", "overview"),
+        ("sql", "SELECT sum(hits) FROM traffic"),
+        ("sql", "SELECT count(*) FROM traffic"),
+    ):
         (said,) = logagg.run(*words, status=1).stderr.splitlines()
         assert f"{path}: damaged: 3 rows of traffic" in said, "what is known to be wrong is no answer"
     path.write_bytes(whole)  # from a backup

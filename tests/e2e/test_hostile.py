@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import Command, combined
 
 SQL = "'; DROP TABLE traffic; --"
-QUOTES = 'a"b\'c;d--e)/*'
+QUOTES = "a\"b'c;d--e)/*"
 # C0, DEL, C1, overrides of direction, zero width, a line separator.
 CONTROLS = "\x1b]0;owned\x07\x1b[2J\x08\x7f\x9b31m\u202e\u2066\u2069\u200b\u200f\u2028\ufeff"
 ALLOWED_CONTROLS = {"\n"}
@@ -37,7 +37,9 @@ def hostile(logagg: Command, tmp_path: Path) -> Command:
     log = tmp_path / f"access {CONTROLS.replace('/', '')}\n{SQL.replace('/', '')}.log"
     agent = f"Mozilla/5.0 (X11; {CONTROLS})"
     raw = CONTROLS.replace("\u2028", "")
-    lines = combined([(f"/{raw}", 404), (f"/imp?campaign={target(CONTROLS)}&ad={target(SQL)}", 200), ("/ok", 200)], agent=agent)
+    lines = combined(
+        [(f"/{raw}", 404), (f"/imp?campaign={target(CONTROLS)}&ad={target(SQL)}", 200), ("/ok", 200)], agent=agent
+    )
     lines += combined([("/page", 200)]).replace('"-" "Mozilla', f'"https://{raw}.example.com/" "Mozilla')
     log.write_bytes(lines.encode() + f"rejected {CONTROLS}\n".encode())
     logagg.run("tail", "--once", "-q", log)
@@ -93,7 +95,10 @@ def test_a_spreadsheet_runs_nothing(logagg: Command, tmp_path: Path) -> None:
     formulas = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "=cmd|' /C calc'!A0"]
     (tmp_path / "access.log").write_text(combined([(f"/imp?campaign={target(one)}", 200) for one in formulas]))
     logagg.run("tail", "--once", "-q", "access.log")
-    for words in (("sql", "--format", "csv", "SELECT campaign, -1 AS n FROM ads"), ("report", "ads", "--format", "csv")):
+    for words in (
+        ("sql", "--format", "csv", "SELECT campaign, -1 AS n FROM ads"),
+        ("report", "ads", "--format", "csv"),
+    ):
         text = logagg.run(*words).stdout
         cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
         assert {one for one in cells if one[:1] in ("=", "+", "@", "\t", "\r")} == set()
@@ -107,7 +112,9 @@ def test_sql_in_names_is_no_sql(tmp_path: Path) -> None:
     folder.mkdir()
     logagg = Command(folder / f"lake{SQL}", folder)
     log = folder / f"{QUOTES.replace('/', '')}{SQL}\n.access.log"
-    lines = combined([(f"/{QUOTES}{SQL}".replace('"', "%22").replace(" ", "+"), 200), (f"/click?campaign={target(SQL)}", 302)])
+    lines = combined(
+        [(f"/{QUOTES}{SQL}".replace('"', "%22").replace(" ", "+"), 200), (f"/click?campaign={target(SQL)}", 302)]
+    )
     log.write_text(lines)
     logagg.run("tail", "--once", "-q", log)
     logagg.run("compact", "-q")
@@ -124,7 +131,10 @@ def test_the_lake_is_its_owners_and_readable_by_the_group(logagg: Command, tmp_p
     (tmp_path / "logagg.toml").write_text('[privacy]\nrotate = "1d"\n')
     words = shlex.join(logagg.words("tail", "--once", "-q", "access.log"))
     subprocess.run(["sh", "-c", f"umask {umask:03o}; exec {words}"], env=logagg.env, cwd=tmp_path, check=True)
-    modes = {path.relative_to(tmp_path): stat.S_IMODE(path.lstat().st_mode) for path in (logagg.lake, *logagg.lake.rglob("*"))}
+    modes = {
+        path.relative_to(tmp_path): stat.S_IMODE(path.lstat().st_mode)
+        for path in (logagg.lake, *logagg.lake.rglob("*"))
+    }
     for path, mode in modes.items():
         if (tmp_path / path).is_symlink():
             continue

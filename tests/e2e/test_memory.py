@@ -34,8 +34,12 @@ FLOODS: dict[str, Callable[[int], str]] = {
     "urls": lambda n: line(n, f"/p/{n:x}/" + f"{n * 2654435761 % 2**64:016x}" * 14),
     "visitors": lambda n: line(n, client=f"2001:db8:{n >> 16:x}:{n & 0xFFFF:x}::1"),
     "campaigns": lambda n: line(n, f"/click?campaign={n:x}{'c' * 200}&ad={n:x}{'a' * 200}&placement={n:x}", address(n)),
-    "agents": lambda n: line(n, agent=f"Mozilla/5.0 (X11; Linux x86_64; rv:{n}.0) Gecko/{n:x} Firefox/{n}.0 {'z' * 150}"),
-    "everything": lambda n: line(n, f"/{n:x}{'u' * 200}", address(n), f"{BROWSER} {n}", f"https://{n:x}.{'r' * 99}.example.com/"),
+    "agents": lambda n: line(
+        n, agent=f"Mozilla/5.0 (X11; Linux x86_64; rv:{n}.0) Gecko/{n:x} Firefox/{n}.0 {'z' * 150}"
+    ),
+    "everything": lambda n: line(
+        n, f"/{n:x}{'u' * 200}", address(n), f"{BROWSER} {n}", f"https://{n:x}.{'r' * 99}.example.com/"
+    ),
 }
 
 
@@ -77,7 +81,9 @@ def test_a_gigabyte_without_a_newline(logagg: Command, tmp_path: Path) -> None:
 
 
 def test_a_gigabyte_without_a_newline_as_standard_input(logagg: Command) -> None:
-    process = subprocess.Popen(logagg.words("tail", "-q", "--memory", "640MB", "-"), env=logagg.env, stdin=subprocess.PIPE)
+    process = subprocess.Popen(
+        logagg.words("tail", "-q", "--memory", "640MB", "-"), env=logagg.env, stdin=subprocess.PIPE
+    )
     assert process.stdin
     with process.stdin as pipe:
         pipe.writelines(pieces())

@@ -39,7 +39,9 @@ class Client:
 
     def number(self, start: str, status: int | None = None) -> int:
         return sum(
-            number for (target, answered, _), number in self.sent.items() if target.startswith(start) and status in (None, answered)
+            number
+            for (target, answered, _), number in self.sent.items()
+            if target.startswith(start) and status in (None, answered)
         )
 
     @property
@@ -70,7 +72,9 @@ def test_each_request_of_a_known_mix_is_counted_where_it_belongs(nginx: Nginx, l
     try:
         for _ in range(4):
             mix(client, chance, 150)
-            wait_until(lambda: (logagg.lake / "logagg.duckdb").exists() and logagg.read(TOTALS)[0] == client.totals, tail)
+            wait_until(
+                lambda: (logagg.lake / "logagg.duckdb").exists() and logagg.read(TOTALS)[0] == client.totals, tail
+            )
     finally:
         client.close()
         tail.terminate()
@@ -110,7 +114,9 @@ end
 """
 
 
-def test_a_load_with_rotations_is_counted_to_the_last_line(nginx: Nginx, load: Load, logagg: Command, tmp_path: Path) -> None:
+def test_a_load_with_rotations_is_counted_to_the_last_line(
+    nginx: Nginx, load: Load, logagg: Command, tmp_path: Path
+) -> None:
     nginx.start(access_log=f"{nginx.log} combined buffer=32k flush=200ms")
     script = tmp_path / "mix.lua"
     script.write_text(SCRIPT)
@@ -132,7 +138,9 @@ def test_a_load_with_rotations_is_counted_to_the_last_line(nginx: Nginx, load: L
         assert tail.wait(60) == 0
     assert answered <= len(logged) <= answered + 8, "wrk leaves what its connections were waiting for"
     targets = Counter(line.split('"')[1].split()[1] for line in logged)
-    clicks, impressions = (sum(n for target, n in targets.items() if target.startswith(start)) for start in ("/click", "/imp"))
+    clicks, impressions = (
+        sum(n for target, n in targets.items() if target.startswith(start)) for start in ("/click", "/imp")
+    )
     missing = targets["/missing"]
     views = len(logged) - clicks - impressions - missing
     assert logagg.read(TOTALS) == [(len(logged), views, impressions, clicks, missing, 0)]

@@ -24,7 +24,10 @@ from tests.conftest import Command, combined
 from tests.laws.feed import Sharer
 from tests.laws.test_crashes import lines
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a command as another user")]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a command as another user"),
+]
 
 OWNER, OTHER = pwd.getpwnam("daemon"), pwd.getpwnam("nobody")
 DRIVER = Path(__file__).with_name("as_user.py")
@@ -173,7 +176,10 @@ def test_another_user_is_refused_before_anything_is_made(logagg: AsUser, lake: P
     logagg.user = OTHER
     for words in WRITING.values():
         (said,) = logagg.run(*words, status=1).stderr.splitlines()
-        assert f"belongs to the user {OWNER.pw_name}, and this is run by {OTHER.pw_name}; run it as {OWNER.pw_name}" in said
+        assert (
+            f"belongs to the user {OWNER.pw_name}, and this is run by {OTHER.pw_name}; run it as {OWNER.pw_name}"
+            in said
+        )
     assert found(lake) == before
 
 

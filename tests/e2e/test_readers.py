@@ -36,7 +36,9 @@ def readers_read(logagg: Command, seconds: float) -> None:
             wait_until(lambda: (logagg.lake / "logagg.duckdb").exists() and logagg.lines() > 0, tail)
             with ExitStack() as stack:
                 readers = {kind: stack.enter_context(started(logagg, kind, until)) for kind in KINDS}
-                wait_until(lambda: time.monotonic() > end and set(commits(logagg)) >= KINDS_OF_COMMIT, tail, seconds + 100)
+                wait_until(
+                    lambda: time.monotonic() > end and set(commits(logagg)) >= KINDS_OF_COMMIT, tail, seconds + 100
+                )
                 until.touch()
                 found = {kind: finish(reader) for kind, reader in readers.items()}
         finally:
@@ -56,7 +58,9 @@ def started(logagg: Command, kind: str, until: Path) -> Iterator[subprocess.Pope
     """Run a reader; whatever comes, it does not outlive the block."""
     words = [sys.executable, "-m", "tests.soak.reader", kind, str(logagg.lake), str(until)]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(words, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as reader:
+    with subprocess.Popen(
+        words, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as reader:
         try:
             yield reader
         finally:
@@ -92,6 +96,8 @@ def test_the_reader_notices_a_torn_answer(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE sources AS SELECT 3 AS lines")
         connection.execute("CREATE TABLE rejects AS SELECT 0 AS lines")
     words = [sys.executable, "-m", "tests.soak.reader", "fresh", str(tmp_path), str(tmp_path)]
-    done = subprocess.run(words, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        words, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 1
     assert "torn: (3, 2, 3, 3)" in done.stderr

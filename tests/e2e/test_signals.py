@@ -157,7 +157,9 @@ def test_a_hangup_takes_a_new_configuration(logagg: Command, log: Path) -> None:
         ),
     ],
 )
-def test_a_configuration_that_will_not_do_changes_nothing(logagg: Command, log: Path, content: str, complaint: str) -> None:
+def test_a_configuration_that_will_not_do_changes_nothing(
+    logagg: Command, log: Path, content: str, complaint: str
+) -> None:
     file = logagg.folder / "logagg.toml"
     file.write_text('[[rollup]]\nname = "mine"\ndimensions = ["site"]\nmeasures = {hits = "count"}\n')
     with tailing(logagg, log, lines=100) as tail:
@@ -181,7 +183,10 @@ def test_a_hangup_keeps_what_was_rotated_away_and_deleted(logagg: Command, log: 
         writer.write(combined([("/late", 200)]))
         writer.flush()
         logagg.await_lines(101, tail)
-    assert logagg.read("SELECT site, sum(hits) FROM traffic GROUP BY site ORDER BY 2") == [("one.example", 1), ("-", 100)]
+    assert logagg.read("SELECT site, sum(hits) FROM traffic GROUP BY site ORDER BY 2") == [
+        ("one.example", 1),
+        ("-", 100),
+    ]
 
 
 def test_hangups_under_load_count_every_line_once(logagg: Command, log: Path) -> None:
@@ -202,9 +207,17 @@ def test_hangups_under_load_count_every_line_once(logagg: Command, log: Path) ->
 def test_standard_input_goes_on_after_a_hangup(logagg: Command) -> None:
     file = logagg.folder / "logagg.toml"
     log = (logagg.folder / "tail.log").open("a")
-    with log, subprocess.Popen(
-        logagg.words("tail", "--flush", "0.1", "-"), cwd=logagg.folder, env=logagg.env, stdin=subprocess.PIPE, stderr=log, text=True
-    ) as tail:
+    with (
+        log,
+        subprocess.Popen(
+            logagg.words("tail", "--flush", "0.1", "-"),
+            cwd=logagg.folder,
+            env=logagg.env,
+            stdin=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as tail,
+    ):
         assert tail.stdin
         line = combined([("/in-two-parts", 200)])
         tail.stdin.write(combined(PAGES) + line[:40])
@@ -219,13 +232,21 @@ def test_standard_input_goes_on_after_a_hangup(logagg: Command) -> None:
     assert logagg.lines() == 101
 
 
-@pytest.mark.parametrize("arguments", [("sql", "FROM range(100000)"), ("report", "pages"), ("sql", "--help"), ("--help",)])
+@pytest.mark.parametrize(
+    "arguments", [("sql", "FROM range(100000)"), ("report", "pages"), ("sql", "--help"), ("--help",)]
+)
 def test_a_reader_that_leaves_is_no_failure(logagg: Command, log: Path, arguments: tuple[str, ...]) -> None:
     logagg.run("tail", "--once", "-q", log)
     reads, writes = os.pipe()
     os.close(reads)
     done = subprocess.run(
-        logagg.words(*arguments), cwd=logagg.folder, env=logagg.env, stdout=writes, stderr=subprocess.PIPE, text=True, timeout=60
+        logagg.words(*arguments),
+        cwd=logagg.folder,
+        env=logagg.env,
+        stdout=writes,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
     )
     os.close(writes)
     assert (done.returncode, done.stderr) == (0, "")
@@ -234,7 +255,9 @@ def test_a_reader_that_leaves_is_no_failure(logagg: Command, log: Path, argument
 def test_what_cannot_be_written_is_said(logagg: Command, log: Path) -> None:
     logagg.run("tail", "--once", "-q", log)
     with open("/dev/full", "w") as full:
-        done = subprocess.run(logagg.words("report"), cwd=logagg.folder, env=logagg.env, stdout=full, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(
+            logagg.words("report"), cwd=logagg.folder, env=logagg.env, stdout=full, stderr=subprocess.PIPE, text=True
+        )
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1 and "No space left on device" in done.stderr
 
@@ -243,7 +266,8 @@ def scattered(lines: int) -> str:
     """Return lines of which any few span an hour, and no two have one path."""
     time = "[20/Nov/2026:10:{:02d}:{:02d} +0000]"
     return "".join(
-        f'192.0.2.{n % 250} - - {time.format(n * 7 % 60, n % 60)} "GET /{n}.html HTTP/1.1" 200 7 "-" "Mozilla/5.0"\n' for n in range(lines)
+        f'192.0.2.{n % 250} - - {time.format(n * 7 % 60, n % 60)} "GET /{n}.html HTTP/1.1" 200 7 "-" "Mozilla/5.0"\n'
+        for n in range(lines)
     )
 
 

@@ -37,7 +37,9 @@ def test_all_formats_say_the_same(lake: Command, tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / "answer.parquet")
     assert table["path"].to_pylist() == [row["path"] for row in rows]
     assert list(map(int, table["views"].to_pylist())) == [row["views"] for row in rows]
-    done = subprocess.run(lake.words("sql", "--format", "parquet", query), env=lake.env, capture_output=True, check=True)
+    done = subprocess.run(
+        lake.words("sql", "--format", "parquet", query), env=lake.env, capture_output=True, check=True
+    )
     assert done.stdout[:4] == done.stdout[-4:] == b"PAR1"
 
 
@@ -65,9 +67,10 @@ def test_an_output_appears_when_it_is_complete(lake: Command, tmp_path: Path) ->
     assert "in the lake" in lake.run("sql", "--output", lake.lake / "secret", "SELECT 1", status=1).stderr
     assert lake.run("sql", "--output", "/dev/null", "SELECT 1").stdout == ""
     assert Path("/dev/null").is_char_device()
-    assert "cast that column" in lake.run(
-        "sql", "--format", "parquet", "--output", tmp_path / "p", "SELECT INTERVAL 1 DAY", status=1
-    ).stderr
+    assert (
+        "cast that column"
+        in lake.run("sql", "--format", "parquet", "--output", tmp_path / "p", "SELECT INTERVAL 1 DAY", status=1).stderr
+    )
 
 
 def test_limits_are_said_in_a_line(lake: Command) -> None:
@@ -88,7 +91,11 @@ def test_a_signal_ends_it_at_once(lake: Command, tmp_path: Path, number: int, st
     spilled = tmp_path / "temporary"
     spilled.mkdir()
     command = subprocess.Popen(
-        lake.words("sql", query), env={**lake.env, "TMPDIR": str(spilled)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        lake.words("sql", query),
+        env={**lake.env, "TMPDIR": str(spilled)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     children = Path(f"/proc/{command.pid}/task/{command.pid}/children")
     wait_until(lambda: bool(children.read_text().split()), command)
@@ -110,7 +117,10 @@ command()"""
     with subprocess.Popen(words, env=lake.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as command:
         process = Path("/proc", str(command.pid))
         # Its catalog is open, and its main thread has computed for a while.
-        wait_until(lambda: any("catalog/" in str(path.readlink()) for path in (process / "fd").iterdir() if path.is_symlink()), command)
+        wait_until(
+            lambda: any("catalog/" in str(path.readlink()) for path in (process / "fd").iterdir() if path.is_symlink()),
+            command,
+        )
         time.sleep(1)
         command.send_signal(signal.SIGINT)
         out, said = command.communicate(timeout=60)

@@ -170,7 +170,9 @@ def test_a_log_that_is_mostly_rejected(site: Site) -> None:
     site.end()
     site.await_problem("90 of its last 100 lines are rejects")  # it is so, though nobody tails now
     site.start()
-    assert site.json()["tails"][0]["unparsed"][0]["since"] == pytest.approx(problem["since"], abs=1), "it began before this run"
+    assert site.json()["tails"][0]["unparsed"][0]["since"] == pytest.approx(problem["since"], abs=1), (
+        "it began before this run"
+    )
     site.write("access.log")
     site.await_health()
 
@@ -182,9 +184,14 @@ def test_what_it_waits_for_is_listed_and_no_failure(site: Site) -> None:
     site.write("access.log")
     site.start(site.logs, site.logs / "later" / "*.log")
     found = site.json()
-    assert found["healthy"] and [one["path"] for one in found["tails"][0]["waiting"]] == [str(site.logs / "later" / "*.log")]
+    assert found["healthy"] and [one["path"] for one in found["tails"][0]["waiting"]] == [
+        str(site.logs / "later" / "*.log")
+    ]
     shown = site.logagg.run("status").stdout
-    assert f"waiting: {site.logs}/later/*.log: matches no file now: no such file or directory: there is no {site.logs}/later, for" in shown
+    assert (
+        f"waiting: {site.logs}/later/*.log: matches no file now: no such file or directory: there is no {site.logs}/later, for"
+        in shown
+    )
     (site.logs / "later").mkdir()
     site.write("later/a.log")
     both = {str(site.logs / name) for name in ("access.log", "later/a.log")}
@@ -227,7 +234,9 @@ def test_another_process_that_writes_the_lake_is_no_tail(site: Site) -> None:
     site.write("access.log")
     site.logagg.run("tail", "--once", "-q", site.logs)
     flock = "import fcntl, os, sys; f = open(sys.argv[1], 'r+'); fcntl.flock(f, 2); f.truncate(); f.write(str(os.getpid())); f.flush(); print(); input()"
-    with subprocess.Popen(["python3", "-c", flock, site.logagg.lake / "lock"], stdin=-1, stdout=-1, text=True) as holder:
+    with subprocess.Popen(
+        ["python3", "-c", flock, site.logagg.lake / "lock"], stdin=-1, stdout=-1, text=True
+    ) as holder:
         assert holder.stdout and holder.stdout.readline()
         assert f"process {holder.pid} writes it" in site.logagg.run("status").stdout
         assert site.json()["tails"][0]["state"] == "ended"

@@ -186,12 +186,15 @@ def test_the_end_at_once_gives_the_cursor_back(log: Path, terminal: Callable[...
 
 def test_standard_streams_that_are_closed(logagg: Command, log: Path) -> None:
     script = '"$@" >&- 2>&- <&-'
-    done = subprocess.run(["sh", "-c", script, "sh", *logagg.words("tail", "--once", log)], cwd=logagg.folder, env=logagg.env)
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *logagg.words("tail", "--once", log)], cwd=logagg.folder, env=logagg.env
+    )
     assert done.returncode == 0 and logagg.lines() == 100
 
 
 @pytest.mark.parametrize(
-    ("words", "completed"), [("logagg rep", "report"), ("logagg tail --on", "--once"), ("logagg check --log", "--log-format")]
+    ("words", "completed"),
+    [("logagg rep", "report"), ("logagg tail --on", "--once"), ("logagg check --log", "--log-format")],
 )
 def test_completion(logagg: Command, words: str, completed: str) -> None:
     logagg.env |= {"_LOGAGG_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
@@ -200,7 +203,9 @@ def test_completion(logagg: Command, words: str, completed: str) -> None:
 
 def test_debug_shows_where(logagg: Command) -> None:
     for arguments in (("--debug", "status"), ("status", "--debug")):
-        done = subprocess.run(logagg.words(*arguments), cwd=logagg.folder, env=logagg.env, capture_output=True, text=True)
+        done = subprocess.run(
+            logagg.words(*arguments), cwd=logagg.folder, env=logagg.env, capture_output=True, text=True
+        )
         assert done.returncode == 1 and "Traceback" in done.stderr
         assert done.stderr.splitlines()[-1].startswith("logagg: ") and "no lake there" in done.stderr
 

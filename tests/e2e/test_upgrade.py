@@ -85,4 +85,3 @@ def test_its_files_get_digests(logagg: Command, tmp_path: Path) -> None:
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
     assert str(path) in logagg.run("check", status=1).stdout
-

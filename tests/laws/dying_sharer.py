@@ -1,6 +1,6 @@
 """Write some shards of a lake that others write, too, from a log, and be killed at the n-th step of a commit:
 
-    dying_sharer.py N LAKE LOG SHARDS OWNED...
+dying_sharer.py N LAKE LOG SHARDS OWNED...
 """
 
 from __future__ import annotations
@@ -43,4 +43,10 @@ def main(step: int, root: Path, log: bytes, shards: int, owned: list[int]) -> No
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]).read_bytes(), int(sys.argv[4]), list(map(int, sys.argv[5:])))
+    main(
+        int(sys.argv[1]),
+        Path(sys.argv[2]),
+        Path(sys.argv[3]).read_bytes(),
+        int(sys.argv[4]),
+        list(map(int, sys.argv[5:])),
+    )

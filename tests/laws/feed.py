@@ -98,7 +98,9 @@ def assert_holds(root: Path, log: bytes) -> None:
     lines = log[: position(root)].decode().splitlines()
     count, rejects = sums.expected(lines)
     with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as connection:
-        missing = [path for (path,) in connection.execute("SELECT path FROM files").fetchall() if not (root / path).exists()]
+        missing = [
+            path for (path,) in connection.execute("SELECT path FROM files").fetchall() if not (root / path).exists()
+        ]
         assert missing == []
         for rollup, (_, *names) in oracle.KEYS.items():  # whatever the grain of `ts` is by now
             assert sums.differences(sums.of_lake(connection, rollup, names), count.by(rollup, *names)) == {}, rollup

@@ -27,8 +27,20 @@ CLIENTS = ("192.0.2.1", "192.0.2.2", "198.51.100.7", "2001:db8::5")
 SITES = ("www.example.com", "shop.example.com")
 PAGES = ("/", "/tea", "/cups?color=blue&size=2", "/cups?color=red", "/old", "/%C3%A9t%C3%A9", "/a.b/c")
 ASSETS = ("/site.css", "/logo.png?v=2")
-REFERRERS = ("-", "https://www.example.com/tea", "https://shop.example.com/", "https://www.google.com/search?q=tea", "http://example.com/cups")
-QUERIES = ("", "?campaign=spring&ad=1&placement=top", "?campaign=spring&ad=1&placement=side", "?utm_campaign=autumn&ad=2", "?ad=a%20b&campaign=%C3%A9")
+REFERRERS = (
+    "-",
+    "https://www.example.com/tea",
+    "https://shop.example.com/",
+    "https://www.google.com/search?q=tea",
+    "http://example.com/cups",
+)
+QUERIES = (
+    "",
+    "?campaign=spring&ad=1&placement=top",
+    "?campaign=spring&ad=1&placement=side",
+    "?utm_campaign=autumn&ad=2",
+    "?ad=a%20b&campaign=%C3%A9",
+)
 METHODS = ("GET", "GET", "GET", "GET", "POST", "HEAD")
 STATUSES = (200, 200, 200, 200, 204, 301, 302, 304, 404, 500)
 NO_LINES = (
@@ -41,8 +53,43 @@ NO_LINES = (
 )
 EMPTY = ("", "\r")
 # What a counter says that has run over, and what is just short of that, or of a bound.
-SIZES = (2**50, 2**50 - 1, 2**50 + 1, 10**18 - 1, 10**18, 2**63 - 1, 2**63, 2**64, 10**400, "-1", "+5", "12.0", "12.5", "007", "5e3", "1e308", "nan", "0x1F")
-TIMES_TAKEN = ("604800", "604800.000", "604800.001", "604799.999999999", "9" * 18, "9" * 40, "0" * 50, "1e308", "1e999", "-1", "-0.001", "4e-05", "nan", "inf", "0.000000001")
+SIZES = (
+    2**50,
+    2**50 - 1,
+    2**50 + 1,
+    10**18 - 1,
+    10**18,
+    2**63 - 1,
+    2**63,
+    2**64,
+    10**400,
+    "-1",
+    "+5",
+    "12.0",
+    "12.5",
+    "007",
+    "5e3",
+    "1e308",
+    "nan",
+    "0x1F",
+)
+TIMES_TAKEN = (
+    "604800",
+    "604800.000",
+    "604800.001",
+    "604799.999999999",
+    "9" * 18,
+    "9" * 40,
+    "0" * 50,
+    "1e308",
+    "1e999",
+    "-1",
+    "-0.001",
+    "4e-05",
+    "nan",
+    "inf",
+    "0.000000001",
+)
 TIMES_TAKEN += ("0.1", "0.2", "0.3", "86400.001", "-")  # tenths have no end in base two
 
 
@@ -99,7 +146,9 @@ _CLICKS = st.builds(
     target=st.sampled_from([f"/click{query}" for query in QUERIES]),
     status=st.sampled_from([302, 302, 302, 200, 404]),
 )
-_TRACKING = _requests(st.sampled_from([path + query for path in ("/imp", "/pixel.gif", "/conv") for query in QUERIES]), _MINUTES)
+_TRACKING = _requests(
+    st.sampled_from([path + query for path in ("/imp", "/pixel.gif", "/conv") for query in QUERIES]), _MINUTES
+)
 _VIEWS = _requests(st.sampled_from([*PAGES, *ASSETS]), _MINUTES | _PAST)
 _NONE = st.sampled_from([*NO_LINES, *EMPTY])
 

@@ -35,7 +35,9 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     ".zst": zstandard.compress,
     "": bytes,
 }
-WORDS = st.text(string.ascii_letters + string.digits + "-_.:~@ ", min_size=1, max_size=12).filter(lambda word: word.strip(". "))
+WORDS = st.text(string.ascii_letters + string.digits + "-_.:~@ ", min_size=1, max_size=12).filter(
+    lambda word: word.strip(". ")
+)
 NAMES = st.one_of(
     WORDS.map("access.log.{}".format),
     WORDS.map("{}-access.log".format),
@@ -43,7 +45,9 @@ NAMES = st.one_of(
     st.integers(0, 10**6).map("access.log.{}".format),
     st.integers(10**9, 2 * 10**9).map("access.log-20261129-{}".format),
     st.dates().map("access-{:%Y-%m-%d}.log".format),
-    st.sampled_from(["Sun", "Mon", "202611", "2026-W48", "bak", "old", "2026-11-29T00-00-00.000"]).map("access_log.{}".format),
+    st.sampled_from(["Sun", "Mon", "202611", "2026-W48", "bak", "old", "2026-11-29T00-00-00.000"]).map(
+        "access_log.{}".format
+    ),
 )
 FOLDERS = st.sampled_from(["logs", "old"])
 
@@ -70,7 +74,10 @@ class Archives(RuleBasedStateMachine):
     def write(self, count: int) -> None:
         with self.live.open("ab") as log:
             for _ in range(count):
-                log.write(b"line %d of a log that is long enough to be known by what it holds %s\n" % (self.written, b"x" * 40))
+                log.write(
+                    b"line %d of a log that is long enough to be known by what it holds %s\n"
+                    % (self.written, b"x" * 40)
+                )
                 self.written += 1
         os.utime(self.live, (self.clock.now(), self.clock.now()))
 

@@ -45,7 +45,9 @@ def lines(number: int, start: int = 0) -> bytes:
     agents, made = list(AGENTS), []
     for n in range(start, start + number):
         target, status = (("/tea", 200), ("/click?ad=1&campaign=spring", 302), ("/gone", 404))[n % 3]
-        made.append(Request(n * 20, CLIENTS[n % 4], agents[n % 3], target, status=status).line("plain") if n % 7 else "garbage")
+        made.append(
+            Request(n * 20, CLIENTS[n % 4], agents[n % 3], target, status=status).line("plain") if n % 7 else "garbage"
+        )
     return "".join(f"{line}\n" for line in made).encode()
 
 
@@ -86,7 +88,9 @@ CASES += [pytest.param(Sharer, step, id=f"shared, {step}") for step in STEPS_IN_
 
 @pytest.mark.parametrize(("kind", "step"), CASES)
 @pytest.mark.parametrize("act", [flush, merge, merge_all, expire], ids=lambda act: act.__name__)
-def test_a_crash_at_any_step_of_anything(act: Callable[[Feed, bytes], None], kind: type[Feed], step: str, root: Path) -> None:
+def test_a_crash_at_any_step_of_anything(
+    act: Callable[[Feed, bytes], None], kind: type[Feed], step: str, root: Path
+) -> None:
     clock = ManualClock(time.time())
     config = COARSER if act is expire else MINUTES
     log = flushed(root, clock, MINUTES, 17 if act is merge else 2, kind)
@@ -201,7 +205,9 @@ class Lives(RuleBasedStateMachine):
     def crash(self, step: str, times: int, act: str, shards: int) -> None:
         self.feed.lake.crash_at(dies_at(step, times))
         with suppress(Crash):
-            {"flush": lambda: self.flush(3), "merge": self.merge, "merge_all": self.merge_all, "expire": self.expire}[act]()
+            {"flush": lambda: self.flush(3), "merge": self.merge, "merge_all": self.merge_all, "expire": self.expire}[
+                act
+            ]()
         self.restart(shards)
 
     @invariant()

@@ -22,7 +22,12 @@ from tests.laws.feed import SOURCE, Feed, Sharer, assert_holds, files_of, positi
 from tests.laws.test_crashes import flushed, lines
 
 MINUTES = Config(retention=Retention(None, None, None))
-CALLS = {"fsync": (os, "fsync"), "rename": (os, "replace"), "link": (os, "symlink"), "write": (pq.ParquetWriter, "write_table")}
+CALLS = {
+    "fsync": (os, "fsync"),
+    "rename": (os, "replace"),
+    "link": (os, "symlink"),
+    "write": (pq.ParquetWriter, "write_table"),
+}
 
 PERIOD = 84  # lines after which the same kinds come again, so that commits write the same parts
 

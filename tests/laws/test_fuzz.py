@@ -33,7 +33,31 @@ from tests.laws.test_parsers_agree import FORMATS, NOW, logs
 SECRET, DEFAULT = bytes(range(32)), Config()
 LINE = b'192.0.2.1 - - [20/Nov/2026:01:02:03 +0100] "GET /%s HTTP/1.1" 200 1 "-" "%s"\n'
 # What parsers stumble over, repeated.
-NASTY = [b'\\"', b"\\x", b"\\\\", b'"', b" ", b"[", b"%", b"%2", b"&a=", b"=", b"\0", b"\xff", b"\xc3", b"(", b"{", b'{"a":', b"a/", b"::", b"1.", b"://", b"@", b"\r", b"?"]
+NASTY = [
+    b'\\"',
+    b"\\x",
+    b"\\\\",
+    b'"',
+    b" ",
+    b"[",
+    b"%",
+    b"%2",
+    b"&a=",
+    b"=",
+    b"\0",
+    b"\xff",
+    b"\xc3",
+    b"(",
+    b"{",
+    b'{"a":',
+    b"a/",
+    b"::",
+    b"1.",
+    b"://",
+    b"@",
+    b"\r",
+    b"?",
+]
 
 
 def lines_of(data: bytes) -> int:
@@ -155,7 +179,11 @@ measures = {hits = "count", big = "sum(bytes)"}
 """
 
 
-@given(st.integers(0, len(CONFIG)), st.integers(0, 9), st.sampled_from(["", '"', "[", "]", "=", "\n", "'", "0", "-1", "; DROP TABLE x", "\\", "((((", "\x00", "é"]))
+@given(
+    st.integers(0, len(CONFIG)),
+    st.integers(0, 9),
+    st.sampled_from(["", '"', "[", "]", "=", "\n", "'", "0", "-1", "; DROP TABLE x", "\\", "((((", "\x00", "é"]),
+)
 @settings(max_examples=150, deadline=None)
 def test_configurations(tmp_path_factory, at: int, drop: int, put: str) -> None:  # type: ignore[no-untyped-def]
     """A spoilt configuration loads, or is refused in one line that names the file."""

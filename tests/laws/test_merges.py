@@ -78,7 +78,11 @@ def sums(root: Path, parts: Iterable[Part], keys: tuple[str, ...]) -> Sums:
     found: Sums = {}
     for part in parts:
         rows = pq.read_table(root / part.path).to_pylist()
-        assert len(rows) == part.rows and part.min_ts <= min(row["ts"] for row in rows) and max(row["ts"] for row in rows) <= part.max_ts
+        assert (
+            len(rows) == part.rows
+            and part.min_ts <= min(row["ts"] for row in rows)
+            and max(row["ts"] for row in rows) <= part.max_ts
+        )
         for row in rows:
             counts, visitors = found.get(key := tuple(row[name] for name in keys), ({}, frozenset()))
             measures = {name: counts.get(name, 0) + row[name] for name in PAGES.measures if name != "visitors"}
@@ -88,8 +92,14 @@ def sums(root: Path, parts: Iterable[Part], keys: tuple[str, ...]) -> Sums:
 
 @examples(60)
 @given(PARTS, st.data(), st.sampled_from([1, 3, 20_000]), st.sampled_from([500, 4000, 4 << 20]))
-def test_any_parts_merged_in_any_order_have_the_same_sums(parts: list[list[list[Row]]], data: st.DataObject, keys: int, window: int) -> None:
-    with tempfile.TemporaryDirectory() as folder, patch.object(merge, "WINDOW", window), patch.object(merge, "OPEN", 16 * window):
+def test_any_parts_merged_in_any_order_have_the_same_sums(
+    parts: list[list[list[Row]]], data: st.DataObject, keys: int, window: int
+) -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch.object(merge, "WINDOW", window),
+        patch.object(merge, "OPEN", 16 * window),
+    ):
         root = Path(folder)
         there = [part for runs in parts if (part := written(root, runs))]
         by = ("ts", "is_bot") if keys < 20_000 else ("ts", "path", "is_bot")
@@ -102,14 +112,21 @@ def test_any_parts_merged_in_any_order_have_the_same_sums(parts: list[list[list[
             for group in merge.bounded(chosen, PAGES):
                 done = Task(root, PAGES, tuple(group), calendar, keys).run()
                 there = [part for part in there if part not in done.old] + list(done.new)
-                assert all(len({calendar.piece(int(at.timestamp())) for at in (one.min_ts, one.max_ts)}) == 1 for one in done.new)
+                assert all(
+                    len({calendar.piece(int(at.timestamp())) for at in (one.min_ts, one.max_ts)}) == 1
+                    for one in done.new
+                )
             assert sums(root, there, by) == before
 
 
 @examples(30)
 @given(PARTS, st.sampled_from([500, 4 << 20]))
 def test_to_merge_all_there_is_comes_to_an_end_with_a_row_a_key(parts: list[list[list[Row]]], window: int) -> None:
-    with tempfile.TemporaryDirectory() as folder, patch.object(merge, "WINDOW", window), patch.object(merge, "OPEN", 16 * window):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch.object(merge, "WINDOW", window),
+        patch.object(merge, "OPEN", 16 * window),
+    ):
         root = Path(folder)
         there = [part for runs in parts if (part := written(root, runs))]
         key = ("ts", "site", "path", "is_bot")

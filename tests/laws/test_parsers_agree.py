@@ -25,7 +25,7 @@ FORMATS = [
         '$remote_addr - $remote_user [$time_local] "$request" $status $bytes_sent rt=$request_time '
         'ut="$upstream_response_time" cs=$upstream_cache_status',
         '$time_iso8601|$http_host|$request_method|$uri|$args|$status|$body_bytes_sent|"$http_user_agent"|$http_x_forwarded_for',
-        "log_format m escape=none '$msec $remote_addr \"$request\" $status \"$http_referer\"';",
+        'log_format m escape=none \'$msec $remote_addr "$request" $status "$http_referer"\';',
         '%{usec}t %a "%r" %s %B %D "%{Referer}i"',
         '{"t":"$time_iso8601","ip":"$remote_addr","r":"$request","s":$status,"b":$body_bytes_sent,"rt":$request_time,"a":"$http_user_agent"}',
         '{"t":"$msec","r":"$request","s":"$status","b":"$bytes_sent","rt":"$request_time","ut":"$upstream_response_time"}',
@@ -35,16 +35,84 @@ FORMATS = [
 ]
 
 # What a program writes whose counter has run over, or who was not meant to be believed.
-EXTREMES = ["9" * 18, "9" * 19, "9" * 20, "0" * 17 + "7", "0" * 30 + "7", "0" * 5000, "1" + "0" * 400, "-1", "-0", "+5", " 5", "5 ", "0x1F", "1_000", "12.0"]
-EXTREMES += ["12.5", "12." + "0" * 18, "12." + "0" * 19, ".5", "5.", "1e308", "1e999", "5e0", "1e-5", "4E-05", "9.5e-005", "1e-999", "1e--5", "nan", "NaN", "inf", "-inf"]
+EXTREMES = [
+    "9" * 18,
+    "9" * 19,
+    "9" * 20,
+    "0" * 17 + "7",
+    "0" * 30 + "7",
+    "0" * 5000,
+    "1" + "0" * 400,
+    "-1",
+    "-0",
+    "+5",
+    " 5",
+    "5 ",
+    "0x1F",
+    "1_000",
+    "12.0",
+]
+EXTREMES += [
+    "12.5",
+    "12." + "0" * 18,
+    "12." + "0" * 19,
+    ".5",
+    "5.",
+    "1e308",
+    "1e999",
+    "5e0",
+    "1e-5",
+    "4E-05",
+    "9.5e-005",
+    "1e-999",
+    "1e--5",
+    "nan",
+    "NaN",
+    "inf",
+    "-inf",
+]
 EXTREMES += [str(2**power + step) for power in (31, 32, 50, 53, 62, 63, 64) for step in (-1, 0, 1)]
-EXTREMES += ["604800", "604800.0", "604800.000001", "604800001", "604800000001", "0.1234567890123456789012345678901234567", "0." + "1" * 38, "0." + "1" * 39]
-EXTREMES += ["100", "999", "0200", "200.0", "\u0662\u0660\u0660", "9" * 17 + "." + "9" * 18, "1763600000." + "9" * 19, "253402300800", "-1763600000", "1.7636e9"]
-TIMES = ["20/Nov/2026:01:02:03 +0100", "2026-11-20T01:02:03+00:00", "1763600000.123", "1763600000123456", "31/Feb/2026:00:00:00 +0000"]
+EXTREMES += [
+    "604800",
+    "604800.0",
+    "604800.000001",
+    "604800001",
+    "604800000001",
+    "0.1234567890123456789012345678901234567",
+    "0." + "1" * 38,
+    "0." + "1" * 39,
+]
+EXTREMES += [
+    "100",
+    "999",
+    "0200",
+    "200.0",
+    "\u0662\u0660\u0660",
+    "9" * 17 + "." + "9" * 18,
+    "1763600000." + "9" * 19,
+    "253402300800",
+    "-1763600000",
+    "1.7636e9",
+]
+TIMES = [
+    "20/Nov/2026:01:02:03 +0100",
+    "2026-11-20T01:02:03+00:00",
+    "1763600000.123",
+    "1763600000123456",
+    "31/Feb/2026:00:00:00 +0000",
+]
 VALUES = {
     "client": ["192.0.2.7", "2001:db8::1", "-", "example.com"],
     "host": ["Example.COM", "example.com:8080", "[::1]:80", "a:b:80", "-"],
-    "request": ["GET /a?b=c HTTP/1.1", "POST /\\x22q\\x22 HTTP/2.0", "GET /no-version", "-", "\\x16\\x03", "get / HTTP/1.0", "GET  HTTP/1.1"],
+    "request": [
+        "GET /a?b=c HTTP/1.1",
+        "POST /\\x22q\\x22 HTTP/2.0",
+        "GET /no-version",
+        "-",
+        "\\x16\\x03",
+        "get / HTTP/1.0",
+        "GET  HTTP/1.1",
+    ],
     "status": ["200", "404", "000", "20x", "-"],
     "bytes": ["0", "1234", "-", "12a", "9" * 19],
     "seconds": ["0.123", "1", "-", "1.", "0.000"],
@@ -61,7 +129,11 @@ def whole_line(fmt: Format, draw: random.Random) -> bytes:
         return ("{" + pairs + "}").encode()
     out = fmt.prefix
     for step in fmt.steps:
-        choices = TIMES if step.field.startswith("time") else VALUES.get(step.field, VALUES[draw.choice(["agent", "seconds"])])
+        choices = (
+            TIMES
+            if step.field.startswith("time")
+            else VALUES.get(step.field, VALUES[draw.choice(["agent", "seconds"])])
+        )
         out += draw.choice(EXTREMES if draw.random() < 0.1 else choices).encode() + step.until
     return out
 
@@ -71,7 +143,9 @@ def json_value(field: str, draw: random.Random) -> str:
     if value in EXTREMES and draw.random() < 0.5:
         return value
     if field in ("status", "bytes", "seconds") and draw.random() < 0.6:
-        return draw.choice(["200", "404", "0", "0.125", "1e3", "-1", "null", "true", "[1]", '{"a":1}', "12345678901234567890"])
+        return draw.choice(
+            ["200", "404", "0", "0.125", "1e3", "-1", "null", "true", "[1]", '{"a":1}', "12345678901234567890"]
+        )
     return '"' + value.replace("\\", draw.choice(["\\\\", "\\u00e9"])).replace('"', '\\"') + '"'
 
 
@@ -80,7 +154,11 @@ def spoil(line: bytes, draw: random.Random) -> bytes:
     at = draw.randrange(len(line) + 1)
     return draw.choice(
         [
-            lambda: line[:at] + draw.choice([b'"', b"\\", b" ", b"\0", b"\xff", b"\r", b"[", b'" ', b"\n", b"\\x4"]) + line[at:],
+            lambda: (
+                line[:at]
+                + draw.choice([b'"', b"\\", b" ", b"\0", b"\xff", b"\r", b"[", b'" ', b"\n", b"\\x4"])
+                + line[at:]
+            ),
             lambda: line[:at],
             lambda: line[at:],
             lambda: line[:at] + line[at + 1 :],
@@ -128,9 +206,27 @@ def test_the_fast_parser_agrees_with_the_reference(log: tuple[Format, bytes]) ->
 @pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name[:20])
 def test_the_parsers_agree_on_each_extreme_value_of_each_field(fmt: Format) -> None:
     """Every field, one at a time: as text, in JSON as a number and as a string. What is accepted is within the stated bounds."""
-    whole = {"request": "GET /a HTTP/1.1", "status": "200", "bytes": "5", "seconds": "0.5", "milliseconds": "5", "microseconds": "5"}
-    whole |= {"time_local": TIMES[0], "time_iso8601": TIMES[1], "time_epoch": TIMES[2], "time_epoch_ms": "1763600000123", "time_epoch_us": TIMES[3]}
-    lines = [fields_of(fmt, whole | {field: value}, quote) for field in used(fmt) for value in EXTREMES for quote in ('"', "")]
+    whole = {
+        "request": "GET /a HTTP/1.1",
+        "status": "200",
+        "bytes": "5",
+        "seconds": "0.5",
+        "milliseconds": "5",
+        "microseconds": "5",
+    }
+    whole |= {
+        "time_local": TIMES[0],
+        "time_iso8601": TIMES[1],
+        "time_epoch": TIMES[2],
+        "time_epoch_ms": "1763600000123",
+        "time_epoch_us": TIMES[3],
+    }
+    lines = [
+        fields_of(fmt, whole | {field: value}, quote)
+        for field in used(fmt)
+        for value in EXTREMES
+        for quote in ('"', "")
+    ]
     fast, slow = both("\n".join(lines).encode(), fmt)
     assert plain(fast).to_pylist() == plain(slow).to_pylist()
     assert fast.rejects == slow.rejects
@@ -178,15 +274,46 @@ def test_lines_are_events_or_rejects(fmt: Format) -> None:
     assert fast.table.num_rows + fast.rejects.lines == slow.table.num_rows + slow.rejects.lines == expected
 
 
-SCALARS = ["200", "-0", "01", "1.5e+3", "1.", "-", "true", "nul", "null", "NaN", "Infinity", '""', '"a b"', '"caf\u00e9"', '"tab\t"', '"', "'x'"]
-ESCAPED = [r'"\u00e9"', r'"\""', r'"\/\b\f\n\r\t\\"', r'"\x41"', r'"\u12"', r'"\ud83d\ude00"', r'"\ud83d"', r'"\ude00x"', r'"\u0000"', r'"\u004"']
+SCALARS = [
+    "200",
+    "-0",
+    "01",
+    "1.5e+3",
+    "1.",
+    "-",
+    "true",
+    "nul",
+    "null",
+    "NaN",
+    "Infinity",
+    '""',
+    '"a b"',
+    '"caf\u00e9"',
+    '"tab\t"',
+    '"',
+    "'x'",
+]
+ESCAPED = [
+    r'"\u00e9"',
+    r'"\""',
+    r'"\/\b\f\n\r\t\\"',
+    r'"\x41"',
+    r'"\u12"',
+    r'"\ud83d\ude00"',
+    r'"\ud83d"',
+    r'"\ude00x"',
+    r'"\u0000"',
+    r'"\u004"',
+]
 KEYS = ["status", "x", "time", "url", "\u00e9", r"\u0075rl", r"u\rl", "\\"]
 NESTED = st.recursive(
     st.sampled_from(SCALARS + ESCAPED),
-    lambda values: st.lists(st.tuples(st.sampled_from(KEYS), values), max_size=4).map(
-        lambda pairs: "{" + " , ".join(f'"{key}" :{value}' for key, value in pairs) + "}"
-    )
-    | st.lists(values, max_size=3).map(lambda some: "[" + ",\t".join(some) + "]"),
+    lambda values: (
+        st.lists(st.tuples(st.sampled_from(KEYS), values), max_size=4).map(
+            lambda pairs: "{" + " , ".join(f'"{key}" :{value}' for key, value in pairs) + "}"
+        )
+        | st.lists(values, max_size=3).map(lambda some: "[" + ",\t".join(some) + "]")
+    ),
     max_leaves=8,
 )
 ENDS = st.sampled_from(["", " ", "}", ",", "x"])
@@ -196,7 +323,9 @@ ENDS = st.sampled_from(["", " ", "}", ",", "x"])
 @example(["{}"])
 @example(["{" + '"x":[' * depth + "]" * depth + "}" for depth in (1, 62, 63, 64, 65, 2000)])
 @example(["{" + '"x":{' * depth + "}" * depth + "}" for depth in (62, 63, 64)])
-@example(['{"x":' + '"' + "u" * 300 + '"}', '{"' + r"\u0075" * 300 + '":1}', '\ufeff{}', '{"x":1', "{", '{"x"', '{"x":"'])
+@example(
+    ['{"x":' + '"' + "u" * 300 + '"}', '{"' + r"\u0075" * 300 + '":1}', "\ufeff{}", '{"x":1', "{", '{"x"', '{"x":"']
+)
 def test_the_parsers_agree_on_json_of_any_shape(lines: list[str]) -> None:
     fmt = compile_format("json:time_iso8601=time,status=status,target=url")
     plenty = '{"time": "2026-11-20T01:02:03+00:00", "status":200, '

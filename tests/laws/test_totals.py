@@ -81,7 +81,10 @@ def test_no_sum_saturates(tmp_path: Path, size: int) -> None:
     """Beyond 64 bits in one minute, from one run to the next, when all is merged, and when minutes become hours and days."""
     path, root, lines = tmp_path / "access.log", tmp_path / "lake", list[str]()
     for run in range(2):
-        made = [Request(n % 60 + 60 * (n % 3), CLIENTS[n % 4], "curl/8.5.0", "/a", size=size, took="604799.999999999") for n in range(9_000)]
+        made = [
+            Request(n % 60 + 60 * (n % 3), CLIENTS[n % 4], "curl/8.5.0", "/a", size=size, took="604799.999999999")
+            for n in range(9_000)
+        ]
         lines += [one.line("timed") for one in made]
         path.write_text("".join(f"{line}\n" for line in lines))
         Way(shards=run + 1, chunk=100_000).read(root, [path], "timed")

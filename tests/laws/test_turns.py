@@ -82,7 +82,10 @@ def test_who_has_the_turn_makes_all_that_is_wanted_in_one_catalog(root: Path, wr
     log = lines(40)
     deltas = [one.drain(log) for one in writers]
     catalogs = set((root / "catalog").iterdir())
-    with all_waiting(root, [lambda one=one, some=some: one.lake.commit(some, [SOURCE]) for one, some in zip(writers, deltas, strict=True)]) as futures:  # type: ignore[misc]
+    with all_waiting(
+        root,
+        [lambda one=one, some=some: one.lake.commit(some, [SOURCE]) for one, some in zip(writers, deltas, strict=True)],
+    ) as futures:  # type: ignore[misc]
         done = [future.result() for future in futures]
     assert len(set((root / "catalog").iterdir()) - catalogs) == 1
     assert committed(root) == [(number, "flush") for number in sorted(one.id for one in done)]
@@ -105,7 +108,10 @@ def test_merges_and_flushes_share_a_catalog(root: Path, writers: list[Sharer]) -
     with all_waiting(root, acts) as futures:
         assert len({future.result().id for future in futures}) == 3
     assert sorted(kind for _, kind in committed(root)[-3:]) == ["compact", "compact", "flush"]
-    assert sorted(path.name for path in (root / "catalog").iterdir())[-2:] == [Path(before).name, Path(newest(root)).name]
+    assert sorted(path.name for path in (root / "catalog").iterdir())[-2:] == [
+        Path(before).name,
+        Path(newest(root)).name,
+    ]
     for writer in writers:
         writer.flush(log)
     assert_holds(root, log)
@@ -123,7 +129,9 @@ def test_a_merge_of_what_is_merged_already_is_dropped(root: Path, writers: list[
     assert_holds(root, log)
 
 
-def test_two_merge_different_rollups_at_once(root: Path, writers: list[Sharer], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_merge_different_rollups_at_once(
+    root: Path, writers: list[Sharer], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(compact, "FLUSHES", 4)
     log = b""
     for n in range(4):
@@ -142,7 +150,9 @@ def test_two_merge_different_rollups_at_once(root: Path, writers: list[Sharer], 
 
 def levels(root: Path, rollup: str) -> set[str]:
     with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as connection:
-        return {level for (level,) in connection.execute("SELECT level FROM files WHERE rollup = ?", [rollup]).fetchall()}
+        return {
+            level for (level,) in connection.execute("SELECT level FROM files WHERE rollup = ?", [rollup]).fetchall()
+        }
 
 
 def test_what_a_dead_owner_wanted_is_not_committed_once_its_shard_is_taken_over(root: Path, clock: ManualClock) -> None:
@@ -191,7 +201,9 @@ def test_two_who_believe_that_they_own_a_shard(root: Path, clock: ManualClock) -
         one.close()
 
 
-def test_without_a_look_at_where_they_stand_both_would_count(root: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_look_at_where_they_stand_both_would_count(
+    root: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The guards are needed: what an intent stands upon, and that a merge replaces what is there."""
     monkeypatch.setattr(State, "stands", lambda self, intent: "due")  # noqa: ARG005
     log = lines(30)
@@ -222,7 +234,9 @@ def test_the_same_commit_again_is_made_once(root: Path, clock: ManualClock) -> N
     feed.close()
 
 
-def test_one_who_is_not_told_tries_again_and_it_counts_once(root: Path, writers: list[Sharer], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_who_is_not_told_tries_again_and_it_counts_once(
+    root: Path, writers: list[Sharer], monkeypatch: pytest.MonkeyPatch
+) -> None:
     log, (first, *others) = lines(30), writers
     deltas = first.drain(log)
     with monkeypatch.context() as patch:
@@ -277,7 +291,9 @@ def test_one_whose_commit_fails_does_not_hold_up_the_others(root: Path, writers:
 
     for one in writers:
         one.lake.crash_at(refuse)
-    acts = [lambda one=one, some=some: one.lake.commit(some, [SOURCE]) for one, some in zip(writers, deltas, strict=True)]  # type: ignore[misc]
+    acts = [
+        lambda one=one, some=some: one.lake.commit(some, [SOURCE]) for one, some in zip(writers, deltas, strict=True)
+    ]  # type: ignore[misc]
     with all_waiting(root, acts) as futures:
         [failed] = [number for number, future in enumerate(futures) if future.exception()]
     assert isinstance(futures[failed].exception(), CommitFailed)

@@ -164,7 +164,9 @@ STATEMENTS = (
     sql("paths files", "SELECT [x FOR x IN (SELECT list(a) FROM '{outside}/names.csv')]"),
     sql("paths files", "FROM read_text('{outside}/link')"),
     sql("paths files", "FROM read_blob('{outside}/../{outside_name}/names.csv')"),
-    sql("files", "FROM read_blob('{catalog}')"),  # DuckDB lets the file of an open database be read; it is the snapshot's
+    sql(
+        "files", "FROM read_blob('{catalog}')"
+    ),  # DuckDB lets the file of an open database be read; it is the snapshot's
     sql("paths files", "FROM read_blob('{retired}')"),
     # Whether a file exists: where DuckDB looks for it, the answer for one that is there is another.
     sql("paths", "FROM read_text('{outside}/names.csv')", "Permission denied"),

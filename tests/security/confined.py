@@ -16,7 +16,9 @@ TEXT = ("statement", "kinds", "functions", "tables")  # what a query may hold
 GUARDS = (*CHILD, *TEXT)
 
 
-def bootstrap(without: Sequence[str], things: Sequence[dict[str, Any]], path: str, *, landlock: int | None = None) -> str:
+def bootstrap(
+    without: Sequence[str], things: Sequence[dict[str, Any]], path: str, *, landlock: int | None = None
+) -> str:
     """Return the text that a fresh interpreter runs instead of `sandbox.BOOTSTRAP`."""
     told = json.dumps({"without": list(without), "things": list(things), "landlock": landlock})
     return f"""import json, sys
@@ -67,7 +69,9 @@ def _check_trees(connection: Any, text: str) -> sandbox_sql.Checked:
     return sandbox_sql.Checked(text)
 
 
-def _tried(connection: Any, things: list[dict[str, Any]], deeds: dict[str, Callable[..., object]]) -> Iterator[tuple[bytes, bytes]]:
+def _tried(
+    connection: Any, things: list[dict[str, Any]], deeds: dict[str, Callable[..., object]]
+) -> Iterator[tuple[bytes, bytes]]:
     """Try one thing after the other, and answer with what came of each: whether it worked, and what it said."""
     yield sandbox_child.SCHEMA, json.dumps(["worked", "said"]).encode()
     rows = []
@@ -82,4 +86,3 @@ def _tried(connection: Any, things: list[dict[str, Any]], deeds: dict[str, Calla
         except BaseException as error:  # noqa: BLE001
             rows.append([False, f"{type(error).__name__}: {error}"])
     yield sandbox_child.BATCH, json.dumps(rows).encode(errors="replace")
-

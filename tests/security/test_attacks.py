@@ -109,7 +109,9 @@ def test_without_landlock_a_directory_is_not_read_but_a_file_is(
     place = without_landlock
     monkeypatch.setattr(sandbox, "BOOTSTRAP", confined.bootstrap((), (), str(ROOT), landlock=0))
     assert "no Landlock" in told(place, "SELECT 1")
-    with Sandbox(place.lake, readable=[place.named / "names.csv"]).run(f"SELECT a FROM '{place.named}/names.csv'") as one:
+    with Sandbox(place.lake, readable=[place.named / "names.csv"]).run(
+        f"SELECT a FROM '{place.named}/names.csv'"
+    ) as one:
         assert list(one.rows()) == [[1]]
 
 

@@ -33,7 +33,9 @@ def test_each_guard_alone_stops_an_attack() -> None:
 def got_through(place: Place, monkeypatch: pytest.MonkeyPatch, without: list[str]) -> set[str]:
     """Make all attacks in one process that lacks these guards, and return those that worked."""
     things = [
-        {"deed": one.deed, "arguments": [place.filled(text) for text in one.arguments]} if one.deed else {"sql": place.filled(one.sql)}
+        {"deed": one.deed, "arguments": [place.filled(text) for text in one.arguments]}
+        if one.deed
+        else {"sql": place.filled(one.sql)}
         for one in ATTACKS
     ]
     monkeypatch.setattr(sandbox, "BOOTSTRAP", confined.bootstrap(without, things, str(ROOT)))
@@ -145,7 +147,10 @@ ENDLESS = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range
 
 def test_the_processor_limit_does_where_the_clock_does_not(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Answer, "_wait", lambda *_: None)
-    with pytest.raises(LimitReached, match="longer than 0.1 s"), Sandbox(place.lake, limits=Limits(seconds=0.1)).run(ENDLESS):
+    with (
+        pytest.raises(LimitReached, match="longer than 0.1 s"),
+        Sandbox(place.lake, limits=Limits(seconds=0.1)).run(ENDLESS),
+    ):
         pass
 
 
@@ -162,7 +167,9 @@ def test_the_parent_counts_rows(place: Place, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_child_cannot_make_the_parent_allocate(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "BOOTSTRAP", "import os, struct, time; os.write(1, struct.pack('=cQ', b'S', 1 << 44)); time.sleep(60)")
+    monkeypatch.setattr(
+        sandbox, "BOOTSTRAP", "import os, struct, time; os.write(1, struct.pack('=cQ', b'S', 1 << 44)); time.sleep(60)"
+    )
     with pytest.raises(LimitReached, match="needs more than"):
         asked(place)
     monkeypatch.setattr(Answer, "_check_length", lambda *_: None)
@@ -216,7 +223,9 @@ def test_the_bounds_of_columns_are_checked(place: Place, monkeypatch: pytest.Mon
         [(b"S", b'["a"]')],
     ],
 )
-def test_what_a_child_says_is_not_believed(place: Place, monkeypatch: pytest.MonkeyPatch, frames: list[tuple[bytes, bytes]]) -> None:
+def test_what_a_child_says_is_not_believed(
+    place: Place, monkeypatch: pytest.MonkeyPatch, frames: list[tuple[bytes, bytes]]
+) -> None:
     monkeypatch.setattr(sandbox, "BOOTSTRAP", sending(*frames))
     with pytest.raises(QueryFailed):
         asked(place)

@@ -22,7 +22,16 @@ AGENTS = {
     "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0": False,
     "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)": True,
 }
-TARGETS = ("/", "/tea", "/cups?size=2", "/site.css", "/gone", "/imp?campaign=c&ad=1&placement=top", "/click?campaign=c&ad=1", "/conv?campaign=c")
+TARGETS = (
+    "/",
+    "/tea",
+    "/cups?size=2",
+    "/site.css",
+    "/gone",
+    "/imp?campaign=c&ad=1&placement=top",
+    "/click?campaign=c&ad=1",
+    "/conv?campaign=c",
+)
 START = datetime.now(UTC) - timedelta(days=1)
 
 

@@ -113,7 +113,9 @@ def test_a_made_lake_is_what_a_year_of_tailing_leaves(made_lake: tuple[Path, mak
     assert known <= make_lake.FORGOTTEN + 1 and gone
 
 
-def test_the_lake_and_plain_duckdb_give_one_answer_to_each_question(tmp_path: Path, made_lake: tuple[Path, make_lake.Year]) -> None:
+def test_the_lake_and_plain_duckdb_give_one_answer_to_each_question(
+    tmp_path: Path, made_lake: tuple[Path, make_lake.Year]
+) -> None:
     asked = ask.compare(made_lake[0], tmp_path, 2)
     assert set(asked) == set(ask.QUESTIONS)
     assert all(one[way]["seconds"] > one[way]["open"] > 0 for one in asked.values() for way in ("logagg", "DuckDB"))
@@ -121,7 +123,9 @@ def test_the_lake_and_plain_duckdb_give_one_answer_to_each_question(tmp_path: Pa
     assert whole["logagg"]["rows"] == whole["DuckDB"]["rows"] > 1000
 
 
-def test_answers_that_differ_are_an_error(tmp_path: Path, made_lake: tuple[Path, make_lake.Year], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_that_differ_are_an_error(
+    tmp_path: Path, made_lake: tuple[Path, make_lake.Year], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ask, "QUESTIONS", {"chance": "SELECT random()"})
     with pytest.raises(SystemExit, match="chance: the answers differ"):
         ask.compare(made_lake[0], tmp_path, 1)
@@ -291,7 +295,22 @@ def test_bench_commits_gives_its_table(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 def test_bench_scale_gives_its_table(tmp_path: Path, tool: Callable[[str], str]) -> None:
     tool("gearmand")
-    options = ("--tailers", 3, "--shards", 2, "--jobs", 6, "--lines", 50, "--seconds", 2, "--flush", 0.5, "--folder", tmp_path)
+    options = (
+        "--tailers",
+        3,
+        "--shards",
+        2,
+        "--jobs",
+        6,
+        "--lines",
+        50,
+        "--seconds",
+        2,
+        "--flush",
+        0.5,
+        "--folder",
+        tmp_path,
+    )
     done = bench("bench.scale", *options, "--json", tmp_path / "out.json")
     assert not done.returncode, done.stderr
     assert rows(done.stdout, "tailers × shards")[0][:2] == ["3 × 2", "2"]

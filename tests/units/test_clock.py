@@ -47,7 +47,15 @@ def test_the_latest_time_is_that_of_the_clock_or_of_what_was_written_later() -> 
 
 @pytest.mark.parametrize(
     ("last", "since"),
-    [(None, 5.0), (NOW, 5.0), (NOW - UNUSED, 5.0), (NOW + DAY, 5.0), (NOW - UNUSED - 1, NOW), (NOW + DAY + 1, NOW), (0.0, NOW)],
+    [
+        (None, 5.0),
+        (NOW, 5.0),
+        (NOW - UNUSED, 5.0),
+        (NOW + DAY, 5.0),
+        (NOW - UNUSED - 1, NOW),
+        (NOW + DAY + 1, NOW),
+        (0.0, NOW),
+    ],
 )
 def test_a_clock_goes_on_from_when_something_was_last_written(last: float | None, since: float) -> None:
     assert Continuity(Wall(), last, 5.0).since() == since

@@ -15,6 +15,9 @@ def test_values_are_spread_as_numpy_does(kind: type) -> None:
 
 def test_codes_are_masked_as_numpy_does() -> None:
     codes, mask = np.arange(5, dtype=np.int32), np.array([True, False, True, True, False])
-    assert masked(codes, mask, -1).tolist() == np.where(mask, codes, -1).tolist() and masked(codes, mask, -1).dtype == np.int32
+    assert (
+        masked(codes, mask, -1).tolist() == np.where(mask, codes, -1).tolist()
+        and masked(codes, mask, -1).dtype == np.int32
+    )
     with pytest.raises(ValueError, match="of one length"):
         masked(codes, mask[:4], -1)

@@ -180,7 +180,10 @@ def test_the_environment_wins(tmp_path: Path) -> None:
         ("[tail]\nmemory = '1XB'", 'logagg.toml:2: memory: "1XB" will not do; write a size such as "64KB"'),
         ("[tail]\nmemory = '639MB'", 'logagg.toml:2: memory: "639MB" will not do; write "640MB" or more'),
         ("[privacy]\nipv4 = 33", "logagg.toml:2: ipv4: 33 will not do; write a number of bits from 0 to 32"),
-        ("[privacy]\nrotate = '1s'", 'rotate: "1s" will not do; write a duration of an hour or more such as "1d", or "never"'),
+        (
+            "[privacy]\nrotate = '1s'",
+            'rotate: "1s" will not do; write a duration of an hour or more such as "1d", or "never"',
+        ),
         ("[tail]\nflush = '101y'", 'write a duration of up to "100y"'),
         ("[tail]\nidle = '99999999999999999999d'", 'write a duration of up to "100y"'),
         ("[tail]\nidle = 1e308", 'write a duration such as "30s"'),

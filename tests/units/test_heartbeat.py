@@ -26,7 +26,9 @@ BEAT = Heartbeat(
     unparsed=(LogProblem("/a", "99 of its last 100 lines are rejects", 1.5, "s", 100, 99),),
 )
 
-problems = st.builds(LogProblem, st.text(), st.text(), st.floats(0, 1e12), st.text(), st.integers(0, 100), st.integers(0, 100))
+problems = st.builds(
+    LogProblem, st.text(), st.text(), st.floats(0, 1e12), st.text(), st.integers(0, 100), st.integers(0, 100)
+)
 beats = st.builds(
     Heartbeat,
     st.text(),
@@ -60,7 +62,17 @@ def test_what_a_later_version_adds_is_passed_over_and_what_it_lacks_has_its_defa
 
 @pytest.mark.parametrize(
     "change",
-    [{"pid": "7"}, {"pid": True}, {"at": None}, {"paths": "x"}, {"paths": [1]}, {"logs": [3]}, {"waiting": [{"path": "/b"}]}, {"once": 1}, {"at": 10**400}],
+    [
+        {"pid": "7"},
+        {"pid": True},
+        {"at": None},
+        {"paths": "x"},
+        {"paths": [1]},
+        {"logs": [3]},
+        {"waiting": [{"path": "/b"}]},
+        {"once": 1},
+        {"at": 10**400},
+    ],
 )
 def test_what_is_of_another_type_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="not a heartbeat"):

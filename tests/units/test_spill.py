@@ -80,7 +80,9 @@ def test_it_is_removed_however_a_process_ends(root: Path, temporary: Path, how: 
     assert list(temporary.iterdir()) == []
 
 
-def test_where_none_can_be_made_nothing_is_spilled(root: Path, monkeypatch: pytest.MonkeyPatch, temporary: Path) -> None:
+def test_where_none_can_be_made_nothing_is_spilled(
+    root: Path, monkeypatch: pytest.MonkeyPatch, temporary: Path
+) -> None:
     monkeypatch.setattr(spill.tempfile, "tempdir", str(temporary / "missing"))
     assert spill.directory() == ""
     assert logagg.connect(root).execute("SELECT count(*) FROM made").fetchall() == [(1,)]

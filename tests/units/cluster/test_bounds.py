@@ -40,7 +40,12 @@ def short_and_distinct(number: int, _: random.Random) -> bytes:
 
 def request(number: int, random_: random.Random, text: bytes) -> bytes:
     return b'%s - - [02/Mar/2026:00:%02d:00 +0000] "GET /%s HTTP/1.1" 200 1 "http://%s/%s" "%s"' % (
-        text[:8], number % 60, text, text[:8], text, text,
+        text[:8],
+        number % 60,
+        text,
+        text[:8],
+        text,
+        text,
     )
 
 
@@ -77,7 +82,10 @@ def test_a_chunk_takes_no_more_than_its_share(name: str) -> None:
 
 
 def test_a_job_beyond_the_bound_is_an_error_that_says_what_to_change() -> None:
-    with pytest.raises(ClusterError, match="is more than the workers take; give the workers more --memory, or this tail a smaller tail.chunk"):
+    with pytest.raises(
+        ClusterError,
+        match="is more than the workers take; give the workers more --memory, or this tail a smaller tail.chunk",
+    ):
         packed("distinct words", session._Run("web1", 1, "run", 1, SIZE // 2))  # noqa: SLF001
 
 

@@ -62,7 +62,15 @@ def test_a_message_for_another_owner_changes_nothing(place: Place) -> None:
 
 
 def test_a_question_counts_once(place: Place) -> None:
-    assert [place.says(question(count=count)) for count in (1, 2, 2, 1, 5, 4, 6)] == ["", "", "refused", "refused", "", "refused", ""]
+    assert [place.says(question(count=count)) for count in (1, 2, 2, 1, 5, 4, 6)] == [
+        "",
+        "",
+        "refused",
+        "refused",
+        "",
+        "refused",
+        "",
+    ]
     assert place.owned.refusals.counts == {REPLAYED: 3}
 
 

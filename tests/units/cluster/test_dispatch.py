@@ -23,7 +23,9 @@ class Bench:
         self.clock = ManualClock()
         self.freshness = Freshness(self.clock)
         who = Identity("web1", Keys(bytes(32)))
-        self.dispatch = Dispatch([], who, self.clock, lambda *said: None, memory=1 << 22, poll=1.0, freshness=self.freshness)
+        self.dispatch = Dispatch(
+            [], who, self.clock, lambda *said: None, memory=1 << 22, poll=1.0, freshness=self.freshness
+        )
         self.dispatch.lanes = [Lane(0), Lane(1)]
 
     def put(self, *shards: int, start: int = 0, end: int = 10) -> None:

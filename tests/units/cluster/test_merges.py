@@ -49,7 +49,9 @@ class Merging:
         return self.lake.attempts - before
 
 
-@pytest.mark.parametrize("failure", [LakeError("part 7 is missing"), CommitFailed("the disk is full"), KeyError("traffic"), MemoryError()])
+@pytest.mark.parametrize(
+    "failure", [LakeError("part 7 is missing"), CommitFailed("the disk is full"), KeyError("traffic"), MemoryError()]
+)
 def test_a_failure_is_said_and_backed_off(failure: Exception) -> None:
     merging = Merging()
     merging.lake.failure = failure

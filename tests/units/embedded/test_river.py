@@ -45,7 +45,9 @@ def read(log: Path) -> Path:
     return lake
 
 
-@pytest.mark.parametrize("stage", [(columns, "parse"), (river, "deal"), (Shard, "absorb"), (Lake, "commit")], ids=lambda stage: stage[1])
+@pytest.mark.parametrize(
+    "stage", [(columns, "parse"), (river, "deal"), (Shard, "absorb"), (Lake, "commit")], ids=lambda stage: stage[1]
+)
 def test_a_stage_that_fails_ends_the_run_with_what_was_wrong_and_loses_nothing(
     stage: tuple[object, str], log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,7 +105,9 @@ def test_what_a_shard_drains_is_counted_once_against_what_may_wait(log: Path, mo
     assert counted and all(counted)
 
 
-def test_a_tail_ends_while_a_merge_is_under_way_and_the_merge_leaves_nothing(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tail_ends_while_a_merge_is_under_way_and_the_merge_leaves_nothing(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reading, go_on, stopped = threading.Event(), MergeProgress.read, list[MergeStopped]()
 
     def endless(self: MergeProgress, count: int) -> None:

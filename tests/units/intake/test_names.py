@@ -22,7 +22,9 @@ ROTATIONS = {
 LIVE = "access.log site-1.log site.2026.log 1.log .gz app.1.log 10.0.0.1.access.log current @400000006749a3b1.s old-access.log"
 
 
-@pytest.mark.parametrize(("stream", "name"), [(stream, name) for stream, names in ROTATIONS.items() for name in names.split()])
+@pytest.mark.parametrize(
+    ("stream", "name"), [(stream, name) for stream, names in ROTATIONS.items() for name in names.split()]
+)
 def test_the_names_of_rotations(stream: str, name: str) -> None:
     found = describe(f"/x/{name}")
     assert (found.stream, found.live) == (f"/x/{stream}", False)

@@ -27,7 +27,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("path", ["logs", "logs/", "logs/access.log", "logs/*.log", "l*/access.log", "./logs/../logs", "-"])
+@pytest.mark.parametrize(
+    "path", ["logs", "logs/", "logs/access.log", "logs/*.log", "l*/access.log", "./logs/../logs", "-"]
+)
 def test_a_path_that_means_a_log(path: str) -> None:
     assert list(paths.problems([path])) == []
     paths.check([path], waits=False)

@@ -9,7 +9,9 @@ def test_an_error_holds_while_each_look_meets_it() -> None:
     errors = ReadErrors()
     for _ in range(3):
         errors.look()
-        assert errors.now() == {} or errors.now() == {"a.log": "Permission denied"}, "not over before the look has come to it"
+        assert errors.now() == {} or errors.now() == {"a.log": "Permission denied"}, (
+            "not over before the look has come to it"
+        )
         errors.failed("a.log", "Permission denied")
         assert errors.now() == {"a.log": "Permission denied"}
     errors.look()

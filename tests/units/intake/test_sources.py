@@ -29,7 +29,14 @@ def touch(folder: Path, *names: str) -> None:
 
 
 def test_generations_sort_oldest_first(tmp_path: Path) -> None:
-    names = ["access.log-20260301.gz", "access.log-20260302", "access.log.10.gz", "access.log.2.gz", "access.log.1", "access.log"]
+    names = [
+        "access.log-20260301.gz",
+        "access.log-20260302",
+        "access.log.10.gz",
+        "access.log.2.gz",
+        "access.log.1",
+        "access.log",
+    ]
     touch(tmp_path, *reversed(names))
     assert found(tmp_path) == names
     assert {one.stream for one in sources.find([str(tmp_path)])} == {str(tmp_path / "access.log")}
@@ -46,7 +53,9 @@ def test_a_directory_means_its_access_logs(tmp_path: Path, name: str) -> None:
     assert found(tmp_path) == [name]
 
 
-@pytest.mark.parametrize("name", ["error.log", "error.log.1", "site-error.log", "php_errors.log", ".access.log", "notes.txt", "catalog"])
+@pytest.mark.parametrize(
+    "name", ["error.log", "error.log.1", "site-error.log", "php_errors.log", ".access.log", "notes.txt", "catalog"]
+)
 def test_and_nothing_else(tmp_path: Path, name: str) -> None:
     touch(tmp_path, name, "access.log")
     (tmp_path / "dir.log").mkdir()
@@ -54,7 +63,17 @@ def test_and_nothing_else(tmp_path: Path, name: str) -> None:
 
 
 def test_a_named_file_brings_its_rotations_and_all_that_it_may_have_been_renamed_to(tmp_path: Path) -> None:
-    touch(tmp_path, "my.txt", "my.txt.1", "my.txt.2.gz", "my.txt-20260301", "my.txt.bak", "my.txtx", "other.txt", ".hidden")
+    touch(
+        tmp_path,
+        "my.txt",
+        "my.txt.1",
+        "my.txt.2.gz",
+        "my.txt-20260301",
+        "my.txt.bak",
+        "my.txtx",
+        "other.txt",
+        ".hidden",
+    )
     assert found(tmp_path / "my.txt") == ["my.txt"]
     rotations = ["my.txt-20260301", "my.txt.2.gz", "my.txt.1", "my.txt.bak"]
     others = [("my.txtx", "my.txtx"), ("other.txt", "other.txt")]
@@ -171,7 +190,10 @@ def test_a_directory_that_cannot_be_listed_is_told_of(tmp_path: Path) -> None:
     assert list(finder.problems()) == list(finder.hidden()) == expected
 
 
-@pytest.mark.parametrize(("name", "path", "hides"), [("foo", "", False), ("access.log", "", True), ("foo", "*.log", False), ("foo", "f*", True)])
+@pytest.mark.parametrize(
+    ("name", "path", "hides"),
+    [("foo", "", False), ("access.log", "", True), ("foo", "*.log", False), ("foo", "f*", True)],
+)
 def test_an_entry_that_cannot_be_followed_may_hide_a_log(tmp_path: Path, name: str, path: str, hides: bool) -> None:  # noqa: FBT001
     (tmp_path / name).symlink_to(name)
     (tmp_path / "other.log").touch()

@@ -61,7 +61,9 @@ def test_idle_files_cost_one_stat_each(bench: Bench, monkeypatch: pytest.MonkeyP
     calls: list[str] = []
     for name in ("stat", "fstat", "open", "pread", "preadv", "scandir", "listdir"):
         real = getattr(os, name)
-        monkeypatch.setattr(os, name, lambda *args, _real=real, _name=name, **more: calls.append(_name) or _real(*args, **more))
+        monkeypatch.setattr(
+            os, name, lambda *args, _real=real, _name=name, **more: calls.append(_name) or _real(*args, **more)
+        )
     assert list(tailer.poll()) == []
     assert len(calls) <= 1001, {name: calls.count(name) for name in set(calls)}
     assert set(calls) == {"stat"}

@@ -52,7 +52,9 @@ def lake(made: Path, tmp_path: Path) -> Iterator[Path]:
 
 def counting(lake: Path) -> list[Path]:
     """The files that count: without the locks, which hold nothing."""
-    return sorted(path for path in lake.rglob("*") if path.is_file() and not path.is_symlink() and path.name not in NOT_KEPT)
+    return sorted(
+        path for path in lake.rglob("*") if path.is_file() and not path.is_symlink() and path.name not in NOT_KEPT
+    )
 
 
 def flip(path: Path, bit: int) -> Callable[[], None]:
@@ -74,7 +76,9 @@ def flip_many(lake: Path, times: int, seed: int) -> list[str]:
     """Flip one bit after the other, all files alike; return those that are not found, or not by the file's name."""
     chance, missed = random.Random(seed), []
     files = counting(lake)
-    assert len({path.parent.name for path in files}) > 5 and {"secret", "salts", "shards"} < {path.name for path in files}
+    assert len({path.parent.name for path in files}) > 5 and {"secret", "salts", "shards"} < {
+        path.name for path in files
+    }
     for number in range(times):
         path = files[number % len(files)]
         bit = chance.randrange(8 * path.stat().st_size)
@@ -118,7 +122,9 @@ def test_the_digest_in_a_name_is_that_of_coreutils(lake: Path, tool: Callable[[s
     b2sum = tool("b2sum")
     named = [path for path in counting(lake) if path.suffix in (".parquet", ".duckdb")]
     assert len(named) > 10
-    said = subprocess.run([b2sum, "--length", "128", *named], capture_output=True, text=True, check=True).stdout.splitlines()
+    said = subprocess.run(
+        [b2sum, "--length", "128", *named], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     assert [line.split()[0] for line in said] == [digests.digest_in(path.name) for path in named]
 
 

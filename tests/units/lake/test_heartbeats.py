@@ -28,7 +28,9 @@ def test_one_that_is_torn_is_none(tmp_path: Path, content: bytes) -> None:
     assert heartbeats.read(tmp_path) is None
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", ".", "..", "a/b", "\0", "x" * 1000, "ä" * 100, "web1", "%2e", "caf\udce9"])
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", ".", "..", "a/b", "\0", "x" * 1000, "ä" * 100, "web1", "%2e", "caf\udce9"]
+)
 def test_no_name_leads_elsewhere(tmp_path: Path, name: str) -> None:
     lake = tmp_path / "lake"
     lake.mkdir()
@@ -36,7 +38,9 @@ def test_no_name_leads_elsewhere(tmp_path: Path, name: str) -> None:
     heartbeats.write_remote(lake, beat)
     heartbeats.write_remote(lake, replace(beat, tailer="other"))
     assert sorted(one.tailer for one in heartbeats.read_remote(lake)) == sorted([name, "other"])
-    assert {path.name for path in tmp_path.iterdir()} == {"lake"} and {path.name for path in lake.iterdir()} == {"tails"}
+    assert {path.name for path in tmp_path.iterdir()} == {"lake"} and {path.name for path in lake.iterdir()} == {
+        "tails"
+    }
     assert len(list((lake / "tails").iterdir())) == 2
 
 
@@ -59,7 +63,9 @@ def test_the_lock_tells_which_run_holds_it(tmp_path: Path) -> None:
     os.close(lock)
     state = heartbeats.lock_state(tmp_path)
     assert (state.held, state.is_of(ours)) == (False, True)
-    os.utime(tmp_path / "lock", ns=(1, ours.lock + 1))  # another run, whose process has the same number, as in a container
+    os.utime(
+        tmp_path / "lock", ns=(1, ours.lock + 1)
+    )  # another run, whose process has the same number, as in a container
     assert not heartbeats.lock_state(tmp_path).is_of(ours)
 
 

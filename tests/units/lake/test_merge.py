@@ -38,7 +38,9 @@ def pages(paths: Sequence[int], minutes: Sequence[int]) -> pa.Table:
         "site": pa.array(["www.example.com"] * count).dictionary_encode(),
         "path": pa.array([f"/articles/{number}.html" for number in numbers]).dictionary_encode(),
         "is_bot": pa.array(np.zeros(count, np.bool_)),
-        "visitors": pa.ListArray.from_arrays(pa.array(np.arange(count + 1, dtype=np.int32)), pa.array(numbers.astype(np.uint64))),
+        "visitors": pa.ListArray.from_arrays(
+            pa.array(np.arange(count + 1, dtype=np.int32)), pa.array(numbers.astype(np.uint64))
+        ),
     }
     return pa.table([columns[name] for name in PAGES.column_names], names=PAGES.column_names)
 
@@ -203,7 +205,9 @@ def test_a_merge_that_takes_long_is_told_of_and_a_short_one_is_not() -> None:
             for _ in range(50):
                 progress.read(100)
         assert progress.text == "" and progress.rows == 5000
-    assert told == [f"merge: pages: {done:,} of 5,000 rows in {seconds} s" for done, seconds in ((1000, 10), (2000, 20), (4000, 40))]
+    assert told == [
+        f"merge: pages: {done:,} of 5,000 rows in {seconds} s" for done, seconds in ((1000, 10), (2000, 20), (4000, 40))
+    ]
     assert len(seen) == 50 and seen[9] == "merging pages: 1,000 of 5,000 rows" and REFRESH < LONG / 10
 
 

@@ -18,10 +18,23 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 def alike(rows: int) -> pa.Table:
     """Return rows that a file needs hardly any bytes for: a hundred a minute, else the same."""
     minutes = np.datetime64(START.replace(tzinfo=None), "us") + np.arange(rows) // 100 * np.timedelta64(60, "s")
-    words = {name: pa.array(["-"]).take(pa.array(np.zeros(rows, np.int32))).dictionary_encode() for name in ("site", "kind", "method")}
+    words = {
+        name: pa.array(["-"]).take(pa.array(np.zeros(rows, np.int32))).dictionary_encode()
+        for name in ("site", "kind", "method")
+    }
     ones = pa.array(np.ones(rows, np.int64))
-    sketches = pa.ListArray.from_arrays(pa.array(np.arange(rows + 1, dtype=np.int32)), pa.array(np.full(rows, 7, np.uint64)))
-    columns = {"ts": pa.array(minutes).cast(pa.timestamp("us", "UTC")), **words, "status": ones.cast(pa.int16()), "is_bot": ones.cast(pa.bool_()), "hits": ones, "bytes": ones, "visitors": sketches}
+    sketches = pa.ListArray.from_arrays(
+        pa.array(np.arange(rows + 1, dtype=np.int32)), pa.array(np.full(rows, 7, np.uint64))
+    )
+    columns = {
+        "ts": pa.array(minutes).cast(pa.timestamp("us", "UTC")),
+        **words,
+        "status": ones.cast(pa.int16()),
+        "is_bot": ones.cast(pa.bool_()),
+        "hits": ones,
+        "bytes": ones,
+        "visitors": sketches,
+    }
     return pa.table([columns[name] for name in TRAFFIC.schema.names], names=TRAFFIC.schema.names)
 
 

@@ -51,7 +51,9 @@ def at(*parts: int) -> datetime:
     [(HOUR, at(3, 3, 12), at(3, 4, 5, 59), at(3, 4, 6)), (DAY, at(2, 20), at(3, 7, 23, 59), at(3, 8))],
     ids=["a day", "a month"],
 )
-def test_what_is_over_becomes_one_part_when_late_lines_have_had_their_time(level: str, over: datetime, before: datetime, after: datetime) -> None:
+def test_what_is_over_becomes_one_part_when_late_lines_have_had_their_time(
+    level: str, over: datetime, before: datetime, after: datetime
+) -> None:
     parts = part(level, over, number=1), part(level, over + timedelta(days=level == DAY, hours=1), number=2)
     assert not due(*parts, part(HOUR, before))
     [task] = due(*parts, part(HOUR, after))
@@ -72,7 +74,13 @@ def merged(task: Task) -> Iterator[Part]:
     for piece in dict.fromkeys(task.calendar.piece(int(one.min_ts.timestamp())) for one in task.parts):
         within = [one for one in task.parts if piece.start <= one.min_ts.timestamp() < piece.end]
         size = sum(one.bytes for one in within)
-        yield replace(within[0], level=piece.level, bytes=size, min_ts=min(one.min_ts for one in within), max_ts=max(one.max_ts for one in within))
+        yield replace(
+            within[0],
+            level=piece.level,
+            bytes=size,
+            min_ts=min(one.min_ts for one in within),
+            max_ts=max(one.max_ts for one in within),
+        )
 
 
 @pytest.mark.parametrize("size", [1000, 8000, 50_000])

@@ -50,7 +50,10 @@ def test_all_merged_is_a_part_a_rollup_and_day(root: Path) -> None:
 
 def coarse(root: Path, unit: str) -> bool:
     """Tell whether every bucket of every view begins an hour, or a day."""
-    return all(ask(root, f"SELECT bool_and(ts = date_trunc('{unit}', ts)) FROM {view}") == [(True,)] for view in ("traffic", "pages"))
+    return all(
+        ask(root, f"SELECT bool_and(ts = date_trunc('{unit}', ts)) FROM {view}") == [(True,)]
+        for view in ("traffic", "pages")
+    )
 
 
 def test_minutes_become_hours_and_days_and_late_ones_too(root: Path) -> None:
@@ -88,7 +91,9 @@ def test_what_is_past_all_retention_is_dropped_and_nothing_else(root: Path) -> N
     feed, log = Feed(root, clock, Config(retention=Retention(None, None, 30 * DAY))), at(0) + at(20)
     feed.flush(log)
     settle(feed)
-    assert ask(root, "SELECT min(ts), sum(hits)::INT FROM traffic") == [(datetime.fromtimestamp(START.timestamp() + 20 * DAY, UTC), 3)]
+    assert ask(root, "SELECT min(ts), sum(hits)::INT FROM traffic") == [
+        (datetime.fromtimestamp(START.timestamp() + 20 * DAY, UTC), 3)
+    ]
     clock.sleep(30 * DAY)
     settle(feed)
     assert ask(root, "SELECT count(*) FROM traffic") == [(0,)]

@@ -39,11 +39,17 @@ def disk(monkeypatch: pytest.MonkeyPatch, *, free: int = GB, inodes: int = 1000,
     ],
 )
 @pytest.mark.parametrize("form", ["of the system", "of DuckDB", "of Arrow"])
-def test_each_shortage_has_its_remedy(code: int, says: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_shortage_has_its_remedy(
+    code: int, says: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     disk(monkeypatch, free=0, inodes=0)  # is not what is short
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     text = f'Could not write file "x": {os.strerror(code)}'
-    errors = {"of the system": OSError(code, os.strerror(code)), "of DuckDB": duckdb.IOException(text), "of Arrow": pa.ArrowException(text)}
+    errors = {
+        "of the system": OSError(code, os.strerror(code)),
+        "of DuckDB": duckdb.IOException(text),
+        "of Arrow": pa.ArrowException(text),
+    }
     said = advice(tmp_path, errors[form])
     assert says in said and said.endswith("nothing is lost")
     assert "make room" not in said and "inodes" not in said

@@ -32,7 +32,9 @@ def opened(root: Path, rollups: tuple[Rollup, ...] = DEFAULTS) -> Lake:
 
 def commit(lake: Lake, position: int, *lines: int) -> None:
     """Let shards come to a position, each with so many lines."""
-    deltas = [Delta(shard, {}, {SOURCE.id: Progress(position, number, NOTHING)}, {}) for shard, number in enumerate(lines)]
+    deltas = [
+        Delta(shard, {}, {SOURCE.id: Progress(position, number, NOTHING)}, {}) for shard, number in enumerate(lines)
+    ]
     lake.commit(deltas, [SOURCE])
 
 
@@ -89,7 +91,11 @@ def test_another_number_of_shards_goes_on_where_all_stand_alike(root: Path) -> N
         assert [one.resume.position for one in known] == ([100 * run] if run else [])
         assert sum(progress.lines for one in known for progress in one.progress.values()) == 5 * run
         before = known[0].progress if known else {}
-        commit(lake, 100 * (run + 1), *(before[n].lines + 5 * (n == 0) if n in before else 5 * (n == 0) for n in range(shards)))
+        commit(
+            lake,
+            100 * (run + 1),
+            *(before[n].lines + 5 * (n == 0) if n in before else 5 * (n == 0) for n in range(shards)),
+        )
         lake.close()
 
 

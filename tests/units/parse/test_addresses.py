@@ -44,7 +44,9 @@ def test_as_servers_and_proxies_write_them(written: str, cut: str) -> None:
     assert kept(written) == [ipaddress.ip_address(cut).packed]
 
 
-@pytest.mark.parametrize("text", ["", "host.example.com", "1.2.3", "256.1.1.1", "1:2:3", ":::", "1::2::3", "12345::", "unix:", "-"])
+@pytest.mark.parametrize(
+    "text", ["", "host.example.com", "1.2.3", "256.1.1.1", "1:2:3", ":::", "1::2::3", "12345::", "unix:", "-"]
+)
 def test_what_is_no_address_tells_nobody_apart(text: str) -> None:
     assert kept(text) == [b""]
 

@@ -21,7 +21,25 @@ def test_upstream_seconds_are_summed_over_the_upstreams_tried() -> None:
     assert number[[0, 3]].tolist() == [1.0, 0.5]
 
 
-@pytest.mark.parametrize("value", ["1e308", "1e999", "9" * 18, "9" * 40, "0" * 41, "-1", "-0.5", "+1", "nan", "inf", "0x1F", "4e--5", "4e-1000", "604800.001"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "1e308",
+        "1e999",
+        "9" * 18,
+        "9" * 40,
+        "0" * 41,
+        "-1",
+        "-0.5",
+        "+1",
+        "nan",
+        "inf",
+        "0x1F",
+        "4e--5",
+        "4e-1000",
+        "604800.001",
+    ],
+)
 def test_what_cannot_be_meant_is_null(value: str) -> None:
     for read in (decimals, upstream_seconds):
         _, valid = read(pa.array([value.encode(), b"1"]))

@@ -93,7 +93,22 @@ def test_sizes() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [b"1x", b"-1", b"+1", b"1.5", b"1.", b".0", b"5e0", b"0x1F", b"%d" % (MOST_BYTES + 1), b"9" * 18, b"9" * 19, b"0" * 19, b"0" * 1_000_000]
+    "value",
+    [
+        b"1x",
+        b"-1",
+        b"+1",
+        b"1.5",
+        b"1.",
+        b".0",
+        b"5e0",
+        b"0x1F",
+        b"%d" % (MOST_BYTES + 1),
+        b"9" * 18,
+        b"9" * 19,
+        b"0" * 19,
+        b"0" * 1_000_000,
+    ],
 )
 def test_sizes_that_cannot_be_meant(value: bytes) -> None:
     number, valid = numbers.sizes(*places(value), MOST_BYTES)

@@ -84,7 +84,13 @@ def test_an_extension_may_have_dots() -> None:
 
 @pytest.mark.parametrize("status", [200, 206, 299, 304])
 def test_what_no_rule_matches_is_a_page_view_if_it_was_got(status: int) -> None:
-    requests = [("/", "GET", status), ("/", None, status), ("/", "POST", status), ("/", "HEAD", status), ("/", "GET", 302)]
+    requests = [
+        ("/", "GET", status),
+        ("/", None, status),
+        ("/", "POST", status),
+        ("/", "HEAD", status),
+        ("/", "GET", 302),
+    ]
     assert kinds(DEFAULT, requests) == ["pageview", "pageview", "other", "other", "other"]
 
 

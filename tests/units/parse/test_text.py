@@ -31,7 +31,13 @@ def test_unescape(raw: bytes, plain: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("encoded", "decoded"),
-    [("a%20b+c", "a b c"), ("%zz%2541", "%zz%41"), ("%D0%B9", "й"), ("%ff!", "\N{REPLACEMENT CHARACTER}!"), ("%4", "%4")],
+    [
+        ("a%20b+c", "a b c"),
+        ("%zz%2541", "%zz%41"),
+        ("%D0%B9", "й"),
+        ("%ff!", "\N{REPLACEMENT CHARACTER}!"),
+        ("%4", "%4"),
+    ],
 )
 def test_decode_percent(encoded: str, decoded: str) -> None:
     assert decode_percent(pa.array(["plain", encoded, "%4", "1"])).to_pylist() == ["plain", decoded, "%4", "1"]
@@ -42,7 +48,7 @@ def test_to_text_replaces_as_python_does(values: list[bytes]) -> None:
     assert to_text(binary(*values)).to_pylist() == [value.decode("utf-8", "replace") for value in values]
 
 
-@given(st.lists(st.text(alphabet="\\x4z\"nй", max_size=10)))
+@given(st.lists(st.text(alphabet='\\x4z"nй', max_size=10)))
 def test_unescape_works_value_by_value(values: list[str]) -> None:
     raw = [value.encode() for value in values]
     together = unescape(binary(*raw)).to_pylist()

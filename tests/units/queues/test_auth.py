@@ -29,7 +29,12 @@ def test_a_signed_message_is_taken_apart_as_it_was(message: Wired) -> None:
     envelope = KEYS.check(data)
     assert (envelope.nonce, envelope.owner) == (NONCE, OWNER)
     plain = wire.opened(wire.pack(message))
-    assert (envelope.kind, envelope.size, envelope.text, envelope.stream) == (plain.kind, plain.size, plain.text, plain.stream)
+    assert (envelope.kind, envelope.size, envelope.text, envelope.stream) == (
+        plain.kind,
+        plain.size,
+        plain.text,
+        plain.stream,
+    )
     assert wire.pack(wire.unpack(data, EVENT_SCHEMA)) == wire.pack(wire.unpack(wire.pack(message), EVENT_SCHEMA))
 
 
@@ -42,7 +47,9 @@ def test_any_flipped_bit_is_found(message: Wired, data: st.DataObject) -> None:
         KEYS.check(bytes(flipped))
 
 
-@pytest.mark.parametrize("message", [Question("web1", 3, 0, begins=True, run="r", count=2), Answer("superseded", 2, OWNER.hex())])
+@pytest.mark.parametrize(
+    "message", [Question("web1", 3, 0, begins=True, run="r", count=2), Answer("superseded", 2, OWNER.hex())]
+)
 def test_every_single_bit_of_a_message_is_covered(message: Wired) -> None:
     data = signed(message)
     for bit in range(8 * len(data)):

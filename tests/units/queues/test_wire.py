@@ -41,7 +41,9 @@ SOURCES = st.builds(
     origin=NUMBERS,
 )
 REJECTS = st.builds(
-    Rejects, st.dictionaries(WORDS, NUMBERS), st.lists(st.builds(Reject, NUMBERS, WORDS, st.binary(max_size=20))).map(tuple)
+    Rejects,
+    st.dictionaries(WORDS, NUMBERS),
+    st.lists(st.builds(Reject, NUMBERS, WORDS, st.binary(max_size=20))).map(tuple),
 )
 
 
@@ -266,7 +268,9 @@ def test_a_bomb_is_refused_by_what_its_frame_says() -> None:
     bombs = [made(b"J", header, stream, announced) for announced in (size, (1 << 32) - 1)]
     with counted() as most:
         for bomb in bombs:
-            with pytest.raises(TooLarge, match="are allowed; give the workers more --memory, or the tails a smaller tail.chunk"):
+            with pytest.raises(
+                TooLarge, match="are allowed; give the workers more --memory, or the tails a smaller tail.chunk"
+            ):
                 wire.unpack(bomb, EVENT_SCHEMA, limit=size - 1)
     assert most() <= 4096
 

@@ -112,7 +112,12 @@ def test_of_too_many_the_oldest_arrivals_go() -> None:
 def test_of_too_many_bytes_too() -> None:
     state, _ = absorb(None, clicks("10:05:00", "10:04:00", "10:03:00"), "a", WINDOW)
     left = [[time.minute for time in prune(state, {}, 1, 10, limit)["time"].to_pylist()] for limit in range(200)]
-    assert [minutes for minutes, before in zip(left, [None, *left], strict=False) if minutes != before] == [[], [3], [4, 3], [5, 4, 3]]
+    assert [minutes for minutes, before in zip(left, [None, *left], strict=False) if minutes != before] == [
+        [],
+        [3],
+        [4, 3],
+        [5, 4, 3],
+    ]
 
 
 def test_a_duplicate_whose_first_click_is_forgotten_stays_one() -> None:

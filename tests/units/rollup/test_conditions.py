@@ -25,11 +25,16 @@ PAGEVIEW, ERROR = OneOf("kind", ("pageview",)), AtLeast("status", 400)
         (Known("seconds"), "seconds IS NOT NULL"),
         (Known("kind"), "kind IS NOT NULL"),
         (Both(PAGEVIEW, ERROR), "kind = 'pageview' AND status >= 400"),
-        (Either(Both(OneOf("kind", ("other",)), ERROR), PAGEVIEW), "kind = 'other' AND status >= 400 OR kind = 'pageview'"),
+        (
+            Either(Both(OneOf("kind", ("other",)), ERROR), PAGEVIEW),
+            "kind = 'other' AND status >= 400 OR kind = 'pageview'",
+        ),
     ],
 )
 @given(rows=EVENTS)
-def test_a_condition_is_its_sql(condition: Condition, sql: str, rows: list[tuple[str | None, int, float | None]]) -> None:
+def test_a_condition_is_its_sql(
+    condition: Condition, sql: str, rows: list[tuple[str | None, int, float | None]]
+) -> None:
     kinds, statuses, seconds = zip(*rows, strict=True) if rows else ((), (), ())
     events = pa.table(
         {

@@ -160,7 +160,9 @@ def test_grains_that_do_not_divide_a_day(grain: int) -> None:
     assert refusal(grain=grain).startswith("logagg.toml:9: grain: ")
 
 
-@pytest.mark.parametrize("name", ["json_serialize_plan", "json_serialize_sql", "create_sort_key", "__internal_barrier", "make_type"])
+@pytest.mark.parametrize(
+    "name", ["json_serialize_plan", "json_serialize_sql", "create_sort_key", "__internal_barrier", "make_type"]
+)
 def test_functions_that_read_sql_from_a_text_are_refused(name: str) -> None:
     """They depend on their argument alone, says DuckDB; but the first one plans it, and looks into the files that it names."""
     assert f"the function {name}() is not allowed" in refusal(where=f"{name}('FROM ''/etc/passwd.csv''') <> ''")
@@ -168,7 +170,12 @@ def test_functions_that_read_sql_from_a_text_are_refused(name: str) -> None:
 
 def test_the_database_of_a_shard_reaches_no_file() -> None:
     shard = Shard(0, ShardSettings((built(where="status = 200"),)))
-    for query in ("FROM read_text('/etc/passwd')", "FROM '/etc/passwd.csv'", "COPY (SELECT 1) TO '/tmp/x'", "FROM shard"):
+    for query in (
+        "FROM read_text('/etc/passwd')",
+        "FROM '/etc/passwd.csv'",
+        "COPY (SELECT 1) TO '/tmp/x'",
+        "FROM shard",
+    ):
         with pytest.raises(duckdb.Error):
             shard._db.execute(query)
     shard.close()

@@ -38,21 +38,30 @@ def test_rows_of_equal_keys_are_a_group(keys: list[tuple[object, int]]) -> None:
 def whole(totals: Totals, unit: int = 1) -> list[int]:
     """Return what totals say, in parts of a unit."""
     carries = [0] * len(totals.held) if totals.carries is None else totals.carries.tolist()
-    return [round(held * unit) + many * round(totals.carry * unit) for held, many in zip(totals.held.tolist(), carries, strict=True)]
+    return [
+        round(held * unit) + many * round(totals.carry * unit)
+        for held, many in zip(totals.held.tolist(), carries, strict=True)
+    ]
 
 
 @given(KEYS, st.data())
 def test_totals_of_some_rows(keys: list[tuple[object, int]], data: st.DataObject) -> None:
-    values = data.draw(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(0, 9), min_size=len(keys), max_size=len(keys)))
+    values = data.draw(
+        st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(0, 9), min_size=len(keys), max_size=len(keys))
+    )
     where = data.draw(st.lists(st.booleans(), min_size=len(keys), max_size=len(keys)))
     groups, expected = grouped(keys)
     found = groups.totals(np.array(values, np.int64), np.array(where))
-    assert whole(found) == [sum(values[row] for row in expected[keys[example]] if where[row]) for example in groups.example]
+    assert whole(found) == [
+        sum(values[row] for row in expected[keys[example]] if where[row]) for example in groups.example
+    ]
     assert (np.abs(found.held) < 2**62).all()
 
 
 @given(KEYS, st.data())
-def test_totals_of_durations_are_whole_nanoseconds_in_any_order(keys: list[tuple[object, int]], data: st.DataObject) -> None:
+def test_totals_of_durations_are_whole_nanoseconds_in_any_order(
+    keys: list[tuple[object, int]], data: st.DataObject
+) -> None:
     weeks = st.integers(0, 604_800 * 10**9) | st.integers(0, 10**9).map(lambda n: n // 10**6 * 10**6)
     values = data.draw(st.lists(weeks, min_size=len(keys), max_size=len(keys)))
     groups, expected = grouped(keys)

@@ -22,15 +22,26 @@ def test_a_part_of_a_column_with_its_own_words(words: list[str | None], start: i
     assert set(own.dictionary.to_pylist()) == set(part.to_pylist()) - {None}
 
 
-HEAVY = Rollup("heavy", ("path",), (Part({"hits": Measure("count"), "bytes": Measure("sum", "bytes"), "visitors": Measure("uniques")}),))
-ROWS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abc"), st.integers(2**61, 2**63 - 1)), min_size=1, max_size=30)
+HEAVY = Rollup(
+    "heavy",
+    ("path",),
+    (Part({"hits": Measure("count"), "bytes": Measure("sum", "bytes"), "visitors": Measure("uniques")}),),
+)
+ROWS = st.lists(
+    st.tuples(st.integers(0, 3), st.sampled_from("abc"), st.integers(2**61, 2**63 - 1)), min_size=1, max_size=30
+)
 
 
 def rows_of(made: list[tuple[int, str, int]]) -> pa.Table:
     """Return rows of the rollup `heavy`: minute, path, bytes."""
     ordered = sorted(made, key=lambda row: row[0])
-    rows = [{"ts": minute * 60_000_000, "path": path, "hits": 1, "bytes": size, "visitors": [5]} for minute, path, size in ordered]
-    return pa.Table.from_pylist(rows, pa.schema([pa.field("ts", pa.int64()), *list(HEAVY.schema)[1:]])).cast(HEAVY.schema)
+    rows = [
+        {"ts": minute * 60_000_000, "path": path, "hits": 1, "bytes": size, "visitors": [5]}
+        for minute, path, size in ordered
+    ]
+    return pa.Table.from_pylist(rows, pa.schema([pa.field("ts", pa.int64()), *list(HEAVY.schema)[1:]])).cast(
+        HEAVY.schema
+    )
 
 
 def sums_of(rows: pa.Table, *keys: str) -> Counter[object]:
@@ -42,7 +53,9 @@ def sums_of(rows: pa.Table, *keys: str) -> Counter[object]:
 
 
 @given(ROWS, ROWS)
-def test_merges_of_merges_lose_nothing_beyond_64_bits(some: list[tuple[int, str, int]], more: list[tuple[int, str, int]]) -> None:
+def test_merges_of_merges_lose_nothing_beyond_64_bits(
+    some: list[tuple[int, str, int]], more: list[tuple[int, str, int]]
+) -> None:
     everything = rows_of([*some, *more])
     twice = merge(HEAVY, pa.concat_tables([merge(HEAVY, rows_of(made)).cast(HEAVY.schema) for made in (some, more)]))
     assert sums_of(twice, "ts", "path") == sums_of(everything, "ts", "path")
@@ -67,9 +80,19 @@ def test_a_key_is_folded_with_all_that_is_carried_over(made: list[tuple[int, str
 @given(st.lists(st.integers(0, 604_800 * 10**9), min_size=1, max_size=40), st.randoms(use_true_random=False))
 def test_durations_add_up_the_same_in_any_order_and_portions(durations: list[int], draw: random.Random) -> None:
     def once(values: list[int]) -> pa.Table:
-        ts, words = pa.array(np.zeros(len(values), np.int64)).cast(pa.timestamp("us", "UTC")), pa.array(["a"] * len(values))
+        ts, words = (
+            pa.array(np.zeros(len(values), np.int64)).cast(pa.timestamp("us", "UTC")),
+            pa.array(["a"] * len(values)),
+        )
         seconds = [value / 1e9 for value in values]
-        columns = [ts, words, words, pa.array([7] * len(values), pa.int16()), pa.array([1] * len(values)), pa.array(seconds)]
+        columns = [
+            ts,
+            words,
+            words,
+            pa.array([7] * len(values), pa.int16()),
+            pa.array([1] * len(values)),
+            pa.array(seconds),
+        ]
         return merge(LATENCY, pa.table(columns, schema=LATENCY.schema)).cast(LATENCY.schema)
 
     shuffled, cut = draw.sample(durations, len(durations)), draw.randrange(len(durations) + 1)

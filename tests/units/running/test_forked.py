@@ -32,7 +32,9 @@ def work(ask: Ask, task: str, data: memoryview, *arguments: Any) -> Any:
         case "array":
             return np.repeat(np.frombuffer(data, np.uint8), arguments[0])
         case "column":
-            return pa.table({"n": np.frombuffer(data, np.uint8), "word": pa.array([b"x"] * len(data)).dictionary_encode()})
+            return pa.table(
+                {"n": np.frombuffer(data, np.uint8), "word": pa.array([b"x"] * len(data)).dictionary_encode()}
+            )
         case "ask":
             return [ask(number) for number in arguments]
         case "fail":

@@ -14,13 +14,18 @@ def record_of(*added: tuple[int, int]) -> ParseRecord:
     return record
 
 
-@pytest.mark.parametrize("added", [[(10, 10)], [(10, 6)], [(1, 1)] * FEW, [(36_000, 20_000)], [(36_000, 0), (60, 60)], [(WINDOW, 0)] + [(1, 1)] * 60])
+@pytest.mark.parametrize(
+    "added",
+    [[(10, 10)], [(10, 6)], [(1, 1)] * FEW, [(36_000, 20_000)], [(36_000, 0), (60, 60)], [(WINDOW, 0)] + [(1, 1)] * 60],
+)
 def test_mostly_rejects(added: list[tuple[int, int]]) -> None:
     [(lines, rejects)] = record_of(*added).mostly_rejected().values()
     assert FEW <= lines <= WINDOW and lines / 2 < rejects <= lines
 
 
-@pytest.mark.parametrize("added", [[(9, 9)], [(10, 5)], [(36_000, 100)], [(100, 100), (100, 0)], [(36_000, 0), (40, 40)], [(0, 0)], []])
+@pytest.mark.parametrize(
+    "added", [[(9, 9)], [(10, 5)], [(36_000, 100)], [(100, 100), (100, 0)], [(36_000, 0), (40, 40)], [(0, 0)], []]
+)
 def test_not_mostly_rejects(added: list[tuple[int, int]]) -> None:
     assert record_of(*added).mostly_rejected() == {}
 

@@ -80,7 +80,10 @@ def test_what_changes_is_said_soon(bench: Bench) -> None:
 
 def test_what_it_waits_for_comes(bench: Bench) -> None:
     first = bench.look()
-    assert [(one.path, one.reason) for one in first.waiting][0] == (str(bench.folder), "no access logs in this directory")
+    assert [(one.path, one.reason) for one in first.waiting][0] == (
+        str(bench.folder),
+        "no access logs in this directory",
+    )
     (bench.folder / "access.log").touch()
     second = bench.look(EVERY)
     assert [one.path for one in second.waiting] == [str(bench.folder / "later" / "*.log")]

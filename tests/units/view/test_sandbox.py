@@ -167,7 +167,9 @@ def test_limits(root: Path) -> None:
         Sandbox(root, limits=Limits(memory=1))
 
 
-def test_what_does_not_fit_in_memory_is_spilled_and_removed(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_fit_in_memory_is_spilled_and_removed(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = tmp_path / "spill"
     place.mkdir()
     monkeypatch.setattr(spill.tempfile, "tempdir", str(place))

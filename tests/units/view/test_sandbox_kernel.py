@@ -25,7 +25,10 @@ def test_numbers_are_those_of_the_header(machine: str) -> None:
     known = {name: int(number) for name, number in re.findall(line, header.read_text())}
     _, plain, writing = kernel._MACHINES[machine]
     words = f"{plain} {writing}".split()
-    named = {**dict(zip(words[::2], map(int, words[1::2]), strict=True)), **dict(zip(CHECKED, kernel._CHECKED[machine], strict=True))}
+    named = {
+        **dict(zip(words[::2], map(int, words[1::2]), strict=True)),
+        **dict(zip(CHECKED, kernel._CHECKED[machine], strict=True)),
+    }
     for name, number in named.items():
         if (name, machine) == ("open", "aarch64"):
             assert number == 0 and name not in known  # has openat alone
@@ -39,7 +42,9 @@ DANGEROUS = "socket connect execve execveat fork vfork clone3 ptrace kill chmod 
 @pytest.mark.parametrize("machine", kernel._MACHINES)
 def test_what_is_dangerous_is_not_among_them(machine: str) -> None:
     words = set(" ".join(kernel._MACHINES[machine][1:]).split())
-    assert words.isdisjoint(DANGEROUS.split() + "openat2 io_uring_setup bpf process_vm_writev prctl setrlimit utimensat setxattr".split())
+    assert words.isdisjoint(
+        DANGEROUS.split() + "openat2 io_uring_setup bpf process_vm_writev prctl setrlimit utimensat setxattr".split()
+    )
 
 
 def verdict(machine: str, number: int, *arguments: int, writes: bool = False, architecture: int | None = None) -> int:
@@ -57,7 +62,11 @@ def verdict(machine: str, number: int, *arguments: int, writes: bool = False, ar
         if operation == kernel._LOAD:
             held = data.get(operand, 0)
         else:
-            tests = {kernel._EQUAL: held == operand, kernel._ANY_BIT: bool(held & operand), kernel._AT_LEAST: held >= operand}
+            tests = {
+                kernel._EQUAL: held == operand,
+                kernel._ANY_BIT: bool(held & operand),
+                kernel._AT_LEAST: held >= operand,
+            }
             at += yes if tests[operation] else no
 
 
@@ -74,7 +83,9 @@ def test_arguments_decide(machine: str) -> None:
             assert verdict(machine, open_, 0, flags) == refused(13)
     assert verdict(machine, openat, 0, 0, os.O_RDONLY | os.O_CLOEXEC) == allowed
     assert verdict(machine, clone, 0x3D0F00) == allowed and verdict(machine, clone, 0x11) == refused(1)
-    assert verdict(machine, fcntl, 0, 3) == allowed and {verdict(machine, fcntl, 0, one) for one in (8, 10)} == {refused(1)}
+    assert verdict(machine, fcntl, 0, 3) == allowed and {verdict(machine, fcntl, 0, one) for one in (8, 10)} == {
+        refused(1)
+    }
     assert verdict(machine, prlimit, 0, 0, 0) == allowed
     assert {verdict(machine, prlimit, 0, 0, one) for one in (1, 1 << 40)} == {refused(1)}
     assert verdict(machine, tgkill, os.getpid()) == allowed and verdict(machine, tgkill, 1) == refused(1)

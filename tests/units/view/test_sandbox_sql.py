@@ -46,7 +46,12 @@ def test_values_that_are_not_listed_are_refused(connection: duckdb.DuckDBPyConne
     left = functions(connection, "scalar", "aggregate", "window", "macro") - VALUES
     assert {"current_setting", "json_serialize_plan", "getvariable", "write_log", "nextval", "sleep_ms"} <= left
     for name in left - {"is distinct from", "is not distinct from"}:
-        for call in ('SELECT "{}"(1)', 'SELECT sum(1) FILTER (WHERE "{}"(1))', 'SELECT 1 ORDER BY "{}"(1) OVER ()', "SELECT 1 LIMIT \"{}\"(1)"):
+        for call in (
+            'SELECT "{}"(1)',
+            'SELECT sum(1) FILTER (WHERE "{}"(1))',
+            'SELECT 1 ORDER BY "{}"(1) OVER ()',
+            'SELECT 1 LIMIT "{}"(1)',
+        ):
             with pytest.raises(Refused, match="the function"):
                 check(connection, call.format(name))
 
@@ -62,7 +67,9 @@ def test_none_of_those_listed_reaches_a_file_or_runs_text(connection: duckdb.Duc
                 continue
             for text in ("FROM made", "SELECT answer_to_all FROM made", "/etc/passwd"):
                 try:
-                    [(found,)] = plain.execute(f'SELECT "{name}"({", ".join(["?::VARCHAR"] * count)})', [text] * count).fetchall()
+                    [(found,)] = plain.execute(
+                        f'SELECT "{name}"({", ".join(["?::VARCHAR"] * count)})', [text] * count
+                    ).fetchall()
                 except duckdb.Error as error:
                     found = str(error)
                 assert "disabled by configuration" not in str(found), (name, text)

@@ -37,7 +37,8 @@ def test_the_lock_tells_whether_it_runs(beat: Heartbeat, lock: bool | None, stat
 
 
 @pytest.mark.parametrize(
-    ("heard", "ended", "state"), [(NOW - 29, 0, "running"), (NOW - 31, 0, "lost"), (NOW - 1, 5, "ended"), (NOW - 99, 5, "ended")]
+    ("heard", "ended", "state"),
+    [(NOW - 29, 0, "running"), (NOW - 31, 0, "lost"), (NOW - 1, 5, "ended"), (NOW - 99, 5, "ended")],
 )
 def test_one_elsewhere_runs_while_it_is_heard_of(heard: float, ended: float, state: str) -> None:
     assert tails.of_remote(replace(BEAT, tailer="web1", heard=heard, ended=ended), NOW).state == state
@@ -66,10 +67,15 @@ def test_how_long_does_not_depend_on_the_clock_of_the_other_machine() -> None:
 
 def test_what_it_waits_for_is_no_failure() -> None:
     tail = writer(replace(BEAT, waiting=(LogProblem("/d.log", "no such file or directory", NOW - 30),)))
-    assert list(tails.waiting(tail)) == ["/d.log: no such file or directory, for 30 s"] and list(tails.problems(tail)) == []
+    assert (
+        list(tails.waiting(tail)) == ["/d.log: no such file or directory, for 30 s"]
+        and list(tails.problems(tail)) == []
+    )
 
 
-@pytest.mark.parametrize(("stalled", "flush", "well"), [(29, 0.1, True), (31, 0.1, False), (120, 60, True), (160, 60, False)])
+@pytest.mark.parametrize(
+    ("stalled", "flush", "well"), [(29, 0.1, True), (31, 0.1, False), (120, 60, True), (160, 60, False)]
+)
 def test_something_waits_and_nothing_is_committed(stalled: float, flush: float, well: bool) -> None:  # noqa: FBT001
     found = list(tails.problems(writer(replace(BEAT, stalled=stalled, flush=flush, unread=5))))
     assert well == (not found) and all("5 bytes are unread, but nothing was committed" in text for text in found)
@@ -99,10 +105,16 @@ def test_of_several_tails_those_count_that_have_not_ended_well() -> None:
     old = replace(BEAT, heard=NOW - 5000)
     gone, killed = replace(old, tailer="gone", ended=NOW - 5000), replace(old, tailer="killed")
     assert ages((replace(BEAT, tailer="web1"), True), (gone, False)) == []
-    assert ages((replace(BEAT, tailer="web1"), True), (killed, False)) == ["tailer killed: no tail was heard of for 5,000 s"]
+    assert ages((replace(BEAT, tailer="web1"), True), (killed, False)) == [
+        "tailer killed: no tail was heard of for 5,000 s"
+    ]
     failed = replace(gone, tailer="failed", failure="the disk")
-    assert ages((replace(BEAT, tailer="web1"), True), (failed, False)) == ["tailer failed: no tail was heard of for 5,000 s"]
-    assert ages((gone, False), (replace(gone, tailer="later", heard=NOW - 400), False)) == ["tailer later: no tail was heard of for 400 s"]
+    assert ages((replace(BEAT, tailer="web1"), True), (failed, False)) == [
+        "tailer failed: no tail was heard of for 5,000 s"
+    ]
+    assert ages((gone, False), (replace(gone, tailer="later", heard=NOW - 400), False)) == [
+        "tailer later: no tail was heard of for 400 s"
+    ]
 
 
 def test_one_elsewhere_that_has_ended_alarms_nobody() -> None:
