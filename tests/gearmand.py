@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -83,8 +83,9 @@ class Site:
     def worker(self, shards: str, *options: object) -> subprocess.Popen[str]:
         return self._start("worker", "--gearman", self.gearman, "--shards", shards, "--flush", "0.2", *options)
 
-    def tail(self, name: str, *options: object) -> subprocess.Popen[str]:
-        return self._start("tail", "--gearman", self.gearman, "--name", name, "--flush", "0.2", *options)
+    def tail(self, name: str, *options: object, under: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Start a tail; `under` is the program that starts it, with its options."""
+        return self._start("tail", "--gearman", self.gearman, "--name", name, "--flush", "0.2", *options, under=under)
 
     def notices(self) -> str:
         return (self.logagg.folder / "tail.log").read_text()
@@ -105,8 +106,8 @@ class Site:
         for server in self.servers:
             server.kill()
 
-    def _start(self, *words: object) -> subprocess.Popen[str]:
-        process = self.logagg.start(*words)
+    def _start(self, *words: object, under: Sequence[str] = ()) -> subprocess.Popen[str]:
+        process = self.logagg.start(*words, under=under)
         self._processes.append(process)
         return process
 
