@@ -211,10 +211,21 @@ def make_directory(path: Path) -> None:
     """
     if path.is_symlink():
         raise OSError(f"{path} is a symbolic link, which is not followed")
-    if not path.is_dir():
-        path.mkdir(parents=True, exist_ok=True)
-        give(path)
-        sync(path.parent)
+    if path.is_dir():
+        return
+    if not path.parent.is_dir():
+        make_directory(path.parent)
+    # Under another name until it is given to the lake's owner: who finds it takes its owner for that of what it holds.
+    draft = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    draft.mkdir()
+    try:
+        give(draft)
+        draft.rename(path)
+    except OSError:
+        draft.rmdir()
+        if not path.is_dir():  # else somebody else made it just now
+            raise
+    sync(path.parent)
 
 
 def sync(path: Path) -> None:
