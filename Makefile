@@ -16,6 +16,7 @@ BENCH_LAKES = $(if $(ROWS),--rows $(ROWS)) $(if $(COMMITS),--commits $(COMMITS))
 BENCH_FOLLOWS = $(if $(RATE),--rate $(RATE)) $(if $(DURATION),--seconds $(DURATION)) $(if $(FILES),--files $(FILES))
 COMPILED := setup.py $(shell find logagg -name '*.p[xy][dx]')
 SANITIZED := tests/units/test_codes.py tests/units/parse tests/units/rollup tests/laws/test_parsers_agree.py tests/laws/test_fuzz.py tests/cases
+WORKERS ?= $(shell echo $$(( 2 * $$(nproc) ))) # tests mostly wait: for a flush, for a log that is left alone, for a process
 DEMO := build/demo-lake
 DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
 
@@ -42,7 +43,7 @@ tail: $(VENV)/.ready ## follow the logs in LOGS (/var/log/nginx) into LAKE (lake
 
 test: $(VENV)/.ready-dev ## run all tests, with a real nginx and a real load
 	@scripts/system-packages nginx wrk logrotate gearmand=gearman-job-server ip=iproute2 systemd-analyze=systemd faketime rsync mkfs.ext4=e2fsprogs
-	$(BIN)/pytest -n auto --dist worksteal
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 soak: $(VENV)/.ready-dev ## kill a tail 200 times under load, read for minutes, try the laws many times over; prints its figures
 	$(BIN)/pytest -m soak -n 1 -rP tests/soak tests/cluster tests/e2e/test_readers.py

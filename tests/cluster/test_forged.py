@@ -24,6 +24,7 @@ from logagg.queues.auth import Keys
 from logagg.queues.gearman import Server
 from logagg.queues.post import Receiver
 from logagg.queues.wire import Answer, Question
+from tests import clocks
 from tests.conftest import Command, combined, wait_until
 from tests.gearmand import JobServer, Site, copy_secret, free_port
 from tests.peer import Peer, Tap, parcel, submit
@@ -448,10 +449,7 @@ def _made(site: Site) -> subprocess.Popen[str]:
     return worker
 
 
-def test_a_clock_that_was_ahead_and_is_set_right(site: Site, tool: Callable[[str], str]) -> None:
-    library = subprocess.run(
-        [tool("faketime"), "now", "printenv", "LD_PRELOAD"], capture_output=True, text=True, check=True
-    ).stdout
+def test_a_clock_that_was_ahead_and_is_set_right(site: Site) -> None:
     log = site.logagg.folder / "access.log"
     lines = 0
     _made(site)
@@ -459,7 +457,7 @@ def test_a_clock_that_was_ahead_and_is_set_right(site: Site, tool: Callable[[str
         with log.open("a") as file:
             file.write(combined([(f"/{lines + number}", 200) for number in range(LINES)]))
         lines += LINES
-        clock = ["env", f"LD_PRELOAD={library.strip()}", f"FAKETIME={shift}", "DONT_FAKE_MONOTONIC=1"]
+        clock = ["env", f"LD_PRELOAD={clocks.library()}", f"FAKETIME={shift}", "DONT_FAKE_MONOTONIC=1"]
         tail = site.tail("web1", log, under=clock)
         site.logagg.await_lines(lines, tail)
         site.stop(tail)

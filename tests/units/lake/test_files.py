@@ -13,7 +13,9 @@ from logagg.lake.files import make_directory
 OWNER = 1
 
 
-def test_a_directory_that_another_thread_makes_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_that_another_thread_makes_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is made in a directory belongs to the directory's owner; so nobody may find it before it is given."""
     if os.geteuid() == 0:
         os.chown(tmp_path, OWNER, OWNER)
@@ -31,7 +33,9 @@ def test_a_directory_that_another_thread_makes_at_the_same_time(tmp_path: Path, 
     make_directory(inner)
     expected = tmp_path.stat().st_uid
     assert {path: path.stat().st_uid for path in (outer, inner)} == {outer: expected, inner: expected}
-    assert [path.name for path in tmp_path.iterdir()] == ["data"] and [path.name for path in outer.iterdir()] == ["pages"]
+    assert [path.name for path in tmp_path.iterdir()] == ["data"] and [path.name for path in outer.iterdir()] == [
+        "pages"
+    ]
 
 
 def test_a_link_in_place_of_a_directory_is_refused(tmp_path: Path) -> None:
