@@ -17,7 +17,7 @@ DIRECTIVES = {
     "wraparound": False,
 }
 
-SHARED = "logagg.buffers"  # what all of them need to look into arrays, compiled once
+SHARED = "logagg.columnar.buffers"  # what all of them need to look into arrays, compiled once
 
 modules = [
     Extension(".".join(path.with_suffix("").parts), [str(path)], extra_compile_args=["-O3"])

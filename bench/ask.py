@@ -20,7 +20,7 @@ import duckdb
 
 import logagg
 from logagg.rollup.definitions import DEFAULTS
-from logagg.rollup.sketches import MACROS
+from logagg.sketches import MACROS
 
 # $end is the end of the newest minute, where a person would write now().
 QUESTIONS = {

@@ -20,17 +20,17 @@ import logagg
 from bench import paper
 from bench.make_log import blocks, yesterday
 from bench.measure import failing_in_a_line, workplace
-from logagg.cargo import Chunk, Delta, Job, Mark, Progress, Source
 from logagg.clock import SystemClock
-from logagg.config import Config
-from logagg.lake import leases
-from logagg.lake.store import Lake
-from logagg.parse import columns
-from logagg.parse.events import Classifier
-from logagg.parse.formats import compile_format
-from logagg.queues.deal import deal
+from logagg.config.sections import Config
+from logagg.lake import locks
+from logagg.lake.lake import Lake
+from logagg.parse.events.classify import Classifier
+from logagg.parse.formats.compile import compile_format
+from logagg.parse.lines import fast
+from logagg.records import Chunk, Delta, Job, Mark, Progress, Source
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Shard, ShardSettings
+from logagg.sharding import deal
 
 LINES, DAY = 300, 10_000_000  # in a commit, and in a day: those of a commit are some seconds'
 
@@ -114,7 +114,7 @@ def _catalogs(lake: Path, after: int) -> int:
 def _write(root: Path, shard: int, shards: int, seconds: float, data: bytes, end: Connection) -> None:
     clock, config = SystemClock(), Config()
     lake = Lake.join(root, DEFAULTS, clock=clock, config=config, shards=shards, at_least=1)
-    assert leases.lease(root, shard) is not None
+    assert locks.lease(root, shard) is not None
     lake.sources_of(shard)
     source = Source(
         f"s{shard}", f"/var/log/nginx/{shard}.log", 1, shard, Mark.blank(0), format="combined", tailer=f"web{shard}"
@@ -144,7 +144,7 @@ def _lines() -> bytes:
 def _delta(lake: Lake, config: Config, shard: int, source: Source, data: bytes) -> Delta:
     """Return what some lines add up to, all of them in one shard."""
     chunk = Chunk(source.id, 0, 0, len(data), data, Mark(len(data), 0, Mark.blank(0).digest))
-    batch = columns.parse(chunk, compile_format("combined"), SystemClock().now(), 1 << 20)
+    batch = fast.parse(chunk, compile_format("combined"), SystemClock().now(), 1 << 20)
     [job] = deal(chunk, Classifier.of(config, lake.secret).classify(batch.table), batch.rejects, 1)
     absorbing = Shard(shard, ShardSettings(DEFAULTS))
     absorbing.absorb(_of(job, shard))

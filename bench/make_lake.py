@@ -25,15 +25,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bench.make_log import DAY, Numbers
-from logagg.cargo import Chunk, Job, Mark, Reject, Rejects, Source
 from logagg.clock import ManualClock
-from logagg.config import KINDS, Config, Retention
-from logagg.lake.store import Lake
-from logagg.parse.fields import EVENT_SCHEMA, TEXT
-from logagg.queues.deal import deal
+from logagg.config.sections import KINDS, Config, Retention
+from logagg.lake.lake import Lake
+from logagg.parse.schemas import EVENT_SCHEMA, TEXT
+from logagg.records import Chunk, Job, Mark, Reject, Rejects, Source
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Shard, ShardSettings
-from logagg.rollup.sketches import latency_bucket
+from logagg.sharding import deal
+from logagg.sketches import latency_bucket
 
 DAYS = 365
 RECENT = 2  # days, the last ones, that have half of the commits

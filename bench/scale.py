@@ -28,20 +28,20 @@ from bench import paper
 from bench.cluster import GEARMAND
 from bench.make_log import blocks, yesterday
 from bench.measure import LOGAGG, BenchError, environment, failing_in_a_line, workplace
-from logagg.cargo import Chunk, Mark, Source
 from logagg.clock import SystemClock
-from logagg.cluster.dispatch import Dispatch, Identity
-from logagg.cluster.lanes import Flight
-from logagg.config import Config
-from logagg.parse import columns
-from logagg.parse.events import Classifier
-from logagg.parse.formats import compile_format
-from logagg.queues import wire
-from logagg.queues.auth import Keys
-from logagg.queues.deal import deal
-from logagg.queues.gearman import Server
-from logagg.queues.post import Outcome
-from logagg.queues.wire import Parcel
+from logagg.cluster import protocol
+from logagg.cluster.auth import Keys
+from logagg.cluster.gearman import Server
+from logagg.cluster.outbox import Flight
+from logagg.cluster.protocol import Parcel
+from logagg.cluster.sender import Dispatch, Identity
+from logagg.cluster.transport import Outcome
+from logagg.config.sections import Config
+from logagg.parse.events.classify import Classifier
+from logagg.parse.formats.compile import compile_format
+from logagg.parse.lines import fast
+from logagg.records import Chunk, Mark, Source
+from logagg.sharding import deal
 
 CROWD = 200  # tailers in a process: each has three descriptors, and select takes a thousand
 VARIANTS = 8  # chunks that are sent again and again
@@ -170,12 +170,12 @@ class Tailer:
 
     def _stamped(self, packed: bytes, start: int, end: int) -> bytes:
         """Return a job as one of ours, in the open format: another header, the same events."""
-        magic, version, kind, mac, nonce, owner, length, size = wire.FRAME.unpack_from(packed)
-        header, stream = packed[wire.FRAME.size :][:length], memoryview(packed)[wire.FRAME.size + length :]
+        magic, version, kind, mac, nonce, owner, length, size = protocol.FRAME.unpack_from(packed)
+        header, stream = packed[protocol.FRAME.size :][:length], memoryview(packed)[protocol.FRAME.size + length :]
         ours = {"tailer": self.name, "epoch": self.dispatch.epoch, "run": self._who.run}
         ours |= {"source": asdict(self._source), "mark": asdict(Mark.blank(end)), "start": start, "end": end}
         text = json.dumps(json.loads(header) | ours).encode()
-        return b"".join((wire.FRAME.pack(magic, version, kind, mac, nonce, owner, len(text), size), text, stream))
+        return b"".join((protocol.FRAME.pack(magic, version, kind, mac, nonce, owner, len(text), size), text, stream))
 
 
 def made(lines: Sequence[bytes], scene: Scene, secret: bytes) -> list[list[bytes]]:
@@ -184,10 +184,10 @@ def made(lines: Sequence[bytes], scene: Scene, secret: bytes) -> list[list[bytes
     for number in range(VARIANTS):
         data = b"".join(lines[number * scene.lines : (number + 1) * scene.lines])
         chunk = Chunk("", 0, 0, 1, data, Mark.blank(1))
-        batch = columns.parse(chunk, compile_format("combined"), time.time(), 1 << 20)
+        batch = fast.parse(chunk, compile_format("combined"), time.time(), 1 << 20)
         jobs = deal(chunk, classifier.classify(batch.table), batch.rejects, scene.shards)
         source = Source("", "", 0, 0, Mark.blank(0))
-        found.append([wire.pack(Parcel("", 0, scene.shards, source, job)) for job in jobs])
+        found.append([protocol.pack(Parcel("", 0, scene.shards, source, job)) for job in jobs])
     return found
 
 

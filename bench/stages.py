@@ -24,19 +24,19 @@ from bench.bare import COLUMNS
 from bench.make_log import KINDS, blocks, yesterday
 from bench.measure import BenchError, failing_in_a_line, workplace
 from bench.paper import percent, table
-from logagg.cargo import Chunk, Job
 from logagg.clock import SystemClock
-from logagg.config import Config
-from logagg.embedded.pipeline import rollups_of
+from logagg.config.sections import Config
 from logagg.errors import LogaggError
 from logagg.intake.tail import Tailer
-from logagg.lake.store import Lake
-from logagg.parse import columns
-from logagg.parse.book import FormatBook
-from logagg.parse.events import Classifier
-from logagg.parse.formats import Format
-from logagg.queues.deal import deal
+from logagg.lake.lake import Lake
+from logagg.parse.events.classify import Classifier
+from logagg.parse.formats.compile import Format
+from logagg.parse.lines import fast
+from logagg.parse.source_formats import FormatBook
+from logagg.records import Chunk, Job
 from logagg.rollup.shard import Shard, ShardSettings
+from logagg.sharding import deal
+from logagg.tail.run import rollups_of
 
 FIND = "- of which find lines and fields"  # done again apart from `parse`, and not added
 STAGES = ("read", "parse", FIND, "classify", "deal", "absorb", "drain", "commit", "compact")
@@ -102,7 +102,7 @@ class StagedRun:
 
     def _take(self, chunk: Chunk, fmt: Format) -> None:
         self._time(FIND, _find, chunk, fmt)
-        batch = self._time("parse", columns.parse, chunk, fmt, self._clock.now())
+        batch = self._time("parse", fast.parse, chunk, fmt, self._clock.now())
         events = self._time("classify", self._classifier.classify, batch.table)
         jobs = self._time("deal", deal, chunk, events, batch.rejects, len(self._shards))
         self._time("absorb", self._absorb, jobs)
@@ -130,7 +130,7 @@ class StagedRun:
 
 
 def _find(chunk: Chunk, fmt: Format) -> None:
-    columns.split_fields(columns.find_lines(chunk), fmt)
+    fast.split_fields(fast.find_lines(chunk), fmt)
 
 
 def _read_csv(data: bytes) -> None:

@@ -7,18 +7,10 @@ lake.sql("SELECT * FROM pages ORDER BY views DESC LIMIT 10").df()
 
 from typing import TYPE_CHECKING, Any
 
-from logagg.errors import (
-    CommitFailed,
-    ConfigError,
-    FormatError,
-    LakeError,
-    LakeLocked,
-    LogaggError,
-    SourceError,
-)
+from logagg.errors import CommitFailed, ConfigError, FormatError, LakeError, LakeLocked, LogaggError, SourceError
 
 if TYPE_CHECKING:
-    from logagg.view.snapshot import OpenLake, connect, open  # noqa: A004  # `logagg.open` reads as what it does
+    from logagg.query.snapshot import OpenLake, connect, open  # noqa: A004  # `logagg.open` reads as what it does
 
 __all__ = [
     "CommitFailed",
@@ -38,7 +30,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Look up when it is asked for what takes long to import, or to find out: commands that do without it start at once."""
     if name in ("OpenLake", "connect", "open"):
-        from logagg.view import snapshot
+        from logagg.query import snapshot
 
         return getattr(snapshot, name)
     if name == "__version__":

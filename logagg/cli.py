@@ -20,7 +20,7 @@ from logagg.errors import LogaggError
 from logagg.notices import printable
 
 if TYPE_CHECKING:
-    from logagg.config import Config
+    from logagg.config.sections import Config
 
 # Command -> its module in `logagg.commands`; a module is imported when its command is used.
 COMMANDS = {
@@ -200,7 +200,7 @@ class Shared:
     @property
     def config(self) -> Config:
         """The configuration: the file named, `logagg.toml` where it exists, or none. Raises ConfigError."""
-        from logagg.config import FILE, load
+        from logagg.config.sections import FILE, load
 
         return load(self.config_file or (Path(FILE) if Path(FILE).exists() else None))
 
@@ -268,7 +268,7 @@ def address(text: object) -> tuple[str, int]:
 
 def servers(text: object) -> Any:
     """Read `HOST:PORT[,HOST:PORT]`. Raises ValueError."""
-    from logagg.queues.gearman import Server
+    from logagg.cluster.gearman import Server
 
     return text if isinstance(text, tuple) else Server.listed(str(text))
 

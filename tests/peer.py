@@ -10,21 +10,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
-from gearman import protocol
+from gearman import protocol as gearman
 
-from logagg.cargo import Job, Mark, Rejects
 from logagg.clock import SystemClock
-from logagg.intake.identity import new_source
-from logagg.parse.fields import EVENT_SCHEMA
-from logagg.queues import wire
-from logagg.queues.auth import Keys
-from logagg.queues.gearman import Server
-from logagg.queues.post import Sender
-from logagg.queues.wire import NOBODY, Answer, Parcel, Question, Wired
+from logagg.cluster import protocol
+from logagg.cluster.auth import Keys
+from logagg.cluster.gearman import Server
+from logagg.cluster.protocol import NOBODY, Answer, Parcel, Question, Wired
+from logagg.cluster.transport import Sender
+from logagg.intake.registry import new_source
+from logagg.parse.schemas import EVENT_SCHEMA
+from logagg.records import Job, Mark, Rejects
 
 NONCE = b"a nonce of tests"
-DONE = {protocol.GEARMAN_COMMAND_WORK_COMPLETE}
-SENT = {protocol.GEARMAN_COMMAND_SUBMIT_JOB}
+DONE = {gearman.GEARMAN_COMMAND_WORK_COMPLETE}
+SENT = {gearman.GEARMAN_COMMAND_SUBMIT_JOB}
 
 
 def submit(port: int, function: str, data: bytes, unique: str = "u", patience: float = 60) -> bytes | None:
@@ -49,13 +49,13 @@ class Peer:
 
     def ask(self, message: Wired | bytes, owner: bytes = NOBODY, *, function: str = "", shard: int = 0) -> Answer:
         """Send a message; return the answer. Signed messages get signed answers, and others do not."""
-        data = message if isinstance(message, bytes) else wire.pack(message)
+        data = message if isinstance(message, bytes) else protocol.pack(message)
         if self.keys and not isinstance(message, bytes):
             data = self.keys.sign(data, NONCE, owner)
-        function = function or f"logagg.{'shard' if data[7:8] == wire.JOB else 'positions'}.{shard}"
+        function = function or f"logagg.{'shard' if data[7:8] == protocol.JOB else 'positions'}.{shard}"
         answered = submit(self._port, function, data)
         assert answered
-        answer = wire.unpack(answered, EVENT_SCHEMA)
+        answer = protocol.unpack(answered, EVENT_SCHEMA)
         assert isinstance(answer, Answer)
         if self.keys and not isinstance(message, bytes):
             assert self.keys.check(answered).nonce == NONCE
@@ -103,10 +103,10 @@ class Tap:
         return f"127.0.0.1:{self.port}"
 
     def jobs(self) -> list[tuple[str, bytes]]:
-        return [one for one in self.sent if one[1][7:8] == wire.JOB]
+        return [one for one in self.sent if one[1][7:8] == protocol.JOB]
 
     def questions(self) -> list[tuple[str, bytes]]:
-        return [one for one in self.sent if one[1][7:8] == wire.QUESTION]
+        return [one for one in self.sent if one[1][7:8] == protocol.QUESTION]
 
     def close(self) -> None:
         for one in self._sockets:

@@ -28,14 +28,14 @@ import pyarrow as pa
 import pytest
 
 from logagg.cli import COMMANDS, logagg
-from logagg.config import EXTENSIONS, SETTINGS, Setting, load
-from logagg.embedded.pipeline import rollups_of
+from logagg.config.sections import EXTENSIONS, SETTINGS, Setting, load
 from logagg.lake import catalog
-from logagg.parse.fields import EVENT_SCHEMA, REASONS
-from logagg.parse.formats import APACHE, JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES, compile_format
+from logagg.parse.formats.compile import APACHE, JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES, compile_format
+from logagg.parse.schemas import EVENT_SCHEMA, REASONS
+from logagg.query.reports import NAMES as REPORTS
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES
-from logagg.rollup.sketches import MACROS
-from logagg.view.reports import NAMES as REPORTS
+from logagg.sketches import MACROS
+from logagg.tail.run import rollups_of
 from tests.conftest import LOGAGG, ROOT, Command
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -1,4 +1,4 @@
-"""Imports are law: a stage knows the ground and itself; each library has its door."""
+"""Imports are law: they go downwards, a stage knows itself and what is below all stages, each library has its door."""
 
 from __future__ import annotations
 
@@ -11,17 +11,37 @@ import pytest
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "logagg"
-STAGES = ("intake", "parse", "queues", "rollup", "lake", "view")
-GROUND = "cargo clock codes config errors heartbeat notices settings spill sql_functions written".split()
+STAGES = ("intake", "parse", "rollup", "lake", "query")
+# From the bottom up. A module imports from layers below its own, and from its own package.
+LAYERS = tuple(
+    layer.split()
+    for layer in (
+        "errors",
+        "clock metrics records sketches spill sql_functions heap",
+        "notices heartbeat columnar config sharding",
+        "memory",
+        "intake parse",
+        "parse_pool rollup",
+        "lake",
+        "query",
+        "tail",
+        "cluster",
+        "check",
+        "cli",
+        "commands",
+        "__init__ __main__",
+    )
+)
+HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
+# A stage knows what is below all stages, itself, and of other stages only these modules.
 ALLOWED = {
-    "parse": ("logagg.rollup.sketches",),
-    "lake": ("logagg.rollup.definitions", "logagg.rollup.sketches", "logagg.rollup.rows"),
-    "view": ("logagg.lake.catalog", "logagg.lake.heartbeats", "logagg.lake.leases"),
+    "lake": ("logagg.rollup.definitions", "logagg.rollup.aggregate"),
+    "query": ("logagg.lake.catalog", "logagg.lake.heartbeats", "logagg.lake.locks"),
 }
 DOORS = {
     "watchdog": ("intake/watch.py",),
     "click": ("cli.py", "commands/"),
-    "gearman": ("queues/gearman.py",),
+    "gearman": ("cluster/gearman.py",),
     "prometheus_client": ("metrics.py",),
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -44,10 +64,23 @@ def test_imports(module: Path) -> None:
     for name in imports(module):
         for library, doors in DOORS.items():
             assert name.split(".")[0] != library or place.startswith(doors), f"{place} imports {name}"
-        part = (name.split(".") + [""])[1] if name.startswith("logagg.") else ""
-        if part in STAGES and part != stage and stage in (*STAGES, *GROUND):
+        if not name.startswith("logagg."):
+            continue
+        part = name.split(".")[1]
+        if part in HEIGHT and part != stage:  # else a name of the package itself
+            assert HEIGHT[part] < HEIGHT[stage], f"{place} imports {name}, which is above it"
+        if stage in STAGES and part in STAGES and part != stage:
             allowed = ALLOWED.get(stage, ())
             assert any(f"{name}.".startswith(f"{one}.") for one in allowed), f"{place} imports {name}"
+
+
+def test_every_module_has_a_layer() -> None:
+    names = {
+        path.name.removesuffix(".py")
+        for path in PACKAGE.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert names == set(HEIGHT)
 
 
 @pytest.mark.parametrize("module", sorted(PACKAGE.rglob("*.pyx")), ids=lambda module: module.name)
@@ -55,8 +88,13 @@ def test_compiled_modules_know_nothing_of_the_others_and_say_their_types(module:
     words = [
         line.split() for line in module.read_text().splitlines() if line.startswith(("import ", "from ", "cimport "))
     ]
-    assert {line[1].removesuffix(".places").split(".")[0] for line in words} <= {"os", "numpy", "libc", "logagg"}
-    assert not [line for line in words if line[1].startswith("logagg") and line[1] != "logagg.places"]
+    assert {line[1].removesuffix(".columnar.bytes").split(".")[0] for line in words} <= {
+        "os",
+        "numpy",
+        "libc",
+        "logagg",
+    }
+    assert not [line for line in words if line[1].startswith("logagg") and line[1] != "logagg.columnar.bytes"]
     assert module.with_suffix(".pyi").exists()
 
 

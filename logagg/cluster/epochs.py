@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from logagg.lake import files
+from logagg.lake import durable
 
 FOLDER = "epochs"
 REMEMBERED = 10_000  # tailers of a shard: those that began last
@@ -49,7 +49,7 @@ class Epochs:
         """Keep the epochs for the next owner."""
         draft = self._path.with_name(f".{self._path.name}")
         try:
-            files.make_directory(self._path.parent)
+            durable.make_directory(self._path.parent)
             draft.write_text(json.dumps(self._last))
             os.replace(draft, self._path)
         except OSError as error:

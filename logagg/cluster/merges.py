@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from logagg.clock import Clock
 from logagg.errors import LogaggError, MergeStopped
-from logagg.lake.store import Lake
+from logagg.lake.lake import Lake
 from logagg.notices import Notices
 
 AGAIN = 60.0  # seconds before files are merged again after a failure

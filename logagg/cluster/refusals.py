@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from logagg.clock import Clock
+from logagg.cluster.auth import AuthError
+from logagg.cluster.protocol import OtherVersion, TooLarge, WireError
 from logagg.metrics import Number
-from logagg.queues.auth import AuthError
-from logagg.queues.wire import OtherVersion, TooLarge, WireError
 
 FORGED, VERSION, REPLAYED, TOO_LARGE, UNREADABLE = "forged", "version", "replayed", "too_large", "unreadable"
 EVERY = 60.0  # seconds between notices

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from logagg.clock import Clock, SystemClock
+from logagg.cluster.remote import Cluster, Session, check
 from logagg.cluster.secret import read_secret
-from logagg.cluster.session import Cluster, Session, check
 from logagg.errors import SourceError
 from logagg.intake import paths
 from logagg.intake.names import STDIN
 from logagg.notices import Notices
-from logagg.running.options import TailOptions
-from logagg.running.parsers import Parsers
-from logagg.running.progress import summary
-from logagg.running.reporter import announce
-from logagg.running.signals import Wishes
-from logagg.running.unread import Unread
+from logagg.parse_pool.pool import Parsers
+from logagg.tail.console import summary
+from logagg.tail.options import TailOptions
+from logagg.tail.reporter import announce
+from logagg.tail.signals import Wishes
+from logagg.tail.skipped import Unread
 
 
 def tail(

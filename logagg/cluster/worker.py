@@ -10,37 +10,38 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from logagg.cargo import Delta, Source
 from logagg.clock import Clock, SystemClock
+from logagg.cluster import protocol
+from logagg.cluster.auth import Keys
 from logagg.cluster.bounds import job_bytes, packet_bytes
-from logagg.cluster.desk import Desk, Ownership
-from logagg.cluster.dispatch import JOBS, MISFIT, QUESTIONS
 from logagg.cluster.epochs import Epochs
+from logagg.cluster.gearman import Server
 from logagg.cluster.merges import Merges
-from logagg.cluster.poison import Attempts, Quarantine
+from logagg.cluster.protocol import Answer, Envelope, OtherVersion, Parcel, Question, TooLarge, WireError
+from logagg.cluster.quarantine import Attempts, Quarantine
 from logagg.cluster.refusals import TOO_LARGE, UNREADABLE, Refusals, reason_of
-from logagg.config import Config
-from logagg.embedded.pipeline import counted, merged, rollups_of
+from logagg.cluster.sender import JOBS, MISFIT, QUESTIONS
+from logagg.cluster.shard_host import Desk, Ownership
+from logagg.cluster.transport import Assignment, Receiver
+from logagg.config.sections import Config
 from logagg.errors import CommitFailed, LakeError, Overtaken
+from logagg.heap import resident
 from logagg.heartbeat import decode
-from logagg.lake import heartbeats, leases
-from logagg.lake.store import Lake
+from logagg.lake import heartbeats, locks, retry
+from logagg.lake.lake import Lake
 from logagg.metrics import Number, served
 from logagg.notices import Notices
-from logagg.parse.fields import EVENT_SCHEMA
-from logagg.queues import wire
-from logagg.queues.auth import Keys
-from logagg.queues.gearman import Server
-from logagg.queues.post import Assignment, Receiver
-from logagg.queues.wire import Answer, Envelope, OtherVersion, Parcel, Question, TooLarge, WireError
+from logagg.parse.schemas import EVENT_SCHEMA
+from logagg.records import Delta, Source
 from logagg.rollup.shard import Shard, ShardSettings
-from logagg.running import insist
-from logagg.running.process import resident
-from logagg.running.signals import Wishes
+from logagg.tail.run import counted, merged, rollups_of
+from logagg.tail.signals import Wishes
 
 LOOK = 0.5  # seconds between looks whether a shard has lost its owner
 WAIT = 0.2  # seconds at most that we wait for a job before we look at the clock again
-OLD_TAIL = f"{MISFIT}the workers speak version {wire.VERSION} of the protocol, this tail version 1: upgrade logagg here"
+OLD_TAIL = (
+    f"{MISFIT}the workers speak version {protocol.VERSION} of the protocol, this tail version 1: upgrade logagg here"
+)
 QUARANTINED = "quarantined"  # the reason with which the lines of a job that was given up are counted as rejects
 
 
@@ -164,7 +165,7 @@ class Worker:
             return
         self._looked = now
         for shard in self._options.wanted:
-            if shard not in self._desks and (lease := leases.lease(self._options.lake, shard)) is not None:
+            if shard not in self._desks and (lease := locks.lease(self._options.lake, shard)) is not None:
                 self._notices.report("lease", f"shard {shard} is ours")
                 self._sit_down(shard, self._owned(shard, lambda lease=lease: os.close(lease)))  # type: ignore[misc]
         self._receiver.serve(function for shard in self._desks for function in _functions(shard))
@@ -193,16 +194,16 @@ class Worker:
         if assignment.omitted:
             size = len(assignment.data) + assignment.omitted
             refusals.add(TOO_LARGE, f"{assignment.function}: a message of {size:,} bytes was passed over")
-            return wire.pack(self._refuses(f"a message of {size:,} bytes is too large"))
+            return protocol.pack(self._refuses(f"a message of {size:,} bytes is too large"))
         try:
             envelope = self._keys.check(assignment.data)
         except WireError as error:
             refusals.add(reason_of(error), f"{assignment.function}: {error}")
             is_old = isinstance(error, OtherVersion) and error.version == 1
             return (
-                wire.refusal_of_version_1(OLD_TAIL)
+                protocol.refusal_of_version_1(OLD_TAIL)
                 if is_old
-                else wire.pack(self._refuses("its MAC is not by the lake's secret"))
+                else protocol.pack(self._refuses("its MAC is not by the lake's secret"))
             )
         self._jobs += 1
         answer = (
@@ -210,7 +211,7 @@ class Worker:
             if desk
             else self._refuses(f"{assignment.function} is not served here")
         )
-        return self._keys.sign(wire.pack(answer), envelope.nonce)
+        return self._keys.sign(protocol.pack(answer), envelope.nonce)
 
     def _done(self, desk: Desk, assignment: Assignment, envelope: Envelope) -> Answer:
         """Do what an authentic message asks for."""
@@ -245,7 +246,7 @@ class Worker:
 
     def _read(self, desk: Desk, assignment: Assignment, envelope: Envelope) -> Parcel | Question:
         """Return a message, if it is for this desk; a job still without its events. Raises WireError."""
-        message = wire.read(envelope, EVENT_SCHEMA)
+        message = protocol.read(envelope, EVENT_SCHEMA)
         if isinstance(message, Answer):
             raise WireError("an answer is no question")
         is_job = isinstance(message, Parcel)
@@ -265,7 +266,7 @@ class Worker:
             given_up = desk.attempts.exhausted(name)
             if given_up:
                 self._quarantine.keep(name, assignment.data, "its shard failed with it again and again")
-            whole = wire.with_events(parcel, envelope, rejected=QUARANTINED if given_up else "", limit=self._limit)
+            whole = protocol.with_events(parcel, envelope, rejected=QUARANTINED if given_up else "", limit=self._limit)
             answer = desk.take(whole)
             if desk.attempts.strict and desk.is_dirty:
                 self._commit_alone(desk)
@@ -337,7 +338,7 @@ class Worker:
         self._await_commit()
 
     def _write(self, deltas: list[Delta], sources: list[Source]) -> list[Delta]:
-        insist.commit(self._lake, deltas, sources, lambda: self._wishes.leaving, self._clock, self._notices)
+        retry.commit(self._lake, deltas, sources, lambda: self._wishes.leaving, self._clock, self._notices)
         return deltas
 
     def _await_commit(self) -> None:

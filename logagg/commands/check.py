@@ -13,7 +13,7 @@ from logagg.cli import Shared, shared_options
 from logagg.errors import LakeError
 
 if TYPE_CHECKING:
-    from logagg.examination import Examination
+    from logagg.check.checkup import Examination
 
 
 @click.command()
@@ -40,7 +40,7 @@ def check(
     Each problem is a line with what to do about it; exit status 1 when there is one. With --repair, damaged files of
     the lake are given up first: restore them from a backup instead, if there is one.
     """
-    from logagg.examination import examine
+    from logagg.check.checkup import examine
 
     if repair:
         _repair(shared)
@@ -48,7 +48,7 @@ def check(
     named = context.get_parameter_source("lake") is click.core.ParameterSource.COMMANDLINE
     found = examine(paths, lambda: shared.config, log_format, shared.lake, must_exist=named and not paths)
     if as_json:
-        from logagg.view import render
+        from logagg.query import render
 
         click.echo(render.as_json(dataclasses.asdict(found) | {"ok": found.ok}, indent=2))
     else:
@@ -58,10 +58,10 @@ def check(
 
 def _repair(shared: Shared) -> None:
     from logagg.clock import SystemClock
-    from logagg.embedded.pipeline import rollups_of
     from logagg.lake.repair import repair
     from logagg.lake.verify import verify
     from logagg.notices import printable
+    from logagg.tail.run import rollups_of
 
     if verify(shared.lake) is None:
         raise LakeError(f"{shared.lake}: no lake there", "say another with --lake DIR")
@@ -84,7 +84,7 @@ def _show(found: Examination, *, quiet: bool) -> None:
 
 
 def _looked_at(found: Examination) -> Iterator[str]:
-    from logagg.running.progress import size
+    from logagg.tail.console import size
 
     yield f"configuration: {found.configuration or 'none, so the defaults'}; {found.rules} rules, {found.rollups} rollups of your own"
     lake = found.verdict
@@ -106,7 +106,7 @@ def _looked_at(found: Examination) -> Iterator[str]:
 
 
 def _show_files(found: Examination) -> None:
-    from logagg.view import render
+    from logagg.query import render
 
     if found.files:
         columns = ("path", "stream", "size", "compression", "format", "matching", "lines", "start")

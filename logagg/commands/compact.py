@@ -11,7 +11,7 @@ import click
 from logagg.cli import Shared, shared_options
 
 if TYPE_CHECKING:
-    from logagg.lake.store import Lake
+    from logagg.lake.lake import Lake
 
 
 @click.command()
@@ -41,12 +41,12 @@ def _expire(lake: Lake, *, trust_clock: bool) -> int:
 
 def _maintain(shared: Shared, work: Callable[[Lake], int], done: str) -> None:
     from logagg.clock import SystemClock
-    from logagg.embedded.pipeline import rollups_of
     from logagg.errors import LakeError
     from logagg.lake.catalog import newest
-    from logagg.lake.store import Lake
+    from logagg.lake.lake import Lake
     from logagg.notices import Notices
-    from logagg.running.progress import merge_line
+    from logagg.tail.console import merge_line
+    from logagg.tail.run import rollups_of
 
     if newest(shared.lake) is None:
         raise LakeError(f"{shared.lake}: no lake there", "`logagg tail` makes one")

@@ -44,9 +44,9 @@ def report(
     import duckdb
 
     from logagg.clock import SystemClock
-    from logagg.view import render, reports
-    from logagg.view.interruptible import interruptible
-    from logagg.view.snapshot import connect
+    from logagg.query import render, reports
+    from logagg.query.interruptible import interruptible
+    from logagg.query.snapshot import connect
 
     wanted = reports.Wanted.of(
         name,
@@ -69,7 +69,7 @@ def report(
 
 def _upright(answer):  # type: ignore[no-untyped-def]
     """Return the one row of a wide answer as pairs of name and value."""
-    from logagg.view import render
+    from logagg.query import render
 
     return render.Rows(
         ("what", "how much"),

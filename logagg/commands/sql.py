@@ -12,11 +12,11 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 import click
 
 from logagg.cli import Shared, Written, format_options, shared_options
+from logagg.config.types import duration, size
 from logagg.errors import LogaggError
-from logagg.settings import duration, size
 
 if TYPE_CHECKING:
-    from logagg.view.sandbox import Answer
+    from logagg.query.sandbox import Answer
 
 FORMATS = ("table", "json", "csv", "parquet")
 
@@ -75,7 +75,7 @@ def sql(
 
     The query runs in a sandbox: it reads the snapshot and the files named by --read, nothing else, and it cannot write.
     """
-    from logagg.view.sandbox import Limits, Sandbox, half_of_memory
+    from logagg.query.sandbox import Limits, Sandbox, half_of_memory
 
     signal.signal(signal.SIGTERM, _terminated)  # so that the query ends, and what it spilled is removed
     if form == "parquet" and output is None and sys.stdout.isatty():
@@ -94,10 +94,10 @@ def _terminated(number: int, _frame: object) -> NoReturn:
 
 def _write(answer: Answer, form: str, stream: Any) -> None:
     if form == "parquet":
-        from logagg.view.export import write_parquet
+        from logagg.query.export import write_parquet
 
         return write_parquet(answer.schema, answer.batches(), stream)
-    from logagg.view import render
+    from logagg.query import render
 
     render.write(render.Rows(answer.columns, answer.rows()), form, stream)
 
@@ -108,7 +108,7 @@ def _target(output: Path | None, lake: Path, *, binary: bool) -> Iterator[IO[Any
     if output is None:
         yield sys.stdout.buffer if binary else sys.stdout
         return
-    from logagg.view.export import appearing
+    from logagg.query.export import appearing
 
     if lake.resolve() in output.resolve().parents:
         raise LogaggError(f"--output {output}: that is in the lake", "name a file elsewhere")

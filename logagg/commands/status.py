@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from logagg.cli import Shared, Written, servers, shared_options
-from logagg.settings import INTERVAL
+from logagg.config.types import INTERVAL
 
 if TYPE_CHECKING:
-    from logagg.cluster.look import ClusterStatus
-    from logagg.view.health import Status
+    from logagg.cluster.status import ClusterStatus
+    from logagg.query.status import Status
 
 
 @click.command()
@@ -50,8 +50,8 @@ def status(as_json: bool, gearman: Any, max_age: float | None, secret: Path | No
     """
     if gearman:
         return _cluster(gearman, secret or shared.lake / "secret", shared, max_age, as_json=as_json)
-    from logagg.view import render
-    from logagg.view.snapshot import open as open_lake
+    from logagg.query import render
+    from logagg.query.snapshot import open as open_lake
 
     with open_lake(shared.lake) as lake:
         found = lake.status(max_age)
@@ -63,7 +63,7 @@ def status(as_json: bool, gearman: Any, max_age: float | None, secret: Path | No
 
 
 def _cluster(gearman: Any, secret: Path, shared: Shared, max_age: float | None, *, as_json: bool) -> int:
-    from logagg.view import render
+    from logagg.query import render
 
     found = _look(gearman, secret, max_age)
     if as_json:
@@ -82,10 +82,10 @@ def _cluster(gearman: Any, secret: Path, shared: Shared, max_age: float | None, 
 def _look(gearman: Any, secret: Path, max_age: float | None) -> ClusterStatus:
     """Ask job servers, and the workers if we have the secret: they answer nobody else."""
     from logagg.clock import SystemClock
-    from logagg.cluster.dispatch import ClusterError
-    from logagg.cluster.look import look
+    from logagg.cluster.auth import Keys
     from logagg.cluster.secret import read_secret
-    from logagg.queues.auth import Keys
+    from logagg.cluster.sender import ClusterError
+    from logagg.cluster.status import look
 
     problem = ""
     try:
@@ -99,7 +99,7 @@ def _look(gearman: Any, secret: Path, max_age: float | None) -> ClusterStatus:
 
 def _show(found: Status) -> None:
     from logagg.notices import printable
-    from logagg.view import render
+    from logagg.query import render
 
     last = "never" if found.age is None else f"{found.age:,.0f} s ago"
     click.echo(printable(f"{found.lake}: {found.writer}; {found.commits:,} commits, the last {last}"))

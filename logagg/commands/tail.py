@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from logagg.cli import Shared, Written, address, servers, shared_options
-from logagg.settings import INTERVAL, MEMORY
+from logagg.config.types import INTERVAL, MEMORY
 
 
 @click.command()
@@ -64,13 +64,13 @@ def tail(
     SIGTERM and SIGINT: a last flush, a commit, exit status 0. A second one: the end at once; nothing is lost.
     SIGHUP: read the configuration again.
     """
-    from logagg.running.process import settle
+    from logagg.heap import settle
 
     settle()
     from logagg.clock import SystemClock
-    from logagg.running.options import TailOptions
-    from logagg.running.parsers import Parsers
-    from logagg.running.signals import Wishes
+    from logagg.parse_pool.pool import Parsers
+    from logagg.tail.options import TailOptions
+    from logagg.tail.signals import Wishes
 
     wishes = Wishes(reloads=not options["once"])
     run = TailOptions(
@@ -85,11 +85,11 @@ def tail(
     clock = SystemClock()
     with wishes.heeded(), Parsers(run.budget, clock) as parsers:  # they get ready while the rest is imported
         if not gearman:
-            from logagg.embedded.pipeline import tail as follow
+            from logagg.tail.run import tail as follow
 
             follow(run, clock, wishes, parsers)
             return
-        from logagg.cluster.session import Cluster
+        from logagg.cluster.remote import Cluster
         from logagg.cluster.tail import tail as send
 
         send(

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from logagg.cli import Shared, Written, address, servers, shared_options
-from logagg.settings import INTERVAL, SIZE
+from logagg.config.types import INTERVAL, SIZE
 
 _LIST = re.compile(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*(/\d{1,4})?", re.ASCII)
 
@@ -63,11 +63,11 @@ def worker(shared: Shared, gearman: Any, shards: Any, **options: Any) -> None:
     A shard has one owner; another worker that wants it waits until the owner is gone.
     SIGTERM and SIGINT: a last flush, a commit, exit status 0. A second one: the end at once; nothing is lost.
     """
-    from logagg.running.process import settle
+    from logagg.heap import settle
 
     settle()
     from logagg.cluster.worker import WorkerOptions, work
-    from logagg.running.signals import Wishes
+    from logagg.tail.signals import Wishes
 
     wanted, of = shards
     options["max_jobs"] = options["max_jobs"] or 0

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import zstandard
 
-from logagg.cargo import Mark, Source
+from logagg.records import Mark, Source
 
 PROOF = 1024  # bytes that a mark covers
 PATIENCE = 0.05  # seconds to wait for the next bytes of a pipe,

@@ -21,10 +21,10 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from logagg.cargo import KnownSource, Mark
 from logagg.intake.content import PROOF, Content, Packed, Plain, digest, is_unchanged, key_of, open_content, proves
 from logagg.intake.names import Found, are_of_two_sites, are_related, is_called_a_copy
 from logagg.intake.reader import Reader
+from logagg.records import KnownSource, Mark
 
 SETTLED = 2.0  # seconds without a change after which a file is believed to be complete
 TRIMMED = 64 << 20  # bytes at the end of a log that was cut at its front, in which the position read is looked for

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 from logagg.errors import SourceError
+from logagg.intake.discover import find
 from logagg.intake.names import STDIN
-from logagg.intake.sources import find
 
 State = Literal["missing", "refused", "unusable"]  # it may come; the system does not let us; waiting is of no use
 

@@ -11,10 +11,10 @@ from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from logagg.cargo import Chunk, Mark, Source
 from logagg.intake.content import PROOF, Content, Plain, digest, mark
 from logagg.intake.lines import cut
 from logagg.intake.names import Found
+from logagg.records import Chunk, Mark, Source
 
 Stamp = tuple[int, int]  # size of a file, and when it changed, in nanoseconds
 

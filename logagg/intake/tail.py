@@ -9,16 +9,16 @@ from dataclasses import replace
 from itertools import islice
 from typing import Literal
 
-from logagg.cargo import Chunk, KnownSource, Source
 from logagg.clock import Clock, is_set, not_set, written
 from logagg.errors import ClockError
 from logagg.heartbeat import FollowedLog
 from logagg.intake.content import Packed, Pipe
-from logagg.intake.identity import Ledger, Notice, new_source
+from logagg.intake.discover import Finder
 from logagg.intake.names import STDIN
 from logagg.intake.open_files import OpenFiles, allowance
 from logagg.intake.reader import NEVER, Limits, Reader, Replaced, Room, no_room, stamp_of
-from logagg.intake.sources import Finder
+from logagg.intake.registry import Ledger, Notice, new_source
+from logagg.records import Chunk, KnownSource, Source
 
 ROUNDS = 3  # of looking and reading in a poll: what turns out to be replaced is looked at again
 LOOK_AGAIN = 0.5  # seconds between looks while much is read: a log that comes and goes meanwhile is held open

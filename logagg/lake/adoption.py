@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from logagg.errors import CommitFailed
-from logagg.lake import files
+from logagg.lake import durable
 from logagg.lake.compact import Replacement
 from logagg.lake.digests import digest_in, digest_of, sort_out
-from logagg.lake.files import Part, failing_as_commit
+from logagg.lake.durable import Part, failing_as_commit
 from logagg.lake.ownership import give
 from logagg.lake.progress import MergeProgress
 
@@ -37,27 +37,27 @@ class Adoption:
             with failing_as_commit(self.root):
                 new.extend(map(self._adopted, found.sound))
         except CommitFailed:
-            files.remove(self.root / part.path for part in new)
+            durable.remove(self.root / part.path for part in new)
             raise
         return Replacement("check", found.sound, tuple(new), found.damaged)
 
     def _adopted(self, part: Part) -> Part:
         old = self.root / part.path
-        path = files.named(Path(part.path), digest_of(old))
+        path = durable.named(Path(part.path), digest_of(old))
         _link(old, self.root / path)
         return replace(part, path=str(path))
 
 
 def _link(old: Path, new: Path) -> None:
     """Give a file another name: a copy where the file system knows no second names."""
-    files.remove([new])  # which a crash may have left
+    durable.remove([new])  # which a crash may have left
     try:
         os.link(old, new, follow_symlinks=False)
     except OSError:
         shutil.copyfile(old, new, follow_symlinks=False)
         give(new)
-        files.sync(new)
-    files.sync(new.parent)
+        durable.sync(new)
+    durable.sync(new.parent)
 
 
 def adoptions(root: Path, parts: Iterable[Part]) -> list[Adoption]:

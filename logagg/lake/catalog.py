@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from logagg.cargo import Mark, Progress, Reject, Source
 from logagg.errors import CHECK, LakeError
 from logagg.lake.digests import CHANGED, holds, is_intact
-from logagg.lake.files import Part
+from logagg.lake.durable import Part
 from logagg.lake.state import COMMITS, NEVER, CommitInfo, LostPart, State
+from logagg.records import Mark, Progress, Reject, Source
 from logagg.rollup.definitions import LATENCY, Rollup
-from logagg.rollup.sketches import MACROS
+from logagg.sketches import MACROS
 
 if TYPE_CHECKING:
     import duckdb  # which takes a while: imported where a catalog is opened

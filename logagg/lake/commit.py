@@ -24,15 +24,15 @@ from pathlib import Path
 import pyarrow as pa
 
 from logagg.clock import SETTLED, Clock, Continuity
-from logagg.config import Config
+from logagg.config.sections import Config
 from logagg.errors import CHECK, CommitFailed, LakeError, Overtaken, Unsure
-from logagg.lake import catalog, files, intents, leases
+from logagg.lake import catalog, durable, locks, pending
 from logagg.lake.digests import cut_off, damage, digest_of
-from logagg.lake.files import Part, failing_as_commit, sync
-from logagg.lake.intents import BROKEN, STALE, Intents
+from logagg.lake.durable import Part, failing_as_commit, sync
+from logagg.lake.garbage import Sweeper
 from logagg.lake.ownership import give, give_link
+from logagg.lake.pending import BROKEN, STALE, Intents
 from logagg.lake.state import CommitInfo, Intent, State
-from logagg.lake.sweep import Sweeper
 from logagg.rollup.definitions import Rollup
 
 CATALOG_GRACE = 60.0  # seconds an old catalog stays for those who are just opening it
@@ -84,7 +84,7 @@ class Committer:
         except Unsure:
             raise
         except LakeError:
-            files.remove(self._root / part.path for part in intent.parts)
+            durable.remove(self._root / part.path for part in intent.parts)
             raise
         return intent.info(number, self._now())
 
@@ -112,12 +112,12 @@ class Committer:
 
     def clear_orphans(self) -> None:
         """Clear away what a crash left, when its grace has passed."""
-        files.remove(self._root.glob(".*.link"))
+        durable.remove(self._root.glob(".*.link"))
         named, grace, settled = self._named(), self._config.lake.grace, self.clock_is_settled()
         kept = named | self._former()
         self._sweeper.doom_orphans(self._root, "data/*/*", named, grace, settled=settled)
         self._sweeper.doom_orphans(self._root, f"{catalog.FOLDER}/*", kept, CATALOG_GRACE, settled=settled)
-        self._sweeper.doom_orphans(self._root, f"{intents.FOLDER}/*", (), grace, settled=settled)
+        self._sweeper.doom_orphans(self._root, f"{pending.FOLDER}/*", (), grace, settled=settled)
         self._sweeper.delete_due(self._named())
 
     # alone, or in turn
@@ -145,7 +145,7 @@ class Committer:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        with self._busy, leases.turn(self._root):
+        with self._busy, locks.turn(self._root):
             yield
 
     def _catch_up(self) -> None:
@@ -214,7 +214,7 @@ class Committer:
         except CommitFailed as failure:
             if self._live in made:
                 raise Unsure(failure.message, failure.hint) from failure
-            files.remove(made)
+            durable.remove(made)
             raise self._missing() or failure from failure
         if before:
             self._sweeper.doom(before, CATALOG_GRACE)
@@ -241,7 +241,7 @@ class Committer:
 
     def _written(self, draft: Path, state: State) -> Path:
         """Write the catalog of a state; return its path, which has its digest."""
-        files.make_directory(draft.parent)
+        durable.make_directory(draft.parent)
         catalog.write(draft, state)
         give(draft)
         path = draft.with_name(f"{state.id:06}-{digest_of(draft)}.duckdb")

@@ -13,12 +13,12 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from logagg.config import Retention
-from logagg.lake import files, merge
-from logagg.lake.calendar import Calendar, period
+from logagg.config.sections import Retention
+from logagg.lake import durable, merge
 from logagg.lake.digests import sort_out
-from logagg.lake.files import DAY, FLUSH, HOUR, MONTH, Part, PartWriter, failing_as_commit
+from logagg.lake.durable import DAY, FLUSH, HOUR, MONTH, Part, PartWriter, failing_as_commit
 from logagg.lake.merge import Merge
+from logagg.lake.partitions import Calendar, period
 from logagg.lake.progress import MergeProgress
 from logagg.lake.state import State
 from logagg.rollup.definitions import Rollup
@@ -83,7 +83,7 @@ class Task:
             with failing_as_commit(self.root):
                 self._write_all(new, progress)
         except BaseException:
-            files.remove(self.root / part.path for part in new)
+            durable.remove(self.root / part.path for part in new)
             raise
         return tuple(new)
 

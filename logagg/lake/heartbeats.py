@@ -18,8 +18,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from logagg.heartbeat import Heartbeat, decode, encode
-from logagg.lake.files import make_directory
-from logagg.lake.leases import LOCK
+from logagg.lake.durable import make_directory
+from logagg.lake.locks import LOCK
 from logagg.lake.ownership import give_open
 
 FILE, FOLDER = "tail.json", "tails"

@@ -23,8 +23,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from logagg.lake.files import FLUSH, Part, PartReader, micros
-from logagg.rollup import rows
+from logagg.lake.durable import FLUSH, Part, PartReader, micros
+from logagg.rollup import aggregate
 from logagg.rollup.definitions import Rollup
 
 WINDOW = 4 << 20  # bytes of rows that are added up together
@@ -116,7 +116,9 @@ class Merge:
 
     def added(self, tables: Sequence[pa.Table]) -> pa.Table:
         """Return what tables add up to, in the order of `ts`, with no more keys in a bucket than there may be."""
-        return rows.fold(self.rollup, rows.merge(self.rollup, pa.concat_tables(tables), self.grain), self.keys)
+        return aggregate.fold(
+            self.rollup, aggregate.merge(self.rollup, pa.concat_tables(tables), self.grain), self.keys
+        )
 
     def bucket(self, micros: int) -> int:
         """Return when the bucket of an instant begins (microseconds)."""

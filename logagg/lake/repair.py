@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from logagg.clock import Clock
-from logagg.config import Config
+from logagg.config.sections import Config
 from logagg.errors import LakeError
-from logagg.lake import catalog, directory, files, leases, salts, verify
+from logagg.lake import catalog, durable, layout, locks, salts, verify
 from logagg.lake.digests import damage, holds, is_intact
-from logagg.lake.files import Part, failing_as_commit
+from logagg.lake.durable import Part, failing_as_commit
+from logagg.lake.lake import Lake
 from logagg.lake.ownership import SECRET, give_link
-from logagg.lake.store import Lake
 from logagg.rollup.definitions import Rollup
 
 KEPT = "damaged"  # the folder for the files of parts that were given up
@@ -24,7 +24,7 @@ KEPT = "damaged"  # the folder for the files of parts that were given up
 
 def repair(root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Config) -> Iterator[str]:
     """Mend a lake; say what was done as it is done. Raises LakeLocked, LakeError (it cannot be mended) or CommitFailed."""
-    directory.make(root)
+    layout.make(root)
     yield from _catalog(root)
     yield from _salts(root)
     before = _secret(root)
@@ -40,7 +40,7 @@ def repair(root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Confi
 
 def _catalog(root: Path) -> Iterator[str]:
     """Go back to the catalog before, where the newest is missing or not as it was written."""
-    lock = leases.take(root, alone=True)
+    lock = locks.take(root, alone=True)
     try:
         current = _current(root)
         if current is not None and not isinstance(current, LakeError):
@@ -73,16 +73,16 @@ def _current(root: Path) -> Path | LakeError | None:
 
 def _link(root: Path, path: Path) -> None:
     draft = root / f".{path.name}.link"
-    files.remove([draft])
+    durable.remove([draft])
     os.symlink(path.relative_to(root), draft)
     give_link(draft)
     os.replace(draft, root / catalog.LINK)
-    files.sync(root)
+    durable.sync(root)
 
 
 def _salts(root: Path) -> Iterator[str]:
     if salts.problem(root):
-        files.remove([root / salts.FILE])
+        durable.remove([root / salts.FILE])
         yield f"{root / salts.FILE}: deleted; visitors of the periods that are not over are new ones"
 
 
@@ -116,7 +116,7 @@ def _kept(root: Path, part: Part) -> str:
     """Move the file of a part aside; say where it is."""
     place = root / KEPT / part.path.removeprefix("data/").replace("/", "-")
     try:
-        files.make_directory(place.parent)
+        durable.make_directory(place.parent)
         (root / part.path).rename(place)
     except OSError:  # it is missing
         return ""

@@ -16,7 +16,7 @@ from threading import Lock
 from logagg.clock import DAY, Clock
 from logagg.errors import LakeError
 from logagg.lake.digests import digest_of_bytes
-from logagg.lake.files import failing_as_commit, write_secret
+from logagg.lake.durable import failing_as_commit, write_secret
 
 FILE = "salts"
 GRACE = 2 * DAY  # a log rotated yesterday is read with yesterday's

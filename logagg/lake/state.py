@@ -11,8 +11,8 @@ from typing import Literal, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from logagg.cargo import Delta, Mark, Progress, Reject, Source
-from logagg.lake.files import FLUSH, Part
+from logagg.lake.durable import FLUSH, Part
+from logagg.records import Delta, Mark, Progress, Reject, Source
 
 COMMITS = 1000  # of the newest commits that a state remembers
 REPAIR = "repair"  # a commit that gives damaged parts up

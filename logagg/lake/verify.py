@@ -19,12 +19,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from logagg import spill
-from logagg.cargo import Progress
 from logagg.errors import LakeError
-from logagg.lake import catalog, directory, ownership, salts
+from logagg.lake import catalog, layout, ownership, salts
 from logagg.lake.digests import CHANGED, damage, digest_in, holds, is_intact
-from logagg.lake.files import Part
+from logagg.lake.durable import Part
 from logagg.lake.state import FORGOTTEN, NEVER, LostPart, State
+from logagg.records import Progress
 
 RESTORE = "restore it from a backup, or read the logs again into a new lake"
 LEAST_SECRET = 16  # bytes
@@ -166,7 +166,7 @@ def unnamed(root: Path, state: State) -> list[Path]:
 def _wrong_files(root: Path, state: State) -> Iterator[Problem]:
     for part in state.parts:
         if complaint := _wrong_file(root, part, state.rollups[part.rollup]):
-            hint = f"restore it from a backup; without one, give these rows up with: {directory.repair_command(root)}"
+            hint = f"restore it from a backup; without one, give these rows up with: {layout.repair_command(root)}"
             yield Problem(f"{root / part.path}: {complaint}: {holds(part)}", hint)
 
 
@@ -275,8 +275,8 @@ def _owner(path: Path) -> int | None:
 def _wrong_keys(root: Path, state: State) -> Iterator[Problem]:
     """Look at the files that say who a visitor is, and for how many shards workers share the lake."""
     with contextlib.suppress(OSError):  # missing, which was said, or not ours to read
-        if (root / "secret").stat().st_size >= LEAST_SECRET and not directory.has_secret(root, state.secret):
-            yield Problem(*directory.other_secret(root))
+        if (root / "secret").stat().st_size >= LEAST_SECRET and not layout.has_secret(root, state.secret):
+            yield Problem(*layout.other_secret(root))
     for found in (_wrong_salts(root), _wrong_shards(root)):
         if found:
             yield Problem(found.message, found.hint)
@@ -288,7 +288,7 @@ def _wrong_salts(root: Path) -> LakeError | None:
 
 def _wrong_shards(root: Path) -> LakeError | None:
     try:
-        directory.shards_of(root)
+        layout.shards_of(root)
     except LakeError as error:
         return error
     return None

@@ -6,9 +6,9 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from logagg.cargo import Chunk, Mark
-from logagg.parse import columns
-from logagg.parse.formats import JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES, Format, compile_format, json_format
+from logagg.parse.formats.compile import JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES, Format, compile_format, json_format
+from logagg.parse.lines import fast
+from logagg.records import Chunk, Mark
 
 _TIME_SHAPES = ("time_local", "time_iso8601", "time_epoch_us", "time_epoch_ms", "time_epoch")
 _KEYS = {**{name: field for name, field in NGINX.items() if field and field not in TIMES}, **JSON_KEYS}
@@ -34,7 +34,7 @@ def detect(
 def count(lines: Sequence[bytes], fmt: Format, now: float) -> int:
     """Return how many of these lines a format parses."""
     data = b"\n".join(lines)
-    return columns.count(Chunk("", 0, 0, len(data), data, Mark(0, 0, "")), fmt, now)
+    return fast.count(Chunk("", 0, 0, len(data), data, Mark(0, 0, "")), fmt, now)
 
 
 def _candidates(lines: Sequence[bytes], now: float, user_id: str, names: Iterable[str]) -> Iterable[Format]:
@@ -65,7 +65,7 @@ def _json(lines: Sequence[bytes], now: float, user_id: str) -> Format | None:
 
 def _time_keys(present: Sequence[str], records: Sequence[dict[str, str]], now: float) -> Iterable[tuple[str, str]]:
     """Find the one key that holds a time, and which field its values read as."""
-    from logagg.parse import reference  # only who meets JSON needs it
+    from logagg.parse.lines import reference  # only who meets JSON needs it
 
     for key in ("time_iso8601", "time_local", "msec", *JSON_TIMES):
         values = [record[key].encode("utf-8", "replace") for record in records if key in record]

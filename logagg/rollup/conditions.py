@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.codes import spread
+from logagg.columnar.dictionary import spread
 from logagg.rollup.columns import Columns
 
 if TYPE_CHECKING:

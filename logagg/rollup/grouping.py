@@ -19,9 +19,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.codes import spread
-from logagg.rollup import groups
-from logagg.rollup.sketches import K
+from logagg.columnar.dictionary import spread
+from logagg.rollup import group_by
+from logagg.sketches import K
 
 Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int32]
@@ -85,7 +85,7 @@ class Ranks:
 
     @classmethod
     def of(cls, hashes: Hashes) -> Ranks:
-        return cls(*groups.rank(hashes))
+        return cls(*group_by.rank(hashes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +110,9 @@ class Grouping:
         bits = max(1, len(keys[0].numbers) - 1).bit_length()
         keys = _fitting(keys, _BITS - bits)
         numbers, sizes = [key.numbers for key in keys], [key.size for key in keys]
-        packed = groups.pack(numbers, sizes, bits, _bytes(where), ranks.ranks if ranks else None)
+        packed = group_by.pack(numbers, sizes, bits, _bytes(where), ranks.ranks if ranks else None)
         packed.sort()
-        return cls(*groups.unpack(packed, bits, ranks.rows if ranks else None))
+        return cls(*group_by.unpack(packed, bits, ranks.rows if ranks else None))
 
     @property
     def size(self) -> int:
@@ -127,23 +127,23 @@ class Grouping:
         """Count the rows of each group for which a condition holds."""
         if where is None:
             return np.diff(self.starts, append=np.int32(len(self.order))).astype(np.int64)
-        return groups.counts(self.order, self.starts, where.view(np.uint8))
+        return group_by.counts(self.order, self.starts, where.view(np.uint8))
 
     def totals(self, values: npt.NDArray[Any], where: Mask | None = None) -> Totals:
         """Add up integers or durations by group, exactly."""
         is_duration = values.dtype.kind == "f"
         values = values.astype(np.float64 if is_duration else np.int64, copy=False)
-        held, carries = groups.totals(values, self.order, self.starts, _bytes(where))
-        return Totals(held, carries, groups.CARRY_NANOSECONDS / 1e9 if is_duration else groups.CARRY)
+        held, carries = group_by.totals(values, self.order, self.starts, _bytes(where))
+        return Totals(held, carries, group_by.CARRY_NANOSECONDS / 1e9 if is_duration else group_by.CARRY)
 
     def sketches(self, hashes: Hashes, where: Mask | None = None) -> pa.ListArray:
         """Return the sketch of each group's visitors; the rows of a group are in the order of their hashes."""
-        return _lists(groups.sketches(hashes, self.order, self.starts, _bytes(where), K))
+        return _lists(group_by.sketches(hashes, self.order, self.starts, _bytes(where), K))
 
     def merged(self, sketches: pa.ListArray) -> pa.ListArray:
         """Return the union of each group's sketches, one sketch a row."""
         offsets = sketches.offsets.to_numpy()
-        return _lists(groups.united(offsets, sketches.values.to_numpy(), self.order, self.starts, K))
+        return _lists(group_by.united(offsets, sketches.values.to_numpy(), self.order, self.starts, K))
 
 
 def _fitting(keys: Sequence[Codes], bits: int) -> Sequence[Codes]:

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.cargo import Delta, Job, KnownSource, Progress, Reject, Rejects
-from logagg.rollup import clicks, rows
+from logagg.records import Delta, Job, KnownSource, Progress, Reject, Rejects
+from logagg.rollup import aggregate, clicks
 from logagg.rollup.columns import Columns
 from logagg.rollup.definitions import CLICK, Rollup
 
@@ -193,15 +193,15 @@ class Shard:
 
     def _add_rows(self, of: Literal["events", "clicks"], columns: Columns) -> None:
         parts = [(rollup, part) for rollup in self._settings.rollups for part in rollup.parts if part.of == of]
-        events = rows.Events.of(columns, [part for _, part in parts], lambda: self._db)
+        events = aggregate.Events.of(columns, [part for _, part in parts], lambda: self._db)
         for rollup, part in parts:
-            if (found := rows.roll_up(rollup, part, events)).num_rows:
+            if (found := aggregate.roll_up(rollup, part, events)).num_rows:
                 self._rows.setdefault(rollup.name, []).append(found)
                 self._row_bytes += found.nbytes
 
     def _drained(self, rollup: Rollup) -> pa.Table:
         """Return the rows of a rollup, with no more keys in a bucket than the settings allow."""
-        return rows.fold(rollup, rows.in_order(self._rows.pop(rollup.name)), self._settings.keys)
+        return aggregate.fold(rollup, aggregate.in_order(self._rows.pop(rollup.name)), self._settings.keys)
 
     def _prune(self) -> pa.Table | None:
         if self._clicks is None:

@@ -16,9 +16,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.cargo import Job
 from logagg.cli import main
-from logagg.queues import wire
+from logagg.cluster import protocol
+from logagg.records import Job
 from logagg.rollup.shard import Shard
 
 
@@ -32,14 +32,14 @@ def fail(how: str, events: pa.Table) -> None:
 def poison(how: str, step: str) -> None:
     """Let each job fail that is poison, at a step."""
     if step == "unpack":
-        read = wire._events
+        read = protocol._events
 
         def events(*arguments: Any) -> pa.Table:
             table = read(*arguments)
             fail(how, table)
             return table
 
-        wire._events = events
+        protocol._events = events
         return
     done: Callable[..., Any] = getattr(Shard, step)
     taken: defaultdict[Shard, list[Job]] = defaultdict(list)  # since the last flush

@@ -16,14 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from logagg.cargo import Mark, Source
 from logagg.clock import SystemClock
-from logagg.parse.fields import EVENT_SCHEMA
-from logagg.queues import wire
-from logagg.queues.auth import Keys
-from logagg.queues.gearman import Server
-from logagg.queues.post import Receiver
-from logagg.queues.wire import Answer, Question
+from logagg.cluster import protocol
+from logagg.cluster.auth import Keys
+from logagg.cluster.gearman import Server
+from logagg.cluster.protocol import Answer, Question
+from logagg.cluster.transport import Receiver
+from logagg.parse.schemas import EVENT_SCHEMA
+from logagg.records import Mark, Source
 from tests import clocks
 from tests.conftest import Command, combined, wait_until
 from tests.gearmand import JobServer, Site, copy_secret, free_port
@@ -76,12 +76,12 @@ class Scene:
         found = json.loads(self.site.logagg.run("status", "--gearman", self.site.gearman, "--json", status=None).stdout)
         return sum(one["refused"] for one in found["shards"])
 
-    def forged_job(self, shard: int) -> wire.Parcel:
+    def forged_job(self, shard: int) -> protocol.Parcel:
         """Return a job that would move the tail's position far ahead."""
         end = self.position + (1 << 40)
         source = Source(self.id, str(self.log), 0, 0, Mark(0, 0, ""), tailer="web1")
         job = replace(parcel(shard=shard).job, source=self.id, start=self.position, end=end, mark=Mark(end, 0, ""))
-        return wire.Parcel("web1", 1, 2, source, job, "run")
+        return protocol.Parcel("web1", 1, 2, source, job, "run")
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_forged_messages(scene: Scene, secret: bytes | None) -> None:
     peer, owner = Peer(scene.port, secret=secret), Peer(scene.port, scene.site.lake).owner()
     keys = peer.keys
     peer.keys = None  # it cannot check what it is answered
-    forged: list[wire.Wired] = []
+    forged: list[protocol.Wired] = []
     for shard in (0, 1):
         forged += [
             scene.forged_job(shard),
@@ -111,12 +111,12 @@ def test_forged_messages(scene: Scene, secret: bytes | None) -> None:
     for number, message in enumerate(forged):
         shard = (
             message.job.shard
-            if isinstance(message, wire.Parcel)
+            if isinstance(message, protocol.Parcel)
             else message.shard
             if isinstance(message, Question)
             else 0
         )
-        data = wire.pack(message)
+        data = protocol.pack(message)
         answer = peer.ask(keys.sign(data, b"n" * 16, owner) if keys else data, shard=shard)
         assert answer == Answer("refused", 2, reason="its MAC is not by the lake's secret"), number
     scene.go_on()
@@ -132,7 +132,7 @@ def test_forged_messages(scene: Scene, secret: bytes | None) -> None:
 def test_a_flood_of_forged_messages_leaves_no_trace_but_a_count(scene: Scene) -> None:
     peer = Peer(scene.port)
     for number in range(200):
-        assert peer.ask(wire.pack(replace(scene.forged_job(0), epoch=number))).verdict == "refused"
+        assert peer.ask(protocol.pack(replace(scene.forged_job(0), epoch=number))).verdict == "refused"
     assert scene.refused() == 200
     assert not list((scene.site.lake / "quarantine").glob("*.job"))
     assert scene.site.notices().count(" refused: ") <= 4
@@ -144,7 +144,7 @@ def test_metrics_count_them(site: Site) -> None:
     site.worker("0/1", "--metrics", f"127.0.0.1:{port}")
     site.await_lake()
     Peer(site.servers[0].port).ask(b"junk" * 100, function="logagg.shard.0")
-    Peer(site.servers[0].port).ask(wire.pack(parcel()))
+    Peer(site.servers[0].port).ask(protocol.pack(parcel()))
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         text = answer.read().decode()
     assert 'logagg_messages_refused_total{reason="forged"} 1.0' in text
@@ -157,7 +157,7 @@ def again(scene: Scene, messages: list[tuple[str, bytes]]) -> list[Answer]:
     for number, (function, data) in enumerate(messages):
         answered = submit(scene.port, function, data, f"again-{number}")
         assert answered
-        answer = wire.read(keys.check(answered), EVENT_SCHEMA)
+        answer = protocol.read(keys.check(answered), EVENT_SCHEMA)
         assert isinstance(answer, Answer)
         answers.append(answer)
     return answers
@@ -168,8 +168,8 @@ def test_all_that_was_said_said_again(scene: Scene) -> None:
     scene.go_on()
     messages = list(scene.tap.sent)
     for (_, data), answer in zip(messages, again(scene, messages), strict=True):
-        question = wire.unpack(data, EVENT_SCHEMA)
-        if isinstance(question, wire.Parcel):
+        question = protocol.unpack(data, EVENT_SCHEMA)
+        if isinstance(question, protocol.Parcel):
             assert answer.verdict == "duplicate"
         elif isinstance(question, Question) and not question.greets:
             assert answer.verdict == "refused" and not answer.positions and not answer.known
@@ -230,7 +230,7 @@ def test_jobs_of_another_lake_with_the_same_secret(
         ]:
             answered = submit(server.port, function, data)
             assert answered
-            verdicts.add(wire.unpack(answered, EVENT_SCHEMA).verdict)  # type: ignore[union-attr]
+            verdicts.add(protocol.unpack(answered, EVENT_SCHEMA).verdict)  # type: ignore[union-attr]
         assert verdicts == {"moved"}
         assert (
             logagg.run("sql", "--lake", other, "--json", "SELECT count(*) AS n FROM sources").stdout.strip()
@@ -309,9 +309,9 @@ def test_answers_of_a_program_that_is_no_worker(scene: Scene, forged: Answer | N
     def answer(data: bytes) -> bytes:
         if forged is None:
             return bytes(200 << 20)
-        message = wire.unpack(data, EVENT_SCHEMA)
-        known = {message.source.id: (TOP, TOP)} if isinstance(message, wire.Parcel) else {scene.id: (TOP, TOP)}
-        return wire.pack(replace(forged, positions=known))
+        message = protocol.unpack(data, EVENT_SCHEMA)
+        known = {message.source.id: (TOP, TOP)} if isinstance(message, protocol.Parcel) else {scene.id: (TOP, TOP)}
+        return protocol.pack(replace(forged, positions=known))
 
     with answering(scene.port, FUNCTIONS, answer) as answered:
         wait_until(lambda: answered[0] > 0, scene.tail)
@@ -335,7 +335,7 @@ def test_a_tail_that_only_hears_forged_answers_at_its_start(site: Site) -> None:
     worker = site.worker("0-1/2")
     site.await_lake()
     site.stop(worker)
-    misfit = wire.pack(Answer("refused", reason="misfit: go away"))
+    misfit = protocol.pack(Answer("refused", reason="misfit: go away"))
     with answering(site.servers[0].port, FUNCTIONS, lambda data: misfit) as answered:
         tail = site.tail("web1", log)
         wait_until(lambda: answered[0] > 3, tail)
@@ -346,7 +346,7 @@ def test_a_tail_that_only_hears_forged_answers_at_its_start(site: Site) -> None:
     site.logagg.await_lines(LINES, tail)
 
 
-@pytest.mark.parametrize("kind", [wire.JOB, wire.QUESTION], ids=["jobs", "questions"])
+@pytest.mark.parametrize("kind", [protocol.JOB, protocol.QUESTION], ids=["jobs", "questions"])
 def test_answers_to_other_messages(scene: Scene, kind: bytes) -> None:
     """Authentic answers, each in the place of another: none is believed."""
     keys = Keys((scene.site.lake / "secret").read_bytes())
@@ -379,13 +379,13 @@ def test_bombs(site: Site) -> None:
     port, peer = site.servers[0].port, Peer(site.servers[0].port, site.lake)
     [pid] = [process.pid for process in site._processes]  # noqa: SLF001
     before = peak(pid)
-    bomb = bytearray(wire.pack(parcel(shards=1)))
+    bomb = bytearray(protocol.pack(parcel(shards=1)))
     for size in (161 << 20, (1 << 32) - 1):
         struct.pack_into("!I", bomb, 76, size)
         answer = peer.ask(_signed(peer, bytes(bomb)), shard=0)
         assert f"a job that unpacks to {size:,} bytes, where 167,772,160 are allowed" in answer.reason
         assert peer.ask(bytes(bomb)).reason == "its MAC is not by the lake's secret", "unsigned"
-    junk = wire.pack(parcel(shards=1)) + bytes(100 << 20)
+    junk = protocol.pack(parcel(shards=1)) + bytes(100 << 20)
     for data in (junk, _signed(peer, junk)):
         assert "is too large" in Peer(port).ask(data).reason
     assert peak(pid) < before + (60 << 20)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from logagg.cluster.poison import ATTEMPTS
-from logagg.parse.fields import EVENT_SCHEMA
-from logagg.queues import wire
-from logagg.queues.wire import Parcel
+from logagg.cluster import protocol
+from logagg.cluster.protocol import Parcel
+from logagg.cluster.quarantine import ATTEMPTS
+from logagg.parse.schemas import EVENT_SCHEMA
 from tests.conftest import combined, wait_until
 from tests.gearmand import Site
 
@@ -98,7 +98,7 @@ def test_poison_is_given_up_and_the_rest_goes_on(site: Site, how: str, step: str
     [(hits, least, most)] = site.logagg.read("SELECT sum(views), min(path), max(path) FROM pages")
     assert (hits, least, most) == (5 * LINES, "/beside/0", "/later/9")
     [kept] = (site.lake / "quarantine").glob("*.job")
-    parcel = wire.unpack(kept.read_bytes(), EVENT_SCHEMA)
+    parcel = protocol.unpack(kept.read_bytes(), EVENT_SCHEMA)
     assert isinstance(parcel, Parcel) and parcel.job.events.num_rows == LINES + 1, "as it came"
     assert "its shard failed with it again and again" in kept.with_suffix(".txt").read_text()
     assert "all is well" in site.logagg.run("check").stdout

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from bench.scale import VARIANTS, Scene, Tailer, made
-from logagg.queues.gearman import Server
+from logagg.cluster.gearman import Server
 from tests.conftest import wait_until
 from tests.gearmand import Site
 from tests.laws import sums

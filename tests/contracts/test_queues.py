@@ -1,4 +1,4 @@
-"""What every transport promises (`logagg.queues.contract`), asked of each of them; that through gearmand is a real one."""
+"""What every transport promises (`logagg.tail.sink`), asked of each of them; that through gearmand is a real one."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any, Protocol
 
 import pytest
 
-from logagg.cargo import Job, Mark, Rejects
 from logagg.clock import SystemClock
-from logagg.intake.identity import new_source
-from logagg.parse.fields import EVENT_SCHEMA
-from logagg.queues import wire
-from logagg.queues.contract import Closed
-from logagg.queues.gearman import Server
-from logagg.queues.local import LocalQueue
-from logagg.queues.post import Receiver, Sender
-from logagg.queues.wire import Parcel
+from logagg.cluster import protocol
+from logagg.cluster.gearman import Server
+from logagg.cluster.protocol import Parcel
+from logagg.cluster.transport import Receiver, Sender
+from logagg.intake.registry import new_source
+from logagg.parse.schemas import EVENT_SCHEMA
+from logagg.records import Job, Mark, Rejects
+from logagg.tail.channels import LocalQueue
+from logagg.tail.sink import Closed
 from tests.conftest import wait_until
 from tests.gearmand import JobServer
 
@@ -88,14 +88,14 @@ class Gearman:
                 raise Closed
             self._on_way[shard] += 1
             self._sender.connect()
-            data = wire.pack(Parcel("web1", 1, SHARDS, SOURCE, job))
+            data = protocol.pack(Parcel("web1", 1, SHARDS, SOURCE, job))
             assert self._sender.send(shard, shard, f"logagg.shard.{shard}", f"{job.source}-{job.start}", data, 30)
         self._sender.wake()
 
     def receive(self, shard: int) -> Job:
         while True:
             if found := self._receivers[shard].next(0.05):
-                parcel = wire.unpack(found.data, EVENT_SCHEMA)
+                parcel = protocol.unpack(found.data, EVENT_SCHEMA)
                 self._receivers[shard].answer(found, b"taken")
                 assert isinstance(parcel, Parcel)
                 return parcel.job

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from logagg.clock import ManualClock
-from logagg.cluster.poison import Attempts, Quarantine
-from logagg.config import Config
-from logagg.lake import catalog, leases
-from logagg.lake.intents import Intents
+from logagg.cluster.quarantine import Attempts, Quarantine
+from logagg.config.sections import Config
+from logagg.lake import catalog, locks
+from logagg.lake.pending import Intents
 from logagg.lake.state import Intent
 from tests.conftest import Command, combined
 from tests.laws.feed import Sharer
@@ -207,7 +207,7 @@ def test_what_workers_make_is_the_owners(tmp_path: Path) -> None:
     worker.lake.compact_due()
     worker.lake.salts.key(2_000_000_000)
     Intents(lake).put(Intent("compact", ()))
-    held = leases.lease(lake, 7)
+    held = locks.lease(lake, 7)
     Attempts(lake, 7, clock, print).close()
     Quarantine(lake, print).keep("unique", b"data", "a reason")
     folders = {path.name for path in lake.iterdir() if path.is_dir()}

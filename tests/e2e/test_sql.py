@@ -109,7 +109,7 @@ def test_a_signal_ends_it_at_once(lake: Command, tmp_path: Path, number: int, st
 
 def test_a_report_ends_at_once_too(lake: Command) -> None:
     """DuckDB computes in our own process."""
-    program = f"""from logagg.view import reports
+    program = f"""from logagg.query import reports
 from logagg.cli import command
 reports.query_of = lambda name: {ENDLESS!r} + " AND 0 < coalesce($limit::INT, 1)"
 command()"""

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from logagg.clock import SystemClock
-from logagg.lake import compact, leases
+from logagg.lake import compact, locks
 from tests.laws.feed import Sharer
 from tests.laws.test_crashes import MINUTES
 
@@ -26,7 +26,7 @@ compact.FLUSHES = 6  # there are merges
 def main(step: int, root: Path, log: bytes, shards: int, owned: list[int]) -> None:
     wanted = set(owned)
     while wanted:  # until a former owner is gone
-        wanted -= {shard for shard in wanted if leases.lease(root, shard) is not None}
+        wanted -= {shard for shard in wanted if locks.lease(root, shard) is not None}
         time.sleep(0.01)
     feed, steps = Sharer(root, SystemClock(), MINUTES, shards, owned), count(1)
 

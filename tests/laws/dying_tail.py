@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from logagg.cli import main
-from logagg.lake.store import Lake
+from logagg.lake.lake import Lake
 
 
 def die_at(step: int) -> None:

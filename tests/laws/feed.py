@@ -8,16 +8,16 @@ from pathlib import Path
 
 import duckdb
 
-from logagg.cargo import Chunk, Delta, Job, KnownSource, Mark, Source
 from logagg.clock import Clock
-from logagg.config import Config
-from logagg.lake.store import Lake
-from logagg.parse import columns
-from logagg.parse.events import Classifier
-from logagg.parse.formats import compile_format
-from logagg.queues.deal import deal
+from logagg.config.sections import Config
+from logagg.lake.lake import Lake
+from logagg.parse.events.classify import Classifier
+from logagg.parse.formats.compile import compile_format
+from logagg.parse.lines import fast
+from logagg.records import Chunk, Delta, Job, KnownSource, Mark, Source
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Shard, ShardSettings
+from logagg.sharding import deal
 from tests import oracle
 from tests.laws import sums
 
@@ -43,7 +43,7 @@ class Feed:
     def jobs(self, log: bytes, start: int, end: int) -> list[Job]:
         """Return a job for each shard there is, of the lines of a log between two positions."""
         chunk = Chunk(SOURCE.id, 0, start, end, log[start:end], Mark(end, 0, NOTHING.digest))
-        batch = columns.parse(chunk, compile_format("combined"), self._clock.now(), 1 << 20)
+        batch = fast.parse(chunk, compile_format("combined"), self._clock.now(), 1 << 20)
         return deal(chunk, self._classifier.classify(batch.table), batch.rejects, self._number)
 
     def drain(self, log: bytes) -> list[Delta]:

@@ -15,10 +15,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from logagg.cli import main
-from logagg.embedded import river
-from logagg.lake import compact
+from logagg.lake import compact, retry
 from logagg.lake.catalog import LINK
-from logagg.running import insist
+from logagg.tail import local
 
 
 def refuse_commits(times: int) -> None:
@@ -30,7 +29,7 @@ def refuse_commits(times: int) -> None:
         replace(source, target)
 
     os.replace = call  # type: ignore[assignment]
-    insist.RETRY_AFTER = 0.1
+    retry.RETRY_AFTER = 0.1
 
 
 def refuse_merges(times: int) -> None:
@@ -43,7 +42,7 @@ def refuse_merges(times: int) -> None:
 
     pq.ParquetWriter = call
     compact.FLUSHES = 2
-    river.MERGE_AGAIN = 0.1
+    local.MERGE_AGAIN = 0.1
 
 
 if __name__ == "__main__":

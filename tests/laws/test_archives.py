@@ -24,9 +24,9 @@ import zstandard
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from logagg.cargo import Chunk, KnownSource, Progress
 from logagg.clock import ManualClock
 from logagg.intake.tail import Tailer
+from logagg.records import Chunk, KnownSource, Progress
 
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from logagg.clock import ManualClock
-from logagg.config import Config, Retention
+from logagg.config.sections import Config, Retention
 from logagg.lake.commit import STEPS, STEPS_IN_TURN
 from tests.laws.feed import Feed, Sharer, assert_holds, files_of, position
 from tests.laws.logs import AGENTS, CLIENTS, START, Request

@@ -12,20 +12,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from logagg.cargo import Chunk, Mark
 from logagg.clock import SystemClock
-from logagg.config import Config, Tail, load
-from logagg.embedded.pipeline import rollups_of
+from logagg.config.sections import Config, Tail, load
 from logagg.errors import LogaggError
-from logagg.parse import columns
-from logagg.parse.addresses import Prefix, without_addresses
-from logagg.parse.book import FormatBook
-from logagg.parse.events import Classifier
-from logagg.parse.fields import EVENT_SCHEMA
-from logagg.parse.formats import compile_format
-from logagg.queues.deal import deal
+from logagg.parse.events.addresses import Prefix, without_addresses
+from logagg.parse.events.classify import Classifier
+from logagg.parse.formats.compile import compile_format
+from logagg.parse.lines import fast
+from logagg.parse.schemas import EVENT_SCHEMA
+from logagg.parse.source_formats import FormatBook
+from logagg.records import Chunk, Mark
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Shard, ShardSettings
+from logagg.sharding import deal
+from logagg.tail.run import rollups_of
 from tests.laws import sums
 from tests.laws.pace import examples
 from tests.laws.test_parsers_agree import FORMATS, NOW, logs
@@ -68,7 +68,7 @@ def count(data: bytes, format_: str | object, config: Config = DEFAULT) -> int:
     """Take bytes down the whole river, to the rows of the rollups; return hits + rejects."""
     fmt = compile_format(format_) if isinstance(format_, str) else format_
     chunk = Chunk("s", 0, 0, len(data), data, Mark(len(data), 0, ""))
-    batch = columns.parse(chunk, fmt, NOW)  # type: ignore[arg-type]
+    batch = fast.parse(chunk, fmt, NOW)  # type: ignore[arg-type]
     events = Classifier.of(config, SECRET, lambda end: SECRET).classify(batch.table)
     assert events.schema == EVENT_SCHEMA
     without_addresses(batch.rejects)

@@ -9,17 +9,17 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pytest
 
-from logagg.cargo import Chunk, Job, Mark
 from logagg.clock import ManualClock
-from logagg.config import Config
+from logagg.config.sections import Config
 from logagg.intake.reader import Reader
 from logagg.intake.tail import Tailer
-from logagg.parse import columns
-from logagg.parse.events import Classifier
-from logagg.parse.formats import compile_format
-from logagg.queues.deal import deal
+from logagg.parse.events.classify import Classifier
+from logagg.parse.formats.compile import compile_format
+from logagg.parse.lines import fast
+from logagg.records import Chunk, Job, Mark
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Gap, Shard, ShardSettings
+from logagg.sharding import deal
 from tests.conftest import combined
 
 OLD = combined([(f"/old/{number}", 200) for number in range(20)])
@@ -70,7 +70,7 @@ def jobs(lines: str, chunk_lines: int = 10) -> list[Job]:
     for first in range(0, len(whole), chunk_lines):
         data = b"".join(whole[first : first + chunk_lines])
         chunk = Chunk("source", 0, start, start + len(data), data, _MARK)
-        batch = columns.parse(chunk, fmt, 1_800_000_000.0)
+        batch = fast.parse(chunk, fmt, 1_800_000_000.0)
         found += deal(chunk, classifier.classify(batch.table), batch.rejects, 1)
         start = chunk.end
     return found

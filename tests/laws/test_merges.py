@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logagg.lake import merge
-from logagg.lake.calendar import Calendar
 from logagg.lake.compact import Planner, Task
-from logagg.lake.files import FLUSH, Part, PartWriter
+from logagg.lake.durable import FLUSH, Part, PartWriter
+from logagg.lake.partitions import Calendar
 from logagg.lake.state import State
 from logagg.rollup.definitions import DEFAULTS
 from tests.laws.pace import examples

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from logagg.cargo import Batch, Chunk, Mark
-from logagg.parse import columns, reference
-from logagg.parse.fields import BATCH_SCHEMA, LONGEST, MOST_BYTES
-from logagg.parse.formats import Format, compile_format
+from logagg.parse.formats.compile import Format, compile_format
+from logagg.parse.lines import fast, reference
+from logagg.parse.schemas import BATCH_SCHEMA, LONGEST, MOST_BYTES
+from logagg.records import Batch, Chunk, Mark
 
 NOW = 1_795_500_000.0  # 24 November 2026: later than the times below
 
@@ -189,7 +189,7 @@ def plain(batch: Batch) -> pa.Table:
 
 def both(data: bytes, fmt: Format, **chunk: int) -> tuple[Batch, Batch]:
     whole = Chunk("s", 0, 100, 100 + len(data), data, Mark(100 + len(data), 0, ""), **chunk)
-    return columns.parse(whole, fmt, NOW), reference.parse(whole, fmt, NOW)
+    return fast.parse(whole, fmt, NOW), reference.parse(whole, fmt, NOW)
 
 
 @given(logs())
@@ -197,10 +197,10 @@ def both(data: bytes, fmt: Format, **chunk: int) -> tuple[Batch, Batch]:
 @example((FORMATS[0], b""))
 def test_the_fast_parser_agrees_with_the_reference(log: tuple[Format, bytes]) -> None:
     fmt, data = log
-    fast, slow = both(data, fmt)
-    assert plain(fast).to_pylist() == plain(slow).to_pylist()
-    assert fast.rejects == slow.rejects
-    assert fast.table.schema == BATCH_SCHEMA
+    ours, plainly = both(data, fmt)
+    assert plain(ours).to_pylist() == plain(plainly).to_pylist()
+    assert ours.rejects == plainly.rejects
+    assert ours.table.schema == BATCH_SCHEMA
 
 
 @pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name[:20])
@@ -227,12 +227,12 @@ def test_the_parsers_agree_on_each_extreme_value_of_each_field(fmt: Format) -> N
         for value in EXTREMES
         for quote in ('"', "")
     ]
-    fast, slow = both("\n".join(lines).encode(), fmt)
-    assert plain(fast).to_pylist() == plain(slow).to_pylist()
-    assert fast.rejects == slow.rejects
-    assert fast.table.num_rows and pc.max(fast.table["bytes"]).as_py() <= MOST_BYTES
+    ours, plainly = both("\n".join(lines).encode(), fmt)
+    assert plain(ours).to_pylist() == plain(plainly).to_pylist()
+    assert ours.rejects == plainly.rejects
+    assert ours.table.num_rows and pc.max(ours.table["bytes"]).as_py() <= MOST_BYTES
     for name in ("seconds", "upstream_seconds"):
-        assert 0 <= (pc.min(fast.table[name]).as_py() or 0) and (pc.max(fast.table[name]).as_py() or 0) <= LONGEST
+        assert 0 <= (pc.min(ours.table[name]).as_py() or 0) and (pc.max(ours.table[name]).as_py() or 0) <= LONGEST
 
 
 def used(fmt: Format) -> list[str]:
@@ -252,16 +252,16 @@ def fields_of(fmt: Format, values: dict[str, str], quote: str) -> str:
 def test_any_bytes(lines: list[bytes]) -> None:
     data = b"\n".join(lines)
     for fmt in FORMATS:
-        fast, slow = both(data, fmt)
-        assert plain(fast).to_pylist() == plain(slow).to_pylist()
-        assert fast.rejects == slow.rejects
+        ours, plainly = both(data, fmt)
+        assert plain(ours).to_pylist() == plain(plainly).to_pylist()
+        assert ours.rejects == plainly.rejects
 
 
 def test_a_line_that_was_too_long_is_a_reject_at_the_start_of_its_chunk() -> None:
-    fast, slow = both(b"rubbish\n", FORMATS[0], skipped=50, too_long=1)
-    assert fast.rejects == slow.rejects
-    assert fast.rejects.counts == {"too_long": 1, "format": 1}
-    assert [reject.position for reject in fast.rejects.samples] == [100, 150]
+    ours, plainly = both(b"rubbish\n", FORMATS[0], skipped=50, too_long=1)
+    assert ours.rejects == plainly.rejects
+    assert ours.rejects.counts == {"too_long": 1, "format": 1}
+    assert [reject.position for reject in ours.rejects.samples] == [100, 150]
 
 
 @pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name[:20])
@@ -269,9 +269,9 @@ def test_lines_are_events_or_rejects(fmt: Format) -> None:
     draw = random.Random(7)
     lines = [line for line in (spoil(whole_line(fmt, draw), draw) for _ in range(500)) if line.strip(b"\0\r\n")]
     data = b"\n".join(line.replace(b"\n", b"") for line in lines)
-    fast, slow = both(data, fmt)
+    ours, plainly = both(data, fmt)
     expected = sum(1 for line in data.split(b"\n") if line.rstrip(b"\r").lstrip(b"\0"))
-    assert fast.table.num_rows + fast.rejects.lines == slow.table.num_rows + slow.rejects.lines == expected
+    assert ours.table.num_rows + ours.rejects.lines == plainly.table.num_rows + plainly.rejects.lines == expected
 
 
 SCALARS = [
@@ -330,6 +330,6 @@ def test_the_parsers_agree_on_json_of_any_shape(lines: list[str]) -> None:
     fmt = compile_format("json:time_iso8601=time,status=status,target=url")
     plenty = '{"time": "2026-11-20T01:02:03+00:00", "status":200, '
     stamped = [line.replace("{", plenty, 1) for line in lines] + [f'{plenty}"url":{line}}}' for line in lines]
-    fast, slow = both("\n".join(lines + stamped).encode(), fmt)
-    assert plain(fast) == plain(slow)
-    assert fast.rejects == slow.rejects
+    ours, plainly = both("\n".join(lines + stamped).encode(), fmt)
+    assert plain(ours) == plain(plainly)
+    assert ours.rejects == plainly.rejects

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logagg.clock import ManualClock
-from logagg.config import Config, Retention
+from logagg.config.sections import Config, Retention
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Gap, Shard, ShardSettings
 from tests.laws import sums

@@ -20,10 +20,10 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from logagg.cargo import Chunk, KnownSource, Progress
 from logagg.clock import ManualClock
 from logagg.intake.tail import Tailer
-from logagg.running.forked import Rooms
+from logagg.parse_pool.child import Rooms
+from logagg.records import Chunk, KnownSource, Progress
 
 MAX_LINE = 300
 PADDING = st.sampled_from([0, 1, 30, 120])

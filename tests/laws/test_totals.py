@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import logagg
 from logagg.clock import SystemClock
-from logagg.config import Config, Limits, Retention, Tail
-from logagg.lake.store import Lake
+from logagg.config.sections import Config, Limits, Retention, Tail
+from logagg.lake.lake import Lake
 from logagg.rollup.definitions import DEFAULTS
 from tests import oracle
 from tests.laws import sums

@@ -23,9 +23,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from logagg.clock import ManualClock
 from logagg.errors import CommitFailed, Overtaken, Unsure
-from logagg.lake import compact, leases
+from logagg.lake import compact, locks
 from logagg.lake.commit import STEPS_IN_TURN
-from logagg.lake.intents import Intents
+from logagg.lake.pending import Intents
 from logagg.lake.state import CommitInfo, State
 from tests.conftest import ROOT, wait_until
 from tests.laws import sums
@@ -66,7 +66,7 @@ def intents(root: Path) -> list[str]:
 def all_waiting(root: Path, acts: Sequence[Callable[[], CommitInfo]]) -> Iterator[list[Future[CommitInfo]]]:
     """Let writers want all that at once: none gets its turn before all have put down what they want."""
     with ThreadPoolExecutor(len(acts)) as pool:
-        with leases.turn(root):
+        with locks.turn(root):
             before = len(intents(root))
             futures = [pool.submit(act) for act in acts]
             wait_until(lambda: len(intents(root)) == before + len(acts))
@@ -138,7 +138,7 @@ def test_two_merge_different_rollups_at_once(
         log += lines(12, 12 * n)
         for one in writers:
             one.flush(log)
-    with leases.held(root, f"{leases.MERGES}traffic") as ours:
+    with locks.held(root, f"{locks.MERGES}traffic") as ours:
         assert ours
         writers[-1].lake.compact_due()
     assert levels(root, "traffic") == {"flush"}, "somebody else is at it"
@@ -266,7 +266,7 @@ def test_who_has_lost_his_parts_writes_them_again(root: Path, writers: list[Shar
     deltas = first.drain(log)
     there = set((root / "data").glob("*/*"))
     with ThreadPoolExecutor(1) as pool:
-        with leases.turn(root):
+        with locks.turn(root):
             future = pool.submit(first.lake.commit, deltas, [SOURCE])
             wait_until(lambda: intents(root) == [".intent"])
             (set((root / "data").glob("*/*")) - there).pop().unlink()

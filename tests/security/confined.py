@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from logagg.view import sandbox_child, sandbox_sql
+from logagg.query import sandbox_child, sandbox_sql
 
 CHILD = ("threads", "resources", "files", "syscalls", "paths", "settings")  # the kernel's and DuckDB's
 TEXT = ("statement", "kinds", "functions", "tables")  # what a query may hold

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from logagg.errors import LogaggError
-from logagg.view import sandbox, sandbox_kernel
-from logagg.view.sandbox import Limits, Sandbox
+from logagg.query import sandbox, sandbox_kernel
+from logagg.query.sandbox import Limits, Sandbox
 from tests.conftest import ROOT
 from tests.security import confined
 from tests.security.attacks import DEEDS_TRIED, OTHERS, STATEMENTS

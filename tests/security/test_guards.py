@@ -14,8 +14,8 @@ import pyarrow as pa
 import pytest
 
 from logagg.errors import LogaggError
-from logagg.view import sandbox, sandbox_frames
-from logagg.view.sandbox import Answer, LimitReached, Limits, QueryFailed, Sandbox
+from logagg.query import sandbox, sandbox_frames
+from logagg.query.sandbox import Answer, LimitReached, Limits, QueryFailed, Sandbox
 from tests.conftest import ROOT, wait_until
 from tests.security import confined
 from tests.security.attacks import ATTACKS, Attack

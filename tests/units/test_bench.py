@@ -16,10 +16,10 @@ import pytest
 
 import logagg
 from bench import ask, bare, follow, make_lake, make_log, measure, paper, peers, run, stages, year
-from logagg.cargo import Chunk, Mark
 from logagg.lake.verify import verify
-from logagg.parse import reference
 from logagg.parse.detect import detect
+from logagg.parse.lines import reference
+from logagg.records import Chunk, Mark
 from tests.conftest import ROOT
 
 DAY = make_log.yesterday()

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logagg.heartbeat import LARGEST, FollowedLog, Heartbeat, LogProblem, decode, encode, encode_short
-from logagg.view.tails import of_remote, too_old, waiting
-from logagg.view.tails import problems as problems_of
+from logagg.query.tails import of_remote, too_old, waiting
+from logagg.query.tails import problems as problems_of
 
 BEAT = Heartbeat(
     "web1",

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.units.view.conftest import write_catalog
 
 import logagg
 from logagg import spill
-from logagg.view import snapshot
-from tests.units.view.conftest import write_catalog
+from logagg.query import snapshot
 
 
 @pytest.fixture(autouse=True)

@@ -6,20 +6,19 @@ import random
 
 import pytest
 
-from logagg.cargo import Chunk, Mark
-from logagg.cluster import session
+from logagg.cluster import protocol, remote
 from logagg.cluster.bounds import SPREAD, chunk_bytes, job_bytes, message_bytes
-from logagg.cluster.dispatch import ClusterError
-from logagg.config import Config
-from logagg.intake.identity import new_source
-from logagg.parse import columns
-from logagg.parse.events import Classifier
-from logagg.parse.formats import compile_format
-from logagg.queues import wire
+from logagg.cluster.sender import ClusterError
+from logagg.config.sections import Config
+from logagg.intake.registry import new_source
+from logagg.parse.events.classify import Classifier
+from logagg.parse.formats.compile import compile_format
+from logagg.parse.lines import fast
+from logagg.records import Chunk, Mark
 
 NOW = 1_772_410_000.0
 SIZE = 200_000
-RUN = session._Run("web1", 1, "run", 1, 1 << 30)  # noqa: SLF001
+RUN = remote._Run("web1", 1, "run", 1, 1 << 30)  # noqa: SLF001
 
 
 def noise(random_: random.Random, length: int) -> bytes:
@@ -58,25 +57,25 @@ LOGS = {
 }
 
 
-def packed(name: str, run: session._Run) -> tuple[int, session._Packed]:
+def packed(name: str, run: remote._Run) -> tuple[int, remote._Packed]:
     fmt, line = LOGS[name]
     random_, lines, size = random.Random(1), list[bytes](), 0
     while size < SIZE:
         lines.append(line(len(lines), random_) + b"\n")
         size += len(lines[-1])
     chunk = Chunk("id", 0, 0, size, b"".join(lines), Mark.blank(size))
-    batch = columns.parse(chunk, compile_format(fmt), NOW, 1 << 20)
+    batch = fast.parse(chunk, compile_format(fmt), NOW, 1 << 20)
     events = Classifier.of(Config(), b"s" * 32).classify(batch.table)
     assert events.num_rows == len(lines)
     batch = type(batch)(events, batch.rejects)
-    return size, session._pack(chunk, batch, new_source("a.log"), run)  # noqa: SLF001
+    return size, remote._pack(chunk, batch, new_source("a.log"), run)  # noqa: SLF001
 
 
 @pytest.mark.parametrize("name", LOGS)
 def test_a_chunk_takes_no_more_than_its_share(name: str) -> None:
     size, found = packed(name, RUN)
     [(_, flight)] = found.flights
-    job = wire.opened(flight.data).size
+    job = protocol.opened(flight.data).size
     assert job <= SPREAD * size, f"{job / size:.1f} times"
     assert len(flight.data) <= message_bytes(SPREAD * size)
 
@@ -86,7 +85,7 @@ def test_a_job_beyond_the_bound_is_an_error_that_says_what_to_change() -> None:
         ClusterError,
         match="is more than the workers take; give the workers more --memory, or this tail a smaller tail.chunk",
     ):
-        packed("distinct words", session._Run("web1", 1, "run", 1, SIZE // 2))  # noqa: SLF001
+        packed("distinct words", remote._Run("web1", 1, "run", 1, SIZE // 2))  # noqa: SLF001
 
 
 def test_the_bounds_of_the_defaults_leave_the_default_chunk() -> None:

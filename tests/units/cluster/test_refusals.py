@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from logagg.clock import ManualClock
+from logagg.cluster.auth import AuthError
+from logagg.cluster.protocol import OtherVersion, TooLarge, WireError
 from logagg.cluster.refusals import EVERY, FORGED, REPLAYED, Refusals, reason_of
-from logagg.queues.auth import AuthError
-from logagg.queues.wire import OtherVersion, TooLarge, WireError
 
 
 def test_a_flood_is_counted_and_said_once_a_minute() -> None:

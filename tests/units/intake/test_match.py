@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from logagg.cargo import KnownSource, Progress
-from logagg.intake import match, sources
+from logagg.intake import discover, match
 from logagg.intake.content import PROOF, mark
-from logagg.intake.identity import new_source
+from logagg.intake.registry import new_source
+from logagg.records import KnownSource, Progress
 
 READ = b"".join(b"line %d of a log\n" % number for number in range(200))
 OTHER = READ.replace(b"log", b"pod")
@@ -27,7 +27,7 @@ def known(path: Path, read: bytes = READ) -> KnownSource:
 
 
 def held(one: KnownSource, *paths: Path) -> bool:
-    return match.sources_in([one], sources.find([str(path) for path in paths])) == [one]
+    return match.sources_in([one], discover.find([str(path) for path in paths])) == [one]
 
 
 @pytest.fixture

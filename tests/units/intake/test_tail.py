@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from logagg.cargo import Chunk, KnownSource, Progress
 from logagg.clock import ManualClock
 from logagg.intake import unknown
 from logagg.intake.content import Content, Packed, Plain
 from logagg.intake.tail import Tailer
+from logagg.records import Chunk, KnownSource, Progress
 
 
 class Bench:

@@ -9,9 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from logagg.cargo import Mark, Progress, Source
 from logagg.lake import catalog
 from logagg.lake.state import NEVER, State
+from logagg.records import Mark, Progress, Source
 from logagg.rollup.definitions import DEFAULTS
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)

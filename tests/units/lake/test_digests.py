@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from logagg.clock import SystemClock
-from logagg.config import Config
-from logagg.lake import catalog, digests, directory
+from logagg.config.sections import Config
+from logagg.lake import catalog, digests, layout
+from logagg.lake.lake import Lake
 from logagg.lake.salts import Salts
-from logagg.lake.store import Lake
 from logagg.lake.verify import verify
 from logagg.rollup.definitions import DEFAULTS
 from tests.laws import sums
@@ -35,8 +35,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with log.open("a") as file:
             file.writelines(LINE % (hour, hour, hour) for hour in hours)
         sums.read(lake, [log], Config())
-    Salts(lake, directory.secret(lake), SystemClock()).key(2_000_000_000)
-    directory.write_shards(lake, 4)
+    Salts(lake, layout.secret(lake), SystemClock()).key(2_000_000_000)
+    layout.write_shards(lake, 4)
     return lake
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from logagg.heartbeat import Heartbeat
-from logagg.lake import heartbeats, leases
+from logagg.lake import heartbeats, locks
 
 BEAT = Heartbeat("", "host", os.getpid(), 0, 1.0, 2.0)
 
@@ -55,8 +55,8 @@ def test_a_link_is_not_written_through(tmp_path: Path) -> None:
 
 def test_the_lock_tells_which_run_holds_it(tmp_path: Path) -> None:
     assert heartbeats.lock_state(tmp_path).held is False
-    lock = leases.take(tmp_path, alone=True)
-    leases.sign(lock)
+    lock = locks.take(tmp_path, alone=True)
+    locks.sign(lock)
     state = heartbeats.lock_state(tmp_path)
     ours = replace(BEAT, lock=state.taken)
     assert (state.held, state.pid, state.is_of(ours)) == (True, os.getpid(), True)
@@ -71,5 +71,5 @@ def test_the_lock_tells_which_run_holds_it(tmp_path: Path) -> None:
 
 def test_looking_at_the_lock_keeps_nobody_from_it(tmp_path: Path) -> None:
     for _ in range(3):
-        os.close(leases.take(tmp_path, alone=True))
+        os.close(locks.take(tmp_path, alone=True))
         heartbeats.lock_state(tmp_path)

@@ -13,12 +13,12 @@ import pytest
 
 from logagg.errors import MergeStopped
 from logagg.lake import merge
-from logagg.lake.calendar import Calendar
 from logagg.lake.compact import Planner, Task
-from logagg.lake.files import DAY, FLUSH, HOUR, Part, PartReader, PartWriter
+from logagg.lake.durable import DAY, FLUSH, HOUR, Part, PartReader, PartWriter
+from logagg.lake.partitions import Calendar
 from logagg.lake.progress import LONG, REFRESH, MergeProgress
 from logagg.lake.state import State
-from logagg.rollup import rows
+from logagg.rollup import aggregate
 from logagg.rollup.definitions import DEFAULTS
 
 PAGES = next(rollup for rollup in DEFAULTS if rollup.name == "pages")
@@ -71,7 +71,7 @@ class Work:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.added = self.open = self.most_open = 0
-        add, begin, close = rows.merge, PartReader.__init__, PartReader.close
+        add, begin, close = aggregate.merge, PartReader.__init__, PartReader.close
 
         def counted(rollup: Any, table: pa.Table, *arguments: Any) -> pa.Table:
             self.added += table.num_rows
@@ -86,7 +86,7 @@ class Work:
             self.open -= 1
             close(reader)
 
-        monkeypatch.setattr(rows, "merge", counted)
+        monkeypatch.setattr(aggregate, "merge", counted)
         monkeypatch.setattr(PartReader, "__init__", opened)
         monkeypatch.setattr(PartReader, "close", closed)
 

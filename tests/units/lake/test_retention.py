@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from logagg.clock import ManualClock
-from logagg.config import Config, Retention
+from logagg.config.sections import Config, Retention
 from tests.laws.feed import Feed, assert_holds, files_of
 from tests.laws.logs import CLIENTS, START, Request
 

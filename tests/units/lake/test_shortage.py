@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from logagg.errors import CommitFailed
-from logagg.lake.files import failing_as_commit
+from logagg.lake.durable import failing_as_commit
 from logagg.lake.shortage import advice
 
 GB = 1 << 30

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from logagg.clock import SystemClock
-from logagg.config import Config, Retention, load
-from logagg.embedded.pipeline import rollups_of, tail
+from logagg.config.sections import Config, Retention, load
 from logagg.lake import catalog
+from logagg.lake.lake import Lake
 from logagg.lake.state import State
-from logagg.lake.store import Lake
 from logagg.lake.verify import Verdict, verify
-from logagg.running.options import TailOptions
+from logagg.tail.options import TailOptions
+from logagg.tail.run import rollups_of, tail
 from tests.conftest import ROOT
 
 DEMO = ROOT / "fixtures" / "demo"

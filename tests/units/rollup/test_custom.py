@@ -8,9 +8,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from logagg.config import Place, RollupConfig
+from logagg.config.sections import Place, RollupConfig
 from logagg.errors import ConfigError
-from logagg.parse.fields import EVENT_SCHEMA
+from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.rollup.conditions import Sql
 from logagg.rollup.custom import build
 from logagg.rollup.definitions import DEFAULTS, Measure, Rollup

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logagg.rollup.grouping import Codes, Grouping, Totals
-from logagg.rollup.sketches import K
+from logagg.sketches import K
 
 KEYS = st.lists(st.tuples(st.sampled_from(["", "a", "b", None]), st.integers(-3, 3)), min_size=1, max_size=60)
 SKETCH = st.lists(st.integers(0, 40) | st.integers(0, 2**64 - 1), max_size=8, unique=True).map(sorted)

@@ -1,0 +1,1 @@
+"""What a tail would make of logs, and what is wrong with a lake: `logagg check`."""

@@ -1,0 +1,188 @@
+"""What a tail would read of some paths, and how; nothing is written, and no more than the first lines are read."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from logagg.clock import Clock
+from logagg.config.sections import Config
+from logagg.errors import LogaggError
+from logagg.intake import discover
+from logagg.intake.content import Packed, open_content
+from logagg.intake.names import Found
+from logagg.intake.paths import problems as path_problems
+from logagg.lake.state import State
+from logagg.parse.detect import detect
+from logagg.parse.formats.compile import Format, compile_format
+from logagg.parse.lines import reference
+from logagg.parse.source_formats import SAMPLE_LINES, FormatBook
+from logagg.records import Chunk, Mark
+
+HEAD = 1 << 20  # bytes in which the first lines are
+MISMATCHES = 3  # lines that are shown
+SHOWN = 200  # bytes of each
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A line that the format does not match, and why."""
+
+    number: int
+    reason: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """A file that would be read."""
+
+    path: str
+    stream: str  # the live file that it is, or was
+    size: int = 0  # bytes on disk
+    compression: str = ""
+    format: str = ""
+    lines: int = 0  # looked at
+    matching: int = 0  # of those
+    start: str = "start"  # where reading begins: start, end, or a position
+    mismatches: tuple[Mismatch, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A file of a directory that would not be read."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What some paths mean now."""
+
+    files: tuple[LogFile, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+class Surveyor:
+    """Looks at files as a tail with this configuration, these options and this lake would."""
+
+    def __init__(self, config: Config, log_format: str, state: State, clock: Clock) -> None:
+        self._given, self._user_id, self._clock = log_format or config.log_format, config.visitor, clock
+        self._begin = config.tail.begin
+        at = {id_: min(one.position for one in shards.values()) for id_, shards in state.progress.items()}
+        self._known = {
+            (one.device, one.inode): (at[id_], one.format) for id_, one in state.sources.items() if not one.note
+        }
+
+    def survey(self, paths: Sequence[str]) -> Survey:
+        problems = list(_wrong_paths(paths))
+        found = discover.find([path for path in paths if os.path.exists(path) or glob.has_magic(path)])
+        files = tuple(self._look(one) for one in found if one.asked)
+        problems += [file.problem for file in files if file.problem]
+        return Survey(files, tuple(_passed_over(paths, {one.path for one in found if one.asked})), tuple(problems))
+
+    def _look(self, found: Found) -> LogFile:
+        try:
+            return self._looked_into(found)
+        except OSError as error:
+            return LogFile(found.path, found.stream, problem=f"{found.path}: {error.strerror or error}")
+        except LogaggError as error:
+            return LogFile(found.path, found.stream, problem=str(error))
+
+    def _looked_into(self, found: Found) -> LogFile:
+        stat = os.stat(found.path)
+        position, known = self._known.get((stat.st_dev, stat.st_ino), (None, ""))
+        content = open_content(found.path)
+        try:
+            lines = _first_lines(content.read(0, HEAD))
+        finally:
+            content.close()
+        broken = content.broken if isinstance(content, Packed) else ""
+        count = sum(map(_is_line, lines))
+        fmt = self._format(found.path, lines, known)
+        mismatches = list(self._mismatches(lines, fmt or self._meant()))
+        return LogFile(
+            found.path,
+            found.stream,
+            stat.st_size,
+            content.compression,
+            fmt.name if fmt and count else "",
+            count,
+            count - len(mismatches),
+            self._begin if position is None else str(position),
+            tuple(mismatches[:MISMATCHES]),
+            f"{found.path}: {broken}" if broken else "" if fmt else self._complaint(found.path, lines, count),
+        )
+
+    def _format(self, path: str, lines: Sequence[bytes], known: str) -> Format | None:
+        book = FormatBook(self._given, {path: known} if known else {}, self._clock, lambda _: None, self._user_id)
+        return book.format_of(Chunk(path, 0, 0, 0, b"\n".join(lines), Mark(0, 0, "")))
+
+    def _meant(self) -> Format | None:
+        """Return the format that was given, where it says by itself what a line must be."""
+        return compile_format(self._given, user_id=self._user_id) if self._given not in ("", "json") else None
+
+    def _mismatches(self, lines: Sequence[bytes], fmt: Format | None) -> Iterator[Mismatch]:
+        for number, line in enumerate(lines, 1):
+            if _is_line(line) and (reason := self._reason(line, fmt)):
+                yield Mismatch(number, reason, line[:SHOWN].decode("utf-8", "backslashreplace"))
+
+    def _reason(self, line: bytes, fmt: Format | None) -> str:
+        """Say why a line would be a reject; nothing where it would be none."""
+        if fmt is None:
+            return "no known format"
+        verdict = reference.parse_line(line.rstrip(b"\r").lstrip(b"\0"), fmt, self._clock.now())
+        return verdict if isinstance(verdict, str) else ""
+
+    def _complaint(self, path: str, lines: Sequence[bytes], count: int) -> str:
+        if not self._given:
+            return f"{path}: no known log format matches most of its first {count:,} lines; say it with --log-format"
+        better = detect([line for line in lines if _is_line(line)], self._clock.now(), user_id=self._user_id)
+        hint = f"they look like {better.name}" if better else "say another with --log-format"
+        return f"{path}: the log format {self._given!r} matches none of its first {count:,} lines; {hint}"
+
+
+def _first_lines(head: bytes) -> list[bytes]:
+    """Return the first whole lines; what has no end may still be being written."""
+    return head[: head.rfind(b"\n") + 1].split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
+
+
+def _is_line(line: bytes) -> bool:
+    """Tell a line from an empty one, which is none."""
+    return bool(line.strip(b"\r\0"))
+
+
+def _wrong_paths(paths: Sequence[str]) -> Iterator[str]:
+    for found in path_problems(paths):
+        waits = "" if found.state == "unusable" else "; a tail would wait for it"
+        yield f"{found}; {found.hint}{waits}"
+
+
+def _passed_over(paths: Sequence[str], found: set[str]) -> Iterator[PassedOver]:
+    for path in paths:
+        if os.path.isdir(path) and os.access(path, os.R_OK):
+            for name in sorted(os.listdir(path)):
+                whole = os.path.join(path, name)
+                if whole not in found:
+                    yield PassedOver(whole, _why(Path(whole)))
+
+
+def _why(path: Path) -> str:
+    """Say why a file of a directory is not read; that it is not, `intake.sources` has decided."""
+    if path.is_dir():
+        return "a directory; name it to have it read"
+    if not path.is_file():
+        return "not a regular file"
+    if path.name.startswith("."):
+        return "hidden"
+    if discover.is_error_log(path.name):
+        return "an error log"
+    if path.is_symlink():
+        return "a link to something that is not called like an access log"
+    return "not called like an access log; name it to have it read"

@@ -1,0 +1,159 @@
+"""Poison: jobs that make their shard fail, by an exception or by the death of its process, again and again.
+
+    quarantine/shard.7    what shard 7 is at work on, and how often it has failed with which jobs
+    quarantine/....job    a job that was given up, as it came; beside it, as .txt, the reason
+
+Whoever takes a shard over can tell from the first what its last owner has died of. That is not synced: the memory of the
+system outlives a process, and after a power cut a job has all its attempts again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from logagg.clock import Clock
+from logagg.errors import LogaggError
+from logagg.lake import durable
+from logagg.lake.ownership import give, give_open
+
+ATTEMPTS = 3  # times that a job may make its shard fail
+CAREFUL = 60.0  # seconds after a failure in which each job is taken alone; within them all that was lost is sent again
+QUARANTINE = "quarantine"  # where jobs are kept that were given up,
+KEPT, KEPT_BYTES = 100, 256 << 20  # how many, and bytes of all of them
+FLUSH = ""  # no job, but all since the last flush
+REMEMBERED = 20  # jobs of a shard with which it has failed
+_READ = 1 << 16
+
+Notice = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """What a shard's file says."""
+
+    failures: dict[str, int]  # by job
+    at: str | None = None  # the job that is worked on, FLUSH, or nothing
+    alone: bool = False  # no others wait to be rolled up
+    strict: bool = False  # and it is committed before the next
+
+
+class Attempts:
+    """How often a shard has failed with which jobs.
+
+    Events are rolled up many jobs at a time, so the job at which a shard fails need not be the one to blame. It is when no
+    others wait; so for a while after a failure each job is rolled up before the next is taken. After one at a flush, which is
+    of many jobs too, each is committed before the next.
+    """
+
+    def __init__(self, root: Path, shard: int, clock: Clock, notice: Notice) -> None:
+        self._shard, self._clock, self._notice = shard, clock, notice
+        self._careful_until = self._strict_until = clock.monotonic()
+        self._file = _opened(root, f"shard.{shard}")
+        last = _read(self._file)
+        self._failures = last.failures
+        if last.at is not None:
+            self._blame(last, "its owner died")
+            self._note(_Note(self._failures))
+
+    @property
+    def careful(self) -> bool:
+        """Tell whether each job is to be rolled up alone."""
+        return self._clock.monotonic() < self._careful_until
+
+    @property
+    def strict(self) -> bool:
+        """Tell whether each job is to be committed alone."""
+        return self._clock.monotonic() < self._strict_until
+
+    def exhausted(self, job: str) -> bool:
+        """Tell whether the shard has failed with a job too often."""
+        return self._failures.get(job, 0) >= ATTEMPTS
+
+    def done(self, job: str) -> None:
+        """Forget, with the work that goes on, the failures of a job; of one that was given up they stay: it may be sent again."""
+        if not self.exhausted(job):
+            self._failures.pop(job, None)
+
+    @contextmanager
+    def work(self, job: str = FLUSH, *, alone: bool = False) -> Iterator[None]:
+        """Work on a job, or flush; what fails meanwhile, however it does, is counted against the job if it is alone."""
+        note = _Note(self._failures, job, alone, self.strict)
+        self._note(note)
+        try:
+            yield
+        except LogaggError:
+            raise  # this is understood, and said
+        except Exception as error:
+            self._blame(note, f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            self._note(_Note(self._failures))
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _blame(self, note: _Note, what: str) -> None:
+        self._careful_until = self._clock.monotonic() + CAREFUL
+        if note.at == FLUSH or note.strict:
+            self._strict_until = self._careful_until
+        tried = "one of several jobs; each is tried alone now"
+        if note.at and note.alone:
+            count = self._failures.pop(note.at, 0) + 1
+            self._failures = dict([*self._failures.items(), (note.at, count)][-REMEMBERED:])
+            tried = f"job {note.at}, {count} of {ATTEMPTS} times"
+        self._notice("poison", f"shard {self._shard}, at {tried}: {what}")
+
+    def _note(self, note: _Note) -> None:
+        """Note what is worked on. A disk that refuses that does not keep us from working."""
+        with contextlib.suppress(OSError):  # in one step; what is left of a longer one comes after the newline
+            os.pwrite(self._file, f"{json.dumps(asdict(note))}\n".encode(), 0)
+
+
+class Quarantine:
+    """Keeps messages that cannot be taken, up to a bound, each with its reason."""
+
+    def __init__(self, root: Path, notice: Notice) -> None:
+        self._folder, self._notice = root / QUARANTINE, notice
+
+    def keep(self, name: str, data: bytes, reason: str) -> None:
+        digest = hashlib.blake2b(data, digest_size=8).hexdigest()
+        path = self._folder / f"{digest}.job"
+        self._notice("quarantine", f"{path}: {reason}")
+        try:
+            if not path.exists() and self._has_room(len(data)):
+                path.write_bytes(data)
+                path.with_suffix(".txt").write_text(f"{name}: {reason}\n")
+                give(path)
+                give(path.with_suffix(".txt"))
+                durable.sync(path)
+        except OSError as error:
+            self._notice("quarantine", f"{path}: cannot be kept: {error.strerror}")
+
+    def _has_room(self, size: int) -> bool:
+        kept = [path.stat().st_size for path in self._folder.glob("*.job")]
+        return len(kept) < KEPT and sum(kept) + size <= KEPT_BYTES
+
+
+def _opened(root: Path, name: str) -> int:
+    """Open a file in the quarantine. Raises CommitFailed."""
+    folder = root / QUARANTINE
+    with durable.failing_as_commit(root):
+        durable.make_directory(folder)
+        file = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+        give_open(file, folder)
+        return file
+
+
+def _read(file: int) -> _Note:
+    text = os.pread(file, _READ, 0).partition(b"\n")[0]
+    try:
+        return _Note(**json.loads(text)) if text else _Note({})
+    except (ValueError, TypeError):  # half a note: it was being written
+        return _Note({}, FLUSH)

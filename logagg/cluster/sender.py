@@ -1,0 +1,459 @@
+"""Sends a tailer's jobs to their shards, hears what became of them, and sends again what was lost."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from logagg.clock import Clock
+from logagg.cluster import protocol
+from logagg.cluster.auth import AuthError, Keys
+from logagg.cluster.bounds import job_bytes, packet_bytes
+from logagg.cluster.gearman import Server
+from logagg.cluster.outbox import Flight, Lane, LostGround
+from logagg.cluster.protocol import NOBODY, TOKEN, Answer, Question, WireError
+from logagg.cluster.refusals import Refusals, reason_of
+from logagg.cluster.transport import Outcome, Sender
+from logagg.errors import LogaggError
+from logagg.metrics import Number
+from logagg.parse.schemas import EVENT_SCHEMA
+from logagg.records import KnownSource, Mark, Progress, Source
+from logagg.tail.freshness import Freshness
+
+JOBS, QUESTIONS = "logagg.shard.", "logagg.positions."  # and the shard's number: the functions of a shard
+WINDOW = 4  # jobs on their way to a shard without an answer
+FLIGHTS = 256  # to a shard that are not committed
+PATIENCE = 30.0  # seconds that a message may wait for its answer, at first
+ASK = 5.0  # seconds that the question how far a shard has come may wait, at first
+BACKOFF = 0.1, 10.0  # seconds after a failure: the first time, and at most
+REPORT = 5.0  # seconds between reports of how a tailer does
+SAY = 3.0  # seconds of waiting after which it is said
+IN_VAIN = 20.0  # seconds without one authentic answer, but with others, after which `--once` ends
+
+
+class ClusterError(LogaggError):
+    """Tailers and workers do not fit together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a tailer is, for the workers."""
+
+    tailer: str
+    keys: Keys
+    run: str = field(
+        default_factory=lambda: secrets.token_hex(8)
+    )  # another one for each session: two may take the same epoch
+
+
+class Dispatch:
+    """The way of one tailer's jobs to all shards, and back the news of how far each has come."""
+
+    def __init__(
+        self,
+        servers: Sequence[Server],
+        identity: Identity,
+        clock: Clock,
+        notice: Callable[[str, str], None],
+        *,
+        memory: int,
+        poll: float,
+        freshness: Freshness | None = None,
+    ) -> None:
+        self._sender = Sender(servers, clock, notice, largest=packet_bytes(job_bytes(memory)))
+        self._who, self._clock, self._notice, self._room, self._poll = identity, clock, notice, memory // 4, poll
+        self._refusals = Refusals(clock, notice)
+        self.lanes: list[Lane] = []
+        self.epoch = 0  # one more than the last that the workers knew
+        self.limit = 0  # bytes that a job may unpack to
+        self.failure: Exception | None = None
+        self.unread = 0  # bytes of the logs, as the tailer last saw
+        self._reported = self._since = clock.monotonic()  # since when something waits, and nothing was committed
+        self._news: dict[str, Source] = {}  # of sources, that come with no job
+        self._told: dict[str, Source] = {}  # of these, what the owner of the first shard has heard
+        self._freshness = freshness or Freshness(clock)
+        self._cut: list[int] | None = (
+            None  # flights of each lane that were there at the last cut; None: they are committed
+        )
+        self._heartbeat = self._asked = (
+            ""  # what is to be said of the tail, and what the last question to the first shard said
+        )
+        self._count = 0
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
+
+    def greet(self, leaving: Callable[[], bool], *, once: bool = False) -> list[KnownSource] | None:
+        """Wait until every shard has said how far it has come; return that, None when we are to leave before.
+
+        First all shards are asked for the last epoch of this tailer, and we take the next one. The first shard is where two
+        processes meet that take the same: one of them has to ask again. Raises ClusterError when tailer and workers do not fit
+        together, or, with `once`, when nobody answers who has the secret.
+        """
+        self.lanes = [Lane(0, asking=True)]
+        greeting = _Greeting(leaving, once, self._clock.monotonic())
+        while True:
+            met = self._ask_all(greeting, lambda: self.lanes, greets=True)
+            if met is None:
+                return None
+            self.epoch = 1 + max(answer.epoch for answer in met)
+            self.limit = min(answer.limit for answer in met)
+            first = self._ask_all(greeting, lambda: self.lanes[:1], begins=True)
+            if first is None:
+                return None
+            if first[0].verdict == "taken":
+                break
+        others = self._ask_all(greeting, lambda: self.lanes[1:], begins=True)
+        if others is None:
+            return None
+        if any(answer.verdict == "superseded" for answer in others):
+            raise self._superseded()
+        self._notice(
+            "connected", f"{len(self.lanes)} shards have answered through {', '.join(map(str, self._sender.servers))}"
+        )
+        return _known([*first, *others])
+
+    def _ask_all(
+        self, greeting: _Greeting, lanes: Callable[[], Sequence[Lane]], **question: bool
+    ) -> list[Answer] | None:
+        """Ask shards until all have answered; return their answers, None when we are to leave before."""
+        answers: dict[int, Answer] = {}
+        while len(answers) < len(lanes()):
+            if greeting.leaving():
+                return None
+            self._say_if_waiting(greeting, [lane.shard for lane in lanes() if lane.shard not in answers])
+            self._sender.connect()
+            for lane in lanes():
+                if lane.shard not in answers and not lane.on_way and self._clock.monotonic() >= lane.not_before:
+                    self._ask(lane, **question)
+            for outcome in self._sender.poll(0.2):
+                self._hear_greeting(outcome, answers, greeting)
+        return [answers[lane.shard] for lane in lanes()]
+
+    def _hear_greeting(self, outcome: Outcome, answers: dict[int, Answer], greeting: _Greeting) -> None:
+        lane = outcome.of[0]
+        lane.on_way -= 1
+        answer = self._answer(outcome)
+        if answer is None:
+            self._fail(lane, outcome.reason)
+            return
+        greeting.met = True
+        lane.owner = answer.owner
+        if answer.verdict not in ("taken", "superseded"):
+            self._fail(lane, answer.reason)
+            return
+        lane.asking, lane.failures, lane.heard = False, 0, self._clock.monotonic()
+        answers[lane.shard] = answer
+        self.lanes += [Lane(shard, asking=True) for shard in range(len(self.lanes), answer.shards)]
+
+    def _say_if_waiting(self, greeting: _Greeting, missing: Sequence[int]) -> None:
+        """Say what we wait for, once. Raises ClusterError where `--once` waits in vain."""
+        waited = self._clock.monotonic() - greeting.began
+        if not greeting.said and waited > SAY:
+            greeting.said = True
+            listed = ", ".join(map(str, missing))
+            what = f"no worker answers for shard {listed}" if self._sender.servers else "no job server answers"
+            self._notice("waiting", f"{what}; nothing is lost, reading begins when all have answered")
+        if greeting.once and not greeting.met and self._refusals.total and waited > IN_VAIN:
+            hint = "see that --secret is the lake's, and that all run the same version; docs/cluster.md"
+            raise ClusterError(f"tailer {self._who.tailer} has another secret than the lake, or another version", hint)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    # for the threads that read
+
+    def put(self, flights: Iterable[tuple[int, Flight]]) -> bool:
+        """Send a chunk's flights; waits while too much is not committed. Returns False when nothing more can be sent."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._over or self._has_room())
+            if self._over:
+                return False
+            for shard, flight in flights:
+                self.lanes[shard].add(flight)
+        self._sender.wake()
+        return True
+
+    def tell(self, sources: Iterable[Source]) -> None:
+        """Tell what there is to say of sources that comes with no job."""
+        with self._changed:
+            self._news.update({source.id: replace(source, tailer=self._who.tailer) for source in sources})
+        self._sender.wake()
+
+    def read(self, at: float) -> None:
+        """Note that all that was in the logs at a moment has been put."""
+        with self._changed:
+            self._freshness.read(at)
+            self._settle_freshness()
+
+    def say(self, heartbeat: str) -> None:
+        """Say how the tail does."""
+        with self._changed:
+            self._heartbeat = heartbeat
+        self._sender.wake()
+
+    def wait_until_said(self, seconds: float) -> bool:
+        """Wait so long until a worker has heard how the tail does; tell whether it has."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._over or not self._heartbeat, seconds) and not self._heartbeat
+
+    def wait_until_committed(self, seconds: float) -> bool:
+        """Wait so long until all is committed; tell whether it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._over or self._idle(), seconds) and self._idle()
+
+    def numbers(self) -> Iterator[Number]:
+        """Return what a scrape shows."""
+        yield Number("logagg_unread_bytes", "Bytes of logs that are not read yet.", self.unread)
+        for lane in self.lanes:
+            label = ("shard", str(lane.shard))
+            yield Number("logagg_uncommitted_jobs", "Jobs that are not committed yet.", len(lane.flights), label)
+            yield Number("logagg_uncommitted_job_bytes", "Their size, packed.", lane.nbytes, label)
+            yield Number("logagg_jobs_resent_total", "Jobs that were sent again.", lane.resent, label)
+            yield Number(
+                "logagg_gaps_total",
+                "Jobs that came out of order: an earlier one of their log is missing.",
+                lane.gaps,
+                label,
+            )
+        yield from self._refusals.numbers("logagg_answers_refused_total", "Answers that were refused, by reason.")
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._stopping.set()
+        with self._changed:
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._sender.wake()
+            self._thread.join()
+        self._sender.close()
+
+    @property
+    def _over(self) -> bool:
+        return self._stopping.is_set() or self.failure is not None
+
+    def _has_room(self) -> bool:
+        return sum(lane.nbytes for lane in self.lanes) < self._room and all(
+            len(one.flights) < FLIGHTS for one in self.lanes
+        )
+
+    def _idle(self) -> bool:
+        return not self._news and not any(lane.flights for lane in self.lanes)
+
+    # its own thread
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._sender.connect()
+                with self._changed:
+                    for lane in self.lanes:
+                        self._advance(lane)
+                outcomes = self._sender.poll(0.05 if any(lane.flights for lane in self.lanes) else 0.25)
+                with self._changed:
+                    for outcome in outcomes:
+                        self._hear(outcome)
+                    self._settle_freshness()
+                    if not any(lane.flights for lane in self.lanes):
+                        self._since = self._clock.monotonic()
+                    self._changed.notify_all()
+        except Exception as failure:  # noqa: BLE001  # the main thread says it
+            self.failure = failure
+            with self._changed:
+                self._changed.notify_all()
+
+    def _settle_freshness(self) -> None:
+        """Find out whether all that was there at the last cut is committed; then make the next cut."""
+        if self._cut is not None and all(lane.done >= count for lane, count in zip(self.lanes, self._cut, strict=True)):
+            self._freshness.committed()
+            self._cut = None
+        if not any(lane.flights for lane in self.lanes):
+            self._freshness.idle()
+        elif self._cut is None:
+            self._freshness.cut()
+            self._cut = [lane.added for lane in self.lanes]
+
+    def _advance(self, lane: Lane) -> None:
+        """Send what can be sent to a shard now."""
+        now = self._clock.monotonic()
+        if now < lane.not_before:
+            return
+        if lane.asking:
+            if not lane.on_way:  # what is still on its way would make the answer old
+                self._ask(lane)
+            return
+        while lane.on_way < WINDOW and (flight := lane.next()):
+            if not self._send(lane, flight, JOBS, flight.data, PATIENCE):
+                return
+            flight.sent = True
+        silent = now - lane.heard
+        has_more = lane.flights or (lane.shard == 0 and self._due_news())
+        reports = lane.shard == 0 and (now - self._reported > REPORT or bool(self._heartbeat))
+        if not lane.on_way and (has_more and silent > self._poll or reports):
+            lane.asking, self._reported = True, now
+
+    def _ask(self, lane: Lane, *, greets: bool = False, begins: bool = False) -> None:
+        self._count += 1
+        is_first = lane.shard == 0 and not greets
+        heartbeat = self._heartbeat if is_first else ""
+        self._asked = heartbeat or self._asked
+        question = Question(
+            self._who.tailer,
+            self.epoch,
+            lane.shard,
+            begins,
+            sources=self._due_news() if is_first else (),
+            report=self._report() if is_first else {},
+            greets=greets,
+            run=self._who.run,
+            count=self._count,
+            heartbeat=heartbeat,
+        )
+        self._send(lane, question.sources, QUESTIONS, protocol.pack(question), ASK)
+
+    def _send(self, lane: Lane, of: object, function: str, data: bytes, patience: float) -> bool:
+        """Send a message for the owner of a shard, as far as we know who that is.
+
+        Its unique name on the job server is its nonce: that tells those who may list jobs nothing, and a message that is sent
+        again, for another owner, does not meet the one before.
+        """
+        nonce = secrets.token_bytes(TOKEN)
+        signed = self._who.keys.sign(data, nonce, bytes.fromhex(lane.owner) or NOBODY)
+        patience *= 2 ** min(lane.failures, 4)
+        if self._sender.send((lane, of, nonce), lane.shard, f"{function}{lane.shard}", nonce.hex(), signed, patience):
+            lane.on_way += 1
+            return True
+        lane.not_before = self._clock.monotonic() + BACKOFF[0]
+        return False
+
+    def _hear(self, outcome: Outcome) -> None:
+        """Take in what became of a message. Raises ClusterError, LostGround."""
+        lane, of, _ = outcome.of
+        lane.on_way -= 1
+        answer = self._answer(outcome)
+        if answer is None:
+            self._fail(lane, outcome.reason or "its answers are refused")
+            return
+        if answer.verdict == "superseded":
+            raise self._superseded()
+        if answer.verdict == "overlap":
+            raise LostGround(answer.reason)
+        if answer.owner and lane.owner != answer.owner:  # it has what was committed, and perhaps not the news
+            lane.asking, lane.owner = True, answer.owner
+            self._news = {**self._told, **self._news} if lane.shard == 0 else self._news
+        if lane.release(answer.positions):
+            self._since = self._clock.monotonic()
+            self._freshness.moved()
+        lane.heard = self._clock.monotonic()
+        if answer.verdict == "refused":
+            self._fail(lane, answer.reason)
+            return
+        if answer.verdict == "moved":
+            lane.asking, lane.not_before = True, self._clock.monotonic() + BACKOFF[0] * random.uniform(0.5, 1)
+            return
+        lane.failures = 0
+        if answer.verdict == "gap":
+            lane.gaps += 1
+            lane.asking = True
+        elif isinstance(of, tuple):
+            self._take_stock(lane, answer, of)
+
+    def _take_stock(self, lane: Lane, answer: Answer, news: tuple[Source, ...]) -> None:
+        """Go on from how far a shard has come."""
+        for source in news:
+            if self._news.get(source.id) == source:
+                self._told[source.id] = self._news.pop(source.id)
+        if lane.shard == 0 and self._heartbeat == self._asked:
+            self._heartbeat = ""
+        lane.asking = lane.shard == 0 and bool(self._due_news())
+        lane.rewind(answer.positions)
+
+    def _report(self) -> dict[str, int]:
+        """Say how we do, for those who look."""
+        waiting = [flight for lane in self.lanes for flight in lane.flights]
+        return {
+            "at": int(self._clock.now()),
+            "unread": self.unread,
+            "uncommitted": sum(flight.end - flight.start for flight in waiting) // max(1, len(self.lanes)),
+            "behind": int(self._clock.monotonic() - self._since) if waiting else 0,
+            "resent": sum(lane.resent for lane in self.lanes),
+            "gaps": sum(lane.gaps for lane in self.lanes),
+            "refused": self._refusals.total,
+        }
+
+    def _due_news(self) -> tuple[Source, ...]:
+        """Return the news of sources whose jobs are all committed: that one is finished must not be known before."""
+        busy = {flight.source for lane in self.lanes for flight in lane.flights}
+        return tuple(source for source in self._news.values() if source.id not in busy)
+
+    def _answer(self, outcome: Outcome) -> Answer | None:
+        """Return the answer to a message, None where there is no authentic one. Raises ClusterError."""
+        if outcome.data is None:
+            return None
+        lane, _, nonce = outcome.of
+        try:
+            envelope = self._who.keys.check(outcome.data)
+            if envelope.kind != protocol.ANSWER or envelope.nonce != nonce:
+                raise AuthError("a message that is no answer to the one that was sent")
+            answer = protocol.read(envelope, EVENT_SCHEMA)
+        except WireError as error:
+            self._refusals.add(reason_of(error), f"shard {lane.shard} answers with {error}")
+            return None
+        assert isinstance(answer, Answer)
+        if answer.verdict == "refused" and answer.reason.startswith(MISFIT):
+            raise ClusterError(answer.reason.removeprefix(MISFIT), "see docs/cluster.md")
+        return answer
+
+    def _superseded(self) -> ClusterError:
+        hint = "two tailers have the same name: give each another with --name"
+        return ClusterError(f"a later tailer has come that is named {self._who.tailer}, too", hint)
+
+    def _fail(self, lane: Lane, reason: str) -> None:
+        """Wait a little, then learn how far the shard has come."""
+        first, most = BACKOFF
+        lane.asking = True
+        lane.not_before = self._clock.monotonic() + min(most, first * 2 ** min(lane.failures, 10)) * random.uniform(
+            0.5, 1
+        )
+        lane.failures += 1
+        if lane.failures == 5 and lane.flights:
+            self._notice(
+                "waiting", f"shard {lane.shard} does not take its jobs ({reason}); trying again, nothing is lost"
+            )
+
+
+@dataclass(slots=True)
+class _Greeting:
+    """How far a tailer has come that begins."""
+
+    leaving: Callable[[], bool]
+    once: bool
+    began: float
+    said: bool = False  # what it waits for
+    met: bool = False  # somebody who has the secret
+
+
+MISFIT = "misfit: "  # begins the reason where trying again is of no use
+
+
+def _known(answers: Sequence[Answer]) -> list[KnownSource]:
+    """Put together what the shards know of each source; the record of the first shard is the newest."""
+    sources: dict[str, Source] = {}
+    progress: dict[str, dict[int, Progress]] = {}
+    for shard, answer in reversed(list(enumerate(answers))):
+        for known in answer.known:
+            sources[known.source.id] = known.source
+            if known.progress:
+                progress.setdefault(known.source.id, {})[shard] = known.progress
+    return [_whole(source, progress[id_], len(answers)) for id_, source in sources.items() if id_ in progress]
+
+
+def _whole(source: Source, progress: dict[int, Progress], shards: int) -> KnownSource:
+    """Return a source with the progress of all shards; those that have not met it stand where reading began."""
+    start = Progress(source.origin, 0, Mark.blank(source.origin))
+    known = KnownSource(source, {shard: progress.get(shard, start) for shard in range(shards)})
+    is_behind = known.resume.position < known.furthest.position
+    return replace(known, source=replace(source, finished=False)) if is_behind else known

@@ -1,0 +1,196 @@
+"""One shard in a worker: takes parcels, answers questions, gives deltas to be committed."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from logagg.cluster.epochs import Epochs
+from logagg.cluster.protocol import TOKEN, Answer, Known, Parcel, Question
+from logagg.cluster.quarantine import Attempts
+from logagg.cluster.refusals import REPLAYED, Refusals
+from logagg.cluster.sender import MISFIT
+from logagg.heartbeat import Heartbeat, encode_short
+from logagg.metrics import Number
+from logagg.records import Delta, KnownSource, Source
+from logagg.rollup.shard import Gap, Shard
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """What a process has with a shard for as long as it owns it."""
+
+    attempts: Attempts
+    epochs: Epochs
+    refusals: Refusals
+    release: Callable[[], None]
+    limit: int  # bytes that a job may unpack to
+
+
+class Desk:
+    """A shard that this process owns, with what the lake had of it when it took over.
+
+    What is said to it is for this owner, by the token; so nothing that was said to another one, of this shard or of any other
+    shard or lake, can be said again here. Within its time a question counts once, by its number, and a job by its positions.
+    """
+
+    def __init__(self, shard: Shard, shards: int, known: Sequence[KnownSource], owned: Ownership) -> None:
+        self.number = shard.number
+        self.owner = secrets.token_hex(TOKEN)
+        self.taken = self.duplicates = self.gaps = 0
+        self._once = secrets.token_hex(TOKEN)  # the token for the next question of `status`, which has no number
+        self._shard, self._shards, self.owned, self.attempts = shard, shards, owned, owned.attempts
+        self._committed = {one.source.id: one.progress[shard.number].position for one in known}
+        self._applied = dict(self._committed)
+        self._sources = {one.source.id: one.source for one in known}
+        self._progress = {one.source.id: one.progress[shard.number] for one in known}
+        self._news: dict[str, Source] = {}
+        self._counts: dict[str, tuple[str, int]] = {}  # by tailer: its run, and the number of its last question
+        self._reports: dict[str, dict[str, int]] = {}  # of tailers, with when they came
+        self._heartbeats: dict[str, str] = {}  # of tailers
+
+    @property
+    def nbytes(self) -> int:
+        return self._shard.nbytes
+
+    @property
+    def is_dirty(self) -> bool:
+        """Tell whether there is something to commit."""
+        return bool(self._news)
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether there are jobs that are not rolled up yet."""
+        return self._shard.waits
+
+    def objects(self, message: Parcel | Question, owner: bytes) -> Answer | None:
+        """Return why a message does not count here, before anything is done with it; None where it does."""
+        if owner.hex() != self.owner:
+            return self.says("moved")
+        if isinstance(message, Parcel) and message.shards != self._shards:
+            return self.says(
+                "refused", reason=f"{MISFIT}the lake has {self._shards} shards, the tailer deals to {message.shards}"
+            )
+        if not self.owned.epochs.admits(message.tailer, message.epoch, message.run):
+            return self.says("superseded")
+        if isinstance(message, Question) and not self._is_new(message):
+            self.owned.refusals.add(
+                REPLAYED, f"shard {self.number}: a question of tailer {message.tailer} came a second time"
+            )
+            return self.says("refused", reason="the question came a second time")
+        return None
+
+    def take(self, parcel: Parcel) -> Answer:
+        """Absorb a job, if it is the next of its source. What is raised leaves the shard in no state to go on."""
+        id_ = parcel.source.id
+        try:
+            is_new = self._shard.absorb(parcel.job)
+            if self.attempts.careful:
+                self._shard.roll_up()
+        except Gap as gap:
+            self.gaps += 1
+            verdict = "overlap" if parcel.job.start < gap.position < parcel.job.end else "gap"
+            return self.says(verdict, [id_], str(gap))
+        if not is_new:
+            self.duplicates += 1
+            return self.says("duplicate", [id_])
+        self.taken += 1
+        self._applied[id_] = parcel.job.end
+        self._sources[id_] = self._news[id_] = parcel.source
+        return self.says("taken", [id_])
+
+    def greets(self, question: Question) -> Answer:
+        """Say whom the shard belongs to, and which epoch was a tailer's last: what is needed to ask for more."""
+        owner = self._once if question.looks else self.owner
+        return Answer(
+            "taken", self._shards, owner, epoch=self.owned.epochs.last(question.tailer), limit=self.owned.limit
+        )
+
+    def hears(self, question: Question) -> Answer:
+        """Say how far the sources of a tailer have come."""
+        if question.report:
+            self._reports[question.tailer] = dict(question.report)
+        for source in question.sources:
+            if self._sources.get(source.id) != source:
+                self._sources[source.id] = self._news[source.id] = source
+        mine = [id_ for id_, source in self._sources.items() if source.tailer == question.tailer]
+        answer = self.says("taken", mine)
+        return replace(answer, known=self._known(question.tailer)) if question.begins else answer
+
+    def note(self, heartbeat: Heartbeat) -> None:
+        """Remember how a tailer does, for those who look."""
+        self._heartbeats[heartbeat.tailer] = encode_short(heartbeat)
+
+    def shows(self, owner: bytes, now: float) -> Answer:
+        """Say how the shard and its tailers do, to `status`; each token is good for one answer."""
+        if owner.hex() != self._once:
+            return Answer("moved", self._shards, self._once)
+        self._once = secrets.token_hex(TOKEN)
+        refusals = self.owned.refusals
+        shard = {"taken": self.taken, "duplicates": self.duplicates, "gaps": self.gaps, "held": self.nbytes}
+        shard["at"] = math.ceil(now)  # rounded up: an age that is read from it is not understated
+        shard |= {"refused": refusals.total} | ({} if refusals.age is None else {"refused_age": refusals.age})
+        tailers: dict[str, dict[str, int]] = {}
+        for id_, source in self._sources.items():
+            one = tailers.setdefault(source.tailer, {"sources": 0, "committed": 0, "applied": 0})
+            one["sources"] += 1
+            one["committed"] += self._committed.get(id_, 0)
+            one["applied"] += self._applied.get(id_, 0)
+        for name, report in self._reports.items():
+            since = {"silent": max(0, int(now) - report["at"])} if "at" in report else {}
+            tailers[name] = tailers.get(name, {}) | report | since
+        heartbeats = tuple(self._heartbeats.values())
+        return Answer("taken", self._shards, self.owner, reports={**tailers, "": shard}, heartbeats=heartbeats)
+
+    def is_settled(self, tailer: str) -> bool:
+        """Tell whether all that came from a tailer is committed."""
+        ours = [id_ for id_, source in self._sources.items() if source.tailer in (tailer, "")]
+        return all(self._applied.get(id_) == self._committed.get(id_) for id_ in ours)
+
+    def numbers(self) -> Iterator[Number]:
+        """Return what a scrape shows."""
+        label = ("shard", str(self.number))
+        yield Number("logagg_jobs_taken_total", "Jobs that count.", self.taken, label)
+        yield Number(
+            "logagg_jobs_duplicate_total", "Jobs that counted before, and were dropped.", self.duplicates, label
+        )
+        yield Number(
+            "logagg_gaps_total",
+            "Jobs that came out of order: an earlier one of their log is missing.",
+            self.gaps,
+            label,
+        )
+        yield Number("logagg_held_bytes", "What is in memory and not committed yet.", self.nbytes, label)
+
+    def drain(self) -> tuple[Delta, list[Source]]:
+        """Return what is to be committed."""
+        news, self._news = self._news, {}
+        return self._shard.drain(), list(news.values())
+
+    def committed(self, delta: Delta) -> None:
+        """Note that a delta of this shard is committed."""
+        self._progress.update(delta.progress)
+        self._committed.update({id_: progress.position for id_, progress in delta.progress.items()})
+
+    def close(self) -> None:
+        self._shard.close()
+
+    def says(self, verdict: str, sources: Sequence[str] = (), reason: str = "") -> Answer:
+        positions = {id_: (self._committed[id_], self._applied[id_]) for id_ in sources if id_ in self._committed}
+        missing = {id_: (0, self._applied[id_]) for id_ in sources if id_ in self._applied and id_ not in positions}
+        return Answer(verdict, self._shards, self.owner, positions | missing, reason=reason)
+
+    def _known(self, tailer: str) -> tuple[Known, ...]:
+        """Return the sources of a tailer, and those that a tail without a name has read."""
+        ours = [source for source in self._sources.values() if source.tailer in (tailer, "")]
+        return tuple(Known(source, self._progress.get(source.id)) for source in ours)
+
+    def _is_new(self, question: Question) -> bool:
+        """Tell whether a question of the last run of a tailer comes for the first time."""
+        run, last = self._counts.get(question.tailer, ("", 0))
+        if question.count <= (last if run == question.run else 0):
+            return False
+        self._counts[question.tailer] = question.run, question.count
+        return True

@@ -1,0 +1,243 @@
+"""Messages through gearmand: one function per shard, foreground jobs, an answer to each.
+
+A foreground job tells its sender what became of it, and dies with its sender: what a killed tailer had sent does not come
+later. Nothing here is exact, nor needs to be: a message may be lost, come twice, or come late.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import select
+import socket
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from logagg.clock import Clock
+from logagg.cluster.gearman import LARGEST, OMITTED, Connection, Kind, Links, Notice, Server, ServerError
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """A message that was sent and not answered yet."""
+
+    of: Any  # what the sender knows it by
+    connection: Connection
+    deadline: float
+    handle: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a message: an answer, or why there is none."""
+
+    of: Any
+    data: bytes | None
+    reason: str = ""  # "lost", "full", "failed", or what the server says
+
+
+class Sender:
+    """Sends messages to functions, each through the server of its shard, and tells what became of them.
+
+    The server of a shard is chosen by hashing the shard over the servers that answer, so that all senders agree.
+    """
+
+    def __init__(self, servers: Sequence[Server], clock: Clock, notice: Notice, *, largest: int = LARGEST) -> None:
+        self._links, self._clock = Links(servers, clock, notice, self._lose, largest), clock
+        self._awaiting: dict[Connection, deque[Ticket]] = {}  # their handles come in the order they were sent
+        self._running: dict[Connection, dict[bytes, Ticket]] = {}
+        self._outcomes: list[Outcome] = []
+        self._inner, self._outer = socket.socketpair()
+        self._inner.setblocking(False)
+        self._outer.setblocking(False)
+
+    @property
+    def servers(self) -> list[Server]:
+        """Return the servers that answer."""
+        return list(self._links.up)
+
+    def connect(self) -> None:
+        for connection in self._links.connect():
+            self._awaiting[connection], self._running[connection] = deque(), {}
+
+    def send(self, of: Any, shard: int, function: str, unique: str, data: bytes, patience: float) -> bool:
+        """Send a message that may take so long; tell whether there was a server to send it to."""
+        server = chosen(shard, self._links.up)
+        if server is None:
+            return False
+        connection = self._links.up[server]
+        self._awaiting[connection].append(Ticket(of, connection, self._clock.monotonic() + patience))
+        with self._links.guarded(connection):
+            submit = Kind.SUBMIT_JOB
+            connection.send(submit, task=function.encode(), unique=unique.encode(), data=data)
+        return True
+
+    def poll(self, timeout: float) -> list[Outcome]:
+        """Wait so long, or until something came or `wake` was called; return what became of messages."""
+        connections = list(self._links.up.values())
+        sockets: list[socket.socket | Connection] = [self._inner, *connections]
+        waiting = select.select(sockets, [], [], 0 if self._outcomes else timeout)[0]
+        if self._inner in waiting:
+            self._inner.recv(1 << 12)
+        for connection in connections:
+            with self._links.guarded(connection):
+                self._hear(connection, connection in waiting)
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
+
+    def wake(self) -> None:
+        """End a `poll` in another thread."""
+        try:
+            self._outer.send(b"!")
+        except BlockingIOError:
+            return  # it is woken already
+
+    def close(self) -> None:
+        self._links.close()
+        self._inner.close()
+        self._outer.close()
+
+    def _hear(self, connection: Connection, readable: bool) -> None:  # noqa: FBT001
+        for packet in connection.packets() if readable else ():
+            self._take(connection, *packet)
+        connection.probe()
+        now = self._clock.monotonic()
+        if any(ticket.deadline < now for ticket in self._tickets(connection)):
+            # Who goes takes his jobs with him: none of them is done later, by a worker that comes back.
+            raise ServerError(f"{connection.server}: a job was not done in time")
+
+    def _tickets(self, connection: Connection) -> list[Ticket]:
+        return [*self._awaiting[connection], *self._running[connection].values()]
+
+    def _take(self, connection: Connection, kind: int, arguments: dict[str, bytes]) -> None:
+        if kind == Kind.JOB_CREATED and self._awaiting[connection]:
+            ticket = self._awaiting[connection].popleft()
+            ticket.handle = arguments["job_handle"]
+            if twin := self._running[connection].pop(ticket.handle, None):
+                self._outcomes.append(Outcome(twin.of, None, "lost"))  # sent again while it was on its way
+            self._running[connection][ticket.handle] = ticket
+        elif kind == Kind.ERROR and self._awaiting[connection]:
+            said = arguments["error_code"] + b" " + arguments["error_text"]
+            reason = "full" if b"full" in said.lower() else said.decode(errors="replace")
+            self._outcomes.append(Outcome(self._awaiting[connection].popleft().of, None, reason))
+        elif kind in (Kind.WORK_COMPLETE, Kind.WORK_FAIL):
+            if done := self._running[connection].pop(arguments["job_handle"], None):
+                self._outcomes.append(Outcome(done.of, arguments.get("data"), "" if "data" in arguments else "failed"))
+
+    def _lose(self, connection: Connection) -> None:
+        """Tell that what went through a connection is lost with it."""
+        lost = self._awaiting.pop(connection, ()), self._running.pop(connection, {}).values()
+        self._outcomes += [Outcome(ticket.of, None, "lost") for tickets in lost for ticket in tickets]
+
+
+def chosen(shard: int, servers: Iterable[Server]) -> Server | None:
+    """Return the server of a shard among those that answer: whoever sees the same servers, chooses the same."""
+    return max(servers, key=lambda server: hashlib.blake2b(f"{server} {shard}".encode()).digest(), default=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assignment:
+    """A message that a server has given to us, and that waits for our answer."""
+
+    connection: Connection
+    handle: bytes
+    function: str
+    unique: str
+    data: bytes
+    omitted: int = 0  # bytes of the message that were passed over: it is too large
+
+
+@dataclass(slots=True)
+class _Turn:
+    """How we stand with one server."""
+
+    state: str = "idle"  # then "asked", and "asleep" where there was nothing to do
+    served: set[str] = field(default_factory=set)
+
+
+class Receiver:
+    """Receives the messages of some functions from all servers, one at a time from each."""
+
+    def __init__(
+        self, servers: Sequence[Server], clock: Clock, notice: Notice, name: str, *, largest: int = LARGEST
+    ) -> None:
+        self._links, self._name = Links(servers, clock, notice, self._lose, largest), name.encode()
+        self._turns: dict[Connection, _Turn] = {}
+        self._assigned: deque[Assignment] = deque()
+        self._functions: set[str] = set()
+
+    def serve(self, functions: Iterable[str]) -> None:
+        """Say whose messages we take from now on."""
+        self._functions = set(functions)
+
+    def next(self, timeout: float) -> Assignment | None:
+        """Return a message; None where none came for so long. What is returned must be answered."""
+        self._ask()
+        if not self._assigned:
+            connections = list(self._turns)
+            ready = select.select(connections, [], [], timeout)[0]
+            for connection in connections:
+                with self._links.guarded(connection):
+                    self._hear(connection, connection in ready)
+            self._ask()
+        return self._assigned.popleft() if self._assigned else None
+
+    def answer(self, assignment: Assignment, data: bytes) -> None:
+        """Answer a message; if the server has gone meanwhile, the sender will ask again."""
+        connection = assignment.connection
+        if connection in self._turns:
+            self._turns[connection].state = "idle"
+            with self._links.guarded(connection):
+                connection.send(Kind.WORK_COMPLETE, job_handle=assignment.handle, data=data)
+
+    def close(self) -> None:
+        """Leave: what was given to us and not answered goes to others."""
+        self._links.close()
+        self._turns.clear()
+        self._assigned.clear()
+
+    def _ask(self) -> None:
+        """Connect where that is due, and ask each server for a message that does not know yet that we wait for one."""
+        for connection in self._links.connect():
+            self._turns[connection] = _Turn()
+            with self._links.guarded(connection):
+                connection.send(Kind.SET_CLIENT_ID, client_id=self._name)
+        for connection in list(self._turns):
+            with self._links.guarded(connection):
+                self._ask_one(connection)
+
+    def _ask_one(self, connection: Connection) -> None:
+        turn = self._turns[connection]
+        for function in self._functions - turn.served:
+            connection.send(Kind.CAN_DO, task=function.encode())
+        for function in turn.served - self._functions:
+            connection.send(Kind.CANT_DO, task=function.encode())
+        if turn.served != self._functions and turn.state == "asleep":
+            turn.state = "idle"
+        turn.served = set(self._functions)
+        if turn.state == "idle" and turn.served:
+            connection.send(Kind.GRAB_JOB_UNIQ)
+            turn.state = "asked"
+        connection.probe()
+
+    def _hear(self, connection: Connection, readable: bool) -> None:  # noqa: FBT001
+        turn = self._turns[connection]
+        for kind, arguments in connection.packets() if readable else ():
+            if kind == Kind.NO_JOB:
+                connection.send(Kind.PRE_SLEEP)
+                turn.state = "asleep"
+            elif turn.state == "asleep" and kind in (Kind.NOOP, Kind.ECHO_RES):
+                turn.state = "idle"  # to ask now and then makes up for a call that was missed
+            elif kind == Kind.JOB_ASSIGN_UNIQ:
+                turn.state = "busy"
+                function, unique = (arguments[name].decode(errors="backslashreplace") for name in ("task", "unique"))
+                omitted = int(arguments.get(OMITTED, 0))
+                self._assigned.append(
+                    Assignment(connection, arguments["job_handle"], function, unique, arguments["data"], omitted)
+                )
+
+    def _lose(self, connection: Connection) -> None:
+        """Forget what came through a connection: its server gives it to others."""
+        self._turns.pop(connection, None)
+        self._assigned = deque(one for one in self._assigned if one.connection is not connection)

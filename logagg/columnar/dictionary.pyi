@@ -1,0 +1,13 @@
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from logagg.columnar.slices import Bytes, Codes, Mask, Offsets
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+def encode(data: Bytes, start: Offsets, end: Offsets, dash: bool = False) -> tuple[Codes, Bytes, Codes]: ...
+def gather(data: Bytes, start: Offsets, end: Offsets) -> tuple[Bytes, Codes]: ...
+def spread(values: npt.NDArray[_Scalar], codes: Codes) -> npt.NDArray[_Scalar]: ...
+def masked(codes: Codes, mask: Mask, other: int) -> Codes: ...

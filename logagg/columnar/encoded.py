@@ -1,0 +1,119 @@
+"""A column of text as its distinct values and codes: work is done once per value, and spread over the rows by their codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from logagg.columnar.dictionary import masked, spread
+from logagg.columnar.slices import Codes, Column, Mask, Slices
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Values, and each row's place among them (-1: null)."""
+
+    codes: Codes
+    values: pa.Array
+    unique: bool = False  # no value is there twice
+    nulls: bool = False  # there may be rows without a value
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray) -> Words:
+        array = column.combine_chunks()
+        if array.null_count == len(array):
+            return cls(np.full(len(array), -1, np.int32), array.dictionary, nulls=True)
+        codes = pc.fill_null(array.indices, -1) if array.null_count else array.indices
+        return cls(codes.to_numpy(zero_copy_only=False), array.dictionary, nulls=array.null_count > 0)
+
+    @classmethod
+    def cut(cls, values: Slices) -> Words:
+        """Take slices of a column of text, once each."""
+        codes, distinct = values.encode()
+        return cls(codes, distinct.view(pa.string()), unique=True)
+
+    @classmethod
+    def constant(cls, rows: int, value: str) -> Words:
+        return cls(np.zeros(rows, np.int32), pa.array([value], pa.string()), unique=True)
+
+    def array(self) -> pa.DictionaryArray:
+        codes = pa.array(self.codes, mask=self.codes < 0 if self.nulls else None)
+        return pa.DictionaryArray.from_arrays(codes, self.values, safe=False)
+
+    def of_rows(self, rows: Codes) -> Words:
+        """Spread the words over rows, each of which has the word at a place."""
+        return Words(spread(self.codes, rows), self.values, self.unique, self.nulls)
+
+    def distinct(self) -> Words:
+        """Return the same with each value once, after a change that made many values alike."""
+        if self.unique:
+            return self
+        numbers, distinct = Slices.of(self.values).encode()
+        if len(distinct) == len(self.values):
+            return self
+        return Words(spread(np.append(numbers, np.int32(-1)), self.codes), distinct.view(pa.string()), True, self.nulls)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Words:
+        """Return the words of some rows, and no others; every row has one."""
+        distinct, codes = np.unique(self.codes[rows], return_inverse=True)
+        return Words(codes.astype(np.int32), self.values.take(pa.array(distinct)), self.unique)
+
+    def map(self, change: Callable[[pa.Array], pa.Array]) -> Words:
+        return Words(self.codes, change(self.values), nulls=self.nulls)
+
+    def filled(self) -> Words:
+        """Return the same with empty text for null."""
+        return self._with(pa.array([""], pa.string()))
+
+    def with_null(self) -> Words:
+        """Return the same with a null among the values for the rows that have none."""
+        return self._with(pa.nulls(1, pa.string()))
+
+    def otherwise(self, other: Words) -> Words:
+        """Return the same with the other's value where this one is empty."""
+        codes = np.where(self.equal(""), other.codes + np.int32(len(self.values)), self.codes)
+        return Words(codes, pa.concat_arrays([self.values, other.values]))
+
+    def put(self, rows: npt.NDArray[np.int64], words: Words) -> Words:
+        """Return the same with other words at some rows."""
+        changed = self.codes.copy()
+        changed[rows] = words.codes + np.int32(len(self.values))
+        return Words(changed, pa.concat_arrays([self.values, words.values]))
+
+    def equal(self, value: str) -> Mask:
+        """Say which rows have a value."""
+        return self._where(pc.equal(self.values, value) if value else pc.equal(pc.binary_length(self.values), 0))
+
+    def among(self, values: Sequence[str]) -> Mask:
+        """Say which rows have one of some values."""
+        return self._where(pc.is_in(self.values, value_set=pa.array(values, pa.string())))
+
+    def bounded(self, limit: int) -> Words:
+        """Return the same with each value once, cut to its first `limit` characters."""
+        shortened = shorten(self.values, limit)
+        return (self if shortened is self.values else self.map(lambda values: shortened)).distinct()
+
+    def _where(self, holds: pa.Array) -> Mask:
+        """Say for which rows something holds, given for which values it does; for no row without a value."""
+        return spread(np.append(holds.to_numpy(zero_copy_only=False), False), self.codes)
+
+    def _with(self, value: pa.Array) -> Words:
+        """Return the same with a value more, for the rows that have none."""
+        if not self.nulls:
+            return self
+        if not len(self.values):
+            return Words(np.zeros(len(self.codes), np.int32), value)
+        values = pa.concat_arrays([self.values, value])
+        return Words(masked(self.codes, self.codes >= 0, len(self.values)), values)
+
+
+def shorten(values: pa.Array, limit: int) -> pa.Array:
+    """Cut text to its first `limit` characters."""
+    if Column.of(values).lengths.max(initial=0) <= limit:
+        return values
+    return pc.utf8_slice_codeunits(values, 0, limit)

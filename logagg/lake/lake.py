@@ -1,0 +1,366 @@
+"""The lake: what a writer does with it. How a commit is made stands in `commit.py`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from logagg.clock import Clock, written
+from logagg.config.sections import Config
+from logagg.errors import CHECK, CommitFailed, LakeError, MergeStopped, Overtaken
+from logagg.lake import catalog, durable, layout, locks
+from logagg.lake.adoption import Adoption, adoptions
+from logagg.lake.commit import Committer
+from logagg.lake.compact import Planner, Replacement, Task
+from logagg.lake.digests import cut_off, damage, holds
+from logagg.lake.durable import FLUSH, Part, PartWriter, failing_as_commit
+from logagg.lake.progress import MergeProgress
+from logagg.lake.salts import Salts
+from logagg.lake.state import FORGOTTEN, REPAIR, CommitInfo, Intent, State
+from logagg.records import Delta, KnownSource, Progress, Source
+from logagg.rollup.definitions import Rollup
+
+
+class Lake:
+    """The writer's side of a lake; holds its lock until closed."""
+
+    def __init__(
+        self, root: Path, state: State, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int
+    ) -> None:
+        self._notice: Callable[[str, str], None] = lambda kind, text: None
+        self.secret = layout.secret(root)
+        self.salts = Salts(root, self.secret, clock, self.clock_is_settled)
+        self.merging = MergeProgress(clock)
+        self.shards = 0  # of how many we own some; 0: we own all there are
+        self._root, self._clock, self._lock = root, clock, lock
+        self._unseen = False  # something that opening changed
+        self._told_doubt = False
+        self._commits = Committer(root, state, clock)
+        self._use(rollups, config)
+        self._writers = ThreadPoolExecutor(os.cpu_count(), "writer")
+
+    def crash_at(self, reached: Callable[[str], None]) -> None:
+        """Call this at each of the STEPS of a commit: tests die there."""
+        self._commits.reached = reached
+
+    @property
+    def state(self) -> State:
+        """The newest state that we know."""
+        return self._commits.state
+
+    @property
+    def written_at(self) -> float:
+        """Return when the newest commit was made, by the clock of then; 0 where there is none."""
+        return self._commits.written_at or 0.0
+
+    def clock_is_settled(self) -> bool:
+        """Tell whether what is old by the clock may be deleted: it has not leapt lately."""
+        return self._commits.clock_is_settled()
+
+    def doubt(self) -> str:
+        """Say why nothing is deleted for its age; nothing where the clock is believed."""
+        if self.clock_is_settled():
+            return ""
+        now, since = written(self._clock.now()), written(self._commits.steady_since())
+        return f"{self._root}: the clock says {now}, and has leapt at {since}: nothing is deleted or coarsened for its age yet"
+
+    def new_doubt(self) -> str:
+        """Say, once until it is over, that something is not deleted for its age, and why."""
+        doubt = self.doubt()
+        told, self._told_doubt = self._told_doubt, bool(doubt) and (self._told_doubt or self.is_anything_due())
+        return f"{doubt}; set the clock if it is wrong" if self._told_doubt and not told else ""
+
+    @classmethod
+    def open(
+        cls,
+        root: Path,
+        rollups: Sequence[Rollup],
+        *,
+        clock: Clock,
+        config: Config,
+        begin: bool = True,
+        any_secret: bool = False,
+    ) -> Lake:
+        """Take the lock; make the lake where there is none; clear away what a crash left.
+
+        Without `begin`, that is to be called before the first commit. With `any_secret` the lake goes on with the secret that
+        is there, whichever it was written with. Raises LakeLocked, LakeError (not a lake, newer, damaged, other columns) or
+        CommitFailed.
+        """
+        layout.make(root)
+        lock = locks.take(root, alone=True)
+        try:
+            with failing_as_commit(root):
+                locks.sign(lock)
+                lake = cls._opened(root, rollups, clock, config, lock, any_secret=any_secret)
+                lake._commits.forget_wanted()
+            if begin:
+                lake.begin()
+        except BaseException:
+            os.close(lock)
+            raise
+        return lake
+
+    @classmethod
+    def join(
+        cls, root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Config, shards: int, at_least: int
+    ) -> Lake:
+        """Take part in a lake that workers share; make it where there is none.
+
+        `shards` is how many share it; 0: as it is, or as many as we own (`at_least`) where it is not shared yet.
+        Raises as `open` does.
+        """
+        layout.make(root)
+        lock = locks.take(root, alone=False)
+        try:
+            with failing_as_commit(root), locks.turn(root):
+                lake = cls._opened(root, rollups, clock, config, lock)
+                lake.begin()
+                lake._share(shards, at_least)
+        except BaseException:
+            os.close(lock)
+            raise
+        return lake
+
+    @classmethod
+    def _opened(
+        cls, root: Path, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int, *, any_secret: bool = False
+    ) -> Lake:
+        current = catalog.newest(root)
+        if not current and any((root / "data").glob("*/*.parquet")):
+            raise LakeError(f"{root}: it has data, but {catalog.LINK} is missing", CHECK)
+        before = catalog.read(current) if current else State(created_at=datetime.fromtimestamp(clock.now(), UTC))
+        secret = layout.secret_for(root, "" if any_secret else before.secret)
+        parts = _looked_at_again(root, before.parts)
+        state = replace(catalog.with_rollups(before, rollups), root=str(root.resolve()), secret=secret, parts=parts)
+        lake = cls(root, state, rollups, clock, config, lock)
+        lake._unseen = state != before
+        lake._commits.clear_orphans()
+        return lake
+
+    def begin(self) -> None:
+        """Get ready for commits, and let others see what opening changed: that there is a lake, or other rollups.
+
+        It takes a while. Raises CommitFailed.
+        """
+        durable.prepare()
+        if self._unseen:
+            self._commits.publish(self.state)
+            self._unseen = False
+
+    def _share(self, shards: int, at_least: int) -> None:
+        """Find out how many shards there are; deal the sources anew where that is another number than before."""
+        former = layout.shards_of(self._root)
+        shards = shards or former or at_least
+        if former and shards != former and not locks.is_alone(self._lock):
+            hint = f"stop them first, or say --shards LIST/{former}"
+            raise LakeError(f"{self._root}: workers share it as {former} shards, not {shards}", hint)
+        if shards != former:
+            dealt = self._dealt(former, shards)
+            self._commits.forget_wanted()  # what was dealt as before
+            if dealt != self.state.progress:
+                self._commits.publish(replace(self.state, progress=dealt))
+            layout.write_shards(self._root, shards)
+        self.shards, self._commits.shared = shards, True
+
+    def reconfigure(self, rollups: Sequence[Rollup], config: Config) -> None:
+        """Go on with these rollups and settings.
+
+        Raises LakeError (other columns than before) or CommitFailed; then nothing has changed.
+        """
+        state = catalog.with_rollups(self.state, rollups)
+        if state != self.state:
+            self._commits.publish(state)
+        self._use(rollups, config)
+        self._commits.clear_orphans()
+
+    def _use(self, rollups: Sequence[Rollup], config: Config) -> None:
+        self._rollups, self._config = {rollup.name: rollup for rollup in rollups}, config
+        self._planner = Planner(self._root, self._rollups, config.limits.keys)
+        self._commits.use(rollups, config)
+
+    def known_sources(self, shards: int) -> list[KnownSource]:
+        """Return where each source resumes, for this number of shards.
+
+        Raises LakeError when another number of shards wrote the lake and they do not all stand at the same positions.
+        """
+        former = layout.shards_of(self._root)
+        # What the former shards had is forgotten with them, or the next number of shards would stumble over it.
+        self._commits.state = replace(self.state, progress=self._dealt(former, shards))
+        if former and former != shards:
+            durable.remove([self._root / layout.SHARDS])
+        sources = self.state.sources
+        return [KnownSource(sources[id_], found) for id_, found in self.state.progress.items() if id_ != FORGOTTEN]
+
+    def sources_of(self, shard: int) -> list[KnownSource]:
+        """Take a shard of a shared lake over: return how far it has committed each source; those it has not met are absent."""
+        state = self._commits.supersede(shard)
+        found = [(id_, shards[shard]) for id_, shards in state.progress.items() if shard in shards and id_ != FORGOTTEN]
+        return [KnownSource(state.sources[id_], {shard: progress}) for id_, progress in found]
+
+    def clicks(self, shard: int, shards: int) -> pa.Table | None:
+        """Return the recent clicks of a shard's visitors."""
+        state = self.state.clicks
+        if state is None or not state.num_rows:
+            return None
+        owner = state["visitor"].to_numpy() % shards
+        return state.filter(pa.array(owner == shard))
+
+    def commit(self, deltas: Sequence[Delta], sources: Sequence[Source]) -> CommitInfo:
+        """Make the deltas of all shards that we own, and how far they have come, visible together.
+
+        Raises CommitFailed: nothing has changed, and the same commit can be tried again; or Overtaken.
+        """
+        assert not self._unseen, "data without a catalog are no lake"
+        with failing_as_commit(self._root):
+            parts = self._flush_all(deltas)
+            self._commits.reached("parts")
+        done = self._commits.commit(Intent.flush(deltas, sources, parts, self.shards or len(deltas)))
+        with contextlib.suppress(CommitFailed):  # the next commit tries again
+            self.salts.forget_past()
+        return done
+
+    def plan_compaction(self) -> Sequence[Task | Adoption]:
+        """Return the merges, or else what retention asks for, now; run them anywhere, then `commit_replacement`."""
+        return self._planner.due(self.state) or self.plan_expiry() or adoptions(self._root, self.state.parts)[:1]
+
+    def plan_expiry(self, *, trust_clock: bool = False) -> list[Task]:
+        """Return what retention asks for now: nothing, unless told to, while the clock is not to be believed."""
+        if not trust_clock and not self.clock_is_settled():
+            return []
+        return self._planner.expired(self.state, self._config.retention, self._clock.now())
+
+    def is_anything_due(self) -> bool:
+        """Tell whether retention asks for something now, whether or not the clock is to be believed."""
+        return bool(self.plan_expiry(trust_clock=True))
+
+    def commit_replacement(self, done: Replacement) -> CommitInfo:
+        """Swap merged parts in for those they were made of. Raises CommitFailed (nothing has changed) or Overtaken."""
+        self._commits.reached("parts")
+        info = self._commits.commit(Intent(done.kind, done.new, done.old, noted=done.noted))
+        for part in done.noted:
+            if part.damaged:
+                self._notice("damaged", self._said(part))
+        return info
+
+    def tell(self, notice: Callable[[str, str], None]) -> None:
+        """Give notice of damaged parts: of those that are known, and of those that are found from now on."""
+        self._notice = notice
+        for part in self.damaged():
+            notice("damaged", self._said(part))
+
+    def _said(self, part: Part) -> str:
+        return f"{self._root / part.path}: damaged, so it is not merged: {holds(part)}; {CHECK}"
+
+    def give_up(self, parts: Sequence[Part]) -> None:
+        """Forget damaged parts, and remember what is lost with them. Raises CommitFailed."""
+        self._commits.commit(Intent(REPAIR, (), tuple(parts)))
+
+    def discard(self, done: Replacement) -> None:
+        """Delete merged parts that are not to be swapped in."""
+        durable.remove(self._root / part.path for part in done.new)
+
+    def compact_due(self) -> None:
+        """Merge and expire what is due in a shared lake, of the rollups that nobody else is at; less, where merges are to stop."""
+        for name in self._rollups:
+            if self._due(name):
+                with locks.held(self._root, f"{locks.MERGES}{name}") as ours:
+                    if ours:
+                        with contextlib.suppress(MergeStopped):
+                            self._compact_due(name)
+
+    def compact_all(self) -> int:
+        """Merge all there is to merge now; return how many parts were replaced. Raises MergeStopped."""
+        merged = 0
+        while tasks := self._planner.everything(self.state):
+            merged += self._carry_out(tasks)
+        self._carry_out(adoptions(self._root, self.state.parts))
+        return merged
+
+    def expire(self, *, trust_clock: bool = False) -> int:
+        """Apply retention now; return how many parts were replaced. Raises MergeStopped."""
+        return self._carry_out(self.plan_expiry(trust_clock=trust_clock))
+
+    def damaged(self) -> list[Part]:
+        """Return the parts that are known to be damaged."""
+        return [part for part in self.state.parts if part.damaged]
+
+    def refuse_damaged(self) -> None:
+        """Raise LakeError where parts are known to be damaged."""
+        if damaged := self.damaged():
+            first, more = damaged[0], f", and {len(damaged) - 1:,} more" if damaged[1:] else ""
+            raise LakeError(f"{self._root / first.path}: damaged ({holds(first)}){more}", CHECK)
+
+    def refuse_missing(self) -> None:
+        """Raise LakeError where files of parts are missing, or not as long as they were written."""
+        wrong = [(part, what) for part in self.state.parts if (what := cut_off(self._root, part))]
+        if wrong:
+            (first, what), more = wrong[0], f"; {len(wrong) - 1:,} more are like it" if wrong[1:] else ""
+            raise LakeError(f"{self._root / first.path}: {what} ({holds(first)}){more}", CHECK)
+
+    def close(self) -> None:
+        self._writers.shutdown()
+        os.close(self._lock)
+
+    def _due(self, rollup: str) -> Sequence[Task | Adoption]:
+        planner = self._planner.only(rollup)
+        merges = planner.due(self.state)
+        if not merges and self.clock_is_settled():
+            merges = planner.expired(self.state, self._config.retention, self._clock.now())
+        return merges or adoptions(self._root, [part for part in self.state.parts if part.rollup == rollup])
+
+    def _compact_due(self, rollup: str) -> None:
+        self._commits.catch_up()  # what we know may be merged already
+        while tasks := self._due(rollup):
+            self._carry_out(tasks)
+
+    def _carry_out(self, tasks: Sequence[Task | Adoption]) -> int:
+        """Run merges and commit them; return how many parts were replaced."""
+        replaced = 0
+        for task in tasks:
+            with contextlib.suppress(Overtaken):  # by one who merged the same
+                done = task.run(self.merging)
+                self.commit_replacement(done)
+                replaced += len(done.old)
+        return replaced
+
+    def _dealt(self, former: int | None, shards: int) -> Mapping[str, Mapping[int, Progress]]:
+        try:
+            return self.state.dealt(former, shards)
+        except ValueError as error:
+            count = former or max(map(len, self.state.progress.values()))
+            raise LakeError(f"{self._root}: {error}", f"run once with --shards {count}") from None
+
+    def _flush_all(self, deltas: Sequence[Delta]) -> list[Part]:
+        """Write the parts of all rollups, side by side; leave none if one cannot be written."""
+        names = dict.fromkeys(name for delta in deltas for name in delta.rollups)
+        written = [self._writers.submit(self._flush, name, deltas) for name in names]
+        wait(written)
+        failures = [failure for one in written if (failure := one.exception())]
+        if failures:
+            durable.remove(self._root / one.result().path for one in written if not one.exception())
+            raise failures[0]
+        return [one.result() for one in written]
+
+    def _flush(self, name: str, deltas: Sequence[Delta]) -> Part:
+        """Write one part of a rollup from the rows of all shards."""
+        rollup = self._rollups[name]
+        with PartWriter(self._root, rollup, FLUSH, rollup.grain) as writer:
+            for delta in deltas:
+                if name in delta.rollups:
+                    writer.write(delta.rollups[name])
+        assert writer.part, "a delta has no rollups without rows"
+        return writer.part
+
+
+def _looked_at_again(root: Path, parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Return parts, those that are missing or cut off marked as damaged; those that were damaged may have been restored."""
+    look = {True: damage, False: cut_off}
+    return tuple(replace(part, damaged=bool(look[part.damaged](root, part))) for part in parts)

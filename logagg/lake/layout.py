@@ -1,0 +1,94 @@
+"""The directory of a lake: what is in it beside data and catalogs."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shlex
+from pathlib import Path
+
+from logagg.errors import LakeError
+from logagg.lake import catalog, locks
+from logagg.lake.digests import digest_of_bytes
+from logagg.lake.durable import replace_text, write_secret
+from logagg.lake.ownership import SECRET, keep_modes, refuse_others
+
+_SECRET = "logagg secret"  # what its digest is for
+SHARDS = "shards"  # the file that says for how many shards workers share a lake
+
+
+def make(root: Path) -> None:
+    """Make the directory of a lake. Raises LakeError when it is taken by something or somebody else, or cannot be written."""
+    refuse_others(root)
+    keep_modes(root)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        found = {path.name for path in root.iterdir()}
+    except OSError as error:
+        raise LakeError(f"{root}: {error.strerror}", "choose another directory with --lake") from error
+    if found and not found & {locks.LOCK, catalog.LINK}:
+        raise LakeError(f"{root}: not a lake, and not empty", "choose another directory with --lake")
+
+
+def secret(root: Path) -> bytes:
+    """Return the key of the visitor hash, made with the lake."""
+    path = root / SECRET
+    if not path.exists():
+        write_secret(path, secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+def secret_for(root: Path, expected: str) -> str:
+    """Return the digest of the key of the visitor hash, which is made where there is none.
+
+    Raises LakeError where another one is expected: with it visitors would be others than before.
+    """
+    there = (root / SECRET).exists()
+    found = digest_of_bytes(secret(root), _SECRET)
+    if there and expected not in ("", found):
+        raise LakeError(*other_secret(root))
+    return found
+
+
+def other_secret(root: Path) -> tuple[str, str]:
+    """Return what is wrong where a lake was written with another secret than the one that is there, and what to do."""
+    hint = f"restore it from a backup; or, to go on with this one, {repair_command(root)}"
+    return (
+        f"{root / SECRET}: is not the secret that the lake was written with: visitors would be others than before",
+        hint,
+    )
+
+
+def has_secret(root: Path, expected: str) -> bool:
+    """Tell whether the secret is the one that a lake was written with, as far as that is known. Raises OSError."""
+    return expected in ("", digest_of_bytes((root / SECRET).read_bytes(), _SECRET))
+
+
+def repair_command(root: Path) -> str:
+    """Return the command that mends a lake."""
+    return shlex.join(["logagg", "check", "--repair", "--lake", str(root)])
+
+
+def write_shards(root: Path, shards: int) -> None:
+    """Write down for how many shards workers share a lake. Raises OSError."""
+    replace_text(root / SHARDS, f"{shards} {_check(shards)}\n")
+
+
+def shards_of(root: Path) -> int | None:
+    """Return for how many shards workers share a lake; None where they do not. Raises LakeError where it cannot be told."""
+    path = root / SHARDS
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return None
+    found = _SHARDS.fullmatch(text)
+    if not found or (found[2] and found[2].decode() != _check(int(found[1]))):
+        raise LakeError(f"{path}: damaged", f"stop the workers, and write how many shards there are: echo N > {path}")
+    return int(found[1])
+
+
+_SHARDS = re.compile(rb"(\d+)(?: ([0-9a-f]{32}))?\n")  # an earlier logagg wrote the number alone
+
+
+def _check(shards: int) -> str:
+    return digest_of_bytes(str(shards).encode(), "logagg shards")

@@ -1,0 +1,186 @@
+"""Columns of lines -> classified events: kind, dimensions, visitor, is_bot.
+
+Everything that depends on one field is worked out once per distinct value and spread over the rows by their codes.
+What depends on several fields (the kind, for one) is a few comparisons of whole columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from logagg.columnar.dictionary import masked, spread
+from logagg.columnar.encoded import Words
+from logagg.columnar.slices import Codes, Column, Slices
+from logagg.config.sections import KINDS, Config
+from logagg.parse.events import kinds, visitors
+from logagg.parse.events.addresses import Prefix
+from logagg.parse.events.rules import Rules
+from logagg.parse.schemas import EVENT_SCHEMA
+from logagg.parse.text import urls
+from logagg.sketches import latency_bucket
+
+NO_SITE = "-"
+_WWW = "www."
+_PAGEVIEW = KINDS.index("pageview")
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """Turns parsed lines into events by the rules of one configuration."""
+
+    rules: Rules
+    secret: bytes  # keys the visitor hash; at least 16 bytes
+    site: str = ""  # of lines whose log names no virtual host
+    forwarded: bool = False  # believe the first address of X-Forwarded-For
+    limit: int = 256  # characters of a dimension value
+    prefix: Prefix = Prefix()  # of an address, that tells visitors apart
+    period: int = 0  # microseconds for which a visitor stays the same; 0: for ever
+    key_of: Callable[[int], bytes] | None = None  # the key of the period that ends at a second
+
+    @classmethod
+    def of(cls, config: Config, secret: bytes, key_of: Callable[[int], bytes] | None = None) -> Classifier:
+        """Build the classifier of a configuration; `key_of` is asked where it wants visitors to be new from time to time."""
+        privacy = config.privacy
+        prefix, period = Prefix(privacy.ipv4, privacy.ipv6), round((privacy.rotate or 0) * 1_000_000)
+        return cls(Rules.of(config), secret, config.site, config.forwarded, config.limits.value, prefix, period, key_of)
+
+    def classify(self, batch: pa.Table) -> pa.Table:
+        """Return one event (`EVENT_SCHEMA`) per row of a batch (`BATCH_SCHEMA`), in the same order."""
+        column = {name: Words.of(batch.column(name)) for name in batch.schema.names if _is_text(batch, name)}
+        site = self._sites(column["host"])
+        requests = self._requests(column["target"].filled(), site)
+        kind = self.rules.kinds(requests.rule, requests.codes, batch.column("status").to_numpy(), column["method"])
+        referrer, from_page = _split_referrers(column["referrer"])
+        words = {
+            "site": site,
+            "method": column["method"].filled(),
+            "path": requests.paths(),
+            "referrer": referrer,
+            "from_path": _from_paths(kind, site, referrer, from_page),
+            "cache": column["cache"],
+            **requests.parameters(self.rules),
+        }
+        # No agent in the format says nothing; an empty one, where others have theirs, says robot.
+        agent = column["agent"].with_null()
+        from logagg.parse.events.agents import describe  # its patterns take a while, and only those who parse need them
+
+        described = describe(agent.values)
+        words |= {
+            name: Words(agent.codes, described.column(name).combine_chunks()) for name in ("browser", "os", "device")
+        }
+        columns = {name: value.bounded(self.limit).array() for name, value in words.items()}
+        columns["kind"] = Words(kind, pa.array(KINDS)).array()
+        columns |= {name: batch.column(name) for name in ("time", "status", "bytes", "seconds", "upstream_seconds")}
+        columns["is_bot"] = pa.array(spread(described.column("is_bot").to_numpy(), agent.codes))
+        columns["bucket"] = latency_bucket(batch.column("seconds").combine_chunks())
+        columns["visitor"] = pa.array(self._visitors(column, batch.column("time")))
+        return pa.table([columns[name] for name in EVENT_SCHEMA.names], schema=EVENT_SCHEMA)
+
+    def _sites(self, hosts: Words) -> Words:
+        own = (self.site or NO_SITE).lower()
+        hosts = hosts.filled()
+        return hosts.map(lambda values: pc.if_else(pc.equal(values, ""), own, values))
+
+    def _requests(self, targets: Words, site: Words) -> _Requests:
+        """Take targets apart and match them, once each; where rules look at the site, once for each site."""
+        if not self.rules.sited:
+            path, query = _split_targets(targets.values)
+            return _Requests(targets.codes, path, query, spread(self.rules.match(path.values), path.codes))
+        pairs, codes = np.unique(targets.codes * np.int64(len(site.values)) + site.codes, return_inverse=True)
+        target, at = np.divmod(pairs, len(site.values))
+        path, query = _split_targets(targets.values.take(pa.array(target)))
+        rule = self.rules.match(path.values.take(pa.array(path.codes)), site.values.take(pa.array(at)))
+        return _Requests(codes.astype(np.int32), path, query, rule)
+
+    def _visitors(self, column: dict[str, Words], times: pa.ChunkedArray) -> visitors.Hashes:
+        who = self._who(column)
+        if not self.period:
+            return visitors.hashed(who, self.secret)
+        assert self.key_of, "who asks for periods has keys for them"
+        key_of, periods = self.key_of, times.cast(pa.int64()).to_numpy() // self.period
+        return visitors.hashed_by_period(who, periods, lambda period: key_of((period + 1) * self.period // 1_000_000))
+
+    def _who(self, column: dict[str, Words]) -> list[Words]:
+        """Return what tells visitors apart: address, agent, and the field that is configured for it."""
+        client = column["client"].filled()
+        if self.forwarded:
+            client = _first_forwarded(column["forwarded"].filled()).otherwise(client)
+        if not self.prefix.whole:
+            client = client.map(self.prefix.keep)
+        return [client, column["agent"].filled(), column["user_id"].filled()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Requests:
+    """The distinct requests of a batch: what they ask for, and which rule matches them."""
+
+    codes: Codes  # the request of each row
+    path: Words
+    query: Slices
+    rule: Codes
+
+    def paths(self) -> Words:
+        """Return the path of each row."""
+        return self.path.of_rows(self.codes)
+
+    def parameters(self, rules: Rules) -> dict[str, Words]:
+        """Return the advertising dimensions of each row."""
+        found = rules.parameters(self.query, self.rule)
+        return {name: words.of_rows(self.codes) for name, words in found.items()}
+
+
+def _is_text(table: pa.Table, name: str) -> bool:
+    return pa.types.is_dictionary(table.schema.field(name).type)
+
+
+def _fields(values: pa.Array, pattern: str, *names: str) -> list[pa.Array]:
+    """Return the named groups of a pattern (RE2), empty where it does not match."""
+    found = pc.extract_regex(values, pattern)
+    return [pc.fill_null(pc.struct_field(found, name), "") for name in names]
+
+
+def _split_targets(values: pa.Array) -> tuple[Words, Slices]:
+    """Split request targets into path and query; a proxy's absolute target loses scheme and host."""
+    if not pc.all(pc.starts_with(values, "/")).as_py():
+        values = pc.replace_substring_regex(values, r"(?s)\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*", "")
+    targeted = Slices.of(values)
+    path_end, query_start, query_end = urls.split_urls(*targeted.places)
+    return Words.cut(Slices(targeted.data, targeted.start, path_end)), Slices(targeted.data, query_start, query_end)
+
+
+def _split_referrers(referrers: Words) -> tuple[Words, Words]:
+    """Split referring URLs into host (lower case, no port) and path."""
+    referrers = referrers.filled()
+    referring = Slices.of(referrers.values)
+    host_start, host_end, path_start, path_end = urls.split_referrers(*referring.places)
+    hosts = Slices(referring.data, host_start, host_end).text()
+    paths = Slices(referring.data, path_start, path_end).text()
+    paths = pc.if_else(pc.and_(pc.equal(paths, ""), pc.not_equal(hosts, "")), "/", paths)
+    return Words(referrers.codes, pc.utf8_lower(hosts)), Words(referrers.codes, paths)
+
+
+def _from_paths(kind: Codes, site: Words, referrer: Words, from_page: Words) -> Words:
+    """Return, for page views that came from a page of the same site, the path of that page."""
+    names, _ = _bare(pa.concat_arrays([site.values, referrer.values])).encode()
+    own, others = np.split(names, [len(site.values)])
+    others = masked(others, Column.of(referrer.values).lengths > 0, -1)  # who has no referrer came from no site
+    return Words(
+        kinds.from_pages(kind, _PAGEVIEW, own, site.codes, others, referrer.codes), from_page.values, nulls=True
+    )
+
+
+def _bare(hosts: pa.Array) -> Slices:
+    """Hosts without a leading `www.`, which sites use for one another."""
+    places = Slices.of(hosts)
+    led = pc.starts_with(hosts, _WWW).to_numpy(zero_copy_only=False)
+    return Slices(places.data, places.start + led * len(_WWW), places.end)
+
+
+def _first_forwarded(forwarded: Words) -> Words:
+    """Return the first address of each X-Forwarded-For: the client, if every proxy is to be trusted."""
+    return forwarded.map(lambda values: _fields(values, r"\A\s*(?P<first>[^,\s]*)", "first")[0])

@@ -1,0 +1,177 @@
+"""Rules: which requests are impressions, clicks and conversions, and what their query strings say.
+
+Rules look at distinct values only, and at whole columns of them: no Python runs per value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from logagg.columnar.dictionary import spread
+from logagg.columnar.encoded import Words, shorten
+from logagg.columnar.slices import Codes, Mask, Slices
+from logagg.config.sections import KINDS, PAGE_STATUSES, PARAMETERS, TRACKING, Config, RuleConfig
+from logagg.parse.events import kinds
+from logagg.parse.text import urls
+from logagg.parse.text.decode import decode_percent
+
+Names = Mapping[str, tuple[str, ...]]  # dimension -> keys of a query string
+Table = npt.NDArray[np.uint8]  # of truths
+
+DIMENSIONS = tuple(PARAMETERS)
+NONE = -1  # no rule matches
+
+# What stands below the rules: assets, and what is left, which -1 reaches as the last one. A log that names no method is
+# believed to be of people who get pages.
+_ASSET = RuleConfig("asset")
+_PAGE = RuleConfig("pageview", methods=("GET",), status=PAGE_STATUSES)
+_OTHER = KINDS.index("other")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Rules compiled for columns; the first that matches a request decides."""
+
+    rules: tuple[RuleConfig, ...]
+    assets: tuple[str, ...] = ()  # extensions, lower case
+    limit: int = 256  # characters of a parameter's value
+    _all: tuple[RuleConfig, ...] = field(init=False, repr=False, compare=False)
+    _kinds: Codes = field(init=False, repr=False, compare=False)
+    _statuses: Table = field(init=False, repr=False, compare=False)
+    _names: Sequence[Names] = field(init=False, repr=False, compare=False)  # what is taken from queries, each once,
+    _takes: Codes = field(init=False, repr=False, compare=False)  # and which of these each rule takes; -1: nothing
+
+    def __post_init__(self) -> None:
+        rules = (*self.rules, _ASSET, _PAGE)
+        names = _distinct(rule.parameters for rule in rules if rule.parameters)
+        takes = [names.index(rule.parameters) if rule.parameters else -1 for rule in rules]
+        object.__setattr__(self, "_all", rules)
+        object.__setattr__(self, "_kinds", np.array([KINDS.index(rule.kind) for rule in rules], np.int32))
+        object.__setattr__(self, "_statuses", _status_table(rules))
+        object.__setattr__(self, "_names", names)
+        object.__setattr__(self, "_takes", np.array(takes, np.int32))
+
+    @classmethod
+    def of(cls, config: Config) -> Rules:
+        """Return the rules of a configuration."""
+        return cls(config.rules, config.assets.extensions, config.limits.value)
+
+    @property
+    def sited(self) -> bool:
+        """Whether a rule looks at the site, so that `match` needs it."""
+        return any(rule.site for rule in self.rules)
+
+    def match(self, paths: pa.StringArray, sites: pa.StringArray | None = None) -> Codes:
+        """Return, for each path, the index of the first rule that matches, the number of rules for an asset, or -1.
+
+        `sites`, aligned with `paths`, is needed where `sited`; without it, rules that name a site match nothing.
+        """
+        matched = np.full(len(paths), NONE, np.int32)
+        for index, rule in enumerate(self.rules):
+            matched[(matched == NONE) & _matches(rule, paths, sites)] = index
+        matched[(matched == NONE) & self._are_assets(paths)] = len(self.rules)
+        return matched
+
+    def kinds(self, matched: Codes, requests: Codes, status: npt.NDArray[np.int16], methods: Words) -> Codes:
+        """Return the kind of each row, as its place in `KINDS`; `matched` has the rule of each request, `requests` that of each row.
+
+        It is that of the rule that matched if that counts the status and the method, or else `other`; where none did, a
+        page view if it is one, or else `other`. A null method (the log names none) is one that any rule takes.
+        """
+        allowed = _method_table(self._all, methods.values)
+        return kinds.kinds(matched, requests, status, methods.codes, self._statuses, allowed, self._kinds, _OTHER)
+
+    def parameters(self, queries: Slices, matched: Codes) -> dict[str, Words]:
+        """Return campaign, ad and placement of query strings (text), aligned with them; empty text where absent.
+
+        `matched` names the rule of each: rules may take a dimension from different keys. Of the keys listed for it the
+        first that a query has wins, and of that its first value. Values are percent-decoded, then cut to the limit.
+        """
+        found = {name: Words.constant(len(queries), "") for name in DIMENSIONS}
+        takes, has_query = spread(self._takes, matched), queries.start < queries.end
+        for number, names in enumerate(self._names):
+            some = np.flatnonzero(has_query & (takes == number))
+            for name, words in self._taken(queries.take(some), names).items():
+                found[name] = found[name].put(some, words)
+        return found
+
+    def _are_assets(self, paths: pa.StringArray) -> Mask:
+        """Say which paths end in the extension of an asset, which may have dots in it, as `tar.gz` has."""
+        are_assets = np.zeros(len(paths), np.bool_)
+        values = Slices.of(paths.fill_null("") if paths.null_count else paths)
+        for dots in {1 + extension.count(".") for extension in self.assets}:
+            extensions = Words.cut(Slices(values.data, urls.find_extensions(*values.places, dots), values.end))
+            are_assets |= extensions.map(pc.utf8_lower).among(self.assets)
+        return are_assets
+
+    def _taken(self, queries: Slices, names: Names) -> dict[str, Words]:
+        keys = [[key.encode() for key in some] for some in names.values()]
+        starts, ends = urls.find_values(*queries.places, keys)
+        values = (Slices(queries.data, start, end) for start, end in zip(starts, ends, strict=True))
+        return {name: self._decoded(Words.cut(some)) for name, some in zip(names, values, strict=True)}
+
+    def _decoded(self, words: Words) -> Words:
+        return words.map(lambda values: shorten(decode_percent(values), self.limit))
+
+
+def _distinct(values: Iterable[Names]) -> list[Names]:
+    distinct: list[Names] = []
+    for value in values:
+        if value not in distinct:
+            distinct.append(value)
+    return distinct
+
+
+def _matches(rule: RuleConfig, paths: pa.StringArray, sites: pa.StringArray | None) -> npt.NDArray[np.bool_]:
+    """Say which rows meet every condition that the rule gives."""
+    conditions = [
+        *([_is_in(paths, rule.path)] if rule.path else []),
+        *([_any(pc.starts_with, paths, rule.prefix)] if rule.prefix else []),
+        *([_any(pc.ends_with, paths, rule.suffix)] if rule.suffix else []),
+        *([pc.match_substring_regex(paths, rule.regex)] if rule.regex else []),
+        *([_at_site(sites, rule.site, len(paths))] if rule.site else []),
+    ]
+    met: npt.NDArray[np.bool_] = reduce(pc.and_, conditions).fill_null(False).to_numpy(zero_copy_only=False)
+    return met
+
+
+def _is_in(values: pa.StringArray, wanted: Sequence[str]) -> pa.Array:
+    return pc.is_in(values, value_set=pa.array(wanted, pa.string()))
+
+
+def _any(test: Callable[..., Any], values: pa.StringArray, patterns: Sequence[str]) -> pa.Array:
+    return reduce(pc.or_, [test(values, pattern) for pattern in patterns])
+
+
+def _at_site(sites: pa.StringArray | None, wanted: Sequence[str], rows: int) -> pa.Array:
+    return pa.array(np.zeros(rows, np.bool_)) if sites is None else _is_in(sites, wanted)
+
+
+def _status_table(rules: Sequence[RuleConfig]) -> Table:
+    """Return [rule, status] -> counts."""
+    table = np.zeros((len(rules), 1000), np.bool_)
+    for index, rule in enumerate(rules):
+        table[index, list(rule.status) or slice(None)] = True
+    return table.view(np.uint8)
+
+
+def _method_table(rules: Sequence[RuleConfig], methods: pa.StringArray) -> Table:
+    """Return [rule, method] -> counts; the last column, which -1 reaches, is no method.
+
+    HEAD asks for no ad, so no rule can make it count as one.
+    """
+    table = np.ones((len(rules), len(methods) + 1), np.bool_)
+    for index, rule in enumerate(rules):
+        if rule.methods:
+            table[index, :-1] = _is_in(methods, rule.methods).to_numpy(zero_copy_only=False)
+        if rule.kind in TRACKING:
+            table[index, :-1] &= pc.not_equal(methods, "HEAD").to_numpy(zero_copy_only=False)
+    return table.view(np.uint8)

@@ -1,0 +1,9 @@
+from collections.abc import Sequence
+
+from logagg.columnar.slices import Bytes, Mask, Offsets
+
+DEEPEST: int
+
+def split_objects(
+    data: Bytes, start: Offsets, end: Offsets, keys: Sequence[str]
+) -> tuple[Bytes, Offsets, Offsets, Mask]: ...

@@ -1,0 +1,337 @@
+"""Lines of JSON -> raw fields (RFC 8259, read as strictly as Python's `json` does, and no deeper than `DEEPEST`).
+
+A value stays where it is in the line; only a string with an escape in it is written out anew. Every pointer here lies within
+`[line, end of line]`, and every loop ends there.
+"""
+
+import os
+
+import numpy as np
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memchr, memcmp
+
+from logagg.columnar.bytes cimport NO_DIGIT, Place, control, first_of, hex_digit
+
+DEEPEST = 64  # objects and arrays within one another, the line's own among them
+
+cdef enum:
+    MOST_KEYS = 256
+    LONGEST_KEY = 256  # bytes, once its escapes are undone; a longer one is none of ours
+    INNER = 63  # levels within a value; one bit each says what it is
+
+cdef struct Key:
+    Place text
+    Py_ssize_t length
+
+cdef struct Line:
+    Place at
+    Place stop
+    bint plain  # neither a backslash nor a control character is in it
+
+
+def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, keys):
+    """Return data, the places in it of the values of each key (starts and ends, a row for each key), and which lines are objects.
+
+    A value is the text of a string, or a number as it is written. Of a key that is there twice the first counts; anything else,
+    what is not there, and all of a line that is no object, is empty. The data are those given, or those and more.
+    """
+    cdef Py_ssize_t lines = start.shape[0], count = len(keys), row, number
+    cdef int64_t written = 0
+    cdef Key[MOST_KEYS] table
+    held = [os.fsencode(key) for key in keys]  # as long as the table points to them
+    if count > MOST_KEYS or any(len(key) > LONGEST_KEY for key in held):
+        raise ValueError(f"a log format has at most {MOST_KEYS} keys of at most {LONGEST_KEY} bytes")
+    for number, key in enumerate(held):
+        table[number] = Key(<Place> <char*> <bytes> key, len(key))
+    starts, ends, objects = np.empty((count, lines), np.int64), np.empty((count, lines), np.int64), np.empty(lines, np.bool_)
+    undone = np.empty(data.shape[0], np.uint8)  # values without their escapes, which are shorter
+    cdef int64_t[:, ::1] starts_of = starts, ends_of = ends
+    cdef uint8_t[::1] fits = objects.view(np.uint8), spare = undone
+    cdef Place first
+    cdef Line line
+    if lines and count:
+        first = first_of(data)
+        with nogil:
+            for row in range(lines):
+                line = Line(first + start[row], first + end[row], False)
+                line.plain = _is_plain(line.at, line.stop)
+                fits[row] = _read(&line, first, table, count, starts_of, ends_of, row)
+                for number in range(count):
+                    if not fits[row] or starts_of[number, row] < 0:
+                        starts_of[number, row] = ends_of[number, row] = start[row]
+                    elif not line.plain and not _undo(first, data.shape[0], &starts_of[number, row], &ends_of[number, row], &spare[0], &written):
+                        fits[row] = False
+    return (np.concatenate([data, undone[:written]]) if written else np.asarray(data)), starts, ends, objects
+
+
+cdef bint _read(
+    Line* line, Place first, const Key* keys, Py_ssize_t count, int64_t[:, ::1] starts, int64_t[:, ::1] ends, Py_ssize_t row
+) noexcept nogil:
+    """Read an object and note where the values of its keys are, -1 for those it has not; return whether it is one."""
+    cdef Place name, value
+    cdef Py_ssize_t number, expected = 0
+    for number in range(count):
+        starts[number, row] = -1
+    if not _take(line, c"{"):
+        return False
+    if _take(line, c"}"):
+        return _is_over(line)
+    while True:
+        _skip_spaces(line)
+        name = line.at
+        if not _skip_string(line):
+            return False
+        number = _number_of(name + 1, line.at - 1, line.plain, keys, count, expected)
+        if not _take(line, c":"):
+            return False
+        _skip_spaces(line)
+        value = line.at
+        if not _skip_value(line):
+            return False
+        if number >= 0:
+            expected = number + 1
+            if starts[number, row] < 0:
+                starts[number, row], ends[number, row] = value - first, line.at - first
+                _strip(value, &starts[number, row], &ends[number, row])
+        if not _take(line, c","):
+            return _take(line, c"}") and _is_over(line)
+
+
+cdef inline void _strip(Place value, int64_t* start, int64_t* end) noexcept nogil:
+    """Leave of a value what counts: the text between quotes, a number, nothing of anything else."""
+    if value[0] == c'"':
+        start[0] += 1
+        end[0] -= 1
+    elif value[0] != c"-" and not c"0" <= value[0] <= c"9":
+        end[0] = start[0]
+
+
+cdef inline Py_ssize_t _number_of(Place name, Place stop, bint plain, const Key* keys, Py_ssize_t count, Py_ssize_t expected) noexcept nogil:
+    """Return which of the keys it is, most likely the one expected, or -1."""
+    cdef uint8_t[LONGEST_KEY] undone
+    cdef Py_ssize_t tried, number = expected, length = stop - name
+    if not plain and memchr(name, c"\\", length) != NULL:
+        if length > 6 * LONGEST_KEY:
+            return -1
+        length = _unescape(name, stop, undone, LONGEST_KEY)
+        name = undone
+    for tried in range(count):
+        if number >= count:
+            number = 0
+        if keys[number].length == length and memcmp(keys[number].text, name, length) == 0:
+            return number
+        number += 1
+    return -1
+
+
+# over a line
+
+
+cdef inline bint _is_plain(Place at, Place stop) noexcept nogil:
+    cdef uint8_t odd = 0
+    while at < stop:
+        odd |= (at[0] < 0x20) | (at[0] == c"\\")
+        at += 1
+    return odd == 0
+
+
+cdef inline void _skip_spaces(Line* line) noexcept nogil:
+    while line.at < line.stop and line.at[0] in (c" ", c"\t", c"\r", c"\n"):
+        line.at += 1
+
+
+cdef inline bint _take(Line* line, uint8_t byte) noexcept nogil:
+    """Go past a byte, and spaces before it, if it comes next."""
+    _skip_spaces(line)
+    if line.at == line.stop or line.at[0] != byte:
+        return False
+    line.at += 1
+    return True
+
+
+cdef inline bint _is_over(Line* line) noexcept nogil:
+    _skip_spaces(line)
+    return line.at == line.stop
+
+
+cdef bint _skip_value(Line* line) noexcept nogil:
+    """Go past a value, and all that is in it; return whether it is one."""
+    cdef uint64_t objects = 0  # of the levels that are open, which are objects: a bit each, the innermost lowest
+    cdef int depth = 0
+    while True:
+        _skip_spaces(line)
+        if line.at == line.stop:
+            return False
+        if line.at[0] == c"{" or line.at[0] == c"[":
+            if depth == INNER:
+                return False
+            depth += 1
+            objects = (objects << 1) | (line.at[0] == c"{")
+            line.at += 1
+            if not _take(line, c"}" if objects & 1 else c"]"):
+                if objects & 1 and not _skip_name(line):
+                    return False
+                continue
+            depth -= 1
+            objects >>= 1
+        elif not _skip_scalar(line):
+            return False
+        while depth and _take(line, c"}" if objects & 1 else c"]"):
+            depth -= 1
+            objects >>= 1
+        if depth == 0:
+            return True
+        if not _take(line, c",") or (objects & 1 and not _skip_name(line)):
+            return False
+
+
+cdef inline bint _skip_name(Line* line) noexcept nogil:
+    """Go past a key and its colon."""
+    _skip_spaces(line)
+    return _skip_string(line) and _take(line, c":")
+
+
+cdef inline bint _skip_scalar(Line* line) noexcept nogil:
+    if line.at[0] == c'"':
+        return _skip_string(line)
+    if line.at[0] == c"-" or c"0" <= line.at[0] <= c"9":
+        return _skip_number(line)
+    return _skip_word(line, b"true", 4) or _skip_word(line, b"null", 4) or _skip_word(line, b"false", 5)
+
+
+cdef inline bint _skip_word(Line* line, const char* word, Py_ssize_t length) noexcept nogil:
+    if line.stop - line.at < length or memcmp(line.at, word, length) != 0:
+        return False
+    line.at += length
+    return True
+
+
+cdef inline bint _skip_number(Line* line) noexcept nogil:
+    cdef Place digits
+    if line.at[0] == c"-":
+        line.at += 1
+    digits = line.at
+    if not _skip_digits(line) or (digits[0] == c"0" and line.at - digits > 1):
+        return False
+    if line.at < line.stop and line.at[0] == c".":
+        line.at += 1
+        if not _skip_digits(line):
+            return False
+    if line.at < line.stop and line.at[0] in (c"e", c"E"):
+        line.at += 1
+        if line.at < line.stop and line.at[0] in (c"+", c"-"):
+            line.at += 1
+        return _skip_digits(line)
+    return True
+
+
+cdef inline bint _skip_digits(Line* line) noexcept nogil:
+    cdef Place digits = line.at
+    while line.at < line.stop and c"0" <= line.at[0] <= c"9":
+        line.at += 1
+    return line.at > digits
+
+
+cdef inline bint _skip_string(Line* line) noexcept nogil:
+    """Go past a string, from quote to quote; return whether it is one."""
+    cdef Place found
+    if line.at == line.stop or line.at[0] != c'"':
+        return False
+    line.at += 1
+    if line.plain:
+        found = <Place> memchr(line.at, c'"', line.stop - line.at)
+        if found == NULL:
+            return False
+        line.at = found + 1
+        return True
+    while line.at < line.stop and line.at[0] >= 0x20:
+        if line.at[0] == c'"':
+            line.at += 1
+            return True
+        if line.at[0] == c"\\":
+            if line.stop - line.at < 2 or not _is_escape(line.at + 1, line.stop):
+                return False
+            line.at += 1
+        line.at += 1
+    return False
+
+
+cdef inline bint _is_escape(Place letter, Place stop) noexcept nogil:
+    """Tell whether what follows a backslash is an escape."""
+    if letter[0] == c"u":
+        return stop - letter > 4 and _hex(letter + 1) < 0x10000
+    return letter[0] in (c'"', c"\\", c"/", c"b", c"f", c"n", c"r", c"t")
+
+
+# escapes undone
+
+
+cdef inline bint _undo(Place first, Py_ssize_t size, int64_t* start, int64_t* end, uint8_t* spare, int64_t* written) noexcept nogil:
+    """Write a value that has escapes to the spare bytes, which lie behind the `size` others; return whether it is text."""
+    cdef Py_ssize_t length
+    if memchr(first + start[0], c"\\", end[0] - start[0]) == NULL:
+        return True
+    length = _unescape(first + start[0], first + end[0], spare + written[0], end[0] - start[0])
+    start[0] = end[0] = size + written[0]
+    if length < 0:
+        return False
+    end[0] += length
+    written[0] += length
+    return True
+
+
+cdef Py_ssize_t _unescape(Place at, Place stop, uint8_t* out, Py_ssize_t room) noexcept nogil:
+    """Undo the escapes of a valid string; return how many bytes there are, -1 if one is half of a surrogate pair, or there is no room."""
+    cdef Py_ssize_t length = 0
+    cdef uint32_t code
+    while at < stop:
+        if room - length < 4 and room - length < stop - at:
+            return -1
+        if at[0] != c"\\":
+            out[length] = at[0]
+            length += 1
+            at += 1
+        elif at[1] != c"u":
+            out[length] = control(at[1]) or at[1]  # or the quote, backslash or slash itself
+            length += 1
+            at += 2
+        else:
+            code = _hex(at + 2)
+            at += 6
+            if 0xD800 <= code < 0xDC00 and stop - at >= 6 and at[0] == c"\\" and at[1] == c"u" and 0xDC00 <= _hex(at + 2) < 0xE000:
+                code = 0x10000 + ((code - 0xD800) << 10) + (_hex(at + 2) - 0xDC00)
+                at += 6
+            if 0xD800 <= code < 0xE000:
+                return -1
+            length += _put(code, out + length)
+    return length
+
+
+cdef inline uint32_t _hex(Place digits) noexcept nogil:
+    """Return the value of four hexadecimal digits; 0x10000 or more if they are none."""
+    cdef uint32_t value = 0
+    cdef uint8_t digit
+    cdef int place
+    for place in range(4):
+        digit = hex_digit(digits[place])
+        if digit == NO_DIGIT:
+            return 0x10000
+        value = 16 * value + digit
+    return value
+
+
+cdef inline int _put(uint32_t code, uint8_t* out) noexcept nogil:
+    """Write a character as UTF-8; return how many bytes it has."""
+    if code < 0x80:
+        out[0] = <uint8_t> code
+        return 1
+    if code < 0x800:
+        out[0], out[1] = <uint8_t> (0xC0 | code >> 6), <uint8_t> (0x80 | (code & 0x3F))
+        return 2
+    if code < 0x10000:
+        out[0], out[1], out[2] = <uint8_t> (0xE0 | code >> 12), <uint8_t> (0x80 | (code >> 6 & 0x3F)), <uint8_t> (0x80 | (code & 0x3F))
+        return 3
+    out[0], out[1] = <uint8_t> (0xF0 | code >> 18), <uint8_t> (0x80 | (code >> 12 & 0x3F))
+    out[2], out[3] = <uint8_t> (0x80 | (code >> 6 & 0x3F)), <uint8_t> (0x80 | (code & 0x3F))
+    return 4

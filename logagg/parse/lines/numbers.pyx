@@ -1,0 +1,286 @@
+"""Values of log fields -> statuses, sizes and times.
+
+Each function takes the places of raw values in their data and returns the numbers, and a mask of the valid ones; what an
+invalid value becomes is 0.
+"""
+
+import numpy as np
+
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t
+from libc.string cimport memcmp
+
+from logagg.columnar.bytes cimport ROWS_AHEAD, WORD, Place, find, first_of, prefetch, word
+
+ctypedef bint (*Reader)(Place value, Place stop, int64_t* number) noexcept nogil
+
+cdef int64_t MICROSECONDS = 1_000_000
+cdef int64_t HOUR = 3_600 * MICROSECONDS
+cdef int64_t MINUTE = 60 * MICROSECONDS
+cdef int64_t EARLIEST = 788_918_400 * MICROSECONDS  # 1995-01-01, before which nobody wrote an access log
+cdef int64_t AHEAD = 24 * HOUR  # by which a log may be ahead of the clock
+cdef const char* MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
+
+
+def statuses(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
+    """Read HTTP statuses: exactly three digits, 100 to 999."""
+    return _read(data, start, end, _status, 100, 999, False)
+
+
+def sizes(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, int64_t most=INT64_MAX - 1):
+    """Read byte counts up to `most`: up to 18 digits, also with zeros after a point, as JSON has them; "-" and nothing are 0."""
+    return _read(data, start, end, _size, 0, most, False)
+
+
+def times(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, str field, double now):
+    """Read times of one of `TIMES` as microseconds since the epoch, UTC; `now` is in seconds."""
+    return _read(data, start, end, _reader_of(field), EARLIEST, <int64_t> now * MICROSECONDS + AHEAD, True)
+
+
+TIMES = ("time_local", "time_iso8601", "time_epoch", "time_epoch_ms", "time_epoch_us")
+
+
+cdef Reader _reader_of(str field) except NULL:
+    if field == "time_local":
+        return _time_local
+    if field == "time_iso8601":
+        return _time_iso8601
+    if field == "time_epoch":
+        return _epoch
+    if field == "time_epoch_ms":
+        return _epoch_ms
+    if field == "time_epoch_us":
+        return _epoch_us
+    raise ValueError(f"{field} is no time")
+
+
+cdef _read(
+    const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, Reader reader, int64_t least, int64_t most, bint runs
+):
+    """Read numbers, valid from `least` to `most`; where values come in `runs`, as the second of one line after the other, each run once."""
+    cdef Py_ssize_t rows = start.shape[0], row
+    cdef Place value, stop
+    numbers, masks = np.zeros(rows, np.int64), np.empty(rows, np.bool_)
+    cdef int64_t[::1] number = numbers
+    cdef uint8_t[::1] valid = masks.view(np.uint8)
+    cdef Place first = first_of(data)
+    with nogil:
+        for row in range(rows):
+            if row + ROWS_AHEAD < rows:
+                prefetch(first + start[row + ROWS_AHEAD])
+            value, stop = first + start[row], first + end[row]
+            if runs and row and _same(value, stop, first + start[row - 1], first + end[row - 1]):
+                valid[row], number[row] = valid[row - 1], number[row - 1]
+                continue
+            valid[row] = reader(value, stop, &number[row]) and least <= number[row] <= most
+            if not valid[row]:
+                number[row] = 0
+    return numbers, masks
+
+
+cdef inline bint _same(Place value, Place stop, Place other, Place end) noexcept nogil:
+    if stop - value != end - other:
+        return False
+    if stop - value > WORD and word(stop - WORD) != word(end - WORD):  # what changes most in a time comes last
+        return False
+    return memcmp(value, other, stop - value) == 0
+
+
+cdef bint _status(Place value, Place stop, int64_t* number) noexcept nogil:
+    cdef unsigned int hundreds, tens, ones
+    if stop - value != 3:
+        return False
+    hundreds, tens, ones = value[0] - c"0", value[1] - c"0", value[2] - c"0"
+    number[0] = hundreds * 100 + tens * 10 + ones
+    return hundreds <= 9 and tens <= 9 and ones <= 9
+
+
+cdef bint _size(Place value, Place stop, int64_t* number) noexcept nogil:
+    if value == stop or (stop - value == 1 and value[0] == c"-"):
+        number[0] = 0
+        return True
+    return _whole(value, stop, number) if stop - value > 18 or not _digits(value, stop, number) else True
+
+
+cdef bint _whole(Place value, Place stop, int64_t* number) noexcept nogil:
+    """Read a number of any length, or one whose digits after the point are zeros; more than 18 digits are the largest number."""
+    cdef Place point = find(value, stop, c".")
+    cdef int64_t fraction = 0
+    if point < stop and (stop - point > 19 or not _digits(point + 1, stop, &fraction)):
+        return False
+    if point - value <= 18:
+        return fraction == 0 and _digits(value, point, number)
+    number[0] = INT64_MAX
+    while value < point and c"0" <= value[0] <= c"9":
+        value += 1
+    return fraction == 0 and value == point
+
+
+cdef bint _time_local(Place value, Place stop, int64_t* number) noexcept nogil:
+    """`20/Nov/2026:00:00:00 +0000`."""
+    cdef int64_t day, month, year, clock, offset
+    cdef bint fits = (
+        stop - value == 26
+        and value[2] == c"/" and value[6] == c"/" and value[11] == c":" and value[20] == c" "
+        and _digits(value, value + 2, &day)
+        and _month(value + 3, &month)
+        and _digits(value + 7, value + 11, &year)
+        and _clock(value + 12, &clock)
+        and _offset(value + 21, stop, False, &offset)
+        and _date(year, month, day, number)
+    )
+    if fits:
+        number[0] += clock - offset
+    return fits
+
+
+cdef bint _time_iso8601(Place value, Place stop, int64_t* number) noexcept nogil:
+    """`2026-11-20T00:00:00+01:00`; also a fraction of a second, `Z`, a space for the `T`, `+0100` and `+01`."""
+    cdef int64_t day, month, year, clock, fraction = 0, offset = 0
+    cdef Place rest = value + 19, after
+    cdef bint fits = (
+        stop - value >= 20
+        and value[4] == c"-" and value[7] == c"-" and (value[10] == c"T" or value[10] == c" ")
+        and _digits(value, value + 4, &year)
+        and _digits(value + 5, value + 7, &month)
+        and _digits(value + 8, value + 10, &day)
+        and _clock(value + 11, &clock)
+        and _date(year, month, day, number)
+    )
+    if not fits:
+        return False
+    if rest[0] == c"." or rest[0] == c",":
+        after = rest + 1
+        while after < stop and after <= rest + 9 and c"0" <= after[0] <= c"9":
+            after += 1
+        if not _fraction(rest + 1, after, 6, &fraction):
+            return False
+        rest = after
+    if stop - rest == 1:
+        fits = rest[0] == c"Z"
+    elif stop - rest == 6:
+        fits = _offset(rest, stop, True, &offset)
+    else:
+        fits = _offset(rest, stop, False, &offset)
+    number[0] += clock + fraction - offset
+    return fits
+
+
+cdef bint _epoch(Place value, Place stop, int64_t* number) noexcept nogil:
+    return _since_epoch(value, stop, 6, number)
+
+
+cdef bint _epoch_ms(Place value, Place stop, int64_t* number) noexcept nogil:
+    return _since_epoch(value, stop, 3, number)
+
+
+cdef bint _epoch_us(Place value, Place stop, int64_t* number) noexcept nogil:
+    return _since_epoch(value, stop, 0, number)
+
+
+cdef inline bint _since_epoch(Place value, Place stop, int places, int64_t* number) noexcept nogil:
+    """Read a decimal number of seconds, or of parts of one, as microseconds; `places` is how many digits those have more."""
+    cdef Place point = find(value, stop, c".")
+    cdef int64_t fraction = 0
+    cdef int place
+    if point - value > 17 or not _digits(value, point, number):
+        return False
+    if point < stop and not _fraction(point + 1, stop, places, &fraction):
+        return False
+    for place in range(places):
+        if number[0] >= (<int64_t> 1 << 62) // 10:
+            return False
+        number[0] *= 10
+    number[0] += fraction
+    return True
+
+
+cdef inline bint _fraction(Place value, Place stop, int places, int64_t* number) noexcept nogil:
+    """Read the 1 to 18 digits after a point as a number of so many places, cut, not rounded."""
+    cdef int missing
+    if stop - value > 18 or not _digits(value, stop, number):
+        return False
+    if stop - value > places:
+        return _digits(value, value + places, number) if places else _zero(number)
+    for missing in range(places - <int> (stop - value)):
+        number[0] *= 10
+    return True
+
+
+cdef inline bint _zero(int64_t* number) noexcept nogil:
+    number[0] = 0
+    return True
+
+
+cdef inline bint _digits(Place value, Place stop, int64_t* number) noexcept nogil:
+    """Read one decimal digit or more, 18 at most."""
+    cdef int64_t total = 0
+    cdef uint8_t digit
+    if value == stop:
+        return False
+    while value < stop:
+        digit = value[0] - c"0"
+        if digit > 9:
+            return False
+        total = 10 * total + digit
+        value += 1
+    number[0] = total
+    return True
+
+
+cdef inline bint _month(Place value, int64_t* number) noexcept nogil:
+    cdef int month
+    for month in range(12):
+        if memcmp(value, MONTHS + 3 * month, 3) == 0:
+            number[0] = month + 1
+            return True
+    return False
+
+
+cdef inline bint _clock(Place value, int64_t* number) noexcept nogil:
+    """Read `hh:mm:ss` as microseconds; a leap second is the second before."""
+    cdef int64_t hour, minute, second
+    cdef bint fits = (
+        value[2] == c":" and value[5] == c":"
+        and _digits(value, value + 2, &hour) and hour <= 23
+        and _digits(value + 3, value + 5, &minute) and minute <= 59
+        and _digits(value + 6, value + 8, &second) and second <= 60
+    )
+    if fits:
+        number[0] = hour * HOUR + minute * MINUTE + min(second, <int64_t> 59) * MICROSECONDS
+    return fits
+
+
+cdef inline bint _offset(Place value, Place stop, bint colon, int64_t* number) noexcept nogil:
+    """Read `+hhmm`, `+hh:mm` with a colon, or `+hh`, as microseconds east of UTC."""
+    cdef int64_t hours, minutes = 0
+    cdef Place rest = value + 4 if colon else value + 3
+    if stop < value + 3 or stop - rest not in (0, 2) or (colon and (stop == rest or value[3] != c":")):
+        return False
+    if value[0] not in (c"+", c"-") or not _digits(value + 1, value + 3, &hours) or hours > 14:
+        return False
+    if rest < stop and (not _digits(rest, stop, &minutes) or minutes > 59):
+        return False
+    number[0] = hours * HOUR + minutes * MINUTE
+    if value[0] == c"-":
+        number[0] = -number[0]
+    return True
+
+
+cdef inline bint _date(int64_t year, int64_t month, int64_t day, int64_t* number) noexcept nogil:
+    """Return a civil date as microseconds since the epoch. (Hinnant, "chrono-Compatible Low-Level Date Algorithms", 2013.)"""
+    cdef int64_t of_era, of_year
+    if year < 1 or not 1 <= month <= 12 or not 1 <= day <= _days(year, month):
+        return False
+    if month <= 2:
+        year -= 1
+    of_era = year % 400
+    of_year = (153 * (month - 3 if month > 2 else month + 9) + 2) // 5 + day - 1
+    number[0] = ((year // 400) * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468) * 24 * HOUR
+    return True
+
+
+cdef inline int64_t _days(int64_t year, int64_t month) noexcept nogil:
+    """Return how many days a month has."""
+    if month == 2:
+        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    return 30 if month in (4, 6, 9, 11) else 31

@@ -1,0 +1,7 @@
+from logagg.columnar.slices import Bytes, Mask, Offsets
+from logagg.parse.formats.compile import Format
+
+def find_lines(data: Bytes) -> tuple[Offsets, Offsets]: ...
+def split_fields(
+    data: Bytes, start: Offsets, end: Offsets, fmt: Format
+) -> tuple[dict[str, tuple[Offsets, Offsets]], Mask]: ...

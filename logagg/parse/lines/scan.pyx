@@ -1,0 +1,160 @@
+"""Bytes of a chunk -> lines, and the fields of every line.
+
+A text format is a row of literals with values between them (`formats.Step`): a cursor goes through a line, from literal
+to literal. No regular expression; no value is copied, or is an object of Python. Every pointer here lies within
+`[line, end of line]` of a line that `find_lines` found, and every search ends there.
+"""
+
+import numpy as np
+
+from libc.stdint cimport int64_t, uint8_t
+
+from logagg.columnar.bytes cimport CACHE_LINE, ROWS_AHEAD, Place, find, first_of, prefetch
+
+cdef enum:
+    NUL = 0
+    NEWLINE = 10
+    RETURN = 13
+    BACKSLASH = 92
+    MOST_STEPS = 256
+    USUAL = 64  # bytes of a line
+    AHEAD = 4096  # bytes before it is their turn that bytes are asked for,
+    TOGETHER = 4  # so many lines of the cache at each line of the log
+
+
+
+# lines
+
+
+def find_lines(const uint8_t[::1] data):
+    """Return where the lines of a chunk start and end, without line ends and leading NULs; empty lines are none."""
+    cdef Py_ssize_t room = data.shape[0] // USUAL + 16, found = 0
+    starts, ends = np.empty(room, np.int64), np.empty(room, np.int64)
+    cdef int64_t[::1] start = starts, end = ends
+    cdef Place first, at, line, newline, stop
+    if data.shape[0]:
+        first = at = first_of(data)
+        stop = first + data.shape[0]
+        while at < stop:
+            with nogil:
+                while at < stop and found < room:
+                    _ask_for(at + AHEAD)
+                    newline = find(at, stop, NEWLINE)
+                    line, at = at, newline + 1
+                    while newline > line and (newline - 1)[0] == RETURN:
+                        newline -= 1
+                    while line < newline and line[0] == NUL:
+                        line += 1
+                    if line < newline:
+                        start[found], end[found] = line - first, newline - first
+                        found += 1
+            if found == room:  # lines are shorter than usual
+                room *= 4
+                start = starts = np.append(starts, np.empty(room - found, np.int64))
+                end = ends = np.append(ends, np.empty(room - found, np.int64))
+    return starts[:found], ends[:found]
+
+
+cdef inline void _ask_for(Place at) noexcept nogil:
+    """Have the bytes of a line of the log brought near."""
+    cdef int line
+    for line in range(TOGETHER):
+        prefetch(at + line * CACHE_LINE)
+
+
+# fields
+
+
+cdef struct Literal:
+    Place text
+    Py_ssize_t length
+    bint quoted  # the value before it lies between quotes: a backslash takes the next byte with it
+    Py_ssize_t row  # of the table of fields; -1 for a value nobody uses
+
+
+def split_fields(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, fmt):
+    """Return the places of the values of each named field (name -> starts and ends), and which lines have the shape of the format.
+
+    A line that has not the shape has empty values.
+    """
+    if len(fmt.steps) > MOST_STEPS:
+        raise ValueError(f"a log format has at most {MOST_STEPS} values")
+    cdef Py_ssize_t lines = start.shape[0], steps = len(fmt.steps), named = 0, number, row
+    cdef Literal literals[MOST_STEPS]
+    cdef bytes prefix = fmt.prefix
+    cdef Literal head = Literal(<Place> <char*> prefix, len(prefix), False, -1)
+    names = []
+    for number, step in enumerate(fmt.steps):  # the format keeps the bytes of its literals
+        literals[number] = Literal(<Place> <char*> <bytes> step.until, len(step.until), step.quoted, -1)
+        if step.field:
+            literals[number].row = named
+            names.append(step.field)
+            named += 1
+    starts, ends, shapes = np.empty((named, lines), np.int64), np.empty((named, lines), np.int64), np.empty(lines, np.bool_)
+    cdef int64_t[:, ::1] starts_of = starts, ends_of = ends
+    cdef uint8_t[::1] fits = shapes.view(np.uint8)
+    cdef Place first
+    if lines:
+        first = first_of(data)
+        with nogil:
+            for row in range(lines):
+                if row + ROWS_AHEAD < lines:
+                    _ask_for(first + start[row + ROWS_AHEAD])
+                fits[row] = _split(first, first + start[row], first + end[row], &head, literals, steps, starts_of, ends_of, row)
+                if not fits[row]:
+                    for number in range(named):
+                        starts_of[number, row] = ends_of[number, row] = start[row]
+    return {name: (starts[number], ends[number]) for number, name in enumerate(names)}, shapes
+
+
+cdef bint _split(
+    Place first, Place at, Place stop, const Literal* head, const Literal* literals, Py_ssize_t steps,
+    int64_t[:, ::1] starts, int64_t[:, ::1] ends, Py_ssize_t row,
+) noexcept nogil:
+    """Find the values of one line; return whether it has the shape of the format."""
+    cdef Py_ssize_t number
+    cdef Place found
+    if not _holds(at, stop, head):
+        return False
+    at += head.length
+    for number in range(steps):
+        found = _end_of_value(at, stop, &literals[number])
+        if found == NULL:
+            return False
+        if literals[number].row >= 0:
+            starts[literals[number].row, row] = at - first
+            ends[literals[number].row, row] = found - first
+        at = found + literals[number].length
+    return at == stop
+
+
+cdef inline Place _end_of_value(Place at, Place stop, const Literal* literal) noexcept nogil:
+    """Return where the literal is that ends the value at `at`, or NULL."""
+    cdef Place from_ = at
+    if literal.length == 0:
+        return stop
+    while True:
+        at = find(at, stop, literal.text[0])
+        if at == stop:
+            return NULL
+        if _holds(at, stop, literal) and not (literal.quoted and _is_escaped(from_, at)):
+            return at
+        at += 1
+
+
+cdef inline bint _holds(Place at, Place stop, const Literal* literal) noexcept nogil:
+    cdef Py_ssize_t number
+    if stop - at < literal.length:
+        return False
+    for number in range(literal.length):  # few, mostly one or two
+        if at[number] != literal.text[number]:
+            return False
+    return True
+
+
+cdef inline bint _is_escaped(Place first, Place at) noexcept nogil:
+    """Tell whether an odd run of backslashes is before a place; the run begins at `first` at the earliest."""
+    cdef Place before = at
+    while before > first and (before - 1)[0] == BACKSLASH:
+        before -= 1
+    return (at - before) & 1

@@ -1,9 +1,0 @@
-from collections.abc import Sequence
-
-from logagg.parse.slices import Bytes, Mask, Offsets
-
-DEEPEST: int
-
-def split_objects(
-    data: Bytes, start: Offsets, end: Offsets, keys: Sequence[str]
-) -> tuple[Bytes, Offsets, Offsets, Mask]: ...

@@ -1,0 +1,59 @@
+"""Which format each source is written in: given, known from the lake, or detected from its first lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from logagg.clock import Clock, LatestTime
+from logagg.parse.detect import count, detect
+from logagg.parse.formats.compile import Format, compile_format
+from logagg.records import Chunk
+
+SAMPLE_LINES = 1000
+SAMPLE = 1 << 20  # bytes
+
+
+class FormatBook:
+    """Remembers the format of each source; asks the first lines of those it does not know."""
+
+    def __init__(
+        self, given: str, known: Mapping[str, str], clock: Clock, refused: Callable[[str], None], user_id: str = ""
+    ) -> None:
+        self._json = given == "json"  # which keys it has, its lines tell
+        self._given = compile_format(given, user_id=user_id) if given and not self._json else None
+        # Of another format than the one given, the lines that come next are asked again.
+        kept = {source: name for source, name in known.items() if given in ("", name, name.partition(":")[0])}
+        self._formats = {source: compile_format(name, user_id=user_id) for source, name in kept.items()}
+        self._latest, self._refused, self._user_id = LatestTime(clock), refused, user_id
+
+    def format_of(self, chunk: Chunk, written: float = 0.0) -> Format | None:
+        """Return the format of the chunk's source, or None when nothing matches its first lines; `written` is when it may be of.
+
+        A format that matches none of the first lines is refused rather than believed: what it rejects would count as
+        read, and could not be read again once the mistake is found.
+        """
+        known = self._formats.get(chunk.source)
+        if known:
+            return known
+        lines = [
+            line for line in bytes(chunk.data[:SAMPLE]).split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES] if line.strip(b"\r\0")
+        ]
+        if not lines:
+            return self._given or compile_format("combined")
+        found = self._probe(lines, self._latest.of(written))
+        if found:
+            self._formats[chunk.source] = found
+        else:
+            self._refused(chunk.source)
+        return found
+
+    def is_whole(self, source: str, fragment: bytes) -> bool:
+        """Tell whether a last line without a newline is surely complete."""
+        fmt = self._formats.get(source)
+        return bool(fmt and fmt.closed and count([fragment], fmt, self._latest.of()))
+
+    def _probe(self, lines: list[bytes], now: float) -> Format | None:
+        if self._given is None:
+            names = ("json",) if self._json else None
+            return detect(lines, now, user_id=self._user_id, names=names)
+        return self._given if count(lines, self._given, now) else None

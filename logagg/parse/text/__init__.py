@@ -1,0 +1,1 @@
+"""Text out of bytes: escapes, URLs, UTF-8."""

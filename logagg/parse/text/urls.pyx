@@ -1,0 +1,213 @@
+"""Request lines, URLs and query strings, taken apart: places of values -> places of their parts."""
+
+import numpy as np
+
+from libc.stdint cimport int64_t, uint8_t
+from libc.string cimport memcmp
+
+from logagg.columnar.bytes cimport Place, find, first_of
+
+cdef enum:
+    MOST_KEYS = 1024
+    LONGEST_METHOD = 20
+
+
+def split_requests(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
+    """Split `METHOD target HTTP/x` into methods and targets (starts, ends, starts, ends); both are empty where it is no request."""
+    cdef Py_ssize_t rows = start.shape[0], row
+    methods, targets = np.empty((2, rows), np.int64), np.empty((2, rows), np.int64)
+    cdef int64_t[:, ::1] method = methods, target = targets
+    cdef Place first = first_of(data)
+    cdef Place value, stop, space, last
+    with nogil:
+        for row in range(rows):
+            value, stop = first + start[row], first + end[row]
+            space = find(value, stop, c" ")
+            last = _last(space, stop, c" ")
+            if not (last > space and stop - last > 5 and memcmp(last + 1, b"HTTP/", 5) == 0):
+                last = stop
+            if space + 1 < last and _is_method(value, space):
+                method[0, row], method[1, row] = value - first, space - first
+                target[0, row], target[1, row] = space + 1 - first, last - first
+            else:
+                method[0, row] = method[1, row] = target[0, row] = target[1, row] = start[row]
+    return methods[0], methods[1], targets[0], targets[1]
+
+
+cdef inline bint _is_method(Place value, Place stop) noexcept nogil:
+    """Tell whether it is capital letters, and `_` and `-` after the first."""
+    cdef Place at = value
+    if not 1 <= stop - value <= LONGEST_METHOD or not c"A" <= value[0] <= c"Z":
+        return False
+    while at < stop and (c"A" <= at[0] <= c"Z" or at[0] == c"_" or at[0] == c"-"):
+        at += 1
+    return at == stop
+
+
+def split_urls(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
+    """Split URLs at the first `?` and `#`: return where the path ends, and where the query starts and ends."""
+    cdef Py_ssize_t rows = start.shape[0], row
+    paths, queries = np.empty(rows, np.int64), np.empty((2, rows), np.int64)
+    cdef int64_t[::1] path = paths
+    cdef int64_t[:, ::1] query = queries
+    cdef Place first = first_of(data)
+    cdef Place mark, fragment
+    with nogil:
+        for row in range(rows):
+            fragment = find(first + start[row], first + end[row], c"#")
+            mark = find(first + start[row], fragment, c"?")
+            path[row] = mark - first
+            query[0, row] = (mark + 1 if mark < fragment else fragment) - first
+            query[1, row] = fragment - first
+    return paths, queries[0], queries[1]
+
+
+def find_extensions(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, int dots):
+    """Return where the extension of each path starts: after so many dots, counted from its end; at its end where it has fewer."""
+    cdef Py_ssize_t rows = start.shape[0], row
+    cdef int seen
+    extensions = np.empty(rows, np.int64)
+    cdef int64_t[::1] extension = extensions
+    cdef Place first = first_of(data)
+    cdef Place at
+    with nogil:
+        for row in range(rows):
+            at, seen = first + end[row], 0
+            while at > first + start[row] and seen < dots:
+                at -= 1
+                seen += at[0] == c"."
+            extension[row] = at + 1 - first if seen == dots else end[row]
+    return extensions
+
+
+def split_referrers(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
+    """Split referring URLs into host, without a port, and path (starts, ends, starts, ends); both are empty where it is no URL."""
+    cdef Py_ssize_t rows = start.shape[0], row
+    hosts, paths = np.empty((2, rows), np.int64), np.empty((2, rows), np.int64)
+    cdef int64_t[:, ::1] host = hosts, path = paths
+    cdef Place first = first_of(data)
+    cdef Place at, stop, after
+    with nogil:
+        for row in range(rows):
+            stop = first + end[row]
+            at = _after_scheme(first + start[row], stop)
+            if at == NULL:
+                host[0, row] = host[1, row] = path[0, row] = path[1, row] = start[row]
+                continue
+            at = _after_user(at, stop)
+            after = _after_host(at, stop)
+            host[0, row], host[1, row] = at - first, after - first
+            at = _after_port(after, stop)
+            path[0, row] = at - first
+            path[1, row] = (_end_of_path(at, stop) if at < stop and at[0] == c"/" else at) - first
+    return hosts[0], hosts[1], paths[0], paths[1]
+
+
+cdef inline Place _after_scheme(Place at, Place stop) noexcept nogil:
+    """Return where the `://` after a scheme ends, or NULL."""
+    if at == stop or not _is_letter(at[0]):
+        return NULL
+    while at < stop and (_is_letter(at[0]) or c"0" <= at[0] <= c"9" or at[0] in (c"+", c".", c"-")):
+        at += 1
+    return at + 3 if stop - at >= 3 and memcmp(at, b"://", 3) == 0 else NULL
+
+
+cdef inline Place _after_user(Place at, Place stop) noexcept nogil:
+    """Return where the host begins: after the first `@`, if there is one before the path."""
+    cdef Place found = at
+    while found < stop and found[0] not in (c"/", c"?", c"#", c"@"):
+        found += 1
+    return found + 1 if found < stop and found[0] == c"@" else at
+
+
+cdef inline Place _after_host(Place at, Place stop) noexcept nogil:
+    """Return where a host ends; between brackets, if it begins with one, it may have colons."""
+    cdef Place found = at
+    if at < stop and at[0] == c"[":
+        while found < stop and found[0] not in (c"/", c"?", c"#", c"]"):
+            found += 1
+        if found < stop and found[0] == c"]":
+            return found + 1
+        found = at
+    while found < stop and found[0] not in (c":", c"/", c"?", c"#"):
+        found += 1
+    return found
+
+
+cdef inline Place _after_port(Place at, Place stop) noexcept nogil:
+    if at < stop and at[0] == c":":
+        at += 1
+        while at < stop and c"0" <= at[0] <= c"9":
+            at += 1
+    return at
+
+
+cdef inline Place _end_of_path(Place at, Place stop) noexcept nogil:
+    while at < stop and at[0] != c"?" and at[0] != c"#":
+        at += 1
+    return at
+
+
+cdef inline bint _is_letter(uint8_t byte) noexcept nogil:
+    return c"a" <= (byte | 0x20) <= c"z"
+
+
+cdef struct Key:
+    Place text  # with the `=` after it
+    Py_ssize_t length
+    Py_ssize_t wanted  # of which value it is a key
+
+
+def find_values(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, keys):
+    """Return where some values lie in each of a column of query strings: starts and ends, a row for each value.
+
+    `keys` are the keys of each value, as bytes: the first of them that a query has wins, and of that its first field. What a
+    query has not is empty.
+    """
+    cdef Py_ssize_t rows = start.shape[0], count = 0, value, row
+    cdef Key table[MOST_KEYS]
+    held = [[key + b"=" for key in some] for some in keys]  # as long as the table points to them
+    if sum(map(len, held)) > MOST_KEYS:
+        raise ValueError(f"a rule takes at most {MOST_KEYS} keys from a query")
+    for value, some in enumerate(held):
+        for key in some:
+            table[count] = Key(<Place> <char*> <bytes> key, len(key), value)
+            count += 1
+    starts, ends = np.empty((len(held), rows), np.int64), np.empty((len(held), rows), np.int64)
+    cdef int64_t[:, ::1] starts_of = starts, ends_of = ends
+    cdef Place first = first_of(data)
+    with nogil:
+        for row in range(rows):
+            for value in range(starts_of.shape[0]):
+                starts_of[value, row] = ends_of[value, row] = start[row]
+            _find_values(first, first + start[row], first + end[row], table, count, starts_of, ends_of, row)
+    return starts, ends
+
+
+cdef void _find_values(
+    Place first, Place at, Place stop, const Key* keys, Py_ssize_t count,
+    int64_t[:, ::1] starts, int64_t[:, ::1] ends, Py_ssize_t row,
+) noexcept nogil:
+    """Look at each field of a query; of the keys that are there, the first one listed gives the value."""
+    cdef Py_ssize_t number, wanted
+    cdef Py_ssize_t[MOST_KEYS] best
+    cdef Place after
+    for wanted in range(starts.shape[0]):
+        best[wanted] = count
+    while at < stop:
+        after = find(at, stop, c"&")
+        for number in range(count):
+            wanted = keys[number].wanted
+            if at[0] != keys[number].text[0] or number >= best[wanted] or after - at < keys[number].length:  # most keys
+                continue
+            if memcmp(at, keys[number].text, keys[number].length) == 0:
+                best[wanted] = number
+                starts[wanted, row], ends[wanted, row] = at + keys[number].length - first, after - first
+        at = after + 1
+
+
+cdef inline Place _last(Place at, Place stop, uint8_t byte) noexcept nogil:
+    """Return where a byte is last from `at` on, or `at`."""
+    while stop > at and (stop - 1)[0] != byte:
+        stop -= 1
+    return stop - 1 if stop > at else at

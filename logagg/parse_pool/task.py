@@ -1,0 +1,49 @@
+"""What a configuration makes of the lines of logs: the format of each log, and how its chunks are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from logagg.clock import Clock
+from logagg.config.sections import Config
+from logagg.intake.tail import Tailer
+from logagg.parse.events.classify import Classifier
+from logagg.parse.formats.compile import Format
+from logagg.parse.source_formats import FormatBook
+from logagg.parse_pool.pool import Reading
+from logagg.records import Chunk, Source
+
+
+class Interpreter:
+    """Knows how to read chunks as one configuration says; another configuration takes another one."""
+
+    def __init__(
+        self,
+        config: Config,
+        log_format: str,
+        classifier: Classifier,
+        sources: Iterable[Source],
+        clock: Clock,
+        refused: Callable[[str], None],
+        then: Callable[..., Any] | None = None,  # of `Reading`
+        committed: float = 0.0,  # when the lake was last written
+    ) -> None:
+        formats = {source.id: source.format for source in sources if source.format}
+        self._formats = FormatBook(log_format, formats, clock, refused, config.visitor)
+        self.reading = Reading(classifier, config.tail.max_line, config.privacy.addresses_in_samples, then)
+        self.is_whole = self._formats.is_whole
+        self._committed = committed
+
+    def format_of(self, chunk: Chunk, tailer: Tailer) -> Format | None:
+        """Return the format of a chunk; None where it has none: then the tailer takes it back."""
+        fmt = self._formats.format_of(chunk, self.written(chunk, tailer))
+        if fmt is None:
+            tailer.refuse(chunk.source)
+        elif chunk.data:  # of a hole, or of a line over the limit, nothing can be told
+            tailer.set_format(chunk.source, fmt.name)
+        return fmt
+
+    def written(self, chunk: Chunk, tailer: Tailer) -> float:
+        """Return a time up to which a chunk may have been written, even if the clock says that it is earlier."""
+        return max(self._committed, tailer.source(chunk.source).modified)

@@ -1,0 +1,88 @@
+"""The reports: one SQL file each in `reports/`, with the parameters it takes named in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import duckdb
+import numpy as np
+
+from logagg.errors import LogaggError
+from logagg.query.times import moment
+
+NAMES = ("overview", "pages", "ads", "referrers", "agents", "errors", "latency", "sources")
+BOTS = ("include", "exclude", "only")
+LIMIT = 20
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Bots = Literal["include", "exclude", "only"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One report, and what of it."""
+
+    name: str
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int | None = LIMIT  # None: all rows
+    site: str | None = None
+    bots: Bots = "include"
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        now: float,
+        *,
+        since: object = None,
+        until: object = None,
+        limit: int | None = None,
+        site: str | None = None,
+        bots: Bots = "include",
+    ) -> Wanted:
+        """Return what is wanted, checked. Raises LogaggError."""
+        if name not in NAMES:
+            raise LogaggError(f"no report {name!r}", f"there are {', '.join(NAMES)}")
+        if bots not in BOTS:
+            raise LogaggError(f"bots: {bots!r} will not do", f"write one of {', '.join(BOTS)}")
+        if limit is not None and limit < 0:
+            raise LogaggError(f"limit: {limit} will not do", "write a number of rows, or nothing for all")
+        return cls(name, moment(since, now, "since"), moment(until, now, "until"), limit, site, bots)
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        bots = {"include": None, "exclude": False, "only": True}[self.bots]
+        return {"since": self.since, "until": self.until, "limit": self.limit, "site": self.site, "bots": bots}
+
+
+def query_of(name: str) -> str:
+    """Return the SQL of a report."""
+    return (Path(__file__).parent / "reports" / f"{name}.sql").read_text("utf-8")
+
+
+def run(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> duckdb.DuckDBPyRelation:
+    """Return a report's rows. Raises LogaggError when the report cannot be narrowed as wanted."""
+    query = query_of(wanted.name)
+    takes = connection.extract_statements(query)[0].named_parameters
+    for name, value in wanted.parameters.items():
+        if value is not None and name not in takes:
+            raise LogaggError(f"report {wanted.name} cannot be narrowed by {name}", "leave the option out")
+    given = {name: value for name, value in wanted.parameters.items() if name in takes}
+    return connection.sql(query, params=given)
+
+
+def frame(answer: duckdb.DuckDBPyRelation) -> pd.DataFrame:
+    """Return an answer as a data frame, with whole numbers as such: DuckDB makes floats of those of 128 bits."""
+    found = answer.df()
+    for column, (name, kind) in enumerate(zip(answer.columns, answer.types, strict=True)):
+        if kind == "HUGEINT":
+            values = [row[column] for row in answer.fetchall()]
+            fits = all(value is not None and value < 1 << 63 for value in values)
+            found[name] = np.array(values, np.int64 if fits else object)
+    return found

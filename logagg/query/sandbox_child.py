@@ -1,0 +1,299 @@
+"""The process that runs one query, and gives up first whatever it does not need for it: behind `logagg.query.sandbox`.
+
+`main` is called in a fresh interpreter with what was asked. It opens the snapshot while it may still do anything, then
+passes the guards below, one after the other, and only then looks at the query. The answer goes to standard output, as frames.
+
+Nothing is imported after the guards: no file of Python's can be read by then.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from logagg.errors import LakeError, LogaggError
+from logagg.query import sandbox_kernel as kernel
+from logagg.query.render import plain
+from logagg.query.sandbox_frames import ARROW, BATCH, DONE, FAILED, HEADER, SCHEMA
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+BATCH_ROWS = 4_096
+OVERHEAD = 256 << 20  # bytes beside what DuckDB counts: the interpreter, libraries, stacks of threads
+LONGEST_ERROR = 2_000  # characters
+
+# Settings of the instance before the catalog is opened. With no thread but ours, all that start later are restricted, too.
+START: dict[str, Any] = {
+    "threads": 1,
+    "async_threads": 0,
+    "autoload_known_extensions": False,
+    "autoinstall_known_extensions": False,
+    "allow_community_extensions": False,
+    "allow_persistent_secrets": False,
+    "arrow_lossless_conversion": False,
+    "python_enable_replacements": False,
+}
+# Types whose values Arrow has no type for; as text they are what DuckDB shows. In quotes these are names.
+TEXTUAL = re.compile(r"""("(?:[^"]|"")*"|'(?:[^']|'')*')|\b(?:BIT|BIGNUM|TIME WITH TIME ZONE|VARIANT)\b""")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked: by whom, of which lake, with which limits."""
+
+    query: str
+    form: str
+    parent: int
+    lake: str
+    files: list[str]
+    directories: list[str]
+    spill: str  # "": nothing is spilled
+    spill_size: int
+    memory: int
+    processor_seconds: int  # 0: without bound
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An open catalog, and the files that its views read."""
+
+    connection: duckdb.DuckDBPyConnection
+    files: list[str]
+
+
+def main(asked: dict[str, Any]) -> None:
+    """Answer what is asked on standard output, and end."""
+    output = _take_output()
+    try:
+        request = Request(**asked)
+        guard_lifetime(request)
+        _prepare(request.form)
+        _answer(request, output)
+    except BaseException as error:  # noqa: BLE001  # whatever it is, it is told in one frame
+        _send(output, FAILED, json.dumps(_told(error)).encode())
+    os._exit(0)
+
+
+def _take_output() -> int:
+    """Return a descriptor of standard output for us alone; what libraries print goes nowhere."""
+    output, nowhere = os.dup(1), os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    return output
+
+
+def _prepare(form: str) -> None:
+    """Import all that will be needed."""
+    sys.setrecursionlimit(10_000)  # an expression as deep as DuckDB takes is several times as deep in JSON
+    if form == ARROW:
+        sys.modules["numpy"] = None  # type: ignore[assignment]  # pyarrow does without; 50 ms
+        import pyarrow.ipc  # noqa: F401
+    else:
+        with suppress(ImportError):  # the engine without its data frames and expressions, which take 60 ms
+            sys.modules["duckdb"] = importlib.import_module("_duckdb")
+    import duckdb  # noqa: F401
+
+    from logagg.query import sandbox_sql, snapshot  # noqa: F401
+
+
+def _answer(request: Request, output: int) -> None:
+    snapshot = _opened(request)
+    for guard in GUARDS:
+        guard(request, snapshot)
+    connection = snapshot.connection
+    query = checked(connection, request.query)
+    for kind, payload in (_columns if request.form == ARROW else _rows)(connection, query):
+        _send(output, kind, payload)
+    _send(output, DONE, b"")
+
+
+def _opened(request: Request) -> Snapshot:
+    """Open the newest snapshot, as its owner may. Raises LakeError."""
+    from pathlib import Path
+
+    from logagg.query.snapshot import attach
+
+    connection = attach(Path(request.lake), START | {"memory_limit": f"{request.memory}B"})
+    [(home,)] = connection.execute("SELECT root FROM lake").fetchall()
+    names = connection.execute("SELECT path FROM files").fetchall()
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(_ONE_OF_EACH).fetchall()
+    return Snapshot(connection, [_whole(home, name) for (name,) in names])
+
+
+# What DuckDB imports for the values of a type, it imports at the first one.
+_ONE_OF_EACH = (
+    "SELECT now(), uuid(), 1.5::DECIMAL(5, 2), INTERVAL 1 DAY, '12:00:00+02'::TIMETZ, map {'a': 1}, 1::BIGNUM"
+)
+
+
+def _whole(home: str, name: str) -> str:
+    """Return the path of a part as the views write it. Raises LakeError for one outside the lake's data."""
+    if name.startswith("/"):
+        name = os.path.relpath(name, home)
+    if not name.startswith("data/") or ".." in name.split("/"):
+        raise LakeError(f"the catalog names {name}, which is no file of this lake", "`logagg check` says what to do")
+    return f"{home}/{name}"
+
+
+def guard_lifetime(request: Request) -> None:
+    """End with the parent."""
+    kernel.die_with(request.parent)
+
+
+def guard_resources(request: Request, snapshot: Snapshot) -> None:
+    """Bound memory, processor time, and what is spilled, whatever DuckDB counts."""
+    kernel.limit_resources(
+        request.memory + request.memory // 4 + OVERHEAD, request.processor_seconds, request.spill_size
+    )
+
+
+def guard_files(request: Request, snapshot: Snapshot) -> None:
+    """Landlock: the snapshot's files and those named are readable, the spill directory writable, nothing else."""
+    restricted = kernel.restrict_files([*snapshot.files, *request.files], request.directories, request.spill)
+    if not restricted and request.directories:
+        raise LogaggError("--read: this kernel has no Landlock, so that no directory can be read", "name its files")
+
+
+def guard_syscalls(request: Request, snapshot: Snapshot) -> None:
+    """seccomp: no way out but through open files, and no writing at all where Landlock does not say where."""
+    restricted = kernel.restrict_syscalls(writes=bool(request.spill))
+    if not restricted and not kernel.can_spill():  # older versions of Landlock let a file be emptied
+        raise LogaggError(
+            "this system has neither Landlock nor seccomp for us", "ask in Python: logagg.open(DIR).sql(...)"
+        )
+
+
+def guard_threads(request: Request, snapshot: Snapshot) -> None:
+    """Be alone: a thread that is there before the kernel's guards keeps its rights."""
+    if sys.platform == "linux" and len(os.listdir("/proc/self/task")) != 1:
+        raise LogaggError("a library has started threads before the sandbox", "please report it")
+
+
+def guard_paths(request: Request, snapshot: Snapshot) -> None:
+    """DuckDB: the same files by name, so that not even the existence of others can be asked."""
+    connection = snapshot.connection
+    connection.execute(f"SET temp_directory = {_quoted(request.spill)}")
+    if request.spill:
+        connection.execute(f"SET max_temp_directory_size = '{request.spill_size}B'")
+    connection.execute(f"SET allowed_directories = {_listed(request.directories)}")
+    connection.execute(f"SET allowed_paths = {_listed([*snapshot.files, *request.files])}")
+    connection.execute("SET enable_external_access = false")
+
+
+def guard_settings(request: Request, snapshot: Snapshot) -> None:
+    """DuckDB: settings stay as they are, and threads start that the kernel's guards hold, too."""
+    snapshot.connection.execute(f"SET threads = {request.threads}")
+    snapshot.connection.execute("SET show_behavior = 'table'")
+    snapshot.connection.execute("SET lock_configuration = true")
+
+
+GUARDS = (guard_threads, guard_resources, guard_files, guard_syscalls, guard_paths, guard_settings)
+
+
+def checked(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    """Return the one SELECT that runs. Raises Refused."""
+    from logagg.query.sandbox_sql import check
+
+    return check(connection, query).text
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _listed(texts: list[str]) -> str:
+    return f"[{', '.join(map(_quoted, texts))}]"
+
+
+Frames = Iterator[tuple[bytes, Any]]
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> Frames:
+    """Run a query; yield its names and its rows as JSON."""
+    connection.execute(query)
+    yield SCHEMA, json.dumps([column[0] for column in connection.description or ()]).encode()
+    while rows := connection.fetchmany(BATCH_ROWS):
+        yield BATCH, json.dumps([[_sent(value) for value in row] for row in rows]).encode()
+
+
+def _sent(value: Any) -> Any:
+    """Return a value as JSON has it. An object is a time, or a value that is an object."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, datetime):
+        return {"time": value.isoformat()}
+    return {"value": plain(value)} if isinstance(value, dict) else plain(value)
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, query: str) -> Frames:
+    """Run a query; yield its schema and its record batches, as streams of Arrow."""
+    with connection.sql(_in_types_of_arrow(connection, query)).to_arrow_reader(4 * BATCH_ROWS) as reader:
+        yield SCHEMA, memoryview(reader.schema.serialize())
+        for batch in reader:
+            yield BATCH, _packed(batch)
+
+
+def _in_types_of_arrow(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    """Return the query with text for the values that Arrow has no type for."""
+    import duckdb
+
+    try:
+        columns = [row[:2] for row in connection.execute(f"DESCRIBE {query}").fetchall()]
+    except duckdb.Error:  # EXPLAIN and SHOW are text already; what is wrong is said when it is run
+        return query
+    kinds = [TEXTUAL.sub(lambda found: found[1] or "VARCHAR", kind) for _, kind in columns]
+    if kinds == [kind for _, kind in columns]:
+        return query
+    names = [f"c{number}" for number in range(len(columns))]
+    chosen = [f"{name}::{kind} AS {_name(of)}" for name, kind, (of, _) in zip(names, kinds, columns, strict=True)]
+    return f"SELECT {', '.join(chosen)} FROM (\n{query}\n) AS answer({', '.join(names)})"
+
+
+def _name(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _packed(batch: pa.RecordBatch) -> memoryview:
+    """Return a batch as a stream of its own, with the dictionaries that it needs."""
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return memoryview(sink.getvalue())
+
+
+def _send(output: int, kind: bytes, payload: Any) -> None:
+    for part in (HEADER.pack(kind, len(payload)), payload):
+        left = memoryview(part)
+        while left:
+            left = left[os.write(output, left) :]
+
+
+def _told(error: BaseException) -> dict[str, str]:
+    """Return what went wrong as its kind, a line, and a hint."""
+    if isinstance(error, LogaggError):
+        return {"kind": type(error).__name__, "message": error.message[:LONGEST_ERROR], "hint": error.hint}
+    if isinstance(error, MemoryError) or "Out of Memory Error" in str(error):
+        return {"kind": "memory", "message": "", "hint": ""}
+    if type(error).__module__.endswith("duckdb"):
+        return {"kind": "sql", "message": _in_one_line(error), "hint": ""}
+    return {"kind": "internal", "message": f"{type(error).__name__}: {error}"[:LONGEST_ERROR], "hint": ""}
+
+
+def _in_one_line(error: BaseException) -> str:
+    """Return what DuckDB says is wrong, and the line that it says it of."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip(" ^\t")]
+    return (": ".join(lines[:1]) + "".join(f" [{line}]" for line in lines[1:3]))[:LONGEST_ERROR]

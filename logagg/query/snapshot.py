@@ -1,0 +1,220 @@
+"""The newest snapshot of a lake, read-only.
+
+DuckDB resolves the link `logagg.duckdb` to the catalog it points at, so a connection is a snapshot: it answers the same
+as long as it is open, while the next connection sees what was committed since.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import duckdb
+
+from logagg import spill
+from logagg.clock import Clock, SystemClock
+from logagg.errors import CHECK, LakeError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from logagg.query.status import Status
+
+LINK = "logagg.duckdb"
+VERSION = 1  # of the catalogs it reads, as `lake.catalog` writes them; that would load much more
+ATTEMPTS = 3  # a snapshot can only vanish under us when its grace period ends between two system calls
+
+Parameters = Mapping[str, object] | Sequence[object]
+
+
+def open(root: str | os.PathLike[str] = "lake", clock: Clock | None = None) -> OpenLake:  # noqa: A001
+    """Open a lake for questions that are answered from the newest snapshot. Raises LakeError."""
+    return OpenLake(Path(root), clock or SystemClock())
+
+
+def connect(root: str | os.PathLike[str] = "lake") -> duckdb.DuckDBPyConnection:
+    """Return a plain read-only DuckDB connection: the newest snapshot, the same for as long as it is open.
+
+    Raises LakeError when there is no lake, or one that this version cannot read.
+    """
+    link = str(Path(root) / LINK)
+    return _opened(Path(root), lambda _: _prepared(duckdb.connect(link, read_only=True)))
+
+
+def attach(root: Path, config: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+    """Return a connection to an instance of its own, with the newest snapshot as its database `lake`. Raises LakeError."""
+
+    def opened(target: Path) -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect(":memory:", config=config)
+        connection.execute(f"ATTACH {quoted(str(target))} AS lake (READ_ONLY)")
+        connection.execute("USE lake")
+        return connection
+
+    return _opened(root, opened)
+
+
+def _opened(root: Path, connected: Callable[[Path], duckdb.DuckDBPyConnection]) -> duckdb.DuckDBPyConnection:
+    """Return a connection to the newest snapshot, looked over. Raises LakeError."""
+    for attempt in range(ATTEMPTS):
+        target = target_of(root)
+        try:
+            connection = connected(target)
+            _refuse_newer(connection, root)
+            _refuse_moved(connection, root)
+            return connection
+        except duckdb.Error as error:
+            if attempt == ATTEMPTS - 1 or target == target_of(root):
+                raise _unreadable(root / LINK, error) from error
+    raise AssertionError  # pragma: no cover
+
+
+def target_of(root: Path) -> Path:
+    """Return the catalog file of the newest snapshot. Raises LakeError when there is no lake."""
+    link = root / LINK
+    try:
+        return link.resolve(strict=True)
+    except PermissionError:
+        raise LakeError(f"{link}: not allowed to read it", "ask its owner, or run as the user who tails") from None
+    except (OSError, RuntimeError):
+        if link.is_symlink():
+            raise LakeError(f"{link}: the catalog that it names is missing", CHECK) from None
+        raise LakeError(f"{root}: no lake there", "make one with logagg tail --lake DIR, or say --lake DIR") from None
+
+
+def _unreadable(link: Path, error: duckdb.Error) -> LakeError:
+    text = str(error)
+    if "newer" in text or "version" in text:
+        return LakeError(f"{link}: written by a newer version", "upgrade logagg and duckdb to read it")
+    return LakeError(f"{link}: cannot be read ({text.splitlines()[0]})", CHECK)
+
+
+def _prepared(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    _set(connection)
+    # By default DuckDB would put what does not fit in memory beside the catalog, into the lake.
+    with contextlib.suppress(duckdb.Error):  # another connection of this process may be using it
+        connection.execute(f"SET temp_directory = {quoted(spill.directory())}")
+    return connection
+
+
+def _refuse_newer(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
+    try:
+        [(version,)] = connection.execute("SELECT version FROM lake").fetchall()
+    except (duckdb.CatalogException, ValueError):
+        raise LakeError(f"{root / LINK}: not a catalog of logagg", "say another lake with --lake DIR") from None
+    if version != VERSION:
+        raise LakeError(f"{root}: a lake of version {version}, this logagg reads {VERSION}", "upgrade logagg")
+
+
+def spill_directory() -> str:
+    """Return where DuckDB puts what does not fit in memory: a directory of this process alone."""
+    return spill.directory()
+
+
+def quoted(text: str) -> str:
+    """Return a text as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _refuse_moved(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
+    """Raise LakeError for a lake that was moved or copied.
+
+    Views name their files by whole paths: a copy would answer from the files of the lake it was copied from.
+    """
+    [(home,)] = connection.execute("SELECT root FROM lake").fetchall()
+    if not _is_same(Path(home), root):
+        raise LakeError(f"{root}: moved or copied from {home}", f"logagg compact --lake {root} settles it here")
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+class OpenLake:
+    """A lake that answers from its newest snapshot at every call.
+
+    Answers keep their own snapshot alive: they stay what they were when the next is asked for.
+    """
+
+    def __init__(self, root: Path, clock: Clock) -> None:
+        self.root = root
+        self._clock = clock
+        self._target: Path | None = None
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._newest()
+
+    def sql(self, query: str, params: Parameters | None = None) -> duckdb.DuckDBPyRelation | None:
+        """Return the answer as a DuckDB relation (`.df()`, `.arrow()`, `.fetchall()`), or None when there is none.
+
+        `params` fill `$name` or `?` in the query. Raises LakeError, and duckdb.Error for a wrong query.
+        """
+        return self._newest().sql(query, params=params)
+
+    def report(self, name: str, since: object = None, until: object = None, **options: Any) -> pd.DataFrame:
+        """Return a report as a data frame; `since` and `until` as on the command line, or datetimes.
+
+        Options: `limit`, `site`, `bots` ("include", "exclude" or "only"). Raises LogaggError.
+        """
+        from logagg.query import reports
+
+        wanted = reports.Wanted.of(name, self._clock.now(), since=since, until=until, **options)
+        return reports.frame(reports.run(self._newest(), wanted))
+
+    def status(self, max_age: float | None = None) -> Status:
+        """Return positions, lag, rates and what is wrong, as `logagg status` shows them; `max_age` in seconds."""
+        from logagg.query import status
+
+        return status.look(self.root, self._newest(), self._clock.now(), max_age)
+
+    def close(self) -> None:
+        """Let go of the snapshot; answers that were given stay."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._target = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        try:
+            found = self._newest().execute("SELECT count(*), max(committed_at) FROM commits").fetchone()
+        except LakeError as error:
+            return f"<lake {self.root}: {error}>"
+        commits, last = found or (0, None)
+        when = f", the last at {last:%Y-%m-%d %H:%M:%S} UTC" if last else ""
+        views = ", ".join(name for (name,) in self._newest().execute(_VIEWS).fetchall())
+        return f"<lake {self.root}: {commits:,} commits{when}; views {views}>"
+
+    def _newest(self) -> duckdb.DuckDBPyConnection:
+        """Return a connection to the newest snapshot, a fresh one for every question."""
+        target = target_of(self.root)
+        if self._connection is None or target != self._target:
+            # Not closed: relations that were given out may be read later, and keep what they need themselves.
+            self._connection, self._target = connect(self.root), target
+        return _cursor(self._connection)
+
+
+_VIEWS = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY view_name"
+
+
+def _set(connection: duckdb.DuckDBPyConnection) -> None:
+    """Set what each connection, and each cursor, has of its own."""
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET python_scan_all_frames = true")  # a data frame of the caller's can be joined by name
+
+
+def _cursor(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    cursor = connection.cursor()
+    _set(cursor)
+    return cursor

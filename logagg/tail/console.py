@@ -1,0 +1,123 @@
+"""What a running tail shows: a bar while it catches up, one quiet line while it follows, a summary at the end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from logagg.clock import Clock
+from logagg.lake.progress import MergeProgress
+from logagg.notices import show
+from logagg.tail.local import Tally
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+class StatusLine:
+    """Redraws one line on a terminal; writes nothing anywhere else."""
+
+    def __init__(self, tally: Tally, clock: Clock, enabled: bool, stream: TextIO | None = None) -> None:
+        self._tally, self._clock = tally, clock
+        self._stream = stream or sys.stderr
+        self._live = enabled and self._stream.isatty()
+        self._seen = (clock.monotonic(), 0)
+
+    def refresh(self, backlog: int, merging: str = "") -> None:
+        if not self._live:
+            return
+        then, lines = self._seen
+        self._seen = (self._clock.monotonic(), self._tally.lines)
+        rate = (self._tally.lines - lines) / max(self._seen[0] - then, 1e-3)
+        rejects = sum(self._tally.rejects.values())
+        behind = f", {size(backlog)} behind" if backlog else ""
+        text = f"{self._tally.lines:,} lines, {rate:,.0f}/s, {rejects:,} rejects{behind}"
+        text += f", {merging}" if merging else ""
+        show(text[: self._width() - 1], self._stream)
+
+    def _width(self) -> int:
+        """Return the terminal's width: what is longer would go on in a second line, and stay there."""
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or 80
+        except (OSError, ValueError):
+            return 80
+
+    def close(self) -> None:
+        if self._live:
+            show("", self._stream)
+
+
+class CatchUpBar:
+    """A progress bar over the bytes to be read, on a terminal only."""
+
+    def __init__(self, tally: Tally, enabled: bool) -> None:
+        self._tally, self._total = tally, 0
+        self._bar: Progress | None = None
+        if enabled and sys.stderr.isatty():
+            self._bar = _new_bar()
+            self._task = self._bar.add_task("", total=None, lines=0)
+            self._bar.start()
+
+    def refresh(self, backlog: int, merging: str = "") -> None:  # noqa: ARG002  # the bar is about reading
+        if self._bar:
+            done = self._tally.bytes
+            # Bytes on their way are in neither; and the bar forgets the speed whenever its end moves.
+            self._total = max(self._total, done + backlog)
+            self._bar.update(self._task, completed=done, total=self._total or None, lines=self._tally.lines)
+
+    def close(self) -> None:
+        if self._bar:
+            self._bar.stop()
+
+
+def _new_bar() -> Progress:
+    # Imported only where there is a terminal: it takes as long as to read a hundred thousand lines.
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = TextColumn("{task.fields[lines]:,} lines"), BarColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+@contextmanager
+def merge_line(merging: MergeProgress, enabled: bool) -> Iterator[None]:
+    """Show on a terminal meanwhile how far a merge that takes a while has come."""
+    if not enabled or not sys.stderr.isatty():
+        yield
+        return
+    merging.watch = lambda: show(merging.text, sys.stderr)
+    try:
+        yield
+    finally:
+        merging.watch = lambda: None
+        show("", sys.stderr)
+
+
+def summary(tally: Tally, seconds: float, lake: Path) -> Iterable[str]:
+    """Say what a run has read, and what to type next; a line each."""
+    rate = tally.lines / max(seconds, 1e-3)
+    yield f"{tally.lines:,} lines ({size(tally.bytes)}) in {seconds:.1f} s, {rate:,.0f} lines/s"
+    if tally.kinds:
+        yield "events:  " + _counts(tally.kinds.most_common())
+    if tally.rejects:
+        yield "rejects: " + _counts(tally.rejects.most_common())
+    where = "" if lake == Path("lake") else f" --lake {lake}"
+    yield f"lake:    {lake}"
+    yield f"next:    logagg report overview{where}   or   logagg sql{where} 'SELECT * FROM pages LIMIT 10'"
+
+
+def size(count: float) -> str:
+    """Return a number of bytes as a person writes it."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def _counts(pairs: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in pairs)

@@ -1,0 +1,47 @@
+"""What one run of `logagg tail` was asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from logagg.config.sections import Config
+from logagg.intake.names import STDIN
+from logagg.memory import Budget
+
+
+@dataclass(frozen=True, slots=True)
+class TailOptions:
+    """One run of `logagg tail`; what the command line does not say comes from the configuration."""
+
+    paths: Sequence[str]
+    lake: Path
+    config: Config
+    once: bool = False
+    start: str | None = None  # "start" or "end"
+    log_format: str | None = None
+    flush: float | None = None  # seconds
+    shards: int | None = None
+    memory: int | None = None  # bytes
+    verbosity: int = 0  # -1 quiet, 1 verbose
+    metrics: tuple[str, int] | None = None  # where Prometheus may scrape
+    say: Callable[[str], None] = print
+    reload: Callable[[], Config] = Config  # reads the configuration again; raises ConfigError
+
+    @property
+    def ends(self) -> bool:
+        """Tell whether the run ends by itself."""
+        return self.once or list(self.paths) == [STDIN]
+
+    @property
+    def shard_count(self) -> int:
+        """The number of shards: as said, as configured, or one for two cores: parsers have twice as much to do."""
+        return self.shards or self.config.tail.shards or max(1, (os.cpu_count() or 1) // 2)
+
+    @property
+    def budget(self) -> Budget:
+        """How the run shares out its memory."""
+        memory = self.memory or self.config.tail.memory
+        return Budget.of(self.config.tail, memory, self.shard_count, os.cpu_count() or 1)

@@ -1,0 +1,219 @@
+"""Says every few seconds how a tail does: what it follows, waits for, cannot read, and does not understand."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from glob import has_magic
+
+from logagg.clock import Clock
+from logagg.errors import LogaggError
+from logagg.heartbeat import FollowedLog, Heartbeat, LogProblem
+from logagg.intake import paths
+from logagg.intake.names import STDIN
+from logagg.intake.tail import Tailer
+from logagg.metrics import Number
+from logagg.notices import Notices
+from logagg.tail.freshness import Freshness
+from logagg.tail.options import TailOptions
+from logagg.tail.parse_record import ParseRecord
+
+EVERY = 5.0  # seconds between heartbeats,
+AT_LEAST = 1.0  # also where something has changed
+MOST_LOGS = 1000  # that a heartbeat names; then it has 82 kB and takes 8 ms
+MOST_PROBLEMS = 1000
+
+
+class Reporter:
+    """Makes the heartbeats of a run, and sends them; for one thread."""
+
+    def __init__(
+        self,
+        options: TailOptions,
+        send: Callable[[Heartbeat], None],
+        record: ParseRecord,
+        freshness: Freshness,
+        clock: Clock,
+        *,
+        tailer: str = "",
+        lock: int = 0,
+    ) -> None:
+        self.flush = options.config.tail.flush  # seconds, by the configuration that holds now
+        self._blank = Heartbeat(
+            tailer, socket.gethostname(), os.getpid(), lock, clock.now(), clock.now(), once=options.once
+        )
+        self._paths, self._given = options.paths, options.log_format or options.config.log_format
+        self._send, self._record, self._freshness, self._clock = send, record, freshness, clock
+        self._since: dict[
+            tuple[str, str], float
+        ] = {}  # by kind and path of a problem, by the clock that never goes back
+        self._waiting: dict[str, str] = {}  # by path
+        self._refused: dict[str, str] = {}
+        self._sent = self._looked = float("-inf")
+        self._offset = self._clock_offset()  # when the last heartbeat was sent
+        self._said: object = None
+        self._newest = self._blank
+
+    def go_on_from(self, before: Heartbeat | None) -> None:
+        """Remember what the tail before this one found wrong: it may be so for longer than we run."""
+        if before is None:
+            return
+        for kind, found in (
+            ("waiting", before.waiting),
+            ("unreadable", before.unreadable),
+            ("unparsed", before.unparsed),
+        ):
+            for one in found:
+                self._since[kind, one.path] = self._clock.monotonic() - max(0.0, self._clock.now() - one.since)
+        for one in before.unparsed:
+            self._record.add(one.source, one.lines, one.rejects)
+
+    def tick(self, tailer: Tailer) -> None:
+        """Send a heartbeat if one is due."""
+        now = self._clock.monotonic()
+        if now - self._looked < AT_LEAST:
+            return
+        self._looked = now
+        wrong = self._what_is_wrong(tailer)
+        clock_was_set = abs(self._clock_offset() - self._offset) > AT_LEAST  # the last heartbeat seems older than it is
+        if now - self._sent >= EVERY or clock_was_set or self._names(*wrong) != self._said:
+            self._say(tailer)
+
+    @contextmanager
+    def of_run(self, tailer: Tailer, *, but: type[Exception] | None = None) -> Iterator[None]:
+        """Send the first heartbeat of a run, and its last, which says how it ended; after the exception `but` it goes on."""
+        self._say(tailer)
+        try:
+            yield
+        except Exception as error:
+            if but is None or not isinstance(error, but):
+                self._say(tailer, ended=self._clock.now(), failure=_said(error))
+            raise
+        self._say(tailer, ended=self._clock.now())
+
+    def numbers(self) -> Iterator[Number]:
+        """Return what a scrape shows."""
+        newest = self._newest
+        yield Number("logagg_followed_logs", "Logs that are followed.", newest.following)
+        yield Number("logagg_unreadable_logs", "Logs that cannot be read.", len(newest.unreadable))
+        yield Number(
+            "logagg_unparsed_logs", "Logs that no format fits, or whose lines are mostly rejects.", len(newest.unparsed)
+        )
+        yield Number("logagg_waiting_paths", "Paths that mean no log yet.", len(newest.waiting))
+        yield Number(
+            "logagg_behind_seconds", "What was in the logs so long ago is all committed.", self._freshness.behind
+        )
+
+    def _say(self, tailer: Tailer, *, ended: float = 0.0, failure: str = "") -> None:
+        logs = tailer.followed()
+        self._record.forget_all_but({source.id for source in tailer.sources() if not source.gone})
+        self._look_at_paths(logs)
+        unreadable, unparsed = self._what_is_wrong(tailer)
+        self._said, self._sent, self._offset = (
+            self._names(unreadable, unparsed),
+            self._clock.monotonic(),
+            self._clock_offset(),
+        )
+        self._forget_what_is_over(unreadable, unparsed)
+        self._newest = replace(
+            self._blank,
+            at=self._clock.now(),
+            ended=ended,
+            failure=failure,
+            flush=self.flush,
+            behind=self._freshness.behind,
+            stalled=self._freshness.stalled,
+            unread=tailer.backlog(),
+            paths=tuple(self._paths),
+            following=len(logs),
+            logs=tuple(logs[:MOST_LOGS]),
+            waiting=self._since_when("waiting", (LogProblem(path, why, 0.0) for path, why in self._waiting.items())),
+            unreadable=self._since_when("unreadable", unreadable),
+            unparsed=self._since_when("unparsed", unparsed),
+        )
+        self._send(self._newest.shortened(MOST_PROBLEMS))
+
+    def _clock_offset(self) -> float:
+        """Return the seconds between the two clocks; it changes only when the time of day is set."""
+        return self._clock.now() - self._clock.monotonic()
+
+    # what is wrong
+
+    def _look_at_paths(self, logs: Sequence[FollowedLog]) -> None:
+        """Find out which paths mean no log, of those of which none is followed."""
+        names = {log.path for log in logs}
+        found = [one for path in self._paths if not _is_followed(path, names) and (one := _problem(path))]
+        self._waiting = {one.path: one.reason for one in found if one.state == "missing"}
+        self._refused = {one.path: one.reason for one in found if one.state != "missing"}
+
+    def _what_is_wrong(self, tailer: Tailer) -> tuple[list[LogProblem], list[LogProblem]]:
+        """Return the logs that cannot be read, and those of the others that cannot be parsed."""
+        unreadable = self._unreadable(tailer)
+        paths = {one.path for one in unreadable}
+        return unreadable, [one for one in self._unparsed(tailer) if one.path not in paths]
+
+    def _unreadable(self, tailer: Tailer) -> list[LogProblem]:
+        found = {path: _in_detail(path, reason) for path, reason in tailer.read_errors().items()}
+        found |= self._refused
+        found |= {one.path: one.note for one in tailer.broken()}
+        return [LogProblem(path, reason, 0.0) for path, reason in found.items()]
+
+    def _unparsed(self, tailer: Tailer) -> list[LogProblem]:
+        what = f"the log format {self._given!r} matches none" if self._given else "no known log format matches most"
+        found = {id_: (f"{what} of its first lines", 0, 0) for id_ in self._record.without_format()}
+        for id_, (lines, rejects) in self._record.mostly_rejected().items():
+            found[id_] = (f"{rejects} of its last {lines} lines are rejects", lines, rejects)
+        problems = []
+        for id_, (reason, lines, rejects) in found.items():
+            with suppress(KeyError):
+                source = tailer.source(id_)
+                if not (source.finished and lines) and not source.gone:
+                    problems.append(LogProblem(source.path, reason, 0.0, id_, lines, rejects))
+        return problems
+
+    def _since_when(self, kind: str, found: Iterable[LogProblem]) -> tuple[LogProblem, ...]:
+        """Return the problems with since when there is each."""
+        now, at = self._clock.monotonic(), self._clock.now()
+        return tuple(replace(one, since=at - (now - self._since.setdefault((kind, one.path), now))) for one in found)
+
+    def _forget_what_is_over(self, unreadable: Sequence[LogProblem], unparsed: Sequence[LogProblem]) -> None:
+        there = {("waiting", path) for path in self._waiting}
+        there |= {("unreadable", one.path) for one in unreadable} | {("unparsed", one.path) for one in unparsed}
+        self._since = {key: since for key, since in self._since.items() if key in there}
+
+    def _names(self, unreadable: Iterable[LogProblem], unparsed: Iterable[LogProblem]) -> object:
+        return {one.path for one in unreadable}, {(one.path, bool(one.lines)) for one in unparsed}
+
+
+def announce(found: Iterable[paths.PathProblem], notices: Notices) -> None:
+    """Say, of a run that begins, what it waits for."""
+    for one in found:
+        if one.state == "missing":
+            notices.report("waiting", f"{one}; reading begins when it comes")
+        elif has_magic(os.path.dirname(one.path)):  # else the first look says it
+            notices.report("unreadable", f"{one}; trying again")
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, LogaggError) else f"{type(error).__name__}: {error}"
+
+
+def _problem(path: str) -> paths.PathProblem | None:
+    return None if path == STDIN else paths.problem(path)
+
+
+def _in_detail(path: str, reason: str) -> str:
+    return f"permission denied{paths.detail(path)}" if reason == os.strerror(errno.EACCES) else reason
+
+
+def _is_followed(path: str, names: Set[str]) -> bool:
+    """Tell whether one of the logs of these names is one that a path means."""
+    if has_magic(path):
+        return any(fnmatchcase(name, path) for name in names)
+    inside = os.path.join(path, "")
+    return path in names or (os.path.isdir(path) and any(name.startswith(inside) for name in names))

@@ -1,0 +1,49 @@
+"""Logs that are left unread, because they cannot be read or match no format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from logagg.errors import FormatError, LogaggError, SourceError
+from logagg.notices import Notices
+from logagg.records import Source
+from logagg.tail.parse_record import ParseRecord
+
+
+class Unread:
+    """Says at once what a run that goes on leaves unread; of one that ends by itself, when its end shows what it meant."""
+
+    def __init__(self, notices: Notices, *, ends: bool) -> None:
+        self._notices, self._ends = notices, ends
+        self._unreadable: list[LogaggError] = []
+        self._refused: dict[str, str] = {}  # by source: its path
+        self.record = ParseRecord()
+
+    def notice(self, kind: str, text: str) -> None:
+        """Report what the tailer has to say."""
+        if kind == "unreadable" and self._ends:
+            self._unreadable.append(SourceError(text.removesuffix("; trying again")))
+        else:
+            self._notices.report(kind, text)
+
+    def refuse(self, source: Source, given: str) -> None:
+        """Note that a source does not have the format that was given, or any."""
+        if source.id not in self._refused and not self._ends:
+            self._notices.report("format", str(_no_format(source.path, given, "looked at again when it has grown")))
+        self._refused[source.id] = source.path
+        self.record.refuse(source.id)
+
+    def complain(self, named: Sequence[str], given: str, *, in_vain: bool) -> None:
+        """Fail when a log could not be read, or matches no format and was named, or all was `in_vain`; say so of others."""
+        refused = sorted(self._refused.values())
+        grave = [path for path in refused if path in named or in_vain]
+        failures = [*self._unreadable, *(_no_format(path, given) for path in grave)]
+        for error in [*failures[1:], *(_no_format(path, given) for path in refused if path not in grave)]:
+            self._notices.report("unread", str(error))
+        if failures:
+            raise failures[0]
+
+
+def _no_format(path: str, given: str, then: str = "nothing of it was counted") -> FormatError:
+    what = f"the log format {given!r} matches none" if given else "no known log format matches most"
+    return FormatError(f"{path}: {what} of its first lines", f"say it with --log-format; {then}")

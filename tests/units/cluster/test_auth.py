@@ -1,0 +1,116 @@
+"""Whatever is changed of a message, at any place, its MAC is wrong; and none passes for one of another kind, lake or question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from tests.units.queues.test_wire import ANSWERS, QUESTIONS, parcels
+
+from logagg.cluster import protocol
+from logagg.cluster.auth import AuthError, Keys
+from logagg.cluster.protocol import NOBODY, Answer, Question, Wired, WireError
+from logagg.parse.schemas import EVENT_SCHEMA
+
+SECRET, NONCE, OWNER = b"s" * 32, b"n" * 16, b"o" * 16
+KEYS = Keys(SECRET)
+MESSAGES = st.one_of(parcels(), QUESTIONS, ANSWERS)
+
+
+def signed(message: Wired) -> bytes:
+    return KEYS.sign(protocol.pack(message), NONCE, OWNER)
+
+
+@given(MESSAGES)
+def test_a_signed_message_is_taken_apart_as_it_was(message: Wired) -> None:
+    data = signed(message)
+    envelope = KEYS.check(data)
+    assert (envelope.nonce, envelope.owner) == (NONCE, OWNER)
+    plain = protocol.opened(protocol.pack(message))
+    assert (envelope.kind, envelope.size, envelope.text, envelope.stream) == (
+        plain.kind,
+        plain.size,
+        plain.text,
+        plain.stream,
+    )
+    assert protocol.pack(protocol.unpack(data, EVENT_SCHEMA)) == protocol.pack(
+        protocol.unpack(protocol.pack(message), EVENT_SCHEMA)
+    )
+
+
+@given(MESSAGES, st.data())
+def test_any_flipped_bit_is_found(message: Wired, data: st.DataObject) -> None:
+    flipped = bytearray(signed(message))
+    bit = data.draw(st.integers(0, 8 * len(flipped) - 1))
+    flipped[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(WireError):
+        KEYS.check(bytes(flipped))
+
+
+@pytest.mark.parametrize(
+    "message", [Question("web1", 3, 0, begins=True, run="r", count=2), Answer("superseded", 2, OWNER.hex())]
+)
+def test_every_single_bit_of_a_message_is_covered(message: Wired) -> None:
+    data = signed(message)
+    for bit in range(8 * len(data)):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(WireError):
+            KEYS.check(bytes(flipped))
+
+
+@given(MESSAGES, st.data())
+def test_what_was_cut_off_or_appended_is_found(message: Wired, data: st.DataObject) -> None:
+    whole = signed(message)
+    at = data.draw(st.integers(0, len(whole) - 1))
+    for wrong in (whole[:at], whole + data.draw(st.binary(min_size=1, max_size=9)), whole[:at] + b"\0" + whole[at:]):
+        with pytest.raises(WireError):
+            KEYS.check(wrong)
+
+
+@given(MESSAGES, st.binary(min_size=1, max_size=100))
+@example(Question("web1", 1, 0), b"")
+def test_another_secret_signs_nothing_for_us(message: Wired, secret: bytes) -> None:
+    if secret != SECRET:
+        with pytest.raises(AuthError):
+            KEYS.check(Keys(secret).sign(protocol.pack(message), NONCE, OWNER))
+
+
+@given(MESSAGES)
+def test_a_message_without_a_mac_is_refused(message: Wired) -> None:
+    with pytest.raises(AuthError, match="without the MAC of the lake's secret"):
+        KEYS.check(protocol.pack(message))
+
+
+@pytest.mark.parametrize("kind", [b"J", b"Q", b"A"])
+@pytest.mark.parametrize("other", [b"J", b"Q", b"A"])
+def test_no_kind_passes_for_another(kind: bytes, other: bytes) -> None:
+    """Its key, not only the byte that says what it is."""
+    data = signed(Question("web1", 1, 0))
+    as_kind = KEYS.sign(data[:7] + kind + data[8:], NONCE, OWNER)
+    changed = as_kind[:7] + other + as_kind[8:]
+    if kind == other:
+        assert KEYS.check(changed).kind == kind
+    else:
+        with pytest.raises(AuthError):
+            KEYS.check(changed)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data[:40] + b"m" * 16 + data[56:],
+        lambda data: data[:56] + NOBODY + data[72:],
+        lambda data: data[:76] + bytes(4) + data[80:] if any(data[76:80]) else data[:76] + b"\0\0\0\1" + data[80:],
+    ],
+    ids=["nonce", "owner", "size"],
+)
+def test_what_is_beside_header_and_events_is_covered(change: Callable[[bytes], bytes]) -> None:
+    with pytest.raises(AuthError):
+        KEYS.check(change(signed(Question("web1", 1, 0))))
+
+
+def test_the_secret_is_not_in_a_message() -> None:
+    assert SECRET[:8] not in signed(Question("web1", 1, 0))

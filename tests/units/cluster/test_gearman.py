@@ -1,0 +1,104 @@
+"""Packets of a job server: taken apart, and passed over where they are larger than they may be."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from gearman import protocol
+
+from logagg.clock import SystemClock
+from logagg.cluster.gearman import OMITTED, Connection, Kind, Server, ServerError
+
+LIMIT = 10_000
+
+
+def packet(kind: int, *arguments: bytes) -> bytes:
+    payload = b"\0".join(arguments)
+    return b"\0RES" + kind.to_bytes(4, "big") + len(payload).to_bytes(4, "big") + payload
+
+
+ECHO = packet(Kind.ECHO_RES, b"logagg")
+
+
+def connected(sent: bytes, act: Callable[[Connection], None]) -> None:
+    """Let a server greet, and send these bytes when it is asked."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):  # the client may be gone
+                connection.recv(1000)
+                connection.sendall(ECHO)
+                connection.recv(1000)
+                connection.sendall(sent)
+                connection.recv(1000)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        connection = Connection(Server("127.0.0.1", server.getsockname()[1]), SystemClock(), LIMIT)
+        connection.send(Kind.PRE_SLEEP)
+        try:
+            act(connection)
+        finally:
+            connection.close()
+        thread.join(60)
+
+
+def received(sent: bytes, count: int) -> list[tuple[int, dict[str, bytes]]]:
+    found: list[tuple[int, dict[str, bytes]]] = []
+
+    def act(connection: Connection) -> None:
+        found.extend(connection.packets())
+        while len(found) < count:
+            found.extend(connection.packets(0.2))
+            assert len(connection._buffer) <= LIMIT + (1 << 18)  # noqa: SLF001
+
+    connected(sent, act)
+    return found
+
+
+def job(data: bytes, unique: bytes = b"u") -> bytes:
+    return packet(Kind.JOB_ASSIGN_UNIQ, b"H:1", b"logagg.shard.0", unique, data)
+
+
+def test_packets_are_taken_apart() -> None:
+    sent = job(b"a\0b\0") + packet(Kind.NO_JOB) + packet(Kind.WORK_COMPLETE, b"H:2", b"")
+    assert received(sent, 3) == [
+        (Kind.JOB_ASSIGN_UNIQ, {"job_handle": b"H:1", "task": b"logagg.shard.0", "unique": b"u", "data": b"a\0b\0"}),
+        (Kind.NO_JOB, {}),
+        (Kind.WORK_COMPLETE, {"job_handle": b"H:2", "data": b""}),
+    ]
+
+
+@pytest.mark.parametrize("size", [LIMIT + 1, 1 << 20, 30 << 20])
+def test_a_packet_that_is_too_large_is_passed_over_and_the_next_one_is_read(size: int) -> None:
+    first, second = received(job(b"x" * size) + job(b"next"), 2)
+    assert first[1]["job_handle"] == b"H:1" and first[1]["task"] == b"logagg.shard.0"
+    assert len(first[1]["data"]) + int(first[1][OMITTED]) == size and len(first[1]["data"]) <= 4096
+    assert second[1]["data"] == b"next" and OMITTED not in second[1]
+
+
+def test_the_largest_that_may_be() -> None:
+    data = b"x" * (LIMIT - len(job(b"")))
+    [found] = received(job(data), 1)
+    assert found[1]["data"] == data and OMITTED not in found[1]
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        packet(9999, b"x"),
+        packet(Kind.JOB_ASSIGN_UNIQ, b"only one argument"),
+        packet(Kind.NO_JOB, b"an argument"),
+        packet(protocol.GEARMAN_COMMAND_TEXT_COMMAND, b"x"),
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        packet(Kind.JOB_ASSIGN_UNIQ, b"x" * (1 << 20)),
+    ],
+)
+def test_what_is_no_packet_ends_the_connection(junk: bytes) -> None:
+    with pytest.raises(ServerError, match="not a job server"):
+        received(junk, 2)

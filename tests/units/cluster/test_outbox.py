@@ -1,0 +1,65 @@
+"""What is sent again, and what is let go."""
+
+from __future__ import annotations
+
+import pytest
+
+from logagg.cluster.outbox import Flight, Lane, LostGround
+
+
+def lane(*bounds: tuple[int, int], origin: int = 0) -> Lane:
+    found = Lane(0)
+    for start, end in bounds:
+        found.add(Flight("log", origin, start, end, b"job"))
+    for flight in found.flights:
+        flight.sent = True
+    return found
+
+
+def unsent(found: Lane) -> list[tuple[int, int]]:
+    return [(one.start, one.end) for one in found.flights if not one.sent]
+
+
+def test_what_is_committed_is_let_go_and_what_is_not_applied_is_sent_again() -> None:
+    found = lane((0, 5), (5, 9), (9, 12))
+    found.release({"log": (5, 9)})
+    found.rewind({"log": (5, 9)})
+    assert unsent(found) == [(9, 12)] and found.nbytes == 6 and found.resent == 1
+
+
+def test_a_job_without_a_line_is_sent_again_until_the_shard_knows_its_log() -> None:
+    """It says where reading begins: with `--from end`, of a log that nobody writes to."""
+    found = lane((70, 70), origin=70)
+    found.rewind({})
+    assert unsent(found) == [(70, 70)]
+    found.flights[0].sent = True
+    found.rewind({"log": (0, 70)})
+    assert unsent(found) == [] and found.flights, "applied, not committed"
+    found.release({"log": (70, 70)})
+    assert not found.flights
+
+
+def test_a_shard_that_has_less_than_it_needs() -> None:
+    with pytest.raises(LostGround, match="stands at 3"):
+        lane((5, 9)).rewind({"log": (3, 3)})
+
+
+def lane_of(*flights: tuple[str, int, int]) -> Lane:
+    lane = Lane(0)
+    for source, start, end in flights:
+        lane.add(Flight(source, 0, start, end, b"data"))
+    return lane
+
+
+def test_all_before_the_first_that_is_not_committed_are_done() -> None:
+    lane = lane_of(("a", 0, 10), ("b", 0, 10), ("a", 10, 20))
+    assert (lane.added, lane.done) == (3, 0)
+    assert lane.release({"b": (10, 10)})
+    assert lane.done == 0, "a chunk of another source is still there"
+    assert lane.release({"a": (10, 20)})
+    assert lane.done == 2
+    assert not lane.release({"a": (10, 20)})
+    assert lane.release({"a": (20, 20)})
+    assert (lane.done, lane.nbytes) == (3, 0)
+    lane.add(Flight("b", 0, 10, 20, b"data"))
+    assert (lane.added, lane.done) == (4, 3)

@@ -1,0 +1,338 @@
+"""What is packed comes out as it was; what was cut off or made up raises WireError and nothing else, within a bound of memory."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logagg.cluster import protocol
+from logagg.cluster.protocol import FRAME, Answer, Known, OtherVersion, Parcel, Question, TooLarge, WireError
+from logagg.heartbeat import LARGEST
+from logagg.parse.schemas import EVENT_SCHEMA
+from logagg.records import Job, Mark, Progress, Reject, Rejects, Source
+
+NUMBERS = st.integers(0, (1 << 63) - 1)
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+MARKS = st.builds(Mark, NUMBERS, NUMBERS, WORDS)
+SOURCES = st.builds(
+    Source,
+    id=WORDS,
+    path=WORDS,
+    device=st.integers(0, (1 << 64) - 1),
+    inode=st.integers(0, (1 << 64) - 1),
+    head=MARKS,
+    size=NUMBERS,
+    modified=st.floats(0, 1e10),
+    finished=st.booleans(),
+    note=WORDS,
+    gone=st.floats(0, 1e10),
+    tailer=WORDS,
+    origin=NUMBERS,
+)
+REJECTS = st.builds(
+    Rejects,
+    st.dictionaries(WORDS, NUMBERS),
+    st.lists(st.builds(Reject, NUMBERS, WORDS, st.binary(max_size=20))).map(tuple),
+)
+
+
+def column(draw: st.DrawFn, field: pa.Field, rows: int) -> pa.Array:
+    def values(some: st.SearchStrategy[object]) -> list[object]:
+        some = some if not field.nullable else st.one_of(st.none(), some)
+        return draw(st.lists(some, min_size=rows, max_size=rows))
+
+    if pa.types.is_dictionary(field.type):
+        words = pa.array(values(WORDS), pa.string()).dictionary_encode()
+        spare = pa.concat_arrays([words.dictionary, pa.array(["a word that no row has"])])
+        return pa.DictionaryArray.from_arrays(words.indices, spare)
+    if pa.types.is_boolean(field.type):
+        return pa.array(values(st.booleans()), field.type)
+    if pa.types.is_floating(field.type):
+        return pa.array(values(st.floats(allow_nan=False)), field.type)
+    if field.type == pa.uint64():
+        return pa.array(values(st.integers(0, (1 << 64) - 1)), field.type)
+    if field.type == pa.int16():
+        return pa.array(values(st.integers(0, 999)), field.type)
+    return pa.array(values(st.integers(0, 1 << 52)), pa.int64()).cast(field.type)
+
+
+@st.composite
+def parcels(draw: st.DrawFn) -> Parcel:
+    rows = draw(st.integers(0, 6))
+    events = pa.Table.from_arrays([column(draw, field, rows) for field in EVENT_SCHEMA], schema=EVENT_SCHEMA)
+    origin, start, end = sorted(draw(st.sets(st.integers(0, 1 << 40), min_size=3, max_size=3)))
+    shards = draw(st.integers(1, 64))
+    source = draw(SOURCES)
+    mark = replace(draw(MARKS), position=end)
+    job = Job(draw(st.integers(0, shards - 1)), source.id, origin, start, end, mark, events, draw(REJECTS))
+    return Parcel(draw(WORDS), draw(NUMBERS), shards, source, job, draw(WORDS))
+
+
+KNOWN = st.builds(Known, SOURCES, st.one_of(st.none(), st.builds(Progress, NUMBERS, NUMBERS, MARKS)))
+POSITIONS = st.dictionaries(WORDS, st.tuples(NUMBERS, NUMBERS))
+REPORTS = st.dictionaries(WORDS, NUMBERS, max_size=3)
+QUESTIONS = st.builds(
+    Question,
+    WORDS,
+    NUMBERS,
+    NUMBERS,
+    st.booleans(),
+    st.lists(SOURCES, max_size=2).map(tuple),
+    REPORTS,
+    st.booleans(),
+    st.booleans(),
+    WORDS,
+    NUMBERS,
+)
+TOKENS = st.one_of(st.just(""), st.binary(min_size=16, max_size=16).map(bytes.hex))
+ANSWERS = st.builds(
+    Answer,
+    st.sampled_from(protocol.VERDICTS),
+    NUMBERS,
+    TOKENS,
+    POSITIONS,
+    st.lists(KNOWN, max_size=2).map(tuple),
+    WORDS,
+    st.dictionaries(WORDS, REPORTS, max_size=2),
+    NUMBERS,
+    NUMBERS,
+)
+
+
+def plain(parcel: Parcel) -> Parcel:
+    """Without the events, which are compared by their values: dictionaries may differ."""
+    return replace(parcel, job=replace(parcel.job, events=None))
+
+
+@given(parcels())
+def test_a_parcel_comes_out_as_it_was(parcel: Parcel) -> None:
+    out = protocol.unpack(protocol.pack(parcel), EVENT_SCHEMA)
+    assert isinstance(out, Parcel)
+    assert plain(out) == plain(parcel)
+    assert out.job.events.schema == EVENT_SCHEMA
+    assert out.job.events.to_pylist() == parcel.job.events.to_pylist()
+
+
+@given(parcels(), st.binary(max_size=40))
+def test_events_that_are_rejected_are_counted_and_not_looked_at(parcel: Parcel, stream: bytes) -> None:
+    out = protocol.unpack(made(b"J", taken_apart(parcel)[0], stream), EVENT_SCHEMA, rejected="quarantined")
+    assert isinstance(out, Parcel)
+    assert out.job.events.num_rows == 0
+    assert out.job.rejects.lines == parcel.job.events.num_rows + parcel.job.rejects.lines
+    assert out.job.rejects.samples == parcel.job.rejects.samples
+    assert replace(plain(out), job=replace(out.job, events=None, rejects=parcel.job.rejects)) == plain(parcel)
+
+
+@given(st.one_of(QUESTIONS, ANSWERS))
+def test_questions_and_answers_come_out_as_they_were(message: Question | Answer) -> None:
+    assert protocol.unpack(protocol.pack(message), EVENT_SCHEMA) == message
+
+
+@given(st.one_of(parcels(), QUESTIONS, ANSWERS), st.data())
+def test_what_was_cut_off_is_refused(message: protocol.Wired, data: st.DataObject) -> None:
+    packed = protocol.pack(message)
+    with pytest.raises(WireError):
+        protocol.unpack(packed[: data.draw(st.integers(0, len(packed) - 1))], EVENT_SCHEMA)
+
+
+@given(st.binary(max_size=200))
+def test_junk_is_refused(junk: bytes) -> None:
+    for data in (junk, b"logagg" + junk, b"logagg\x02J" + junk):
+        with pytest.raises(WireError):
+            protocol.unpack(data, EVENT_SCHEMA)
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-5, 1 << 70), st.floats(), st.text(max_size=5)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    max_leaves=5,
+)
+
+
+def made(kind: bytes, header: object, stream: bytes, size: int = 0) -> bytes:
+    text = json.dumps(header).encode()
+    return FRAME.pack(b"logagg", 2, kind, b"", b"", b"", len(text), size) + text + stream
+
+
+def taken_apart(message: protocol.Wired) -> tuple[dict[str, Any], bytes, int]:
+    """Return the header, the stream and its size."""
+    envelope = protocol.opened(protocol.pack(message))
+    return envelope.header, bytes(envelope.stream), envelope.size
+
+
+@given(st.one_of(parcels(), QUESTIONS, ANSWERS), st.data())
+def test_what_was_made_up_is_read_or_refused(message: protocol.Wired, data: st.DataObject) -> None:
+    """A sender with the secret may be wrong; it never is a failure of ours."""
+    header, sent, size = taken_apart(message)
+    place = header
+    while isinstance(inner := place[key := data.draw(st.sampled_from(sorted(place)))], dict) and inner:
+        place = inner
+    place[key] = data.draw(JSON)
+    stream = data.draw(st.one_of(st.just(sent), st.binary(max_size=40)))
+    try:
+        out = protocol.unpack(made(protocol.pack(message)[7:8], header, stream, size), EVENT_SCHEMA)
+    except WireError:
+        return
+    assert protocol.unpack(protocol.pack(out), EVENT_SCHEMA) is not None
+
+
+def test_another_version_is_named() -> None:
+    packed = bytearray(protocol.pack(Question("web1", 1, 0)))
+    packed[6] = 3
+    with pytest.raises(OtherVersion, match="version 3.*reads version 2.*same version everywhere"):
+        protocol.unpack(bytes(packed), EVENT_SCHEMA)
+
+
+def test_version_1_is_told_in_its_own_words() -> None:
+    """As the reader of version 1 does: frame, check sum, verdict, reason."""
+    data = protocol.refusal_of_version_1("misfit: upgrade")
+    magic, version, kind, check, length = struct.unpack_from("!6sBcII", data)
+    assert (magic, version, kind, check) == (b"logagg", 1, b"A", zlib.crc32(data[12:]))
+    header = json.loads(data[16 : 16 + length])
+    assert (header["verdict"], header["reason"], len(data)) == ("refused", "misfit: upgrade", 16 + length)
+    assert {"shards", "owner", "positions", "known", "reports"} <= set(header)
+
+
+# bombs
+
+
+ROWS = 1 << 16
+
+
+def some_events(rows: int = ROWS) -> pa.Table:
+    """Return events that compress to next to nothing."""
+
+    def array(kind: pa.DataType) -> pa.Array:
+        if pa.types.is_dictionary(kind):
+            return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array(["x"]))
+        zeros = np.zeros(rows, np.bool_ if pa.types.is_boolean(kind) else np.int64)
+        return pa.array(zeros) if pa.types.is_boolean(kind) else pa.array(zeros).cast(kind)
+
+    return pa.Table.from_arrays([array(field.type) for field in EVENT_SCHEMA], schema=EVENT_SCHEMA)
+
+
+def a_parcel(events: pa.Table) -> Parcel:
+    source = Source("id", "a.log", 1, 2, Mark(0, 0, ""))
+    return Parcel("web1", 1, 1, source, Job(0, "id", 0, 0, 10, Mark(10, 0, ""), events, Rejects()), "run")
+
+
+POOLS: list[pa.MemoryPool] = []  # what was allocated through them goes back through them
+
+
+@contextmanager
+def counted() -> Iterator[Callable[[], int]]:
+    """Tell the most bytes that Arrow has allocated at a time meanwhile."""
+    before = pa.default_memory_pool()
+    counting = pa.proxy_memory_pool(before)
+    POOLS.append(counting)
+    pa.set_memory_pool(counting)
+    try:
+        yield lambda: counting.max_memory() or 0
+    finally:
+        pa.set_memory_pool(before)
+
+
+def test_a_job_within_the_limit_is_read_without_a_copy() -> None:
+    packed = protocol.pack(a_parcel(some_events()))
+    size = protocol.opened(packed).size
+    with counted() as most:
+        out = protocol.unpack(packed, EVENT_SCHEMA, limit=size)
+    assert isinstance(out, Parcel) and out.job.events.num_rows == ROWS
+    assert len(packed) < size // 100
+    assert size <= most() < 1.5 * size
+
+
+@pytest.mark.parametrize("claimed", [0, 1, 1000, 100_000])
+def test_a_bomb_takes_no_more_than_its_frame_says(claimed: int) -> None:
+    """A small message, 6 MB unpacked, that claims less: what it claims is all the room there is."""
+    header, stream, size = taken_apart(a_parcel(some_events()))
+    bomb = made(b"J", header, stream, claimed)
+    with counted() as most, pytest.raises(WireError):
+        protocol.unpack(bomb, EVENT_SCHEMA)
+    assert most() <= claimed + 4096 < size
+
+
+def test_a_bomb_is_refused_by_what_its_frame_says() -> None:
+    header, stream, size = taken_apart(a_parcel(some_events()))
+    bombs = [made(b"J", header, stream, announced) for announced in (size, (1 << 32) - 1)]
+    with counted() as most:
+        for bomb in bombs:
+            with pytest.raises(
+                TooLarge, match="are allowed; give the workers more --memory, or the tails a smaller tail.chunk"
+            ):
+                protocol.unpack(bomb, EVENT_SCHEMA, limit=size - 1)
+    assert most() <= 4096
+
+
+def test_buffers_that_are_compressed_by_themselves_are_refused_before_they_are_unpacked() -> None:
+    """Within the stream Arrow would allocate whatever each buffer claims."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, EVENT_SCHEMA, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(some_events())
+    plain = sink.getvalue()
+    stream = pa.Codec("zstd").compress(plain, asbytes=True)
+    bomb = made(b"J", taken_apart(a_parcel(some_events()))[0], stream, plain.size)
+    with counted() as most, pytest.raises(WireError, match="compressed buffers"):
+        protocol.unpack(bomb, EVENT_SCHEMA)
+    assert most() <= plain.size + (1 << 16) < protocol.opened(protocol.pack(a_parcel(some_events()))).size // 10
+
+
+def overlaid(plain: bytes) -> bytes:
+    """Return an Arrow stream in which all buffers of the record batch lie over one another, and the body is as long as one."""
+    out, at = bytearray(), 0
+    while True:
+        _, length = struct.unpack_from("<Ii", plain, at)
+        metadata = bytearray(plain[at + 8 : at + 8 + length])
+        (root,) = struct.unpack_from("<I", metadata)
+        (kind,) = struct.unpack_from("<B", metadata, protocol._field(metadata, root, 1))
+        where = protocol._field(metadata, root, 3)
+        (body,) = struct.unpack_from("<q", metadata, where) if where else (0,)
+        if kind == 3:
+            vector = protocol._table_at(metadata, protocol._table_at(metadata, root, 2), 2)
+            (count,) = struct.unpack_from("<I", metadata, vector)
+            for number in range(count):
+                struct.pack_into("<q", metadata, vector + 4 + 16 * number, 0)
+            struct.pack_into("<q", metadata, where, 8 * ROWS)
+            return bytes(out) + plain[at : at + 8] + metadata + bytes(8 * ROWS) + plain[at + 8 + length + body :]
+        out += plain[at : at + 8 + length + body]
+        at += 8 + length + body
+
+
+def test_buffers_that_lie_over_one_another_are_refused() -> None:
+    """They are small in the stream, and large where each is copied."""
+    header, stream, size = taken_apart(a_parcel(some_events()))
+    plain = overlaid(pa.Codec("zstd").decompress(stream, size).to_pybytes())
+    with pa.ipc.open_stream(plain) as reader:
+        assert reader.read_all().nbytes > 5 * len(plain)
+    with pytest.raises(TooLarge, match="of them announced"):
+        protocol.unpack(made(b"J", header, pa.Codec("zstd").compress(plain, asbytes=True), len(plain)), EVENT_SCHEMA)
+
+
+def test_words_that_a_shard_does_not_use_do_not_travel() -> None:
+    words = pa.array([f"/page/{number}" for number in range(20_000)])
+    column = pa.chunked_array([pa.DictionaryArray.from_arrays(pa.array(np.array([3, 3, 7], np.int32)), words)])
+    slim = protocol._slim(column)  # noqa: SLF001
+    assert slim.dictionary.to_pylist() == ["/page/3", "/page/7"]
+    assert slim.to_pylist() == column.to_pylist()
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_how_much_a_tailer_may_say_of_itself_is_bounded(over: int) -> None:
+    text = "x" * (LARGEST + 64 + over)
+    for message in (Question("web1", 1, 0, heartbeat=text), Answer("taken", heartbeats=(text,))):
+        if over:
+            with pytest.raises(WireError, match="a heartbeat of"):
+                protocol.unpack(protocol.pack(message), EVENT_SCHEMA)
+        else:
+            assert protocol.unpack(protocol.pack(message), EVENT_SCHEMA) == message

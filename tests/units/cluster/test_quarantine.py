@@ -1,0 +1,126 @@
+"""Which job is to blame when a shard fails, and that it is known to whoever takes the shard over."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from logagg.clock import ManualClock
+from logagg.cluster.quarantine import ATTEMPTS, CAREFUL, FLUSH, QUARANTINE, REMEMBERED, Attempts
+from logagg.errors import CommitFailed, LogaggError
+
+
+class Owners:
+    """The owners of one shard, one after the other."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.clock, self.said = root, ManualClock(), list[str]()
+        self.file = root / QUARANTINE / "shard.7"
+        self._dead: list[AbstractContextManager[None]] = []
+        self.leaves()
+
+    def leaves(self) -> Attempts:
+        """Let another one follow."""
+        self.now = Attempts(self.root, 7, self.clock, lambda kind, text: self.said.append(text))
+        return self.now
+
+    def dies(self, job: str = FLUSH, *, alone: bool = False) -> Attempts:
+        """Let this one die at work, and another one follow."""
+        work = self.now.work(job, alone=alone)
+        work.__enter__()
+        self._dead.append(work)  # never left
+        return self.leaves()
+
+    def raises(self, job: str = FLUSH, *, alone: bool = False) -> Attempts:
+        with pytest.raises(ZeroDivisionError), self.now.work(job, alone=alone):
+            raise ZeroDivisionError
+        return self.now
+
+    def does(self, job: str) -> Attempts:
+        with self.now.work(job, alone=True):
+            self.now.done(job)
+        return self.now
+
+
+@pytest.fixture
+def owners(tmp_path: Path) -> Owners:
+    return Owners(tmp_path)
+
+
+def test_who_rests_or_leaves_has_failed_with_nothing(owners: Owners) -> None:
+    owners.does("a")
+    assert not owners.leaves().careful
+    assert owners.said == []
+
+
+def test_a_job_that_was_alone_is_given_up_after_so_many_deaths(owners: Owners) -> None:
+    for _ in range(ATTEMPTS):
+        assert not owners.now.exhausted("a")
+        assert owners.dies("a", alone=True).careful
+    assert owners.leaves().exhausted("a")
+    assert owners.said[-1] == f"shard 7, at job a, {ATTEMPTS} of {ATTEMPTS} times: its owner died"
+
+
+def test_of_several_jobs_none_is_to_blame_but_each_is_tried_alone(owners: Owners) -> None:
+    for _ in range(ATTEMPTS):
+        assert owners.dies("a").careful
+        assert owners.raises("a").careful
+    assert not owners.now.exhausted("a") and not owners.now.strict
+    owners.clock.sleep(CAREFUL)
+    assert not owners.now.careful
+
+
+def test_after_a_failed_flush_each_job_is_committed_alone_until_it_is_found(owners: Owners) -> None:
+    assert owners.dies().strict
+    assert owners.dies("a", alone=True).strict, "the next one, too"
+    assert owners.raises("a", alone=True).strict
+    owners.clock.sleep(CAREFUL)
+    assert not owners.now.strict
+    assert owners.raises().strict
+
+
+def test_deaths_and_exceptions_count_alike(owners: Owners) -> None:
+    for _ in range(ATTEMPTS - 1):
+        owners.raises("a", alone=True)
+    assert owners.dies("a", alone=True).exhausted("a")
+
+
+def test_what_is_understood_is_no_poison(owners: Owners) -> None:
+    with pytest.raises(LogaggError), owners.now.work("a", alone=True):
+        raise LogaggError("the message cannot be read")
+    assert owners.said == []
+
+
+def test_a_job_that_is_done_begins_anew_but_one_that_was_given_up_does_not(owners: Owners) -> None:
+    owners.dies("a", alone=True)
+    owners.does("a")
+    for _ in range(ATTEMPTS):
+        owners.dies("b", alone=True)
+    owners.does("b")
+    assert owners.leaves().exhausted("b"), "it may be sent again"
+    for _ in range(ATTEMPTS - 1):
+        owners.dies("a", alone=True)
+    assert not owners.now.exhausted("a")
+
+
+def test_only_so_many_jobs_are_remembered(owners: Owners) -> None:
+    for number in range(10 * REMEMBERED):
+        owners.raises("\N{SNOWMAN}" * 64 + str(number), alone=True)
+    assert owners.file.stat().st_size < 1 << 14
+
+
+@pytest.mark.parametrize("half", [b'{"at": "a", "al', b"17", b'{"other": 1}'])
+def test_half_a_note_makes_careful(owners: Owners, half: bytes) -> None:
+    owners.file.write_bytes(half)
+    assert owners.leaves().careful
+    assert not owners.leaves().careful
+
+
+def test_a_link_in_its_place_is_not_followed(owners: Owners) -> None:
+    owners.file.unlink()
+    owners.file.parent.rmdir()
+    owners.file.parent.symlink_to(owners.root)
+    with pytest.raises(CommitFailed, match="symbolic link"):
+        owners.leaves()

@@ -1,0 +1,123 @@
+"""What a shard takes: messages for its owner, of a tailer's last run, each question once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from logagg.clock import ManualClock
+from logagg.cluster.epochs import Epochs
+from logagg.cluster.protocol import NOBODY, Answer, Question
+from logagg.cluster.quarantine import Attempts
+from logagg.cluster.refusals import REPLAYED, Refusals
+from logagg.cluster.shard_host import Desk, Ownership
+from logagg.rollup.definitions import DEFAULTS
+from logagg.rollup.shard import Shard, ShardSettings
+from tests.peer import parcel
+
+
+class Place:
+    """A shard and its owners, one after the other."""
+
+    def __init__(self, root: Path) -> None:
+        self.clock = ManualClock()
+        said = lambda kind, text: None  # noqa: E731
+        attempts, epochs = Attempts(root, 0, self.clock, said), Epochs(root, 0, said)
+        self.owned = Ownership(attempts, epochs, Refusals(self.clock, said), lambda: None, 1 << 20)
+        self.taken_over()
+
+    def taken_over(self) -> Desk:
+        shard = Shard(0, ShardSettings(DEFAULTS, 30.0, 20_000))
+        self.desk = Desk(shard, 2, [], self.owned)
+        self.owner = bytes.fromhex(self.desk.owner)
+        return self.desk
+
+    def says(self, message: object, owner: bytes | None = None) -> str:
+        """Return what is said before anything is done; "" where nothing speaks against it."""
+        objection = self.desk.objects(message, self.owner if owner is None else owner)  # type: ignore[arg-type]
+        return objection.verdict if objection else ""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def question(epoch: int = 1, count: int = 1, run: str = "run") -> Question:
+    return Question("web1", epoch, 0, run=run, count=count)
+
+
+def test_a_message_for_another_owner_changes_nothing(place: Place) -> None:
+    """Of another shard, of another lake with the same secret, or of this shard before it was taken over."""
+    before = place.owner
+    place.taken_over()
+    for owner in (before, NOBODY, bytes(range(16))):
+        assert place.says(parcel(epoch=9), owner) == "moved"
+        assert place.says(question(epoch=9), owner) == "moved"
+    assert place.owned.epochs.last("web1") == 0
+    answer = place.desk.objects(question(), before)
+    assert answer and answer.owner == place.desk.owner and not answer.positions
+
+
+def test_a_question_counts_once(place: Place) -> None:
+    assert [place.says(question(count=count)) for count in (1, 2, 2, 1, 5, 4, 6)] == [
+        "",
+        "",
+        "refused",
+        "refused",
+        "",
+        "refused",
+        "",
+    ]
+    assert place.owned.refusals.counts == {REPLAYED: 3}
+
+
+def test_a_new_run_counts_from_the_start_and_the_old_one_is_over(place: Place) -> None:
+    assert place.says(question(count=7)) == ""
+    assert place.says(question(epoch=2, count=1, run="next")) == ""
+    assert place.says(question(epoch=1, count=8)) == "superseded"
+    assert place.says(parcel(tailer="web1", epoch=1)) == "superseded"
+    assert place.says(question(epoch=2, count=2, run="next")) == ""
+
+
+def test_a_job_comes_again_as_a_duplicate(place: Place) -> None:
+    job = parcel()
+    assert place.says(job) == ""
+    assert place.desk.take(job).verdict == "taken"
+    assert place.says(job) == ""
+    assert place.desk.take(job).verdict == "duplicate"
+
+
+def test_another_number_of_shards_is_a_misfit(place: Place) -> None:
+    answer = place.desk.objects(parcel(shards=3), place.owner)
+    assert answer and answer.reason == "misfit: the lake has 2 shards, the tailer deals to 3"
+
+
+def test_a_greeting_tells_no_position(place: Place) -> None:
+    place.desk.take(parcel(tailer="web1"))
+    assert place.says(question(epoch=4)) == ""
+    answer = place.desk.greets(replace(question(), greets=True))
+    assert answer == Answer("taken", 2, place.desk.owner, epoch=4, limit=1 << 20)
+
+
+def test_status_is_answered_once_a_token(place: Place) -> None:
+    def token() -> bytes:
+        return bytes.fromhex(place.desk.greets(Question("", 0, 0, looks=True, greets=True)).owner)
+
+    first = token()
+    assert place.desk.shows(first, 0.0).reports
+    again = place.desk.shows(first, 0.0)
+    assert again.verdict == "moved" and not again.reports
+    assert bytes.fromhex(again.owner) == token() != first
+    assert place.desk.shows(token(), 0.0).reports[""]["refused"] == 0
+    assert not place.desk.shows(place.owner, 0.0).reports
+
+
+def test_status_shows_what_was_refused_and_when(place: Place) -> None:
+    place.owned.refusals.add("forged", "a message")
+    place.clock.sleep(9)
+    token = bytes.fromhex(place.desk.greets(Question("", 0, 0, looks=True, greets=True)).owner)
+    shard = place.desk.shows(token, 0.0).reports[""]
+    assert (shard["refused"], shard["refused_age"]) == (1, 9)

@@ -1,0 +1,23 @@
+import numpy as np
+import pytest
+
+from logagg.columnar.dictionary import masked, spread
+
+
+@pytest.mark.parametrize("kind", [np.bool_, np.int16, np.int32, np.uint64, np.float64])
+def test_values_are_spread_as_numpy_does(kind: type) -> None:
+    values, codes = np.arange(5).astype(kind), np.array([4, 0, -1, -5, 2], np.int32)
+    assert np.array_equal(spread(values, codes), values[codes]) and spread(values, codes).dtype == kind
+    for beyond in (5, -6):
+        with pytest.raises(IndexError, match="a code beyond 5 values"):
+            spread(values, np.array([0, beyond], np.int32))
+
+
+def test_codes_are_masked_as_numpy_does() -> None:
+    codes, mask = np.arange(5, dtype=np.int32), np.array([True, False, True, True, False])
+    assert (
+        masked(codes, mask, -1).tolist() == np.where(mask, codes, -1).tolist()
+        and masked(codes, mask, -1).dtype == np.int32
+    )
+    with pytest.raises(ValueError, match="of one length"):
+        masked(codes, mask[:4], -1)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logagg.parse.lines.decimals import decimals, upstream_seconds
+from logagg.parse.schemas import LONGEST
+
+
+def test_decimals() -> None:
+    number, valid = decimals(pa.array([b"0.25", b"3", b".1", b"1.", b"1\n", b"-", b"1e3"]))
+    assert valid.tolist() == [True, True, False, False, False, False, False]
+    assert number[:2].tolist() == [0.25, 3.0]
+
+
+def test_upstream_seconds_are_summed_over_the_upstreams_tried() -> None:
+    number, valid = upstream_seconds(pa.array([b"0.25, 0.5 : 0.25", b"-", b"", b"-, 0.5"]))
+    assert valid.tolist() == [True, False, False, True]
+    assert number[[0, 3]].tolist() == [1.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "1e308",
+        "1e999",
+        "9" * 18,
+        "9" * 40,
+        "0" * 41,
+        "-1",
+        "-0.5",
+        "+1",
+        "nan",
+        "inf",
+        "0x1F",
+        "4e--5",
+        "4e-1000",
+        "604800.001",
+    ],
+)
+def test_what_cannot_be_meant_is_null(value: str) -> None:
+    for read in (decimals, upstream_seconds):
+        _, valid = read(pa.array([value.encode(), b"1"]))
+        assert valid.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("unit", [1, 1_000, 1_000_000])
+def test_the_longest_is_a_week_in_every_unit(unit: int) -> None:
+    week = int(LONGEST) * unit
+    number, valid = decimals(pa.array([b"%d" % week, b"%d" % (week + 1)]), unit)
+    assert (number[0], valid.tolist()) == (LONGEST, [True, False])
+
+
+def test_upstream_seconds_that_are_too_long_together() -> None:
+    _, valid = upstream_seconds(pa.array([b"604800, 0.001", b"604799 : 1", b"99999999999, 0.1"]))
+    assert valid.tolist() == [False, True, False]
+
+
+@given(st.floats(0, LONGEST))
+def test_what_json_writes_is_read_as_it_was(value: float) -> None:
+    """Python writes 17 digits, and small numbers with an exponent."""
+    number, valid = decimals(pa.array([repr(value).encode()]))
+    assert not valid[0] if 0 < value < 1e-99 else (number[0], valid[0]) == (value, True)

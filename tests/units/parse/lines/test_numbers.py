@@ -1,0 +1,120 @@
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+
+from logagg.columnar.slices import Bytes, Offsets, Slices
+from logagg.parse.lines import numbers
+from logagg.parse.schemas import MOST_BYTES
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC).timestamp()
+
+
+def places(*values: bytes) -> tuple[Bytes, Offsets, Offsets]:
+    slices = Slices.of(pa.array(values, pa.binary()))
+    return slices.data, slices.start, slices.end
+
+
+def read_time(value: bytes, field: str) -> str | None:
+    micros, valid = numbers.times(*places(value), field, NOW)
+    if not valid[0]:
+        return None
+    return datetime.fromtimestamp(micros[0] / 1e6, UTC).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b"20/Nov/2026:01:02:03 +0000", "2026-11-20T01:02:03+00:00"),
+        (b"20/Nov/2026:01:02:03 +0530", "2026-11-19T19:32:03+00:00"),
+        (b"20/Nov/2026:01:02:03 -0800", "2026-11-20T09:02:03+00:00"),
+        (b"29/Feb/2024:23:59:60 +0000", "2024-02-29T23:59:59+00:00"),
+        (b"29/Feb/2026:00:00:00 +0000", None),
+        (b"31/Nov/2025:00:00:00 +0000", None),
+        (b"20/nov/2026:01:02:03 +0000", None),
+        (b"20/Nov/2026:24:02:03 +0000", None),
+        (b"20/Nov/2026:01:02:03 +0000 ", None),
+        (b"20/Nov/2026 01:02:03 +0000", None),
+        (b"20/Nov/2026:01:02:03 +1500", None),
+        (b"07/Nov/3764:02:32:07 +0000", None),
+        (b"01/Jan/1970:00:00:00 +0000", None),
+        (b"26/Nov/2026:00:00:00 +0000", None),
+        (b"-", None),
+        (b"", None),
+    ],
+)
+def test_time_local(value: bytes, expected: str | None) -> None:
+    assert read_time(value, "time_local") == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b"2026-11-20T01:02:03+01:00", "2026-11-20T00:02:03+00:00"),
+        (b"2026-11-20T01:02:03Z", "2026-11-20T01:02:03+00:00"),
+        (b"2026-11-20 01:02:03.250Z", "2026-11-20T01:02:03.250000+00:00"),
+        (b"2026-11-20T01:02:03.1234567-0130", "2026-11-20T02:32:03.123456+00:00"),
+        (b"2026-11-20T01:02:03+01", "2026-11-20T00:02:03+00:00"),
+        (b"2026-11-20T01:02:03", None),
+        (b"2026-13-20T01:02:03Z", None),
+        (b"2026-11-20T01:02:03.Z", None),
+    ],
+)
+def test_time_iso8601(value: bytes, expected: str | None) -> None:
+    assert read_time(value, "time_iso8601") == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "field", "expected"),
+    [
+        (b"1763600000.250", "time_epoch", "2025-11-20T00:53:20.250000+00:00"),
+        (b"1763600000", "time_epoch", "2025-11-20T00:53:20+00:00"),
+        (b"1763600000250", "time_epoch_ms", "2025-11-20T00:53:20.250000+00:00"),
+        (b"1763600000250000", "time_epoch_us", "2025-11-20T00:53:20.250000+00:00"),
+        (b"1763600000.", "time_epoch", None),
+        (b"99999999999999999", "time_epoch", None),
+        (b"-1763600000", "time_epoch", None),
+    ],
+)
+def test_time_epoch(value: bytes, field: str, expected: str | None) -> None:
+    assert read_time(value, field) == expected
+
+
+def test_statuses() -> None:
+    number, valid = numbers.statuses(*places(b"200", b"099", b"20", b"+20", b"2000", b"", b"999"))
+    assert valid.tolist() == [True, False, False, False, False, False, True]
+    assert number[[0, 6]].tolist() == [200, 999]
+
+
+def test_sizes() -> None:
+    number, valid = numbers.sizes(*places(b"-", b"", b"0012", b"12.0", b"%d" % MOST_BYTES), MOST_BYTES)
+    assert valid.all()
+    assert number.tolist() == [0, 0, 12, 12, MOST_BYTES]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"1x",
+        b"-1",
+        b"+1",
+        b"1.5",
+        b"1.",
+        b".0",
+        b"5e0",
+        b"0x1F",
+        b"%d" % (MOST_BYTES + 1),
+        b"9" * 18,
+        b"9" * 19,
+        b"0" * 19,
+        b"0" * 1_000_000,
+    ],
+)
+def test_sizes_that_cannot_be_meant(value: bytes) -> None:
+    number, valid = numbers.sizes(*places(value), MOST_BYTES)
+    assert (number[0], valid[0]) == (0, False)
+
+
+def test_what_is_no_time_field_is_said() -> None:
+    with pytest.raises(ValueError, match="time_of_day is no time"):
+        numbers.times(*places(b"12:00"), "time_of_day", NOW)

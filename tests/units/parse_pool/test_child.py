@@ -1,0 +1,191 @@
+"""A process that works for another: what goes there and comes back, and what happens when one of the two is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from logagg.errors import CommitFailed
+from logagg.parse_pool.child import Child, Rooms, Seat
+from tests.conftest import ROOT, wait_until
+
+ROOM = 1 << 12
+Ask = Callable[[Any], Any]
+
+
+def work(ask: Ask, task: str, data: memoryview, *arguments: Any) -> Any:
+    """What the child of these tests does."""
+    match task:
+        case "repeat":
+            return bytes(data) * arguments[0]
+        case "array":
+            return np.repeat(np.frombuffer(data, np.uint8), arguments[0])
+        case "column":
+            return pa.table(
+                {"n": np.frombuffer(data, np.uint8), "word": pa.array([b"x"] * len(data)).dictionary_encode()}
+            )
+        case "ask":
+            return [ask(number) for number in arguments]
+        case "fail":
+            raise CommitFailed("the disk is full", "make room")
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError(task)
+
+
+@pytest.fixture
+def data() -> Rooms:
+    return Rooms(2, ROOM)
+
+
+@pytest.fixture
+def results() -> Rooms:
+    return Rooms(2, 2 * ROOM)
+
+
+@pytest.fixture
+def child(data: Rooms, results: Rooms) -> Iterator[Child]:
+    child = Child(work, lambda: None, data, results, 1 << 30, seats=2)
+    yield child
+    child.close()
+
+
+@pytest.fixture
+def seat(child: Child) -> Seat:
+    return child.seats[0]
+
+
+@pytest.mark.parametrize("size", [0, 1, ROOM - 1, ROOM, ROOM + 1, 100 * ROOM])
+@pytest.mark.parametrize("times", [0, 1, 50])
+def test_bytes_of_any_size_go_there_and_back(seat: Seat, size: int, times: int) -> None:
+    data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    assert seat.call("repeat", data, times) == data * times
+    assert seat.call("repeat", b"after", 2) == b"afterafter"
+
+
+def test_a_room_is_free_again_when_nobody_has_a_view_of_it(data: Rooms) -> None:
+    first, second = data.take(), data.take()
+    assert len(first) == len(second) == ROOM and len(data.take()) == 0
+    part = np.frombuffer(first[10:20], np.uint8)
+    del first
+    assert len(data.take()) == 0
+    del part
+    assert len(data.take()) == ROOM
+
+
+def test_nobody_else_gets_a_room_that_is_taken(data: Rooms) -> None:
+    first, second = data.take(), data.take()
+    first[:], second[:] = b"1" * ROOM, b"2" * ROOM
+    assert bytes(first) == b"1" * ROOM
+
+
+@pytest.mark.parametrize("size", [0, 1, ROOM - 7])
+def test_data_in_a_room_are_used_where_they_are(data: Rooms, seat: Seat, size: int) -> None:
+    for room in [data.take() for _ in range(2)]:
+        room[7 : 7 + size] = b"y" * size
+        assert isinstance(data.sent(room[7 : 7 + size]), slice)
+        assert seat.call("repeat", room[7 : 7 + size].toreadonly(), 2) == b"y" * 2 * size
+
+
+@pytest.mark.parametrize("size", [1, ROOM])
+def test_a_result_keeps_its_room_as_long_as_it_lives(seat: Seat, results: Rooms, size: int) -> None:
+    """Where no room is left, or it is too small, a result comes all the same."""
+    found = [seat.call("array", b"%d" % number * size, 2) for number in range(4)]
+    assert [bytes(one) for one in found] == [b"%d" % number * size * 2 for number in range(4)]
+    assert [isinstance(results.sent(one.data), slice) for one in found] == [True, True, False, False]
+    assert len(seat.call("array", b"", 1)) == 0
+    del found[0]
+    assert isinstance(results.sent(seat.call("array", b"x", 1).data), slice)
+
+
+@pytest.mark.parametrize("rows", [0, 1, ROOM, 20 * ROOM])
+def test_columns_outlive_the_next_call(seat: Seat, rows: int) -> None:
+    first = seat.call("column", b"\1" * rows)
+    second = seat.call("column", b"\2" * rows)
+    assert first["n"].to_pylist() == [1] * rows and second["n"].to_pylist() == [2] * rows
+    assert first["word"].to_pylist() == [b"x"] * rows
+
+
+def test_the_child_asks(seat: Seat) -> None:
+    assert seat.call("ask", b"", 3, 4, ask=lambda number: number**2) == [9, 16]
+
+
+def test_what_asking_raises_is_raised_here(seat: Seat) -> None:
+    def refuse(number: int) -> None:
+        raise CommitFailed(f"no {number}")
+
+    with pytest.raises(CommitFailed, match="no 3"):
+        seat.call("ask", b"", 3, ask=refuse)
+    assert seat.call("ask", b"", 3, ask=abs) == [3]
+
+
+def test_what_the_work_raises_is_raised_here(seat: Seat) -> None:
+    with pytest.raises(CommitFailed, match="the disk is full; make room"):
+        seat.call("fail", b"")
+    assert seat.call("repeat", b"on", 1) == b"on"
+
+
+def test_each_seat_has_its_turn(child: Child) -> None:
+    """A call at one seat waits until that at the other is done, and neither is in the way of the other's answer."""
+    first, second = child.seats
+    with ThreadPoolExecutor(1) as beside:
+        asked = beside.submit(first.call, "ask", b"", 1, ask=lambda number: (time.sleep(0.2), number)[1])
+        assert [second.call("repeat", b"y", number) for number in range(3)] == [b"", b"y", b"yy"]
+    assert asked.result() == [1]
+
+
+def test_a_child_that_dies_is_noticed(child: Child, seat: Seat, data: Rooms, results: Rooms) -> None:
+    room = data.take()
+    room[:] = b"x" * ROOM
+    with pytest.raises((EOFError, ConnectionError)):
+        seat.call("die", room)
+    assert child.end() == "signal 9"
+    assert bytes(room) == b"x" * ROOM, "can be read here"
+    rooms = [results.take() for _ in range(2)]
+    assert [len(one) for one in rooms] == [2 * ROOM] * 2, "free again"
+    for one in child.seats:
+        with pytest.raises((EOFError, ConnectionError)):
+            one.call("repeat", b"x", 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_are_for_the_parent(child: Child, seat: Seat, number: int) -> None:
+    assert seat.call("repeat", b"x", 1) == b"x"
+    os.kill(child.pid, number)
+    assert seat.call("repeat", b"x", 2) == b"xx"
+
+
+def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from logagg.parse_pool.child import Child, Rooms; from tests.units.running.test_forked import work\n"
+        "family = []\n"
+        "for _ in range(3): family.append(Child(work, lambda: None, Rooms(1, 4096), Rooms(1, 4096), 1 << 30, family))\n"
+        "print(*(child.pid for child in family), flush=True)\n"
+        "time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout
+    family = list(map(int, parent.stdout.readline().split()))
+    assert len(family) == 3
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    wait_until(lambda: not any(map(is_running, family)))
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False

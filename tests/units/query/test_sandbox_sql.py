@@ -1,0 +1,118 @@
+"""Of DuckDB's functions, tables and statements, the sandbox runs those that were looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+
+from logagg.lake.catalog import MACROS as WRITTEN
+from logagg.query.sandbox_sql import MACROS, SYSTEM, Refused, check
+from logagg.sql_functions import TABLES, VALUES, VIEWS
+
+# Functions of tables that open files; DuckDB and the kernel say which.
+READING = {name for name in TABLES if name.startswith(("read_", "parquet_", "sniff_"))}
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        yield connection
+
+
+def functions(connection: duckdb.DuckDBPyConnection, *kinds: str) -> set[str]:
+    query = "SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE function_type IN (SELECT unnest(?))"
+    return {name for (name,) in connection.execute(query, [list(kinds)]).fetchall()}
+
+
+def test_the_list_holds_what_there_is(connection: duckdb.DuckDBPyConnection) -> None:
+    syntax = {"unnest", "ifnull"}  # functions for the parser alone
+    assert VALUES - syntax <= functions(connection, "scalar", "aggregate", "window", "macro")
+    assert TABLES <= functions(connection, "table", "table_macro") | syntax
+
+
+def test_functions_of_tables_that_are_not_listed_are_refused(connection: duckdb.DuckDBPyConnection) -> None:
+    left = functions(connection, "table", "table_macro", "pragma") - TABLES
+    assert len(left) > 80
+    for name in left:
+        with pytest.raises(Refused, match="the function"):
+            check(connection, f'FROM "{name}"()')
+        with pytest.raises(Refused, match="the function"):
+            check(connection, f'SELECT (FROM (FROM "{name.upper()}"(1, x := 2)) LIMIT 1)')
+
+
+def test_values_that_are_not_listed_are_refused(connection: duckdb.DuckDBPyConnection) -> None:
+    left = functions(connection, "scalar", "aggregate", "window", "macro") - VALUES
+    assert {"current_setting", "json_serialize_plan", "getvariable", "write_log", "nextval", "sleep_ms"} <= left
+    for name in left - {"is distinct from", "is not distinct from"}:
+        for call in (
+            'SELECT "{}"(1)',
+            'SELECT sum(1) FILTER (WHERE "{}"(1))',
+            'SELECT 1 ORDER BY "{}"(1) OVER ()',
+            'SELECT 1 LIMIT "{}"(1)',
+        ):
+            with pytest.raises(Refused, match="the function"):
+                check(connection, call.format(name))
+
+
+def test_none_of_those_listed_reaches_a_file_or_runs_text(connection: duckdb.DuckDBPyConnection) -> None:
+    """Each, called with a path and with SQL in every place that takes text, must fail or give no more than it was given."""
+    query = """SELECT DISTINCT function_name, len(parameter_types) FROM duckdb_functions()
+        WHERE function_type = 'scalar' AND list_contains(parameter_types, 'VARCHAR') AND len(parameter_types) < 4"""
+    with duckdb.connect(config={"enable_external_access": False}) as plain:
+        plain.execute("CREATE TABLE made AS SELECT 41 + 1 AS answer_to_all")
+        for name, count in plain.execute(query).fetchall():
+            if name.lower() not in VALUES:
+                continue
+            for text in ("FROM made", "SELECT answer_to_all FROM made", "/etc/passwd"):
+                try:
+                    [(found,)] = plain.execute(
+                        f'SELECT "{name}"({", ".join(["?::VARCHAR"] * count)})', [text] * count
+                    ).fetchall()
+                except duckdb.Error as error:
+                    found = str(error)
+                assert "disabled by configuration" not in str(found), (name, text)
+                assert found != 42 and "root:" not in str(found), (name, text)
+
+
+def test_macros_are_those_of_the_lake() -> None:
+    assert {macro.split("MACRO ")[1].split("(")[0].strip() for macro in WRITTEN} == MACROS
+
+
+def test_views_of_duckdb_are_known_by_how_they_begin(connection: duckdb.DuckDBPyConnection) -> None:
+    query = "SELECT view_name FROM duckdb_views() WHERE internal AND schema_name <> 'information_schema'"
+    names = {name for (name,) in connection.execute(query).fetchall()}
+    assert VIEWS < names and all(name.startswith(SYSTEM) for name in names)
+
+
+STATEMENTS = (
+    "ALTER TABLE t ADD COLUMN a INT; ANALYZE; ATTACH 'x'; BEGIN; CALL f(); CHECKPOINT; COMMENT ON TABLE t IS 'x'; COMMIT;"
+    " COPY t TO 'x'; COPY FROM DATABASE a TO b; CREATE TABLE t (a INT); CREATE VIEW v AS SELECT 1; CREATE INDEX i ON t (a);"
+    " CREATE SCHEMA s; CREATE SEQUENCE q; CREATE TYPE y AS ENUM ('a'); CREATE MACRO m() AS 1; CREATE SECRET (TYPE s3);"
+    " DEALLOCATE p; DELETE FROM t; DETACH x; DROP TABLE t; EXECUTE p; EXPORT DATABASE 'x'; IMPORT DATABASE 'x';"
+    " INSERT INTO t VALUES (1); INSTALL x; LOAD x; MERGE INTO t USING t AS u ON true WHEN MATCHED THEN DELETE; PRAGMA version;"
+    " PREPARE p AS SELECT 1; RESET threads; ROLLBACK; SET threads = 1; SET VARIABLE a = 1; TRUNCATE t; UPDATE t SET a = 1;"
+    " UPDATE EXTENSIONS; USE x; VACUUM; PIVOT t ON a; EXPLAIN COPY t TO 'x'; EXPLAIN ANALYZE DELETE FROM t;"
+    " EXPLAIN (FORMAT json) SELECT 1"
+).split("; ")
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_a_statement_that_is_no_select_is_refused(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+    for text in (statement, f"/* SELECT */ {statement};", f"SELECT 1; {statement}", f"{statement}; SELECT 1"):
+        with pytest.raises((Refused, duckdb.ParserException)):
+            check(connection, text)
+
+
+@pytest.mark.parametrize("name", ["system.main.t", "temp.t", "memory.t", "pg_catalog.pg_class", "a.b.c.d", '"x".y'])
+def test_other_databases_are_refused(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    with pytest.raises(Refused, match="a query of"):
+        check(connection, f"FROM {name}")
+
+
+def test_what_runs_is_what_was_looked_at(connection: duckdb.DuckDBPyConnection) -> None:
+    assert check(connection, "  SELECT 1 ; ").text == "SELECT 1"
+    assert check(connection, "explain\n SELECT 1").text == "EXPLAIN SELECT 1"
+    assert check(connection, 'EXPLAIN ANALYZE SELECT "analyze"').text == 'EXPLAIN ANALYZE SELECT "analyze"'
+    assert check(connection, "SELECT ';' -- ; SELECT 2\n").text.startswith("SELECT ';'")

@@ -1,0 +1,106 @@
+"""Fresh at every call, and what was answered stays."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+from tests.units.view.conftest import write_catalog
+
+import logagg
+from logagg.clock import ManualClock
+from logagg.errors import LakeError, LogaggError
+from logagg.lake import catalog
+from logagg.query import snapshot
+from logagg.query.reports import NAMES
+
+NOON = 1_795_521_600.0  # 2026-11-24T12:00:00Z
+
+
+def test_every_call_sees_the_newest_and_answers_stay(root: Path) -> None:
+    with logagg.open(root) as lake:
+        first = lake.sql("FROM made")
+        plain = logagg.connect(root)
+        write_catalog(root, 2)
+        second = lake.sql("FROM made")
+        assert first is not None and second is not None
+        assert (first.fetchall(), second.fetchall()) == ([(1,)], [(2,)])
+        assert plain.sql("FROM made").fetchall() == [(1,)]
+
+
+def test_no_lake_is_said(tmp_path: Path) -> None:
+    for door in (logagg.open, logagg.connect):
+        with pytest.raises(LakeError, match="no lake there"):
+            door(tmp_path)
+
+
+def test_times_are_utc(root: Path) -> None:
+    assert logagg.connect(root).sql("SELECT current_setting('TimeZone')").fetchall() in ([("UTC",)], [("Etc/UTC",)])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_report_is_a_frame(root: Path, name: str) -> None:
+    assert len(logagg.open(root, ManualClock(NOON)).report(name)) > 0
+
+
+def test_the_overview_adds_up(root: Path) -> None:
+    lake = logagg.open(root, ManualClock(NOON + 240))
+    row = lake.report("overview").iloc[0]
+    assert (row.hits, row.rejects, row.impressions, row.clicks, row.errors) == (100, 3, 200, 4, 40)
+    assert lake.report("overview", bots="exclude").iloc[0].hits == 70
+    assert lake.report("overview", since="2m", until="now").iloc[0].hits == 70
+    assert lake.report("overview", since="2027-01-01").iloc[0].hits == 0
+
+
+def test_latency_is_weighted_by_hits(root: Path) -> None:
+    row = logagg.open(root).report("latency").iloc[0]
+    assert (row.hits, row.p50, row.p90, row.p95, row.p99) == (100, 50, 90, 95, 99)
+
+
+def test_what_a_report_cannot_be_narrowed_by_is_refused(root: Path) -> None:
+    lake = logagg.open(root)
+    with pytest.raises(LogaggError, match="cannot be narrowed by site"):
+        lake.report("agents", site="shop")
+    with pytest.raises(LogaggError, match="no report"):
+        lake.report("nothing")
+    with pytest.raises(LogaggError, match="is no time"):
+        lake.report("pages", since="whenever")
+
+
+def test_status_says_what_is_left(root: Path) -> None:
+    status = logagg.open(root, ManualClock(NOON + 301)).status()
+    assert (status.running, status.age, status.sources[0].lag, status.healthy) == (False, 1.0, 3, True)
+
+
+def test_a_moved_or_copied_lake_is_said(root: Path, tmp_path: Path) -> None:
+    copied, moved = tmp_path / "copied", tmp_path / "moved"
+    shutil.copytree(root, copied, symlinks=True)
+    for lake in (copied, root.rename(moved)):
+        with pytest.raises(LakeError, match=f"moved or copied from {root}; logagg compact --lake {lake}"):
+            logagg.connect(lake)
+
+
+def test_a_lake_is_read_by_any_path_to_it(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(root)
+    assert logagg.connect(tmp_path / "link").sql("FROM made").fetchall() == [(1,)]
+
+
+def test_a_frame_of_the_caller_can_be_joined(root: Path) -> None:
+    frame = pd.DataFrame({"number": [1]})
+    for ask in (logagg.open(root).sql, logagg.connect(root).sql):
+        found = ask("SELECT count(*) FROM made JOIN frame USING (number)")
+        assert found is not None and found.fetchall() == [(1,)], frame
+
+
+def test_the_version_that_is_read_is_the_one_that_is_written() -> None:
+    assert snapshot.VERSION == catalog.VERSION
+
+
+def test_a_newer_lake_is_refused(root: Path) -> None:
+    with duckdb.connect(str((root / "logagg.duckdb").resolve())) as connection:
+        connection.execute("UPDATE lake SET version = 2")
+    with pytest.raises(LakeError, match="a lake of version 2, this logagg reads 1; upgrade logagg"):
+        snapshot.connect(root)

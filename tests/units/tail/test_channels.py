@@ -1,0 +1,90 @@
+"""What every transport promises, asked of the local one."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from logagg.tail.channels import Channel, LocalQueue
+from logagg.tail.sink import Barrier, Closed
+
+
+def barriers(number: int) -> list[Barrier]:
+    return [Barrier(n, ()) for n in range(number)]
+
+
+def test_messages_of_a_shard_come_in_order_and_only_to_it() -> None:
+    queue = LocalQueue(2, size=10)
+    for message in barriers(5):
+        queue.send(message.number % 2, message)
+    queue.close()
+    assert received(queue, 0) == [0, 2, 4]
+    assert received(queue, 1) == [1, 3]
+
+
+def received(queue: LocalQueue, shard: int) -> list[int]:
+    found = []
+    while True:
+        try:
+            message = queue.receive(shard)
+        except Closed:
+            return found
+        assert isinstance(message, Barrier)
+        found.append(message.number)
+
+
+def test_a_full_queue_makes_its_sender_wait_and_loses_nothing() -> None:
+    queue, sent = LocalQueue(1, size=3), []
+
+    def send() -> None:
+        for message in barriers(50):
+            queue.send(0, message)
+            sent.append(message.number)
+        queue.close()
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    first = queue.receive(0)
+    sender.join(0.2)
+    assert sender.is_alive()
+    assert len(sent) <= 4
+    assert [first.number, *received(queue, 0)] == list(range(50))  # type: ignore[union-attr]
+    sender.join()
+
+
+def test_a_closed_queue_takes_nothing_and_gives_what_it_has() -> None:
+    queue = LocalQueue(1)
+    queue.send(0, Barrier(1, ()))
+    queue.close()
+    with pytest.raises(Closed):
+        queue.send(0, Barrier(2, ()))
+    assert received(queue, 0) == [1]
+
+
+def test_a_queue_that_is_cut_gives_nothing_more() -> None:
+    queue = LocalQueue(1)
+    queue.send(0, Barrier(1, ()))
+    queue.cut()
+    assert received(queue, 0) == []
+
+
+@pytest.mark.parametrize("end", ["close", "cut"])
+def test_whoever_waits_learns_of_the_end(end: str) -> None:
+    full, empty = Channel[int](1), Channel[int](1)
+    full.put(1)
+    ended: list[str] = []
+
+    def wait_for(what: str) -> None:
+        with pytest.raises(Closed):
+            full.put(2) if what == "room" else empty.get()
+        ended.append(what)
+
+    waiting = [threading.Thread(target=wait_for, args=(what,)) for what in ("room", "an item")]
+    for thread in waiting:
+        thread.start()
+    for channel in (full, empty):
+        getattr(channel, end)()
+    for thread in waiting:
+        thread.join(20)
+    assert sorted(ended) == ["an item", "room"]

@@ -1,0 +1,15 @@
+"""What a new configuration changes at once, and what waits."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+from logagg.config.sections import Config, Tail
+from logagg.tail.reload import FIXED, kept
+
+
+def test_all_that_the_tailer_is_made_with_waits_for_a_restart() -> None:
+    assert {one.name for one in fields(Tail)} - set(FIXED) == {"flush"}
+    changed = replace(Config(), tail=replace(Tail(), flush=9.0, idle=9.0))
+    config, waiting = kept(changed, Config())
+    assert (config.tail, waiting) == (replace(Tail(), flush=9.0), ["tail.idle"])
