@@ -27,10 +27,10 @@ from logagg.lake.lake import Lake
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.lines import fast
-from logagg.records import Chunk, Delta, Job, Mark, Progress, Source
+from logagg.records import Chunk, Delta, Fingerprint, Job, Progress, Source
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Shard, ShardSettings
-from logagg.sharding import deal
+from logagg.sharding import shard_jobs
 
 LINES, DAY = 300, 10_000_000  # in a commit, and in a day: those of a commit are some seconds'
 
@@ -117,7 +117,13 @@ def _write(root: Path, shard: int, shards: int, seconds: float, data: bytes, end
     assert locks.lease(root, shard) is not None
     lake.sources_of(shard)
     source = Source(
-        f"s{shard}", f"/var/log/nginx/{shard}.log", 1, shard, Mark.blank(0), format="combined", tailer=f"web{shard}"
+        f"s{shard}",
+        f"/var/log/nginx/{shard}.log",
+        1,
+        shard,
+        Fingerprint.blank(0),
+        format="combined",
+        tailer=f"web{shard}",
     )
     first, waits = _delta(lake, config, shard, source, data), list[float]()
     end.send("ready")
@@ -143,9 +149,9 @@ def _lines() -> bytes:
 
 def _delta(lake: Lake, config: Config, shard: int, source: Source, data: bytes) -> Delta:
     """Return what some lines add up to, all of them in one shard."""
-    chunk = Chunk(source.id, 0, 0, len(data), data, Mark(len(data), 0, Mark.blank(0).digest))
+    chunk = Chunk(source.id, 0, 0, len(data), data, Fingerprint(len(data), 0, Fingerprint.blank(0).digest))
     batch = fast.parse(chunk, compile_format("combined"), SystemClock().now(), 1 << 20)
-    [job] = deal(chunk, Classifier.of(config, lake.secret).classify(batch.table), batch.rejects, 1)
+    [job] = shard_jobs(chunk, Classifier.of(config, lake.secret).classify(batch.table), batch.rejects, 1)
     absorbing = Shard(shard, ShardSettings(DEFAULTS))
     absorbing.absorb(_of(job, shard))
     delta = absorbing.drain()
@@ -161,7 +167,7 @@ def _moved(delta: Delta, source: str, times: int) -> Delta:
     """Return the same rows, of bytes further on."""
     [one] = delta.progress.values()
     length = one.position
-    progress = Progress(length * (times + 1), one.lines * (times + 1), Mark.blank(length * (times + 1)))
+    progress = Progress(length * (times + 1), one.lines * (times + 1), Fingerprint.blank(length * (times + 1)))
     return replace(delta, progress={source: progress}, starts={source: length * times})
 
 

@@ -29,10 +29,10 @@ from logagg.clock import ManualClock
 from logagg.config.sections import KINDS, Config, Retention
 from logagg.lake.lake import Lake
 from logagg.parse.schemas import EVENT_SCHEMA, TEXT
-from logagg.records import Chunk, Job, Mark, Reject, Rejects, Source
+from logagg.records import Chunk, Fingerprint, Job, Reject, Rejects, Source
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Shard, ShardSettings
-from logagg.sharding import deal
+from logagg.sharding import shard_jobs
 from logagg.sketches import latency_bucket
 
 DAYS = 365
@@ -41,7 +41,7 @@ SHARDS = 2
 LINE = 231  # bytes
 KEPT, FORGOTTEN = 14, 14 + 32  # days that a rotated log has its file, and that it is known
 PAGES, ADS, CAMPAIGNS, REFERRERS, VISITORS = 50_000, 500, 40, 2000, 3_000_000
-NOTHING = Mark.blank(0)
+NOTHING = Fingerprint.blank(0)
 LOG, REJECTS, BAD = (
     "/var/log/nginx/access.log",
     2,
@@ -155,7 +155,7 @@ class Logs:
             kept = {
                 day: _rotated(old, today - day, today) for day, old in self.sources.items() if today - day < FORGOTTEN
             }
-            new = Source(f"{today:032x}", LOG, 1, today, Mark(1024, 1024, NOTHING.digest), format="combined")
+            new = Source(f"{today:032x}", LOG, 1, today, Fingerprint(1024, 1024, NOTHING.digest), format="combined")
             self.sources, self._position = {**kept, today: new}, 0
         start, self._position = self._position, self._position + lines * LINE
         return self.sources[today].id, start, self._position
@@ -197,10 +197,10 @@ class Year:
         events = self._events.between(start, end, self._rate)
         self.events += events.num_rows
         source, position, until = self._logs.grow(end, events.num_rows + REJECTS)
-        chunk = Chunk(source, 0, position, until, b"", Mark(until, min(until, 1024), NOTHING.digest))
+        chunk = Chunk(source, 0, position, until, b"", Fingerprint(until, min(until, 1024), NOTHING.digest))
         bad = tuple(Reject(position + LINE * number, "format", BAD) for number in range(REJECTS))
         for shard, job in zip(
-            self._shards, deal(chunk, events, Rejects({"format": REJECTS}, bad), SHARDS), strict=True
+            self._shards, shard_jobs(chunk, events, Rejects({"format": REJECTS}, bad), SHARDS), strict=True
         ):
             shard.absorb(job)
         deltas = [shard.drain() for shard in self._shards]

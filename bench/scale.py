@@ -32,16 +32,16 @@ from logagg.clock import SystemClock
 from logagg.cluster import protocol
 from logagg.cluster.auth import Keys
 from logagg.cluster.gearman import Server
-from logagg.cluster.outbox import Flight
-from logagg.cluster.protocol import Parcel
+from logagg.cluster.outbox import PendingJob
+from logagg.cluster.protocol import JobMessage
 from logagg.cluster.sender import Dispatch, Identity
-from logagg.cluster.transport import Outcome
+from logagg.cluster.transport import SendResult
 from logagg.config.sections import Config
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.lines import fast
-from logagg.records import Chunk, Mark, Source
-from logagg.sharding import deal
+from logagg.records import Chunk, Fingerprint, Source
+from logagg.sharding import shard_jobs
 
 CROWD = 200  # tailers in a process: each has three descriptors, and select takes a thousand
 VARIANTS = 8  # chunks that are sent again and again
@@ -106,9 +106,9 @@ class Watched(Dispatch):
     waiting: deque[tuple[int, float]]  # where chunks end, and since when they wait
     lags: list[float]
 
-    def _hear(self, outcome: Outcome) -> None:
+    def _hear(self, outcome: SendResult) -> None:
         super()._hear(outcome)
-        first = min((lane.flights[0].start for lane in self.lanes if lane.flights), default=1 << 62)
+        first = min((outbox.flights[0].start for outbox in self.outboxes if outbox.flights), default=1 << 62)
         while self.waiting and self.waiting[0][0] <= first:
             self.lags.append(time.monotonic() - self.waiting.popleft()[1])
 
@@ -126,7 +126,7 @@ class Tailer:
             f"/var/log/nginx/{number}.log",
             1,
             number,
-            Mark.blank(0),
+            Fingerprint.blank(0),
             format="combined",
             tailer=self.name,
         )
@@ -163,7 +163,7 @@ class Tailer:
         packed = [self._stamped(one, start, start + 1000) for one in chunk]
         self.bytes += sum(map(len, packed))
         self.dispatch.waiting.append((start + 1000, time.monotonic()))
-        flights = [Flight(self._source.id, 0, start, start + 1000, data) for data in packed]
+        flights = [PendingJob(self._source.id, 0, start, start + 1000, data) for data in packed]
         if not self.dispatch.put(enumerate(flights)):
             raise BenchError(f"{self.name}: {self.dispatch.failure}")
         self.chunks += 1
@@ -173,7 +173,7 @@ class Tailer:
         magic, version, kind, mac, nonce, owner, length, size = protocol.FRAME.unpack_from(packed)
         header, stream = packed[protocol.FRAME.size :][:length], memoryview(packed)[protocol.FRAME.size + length :]
         ours = {"tailer": self.name, "epoch": self.dispatch.epoch, "run": self._who.run}
-        ours |= {"source": asdict(self._source), "mark": asdict(Mark.blank(end)), "start": start, "end": end}
+        ours |= {"source": asdict(self._source), "mark": asdict(Fingerprint.blank(end)), "start": start, "end": end}
         text = json.dumps(json.loads(header) | ours).encode()
         return b"".join((protocol.FRAME.pack(magic, version, kind, mac, nonce, owner, len(text), size), text, stream))
 
@@ -183,11 +183,11 @@ def made(lines: Sequence[bytes], scene: Scene, secret: bytes) -> list[list[bytes
     classifier, found = Classifier.of(Config(), secret), []
     for number in range(VARIANTS):
         data = b"".join(lines[number * scene.lines : (number + 1) * scene.lines])
-        chunk = Chunk("", 0, 0, 1, data, Mark.blank(1))
+        chunk = Chunk("", 0, 0, 1, data, Fingerprint.blank(1))
         batch = fast.parse(chunk, compile_format("combined"), time.time(), 1 << 20)
-        jobs = deal(chunk, classifier.classify(batch.table), batch.rejects, scene.shards)
-        source = Source("", "", 0, 0, Mark.blank(0))
-        found.append([protocol.pack(Parcel("", 0, scene.shards, source, job)) for job in jobs])
+        jobs = shard_jobs(chunk, classifier.classify(batch.table), batch.rejects, scene.shards)
+        source = Source("", "", 0, 0, Fingerprint.blank(0))
+        found.append([protocol.pack(JobMessage("", 0, scene.shards, source, job)) for job in jobs])
     return found
 
 
@@ -207,7 +207,7 @@ def crowd(numbers: Sequence[int], server: str, secret: bytes, scene: Scene, end:
         thread.join()
     failures = [str(tailer.failure) for tailer in tailers if tailer.failure]
     lags = [lag for tailer in tailers for lag in tailer.dispatch.lags]
-    resent = sum(lane.resent for tailer in tailers for lane in tailer.dispatch.lanes)
+    resent = sum(outbox.resent for tailer in tailers for outbox in tailer.dispatch.outboxes)
     sent = Sent(
         sum(one.chunks for one in tailers), sum(one.bytes for one in tailers), resent, lags, time.process_time()
     )

@@ -32,14 +32,14 @@ from logagg.lake.lake import Lake
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import Format
 from logagg.parse.lines import fast
-from logagg.parse.source_formats import FormatBook
+from logagg.parse.source_formats import SourceFormats
 from logagg.records import Chunk, Job
 from logagg.rollup.shard import Shard, ShardSettings
-from logagg.sharding import deal
+from logagg.sharding import shard_jobs
 from logagg.tail.run import rollups_of
 
 FIND = "- of which find lines and fields"  # done again apart from `parse`, and not added
-STAGES = ("read", "parse", FIND, "classify", "deal", "absorb", "drain", "commit", "compact")
+STAGES = ("read", "parse", FIND, "classify", "shard_jobs", "absorb", "drain", "commit", "compact")
 LIMITS = ("copy the bytes", "pyarrow's CSV reader", "count by minute and path")
 
 Result = TypeVar("Result")
@@ -57,7 +57,7 @@ class StagedRun:
         self._tailer = Tailer(
             [str(log)], chunk_bytes=config.tail.chunk, clock=self._clock, notice=lambda kind, text: None
         )
-        self._book = FormatBook("", {}, self._clock, lambda source: None)
+        self._book = SourceFormats("", {}, self._clock, lambda source: None)
         self._classifier = Classifier.of(config, self._lake.secret)
         settings = ShardSettings(rollups, config.clicks.window, config.limits.keys)
         self._shards = [Shard(number, settings) for number in range(shards)]
@@ -104,7 +104,7 @@ class StagedRun:
         self._time(FIND, _find, chunk, fmt)
         batch = self._time("parse", fast.parse, chunk, fmt, self._clock.now())
         events = self._time("classify", self._classifier.classify, batch.table)
-        jobs = self._time("deal", deal, chunk, events, batch.rejects, len(self._shards))
+        jobs = self._time("shard_jobs", shard_jobs, chunk, events, batch.rejects, len(self._shards))
         self._time("absorb", self._absorb, jobs)
         self._measure_limits(chunk, fmt, events)
         self.lines += events.num_rows + batch.rejects.lines

@@ -1,4 +1,4 @@
-"""Words to calls: the commands, the options all of them share, and how a failure is said."""
+"""EncodedText to calls: the commands, the options all of them share, and how a failure is said."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ _SHARED = (
 )
 
 
-class Written(click.ParamType[Any]):
+class Parsed(click.ParamType[Any]):
     """A value as `logagg.toml` writes it: a size, a duration."""
 
     def __init__(self, name: str, convert: Callable[[object], Any]) -> None:

@@ -8,9 +8,9 @@
     └── LakeError          the lake cannot be used: not a lake, newer, moved, locked
         ├── LakeLocked     another process writes this lake
         ├── MergeStopped   a merge was given up, since the process ends; nothing is lost
-        ├── Overtaken      another writer has committed in our stead; nothing is lost, begin anew from there
+        ├── Fenced      another writer has committed in our stead; nothing is lost, begin anew from there
         └── CommitFailed   a commit did not happen; nothing is lost, it can be tried again
-            └── Unsure     it did, but perhaps not for good; trying again makes it so, and nothing counts twice
+            └── CommitUncertain     it did, but perhaps not for good; trying again makes it so, and nothing counts twice
 
 Wrong usage of the command line is click's own `UsageError`, exit status 2.
 """
@@ -54,7 +54,7 @@ class LakeLocked(LakeError):
     """Another process writes this lake."""
 
 
-class Overtaken(LakeError):
+class Fenced(LakeError):
     """Another writer has committed for the same shards, or replaced the same parts."""
 
 
@@ -66,7 +66,7 @@ class CommitFailed(LakeError):
     """A commit did not happen (a full disk, an I/O error); it can be tried again."""
 
 
-class Unsure(CommitFailed):
+class CommitUncertain(CommitFailed):
     """A commit is visible, or may be; what it wrote must stay."""
 
 

@@ -61,14 +61,14 @@ class Heap:
             self._allowed = max(self._limit, resident() + STEP)
 
 
-class HeapKeeper:
+class HeapTrimmer:
     """Keeps the heap tidy while stages are at work."""
 
     def __init__(self, limit: int) -> None:
         self._heap, self._stopped = Heap(limit), threading.Event()
         self._thread = threading.Thread(target=self._keep, name="heap", daemon=True)
 
-    def __enter__(self) -> HeapKeeper:
+    def __enter__(self) -> HeapTrimmer:
         self._thread.start()
         return self
 

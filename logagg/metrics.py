@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class Sample:
     """One number; with a label, one of several of that name."""
 
     name: str  # a counter's ends in _total
@@ -24,7 +24,7 @@ class Number:
     label: tuple[str, str] | None = None
 
 
-Numbers = Callable[[], Iterable[Number]]
+Numbers = Callable[[], Iterable[Sample]]
 
 
 @contextmanager
@@ -65,7 +65,7 @@ class _Collector:
         return families.values()
 
 
-def _family(number: Number) -> Metric:
+def _family(number: Sample) -> Metric:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
     kind = CounterMetricFamily if number.name.endswith("_total") else GaugeMetricFamily

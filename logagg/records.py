@@ -16,7 +16,7 @@ import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Fingerprint:
     """Proof of content: the digest of the `length` bytes of a source that end at `position`."""
 
     position: int
@@ -24,7 +24,7 @@ class Mark:
     digest: str
 
     @classmethod
-    def blank(cls, position: int) -> Mark:
+    def blank(cls, position: int) -> Fingerprint:
         """Return a mark that proves nothing: what any content holds."""
         return cls(position, 0, hashlib.blake2b(digest_size=16).hexdigest())
 
@@ -37,7 +37,7 @@ class Source:
     path: str  # where it was last seen
     device: int
     inode: int
-    head: Mark  # its first bytes: head.position == head.length
+    head: Fingerprint  # its first bytes: head.position == head.length
     compression: str = ""  # "", "gz", "bz2", "xz" or "zst"
     size: int = 0  # bytes on disk when last looked at
     modified: float = 0.0  # seconds since the epoch
@@ -56,7 +56,7 @@ class Progress:
 
     position: int  # decompressed bytes, just after a newline
     lines: int  # lines of this source that became events or rejects in this shard
-    mark: Mark  # the bytes before `position`
+    fingerprint: Fingerprint  # the bytes before `position`
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Chunk:
     start: int
     end: int
     data: bytes | memoryview
-    mark: Mark  # at `end`
+    fingerprint: Fingerprint  # at `end`
     skipped: int = 0
     too_long: int = 0
 
@@ -138,7 +138,7 @@ class Job:
     origin: int
     start: int
     end: int
-    mark: Mark  # at `end`
+    fingerprint: Fingerprint  # at `end`
     events: pa.Table  # `parse.fields.EVENT_SCHEMA`
     rejects: Rejects  # those of the chunk that this shard counts
 

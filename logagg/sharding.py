@@ -10,7 +10,7 @@ from logagg.records import Chunk, Job, Rejects
 REJECTS_SHARD = 0  # a line that did not parse has no visitor; one shard counts them all
 
 
-def deal(chunk: Chunk, events: pa.Table, rejects: Rejects, shards: int) -> list[Job]:
+def shard_jobs(chunk: Chunk, events: pa.Table, rejects: Rejects, shards: int) -> list[Job]:
     """Deal the events of a chunk to the shards that own their visitors.
 
     Every shard gets a job, if only to learn that it has come as far as the chunk's end.
@@ -22,7 +22,7 @@ def deal(chunk: Chunk, events: pa.Table, rejects: Rejects, shards: int) -> list[
             chunk.origin,
             chunk.start,
             chunk.end,
-            chunk.mark,
+            chunk.fingerprint,
             own,
             rejects if shard == REJECTS_SHARD else Rejects(),
         )

@@ -16,11 +16,11 @@ from logagg.clock import SystemClock
 from logagg.cluster import protocol
 from logagg.cluster.auth import Keys
 from logagg.cluster.gearman import Server
-from logagg.cluster.protocol import NOBODY, Answer, Parcel, Question, Wired
+from logagg.cluster.protocol import NOBODY, JobMessage, Question, Reply, Wired
 from logagg.cluster.transport import Sender
 from logagg.intake.registry import new_source
 from logagg.parse.schemas import EVENT_SCHEMA
-from logagg.records import Job, Mark, Rejects
+from logagg.records import Fingerprint, Job, Rejects
 
 NONCE = b"a nonce of tests"
 DONE = {gearman.GEARMAN_COMMAND_WORK_COMPLETE}
@@ -47,7 +47,7 @@ class Peer:
         secret = (lake / "secret").read_bytes() if lake else secret
         self.keys = Keys(secret) if secret else None
 
-    def ask(self, message: Wired | bytes, owner: bytes = NOBODY, *, function: str = "", shard: int = 0) -> Answer:
+    def ask(self, message: Wired | bytes, owner: bytes = NOBODY, *, function: str = "", shard: int = 0) -> Reply:
         """Send a message; return the answer. Signed messages get signed answers, and others do not."""
         data = message if isinstance(message, bytes) else protocol.pack(message)
         if self.keys and not isinstance(message, bytes):
@@ -56,7 +56,7 @@ class Peer:
         answered = submit(self._port, function, data)
         assert answered
         answer = protocol.unpack(answered, EVENT_SCHEMA)
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, Reply)
         if self.keys and not isinstance(message, bytes):
             assert self.keys.check(answered).nonce == NONCE
         return answer
@@ -74,14 +74,21 @@ def parcel(
     shard: int = 0,
     end: int = 10,
     events: pa.Table | None = None,
-) -> Parcel:
+) -> JobMessage:
     """Return a parcel with a job of one reject, or of events."""
     source = replace(new_source("made-up.log"), tailer=tailer)
     rejects = Rejects() if events is not None else Rejects({"format": 1})
     job = Job(
-        shard, source.id, 0, 0, end, Mark.blank(end), EVENT_SCHEMA.empty_table() if events is None else events, rejects
+        shard,
+        source.id,
+        0,
+        0,
+        end,
+        Fingerprint.blank(end),
+        EVENT_SCHEMA.empty_table() if events is None else events,
+        rejects,
     )
-    return Parcel(tailer, epoch, shards, source, job, "a run")
+    return JobMessage(tailer, epoch, shards, source, job, "a run")
 
 
 class Tap:

@@ -19,8 +19,8 @@ from logagg.lake.state import State
 from logagg.parse.detect import detect
 from logagg.parse.formats.compile import Format, compile_format
 from logagg.parse.lines import reference
-from logagg.parse.source_formats import SAMPLE_LINES, FormatBook
-from logagg.records import Chunk, Mark
+from logagg.parse.source_formats import SAMPLE_LINES, SourceFormats
+from logagg.records import Chunk, Fingerprint
 
 HEAD = 1 << 20  # bytes in which the first lines are
 MISMATCHES = 3  # lines that are shown
@@ -121,8 +121,8 @@ class Surveyor:
         )
 
     def _format(self, path: str, lines: Sequence[bytes], known: str) -> Format | None:
-        book = FormatBook(self._given, {path: known} if known else {}, self._clock, lambda _: None, self._user_id)
-        return book.format_of(Chunk(path, 0, 0, 0, b"\n".join(lines), Mark(0, 0, "")))
+        book = SourceFormats(self._given, {path: known} if known else {}, self._clock, lambda _: None, self._user_id)
+        return book.format_of(Chunk(path, 0, 0, 0, b"\n".join(lines), Fingerprint(0, 0, "")))
 
     def _meant(self) -> Format | None:
         """Return the format that was given, where it says by itself what a line must be."""

@@ -219,7 +219,7 @@ def _split(buffer: bytearray, size: int, server: Server) -> Packet:
     return kind, arguments
 
 
-class Links:
+class ConnectionPool:
     """A connection to each server that answers; to the others, an attempt now and then."""
 
     def __init__(

@@ -13,7 +13,7 @@ Positions = Mapping[str, tuple[int, int]]  # by source: committed, applied
 
 
 @dataclass(slots=True, eq=False)
-class Flight:
+class PendingJob:
     """A job on its way."""
 
     source: str
@@ -22,19 +22,19 @@ class Flight:
     end: int
     data: bytes
     sent: bool = False
-    number: int = 0  # in its lane
+    number: int = 0  # in its outbox
 
 
-class LostGround(Exception):
+class PositionMismatch(Exception):
     """A shard has less than was committed, or was given other chunks: begin anew from what it has."""
 
 
 @dataclass(slots=True)
-class Lane:
+class Outbox:
     """The flights to one shard, in the order they were made, and what is known of the shard."""
 
     shard: int
-    flights: list[Flight] = field(default_factory=list)
+    flights: list[PendingJob] = field(default_factory=list)
     nbytes: int = 0
     on_way: int = 0  # messages without an answer yet
     asking: bool = False  # how far the shard has come must be learnt before more is sent
@@ -51,13 +51,13 @@ class Lane:
         """Return how many flights are committed, of those before the first that is not."""
         return self.flights[0].number if self.flights else self.added
 
-    def add(self, flight: Flight) -> None:
+    def add(self, flight: PendingJob) -> None:
         flight.number = self.added
         self.added += 1
         self.flights.append(flight)
         self.nbytes += len(flight.data)
 
-    def next(self) -> Flight | None:
+    def next(self) -> PendingJob | None:
         """Return what is to be sent next."""
         return next((flight for flight in self.flights if not flight.sent), None)
 
@@ -70,7 +70,7 @@ class Lane:
         return True
 
     def rewind(self, positions: Positions) -> None:
-        """Send again what the shard has not applied, of all sources. Raises LostGround when there is less than it needs."""
+        """Send again what the shard has not applied, of all sources. Raises PositionMismatch when there is less than it needs."""
         at: dict[str, int] = {}
         for flight in self.flights:
             reached = at.setdefault(flight.source, positions.get(flight.source, (0, flight.origin))[1])
@@ -79,7 +79,9 @@ class Lane:
                 flight.sent = True
                 continue
             if flight.start != reached:
-                raise LostGround(f"shard {self.shard} stands at {reached:,}, the next job starts at {flight.start:,}")
+                raise PositionMismatch(
+                    f"shard {self.shard} stands at {reached:,}, the next job starts at {flight.start:,}"
+                )
             self.resent += flight.sent
             flight.sent = False
             at[flight.source] = flight.end

@@ -32,7 +32,7 @@ import pyarrow as pa
 
 from logagg import heartbeat
 from logagg.errors import LogaggError
-from logagg.records import Job, Mark, Progress, Reject, Rejects, Source
+from logagg.records import Fingerprint, Job, Progress, Reject, Rejects, Source
 
 MAGIC, VERSION = b"logagg", 2
 JOB, QUESTION, ANSWER = b"J", b"Q", b"A"
@@ -66,7 +66,7 @@ class TooLarge(WireError):
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class JobMessage:
     """A job, and who sends it."""
 
     tailer: str
@@ -100,7 +100,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class SourcePosition:
     """A source as a lake knows it, and how far one shard has committed it; None: it has not met it yet."""
 
     source: Source
@@ -108,7 +108,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """What a shard says to a job or a question."""
 
     verdict: str  # of VERDICTS
@@ -117,7 +117,7 @@ class Answer:
         ""  # a token, in hexadecimal; another where another process has the shard, with only what was committed
     )
     positions: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # by source: committed, applied
-    known: tuple[Known, ...] = ()
+    known: tuple[SourcePosition, ...] = ()
     reason: str = ""
     reports: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # to `status`: by tailer; "" is the shard
     epoch: int = 0  # the last one of the tailer that the shard knows of, to one that greets
@@ -135,7 +135,7 @@ VERDICTS = (
     "refused",  # for the reason given
 )
 
-Wired = Parcel | Question | Answer
+Wired = JobMessage | Question | Reply
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class Envelope:
 
 def pack(message: Wired) -> bytes:
     """Return a message as bytes, without a MAC."""
-    if isinstance(message, Parcel):
+    if isinstance(message, JobMessage):
         stream, size = _stream(message.job.events)
         return _framed(JOB, _parcel_header(message), stream, size)
     return _framed(QUESTION if isinstance(message, Question) else ANSWER, asdict(message))
@@ -192,7 +192,7 @@ def read(envelope: Envelope, events: pa.Schema) -> Wired:
         return _question(envelope.header) if envelope.kind == QUESTION else _answer(envelope.header)
 
 
-def with_events(parcel: Parcel, envelope: Envelope, *, rejected: str = "", limit: int = LARGEST) -> Parcel:
+def with_events(parcel: JobMessage, envelope: Envelope, *, rejected: str = "", limit: int = LARGEST) -> JobMessage:
     """Return a parcel with the events that its envelope holds, which may unpack to `limit` bytes. Raises WireError.
 
     With a reason why they are `rejected`, events are left packed, and only counted.
@@ -214,12 +214,14 @@ def unpack(data: bytes, events: pa.Schema, *, rejected: str = "", limit: int = L
     """Return the whole message that bytes hold; the events of a job have this schema. Raises WireError."""
     envelope = opened(data)
     message = read(envelope, events)
-    return with_events(message, envelope, rejected=rejected, limit=limit) if isinstance(message, Parcel) else message
+    return (
+        with_events(message, envelope, rejected=rejected, limit=limit) if isinstance(message, JobMessage) else message
+    )
 
 
 def refusal_of_version_1(reason: str) -> bytes:
     """Return an answer that a logagg of version 1 reads: it ends, and says the reason."""
-    text = json.dumps(asdict(Answer("refused", reason=reason))).encode()
+    text = json.dumps(asdict(Reply("refused", reason=reason))).encode()
     check = zlib.crc32(struct.pack("!I", len(text)) + text)
     return _OLD_FRAME.pack(MAGIC, 1, ANSWER, check, len(text)) + text
 
@@ -250,7 +252,7 @@ def _framed(kind: bytes, header: dict[str, Any], stream: bytes = b"", size: int 
 # parcels
 
 
-def _parcel_header(parcel: Parcel) -> dict[str, Any]:
+def _parcel_header(parcel: JobMessage) -> dict[str, Any]:
     job = parcel.job
     return {
         "tailer": parcel.tailer,
@@ -262,7 +264,7 @@ def _parcel_header(parcel: Parcel) -> dict[str, Any]:
         "origin": job.origin,
         "start": job.start,
         "end": job.end,
-        "mark": asdict(job.mark),
+        "mark": asdict(job.fingerprint),
         "rows": job.events.num_rows,
         "rejects": {
             "counts": dict(job.rejects.counts),
@@ -271,7 +273,7 @@ def _parcel_header(parcel: Parcel) -> dict[str, Any]:
     }
 
 
-def _parcel(header: dict[str, Any], schema: pa.Schema) -> Parcel:
+def _parcel(header: dict[str, Any], schema: pa.Schema) -> JobMessage:
     """Return a parcel without its events."""
     source, shards = _source(header["source"]), _number(header["shards"])
     shard, origin, start, end = (_number(header[name]) for name in ("shard", "origin", "start", "end"))
@@ -282,7 +284,7 @@ def _parcel(header: dict[str, Any], schema: pa.Schema) -> Parcel:
             f"a job [{start}, {end}) from {origin} of {lines:,} lines, shard {shard} of {shards}, cannot be"
         )
     job = Job(shard, source.id, origin, start, end, mark, schema.empty_table(), rejects)
-    return Parcel(_text(header["tailer"]), _number(header["epoch"]), shards, source, job, _text(header["run"]))
+    return JobMessage(_text(header["tailer"]), _number(header["epoch"]), shards, source, job, _text(header["run"]))
 
 
 def _rejects(found: dict[str, Any]) -> Rejects:
@@ -409,20 +411,21 @@ def _question(header: dict[str, Any]) -> Question:
     )
 
 
-def _answer(header: dict[str, Any]) -> Answer:
+def _answer(header: dict[str, Any]) -> Reply:
     if header["verdict"] not in VERDICTS:
         raise WireError(
             f"an answer {header['verdict']!r}, which this logagg does not know", "run the same version everywhere"
         )
     positions = {_text(id_): (_number(one), _number(other)) for id_, (one, other) in header["positions"].items()}
     known = tuple(
-        Known(_source(one["source"]), one["progress"] and _progress(one["progress"])) for one in header["known"]
+        SourcePosition(_source(one["source"]), one["progress"] and _progress(one["progress"]))
+        for one in header["known"]
     )
     owner, reason = _token(header["owner"]), _text(header["reason"])
     reports = {_text(name): _report(report) for name, report in header["reports"].items()}
     shards, epoch, limit = (_number(header[name]) for name in ("shards", "epoch", "limit"))
     beats = tuple(map(_heartbeat, header["heartbeats"]))
-    return Answer(header["verdict"], shards, owner, positions, known, reason, reports, epoch, limit, beats)
+    return Reply(header["verdict"], shards, owner, positions, known, reason, reports, epoch, limit, beats)
 
 
 def _report(found: dict[str, Any]) -> dict[str, int]:
@@ -458,8 +461,8 @@ def _token(value: object) -> str:
     return _text(value)
 
 
-def _mark(found: dict[str, Any]) -> Mark:
-    return Mark(_number(found["position"]), _number(found["length"]), _text(found["digest"]))
+def _mark(found: dict[str, Any]) -> Fingerprint:
+    return Fingerprint(_number(found["position"]), _number(found["length"]), _text(found["digest"]))
 
 
 def _progress(found: dict[str, Any]) -> Progress:
@@ -475,7 +478,7 @@ def _source(found: dict[str, Any]) -> Source:
 
 def _value(name: str, kind: object, value: Any) -> Any:
     """Return the value of a field of `Source`, whose type is written as text."""
-    if kind == "Mark":
+    if kind == "Fingerprint":
         return _mark(value)
     if kind == "bool" and isinstance(value, bool):
         return value

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from logagg.clock import Clock
 from logagg.cluster.auth import AuthError
 from logagg.cluster.protocol import OtherVersion, TooLarge, WireError
-from logagg.metrics import Number
+from logagg.metrics import Sample
 
 FORGED, VERSION, REPLAYED, TOO_LARGE, UNREADABLE = "forged", "version", "replayed", "too_large", "unreadable"
 EVERY = 60.0  # seconds between notices
@@ -46,10 +46,10 @@ class Refusals:
             self._said, self._unsaid = now, 0
             self._notice("refused", f"{text}{others}")
 
-    def numbers(self, name: str, meaning: str) -> Iterator[Number]:
+    def numbers(self, name: str, meaning: str) -> Iterator[Sample]:
         """Return what a scrape shows."""
         for reason in (FORGED, VERSION, REPLAYED, TOO_LARGE, UNREADABLE):
-            yield Number(name, meaning, self.counts[reason], ("reason", reason))
+            yield Sample(name, meaning, self.counts[reason], ("reason", reason))
 
 
 def reason_of(error: WireError) -> str:

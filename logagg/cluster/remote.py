@@ -14,8 +14,8 @@ from logagg.cluster import protocol
 from logagg.cluster.auth import Keys
 from logagg.cluster.bounds import chunk_bytes, message_bytes
 from logagg.cluster.gearman import Server
-from logagg.cluster.outbox import Flight, LostGround
-from logagg.cluster.protocol import Parcel
+from logagg.cluster.outbox import PendingJob, PositionMismatch
+from logagg.cluster.protocol import JobMessage
 from logagg.cluster.sender import ClusterError, Dispatch, Identity
 from logagg.config.sections import Config
 from logagg.errors import ConfigError
@@ -24,13 +24,13 @@ from logagg.intake.discover import find
 from logagg.intake.match import sources_in
 from logagg.intake.tail import Tailer
 from logagg.intake.waker import Waker
-from logagg.metrics import Number, served
+from logagg.metrics import Sample, served
 from logagg.notices import Notices
 from logagg.parse.events.classify import Classifier
 from logagg.parse_pool.pool import Parsers
 from logagg.parse_pool.task import Interpreter
 from logagg.records import Batch, Chunk, KnownSource, Source
-from logagg.sharding import deal
+from logagg.sharding import shard_jobs
 from logagg.tail.channels import Channel
 from logagg.tail.console import CatchUpBar, StatusLine
 from logagg.tail.freshness import Freshness
@@ -39,9 +39,9 @@ from logagg.tail.options import TailOptions
 from logagg.tail.reload import reloaded
 from logagg.tail.reporter import Reporter
 from logagg.tail.run import counted
-from logagg.tail.signals import Wishes
+from logagg.tail.signals import Requests
 from logagg.tail.sink import Closed
-from logagg.tail.skipped import Unread
+from logagg.tail.skipped import SkippedLogs
 
 REFRESH = 0.25  # seconds between looks of the status line
 LAST_WORD = 2.0  # seconds that a tail that ends waits until a worker has heard so
@@ -72,7 +72,7 @@ class _Packed:
     chunk: Chunk
     kinds: Mapping[str, int]
     rejects: Mapping[str, int]
-    flights: tuple[tuple[int, Flight], ...]
+    pending: tuple[tuple[int, PendingJob], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +95,13 @@ class Session:
         cluster: Cluster,
         secret: bytes,
         clock: Clock,
-        wishes: Wishes,
+        requests: Requests,
         notices: Notices,
-        unread: Unread,
+        unread: SkippedLogs,
         parsers: Parsers,
     ) -> None:
         self._options, self._cluster, self._secret = options, cluster, secret
-        self._clock, self._wishes, self._notices, self._unread = clock, wishes, notices, unread
+        self._clock, self._wishes, self._notices, self._unread = clock, requests, notices, unread
         self._parsers, self._budget = parsers, options.budget
         self.tally, self.config = Tally(record=unread.record), options.config
         self._freshness = Freshness(clock)
@@ -139,15 +139,15 @@ class Session:
                 if known is None:
                     return "left"
                 self._begin(known)
-                with self._reporter.of_run(self._tailer, but=LostGround):
+                with self._reporter.of_run(self._tailer, but=PositionMismatch):
                     return self._watch()
-        except LostGround as lost:
+        except PositionMismatch as lost:
             self._notices.report("again", f"{lost}; reading again from what is committed")
             return "again"
         finally:
             self._end()
 
-    def _numbers(self) -> Iterator[Number]:
+    def _numbers(self) -> Iterator[Sample]:
         yield from self.tally.numbers()
         yield from self._dispatch.numbers()
         yield from self._reporter.numbers()
@@ -324,7 +324,11 @@ class Session:
             source = self._named(self._tailer.source(chunk.source))
             self._told[source.id] = source
             run = _Run(
-                self._who.tailer, self._dispatch.epoch, self._who.run, len(self._dispatch.lanes), self._dispatch.limit
+                self._who.tailer,
+                self._dispatch.epoch,
+                self._who.run,
+                len(self._dispatch.outboxes),
+                self._dispatch.limit,
             )
             written = self._interpreter.written(chunk, self._tailer)
             self._packed.put(self._parsers.submit(chunk, fmt, source, run, written=written))
@@ -358,7 +362,7 @@ class Session:
                     self._dispatch.read(item)
                     continue
                 packed = item.result()
-                if not self._dispatch.put(packed.flights):
+                if not self._dispatch.put(packed.pending):
                     break
                 self.tally.add(packed.chunk, packed.kinds, packed.rejects)
         self._end_watch()
@@ -366,11 +370,11 @@ class Session:
 
 def _pack(chunk: Chunk, batch: Batch, source: Source, run: _Run) -> _Packed:
     """Make jobs of the events of a chunk, as they are sent; a parser does it, when it has read the chunk. Raises ClusterError."""
-    flights = []
-    for job in deal(chunk, batch.table, batch.rejects, run.shards):
-        packed = protocol.pack(Parcel(run.tailer, run.epoch, run.shards, source, job, run.run))
+    pending = []
+    for job in shard_jobs(chunk, batch.table, batch.rejects, run.shards):
+        packed = protocol.pack(JobMessage(run.tailer, run.epoch, run.shards, source, job, run.run))
         if protocol.opened(packed).size > run.limit or len(packed) > message_bytes(run.limit):
             hint = "give the workers more --memory, or this tail a smaller tail.chunk"
             raise ClusterError(f"{source.path}: a job of {len(packed):,} bytes is more than the workers take", hint)
-        flights.append((job.shard, Flight(job.source, job.origin, job.start, job.end, packed)))
-    return _Packed(chunk, kinds_of(batch.table), batch.rejects.counts, tuple(flights))
+        pending.append((job.shard, PendingJob(job.source, job.origin, job.start, job.end, packed)))
+    return _Packed(chunk, kinds_of(batch.table), batch.rejects.counts, tuple(pending))

@@ -13,14 +13,14 @@ from logagg.cluster import protocol
 from logagg.cluster.auth import AuthError, Keys
 from logagg.cluster.bounds import job_bytes, packet_bytes
 from logagg.cluster.gearman import Server
-from logagg.cluster.outbox import Flight, Lane, LostGround
-from logagg.cluster.protocol import NOBODY, TOKEN, Answer, Question, WireError
+from logagg.cluster.outbox import Outbox, PendingJob, PositionMismatch
+from logagg.cluster.protocol import NOBODY, TOKEN, Question, Reply, WireError
 from logagg.cluster.refusals import Refusals, reason_of
-from logagg.cluster.transport import Outcome, Sender
+from logagg.cluster.transport import Sender, SendResult
 from logagg.errors import LogaggError
-from logagg.metrics import Number
+from logagg.metrics import Sample
 from logagg.parse.schemas import EVENT_SCHEMA
-from logagg.records import KnownSource, Mark, Progress, Source
+from logagg.records import Fingerprint, KnownSource, Progress, Source
 from logagg.tail.freshness import Freshness
 
 JOBS, QUESTIONS = "logagg.shard.", "logagg.positions."  # and the shard's number: the functions of a shard
@@ -66,7 +66,7 @@ class Dispatch:
         self._sender = Sender(servers, clock, notice, largest=packet_bytes(job_bytes(memory)))
         self._who, self._clock, self._notice, self._room, self._poll = identity, clock, notice, memory // 4, poll
         self._refusals = Refusals(clock, notice)
-        self.lanes: list[Lane] = []
+        self.outboxes: list[Outbox] = []
         self.epoch = 0  # one more than the last that the workers knew
         self.limit = 0  # bytes that a job may unpack to
         self.failure: Exception | None = None
@@ -76,7 +76,7 @@ class Dispatch:
         self._told: dict[str, Source] = {}  # of these, what the owner of the first shard has heard
         self._freshness = freshness or Freshness(clock)
         self._cut: list[int] | None = (
-            None  # flights of each lane that were there at the last cut; None: they are committed
+            None  # flights of each outbox that were there at the last cut; None: they are committed
         )
         self._heartbeat = self._asked = (
             ""  # what is to be said of the tail, and what the last question to the first shard said
@@ -93,61 +93,62 @@ class Dispatch:
         processes meet that take the same: one of them has to ask again. Raises ClusterError when tailer and workers do not fit
         together, or, with `once`, when nobody answers who has the secret.
         """
-        self.lanes = [Lane(0, asking=True)]
+        self.outboxes = [Outbox(0, asking=True)]
         greeting = _Greeting(leaving, once, self._clock.monotonic())
         while True:
-            met = self._ask_all(greeting, lambda: self.lanes, greets=True)
+            met = self._ask_all(greeting, lambda: self.outboxes, greets=True)
             if met is None:
                 return None
             self.epoch = 1 + max(answer.epoch for answer in met)
             self.limit = min(answer.limit for answer in met)
-            first = self._ask_all(greeting, lambda: self.lanes[:1], begins=True)
+            first = self._ask_all(greeting, lambda: self.outboxes[:1], begins=True)
             if first is None:
                 return None
             if first[0].verdict == "taken":
                 break
-        others = self._ask_all(greeting, lambda: self.lanes[1:], begins=True)
+        others = self._ask_all(greeting, lambda: self.outboxes[1:], begins=True)
         if others is None:
             return None
         if any(answer.verdict == "superseded" for answer in others):
             raise self._superseded()
         self._notice(
-            "connected", f"{len(self.lanes)} shards have answered through {', '.join(map(str, self._sender.servers))}"
+            "connected",
+            f"{len(self.outboxes)} shards have answered through {', '.join(map(str, self._sender.servers))}",
         )
         return _known([*first, *others])
 
     def _ask_all(
-        self, greeting: _Greeting, lanes: Callable[[], Sequence[Lane]], **question: bool
-    ) -> list[Answer] | None:
+        self, greeting: _Greeting, outboxes: Callable[[], Sequence[Outbox]], **question: bool
+    ) -> list[Reply] | None:
         """Ask shards until all have answered; return their answers, None when we are to leave before."""
-        answers: dict[int, Answer] = {}
-        while len(answers) < len(lanes()):
+        answers: dict[int, Reply] = {}
+        while len(answers) < len(outboxes()):
             if greeting.leaving():
                 return None
-            self._say_if_waiting(greeting, [lane.shard for lane in lanes() if lane.shard not in answers])
+            self._say_if_waiting(greeting, [outbox.shard for outbox in outboxes() if outbox.shard not in answers])
             self._sender.connect()
-            for lane in lanes():
-                if lane.shard not in answers and not lane.on_way and self._clock.monotonic() >= lane.not_before:
-                    self._ask(lane, **question)
+            for outbox in outboxes():
+                if outbox.shard not in answers and not outbox.on_way and self._clock.monotonic() >= outbox.not_before:
+                    self._ask(outbox, **question)
             for outcome in self._sender.poll(0.2):
                 self._hear_greeting(outcome, answers, greeting)
-        return [answers[lane.shard] for lane in lanes()]
+        return [answers[outbox.shard] for outbox in outboxes()]
 
-    def _hear_greeting(self, outcome: Outcome, answers: dict[int, Answer], greeting: _Greeting) -> None:
-        lane = outcome.of[0]
-        lane.on_way -= 1
+    def _hear_greeting(self, outcome: SendResult, answers: dict[int, Reply], greeting: _Greeting) -> None:
+        outbox = outcome.of[0]
+        outbox.on_way -= 1
         answer = self._answer(outcome)
         if answer is None:
-            self._fail(lane, outcome.reason)
+            self._fail(outbox, outcome.reason)
             return
         greeting.met = True
-        lane.owner = answer.owner
+        outbox.owner = answer.owner
         if answer.verdict not in ("taken", "superseded"):
-            self._fail(lane, answer.reason)
+            self._fail(outbox, answer.reason)
             return
-        lane.asking, lane.failures, lane.heard = False, 0, self._clock.monotonic()
-        answers[lane.shard] = answer
-        self.lanes += [Lane(shard, asking=True) for shard in range(len(self.lanes), answer.shards)]
+        outbox.asking, outbox.failures, outbox.heard = False, 0, self._clock.monotonic()
+        answers[outbox.shard] = answer
+        self.outboxes += [Outbox(shard, asking=True) for shard in range(len(self.outboxes), answer.shards)]
 
     def _say_if_waiting(self, greeting: _Greeting, missing: Sequence[int]) -> None:
         """Say what we wait for, once. Raises ClusterError where `--once` waits in vain."""
@@ -166,14 +167,14 @@ class Dispatch:
 
     # for the threads that read
 
-    def put(self, flights: Iterable[tuple[int, Flight]]) -> bool:
+    def put(self, flights: Iterable[tuple[int, PendingJob]]) -> bool:
         """Send a chunk's flights; waits while too much is not committed. Returns False when nothing more can be sent."""
         with self._changed:
             self._changed.wait_for(lambda: self._over or self._has_room())
             if self._over:
                 return False
             for shard, flight in flights:
-                self.lanes[shard].add(flight)
+                self.outboxes[shard].add(flight)
         self._sender.wake()
         return True
 
@@ -205,18 +206,18 @@ class Dispatch:
         with self._changed:
             return self._changed.wait_for(lambda: self._over or self._idle(), seconds) and self._idle()
 
-    def numbers(self) -> Iterator[Number]:
+    def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
-        yield Number("logagg_unread_bytes", "Bytes of logs that are not read yet.", self.unread)
-        for lane in self.lanes:
-            label = ("shard", str(lane.shard))
-            yield Number("logagg_uncommitted_jobs", "Jobs that are not committed yet.", len(lane.flights), label)
-            yield Number("logagg_uncommitted_job_bytes", "Their size, packed.", lane.nbytes, label)
-            yield Number("logagg_jobs_resent_total", "Jobs that were sent again.", lane.resent, label)
-            yield Number(
+        yield Sample("logagg_unread_bytes", "Bytes of logs that are not read yet.", self.unread)
+        for outbox in self.outboxes:
+            label = ("shard", str(outbox.shard))
+            yield Sample("logagg_uncommitted_jobs", "Jobs that are not committed yet.", len(outbox.flights), label)
+            yield Sample("logagg_uncommitted_job_bytes", "Their size, packed.", outbox.nbytes, label)
+            yield Sample("logagg_jobs_resent_total", "Jobs that were sent again.", outbox.resent, label)
+            yield Sample(
                 "logagg_gaps_total",
                 "Jobs that came out of order: an earlier one of their log is missing.",
-                lane.gaps,
+                outbox.gaps,
                 label,
             )
         yield from self._refusals.numbers("logagg_answers_refused_total", "Answers that were refused, by reason.")
@@ -236,12 +237,12 @@ class Dispatch:
         return self._stopping.is_set() or self.failure is not None
 
     def _has_room(self) -> bool:
-        return sum(lane.nbytes for lane in self.lanes) < self._room and all(
-            len(one.flights) < FLIGHTS for one in self.lanes
+        return sum(outbox.nbytes for outbox in self.outboxes) < self._room and all(
+            len(one.flights) < FLIGHTS for one in self.outboxes
         )
 
     def _idle(self) -> bool:
-        return not self._news and not any(lane.flights for lane in self.lanes)
+        return not self._news and not any(outbox.flights for outbox in self.outboxes)
 
     # its own thread
 
@@ -250,14 +251,14 @@ class Dispatch:
             while not self._stopping.is_set():
                 self._sender.connect()
                 with self._changed:
-                    for lane in self.lanes:
-                        self._advance(lane)
-                outcomes = self._sender.poll(0.05 if any(lane.flights for lane in self.lanes) else 0.25)
+                    for outbox in self.outboxes:
+                        self._advance(outbox)
+                outcomes = self._sender.poll(0.05 if any(outbox.flights for outbox in self.outboxes) else 0.25)
                 with self._changed:
                     for outcome in outcomes:
                         self._hear(outcome)
                     self._settle_freshness()
-                    if not any(lane.flights for lane in self.lanes):
+                    if not any(outbox.flights for outbox in self.outboxes):
                         self._since = self._clock.monotonic()
                     self._changed.notify_all()
         except Exception as failure:  # noqa: BLE001  # the main thread says it
@@ -267,43 +268,45 @@ class Dispatch:
 
     def _settle_freshness(self) -> None:
         """Find out whether all that was there at the last cut is committed; then make the next cut."""
-        if self._cut is not None and all(lane.done >= count for lane, count in zip(self.lanes, self._cut, strict=True)):
+        if self._cut is not None and all(
+            outbox.done >= count for outbox, count in zip(self.outboxes, self._cut, strict=True)
+        ):
             self._freshness.committed()
             self._cut = None
-        if not any(lane.flights for lane in self.lanes):
+        if not any(outbox.flights for outbox in self.outboxes):
             self._freshness.idle()
         elif self._cut is None:
             self._freshness.cut()
-            self._cut = [lane.added for lane in self.lanes]
+            self._cut = [outbox.added for outbox in self.outboxes]
 
-    def _advance(self, lane: Lane) -> None:
+    def _advance(self, outbox: Outbox) -> None:
         """Send what can be sent to a shard now."""
         now = self._clock.monotonic()
-        if now < lane.not_before:
+        if now < outbox.not_before:
             return
-        if lane.asking:
-            if not lane.on_way:  # what is still on its way would make the answer old
-                self._ask(lane)
+        if outbox.asking:
+            if not outbox.on_way:  # what is still on its way would make the answer old
+                self._ask(outbox)
             return
-        while lane.on_way < WINDOW and (flight := lane.next()):
-            if not self._send(lane, flight, JOBS, flight.data, PATIENCE):
+        while outbox.on_way < WINDOW and (flight := outbox.next()):
+            if not self._send(outbox, flight, JOBS, flight.data, PATIENCE):
                 return
             flight.sent = True
-        silent = now - lane.heard
-        has_more = lane.flights or (lane.shard == 0 and self._due_news())
-        reports = lane.shard == 0 and (now - self._reported > REPORT or bool(self._heartbeat))
-        if not lane.on_way and (has_more and silent > self._poll or reports):
-            lane.asking, self._reported = True, now
+        silent = now - outbox.heard
+        has_more = outbox.flights or (outbox.shard == 0 and self._due_news())
+        reports = outbox.shard == 0 and (now - self._reported > REPORT or bool(self._heartbeat))
+        if not outbox.on_way and (has_more and silent > self._poll or reports):
+            outbox.asking, self._reported = True, now
 
-    def _ask(self, lane: Lane, *, greets: bool = False, begins: bool = False) -> None:
+    def _ask(self, outbox: Outbox, *, greets: bool = False, begins: bool = False) -> None:
         self._count += 1
-        is_first = lane.shard == 0 and not greets
+        is_first = outbox.shard == 0 and not greets
         heartbeat = self._heartbeat if is_first else ""
         self._asked = heartbeat or self._asked
         question = Question(
             self._who.tailer,
             self.epoch,
-            lane.shard,
+            outbox.shard,
             begins,
             sources=self._due_news() if is_first else (),
             report=self._report() if is_first else {},
@@ -312,97 +315,99 @@ class Dispatch:
             count=self._count,
             heartbeat=heartbeat,
         )
-        self._send(lane, question.sources, QUESTIONS, protocol.pack(question), ASK)
+        self._send(outbox, question.sources, QUESTIONS, protocol.pack(question), ASK)
 
-    def _send(self, lane: Lane, of: object, function: str, data: bytes, patience: float) -> bool:
+    def _send(self, outbox: Outbox, of: object, function: str, data: bytes, patience: float) -> bool:
         """Send a message for the owner of a shard, as far as we know who that is.
 
         Its unique name on the job server is its nonce: that tells those who may list jobs nothing, and a message that is sent
         again, for another owner, does not meet the one before.
         """
         nonce = secrets.token_bytes(TOKEN)
-        signed = self._who.keys.sign(data, nonce, bytes.fromhex(lane.owner) or NOBODY)
-        patience *= 2 ** min(lane.failures, 4)
-        if self._sender.send((lane, of, nonce), lane.shard, f"{function}{lane.shard}", nonce.hex(), signed, patience):
-            lane.on_way += 1
+        signed = self._who.keys.sign(data, nonce, bytes.fromhex(outbox.owner) or NOBODY)
+        patience *= 2 ** min(outbox.failures, 4)
+        if self._sender.send(
+            (outbox, of, nonce), outbox.shard, f"{function}{outbox.shard}", nonce.hex(), signed, patience
+        ):
+            outbox.on_way += 1
             return True
-        lane.not_before = self._clock.monotonic() + BACKOFF[0]
+        outbox.not_before = self._clock.monotonic() + BACKOFF[0]
         return False
 
-    def _hear(self, outcome: Outcome) -> None:
-        """Take in what became of a message. Raises ClusterError, LostGround."""
-        lane, of, _ = outcome.of
-        lane.on_way -= 1
+    def _hear(self, outcome: SendResult) -> None:
+        """Take in what became of a message. Raises ClusterError, PositionMismatch."""
+        outbox, of, _ = outcome.of
+        outbox.on_way -= 1
         answer = self._answer(outcome)
         if answer is None:
-            self._fail(lane, outcome.reason or "its answers are refused")
+            self._fail(outbox, outcome.reason or "its answers are refused")
             return
         if answer.verdict == "superseded":
             raise self._superseded()
         if answer.verdict == "overlap":
-            raise LostGround(answer.reason)
-        if answer.owner and lane.owner != answer.owner:  # it has what was committed, and perhaps not the news
-            lane.asking, lane.owner = True, answer.owner
-            self._news = {**self._told, **self._news} if lane.shard == 0 else self._news
-        if lane.release(answer.positions):
+            raise PositionMismatch(answer.reason)
+        if answer.owner and outbox.owner != answer.owner:  # it has what was committed, and perhaps not the news
+            outbox.asking, outbox.owner = True, answer.owner
+            self._news = {**self._told, **self._news} if outbox.shard == 0 else self._news
+        if outbox.release(answer.positions):
             self._since = self._clock.monotonic()
             self._freshness.moved()
-        lane.heard = self._clock.monotonic()
+        outbox.heard = self._clock.monotonic()
         if answer.verdict == "refused":
-            self._fail(lane, answer.reason)
+            self._fail(outbox, answer.reason)
             return
         if answer.verdict == "moved":
-            lane.asking, lane.not_before = True, self._clock.monotonic() + BACKOFF[0] * random.uniform(0.5, 1)
+            outbox.asking, outbox.not_before = True, self._clock.monotonic() + BACKOFF[0] * random.uniform(0.5, 1)
             return
-        lane.failures = 0
+        outbox.failures = 0
         if answer.verdict == "gap":
-            lane.gaps += 1
-            lane.asking = True
+            outbox.gaps += 1
+            outbox.asking = True
         elif isinstance(of, tuple):
-            self._take_stock(lane, answer, of)
+            self._take_stock(outbox, answer, of)
 
-    def _take_stock(self, lane: Lane, answer: Answer, news: tuple[Source, ...]) -> None:
+    def _take_stock(self, outbox: Outbox, answer: Reply, news: tuple[Source, ...]) -> None:
         """Go on from how far a shard has come."""
         for source in news:
             if self._news.get(source.id) == source:
                 self._told[source.id] = self._news.pop(source.id)
-        if lane.shard == 0 and self._heartbeat == self._asked:
+        if outbox.shard == 0 and self._heartbeat == self._asked:
             self._heartbeat = ""
-        lane.asking = lane.shard == 0 and bool(self._due_news())
-        lane.rewind(answer.positions)
+        outbox.asking = outbox.shard == 0 and bool(self._due_news())
+        outbox.rewind(answer.positions)
 
     def _report(self) -> dict[str, int]:
         """Say how we do, for those who look."""
-        waiting = [flight for lane in self.lanes for flight in lane.flights]
+        waiting = [flight for outbox in self.outboxes for flight in outbox.flights]
         return {
             "at": int(self._clock.now()),
             "unread": self.unread,
-            "uncommitted": sum(flight.end - flight.start for flight in waiting) // max(1, len(self.lanes)),
+            "uncommitted": sum(flight.end - flight.start for flight in waiting) // max(1, len(self.outboxes)),
             "behind": int(self._clock.monotonic() - self._since) if waiting else 0,
-            "resent": sum(lane.resent for lane in self.lanes),
-            "gaps": sum(lane.gaps for lane in self.lanes),
+            "resent": sum(outbox.resent for outbox in self.outboxes),
+            "gaps": sum(outbox.gaps for outbox in self.outboxes),
             "refused": self._refusals.total,
         }
 
     def _due_news(self) -> tuple[Source, ...]:
         """Return the news of sources whose jobs are all committed: that one is finished must not be known before."""
-        busy = {flight.source for lane in self.lanes for flight in lane.flights}
+        busy = {flight.source for outbox in self.outboxes for flight in outbox.flights}
         return tuple(source for source in self._news.values() if source.id not in busy)
 
-    def _answer(self, outcome: Outcome) -> Answer | None:
+    def _answer(self, outcome: SendResult) -> Reply | None:
         """Return the answer to a message, None where there is no authentic one. Raises ClusterError."""
         if outcome.data is None:
             return None
-        lane, _, nonce = outcome.of
+        outbox, _, nonce = outcome.of
         try:
             envelope = self._who.keys.check(outcome.data)
             if envelope.kind != protocol.ANSWER or envelope.nonce != nonce:
                 raise AuthError("a message that is no answer to the one that was sent")
             answer = protocol.read(envelope, EVENT_SCHEMA)
         except WireError as error:
-            self._refusals.add(reason_of(error), f"shard {lane.shard} answers with {error}")
+            self._refusals.add(reason_of(error), f"shard {outbox.shard} answers with {error}")
             return None
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, Reply)
         if answer.verdict == "refused" and answer.reason.startswith(MISFIT):
             raise ClusterError(answer.reason.removeprefix(MISFIT), "see docs/cluster.md")
         return answer
@@ -411,17 +416,17 @@ class Dispatch:
         hint = "two tailers have the same name: give each another with --name"
         return ClusterError(f"a later tailer has come that is named {self._who.tailer}, too", hint)
 
-    def _fail(self, lane: Lane, reason: str) -> None:
+    def _fail(self, outbox: Outbox, reason: str) -> None:
         """Wait a little, then learn how far the shard has come."""
         first, most = BACKOFF
-        lane.asking = True
-        lane.not_before = self._clock.monotonic() + min(most, first * 2 ** min(lane.failures, 10)) * random.uniform(
+        outbox.asking = True
+        outbox.not_before = self._clock.monotonic() + min(most, first * 2 ** min(outbox.failures, 10)) * random.uniform(
             0.5, 1
         )
-        lane.failures += 1
-        if lane.failures == 5 and lane.flights:
+        outbox.failures += 1
+        if outbox.failures == 5 and outbox.flights:
             self._notice(
-                "waiting", f"shard {lane.shard} does not take its jobs ({reason}); trying again, nothing is lost"
+                "waiting", f"shard {outbox.shard} does not take its jobs ({reason}); trying again, nothing is lost"
             )
 
 
@@ -439,7 +444,7 @@ class _Greeting:
 MISFIT = "misfit: "  # begins the reason where trying again is of no use
 
 
-def _known(answers: Sequence[Answer]) -> list[KnownSource]:
+def _known(answers: Sequence[Reply]) -> list[KnownSource]:
     """Put together what the shards know of each source; the record of the first shard is the newest."""
     sources: dict[str, Source] = {}
     progress: dict[str, dict[int, Progress]] = {}
@@ -453,7 +458,7 @@ def _known(answers: Sequence[Answer]) -> list[KnownSource]:
 
 def _whole(source: Source, progress: dict[int, Progress], shards: int) -> KnownSource:
     """Return a source with the progress of all shards; those that have not met it stand where reading began."""
-    start = Progress(source.origin, 0, Mark.blank(source.origin))
+    start = Progress(source.origin, 0, Fingerprint.blank(source.origin))
     known = KnownSource(source, {shard: progress.get(shard, start) for shard in range(shards)})
     is_behind = known.resume.position < known.furthest.position
     return replace(known, source=replace(source, finished=False)) if is_behind else known

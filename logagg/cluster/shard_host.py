@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from logagg.cluster.epochs import Epochs
-from logagg.cluster.protocol import TOKEN, Answer, Known, Parcel, Question
+from logagg.cluster.protocol import TOKEN, JobMessage, Question, Reply, SourcePosition
 from logagg.cluster.quarantine import Attempts
 from logagg.cluster.refusals import REPLAYED, Refusals
 from logagg.cluster.sender import MISFIT
 from logagg.heartbeat import Heartbeat, encode_short
-from logagg.metrics import Number
+from logagg.metrics import Sample
 from logagg.records import Delta, KnownSource, Source
 from logagg.rollup.shard import Gap, Shard
 
@@ -29,7 +29,7 @@ class Ownership:
     limit: int  # bytes that a job may unpack to
 
 
-class Desk:
+class ShardHost:
     """A shard that this process owns, with what the lake had of it when it took over.
 
     What is said to it is for this owner, by the token; so nothing that was said to another one, of this shard or of any other
@@ -65,11 +65,11 @@ class Desk:
         """Tell whether there are jobs that are not rolled up yet."""
         return self._shard.waits
 
-    def objects(self, message: Parcel | Question, owner: bytes) -> Answer | None:
+    def objects(self, message: JobMessage | Question, owner: bytes) -> Reply | None:
         """Return why a message does not count here, before anything is done with it; None where it does."""
         if owner.hex() != self.owner:
             return self.says("moved")
-        if isinstance(message, Parcel) and message.shards != self._shards:
+        if isinstance(message, JobMessage) and message.shards != self._shards:
             return self.says(
                 "refused", reason=f"{MISFIT}the lake has {self._shards} shards, the tailer deals to {message.shards}"
             )
@@ -82,7 +82,7 @@ class Desk:
             return self.says("refused", reason="the question came a second time")
         return None
 
-    def take(self, parcel: Parcel) -> Answer:
+    def take(self, parcel: JobMessage) -> Reply:
         """Absorb a job, if it is the next of its source. What is raised leaves the shard in no state to go on."""
         id_ = parcel.source.id
         try:
@@ -101,14 +101,14 @@ class Desk:
         self._sources[id_] = self._news[id_] = parcel.source
         return self.says("taken", [id_])
 
-    def greets(self, question: Question) -> Answer:
+    def greets(self, question: Question) -> Reply:
         """Say whom the shard belongs to, and which epoch was a tailer's last: what is needed to ask for more."""
         owner = self._once if question.looks else self.owner
-        return Answer(
+        return Reply(
             "taken", self._shards, owner, epoch=self.owned.epochs.last(question.tailer), limit=self.owned.limit
         )
 
-    def hears(self, question: Question) -> Answer:
+    def hears(self, question: Question) -> Reply:
         """Say how far the sources of a tailer have come."""
         if question.report:
             self._reports[question.tailer] = dict(question.report)
@@ -123,10 +123,10 @@ class Desk:
         """Remember how a tailer does, for those who look."""
         self._heartbeats[heartbeat.tailer] = encode_short(heartbeat)
 
-    def shows(self, owner: bytes, now: float) -> Answer:
+    def shows(self, owner: bytes, now: float) -> Reply:
         """Say how the shard and its tailers do, to `status`; each token is good for one answer."""
         if owner.hex() != self._once:
-            return Answer("moved", self._shards, self._once)
+            return Reply("moved", self._shards, self._once)
         self._once = secrets.token_hex(TOKEN)
         refusals = self.owned.refusals
         shard = {"taken": self.taken, "duplicates": self.duplicates, "gaps": self.gaps, "held": self.nbytes}
@@ -142,27 +142,27 @@ class Desk:
             since = {"silent": max(0, int(now) - report["at"])} if "at" in report else {}
             tailers[name] = tailers.get(name, {}) | report | since
         heartbeats = tuple(self._heartbeats.values())
-        return Answer("taken", self._shards, self.owner, reports={**tailers, "": shard}, heartbeats=heartbeats)
+        return Reply("taken", self._shards, self.owner, reports={**tailers, "": shard}, heartbeats=heartbeats)
 
     def is_settled(self, tailer: str) -> bool:
         """Tell whether all that came from a tailer is committed."""
         ours = [id_ for id_, source in self._sources.items() if source.tailer in (tailer, "")]
         return all(self._applied.get(id_) == self._committed.get(id_) for id_ in ours)
 
-    def numbers(self) -> Iterator[Number]:
+    def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
         label = ("shard", str(self.number))
-        yield Number("logagg_jobs_taken_total", "Jobs that count.", self.taken, label)
-        yield Number(
+        yield Sample("logagg_jobs_taken_total", "Jobs that count.", self.taken, label)
+        yield Sample(
             "logagg_jobs_duplicate_total", "Jobs that counted before, and were dropped.", self.duplicates, label
         )
-        yield Number(
+        yield Sample(
             "logagg_gaps_total",
             "Jobs that came out of order: an earlier one of their log is missing.",
             self.gaps,
             label,
         )
-        yield Number("logagg_held_bytes", "What is in memory and not committed yet.", self.nbytes, label)
+        yield Sample("logagg_held_bytes", "What is in memory and not committed yet.", self.nbytes, label)
 
     def drain(self) -> tuple[Delta, list[Source]]:
         """Return what is to be committed."""
@@ -177,15 +177,15 @@ class Desk:
     def close(self) -> None:
         self._shard.close()
 
-    def says(self, verdict: str, sources: Sequence[str] = (), reason: str = "") -> Answer:
+    def says(self, verdict: str, sources: Sequence[str] = (), reason: str = "") -> Reply:
         positions = {id_: (self._committed[id_], self._applied[id_]) for id_ in sources if id_ in self._committed}
         missing = {id_: (0, self._applied[id_]) for id_ in sources if id_ in self._applied and id_ not in positions}
-        return Answer(verdict, self._shards, self.owner, positions | missing, reason=reason)
+        return Reply(verdict, self._shards, self.owner, positions | missing, reason=reason)
 
-    def _known(self, tailer: str) -> tuple[Known, ...]:
+    def _known(self, tailer: str) -> tuple[SourcePosition, ...]:
         """Return the sources of a tailer, and those that a tail without a name has read."""
         ours = [source for source in self._sources.values() if source.tailer in (tailer, "")]
-        return tuple(Known(source, self._progress.get(source.id)) for source in ours)
+        return tuple(SourcePosition(source, self._progress.get(source.id)) for source in ours)
 
     def _is_new(self, question: Question) -> bool:
         """Tell whether a question of the last run of a tailer comes for the first time."""

@@ -13,9 +13,9 @@ from logagg.clock import Clock
 from logagg.cluster import protocol
 from logagg.cluster.auth import Keys
 from logagg.cluster.gearman import Server, ServerError, ask
-from logagg.cluster.protocol import NOBODY, TOKEN, Answer, Question, WireError
+from logagg.cluster.protocol import NOBODY, TOKEN, Question, Reply, WireError
 from logagg.cluster.sender import JOBS, QUESTIONS
-from logagg.cluster.transport import Outcome, Sender
+from logagg.cluster.transport import Sender, SendResult
 from logagg.heartbeat import decode
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.query import tails
@@ -92,11 +92,11 @@ class _Survey:
     def __init__(self, servers: Sequence[Server], clock: Clock, keys: Keys) -> None:
         self._sender = Sender(servers, clock, lambda kind, text: None)
         self._clock, self._keys = clock, keys
-        self._answers: dict[int, Answer] = {}
+        self._answers: dict[int, Reply] = {}
         self._tokens: dict[int, bytes] = {}
         self._on_way: set[int] = set()
 
-    def run(self, shards: set[int]) -> dict[int, Answer]:
+    def run(self, shards: set[int]) -> dict[int, Reply]:
         wanted, end = shards | {0}, self._clock.monotonic() + WAIT
         self._sender.connect()
         while self._clock.monotonic() < end and len(self._answers) < len(wanted):
@@ -115,7 +115,7 @@ class _Survey:
         if self._sender.send((shard, nonce, question.greets), shard, f"{QUESTIONS}{shard}", nonce.hex(), data, WAIT):
             self._on_way.add(shard)
 
-    def _hear(self, outcome: Outcome) -> Answer | None:
+    def _hear(self, outcome: SendResult) -> Reply | None:
         shard, nonce, greeted = outcome.of
         self._on_way.discard(shard)
         if (answer := self._read(outcome.data, nonce)) is None:
@@ -126,16 +126,16 @@ class _Survey:
             self._answers[shard] = answer
         return answer
 
-    def _read(self, data: bytes | None, nonce: bytes) -> Answer | None:
+    def _read(self, data: bytes | None, nonce: bytes) -> Reply | None:
         try:
             envelope = self._keys.check(data or b"")
             answer = protocol.read(envelope, EVENT_SCHEMA)
         except WireError:
             return None
-        return answer if isinstance(answer, Answer) and envelope.nonce == nonce else None
+        return answer if isinstance(answer, Reply) and envelope.nonce == nonce else None
 
 
-def _add_shards(found: ClusterStatus, answers: dict[int, Answer], queues: dict[int, list[int]]) -> None:
+def _add_shards(found: ClusterStatus, answers: dict[int, Reply], queues: dict[int, list[int]]) -> None:
     count = max([answer.shards for answer in answers.values()] + [shard + 1 for shard in queues], default=1)
     for shard in range(count):
         jobs, running, workers = queues.get(shard, [0, 0, 0])
@@ -145,7 +145,7 @@ def _add_shards(found: ClusterStatus, answers: dict[int, Answer], queues: dict[i
         found.shards.append(row)
 
 
-def _add_problems(found: ClusterStatus, answers: dict[int, Answer]) -> None:
+def _add_problems(found: ClusterStatus, answers: dict[int, Reply]) -> None:
     for row in found.shards if found.servers else ():
         mine = answers[int(row["shard"] or 0)].reports[""] if row["shard"] in answers else {}
         if not mine:
@@ -158,7 +158,7 @@ def _add_problems(found: ClusterStatus, answers: dict[int, Answer]) -> None:
             )
 
 
-def _add_heartbeats(found: ClusterStatus, answers: dict[int, Answer], max_age: float | None) -> None:
+def _add_heartbeats(found: ClusterStatus, answers: dict[int, Reply], max_age: float | None) -> None:
     """Add what the tailers say of themselves."""
     all_ = [tail for answer in answers.values() for tail in _tails(answer)]
     for tail in all_:
@@ -169,14 +169,14 @@ def _add_heartbeats(found: ClusterStatus, answers: dict[int, Answer], max_age: f
         found.problems += tails.too_old(all_, max_age) if all_ else ["no tailer was heard of"]
 
 
-def _tails(answer: Answer) -> Iterator[TailHealth]:
+def _tails(answer: Reply) -> Iterator[TailHealth]:
     """Yield what a worker has heard of tailers, judged by the worker's clock."""
     for text in answer.heartbeats:
         with contextlib.suppress(ValueError):  # of another version
             yield tails.of_remote(decode(text), answer.reports[""]["at"])
 
 
-def _add_tailers(found: ClusterStatus, answers: dict[int, Answer]) -> None:
+def _add_tailers(found: ClusterStatus, answers: dict[int, Reply]) -> None:
     judged = {beat["tailer"] for beat in found.heartbeats}
     names = sorted({name for answer in answers.values() for name in answer.reports if name})
     for name in names:

@@ -15,29 +15,29 @@ from logagg.parse_pool.pool import Parsers
 from logagg.tail.console import summary
 from logagg.tail.options import TailOptions
 from logagg.tail.reporter import announce
-from logagg.tail.signals import Wishes
-from logagg.tail.skipped import Unread
+from logagg.tail.signals import Requests
+from logagg.tail.skipped import SkippedLogs
 
 
 def tail(
     options: TailOptions,
     cluster: Cluster,
     clock: Clock | None = None,
-    wishes: Wishes | None = None,
+    requests: Requests | None = None,
     parsers: Parsers | None = None,
 ) -> None:
     """Follow logs, or read them once, for workers elsewhere. Raises LogaggError."""
-    clock, wishes = clock or SystemClock(), wishes or Wishes()
+    clock, requests = clock or SystemClock(), requests or Requests()
     paths.check(options.paths, waits=not options.once)
     if STDIN in options.paths:
         raise SourceError("standard input cannot be sent to workers", "it could not be read again; write it to a file")
     check(options.config)
     secret = read_secret(cluster.secret)
     notices, began = Notices(clock, verbosity=options.verbosity), clock.monotonic()
-    unread = Unread(notices, ends=options.once)
+    unread = SkippedLogs(notices, ends=options.once)
     announce(paths.problems(options.paths), notices)
     with parsers or Parsers(options.budget, clock) as ready:
-        while (session := Session(options, cluster, secret, clock, wishes, notices, unread, ready)).run() == "again":
+        while (session := Session(options, cluster, secret, clock, requests, notices, unread, ready)).run() == "again":
             options = replace(options, config=session.config)
     if options.once:
         if options.verbosity >= 0:

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from logagg.clock import Clock
-from logagg.cluster.gearman import LARGEST, OMITTED, Connection, Kind, Links, Notice, Server, ServerError
+from logagg.cluster.gearman import LARGEST, OMITTED, Connection, ConnectionPool, Kind, Notice, Server, ServerError
 
 
 @dataclass(slots=True, eq=False)
-class Ticket:
+class InFlight:
     """A message that was sent and not answered yet."""
 
     of: Any  # what the sender knows it by
@@ -29,7 +29,7 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SendResult:
     """What became of a message: an answer, or why there is none."""
 
     of: Any
@@ -44,10 +44,10 @@ class Sender:
     """
 
     def __init__(self, servers: Sequence[Server], clock: Clock, notice: Notice, *, largest: int = LARGEST) -> None:
-        self._links, self._clock = Links(servers, clock, notice, self._lose, largest), clock
-        self._awaiting: dict[Connection, deque[Ticket]] = {}  # their handles come in the order they were sent
-        self._running: dict[Connection, dict[bytes, Ticket]] = {}
-        self._outcomes: list[Outcome] = []
+        self._links, self._clock = ConnectionPool(servers, clock, notice, self._lose, largest), clock
+        self._awaiting: dict[Connection, deque[InFlight]] = {}  # their handles come in the order they were sent
+        self._running: dict[Connection, dict[bytes, InFlight]] = {}
+        self._outcomes: list[SendResult] = []
         self._inner, self._outer = socket.socketpair()
         self._inner.setblocking(False)
         self._outer.setblocking(False)
@@ -67,13 +67,13 @@ class Sender:
         if server is None:
             return False
         connection = self._links.up[server]
-        self._awaiting[connection].append(Ticket(of, connection, self._clock.monotonic() + patience))
+        self._awaiting[connection].append(InFlight(of, connection, self._clock.monotonic() + patience))
         with self._links.guarded(connection):
             submit = Kind.SUBMIT_JOB
             connection.send(submit, task=function.encode(), unique=unique.encode(), data=data)
         return True
 
-    def poll(self, timeout: float) -> list[Outcome]:
+    def poll(self, timeout: float) -> list[SendResult]:
         """Wait so long, or until something came or `wake` was called; return what became of messages."""
         connections = list(self._links.up.values())
         sockets: list[socket.socket | Connection] = [self._inner, *connections]
@@ -107,7 +107,7 @@ class Sender:
             # Who goes takes his jobs with him: none of them is done later, by a worker that comes back.
             raise ServerError(f"{connection.server}: a job was not done in time")
 
-    def _tickets(self, connection: Connection) -> list[Ticket]:
+    def _tickets(self, connection: Connection) -> list[InFlight]:
         return [*self._awaiting[connection], *self._running[connection].values()]
 
     def _take(self, connection: Connection, kind: int, arguments: dict[str, bytes]) -> None:
@@ -115,20 +115,22 @@ class Sender:
             ticket = self._awaiting[connection].popleft()
             ticket.handle = arguments["job_handle"]
             if twin := self._running[connection].pop(ticket.handle, None):
-                self._outcomes.append(Outcome(twin.of, None, "lost"))  # sent again while it was on its way
+                self._outcomes.append(SendResult(twin.of, None, "lost"))  # sent again while it was on its way
             self._running[connection][ticket.handle] = ticket
         elif kind == Kind.ERROR and self._awaiting[connection]:
             said = arguments["error_code"] + b" " + arguments["error_text"]
             reason = "full" if b"full" in said.lower() else said.decode(errors="replace")
-            self._outcomes.append(Outcome(self._awaiting[connection].popleft().of, None, reason))
+            self._outcomes.append(SendResult(self._awaiting[connection].popleft().of, None, reason))
         elif kind in (Kind.WORK_COMPLETE, Kind.WORK_FAIL):
             if done := self._running[connection].pop(arguments["job_handle"], None):
-                self._outcomes.append(Outcome(done.of, arguments.get("data"), "" if "data" in arguments else "failed"))
+                self._outcomes.append(
+                    SendResult(done.of, arguments.get("data"), "" if "data" in arguments else "failed")
+                )
 
     def _lose(self, connection: Connection) -> None:
         """Tell that what went through a connection is lost with it."""
         lost = self._awaiting.pop(connection, ()), self._running.pop(connection, {}).values()
-        self._outcomes += [Outcome(ticket.of, None, "lost") for tickets in lost for ticket in tickets]
+        self._outcomes += [SendResult(ticket.of, None, "lost") for tickets in lost for ticket in tickets]
 
 
 def chosen(shard: int, servers: Iterable[Server]) -> Server | None:
@@ -137,7 +139,7 @@ def chosen(shard: int, servers: Iterable[Server]) -> Server | None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Assignment:
+class Delivery:
     """A message that a server has given to us, and that waits for our answer."""
 
     connection: Connection
@@ -149,7 +151,7 @@ class Assignment:
 
 
 @dataclass(slots=True)
-class _Turn:
+class _WorkerState:
     """How we stand with one server."""
 
     state: str = "idle"  # then "asked", and "asleep" where there was nothing to do
@@ -162,16 +164,16 @@ class Receiver:
     def __init__(
         self, servers: Sequence[Server], clock: Clock, notice: Notice, name: str, *, largest: int = LARGEST
     ) -> None:
-        self._links, self._name = Links(servers, clock, notice, self._lose, largest), name.encode()
-        self._turns: dict[Connection, _Turn] = {}
-        self._assigned: deque[Assignment] = deque()
+        self._links, self._name = ConnectionPool(servers, clock, notice, self._lose, largest), name.encode()
+        self._turns: dict[Connection, _WorkerState] = {}
+        self._assigned: deque[Delivery] = deque()
         self._functions: set[str] = set()
 
     def serve(self, functions: Iterable[str]) -> None:
         """Say whose messages we take from now on."""
         self._functions = set(functions)
 
-    def next(self, timeout: float) -> Assignment | None:
+    def next(self, timeout: float) -> Delivery | None:
         """Return a message; None where none came for so long. What is returned must be answered."""
         self._ask()
         if not self._assigned:
@@ -183,8 +185,8 @@ class Receiver:
             self._ask()
         return self._assigned.popleft() if self._assigned else None
 
-    def answer(self, assignment: Assignment, data: bytes) -> None:
-        """Answer a message; if the server has gone meanwhile, the sender will ask again."""
+    def answer(self, assignment: Delivery, data: bytes) -> None:
+        """Reply a message; if the server has gone meanwhile, the sender will ask again."""
         connection = assignment.connection
         if connection in self._turns:
             self._turns[connection].state = "idle"
@@ -200,7 +202,7 @@ class Receiver:
     def _ask(self) -> None:
         """Connect where that is due, and ask each server for a message that does not know yet that we wait for one."""
         for connection in self._links.connect():
-            self._turns[connection] = _Turn()
+            self._turns[connection] = _WorkerState()
             with self._links.guarded(connection):
                 connection.send(Kind.SET_CLIENT_ID, client_id=self._name)
         for connection in list(self._turns):
@@ -234,7 +236,7 @@ class Receiver:
                 function, unique = (arguments[name].decode(errors="backslashreplace") for name in ("task", "unique"))
                 omitted = int(arguments.get(OMITTED, 0))
                 self._assigned.append(
-                    Assignment(connection, arguments["job_handle"], function, unique, arguments["data"], omitted)
+                    Delivery(connection, arguments["job_handle"], function, unique, arguments["data"], omitted)
                 )
 
     def _lose(self, connection: Connection) -> None:

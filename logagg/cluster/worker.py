@@ -17,25 +17,25 @@ from logagg.cluster.bounds import job_bytes, packet_bytes
 from logagg.cluster.epochs import Epochs
 from logagg.cluster.gearman import Server
 from logagg.cluster.merges import Merges
-from logagg.cluster.protocol import Answer, Envelope, OtherVersion, Parcel, Question, TooLarge, WireError
+from logagg.cluster.protocol import Envelope, JobMessage, OtherVersion, Question, Reply, TooLarge, WireError
 from logagg.cluster.quarantine import Attempts, Quarantine
 from logagg.cluster.refusals import TOO_LARGE, UNREADABLE, Refusals, reason_of
 from logagg.cluster.sender import JOBS, MISFIT, QUESTIONS
-from logagg.cluster.shard_host import Desk, Ownership
-from logagg.cluster.transport import Assignment, Receiver
+from logagg.cluster.shard_host import Ownership, ShardHost
+from logagg.cluster.transport import Delivery, Receiver
 from logagg.config.sections import Config
-from logagg.errors import CommitFailed, LakeError, Overtaken
+from logagg.errors import CommitFailed, Fenced, LakeError
 from logagg.heap import resident
 from logagg.heartbeat import decode
 from logagg.lake import heartbeats, locks, retry
 from logagg.lake.lake import Lake
-from logagg.metrics import Number, served
+from logagg.metrics import Sample, served
 from logagg.notices import Notices
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import Delta, Source
 from logagg.rollup.shard import Shard, ShardSettings
 from logagg.tail.run import counted, merged, rollups_of
-from logagg.tail.signals import Wishes
+from logagg.tail.signals import Requests
 
 LOOK = 0.5  # seconds between looks whether a shard has lost its owner
 WAIT = 0.2  # seconds at most that we wait for a job before we look at the clock again
@@ -61,7 +61,7 @@ class WorkerOptions:
     verbosity: int = 0
 
 
-def work(options: WorkerOptions, clock: Clock | None = None, wishes: Wishes | None = None) -> None:
+def work(options: WorkerOptions, clock: Clock | None = None, requests: Requests | None = None) -> None:
     """Own shards of a lake until told to stop, or until a limit is reached. Raises LogaggError."""
     clock = clock or SystemClock()
     lake = Lake.join(
@@ -74,7 +74,7 @@ def work(options: WorkerOptions, clock: Clock | None = None, wishes: Wishes | No
     )
     try:
         lake.refuse_missing()
-        worker = Worker(options, clock, lake, wishes or Wishes())
+        worker = Worker(options, clock, lake, requests or Requests())
         with served(options.metrics, worker.numbers):
             worker.run()
     finally:
@@ -84,12 +84,12 @@ def work(options: WorkerOptions, clock: Clock | None = None, wishes: Wishes | No
 class Worker:
     """Takes one message after the other; commits beside that, in a thread of its own."""
 
-    def __init__(self, options: WorkerOptions, clock: Clock, lake: Lake, wishes: Wishes) -> None:
+    def __init__(self, options: WorkerOptions, clock: Clock, lake: Lake, requests: Requests) -> None:
         self._options, self._clock, self._lake, self._wishes, self._config = (
             options,
             clock,
             lake,
-            wishes,
+            requests,
             options.config,
         )
         self._notices = Notices(clock, verbosity=options.verbosity)
@@ -100,7 +100,7 @@ class Worker:
         largest = packet_bytes(self._limit)
         self._receiver = Receiver(options.servers, clock, self._notices.report, name, largest=largest)
         self._refusals = Refusals(clock, self._notices.report)  # of messages that are for none of our shards
-        self._desks: dict[int, Desk] = {}
+        self._desks: dict[int, ShardHost] = {}
         self._flush_every = options.flush if options.flush is not None else options.config.tail.flush
         self._flushed = self._looked = clock.monotonic() - LOOK
         self._committer = ThreadPoolExecutor(1, "committer")
@@ -129,16 +129,16 @@ class Worker:
         self._settle()
         self._close()
 
-    def numbers(self) -> Iterator[Number]:
+    def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
-        yield Number("logagg_messages_total", "Messages whose MAC was right.", self._jobs)
+        yield Sample("logagg_messages_total", "Messages whose MAC was right.", self._jobs)
         yield from self._refused_numbers()
         for desk in list(self._desks.values()):
             yield from desk.numbers()
         yield from merged(self._lake.merging)
         yield from counted(self._notices)
 
-    def _refused_numbers(self) -> Iterator[Number]:
+    def _refused_numbers(self) -> Iterator[Sample]:
         refused = Refusals(self._clock, self._notices.report)
         for one in (self._refusals, *(desk.owned.refusals for desk in list(self._desks.values()))):
             refused.counts.update(one.counts)
@@ -180,11 +180,11 @@ class Worker:
         known = self._lake.sources_of(number)
         settings = ShardSettings(rollups_of(self._config), self._config.clicks.window, self._config.limits.keys)
         shard = Shard(number, settings, known, self._lake.clicks(number, self._lake.shards))
-        self._desks[number] = Desk(shard, self._lake.shards, known, owned)
+        self._desks[number] = ShardHost(shard, self._lake.shards, known, owned)
 
     # messages
 
-    def _answer(self, assignment: Assignment) -> bytes:
+    def _answer(self, assignment: Delivery) -> bytes:
         """Do what a message asks for, if its MAC is right; whatever goes wrong with it is an answer, too.
 
         Nothing is unpacked, kept, or told to the sender of a message before its MAC was checked.
@@ -213,7 +213,7 @@ class Worker:
         )
         return self._keys.sign(protocol.pack(answer), envelope.nonce)
 
-    def _done(self, desk: Desk, assignment: Assignment, envelope: Envelope) -> Answer:
+    def _done(self, desk: ShardHost, assignment: Delivery, envelope: Envelope) -> Reply:
         """Do what an authentic message asks for."""
         try:
             return self._do(desk, assignment, envelope)
@@ -224,13 +224,13 @@ class Worker:
             desk.owned.refusals.add(UNREADABLE, f"{assignment.function}: {error}")
             self._quarantine.keep(f"{assignment.function} {assignment.unique}", assignment.data, str(error))
             return desk.says("refused", reason=str(error))
-        except (CommitFailed, Overtaken):
+        except (CommitFailed, Fenced):
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is, the next job may be a good one
             self._begin_anew(desk)
             return self._desks[desk.number].says("refused", reason=f"{type(error).__name__}: {error}")
 
-    def _do(self, desk: Desk, assignment: Assignment, envelope: Envelope) -> Answer:
+    def _do(self, desk: ShardHost, assignment: Delivery, envelope: Envelope) -> Reply:
         message = self._read(desk, assignment, envelope)
         if isinstance(message, Question) and message.greets:
             return desk.greets(message)
@@ -244,18 +244,18 @@ class Worker:
             else self._take(desk, assignment, message, envelope)
         )
 
-    def _read(self, desk: Desk, assignment: Assignment, envelope: Envelope) -> Parcel | Question:
+    def _read(self, desk: ShardHost, assignment: Delivery, envelope: Envelope) -> JobMessage | Question:
         """Return a message, if it is for this desk; a job still without its events. Raises WireError."""
         message = protocol.read(envelope, EVENT_SCHEMA)
-        if isinstance(message, Answer):
+        if isinstance(message, Reply):
             raise WireError("an answer is no question")
-        is_job = isinstance(message, Parcel)
-        number = message.job.shard if isinstance(message, Parcel) else message.shard
+        is_job = isinstance(message, JobMessage)
+        number = message.job.shard if isinstance(message, JobMessage) else message.shard
         if number != desk.number or assignment.function != _functions(number)[0 if is_job else 1]:
             raise WireError(f"a {'job' if is_job else 'question'} of shard {number} is not for {assignment.function}")
         return message
 
-    def _take(self, desk: Desk, assignment: Assignment, parcel: Parcel, envelope: Envelope) -> Answer:
+    def _take(self, desk: ShardHost, assignment: Delivery, parcel: JobMessage, envelope: Envelope) -> Reply:
         """Unpack a job and take it.
 
         Its name is that of its authentic header: by the name that its sender gave it on the job server, one job could be blamed
@@ -274,7 +274,7 @@ class Worker:
                 desk.attempts.done(name)
             return answer
 
-    def _hear(self, desk: Desk, question: Question) -> Answer:
+    def _hear(self, desk: ShardHost, question: Question) -> Reply:
         if question.begins and not desk.is_settled(question.tailer):
             self._settle()
         if (now := self._desks[desk.number]) is not desk:  # it failed meanwhile, and began anew
@@ -284,17 +284,17 @@ class Worker:
             self._note(desk, question)
         return answer
 
-    def _note(self, desk: Desk, question: Question) -> None:
+    def _note(self, desk: ShardHost, question: Question) -> None:
         """Keep how a tailer does: in the lake, and for those who ask here."""
         with contextlib.suppress(ValueError, OSError):  # of a disk that is full the commits say so
             heartbeat = replace(decode(question.heartbeat), tailer=question.tailer, heard=self._clock.now())
             desk.note(heartbeat)
             heartbeats.write_remote(self._options.lake, heartbeat)
 
-    def _refuses(self, reason: str) -> Answer:
-        return Answer("refused", self._lake.shards, reason=reason)
+    def _refuses(self, reason: str) -> Reply:
+        return Reply("refused", self._lake.shards, reason=reason)
 
-    def _begin_anew(self, desk: Desk) -> None:
+    def _begin_anew(self, desk: ShardHost) -> None:
         """Forget what a shard has not committed: it is sent again."""
         self._await_commit()
         desk.close()
@@ -322,7 +322,7 @@ class Worker:
         sources |= {source.id: source for delta, some in drained if delta.shard == 0 for source in some}
         self._commit = self._committer.submit(self._write, deltas, list(sources.values()))
 
-    def _drained(self, desk: Desk) -> tuple[Delta, list[Source]] | None:
+    def _drained(self, desk: ShardHost) -> tuple[Delta, list[Source]] | None:
         """Return what a shard has to commit; None when it fails: then its jobs come again."""
         try:
             with desk.attempts.work():
@@ -331,14 +331,14 @@ class Worker:
             self._begin_anew(desk)
             return None
 
-    def _commit_alone(self, desk: Desk) -> None:
+    def _commit_alone(self, desk: ShardHost) -> None:
         """Commit what a shard has, before anything else."""
         self._await_commit()
         self._submit([desk.drain()])
         self._await_commit()
 
     def _write(self, deltas: list[Delta], sources: list[Source]) -> list[Delta]:
-        retry.commit(self._lake, deltas, sources, lambda: self._wishes.leaving, self._clock, self._notices)
+        retry.commit_until_done(self._lake, deltas, sources, lambda: self._wishes.leaving, self._clock, self._notices)
         return deltas
 
     def _await_commit(self) -> None:

@@ -3,7 +3,7 @@
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memchr, memcpy
 
-ctypedef const uint8_t* Place
+ctypedef const uint8_t* Ptr
 
 cdef enum:
     WORD = 8  # bytes
@@ -17,14 +17,14 @@ cdef extern from *:
     int zeros_below "__builtin_ctzll"(uint64_t word) noexcept nogil  # its lowest one; on a little-endian machine, bytes before come first
 
 
-cdef inline Place first_of(const uint8_t[::1] data) noexcept:
+cdef inline Ptr first_of(const uint8_t[::1] data) noexcept:
     """Return where data begin; there may be none."""
-    return &data[0] if data.shape[0] else <Place> b""
+    return &data[0] if data.shape[0] else <Ptr> b""
 
 
-cdef inline Place find(Place at, Place stop, uint8_t byte) noexcept nogil:
+cdef inline Ptr find(Ptr at, Ptr stop, uint8_t byte) noexcept nogil:
     """Return where a byte is first from `at` on, or `stop`."""
-    cdef Place found
+    cdef Ptr found
     cdef int looked
     for looked in range(NEAR):  # most values are short, and a call is dear
         if stop - at < WORD:
@@ -33,11 +33,11 @@ cdef inline Place find(Place at, Place stop, uint8_t byte) noexcept nogil:
         if found != NULL:
             return found
         at += WORD
-    found = <Place> memchr(at, byte, stop - at)
+    found = <Ptr> memchr(at, byte, stop - at)
     return stop if found == NULL else found
 
 
-cdef inline Place find_in_word(Place at, uint8_t byte) noexcept nogil:
+cdef inline Ptr find_in_word(Ptr at, uint8_t byte) noexcept nogil:
     """Return where in eight bytes a byte is first, or NULL. (The lowest zero byte of a word: Warren, "Hacker's Delight", 6-1.)"""
     cdef uint64_t ones = <uint64_t> 0x0101010101010101
     cdef uint64_t bits = word(at) ^ (ones * byte)
@@ -45,7 +45,7 @@ cdef inline Place find_in_word(Place at, uint8_t byte) noexcept nogil:
     return at + (zeros_below(bits) >> 3) if bits else NULL
 
 
-cdef inline uint64_t word(Place at) noexcept nogil:
+cdef inline uint64_t word(Ptr at) noexcept nogil:
     """Return eight bytes as a number, the first one lowest."""
     cdef uint64_t bits
     memcpy(&bits, at, WORD)

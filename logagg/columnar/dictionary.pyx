@@ -8,7 +8,7 @@ from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy
 
-from logagg.columnar.bytes cimport ROWS_AHEAD, WORD, Place, first_of, prefetch, word
+from logagg.columnar.bytes cimport ROWS_AHEAD, WORD, Ptr, first_of, prefetch, word
 
 cdef extern from *:
     """
@@ -50,7 +50,7 @@ def encode(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1]
     codes, values, offsets = np.empty(rows, np.int32), np.empty(length + 1, np.uint8), np.empty(rows + 1, np.int32)
     cdef int32_t[::1] code = codes, offset = offsets
     cdef uint8_t[::1] value = values
-    cdef Place first = first_of(data)
+    cdef Ptr first = first_of(data)
     cdef uint64_t* hashes = <uint64_t*> malloc((rows + 1) * sizeof(uint64_t))
     cdef Table table = Table(<Slot*> calloc(FEW, sizeof(Slot)), FEW, 0, hashes, &value[0], &offset[0])
     offset[0] = 0
@@ -151,11 +151,11 @@ cdef int64_t _length(const int64_t[::1] start, const int64_t[::1] end) except -1
 
 
 cdef void _encode(
-    Place data, const int64_t* start, const int64_t* end, Py_ssize_t rows, bint dash, Table* table, int32_t* codes
+    Ptr data, const int64_t* start, const int64_t* end, Py_ssize_t rows, bint dash, Table* table, int32_t* codes
 ) noexcept nogil:
     cdef Py_ssize_t row, length
     cdef int32_t code
-    cdef Place value
+    cdef Ptr value
     for row in range(rows):
         if row + ROWS_AHEAD < rows:
             prefetch(data + start[row + ROWS_AHEAD])
@@ -168,20 +168,20 @@ cdef void _encode(
         codes[row] = code
 
 
-cdef inline int32_t _look_up(Table* table, Place value, Py_ssize_t length) noexcept nogil:
+cdef inline int32_t _look_up(Table* table, Ptr value, Py_ssize_t length) noexcept nogil:
     """Return the code of a value, a new one if need be; -1 where there is no memory."""
     cdef uint64_t hashed = _hash(value, length)
     cdef uint64_t at = hashed & (table.size - 1)
     cdef uint32_t mark = hashed >> 32
     while table.slots[at].code:
-        if table.slots[at].mark == mark and _equal(table, table.slots[at].code - 1, value, length):
+        if table.slots[at].fingerprint == mark and _equal(table, table.slots[at].code - 1, value, length):
             return table.slots[at].code - 1
         at = (at + 1) & (table.size - 1)
     memcpy(table.values + table.offsets[table.distinct], value, length)
     table.offsets[table.distinct + 1] = table.offsets[table.distinct] + <int32_t> length
     table.hashes[table.distinct] = hashed
     table.distinct += 1
-    table.slots[at].code, table.slots[at].mark = table.distinct, mark
+    table.slots[at].code, table.slots[at].fingerprint = table.distinct, mark
     if 2 * <uint64_t> table.distinct >= table.size and not _grow(table):
         return -1
     return table.distinct - 1
@@ -200,13 +200,13 @@ cdef bint _grow(Table* table) noexcept nogil:
         at = table.hashes[number] & (table.size - 1)
         while table.slots[at].code:
             at = (at + 1) & (table.size - 1)
-        table.slots[at].code, table.slots[at].mark = number + 1, <uint32_t> (table.hashes[number] >> 32)
+        table.slots[at].code, table.slots[at].fingerprint = number + 1, <uint32_t> (table.hashes[number] >> 32)
     return True
 
 
-cdef inline bint _equal(const Table* table, int32_t code, Place value, Py_ssize_t length) noexcept nogil:
+cdef inline bint _equal(const Table* table, int32_t code, Ptr value, Py_ssize_t length) noexcept nogil:
     """Tell whether this is the value of a code."""
-    cdef Place other = table.values + table.offsets[code]
+    cdef Ptr other = table.values + table.offsets[code]
     if table.offsets[code + 1] - table.offsets[code] != length:
         return False
     if length < WORD:
@@ -216,9 +216,9 @@ cdef inline bint _equal(const Table* table, int32_t code, Place value, Py_ssize_
     return memcmp(other, value, length) == 0
 
 
-cdef inline uint64_t _hash(Place value, Py_ssize_t length) noexcept nogil:
+cdef inline uint64_t _hash(Ptr value, Py_ssize_t length) noexcept nogil:
     cdef uint64_t hashed = _SEED ^ <uint64_t> length
-    cdef Place last
+    cdef Ptr last
     if length < WORD:
         return mix(mix(_short_word(value, length) ^ _FACTOR, hashed), _FACTOR)
     last = value + length - WORD  # overlaps with the words before: a byte that is hashed twice does no harm
@@ -228,7 +228,7 @@ cdef inline uint64_t _hash(Place value, Py_ssize_t length) noexcept nogil:
     return mix(mix(word(value if value < last else last) ^ _FACTOR, word(last) ^ hashed), _FACTOR)
 
 
-cdef inline uint64_t _short_word(Place value, Py_ssize_t length) noexcept nogil:
+cdef inline uint64_t _short_word(Ptr value, Py_ssize_t length) noexcept nogil:
     """Return fewer than eight bytes as a number; equal for values of one length that are equal, and for no others."""
     cdef uint32_t head, tail
     if length >= 4:

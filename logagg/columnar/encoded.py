@@ -15,7 +15,7 @@ from logagg.columnar.slices import Codes, Column, Mask, Slices
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class EncodedText:
     """Values, and each row's place among them (-1: null)."""
 
     codes: Codes
@@ -24,7 +24,7 @@ class Words:
     nulls: bool = False  # there may be rows without a value
 
     @classmethod
-    def of(cls, column: pa.ChunkedArray) -> Words:
+    def of(cls, column: pa.ChunkedArray) -> EncodedText:
         array = column.combine_chunks()
         if array.null_count == len(array):
             return cls(np.full(len(array), -1, np.int32), array.dictionary, nulls=True)
@@ -32,58 +32,60 @@ class Words:
         return cls(codes.to_numpy(zero_copy_only=False), array.dictionary, nulls=array.null_count > 0)
 
     @classmethod
-    def cut(cls, values: Slices) -> Words:
+    def cut(cls, values: Slices) -> EncodedText:
         """Take slices of a column of text, once each."""
         codes, distinct = values.encode()
         return cls(codes, distinct.view(pa.string()), unique=True)
 
     @classmethod
-    def constant(cls, rows: int, value: str) -> Words:
+    def constant(cls, rows: int, value: str) -> EncodedText:
         return cls(np.zeros(rows, np.int32), pa.array([value], pa.string()), unique=True)
 
     def array(self) -> pa.DictionaryArray:
         codes = pa.array(self.codes, mask=self.codes < 0 if self.nulls else None)
         return pa.DictionaryArray.from_arrays(codes, self.values, safe=False)
 
-    def of_rows(self, rows: Codes) -> Words:
+    def of_rows(self, rows: Codes) -> EncodedText:
         """Spread the words over rows, each of which has the word at a place."""
-        return Words(spread(self.codes, rows), self.values, self.unique, self.nulls)
+        return EncodedText(spread(self.codes, rows), self.values, self.unique, self.nulls)
 
-    def distinct(self) -> Words:
+    def distinct(self) -> EncodedText:
         """Return the same with each value once, after a change that made many values alike."""
         if self.unique:
             return self
         numbers, distinct = Slices.of(self.values).encode()
         if len(distinct) == len(self.values):
             return self
-        return Words(spread(np.append(numbers, np.int32(-1)), self.codes), distinct.view(pa.string()), True, self.nulls)
+        return EncodedText(
+            spread(np.append(numbers, np.int32(-1)), self.codes), distinct.view(pa.string()), True, self.nulls
+        )
 
-    def take(self, rows: npt.NDArray[np.int64]) -> Words:
+    def take(self, rows: npt.NDArray[np.int64]) -> EncodedText:
         """Return the words of some rows, and no others; every row has one."""
         distinct, codes = np.unique(self.codes[rows], return_inverse=True)
-        return Words(codes.astype(np.int32), self.values.take(pa.array(distinct)), self.unique)
+        return EncodedText(codes.astype(np.int32), self.values.take(pa.array(distinct)), self.unique)
 
-    def map(self, change: Callable[[pa.Array], pa.Array]) -> Words:
-        return Words(self.codes, change(self.values), nulls=self.nulls)
+    def map(self, change: Callable[[pa.Array], pa.Array]) -> EncodedText:
+        return EncodedText(self.codes, change(self.values), nulls=self.nulls)
 
-    def filled(self) -> Words:
+    def filled(self) -> EncodedText:
         """Return the same with empty text for null."""
         return self._with(pa.array([""], pa.string()))
 
-    def with_null(self) -> Words:
+    def with_null(self) -> EncodedText:
         """Return the same with a null among the values for the rows that have none."""
         return self._with(pa.nulls(1, pa.string()))
 
-    def otherwise(self, other: Words) -> Words:
+    def otherwise(self, other: EncodedText) -> EncodedText:
         """Return the same with the other's value where this one is empty."""
         codes = np.where(self.equal(""), other.codes + np.int32(len(self.values)), self.codes)
-        return Words(codes, pa.concat_arrays([self.values, other.values]))
+        return EncodedText(codes, pa.concat_arrays([self.values, other.values]))
 
-    def put(self, rows: npt.NDArray[np.int64], words: Words) -> Words:
+    def put(self, rows: npt.NDArray[np.int64], words: EncodedText) -> EncodedText:
         """Return the same with other words at some rows."""
         changed = self.codes.copy()
         changed[rows] = words.codes + np.int32(len(self.values))
-        return Words(changed, pa.concat_arrays([self.values, words.values]))
+        return EncodedText(changed, pa.concat_arrays([self.values, words.values]))
 
     def equal(self, value: str) -> Mask:
         """Say which rows have a value."""
@@ -93,7 +95,7 @@ class Words:
         """Say which rows have one of some values."""
         return self._where(pc.is_in(self.values, value_set=pa.array(values, pa.string())))
 
-    def bounded(self, limit: int) -> Words:
+    def bounded(self, limit: int) -> EncodedText:
         """Return the same with each value once, cut to its first `limit` characters."""
         shortened = shorten(self.values, limit)
         return (self if shortened is self.values else self.map(lambda values: shortened)).distinct()
@@ -102,14 +104,14 @@ class Words:
         """Say for which rows something holds, given for which values it does; for no row without a value."""
         return spread(np.append(holds.to_numpy(zero_copy_only=False), False), self.codes)
 
-    def _with(self, value: pa.Array) -> Words:
+    def _with(self, value: pa.Array) -> EncodedText:
         """Return the same with a value more, for the rows that have none."""
         if not self.nulls:
             return self
         if not len(self.values):
-            return Words(np.zeros(len(self.codes), np.int32), value)
+            return EncodedText(np.zeros(len(self.codes), np.int32), value)
         values = pa.concat_arrays([self.values, value])
-        return Words(masked(self.codes, self.codes >= 0, len(self.values)), values)
+        return EncodedText(masked(self.codes, self.codes >= 0, len(self.values)), values)
 
 
 def shorten(values: pa.Array, limit: int) -> pa.Array:

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from logagg.cli import Shared, Written, format_options, shared_options
+from logagg.cli import Parsed, Shared, format_options, shared_options
 from logagg.config.types import duration, size
 from logagg.errors import LogaggError
 
@@ -39,7 +39,7 @@ FORMATS = ("table", "json", "csv", "parquet")
 )
 @click.option(
     "--timeout",
-    type=Written("duration", duration),
+    type=Parsed("duration", duration),
     default="5m",
     show_default=True,
     metavar="DURATION",
@@ -47,7 +47,7 @@ FORMATS = ("table", "json", "csv", "parquet")
 )
 @click.option(
     "--memory",
-    type=Written("size", size),
+    type=Parsed("size", size),
     metavar="SIZE",
     help="What the query may take (default: half of the machine's, 2GB at most).",
 )

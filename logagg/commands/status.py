@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from logagg.cli import Shared, Written, servers, shared_options
+from logagg.cli import Parsed, Shared, servers, shared_options
 from logagg.config.types import INTERVAL
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
 @click.option(
     "--gearman",
-    type=Written("servers", servers),
+    type=Parsed("servers", servers),
     metavar="HOST:PORT[,…]",
     help="Of a cluster: job servers, shards, tailers.",
 )
 @click.option(
     "--max-age",
-    type=Written("duration", INTERVAL.convert),
+    type=Parsed("duration", INTERVAL.convert),
     metavar="DURATION",
     help="For a monitor: unhealthy too if no tail was heard of for so long, or what was written so long ago is not committed.",
 )
@@ -45,7 +45,7 @@ def status(as_json: bool, gearman: Any, max_age: float | None, secret: Path | No
     """Show positions, lag and rates; exit status 1 when unhealthy.
 
     Unhealthy is, as the tail itself says: a log that it cannot read, one that no format fits or whose last lines are
-    mostly rejects, or that it has committed nothing for 30 seconds while something waits. Unread bytes while no tail
+    mostly rejects, or that it has committed nothing for 30 seconds while something waits. SkippedLogs bytes while no tail
     runs are shown, but are no failure: a lake may be filled with tail --once.
     """
     if gearman:

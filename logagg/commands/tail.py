@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from logagg.cli import Shared, Written, address, servers, shared_options
+from logagg.cli import Parsed, Shared, address, servers, shared_options
 from logagg.config.types import INTERVAL, MEMORY
 
 
@@ -26,7 +26,7 @@ from logagg.config.types import INTERVAL, MEMORY
 )
 @click.option(
     "--flush",
-    type=Written("seconds", INTERVAL.convert),
+    type=Parsed("seconds", INTERVAL.convert),
     metavar="SECONDS",
     help="How often counts become visible in SQL (default: 1).",
 )
@@ -38,12 +38,12 @@ from logagg.config.types import INTERVAL, MEMORY
 )
 @click.option(
     "--memory",
-    type=Written("size", MEMORY.convert),
+    type=Parsed("size", MEMORY.convert),
     metavar="SIZE",
     help="What the process may take (default, and least: 640MB).",
 )
-@click.option("--metrics", type=Written("address", address), metavar="HOST:PORT", help="Where Prometheus may scrape.")
-@click.option("--gearman", type=Written("servers", servers), metavar="HOST:PORT[,…]", help="Send the jobs to workers.")
+@click.option("--metrics", type=Parsed("address", address), metavar="HOST:PORT", help="Where Prometheus may scrape.")
+@click.option("--gearman", type=Parsed("servers", servers), metavar="HOST:PORT[,…]", help="Send the jobs to workers.")
 @click.option(
     "--name", metavar="NAME", help="With --gearman: who this tail is among others (default: the host's name)."
 )
@@ -70,9 +70,9 @@ def tail(
     from logagg.clock import SystemClock
     from logagg.parse_pool.pool import Parsers
     from logagg.tail.options import TailOptions
-    from logagg.tail.signals import Wishes
+    from logagg.tail.signals import Requests
 
-    wishes = Wishes(reloads=not options["once"])
+    requests = Requests(reloads=not options["once"])
     run = TailOptions(
         paths,
         shared.lake,
@@ -83,11 +83,11 @@ def tail(
         **options,
     )
     clock = SystemClock()
-    with wishes.heeded(), Parsers(run.budget, clock) as parsers:  # they get ready while the rest is imported
+    with requests.heeded(), Parsers(run.budget, clock) as parsers:  # they get ready while the rest is imported
         if not gearman:
             from logagg.tail.run import tail as follow
 
-            follow(run, clock, wishes, parsers)
+            follow(run, clock, requests, parsers)
             return
         from logagg.cluster.remote import Cluster
         from logagg.cluster.tail import tail as send
@@ -96,6 +96,6 @@ def tail(
             run,
             Cluster(gearman, name or socket.gethostname(), secret or shared.lake / "secret"),
             clock,
-            wishes,
+            requests,
             parsers,
         )

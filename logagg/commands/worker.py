@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from logagg.cli import Shared, Written, address, servers, shared_options
+from logagg.cli import Parsed, Shared, address, servers, shared_options
 from logagg.config.types import INTERVAL, SIZE
 
 _LIST = re.compile(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*(/\d{1,4})?", re.ASCII)
@@ -33,28 +33,28 @@ def shard_list(text: object) -> tuple[tuple[int, ...], int]:
 
 @click.command()
 @click.option(
-    "--gearman", type=Written("servers", servers), required=True, metavar="HOST:PORT[,…]", help="The job servers."
+    "--gearman", type=Parsed("servers", servers), required=True, metavar="HOST:PORT[,…]", help="The job servers."
 )
 @click.option(
     "--shards",
-    type=Written("list", shard_list),
+    type=Parsed("list", shard_list),
     required=True,
     metavar="LIST",
     help="The shards to own: 0-3,7 or 0-3,7/8.",
 )
 @click.option(
     "--flush",
-    type=Written("seconds", INTERVAL.convert),
+    type=Parsed("seconds", INTERVAL.convert),
     metavar="SECONDS",
     help="How often counts become visible in SQL (default: 1).",
 )
 @click.option(
     "--memory",
-    type=Written("size", SIZE.convert),
+    type=Parsed("size", SIZE.convert),
     metavar="SIZE",
     help="End when so much is in use; a supervisor starts it again.",
 )
-@click.option("--metrics", type=Written("address", address), metavar="HOST:PORT", help="Where Prometheus may scrape.")
+@click.option("--metrics", type=Parsed("address", address), metavar="HOST:PORT", help="Where Prometheus may scrape.")
 @click.option("--max-jobs", type=click.IntRange(1), metavar="N", help="End after so many jobs; likewise.")
 @shared_options
 def worker(shared: Shared, gearman: Any, shards: Any, **options: Any) -> None:
@@ -67,13 +67,13 @@ def worker(shared: Shared, gearman: Any, shards: Any, **options: Any) -> None:
 
     settle()
     from logagg.cluster.worker import WorkerOptions, work
-    from logagg.tail.signals import Wishes
+    from logagg.tail.signals import Requests
 
     wanted, of = shards
     options["max_jobs"] = options["max_jobs"] or 0
-    wishes = Wishes(reloads=False)
-    with wishes.heeded():
+    requests = Requests(reloads=False)
+    with requests.heeded():
         work(
             WorkerOptions(gearman, shared.lake, shared.config, wanted, of, verbosity=shared.verbosity, **options),
-            wishes=wishes,
+            requests=requests,
         )

@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.config.toml import Place, Written, converted, refuse_unknown
+from logagg.config.toml import Location, TomlFile, converted, refuse_unknown
 from logagg.config.types import (
     COUNT,
     DURATION,
@@ -34,7 +34,7 @@ from logagg.config.types import (
     ROTATION,
     SIZE,
     TEXT,
-    Kind,
+    SettingType,
     duration,
     one_of,
     setting,
@@ -66,7 +66,7 @@ EXTENSIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """Reading on, and how much of it at a time."""
+    """ParseTask on, and how much of it at a time."""
 
     flush: float = setting("1s", INTERVAL, "how often counts become visible in SQL")
     shards: int = setting(0, COUNT, "workers that share the visitors; 0: one for two cores")
@@ -75,7 +75,9 @@ class Tail:
     max_line: int = setting("1MB", LINE, "a longer line is counted as a reject and skipped")
     idle: float = setting("30s", DURATION, "a rotated log that nobody wrote to for this long is read to its end")
     forget: float = setting("30d", DURATION, "a log whose file is gone for this long is forgotten, but for its counts")
-    begin: str = setting("start", Kind(one_of("start", "end")), "where a new log is read from: start or end", "from")
+    begin: str = setting(
+        "start", SettingType(one_of("start", "end")), "where a new log is read from: start or end", "from"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ class Assets:
     extensions: tuple[str, ...] = setting(EXTENSIONS, EXTENSION_LIST, "a path that ends in one of these is an asset")
 
 
-NOWHERE = Place(FILE, {})
+NOWHERE = Location(FILE, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ class RollupConfig:
     measures: Mapping[str, str]  # column -> "count", "count(seconds > 1)", "sum(bytes)", "uniques(visitor)"
     where: str = ""
     grain: int = 60  # seconds
-    place: Place = field(default=NOWHERE, compare=False)
+    place: Location = field(default=NOWHERE, compare=False)
 
 
 def _tracking(kind: str, *paths: str) -> RuleConfig:
@@ -198,7 +200,7 @@ class Setting:
     name: str
     field: str
     written: object
-    kind: Kind
+    kind: SettingType
     help: str
 
     @property
@@ -225,7 +227,7 @@ SECTIONS = {one.section: "" for one in SETTINGS if one.section}
 
 def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
     """Return the configuration of a file (None: of none) and the environment; raises ConfigError."""
-    written = Written.read(path) if path else Written(FILE, {}, {})
+    written = TomlFile.read(path) if path else TomlFile(FILE, {}, {})
     written.refuse_unknown(
         "", written.document, [one.name for one in SETTINGS if not one.section] + [*SECTIONS, *_LISTS]
     )
@@ -242,7 +244,7 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
 _LISTS = ("rule", "rollup")
 
 
-def _values(written: Written, section: str, environ: Mapping[str, str] | None) -> dict[str, Any]:
+def _values(written: TomlFile, section: str, environ: Mapping[str, str] | None) -> dict[str, Any]:
     """Return the settings of a section that the environment or the file names, by field."""
     environ = os.environ if environ is None else environ
     settings = [one for one in SETTINGS if one.section == section]
@@ -252,7 +254,7 @@ def _values(written: Written, section: str, environ: Mapping[str, str] | None) -
     values = {}
     for one in settings:
         if one.variable in environ:
-            place = Place(f"environment variable {one.variable}", {})
+            place = Location(f"environment variable {one.variable}", {})
             values[one.field] = converted(place, "", one.kind.convert, one.kind.read(environ[one.variable]))
         elif one.name in table:
             values[one.field] = converted(written.place(section), one.name, one.kind.convert, table[one.name], section)
@@ -287,7 +289,7 @@ _RULE_KEYS: Mapping[str, Callable[[object], Any]] = {
 }
 
 
-def _rule(place: Place, table: Mapping[str, Any]) -> RuleConfig:
+def _rule(place: Location, table: Mapping[str, Any]) -> RuleConfig:
     refuse_unknown(place, table, [*_RULE_KEYS, "parameters"])
     values = {key: converted(place, key, _RULE_KEYS[key], table[key]) for key in _RULE_KEYS if key in table}
     if "kind" not in values:
@@ -305,7 +307,7 @@ def _rule(place: Place, table: Mapping[str, Any]) -> RuleConfig:
     return RuleConfig(**values, parameters={**PARAMETERS, **given} if is_tracking else given)
 
 
-def _parameters(place: Place, table: object) -> dict[str, tuple[str, ...]]:
+def _parameters(place: Location, table: object) -> dict[str, tuple[str, ...]]:
     if not isinstance(table, dict):
         raise place.error("parameters", "is a section", 'write [rule.parameters] and below it ad = ["ad"]')
     refuse_unknown(place, table, PARAMETERS, "parameters.")
@@ -327,7 +329,7 @@ _ROLLUP_KEYS: Mapping[str, Callable[[object], Any]] = {
 }
 
 
-def _rollup(place: Place, table: Mapping[str, Any]) -> RollupConfig:
+def _rollup(place: Location, table: Mapping[str, Any]) -> RollupConfig:
     refuse_unknown(place, table, _ROLLUP_KEYS)
     for key, example in {"name": '"slow"', "dimensions": '["path"]', "measures": '{hits = "count"}'}.items():
         if key not in table:

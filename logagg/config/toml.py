@@ -15,7 +15,7 @@ from logagg.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """Where in the configuration file something was written."""
 
     file: str
@@ -28,7 +28,7 @@ class Place:
         return ConfigError(f"{where}: {key}: {message}" if key else f"{where}: {message}", hint)
 
 
-def converted(place: Place, key: str, convert: Callable[[object], Any], value: object, section: str = "") -> Any:
+def converted(place: Location, key: str, convert: Callable[[object], Any], value: object, section: str = "") -> Any:
     try:
         return convert(value)
     except ValueError as error:
@@ -38,7 +38,7 @@ def converted(place: Place, key: str, convert: Callable[[object], Any], value: o
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class TomlFile:
     """A configuration file as TOML, and the lines of its keys."""
 
     file: str
@@ -46,7 +46,7 @@ class Written:
     lines: Mapping[str, int]  # by dotted path: "tail.flush", "rule.0.kind", "rule.0" for the header
 
     @classmethod
-    def read(cls, path: Path) -> Written:
+    def read(cls, path: Path) -> TomlFile:
         try:
             content = path.read_text("utf-8")
             return cls(str(path), tomllib.loads(content), dict(reversed(list(_key_lines(content)))))
@@ -57,10 +57,10 @@ class Written:
         except tomllib.TOMLDecodeError as error:
             raise _syntax_error(path, str(error)) from None
 
-    def place(self, section: str) -> Place:
+    def place(self, section: str) -> Location:
         prefix = f"{section}." if section else ""
         own = {key.removeprefix(prefix): line for key, line in self.lines.items() if key.startswith(prefix)}
-        return Place(self.file, own | ({"": self.lines[section]} if section in self.lines else {}))
+        return Location(self.file, own | ({"": self.lines[section]} if section in self.lines else {}))
 
     def table(self, section: str) -> Mapping[str, Any]:
         table = self.document.get(section, {})
@@ -68,7 +68,7 @@ class Written:
             raise self.place("").error(section, "is a section", f"write its settings under [{section}]")
         return table
 
-    def tables(self, name: str) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+    def tables(self, name: str) -> Iterator[tuple[Location, Mapping[str, Any]]]:
         """Yield the tables of a list such as `[[rule]]`."""
         tables = self.document.get(name, [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
@@ -80,7 +80,7 @@ class Written:
         refuse_unknown(self.place(section), table, known)
 
 
-def refuse_unknown(place: Place, table: Mapping[str, Any], known: Iterable[str], within: str = "") -> None:
+def refuse_unknown(place: Location, table: Mapping[str, Any], known: Iterable[str], within: str = "") -> None:
     known = list(known)
     for key in table:
         if key not in known:

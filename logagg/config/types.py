@@ -135,29 +135,29 @@ def _flag_word(text: str) -> object:
     return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
 
 
-class Kind(NamedTuple):
+class SettingType(NamedTuple):
     """The type of a setting."""
 
     convert: Callable[[object], Any]  # a value of the file -> the value of the field; ValueError says what to write
     read: Callable[[str], object] = str  # text of the environment -> a value of the file
 
 
-TEXT = Kind(text)
-FLAG = Kind(_flag, _flag_word)
-COUNT = Kind(_count, lambda text: int(text) if text.isdecimal() and len(text) < 20 else text)
-LIMIT = Kind(_positive(_count), COUNT.read)
-DURATION = Kind(duration)
-INTERVAL = Kind(_positive(duration))
-SIZE = Kind(_positive(size))
-LINE = Kind(_line)
-MEMORY = Kind(_memory)
-RETENTION = Kind(retention)
-ROTATION = Kind(_rotation)
-IPV4_BITS, IPV6_BITS = Kind(_up_to(32), COUNT.read), Kind(_up_to(128), COUNT.read)
-EXTENSION_LIST = Kind(_extensions, lambda text: text.replace(",", " ").split())
+TEXT = SettingType(text)
+FLAG = SettingType(_flag, _flag_word)
+COUNT = SettingType(_count, lambda text: int(text) if text.isdecimal() and len(text) < 20 else text)
+LIMIT = SettingType(_positive(_count), COUNT.read)
+DURATION = SettingType(duration)
+INTERVAL = SettingType(_positive(duration))
+SIZE = SettingType(_positive(size))
+LINE = SettingType(_line)
+MEMORY = SettingType(_memory)
+RETENTION = SettingType(retention)
+ROTATION = SettingType(_rotation)
+IPV4_BITS, IPV6_BITS = SettingType(_up_to(32), COUNT.read), SettingType(_up_to(128), COUNT.read)
+EXTENSION_LIST = SettingType(_extensions, lambda text: text.replace(",", " ").split())
 
 
-def setting(written: object, kind: Kind, meaning: str, key: str = "") -> Any:
+def setting(written: object, kind: SettingType, meaning: str, key: str = "") -> Any:
     """Declare one setting: its default as written in the file, its type and its help."""
     metadata = {"written": written, "kind": kind, "help": meaning, "key": key}
     return field(default=kind.convert(written), metadata=metadata)

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import zstandard
 
-from logagg.records import Mark, Source
+from logagg.records import Fingerprint, Source
 
 PROOF = 1024  # bytes that a mark covers
 PATIENCE = 0.05  # seconds to wait for the next bytes of a pipe,
@@ -57,7 +57,7 @@ class Content(Protocol):
         """Return the first bytes, up to `PROOF`."""
         ...
 
-    def holds(self, proof: Mark) -> bool:
+    def holds(self, proof: Fingerprint) -> bool:
         """Tell whether the bytes that were read are still there, as far as that can change."""
         ...
 
@@ -98,7 +98,7 @@ class Plain(_File):
     def first(self) -> bytes:
         return self.read(0, PROOF)
 
-    def holds(self, proof: Mark) -> bool:
+    def holds(self, proof: Fingerprint) -> bool:
         return proves(self, proof)
 
     def skip_hole(self, position: int) -> int:
@@ -156,7 +156,7 @@ class Packed(_Stream):
     def first(self) -> bytes:
         return self._first if len(self._first) == PROOF else self.read(0, PROOF)
 
-    def holds(self, proof: Mark) -> bool:
+    def holds(self, proof: Fingerprint) -> bool:
         return True  # nobody writes over compressed bytes
 
     def _rewind(self) -> None:
@@ -215,7 +215,7 @@ class Pipe(_Stream):
     def first(self) -> bytes:
         return b""
 
-    def holds(self, proof: Mark) -> bool:
+    def holds(self, proof: Fingerprint) -> bool:
         return True
 
     def close(self) -> None:
@@ -252,7 +252,7 @@ def is_unchanged(source: Source, stat: os.stat_result) -> bool:
     return source.size == stat.st_size and abs(source.modified - stat.st_mtime) < 1e-3
 
 
-def proves(content: Content, proof: Mark) -> bool:
+def proves(content: Content, proof: Fingerprint) -> bool:
     """Tell whether the content still has what a mark was made of."""
     if not proof.length:
         return True
@@ -260,10 +260,10 @@ def proves(content: Content, proof: Mark) -> bool:
     return len(data) == proof.length and digest(data) == proof.digest
 
 
-def mark(position: int, before: bytes) -> Mark:
+def fingerprint(position: int, before: bytes) -> Fingerprint:
     """Return the proof of a position from the bytes before it."""
     before = before[-PROOF:]
-    return Mark(position, len(before), digest(before))
+    return Fingerprint(position, len(before), digest(before))
 
 
 def digest(data: bytes) -> str:

@@ -24,7 +24,7 @@ from typing import Literal
 from logagg.intake.content import PROOF, Content, Packed, Plain, digest, is_unchanged, key_of, open_content, proves
 from logagg.intake.names import Found, are_of_two_sites, are_related, is_called_a_copy
 from logagg.intake.reader import Reader
-from logagg.records import KnownSource, Mark
+from logagg.records import Fingerprint, KnownSource
 
 SETTLED = 2.0  # seconds without a change after which a file is believed to be complete
 TRIMMED = 64 << 20  # bytes at the end of a log that was cut at its front, in which the position read is looked for
@@ -131,7 +131,7 @@ def sources_in(known: Sequence[KnownSource], files: Iterable[Found]) -> list[Kno
     return [one for one in known if one.source.id in here]
 
 
-def trimmed_to(content: Content, proof: Mark, tail: bytes) -> int | None:
+def trimmed_at(content: Content, proof: Fingerprint, tail: bytes) -> int | None:
     """Return the position at which a log that was cut at its front goes on: after the KiB of the fingerprint.
 
     `tail` is that KiB where it is known; else its digest is compared at each line of the last `TRIMMED` bytes.
@@ -181,7 +181,7 @@ def _shared(one: bytes, other: bytes) -> int:
     return low
 
 
-def _find_proof(data: bytes, proof: Mark, tail: bytes) -> int | None:
+def _find_proof(data: bytes, proof: Fingerprint, tail: bytes) -> int | None:
     if len(tail) == PROOF:
         at = data.rfind(tail)
         return at + PROOF if at >= 0 and _has_a_line(tail) else None
@@ -223,7 +223,7 @@ def _holds_all(candidate: Candidate, reader: Reader) -> bool:
 
 
 def _holds_source(content: Content, known: KnownSource) -> bool:
-    source, proof, stat = known.source, known.furthest.mark, content.stat()
+    source, proof, stat = known.source, known.furthest.fingerprint, content.stat()
     if not proof.length or digest(content.first()[: source.head.length]) != source.head.digest:
         return False
     if content.compression and is_unchanged(source, stat):
@@ -361,12 +361,12 @@ def _file_of(reader: Reader) -> Iterator[Content]:
 # what is known of a source
 
 
-def _head_of(reader: Reader) -> Mark:
+def _head_of(reader: Reader) -> Fingerprint:
     """Return the fingerprint of the first bytes: of those that were read, or of those that will be."""
     if reader.source.head.length or reader.position or not reader.content:
         return reader.source.head
     first = reader.content.first()
-    return Mark(len(first), len(first), digest(first))
+    return Fingerprint(len(first), len(first), digest(first))
 
 
 def _likelihood(candidate: Candidate, reader: Reader) -> tuple[bool, bool, bool, int]:

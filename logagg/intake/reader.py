@@ -11,10 +11,10 @@ from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from logagg.intake.content import PROOF, Content, Plain, digest, mark
+from logagg.intake.content import PROOF, Content, Plain, digest, fingerprint
 from logagg.intake.lines import cut
 from logagg.intake.names import Found
-from logagg.records import Chunk, Mark, Source
+from logagg.records import Chunk, Fingerprint, Source
 
 Stamp = tuple[int, int]  # size of a file, and when it changed, in nanoseconds
 
@@ -53,11 +53,11 @@ class Reader:
     def __init__(
         self,
         source: Source,
-        at: Mark,
+        at: Fingerprint,
         limits: Limits,
         stream: str,
         stops: tuple[int, ...] = (),
-        resume: Mark | None = None,
+        resume: Fingerprint | None = None,
     ) -> None:
         self.source, self.proof, self.stream, self.stops = source, at, stream, stops
         self.content: Content | None = None
@@ -178,7 +178,7 @@ class Reader:
         return fragment if fragment.strip(b"\0\r\n") and b"\n" not in fragment else b""
 
     def go_back(self) -> None:
-        """Unread the last chunk."""
+        """SkippedLogs the last chunk."""
         self.proof, self._tail = self._before
         self._reached = self.proof
 
@@ -250,7 +250,7 @@ class Reader:
     def _move(self, count: int, tail: bytes) -> None:
         """Go past so many bytes, which end with `tail`."""
         self._tail = tail if len(tail) == PROOF else (self._tail + tail)[-PROOF:]
-        self._reached = mark(self._reached.position + count, self._tail)
+        self._reached = fingerprint(self._reached.position + count, self._tail)
 
     def _chunk(self, data: bytes | memoryview, *, too_long: int = 0) -> Chunk:
         """Return what lies between the position and where reading has come; the position is there now."""
@@ -262,4 +262,4 @@ class Reader:
     def _grow_head(self) -> None:
         if self.content and len(self.first) < min(PROOF, self.position):
             self.first = self.content.first()[: self.position]
-            self.source = replace(self.source, head=mark(len(self.first), self.first))
+            self.source = replace(self.source, head=fingerprint(len(self.first), self.first))

@@ -15,21 +15,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from logagg.clock import RELEASED, Clock
-from logagg.intake.content import PROOF, Content, Key, digest, is_unchanged, key_of, mark, open_content
+from logagg.intake.content import PROOF, Content, Key, digest, fingerprint, is_unchanged, key_of, open_content
 from logagg.intake.match import Candidate
 from logagg.intake.names import STDIN, Age, Found, are_related, describe
 from logagg.intake.open_files import OpenFiles
 from logagg.intake.read_errors import ReadErrors
 from logagg.intake.reader import Limits, Reader, stamp_of
 from logagg.intake.unknown import Ends, Unknown, UnknownFiles
-from logagg.records import KnownSource, Mark, Source
+from logagg.records import Fingerprint, KnownSource, Source
 
 RACY = 1.0  # seconds in which a file can change, and not its stamp
 
 Notice = Callable[[str, str], None]
 
 
-class Ledger:
+class SourceRegistry:
     """All sources, and which file each of them has."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Ledger:
         self._listed: object = None  # the files of the last look that went through all of them
         for one in known:
             stream = describe(one.source.path).stream
-            self._enter(Reader(one.source, one.furthest.mark, limits, stream, one.stops, one.resume.mark))
+            self._enter(Reader(one.source, one.furthest.fingerprint, limits, stream, one.stops, one.resume.fingerprint))
         ends = Ends(clock.now(), list(self.readers.values())) if from_end else None
         self._unknown = UnknownFiles(self, clock, ends, patient=patient)
 
@@ -290,8 +290,8 @@ class Ledger:
         found, content, stat = candidate.found, candidate.content, candidate.stat
         source = replace(new_source(found.path), device=stat.st_dev, inode=stat.st_ino, compression=content.compression)
         start, first = max(0, origin - PROOF), content.first()[:origin]
-        source = replace(source, head=mark(len(first), first), origin=origin)
-        reader = Reader(source, mark(origin, content.read(start, origin - start)), self._limits, found.stream)
+        source = replace(source, head=fingerprint(len(first), first), origin=origin)
+        reader = Reader(source, fingerprint(origin, content.read(start, origin - start)), self._limits, found.stream)
         reader.met, reader.judged, reader.announced = candidate.met, stat.st_size, not announce
         reader.open(content)
         self._enter(reader)
@@ -363,7 +363,7 @@ class Ledger:
 
 
 def new_source(path: str) -> Source:
-    return Source(secrets.token_hex(8), path, 0, 0, Mark(0, 0, digest(b"")))
+    return Source(secrets.token_hex(8), path, 0, 0, Fingerprint(0, 0, digest(b"")))
 
 
 def _note_on_copy(before: Source, content: Content, stat: os.stat_result) -> str:

@@ -17,7 +17,7 @@ from logagg.intake.discover import Finder
 from logagg.intake.names import STDIN
 from logagg.intake.open_files import OpenFiles, allowance
 from logagg.intake.reader import NEVER, Limits, Reader, Replaced, Room, no_room, stamp_of
-from logagg.intake.registry import Ledger, Notice, new_source
+from logagg.intake.registry import Notice, SourceRegistry, new_source
 from logagg.records import Chunk, KnownSource, Source
 
 ROUNDS = 3  # of looking and reading in a poll: what turns out to be replaced is looked at again
@@ -49,7 +49,7 @@ class Tailer:
         limits = Limits(chunk_bytes, max_line, room)
         self._finder = Finder(paths, clock.now)
         from_end = start_at == "end"
-        self._ledger = Ledger(known, limits, clock, notice, open_files, patient=not once, from_end=from_end)
+        self._registry = SourceRegistry(known, limits, clock, notice, open_files, patient=not once, from_end=from_end)
         self._stdin = _read_stdin(limits) if STDIN in paths else None
         self._only_stdin = list(paths) == [STDIN]
         self._idle, self._forget, self._clock, self._notice = idle, forget, clock, notice
@@ -64,16 +64,16 @@ class Tailer:
         """
         if self.waits_for_clock():
             self._look()
-            yield from [one.announce() for one in self._ledger.readers.values() if one.content and not one.announced]
+            yield from [one.announce() for one in self._registry.readers.values() if one.content and not one.announced]
             return
         for _ in range(ROUNDS):
             self._look()
-            self._ledger.unsettled = False
+            self._registry.unsettled = False
             for chunk in _in_turn([self._read_stream(readers) for readers in self._streams()], self._at_once):
                 yield chunk
                 if self._clock.monotonic() - self._looked > LOOK_AGAIN:
                     self._look()
-            if not self._ledger.unsettled:
+            if not self._registry.unsettled:
                 break
         if self._stdin:
             yield from self._read(self._stdin)
@@ -94,7 +94,7 @@ class Tailer:
             over = reader is self._stdin or not (_is_live(reader) or self._is_young(reader))
             yield from self._last_line(reader, None if over else whole)
             if over and reader is not self._stdin:
-                self._ledger.let_go(reader)
+                self._registry.let_go(reader)
 
     def waits_for_clock(self) -> bool:
         """Tell whether nothing is read because the clock has not been set; say so when that begins, and when it ends."""
@@ -128,7 +128,7 @@ class Tailer:
 
     def take_changes(self) -> bool:
         """Tell, once, whether there is something new to say of a source that came with no chunk."""
-        changed, self._ledger.changed = self._ledger.changed, False
+        changed, self._registry.changed = self._registry.changed, False
         return changed
 
     def set_format(self, source: str, format: str) -> None:
@@ -175,7 +175,7 @@ class Tailer:
 
     def read_errors(self) -> dict[str, str]:
         """Return by path which logs and directories cannot be read now, and why; for any thread."""
-        return self._ledger.read_errors.now()
+        return self._registry.read_errors.now()
 
     def broken(self) -> list[Source]:
         """Return the archives that cannot be decompressed to their end; for any thread."""
@@ -186,30 +186,30 @@ class Tailer:
             reader.close()
 
     def _all(self) -> list[Reader]:
-        return [*self._ledger.readers.values(), *([self._stdin] if self._stdin else [])]
+        return [*self._registry.readers.values(), *([self._stdin] if self._stdin else [])]
 
     def _reader(self, source: str) -> Reader:
         if self._stdin and self._stdin.source.id == source:
             return self._stdin
-        return self._ledger.readers[source]
+        return self._registry.readers[source]
 
     def _look(self) -> None:
-        errors = self._ledger.read_errors
+        errors = self._registry.read_errors
         errors.look()
-        self._ledger.look(self._finder.find())
+        self._registry.look(self._finder.find())
         for folder, problem in self._finder.problems():
             if not errors.within(folder):  # else that was said of the file that is wanted
-                self._ledger.tell("unreadable", folder, problem)
+                self._registry.tell("unreadable", folder, problem)
         for folder, problem in self._finder.hidden():
             errors.failed(folder, problem)
         for folder in self._finder.shut():
-            self._ledger.hide(folder)
+            self._registry.hide(folder)
         self._looked = self._clock.monotonic()
 
     def _streams(self) -> list[list[Reader]]:
         """Return what there is to read, by stream, the oldest generation first."""
         streams: defaultdict[str, list[Reader]] = defaultdict(list)
-        for reader in self._ledger.readers.values():
+        for reader in self._registry.readers.values():
             if reader.found and (reader.content or reader.parked):
                 if (
                     reader.content and not reader.seen
@@ -228,7 +228,7 @@ class Tailer:
         stamp, began = reader.stamp, self._clock.monotonic()
         reader.held = False
         try:
-            if reader is not self._stdin and not self._ledger.is_ready(reader):
+            if reader is not self._stdin and not self._registry.is_ready(reader):
                 return
             if not reader.announced:
                 yield reader.announce()
@@ -240,31 +240,31 @@ class Tailer:
                     break
             reader.looked = NEVER if self._waits else stamp
         except Replaced:
-            self._ledger.lose(reader)
+            self._registry.lose(reader)
         except OSError as error:
-            self._ledger.read_errors.failed(reader.source.path, error.strerror or str(error))
-            self._ledger.tell("unreadable", reader.source.path, f"{error.strerror or error}; trying again")
+            self._registry.read_errors.failed(reader.source.path, error.strerror or str(error))
+            self._registry.tell("unreadable", reader.source.path, f"{error.strerror or error}; trying again")
 
     def _tell_skipped(self, reader: Reader, chunk: Chunk) -> None:
         if chunk.skipped and not chunk.data and not chunk.too_long:
             text = f"{chunk.skipped:,} NUL bytes passed over at {chunk.start:,}; logagg status counts those that follow"
-            self._ledger.tell("nul_bytes", reader.source.path, text)
+            self._registry.tell("nul_bytes", reader.source.path, text)
 
     def _finish_idle(self) -> Iterator[Chunk]:
         """Let go of what was rotated away, or is compressed, when nothing more is to be expected."""
-        for reader in list(self._ledger.readers.values()):
+        for reader in list(self._registry.readers.values()):
             if _is_live(reader) and reader.seen:
                 continue
             if (reader.content or reader.parked) and not reader.source.finished and self._is_over(reader):
                 yield from self._last_line(reader, None)
-                self._ledger.let_go(reader)
+                self._registry.let_go(reader)
 
     def _may_have_rest(self, reader: Reader) -> bool:
         """Tell whether something may come after the last newline of a source; its file is open then."""
         if reader.content is None and (not reader.parked or reader.source.size == reader.position):
             return False
         try:
-            return reader is self._stdin or self._ledger.is_ready(reader)
+            return reader is self._stdin or self._registry.is_ready(reader)
         except OSError:
             return False  # it was said when it was found
 
@@ -279,7 +279,7 @@ class Tailer:
     def _is_packed_up(self, reader: Reader, content: Packed) -> bool:
         """Tell whether a compressed file was read to an end that is one, or to where it is broken."""
         if content.broken:
-            self._ledger.tell("unreadable", reader.source.path, f"{content.broken}; what was whole of it is counted")
+            self._registry.tell("unreadable", reader.source.path, f"{content.broken}; what was whole of it is counted")
             reader.source = replace(reader.source, note=content.broken)
         return content.complete or bool(content.broken)
 
@@ -294,9 +294,9 @@ class Tailer:
                 if chunk := reader.last():
                     yield chunk
         except Replaced:
-            self._ledger.lose(reader)
+            self._registry.lose(reader)
         except OSError as error:
-            self._ledger.tell(
+            self._registry.tell(
                 "unreadable", reader.source.path, f"{error.strerror or error}; its last line is not counted"
             )
 
@@ -310,9 +310,9 @@ class Tailer:
         now = self._clock.monotonic()
         if now - self._missed > MISS_AFTER:
             self._missed = now
-            self._ledger.miss()
+            self._registry.miss()
             if self._may_forget():
-                self._ledger.forget(self._forget)
+                self._registry.forget(self._forget)
 
 
 def _read_stdin(limits: Limits) -> Reader:

@@ -19,7 +19,7 @@ from logagg.intake.match import (
     ends_with,
     match,
     shared_lines,
-    trimmed_to,
+    trimmed_at,
 )
 from logagg.intake.names import Found, is_called_a_copy
 from logagg.intake.reader import Reader, Stamp, stamp_of
@@ -38,7 +38,7 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
-class Impression:
+class Observation:
     """What the last look at an unknown file gave."""
 
     path: str
@@ -55,7 +55,7 @@ class Impression:
     passed: bool = False  # it is older than where `--from end` begins
 
     @classmethod
-    def of(cls, unknown: Unknown, before: Impression | None, now: float, look: int) -> Impression:
+    def of(cls, unknown: Unknown, before: Observation | None, now: float, look: int) -> Observation:
         """Return the impression of a file that is about to be opened."""
         path, stat = unknown.found.path, unknown.stat
         stamp, written = stamp_of(stat), (stat.st_size, stat.st_mtime_ns)
@@ -66,7 +66,7 @@ class Impression:
         )
         return seen if before.written == written else replace(seen, verdict=None)
 
-    def judged(self, match: Match | None, missing: frozenset[str], *, settled: bool, passed: bool) -> Impression:
+    def judged(self, match: Match | None, missing: frozenset[str], *, settled: bool, passed: bool) -> Observation:
         """Return the impression with what the file was taken for."""
         if match is None:
             return replace(self, reader=None, verdict=None, missing=missing, settled=settled, passed=passed)
@@ -156,7 +156,7 @@ class UnknownFiles:
         self._sources, self._clock, self._ends = sources, clock, ends
         self._patient = patient  # there will be another look
         self._looks = 0
-        self._left: dict[Key, Impression] = {}
+        self._left: dict[Key, Observation] = {}
         self._packed: set[Key] = set()  # those that are compressed
         self._origins: dict[Key, int] = {}  # where files go on that are trimmed logs
         self._heads = Heads(())
@@ -224,7 +224,7 @@ class UnknownFiles:
 
     def _candidate(self, unknown: Unknown, content: Content) -> Candidate:
         now = self._clock.monotonic()
-        seen = Impression.of(unknown, self._left.get(unknown.key), now, self._looks)
+        seen = Observation.of(unknown, self._left.get(unknown.key), now, self._looks)
         self._left[unknown.key] = seen
         if content.compression:
             self._packed.add(unknown.key)
@@ -284,7 +284,7 @@ class UnknownFiles:
                 self._open(one, lambda candidate, reader=reader: self._trace(candidate, reader))  # type: ignore[misc]
 
     def _trace(self, candidate: Candidate, reader: Reader) -> bool:
-        origin = trimmed_to(candidate.content, reader.proof, reader.last_bytes)
+        origin = trimmed_at(candidate.content, reader.proof, reader.last_bytes)
         if origin is None:
             return False
         if reader.content and not reader.content.compression:

@@ -23,7 +23,7 @@ from logagg.errors import CHECK, LakeError
 from logagg.lake.digests import CHANGED, holds, is_intact
 from logagg.lake.durable import Part
 from logagg.lake.state import COMMITS, NEVER, CommitInfo, LostPart, State
-from logagg.records import Mark, Progress, Reject, Source
+from logagg.records import Fingerprint, Progress, Reject, Source
 from logagg.rollup.definitions import LATENCY, Rollup
 from logagg.sketches import MACROS
 
@@ -358,8 +358,8 @@ def _source_rows(state: State):  # type: ignore[no-untyped-def]
                 "shard": shard,
                 "position": progress.position,
                 "lines": progress.lines,
-                "mark_length": progress.mark.length,
-                "mark_digest": progress.mark.digest,
+                "mark_length": progress.fingerprint.length,
+                "mark_digest": progress.fingerprint.digest,
             }
 
 
@@ -379,7 +379,7 @@ def _signed(number: int) -> int:
 
 
 def _source(row: dict[str, object]) -> Source:
-    head = Mark(row["head_length"], row["head_length"], row["head_digest"])  # type: ignore[arg-type]
+    head = Fingerprint(row["head_length"], row["head_length"], row["head_digest"])  # type: ignore[arg-type]
     modified: datetime = row["modified"]  # type: ignore[assignment]
     gone: datetime | None = row["gone"]  # type: ignore[assignment]
     plain = {name: row[name] for name in _PLAIN if name in row} | {"gone": gone.timestamp() if gone else 0.0}
@@ -393,7 +393,7 @@ _PROGRESS = ("source", "shard", "position", "lines", "mark_length", "mark_digest
 def _progress(
     source: str, shard: int, position: int, lines: int, length: int, digest: str
 ) -> tuple[str, int, Progress]:
-    return source, shard, Progress(position, lines, Mark(position, length, digest))
+    return source, shard, Progress(position, lines, Fingerprint(position, length, digest))
 
 
 def _reject_rows(state: State):  # type: ignore[no-untyped-def]

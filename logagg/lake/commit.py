@@ -25,14 +25,14 @@ import pyarrow as pa
 
 from logagg.clock import SETTLED, Clock, Continuity
 from logagg.config.sections import Config
-from logagg.errors import CHECK, CommitFailed, LakeError, Overtaken, Unsure
+from logagg.errors import CHECK, CommitFailed, CommitUncertain, Fenced, LakeError
 from logagg.lake import catalog, durable, locks, pending
 from logagg.lake.digests import cut_off, damage, digest_of
 from logagg.lake.durable import Part, failing_as_commit, sync
 from logagg.lake.garbage import Sweeper
 from logagg.lake.ownership import give, give_link
-from logagg.lake.pending import BROKEN, STALE, Intents
-from logagg.lake.state import CommitInfo, Intent, State
+from logagg.lake.pending import BROKEN, STALE, PendingCommits
+from logagg.lake.state import CommitInfo, PendingCommit, State
 from logagg.rollup.definitions import Rollup
 
 CATALOG_GRACE = 60.0  # seconds an old catalog stays for those who are just opening it
@@ -51,7 +51,7 @@ class Committer:
         self._root, self._clock = root, clock
         self._continuity = Continuity(clock, self.written_at, state.steady.timestamp())
         self._live = self._read = catalog.newest(root)  # the catalog that the link names, and that of `state`
-        self._intents, self._sweeper = Intents(root), Sweeper(clock)
+        self._intents, self._sweeper = PendingCommits(root), Sweeper(clock)
         self._busy = (
             threading.RLock()
         )  # a worker commits in one thread, merges in another, and takes over shards in a third
@@ -74,14 +74,14 @@ class Committer:
         """Go by these rollups and settings from now on."""
         self._rollups, self._config = rollups, config
 
-    def commit(self, intent: Intent) -> CommitInfo:
+    def commit(self, intent: PendingCommit) -> CommitInfo:
         """Make a commit, whose parts are on the disk; where it cannot be made, they are deleted.
 
-        Raises CommitFailed: nothing has changed, and the same can be tried again; or Overtaken.
+        Raises CommitFailed: nothing has changed, and the same can be tried again; or Fenced.
         """
         try:
             number = self._in_turn(intent) if self.shared else self._alone(intent)
-        except Unsure:
+        except CommitUncertain:
             raise
         except LakeError:
             durable.remove(self._root / part.path for part in intent.parts)
@@ -89,7 +89,7 @@ class Committer:
         return intent.info(number, self._now())
 
     def publish(self, state: State) -> None:
-        """Commit what comes with no rows: other rollups, sources that are dealt anew."""
+        """Commit what comes with no rows: other rollups, sources that are repartitioned anew."""
         self._publish(state.committed(CommitInfo(state.id + 1, self._now(), "open", 0, 0, 0, 0)))
 
     def catch_up(self) -> None:
@@ -122,12 +122,12 @@ class Committer:
 
     # alone, or in turn
 
-    def _alone(self, intent: Intent) -> int:
+    def _alone(self, intent: PendingCommit) -> int:
         self._publish(self._after(self.state, intent))
         self._doom(intent.old)
         return self.state.id
 
-    def _in_turn(self, intent: Intent) -> int:
+    def _in_turn(self, intent: PendingCommit) -> int:
         """Commit what all writers want, ours with it, unless one of them has done so when our turn comes."""
         with failing_as_commit(self._root):
             name = self._intents.put(intent)
@@ -173,7 +173,7 @@ class Committer:
             self._intents.settle(name, outcome)
         self.reached("told")
 
-    def _joined(self, state: State, intent: Intent) -> tuple[State, str]:
+    def _joined(self, state: State, intent: PendingCommit) -> tuple[State, str]:
         """Add what is wanted, perhaps by another writer; what cannot be added harms nobody but him."""
         try:
             if all((self._root / part.path).stat().st_size == part.bytes for part in intent.parts):
@@ -186,23 +186,23 @@ class Committer:
         """Return as which commit our intent was made. Raises what tells why it was not."""
         if outcome == STALE:
             hint = "start again: it goes on from there, and nothing is lost"
-            raise Overtaken(f"{self._root}: another process has committed in our stead", hint)
+            raise Fenced(f"{self._root}: another process has committed in our stead", hint)
         if outcome == BROKEN:
             raise self._missing() or CommitFailed(
                 f"{self._root}: what was to be committed is not whole any more", AGAIN
             )
         if outcome is None:
-            raise Unsure(f"{self._root}: it is not known what became of a commit", AGAIN)
+            raise CommitUncertain(f"{self._root}: it is not known what became of a commit", AGAIN)
         return int(outcome)
 
-    def _after(self, state: State, intent: Intent) -> State:
+    def _after(self, state: State, intent: PendingCommit) -> State:
         state = state.after(intent, self._now(), self._config.privacy.samples)
         return state.without_gone(self._clock.now() - self._config.tail.forget) if self.clock_is_settled() else state
 
     # the catalog, and the link to it
 
     def _publish(self, state: State) -> None:
-        """Write the catalog of a state and move the link onto it. Raises CommitFailed; Unsure once the link is moved."""
+        """Write the catalog of a state and move the link onto it. Raises CommitFailed; CommitUncertain once the link is moved."""
         state = replace(state, steady=datetime.fromtimestamp(self.steady_since(), UTC))
         draft = self._root / catalog.FOLDER / f"{state.id:06}-{secrets.token_hex(4)}.duckdb"
         before, made = self._live, [draft, Path(f"{draft}.wal")]
@@ -213,11 +213,11 @@ class Committer:
                 self._show(path)
         except CommitFailed as failure:
             if self._live in made:
-                raise Unsure(failure.message, failure.hint) from failure
+                raise CommitUncertain(failure.message, failure.hint) from failure
             durable.remove(made)
             raise self._missing() or failure from failure
         if before:
-            self._sweeper.doom(before, CATALOG_GRACE)
+            self._sweeper.delete_after(before, CATALOG_GRACE)
         self.state, self._read = state, path
         self._sweeper.delete_due(self._named())
 
@@ -275,7 +275,7 @@ class Committer:
 
     def _doom(self, old: Sequence[Part]) -> None:
         for part in old:
-            self._sweeper.doom(self._root / part.path, self._config.lake.grace)
+            self._sweeper.delete_after(self._root / part.path, self._config.lake.grace)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now(), UTC)

@@ -18,7 +18,7 @@ class Sweeper:
         self._clock = clock
         self._doomed: list[tuple[float, Path]] = []
 
-    def doom(self, path: Path, grace: float) -> None:
+    def delete_after(self, path: Path, grace: float) -> None:
         """Let a file wait for its grace to pass; its own time says since when, if we end before."""
         now = self._clock.now()
         with contextlib.suppress(OSError):

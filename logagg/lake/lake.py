@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from logagg.clock import Clock, written
 from logagg.config.sections import Config
-from logagg.errors import CHECK, CommitFailed, LakeError, MergeStopped, Overtaken
+from logagg.errors import CHECK, CommitFailed, Fenced, LakeError, MergeStopped
 from logagg.lake import catalog, durable, layout, locks
 from logagg.lake.adoption import Adoption, adoptions
 from logagg.lake.commit import Committer
@@ -23,7 +23,7 @@ from logagg.lake.digests import cut_off, damage, holds
 from logagg.lake.durable import FLUSH, Part, PartWriter, failing_as_commit
 from logagg.lake.progress import MergeProgress
 from logagg.lake.salts import Salts
-from logagg.lake.state import FORGOTTEN, REPAIR, CommitInfo, Intent, State
+from logagg.lake.state import FORGOTTEN, REPAIR, CommitInfo, PendingCommit, State
 from logagg.records import Delta, KnownSource, Progress, Source
 from logagg.rollup.definitions import Rollup
 
@@ -163,10 +163,10 @@ class Lake:
             hint = f"stop them first, or say --shards LIST/{former}"
             raise LakeError(f"{self._root}: workers share it as {former} shards, not {shards}", hint)
         if shards != former:
-            dealt = self._dealt(former, shards)
-            self._commits.forget_wanted()  # what was dealt as before
-            if dealt != self.state.progress:
-                self._commits.publish(replace(self.state, progress=dealt))
+            repartitioned = self._dealt(former, shards)
+            self._commits.forget_wanted()  # what was repartitioned as before
+            if repartitioned != self.state.progress:
+                self._commits.publish(replace(self.state, progress=repartitioned))
             layout.write_shards(self._root, shards)
         self.shards, self._commits.shared = shards, True
 
@@ -216,13 +216,13 @@ class Lake:
     def commit(self, deltas: Sequence[Delta], sources: Sequence[Source]) -> CommitInfo:
         """Make the deltas of all shards that we own, and how far they have come, visible together.
 
-        Raises CommitFailed: nothing has changed, and the same commit can be tried again; or Overtaken.
+        Raises CommitFailed: nothing has changed, and the same commit can be tried again; or Fenced.
         """
         assert not self._unseen, "data without a catalog are no lake"
         with failing_as_commit(self._root):
             parts = self._flush_all(deltas)
             self._commits.reached("parts")
-        done = self._commits.commit(Intent.flush(deltas, sources, parts, self.shards or len(deltas)))
+        done = self._commits.commit(PendingCommit.flush(deltas, sources, parts, self.shards or len(deltas)))
         with contextlib.suppress(CommitFailed):  # the next commit tries again
             self.salts.forget_past()
         return done
@@ -242,9 +242,9 @@ class Lake:
         return bool(self.plan_expiry(trust_clock=True))
 
     def commit_replacement(self, done: Replacement) -> CommitInfo:
-        """Swap merged parts in for those they were made of. Raises CommitFailed (nothing has changed) or Overtaken."""
+        """Swap merged parts in for those they were made of. Raises CommitFailed (nothing has changed) or Fenced."""
         self._commits.reached("parts")
-        info = self._commits.commit(Intent(done.kind, done.new, done.old, noted=done.noted))
+        info = self._commits.commit(PendingCommit(done.kind, done.new, done.old, noted=done.noted))
         for part in done.noted:
             if part.damaged:
                 self._notice("damaged", self._said(part))
@@ -261,7 +261,7 @@ class Lake:
 
     def give_up(self, parts: Sequence[Part]) -> None:
         """Forget damaged parts, and remember what is lost with them. Raises CommitFailed."""
-        self._commits.commit(Intent(REPAIR, (), tuple(parts)))
+        self._commits.commit(PendingCommit(REPAIR, (), tuple(parts)))
 
     def discard(self, done: Replacement) -> None:
         """Delete merged parts that are not to be swapped in."""
@@ -325,7 +325,7 @@ class Lake:
         """Run merges and commit them; return how many parts were replaced."""
         replaced = 0
         for task in tasks:
-            with contextlib.suppress(Overtaken):  # by one who merged the same
+            with contextlib.suppress(Fenced):  # by one who merged the same
                 done = task.run(self.merging)
                 self.commit_replacement(done)
                 replaced += len(done.old)
@@ -333,7 +333,7 @@ class Lake:
 
     def _dealt(self, former: int | None, shards: int) -> Mapping[str, Mapping[int, Progress]]:
         try:
-            return self.state.dealt(former, shards)
+            return self.state.repartitioned(former, shards)
         except ValueError as error:
             count = former or max(map(len, self.state.progress.values()))
             raise LakeError(f"{self._root}: {error}", f"run once with --shards {count}") from None

@@ -23,7 +23,7 @@ _LATE_DAY, _LATE_MONTH = (
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Partition:
     """The rows that belong into one part: those with `start <= ts < end` (seconds)."""
 
     start: int
@@ -49,16 +49,18 @@ class Calendar:
         """Return the calendar that keeps nothing by the hour."""
         return cls(cls.of(newest).days_from, newest + timedelta(days=1))
 
-    def piece(self, second: int) -> Piece:
+    def piece(self, second: int) -> Partition:
         """Return the piece that a second lies in."""
         at = datetime.fromtimestamp(second, UTC)
         if at < self.days_from:
-            return Piece(int(_month(at).timestamp()), int(_month(_month(at) + timedelta(days=31)).timestamp()), MONTH)
+            return Partition(
+                int(_month(at).timestamp()), int(_month(_month(at) + timedelta(days=31)).timestamp()), MONTH
+            )
         level = DAY if at < self.hours_from else HOUR
         start = second - second % _SECONDS[level]
-        return Piece(start, start + _SECONDS[level], level)
+        return Partition(start, start + _SECONDS[level], level)
 
-    def cut(self, rows: pa.Table) -> Iterator[tuple[Piece, pa.Table]]:
+    def cut(self, rows: pa.Table) -> Iterator[tuple[Partition, pa.Table]]:
         """Cut rows, which are in the order of `ts`, into those of each piece."""
         seconds = rows["ts"].cast(pa.int64()).to_numpy() // 1_000_000
         start = 0

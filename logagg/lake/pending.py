@@ -26,8 +26,8 @@ import pyarrow as pa
 from logagg.errors import LakeError
 from logagg.lake import catalog, durable
 from logagg.lake.ownership import give
-from logagg.lake.state import Intent
-from logagg.records import Delta, Mark, Progress, Reject, Rejects, Source
+from logagg.lake.state import PendingCommit
+from logagg.records import Delta, Fingerprint, Progress, Reject, Rejects, Source
 
 FOLDER = "intents"
 STALE, BROKEN = "stale", "broken"
@@ -38,13 +38,13 @@ _FRAME = struct.Struct(
 _MAGIC, _VERSION = b"intent", 1
 
 
-class Intents:
+class PendingCommits:
     """The intents of a lake; what becomes of them is written in their names."""
 
     def __init__(self, root: Path) -> None:
         self._folder = root / FOLDER
 
-    def put(self, intent: Intent) -> str:
+    def put(self, intent: PendingCommit) -> str:
         """Put an intent down; return its name. Raises OSError."""
         durable.make_directory(self._folder)
         name = secrets.token_hex(8)
@@ -58,7 +58,7 @@ class Intents:
             raise
         return name
 
-    def wanted(self) -> Iterator[tuple[str, Intent | None]]:
+    def wanted(self) -> Iterator[tuple[str, PendingCommit | None]]:
         """Return the names of what is wanted, each with the intent; None where it cannot be read."""
         for path in sorted(self._folder.glob(f"*.{_WANTED}")):
             yield path.stem, _read(path)
@@ -91,14 +91,14 @@ class Intents:
         return self._folder / f"{name}.{state}"
 
 
-def _read(path: Path) -> Intent | None:
+def _read(path: Path) -> PendingCommit | None:
     try:
         return unpack(path.read_bytes(), path)
     except (OSError, LakeError):
         return None
 
 
-def pack(intent: Intent) -> bytes:
+def pack(intent: PendingCommit) -> bytes:
     """Return an intent as bytes."""
     header = {
         "kind": intent.kind,
@@ -114,7 +114,7 @@ def pack(intent: Intent) -> bytes:
     return _FRAME.pack(_MAGIC, _VERSION, zlib.crc32(body), len(text)) + body
 
 
-def unpack(data: bytes, where: Path) -> Intent:
+def unpack(data: bytes, where: Path) -> PendingCommit:
     """Return the intent that bytes hold. Raises LakeError."""
     try:
         magic, version, crc, length = _FRAME.unpack_from(data)
@@ -122,12 +122,12 @@ def unpack(data: bytes, where: Path) -> Intent:
         if (magic, version) != (_MAGIC, _VERSION) or zlib.crc32(body) != crc:
             raise ValueError("not whole")
         header, clicks = json.loads(bytes(body[:length])), body[length:]
-        return Intent(
+        return PendingCommit(
             header["kind"],
             tuple(_part(where, one) for one in header["parts"]),
             tuple(_part(where, one) for one in header["old"]),
             tuple(map(_delta, header["deltas"])),
-            tuple(Source(**one | {"head": Mark(**one["head"])}) for one in header["sources"]),
+            tuple(Source(**one | {"head": Fingerprint(**one["head"])}) for one in header["sources"]),
             pa.ipc.open_stream(clicks).read_all() if clicks else None,
             header["shards"],
             tuple(_part(where, one) for one in header.get("noted", ())),
@@ -162,7 +162,8 @@ def _delta_fields(delta: Delta) -> dict[str, Any]:
 
 def _delta(row: Mapping[str, Any]) -> Delta:
     progress = {
-        source: Progress(one["position"], one["lines"], Mark(**one["mark"])) for source, one in row["progress"].items()
+        source: Progress(one["position"], one["lines"], Fingerprint(**one["mark"]))
+        for source, one in row["progress"].items()
     }
     rejects = {source: Rejects(counts, tuple(map(_reject, some))) for source, (counts, some) in row["rejects"].items()}
     return Delta(row["shard"], {}, progress, rejects, None, row["starts"], row["lines"])

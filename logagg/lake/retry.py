@@ -13,7 +13,7 @@ from logagg.records import Delta, Source
 RETRY_AFTER = 2.0  # seconds between attempts
 
 
-def commit(
+def commit_until_done(
     lake: Lake,
     deltas: Sequence[Delta],
     sources: Sequence[Source],

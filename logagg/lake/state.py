@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from logagg.lake.durable import FLUSH, Part
-from logagg.records import Delta, Mark, Progress, Reject, Source
+from logagg.records import Delta, Fingerprint, Progress, Reject, Source
 
 COMMITS = 1000  # of the newest commits that a state remembers
 REPAIR = "repair"  # a commit that gives damaged parts up
@@ -34,7 +34,7 @@ class CommitInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
+class PendingCommit:
     """A commit that is wanted: what it adds, and what it stands upon.
 
     Like a job it says from where to where it goes, so that it counts once: it is due where the state stands at its
@@ -51,7 +51,9 @@ class Intent:
     noted: tuple[Part, ...] = ()  # parts that stay, as they were found: damaged
 
     @classmethod
-    def flush(cls, deltas: Sequence[Delta], sources: Sequence[Source], parts: Sequence[Part], shards: int) -> Intent:
+    def flush(
+        cls, deltas: Sequence[Delta], sources: Sequence[Source], parts: Sequence[Part], shards: int
+    ) -> PendingCommit:
         """Return the intent to make deltas visible, whose rows are in parts."""
         clicks = [delta.clicks for delta in deltas if delta.clicks is not None]
         bare = tuple(replace(delta, rollups={}, clicks=None) for delta in deltas)
@@ -109,7 +111,7 @@ class State:
     def lines(self) -> int:
         return sum(one.lines for shards in self.progress.values() for one in shards.values())
 
-    def stands(self, intent: Intent) -> Standing:
+    def stands(self, intent: PendingCommit) -> Standing:
         """Tell how we stand to an intent."""
         if intent.kind != FLUSH:
             paths = {part.path for part in self.parts}
@@ -127,7 +129,7 @@ class State:
             return "made"
         return "due" if at.position == delta.starts[source] else "stale"
 
-    def after(self, intent: Intent, now: datetime, keep: int) -> State:
+    def after(self, intent: PendingCommit, now: datetime, keep: int) -> State:
         """Return the state that an intent, which is due, makes of this one; `keep` samples of rejects stay."""
         state = self._flushed(intent, keep) if intent.kind == FLUSH else self._replaced(intent, now)
         return replace(state, parts=(*state.parts, *intent.parts)).committed(intent.info(self.id + 1, now))
@@ -136,7 +138,7 @@ class State:
         """Return the state as that of a commit."""
         return replace(self, id=info.id, commits=(*self.commits, info)[-COMMITS:])
 
-    def _replaced(self, intent: Intent, now: datetime) -> State:
+    def _replaced(self, intent: PendingCommit, now: datetime) -> State:
         old, noted = {part.path for part in intent.old}, {part.path: part for part in intent.noted}
         parts = tuple(noted.get(part.path, part) for part in self.parts if part.path not in old)
         if intent.kind == REPAIR:
@@ -145,7 +147,7 @@ class State:
         gone = self.gone if intent.parts else max([self.gone, *(part.max_ts for part in intent.old)])
         return replace(self, parts=parts, gone=gone)
 
-    def _flushed(self, intent: Intent, keep: int) -> State:
+    def _flushed(self, intent: PendingCommit, keep: int) -> State:
         """Return the state with what some of the shards have told: progress, rejects, key state."""
         progress, rejects, samples = dict(self.progress), dict(self.rejects), list(self.samples)
         for delta in intent.deltas:
@@ -168,7 +170,7 @@ class State:
             clicks=self._clicks_after(intent),
         )
 
-    def _clicks_after(self, intent: Intent) -> pa.Table | None:
+    def _clicks_after(self, intent: PendingCommit) -> pa.Table | None:
         """Return the key state with that of the shards that flush in place of what it was."""
         clicks = [] if intent.clicks is None else [intent.clicks]
         if len(intent.owned) < intent.shards and self.clicks is not None and self.clicks.num_rows:
@@ -177,7 +179,7 @@ class State:
             clicks.append(others.cast(clicks[0].schema) if clicks else others)
         return pa.concat_tables(clicks) if clicks else None
 
-    def dealt(self, former: int | None, shards: int) -> Mapping[str, Mapping[int, Progress]]:
+    def repartitioned(self, former: int | None, shards: int) -> Mapping[str, Mapping[int, Progress]]:
         """Return the progress of all sources for a number of shards, each with all of them.
 
         `former` is the number of shards that wrote it, where they may have committed apart; what a shard has not
@@ -200,7 +202,7 @@ class State:
         for id_ in gone:
             lines.update({shard: one.lines for shard, one in self.progress.get(id_, {}).items()})
             rejects.update(self.rejects.get(id_, {}))
-        nothing = Mark(0, 0, "")
+        nothing = Fingerprint(0, 0, "")
         return replace(
             self,
             sources={
@@ -216,7 +218,7 @@ class State:
 
 
 def _dealt(source: Source, found: Mapping[int, Progress], former: int, shards: int) -> Mapping[int, Progress]:
-    start = Progress(source.origin, 0, Mark.blank(source.origin))
+    start = Progress(source.origin, 0, Fingerprint.blank(source.origin))
     whole = {shard: found.get(shard, start) for shard in range(former)}
     if former == shards:
         return whole

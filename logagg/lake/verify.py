@@ -230,7 +230,7 @@ def _wrong_progress(state: State) -> Iterator[Problem]:
 
 def _is_sane(progress: Progress) -> bool:
     """A line has at least its newline; the proof covers bytes before the position."""
-    return 0 <= progress.lines <= progress.position and 0 <= progress.mark.length <= progress.position
+    return 0 <= progress.lines <= progress.position and 0 <= progress.fingerprint.length <= progress.position
 
 
 # permissions

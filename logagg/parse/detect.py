@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from logagg.parse.formats.compile import JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES, Format, compile_format, json_format
 from logagg.parse.lines import fast
-from logagg.records import Chunk, Mark
+from logagg.records import Chunk, Fingerprint
 
 _TIME_SHAPES = ("time_local", "time_iso8601", "time_epoch_us", "time_epoch_ms", "time_epoch")
 _KEYS = {**{name: field for name, field in NGINX.items() if field and field not in TIMES}, **JSON_KEYS}
@@ -34,7 +34,7 @@ def detect(
 def count(lines: Sequence[bytes], fmt: Format, now: float) -> int:
     """Return how many of these lines a format parses."""
     data = b"\n".join(lines)
-    return fast.count(Chunk("", 0, 0, len(data), data, Mark(0, 0, "")), fmt, now)
+    return fast.count(Chunk("", 0, 0, len(data), data, Fingerprint(0, 0, "")), fmt, now)
 
 
 def _candidates(lines: Sequence[bytes], now: float, user_id: str, names: Iterable[str]) -> Iterable[Format]:

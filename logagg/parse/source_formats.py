@@ -13,7 +13,7 @@ SAMPLE_LINES = 1000
 SAMPLE = 1 << 20  # bytes
 
 
-class FormatBook:
+class SourceFormats:
     """Remembers the format of each source; asks the first lines of those it does not know."""
 
     def __init__(

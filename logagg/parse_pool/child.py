@@ -4,7 +4,7 @@
     seat.call(task, data, ...)  ── data ──▶  work(ask, task, data, ...)
                result          ◀── room ──
 
-What lies in a room of `Rooms` is not copied on its way there, and what comes back is a view of a room, too. Pickles cross
+What lies in a room of `BufferPool` is not copied on its way there, and what comes back is a view of a room, too. Pickles cross
 between the two, which are the same program; nothing of a log is unpickled, its bytes stay bytes.
 """
 
@@ -32,7 +32,7 @@ Buffer = bytes | memoryview
 Sent = slice | bytes  # a place in memory that both have, or what does not lie there
 
 
-class Rooms:
+class BufferPool:
     """Memory that this process shares with those it forks from now on, in rooms of one size.
 
     Who has a view of a room has the room, and so has an array, a table or a chunk that is made of such views: nobody gives
@@ -66,13 +66,13 @@ class Rooms:
         return self._memory[sent].data if isinstance(sent, slice) else memoryview(sent)
 
 
-class Seat:
+class Channel:
     """A place where calls to a child wait until it is their turn; one thread at a time may use it.
 
     While the child works for one seat, the data of the next call are brought to another, and results are fetched from it.
     """
 
-    def __init__(self, data: Rooms, results: Rooms) -> None:
+    def __init__(self, data: BufferPool, results: BufferPool) -> None:
         self.connection, self.theirs = multiprocessing.Pipe()
         self._data, self._results = data, results
         self._task: Any = None
@@ -102,15 +102,15 @@ class Child:
         self,
         work: Callable[..., Any],
         prepare: Callable[[], None],
-        data: Rooms,
-        results: Rooms,
+        data: BufferPool,
+        results: BufferPool,
         memory: int,
         siblings: Sequence[Child] = (),
         seats: int = 1,
     ) -> None:
         """Fork. `work` does what is called for, after `prepare` has been done once."""
-        self.seats = [Seat(data, results) for _ in range(seats)]
-        desks = [_Desk(seat.theirs, data, results, work) for seat in self.seats]
+        self.seats = [Channel(data, results) for _ in range(seats)]
+        desks = [_Endpoint(seat.theirs, data, results, work) for seat in self.seats]
         inherited = [seat.connection for child in (self, *siblings) for seat in child.seats]
         self._process = multiprocessing.get_context("fork").Process(
             target=_live, args=(desks, prepare, memory, inherited), daemon=True
@@ -189,12 +189,12 @@ class _Answer:
 
 
 @dataclass(slots=True)
-class _Desk:
+class _Endpoint:
     """A seat, as the child sees it."""
 
     connection: Connection
-    data: Rooms
-    results: Rooms
+    data: BufferPool
+    results: BufferPool
     work: Callable[..., Any]
     task: Any = None
 
@@ -218,7 +218,9 @@ class _Desk:
         return answer
 
 
-def _live(desks: Sequence[_Desk], prepare: Callable[[], None], memory: int, inherited: Sequence[Connection]) -> None:
+def _live(
+    desks: Sequence[_Endpoint], prepare: Callable[[], None], memory: int, inherited: Sequence[Connection]
+) -> None:
     """Be a child until the parent is gone."""
     for connection in inherited:  # as long as anybody has the parent's end, the parent does not seem gone
         connection.close()

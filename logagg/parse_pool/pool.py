@@ -22,7 +22,7 @@ from logagg.parse.events.addresses import without_addresses
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import Format
 from logagg.parse.lines import fast
-from logagg.parse_pool.child import Child, Rooms, Seat
+from logagg.parse_pool.child import BufferPool, Channel, Child
 from logagg.records import Batch, Chunk
 
 SEATS = 2  # of a parser: while it reads the chunk at one, the next is brought to the other
@@ -32,7 +32,7 @@ _BATCHES = 8  # of a parser, until their events are rolled up together
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParseTask:
     """How the lines of a chunk become what a parser hands on."""
 
     classifier: Classifier
@@ -47,7 +47,7 @@ class Reading:
         events = Batch(self.classifier.classify(batch.table), rejects)
         return self.then(without_data(chunk), events, *more) if self.then else events
 
-    def asking(self, key_of: Callable[[int], bytes] | None) -> Reading:
+    def asking(self, key_of: Callable[[int], bytes] | None) -> ParseTask:
         """Return the same with another one to ask for the keys of visitors."""
         return replace(self, classifier=replace(self.classifier, key_of=key_of))
 
@@ -68,14 +68,14 @@ class Parsers:
     def __init__(self, budget: Budget, clock: Clock) -> None:
         self._latest = LatestTime(clock)
         self._report: Callable[[str, str], None] = lambda kind, text: None
-        self._reading: Reading | None = None
-        self._there: Reading | None = None  # the same, for another process
-        self._rooms = Rooms(budget.parsers * SEATS + AHEAD, budget.chunk)
+        self._reading: ParseTask | None = None
+        self._there: ParseTask | None = None  # the same, for another process
+        self._rooms = BufferPool(budget.parsers * SEATS + AHEAD, budget.chunk)
         self._children = _fork(budget, self._rooms)
         self.memory = budget.parser * len(self._children)  # what they may take beside this process
-        places = [_Place(child, seat) for child in self._children for seat in child.seats]
+        places = [_Slot(child, seat) for child in self._children for seat in child.seats]
         self.count = len(places) or budget.parsers
-        self._free: SimpleQueue[_Place] = SimpleQueue()
+        self._free: SimpleQueue[_Slot] = SimpleQueue()
         for place in places or [_HERE] * budget.parsers:
             self._free.put(place)
         self._threads = ThreadPoolExecutor(self.count, "parser")
@@ -95,7 +95,7 @@ class Parsers:
         """The processes that parse."""
         return [child.pid for child in self._children]
 
-    def use(self, reading: Reading, report: Callable[[str, str], None]) -> None:
+    def use(self, reading: ParseTask, report: Callable[[str, str], None]) -> None:
         """Read so from now on, and report when a parser dies."""
         self._reading, self._there, self._report = reading, reading.asking(None), report
 
@@ -114,7 +114,7 @@ class Parsers:
         for child in self._children:
             child.close()
 
-    def _read(self, reading: Reading, there: Reading, written: float, chunk: Chunk, fmt: Format, *more: Any) -> Any:
+    def _read(self, reading: ParseTask, there: ParseTask, written: float, chunk: Chunk, fmt: Format, *more: Any) -> Any:
         place, now = self._free.get(), self._latest.of(written)
         try:
             if place.seat:
@@ -127,7 +127,7 @@ class Parsers:
             self._free.put(place)
         return reading(chunk, fmt, now, *more)
 
-    def _give_up(self, place: _Place) -> None:
+    def _give_up(self, place: _Slot) -> None:
         """Report once that a child has ended."""
         assert place.child, "what is read here does not end"
         with self._lock:
@@ -138,14 +138,14 @@ class Parsers:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Slot:
     """Where a chunk is read: at a seat of a child, or in this process."""
 
     child: Child | None = None
-    seat: Seat | None = None
+    seat: Channel | None = None
 
 
-_HERE = _Place()
+_HERE = _Slot()
 
 
 def _prepare() -> None:
@@ -154,17 +154,17 @@ def _prepare() -> None:
     agents.prepare()
 
 
-def _fork(budget: Budget, rooms: Rooms) -> Sequence[Child]:
+def _fork(budget: Budget, rooms: BufferPool) -> Sequence[Child]:
     """Fork parsers, unless there is one core only, for which they would take turns with us anyway, or it is not safe."""
     children: list[Child] = []
     if (os.cpu_count() or 1) > 1 and sys.platform == "linux" and threading.active_count() == 1:
         gc.freeze()  # looking for cycles would write to all there is, and so make a copy of it for each process
-        results = Rooms(budget.parsers * _BATCHES, _EVENTS * budget.chunk)
+        results = BufferPool(budget.parsers * _BATCHES, _EVENTS * budget.chunk)
         for _ in range(budget.parsers):
             children.append(Child(_read_here, _prepare, rooms, results, budget.parser, children, SEATS))
     return children
 
 
-def _read_here(ask: Callable[[Any], Any], reading: Reading, data: memoryview, chunk: Chunk, *rest: Any) -> Any:
+def _read_here(ask: Callable[[Any], Any], reading: ParseTask, data: memoryview, chunk: Chunk, *rest: Any) -> Any:
     """Read a chunk in a parser's process."""
     return reading.asking(ask)(replace(chunk, data=data), *rest)

@@ -10,8 +10,8 @@ from logagg.config.sections import Config
 from logagg.intake.tail import Tailer
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import Format
-from logagg.parse.source_formats import FormatBook
-from logagg.parse_pool.pool import Reading
+from logagg.parse.source_formats import SourceFormats
+from logagg.parse_pool.pool import ParseTask
 from logagg.records import Chunk, Source
 
 
@@ -26,12 +26,12 @@ class Interpreter:
         sources: Iterable[Source],
         clock: Clock,
         refused: Callable[[str], None],
-        then: Callable[..., Any] | None = None,  # of `Reading`
+        then: Callable[..., Any] | None = None,  # of `ParseTask`
         committed: float = 0.0,  # when the lake was last written
     ) -> None:
         formats = {source.id: source.format for source in sources if source.format}
-        self._formats = FormatBook(log_format, formats, clock, refused, config.visitor)
-        self.reading = Reading(classifier, config.tail.max_line, config.privacy.addresses_in_samples, then)
+        self._formats = SourceFormats(log_format, formats, clock, refused, config.visitor)
+        self.reading = ParseTask(classifier, config.tail.max_line, config.privacy.addresses_in_samples, then)
         self.is_whole = self._formats.is_whole
         self._committed = committed
 

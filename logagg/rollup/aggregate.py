@@ -23,7 +23,7 @@ from logagg.columnar.dictionary import spread
 from logagg.rollup.columns import Columns, only
 from logagg.rollup.conditions import Condition, decide
 from logagg.rollup.definitions import SKETCH, Measure, Part, Rollup
-from logagg.rollup.grouping import Codes, Grouping, Hashes, Ints, Mask, Ranks, Rows, Totals
+from logagg.rollup.grouping import Grouping, Hashes, Ints, KeyCodes, Mask, Ranks, Rows, Totals
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,8 +45,8 @@ class Events:
     hashes: Hashes  # of visitors
     ranks: Ranks  # by those
     holds: Mapping[Condition, Mask]
-    _dimensions: dict[str, tuple[pa.Array, Codes]] = field(default_factory=dict)
-    _buckets: dict[int, tuple[Ints, Codes]] = field(default_factory=dict)  # by grain
+    _dimensions: dict[str, tuple[pa.Array, KeyCodes]] = field(default_factory=dict)
+    _buckets: dict[int, tuple[Ints, KeyCodes]] = field(default_factory=dict)  # by grain
 
     @classmethod
     def of(cls, columns: Columns, parts: Sequence[Part], database: Callable[[], duckdb.DuckDBPyConnection]) -> Events:
@@ -55,18 +55,18 @@ class Events:
         hashes = columns["visitor"].to_numpy()
         return cls(columns, hashes, Ranks.of(hashes), decide(filter(None, wanted), columns, database))
 
-    def dimension(self, name: str) -> tuple[pa.Array, Codes]:
+    def dimension(self, name: str) -> tuple[pa.Array, KeyCodes]:
         """Return a column, text dictionary-encoded, and its codes."""
         if name not in self._dimensions:
             column = _encoded(self.columns[name])
-            self._dimensions[name] = column, Codes.of(column)
+            self._dimensions[name] = column, KeyCodes.of(column)
         return self._dimensions[name]
 
-    def buckets(self, grain: int) -> tuple[Ints, Codes]:
+    def buckets(self, grain: int) -> tuple[Ints, KeyCodes]:
         """Return the bucket of each event, its time in whole grains, and the codes of the buckets."""
         if grain not in self._buckets:
             buckets = self.numbers("time") // (grain * _SECOND)
-            self._buckets[grain] = buckets, Codes.of_integers(buckets)
+            self._buckets[grain] = buckets, KeyCodes.of_integers(buckets)
         return self._buckets[grain]
 
     def numbers(self, name: str) -> Numbers:
@@ -135,7 +135,7 @@ def _merged(rollup: Rollup, rows: pa.Table, grain: int | None = None) -> tuple[p
     step = (grain or rollup.grain) * _SECOND
     buckets = micros // step
     dimensions = [_encoded(only(rows[name])) for name in rollup.dimensions]
-    groups = Grouping.by([Codes.of_integers(buckets), *map(Codes.of, dimensions)])
+    groups = Grouping.by([KeyCodes.of_integers(buckets), *map(KeyCodes.of, dimensions)])
     if groups.size == rows.num_rows and not grain:
         columns = [only(rows["ts"]), *dimensions, *(only(rows[name]) for name in rollup.measures)]
         return pa.table(columns, names=rollup.column_names).take(pa.array(groups.order)), None
@@ -163,7 +163,7 @@ def fold(rollup: Rollup, rows: pa.Table, keys: int) -> pa.Table:
 
 def _measure(events: Events, groups: Grouping, measure: Measure | None, like: Measure) -> pa.Array | Totals:
     """Return a measure by group; zero (as its `like`) where the part does not name it."""
-    if measure is None or measure.kind == "later":
+    if measure is None or measure.kind == "from_other_part":
         return _zeros(groups.size, like.type)
     where = events.holds[measure.where] if measure.where else None
     if measure.kind == "count":

@@ -50,7 +50,7 @@ class AtLeast:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class NotNull:
     """A column is not null."""
 
     column: str
@@ -88,7 +88,7 @@ class Sql:
     text: str
 
 
-Comparison = OneOf | AtLeast | Known | Both | Either
+Comparison = OneOf | AtLeast | NotNull | Both | Either
 Condition = Comparison | Sql
 
 

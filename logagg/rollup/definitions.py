@@ -13,9 +13,9 @@ from typing import Literal
 
 import pyarrow as pa
 
-from logagg.rollup.conditions import AtLeast, Both, Condition, Either, Known, OneOf
+from logagg.rollup.conditions import AtLeast, Both, Condition, Either, NotNull, OneOf
 
-Kind = Literal["count", "sum", "uniques", "later"]
+Kind = Literal["count", "sum", "uniques", "from_other_part"]
 
 TIMESTAMP = pa.timestamp("us", "UTC")
 SKETCH = pa.list_(pa.uint64())
@@ -87,7 +87,7 @@ DIMENSION_TYPES: dict[str, pa.DataType] = {"status": pa.int16(), "is_bot": pa.bo
 
 VISITORS = Measure("uniques")
 HITS = Measure("count")
-LATER = Measure("later")
+LATER = Measure("from_other_part")
 
 PAGEVIEW = OneOf("kind", ("pageview",))
 CLICK = OneOf("kind", ("click",))
@@ -96,7 +96,7 @@ ERROR = AtLeast("status", 400)
 LATENCY = Rollup(
     "latency",
     ("site", "path", "bucket"),
-    (Part({"hits": HITS, "seconds": Measure("sum", "seconds")}, where=Known("seconds")),),
+    (Part({"hits": HITS, "seconds": Measure("sum", "seconds")}, where=NotNull("seconds")),),
 )
 DEFAULTS: tuple[Rollup, ...] = (
     Rollup(
@@ -118,7 +118,7 @@ DEFAULTS: tuple[Rollup, ...] = (
                 },
                 where=Either(PAGEVIEW, Both(OneOf("kind", ("other",)), ERROR)),
             ),
-            Part({"clicks": HITS}, where=Known("from_path"), columns={"path": "from_path"}),
+            Part({"clicks": HITS}, where=NotNull("from_path"), columns={"path": "from_path"}),
         ),
     ),
     Rollup(

@@ -8,7 +8,7 @@ import numpy as np
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
-ctypedef const int32_t* Codes
+ctypedef const int32_t* KeyCodes
 
 cdef enum:
     BLOCK = 2048  # rows
@@ -74,7 +74,7 @@ def pack(keys, sizes, int bits, const uint8_t[::1] where=None, const int32_t[::1
     cdef int64_t[BLOCK] number
     cdef int32_t[BLOCK] row
     cdef int64_t[MOST_KEYS] size
-    cdef Codes[MOST_KEYS] codes
+    cdef KeyCodes[MOST_KEYS] codes
     cdef const int32_t[::1] view
     if columns > MOST_KEYS:
         raise ValueError(f"a key has at most {MOST_KEYS} columns")

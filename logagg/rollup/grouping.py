@@ -32,14 +32,14 @@ _BITS = 63  # of an integer, for keys and a row
 
 
 @dataclass(frozen=True, slots=True)
-class Codes:
+class KeyCodes:
     """A key column as numbers: equal where the values are equal, from 0 to `size` - 1."""
 
     numbers: Rows
     size: int
 
     @classmethod
-    def of(cls, array: pa.Array) -> Codes:
+    def of(cls, array: pa.Array) -> KeyCodes:
         """Number a column of text (any encoding), integers or booleans; null is a value like any other."""
         if pa.types.is_string(array.type):
             array = array.dictionary_encode()
@@ -54,23 +54,23 @@ class Codes:
         return cls.of_integers(numbers.view(np.uint8) if numbers.dtype == np.bool_ else numbers)
 
     @classmethod
-    def of_integers(cls, numbers: npt.NDArray[np.integer[Any]]) -> Codes:
+    def of_integers(cls, numbers: npt.NDArray[np.integer[Any]]) -> KeyCodes:
         least, most = (int(numbers.min()), int(numbers.max())) if len(numbers) else (0, 0)
         if most - least >= 1 << 31:
             return cls.distinct(numbers)
         wide = numbers if numbers.itemsize > 2 else numbers.astype(np.int32)
         return cls((wide - wide.dtype.type(least)).astype(np.int32, copy=False), most - least + 1)
 
-    def dense(self) -> Codes:
+    def dense(self) -> KeyCodes:
         """Return the same with no number left out."""
-        return Codes.distinct(self.numbers)
+        return KeyCodes.distinct(self.numbers)
 
-    def then(self, other: Codes) -> Codes:
+    def then(self, other: KeyCodes) -> KeyCodes:
         """Return dense numbers for pairs; their order is that of the first, then that of the second."""
-        return Codes.distinct(self.numbers.astype(np.int64) * other.size + other.numbers)
+        return KeyCodes.distinct(self.numbers.astype(np.int64) * other.size + other.numbers)
 
     @classmethod
-    def distinct(cls, numbers: npt.NDArray[np.integer[Any]]) -> Codes:
+    def distinct(cls, numbers: npt.NDArray[np.integer[Any]]) -> KeyCodes:
         """Number integers by their rank, with no number left out."""
         values, places = np.unique(numbers, return_inverse=True)
         return cls(places.astype(np.int32), max(1, len(values)))
@@ -105,7 +105,7 @@ class Grouping:
     starts: Rows  # where in `order` each group begins
 
     @classmethod
-    def by(cls, keys: Sequence[Codes], where: Mask | None = None, ranks: Ranks | None = None) -> Grouping:
+    def by(cls, keys: Sequence[KeyCodes], where: Mask | None = None, ranks: Ranks | None = None) -> Grouping:
         """Group rows by key columns, of which there is at least one; only the rows for which a condition holds, if given."""
         bits = max(1, len(keys[0].numbers) - 1).bit_length()
         keys = _fitting(keys, _BITS - bits)
@@ -146,7 +146,7 @@ class Grouping:
         return _lists(group_by.united(offsets, sketches.values.to_numpy(), self.order, self.starts, K))
 
 
-def _fitting(keys: Sequence[Codes], bits: int) -> Sequence[Codes]:
+def _fitting(keys: Sequence[KeyCodes], bits: int) -> Sequence[KeyCodes]:
     """Return keys that fit into some bits together, and group rows as the given ones do."""
     keys = [key for key in keys if key.size > 1] or keys[:1]
     if _fit(keys, bits):
@@ -158,7 +158,7 @@ def _fitting(keys: Sequence[Codes], bits: int) -> Sequence[Codes]:
     return keys
 
 
-def _fit(keys: Sequence[Codes], bits: int) -> bool:
+def _fit(keys: Sequence[KeyCodes], bits: int) -> bool:
     return math.prod(key.size for key in keys) <= 1 << bits
 
 

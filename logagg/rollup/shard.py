@@ -171,7 +171,9 @@ class Shard:
         lines = job.events.num_rows + job.rejects.lines
         self._gathered.starts.setdefault(job.source, position)
         self._gathered.lines += lines
-        self._applied[job.source] = self._gathered.progress[job.source] = Progress(job.end, before + lines, job.mark)
+        self._applied[job.source] = self._gathered.progress[job.source] = Progress(
+            job.end, before + lines, job.fingerprint
+        )
         if job.rejects.counts:
             counts = self._gathered.counts.setdefault(job.source, {})
             for reason, count in job.rejects.counts.items():

@@ -26,13 +26,13 @@ from logagg.intake.waker import Waker
 from logagg.lake import retry
 from logagg.lake.compact import Replacement, joined
 from logagg.lake.lake import Lake
-from logagg.metrics import Number
+from logagg.metrics import Sample
 from logagg.notices import Notices
 from logagg.parse_pool.pool import Parsers, without_data
 from logagg.parse_pool.task import Interpreter
 from logagg.records import Batch, Chunk, Delta
 from logagg.rollup.shard import Shard
-from logagg.sharding import deal
+from logagg.sharding import shard_jobs
 from logagg.tail.barriers import Barriers
 from logagg.tail.channels import Channel, LocalQueue
 from logagg.tail.freshness import Freshness
@@ -66,13 +66,13 @@ class Tally:
     rejects: Counter[str] = field(default_factory=Counter)
     record: ParseRecord = field(default_factory=ParseRecord)
 
-    def numbers(self) -> Iterator[Number]:
+    def numbers(self) -> Iterator[Sample]:
         """Return what a scrape of a tail shows."""
-        yield Number("logagg_read_bytes_total", "Bytes of logs that were read.", self.bytes)
+        yield Sample("logagg_read_bytes_total", "Bytes of logs that were read.", self.bytes)
         for kind, lines in list(self.kinds.items()):
-            yield Number("logagg_events_total", "Lines that became events, by kind.", lines, ("kind", kind))
+            yield Sample("logagg_events_total", "Lines that became events, by kind.", lines, ("kind", kind))
         for reason, lines in list(self.rejects.items()):
-            yield Number("logagg_rejects_total", "Lines that were rejected, by reason.", lines, ("reason", reason))
+            yield Sample("logagg_rejects_total", "Lines that were rejected, by reason.", lines, ("reason", reason))
 
     def add(self, chunk: Chunk, kinds: Mapping[str, int], rejects: Mapping[str, int]) -> None:
         lines, rejected = sum(kinds.values()) + sum(rejects.values()), sum(rejects.values())
@@ -90,7 +90,7 @@ def kinds_of(events: pa.Table) -> dict[str, int]:
     return {kind: count for kind, count in zip(kinds.dictionary.to_pylist(), counts, strict=True) if count}
 
 
-class River:
+class LocalTail:
     """Runs the stages until all is read (`once`) or `stop()` is called; then commits what is left."""
 
     def __init__(
@@ -271,7 +271,7 @@ class River:
     def _deal_out(self, chunk: Chunk, batch: Batch) -> None:
         events, rejects = batch.table, batch.rejects
         self.tally.add(chunk, kinds_of(events), rejects.counts)
-        for job in deal(chunk, events, rejects, len(self._shards)):
+        for job in shard_jobs(chunk, events, rejects, len(self._shards)):
             self._queue.send(job.shard, job)
 
     # shards
@@ -305,7 +305,9 @@ class River:
             barrier, delta = item
             deltas.append(delta)
             if len(deltas) == len(self._shards):
-                retry.commit(self._lake, deltas, barrier.sources, lambda: self._leaving, self._clock, self._notices)
+                retry.commit_until_done(
+                    self._lake, deltas, barrier.sources, lambda: self._leaving, self._clock, self._notices
+                )
                 deltas, self._sinking = [], [0] * len(self._shards)
                 self._freshness.committed()
                 self._barriers.committed(barrier)

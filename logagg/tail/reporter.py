@@ -17,7 +17,7 @@ from logagg.heartbeat import FollowedLog, Heartbeat, LogProblem
 from logagg.intake import paths
 from logagg.intake.names import STDIN
 from logagg.intake.tail import Tailer
-from logagg.metrics import Number
+from logagg.metrics import Sample
 from logagg.notices import Notices
 from logagg.tail.freshness import Freshness
 from logagg.tail.options import TailOptions
@@ -96,16 +96,16 @@ class Reporter:
             raise
         self._say(tailer, ended=self._clock.now())
 
-    def numbers(self) -> Iterator[Number]:
+    def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
         newest = self._newest
-        yield Number("logagg_followed_logs", "Logs that are followed.", newest.following)
-        yield Number("logagg_unreadable_logs", "Logs that cannot be read.", len(newest.unreadable))
-        yield Number(
+        yield Sample("logagg_followed_logs", "Logs that are followed.", newest.following)
+        yield Sample("logagg_unreadable_logs", "Logs that cannot be read.", len(newest.unreadable))
+        yield Sample(
             "logagg_unparsed_logs", "Logs that no format fits, or whose lines are mostly rejects.", len(newest.unparsed)
         )
-        yield Number("logagg_waiting_paths", "Paths that mean no log yet.", len(newest.waiting))
-        yield Number(
+        yield Sample("logagg_waiting_paths", "Paths that mean no log yet.", len(newest.waiting))
+        yield Sample(
             "logagg_behind_seconds", "What was in the logs so long ago is all committed.", self._freshness.behind
         )
 

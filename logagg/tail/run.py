@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from logagg.clock import Clock, SystemClock
 from logagg.config.sections import Config
 from logagg.errors import LogaggError
-from logagg.heap import HeapKeeper
+from logagg.heap import HeapTrimmer
 from logagg.heartbeat import Heartbeat
 from logagg.intake import paths
 from logagg.intake.tail import Tailer
@@ -17,7 +17,7 @@ from logagg.intake.waker import Waker
 from logagg.lake import heartbeats
 from logagg.lake.lake import Lake
 from logagg.lake.progress import MergeProgress
-from logagg.metrics import Number, served
+from logagg.metrics import Sample, served
 from logagg.notices import Notices
 from logagg.parse.events.classify import Classifier
 from logagg.parse.schemas import EVENT_SCHEMA
@@ -28,12 +28,12 @@ from logagg.rollup.definitions import DEFAULTS, Rollup
 from logagg.rollup.shard import Shard, ShardSettings
 from logagg.tail.console import CatchUpBar, StatusLine, merge_line, summary
 from logagg.tail.freshness import Freshness
-from logagg.tail.local import Pace, River, Tally
+from logagg.tail.local import LocalTail, Pace, Tally
 from logagg.tail.options import TailOptions
 from logagg.tail.reload import reloaded
 from logagg.tail.reporter import Reporter, announce
-from logagg.tail.signals import Wishes
-from logagg.tail.skipped import Unread
+from logagg.tail.signals import Requests
+from logagg.tail.skipped import SkippedLogs
 
 REFRESH = 0.5  # seconds between looks of the status line
 HEAP = 0.75  # of the memory that parsers leave: beyond, what is freed goes back to the system, for its pieces add up
@@ -41,35 +41,35 @@ ONCE_FLUSH = 10.0  # seconds between commits of `--once`, where nobody waits for
 
 
 def tail(
-    options: TailOptions, clock: Clock | None = None, wishes: Wishes | None = None, parsers: Parsers | None = None
+    options: TailOptions, clock: Clock | None = None, requests: Requests | None = None, parsers: Parsers | None = None
 ) -> None:
     """Follow logs into a lake until told to stop by a wish, or read them once. Raises LogaggError."""
     clock = clock or SystemClock()
     paths.check(options.paths, waits=not options.once)
     with parsers or Parsers(options.budget, clock) as ready:
-        _tail(options, clock, wishes or Wishes(), ready)
+        _tail(options, clock, requests or Requests(), ready)
 
 
-def _tail(options: TailOptions, clock: Clock, wishes: Wishes, parsers: Parsers) -> None:
+def _tail(options: TailOptions, clock: Clock, requests: Requests, parsers: Parsers) -> None:
     lake = Lake.open(options.lake, rollups_of(options.config), clock=clock, config=options.config, begin=False)
     try:
         lake.refuse_missing()
-        run = _Run(options, clock, lake, wishes, parsers)
+        run = _Run(options, clock, lake, requests, parsers)
         with served(options.metrics, run.numbers):
             run.run()
     finally:
         lake.close()
 
 
-def counted(notices: Notices) -> Iterator[Number]:
+def counted(notices: Notices) -> Iterator[Sample]:
     """Return how many notices there were, by kind."""
     for kind, count in list(notices.counts.items()):
-        yield Number("logagg_notices_total", "Notices, by kind; commits are among them.", count, ("kind", kind))
+        yield Sample("logagg_notices_total", "Notices, by kind; commits are among them.", count, ("kind", kind))
 
 
-def merged(merging: MergeProgress) -> Iterator[Number]:
+def merged(merging: MergeProgress) -> Iterator[Sample]:
     """Return how many rows were merged."""
-    yield Number("logagg_merged_rows_total", "Rows of files that were read to be merged.", merging.rows)
+    yield Sample("logagg_merged_rows_total", "Rows of files that were read to be merged.", merging.rows)
 
 
 def rollups_of(config: Config) -> tuple[Rollup, ...]:
@@ -88,24 +88,24 @@ class _Run:
     that came through standard input.
     """
 
-    def __init__(self, options: TailOptions, clock: Clock, lake: Lake, wishes: Wishes, parsers: Parsers) -> None:
+    def __init__(self, options: TailOptions, clock: Clock, lake: Lake, requests: Requests, parsers: Parsers) -> None:
         self._options, self._clock, self._lake, self._config = options, clock, lake, options.config
         self._shards, self._budget = options.shard_count, options.budget
         self._notices = Notices(clock, verbosity=options.verbosity)
         lake.tell(self._notices.report)
-        self._wishes, self._parsers = wishes, parsers
-        lake.merging.notice, lake.merging.leaving = self._notices.report, lambda: wishes.leaving
+        self._wishes, self._parsers = requests, parsers
+        lake.merging.notice, lake.merging.leaving = self._notices.report, lambda: requests.leaving
         self._waker = Waker(self._notices.report)
         self._cut_short = False  # by a wish
-        self._unread = Unread(self._notices, ends=options.ends)
+        self._unread = SkippedLogs(self._notices, ends=options.ends)
         self._tally, self._freshness = Tally(record=self._unread.record), Freshness(clock)
         self._tailer = self._make_tailer(lake.known_sources(self._shards))
         self._reporter = self._make_reporter()
 
-    def numbers(self) -> Iterator[Number]:
+    def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
         yield from self._tally.numbers()
-        yield Number("logagg_unread_bytes", "Bytes of logs that are not read yet.", self._tailer.backlog())
+        yield Sample("logagg_unread_bytes", "Bytes of logs that are not read yet.", self._tailer.backlog())
         yield from self._reporter.numbers()
         yield from merged(self._lake.merging)
         yield from counted(self._notices)
@@ -130,7 +130,7 @@ class _Run:
         display = CatchUpBar(self._tally, loud) if self._options.once else StatusLine(self._tally, self._clock, loud)
         river = self._make_river(self._config)
         try:
-            with HeapKeeper(round(HEAP * (self._budget.memory - self._parsers.memory))):
+            with HeapTrimmer(round(HEAP * (self._budget.memory - self._parsers.memory))):
                 while config := self._watch(river, display):
                     river = self._renewed(config)
         finally:
@@ -138,7 +138,7 @@ class _Run:
             self._tailer.close()
             self._waker.stop()
 
-    def _watch(self, river: River, display: CatchUpBar | StatusLine) -> Config | None:
+    def _watch(self, river: LocalTail, display: CatchUpBar | StatusLine) -> Config | None:
         """Show how it goes until a river ends; return the configuration that the next one shall have."""
         config = self._config
         river.start()
@@ -155,7 +155,7 @@ class _Run:
         river.join()
         return None if self._cut_short or config is self._config else config
 
-    def _report_end(self, river: River) -> None:
+    def _report_end(self, river: LocalTail) -> None:
         with contextlib.suppress(BaseException):  # the main thread joins too, and says it
             river.join()
         self._wishes.put("ended")
@@ -202,7 +202,7 @@ class _Run:
         reporter.go_on_from(heartbeats.read(lake))
         return reporter
 
-    def _make_river(self, config: Config) -> River:
+    def _make_river(self, config: Config) -> LocalTail:
         self._reporter.flush = self._pace(config).flush
         known = self._lake.known_sources(self._shards)
         settings = ShardSettings(
@@ -212,7 +212,7 @@ class _Run:
             clicks_bytes=self._budget.clicks,
             events_bytes=self._budget.events,
         )
-        return River(
+        return LocalTail(
             self._tailer,
             self._waker,
             self._make_interpreter(config),
@@ -250,7 +250,7 @@ class _Run:
 
     # another configuration
 
-    def _renewed(self, config: Config) -> River:
+    def _renewed(self, config: Config) -> LocalTail:
         """Return the next river: with a new configuration, or with the old one where the lake refuses the new."""
         try:
             self._lake.reconfigure(rollups_of(config), config)

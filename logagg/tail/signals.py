@@ -1,4 +1,4 @@
-"""Signals, turned into wishes that the main thread heeds when it comes to them.
+"""Signals, turned into requests that the main thread heeds when it comes to them.
 
 A handler may interrupt anything, itself included, so it takes no lock: it puts a word into a queue made for that.
 """
@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Literal
 
-Wish = Literal["stop", "reload", "ended"]
+Request = Literal["stop", "reload", "ended"]
 
 _SHOW_CURSOR = b"\x1b[?25h\n"
 
 
-class Wishes:
+class Requests:
     """What a running tail was asked: by SIGTERM and SIGINT to stop, by SIGHUP to reload, by its river to see that it ended."""
 
     def __init__(self, *, reloads: bool = True) -> None:
         self._leaving = self._stopped = False
-        self._queue: queue.SimpleQueue[Wish] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Request] = queue.SimpleQueue()
         self._handlers: dict[int, Callable[[int, object], None]] = {
             signal.SIGTERM: self._leave,
             signal.SIGINT: self._leave,
@@ -43,11 +43,11 @@ class Wishes:
             for number in self._handlers:
                 signal.signal(number, signal.SIG_IGN)
 
-    def put(self, wish: Wish) -> None:
+    def put(self, wish: Request) -> None:
         self._stopped = self._stopped or wish == "stop"
         self._queue.put(wish)
 
-    def wait(self, seconds: float) -> Wish | None:
+    def wait(self, seconds: float) -> Request | None:
         """Return the next wish; None when there was none for so long."""
         try:
             return self._queue.get(timeout=seconds)
@@ -56,7 +56,7 @@ class Wishes:
 
     @property
     def leaving(self) -> bool:
-        """Tell whether we were asked to stop, for those who do other things than wait for wishes."""
+        """Tell whether we were asked to stop, for those who do other things than wait for requests."""
         return self._stopped
 
     def _leave(self, number: int, _frame: object) -> None:

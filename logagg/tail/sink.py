@@ -4,7 +4,7 @@ A message is a job, or a `Barrier`: "commit all that came before this". Messages
 they were sent. A transport may lose jobs, or deliver them again: shards know by position what they have, and what
 is missing is sent again. It may not invent or change them.
 
-Within a process `local.LocalQueue` is the transport. Between machines a job travels as a `wire.Parcel`, through
+Within a process `local.LocalQueue` is the transport. Between machines a job travels as a `wire.JobMessage`, through
 `post.Sender` and `post.Receiver`, which give an answer to each; barriers do not travel, since there each shard commits by
 itself. `tests/contracts/` holds both to what is promised here.
 """

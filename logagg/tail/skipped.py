@@ -10,7 +10,7 @@ from logagg.records import Source
 from logagg.tail.parse_record import ParseRecord
 
 
-class Unread:
+class SkippedLogs:
     """Says at once what a run that goes on leaves unread; of one that ends by itself, when its end shows what it meant."""
 
     def __init__(self, notices: Notices, *, ends: bool) -> None:

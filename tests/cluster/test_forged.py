@@ -20,10 +20,10 @@ from logagg.clock import SystemClock
 from logagg.cluster import protocol
 from logagg.cluster.auth import Keys
 from logagg.cluster.gearman import Server
-from logagg.cluster.protocol import Answer, Question
+from logagg.cluster.protocol import Question, Reply
 from logagg.cluster.transport import Receiver
 from logagg.parse.schemas import EVENT_SCHEMA
-from logagg.records import Mark, Source
+from logagg.records import Fingerprint, Source
 from tests import clocks
 from tests.conftest import Command, combined, wait_until
 from tests.gearmand import JobServer, Site, copy_secret, free_port
@@ -76,12 +76,14 @@ class Scene:
         found = json.loads(self.site.logagg.run("status", "--gearman", self.site.gearman, "--json", status=None).stdout)
         return sum(one["refused"] for one in found["shards"])
 
-    def forged_job(self, shard: int) -> protocol.Parcel:
+    def forged_job(self, shard: int) -> protocol.JobMessage:
         """Return a job that would move the tail's position far ahead."""
         end = self.position + (1 << 40)
-        source = Source(self.id, str(self.log), 0, 0, Mark(0, 0, ""), tailer="web1")
-        job = replace(parcel(shard=shard).job, source=self.id, start=self.position, end=end, mark=Mark(end, 0, ""))
-        return protocol.Parcel("web1", 1, 2, source, job, "run")
+        source = Source(self.id, str(self.log), 0, 0, Fingerprint(0, 0, ""), tailer="web1")
+        job = replace(
+            parcel(shard=shard).job, source=self.id, start=self.position, end=end, fingerprint=Fingerprint(end, 0, "")
+        )
+        return protocol.JobMessage("web1", 1, 2, source, job, "run")
 
 
 @pytest.fixture
@@ -111,14 +113,14 @@ def test_forged_messages(scene: Scene, secret: bytes | None) -> None:
     for number, message in enumerate(forged):
         shard = (
             message.job.shard
-            if isinstance(message, protocol.Parcel)
+            if isinstance(message, protocol.JobMessage)
             else message.shard
             if isinstance(message, Question)
             else 0
         )
         data = protocol.pack(message)
         answer = peer.ask(keys.sign(data, b"n" * 16, owner) if keys else data, shard=shard)
-        assert answer == Answer("refused", 2, reason="its MAC is not by the lake's secret"), number
+        assert answer == Reply("refused", 2, reason="its MAC is not by the lake's secret"), number
     scene.go_on()
     assert scene.refused() == len(forged)
     done = scene.site.logagg.run("status", "--gearman", scene.site.gearman, status=1)
@@ -151,14 +153,14 @@ def test_metrics_count_them(site: Site) -> None:
     assert 'logagg_messages_refused_total{reason="unreadable"} 1.0' in text
 
 
-def again(scene: Scene, messages: list[tuple[str, bytes]]) -> list[Answer]:
+def again(scene: Scene, messages: list[tuple[str, bytes]]) -> list[Reply]:
     """Send messages again, as they were; return the answers, whose MACs are right."""
     keys, answers = Keys((scene.site.lake / "secret").read_bytes()), []
     for number, (function, data) in enumerate(messages):
         answered = submit(scene.port, function, data, f"again-{number}")
         assert answered
         answer = protocol.read(keys.check(answered), EVENT_SCHEMA)
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, Reply)
         answers.append(answer)
     return answers
 
@@ -169,7 +171,7 @@ def test_all_that_was_said_said_again(scene: Scene) -> None:
     messages = list(scene.tap.sent)
     for (_, data), answer in zip(messages, again(scene, messages), strict=True):
         question = protocol.unpack(data, EVENT_SCHEMA)
-        if isinstance(question, protocol.Parcel):
+        if isinstance(question, protocol.JobMessage):
             assert answer.verdict == "duplicate"
         elif isinstance(question, Question) and not question.greets:
             assert answer.verdict == "refused" and not answer.positions and not answer.known
@@ -294,23 +296,23 @@ FUNCTIONS = [f"logagg.{kind}.{shard}" for kind in ("shard", "positions") for sha
 @pytest.mark.parametrize(
     "forged",
     [
-        Answer("superseded", 2),
-        Answer("refused", 2, reason="misfit: the lake has 9 shards"),
-        Answer("overlap", 2, reason="x"),
-        Answer("taken", 2, "0" * 32, epoch=TOP, limit=TOP),
-        Answer("moved", 4000, "0" * 32),
+        Reply("superseded", 2),
+        Reply("refused", 2, reason="misfit: the lake has 9 shards"),
+        Reply("overlap", 2, reason="x"),
+        Reply("taken", 2, "0" * 32, epoch=TOP, limit=TOP),
+        Reply("moved", 4000, "0" * 32),
         None,
     ],
     ids=["superseded", "misfit", "overlap", "taken", "moved", "huge"],
 )
-def test_answers_of_a_program_that_is_no_worker(scene: Scene, forged: Answer | None) -> None:
+def test_answers_of_a_program_that_is_no_worker(scene: Scene, forged: Reply | None) -> None:
     """None ends a tail, or makes it let go of what is not committed, running or at its start."""
 
     def answer(data: bytes) -> bytes:
         if forged is None:
             return bytes(200 << 20)
         message = protocol.unpack(data, EVENT_SCHEMA)
-        known = {message.source.id: (TOP, TOP)} if isinstance(message, protocol.Parcel) else {scene.id: (TOP, TOP)}
+        known = {message.source.id: (TOP, TOP)} if isinstance(message, protocol.JobMessage) else {scene.id: (TOP, TOP)}
         return protocol.pack(replace(forged, positions=known))
 
     with answering(scene.port, FUNCTIONS, answer) as answered:
@@ -335,7 +337,7 @@ def test_a_tail_that_only_hears_forged_answers_at_its_start(site: Site) -> None:
     worker = site.worker("0-1/2")
     site.await_lake()
     site.stop(worker)
-    misfit = protocol.pack(Answer("refused", reason="misfit: go away"))
+    misfit = protocol.pack(Reply("refused", reason="misfit: go away"))
     with answering(site.servers[0].port, FUNCTIONS, lambda data: misfit) as answered:
         tail = site.tail("web1", log)
         wait_until(lambda: answered[0] > 3, tail)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from logagg.cluster import protocol
-from logagg.cluster.protocol import Parcel
+from logagg.cluster.protocol import JobMessage
 from logagg.cluster.quarantine import ATTEMPTS
 from logagg.parse.schemas import EVENT_SCHEMA
 from tests.conftest import combined, wait_until
@@ -99,6 +99,6 @@ def test_poison_is_given_up_and_the_rest_goes_on(site: Site, how: str, step: str
     assert (hits, least, most) == (5 * LINES, "/beside/0", "/later/9")
     [kept] = (site.lake / "quarantine").glob("*.job")
     parcel = protocol.unpack(kept.read_bytes(), EVENT_SCHEMA)
-    assert isinstance(parcel, Parcel) and parcel.job.events.num_rows == LINES + 1, "as it came"
+    assert isinstance(parcel, JobMessage) and parcel.job.events.num_rows == LINES + 1, "as it came"
     assert "its shard failed with it again and again" in kept.with_suffix(".txt").read_text()
     assert "all is well" in site.logagg.run("check").stdout

@@ -13,11 +13,11 @@ import pytest
 from logagg.clock import SystemClock
 from logagg.cluster import protocol
 from logagg.cluster.gearman import Server
-from logagg.cluster.protocol import Parcel
+from logagg.cluster.protocol import JobMessage
 from logagg.cluster.transport import Receiver, Sender
 from logagg.intake.registry import new_source
 from logagg.parse.schemas import EVENT_SCHEMA
-from logagg.records import Job, Mark, Rejects
+from logagg.records import Fingerprint, Job, Rejects
 from logagg.tail.channels import LocalQueue
 from logagg.tail.sink import Closed
 from tests.conftest import wait_until
@@ -34,7 +34,7 @@ def job(shard: int, number: int) -> Job:
         0,
         number,
         number + 1,
-        Mark.blank(number + 1),
+        Fingerprint.blank(number + 1),
         EVENT_SCHEMA.empty_table(),
         Rejects({"format": 1}),
     )
@@ -88,7 +88,7 @@ class Gearman:
                 raise Closed
             self._on_way[shard] += 1
             self._sender.connect()
-            data = protocol.pack(Parcel("web1", 1, SHARDS, SOURCE, job))
+            data = protocol.pack(JobMessage("web1", 1, SHARDS, SOURCE, job))
             assert self._sender.send(shard, shard, f"logagg.shard.{shard}", f"{job.source}-{job.start}", data, 30)
         self._sender.wake()
 
@@ -97,7 +97,7 @@ class Gearman:
             if found := self._receivers[shard].next(0.05):
                 parcel = protocol.unpack(found.data, EVENT_SCHEMA)
                 self._receivers[shard].answer(found, b"taken")
-                assert isinstance(parcel, Parcel)
+                assert isinstance(parcel, JobMessage)
                 return parcel.job
             if self._closed and not self._on_way[shard]:
                 raise Closed

@@ -18,8 +18,8 @@ from logagg.clock import ManualClock
 from logagg.cluster.quarantine import Attempts, Quarantine
 from logagg.config.sections import Config
 from logagg.lake import catalog, locks
-from logagg.lake.pending import Intents
-from logagg.lake.state import Intent
+from logagg.lake.pending import PendingCommits
+from logagg.lake.state import PendingCommit
 from tests.conftest import Command, combined
 from tests.laws.feed import Sharer
 from tests.laws.test_crashes import lines
@@ -206,7 +206,7 @@ def test_what_workers_make_is_the_owners(tmp_path: Path) -> None:
         worker.flush(lines(20 * (number + 1)))
     worker.lake.compact_due()
     worker.lake.salts.key(2_000_000_000)
-    Intents(lake).put(Intent("compact", ()))
+    PendingCommits(lake).put(PendingCommit("compact", ()))
     held = locks.lease(lake, 7)
     Attempts(lake, 7, clock, print).close()
     Quarantine(lake, print).keep("unique", b"data", "a reason")

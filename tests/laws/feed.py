@@ -14,14 +14,14 @@ from logagg.lake.lake import Lake
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.lines import fast
-from logagg.records import Chunk, Delta, Job, KnownSource, Mark, Source
+from logagg.records import Chunk, Delta, Fingerprint, Job, KnownSource, Source
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Shard, ShardSettings
-from logagg.sharding import deal
+from logagg.sharding import shard_jobs
 from tests import oracle
 from tests.laws import sums
 
-NOTHING = Mark(0, 0, hashlib.blake2b(digest_size=16).hexdigest())
+NOTHING = Fingerprint(0, 0, hashlib.blake2b(digest_size=16).hexdigest())
 SOURCE = Source("s", "access.log", 1, 1, NOTHING, format="combined")
 
 
@@ -42,9 +42,9 @@ class Feed:
 
     def jobs(self, log: bytes, start: int, end: int) -> list[Job]:
         """Return a job for each shard there is, of the lines of a log between two positions."""
-        chunk = Chunk(SOURCE.id, 0, start, end, log[start:end], Mark(end, 0, NOTHING.digest))
+        chunk = Chunk(SOURCE.id, 0, start, end, log[start:end], Fingerprint(end, 0, NOTHING.digest))
         batch = fast.parse(chunk, compile_format("combined"), self._clock.now(), 1 << 20)
-        return deal(chunk, self._classifier.classify(batch.table), batch.rejects, self._number)
+        return shard_jobs(chunk, self._classifier.classify(batch.table), batch.rejects, self._number)
 
     def drain(self, log: bytes) -> list[Delta]:
         """Read a log on to its end; return what that adds up to."""

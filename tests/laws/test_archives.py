@@ -159,7 +159,7 @@ class Archives(RuleBasedStateMachine):
         sources = {source.id: source for source in self.tailer.sources()}
         for id_, chunks in self.read.items():
             self.counted += b"".join(chunk.data for chunk in chunks).splitlines()
-            self.committed[id_] = KnownSource(sources[id_], {0: Progress(chunks[-1].end, 0, chunks[-1].mark)})
+            self.committed[id_] = KnownSource(sources[id_], {0: Progress(chunks[-1].end, 0, chunks[-1].fingerprint)})
         self.committed = {id_: KnownSource(sources[id_], known.progress) for id_, known in self.committed.items()}
         self.read = {}
 

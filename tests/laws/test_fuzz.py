@@ -20,11 +20,11 @@ from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.lines import fast
 from logagg.parse.schemas import EVENT_SCHEMA
-from logagg.parse.source_formats import FormatBook
-from logagg.records import Chunk, Mark
+from logagg.parse.source_formats import SourceFormats
+from logagg.records import Chunk, Fingerprint
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Shard, ShardSettings
-from logagg.sharding import deal
+from logagg.sharding import shard_jobs
 from logagg.tail.run import rollups_of
 from tests.laws import sums
 from tests.laws.pace import examples
@@ -67,13 +67,13 @@ def lines_of(data: bytes) -> int:
 def count(data: bytes, format_: str | object, config: Config = DEFAULT) -> int:
     """Take bytes down the whole river, to the rows of the rollups; return hits + rejects."""
     fmt = compile_format(format_) if isinstance(format_, str) else format_
-    chunk = Chunk("s", 0, 0, len(data), data, Mark(len(data), 0, ""))
+    chunk = Chunk("s", 0, 0, len(data), data, Fingerprint(len(data), 0, ""))
     batch = fast.parse(chunk, fmt, NOW)  # type: ignore[arg-type]
     events = Classifier.of(config, SECRET, lambda end: SECRET).classify(batch.table)
     assert events.schema == EVENT_SCHEMA
     without_addresses(batch.rejects)
     shard = Shard(0, ShardSettings(DEFAULTS))
-    for job in deal(chunk, events, batch.rejects, 1):
+    for job in shard_jobs(chunk, events, batch.rejects, 1):
         shard.absorb(job)
     delta = shard.drain()
     shard.close()
@@ -130,8 +130,8 @@ def test_deep_json(opening: bytes) -> None:
 @settings(max_examples=60, deadline=None)
 def test_detection(lines: list[bytes], given_: str) -> None:
     data = b"\n".join(lines) + b"\n"
-    book = FormatBook(given_, {}, SystemClock(), lambda source: None)
-    book.format_of(Chunk("s", 0, 0, len(data), data, Mark(len(data), 0, "")))
+    book = SourceFormats(given_, {}, SystemClock(), lambda source: None)
+    book.format_of(Chunk("s", 0, 0, len(data), data, Fingerprint(len(data), 0, "")))
 
 
 @given(st.lists(st.text(max_size=45) | st.ip_addresses().map(str), max_size=5))

@@ -16,15 +16,15 @@ from logagg.intake.tail import Tailer
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.lines import fast
-from logagg.records import Chunk, Job, Mark
+from logagg.records import Chunk, Fingerprint, Job
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Gap, Shard, ShardSettings
-from logagg.sharding import deal
+from logagg.sharding import shard_jobs
 from tests.conftest import combined
 
 OLD = combined([(f"/old/{number}", 200) for number in range(20)])
 NEW = combined([(f"/new/{number}", 200) for number in range(50)])
-_MARK = Mark(0, 0, "")
+_MARK = Fingerprint(0, 0, "")
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def jobs(lines: str, chunk_lines: int = 10) -> list[Job]:
         data = b"".join(whole[first : first + chunk_lines])
         chunk = Chunk("source", 0, start, start + len(data), data, _MARK)
         batch = fast.parse(chunk, fmt, 1_800_000_000.0)
-        found += deal(chunk, classifier.classify(batch.table), batch.rejects, 1)
+        found += shard_jobs(chunk, classifier.classify(batch.table), batch.rejects, 1)
         start = chunk.end
     return found
 

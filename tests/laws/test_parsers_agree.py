@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from logagg.parse.formats.compile import Format, compile_format
 from logagg.parse.lines import fast, reference
 from logagg.parse.schemas import BATCH_SCHEMA, LONGEST, MOST_BYTES
-from logagg.records import Batch, Chunk, Mark
+from logagg.records import Batch, Chunk, Fingerprint
 
 NOW = 1_795_500_000.0  # 24 November 2026: later than the times below
 
@@ -188,7 +188,7 @@ def plain(batch: Batch) -> pa.Table:
 
 
 def both(data: bytes, fmt: Format, **chunk: int) -> tuple[Batch, Batch]:
-    whole = Chunk("s", 0, 100, 100 + len(data), data, Mark(100 + len(data), 0, ""), **chunk)
+    whole = Chunk("s", 0, 100, 100 + len(data), data, Fingerprint(100 + len(data), 0, ""), **chunk)
     return fast.parse(whole, fmt, NOW), reference.parse(whole, fmt, NOW)
 
 

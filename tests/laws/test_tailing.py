@@ -146,7 +146,7 @@ class Tailing(RuleBasedStateMachine):
             self.counted += whole
             self.too_long -= len(lines) - len(whole) + sum(chunk.too_long for chunk in chunks)
             self.nul_bytes -= sum(chunk.skipped for chunk in chunks if not chunk.too_long)
-            self.committed[id_] = KnownSource(sources[id_], {0: Progress(chunks[-1].end, 0, chunks[-1].mark)})
+            self.committed[id_] = KnownSource(sources[id_], {0: Progress(chunks[-1].end, 0, chunks[-1].fingerprint)})
         for id_, known in self.committed.items():
             self.committed[id_] = KnownSource(sources[id_], known.progress)
         self.read = {}

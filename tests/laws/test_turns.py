@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from logagg.clock import ManualClock
-from logagg.errors import CommitFailed, Overtaken, Unsure
+from logagg.errors import CommitFailed, CommitUncertain, Fenced
 from logagg.lake import compact, locks
 from logagg.lake.commit import STEPS_IN_TURN
-from logagg.lake.pending import Intents
+from logagg.lake.pending import PendingCommits
 from logagg.lake.state import CommitInfo, State
 from tests.conftest import ROOT, wait_until
 from tests.laws import sums
@@ -124,7 +124,7 @@ def test_a_merge_of_what_is_merged_already_is_dropped(root: Path, writers: list[
     first, last = writers[0], writers[-1]
     first.lake.compact_all()  # it has not seen the last flush
     tasks = last.lake._planner.everything(last.lake.state)  # noqa: SLF001  # nor this one the merge
-    with pytest.raises(Overtaken):
+    with pytest.raises(Fenced):
         last.lake.commit_replacement(tasks[0].run())
     assert_holds(root, log)
 
@@ -193,7 +193,7 @@ def test_two_who_believe_that_they_own_a_shard(root: Path, clock: ManualClock) -
     log = lines(30)
     former, heir = Sharer(root, clock, MINUTES), Sharer(root, clock, MINUTES)
     heir.flush(log[: log.index(b"\n", 1000) + 1])
-    with pytest.raises(Overtaken, match="start again"):
+    with pytest.raises(Fenced, match="start again"):
         former.flush(log)
     heir.flush(log)
     assert_holds(root, log)
@@ -240,8 +240,8 @@ def test_one_who_is_not_told_tries_again_and_it_counts_once(
     log, (first, *others) = lines(30), writers
     deltas = first.drain(log)
     with monkeypatch.context() as patch:
-        patch.setattr(Intents, "settle", lambda *arguments: None)  # noqa: ARG005  # as where the disk refuses to rename
-        with pytest.raises(Unsure):
+        patch.setattr(PendingCommits, "settle", lambda *arguments: None)  # noqa: ARG005  # as where the disk refuses to rename
+        with pytest.raises(CommitUncertain):
             first.lake.commit(deltas, [SOURCE])
     first.lake.commit(deltas, [SOURCE])
     for one in others:

@@ -19,7 +19,7 @@ from bench import ask, bare, follow, make_lake, make_log, measure, paper, peers,
 from logagg.lake.verify import verify
 from logagg.parse.detect import detect
 from logagg.parse.lines import reference
-from logagg.records import Chunk, Mark
+from logagg.records import Chunk, Fingerprint
 from tests.conftest import ROOT
 
 DAY = make_log.yesterday()
@@ -52,7 +52,7 @@ def test_a_log_has_the_lines_asked_for_and_logagg_reads_them(kind: str) -> None:
     now = DAY.timestamp() + make_log.DAY
     fmt = detect(data.splitlines()[:100], now)
     assert fmt is not None and data.count(b"\n") == 2000
-    batch = reference.parse(Chunk("a", 0, 0, len(data), data, Mark(len(data), 0, "")), fmt, now)
+    batch = reference.parse(Chunk("a", 0, 0, len(data), data, Fingerprint(len(data), 0, "")), fmt, now)
     assert batch.table.num_rows + batch.rejects.lines == 2000
     assert 40 < batch.rejects.lines < 160 if kind == "garbage" else not batch.rejects.lines
     times = batch.table["time"].to_pylist()

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.columnar.dictionary import masked, spread
-from logagg.columnar.encoded import Words
+from logagg.columnar.encoded import EncodedText
 from logagg.columnar.slices import Codes, Column, Slices
 from logagg.config.sections import KINDS, Config
 from logagg.parse.events import kinds, visitors
@@ -51,7 +51,7 @@ class Classifier:
 
     def classify(self, batch: pa.Table) -> pa.Table:
         """Return one event (`EVENT_SCHEMA`) per row of a batch (`BATCH_SCHEMA`), in the same order."""
-        column = {name: Words.of(batch.column(name)) for name in batch.schema.names if _is_text(batch, name)}
+        column = {name: EncodedText.of(batch.column(name)) for name in batch.schema.names if _is_text(batch, name)}
         site = self._sites(column["host"])
         requests = self._requests(column["target"].filled(), site)
         kind = self.rules.kinds(requests.rule, requests.codes, batch.column("status").to_numpy(), column["method"])
@@ -71,22 +71,23 @@ class Classifier:
 
         described = describe(agent.values)
         words |= {
-            name: Words(agent.codes, described.column(name).combine_chunks()) for name in ("browser", "os", "device")
+            name: EncodedText(agent.codes, described.column(name).combine_chunks())
+            for name in ("browser", "os", "device")
         }
         columns = {name: value.bounded(self.limit).array() for name, value in words.items()}
-        columns["kind"] = Words(kind, pa.array(KINDS)).array()
+        columns["kind"] = EncodedText(kind, pa.array(KINDS)).array()
         columns |= {name: batch.column(name) for name in ("time", "status", "bytes", "seconds", "upstream_seconds")}
         columns["is_bot"] = pa.array(spread(described.column("is_bot").to_numpy(), agent.codes))
         columns["bucket"] = latency_bucket(batch.column("seconds").combine_chunks())
         columns["visitor"] = pa.array(self._visitors(column, batch.column("time")))
         return pa.table([columns[name] for name in EVENT_SCHEMA.names], schema=EVENT_SCHEMA)
 
-    def _sites(self, hosts: Words) -> Words:
+    def _sites(self, hosts: EncodedText) -> EncodedText:
         own = (self.site or NO_SITE).lower()
         hosts = hosts.filled()
         return hosts.map(lambda values: pc.if_else(pc.equal(values, ""), own, values))
 
-    def _requests(self, targets: Words, site: Words) -> _Requests:
+    def _requests(self, targets: EncodedText, site: EncodedText) -> _Requests:
         """Take targets apart and match them, once each; where rules look at the site, once for each site."""
         if not self.rules.sited:
             path, query = _split_targets(targets.values)
@@ -97,7 +98,7 @@ class Classifier:
         rule = self.rules.match(path.values.take(pa.array(path.codes)), site.values.take(pa.array(at)))
         return _Requests(codes.astype(np.int32), path, query, rule)
 
-    def _visitors(self, column: dict[str, Words], times: pa.ChunkedArray) -> visitors.Hashes:
+    def _visitors(self, column: dict[str, EncodedText], times: pa.ChunkedArray) -> visitors.Hashes:
         who = self._who(column)
         if not self.period:
             return visitors.hashed(who, self.secret)
@@ -105,7 +106,7 @@ class Classifier:
         key_of, periods = self.key_of, times.cast(pa.int64()).to_numpy() // self.period
         return visitors.hashed_by_period(who, periods, lambda period: key_of((period + 1) * self.period // 1_000_000))
 
-    def _who(self, column: dict[str, Words]) -> list[Words]:
+    def _who(self, column: dict[str, EncodedText]) -> list[EncodedText]:
         """Return what tells visitors apart: address, agent, and the field that is configured for it."""
         client = column["client"].filled()
         if self.forwarded:
@@ -120,15 +121,15 @@ class _Requests:
     """The distinct requests of a batch: what they ask for, and which rule matches them."""
 
     codes: Codes  # the request of each row
-    path: Words
+    path: EncodedText
     query: Slices
     rule: Codes
 
-    def paths(self) -> Words:
+    def paths(self) -> EncodedText:
         """Return the path of each row."""
         return self.path.of_rows(self.codes)
 
-    def parameters(self, rules: Rules) -> dict[str, Words]:
+    def parameters(self, rules: Rules) -> dict[str, EncodedText]:
         """Return the advertising dimensions of each row."""
         found = rules.parameters(self.query, self.rule)
         return {name: words.of_rows(self.codes) for name, words in found.items()}
@@ -144,16 +145,18 @@ def _fields(values: pa.Array, pattern: str, *names: str) -> list[pa.Array]:
     return [pc.fill_null(pc.struct_field(found, name), "") for name in names]
 
 
-def _split_targets(values: pa.Array) -> tuple[Words, Slices]:
+def _split_targets(values: pa.Array) -> tuple[EncodedText, Slices]:
     """Split request targets into path and query; a proxy's absolute target loses scheme and host."""
     if not pc.all(pc.starts_with(values, "/")).as_py():
         values = pc.replace_substring_regex(values, r"(?s)\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*", "")
     targeted = Slices.of(values)
     path_end, query_start, query_end = urls.split_urls(*targeted.places)
-    return Words.cut(Slices(targeted.data, targeted.start, path_end)), Slices(targeted.data, query_start, query_end)
+    return EncodedText.cut(Slices(targeted.data, targeted.start, path_end)), Slices(
+        targeted.data, query_start, query_end
+    )
 
 
-def _split_referrers(referrers: Words) -> tuple[Words, Words]:
+def _split_referrers(referrers: EncodedText) -> tuple[EncodedText, EncodedText]:
     """Split referring URLs into host (lower case, no port) and path."""
     referrers = referrers.filled()
     referring = Slices.of(referrers.values)
@@ -161,15 +164,15 @@ def _split_referrers(referrers: Words) -> tuple[Words, Words]:
     hosts = Slices(referring.data, host_start, host_end).text()
     paths = Slices(referring.data, path_start, path_end).text()
     paths = pc.if_else(pc.and_(pc.equal(paths, ""), pc.not_equal(hosts, "")), "/", paths)
-    return Words(referrers.codes, pc.utf8_lower(hosts)), Words(referrers.codes, paths)
+    return EncodedText(referrers.codes, pc.utf8_lower(hosts)), EncodedText(referrers.codes, paths)
 
 
-def _from_paths(kind: Codes, site: Words, referrer: Words, from_page: Words) -> Words:
+def _from_paths(kind: Codes, site: EncodedText, referrer: EncodedText, from_page: EncodedText) -> EncodedText:
     """Return, for page views that came from a page of the same site, the path of that page."""
     names, _ = _bare(pa.concat_arrays([site.values, referrer.values])).encode()
     own, others = np.split(names, [len(site.values)])
     others = masked(others, Column.of(referrer.values).lengths > 0, -1)  # who has no referrer came from no site
-    return Words(
+    return EncodedText(
         kinds.from_pages(kind, _PAGEVIEW, own, site.codes, others, referrer.codes), from_page.values, nulls=True
     )
 
@@ -181,6 +184,6 @@ def _bare(hosts: pa.Array) -> Slices:
     return Slices(places.data, places.start + led * len(_WWW), places.end)
 
 
-def _first_forwarded(forwarded: Words) -> Words:
+def _first_forwarded(forwarded: EncodedText) -> EncodedText:
     """Return the first address of each X-Forwarded-For: the client, if every proxy is to be trusted."""
     return forwarded.map(lambda values: _fields(values, r"\A\s*(?P<first>[^,\s]*)", "first")[0])

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.columnar.dictionary import spread
-from logagg.columnar.encoded import Words, shorten
+from logagg.columnar.encoded import EncodedText, shorten
 from logagg.columnar.slices import Codes, Mask, Slices
 from logagg.config.sections import KINDS, PAGE_STATUSES, PARAMETERS, TRACKING, Config, RuleConfig
 from logagg.parse.events import kinds
@@ -80,7 +80,7 @@ class Rules:
         matched[(matched == NONE) & self._are_assets(paths)] = len(self.rules)
         return matched
 
-    def kinds(self, matched: Codes, requests: Codes, status: npt.NDArray[np.int16], methods: Words) -> Codes:
+    def kinds(self, matched: Codes, requests: Codes, status: npt.NDArray[np.int16], methods: EncodedText) -> Codes:
         """Return the kind of each row, as its place in `KINDS`; `matched` has the rule of each request, `requests` that of each row.
 
         It is that of the rule that matched if that counts the status and the method, or else `other`; where none did, a
@@ -89,13 +89,13 @@ class Rules:
         allowed = _method_table(self._all, methods.values)
         return kinds.kinds(matched, requests, status, methods.codes, self._statuses, allowed, self._kinds, _OTHER)
 
-    def parameters(self, queries: Slices, matched: Codes) -> dict[str, Words]:
+    def parameters(self, queries: Slices, matched: Codes) -> dict[str, EncodedText]:
         """Return campaign, ad and placement of query strings (text), aligned with them; empty text where absent.
 
         `matched` names the rule of each: rules may take a dimension from different keys. Of the keys listed for it the
         first that a query has wins, and of that its first value. Values are percent-decoded, then cut to the limit.
         """
-        found = {name: Words.constant(len(queries), "") for name in DIMENSIONS}
+        found = {name: EncodedText.constant(len(queries), "") for name in DIMENSIONS}
         takes, has_query = spread(self._takes, matched), queries.start < queries.end
         for number, names in enumerate(self._names):
             some = np.flatnonzero(has_query & (takes == number))
@@ -108,17 +108,17 @@ class Rules:
         are_assets = np.zeros(len(paths), np.bool_)
         values = Slices.of(paths.fill_null("") if paths.null_count else paths)
         for dots in {1 + extension.count(".") for extension in self.assets}:
-            extensions = Words.cut(Slices(values.data, urls.find_extensions(*values.places, dots), values.end))
+            extensions = EncodedText.cut(Slices(values.data, urls.find_extensions(*values.places, dots), values.end))
             are_assets |= extensions.map(pc.utf8_lower).among(self.assets)
         return are_assets
 
-    def _taken(self, queries: Slices, names: Names) -> dict[str, Words]:
+    def _taken(self, queries: Slices, names: Names) -> dict[str, EncodedText]:
         keys = [[key.encode() for key in some] for some in names.values()]
         starts, ends = urls.find_values(*queries.places, keys)
         values = (Slices(queries.data, start, end) for start, end in zip(starts, ends, strict=True))
-        return {name: self._decoded(Words.cut(some)) for name, some in zip(names, values, strict=True)}
+        return {name: self._decoded(EncodedText.cut(some)) for name, some in zip(names, values, strict=True)}
 
-    def _decoded(self, words: Words) -> Words:
+    def _decoded(self, words: EncodedText) -> EncodedText:
         return words.map(lambda values: shorten(decode_percent(values), self.limit))
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from libc.stdint cimport int32_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
-from logagg.columnar.bytes cimport WORD, Place, first_of, word
+from logagg.columnar.bytes cimport WORD, Ptr, first_of, word
 
 cdef struct State:
     uint64_t a, b, c, d
@@ -18,8 +18,8 @@ def siphash(const uint8_t[::1] data, const int32_t[::1] offsets, bytes key, Py_s
     cdef Py_ssize_t values = offsets.shape[0] - 1, value
     hashes = np.empty(values, np.uint64)
     cdef uint64_t[::1] hashed = hashes
-    cdef Place first = first_of(data)
-    cdef uint64_t low = word(<Place> <char*> key), high = word(<Place> <char*> key + WORD)
+    cdef Ptr first = first_of(data)
+    cdef uint64_t low = word(<Ptr> <char*> key), high = word(<Ptr> <char*> key + WORD)
     with nogil:
         for value in range(values):
             hashed[value] = _siphash(first + offsets[value], min(offsets[value + 1] - offsets[value], longest), low, high)
@@ -41,7 +41,7 @@ def combined(const uint64_t[::1] first, const int32_t[::1] code, const uint64_t[
     return mixed
 
 
-cdef uint64_t _siphash(Place value, Py_ssize_t length, uint64_t low, uint64_t high) noexcept nogil:
+cdef uint64_t _siphash(Ptr value, Py_ssize_t length, uint64_t low, uint64_t high) noexcept nogil:
     cdef State v = State(
         low ^ <uint64_t> 0x736F6D6570736575, high ^ <uint64_t> 0x646F72616E646F6D,
         low ^ <uint64_t> 0x6C7967656E657261, high ^ <uint64_t> 0x7465646279746573,
@@ -84,7 +84,7 @@ cdef inline uint64_t _rotated(uint64_t word, int bits) noexcept nogil:
     return (word << bits) | (word >> (64 - bits))
 
 
-cdef inline uint64_t _last_word(Place value, Py_ssize_t length) noexcept nogil:
+cdef inline uint64_t _last_word(Ptr value, Py_ssize_t length) noexcept nogil:
     """Return fewer than eight bytes as a number, the first one lowest."""
     cdef uint64_t bits = 0
     memcpy(&bits, value, length)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from logagg.columnar.encoded import Words
+from logagg.columnar.encoded import EncodedText
 from logagg.columnar.slices import Column
 from logagg.parse.events import siphash
 
@@ -16,7 +16,7 @@ Hashes = npt.NDArray[np.uint64]
 _LONGEST = 512  # bytes of a value that are hashed; nobody is told apart by what comes after
 
 
-def hashed(who: Sequence[Words], secret: bytes) -> Hashes:
+def hashed(who: Sequence[EncodedText], secret: bytes) -> Hashes:
     """Hash what tells visitors apart, address, agent and a known identity, row by row; an identity stands for the others."""
     client, agent, known = who
     hashes = siphash.combined(_hash(client, secret, 0), client.codes, _hash(agent, secret, 1), agent.codes)
@@ -25,7 +25,9 @@ def hashed(who: Sequence[Words], secret: bytes) -> Hashes:
     return np.where(known.equal(""), hashes, _hash(known, secret, 2)[known.codes])
 
 
-def hashed_by_period(who: Sequence[Words], periods: npt.NDArray[np.int64], key_of: Callable[[int], bytes]) -> Hashes:
+def hashed_by_period(
+    who: Sequence[EncodedText], periods: npt.NDArray[np.int64], key_of: Callable[[int], bytes]
+) -> Hashes:
     """Hash likewise, with a key for each period."""
     hashes = np.empty(len(periods), np.uint64)
     order = np.argsort(periods, kind="stable")
@@ -35,7 +37,7 @@ def hashed_by_period(who: Sequence[Words], periods: npt.NDArray[np.int64], key_o
     return hashes
 
 
-def _hash(words: Words, secret: bytes, field: int) -> Hashes:
+def _hash(words: EncodedText, secret: bytes, field: int) -> Hashes:
     """Return the hash of each distinct value."""
     key = bytes(byte ^ field for byte in secret[:16])
     column = Column.of(words.values)

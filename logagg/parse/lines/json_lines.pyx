@@ -11,7 +11,7 @@ import numpy as np
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp
 
-from logagg.columnar.bytes cimport NO_DIGIT, Place, control, first_of, hex_digit
+from logagg.columnar.bytes cimport NO_DIGIT, Ptr, control, first_of, hex_digit
 
 DEEPEST = 64  # objects and arrays within one another, the line's own among them
 
@@ -21,12 +21,12 @@ cdef enum:
     INNER = 63  # levels within a value; one bit each says what it is
 
 cdef struct Key:
-    Place text
+    Ptr text
     Py_ssize_t length
 
 cdef struct Line:
-    Place at
-    Place stop
+    Ptr at
+    Ptr stop
     bint plain  # neither a backslash nor a control character is in it
 
 
@@ -43,12 +43,12 @@ def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64
     if count > MOST_KEYS or any(len(key) > LONGEST_KEY for key in held):
         raise ValueError(f"a log format has at most {MOST_KEYS} keys of at most {LONGEST_KEY} bytes")
     for number, key in enumerate(held):
-        table[number] = Key(<Place> <char*> <bytes> key, len(key))
+        table[number] = Key(<Ptr> <char*> <bytes> key, len(key))
     starts, ends, objects = np.empty((count, lines), np.int64), np.empty((count, lines), np.int64), np.empty(lines, np.bool_)
     undone = np.empty(data.shape[0], np.uint8)  # values without their escapes, which are shorter
     cdef int64_t[:, ::1] starts_of = starts, ends_of = ends
     cdef uint8_t[::1] fits = objects.view(np.uint8), spare = undone
-    cdef Place first
+    cdef Ptr first
     cdef Line line
     if lines and count:
         first = first_of(data)
@@ -66,10 +66,10 @@ def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64
 
 
 cdef bint _read(
-    Line* line, Place first, const Key* keys, Py_ssize_t count, int64_t[:, ::1] starts, int64_t[:, ::1] ends, Py_ssize_t row
+    Line* line, Ptr first, const Key* keys, Py_ssize_t count, int64_t[:, ::1] starts, int64_t[:, ::1] ends, Py_ssize_t row
 ) noexcept nogil:
     """Read an object and note where the values of its keys are, -1 for those it has not; return whether it is one."""
-    cdef Place name, value
+    cdef Ptr name, value
     cdef Py_ssize_t number, expected = 0
     for number in range(count):
         starts[number, row] = -1
@@ -98,7 +98,7 @@ cdef bint _read(
             return _take(line, c"}") and _is_over(line)
 
 
-cdef inline void _strip(Place value, int64_t* start, int64_t* end) noexcept nogil:
+cdef inline void _strip(Ptr value, int64_t* start, int64_t* end) noexcept nogil:
     """Leave of a value what counts: the text between quotes, a number, nothing of anything else."""
     if value[0] == c'"':
         start[0] += 1
@@ -107,7 +107,7 @@ cdef inline void _strip(Place value, int64_t* start, int64_t* end) noexcept nogi
         end[0] = start[0]
 
 
-cdef inline Py_ssize_t _number_of(Place name, Place stop, bint plain, const Key* keys, Py_ssize_t count, Py_ssize_t expected) noexcept nogil:
+cdef inline Py_ssize_t _number_of(Ptr name, Ptr stop, bint plain, const Key* keys, Py_ssize_t count, Py_ssize_t expected) noexcept nogil:
     """Return which of the keys it is, most likely the one expected, or -1."""
     cdef uint8_t[LONGEST_KEY] undone
     cdef Py_ssize_t tried, number = expected, length = stop - name
@@ -128,7 +128,7 @@ cdef inline Py_ssize_t _number_of(Place name, Place stop, bint plain, const Key*
 # over a line
 
 
-cdef inline bint _is_plain(Place at, Place stop) noexcept nogil:
+cdef inline bint _is_plain(Ptr at, Ptr stop) noexcept nogil:
     cdef uint8_t odd = 0
     while at < stop:
         odd |= (at[0] < 0x20) | (at[0] == c"\\")
@@ -208,7 +208,7 @@ cdef inline bint _skip_word(Line* line, const char* word, Py_ssize_t length) noe
 
 
 cdef inline bint _skip_number(Line* line) noexcept nogil:
-    cdef Place digits
+    cdef Ptr digits
     if line.at[0] == c"-":
         line.at += 1
     digits = line.at
@@ -227,7 +227,7 @@ cdef inline bint _skip_number(Line* line) noexcept nogil:
 
 
 cdef inline bint _skip_digits(Line* line) noexcept nogil:
-    cdef Place digits = line.at
+    cdef Ptr digits = line.at
     while line.at < line.stop and c"0" <= line.at[0] <= c"9":
         line.at += 1
     return line.at > digits
@@ -235,12 +235,12 @@ cdef inline bint _skip_digits(Line* line) noexcept nogil:
 
 cdef inline bint _skip_string(Line* line) noexcept nogil:
     """Go past a string, from quote to quote; return whether it is one."""
-    cdef Place found
+    cdef Ptr found
     if line.at == line.stop or line.at[0] != c'"':
         return False
     line.at += 1
     if line.plain:
-        found = <Place> memchr(line.at, c'"', line.stop - line.at)
+        found = <Ptr> memchr(line.at, c'"', line.stop - line.at)
         if found == NULL:
             return False
         line.at = found + 1
@@ -257,7 +257,7 @@ cdef inline bint _skip_string(Line* line) noexcept nogil:
     return False
 
 
-cdef inline bint _is_escape(Place letter, Place stop) noexcept nogil:
+cdef inline bint _is_escape(Ptr letter, Ptr stop) noexcept nogil:
     """Tell whether what follows a backslash is an escape."""
     if letter[0] == c"u":
         return stop - letter > 4 and _hex(letter + 1) < 0x10000
@@ -267,7 +267,7 @@ cdef inline bint _is_escape(Place letter, Place stop) noexcept nogil:
 # escapes undone
 
 
-cdef inline bint _undo(Place first, Py_ssize_t size, int64_t* start, int64_t* end, uint8_t* spare, int64_t* written) noexcept nogil:
+cdef inline bint _undo(Ptr first, Py_ssize_t size, int64_t* start, int64_t* end, uint8_t* spare, int64_t* written) noexcept nogil:
     """Write a value that has escapes to the spare bytes, which lie behind the `size` others; return whether it is text."""
     cdef Py_ssize_t length
     if memchr(first + start[0], c"\\", end[0] - start[0]) == NULL:
@@ -281,7 +281,7 @@ cdef inline bint _undo(Place first, Py_ssize_t size, int64_t* start, int64_t* en
     return True
 
 
-cdef Py_ssize_t _unescape(Place at, Place stop, uint8_t* out, Py_ssize_t room) noexcept nogil:
+cdef Py_ssize_t _unescape(Ptr at, Ptr stop, uint8_t* out, Py_ssize_t room) noexcept nogil:
     """Undo the escapes of a valid string; return how many bytes there are, -1 if one is half of a surrogate pair, or there is no room."""
     cdef Py_ssize_t length = 0
     cdef uint32_t code
@@ -308,7 +308,7 @@ cdef Py_ssize_t _unescape(Place at, Place stop, uint8_t* out, Py_ssize_t room) n
     return length
 
 
-cdef inline uint32_t _hex(Place digits) noexcept nogil:
+cdef inline uint32_t _hex(Ptr digits) noexcept nogil:
     """Return the value of four hexadecimal digits; 0x10000 or more if they are none."""
     cdef uint32_t value = 0
     cdef uint8_t digit

@@ -9,9 +9,9 @@ import numpy as np
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t
 from libc.string cimport memcmp
 
-from logagg.columnar.bytes cimport ROWS_AHEAD, WORD, Place, find, first_of, prefetch, word
+from logagg.columnar.bytes cimport ROWS_AHEAD, WORD, Ptr, find, first_of, prefetch, word
 
-ctypedef bint (*Reader)(Place value, Place stop, int64_t* number) noexcept nogil
+ctypedef bint (*Reader)(Ptr value, Ptr stop, int64_t* number) noexcept nogil
 
 cdef int64_t MICROSECONDS = 1_000_000
 cdef int64_t HOUR = 3_600 * MICROSECONDS
@@ -58,11 +58,11 @@ cdef _read(
 ):
     """Read numbers, valid from `least` to `most`; where values come in `runs`, as the second of one line after the other, each run once."""
     cdef Py_ssize_t rows = start.shape[0], row
-    cdef Place value, stop
+    cdef Ptr value, stop
     numbers, masks = np.zeros(rows, np.int64), np.empty(rows, np.bool_)
     cdef int64_t[::1] number = numbers
     cdef uint8_t[::1] valid = masks.view(np.uint8)
-    cdef Place first = first_of(data)
+    cdef Ptr first = first_of(data)
     with nogil:
         for row in range(rows):
             if row + ROWS_AHEAD < rows:
@@ -77,7 +77,7 @@ cdef _read(
     return numbers, masks
 
 
-cdef inline bint _same(Place value, Place stop, Place other, Place end) noexcept nogil:
+cdef inline bint _same(Ptr value, Ptr stop, Ptr other, Ptr end) noexcept nogil:
     if stop - value != end - other:
         return False
     if stop - value > WORD and word(stop - WORD) != word(end - WORD):  # what changes most in a time comes last
@@ -85,7 +85,7 @@ cdef inline bint _same(Place value, Place stop, Place other, Place end) noexcept
     return memcmp(value, other, stop - value) == 0
 
 
-cdef bint _status(Place value, Place stop, int64_t* number) noexcept nogil:
+cdef bint _status(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     cdef unsigned int hundreds, tens, ones
     if stop - value != 3:
         return False
@@ -94,16 +94,16 @@ cdef bint _status(Place value, Place stop, int64_t* number) noexcept nogil:
     return hundreds <= 9 and tens <= 9 and ones <= 9
 
 
-cdef bint _size(Place value, Place stop, int64_t* number) noexcept nogil:
+cdef bint _size(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     if value == stop or (stop - value == 1 and value[0] == c"-"):
         number[0] = 0
         return True
     return _whole(value, stop, number) if stop - value > 18 or not _digits(value, stop, number) else True
 
 
-cdef bint _whole(Place value, Place stop, int64_t* number) noexcept nogil:
+cdef bint _whole(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     """Read a number of any length, or one whose digits after the point are zeros; more than 18 digits are the largest number."""
-    cdef Place point = find(value, stop, c".")
+    cdef Ptr point = find(value, stop, c".")
     cdef int64_t fraction = 0
     if point < stop and (stop - point > 19 or not _digits(point + 1, stop, &fraction)):
         return False
@@ -115,7 +115,7 @@ cdef bint _whole(Place value, Place stop, int64_t* number) noexcept nogil:
     return fraction == 0 and value == point
 
 
-cdef bint _time_local(Place value, Place stop, int64_t* number) noexcept nogil:
+cdef bint _time_local(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     """`20/Nov/2026:00:00:00 +0000`."""
     cdef int64_t day, month, year, clock, offset
     cdef bint fits = (
@@ -133,10 +133,10 @@ cdef bint _time_local(Place value, Place stop, int64_t* number) noexcept nogil:
     return fits
 
 
-cdef bint _time_iso8601(Place value, Place stop, int64_t* number) noexcept nogil:
+cdef bint _time_iso8601(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     """`2026-11-20T00:00:00+01:00`; also a fraction of a second, `Z`, a space for the `T`, `+0100` and `+01`."""
     cdef int64_t day, month, year, clock, fraction = 0, offset = 0
-    cdef Place rest = value + 19, after
+    cdef Ptr rest = value + 19, after
     cdef bint fits = (
         stop - value >= 20
         and value[4] == c"-" and value[7] == c"-" and (value[10] == c"T" or value[10] == c" ")
@@ -165,21 +165,21 @@ cdef bint _time_iso8601(Place value, Place stop, int64_t* number) noexcept nogil
     return fits
 
 
-cdef bint _epoch(Place value, Place stop, int64_t* number) noexcept nogil:
+cdef bint _epoch(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     return _since_epoch(value, stop, 6, number)
 
 
-cdef bint _epoch_ms(Place value, Place stop, int64_t* number) noexcept nogil:
+cdef bint _epoch_ms(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     return _since_epoch(value, stop, 3, number)
 
 
-cdef bint _epoch_us(Place value, Place stop, int64_t* number) noexcept nogil:
+cdef bint _epoch_us(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     return _since_epoch(value, stop, 0, number)
 
 
-cdef inline bint _since_epoch(Place value, Place stop, int places, int64_t* number) noexcept nogil:
+cdef inline bint _since_epoch(Ptr value, Ptr stop, int places, int64_t* number) noexcept nogil:
     """Read a decimal number of seconds, or of parts of one, as microseconds; `places` is how many digits those have more."""
-    cdef Place point = find(value, stop, c".")
+    cdef Ptr point = find(value, stop, c".")
     cdef int64_t fraction = 0
     cdef int place
     if point - value > 17 or not _digits(value, point, number):
@@ -194,7 +194,7 @@ cdef inline bint _since_epoch(Place value, Place stop, int places, int64_t* numb
     return True
 
 
-cdef inline bint _fraction(Place value, Place stop, int places, int64_t* number) noexcept nogil:
+cdef inline bint _fraction(Ptr value, Ptr stop, int places, int64_t* number) noexcept nogil:
     """Read the 1 to 18 digits after a point as a number of so many places, cut, not rounded."""
     cdef int missing
     if stop - value > 18 or not _digits(value, stop, number):
@@ -211,7 +211,7 @@ cdef inline bint _zero(int64_t* number) noexcept nogil:
     return True
 
 
-cdef inline bint _digits(Place value, Place stop, int64_t* number) noexcept nogil:
+cdef inline bint _digits(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     """Read one decimal digit or more, 18 at most."""
     cdef int64_t total = 0
     cdef uint8_t digit
@@ -227,7 +227,7 @@ cdef inline bint _digits(Place value, Place stop, int64_t* number) noexcept nogi
     return True
 
 
-cdef inline bint _month(Place value, int64_t* number) noexcept nogil:
+cdef inline bint _month(Ptr value, int64_t* number) noexcept nogil:
     cdef int month
     for month in range(12):
         if memcmp(value, MONTHS + 3 * month, 3) == 0:
@@ -236,7 +236,7 @@ cdef inline bint _month(Place value, int64_t* number) noexcept nogil:
     return False
 
 
-cdef inline bint _clock(Place value, int64_t* number) noexcept nogil:
+cdef inline bint _clock(Ptr value, int64_t* number) noexcept nogil:
     """Read `hh:mm:ss` as microseconds; a leap second is the second before."""
     cdef int64_t hour, minute, second
     cdef bint fits = (
@@ -250,10 +250,10 @@ cdef inline bint _clock(Place value, int64_t* number) noexcept nogil:
     return fits
 
 
-cdef inline bint _offset(Place value, Place stop, bint colon, int64_t* number) noexcept nogil:
+cdef inline bint _offset(Ptr value, Ptr stop, bint colon, int64_t* number) noexcept nogil:
     """Read `+hhmm`, `+hh:mm` with a colon, or `+hh`, as microseconds east of UTC."""
     cdef int64_t hours, minutes = 0
-    cdef Place rest = value + 4 if colon else value + 3
+    cdef Ptr rest = value + 4 if colon else value + 3
     if stop < value + 3 or stop - rest not in (0, 2) or (colon and (stop == rest or value[3] != c":")):
         return False
     if value[0] not in (c"+", c"-") or not _digits(value + 1, value + 3, &hours) or hours > 14:

@@ -9,7 +9,7 @@ import numpy as np
 
 from libc.stdint cimport int64_t, uint8_t
 
-from logagg.columnar.bytes cimport CACHE_LINE, ROWS_AHEAD, Place, find, first_of, prefetch
+from logagg.columnar.bytes cimport CACHE_LINE, ROWS_AHEAD, Ptr, find, first_of, prefetch
 
 cdef enum:
     NUL = 0
@@ -31,7 +31,7 @@ def find_lines(const uint8_t[::1] data):
     cdef Py_ssize_t room = data.shape[0] // USUAL + 16, found = 0
     starts, ends = np.empty(room, np.int64), np.empty(room, np.int64)
     cdef int64_t[::1] start = starts, end = ends
-    cdef Place first, at, line, newline, stop
+    cdef Ptr first, at, line, newline, stop
     if data.shape[0]:
         first = at = first_of(data)
         stop = first + data.shape[0]
@@ -55,7 +55,7 @@ def find_lines(const uint8_t[::1] data):
     return starts[:found], ends[:found]
 
 
-cdef inline void _ask_for(Place at) noexcept nogil:
+cdef inline void _ask_for(Ptr at) noexcept nogil:
     """Have the bytes of a line of the log brought near."""
     cdef int line
     for line in range(TOGETHER):
@@ -66,7 +66,7 @@ cdef inline void _ask_for(Place at) noexcept nogil:
 
 
 cdef struct Literal:
-    Place text
+    Ptr text
     Py_ssize_t length
     bint quoted  # the value before it lies between quotes: a backslash takes the next byte with it
     Py_ssize_t row  # of the table of fields; -1 for a value nobody uses
@@ -82,10 +82,10 @@ def split_fields(const uint8_t[::1] data, const int64_t[::1] start, const int64_
     cdef Py_ssize_t lines = start.shape[0], steps = len(fmt.steps), named = 0, number, row
     cdef Literal literals[MOST_STEPS]
     cdef bytes prefix = fmt.prefix
-    cdef Literal head = Literal(<Place> <char*> prefix, len(prefix), False, -1)
+    cdef Literal head = Literal(<Ptr> <char*> prefix, len(prefix), False, -1)
     names = []
     for number, step in enumerate(fmt.steps):  # the format keeps the bytes of its literals
-        literals[number] = Literal(<Place> <char*> <bytes> step.until, len(step.until), step.quoted, -1)
+        literals[number] = Literal(<Ptr> <char*> <bytes> step.until, len(step.until), step.quoted, -1)
         if step.field:
             literals[number].row = named
             names.append(step.field)
@@ -93,7 +93,7 @@ def split_fields(const uint8_t[::1] data, const int64_t[::1] start, const int64_
     starts, ends, shapes = np.empty((named, lines), np.int64), np.empty((named, lines), np.int64), np.empty(lines, np.bool_)
     cdef int64_t[:, ::1] starts_of = starts, ends_of = ends
     cdef uint8_t[::1] fits = shapes.view(np.uint8)
-    cdef Place first
+    cdef Ptr first
     if lines:
         first = first_of(data)
         with nogil:
@@ -108,12 +108,12 @@ def split_fields(const uint8_t[::1] data, const int64_t[::1] start, const int64_
 
 
 cdef bint _split(
-    Place first, Place at, Place stop, const Literal* head, const Literal* literals, Py_ssize_t steps,
+    Ptr first, Ptr at, Ptr stop, const Literal* head, const Literal* literals, Py_ssize_t steps,
     int64_t[:, ::1] starts, int64_t[:, ::1] ends, Py_ssize_t row,
 ) noexcept nogil:
     """Find the values of one line; return whether it has the shape of the format."""
     cdef Py_ssize_t number
-    cdef Place found
+    cdef Ptr found
     if not _holds(at, stop, head):
         return False
     at += head.length
@@ -128,9 +128,9 @@ cdef bint _split(
     return at == stop
 
 
-cdef inline Place _end_of_value(Place at, Place stop, const Literal* literal) noexcept nogil:
+cdef inline Ptr _end_of_value(Ptr at, Ptr stop, const Literal* literal) noexcept nogil:
     """Return where the literal is that ends the value at `at`, or NULL."""
-    cdef Place from_ = at
+    cdef Ptr from_ = at
     if literal.length == 0:
         return stop
     while True:
@@ -142,7 +142,7 @@ cdef inline Place _end_of_value(Place at, Place stop, const Literal* literal) no
         at += 1
 
 
-cdef inline bint _holds(Place at, Place stop, const Literal* literal) noexcept nogil:
+cdef inline bint _holds(Ptr at, Ptr stop, const Literal* literal) noexcept nogil:
     cdef Py_ssize_t number
     if stop - at < literal.length:
         return False
@@ -152,9 +152,9 @@ cdef inline bint _holds(Place at, Place stop, const Literal* literal) noexcept n
     return True
 
 
-cdef inline bint _is_escaped(Place first, Place at) noexcept nogil:
+cdef inline bint _is_escaped(Ptr first, Ptr at) noexcept nogil:
     """Tell whether an odd run of backslashes is before a place; the run begins at `first` at the earliest."""
-    cdef Place before = at
+    cdef Ptr before = at
     while before > first and (before - 1)[0] == BACKSLASH:
         before -= 1
     return (at - before) & 1

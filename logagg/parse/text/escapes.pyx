@@ -8,14 +8,14 @@ import numpy as np
 
 from libc.stdint cimport int32_t, uint8_t
 
-from logagg.columnar.bytes cimport NO_DIGIT, Place, control, find, first_of, hex_digit
+from logagg.columnar.bytes cimport NO_DIGIT, Ptr, control, find, first_of, hex_digit
 
-ctypedef Place (*Reader)(Place at, Place stop, uint8_t* byte) noexcept nogil
+ctypedef Ptr (*Reader)(Ptr at, Ptr stop, uint8_t* byte) noexcept nogil
 
 
 def has_backslash(const uint8_t[::1] data):
     """Tell whether there may be an escape of a server's in data."""
-    cdef Place first = first_of(data)
+    cdef Ptr first = first_of(data)
     return find(first, first + data.shape[0], c"\\") < first + data.shape[0]
 
 
@@ -35,7 +35,7 @@ cdef _undo(const uint8_t[::1] data, const int32_t[::1] offsets, Reader reader):
     cdef uint8_t[::1] out = decoded
     cdef int32_t[::1] bound = bounds
     cdef int32_t written = 0
-    cdef Place first = first_of(data), at, stop
+    cdef Ptr first = first_of(data), at, stop
     if data.shape[0]:
         with nogil:
             for value in range(values):
@@ -47,7 +47,7 @@ cdef _undo(const uint8_t[::1] data, const int32_t[::1] offsets, Reader reader):
     return decoded[:written], bounds
 
 
-cdef Place _backslash(Place at, Place stop, uint8_t* byte) noexcept nogil:
+cdef Ptr _backslash(Ptr at, Ptr stop, uint8_t* byte) noexcept nogil:
     """Write the byte that is at a place, or that an escape there stands for; return the place after it."""
     cdef uint8_t meant
     byte[0] = at[0]
@@ -63,7 +63,7 @@ cdef Place _backslash(Place at, Place stop, uint8_t* byte) noexcept nogil:
     return at + 1
 
 
-cdef Place _percent(Place at, Place stop, uint8_t* byte) noexcept nogil:
+cdef Ptr _percent(Ptr at, Ptr stop, uint8_t* byte) noexcept nogil:
     byte[0] = c" " if at[0] == c"+" else at[0]
     if at[0] != c"%" or stop - at < 3 or not _is_hex(at + 1):
         return at + 1
@@ -78,5 +78,5 @@ cdef inline uint8_t _meant(uint8_t letter) noexcept nogil:
     return c"\v" if letter == c"v" else control(letter)
 
 
-cdef inline bint _is_hex(Place digits) noexcept nogil:
+cdef inline bint _is_hex(Ptr digits) noexcept nogil:
     return hex_digit(digits[0]) < NO_DIGIT and hex_digit(digits[1]) < NO_DIGIT

@@ -5,7 +5,7 @@ import numpy as np
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcmp
 
-from logagg.columnar.bytes cimport Place, find, first_of
+from logagg.columnar.bytes cimport Ptr, find, first_of
 
 cdef enum:
     MOST_KEYS = 1024
@@ -17,8 +17,8 @@ def split_requests(const uint8_t[::1] data, const int64_t[::1] start, const int6
     cdef Py_ssize_t rows = start.shape[0], row
     methods, targets = np.empty((2, rows), np.int64), np.empty((2, rows), np.int64)
     cdef int64_t[:, ::1] method = methods, target = targets
-    cdef Place first = first_of(data)
-    cdef Place value, stop, space, last
+    cdef Ptr first = first_of(data)
+    cdef Ptr value, stop, space, last
     with nogil:
         for row in range(rows):
             value, stop = first + start[row], first + end[row]
@@ -34,9 +34,9 @@ def split_requests(const uint8_t[::1] data, const int64_t[::1] start, const int6
     return methods[0], methods[1], targets[0], targets[1]
 
 
-cdef inline bint _is_method(Place value, Place stop) noexcept nogil:
+cdef inline bint _is_method(Ptr value, Ptr stop) noexcept nogil:
     """Tell whether it is capital letters, and `_` and `-` after the first."""
-    cdef Place at = value
+    cdef Ptr at = value
     if not 1 <= stop - value <= LONGEST_METHOD or not c"A" <= value[0] <= c"Z":
         return False
     while at < stop and (c"A" <= at[0] <= c"Z" or at[0] == c"_" or at[0] == c"-"):
@@ -50,8 +50,8 @@ def split_urls(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[
     paths, queries = np.empty(rows, np.int64), np.empty((2, rows), np.int64)
     cdef int64_t[::1] path = paths
     cdef int64_t[:, ::1] query = queries
-    cdef Place first = first_of(data)
-    cdef Place mark, fragment
+    cdef Ptr first = first_of(data)
+    cdef Ptr mark, fragment
     with nogil:
         for row in range(rows):
             fragment = find(first + start[row], first + end[row], c"#")
@@ -68,8 +68,8 @@ def find_extensions(const uint8_t[::1] data, const int64_t[::1] start, const int
     cdef int seen
     extensions = np.empty(rows, np.int64)
     cdef int64_t[::1] extension = extensions
-    cdef Place first = first_of(data)
-    cdef Place at
+    cdef Ptr first = first_of(data)
+    cdef Ptr at
     with nogil:
         for row in range(rows):
             at, seen = first + end[row], 0
@@ -85,8 +85,8 @@ def split_referrers(const uint8_t[::1] data, const int64_t[::1] start, const int
     cdef Py_ssize_t rows = start.shape[0], row
     hosts, paths = np.empty((2, rows), np.int64), np.empty((2, rows), np.int64)
     cdef int64_t[:, ::1] host = hosts, path = paths
-    cdef Place first = first_of(data)
-    cdef Place at, stop, after
+    cdef Ptr first = first_of(data)
+    cdef Ptr at, stop, after
     with nogil:
         for row in range(rows):
             stop = first + end[row]
@@ -103,7 +103,7 @@ def split_referrers(const uint8_t[::1] data, const int64_t[::1] start, const int
     return hosts[0], hosts[1], paths[0], paths[1]
 
 
-cdef inline Place _after_scheme(Place at, Place stop) noexcept nogil:
+cdef inline Ptr _after_scheme(Ptr at, Ptr stop) noexcept nogil:
     """Return where the `://` after a scheme ends, or NULL."""
     if at == stop or not _is_letter(at[0]):
         return NULL
@@ -112,17 +112,17 @@ cdef inline Place _after_scheme(Place at, Place stop) noexcept nogil:
     return at + 3 if stop - at >= 3 and memcmp(at, b"://", 3) == 0 else NULL
 
 
-cdef inline Place _after_user(Place at, Place stop) noexcept nogil:
+cdef inline Ptr _after_user(Ptr at, Ptr stop) noexcept nogil:
     """Return where the host begins: after the first `@`, if there is one before the path."""
-    cdef Place found = at
+    cdef Ptr found = at
     while found < stop and found[0] not in (c"/", c"?", c"#", c"@"):
         found += 1
     return found + 1 if found < stop and found[0] == c"@" else at
 
 
-cdef inline Place _after_host(Place at, Place stop) noexcept nogil:
+cdef inline Ptr _after_host(Ptr at, Ptr stop) noexcept nogil:
     """Return where a host ends; between brackets, if it begins with one, it may have colons."""
-    cdef Place found = at
+    cdef Ptr found = at
     if at < stop and at[0] == c"[":
         while found < stop and found[0] not in (c"/", c"?", c"#", c"]"):
             found += 1
@@ -134,7 +134,7 @@ cdef inline Place _after_host(Place at, Place stop) noexcept nogil:
     return found
 
 
-cdef inline Place _after_port(Place at, Place stop) noexcept nogil:
+cdef inline Ptr _after_port(Ptr at, Ptr stop) noexcept nogil:
     if at < stop and at[0] == c":":
         at += 1
         while at < stop and c"0" <= at[0] <= c"9":
@@ -142,7 +142,7 @@ cdef inline Place _after_port(Place at, Place stop) noexcept nogil:
     return at
 
 
-cdef inline Place _end_of_path(Place at, Place stop) noexcept nogil:
+cdef inline Ptr _end_of_path(Ptr at, Ptr stop) noexcept nogil:
     while at < stop and at[0] != c"?" and at[0] != c"#":
         at += 1
     return at
@@ -153,7 +153,7 @@ cdef inline bint _is_letter(uint8_t byte) noexcept nogil:
 
 
 cdef struct Key:
-    Place text  # with the `=` after it
+    Ptr text  # with the `=` after it
     Py_ssize_t length
     Py_ssize_t wanted  # of which value it is a key
 
@@ -171,11 +171,11 @@ def find_values(const uint8_t[::1] data, const int64_t[::1] start, const int64_t
         raise ValueError(f"a rule takes at most {MOST_KEYS} keys from a query")
     for value, some in enumerate(held):
         for key in some:
-            table[count] = Key(<Place> <char*> <bytes> key, len(key), value)
+            table[count] = Key(<Ptr> <char*> <bytes> key, len(key), value)
             count += 1
     starts, ends = np.empty((len(held), rows), np.int64), np.empty((len(held), rows), np.int64)
     cdef int64_t[:, ::1] starts_of = starts, ends_of = ends
-    cdef Place first = first_of(data)
+    cdef Ptr first = first_of(data)
     with nogil:
         for row in range(rows):
             for value in range(starts_of.shape[0]):
@@ -185,13 +185,13 @@ def find_values(const uint8_t[::1] data, const int64_t[::1] start, const int64_t
 
 
 cdef void _find_values(
-    Place first, Place at, Place stop, const Key* keys, Py_ssize_t count,
+    Ptr first, Ptr at, Ptr stop, const Key* keys, Py_ssize_t count,
     int64_t[:, ::1] starts, int64_t[:, ::1] ends, Py_ssize_t row,
 ) noexcept nogil:
     """Look at each field of a query; of the keys that are there, the first one listed gives the value."""
     cdef Py_ssize_t number, wanted
     cdef Py_ssize_t[MOST_KEYS] best
-    cdef Place after
+    cdef Ptr after
     for wanted in range(starts.shape[0]):
         best[wanted] = count
     while at < stop:
@@ -206,7 +206,7 @@ cdef void _find_values(
         at = after + 1
 
 
-cdef inline Place _last(Place at, Place stop, uint8_t byte) noexcept nogil:
+cdef inline Ptr _last(Ptr at, Ptr stop, uint8_t byte) noexcept nogil:
     """Return where a byte is last from `at` on, or `at`."""
     while stop > at and (stop - 1)[0] != byte:
         stop -= 1

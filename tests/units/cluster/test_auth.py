@@ -11,7 +11,7 @@ from tests.units.queues.test_wire import ANSWERS, QUESTIONS, parcels
 
 from logagg.cluster import protocol
 from logagg.cluster.auth import AuthError, Keys
-from logagg.cluster.protocol import NOBODY, Answer, Question, Wired, WireError
+from logagg.cluster.protocol import NOBODY, Question, Reply, Wired, WireError
 from logagg.parse.schemas import EVENT_SCHEMA
 
 SECRET, NONCE, OWNER = b"s" * 32, b"n" * 16, b"o" * 16
@@ -50,7 +50,7 @@ def test_any_flipped_bit_is_found(message: Wired, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [Question("web1", 3, 0, begins=True, run="r", count=2), Answer("superseded", 2, OWNER.hex())]
+    "message", [Question("web1", 3, 0, begins=True, run="r", count=2), Reply("superseded", 2, OWNER.hex())]
 )
 def test_every_single_bit_of_a_message_is_covered(message: Wired) -> None:
     data = signed(message)

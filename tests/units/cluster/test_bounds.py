@@ -14,7 +14,7 @@ from logagg.intake.registry import new_source
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.lines import fast
-from logagg.records import Chunk, Mark
+from logagg.records import Chunk, Fingerprint
 
 NOW = 1_772_410_000.0
 SIZE = 200_000
@@ -63,7 +63,7 @@ def packed(name: str, run: remote._Run) -> tuple[int, remote._Packed]:
     while size < SIZE:
         lines.append(line(len(lines), random_) + b"\n")
         size += len(lines[-1])
-    chunk = Chunk("id", 0, 0, size, b"".join(lines), Mark.blank(size))
+    chunk = Chunk("id", 0, 0, size, b"".join(lines), Fingerprint.blank(size))
     batch = fast.parse(chunk, compile_format(fmt), NOW, 1 << 20)
     events = Classifier.of(Config(), b"s" * 32).classify(batch.table)
     assert events.num_rows == len(lines)

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from logagg.cluster.outbox import Flight, Lane, LostGround
+from logagg.cluster.outbox import Outbox, PendingJob, PositionMismatch
 
 
-def lane(*bounds: tuple[int, int], origin: int = 0) -> Lane:
-    found = Lane(0)
+def outbox(*bounds: tuple[int, int], origin: int = 0) -> Outbox:
+    found = Outbox(0)
     for start, end in bounds:
-        found.add(Flight("log", origin, start, end, b"job"))
+        found.add(PendingJob("log", origin, start, end, b"job"))
     for flight in found.flights:
         flight.sent = True
     return found
 
 
-def unsent(found: Lane) -> list[tuple[int, int]]:
+def unsent(found: Outbox) -> list[tuple[int, int]]:
     return [(one.start, one.end) for one in found.flights if not one.sent]
 
 
 def test_what_is_committed_is_let_go_and_what_is_not_applied_is_sent_again() -> None:
-    found = lane((0, 5), (5, 9), (9, 12))
+    found = outbox((0, 5), (5, 9), (9, 12))
     found.release({"log": (5, 9)})
     found.rewind({"log": (5, 9)})
     assert unsent(found) == [(9, 12)] and found.nbytes == 6 and found.resent == 1
@@ -29,7 +29,7 @@ def test_what_is_committed_is_let_go_and_what_is_not_applied_is_sent_again() -> 
 
 def test_a_job_without_a_line_is_sent_again_until_the_shard_knows_its_log() -> None:
     """It says where reading begins: with `--from end`, of a log that nobody writes to."""
-    found = lane((70, 70), origin=70)
+    found = outbox((70, 70), origin=70)
     found.rewind({})
     assert unsent(found) == [(70, 70)]
     found.flights[0].sent = True
@@ -40,26 +40,26 @@ def test_a_job_without_a_line_is_sent_again_until_the_shard_knows_its_log() -> N
 
 
 def test_a_shard_that_has_less_than_it_needs() -> None:
-    with pytest.raises(LostGround, match="stands at 3"):
-        lane((5, 9)).rewind({"log": (3, 3)})
+    with pytest.raises(PositionMismatch, match="stands at 3"):
+        outbox((5, 9)).rewind({"log": (3, 3)})
 
 
-def lane_of(*flights: tuple[str, int, int]) -> Lane:
-    lane = Lane(0)
+def lane_of(*flights: tuple[str, int, int]) -> Outbox:
+    outbox = Outbox(0)
     for source, start, end in flights:
-        lane.add(Flight(source, 0, start, end, b"data"))
-    return lane
+        outbox.add(PendingJob(source, 0, start, end, b"data"))
+    return outbox
 
 
 def test_all_before_the_first_that_is_not_committed_are_done() -> None:
-    lane = lane_of(("a", 0, 10), ("b", 0, 10), ("a", 10, 20))
-    assert (lane.added, lane.done) == (3, 0)
-    assert lane.release({"b": (10, 10)})
-    assert lane.done == 0, "a chunk of another source is still there"
-    assert lane.release({"a": (10, 20)})
-    assert lane.done == 2
-    assert not lane.release({"a": (10, 20)})
-    assert lane.release({"a": (20, 20)})
-    assert (lane.done, lane.nbytes) == (3, 0)
-    lane.add(Flight("b", 0, 10, 20, b"data"))
-    assert (lane.added, lane.done) == (4, 3)
+    outbox = lane_of(("a", 0, 10), ("b", 0, 10), ("a", 10, 20))
+    assert (outbox.added, outbox.done) == (3, 0)
+    assert outbox.release({"b": (10, 10)})
+    assert outbox.done == 0, "a chunk of another source is still there"
+    assert outbox.release({"a": (10, 20)})
+    assert outbox.done == 2
+    assert not outbox.release({"a": (10, 20)})
+    assert outbox.release({"a": (20, 20)})
+    assert (outbox.done, outbox.nbytes) == (3, 0)
+    outbox.add(PendingJob("b", 0, 10, 20, b"data"))
+    assert (outbox.added, outbox.done) == (4, 3)

@@ -17,14 +17,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logagg.cluster import protocol
-from logagg.cluster.protocol import FRAME, Answer, Known, OtherVersion, Parcel, Question, TooLarge, WireError
+from logagg.cluster.protocol import (
+    FRAME,
+    JobMessage,
+    OtherVersion,
+    Question,
+    Reply,
+    SourcePosition,
+    TooLarge,
+    WireError,
+)
 from logagg.heartbeat import LARGEST
 from logagg.parse.schemas import EVENT_SCHEMA
-from logagg.records import Job, Mark, Progress, Reject, Rejects, Source
+from logagg.records import Fingerprint, Job, Progress, Reject, Rejects, Source
 
 NUMBERS = st.integers(0, (1 << 63) - 1)
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-MARKS = st.builds(Mark, NUMBERS, NUMBERS, WORDS)
+MARKS = st.builds(Fingerprint, NUMBERS, NUMBERS, WORDS)
 SOURCES = st.builds(
     Source,
     id=WORDS,
@@ -68,7 +77,7 @@ def column(draw: st.DrawFn, field: pa.Field, rows: int) -> pa.Array:
 
 
 @st.composite
-def parcels(draw: st.DrawFn) -> Parcel:
+def parcels(draw: st.DrawFn) -> JobMessage:
     rows = draw(st.integers(0, 6))
     events = pa.Table.from_arrays([column(draw, field, rows) for field in EVENT_SCHEMA], schema=EVENT_SCHEMA)
     origin, start, end = sorted(draw(st.sets(st.integers(0, 1 << 40), min_size=3, max_size=3)))
@@ -76,10 +85,10 @@ def parcels(draw: st.DrawFn) -> Parcel:
     source = draw(SOURCES)
     mark = replace(draw(MARKS), position=end)
     job = Job(draw(st.integers(0, shards - 1)), source.id, origin, start, end, mark, events, draw(REJECTS))
-    return Parcel(draw(WORDS), draw(NUMBERS), shards, source, job, draw(WORDS))
+    return JobMessage(draw(WORDS), draw(NUMBERS), shards, source, job, draw(WORDS))
 
 
-KNOWN = st.builds(Known, SOURCES, st.one_of(st.none(), st.builds(Progress, NUMBERS, NUMBERS, MARKS)))
+KNOWN = st.builds(SourcePosition, SOURCES, st.one_of(st.none(), st.builds(Progress, NUMBERS, NUMBERS, MARKS)))
 POSITIONS = st.dictionaries(WORDS, st.tuples(NUMBERS, NUMBERS))
 REPORTS = st.dictionaries(WORDS, NUMBERS, max_size=3)
 QUESTIONS = st.builds(
@@ -97,7 +106,7 @@ QUESTIONS = st.builds(
 )
 TOKENS = st.one_of(st.just(""), st.binary(min_size=16, max_size=16).map(bytes.hex))
 ANSWERS = st.builds(
-    Answer,
+    Reply,
     st.sampled_from(protocol.VERDICTS),
     NUMBERS,
     TOKENS,
@@ -110,24 +119,24 @@ ANSWERS = st.builds(
 )
 
 
-def plain(parcel: Parcel) -> Parcel:
+def plain(parcel: JobMessage) -> JobMessage:
     """Without the events, which are compared by their values: dictionaries may differ."""
     return replace(parcel, job=replace(parcel.job, events=None))
 
 
 @given(parcels())
-def test_a_parcel_comes_out_as_it_was(parcel: Parcel) -> None:
+def test_a_parcel_comes_out_as_it_was(parcel: JobMessage) -> None:
     out = protocol.unpack(protocol.pack(parcel), EVENT_SCHEMA)
-    assert isinstance(out, Parcel)
+    assert isinstance(out, JobMessage)
     assert plain(out) == plain(parcel)
     assert out.job.events.schema == EVENT_SCHEMA
     assert out.job.events.to_pylist() == parcel.job.events.to_pylist()
 
 
 @given(parcels(), st.binary(max_size=40))
-def test_events_that_are_rejected_are_counted_and_not_looked_at(parcel: Parcel, stream: bytes) -> None:
+def test_events_that_are_rejected_are_counted_and_not_looked_at(parcel: JobMessage, stream: bytes) -> None:
     out = protocol.unpack(made(b"J", taken_apart(parcel)[0], stream), EVENT_SCHEMA, rejected="quarantined")
-    assert isinstance(out, Parcel)
+    assert isinstance(out, JobMessage)
     assert out.job.events.num_rows == 0
     assert out.job.rejects.lines == parcel.job.events.num_rows + parcel.job.rejects.lines
     assert out.job.rejects.samples == parcel.job.rejects.samples
@@ -135,7 +144,7 @@ def test_events_that_are_rejected_are_counted_and_not_looked_at(parcel: Parcel, 
 
 
 @given(st.one_of(QUESTIONS, ANSWERS))
-def test_questions_and_answers_come_out_as_they_were(message: Question | Answer) -> None:
+def test_questions_and_answers_come_out_as_they_were(message: Question | Reply) -> None:
     assert protocol.unpack(protocol.pack(message), EVENT_SCHEMA) == message
 
 
@@ -222,9 +231,9 @@ def some_events(rows: int = ROWS) -> pa.Table:
     return pa.Table.from_arrays([array(field.type) for field in EVENT_SCHEMA], schema=EVENT_SCHEMA)
 
 
-def a_parcel(events: pa.Table) -> Parcel:
-    source = Source("id", "a.log", 1, 2, Mark(0, 0, ""))
-    return Parcel("web1", 1, 1, source, Job(0, "id", 0, 0, 10, Mark(10, 0, ""), events, Rejects()), "run")
+def a_parcel(events: pa.Table) -> JobMessage:
+    source = Source("id", "a.log", 1, 2, Fingerprint(0, 0, ""))
+    return JobMessage("web1", 1, 1, source, Job(0, "id", 0, 0, 10, Fingerprint(10, 0, ""), events, Rejects()), "run")
 
 
 POOLS: list[pa.MemoryPool] = []  # what was allocated through them goes back through them
@@ -248,7 +257,7 @@ def test_a_job_within_the_limit_is_read_without_a_copy() -> None:
     size = protocol.opened(packed).size
     with counted() as most:
         out = protocol.unpack(packed, EVENT_SCHEMA, limit=size)
-    assert isinstance(out, Parcel) and out.job.events.num_rows == ROWS
+    assert isinstance(out, JobMessage) and out.job.events.num_rows == ROWS
     assert len(packed) < size // 100
     assert size <= most() < 1.5 * size
 
@@ -330,7 +339,7 @@ def test_words_that_a_shard_does_not_use_do_not_travel() -> None:
 @pytest.mark.parametrize("over", [0, 1])
 def test_how_much_a_tailer_may_say_of_itself_is_bounded(over: int) -> None:
     text = "x" * (LARGEST + 64 + over)
-    for message in (Question("web1", 1, 0, heartbeat=text), Answer("taken", heartbeats=(text,))):
+    for message in (Question("web1", 1, 0, heartbeat=text), Reply("taken", heartbeats=(text,))):
         if over:
             with pytest.raises(WireError, match="a heartbeat of"):
                 protocol.unpack(protocol.pack(message), EVENT_SCHEMA)

@@ -8,8 +8,8 @@ import pytest
 
 from logagg.clock import ManualClock
 from logagg.cluster.auth import Keys
-from logagg.cluster.outbox import Flight, Lane
-from logagg.cluster.protocol import Answer
+from logagg.cluster.outbox import Outbox, PendingJob
+from logagg.cluster.protocol import Reply
 from logagg.cluster.sender import Dispatch, Identity
 from logagg.tail.freshness import Freshness
 
@@ -26,17 +26,17 @@ class Bench:
         self.dispatch = Dispatch(
             [], who, self.clock, lambda *said: None, memory=1 << 22, poll=1.0, freshness=self.freshness
         )
-        self.dispatch.lanes = [Lane(0), Lane(1)]
+        self.dispatch.outboxes = [Outbox(0), Outbox(1)]
 
     def put(self, *shards: int, start: int = 0, end: int = 10) -> None:
         for shard in shards:
-            self.dispatch.lanes[shard].add(Flight("a", 0, start, end, b"data"))
+            self.dispatch.outboxes[shard].add(PendingJob("a", 0, start, end, b"data"))
 
     def read(self) -> None:
         self.dispatch.read(self.clock.monotonic())
 
     def commit(self, shard: int, position: int) -> None:
-        self.dispatch.lanes[shard].release({"a": (position, position)})
+        self.dispatch.outboxes[shard].release({"a": (position, position)})
         self.dispatch._settle_freshness()  # noqa: SLF001  # its thread does it
 
 
@@ -82,14 +82,14 @@ def test_a_tailer_that_is_never_idle_is_fresh_too(bench: Bench) -> None:
 
 
 def test_a_heartbeat_waits_until_it_is_heard(bench: Bench) -> None:
-    dispatch, lane = bench.dispatch, bench.dispatch.lanes[0]
+    dispatch, outbox = bench.dispatch, bench.dispatch.outboxes[0]
     assert dispatch.wait_until_said(0)
     dispatch.say("I am well")
     assert not dispatch.wait_until_said(0)
-    dispatch._ask(lane)  # noqa: SLF001
+    dispatch._ask(outbox)  # noqa: SLF001
     dispatch.say("I am not well")
-    dispatch._take_stock(lane, Answer("taken"), ())  # noqa: SLF001
+    dispatch._take_stock(outbox, Reply("taken"), ())  # noqa: SLF001
     assert not dispatch.wait_until_said(0), "that was heard which was true before"
-    dispatch._ask(lane)  # noqa: SLF001
-    dispatch._take_stock(lane, Answer("taken"), ())  # noqa: SLF001
+    dispatch._ask(outbox)  # noqa: SLF001
+    dispatch._take_stock(outbox, Reply("taken"), ())  # noqa: SLF001
     assert dispatch.wait_until_said(0)

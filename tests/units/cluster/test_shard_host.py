@@ -9,10 +9,10 @@ import pytest
 
 from logagg.clock import ManualClock
 from logagg.cluster.epochs import Epochs
-from logagg.cluster.protocol import NOBODY, Answer, Question
+from logagg.cluster.protocol import NOBODY, Question, Reply
 from logagg.cluster.quarantine import Attempts
 from logagg.cluster.refusals import REPLAYED, Refusals
-from logagg.cluster.shard_host import Desk, Ownership
+from logagg.cluster.shard_host import Ownership, ShardHost
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Shard, ShardSettings
 from tests.peer import parcel
@@ -28,9 +28,9 @@ class Place:
         self.owned = Ownership(attempts, epochs, Refusals(self.clock, said), lambda: None, 1 << 20)
         self.taken_over()
 
-    def taken_over(self) -> Desk:
+    def taken_over(self) -> ShardHost:
         shard = Shard(0, ShardSettings(DEFAULTS, 30.0, 20_000))
-        self.desk = Desk(shard, 2, [], self.owned)
+        self.desk = ShardHost(shard, 2, [], self.owned)
         self.owner = bytes.fromhex(self.desk.owner)
         return self.desk
 
@@ -99,7 +99,7 @@ def test_a_greeting_tells_no_position(place: Place) -> None:
     place.desk.take(parcel(tailer="web1"))
     assert place.says(question(epoch=4)) == ""
     answer = place.desk.greets(replace(question(), greets=True))
-    assert answer == Answer("taken", 2, place.desk.owner, epoch=4, limit=1 << 20)
+    assert answer == Reply("taken", 2, place.desk.owner, epoch=4, limit=1 << 20)
 
 
 def test_status_is_answered_once_a_token(place: Place) -> None:

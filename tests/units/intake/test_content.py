@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from logagg.intake.content import PROOF, Content, Packed, Plain, mark, open_content, proves
+from logagg.intake.content import PROOF, Content, Packed, Plain, fingerprint, open_content, proves
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
@@ -103,10 +103,10 @@ def test_a_bomb_is_decompressed_no_further_than_it_is_read(tmp_path: Path, kind:
 
 def test_proof(tmp_path: Path, compression: str) -> None:
     content = opened(tmp_path / "log", COMPRESS[compression](DATA))
-    assert proves(content, mark(0, b""))
-    assert proves(content, mark(5000, DATA[:5000]))
-    assert not proves(content, mark(5000, DATA[1:5001]))
-    assert not proves(content, mark(len(DATA) + 5, DATA))
+    assert proves(content, fingerprint(0, b""))
+    assert proves(content, fingerprint(5000, DATA[:5000]))
+    assert not proves(content, fingerprint(5000, DATA[1:5001]))
+    assert not proves(content, fingerprint(len(DATA) + 5, DATA))
     content.close()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from logagg.intake import discover, match
-from logagg.intake.content import PROOF, mark
+from logagg.intake.content import PROOF, fingerprint
 from logagg.intake.registry import new_source
 from logagg.records import KnownSource, Progress
 
@@ -22,8 +22,8 @@ def known(path: Path, read: bytes = READ) -> KnownSource:
     """A source as it was after these bytes were read of a file that is there now."""
     stat = os.stat(path)
     first = read[:PROOF]
-    source = replace(new_source(str(path)), device=stat.st_dev, inode=stat.st_ino, head=mark(len(first), first))
-    return KnownSource(source, {0: Progress(len(read), 200, mark(len(read), read))})
+    source = replace(new_source(str(path)), device=stat.st_dev, inode=stat.st_ino, head=fingerprint(len(first), first))
+    return KnownSource(source, {0: Progress(len(read), 200, fingerprint(len(read), read))})
 
 
 def held(one: KnownSource, *paths: Path) -> bool:

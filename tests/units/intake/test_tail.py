@@ -115,7 +115,7 @@ def test_cuts_of_an_earlier_run_are_kept(bench: Bench) -> None:
     first = bench.tailer(chunk_bytes=4)
     chunks = list(first.poll())
     [source] = first.sources()
-    at = {shard: Progress(chunk.end, 0, chunk.mark) for shard, chunk in enumerate(chunks[:3])}
+    at = {shard: Progress(chunk.end, 0, chunk.fingerprint) for shard, chunk in enumerate(chunks[:3])}
     tailer = bench.tailer(known=[KnownSource(source, at)])
     assert [(chunk.start, chunk.data) for chunk in tailer.poll()] == [(4, b"two\n"), (8, b"six\n"), (12, b"ten\n")]
 

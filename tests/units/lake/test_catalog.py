@@ -11,7 +11,7 @@ import pytest
 
 from logagg.lake import catalog
 from logagg.lake.state import NEVER, State
-from logagg.records import Mark, Progress, Source
+from logagg.records import Fingerprint, Progress, Source
 from logagg.rollup.definitions import DEFAULTS
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -20,7 +20,7 @@ STATE = State(3, "/lake", NOW, rollups={rollup.name: rollup.schema for rollup in
 
 def of_sources(count: int) -> State:
     """Return a state of so many sources."""
-    nothing = Mark(0, 0, "")
+    nothing = Fingerprint(0, 0, "")
     sources = [Source(f"{number:016}", f"/log/{number}", 1, number, nothing) for number in range(count)]
     progress = {one.id: {0: Progress(0, 0, nothing)} for one in sources}
     return replace(STATE, sources={one.id: one for one in sources}, progress=progress)

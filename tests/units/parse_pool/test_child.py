@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from logagg.errors import CommitFailed
-from logagg.parse_pool.child import Child, Rooms, Seat
+from logagg.parse_pool.child import BufferPool, Channel, Child
 from tests.conftest import ROOT, wait_until
 
 ROOM = 1 << 12
@@ -45,36 +45,36 @@ def work(ask: Ask, task: str, data: memoryview, *arguments: Any) -> Any:
 
 
 @pytest.fixture
-def data() -> Rooms:
-    return Rooms(2, ROOM)
+def data() -> BufferPool:
+    return BufferPool(2, ROOM)
 
 
 @pytest.fixture
-def results() -> Rooms:
-    return Rooms(2, 2 * ROOM)
+def results() -> BufferPool:
+    return BufferPool(2, 2 * ROOM)
 
 
 @pytest.fixture
-def child(data: Rooms, results: Rooms) -> Iterator[Child]:
+def child(data: BufferPool, results: BufferPool) -> Iterator[Child]:
     child = Child(work, lambda: None, data, results, 1 << 30, seats=2)
     yield child
     child.close()
 
 
 @pytest.fixture
-def seat(child: Child) -> Seat:
+def seat(child: Child) -> Channel:
     return child.seats[0]
 
 
 @pytest.mark.parametrize("size", [0, 1, ROOM - 1, ROOM, ROOM + 1, 100 * ROOM])
 @pytest.mark.parametrize("times", [0, 1, 50])
-def test_bytes_of_any_size_go_there_and_back(seat: Seat, size: int, times: int) -> None:
+def test_bytes_of_any_size_go_there_and_back(seat: Channel, size: int, times: int) -> None:
     data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     assert seat.call("repeat", data, times) == data * times
     assert seat.call("repeat", b"after", 2) == b"afterafter"
 
 
-def test_a_room_is_free_again_when_nobody_has_a_view_of_it(data: Rooms) -> None:
+def test_a_room_is_free_again_when_nobody_has_a_view_of_it(data: BufferPool) -> None:
     first, second = data.take(), data.take()
     assert len(first) == len(second) == ROOM and len(data.take()) == 0
     part = np.frombuffer(first[10:20], np.uint8)
@@ -84,14 +84,14 @@ def test_a_room_is_free_again_when_nobody_has_a_view_of_it(data: Rooms) -> None:
     assert len(data.take()) == ROOM
 
 
-def test_nobody_else_gets_a_room_that_is_taken(data: Rooms) -> None:
+def test_nobody_else_gets_a_room_that_is_taken(data: BufferPool) -> None:
     first, second = data.take(), data.take()
     first[:], second[:] = b"1" * ROOM, b"2" * ROOM
     assert bytes(first) == b"1" * ROOM
 
 
 @pytest.mark.parametrize("size", [0, 1, ROOM - 7])
-def test_data_in_a_room_are_used_where_they_are(data: Rooms, seat: Seat, size: int) -> None:
+def test_data_in_a_room_are_used_where_they_are(data: BufferPool, seat: Channel, size: int) -> None:
     for room in [data.take() for _ in range(2)]:
         room[7 : 7 + size] = b"y" * size
         assert isinstance(data.sent(room[7 : 7 + size]), slice)
@@ -99,7 +99,7 @@ def test_data_in_a_room_are_used_where_they_are(data: Rooms, seat: Seat, size: i
 
 
 @pytest.mark.parametrize("size", [1, ROOM])
-def test_a_result_keeps_its_room_as_long_as_it_lives(seat: Seat, results: Rooms, size: int) -> None:
+def test_a_result_keeps_its_room_as_long_as_it_lives(seat: Channel, results: BufferPool, size: int) -> None:
     """Where no room is left, or it is too small, a result comes all the same."""
     found = [seat.call("array", b"%d" % number * size, 2) for number in range(4)]
     assert [bytes(one) for one in found] == [b"%d" % number * size * 2 for number in range(4)]
@@ -110,18 +110,18 @@ def test_a_result_keeps_its_room_as_long_as_it_lives(seat: Seat, results: Rooms,
 
 
 @pytest.mark.parametrize("rows", [0, 1, ROOM, 20 * ROOM])
-def test_columns_outlive_the_next_call(seat: Seat, rows: int) -> None:
+def test_columns_outlive_the_next_call(seat: Channel, rows: int) -> None:
     first = seat.call("column", b"\1" * rows)
     second = seat.call("column", b"\2" * rows)
     assert first["n"].to_pylist() == [1] * rows and second["n"].to_pylist() == [2] * rows
     assert first["word"].to_pylist() == [b"x"] * rows
 
 
-def test_the_child_asks(seat: Seat) -> None:
+def test_the_child_asks(seat: Channel) -> None:
     assert seat.call("ask", b"", 3, 4, ask=lambda number: number**2) == [9, 16]
 
 
-def test_what_asking_raises_is_raised_here(seat: Seat) -> None:
+def test_what_asking_raises_is_raised_here(seat: Channel) -> None:
     def refuse(number: int) -> None:
         raise CommitFailed(f"no {number}")
 
@@ -130,7 +130,7 @@ def test_what_asking_raises_is_raised_here(seat: Seat) -> None:
     assert seat.call("ask", b"", 3, ask=abs) == [3]
 
 
-def test_what_the_work_raises_is_raised_here(seat: Seat) -> None:
+def test_what_the_work_raises_is_raised_here(seat: Channel) -> None:
     with pytest.raises(CommitFailed, match="the disk is full; make room"):
         seat.call("fail", b"")
     assert seat.call("repeat", b"on", 1) == b"on"
@@ -145,7 +145,7 @@ def test_each_seat_has_its_turn(child: Child) -> None:
     assert asked.result() == [1]
 
 
-def test_a_child_that_dies_is_noticed(child: Child, seat: Seat, data: Rooms, results: Rooms) -> None:
+def test_a_child_that_dies_is_noticed(child: Child, seat: Channel, data: BufferPool, results: BufferPool) -> None:
     room = data.take()
     room[:] = b"x" * ROOM
     with pytest.raises((EOFError, ConnectionError)):
@@ -160,7 +160,7 @@ def test_a_child_that_dies_is_noticed(child: Child, seat: Seat, data: Rooms, res
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_signals_are_for_the_parent(child: Child, seat: Seat, number: int) -> None:
+def test_signals_are_for_the_parent(child: Child, seat: Channel, number: int) -> None:
     assert seat.call("repeat", b"x", 1) == b"x"
     os.kill(child.pid, number)
     assert seat.call("repeat", b"x", 2) == b"xx"
@@ -168,9 +168,9 @@ def test_signals_are_for_the_parent(child: Child, seat: Seat, number: int) -> No
 
 def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from logagg.parse_pool.child import Child, Rooms; from tests.units.running.test_forked import work\n"
+        "import sys, time; from logagg.parse_pool.child import Child, BufferPool; from tests.units.running.test_forked import work\n"
         "family = []\n"
-        "for _ in range(3): family.append(Child(work, lambda: None, Rooms(1, 4096), Rooms(1, 4096), 1 << 30, family))\n"
+        "for _ in range(3): family.append(Child(work, lambda: None, BufferPool(1, 4096), BufferPool(1, 4096), 1 << 30, family))\n"
         "print(*(child.pid for child in family), flush=True)\n"
         "time.sleep(60)"
     )

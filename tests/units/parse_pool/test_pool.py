@@ -15,8 +15,8 @@ from logagg.memory import Budget
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import NAMED, compile_format
 from logagg.parse_pool import pool
-from logagg.parse_pool.pool import Parsers, Reading
-from logagg.records import Batch, Chunk, Mark
+from logagg.parse_pool.pool import Parsers, ParseTask
+from logagg.records import Batch, Chunk, Fingerprint
 from tests.conftest import combined
 
 FORMAT = compile_format("combined")
@@ -25,11 +25,11 @@ Notices = list[tuple[str, str]]
 
 
 def chunk(data: bytes | memoryview = LINES) -> Chunk:
-    return Chunk("s", 0, 0, len(data), data, Mark.blank(len(data)))
+    return Chunk("s", 0, 0, len(data), data, Fingerprint.blank(len(data)))
 
 
-def reading(**settings: Any) -> Reading:
-    return Reading(Classifier.of(Config(**settings), b"k" * 32, key_of), max_line=1 << 10)
+def reading(**settings: Any) -> ParseTask:
+    return ParseTask(Classifier.of(Config(**settings), b"k" * 32, key_of), max_line=1 << 10)
 
 
 def budget(parsers: int) -> Budget:
@@ -115,7 +115,7 @@ def described(chunk: Chunk, batch: Batch, *more: Any) -> Any:
 
 
 def test_a_parser_may_make_something_of_the_events_before_they_travel(processes: Parsers) -> None:
-    processes.use(Reading(reading().classifier, then=described), ignored)
+    processes.use(ParseTask(reading().classifier, then=described), ignored)
     *what, pid, more = processes.submit(chunk(), FORMAT, "more").result()
     assert (*what, more) == (len(LINES), b"", 150, 1, "more") and pid != os.getpid()
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logagg.rollup.columns import Columns
-from logagg.rollup.conditions import AtLeast, Both, Condition, Either, Known, OneOf, Sql, decide
+from logagg.rollup.conditions import AtLeast, Both, Condition, Either, NotNull, OneOf, Sql, decide
 
 KINDS = st.none() | st.sampled_from(["pageview", "click", "other", ""])
 EVENTS = st.lists(st.tuples(KINDS, st.integers(100, 999), st.none() | st.floats(0, 10)))
@@ -22,8 +22,8 @@ PAGEVIEW, ERROR = OneOf("kind", ("pageview",)), AtLeast("status", 400)
         (PAGEVIEW, "kind = 'pageview'"),
         (OneOf("kind", ("click", "pageview")), "kind IN ('click', 'pageview')"),
         (ERROR, "status >= 400"),
-        (Known("seconds"), "seconds IS NOT NULL"),
-        (Known("kind"), "kind IS NOT NULL"),
+        (NotNull("seconds"), "seconds IS NOT NULL"),
+        (NotNull("kind"), "kind IS NOT NULL"),
         (Both(PAGEVIEW, ERROR), "kind = 'pageview' AND status >= 400"),
         (
             Either(Both(OneOf("kind", ("other",)), ERROR), PAGEVIEW),

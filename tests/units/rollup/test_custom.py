@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from logagg.config.sections import Place, RollupConfig
+from logagg.config.sections import Location, RollupConfig
 from logagg.errors import ConfigError
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.rollup.conditions import Sql
@@ -16,7 +16,7 @@ from logagg.rollup.custom import build
 from logagg.rollup.definitions import DEFAULTS, Measure, Rollup
 from logagg.rollup.shard import Shard, ShardSettings
 
-PLACE = Place(
+PLACE = Location(
     "logagg.toml", {"": 3, "name": 4, "where": 5, "dimensions": 6, "measures": 7, "grain": 9, "measures.n": 8}
 )
 

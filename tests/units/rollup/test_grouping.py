@@ -11,7 +11,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logagg.rollup.grouping import Codes, Grouping, Totals
+from logagg.rollup.grouping import Grouping, KeyCodes, Totals
 from logagg.sketches import K
 
 KEYS = st.lists(st.tuples(st.sampled_from(["", "a", "b", None]), st.integers(-3, 3)), min_size=1, max_size=60)
@@ -21,7 +21,7 @@ SKETCH = st.lists(st.integers(0, 40) | st.integers(0, 2**64 - 1), max_size=8, un
 def grouped(keys: Sequence[tuple[object, int]]) -> tuple[Grouping, dict[tuple[object, int], list[int]]]:
     """Group rows both ways."""
     words, numbers = zip(*keys, strict=True)
-    columns = [Codes.of(pa.array(words, pa.string())), Codes.of_integers(np.array(numbers, np.int64))]
+    columns = [KeyCodes.of(pa.array(words, pa.string())), KeyCodes.of_integers(np.array(numbers, np.int64))]
     expected = defaultdict(list)
     for row, key in enumerate(keys):
         expected[key].append(row)
@@ -108,8 +108,8 @@ def test_a_sketch_keeps_the_smallest() -> None:
 
 @given(st.lists(st.tuples(*[st.integers(0, 2**40)] * 3), min_size=1, max_size=40))
 def test_keys_that_do_not_fit_into_one_number_together(keys: list[tuple[int, int, int]]) -> None:
-    columns = [Codes.of_integers(np.array(column, np.int64)) for column in zip(*keys, strict=True)]
-    wide = [Codes(column.numbers, 1 << 30) for column in columns]
+    columns = [KeyCodes.of_integers(np.array(column, np.int64)) for column in zip(*keys, strict=True)]
+    wide = [KeyCodes(column.numbers, 1 << 30) for column in columns]
     groups = Grouping.by(wide)
     found = [{keys[row] for row in rows.tolist()} for rows in np.split(groups.order, groups.starts[1:])]
     assert found == [{key} for key in sorted(set(keys))]

@@ -23,7 +23,7 @@ from logagg.parse.lines import fast
 from logagg.rollup.shard import Shard
 from logagg.tail import local, run
 from logagg.tail.options import TailOptions
-from logagg.tail.signals import Wishes
+from logagg.tail.signals import Requests
 from tests.laws import sums
 from tests.laws.feed import files_of, position
 from tests.laws.test_crashes import lines
@@ -46,7 +46,7 @@ def read(log: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "stage", [(fast, "parse"), (local, "deal"), (Shard, "absorb"), (Lake, "commit")], ids=lambda stage: stage[1]
+    "stage", [(fast, "parse"), (local, "shard_jobs"), (Shard, "absorb"), (Lake, "commit")], ids=lambda stage: stage[1]
 )
 def test_a_stage_that_fails_ends_the_run_with_what_was_wrong_and_loses_nothing(
     stage: tuple[object, str], log: Path, monkeypatch: pytest.MonkeyPatch
@@ -87,11 +87,11 @@ def test_a_run_has_as_many_shards_as_are_asked_for(log: Path) -> None:
 
 
 def test_what_a_shard_drains_is_counted_once_against_what_may_wait(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    serve, drain = local.River._serve, Shard.drain
-    running: list[local.River] = []
+    serve, drain = local.LocalTail._serve, Shard.drain
+    running: list[local.LocalTail] = []
     counted: list[bool] = []
 
-    def remember(self: local.River, shard: Shard, message: Any) -> None:
+    def remember(self: local.LocalTail, shard: Shard, message: Any) -> None:
         running[:] = [self]
         serve(self, shard, message)
 
@@ -99,7 +99,7 @@ def test_what_a_shard_drains_is_counted_once_against_what_may_wait(log: Path, mo
         counted.append(running[0]._held[0] + running[0]._sinking[0] == self.nbytes)
         return drain(self)
 
-    monkeypatch.setattr(local.River, "_serve", remember)
+    monkeypatch.setattr(local.LocalTail, "_serve", remember)
     monkeypatch.setattr(Shard, "drain", look)
     sums.read(log.parent / "lake", [log], MANY_COMMITS, flush=1e-6, shards=1)
     assert counted and all(counted)
@@ -140,14 +140,14 @@ SECOND_LOOKS = 200  # that a tail may take in a second: two when idle, eighty wh
 @contextmanager
 def followed(log: Path, flush: float) -> Iterator[Path]:
     """Follow a log until the block ends; yield the lake."""
-    wishes, lake = Wishes(), log.parent / "lake"
+    requests, lake = Requests(), log.parent / "lake"
     words = TailOptions([str(log)], lake, MANY_COMMITS, flush=flush, shards=1, verbosity=-1)
     with ThreadPoolExecutor(1) as thread:
-        tail = thread.submit(run.tail, words, None, wishes)
+        tail = thread.submit(run.tail, words, None, requests)
         try:
             yield lake
         finally:
-            wishes.put("stop")
+            requests.put("stop")
             tail.result(60)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logagg.columnar.encoded import Words
+from logagg.columnar.encoded import EncodedText
 from logagg.columnar.slices import Slices
 from logagg.config.sections import KINDS, PARAMETERS, Config, RuleConfig
 from logagg.parse.events.rules import Rules
@@ -23,7 +23,7 @@ CLICK = next(index for index, rule in enumerate(DEFAULT.rules) if rule.kind == "
 def kinds(rules: Rules, requests: list[tuple[str, str | None, int]]) -> list[str]:
     paths, methods, statuses = zip(*requests, strict=True)
     matched = rules.match(pa.array(paths, pa.string()))
-    words = Words.of(pa.chunked_array([pa.array(methods, pa.string()).dictionary_encode()]))
+    words = EncodedText.of(pa.chunked_array([pa.array(methods, pa.string()).dictionary_encode()]))
     rows = np.arange(len(requests), dtype=np.int32)
     return [KINDS[kind] for kind in rules.kinds(matched, rows, np.array(statuses, np.int16), words)]
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 
-from logagg.columnar.encoded import Words
+from logagg.columnar.encoded import EncodedText
 from logagg.columnar.slices import Column
 from logagg.parse.events.siphash import combined, siphash
 from logagg.parse.events.visitors import Hashes, hashed, hashed_by_period
@@ -14,8 +14,8 @@ def hashes(values: pa.Array, key: bytes = KEY, longest: int = 512) -> Hashes:
     return siphash(column.data, column.offsets, key, longest)
 
 
-def words(*values: str) -> Words:
-    return Words.of(pa.chunked_array([pa.array(values).dictionary_encode()]))
+def words(*values: str) -> EncodedText:
+    return EncodedText.of(pa.chunked_array([pa.array(values).dictionary_encode()]))
 
 
 def test_siphash_gives_the_published_vectors() -> None:
