@@ -173,7 +173,12 @@ class Tailer:
         magic, version, kind, mac, nonce, owner, length, size = protocol.FRAME.unpack_from(packed)
         header, stream = packed[protocol.FRAME.size :][:length], memoryview(packed)[protocol.FRAME.size + length :]
         ours = {"tailer": self.name, "epoch": self.dispatch.epoch, "run": self._who.run}
-        ours |= {"source": asdict(self._source), "mark": asdict(Fingerprint.blank(end)), "start": start, "end": end}
+        ours |= {
+            "source": asdict(self._source),
+            "fingerprint": asdict(Fingerprint.blank(end)),
+            "start": start,
+            "end": end,
+        }
         text = json.dumps(json.loads(header) | ours).encode()
         return b"".join((protocol.FRAME.pack(magic, version, kind, mac, nonce, owner, len(text), size), text, stream))
 

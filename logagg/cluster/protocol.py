@@ -264,7 +264,7 @@ def _parcel_header(parcel: JobMessage) -> dict[str, Any]:
         "origin": job.origin,
         "start": job.start,
         "end": job.end,
-        "mark": asdict(job.fingerprint),
+        "fingerprint": asdict(job.fingerprint),
         "rows": job.events.num_rows,
         "rejects": {
             "counts": dict(job.rejects.counts),
@@ -277,13 +277,13 @@ def _parcel(header: dict[str, Any], schema: pa.Schema) -> JobMessage:
     """Return a parcel without its events."""
     source, shards = _source(header["source"]), _number(header["shards"])
     shard, origin, start, end = (_number(header[name]) for name in ("shard", "origin", "start", "end"))
-    mark, rejects = _mark(header["mark"]), _rejects(header["rejects"])
+    fingerprint, rejects = _fingerprint(header["fingerprint"]), _rejects(header["rejects"])
     lines = _number(header["rows"]) + rejects.lines
-    if not (origin <= start <= end == mark.position and shard < shards) or (start == end and lines):
+    if not (origin <= start <= end == fingerprint.position and shard < shards) or (start == end and lines):
         raise WireError(
             f"a job [{start}, {end}) from {origin} of {lines:,} lines, shard {shard} of {shards}, cannot be"
         )
-    job = Job(shard, source.id, origin, start, end, mark, schema.empty_table(), rejects)
+    job = Job(shard, source.id, origin, start, end, fingerprint, schema.empty_table(), rejects)
     return JobMessage(_text(header["tailer"]), _number(header["epoch"]), shards, source, job, _text(header["run"]))
 
 
@@ -461,12 +461,12 @@ def _token(value: object) -> str:
     return _text(value)
 
 
-def _mark(found: dict[str, Any]) -> Fingerprint:
+def _fingerprint(found: dict[str, Any]) -> Fingerprint:
     return Fingerprint(_number(found["position"]), _number(found["length"]), _text(found["digest"]))
 
 
 def _progress(found: dict[str, Any]) -> Progress:
-    return Progress(_number(found["position"]), _number(found["lines"]), _mark(found["mark"]))
+    return Progress(_number(found["position"]), _number(found["lines"]), _fingerprint(found["fingerprint"]))
 
 
 _TYPES = {one.name: one.type for one in fields(Source)}
@@ -479,7 +479,7 @@ def _source(found: dict[str, Any]) -> Source:
 def _value(name: str, kind: object, value: Any) -> Any:
     """Return the value of a field of `Source`, whose type is written as text."""
     if kind == "Fingerprint":
-        return _mark(value)
+        return _fingerprint(value)
     if kind == "bool" and isinstance(value, bool):
         return value
     if kind == "float" and type(value) in (int, float) and _LONG_AGO <= value < _FAR:

@@ -160,9 +160,9 @@ def _delta_fields(delta: Delta) -> dict[str, Any]:
     }
 
 
-def _delta(row: Mapping[str, Any]) -> Delta:
+def _delta(row: Mapping[str, Any]) -> Delta:  # a lake that 0.1 left in the middle of a commit says "mark"
     progress = {
-        source: Progress(one["position"], one["lines"], Fingerprint(**one["mark"]))
+        source: Progress(one["position"], one["lines"], Fingerprint(**(one.get("fingerprint") or one["mark"])))
         for source, one in row["progress"].items()
     }
     rejects = {source: Rejects(counts, tuple(map(_reject, some))) for source, (counts, some) in row["rejects"].items()}

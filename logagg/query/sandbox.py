@@ -61,7 +61,7 @@ _KEPT = ("LD_LIBRARY_PATH",)  # of the environment: without it some interpreters
 BOOTSTRAP = """import json, sys
 asked = json.load(sys.stdin)
 sys.path[:] = asked.pop("path")
-from logagg.view import sandbox_child
+from logagg.query import sandbox_child
 sandbox_child.main(asked)"""
 
 

@@ -119,7 +119,7 @@ def passing(expression: str) -> str:
     return f"""import json, os, sys
 asked = json.load(sys.stdin)
 sys.path[:] = asked.pop("path")
-from logagg.view import sandbox_child as child
+from logagg.query import sandbox_child as child
 output = child._take_output()
 child._send(output, child.SCHEMA, b'["said"]')
 child._send(output, child.BATCH, json.dumps([[{expression}]]).encode())
@@ -233,7 +233,7 @@ def test_what_a_child_says_is_not_believed(
 
 PARENT = """import sys
 from pathlib import Path
-from logagg.view import sandbox, sandbox_frames
+from logagg.query import sandbox, sandbox_frames
 from tests.security import confined
 if sys.argv[2:]:
     sandbox.BOOTSTRAP = confined.bootstrap(sys.argv[2:], (), {root!r})

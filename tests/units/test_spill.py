@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.units.view.conftest import write_catalog
+from tests.units.query.conftest import write_catalog
 
 import logagg
 from logagg import spill

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.units.queues.test_wire import ANSWERS, QUESTIONS, parcels
+from tests.units.cluster.test_protocol import ANSWERS, QUESTIONS, parcels
 
 from logagg.cluster import protocol
 from logagg.cluster.auth import AuthError, Keys

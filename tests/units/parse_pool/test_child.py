@@ -168,7 +168,7 @@ def test_signals_are_for_the_parent(child: Child, seat: Channel, number: int) ->
 
 def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from logagg.parse_pool.child import Child, BufferPool; from tests.units.running.test_forked import work\n"
+        "import sys, time; from logagg.parse_pool.child import Child, BufferPool; from tests.units.parse_pool.test_child import work\n"
         "family = []\n"
         "for _ in range(3): family.append(Child(work, lambda: None, BufferPool(1, 4096), BufferPool(1, 4096), 1 << 30, family))\n"
         "print(*(child.pid for child in family), flush=True)\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from tests.units.view.conftest import write_catalog
+from tests.units.query.conftest import write_catalog
 
 from logagg import spill
 from logagg.errors import LakeError, LogaggError

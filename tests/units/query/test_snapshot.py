@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
-from tests.units.view.conftest import write_catalog
+from tests.units.query.conftest import write_catalog
 
 import logagg
 from logagg.clock import ManualClock
