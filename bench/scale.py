@@ -108,7 +108,7 @@ class Watched(Dispatch):
 
     def _hear(self, outcome: SendResult) -> None:
         super()._hear(outcome)
-        first = min((outbox.flights[0].start for outbox in self.outboxes if outbox.flights), default=1 << 62)
+        first = min((outbox.pending[0].start for outbox in self.outboxes if outbox.pending), default=1 << 62)
         while self.waiting and self.waiting[0][0] <= first:
             self.lags.append(time.monotonic() - self.waiting.popleft()[1])
 

@@ -49,30 +49,30 @@ class Outbox:
     @property
     def done(self) -> int:
         """Return how many flights are committed, of those before the first that is not."""
-        return self.flights[0].number if self.flights else self.added
+        return self.pending[0].number if self.pending else self.added
 
     def add(self, flight: PendingJob) -> None:
         flight.number = self.added
         self.added += 1
-        self.flights.append(flight)
+        self.pending.append(flight)
         self.nbytes += len(flight.data)
 
     def next(self) -> PendingJob | None:
         """Return what is to be sent next."""
-        return next((flight for flight in self.flights if not flight.sent), None)
+        return next((flight for flight in self.pending if not flight.sent), None)
 
     def release(self, positions: Positions) -> bool:
         """Let go of what is committed; tell whether there was anything."""
-        kept = [one for one in self.flights if one.source not in positions or one.end > positions[one.source][0]]
-        if len(kept) == len(self.flights):
+        kept = [one for one in self.pending if one.source not in positions or one.end > positions[one.source][0]]
+        if len(kept) == len(self.pending):
             return False
-        self.flights, self.nbytes = kept, sum(len(flight.data) for flight in kept)
+        self.pending, self.nbytes = kept, sum(len(flight.data) for flight in kept)
         return True
 
     def rewind(self, positions: Positions) -> None:
         """Send again what the shard has not applied, of all sources. Raises PositionMismatch when there is less than it needs."""
         at: dict[str, int] = {}
-        for flight in self.flights:
+        for flight in self.pending:
             reached = at.setdefault(flight.source, positions.get(flight.source, (0, flight.origin))[1])
             is_unknown = flight.start == flight.end and flight.source not in positions
             if flight.end <= reached and not is_unknown:

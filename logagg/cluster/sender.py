@@ -211,7 +211,7 @@ class Dispatch:
         yield Sample("logagg_unread_bytes", "Bytes of logs that are not read yet.", self.unread)
         for outbox in self.outboxes:
             label = ("shard", str(outbox.shard))
-            yield Sample("logagg_uncommitted_jobs", "Jobs that are not committed yet.", len(outbox.flights), label)
+            yield Sample("logagg_uncommitted_jobs", "Jobs that are not committed yet.", len(outbox.pending), label)
             yield Sample("logagg_uncommitted_job_bytes", "Their size, packed.", outbox.nbytes, label)
             yield Sample("logagg_jobs_resent_total", "Jobs that were sent again.", outbox.resent, label)
             yield Sample(
@@ -238,11 +238,11 @@ class Dispatch:
 
     def _has_room(self) -> bool:
         return sum(outbox.nbytes for outbox in self.outboxes) < self._room and all(
-            len(one.flights) < FLIGHTS for one in self.outboxes
+            len(one.pending) < FLIGHTS for one in self.outboxes
         )
 
     def _idle(self) -> bool:
-        return not self._news and not any(outbox.flights for outbox in self.outboxes)
+        return not self._news and not any(outbox.pending for outbox in self.outboxes)
 
     # its own thread
 
@@ -253,12 +253,12 @@ class Dispatch:
                 with self._changed:
                     for outbox in self.outboxes:
                         self._advance(outbox)
-                outcomes = self._sender.poll(0.05 if any(outbox.flights for outbox in self.outboxes) else 0.25)
+                outcomes = self._sender.poll(0.05 if any(outbox.pending for outbox in self.outboxes) else 0.25)
                 with self._changed:
                     for outcome in outcomes:
                         self._hear(outcome)
                     self._settle_freshness()
-                    if not any(outbox.flights for outbox in self.outboxes):
+                    if not any(outbox.pending for outbox in self.outboxes):
                         self._since = self._clock.monotonic()
                     self._changed.notify_all()
         except Exception as failure:  # noqa: BLE001  # the main thread says it
@@ -273,7 +273,7 @@ class Dispatch:
         ):
             self._freshness.committed()
             self._cut = None
-        if not any(outbox.flights for outbox in self.outboxes):
+        if not any(outbox.pending for outbox in self.outboxes):
             self._freshness.idle()
         elif self._cut is None:
             self._freshness.cut()
@@ -293,7 +293,7 @@ class Dispatch:
                 return
             flight.sent = True
         silent = now - outbox.heard
-        has_more = outbox.flights or (outbox.shard == 0 and self._due_news())
+        has_more = outbox.pending or (outbox.shard == 0 and self._due_news())
         reports = outbox.shard == 0 and (now - self._reported > REPORT or bool(self._heartbeat))
         if not outbox.on_way and (has_more and silent > self._poll or reports):
             outbox.asking, self._reported = True, now
@@ -378,7 +378,7 @@ class Dispatch:
 
     def _report(self) -> dict[str, int]:
         """Say how we do, for those who look."""
-        waiting = [flight for outbox in self.outboxes for flight in outbox.flights]
+        waiting = [flight for outbox in self.outboxes for flight in outbox.pending]
         return {
             "at": int(self._clock.now()),
             "unread": self.unread,
@@ -391,7 +391,7 @@ class Dispatch:
 
     def _due_news(self) -> tuple[Source, ...]:
         """Return the news of sources whose jobs are all committed: that one is finished must not be known before."""
-        busy = {flight.source for outbox in self.outboxes for flight in outbox.flights}
+        busy = {flight.source for outbox in self.outboxes for flight in outbox.pending}
         return tuple(source for source in self._news.values() if source.id not in busy)
 
     def _answer(self, outcome: SendResult) -> Reply | None:
@@ -424,7 +424,7 @@ class Dispatch:
             0.5, 1
         )
         outbox.failures += 1
-        if outbox.failures == 5 and outbox.flights:
+        if outbox.failures == 5 and outbox.pending:
             self._notice(
                 "waiting", f"shard {outbox.shard} does not take its jobs ({reason}); trying again, nothing is lost"
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+
 from tests.units.query.conftest import write_catalog
 
 SECRET = b"the-secret-of-the-visitors"

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.units.query.conftest import write_catalog
 
 import logagg
 from logagg import spill
 from logagg.query import snapshot
+from tests.units.query.conftest import write_catalog
 
 
 @pytest.fixture(autouse=True)

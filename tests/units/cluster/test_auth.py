@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.units.cluster.test_protocol import ANSWERS, QUESTIONS, parcels
 
 from logagg.cluster import protocol
 from logagg.cluster.auth import AuthError, Keys
 from logagg.cluster.protocol import NOBODY, Question, Reply, Wired, WireError
 from logagg.parse.schemas import EVENT_SCHEMA
+from tests.units.cluster.test_protocol import ANSWERS, QUESTIONS, parcels
 
 SECRET, NONCE, OWNER = b"s" * 32, b"n" * 16, b"o" * 16
 KEYS = Keys(SECRET)

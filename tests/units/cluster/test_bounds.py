@@ -74,7 +74,7 @@ def packed(name: str, run: remote._Run) -> tuple[int, remote._Packed]:
 @pytest.mark.parametrize("name", LOGS)
 def test_a_chunk_takes_no_more_than_its_share(name: str) -> None:
     size, found = packed(name, RUN)
-    [(_, flight)] = found.flights
+    [(_, flight)] = found.pending
     job = protocol.opened(flight.data).size
     assert job <= SPREAD * size, f"{job / size:.1f} times"
     assert len(flight.data) <= message_bytes(SPREAD * size)

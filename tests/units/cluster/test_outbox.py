@@ -11,13 +11,13 @@ def outbox(*bounds: tuple[int, int], origin: int = 0) -> Outbox:
     found = Outbox(0)
     for start, end in bounds:
         found.add(PendingJob("log", origin, start, end, b"job"))
-    for flight in found.flights:
+    for flight in found.pending:
         flight.sent = True
     return found
 
 
 def unsent(found: Outbox) -> list[tuple[int, int]]:
-    return [(one.start, one.end) for one in found.flights if not one.sent]
+    return [(one.start, one.end) for one in found.pending if not one.sent]
 
 
 def test_what_is_committed_is_let_go_and_what_is_not_applied_is_sent_again() -> None:
@@ -32,11 +32,11 @@ def test_a_job_without_a_line_is_sent_again_until_the_shard_knows_its_log() -> N
     found = outbox((70, 70), origin=70)
     found.rewind({})
     assert unsent(found) == [(70, 70)]
-    found.flights[0].sent = True
+    found.pending[0].sent = True
     found.rewind({"log": (0, 70)})
-    assert unsent(found) == [] and found.flights, "applied, not committed"
+    assert unsent(found) == [] and found.pending, "applied, not committed"
     found.release({"log": (70, 70)})
-    assert not found.flights
+    assert not found.pending
 
 
 def test_a_shard_that_has_less_than_it_needs() -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from tests.units.query.conftest import write_catalog
 
 from logagg import spill
 from logagg.errors import LakeError, LogaggError
 from logagg.query.render import plain
 from logagg.query.sandbox import LimitReached, Limits, QueryFailed, Sandbox
 from logagg.query.sandbox_sql import Refused
+from tests.units.query.conftest import write_catalog
 
 
 def answers(root: Path, query: str, *readable: Path, limits: Limits | None = None) -> list[list[object]]:

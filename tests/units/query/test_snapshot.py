@@ -8,7 +8,6 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
-from tests.units.query.conftest import write_catalog
 
 import logagg
 from logagg.clock import ManualClock
@@ -16,6 +15,7 @@ from logagg.errors import LakeError, LogaggError
 from logagg.lake import catalog
 from logagg.query import snapshot
 from logagg.query.reports import NAMES
+from tests.units.query.conftest import write_catalog
 
 NOON = 1_795_521_600.0  # 2026-11-24T12:00:00Z
 
