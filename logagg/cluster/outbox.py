@@ -34,7 +34,7 @@ class Outbox:
     """The flights to one shard, in the order they were made, and what is known of the shard."""
 
     shard: int
-    flights: list[PendingJob] = field(default_factory=list)
+    pending: list[PendingJob] = field(default_factory=list)
     nbytes: int = 0
     on_way: int = 0  # messages without an answer yet
     asking: bool = False  # how far the shard has come must be learnt before more is sent
