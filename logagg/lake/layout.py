@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import shlex
@@ -22,7 +23,7 @@ def make(root: Path) -> None:
     refuse_others(root)
     keep_modes(root)
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        Path(os.path.realpath(root)).mkdir(parents=True, exist_ok=True)  # a link may lead to where a lake is to be
         found = {path.name for path in root.iterdir()}
     except OSError as error:
         raise LakeError(f"{root}: {error.strerror}", "choose another directory with --lake") from error
