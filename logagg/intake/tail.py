@@ -16,9 +16,8 @@ from logagg.intake.content import Packed, Pipe
 from logagg.intake.discover import Finder
 from logagg.intake.names import STDIN
 from logagg.intake.open_files import OpenFiles, allowance
-from logagg.intake.reader import NEVER, Limits, Reader, Replaced, Room, no_room, stamp_of
-from logagg.intake.registry import Notice, SourceRegistry, new_source
-from logagg.records import Chunk, KnownSource, Source
+from logagg.intake.reader import NEVER, Limits, Outgrown, Reader, Replaced, Room, no_room, stamp_of
+from logagg.intake.sources import Finder
 
 ROUNDS = 3  # of looking and reading in a poll: what turns out to be replaced is looked at again
 LOOK_AGAIN = 0.5  # seconds between looks while much is read: a log that comes and goes meanwhile is held open
@@ -241,6 +240,8 @@ class Tailer:
             reader.looked = NEVER if self._waits else stamp
         except Replaced:
             self._registry.lose(reader)
+        except Outgrown:
+            self._registry.reconsider(reader)
         except OSError as error:
             self._registry.read_errors.failed(reader.source.path, error.strerror or str(error))
             self._registry.tell("unreadable", reader.source.path, f"{error.strerror or error}; trying again")
