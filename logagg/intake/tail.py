@@ -17,7 +17,8 @@ from logagg.intake.discover import Finder
 from logagg.intake.names import STDIN
 from logagg.intake.open_files import OpenFiles, allowance
 from logagg.intake.reader import NEVER, Limits, Outgrown, Reader, Replaced, Room, no_room, stamp_of
-from logagg.intake.sources import Finder
+from logagg.intake.registry import Notice, SourceRegistry, new_source
+from logagg.records import Chunk, KnownSource, Source
 
 ROUNDS = 3  # of looking and reading in a poll: what turns out to be replaced is looked at again
 LOOK_AGAIN = 0.5  # seconds between looks while much is read: a log that comes and goes meanwhile is held open
