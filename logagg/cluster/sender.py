@@ -20,7 +20,8 @@ from logagg.cluster.transport import Sender, SendResult
 from logagg.errors import LogaggError
 from logagg.metrics import Sample
 from logagg.parse.schemas import EVENT_SCHEMA
-from logagg.records import Fingerprint, KnownSource, Progress, Source
+from logagg.records import KnownSource, Progress, Source
+from logagg.sharding import start_of
 from logagg.tail.freshness import Freshness
 
 JOBS, QUESTIONS = "logagg.shard.", "logagg.positions."  # and the shard's number: the functions of a shard
@@ -458,7 +459,7 @@ def _known(answers: Sequence[Reply]) -> list[KnownSource]:
 
 def _whole(source: Source, progress: dict[int, Progress], shards: int) -> KnownSource:
     """Return a source with the progress of all shards; those that have not met it stand where reading began."""
-    start = Progress(source.origin, 0, Fingerprint.blank(source.origin))
+    start = start_of(source)
     known = KnownSource(source, {shard: progress.get(shard, start) for shard in range(shards)})
     is_behind = known.resume.position < known.furthest.position
     return replace(known, source=replace(source, finished=False)) if is_behind else known

@@ -26,6 +26,7 @@ from logagg.lake.salts import Salts
 from logagg.lake.state import FORGOTTEN, REPAIR, CommitInfo, PendingCommit, State
 from logagg.records import Delta, KnownSource, Progress, Source
 from logagg.rollup.definitions import Rollup
+from logagg.sharding import owners
 
 
 class Lake:
@@ -210,8 +211,7 @@ class Lake:
         state = self.state.clicks
         if state is None or not state.num_rows:
             return None
-        owner = state["visitor"].to_numpy() % shards
-        return state.filter(pa.array(owner == shard))
+        return state.filter(pa.array(owners(state["visitor"], shards) == shard))
 
     def commit(self, deltas: Sequence[Delta], sources: Sequence[Source]) -> CommitInfo:
         """Make the deltas of all shards that we own, and how far they have come, visible together.
