@@ -27,10 +27,10 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from logagg import heartbeat
+from logagg.columnar.encoded import without_unused
 from logagg.errors import LogaggError
 from logagg.records import Fingerprint, Job, Progress, Reject, Rejects, Source
 
@@ -304,7 +304,7 @@ def _stream(events: pa.Table) -> tuple[bytes, int]:
     """
     if not events.num_rows:
         return b"", 0
-    slim = pa.Table.from_arrays([_slim(column) for column in events.columns], schema=events.schema)
+    slim = pa.Table.from_arrays([_whole(column) for column in events.columns], schema=events.schema)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, slim.schema) as writer:
         writer.write_table(slim)
@@ -312,19 +312,10 @@ def _stream(events: pa.Table) -> tuple[bytes, int]:
     return pa.Codec("zstd").compress(plain, asbytes=True), plain.size
 
 
-def _slim(column: pa.ChunkedArray) -> pa.Array:
-    """Return a column without the words of its dictionary that it does not use: a chunk's shards share theirs."""
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array, without the dictionary entries of other shards: those of a chunk share theirs."""
     array = column.combine_chunks()
-    array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-    if not pa.types.is_dictionary(array.type):
-        return array
-    indices = array.indices.fill_null(0).to_numpy(zero_copy_only=False)
-    valid = array.is_valid().to_numpy(zero_copy_only=False)
-    used = np.zeros(max(1, len(array.dictionary)), np.bool_)
-    used[indices[valid]] = True
-    codes = (np.cumsum(used, dtype=np.int32) - 1)[indices].astype(np.int32)
-    words = array.dictionary.take(pa.array(np.flatnonzero(used[: len(array.dictionary)])))
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=~valid), words)
+    return without_unused(array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array)
 
 
 def _events(stream: memoryview, size: int, rows: int, schema: pa.Schema) -> pa.Table:

@@ -119,3 +119,31 @@ def shorten(values: pa.Array, limit: int) -> pa.Array:
     if Column.of(values).lengths.max(initial=0) <= limit:
         return values
     return pc.utf8_slice_codeunits(values, 0, limit)
+
+
+def without_unused(column: pa.Array) -> pa.Array:
+    """Drop the entries of a dictionary that no row uses; any other column comes back as it is."""
+    if not pa.types.is_dictionary(column.type):
+        return column
+    if column.null_count == len(column):
+        return pa.nulls(len(column), column.type)
+    codes = pc.fill_null(column.indices, pc.min(column.indices)) if column.null_count else column.indices
+    codes = codes.to_numpy(zero_copy_only=False)
+    if len(codes) < len(column.dictionary) // 8:  # few rows, many entries: sort the rows instead of marking entries
+        return _few_used(column, codes)
+    used = np.zeros(len(column.dictionary), np.bool_)
+    used[codes] = True
+    if used.all():
+        return column
+    renumbered = spread(np.cumsum(used, dtype=np.int32) - np.int32(1), codes)
+    return _recoded(column, renumbered, column.dictionary.filter(pa.array(used)))
+
+
+def _few_used(column: pa.DictionaryArray, codes: Codes) -> pa.DictionaryArray:
+    used, renumbered = np.unique(codes, return_inverse=True)
+    return _recoded(column, renumbered.astype(np.int32), column.dictionary.take(pa.array(used)))
+
+
+def _recoded(column: pa.DictionaryArray, codes: Codes, values: pa.Array) -> pa.DictionaryArray:
+    null = column.is_null().to_numpy(zero_copy_only=False) if column.null_count else None
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=null), values)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
+from logagg.columnar.encoded import without_unused
 from logagg.errors import CommitFailed
 from logagg.lake.digests import DigestWriter
 from logagg.lake.ownership import give, give_open
 from logagg.lake.shortage import advice
-from logagg.rollup.aggregate import own_words
 from logagg.rollup.definitions import FLOAT_COLUMNS, SKETCH, Rollup
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class PartWriter:
             size = max(1, min(ROW_GROUP, GROUP_BYTES * rows.num_rows // max(1, rows.nbytes)))
             rows = rows.cast(self._schema)
             for start in range(0, rows.num_rows, size):
-                self._file.write_table(_with_own_words(rows.slice(start, size)), size)
+                self._file.write_table(_without_unused(rows.slice(start, size)), size)
             self._rows += rows.num_rows
             self._span += [rows["ts"][0].as_py(), rows["ts"][-1].as_py()]
 
@@ -148,11 +148,10 @@ def _encodings(rollup: Rollup) -> dict[str, Any]:
     }
 
 
-def _with_own_words(rows: pa.Table) -> pa.Table:
-    """Return rows without the words of others: a row group has in its file all words that it comes with."""
-    columns = (column.combine_chunks() for column in rows.columns)
-    own = [own_words(column) if pa.types.is_dictionary(column.type) else column for column in columns]
-    return pa.Table.from_arrays(own, schema=rows.schema)
+def _without_unused(rows: pa.Table) -> pa.Table:
+    """Drop unused dictionary entries: Parquet writes the whole dictionary into every row group."""
+    columns = [without_unused(column.combine_chunks()) for column in rows.columns]
+    return pa.Table.from_arrays(columns, schema=rows.schema)
 
 
 class PartReader:

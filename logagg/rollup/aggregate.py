@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.columnar.dictionary import spread
+from logagg.columnar.encoded import without_unused
 from logagg.rollup.columns import Columns, only
 from logagg.rollup.conditions import Condition, decide
 from logagg.rollup.definitions import SKETCH, Measure, Part, Rollup
@@ -88,32 +89,6 @@ def roll_up(rollup: Rollup, part: Part, events: Events) -> pa.Table:
     keys = _keys(groups.example, ts, [column for column, _ in dimensions])
     measures = [_measure(events, groups, part.measures.get(name), like) for name, like in rollup.measures.items()]
     return _assembled(rollup, keys, measures)[0]
-
-
-def own_words(column: pa.DictionaryArray) -> pa.DictionaryArray:
-    """Return the same with the words that are used, and no others."""
-    if column.null_count == len(column):
-        return pa.nulls(len(column), column.type)
-    codes = pc.fill_null(column.indices, pc.min(column.indices)) if column.null_count else column.indices
-    codes = codes.to_numpy(zero_copy_only=False)
-    if len(codes) < len(column.dictionary) // 8:  # of many words a few: look at the rows and not at all the words
-        return _few_words(column, codes)
-    used = np.zeros(len(column.dictionary), np.bool_)
-    used[codes] = True
-    if used.all():
-        return column
-    numbers = spread(np.cumsum(used, dtype=np.int32) - np.int32(1), codes)
-    return _recoded(column, numbers, column.dictionary.filter(pa.array(used)))
-
-
-def _few_words(column: pa.DictionaryArray, codes: Rows) -> pa.DictionaryArray:
-    used, numbers = np.unique(codes, return_inverse=True)
-    return _recoded(column, numbers.astype(np.int32), column.dictionary.take(pa.array(used)))
-
-
-def _recoded(column: pa.DictionaryArray, numbers: Rows, words: pa.Array) -> pa.DictionaryArray:
-    null = column.is_null().to_numpy(zero_copy_only=False) if column.null_count else None
-    return pa.DictionaryArray.from_arrays(pa.array(numbers, mask=null), words)
 
 
 def in_order(tables: Sequence[pa.Table]) -> pa.Table:
@@ -208,12 +183,9 @@ def _keys(rows: Rows, ts: Ints, dimensions: Sequence[pa.Array]) -> list[pa.Array
 
 
 def _slim(column: pa.Array) -> pa.Array:
-    """Drop the words of a dictionary that are not used, where that saves something."""
-    return (
-        own_words(column)
-        if pa.types.is_dictionary(column.type) and len(column.dictionary) > 2 * len(column)
-        else column
-    )
+    """Drop unused dictionary entries where that saves memory."""
+    large = pa.types.is_dictionary(column.type) and len(column.dictionary) > 2 * len(column)
+    return without_unused(column) if large else column
 
 
 def _added(groups: Grouping, measure: Measure, values: pa.Array) -> pa.Array | Totals:
