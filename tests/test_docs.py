@@ -27,6 +27,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from logagg import lake_format
 from logagg.cli import COMMANDS, logagg
 from logagg.config.sections import EXTENSIONS, SETTINGS, Setting, load
 from logagg.lake import catalog
@@ -285,7 +286,7 @@ def _must_be_named() -> Iterator[tuple[str, set[str]]]:
     tables = (catalog._SOURCES, catalog._COMMITS, catalog._REJECTS, catalog._SAMPLES, catalog._FILES)  # noqa: SLF001
     yield "docs/sql.md", {column for table in tables for column in table.names}
     yield "docs/sql.md", {re.split(r"[ (]", macro)[2] for macro in MACROS}
-    yield "docs/sql.md", set(catalog.RESERVED)
+    yield "docs/sql.md", set(lake_format.TABLES)
     yield "docs/commands.md", set(REPORTS)
     kinds = _notice_kinds()
     assert {"truncated", "retry", "unreadable"} <= kinds

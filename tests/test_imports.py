@@ -17,7 +17,7 @@ LAYERS = tuple(
     layer.split()
     for layer in (
         "errors",
-        "clock metrics records sketches spill sql_functions heap",
+        "clock metrics records sketches spill sql_functions heap lake_format quoting",
         "notices heartbeat columnar config sharding",
         "memory",
         "intake parse",

@@ -23,6 +23,8 @@ from logagg.errors import CHECK, LakeError
 from logagg.lake.digests import CHANGED, holds, is_intact
 from logagg.lake.durable import Part
 from logagg.lake.state import COMMITS, NEVER, CommitInfo, LostPart, State
+from logagg.lake_format import LINK, LOST, VERSION
+from logagg.quoting import identifier, literal
 from logagg.records import Fingerprint, Progress, Reject, Source
 from logagg.rollup.definitions import LATENCY, Rollup
 from logagg.sketches import MACROS
@@ -30,12 +32,8 @@ from logagg.sketches import MACROS
 if TYPE_CHECKING:
     import duckdb  # which takes a while: imported where a catalog is opened
 
-VERSION = 1
-LINK = "logagg.duckdb"
 FOLDER = "catalog"
 SMALL = 1 << 19  # bytes
-LOST = "lost_parts"
-RESERVED = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state", LOST)
 
 _FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (1900, 9000))
 _OURS = re.compile(rf"{FOLDER}/[^/]+\.duckdb")
@@ -102,7 +100,10 @@ def _read(path: Path) -> State:
     with connect(path) as connection:  # which says so where a newer version wrote it
         _refuse_changed(path)
         [lake] = connection.sql("FROM lake").to_arrow_table().to_pylist()
-        rows = {name: connection.sql(f"FROM {name}").to_arrow_table().to_pylist() for name in RESERVED[1:5]}
+        rows = {
+            name: connection.sql(f"FROM {name}").to_arrow_table().to_pylist()
+            for name in ("commits", "rejects", "reject_samples", "files")
+        }
         # There is a row for each shard, which may be many: what they have in common is read once.
         sources = connection.sql("SELECT DISTINCT ON (source) * FROM sources").to_arrow_table().to_pylist()
         progress = connection.sql(f"SELECT {', '.join(_PROGRESS)} FROM sources").to_arrow_table()
@@ -173,7 +174,7 @@ class _Writer:
         options = "BLOCK_SIZE 16384, STORAGE_VERSION 'v1.2.0', RECOVERY_MODE no_wal_writes"
         tables = _tables(state)
         self._connection.execute(f"SET force_compression = '{_compression(tables)}'")
-        self._connection.execute(f"ATTACH '{_text(path)}' AS new ({options})")
+        self._connection.execute(f"ATTACH {literal(str(path))} AS new ({options})")
         self._connection.execute("USE new")
         self._connection.execute("BEGIN")
         self._fill(state, tables)
@@ -235,35 +236,24 @@ def _names(kind: type) -> tuple[str, ...]:
     return tuple(one.name for one in fields(kind))
 
 
-def quote(name: str) -> str:
-    """Quote an identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: object) -> str:
-    """Quote text for SQL: paths are ours, but a lake may lie in a directory with a quote in its name."""
-    return str(value).replace("'", "''")
-
-
 def view(name: str, schema: pa.Schema, parts: Sequence[Part], root: str) -> str:
     """Return the statement that makes the view of a rollup, which fails when it is asked for what is damaged."""
     sides = list(_sides(schema, parts, root)) or [_constant(schema, "NULL", "false")]
-    return f"CREATE OR REPLACE VIEW {quote(name)} AS {' UNION ALL '.join(sides)}"
+    return f"CREATE OR REPLACE VIEW {identifier(name)} AS {' UNION ALL '.join(sides)}"
 
 
 def _sides(schema: pa.Schema, parts: Sequence[Part], root: str) -> Iterator[str]:
     """Return the queries that a view puts together: of the sound parts, and of the damaged ones."""
-    folder = _text(root)  # a lake has hundreds of parts, and this is done at every commit
-    if listed := ", ".join(f"'{folder}/{_text(part.path)}'" for part in parts if not part.damaged):
-        yield f"SELECT {', '.join(map(quote, schema.names))} FROM read_parquet([{listed}])"
+    if listed := ", ".join(literal(f"{root}/{part.path}") for part in parts if not part.damaged):
+        yield f"SELECT {', '.join(map(identifier, schema.names))} FROM read_parquet([{listed}])"
     if damaged := [part for part in parts if part.damaged]:
         what = f"{root}/{damaged[0].path}: damaged: {holds(damaged[0])}; {CHECK}"
         # DuckDB leaves out what no question asks for: so each column fails, and, where none is asked for, the condition.
-        yield _constant(schema, fails := f"error('{_text(what)}')", f"{fails}::BOOLEAN")
+        yield _constant(schema, fails := f"error({literal(what)})", f"{fails}::BOOLEAN")
 
 
 def _constant(schema: pa.Schema, value: str, condition: str) -> str:
-    columns = ", ".join(f"{value}::{_SQL_TYPES[one.type]} AS {quote(one.name)}" for one in schema)
+    columns = ", ".join(f"{value}::{_SQL_TYPES[one.type]} AS {identifier(one.name)}" for one in schema)
     return f"SELECT {columns} WHERE {condition}"
 
 

@@ -24,6 +24,7 @@ from logagg.lake.durable import FLUSH, Part, PartWriter, failing_as_commit
 from logagg.lake.progress import MergeProgress
 from logagg.lake.salts import Salts
 from logagg.lake.state import FORGOTTEN, REPAIR, CommitInfo, PendingCommit, State
+from logagg.lake_format import LINK
 from logagg.records import Delta, KnownSource, Progress, Source
 from logagg.rollup.definitions import Rollup
 from logagg.sharding import owners
@@ -136,7 +137,7 @@ class Lake:
     ) -> Lake:
         current = catalog.newest(root)
         if not current and any((root / "data").glob("*/*.parquet")):
-            raise LakeError(f"{root}: it has data, but {catalog.LINK} is missing", CHECK)
+            raise LakeError(f"{root}: it has data, but {LINK} is missing", CHECK)
         before = catalog.read(current) if current else State(created_at=datetime.fromtimestamp(clock.now(), UTC))
         secret = layout.secret_for(root, "" if any_secret else before.secret)
         parts = _looked_at_again(root, before.parts)

@@ -23,6 +23,7 @@ from logagg.errors import LakeError, LogaggError
 from logagg.query import sandbox_kernel as kernel
 from logagg.query.render import plain
 from logagg.query.sandbox_frames import ARROW, BATCH, DONE, FAILED, HEADER, SCHEMA
+from logagg.quoting import identifier, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -184,7 +185,7 @@ def guard_threads(request: Request, snapshot: Snapshot) -> None:
 def guard_paths(request: Request, snapshot: Snapshot) -> None:
     """DuckDB: the same files by name, so that not even the existence of others can be asked."""
     connection = snapshot.connection
-    connection.execute(f"SET temp_directory = {_quoted(request.spill)}")
+    connection.execute(f"SET temp_directory = {literal(request.spill)}")
     if request.spill:
         connection.execute(f"SET max_temp_directory_size = '{request.spill_size}B'")
     connection.execute(f"SET allowed_directories = {_listed(request.directories)}")
@@ -209,12 +210,8 @@ def checked(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     return check(connection, query).text
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _listed(texts: list[str]) -> str:
-    return f"[{', '.join(map(_quoted, texts))}]"
+    return f"[{', '.join(map(literal, texts))}]"
 
 
 Frames = Iterator[tuple[bytes, Any]]
@@ -257,12 +254,8 @@ def _in_types_of_arrow(connection: duckdb.DuckDBPyConnection, query: str) -> str
     if kinds == [kind for _, kind in columns]:
         return query
     names = [f"c{number}" for number in range(len(columns))]
-    chosen = [f"{name}::{kind} AS {_name(of)}" for name, kind, (of, _) in zip(names, kinds, columns, strict=True)]
+    chosen = [f"{name}::{kind} AS {identifier(of)}" for name, kind, (of, _) in zip(names, kinds, columns, strict=True)]
     return f"SELECT {', '.join(chosen)} FROM (\n{query}\n) AS answer({', '.join(names)})"
-
-
-def _name(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'
 
 
 def _packed(batch: pa.RecordBatch) -> memoryview:

@@ -18,14 +18,14 @@ import duckdb
 from logagg import spill
 from logagg.clock import Clock, SystemClock
 from logagg.errors import CHECK, LakeError
+from logagg.lake_format import LINK, VERSION
+from logagg.quoting import literal
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from logagg.query.status import Status
 
-LINK = "logagg.duckdb"
-VERSION = 1  # of the catalogs it reads, as `lake.catalog` writes them; that would load much more
 ATTEMPTS = 3  # a snapshot can only vanish under us when its grace period ends between two system calls
 
 Parameters = Mapping[str, object] | Sequence[object]
@@ -50,7 +50,7 @@ def attach(root: Path, config: dict[str, Any]) -> duckdb.DuckDBPyConnection:
 
     def opened(target: Path) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(":memory:", config=config)
-        connection.execute(f"ATTACH {quoted(str(target))} AS lake (READ_ONLY)")
+        connection.execute(f"ATTACH {literal(str(target))} AS lake (READ_ONLY)")
         connection.execute("USE lake")
         return connection
 
@@ -96,7 +96,7 @@ def _prepared(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnectio
     _set(connection)
     # By default DuckDB would put what does not fit in memory beside the catalog, into the lake.
     with contextlib.suppress(duckdb.Error):  # another connection of this process may be using it
-        connection.execute(f"SET temp_directory = {quoted(spill.directory())}")
+        connection.execute(f"SET temp_directory = {literal(spill.directory())}")
     return connection
 
 
@@ -112,11 +112,6 @@ def _refuse_newer(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
 def spill_directory() -> str:
     """Return where DuckDB puts what does not fit in memory: a directory of this process alone."""
     return spill.directory()
-
-
-def quoted(text: str) -> str:
-    """Return a text as an SQL string."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _refuse_moved(connection: duckdb.DuckDBPyConnection, root: Path) -> None:

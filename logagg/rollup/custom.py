@@ -15,26 +15,12 @@ import duckdb
 import pyarrow as pa
 
 from logagg.config.sections import RollupConfig
+from logagg.lake_format import TABLES
 from logagg.rollup.conditions import Sql
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES, Measure, Part, Rollup
 from logagg.sql_functions import VALUES
 
-RESERVED = frozenset(
-    {
-        "sources",
-        "commits",
-        "rejects",
-        "reject_samples",
-        "files",
-        "lake",
-        "click_state",
-        "lost_parts",
-        "events",
-        "clicks",
-        "rows",
-    }
-    | {rollup.name for rollup in DEFAULTS}
-)
+RESERVED = frozenset({*TABLES, "events", "clicks", "rows", *(rollup.name for rollup in DEFAULTS)})
 DAY = 86_400
 SUMMABLE = ("bytes", "seconds", "upstream_seconds")
 
