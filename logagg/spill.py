@@ -7,12 +7,13 @@ next one that needs such a directory: the lock on it is gone.
 from __future__ import annotations
 
 import atexit
-import fcntl
 import os
 import shutil
 import tempfile
 import time
 from pathlib import Path
+
+from logagg.file_lock import EXCLUSIVE, try_lock
 
 PREFIX = "logagg-spill-"
 SETTLED = 60.0  # seconds; younger ones may not be locked yet
@@ -29,7 +30,7 @@ class Spill:
         try:
             self.path = tempfile.mkdtemp(prefix=PREFIX)
             self._lock = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try_lock(self._lock, EXCLUSIVE)
         except OSError:  # no room, no rights: then nothing is spilled
             self.remove()
 
@@ -75,7 +76,7 @@ def remove_abandoned() -> None:
 def _remove_unlocked(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(path, ignore_errors=True)
+        if try_lock(descriptor, EXCLUSIVE):
+            shutil.rmtree(path, ignore_errors=True)
     finally:
         os.close(descriptor)

@@ -16,7 +16,7 @@ STAGES = ("intake", "parse", "rollup", "lake", "query")
 LAYERS = tuple(
     layer.split()
     for layer in (
-        "errors",
+        "errors file_lock",
         "clock metrics records sketches spill sql_functions heap lake_format quoting",
         "notices heartbeat columnar config sharding",
         "memory",
