@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+SAMPLES = 20  # rejects kept of one chunk, and of one source between two flushes
+SAMPLE_BYTES = 512  # kept of a rejected line
+
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:

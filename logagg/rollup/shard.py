@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.records import Delta, Job, KnownSource, Progress, Reject, Rejects
+from logagg.records import SAMPLES, Delta, Job, KnownSource, Progress, Reject, Rejects
 from logagg.rollup import aggregate, clicks
 from logagg.rollup.columns import Columns
 from logagg.rollup.definitions import CLICK, Rollup
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 EVENTS = 1 << 17  # events that are rolled up together,
 BYTES = 16 << 20  # and their bytes
-SAMPLES = 20  # rejected lines kept per source between two flushes
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.columnar.slices import Column
-from logagg.parse.lines.fast import SAMPLE_BYTES
-from logagg.records import Rejects
+from logagg.records import SAMPLE_BYTES, Rejects
 
 Groups = npt.NDArray[np.uint16]  # eight a row
 

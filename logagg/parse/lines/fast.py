@@ -21,10 +21,7 @@ from logagg.parse.lines import decimals, json_lines, numbers, scan
 from logagg.parse.lines.decimals import Floats
 from logagg.parse.schemas import BATCH_SCHEMA, MOST_BYTES, REASONS, TEXT, TIMESTAMP
 from logagg.parse.text import decode, urls
-from logagg.records import Batch, Chunk, Reject, Rejects
-
-SAMPLES = 20  # rejected lines kept of a chunk
-SAMPLE_BYTES = 512
+from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 
 Fields = Mapping[str, Slices]
 Ints = npt.NDArray[np.int64]

@@ -16,10 +16,7 @@ import pyarrow as pa
 from logagg.parse.formats.compile import Format, Step
 from logagg.parse.lines.json_lines import DEEPEST
 from logagg.parse.schemas import BATCH_SCHEMA, DURATION, DURATION_LENGTH, LONGEST, MOST_BYTES
-from logagg.records import Batch, Chunk, Reject, Rejects
-
-SAMPLES = 20
-SAMPLE_BYTES = 512
+from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)
