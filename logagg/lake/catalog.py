@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from logagg.errors import CHECK, LakeError
 from logagg.lake.digests import CHANGED, holds, is_intact
-from logagg.lake.durable import Part
+from logagg.lake.parts import Part
 from logagg.lake.state import COMMITS, NEVER, CommitInfo, LostPart, State
 from logagg.lake_format import LINK, LOST, VERSION
 from logagg.quoting import identifier, literal

@@ -28,9 +28,10 @@ from logagg.config.sections import Config
 from logagg.errors import CHECK, CommitFailed, CommitUncertain, Fenced, LakeError
 from logagg.lake import catalog, durable, locks, pending
 from logagg.lake.digests import cut_off, damage, digest_of
-from logagg.lake.durable import Part, failing_as_commit, sync
+from logagg.lake.durable import failing_as_commit, sync
 from logagg.lake.garbage import Sweeper
 from logagg.lake.ownership import give, give_link
+from logagg.lake.parts import Part
 from logagg.lake.pending import BROKEN, STALE, PendingCommits
 from logagg.lake.state import CommitInfo, PendingCommit, State
 from logagg.lake_format import LINK

@@ -20,7 +20,8 @@ from logagg.lake.adoption import Adoption, adoptions
 from logagg.lake.commit import Committer
 from logagg.lake.compact import Planner, Replacement, Task
 from logagg.lake.digests import cut_off, damage, holds
-from logagg.lake.durable import FLUSH, Part, PartWriter, failing_as_commit
+from logagg.lake.durable import failing_as_commit
+from logagg.lake.parts import FLUSH, Part, PartWriter, import_parquet
 from logagg.lake.progress import MergeProgress
 from logagg.lake.salts import Salts
 from logagg.lake.state import FORGOTTEN, REPAIR, CommitInfo, PendingCommit, State
@@ -152,7 +153,7 @@ class Lake:
 
         It takes a while. Raises CommitFailed.
         """
-        durable.prepare()
+        import_parquet()
         if self._unseen:
             self._commits.publish(self.state)
             self._unseen = False

@@ -26,6 +26,7 @@ import pyarrow as pa
 from logagg.errors import LakeError
 from logagg.lake import catalog, durable
 from logagg.lake.ownership import give
+from logagg.lake.parts import Part
 from logagg.lake.state import PendingCommit
 from logagg.records import Delta, Fingerprint, Progress, Reject, Rejects, Source
 
@@ -143,7 +144,7 @@ def _stream(table: pa.Table) -> pa.Buffer:
     return sink.getvalue()
 
 
-def _part(where: Path, row: Mapping[str, Any]) -> durable.Part:
+def _part(where: Path, row: Mapping[str, Any]) -> Part:
     times = {name: datetime.fromisoformat(row[name]) for name in ("min_ts", "max_ts")}
     return catalog.part(where, {**row, **times})
 

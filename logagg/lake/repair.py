@@ -14,9 +14,10 @@ from logagg.config.sections import Config
 from logagg.errors import LakeError
 from logagg.lake import catalog, durable, layout, locks, salts, verify
 from logagg.lake.digests import damage, holds, is_intact
-from logagg.lake.durable import Part, failing_as_commit
+from logagg.lake.durable import failing_as_commit
 from logagg.lake.lake import Lake
 from logagg.lake.ownership import SECRET, give_link
+from logagg.lake.parts import Part
 from logagg.lake_format import LINK
 from logagg.rollup.definitions import Rollup
 

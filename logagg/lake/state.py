@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from logagg.lake.durable import FLUSH, Part
+from logagg.lake.parts import FLUSH, Part
 from logagg.records import Delta, Fingerprint, Progress, Reject, Source
 from logagg.sharding import owners, start_of
 

@@ -22,7 +22,7 @@ from logagg import spill
 from logagg.errors import LakeError
 from logagg.lake import catalog, layout, ownership, salts
 from logagg.lake.digests import CHANGED, damage, digest_in, holds, is_intact
-from logagg.lake.durable import Part
+from logagg.lake.parts import Part
 from logagg.lake.state import FORGOTTEN, NEVER, LostPart, State
 from logagg.lake_format import LINK
 from logagg.records import Progress
