@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 
 from logagg.columnar.encoded import without_unused
+from logagg.errors import CHECK, LakeError
 from logagg.lake.digests import DigestWriter
 from logagg.lake.durable import make_directory, remove, sync
 from logagg.rollup.definitions import FLOAT_COLUMNS, SKETCH, Rollup
@@ -26,6 +28,7 @@ FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
 ROW_GROUP, GROUP_BYTES = 1 << 17, 16 << 20
 READ = 1 << 20  # bytes in memory that are read of a row group at a time, since to read any takes 0.2 ms
 WORDS = pa.dictionary(pa.int32(), pa.string())
+_PATH = re.compile(r"data/[^/]+/[^/]+\.parquet")
 _EPOCH, _MICROSECOND = datetime.fromtimestamp(0, UTC), timedelta(microseconds=1)
 _SUMMED = ("bytes", *FLOAT_COLUMNS)  # of events
 
@@ -48,6 +51,21 @@ class Part:
     min_ts: datetime
     max_ts: datetime
     damaged: bool = False  # its file was found missing, or not as it was written
+
+
+_FIELDS = tuple(one.name for one in fields(Part))
+
+
+def part_of(where: Path, row: Mapping[str, Any]) -> Part:
+    """Return a part; raises LakeError where it would lie, and one day be deleted, outside the lake."""
+    found = Part(**{name: row[name] for name in _FIELDS if name in row})
+    if not _PATH.fullmatch(found.path) or "/../" in found.path:
+        raise LakeError(f"{where}: names {found.path}, which is no file of this lake", CHECK)
+    return found
+
+
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind))
 
 
 class PartWriter:

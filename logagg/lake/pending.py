@@ -24,9 +24,9 @@ from typing import Any
 import pyarrow as pa
 
 from logagg.errors import LakeError
-from logagg.lake import catalog, durable
+from logagg.lake import durable
 from logagg.lake.ownership import give
-from logagg.lake.parts import Part
+from logagg.lake.parts import Part, part_of
 from logagg.lake.state import PendingCommit
 from logagg.records import Delta, Fingerprint, Progress, Reject, Rejects, Source
 
@@ -146,7 +146,7 @@ def _stream(table: pa.Table) -> pa.Buffer:
 
 def _part(where: Path, row: Mapping[str, Any]) -> Part:
     times = {name: datetime.fromisoformat(row[name]) for name in ("min_ts", "max_ts")}
-    return catalog.part(where, {**row, **times})
+    return part_of(where, {**row, **times})
 
 
 def _delta_fields(delta: Delta) -> dict[str, Any]:
