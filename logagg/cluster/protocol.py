@@ -31,7 +31,7 @@ import pyarrow as pa
 
 from logagg import heartbeat
 from logagg.columnar.encoded import without_unused
-from logagg.errors import LogaggError
+from logagg.errors import OtherVersion, TooLarge, WireError
 from logagg.records import Fingerprint, Job, Progress, Reject, Rejects, Source
 
 MAGIC, VERSION = b"logagg", 2
@@ -45,24 +45,6 @@ LARGEST = 1 << 28  # bytes of events, unpacked, where no other limit is given
 _OLD_FRAME = struct.Struct("!6sBcII")  # of version 1: magic, version, kind, CRC-32 of the rest, length of the header
 _NUMBER = 1 << 63  # no number of a header is as large, but for those of devices and inodes
 _LONG_AGO, _SOON, _FAR = 0.0, 1e10, 1e11  # seconds since the epoch: of an event, and of a file
-
-
-class WireError(LogaggError):
-    """Bytes that are no message, or not one that this version reads."""
-
-
-class OtherVersion(WireError):
-    """A message of another version of this format."""
-
-    def __init__(self, version: int) -> None:
-        super().__init__(
-            f"a message of version {version}; this logagg reads version {VERSION}", "run the same version everywhere"
-        )
-        self.version = version
-
-
-class TooLarge(WireError):
-    """A message that takes more memory than it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +156,7 @@ def opened(data: bytes) -> Envelope:
     if len(data) < _OLD_FRAME.size or not data.startswith(MAGIC):
         raise WireError(f"{len(data):,} bytes that are no message of logagg")
     if data[len(MAGIC)] != VERSION:
-        raise OtherVersion(data[len(MAGIC)])
+        raise OtherVersion(data[len(MAGIC)], VERSION)
     if len(data) < FRAME.size:
         raise WireError(f"{len(data):,} bytes that are no message of logagg")
     _, _, kind, _, nonce, owner, length, size = FRAME.unpack_from(data)

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 
 from logagg.clock import Clock
 from logagg.cluster import protocol
-from logagg.cluster.auth import AuthError, Keys
+from logagg.cluster.auth import Keys
 from logagg.cluster.bounds import job_bytes, packet_bytes
 from logagg.cluster.gearman import Server
 from logagg.cluster.outbox import Outbox, PendingJob, PositionMismatch
-from logagg.cluster.protocol import NOBODY, TOKEN, Question, Reply, WireError
+from logagg.cluster.protocol import NOBODY, TOKEN, Question, Reply
 from logagg.cluster.refusals import Refusals, reason_of
 from logagg.cluster.transport import Sender, SendResult
-from logagg.errors import LogaggError
+from logagg.errors import AuthError, ClusterError, WireError
 from logagg.metrics import Sample
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import KnownSource, Progress, Source
@@ -33,10 +33,6 @@ BACKOFF = 0.1, 10.0  # seconds after a failure: the first time, and at most
 REPORT = 5.0  # seconds between reports of how a tailer does
 SAY = 3.0  # seconds of waiting after which it is said
 IN_VAIN = 20.0  # seconds without one authentic answer, but with others, after which `--once` ends
-
-
-class ClusterError(LogaggError):
-    """Tailers and workers do not fit together."""
 
 
 @dataclass(frozen=True, slots=True)

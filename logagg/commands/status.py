@@ -84,8 +84,8 @@ def _look(gearman: Any, secret: Path, max_age: float | None) -> ClusterStatus:
     from logagg.clock import SystemClock
     from logagg.cluster.auth import Keys
     from logagg.cluster.secret import read_secret
-    from logagg.cluster.sender import ClusterError
     from logagg.cluster.status import look
+    from logagg.errors import ClusterError
 
     problem = ""
     try:

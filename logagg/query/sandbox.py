@@ -43,10 +43,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from logagg.errors import LakeError, LogaggError
+from logagg.errors import LakeError, LimitReached, LogaggError, QueryFailed, QueryRefused
 from logagg.query import sandbox_frames as frames
 from logagg.query import sandbox_kernel
-from logagg.query.sandbox_frames import ARROW, BATCH, DONE, HEADER, ROWS, SCHEMA, QueryFailed
+from logagg.query.sandbox_frames import ARROW, BATCH, DONE, HEADER, ROWS, SCHEMA
 from logagg.spill import Spill
 
 if TYPE_CHECKING:
@@ -77,10 +77,6 @@ class Limits:
     seconds: float = 300.0  # in which the answer is waited for
     memory: int = field(default_factory=half_of_memory)  # bytes that DuckDB counts; the process may take a quarter more
     rows: int = 1_000_000
-
-
-class LimitReached(LogaggError):
-    """A query took more than it may."""
 
 
 class Sandbox:
@@ -115,7 +111,7 @@ class Sandbox:
     def run(self, query: str, *, arrow: bool = False) -> Answer:
         """Start a query and return its answer when its columns are known; with `arrow`, for `batches` instead of `rows`.
 
-        Raises QueryFailed, LimitReached, `sandbox_sql.Refused`, LakeError.
+        Raises QueryFailed, LimitReached, QueryRefused, LakeError.
         """
         answer = Answer(self._limits)
         try:
@@ -317,10 +313,8 @@ class Answer:
             return frames.UNCLEAR
         if what == "memory":
             return _too_large(self._limits)
-        if what == "Refused":
-            from logagg.query.sandbox_sql import Refused
-
-            return Refused.said(message, hint)
+        if what == "QueryRefused":
+            return QueryRefused.said(message, hint)
         if what == "internal":
             return QueryFailed(f"the query failed ({message})", "please report it")
         kinds: dict[str, type[LogaggError]] = {"LakeError": LakeError, "sql": QueryFailed}

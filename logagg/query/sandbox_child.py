@@ -204,7 +204,7 @@ GUARDS = (guard_threads, guard_resources, guard_files, guard_syscalls, guard_pat
 
 
 def checked(connection: duckdb.DuckDBPyConnection, query: str) -> str:
-    """Return the one SELECT that runs. Raises Refused."""
+    """Return the one SELECT that runs. Raises QueryRefused."""
     from logagg.query.sandbox_sql import check
 
     return check(connection, query).text

@@ -11,7 +11,7 @@ import struct
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from logagg.errors import LogaggError
+from logagg.errors import QueryFailed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 SCHEMA, BATCH, FAILED, DONE = b"S", b"B", b"F", b"D"
 HEADER = struct.Struct("=cQ")
 ROWS, ARROW = "rows", "arrow"  # how an answer is sent
-
-
-class QueryFailed(LogaggError):
-    """DuckDB refuses the query, or cannot answer it."""
 
 
 UNCLEAR = QueryFailed("the answer cannot be understood", "please report it")

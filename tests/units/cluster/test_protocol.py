@@ -17,16 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logagg.cluster import protocol
-from logagg.cluster.protocol import (
-    FRAME,
-    JobMessage,
-    OtherVersion,
-    Question,
-    Reply,
-    SourcePosition,
-    TooLarge,
-    WireError,
-)
+from logagg.cluster.protocol import FRAME, JobMessage, Question, Reply, SourcePosition
+from logagg.errors import OtherVersion, TooLarge, WireError
 from logagg.heartbeat import LARGEST
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import Fingerprint, Job, Progress, Reject, Rejects, Source
