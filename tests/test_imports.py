@@ -18,7 +18,7 @@ LAYERS = tuple(
     for layer in (
         "errors file_lock",
         "clock metrics records sketches spill sql_functions heap lake_format quoting",
-        "notices heartbeat columnar config sharding",
+        "notices heartbeat columnar config sharding codec",
         "memory",
         "intake parse",
         "parse_pool rollup",

@@ -11,32 +11,30 @@ An intent is not synced: nobody has been told yet that it was made, and after a 
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from logagg import codec
 from logagg.errors import LakeError
 from logagg.lake import durable
 from logagg.lake.ownership import give
 from logagg.lake.parts import Part, part_of
 from logagg.lake.state import PendingCommit
-from logagg.records import Delta, Fingerprint, Progress, Reject, Rejects, Source
+from logagg.records import Delta, Reject, Rejects
 
 FOLDER = "intents"
 STALE, BROKEN = "stale", "broken"
 _WANTED = "intent"
-_FRAME = struct.Struct(
-    "!6sBII"
-)  # what it is, version, CRC-32 of all that follows, length of the header (JSON); then clicks
-_MAGIC, _VERSION = b"intent", 1
+# What it is, version, CRC-32 of all that follows, length of the header (JSON). The clicks follow, an Arrow stream.
+_FRAME = struct.Struct("!6sBII")
+_MAGIC, _VERSION, _OLD_VERSION = b"intent", 2, 1
 
 
 class PendingCommits:
@@ -100,7 +98,7 @@ def _read(path: Path) -> PendingCommit | None:
 
 
 def pack(intent: PendingCommit) -> bytes:
-    """Return an intent as bytes."""
+    """Return a pending commit as bytes."""
     header = {
         "kind": intent.kind,
         "parts": [asdict(part) for part in intent.parts],
@@ -110,70 +108,78 @@ def pack(intent: PendingCommit) -> bytes:
         "sources": [asdict(source) for source in intent.sources],
         "shards": intent.shards,
     }
-    text = json.dumps(header, default=datetime.isoformat).encode()
-    body = text + (_stream(intent.clicks) if intent.clicks is not None else b"")
-    return _FRAME.pack(_MAGIC, _VERSION, zlib.crc32(body), len(text)) + body
+    written = codec.write_header(header)
+    body = written + (codec.stream_of(intent.clicks) if intent.clicks is not None else b"")
+    return _FRAME.pack(_MAGIC, _VERSION, zlib.crc32(body), len(written)) + body
 
 
 def unpack(data: bytes, where: Path) -> PendingCommit:
-    """Return the intent that bytes hold. Raises LakeError."""
-    try:
+    """Return the pending commit that bytes hold. Raises LakeError."""
+    with codec.failing_as(lambda reason: LakeError(f"{where}: not a pending commit: {reason}")):
         magic, version, crc, length = _FRAME.unpack_from(data)
         body = memoryview(data)[_FRAME.size :]
-        if (magic, version) != (_MAGIC, _VERSION) or zlib.crc32(body) != crc:
+        if magic != _MAGIC or zlib.crc32(body) != crc:
             raise ValueError("not whole")
-        header, clicks = json.loads(bytes(body[:length])), body[length:]
+        if version not in (_VERSION, _OLD_VERSION):
+            raise ValueError(f"of version {version}, this logagg reads {_VERSION}")
+        header = codec.read_header(bytes(body[:length]))
+        deltas = header["deltas"] if version == _VERSION else map(_delta_of_version_1, header["deltas"])
         return PendingCommit(
-            header["kind"],
+            codec.text(header["kind"]),
             tuple(_part(where, one) for one in header["parts"]),
             tuple(_part(where, one) for one in header["old"]),
-            tuple(map(_delta, header["deltas"])),
-            tuple(Source(**one | {"head": Fingerprint(**one["head"])}) for one in header["sources"]),
-            pa.ipc.open_stream(clicks).read_all() if clicks else None,
-            header["shards"],
+            tuple(map(_delta, deltas)),
+            tuple(map(codec.source, header["sources"])),
+            _clicks(body[length:]),
+            codec.number(header["shards"]),
             tuple(_part(where, one) for one in header.get("noted", ())),
         )
-    except (struct.error, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        raise LakeError(f"{where}: not an intent: {error}") from error
 
 
-def _stream(table: pa.Table) -> pa.Buffer:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
-    return sink.getvalue()
+def _clicks(stream: memoryview) -> pa.Table | None:
+    if not stream:
+        return None
+    table = pa.ipc.open_stream(stream).read_all()
+    table.validate(full=True)
+    return table
 
 
-def _part(where: Path, row: Mapping[str, Any]) -> Part:
-    times = {name: datetime.fromisoformat(row[name]) for name in ("min_ts", "max_ts")}
-    return part_of(where, {**row, **times})
+def _part(where: Path, row: codec.Fields) -> Part:
+    checked: dict[str, object] = {name: codec.text(row[name]) for name in ("rollup", "path", "level")}
+    checked |= {name: codec.number(row[name]) for name in ("grain", "rows", "bytes")}
+    checked |= {name: codec.time(row[name]) for name in ("min_ts", "max_ts")}
+    return part_of(where, {**checked, "damaged": codec.flag(row.get("damaged", False))})
 
 
 def _delta_fields(delta: Delta) -> dict[str, Any]:
     return {
         "shard": delta.shard,
         "progress": {source: asdict(one) for source, one in delta.progress.items()},
-        "rejects": {
-            source: [some.counts, list(map(_reject_fields, some.samples))] for source, some in delta.rejects.items()
-        },
+        "rejects": {source: codec.fields_of_rejects(some) for source, some in delta.rejects.items()},
         "starts": delta.starts,
         "lines": delta.lines,
     }
 
 
-def _delta(row: Mapping[str, Any]) -> Delta:  # a lake that 0.1 left in the middle of a commit says "mark"
+def _delta(row: codec.Fields) -> Delta:
+    progress = {source: codec.progress(one) for source, one in row["progress"].items()}
+    rejects = {source: codec.rejects(one) for source, one in row["rejects"].items()}
+    starts = {source: codec.number(position) for source, position in row["starts"].items()}
+    if not starts.keys() <= progress.keys():
+        raise ValueError("a delta that starts from sources of which it says no end")
+    return Delta(codec.number(row["shard"]), {}, progress, rejects, None, starts, codec.number(row["lines"]))
+
+
+def _delta_of_version_1(row: codec.Fields) -> codec.Fields:
+    """Return the fields of a delta as they are now: lines were Latin-1, and 0.1 said "mark" for a fingerprint."""
     progress = {
-        source: Progress(one["position"], one["lines"], Fingerprint(**(one.get("fingerprint") or one["mark"])))
-        for source, one in row["progress"].items()
+        source: {**one, "fingerprint": one.get("fingerprint") or one["mark"]} for source, one in row["progress"].items()
     }
-    rejects = {source: Rejects(counts, tuple(map(_reject, some))) for source, (counts, some) in row["rejects"].items()}
-    return Delta(row["shard"], {}, progress, rejects, None, row["starts"], row["lines"])
+    rejects = {source: codec.fields_of_rejects(_rejects_of_version_1(*some)) for source, some in row["rejects"].items()}
+    return {**row, "progress": progress, "rejects": rejects}
 
 
-def _reject_fields(reject: Reject) -> list[Any]:
-    return [reject.position, reject.reason, reject.line.decode("latin-1")]
-
-
-def _reject(fields: list[Any]) -> Reject:
-    position, reason, line = fields
-    return Reject(position, reason, line.encode("latin-1"))
+def _rejects_of_version_1(counts: dict[str, int], samples: list[list[Any]]) -> Rejects:
+    return Rejects(
+        counts, tuple(Reject(position, reason, line.encode("latin-1")) for position, reason, line in samples)
+    )
