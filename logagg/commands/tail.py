@@ -64,9 +64,9 @@ def tail(
     SIGTERM and SIGINT: a last flush, a commit, exit status 0. A second one: the end at once; nothing is lost.
     SIGHUP: read the configuration again.
     """
-    from logagg.heap import settle
+    from logagg.heap import tune_process
 
-    settle()
+    tune_process()
     from logagg.clock import SystemClock
     from logagg.parse_pool.pool import Parsers
     from logagg.tail.options import TailOptions

@@ -63,9 +63,9 @@ def worker(shared: Shared, gearman: Any, shards: Any, **options: Any) -> None:
     A shard has one owner; another worker that wants it waits until the owner is gone.
     SIGTERM and SIGINT: a last flush, a commit, exit status 0. A second one: the end at once; nothing is lost.
     """
-    from logagg.heap import settle
+    from logagg.heap import tune_process
 
-    settle()
+    tune_process()
     from logagg.cluster.worker import WorkerOptions, work
     from logagg.tail.signals import Requests
 
