@@ -7,10 +7,10 @@
     ├── ClockError         the machine's clock has not been set
     └── LakeError          the lake cannot be used: not a lake, newer, moved, locked
         ├── LakeLocked     another process writes this lake
-        ├── MergeStopped   a merge was given up, since the process ends; nothing is lost
-        ├── Fenced      another writer has committed in our stead; nothing is lost, begin anew from there
+        ├── MergeStopped   a merge was stopped, since the process ends; nothing is lost
+        ├── Fenced         another process owns these shards; restart to resume from its positions
         └── CommitFailed   a commit did not happen; nothing is lost, it can be tried again
-            └── CommitUncertain     it did, but perhaps not for good; trying again makes it so, and nothing counts twice
+            └── CommitUncertain  the rename happened but was not confirmed durable; retrying is safe
 
 Wrong usage of the command line is click's own `UsageError`, exit status 2.
 """
@@ -67,7 +67,7 @@ class CommitFailed(LakeError):
 
 
 class CommitUncertain(CommitFailed):
-    """A commit is visible, or may be; what it wrote must stay."""
+    """A commit is visible, or may be, so its files must stay."""
 
 
 CHECK = "`logagg check` says what to do"  # the hint where it takes a look at the whole lake

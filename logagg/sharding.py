@@ -11,9 +11,9 @@ REJECTS_SHARD = 0  # a line that did not parse has no visitor; one shard counts 
 
 
 def shard_jobs(chunk: Chunk, events: pa.Table, rejects: Rejects, shards: int) -> list[Job]:
-    """Deal the events of a chunk to the shards that own their visitors.
+    """Divide the events of a chunk among the shards that own their visitors.
 
-    Every shard gets a job, if only to learn that it has come as far as the chunk's end.
+    Every shard gets a job, if only to advance its position to the end of the chunk.
     """
     return [
         Job(

@@ -49,7 +49,7 @@ cdef Reader _reader_of(str field) except NULL:
         return _epoch_ms
     if field == "time_epoch_us":
         return _epoch_us
-    raise ValueError(f"{field} is no time")
+    raise ValueError(f"{field} is not a time")
 
 
 cdef _read(
