@@ -77,7 +77,7 @@ class CommitFailed(LakeError):
 
 
 class CommitUncertain(CommitFailed):
-    """A commit is visible, or may be; what it wrote must stay."""
+    """A commit is visible, or may be, so its files must stay."""
 
 
 class QueryRefused(LogaggError):

@@ -24,7 +24,7 @@ def start_of(source: Source) -> Progress:
 def shard_jobs(chunk: Chunk, events: pa.Table, rejects: Rejects, shards: int) -> list[Job]:
     """Split the events of a chunk among the shards that own their visitors.
 
-    Every shard gets a job, if only to learn that it has come as far as the chunk's end.
+    Every shard gets a job, if only to advance its position to the end of the chunk.
     """
     return [
         Job(

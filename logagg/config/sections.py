@@ -47,7 +47,7 @@ FILE = "logagg.toml"
 TRACKING = ("impression", "click", "conversion")
 KINDS = (*TRACKING, "pageview", "asset", "other")
 
-# An ad server counts a request that it answered: with the asset, with nothing, with a redirect, or from the cache.
+# Ad servers count requests that were answered: with the asset, without content, with a redirect, or from the cache.
 TRACKING_STATUSES = (200, 204, 302, 304)
 PAGE_STATUSES = (*range(200, 300), 304)
 METHODS = ("GET", "POST")
@@ -66,15 +66,15 @@ EXTENSIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """ParseTask on, and how much of it at a time."""
+    """How much is read at a time, and how often it is committed."""
 
     flush: float = setting("1s", INTERVAL, "how often counts become visible in SQL")
-    shards: int = setting(0, COUNT, "workers that share the visitors; 0: one for two cores")
-    memory: int = setting("640MB", MEMORY, "what the tail and its parsers may take; at least 640MB")
+    shards: int = setting(0, COUNT, "shards that the visitors are divided into; 0: one for two cores")
+    memory: int = setting("640MB", MEMORY, "memory for the tail and its parsers; at least 640MB")
     chunk: int = setting("12MB", SIZE, "bytes read at a time")
     max_line: int = setting("1MB", LINE, "a longer line is counted as a reject and skipped")
-    idle: float = setting("30s", DURATION, "a rotated log that nobody wrote to for this long is read to its end")
-    forget: float = setting("30d", DURATION, "a log whose file is gone for this long is forgotten, but for its counts")
+    idle: float = setting("30s", DURATION, "a rotated log that has not changed for this long is finished")
+    forget: float = setting("30d", DURATION, "a log whose file is missing for this long is forgotten; its counts stay")
     begin: str = setting(
         "start", SettingType(one_of("start", "end")), "where a new log is read from: start or end", "from"
     )
@@ -89,7 +89,7 @@ class Clicks:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on what strangers can make us keep."""
+    """Bounds on the data that clients can cause to be stored."""
 
     value: int = setting(256, LIMIT, "characters of a dimension's value; the rest is cut")
     keys: int = setting(20_000, LIMIT, "distinct keys per rollup and bucket; the rest is folded into (other)")
@@ -97,12 +97,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """What is kept of people; addresses themselves never are."""
+    """What is stored about people; addresses themselves never are."""
 
     ipv4: int = setting(32, IPV4_BITS, "bits of an IPv4 address that tell visitors apart; 24 forgets the last number")
     ipv6: int = setting(128, IPV6_BITS, "bits of an IPv6 address that tell visitors apart; 48 is what one site has")
     rotate: float | None = setting(
-        "never", ROTATION, 'after this, such as "1d", everybody is a new visitor; or "never"'
+        "never", ROTATION, 'visitors get new identities after this, such as "1d"; or "never"'
     )
     samples: int = setting(1000, COUNT, "rejected lines that the lake keeps as samples; 0: none")
     addresses_in_samples: bool = setting(False, FLAG, "keep addresses in the samples of rejected lines")
@@ -126,7 +126,7 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Assets:
-    """What is an asset of a page rather than a page."""
+    """Which requests are for assets of a page rather than a page."""
 
     extensions: tuple[str, ...] = setting(EXTENSIONS, EXTENSION_LIST, "a path that ends in one of these is an asset")
 
@@ -136,7 +136,7 @@ NOWHERE = Location(FILE, {})
 
 @dataclass(frozen=True, slots=True)
 class RuleConfig:
-    """One `[[rule]]`: requests for which all that is given holds are of this kind; of several values any may hold."""
+    """One `[[rule]]`: requests that meet every given condition are of this kind; any of a condition's values may match."""
 
     kind: str
     path: tuple[str, ...] = ()  # the whole path, without the query string
@@ -174,7 +174,7 @@ DEFAULT_RULES = (
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All of `logagg.toml`; `Config()` is what holds without a file."""
+    """All of `logagg.toml`; `Config()` has the defaults."""
 
     site: str = setting("", TEXT, 'the site of logs that name no virtual host; empty: "-"')
     visitor: str = setting("", TEXT, "the log's variable that tells visitors apart; empty: address and user agent")
@@ -189,7 +189,7 @@ class Config:
     assets: Assets = Assets()
     rules: tuple[RuleConfig, ...] = DEFAULT_RULES
     rollups: tuple[RollupConfig, ...] = ()
-    path: Path | None = None  # the file, where there is one
+    path: Path | None = None  # the file; None: there is no file
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ SECTIONS = {one.section: "" for one in SETTINGS if one.section}
 
 
 def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
-    """Return the configuration of a file (None: of none) and the environment; raises ConfigError."""
+    """Return the configuration of a file (None: no file) and the environment. Raises ConfigError."""
     written = TomlFile.read(path) if path else TomlFile(FILE, {}, {})
     written.refuse_unknown(
         "", written.document, [one.name for one in SETTINGS if not one.section] + [*SECTIONS, *_LISTS]
@@ -347,8 +347,8 @@ def _refuse_twins(rollups: Iterable[RollupConfig]) -> None:
 
 
 def default_file() -> str:
-    """Return a `logagg.toml` that says everything and, all of it commented, changes nothing."""
-    lines = ["# logagg.toml: every setting with its default. Take away the # before what you change.", ""]
+    """Return a `logagg.toml` with every setting commented out."""
+    lines = ["# logagg.toml: every setting with its default. Remove the # before a setting to change it.", ""]
     section = ""
     for one in SETTINGS:
         if one.section != section:
@@ -363,10 +363,10 @@ def _summary(section: str) -> str:
 
 
 _EXAMPLES = """\
-# Rules say which requests are what; the first that matches decides. Any [[rule]] replaces the default ones:
+# Rules decide the kind of a request; the first that matches wins. Any [[rule]] replaces the default rules:
 # /imp, /impression and /pixel.gif are impressions, /click is a click, /conversion and /conv are conversions.
-# Kinds: impression, click, conversion, pageview, asset, other. A rule matches where all that is given holds:
-# path (the whole path), prefix, suffix, regex (RE2, anywhere in the path), site; of a list, any.
+# Kinds: impression, click, conversion, pageview, asset, other. A rule matches if every given condition does:
+# path (the whole path), prefix, suffix, regex (RE2, anywhere in the path), site; of a list, any value.
 # [[rule]]
 # kind = "click"
 # path = ["/click", "/go"]
@@ -374,7 +374,7 @@ _EXAMPLES = """\
 # methods = ["GET", "POST"]
 # parameters = {campaign = ["campaign", "utm_campaign"], ad = ["ad"], placement = ["placement"]}
 
-# Your own rollups: each is a view. Conditions are SQL over the columns of events (see the documentation).
+# User-defined rollups: each is a view. Conditions are SQL over the columns of events (see the documentation).
 # [[rollup]]
 # name = "slow_pages"
 # where = "kind = 'pageview'"

@@ -1,8 +1,8 @@
-"""Which SQL runs in the sandbox: one SELECT, or EXPLAIN of one, made of parts that are listed here.
+"""The SQL that the sandbox permits: one SELECT, or EXPLAIN of one, made of the syntax listed here.
 
-DuckDB parses the text and gives the tree as JSON (`json_serialize_sql`, which knows nothing but SELECT). Each node of
-the tree must be of a kind listed below, each function must be listed in `logagg.sql_functions` or be a macro of the lake.
-So what DuckDB learns to do in later versions is refused until it is added here.
+DuckDB parses the text and returns the tree as JSON (`json_serialize_sql`, which supports only SELECT). Each node of the
+tree must be of a kind listed below; each function must be listed in `logagg.sql_functions` or be a macro of the lake.
+So new features of later DuckDB versions are refused until they are added here.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ MODIFIERS = frozenset(
     """.split()
 )
 NODES = QUERIES | SOURCES | MODIFIERS
-QUALIFIERS = frozenset({"lake", "main", "information_schema"})  # before the name of a table
+QUALIFIERS = frozenset({"lake", "main", "information_schema"})  # permitted qualifiers of a table's name
 SHOWN = frozenset({'"tables"', "__show_tables_expanded"})  # SHOW TABLES, SHOW ALL TABLES
-SYSTEM = ("duckdb_", "pg_", "pragma_", "sqlite_")  # how the names of DuckDB's own views begin
+SYSTEM = ("duckdb_", "pg_", "pragma_", "sqlite_")  # prefixes of the names of DuckDB's own views
 MACROS = frozenset({"ctr", "latency_quantile", "latency_seconds", "merge_sketches", "sketch_count", "uniques"})
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A query that may run."""
+    """A permitted query."""
 
     select: str
     explain: str = ""  # "EXPLAIN ", "EXPLAIN ANALYZE ", or nothing
@@ -68,11 +68,11 @@ def check(connection: duckdb.DuckDBPyConnection, text: str) -> Checked:
 
 
 def _split(connection: duckdb.DuckDBPyConnection, text: str) -> Checked:
-    """Separate EXPLAIN from what it explains, and the statement from semicolons around it."""
+    """Separate EXPLAIN from its statement, and the statement from surrounding semicolons."""
     try:
-        statements = connection.extract_statements(text)  # says in which line a mistake is
+        statements = connection.extract_statements(text)  # its errors name the line
         kinds = [statement.type.name for statement in statements]
-    except ValueError:  # a kind of statement that DuckDB's own Python package has no name for
+    except ValueError:  # a kind of statement that DuckDB's Python package does not know
         raise QueryRefused("this kind of statement") from None
     if not statements:
         raise LogaggError("no query", "give it as an argument or on standard input")
@@ -98,7 +98,7 @@ def _explained(query: str) -> Checked:
 
 
 def _words(query: str) -> Iterator[tuple[int, str]]:
-    """Yield where each of the first tokens begins, and its text, without comments."""
+    """Yield the position and the text of each of the first tokens, without comments."""
     import duckdb
 
     tokens = duckdb.tokenize(query)
@@ -117,7 +117,7 @@ def _trees(connection: duckdb.DuckDBPyConnection, select: str) -> list[Any]:
 
 
 def _check_tree(tree: Any) -> None:
-    """Raise QueryRefused unless each node of a tree is one that is listed."""
+    """Raise QueryRefused unless every node of a tree is of a listed kind."""
     left = [tree]
     while left:
         node = left.pop()
@@ -150,7 +150,7 @@ def _check_kind(node: dict[str, Any]) -> None:
         raise QueryRefused(_said(type_))
 
 
-_OWN = ("class", "type", "function_name")  # of a function; the rest is looked at like everything else
+_OWN = ("class", "type", "function_name")  # attributes of a function's own; its other nodes are checked like all nodes
 
 
 def _said(kind: object) -> str:

@@ -1,8 +1,7 @@
 r"""Log formats: names, nginx `log_format` and Apache `LogFormat` strings, compiled to the same steps.
 
 A text format is literals with values between them: `$remote_addr - $remote_user [$time_local]` is the value of
-`client` until " - ", then one nobody uses until " [", then `time_local` until "]". A JSON format is a table from keys
-to fields.
+`client` until " - ", then an unused value until " [", then `time_local` until "]". A JSON format maps keys to fields.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field
 
 from logagg.errors import FormatError
 
-# Fields that a line may give, as servers name them. Where several name one field, the first in a table is preferred.
+# Fields of a line, by the servers' names for them. If several names give one field, the first in the table is preferred.
 NGINX: Mapping[str, str] = {
     "remote_addr": "client",
     "realip_remote_addr": "",
@@ -73,10 +72,10 @@ APACHE: Mapping[str, str] = {
     "{%d/%b/%Y:%H:%M:%S %z}t": "time_local",
     "{%d/%b/%Y:%T %z}t": "time_local",
 }
-# Directives whose values nobody uses.
+# Directives whose values are not used.
 _APACHE_OTHERS = frozenset("AfHIklLpPRSuX^") | {"ti", "to"}
 
-# Keys of JSON logs whose template nobody gave, beside the names of nginx's variables.
+# Keys of JSON logs without a template, in addition to the names of nginx's variables.
 JSON_KEYS: Mapping[str, str] = {
     **{key: "client" for key in ("client_ip", "clientip", "client", "ip", "remote_ip", "remote_host", "addr")},
     **{key: "forwarded" for key in ("x_forwarded_for", "xff", "forwarded_for")},
@@ -93,7 +92,7 @@ JSON_KEYS: Mapping[str, str] = {
     **{key: "upstream_seconds" for key in ("upstream_time", "upstream_duration")},
     **{key: "cache" for key in ("cache_status", "cache")},
 }
-# Keys of times, whose field the shape of the value decides.
+# Keys of times; the shape of the value decides the field.
 JSON_TIMES = ("@timestamp", "timestamp", "time", "ts", "date", "datetime")
 
 # Most specific first: the order in which detection tries them.
@@ -116,31 +115,31 @@ TIMES = frozenset({"time_local", "time_iso8601", "time_epoch", "time_epoch_ms", 
 class Step:
     """One value of a line, and the literal that ends it."""
 
-    field: str  # "" for a value nobody uses
+    field: str  # "" for an unused value
     until: bytes  # empty only in the last step: the value ends with the line
-    quoted: bool = False  # between quotes: a backslash takes the next byte with it
+    quoted: bool = False  # between quotes: a backslash escapes the next byte
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
     """A compiled log format: steps for text, or keys for JSON."""
 
-    name: str  # compiles to this format again
+    name: str  # compiling it gives this format again
     prefix: bytes = b""
     steps: tuple[Step, ...] = ()
     keys: Mapping[str, str] = field(default_factory=dict)
-    escaped: bool = True  # the server writes \xHH and \" for what it does not print
+    escaped: bool = True  # the server writes \xHH and \" for unprintable bytes and quotes
 
     @property
     def closed(self) -> bool:
-        """Whether a line that parses is surely whole, even without its newline."""
+        """Whether a line that parses is certainly complete, even without its newline."""
         return bool(self.keys) or bool(self.steps[-1].until)
 
 
 def compile_format(text: str, *, user_id: str = "") -> Format:
     """Compile a format's name or string; `user_id` names the variable that tells visitors apart.
 
-    Raises FormatError, saying what cannot be understood and where.
+    Raises FormatError, which says what is not understood and where.
     """
     if text in NAMED:
         return _compile(text, NAMED[text], user_id)
@@ -154,7 +153,7 @@ def _named_json(name: str) -> Format:
     pairs = [pair.split("=", 1) for pair in name.removeprefix("json:").split(",")]
     if any(len(pair) < 2 for pair in pairs):
         raise FormatError(
-            f"log format {name!r}: that is no list of fields and their keys", "write json, and the keys are found"
+            f"log format {name!r}: not a list of fields and their keys", "write json, and the keys are detected"
         )
     fmt = json_format({key: field for field, key in pairs})
     _check(fmt)
@@ -179,7 +178,7 @@ def _compile(name: str, text: str, user_id: str) -> Format:
 
 
 def _unwrap(text: str) -> tuple[str, str]:
-    """Take the format out of a line of configuration, and what it says of escaping."""
+    """Return the format string in a line of server configuration, and its escaping."""
     text = text.strip()
     if not re.match(r"(log_format|LogFormat)\s", text):
         return text, "default"
@@ -218,7 +217,7 @@ def _apache(text: str, user_id: str) -> Iterator[Part]:
     rest = text[at:]
     if "%" in rest:
         where = at + rest.index("%")
-        raise FormatError(f"log format {text!r}: {text[where : where + 4]!r} at {where} is no directive")
+        raise FormatError(f"log format {text!r}: {text[where : where + 4]!r} at {where} is not a directive")
     if rest:
         yield rest.encode()
 
@@ -245,7 +244,7 @@ def _directive(argument: str, letter: str, text: str, user_id: str) -> Iterator[
 
 
 def _assemble(name: str, parts: list[Part], *, escaped: bool) -> Format:
-    """Turn literals and fields into steps; literals next to one another are one."""
+    """Turn literals and fields into steps; adjacent literals are joined."""
     prefix, steps = b"", list[list[bytes | str]]()
     for part in parts:
         if isinstance(part, str):
@@ -266,7 +265,7 @@ def _assemble(name: str, parts: list[Part], *, escaped: bool) -> Format:
 
 
 def _prefer(fields: list[str]) -> list[str]:
-    """Use each field once, the first time; a time once, whatever its form; the request rather than its parts."""
+    """Use each field once, at its first occurrence; one time, in whichever form; the request rather than its components."""
     seen: set[str] = set()
     kept = []
     for name in fields:

@@ -34,11 +34,11 @@ Raw = dict[str, bytes]
 
 
 class Rejected(Exception):
-    """The line is no record; the reason is the argument."""
+    """The line does not parse; the argument is the reason."""
 
 
 def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Batch:
-    """Parse the lines of a chunk; `now` (seconds since the epoch) bounds the times that are believed."""
+    """Parse the lines of a chunk; times too far beyond `now` (seconds since the epoch) are rejected."""
     records: list[Record] = []
     rejected = [Reject(chunk.start, "too_long", b"")] * chunk.too_long
     at = chunk.start + chunk.skipped
@@ -59,7 +59,7 @@ def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Bat
 
 
 def parse_line(line: bytes, fmt: Format, now: float) -> Record | str:
-    """Return the fields of a line (`BATCH_SCHEMA`), or the reason why it is a reject."""
+    """Return the fields of a line (`BATCH_SCHEMA`), or the reason for rejecting it."""
     try:
         raw = _split_json(line, fmt) if fmt.keys else _split(line, fmt)
         return _record(raw, fmt, now)
@@ -125,7 +125,7 @@ def _split_json(line: bytes, fmt: Format) -> Raw:
 
 
 def _depth(text: str) -> int:
-    """Return how many objects and arrays are within one another in valid JSON."""
+    """Return the depth of nested objects and arrays in valid JSON."""
     steps = ((byte in "[{") - (byte in "]}") for byte in re.sub(r'"(?:[^"\\]|\\.)*"', "", text))
     return max(accumulate(steps))
 
@@ -318,7 +318,7 @@ def _unescape(value: bytes) -> bytes:
 
 
 def _request(raw: Raw, escaped: bool) -> tuple[str | None, str]:
-    """Return method and target; the method is None where the format has none."""
+    """Return method and target; the method is None if the format does not have one."""
     if "request" in raw:
         method, _, target = _bytes(raw["request"], escaped).partition(b" ")
         before, space, last = target.rpartition(b" ")

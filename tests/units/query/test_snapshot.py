@@ -67,7 +67,7 @@ def test_what_a_report_cannot_be_narrowed_by_is_refused(root: Path) -> None:
         lake.report("agents", site="shop")
     with pytest.raises(LogaggError, match="no report"):
         lake.report("nothing")
-    with pytest.raises(LogaggError, match="is no time"):
+    with pytest.raises(LogaggError, match="is not a time"):
         lake.report("pages", since="whenever")
 
 
