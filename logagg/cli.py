@@ -200,7 +200,8 @@ class Shared:
     @property
     def config(self) -> Config:
         """The configuration: from --config, from `logagg.toml` if it exists, or the defaults. Raises ConfigError."""
-        from logagg.config.sections import FILE, load
+        from logagg.config.load import load
+        from logagg.config.toml import FILE
 
         return load(self.config_file or (Path(FILE) if Path(FILE).exists() else None))
 

@@ -29,7 +29,8 @@ import pytest
 
 from logagg import lake_format
 from logagg.cli import COMMANDS, logagg
-from logagg.config.sections import EXTENSIONS, SETTINGS, Setting, load
+from logagg.config.load import load
+from logagg.config.sections import EXTENSIONS, SETTINGS, Setting
 from logagg.lake import catalog_rows
 from logagg.parse.formats.compile import APACHE, JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES, compile_format
 from logagg.parse.schemas import EVENT_SCHEMA, REASONS

@@ -15,7 +15,8 @@ from logagg.errors import ConfigError
 @shared_options
 def init(force: bool, shared: Shared) -> None:  # noqa: FBT001  # click's
     """Write a commented logagg.toml: every setting with its default and what it means."""
-    from logagg.config.sections import FILE, default_file
+    from logagg.config.load import default_file
+    from logagg.config.toml import FILE
 
     path = shared.config_file or Path(FILE)
     try:

@@ -13,6 +13,8 @@ from typing import Any
 
 from logagg.errors import ConfigError
 
+FILE = "logagg.toml"
+
 
 @dataclass(frozen=True, slots=True)
 class Location:

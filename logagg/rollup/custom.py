@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from logagg.config.sections import RollupConfig
+from logagg.config.rules import RollupConfig
 from logagg.lake_format import TABLES
 from logagg.rollup.conditions import Sql
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES, Measure, Part, Rollup

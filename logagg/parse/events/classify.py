@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from logagg.columnar.dictionary import masked, spread
 from logagg.columnar.encoded import EncodedText
 from logagg.columnar.slices import Codes, Column, Slices
-from logagg.config.sections import KINDS, Config
+from logagg.config.rules import KINDS
+from logagg.config.sections import Config
 from logagg.parse.events import kinds, visitors
 from logagg.parse.events.addresses import Prefix
 from logagg.parse.events.rules import Rules

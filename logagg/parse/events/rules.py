@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from logagg.columnar.dictionary import spread
 from logagg.columnar.encoded import EncodedText, shorten
 from logagg.columnar.slices import Codes, Mask, Slices
-from logagg.config.sections import KINDS, PAGE_STATUSES, PARAMETERS, TRACKING, Config, RuleConfig
+from logagg.config.rules import KINDS, PAGE_STATUSES, PARAMETERS, TRACKING, RuleConfig
+from logagg.config.sections import Config
 from logagg.parse.events import kinds
 from logagg.parse.text import urls
 from logagg.parse.text.decode import decode_percent

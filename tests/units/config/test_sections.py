@@ -7,17 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from logagg.config.sections import (
-    DEFAULT_RULES,
-    PAGE_STATUSES,
-    SETTINGS,
-    TRACKING_STATUSES,
-    Config,
-    RollupConfig,
-    RuleConfig,
-    default_file,
-    load,
-)
+from logagg.config.load import default_file, load
+from logagg.config.rules import DEFAULT_RULES, PAGE_STATUSES, TRACKING_STATUSES, RollupConfig, RuleConfig
+from logagg.config.sections import SETTINGS, Config
 from logagg.config.types import duration, retention, size
 from logagg.errors import ConfigError
 

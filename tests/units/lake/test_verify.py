@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from logagg.clock import SystemClock
-from logagg.config.sections import Config, Retention, load
+from logagg.config.load import load
+from logagg.config.sections import Config, Retention
 from logagg.lake import catalog
 from logagg.lake.lake import Lake
 from logagg.lake.state import State

@@ -8,7 +8,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from logagg.config.sections import Location, RollupConfig
+from logagg.config.rules import RollupConfig
+from logagg.config.toml import Location
 from logagg.errors import ConfigError
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.rollup.conditions import Sql
