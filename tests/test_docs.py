@@ -32,7 +32,8 @@ from logagg.cli import COMMANDS, logagg
 from logagg.config.load import load
 from logagg.config.sections import EXTENSIONS, SETTINGS, Setting
 from logagg.lake import catalog_rows
-from logagg.parse.formats.compile import APACHE, JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES, compile_format
+from logagg.parse.formats.compile import compile_format
+from logagg.parse.formats.known import APACHE, JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES
 from logagg.parse.schemas import EVENT_SCHEMA, REASONS
 from logagg.query.reports import NAMES as REPORTS
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES

@@ -6,7 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from logagg.parse.formats.compile import JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES, Format, compile_format, json_format
+from logagg.parse.formats.compile import Format, compile_format, json_format
+from logagg.parse.formats.known import JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES
 from logagg.parse.lines import fast
 from logagg.records import Chunk, Fingerprint
 

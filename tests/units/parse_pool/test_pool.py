@@ -13,7 +13,8 @@ from logagg.clock import SystemClock
 from logagg.config.sections import Config, Privacy
 from logagg.memory import Budget
 from logagg.parse.events.classify import Classifier
-from logagg.parse.formats.compile import NAMED, compile_format
+from logagg.parse.formats.compile import compile_format
+from logagg.parse.formats.known import NAMED
 from logagg.parse_pool import pool
 from logagg.parse_pool.pool import Parsers, ParseTask
 from logagg.records import Batch, Chunk, Fingerprint
