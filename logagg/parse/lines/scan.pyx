@@ -1,7 +1,7 @@
 """Bytes of a chunk -> lines, and the fields of every line.
 
-A text format is a sequence of literals with values between them (`formats.compile.Step`): a cursor moves through a line
-from literal to literal. There are no regular expressions, copies of values, or Python objects. Every pointer here lies
+A text format is a sequence of literals with values between them (`formats.compile.Step`): a cursor moves from literal to
+literal through a line. There are no regular expressions, copies of values, or Python objects. Every pointer here lies
 within `[line, end of line]` of a line that `find_lines` found, and every search ends there.
 """
 
