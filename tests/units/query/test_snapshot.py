@@ -63,7 +63,7 @@ def test_latency_is_weighted_by_hits(root: Path) -> None:
 
 def test_what_a_report_cannot_be_narrowed_by_is_refused(root: Path) -> None:
     lake = logagg.open(root)
-    with pytest.raises(LogaggError, match="cannot be narrowed by site"):
+    with pytest.raises(LogaggError, match="cannot be filtered by site"):
         lake.report("agents", site="shop")
     with pytest.raises(LogaggError, match="no report"):
         lake.report("nothing")
