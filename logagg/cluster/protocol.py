@@ -3,16 +3,17 @@
     at  bytes
      0  6      "logagg"
      6  1      version, 2
-     7  1      what it is: "J" a parcel with a job, "Q" a question, "A" an answer
-     8  32     MAC of everything else, by a key of the lake's secret (`queues.auth`); zeros where there is none
-    40  16     nonce: drawn for each parcel and question; an answer repeats that of what it answers
-    56  16     token of the shard's owner that it is for; zeros in an answer, and where it is not known yet
+     7  1      what it is: "J" a job, "Q" a question, "A" a reply
+     8  32     MAC of everything else, by a key of the lake's secret (`cluster.auth`); zeros where there is none
+    40  16     nonce: drawn for each job and question; a reply repeats the nonce of its message
+    56  16     token of the shard's owner that it is for; zeros in a reply, and while the owner is not known
     72  4      length of the header, big-endian
     76  4      bytes of the events, unpacked, big-endian
     80         the header, JSON in UTF-8, then the events: an Arrow IPC stream, compressed with zstd as a whole
 
-Nothing here looks at the MAC: `queues.auth` checks it first. What another version wrote, or what cannot be read, is refused
-with `WireError`; nothing else is raised. No more memory is taken than the frame says the events unpack to, and that has a limit.
+The MAC is not checked here: `cluster.auth` checks it first. A message of another version, or one that cannot be read, is
+refused with `WireError`, and no other exception is raised. Memory is bounded by the size that the frame states, which has
+a limit.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ def pack(message: Wired) -> bytes:
     """Return a message as bytes, without a MAC."""
     if isinstance(message, JobMessage):
         stream, size = event_stream.pack(message.job.events)
-        return _framed(JOB, _parcel_header(message), stream, size)
+        return _framed(JOB, _job_fields(message), stream, size)
     return _framed(QUESTION if isinstance(message, Question) else ANSWER, asdict(message))
 
 
@@ -163,26 +164,26 @@ def read(envelope: Envelope, events: pa.Schema) -> Wired:
     """Return the message in an envelope; a job without its events, which `with_events` unpacks. Raises WireError."""
     with codec.failing_as(_unreadable):
         if envelope.kind == JOB:
-            return _parcel(envelope.header, events)
-        return _question(envelope.header) if envelope.kind == QUESTION else _answer(envelope.header)
+            return _job_message(envelope.header, events)
+        return _question(envelope.header) if envelope.kind == QUESTION else _reply(envelope.header)
 
 
-def with_events(parcel: JobMessage, envelope: Envelope, *, rejected: str = "", limit: int = LARGEST) -> JobMessage:
-    """Return a parcel with the events that its envelope holds, which may unpack to `limit` bytes. Raises WireError.
+def with_events(message: JobMessage, envelope: Envelope, *, rejected: str = "", limit: int = LARGEST) -> JobMessage:
+    """Return a job message with the events that its envelope holds, which may unpack to `limit` bytes. Raises WireError.
 
     With a reason why they are `rejected`, events are left packed, and only counted.
     """
-    job = parcel.job
+    job = message.job
     with codec.failing_as(_unreadable):
         rows = codec.number(envelope.header["rows"])
         if rejected:
             counts = {**job.rejects.counts, rejected: job.rejects.counts.get(rejected, 0) + rows}
-            return replace(parcel, job=replace(job, rejects=Rejects(counts, job.rejects.samples)))
+            return replace(message, job=replace(job, rejects=Rejects(counts, job.rejects.samples)))
         if envelope.size > limit:
             hint = "give the workers more --memory, or the tails a smaller tail.chunk"
             raise TooLarge(f"a job that unpacks to {envelope.size:,} bytes, where {limit:,} are allowed", hint)
         events = event_stream.unpack(envelope.stream, envelope.size, rows, job.events.schema)
-        return replace(parcel, job=replace(job, events=events))
+        return replace(message, job=replace(job, events=events))
 
 
 def unpack(data: bytes, events: pa.Schema, *, rejected: str = "", limit: int = LARGEST) -> Wired:
@@ -211,18 +212,18 @@ def _framed(kind: bytes, header: dict[str, Any], stream: bytes = b"", size: int 
     return b"".join((frame, written, stream))
 
 
-# parcels
+# jobs
 
 
-def _parcel_header(parcel: JobMessage) -> dict[str, Any]:
-    job = parcel.job
+def _job_fields(message: JobMessage) -> dict[str, Any]:
+    job = message.job
     return {
-        "tailer": parcel.tailer,
-        "epoch": parcel.epoch,
-        "run": parcel.run,
-        "shards": parcel.shards,
+        "tailer": message.tailer,
+        "epoch": message.epoch,
+        "run": message.run,
+        "shards": message.shards,
         "shard": job.shard,
-        "source": asdict(parcel.source),
+        "source": asdict(message.source),
         "origin": job.origin,
         "start": job.start,
         "end": job.end,
@@ -232,8 +233,8 @@ def _parcel_header(parcel: JobMessage) -> dict[str, Any]:
     }
 
 
-def _parcel(header: dict[str, Any], schema: pa.Schema) -> JobMessage:
-    """Return a parcel without its events."""
+def _job_message(header: dict[str, Any], schema: pa.Schema) -> JobMessage:
+    """Return a job message without its events."""
     source, shards = codec.source(header["source"]), codec.number(header["shards"])
     shard, origin, start, end = (codec.number(header[name]) for name in ("shard", "origin", "start", "end"))
     fingerprint, rejects = codec.fingerprint(header["fingerprint"]), codec.rejects(header["rejects"])
@@ -248,7 +249,7 @@ def _parcel(header: dict[str, Any], schema: pa.Schema) -> JobMessage:
     )
 
 
-# questions and answers
+# questions and replies
 
 
 def _question(header: dict[str, Any]) -> Question:
@@ -268,7 +269,7 @@ def _question(header: dict[str, Any]) -> Question:
     )
 
 
-def _answer(header: dict[str, Any]) -> Reply:
+def _reply(header: dict[str, Any]) -> Reply:
     if header["verdict"] not in VERDICTS:
         raise WireError(
             f"an answer {header['verdict']!r}, which this logagg does not know", "run the same version everywhere"

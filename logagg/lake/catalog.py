@@ -50,19 +50,19 @@ def newest(root: Path) -> Path | None:
 
 
 def age(path: Path) -> tuple[int, str]:
-    """Return what sorts catalogs by the commit that they are of, the newest last."""
+    """Return the sort key of a catalog: by the number of its commit, the newest last."""
     number = path.name.partition("-")[0]
     return len(number), number
 
 
 def former(root: Path, live: Path) -> list[Path]:
-    """Return the catalogs before one that are still there, the newest last."""
+    """Return the catalogs older than one that still exist, the newest last."""
     found = (path for path in (root / FOLDER).glob("*.duckdb") if age(path) < age(live))
     return sorted(found, key=age)
 
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
-    """Open a catalog read-only. Raises LakeError when it is none, or a newer version's."""
+    """Open a catalog read-only. Raises LakeError for another file, and for a newer version's catalog."""
     import duckdb
 
     try:
@@ -78,7 +78,7 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def read(path: Path) -> State:
-    """Return what a catalog says. Raises LakeError when it is none, not as it was written, or a newer version's."""
+    """Return the state in a catalog. Raises LakeError for another file, a changed one, and a newer version's."""
     import duckdb
 
     try:
@@ -88,11 +88,11 @@ def read(path: Path) -> State:
 
 
 def _read(path: Path) -> State:
-    with connect(path) as connection:  # which says so where a newer version wrote it
+    with connect(path) as connection:  # before the digest: it names a newer version
         _refuse_changed(path)
         queries = {
             **{name: f"FROM {name}" for name in catalog_rows.ALWAYS},
-            # There is a row for each shard, which may be many: what they have in common is read once.
+            # `sources` has a row for each shard, and there may be many: the columns that they share are read once.
             "sources": "SELECT DISTINCT ON (source) * FROM sources",
             "progress": f"SELECT {', '.join(catalog_rows.PROGRESS)} FROM sources",
             **{name: f"FROM {name}" for name in catalog_rows.SOMETIMES if _has(connection, name)},
@@ -102,7 +102,7 @@ def _read(path: Path) -> State:
 
 
 def _refuse_changed(path: Path) -> None:
-    """Raise LakeError for a catalog that is not as it was written: DuckDB finds that out of the blocks it reads only."""
+    """Raise LakeError for a catalog that has changed: DuckDB notices a change only in the blocks that it reads."""
     try:
         intact = is_intact(path)
     except OSError as error:
@@ -118,14 +118,14 @@ def write(path: Path, state: State) -> None:
 
 @cache
 def _writer() -> _Writer:
-    """Return the writer of all catalogs of this process. It ends with it: DuckDB would tidy up our whole heap."""
+    """Return the one writer of this process. It is never closed: closing makes DuckDB trim the heap of the process."""
     return _Writer()
 
 
 class _Writer:
-    """Writes catalog files, one after the other, through one connection: to open one takes as long as to write.
+    """Writes catalog files, one after the other, through one connection: opening one costs as much as a catalog.
 
-    That has, in memory, what all catalogs have in common.
+    The connection holds, in memory, the macros and the view that all catalogs share.
     """
 
     def __init__(self) -> None:
@@ -136,14 +136,14 @@ class _Writer:
             try:
                 self._write(path, state)
             except BaseException:
-                self._connection.close()  # what it attached may not let go of it
+                self._connection.close()  # what is attached to it may not detach
                 self._connection = _connected()
                 raise
 
     def _write(self, path: Path, state: State) -> None:
         # A small block size keeps a catalog at some hundred kB instead of some MB; it is written at every commit.
         # The storage version is the oldest that has block sizes: clients of DuckDB 1.2 and later read it.
-        # Nobody recovers half a catalog from a log.
+        # A catalog is complete or deleted, so a write-ahead log for its recovery is of no use.
         options = "BLOCK_SIZE 16384, STORAGE_VERSION 'v1.2.0', RECOVERY_MODE no_wal_writes"
         tables = catalog_rows.tables_of(state)
         self._connection.execute(f"SET force_compression = '{_compression(tables)}'")
@@ -168,7 +168,7 @@ class _Writer:
 def _connected() -> duckdb.DuckDBPyConnection:
     import duckdb
 
-    # Who writes a catalog syncs it as a whole; DuckDB would do so after each step.
+    # The committer syncs each catalog once, as a whole; DuckDB would sync after each step.
     connection = duckdb.connect(config={"threads": 1, "fsync_mode": "NONE"})
     connection.execute("PRAGMA disable_optimizer")  # tables are copied as they are
     connection.execute(view(LATENCY.name, LATENCY.schema, (), ""))  # which macros read
@@ -178,7 +178,7 @@ def _connected() -> duckdb.DuckDBPyConnection:
 
 
 def _compression(tables: Mapping[str, pa.Table]) -> str:
-    """Return how to compress tables: of small ones, to find out how takes as long as all the rest."""
+    """Return how to compress tables. For small ones, choosing a compression takes as long as all other steps."""
     return "uncompressed" if sum(table.nbytes for table in tables.values()) < SMALL else "auto"
 
 
@@ -198,18 +198,18 @@ def with_rollups(state: State, rollups: Sequence[Rollup]) -> State:
 
 
 def view(name: str, schema: pa.Schema, parts: Sequence[Part], root: str) -> str:
-    """Return the statement that makes the view of a rollup, which fails when it is asked for what is damaged."""
+    """Return the statement that makes the view of a rollup; a query that reads its damaged parts fails."""
     sides = list(_sides(schema, parts, root)) or [_constant(schema, "NULL", "false")]
     return f"CREATE OR REPLACE VIEW {identifier(name)} AS {' UNION ALL '.join(sides)}"
 
 
 def _sides(schema: pa.Schema, parts: Sequence[Part], root: str) -> Iterator[str]:
-    """Return the queries that a view puts together: of the sound parts, and of the damaged ones."""
+    """Return the queries that a view combines: one of the sound parts, one of the damaged parts."""
     if listed := ", ".join(literal(f"{root}/{part.path}") for part in parts if not part.damaged):
         yield f"SELECT {', '.join(map(identifier, schema.names))} FROM read_parquet([{listed}])"
     if damaged := [part for part in parts if part.damaged]:
         what = f"{root}/{damaged[0].path}: damaged: {holds(damaged[0])}; {CHECK}"
-        # DuckDB leaves out what no question asks for: so each column fails, and, where none is asked for, the condition.
+        # DuckDB skips columns that a query does not read: so each column fails, and without any, the condition.
         yield _constant(schema, fails := f"error({literal(what)})", f"{fails}::BOOLEAN")
 
 

@@ -16,9 +16,9 @@ from logagg.lake.shortage import advice
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory that only we may write, and have it on the disk.
+    """Make a directory, and have it on the disk.
 
-    Raises OSError where somebody has put a link in its place: we do not write wherever that leads.
+    Raises OSError where a symbolic link is in its place: files would be written to wherever it leads.
     """
     if path.is_symlink():
         raise OSError(f"{path} is a symbolic link, which is not followed")
@@ -26,7 +26,7 @@ def make_directory(path: Path) -> None:
         return
     if not path.parent.is_dir():
         make_directory(path.parent)
-    # Under another name until it is given to the lake's owner: who finds it takes its owner for that of what it holds.
+    # Under another name until it belongs to the lake's owner: other processes give files in it to its owner.
     draft = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     draft.mkdir()
     try:
@@ -34,7 +34,7 @@ def make_directory(path: Path) -> None:
         draft.rename(path)
     except OSError:
         draft.rmdir()
-        if not path.is_dir():  # else somebody else made it just now
+        if not path.is_dir():  # else another process made it just now
             raise
     sync(path.parent)
 
@@ -77,7 +77,7 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def remove(paths: Iterable[Path]) -> None:
-    """Delete files; those that are gone already, or cannot go, are left for the next time."""
+    """Delete files. A file that is gone already, or cannot be deleted now, is no failure."""
     for path in paths:
         try:
             path.unlink()
@@ -87,7 +87,7 @@ def remove(paths: Iterable[Path]) -> None:
 
 @contextmanager
 def failing_as_commit(root: Path) -> Iterator[None]:
-    """Turn what the disk refuses into CommitFailed: where, why, what to do."""
+    """Turn an error of the disk into CommitFailed, which says where, why and what to do."""
     try:
         yield
     except _refusals() as error:
@@ -95,7 +95,7 @@ def failing_as_commit(root: Path) -> Iterator[None]:
 
 
 def _refusals() -> tuple[type[Exception], ...]:
-    """Return what is raised where a disk refuses."""
-    import duckdb  # which takes a while, so not before something is raised
+    """Return the exceptions that an error of the disk may raise."""
+    import duckdb  # slow to import, so only after a failure
 
     return OSError, pa.ArrowException, duckdb.Error

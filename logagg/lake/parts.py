@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
 # A row group's rows, and what they may take in memory.
 ROW_GROUP, GROUP_BYTES = 1 << 17, 16 << 20
-READ = 1 << 20  # bytes in memory that are read of a row group at a time, since to read any takes 0.2 ms
+READ = 1 << 20  # bytes, in memory, of one read of a row group: each read costs 0.2 ms
 WORDS = pa.dictionary(pa.int32(), pa.string())
 _PATH = re.compile(r"data/[^/]+/[^/]+\.parquet")
 _EPOCH, _MICROSECOND = datetime.fromtimestamp(0, UTC), timedelta(microseconds=1)
@@ -34,7 +34,7 @@ _SUMMED = ("bytes", *FLOAT_COLUMNS)  # of events
 
 
 def import_parquet() -> None:
-    """Import what reads and writes Parquet, which takes a while, ahead of its first use."""
+    """Import the Parquet library ahead of its first use: the import takes a while."""
     import pyarrow.parquet  # noqa: F401
 
 
@@ -57,7 +57,7 @@ _FIELDS = tuple(one.name for one in fields(Part))
 
 
 def part_of(where: Path, row: Mapping[str, Any]) -> Part:
-    """Return a part; raises LakeError where it would lie, and one day be deleted, outside the lake."""
+    """Return a part. Raises LakeError for a path outside the lake, which would be deleted one day."""
     found = Part(**{name: row[name] for name in _FIELDS if name in row})
     if not _PATH.fullmatch(found.path) or "/../" in found.path:
         raise LakeError(f"{where}: names {found.path}, which is no file of this lake", CHECK)
@@ -71,8 +71,8 @@ def _names(kind: type) -> tuple[str, ...]:
 class PartWriter:
     """Writes rows as a new Parquet file; those written together are in the order of `ts`.
 
-    When its `with` block ends the file is on the disk, and `part` describes it; None, and no file, where there were no
-    rows. When the block fails no file is left.
+    When its `with` block ends, the file is on the disk and `part` describes it. Without rows there is no file, and `part`
+    is None. When the block fails, no file is left.
     """
 
     def __init__(self, root: Path, rollup: Rollup, level: str, grain: int) -> None:
@@ -96,7 +96,7 @@ class PartWriter:
         return self
 
     def write(self, rows: pa.Table) -> None:
-        """Write some rows (`rollup.rows`), as row groups of their own; none is allowed."""
+        """Write some rows (`rollup.rows`), as row groups of their own; the table may be empty."""
         if rows.num_rows:
             size = max(1, min(ROW_GROUP, GROUP_BYTES * rows.num_rows // max(1, rows.nbytes)))
             rows = rows.cast(self._schema)
@@ -147,9 +147,9 @@ def renamed(root: Path, path: Path, digest: str) -> Path:
 def _encodings(rollup: Rollup) -> dict[str, Any]:
     """Return how Parquet writes the columns of a rollup.
 
-    Rows are in the order of `ts`: it alone is worth statistics, and its steps take a sixth of what a dictionary does. Sums of
-    bytes and of seconds are hardly ever the same twice, so a dictionary of them is longer than they are; and the places of
-    hashes in a dictionary do not compress.
+    Rows are in the order of `ts`: only `ts` is worth statistics, and its deltas take a sixth of the space of a dictionary.
+    Sums of bytes and of seconds rarely repeat, so a dictionary of them is longer than the values; and the dictionary
+    indices of hashes do not compress.
     """
     sums = {name for name, measure in rollup.measures.items() if measure.of in _SUMMED}
     hashes = [f"{field.name}.list.element" for field in rollup.schema if field.type == SKETCH]
@@ -175,14 +175,14 @@ class PartReader:
     def __init__(self, root: Path, part: Part) -> None:
         import pyarrow.parquet as pq
 
-        # Nothing is read ahead, and of a column no more than some pages at a time: a merge has many parts open.
+        # No read-ahead, and only some pages of a column at a time: a merge has many parts open.
         self._file = pq.ParquetFile(root / part.path, pre_buffer=False, buffer_size=1 << 16)
 
     @property
     def runs(self) -> list[tuple[int, list[int]]]:
-        """Return the row groups that follow one another in time, with the time (microseconds) at which each such run begins.
+        """Return the runs of row groups in order of time, each with the time (microseconds) at which it begins.
 
-        What is flushed has a run of each shard, what is merged has one.
+        A flushed part has a run of each shard, a merged part has one.
         """
         runs: list[tuple[int, list[int]]] = []
         until = None
@@ -208,7 +208,7 @@ class PartReader:
 
 
 def _width(group: pq.RowGroupMetaData) -> int:
-    """Return about how many bytes a row has in memory: far more than in the file, where a run of one word is nothing."""
+    """Return about how many bytes a row has in memory: far more than in the file, where repeated values take no space."""
     values = sum(group.column(number).num_values for number in range(group.num_columns))
     return (group.total_byte_size + 8 * values) // group.num_rows + 1
 

@@ -1,11 +1,12 @@
-"""Commits that are wanted: a writer puts an intent down, and whoever has the turn makes all there are, in one catalog.
+"""Pending commits: each writer puts a file down, and the holder of the commit lock makes all of them, in one catalog.
 
     intents/0f3a.intent   wanted
     intents/0f3a.123      made, as commit 123 or before
-    intents/0f3a.stale    not made: its shards, or the parts it replaces, have gone another way
-    intents/0f3a.broken   not made: it cannot be read, or parts of it are missing
+    intents/0f3a.stale    not made: its shards or parts have been changed by another commit
+    intents/0f3a.broken   not made: it cannot be read, or its parts are missing
 
-An intent is not synced: nobody has been told yet that it was made, and after a power cut nobody waits for it.
+The files are not synced: until a commit is confirmed, losing its file loses nothing, and after a power cut no writer
+waits for it.
 """
 
 from __future__ import annotations
@@ -38,18 +39,18 @@ _MAGIC, _VERSION, _OLD_VERSION = b"intent", 2, 1
 
 
 class PendingCommits:
-    """The intents of a lake; what becomes of them is written in their names."""
+    """The pending commits of a lake; the outcome of each is in its file's name."""
 
     def __init__(self, root: Path) -> None:
         self._folder = root / FOLDER
 
-    def put(self, intent: PendingCommit) -> str:
-        """Put an intent down; return its name. Raises OSError."""
+    def put(self, commit: PendingCommit) -> str:
+        """Write a pending commit; return its name. Raises OSError."""
         durable.make_directory(self._folder)
         name = secrets.token_hex(8)
         draft = self._folder / f".{name}"
         try:
-            draft.write_bytes(pack(intent))
+            draft.write_bytes(pack(commit))
             give(draft)
             draft.rename(self._path(name, _WANTED))
         except OSError:
@@ -58,7 +59,7 @@ class PendingCommits:
         return name
 
     def wanted(self) -> Iterator[tuple[str, PendingCommit | None]]:
-        """Return the names of what is wanted, each with the intent; None where it cannot be read."""
+        """Return the names of the commits that are wanted, each with the commit; None where it cannot be read."""
         for path in sorted(self._folder.glob(f"*.{_WANTED}")):
             yield path.stem, _read(path)
 
@@ -66,12 +67,12 @@ class PendingCommits:
         return self._path(name, _WANTED).exists()
 
     def settle(self, name: str, outcome: str) -> None:
-        """Say what has become of an intent, for its writer; where the disk refuses, the next one who has the turn does."""
+        """Record the outcome of a commit, for its writer. If the disk refuses, the next holder of the commit lock does it."""
         with contextlib.suppress(OSError):
             self._path(name, _WANTED).rename(self._path(name, outcome))
 
     def outcome(self, name: str) -> str | None:
-        """Return what has become of an intent, and forget it; None where nobody has said so."""
+        """Return the outcome of a commit, and forget it; None while there is none."""
         found = next(self._folder.glob(f"{name}.*"), None)
         if found is None or found.suffix[1:] == _WANTED:
             return None
@@ -79,11 +80,11 @@ class PendingCommits:
         return found.suffix[1:]
 
     def clear(self) -> None:
-        """Forget all intents: nobody else writes the lake."""
+        """Forget all pending commits: no other process writes the lake."""
         durable.remove(self._folder.glob("*"))
 
     def withdraw(self, name: str) -> None:
-        """Take an intent back."""
+        """Take a pending commit back."""
         durable.remove([self._path(name, _WANTED)])
 
     def _path(self, name: str, state: str) -> Path:
@@ -97,19 +98,19 @@ def _read(path: Path) -> PendingCommit | None:
         return None
 
 
-def pack(intent: PendingCommit) -> bytes:
+def pack(commit: PendingCommit) -> bytes:
     """Return a pending commit as bytes."""
     header = {
-        "kind": intent.kind,
-        "parts": [asdict(part) for part in intent.parts],
-        "old": [asdict(part) for part in intent.old],
-        "noted": [asdict(part) for part in intent.noted],
-        "deltas": [_delta_fields(delta) for delta in intent.deltas],
-        "sources": [asdict(source) for source in intent.sources],
-        "shards": intent.shards,
+        "kind": commit.kind,
+        "parts": [asdict(part) for part in commit.parts],
+        "old": [asdict(part) for part in commit.old],
+        "noted": [asdict(part) for part in commit.noted],
+        "deltas": [_delta_fields(delta) for delta in commit.deltas],
+        "sources": [asdict(source) for source in commit.sources],
+        "shards": commit.shards,
     }
     written = codec.write_header(header)
-    body = written + (codec.stream_of(intent.clicks) if intent.clicks is not None else b"")
+    body = written + (codec.stream_of(commit.clicks) if commit.clicks is not None else b"")
     return _FRAME.pack(_MAGIC, _VERSION, zlib.crc32(body), len(written)) + body
 
 
