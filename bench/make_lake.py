@@ -26,7 +26,8 @@ import pyarrow as pa
 
 from bench.make_log import DAY, Numbers
 from logagg.clock import ManualClock
-from logagg.config.sections import KINDS, Config, Retention
+from logagg.config.rules import KINDS
+from logagg.config.sections import Config, Retention
 from logagg.lake.lake import Lake
 from logagg.parse.schemas import EVENT_SCHEMA, TEXT
 from logagg.records import Chunk, Fingerprint, Job, Reject, Rejects, Source

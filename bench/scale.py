@@ -32,9 +32,10 @@ from logagg.clock import SystemClock
 from logagg.cluster import protocol
 from logagg.cluster.auth import Keys
 from logagg.cluster.gearman import Server
+from logagg.cluster.handshake import Identity
 from logagg.cluster.outbox import PendingJob
 from logagg.cluster.protocol import JobMessage
-from logagg.cluster.sender import Dispatch, Identity
+from logagg.cluster.sender import Dispatch
 from logagg.cluster.transport import SendResult
 from logagg.config.sections import Config
 from logagg.parse.events.classify import Classifier

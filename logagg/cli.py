@@ -1,4 +1,4 @@
-"""EncodedText to calls: the commands, the options all of them share, and how a failure is said."""
+"""The command line: commands, shared options, and the reporting of failures."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ HELP = {
     "report": "Show a report: overview, pages, ads, referrers, agents, errors, latency, sources.",
     "status": "Show positions, lag and rates; exit status 1 when unhealthy.",
     "init": "Write a commented logagg.toml.",
-    "check": "Check the configuration, formats and the lake; say what would be read and how.",
+    "check": "Check the configuration, formats and the lake; preview what would be read, and how.",
     "compact": "Merge the lake's small files now.",
     "expire": "Apply retention now.",
 }
@@ -49,7 +49,7 @@ HELP = {
 
 @contextmanager
 def _reader_may_leave() -> Iterator[None]:
-    """Let `logagg ... | head` end well: click would call it a failure."""
+    """Exit with status 0 when the reader leaves, as in `logagg ... | head`: click would report a failure."""
     try:
         yield
     except BrokenPipeError:
@@ -58,7 +58,7 @@ def _reader_may_leave() -> Iterator[None]:
 
 
 class LazyGroup(click.Group):
-    """Knows its commands by name and first line, and imports one when it is called."""
+    """Lists the commands without importing them; a command is imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(COMMANDS)
@@ -91,7 +91,7 @@ def logagg(debug: bool) -> None:  # noqa: FBT001  # click's; `main` looks for it
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command; exit 0 when done, 1 for a failure said in one line, 2 for wrong usage."""
+    """Run a command; exit status 0: done, 1: a failure, reported in one line, 2: wrong usage."""
     arguments = sys.argv[1:] if arguments is None else arguments
     _open_what_is_closed()
     with _interrupts() as interrupted:
@@ -99,7 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def command() -> NoReturn:
-    """Be `logagg`: run `main`, then end at once. All is written; to free what is held, piece by piece, would take a while."""
+    """Run `main` as the process, and exit without cleanup: all output is written, and freeing memory would take a while."""
     status: object = 0
     try:
         main()
@@ -113,7 +113,7 @@ def command() -> NoReturn:
 
 @contextmanager
 def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Give what tells whether there was a Ctrl-C: DuckDB says it with errors of its own, and libraries wrap those."""
+    """Yield a function that tells whether Ctrl-C was pressed, since DuckDB and other libraries wrap the interrupt in errors."""
     seen = False
 
     def handler(number: int, frame: FrameType | None) -> None:
@@ -144,31 +144,31 @@ def _run(arguments: list[str], interrupted: Callable[[], bool] = lambda: False) 
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130
-    except Exception as error:  # noqa: BLE001  # the last resort; a person gets one line
+    except Exception as error:  # noqa: BLE001  # the last resort: a failure is always one line
         if interrupted():
             return 130
         return _complain(_culprit(error), debug="--debug" in arguments)
 
 
 def _open_what_is_closed() -> None:
-    """Let what was closed (`>&-`) go nowhere; or else the next file to be opened would be taken for it."""
+    """Replace closed standard streams (`>&-`) by the null device, since the next opened file would get their descriptor."""
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115  # for good
 
 
 def _flush() -> None:
-    """Write out what is still held back. Raises LogaggError where that cannot be, unless the reader has left."""
+    """Flush standard output. Raises LogaggError if that fails, unless the reader has left."""
     try:
         sys.stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or else it is tried again at the exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python tries again at exit
         if not isinstance(error, BrokenPipeError):
             raise LogaggError(f"standard output: {error.strerror}", "the answer is not complete") from error
 
 
 def _culprit(error: Exception) -> Exception:
-    """Return what an error came from: standard output, where that still cannot be written to."""
+    """Return the cause of an error: standard output, if it cannot be written to."""
     try:
         _flush()
     except LogaggError as unwritten:
@@ -191,7 +191,7 @@ def _complain(error: Exception, *, debug: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What the options that all commands share say."""
+    """The values of the options that all commands share."""
 
     lake: Path
     config_file: Path | None
@@ -199,8 +199,9 @@ class Shared:
 
     @property
     def config(self) -> Config:
-        """The configuration: the file named, `logagg.toml` where it exists, or none. Raises ConfigError."""
-        from logagg.config.sections import FILE, load
+        """The configuration: from --config, from `logagg.toml` if it exists, or the defaults. Raises ConfigError."""
+        from logagg.config.load import load
+        from logagg.config.toml import FILE
 
         return load(self.config_file or (Path(FILE) if Path(FILE).exists() else None))
 
@@ -237,14 +238,14 @@ _SHARED = (
         metavar="FILE",
         help="The configuration; ./logagg.toml where it exists.",
     ),
-    click.option("-q", "--quiet", is_flag=True, help="Say nothing but failures."),
-    click.option("-v", "--verbose", is_flag=True, help="Say more."),
+    click.option("-q", "--quiet", is_flag=True, help="Print only failures."),
+    click.option("-v", "--verbose", is_flag=True, help="Print more."),
     click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks."),
 )
 
 
 class Parsed(click.ParamType[Any]):
-    """A value as `logagg.toml` writes it: a size, a duration."""
+    """A value in the notation of `logagg.toml`: a size, a duration."""
 
     def __init__(self, name: str, convert: Callable[[object], Any]) -> None:
         self.name, self._convert = name, convert
@@ -274,7 +275,7 @@ def servers(text: object) -> Any:
 
 
 def format_options(formats: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command --format, of these, and --json, and pass it the one chosen as `form`."""
+    """Give a command --format with these choices, and --json, and pass it the choice as `form`."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         def call(form: str, as_json: bool, **options: Any) -> Any:  # noqa: FBT001
@@ -284,7 +285,7 @@ def format_options(formats: Sequence[str]) -> Callable[[Callable[..., Any]], Cal
         call.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
         click.option("--json", "as_json", is_flag=True, help="The same as --format json.")(call)
         choice = click.Choice(formats)
-        click.option("--format", "form", type=choice, default="table", show_default=True, help="How rows are written.")(
+        click.option("--format", "form", type=choice, default="table", show_default=True, help="The output format.")(
             call
         )
         return call

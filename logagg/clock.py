@@ -1,12 +1,12 @@
-"""The time of day and the passing of time, as arguments; and when the time of day is not to be believed.
+"""Wall-clock and monotonic time, passed as an argument; and when the wall clock is not to be trusted.
 
-Nothing else in the package asks for the time or sleeps, so a test can own both.
+No other module reads the time or sleeps, so tests control both.
 
-Three questions are asked of a clock, each where a wrong answer could not be taken back:
+Three questions are asked of a clock, each where a wrong answer would have consequences that cannot be undone:
 
-    has it been set?      `is_set`: no line is read, hence none rejected, by a clock that is behind this release
-    how late is it?       `LatestTime`: a line is not from the future where a log or the lake was written as late
-    has it gone on?       `Continuity`: nothing is deleted for its age by a clock that has leapt
+    has it been set?      `is_set`: while the clock is behind this release, lines are neither read nor rejected
+    how late is it?       `LatestTime`: a line is not from the future if its log or the lake was written as late
+    has it leapt?         `Continuity`: after a leap of the clock, data are not deleted for their age
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Protocol
 
 RELEASED = datetime(2026, 11, 1, tzinfo=UTC).timestamp()  # of this version, or a little before
 DAY = 86_400.0
-UNUSED = 32 * DAY  # for which a lake may lie unused: longer, and the clock seems to have leapt
-SETTLED = 2 * DAY  # for which a clock that has leapt must go on before it is believed
-FAR = 3650 * DAY  # by which no clock that was set is behind: what says so is not believed itself
+UNUSED = 32 * DAY  # a lake that was not written for longer suggests that the clock has leapt
+SETTLED = 2 * DAY  # how long a clock must run steadily after a leap before it is trusted
+FAR = 3650 * DAY  # evidence that a clock is further behind than this is ignored as implausible
 
 
 class Clock(Protocol):
-    """What the package needs to know about time."""
+    """The functions of time that the package needs."""
 
     def now(self) -> float:
         """Return seconds since the Unix epoch, UTC."""
@@ -68,50 +68,50 @@ class ManualClock:
 
 
 def is_set(now: float) -> bool:
-    """Tell whether a clock has been set: a machine without a battery starts in 1970, or when its system was made."""
+    """Tell whether a clock has been set: without a battery it starts in 1970, or at the build date of the system."""
     return now >= RELEASED
 
 
 def not_set(now: float) -> str:
-    """Say of a clock that it has not been set."""
-    return f"the clock says {written(now)}, which is before this logagg was made ({written(RELEASED)})"
+    """Return the message that the clock has not been set."""
+    return f"the clock says {written(now)}, which is before this logagg was released ({written(RELEASED)})"
 
 
 def written(seconds: float) -> str:
-    """Return a time as people and programs read it."""
+    """Return a time in ISO 8601."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class LatestTime:
-    """The latest time of day of which there is evidence: no earlier than what a clock that was set has said."""
+    """The latest time that there is evidence for: at least every time that the clock showed while it was set."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock, self._latest = clock, clock.now()
 
     def of(self, *evidence: float) -> float:
-        """Return the latest of the clock's time and other times at which something was written."""
+        """Return the latest of the clock's time and the given times of writing."""
         now = self._clock.now()
-        if is_set(now):  # a clock that is set right may go back, one that stops being set does not count
+        if is_set(now):  # a corrected clock may go back; a clock that is no longer set is ignored
             self._latest = now
         return max([self._latest, *(one for one in evidence if one < self._latest + FAR)])
 
 
 class Continuity:
-    """Since when the time of day has gone on without a leap, over runs of the program.
+    """Since when the wall clock has run without a leap, across runs of the program.
 
-    Within a run it has gone on if it agrees with the time that has passed; from one run to the next, if it is no earlier than
-    what was written last, nor so much later that the lake would have been unused for long.
+    Within a run, the wall clock must agree with the monotonic clock. From one run to the next, it must not be earlier than
+    the last write to the lake, nor later by more than a lake is usually unused.
     """
 
     def __init__(self, clock: Clock, last: float | None, since: float) -> None:
-        """Take when the lake was last written, if it was, and since when the time had gone on then."""
+        """Take the time of the last write to the lake, if any, and the result of `since` at that time."""
         now = clock.now()
         self._clock = clock
         self._since = since if last is None or _goes_on(last, now) else now
         self._seen = now, clock.monotonic()
 
     def since(self) -> float:
-        """Return since when the time has gone on without a leap."""
+        """Return since when the wall clock has run without a leap."""
         now, passed = self._clock.now(), self._clock.monotonic()
         if not _goes_on(self._seen[0] + passed - self._seen[1], now):
             self._since = now

@@ -1,18 +1,28 @@
 """What can go wrong, and what each failure tells its reader.
 
-    LogaggError            a failure a person reads as one line; exit status 1
-    ├── ConfigError        the configuration is wrong: file, line, key, what to write instead
-    ├── FormatError        a log format that cannot be understood, or that matches nothing
-    ├── SourceError        a path that cannot be read, or holds no logs
-    ├── ClockError         the machine's clock has not been set
-    └── LakeError          the lake cannot be used: not a lake, newer, moved, locked
-        ├── LakeLocked     another process writes this lake
-        ├── MergeStopped   a merge was given up, since the process ends; nothing is lost
-        ├── Fenced      another writer has committed in our stead; nothing is lost, begin anew from there
-        └── CommitFailed   a commit did not happen; nothing is lost, it can be tried again
-            └── CommitUncertain     it did, but perhaps not for good; trying again makes it so, and nothing counts twice
+    LogaggError                 a failure that is shown as one line; exit status 1
+    ├── ConfigError             the configuration is wrong: file, line, key, what to write instead
+    ├── FormatError             a log format that cannot be understood, or that matches nothing
+    ├── SourceError             a path that cannot be read, or holds no logs
+    ├── ClockError              the machine's clock has not been set
+    ├── LakeError               the lake cannot be used: not a lake, newer, moved, locked
+    │   ├── LakeLocked          another process writes this lake
+    │   ├── MergeStopped        a merge was given up because the process ends; nothing is lost
+    │   ├── Fenced              another process owns these shards now; nothing is lost, restart to resume from its positions
+    │   └── CommitFailed        a commit did not happen; nothing is lost, it can be tried again
+    │       └── CommitUncertain the commit happened but may not be durable yet; a retry is safe and counts nothing twice
+    ├── QueryRefused            the query holds more than the sandbox runs
+    ├── QueryFailed             DuckDB refuses the query, or cannot answer it
+    ├── LimitReached            the query took more time, memory or rows than it may
+    ├── ClusterError            tailers and workers do not fit together
+    ├── ServerError             a job server does not answer, or is not one
+    └── WireError               a message of the cluster that cannot be read
+        ├── AuthError           its MAC is not right
+        ├── OtherVersion        another version of the protocol wrote it
+        └── TooLarge            it takes more memory than it may
 
-Wrong usage of the command line is click's own `UsageError`, exit status 2.
+Wrong usage of the command line is click's own `UsageError`, exit status 2. Exceptions that one stage raises and handles by
+itself (`Gap`, `Replaced`, ...) are in the modules that raise them: none of them reaches a user.
 """
 
 from __future__ import annotations
@@ -67,7 +77,59 @@ class CommitFailed(LakeError):
 
 
 class CommitUncertain(CommitFailed):
-    """A commit is visible, or may be; what it wrote must stay."""
+    """A commit is visible, or may be, so its files must stay."""
+
+
+class QueryRefused(LogaggError):
+    """A query holds more than the sandbox runs."""
+
+    HINT = "a query is one SELECT over the views, the tables and the files named by --read"
+
+    def __init__(self, what: str, hint: str = HINT) -> None:
+        super().__init__(f"{what} is not run", hint)
+
+    @classmethod
+    def said(cls, message: str, hint: str) -> QueryRefused:
+        """Return the error that another process raised."""
+        return cls(message.removesuffix(" is not run"), hint)
+
+
+class QueryFailed(LogaggError):
+    """DuckDB refuses the query, or cannot answer it."""
+
+
+class LimitReached(LogaggError):
+    """A query took more than it may."""
+
+
+class ClusterError(LogaggError):
+    """Tailers and workers do not fit together."""
+
+
+class ServerError(LogaggError):
+    """A job server does not answer, or is not one."""
+
+
+class WireError(LogaggError):
+    """Bytes that are not a message, or not one that this version reads."""
+
+
+class AuthError(WireError):
+    """A message without the right MAC: forged, changed on its way, or made with another secret."""
+
+
+class OtherVersion(WireError):
+    """A message of another version of the protocol than the one that is read here."""
+
+    def __init__(self, version: int, read: int) -> None:
+        super().__init__(
+            f"a message of version {version}; this logagg reads version {read}", "run the same version everywhere"
+        )
+        self.version = version
+
+
+class TooLarge(WireError):
+    """A message takes more memory than it may."""
 
 
 CHECK = "`logagg check` says what to do"  # the hint where it takes a look at the whole lake

@@ -1,4 +1,4 @@
-"""What a process that tails sets for itself, before it starts threads: less memory, a quicker start."""
+"""Process-wide settings of a tail or worker, made before it starts threads: less memory, a quicker start."""
 
 from __future__ import annotations
 
@@ -12,29 +12,28 @@ from collections.abc import Callable
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 ARENAS = 2
-OWN_MAPPING = 32 << 20  # bytes that are worth asking the system for; what is smaller comes from the heap
-LOOK = 0.05  # seconds between looks at how much memory the process has
-STEP = 16 << 20  # bytes more than it could return last time, before it tries again
+OWN_MAPPING = 32 << 20  # bytes; larger allocations are mapped separately, smaller ones come from the heap
+LOOK = 0.05  # seconds between checks of the process's memory
+STEP = 16 << 20  # bytes by which memory must grow after a trim before the next one
 
 
-def settle() -> None:
-    """Make this process a frugal one; call it before numpy and Arrow are imported. It can make no data frames afterwards."""
-    os.environ.setdefault(
-        "OPENBLAS_NUM_THREADS", "1"
-    )  # nothing here multiplies matrices, but its threads spin at the start
-    gc.set_threshold(100_000, 50, 100)  # few objects, all of them columns: looking for cycles among them is a waste
+def tune_process() -> None:
+    """Reduce the memory of this process; call it before numpy and Arrow are imported. Data frames cannot be made afterwards."""
+    # Matrices are never multiplied here, but OpenBLAS's threads spin at the start.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    gc.set_threshold(100_000, 50, 100)  # few objects, nearly all of them columns: collecting cycles often is wasteful
     _share_one_heap()
-    _do_without_pandas()
-    _meet_numpy()
+    _skip_pandas()
+    _import_numpy()
 
 
 def _share_one_heap() -> None:
     """Have numpy and Arrow use one heap of few arenas.
 
-    Otherwise each thread gets an arena, and Arrow a pool of its own, and all of them keep what they once needed
-    (1 million lines on 2 cores: 790 MB at most instead of 540 MB, and a third of the page faults). What is freed stays with
-    the heap, which the stages need again at once, until `Heap.tidy` returns it (a quarter fewer page faults). The variable
-    rather than `pa.set_memory_pool`, which Parquet's writers do not ask (60 MB less, half of the system's time).
+    Otherwise each thread gets an arena, and Arrow a pool of its own, and none of them returns memory (peak for 1 million
+    lines on 2 cores: 790 MB instead of 540 MB). Freed memory stays with the heap, since the stages need it again at once,
+    until `Heap.trim` returns it (a quarter fewer page faults). The environment variable is used rather than
+    `pa.set_memory_pool`, which Parquet's writers ignore (60 MB less, half of the system time).
     """
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's; others have one heap anyway
@@ -45,8 +44,8 @@ def _share_one_heap() -> None:
 
 
 class Heap:
-    """What the heap keeps of memory that was freed, for the next time. That is quick; but what one stage has freed is in
-    pieces that the next cannot use, and a log of lines that have nothing in common makes every stage need much.
+    """The freed memory that the allocator keeps. Reusing it is fast, but the fragments of one stage may not fit the next:
+    a log of lines that have little in common makes every stage need much memory.
     """
 
     def __init__(self, limit: int) -> None:
@@ -54,15 +53,15 @@ class Heap:
         found = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; others return it by themselves
         self._trim: Callable[[int], int] = found or (lambda pad: pad)
 
-    def tidy(self) -> None:
-        """Return it to the system, if the process has more memory than it may."""
+    def trim(self) -> None:
+        """Return freed memory to the system, if the process has more memory than it may."""
         if resident() > self._allowed:
             self._trim(0)
             self._allowed = max(self._limit, resident() + STEP)
 
 
 class HeapTrimmer:
-    """Keeps the heap tidy while stages are at work."""
+    """Trims the heap regularly while stages are at work."""
 
     def __init__(self, limit: int) -> None:
         self._heap, self._stopped = Heap(limit), threading.Event()
@@ -78,7 +77,7 @@ class HeapTrimmer:
 
     def _keep(self) -> None:
         while not self._stopped.wait(LOOK):
-            self._heap.tidy()
+            self._heap.trim()
 
 
 def resident() -> int:
@@ -90,20 +89,20 @@ def resident() -> int:
         return 0
 
 
-def _do_without_pandas() -> None:
-    """Keep pyarrow from importing pandas, as it does to look at the first list that it makes an array of."""
+def _skip_pandas() -> None:
+    """Keep pyarrow from importing pandas, as it does when it first converts a list (60 MB)."""
     if "pandas" in sys.modules:
         return
     import pyarrow as pa
 
     finder = _NoPandas()
     sys.meta_path.insert(0, finder)
-    pa.array([0])  # asks for pandas, and remembers that there is none
+    pa.array([0])  # looks for pandas, and remembers that it is missing
     sys.meta_path.remove(finder)
 
 
-def _meet_numpy() -> None:
-    """Have pyarrow import what it looks at the first array of numpy's with, once for all processes that are forked."""
+def _import_numpy() -> None:
+    """Trigger pyarrow's lazy numpy imports now, so that forked parsers inherit them."""
     import numpy as np
     import pyarrow as pa
 

@@ -1,6 +1,6 @@
-"""How a tail does, as it says itself every few seconds: `logagg status` believes that, whoever asks.
+"""The heartbeat of a tail: a report of its state every few seconds, the source of `logagg status` for every user.
 
-A heartbeat is text (JSON) in a file beside the lake's catalog, or in a message to a worker.
+A heartbeat is JSON in a file beside the lake's catalog, or in a message to a worker.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-LARGEST = 32 << 10  # bytes of one that travels
-_LEAST = 160  # bytes that an entry of a list takes at least, about
+LARGEST = 32 << 10  # bytes of a heartbeat in a message
+_LEAST = 160  # approximate minimum of bytes per list entry
 
 
 @dataclass(frozen=True, slots=True)
 class LogProblem:
-    """What is wrong with a log, or a path, and since when."""
+    """A problem with a log or a path, and since when it exists."""
 
     path: str
     reason: str
     since: float  # seconds since the epoch, by the clock of the tail
-    source: str = ""  # its id, where there is one
-    lines: int = 0  # the last ones, of a log that is mostly rejected,
-    rejects: int = 0  # and how many of them are
+    source: str = ""  # the id of the source, if there is one
+    lines: int = 0  # number of last lines examined, if the log is mostly rejected
+    rejects: int = 0  # how many of these lines were rejected
 
 
 @dataclass(frozen=True, slots=True)
 class FollowedLog:
-    """A log that is followed: how far it was read, and how large it was found."""
+    """A followed log: its position, and its last known size."""
 
     source: str
     path: str
@@ -38,36 +38,36 @@ class FollowedLog:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """A tail at one moment. Times are seconds since the epoch by its clock; 0 is never."""
+    """The state of a tail at one moment. Times are seconds since the epoch by its clock; 0: never."""
 
     tailer: str  # its name in a cluster
     host: str
     pid: int
-    lock: int  # when it took the lake's lock, as the lock says, in nanoseconds; 0: it has none
+    lock: int  # modification time of the lake's lock when it took it, in nanoseconds; 0: it does not hold it
     started: float
     at: float
-    heard: float = 0.0  # when it came, by the clock of who wrote it down
+    heard: float = 0.0  # when it was received, by the receiver's clock
     ended: float = 0.0
-    failure: str = ""  # why it ended, if it did not end well
-    once: bool = False  # reads all there is, and ends
+    failure: str = ""  # why it ended, if it failed
+    once: bool = False  # reads its logs once, and ends
     flush: float = 1.0  # seconds between commits
-    behind: float = 0.0  # seconds: all that was in the logs so long ago is committed
-    stalled: float = 0.0  # seconds that something has waited and nothing was committed
+    behind: float = 0.0  # seconds: everything in the logs at that time before now is committed
+    stalled: float = 0.0  # seconds that data have waited without a commit
     unread: int = 0  # bytes
-    paths: tuple[str, ...] = ()  # as asked for
+    paths: tuple[str, ...] = ()  # its arguments
     following: int = 0  # logs
-    logs: tuple[FollowedLog, ...] = ()  # those logs, or the first of many
-    waiting: tuple[LogProblem, ...] = ()  # paths that mean no log yet
+    logs: tuple[FollowedLog, ...] = ()  # these logs, or the first of many
+    waiting: tuple[LogProblem, ...] = ()  # paths without a log yet
     unreadable: tuple[LogProblem, ...] = ()
     unparsed: tuple[LogProblem, ...] = ()  # logs that no format fits, or whose lines are mostly rejected
-    omitted: int = 0  # of these logs, so many more that there was no room for
+    omitted: int = 0  # number of further logs that did not fit
 
     @property
     def problems(self) -> tuple[LogProblem, ...]:
         return (*self.unreadable, *self.unparsed)
 
     def shortened(self, most: int) -> Heartbeat:
-        """Return it with no more than so many entries in each list."""
+        """Return the heartbeat with at most `most` entries in each list."""
         cut: dict[str, Any] = {name: getattr(self, name)[:most] for name in _LISTS}
         omitted = sum(len(getattr(self, name)) - len(cut[name]) for name in _PROBLEMS)
         return replace(self, **cut, omitted=self.omitted + omitted)
@@ -83,7 +83,7 @@ def encode(heartbeat: Heartbeat) -> str:
 
 
 def encode_short(heartbeat: Heartbeat, largest: int = LARGEST) -> str:
-    """Return a heartbeat as text for a message: without the logs, and with as many entries as there is room for."""
+    """Return a heartbeat as text for a message: without the logs, and with as many entries as fit."""
     bare = replace(heartbeat, logs=())
     most = largest // _LEAST
     while len(text := encode(bare.shortened(most)).encode()) > largest and most:
@@ -92,7 +92,7 @@ def encode_short(heartbeat: Heartbeat, largest: int = LARGEST) -> str:
 
 
 def decode(text: str | bytes) -> Heartbeat:
-    """Return the heartbeat that a text is. Raises ValueError for any other."""
+    """Parse a heartbeat. Raises ValueError."""
     try:
         return _made(Heartbeat, json.loads(text))
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
@@ -100,7 +100,7 @@ def decode(text: str | bytes) -> Heartbeat:
 
 
 def _made(kind: Any, found: Mapping[str, Any]) -> Any:
-    """Return an object with the attributes found, each of its type; those that are not there have their defaults."""
+    """Return an object with the given attributes, checked for their types; missing ones have their defaults."""
     known = {one.name: str(one.type) for one in fields(kind)}
     return kind(**{name: _READ[known[name]](value) for name, value in found.items() if name in known})
 

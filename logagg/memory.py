@@ -1,7 +1,7 @@
-"""How the memory that a tail may take is shared out among its stages.
+"""Divides the memory that a tail may take among its stages.
 
-What strangers write decides what a byte of a log costs: of lines that have nothing in common a chunk takes some thirty
-times its size until it is rolled up, since each of its words is found, cleaned, and kept once by every stage.
+The memory per byte of a log depends on the log, which clients influence: a chunk of lines with nothing in common takes
+some thirty times its size until it is rolled up, since every stage keeps a copy of each distinct value.
 """
 
 from __future__ import annotations
@@ -11,22 +11,20 @@ from dataclasses import dataclass
 from logagg.config.sections import Tail
 
 BASE = 160 << 20  # bytes of a process that has read nothing: Python, the libraries
-PARSER = (
-    48 << 20
-)  # bytes that a parser has for itself before it has read anything: the patterns of user agents, for one
-_CHUNK = 2 << 20  # bytes; rather fewer parsers than smaller chunks
-_COST = 24  # times a chunk's size, most of it in the parser and some until it is rolled up
+PARSER = 48 << 20  # bytes of a parser that has read nothing: mostly the patterns of user agents
+_CHUNK = 2 << 20  # bytes; fewer parsers are better than smaller chunks
+_COST = 24  # memory per chunk, in chunk sizes: most of it in the parser, the rest until it is rolled up
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Bytes for each stage, and how many parsers there is room for."""
+    """Bytes for each stage, and the number of parsers that fit."""
 
-    memory: int  # in all
-    parsers: int
-    parser: int  # of each parser
+    memory: int  # total
+    parsers: int  # number
+    parser: int  # for each parser
     chunk: int  # read at a time
-    waiting: int  # not committed; more makes an early flush
+    waiting: int  # uncommitted; more causes an early flush
     events: int  # of a shard, rolled up together
     clicks: int  # of a shard, remembered
 

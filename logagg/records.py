@@ -1,9 +1,9 @@
-"""What travels down the river, in the order it travels.
+"""The records that flow through the stages, in this order.
 
     Chunk ──▶ Batch ──▶ Job ──▶ Delta ──▶ (a commit)
 
-Everything here is immutable and says where it came from: `(source, start, end)`, never what it contains, since equal
-lines are legal and common.
+They are immutable and identified by their origin, `(source, start, end)`, never by their content, since equal lines are
+legal and common.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+
+SAMPLES = 20  # rejects kept of one chunk, and of one source between two flushes
+SAMPLE_BYTES = 512  # kept of a rejected line
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Fingerprint:
 
     @classmethod
     def blank(cls, position: int) -> Fingerprint:
-        """Return a mark that proves nothing: what any content holds."""
+        """Return a fingerprint of zero bytes, which any content matches."""
         return cls(position, 0, hashlib.blake2b(digest_size=16).hexdigest())
 
 
@@ -34,7 +37,7 @@ class Source:
     """One generation of a log file; its identity survives rename, rotation and compression."""
 
     id: str
-    path: str  # where it was last seen
+    path: str  # its last known path
     device: int
     inode: int
     head: Fingerprint  # its first bytes: head.position == head.length
@@ -43,16 +46,16 @@ class Source:
     modified: float = 0.0  # seconds since the epoch
     finished: bool = False  # rotated away and read to its end
     format: str = ""  # the log format, as a name or a string
-    note: str = ""  # what happened to it that nobody could prevent, e.g. "truncated"
-    nul_bytes: int = 0  # passed over where a line should have begun
-    gone: float = 0.0  # seconds since the epoch since when it has no file any more; 0: it has
-    tailer: str = ""  # who reads it, where several do: an inode means something on one machine only
+    note: str = ""  # an event that may have lost lines, e.g. "truncated"
+    nul_bytes: int = 0  # skipped where a line should have begun
+    gone: float = 0.0  # when its file was found missing, in seconds since the epoch; 0: the file exists
+    tailer: str = ""  # the tailer that reads it, in a cluster: inodes are unique on one machine only
     origin: int = 0  # where reading began: 0, or its size with `--from end`
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one shard has taken one source."""
+    """The position of one shard in one source."""
 
     position: int  # decompressed bytes, just after a newline
     lines: int  # lines of this source that became events or rejects in this shard
@@ -61,24 +64,24 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class KnownSource:
-    """A source that the lake knows: where to resume it."""
+    """A source in the lake, and where to resume it."""
 
     source: Source
     progress: Mapping[int, Progress]  # by shard; never empty
 
     @property
     def resume(self) -> Progress:
-        """The least progress over all shards: what lies before it is committed everywhere."""
+        """The least progress of all shards: every shard has committed the bytes before it."""
         return min(self.progress.values(), key=lambda progress: progress.position)
 
     @property
     def furthest(self) -> Progress:
-        """The most progress of any shard: all bytes before it were read once, so a file that holds them is the source's."""
+        """The most progress of any shard: all bytes before it were read, so a file that contains them belongs to the source."""
         return max(self.progress.values(), key=lambda progress: progress.position)
 
     @property
     def stops(self) -> tuple[int, ...]:
-        """Positions that no chunk may span, so that every shard takes a chunk whole or drops it whole."""
+        """Positions that a chunk must not span, so that every shard takes or drops a chunk as a whole."""
         return tuple(sorted({progress.position for progress in self.progress.values()}))
 
 
@@ -86,8 +89,8 @@ class KnownSource:
 class Chunk:
     """Line-aligned bytes `[start, end)` of one source.
 
-    `data` holds the bytes `[start + skipped, end)`. What is skipped is a hole of NUL bytes, or a line over the length
-    limit (then `too_long` is 1 and the line counts as a reject).
+    `data` holds the bytes `[start + skipped, end)`. Skipped bytes are a hole of NULs, or a line over the length limit
+    (then `too_long` is 1 and the line counts as a reject).
     """
 
     source: str
@@ -123,7 +126,7 @@ class Rejects:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The lines of a chunk as typed columns (`parse.fields.BATCH_SCHEMA`), and those that are none."""
+    """The lines of a chunk as typed columns (`parse.schemas.BATCH_SCHEMA`), and its rejects."""
 
     table: pa.Table
     rejects: Rejects
@@ -139,20 +142,18 @@ class Job:
     start: int
     end: int
     fingerprint: Fingerprint  # at `end`
-    events: pa.Table  # `parse.fields.EVENT_SCHEMA`
-    rejects: Rejects  # those of the chunk that this shard counts
+    events: pa.Table  # `parse.schemas.EVENT_SCHEMA`
+    rejects: Rejects  # the rejects of the chunk that this shard counts
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What one shard adds to the lake: its rollups since its last flush, and how far it has come."""
+    """The contribution of one shard to a commit: its rollups since its last flush, and its progress."""
 
     shard: int
-    rollups: Mapping[str, pa.Table]  # by rollup name: rows (`rollup.rows`); rollups without rows are absent
+    rollups: Mapping[str, pa.Table]  # by rollup name: rows (`rollup.aggregate`); rollups without rows are absent
     progress: Mapping[str, Progress]  # by source; all that changed since the last flush
     rejects: Mapping[str, Rejects]  # by source
     clicks: pa.Table | None = None  # the key state, whole: recent clicks (`rollup.clicks.STATE_SCHEMA`)
-    starts: Mapping[str, int] = field(
-        default_factory=dict
-    )  # by source, where it stood before: what this delta stands upon
-    lines: int = 0  # that were absorbed
+    starts: Mapping[str, int] = field(default_factory=dict)  # by source: the positions that this delta continues from
+    lines: int = 0  # absorbed

@@ -1,19 +1,30 @@
-"""Events -> one job per shard."""
+"""Which shard owns a visitor; events -> one job per shard; where a shard stands that has not met a source."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from logagg.records import Chunk, Job, Rejects
+from logagg.records import Chunk, Fingerprint, Job, Progress, Rejects, Source
 
 REJECTS_SHARD = 0  # a line that did not parse has no visitor; one shard counts them all
 
 
-def shard_jobs(chunk: Chunk, events: pa.Table, rejects: Rejects, shards: int) -> list[Job]:
-    """Deal the events of a chunk to the shards that own their visitors.
+def owners(visitors: pa.ChunkedArray, shards: int) -> npt.NDArray[np.uint64]:
+    """Return the shard that owns each visitor."""
+    return visitors.to_numpy() % np.uint64(shards)
 
-    Every shard gets a job, if only to learn that it has come as far as the chunk's end.
+
+def start_of(source: Source) -> Progress:
+    """Return the progress of a shard that has not met a source: it stands where reading began."""
+    return Progress(source.origin, 0, Fingerprint.blank(source.origin))
+
+
+def shard_jobs(chunk: Chunk, events: pa.Table, rejects: Rejects, shards: int) -> list[Job]:
+    """Split the events of a chunk among the shards that own their visitors.
+
+    Every shard gets a job, if only to advance its position to the end of the chunk.
     """
     return [
         Job(
@@ -26,13 +37,13 @@ def shard_jobs(chunk: Chunk, events: pa.Table, rejects: Rejects, shards: int) ->
             own,
             rejects if shard == REJECTS_SHARD else Rejects(),
         )
-        for shard, own in enumerate(_dealt(events, shards))
+        for shard, own in enumerate(_split(events, shards))
     ]
 
 
-def _dealt(events: pa.Table, shards: int) -> list[pa.Table]:
+def _split(events: pa.Table, shards: int) -> list[pa.Table]:
     """Return the events of each shard."""
     if shards == 1:
         return [events]
-    owner = events["visitor"].to_numpy() % np.uint64(shards)
+    owner = owners(events["visitor"], shards)
     return [events.filter(pa.array(owner == shard)) for shard in range(shards)]

@@ -18,7 +18,7 @@ import pyarrow as pa
 K = 1024
 ALPHA = 0.01
 GAMMA = (1 + ALPHA) / (1 - ALPHA)
-SHORTEST = 1e-4  # seconds; what is shorter falls into the lowest bucket
+SHORTEST = 1e-4  # seconds; shorter durations fall into the lowest bucket
 LOWEST = math.ceil(math.log(SHORTEST) / math.log(GAMMA))
 
 
@@ -28,7 +28,7 @@ def latency_bucket(seconds: pa.Array) -> pa.Array:
         return pa.nulls(len(seconds), pa.int16())
     null = seconds.is_null().to_numpy(zero_copy_only=False)
     values = np.where(null, SHORTEST, seconds.to_numpy(zero_copy_only=False))
-    # A day is as long as a request can be meant to take; the buckets stay within 16 bits.
+    # Durations beyond a day are clipped, so buckets fit into 16 bits.
     buckets = np.ceil(np.log(np.clip(values, SHORTEST, 86_400.0)) / math.log(GAMMA))
     return pa.array(buckets.astype(np.int16), mask=null)
 
@@ -39,7 +39,7 @@ def merge_sql(sketch: str) -> str:
 
 
 def _estimate(sketch: str) -> str:
-    # 2^64 / the K-th smallest hash is how many times the hashes up to it fit into all there are.
+    # The K-th smallest hash, relative to 2^64, is the fraction of the hash space that K - 1 hashes lie in.
     return f"""
         CASE WHEN len({sketch}) < {K} THEN len({sketch})
         ELSE round({K - 1} * 18446744073709551616.0 / {sketch}[{K}]::DOUBLE)::BIGINT END"""
@@ -47,8 +47,8 @@ def _estimate(sketch: str) -> str:
 
 _SECONDS = f"CASE WHEN bucket <= {LOWEST} THEN 0.0 ELSE 2 * pow({GAMMA!r}, bucket) / ({GAMMA!r} + 1) END"
 
-# A macro cannot name columns of the query it is used in, so `latency_quantile(q)` reads the whole view: as a value
-# over all of it, as a table for each path.
+# A macro cannot refer to columns of the query that uses it, so `latency_quantile(q)` reads the whole view: as a scalar
+# macro over all rows, as a table macro for each path.
 MACROS = (
     f"CREATE MACRO merge_sketches(sketch) AS {merge_sql('sketch')}",
     f"CREATE MACRO sketch_count(sketch) AS ({_estimate('sketch')})",

@@ -1,18 +1,19 @@
-"""Directories for what does not fit in memory: made by us for one use, 0700, removed at the end.
+"""Temporary directories for data that do not fit in memory: created for one use, mode 0700, removed at the end.
 
-A name that others could foresee could be theirs before it is ours. What a killed process leaves behind is removed by the
-next one that needs such a directory: the lock on it is gone.
+Names are random, since another user could create a predictable one first. The directory of a killed process is removed
+by the next process that needs one, because its lock is gone.
 """
 
 from __future__ import annotations
 
 import atexit
-import fcntl
 import os
 import shutil
 import tempfile
 import time
 from pathlib import Path
+
+from logagg.file_lock import EXCLUSIVE, try_lock
 
 PREFIX = "logagg-spill-"
 SETTLED = 60.0  # seconds; younger ones may not be locked yet
@@ -21,7 +22,7 @@ _ours: dict[int, Spill] = {}  # process -> its directory
 
 
 class Spill:
-    """A directory of our own; "" as its path where none can be made."""
+    """A temporary directory; its path is "" if it cannot be created."""
 
     def __init__(self) -> None:
         remove_abandoned()
@@ -29,8 +30,8 @@ class Spill:
         try:
             self.path = tempfile.mkdtemp(prefix=PREFIX)
             self._lock = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:  # no room, no rights: then nothing is spilled
+            try_lock(self._lock, EXCLUSIVE)
+        except OSError:  # no space or no permission: nothing is spilled
             self.remove()
 
     def remove(self) -> None:
@@ -42,7 +43,7 @@ class Spill:
 
 
 def directory() -> str:
-    """Return the directory of this process, which is removed when it ends; "" where none can be made."""
+    """Return the directory of this process, which is removed when it ends; "" if it cannot be created."""
     process = os.getpid()
     if process not in _ours:  # the first call, or the first after a fork
         _ours.clear()
@@ -58,7 +59,7 @@ def remove() -> None:
 
 
 def remove_abandoned() -> None:
-    """Remove the directories that processes of this user left behind."""
+    """Remove the directories that killed processes of this user left behind."""
     for path in Path(tempfile.gettempdir()).glob(PREFIX + "*"):
         try:
             found = path.lstat()
@@ -75,7 +76,7 @@ def remove_abandoned() -> None:
 def _remove_unlocked(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(path, ignore_errors=True)
+        if try_lock(descriptor, EXCLUSIVE):
+            shutil.rmtree(path, ignore_errors=True)
     finally:
         os.close(descriptor)

@@ -1,9 +1,9 @@
-"""The functions that SQL of people who are trusted little may call, by name: what a newer DuckDB adds is refused at first.
+"""The functions that untrusted SQL may call, by name; a function that a newer DuckDB adds is refused until it is listed.
 
-`VALUES` compute a value from their arguments, the clock, or chance; they reach no file, run no SQL, change no setting.
-Left out of what DuckDB has: those that do, those that tell of the process (settings, sequences, transactions, logs), and
-those that take what only DuckDB itself should make (states of aggregates, keys, the bytes of a VARIANT).
-`TABLES` are table functions. Those that read files are checked against the files of the sandbox by DuckDB and by the kernel.
+`VALUES` compute a value from their arguments, the clock, or chance; they read no file, run no SQL, change no setting.
+Excluded are functions that do, those that reveal the process (settings, sequences, transactions, logs), and those whose
+arguments only DuckDB itself should make (states of aggregates, keys, the bytes of a VARIANT). `TABLES` are table
+functions; DuckDB and the kernel check the files that they read against those of the sandbox.
 """
 
 from __future__ import annotations
@@ -86,5 +86,5 @@ pragma_table_info pragma_version pg_timezone_names icu_calendar_names
 """.split()
 )
 
-# Views of DuckDB's own that are tables of the same.
+# DuckDB's own views that correspond to these table functions.
 VIEWS = frozenset({"duckdb_columns", "duckdb_schemas", "duckdb_tables", "duckdb_types", "duckdb_views"})

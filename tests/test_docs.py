@@ -27,10 +27,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from logagg import lake_format
 from logagg.cli import COMMANDS, logagg
-from logagg.config.sections import EXTENSIONS, SETTINGS, Setting, load
-from logagg.lake import catalog
-from logagg.parse.formats.compile import APACHE, JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES, compile_format
+from logagg.config.load import load
+from logagg.config.sections import EXTENSIONS, SETTINGS, Setting
+from logagg.lake import catalog_rows
+from logagg.parse.formats.compile import compile_format
+from logagg.parse.formats.known import APACHE, JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES
 from logagg.parse.schemas import EVENT_SCHEMA, REASONS
 from logagg.query.reports import NAMES as REPORTS
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES
@@ -282,10 +285,17 @@ def _notice_kinds() -> set[str]:
 
 
 def _must_be_named() -> Iterator[tuple[str, set[str]]]:
-    tables = (catalog._SOURCES, catalog._COMMITS, catalog._REJECTS, catalog._SAMPLES, catalog._FILES)  # noqa: SLF001
+    rows = catalog_rows
+    tables = (
+        rows.SOURCES_SCHEMA,
+        rows.COMMITS_SCHEMA,
+        rows.REJECTS_SCHEMA,
+        rows.SAMPLES_SCHEMA,
+        rows.FILES_SCHEMA,
+    )
     yield "docs/sql.md", {column for table in tables for column in table.names}
     yield "docs/sql.md", {re.split(r"[ (]", macro)[2] for macro in MACROS}
-    yield "docs/sql.md", set(catalog.RESERVED)
+    yield "docs/sql.md", set(lake_format.TABLES)
     yield "docs/commands.md", set(REPORTS)
     kinds = _notice_kinds()
     assert {"truncated", "retry", "unreadable"} <= kinds

@@ -16,9 +16,9 @@ STAGES = ("intake", "parse", "rollup", "lake", "query")
 LAYERS = tuple(
     layer.split()
     for layer in (
-        "errors",
-        "clock metrics records sketches spill sql_functions heap",
-        "notices heartbeat columnar config sharding",
+        "errors file_lock",
+        "clock metrics records sketches spill sql_functions heap lake_format quoting",
+        "notices heartbeat columnar config sharding codec",
         "memory",
         "intake parse",
         "parse_pool rollup",

@@ -1,1 +1,1 @@
-"""What a tail would make of logs, and what is wrong with a lake: `logagg check`."""
+"""`logagg check`: a preview of what a tail would read, and a checkup of configuration and lake."""

@@ -1,4 +1,4 @@
-"""`logagg check`: the configuration, the lake, and what a tail would read, looked at one after the other."""
+"""`logagg check`: examines the configuration, the lake, and the logs that a tail would read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from logagg.check.preview import LogFile, PassedOver, Surveyor
+from logagg.check.preview import LogFile, PassedOver, Previewer
 from logagg.clock import SystemClock, is_set, not_set
 from logagg.config.sections import Config
 from logagg.errors import LakeError, LogaggError
@@ -22,11 +22,11 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """All that was looked at, and all that is wrong."""
+    """Everything that was examined, and the problems found."""
 
-    configuration: str  # its file; empty: there is none
+    configuration: str  # its file; empty: there is no file
     rules: int
-    rollups: int  # the user's own
+    rollups: int  # user-defined
     lake: str
     verdict: Verdict | None  # None: there is no lake yet
     files: tuple[LogFile, ...]
@@ -41,7 +41,7 @@ class Examination:
 def examine(
     paths: Sequence[str], load: Callable[[], Config], log_format: str, lake: Path, *, must_exist: bool = False
 ) -> Examination:
-    """Look at everything; what is wrong with one thing does not keep from looking at the next."""
+    """Examine everything; a problem with one part does not prevent the examination of the others."""
     clock = SystemClock()
     problems = [] if is_set(now := clock.now()) else [f"{not_set(now)}: set it; a tail would wait for that"]
     config = _told(lambda: _checked(load()), problems) or Config()
@@ -50,22 +50,22 @@ def examine(
     if verdict:
         problems += map(str, verdict.problems)
     elif must_exist:
-        problems.append(f"{lake}: no lake there; make one with logagg tail --lake DIR, or say another")
-    survey = Surveyor(config, given, _state(lake), clock).survey(paths)
+        problems.append(f"{lake}: no lake there; make one with logagg tail --lake DIR, or name another")
+    preview = Previewer(config, given, _state(lake), clock).preview(paths)
     return Examination(
         str(config.path or ""),
         len(config.rules),
         len(config.rollups),
         str(lake),
         verdict,
-        survey.files,
-        survey.passed_over,
-        (*problems, *survey.problems),
+        preview.files,
+        preview.passed_over,
+        (*problems, *preview.problems),
     )
 
 
 def _told(make: Callable[[], Made], problems: list[str]) -> Made | None:
-    """Return what can be made; else put down why not."""
+    """Return the result of `make`; if it fails, record the problem and return None."""
     try:
         return make()
     except LogaggError as error:
@@ -80,14 +80,14 @@ def _checked(config: Config) -> Config:
 
 
 def _compiled(log_format: str) -> str:
-    """Return a format that can be understood. Raises FormatError."""
-    if log_format not in ("", "json"):  # the keys of JSON are found in its lines
+    """Return the log format if it compiles. Raises FormatError."""
+    if log_format not in ("", "json"):  # the keys of JSON are detected from its lines
         compile_format(log_format)
     return log_format
 
 
 def _state(lake: Path) -> State:
-    """Return what the lake knows, nothing where it cannot be read."""
+    """Return the state of the lake, an empty one if it cannot be read."""
     newest = catalog.newest(lake)
     try:
         return catalog.read(newest) if newest else State()

@@ -1,4 +1,4 @@
-"""What a tail would read of some paths, and how; nothing is written, and no more than the first lines are read."""
+"""A preview of the logs that a tail would read, and how; only first lines are read, and nothing is written."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from logagg.parse.lines import reference
 from logagg.parse.source_formats import SAMPLE_LINES, SourceFormats
 from logagg.records import Chunk, Fingerprint
 
-HEAD = 1 << 20  # bytes in which the first lines are
-MISMATCHES = 3  # lines that are shown
-SHOWN = 200  # bytes of each
+HEAD = 1 << 20  # bytes that are read to find the first lines
+MISMATCHES = 3  # lines of a file that are shown
+SHOWN = 200  # bytes of such a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class LogFile:
     """A file that would be read."""
 
     path: str
-    stream: str  # the live file that it is, or was
+    stream: str  # the live file that it is, or was before rotation
     size: int = 0  # bytes on disk
     compression: str = ""
     format: str = ""
-    lines: int = 0  # looked at
-    matching: int = 0  # of those
+    lines: int = 0  # examined
+    matching: int = 0  # how many of these match the format
     start: str = "start"  # where reading begins: start, end, or a position
     mismatches: tuple[Mismatch, ...] = ()
     problem: str = ""
@@ -61,16 +61,16 @@ class PassedOver:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """What some paths mean now."""
+class Preview:
+    """What a tail would make of some paths now."""
 
     files: tuple[LogFile, ...] = ()
     passed_over: tuple[PassedOver, ...] = ()
     problems: tuple[str, ...] = ()
 
 
-class Surveyor:
-    """Looks at files as a tail with this configuration, these options and this lake would."""
+class Previewer:
+    """Examines files as a tail with this configuration, log format and lake would."""
 
     def __init__(self, config: Config, log_format: str, state: State, clock: Clock) -> None:
         self._given, self._user_id, self._clock = log_format or config.log_format, config.visitor, clock
@@ -80,12 +80,12 @@ class Surveyor:
             (one.device, one.inode): (at[id_], one.format) for id_, one in state.sources.items() if not one.note
         }
 
-    def survey(self, paths: Sequence[str]) -> Survey:
+    def preview(self, paths: Sequence[str]) -> Preview:
         problems = list(_wrong_paths(paths))
         found = discover.find([path for path in paths if os.path.exists(path) or glob.has_magic(path)])
         files = tuple(self._look(one) for one in found if one.asked)
         problems += [file.problem for file in files if file.problem]
-        return Survey(files, tuple(_passed_over(paths, {one.path for one in found if one.asked})), tuple(problems))
+        return Preview(files, tuple(_passed_over(paths, {one.path for one in found if one.asked})), tuple(problems))
 
     def _look(self, found: Found) -> LogFile:
         try:
@@ -121,11 +121,11 @@ class Surveyor:
         )
 
     def _format(self, path: str, lines: Sequence[bytes], known: str) -> Format | None:
-        book = SourceFormats(self._given, {path: known} if known else {}, self._clock, lambda _: None, self._user_id)
-        return book.format_of(Chunk(path, 0, 0, 0, b"\n".join(lines), Fingerprint(0, 0, "")))
+        formats = SourceFormats(self._given, {path: known} if known else {}, self._clock, lambda _: None, self._user_id)
+        return formats.format_of(Chunk(path, 0, 0, 0, b"\n".join(lines), Fingerprint(0, 0, "")))
 
     def _meant(self) -> Format | None:
-        """Return the format that was given, where it says by itself what a line must be."""
+        """Return the given format, unless it has to be detected from the lines."""
         return compile_format(self._given, user_id=self._user_id) if self._given not in ("", "json") else None
 
     def _mismatches(self, lines: Sequence[bytes], fmt: Format | None) -> Iterator[Mismatch]:
@@ -134,7 +134,7 @@ class Surveyor:
                 yield Mismatch(number, reason, line[:SHOWN].decode("utf-8", "backslashreplace"))
 
     def _reason(self, line: bytes, fmt: Format | None) -> str:
-        """Say why a line would be a reject; nothing where it would be none."""
+        """Return why a line would be rejected; an empty text if it would be accepted."""
         if fmt is None:
             return "no known format"
         verdict = reference.parse_line(line.rstrip(b"\r").lstrip(b"\0"), fmt, self._clock.now())
@@ -149,12 +149,12 @@ class Surveyor:
 
 
 def _first_lines(head: bytes) -> list[bytes]:
-    """Return the first whole lines; what has no end may still be being written."""
+    """Return the first complete lines; a last one without newline may still be being written."""
     return head[: head.rfind(b"\n") + 1].split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
 
 
 def _is_line(line: bytes) -> bool:
-    """Tell a line from an empty one, which is none."""
+    """Tell whether a line counts: empty lines do not."""
     return bool(line.strip(b"\r\0"))
 
 
@@ -174,7 +174,7 @@ def _passed_over(paths: Sequence[str], found: set[str]) -> Iterator[PassedOver]:
 
 
 def _why(path: Path) -> str:
-    """Say why a file of a directory is not read; that it is not, `intake.sources` has decided."""
+    """Return why a file of a directory is not read, which `intake.discover` has decided."""
     if path.is_dir():
         return "a directory; name it to have it read"
     if not path.is_file():

@@ -11,11 +11,8 @@ from __future__ import annotations
 import hmac
 
 from logagg.cluster import protocol
-from logagg.cluster.protocol import MAC, REST, Envelope, WireError
-
-
-class AuthError(WireError):
-    """A message without the right MAC: forged, changed on its way, or made with another secret."""
+from logagg.cluster.protocol import MAC, REST, Envelope
+from logagg.errors import AuthError
 
 
 class Keys:

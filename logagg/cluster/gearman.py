@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from gearman import protocol
 
 from logagg.clock import Clock
-from logagg.errors import LogaggError
+from logagg.errors import ServerError
 
 PORT = 4730
 CONNECT = 3.0  # seconds that a server may take to answer at first,
@@ -32,10 +32,6 @@ _LONGEST, _MOST = 1 << 12, 1 << 16  # of an answer to an administrator: characte
 _HEADER = protocol.COMMAND_HEADER_SIZE
 
 Notice = Callable[[str, str], None]
-
-
-class ServerError(LogaggError):
-    """A job server does not answer, or is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,36 +3,35 @@
     at  bytes
      0  6      "logagg"
      6  1      version, 2
-     7  1      what it is: "J" a parcel with a job, "Q" a question, "A" an answer
-     8  32     MAC of everything else, by a key of the lake's secret (`queues.auth`); zeros where there is none
-    40  16     nonce: drawn for each parcel and question; an answer repeats that of what it answers
-    56  16     token of the shard's owner that it is for; zeros in an answer, and where it is not known yet
+     7  1      what it is: "J" a job, "Q" a question, "A" a reply
+     8  32     MAC of everything else, by a key of the lake's secret (`cluster.auth`); zeros where there is none
+    40  16     nonce: drawn for each job and question; a reply repeats the nonce of its message
+    56  16     token of the shard's owner that it is for; zeros in a reply, and while the owner is not known
     72  4      length of the header, big-endian
     76  4      bytes of the events, unpacked, big-endian
     80         the header, JSON in UTF-8, then the events: an Arrow IPC stream, compressed with zstd as a whole
 
-Nothing here looks at the MAC: `queues.auth` checks it first. What another version wrote, or what cannot be read, is refused
-with `WireError`; nothing else is raised. No more memory is taken than the frame says the events unpack to, and that has a limit.
+The MAC is not checked here: `cluster.auth` checks it first. A message of another version, or one that cannot be read, is
+refused with `WireError`, and no other exception is raised. Memory is bounded by the size that the frame states, which has
+a limit.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from logagg import heartbeat
-from logagg.errors import LogaggError
-from logagg.records import Fingerprint, Job, Progress, Reject, Rejects, Source
+from logagg import codec, heartbeat
+from logagg.cluster import event_stream
+from logagg.errors import OtherVersion, TooLarge, WireError
+from logagg.records import Job, Progress, Rejects, Source
 
 MAGIC, VERSION = b"logagg", 2
 JOB, QUESTION, ANSWER = b"J", b"Q", b"A"
@@ -43,26 +42,6 @@ TOKEN = 16  # bytes of a nonce, and of a token
 NOBODY = bytes(TOKEN)  # the token where the owner of a shard is not known yet
 LARGEST = 1 << 28  # bytes of events, unpacked, where no other limit is given
 _OLD_FRAME = struct.Struct("!6sBcII")  # of version 1: magic, version, kind, CRC-32 of the rest, length of the header
-_NUMBER = 1 << 63  # no number of a header is as large, but for those of devices and inodes
-_LONG_AGO, _SOON, _FAR = 0.0, 1e10, 1e11  # seconds since the epoch: of an event, and of a file
-
-
-class WireError(LogaggError):
-    """Bytes that are no message, or not one that this version reads."""
-
-
-class OtherVersion(WireError):
-    """A message of another version of this format."""
-
-    def __init__(self, version: int) -> None:
-        super().__init__(
-            f"a message of version {version}; this logagg reads version {VERSION}", "run the same version everywhere"
-        )
-        self.version = version
-
-
-class TooLarge(WireError):
-    """A message that takes more memory than it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,19 +132,16 @@ class Envelope:
     def header(self) -> dict[str, Any]:
         """Return the header. Raises WireError."""
         try:
-            header = json.loads(bytes(self.text))
-        except (ValueError, RecursionError) as error:
-            raise WireError(f"a message with a header of {len(self.text):,} bytes that is no JSON: {error}") from error
-        if not isinstance(header, dict):
-            raise WireError(f"a message with a header of {len(self.text):,} bytes that is no object")
-        return header
+            return codec.read_header(bytes(self.text))
+        except ValueError as error:
+            raise WireError(f"a message with {error}") from error
 
 
 def pack(message: Wired) -> bytes:
     """Return a message as bytes, without a MAC."""
     if isinstance(message, JobMessage):
-        stream, size = _stream(message.job.events)
-        return _framed(JOB, _parcel_header(message), stream, size)
+        stream, size = event_stream.pack(message.job.events)
+        return _framed(JOB, _job_fields(message), stream, size)
     return _framed(QUESTION if isinstance(message, Question) else ANSWER, asdict(message))
 
 
@@ -174,7 +150,7 @@ def opened(data: bytes) -> Envelope:
     if len(data) < _OLD_FRAME.size or not data.startswith(MAGIC):
         raise WireError(f"{len(data):,} bytes that are no message of logagg")
     if data[len(MAGIC)] != VERSION:
-        raise OtherVersion(data[len(MAGIC)])
+        raise OtherVersion(data[len(MAGIC)], VERSION)
     if len(data) < FRAME.size:
         raise WireError(f"{len(data):,} bytes that are no message of logagg")
     _, _, kind, _, nonce, owner, length, size = FRAME.unpack_from(data)
@@ -186,28 +162,28 @@ def opened(data: bytes) -> Envelope:
 
 def read(envelope: Envelope, events: pa.Schema) -> Wired:
     """Return the message in an envelope; a job without its events, which `with_events` unpacks. Raises WireError."""
-    with _failing_as_wire_error():
+    with codec.failing_as(_unreadable):
         if envelope.kind == JOB:
-            return _parcel(envelope.header, events)
-        return _question(envelope.header) if envelope.kind == QUESTION else _answer(envelope.header)
+            return _job_message(envelope.header, events)
+        return _question(envelope.header) if envelope.kind == QUESTION else _reply(envelope.header)
 
 
-def with_events(parcel: JobMessage, envelope: Envelope, *, rejected: str = "", limit: int = LARGEST) -> JobMessage:
-    """Return a parcel with the events that its envelope holds, which may unpack to `limit` bytes. Raises WireError.
+def with_events(message: JobMessage, envelope: Envelope, *, rejected: str = "", limit: int = LARGEST) -> JobMessage:
+    """Return a job message with the events that its envelope holds, which may unpack to `limit` bytes. Raises WireError.
 
     With a reason why they are `rejected`, events are left packed, and only counted.
     """
-    job = parcel.job
-    with _failing_as_wire_error():
-        rows = _number(envelope.header["rows"])
+    job = message.job
+    with codec.failing_as(_unreadable):
+        rows = codec.number(envelope.header["rows"])
         if rejected:
             counts = {**job.rejects.counts, rejected: job.rejects.counts.get(rejected, 0) + rows}
-            return replace(parcel, job=replace(job, rejects=Rejects(counts, job.rejects.samples)))
+            return replace(message, job=replace(job, rejects=Rejects(counts, job.rejects.samples)))
         if envelope.size > limit:
             hint = "give the workers more --memory, or the tails a smaller tail.chunk"
             raise TooLarge(f"a job that unpacks to {envelope.size:,} bytes, where {limit:,} are allowed", hint)
-        events = _events(envelope.stream, envelope.size, rows, job.events.schema)
-        return replace(parcel, job=replace(job, events=events))
+        events = event_stream.unpack(envelope.stream, envelope.size, rows, job.events.schema)
+        return replace(message, job=replace(job, events=events))
 
 
 def unpack(data: bytes, events: pa.Schema, *, rejected: str = "", limit: int = LARGEST) -> Wired:
@@ -226,262 +202,106 @@ def refusal_of_version_1(reason: str) -> bytes:
     return _OLD_FRAME.pack(MAGIC, 1, ANSWER, check, len(text)) + text
 
 
-@contextmanager
-def _failing_as_wire_error() -> Iterator[None]:
-    try:
-        yield
-    except WireError:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError, OSError, struct.error, pa.ArrowException) as error:
-        what = (
-            f"lacks {error}"
-            if isinstance(error, KeyError)
-            else str(error).splitlines()[0]
-            if str(error)
-            else "is wrong"
-        )
-        raise WireError(f"a message whose header or events cannot be read: {what}") from error
+def _unreadable(reason: str) -> WireError:
+    return WireError(f"a message whose header or events cannot be read: {reason}")
 
 
 def _framed(kind: bytes, header: dict[str, Any], stream: bytes = b"", size: int = 0) -> bytes:
-    text = json.dumps(header, separators=(",", ":")).encode()
-    frame = FRAME.pack(MAGIC, VERSION, kind, b"", b"", NOBODY, len(text), size)
-    return b"".join((frame, text, stream))
+    written = codec.write_header(header)
+    frame = FRAME.pack(MAGIC, VERSION, kind, b"", b"", NOBODY, len(written), size)
+    return b"".join((frame, written, stream))
 
 
-# parcels
+# jobs
 
 
-def _parcel_header(parcel: JobMessage) -> dict[str, Any]:
-    job = parcel.job
+def _job_fields(message: JobMessage) -> dict[str, Any]:
+    job = message.job
     return {
-        "tailer": parcel.tailer,
-        "epoch": parcel.epoch,
-        "run": parcel.run,
-        "shards": parcel.shards,
+        "tailer": message.tailer,
+        "epoch": message.epoch,
+        "run": message.run,
+        "shards": message.shards,
         "shard": job.shard,
-        "source": asdict(parcel.source),
+        "source": asdict(message.source),
         "origin": job.origin,
         "start": job.start,
         "end": job.end,
         "fingerprint": asdict(job.fingerprint),
         "rows": job.events.num_rows,
-        "rejects": {
-            "counts": dict(job.rejects.counts),
-            "samples": [[one.position, one.reason, base64.b64encode(one.line).decode()] for one in job.rejects.samples],
-        },
+        "rejects": codec.fields_of_rejects(job.rejects),
     }
 
 
-def _parcel(header: dict[str, Any], schema: pa.Schema) -> JobMessage:
-    """Return a parcel without its events."""
-    source, shards = _source(header["source"]), _number(header["shards"])
-    shard, origin, start, end = (_number(header[name]) for name in ("shard", "origin", "start", "end"))
-    fingerprint, rejects = _fingerprint(header["fingerprint"]), _rejects(header["rejects"])
-    lines = _number(header["rows"]) + rejects.lines
+def _job_message(header: dict[str, Any], schema: pa.Schema) -> JobMessage:
+    """Return a job message without its events."""
+    source, shards = codec.source(header["source"]), codec.number(header["shards"])
+    shard, origin, start, end = (codec.number(header[name]) for name in ("shard", "origin", "start", "end"))
+    fingerprint, rejects = codec.fingerprint(header["fingerprint"]), codec.rejects(header["rejects"])
+    lines = codec.number(header["rows"]) + rejects.lines
     if not (origin <= start <= end == fingerprint.position and shard < shards) or (start == end and lines):
         raise WireError(
             f"a job [{start}, {end}) from {origin} of {lines:,} lines, shard {shard} of {shards}, cannot be"
         )
     job = Job(shard, source.id, origin, start, end, fingerprint, schema.empty_table(), rejects)
-    return JobMessage(_text(header["tailer"]), _number(header["epoch"]), shards, source, job, _text(header["run"]))
-
-
-def _rejects(found: dict[str, Any]) -> Rejects:
-    samples = (
-        Reject(_number(position), _text(reason), base64.b64decode(line)) for position, reason, line in found["samples"]
+    return JobMessage(
+        codec.text(header["tailer"]), codec.number(header["epoch"]), shards, source, job, codec.text(header["run"])
     )
-    return Rejects({_text(reason): _number(lines) for reason, lines in found["counts"].items()}, tuple(samples))
 
 
-# events
-
-
-def _stream(events: pa.Table) -> tuple[bytes, int]:
-    """Return events as they travel, and their size unpacked.
-
-    Compressed as a whole, not buffer by buffer as Arrow can: so the size is known, and checked, before anything is unpacked.
-    """
-    if not events.num_rows:
-        return b"", 0
-    slim = pa.Table.from_arrays([_slim(column) for column in events.columns], schema=events.schema)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, slim.schema) as writer:
-        writer.write_table(slim)
-    plain = sink.getvalue()
-    return pa.Codec("zstd").compress(plain, asbytes=True), plain.size
-
-
-def _slim(column: pa.ChunkedArray) -> pa.Array:
-    """Return a column without the words of its dictionary that it does not use: a chunk's shards share theirs."""
-    array = column.combine_chunks()
-    array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-    if not pa.types.is_dictionary(array.type):
-        return array
-    indices = array.indices.fill_null(0).to_numpy(zero_copy_only=False)
-    valid = array.is_valid().to_numpy(zero_copy_only=False)
-    used = np.zeros(max(1, len(array.dictionary)), np.bool_)
-    used[indices[valid]] = True
-    codes = (np.cumsum(used, dtype=np.int32) - 1)[indices].astype(np.int32)
-    words = array.dictionary.take(pa.array(np.flatnonzero(used[: len(array.dictionary)])))
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=~valid), words)
-
-
-def _events(stream: memoryview, size: int, rows: int, schema: pa.Schema) -> pa.Table:
-    """Read events, and look at each value that others will rely on: a sender may be wrong."""
-    if not rows:
-        return schema.empty_table()
-    table = _table(pa.Codec("zstd").decompress(pa.py_buffer(stream), size), schema)
-    if table.nbytes > size:  # buffers that lie over one another become more when they are copied
-        raise TooLarge(f"a job of {table.nbytes:,} bytes of events, {size:,} of them announced")
-    table.validate(full=True)
-    if table.num_rows != rows or any(_has_nulls(table[one.name]) for one in schema if not one.nullable):
-        raise WireError(f"a job of {table.num_rows:,} events, {rows:,} of them announced, or with values missing")
-    seconds = table["time"].cast(pa.int64()).to_numpy() / 1e6
-    if not _LONG_AGO <= seconds.min() <= seconds.max() < _SOON:
-        raise WireError("a job with events at times that cannot be meant")
-    return table
-
-
-def _table(plain: pa.Buffer, schema: pa.Schema) -> pa.Table:
-    """Return the table in an Arrow stream, without a copy."""
-    if any(_is_compressed(message.metadata.to_pybytes()) for message in pa.ipc.MessageReader.open_stream(plain)):
-        raise WireError("a job with compressed buffers: only the whole stream may be")
-    with pa.ipc.open_stream(plain) as reader:
-        if not reader.schema.equals(schema):
-            raise WireError("a job with other columns than this logagg's", "run the same version everywhere")
-        return reader.read_all()
-
-
-def _is_compressed(metadata: bytes) -> bool:
-    """Tell whether the buffers of an Arrow message are compressed: whatever size they claim would be allocated.
-
-    Reads the one field of the flatbuffer that says so: Message.header, then RecordBatch.compression; a dictionary's batch
-    is in DictionaryBatch.data.
-    """
-    (root,) = struct.unpack_from("<I", metadata)
-    (kind,) = struct.unpack_from("<B", metadata, at) if (at := _field(metadata, root, 1)) else (0,)
-    table = _table_at(metadata, root, 2)
-    if kind == _DICTIONARY_BATCH and table:
-        table = _table_at(metadata, table, 1)
-    return kind in (_DICTIONARY_BATCH, _RECORD_BATCH) and bool(table and _field(metadata, table, 3))
-
-
-_DICTIONARY_BATCH, _RECORD_BATCH = 2, 3  # of MessageHeader in Arrow's Message.fbs
-
-
-def _field(data: bytes, table: int, number: int) -> int:
-    """Return where a field of a flatbuffer's table is; 0 where it is absent."""
-    (back,) = struct.unpack_from("<i", data, table)
-    vtable = table - back
-    (length,) = struct.unpack_from("<H", data, vtable)
-    entry = 4 + 2 * number
-    (offset,) = struct.unpack_from("<H", data, vtable + entry) if entry < length else (0,)
-    return table + offset if offset else 0
-
-
-def _table_at(data: bytes, table: int, number: int) -> int:
-    """Return where the table is that a field points to; 0 where it is absent."""
-    at = _field(data, table, number)
-    return at + int(struct.unpack_from("<I", data, at)[0]) if at else 0
-
-
-def _has_nulls(column: pa.ChunkedArray) -> bool:
-    words = column.chunks if pa.types.is_dictionary(column.type) else ()
-    return bool(column.null_count or any(chunk.dictionary.null_count for chunk in words))
-
-
-# questions and answers
+# questions and replies
 
 
 def _question(header: dict[str, Any]) -> Question:
     begins, looks, greets = (header[name] is True for name in ("begins", "looks", "greets"))
     return Question(
-        _text(header["tailer"]),
-        _number(header["epoch"]),
-        _number(header["shard"]),
+        codec.text(header["tailer"]),
+        codec.number(header["epoch"]),
+        codec.number(header["shard"]),
         begins,
-        tuple(map(_source, header["sources"])),
+        tuple(map(codec.source, header["sources"])),
         _report(header["report"]),
         looks,
         greets,
-        _text(header["run"]),
-        _number(header["count"]),
+        codec.text(header["run"]),
+        codec.number(header["count"]),
         _heartbeat(header["heartbeat"]),
     )
 
 
-def _answer(header: dict[str, Any]) -> Reply:
+def _reply(header: dict[str, Any]) -> Reply:
     if header["verdict"] not in VERDICTS:
         raise WireError(
             f"an answer {header['verdict']!r}, which this logagg does not know", "run the same version everywhere"
         )
-    positions = {_text(id_): (_number(one), _number(other)) for id_, (one, other) in header["positions"].items()}
-    known = tuple(
-        SourcePosition(_source(one["source"]), one["progress"] and _progress(one["progress"]))
-        for one in header["known"]
-    )
-    owner, reason = _token(header["owner"]), _text(header["reason"])
-    reports = {_text(name): _report(report) for name, report in header["reports"].items()}
-    shards, epoch, limit = (_number(header[name]) for name in ("shards", "epoch", "limit"))
+    positions = {
+        codec.text(id_): (codec.number(one), codec.number(other)) for id_, (one, other) in header["positions"].items()
+    }
+    known = tuple(map(_position, header["known"]))
+    owner, reason = _token(header["owner"]), codec.text(header["reason"])
+    reports = {codec.text(name): _report(report) for name, report in header["reports"].items()}
+    shards, epoch, limit = (codec.number(header[name]) for name in ("shards", "epoch", "limit"))
     beats = tuple(map(_heartbeat, header["heartbeats"]))
     return Reply(header["verdict"], shards, owner, positions, known, reason, reports, epoch, limit, beats)
 
 
+def _position(found: dict[str, Any]) -> SourcePosition:
+    progress = found["progress"]
+    return SourcePosition(codec.source(found["source"]), None if progress is None else codec.progress(progress))
+
+
 def _report(found: dict[str, Any]) -> dict[str, int]:
-    return {_text(name): _number(value) for name, value in found.items()}
+    return {codec.text(name): codec.number(value) for name, value in found.items()}
 
 
 def _heartbeat(value: object) -> str:
-    found = _text(value)
+    found = codec.text(value)
     if len(found) > heartbeat.LARGEST + 64:  # it may have got the time at which it was heard
         raise WireError(f"a heartbeat of {len(found):,} bytes")
     return found
 
 
-# values
-
-
-def _number(value: object, limit: int = _NUMBER) -> int:
-    if type(value) is not int or not 0 <= value < limit:
-        raise WireError(f"{value!r} where a number should be")
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise WireError(f"{value!r} where a text should be")
-    value.encode()  # half a character is a ValueError
-    return value
-
-
 def _token(value: object) -> str:
-    if len(bytes.fromhex(_text(value))) not in (0, TOKEN):
+    if len(bytes.fromhex(codec.text(value))) not in (0, TOKEN):
         raise WireError(f"{value!r} where a token should be")
-    return _text(value)
-
-
-def _fingerprint(found: dict[str, Any]) -> Fingerprint:
-    return Fingerprint(_number(found["position"]), _number(found["length"]), _text(found["digest"]))
-
-
-def _progress(found: dict[str, Any]) -> Progress:
-    return Progress(_number(found["position"]), _number(found["lines"]), _fingerprint(found["fingerprint"]))
-
-
-_TYPES = {one.name: one.type for one in fields(Source)}
-
-
-def _source(found: dict[str, Any]) -> Source:
-    return Source(**{name: _value(name, kind, found[name]) for name, kind in _TYPES.items()})
-
-
-def _value(name: str, kind: object, value: Any) -> Any:
-    """Return the value of a field of `Source`, whose type is written as text."""
-    if kind == "Fingerprint":
-        return _fingerprint(value)
-    if kind == "bool" and isinstance(value, bool):
-        return value
-    if kind == "float" and type(value) in (int, float) and _LONG_AGO <= value < _FAR:
-        return float(value)
-    return _text(value) if kind == "str" else _number(value, 1 << 64 if name in ("device", "inode") else _NUMBER)
+    return codec.text(value)

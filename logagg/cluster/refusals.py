@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from logagg.clock import Clock
-from logagg.cluster.auth import AuthError
-from logagg.cluster.protocol import OtherVersion, TooLarge, WireError
+from logagg.errors import AuthError, OtherVersion, TooLarge, WireError
 from logagg.metrics import Sample
 
 FORGED, VERSION, REPLAYED, TOO_LARGE, UNREADABLE = "forged", "version", "replayed", "too_large", "unreadable"

@@ -14,11 +14,12 @@ from logagg.cluster import protocol
 from logagg.cluster.auth import Keys
 from logagg.cluster.bounds import chunk_bytes, message_bytes
 from logagg.cluster.gearman import Server
+from logagg.cluster.handshake import Identity
 from logagg.cluster.outbox import PendingJob, PositionMismatch
 from logagg.cluster.protocol import JobMessage
-from logagg.cluster.sender import ClusterError, Dispatch, Identity
+from logagg.cluster.sender import Dispatch
 from logagg.config.sections import Config
-from logagg.errors import ConfigError
+from logagg.errors import ClusterError, ConfigError
 from logagg.heartbeat import encode_short
 from logagg.intake.discover import find
 from logagg.intake.match import sources_in

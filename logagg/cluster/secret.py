@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from logagg.cluster.sender import ClusterError
+from logagg.errors import ClusterError
 
 LEAST = 16  # bytes
 

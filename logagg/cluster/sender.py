@@ -6,21 +6,21 @@ import random
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from logagg.clock import Clock
 from logagg.cluster import protocol
-from logagg.cluster.auth import AuthError, Keys
 from logagg.cluster.bounds import job_bytes, packet_bytes
 from logagg.cluster.gearman import Server
+from logagg.cluster.handshake import MISFIT, Handshake, Identity, superseded
 from logagg.cluster.outbox import Outbox, PendingJob, PositionMismatch
-from logagg.cluster.protocol import NOBODY, TOKEN, Question, Reply, WireError
+from logagg.cluster.protocol import NOBODY, TOKEN, Question, Reply
 from logagg.cluster.refusals import Refusals, reason_of
 from logagg.cluster.transport import Sender, SendResult
-from logagg.errors import LogaggError
+from logagg.errors import AuthError, ClusterError, WireError
 from logagg.metrics import Sample
 from logagg.parse.schemas import EVENT_SCHEMA
-from logagg.records import Fingerprint, KnownSource, Progress, Source
+from logagg.records import KnownSource, Source
 from logagg.tail.freshness import Freshness
 
 JOBS, QUESTIONS = "logagg.shard.", "logagg.positions."  # and the shard's number: the functions of a shard
@@ -30,23 +30,6 @@ PATIENCE = 30.0  # seconds that a message may wait for its answer, at first
 ASK = 5.0  # seconds that the question how far a shard has come may wait, at first
 BACKOFF = 0.1, 10.0  # seconds after a failure: the first time, and at most
 REPORT = 5.0  # seconds between reports of how a tailer does
-SAY = 3.0  # seconds of waiting after which it is said
-IN_VAIN = 20.0  # seconds without one authentic answer, but with others, after which `--once` ends
-
-
-class ClusterError(LogaggError):
-    """Tailers and workers do not fit together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who a tailer is, for the workers."""
-
-    tailer: str
-    keys: Keys
-    run: str = field(
-        default_factory=lambda: secrets.token_hex(8)
-    )  # another one for each session: two may take the same epoch
 
 
 class Dispatch:
@@ -87,80 +70,13 @@ class Dispatch:
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
 
     def greet(self, leaving: Callable[[], bool], *, once: bool = False) -> list[KnownSource] | None:
-        """Wait until every shard has said how far it has come; return that, None when we are to leave before.
-
-        First all shards are asked for the last epoch of this tailer, and we take the next one. The first shard is where two
-        processes meet that take the same: one of them has to ask again. Raises ClusterError when tailer and workers do not fit
-        together, or, with `once`, when nobody answers who has the secret.
-        """
-        self.outboxes = [Outbox(0, asking=True)]
-        greeting = _Greeting(leaving, once, self._clock.monotonic())
-        while True:
-            met = self._ask_all(greeting, lambda: self.outboxes, greets=True)
-            if met is None:
-                return None
-            self.epoch = 1 + max(answer.epoch for answer in met)
-            self.limit = min(answer.limit for answer in met)
-            first = self._ask_all(greeting, lambda: self.outboxes[:1], begins=True)
-            if first is None:
-                return None
-            if first[0].verdict == "taken":
-                break
-        others = self._ask_all(greeting, lambda: self.outboxes[1:], begins=True)
-        if others is None:
-            return None
-        if any(answer.verdict == "superseded" for answer in others):
-            raise self._superseded()
-        self._notice(
-            "connected",
-            f"{len(self.outboxes)} shards have answered through {', '.join(map(str, self._sender.servers))}",
+        """Begin with the workers (see `Handshake.greet`); return what they know, None when we are to leave before."""
+        handshake = Handshake(
+            self, self._sender, self._clock, self._notice, self._refusals, self._who.tailer, leaving, once
         )
-        return _known([*first, *others])
-
-    def _ask_all(
-        self, greeting: _Greeting, outboxes: Callable[[], Sequence[Outbox]], **question: bool
-    ) -> list[Reply] | None:
-        """Ask shards until all have answered; return their answers, None when we are to leave before."""
-        answers: dict[int, Reply] = {}
-        while len(answers) < len(outboxes()):
-            if greeting.leaving():
-                return None
-            self._say_if_waiting(greeting, [outbox.shard for outbox in outboxes() if outbox.shard not in answers])
-            self._sender.connect()
-            for outbox in outboxes():
-                if outbox.shard not in answers and not outbox.on_way and self._clock.monotonic() >= outbox.not_before:
-                    self._ask(outbox, **question)
-            for outcome in self._sender.poll(0.2):
-                self._hear_greeting(outcome, answers, greeting)
-        return [answers[outbox.shard] for outbox in outboxes()]
-
-    def _hear_greeting(self, outcome: SendResult, answers: dict[int, Reply], greeting: _Greeting) -> None:
-        outbox = outcome.of[0]
-        outbox.on_way -= 1
-        answer = self._answer(outcome)
-        if answer is None:
-            self._fail(outbox, outcome.reason)
-            return
-        greeting.met = True
-        outbox.owner = answer.owner
-        if answer.verdict not in ("taken", "superseded"):
-            self._fail(outbox, answer.reason)
-            return
-        outbox.asking, outbox.failures, outbox.heard = False, 0, self._clock.monotonic()
-        answers[outbox.shard] = answer
-        self.outboxes += [Outbox(shard, asking=True) for shard in range(len(self.outboxes), answer.shards)]
-
-    def _say_if_waiting(self, greeting: _Greeting, missing: Sequence[int]) -> None:
-        """Say what we wait for, once. Raises ClusterError where `--once` waits in vain."""
-        waited = self._clock.monotonic() - greeting.began
-        if not greeting.said and waited > SAY:
-            greeting.said = True
-            listed = ", ".join(map(str, missing))
-            what = f"no worker answers for shard {listed}" if self._sender.servers else "no job server answers"
-            self._notice("waiting", f"{what}; nothing is lost, reading begins when all have answered")
-        if greeting.once and not greeting.met and self._refusals.total and waited > IN_VAIN:
-            hint = "see that --secret is the lake's, and that all run the same version; docs/cluster.md"
-            raise ClusterError(f"tailer {self._who.tailer} has another secret than the lake, or another version", hint)
+        known = handshake.greet()
+        self.limit = handshake.limit
+        return known
 
     def start(self) -> None:
         self._thread.start()
@@ -286,7 +202,7 @@ class Dispatch:
             return
         if outbox.asking:
             if not outbox.on_way:  # what is still on its way would make the answer old
-                self._ask(outbox)
+                self.ask(outbox)
             return
         while outbox.on_way < WINDOW and (flight := outbox.next()):
             if not self._send(outbox, flight, JOBS, flight.data, PATIENCE):
@@ -298,7 +214,8 @@ class Dispatch:
         if not outbox.on_way and (has_more and silent > self._poll or reports):
             outbox.asking, self._reported = True, now
 
-    def _ask(self, outbox: Outbox, *, greets: bool = False, begins: bool = False) -> None:
+    def ask(self, outbox: Outbox, *, greets: bool = False, begins: bool = False) -> None:
+        """Ask a shard how far it has come, with the news that are due."""
         self._count += 1
         is_first = outbox.shard == 0 and not greets
         heartbeat = self._heartbeat if is_first else ""
@@ -338,12 +255,12 @@ class Dispatch:
         """Take in what became of a message. Raises ClusterError, PositionMismatch."""
         outbox, of, _ = outcome.of
         outbox.on_way -= 1
-        answer = self._answer(outcome)
+        answer = self.answer(outcome)
         if answer is None:
-            self._fail(outbox, outcome.reason or "its answers are refused")
+            self.fail(outbox, outcome.reason or "its answers are refused")
             return
         if answer.verdict == "superseded":
-            raise self._superseded()
+            raise superseded(self._who.tailer)
         if answer.verdict == "overlap":
             raise PositionMismatch(answer.reason)
         if answer.owner and outbox.owner != answer.owner:  # it has what was committed, and perhaps not the news
@@ -354,7 +271,7 @@ class Dispatch:
             self._freshness.moved()
         outbox.heard = self._clock.monotonic()
         if answer.verdict == "refused":
-            self._fail(outbox, answer.reason)
+            self.fail(outbox, answer.reason)
             return
         if answer.verdict == "moved":
             outbox.asking, outbox.not_before = True, self._clock.monotonic() + BACKOFF[0] * random.uniform(0.5, 1)
@@ -394,7 +311,7 @@ class Dispatch:
         busy = {flight.source for outbox in self.outboxes for flight in outbox.pending}
         return tuple(source for source in self._news.values() if source.id not in busy)
 
-    def _answer(self, outcome: SendResult) -> Reply | None:
+    def answer(self, outcome: SendResult) -> Reply | None:
         """Return the answer to a message, None where there is no authentic one. Raises ClusterError."""
         if outcome.data is None:
             return None
@@ -412,11 +329,7 @@ class Dispatch:
             raise ClusterError(answer.reason.removeprefix(MISFIT), "see docs/cluster.md")
         return answer
 
-    def _superseded(self) -> ClusterError:
-        hint = "two tailers have the same name: give each another with --name"
-        return ClusterError(f"a later tailer has come that is named {self._who.tailer}, too", hint)
-
-    def _fail(self, outbox: Outbox, reason: str) -> None:
+    def fail(self, outbox: Outbox, reason: str) -> None:
         """Wait a little, then learn how far the shard has come."""
         first, most = BACKOFF
         outbox.asking = True
@@ -428,37 +341,3 @@ class Dispatch:
             self._notice(
                 "waiting", f"shard {outbox.shard} does not take its jobs ({reason}); trying again, nothing is lost"
             )
-
-
-@dataclass(slots=True)
-class _Greeting:
-    """How far a tailer has come that begins."""
-
-    leaving: Callable[[], bool]
-    once: bool
-    began: float
-    said: bool = False  # what it waits for
-    met: bool = False  # somebody who has the secret
-
-
-MISFIT = "misfit: "  # begins the reason where trying again is of no use
-
-
-def _known(answers: Sequence[Reply]) -> list[KnownSource]:
-    """Put together what the shards know of each source; the record of the first shard is the newest."""
-    sources: dict[str, Source] = {}
-    progress: dict[str, dict[int, Progress]] = {}
-    for shard, answer in reversed(list(enumerate(answers))):
-        for known in answer.known:
-            sources[known.source.id] = known.source
-            if known.progress:
-                progress.setdefault(known.source.id, {})[shard] = known.progress
-    return [_whole(source, progress[id_], len(answers)) for id_, source in sources.items() if id_ in progress]
-
-
-def _whole(source: Source, progress: dict[int, Progress], shards: int) -> KnownSource:
-    """Return a source with the progress of all shards; those that have not met it stand where reading began."""
-    start = Progress(source.origin, 0, Fingerprint.blank(source.origin))
-    known = KnownSource(source, {shard: progress.get(shard, start) for shard in range(shards)})
-    is_behind = known.resume.position < known.furthest.position
-    return replace(known, source=replace(source, finished=False)) if is_behind else known

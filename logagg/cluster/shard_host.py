@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from logagg.cluster.epochs import Epochs
+from logagg.cluster.handshake import MISFIT
 from logagg.cluster.protocol import TOKEN, JobMessage, Question, Reply, SourcePosition
 from logagg.cluster.quarantine import Attempts
 from logagg.cluster.refusals import REPLAYED, Refusals
-from logagg.cluster.sender import MISFIT
 from logagg.heartbeat import Heartbeat, encode_short
 from logagg.metrics import Sample
 from logagg.records import Delta, KnownSource, Source

@@ -12,10 +12,11 @@ from typing import Any
 from logagg.clock import Clock
 from logagg.cluster import protocol
 from logagg.cluster.auth import Keys
-from logagg.cluster.gearman import Server, ServerError, ask
-from logagg.cluster.protocol import NOBODY, TOKEN, Question, Reply, WireError
+from logagg.cluster.gearman import Server, ask
+from logagg.cluster.protocol import NOBODY, TOKEN, Question, Reply
 from logagg.cluster.sender import JOBS, QUESTIONS
 from logagg.cluster.transport import Sender, SendResult
+from logagg.errors import ServerError, WireError
 from logagg.heartbeat import decode
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.query import tails

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from logagg.clock import Clock
-from logagg.cluster.gearman import LARGEST, OMITTED, Connection, ConnectionPool, Kind, Notice, Server, ServerError
+from logagg.cluster.gearman import LARGEST, OMITTED, Connection, ConnectionPool, Kind, Notice, Server
+from logagg.errors import ServerError
 
 
 @dataclass(slots=True, eq=False)

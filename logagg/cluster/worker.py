@@ -16,15 +16,16 @@ from logagg.cluster.auth import Keys
 from logagg.cluster.bounds import job_bytes, packet_bytes
 from logagg.cluster.epochs import Epochs
 from logagg.cluster.gearman import Server
+from logagg.cluster.handshake import MISFIT
 from logagg.cluster.merges import Merges
-from logagg.cluster.protocol import Envelope, JobMessage, OtherVersion, Question, Reply, TooLarge, WireError
+from logagg.cluster.protocol import Envelope, JobMessage, Question, Reply
 from logagg.cluster.quarantine import Attempts, Quarantine
 from logagg.cluster.refusals import TOO_LARGE, UNREADABLE, Refusals, reason_of
-from logagg.cluster.sender import JOBS, MISFIT, QUESTIONS
+from logagg.cluster.sender import JOBS, QUESTIONS
 from logagg.cluster.shard_host import Ownership, ShardHost
 from logagg.cluster.transport import Delivery, Receiver
 from logagg.config.sections import Config
-from logagg.errors import CommitFailed, Fenced, LakeError
+from logagg.errors import CommitFailed, Fenced, LakeError, OtherVersion, TooLarge, WireError
 from logagg.heap import resident
 from logagg.heartbeat import decode
 from logagg.lake import heartbeats, locks, retry

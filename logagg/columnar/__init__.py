@@ -1,1 +1,1 @@
-"""Columns of text and bytes in few numbers: slices of a buffer, dictionary-encoded text, the dictionaries of both."""
+"""Columns of text and bytes: slices of a buffer, dictionary encoding, encoded text."""

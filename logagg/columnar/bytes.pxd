@@ -1,4 +1,4 @@
-"""What loops over bytes have in common: a place in some data, and how to find a byte from it."""
+"""The basics of loops over bytes: pointers, reading words, finding a byte."""
 
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memchr, memcpy
@@ -8,25 +8,25 @@ ctypedef const uint8_t* Ptr
 cdef enum:
     WORD = 8  # bytes
     CACHE_LINE = 64  # bytes
-    NEAR = 2  # words that are looked at before a call is made
+    NEAR = 2  # words that are searched before memchr is called
     NO_DIGIT = 16
-    ROWS_AHEAD = 8  # rows whose bytes are asked for before it is their turn: what is read once comes from afar
+    ROWS_AHEAD = 8  # rows to prefetch ahead: bytes that are read once are not in the cache
 
 cdef extern from *:
-    void prefetch "__builtin_prefetch"(const void* place) noexcept nogil  # any place: where there is nothing, nothing happens
-    int zeros_below "__builtin_ctzll"(uint64_t word) noexcept nogil  # its lowest one; on a little-endian machine, bytes before come first
+    void prefetch "__builtin_prefetch"(const void* place) noexcept nogil  # any address: an invalid one is ignored
+    int zeros_below "__builtin_ctzll"(uint64_t word) noexcept nogil  # position of its lowest 1; little-endian: that of the first byte
 
 
 cdef inline Ptr first_of(const uint8_t[::1] data) noexcept:
-    """Return where data begin; there may be none."""
+    """Return where data begin; they may be empty."""
     return &data[0] if data.shape[0] else <Ptr> b""
 
 
 cdef inline Ptr find(Ptr at, Ptr stop, uint8_t byte) noexcept nogil:
-    """Return where a byte is first from `at` on, or `stop`."""
+    """Return the first position of a byte from `at` on, or `stop`."""
     cdef Ptr found
     cdef int looked
-    for looked in range(NEAR):  # most values are short, and a call is dear
+    for looked in range(NEAR):  # most values are short, and a call is expensive
         if stop - at < WORD:
             break
         found = find_in_word(at, byte)
@@ -38,7 +38,7 @@ cdef inline Ptr find(Ptr at, Ptr stop, uint8_t byte) noexcept nogil:
 
 
 cdef inline Ptr find_in_word(Ptr at, uint8_t byte) noexcept nogil:
-    """Return where in eight bytes a byte is first, or NULL. (The lowest zero byte of a word: Warren, "Hacker's Delight", 6-1.)"""
+    """Return the first position of a byte in eight, or NULL. (The lowest zero byte of a word: Warren, "Hacker's Delight", 6-1.)"""
     cdef uint64_t ones = <uint64_t> 0x0101010101010101
     cdef uint64_t bits = word(at) ^ (ones * byte)
     bits = (bits - ones) & ~bits & (ones << 7)

@@ -1,4 +1,4 @@
-"""Codes: each row's place among the distinct values of a column."""
+"""Dictionary encoding: the code of a row is the index of its value among the distinct values of a column."""
 
 import os
 
@@ -24,7 +24,7 @@ cdef enum:
     FEW = 4096  # slots to begin with
 
 cdef struct Slot:
-    uint32_t mark  # the upper half of the hash
+    uint32_t tag  # the upper half of the hash
     int32_t code  # of a distinct value, from 1; 0 where the slot is free
 
 cdef struct Table:
@@ -35,15 +35,15 @@ cdef struct Table:
     uint8_t* values  # one after the other
     int32_t* offsets
 
-# Who does not know them cannot send values whose hashes collide.
+# Random, so that clients cannot construct values whose hashes collide.
 cdef uint64_t _SEED = int.from_bytes(os.urandom(8), "little")
 cdef uint64_t _FACTOR = int.from_bytes(os.urandom(8), "little") | 1
 
 
 def encode(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, bint dash=False):
-    """Dictionary-encode values: return the code of each, and the distinct values in the order they came, as bytes and offsets.
+    """Dictionary-encode values: return the code of each, and the distinct values as bytes and offsets.
 
-    With `dash`, a value that is a dash and nothing else is an empty one.
+    Distinct values are in the order of first occurrence. With `dash`, the value "-" counts as empty.
     """
     cdef Py_ssize_t rows = start.shape[0]
     cdef int64_t length = _length(start, end)
@@ -66,7 +66,7 @@ def encode(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1]
 
 
 def gather(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
-    """Return values one after the other: their bytes, and the offsets of each, one more than there are values."""
+    """Copy values into contiguous bytes; return these, and the offsets of the values (one more than values)."""
     cdef Py_ssize_t rows = start.shape[0], row
     cdef int64_t length = _length(start, end)
     gathered, offsets = np.empty(length, np.uint8), np.zeros(rows + 1, np.int32)
@@ -81,7 +81,7 @@ def gather(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1]
 
 
 def spread(values, const int32_t[::1] codes):
-    """Return the value of each row, as `values[codes]` would: -1 is the last one."""
+    """Return the value of each row, like `values[codes]`: -1 addresses the last one."""
     rows = np.empty(codes.shape[0], values.dtype)
     plain = np.ascontiguousarray(values)
     if values.itemsize == 1:
@@ -115,7 +115,7 @@ cdef void _spread(const Value[::1] values, const int32_t[::1] codes, Value[::1] 
 
 
 def masked(const int32_t[::1] codes, mask, int32_t other):
-    """Return the code of each row where a mask holds, and another one elsewhere."""
+    """Return the codes of the rows of a mask, and `other` for the other rows."""
     cdef Py_ssize_t row
     cdef const uint8_t[::1] holds = mask.view(np.uint8)
     rows = np.empty(codes.shape[0], np.int32)
@@ -129,7 +129,7 @@ def masked(const int32_t[::1] codes, mask, int32_t other):
 
 
 cdef void _check(const int32_t[::1] codes, Py_ssize_t count) except *:
-    """Raise IndexError where a code is none of so many values."""
+    """Raise IndexError unless every code addresses one of `count` values."""
     cdef Py_ssize_t row
     cdef int32_t least = 0, most = -1
     with nogil:
@@ -140,7 +140,7 @@ cdef void _check(const int32_t[::1] codes, Py_ssize_t count) except *:
 
 
 cdef int64_t _length(const int64_t[::1] start, const int64_t[::1] end) except -1:
-    """Return how many bytes values have together."""
+    """Return the total length of values."""
     cdef int64_t length = 0
     cdef Py_ssize_t row
     for row in range(start.shape[0]):
@@ -169,26 +169,26 @@ cdef void _encode(
 
 
 cdef inline int32_t _look_up(Table* table, Ptr value, Py_ssize_t length) noexcept nogil:
-    """Return the code of a value, a new one if need be; -1 where there is no memory."""
+    """Return the code of a value, a new one if it is not in the table yet; -1 if memory is exhausted."""
     cdef uint64_t hashed = _hash(value, length)
     cdef uint64_t at = hashed & (table.size - 1)
-    cdef uint32_t mark = hashed >> 32
+    cdef uint32_t tag = hashed >> 32
     while table.slots[at].code:
-        if table.slots[at].fingerprint == mark and _equal(table, table.slots[at].code - 1, value, length):
+        if table.slots[at].tag == tag and _equal(table, table.slots[at].code - 1, value, length):
             return table.slots[at].code - 1
         at = (at + 1) & (table.size - 1)
     memcpy(table.values + table.offsets[table.distinct], value, length)
     table.offsets[table.distinct + 1] = table.offsets[table.distinct] + <int32_t> length
     table.hashes[table.distinct] = hashed
     table.distinct += 1
-    table.slots[at].code, table.slots[at].fingerprint = table.distinct, mark
+    table.slots[at].code, table.slots[at].tag = table.distinct, tag
     if 2 * <uint64_t> table.distinct >= table.size and not _grow(table):
         return -1
     return table.distinct - 1
 
 
 cdef bint _grow(Table* table) noexcept nogil:
-    """Give a table four times as many slots; return whether there was memory."""
+    """Quadruple the slots of a table; return whether there was memory."""
     cdef int32_t number
     cdef uint64_t at
     free(table.slots)
@@ -200,7 +200,7 @@ cdef bint _grow(Table* table) noexcept nogil:
         at = table.hashes[number] & (table.size - 1)
         while table.slots[at].code:
             at = (at + 1) & (table.size - 1)
-        table.slots[at].code, table.slots[at].fingerprint = number + 1, <uint32_t> (table.hashes[number] >> 32)
+        table.slots[at].code, table.slots[at].tag = number + 1, <uint32_t> (table.hashes[number] >> 32)
     return True
 
 
@@ -221,7 +221,7 @@ cdef inline uint64_t _hash(Ptr value, Py_ssize_t length) noexcept nogil:
     cdef Ptr last
     if length < WORD:
         return mix(mix(_short_word(value, length) ^ _FACTOR, hashed), _FACTOR)
-    last = value + length - WORD  # overlaps with the words before: a byte that is hashed twice does no harm
+    last = value + length - WORD  # may overlap with the words before: hashing a byte twice does no harm
     while last - value > WORD:
         hashed = mix(word(value) ^ _FACTOR, word(value + WORD) ^ hashed)
         value += 2 * WORD
@@ -229,7 +229,7 @@ cdef inline uint64_t _hash(Ptr value, Py_ssize_t length) noexcept nogil:
 
 
 cdef inline uint64_t _short_word(Ptr value, Py_ssize_t length) noexcept nogil:
-    """Return fewer than eight bytes as a number; equal for values of one length that are equal, and for no others."""
+    """Return fewer than eight bytes as a number, distinct for distinct values of one length."""
     cdef uint32_t head, tail
     if length >= 4:
         memcpy(&head, value, 4)

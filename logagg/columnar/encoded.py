@@ -1,4 +1,4 @@
-"""A column of text as its distinct values and codes: work is done once per value, and spread over the rows by their codes."""
+"""Dictionary-encoded text: work is done once per distinct value, and spread over the rows by their codes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from logagg.columnar.slices import Codes, Column, Mask, Slices
 
 @dataclass(frozen=True, slots=True)
 class EncodedText:
-    """Values, and each row's place among them (-1: null)."""
+    """Values, and the index of each row's value (-1: null)."""
 
     codes: Codes
     values: pa.Array
-    unique: bool = False  # no value is there twice
+    unique: bool = False  # values are distinct
     nulls: bool = False  # there may be rows without a value
 
     @classmethod
@@ -33,7 +33,7 @@ class EncodedText:
 
     @classmethod
     def cut(cls, values: Slices) -> EncodedText:
-        """Take slices of a column of text, once each."""
+        """Copy each distinct slice of a column of text."""
         codes, distinct = values.encode()
         return cls(codes, distinct.view(pa.string()), unique=True)
 
@@ -46,11 +46,11 @@ class EncodedText:
         return pa.DictionaryArray.from_arrays(codes, self.values, safe=False)
 
     def of_rows(self, rows: Codes) -> EncodedText:
-        """Spread the words over rows, each of which has the word at a place."""
+        """Return the text of other rows; row i of the result is that of row `rows[i]`."""
         return EncodedText(spread(self.codes, rows), self.values, self.unique, self.nulls)
 
     def distinct(self) -> EncodedText:
-        """Return the same with each value once, after a change that made many values alike."""
+        """Return the same with distinct values, after a change that made values equal."""
         if self.unique:
             return self
         numbers, distinct = Slices.of(self.values).encode()
@@ -61,7 +61,7 @@ class EncodedText:
         )
 
     def take(self, rows: npt.NDArray[np.int64]) -> EncodedText:
-        """Return the words of some rows, and no others; every row has one."""
+        """Return the text of some rows, none of them null, without unused values."""
         distinct, codes = np.unique(self.codes[rows], return_inverse=True)
         return EncodedText(codes.astype(np.int32), self.values.take(pa.array(distinct)), self.unique)
 
@@ -73,39 +73,39 @@ class EncodedText:
         return self._with(pa.array([""], pa.string()))
 
     def with_null(self) -> EncodedText:
-        """Return the same with a null among the values for the rows that have none."""
+        """Return the same with a null value for the null rows."""
         return self._with(pa.nulls(1, pa.string()))
 
     def otherwise(self, other: EncodedText) -> EncodedText:
-        """Return the same with the other's value where this one is empty."""
+        """Return the same with the other text where this one is empty."""
         codes = np.where(self.equal(""), other.codes + np.int32(len(self.values)), self.codes)
         return EncodedText(codes, pa.concat_arrays([self.values, other.values]))
 
-    def put(self, rows: npt.NDArray[np.int64], words: EncodedText) -> EncodedText:
-        """Return the same with other words at some rows."""
+    def put(self, rows: npt.NDArray[np.int64], texts: EncodedText) -> EncodedText:
+        """Return the same with other text in some rows."""
         changed = self.codes.copy()
-        changed[rows] = words.codes + np.int32(len(self.values))
-        return EncodedText(changed, pa.concat_arrays([self.values, words.values]))
+        changed[rows] = texts.codes + np.int32(len(self.values))
+        return EncodedText(changed, pa.concat_arrays([self.values, texts.values]))
 
     def equal(self, value: str) -> Mask:
-        """Say which rows have a value."""
+        """Return a mask of the rows with a value."""
         return self._where(pc.equal(self.values, value) if value else pc.equal(pc.binary_length(self.values), 0))
 
     def among(self, values: Sequence[str]) -> Mask:
-        """Say which rows have one of some values."""
+        """Return a mask of the rows with one of some values."""
         return self._where(pc.is_in(self.values, value_set=pa.array(values, pa.string())))
 
     def bounded(self, limit: int) -> EncodedText:
-        """Return the same with each value once, cut to its first `limit` characters."""
+        """Return the same with distinct values, cut to their first `limit` characters."""
         shortened = shorten(self.values, limit)
         return (self if shortened is self.values else self.map(lambda values: shortened)).distinct()
 
     def _where(self, holds: pa.Array) -> Mask:
-        """Say for which rows something holds, given for which values it does; for no row without a value."""
+        """Spread a mask of values over the rows; false for null rows."""
         return spread(np.append(holds.to_numpy(zero_copy_only=False), False), self.codes)
 
     def _with(self, value: pa.Array) -> EncodedText:
-        """Return the same with a value more, for the rows that have none."""
+        """Return the same with one more value, for the null rows."""
         if not self.nulls:
             return self
         if not len(self.values):
@@ -119,3 +119,31 @@ def shorten(values: pa.Array, limit: int) -> pa.Array:
     if Column.of(values).lengths.max(initial=0) <= limit:
         return values
     return pc.utf8_slice_codeunits(values, 0, limit)
+
+
+def without_unused(column: pa.Array) -> pa.Array:
+    """Drop the entries of a dictionary that no row uses; any other column comes back as it is."""
+    if not pa.types.is_dictionary(column.type):
+        return column
+    if column.null_count == len(column):
+        return pa.nulls(len(column), column.type)
+    codes = pc.fill_null(column.indices, pc.min(column.indices)) if column.null_count else column.indices
+    codes = codes.to_numpy(zero_copy_only=False)
+    if len(codes) < len(column.dictionary) // 8:  # few rows, many entries: sort the rows instead of marking entries
+        return _few_used(column, codes)
+    used = np.zeros(len(column.dictionary), np.bool_)
+    used[codes] = True
+    if used.all():
+        return column
+    renumbered = spread(np.cumsum(used, dtype=np.int32) - np.int32(1), codes)
+    return _recoded(column, renumbered, column.dictionary.filter(pa.array(used)))
+
+
+def _few_used(column: pa.DictionaryArray, codes: Codes) -> pa.DictionaryArray:
+    used, renumbered = np.unique(codes, return_inverse=True)
+    return _recoded(column, renumbered.astype(np.int32), column.dictionary.take(pa.array(used)))
+
+
+def _recoded(column: pa.DictionaryArray, codes: Codes, values: pa.Array) -> pa.DictionaryArray:
+    null = column.is_null().to_numpy(zero_copy_only=False) if column.null_count else None
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=null), values)

@@ -1,4 +1,4 @@
-"""A column of raw values: bytes, and where each value starts and ends in them. Nothing is copied until it must be."""
+"""A column of raw values: bytes, and where each value starts and ends in them. Values are copied as late as possible."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Slices:
 
     @property
     def places(self) -> tuple[Bytes, Offsets, Offsets]:
-        """What loops over the values take: data, starts and ends."""
+        """The arguments of compiled loops over the values: data, starts and ends."""
         return self.data, self.start, self.end
 
     @property
@@ -58,9 +58,9 @@ class Slices:
         return Column(*dictionary.gather(*self.places)).array(pa.string())
 
     def encode(self, *, dash: bool = False) -> tuple[Codes, pa.Array]:
-        """Return the code of each value, and the distinct values, in the order they came, as a binary array.
+        """Return the code of each value, and the distinct values, in the order of first occurrence, as a binary array.
 
-        With `dash`, a value that is a dash and nothing else is an empty one: so servers write that they have none.
+        With `dash`, the value "-" counts as empty: servers write it for a missing value.
         """
         numbers, values, offsets = dictionary.encode(*self.places, dash)
         return numbers, Column(values, offsets).array(pa.binary())
@@ -68,7 +68,7 @@ class Slices:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Values as one run of bytes: value i is `data[offsets[i]:offsets[i + 1]]`."""
+    """Contiguous values: value i is `data[offsets[i]:offsets[i + 1]]`."""
 
     data: Bytes
     offsets: Codes

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "--log-format", default="", metavar="NAME|STRING", help="The format that the logs should have (default: detect)."
 )
 @click.option(
-    "--repair", is_flag=True, help="Give up what is damaged in the lake and cannot be restored, and say what is lost."
+    "--repair", is_flag=True, help="Give up files of the lake that are damaged for good, and say which rows are lost."
 )
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
 @shared_options
@@ -44,7 +44,7 @@ def check(
 
     if repair:
         _repair(shared)
-    # Before the first tail there is no lake; but who names one, and no logs to fill it with, means one that is there.
+    # Before the first tail the lake does not exist; but `--lake` without logs means that it should.
     named = context.get_parameter_source("lake") is click.core.ParameterSource.COMMANDLINE
     found = examine(paths, lambda: shared.config, log_format, shared.lake, must_exist=named and not paths)
     if as_json:
@@ -64,7 +64,7 @@ def _repair(shared: Shared) -> None:
     from logagg.tail.run import rollups_of
 
     if verify(shared.lake) is None:
-        raise LakeError(f"{shared.lake}: no lake there", "say another with --lake DIR")
+        raise LakeError(f"{shared.lake}: no lake there", "name another with --lake DIR")
     config = shared.config
     for line in repair(shared.lake, rollups_of(config), clock=SystemClock(), config=config):
         click.echo(f"repaired: {printable(line)}", err=True)

@@ -11,19 +11,20 @@ from logagg.errors import ConfigError
 
 
 @click.command()
-@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @shared_options
 def init(force: bool, shared: Shared) -> None:  # noqa: FBT001  # click's
     """Write a commented logagg.toml: every setting with its default and what it means."""
-    from logagg.config.sections import FILE, default_file
+    from logagg.config.load import default_file
+    from logagg.config.toml import FILE
 
     path = shared.config_file or Path(FILE)
     try:
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(default_file())
     except FileExistsError:
-        raise ConfigError(f"{path}: there is one already", "write over it with --force") from None
+        raise ConfigError(f"{path}: the file exists", "overwrite it with --force") from None
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}", "say another file with --config") from None
+        raise ConfigError(f"{path}: {error.strerror}", "name another file with --config") from None
     if shared.verbosity >= 0:
         click.echo(f"wrote {path}")

@@ -38,8 +38,8 @@ def report(
 ) -> None:
     """Show a report: overview, pages, ads, referrers, agents, errors, latency, sources.
 
-    Robots are included, so that the sums are those of the log; the column bots says which part of the hits, views or
-    impressions they are, and --bots exclude leaves them out.
+    Robots are included, so that the sums are those of the log; the column bots is their share of the hits, views or
+    impressions, and --bots exclude leaves them out.
     """
     import duckdb
 
@@ -61,14 +61,14 @@ def report(
         wanted = replace(wanted, limit=reports.LIMIT)
     try:
         answer = interruptible(lambda: render.Rows.of(reports.run(connect(shared.lake), wanted)))
-    except duckdb.Error as error:  # the queries are ours, so it is the files
+    except duckdb.Error as error:  # the queries are built in, so the files are at fault
         what = str(error).splitlines()[0]
         raise LakeError(f"{shared.lake}: {what}", "" if CHECK in what else CHECK) from error
     render.write(_upright(answer) if name == "overview" and form == "table" else answer, form, sys.stdout)
 
 
 def _upright(answer):  # type: ignore[no-untyped-def]
-    """Return the one row of a wide answer as pairs of name and value."""
+    """Transpose a wide answer of one row into pairs of name and value."""
     from logagg.query import render
 
     return render.Rows(

@@ -49,7 +49,7 @@ FORMATS = ("table", "json", "csv", "parquet")
     "--memory",
     type=Parsed("size", size),
     metavar="SIZE",
-    help="What the query may take (default: half of the machine's, 2GB at most).",
+    help="Memory for the query (default: half of the machine's, 2GB at most).",
 )
 @click.option(
     "--rows",
@@ -77,7 +77,7 @@ def sql(
     """
     from logagg.query.sandbox import Limits, Sandbox, half_of_memory
 
-    signal.signal(signal.SIGTERM, _terminated)  # so that the query ends, and what it spilled is removed
+    signal.signal(signal.SIGTERM, _terminated)  # so that the query ends, and its spilled files are removed
     if form == "parquet" and output is None and sys.stdout.isatty():
         raise LogaggError("parquet is not for a terminal", "say --output FILE")
     text = sys.stdin.read() if query in (None, "-") else query
@@ -104,7 +104,7 @@ def _write(answer: Answer, form: str, stream: Any) -> None:
 
 @contextmanager
 def _target(output: Path | None, lake: Path, *, binary: bool) -> Iterator[IO[Any]]:
-    """Give what the answer is written to: standard output, or a file that appears when all is in it."""
+    """Yield the stream for the answer: standard output, or a file that appears when it is complete."""
     if output is None:
         yield sys.stdout.buffer if binary else sys.stdout
         return

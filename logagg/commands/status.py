@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     "--max-age",
     type=Parsed("duration", INTERVAL.convert),
     metavar="DURATION",
-    help="For a monitor: unhealthy too if no tail was heard of for so long, or what was written so long ago is not committed.",
+    help="For a monitor: also unhealthy if no tail was heard of for this long, or lines older than this are not committed.",
 )
 @click.option(
     "--secret",
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 def status(as_json: bool, gearman: Any, max_age: float | None, secret: Path | None, shared: Shared) -> int:
     """Show positions, lag and rates; exit status 1 when unhealthy.
 
-    Unhealthy is, as the tail itself says: a log that it cannot read, one that no format fits or whose last lines are
-    mostly rejects, or that it has committed nothing for 30 seconds while something waits. SkippedLogs bytes while no tail
-    runs are shown, but are no failure: a lake may be filled with tail --once.
+    A lake is unhealthy if its tail reports a log that it cannot read, a log that no format fits or whose last lines are
+    mostly rejects, or 30 seconds without a commit while data wait. Unread bytes while no tail runs are shown, but do not
+    count as a failure: a lake may be filled with tail --once.
     """
     if gearman:
         return _cluster(gearman, secret or shared.lake / "secret", shared, max_age, as_json=as_json)
@@ -80,12 +80,12 @@ def _cluster(gearman: Any, secret: Path, shared: Shared, max_age: float | None, 
 
 
 def _look(gearman: Any, secret: Path, max_age: float | None) -> ClusterStatus:
-    """Ask job servers, and the workers if we have the secret: they answer nobody else."""
+    """Ask the job servers, and with the secret the workers too, which answer only those who have it."""
     from logagg.clock import SystemClock
     from logagg.cluster.auth import Keys
     from logagg.cluster.secret import read_secret
-    from logagg.cluster.sender import ClusterError
     from logagg.cluster.status import look
+    from logagg.errors import ClusterError
 
     problem = ""
     try:

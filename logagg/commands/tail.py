@@ -19,7 +19,7 @@ from logagg.config.types import INTERVAL, MEMORY
     "--from",
     "start",
     type=click.Choice(["start", "end"]),
-    help="Where a log that is new is read from (default: start).",
+    help="Where to begin reading a new log (default: start).",
 )
 @click.option(
     "--log-format", metavar="NAME|STRING", help="A name, an nginx log_format or an Apache LogFormat (default: detect)."
@@ -34,18 +34,18 @@ from logagg.config.types import INTERVAL, MEMORY
     "--shards",
     type=click.IntRange(1),
     metavar="N",
-    help="Workers that share the visitors (default: one for two cores).",
+    help="Shards that the visitors are divided into (default: one for two cores).",
 )
 @click.option(
     "--memory",
     type=Parsed("size", MEMORY.convert),
     metavar="SIZE",
-    help="What the process may take (default, and least: 640MB).",
+    help="Memory for the tail and its parsers (default, and least: 640MB).",
 )
 @click.option("--metrics", type=Parsed("address", address), metavar="HOST:PORT", help="Where Prometheus may scrape.")
 @click.option("--gearman", type=Parsed("servers", servers), metavar="HOST:PORT[,…]", help="Send the jobs to workers.")
 @click.option(
-    "--name", metavar="NAME", help="With --gearman: who this tail is among others (default: the host's name)."
+    "--name", metavar="NAME", help="With --gearman: the name of this tail among others (default: the host's name)."
 )
 @click.option(
     "--secret",
@@ -61,12 +61,12 @@ def tail(
 ) -> None:
     """Follow files, directories or globs; - reads standard input.
 
-    SIGTERM and SIGINT: a last flush, a commit, exit status 0. A second one: the end at once; nothing is lost.
+    SIGTERM and SIGINT: flush, commit, exit with status 0. A second one: exit at once; nothing is lost.
     SIGHUP: read the configuration again.
     """
-    from logagg.heap import settle
+    from logagg.heap import tune_process
 
-    settle()
+    tune_process()
     from logagg.clock import SystemClock
     from logagg.parse_pool.pool import Parsers
     from logagg.tail.options import TailOptions
@@ -83,7 +83,7 @@ def tail(
         **options,
     )
     clock = SystemClock()
-    with requests.heeded(), Parsers(run.budget, clock) as parsers:  # they get ready while the rest is imported
+    with requests.heeded(), Parsers(run.budget, clock) as parsers:  # parsers start up while the rest is imported
         if not gearman:
             from logagg.tail.run import tail as follow
 

@@ -14,7 +14,7 @@ _LIST = re.compile(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*(/\d{1,4})?", re.AS
 
 
 def shard_list(text: object) -> tuple[tuple[int, ...], int]:
-    """Return the shards of `0-3,7` or `0-3,7/8`, and of how many they are, 0 where it is not said. Raises ValueError."""
+    """Return the shards of `0-3,7` or `0-3,7/8`, and the total number, 0 if not given. Raises ValueError."""
     if isinstance(text, tuple):
         return text
     if not _LIST.fullmatch(str(text)):
@@ -25,7 +25,7 @@ def shard_list(text: object) -> tuple[tuple[int, ...], int]:
         first, _, last = part.partition("-")
         found.update(range(int(first), int(last or first) + 1))
     if not found:
-        raise ValueError(f"write shards such as 0-3,7; {text} is none")
+        raise ValueError(f"write shards such as 0-3,7; {text} is an empty range")
     if count and max(found) >= int(count):
         raise ValueError(f"of {count} shards, the last one is {int(count) - 1}")
     return tuple(sorted(found)), int(count or 0)
@@ -52,20 +52,22 @@ def shard_list(text: object) -> tuple[tuple[int, ...], int]:
     "--memory",
     type=Parsed("size", SIZE.convert),
     metavar="SIZE",
-    help="End when so much is in use; a supervisor starts it again.",
+    help="End when the process uses more memory than this; a supervisor starts it again.",
 )
 @click.option("--metrics", type=Parsed("address", address), metavar="HOST:PORT", help="Where Prometheus may scrape.")
-@click.option("--max-jobs", type=click.IntRange(1), metavar="N", help="End after so many jobs; likewise.")
+@click.option(
+    "--max-jobs", type=click.IntRange(1), metavar="N", help="End after this many jobs; a supervisor starts it again."
+)
 @shared_options
 def worker(shared: Shared, gearman: Any, shards: Any, **options: Any) -> None:
     """Own shards of a lake, for tails that send their jobs through a job server.
 
     A shard has one owner; another worker that wants it waits until the owner is gone.
-    SIGTERM and SIGINT: a last flush, a commit, exit status 0. A second one: the end at once; nothing is lost.
+    SIGTERM and SIGINT: flush, commit, exit with status 0. A second one: exit at once; nothing is lost.
     """
-    from logagg.heap import settle
+    from logagg.heap import tune_process
 
-    settle()
+    tune_process()
     from logagg.cluster.worker import WorkerOptions, work
     from logagg.tail.signals import Requests
 

@@ -1,1 +1,1 @@
-"""Settings: their types, the file they are read from, the table of all of them."""
+"""The configuration: types of settings, the file they are read from, the table of all settings."""

@@ -13,16 +13,18 @@ from typing import Any
 
 from logagg.errors import ConfigError
 
+FILE = "logagg.toml"
+
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where in the configuration file something was written."""
+    """The place of a section in the configuration file."""
 
     file: str
     lines: Mapping[str, int]  # by key; "" is the section itself
 
     def error(self, key: str, message: str, hint: str = "") -> ConfigError:
-        """Return the error about a key: file, line, key, what to write instead."""
+        """Return the error for a key: file, line, key, and what to write instead."""
         line = self.lines.get(key) or self.lines.get(key.partition(".")[0]) or self.lines.get("", 0)
         where = f"{self.file}:{line}" if line else self.file
         return ConfigError(f"{where}: {key}: {message}" if key else f"{where}: {message}", hint)
@@ -34,7 +36,7 @@ def converted(place: Location, key: str, convert: Callable[[object], Any], value
     except ValueError as error:
         shown = json.dumps(value, default=str, ensure_ascii=False)
         shown = shown if len(shown) <= 60 else shown[:57] + "..."
-        raise place.error(key, f"{shown} will not do", str(error)) from None
+        raise place.error(key, f"{shown} is not valid", str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def _key_lines(content: str) -> Iterator[tuple[str, int]]:
 
 
 def _numbered(name: str, is_list: bool, counts: dict[str, int]) -> str:
-    """Return a header's path with the number of the list's table that it opens or lies in."""
+    """Return a header's path, numbered if it opens or lies in a table of a list."""
     first, dot, rest = name.partition(".")
     if is_list:
         counts[first] = counts.get(first, -1) + 1

@@ -1,4 +1,4 @@
-"""The types of settings: what is written -> a value, or a ValueError that says what to write instead."""
+"""The types of settings: text or TOML -> a value, or a ValueError that says what to write instead."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import field
 from typing import Any, NamedTuple
 
 DURATIONS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 365 * 86_400}  # in seconds
-LONGEST = 100 * DURATIONS["y"]  # seconds; threads cannot wait for three times as long
+LONGEST = 100 * DURATIONS["y"]  # seconds; thread waits fail from about three times this
 LARGEST, LARGEST_LINE = 1 << 50, 1 << 30  # bytes; a line is read into memory
 MOST = 1_000_000_000
 LEAST_MEMORY = 640 << 20  # bytes
@@ -77,7 +77,7 @@ def _line(value: object) -> int:
 
 def _memory(value: object) -> int:
     if (result := size(value)) < LEAST_MEMORY:
-        raise ValueError('write "640MB" or more: with less it could not be kept, whatever strangers ask for')
+        raise ValueError('write "640MB" or more (below that the limit cannot be guaranteed for arbitrary logs)')
     return result
 
 
@@ -138,7 +138,9 @@ def _flag_word(text: str) -> object:
 class SettingType(NamedTuple):
     """The type of a setting."""
 
-    convert: Callable[[object], Any]  # a value of the file -> the value of the field; ValueError says what to write
+    convert: Callable[
+        [object], Any
+    ]  # a value of the file -> the value of the field; raises ValueError, which says what to write
     read: Callable[[str], object] = str  # text of the environment -> a value of the file
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,8 @@ def cut(ahead: memoryview, max_line: int, stop: int | None = None) -> Cut:
     if stop is not None and stop <= len(ahead):
         ahead = ahead[:stop]
     end = bytes(ahead).find(b"\n\0") + 1 if _has_nul(ahead) else 0
-    end = end or _after_last_newline(ahead) or (len(ahead) if len(ahead) == stop else 0)
+    end = end or after_last_newline(lambda at, size: bytes(ahead[at : at + size]), len(ahead))
+    end = end or (len(ahead) if len(ahead) == stop else 0)
     return Cut(end, too_long=not end and len(ahead) > max_line)
 
 
@@ -37,9 +39,10 @@ def _has_nul(data: memoryview) -> bool:
     return bool(np.frombuffer(data, np.uint8).min(initial=1) == 0)  # megabytes, not copied
 
 
-def _after_last_newline(data: memoryview) -> int:
-    for end in range(len(data), 0, -_PIECE):
+def after_last_newline(read: Callable[[int, int], bytes], size: int) -> int:
+    """Return the position after the last newline of `size` bytes; `read` returns so many bytes from a position."""
+    for end in range(size, 0, -_PIECE):
         start = max(0, end - _PIECE)
-        if found := bytes(data[start:end]).rfind(b"\n") + 1:
+        if found := read(start, end - start).rfind(b"\n") + 1:
             return start + found
     return 0

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from logagg.clock import Clock
 from logagg.intake.content import PROOF, Content, Key, key_of, open_content
+from logagg.intake.lines import after_last_newline
 from logagg.intake.match import (
     SETTLED,
     Candidate,
@@ -266,7 +267,7 @@ class UnknownFiles:
         if end is not None and not origin:
             if content.compression:
                 return False
-            origin = _after_last_newline(content, min(end, candidate.stat.st_size))
+            origin = after_last_newline(content.read, min(end, candidate.stat.st_size))
         self._heads.add(self._sources.begin(candidate, origin, announce=end is not None or origin > 0))
         return True
 
@@ -296,15 +297,3 @@ class UnknownFiles:
         if not reader.seen:
             self._sources.trim(reader)
         return False
-
-
-def _after_last_newline(content: Content, size: int) -> int:
-    """Return the position after the last newline of a plain file."""
-    end = size
-    while end > 0:
-        start = max(0, end - (1 << 16))
-        at = content.read(start, end - start).rfind(b"\n")
-        if at >= 0:
-            return start + at + 1
-        end = start
-    return 0

@@ -12,8 +12,9 @@ from logagg.errors import CommitFailed
 from logagg.lake import durable
 from logagg.lake.compact import Replacement
 from logagg.lake.digests import digest_in, digest_of, sort_out
-from logagg.lake.durable import Part, failing_as_commit
+from logagg.lake.durable import failing_as_commit
 from logagg.lake.ownership import give
+from logagg.lake.parts import Part, named
 from logagg.lake.progress import MergeProgress
 
 BATCH = 64 << 20  # bytes that are read between two commits
@@ -43,7 +44,7 @@ class Adoption:
 
     def _adopted(self, part: Part) -> Part:
         old = self.root / part.path
-        path = durable.named(Path(part.path), digest_of(old))
+        path = named(Path(part.path), digest_of(old))
         _link(old, self.root / path)
         return replace(part, path=str(path))
 

@@ -28,11 +28,13 @@ from logagg.config.sections import Config
 from logagg.errors import CHECK, CommitFailed, CommitUncertain, Fenced, LakeError
 from logagg.lake import catalog, durable, locks, pending
 from logagg.lake.digests import cut_off, damage, digest_of
-from logagg.lake.durable import Part, failing_as_commit, sync
+from logagg.lake.durable import failing_as_commit, sync
 from logagg.lake.garbage import Sweeper
 from logagg.lake.ownership import give, give_link
+from logagg.lake.parts import Part
 from logagg.lake.pending import BROKEN, STALE, PendingCommits
 from logagg.lake.state import CommitInfo, PendingCommit, State
+from logagg.lake_format import LINK
 from logagg.rollup.definitions import Rollup
 
 CATALOG_GRACE = 60.0  # seconds an old catalog stays for those who are just opening it
@@ -257,7 +259,7 @@ class Committer:
         os.symlink(path.relative_to(self._root), self._draft(path))
         give_link(self._draft(path))
         self.reached("link made")
-        os.replace(self._draft(path), self._root / catalog.LINK)
+        os.replace(self._draft(path), self._root / LINK)
         self._live = path
         sync(self._root)
         self.reached("link moved")

@@ -16,9 +16,10 @@ from typing import Any
 from logagg.config.sections import Retention
 from logagg.lake import durable, merge
 from logagg.lake.digests import sort_out
-from logagg.lake.durable import DAY, FLUSH, HOUR, MONTH, Part, PartWriter, failing_as_commit
+from logagg.lake.durable import failing_as_commit
 from logagg.lake.merge import Merge
 from logagg.lake.partitions import Calendar, period
+from logagg.lake.parts import DAY, FLUSH, HOUR, MONTH, Part, PartWriter
 from logagg.lake.progress import MergeProgress
 from logagg.lake.state import State
 from logagg.rollup.definitions import Rollup

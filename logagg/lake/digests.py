@@ -20,7 +20,7 @@ import pyarrow as pa
 from logagg.lake.ownership import give_open
 
 if TYPE_CHECKING:
-    from logagg.lake.durable import Part
+    from logagg.lake.parts import Part
 
 MISSING = "is missing"
 CHANGED = "is not as it was written (its digest is not the one in its name)"

@@ -1,4 +1,4 @@
-"""Files that are on the disk when we say so: Parquet parts, and what fsync promises."""
+"""Files and directories that are on the disk when a call returns, and what is raised where the disk refuses."""
 
 from __future__ import annotations
 
@@ -6,208 +6,19 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
 from logagg.errors import CommitFailed
-from logagg.lake.digests import DigestWriter
 from logagg.lake.ownership import give, give_open
 from logagg.lake.shortage import advice
-from logagg.rollup.aggregate import own_words
-from logagg.rollup.definitions import FLOAT_COLUMNS, SKETCH, Rollup
-
-if TYPE_CHECKING:
-    import pyarrow.parquet as pq
-
-# Levels: a part as flushed, and merged by hour, day and month of the events.
-FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
-# A row group's rows, and what they may take in memory.
-ROW_GROUP, GROUP_BYTES = 1 << 17, 16 << 20
-READ = 1 << 20  # bytes in memory that are read of a row group at a time, since to read any takes 0.2 ms
-WORDS = pa.dictionary(pa.int32(), pa.string())
-_EPOCH, _MICROSECOND = datetime.fromtimestamp(0, UTC), timedelta(microseconds=1)
-_SUMMED = ("bytes", *FLOAT_COLUMNS)  # of events
-
-
-def prepare() -> None:
-    """Import what reads and writes Parquet, which takes a while, ahead of its first use."""
-    import pyarrow.parquet  # noqa: F401
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One immutable Parquet file of a rollup."""
-
-    rollup: str
-    path: str  # relative to the lake
-    level: str
-    grain: int  # seconds; the least grain its rows are kept at
-    rows: int
-    bytes: int
-    min_ts: datetime
-    max_ts: datetime
-    damaged: bool = False  # its file was found missing, or not as it was written
-
-
-class PartWriter:
-    """Writes rows as a new Parquet file; those written together are in the order of `ts`.
-
-    When its `with` block ends the file is on the disk, and `part` describes it; None, and no file, where there were no
-    rows. When the block fails no file is left.
-    """
-
-    def __init__(self, root: Path, rollup: Rollup, level: str, grain: int) -> None:
-        self.part: Part | None = None
-        self._root, self._rollup, self._level, self._grain = root, rollup, level, grain
-        self._path = Path("data") / rollup.name / f"{level}-{secrets.token_hex(4)}.parquet"  # until its digest is known
-        self._rows = 0
-        self._span: list[datetime] = []
-        # Text goes in as it is, dictionary-encoded; in the file that is an encoding, not a type.
-        self._schema = pa.schema(
-            [field.with_type(WORDS) if field.type == pa.string() else field for field in rollup.schema]
-        )
-
-    def __enter__(self) -> Self:
-        import pyarrow.parquet as pq
-
-        make_directory(self._root / "data")
-        make_directory(self._target.parent)
-        self._out = DigestWriter(self._target)
-        self._file = pq.ParquetWriter(self._out, self._schema, store_schema=False, **_encodings(self._rollup))
-        return self
-
-    def write(self, rows: pa.Table) -> None:
-        """Write some rows (`rollup.rows`), as row groups of their own; none is allowed."""
-        if rows.num_rows:
-            size = max(1, min(ROW_GROUP, GROUP_BYTES * rows.num_rows // max(1, rows.nbytes)))
-            rows = rows.cast(self._schema)
-            for start in range(0, rows.num_rows, size):
-                self._file.write_table(_with_own_words(rows.slice(start, size)), size)
-            self._rows += rows.num_rows
-            self._span += [rows["ts"][0].as_py(), rows["ts"][-1].as_py()]
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            self._close()
-            if kind is None and self._rows:
-                self._path = renamed(self._root, self._path, self._out.digest)
-                sync(self._target)
-                sync(self._target.parent)
-                self.part = self._described()
-        finally:
-            if self.part is None:
-                remove([self._target])
-
-    def _close(self) -> None:
-        try:
-            self._file.close()
-        finally:
-            self._out.close()
-
-    @property
-    def _target(self) -> Path:
-        return self._root / self._path
-
-    def _described(self) -> Part:
-        size = self._target.stat().st_size
-        first, last = min(self._span), max(self._span)
-        return Part(self._rollup.name, str(self._path), self._level, self._grain, self._rows, size, first, last)
-
-
-def named(path: Path, digest: str) -> Path:
-    """Return the path of a part with its digest."""
-    return path.with_name(f"{path.stem}-{digest}{path.suffix}")
-
-
-def renamed(root: Path, path: Path, digest: str) -> Path:
-    """Put the digest of a part into its name; return its path."""
-    os.replace(root / path, root / named(path, digest))
-    return named(path, digest)
-
-
-def _encodings(rollup: Rollup) -> dict[str, Any]:
-    """Return how Parquet writes the columns of a rollup.
-
-    Rows are in the order of `ts`: it alone is worth statistics, and its steps take a sixth of what a dictionary does. Sums of
-    bytes and of seconds are hardly ever the same twice, so a dictionary of them is longer than they are; and the places of
-    hashes in a dictionary do not compress.
-    """
-    sums = {name for name, measure in rollup.measures.items() if measure.of in _SUMMED}
-    hashes = [f"{field.name}.list.element" for field in rollup.schema if field.type == SKETCH]
-    plain = [field.name for field in rollup.schema if field.type != SKETCH]
-    repeated = [name for name in plain if name != "ts" and name not in sums]
-    return {
-        "write_statistics": ["ts"],
-        "column_encoding": {"ts": "DELTA_BINARY_PACKED"},
-        "use_dictionary": [*repeated, *hashes],
-        "compression": dict.fromkeys(plain, "zstd") | dict.fromkeys(hashes, "none"),
-    }
-
-
-def _with_own_words(rows: pa.Table) -> pa.Table:
-    """Return rows without the words of others: a row group has in its file all words that it comes with."""
-    columns = (column.combine_chunks() for column in rows.columns)
-    own = [own_words(column) if pa.types.is_dictionary(column.type) else column for column in columns]
-    return pa.Table.from_arrays(own, schema=rows.schema)
-
-
-class PartReader:
-    """Reads the rows of a part; text comes as it is."""
-
-    def __init__(self, root: Path, part: Part) -> None:
-        import pyarrow.parquet as pq
-
-        # Nothing is read ahead, and of a column no more than some pages at a time: a merge has many parts open.
-        self._file = pq.ParquetFile(root / part.path, pre_buffer=False, buffer_size=1 << 16)
-
-    @property
-    def runs(self) -> list[tuple[int, list[int]]]:
-        """Return the row groups that follow one another in time, with the time (microseconds) at which each such run begins.
-
-        What is flushed has a run of each shard, what is merged has one.
-        """
-        runs: list[tuple[int, list[int]]] = []
-        until = None
-        for number in range(self._file.num_row_groups):
-            ts = self._file.metadata.row_group(number).column(0).statistics
-            if until is None or ts.min < until:
-                runs.append((micros(ts.min), []))
-            runs[-1][1].append(number)
-            until = ts.max
-        return runs
-
-    def batches(self, groups: Iterable[int], size: int) -> Iterator[pa.Table]:
-        """Yield the rows of some row groups, about `size` bytes of them at a time."""
-        for number in groups:
-            width = _width(self._file.metadata.row_group(number))
-            count = max(1, size // width)
-            for batch in self._file.iter_batches(max(count, READ // width), row_groups=[number], use_threads=False):
-                for start in range(0, batch.num_rows, count):
-                    yield pa.Table.from_batches([batch.slice(start, count)])
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def _width(group: pq.RowGroupMetaData) -> int:
-    """Return about how many bytes a row has in memory: far more than in the file, where a run of one word is nothing."""
-    values = sum(group.column(number).num_values for number in range(group.num_columns))
-    return (group.total_byte_size + 8 * values) // group.num_rows + 1
-
-
-def micros(at: datetime) -> int:
-    """Return an instant in microseconds."""
-    return (at - _EPOCH) // _MICROSECOND
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory that only we may write, and have it on the disk.
+    """Make a directory, and have it on the disk.
 
-    Raises OSError where somebody has put a link in its place: we do not write wherever that leads.
+    Raises OSError where a symbolic link is in its place: files would be written to wherever it leads.
     """
     if path.is_symlink():
         raise OSError(f"{path} is a symbolic link, which is not followed")
@@ -215,7 +26,7 @@ def make_directory(path: Path) -> None:
         return
     if not path.parent.is_dir():
         make_directory(path.parent)
-    # Under another name until it is given to the lake's owner: who finds it takes its owner for that of what it holds.
+    # Under another name until it belongs to the lake's owner: other processes give files in it to its owner.
     draft = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     draft.mkdir()
     try:
@@ -223,7 +34,7 @@ def make_directory(path: Path) -> None:
         draft.rename(path)
     except OSError:
         draft.rmdir()
-        if not path.is_dir():  # else somebody else made it just now
+        if not path.is_dir():  # else another process made it just now
             raise
     sync(path.parent)
 
@@ -266,7 +77,7 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def remove(paths: Iterable[Path]) -> None:
-    """Delete files; those that are gone already, or cannot go, are left for the next time."""
+    """Delete files. A file that is gone already, or cannot be deleted now, is no failure."""
     for path in paths:
         try:
             path.unlink()
@@ -276,7 +87,7 @@ def remove(paths: Iterable[Path]) -> None:
 
 @contextmanager
 def failing_as_commit(root: Path) -> Iterator[None]:
-    """Turn what the disk refuses into CommitFailed: where, why, what to do."""
+    """Turn an error of the disk into CommitFailed, which says where, why and what to do."""
     try:
         yield
     except _refusals() as error:
@@ -284,7 +95,7 @@ def failing_as_commit(root: Path) -> Iterator[None]:
 
 
 def _refusals() -> tuple[type[Exception], ...]:
-    """Return what is raised where a disk refuses."""
-    import duckdb  # which takes a while, so not before something is raised
+    """Return the exceptions that an error of the disk may raise."""
+    import duckdb  # slow to import, so only after a failure
 
     return OSError, pa.ArrowException, duckdb.Error

@@ -8,7 +8,6 @@ A file is replaced as a whole. It is not synced: what a crash of the system take
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
+from logagg.file_lock import SHARED, try_lock
 from logagg.heartbeat import Heartbeat, decode, encode
 from logagg.lake.durable import make_directory
 from logagg.lake.locks import LOCK
@@ -44,20 +44,12 @@ def lock_state(root: Path) -> LockState:
     try:
         with (root / LOCK).open("rb") as file:
             pid, taken = file.read(20).decode(errors="replace").strip(), os.fstat(file.fileno()).st_mtime_ns
-            held = not _can_be_shared(file.fileno())
+            held = not try_lock(file.fileno(), SHARED)
     except FileNotFoundError:
         return LockState(held=False)
     except OSError:
         return LockState(held=None)
     return LockState(held, int(pid) if pid.isascii() and pid.isdecimal() else 0, taken)
-
-
-def _can_be_shared(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def write(root: Path, heartbeat: Heartbeat) -> None:

@@ -20,12 +20,15 @@ from logagg.lake.adoption import Adoption, adoptions
 from logagg.lake.commit import Committer
 from logagg.lake.compact import Planner, Replacement, Task
 from logagg.lake.digests import cut_off, damage, holds
-from logagg.lake.durable import FLUSH, Part, PartWriter, failing_as_commit
+from logagg.lake.durable import failing_as_commit
+from logagg.lake.parts import FLUSH, Part, PartWriter, import_parquet
 from logagg.lake.progress import MergeProgress
 from logagg.lake.salts import Salts
 from logagg.lake.state import FORGOTTEN, REPAIR, CommitInfo, PendingCommit, State
+from logagg.lake_format import LINK
 from logagg.records import Delta, KnownSource, Progress, Source
 from logagg.rollup.definitions import Rollup
+from logagg.sharding import owners
 
 
 class Lake:
@@ -135,7 +138,7 @@ class Lake:
     ) -> Lake:
         current = catalog.newest(root)
         if not current and any((root / "data").glob("*/*.parquet")):
-            raise LakeError(f"{root}: it has data, but {catalog.LINK} is missing", CHECK)
+            raise LakeError(f"{root}: it has data, but {LINK} is missing", CHECK)
         before = catalog.read(current) if current else State(created_at=datetime.fromtimestamp(clock.now(), UTC))
         secret = layout.secret_for(root, "" if any_secret else before.secret)
         parts = _looked_at_again(root, before.parts)
@@ -150,7 +153,7 @@ class Lake:
 
         It takes a while. Raises CommitFailed.
         """
-        durable.prepare()
+        import_parquet()
         if self._unseen:
             self._commits.publish(self.state)
             self._unseen = False
@@ -210,8 +213,7 @@ class Lake:
         state = self.state.clicks
         if state is None or not state.num_rows:
             return None
-        owner = state["visitor"].to_numpy() % shards
-        return state.filter(pa.array(owner == shard))
+        return state.filter(pa.array(owners(state["visitor"], shards) == shard))
 
     def commit(self, deltas: Sequence[Delta], sources: Sequence[Source]) -> CommitInfo:
         """Make the deltas of all shards that we own, and how far they have come, visible together.

@@ -9,10 +9,11 @@ import shlex
 from pathlib import Path
 
 from logagg.errors import LakeError
-from logagg.lake import catalog, locks
+from logagg.lake import locks
 from logagg.lake.digests import digest_of_bytes
 from logagg.lake.durable import replace_text, write_secret
 from logagg.lake.ownership import SECRET, keep_modes, refuse_others
+from logagg.lake_format import LINK
 
 _SECRET = "logagg secret"  # what its digest is for
 SHARDS = "shards"  # the file that says for how many shards workers share a lake
@@ -27,7 +28,7 @@ def make(root: Path) -> None:
         found = {path.name for path in root.iterdir()}
     except OSError as error:
         raise LakeError(f"{root}: {error.strerror}", "choose another directory with --lake") from error
-    if found and not found & {locks.LOCK, catalog.LINK}:
+    if found and not found & {locks.LOCK, LINK}:
         raise LakeError(f"{root}: not a lake, and not empty", "choose another directory with --lake")
 
 

@@ -8,13 +8,13 @@ leases/merges.traffic   who merges parts of a rollup now, and applies retention 
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from logagg.errors import LakeError, LakeLocked
+from logagg.file_lock import EXCLUSIVE, SHARED, try_lock, wait_for_lock
 from logagg.lake.ownership import LOCK as LOCK
 from logagg.lake.ownership import give, give_open
 from logagg.lake.shortage import advice
@@ -26,7 +26,7 @@ MERGES = "merges."  # and a rollup: begins the name of such a lease
 def take(root: Path, *, alone: bool) -> int:
     """Take the lock of a lake, alone or beside others. Raises LakeLocked or LakeError."""
     lock = _opened(root, LOCK)
-    if _locked(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
+    if try_lock(lock, EXCLUSIVE if alone else SHARED):
         return lock
     pid = os.read(lock, 20).decode(errors="replace").strip() or "?"
     os.close(lock)
@@ -39,8 +39,8 @@ def take(root: Path, *, alone: bool) -> int:
 
 def is_alone(lock: int) -> bool:
     """Tell whether nobody else has a part in a shared lock; it stays shared."""
-    alone = _locked(lock, fcntl.LOCK_EX)
-    fcntl.flock(lock, fcntl.LOCK_SH)
+    alone = try_lock(lock, EXCLUSIVE)
+    wait_for_lock(lock, SHARED)
     return alone
 
 
@@ -55,7 +55,7 @@ def turn(root: Path) -> Iterator[None]:
     """Wait for our turn to commit, and have it."""
     lock = _opened(root, TURN)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        wait_for_lock(lock, EXCLUSIVE)
         yield
     finally:
         os.close(lock)
@@ -67,7 +67,7 @@ def lease(root: Path, name: object) -> int | None:
         (root / LEASES).mkdir(exist_ok=True)
         give(root / LEASES)
     held = _opened(root, f"{LEASES}/{name}")
-    if _locked(held, fcntl.LOCK_EX):
+    if try_lock(held, EXCLUSIVE):
         sign(held)
         return held
     os.close(held)
@@ -93,14 +93,14 @@ def holders(root: Path) -> dict[str, str]:
 def _is_held(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return not _locked(file.fileno(), fcntl.LOCK_SH)
+            return not try_lock(file.fileno(), SHARED)
     except OSError:
         return False
 
 
 def _is_shared(root: Path) -> bool:
     with (root / LOCK).open("rb") as file:
-        return _locked(file.fileno(), fcntl.LOCK_SH)
+        return try_lock(file.fileno(), SHARED)
 
 
 def _opened(root: Path, name: str) -> int:
@@ -111,11 +111,3 @@ def _opened(root: Path, name: str) -> int:
     except OSError as error:
         raise LakeError(f"{path}: cannot write: {error.strerror or error}", advice(root, error)) from error
     return descriptor
-
-
-def _locked(descriptor: int, how: int) -> bool:
-    try:
-        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

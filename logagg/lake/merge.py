@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from logagg.lake.durable import FLUSH, Part, PartReader, micros
+from logagg.lake.parts import FLUSH, Part, PartReader, micros
 from logagg.rollup import aggregate
 from logagg.rollup.definitions import Rollup
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from logagg.lake.durable import DAY, HOUR, MONTH
+from logagg.lake.parts import DAY, HOUR, MONTH
 
 _SECONDS = {HOUR: 3600, DAY: 86_400}
 _LATE_DAY, _LATE_MONTH = (

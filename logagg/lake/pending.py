@@ -1,56 +1,56 @@
-"""Commits that are wanted: a writer puts an intent down, and whoever has the turn makes all there are, in one catalog.
+"""Pending commits: each writer puts a file down, and the holder of the commit lock makes all of them, in one catalog.
 
     intents/0f3a.intent   wanted
     intents/0f3a.123      made, as commit 123 or before
-    intents/0f3a.stale    not made: its shards, or the parts it replaces, have gone another way
-    intents/0f3a.broken   not made: it cannot be read, or parts of it are missing
+    intents/0f3a.stale    not made: its shards or parts have been changed by another commit
+    intents/0f3a.broken   not made: it cannot be read, or its parts are missing
 
-An intent is not synced: nobody has been told yet that it was made, and after a power cut nobody waits for it.
+The files are not synced: until a commit is confirmed, losing its file loses nothing, and after a power cut no writer
+waits for it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from logagg import codec
 from logagg.errors import LakeError
-from logagg.lake import catalog, durable
+from logagg.lake import durable
 from logagg.lake.ownership import give
+from logagg.lake.parts import Part, part_of
 from logagg.lake.state import PendingCommit
-from logagg.records import Delta, Fingerprint, Progress, Reject, Rejects, Source
+from logagg.records import Delta, Reject, Rejects
 
 FOLDER = "intents"
 STALE, BROKEN = "stale", "broken"
 _WANTED = "intent"
-_FRAME = struct.Struct(
-    "!6sBII"
-)  # what it is, version, CRC-32 of all that follows, length of the header (JSON); then clicks
-_MAGIC, _VERSION = b"intent", 1
+# What it is, version, CRC-32 of all that follows, length of the header (JSON). The clicks follow, an Arrow stream.
+_FRAME = struct.Struct("!6sBII")
+_MAGIC, _VERSION, _OLD_VERSION = b"intent", 2, 1
 
 
 class PendingCommits:
-    """The intents of a lake; what becomes of them is written in their names."""
+    """The pending commits of a lake; the outcome of each is in its file's name."""
 
     def __init__(self, root: Path) -> None:
         self._folder = root / FOLDER
 
-    def put(self, intent: PendingCommit) -> str:
-        """Put an intent down; return its name. Raises OSError."""
+    def put(self, commit: PendingCommit) -> str:
+        """Write a pending commit; return its name. Raises OSError."""
         durable.make_directory(self._folder)
         name = secrets.token_hex(8)
         draft = self._folder / f".{name}"
         try:
-            draft.write_bytes(pack(intent))
+            draft.write_bytes(pack(commit))
             give(draft)
             draft.rename(self._path(name, _WANTED))
         except OSError:
@@ -59,7 +59,7 @@ class PendingCommits:
         return name
 
     def wanted(self) -> Iterator[tuple[str, PendingCommit | None]]:
-        """Return the names of what is wanted, each with the intent; None where it cannot be read."""
+        """Return the names of the commits that are wanted, each with the commit; None where it cannot be read."""
         for path in sorted(self._folder.glob(f"*.{_WANTED}")):
             yield path.stem, _read(path)
 
@@ -67,12 +67,12 @@ class PendingCommits:
         return self._path(name, _WANTED).exists()
 
     def settle(self, name: str, outcome: str) -> None:
-        """Say what has become of an intent, for its writer; where the disk refuses, the next one who has the turn does."""
+        """Record the outcome of a commit, for its writer. If the disk refuses, the next holder of the commit lock does it."""
         with contextlib.suppress(OSError):
             self._path(name, _WANTED).rename(self._path(name, outcome))
 
     def outcome(self, name: str) -> str | None:
-        """Return what has become of an intent, and forget it; None where nobody has said so."""
+        """Return the outcome of a commit, and forget it; None while there is none."""
         found = next(self._folder.glob(f"{name}.*"), None)
         if found is None or found.suffix[1:] == _WANTED:
             return None
@@ -80,11 +80,11 @@ class PendingCommits:
         return found.suffix[1:]
 
     def clear(self) -> None:
-        """Forget all intents: nobody else writes the lake."""
+        """Forget all pending commits: no other process writes the lake."""
         durable.remove(self._folder.glob("*"))
 
     def withdraw(self, name: str) -> None:
-        """Take an intent back."""
+        """Take a pending commit back."""
         durable.remove([self._path(name, _WANTED)])
 
     def _path(self, name: str, state: str) -> Path:
@@ -98,81 +98,89 @@ def _read(path: Path) -> PendingCommit | None:
         return None
 
 
-def pack(intent: PendingCommit) -> bytes:
-    """Return an intent as bytes."""
+def pack(commit: PendingCommit) -> bytes:
+    """Return a pending commit as bytes."""
     header = {
-        "kind": intent.kind,
-        "parts": [asdict(part) for part in intent.parts],
-        "old": [asdict(part) for part in intent.old],
-        "noted": [asdict(part) for part in intent.noted],
-        "deltas": [_delta_fields(delta) for delta in intent.deltas],
-        "sources": [asdict(source) for source in intent.sources],
-        "shards": intent.shards,
+        "kind": commit.kind,
+        "parts": [asdict(part) for part in commit.parts],
+        "old": [asdict(part) for part in commit.old],
+        "noted": [asdict(part) for part in commit.noted],
+        "deltas": [_delta_fields(delta) for delta in commit.deltas],
+        "sources": [asdict(source) for source in commit.sources],
+        "shards": commit.shards,
     }
-    text = json.dumps(header, default=datetime.isoformat).encode()
-    body = text + (_stream(intent.clicks) if intent.clicks is not None else b"")
-    return _FRAME.pack(_MAGIC, _VERSION, zlib.crc32(body), len(text)) + body
+    written = codec.write_header(header)
+    body = written + (codec.stream_of(commit.clicks) if commit.clicks is not None else b"")
+    return _FRAME.pack(_MAGIC, _VERSION, zlib.crc32(body), len(written)) + body
 
 
 def unpack(data: bytes, where: Path) -> PendingCommit:
-    """Return the intent that bytes hold. Raises LakeError."""
-    try:
+    """Return the pending commit that bytes hold. Raises LakeError."""
+    with codec.failing_as(lambda reason: LakeError(f"{where}: not a pending commit: {reason}")):
         magic, version, crc, length = _FRAME.unpack_from(data)
         body = memoryview(data)[_FRAME.size :]
-        if (magic, version) != (_MAGIC, _VERSION) or zlib.crc32(body) != crc:
+        if magic != _MAGIC or zlib.crc32(body) != crc:
             raise ValueError("not whole")
-        header, clicks = json.loads(bytes(body[:length])), body[length:]
+        if version not in (_VERSION, _OLD_VERSION):
+            raise ValueError(f"of version {version}, this logagg reads {_VERSION}")
+        header = codec.read_header(bytes(body[:length]))
+        deltas = header["deltas"] if version == _VERSION else map(_delta_of_version_1, header["deltas"])
         return PendingCommit(
-            header["kind"],
+            codec.text(header["kind"]),
             tuple(_part(where, one) for one in header["parts"]),
             tuple(_part(where, one) for one in header["old"]),
-            tuple(map(_delta, header["deltas"])),
-            tuple(Source(**one | {"head": Fingerprint(**one["head"])}) for one in header["sources"]),
-            pa.ipc.open_stream(clicks).read_all() if clicks else None,
-            header["shards"],
+            tuple(map(_delta, deltas)),
+            tuple(map(codec.source, header["sources"])),
+            _clicks(body[length:]),
+            codec.number(header["shards"]),
             tuple(_part(where, one) for one in header.get("noted", ())),
         )
-    except (struct.error, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        raise LakeError(f"{where}: not an intent: {error}") from error
 
 
-def _stream(table: pa.Table) -> pa.Buffer:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
-    return sink.getvalue()
+def _clicks(stream: memoryview) -> pa.Table | None:
+    if not stream:
+        return None
+    table = pa.ipc.open_stream(stream).read_all()
+    table.validate(full=True)
+    return table
 
 
-def _part(where: Path, row: Mapping[str, Any]) -> durable.Part:
-    times = {name: datetime.fromisoformat(row[name]) for name in ("min_ts", "max_ts")}
-    return catalog.part(where, {**row, **times})
+def _part(where: Path, row: codec.Fields) -> Part:
+    checked: dict[str, object] = {name: codec.text(row[name]) for name in ("rollup", "path", "level")}
+    checked |= {name: codec.number(row[name]) for name in ("grain", "rows", "bytes")}
+    checked |= {name: codec.time(row[name]) for name in ("min_ts", "max_ts")}
+    return part_of(where, {**checked, "damaged": codec.flag(row.get("damaged", False))})
 
 
 def _delta_fields(delta: Delta) -> dict[str, Any]:
     return {
         "shard": delta.shard,
         "progress": {source: asdict(one) for source, one in delta.progress.items()},
-        "rejects": {
-            source: [some.counts, list(map(_reject_fields, some.samples))] for source, some in delta.rejects.items()
-        },
+        "rejects": {source: codec.fields_of_rejects(some) for source, some in delta.rejects.items()},
         "starts": delta.starts,
         "lines": delta.lines,
     }
 
 
-def _delta(row: Mapping[str, Any]) -> Delta:  # a lake that 0.1 left in the middle of a commit says "mark"
+def _delta(row: codec.Fields) -> Delta:
+    progress = {source: codec.progress(one) for source, one in row["progress"].items()}
+    rejects = {source: codec.rejects(one) for source, one in row["rejects"].items()}
+    starts = {source: codec.number(position) for source, position in row["starts"].items()}
+    if not starts.keys() <= progress.keys():
+        raise ValueError("a delta that starts from sources of which it says no end")
+    return Delta(codec.number(row["shard"]), {}, progress, rejects, None, starts, codec.number(row["lines"]))
+
+
+def _delta_of_version_1(row: codec.Fields) -> codec.Fields:
+    """Return the fields of a delta as they are now: lines were Latin-1, and 0.1 said "mark" for a fingerprint."""
     progress = {
-        source: Progress(one["position"], one["lines"], Fingerprint(**(one.get("fingerprint") or one["mark"])))
-        for source, one in row["progress"].items()
+        source: {**one, "fingerprint": one.get("fingerprint") or one["mark"]} for source, one in row["progress"].items()
     }
-    rejects = {source: Rejects(counts, tuple(map(_reject, some))) for source, (counts, some) in row["rejects"].items()}
-    return Delta(row["shard"], {}, progress, rejects, None, row["starts"], row["lines"])
+    rejects = {source: codec.fields_of_rejects(_rejects_of_version_1(*some)) for source, some in row["rejects"].items()}
+    return {**row, "progress": progress, "rejects": rejects}
 
 
-def _reject_fields(reject: Reject) -> list[Any]:
-    return [reject.position, reject.reason, reject.line.decode("latin-1")]
-
-
-def _reject(fields: list[Any]) -> Reject:
-    position, reason, line = fields
-    return Reject(position, reason, line.encode("latin-1"))
+def _rejects_of_version_1(counts: dict[str, int], samples: list[list[Any]]) -> Rejects:
+    return Rejects(
+        counts, tuple(Reject(position, reason, line.encode("latin-1")) for position, reason, line in samples)
+    )

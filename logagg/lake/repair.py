@@ -14,9 +14,11 @@ from logagg.config.sections import Config
 from logagg.errors import LakeError
 from logagg.lake import catalog, durable, layout, locks, salts, verify
 from logagg.lake.digests import damage, holds, is_intact
-from logagg.lake.durable import Part, failing_as_commit
+from logagg.lake.durable import failing_as_commit
 from logagg.lake.lake import Lake
 from logagg.lake.ownership import SECRET, give_link
+from logagg.lake.parts import Part
+from logagg.lake_format import LINK
 from logagg.rollup.definitions import Rollup
 
 KEPT = "damaged"  # the folder for the files of parts that were given up
@@ -53,7 +55,7 @@ def _catalog(root: Path) -> Iterator[str]:
         path, state = found
         with failing_as_commit(root):
             _link(root, path)
-        yield f"{root / catalog.LINK}: goes back to commit {state.id}; a tail reads again what came after it"
+        yield f"{root / LINK}: goes back to commit {state.id}; a tail reads again what came after it"
     finally:
         os.close(lock)
 
@@ -76,7 +78,7 @@ def _link(root: Path, path: Path) -> None:
     durable.remove([draft])
     os.symlink(path.relative_to(root), draft)
     give_link(draft)
-    os.replace(draft, root / catalog.LINK)
+    os.replace(draft, root / LINK)
     durable.sync(root)
 
 

@@ -11,8 +11,9 @@ from typing import Literal, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from logagg.lake.durable import FLUSH, Part
+from logagg.lake.parts import FLUSH, Part
 from logagg.records import Delta, Fingerprint, Progress, Reject, Source
+from logagg.sharding import owners, start_of
 
 COMMITS = 1000  # of the newest commits that a state remembers
 REPAIR = "repair"  # a commit that gives damaged parts up
@@ -174,7 +175,7 @@ class State:
         """Return the key state with that of the shards that flush in place of what it was."""
         clicks = [] if intent.clicks is None else [intent.clicks]
         if len(intent.owned) < intent.shards and self.clicks is not None and self.clicks.num_rows:
-            owner = self.clicks["visitor"].to_numpy() % intent.shards
+            owner = owners(self.clicks["visitor"], intent.shards)
             others = self.clicks.filter(pa.array(~np.isin(owner, intent.owned)))
             clicks.append(others.cast(clicks[0].schema) if clicks else others)
         return pa.concat_tables(clicks) if clicks else None
@@ -218,7 +219,7 @@ class State:
 
 
 def _dealt(source: Source, found: Mapping[int, Progress], former: int, shards: int) -> Mapping[int, Progress]:
-    start = Progress(source.origin, 0, Fingerprint.blank(source.origin))
+    start = start_of(source)
     whole = {shard: found.get(shard, start) for shard in range(former)}
     if former == shards:
         return whole

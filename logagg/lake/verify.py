@@ -22,8 +22,9 @@ from logagg import spill
 from logagg.errors import LakeError
 from logagg.lake import catalog, layout, ownership, salts
 from logagg.lake.digests import CHANGED, damage, digest_in, holds, is_intact
-from logagg.lake.durable import Part
+from logagg.lake.parts import Part
 from logagg.lake.state import FORGOTTEN, NEVER, LostPart, State
+from logagg.lake_format import LINK
 from logagg.records import Progress
 
 RESTORE = "restore it from a backup, or read the logs again into a new lake"
@@ -67,10 +68,10 @@ def verify(root: Path) -> Verdict | None:
         return None
     except OSError as error:
         return Verdict(problems=(Problem(f"{root}: {error.strerror}", "say another directory with --lake"),))
-    if not found & {catalog.LINK, "lock"}:
+    if not found & {LINK, "lock"}:
         wrong = (Problem(f"{root}: not a lake, and not empty", "choose another directory with --lake"),)
         return Verdict(problems=wrong) if found else None
-    if catalog.LINK not in found and not any((root / "data").glob("*/*.parquet")):
+    if LINK not in found and not any((root / "data").glob("*/*.parquet")):
         return None
     for _ in range(ATTEMPTS):
         current = catalog.newest(root)
@@ -82,9 +83,9 @@ def verify(root: Path) -> Verdict | None:
 
 def _look(root: Path, current: Path | None) -> Verdict:
     if current is None:
-        return Verdict(problems=(_lost(root, f"{root / catalog.LINK}: the link to the newest catalog is missing"),))
+        return Verdict(problems=(_lost(root, f"{root / LINK}: the link to the newest catalog is missing"),))
     if not current.exists():
-        return Verdict(problems=(_lost(root, f"{root / catalog.LINK}: {current.name}, which it names, is missing"),))
+        return Verdict(problems=(_lost(root, f"{root / LINK}: {current.name}, which it names, is missing"),))
     if not os.access(current, os.R_OK):
         return Verdict(
             problems=(
@@ -132,7 +133,7 @@ def _lost(root: Path, what: str) -> Problem:
     if not found:
         return Problem(what, RESTORE)
     path, state = found
-    link = shlex.join(["ln", "-sfn", str(path.relative_to(root)), str(root / catalog.LINK)])
+    link = shlex.join(["ln", "-sfn", str(path.relative_to(root)), str(root / LINK)])
     return Problem(what, f"go back to commit {state.id} with: {link}; a tail then reads again what came after it")
 
 

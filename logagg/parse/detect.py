@@ -1,4 +1,4 @@
-"""Which format a log is written in, told from its first lines."""
+"""Detects the format of a log from its first lines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from logagg.parse.formats.compile import JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES, Format, compile_format, json_format
+from logagg.parse.formats.compile import Format, compile_format, json_format
+from logagg.parse.formats.known import JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES
 from logagg.parse.lines import fast
 from logagg.records import Chunk, Fingerprint
 
@@ -17,16 +18,16 @@ _KEYS = {**{name: field for name, field in NGINX.items() if field and field not 
 def detect(
     lines: Sequence[bytes], now: float, *, user_id: str = "", names: Iterable[str] | None = None
 ) -> Format | None:
-    """Return the format that parses most of these lines, and at least half of them; None if there is none.
+    """Return the format that parses the most of these lines, if that is at least half of them; otherwise None.
 
-    `names` are the formats to choose from, most specific first; all that have a name if not given.
+    `names` are the formats to choose from, most specific first; by default all named formats.
     """
     best, most = None, (len(lines) + 1) // 2 - 1
     for fmt in _candidates(lines, now, user_id, tuple(NAMED) + ("json",) if names is None else names):
         parsed = count(lines, fmt, now)
         if parsed > most:
             best, most = fmt, parsed
-        if most == len(lines):  # no other can do better, and each takes as long as some thousand lines
+        if most == len(lines):  # no other can do better, and each attempt costs as much as parsing a thousand lines
             break
     return best
 
@@ -46,7 +47,7 @@ def _candidates(lines: Sequence[bytes], now: float, user_id: str, names: Iterabl
 
 
 def _json(lines: Sequence[bytes], now: float, user_id: str) -> Format | None:
-    """Choose a key for each field by what most of the objects have."""
+    """Choose the key of each field among the keys that most objects have."""
     records = [record for record in map(_object, lines) if record]
     if not records:
         return None
@@ -65,7 +66,7 @@ def _json(lines: Sequence[bytes], now: float, user_id: str) -> Format | None:
 
 def _time_keys(present: Sequence[str], records: Sequence[dict[str, str]], now: float) -> Iterable[tuple[str, str]]:
     """Find the one key that holds a time, and which field its values read as."""
-    from logagg.parse.lines import reference  # only who meets JSON needs it
+    from logagg.parse.lines import reference  # only JSON needs it
 
     for key in ("time_iso8601", "time_local", "msec", *JSON_TIMES):
         values = [record[key].encode("utf-8", "replace") for record in records if key in record]

@@ -1,4 +1,4 @@
-"""The two shapes of a line: as parsed columns, and as a classified event.
+"""The two schemas of a line: parsed columns, and classified events.
 
 Text columns are dictionary-encoded from here to the rollup, so that work is done once per distinct value.
 """
@@ -10,11 +10,11 @@ import pyarrow as pa
 TEXT = pa.dictionary(pa.int32(), pa.string())
 TIMESTAMP = pa.timestamp("us", "UTC")
 
-# Why a line is a reject, in the order the checks are made.
+# The reasons for rejecting a line, in the order of the checks.
 REASONS = (
     "too_long",  # over the line length limit
-    "format",  # the literal text of the format is not there, or the line is no JSON object
-    "time",  # no time, or one that cannot be meant: before 1995, or more than a day ahead of the clock
+    "format",  # the literal text of the format is missing, or the line is not a JSON object
+    "time",  # missing, or implausible: before 1995, or more than a day ahead of the clock
     "status",  # not a number of three digits
     "size",  # neither "-" nor a whole number up to `MOST_BYTES`
 )
@@ -24,8 +24,8 @@ LONGEST = 7 * 86_400.0  # seconds; tunnels and WebSockets last for days
 DURATION = r"[0-9]+(\.[0-9]+)?([eE]-0?[0-9]{1,2})?"  # JSON has 0.00004 as 4e-05
 DURATION_LENGTH = 40  # characters; JSON has up to 25 for a number of 64 bits
 
-# One row per accepted line, in the order of the lines. Text is decoded, invalid UTF-8 replaced; null means that
-# the format has no such field; an empty string, that the line has no value for it (servers write "-").
+# One row per accepted line, in the order of the lines. Text is decoded, invalid UTF-8 replaced. Null: the format does
+# not have the field. Empty string: the line has no value for it (servers write "-").
 BATCH_SCHEMA = pa.schema(
     [
         pa.field("time", TIMESTAMP, nullable=False),
@@ -33,8 +33,8 @@ BATCH_SCHEMA = pa.schema(
         pa.field("forwarded", TEXT),  # X-Forwarded-For, as sent
         pa.field("user_id", TEXT),  # the cookie or field that identifies a visitor, where one is configured
         pa.field("host", TEXT),  # virtual host, lower case, without port
-        pa.field("method", TEXT),  # empty when the request line is no HTTP request
-        pa.field("target", TEXT),  # path and query as sent; empty when the request line is no HTTP request
+        pa.field("method", TEXT),  # empty when the request line is not an HTTP request
+        pa.field("target", TEXT),  # path and query as sent; empty when the request line is not an HTTP request
         pa.field("status", pa.int16(), nullable=False),
         pa.field("bytes", pa.int64(), nullable=False),  # "-" is 0
         pa.field("referrer", TEXT),
@@ -66,7 +66,7 @@ EVENT_SCHEMA = pa.schema(
         pa.field("os", TEXT, nullable=False),
         pa.field("device", TEXT, nullable=False),
         pa.field("seconds", pa.float64()),  # null when the log has no request time
-        pa.field("bucket", pa.int16()),  # latency bucket of `seconds` (`rollup.sketches`), null likewise
+        pa.field("bucket", pa.int16()),  # latency bucket of `seconds` (`logagg.sketches`), null likewise
         pa.field("upstream_seconds", pa.float64()),
         pa.field("cache", TEXT),
     ]

@@ -1,4 +1,4 @@
-"""Which format each source is written in: given, known from the lake, or detected from its first lines."""
+"""The format of each source: given, remembered by the lake, or detected from the source's first lines."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ SAMPLE = 1 << 20  # bytes
 
 
 class SourceFormats:
-    """Remembers the format of each source; asks the first lines of those it does not know."""
+    """Remembers the format of each source, and detects that of a new one from its first lines."""
 
     def __init__(
         self, given: str, known: Mapping[str, str], clock: Clock, refused: Callable[[str], None], user_id: str = ""
     ) -> None:
-        self._json = given == "json"  # which keys it has, its lines tell
+        self._json = given == "json"  # the keys are detected from the lines
         self._given = compile_format(given, user_id=user_id) if given and not self._json else None
-        # Of another format than the one given, the lines that come next are asked again.
+        # Remembered formats that differ from --log-format are dropped and detected again.
         kept = {source: name for source, name in known.items() if given in ("", name, name.partition(":")[0])}
         self._formats = {source: compile_format(name, user_id=user_id) for source, name in kept.items()}
         self._latest, self._refused, self._user_id = LatestTime(clock), refused, user_id
 
     def format_of(self, chunk: Chunk, written: float = 0.0) -> Format | None:
-        """Return the format of the chunk's source, or None when nothing matches its first lines; `written` is when it may be of.
+        """Return the format of the chunk's source, or None when no format matches its first lines.
 
-        A format that matches none of the first lines is refused rather than believed: what it rejects would count as
-        read, and could not be read again once the mistake is found.
+        The chunk may have been written as late as `written`, whatever the clock says.
+
+        A given format that matches none of the first lines is refused: lines rejected by mistake would count as read,
+        and could not be read again once the mistake is found.
         """
         known = self._formats.get(chunk.source)
         if known:
@@ -48,7 +50,7 @@ class SourceFormats:
         return found
 
     def is_whole(self, source: str, fragment: bytes) -> bool:
-        """Tell whether a last line without a newline is surely complete."""
+        """Tell whether a last line without a newline is certainly complete."""
         fmt = self._formats.get(source)
         return bool(fmt and fmt.closed and count([fragment], fmt, self._latest.of()))
 

@@ -1,1 +1,1 @@
-"""What every tail runs on: its options, its memory, its parsers, its signals, what it shows."""
+"""The pool of parser processes: chunks go there and classified events come back, through shared memory."""

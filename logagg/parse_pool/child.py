@@ -1,11 +1,11 @@
-"""A process beside this one that works for it: bytes there, a result back, both through memory that the two share.
+"""A child process that does work for this one: data go there and results come back through shared memory.
 
-    parent                                   child
-    seat.call(task, data, ...)  ── data ──▶  work(ask, task, data, ...)
-               result          ◀── room ──
+    parent                                        child
+    channel.call(task, data, ...)  ── data ──▶    work(ask, task, data, ...)
+               result              ◀── result ──
 
-What lies in a room of `BufferPool` is not copied on its way there, and what comes back is a view of a room, too. Pickles cross
-between the two, which are the same program; nothing of a log is unpickled, its bytes stay bytes.
+Data in a buffer of a `BufferPool` are not copied on their way to the child, and a result is a view of a buffer too. The
+two processes, which run the same program, exchange pickles; the bytes of logs are never unpickled.
 """
 
 from __future__ import annotations
@@ -29,47 +29,46 @@ _ALIGNMENT = 64  # bytes, as Arrow wants its buffers
 _NOWHERE = memoryview(b"")
 
 Buffer = bytes | memoryview
-Sent = slice | bytes  # a place in memory that both have, or what does not lie there
+Sent = slice | bytes  # a slice of the shared memory, or a copy of data from elsewhere
 
 
 class BufferPool:
-    """Memory that this process shares with those it forks from now on, in rooms of one size.
+    """Buffers of one size, in memory that this process shares with the processes it forks afterwards.
 
-    Who has a view of a room has the room, and so has an array, a table or a chunk that is made of such views: nobody gives
-    a room back, it is free when the last view is gone. Memory that was never written to takes none.
+    Buffers are released by garbage collection: a buffer returns to the pool when the last memoryview or Arrow object
+    referring to it is gone. Pages that were never written to take no memory.
     """
 
     def __init__(self, count: int, size: int) -> None:
         size = _rounded(size, PAGESIZE)
         self._memory = np.frombuffer(mmap(-1, count * size), np.uint8)
-        self._free = [
-            slice(start, start + size) for start in range(0, count * size, size)
-        ]  # the last one is taken first
+        # A stack, so that few buffers are used, and few pages.
+        self._free = [slice(start, start + size) for start in range(0, count * size, size)]
 
     def take(self) -> memoryview:
-        """Return a room for oneself; an empty one where all are taken."""
+        """Return a free buffer; an empty one if all are taken."""
         try:
             place = self._free.pop()
         except IndexError:
             return _NOWHERE
-        room = self._memory[place]
-        finalize(room, self._free.append, place)
-        return room.data
+        buffer = self._memory[place]
+        finalize(buffer, self._free.append, place)
+        return buffer.data
 
     def sent(self, data: Buffer) -> Sent:
-        """Return what another process needs to have data: where they lie, or what they are if that is elsewhere."""
+        """Return what to send for data: their slice of the shared memory, or a copy if they lie elsewhere."""
         start = _address(data) - _address(self._memory)
         return slice(start, start + len(data)) if 0 <= start < len(self._memory) else bytes(data)
 
     def received(self, sent: Sent) -> memoryview:
-        """Return what was sent."""
+        """Return the data that were sent."""
         return self._memory[sent].data if isinstance(sent, slice) else memoryview(sent)
 
 
 class Channel:
-    """A place where calls to a child wait until it is their turn; one thread at a time may use it.
+    """A connection for calls to a child, one call at a time; one thread at a time may use it.
 
-    While the child works for one seat, the data of the next call are brought to another, and results are fetched from it.
+    A child has several, so that it works on one call while the next one is sent and a result is received.
     """
 
     def __init__(self, data: BufferPool, results: BufferPool) -> None:
@@ -78,21 +77,21 @@ class Channel:
         self._task: Any = None
 
     def call(self, task: Any, data: Buffer, *arguments: Any, ask: Callable[[Any], Any] | None = None) -> Any:
-        """Return what `work` makes of a task, data and arguments over there; `ask` answers what it asks meanwhile.
+        """Return the result of `work` with a task, data and arguments in the child; `ask` answers its requests meanwhile.
 
-        A task that was the last one, too, is not sent again. Raises what `work` raises, and EOFError or ConnectionError when
-        the process has ended.
+        A task that equals the previous one is not sent again. Raises what `work` raises, and EOFError or ConnectionError
+        when the process has ended.
         """
         if task is not self._task:
             self.connection.send(_Task(task))
             self._task = task
-        room = self._results.take()
-        self.connection.send(_Call(arguments, self._data.sent(data), self._results.sent(room)))
-        while isinstance(answer := self.connection.recv(), _Question):
-            self.connection.send(_attempt(ask, answer.about))
-        if isinstance(answer, Exception):
-            raise answer
-        return answer.result(room.toreadonly())
+        buffer = self._results.take()
+        self.connection.send(_Call(arguments, self._data.sent(data), self._results.sent(buffer)))
+        while isinstance(reply := self.connection.recv(), _Request):
+            self.connection.send(_attempt(ask, reply.about))
+        if isinstance(reply, Exception):
+            raise reply
+        return reply.unpack(buffer.toreadonly())
 
 
 class Child:
@@ -106,31 +105,31 @@ class Child:
         results: BufferPool,
         memory: int,
         siblings: Sequence[Child] = (),
-        seats: int = 1,
+        channels: int = 1,
     ) -> None:
-        """Fork. `work` does what is called for, after `prepare` has been done once."""
-        self.seats = [Channel(data, results) for _ in range(seats)]
-        desks = [_Endpoint(seat.theirs, data, results, work) for seat in self.seats]
-        inherited = [seat.connection for child in (self, *siblings) for seat in child.seats]
+        """Fork; the child calls `prepare` once, then `work` for each call."""
+        self.channels = [Channel(data, results) for _ in range(channels)]
+        endpoints = [_Endpoint(channel.theirs, data, results, work) for channel in self.channels]
+        inherited = [channel.connection for child in (self, *siblings) for channel in child.channels]
         self._process = multiprocessing.get_context("fork").Process(
-            target=_live, args=(desks, prepare, memory, inherited), daemon=True
+            target=_live, args=(endpoints, prepare, memory, inherited), daemon=True
         )
         self._process.start()
-        for seat in self.seats:
-            seat.theirs.close()
+        for channel in self.channels:
+            channel.theirs.close()
 
     @property
     def pid(self) -> int:
         return self._process.pid or 0
 
     def close(self) -> None:
-        """Let it end, and wait until it has."""
-        for seat in self.seats:
-            seat.connection.close()
+        """Let the process end, and wait for that."""
+        for channel in self.channels:
+            channel.connection.close()
         self._process.join()
 
     def end(self) -> str:
-        """Wait until it has ended; return how."""
+        """Wait until the process has ended; return how it ended."""
         self._process.join()
         status = self._process.exitcode or 0
         return f"signal {-status}" if status < 0 else f"status {status}"
@@ -138,36 +137,36 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What the calls from now on are for."""
+    """The task of all following calls."""
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What to do the task with, and where there is room for the result."""
+    """The arguments of one call, and the buffer for its result."""
 
     arguments: tuple[Any, ...]
     data: Sent
-    room: Sent
+    buffer: Sent
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
-    """What the child wants to know before it can go on."""
+class _Request:
+    """A request of the child in the middle of a call."""
 
     about: Any
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """A result, pickled; its buffers lie in a room as far as they fit."""
+class _Result:
+    """A pickled result, whose out-of-band buffers lie in the shared buffer as far as they fit."""
 
     head: bytes
     buffers: list[Sent]
 
     @classmethod
-    def of(cls, result: Any, room: memoryview) -> _Answer:
+    def pack(cls, result: Any, shared: memoryview) -> _Result:
         buffers: list[pickle.PickleBuffer] = []
         head = pickle.dumps(result, protocol=5, buffer_callback=buffers.append)
         laid: list[Sent] = []
@@ -175,22 +174,22 @@ class _Answer:
         for buffer in buffers:
             view = buffer.raw()
             place = slice(end, end + len(view))
-            if view and place.stop <= len(room):
-                room[place] = view
+            if view and place.stop <= len(shared):
+                shared[place] = view
                 laid.append(place)
                 end = _rounded(place.stop, _ALIGNMENT)
             else:
                 laid.append(bytes(view))
         return cls(head, laid)
 
-    def result(self, room: memoryview) -> Any:
-        buffers = [room[one] if isinstance(one, slice) else one for one in self.buffers]
+    def unpack(self, shared: memoryview) -> Any:
+        buffers = [shared[one] if isinstance(one, slice) else one for one in self.buffers]
         return pickle.loads(self.head, buffers=buffers)  # noqa: S301
 
 
 @dataclass(slots=True)
 class _Endpoint:
-    """A seat, as the child sees it."""
+    """The child's end of a channel."""
 
     connection: Connection
     data: BufferPool
@@ -199,45 +198,45 @@ class _Endpoint:
     task: Any = None
 
     def serve(self) -> None:
-        """Do what is asked for next. Raises EOFError or ConnectionError when the parent is gone."""
+        """Serve the next call. Raises EOFError or ConnectionError when the parent is gone."""
         message = self.connection.recv()
         if isinstance(message, _Task):
             self.task = message.value
         else:
             self.connection.send(_attempt(self._done, message))
 
-    def _done(self, call: _Call) -> _Answer:
+    def _done(self, call: _Call) -> _Result:
         result = self.work(self._ask, self.task, self.data.received(call.data).toreadonly(), *call.arguments)
-        return _Answer.of(result, self.results.received(call.room))
+        return _Result.pack(result, self.results.received(call.buffer))
 
     def _ask(self, about: Any) -> Any:
-        self.connection.send(_Question(about))
-        answer = self.connection.recv()
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        self.connection.send(_Request(about))
+        reply = self.connection.recv()
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
 
 def _live(
-    desks: Sequence[_Endpoint], prepare: Callable[[], None], memory: int, inherited: Sequence[Connection]
+    endpoints: Sequence[_Endpoint], prepare: Callable[[], None], memory: int, inherited: Sequence[Connection]
 ) -> None:
-    """Be a child until the parent is gone."""
-    for connection in inherited:  # as long as anybody has the parent's end, the parent does not seem gone
+    """Run the child until the parent is gone."""
+    for connection in inherited:  # an open copy of the parent's end would hide that the parent is gone
         connection.close()
-    # Signals are for the parent, which lets what was read be committed before it ends.
+    # The parent handles signals: it commits what was read before it ends.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     prepare()
-    heap, waiting = Heap(resident() + memory), {desk.connection: desk for desk in desks}
+    heap, waiting = Heap(resident() + memory), {endpoint.connection: endpoint for endpoint in endpoints}
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
             for ready in wait(list(waiting)):
-                waiting[ready].serve()  # type: ignore[index]  # one of those it was given
-                heap.tidy()
+                waiting[ready].serve()  # type: ignore[index]  # one of the connections in `waiting`
+                heap.trim()
 
 
 def _attempt(function: Callable[..., Any] | None, *arguments: Any) -> Any:
-    """Return what a function returns, or raises."""
+    """Return the result of a function, or the exception that it raises."""
     try:
         return function(*arguments) if function else None
     except (EOFError, ConnectionError):

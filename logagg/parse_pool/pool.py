@@ -1,7 +1,7 @@
-"""Parsers: chunks -> events, beside one another and the rest, in processes of their own where that can be.
+"""Parsers: chunks -> events, in parallel, in processes of their own if possible.
 
-Parsing is thousands of short steps in numpy and Arrow, and between any two of them a thread of Python waits for all
-others: two parsers in threads are hardly faster than one (docs/decisions/0009). Processes do not wait.
+Parsing is thousands of short steps in numpy and Arrow, and between any two of them a Python thread waits for the
+interpreter's lock: two parsers in threads are hardly faster than one (docs/decisions/0009). Processes do not wait.
 """
 
 from __future__ import annotations
@@ -25,59 +25,59 @@ from logagg.parse.lines import fast
 from logagg.parse_pool.child import BufferPool, Channel, Child
 from logagg.records import Batch, Chunk
 
-SEATS = 2  # of a parser: while it reads the chunk at one, the next is brought to the other
-AHEAD = 2  # chunks beside those at the seats: one that is being read, and one that waits
-_EVENTS = 2  # times the size of a chunk: room for its events; they take less than its lines, unless those are short
-_BATCHES = 8  # of a parser, until their events are rolled up together
+CHANNELS = 2  # of a parser: while it parses the chunk of one, the next chunk is sent through the other
+AHEAD = 2  # chunks besides those in the channels: one that is being read, and one that waits
+_EVENTS = 2  # buffer for the events of a chunk, in chunk sizes; events take less than lines, unless lines are short
+_BATCHES = 8  # batches of a parser that wait to be rolled up together
 
 
 @dataclass(frozen=True, slots=True)
 class ParseTask:
-    """How the lines of a chunk become what a parser hands on."""
+    """How a parser turns the lines of a chunk into its result."""
 
     classifier: Classifier
     max_line: int = 1 << 20  # bytes; a longer line is a reject
-    addresses_in_samples: bool = False  # of rejects
-    then: Callable[..., Any] | None = None  # what a parser makes of a chunk, its events, and what came with the chunk
+    addresses_in_samples: bool = False  # keep addresses in samples of rejects
+    then: Callable[..., Any] | None = None  # computes the result from chunk, events, and the arguments of `submit`
 
     def __call__(self, chunk: Chunk, fmt: Format, now: float, *more: Any) -> Any:
-        """Return a batch whose table holds events, or what `then` makes of it."""
+        """Return a batch of events, or the result of `then`."""
         batch = fast.parse(chunk, fmt, now, self.max_line)
         rejects = batch.rejects if self.addresses_in_samples else without_addresses(batch.rejects)
         events = Batch(self.classifier.classify(batch.table), rejects)
         return self.then(without_data(chunk), events, *more) if self.then else events
 
     def asking(self, key_of: Callable[[int], bytes] | None) -> ParseTask:
-        """Return the same with another one to ask for the keys of visitors."""
+        """Return the same with another source of visitor keys."""
         return replace(self, classifier=replace(self.classifier, key_of=key_of))
 
 
 def without_data(chunk: Chunk) -> Chunk:
-    """What is read can go: only where it came from travels on."""
+    """Return the chunk without its bytes: later stages need only its position."""
     return replace(chunk, data=b"")
 
 
 class Parsers:
     """Some parsers, each of which takes one chunk at a time.
 
-    Processes are forked here and now, before there are threads and locks, or else it is not safe: then they are threads.
-    They hold nothing that counts, and end when we do. One that dies (the system was short of memory) is not replaced:
-    its chunk, and what it would have read, is read in this process.
+    Processes are forked by the constructor, which is safe only before there are threads and locks; otherwise parsers are
+    threads. Parsers hold no state that must survive, and end with this process. One that dies (often because the system
+    is short of memory) is not replaced: its chunk, and its share of later ones, is parsed in this process.
     """
 
     def __init__(self, budget: Budget, clock: Clock) -> None:
         self._latest = LatestTime(clock)
         self._report: Callable[[str, str], None] = lambda kind, text: None
-        self._reading: ParseTask | None = None
-        self._there: ParseTask | None = None  # the same, for another process
-        self._rooms = BufferPool(budget.parsers * SEATS + AHEAD, budget.chunk)
-        self._children = _fork(budget, self._rooms)
-        self.memory = budget.parser * len(self._children)  # what they may take beside this process
-        places = [_Slot(child, seat) for child in self._children for seat in child.seats]
-        self.count = len(places) or budget.parsers
+        self._local_task: ParseTask | None = None
+        self._child_task: ParseTask | None = None  # the same, but it asks this process for visitor keys
+        self._buffers = BufferPool(budget.parsers * CHANNELS + AHEAD, budget.chunk)
+        self._children = _fork(budget, self._buffers)
+        self.memory = budget.parser * len(self._children)  # bytes that the children may take
+        slots = [_Slot(child, channel) for child in self._children for channel in child.channels]
+        self.count = len(slots) or budget.parsers
         self._free: SimpleQueue[_Slot] = SimpleQueue()
-        for place in places or [_HERE] * budget.parsers:
-            self._free.put(place)
+        for slot in slots or [_LOCAL] * budget.parsers:
+            self._free.put(slot)
         self._threads = ThreadPoolExecutor(self.count, "parser")
         self._ended: list[Child] = []
         self._lock = threading.Lock()
@@ -92,79 +92,79 @@ class Parsers:
 
     @property
     def pids(self) -> list[int]:
-        """The processes that parse."""
+        """The ids of the parser processes."""
         return [child.pid for child in self._children]
 
-    def use(self, reading: ParseTask, report: Callable[[str, str], None]) -> None:
-        """Read so from now on, and report when a parser dies."""
-        self._reading, self._there, self._report = reading, reading.asking(None), report
+    def use(self, task: ParseTask, report: Callable[[str, str], None]) -> None:
+        """Use this task from now on, and report when a parser dies."""
+        self._local_task, self._child_task, self._report = task, task.asking(None), report
 
     def room(self) -> memoryview:
-        """Return memory to read a chunk into, for parsers to have it without a copy; none where there is none."""
-        return self._rooms.take() if self._children else memoryview(b"")
+        """Return a shared buffer to read a chunk into, so that it is not copied; empty if none is free."""
+        return self._buffers.take() if self._children else memoryview(b"")
 
     def submit(self, chunk: Chunk, fmt: Format, *more: Any, written: float = 0.0) -> Future[Any]:
-        """Let a parser read a chunk, which was `written` no later than that, in the way that is in use now."""
-        assert self._reading and self._there, "who submits has said how to read"
-        return self._threads.submit(self._read, self._reading, self._there, written, chunk, fmt, *more)
+        """Let a parser parse a chunk, which may have been written as late as `written`, by the task in use."""
+        assert self._local_task and self._child_task, "`use` was called"
+        return self._threads.submit(self._parse, self._local_task, self._child_task, written, chunk, fmt, *more)
 
     def close(self) -> None:
-        """End; chunks that no parser has begun are dropped."""
+        """End the parsers; chunks that are still queued are dropped."""
         self._threads.shutdown(cancel_futures=True)
         for child in self._children:
             child.close()
 
-    def _read(self, reading: ParseTask, there: ParseTask, written: float, chunk: Chunk, fmt: Format, *more: Any) -> Any:
-        place, now = self._free.get(), self._latest.of(written)
+    def _parse(self, local: ParseTask, remote: ParseTask, written: float, chunk: Chunk, fmt: Format, *more: Any) -> Any:
+        slot, now = self._free.get(), self._latest.of(written)
         try:
-            if place.seat:
-                ask = reading.classifier.key_of
-                return place.seat.call(there, chunk.data, without_data(chunk), fmt, now, *more, ask=ask)
+            if slot.channel:
+                ask = local.classifier.key_of
+                return slot.channel.call(remote, chunk.data, without_data(chunk), fmt, now, *more, ask=ask)
         except (EOFError, ConnectionError):
-            self._give_up(place)
-            place = _HERE
+            self._give_up(slot)
+            slot = _LOCAL
         finally:
-            self._free.put(place)
-        return reading(chunk, fmt, now, *more)
+            self._free.put(slot)
+        return local(chunk, fmt, now, *more)
 
-    def _give_up(self, place: _Slot) -> None:
+    def _give_up(self, slot: _Slot) -> None:
         """Report once that a child has ended."""
-        assert place.child, "what is read here does not end"
+        assert slot.child, "only children end"
         with self._lock:
-            if place.child not in self._ended:
-                self._ended.append(place.child)
-                how = place.child.end()
+            if slot.child not in self._ended:
+                self._ended.append(slot.child)
+                how = slot.child.end()
                 self._report("parser", f"a parser ended ({how}); this process does its work from now on")
 
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """Where a chunk is read: at a seat of a child, or in this process."""
+    """Where a chunk is parsed: in a child, through one of its channels, or in this process."""
 
     child: Child | None = None
-    seat: Channel | None = None
+    channel: Channel | None = None
 
 
-_HERE = _Slot()
+_LOCAL = _Slot()  # this process
 
 
 def _prepare() -> None:
-    from logagg.parse.events import agents  # not in a process that others parse for: it is large
+    from logagg.parse.events import agents  # large, so only parsers import it
 
     agents.prepare()
 
 
-def _fork(budget: Budget, rooms: BufferPool) -> Sequence[Child]:
-    """Fork parsers, unless there is one core only, for which they would take turns with us anyway, or it is not safe."""
+def _fork(budget: Budget, buffers: BufferPool) -> Sequence[Child]:
+    """Fork parsers if that is safe, and there is more than one core to run them on."""
     children: list[Child] = []
     if (os.cpu_count() or 1) > 1 and sys.platform == "linux" and threading.active_count() == 1:
-        gc.freeze()  # looking for cycles would write to all there is, and so make a copy of it for each process
+        gc.freeze()  # else garbage collection would write to shared pages, and so copy them for each process
         results = BufferPool(budget.parsers * _BATCHES, _EVENTS * budget.chunk)
         for _ in range(budget.parsers):
-            children.append(Child(_read_here, _prepare, rooms, results, budget.parser, children, SEATS))
+            children.append(Child(_parse_in_child, _prepare, buffers, results, budget.parser, children, CHANNELS))
     return children
 
 
-def _read_here(ask: Callable[[Any], Any], reading: ParseTask, data: memoryview, chunk: Chunk, *rest: Any) -> Any:
-    """Read a chunk in a parser's process."""
-    return reading.asking(ask)(replace(chunk, data=data), *rest)
+def _parse_in_child(ask: Callable[[Any], Any], task: ParseTask, data: memoryview, chunk: Chunk, *rest: Any) -> Any:
+    """Parse a chunk in a parser's process."""
+    return task.asking(ask)(replace(chunk, data=data), *rest)

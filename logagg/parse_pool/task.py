@@ -1,4 +1,4 @@
-"""What a configuration makes of the lines of logs: the format of each log, and how its chunks are read."""
+"""How chunks are parsed under one configuration: the format of each log, and the task of the parsers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from logagg.records import Chunk, Source
 
 
 class Interpreter:
-    """Knows how to read chunks as one configuration says; another configuration takes another one."""
+    """Chooses the format of each chunk by one configuration; a new configuration takes a new one."""
 
     def __init__(
         self,
@@ -36,14 +36,14 @@ class Interpreter:
         self._committed = committed
 
     def format_of(self, chunk: Chunk, tailer: Tailer) -> Format | None:
-        """Return the format of a chunk; None where it has none: then the tailer takes it back."""
+        """Return the format of a chunk; None if no format matches, and then the tailer takes the chunk back."""
         fmt = self._formats.format_of(chunk, self.written(chunk, tailer))
         if fmt is None:
             tailer.refuse(chunk.source)
-        elif chunk.data:  # of a hole, or of a line over the limit, nothing can be told
+        elif chunk.data:  # a hole, or a line over the limit, does not show the format
             tailer.set_format(chunk.source, fmt.name)
         return fmt
 
     def written(self, chunk: Chunk, tailer: Tailer) -> float:
-        """Return a time up to which a chunk may have been written, even if the clock says that it is earlier."""
+        """Return the latest time at which a chunk may have been written, even if the clock is behind it."""
         return max(self._committed, tailer.source(chunk.source).modified)

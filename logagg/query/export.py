@@ -1,4 +1,4 @@
-"""An answer -> a file: Parquet, and files that appear when they are complete."""
+"""Answers as files: Parquet, and files that appear only when they are complete."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ ROW_GROUP = 1 << 17  # rows
 
 @contextmanager
 def appearing(path: Path, *, binary: bool) -> Iterator[IO[Any]]:
-    """Give a file that takes the place of `path` when the block ends well. Raises LogaggError."""
-    path = path.resolve()  # a link stays one
+    """Yield a file that replaces `path` when the block succeeds. Raises LogaggError."""
+    path = path.resolve()  # a link remains a link
     try:
-        if path.exists() and not path.is_file():  # a pipe, a device: nothing takes its place
+        if path.exists() and not path.is_file():  # a pipe or device is written to, not replaced
             with _opened(path, binary=binary) as file:
                 yield file
             return
@@ -41,7 +41,7 @@ def _opened(path: Path, *, binary: bool) -> IO[Any]:
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    """Give a file in the same directory, with the mode that `path` has or would get; removed if it is still there afterwards."""
+    """Yield a temporary file in the directory of `path`, with its mode; removed afterwards unless it was renamed."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(descriptor)
     try:
@@ -73,7 +73,7 @@ def write_parquet(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: 
 
 
 def _groups(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Yield tables of so many rows as a row group should have."""
+    """Yield tables of the size of a row group."""
     import pyarrow as pa
 
     held: list[pa.RecordBatch] = []

@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 def interruptible(work: Callable[[], T]) -> T:
-    """Return what `work` returns, or raise what it raises; a KeyboardInterrupt leaves it behind, for the process to end.
+    """Return the result of `work`, or raise its exception; after a KeyboardInterrupt `work` is abandoned.
 
-    It runs in a thread of its own: DuckDB 2.0.1 may wait for itself for good when a signal comes in the thread that runs
-    a query (3 of 16 tries).
+    It runs in a thread of its own: DuckDB 2.0.1 may deadlock when a signal arrives in the thread that runs a query (3 of
+    16 tries).
     """
     future: Future[T] = Future()
 

@@ -1,6 +1,6 @@
-"""Rows -> a table for a person; JSON and CSV for a program.
+"""Rows as a table for people, or as JSON and CSV for programs.
 
-Values come from logs, so strangers wrote them: what a terminal or a spreadsheet would act upon is made harmless.
+Values come from logs, so clients chose them: control sequences and spreadsheet formulas are escaped.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     import duckdb
 
 FORMATS = ("table", "json", "csv")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet read a text as a formula
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a text that begins so is a formula to a spreadsheet
 
 Row = Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """An answer: the names of its columns, and its rows, which JSON and CSV take one by one."""
+    """An answer: the names of its columns, and its rows, which JSON and CSV consume one by one."""
 
     columns: tuple[str, ...]
     rows: Iterable[Row]
@@ -45,7 +45,7 @@ def write(answer: Rows, form: str, stream: TextIO) -> None:
 
 
 def _write_json(answer: Rows, stream: TextIO) -> None:
-    """Write a list of objects, one a line."""
+    """Write a list of objects, one per line."""
     names, before = distinct(answer.columns), "["
     for row in answer.rows:
         stream.write(before + as_json(dict(zip(names, row, strict=True))))
@@ -54,11 +54,11 @@ def _write_json(answer: Rows, stream: TextIO) -> None:
 
 
 def as_json(value: object, indent: int | None = None) -> str:
-    """Return a value as JSON in which nothing is left that a terminal would act upon."""
+    """Return a value as JSON, with control characters escaped."""
     return json.dumps(plain(value), ensure_ascii=False, indent=indent).translate(_UNSAFE)
 
 
-# Valid JSON either way; a terminal acts upon the raw characters.
+# JSON permits these characters unescaped, but a terminal would interpret them.
 _UNSAFE = {
     code: f"\\u{code:04x}"
     for code in (
@@ -73,7 +73,7 @@ _UNSAFE = {
 
 
 def distinct(names: Iterable[str]) -> list[str]:
-    """Return the names, twins numbered as DuckDB numbers them: a, a_1."""
+    """Return the names, duplicates numbered as DuckDB does: a, a_1."""
     distinct: list[str] = []
     for name in names:
         number, chosen = 0, name
@@ -86,17 +86,17 @@ def distinct(names: Iterable[str]) -> list[str]:
 
 def _write_csv(answer: Rows, stream: TextIO) -> None:
     rows = iter(answer.rows)
-    first = list(itertools.islice(rows, 1))  # what fails at once leaves no header behind
+    first = list(itertools.islice(rows, 1))  # a query that fails at once must not leave a header
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(map(_cell, answer.columns))
-    # A program gets what there is, but a terminal would act upon it.
+    # Programs get the raw text, but a terminal would interpret control characters.
     escaped = printable if stream.isatty() else str
     cells = ([_cell(value) for value in row] for row in itertools.chain(first, rows))
     writer.writerows([escaped(cell) if isinstance(cell, str) else cell for cell in row] for row in cells)
 
 
 def _cell(value: object) -> object:
-    """Return a value for CSV; a text that a spreadsheet would run gets a quote in front."""
+    """Return a value for CSV; a text that a spreadsheet would take for a formula gets a quote in front."""
     value = plain(value)
     if value is None:
         return ""
@@ -108,7 +108,7 @@ def _cell(value: object) -> object:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON knows it: times in ISO 8601, NaN and infinity as null, integers exact."""
+    """Return a value in the types of JSON: times in ISO 8601, NaN and infinity as null, integers exact."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
@@ -164,7 +164,7 @@ def _write_fitting(answer: Rows, stream: TextIO) -> None:
 
 
 def _write_plain(answer: Rows, stream: TextIO) -> None:
-    """Write aligned columns, whole: for a pipe or a file."""
+    """Write aligned columns without truncation, for a pipe or a file."""
     cells = [
         [printable(column) for column in answer.columns],
         *([shown(value) for value in row] for row in answer.rows),
@@ -186,7 +186,7 @@ def _right(answer: Rows) -> list[bool]:
 
 
 def shown(value: object) -> str:
-    """Return a value as a person reads it in a table; what a terminal would act upon is escaped."""
+    """Return a value as text for a table, with control characters escaped."""
     if isinstance(value, datetime):
         return _shown_time(value)
     value = plain(value)

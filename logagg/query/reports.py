@@ -1,4 +1,4 @@
-"""The reports: one SQL file each in `reports/`, with the parameters it takes named in it."""
+"""The reports: an SQL file each in `reports/`, with named parameters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Bots = Literal["include", "exclude", "only"]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One report, and what of it."""
+    """A request for one report, with its filters."""
 
     name: str
     since: datetime | None = None
@@ -46,13 +46,13 @@ class Wanted:
         site: str | None = None,
         bots: Bots = "include",
     ) -> Wanted:
-        """Return what is wanted, checked. Raises LogaggError."""
+        """Return the request, checked. Raises LogaggError."""
         if name not in NAMES:
             raise LogaggError(f"no report {name!r}", f"there are {', '.join(NAMES)}")
         if bots not in BOTS:
-            raise LogaggError(f"bots: {bots!r} will not do", f"write one of {', '.join(BOTS)}")
+            raise LogaggError(f"bots: {bots!r} is not valid", f"write one of {', '.join(BOTS)}")
         if limit is not None and limit < 0:
-            raise LogaggError(f"limit: {limit} will not do", "write a number of rows, or nothing for all")
+            raise LogaggError(f"limit: {limit} is not valid", "write a number of rows, or nothing for all")
         return cls(name, moment(since, now, "since"), moment(until, now, "until"), limit, site, bots)
 
     @property
@@ -67,18 +67,18 @@ def query_of(name: str) -> str:
 
 
 def run(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> duckdb.DuckDBPyRelation:
-    """Return a report's rows. Raises LogaggError when the report cannot be narrowed as wanted."""
+    """Return a report's rows. Raises LogaggError if the report does not have a filter."""
     query = query_of(wanted.name)
     takes = connection.extract_statements(query)[0].named_parameters
     for name, value in wanted.parameters.items():
         if value is not None and name not in takes:
-            raise LogaggError(f"report {wanted.name} cannot be narrowed by {name}", "leave the option out")
+            raise LogaggError(f"report {wanted.name} cannot be filtered by {name}", "leave the option out")
     given = {name: value for name, value in wanted.parameters.items() if name in takes}
     return connection.sql(query, params=given)
 
 
 def frame(answer: duckdb.DuckDBPyRelation) -> pd.DataFrame:
-    """Return an answer as a data frame, with whole numbers as such: DuckDB makes floats of those of 128 bits."""
+    """Return an answer as a data frame, with 128-bit integers as integers, which DuckDB would make floats."""
     found = answer.df()
     for column, (name, kind) in enumerate(zip(answer.columns, answer.types, strict=True)):
         if kind == "HUGEINT":

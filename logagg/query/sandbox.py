@@ -1,29 +1,29 @@
-"""A sandbox for SQL by people who are trusted little: behind `logagg sql`, and made for a web page.
+"""A sandbox for untrusted SQL: used by `logagg sql`, and suitable for a web page.
 
     with Sandbox(Path("lake")).run("SELECT path, sum(views) FROM pages GROUP BY path") as answer:
         for row in answer.rows():
             ...
 
-What it guarantees, whatever the query says:
+It guarantees, for any query:
 
-- *It reads* the newest snapshot and the files in `readable`, and nothing else: not the lake's secret and salts, not what
-  the lake holds besides the snapshot, no other file, not even whether one exists.
-- *It writes nothing* but to a directory of its own (0700, removed afterwards) for what does not fit in memory. It changes
-  no name, owner, mode or time; it reaches no network, runs no program, signals no process.
-- *It is one SELECT*, or EXPLAIN of one, made of functions that are listed by name.
-- *It ends* after `limits.seconds` in which its reader waited for it, at `limits.rows`, at `limits.memory`, when the answer is
-  closed or cancelled, and when the thread that started it ends, however it ends.
-- *What comes back* is JSON, or columns of Arrow whose bounds were checked, or an error of one line without the content of a file that
-  the query may not read.
+- *Reading:* the newest snapshot and the files in `readable`, and nothing else: neither the lake's secret and salts nor
+  other files of the lake, and no other file, not even whether it exists.
+- *Writing:* only a directory of its own (0700, removed afterwards) for data that do not fit in memory. The query cannot
+  change names, owners, modes or times; it cannot reach the network, run programs, or signal processes.
+- *SQL:* one SELECT, or EXPLAIN of one, with functions that are listed by name.
+- *End:* after `limits.seconds` of waiting by its reader, at `limits.rows`, at `limits.memory`, when the answer is closed
+  or cancelled, and when the thread that started the query ends in any way.
+- *Output:* JSON, or Arrow columns whose bounds were checked, or an error of one line that reveals no content of a file
+  that the query may not read.
 
-How: each query runs in a process of its own (`sandbox_child`), a fresh interpreter without our memory, environment and
-descriptors. Before it looks at the query it gives up its rights to the kernel: Landlock names the files (where it has that,
-since Linux 5.13), seccomp the system calls (`sandbox_kernel`). Where there is no Landlock, seccomp lets no file be opened to be
-written, so nothing is spilled, and DuckDB's own settings say what is read. Where there is neither, nothing is run.
-DuckDB's settings (`allowed_paths`) and the list of what a query may hold (`sandbox_sql`) come on top.
+Each query runs in a process of its own (`sandbox_child`), a fresh interpreter without the memory, environment and
+descriptors of this one. Before the process looks at the query, it drops its rights in the kernel: Landlock (since Linux
+5.13) lists the files, seccomp the system calls (`sandbox_kernel`). Without Landlock, seccomp forbids opening files for
+writing, so nothing is spilled, and only DuckDB's settings restrict reading. Without either, no query runs. DuckDB's
+settings (`allowed_paths`) and the list of permitted syntax (`sandbox_sql`) are further layers.
 
-What it does not guarantee: that a query leaves the machine's processors or its disk's cache to others, and that
-its duration tells nothing of what the lake holds.
+It does not guarantee that a query leaves processor time or disk cache to other processes, nor that its duration reveals
+nothing about the lake.
 """
 
 from __future__ import annotations
@@ -43,21 +43,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from logagg.errors import LakeError, LogaggError
+from logagg.errors import LakeError, LimitReached, LogaggError, QueryFailed, QueryRefused
 from logagg.query import sandbox_frames as frames
 from logagg.query import sandbox_kernel
-from logagg.query.sandbox_frames import ARROW, BATCH, DONE, HEADER, ROWS, SCHEMA, QueryFailed
+from logagg.query.sandbox_frames import ARROW, BATCH, DONE, HEADER, ROWS, SCHEMA
 from logagg.spill import Spill
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 LEAST_MEMORY = 64 << 20
-SPILL_TIMES = 4  # as much as `memory` may be spilled
-_TZPATH = "/usr/share/zoneinfo:/usr/lib/zoneinfo:/usr/share/lib/zoneinfo:/etc/zoneinfo"  # or it is searched for, 10 ms
-_KEPT = ("LD_LIBRARY_PATH",)  # of the environment: without it some interpreters do not start
+SPILL_TIMES = 4  # the limit on spilled bytes, as a multiple of `memory`
+_TZPATH = "/usr/share/zoneinfo:/usr/lib/zoneinfo:/usr/share/lib/zoneinfo:/etc/zoneinfo"  # otherwise it is searched for, which takes 10 ms
+_KEPT = ("LD_LIBRARY_PATH",)  # environment variables that are kept: some interpreters do not start without them
 
-# `-I -S`: nothing of the user's is imported, and the paths are ours.
+# `-I -S`: the user's modules are not imported, and this process sets the paths.
 BOOTSTRAP = """import json, sys
 asked = json.load(sys.stdin)
 sys.path[:] = asked.pop("path")
@@ -72,22 +72,18 @@ def half_of_memory() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a query may take; 0: no limit, but of memory."""
+    """The limits of a query; 0: no limit, except for memory."""
 
-    seconds: float = 300.0  # in which the answer is waited for
+    seconds: float = 300.0  # of waiting for the answer
     memory: int = field(default_factory=half_of_memory)  # bytes that DuckDB counts; the process may take a quarter more
     rows: int = 1_000_000
 
 
-class LimitReached(LogaggError):
-    """A query took more than it may."""
-
-
 class Sandbox:
-    """Runs queries on a lake's newest snapshot; see the module for what it guarantees."""
+    """Runs queries on a lake's newest snapshot; see the module for its guarantees."""
 
     def __init__(self, root: Path, *, readable: Sequence[Path] = (), limits: Limits | None = None) -> None:
-        """Raises LogaggError where `readable` names what cannot be read, or holds the lake."""
+        """Raises LogaggError if a path in `readable` cannot be read, or contains the lake."""
         self._root = root
         self._limits = limits or Limits()
         if self._limits.memory < LEAST_MEMORY:
@@ -98,7 +94,7 @@ class Sandbox:
             self._permit(path)
 
     def _permit(self, path: Path) -> None:
-        """Let a file or directory be read, as it is named and as it is called."""
+        """Make a file or directory readable, by the given path and by its real path."""
         try:
             real, lake = path.resolve(strict=True), self._root.resolve()
         except (OSError, RuntimeError) as error:
@@ -115,7 +111,7 @@ class Sandbox:
     def run(self, query: str, *, arrow: bool = False) -> Answer:
         """Start a query and return its answer when its columns are known; with `arrow`, for `batches` instead of `rows`.
 
-        Raises QueryFailed, LimitReached, `sandbox_sql.Refused`, LakeError.
+        Raises QueryFailed, LimitReached, QueryRefused, LakeError.
         """
         answer = Answer(self._limits)
         try:
@@ -137,7 +133,7 @@ class Sandbox:
             "spill": spill,
             "spill_size": SPILL_TIMES * self._limits.memory if spill else 0,
             "memory": self._limits.memory,
-            # With the parent's clock stopped, as while it writes what came, this one goes on.
+            # The parent's time limit stops while it writes output; this one does not.
             "processor_seconds": math.ceil(self._limits.seconds * threads) + 1 if self._limits.seconds else 0,
             "threads": threads,
         }
@@ -148,22 +144,22 @@ def _processors() -> int:
 
 
 def _path() -> list[str]:
-    """Return where the child imports from: where we do, and where we were imported from."""
+    """Return the child's import path: that of this process, and the directory of this package."""
     ours = str(Path(__file__).resolve().parents[2])
     return [*dict.fromkeys([*(os.path.abspath(path) for path in sys.path), ours])]
 
 
 def _environment() -> dict[str, str]:
-    """Return the child's environment: nothing of ours."""
+    """Return the child's environment, which inherits almost nothing."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    # pyarrow's allocator would start a thread, which the kernel's guards do not reach.
+    # pyarrow's allocator would otherwise start a thread, which the kernel's guards do not cover.
     return {**kept, "LC_ALL": "C.UTF-8", "PYTHONTZPATH": _TZPATH, "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
 
 class Answer:
-    """The answer to one query while it comes: the names of its columns, and its rows or its record batches.
+    """The answer to a running query: the names of its columns, and its rows or record batches as they arrive.
 
-    Close it, or use it as a context manager: that ends the query. `cancel` may be called from any thread.
+    Close it, or use it as a context manager; that ends the query. `cancel` may be called from any thread.
     """
 
     columns: tuple[str, ...]
@@ -188,7 +184,7 @@ class Answer:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=_environment(),
-            start_new_session=True,  # Ctrl-C is for us; we end the child
+            start_new_session=True,  # so that Ctrl-C reaches this process only, which ends the child
         )
         assert self._child.stdin is not None
         with contextlib.suppress(BrokenPipeError), self._child.stdin as stdin:
@@ -202,7 +198,7 @@ class Answer:
         self.columns = tuple(map(str, names))
 
     def rows(self) -> Iterator[Sequence[Any]]:
-        """Yield rows of what JSON has, and datetimes, until the answer is complete. Raises QueryFailed and LimitReached."""
+        """Yield rows of JSON values and datetimes until the answer is complete. Raises QueryFailed and LimitReached."""
         for payload in self._batches():
             rows = [frames.row_of(row, len(self.columns)) for row in frames.listed(payload)]
             yield from rows[: self._allowed(len(rows))]
@@ -225,7 +221,7 @@ class Answer:
             yield payload
 
     def _allowed(self, rows: int) -> int:
-        """Return how many of so many further rows may be given."""
+        """Return how many of the next `rows` rows the limit permits."""
         return min(rows, self._limits.rows - self._given) if self._limits.rows else rows
 
     def _count(self, rows: int) -> None:
@@ -270,7 +266,7 @@ class Answer:
             raise _too_large(self._limits)
 
     def _read(self, length: int) -> memoryview:
-        """Return so many bytes of the child's output. It is waited for as long as the query may take."""
+        """Read `length` bytes of the child's output; wait for them up to the query's time limit."""
         assert self._child is not None
         assert self._child.stdout is not None
         descriptor, found = self._child.stdout.fileno(), memoryview(bytearray(length))
@@ -300,7 +296,7 @@ class Answer:
         status = self._child.wait()
         if status == -signal.SIGXCPU:
             return _too_long(self._limits)
-        if status in (-signal.SIGABRT, -signal.SIGSEGV):  # what some libraries do where there is no memory
+        if status in (-signal.SIGABRT, -signal.SIGSEGV):  # some libraries do this when memory is exhausted
             return _too_large(self._limits)
         if status >= 0:
             return QueryFailed(f"the query's process ended with exit status {status}", "please report it")
@@ -309,7 +305,7 @@ class Answer:
         )
 
     def _failure(self, kind: bytes, payload: memoryview) -> LogaggError:
-        """Return what the child says went wrong."""
+        """Return the error that the child reports."""
         try:
             told = frames.parsed(payload)
             what, message, hint = str(told["kind"]), str(told["message"]), str(told["hint"])
@@ -317,10 +313,8 @@ class Answer:
             return frames.UNCLEAR
         if what == "memory":
             return _too_large(self._limits)
-        if what == "Refused":
-            from logagg.query.sandbox_sql import Refused
-
-            return Refused.said(message, hint)
+        if what == "QueryRefused":
+            return QueryRefused.said(message, hint)
         if what == "internal":
             return QueryFailed(f"the query failed ({message})", "please report it")
         kinds: dict[str, type[LogaggError]] = {"LakeError": LakeError, "sql": QueryFailed}

@@ -1,9 +1,9 @@
-"""The process that runs one query, and gives up first whatever it does not need for it: behind `logagg.query.sandbox`.
+"""The process that runs one query for `logagg.query.sandbox`, after dropping all rights that the query does not need.
 
-`main` is called in a fresh interpreter with what was asked. It opens the snapshot while it may still do anything, then
-passes the guards below, one after the other, and only then looks at the query. The answer goes to standard output, as frames.
+`main` is called in a fresh interpreter with the request. It opens the snapshot while it has all rights, then applies the
+guards below, one after the other, and only then looks at the query. The answer goes to standard output, as frames.
 
-Nothing is imported after the guards: no file of Python's can be read by then.
+Modules are not imported after the guards, since Python's files cannot be read then.
 """
 
 from __future__ import annotations
@@ -23,16 +23,17 @@ from logagg.errors import LakeError, LogaggError
 from logagg.query import sandbox_kernel as kernel
 from logagg.query.render import plain
 from logagg.query.sandbox_frames import ARROW, BATCH, DONE, FAILED, HEADER, SCHEMA
+from logagg.quoting import identifier, literal
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
 BATCH_ROWS = 4_096
-OVERHEAD = 256 << 20  # bytes beside what DuckDB counts: the interpreter, libraries, stacks of threads
+OVERHEAD = 256 << 20  # bytes that DuckDB does not count: the interpreter, libraries, stacks of threads
 LONGEST_ERROR = 2_000  # characters
 
-# Settings of the instance before the catalog is opened. With no thread but ours, all that start later are restricted, too.
+# Settings of the instance before the catalog is opened. One thread only, so that every later thread is restricted too.
 START: dict[str, Any] = {
     "threads": 1,
     "async_threads": 0,
@@ -43,13 +44,13 @@ START: dict[str, Any] = {
     "arrow_lossless_conversion": False,
     "python_enable_replacements": False,
 }
-# Types whose values Arrow has no type for; as text they are what DuckDB shows. In quotes these are names.
+# Types that Arrow lacks; their values are sent as DuckDB's text. Within quotes, these words are names.
 TEXTUAL = re.compile(r"""("(?:[^"]|"")*"|'(?:[^']|'')*')|\b(?:BIT|BIGNUM|TIME WITH TIME ZONE|VARIANT)\b""")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked: by whom, of which lake, with which limits."""
+    """A request: the query, its lake, and its limits."""
 
     query: str
     form: str
@@ -73,20 +74,20 @@ class Snapshot:
 
 
 def main(asked: dict[str, Any]) -> None:
-    """Answer what is asked on standard output, and end."""
+    """Answer the request on standard output, and end."""
     output = _take_output()
     try:
         request = Request(**asked)
         guard_lifetime(request)
         _prepare(request.form)
         _answer(request, output)
-    except BaseException as error:  # noqa: BLE001  # whatever it is, it is told in one frame
+    except BaseException as error:  # noqa: BLE001  # any error is reported in one frame
         _send(output, FAILED, json.dumps(_told(error)).encode())
     os._exit(0)
 
 
 def _take_output() -> int:
-    """Return a descriptor of standard output for us alone; what libraries print goes nowhere."""
+    """Return a private descriptor of standard output; the output of libraries is discarded."""
     output, nowhere = os.dup(1), os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
@@ -94,10 +95,10 @@ def _take_output() -> int:
 
 
 def _prepare(form: str) -> None:
-    """Import all that will be needed."""
-    sys.setrecursionlimit(10_000)  # an expression as deep as DuckDB takes is several times as deep in JSON
+    """Import all modules that will be needed."""
+    sys.setrecursionlimit(10_000)  # the deepest expression that DuckDB accepts is several times as deep in JSON
     if form == ARROW:
-        sys.modules["numpy"] = None  # type: ignore[assignment]  # pyarrow does without; 50 ms
+        sys.modules["numpy"] = None  # type: ignore[assignment]  # optional for pyarrow; saves 50 ms
         import pyarrow.ipc  # noqa: F401
     else:
         with suppress(ImportError):  # the engine without its data frames and expressions, which take 60 ms
@@ -119,7 +120,7 @@ def _answer(request: Request, output: int) -> None:
 
 
 def _opened(request: Request) -> Snapshot:
-    """Open the newest snapshot, as its owner may. Raises LakeError."""
+    """Open the newest snapshot, with all rights of the user. Raises LakeError."""
     from pathlib import Path
 
     from logagg.query.snapshot import attach
@@ -132,7 +133,7 @@ def _opened(request: Request) -> Snapshot:
     return Snapshot(connection, [_whole(home, name) for (name,) in names])
 
 
-# What DuckDB imports for the values of a type, it imports at the first one.
+# DuckDB imports Python modules at the first value of these types, so one value of each is fetched now.
 _ONE_OF_EACH = (
     "SELECT now(), uuid(), 1.5::DECIMAL(5, 2), INTERVAL 1 DAY, '12:00:00+02'::TIMETZ, map {'a': 1}, 1::BIGNUM"
 )
@@ -153,38 +154,36 @@ def guard_lifetime(request: Request) -> None:
 
 
 def guard_resources(request: Request, snapshot: Snapshot) -> None:
-    """Bound memory, processor time, and what is spilled, whatever DuckDB counts."""
+    """Limit memory, processor time and spilled bytes in the kernel, independently of DuckDB."""
     kernel.limit_resources(
         request.memory + request.memory // 4 + OVERHEAD, request.processor_seconds, request.spill_size
     )
 
 
 def guard_files(request: Request, snapshot: Snapshot) -> None:
-    """Landlock: the snapshot's files and those named are readable, the spill directory writable, nothing else."""
+    """Landlock: only the snapshot's files and the named ones are readable, only the spill directory is writable."""
     restricted = kernel.restrict_files([*snapshot.files, *request.files], request.directories, request.spill)
     if not restricted and request.directories:
         raise LogaggError("--read: this kernel has no Landlock, so that no directory can be read", "name its files")
 
 
 def guard_syscalls(request: Request, snapshot: Snapshot) -> None:
-    """seccomp: no way out but through open files, and no writing at all where Landlock does not say where."""
+    """seccomp: only system calls on open files; without Landlock, files cannot be opened for writing."""
     restricted = kernel.restrict_syscalls(writes=bool(request.spill))
-    if not restricted and not kernel.can_spill():  # older versions of Landlock let a file be emptied
-        raise LogaggError(
-            "this system has neither Landlock nor seccomp for us", "ask in Python: logagg.open(DIR).sql(...)"
-        )
+    if not restricted and not kernel.can_spill():  # older versions of Landlock do not prevent truncation
+        raise LogaggError("this system has neither Landlock nor seccomp", "ask in Python: logagg.open(DIR).sql(...)")
 
 
 def guard_threads(request: Request, snapshot: Snapshot) -> None:
-    """Be alone: a thread that is there before the kernel's guards keeps its rights."""
+    """Require a single thread: one that exists before the kernel's guards would keep its rights."""
     if sys.platform == "linux" and len(os.listdir("/proc/self/task")) != 1:
         raise LogaggError("a library has started threads before the sandbox", "please report it")
 
 
 def guard_paths(request: Request, snapshot: Snapshot) -> None:
-    """DuckDB: the same files by name, so that not even the existence of others can be asked."""
+    """DuckDB: the same files by name, so that even the existence of other files stays hidden."""
     connection = snapshot.connection
-    connection.execute(f"SET temp_directory = {_quoted(request.spill)}")
+    connection.execute(f"SET temp_directory = {literal(request.spill)}")
     if request.spill:
         connection.execute(f"SET max_temp_directory_size = '{request.spill_size}B'")
     connection.execute(f"SET allowed_directories = {_listed(request.directories)}")
@@ -193,7 +192,7 @@ def guard_paths(request: Request, snapshot: Snapshot) -> None:
 
 
 def guard_settings(request: Request, snapshot: Snapshot) -> None:
-    """DuckDB: settings stay as they are, and threads start that the kernel's guards hold, too."""
+    """DuckDB: lock the settings, and start the other threads, which inherit the kernel's guards."""
     snapshot.connection.execute(f"SET threads = {request.threads}")
     snapshot.connection.execute("SET show_behavior = 'table'")
     snapshot.connection.execute("SET lock_configuration = true")
@@ -203,18 +202,14 @@ GUARDS = (guard_threads, guard_resources, guard_files, guard_syscalls, guard_pat
 
 
 def checked(connection: duckdb.DuckDBPyConnection, query: str) -> str:
-    """Return the one SELECT that runs. Raises Refused."""
+    """Return the one SELECT to run. Raises QueryRefused."""
     from logagg.query.sandbox_sql import check
 
     return check(connection, query).text
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _listed(texts: list[str]) -> str:
-    return f"[{', '.join(map(_quoted, texts))}]"
+    return f"[{', '.join(map(literal, texts))}]"
 
 
 Frames = Iterator[tuple[bytes, Any]]
@@ -229,7 +224,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> Frames:
 
 
 def _sent(value: Any) -> Any:
-    """Return a value as JSON has it. An object is a time, or a value that is an object."""
+    """Return a value in the types of JSON. A JSON object stands for a time, or wraps a value that is an object."""
     if value is None or isinstance(value, str | int):
         return value
     if isinstance(value, datetime):
@@ -246,27 +241,23 @@ def _columns(connection: duckdb.DuckDBPyConnection, query: str) -> Frames:
 
 
 def _in_types_of_arrow(connection: duckdb.DuckDBPyConnection, query: str) -> str:
-    """Return the query with text for the values that Arrow has no type for."""
+    """Return the query with values of types that Arrow lacks cast to text."""
     import duckdb
 
     try:
         columns = [row[:2] for row in connection.execute(f"DESCRIBE {query}").fetchall()]
-    except duckdb.Error:  # EXPLAIN and SHOW are text already; what is wrong is said when it is run
+    except duckdb.Error:  # EXPLAIN and SHOW are text already; other errors are raised when the query runs
         return query
     kinds = [TEXTUAL.sub(lambda found: found[1] or "VARCHAR", kind) for _, kind in columns]
     if kinds == [kind for _, kind in columns]:
         return query
     names = [f"c{number}" for number in range(len(columns))]
-    chosen = [f"{name}::{kind} AS {_name(of)}" for name, kind, (of, _) in zip(names, kinds, columns, strict=True)]
+    chosen = [f"{name}::{kind} AS {identifier(of)}" for name, kind, (of, _) in zip(names, kinds, columns, strict=True)]
     return f"SELECT {', '.join(chosen)} FROM (\n{query}\n) AS answer({', '.join(names)})"
 
 
-def _name(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'
-
-
 def _packed(batch: pa.RecordBatch) -> memoryview:
-    """Return a batch as a stream of its own, with the dictionaries that it needs."""
+    """Return a batch as a complete stream, with its dictionaries."""
     import pyarrow as pa
 
     sink = pa.BufferOutputStream()
@@ -283,7 +274,7 @@ def _send(output: int, kind: bytes, payload: Any) -> None:
 
 
 def _told(error: BaseException) -> dict[str, str]:
-    """Return what went wrong as its kind, a line, and a hint."""
+    """Return an error as kind, message of one line, and hint."""
     if isinstance(error, LogaggError):
         return {"kind": type(error).__name__, "message": error.message[:LONGEST_ERROR], "hint": error.hint}
     if isinstance(error, MemoryError) or "Out of Memory Error" in str(error):
@@ -294,6 +285,6 @@ def _told(error: BaseException) -> dict[str, str]:
 
 
 def _in_one_line(error: BaseException) -> str:
-    """Return what DuckDB says is wrong, and the line that it says it of."""
+    """Return DuckDB's message, and the line of the query that it refers to."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip(" ^\t")]
     return (": ".join(lines[:1]) + "".join(f" [{line}]" for line in lines[1:3]))[:LONGEST_ERROR]

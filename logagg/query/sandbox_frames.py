@@ -1,7 +1,7 @@
-"""What the sandbox's process says to the one that asked: frames of rows as JSON, or of columns as Arrow, looked over when they are read.
+"""Frames from the sandbox's process to its parent: rows as JSON, or columns as Arrow, validated by the reader.
 
-A frame is one byte that says what it is, eight bytes of length, and that many bytes. Rows go as JSON, which takes no more than
-DuckDB and the interpreter on either side; Arrow takes 90 ms of imports on each.
+A frame is one byte for its kind, eight bytes for its length, and the payload. Rows are sent as JSON, which needs no
+further imports on either side; Arrow takes 90 ms of imports on each.
 """
 
 from __future__ import annotations
@@ -11,25 +11,21 @@ import struct
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from logagg.errors import LogaggError
+from logagg.errors import QueryFailed
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SCHEMA, BATCH, FAILED, DONE = b"S", b"B", b"F", b"D"
 HEADER = struct.Struct("=cQ")
-ROWS, ARROW = "rows", "arrow"  # how an answer is sent
-
-
-class QueryFailed(LogaggError):
-    """DuckDB refuses the query, or cannot answer it."""
+ROWS, ARROW = "rows", "arrow"  # the forms of an answer
 
 
 UNCLEAR = QueryFailed("the answer cannot be understood", "please report it")
 
 
 def parsed(payload: memoryview) -> Any:
-    """Return what is written as JSON. Raises QueryFailed."""
+    """Parse JSON. Raises QueryFailed."""
     try:
         return json.loads(bytes(payload))
     except (ValueError, RecursionError):
@@ -37,7 +33,7 @@ def parsed(payload: memoryview) -> Any:
 
 
 def listed(payload: memoryview) -> list[Any]:
-    """Return a list that is written as JSON. Raises QueryFailed."""
+    """Parse a JSON list. Raises QueryFailed."""
     if isinstance(found := parsed(payload), list):
         return found
     raise UNCLEAR
@@ -69,7 +65,7 @@ def schema_of(payload: memoryview) -> pa.Schema:
 
 
 def batch_of(payload: memoryview, schema: pa.Schema) -> pa.RecordBatch:
-    """Return a batch of the schema, looked over: an attacker may have taken over the child. Raises QueryFailed."""
+    """Return a batch of the schema, validated since an attacker may control the child. Raises QueryFailed."""
     import pyarrow as pa
 
     try:
@@ -84,8 +80,8 @@ def batch_of(payload: memoryview, schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _validate(batch: pa.RecordBatch) -> None:
-    """Raise ArrowInvalid where an offset, a code or a text is not what it must be."""
+    """Raise ArrowInvalid if an offset, a code or a text is invalid."""
     import pyarrow as pa
 
-    for column in batch.columns:  # a HUGEINT may have a digit more than Arrow's decimals
+    for column in batch.columns:  # a HUGEINT may have one digit more than Arrow's decimals
         column.validate(full=not pa.types.is_decimal(column.type))

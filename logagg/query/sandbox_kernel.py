@@ -1,10 +1,10 @@
-"""What the kernel takes away from the process that runs a query: Landlock, seccomp, and limits on resources.
+"""Kernel restrictions of the process that runs a query: Landlock, seccomp, and resource limits.
 
-Each function takes something away from the calling process, for good, and from every thread that it starts afterwards;
-so they are called while there is one thread. Nothing here needs a privilege, and root loses as much as other users.
+Each function restricts the calling process irrevocably, and every thread that it starts afterwards; so they are called
+while there is one thread. They need no privileges, and restrict root as much as other users.
 
     confined_by = restrict_files(...)   Landlock: which files can be opened, and for what; no TCP, no signals to others
-    restrict_syscalls(...)              seccomp: no other system calls than those that a query needs
+    restrict_syscalls(...)              seccomp: only the system calls that a query needs
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _WRITE_FILE, _READ_FILE, _READ_DIR, _REMOVE_FILE, _MAKE_REG, _TRUNCATE = 1 << 1, 1 << 2, 1 << 3, 1 << 5, 1 << 8, 1 << 14
 _TCP = (1 << 0) | (1 << 1)  # bind, connect
 _SCOPES = (1 << 0) | (1 << 1)  # abstract Unix sockets, signals
-_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}  # version -> how many rights on files it knows; 16 from version 5 on
-_NET, _SCOPED = 4, 6  # the versions that began with these
-_TRUNCATES = 3  # before this version, opening a file could empty it whatever the rules
+_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}  # version -> number of file rights; 16 from version 5 on
+_NET, _SCOPED = 4, 6  # the versions that introduced these
+_TRUNCATES = 3  # before this version, rules did not prevent truncation
 
 
 class Unconfined(Exception):
-    """The kernel did not do what was asked."""
+    """The kernel refused a restriction."""
 
 
 def _prctl(option: int, *values: int) -> None:
@@ -43,21 +43,21 @@ def _prctl(option: int, *values: int) -> None:
 
 
 def die_with(parent: int) -> None:
-    """End when the thread of `parent` that started us does, however it ends; be closed to debuggers."""
+    """End this process when the parent's thread that started it ends in any way; forbid debuggers."""
     if hasattr(_libc, "prctl"):
         _prctl(_SET_PDEATHSIG, _SIGKILL)
         _prctl(_SET_DUMPABLE, 0)
-    if os.getppid() != parent:  # it ended before we asked
+    if os.getppid() != parent:  # the parent ended before the call
         os._exit(1)
 
 
 def limit_resources(memory: int, seconds: int, file_size: int) -> None:
-    """Bound what the process may allocate, compute (0: without bound), and write into one file; no core dumps."""
+    """Limit allocation, processor time (0: no limit) and file size of the process; disable core dumps."""
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_DATA, memory)
     _lower(resource.RLIMIT_FSIZE, file_size)
     if seconds:
-        _lower(resource.RLIMIT_CPU, seconds, seconds + 1)  # at the first a signal that says why, at the second the end
+        _lower(resource.RLIMIT_CPU, seconds, seconds + 1)  # soft limit: a signal that says why; hard limit: the end
 
 
 def _lower(what: int, value: int, most: int | None = None) -> None:
@@ -70,21 +70,21 @@ def _lower(what: int, value: int, most: int | None = None) -> None:
 
 
 def landlock_version() -> int:
-    """Return the version of Landlock's interface; 0 where the kernel has none."""
+    """Return the version of Landlock's interface; 0 if the kernel lacks it."""
     if os.uname().sysname != "Linux":
         return 0
     return max(0, _libc.syscall(*map(ctypes.c_long, (_CREATE_RULESET, 0, 0, 1))))
 
 
 def can_spill() -> bool:
-    """Tell whether one directory can be left writable while everything else is not."""
+    """Tell whether the kernel can leave a single directory writable."""
     return landlock_version() >= _TRUNCATES
 
 
 def restrict_files(files: Iterable[str], directories: Iterable[str], writable: str) -> bool:
-    """Leave these files and directories readable, and one directory writable (""; none); False where there is no Landlock.
+    """Leave only these files and directories readable, and one directory writable ("": none); False without Landlock.
 
-    A file that is gone is passed over.
+    Missing files are skipped.
     """
     version = landlock_version()
     if not version:
@@ -106,7 +106,7 @@ def restrict_files(files: Iterable[str], directories: Iterable[str], writable: s
 
 
 def _ruleset(version: int, rights: int) -> int:
-    """Return a descriptor of rules that forbid all that this version of Landlock can forbid."""
+    """Return a descriptor of rules that forbid everything that this version of Landlock can forbid."""
     attributes = struct.pack("=Q", rights)
     if version >= _NET:
         attributes += struct.pack("=Q", _TCP)
@@ -159,7 +159,7 @@ _FCNTL = (
 _Instruction = tuple[int, int, int, int]  # operation, jump if true, jump if false, operand
 
 # machine -> what the kernel calls it, and the numbers of its system calls.
-# In this order: those that are allowed whatever their arguments; those of a process that may write into a directory.
+# In this order: calls allowed with any arguments; further calls of a process that may write into a directory.
 _MACHINES: dict[str, tuple[int, str, str]] = {
     "x86_64": (
         0xC000003E,
@@ -187,15 +187,15 @@ _MACHINES: dict[str, tuple[int, str, str]] = {
         "unlinkat 35 ftruncate 46 fallocate 47 pwrite64 68 pwritev 70 fsync 82 fdatasync 83",
     ),
 }
-# machine -> open, openat, clone, fcntl, prlimit64, tgkill, of which the arguments matter; 0: not there
+# machine -> open, openat, clone, fcntl, prlimit64, tgkill, whose arguments are checked; 0: missing on this machine
 _CHECKED = {"x86_64": (2, 257, 56, 72, 302, 234), "aarch64": (0, 56, 220, 25, 261, 131)}
 
 
 def restrict_syscalls(*, writes: bool) -> bool:
-    """Leave the system calls that a query needs; False where this machine has no seccomp, or is not known.
+    """Allow only the system calls that a query needs; False if this machine lacks seccomp, or is unknown.
 
-    Without `writes` no file can be opened to be written. All others fail as if the kernel did not have them: no sockets,
-    no other programs or processes, no change of names, owners, modes or times, no signals but to oneself.
+    Without `writes`, files cannot be opened for writing. Other calls fail as if the kernel did not have them: sockets,
+    programs, processes, changes of names, owners, modes or times, and signals to other processes.
     """
     machine = os.uname().machine
     if os.uname().sysname != "Linux" or machine not in _MACHINES:
@@ -206,7 +206,7 @@ def restrict_syscalls(*, writes: bool) -> bool:
     _prctl(_SET_NO_NEW_PRIVS, 1)
     try:
         _prctl(_SET_SECCOMP, 2, ctypes.addressof(pointer))
-    except Unconfined:  # a kernel without, or a container that forbids it
+    except Unconfined:  # the kernel lacks it, or a container forbids it
         return False
     return True
 
@@ -224,7 +224,7 @@ def _program(machine: str, *, writes: bool) -> list[_Instruction]:
     program += _when(openat, reading or _unless_bits(2, _WRITING, _EACCES))
     program += _when(clone, _if_bits(0, _CLONE_THREAD, _EPERM))
     program += _when(fcntl, _if_among(1, _FCNTL))
-    program += _when(prlimit, _if_null(2))  # to ask is allowed
+    program += _when(prlimit, _if_null(2))  # reading limits is allowed
     program += _when(tgkill, _if_among(0, (os.getpid(),)))
     return [*program, _leave(_REFUSE | _ENOSYS)]
 

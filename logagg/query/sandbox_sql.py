@@ -1,8 +1,8 @@
-"""Which SQL runs in the sandbox: one SELECT, or EXPLAIN of one, made of parts that are listed here.
+"""The SQL that the sandbox permits: one SELECT, or EXPLAIN of one, made of the syntax listed here.
 
-DuckDB parses the text and gives the tree as JSON (`json_serialize_sql`, which knows nothing but SELECT). Each node of
-the tree must be of a kind listed below, each function must be listed in `logagg.sql_functions` or be a macro of the lake.
-So what DuckDB learns to do in later versions is refused until it is added here.
+DuckDB parses the text and returns the tree as JSON (`json_serialize_sql`, which supports only SELECT). Each node of the
+tree must be of a kind listed below; each function must be listed in `logagg.sql_functions` or be a macro of the lake.
+So new features of later DuckDB versions are refused until they are added here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from logagg.errors import LogaggError
+from logagg.errors import LogaggError, QueryRefused
 from logagg.sql_functions import TABLES, VALUES, VIEWS
 
 if TYPE_CHECKING:
@@ -34,29 +34,15 @@ MODIFIERS = frozenset(
     """.split()
 )
 NODES = QUERIES | SOURCES | MODIFIERS
-QUALIFIERS = frozenset({"lake", "main", "information_schema"})  # before the name of a table
+QUALIFIERS = frozenset({"lake", "main", "information_schema"})  # permitted qualifiers of a table's name
 SHOWN = frozenset({'"tables"', "__show_tables_expanded"})  # SHOW TABLES, SHOW ALL TABLES
-SYSTEM = ("duckdb_", "pg_", "pragma_", "sqlite_")  # how the names of DuckDB's own views begin
+SYSTEM = ("duckdb_", "pg_", "pragma_", "sqlite_")  # prefixes of the names of DuckDB's own views
 MACROS = frozenset({"ctr", "latency_quantile", "latency_seconds", "merge_sketches", "sketch_count", "uniques"})
-
-_HINT = "a query is one SELECT over the views, the tables and the files named by --read"
-
-
-class Refused(LogaggError):
-    """A query that holds more than the sandbox runs."""
-
-    def __init__(self, what: str, hint: str = _HINT) -> None:
-        super().__init__(f"{what} is not run", hint)
-
-    @classmethod
-    def said(cls, message: str, hint: str) -> Refused:
-        """Return the error that another process raised."""
-        return cls(message.removesuffix(" is not run"), hint)
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A query that may run."""
+    """A permitted query."""
 
     select: str
     explain: str = ""  # "EXPLAIN ", "EXPLAIN ANALYZE ", or nothing
@@ -67,38 +53,40 @@ class Checked:
 
 
 def check(connection: duckdb.DuckDBPyConnection, text: str) -> Checked:
-    """Return the one SELECT in a text. Raises Refused and duckdb.Error."""
+    """Return the one SELECT in a text. Raises QueryRefused and duckdb.Error."""
     if "\0" in text:
-        raise Refused("a text with a NUL")
+        raise QueryRefused("a text with a NUL")
     found = _split(connection, text)
     try:
         statements = _trees(connection, found.select)
         if len(statements) != 1:
-            raise Refused(f"a text of {len(statements)} statements")
+            raise QueryRefused(f"a text of {len(statements)} statements")
         _check_tree(statements[0])
     except RecursionError:
-        raise Refused("a query that is nested so deep") from None
+        raise QueryRefused("a query that is nested so deep") from None
     return found
 
 
 def _split(connection: duckdb.DuckDBPyConnection, text: str) -> Checked:
-    """Separate EXPLAIN from what it explains, and the statement from semicolons around it."""
+    """Separate EXPLAIN from its statement, and the statement from surrounding semicolons."""
     try:
-        statements = connection.extract_statements(text)  # says in which line a mistake is
+        statements = connection.extract_statements(text)  # its errors name the line
         kinds = [statement.type.name for statement in statements]
-    except ValueError:  # a kind of statement that DuckDB's own Python package has no name for
-        raise Refused("this kind of statement") from None
+    except ValueError:  # a kind of statement that DuckDB's Python package does not know
+        raise QueryRefused("this kind of statement") from None
     if not statements:
         raise LogaggError("no query", "give it as an argument or on standard input")
     if len(statements) > 1:
-        raise Refused(f"a text of {len(statements)} statements")
+        raise QueryRefused(f"a text of {len(statements)} statements")
     query = statements[0].query.strip().rstrip(";").rstrip()
     if kinds == ["EXPLAIN"]:
         return _explained(query)
     if kinds == ["MULTI"]:
-        raise Refused("a PIVOT over values that are not listed", "write PIVOT ... ON column IN ('one', 'other') ...")
+        raise QueryRefused(
+            "a PIVOT over values that are not listed", "write PIVOT ... ON column IN ('one', 'other') ..."
+        )
     if kinds != ["SELECT"]:
-        raise Refused(kinds[0])
+        raise QueryRefused(kinds[0])
     return Checked(query)
 
 
@@ -110,7 +98,7 @@ def _explained(query: str) -> Checked:
 
 
 def _words(query: str) -> Iterator[tuple[int, str]]:
-    """Yield where each of the first tokens begins, and its text, without comments."""
+    """Yield the position and the text of each of the first tokens, without comments."""
     import duckdb
 
     tokens = duckdb.tokenize(query)
@@ -124,12 +112,12 @@ def _trees(connection: duckdb.DuckDBPyConnection, select: str) -> list[Any]:
     [(serialized,)] = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [select]).fetchall()
     found = json.loads(serialized)
     if found["error"]:
-        raise Refused("this kind of statement")
+        raise QueryRefused("this kind of statement")
     return found["statements"]
 
 
 def _check_tree(tree: Any) -> None:
-    """Raise Refused unless each node of a tree is one that is listed."""
+    """Raise QueryRefused unless every node of a tree is of a listed kind."""
     left = [tree]
     while left:
         node = left.pop()
@@ -155,14 +143,14 @@ def _check_node(node: dict[str, Any]) -> None:
 def _check_kind(node: dict[str, Any]) -> None:
     kind, type_ = node.get("class"), node.get("type")
     if "info_type" in node:  # of COPY, CREATE and the like
-        raise Refused(_said(node["info_type"]))
+        raise QueryRefused(_said(node["info_type"]))
     if kind is not None and kind not in EXPRESSIONS:
-        raise Refused(_said(kind))
+        raise QueryRefused(_said(kind))
     if kind is None and isinstance(type_, str) and type_ not in NODES:
-        raise Refused(_said(type_))
+        raise QueryRefused(_said(type_))
 
 
-_OWN = ("class", "type", "function_name")  # of a function; the rest is looked at like everything else
+_OWN = ("class", "type", "function_name")  # attributes of a function's own; its other nodes are checked like all nodes
 
 
 def _said(kind: object) -> str:
@@ -172,19 +160,19 @@ def _said(kind: object) -> str:
 def _check_function(node: dict[str, Any], allowed: frozenset[str]) -> None:
     path = _path(node, "function_name")
     if len(path) > 1 or path[0] not in allowed:
-        raise Refused(f"the function {'.'.join(path)}()", "it is not among those that a query may call")
+        raise QueryRefused(f"the function {'.'.join(path)}()", "it is not among those that a query may call")
 
 
 def _check_table(node: dict[str, Any]) -> None:
     if node.get("show_type") == "SHOW_SPECIAL":
         if node["table_name"] not in SHOWN:
-            raise Refused(f"SHOW {node['table_name']}")
+            raise QueryRefused(f"SHOW {node['table_name']}")
         return
     *qualifiers, name = _path(node, "table_name")
     if not QUALIFIERS.issuperset(qualifiers):
-        raise Refused(f"a query of {'.'.join(qualifiers)}")
+        raise QueryRefused(f"a query of {'.'.join(qualifiers)}")
     if name.startswith(SYSTEM) and name not in VIEWS and "information_schema" not in qualifiers:
-        raise Refused(f"a query of {name}")
+        raise QueryRefused(f"a query of {name}")
 
 
 def _path(node: dict[str, Any], name: str) -> list[str]:

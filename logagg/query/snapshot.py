@@ -1,7 +1,7 @@
 """The newest snapshot of a lake, read-only.
 
-DuckDB resolves the link `logagg.duckdb` to the catalog it points at, so a connection is a snapshot: it answers the same
-as long as it is open, while the next connection sees what was committed since.
+DuckDB resolves the link `logagg.duckdb` to the catalog it points at, so a connection is a snapshot: its answers stay the
+same as long as it is open, while the next connection sees later commits.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ import duckdb
 from logagg import spill
 from logagg.clock import Clock, SystemClock
 from logagg.errors import CHECK, LakeError
+from logagg.lake_format import LINK, VERSION
+from logagg.quoting import literal
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from logagg.query.status import Status
 
-LINK = "logagg.duckdb"
-VERSION = 1  # of the catalogs it reads, as `lake.catalog` writes them; that would load much more
-ATTEMPTS = 3  # a snapshot can only vanish under us when its grace period ends between two system calls
+ATTEMPTS = 3  # a snapshot disappears only if its grace period ends between two system calls
 
 Parameters = Mapping[str, object] | Sequence[object]
 
 
 def open(root: str | os.PathLike[str] = "lake", clock: Clock | None = None) -> OpenLake:  # noqa: A001
-    """Open a lake for questions that are answered from the newest snapshot. Raises LakeError."""
+    """Open a lake for queries on its newest snapshot. Raises LakeError."""
     return OpenLake(Path(root), clock or SystemClock())
 
 
 def connect(root: str | os.PathLike[str] = "lake") -> duckdb.DuckDBPyConnection:
-    """Return a plain read-only DuckDB connection: the newest snapshot, the same for as long as it is open.
+    """Return a plain read-only DuckDB connection to the newest snapshot, which stays the same while it is open.
 
-    Raises LakeError when there is no lake, or one that this version cannot read.
+    Raises LakeError if the lake does not exist, or this version cannot read it.
     """
     link = str(Path(root) / LINK)
     return _opened(Path(root), lambda _: _prepared(duckdb.connect(link, read_only=True)))
 
 
 def attach(root: Path, config: dict[str, Any]) -> duckdb.DuckDBPyConnection:
-    """Return a connection to an instance of its own, with the newest snapshot as its database `lake`. Raises LakeError."""
+    """Return a connection to a new instance, with the newest snapshot attached as `lake`. Raises LakeError."""
 
     def opened(target: Path) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(":memory:", config=config)
-        connection.execute(f"ATTACH {quoted(str(target))} AS lake (READ_ONLY)")
+        connection.execute(f"ATTACH {literal(str(target))} AS lake (READ_ONLY)")
         connection.execute("USE lake")
         return connection
 
@@ -58,7 +58,7 @@ def attach(root: Path, config: dict[str, Any]) -> duckdb.DuckDBPyConnection:
 
 
 def _opened(root: Path, connected: Callable[[Path], duckdb.DuckDBPyConnection]) -> duckdb.DuckDBPyConnection:
-    """Return a connection to the newest snapshot, looked over. Raises LakeError."""
+    """Return a connection to the newest snapshot, checked. Raises LakeError."""
     for attempt in range(ATTEMPTS):
         target = target_of(root)
         try:
@@ -73,7 +73,7 @@ def _opened(root: Path, connected: Callable[[Path], duckdb.DuckDBPyConnection]) 
 
 
 def target_of(root: Path) -> Path:
-    """Return the catalog file of the newest snapshot. Raises LakeError when there is no lake."""
+    """Return the catalog file of the newest snapshot. Raises LakeError if the lake does not exist."""
     link = root / LINK
     try:
         return link.resolve(strict=True)
@@ -94,9 +94,9 @@ def _unreadable(link: Path, error: duckdb.Error) -> LakeError:
 
 def _prepared(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     _set(connection)
-    # By default DuckDB would put what does not fit in memory beside the catalog, into the lake.
+    # By default DuckDB would spill to a directory beside the catalog, in the lake.
     with contextlib.suppress(duckdb.Error):  # another connection of this process may be using it
-        connection.execute(f"SET temp_directory = {quoted(spill.directory())}")
+        connection.execute(f"SET temp_directory = {literal(spill.directory())}")
     return connection
 
 
@@ -110,19 +110,14 @@ def _refuse_newer(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
 
 
 def spill_directory() -> str:
-    """Return where DuckDB puts what does not fit in memory: a directory of this process alone."""
+    """Return the directory for data of DuckDB that do not fit in memory, private to this process."""
     return spill.directory()
-
-
-def quoted(text: str) -> str:
-    """Return a text as an SQL string."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _refuse_moved(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
     """Raise LakeError for a lake that was moved or copied.
 
-    Views name their files by whole paths: a copy would answer from the files of the lake it was copied from.
+    Views contain absolute paths, so a copy would answer from the files of the original lake.
     """
     [(home,)] = connection.execute("SELECT root FROM lake").fetchall()
     if not _is_same(Path(home), root):
@@ -137,9 +132,9 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 class OpenLake:
-    """A lake that answers from its newest snapshot at every call.
+    """A lake that answers each call from its newest snapshot.
 
-    Answers keep their own snapshot alive: they stay what they were when the next is asked for.
+    An answer keeps its snapshot open, so later calls do not change it.
     """
 
     def __init__(self, root: Path, clock: Clock) -> None:
@@ -150,7 +145,7 @@ class OpenLake:
         self._newest()
 
     def sql(self, query: str, params: Parameters | None = None) -> duckdb.DuckDBPyRelation | None:
-        """Return the answer as a DuckDB relation (`.df()`, `.arrow()`, `.fetchall()`), or None when there is none.
+        """Return the answer as a DuckDB relation (`.df()`, `.arrow()`, `.fetchall()`), or None for a statement without one.
 
         `params` fill `$name` or `?` in the query. Raises LakeError, and duckdb.Error for a wrong query.
         """
@@ -167,13 +162,13 @@ class OpenLake:
         return reports.frame(reports.run(self._newest(), wanted))
 
     def status(self, max_age: float | None = None) -> Status:
-        """Return positions, lag, rates and what is wrong, as `logagg status` shows them; `max_age` in seconds."""
+        """Return positions, lag, rates and problems, as `logagg status` shows them; `max_age` in seconds."""
         from logagg.query import status
 
         return status.look(self.root, self._newest(), self._clock.now(), max_age)
 
     def close(self) -> None:
-        """Let go of the snapshot; answers that were given stay."""
+        """Release the snapshot; earlier answers remain valid."""
         if self._connection is not None:
             self._connection.close()
         self._connection = self._target = None
@@ -197,10 +192,10 @@ class OpenLake:
         return f"<lake {self.root}: {commits:,} commits{when}; views {views}>"
 
     def _newest(self) -> duckdb.DuckDBPyConnection:
-        """Return a connection to the newest snapshot, a fresh one for every question."""
+        """Return a connection to the newest snapshot, a new one for each query."""
         target = target_of(self.root)
         if self._connection is None or target != self._target:
-            # Not closed: relations that were given out may be read later, and keep what they need themselves.
+            # Never closed here: earlier relations may be read later, and keep their connection open themselves.
             self._connection, self._target = connect(self.root), target
         return _cursor(self._connection)
 
@@ -209,9 +204,11 @@ _VIEWS = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY view_
 
 
 def _set(connection: duckdb.DuckDBPyConnection) -> None:
-    """Set what each connection, and each cursor, has of its own."""
+    """Apply the settings that are local to a connection or cursor."""
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET python_scan_all_frames = true")  # a data frame of the caller's can be joined by name
+    connection.execute(
+        "SET python_scan_all_frames = true"
+    )  # so that queries can join data frames of the caller by name
 
 
 def _cursor(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:

@@ -1,6 +1,6 @@
 """How a lake and its tail are doing, for `logagg status`.
 
-What the tail itself says is believed (`tails`). The logs are not opened here: who asks may have other rights than who tails.
+The tail's own report is used (`tails`); the logs are not opened here, since this user may have other rights than the tail.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from logagg.query.tails import TailHealth
 
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
-    """One source: how far it was read, and what is left."""
+    """One source: its position, and its lag."""
 
     path: str
     position: int  # decompressed bytes
     size: int  # bytes on disk
-    lag: int | None  # bytes not yet committed; None when only decompressing would tell
+    lag: int | None  # bytes not yet committed; None if the log is compressed
     lines: int
     rejects: int
     finished: bool
     note: str
-    problem: str = ""  # why it cannot be read, or parsed, as the tail says
+    problem: str = ""  # why it cannot be read or parsed, as reported by the tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Status:
     sources: tuple[SourceHealth, ...]
     problems: tuple[str, ...]  # empty: healthy
     tails: tuple[TailHealth, ...] = ()
-    writer: str = ""  # in words: who writes the lake, or did
+    writer: str = ""  # a sentence about the present or last writer of the lake
 
     @property
     def healthy(self) -> bool:
@@ -59,7 +59,7 @@ class Status:
 
     @property
     def waiting(self) -> tuple[str, ...]:
-        """What the tails wait for, in words."""
+        """Sentences about paths that the tails wait for."""
         return tuple(text for tail in self.tails if tail.state == "running" for text in tails.waiting(tail))
 
     def as_dict(self) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class Status:
 
 
 def look(root: Path, connection: duckdb.DuckDBPyConnection, now: float, max_age: float | None = None) -> Status:
-    """Return the status of a lake. `now` is seconds since the epoch; nothing may be older than `max_age` seconds."""
+    """Return the status of a lake. `now` is seconds since the epoch; with `max_age`, older data are a problem."""
     commits, last, rate = _commits(connection, now)
     age = None if last is None else max(0.0, now - last.timestamp())
     lock, owners = heartbeats.lock_state(root), _owners(root)
@@ -96,7 +96,7 @@ def look(root: Path, connection: duckdb.DuckDBPyConnection, now: float, max_age:
 
 
 def _tails(root: Path, lock: LockState, now: float, *, shared: bool) -> tuple[TailHealth, ...]:
-    """Return the tails of a lake: the one that writes it, or those that send to the workers that do."""
+    """Return the tails of a lake: the one that writes it, or those that send to its workers."""
     own = heartbeats.read(root)
     writer = [tails.of_writer(own, now, holds_lock=lock.held and lock.is_of(own))] if own else []
     remote = [tails.of_remote(one, now) for one in heartbeats.read_remote(root)]
@@ -115,7 +115,7 @@ def _writer(lock: LockState, owners: list[str], found: tuple[TailHealth, ...]) -
 
 
 def _no_tail(age: float | None, max_age: float) -> Iterator[str]:
-    """Say that a lake is too old of which no tail has said how it does."""
+    """Report that a lake without any heartbeat is too old."""
     if age is None or age > max_age:
         yield "no tail was heard of" + ("" if age is None else f", and nothing was committed for {age:,.0f} s")
 
@@ -182,7 +182,7 @@ def _source(row: Mapping[str, Any], sizes: Mapping[str, int], problem: str) -> S
 
 
 def _size(row: Mapping[str, Any], sizes: Mapping[str, int]) -> int:
-    """Return a source's size as the tail sees it now; else as its path says, if we may see that; else as was recorded."""
+    """Return a source's size: as the tail reports it, else that of its file, if accessible, else as committed."""
     if row["id"] in sizes or row["tailer"]:
         return sizes.get(row["id"], row["size"])
     try:
@@ -193,12 +193,12 @@ def _size(row: Mapping[str, Any], sizes: Mapping[str, int]) -> int:
 
 
 def _wrong_clock(now: float, running: bool) -> tuple[str, ...]:
-    """Say that a tail which runs reads nothing, by a clock that is the tail's own as long as both are on one machine."""
+    """Report that a running tail waits for the clock to be set; assumes that the tail runs on this machine."""
     return (f"{not_set(now)}: nothing is read until it is set",) if running and not is_set(now) else ()
 
 
 def _damage(root: Path, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    """Say which files of the lake are missing, cut off or known to be damaged; `logagg check` reads them all."""
+    """Report files of the lake that are missing, truncated or known to be damaged; `logagg check` reads all bytes."""
     found = connection.execute("FROM files")
     names = [column[0] for column in found.description or ()]
     for row in found.fetchall():
@@ -212,5 +212,5 @@ def _cut_off(path: Path, size: int) -> str:
         return "" if path.stat().st_size == size else "is not as long as it was written"
     except FileNotFoundError:
         return "is missing"
-    except OSError:  # not ours to see
+    except OSError:  # not accessible to this user
         return ""

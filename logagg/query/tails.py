@@ -1,4 +1,4 @@
-"""What the heartbeats of tails say of them: which run, which ended and when, and what is wrong."""
+"""Interprets the heartbeats of tails: which run, which have ended and when, and their problems."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from logagg.heartbeat import Heartbeat, LogProblem
 
-PATIENCE = 30.0  # seconds that a tail may be silent, or let something wait and commit nothing
+PATIENCE = 30.0  # seconds that a tail may be silent, or may have waiting data without a commit
 
-State = Literal["running", "ended", "lost"]  # lost: it neither ended nor says anything any more
+State = Literal["running", "ended", "lost"]  # lost: silent without having ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class TailHealth:
         return self.heartbeat.tailer
 
     def for_seconds(self, since: float) -> float:
-        """Return how long something that it told of has been so."""
+        """Return for how long a reported condition has lasted."""
         return max(0.0, self.heartbeat.at - since) + self.age
 
     def as_dict(self) -> dict[str, Any]:
@@ -36,7 +36,7 @@ class TailHealth:
 def of_writer(heartbeat: Heartbeat, now: float, *, holds_lock: bool | None) -> TailHealth:
     """Judge the tail that writes a lake itself: it runs as long as it holds the lock, which ends with its process.
 
-    Where we may not see the lock, a recent heartbeat has to do.
+    If the lock is not accessible to this user, a recent heartbeat is sufficient.
     """
     age = max(0.0, now - heartbeat.heard)
     runs = holds_lock or (holds_lock is None and age <= PATIENCE)
@@ -44,13 +44,13 @@ def of_writer(heartbeat: Heartbeat, now: float, *, holds_lock: bool | None) -> T
 
 
 def of_remote(heartbeat: Heartbeat, now: float) -> TailHealth:
-    """Judge a tail elsewhere: it runs as long as it is heard of."""
+    """Judge a remote tail: it runs as long as its heartbeats arrive."""
     age = max(0.0, now - heartbeat.heard)
     return TailHealth("ended" if heartbeat.ended else "running" if age <= PATIENCE else "lost", age, heartbeat)
 
 
 def describe(tail: TailHealth) -> str:
-    """Say in a few words what a tail does."""
+    """Describe a tail in a sentence."""
     ago = f"{tail.age:,.0f} s ago"
     if tail.state == "running":
         return f"a tail is running, process {tail.heartbeat.pid}"
@@ -61,15 +61,15 @@ def describe(tail: TailHealth) -> str:
 
 
 def waiting(tail: TailHealth) -> Iterator[str]:
-    """Say what a tail waits for; that is no failure."""
+    """Report paths that a tail waits for, which is not a problem."""
     for one in tail.heartbeat.waiting:
         yield f"{_named(tail, one)}: {one.reason}, for {tail.for_seconds(one.since):,.0f} s"
 
 
 def problems(tail: TailHealth) -> Iterator[str]:
-    """Say what is wrong, as a tail told: what it leaves unread or unparsed, and that it does not get on.
+    """Report the problems of a tail: logs that it cannot read or parse, and a lack of progress.
 
-    One elsewhere that has ended may have been taken away for good.
+    A remote tail that has ended may be decommissioned, so it has no problems.
     """
     if tail.name and tail.state == "ended":
         return
@@ -84,7 +84,7 @@ def problems(tail: TailHealth) -> Iterator[str]:
 
 
 def _standstill(tail: TailHealth) -> Iterator[str]:
-    """Say that a tail that runs does not get on."""
+    """Report that a running tail makes no progress."""
     patience = PATIENCE + 2 * tail.heartbeat.flush
     if tail.age > PATIENCE:
         yield f"{_who(tail)}a tail runs (process {tail.heartbeat.pid}), but has not said for {tail.age:,.0f} s how it does"
@@ -95,15 +95,15 @@ def _standstill(tail: TailHealth) -> Iterator[str]:
 
 
 def silent(tail: TailHealth) -> Iterator[str]:
-    """Say that a tail elsewhere is missed: it had more to read."""
+    """Report that a remote tail has fallen silent with bytes unread."""
     if tail.name and tail.state == "lost" and tail.heartbeat.unread:
         yield f"{_who(tail)}nothing was heard of it for {tail.age:,.0f} s; {tail.heartbeat.unread:,} bytes were unread"
 
 
 def too_old(tails: Iterable[TailHealth], max_age: float) -> Iterator[str]:
-    """Say which tails were not heard of for so long, or have not committed what was in their logs so long ago.
+    """Report tails without a heartbeat for `max_age` seconds, or with uncommitted lines older than that.
 
-    Those that ended well are asked only if no other is left: a web server may be taken away.
+    Tails that ended without failure count only if there is no other tail: a web server may be decommissioned.
     """
     tails = list(tails)
     left = [one for one in tails if one.state != "ended" or one.heartbeat.failure]
@@ -123,12 +123,12 @@ def _named(tail: TailHealth, one: LogProblem) -> str:
 
 
 def _remedy(one: LogProblem) -> str:
-    """Say what to do about a log that cannot be read."""
+    """Return the remedy for a log that cannot be read."""
     reason = one.reason.lower()
     if "permission denied" in reason:
-        return "let the user read it who runs the tail (often by group adm)"
+        return "give the tail's user permission to read it (often by group adm)"
     if reason.startswith("corrupt"):
-        return "put a whole file in its place, or remove it"
+        return "replace it by an intact file, or remove it"
     if "too many open files" in reason:
         return "raise the limit on open files"
     return "logagg check PATH says more"

@@ -1,4 +1,4 @@
-"""Moments as a person writes them: "1h" ago, "yesterday", "2026-11-24", "2026-11-24T12:00+01:00"; UTC unless said."""
+"""Times as people write them: "1h" ago, "yesterday", "2026-11-24", "2026-11-24T12:00+01:00"; UTC by default."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from logagg.errors import LogaggError
 
 
 def moment(value: object, now: float, option: str = "since") -> datetime | None:
-    """Return the moment meant, or None for None. `now` is seconds since the epoch. Raises LogaggError."""
+    """Return the time, or None for None. `now` is seconds since the epoch. Raises LogaggError."""
     if value is None:
         return None
     if isinstance(value, datetime):
@@ -32,13 +32,14 @@ def _read(text: str, now: float, option: str) -> datetime:
         except (ValueError, OverflowError):
             continue
     raise LogaggError(
-        f"{option}: {text!r} is no time", 'write "1h", "7d", "today", "yesterday", "2026-11-24" or "2026-11-24T12:00"'
+        f"{option}: {text!r} is not a time",
+        'write "1h", "7d", "today", "yesterday", "2026-11-24" or "2026-11-24T12:00"',
     )
 
 
 def _written(text: str) -> datetime:
     if "-" not in text:
-        raise ValueError(text)  # "20261124" and "2026" are durations nobody means either
+        raise ValueError(text)  # "20261124" and "2026" are neither plausible dates nor plausible durations
     found = datetime.fromisoformat(text)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 

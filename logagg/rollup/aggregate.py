@@ -3,9 +3,9 @@
     roll_up(rollup, part, events) ──▶ rows ──▶ in_order(rows, rows, ...) ──▶ fold(rollup, rows, keys) ──▶ written
                                                                  read ──▶ merge(rollup, rows) ──▶ fewer rows
 
-Rows are tables in the rollup's schema, but for text, which is dictionary-encoded until it is written. They are in the
-order of `ts`. Several rows of one key mean their sum: a flush leaves them as they are, compaction adds them up. What a sum
-has beyond one row's 64 bits is carried over into further rows of its key, so that no sum ever saturates.
+Rows are tables in the rollup's schema, except that text is dictionary-encoded until it is written. They are ordered by
+`ts`. Several rows of one key mean their sum: a flush leaves them as they are, compaction adds them up. The excess of a
+sum over 64 bits is carried over into further rows of its key, so sums never saturate.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.columnar.dictionary import spread
+from logagg.columnar.encoded import without_unused
 from logagg.rollup.columns import Columns, only
 from logagg.rollup.conditions import Condition, decide
 from logagg.rollup.definitions import SKETCH, Measure, Part, Rollup
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import duckdb
 
 OTHER = "(other)"
-# Dimensions with few values by nature: the fold of a long tail leaves them as they are.
+# Dimensions that can have few values only: folding a long tail leaves them as they are.
 _KEPT = frozenset({"kind", "status", "is_bot", "bucket"})
 _SECOND = 1_000_000  # microseconds
 
@@ -39,18 +40,18 @@ Indices = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Events (or booked clicks) to roll up, with what all rollups need of them."""
+    """Events (or booked clicks) to roll up, with the intermediate results that rollups share."""
 
     columns: Columns
     hashes: Hashes  # of visitors
-    ranks: Ranks  # by those
+    ranks: Ranks  # of the rows by these hashes
     holds: Mapping[Condition, Mask]
     _dimensions: dict[str, tuple[pa.Array, KeyCodes]] = field(default_factory=dict)
     _buckets: dict[int, tuple[Ints, KeyCodes]] = field(default_factory=dict)  # by grain
 
     @classmethod
     def of(cls, columns: Columns, parts: Sequence[Part], database: Callable[[], duckdb.DuckDBPyConnection]) -> Events:
-        """Prepare events for some parts; `database` is asked for where their conditions are SQL."""
+        """Prepare events for some parts; `database` is called only if a condition is SQL."""
         wanted = [part.where for part in parts] + [one.where for part in parts for one in part.measures.values()]
         hashes = columns["visitor"].to_numpy()
         return cls(columns, hashes, Ranks.of(hashes), decide(filter(None, wanted), columns, database))
@@ -63,7 +64,7 @@ class Events:
         return self._dimensions[name]
 
     def buckets(self, grain: int) -> tuple[Ints, KeyCodes]:
-        """Return the bucket of each event, its time in whole grains, and the codes of the buckets."""
+        """Return the bucket of each event (its time in whole grains), and the codes of the buckets."""
         if grain not in self._buckets:
             buckets = self.numbers("time") // (grain * _SECOND)
             self._buckets[grain] = buckets, KeyCodes.of_integers(buckets)
@@ -90,32 +91,6 @@ def roll_up(rollup: Rollup, part: Part, events: Events) -> pa.Table:
     return _assembled(rollup, keys, measures)[0]
 
 
-def own_words(column: pa.DictionaryArray) -> pa.DictionaryArray:
-    """Return the same with the words that are used, and no others."""
-    if column.null_count == len(column):
-        return pa.nulls(len(column), column.type)
-    codes = pc.fill_null(column.indices, pc.min(column.indices)) if column.null_count else column.indices
-    codes = codes.to_numpy(zero_copy_only=False)
-    if len(codes) < len(column.dictionary) // 8:  # of many words a few: look at the rows and not at all the words
-        return _few_words(column, codes)
-    used = np.zeros(len(column.dictionary), np.bool_)
-    used[codes] = True
-    if used.all():
-        return column
-    numbers = spread(np.cumsum(used, dtype=np.int32) - np.int32(1), codes)
-    return _recoded(column, numbers, column.dictionary.filter(pa.array(used)))
-
-
-def _few_words(column: pa.DictionaryArray, codes: Rows) -> pa.DictionaryArray:
-    used, numbers = np.unique(codes, return_inverse=True)
-    return _recoded(column, numbers.astype(np.int32), column.dictionary.take(pa.array(used)))
-
-
-def _recoded(column: pa.DictionaryArray, numbers: Rows, words: pa.Array) -> pa.DictionaryArray:
-    null = column.is_null().to_numpy(zero_copy_only=False) if column.null_count else None
-    return pa.DictionaryArray.from_arrays(pa.array(numbers, mask=null), words)
-
-
 def in_order(tables: Sequence[pa.Table]) -> pa.Table:
     """Return rows of one rollup in the order of `ts`."""
     rows = Columns(tables).table()
@@ -124,12 +99,12 @@ def in_order(tables: Sequence[pa.Table]) -> pa.Table:
 
 
 def merge(rollup: Rollup, rows: pa.Table, grain: int | None = None) -> pa.Table:
-    """Add up rows, one row a key but for what is carried over; a coarser `grain` (seconds) merges buckets."""
+    """Add up rows to one row per key, plus rows that are carried over; a coarser `grain` (seconds) merges buckets."""
     return _merged(rollup, rows, grain)[0]
 
 
 def _merged(rollup: Rollup, rows: pa.Table, grain: int | None = None) -> tuple[pa.Table, Indices | None]:
-    """Return the sum of rows; where some of it is carried over, also the number of each row's key."""
+    """Return the sum of rows; if rows are carried over, also the number of each row's key."""
     rows = Columns([rows]).table()
     micros = rows["ts"].cast(pa.int64()).to_numpy()
     step = (grain or rollup.grain) * _SECOND
@@ -146,7 +121,7 @@ def _merged(rollup: Rollup, rows: pa.Table, grain: int | None = None) -> tuple[p
 def fold(rollup: Rollup, rows: pa.Table, keys: int) -> pa.Table:
     """Keep the `keys` largest keys of each bucket and fold the others into `(other)`.
 
-    Totals stay what they were; how many keys a bucket may have is bounded, whatever strangers ask for.
+    Totals stay the same, and the number of keys is bounded, whatever clients request.
     """
     if _fullest(rows) <= keys:
         return rows
@@ -162,7 +137,7 @@ def fold(rollup: Rollup, rows: pa.Table, keys: int) -> pa.Table:
 
 
 def _measure(events: Events, groups: Grouping, measure: Measure | None, like: Measure) -> pa.Array | Totals:
-    """Return a measure by group; zero (as its `like`) where the part does not name it."""
+    """Return a measure by group; zeros of the type of `like` if the part does not have it."""
     if measure is None or measure.kind == "from_other_part":
         return _zeros(groups.size, like.type)
     where = events.holds[measure.where] if measure.where else None
@@ -170,13 +145,13 @@ def _measure(events: Events, groups: Grouping, measure: Measure | None, like: Me
         return pa.array(groups.counts(where))
     if measure.kind == "uniques":
         return groups.sketches(events.hashes, where)
-    return groups.totals(events.numbers(measure.of), where)  # null is NaN here, and adds nothing
+    return groups.totals(events.numbers(measure.of), where)  # null is NaN here, which adds nothing
 
 
 def _assembled(
     rollup: Rollup, keys: Sequence[pa.Array], measures: Sequence[pa.Array | Totals]
 ) -> tuple[pa.Table, Indices | None]:
-    """Return rows of keys and measures; where some is carried over, also the number of each row's key."""
+    """Return rows of keys and measures; if rows are carried over, also the number of each row's key."""
     held = [pa.array(one.held) if isinstance(one, Totals) else one for one in measures]
     rows = pa.table([*keys, *held], names=rollup.column_names)
     named = zip(rollup.measures, measures, strict=True)
@@ -185,7 +160,7 @@ def _assembled(
 
 
 def _with_carried(rollup: Rollup, rows: pa.Table, beyond: Mapping[str, Totals]) -> tuple[pa.Table, Indices]:
-    """Add rows of the same keys for what is carried over, behind those they belong to."""
+    """Add the rows that are carried over, each after the row of the same key."""
     tables, numbers = [rows], [np.arange(rows.num_rows)]
     for name, totals in beyond.items():
         assert totals.carries is not None
@@ -202,18 +177,15 @@ def _with_carried(rollup: Rollup, rows: pa.Table, beyond: Mapping[str, Totals]) 
 
 
 def _keys(rows: Rows, ts: Ints, dimensions: Sequence[pa.Array]) -> list[pa.Array]:
-    """Return the key columns of groups: `ts` (microseconds), and of dimensions what some rows have, one of each group."""
+    """Return the key columns of groups: `ts` (microseconds), and the dimensions of one row of each group."""
     some = pa.array(rows)
     return [pa.array(ts).cast(pa.timestamp("us", "UTC")), *(_slim(column.take(some)) for column in dimensions)]
 
 
 def _slim(column: pa.Array) -> pa.Array:
-    """Drop the words of a dictionary that are not used, where that saves something."""
-    return (
-        own_words(column)
-        if pa.types.is_dictionary(column.type) and len(column.dictionary) > 2 * len(column)
-        else column
-    )
+    """Drop unused dictionary entries where that saves memory."""
+    large = pa.types.is_dictionary(column.type) and len(column.dictionary) > 2 * len(column)
+    return without_unused(column) if large else column
 
 
 def _added(groups: Grouping, measure: Measure, values: pa.Array) -> pa.Array | Totals:
@@ -231,13 +203,13 @@ def _encoded(column: pa.Array) -> pa.Array:
 
 
 def _fullest(rows: pa.Table) -> int:
-    """Return how many rows the bucket with most of them has; `ts` is in order."""
+    """Return the number of rows of the largest bucket; `ts` is in order."""
     ts = rows["ts"].cast(pa.int64()).to_numpy()
     return int(np.diff(np.flatnonzero(np.diff(ts, prepend=ts[:1] - 1)), append=len(ts)).max(initial=0))
 
 
 def _places(rollup: Rollup, rows: pa.Table, numbers: Indices | None) -> npt.NDArray[np.int64]:
-    """Return each row's place in its bucket, the largest by the first measure being 0; rows of one key have that of the first."""
+    """Return each row's rank in its bucket by the first measure, the largest being 0; rows of one key share the best rank."""
     largest = rows[next(iter(rollup.measures))].to_numpy()
     ts = rows["ts"].cast(pa.int64()).to_numpy()
     places = np.empty(len(ts), np.int64)

@@ -1,14 +1,14 @@
-"""Clicks that count, and clicks that repeat one.
+"""De-duplication of clicks.
 
 A click's *key* is its visitor and its ad: site, campaign and ad. In the order of time, a click is a *duplicate* when
-the click of its key before it is less than a window away; the first of such a chain counts (COUNTER R5, section 7.2,
-counts the last: for attribution the first is the stable one). Clicks of one key at one time are ordered by placement,
-then people before robots.
+the previous click of its key is less than a window away; the first click of such a chain counts (COUNTER R5, section
+7.2, counts the last: for attribution the first is the stable one). Clicks of one key at one time are ordered by
+placement, then people before robots.
 
-Lines arrive in any order, so a late click can make a duplicate of one that was counted. Then a correction is booked
-for that one, in its own minute and dimensions: -1 click, +1 duplicate. It never goes the other way: more clicks only
-bring a click's predecessor nearer. So totals do not depend on the order or the portions in which clicks come, as long
-as the clicks around them are remembered.
+Lines arrive in any order, so a late click can turn a counted click into a duplicate. Then a correction is booked in the
+minute and dimensions of the counted click: -1 click, +1 duplicate. A duplicate never turns into a counted click, since
+further clicks only bring its predecessor nearer. So totals do not depend on the order or the batches in which clicks
+arrive, as long as the neighbouring clicks are remembered.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _EVENT_FIELDS = [
     pa.field("is_bot", pa.bool_(), nullable=False),
 ]
 
-# The clicks remembered, in the order they came.
+# Recent clicks, in the order of arrival.
 STATE_SCHEMA = pa.schema(
     [
         *_EVENT_FIELDS,
@@ -45,7 +45,7 @@ STATE_SCHEMA = pa.schema(
     ]
 )
 
-# What clicks add to rollups: one row per click, and one per correction.
+# The rows that clicks add to rollups: one per click, and one per correction.
 BOOKED_SCHEMA = pa.schema(
     [
         *_EVENT_FIELDS,
@@ -54,14 +54,14 @@ BOOKED_SCHEMA = pa.schema(
     ]
 )
 
-COLUMNS = [field.name for field in _EVENT_FIELDS]  # of events, that clicks are told by
+COLUMNS = [field.name for field in _EVENT_FIELDS]  # columns of events that describe a click
 KEY = ("visitor", "site", "campaign", "ad")
-_ROW = 40  # bytes of a click in the state, its texts aside
+_ROW = 40  # bytes of a click in the state, without its texts
 _FORGET_NEVER = np.iinfo(np.int64).min
 
 
 def absorb(state: pa.Table | None, clicks: pa.Table, sources: pa.Array, window_us: int) -> tuple[pa.Table, pa.Table]:
-    """Take in clicks (event columns), each of its source; return the new state and what they book (`BOOKED_SCHEMA`)."""
+    """Add clicks (event columns) with their sources; return the new state and the rows they book (`BOOKED_SCHEMA`)."""
     state = STATE_SCHEMA.empty_table() if state is None else state
     fresh = _remembered(clicks, sources)
     touched = np.flatnonzero(_array(pc.is_in(state["visitor"], value_set=pc.unique(fresh["visitor"]))))
@@ -74,9 +74,9 @@ def absorb(state: pa.Table | None, clicks: pa.Table, sources: pa.Array, window_u
 def prune(
     state: pa.Table, newest_by_source: Mapping[str, int], horizon_us: int, limit_rows: int, limit_bytes: int = 1 << 30
 ) -> pa.Table:
-    """Forget clicks that lie more than the horizon before the newest event (µs) of their own source.
+    """Forget clicks older than the newest event (µs) of their own source by more than the horizon.
 
-    A source that is not named keeps its clicks. Of more rows, or bytes, than the limits those that came last stay.
+    A source that is not named keeps its clicks. Beyond the limits on rows and bytes, the latest arrivals are kept.
     """
     sources = state["source"].combine_chunks().dictionary_encode()
     bounds = [
@@ -88,7 +88,7 @@ def prune(
 
 
 def _beyond(rows: pa.Table, limit: int) -> int:
-    """Return how many rows must go, from the first on, for the rest to be within so many bytes."""
+    """Return how many of the first rows must go for the rest to fit into a number of bytes."""
     if rows.nbytes <= limit:
         return 0
     texts = [field.name for field in STATE_SCHEMA if pa.types.is_string(field.type)]
@@ -104,7 +104,7 @@ def _remembered(clicks: pa.Table, sources: pa.Array) -> pa.Table:
 
 
 def _repeats(rows: pa.Table, window_us: int) -> Mask:
-    """Say which rows follow a row of the same key within the window."""
+    """Return a mask of the rows that follow a row of the same key within the window."""
     repeats = np.zeros(rows.num_rows, np.bool_)
     some = _not_alone(_array(rows["visitor"]), _times(rows), window_us)
     repeats[some] = _repeats_among(rows.take(pa.array(some)), window_us)
@@ -112,9 +112,9 @@ def _repeats(rows: pa.Table, window_us: int) -> Mask:
 
 
 def _not_alone(visitors: Hashes, times: Indices, window_us: int) -> Indices:
-    """Return the rows of visitors who click again within the window: they are few, and only they need sorting by all of a key.
+    """Return the rows of visitors who click again within the window: few, and only these need sorting by the whole key.
 
-    Where times go back all who click again are taken.
+    If times are not in order, all visitors who click again are taken.
     """
     order = Ranks.of(visitors).rows
     again, later = np.diff(visitors[order]) == 0, np.diff(times[order])
@@ -152,7 +152,7 @@ def _ranks(column: pa.ChunkedArray) -> npt.NDArray[Any]:
 
 
 def _booked(rows: pa.Table, known: int, was: Mask, now: Mask) -> pa.Table:
-    """Return what rows book: the first `known` were booked before and only change, the others are new."""
+    """Return the bookings of rows: corrections of the first `known`, which were booked before; the others are new."""
     is_new = np.arange(rows.num_rows) >= known
     changed = np.flatnonzero(is_new | (now != was))
     counted = np.where(is_new, ~now, -1)[changed].astype(np.int64)

@@ -1,4 +1,4 @@
-"""The columns of some tables, one below the other. Each is put together when somebody asks for it: few rollups need all."""
+"""The concatenated columns of some tables. A column is concatenated when it is first used: few rollups need all."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Conditions: which events a part of a rollup takes, or a measure.
 
-Ours compare whole columns; those of users are SQL, and DuckDB decides them. (Ours were SQL, too: a fifth of the roll-up.)
+Built-in conditions are column comparisons; user conditions are SQL evaluated by DuckDB (which took 20% of roll-up time
+for the built-in ones).
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class NotNull:
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """Each of two conditions holds."""
+    """Both of two conditions hold."""
 
     one: Comparison
     other: Comparison
@@ -72,7 +73,7 @@ class Both:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """One of two conditions holds, at least."""
+    """At least one of two conditions holds."""
 
     one: Comparison
     other: Comparison
@@ -83,7 +84,7 @@ class Either:
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """An expression over the columns of an event, from the configuration, never from a log; null does not hold."""
+    """An SQL expression over the columns of an event, always from the configuration; null counts as false."""
 
     text: str
 
@@ -95,7 +96,7 @@ Condition = Comparison | Sql
 def decide(
     conditions: Iterable[Condition], events: Columns, database: Callable[[], duckdb.DuckDBPyConnection]
 ) -> dict[Condition, Mask]:
-    """Return for which events each condition holds; `database` is asked for where there is SQL."""
+    """Return for each condition the mask of events for which it holds; `database` is called only if one is SQL."""
     distinct = dict.fromkeys(conditions)
     written = [one for one in distinct if isinstance(one, Sql)]
     answers = iter(_decide(written, events, database()) if written else ())

@@ -1,7 +1,7 @@
-"""Rollups of a user's own: `[[rollup]]` of the configuration -> a definition like ours.
+"""User-defined rollups: `[[rollup]]` of the configuration -> a definition like the built-in ones.
 
-Conditions are SQL by somebody we trust little: each must be one expression over the columns of an event, made of
-comparisons, logic, casts and plain functions. It is checked in a database that can reach nothing.
+Conditions are untrusted SQL: each must be one expression over the columns of an event, made of comparisons, logic, casts
+and plain functions. It is checked in a database without access to files or the network.
 """
 
 from __future__ import annotations
@@ -14,27 +14,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from logagg.config.sections import RollupConfig
+from logagg.config.rules import RollupConfig
+from logagg.lake_format import TABLES
 from logagg.rollup.conditions import Sql
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES, Measure, Part, Rollup
 from logagg.sql_functions import VALUES
 
-RESERVED = frozenset(
-    {
-        "sources",
-        "commits",
-        "rejects",
-        "reject_samples",
-        "files",
-        "lake",
-        "click_state",
-        "lost_parts",
-        "events",
-        "clicks",
-        "rows",
-    }
-    | {rollup.name for rollup in DEFAULTS}
-)
+RESERVED = frozenset({*TABLES, "events", "clicks", "rows", *(rollup.name for rollup in DEFAULTS)})
 DAY = 86_400
 SUMMABLE = ("bytes", "seconds", "upstream_seconds")
 
@@ -43,19 +29,19 @@ _MEASURE = re.compile(r"\s*(count|sum|uniques)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _EXPRESSIONS = frozenset(
     {"CONJUNCTION", "COMPARISON", "CONSTANT", "COLUMN_REF", "FUNCTION", "OPERATOR", "BETWEEN", "CASE", "CAST", "TYPE"}
 )
-# What depends on nothing but its arguments; some, such as hour(), on the time zone too, which is always UTC here.
+# Functions of their arguments alone; some, such as hour(), also depend on the time zone, which is always UTC here.
 _PLAIN_FUNCTIONS = {("scalar", "CONSISTENT"), ("scalar", "CONSISTENT_WITHIN_QUERY")}
 _NOT_PLAIN = "compare columns with values, such as status = 200 AND path LIKE '/shop/%'"
 
 
 def build(config: RollupConfig, events: pa.Schema) -> Rollup:
-    """Return the rollup over events of this schema; raises `ConfigError` with the line of what is wrong."""
+    """Return the rollup over events of this schema. Raises ConfigError, which names the wrong line."""
     _check_name(config)
     dimensions = _dimensions(config, events)
     with _Checker(events) as checker:
         part = Part(_measures(config, checker), _condition(config, checker, "where", config.where))
     if config.grain < 60 or DAY % config.grain or config.grain % 60:
-        raise config.place.error("grain", "is no whole part of a day", 'write "1m", "5m", "15m", "1h" or "1d"')
+        raise config.place.error("grain", "does not divide a day", 'write "1m", "5m", "15m", "1h" or "1d"')
     return Rollup(config.name, dimensions, (part,), config.grain)
 
 
@@ -69,7 +55,7 @@ def _check_identifier(config: RollupConfig, key: str, name: str) -> None:
     if not _NAME.fullmatch(name) or name in _reserved_words():
         shown = json.dumps(name if len(name) <= 40 else name[:37] + "...", ensure_ascii=False)
         raise config.place.error(
-            key, f"{shown} is no name for SQL", "use small letters, digits and _, and no SQL keyword"
+            key, f"{shown} is not a name in SQL", "use small letters, digits and _, and no SQL keyword"
         )
 
 
@@ -83,9 +69,9 @@ def _dimensions(config: RollupConfig, events: pa.Schema) -> tuple[str, ...]:
     known = [field.name for field in events if pa.types.is_dictionary(field.type) or field.name in DIMENSION_TYPES]
     for name in config.dimensions:
         if name not in known:
-            raise config.place.error("dimensions", f'"{name}" is no dimension', f"choose from {', '.join(known)}")
+            raise config.place.error("dimensions", f'"{name}" is not a dimension', f"choose from {', '.join(known)}")
     if len(set(config.dimensions)) < len(config.dimensions):
-        raise config.place.error("dimensions", "one is there twice", "take it away")
+        raise config.place.error("dimensions", "one is listed twice", "remove the duplicate")
     return config.dimensions
 
 
@@ -114,7 +100,7 @@ def _measure(config: RollupConfig, checker: _Checker, key: str, written: str) ->
 
 
 def _condition(config: RollupConfig, checker: _Checker, key: str, condition: str) -> Sql | None:
-    """Return a condition that fails on no value: where it would, it does not hold."""
+    """Return a condition that never fails: where evaluation would fail, it does not hold."""
     if not condition.strip():
         return None
     try:
@@ -125,7 +111,7 @@ def _condition(config: RollupConfig, checker: _Checker, key: str, condition: str
 
 
 class _Checker:
-    """A database with an empty table of events, which can reach neither files nor settings."""
+    """A database with an empty table of events, without access to files and settings."""
 
     def __init__(self, events: pa.Schema) -> None:
         self._db = duckdb.connect(config={"enable_external_access": False, "threads": 1})
@@ -139,7 +125,7 @@ class _Checker:
         self._db.close()
 
     def check(self, condition: str) -> None:
-        """Raise ValueError, with the reason in one line, unless the condition is a plain one over events."""
+        """Raise ValueError, with the reason in one line, unless the condition is a plain expression over events."""
         if "\x00" in condition or any(kind == duckdb.token_type.comment for _, kind in duckdb.tokenize(condition)):
             raise ValueError("comments are not allowed")
         for expression in _expressions(self._parsed(condition)):
@@ -155,7 +141,7 @@ class _Checker:
         expressions = found.pop("select_list", [])
         plain.pop("select_list")
         if more or found != plain or len(expressions) != 1 or expressions[0]["alias"]:
-            raise ValueError("is not one condition")
+            raise ValueError("is not a single condition")
         return expressions[0]
 
     def _selects(self, query: str) -> list[dict[str, Any]]:
@@ -176,7 +162,7 @@ class _Checker:
     def _check_function(self, name: str) -> None:
         query = "SELECT DISTINCT function_type, stability FROM duckdb_functions() WHERE function_name = ?"
         found = set(self._db.execute(query, [name.lower()]).fetchall())
-        # Some functions depend on their arguments alone, and yet plan SQL from a text: those are not among the values.
+        # Some functions depend on their arguments alone, and yet plan SQL from a text: VALUES does not contain those.
         if name.lower() not in VALUES or ("scalar", "CONSISTENT") not in found or not found <= _PLAIN_FUNCTIONS:
             raise ValueError(f"the function {name}() is not allowed")
 

@@ -1,8 +1,8 @@
 """The rollups as data: grain, dimensions, measures.
 
 A rollup is one table of the lake and one view of the catalog. Its rows are additive: the rows of one key may lie in
-several files and are summed when read. A rollup is made of one or more *parts*: each part picks events, says which
-event column stands for each dimension, and which measures it adds; measures a part does not name are zero in its rows.
+several files and are summed when read. A rollup is made of one or more *parts*: each part selects events, maps dimensions
+to event columns, and names the measures that it adds; other measures are zero in its rows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Measure:
     """One column that adds up.
 
     `count` counts events, `sum` adds a numeric event column, `uniques` keeps a sketch of the distinct visitors;
-    each over the events for which `where` holds. `later` counts nothing: another part adds to its column.
+    each over the events for which `where` holds. `from_other_part` counts nothing: another part adds to its column.
     """
 
     kind: Kind
@@ -50,7 +50,7 @@ class Part:
     measures: Mapping[str, Measure]
     where: Condition | None = None
     columns: Mapping[str, str] | None = None  # dimension -> event column, where the names differ
-    of: Literal["events", "clicks"] = "events"  # clicks: what `rollup.clicks` books once it knows the duplicates
+    of: Literal["events", "clicks"] = "events"  # clicks: the rows that `rollup.clicks` books
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Rollup:
         )
 
 
-# Every dimension is text but these.
+# Every other dimension is text.
 DIMENSION_TYPES: dict[str, pa.DataType] = {"status": pa.int16(), "is_bot": pa.bool_(), "bucket": pa.int16()}
 
 VISITORS = Measure("uniques")

@@ -1,7 +1,7 @@
 """The loops of `grouping` over rows.
 
-Groups are `order`, the rows group by group, and `starts`, where in it each group begins. A mask `where` is bytes, 0 for a row
-that does not count; None: all rows count.
+Groups are `order`, the rows group by group, and `starts`, where each group begins in `order`. A mask `where` is bytes, 0
+for a row that does not count; None: all rows count.
 """
 
 import numpy as np
@@ -18,22 +18,23 @@ cdef extern from *:
     """
     typedef __int128 logagg_wide;
     """
-    ctypedef long long wide "logagg_wide"  # 128 bits: no number of 64-bit values goes beyond it
+    ctypedef long long wide "logagg_wide"  # 128 bits: sums of 64-bit values cannot overflow it
 
-# A row holds less than one carry of a measure; what is beyond goes into rows of its own.
+# A row holds less than one carry of a measure; each carry beyond becomes a row of its own.
 CARRY = 1 << 62  # of integers
 CARRY_NANOSECONDS = 1 << 50  # of durations: 13 days
 cdef int64_t _CARRY = CARRY, _CARRY_NANOSECONDS = CARRY_NANOSECONDS
 
 # A double holds whole nanoseconds below 2^51 exactly: the nearest number of seconds is at most 3/8 of a nanosecond off.
 cdef double NANOSECONDS = 1e9, EXACT = 2.0 ** 51
-cdef double ROUNDS = 3 * 2.0 ** 51  # added to a number below 2^51, it leaves no place for a fraction
+cdef double ROUNDS = 3 * 2.0 ** 51  # adding it to a number below 2^51 rounds to a whole number
 
 
 def rank(const uint64_t[::1] hashes):
-    """Return the rows in the order of their hashes, and the place of each row in that order.
+    """Return the rows in the order of their hashes, and the rank of each row.
 
-    A row takes the place of a hash's lower bits, and numpy sorts the numbers; the few that differ only there are put right.
+    The row number replaces the lower bits of the hash, and numpy sorts the numbers; the few rows whose hashes differ only
+    in these bits are sorted afterwards.
     """
     cdef Py_ssize_t rows = hashes.shape[0], at, to, moved = 0
     cdef int bits = max(1, rows - 1).bit_length()
@@ -65,9 +66,9 @@ def rank(const uint64_t[::1] hashes):
 
 
 def pack(keys, sizes, int bits, const uint8_t[::1] where=None, const int32_t[::1] ranks=None):
-    """Return, for each row that counts, its keys as one number, and below it, in the lowest `bits`, its rank, or the row.
+    """Return, for each row that counts, one number: its keys, then its rank or row number in the lowest `bits`.
 
-    `keys` are columns of codes, each below its size; 63 bits must hold it all.
+    `keys` are columns of codes, each less than its size; all must fit into 63 bits.
     """
     cdef Py_ssize_t rows = len(keys[0]), first = 0, kept = 0, at, count
     cdef int column, columns = len(keys)
@@ -88,7 +89,7 @@ def pack(keys, sizes, int bits, const uint8_t[::1] where=None, const int32_t[::1
             raise ValueError("columns of keys are of one length")
         size[column], codes[column] = sizes[column], &view[0] if rows else NULL
     with nogil:
-        while first < rows:  # a block stays in the nearest cache while column after column is added
+        while first < rows:  # a block stays in the L1 cache while the columns are added one by one
             count = 0
             for at in range(first, min(first + BLOCK, rows)):
                 row[count] = <int32_t> at
@@ -109,9 +110,9 @@ def pack(keys, sizes, int bits, const uint8_t[::1] where=None, const int32_t[::1
 
 
 def unpack(const int64_t[::1] packed, int bits, const int32_t[::1] ranked=None):
-    """Return the groups of what `pack` gave, sorted: the order of the rows, and where each group begins.
+    """Return the groups of sorted output of `pack`: the order of the rows, and where each group begins.
 
-    `ranked` are the rows by their ranks, if those were packed.
+    `ranked` are the rows by rank, if ranks were packed.
     """
     cdef Py_ssize_t rows = packed.shape[0], at
     cdef int32_t groups = 0, row
@@ -148,8 +149,8 @@ ctypedef fused Number:
 def totals(const Number[::1] values, const int32_t[::1] order, const int32_t[::1] starts, const uint8_t[::1] where=None):
     """Add up the values of each group, exactly and in any order: integers, or durations, which are seconds.
 
-    Return what each group's row holds, and how many carries there are beside it; None where no group has any. Durations are
-    added as whole nanoseconds; NaN, which is null, adds nothing.
+    Return the value of each group's row, and the number of its carries; None if all are zero. Durations are added as whole
+    nanoseconds; NaN stands for null and adds nothing.
     """
     cdef Py_ssize_t groups = starts.shape[0], group, at
     cdef wide total
@@ -180,10 +181,10 @@ def totals(const Number[::1] values, const int32_t[::1] order, const int32_t[::1
 
 
 cdef inline void _add_duration(double seconds, wide* total, double* beyond) noexcept nogil:
-    """Add whole nanoseconds; durations of weeks, which rows of earlier versions may have, apart from the others."""
+    """Add whole nanoseconds; durations of weeks, from rows of earlier versions, are added separately."""
     cdef double nanoseconds = seconds * NANOSECONDS
     if -EXACT <= nanoseconds <= EXACT:
-        total[0] += <int64_t> ((nanoseconds + ROUNDS) - ROUNDS)  # the whole number nearest to it
+        total[0] += <int64_t> ((nanoseconds + ROUNDS) - ROUNDS)  # the nearest whole number
     elif seconds == seconds:
         beyond[0] += seconds
 
@@ -215,11 +216,11 @@ def united(
     const int32_t[::1] offsets, const uint64_t[::1] hashes, const int32_t[::1] order, const int32_t[::1] starts, int most
 ):
     """Return the `most` smallest hashes of the sketches of each group, as offsets and hashes; sketch i is `hashes[offsets[i]:offsets[i + 1]]`."""
-    cdef Py_ssize_t groups = starts.shape[0], group, at, room = 0
+    cdef Py_ssize_t groups = starts.shape[0], group, at, capacity = 0
     cdef int32_t row, written = 0, length
     for at in range(order.shape[0]):
-        room += offsets[order[at] + 1] - offsets[order[at]]
-    bounds, unions, spares = np.zeros(groups + 1, np.int32), np.empty(room + 1, np.uint64), np.empty(most, np.uint64)
+        capacity += offsets[order[at] + 1] - offsets[order[at]]
+    bounds, unions, spares = np.zeros(groups + 1, np.int32), np.empty(capacity + 1, np.uint64), np.empty(most, np.uint64)
     cdef int32_t[::1] bound = bounds
     cdef uint64_t[::1] out = unions, spare = spares
     with nogil:
@@ -236,7 +237,7 @@ def united(
 cdef int32_t _unite(
     uint64_t[::1] out, int32_t start, int32_t length, const uint64_t[::1] hashes, int32_t at, int32_t end, uint64_t[::1] spare, int most
 ) noexcept nogil:
-    """Unite the `length` hashes at `start` of `out` with some others, both ascending; return how many there are then."""
+    """Unite the `length` hashes at `start` of `out` with others, both ascending; return the new length."""
     cdef int32_t number = 0, mine
     for mine in range(length):
         spare[mine] = out[start + mine]
@@ -255,5 +256,5 @@ cdef int32_t _unite(
 
 
 cdef inline Py_ssize_t _end(const int32_t[::1] order, const int32_t[::1] starts, Py_ssize_t group) noexcept nogil:
-    """Return where in the order of the rows a group ends."""
+    """Return where a group ends in the order of the rows."""
     return starts[group + 1] if group + 1 < starts.shape[0] else order.shape[0]

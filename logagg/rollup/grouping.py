@@ -1,10 +1,9 @@
 """Group by, on codes: rows whose keys are equal are one group, and measures are added up by group.
 
-Key columns become small numbers, the numbers of a row are packed into one 64-bit integer with the number of the row
-below them, and sorting those integers is the whole of grouping: numpy sorts them with the vector instructions of the
-machine, at some nanoseconds a row. With the row's rank by its visitor's hash in the place of its number, the rows of a group
-come in the order of their hashes, and its sketch is the first of them that differ.
-(Measured in `docs/decisions/0002-rollups-by-sorting.md`.)
+Key columns become small numbers. The numbers of a row are packed into one 64-bit integer, with the row's number in the
+lowest bits, and sorting these integers is all of the grouping: numpy sorts them with vector instructions, at some
+nanoseconds a row. With the row's rank by its visitor's hash instead of its number, the rows of a group are ordered by
+hash, and its sketch is the first K distinct ones. (Measured in `docs/decisions/0002-rollups-by-sorting.md`.)
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ Rows = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 Hashes = npt.NDArray[np.uint64]
 
-_BITS = 63  # of an integer, for keys and a row
+_BITS = 63  # of an integer, for the keys and the row number
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +61,16 @@ class KeyCodes:
         return cls((wide - wide.dtype.type(least)).astype(np.int32, copy=False), most - least + 1)
 
     def dense(self) -> KeyCodes:
-        """Return the same with no number left out."""
+        """Return the same, renumbered without gaps."""
         return KeyCodes.distinct(self.numbers)
 
     def then(self, other: KeyCodes) -> KeyCodes:
-        """Return dense numbers for pairs; their order is that of the first, then that of the second."""
+        """Return dense numbers for pairs, ordered by the first and then by the second number."""
         return KeyCodes.distinct(self.numbers.astype(np.int64) * other.size + other.numbers)
 
     @classmethod
     def distinct(cls, numbers: npt.NDArray[np.integer[Any]]) -> KeyCodes:
-        """Number integers by their rank, with no number left out."""
+        """Number integers by their rank, without gaps."""
         values, places = np.unique(numbers, return_inverse=True)
         return cls(places.astype(np.int32), max(1, len(values)))
 
@@ -81,7 +80,7 @@ class Ranks:
     """Rows in the order of their hashes."""
 
     rows: Rows
-    ranks: Rows  # the place of each row among them
+    ranks: Rows  # the position of each row in that order
 
     @classmethod
     def of(cls, hashes: Hashes) -> Ranks:
@@ -90,23 +89,23 @@ class Ranks:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the values of each group add up to: what its row can hold, and carries for rows beside it."""
+    """The sums of each group: the value for its row, and the number of carries for additional rows."""
 
     held: npt.NDArray[Any]
-    carries: Ints | None  # of each group; None: none has any
-    carry: int | float  # what one is
+    carries: Ints | None  # of each group; None: all zero
+    carry: int | float  # the value of one carry
 
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
     """Rows in the order of their groups, and groups in the order of their keys."""
 
-    order: Rows  # the rows, those of a group by their ranks, or else ascending
+    order: Rows  # the rows; within a group ordered by rank, if there are ranks, otherwise ascending
     starts: Rows  # where in `order` each group begins
 
     @classmethod
     def by(cls, keys: Sequence[KeyCodes], where: Mask | None = None, ranks: Ranks | None = None) -> Grouping:
-        """Group rows by key columns, of which there is at least one; only the rows for which a condition holds, if given."""
+        """Group rows by one or more key columns; with `where`, only the rows of that mask."""
         bits = max(1, len(keys[0].numbers) - 1).bit_length()
         keys = _fitting(keys, _BITS - bits)
         numbers, sizes = [key.numbers for key in keys], [key.size for key in keys]
@@ -120,7 +119,7 @@ class Grouping:
 
     @property
     def example(self) -> Rows:
-        """A row of each group."""
+        """One row of each group."""
         return spread(self.order, self.starts)
 
     def counts(self, where: Mask | None = None) -> Ints:
@@ -147,7 +146,7 @@ class Grouping:
 
 
 def _fitting(keys: Sequence[KeyCodes], bits: int) -> Sequence[KeyCodes]:
-    """Return keys that fit into some bits together, and group rows as the given ones do."""
+    """Return keys that fit into a number of bits together, and give the same groups."""
     keys = [key for key in keys if key.size > 1] or keys[:1]
     if _fit(keys, bits):
         return keys

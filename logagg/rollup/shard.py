@@ -1,8 +1,8 @@
-"""One shard: absorbs the jobs of its visitors, drains what they add up to.
+"""One shard: absorbs the jobs of its visitors, and drains their sums.
 
     absorb(job) ... absorb(job) ──▶ drain() -> Delta
 
-Memory holds what is not yet committed: events until there are enough to roll up together, then rollup rows.
+Memory holds only uncommitted data: events until there are enough to roll up together, then rollup rows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.records import Delta, Job, KnownSource, Progress, Reject, Rejects
+from logagg.records import SAMPLES, Delta, Job, KnownSource, Progress, Reject, Rejects
 from logagg.rollup import aggregate, clicks
 from logagg.rollup.columns import Columns
 from logagg.rollup.definitions import CLICK, Rollup
@@ -24,14 +24,13 @@ from logagg.rollup.definitions import CLICK, Rollup
 if TYPE_CHECKING:
     import duckdb
 
-EVENTS = 1 << 17  # events that are rolled up together,
-BYTES = 16 << 20  # and their bytes
-SAMPLES = 20  # rejected lines kept per source between two flushes
+EVENTS = 1 << 17  # number of events that are rolled up together
+BYTES = 16 << 20  # size of the events that are rolled up together
 
 
 @dataclass(frozen=True, slots=True)
 class ShardSettings:
-    """What all shards of a run have in common."""
+    """The settings that all shards of a run share."""
 
     rollups: Sequence[Rollup]
     window: float = 30.0  # seconds in which a second click is a duplicate
@@ -67,7 +66,7 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Gathered:
-    """What came since the last flush."""
+    """Progress and rejects since the last flush."""
 
     starts: dict[str, int] = field(default_factory=dict)
     lines: int = 0
@@ -79,8 +78,8 @@ class _Gathered:
 class Shard:
     """The rollups, positions and key state of one shard; no thread, no I/O.
 
-    A job counts once, however often it comes: `start == applied` is taken, `end <= applied` is a duplicate and
-    dropped, anything else is a gap and raises `Gap`.
+    A job counts once, however often it is received: with `start == applied` it is taken, with `end <= applied` it is a
+    duplicate and dropped, anything else is a gap and raises `Gap`.
     """
 
     def __init__(
@@ -93,7 +92,7 @@ class Shard:
         self.number = number
         self._settings = settings
         self._applied = {one.source.id: one.progress[number] for one in known if number in one.progress}
-        # From a catalog they come with its own idea of time zones and nulls.
+        # A catalog returns them with other time zones and nullability.
         self._clicks = None if recent_clicks is None else recent_clicks.cast(clicks.STATE_SCHEMA)
         self._newest: dict[str, int] = {}
         self._waiting = _Waiting()
@@ -114,10 +113,10 @@ class Shard:
 
     @cached_property
     def _db(self) -> duckdb.DuckDBPyConnection:
-        # One connection, one thread: shards run beside one another. Made once a rollup of a user needs it.
+        # One connection and one DuckDB thread per shard, since shards run in parallel. Opened when a user rollup needs it.
         import duckdb
 
-        # It sees a user's conditions: they reach no file, and no variable of ours.
+        # It evaluates user conditions, which must not reach files or variables of this process.
         closed: dict[str, Any] = {
             "enable_external_access": False,
             "python_enable_replacements": False,
@@ -130,7 +129,7 @@ class Shard:
         applied = self._applied.get(job.source)
         position = applied.position if applied else job.origin
         if job.end <= position and not (applied is None and job.start == job.end == position):
-            return False  # the exception is a job without a line: it says where reading begins
+            return False  # except a job without lines at the origin, which says where reading begins
         if job.start != position:
             raise Gap(job, position)
         self._advance(job, position, applied.lines if applied else 0)
@@ -152,7 +151,7 @@ class Shard:
         return Delta(self.number, rollups, gathered.progress, rejects, self._clicks, gathered.starts, gathered.lines)
 
     def roll_up(self) -> None:
-        """Turn the events that wait into rollup rows."""
+        """Turn the waiting events into rollup rows."""
         if not self._waiting.rows:
             return
         waiting, self._waiting = self._waiting, _Waiting()
@@ -202,7 +201,7 @@ class Shard:
                 self._row_bytes += found.nbytes
 
     def _drained(self, rollup: Rollup) -> pa.Table:
-        """Return the rows of a rollup, with no more keys in a bucket than the settings allow."""
+        """Return the rows of a rollup, folded to the allowed number of keys in a bucket."""
         return aggregate.fold(rollup, aggregate.in_order(self._rows.pop(rollup.name)), self._settings.keys)
 
     def _prune(self) -> pa.Table | None:

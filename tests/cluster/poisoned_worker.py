@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.cli import main
-from logagg.cluster import protocol
+from logagg.cluster import event_stream
 from logagg.records import Job
 from logagg.rollup.shard import Shard
 
@@ -32,14 +32,14 @@ def fail(how: str, events: pa.Table) -> None:
 def poison(how: str, step: str) -> None:
     """Let each job fail that is poison, at a step."""
     if step == "unpack":
-        read = protocol._events
+        read = event_stream.unpack
 
         def events(*arguments: Any) -> pa.Table:
             table = read(*arguments)
             fail(how, table)
             return table
 
-        protocol._events = events
+        event_stream.unpack = events
         return
     done: Callable[..., Any] = getattr(Shard, step)
     taken: defaultdict[Shard, list[Job]] = defaultdict(list)  # since the last flush

@@ -15,6 +15,7 @@ import pytest
 
 from logagg.lake import catalog
 from logagg.lake.state import State
+from logagg.lake_format import LINK
 from tests.conftest import ROOT, Command, combined, wait_until
 
 DEMO = ROOT / "fixtures" / "demo"
@@ -152,7 +153,7 @@ def test_the_way_back_to_the_catalog_before(logagg: Command, lake: Path, harm: s
     assert newest
     lines = logagg.lines()
     if harm == "no link":
-        (lake / catalog.LINK).unlink()
+        (lake / LINK).unlink()
     elif harm == "missing":
         newest.unlink()
     else:
@@ -182,7 +183,7 @@ def test_a_check_beside_a_tail_raises_no_alarm(logagg: Command, tmp_path: Path) 
     log.write_text(lines)
     tail = logagg.start("tail", "--flush", "0.05", log)
     try:
-        wait_until(lambda: (logagg.lake / catalog.LINK).exists(), tail)
+        wait_until(lambda: (logagg.lake / LINK).exists(), tail)
         for _ in range(4):
             with log.open("a") as file:
                 file.write(lines)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from logagg.lake import catalog
-from logagg.lake.durable import Part
+from logagg.lake.parts import Part
 from tests.conftest import Command, combined, wait_until
 
 RUNS = 3  # so many lines each

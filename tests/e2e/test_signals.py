@@ -149,7 +149,7 @@ def test_a_hangup_takes_a_new_configuration(logagg: Command, log: Path) -> None:
     ("content", "complaint"),
     [
         ("[tail]\nflush = \n", "logagg.toml:2"),
-        ('[retention]\nminute = "soon"\n', 'logagg.toml:2: minute: "soon" will not do'),
+        ('[retention]\nminute = "soon"\n', 'logagg.toml:2: minute: "soon" is not valid'),
         ('log_format = "$no_such_thing"\n', "log format '$no_such_thing': there is no time in it"),
         (
             '[[rollup]]\nname = "mine"\ndimensions = ["path"]\nmeasures = {other = "count"}\n',

@@ -97,7 +97,7 @@ def test_a_log_that_may_not_be_read(site: Site, tool: Callable[[str], str]) -> N
     locked = site.write("other.access.log")
     with without_power(site.logagg, tool), mode(locked, 0):
         site.start()
-        told = site.await_problem(str(locked), "permission denied", "let the user read it who runs the tail")
+        told = site.await_problem(str(locked), "permission denied", "give the tail's user permission to read it")
         assert "other.access.log" in site.logagg.run("status", status=1).stdout
     assert "permission denied" in told
     site.await_health()

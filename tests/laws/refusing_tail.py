@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from logagg.cli import main
 from logagg.lake import compact, retry
-from logagg.lake.catalog import LINK
+from logagg.lake_format import LINK
 from logagg.tail import local
 
 

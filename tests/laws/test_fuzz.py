@@ -13,7 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logagg.clock import SystemClock
-from logagg.config.sections import Config, Tail, load
+from logagg.config.load import load
+from logagg.config.sections import Config, Tail
 from logagg.errors import LogaggError
 from logagg.parse.events.addresses import Prefix, without_addresses
 from logagg.parse.events.classify import Classifier

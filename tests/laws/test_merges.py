@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from logagg.lake import merge
 from logagg.lake.compact import Planner, Task
-from logagg.lake.durable import FLUSH, Part, PartWriter
 from logagg.lake.partitions import Calendar
+from logagg.lake.parts import FLUSH, Part, PartWriter
 from logagg.lake.state import State
 from logagg.rollup.definitions import DEFAULTS
 from tests.laws.pace import examples

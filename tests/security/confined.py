@@ -62,7 +62,7 @@ def _check_trees(connection: Any, text: str) -> sandbox_sql.Checked:
     explains = text.startswith("EXPLAIN")
     try:
         trees = sandbox_sql._trees(connection, sandbox_sql._explained(text).select if explains else text)
-    except sandbox_sql.Refused:
+    except sandbox_sql.QueryRefused:
         trees = []
     for tree in trees:
         sandbox_sql._check_tree(tree)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from logagg.errors import LogaggError
+from logagg.errors import LimitReached, LogaggError, QueryFailed
 from logagg.query import sandbox, sandbox_frames
-from logagg.query.sandbox import Answer, LimitReached, Limits, QueryFailed, Sandbox
+from logagg.query.sandbox import Answer, Limits, Sandbox
 from tests.conftest import ROOT, wait_until
 from tests.security import confined
 from tests.security.attacks import ATTACKS, Attack

@@ -1,1 +1,1 @@
-"""What a request was: its kind, its visitor, its address and agent, without what is private."""
+"""Classification of requests: kind, visitor, address and agent, without private data."""

@@ -1,6 +1,6 @@
-"""Addresses of clients: cut to a prefix before anything is derived from them, and taken out of what is kept as a sample.
+"""Addresses of clients: cut to a prefix before anything is derived from them, and removed from samples of rejects.
 
-Whole columns of distinct values at a time. A masked address is bytes, for the visitor hash alone: nobody stores it.
+Whole columns of distinct values at a time. A masked address is bytes, used by the visitor hash alone and never stored.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.columnar.slices import Column
-from logagg.parse.lines.fast import SAMPLE_BYTES
-from logagg.records import Rejects
+from logagg.records import SAMPLE_BYTES, Rejects
 
 Groups = npt.NDArray[np.uint16]  # eight a row
 
@@ -31,13 +30,13 @@ _MAPPED = (0, 0, 0, 0, 0, 0xFFFF)  # before an IPv4 address
 _GROUP = "[0-9A-Fa-f]{1,4}"
 _IPV6 = rf"\A(?:{_GROUP}(?::{_GROUP}){{0,6}})?::(?:{_GROUP}(?::{_GROUP}){{0,6}})?\z|\A{_GROUP}(?::{_GROUP}){{7}}\z"
 
-# In the midst of text: dotted numbers, and what has two colons in a row or seven apart; times have neither.
+# Within other text: dotted numbers, and hexadecimal with `::` or with seven colons; times have neither.
 _ADDRESSES = (
     r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}",
     r"(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4})*)?::(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4})*)?",
     r"[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){7}",
 )
-_CUT = r"[0-9A-Fa-f.:]+\z"  # what may be the beginning of one
+_CUT = r"[0-9A-Fa-f.:]+\z"  # possibly the beginning of an address
 _MASKED = "(address)"
 
 # The value of a hexadecimal digit.
@@ -58,7 +57,7 @@ class Prefix:
         return self == Prefix()
 
     def keep(self, addresses: pa.Array) -> pa.Array:
-        """Return each address (text) cut to its prefix, as bytes; what is no address, such as a name, is empty."""
+        """Return each address (text) cut to its prefix, as bytes; other text, such as a name, becomes empty."""
         for pattern, plain in _DRESSED:
             addresses = pc.replace_substring_regex(addresses, pattern, plain)
         short = pc.extract_regex(addresses, _IPV4)
@@ -73,7 +72,7 @@ class Prefix:
 
 
 def without_addresses(rejects: Rejects) -> Rejects:
-    """Return rejects whose samples hold nothing that looks like an address."""
+    """Return rejects with addresses removed from their samples."""
     if not rejects.samples:
         return rejects
     lines = pa.array([sample.line for sample in rejects.samples], pa.binary())
@@ -96,14 +95,14 @@ def _put(values: pa.Array, mask: pa.Array, rows: npt.NDArray[np.uint8], bits: in
 
 
 def _spread(mask: pa.Array, chosen: npt.NDArray[np.bool_]) -> pa.Array:
-    """Return a mask that holds for those of the rows of a mask that are chosen."""
+    """Restrict a mask: `chosen` says which of its true rows remain."""
     spread = np.array(mask.to_numpy(zero_copy_only=False))
     spread[spread] = chosen
     return pa.array(spread)
 
 
 def _octets(found: pa.StructArray) -> npt.NDArray[np.uint8]:
-    """Return the four numbers of each IPv4 address, which were found by their names."""
+    """Return the four numbers of each IPv4 address, given the named groups of its match."""
     columns = [pc.struct_field(found, name).cast(pa.uint8()).to_numpy() for name in "abcd"]
     return np.stack(columns, axis=1)
 
@@ -120,7 +119,7 @@ def _groups(addresses: pa.Array) -> Groups:
 
 
 def _padded(halves: pa.ListArray, doubled: pa.BooleanArray) -> pa.Array:
-    """Return lists that all have a second element."""
+    """Return lists padded to at least two elements."""
     return pc.if_else(doubled, halves, pa.scalar(["", ""], halves.type))
 
 

@@ -2,11 +2,12 @@
 
 Families come from ua-parser (the uap-core rules) on its Rust engine, robots from crawler-user-agents (MIT, released
 monthly; of its 2,123 known robots COUNTER-Robots 2025.11 finds 1,206, and CrawlerDetect 1,824 a hundred times slower)
-run by that same engine. It prefilters its 1,500 patterns and is linear in the length of the text, whatever a stranger
-sends: 71,000 new agents a second, 1.5 million remembered ones.
+run by the same engine. It prefilters its 1,500 patterns and takes time linear in the length of the text, even if a
+client chose it: 71,000 new agents a second, 1.5 million remembered ones.
 
-A robot is told in two passes, as the IAB's list is used: what is no valid browser is one (no agent at all, curl, a
-library, a bare `Mozilla/5.0`), and of the rest, what the list of robots names. A log without user agents has none.
+Robots are recognised in two passes, as the IAB's list is meant to be used: first, any agent that is not a valid browser
+(an empty agent, curl, a library, a bare `Mozilla/5.0`); then any agent on the list of robots. In a log without user
+agents no request counts as a robot's.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ REMEMBERED = 50_000  # distinct agents kept between chunks
 UNKNOWN = "other"
 DEVICES = ("desktop", "mobile", "tablet", "tv", "console", "bot", UNKNOWN)
 
-# What the list of robots does not name: robots by their own description, and pages of theirs given as contact.
+# Additions to the list of robots: agents that call themselves robots, or give a robot's page as contact.
 MORE_ROBOTS = (
     r"(?i:(?:^|[^u])bot(?:[^a-z]|$))",  # not the telephones of Cubot
     r"(?i:crawl|spider|scrap(?:er|y|ing)|headless|phantomjs|\bmonitoring|uptime|scanner|validator|link.?check)",
@@ -41,7 +42,7 @@ MORE_ROBOTS = (
     r"(?i:[a-z]@[a-z0-9-]+\.[a-z])",
 )
 
-# A browser describes its system in parentheses; other programs of people's devices name a system that is known.
+# A browser describes its system in parentheses; other programs on people's devices name a known system.
 BROWSER = re.compile(r"(?:Mozilla|Opera)/[0-9.]+ \(")
 PEOPLES_SYSTEMS = frozenset(
     {"Android", "iOS", "iPadOS", "tvOS", "ATV OS X", "watchOS", "Windows Phone", "BlackBerry OS"}
@@ -62,7 +63,7 @@ _DEVICE_PATTERNS = (
 
 
 class Facts(NamedTuple):
-    """What is known of one agent."""
+    """The properties of one agent."""
 
     browser: str
     os: str
@@ -70,7 +71,7 @@ class Facts(NamedTuple):
     is_bot: bool
 
 
-NOTHING = Facts("", "", "", False)  # of a log that has no user agents
+NOTHING = Facts("", "", "", False)  # for a log without user agents
 
 SCHEMA = pa.schema([("browser", pa.string()), ("os", pa.string()), ("device", pa.string()), ("is_bot", pa.bool_())])
 
@@ -78,13 +79,13 @@ SCHEMA = pa.schema([("browser", pa.string()), ("os", pa.string()), ("device", pa
 def describe(agents: pa.StringArray) -> pa.Table:
     """Return browser, os, device and is_bot (`SCHEMA`) of each agent, aligned; give it distinct values.
 
-    Null (the log has no such field) is empty text and no robot; an empty agent (the client sent none) is a robot.
+    Null (the log does not have the field) gives empty texts and no robot; an empty agent (the client sent none), a robot.
     """
     return _shared().describe(agents)
 
 
 def prepare() -> None:
-    """Compile the patterns, which takes a while, ahead of their first use."""
+    """Compile the patterns ahead of their first use, since that is slow."""
     _shared()
 
 
@@ -102,13 +103,13 @@ def _shared() -> Agents:
 
 
 class Agents:
-    """Knows agents, and remembers up to `limit` of them, the latest used. Any thread may ask."""
+    """Recognises agents, and caches the `limit` most recently used. Thread-safe."""
 
     def __init__(self, limit: int = REMEMBERED) -> None:
         self._limit = limit
         self._known: OrderedDict[str, Facts] = OrderedDict()
         self._lock = Lock()
-        # Lazy, since the engine in Rust compiles the patterns itself; those for devices are not used.
+        # Lazy, since the Rust engine compiles the patterns itself; its patterns of devices are not used.
         browsers, systems, _ = load_lazy_builtins()
         self._families = Resolver((browsers, systems, []))
         self._robots = Resolver((_robot_matchers(), [], []))
@@ -117,7 +118,7 @@ class Agents:
         return len(self._known)
 
     def describe(self, agents: pa.StringArray) -> pa.Table:
-        """Return what is known of each agent, looking only at those not seen lately."""
+        """Return the properties of each agent; only agents that are not cached are parsed."""
         texts: list[str | None] = pc.utf8_slice_codeunits(agents, 0, LENGTH).to_pylist()
         distinct = [text for text in dict.fromkeys(texts) if text is not None]
         facts = self._recall(distinct)
@@ -168,7 +169,7 @@ def _robot_matchers() -> list[Matcher[UserAgent]]:
 
 
 def _device_classes(agents: Sequence[str], systems: Sequence[str]) -> list[str]:
-    """Return the class of each agent's device, robots aside."""
+    """Return the device class of each agent that is not a robot."""
     texts = pa.array([f"{os}\n{agent}" for agent, os in zip(agents, systems, strict=True)], pa.string())
     classes = pa.array([UNKNOWN] * len(texts), pa.string())
     for device, pattern in reversed(_DEVICE_PATTERNS):

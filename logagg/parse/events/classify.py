@@ -1,7 +1,7 @@
 """Columns of lines -> classified events: kind, dimensions, visitor, is_bot.
 
-Everything that depends on one field is worked out once per distinct value and spread over the rows by their codes.
-What depends on several fields (the kind, for one) is a few comparisons of whole columns.
+Results that depend on one field are computed once per distinct value and spread over the rows by their codes. Results
+that depend on several fields (the kind, for example) take a few comparisons of whole columns.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from logagg.columnar.dictionary import masked, spread
 from logagg.columnar.encoded import EncodedText
 from logagg.columnar.slices import Codes, Column, Slices
-from logagg.config.sections import KINDS, Config
+from logagg.config.rules import KINDS
+from logagg.config.sections import Config
 from logagg.parse.events import kinds, visitors
 from logagg.parse.events.addresses import Prefix
 from logagg.parse.events.rules import Rules
@@ -35,16 +36,16 @@ class Classifier:
 
     rules: Rules
     secret: bytes  # keys the visitor hash; at least 16 bytes
-    site: str = ""  # of lines whose log names no virtual host
+    site: str = ""  # for logs without a virtual host
     forwarded: bool = False  # believe the first address of X-Forwarded-For
     limit: int = 256  # characters of a dimension value
-    prefix: Prefix = Prefix()  # of an address, that tells visitors apart
-    period: int = 0  # microseconds for which a visitor stays the same; 0: for ever
-    key_of: Callable[[int], bytes] | None = None  # the key of the period that ends at a second
+    prefix: Prefix = Prefix()  # how much of an address tells visitors apart
+    period: int = 0  # microseconds for which a visitor stays the same; 0: forever
+    key_of: Callable[[int], bytes] | None = None  # returns the key of the period that ends at a given second
 
     @classmethod
     def of(cls, config: Config, secret: bytes, key_of: Callable[[int], bytes] | None = None) -> Classifier:
-        """Build the classifier of a configuration; `key_of` is asked where it wants visitors to be new from time to time."""
+        """Build the classifier of a configuration; `key_of` is needed where visitors rotate (`privacy.rotate`)."""
         privacy = config.privacy
         prefix, period = Prefix(privacy.ipv4, privacy.ipv6), round((privacy.rotate or 0) * 1_000_000)
         return cls(Rules.of(config), secret, config.site, config.forwarded, config.limits.value, prefix, period, key_of)
@@ -56,7 +57,7 @@ class Classifier:
         requests = self._requests(column["target"].filled(), site)
         kind = self.rules.kinds(requests.rule, requests.codes, batch.column("status").to_numpy(), column["method"])
         referrer, from_page = _split_referrers(column["referrer"])
-        words = {
+        texts = {
             "site": site,
             "method": column["method"].filled(),
             "path": requests.paths(),
@@ -65,16 +66,16 @@ class Classifier:
             "cache": column["cache"],
             **requests.parameters(self.rules),
         }
-        # No agent in the format says nothing; an empty one, where others have theirs, says robot.
+        # A format without user agents tells nothing; an empty agent in one that has them means a robot.
         agent = column["agent"].with_null()
-        from logagg.parse.events.agents import describe  # its patterns take a while, and only those who parse need them
+        from logagg.parse.events.agents import describe  # its patterns load slowly, and only parsers need them
 
         described = describe(agent.values)
-        words |= {
+        texts |= {
             name: EncodedText(agent.codes, described.column(name).combine_chunks())
             for name in ("browser", "os", "device")
         }
-        columns = {name: value.bounded(self.limit).array() for name, value in words.items()}
+        columns = {name: value.bounded(self.limit).array() for name, value in texts.items()}
         columns["kind"] = EncodedText(kind, pa.array(KINDS)).array()
         columns |= {name: batch.column(name) for name in ("time", "status", "bytes", "seconds", "upstream_seconds")}
         columns["is_bot"] = pa.array(spread(described.column("is_bot").to_numpy(), agent.codes))
@@ -88,7 +89,7 @@ class Classifier:
         return hosts.map(lambda values: pc.if_else(pc.equal(values, ""), own, values))
 
     def _requests(self, targets: EncodedText, site: EncodedText) -> _Requests:
-        """Take targets apart and match them, once each; where rules look at the site, once for each site."""
+        """Split and match each distinct target once; once for each site, if rules look at the site."""
         if not self.rules.sited:
             path, query = _split_targets(targets.values)
             return _Requests(targets.codes, path, query, spread(self.rules.match(path.values), path.codes))
@@ -107,7 +108,7 @@ class Classifier:
         return visitors.hashed_by_period(who, periods, lambda period: key_of((period + 1) * self.period // 1_000_000))
 
     def _who(self, column: dict[str, EncodedText]) -> list[EncodedText]:
-        """Return what tells visitors apart: address, agent, and the field that is configured for it."""
+        """Return the columns that identify a visitor: address, agent, and the configured field."""
         client = column["client"].filled()
         if self.forwarded:
             client = _first_forwarded(column["forwarded"].filled()).otherwise(client)
@@ -118,7 +119,7 @@ class Classifier:
 
 @dataclass(frozen=True, slots=True)
 class _Requests:
-    """The distinct requests of a batch: what they ask for, and which rule matches them."""
+    """The distinct requests of a batch: path, query, and the rule that matches each."""
 
     codes: Codes  # the request of each row
     path: EncodedText
@@ -132,7 +133,7 @@ class _Requests:
     def parameters(self, rules: Rules) -> dict[str, EncodedText]:
         """Return the advertising dimensions of each row."""
         found = rules.parameters(self.query, self.rule)
-        return {name: words.of_rows(self.codes) for name, words in found.items()}
+        return {name: texts.of_rows(self.codes) for name, texts in found.items()}
 
 
 def _is_text(table: pa.Table, name: str) -> bool:
@@ -171,14 +172,14 @@ def _from_paths(kind: Codes, site: EncodedText, referrer: EncodedText, from_page
     """Return, for page views that came from a page of the same site, the path of that page."""
     names, _ = _bare(pa.concat_arrays([site.values, referrer.values])).encode()
     own, others = np.split(names, [len(site.values)])
-    others = masked(others, Column.of(referrer.values).lengths > 0, -1)  # who has no referrer came from no site
+    others = masked(others, Column.of(referrer.values).lengths > 0, -1)  # no referrer, no site
     return EncodedText(
         kinds.from_pages(kind, _PAGEVIEW, own, site.codes, others, referrer.codes), from_page.values, nulls=True
     )
 
 
 def _bare(hosts: pa.Array) -> Slices:
-    """Hosts without a leading `www.`, which sites use for one another."""
+    """Return hosts without a leading `www.`, since sites use both forms interchangeably."""
     places = Slices.of(hosts)
     led = pc.starts_with(hosts, _WWW).to_numpy(zero_copy_only=False)
     return Slices(places.data, places.start + led * len(_WWW), places.end)

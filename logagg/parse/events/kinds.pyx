@@ -1,6 +1,6 @@
-"""What depends on several fields of a row, in one pass over the rows. Codes of -1 mean the last entry of what they point into.
+"""Results that depend on several fields of a row, in one pass over the rows. A code of -1 addresses the last entry.
 
-What is chosen is calculated, not branched to: there is no telling from the rows before what a row will be.
+Branch-free, because the outcome is unpredictable and mispredictions would dominate.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ def kinds(
     const int32_t[::1] rules, const int32_t[::1] requests, const int16_t[::1] statuses, const int32_t[::1] methods,
     const uint8_t[:, ::1] by_status, const uint8_t[:, ::1] by_method, const int32_t[::1] kind_of, int32_t other,
 ):
-    """Return the kind of each row: that of the rule of its request where both tables count it, or else the other one.
+    """Return the kind of each row: that of its request's rule if both tables accept the row, otherwise the other kind.
 
     `rules` has the rule of each request; the tables are [rule, status] and [rule, method].
     """
@@ -41,7 +41,7 @@ def from_pages(
     const int32_t[::1] kinds, int32_t kind, const int32_t[::1] own, const int32_t[::1] sites,
     const int32_t[::1] names, const int32_t[::1] referrers,
 ):
-    """Return, for rows of a kind whose referrer has the name of their own site, the referrer's code, and -1 for the others.
+    """Return the referrer's code for rows of a kind whose referrer is their own site, and -1 for other rows.
 
     `own` has the name of each site, and `names` that of each referrer.
     """

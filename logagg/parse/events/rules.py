@@ -18,19 +18,20 @@ import pyarrow.compute as pc
 from logagg.columnar.dictionary import spread
 from logagg.columnar.encoded import EncodedText, shorten
 from logagg.columnar.slices import Codes, Mask, Slices
-from logagg.config.sections import KINDS, PAGE_STATUSES, PARAMETERS, TRACKING, Config, RuleConfig
+from logagg.config.rules import KINDS, PAGE_STATUSES, PARAMETERS, TRACKING, RuleConfig
+from logagg.config.sections import Config
 from logagg.parse.events import kinds
 from logagg.parse.text import urls
 from logagg.parse.text.decode import decode_percent
 
 Names = Mapping[str, tuple[str, ...]]  # dimension -> keys of a query string
-Table = npt.NDArray[np.uint8]  # of truths
+Table = npt.NDArray[np.uint8]  # of booleans
 
 DIMENSIONS = tuple(PARAMETERS)
 NONE = -1  # no rule matches
 
-# What stands below the rules: assets, and what is left, which -1 reaches as the last one. A log that names no method is
-# believed to be of people who get pages.
+# Implicit rules after the user's: asset, then page view. Index -1 addresses the last one. Without a method field, GET is
+# assumed.
 _ASSET = RuleConfig("asset")
 _PAGE = RuleConfig("pageview", methods=("GET",), status=PAGE_STATUSES)
 _OTHER = KINDS.index("other")
@@ -46,8 +47,9 @@ class Rules:
     _all: tuple[RuleConfig, ...] = field(init=False, repr=False, compare=False)
     _kinds: Codes = field(init=False, repr=False, compare=False)
     _statuses: Table = field(init=False, repr=False, compare=False)
-    _names: Sequence[Names] = field(init=False, repr=False, compare=False)  # what is taken from queries, each once,
-    _takes: Codes = field(init=False, repr=False, compare=False)  # and which of these each rule takes; -1: nothing
+    # The distinct sets of parameters that rules take from queries.
+    _names: Sequence[Names] = field(init=False, repr=False, compare=False)
+    _takes: Codes = field(init=False, repr=False, compare=False)  # index of each rule's set among `_names`; -1: none
 
     def __post_init__(self) -> None:
         rules = (*self.rules, _ASSET, _PAGE)
@@ -72,7 +74,7 @@ class Rules:
     def match(self, paths: pa.StringArray, sites: pa.StringArray | None = None) -> Codes:
         """Return, for each path, the index of the first rule that matches, the number of rules for an asset, or -1.
 
-        `sites`, aligned with `paths`, is needed where `sited`; without it, rules that name a site match nothing.
+        `sites`, aligned with `paths`, is needed if `sited`; without it, rules that name a site match nothing.
         """
         matched = np.full(len(paths), NONE, np.int32)
         for index, rule in enumerate(self.rules):
@@ -81,10 +83,11 @@ class Rules:
         return matched
 
     def kinds(self, matched: Codes, requests: Codes, status: npt.NDArray[np.int16], methods: EncodedText) -> Codes:
-        """Return the kind of each row, as its place in `KINDS`; `matched` has the rule of each request, `requests` that of each row.
+        """Return the kind of each row, as its index in `KINDS`.
 
-        It is that of the rule that matched if that counts the status and the method, or else `other`; where none did, a
-        page view if it is one, or else `other`. A null method (the log names none) is one that any rule takes.
+        `requests` has the request of each row, `matched` the rule of each request. The kind is that of the matching rule,
+        if the rule accepts status and method; otherwise `other`. Without a matching rule it is `pageview`, if status and
+        method are those of a page view; otherwise `other`. A null method (the log does not have it) fits any rule.
         """
         allowed = _method_table(self._all, methods.values)
         return kinds.kinds(matched, requests, status, methods.codes, self._statuses, allowed, self._kinds, _OTHER)
@@ -92,19 +95,19 @@ class Rules:
     def parameters(self, queries: Slices, matched: Codes) -> dict[str, EncodedText]:
         """Return campaign, ad and placement of query strings (text), aligned with them; empty text where absent.
 
-        `matched` names the rule of each: rules may take a dimension from different keys. Of the keys listed for it the
-        first that a query has wins, and of that its first value. Values are percent-decoded, then cut to the limit.
+        `matched` has the rule of each query, since rules may take a dimension from different keys. The first listed key
+        that a query contains wins, and its first value. Values are percent-decoded, then cut to the limit.
         """
         found = {name: EncodedText.constant(len(queries), "") for name in DIMENSIONS}
         takes, has_query = spread(self._takes, matched), queries.start < queries.end
         for number, names in enumerate(self._names):
             some = np.flatnonzero(has_query & (takes == number))
-            for name, words in self._taken(queries.take(some), names).items():
-                found[name] = found[name].put(some, words)
+            for name, texts in self._taken(queries.take(some), names).items():
+                found[name] = found[name].put(some, texts)
         return found
 
     def _are_assets(self, paths: pa.StringArray) -> Mask:
-        """Say which paths end in the extension of an asset, which may have dots in it, as `tar.gz` has."""
+        """Return a mask of the paths with the extension of an asset; an extension may contain dots, as in `tar.gz`."""
         are_assets = np.zeros(len(paths), np.bool_)
         values = Slices.of(paths.fill_null("") if paths.null_count else paths)
         for dots in {1 + extension.count(".") for extension in self.assets}:
@@ -118,8 +121,8 @@ class Rules:
         values = (Slices(queries.data, start, end) for start, end in zip(starts, ends, strict=True))
         return {name: self._decoded(EncodedText.cut(some)) for name, some in zip(names, values, strict=True)}
 
-    def _decoded(self, words: EncodedText) -> EncodedText:
-        return words.map(lambda values: shorten(decode_percent(values), self.limit))
+    def _decoded(self, texts: EncodedText) -> EncodedText:
+        return texts.map(lambda values: shorten(decode_percent(values), self.limit))
 
 
 def _distinct(values: Iterable[Names]) -> list[Names]:
@@ -131,7 +134,7 @@ def _distinct(values: Iterable[Names]) -> list[Names]:
 
 
 def _matches(rule: RuleConfig, paths: pa.StringArray, sites: pa.StringArray | None) -> npt.NDArray[np.bool_]:
-    """Say which rows meet every condition that the rule gives."""
+    """Return a mask of the rows that meet every condition of the rule."""
     conditions = [
         *([_is_in(paths, rule.path)] if rule.path else []),
         *([_any(pc.starts_with, paths, rule.prefix)] if rule.prefix else []),
@@ -164,9 +167,9 @@ def _status_table(rules: Sequence[RuleConfig]) -> Table:
 
 
 def _method_table(rules: Sequence[RuleConfig], methods: pa.StringArray) -> Table:
-    """Return [rule, method] -> counts; the last column, which -1 reaches, is no method.
+    """Return [rule, method] -> counts; the last column, which -1 addresses, means that there is no method.
 
-    HEAD asks for no ad, so no rule can make it count as one.
+    HEAD does not fetch an ad, so a rule cannot make it count as one.
     """
     table = np.ones((len(rules), len(methods) + 1), np.bool_)
     for index, rule in enumerate(rules):

@@ -12,7 +12,7 @@ cdef struct State:
 
 
 def siphash(const uint8_t[::1] data, const int32_t[::1] offsets, bytes key, Py_ssize_t longest):
-    """Hash values, of which value i is `data[offsets[i]:offsets[i + 1]]`, with a key of 16 bytes; each up to its first `longest` bytes."""
+    """Hash the first `longest` bytes of each value with a key of 16 bytes; value i is `data[offsets[i]:offsets[i + 1]]`."""
     if len(key) != 16:
         raise ValueError("the key of a hash has 16 bytes")
     cdef Py_ssize_t values = offsets.shape[0] - 1, value

@@ -1,4 +1,4 @@
-"""Who made a request: a 64-bit keyed hash that says nothing about the person to those without the lake's secret."""
+"""The visitor of a request: a 64-bit keyed hash, which reveals nothing about the person without the lake's secret."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from logagg.parse.events import siphash
 
 Hashes = npt.NDArray[np.uint64]
 
-_LONGEST = 512  # bytes of a value that are hashed; nobody is told apart by what comes after
+_LONGEST = 512  # bytes of a value that are hashed; later bytes do not distinguish visitors
 
 
 def hashed(who: Sequence[EncodedText], secret: bytes) -> Hashes:
-    """Hash what tells visitors apart, address, agent and a known identity, row by row; an identity stands for the others."""
+    """Hash the identity of each row: the configured one if the row has it, otherwise address and agent."""
     client, agent, known = who
     hashes = siphash.combined(_hash(client, secret, 0), client.codes, _hash(agent, secret, 1), agent.codes)
     if not Column.of(known.values).lengths.any():
@@ -33,12 +33,12 @@ def hashed_by_period(
     order = np.argsort(periods, kind="stable")
     distinct, starts = np.unique(periods[order], return_index=True)
     for period, rows in zip(distinct.tolist(), np.split(order, starts[1:]), strict=False):
-        hashes[rows] = hashed([words.take(rows) for words in who], key_of(period))
+        hashes[rows] = hashed([texts.take(rows) for texts in who], key_of(period))
     return hashes
 
 
-def _hash(words: EncodedText, secret: bytes, field: int) -> Hashes:
+def _hash(texts: EncodedText, secret: bytes, field: int) -> Hashes:
     """Return the hash of each distinct value."""
     key = bytes(byte ^ field for byte in secret[:16])
-    column = Column.of(words.values)
+    column = Column.of(texts.values)
     return siphash.siphash(column.data, column.offsets, key, _LONGEST)

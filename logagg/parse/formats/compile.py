@@ -1,8 +1,7 @@
 r"""Log formats: names, nginx `log_format` and Apache `LogFormat` strings, compiled to the same steps.
 
 A text format is literals with values between them: `$remote_addr - $remote_user [$time_local]` is the value of
-`client` until " - ", then one nobody uses until " [", then `time_local` until "]". A JSON format is a table from keys
-to fields.
+`client` until " - ", then an unused value until " [", then `time_local` until "]". A JSON format maps keys to fields.
 """
 
 from __future__ import annotations
@@ -13,134 +12,41 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from logagg.errors import FormatError
-
-# Fields that a line may give, as servers name them. Where several name one field, the first in a table is preferred.
-NGINX: Mapping[str, str] = {
-    "remote_addr": "client",
-    "realip_remote_addr": "",
-    "http_x_forwarded_for": "forwarded",
-    "proxy_add_x_forwarded_for": "forwarded",
-    "host": "host",
-    "http_host": "host",
-    "server_name": "host",
-    "time_iso8601": "time_iso8601",
-    "time_local": "time_local",
-    "msec": "time_epoch",
-    "request": "request",
-    "request_method": "method",
-    "request_uri": "target",
-    "uri": "path",
-    "document_uri": "path",
-    "args": "query",
-    "query_string": "query",
-    "status": "status",
-    "body_bytes_sent": "bytes",
-    "bytes_sent": "bytes",
-    "http_referer": "referrer",
-    "http_user_agent": "agent",
-    "request_time": "seconds",
-    "upstream_response_time": "upstream_seconds",
-    "upstream_cache_status": "cache",
-}
-
-APACHE: Mapping[str, str] = {
-    "a": "client",
-    "h": "client",
-    "v": "host",
-    "V": "host",
-    "{Host}i": "host",
-    "{X-Forwarded-For}i": "forwarded",
-    "r": "request",
-    "m": "method",
-    "U": "path",
-    "q": "query",
-    "s": "status",
-    "B": "bytes",
-    "b": "bytes",
-    "O": "bytes",
-    "{Referer}i": "referrer",
-    "{User-Agent}i": "agent",
-    "{us}T": "microseconds",
-    "D": "microseconds",
-    "{ms}T": "milliseconds",
-    "T": "seconds",
-    "{s}T": "seconds",
-    "{sec}t": "time_epoch",
-    "{msec}t": "time_epoch_ms",
-    "{usec}t": "time_epoch_us",
-    "{%Y-%m-%dT%H:%M:%S%z}t": "time_iso8601",
-    "{%FT%T%z}t": "time_iso8601",
-    "{%d/%b/%Y:%H:%M:%S %z}t": "time_local",
-    "{%d/%b/%Y:%T %z}t": "time_local",
-}
-# Directives whose values nobody uses.
-_APACHE_OTHERS = frozenset("AfHIklLpPRSuX^") | {"ti", "to"}
-
-# Keys of JSON logs whose template nobody gave, beside the names of nginx's variables.
-JSON_KEYS: Mapping[str, str] = {
-    **{key: "client" for key in ("client_ip", "clientip", "client", "ip", "remote_ip", "remote_host", "addr")},
-    **{key: "forwarded" for key in ("x_forwarded_for", "xff", "forwarded_for")},
-    **{key: "host" for key in ("vhost", "virtual_host", "domain", "site")},
-    **{key: "method" for key in ("method", "verb", "http_method")},
-    **{key: "target" for key in ("url", "request_url", "request_path")},
-    **{key: "path" for key in ("path",)},
-    **{key: "query" for key in ("query",)},
-    **{key: "status" for key in ("status_code", "response", "code", "response_code")},
-    **{key: "bytes" for key in ("bytes", "size", "body_bytes", "response_size", "length")},
-    **{key: "referrer" for key in ("referer", "referrer", "http_referrer")},
-    **{key: "agent" for key in ("user_agent", "agent", "ua", "useragent")},
-    **{key: "seconds" for key in ("duration", "response_time", "took", "elapsed")},
-    **{key: "upstream_seconds" for key in ("upstream_time", "upstream_duration")},
-    **{key: "cache" for key in ("cache_status", "cache")},
-}
-# Keys of times, whose field the shape of the value decides.
-JSON_TIMES = ("@timestamp", "timestamp", "time", "ts", "date", "datetime")
-
-# Most specific first: the order in which detection tries them.
-NAMED: Mapping[str, str] = {
-    "vhost-combined": '%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i"',
-    "main": '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" "%{X-Forwarded-For}i"',
-    "combined-time": '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %{s}T',
-    "combined": '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"',
-    "vhost-common": '%v %h %l %u %t "%r" %>s %b',
-    "common": '%h %l %u %t "%r" %>s %b',
-}
+from logagg.parse.formats.known import APACHE, APACHE_UNUSED, NAMED, NGINX, TIMES
 
 MOST_VALUES = 256
 LONGEST_KEY = 256  # bytes
-
-TIMES = frozenset({"time_local", "time_iso8601", "time_epoch", "time_epoch_ms", "time_epoch_us"})
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One value of a line, and the literal that ends it."""
 
-    field: str  # "" for a value nobody uses
+    field: str  # "" for an unused value
     until: bytes  # empty only in the last step: the value ends with the line
-    quoted: bool = False  # between quotes: a backslash takes the next byte with it
+    quoted: bool = False  # between quotes: a backslash escapes the next byte
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
     """A compiled log format: steps for text, or keys for JSON."""
 
-    name: str  # compiles to this format again
+    name: str  # compiling it gives this format again
     prefix: bytes = b""
     steps: tuple[Step, ...] = ()
     keys: Mapping[str, str] = field(default_factory=dict)
-    escaped: bool = True  # the server writes \xHH and \" for what it does not print
+    escaped: bool = True  # the server writes \xHH and \" for unprintable bytes and quotes
 
     @property
     def closed(self) -> bool:
-        """Whether a line that parses is surely whole, even without its newline."""
+        """Whether a line that parses is certainly complete, even without its newline."""
         return bool(self.keys) or bool(self.steps[-1].until)
 
 
 def compile_format(text: str, *, user_id: str = "") -> Format:
     """Compile a format's name or string; `user_id` names the variable that tells visitors apart.
 
-    Raises FormatError, saying what cannot be understood and where.
+    Raises FormatError, which says what is not understood and where.
     """
     if text in NAMED:
         return _compile(text, NAMED[text], user_id)
@@ -154,7 +60,7 @@ def _named_json(name: str) -> Format:
     pairs = [pair.split("=", 1) for pair in name.removeprefix("json:").split(",")]
     if any(len(pair) < 2 for pair in pairs):
         raise FormatError(
-            f"log format {name!r}: that is no list of fields and their keys", "write json, and the keys are found"
+            f"log format {name!r}: not a list of fields and their keys", "write json, and the keys are detected"
         )
     fmt = json_format({key: field for field, key in pairs})
     _check(fmt)
@@ -179,7 +85,7 @@ def _compile(name: str, text: str, user_id: str) -> Format:
 
 
 def _unwrap(text: str) -> tuple[str, str]:
-    """Take the format out of a line of configuration, and what it says of escaping."""
+    """Return the format string in a line of server configuration, and its escaping."""
     text = text.strip()
     if not re.match(r"(log_format|LogFormat)\s", text):
         return text, "default"
@@ -218,7 +124,7 @@ def _apache(text: str, user_id: str) -> Iterator[Part]:
     rest = text[at:]
     if "%" in rest:
         where = at + rest.index("%")
-        raise FormatError(f"log format {text!r}: {text[where : where + 4]!r} at {where} is no directive")
+        raise FormatError(f"log format {text!r}: {text[where : where + 4]!r} at {where} is not a directive")
     if rest:
         yield rest.encode()
 
@@ -236,7 +142,7 @@ def _directive(argument: str, letter: str, text: str, user_id: str) -> Iterator[
         yield known
     elif argument and letter == "t":
         raise FormatError(f"log format {text!r}: the time %{argument}t is not understood", "use %t or %{msec}t")
-    elif argument or letter in _APACHE_OTHERS:
+    elif argument or letter in APACHE_UNUSED:
         yield APACHE.get(letter, "") if letter == "a" else ""
     elif letter in APACHE:
         yield APACHE[letter]
@@ -245,7 +151,7 @@ def _directive(argument: str, letter: str, text: str, user_id: str) -> Iterator[
 
 
 def _assemble(name: str, parts: list[Part], *, escaped: bool) -> Format:
-    """Turn literals and fields into steps; literals next to one another are one."""
+    """Turn literals and fields into steps; adjacent literals are joined."""
     prefix, steps = b"", list[list[bytes | str]]()
     for part in parts:
         if isinstance(part, str):
@@ -266,7 +172,7 @@ def _assemble(name: str, parts: list[Part], *, escaped: bool) -> Format:
 
 
 def _prefer(fields: list[str]) -> list[str]:
-    """Use each field once, the first time; a time once, whatever its form; the request rather than its parts."""
+    """Use each field once, at its first occurrence; one time, in whichever form; the request rather than its components."""
     seen: set[str] = set()
     kept = []
     for name in fields:

@@ -1,6 +1,6 @@
-"""How long requests took: numbers, once per distinct value. Each function returns numbers, and a mask of the valid ones.
+"""Parses durations of requests, once per distinct value. Each function returns numbers, and a mask of the valid ones.
 
-A duration is null where it is no number from 0 to `LONGEST`: what is less or more cannot be meant.
+A duration outside 0 to `LONGEST` is implausible, and becomes null.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def decimals(values: pa.Array, unit: int = 1) -> tuple[Floats, Mask]:
-    """Read durations such as `0.123` or `4e-05`, of which `unit` make a second."""
+    """Read durations such as `0.123` or `4e-05`, in units of 1/`unit` seconds."""
     numbers, valid = _numbers(values)
     return _bounded(numbers / unit, valid)
 

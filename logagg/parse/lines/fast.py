@@ -21,39 +21,39 @@ from logagg.parse.lines import decimals, json_lines, numbers, scan
 from logagg.parse.lines.decimals import Floats
 from logagg.parse.schemas import BATCH_SCHEMA, MOST_BYTES, REASONS, TEXT, TIMESTAMP
 from logagg.parse.text import decode, urls
-from logagg.records import Batch, Chunk, Reject, Rejects
-
-SAMPLES = 20  # rejected lines kept of a chunk
-SAMPLE_BYTES = 512
+from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 
 Fields = Mapping[str, Slices]
 Ints = npt.NDArray[np.int64]
-Verdict = npt.NDArray[np.uint8]  # 0, or the number of the reason why a line is a reject
+Verdict = npt.NDArray[np.uint8]  # 0: accepted; otherwise the number of the reason for rejecting the line
 
 _TOO_LONG, _FORMAT, _TIME, _STATUS, _SIZE = range(1, 1 + len(REASONS))
 
 
 def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Batch:
-    """Parse the lines of a chunk; `now` (seconds since the epoch) bounds the times that are believed."""
+    """Parse the lines of a chunk; times too far beyond `now` (seconds since the epoch) are rejected."""
     lines = find_lines(chunk)
     fields, typed, verdict = _read_lines(lines, fmt, now, max_line)
     return Batch(_assemble(fields, typed, escaped=fmt.escaped and not fmt.keys), _rejects(chunk, lines, verdict))
 
 
 def count(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> int:
-    """Return how many lines of a chunk are of a format: those that parse, and those that only have too large a size."""
+    """Return how many lines of a chunk match a format: those that parse, and those whose only fault is too large a size."""
     _, typed, _ = _read_lines(find_lines(chunk), fmt, now, max_line, np.iinfo(np.int64).max)
     return len(typed.time)
 
 
 def find_lines(chunk: Chunk) -> Slices:
-    """Return the lines of a chunk without their line ends and leading NULs; empty lines are none."""
+    """Return the lines of a chunk without line ends and leading NULs; empty lines are skipped."""
     data = np.frombuffer(chunk.data, np.uint8)
     return Slices(data, *scan.find_lines(data))
 
 
 def split_fields(lines: Slices, fmt: Format) -> tuple[Fields, Mask]:
-    """Return the values of each named field, and which lines have the shape of the format; the others have no values."""
+    """Return the values of each named field, and a mask of the lines that have the shape of the format.
+
+    The values of other lines are empty.
+    """
     if fmt.keys:
         data, starts, ends, fits = json_lines.split_objects(*lines.places, list(fmt.keys))
         return {name: Slices(data, starts[row], ends[row]) for row, name in enumerate(fmt.keys.values())}, fits
@@ -64,7 +64,7 @@ def split_fields(lines: Slices, fmt: Format) -> tuple[Fields, Mask]:
 def _read_lines(
     lines: Slices, fmt: Format, now: float, max_line: int, most_bytes: int = MOST_BYTES
 ) -> tuple[Fields, _Numbers, Verdict]:
-    """Return the fields of the lines that count, and those that decide it read; and the verdict on each line."""
+    """Return the raw fields of the accepted lines, their numeric fields, and the verdict on each line."""
     fields, fits = split_fields(lines, fmt)
     verdict = _judge((_TOO_LONG, lines.length > max_line), (_FORMAT, ~fits))
     fits = verdict == 0
@@ -76,7 +76,7 @@ def _read_lines(
 
 
 def _judge(*faults: tuple[int, Mask]) -> Verdict:
-    """Return the verdict on each row: the number of the first reason, in the order given, that is found in it, or 0."""
+    """Return the verdict on each row: the first of the faults that it has, in the order given; otherwise 0."""
     verdict = np.zeros(len(faults[0][1]), np.uint8)
     for reason, found in reversed(faults):
         verdict[found] = reason
@@ -89,7 +89,7 @@ def _filter(fields: Fields, mask: Mask) -> Fields:
 
 @dataclass(frozen=True, slots=True)
 class _Numbers:
-    """The fields that decide whether a line counts, and the verdict."""
+    """The numeric fields, which decide whether a line is accepted, and the verdict."""
 
     time: Ints
     status: Ints
@@ -171,9 +171,9 @@ def _read_request(fields: Fields, rows: int, *, escaped: bool) -> tuple[pa.Dicti
 
 
 def _split_requests(requests: pa.Array) -> tuple[tuple[Codes, pa.Array], pa.Array]:
-    """Split `METHOD target HTTP/x` into methods (encoded) and targets; both are empty where it is no HTTP request.
+    """Split `METHOD target HTTP/x` into methods (encoded) and targets; both are empty if it is not an HTTP request.
 
-    Escapes are undone before: a space that came out of one parts a request like any other.
+    Escapes were undone before, so an escaped space separates like a plain one.
     """
     values = Slices.of(requests)
     method_start, method_end, target_start, target_end = urls.split_requests(*values.places)
@@ -182,7 +182,7 @@ def _split_requests(requests: pa.Array) -> tuple[tuple[Codes, pa.Array], pa.Arra
 
 
 def _read_request_parts(fields: Fields, rows: int, *, escaped: bool) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:
-    """Method, if there is one, and target from fields of their own."""
+    """Return method, if the format has one, and target from separate fields."""
     method = _rows(fields.get("method"), rows, escaped=escaped)
     target = _rows(fields.get("target") or fields.get("path"), rows, escaped=escaped)
     if "target" not in fields and "query" in fields:

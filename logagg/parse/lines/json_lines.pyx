@@ -1,6 +1,6 @@
 """Lines of JSON -> raw fields (RFC 8259, read as strictly as Python's `json` does, and no deeper than `DEEPEST`).
 
-A value stays where it is in the line; only a string with an escape in it is written out anew. Every pointer here lies within
+Values are slices of the line; only a string that contains escapes is copied. Every pointer here lies within
 `[line, end of line]`, and every loop ends there.
 """
 
@@ -13,12 +13,12 @@ from libc.string cimport memchr, memcmp
 
 from logagg.columnar.bytes cimport NO_DIGIT, Ptr, control, first_of, hex_digit
 
-DEEPEST = 64  # objects and arrays within one another, the line's own among them
+DEEPEST = 64  # nesting depth of objects and arrays, including the line's own object
 
 cdef enum:
     MOST_KEYS = 256
-    LONGEST_KEY = 256  # bytes, once its escapes are undone; a longer one is none of ours
-    INNER = 63  # levels within a value; one bit each says what it is
+    LONGEST_KEY = 256  # bytes, escapes undone; longer keys are ignored
+    INNER = 63  # nesting levels within a value; one bit each: object or array
 
 cdef struct Key:
     Ptr text
@@ -31,21 +31,22 @@ cdef struct Line:
 
 
 def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, keys):
-    """Return data, the places in it of the values of each key (starts and ends, a row for each key), and which lines are objects.
+    """Return data, the slices in it of the values of each key (starts and ends, a row for each key), and a mask of the objects.
 
-    A value is the text of a string, or a number as it is written. Of a key that is there twice the first counts; anything else,
-    what is not there, and all of a line that is no object, is empty. The data are those given, or those and more.
+    A value is the text of a string, or a number as written; other values, and missing ones, are empty, and so are all
+    values of a line that is not an object. The first of duplicate keys counts. The data returned are the data given,
+    perhaps followed by unescaped strings.
     """
     cdef Py_ssize_t lines = start.shape[0], count = len(keys), row, number
     cdef int64_t written = 0
     cdef Key[MOST_KEYS] table
-    held = [os.fsencode(key) for key in keys]  # as long as the table points to them
+    held = [os.fsencode(key) for key in keys]  # keeps the bytes alive that the table points to
     if count > MOST_KEYS or any(len(key) > LONGEST_KEY for key in held):
         raise ValueError(f"a log format has at most {MOST_KEYS} keys of at most {LONGEST_KEY} bytes")
     for number, key in enumerate(held):
         table[number] = Key(<Ptr> <char*> <bytes> key, len(key))
     starts, ends, objects = np.empty((count, lines), np.int64), np.empty((count, lines), np.int64), np.empty(lines, np.bool_)
-    undone = np.empty(data.shape[0], np.uint8)  # values without their escapes, which are shorter
+    undone = np.empty(data.shape[0], np.uint8)  # unescaped values, which are shorter
     cdef int64_t[:, ::1] starts_of = starts, ends_of = ends
     cdef uint8_t[::1] fits = objects.view(np.uint8), spare = undone
     cdef Ptr first
@@ -68,7 +69,7 @@ def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64
 cdef bint _read(
     Line* line, Ptr first, const Key* keys, Py_ssize_t count, int64_t[:, ::1] starts, int64_t[:, ::1] ends, Py_ssize_t row
 ) noexcept nogil:
-    """Read an object and note where the values of its keys are, -1 for those it has not; return whether it is one."""
+    """Read an object and record where the values of its keys are, -1 for missing ones; return whether it is valid."""
     cdef Ptr name, value
     cdef Py_ssize_t number, expected = 0
     for number in range(count):
@@ -99,7 +100,7 @@ cdef bint _read(
 
 
 cdef inline void _strip(Ptr value, int64_t* start, int64_t* end) noexcept nogil:
-    """Leave of a value what counts: the text between quotes, a number, nothing of anything else."""
+    """Reduce a value to the text between its quotes, or a number; anything else becomes empty."""
     if value[0] == c'"':
         start[0] += 1
         end[0] -= 1
@@ -108,7 +109,7 @@ cdef inline void _strip(Ptr value, int64_t* start, int64_t* end) noexcept nogil:
 
 
 cdef inline Py_ssize_t _number_of(Ptr name, Ptr stop, bint plain, const Key* keys, Py_ssize_t count, Py_ssize_t expected) noexcept nogil:
-    """Return which of the keys it is, most likely the one expected, or -1."""
+    """Return which of the keys it is, or -1; the expected one is tried first."""
     cdef uint8_t[LONGEST_KEY] undone
     cdef Py_ssize_t tried, number = expected, length = stop - name
     if not plain and memchr(name, c"\\", length) != NULL:
@@ -142,7 +143,7 @@ cdef inline void _skip_spaces(Line* line) noexcept nogil:
 
 
 cdef inline bint _take(Line* line, uint8_t byte) noexcept nogil:
-    """Go past a byte, and spaces before it, if it comes next."""
+    """Skip spaces and the given byte, if it comes next."""
     _skip_spaces(line)
     if line.at == line.stop or line.at[0] != byte:
         return False
@@ -156,8 +157,8 @@ cdef inline bint _is_over(Line* line) noexcept nogil:
 
 
 cdef bint _skip_value(Line* line) noexcept nogil:
-    """Go past a value, and all that is in it; return whether it is one."""
-    cdef uint64_t objects = 0  # of the levels that are open, which are objects: a bit each, the innermost lowest
+    """Skip a value with everything in it; return whether it is valid."""
+    cdef uint64_t objects = 0  # one bit for each open level, the innermost lowest: 1 for an object
     cdef int depth = 0
     while True:
         _skip_spaces(line)
@@ -187,7 +188,7 @@ cdef bint _skip_value(Line* line) noexcept nogil:
 
 
 cdef inline bint _skip_name(Line* line) noexcept nogil:
-    """Go past a key and its colon."""
+    """Skip a key and its colon."""
     _skip_spaces(line)
     return _skip_string(line) and _take(line, c":")
 
@@ -234,7 +235,7 @@ cdef inline bint _skip_digits(Line* line) noexcept nogil:
 
 
 cdef inline bint _skip_string(Line* line) noexcept nogil:
-    """Go past a string, from quote to quote; return whether it is one."""
+    """Skip a string, from quote to quote; return whether it is valid."""
     cdef Ptr found
     if line.at == line.stop or line.at[0] != c'"':
         return False
@@ -258,7 +259,7 @@ cdef inline bint _skip_string(Line* line) noexcept nogil:
 
 
 cdef inline bint _is_escape(Ptr letter, Ptr stop) noexcept nogil:
-    """Tell whether what follows a backslash is an escape."""
+    """Tell whether the bytes after a backslash complete an escape."""
     if letter[0] == c"u":
         return stop - letter > 4 and _hex(letter + 1) < 0x10000
     return letter[0] in (c'"', c"\\", c"/", c"b", c"f", c"n", c"r", c"t")
@@ -268,7 +269,7 @@ cdef inline bint _is_escape(Ptr letter, Ptr stop) noexcept nogil:
 
 
 cdef inline bint _undo(Ptr first, Py_ssize_t size, int64_t* start, int64_t* end, uint8_t* spare, int64_t* written) noexcept nogil:
-    """Write a value that has escapes to the spare bytes, which lie behind the `size` others; return whether it is text."""
+    """Unescape a value into the spare bytes, which follow the `size` bytes of the data; return whether it is valid text."""
     cdef Py_ssize_t length
     if memchr(first + start[0], c"\\", end[0] - start[0]) == NULL:
         return True
@@ -281,19 +282,19 @@ cdef inline bint _undo(Ptr first, Py_ssize_t size, int64_t* start, int64_t* end,
     return True
 
 
-cdef Py_ssize_t _unescape(Ptr at, Ptr stop, uint8_t* out, Py_ssize_t room) noexcept nogil:
-    """Undo the escapes of a valid string; return how many bytes there are, -1 if one is half of a surrogate pair, or there is no room."""
+cdef Py_ssize_t _unescape(Ptr at, Ptr stop, uint8_t* out, Py_ssize_t capacity) noexcept nogil:
+    """Undo the escapes of a valid string; return the number of bytes, or -1 for half a surrogate pair or want of space."""
     cdef Py_ssize_t length = 0
     cdef uint32_t code
     while at < stop:
-        if room - length < 4 and room - length < stop - at:
+        if capacity - length < 4 and capacity - length < stop - at:
             return -1
         if at[0] != c"\\":
             out[length] = at[0]
             length += 1
             at += 1
         elif at[1] != c"u":
-            out[length] = control(at[1]) or at[1]  # or the quote, backslash or slash itself
+            out[length] = control(at[1]) or at[1]  # otherwise the quote, backslash or slash itself
             length += 1
             at += 2
         else:
@@ -309,7 +310,7 @@ cdef Py_ssize_t _unescape(Ptr at, Ptr stop, uint8_t* out, Py_ssize_t room) noexc
 
 
 cdef inline uint32_t _hex(Ptr digits) noexcept nogil:
-    """Return the value of four hexadecimal digits; 0x10000 or more if they are none."""
+    """Return the value of four hexadecimal digits; 0x10000 or more if they are not digits."""
     cdef uint32_t value = 0
     cdef uint8_t digit
     cdef int place

@@ -1,7 +1,6 @@
 """Values of log fields -> statuses, sizes and times.
 
-Each function takes the places of raw values in their data and returns the numbers, and a mask of the valid ones; what an
-invalid value becomes is 0.
+Each function takes slices of raw values and returns the numbers, and a mask of the valid ones; an invalid value becomes 0.
 """
 
 import numpy as np
@@ -16,8 +15,8 @@ ctypedef bint (*Reader)(Ptr value, Ptr stop, int64_t* number) noexcept nogil
 cdef int64_t MICROSECONDS = 1_000_000
 cdef int64_t HOUR = 3_600 * MICROSECONDS
 cdef int64_t MINUTE = 60 * MICROSECONDS
-cdef int64_t EARLIEST = 788_918_400 * MICROSECONDS  # 1995-01-01, before which nobody wrote an access log
-cdef int64_t AHEAD = 24 * HOUR  # by which a log may be ahead of the clock
+cdef int64_t EARLIEST = 788_918_400 * MICROSECONDS  # 1995-01-01, older than any access log
+cdef int64_t AHEAD = 24 * HOUR  # a log may be this far ahead of the clock
 cdef const char* MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 
@@ -27,7 +26,7 @@ def statuses(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::
 
 
 def sizes(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, int64_t most=INT64_MAX - 1):
-    """Read byte counts up to `most`: up to 18 digits, also with zeros after a point, as JSON has them; "-" and nothing are 0."""
+    """Read byte counts up to `most`: at most 18 digits, perhaps zeros after a point, as in JSON; "-" and empty are 0."""
     return _read(data, start, end, _size, 0, most, False)
 
 
@@ -50,13 +49,16 @@ cdef Reader _reader_of(str field) except NULL:
         return _epoch_ms
     if field == "time_epoch_us":
         return _epoch_us
-    raise ValueError(f"{field} is no time")
+    raise ValueError(f"{field} is not a time")
 
 
 cdef _read(
     const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, Reader reader, int64_t least, int64_t most, bint runs
 ):
-    """Read numbers, valid from `least` to `most`; where values come in `runs`, as the second of one line after the other, each run once."""
+    """Read numbers, valid from `least` to `most`.
+
+    With `runs`, equal values are expected in a row, as times of consecutive lines are, and each run is read once.
+    """
     cdef Py_ssize_t rows = start.shape[0], row
     cdef Ptr value, stop
     numbers, masks = np.zeros(rows, np.int64), np.empty(rows, np.bool_)
@@ -80,7 +82,7 @@ cdef _read(
 cdef inline bint _same(Ptr value, Ptr stop, Ptr other, Ptr end) noexcept nogil:
     if stop - value != end - other:
         return False
-    if stop - value > WORD and word(stop - WORD) != word(end - WORD):  # what changes most in a time comes last
+    if stop - value > WORD and word(stop - WORD) != word(end - WORD):  # the part of a time that changes most comes last
         return False
     return memcmp(value, other, stop - value) == 0
 
@@ -102,7 +104,7 @@ cdef bint _size(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
 
 
 cdef bint _whole(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
-    """Read a number of any length, or one whose digits after the point are zeros; more than 18 digits are the largest number."""
+    """Read a number, perhaps with zeros after a point; more than 18 digits give the largest number."""
     cdef Ptr point = find(value, stop, c".")
     cdef int64_t fraction = 0
     if point < stop and (stop - point > 19 or not _digits(point + 1, stop, &fraction)):
@@ -134,7 +136,7 @@ cdef bint _time_local(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
 
 
 cdef bint _time_iso8601(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
-    """`2026-11-20T00:00:00+01:00`; also a fraction of a second, `Z`, a space for the `T`, `+0100` and `+01`."""
+    """Read `2026-11-20T00:00:00+01:00`, also with fractions, `Z`, a space instead of `T`, `+0100` or `+01`."""
     cdef int64_t day, month, year, clock, fraction = 0, offset = 0
     cdef Ptr rest = value + 19, after
     cdef bint fits = (
@@ -178,7 +180,7 @@ cdef bint _epoch_us(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
 
 
 cdef inline bint _since_epoch(Ptr value, Ptr stop, int places, int64_t* number) noexcept nogil:
-    """Read a decimal number of seconds, or of parts of one, as microseconds; `places` is how many digits those have more."""
+    """Read a decimal number as microseconds; its unit is 10^`places` microseconds."""
     cdef Ptr point = find(value, stop, c".")
     cdef int64_t fraction = 0
     cdef int place
@@ -195,7 +197,7 @@ cdef inline bint _since_epoch(Ptr value, Ptr stop, int places, int64_t* number) 
 
 
 cdef inline bint _fraction(Ptr value, Ptr stop, int places, int64_t* number) noexcept nogil:
-    """Read the 1 to 18 digits after a point as a number of so many places, cut, not rounded."""
+    """Read the 1 to 18 digits after a point as a number of `places` digits, truncated, not rounded."""
     cdef int missing
     if stop - value > 18 or not _digits(value, stop, number):
         return False
@@ -237,7 +239,7 @@ cdef inline bint _month(Ptr value, int64_t* number) noexcept nogil:
 
 
 cdef inline bint _clock(Ptr value, int64_t* number) noexcept nogil:
-    """Read `hh:mm:ss` as microseconds; a leap second is the second before."""
+    """Read `hh:mm:ss` as microseconds; a leap second counts as the second before it."""
     cdef int64_t hour, minute, second
     cdef bint fits = (
         value[2] == c":" and value[5] == c":"

@@ -16,10 +16,7 @@ import pyarrow as pa
 from logagg.parse.formats.compile import Format, Step
 from logagg.parse.lines.json_lines import DEEPEST
 from logagg.parse.schemas import BATCH_SCHEMA, DURATION, DURATION_LENGTH, LONGEST, MOST_BYTES
-from logagg.records import Batch, Chunk, Reject, Rejects
-
-SAMPLES = 20
-SAMPLE_BYTES = 512
+from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)
@@ -37,11 +34,11 @@ Raw = dict[str, bytes]
 
 
 class Rejected(Exception):
-    """The line is no record; the reason is the argument."""
+    """The line does not parse; the argument is the reason."""
 
 
 def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Batch:
-    """Parse the lines of a chunk; `now` (seconds since the epoch) bounds the times that are believed."""
+    """Parse the lines of a chunk; times too far beyond `now` (seconds since the epoch) are rejected."""
     records: list[Record] = []
     rejected = [Reject(chunk.start, "too_long", b"")] * chunk.too_long
     at = chunk.start + chunk.skipped
@@ -62,7 +59,7 @@ def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Bat
 
 
 def parse_line(line: bytes, fmt: Format, now: float) -> Record | str:
-    """Return the fields of a line (`BATCH_SCHEMA`), or the reason why it is a reject."""
+    """Return the fields of a line (`BATCH_SCHEMA`), or the reason for rejecting it."""
     try:
         raw = _split_json(line, fmt) if fmt.keys else _split(line, fmt)
         return _record(raw, fmt, now)
@@ -128,7 +125,7 @@ def _split_json(line: bytes, fmt: Format) -> Raw:
 
 
 def _depth(text: str) -> int:
-    """Return how many objects and arrays are within one another in valid JSON."""
+    """Return the depth of nested objects and arrays in valid JSON."""
     steps = ((byte in "[{") - (byte in "]}") for byte in re.sub(r'"(?:[^"\\]|\\.)*"', "", text))
     return max(accumulate(steps))
 
@@ -321,7 +318,7 @@ def _unescape(value: bytes) -> bytes:
 
 
 def _request(raw: Raw, escaped: bool) -> tuple[str | None, str]:
-    """Return method and target; the method is None where the format has none."""
+    """Return method and target; the method is None if the format does not have one."""
     if "request" in raw:
         method, _, target = _bytes(raw["request"], escaped).partition(b" ")
         before, space, last = target.rpartition(b" ")

@@ -1,8 +1,8 @@
 """Bytes of a chunk -> lines, and the fields of every line.
 
-A text format is a row of literals with values between them (`formats.Step`): a cursor goes through a line, from literal
-to literal. No regular expression; no value is copied, or is an object of Python. Every pointer here lies within
-`[line, end of line]` of a line that `find_lines` found, and every search ends there.
+A text format is a sequence of literals with values between them (`formats.compile.Step`): a cursor moves from literal to
+literal through a line. There are no regular expressions, copies of values, or Python objects. Every pointer here lies
+within `[line, end of line]` of a line that `find_lines` found, and every search ends there.
 """
 
 import numpy as np
@@ -18,8 +18,8 @@ cdef enum:
     BACKSLASH = 92
     MOST_STEPS = 256
     USUAL = 64  # bytes of a line
-    AHEAD = 4096  # bytes before it is their turn that bytes are asked for,
-    TOGETHER = 4  # so many lines of the cache at each line of the log
+    AHEAD = 4096  # bytes: the distance of prefetching
+    TOGETHER = 4  # cache lines that are prefetched at each line of the log
 
 
 
@@ -27,9 +27,9 @@ cdef enum:
 
 
 def find_lines(const uint8_t[::1] data):
-    """Return where the lines of a chunk start and end, without line ends and leading NULs; empty lines are none."""
-    cdef Py_ssize_t room = data.shape[0] // USUAL + 16, found = 0
-    starts, ends = np.empty(room, np.int64), np.empty(room, np.int64)
+    """Return where the lines of a chunk start and end, without line ends and leading NULs; empty lines are skipped."""
+    cdef Py_ssize_t capacity = data.shape[0] // USUAL + 16, found = 0
+    starts, ends = np.empty(capacity, np.int64), np.empty(capacity, np.int64)
     cdef int64_t[::1] start = starts, end = ends
     cdef Ptr first, at, line, newline, stop
     if data.shape[0]:
@@ -37,7 +37,7 @@ def find_lines(const uint8_t[::1] data):
         stop = first + data.shape[0]
         while at < stop:
             with nogil:
-                while at < stop and found < room:
+                while at < stop and found < capacity:
                     _ask_for(at + AHEAD)
                     newline = find(at, stop, NEWLINE)
                     line, at = at, newline + 1
@@ -48,15 +48,15 @@ def find_lines(const uint8_t[::1] data):
                     if line < newline:
                         start[found], end[found] = line - first, newline - first
                         found += 1
-            if found == room:  # lines are shorter than usual
-                room *= 4
-                start = starts = np.append(starts, np.empty(room - found, np.int64))
-                end = ends = np.append(ends, np.empty(room - found, np.int64))
+            if found == capacity:  # lines are shorter than usual
+                capacity *= 4
+                start = starts = np.append(starts, np.empty(capacity - found, np.int64))
+                end = ends = np.append(ends, np.empty(capacity - found, np.int64))
     return starts[:found], ends[:found]
 
 
 cdef inline void _ask_for(Ptr at) noexcept nogil:
-    """Have the bytes of a line of the log brought near."""
+    """Prefetch the bytes of a line of the log."""
     cdef int line
     for line in range(TOGETHER):
         prefetch(at + line * CACHE_LINE)
@@ -68,14 +68,14 @@ cdef inline void _ask_for(Ptr at) noexcept nogil:
 cdef struct Literal:
     Ptr text
     Py_ssize_t length
-    bint quoted  # the value before it lies between quotes: a backslash takes the next byte with it
-    Py_ssize_t row  # of the table of fields; -1 for a value nobody uses
+    bint quoted  # the value before it is quoted: a backslash escapes the next byte
+    Py_ssize_t row  # of the table of fields; -1: an unused value
 
 
 def split_fields(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, fmt):
-    """Return the places of the values of each named field (name -> starts and ends), and which lines have the shape of the format.
+    """Return the slices of each named field (name -> starts and ends), and a mask of the lines that match the format.
 
-    A line that has not the shape has empty values.
+    The values of other lines are empty.
     """
     if len(fmt.steps) > MOST_STEPS:
         raise ValueError(f"a log format has at most {MOST_STEPS} values")
@@ -129,7 +129,7 @@ cdef bint _split(
 
 
 cdef inline Ptr _end_of_value(Ptr at, Ptr stop, const Literal* literal) noexcept nogil:
-    """Return where the literal is that ends the value at `at`, or NULL."""
+    """Return the position of the literal that ends the value at `at`, or NULL."""
     cdef Ptr from_ = at
     if literal.length == 0:
         return stop
@@ -146,14 +146,14 @@ cdef inline bint _holds(Ptr at, Ptr stop, const Literal* literal) noexcept nogil
     cdef Py_ssize_t number
     if stop - at < literal.length:
         return False
-    for number in range(literal.length):  # few, mostly one or two
+    for number in range(literal.length):  # usually one or two
         if at[number] != literal.text[number]:
             return False
     return True
 
 
 cdef inline bint _is_escaped(Ptr first, Ptr at) noexcept nogil:
-    """Tell whether an odd run of backslashes is before a place; the run begins at `first` at the earliest."""
+    """Tell whether an odd number of backslashes, none of them before `first`, precedes `at`."""
     cdef Ptr before = at
     while before > first and (before - 1)[0] == BACKSLASH:
         before -= 1

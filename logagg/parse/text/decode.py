@@ -1,4 +1,4 @@
-"""Bytes of strangers -> text, whole columns at a time.
+"""Untrusted bytes -> text, whole columns at a time.
 
 Every function takes the distinct values of a column and returns as many, in the same order.
 """
@@ -18,9 +18,9 @@ NEWLINE = ord("\n")
 
 
 def unescape(values: pa.Array) -> pa.Array:
-    r"""Undo what servers write for bytes they do not print: `\xHH`, `\"`, `\\`, `\n` and their like.
+    r"""Undo the escapes that servers write for unprintable bytes: `\xHH`, `\"`, `\\`, `\n` and so on.
 
-    Any other backslash stays as it is. One pass from left to right: what an escape yields is not looked at again.
+    Any other backslash stays as it is. One pass from left to right: decoded bytes are not decoded again.
     """
     column = Column.of(values)
     if not escapes.has_backslash(column.data):
@@ -29,7 +29,7 @@ def unescape(values: pa.Array) -> pa.Array:
 
 
 def decode_percent(values: pa.Array) -> pa.Array:
-    """Undo URL encoding (`%HH`, `+` for a space) in text; what is no valid escape stays as it is."""
+    """Undo URL encoding (`%HH`, `+` for a space) in text; an invalid escape stays as it is."""
     column = Column.of(values)
     return to_text(Column(*escapes.decode_percent(column.data, column.offsets)).array(pa.binary()))
 
@@ -41,7 +41,7 @@ def to_text(values: pa.Array) -> pa.Array:
         return values.view(pa.string())
     foreign = np.zeros(len(values), bool)
     foreign[np.searchsorted(column.offsets, np.flatnonzero(column.data >= 128), side="right") - 1] = True
-    # Only ASCII and repaired values remain when they are taken for text.
+    # All values are valid UTF-8 now: ASCII, or repaired.
     return _where(values, pa.array(foreign), _replace_invalid).view(pa.string())
 
 

@@ -1,7 +1,7 @@
-"""What servers and browsers write for bytes they do not print, undone. What is no valid escape stays as it is.
+"""Undoes the escapes that servers and browsers write for unprintable bytes. An invalid escape stays as it is.
 
-Values lie one after the other: value i is `data[offsets[i]:offsets[i + 1]]`. An escape never reaches into the next value,
-and what it yields is not looked at again.
+Values are contiguous: value i is `data[offsets[i]:offsets[i + 1]]`. An escape never reaches into the next value, and
+decoded bytes are not decoded again.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ ctypedef Ptr (*Reader)(Ptr at, Ptr stop, uint8_t* byte) noexcept nogil
 
 
 def has_backslash(const uint8_t[::1] data):
-    """Tell whether there may be an escape of a server's in data."""
+    """Tell whether data may contain a server's escape."""
     cdef Ptr first = first_of(data)
     return find(first, first + data.shape[0], c"\\") < first + data.shape[0]
 
@@ -48,7 +48,7 @@ cdef _undo(const uint8_t[::1] data, const int32_t[::1] offsets, Reader reader):
 
 
 cdef Ptr _backslash(Ptr at, Ptr stop, uint8_t* byte) noexcept nogil:
-    """Write the byte that is at a place, or that an escape there stands for; return the place after it."""
+    """Write the byte at `at`, or the one that an escape there stands for; return the position after it."""
     cdef uint8_t meant
     byte[0] = at[0]
     if at[0] != c"\\" or stop - at < 2:

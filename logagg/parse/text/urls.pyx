@@ -1,4 +1,4 @@
-"""Request lines, URLs and query strings, taken apart: places of values -> places of their parts."""
+"""Splits request lines, URLs and query strings: slices of values -> slices of their components."""
 
 import numpy as np
 
@@ -13,7 +13,10 @@ cdef enum:
 
 
 def split_requests(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
-    """Split `METHOD target HTTP/x` into methods and targets (starts, ends, starts, ends); both are empty where it is no request."""
+    """Split `METHOD target HTTP/x` into methods and targets (starts, ends, starts, ends).
+
+    Both are empty where the value is not a request line.
+    """
     cdef Py_ssize_t rows = start.shape[0], row
     methods, targets = np.empty((2, rows), np.int64), np.empty((2, rows), np.int64)
     cdef int64_t[:, ::1] method = methods, target = targets
@@ -35,7 +38,7 @@ def split_requests(const uint8_t[::1] data, const int64_t[::1] start, const int6
 
 
 cdef inline bint _is_method(Ptr value, Ptr stop) noexcept nogil:
-    """Tell whether it is capital letters, and `_` and `-` after the first."""
+    """Tell whether the bytes are a method: a capital letter, then capital letters, `_` and `-`."""
     cdef Ptr at = value
     if not 1 <= stop - value <= LONGEST_METHOD or not c"A" <= value[0] <= c"Z":
         return False
@@ -63,7 +66,7 @@ def split_urls(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[
 
 
 def find_extensions(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, int dots):
-    """Return where the extension of each path starts: after so many dots, counted from its end; at its end where it has fewer."""
+    """Return where the extension of each path starts: after the `dots`-th dot from its end; at its end if it has fewer."""
     cdef Py_ssize_t rows = start.shape[0], row
     cdef int seen
     extensions = np.empty(rows, np.int64)
@@ -81,7 +84,7 @@ def find_extensions(const uint8_t[::1] data, const int64_t[::1] start, const int
 
 
 def split_referrers(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
-    """Split referring URLs into host, without a port, and path (starts, ends, starts, ends); both are empty where it is no URL."""
+    """Split referring URLs into host, without port, and path (starts, ends, starts, ends); both are empty for a non-URL."""
     cdef Py_ssize_t rows = start.shape[0], row
     hosts, paths = np.empty((2, rows), np.int64), np.empty((2, rows), np.int64)
     cdef int64_t[:, ::1] host = hosts, path = paths
@@ -155,18 +158,18 @@ cdef inline bint _is_letter(uint8_t byte) noexcept nogil:
 cdef struct Key:
     Ptr text  # with the `=` after it
     Py_ssize_t length
-    Py_ssize_t wanted  # of which value it is a key
+    Py_ssize_t wanted  # index of the value that this key gives
 
 
 def find_values(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, keys):
-    """Return where some values lie in each of a column of query strings: starts and ends, a row for each value.
+    """Find some values in each query string of a column; return starts and ends, a row for each value.
 
-    `keys` are the keys of each value, as bytes: the first of them that a query has wins, and of that its first field. What a
-    query has not is empty.
+    `keys` are the keys of each value, as bytes. The first of them that a query contains wins, and its first occurrence.
+    A value that a query does not contain is empty.
     """
     cdef Py_ssize_t rows = start.shape[0], count = 0, value, row
     cdef Key table[MOST_KEYS]
-    held = [[key + b"=" for key in some] for some in keys]  # as long as the table points to them
+    held = [[key + b"=" for key in some] for some in keys]  # keeps the bytes alive that the table points to
     if sum(map(len, held)) > MOST_KEYS:
         raise ValueError(f"a rule takes at most {MOST_KEYS} keys from a query")
     for value, some in enumerate(held):
@@ -188,7 +191,7 @@ cdef void _find_values(
     Ptr first, Ptr at, Ptr stop, const Key* keys, Py_ssize_t count,
     int64_t[:, ::1] starts, int64_t[:, ::1] ends, Py_ssize_t row,
 ) noexcept nogil:
-    """Look at each field of a query; of the keys that are there, the first one listed gives the value."""
+    """Scan the fields of a query; the first listed key that occurs gives the value."""
     cdef Py_ssize_t number, wanted
     cdef Py_ssize_t[MOST_KEYS] best
     cdef Ptr after

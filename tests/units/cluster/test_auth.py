@@ -9,8 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from logagg.cluster import protocol
-from logagg.cluster.auth import AuthError, Keys
-from logagg.cluster.protocol import NOBODY, Question, Reply, Wired, WireError
+from logagg.cluster.auth import Keys
+from logagg.cluster.protocol import NOBODY, Question, Reply, Wired
+from logagg.errors import AuthError, WireError
 from logagg.parse.schemas import EVENT_SCHEMA
 from tests.units.cluster.test_protocol import ANSWERS, QUESTIONS, parcels
 

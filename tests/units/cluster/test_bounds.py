@@ -8,8 +8,8 @@ import pytest
 
 from logagg.cluster import protocol, remote
 from logagg.cluster.bounds import SPREAD, chunk_bytes, job_bytes, message_bytes
-from logagg.cluster.sender import ClusterError
 from logagg.config.sections import Config
+from logagg.errors import ClusterError
 from logagg.intake.registry import new_source
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format

@@ -11,7 +11,8 @@ import pytest
 from gearman import protocol
 
 from logagg.clock import SystemClock
-from logagg.cluster.gearman import OMITTED, Connection, Kind, Server, ServerError
+from logagg.cluster.gearman import OMITTED, Connection, Kind, Server
+from logagg.errors import ServerError
 
 LIMIT = 10_000
 

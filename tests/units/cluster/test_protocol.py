@@ -16,17 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logagg.cluster import protocol
-from logagg.cluster.protocol import (
-    FRAME,
-    JobMessage,
-    OtherVersion,
-    Question,
-    Reply,
-    SourcePosition,
-    TooLarge,
-    WireError,
-)
+from logagg.cluster import event_stream, protocol
+from logagg.cluster.protocol import FRAME, JobMessage, Question, Reply, SourcePosition
+from logagg.errors import OtherVersion, TooLarge, WireError
 from logagg.heartbeat import LARGEST
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import Fingerprint, Job, Progress, Reject, Rejects, Source
@@ -304,11 +296,11 @@ def overlaid(plain: bytes) -> bytes:
         _, length = struct.unpack_from("<Ii", plain, at)
         metadata = bytearray(plain[at + 8 : at + 8 + length])
         (root,) = struct.unpack_from("<I", metadata)
-        (kind,) = struct.unpack_from("<B", metadata, protocol._field(metadata, root, 1))
-        where = protocol._field(metadata, root, 3)
+        (kind,) = struct.unpack_from("<B", metadata, event_stream._field(metadata, root, 1))
+        where = event_stream._field(metadata, root, 3)
         (body,) = struct.unpack_from("<q", metadata, where) if where else (0,)
         if kind == 3:
-            vector = protocol._table_at(metadata, protocol._table_at(metadata, root, 2), 2)
+            vector = event_stream._table_at(metadata, event_stream._table_at(metadata, root, 2), 2)
             (count,) = struct.unpack_from("<I", metadata, vector)
             for number in range(count):
                 struct.pack_into("<q", metadata, vector + 4 + 16 * number, 0)
@@ -331,7 +323,7 @@ def test_buffers_that_lie_over_one_another_are_refused() -> None:
 def test_words_that_a_shard_does_not_use_do_not_travel() -> None:
     words = pa.array([f"/page/{number}" for number in range(20_000)])
     column = pa.chunked_array([pa.DictionaryArray.from_arrays(pa.array(np.array([3, 3, 7], np.int32)), words)])
-    slim = protocol._slim(column)  # noqa: SLF001
+    slim = event_stream._as_one_array(column)  # noqa: SLF001
     assert slim.dictionary.to_pylist() == ["/page/3", "/page/7"]
     assert slim.to_pylist() == column.to_pylist()
 

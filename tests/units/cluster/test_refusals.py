@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from logagg.clock import ManualClock
-from logagg.cluster.auth import AuthError
-from logagg.cluster.protocol import OtherVersion, TooLarge, WireError
 from logagg.cluster.refusals import EVERY, FORGED, REPLAYED, Refusals, reason_of
+from logagg.errors import AuthError, OtherVersion, TooLarge, WireError
 
 
 def test_a_flood_is_counted_and_said_once_a_minute() -> None:
@@ -23,5 +22,5 @@ def test_a_flood_is_counted_and_said_once_a_minute() -> None:
 
 
 def test_reasons() -> None:
-    errors = [AuthError("x"), OtherVersion(1), TooLarge("x"), WireError("x")]
+    errors = [AuthError("x"), OtherVersion(1, 2), TooLarge("x"), WireError("x")]
     assert [reason_of(error) for error in errors] == ["forged", "version", "too_large", "unreadable"]

@@ -8,9 +8,10 @@ import pytest
 
 from logagg.clock import ManualClock
 from logagg.cluster.auth import Keys
+from logagg.cluster.handshake import Identity
 from logagg.cluster.outbox import Outbox, PendingJob
 from logagg.cluster.protocol import Reply
-from logagg.cluster.sender import Dispatch, Identity
+from logagg.cluster.sender import Dispatch
 from logagg.tail.freshness import Freshness
 
 POSITIONS = {"a": (10, 10)}
@@ -86,10 +87,10 @@ def test_a_heartbeat_waits_until_it_is_heard(bench: Bench) -> None:
     assert dispatch.wait_until_said(0)
     dispatch.say("I am well")
     assert not dispatch.wait_until_said(0)
-    dispatch._ask(outbox)  # noqa: SLF001
+    dispatch.ask(outbox)
     dispatch.say("I am not well")
     dispatch._take_stock(outbox, Reply("taken"), ())  # noqa: SLF001
     assert not dispatch.wait_until_said(0), "that was heard which was true before"
-    dispatch._ask(outbox)  # noqa: SLF001
+    dispatch.ask(outbox)
     dispatch._take_stock(outbox, Reply("taken"), ())  # noqa: SLF001
     assert dispatch.wait_until_said(0)

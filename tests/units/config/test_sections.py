@@ -7,17 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from logagg.config.sections import (
-    DEFAULT_RULES,
-    PAGE_STATUSES,
-    SETTINGS,
-    TRACKING_STATUSES,
-    Config,
-    RollupConfig,
-    RuleConfig,
-    default_file,
-    load,
-)
+from logagg.config.load import default_file, load
+from logagg.config.rules import DEFAULT_RULES, PAGE_STATUSES, TRACKING_STATUSES, RollupConfig, RuleConfig
+from logagg.config.sections import SETTINGS, Config
 from logagg.config.types import duration, retention, size
 from logagg.errors import ConfigError
 
@@ -175,14 +167,14 @@ def test_the_environment_wins(tmp_path: Path) -> None:
         ("site = \n", "logagg.toml:1: Invalid value; correct the TOML there"),
         ("[tail]\n\nflsh = 1", 'logagg.toml:3: flsh: no such setting; did you mean "flush"?'),
         ("[tial]\n", 'logagg.toml:1: tial: no such setting; did you mean "tail"?'),
-        ("[tail]\nflush = 'soon'", 'logagg.toml:2: flush: "soon" will not do; write a duration such as "30s"'),
-        ("[tail]\nflush = 0", "logagg.toml:2: flush: 0 will not do; write something above zero"),
-        ("[tail]\nmemory = '1XB'", 'logagg.toml:2: memory: "1XB" will not do; write a size such as "64KB"'),
-        ("[tail]\nmemory = '639MB'", 'logagg.toml:2: memory: "639MB" will not do; write "640MB" or more'),
-        ("[privacy]\nipv4 = 33", "logagg.toml:2: ipv4: 33 will not do; write a number of bits from 0 to 32"),
+        ("[tail]\nflush = 'soon'", 'logagg.toml:2: flush: "soon" is not valid; write a duration such as "30s"'),
+        ("[tail]\nflush = 0", "logagg.toml:2: flush: 0 is not valid; write something above zero"),
+        ("[tail]\nmemory = '1XB'", 'logagg.toml:2: memory: "1XB" is not valid; write a size such as "64KB"'),
+        ("[tail]\nmemory = '639MB'", 'logagg.toml:2: memory: "639MB" is not valid; write "640MB" or more'),
+        ("[privacy]\nipv4 = 33", "logagg.toml:2: ipv4: 33 is not valid; write a number of bits from 0 to 32"),
         (
             "[privacy]\nrotate = '1s'",
-            'rotate: "1s" will not do; write a duration of an hour or more such as "1d", or "never"',
+            'rotate: "1s" is not valid; write a duration of an hour or more such as "1d", or "never"',
         ),
         ("[tail]\nflush = '101y'", 'write a duration of up to "100y"'),
         ("[tail]\nidle = '99999999999999999999d'", 'write a duration of up to "100y"'),
@@ -195,7 +187,7 @@ def test_the_environment_wins(tmp_path: Path) -> None:
         ("forwarded = 'yes'", "write true or false"),
         ("site = 3", "write a text in quotes"),
         ("tail = 3", "logagg.toml:1: tail: is a section; write its settings under [tail]"),
-        ("[limits]\nkeys = 0", "logagg.toml:2: keys: 0 will not do"),
+        ("[limits]\nkeys = 0", "logagg.toml:2: keys: 0 is not valid"),
         ("[limits]\nkeys = true", "write a whole number"),
         ("[retention]\nday = 'never'", '"forever"'),
         ("[rule]\nkind='click'", "logagg.toml:1: rule: is a list of sections; write [[rule]] above each"),

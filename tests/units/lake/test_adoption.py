@@ -14,7 +14,7 @@ import pytest
 from logagg.lake import adoption
 from logagg.lake.adoption import Adoption, adoptions
 from logagg.lake.digests import digest_in, digest_of
-from logagg.lake.durable import DAY, Part
+from logagg.lake.parts import DAY, Part
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 

@@ -14,8 +14,8 @@ import pytest
 from logagg.errors import MergeStopped
 from logagg.lake import merge
 from logagg.lake.compact import Planner, Task
-from logagg.lake.durable import DAY, FLUSH, HOUR, Part, PartReader, PartWriter
 from logagg.lake.partitions import Calendar
+from logagg.lake.parts import DAY, FLUSH, HOUR, Part, PartReader, PartWriter
 from logagg.lake.progress import LONG, REFRESH, MergeProgress
 from logagg.lake.state import State
 from logagg.rollup import aggregate

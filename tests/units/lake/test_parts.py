@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from logagg.lake.durable import MONTH, READ, PartReader, PartWriter, micros
+from logagg.lake.parts import MONTH, READ, PartReader, PartWriter, micros
 from logagg.rollup.definitions import DEFAULTS
 
 TRAFFIC = DEFAULTS[0]

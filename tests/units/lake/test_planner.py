@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from logagg.lake.compact import CROWD, FLUSHES, Planner, Task
-from logagg.lake.durable import DAY, FLUSH, HOUR, MONTH, Part
+from logagg.lake.parts import DAY, FLUSH, HOUR, MONTH, Part
 from logagg.lake.state import State
 from logagg.rollup.definitions import DEFAULTS
 

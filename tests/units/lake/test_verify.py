@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from logagg.clock import SystemClock
-from logagg.config.sections import Config, Retention, load
+from logagg.config.load import load
+from logagg.config.sections import Config, Retention
 from logagg.lake import catalog
 from logagg.lake.lake import Lake
 from logagg.lake.state import State
 from logagg.lake.verify import Verdict, verify
+from logagg.lake_format import LINK
 from logagg.tail.options import TailOptions
 from logagg.tail.run import rollups_of, tail
 from tests.conftest import ROOT
@@ -63,8 +65,8 @@ def state_of(lake: Path) -> State:
 def publish(lake: Path, state: State) -> None:
     """Make a state the newest, as no commit would."""
     catalog.write(lake / "catalog" / "999999-0.duckdb", state)
-    (lake / catalog.LINK).unlink()
-    (lake / catalog.LINK).symlink_to("catalog/999999-0.duckdb")
+    (lake / LINK).unlink()
+    (lake / LINK).symlink_to("catalog/999999-0.duckdb")
 
 
 def contents(folder: Path) -> dict[Path, int]:

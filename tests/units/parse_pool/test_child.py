@@ -20,7 +20,7 @@ from logagg.errors import CommitFailed
 from logagg.parse_pool.child import BufferPool, Channel, Child
 from tests.conftest import ROOT, wait_until
 
-ROOM = 1 << 12
+SIZE = 1 << 12
 Ask = Callable[[Any], Any]
 
 
@@ -46,124 +46,124 @@ def work(ask: Ask, task: str, data: memoryview, *arguments: Any) -> Any:
 
 @pytest.fixture
 def data() -> BufferPool:
-    return BufferPool(2, ROOM)
+    return BufferPool(2, SIZE)
 
 
 @pytest.fixture
 def results() -> BufferPool:
-    return BufferPool(2, 2 * ROOM)
+    return BufferPool(2, 2 * SIZE)
 
 
 @pytest.fixture
 def child(data: BufferPool, results: BufferPool) -> Iterator[Child]:
-    child = Child(work, lambda: None, data, results, 1 << 30, seats=2)
+    child = Child(work, lambda: None, data, results, 1 << 30, channels=2)
     yield child
     child.close()
 
 
 @pytest.fixture
-def seat(child: Child) -> Channel:
-    return child.seats[0]
+def channel(child: Child) -> Channel:
+    return child.channels[0]
 
 
-@pytest.mark.parametrize("size", [0, 1, ROOM - 1, ROOM, ROOM + 1, 100 * ROOM])
+@pytest.mark.parametrize("size", [0, 1, SIZE - 1, SIZE, SIZE + 1, 100 * SIZE])
 @pytest.mark.parametrize("times", [0, 1, 50])
-def test_bytes_of_any_size_go_there_and_back(seat: Channel, size: int, times: int) -> None:
+def test_bytes_of_any_size_go_there_and_back(channel: Channel, size: int, times: int) -> None:
     data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
-    assert seat.call("repeat", data, times) == data * times
-    assert seat.call("repeat", b"after", 2) == b"afterafter"
+    assert channel.call("repeat", data, times) == data * times
+    assert channel.call("repeat", b"after", 2) == b"afterafter"
 
 
-def test_a_room_is_free_again_when_nobody_has_a_view_of_it(data: BufferPool) -> None:
+def test_a_buffer_is_free_again_when_its_last_view_is_gone(data: BufferPool) -> None:
     first, second = data.take(), data.take()
-    assert len(first) == len(second) == ROOM and len(data.take()) == 0
+    assert len(first) == len(second) == SIZE and len(data.take()) == 0
     part = np.frombuffer(first[10:20], np.uint8)
     del first
     assert len(data.take()) == 0
     del part
-    assert len(data.take()) == ROOM
+    assert len(data.take()) == SIZE
 
 
-def test_nobody_else_gets_a_room_that_is_taken(data: BufferPool) -> None:
+def test_a_buffer_that_is_taken_is_not_given_again(data: BufferPool) -> None:
     first, second = data.take(), data.take()
-    first[:], second[:] = b"1" * ROOM, b"2" * ROOM
-    assert bytes(first) == b"1" * ROOM
+    first[:], second[:] = b"1" * SIZE, b"2" * SIZE
+    assert bytes(first) == b"1" * SIZE
 
 
-@pytest.mark.parametrize("size", [0, 1, ROOM - 7])
-def test_data_in_a_room_are_used_where_they_are(data: BufferPool, seat: Channel, size: int) -> None:
-    for room in [data.take() for _ in range(2)]:
-        room[7 : 7 + size] = b"y" * size
-        assert isinstance(data.sent(room[7 : 7 + size]), slice)
-        assert seat.call("repeat", room[7 : 7 + size].toreadonly(), 2) == b"y" * 2 * size
+@pytest.mark.parametrize("size", [0, 1, SIZE - 7])
+def test_data_in_a_buffer_are_used_where_they_are(data: BufferPool, channel: Channel, size: int) -> None:
+    for buffer in [data.take() for _ in range(2)]:
+        buffer[7 : 7 + size] = b"y" * size
+        assert isinstance(data.sent(buffer[7 : 7 + size]), slice)
+        assert channel.call("repeat", buffer[7 : 7 + size].toreadonly(), 2) == b"y" * 2 * size
 
 
-@pytest.mark.parametrize("size", [1, ROOM])
-def test_a_result_keeps_its_room_as_long_as_it_lives(seat: Channel, results: BufferPool, size: int) -> None:
-    """Where no room is left, or it is too small, a result comes all the same."""
-    found = [seat.call("array", b"%d" % number * size, 2) for number in range(4)]
+@pytest.mark.parametrize("size", [1, SIZE])
+def test_a_result_keeps_its_buffer_as_long_as_it_lives(channel: Channel, results: BufferPool, size: int) -> None:
+    """Where no buffer is left, or it is too small, a result comes all the same."""
+    found = [channel.call("array", b"%d" % number * size, 2) for number in range(4)]
     assert [bytes(one) for one in found] == [b"%d" % number * size * 2 for number in range(4)]
     assert [isinstance(results.sent(one.data), slice) for one in found] == [True, True, False, False]
-    assert len(seat.call("array", b"", 1)) == 0
+    assert len(channel.call("array", b"", 1)) == 0
     del found[0]
-    assert isinstance(results.sent(seat.call("array", b"x", 1).data), slice)
+    assert isinstance(results.sent(channel.call("array", b"x", 1).data), slice)
 
 
-@pytest.mark.parametrize("rows", [0, 1, ROOM, 20 * ROOM])
-def test_columns_outlive_the_next_call(seat: Channel, rows: int) -> None:
-    first = seat.call("column", b"\1" * rows)
-    second = seat.call("column", b"\2" * rows)
+@pytest.mark.parametrize("rows", [0, 1, SIZE, 20 * SIZE])
+def test_columns_outlive_the_next_call(channel: Channel, rows: int) -> None:
+    first = channel.call("column", b"\1" * rows)
+    second = channel.call("column", b"\2" * rows)
     assert first["n"].to_pylist() == [1] * rows and second["n"].to_pylist() == [2] * rows
     assert first["word"].to_pylist() == [b"x"] * rows
 
 
-def test_the_child_asks(seat: Channel) -> None:
-    assert seat.call("ask", b"", 3, 4, ask=lambda number: number**2) == [9, 16]
+def test_the_child_asks(channel: Channel) -> None:
+    assert channel.call("ask", b"", 3, 4, ask=lambda number: number**2) == [9, 16]
 
 
-def test_what_asking_raises_is_raised_here(seat: Channel) -> None:
+def test_what_asking_raises_is_raised_here(channel: Channel) -> None:
     def refuse(number: int) -> None:
         raise CommitFailed(f"no {number}")
 
     with pytest.raises(CommitFailed, match="no 3"):
-        seat.call("ask", b"", 3, ask=refuse)
-    assert seat.call("ask", b"", 3, ask=abs) == [3]
+        channel.call("ask", b"", 3, ask=refuse)
+    assert channel.call("ask", b"", 3, ask=abs) == [3]
 
 
-def test_what_the_work_raises_is_raised_here(seat: Channel) -> None:
+def test_what_the_work_raises_is_raised_here(channel: Channel) -> None:
     with pytest.raises(CommitFailed, match="the disk is full; make room"):
-        seat.call("fail", b"")
-    assert seat.call("repeat", b"on", 1) == b"on"
+        channel.call("fail", b"")
+    assert channel.call("repeat", b"on", 1) == b"on"
 
 
 def test_each_seat_has_its_turn(child: Child) -> None:
-    """A call at one seat waits until that at the other is done, and neither is in the way of the other's answer."""
-    first, second = child.seats
+    """A call at one channel waits until that at the other is done, and neither is in the way of the other's answer."""
+    first, second = child.channels
     with ThreadPoolExecutor(1) as beside:
         asked = beside.submit(first.call, "ask", b"", 1, ask=lambda number: (time.sleep(0.2), number)[1])
         assert [second.call("repeat", b"y", number) for number in range(3)] == [b"", b"y", b"yy"]
     assert asked.result() == [1]
 
 
-def test_a_child_that_dies_is_noticed(child: Child, seat: Channel, data: BufferPool, results: BufferPool) -> None:
-    room = data.take()
-    room[:] = b"x" * ROOM
+def test_a_child_that_dies_is_noticed(child: Child, channel: Channel, data: BufferPool, results: BufferPool) -> None:
+    buffer = data.take()
+    buffer[:] = b"x" * SIZE
     with pytest.raises((EOFError, ConnectionError)):
-        seat.call("die", room)
+        channel.call("die", buffer)
     assert child.end() == "signal 9"
-    assert bytes(room) == b"x" * ROOM, "can be read here"
-    rooms = [results.take() for _ in range(2)]
-    assert [len(one) for one in rooms] == [2 * ROOM] * 2, "free again"
-    for one in child.seats:
+    assert bytes(buffer) == b"x" * SIZE, "can be read here"
+    buffers = [results.take() for _ in range(2)]
+    assert [len(one) for one in buffers] == [2 * SIZE] * 2, "free again"
+    for one in child.channels:
         with pytest.raises((EOFError, ConnectionError)):
             one.call("repeat", b"x", 1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_signals_are_for_the_parent(child: Child, seat: Channel, number: int) -> None:
-    assert seat.call("repeat", b"x", 1) == b"x"
+def test_signals_are_for_the_parent(child: Child, channel: Channel, number: int) -> None:
+    assert channel.call("repeat", b"x", 1) == b"x"
     os.kill(child.pid, number)
-    assert seat.call("repeat", b"x", 2) == b"xx"
+    assert channel.call("repeat", b"x", 2) == b"xx"
 
 
 def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:

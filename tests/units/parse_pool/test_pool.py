@@ -13,7 +13,8 @@ from logagg.clock import SystemClock
 from logagg.config.sections import Config, Privacy
 from logagg.memory import Budget
 from logagg.parse.events.classify import Classifier
-from logagg.parse.formats.compile import NAMED, compile_format
+from logagg.parse.formats.compile import compile_format
+from logagg.parse.formats.known import NAMED
 from logagg.parse_pool import pool
 from logagg.parse_pool.pool import Parsers, ParseTask
 from logagg.records import Batch, Chunk, Fingerprint
@@ -69,19 +70,19 @@ def test_a_process_reads_as_this_one_does(processes: Parsers, settings: dict[str
         assert batch.result().table.equals(here.table) and batch.result().rejects == here.rejects
 
 
-def in_rooms(made: Parsers, count: int) -> list[memoryview]:
-    """Lines where they are read to: in rooms of the parsers, as long as there are some."""
-    rooms = [made.room() or memoryview(bytearray(len(LINES))) for _ in range(count)]
-    for room in rooms:
-        room[: len(LINES)] = LINES
-    return [room[: len(LINES)] for room in rooms]
+def in_buffers(made: Parsers, count: int) -> list[memoryview]:
+    """Lines where they are read to: in buffers of the parsers, as long as there are some."""
+    buffers = [made.room() or memoryview(bytearray(len(LINES))) for _ in range(count)]
+    for buffer in buffers:
+        buffer[: len(LINES)] = LINES
+    return [buffer[: len(LINES)] for buffer in buffers]
 
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_lines_are_read_where_they_lie(processes: Parsers, killed: bool) -> None:
     """In memory that is shared with parsers; where that is all taken, elsewhere; and when a parser dies, here."""
     processes.use(reading(), ignored)
-    lines = in_rooms(processes, 20)
+    lines = in_buffers(processes, 20)
     if killed:
         for pid in processes.pids:
             os.kill(pid, signal.SIGKILL)
@@ -89,7 +90,7 @@ def test_lines_are_read_where_they_lie(processes: Parsers, killed: bool) -> None
     here: Batch = reading()(chunk(), FORMAT, SystemClock().now())
     assert all(batch.table.equals(here.table) and batch.rejects == here.rejects for batch in there)
     lines.clear()
-    assert all(len(room) >= len(LINES) for room in [processes.room() for _ in range(pool.AHEAD)]), "free again"
+    assert all(len(buffer) >= len(LINES) for buffer in [processes.room() for _ in range(pool.AHEAD)]), "free again"
 
 
 @pytest.mark.parametrize("name", [*NAMED, "json:time_iso8601=t,status=s,request=r"])

@@ -11,10 +11,9 @@ import duckdb
 import pytest
 
 from logagg import spill
-from logagg.errors import LakeError, LogaggError
+from logagg.errors import LakeError, LimitReached, LogaggError, QueryFailed, QueryRefused
 from logagg.query.render import plain
-from logagg.query.sandbox import LimitReached, Limits, QueryFailed, Sandbox
-from logagg.query.sandbox_sql import Refused
+from logagg.query.sandbox import Limits, Sandbox
 from tests.units.query.conftest import write_catalog
 
 
@@ -146,7 +145,7 @@ def test_mistakes_are_said_in_a_line(root: Path, tmp_path: Path) -> None:
         answers(root, " -- nothing\n")
     with pytest.raises(LakeError, match="no lake there"):
         answers(tmp_path / "nowhere", "SELECT 1")
-    with pytest.raises(Refused, match="COPY is not run; a query is one SELECT"):
+    with pytest.raises(QueryRefused, match="COPY is not run; a query is one SELECT"):
         answers(root, "COPY (SELECT 1) TO 'x'")
     with pytest.raises(QueryFailed, match="expression depth"):
         answers(root, f"SELECT 1{' + 1' * 3000}")

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
+from logagg.errors import QueryRefused
 from logagg.lake.catalog import MACROS as WRITTEN
-from logagg.query.sandbox_sql import MACROS, SYSTEM, Refused, check
+from logagg.query.sandbox_sql import MACROS, SYSTEM, check
 from logagg.sql_functions import TABLES, VALUES, VIEWS
 
 # Functions of tables that open files; DuckDB and the kernel say which.
@@ -36,9 +37,9 @@ def test_functions_of_tables_that_are_not_listed_are_refused(connection: duckdb.
     left = functions(connection, "table", "table_macro", "pragma") - TABLES
     assert len(left) > 80
     for name in left:
-        with pytest.raises(Refused, match="the function"):
+        with pytest.raises(QueryRefused, match="the function"):
             check(connection, f'FROM "{name}"()')
-        with pytest.raises(Refused, match="the function"):
+        with pytest.raises(QueryRefused, match="the function"):
             check(connection, f'SELECT (FROM (FROM "{name.upper()}"(1, x := 2)) LIMIT 1)')
 
 
@@ -52,7 +53,7 @@ def test_values_that_are_not_listed_are_refused(connection: duckdb.DuckDBPyConne
             'SELECT 1 ORDER BY "{}"(1) OVER ()',
             'SELECT 1 LIMIT "{}"(1)',
         ):
-            with pytest.raises(Refused, match="the function"):
+            with pytest.raises(QueryRefused, match="the function"):
                 check(connection, call.format(name))
 
 
@@ -101,13 +102,13 @@ STATEMENTS = (
 @pytest.mark.parametrize("statement", STATEMENTS)
 def test_a_statement_that_is_no_select_is_refused(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
     for text in (statement, f"/* SELECT */ {statement};", f"SELECT 1; {statement}", f"{statement}; SELECT 1"):
-        with pytest.raises((Refused, duckdb.ParserException)):
+        with pytest.raises((QueryRefused, duckdb.ParserException)):
             check(connection, text)
 
 
 @pytest.mark.parametrize("name", ["system.main.t", "temp.t", "memory.t", "pg_catalog.pg_class", "a.b.c.d", '"x".y'])
 def test_other_databases_are_refused(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    with pytest.raises(Refused, match="a query of"):
+    with pytest.raises(QueryRefused, match="a query of"):
         check(connection, f"FROM {name}")
 
 

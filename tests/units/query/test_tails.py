@@ -51,7 +51,7 @@ def test_all_is_well() -> None:
 def test_what_it_cannot_read_or_parse_is_said_with_since_when_and_a_remedy() -> None:
     found = list(tails.problems(writer(replace(BEAT, unreadable=(LOCKED,), unparsed=(GARBLED, STRANGE)))))
     assert found == [
-        "/a.log: permission denied: not allowed to enter /x, for 62 s; let the user read it who runs the tail (often by group adm)",
+        "/a.log: permission denied: not allowed to enter /x, for 62 s; give the tail's user permission to read it (often by group adm)",
         "/b.log: 90 of its last 100 lines are rejects, for 12 s; the table reject_samples shows some; "
         "if the format has changed, start the tail again, or say it with --log-format",
         "/c.log: no known log format matches most of its first lines, for 12 s; say it with --log-format",

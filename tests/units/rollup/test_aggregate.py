@@ -8,19 +8,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logagg.rollup.aggregate import OTHER, fold, merge, own_words
+from logagg.rollup.aggregate import OTHER, fold, merge
 from logagg.rollup.definitions import LATENCY, Measure, Part, Rollup
-
-WORDS = st.lists(st.sampled_from(["", "a", "b", "c", None]), max_size=12)
-
-
-@given(WORDS, st.integers(0, 12), st.integers(0, 12))
-def test_a_part_of_a_column_with_its_own_words(words: list[str | None], start: int, length: int) -> None:
-    part = pa.array(words, pa.string()).dictionary_encode().slice(start, length)
-    own = own_words(part)
-    assert own.to_pylist() == part.to_pylist() and own.type == part.type
-    assert set(own.dictionary.to_pylist()) == set(part.to_pylist()) - {None}
-
 
 HEAVY = Rollup(
     "heavy",
@@ -100,12 +89,3 @@ def test_durations_add_up_the_same_in_any_order_and_portions(durations: list[int
     merged = merge(LATENCY, pa.concat_tables(pieces)).cast(LATENCY.schema)
     assert merged.to_pylist() == once(durations).to_pylist()
     assert sum(round(seconds * 1e9) for seconds in merged["seconds"].to_pylist()) == sum(durations)
-
-
-@given(st.lists(st.none() | st.integers(0, 199), min_size=1, max_size=30))
-def test_a_few_rows_of_a_column_with_many_words(rows: list[int | None]) -> None:
-    words = pa.array([f"/{number}" for number in range(200)])
-    part = pa.DictionaryArray.from_arrays(pa.array(rows, pa.int32()), words)
-    own = own_words(part)
-    assert own.to_pylist() == part.to_pylist() and own.type == part.type
-    assert set(own.dictionary.to_pylist()) == set(part.to_pylist()) - {None}

@@ -8,7 +8,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from logagg.config.sections import Location, RollupConfig
+from logagg.config.rules import RollupConfig
+from logagg.config.toml import Location
 from logagg.errors import ConfigError
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.rollup.conditions import Sql
@@ -128,7 +129,7 @@ def test_conditions_refused(condition: str) -> None:
 @pytest.mark.parametrize("name", ["", "a b", "Mine", "1a", "a;b", 'a"b', "../x", "select", "é", "a" * 64])
 def test_names_that_are_none(name: str) -> None:
     assert refusal(name=name).startswith("logagg.toml:4: name: ")
-    assert "is no name for SQL" in refusal(measures={name: "count"})
+    assert "is not a name in SQL" in refusal(measures={name: "count"})
 
 
 @pytest.mark.parametrize(
@@ -144,9 +145,9 @@ def test_measures_do_not_take_the_name_of_another_column(name: str) -> None:
 
 
 def test_dimensions_are_columns_of_few_values() -> None:
-    assert '"pth" is no dimension; choose from kind, is_bot, site' in refusal(dimensions=("pth",))
+    assert '"pth" is not a dimension; choose from kind, is_bot, site' in refusal(dimensions=("pth",))
     assert refusal(dimensions=("visitor",)).startswith("logagg.toml:6: dimensions: ")
-    assert "there twice" in refusal(dimensions=("path", "path"))
+    assert "listed twice" in refusal(dimensions=("path", "path"))
     assert built(dimensions=()).dimensions == ()
 
 

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logagg.parse.events.addresses import Prefix, without_addresses
-from logagg.parse.lines.fast import SAMPLE_BYTES
-from logagg.records import Reject, Rejects
+from logagg.records import SAMPLE_BYTES, Reject, Rejects
 
 
 def kept(*addresses: str, ipv4: int = 24, ipv6: int = 48) -> list[bytes]:

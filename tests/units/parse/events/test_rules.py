@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from logagg.columnar.encoded import EncodedText
 from logagg.columnar.slices import Slices
-from logagg.config.sections import KINDS, PARAMETERS, Config, RuleConfig
+from logagg.config.rules import KINDS, PARAMETERS, RuleConfig
+from logagg.config.sections import Config
 from logagg.parse.events.rules import Rules
 from logagg.parse.text.urls import find_values
 

@@ -116,5 +116,5 @@ def test_sizes_that_cannot_be_meant(value: bytes) -> None:
 
 
 def test_what_is_no_time_field_is_said() -> None:
-    with pytest.raises(ValueError, match="time_of_day is no time"):
+    with pytest.raises(ValueError, match="time_of_day is not a time"):
         numbers.times(*places(b"12:00"), "time_of_day", NOW)

@@ -1,0 +1,88 @@
+"""The configuration of a file and the environment, and the file that says all of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from logagg.config.rules import DEFAULT_RULES, read_rollup, read_rule, refuse_twins
+from logagg.config.sections import SECTIONS, SETTINGS, Config
+from logagg.config.toml import FILE, Location, TomlFile, converted
+
+
+def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
+    """Return the configuration of a file (None: no file) and the environment. Raises ConfigError."""
+    written = TomlFile.read(path) if path else TomlFile(FILE, {}, {})
+    written.refuse_unknown(
+        "", written.document, [one.name for one in SETTINGS if not one.section] + [*SECTIONS, *_LISTS]
+    )
+    changes = {
+        section: dataclasses.replace(getattr(Config(), section), **_values(written, section, environ))
+        for section in SECTIONS
+    }
+    rules = tuple(read_rule(*one) for one in written.tables("rule"))
+    rollups = tuple(read_rollup(*one) for one in written.tables("rollup"))
+    refuse_twins(rollups)
+    return Config(**_values(written, "", environ), **changes, rules=rules or DEFAULT_RULES, rollups=rollups, path=path)
+
+
+_LISTS = ("rule", "rollup")
+
+
+def _values(written: TomlFile, section: str, environ: Mapping[str, str] | None) -> dict[str, Any]:
+    """Return the settings of a section that the environment or the file names, by field."""
+    environ = os.environ if environ is None else environ
+    settings = [one for one in SETTINGS if one.section == section]
+    table = written.table(section) if section else written.document
+    if section:
+        written.refuse_unknown(section, table, [one.name for one in settings])
+    values = {}
+    for one in settings:
+        if one.variable in environ:
+            place = Location(f"environment variable {one.variable}", {})
+            values[one.field] = converted(place, "", one.kind.convert, one.kind.read(environ[one.variable]))
+        elif one.name in table:
+            values[one.field] = converted(written.place(section), one.name, one.kind.convert, table[one.name], section)
+    return values
+
+
+def default_file() -> str:
+    """Return a `logagg.toml` with every setting commented out."""
+    lines = ["# logagg.toml: every setting with its default. Remove the # before a setting to change it.", ""]
+    section = ""
+    for one in SETTINGS:
+        if one.section != section:
+            section = one.section
+            lines += [f"[{section}]  # {_summary(section)}", ""]
+        lines += [f"# {one.help}", f"# {one.name} = {json.dumps(one.written, ensure_ascii=False)}", ""]
+    return "\n".join([*lines, _EXAMPLES])
+
+
+def _summary(section: str) -> str:
+    return (type(getattr(Config(), section)).__doc__ or "").rstrip(".")
+
+
+_EXAMPLES = """\
+# Rules decide the kind of a request; the first that matches wins. Any [[rule]] replaces the default rules:
+# /imp, /impression and /pixel.gif are impressions, /click is a click, /conversion and /conv are conversions.
+# Kinds: impression, click, conversion, pageview, asset, other. A rule matches if every given condition does:
+# path (the whole path), prefix, suffix, regex (RE2, anywhere in the path), site; of a list, any value.
+# [[rule]]
+# kind = "click"
+# path = ["/click", "/go"]
+# status = [200, 204, 302, 304]
+# methods = ["GET", "POST"]
+# parameters = {campaign = ["campaign", "utm_campaign"], ad = ["ad"], placement = ["placement"]}
+
+# User-defined rollups: each is a view. Conditions are SQL over the columns of events (see the documentation).
+# [[rollup]]
+# name = "slow_pages"
+# where = "kind = 'pageview'"
+# dimensions = ["site", "path"]
+# measures = {hits = "count", slow = "count(seconds > 1)", bytes = "sum(bytes)", people = "uniques(visitor)"}
+# grain = "5m"
+"""

@@ -1,0 +1,218 @@
+"""Parts: the immutable Parquet files of a lake, written and read."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+
+from logagg.columnar.encoded import without_unused
+from logagg.errors import CHECK, LakeError
+from logagg.lake.digests import DigestWriter
+from logagg.lake.durable import make_directory, remove, sync
+from logagg.rollup.definitions import FLOAT_COLUMNS, SKETCH, Rollup
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+# Levels: a part as flushed, and merged by hour, day and month of the events.
+FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
+# A row group's rows, and what they may take in memory.
+ROW_GROUP, GROUP_BYTES = 1 << 17, 16 << 20
+READ = 1 << 20  # bytes, in memory, of one read of a row group: each read costs 0.2 ms
+WORDS = pa.dictionary(pa.int32(), pa.string())
+_PATH = re.compile(r"data/[^/]+/[^/]+\.parquet")
+_EPOCH, _MICROSECOND = datetime.fromtimestamp(0, UTC), timedelta(microseconds=1)
+_SUMMED = ("bytes", *FLOAT_COLUMNS)  # of events
+
+
+def import_parquet() -> None:
+    """Import the Parquet library ahead of its first use: the import takes a while."""
+    import pyarrow.parquet  # noqa: F401
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One immutable Parquet file of a rollup."""
+
+    rollup: str
+    path: str  # relative to the lake
+    level: str
+    grain: int  # seconds; the least grain its rows are kept at
+    rows: int
+    bytes: int
+    min_ts: datetime
+    max_ts: datetime
+    damaged: bool = False  # its file was found missing, or not as it was written
+
+
+_FIELDS = tuple(one.name for one in fields(Part))
+
+
+def part_of(where: Path, row: Mapping[str, Any]) -> Part:
+    """Return a part. Raises LakeError for a path outside the lake, which would be deleted one day."""
+    found = Part(**{name: row[name] for name in _FIELDS if name in row})
+    if not _PATH.fullmatch(found.path) or "/../" in found.path:
+        raise LakeError(f"{where}: names {found.path}, which is no file of this lake", CHECK)
+    return found
+
+
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind))
+
+
+class PartWriter:
+    """Writes rows as a new Parquet file; those written together are in the order of `ts`.
+
+    When its `with` block ends, the file is on the disk and `part` describes it. Without rows there is no file, and `part`
+    is None. When the block fails, no file is left.
+    """
+
+    def __init__(self, root: Path, rollup: Rollup, level: str, grain: int) -> None:
+        self.part: Part | None = None
+        self._root, self._rollup, self._level, self._grain = root, rollup, level, grain
+        self._path = Path("data") / rollup.name / f"{level}-{secrets.token_hex(4)}.parquet"  # until its digest is known
+        self._rows = 0
+        self._span: list[datetime] = []
+        # Text goes in as it is, dictionary-encoded; in the file that is an encoding, not a type.
+        self._schema = pa.schema(
+            [field.with_type(WORDS) if field.type == pa.string() else field for field in rollup.schema]
+        )
+
+    def __enter__(self) -> Self:
+        import pyarrow.parquet as pq
+
+        make_directory(self._root / "data")
+        make_directory(self._target.parent)
+        self._out = DigestWriter(self._target)
+        self._file = pq.ParquetWriter(self._out, self._schema, store_schema=False, **_encodings(self._rollup))
+        return self
+
+    def write(self, rows: pa.Table) -> None:
+        """Write some rows (`rollup.rows`), as row groups of their own; the table may be empty."""
+        if rows.num_rows:
+            size = max(1, min(ROW_GROUP, GROUP_BYTES * rows.num_rows // max(1, rows.nbytes)))
+            rows = rows.cast(self._schema)
+            for start in range(0, rows.num_rows, size):
+                self._file.write_table(_without_unused(rows.slice(start, size)), size)
+            self._rows += rows.num_rows
+            self._span += [rows["ts"][0].as_py(), rows["ts"][-1].as_py()]
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self._close()
+            if kind is None and self._rows:
+                self._path = renamed(self._root, self._path, self._out.digest)
+                sync(self._target)
+                sync(self._target.parent)
+                self.part = self._described()
+        finally:
+            if self.part is None:
+                remove([self._target])
+
+    def _close(self) -> None:
+        try:
+            self._file.close()
+        finally:
+            self._out.close()
+
+    @property
+    def _target(self) -> Path:
+        return self._root / self._path
+
+    def _described(self) -> Part:
+        size = self._target.stat().st_size
+        first, last = min(self._span), max(self._span)
+        return Part(self._rollup.name, str(self._path), self._level, self._grain, self._rows, size, first, last)
+
+
+def named(path: Path, digest: str) -> Path:
+    """Return the path of a part with its digest."""
+    return path.with_name(f"{path.stem}-{digest}{path.suffix}")
+
+
+def renamed(root: Path, path: Path, digest: str) -> Path:
+    """Put the digest of a part into its name; return its path."""
+    os.replace(root / path, root / named(path, digest))
+    return named(path, digest)
+
+
+def _encodings(rollup: Rollup) -> dict[str, Any]:
+    """Return how Parquet writes the columns of a rollup.
+
+    Rows are in the order of `ts`: only `ts` is worth statistics, and its deltas take a sixth of the space of a dictionary.
+    Sums of bytes and of seconds rarely repeat, so a dictionary of them is longer than the values; and the dictionary
+    indices of hashes do not compress.
+    """
+    sums = {name for name, measure in rollup.measures.items() if measure.of in _SUMMED}
+    hashes = [f"{field.name}.list.element" for field in rollup.schema if field.type == SKETCH]
+    plain = [field.name for field in rollup.schema if field.type != SKETCH]
+    repeated = [name for name in plain if name != "ts" and name not in sums]
+    return {
+        "write_statistics": ["ts"],
+        "column_encoding": {"ts": "DELTA_BINARY_PACKED"},
+        "use_dictionary": [*repeated, *hashes],
+        "compression": dict.fromkeys(plain, "zstd") | dict.fromkeys(hashes, "none"),
+    }
+
+
+def _without_unused(rows: pa.Table) -> pa.Table:
+    """Drop unused dictionary entries: Parquet writes the whole dictionary into every row group."""
+    columns = [without_unused(column.combine_chunks()) for column in rows.columns]
+    return pa.Table.from_arrays(columns, schema=rows.schema)
+
+
+class PartReader:
+    """Reads the rows of a part; text comes as it is."""
+
+    def __init__(self, root: Path, part: Part) -> None:
+        import pyarrow.parquet as pq
+
+        # No read-ahead, and only some pages of a column at a time: a merge has many parts open.
+        self._file = pq.ParquetFile(root / part.path, pre_buffer=False, buffer_size=1 << 16)
+
+    @property
+    def runs(self) -> list[tuple[int, list[int]]]:
+        """Return the runs of row groups in order of time, each with the time (microseconds) at which it begins.
+
+        A flushed part has a run of each shard, a merged part has one.
+        """
+        runs: list[tuple[int, list[int]]] = []
+        until = None
+        for number in range(self._file.num_row_groups):
+            ts = self._file.metadata.row_group(number).column(0).statistics
+            if until is None or ts.min < until:
+                runs.append((micros(ts.min), []))
+            runs[-1][1].append(number)
+            until = ts.max
+        return runs
+
+    def batches(self, groups: Iterable[int], size: int) -> Iterator[pa.Table]:
+        """Yield the rows of some row groups, about `size` bytes of them at a time."""
+        for number in groups:
+            width = _width(self._file.metadata.row_group(number))
+            count = max(1, size // width)
+            for batch in self._file.iter_batches(max(count, READ // width), row_groups=[number], use_threads=False):
+                for start in range(0, batch.num_rows, count):
+                    yield pa.Table.from_batches([batch.slice(start, count)])
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _width(group: pq.RowGroupMetaData) -> int:
+    """Return about how many bytes a row has in memory: far more than in the file, where repeated values take no space."""
+    values = sum(group.column(number).num_values for number in range(group.num_columns))
+    return (group.total_byte_size + 8 * values) // group.num_rows + 1
+
+
+def micros(at: datetime) -> int:
+    """Return an instant in microseconds."""
+    return (at - _EPOCH) // _MICROSECOND

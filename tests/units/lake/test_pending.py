@@ -1,0 +1,122 @@
+"""A pending commit comes out as it was; a file that was cut off or changed is refused with one line."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logagg.errors import LakeError
+from logagg.lake import pending
+from logagg.lake.parts import FLUSH, Part
+from logagg.lake.state import PendingCommit
+from logagg.records import Delta, Fingerprint, Progress, Reject, Rejects, Source
+
+WHERE = Path("lake/intents/x.intent")
+AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
+PART = Part("traffic", "data/traffic/flush-1.parquet", FLUSH, 60, 3, 1000, AT, AT)
+SOURCE = Source("s1", "/logs/a.log", (1 << 64) - 1, 7, Fingerprint(4, 4, "ab"), modified=-1.5, gone=9e12, tailer="web1")
+DELTA = Delta(
+    2,
+    {},
+    {"s1": Progress(90, 3, Fingerprint(90, 8, "cd"))},
+    {"s1": Rejects({"format": 2}, (Reject(5, "format", bytes(range(256))),))},
+    None,
+    {"s1": 40},
+    3,
+)
+COMMIT = PendingCommit(FLUSH, (PART,), (), (DELTA,), (SOURCE,), pa.table({"visitor": [1, 2]}), 4, (PART,))
+HEADER = struct.Struct("!6sBII")
+
+
+def framed(header: object, version: int = 2, clicks: bytes = b"") -> bytes:
+    written = json.dumps(header).encode()
+    return HEADER.pack(b"intent", version, zlib.crc32(written + clicks), len(written)) + written + clicks
+
+
+def header_of(commit: PendingCommit) -> dict[str, Any]:
+    packed = pending.pack(commit)
+    found = json.loads(packed[HEADER.size : HEADER.size + HEADER.unpack_from(packed)[3]])
+    assert isinstance(found, dict)
+    return found
+
+
+def test_it_comes_out_as_it_was() -> None:
+    assert pending.unpack(pending.pack(COMMIT), WHERE) == COMMIT
+    bare = replace(COMMIT, clicks=None, deltas=(), kind="compact", old=(PART,))
+    assert pending.unpack(pending.pack(bare), WHERE) == bare
+
+
+def test_one_of_version_1_is_understood() -> None:
+    """It has lines in Latin-1, and "mark" for a fingerprint, as 0.1 wrote it."""
+    header = header_of(replace(COMMIT, clicks=None))
+    [delta] = header["deltas"]
+    delta["rejects"] = {"s1": [{"format": 2}, [[5, "format", bytes(range(256)).decode("latin-1")]]]}
+    assert pending.unpack(framed(header, 1), WHERE) == replace(COMMIT, clicks=None)
+    delta["progress"]["s1"]["mark"] = delta["progress"]["s1"].pop("fingerprint")
+    assert pending.unpack(framed(header, 1), WHERE) == replace(COMMIT, clicks=None)
+
+
+def test_one_of_a_later_version_is_refused() -> None:
+    with pytest.raises(LakeError, match=r"x\.intent: not a pending commit: of version 3, this logagg reads 2"):
+        pending.unpack(framed(header_of(COMMIT), 3), WHERE)
+
+
+@given(st.integers(0, len(pending.pack(COMMIT)) - 1), st.integers(1, 255))
+def test_one_that_was_cut_off_or_changed_is_refused(place: int, change: int) -> None:
+    packed = bytearray(pending.pack(COMMIT))
+    with pytest.raises(LakeError, match="not a pending commit"):
+        pending.unpack(bytes(packed[:place]), WHERE)
+    if place not in (6, *range(11, 15)):  # its version and the length of its header, which no checksum covers
+        packed[place] ^= change
+        with pytest.raises(LakeError, match="not a pending commit"):
+            pending.unpack(bytes(packed), WHERE)
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-5, 1 << 70), st.floats(), st.text(max_size=5)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    max_leaves=5,
+)
+
+
+@given(st.data(), st.sampled_from([1, 2]))
+def test_one_that_was_made_up_is_read_or_refused(data: st.DataObject, version: int) -> None:
+    header = header_of(COMMIT)
+    place: Any = header
+    while True:
+        key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+        if not (isinstance(place[key], dict | list) and place[key] and data.draw(st.booleans())):
+            break
+        place = place[key]
+    place[key] = data.draw(JSON)
+    try:
+        found = pending.unpack(framed(header, version), WHERE)
+    except LakeError as error:
+        assert "\n" not in str(error)
+        return
+    assert pending.unpack(pending.pack(found), WHERE) is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"shards": -1}, "-1 where a number should be"),
+        ({"parts": [{}]}, "lacks 'rollup'"),
+        ({"sources": [{"id": 7}]}, "7 where a text should be"),
+        ({"old": [{**{"rollup": "r", "path": "../x", "level": "l", "grain": 1, "rows": 1, "bytes": 1},
+                   "min_ts": AT.isoformat(), "max_ts": AT.isoformat()}]}, "no file of this lake"),
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_meant_is_named(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(LakeError, match=said):
+        pending.unpack(framed(header_of(COMMIT) | change), WHERE)
