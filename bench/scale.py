@@ -153,7 +153,7 @@ class Tailer:
                 raise BenchError(
                     f"{self.name}: not committed within {PATIENCE:.0f} s: {self.dispatch.failure or 'too much'}"
                 )
-        except BaseException as failure:  # noqa: BLE001  # the process says it
+        except BaseException as failure:  # the process says it
             self.failure = failure
         finally:
             self.dispatch.stop()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from logagg.errors import CommitFailed, ConfigError, FormatError, LakeError, LakeLocked, LogaggError, SourceError
 
 if TYPE_CHECKING:
-    from logagg.query.snapshot import OpenLake, connect, open  # noqa: A004  # `logagg.open` reads as what it does
+    from logagg.query.snapshot import OpenLake, connect, open  # `logagg.open` reads as what it does
 
 __all__ = [
     "CommitFailed",

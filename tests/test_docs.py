@@ -282,7 +282,7 @@ def _notice_kinds() -> set[str]:
 
 
 def _must_be_named() -> Iterator[tuple[str, set[str]]]:
-    tables = (catalog._SOURCES, catalog._COMMITS, catalog._REJECTS, catalog._SAMPLES, catalog._FILES)  # noqa: SLF001
+    tables = (catalog._SOURCES, catalog._COMMITS, catalog._REJECTS, catalog._SAMPLES, catalog._FILES)
     yield "docs/sql.md", {column for table in tables for column in table.names}
     yield "docs/sql.md", {re.split(r"[ (]", macro)[2] for macro in MACROS}
     yield "docs/sql.md", set(catalog.RESERVED)

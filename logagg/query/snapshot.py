@@ -33,7 +33,7 @@ ATTEMPTS = 3  # a snapshot can only vanish under us when its grace period ends b
 Parameters = Mapping[str, object] | Sequence[object]
 
 
-def open(root: str | os.PathLike[str] = "lake", clock: Clock | None = None) -> OpenLake:  # noqa: A001
+def open(root: str | os.PathLike[str] = "lake", clock: Clock | None = None) -> OpenLake:
     """Open a lake for questions that are answered from the newest snapshot. Raises LakeError."""
     return OpenLake(Path(root), clock or SystemClock())
 

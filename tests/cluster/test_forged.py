@@ -379,7 +379,7 @@ def test_bombs(site: Site) -> None:
     site.worker("0/1", "--memory", "640MB")
     site.await_lake()
     port, peer = site.servers[0].port, Peer(site.servers[0].port, site.lake)
-    [pid] = [process.pid for process in site._processes]  # noqa: SLF001
+    [pid] = [process.pid for process in site._processes]
     before = peak(pid)
     bomb = bytearray(protocol.pack(parcel(shards=1)))
     for size in (161 << 20, (1 << 32) - 1):

@@ -30,7 +30,7 @@ def main(step: int, root: Path, log: bytes, shards: int, owned: list[int]) -> No
         time.sleep(0.01)
     feed, steps = Sharer(root, SystemClock(), MINUTES, shards, owned), count(1)
 
-    def reached(name: str) -> None:  # noqa: ARG001
+    def reached(name: str) -> None:
         if next(steps) == step:
             os.kill(os.getpid(), signal.SIGKILL)
 

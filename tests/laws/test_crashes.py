@@ -70,15 +70,15 @@ def flush(feed: Feed, log: bytes) -> None:
     feed.flush(log)
 
 
-def merge(feed: Feed, log: bytes) -> None:  # noqa: ARG001
+def merge(feed: Feed, log: bytes) -> None:
     assert feed.merge()
 
 
-def merge_all(feed: Feed, log: bytes) -> None:  # noqa: ARG001
+def merge_all(feed: Feed, log: bytes) -> None:
     assert feed.lake.compact_all()
 
 
-def expire(feed: Feed, log: bytes) -> None:  # noqa: ARG001
+def expire(feed: Feed, log: bytes) -> None:
     assert feed.lake.expire()
 
 

@@ -63,7 +63,7 @@ def test_a_shard_without_its_positions_would_count_twice(tmp_path: Path) -> None
     once = hits(feed.shards[0], job, job)
     forgetful = Shard(0, ShardSettings(DEFAULTS))
     assert hits(forgetful, job) == once
-    forgetful._applied.clear()  # noqa: SLF001  # the guard, switched off
+    forgetful._applied.clear()  # the guard, switched off
     assert hits(forgetful, job) == once
     assert hits(feed.shards[0], job) == 0  # the one that knows is as it was
     feed.close()

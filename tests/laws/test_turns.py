@@ -99,7 +99,7 @@ def test_merges_and_flushes_share_a_catalog(root: Path, writers: list[Sharer]) -
     for one in writers:
         one.flush(log)
     first, *_, last = writers
-    one, other, *_ = [task.run() for task in last.lake._planner.everything(last.lake.state)]  # noqa: SLF001
+    one, other, *_ = [task.run() for task in last.lake._planner.everything(last.lake.state)]
     log += lines(20, 20)
     deltas = first.drain(log)
     acts = [lambda: first.lake.commit(deltas, [SOURCE])]
@@ -123,7 +123,7 @@ def test_a_merge_of_what_is_merged_already_is_dropped(root: Path, writers: list[
         one.flush(log)
     first, last = writers[0], writers[-1]
     first.lake.compact_all()  # it has not seen the last flush
-    tasks = last.lake._planner.everything(last.lake.state)  # noqa: SLF001  # nor this one the merge
+    tasks = last.lake._planner.everything(last.lake.state)  # nor this one the merge
     with pytest.raises(Fenced):
         last.lake.commit_replacement(tasks[0].run())
     assert_holds(root, log)
@@ -205,14 +205,14 @@ def test_without_a_look_at_where_they_stand_both_would_count(
     root: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The guards are needed: what an intent stands upon, and that a merge replaces what is there."""
-    monkeypatch.setattr(State, "stands", lambda self, intent: "due")  # noqa: ARG005
+    monkeypatch.setattr(State, "stands", lambda self, intent: "due")
     log = lines(30)
     former, heir = Sharer(root, clock, MINUTES), Sharer(root, clock, MINUTES)
     heir.flush(log)
     once = hits(root)
     former.flush(log)
     assert hits(root) == 2 * once
-    task, *_ = [task for task in heir.lake._planner.everything(heir.lake.state) if task.rollup.name == "traffic"]  # noqa: SLF001
+    task, *_ = [task for task in heir.lake._planner.everything(heir.lake.state) if task.rollup.name == "traffic"]
     for _ in range(2):
         heir.lake.commit_replacement(task.run())
     assert hits(root) == 3 * once
@@ -240,7 +240,7 @@ def test_one_who_is_not_told_tries_again_and_it_counts_once(
     log, (first, *others) = lines(30), writers
     deltas = first.drain(log)
     with monkeypatch.context() as patch:
-        patch.setattr(PendingCommits, "settle", lambda *arguments: None)  # noqa: ARG005  # as where the disk refuses to rename
+        patch.setattr(PendingCommits, "settle", lambda *arguments: None)  # as where the disk refuses to rename
         with pytest.raises(CommitUncertain):
             first.lake.commit(deltas, [SOURCE])
     first.lake.commit(deltas, [SOURCE])
@@ -354,7 +354,7 @@ class Sharing(RuleBasedStateMachine):
         act=st.sampled_from(["flush", "merge"]),
         late=st.booleans(),
     )
-    def crash(self, who: int, step: str, act: str, late: bool) -> None:  # noqa: FBT001
+    def crash(self, who: int, step: str, act: str, late: bool) -> None:
         """Die, and be followed; where that is late, others commit before."""
         victim = self.writers[who]
         victim.lake.crash_at(dies_at(step))

@@ -323,7 +323,7 @@ def test_buffers_that_lie_over_one_another_are_refused() -> None:
 def test_words_that_a_shard_does_not_use_do_not_travel() -> None:
     words = pa.array([f"/page/{number}" for number in range(20_000)])
     column = pa.chunked_array([pa.DictionaryArray.from_arrays(pa.array(np.array([3, 3, 7], np.int32)), words)])
-    slim = protocol._slim(column)  # noqa: SLF001
+    slim = protocol._slim(column)
     assert slim.dictionary.to_pylist() == ["/page/3", "/page/7"]
     assert slim.to_pylist() == column.to_pylist()
 
