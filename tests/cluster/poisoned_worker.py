@@ -54,7 +54,7 @@ def poison(how: str, step: str) -> None:
     setattr(Shard, step, do)
     if step == "drain":
         absorb = Shard.absorb
-        Shard.absorb = lambda shard, job: taken[shard].append(job) or absorb(shard, job)  # type: ignore
+        Shard.absorb = lambda shard, job: taken[shard].append(job) or absorb(shard, job)  # type: ignore[method-assign, func-returns-value]
 
 
 if __name__ == "__main__":
