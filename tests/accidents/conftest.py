@@ -143,7 +143,7 @@ class Site:
         try:
             wait_until(lambda: any(text in note for note in self.notes()), self.process, seconds=30)
         except AssertionError:
-            assert self.notes() == text
+            assert self.notes() == [text]
             raise
 
     def notes(self) -> list[str]:

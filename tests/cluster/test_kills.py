@@ -26,8 +26,9 @@ def soak(site: Site, kills: int, seed: int) -> None:
             folder.mkdir()
             writers.append(stack.enter_context(Writer(folder, seed + number, batch=15, network=f"192.0.{number}")))
         starts: list[Callable[[], subprocess.Popen[str]]] = [
-            lambda shards=shards: site.worker(shards, "-q") for shards in SHARDS
-        ]  # type: ignore[misc]
+            lambda shards=shards: site.worker(shards, "-q")  # type: ignore[misc]
+            for shards in SHARDS
+        ]
         starts += [lambda log=writer.log: site.tail(log.parent.name, "-q", log.parent) for writer in writers]  # type: ignore[misc]
         running = [starts[0](), starts[1]()]
         site.await_lake()

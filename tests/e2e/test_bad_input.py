@@ -355,7 +355,7 @@ def test_a_disk_that_is_full_for_a_while(logagg: Command, log: Path, small_disk:
             ballast = fill(small_disk)
             with log.open("a") as file:
                 file.write(LINES)
-            wait_until(lambda tries=2 * times: said().count("trying again") >= tries, tail)
+            wait_until(lambda tries=2 * times: said().count("trying again") >= tries, tail)  # type: ignore[misc]
             assert logagg.lines() == 100 * times
             ballast.unlink()
             logagg.await_lines(100 * times + 100, tail)

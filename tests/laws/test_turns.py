@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 
@@ -82,10 +83,8 @@ def test_who_has_the_turn_makes_all_that_is_wanted_in_one_catalog(root: Path, wr
     log = lines(40)
     deltas = [one.drain(log) for one in writers]
     catalogs = set((root / "catalog").iterdir())
-    with all_waiting(
-        root,
-        [lambda one=one, some=some: one.lake.commit(some, [SOURCE]) for one, some in zip(writers, deltas, strict=True)],
-    ) as futures:  # type: ignore[misc]
+    commits = [partial(one.lake.commit, some, [SOURCE]) for one, some in zip(writers, deltas, strict=True)]
+    with all_waiting(root, commits) as futures:
         done = [future.result() for future in futures]
     assert len(set((root / "catalog").iterdir()) - catalogs) == 1
     assert committed(root) == [(number, "flush") for number in sorted(one.id for one in done)]
@@ -99,11 +98,11 @@ def test_merges_and_flushes_share_a_catalog(root: Path, writers: list[Sharer]) -
     for one in writers:
         one.flush(log)
     first, *_, last = writers
-    one, other, *_ = [task.run() for task in last.lake._planner.everything(last.lake.state)]
+    first_merge, second_merge, *_ = [task.run() for task in last.lake._planner.everything(last.lake.state)]
     log += lines(20, 20)
     deltas = first.drain(log)
     acts = [lambda: first.lake.commit(deltas, [SOURCE])]
-    acts += [lambda done=done: last.lake.commit_replacement(done) for done in (one, other)]  # type: ignore[misc]
+    acts += [lambda done=done: last.lake.commit_replacement(done) for done in (first_merge, second_merge)]  # type: ignore[misc]
     before = newest(root)
     with all_waiting(root, acts) as futures:
         assert len({future.result().id for future in futures}) == 3
@@ -394,7 +393,7 @@ def test_killed_at_each_step_among_others(root: Path, tmp_path: Path, clock: Man
 
     def start(number: int) -> subprocess.Popen[bytes]:
         owned = [str(shard) for shard in range(number, shards, 3)]
-        words = [sys.executable, DRIVER, str(next(steps)), root, log, str(shards), *owned]
+        words = [sys.executable, str(DRIVER), str(next(steps)), str(root), str(log), str(shards), *owned]
         return subprocess.Popen(words, cwd=ROOT)
 
     running = {number: start(number) for number in range(3)}

@@ -76,7 +76,7 @@ class Writer:
         return b"".join(map(_content, self.log.parent.iterdir())).decode().splitlines()
 
     def _work(self) -> None:
-        file = self.log.open("a")
+        file: TextIO = self.log.open("a")
         try:
             while not self._stop.wait(self._chance.uniform(0.005, 0.03)):
                 self._write(file, self._chance.randrange(1, self._batch))

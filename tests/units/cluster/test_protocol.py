@@ -217,7 +217,7 @@ def some_events(rows: int = ROWS) -> pa.Table:
     def array(kind: pa.DataType) -> pa.Array:
         if pa.types.is_dictionary(kind):
             return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array(["x"]))
-        zeros = np.zeros(rows, np.bool_ if pa.types.is_boolean(kind) else np.int64)
+        zeros: np.ndarray[Any, Any] = np.zeros(rows, np.bool_ if pa.types.is_boolean(kind) else np.int64)
         return pa.array(zeros) if pa.types.is_boolean(kind) else pa.array(zeros).cast(kind)
 
     return pa.Table.from_arrays([array(field.type) for field in EVENT_SCHEMA], schema=EVENT_SCHEMA)
@@ -295,12 +295,13 @@ def overlaid(plain: bytes) -> bytes:
     while True:
         _, length = struct.unpack_from("<Ii", plain, at)
         metadata = bytearray(plain[at + 8 : at + 8 + length])
+        before = bytes(metadata)
         (root,) = struct.unpack_from("<I", metadata)
-        (kind,) = struct.unpack_from("<B", metadata, protocol._field(metadata, root, 1))
-        where = protocol._field(metadata, root, 3)
+        (kind,) = struct.unpack_from("<B", metadata, protocol._field(before, root, 1))
+        where = protocol._field(before, root, 3)
         (body,) = struct.unpack_from("<q", metadata, where) if where else (0,)
         if kind == 3:
-            vector = protocol._table_at(metadata, protocol._table_at(metadata, root, 2), 2)
+            vector = protocol._table_at(before, protocol._table_at(before, root, 2), 2)
             (count,) = struct.unpack_from("<I", metadata, vector)
             for number in range(count):
                 struct.pack_into("<q", metadata, vector + 4 + 16 * number, 0)

@@ -8,7 +8,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from logagg.config.sections import Location, RollupConfig
+from logagg.config.sections import RollupConfig
+from logagg.config.toml import Location
 from logagg.errors import ConfigError
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.rollup.conditions import Sql
@@ -22,7 +23,12 @@ PLACE = Location(
 
 
 def built(**changes: Any) -> Rollup:
-    fields = {"name": "mine", "dimensions": ("path",), "measures": {"n": "count"}, "place": PLACE} | changes
+    fields: dict[str, Any] = {
+        "name": "mine",
+        "dimensions": ("path",),
+        "measures": {"n": "count"},
+        "place": PLACE,
+    } | changes
     return build(RollupConfig(**fields), EVENT_SCHEMA)
 
 
