@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from logagg.clock import SystemClock
 from logagg.lake import compact, locks
+from tests.laws.crashes import MINUTES
 from tests.laws.feed import Sharer
-from tests.laws.test_crashes import MINUTES
 
 LINES = 40  # between two flushes
 compact.FLUSHES = 6  # there are merges

@@ -18,8 +18,8 @@ from logagg.clock import ManualClock
 from logagg.config.sections import Config, Retention
 from logagg.errors import CommitFailed
 from logagg.lake import commit, durable
+from tests.laws.crashes import flushed, lines
 from tests.laws.feed import SOURCE, Feed, Sharer, assert_holds, files_of, position
-from tests.laws.test_crashes import flushed, lines
 
 MINUTES = Config(retention=Retention(None, None, None))
 CALLS = {

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import Command
 from tests.laws import sums
-from tests.laws.test_crashes import lines
+from tests.laws.crashes import lines
 
 DRIVER = Path(__file__).with_name("dying_tail.py")
 # Small chunks and no rest between flushes: a run has many commits, and merges between them.

@@ -15,9 +15,9 @@ from logagg.config.sections import Config, Retention
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Gap, Shard, ShardSettings
 from tests.laws import sums
+from tests.laws.crashes import lines
 from tests.laws.feed import SOURCE, Feed, assert_holds
 from tests.laws.pace import examples
-from tests.laws.test_crashes import lines
 
 CONFIG = Config(retention=Retention(None, None, None))
 LOG = lines(60)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Command, wait_until
 from tests.laws import sums
-from tests.laws.test_crashes import lines
+from tests.laws.crashes import lines
 
 DRIVER = Path(__file__).with_name("refusing_tail.py")
 

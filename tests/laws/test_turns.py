@@ -30,9 +30,9 @@ from logagg.lake.pending import PendingCommits
 from logagg.lake.state import CommitInfo, State
 from tests.conftest import ROOT, wait_until
 from tests.laws import sums
+from tests.laws.crashes import COARSER, MINUTES, Crash, assert_clears_away, dies_at, lines
 from tests.laws.feed import SOURCE, Sharer, assert_holds
 from tests.laws.pace import examples
-from tests.laws.test_crashes import COARSER, MINUTES, Crash, assert_clears_away, dies_at, lines
 
 WRITERS = 4
 
