@@ -275,7 +275,7 @@ def _told(end: Connection) -> Sent:
         raise BenchError("a process of tailers ended") from None
     if isinstance(said, str) and said != "ready":
         raise BenchError(said)
-    return said  # type: ignore[no-any-return]
+    return said
 
 
 def _sum(parts: Sequence[Sent]) -> Sent:

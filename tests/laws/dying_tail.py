@@ -25,7 +25,7 @@ def die_at(step: int) -> None:
         lake.crash_at(reached)
         return lake
 
-    Lake.open = open_dying  # type: ignore[method-assign, assignment]
+    Lake.open = open_dying  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -292,7 +292,7 @@ def test_one_whose_commit_fails_does_not_hold_up_the_others(root: Path, writers:
         one.lake.crash_at(refuse)
     acts = [
         lambda one=one, some=some: one.lake.commit(some, [SOURCE]) for one, some in zip(writers, deltas, strict=True)
-    ]  # type: ignore[misc]
+    ]
     with all_waiting(root, acts) as futures:
         [failed] = [number for number, future in enumerate(futures) if future.exception()]
     assert isinstance(futures[failed].exception(), CommitFailed)

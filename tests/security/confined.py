@@ -47,15 +47,15 @@ def take_away(names: Sequence[str]) -> None:
     sandbox_child.GUARDS = kept  # type: ignore[assignment]
     nothing: Callable[..., None] = lambda *_: None  # noqa: E731
     if "lifetime" in names:
-        sandbox_child.guard_lifetime = nothing  # type: ignore[assignment]
+        sandbox_child.guard_lifetime = nothing
     if "kinds" in names:
-        sandbox_sql._check_kind = nothing  # type: ignore[assignment]
+        sandbox_sql._check_kind = nothing
     if "functions" in names:
-        sandbox_sql._check_function = nothing  # type: ignore[assignment]
+        sandbox_sql._check_function = nothing
     if "tables" in names:
-        sandbox_sql._check_table = nothing  # type: ignore[assignment]
+        sandbox_sql._check_table = nothing
     if "statement" in names:
-        sandbox_sql.check = _check_trees  # type: ignore[assignment]
+        sandbox_sql.check = _check_trees
 
 
 def _check_trees(connection: Any, text: str) -> sandbox_sql.Checked:
