@@ -17,8 +17,6 @@ from tests.conftest import Command, combined, wait_until
 from tests.gearmand import JobServer, Site, free_port
 from tests.peer import Peer, parcel
 
-pytestmark = pytest.mark.e2e
-
 LINES = 50
 
 

@@ -29,8 +29,6 @@ from tests.conftest import Command, combined, wait_until
 from tests.gearmand import JobServer, Site, copy_secret, free_port
 from tests.peer import Peer, Tap, parcel, submit
 
-pytestmark = pytest.mark.e2e
-
 LINES = 50
 TOP = (1 << 63) - 1
 

@@ -59,7 +59,6 @@ def soak(site: Site, kills: int, seed: int) -> None:
     print(f"\n{kills} kills (seed {seed}), {lines:,} lines, {time.monotonic() - began:.0f} s: totals exact")
 
 
-@pytest.mark.e2e
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_twenty_kills(site: Site) -> None:

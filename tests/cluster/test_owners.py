@@ -5,12 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import combined, wait_until
 from tests.gearmand import Site
-
-pytestmark = pytest.mark.e2e
 
 
 def write(log: Path, number: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import Command, combined, wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 IDLE = 10.0  # seconds to look at
 SHARE = 0.02  # of a core

@@ -25,7 +25,6 @@ from tests.laws.crashes import lines
 from tests.laws.feed import Sharer
 
 pytestmark = [
-    pytest.mark.e2e,
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a command as another user"),
 ]
 
