@@ -20,7 +20,7 @@ WORKERS ?= $(shell echo $$(( 2 * $$(nproc) ))) # tests mostly wait: for a flush,
 DEMO := build/demo-lake
 DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
 
-.PHONY: help setup demo notebook tail test soak sanitize check golden bench bench-stages bench-follow bench-lake bench-commits bench-scale fuzz clean
+.PHONY: help setup demo notebook tail test unit soak sanitize check format golden bench bench-stages bench-follow bench-lake bench-commits bench-scale fuzz clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,8 +45,11 @@ test: $(VENV)/.ready-dev ## run all tests, with a real nginx and a real load
 	@scripts/system-packages nginx wrk logrotate gearmand=gearman-job-server ip=iproute2 systemd-analyze=systemd faketime rsync mkfs.ext4=e2fsprogs
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
+unit: $(VENV)/.ready-dev ## run the tests of single modules, in less than a minute
+	$(BIN)/pytest -q -n auto tests/units tests/test_imports.py
+
 soak: $(VENV)/.ready-dev ## kill a tail 200 times under load, read for minutes, try the laws many times over; prints its figures
-	$(BIN)/pytest -m soak -n 1 -rP tests/soak tests/cluster tests/e2e/test_readers.py
+	$(BIN)/pytest -m soak -n 1 -rP tests/soak tests/cluster tests/e2e/test_readers.py tests/laws/test_digests.py
 	LAWS_TIMES=20 $(BIN)/pytest -n auto --timeout 3600 tests/laws/test_totals.py tests/laws/test_crashes.py
 
 sanitize: $(VENV)/.ready-dev ## the loops that are compiled, under AddressSanitizer and UBSan, with the bounds of arrays checked
@@ -56,9 +59,13 @@ sanitize: $(VENV)/.ready-dev ## the loops that are compiled, under AddressSaniti
 
 check: $(VENV)/.ready-dev ## lint, format, types, imports
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check --quiet . || { echo "make check: the format differs; run $(BIN)/ruff format ." >&2; exit 1; }
+	$(BIN)/ruff format --check --quiet . || { echo "make check: the format differs; run make format" >&2; exit 1; }
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_imports.py
+
+format: $(VENV)/.ready-dev ## bring the code into its format, and mend what the linter can
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
 
 golden: $(VENV)/.ready-dev ## rewrite what fixtures, docs and the notebook expect from what logagg says now; review the diff
 	LOGAGG_GOLDEN=1 $(BIN)/pytest -q tests/cases tests/test_docs.py tests/test_notebook.py

@@ -154,7 +154,7 @@ class Tailer:
                 raise BenchError(
                     f"{self.name}: not committed within {PATIENCE:.0f} s: {self.dispatch.failure or 'too much'}"
                 )
-        except BaseException as failure:  # noqa: BLE001  # the process says it
+        except BaseException as failure:  # the process says it
             self.failure = failure
         finally:
             self.dispatch.stop()
@@ -276,7 +276,7 @@ def _told(end: Connection) -> Sent:
         raise BenchError("a process of tailers ended") from None
     if isinstance(said, str) and said != "ready":
         raise BenchError(said)
-    return said  # type: ignore[no-any-return]
+    return said
 
 
 def _sum(parts: Sequence[Sent]) -> Sent:

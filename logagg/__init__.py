@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from logagg.errors import CommitFailed, ConfigError, FormatError, LakeError, LakeLocked, LogaggError, SourceError
 
 if TYPE_CHECKING:
-    from logagg.query.snapshot import OpenLake, connect, open  # noqa: A004  # `logagg.open` reads as what it does
+    from logagg.query.snapshot import OpenLake, connect, open  # `logagg.open` reads as what it does
 
 __all__ = [
     "CommitFailed",
@@ -27,8 +27,13 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """Return the public names, those that are not imported yet among them: tab completion shows them."""
+    return list(__all__)
+
+
 def __getattr__(name: str) -> Any:
-    """Look up when it is asked for what takes long to import, or to find out: commands that do without it start at once."""
+    """Import names that take long to import at their first use: commands that do without them start at once."""
     if name in ("OpenLake", "connect", "open"):
         from logagg.query import snapshot
 

@@ -60,10 +60,10 @@ def _reader_may_leave() -> Iterator[None]:
 class LazyGroup(click.Group):
     """Lists the commands without importing them; a command is imported when it is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+    def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"logagg.commands.{COMMANDS[cmd_name]}")
@@ -78,7 +78,7 @@ class LazyGroup(click.Group):
         with _reader_may_leave():
             return super().invoke(ctx)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(HELP.items()))
 
@@ -86,7 +86,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="logagg", prog_name="logagg")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
-def logagg(debug: bool) -> None:  # noqa: FBT001  # click's; `main` looks for it
+def logagg(debug: bool) -> None:  # click's; `main` looks for it
     """Follow web server logs and have exact, fresh answers in SQL."""
 
 
@@ -144,7 +144,7 @@ def _run(arguments: list[str], interrupted: Callable[[], bool] = lambda: False) 
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130
-    except Exception as error:  # noqa: BLE001  # the last resort: a failure is always one line
+    except Exception as error:  # the last resort: a failure is always one line
         if interrupted():
             return 130
         return _complain(_culprit(error), debug="--debug" in arguments)
@@ -154,7 +154,7 @@ def _open_what_is_closed() -> None:
     """Replace closed standard streams (`>&-`) by the null device, since the next opened file would get their descriptor."""
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115  # for good
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # for good
 
 
 def _flush() -> None:
@@ -185,7 +185,7 @@ def _complain(error: Exception, *, debug: bool) -> int:
         line = f"{error.filename or 'the system says'}: {error.strerror}; run with --debug to see where"
     else:
         line = f"internal error: {type(error).__name__}: {error}; run with --debug"
-    print(f"logagg: {printable(' '.join(line.split()))}", file=sys.stderr)  # noqa: T201  # the one place that complains
+    print(f"logagg: {printable(' '.join(line.split()))}", file=sys.stderr)  # the one place that complains
     return 1
 
 
@@ -209,7 +209,7 @@ class Shared:
 def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command --lake, --config, -q and -v, and pass it a Shared as `shared`."""
 
-    def call(lake: Path, config: Path | None, quiet: bool, verbose: bool, **options: Any) -> Any:  # noqa: FBT001
+    def call(lake: Path, config: Path | None, quiet: bool, verbose: bool, **options: Any) -> Any:
         return function(shared=Shared(lake, config, -1 if quiet else int(verbose)), **options)
 
     call.__doc__ = function.__doc__
@@ -278,7 +278,7 @@ def format_options(formats: Sequence[str]) -> Callable[[Callable[..., Any]], Cal
     """Give a command --format with these choices, and --json, and pass it the choice as `form`."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(form: str, as_json: bool, **options: Any) -> Any:  # noqa: FBT001
+        def call(form: str, as_json: bool, **options: Any) -> Any:
             return function(form="json" if as_json else form, **options)
 
         call.__doc__ = function.__doc__

@@ -27,6 +27,24 @@ LOGAGG = Path(sys.executable).with_name("logagg")
 POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]  # root without its power over permissions
 
 
+# What the tests of a folder are, so that `-m unit` and `-m "not e2e"` select them.
+MARKERS = {
+    "units": "unit",
+    "test_imports.py": "unit",
+    "accidents": "e2e",
+    "bench": "e2e",
+    "cluster": "e2e",
+    "e2e": "e2e",
+    "soak": "e2e",
+}
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark a test by its folder."""
+    if marker := MARKERS.get(item.path.relative_to(ROOT / "tests").parts[0]):
+        item.add_marker(marker)
+
+
 class Command:
     """The installed `logagg`, run as a process against one lake."""
 

@@ -240,7 +240,7 @@ class Session:
             stage()
         except Closed:
             pass
-        except BaseException as failure:  # noqa: BLE001  # the main thread says it
+        except BaseException as failure:  # the main thread says it
             self._failure = self._failure or failure
             self._stopping.set()
             self._packed.cut()
@@ -346,7 +346,7 @@ class Session:
     def _named(self, source: Source) -> Source:
         return replace(source, tailer=self._cluster.name)
 
-    def _rest(self, busy: bool) -> None:  # noqa: FBT001
+    def _rest(self, busy: bool) -> None:
         """Wait until something is written, but read no more often than is flushed."""
         if not busy:
             self._waker.watch(self._tailer.folders())

@@ -177,7 +177,7 @@ class Dispatch:
                     if not any(outbox.pending for outbox in self.outboxes):
                         self._since = self._clock.monotonic()
                     self._changed.notify_all()
-        except Exception as failure:  # noqa: BLE001  # the main thread says it
+        except Exception as failure:  # the main thread says it
             self.failure = failure
             with self._changed:
                 self._changed.notify_all()

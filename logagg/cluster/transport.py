@@ -99,7 +99,7 @@ class Sender:
         self._inner.close()
         self._outer.close()
 
-    def _hear(self, connection: Connection, readable: bool) -> None:  # noqa: FBT001
+    def _hear(self, connection: Connection, readable: bool) -> None:
         for packet in connection.packets() if readable else ():
             self._take(connection, *packet)
         connection.probe()
@@ -224,7 +224,7 @@ class Receiver:
             turn.state = "asked"
         connection.probe()
 
-    def _hear(self, connection: Connection, readable: bool) -> None:  # noqa: FBT001
+    def _hear(self, connection: Connection, readable: bool) -> None:
         turn = self._turns[connection]
         for kind, arguments in connection.packets() if readable else ():
             if kind == Kind.NO_JOB:

@@ -227,7 +227,7 @@ class Worker:
             return desk.says("refused", reason=str(error))
         except (CommitFailed, Fenced):
             raise
-        except Exception as error:  # noqa: BLE001  # whatever it is, the next job may be a good one
+        except Exception as error:  # whatever it is, the next job may be a good one
             self._begin_anew(desk)
             return self._desks[desk.number].says("refused", reason=f"{type(error).__name__}: {error}")
 
@@ -328,7 +328,7 @@ class Worker:
         try:
             with desk.attempts.work():
                 return desk.drain()
-        except Exception:  # noqa: BLE001  # it is said, and found out which job it is
+        except Exception:  # it is said, and found out which job it is
             self._begin_anew(desk)
             return None
 

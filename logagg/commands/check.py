@@ -33,7 +33,7 @@ def check(
     log_format: str,
     repair: bool,
     as_json: bool,
-    shared: Shared,  # noqa: FBT001  # click's
+    shared: Shared,
 ) -> int:
     """Check the configuration, the lake, and what a tail would read of PATHs, and how; write nothing.
 

@@ -13,7 +13,7 @@ from logagg.errors import ConfigError
 @click.command()
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @shared_options
-def init(force: bool, shared: Shared) -> None:  # noqa: FBT001  # click's
+def init(force: bool, shared: Shared) -> None:
     """Write a commented logagg.toml: every setting with its default and what it means."""
     from logagg.config.load import default_file
     from logagg.config.toml import FILE

@@ -56,7 +56,7 @@ def report(
         limit=limit or None,
         site=site,
         bots=bots,  # type: ignore[arg-type]
-    )  # type: ignore[arg-type]
+    )
     if limit is None and "$limit" in reports.query_of(name):
         wanted = replace(wanted, limit=reports.LIMIT)
     try:

@@ -184,7 +184,7 @@ class _Result:
 
     def unpack(self, shared: memoryview) -> Any:
         buffers = [shared[one] if isinstance(one, slice) else one for one in self.buffers]
-        return pickle.loads(self.head, buffers=buffers)  # noqa: S301
+        return pickle.loads(self.head, buffers=buffers)
 
 
 @dataclass(slots=True)
@@ -241,7 +241,7 @@ def _attempt(function: Callable[..., Any] | None, *arguments: Any) -> Any:
         return function(*arguments) if function else None
     except (EOFError, ConnectionError):
         raise
-    except Exception as failure:  # noqa: BLE001  # the other process raises it
+    except Exception as failure:  # the other process raises it
         return failure
 
 

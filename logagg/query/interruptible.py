@@ -21,7 +21,7 @@ def interruptible(work: Callable[[], T]) -> T:
     def run() -> None:
         try:
             future.set_result(work())
-        except BaseException as error:  # noqa: BLE001  # raised where it is waited for
+        except BaseException as error:  # raised where it is waited for
             future.set_exception(error)
 
     Thread(target=run, daemon=True, name="query").start()

@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 
 from logagg.errors import LogaggError
-from logagg.query.times import moment
+from logagg.query.times import When, moment
 
 NAMES = ("overview", "pages", "ads", "referrers", "agents", "errors", "latency", "sources")
 BOTS = ("include", "exclude", "only")
@@ -40,8 +40,8 @@ class Wanted:
         name: str,
         now: float,
         *,
-        since: object = None,
-        until: object = None,
+        since: When | None = None,
+        until: When | None = None,
         limit: int | None = None,
         site: str | None = None,
         bots: Bots = "include",

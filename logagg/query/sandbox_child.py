@@ -81,7 +81,7 @@ def main(asked: dict[str, Any]) -> None:
         guard_lifetime(request)
         _prepare(request.form)
         _answer(request, output)
-    except BaseException as error:  # noqa: BLE001  # any error is reported in one frame
+    except BaseException as error:  # any error is reported in one frame
         _send(output, FAILED, json.dumps(_told(error)).encode())
     os._exit(0)
 

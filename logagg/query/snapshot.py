@@ -24,14 +24,16 @@ from logagg.quoting import literal
 if TYPE_CHECKING:
     import pandas as pd
 
+    from logagg.query.reports import Bots
     from logagg.query.status import Status
+    from logagg.query.times import When
 
 ATTEMPTS = 3  # a snapshot disappears only if its grace period ends between two system calls
 
 Parameters = Mapping[str, object] | Sequence[object]
 
 
-def open(root: str | os.PathLike[str] = "lake", clock: Clock | None = None) -> OpenLake:  # noqa: A001
+def open(root: str | os.PathLike[str] = "lake", clock: Clock | None = None) -> OpenLake:
     """Open a lake for queries on its newest snapshot. Raises LakeError."""
     return OpenLake(Path(root), clock or SystemClock())
 
@@ -151,14 +153,25 @@ class OpenLake:
         """
         return self._newest().sql(query, params=params)
 
-    def report(self, name: str, since: object = None, until: object = None, **options: Any) -> pd.DataFrame:
-        """Return a report as a data frame; `since` and `until` as on the command line, or datetimes.
+    def report(
+        self,
+        name: str,
+        since: When | None = None,
+        until: When | None = None,
+        *,
+        limit: int | None = None,
+        site: str | None = None,
+        bots: Bots = "include",
+    ) -> pd.DataFrame:
+        """Return a report as a data frame: all its rows, or the first `limit`.
 
-        Options: `limit`, `site`, `bots` ("include", "exclude" or "only"). Raises LogaggError.
+        `since` and `until` are written as on the command line, or are a datetime, date or timedelta (that long ago).
+        `site` and `bots` narrow what is counted. Raises LogaggError.
         """
         from logagg.query import reports
 
-        wanted = reports.Wanted.of(name, self._clock.now(), since=since, until=until, **options)
+        now = self._clock.now()
+        wanted = reports.Wanted.of(name, now, since=since, until=until, limit=limit, site=site, bots=bots)
         return reports.frame(reports.run(self._newest(), wanted))
 
     def status(self, max_age: float | None = None) -> Status:

@@ -7,8 +7,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from logagg.config.types import duration
 from logagg.errors import LogaggError
 
+When = str | datetime | date | timedelta  # a timedelta: that long ago
 
-def moment(value: object, now: float, option: str = "since") -> datetime | None:
+
+def moment(value: When | None, now: float, option: str = "since") -> datetime | None:
     """Return the time, or None for None. `now` is seconds since the epoch. Raises LogaggError."""
     if value is None:
         return None

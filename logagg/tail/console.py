@@ -62,7 +62,7 @@ class CatchUpBar:
             self._task = self._bar.add_task("", total=None, lines=0)
             self._bar.start()
 
-    def refresh(self, backlog: int, merging: str = "") -> None:  # noqa: ARG002  # the bar is about reading
+    def refresh(self, backlog: int, merging: str = "") -> None:  # the bar is about reading
         if self._bar:
             done = self._tally.bytes
             # Bytes on their way are in neither; and the bar forgets the speed whenever its end moves.

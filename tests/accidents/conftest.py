@@ -7,7 +7,9 @@
     log.reopen()                # the server follows
     site.expect()               # all that was written is counted, each line once
 
-Every test ends with a last flush, and with the same question again.
+Every test that has `site` is checked once more by the fixture when its own lines are done: the tail is told to stop, commits, and
+each line must be counted once (`Site.check`). So an accident fails at its end, too, as an error of its teardown, and a test without an
+assert of its own is not without one.
 """
 
 from __future__ import annotations
@@ -143,7 +145,7 @@ class Site:
         try:
             wait_until(lambda: any(text in note for note in self.notes()), self.process, seconds=30)
         except AssertionError:
-            assert self.notes() == text
+            assert self.notes() == [text]
             raise
 
     def notes(self) -> list[str]:
@@ -220,6 +222,7 @@ class Log:
 
 @pytest.fixture
 def site(logagg: Command, tmp_path: Path) -> Iterator[Site]:
+    """A site; at the end of the test its tail stops, and every line that was written must be counted once."""
     site = Site(logagg, tmp_path / "logs")
     yield site
     try:

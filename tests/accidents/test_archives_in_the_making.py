@@ -59,7 +59,7 @@ def test_found_empty(site: Site) -> None:
             settle(0.7)
             suffix = "" if source == plain else ".gz"
             with (site.folder / f"access.log-2026031{day}{hour:02}{suffix}").open("wb") as archive:
-                subprocess.run(words, stdout=archive, check=True)
+                subprocess.run([str(word) for word in words], stdout=archive, check=True)
     site.expect()
     log.write(10)
     site.expect()

@@ -15,7 +15,7 @@ def test_nothing_is_read_again(site: Site) -> None:
     for when in (1.6e9, 1.9e9, None):
         for log in (old, live):
             log.path.chmod(0o600 if when else 0o640)
-            os.utime(log.path, when and (when, when))
+            os.utime(log.path, (when, when) if when else None)
             os.setxattr(log.path, "user.note", b"seen")
         settle(0.8)
         live.write(10)

@@ -4,7 +4,7 @@ Filebeat's `clean_removed` forgets them, and reads all again (beats #1022 discus
 a finished one never reads the rest. To logagg absence finishes nothing: a log goes on at its position when it is back.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -133,7 +133,7 @@ def test_a_file_system_is_mounted_over_it(mount: Callable[..., None], site: Site
 
 
 def _begin_a_backlog(
-    site: Site, name: str = "access.log.1", paths: list[object] | None = None, **options: object
+    site: Site, name: str = "access.log.1", paths: Sequence[object] | None = None, **options: object
 ) -> None:
     """Write many lines, and start a tail; return when it has committed some of them."""
     site.logagg.env["LOGAGG_TAIL_CHUNK"] = "16KB"

@@ -6,13 +6,18 @@ what was compressed by what it holds, decompressed, and reads there what it had 
 
 import bz2
 import gzip
+from collections.abc import Callable
 
 import pytest
 import zstandard
 
 from tests.accidents.conftest import Site
 
-COMPRESS = {"gz": gzip.compress, "bz2": bz2.compress, "zst": zstandard.ZstdCompressor().compress}
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "zst": zstandard.ZstdCompressor().compress,
+}
 
 
 def test_at_the_next_rotation(site: Site) -> None:

@@ -13,7 +13,6 @@ import pytest
 from tests.conftest import Command, children, combined, wait_until
 
 pytestmark = [
-    pytest.mark.e2e,
     pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one parser needs no process of its own"),
 ]
 LINES = 500

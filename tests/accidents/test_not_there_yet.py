@@ -15,7 +15,7 @@ import pytest
 
 from tests.accidents.conftest import Site, settle
 from tests.conftest import wait_until
-from tests.e2e.test_bad_input import complaint, mode, without_power
+from tests.e2e.failures import complaint, mode, without_power
 
 
 def waits_for(site: Site, *said: str) -> None:

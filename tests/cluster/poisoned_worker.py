@@ -39,7 +39,7 @@ def poison(how: str, step: str) -> None:
             fail(how, table)
             return table
 
-        event_stream.unpack = events
+        event_stream.unpack = events  # type: ignore[assignment]
         return
     done: Callable[..., Any] = getattr(Shard, step)
     taken: defaultdict[Shard, list[Job]] = defaultdict(list)  # since the last flush
@@ -54,7 +54,7 @@ def poison(how: str, step: str) -> None:
     setattr(Shard, step, do)
     if step == "drain":
         absorb = Shard.absorb
-        Shard.absorb = lambda shard, job: taken[shard].append(job) or absorb(shard, job)  # type: ignore
+        Shard.absorb = lambda shard, job: taken[shard].append(job) or absorb(shard, job)  # type: ignore[method-assign, assignment]
 
 
 if __name__ == "__main__":

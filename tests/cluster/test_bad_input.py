@@ -17,8 +17,6 @@ from tests.conftest import Command, combined, wait_until
 from tests.gearmand import JobServer, Site, free_port
 from tests.peer import Peer, parcel
 
-pytestmark = pytest.mark.e2e
-
 LINES = 50
 
 
@@ -156,7 +154,7 @@ def test_what_is_no_message_is_refused_and_not_kept(working: Site, junk: bytes, 
 
 def test_what_cannot_be_read_though_it_is_authentic_is_quarantined(working: Site, peer: Peer, log: str) -> None:
     assert peer.keys
-    data = peer.keys.sign(protocol._framed(protocol.JOB, {"tailer": 7}), b"n" * 16, peer.owner())  # noqa: SLF001
+    data = peer.keys.sign(protocol._framed(protocol.JOB, {"tailer": 7}), b"n" * 16, peer.owner())
     answer = peer.ask(data, function="logagg.shard.0")
     assert answer.verdict == "refused" and "lacks 'source'" in answer.reason
     kept = list((working.lake / "quarantine").glob("*.job"))

@@ -8,7 +8,7 @@ from tests.clocks import WrongClock
 from tests.conftest import combined, wait_until
 from tests.gearmand import Site
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 def test_a_tail_waits_for_its_clock(site: Site, wrong_clock: WrongClock) -> None:

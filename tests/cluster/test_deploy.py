@@ -15,8 +15,6 @@ import pytest
 from tests.conftest import LOGAGG, ROOT, Command, combined, wait_until
 from tests.gearmand import free_port
 
-pytestmark = pytest.mark.e2e
-
 UNITS = {path.name: path.read_text() for path in sorted((ROOT / "deploy").glob("*.service"))}
 UNITS["logagg.service"] = re.findall(r"^```ini\n(.*?)^```$", (ROOT / "docs/operations.md").read_text(), re.M | re.S)[0]
 LINES = 50

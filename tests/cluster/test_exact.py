@@ -12,7 +12,7 @@ from tests.conftest import ROOT, Command
 from tests.gearmand import Site, copy_secret
 from tests.soak.writer import Writer, assert_written
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 DEMO = ROOT / "fixtures/demo"
 VIEWS = ("traffic", "pages", "ads", "referrers", "agents", "errors", "latency")

@@ -29,8 +29,6 @@ from tests.conftest import Command, combined, wait_until
 from tests.gearmand import JobServer, Site, copy_secret, free_port
 from tests.peer import Peer, Tap, parcel, submit
 
-pytestmark = pytest.mark.e2e
-
 LINES = 50
 TOP = (1 << 63) - 1
 
@@ -379,7 +377,7 @@ def test_bombs(site: Site) -> None:
     site.worker("0/1", "--memory", "640MB")
     site.await_lake()
     port, peer = site.servers[0].port, Peer(site.servers[0].port, site.lake)
-    [pid] = [process.pid for process in site._processes]  # noqa: SLF001
+    [pid] = [process.pid for process in site._processes]
     before = peak(pid)
     bomb = bytearray(protocol.pack(parcel(shards=1)))
     for size in (161 << 20, (1 << 32) - 1):

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import Command, combined, wait_until
 from tests.gearmand import OPTIONS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 HOSTS = {"web": "10.203.7.1", "jobs": "10.203.7.2", "lake": "10.203.7.3"}
 NETWORK, LINES = f"logagg{os.getpid()}", 400

@@ -26,8 +26,9 @@ def soak(site: Site, kills: int, seed: int) -> None:
             folder.mkdir()
             writers.append(stack.enter_context(Writer(folder, seed + number, batch=15, network=f"192.0.{number}")))
         starts: list[Callable[[], subprocess.Popen[str]]] = [
-            lambda shards=shards: site.worker(shards, "-q") for shards in SHARDS
-        ]  # type: ignore[misc]
+            lambda shards=shards: site.worker(shards, "-q")  # type: ignore[misc]
+            for shards in SHARDS
+        ]
         starts += [lambda log=writer.log: site.tail(log.parent.name, "-q", log.parent) for writer in writers]  # type: ignore[misc]
         running = [starts[0](), starts[1]()]
         site.await_lake()
@@ -58,7 +59,6 @@ def soak(site: Site, kills: int, seed: int) -> None:
     print(f"\n{kills} kills (seed {seed}), {lines:,} lines, {time.monotonic() - began:.0f} s: totals exact")
 
 
-@pytest.mark.e2e
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_twenty_kills(site: Site) -> None:

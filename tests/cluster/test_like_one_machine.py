@@ -11,8 +11,6 @@ import pytest
 from tests.conftest import combined, wait_until
 from tests.gearmand import Site
 
-pytestmark = pytest.mark.e2e
-
 
 def equal_heads(folder: Path) -> None:
     """Two logs that begin alike: the older one may have been the newer one's start, but is not."""

@@ -5,12 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import combined, wait_until
 from tests.gearmand import Site
-
-pytestmark = pytest.mark.e2e
 
 
 def write(log: Path, number: int) -> None:
@@ -46,11 +42,7 @@ def test_a_worker_that_is_told_to_stop_commits_what_it_has(site: Site) -> None:
     worker = site.worker("0", "--flush", "1h")
     site.await_lake()
     tail = site.tail("web1", log)
-    wait_until(
-        lambda: (
-            (status := site.servers[0].ask("status")) and any(re.search(r"shard\.0\t0\t0\t1", one) for one in status)
-        )
-    )
+    wait_until(lambda: any(re.search(r"shard\.0\t0\t0\t1", one) for one in site.servers[0].ask("status")))
     wait_until(lambda: "reading from" in site.notices() or "connected" in site.notices(), tail)
     site.stop(worker)
     worker = site.worker("0")

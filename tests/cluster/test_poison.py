@@ -17,8 +17,6 @@ from logagg.parse.schemas import EVENT_SCHEMA
 from tests.conftest import combined, wait_until
 from tests.gearmand import Site
 
-pytestmark = pytest.mark.e2e
-
 DRIVER = Path(__file__).with_name("poisoned_worker.py")
 LINES = 40
 

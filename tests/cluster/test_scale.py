@@ -27,7 +27,6 @@ def lines() -> list[bytes]:
     return [f"{line}\n".encode() for line in made]
 
 
-@pytest.mark.e2e
 @pytest.mark.slow
 def test_twenty_tailers_eight_shards(site: Site) -> None:
     (site.logagg.folder / "logagg.toml").write_text('[retention]\nminute = "forever"\n')

@@ -12,8 +12,6 @@ import pytest
 from tests.conftest import children, combined, wait_until
 from tests.gearmand import Site
 
-pytestmark = pytest.mark.e2e
-
 LINES = 50
 
 

@@ -6,12 +6,8 @@ import json
 import shutil
 import socket
 
-import pytest
-
 from tests.conftest import combined, wait_until
 from tests.gearmand import Site, free_port
-
-pytestmark = pytest.mark.e2e
 
 
 def test_a_cluster_that_is_well(site: Site) -> None:

@@ -14,7 +14,7 @@ from logagg.clock import SystemClock
 from logagg.cluster import protocol
 from logagg.cluster.gearman import Server
 from logagg.cluster.protocol import JobMessage
-from logagg.cluster.transport import Receiver, Sender
+from logagg.cluster.transport import Receiver, Sender, SendResult
 from logagg.intake.registry import new_source
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import Fingerprint, Job, Rejects
@@ -201,7 +201,7 @@ def test_a_message_that_was_not_answered_comes_again(job_server: JobServer) -> N
             found = receiver.next(0.1)
         if name == "second":
             receiver.answer(found, b"done")
-            outcomes = []
+            outcomes: list[SendResult] = []
             while not outcomes:
                 outcomes = sender.poll(0.1)
             assert (outcomes[0].of, outcomes[0].data) == ("it", b"done")
@@ -218,7 +218,7 @@ def test_a_queue_with_a_bound_says_that_it_is_full(job_server: JobServer) -> Non
     assert job_server.ask_line("maxqueue logagg.shard.0 3") == "OK"
     for number in range(4):
         sender.send(number, 0, "logagg.shard.0", f"u{number}", b"data", 30)
-    outcomes = []
+    outcomes: list[SendResult] = []
     while len(outcomes) < 2:
         outcomes += sender.poll(0.1)
     assert [(one.of, one.data, one.reason) for one in outcomes] == [(2, None, "full"), (3, None, "full")]

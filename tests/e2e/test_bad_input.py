@@ -8,13 +8,13 @@ import resource
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from tests.conftest import POWERLESS, Command, combined, wait_until
+from tests.conftest import Command, combined, wait_until
+from tests.e2e.failures import complaint, mode, without_power
 
 LINES = combined([(f"/page/{number}", 200) for number in range(100)])
 
@@ -36,38 +36,6 @@ def lake(logagg: Command, log: Path) -> Iterator[Path]:
     logagg.run("tail", "--once", "-q", log)
     assert logagg.lines() == added
     logagg.run("check")
-
-
-def complaint(logagg: Command, *arguments: object, status: int = 1) -> str:
-    """Run what must fail; return the one line that it says."""
-    done = logagg.run(*arguments, status=status)
-    lines = done.stderr.splitlines()
-    assert len(lines) == 1, done.stderr
-    assert "internal error" not in lines[0]
-    return lines[0]
-
-
-@contextmanager
-def without_power(logagg: Command, tool: Callable[[str], str]) -> Iterator[None]:
-    """Run commands as somebody to whom permissions apply, as they do not to root."""
-    words = logagg.words
-    if os.geteuid() == 0:
-        drop = [tool(POWERLESS[0]), *POWERLESS[1:]]
-        logagg.words = lambda *arguments: [*drop, *words(*arguments)]  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        logagg.words = words  # type: ignore[method-assign]
-
-
-@contextmanager
-def mode(path: Path, bits: int) -> Iterator[None]:
-    before = path.stat().st_mode
-    path.chmod(bits)
-    try:
-        yield
-    finally:
-        path.chmod(before)
 
 
 # logs
@@ -355,7 +323,7 @@ def test_a_disk_that_is_full_for_a_while(logagg: Command, log: Path, small_disk:
             ballast = fill(small_disk)
             with log.open("a") as file:
                 file.write(LINES)
-            wait_until(lambda tries=2 * times: said().count("trying again") >= tries, tail)
+            wait_until(lambda tries=2 * times: said().count("trying again") >= tries, tail)  # type: ignore[misc]
             assert logagg.lines() == 100 * times
             ballast.unlink()
             logagg.await_lines(100 * times + 100, tail)

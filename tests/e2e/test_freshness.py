@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import Command, combined, wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 IDLE = 10.0  # seconds to look at
 SHARE = 0.02  # of a core
@@ -40,9 +40,8 @@ def test_a_line_is_in_the_answer_of_sql(logagg: Command, capsys: pytest.CaptureF
             with log.open("a") as file:
                 file.write(combined([(f"/fresh/{number}", 200)]))
             written = time.monotonic()
-            wait_until(
-                lambda number=number: bool(logagg.read(f"SELECT 1 FROM pages WHERE path = '/fresh/{number}'")), tail
-            )  # type: ignore[misc]
+            query = f"SELECT 1 FROM pages WHERE path = '/fresh/{number}'"
+            wait_until(lambda query=query: bool(logagg.read(query)), tail)  # type: ignore[misc]
             taken.append(time.monotonic() - written)
         assert logagg.sql("SELECT sum(views)::INT AS views FROM pages WHERE path LIKE '/fresh/%'") == [{"views": 5}]
     finally:

@@ -17,7 +17,7 @@ PIECE = 1 << 14  # lines written at a time
 LINES = 20 * PIECE
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0"
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def line(number: int, target: str = "/", client: str = "192.0.2.1", agent: str = BROWSER, referrer: str = "-") -> str:

@@ -5,12 +5,8 @@ from __future__ import annotations
 import re
 import urllib.request
 
-import pytest
-
 from tests.conftest import Command, combined, wait_until
 from tests.gearmand import Site, free_port
-
-pytestmark = pytest.mark.e2e
 
 LOG = combined([(f"/{number}", 200) for number in range(40)]) + "no line\n"
 

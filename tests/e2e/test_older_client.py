@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from logagg.rollup.definitions import DEFAULTS
 from tests.conftest import Command
 
@@ -25,7 +23,6 @@ QUERIES = (
 )
 
 
-@pytest.mark.e2e
 def test_it_answers_as_ours_does(demo: Command) -> None:
     assert subprocess.run([DUCKDB, "--version"], capture_output=True, text=True, check=True).stdout.startswith("v1.")
     link = str(demo.lake / "logagg.duckdb")

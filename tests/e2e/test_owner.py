@@ -21,11 +21,10 @@ from logagg.lake import catalog, locks
 from logagg.lake.pending import PendingCommits
 from logagg.lake.state import PendingCommit
 from tests.conftest import Command, combined
+from tests.laws.crashes import lines
 from tests.laws.feed import Sharer
-from tests.laws.test_crashes import lines
 
 pytestmark = [
-    pytest.mark.e2e,
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a command as another user"),
 ]
 

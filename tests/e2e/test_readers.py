@@ -74,7 +74,6 @@ def finish(reader: subprocess.Popen[str]) -> dict[str, int]:
     return found
 
 
-@pytest.mark.e2e
 @pytest.mark.slow
 def test_readers_for_a_while(logagg: Command) -> None:
     readers_read(logagg, 10)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.conftest import Command, combined
 
 
-@pytest.mark.e2e
 def test_a_click_after_a_restart_repeats_one_before_it(logagg: Command) -> None:
     log = logagg.folder / "access.log"
     clicks = combined([("/click?campaign=c&ad=1", 302)] * 2).replace("00:01:00", "00:00:20").splitlines(keepends=True)

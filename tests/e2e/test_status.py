@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Command, combined, wait_until
-from tests.e2e.test_bad_input import mode, without_power
+from tests.e2e.failures import mode, without_power
 
 LINES = 100
 Tail = subprocess.Popen[str]

@@ -13,8 +13,8 @@ import atheris
 
 with atheris.instrument_imports(include=["logagg"]):
     from logagg.parse.lines import fast, reference
-    from tests.laws.test_fuzz import count, lines_of
-    from tests.laws.test_parsers_agree import EXTREMES, FORMATS, both, plain, whole_line
+    from tests.laws.any_log import EXTREMES, FORMATS, both, plain, whole_line
+    from tests.laws.counting import count, lines_of
 
 assert fast and reference, "they are what is looked into"
 

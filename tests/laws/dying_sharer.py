@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from logagg.clock import SystemClock
 from logagg.lake import compact, locks
+from tests.laws.crashes import MINUTES
 from tests.laws.feed import Sharer
-from tests.laws.test_crashes import MINUTES
 
 LINES = 40  # between two flushes
 compact.FLUSHES = 6  # there are merges
@@ -30,7 +30,7 @@ def main(step: int, root: Path, log: bytes, shards: int, owned: list[int]) -> No
         time.sleep(0.01)
     feed, steps = Sharer(root, SystemClock(), MINUTES, shards, owned), count(1)
 
-    def reached(name: str) -> None:  # noqa: ARG001
+    def reached(name: str) -> None:
         if next(steps) == step:
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -16,7 +16,7 @@ def die_at(step: int) -> None:
     """Let every lake that is opened from now on kill this process at a step of its commits."""
     opened, steps = Lake.open, count(1)
 
-    def reached(name: str) -> None:  # noqa: ARG001
+    def reached(name: str) -> None:
         if next(steps) == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -25,7 +25,7 @@ def die_at(step: int) -> None:
         lake.crash_at(reached)
         return lake
 
-    Lake.open = open_dying  # type: ignore[method-assign, assignment]
+    Lake.open = open_dying  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ SIZES = (
     "nan",
     "0x1F",
 )
-TIMES_TAKEN = (
+TIMES_TAKEN: tuple[str, ...] = (
     "604800",
     "604800.000",
     "604800.001",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import groupby
 
 import pyarrow as pa
@@ -35,7 +36,7 @@ CLICKS = st.lists(
 
 
 def table(clicks: list[Click]) -> pa.Table:
-    columns = list(zip(*clicks, strict=True)) if clicks else [[] for _ in COLUMNS]
+    columns: list[Sequence[object]] = list(zip(*clicks, strict=True)) if clicks else [[] for _ in COLUMNS]
     return pa.table(
         {name: pa.array(values, type_) for name, values, type_ in zip(COLUMNS, columns, TYPES, strict=True)}
     )

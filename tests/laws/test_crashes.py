@@ -14,41 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from logagg.clock import ManualClock
-from logagg.config.sections import Config, Retention
 from logagg.lake.commit import STEPS, STEPS_IN_TURN
+from tests.laws.crashes import COARSER, MINUTES, Crash, assert_clears_away, dies_at, flushed, lines
 from tests.laws.feed import Feed, Sharer, assert_holds, files_of, position
-from tests.laws.logs import AGENTS, CLIENTS, START, Request
+from tests.laws.logs import START
 from tests.laws.pace import examples
-
-MINUTES = Config(retention=Retention(None, None, None))
-COARSER = Config(retention=Retention(86_400, 10 * 86_400, None))
-
-
-class Crash(BaseException):
-    """Ends what runs as `kill -9` does: nothing that catches an Exception catches it."""
-
-
-def dies_at(step: str, times: int = 1) -> Callable[[str], None]:
-    """Return a crash point that dies when a step is reached for the n-th time."""
-    left = [times]
-
-    def reached(name: str) -> None:
-        left[0] -= name == step
-        if name == step and left[0] == 0:
-            raise Crash
-
-    return reached
-
-
-def lines(number: int, start: int = 0) -> bytes:
-    """Return some lines, each of its own minute and of three kinds: a page, a click or nothing."""
-    agents, made = list(AGENTS), []
-    for n in range(start, start + number):
-        target, status = (("/tea", 200), ("/click?ad=1&campaign=spring", 302), ("/gone", 404))[n % 3]
-        made.append(
-            Request(n * 20, CLIENTS[n % 4], agents[n % 3], target, status=status).line("plain") if n % 7 else "garbage"
-        )
-    return "".join(f"{line}\n" for line in made).encode()
 
 
 @pytest.fixture
@@ -56,29 +26,19 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "lake"
 
 
-def flushed(root: Path, clock: ManualClock, config: Config, times: int, kind: type[Feed] = Feed) -> bytes:
-    """Make a lake of so many flushes; return the log it was made of."""
-    log, feed = b"", kind(root, clock, config)
-    for n in range(times):
-        log += lines(5, 5 * n)
-        feed.flush(log)
-    feed.close()
-    return log
-
-
 def flush(feed: Feed, log: bytes) -> None:
     feed.flush(log)
 
 
-def merge(feed: Feed, log: bytes) -> None:  # noqa: ARG001
+def merge(feed: Feed, log: bytes) -> None:
     assert feed.merge()
 
 
-def merge_all(feed: Feed, log: bytes) -> None:  # noqa: ARG001
+def merge_all(feed: Feed, log: bytes) -> None:
     assert feed.lake.compact_all()
 
 
-def expire(feed: Feed, log: bytes) -> None:  # noqa: ARG001
+def expire(feed: Feed, log: bytes) -> None:
     assert feed.lake.expire()
 
 
@@ -117,18 +77,6 @@ def test_a_crash_at_any_step_of_anything(
     assert position(root) == len(log)
     assert_holds(root, log)
     assert_clears_away(root, clock)
-
-
-def assert_clears_away(root: Path, clock: ManualClock) -> None:
-    """After its grace nothing is there but what the live catalog names, and the catalog before; not before, for readers."""
-    clock.sleep(MINUTES.lake.grace + 61)
-    Feed(root, clock, MINUTES).close()
-    named, there = files_of(root)
-    [live] = (path for path in named if path.startswith("catalog/"))
-    assert named <= there
-    assert [path for path in there - named if not (path.startswith("catalog/") and path < live)] == []
-    assert len(there - named) <= 1
-    assert list(root.glob(".*")) == []
 
 
 def test_what_a_reader_may_use_stays_for_its_grace_over_restarts(root: Path) -> None:

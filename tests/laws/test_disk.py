@@ -18,8 +18,8 @@ from logagg.clock import ManualClock
 from logagg.config.sections import Config, Retention
 from logagg.errors import CommitFailed
 from logagg.lake import commit, durable
+from tests.laws.crashes import flushed, lines
 from tests.laws.feed import SOURCE, Feed, Sharer, assert_holds, files_of, position
-from tests.laws.test_crashes import flushed, lines
 
 MINUTES = Config(retention=Retention(None, None, None))
 CALLS = {
@@ -207,7 +207,7 @@ def test_without_a_sync_the_order_is_not_kept(module: Any, root: Path, monkeypat
 def test_a_merge_is_on_the_disk_before_it_is_seen(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed(root, ManualClock(time.time()), MINUTES, 2)
     feed = Feed(root, ManualClock(time.time()), MINUTES)
-    task, *_ = feed.lake._planner.everything(feed.lake.state)  # noqa: SLF001
+    task, *_ = feed.lake._planner.everything(feed.lake.state)
     before, order = files_of(root)[1], Order(monkeypatch)
     feed.lake.commit_replacement(task.run())
     feed.close()

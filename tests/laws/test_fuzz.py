@@ -16,22 +16,17 @@ from logagg.clock import SystemClock
 from logagg.config.load import load
 from logagg.config.sections import Config, Tail
 from logagg.errors import LogaggError
-from logagg.parse.events.addresses import Prefix, without_addresses
+from logagg.parse.events.addresses import Prefix
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format
-from logagg.parse.lines import fast
-from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.parse.source_formats import SourceFormats
 from logagg.records import Chunk, Fingerprint
-from logagg.rollup.definitions import DEFAULTS
-from logagg.rollup.shard import Shard, ShardSettings
-from logagg.sharding import shard_jobs
 from logagg.tail.run import rollups_of
 from tests.laws import sums
+from tests.laws.any_log import FORMATS, logs
+from tests.laws.counting import SECRET, count, lines_of
 from tests.laws.pace import examples
-from tests.laws.test_parsers_agree import FORMATS, NOW, logs
 
-SECRET, DEFAULT = bytes(range(32)), Config()
 LINE = b'192.0.2.1 - - [20/Nov/2026:01:02:03 +0100] "GET /%s HTTP/1.1" 200 1 "-" "%s"\n'
 # What parsers stumble over, repeated.
 NASTY = [
@@ -59,27 +54,6 @@ NASTY = [
     b"\r",
     b"?",
 ]
-
-
-def lines_of(data: bytes) -> int:
-    return sum(1 for line in data.split(b"\n") if line.rstrip(b"\r").lstrip(b"\0"))
-
-
-def count(data: bytes, format_: str | object, config: Config = DEFAULT) -> int:
-    """Take bytes down the whole river, to the rows of the rollups; return hits + rejects."""
-    fmt = compile_format(format_) if isinstance(format_, str) else format_
-    chunk = Chunk("s", 0, 0, len(data), data, Fingerprint(len(data), 0, ""))
-    batch = fast.parse(chunk, fmt, NOW)  # type: ignore[arg-type]
-    events = Classifier.of(config, SECRET, lambda end: SECRET).classify(batch.table)
-    assert events.schema == EVENT_SCHEMA
-    without_addresses(batch.rejects)
-    shard = Shard(0, ShardSettings(DEFAULTS))
-    for job in shard_jobs(chunk, events, batch.rejects, 1):
-        shard.absorb(job)
-    delta = shard.drain()
-    shard.close()
-    hits = sum(delta.rollups["traffic"]["hits"].to_pylist()) if "traffic" in delta.rollups else 0
-    return int(hits) + sum(rejects.lines for rejects in delta.rejects.values())
 
 
 @given(st.lists(logs().map(lambda log: log[1]), max_size=3), st.sampled_from([64, 5000, 8 << 20]), st.integers(1, 3))

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import Command
 from tests.laws import sums
-from tests.laws.test_crashes import lines
+from tests.laws.crashes import lines
 
 DRIVER = Path(__file__).with_name("dying_tail.py")
 # Small chunks and no rest between flushes: a run has many commits, and merges between them.
@@ -33,7 +33,7 @@ def test_killed_at_each_step_and_finished_by_the_ordinary_command(logagg: Comman
     for step in (*range(1, 13), 15, 21, 30, 40):
         written += lines(30, 30 * step)
         log.write_bytes(written)
-        words = [sys.executable, DRIVER, str(step), "tail", "--once", "-q", "--flush", "0.001", log]
+        words = [sys.executable, str(DRIVER), str(step), "tail", "--once", "-q", "--flush", "0.001", str(log)]
         done = subprocess.run(words, cwd=logagg.folder, env=logagg.env, capture_output=True, timeout=60)
         killed += done.returncode == -signal.SIGKILL
         assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()

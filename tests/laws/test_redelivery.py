@@ -15,9 +15,9 @@ from logagg.config.sections import Config, Retention
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Gap, Shard, ShardSettings
 from tests.laws import sums
+from tests.laws.crashes import lines
 from tests.laws.feed import SOURCE, Feed, assert_holds
 from tests.laws.pace import examples
-from tests.laws.test_crashes import lines
 
 CONFIG = Config(retention=Retention(None, None, None))
 LOG = lines(60)
@@ -63,7 +63,7 @@ def test_a_shard_without_its_positions_would_count_twice(tmp_path: Path) -> None
     once = hits(feed.shards[0], job, job)
     forgetful = Shard(0, ShardSettings(DEFAULTS))
     assert hits(forgetful, job) == once
-    forgetful._applied.clear()  # noqa: SLF001  # the guard, switched off
+    forgetful._applied.clear()  # the guard, switched off
     assert hits(forgetful, job) == once
     assert hits(feed.shards[0], job) == 0  # the one that knows is as it was
     feed.close()

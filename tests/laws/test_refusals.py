@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Command, wait_until
 from tests.laws import sums
-from tests.laws.test_crashes import lines
+from tests.laws.crashes import lines
 
 DRIVER = Path(__file__).with_name("refusing_tail.py")
 
@@ -27,7 +27,7 @@ def test_a_tail_waits_for_room_and_reads_on_meanwhile(what: str, says: str, loga
         return complaints.read_text().count(says)
 
     with complaints.open("w") as stderr:
-        words = [sys.executable, DRIVER, what, str(refused), "tail", "--flush", "0.1", log]
+        words = [sys.executable, str(DRIVER), what, str(refused), "tail", "--flush", "0.1", str(log)]
         tail = subprocess.Popen(words, cwd=logagg.folder, env=logagg.env, stderr=stderr, text=True)
     try:
         wait_until((logagg.lake / "logagg.duckdb").exists, tail)
@@ -49,7 +49,7 @@ def test_reading_once_says_why_it_failed_and_can_be_tried_again(logagg: Command)
     log = logagg.folder / "access.log"
     (logagg.folder / "logagg.toml").write_text('[retention]\nminute = "forever"\n')
     log.write_bytes(lines(20))
-    words = [sys.executable, DRIVER, "commits", "1", "tail", "--once", "-q", log]
+    words = [sys.executable, str(DRIVER), "commits", "1", "tail", "--once", "-q", str(log)]
     done = subprocess.run(words, cwd=logagg.folder, env=logagg.env, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     [complaint] = done.stderr.splitlines()

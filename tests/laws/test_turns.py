@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 
@@ -29,9 +30,9 @@ from logagg.lake.pending import PendingCommits
 from logagg.lake.state import CommitInfo, State
 from tests.conftest import ROOT, wait_until
 from tests.laws import sums
+from tests.laws.crashes import COARSER, MINUTES, Crash, assert_clears_away, dies_at, lines
 from tests.laws.feed import SOURCE, Sharer, assert_holds
 from tests.laws.pace import examples
-from tests.laws.test_crashes import COARSER, MINUTES, Crash, assert_clears_away, dies_at, lines
 
 WRITERS = 4
 
@@ -82,10 +83,8 @@ def test_who_has_the_turn_makes_all_that_is_wanted_in_one_catalog(root: Path, wr
     log = lines(40)
     deltas = [one.drain(log) for one in writers]
     catalogs = set((root / "catalog").iterdir())
-    with all_waiting(
-        root,
-        [lambda one=one, some=some: one.lake.commit(some, [SOURCE]) for one, some in zip(writers, deltas, strict=True)],
-    ) as futures:  # type: ignore[misc]
+    commits = [partial(one.lake.commit, some, [SOURCE]) for one, some in zip(writers, deltas, strict=True)]
+    with all_waiting(root, commits) as futures:
         done = [future.result() for future in futures]
     assert len(set((root / "catalog").iterdir()) - catalogs) == 1
     assert committed(root) == [(number, "flush") for number in sorted(one.id for one in done)]
@@ -99,11 +98,11 @@ def test_merges_and_flushes_share_a_catalog(root: Path, writers: list[Sharer]) -
     for one in writers:
         one.flush(log)
     first, *_, last = writers
-    one, other, *_ = [task.run() for task in last.lake._planner.everything(last.lake.state)]  # noqa: SLF001
+    first_merge, second_merge, *_ = [task.run() for task in last.lake._planner.everything(last.lake.state)]
     log += lines(20, 20)
     deltas = first.drain(log)
     acts = [lambda: first.lake.commit(deltas, [SOURCE])]
-    acts += [lambda done=done: last.lake.commit_replacement(done) for done in (one, other)]  # type: ignore[misc]
+    acts += [lambda done=done: last.lake.commit_replacement(done) for done in (first_merge, second_merge)]  # type: ignore[misc]
     before = newest(root)
     with all_waiting(root, acts) as futures:
         assert len({future.result().id for future in futures}) == 3
@@ -123,7 +122,7 @@ def test_a_merge_of_what_is_merged_already_is_dropped(root: Path, writers: list[
         one.flush(log)
     first, last = writers[0], writers[-1]
     first.lake.compact_all()  # it has not seen the last flush
-    tasks = last.lake._planner.everything(last.lake.state)  # noqa: SLF001  # nor this one the merge
+    tasks = last.lake._planner.everything(last.lake.state)  # nor this one the merge
     with pytest.raises(Fenced):
         last.lake.commit_replacement(tasks[0].run())
     assert_holds(root, log)
@@ -205,14 +204,14 @@ def test_without_a_look_at_where_they_stand_both_would_count(
     root: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The guards are needed: what an intent stands upon, and that a merge replaces what is there."""
-    monkeypatch.setattr(State, "stands", lambda self, intent: "due")  # noqa: ARG005
+    monkeypatch.setattr(State, "stands", lambda self, intent: "due")
     log = lines(30)
     former, heir = Sharer(root, clock, MINUTES), Sharer(root, clock, MINUTES)
     heir.flush(log)
     once = hits(root)
     former.flush(log)
     assert hits(root) == 2 * once
-    task, *_ = [task for task in heir.lake._planner.everything(heir.lake.state) if task.rollup.name == "traffic"]  # noqa: SLF001
+    task, *_ = [task for task in heir.lake._planner.everything(heir.lake.state) if task.rollup.name == "traffic"]
     for _ in range(2):
         heir.lake.commit_replacement(task.run())
     assert hits(root) == 3 * once
@@ -240,7 +239,7 @@ def test_one_who_is_not_told_tries_again_and_it_counts_once(
     log, (first, *others) = lines(30), writers
     deltas = first.drain(log)
     with monkeypatch.context() as patch:
-        patch.setattr(PendingCommits, "settle", lambda *arguments: None)  # noqa: ARG005  # as where the disk refuses to rename
+        patch.setattr(PendingCommits, "settle", lambda *arguments: None)  # as where the disk refuses to rename
         with pytest.raises(CommitUncertain):
             first.lake.commit(deltas, [SOURCE])
     first.lake.commit(deltas, [SOURCE])
@@ -293,7 +292,7 @@ def test_one_whose_commit_fails_does_not_hold_up_the_others(root: Path, writers:
         one.lake.crash_at(refuse)
     acts = [
         lambda one=one, some=some: one.lake.commit(some, [SOURCE]) for one, some in zip(writers, deltas, strict=True)
-    ]  # type: ignore[misc]
+    ]
     with all_waiting(root, acts) as futures:
         [failed] = [number for number, future in enumerate(futures) if future.exception()]
     assert isinstance(futures[failed].exception(), CommitFailed)
@@ -354,7 +353,7 @@ class Sharing(RuleBasedStateMachine):
         act=st.sampled_from(["flush", "merge"]),
         late=st.booleans(),
     )
-    def crash(self, who: int, step: str, act: str, late: bool) -> None:  # noqa: FBT001
+    def crash(self, who: int, step: str, act: str, late: bool) -> None:
         """Die, and be followed; where that is late, others commit before."""
         victim = self.writers[who]
         victim.lake.crash_at(dies_at(step))
@@ -394,7 +393,7 @@ def test_killed_at_each_step_among_others(root: Path, tmp_path: Path, clock: Man
 
     def start(number: int) -> subprocess.Popen[bytes]:
         owned = [str(shard) for shard in range(number, shards, 3)]
-        words = [sys.executable, DRIVER, str(next(steps)), root, log, str(shards), *owned]
+        words = [sys.executable, str(DRIVER), str(next(steps)), str(root), str(log), str(shards), *owned]
         return subprocess.Popen(words, cwd=ROOT)
 
     running = {number: start(number) for number in range(3)}

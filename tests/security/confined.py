@@ -9,7 +9,8 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from logagg.query import sandbox_child, sandbox_sql
+from logagg.errors import QueryRefused
+from logagg.query import sandbox_child, sandbox_frames, sandbox_kernel, sandbox_sql
 
 CHILD = ("threads", "resources", "files", "syscalls", "paths", "settings")  # the kernel's and DuckDB's
 TEXT = ("statement", "kinds", "functions", "tables")  # what a query may hold
@@ -31,7 +32,7 @@ confined.main(asked, json.loads({told!r}))"""
 def main(asked: dict[str, Any], told: dict[str, Any]) -> None:
     take_away(told["without"])
     if told["landlock"] is not None:
-        sandbox_child.kernel.landlock_version = lambda: told["landlock"]
+        sandbox_kernel.landlock_version = lambda: told["landlock"]
     if told["things"]:
         from tests.security import attacks  # nothing is imported later
 
@@ -43,18 +44,18 @@ def main(asked: dict[str, Any], told: dict[str, Any]) -> None:
 def take_away(names: Sequence[str]) -> None:
     kept = tuple(guard for guard in sandbox_child.GUARDS if guard.__name__.removeprefix("guard_") not in names)
     assert len(kept) == len(sandbox_child.GUARDS) - len(set(names) & set(CHILD)), names
-    sandbox_child.GUARDS = kept
+    sandbox_child.GUARDS = kept  # type: ignore[assignment]
     nothing: Callable[..., None] = lambda *_: None  # noqa: E731
     if "lifetime" in names:
-        sandbox_child.guard_lifetime = nothing  # type: ignore[assignment]
+        sandbox_child.guard_lifetime = nothing
     if "kinds" in names:
-        sandbox_sql._check_kind = nothing  # type: ignore[assignment]
+        sandbox_sql._check_kind = nothing
     if "functions" in names:
-        sandbox_sql._check_function = nothing  # type: ignore[assignment]
+        sandbox_sql._check_function = nothing
     if "tables" in names:
-        sandbox_sql._check_table = nothing  # type: ignore[assignment]
+        sandbox_sql._check_table = nothing
     if "statement" in names:
-        sandbox_sql.check = _check_trees  # type: ignore[assignment]
+        sandbox_sql.check = _check_trees
 
 
 def _check_trees(connection: Any, text: str) -> sandbox_sql.Checked:
@@ -62,7 +63,7 @@ def _check_trees(connection: Any, text: str) -> sandbox_sql.Checked:
     explains = text.startswith("EXPLAIN")
     try:
         trees = sandbox_sql._trees(connection, sandbox_sql._explained(text).select if explains else text)
-    except sandbox_sql.QueryRefused:
+    except QueryRefused:
         trees = []
     for tree in trees:
         sandbox_sql._check_tree(tree)
@@ -73,7 +74,7 @@ def _tried(
     connection: Any, things: list[dict[str, Any]], deeds: dict[str, Callable[..., object]]
 ) -> Iterator[tuple[bytes, bytes]]:
     """Try one thing after the other, and answer with what came of each: whether it worked, and what it said."""
-    yield sandbox_child.SCHEMA, json.dumps(["worked", "said"]).encode()
+    yield sandbox_frames.SCHEMA, json.dumps(["worked", "said"]).encode()
     rows = []
     for thing in things:
         try:
@@ -83,6 +84,6 @@ def _tried(
                 query = sandbox_sql.check(connection, thing["sql"]).text
                 said = connection.execute(query).fetchmany(20)
             rows.append([True, str(said)])
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             rows.append([False, f"{type(error).__name__}: {error}"])
-    yield sandbox_child.BATCH, json.dumps(rows).encode(errors="replace")
+    yield sandbox_frames.BATCH, json.dumps(rows).encode(errors="replace")

@@ -110,7 +110,7 @@ def test_descriptors_are_not_passed_on(place: Place, monkeypatch: pytest.MonkeyP
     with (place.lake / "secret").open() as file:
         os.set_inheritable(file.fileno(), True)
         assert str(place.lake / "secret") not in asked(place)
-        monkeypatch.setattr(sandbox.subprocess, "Popen", partial(subprocess.Popen, close_fds=False))
+        monkeypatch.setattr("logagg.query.sandbox.subprocess.Popen", partial(subprocess.Popen, close_fds=False))
         assert str(place.lake / "secret") in asked(place)
 
 

@@ -51,7 +51,6 @@ def live_for_a_while(tail: subprocess.Popen[str], logagg: Command, chance: rando
     raise AssertionError(f"the tail ended by itself: {(logagg.folder / 'tail.log').read_text()}")
 
 
-@pytest.mark.e2e
 @pytest.mark.slow
 def test_some_kills(logagg: Command) -> None:
     soak(logagg, 8, seed=random.randrange(1 << 32))

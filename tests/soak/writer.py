@@ -76,7 +76,7 @@ class Writer:
         return b"".join(map(_content, self.log.parent.iterdir())).decode().splitlines()
 
     def _work(self) -> None:
-        file = self.log.open("a")
+        file: TextIO = self.log.open("a")
         try:
             while not self._stop.wait(self._chance.uniform(0.005, 0.03)):
                 self._write(file, self._chance.randrange(1, self._batch))
@@ -115,7 +115,7 @@ class Writer:
     def _compress(self, path: Path) -> None:
         """Make a compressed file under another name: at once, or under the eyes of the tail, as gzip does."""
         suffix = self._chance.choice(list(COMPRESSORS))
-        packed = COMPRESSORS[suffix].compress(path.read_bytes())  # type: ignore[attr-defined]
+        packed = COMPRESSORS[suffix].compress(path.read_bytes())
         target = path.with_name((path.name if self._chance.random() < 0.5 else self._name()) + suffix)
         if self._chance.random() < 0.5:
             draft = path.with_name(f".{path.name}.draft")
@@ -139,7 +139,7 @@ class Writer:
 
 def _content(path: Path) -> bytes:
     opener = COMPRESSORS.get(path.suffix)
-    return opener.decompress(path.read_bytes()) if opener else path.read_bytes()  # type: ignore[attr-defined]
+    return opener.decompress(path.read_bytes()) if opener else path.read_bytes()
 
 
 def assert_written(lake: Path, writers: Sequence[Writer]) -> None:

@@ -87,7 +87,7 @@ def test_numbers_beyond_all_measure_are_shown_and_break_nothing() -> None:
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "3", "null", "{", b"\xff", "[" * 100_000])
 def test_what_is_no_heartbeat_is_refused(text: str | bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011  # of JSON, or ours
+    with pytest.raises(ValueError):  # of JSON, or ours
         decode(text)
 
 

@@ -19,7 +19,7 @@ from tests.units.query.conftest import write_catalog
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     place = tmp_path / "temporary"
     place.mkdir()
-    monkeypatch.setattr(spill.tempfile, "tempdir", str(place))
+    monkeypatch.setattr("logagg.spill.tempfile.tempdir", str(place))
     monkeypatch.setattr(spill, "_ours", {})
     return place
 
@@ -83,6 +83,6 @@ def test_it_is_removed_however_a_process_ends(root: Path, temporary: Path, how: 
 def test_where_none_can_be_made_nothing_is_spilled(
     root: Path, monkeypatch: pytest.MonkeyPatch, temporary: Path
 ) -> None:
-    monkeypatch.setattr(spill.tempfile, "tempdir", str(temporary / "missing"))
+    monkeypatch.setattr("logagg.spill.tempfile.tempdir", str(temporary / "missing"))
     assert spill.directory() == ""
     assert logagg.connect(root).execute("SELECT count(*) FROM made").fetchall() == [(1,)]

@@ -193,7 +193,7 @@ def _read_request_parts(fields: Fields, rows: int, *, escaped: bool) -> tuple[pa
     if "method" not in fields:
         return _nulls(rows), pc.if_else(fits, target, "").dictionary_encode()
     fits = pc.and_(fits, pc.match_substring_regex(method, r"\A[A-Z][A-Z_-]{0,19}\z"))
-    return tuple(pc.if_else(fits, part, "").dictionary_encode() for part in (method, target))  # type: ignore[return-value]
+    return tuple(pc.if_else(fits, part, "").dictionary_encode() for part in (method, target))
 
 
 def _rows(values: Slices | None, rows: int, *, escaped: bool) -> pa.Array:

@@ -13,7 +13,7 @@ from logagg.cluster.auth import Keys
 from logagg.cluster.protocol import NOBODY, Question, Reply, Wired
 from logagg.errors import AuthError, WireError
 from logagg.parse.schemas import EVENT_SCHEMA
-from tests.units.cluster.test_protocol import ANSWERS, QUESTIONS, parcels
+from tests.units.cluster.messages import ANSWERS, QUESTIONS, parcels
 
 SECRET, NONCE, OWNER = b"s" * 32, b"n" * 16, b"o" * 16
 KEYS = Keys(SECRET)

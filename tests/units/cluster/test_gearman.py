@@ -56,7 +56,7 @@ def received(sent: bytes, count: int) -> list[tuple[int, dict[str, bytes]]]:
         found.extend(connection.packets())
         while len(found) < count:
             found.extend(connection.packets(0.2))
-            assert len(connection._buffer) <= LIMIT + (1 << 18)  # noqa: SLF001
+            assert len(connection._buffer) <= LIMIT + (1 << 18)
 
     connected(sent, act)
     return found

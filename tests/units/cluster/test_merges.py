@@ -44,7 +44,7 @@ class Merging:
         """Let the merges that are due be made; return how many were begun."""
         before = self.lake.attempts
         self.merges.begin()
-        if running := self.merges._running:  # noqa: SLF001
+        if running := self.merges._running:
             running.result(60)
         return self.lake.attempts - before
 

@@ -17,98 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logagg.cluster import event_stream, protocol
-from logagg.cluster.protocol import FRAME, JobMessage, Question, Reply, SourcePosition
+from logagg.cluster.protocol import FRAME, JobMessage, Question, Reply
 from logagg.errors import OtherVersion, TooLarge, WireError
 from logagg.heartbeat import LARGEST
 from logagg.parse.schemas import EVENT_SCHEMA
-from logagg.records import Fingerprint, Job, Progress, Reject, Rejects, Source
-
-NUMBERS = st.integers(0, (1 << 63) - 1)
-WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-MARKS = st.builds(Fingerprint, NUMBERS, NUMBERS, WORDS)
-SOURCES = st.builds(
-    Source,
-    id=WORDS,
-    path=WORDS,
-    device=st.integers(0, (1 << 64) - 1),
-    inode=st.integers(0, (1 << 64) - 1),
-    head=MARKS,
-    size=NUMBERS,
-    modified=st.floats(0, 1e10),
-    finished=st.booleans(),
-    note=WORDS,
-    gone=st.floats(0, 1e10),
-    tailer=WORDS,
-    origin=NUMBERS,
-)
-REJECTS = st.builds(
-    Rejects,
-    st.dictionaries(WORDS, NUMBERS),
-    st.lists(st.builds(Reject, NUMBERS, WORDS, st.binary(max_size=20))).map(tuple),
-)
-
-
-def column(draw: st.DrawFn, field: pa.Field, rows: int) -> pa.Array:
-    def values(some: st.SearchStrategy[object]) -> list[object]:
-        some = some if not field.nullable else st.one_of(st.none(), some)
-        return draw(st.lists(some, min_size=rows, max_size=rows))
-
-    if pa.types.is_dictionary(field.type):
-        words = pa.array(values(WORDS), pa.string()).dictionary_encode()
-        spare = pa.concat_arrays([words.dictionary, pa.array(["a word that no row has"])])
-        return pa.DictionaryArray.from_arrays(words.indices, spare)
-    if pa.types.is_boolean(field.type):
-        return pa.array(values(st.booleans()), field.type)
-    if pa.types.is_floating(field.type):
-        return pa.array(values(st.floats(allow_nan=False)), field.type)
-    if field.type == pa.uint64():
-        return pa.array(values(st.integers(0, (1 << 64) - 1)), field.type)
-    if field.type == pa.int16():
-        return pa.array(values(st.integers(0, 999)), field.type)
-    return pa.array(values(st.integers(0, 1 << 52)), pa.int64()).cast(field.type)
-
-
-@st.composite
-def parcels(draw: st.DrawFn) -> JobMessage:
-    rows = draw(st.integers(0, 6))
-    events = pa.Table.from_arrays([column(draw, field, rows) for field in EVENT_SCHEMA], schema=EVENT_SCHEMA)
-    origin, start, end = sorted(draw(st.sets(st.integers(0, 1 << 40), min_size=3, max_size=3)))
-    shards = draw(st.integers(1, 64))
-    source = draw(SOURCES)
-    mark = replace(draw(MARKS), position=end)
-    job = Job(draw(st.integers(0, shards - 1)), source.id, origin, start, end, mark, events, draw(REJECTS))
-    return JobMessage(draw(WORDS), draw(NUMBERS), shards, source, job, draw(WORDS))
-
-
-KNOWN = st.builds(SourcePosition, SOURCES, st.one_of(st.none(), st.builds(Progress, NUMBERS, NUMBERS, MARKS)))
-POSITIONS = st.dictionaries(WORDS, st.tuples(NUMBERS, NUMBERS))
-REPORTS = st.dictionaries(WORDS, NUMBERS, max_size=3)
-QUESTIONS = st.builds(
-    Question,
-    WORDS,
-    NUMBERS,
-    NUMBERS,
-    st.booleans(),
-    st.lists(SOURCES, max_size=2).map(tuple),
-    REPORTS,
-    st.booleans(),
-    st.booleans(),
-    WORDS,
-    NUMBERS,
-)
-TOKENS = st.one_of(st.just(""), st.binary(min_size=16, max_size=16).map(bytes.hex))
-ANSWERS = st.builds(
-    Reply,
-    st.sampled_from(protocol.VERDICTS),
-    NUMBERS,
-    TOKENS,
-    POSITIONS,
-    st.lists(KNOWN, max_size=2).map(tuple),
-    WORDS,
-    st.dictionaries(WORDS, REPORTS, max_size=2),
-    NUMBERS,
-    NUMBERS,
-)
+from logagg.records import Fingerprint, Job, Rejects, Source
+from tests.units.cluster.messages import ANSWERS, QUESTIONS, parcels
 
 
 def plain(parcel: JobMessage) -> JobMessage:
@@ -217,7 +131,7 @@ def some_events(rows: int = ROWS) -> pa.Table:
     def array(kind: pa.DataType) -> pa.Array:
         if pa.types.is_dictionary(kind):
             return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array(["x"]))
-        zeros = np.zeros(rows, np.bool_ if pa.types.is_boolean(kind) else np.int64)
+        zeros: np.ndarray[Any, Any] = np.zeros(rows, np.bool_ if pa.types.is_boolean(kind) else np.int64)
         return pa.array(zeros) if pa.types.is_boolean(kind) else pa.array(zeros).cast(kind)
 
     return pa.Table.from_arrays([array(field.type) for field in EVENT_SCHEMA], schema=EVENT_SCHEMA)
@@ -295,12 +209,13 @@ def overlaid(plain: bytes) -> bytes:
     while True:
         _, length = struct.unpack_from("<Ii", plain, at)
         metadata = bytearray(plain[at + 8 : at + 8 + length])
+        before = bytes(metadata)
         (root,) = struct.unpack_from("<I", metadata)
-        (kind,) = struct.unpack_from("<B", metadata, event_stream._field(metadata, root, 1))
-        where = event_stream._field(metadata, root, 3)
+        (kind,) = struct.unpack_from("<B", metadata, event_stream._field(before, root, 1))
+        where = event_stream._field(before, root, 3)
         (body,) = struct.unpack_from("<q", metadata, where) if where else (0,)
         if kind == 3:
-            vector = event_stream._table_at(metadata, event_stream._table_at(metadata, root, 2), 2)
+            vector = event_stream._table_at(before, event_stream._table_at(before, root, 2), 2)
             (count,) = struct.unpack_from("<I", metadata, vector)
             for number in range(count):
                 struct.pack_into("<q", metadata, vector + 4 + 16 * number, 0)
@@ -323,7 +238,7 @@ def test_buffers_that_lie_over_one_another_are_refused() -> None:
 def test_words_that_a_shard_does_not_use_do_not_travel() -> None:
     words = pa.array([f"/page/{number}" for number in range(20_000)])
     column = pa.chunked_array([pa.DictionaryArray.from_arrays(pa.array(np.array([3, 3, 7], np.int32)), words)])
-    slim = event_stream._as_one_array(column)  # noqa: SLF001
+    slim = event_stream._as_one_array(column)
     assert slim.dictionary.to_pylist() == ["/page/3", "/page/7"]
     assert slim.to_pylist() == column.to_pylist()
 

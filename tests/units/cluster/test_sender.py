@@ -38,7 +38,7 @@ class Bench:
 
     def commit(self, shard: int, position: int) -> None:
         self.dispatch.outboxes[shard].release({"a": (position, position)})
-        self.dispatch._settle_freshness()  # noqa: SLF001  # its thread does it
+        self.dispatch._settle_freshness()  # its thread does it
 
 
 @pytest.fixture
@@ -89,8 +89,8 @@ def test_a_heartbeat_waits_until_it_is_heard(bench: Bench) -> None:
     assert not dispatch.wait_until_said(0)
     dispatch.ask(outbox)
     dispatch.say("I am not well")
-    dispatch._take_stock(outbox, Reply("taken"), ())  # noqa: SLF001
+    dispatch._take_stock(outbox, Reply("taken"), ())
     assert not dispatch.wait_until_said(0), "that was heard which was true before"
     dispatch.ask(outbox)
-    dispatch._take_stock(outbox, Reply("taken"), ())  # noqa: SLF001
+    dispatch._take_stock(outbox, Reply("taken"), ())
     assert dispatch.wait_until_said(0)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -6,7 +8,8 @@ from logagg.columnar.dictionary import masked, spread
 
 @pytest.mark.parametrize("kind", [np.bool_, np.int16, np.int32, np.uint64, np.float64])
 def test_values_are_spread_as_numpy_does(kind: type) -> None:
-    values, codes = np.arange(5).astype(kind), np.array([4, 0, -1, -5, 2], np.int32)
+    values: np.ndarray[Any, Any] = np.arange(5).astype(kind)
+    codes = np.array([4, 0, -1, -5, 2], np.int32)
     assert np.array_equal(spread(values, codes), values[codes]) and spread(values, codes).dtype == kind
     for beyond in (5, -6):
         with pytest.raises(IndexError, match="a code beyond 5 values"):

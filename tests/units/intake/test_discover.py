@@ -194,7 +194,7 @@ def test_a_directory_that_cannot_be_listed_is_told_of(tmp_path: Path) -> None:
     ("name", "path", "hides"),
     [("foo", "", False), ("access.log", "", True), ("foo", "*.log", False), ("foo", "f*", True)],
 )
-def test_an_entry_that_cannot_be_followed_may_hide_a_log(tmp_path: Path, name: str, path: str, hides: bool) -> None:  # noqa: FBT001
+def test_an_entry_that_cannot_be_followed_may_hide_a_log(tmp_path: Path, name: str, path: str, hides: bool) -> None:
     (tmp_path / name).symlink_to(name)
     (tmp_path / "other.log").touch()
     finder = Finder([os.path.join(tmp_path, path) if path else str(tmp_path)], lambda: 1_000.0)

@@ -76,7 +76,7 @@ def test_what_the_system_refuses_is_waited_for(path: str) -> None:
 
 @pytest.mark.parametrize("waits", [True, False])
 @pytest.mark.parametrize("path", ["fifo", "/dev/null"])
-def test_what_is_no_file_is_not_waited_for(path: str, waits: bool) -> None:  # noqa: FBT001
+def test_what_is_no_file_is_not_waited_for(path: str, waits: bool) -> None:
     with pytest.raises(SourceError, match="not a regular file; read a pipe as standard input"):
         paths.check([path], waits=waits)
 

@@ -15,7 +15,7 @@ import pytest
 
 from logagg.clock import ManualClock
 from logagg.intake import unknown
-from logagg.intake.content import Content, Packed, Plain
+from logagg.intake.content import Content, Packed, Plain, open_content
 from logagg.intake.open_files import OpenFiles
 from logagg.intake.reader import Reader
 from logagg.intake.tail import Tailer
@@ -285,7 +285,7 @@ def test_a_copy_stays_one_when_it_is_renamed_and_its_original_gone(bench: Bench)
 
 
 def test_a_log_that_is_truncated_during_a_look(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    live, copy, real = bench.folder / "a.log", bench.folder / "a.log.1", unknown.open_content
+    live, copy, real = bench.folder / "a.log", bench.folder / "a.log.1", open_content
     live.write_text("one\ntwo\n")
     tailer = bench.tailer()
     assert data(tailer.poll()) == b"one\ntwo\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from logagg.lake import durable
+from logagg.lake import durable, ownership
 from logagg.lake.durable import make_directory
 
 OWNER = 1
@@ -19,8 +19,8 @@ def test_a_directory_that_another_thread_makes_at_the_same_time(
     """What is made in a directory belongs to the directory's owner; so nobody may find it before it is given."""
     if os.geteuid() == 0:
         os.chown(tmp_path, OWNER, OWNER)
-    outer, inner, real = tmp_path / "data", tmp_path / "data" / "pages", durable.give
-    entered = []
+    outer, inner, real = tmp_path / "data", tmp_path / "data" / "pages", ownership.give
+    entered: list[Path] = []
 
     def give(path: Path) -> None:
         if not entered:

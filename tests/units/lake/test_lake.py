@@ -17,8 +17,8 @@ from logagg.lake.catalog import newest
 from logagg.lake.lake import Lake
 from logagg.records import Delta, Progress
 from logagg.rollup.definitions import DEFAULTS, Rollup
+from tests.laws.crashes import lines
 from tests.laws.feed import NOTHING, SOURCE, Feed, assert_holds, files_of
-from tests.laws.test_crashes import lines
 
 
 @pytest.fixture

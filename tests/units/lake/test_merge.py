@@ -26,7 +26,10 @@ START = datetime(2026, 3, 1, 10, tzinfo=UTC)
 KEYS = 20_000
 
 
-def pages(paths: Sequence[int], minutes: Sequence[int]) -> pa.Table:
+Numbers = Sequence[int] | np.ndarray[Any, Any]
+
+
+def pages(paths: Numbers, minutes: Numbers) -> pa.Table:
     """Return a row for each of some paths and minutes."""
     order = np.argsort(minutes, kind="stable")
     count, numbers = len(order), np.asarray(paths)[order]

@@ -43,7 +43,7 @@ def test_of_an_hour_that_is_over_two_of_a_size_will_do() -> None:
 
 
 def at(*parts: int) -> datetime:
-    return datetime(2026, *parts, tzinfo=UTC)  # type: ignore[arg-type]
+    return datetime(2026, *parts, tzinfo=UTC)  # type: ignore[arg-type, misc]
 
 
 @pytest.mark.parametrize(

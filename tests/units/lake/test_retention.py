@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -29,7 +30,7 @@ def at(day: float, minutes: int = 3) -> bytes:
     return "".join(f"{line}\n" for line in made).encode()
 
 
-def ask(root: Path, query: str) -> list[tuple[object, ...]]:
+def ask(root: Path, query: str) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         return connection.execute(query).fetchall()

@@ -53,7 +53,7 @@ def notices() -> Notices:
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Parsers]:
     """Two parsers in processes, though a test has threads beside it."""
-    monkeypatch.setattr(pool.threading, "active_count", lambda: 1)
+    monkeypatch.setattr("logagg.parse_pool.pool.threading.active_count", lambda: 1)
     made = Parsers(budget(2), SystemClock())
     assert made.memory == 2 * (64 << 20)
     yield made
@@ -132,7 +132,7 @@ def test_this_process_does_the_work_of_parsers_that_were_killed(processes: Parse
 
 
 def test_beside_threads_parsers_are_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool.threading, "active_count", lambda: 2)
+    monkeypatch.setattr("logagg.parse_pool.pool.threading.active_count", lambda: 2)
     made = Parsers(budget(1), SystemClock())
     made.use(reading(), ignored)
     assert made.memory == 0 and not made.pids and not made.room()

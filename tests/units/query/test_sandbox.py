@@ -10,7 +10,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from logagg import spill
 from logagg.errors import LakeError, LimitReached, LogaggError, QueryFailed, QueryRefused
 from logagg.query.render import plain
 from logagg.query.sandbox import Limits, Sandbox
@@ -171,7 +170,7 @@ def test_what_does_not_fit_in_memory_is_spilled_and_removed(
 ) -> None:
     place = tmp_path / "spill"
     place.mkdir()
-    monkeypatch.setattr(spill.tempfile, "tempdir", str(place))
+    monkeypatch.setattr("logagg.spill.tempfile.tempdir", str(place))
     query = "SELECT range AS a, repeat('x', 300) AS b FROM range(500000) ORDER BY hash(range)"
     seen = set()
     with Sandbox(root, limits=Limits(memory=128 << 20)).run(query) as answer:

@@ -8,8 +8,8 @@ import duckdb
 import pytest
 
 from logagg.errors import QueryRefused
-from logagg.lake.catalog import MACROS as WRITTEN
 from logagg.query.sandbox_sql import MACROS, SYSTEM, check
+from logagg.sketches import MACROS as WRITTEN
 from logagg.sql_functions import TABLES, VALUES, VIEWS
 
 # Functions of tables that open files; DuckDB and the kernel say which.

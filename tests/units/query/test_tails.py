@@ -31,7 +31,7 @@ def writer(beat: Heartbeat, *, holds_lock: bool | None = True) -> tails.TailHeal
         (replace(BEAT, heard=NOW - 31), None, "lost"),
     ],
 )
-def test_the_lock_tells_whether_it_runs(beat: Heartbeat, lock: bool | None, state: str) -> None:  # noqa: FBT001
+def test_the_lock_tells_whether_it_runs(beat: Heartbeat, lock: bool | None, state: str) -> None:
     assert writer(beat, holds_lock=lock).state == state
     assert ("a tail is running" in tails.describe(writer(beat, holds_lock=lock))) == (state == "running")
 
@@ -76,7 +76,7 @@ def test_what_it_waits_for_is_no_failure() -> None:
 @pytest.mark.parametrize(
     ("stalled", "flush", "well"), [(29, 0.1, True), (31, 0.1, False), (120, 60, True), (160, 60, False)]
 )
-def test_something_waits_and_nothing_is_committed(stalled: float, flush: float, well: bool) -> None:  # noqa: FBT001
+def test_something_waits_and_nothing_is_committed(stalled: float, flush: float, well: bool) -> None:
     found = list(tails.problems(writer(replace(BEAT, stalled=stalled, flush=flush, unread=5))))
     assert well == (not found) and all("5 bytes are unread, but nothing was committed" in text for text in found)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -33,8 +34,8 @@ def rows_of(made: list[tuple[int, str, int]]) -> pa.Table:
     )
 
 
-def sums_of(rows: pa.Table, *keys: str) -> Counter[object]:
-    found: Counter[object] = Counter()
+def sums_of(rows: pa.Table, *keys: str) -> Counter[tuple[Any, ...]]:
+    found: Counter[tuple[Any, ...]] = Counter()
     for row in rows.to_pylist():
         found["hits", *(row[key] for key in keys)] += row["hits"]
         found["bytes", *(row[key] for key in keys)] += row["bytes"]

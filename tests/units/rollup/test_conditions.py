@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import duckdb
 import pyarrow as pa
 import pytest
@@ -14,6 +16,13 @@ from logagg.rollup.conditions import AtLeast, Both, Condition, Either, NotNull, 
 KINDS = st.none() | st.sampled_from(["pageview", "click", "other", ""])
 EVENTS = st.lists(st.tuples(KINDS, st.integers(100, 999), st.none() | st.floats(0, 10)))
 PAGEVIEW, ERROR = OneOf("kind", ("pageview",)), AtLeast("status", 400)
+
+
+@pytest.fixture(scope="module")
+def db() -> Iterator[duckdb.DuckDBPyConnection]:
+    """One database for all examples: to open one takes longer than to ask it."""
+    with duckdb.connect(config={"threads": 1}) as db:
+        yield db
 
 
 @pytest.mark.parametrize(
@@ -33,7 +42,7 @@ PAGEVIEW, ERROR = OneOf("kind", ("pageview",)), AtLeast("status", 400)
 )
 @given(rows=EVENTS)
 def test_a_condition_is_its_sql(
-    condition: Condition, sql: str, rows: list[tuple[str | None, int, float | None]]
+    condition: Condition, sql: str, rows: list[tuple[str | None, int, float | None]], db: duckdb.DuckDBPyConnection
 ) -> None:
     kinds, statuses, seconds = zip(*rows, strict=True) if rows else ((), (), ())
     events = pa.table(
@@ -43,8 +52,7 @@ def test_a_condition_is_its_sql(
             "seconds": pa.array(seconds, pa.float64()),
         }
     )
-    with duckdb.connect(config={"threads": 1}) as db:
-        decided = decide([condition, Sql(sql)], Columns([events]), lambda: db)
+    decided = decide([condition, Sql(sql)], Columns([events]), lambda: db)
     assert decided[condition].tolist() == decided[Sql(sql)].tolist()
 
 

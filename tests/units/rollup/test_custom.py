@@ -23,7 +23,12 @@ PLACE = Location(
 
 
 def built(**changes: Any) -> Rollup:
-    fields = {"name": "mine", "dimensions": ("path",), "measures": {"n": "count"}, "place": PLACE} | changes
+    fields: dict[str, Any] = {
+        "name": "mine",
+        "dimensions": ("path",),
+        "measures": {"n": "count"},
+        "place": PLACE,
+    } | changes
     return build(RollupConfig(**fields), EVENT_SCHEMA)
 
 

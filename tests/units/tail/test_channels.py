@@ -24,7 +24,7 @@ def test_messages_of_a_shard_come_in_order_and_only_to_it() -> None:
 
 
 def received(queue: LocalQueue, shard: int) -> list[int]:
-    found = []
+    found: list[int] = []
     while True:
         try:
             message = queue.receive(shard)

@@ -25,8 +25,8 @@ from logagg.tail import local, run
 from logagg.tail.options import TailOptions
 from logagg.tail.signals import Requests
 from tests.laws import sums
+from tests.laws.crashes import lines
 from tests.laws.feed import files_of, position
-from tests.laws.test_crashes import lines
 
 MANY_COMMITS = Config(log_format="combined", tail=Tail(chunk=500), retention=Retention(None, None, None))
 

@@ -50,9 +50,12 @@ def test_what_is_no_address_tells_nobody_apart(text: str) -> None:
     assert kept(text) == [b""]
 
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
 @given(st.lists(st.ip_addresses(), max_size=9), st.integers(0, 32), st.integers(0, 128))
-def test_as_the_standard_library_has_it(addresses: list[ipaddress.IPv4Address], ipv4: int, ipv6: int) -> None:
-    mapped = [one.ipv4_mapped if one.version == 6 and one.ipv4_mapped else one for one in addresses]
+def test_as_the_standard_library_has_it(addresses: list[Address], ipv4: int, ipv6: int) -> None:
+    mapped = [isinstance(one, ipaddress.IPv6Address) and one.ipv4_mapped or one for one in addresses]
     wanted = [expected(str(one), ipv4 if one.version == 4 else ipv6) for one in mapped]
     assert kept(*map(str, addresses), ipv4=ipv4, ipv6=ipv6) == wanted
 

@@ -174,7 +174,6 @@ def test_a_program_that_fails_is_no_measurement(tmp_path: Path) -> None:
         measure.run([sys.executable, "-c", "import sys; print('no luck', file=sys.stderr); sys.exit(3)"], tmp_path)
 
 
-@pytest.mark.e2e
 def test_a_wrong_count_of_logagg_is_an_error(tmp_path: Path) -> None:
     log = run.Log(tmp_path / "access.log", "mixed", 101)
     log.path.write_bytes(made("mixed", 100))
@@ -189,7 +188,6 @@ def test_the_kinds_on_offer_are_those_that_can_be_made() -> None:
     assert tuple(make_log.KINDS) == run.KINDS
 
 
-@pytest.mark.e2e
 @pytest.mark.slow
 def test_bench_gives_its_tables(tmp_path: Path) -> None:
     options = (
@@ -222,7 +220,6 @@ def test_bench_gives_its_tables(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
 
 
-@pytest.mark.e2e
 def test_a_peer_that_is_not_installed_is_named(tmp_path: Path) -> None:
     options = (
         "--lines",
@@ -255,7 +252,6 @@ def test_bench_stages_gives_its_table(tmp_path: Path, kind: str) -> None:
     assert all(value > 0 for value in seconds.values())
 
 
-@pytest.mark.e2e
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 def test_bench_follow_gives_its_tables(tmp_path: Path) -> None:
@@ -282,7 +278,6 @@ def test_bench_follow_gives_its_tables(tmp_path: Path) -> None:
     assert 0 < measured["fresh"]["half"] <= measured["fresh"]["most"] <= measured["fresh"]["worst"]
 
 
-@pytest.mark.e2e
 @pytest.mark.slow
 def test_bench_commits_gives_its_table(tmp_path: Path) -> None:
     done = bench("bench.commits", "--writers", 1, 3, "--seconds", 1, "--folder", tmp_path)
@@ -290,7 +285,6 @@ def test_bench_commits_gives_its_table(tmp_path: Path) -> None:
     assert [row[0] for row in rows(done.stdout, "writers")] == ["1", "3"]
 
 
-@pytest.mark.e2e
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 def test_bench_scale_gives_its_table(tmp_path: Path, tool: Callable[[str], str]) -> None:
@@ -318,7 +312,6 @@ def test_bench_scale_gives_its_table(tmp_path: Path, tool: Callable[[str], str])
     assert measured["sent"]["chunks"] >= 3 and measured["commits"] > 0
 
 
-@pytest.mark.e2e
 @pytest.mark.slow
 def test_bench_lake_gives_its_tables(tmp_path: Path) -> None:
     options = ("--rows", 20_000, "--commits", 20, "--rounds", 1, "--keep", tmp_path / "kept", "--folder", tmp_path)

@@ -63,7 +63,11 @@ def flip(path: Path, bit: int) -> Callable[[], None]:
     data = bytearray(before)
     data[bit // 8] ^= 1 << bit % 8
     path.write_bytes(data)
-    return lambda: path.write_bytes(before) and None
+
+    def restore() -> None:
+        path.write_bytes(before)
+
+    return restore
 
 
 def problems(lake: Path) -> list[str]:

@@ -1,0 +1,42 @@
+"""Commands that must fail: what makes them, and the one line that they say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.conftest import POWERLESS, Command
+
+
+def complaint(logagg: Command, *arguments: object, status: int = 1) -> str:
+    """Run what must fail; return the one line that it says."""
+    done = logagg.run(*arguments, status=status)
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert "internal error" not in lines[0]
+    return lines[0]
+
+
+@contextmanager
+def without_power(logagg: Command, tool: Callable[[str], str]) -> Iterator[None]:
+    """Run commands as somebody to whom permissions apply, as they do not to root."""
+    words = logagg.words
+    if os.geteuid() == 0:
+        drop = [tool(POWERLESS[0]), *POWERLESS[1:]]
+        logagg.words = lambda *arguments: [*drop, *words(*arguments)]  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        logagg.words = words  # type: ignore[method-assign]
+
+
+@contextmanager
+def mode(path: Path, bits: int) -> Iterator[None]:
+    before = path.stat().st_mode
+    path.chmod(bits)
+    try:
+        yield
+    finally:
+        path.chmod(before)

@@ -1,0 +1,187 @@
+"""Logs of any format, plausible, extreme and damaged, and what both parsers make of them."""
+
+import random
+
+import pyarrow as pa
+from hypothesis import strategies as st
+
+from logagg.parse.formats.compile import Format, compile_format
+from logagg.parse.lines import fast, reference
+from logagg.parse.schemas import BATCH_SCHEMA
+from logagg.records import Batch, Chunk, Fingerprint
+
+NOW = 1_795_500_000.0  # 24 November 2026: later than the times below
+FORMATS = [
+    compile_format(text)
+    for text in (
+        "combined",
+        "common",
+        "vhost-combined",
+        "main",
+        '$remote_addr - $remote_user [$time_local] "$request" $status $bytes_sent rt=$request_time '
+        'ut="$upstream_response_time" cs=$upstream_cache_status',
+        '$time_iso8601|$http_host|$request_method|$uri|$args|$status|$body_bytes_sent|"$http_user_agent"|$http_x_forwarded_for',
+        'log_format m escape=none \'$msec $remote_addr "$request" $status "$http_referer"\';',
+        '%{usec}t %a "%r" %s %B %D "%{Referer}i"',
+        '{"t":"$time_iso8601","ip":"$remote_addr","r":"$request","s":$status,"b":$body_bytes_sent,"rt":$request_time,"a":"$http_user_agent"}',
+        '{"t":"$msec","r":"$request","s":"$status","b":"$bytes_sent","rt":"$request_time","ut":"$upstream_response_time"}',
+        '%{sec}t "%r" %s %B %T',
+        '%{msec}t "%r" %s %B %{ms}T',
+    )
+]
+# What a program writes whose counter has run over, or who was not meant to be believed.
+EXTREMES = [
+    "9" * 18,
+    "9" * 19,
+    "9" * 20,
+    "0" * 17 + "7",
+    "0" * 30 + "7",
+    "0" * 5000,
+    "1" + "0" * 400,
+    "-1",
+    "-0",
+    "+5",
+    " 5",
+    "5 ",
+    "0x1F",
+    "1_000",
+    "12.0",
+]
+EXTREMES += [
+    "12.5",
+    "12." + "0" * 18,
+    "12." + "0" * 19,
+    ".5",
+    "5.",
+    "1e308",
+    "1e999",
+    "5e0",
+    "1e-5",
+    "4E-05",
+    "9.5e-005",
+    "1e-999",
+    "1e--5",
+    "nan",
+    "NaN",
+    "inf",
+    "-inf",
+]
+EXTREMES += [str(2**power + step) for power in (31, 32, 50, 53, 62, 63, 64) for step in (-1, 0, 1)]
+EXTREMES += [
+    "604800",
+    "604800.0",
+    "604800.000001",
+    "604800001",
+    "604800000001",
+    "0.1234567890123456789012345678901234567",
+    "0." + "1" * 38,
+    "0." + "1" * 39,
+]
+EXTREMES += [
+    "100",
+    "999",
+    "0200",
+    "200.0",
+    "\u0662\u0660\u0660",
+    "9" * 17 + "." + "9" * 18,
+    "1763600000." + "9" * 19,
+    "253402300800",
+    "-1763600000",
+    "1.7636e9",
+]
+TIMES = [
+    "20/Nov/2026:01:02:03 +0100",
+    "2026-11-20T01:02:03+00:00",
+    "1763600000.123",
+    "1763600000123456",
+    "31/Feb/2026:00:00:00 +0000",
+]
+VALUES = {
+    "client": ["192.0.2.7", "2001:db8::1", "-", "example.com"],
+    "host": ["Example.COM", "example.com:8080", "[::1]:80", "a:b:80", "-"],
+    "request": [
+        "GET /a?b=c HTTP/1.1",
+        "POST /\\x22q\\x22 HTTP/2.0",
+        "GET /no-version",
+        "-",
+        "\\x16\\x03",
+        "get / HTTP/1.0",
+        "GET  HTTP/1.1",
+    ],
+    "status": ["200", "404", "000", "20x", "-"],
+    "bytes": ["0", "1234", "-", "12a", "9" * 19],
+    "seconds": ["0.123", "1", "-", "1.", "0.000"],
+    "upstream_seconds": ["0.1, 0.2 : 0.3", "-", "0.5", ""],
+    "agent": ["Mozilla/5.0 (X; Y)", 'a \\"quoted\\" one', "-", "caf\u00e9", "\\xD0\\xB9", "back\\\\"],
+    "": ["-", "anything", ""],
+}
+
+
+def whole_line(fmt: Format, draw: random.Random) -> bytes:
+    """Make a line of the format from plausible and odd values."""
+    if fmt.keys:
+        pairs = ",".join(f'"{key}":{json_value(field, draw)}' for key, field in fmt.keys.items())
+        return ("{" + pairs + "}").encode()
+    out = fmt.prefix
+    for step in fmt.steps:
+        choices = (
+            TIMES
+            if step.field.startswith("time")
+            else VALUES.get(step.field, VALUES[draw.choice(["agent", "seconds"])])
+        )
+        out += draw.choice(EXTREMES if draw.random() < 0.1 else choices).encode() + step.until
+    return out
+
+
+def json_value(field: str, draw: random.Random) -> str:
+    value = draw.choice(EXTREMES if draw.random() < 0.1 else TIMES if field.startswith("time") else VALUES[field])
+    if value in EXTREMES and draw.random() < 0.5:
+        return value
+    if field in ("status", "bytes", "seconds") and draw.random() < 0.6:
+        return draw.choice(
+            ["200", "404", "0", "0.125", "1e3", "-1", "null", "true", "[1]", '{"a":1}', "12345678901234567890"]
+        )
+    return '"' + value.replace("\\", draw.choice(["\\\\", "\\u00e9"])).replace('"', '\\"') + '"'
+
+
+def spoil(line: bytes, draw: random.Random) -> bytes:
+    """Damage a line as crashes, strangers and broken servers do."""
+    at = draw.randrange(len(line) + 1)
+    return draw.choice(
+        [
+            lambda: (
+                line[:at]
+                + draw.choice([b'"', b"\\", b" ", b"\0", b"\xff", b"\r", b"[", b'" ', b"\n", b"\\x4"])
+                + line[at:]
+            ),
+            lambda: line[:at],
+            lambda: line[at:],
+            lambda: line[:at] + line[at + 1 :],
+            lambda: b"\0\0\0" + line,
+            lambda: line + draw.choice([b"\r", b"\r\r", b" ", b'"', b" trailing"]),
+            lambda: draw.randbytes(draw.randrange(40)),
+            lambda: b"",
+        ]
+    )()
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> tuple[Format, bytes]:
+    fmt = draw(st.sampled_from(FORMATS))
+    source = draw(st.randoms(use_true_random=False))
+    lines = [whole_line(fmt, source) for _ in range(draw(st.integers(0, 8)))]
+    lines = [spoil(line, source) if source.random() < 0.5 else line for line in lines]
+    return fmt, b"\n".join(lines) + draw(st.sampled_from([b"\n", b""]))
+
+
+def plain(batch: Batch) -> pa.Table:
+    fields = [
+        pa.field(field.name, field.type.value_type if pa.types.is_dictionary(field.type) else field.type)
+        for field in BATCH_SCHEMA
+    ]
+    return batch.table.cast(pa.schema(fields))
+
+
+def both(data: bytes, fmt: Format, **chunk: int) -> tuple[Batch, Batch]:
+    whole = Chunk("s", 0, 100, 100 + len(data), data, Fingerprint(100 + len(data), 0, ""), **chunk)
+    return fast.parse(whole, fmt, NOW), reference.parse(whole, fmt, NOW)
