@@ -1,4 +1,4 @@
-"""Parts of an earlier logagg get names with the digests that they were written without, a few at a time."""
+"""Adds digests to the names of parts that an earlier logagg wrote without them, a few parts at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BATCH = 64 << 20  # bytes that are read between two commits
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """Reads parts to their end, and gives them names with the digest of what they hold now."""
+    """Reads parts completely, and renames them with the digest of their content."""
 
     root: Path
     parts: tuple[Part, ...]
@@ -50,7 +50,7 @@ class Adoption:
 
 
 def _link(old: Path, new: Path) -> None:
-    """Give a file another name: a copy where the file system knows no second names."""
+    """Give a file a second name; copy it if the file system does not support hard links."""
     durable.remove([new])  # which a crash may have left
     try:
         os.link(old, new, follow_symlinks=False)

@@ -38,14 +38,14 @@ _OURS = re.compile(rf"{FOLDER}/[^/]+\.duckdb")
 
 
 def newest(root: Path) -> Path | None:
-    """Return the newest catalog's file, None where there is no lake."""
+    """Return the file of the newest catalog, None if the lake does not exist."""
     link = root / LINK
     try:
         target = os.readlink(link)
     except OSError:
         return link if link.is_file() else None  # a copy may have followed the link
-    if not _OURS.fullmatch(target):  # what it names is deleted one day
-        raise LakeError(f"{link}: a link to {target}, which is no catalog of this lake", CHECK)
+    if not _OURS.fullmatch(target):  # its target may be deleted later
+        raise LakeError(f"{link}: a link to {target}, which is not a catalog of this lake", CHECK)
     return root / target
 
 
@@ -152,13 +152,13 @@ class _Writer:
         self._connection.execute("BEGIN")
         self._fill(state, tables)
         self._connection.execute("COMMIT")
-        self._connection.execute("CHECKPOINT new")  # DETACH would do it, and say nothing where it fails
+        self._connection.execute("CHECKPOINT new")  # DETACH would checkpoint too, but hide failures
         self._connection.execute("USE memory")
         self._connection.execute("DETACH new")
 
     def _fill(self, state: State, tables: Mapping[str, pa.Table]) -> None:
         self._connection.execute("COPY FROM DATABASE memory TO new (SCHEMA)")
-        for name, _incoming in tables.items():  # which DuckDB finds by its name, among our variables
+        for name, _incoming in tables.items():  # DuckDB finds it by its name among the local variables
             self._connection.execute(f"CREATE TABLE {name} AS FROM _incoming")
         for name, schema in state.rollups.items():
             parts = [part for part in state.parts if part.rollup == name]
@@ -183,7 +183,7 @@ def _compression(tables: Mapping[str, pa.Table]) -> str:
 
 
 def with_rollups(state: State, rollups: Sequence[Rollup]) -> State:
-    """Return the state with these rollups. Raises LakeError when one of them had other columns before."""
+    """Return the state with these rollups. Raises LakeError if the columns of a rollup have changed."""
     schemas = dict(state.rollups)
     for rollup in rollups:
         before = schemas.get(rollup.name, rollup.schema)

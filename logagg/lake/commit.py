@@ -2,11 +2,11 @@
 
     (parts) ──▶ (intent) ──▶ catalog ──▶ fsync ──▶ the link is moved ──▶ fsync ──▶ (told)
 
-Moving the link is the only moment of truth. Whatever happens before it leaves files that no catalog names, and they are
-cleared away later.
+Moving the link is the only moment of truth. A failure before it leaves files that no catalog names, which are deleted
+later.
 
-Who writes a lake alone makes each of his commits by itself. Of many, each puts down what he wants committed, and waits for
-his turn; whoever has it makes all that is wanted, in one catalog, and tells the others.
+A sole writer commits directly. Several writers group-commit: each writes a pending-commit file and waits for the commit
+lock; the holder applies all pending commits in one catalog and records each outcome.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from logagg.lake.state import CommitInfo, PendingCommit, State
 from logagg.lake_format import LINK
 from logagg.rollup.definitions import Rollup
 
-CATALOG_GRACE = 60.0  # seconds an old catalog stays for those who are just opening it
+CATALOG_GRACE = 60.0  # seconds that an old catalog stays for readers that are just opening it
 STEPS = ("parts", "catalog", "catalog synced", "link made", "link moved")
-STEPS_IN_TURN = ("parts", "intent", *STEPS[1:], "told")  # of a lake that is shared
+STEPS_IN_TURN = ("parts", "intent", *STEPS[1:], "told")  # of a shared lake
 AGAIN = "nothing is lost; it can be tried again"
 
 
@@ -47,12 +47,12 @@ class Committer:
     """Makes the newest state of a lake from the one before."""
 
     def __init__(self, root: Path, state: State, clock: Clock) -> None:
-        self.state = state  # the newest that we know
+        self.state = state  # the newest state known to this process
         self.shared = False
         self.reached: Callable[[str], None] = lambda step: None  # tests die here, at each of STEPS
         self._root, self._clock = root, clock
         self._continuity = Continuity(clock, self.written_at, state.steady.timestamp())
-        self._live = self._read = catalog.newest(root)  # the catalog that the link names, and that of `state`
+        self._live = self._read = catalog.newest(root)  # the catalog that the link names, and the catalog of `state`
         self._intents, self._sweeper = PendingCommits(root), Sweeper(clock)
         self._busy = (
             threading.RLock()
@@ -60,7 +60,7 @@ class Committer:
 
     @property
     def written_at(self) -> float | None:
-        """Return when the newest commit that we know was made, by the clock of then."""
+        """Return the time of the newest known commit, by the clock at that time."""
         return self.state.commits[-1].committed_at.timestamp() if self.state.commits else None
 
     def clock_is_settled(self) -> bool:
@@ -68,16 +68,16 @@ class Committer:
         return self._clock.now() - self.steady_since() >= SETTLED
 
     def steady_since(self) -> float:
-        """Return since when the clock has gone on without a leap, as far as we and others who write here know."""
+        """Return since when the clock has run without a leap, as far as the writers of this lake know."""
         since, known = self._continuity.since(), self.state.steady.timestamp()
         return since if known > self._clock.now() else max(since, known)
 
     def use(self, rollups: Sequence[Rollup], config: Config) -> None:
-        """Go by these rollups and settings from now on."""
+        """Use these rollups and settings from now on."""
         self._rollups, self._config = rollups, config
 
     def commit(self, intent: PendingCommit) -> CommitInfo:
-        """Make a commit, whose parts are on the disk; where it cannot be made, they are deleted.
+        """Make a commit, whose parts are on the disk; if it fails, they are deleted.
 
         Raises CommitFailed: nothing has changed, and the same can be tried again; or Fenced.
         """
@@ -91,16 +91,16 @@ class Committer:
         return intent.info(number, self._now())
 
     def publish(self, state: State) -> None:
-        """Commit what comes with no rows: other rollups, sources that are repartitioned anew."""
+        """Commit a change without rows: other rollups, or repartitioned sources."""
         self._publish(state.committed(CommitInfo(state.id + 1, self._now(), "open", 0, 0, 0, 0)))
 
     def catch_up(self) -> None:
-        """Learn what others have committed."""
+        """Read the commits of other writers."""
         with self._turn():
             self._catch_up()
 
     def supersede(self, shard: int) -> State:
-        """Make nothing of what a former owner of a shard wants; it is sent again, to us. Return the newest state."""
+        """Discard pending commits of a shard's former owner, whose jobs are sent again; return the newest state."""
         with self._turn():
             self._catch_up()
             for name, intent in self._intents.wanted():
@@ -109,28 +109,28 @@ class Committer:
             return self.state
 
     def forget_wanted(self) -> None:
-        """Make nothing of what others, who are gone, wanted."""
+        """Discard pending commits of writers that are gone."""
         self._intents.clear()
 
     def clear_orphans(self) -> None:
-        """Clear away what a crash left, when its grace has passed."""
+        """Schedule the deletion of files that a crash left, after their grace."""
         durable.remove(self._root.glob(".*.link"))
         named, grace, settled = self._named(), self._config.lake.grace, self.clock_is_settled()
         kept = named | self._former()
-        self._sweeper.doom_orphans(self._root, "data/*/*", named, grace, settled=settled)
-        self._sweeper.doom_orphans(self._root, f"{catalog.FOLDER}/*", kept, CATALOG_GRACE, settled=settled)
-        self._sweeper.doom_orphans(self._root, f"{pending.FOLDER}/*", (), grace, settled=settled)
+        self._sweeper.delete_orphans(self._root, "data/*/*", named, grace, settled=settled)
+        self._sweeper.delete_orphans(self._root, f"{catalog.FOLDER}/*", kept, CATALOG_GRACE, settled=settled)
+        self._sweeper.delete_orphans(self._root, f"{pending.FOLDER}/*", (), grace, settled=settled)
         self._sweeper.delete_due(self._named())
 
     # alone, or in turn
 
     def _alone(self, intent: PendingCommit) -> int:
         self._publish(self._after(self.state, intent))
-        self._doom(intent.old)
+        self._schedule_deletion(intent.old)
         return self.state.id
 
     def _in_turn(self, intent: PendingCommit) -> int:
-        """Commit what all writers want, ours with it, unless one of them has done so when our turn comes."""
+        """Apply the pending commits of all writers, unless another writer has applied this one by then."""
         with failing_as_commit(self._root):
             name = self._intents.put(intent)
         self.reached("intent")
@@ -151,7 +151,7 @@ class Committer:
             yield
 
     def _catch_up(self) -> None:
-        """Read the newest catalog, if it is another writer's; then it is on the disk, whatever has become of him."""
+        """Read the newest catalog, if another writer made it, and sync it in case that writer died before it did."""
         current = catalog.newest(self._root)
         if current and current != self._read:
             with failing_as_commit(self._root):
@@ -160,7 +160,7 @@ class Committer:
             self._live = self._read = current
 
     def _settle(self) -> None:
-        """Make all commits that are wanted, in one catalog, and say of each what has become of it."""
+        """Apply all pending commits in one catalog, and record the outcome of each."""
         state, old, outcomes = self.state, list[Part](), dict[str, str]()
         for name, intent in self._intents.wanted():
             standing = state.stands(intent) if intent else BROKEN
@@ -170,13 +170,13 @@ class Committer:
             outcomes[name] = standing if standing in (STALE, BROKEN) else str(state.id)
         if state is not self.state:
             self._publish(state)
-            self._doom(old)
+            self._schedule_deletion(old)
         for name, outcome in outcomes.items():
             self._intents.settle(name, outcome)
         self.reached("told")
 
     def _joined(self, state: State, intent: PendingCommit) -> tuple[State, str]:
-        """Add what is wanted, perhaps by another writer; what cannot be added harms nobody but him."""
+        """Apply a pending commit, perhaps of another writer; an invalid one fails for its own writer only."""
         try:
             if all((self._root / part.path).stat().st_size == part.bytes for part in intent.parts):
                 return self._after(state, intent), "made"
@@ -185,16 +185,16 @@ class Committer:
         return state, BROKEN
 
     def _number(self, outcome: str | None) -> int:
-        """Return as which commit our intent was made. Raises what tells why it was not."""
+        """Return the number of the commit that applied the pending one. Raises if it was not applied."""
         if outcome == STALE:
-            hint = "start again: it goes on from there, and nothing is lost"
-            raise Fenced(f"{self._root}: another process has committed in our stead", hint)
+            hint = "restart to resume from its positions; nothing is lost"
+            raise Fenced(f"{self._root}: fenced, another process owns these shards", hint)
         if outcome == BROKEN:
             raise self._missing() or CommitFailed(
-                f"{self._root}: what was to be committed is not whole any more", AGAIN
+                f"{self._root}: parts of the pending commit are missing or truncated", AGAIN
             )
         if outcome is None:
-            raise CommitUncertain(f"{self._root}: it is not known what became of a commit", AGAIN)
+            raise CommitUncertain(f"{self._root}: the outcome of a commit is unknown", AGAIN)
         return int(outcome)
 
     def _after(self, state: State, intent: PendingCommit) -> State:
@@ -224,7 +224,7 @@ class Committer:
         self._sweeper.delete_due(self._named())
 
     def _missing(self) -> CommitFailed | None:
-        """Return the failure that comes of damaged parts; the next attempt leaves them out."""
+        """Return the failure caused by damaged parts; the next attempt excludes them."""
         wrong = {part.path: what for part in self._suspects() if (what := damage(self._root, part))}
         if not wrong:
             return None
@@ -234,7 +234,7 @@ class Committer:
         return CommitFailed(f"{self._root / path}: {what}", CHECK)
 
     def _suspects(self) -> Iterator[Part]:
-        """Return the parts that a catalog may not be made for: DuckDB looks for the first two of a view, and into one."""
+        """Yield parts that may make the catalog fail: DuckDB looks for the first two files of a view, and opens one."""
         seen: Counter[str] = Counter()
         for part in self.state.parts:
             if not part.damaged and (seen[part.rollup] < 2 or cut_off(self._root, part)):
@@ -242,7 +242,7 @@ class Committer:
             seen[part.rollup] += not part.damaged
 
     def _written(self, draft: Path, state: State) -> Path:
-        """Write the catalog of a state; return its path, which has its digest."""
+        """Write the catalog of a state; return its path, which contains its digest."""
         durable.make_directory(draft.parent)
         catalog.write(draft, state)
         give(draft)
@@ -252,7 +252,7 @@ class Committer:
         return path
 
     def _show(self, path: Path) -> None:
-        """Move the link onto a catalog, when all that it leads to is on the disk."""
+        """Move the link onto a catalog, after everything that it refers to is on the disk."""
         sync(path)
         sync(path.parent)
         self.reached("catalog synced")
@@ -265,17 +265,17 @@ class Committer:
         self.reached("link moved")
 
     def _draft(self, path: Path) -> Path:
-        """Return the name of the link to a catalog before it is the one."""
+        """Return the temporary name of the link to a catalog."""
         return self._root / f".{path.name}.link"
 
     def _named(self) -> set[Path]:
         return {*([self._live] if self._live else []), *(self._root / part.path for part in self.state.parts)}
 
     def _former(self) -> set[Path]:
-        """Return the catalog before the live one: where a disk damages that, the lake goes back to it."""
+        """Return the catalog before the live one, the fallback if the disk damages the live one."""
         return set(catalog.former(self._root, self._live)[-1:]) if self._live else set()
 
-    def _doom(self, old: Sequence[Part]) -> None:
+    def _schedule_deletion(self, old: Sequence[Part]) -> None:
         for part in old:
             self._sweeper.delete_after(self._root / part.path, self._config.lake.grace)
 

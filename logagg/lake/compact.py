@@ -1,6 +1,6 @@
-"""Many small parts -> few, and old buckets -> coarser ones: the same sums in fewer rows and files.
+"""Compaction and retention: fewer, larger parts, and coarser old buckets, with the same sums.
 
-Parts as flushed are merged into parts of an hour, those into parts of a day when it is over, those into parts of a month.
+Flushed parts are merged into parts of an hour, these into parts of a day when it is over, these into parts of a month.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from logagg.lake.progress import MergeProgress
 from logagg.lake.state import State
 from logagg.rollup.definitions import Rollup
 
-FLUSHES = 16  # parts as flushed that are merged together
+FLUSHES = 16  # flushed parts that are merged together
 CROWD = 8  # parts of one hour, day or month, and of one size, that are merged together
 _HOUR, _DAY = 3600, 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """Parts that stand for others."""
+    """New parts that replace old ones."""
 
     kind: str  # "compact" or "expire"
     old: tuple[Part, ...]
     new: tuple[Part, ...]
-    noted: tuple[Part, ...] = ()  # parts that stay, as they were found
+    noted: tuple[Part, ...] = ()  # parts that stay, with their condition as found
 
 
 def joined(done: Sequence[Replacement]) -> list[Replacement]:
-    """Put merges together that can be committed as one, since each commit writes a catalog; what expired goes by itself."""
+    """Join merges into one commit, since each commit writes a catalog; expiry is committed separately."""
     merges = [one for one in done if one.kind == "compact"]
     others = [one for one in done if one.kind != "compact"]
     if not merges:
@@ -66,14 +66,14 @@ class Task:
 
     @property
     def memory(self) -> int:
-        """About how many bytes it takes to run."""
+        """The approximate memory of a run, in bytes."""
         return 0 if self.drop else merge.memory(self.parts, self.rollup)
 
     def run(self, progress: MergeProgress | None = None) -> Replacement:
-        """Write the new parts; damaged parts are left as they are. Raises CommitFailed or MergeStopped; then there are none."""
+        """Write the new parts; damaged parts stay. Raises CommitFailed or MergeStopped, without leaving new parts."""
         if self.drop:
             return Replacement(self.kind, self.parts, ())
-        with failing_as_commit(self.root):  # a merge would give what is damaged a digest of its own
+        with failing_as_commit(self.root):  # a merge would give damaged rows a valid digest
             sound, damaged = sort_out(self.root, self.parts)
         new = replace(self, parts=sound)._written(progress or MergeProgress()) if sound else ()
         return Replacement(self.kind, sound, new, damaged)
@@ -103,7 +103,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Says what to merge and what to expire in a lake as it stands."""
+    """Decides which parts of a lake to merge and to expire."""
 
     root: Path
     rollups: Mapping[str, Rollup]
@@ -122,7 +122,7 @@ class Planner:
         ]
 
     def everything(self, state: State) -> list[Task]:
-        """Return merges after which there are fewer parts; none where there is one part per rollup and day, or month."""
+        """Return all merges that reduce the number of parts, down to one per rollup and day, or month."""
         tasks = []
         for rollup, parts in self._by_rollup(state):
             calendar = Calendar.by_day(_newest(parts))
@@ -133,7 +133,7 @@ class Planner:
         return tasks
 
     def expired(self, state: State, keep: Retention, now: float) -> list[Task]:
-        """Return what retention asks for: parts wholly past their time, to be coarsened or dropped."""
+        """Return the tasks of retention: parts entirely past their time are coarsened or dropped."""
         tasks = []
         for rollup, parts in self._by_rollup(state, damaged=True):
             calendar = Calendar.by_day(_newest(parts))
@@ -171,7 +171,7 @@ def _due(parts: Sequence[Part]) -> list[list[Part]]:
 
 
 def _fitting(groups: Sequence[Sequence[Part]], rollup: Rollup) -> Iterator[list[Part]]:
-    """Split groups so that each can be merged in the memory there is; a part that would be alone waits for the next round."""
+    """Split groups to fit into memory; a part that would be alone waits for the next round."""
     for group in groups:
         for some in merge.bounded(group, rollup):
             if len(some) > 1 or len(group) == 1 or some[0].level == FLUSH:
@@ -191,10 +191,10 @@ def _share_piece(parts: Sequence[Part], calendar: Calendar) -> bool:
 
 
 def _crowded(parts: Sequence[Part], newest: datetime) -> list[list[Part]]:
-    """Group the parts of an hour, day or month that are of one size; merging those alone, a row is merged only a few times.
+    """Group the parts of an hour, day or month that are of similar size, so that a row is merged only a few times.
 
-    Of an hour that is over two will do: what was left of each would be hundreds of parts a day, and each part costs every
-    query and every commit a little.
+    Two parts of a past hour are enough: leaving them would add hundreds of parts a day, and each part slows every query
+    and commit a little.
     """
     current = period(newest, HOUR)
     groups: dict[tuple[str, int, int], list[Part]] = {}

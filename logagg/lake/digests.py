@@ -1,7 +1,7 @@
-"""Digests of what a lake holds: a file that is not as it was written is found, down to one bit.
+"""Digests of a lake's files: they reveal any damage, down to one bit.
 
-A digest covers every byte of a file, and is in its name: `b2sum --length 128` says the same. That of a part is made while
-the part is written. They guard against disks that fail, not against forgery: they have no key.
+A digest covers every byte of a file and is part of its name; `b2sum --length 128` computes the same. The digest of a part
+is computed while it is written. Digests guard against failing disks, not against forgery, since they have no key.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _IN_NAME = re.compile(rf".*-([0-9a-f]{{{2 * _SIZE}}})\.[a-z]+")
 
 
 class DigestWriter:
-    """A new file of a lake; the digest of what is written is made on the way."""
+    """A new file of a lake, whose digest is computed while it is written."""
 
     def __init__(self, path: Path) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
@@ -72,18 +72,18 @@ def digest_of(path: Path) -> str:
 
 
 def digest_of_bytes(data: bytes, purpose: str) -> str:
-    """Return the digest of some bytes, another one for each purpose: from that of a secret no other can be guessed."""
+    """Return the digest of bytes, distinct by purpose, so that the digest of a secret reveals no other one."""
     return hashlib.blake2b(data, digest_size=_SIZE, person=purpose.encode()).hexdigest()
 
 
 def digest_in(name: str) -> str:
-    """Return the digest that a file's name has; an earlier logagg gave names without."""
+    """Return the digest in a file's name; empty for names by an earlier logagg."""
     found = _IN_NAME.fullmatch(name)
     return found[1] if found else ""
 
 
 def is_intact(path: Path) -> bool:
-    """Tell whether a file is as it was written, as far as its name tells. Raises OSError."""
+    """Tell whether a file matches the digest in its name, if it has one. Raises OSError."""
     digest = digest_in(path.name)
     return not digest or digest == digest_of(path)
 
@@ -92,7 +92,7 @@ def is_intact(path: Path) -> bool:
 
 
 def damage(root: Path, part: Part) -> str:
-    """Return what is wrong with the file of a part, or nothing. Raises OSError where it cannot be told."""
+    """Return the damage of a part's file, or an empty text. Raises OSError if it cannot be examined."""
     path = root / part.path
     try:
         size = path.stat().st_size
@@ -110,19 +110,19 @@ def damage(root: Path, part: Part) -> str:
 
 
 def _unlike(path: Path, part: Part) -> str:
-    """Read a part that has no digest to its end; return what is wrong with it, or nothing."""
+    """Read a part without a digest completely; return its damage, or an empty text."""
     import pyarrow.parquet as pq  # which takes a while
 
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
             rows = sum(batch.num_rows for batch in file.iter_batches())
-    except (pa.ArrowException, ValueError, MemoryError) as error:  # whatever Arrow makes of bytes that it cannot mean
+    except (pa.ArrowException, ValueError, MemoryError) as error:  # Arrow's exceptions for invalid bytes
         return f"cannot be read: {str(error).splitlines()[0]}"
     return "" if rows == part.rows else f"has {rows:,} rows, the catalog says {part.rows:,}"
 
 
 def cut_off(root: Path, part: Part) -> str:
-    """Return what is wrong with a part as far as a look at its directory tells. Raises OSError."""
+    """Return the damage of a part that its directory entry reveals. Raises OSError."""
     try:
         return "" if (root / part.path).stat().st_size == part.bytes else "is not as long as it was written"
     except FileNotFoundError:
@@ -130,14 +130,14 @@ def cut_off(root: Path, part: Part) -> str:
 
 
 class Sorted(NamedTuple):
-    """Parts whose files were looked at."""
+    """Parts by the condition of their files."""
 
     sound: tuple[Part, ...]
     damaged: tuple[Part, ...]  # marked so
 
 
 def sort_out(root: Path, parts: Iterable[Part]) -> Sorted:
-    """Part the sound from the damaged. Raises OSError."""
+    """Separate intact parts from damaged ones. Raises OSError."""
     sound, damaged = [], []
     for part in parts:
         if damage(root, part):
@@ -148,6 +148,6 @@ def sort_out(root: Path, parts: Iterable[Part]) -> Sorted:
 
 
 def holds(part: Part) -> str:
-    """Say what a part holds."""
+    """Describe the content of a part."""
     since, until = (f"{at:%Y-%m-%d %H:%M}" for at in (part.min_ts, part.max_ts))
     return f"{part.rows:,} rows of {part.rollup}, all shards, from {since} to {until} UTC"

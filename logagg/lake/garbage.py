@@ -1,4 +1,4 @@
-"""Files that no live catalog names: they are deleted when a grace has passed, in which readers may still use them."""
+"""Deletes files that no live catalog names, after a grace period for readers that still use them."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from logagg.lake import durable
 
 
 class Sweeper:
-    """Remembers which files are to be deleted, and when, by the time that passes: a clock that leaps takes no reader's files."""
+    """Schedules the deletion of files by the monotonic clock, so that a leap of the wall clock deletes nothing early."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._doomed: list[tuple[float, Path]] = []
+        self._scheduled: list[tuple[float, Path]] = []
 
     def delete_after(self, path: Path, grace: float) -> None:
-        """Let a file wait for its grace to pass; its own time says since when, if we end before."""
+        """Delete a file after its grace; its modification time records the start, in case this process ends before."""
         now = self._clock.now()
         with contextlib.suppress(OSError):
             os.utime(path, (now, now))
-        self._doomed.append((self._clock.monotonic() + grace, path))
+        self._scheduled.append((self._clock.monotonic() + grace, path))
 
-    def doom_orphans(self, root: Path, pattern: str, live: Collection[Path], grace: float, *, settled: bool) -> None:
-        """Let what a crash left wait for its grace to pass, and what a run left that ended before.
+    def delete_orphans(self, root: Path, pattern: str, live: Collection[Path], grace: float, *, settled: bool) -> None:
+        """Delete orphans, left by a crash or an earlier run, after their grace.
 
-        For how long it has waited the clock says; where that is not `settled`, it has only begun to.
+        The grace began at the modification time of a file, or begins now if the clock is not `settled`.
         """
         now, passed = self._clock.now(), self._clock.monotonic()
         for path in root.glob(pattern):
             if path not in live:
                 with contextlib.suppress(OSError):  # another writer may have deleted it just now
                     waited = max(0.0, now - path.stat().st_mtime) if settled else 0.0
-                    self._doomed.append((passed + grace - waited, path))
+                    self._scheduled.append((passed + grace - waited, path))
 
     def delete_due(self, live: Collection[Path]) -> None:
-        """Delete what is due; what was an orphan may have been a part that another writer has committed since."""
+        """Delete the files that are due, except for orphans that another writer has committed meanwhile."""
         now = self._clock.monotonic()
-        durable.remove(path for due, path in self._doomed if due <= now and path not in live)
-        self._doomed = [(due, path) for due, path in self._doomed if due > now]
+        durable.remove(path for due, path in self._scheduled if due <= now and path not in live)
+        self._scheduled = [(due, path) for due, path in self._scheduled if due > now]
