@@ -3,7 +3,7 @@
     tail.json        of the tail that writes this lake, by itself
     tails/NAME.json  of a tail elsewhere, by the worker that heard of it
 
-A file is replaced as a whole. It is not synced: what a crash of the system takes of it, the tail says again.
+A file is replaced as a whole. It is not synced: after a crash of the system the tail writes it again.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _LONGEST = 200  # characters of a file's name
 
 @dataclass(frozen=True, slots=True)
 class LockState:
-    """The lock of a lake: whether a process holds it now, and which took it last."""
+    """The state of a lake's lock: whether it is held now, and which process took it last."""
 
-    held: bool | None  # None: we may not see it
+    held: bool | None  # None: not accessible to this user
     pid: int = 0
     taken: int = 0  # when, in nanoseconds
 
     def is_of(self, heartbeat: Heartbeat) -> bool:
-        """Tell whether it was taken by the run that a heartbeat is of: a number of a process may come again."""
+        """Tell whether the run of a heartbeat took the lock; its time matters too, since process ids are reused."""
         return (self.pid, self.taken) == (heartbeat.pid, heartbeat.lock)
 
 
 def lock_state(root: Path) -> LockState:
-    """Return what the lock of a lake says. It is only tried, and shared, so that others can look, too."""
+    """Return the state of the lock of a lake, by trying to share it, so that concurrent calls do not interfere."""
     try:
         with (root / LOCK).open("rb") as file:
             pid, taken = file.read(20).decode(errors="replace").strip(), os.fstat(file.fileno()).st_mtime_ns
@@ -64,7 +64,7 @@ def write_remote(root: Path, heartbeat: Heartbeat) -> None:
 
 
 def read(root: Path) -> Heartbeat | None:
-    """Return the last heartbeat of a tail that wrote a lake itself; None where there is none that can be read."""
+    """Return the last heartbeat of a tail that wrote the lake itself; None if it is missing or unreadable."""
     return _read(root / FILE)
 
 
@@ -97,7 +97,7 @@ def _replace(path: Path, heartbeat: Heartbeat) -> None:
 
 
 def _file_name(tailer: str) -> str:
-    """Return the name of a file for any name of a tail, which may have been chosen to lead elsewhere."""
+    """Return a safe file name for any tail's name, which may be malicious."""
     name = quote(tailer, safe="", errors="surrogatepass").replace(".", "%2E")
     if len(name) <= _LONGEST:
         return name

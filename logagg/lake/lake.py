@@ -1,4 +1,4 @@
-"""The lake: what a writer does with it. How a commit is made stands in `commit.py`."""
+"""The lake as its writer sees it. `commit.py` has the steps of a commit."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class Lake:
         self.secret = layout.secret(root)
         self.salts = Salts(root, self.secret, clock, self.clock_is_settled)
         self.merging = MergeProgress(clock)
-        self.shards = 0  # of how many we own some; 0: we own all there are
+        self.shards = 0  # total number, of which this process owns some; 0: it owns all
         self._root, self._clock, self._lock = root, clock, lock
-        self._unseen = False  # something that opening changed
+        self._unseen = False  # opening has changed the state, which is not published yet
         self._told_doubt = False
         self._commits = Committer(root, state, clock)
         self._use(rollups, config)
@@ -55,27 +55,27 @@ class Lake:
 
     @property
     def state(self) -> State:
-        """The newest state that we know."""
+        """The newest state known to this process."""
         return self._commits.state
 
     @property
     def written_at(self) -> float:
-        """Return when the newest commit was made, by the clock of then; 0 where there is none."""
+        """Return the time of the newest commit, by the clock at that time; 0 without commits."""
         return self._commits.written_at or 0.0
 
     def clock_is_settled(self) -> bool:
-        """Tell whether what is old by the clock may be deleted: it has not leapt lately."""
+        """Tell whether old data may be deleted by the clock: it has not leapt recently."""
         return self._commits.clock_is_settled()
 
     def doubt(self) -> str:
-        """Say why nothing is deleted for its age; nothing where the clock is believed."""
+        """Return why deletion by age is suspended; an empty text if the clock is trusted."""
         if self.clock_is_settled():
             return ""
         now, since = written(self._clock.now()), written(self._commits.steady_since())
         return f"{self._root}: the clock says {now}, and has leapt at {since}: nothing is deleted or coarsened for its age yet"
 
     def new_doubt(self) -> str:
-        """Say, once until it is over, that something is not deleted for its age, and why."""
+        """Return the same once, if something is due for deletion; afterwards an empty text."""
         doubt = self.doubt()
         told, self._told_doubt = self._told_doubt, bool(doubt) and (self._told_doubt or self.is_anything_due())
         return f"{doubt}; set the clock if it is wrong" if self._told_doubt and not told else ""
@@ -91,11 +91,10 @@ class Lake:
         begin: bool = True,
         any_secret: bool = False,
     ) -> Lake:
-        """Take the lock; make the lake where there is none; clear away what a crash left.
+        """Take the lock; create the lake if it does not exist; delete the leftovers of a crash.
 
-        Without `begin`, that is to be called before the first commit. With `any_secret` the lake goes on with the secret that
-        is there, whichever it was written with. Raises LakeLocked, LakeError (not a lake, newer, damaged, other columns) or
-        CommitFailed.
+        Without `begin`, call that before the first commit. With `any_secret` the lake accepts its present secret even if it
+        was written with another. Raises LakeLocked, LakeError (not a lake, newer, damaged, other columns) or CommitFailed.
         """
         layout.make(root)
         lock = locks.take(root, alone=True)
@@ -115,10 +114,9 @@ class Lake:
     def join(
         cls, root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Config, shards: int, at_least: int
     ) -> Lake:
-        """Take part in a lake that workers share; make it where there is none.
+        """Join a lake that workers share; create it if it does not exist.
 
-        `shards` is how many share it; 0: as it is, or as many as we own (`at_least`) where it is not shared yet.
-        Raises as `open` does.
+        `shards` is the total number; 0: as recorded, or `at_least` if the lake is not shared yet. Raises as `open` does.
         """
         layout.make(root)
         lock = locks.take(root, alone=False)
@@ -149,9 +147,9 @@ class Lake:
         return lake
 
     def begin(self) -> None:
-        """Get ready for commits, and let others see what opening changed: that there is a lake, or other rollups.
+        """Prepare for commits, and publish the changes made by opening: a new lake, or other rollups.
 
-        It takes a while. Raises CommitFailed.
+        This takes a while. Raises CommitFailed.
         """
         import_parquet()
         if self._unseen:
@@ -159,7 +157,7 @@ class Lake:
             self._unseen = False
 
     def _share(self, shards: int, at_least: int) -> None:
-        """Find out how many shards there are; deal the sources anew where that is another number than before."""
+        """Determine the number of shards; repartition the sources if it has changed."""
         former = layout.shards_of(self._root)
         shards = shards or former or at_least
         if former and shards != former and not locks.is_alone(self._lock):
@@ -174,7 +172,7 @@ class Lake:
         self.shards, self._commits.shared = shards, True
 
     def reconfigure(self, rollups: Sequence[Rollup], config: Config) -> None:
-        """Go on with these rollups and settings.
+        """Continue with these rollups and settings.
 
         Raises LakeError (other columns than before) or CommitFailed; then nothing has changed.
         """
@@ -192,10 +190,10 @@ class Lake:
     def known_sources(self, shards: int) -> list[KnownSource]:
         """Return where each source resumes, for this number of shards.
 
-        Raises LakeError when another number of shards wrote the lake and they do not all stand at the same positions.
+        Raises LakeError if another number of shards wrote the lake, and their positions differ.
         """
         former = layout.shards_of(self._root)
-        # What the former shards had is forgotten with them, or the next number of shards would stumble over it.
+        # The records of the former shards are dropped, since they would be wrong for another number of shards.
         self._commits.state = replace(self.state, progress=self._dealt(former, shards))
         if former and former != shards:
             durable.remove([self._root / layout.SHARDS])
@@ -203,7 +201,7 @@ class Lake:
         return [KnownSource(sources[id_], found) for id_, found in self.state.progress.items() if id_ != FORGOTTEN]
 
     def sources_of(self, shard: int) -> list[KnownSource]:
-        """Take a shard of a shared lake over: return how far it has committed each source; those it has not met are absent."""
+        """Take over a shard of a shared lake; return its progress in each source that it has met."""
         state = self._commits.supersede(shard)
         found = [(id_, shards[shard]) for id_, shards in state.progress.items() if shard in shards and id_ != FORGOTTEN]
         return [KnownSource(state.sources[id_], {shard: progress}) for id_, progress in found]
@@ -216,7 +214,7 @@ class Lake:
         return state.filter(pa.array(owners(state["visitor"], shards) == shard))
 
     def commit(self, deltas: Sequence[Delta], sources: Sequence[Source]) -> CommitInfo:
-        """Make the deltas of all shards that we own, and how far they have come, visible together.
+        """Make the deltas and the progress of all own shards visible together.
 
         Raises CommitFailed: nothing has changed, and the same commit can be tried again; or Fenced.
         """
@@ -230,21 +228,21 @@ class Lake:
         return done
 
     def plan_compaction(self) -> Sequence[Task | Adoption]:
-        """Return the merges, or else what retention asks for, now; run them anywhere, then `commit_replacement`."""
+        """Return the merges that are due, or else the tasks of retention; run them anywhere, then `commit_replacement`."""
         return self._planner.due(self.state) or self.plan_expiry() or adoptions(self._root, self.state.parts)[:1]
 
     def plan_expiry(self, *, trust_clock: bool = False) -> list[Task]:
-        """Return what retention asks for now: nothing, unless told to, while the clock is not to be believed."""
+        """Return the tasks of retention; none while the clock is not trusted, unless `trust_clock`."""
         if not trust_clock and not self.clock_is_settled():
             return []
         return self._planner.expired(self.state, self._config.retention, self._clock.now())
 
     def is_anything_due(self) -> bool:
-        """Tell whether retention asks for something now, whether or not the clock is to be believed."""
+        """Tell whether retention has tasks, even if the clock is not trusted."""
         return bool(self.plan_expiry(trust_clock=True))
 
     def commit_replacement(self, done: Replacement) -> CommitInfo:
-        """Swap merged parts in for those they were made of. Raises CommitFailed (nothing has changed) or Fenced."""
+        """Replace parts by the merged ones. Raises CommitFailed (nothing has changed) or Fenced."""
         self._commits.reached("parts")
         info = self._commits.commit(PendingCommit(done.kind, done.new, done.old, noted=done.noted))
         for part in done.noted:
@@ -253,7 +251,7 @@ class Lake:
         return info
 
     def tell(self, notice: Callable[[str, str], None]) -> None:
-        """Give notice of damaged parts: of those that are known, and of those that are found from now on."""
+        """Report damaged parts through `notice`: the known ones now, others when they are found."""
         self._notice = notice
         for part in self.damaged():
             notice("damaged", self._said(part))
@@ -262,7 +260,7 @@ class Lake:
         return f"{self._root / part.path}: damaged, so it is not merged: {holds(part)}; {CHECK}"
 
     def give_up(self, parts: Sequence[Part]) -> None:
-        """Forget damaged parts, and remember what is lost with them. Raises CommitFailed."""
+        """Drop damaged parts, and record the loss. Raises CommitFailed."""
         self._commits.commit(PendingCommit(REPAIR, (), tuple(parts)))
 
     def discard(self, done: Replacement) -> None:
@@ -270,7 +268,7 @@ class Lake:
         durable.remove(self._root / part.path for part in done.new)
 
     def compact_due(self) -> None:
-        """Merge and expire what is due in a shared lake, of the rollups that nobody else is at; less, where merges are to stop."""
+        """Merge and expire the rollups of a shared lake that other workers are not working on, until merges are stopped."""
         for name in self._rollups:
             if self._due(name):
                 with locks.held(self._root, f"{locks.MERGES}{name}") as ours:
@@ -279,7 +277,7 @@ class Lake:
                             self._compact_due(name)
 
     def compact_all(self) -> int:
-        """Merge all there is to merge now; return how many parts were replaced. Raises MergeStopped."""
+        """Make all possible merges now; return the number of replaced parts. Raises MergeStopped."""
         merged = 0
         while tasks := self._planner.everything(self.state):
             merged += self._carry_out(tasks)
@@ -319,7 +317,7 @@ class Lake:
         return merges or adoptions(self._root, [part for part in self.state.parts if part.rollup == rollup])
 
     def _compact_due(self, rollup: str) -> None:
-        self._commits.catch_up()  # what we know may be merged already
+        self._commits.catch_up()  # another worker may have merged these parts
         while tasks := self._due(rollup):
             self._carry_out(tasks)
 
@@ -327,7 +325,7 @@ class Lake:
         """Run merges and commit them; return how many parts were replaced."""
         replaced = 0
         for task in tasks:
-            with contextlib.suppress(Fenced):  # by one who merged the same
+            with contextlib.suppress(Fenced):  # another worker merged the same parts
                 done = task.run(self.merging)
                 self.commit_replacement(done)
                 replaced += len(done.old)
@@ -363,6 +361,6 @@ class Lake:
 
 
 def _looked_at_again(root: Path, parts: Sequence[Part]) -> tuple[Part, ...]:
-    """Return parts, those that are missing or cut off marked as damaged; those that were damaged may have been restored."""
+    """Mark missing or truncated parts as damaged, and examine damaged ones again, since they may have been restored."""
     look = {True: damage, False: cut_off}
     return tuple(replace(part, damaged=bool(look[part.damaged](root, part))) for part in parts)

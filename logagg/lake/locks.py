@@ -1,9 +1,9 @@
-"""Who may write what of a lake: locks that end with the process that holds them.
+"""The locks of a lake, each released when the process that holds it ends.
 
-lock          one writer alone (exclusive), or many beside one another (shared)
-lock.commit   whose turn it is to commit, of many
-leases/7      who owns shard 7, of many
-leases/merges.traffic   who merges parts of a rollup now, and applies retention to them
+lock          of the lake: held by a sole writer (exclusive), or by several workers (shared)
+lock.commit   the commit lock, for group commits of several workers
+leases/7      of shard 7: held by its owner
+leases/merges.traffic   of a rollup: held while its parts are merged or expired
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ def is_alone(lock: int) -> bool:
 
 
 def sign(lock: int) -> None:
-    """Say in the lock whose it is."""
+    """Write the id of this process into the lock."""
     os.truncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())
 
 
 @contextmanager
 def turn(root: Path) -> Iterator[None]:
-    """Wait for our turn to commit, and have it."""
+    """Wait for the commit lock, and hold it."""
     lock = _opened(root, TURN)
     try:
         wait_for_lock(lock, EXCLUSIVE)
@@ -62,7 +62,7 @@ def turn(root: Path) -> Iterator[None]:
 
 
 def lease(root: Path, name: object) -> int | None:
-    """Take a lease, for as long as the descriptor stays open; None where somebody else has it."""
+    """Take a lease, held while the descriptor is open; None if another process holds it."""
     if not (root / LEASES).is_dir():
         (root / LEASES).mkdir(exist_ok=True)
         give(root / LEASES)
@@ -76,7 +76,7 @@ def lease(root: Path, name: object) -> int | None:
 
 @contextmanager
 def held(root: Path, name: str) -> Iterator[bool]:
-    """Have a lease for a while, unless somebody else has it; tell whether we do."""
+    """Hold a lease in the `with` block, unless another process holds it; yield whether it is held."""
     found = lease(root, name)
     try:
         yield found is not None
@@ -86,7 +86,7 @@ def held(root: Path, name: str) -> Iterator[bool]:
 
 
 def holders(root: Path) -> dict[str, str]:
-    """Return who holds which lease now, by process number."""
+    """Return the leases that are held now, with the ids of their processes."""
     return {path.name: path.read_text().strip() for path in sorted((root / LEASES).glob("*")) if _is_held(path)}
 
 

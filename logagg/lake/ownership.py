@@ -1,7 +1,7 @@
-"""Who a lake belongs to: its files keep one owner, one group and one mode, whichever user runs a command on it.
+"""Ownership of a lake: its files keep one owner, one group and one mode, whichever user runs a command on it.
 
-The lake is its owner's: the user who owns `secret`, which only its owner can read. Root gives that user all that it makes.
-Any other user is refused before anything is made, since the owner could not write, or even read, what they leave.
+The owner of a lake is the owner of `secret`, which only its owner can read. Files created by root are given to that user.
+Other users are refused before anything is created, since the owner could not write, or even read, their files.
 """
 
 from __future__ import annotations

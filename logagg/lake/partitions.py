@@ -1,7 +1,7 @@
-"""Which rows lie in one part: an hour of today, a day of this month, a month before that.
+"""Partitioning of rows into parts: by hour for today, by day for this month, by month before that.
 
-What is just over stays as it is for a while, for lines that come late; not for long, since each part costs every query a
-tenth of a millisecond and every commit a little.
+A finished day or month stays unmerged for a while, for late lines; not for long, since each part adds a tenth of a
+millisecond to every query and a little to every commit.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Mends a lake: what is damaged for good is given up, in a commit that says so; what can be saved, is.
+"""Repairs a lake: saves what is intact, and gives up damaged parts in a commit that records them in `lost_parts`.
 
-Whoever has a backup restores it instead. What was given up stays in the table `lost_parts`.
+If there is a backup, restore it instead.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KEPT = "damaged"  # the folder for the files of parts that were given up
 
 
 def repair(root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Config) -> Iterator[str]:
-    """Mend a lake; say what was done as it is done. Raises LakeLocked, LakeError (it cannot be mended) or CommitFailed."""
+    """Repair a lake; yield a line for each step. Raises LakeLocked, LakeError (beyond repair) or CommitFailed."""
     layout.make(root)
     yield from _catalog(root)
     yield from _salts(root)
@@ -41,7 +41,7 @@ def repair(root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Confi
 
 
 def _catalog(root: Path) -> Iterator[str]:
-    """Go back to the catalog before, where the newest is missing or not as it was written."""
+    """Go back to an earlier catalog, if the newest one is missing or damaged."""
     lock = locks.take(root, alone=True)
     try:
         current = _current(root)
@@ -61,7 +61,7 @@ def _catalog(root: Path) -> Iterator[str]:
 
 
 def _current(root: Path) -> Path | LakeError | None:
-    """Return the newest catalog, what is wrong with it, or None where none is named."""
+    """Return the newest catalog, the problem with it, or None if there is no link to one."""
     try:
         path = catalog.newest(root)
         if path:
@@ -94,7 +94,7 @@ def _secret(root: Path) -> str:
 
 
 def _parts(root: Path, lake: Lake) -> Iterator[str]:
-    """Give damaged parts up; their files are kept aside."""
+    """Give up damaged parts, and move their files aside."""
     with failing_as_commit(root):
         wrong = [(part, what) for part in lake.state.parts if (what := damage(root, part))]
     if not wrong:
@@ -115,7 +115,7 @@ def _leftovers(root: Path, lake: Lake) -> Iterator[str]:
 
 
 def _kept(root: Path, part: Part) -> str:
-    """Move the file of a part aside; say where it is."""
+    """Move the file of a part aside; return a clause that says where it is."""
     place = root / KEPT / part.path.removeprefix("data/").replace("/", "-")
     try:
         durable.make_directory(place.parent)

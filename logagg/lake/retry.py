@@ -1,4 +1,4 @@
-"""A commit that is tried again as long as the disk refuses: the deltas are all there is of what was read."""
+"""Retries a commit until it succeeds, since the deltas in memory are the only copy of their rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def commit_until_done(
     clock: Clock,
     notices: Notices,
 ) -> None:
-    """Return when the deltas are committed. Raises CommitFailed when the disk refuses and we are leaving."""
+    """Commit the deltas, with retries. Raises CommitFailed if an attempt fails while the process is ending."""
     while True:
         try:
             done = lake.commit(deltas, sources)

@@ -1,7 +1,7 @@
-"""Salts of the visitor hash, one for each period of event time, where visitors shall not be followed from one to the next.
+"""Salts of the visitor hash, one for each period of event time, so that visitors cannot be followed across periods.
 
-A salt is drawn when the first event of its period comes, is on the disk before it is used, and is deleted a grace after
-both its period and its first use: from then on nobody can try addresses on the hashes of that period.
+A salt is drawn at the first event of its period, is on the disk before it is used, and is deleted after its period and
+its first use plus a grace; afterwards addresses can no longer be guessed from the hashes of that period.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ GRACE = 2 * DAY  # a log rotated yesterday is read with yesterday's
 
 
 class Salts:
-    """The salts of a lake; any thread may ask."""
+    """The salts of a lake; thread-safe."""
 
     def __init__(self, root: Path, secret: bytes, clock: Clock, is_settled: Callable[[], bool] = lambda: True) -> None:
         self._root, self._secret, self._clock, self._is_settled = root, secret, clock, is_settled
@@ -52,7 +52,7 @@ class Salts:
         if not self._is_settled():  # a salt that went too early cannot be drawn again
             return False
         now = self._clock.now()
-        # What was drawn by a clock that was ahead is as old as it can be: now.
+        # A salt drawn in the future, by a clock that was ahead, counts as drawn now.
         drawn = {end: (at if at < now + DAY else now, salt) for end, (at, salt) in self._drawn.items()}
         kept = {end: (at, salt) for end, (at, salt) in drawn.items() if max(end, at) + GRACE > now}
         changed = kept != self._drawn
@@ -75,12 +75,12 @@ def _read(path: Path) -> dict[int, tuple[float, str]]:
         return {}
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise LakeError(
-            f"{path}: cannot be read: {error}", "delete it: the visitors of today are then new ones"
+            f"{path}: cannot be read: {error}", "delete it; the visitors of today then count as new ones"
         ) from error
 
 
 def _unpacked(data: bytes) -> dict[int, tuple[float, str]]:
-    """Return the salts that a file holds, which begins with the digest of the rest; an earlier logagg wrote it without."""
+    """Parse the salts in a file, which begins with a digest of the rest (without it in files by an earlier logagg)."""
     if not data.startswith(b"{"):
         digest, _, data = data.partition(b"\n")
         if digest != _check(data).encode():
@@ -89,7 +89,7 @@ def _unpacked(data: bytes) -> dict[int, tuple[float, str]]:
 
 
 def problem(root: Path) -> LakeError | None:
-    """Return what is wrong with the salts of a lake, if anything."""
+    """Return the problem of a lake's salts; None if they are intact."""
     try:
         _read(root / FILE)
     except LakeError as error:

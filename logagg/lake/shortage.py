@@ -1,4 +1,4 @@
-"""What a write was refused for, and what to do about it: each shortage has a remedy of its own."""
+"""Explains why a write failed, and the remedy: each shortage has its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SAFE = "nothing is lost"
 
 
 def advice(root: Path, error: Exception) -> str:
-    """Return what is short where a write below a lake's directory was refused, and what to do."""
+    """Return the reason for a failed write in a lake's directory, and the remedy."""
     code = _code(error)
     if code in _REMEDIES:
         return f"{_REMEDIES[code](root)}; {SAFE}"
@@ -28,7 +28,7 @@ def advice(root: Path, error: Exception) -> str:
 
 
 def _code(error: Exception) -> int | None:
-    """Return the number of an error of the system; DuckDB and Arrow have only its text."""
+    """Return the errno of a system error; errors of DuckDB and Arrow contain only its text."""
     if isinstance(error, OSError) and error.errno:
         return error.errno
     text = str(error)
@@ -37,7 +37,7 @@ def _code(error: Exception) -> int | None:
 
 
 def _is_not_ours(error: Exception) -> bool:
-    """Tell whether a file of the lake is not as it was written."""
+    """Tell whether an error means that a file of the lake is damaged."""
     import duckdb  # which takes a while, so not before something is raised
     import pyarrow as pa
 
@@ -53,7 +53,7 @@ def _space(root: Path) -> str:
 
 
 def _short_of(root: Path) -> str:
-    """Return what the file system of a directory has no more of, or nothing."""
+    """Return which resource of a directory's file system is exhausted; an empty text if none is."""
     found = os.statvfs(root)
     free = found.f_bavail * found.f_frsize
     if found.f_files and not found.f_favail:  # some file systems have as many inodes as they like, and say 0

@@ -1,4 +1,4 @@
-"""What a lake holds at one commit, and what the next one makes of it; no I/O."""
+"""The state of a lake at one commit, and the transition to the next one; no I/O."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from logagg.lake.parts import FLUSH, Part
 from logagg.records import Delta, Fingerprint, Progress, Reject, Source
 from logagg.sharding import owners, start_of
 
-COMMITS = 1000  # of the newest commits that a state remembers
+COMMITS = 1000  # number of commits that a state remembers
 REPAIR = "repair"  # a commit that gives damaged parts up
 FORGOTTEN = "(forgotten)"  # stands for all sources that are forgotten
 NEVER = datetime.fromtimestamp(0, UTC)
@@ -23,7 +23,7 @@ NEVER = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True, slots=True)
 class CommitInfo:
-    """What one commit did."""
+    """A summary of one commit."""
 
     id: int
     committed_at: datetime
@@ -36,26 +36,26 @@ class CommitInfo:
 
 @dataclass(frozen=True, slots=True)
 class PendingCommit:
-    """A commit that is wanted: what it adds, and what it stands upon.
+    """A commit to be applied: its additions, and the positions that it continues from.
 
-    Like a job it says from where to where it goes, so that it counts once: it is due where the state stands at its
-    starts, was made before where that stands at its ends, and is stale where another writer went another way.
+    Idempotent, like a job: *due* if the state is at its start positions, *already applied* if at its end positions,
+    otherwise *stale* (another writer owns the shard now).
     """
 
     kind: str  # FLUSH, or "compact", "expire", "check" or REPAIR
     parts: tuple[Part, ...]  # the new ones, on the disk
-    old: tuple[Part, ...] = ()  # those that they stand for
-    deltas: tuple[Delta, ...] = ()  # without what is in the parts, and in `clicks`
+    old: tuple[Part, ...] = ()  # the parts that they replace
+    deltas: tuple[Delta, ...] = ()  # without rows and key state, which are in the parts and in `clicks`
     sources: tuple[Source, ...] = ()
     clicks: pa.Table | None = None  # the key state of these shards, whole
-    shards: int = 0  # of how many the deltas are some
-    noted: tuple[Part, ...] = ()  # parts that stay, as they were found: damaged
+    shards: int = 0  # total number of shards
+    noted: tuple[Part, ...] = ()  # parts that stay, marked as damaged
 
     @classmethod
     def flush(
         cls, deltas: Sequence[Delta], sources: Sequence[Source], parts: Sequence[Part], shards: int
     ) -> PendingCommit:
-        """Return the intent to make deltas visible, whose rows are in parts."""
+        """Return the pending commit of deltas, whose rows are in parts."""
         clicks = [delta.clicks for delta in deltas if delta.clicks is not None]
         bare = tuple(replace(delta, rollups={}, clicks=None) for delta in deltas)
         return cls(FLUSH, tuple(parts), (), bare, tuple(sources), pa.concat_tables(clicks) if clicks else None, shards)
@@ -66,7 +66,7 @@ class PendingCommit:
         return [delta.shard for delta in self.deltas]
 
     def info(self, number: int, at: datetime) -> CommitInfo:
-        """Return what the commit of this intent does."""
+        """Return the summary of this commit."""
         rows, size = sum(part.rows for part in self.parts), sum(part.bytes for part in self.parts)
         return CommitInfo(number, at, self.kind, rows, len(self.parts), size, sum(delta.lines for delta in self.deltas))
 
@@ -76,7 +76,7 @@ Standing = Literal["due", "made", "stale"]
 
 @dataclass(frozen=True, slots=True)
 class LostPart:
-    """A part that was damaged and given up: what its rows were is not known any more."""
+    """A damaged part that was given up: its rows are lost."""
 
     rollup: str
     path: str
@@ -91,7 +91,7 @@ class LostPart:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that a catalog says."""
+    """The content of a catalog."""
 
     id: int = 0
     root: str = ""
@@ -113,7 +113,7 @@ class State:
         return sum(one.lines for shards in self.progress.values() for one in shards.values())
 
     def stands(self, intent: PendingCommit) -> Standing:
-        """Tell how we stand to an intent."""
+        """Compare the state with the positions of a pending commit."""
         if intent.kind != FLUSH:
             paths = {part.path for part in self.parts}
             if paths.issuperset(part.path for part in intent.old):
@@ -131,7 +131,7 @@ class State:
         return "due" if at.position == delta.starts[source] else "stale"
 
     def after(self, intent: PendingCommit, now: datetime, keep: int) -> State:
-        """Return the state that an intent, which is due, makes of this one; `keep` samples of rejects stay."""
+        """Return the state after a pending commit, which is due; `keep` samples of rejects stay."""
         state = self._flushed(intent, keep) if intent.kind == FLUSH else self._replaced(intent, now)
         return replace(state, parts=(*state.parts, *intent.parts)).committed(intent.info(self.id + 1, now))
 
@@ -149,7 +149,7 @@ class State:
         return replace(self, parts=parts, gone=gone)
 
     def _flushed(self, intent: PendingCommit, keep: int) -> State:
-        """Return the state with what some of the shards have told: progress, rejects, key state."""
+        """Return the state with the progress, rejects and key state of some shards."""
         progress, rejects, samples = dict(self.progress), dict(self.rejects), list(self.samples)
         for delta in intent.deltas:
             for source, one in delta.progress.items():
@@ -172,7 +172,7 @@ class State:
         )
 
     def _clicks_after(self, intent: PendingCommit) -> pa.Table | None:
-        """Return the key state with that of the shards that flush in place of what it was."""
+        """Return the key state, replaced for the shards that flush."""
         clicks = [] if intent.clicks is None else [intent.clicks]
         if len(intent.owned) < intent.shards and self.clicks is not None and self.clicks.num_rows:
             owner = owners(self.clicks["visitor"], intent.shards)
