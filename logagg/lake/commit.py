@@ -52,9 +52,7 @@ class Committer:
         self._continuity = Continuity(clock, self.written_at, state.steady.timestamp())
         self._live = self._read = catalog.newest(root)  # the catalog that the link names, and that of `state`
         self._intents, self._sweeper = PendingCommits(root), Sweeper(clock)
-        self._busy = (
-            threading.RLock()
-        )  # a worker commits in one thread, merges in another, and takes over shards in a third
+        self._busy = threading.RLock()  # commits, merges, and shards that are taken over have a thread each
 
     @property
     def written_at(self) -> float | None:
@@ -123,9 +121,10 @@ class Committer:
     # alone, or in turn
 
     def _alone(self, intent: PendingCommit) -> int:
-        self._publish(self._after(self.state, intent))
-        self._doom(intent.old)
-        return self.state.id
+        with self._busy:
+            self._publish(self._after(self.state, intent))
+            self._doom(intent.old)
+            return self.state.id
 
     def _in_turn(self, intent: PendingCommit) -> int:
         """Commit what all writers want, ours with it, unless one of them has done so when our turn comes."""

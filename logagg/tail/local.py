@@ -9,23 +9,21 @@ one commit makes visible is exactly the lines up to a position of each source.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
 from logagg.clock import Clock
-from logagg.errors import CommitFailed, MergeStopped
 from logagg.intake.tail import Tailer
 from logagg.intake.waker import Waker
 from logagg.lake import retry
-from logagg.lake.compact import Replacement, joined
 from logagg.lake.lake import Lake
+from logagg.lake.maintenance import Merger
 from logagg.metrics import Sample
 from logagg.notices import Notices
 from logagg.parse_pool.pool import Parsers, without_data
@@ -39,7 +37,6 @@ from logagg.tail.freshness import Freshness
 from logagg.tail.parse_record import ParseRecord
 from logagg.tail.sink import Barrier, Closed, Message
 
-MERGE_AGAIN = 60.0  # seconds before files are merged again after a disk refused
 HEAD_START = 0.1  # seconds at most that the lake waits before it begins, until the parsers have something to do
 LOOK_AGAIN = 0.5  # seconds between reconciling polls when nothing woke us
 SHORT = 0.01  # seconds between two looks at the least
@@ -114,7 +111,7 @@ class LocalTail:
         parsers.use(interpreter.reading, notices.report)
         self._parsed: Channel[tuple[Chunk, Future[Batch]] | Barrier] = Channel(max(1, parsers.count - 1))
         self._queue = LocalQueue(len(shards))
-        self._flushes: Channel[tuple[Barrier, Delta] | Future[Replacement]] = Channel(len(shards) + 1)
+        self._flushes: Channel[tuple[Barrier, Delta]] = Channel(len(shards))
         self._stopping = threading.Event()
         self._under_way = threading.Event()  # a parser has something to do
         self._leaving = pace.once  # nobody waits until the disk has room again
@@ -123,7 +120,7 @@ class LocalTail:
         self._barriers = Barriers(clock, pace.flush)
         self._held = [0] * len(shards)  # bytes, by shard,
         self._sinking = [0] * len(shards)  # and bytes that a shard has drained and that are not committed
-        self._compaction = _Compaction(lake, self._flushes, clock, notices)
+        self._merger = Merger(lake, clock, notices)
         self._workers = [self._thread(self._worker(shard)) for shard in shards]
         self._threads = [*map(self._thread, (self._read, self._deal, self._flush)), *self._workers]
 
@@ -148,7 +145,7 @@ class LocalTail:
             thread.join(timeout)
         if any(thread.is_alive() for thread in self._threads):
             return False
-        self._compaction.shutdown()
+        self._merger.close()
         if self._failure:
             raise self._failure
         return True
@@ -202,7 +199,7 @@ class LocalTail:
                 self._freshness.read(self._clock.monotonic())
             if self._stopping.is_set():
                 return
-            if sum(self._held) + sum(self._sinking) + self._compaction.bytes > self._pace.memory:
+            if sum(self._held) + sum(self._sinking) + self._merger.bytes > self._pace.memory:
                 self._barriers.wait_for_commit()
             if sum(self._held) > self._pace.memory // 2 or self._barriers.due():
                 self._let_down_barrier()
@@ -298,11 +295,7 @@ class LocalTail:
         self._lake.begin()
         deltas: list[Delta] = []
         while True:
-            item = self._flushes.get()
-            if isinstance(item, Future):
-                self._compaction.take(item)
-                continue
-            barrier, delta = item
+            barrier, delta = self._flushes.get()
             deltas.append(delta)
             if len(deltas) == len(self._shards):
                 retry.commit_until_done(
@@ -311,68 +304,4 @@ class LocalTail:
                 deltas, self._sinking = [], [0] * len(self._shards)
                 self._freshness.committed()
                 self._barriers.committed(barrier)
-                self._compaction.begin()
-
-
-class _Compaction:
-    """Merges small files in the background, one round at a time; the flusher swaps the results of a round in together."""
-
-    def __init__(
-        self, lake: Lake, results: Channel[Future[Replacement] | tuple[Barrier, Delta]], clock: Clock, notices: Notices
-    ) -> None:
-        self._lake, self._results, self._clock, self._notices = lake, results, clock, notices
-        self._executor = ThreadPoolExecutor(1, "compaction")
-        self._running = self._bytes = 0
-        self._done: list[Replacement] = []  # of this round
-        self._not_before = clock.monotonic()
-
-    def begin(self) -> None:
-        """Start what is worth doing, unless the last round is still running, or failed a moment ago, or we are leaving."""
-        if self._running or self._lake.merging.stops or self._clock.monotonic() < self._not_before:
-            return
-        if doubt := self._lake.new_doubt():
-            self._notices.report("clock", doubt)
-        tasks = self._lake.plan_compaction()
-        self._bytes = max((task.memory for task in tasks), default=0)
-        for task in tasks:
-            self._running += 1
-            self._executor.submit(task.run, self._lake.merging).add_done_callback(self._hand_over)
-
-    @property
-    def bytes(self) -> int:
-        """What a merge that is running holds."""
-        return self._bytes if self._running else 0
-
-    def take(self, result: Future[Replacement]) -> None:
-        """Swap the merged files in for those they were made of; where the disk refuses, leave those for a while."""
-        self._running -= 1
-        with self._putting_off(), contextlib.suppress(MergeStopped):
-            self._done.append(result.result())
-        if not self._running:
-            done, self._done = self._done, []
-            for one in joined(done):
-                with self._putting_off():
-                    self._lake.commit_replacement(one)
-
-    @contextlib.contextmanager
-    def _putting_off(self) -> Iterator[None]:
-        try:
-            yield
-        except CommitFailed as failure:
-            self._not_before = self._clock.monotonic() + MERGE_AGAIN
-            self._notices.report("retry", f"{failure}; merging files later")
-
-    def shutdown(self) -> None:
-        """Give up what is running: nothing takes its results any more, and the end does not wait for a long merge."""
-        self._lake.merging.stop()
-        self._executor.shutdown(cancel_futures=True)
-        self._lake.merging.go_on()
-        for done in self._done:
-            self._lake.discard(done)
-
-    def _hand_over(self, result: Future[Replacement]) -> None:
-        try:
-            self._results.put(result)
-        except Closed:  # a river that has ended takes no results
-            if not result.cancelled() and not result.exception():
-                self._lake.discard(result.result())
+                self._merger.begin()
