@@ -18,43 +18,15 @@ from typing import Any
 
 from logagg.clock import Clock, LatestTime
 from logagg.memory import Budget
-from logagg.parse.events.addresses import without_addresses
-from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import Format
-from logagg.parse.lines import fast
 from logagg.parse_pool.child import BufferPool, Channel, Child
-from logagg.records import Batch, Chunk
+from logagg.parse_pool.task import ParseTask, without_data
+from logagg.records import Chunk
 
 SEATS = 2  # of a parser: while it reads the chunk at one, the next is brought to the other
 AHEAD = 2  # chunks beside those at the seats: one that is being read, and one that waits
 _EVENTS = 2  # times the size of a chunk: room for its events; they take less than its lines, unless those are short
 _BATCHES = 8  # of a parser, until their events are rolled up together
-
-
-@dataclass(frozen=True, slots=True)
-class ParseTask:
-    """How the lines of a chunk become what a parser hands on."""
-
-    classifier: Classifier
-    max_line: int = 1 << 20  # bytes; a longer line is a reject
-    addresses_in_samples: bool = False  # of rejects
-    then: Callable[..., Any] | None = None  # what a parser makes of a chunk, its events, and what came with the chunk
-
-    def __call__(self, chunk: Chunk, fmt: Format, now: float, *more: Any) -> Any:
-        """Return a batch whose table holds events, or what `then` makes of it."""
-        batch = fast.parse(chunk, fmt, now, self.max_line)
-        rejects = batch.rejects if self.addresses_in_samples else without_addresses(batch.rejects)
-        events = Batch(self.classifier.classify(batch.table), rejects)
-        return self.then(without_data(chunk), events, *more) if self.then else events
-
-    def asking(self, key_of: Callable[[int], bytes] | None) -> ParseTask:
-        """Return the same with another one to ask for the keys of visitors."""
-        return replace(self, classifier=replace(self.classifier, key_of=key_of))
-
-
-def without_data(chunk: Chunk) -> Chunk:
-    """What is read can go: only where it came from travels on."""
-    return replace(chunk, data=b"")
 
 
 class Parsers:

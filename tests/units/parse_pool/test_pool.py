@@ -15,7 +15,8 @@ from logagg.memory import Budget
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import NAMED, compile_format
 from logagg.parse_pool import pool
-from logagg.parse_pool.pool import Parsers, ParseTask
+from logagg.parse_pool.pool import Parsers
+from logagg.parse_pool.task import ParseTask
 from logagg.records import Batch, Chunk, Fingerprint
 from tests.conftest import combined
 
