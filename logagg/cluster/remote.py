@@ -190,7 +190,8 @@ class RemoteSink:
         self._tailer = session.tailer
         self._told = {source.id: source for source in known}  # what the shards were told of each source
         self._packed: Channel[Future[Packed] | float] = Channel(parsers)
-        self._leaving = self._is_cut = self._given_up = False
+        self._is_cut = False
+        self._leave_by = float("inf")  # by the clock
         self._failed: Callable[[], None] = lambda: None
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
@@ -231,7 +232,7 @@ class RemoteSink:
             self._thread.start()
 
     def leave(self) -> None:
-        self._leaving = True
+        self._leave_by = self._clock.monotonic() + LAST_FLUSH
 
     def pause(self) -> None:
         self._raise_failure()
@@ -252,14 +253,14 @@ class RemoteSink:
 
     def _await_commits(self) -> None:
         """Wait until all that was sent is committed; when told to leave, not for ever, since it will be read again."""
-        end = None
-        while not (self._is_cut or self._given_up or self._dispatch.wait_until_committed(LOOK)):
+        while not (self._is_cut or self._dispatch.wait_until_committed(LOOK)):
             self._raise_failure()
-            if self._leaving:
-                end = end or self._clock.monotonic() + LAST_FLUSH
-                if self._clock.monotonic() > end:
-                    self._given_up = True
-                    self._notices.report("stopped", "not all is committed; the same command goes on from there")
+            if self._gives_up():
+                self._is_cut = True
+                self._notices.report("stopped", "not all is committed; the same command goes on from there")
+
+    def _gives_up(self) -> bool:
+        return self._clock.monotonic() > self._leave_by
 
     def _named(self, source: Source) -> Source:
         return replace(source, tailer=self._tailer)
@@ -283,7 +284,7 @@ class RemoteSink:
             self._dispatch.read(item)
             return True
         packed = item.result()
-        if not self._dispatch.put(packed.pending):
+        if not self._dispatch.put(packed.pending, self._gives_up):
             return False
         self._tally.add(packed.chunk, packed.kinds, packed.rejects)
         return True

@@ -168,11 +168,14 @@ class Dispatch:
 
     # for the threads that read
 
-    def put(self, flights: Iterable[tuple[int, PendingJob]]) -> bool:
-        """Send a chunk's flights; waits while too much is not committed. Returns False when nothing more can be sent."""
+    def put(self, flights: Iterable[tuple[int, PendingJob]], given_up: Callable[[], bool] = lambda: False) -> bool:
+        """Send a chunk's flights; waits while too much is not committed, unless the sender has given up.
+
+        Returns False when they cannot be sent.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._over or self._has_room())
-            if self._over:
+            self._changed.wait_for(lambda: self._over or self._has_room() or given_up())
+            if self._over or not self._has_room():
                 return False
             for shard, flight in flights:
                 self.outboxes[shard].add(flight)

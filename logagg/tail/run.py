@@ -217,6 +217,7 @@ class Run:
         return self._next_config()
 
     def _next_config(self) -> Config | None:
+        """Return the configuration that was wished for while the read loop ran."""
         return self._wished
 
     def _await_end(self, loop: ReadLoop, sink: Sink) -> None:

@@ -407,6 +407,26 @@ def test_the_user_who_wants_to_go_does_not_wait_for_commits_that_cannot_be_made(
     assert driver.lines() == 3 * LINES
 
 
+def test_the_user_can_go_while_a_put_waits(driver: Driver) -> None:
+    driver.place.refuse()
+    closed = threading.Event()
+
+    def put() -> None:
+        with suppress(Closed):
+            for _ in range(MANY):
+                driver.put()
+        closed.set()
+
+    reader = beside(put)
+    reader.join(3)
+    assert reader.is_alive(), "the put waits"
+    driver.sink.leave()
+    assert closed.wait(20)
+    with suppress(CommitFailed):
+        driver.sink.finish()
+    assert driver.lines() == 0
+
+
 def test_each_source_goes_its_own_way(driver: Driver) -> None:
     """Sources of one sink do not wait for one another's positions."""
     sources, positions = [driver.source, new_source("other.log")], [0, 0]
