@@ -159,6 +159,7 @@ class LocalSink:
         self._flushes: Channel[tuple[Barrier, Delta]] = Channel(len(shards))
         self._under_way = threading.Event()  # a parser has something to do
         self._is_clean = True  # nothing was put since the last flush
+        self._is_cut = False
         self._failed: Callable[[], None] = lambda: None
         self._failure: BaseException | None = None
         self._barriers = Barriers()
@@ -215,6 +216,7 @@ class LocalSink:
             raise self._failure
 
     def cut(self) -> None:
+        self._is_cut = self._leaving = True  # a commit that the disk refuses is not tried again
         self._barriers.give_up()
         self._parsed.cut()
         self._queue.cut()
@@ -230,9 +232,10 @@ class LocalSink:
         except Closed:
             pass
         except BaseException as failure:
-            self._failure = self._failure or failure
-            self.cut()
-            self._failed()
+            if not self._is_cut:  # else there is another failure, which came first
+                self._failure = failure
+                self.cut()
+                self._failed()
 
     # dealer
 
