@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from logagg.tail.sink import BeginAgain
+
 Positions = Mapping[str, tuple[int, int]]  # by source: committed, applied
 
 
@@ -25,7 +27,7 @@ class PendingJob:
     number: int = 0  # in its outbox
 
 
-class PositionMismatch(Exception):
+class PositionMismatch(BeginAgain):
     """A shard has less than was committed, or was given other chunks: begin anew from what it has."""
 
 

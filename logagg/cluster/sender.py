@@ -53,6 +53,7 @@ class Dispatch:
         self.epoch = 0  # one more than the last that the workers knew
         self.limit = 0  # bytes that a job may unpack to
         self.failure: Exception | None = None
+        self.failed: Callable[[], None] = lambda: None  # called when there is a failure
         self.unread = 0  # bytes of the logs, as the tailer last saw
         self._reported = self._since = clock.monotonic()  # since when something waits, and nothing was committed
         self._news: dict[str, Source] = {}  # of sources, that come with no job
@@ -83,11 +84,14 @@ class Dispatch:
 
     # for the threads that read
 
-    def put(self, flights: Iterable[tuple[int, PendingJob]]) -> bool:
-        """Send a chunk's flights; waits while too much is not committed. Returns False when nothing more can be sent."""
+    def put(self, flights: Iterable[tuple[int, PendingJob]], given_up: Callable[[], bool] = lambda: False) -> bool:
+        """Send a chunk's flights; waits while too much is not committed, unless the sender has given up.
+
+        Returns False when they cannot be sent.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._over or self._has_room())
-            if self._over:
+            self._changed.wait_for(lambda: self._over or self._has_room() or given_up())
+            if self._over or not self._has_room():
                 return False
             for shard, flight in flights:
                 self.outboxes[shard].add(flight)
@@ -124,7 +128,6 @@ class Dispatch:
 
     def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
-        yield Sample("logagg_unread_bytes", "Bytes of logs that are not read yet.", self.unread)
         for outbox in self.outboxes:
             label = ("shard", str(outbox.shard))
             yield Sample("logagg_uncommitted_jobs", "Jobs that are not committed yet.", len(outbox.pending), label)
@@ -181,6 +184,7 @@ class Dispatch:
             self.failure = failure
             with self._changed:
                 self._changed.notify_all()
+            self.failed()
 
     def _settle_freshness(self) -> None:
         """Find out whether all that was there at the last cut is committed; then make the next cut."""

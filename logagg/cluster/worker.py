@@ -17,7 +17,6 @@ from logagg.cluster.bounds import job_bytes, packet_bytes
 from logagg.cluster.epochs import Epochs
 from logagg.cluster.gearman import Server
 from logagg.cluster.handshake import MISFIT
-from logagg.cluster.merges import Merges
 from logagg.cluster.protocol import Envelope, JobMessage, Question, Reply
 from logagg.cluster.quarantine import Attempts, Quarantine
 from logagg.cluster.refusals import TOO_LARGE, UNREADABLE, Refusals, reason_of
@@ -30,6 +29,7 @@ from logagg.heap import resident
 from logagg.heartbeat import decode
 from logagg.lake import heartbeats, locks, retry
 from logagg.lake.lake import Lake
+from logagg.lake.maintenance import Merger
 from logagg.metrics import Sample, served
 from logagg.notices import Notices
 from logagg.parse.schemas import EVENT_SCHEMA
@@ -106,7 +106,8 @@ class Worker:
         self._flushed = self._looked = clock.monotonic() - LOOK
         self._committer = ThreadPoolExecutor(1, "committer")
         self._commit: Future[list[Delta]] | None = None
-        self._merges = Merges(lake, clock, self._notices)
+        lake.merging.notice = self._notices.report
+        self._merger = Merger(lake, clock, self._notices)
         self._quarantine = Quarantine(options.lake, self._notices.report)
         self._jobs = 0
 
@@ -348,7 +349,7 @@ class Worker:
             commit, self._commit = self._commit, None
             for delta in commit.result():
                 self._desks[delta.shard].committed(delta)
-            self._merges.begin()
+            self._merger.begin()
 
     def _settle(self) -> None:
         """Commit all there is."""
@@ -359,7 +360,7 @@ class Worker:
 
     def _close(self) -> None:
         self._committer.shutdown()
-        self._merges.close()
+        self._merger.close()
         for desk in self._desks.values():
             desk.close()
             desk.attempts.close()

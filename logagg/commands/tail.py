@@ -85,12 +85,12 @@ def tail(
     clock = SystemClock()
     with requests.heeded(), Parsers(run.budget, clock) as parsers:  # parsers start up while the rest is imported
         if not gearman:
-            from logagg.tail.run import tail as follow
+            from logagg.tail.local import tail as follow
 
             follow(run, clock, requests, parsers)
             return
         from logagg.cluster.remote import Cluster
-        from logagg.cluster.tail import tail as send
+        from logagg.cluster.remote import tail as send
 
         send(
             run,

@@ -54,9 +54,7 @@ class Committer:
         self._continuity = Continuity(clock, self.written_at, state.steady.timestamp())
         self._live = self._read = catalog.newest(root)  # the catalog that the link names, and the catalog of `state`
         self._intents, self._sweeper = PendingCommits(root), Sweeper(clock)
-        self._busy = (
-            threading.RLock()
-        )  # a worker commits in one thread, merges in another, and takes over shards in a third
+        self._busy = threading.RLock()  # commits, merges, and shards that are taken over have a thread each
 
     @property
     def written_at(self) -> float | None:
@@ -125,9 +123,10 @@ class Committer:
     # alone, or in turn
 
     def _alone(self, intent: PendingCommit) -> int:
-        self._publish(self._after(self.state, intent))
-        self._schedule_deletion(intent.old)
-        return self.state.id
+        with self._busy:
+            self._publish(self._after(self.state, intent))
+            self._schedule_deletion(intent.old)
+            return self.state.id
 
     def _in_turn(self, intent: PendingCommit) -> int:
         """Apply the pending commits of all writers, unless another writer has applied this one by then."""

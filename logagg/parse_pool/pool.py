@@ -18,43 +18,15 @@ from typing import Any
 
 from logagg.clock import Clock, LatestTime
 from logagg.memory import Budget
-from logagg.parse.events.addresses import without_addresses
-from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import Format
-from logagg.parse.lines import fast
 from logagg.parse_pool.child import BufferPool, Channel, Child
-from logagg.records import Batch, Chunk
+from logagg.parse_pool.task import ParseTask, without_data
+from logagg.records import Chunk
 
 CHANNELS = 2  # of a parser: while it parses the chunk of one, the next chunk is sent through the other
 AHEAD = 2  # chunks besides those in the channels: one that is being read, and one that waits
 _EVENTS = 2  # buffer for the events of a chunk, in chunk sizes; events take less than lines, unless lines are short
 _BATCHES = 8  # batches of a parser that wait to be rolled up together
-
-
-@dataclass(frozen=True, slots=True)
-class ParseTask:
-    """How a parser turns the lines of a chunk into its result."""
-
-    classifier: Classifier
-    max_line: int = 1 << 20  # bytes; a longer line is a reject
-    addresses_in_samples: bool = False  # keep addresses in samples of rejects
-    then: Callable[..., Any] | None = None  # computes the result from chunk, events, and the arguments of `submit`
-
-    def __call__(self, chunk: Chunk, fmt: Format, now: float, *more: Any) -> Any:
-        """Return a batch of events, or the result of `then`."""
-        batch = fast.parse(chunk, fmt, now, self.max_line)
-        rejects = batch.rejects if self.addresses_in_samples else without_addresses(batch.rejects)
-        events = Batch(self.classifier.classify(batch.table), rejects)
-        return self.then(without_data(chunk), events, *more) if self.then else events
-
-    def asking(self, key_of: Callable[[int], bytes] | None) -> ParseTask:
-        """Return the same with another source of visitor keys."""
-        return replace(self, classifier=replace(self.classifier, key_of=key_of))
-
-
-def without_data(chunk: Chunk) -> Chunk:
-    """Return the chunk without its bytes: later stages need only its position."""
-    return replace(chunk, data=b"")
 
 
 class Parsers:

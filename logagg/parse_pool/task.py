@@ -1,49 +1,41 @@
-"""How chunks are parsed under one configuration: the format of each log, and the task of the parsers."""
+"""What a parser does with a chunk: lines -> events -> what its sink takes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
-from logagg.clock import Clock
-from logagg.config.sections import Config
-from logagg.intake.tail import Tailer
+from logagg.parse.events.addresses import without_addresses
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import Format
-from logagg.parse.source_formats import SourceFormats
-from logagg.parse_pool.pool import ParseTask
-from logagg.records import Chunk, Source
+from logagg.parse.lines import fast
+from logagg.records import Batch, Chunk
+
+Then = Callable[..., Any]  # of a chunk without its data, its events (a Batch), and what was submitted with the chunk
 
 
-class Interpreter:
-    """Chooses the format of each chunk by one configuration; a new configuration takes a new one."""
+@dataclass(frozen=True, slots=True)
+class ParseTask:
+    """How the lines of a chunk become what a parser hands on."""
 
-    def __init__(
-        self,
-        config: Config,
-        log_format: str,
-        classifier: Classifier,
-        sources: Iterable[Source],
-        clock: Clock,
-        refused: Callable[[str], None],
-        then: Callable[..., Any] | None = None,  # of `ParseTask`
-        committed: float = 0.0,  # when the lake was last written
-    ) -> None:
-        formats = {source.id: source.format for source in sources if source.format}
-        self._formats = SourceFormats(log_format, formats, clock, refused, config.visitor)
-        self.reading = ParseTask(classifier, config.tail.max_line, config.privacy.addresses_in_samples, then)
-        self.is_whole = self._formats.is_whole
-        self._committed = committed
+    classifier: Classifier
+    max_line: int = 1 << 20  # bytes; a longer line is a reject
+    addresses_in_samples: bool = False  # of rejects
+    then: Then | None = None  # what a parser makes of the events of a chunk
 
-    def format_of(self, chunk: Chunk, tailer: Tailer) -> Format | None:
-        """Return the format of a chunk; None if no format matches, and then the tailer takes the chunk back."""
-        fmt = self._formats.format_of(chunk, self.written(chunk, tailer))
-        if fmt is None:
-            tailer.refuse(chunk.source)
-        elif chunk.data:  # a hole, or a line over the limit, does not show the format
-            tailer.set_format(chunk.source, fmt.name)
-        return fmt
+    def __call__(self, chunk: Chunk, fmt: Format, now: float, *more: Any) -> Any:
+        """Return a batch whose table holds events, or what `then` makes of it."""
+        batch = fast.parse(chunk, fmt, now, self.max_line)
+        rejects = batch.rejects if self.addresses_in_samples else without_addresses(batch.rejects)
+        events = Batch(self.classifier.classify(batch.table), rejects)
+        return self.then(without_data(chunk), events, *more) if self.then else events
 
-    def written(self, chunk: Chunk, tailer: Tailer) -> float:
-        """Return the latest time at which a chunk may have been written, even if the clock is behind it."""
-        return max(self._committed, tailer.source(chunk.source).modified)
+    def asking(self, key_of: Callable[[int], bytes] | None) -> ParseTask:
+        """Return the same with another one to ask for the keys of visitors."""
+        return replace(self, classifier=replace(self.classifier, key_of=key_of))
+
+
+def without_data(chunk: Chunk) -> Chunk:
+    """What is read can go: only where it came from travels on."""
+    return replace(chunk, data=b"")

@@ -6,7 +6,8 @@ import threading
 from collections import deque
 from typing import Generic, TypeVar
 
-from logagg.tail.sink import Closed, Message
+from logagg.tail.barriers import Message
+from logagg.tail.sink import Closed
 
 Item = TypeVar("Item")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from logagg.clock import Clock
 from logagg.lake.progress import MergeProgress
 from logagg.notices import show
-from logagg.tail.local import Tally
+from logagg.tail.stats import Tally
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -1,157 +1,226 @@
-"""The river in one process: one thread a stage, bounded channels between them.
+"""`logagg tail` into the lake of this process: one thread a stage, bounded channels between them.
 
-    reader ──▶ parsers ──▶ dealer ──▶ shards ──▶ flusher
-    chunks     futures     jobs       deltas     one commit
+    read loop ──▶ parsers ──▶ dealer ──▶ shards ──▶ flusher
+    chunks        futures     jobs       deltas     one commit
 
-Every so often the reader lets a barrier down the river. It is the same cut through all sources for every shard, so what
-one commit makes visible is exactly the lines up to a position of each source.
+A flush sends a barrier through the stages. It is the same cut through all sources for every shard, so what one commit
+makes visible is exactly the lines up to a position of each source.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 
-import numpy as np
-import pyarrow as pa
-
-from logagg.clock import Clock
-from logagg.errors import CommitFailed, MergeStopped
-from logagg.intake.tail import Tailer
-from logagg.intake.waker import Waker
-from logagg.lake import retry
-from logagg.lake.compact import Replacement, joined
+from logagg.clock import Clock, SystemClock
+from logagg.config.sections import Config
+from logagg.heartbeat import Heartbeat
+from logagg.intake import paths
+from logagg.lake import heartbeats, retry
 from logagg.lake.lake import Lake
+from logagg.lake.maintenance import Merger
 from logagg.metrics import Sample
 from logagg.notices import Notices
-from logagg.parse_pool.pool import Parsers, without_data
-from logagg.parse_pool.task import Interpreter
-from logagg.records import Batch, Chunk, Delta
-from logagg.rollup.shard import Shard
+from logagg.parse.events.classify import Classifier
+from logagg.parse_pool.pool import Parsers
+from logagg.parse_pool.task import Then
+from logagg.records import Batch, Chunk, Delta, Source
+from logagg.rollup.shard import Shard, ShardSettings
 from logagg.sharding import shard_jobs
-from logagg.tail.barriers import Barriers
+from logagg.tail.barriers import Barrier, Barriers, Message
 from logagg.tail.channels import Channel, LocalQueue
-from logagg.tail.freshness import Freshness
-from logagg.tail.parse_record import ParseRecord
-from logagg.tail.sink import Barrier, Closed, Message
+from logagg.tail.console import merge_line
+from logagg.tail.options import TailOptions
+from logagg.tail.run import Run, merged, rollups_of
+from logagg.tail.signals import Requests
+from logagg.tail.sink import Beginning, Closed, Destination
+from logagg.tail.stats import Stats, kinds_of
 
-MERGE_AGAIN = 60.0  # seconds before files are merged again after a disk refused
 HEAD_START = 0.1  # seconds at most that the lake waits before it begins, until the parsers have something to do
-LOOK_AGAIN = 0.5  # seconds between reconciling polls when nothing woke us
-SHORT = 0.01  # seconds between two looks at the least
-BUSY = 1 << 20  # bytes between two barriers, from which on not all of them are left for the last moment,
-PORTIONS = 4  # but read in so many portions
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often, and how much at a time."""
+def tail(
+    options: TailOptions, clock: Clock | None = None, requests: Requests | None = None, parsers: Parsers | None = None
+) -> None:
+    """Follow logs into a lake until told to stop, or read them once. Raises LogaggError."""
+    clock, requests = clock or SystemClock(), requests or Requests()
+    paths.check(options.paths, waits=not options.once)
+    with parsers or Parsers(options.budget, clock) as ready:
+        lake = Lake.open(options.lake, rollups_of(options.config), clock=clock, config=options.config, begin=False)
+        try:
+            lake.refuse_missing()
+            notices = Notices(clock, verbosity=options.verbosity)
+            destination = LocalDestination(lake, options, clock, notices, requests, ready.count)
+            Run(options, destination, clock, notices, requests, ready).run()
+        finally:
+            lake.close()
 
-    flush: float = 1.0  # seconds
-    memory: int = 256 << 20  # bytes of what is not committed that make an early flush
-    once: bool = False  # read all there is, then stop
 
+class LocalDestination(Destination):
+    """The lake of this process."""
 
-@dataclass(slots=True)
-class Tally:
-    """What has come down the river in this run; for the status line and the summary."""
+    def __init__(
+        self, lake: Lake, options: TailOptions, clock: Clock, notices: Notices, requests: Requests, parsers: int
+    ) -> None:
+        self._lake, self._options, self._clock, self._notices, self._parsers = lake, options, clock, notices, parsers
+        self._shards, self._budget = options.shard_count, options.budget
+        self.lock = heartbeats.lock_state(options.lake).taken
+        lake.tell(notices.report)
+        lake.merging.notice, lake.merging.leaving = notices.report, lambda: requests.leaving
 
-    bytes: int = 0
-    lines: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)
-    rejects: Counter[str] = field(default_factory=Counter)
-    record: ParseRecord = field(default_factory=ParseRecord)
+    def begin(self, stats: Stats, leaving: Callable[[], bool]) -> Beginning | None:
+        self._stats = stats
+        known = self._lake.known_sources(self._shards)
+        return Beginning(known, self._budget.chunk, self._lake.written_at)
+
+    def classifier(self, config: Config) -> Classifier:
+        return Classifier.of(config, self._lake.secret, self._lake.salts.key)
+
+    def check(self, config: Config) -> None:
+        rollups_of(config)
+
+    def sink(self, config: Config) -> LocalSink:
+        known = self._lake.known_sources(self._shards)
+        settings = ShardSettings(
+            rollups_of(config),
+            config.clicks.window,
+            config.limits.keys,
+            clicks_bytes=self._budget.clicks,
+            events_bytes=self._budget.events,
+        )
+        clicks = [self._lake.clicks(number, self._shards) for number in range(self._shards)]
+        return LocalSink(
+            [Shard(number, settings, known, recent) for number, recent in enumerate(clicks)],
+            self._lake,
+            self._clock,
+            self._notices,
+            self._stats,
+            memory=self._budget.waiting,
+            parsers=self._parsers,
+            leaving=self._options.once,  # the user waits for the end, not for a disk to have room again
+        )
+
+    def adopt(self, config: Config) -> LocalSink:
+        self._lake.reconfigure(rollups_of(config), config)
+        return self.sink(config)
+
+    def say(self, heartbeat: Heartbeat) -> None:
+        with contextlib.suppress(OSError):  # a disk that is full says so when something is committed
+            heartbeats.write(self._options.lake, heartbeat)
+
+    def last_heartbeat(self) -> Heartbeat | None:
+        return heartbeats.read(self._options.lake)
 
     def numbers(self) -> Iterator[Sample]:
-        """Return what a scrape of a tail shows."""
-        yield Sample("logagg_read_bytes_total", "Bytes of logs that were read.", self.bytes)
-        for kind, lines in list(self.kinds.items()):
-            yield Sample("logagg_events_total", "Lines that became events, by kind.", lines, ("kind", kind))
-        for reason, lines in list(self.rejects.items()):
-            yield Sample("logagg_rejects_total", "Lines that were rejected, by reason.", lines, ("reason", reason))
+        yield from merged(self._lake.merging)
 
-    def add(self, chunk: Chunk, kinds: Mapping[str, int], rejects: Mapping[str, int]) -> None:
-        lines, rejected = sum(kinds.values()) + sum(rejects.values()), sum(rejects.values())
-        self.bytes += chunk.end - chunk.start
-        self.lines += lines
-        self.record.add(chunk.source, lines, rejected)
-        self.kinds.update(kinds)
-        self.rejects.update(rejects)
+    def may_forget(self) -> bool:
+        return self._lake.clock_is_settled()
 
+    @property
+    def activity(self) -> str:
+        return self._lake.merging.text
 
-def kinds_of(events: pa.Table) -> dict[str, int]:
-    """Return how many events there are of each kind."""
-    kinds = events["kind"].combine_chunks()
-    counts = np.bincount(kinds.indices.to_numpy(), minlength=len(kinds.dictionary)).tolist()
-    return {kind: count for kind, count in zip(kinds.dictionary.to_pylist(), counts, strict=True) if count}
+    def tidy(self) -> None:
+        with merge_line(self._lake.merging, self._options.verbosity >= 0):
+            self._lake.compact_due()
+
+    def refuse_damaged(self) -> None:
+        self._lake.refuse_damaged()
+
+    def end(self) -> None:
+        """End a session: the lake stays open for the end of the run."""
 
 
-class LocalTail:
-    """Runs the stages until all is read (`once`) or `stop()` is called; then commits what is left."""
+class LocalSink:
+    """Shards in this process, and one commit for all of them at each flush (see `Sink`)."""
+
+    then: Then | None = None
 
     def __init__(
         self,
-        tailer: Tailer,
-        waker: Waker,
-        interpreter: Interpreter,
         shards: Sequence[Shard],
         lake: Lake,
-        pace: Pace,
         clock: Clock,
         notices: Notices,
-        parsers: Parsers,
-        tally: Tally | None = None,
-        freshness: Freshness | None = None,
+        stats: Stats,
+        *,
+        memory: int,  # bytes of what is not committed, at the most
+        parsers: int,
+        leaving: bool = False,
     ) -> None:
-        self.tally, self._freshness = tally or Tally(), freshness or Freshness(clock)
-        self._tailer, self._waker, self._interpreter = tailer, waker, interpreter
-        self._shards, self._lake, self._pace, self._clock, self._notices = shards, lake, pace, clock, notices
-        self._parsers = parsers
-        parsers.use(interpreter.reading, notices.report)
-        self._parsed: Channel[tuple[Chunk, Future[Batch]] | Barrier] = Channel(max(1, parsers.count - 1))
+        self._shards, self._lake, self._clock, self._notices = shards, lake, clock, notices
+        self._tally, self._freshness = stats.tally, stats.freshness
+        self._memory, self._leaving = memory, leaving
+        self._parsed: Channel[tuple[Chunk, Future[Batch]] | Barrier] = Channel(max(1, parsers - 1))
         self._queue = LocalQueue(len(shards))
-        self._flushes: Channel[tuple[Barrier, Delta] | Future[Replacement]] = Channel(len(shards) + 1)
-        self._stopping = threading.Event()
+        self._flushes: Channel[tuple[Barrier, Delta]] = Channel(len(shards))
         self._under_way = threading.Event()  # a parser has something to do
-        self._leaving = pace.once  # nobody waits until the disk has room again
+        self._is_clean = True  # nothing was put since the last flush
+        self._is_cut = False
+        self._failed: Callable[[], None] = lambda: None
         self._failure: BaseException | None = None
-        self._bytes = self._bytes_before = 0  # submitted since the last barrier, and between the two before
-        self._barriers = Barriers(clock, pace.flush)
-        self._held = [0] * len(shards)  # bytes, by shard,
-        self._sinking = [0] * len(shards)  # and bytes that a shard has drained and that are not committed
-        self._compaction = _Compaction(lake, self._flushes, clock, notices)
+        self._barriers = Barriers()
+        self._held = [0] * len(shards)  # by shard: bytes that it holds
+        self._sinking = [0] * len(shards)  # by shard: bytes that it has drained and that are not committed
+        self._merger = Merger(lake, clock, notices)
         self._workers = [self._thread(self._worker(shard)) for shard in shards]
-        self._threads = [*map(self._thread, (self._read, self._deal, self._flush)), *self._workers]
+        self._threads = [*map(self._thread, (self._deal, self._write)), *self._workers]
 
-    def start(self) -> None:
-        # From the sea up: a stage may end, and wait for those below it, as soon as it runs.
-        for thread in reversed(self._threads):
+    # for the read loop
+
+    def put(self, source: Source, chunk: Chunk, parsed: Future[Batch]) -> None:
+        self._is_clean = False
+        self._parsed.put((chunk, parsed))
+        self._under_way.set()
+        if sum(self._held) + sum(self._sinking) + self._merger.bytes > self._memory:
+            self._barriers.wait_for_commit()
+
+    def read(self, at: float) -> None:
+        self._freshness.read(at)
+        if self._is_clean and self._barriers.idle():
+            self._freshness.idle()
+
+    def due(self) -> bool:
+        return sum(self._held) > self._memory // 2
+
+    def ready(self, seconds: float | None = 0) -> bool:
+        return self._barriers.wait_for_commit(seconds)
+
+    def flush(self, sources: Sequence[Source], *, changed: bool) -> None:
+        self._is_clean = True
+        self._freshness.cut()
+        self._parsed.put(self._barriers.next(tuple(sources)))
+
+    # for the run
+
+    def start(self, failed: Callable[[], None]) -> None:
+        self._failed = failed
+        for thread in reversed(self._threads):  # a stage may end, and wait for those below it, as soon as it runs
             thread.start()
 
-    def pause(self) -> None:
-        """Read no further; commit what was read, however long the disk refuses. Another river can go on with the tailer."""
-        self._stopping.set()
-        self._waker.wake()
-
-    def stop(self) -> None:
-        """Read no further; commit what was read, or fail."""
+    def leave(self) -> None:
         self._leaving = True
-        self.pause()
 
-    def join(self, timeout: float | None = None) -> bool:
-        """Wait for the end; return whether it has come. Raises what made a stage fail."""
+    def pause(self) -> None:
+        self.finish()  # another configuration takes other shards
+
+    def finish(self) -> None:
+        self._parsed.close()
         for thread in self._threads:
-            thread.join(timeout)
-        if any(thread.is_alive() for thread in self._threads):
-            return False
-        self._compaction.shutdown()
+            thread.join()
+        self._merger.close()
         if self._failure:
             raise self._failure
-        return True
+
+    def cut(self) -> None:
+        self._is_cut = self._leaving = True  # a commit that the disk refuses is not tried again
+        self._barriers.give_up()
+        self._parsed.cut()
+        self._queue.cut()
+        self._flushes.cut()
 
     def _thread(self, stage: Callable[[], None]) -> threading.Thread:
         return threading.Thread(target=self._guard, args=(stage,), name=stage.__name__, daemon=True)
@@ -163,92 +232,10 @@ class LocalTail:
         except Closed:
             pass
         except BaseException as failure:
-            self._failure = self._failure or failure
-            self._stopping.set()
-            self._waker.wake()
-            self._barriers.give_up()
-            self._parsed.cut()
-            self._queue.cut()
-            self._flushes.cut()
-
-    # reader
-
-    def _read(self) -> None:
-        try:
-            while not self._stopping.is_set():
-                self._read_what_is_there()
-                self._barriers.dirty |= self._tailer.take_changes()
-                if self._pace.once and self._tailer.is_piped():
-                    if self._tailer.waits_for_clock():
-                        self._stopping.wait(LOOK_AGAIN)
-                    continue
-                self._let_down_barrier()
-                if self._pace.once or self._tailer.ended():
-                    break
-                self._rest()
-            if not self._stopping.is_set():
-                for chunk in self._tailer.drain_ends(self._interpreter.is_whole):
-                    self._submit(chunk)
-            self._barriers.wait_for_commit()
-            self._let_down_barrier()
-        finally:
-            self._parsed.close()
-
-    def _read_what_is_there(self) -> None:
-        began = self._clock.monotonic()
-        for chunk in self._tailer.poll():
-            self._submit(chunk)  # what the tailer has given out it does not give again
-            if self._tailer.only_stdin:
-                self._freshness.read(self._clock.monotonic())
-            if self._stopping.is_set():
-                return
-            if sum(self._held) + sum(self._sinking) + self._compaction.bytes > self._pace.memory:
-                self._barriers.wait_for_commit()
-            if sum(self._held) > self._pace.memory // 2 or self._barriers.due():
-                self._let_down_barrier()
-        self._freshness.read(began)
-
-    def _submit(self, chunk: Chunk) -> None:
-        if fmt := self._interpreter.format_of(chunk, self._tailer):
-            self._barriers.dirty = True
-            self._bytes += chunk.end - chunk.start
-            written = self._interpreter.written(chunk, self._tailer)
-            self._parsed.put((without_data(chunk), self._parsers.submit(chunk, fmt, written=written)))
-            self._under_way.set()
-
-    def _let_down_barrier(self) -> None:
-        if not self._barriers.idle():
-            return
-        if not self._barriers.dirty:
-            self._freshness.idle()
-        else:
-            self._freshness.cut()
-            self._parsed.put(self._barriers.next(tuple(self._tailer.sources())))
-            self._bytes, self._bytes_before = 0, self._bytes
-
-    def _rest(self) -> None:
-        """Wait until something is written, and until it is time to flush; what is much is read meanwhile, in portions."""
-        if not self._barriers.dirty:
-            self._wait_for_more()
-        while (left := self._barriers.remaining()) and not self._stopping.is_set():
-            if not self._is_busy():
-                self._stopping.wait(left)
-                return
-            self._stopping.wait(min(left, self._pace.flush / PORTIONS))
-            if self._barriers.remaining():
-                self._read_what_is_there()
-        # A commit that takes longer than the interval: to look at the logs over and over would only take its core.
-        self._barriers.wait_for_commit(min(LOOK_AGAIN, self._pace.flush / PORTIONS + SHORT))
-
-    def _wait_for_more(self) -> None:
-        if not self._barriers.remaining():  # a whole interval without a line
-            self._bytes = self._bytes_before = 0
-        if not self._is_busy():
-            self._waker.watch(self._tailer.folders())
-            self._waker.wait(LOOK_AGAIN)
-
-    def _is_busy(self) -> bool:
-        return max(self._bytes, self._bytes_before) > BUSY
+            if not self._is_cut:  # else there is another failure, which came first
+                self._failure = failure
+                self.cut()
+                self._failed()
 
     # dealer
 
@@ -270,7 +257,7 @@ class LocalTail:
 
     def _deal_out(self, chunk: Chunk, batch: Batch) -> None:
         events, rejects = batch.table, batch.rejects
-        self.tally.add(chunk, kinds_of(events), rejects.counts)
+        self._tally.add(chunk, kinds_of(events), rejects.counts)
         for job in shard_jobs(chunk, events, rejects, len(self._shards)):
             self._queue.send(job.shard, job)
 
@@ -293,86 +280,20 @@ class LocalTail:
 
     # flusher
 
-    def _flush(self) -> None:
+    def _write(self) -> None:
         self._under_way.wait(HEAD_START)
         self._lake.begin()
         deltas: list[Delta] = []
         while True:
-            item = self._flushes.get()
-            if isinstance(item, Future):
-                self._compaction.take(item)
-                continue
-            barrier, delta = item
+            barrier, delta = self._flushes.get()
             deltas.append(delta)
             if len(deltas) == len(self._shards):
-                retry.commit_until_done(
-                    self._lake, deltas, barrier.sources, lambda: self._leaving, self._clock, self._notices
-                )
-                deltas, self._sinking = [], [0] * len(self._shards)
-                self._freshness.committed()
-                self._barriers.committed(barrier)
-                self._compaction.begin()
+                self._commit(barrier, deltas)
+                deltas = []
 
-
-class _Compaction:
-    """Merges small files in the background, one round at a time; the flusher swaps the results of a round in together."""
-
-    def __init__(
-        self, lake: Lake, results: Channel[Future[Replacement] | tuple[Barrier, Delta]], clock: Clock, notices: Notices
-    ) -> None:
-        self._lake, self._results, self._clock, self._notices = lake, results, clock, notices
-        self._executor = ThreadPoolExecutor(1, "compaction")
-        self._running = self._bytes = 0
-        self._done: list[Replacement] = []  # of this round
-        self._not_before = clock.monotonic()
-
-    def begin(self) -> None:
-        """Start what is worth doing, unless the last round is still running, or failed a moment ago, or we are leaving."""
-        if self._running or self._lake.merging.stops or self._clock.monotonic() < self._not_before:
-            return
-        if doubt := self._lake.new_doubt():
-            self._notices.report("clock", doubt)
-        tasks = self._lake.plan_compaction()
-        self._bytes = max((task.memory for task in tasks), default=0)
-        for task in tasks:
-            self._running += 1
-            self._executor.submit(task.run, self._lake.merging).add_done_callback(self._hand_over)
-
-    @property
-    def bytes(self) -> int:
-        """What a merge that is running holds."""
-        return self._bytes if self._running else 0
-
-    def take(self, result: Future[Replacement]) -> None:
-        """Swap the merged files in for those they were made of; where the disk refuses, leave those for a while."""
-        self._running -= 1
-        with self._putting_off(), contextlib.suppress(MergeStopped):
-            self._done.append(result.result())
-        if not self._running:
-            done, self._done = self._done, []
-            for one in joined(done):
-                with self._putting_off():
-                    self._lake.commit_replacement(one)
-
-    @contextlib.contextmanager
-    def _putting_off(self) -> Iterator[None]:
-        try:
-            yield
-        except CommitFailed as failure:
-            self._not_before = self._clock.monotonic() + MERGE_AGAIN
-            self._notices.report("retry", f"{failure}; merging files later")
-
-    def shutdown(self) -> None:
-        """Give up what is running: nothing takes its results any more, and the end does not wait for a long merge."""
-        self._lake.merging.stop()
-        self._executor.shutdown(cancel_futures=True)
-        self._lake.merging.go_on()
-        for done in self._done:
-            self._lake.discard(done)
-
-    def _hand_over(self, result: Future[Replacement]) -> None:
-        try:
-            self._results.put(result)
-        except Closed:  # a river that has ended takes no results
-            if not result.cancelled() and not result.exception():
-                self._lake.discard(result.result())
+    def _commit(self, barrier: Barrier, deltas: Sequence[Delta]) -> None:
+        retry.commit_until_done(self._lake, deltas, barrier.sources, lambda: self._leaving, self._clock, self._notices)
+        self._sinking = [0] * len(self._shards)
+        self._freshness.committed()
+        self._barriers.committed(barrier)
+        self._merger.begin()

@@ -1,64 +1,39 @@
-"""`logagg tail`: builds the stages from the configuration, lets the river run, says what came of it."""
+"""One run of `logagg tail`, wherever its lines go: options, signals, another configuration, display, heartbeats, the end."""
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
-from logagg.clock import Clock, SystemClock
+from logagg.clock import Clock
 from logagg.config.sections import Config
 from logagg.errors import LogaggError
 from logagg.heap import HeapTrimmer
-from logagg.heartbeat import Heartbeat
 from logagg.intake import paths
 from logagg.intake.tail import Tailer
 from logagg.intake.waker import Waker
-from logagg.lake import heartbeats
-from logagg.lake.lake import Lake
 from logagg.lake.progress import MergeProgress
 from logagg.metrics import Sample, served
 from logagg.notices import Notices
-from logagg.parse.events.classify import Classifier
 from logagg.parse.schemas import EVENT_SCHEMA
+from logagg.parse.source_formats import SourceFormats
 from logagg.parse_pool.pool import Parsers
-from logagg.parse_pool.task import Interpreter
-from logagg.records import KnownSource
+from logagg.parse_pool.task import ParseTask
 from logagg.rollup.definitions import DEFAULTS, Rollup
-from logagg.rollup.shard import Shard, ShardSettings
-from logagg.tail.console import CatchUpBar, StatusLine, merge_line, summary
+from logagg.tail.console import CatchUpBar, StatusLine, summary
 from logagg.tail.freshness import Freshness
-from logagg.tail.local import LocalTail, Pace, Tally
 from logagg.tail.options import TailOptions
+from logagg.tail.reader import Pace, ReadLoop
 from logagg.tail.reload import reloaded
 from logagg.tail.reporter import Reporter, announce
 from logagg.tail.signals import Requests
+from logagg.tail.sink import BeginAgain, Beginning, Destination, Sink
 from logagg.tail.skipped import SkippedLogs
+from logagg.tail.stats import Stats, Tally
 
 REFRESH = 0.5  # seconds between looks of the status line
 HEAP = 0.75  # of the memory that parsers leave: beyond, what is freed goes back to the system, for its pieces add up
 ONCE_FLUSH = 10.0  # seconds between commits of `--once`, where nobody waits for the newest second
-
-
-def tail(
-    options: TailOptions, clock: Clock | None = None, requests: Requests | None = None, parsers: Parsers | None = None
-) -> None:
-    """Follow logs into a lake until told to stop by a wish, or read them once. Raises LogaggError."""
-    clock = clock or SystemClock()
-    paths.check(options.paths, waits=not options.once)
-    with parsers or Parsers(options.budget, clock) as ready:
-        _tail(options, clock, requests or Requests(), ready)
-
-
-def _tail(options: TailOptions, clock: Clock, requests: Requests, parsers: Parsers) -> None:
-    lake = Lake.open(options.lake, rollups_of(options.config), clock=clock, config=options.config, begin=False)
-    try:
-        lake.refuse_missing()
-        run = _Run(options, clock, lake, requests, parsers)
-        with served(options.metrics, run.numbers):
-            run.run()
-    finally:
-        lake.close()
 
 
 def counted(notices: Notices) -> Iterator[Sample]:
@@ -81,105 +56,114 @@ def rollups_of(config: Config) -> tuple[Rollup, ...]:
     return (*DEFAULTS, *(build(one, EVENT_SCHEMA) for one in config.rollups))
 
 
-class _Run:
-    """One run of the tail: one river after the other, and the person who watches.
+class Run:
+    """One run: one read loop after the other, each by its configuration, and the user who watches.
 
-    A new configuration takes a new river. The tailer stays: it holds open what was rotated away, and the part of a line
-    that came through standard input.
+    The tailer outlives them: it holds open what was rotated away, and the part of a line that came through standard
+    input. Where what is committed is not what the sink was told, a session with a new tailer begins there.
     """
 
-    def __init__(self, options: TailOptions, clock: Clock, lake: Lake, requests: Requests, parsers: Parsers) -> None:
-        self._options, self._clock, self._lake, self._config = options, clock, lake, options.config
-        self._shards, self._budget = options.shard_count, options.budget
-        self._notices = Notices(clock, verbosity=options.verbosity)
-        lake.tell(self._notices.report)
-        self._wishes, self._parsers = requests, parsers
-        lake.merging.notice, lake.merging.leaving = self._notices.report, lambda: requests.leaving
-        self._waker = Waker(self._notices.report)
-        self._cut_short = False  # by a wish
-        self._unread = SkippedLogs(self._notices, ends=options.ends)
-        self._tally, self._freshness = Tally(record=self._unread.record), Freshness(clock)
-        self._tailer = self._make_tailer(lake.known_sources(self._shards))
-        self._reporter = self._make_reporter()
+    def __init__(
+        self,
+        options: TailOptions,
+        destination: Destination,
+        clock: Clock,
+        notices: Notices,
+        requests: Requests,
+        parsers: Parsers,
+    ) -> None:
+        self._options, self._destination, self._clock, self._notices = options, destination, clock, notices
+        self._requests, self._parsers, self._budget = requests, parsers, options.budget
+        self._config = options.config
+        self._wished: Config | None = None  # the configuration that the next read loop goes by
+        self._cut_short = False  # by the user
+        self._waker = Waker(notices.report)
+        self._unread = SkippedLogs(notices, ends=options.ends)
+        self._tailer: Tailer | None = None
+        self._renew_stats()
 
     def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
-        yield from self._tally.numbers()
-        yield Sample("logagg_unread_bytes", "Bytes of logs that are not read yet.", self._tailer.backlog())
+        backlog = self._tailer.backlog() if self._tailer else 0
+        yield from self._stats.tally.numbers()
+        yield Sample("logagg_unread_bytes", "Bytes of logs that are not read yet.", backlog)
         yield from self._reporter.numbers()
-        yield from merged(self._lake.merging)
+        yield from self._destination.numbers()
         yield from counted(self._notices)
 
     def run(self) -> None:
+        """Follow until told to stop, or read once. Raises LogaggError."""
         started = self._clock.monotonic()
-        if self._options.ends:
-            self._tailer.check_clock()
         announce(paths.problems(self._options.paths), self._notices)
-        with self._reporter.of_run(self._tailer):
-            self._follow()
-        if self._options.once:
-            self._finish(started)
-        if self._options.ends:
-            self._tailer.check_clock()
-            self._lake.refuse_damaged()
-            self._unread.complain(self._options.paths, self._log_format(self._config), in_vain=not self._tally.lines)
-
-    def _follow(self) -> None:
-        """Let one river run after the other, each with the configuration that was wished for."""
-        loud = self._options.verbosity >= 0
-        display = CatchUpBar(self._tally, loud) if self._options.once else StatusLine(self._tally, self._clock, loud)
-        river = self._make_river(self._config)
         try:
-            with HeapTrimmer(round(HEAP * (self._budget.memory - self._parsers.memory))):
-                while config := self._watch(river, display):
-                    river = self._renewed(config)
+            with served(self._options.metrics, self.numbers):
+                while self._session():
+                    self._renew_stats()
+                if self._options.once:
+                    self._finish(started)
         finally:
-            display.close()
-            self._tailer.close()
             self._waker.stop()
-
-    def _watch(self, river: LocalTail, display: CatchUpBar | StatusLine) -> Config | None:
-        """Show how it goes until a river ends; return the configuration that the next one shall have."""
-        config = self._config
-        river.start()
-        threading.Thread(target=self._report_end, args=(river,), daemon=True).start()
-        while (wish := self._wishes.wait(REFRESH)) != "ended":
-            if wish == "stop":
-                self._cut_short = True
-                river.stop()
-            elif wish == "reload" and (new := reloaded(self._options.reload, config, rollups_of, self._notices)):
-                config = new
-                river.pause()
-            display.refresh(self._tailer.backlog(), self._lake.merging.text)
-            self._reporter.tick(self._tailer)
-        river.join()
-        return None if self._cut_short or config is self._config else config
-
-    def _report_end(self, river: LocalTail) -> None:
-        with contextlib.suppress(BaseException):  # the main thread joins too, and says it
-            river.join()
-        self._wishes.put("ended")
+        if self._options.ends:
+            self._destination.refuse_damaged()
+            self._unread.complain(
+                self._options.paths, self._log_format(self._config), in_vain=not self._stats.tally.lines
+            )
 
     def _finish(self, started: float) -> None:
         """Leave few files behind, and say what was read."""
         if not self._cut_short:
-            with merge_line(self._lake.merging, self._options.verbosity >= 0):
-                self._lake.compact_due()
+            self._destination.tidy()
         if self._options.verbosity >= 0:
-            for line in summary(self._tally, self._clock.monotonic() - started, self._options.lake):
+            for line in summary(self._stats.tally, self._clock.monotonic() - started, self._options.lake):
                 self._options.say(line)
         if self._cut_short:
             self._notices.report("stopped", "before the end; the same command reads the rest")
 
-    # the stages
+    # a session
 
-    def _make_tailer(self, known: Sequence[KnownSource]) -> Tailer:
-        options, tail = self._options, self._options.config.tail
+    def _session(self) -> bool:
+        """Follow from what is committed on; tell whether that is to begin again."""
+        try:
+            beginning = self._destination.begin(self._stats, lambda: self._requests.leaving)
+            if beginning is None:
+                self._cut_short = True
+                return False
+            self._tailer = self._make_tailer(beginning)
+            if self._options.ends:
+                self._tailer.check_clock()
+            self._reporter.go_on_from(self._destination.last_heartbeat())
+            with self._reporter.of_run(self._tailer, but=BeginAgain):
+                self._follow(self._tailer, beginning)
+        except BeginAgain as lost:
+            self._notices.report("again", f"{lost}; reading again from what is committed")
+            return True
+        finally:
+            self._destination.end()
+            if self._tailer:
+                self._tailer.close()
+        if self._options.ends:
+            self._tailer.check_clock()
+        return False
+
+    def _renew_stats(self) -> None:
+        self._stats = Stats(Tally(record=self._unread.record), Freshness(self._clock))
+        self._reporter = Reporter(
+            self._options,
+            self._destination.say,
+            self._unread.record,
+            self._stats.freshness,
+            self._clock,
+            tailer=self._destination.tailer,
+            lock=self._destination.lock,
+        )
+
+    def _make_tailer(self, beginning: Beginning) -> Tailer:
+        options, tail = self._options, self._config.tail
         return Tailer(
             options.paths,
-            known,
+            beginning.known,
             start_at=options.start or tail.begin,
-            chunk_bytes=self._budget.chunk,
+            chunk_bytes=beginning.chunk_bytes,
             max_line=tail.max_line,
             idle=tail.idle,
             forget=tail.forget,
@@ -187,56 +171,113 @@ class _Run:
             once=options.once,
             clock=self._clock,
             notice=self._unread.notice,
-            may_forget=self._lake.clock_is_settled,
+            may_forget=self._destination.may_forget,
         )
 
-    def _make_reporter(self) -> Reporter:
-        lake = self._options.lake
+    def _follow(self, tailer: Tailer, beginning: Beginning) -> None:
+        """Let one read loop run after the other, each by the configuration that was wished for."""
+        loud = self._options.verbosity >= 0
+        tally = self._stats.tally
+        display = CatchUpBar(tally, loud) if self._options.once else StatusLine(tally, self._clock, loud)
+        try:
+            with HeapTrimmer(round(HEAP * (self._budget.memory - self._parsers.memory))):
+                sink = self._destination.sink(self._config)
+                while config := self._watch(self._make_loop(tailer, sink, beginning), tailer, sink, display):
+                    sink = self._renewed(config, tailer)
+        finally:
+            display.close()
 
-        def send(heartbeat: Heartbeat) -> None:
-            with contextlib.suppress(OSError):  # a disk that is full says so when something is committed
-                heartbeats.write(lake, heartbeat)
+    def _make_loop(self, tailer: Tailer, sink: Sink, beginning: Beginning) -> ReadLoop:
+        config, pace = self._config, self._pace(self._config)
+        privacy, classifier = config.privacy, self._destination.classifier(config)
+        task = ParseTask(classifier, config.tail.max_line, privacy.addresses_in_samples, sink.then)
+        self._parsers.use(task, self._notices.report)
+        self._reporter.flush = pace.flush
+        formats = self._formats(config, tailer)
+        return ReadLoop(tailer, self._waker, formats, self._parsers, sink, pace, self._clock, beginning.written_at)
 
-        taken = heartbeats.lock_state(lake).taken
-        reporter = Reporter(self._options, send, self._unread.record, self._freshness, self._clock, lock=taken)
-        reporter.go_on_from(heartbeats.read(lake))
-        return reporter
+    def _watch(self, loop: ReadLoop, tailer: Tailer, sink: Sink, display: CatchUpBar | StatusLine) -> Config | None:
+        """Show how it goes until a read loop ends; return the configuration that the next one shall have."""
+        self._wished = None
+        sink.start(loop.stop)
+        loop.start()
+        with ThreadPoolExecutor(1, "end") as executor:
+            end = executor.submit(self._await_end, loop, sink)
+            end.add_done_callback(lambda _: self._requests.put("ended"))
+            try:
+                self._heed(end, loop, tailer, sink, display)
+            except BaseException:
+                loop.stop()
+                sink.cut()
+                raise
+        end.result()
+        if self._cut_short:
+            sink.finish()  # where the user asked for the end after a reload
+            return None
+        return self._next_config()
 
-    def _make_river(self, config: Config) -> LocalTail:
-        self._reporter.flush = self._pace(config).flush
-        known = self._lake.known_sources(self._shards)
-        settings = ShardSettings(
-            rollups_of(config),
-            config.clicks.window,
-            config.limits.keys,
-            clicks_bytes=self._budget.clicks,
-            events_bytes=self._budget.events,
-        )
-        return LocalTail(
-            self._tailer,
-            self._waker,
-            self._make_interpreter(config),
-            [Shard(number, settings, known, self._lake.clicks(number, self._shards)) for number in range(self._shards)],
-            self._lake,
-            self._pace(config),
-            self._clock,
-            self._notices,
-            self._parsers,
-            tally=self._tally,
-            freshness=self._freshness,
-        )
+    def _next_config(self) -> Config | None:
+        """Return the configuration that was wished for while the read loop ran."""
+        return self._wished
 
-    def _make_interpreter(self, config: Config) -> Interpreter:
+    def _await_end(self, loop: ReadLoop, sink: Sink) -> None:
+        """Wait until a read loop has ended, and for what follows it. Raises what made either fail."""
+        try:
+            loop.join()
+        finally:
+            if self._wished:
+                sink.pause()
+            else:
+                sink.finish()
+
+    def _heed(
+        self, end: Future[None], loop: ReadLoop, tailer: Tailer, sink: Sink, display: CatchUpBar | StatusLine
+    ) -> None:
+        """Do what the user asks for, and show how it goes, until the end."""
+        while not end.done():
+            request = self._requests.wait(REFRESH)
+            if request == "stop":
+                self._cut_short = True
+                sink.leave()
+                loop.stop()
+            elif request == "reload":
+                self._reload(loop, tailer)
+            display.refresh(tailer.backlog(), self._destination.activity)
+            self._reporter.tick(tailer)
+
+    # another configuration
+
+    def _reload(self, loop: ReadLoop, tailer: Tailer) -> None:
+        def attempt(config: Config) -> None:
+            self._destination.check(config)
+            self._destination.classifier(config)
+            self._formats(config, tailer)
+
+        if config := reloaded(self._options.reload, self._wished or self._config, attempt, self._notices):
+            self._wished = config
+            loop.stop()
+
+    def _renewed(self, config: Config, tailer: Tailer) -> Sink:
+        """Return the next sink: by a new configuration, or by the old one where the destination refuses the new."""
+        try:
+            sink = self._destination.adopt(config)
+        except LogaggError as error:
+            self._notices.report("reload", f"{error}; until then the old configuration holds")
+            return self._destination.adopt(self._config)
+        self._config = config
+        tailer.reconsider()
+        self._notices.report("reload", "the new configuration holds from now on")
+        return sink
+
+    def _formats(self, config: Config, tailer: Tailer) -> SourceFormats:
+        """Return the formats of logs by a configuration. Raises LogaggError."""
         given = self._log_format(config)
-        return Interpreter(
-            config,
-            given,
-            Classifier.of(config, self._lake.secret, self._lake.salts.key),
-            self._tailer.sources(),
-            self._clock,
-            lambda source: self._unread.refuse(self._tailer.source(source), given),
-            committed=self._lake.written_at,
-        )
+        known = {source.id: source.format for source in tailer.sources() if source.format}
+
+        def refused(source: str) -> None:
+            self._unread.refuse(tailer.source(source), given)
+
+        return SourceFormats(given, known, self._clock, refused, config.visitor)
 
     def _log_format(self, config: Config) -> str:
         return self._options.log_format or config.log_format
@@ -246,20 +287,4 @@ class _Run:
         flush = options.flush if options.flush is not None else config.tail.flush
         if options.once and options.flush is None:
             flush = ONCE_FLUSH
-        return Pace(flush, self._budget.waiting, options.once)
-
-    # another configuration
-
-    def _renewed(self, config: Config) -> LocalTail:
-        """Return the next river: with a new configuration, or with the old one where the lake refuses the new."""
-        try:
-            self._lake.reconfigure(rollups_of(config), config)
-            river = self._make_river(config)
-        except LogaggError as error:
-            self._notices.report("reload", f"{error}; until then the old configuration holds")
-            self._lake.reconfigure(rollups_of(self._config), self._config)
-            return self._make_river(self._config)
-        self._config = config
-        self._tailer.reconsider()
-        self._notices.report("reload", "the new configuration holds from now on")
-        return river
+        return Pace(flush, options.once)

@@ -19,7 +19,7 @@ _SHOW_CURSOR = b"\x1b[?25h\n"
 
 
 class Requests:
-    """What a running tail was asked: by SIGTERM and SIGINT to stop, by SIGHUP to reload, by its river to see that it ended."""
+    """What a running tail was asked: by SIGTERM and SIGINT to stop, by SIGHUP to reload, by its own end to see that it has come."""
 
     def __init__(self, *, reloads: bool = True) -> None:
         self._leaving = self._stopped = False

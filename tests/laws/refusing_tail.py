@@ -15,9 +15,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from logagg.cli import main
-from logagg.lake import compact, retry
+from logagg.lake import compact, maintenance, retry
 from logagg.lake_format import LINK
-from logagg.tail import local
 
 
 def refuse_commits(times: int) -> None:
@@ -42,7 +41,7 @@ def refuse_merges(times: int) -> None:
 
     pq.ParquetWriter = call
     compact.FLUSHES = 2
-    local.MERGE_AGAIN = 0.1
+    maintenance.MERGE_AGAIN = 0.1
 
 
 if __name__ == "__main__":

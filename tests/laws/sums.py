@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from logagg.config.sections import Config
-from logagg.tail import run
+from logagg.tail import local
 from logagg.tail.options import TailOptions
 from tests import oracle
 from tests.laws.logs import is_robot
@@ -33,7 +33,7 @@ def read(lake: Path, paths: Iterable[Path], config: Config, **options: object) -
     """Read logs once, as `logagg tail --once` does, in this process."""
     words = TailOptions([str(path) for path in paths], lake, config, once=True, verbosity=-1, **options)  # type: ignore[arg-type]
     with ThreadPoolExecutor(1) as thread:  # not the main one, whose signal handlers are pytest's
-        thread.submit(run.tail, words).result()
+        thread.submit(local.tail, words).result()
 
 
 def expected(lines: Iterable[str], window: float = 30) -> tuple[oracle.Count, int]:

@@ -16,7 +16,7 @@ DRIVER = Path(__file__).with_name("refusing_tail.py")
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize(("what", "says"), [("commits", "trying again"), ("merges", "merging files later")])
+@pytest.mark.parametrize(("what", "says"), [("commits", "trying again"), ("merges", "merging files again in 0 s")])
 def test_a_tail_waits_for_room_and_reads_on_meanwhile(what: str, says: str, logagg: Command) -> None:
     log, complaints = logagg.folder / "access.log", logagg.folder / "complaints"
     (logagg.folder / "logagg.toml").write_text('[retention]\nminute = "forever"\n')

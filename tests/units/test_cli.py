@@ -43,7 +43,7 @@ def test_the_command_line_loads_nothing_heavy() -> None:
 
 def test_a_tail_reads_before_it_loads_what_it_writes_with() -> None:
     heavy = ("pandas", "duckdb", "pyarrow.parquet", "watchdog", "rich", "prometheus_client")
-    code = f"import logagg.tail.run, sys; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import logagg.tail.local, sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -18,7 +18,7 @@ from logagg.records import Chunk, Fingerprint
 
 NOW = 1_772_410_000.0
 SIZE = 200_000
-RUN = remote._Run("web1", 1, "run", 1, 1 << 30)
+RUN = remote.Session("web1", 1, "run", 1, 1 << 30)
 
 
 def noise(random_: random.Random, length: int) -> bytes:
@@ -57,7 +57,7 @@ LOGS = {
 }
 
 
-def packed(name: str, run: remote._Run) -> tuple[int, remote._Packed]:
+def packed(name: str, run: remote.Session) -> tuple[int, remote.Packed]:
     fmt, line = LOGS[name]
     random_, lines, size = random.Random(1), list[bytes](), 0
     while size < SIZE:
@@ -68,7 +68,7 @@ def packed(name: str, run: remote._Run) -> tuple[int, remote._Packed]:
     events = Classifier.of(Config(), b"s" * 32).classify(batch.table)
     assert events.num_rows == len(lines)
     batch = type(batch)(events, batch.rejects)
-    return size, remote._pack(chunk, batch, new_source("a.log"), run)
+    return size, remote.pack(run, chunk, batch, new_source("a.log"))
 
 
 @pytest.mark.parametrize("name", LOGS)
@@ -85,7 +85,7 @@ def test_a_job_beyond_the_bound_is_an_error_that_says_what_to_change() -> None:
         ClusterError,
         match="is more than the workers take; give the workers more --memory, or this tail a smaller tail.chunk",
     ):
-        packed("distinct words", remote._Run("web1", 1, "run", 1, SIZE // 2))
+        packed("distinct words", remote.Session("web1", 1, "run", 1, SIZE // 2))
 
 
 def test_the_bounds_of_the_defaults_leave_the_default_chunk() -> None:

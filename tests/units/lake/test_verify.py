@@ -20,8 +20,9 @@ from logagg.lake.lake import Lake
 from logagg.lake.state import State
 from logagg.lake.verify import Verdict, verify
 from logagg.lake_format import LINK
+from logagg.tail.local import tail
 from logagg.tail.options import TailOptions
-from logagg.tail.run import rollups_of, tail
+from logagg.tail.run import rollups_of
 from tests.conftest import ROOT
 
 DEMO = ROOT / "fixtures" / "demo"

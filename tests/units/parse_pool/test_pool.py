@@ -16,7 +16,8 @@ from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.formats.known import NAMED
 from logagg.parse_pool import pool
-from logagg.parse_pool.pool import Parsers, ParseTask
+from logagg.parse_pool.pool import Parsers
+from logagg.parse_pool.task import ParseTask
 from logagg.records import Batch, Chunk, Fingerprint
 from tests.conftest import combined
 

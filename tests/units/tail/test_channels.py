@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
+from logagg.tail.barriers import Barrier
 from logagg.tail.channels import Channel, LocalQueue
-from logagg.tail.sink import Barrier, Closed
+from logagg.tail.sink import Closed
 
 
 def barriers(number: int) -> list[Barrier]:

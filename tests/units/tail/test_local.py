@@ -21,7 +21,7 @@ from logagg.lake.lake import Lake
 from logagg.lake.progress import MergeProgress
 from logagg.parse.lines import fast
 from logagg.rollup.shard import Shard
-from logagg.tail import local, run
+from logagg.tail import local, reader
 from logagg.tail.options import TailOptions
 from logagg.tail.signals import Requests
 from tests.laws import sums
@@ -87,11 +87,11 @@ def test_a_run_has_as_many_shards_as_are_asked_for(log: Path) -> None:
 
 
 def test_what_a_shard_drains_is_counted_once_against_what_may_wait(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    serve, drain = local.LocalTail._serve, Shard.drain
-    running: list[local.LocalTail] = []
+    serve, drain = local.LocalSink._serve, Shard.drain
+    running: list[local.LocalSink] = []
     counted: list[bool] = []
 
-    def remember(self: local.LocalTail, shard: Shard, message: Any) -> None:
+    def remember(self: local.LocalSink, shard: Shard, message: Any) -> None:
         running[:] = [self]
         serve(self, shard, message)
 
@@ -99,7 +99,7 @@ def test_what_a_shard_drains_is_counted_once_against_what_may_wait(log: Path, mo
         counted.append(running[0]._held[0] + running[0]._sinking[0] == self.nbytes)
         return drain(self)
 
-    monkeypatch.setattr(local.LocalTail, "_serve", remember)
+    monkeypatch.setattr(local.LocalSink, "_serve", remember)
     monkeypatch.setattr(Shard, "drain", look)
     sums.read(log.parent / "lake", [log], MANY_COMMITS, flush=1e-6, shards=1)
     assert counted and all(counted)
@@ -143,7 +143,7 @@ def followed(log: Path, flush: float) -> Iterator[Path]:
     requests, lake = Requests(), log.parent / "lake"
     words = TailOptions([str(log)], lake, MANY_COMMITS, flush=flush, shards=1, verbosity=-1)
     with ThreadPoolExecutor(1) as thread:
-        tail = thread.submit(run.tail, words, None, requests)
+        tail = thread.submit(local.tail, words, None, requests)
         try:
             yield lake
         finally:
@@ -172,7 +172,7 @@ def await_commits(lake: Path, number: int) -> None:
 
 @pytest.mark.parametrize("flush", [0.01, 0.2])
 def test_a_tail_rests_when_a_busy_log_has_ended(flush: float, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "BUSY", 100)
+    monkeypatch.setattr(reader, "BUSY", 100)
     found = looks(monkeypatch)
     with followed(log, flush) as lake:
         await_commits(lake, 2)

@@ -1,0 +1,443 @@
+"""What every sink promises (`logagg.tail.sink`), asked of both: the lake of this process, and a worker behind a gearmand."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import duckdb
+import pytest
+
+from logagg.clock import SystemClock
+from logagg.cluster import remote
+from logagg.cluster.gearman import Server
+from logagg.cluster.remote import Cluster, RemoteDestination
+from logagg.config.sections import Config, Tail
+from logagg.errors import CommitFailed
+from logagg.intake.registry import new_source
+from logagg.lake import retry
+from logagg.lake.lake import Lake
+from logagg.notices import Notices
+from logagg.parse.formats.compile import compile_format
+from logagg.parse_pool.task import ParseTask, without_data
+from logagg.records import Chunk, Fingerprint, Source
+from logagg.tail.freshness import Freshness
+from logagg.tail.local import LocalDestination
+from logagg.tail.options import TailOptions
+from logagg.tail.run import rollups_of
+from logagg.tail.signals import Requests
+from logagg.tail.sink import Closed, Destination
+from logagg.tail.stats import Stats, Tally
+from tests.conftest import Command, combined, wait_until
+from tests.gearmand import Site
+
+pytestmark = pytest.mark.e2e
+
+CONFIG = Config(log_format="combined", tail=Tail(chunk=500))  # so that little may wait for a commit
+FORMAT, CLOCK = compile_format("combined"), SystemClock()
+PARSERS, MANY = 4, 600  # more chunks than a sink takes uncommitted
+LINES = 3  # of a chunk
+
+
+class Place:
+    """Where the lines go to, and what may be in the way."""
+
+    def __init__(self, logagg: Command) -> None:
+        self.logagg = logagg
+        self.options = TailOptions([], logagg.lake, CONFIG, shards=2, verbosity=-1)
+        self.notices = Notices(CLOCK, verbosity=-1)
+
+    def destination(self) -> Destination:
+        """Begin where whoever wrote before has left off."""
+        raise NotImplementedError
+
+    def refuse(self) -> None:
+        """Let nothing be committed from now on."""
+        raise NotImplementedError
+
+    def admit(self) -> None:
+        """Let commits be made again."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        pass
+
+
+class Here(Place):
+    """The lake of this process; the disk may be full."""
+
+    def __init__(self, logagg: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(logagg)
+        self._lake: Lake | None = None
+        self._admits = threading.Event()
+        self._admits.set()
+        commit = Lake.commit
+
+        def checked(lake: Lake, *arguments: Any) -> Any:
+            if not self._admits.is_set():
+                raise CommitFailed("the disk is full")
+            return commit(lake, *arguments)
+
+        monkeypatch.setattr(Lake, "commit", checked)
+        monkeypatch.setattr(retry, "RETRY_AFTER", 0.05)
+
+    def destination(self) -> Destination:
+        self.close()
+        lake = Lake.open(self.logagg.lake, rollups_of(CONFIG), clock=CLOCK, config=CONFIG, begin=False)
+        self._lake = lake
+        return LocalDestination(lake, self.options, CLOCK, self.notices, Requests(), PARSERS)
+
+    def refuse(self) -> None:
+        self._admits.clear()
+
+    def admit(self) -> None:
+        self._admits.set()
+
+    def close(self) -> None:
+        if self._lake:
+            self._lake.close()
+            self._lake = None
+
+
+class Elsewhere(Place):
+    """A worker in a process of its own, through a job server; the worker may not answer."""
+
+    def __init__(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(site.logagg)
+        self._site, self._worker = site, site.worker("0-1/2")
+        site.await_lake()
+        monkeypatch.setattr(remote, "LAST_FLUSH", 0.5)
+
+    def destination(self) -> Destination:
+        servers = [Server("127.0.0.1", self._site.servers[0].port)]
+        cluster = Cluster(servers, "web1", self.logagg.lake / "secret")
+        return RemoteDestination(cluster, self.options, CLOCK, self.notices, PARSERS)
+
+    def refuse(self) -> None:
+        self._worker.send_signal(signal.SIGSTOP)
+
+    def admit(self) -> None:
+        self._worker.send_signal(signal.SIGCONT)
+
+
+class Driver:
+    """Puts chunks of one log, as the read loop does."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.source = new_source("access.log")
+        self._parser = ThreadPoolExecutor(1)
+        self._destination: Destination | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a session, where the one before, however it ended, has left off."""
+        self._end()
+        self._destination = self.place.destination()
+        self.stats, self.failed = Stats(Tally(), Freshness(CLOCK)), threading.Event()
+        beginning = self._destination.begin(self.stats, lambda: False)
+        assert beginning
+        known = [one.resume.position for one in beginning.known if one.source.id == self.source.id]
+        self.position = max(known, default=0)
+        self.use(CONFIG, self._destination.sink(CONFIG))
+
+    def use(self, config: Config, sink: Any) -> None:
+        assert self._destination
+        self.sink = sink
+        self._task = ParseTask(self._destination.classifier(config), then=sink.then)
+        sink.start(self.failed.set)
+
+    def adopt(self, config: Config) -> None:
+        assert self._destination
+        self.use(config, self._destination.adopt(config))
+
+    def chunk(self, lines: int = LINES) -> Chunk:
+        """Read the next lines, each of another client."""
+        numbers = range(self.position, self.position + lines)
+        data = "".join(combined([("/", 200)], client=f"192.0.2.{number % 200}") for number in numbers).encode()
+        start, self.position = self.position, self.position + len(data)
+        return Chunk(self.source.id, 0, start, self.position, data, Fingerprint.blank(self.position))
+
+    def parsed(self, chunk: Chunk, source: Source | None = None) -> Any:
+        return self._task(chunk, FORMAT, CLOCK.now(), source or self.source)
+
+    def put(self, chunk: Chunk | None = None, parsed: Future[Any] | None = None) -> None:
+        """Put a chunk as soon as a parser is at it, and flush where the sink asks for it."""
+        chunk = chunk or self.chunk()
+        parsed = parsed or self._parser.submit(self.parsed, chunk, self.source)
+        self.sink.put(self.source, without_data(chunk), parsed)
+        if self.sink.due() and self.sink.ready():
+            self.flush()
+
+    def flush(self, *, changed: bool = False) -> None:
+        self.sink.ready(None)
+        self.sink.flush([self.source], changed=changed)
+
+    def finish(self) -> None:
+        """End as the read loop and the run do."""
+        with suppress(Closed):
+            self.flush()
+        self.sink.finish()
+
+    def lines(self) -> int:
+        """Return how many lines are committed."""
+        try:
+            return self.place.logagg.lines()
+        except duckdb.Error:
+            return 0  # there is no lake yet
+
+    def await_lines(self, lines: int) -> None:
+        wait_until(lambda: self.lines() == lines)
+
+    def close(self) -> None:
+        self.place.admit()
+        self.sink.cut()
+        with suppress(BaseException):
+            self.sink.finish()
+        self._end()
+        self._parser.shutdown()
+        self.place.close()
+
+    def _end(self) -> None:
+        if self._destination:
+            self._destination.end()
+
+
+@pytest.fixture(params=["here", "elsewhere"])
+def driver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
+    place: Place
+    if request.param == "here":
+        place = Here(request.getfixturevalue("logagg"), monkeypatch)
+    else:
+        place = Elsewhere(request.getfixturevalue("site"), monkeypatch)
+    driver = Driver(place)
+    yield driver
+    driver.close()
+
+
+def beside(action: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=action, daemon=True)
+    thread.start()
+    return thread
+
+
+def finished(outcome: Any) -> Future[Any]:
+    future: Future[Any] = Future()
+    if isinstance(outcome, BaseException):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
+    return future
+
+
+def test_what_was_put_is_committed_at_the_finish(driver: Driver) -> None:
+    for _ in range(20):
+        driver.put()
+    driver.finish()
+    assert driver.lines() == driver.stats.tally.lines == 20 * LINES
+    end = driver.position
+    driver.begin()
+    assert driver.position == end
+
+
+def test_a_flush_makes_what_was_put_visible_while_the_run_goes_on(driver: Driver) -> None:
+    began = CLOCK.monotonic()
+    driver.put()
+    driver.sink.read(began)
+    driver.flush()
+    driver.await_lines(LINES)
+    wait_until(lambda: driver.stats.freshness.behind <= CLOCK.monotonic() - began)
+    driver.put()
+    driver.flush()
+    driver.await_lines(2 * LINES)
+    driver.finish()
+
+
+def test_lines_are_committed_in_the_order_they_were_put(driver: Driver) -> None:
+    """A later chunk is parsed first: it waits for the earlier one, or the position would pass lines that are not in."""
+    first, second = driver.chunk(), driver.chunk()
+    late: Future[Any] = Future()
+    driver.put(first, late)
+    driver.put(second, finished(driver.parsed(second)))
+    time.sleep(0.7)
+    assert driver.lines() == 0
+    late.set_result(driver.parsed(first))
+    driver.finish()
+    assert driver.lines() == 2 * LINES
+
+
+def test_a_put_waits_for_parsers_that_are_behind(driver: Driver) -> None:
+    chunks = [driver.chunk() for _ in range(5 * PARSERS)]
+    waiting: list[Future[Any]] = [Future() for _ in chunks]
+    done: list[Chunk] = []
+
+    def put() -> None:
+        for chunk, parsed in zip(chunks, waiting, strict=True):
+            driver.put(chunk, parsed)
+            done.append(chunk)
+
+    reader = beside(put)
+    reader.join(0.5)
+    assert 0 < len(done) <= PARSERS + 2
+    for chunk, parsed in zip(chunks, waiting, strict=True):
+        parsed.set_result(driver.parsed(chunk))
+    reader.join(60)
+    driver.finish()
+    assert driver.lines() == len(chunks) * LINES
+
+
+def test_a_put_waits_while_much_is_not_committed(driver: Driver) -> None:
+    driver.put()
+    driver.flush()
+    driver.await_lines(LINES)
+    driver.place.refuse()
+    done: list[int] = []
+
+    def put() -> None:
+        for number in range(MANY):
+            driver.put()
+            done.append(number)
+
+    reader = beside(put)
+    reader.join(5)
+    assert reader.is_alive() and len(done) < MANY
+    seen = len(done)
+    reader.join(1)
+    assert len(done) <= seen + 1, "it waits"
+    driver.place.admit()
+    reader.join(100)
+    driver.finish()
+    assert driver.lines() == (MANY + 1) * LINES
+
+
+def test_a_parser_that_fails_ends_the_sink_and_loses_nothing(driver: Driver) -> None:
+    driver.put()
+    driver.flush()
+    driver.await_lines(LINES)
+    end = driver.position
+    driver.put(driver.chunk(), finished(ZeroDivisionError("a bug")))
+    with pytest.raises(Closed):
+        for _ in range(MANY):
+            driver.put()
+    assert driver.failed.wait(20)
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        driver.sink.finish()
+    driver.begin()
+    assert driver.position == end
+    driver.put()
+    driver.finish()
+    assert driver.lines() == 2 * LINES
+
+
+def test_what_is_cut_off_is_read_again(driver: Driver) -> None:
+    driver.put()
+    driver.flush()
+    driver.await_lines(LINES)
+    end = driver.position
+    driver.put(driver.chunk(), Future())
+    driver.sink.cut()
+    with pytest.raises(Closed):
+        driver.put()
+    driver.sink.finish()
+    driver.begin()
+    assert driver.position == end
+    driver.put()
+    driver.finish()
+    assert driver.lines() == 2 * LINES
+
+
+def test_nothing_is_taken_after_the_finish(driver: Driver) -> None:
+    driver.put()
+    driver.finish()
+    with pytest.raises(Closed):
+        driver.put()
+    driver.sink.finish()
+    assert driver.lines() == LINES
+
+
+def test_another_configuration_holds_for_what_is_put_after_a_pause(driver: Driver) -> None:
+    driver.put()
+    driver.flush()
+    driver.sink.pause()
+    driver.adopt(replace(CONFIG, site="two.example"))
+    driver.put()
+    driver.finish()
+    found = driver.place.logagg.read("SELECT site, sum(hits) FROM traffic GROUP BY site ORDER BY site")
+    assert found == [("-", LINES), ("two.example", LINES)]
+
+
+def test_what_changes_of_a_source_without_a_chunk_is_told(driver: Driver) -> None:
+    driver.put()
+    driver.flush()
+    driver.await_lines(LINES)
+    driver.source = replace(driver.source, path="renamed.log")
+    driver.flush(changed=True)
+    wait_until(lambda: driver.place.logagg.read("SELECT DISTINCT path FROM sources") == [("renamed.log",)])
+    driver.finish()
+
+
+def test_the_user_who_wants_to_go_does_not_wait_for_commits_that_cannot_be_made(driver: Driver) -> None:
+    """What is not committed then is read again, once."""
+    driver.put()
+    driver.flush()
+    driver.await_lines(LINES)
+    driver.place.refuse()
+    driver.put()
+    driver.flush()
+    driver.sink.leave()
+    began = time.monotonic()
+    with suppress(CommitFailed):
+        driver.sink.finish()
+    assert time.monotonic() - began < 20
+    end, lines = driver.position, driver.lines()
+    assert lines == LINES
+    driver.place.admit()
+    driver.begin()
+    left = end - driver.position
+    if left:
+        driver.put()
+    driver.put()
+    driver.finish()
+    assert driver.lines() == 3 * LINES
+
+
+def test_the_user_can_go_while_a_put_waits(driver: Driver) -> None:
+    driver.place.refuse()
+    closed = threading.Event()
+
+    def put() -> None:
+        with suppress(Closed):
+            for _ in range(MANY):
+                driver.put()
+        closed.set()
+
+    reader = beside(put)
+    reader.join(3)
+    assert reader.is_alive(), "the put waits"
+    driver.sink.leave()
+    assert closed.wait(20)
+    with suppress(CommitFailed):
+        driver.sink.finish()
+    assert driver.lines() == 0
+
+
+def test_each_source_goes_its_own_way(driver: Driver) -> None:
+    """Sources of one sink do not wait for one another's positions."""
+    sources, positions = [driver.source, new_source("other.log")], [0, 0]
+    for number in range(6):
+        turn = number % 2
+        driver.source, driver.position = sources[turn], positions[turn]
+        driver.put(driver.chunk(number + 1))
+        positions[turn] = driver.position
+    driver.sink.ready(None)
+    driver.sink.flush(sources, changed=False)
+    driver.sink.finish()
+    found = driver.place.logagg.read("SELECT path, any_value(position) FROM sources GROUP BY path ORDER BY path")
+    assert found == [("access.log", positions[0]), ("other.log", positions[1])]
+    assert driver.lines() == 21
