@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from logagg.errors import LogaggError
-from logagg.notices import printable
+from logagg.notice_log import printable
 
 if TYPE_CHECKING:
     from logagg.config.sections import Config

@@ -17,8 +17,8 @@ LAYERS = tuple(
     layer.split()
     for layer in (
         "errors",
-        "clock metrics records sketches spill sql_functions heap",
-        "notices heartbeat columnar config sharding",
+        "clock metrics notices records sketches spill sql_functions heap",
+        "notice_log heartbeat columnar config sharding",
         "memory",
         "intake parse",
         "parse_pool rollup",

@@ -7,7 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from logagg.clock import Clock
 from logagg.errors import LogaggError, MergeStopped
 from logagg.lake.lake import Lake
-from logagg.notices import Notices
+from logagg.notice_log import Notices
+from logagg.notices import clock_doubted, merge_failed
 
 AGAIN = 60.0  # seconds before files are merged again after a failure
 
@@ -34,12 +35,12 @@ class Merges:
 
     def _merge(self) -> None:
         if doubt := self._lake.new_doubt():
-            self._notices.report("clock", doubt)
+            self._notices.report(clock_doubted(doubt))
         try:
             self._lake.compact_due()
         except MergeStopped:
             return
         except Exception as error:  # whatever it is: the files stay as they are, and commits go on
             what = str(error) if isinstance(error, LogaggError) else f"merging failed: {type(error).__name__}: {error}"
-            self._notices.report("retry", f"{what}; merging files again in {AGAIN:.0f} s")
+            self._notices.report(merge_failed(what, AGAIN))
             self._not_before = self._clock.monotonic() + AGAIN

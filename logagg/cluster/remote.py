@@ -25,7 +25,8 @@ from logagg.intake.match import sources_in
 from logagg.intake.tail import Tailer
 from logagg.intake.waker import Waker
 from logagg.metrics import Sample, served
-from logagg.notices import Notices
+from logagg.notice_log import Notices
+from logagg.notices import configuration_reloaded, reading_again, stopped_before_commit
 from logagg.parse.events.classify import Classifier
 from logagg.parse_pool.pool import Parsers
 from logagg.parse_pool.task import Interpreter
@@ -142,7 +143,7 @@ class Session:
                 with self._reporter.of_run(self._tailer, but=PositionMismatch):
                     return self._watch()
         except PositionMismatch as lost:
-            self._notices.report("again", f"{lost}; reading again from what is committed")
+            self._notices.report(reading_again(str(lost)))
             return "again"
         finally:
             self._end()
@@ -175,7 +176,7 @@ class Session:
             room=self._parsers.room,
             once=options.once,
             clock=self._clock,
-            notice=self._unread.notice,
+            notice=self._unread.report,
         )
         if options.ends:
             self._tailer.check_clock()
@@ -220,7 +221,7 @@ class Session:
             if self._wishes.leaving:
                 end = end or self._clock.monotonic() + LAST_FLUSH
                 if self._clock.monotonic() > end:
-                    self._notices.report("stopped", "not all is committed; the same command goes on from there")
+                    self._notices.report(stopped_before_commit())
                     return
 
     def _end(self) -> None:
@@ -272,7 +273,7 @@ class Session:
         self._parsers.use(self._interpreter.reading, self._notices.report)
         self._reporter.flush = self._flush
         self._tailer.reconsider()
-        self._notices.report("reload", "the new configuration holds from now on")
+        self._notices.report(configuration_reloaded())
 
     def _make_interpreter(self, config: Config) -> Interpreter:
         """Return what reads as a configuration says. Raises LogaggError where that cannot be."""

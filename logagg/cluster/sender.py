@@ -19,6 +19,7 @@ from logagg.cluster.refusals import Refusals, reason_of
 from logagg.cluster.transport import Sender, SendResult
 from logagg.errors import LogaggError
 from logagg.metrics import Sample
+from logagg.notices import Report, no_server_answers, no_worker_answers, shard_takes_no_jobs, shards_connected
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import Fingerprint, KnownSource, Progress, Source
 from logagg.tail.freshness import Freshness
@@ -57,7 +58,7 @@ class Dispatch:
         servers: Sequence[Server],
         identity: Identity,
         clock: Clock,
-        notice: Callable[[str, str], None],
+        notice: Report,
         *,
         memory: int,
         poll: float,
@@ -111,10 +112,7 @@ class Dispatch:
             return None
         if any(answer.verdict == "superseded" for answer in others):
             raise self._superseded()
-        self._notice(
-            "connected",
-            f"{len(self.outboxes)} shards have answered through {', '.join(map(str, self._sender.servers))}",
-        )
+        self._notice(shards_connected(len(self.outboxes), [str(server) for server in self._sender.servers]))
         return _known([*first, *others])
 
     def _ask_all(
@@ -155,9 +153,7 @@ class Dispatch:
         waited = self._clock.monotonic() - greeting.began
         if not greeting.said and waited > SAY:
             greeting.said = True
-            listed = ", ".join(map(str, missing))
-            what = f"no worker answers for shard {listed}" if self._sender.servers else "no job server answers"
-            self._notice("waiting", f"{what}; nothing is lost, reading begins when all have answered")
+            self._notice(no_worker_answers(missing) if self._sender.servers else no_server_answers())
         if greeting.once and not greeting.met and self._refusals.total and waited > IN_VAIN:
             hint = "see that --secret is the lake's, and that all run the same version; docs/cluster.md"
             raise ClusterError(f"tailer {self._who.tailer} has another secret than the lake, or another version", hint)
@@ -425,9 +421,7 @@ class Dispatch:
         )
         outbox.failures += 1
         if outbox.failures == 5 and outbox.pending:
-            self._notice(
-                "waiting", f"shard {outbox.shard} does not take its jobs ({reason}); trying again, nothing is lost"
-            )
+            self._notice(shard_takes_no_jobs(outbox.shard, reason))
 
 
 @dataclass(slots=True)

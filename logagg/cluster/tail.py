@@ -10,7 +10,7 @@ from logagg.cluster.secret import read_secret
 from logagg.errors import SourceError
 from logagg.intake import paths
 from logagg.intake.names import STDIN
-from logagg.notices import Notices
+from logagg.notice_log import Notices
 from logagg.parse_pool.pool import Parsers
 from logagg.tail.console import summary
 from logagg.tail.options import TailOptions

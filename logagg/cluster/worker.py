@@ -30,7 +30,8 @@ from logagg.heartbeat import decode
 from logagg.lake import heartbeats, locks, retry
 from logagg.lake.lake import Lake
 from logagg.metrics import Sample, served
-from logagg.notices import Notices
+from logagg.notice_log import Notices
+from logagg.notices import shard_owned, worker_did_its_jobs, worker_leaves, worker_over_memory, worker_started
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import Delta, Source
 from logagg.rollup.shard import Shard, ShardSettings
@@ -115,9 +116,8 @@ class Worker:
             raise LakeError(
                 f"{self._options.lake}: it has {shards} shards, 0 to {shards - 1}; there is no shard {wrong[0]}"
             )
-        self._notices.report(
-            "worker", f"shards {_ranges(self._options.wanted)} of {self._lake.shards}, lake {self._options.lake}"
-        )
+        wanted, lake = _ranges(self._options.wanted), str(self._options.lake)
+        self._notices.report(worker_started(wanted, self._lake.shards, lake))
         try:
             while not self._is_over():
                 self._take_over()
@@ -146,13 +146,13 @@ class Worker:
 
     def _is_over(self) -> bool:
         if self._wishes.leaving:
-            self._notices.report("worker", "leaving: a last flush")
+            self._notices.report(worker_leaves())
             return True
         if self._options.max_jobs and self._jobs >= self._options.max_jobs:
-            self._notices.report("worker", f"{self._jobs:,} jobs done, which is the limit: ending")
+            self._notices.report(worker_did_its_jobs(self._jobs))
             return True
         if self._options.memory and (used := resident()) > self._options.memory:
-            self._notices.report("worker", f"{used:,} bytes in use, over the limit: ending")
+            self._notices.report(worker_over_memory(used))
             return True
         return False
 
@@ -166,7 +166,7 @@ class Worker:
         self._looked = now
         for shard in self._options.wanted:
             if shard not in self._desks and (lease := locks.lease(self._options.lake, shard)) is not None:
-                self._notices.report("lease", f"shard {shard} is ours")
+                self._notices.report(shard_owned(shard))
                 self._sit_down(shard, self._owned(shard, lambda lease=lease: os.close(lease)))  # type: ignore[misc]
         self._receiver.serve(function for shard in self._desks for function in _functions(shard))
 

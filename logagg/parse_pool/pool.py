@@ -18,6 +18,7 @@ from typing import Any
 
 from logagg.clock import Clock, LatestTime
 from logagg.memory import Budget
+from logagg.notices import Report, ignore, parser_ended
 from logagg.parse.events.addresses import without_addresses
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import Format
@@ -67,7 +68,7 @@ class Parsers:
 
     def __init__(self, budget: Budget, clock: Clock) -> None:
         self._latest = LatestTime(clock)
-        self._report: Callable[[str, str], None] = lambda kind, text: None
+        self._report: Report = ignore
         self._reading: ParseTask | None = None
         self._there: ParseTask | None = None  # the same, for another process
         self._rooms = BufferPool(budget.parsers * SEATS + AHEAD, budget.chunk)
@@ -95,7 +96,7 @@ class Parsers:
         """The processes that parse."""
         return [child.pid for child in self._children]
 
-    def use(self, reading: ParseTask, report: Callable[[str, str], None]) -> None:
+    def use(self, reading: ParseTask, report: Report) -> None:
         """Read so from now on, and report when a parser dies."""
         self._reading, self._there, self._report = reading, reading.asking(None), report
 
@@ -134,7 +135,7 @@ class Parsers:
             if place.child not in self._ended:
                 self._ended.append(place.child)
                 how = place.child.end()
-                self._report("parser", f"a parser ended ({how}); this process does its work from now on")
+                self._report(parser_ended(how))
 
 
 @dataclass(frozen=True, slots=True)

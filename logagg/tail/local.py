@@ -27,7 +27,8 @@ from logagg.lake import retry
 from logagg.lake.compact import Replacement, joined
 from logagg.lake.lake import Lake
 from logagg.metrics import Sample
-from logagg.notices import Notices
+from logagg.notice_log import Notices
+from logagg.notices import clock_doubted, merge_failed
 from logagg.parse_pool.pool import Parsers, without_data
 from logagg.parse_pool.task import Interpreter
 from logagg.records import Batch, Chunk, Delta
@@ -331,7 +332,7 @@ class _Compaction:
         if self._running or self._lake.merging.stops or self._clock.monotonic() < self._not_before:
             return
         if doubt := self._lake.new_doubt():
-            self._notices.report("clock", doubt)
+            self._notices.report(clock_doubted(doubt))
         tasks = self._lake.plan_compaction()
         self._bytes = max((task.memory for task in tasks), default=0)
         for task in tasks:
@@ -360,7 +361,7 @@ class _Compaction:
             yield
         except CommitFailed as failure:
             self._not_before = self._clock.monotonic() + MERGE_AGAIN
-            self._notices.report("retry", f"{failure}; merging files later")
+            self._notices.report(merge_failed(str(failure)))
 
     def shutdown(self) -> None:
         """Give up what is running: nothing takes its results any more, and the end does not wait for a long merge."""

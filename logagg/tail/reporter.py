@@ -18,7 +18,8 @@ from logagg.intake import paths
 from logagg.intake.names import STDIN
 from logagg.intake.tail import Tailer
 from logagg.metrics import Sample
-from logagg.notices import Notices
+from logagg.notice_log import Notices
+from logagg.notices import log_unreadable, path_missing
 from logagg.tail.freshness import Freshness
 from logagg.tail.options import TailOptions
 from logagg.tail.parse_record import ParseRecord
@@ -194,9 +195,9 @@ def announce(found: Iterable[paths.PathProblem], notices: Notices) -> None:
     """Say, of a run that begins, what it waits for."""
     for one in found:
         if one.state == "missing":
-            notices.report("waiting", f"{one}; reading begins when it comes")
+            notices.report(path_missing(one.path, one.reason))
         elif has_magic(os.path.dirname(one.path)):  # else the first look says it
-            notices.report("unreadable", f"{one}; trying again")
+            notices.report(log_unreadable(one.path, one.reason))
 
 
 def _said(error: Exception) -> str:

@@ -18,7 +18,8 @@ from logagg.lake import heartbeats
 from logagg.lake.lake import Lake
 from logagg.lake.progress import MergeProgress
 from logagg.metrics import Sample, served
-from logagg.notices import Notices
+from logagg.notice_log import Notices
+from logagg.notices import configuration_refused, configuration_reloaded, stopped_before_end
 from logagg.parse.events.classify import Classifier
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.parse_pool.pool import Parsers
@@ -169,7 +170,7 @@ class _Run:
             for line in summary(self._tally, self._clock.monotonic() - started, self._options.lake):
                 self._options.say(line)
         if self._cut_short:
-            self._notices.report("stopped", "before the end; the same command reads the rest")
+            self._notices.report(stopped_before_end())
 
     # the stages
 
@@ -186,7 +187,7 @@ class _Run:
             room=self._parsers.room,
             once=options.once,
             clock=self._clock,
-            notice=self._unread.notice,
+            notice=self._unread.report,
             may_forget=self._lake.clock_is_settled,
         )
 
@@ -256,10 +257,10 @@ class _Run:
             self._lake.reconfigure(rollups_of(config), config)
             river = self._make_river(config)
         except LogaggError as error:
-            self._notices.report("reload", f"{error}; until then the old configuration holds")
+            self._notices.report(configuration_refused(str(error)))
             self._lake.reconfigure(rollups_of(self._config), self._config)
             return self._make_river(self._config)
         self._config = config
         self._tailer.reconsider()
-        self._notices.report("reload", "the new configuration holds from now on")
+        self._notices.report(configuration_reloaded())
         return river

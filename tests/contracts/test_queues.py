@@ -71,8 +71,8 @@ class Gearman:
 
     def __init__(self, server: JobServer) -> None:
         servers = [Server("127.0.0.1", server.port)]
-        self._sender = Sender(servers, SystemClock(), lambda kind, text: None)
-        self._receivers = [Receiver(servers, SystemClock(), lambda kind, text: None, f"w{n}") for n in range(SHARDS)]
+        self._sender = Sender(servers, SystemClock(), lambda notice: None)
+        self._receivers = [Receiver(servers, SystemClock(), lambda notice: None, f"w{n}") for n in range(SHARDS)]
         for shard, receiver in enumerate(self._receivers):
             receiver.serve([f"logagg.shard.{shard}"])
         self._on_way = [0] * SHARDS
@@ -190,11 +190,11 @@ def test_what_was_sent_is_received_after_the_end_and_nothing_can_be_sent(transpo
 def test_a_message_that_was_not_answered_comes_again(job_server: JobServer) -> None:
     """A worker that dies leaves its job to another."""
     servers = [Server("127.0.0.1", job_server.port)]
-    sender = Sender(servers, SystemClock(), lambda kind, text: None)
+    sender = Sender(servers, SystemClock(), lambda notice: None)
     sender.connect()
     sender.send("it", 0, "logagg.shard.0", "u", b"data", 30)
     for name in ("first", "second"):
-        receiver = Receiver(servers, SystemClock(), lambda kind, text: None, name)
+        receiver = Receiver(servers, SystemClock(), lambda notice: None, name)
         receiver.serve(["logagg.shard.0"])
         found = None
         while found is None:
@@ -211,7 +211,7 @@ def test_a_message_that_was_not_answered_comes_again(job_server: JobServer) -> N
 
 def test_a_queue_with_a_bound_says_that_it_is_full(job_server: JobServer) -> None:
     """`maxqueue` of an administrator is respected: what did not go in is told, and of the right message."""
-    sender = Sender([Server("127.0.0.1", job_server.port)], SystemClock(), lambda kind, text: None)
+    sender = Sender([Server("127.0.0.1", job_server.port)], SystemClock(), lambda notice: None)
     sender.connect()
     sender.send("the first makes the function known", 0, "logagg.shard.0", "first", b"data", 30)
     wait_until(lambda: any(line.startswith("logagg.shard.0\t1") for line in job_server.ask("status")))

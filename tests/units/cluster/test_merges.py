@@ -11,7 +11,7 @@ from logagg.clock import ManualClock
 from logagg.cluster.merges import AGAIN, Merges
 from logagg.errors import CommitFailed, LakeError
 from logagg.lake.progress import MergeProgress
-from logagg.notices import Notices
+from logagg.notice_log import Notices
 
 
 class Lake:
