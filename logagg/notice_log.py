@@ -15,8 +15,8 @@ import threading
 from collections import Counter
 from typing import TextIO
 
-from logagg.clock import Clock, written
-from logagg.notices import Level, Notice
+from logagg.clock import Clock, SystemClock, written
+from logagg.notices import Level, Notice, command_failed
 
 
 class Notices:
@@ -37,13 +37,25 @@ class Notices:
             self.counts[notice.kind] += 1
             if self._is_quiet or notice.level > self._last_level:
                 return
-            show(f"{self._line(notice, stream)}\n", stream)
+            if self._as_json:
+                write(f"{json_line(notice, self._clock.now())}\n", stream)
+            else:
+                show(f"{self._line(notice, stream)}\n", stream)
 
     def _line(self, notice: Notice, stream: TextIO) -> str:
-        if self._as_json:
-            return json_line(notice, self._clock.now())
         text = f"{notice.kind}: {printable(notice.text)}"
         return in_journal(text, notice.level) if is_journal(stream) else f"{written(self._clock.now())} {text}"
+
+
+def show_failure(text: str, *, as_json: bool = False) -> None:
+    """Write the one line of a failure that ends a command."""
+    failure, stream = command_failed(text), sys.stderr
+    if as_json:
+        line = json_line(failure, SystemClock().now())
+    else:
+        line = f"logagg: {printable(text)}"
+        line = in_journal(line, failure.level) if is_journal(stream) else line
+    print(line, file=stream)
 
 
 def json_line(notice: Notice, now: float) -> str:
@@ -78,9 +90,15 @@ START = "\r\x1b[K"  # to a terminal: go to the start of the line, and clear it
 
 
 def show(text: str, stream: TextIO) -> None:
-    """Write a text; on a terminal, over the status line. A stream that is closed or cannot be written to is no failure."""
+    """Write a text; on a terminal, over the status line."""
     with contextlib.suppress(OSError, ValueError):
-        print(f"{START if stream.isatty() else ''}{text}", end="", file=stream, flush=True)
+        write(f"{START if stream.isatty() else ''}{text}", stream)
+
+
+def write(text: str, stream: TextIO) -> None:
+    """Write a text at once. A stream that is closed, or cannot be written to, does not fail the run."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, end="", file=stream, flush=True)
 
 
 def printable(text: str) -> str:

@@ -163,6 +163,12 @@ POISON = Kind(
     "a job made its shard fail",
     "[look at it](cluster.md#when-something-is-lost)",
 )
+FAILURE = Kind(
+    "failure",
+    Level.ERROR,
+    "the command has failed and ends with exit status 1; without `--log-json` the line is `logagg: text`; not counted",
+    "as the text says",
+)
 SOURCE = Kind("source", Level.INFO, "a log is new, or goes on under another name")
 COMMIT = Kind("commit", Level.INFO, "a commit was made: its number, rows and files")
 
@@ -275,6 +281,10 @@ def configuration_unchanged() -> Notice:
 
 def configuration_reloaded() -> Notice:
     return RELOAD.of("the new configuration holds from now on")
+
+
+def command_failed(problem: str) -> Notice:
+    return FAILURE.of(problem)
 
 
 def stopped_before_end() -> Notice:

@@ -191,7 +191,7 @@ class Session:
             thread.start()
 
     def _watch(self) -> str:
-        loud = self._options.verbosity >= 0
+        loud = self._options.shows_progress
         display = CatchUpBar(self.tally, loud) if self._options.once else StatusLine(self.tally, self._clock, loud)
         try:
             while not self._done.is_set() and not self._dispatch.failure:

@@ -204,15 +204,20 @@ class Dispatch:
 
     def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
-        yield Sample("logagg_unread_bytes", "Bytes of logs that are not read yet.", self.unread)
+        yield Sample("logagg_unread_bytes", "Bytes of the logs that have not been read yet.", self.unread)
         for outbox in self.outboxes:
             label = ("shard", str(outbox.shard))
             yield Sample("logagg_uncommitted_jobs", "Jobs that are not committed yet.", len(outbox.pending), label)
-            yield Sample("logagg_uncommitted_job_bytes", "Their size, packed.", outbox.nbytes, label)
+            yield Sample(
+                "logagg_uncommitted_job_bytes",
+                "Bytes of the jobs that are not committed yet, as they are sent.",
+                outbox.nbytes,
+                label,
+            )
             yield Sample("logagg_jobs_resent_total", "Jobs that were sent again.", outbox.resent, label)
             yield Sample(
                 "logagg_gaps_total",
-                "Jobs that came out of order: an earlier one of their log is missing.",
+                "Jobs received out of order (an earlier job of the source is missing).",
                 outbox.gaps,
                 label,
             )

@@ -33,7 +33,7 @@ def tail(
         raise SourceError("standard input cannot be sent to workers", "it could not be read again; write it to a file")
     check(options.config)
     secret = read_secret(cluster.secret)
-    notices, began = Notices(clock, verbosity=options.verbosity), clock.monotonic()
+    notices, began = Notices(clock, verbosity=options.verbosity, as_json=options.log_json), clock.monotonic()
     unread = SkippedLogs(notices, ends=options.once)
     announce(paths.problems(options.paths), notices)
     with parsers or Parsers(options.budget, clock) as ready:

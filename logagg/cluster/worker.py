@@ -60,6 +60,7 @@ class WorkerOptions:
     max_jobs: int = 0  # after which it ends; 0: never
     metrics: tuple[str, int] | None = None  # where Prometheus may scrape
     verbosity: int = 0
+    log_json: bool = False
 
 
 def work(options: WorkerOptions, clock: Clock | None = None, requests: Requests | None = None) -> None:
@@ -93,7 +94,7 @@ class Worker:
             requests,
             options.config,
         )
-        self._notices = Notices(clock, verbosity=options.verbosity)
+        self._notices = Notices(clock, verbosity=options.verbosity, as_json=options.log_json)
         lake.tell(self._notices.report)
         self._memory = options.memory or options.config.tail.memory
         self._limit, self._keys = job_bytes(self._memory), Keys(lake.secret)
@@ -131,7 +132,7 @@ class Worker:
 
     def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
-        yield Sample("logagg_messages_total", "Messages whose MAC was right.", self._jobs)
+        yield Sample("logagg_messages_total", "Messages received with the right MAC.", self._jobs)
         yield from self._refused_numbers()
         for desk in list(self._desks.values()):
             yield from desk.numbers()

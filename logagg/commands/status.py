@@ -45,7 +45,7 @@ def status(as_json: bool, gearman: Any, max_age: float | None, secret: Path | No
     """Show positions, lag and rates; exit status 1 when unhealthy.
 
     Unhealthy is, as the tail itself says: a log that it cannot read, one that no format fits or whose last lines are
-    mostly rejects, or that it has committed nothing for 30 seconds while something waits. SkippedLogs bytes while no tail
+    mostly rejects, or that it has committed nothing for 30 seconds while something waits. Unread bytes while no tail
     runs are shown, but are no failure: a lake may be filled with tail --once.
     """
     if gearman:

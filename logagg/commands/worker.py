@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from logagg.cli import Parsed, Shared, address, servers, shared_options
+from logagg.cli import Parsed, Shared, address, log_json_option, servers, shared_options
 from logagg.config.types import INTERVAL, SIZE
 
 _LIST = re.compile(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*(/\d{1,4})?", re.ASCII)
@@ -56,6 +56,7 @@ def shard_list(text: object) -> tuple[tuple[int, ...], int]:
 )
 @click.option("--metrics", type=Parsed("address", address), metavar="HOST:PORT", help="Where Prometheus may scrape.")
 @click.option("--max-jobs", type=click.IntRange(1), metavar="N", help="End after so many jobs; likewise.")
+@log_json_option
 @shared_options
 def worker(shared: Shared, gearman: Any, shards: Any, **options: Any) -> None:
     """Own shards of a lake, for tails that send their jobs through a job server.

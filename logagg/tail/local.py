@@ -69,7 +69,7 @@ class Tally:
 
     def numbers(self) -> Iterator[Sample]:
         """Return what a scrape of a tail shows."""
-        yield Sample("logagg_read_bytes_total", "Bytes of logs that were read.", self.bytes)
+        yield Sample("logagg_read_bytes_total", "Bytes of the logs that have been read.", self.bytes)
         for kind, lines in list(self.kinds.items()):
             yield Sample("logagg_events_total", "Lines that became events, by kind.", lines, ("kind", kind))
         for reason, lines in list(self.rejects.items()):

@@ -65,12 +65,14 @@ def _tail(options: TailOptions, clock: Clock, requests: Requests, parsers: Parse
 def counted(notices: Notices) -> Iterator[Sample]:
     """Return how many notices there were, by kind."""
     for kind, count in list(notices.counts.items()):
-        yield Sample("logagg_notices_total", "Notices, by kind; commits are among them.", count, ("kind", kind))
+        yield Sample(
+            "logagg_notices_total", "Notices by kind, whether they were written or not.", count, ("kind", kind)
+        )
 
 
 def merged(merging: MergeProgress) -> Iterator[Sample]:
     """Return how many rows were merged."""
-    yield Sample("logagg_merged_rows_total", "Rows of files that were read to be merged.", merging.rows)
+    yield Sample("logagg_merged_rows_total", "Rows that merges have read.", merging.rows)
 
 
 def rollups_of(config: Config) -> tuple[Rollup, ...]:
@@ -92,7 +94,7 @@ class _Run:
     def __init__(self, options: TailOptions, clock: Clock, lake: Lake, requests: Requests, parsers: Parsers) -> None:
         self._options, self._clock, self._lake, self._config = options, clock, lake, options.config
         self._shards, self._budget = options.shard_count, options.budget
-        self._notices = Notices(clock, verbosity=options.verbosity)
+        self._notices = Notices(clock, verbosity=options.verbosity, as_json=options.log_json)
         lake.tell(self._notices.report)
         self._wishes, self._parsers = requests, parsers
         lake.merging.notice, lake.merging.leaving = self._notices.report, lambda: requests.leaving
@@ -106,7 +108,7 @@ class _Run:
     def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
         yield from self._tally.numbers()
-        yield Sample("logagg_unread_bytes", "Bytes of logs that are not read yet.", self._tailer.backlog())
+        yield Sample("logagg_unread_bytes", "Bytes of the logs that have not been read yet.", self._tailer.backlog())
         yield from self._reporter.numbers()
         yield from merged(self._lake.merging)
         yield from counted(self._notices)
@@ -127,7 +129,7 @@ class _Run:
 
     def _follow(self) -> None:
         """Let one river run after the other, each with the configuration that was wished for."""
-        loud = self._options.verbosity >= 0
+        loud = self._options.shows_progress
         display = CatchUpBar(self._tally, loud) if self._options.once else StatusLine(self._tally, self._clock, loud)
         river = self._make_river(self._config)
         try:
@@ -164,7 +166,7 @@ class _Run:
     def _finish(self, started: float) -> None:
         """Leave few files behind, and say what was read."""
         if not self._cut_short:
-            with merge_line(self._lake.merging, self._options.verbosity >= 0):
+            with merge_line(self._lake.merging, self._options.shows_progress):
                 self._lake.compact_due()
         if self._options.verbosity >= 0:
             for line in summary(self._tally, self._clock.monotonic() - started, self._options.lake):
