@@ -132,7 +132,7 @@ class Tailer:
             tailer=self.name,
         )
         self.dispatch = Watched(
-            servers, self._who, SystemClock(), lambda kind, text: None, memory=1 << 28, poll=scene.flush
+            servers, self._who, SystemClock(), lambda notice: None, memory=1 << 28, poll=scene.flush
         )
         self.dispatch.waiting, self.dispatch.lags = deque(), []
         self.chunks = self.bytes = 0

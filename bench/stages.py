@@ -54,9 +54,7 @@ class StagedRun:
         config, self._clock = Config(), SystemClock()
         rollups = rollups_of(config)
         self._lake = Lake.open(lake, rollups, clock=self._clock, config=config)
-        self._tailer = Tailer(
-            [str(log)], chunk_bytes=config.tail.chunk, clock=self._clock, notice=lambda kind, text: None
-        )
+        self._tailer = Tailer([str(log)], chunk_bytes=config.tail.chunk, clock=self._clock, notice=lambda notice: None)
         self._book = SourceFormats("", {}, self._clock, lambda source: None)
         self._classifier = Classifier.of(config, self._lake.secret)
         settings = ShardSettings(rollups, config.clicks.window, config.limits.keys)

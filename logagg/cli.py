@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from logagg.errors import LogaggError
-from logagg.notices import printable
+from logagg.notice_log import printable
 
 if TYPE_CHECKING:
     from logagg.config.sections import Config
@@ -147,7 +147,7 @@ def _run(arguments: list[str], interrupted: Callable[[], bool] = lambda: False) 
     except Exception as error:  # the last resort: a failure is always one line
         if interrupted():
             return 130
-        return _complain(_culprit(error), debug="--debug" in arguments)
+        return _complain(_culprit(error), debug="--debug" in arguments, as_json="--log-json" in arguments)
 
 
 def _open_what_is_closed() -> None:
@@ -176,7 +176,7 @@ def _culprit(error: Exception) -> Exception:
     return error
 
 
-def _complain(error: Exception, *, debug: bool) -> int:
+def _complain(error: Exception, *, debug: bool, as_json: bool) -> int:
     if debug:
         traceback.print_exception(error)
     if isinstance(error, LogaggError):
@@ -241,6 +241,11 @@ _SHARED = (
     click.option("-q", "--quiet", is_flag=True, help="Print only failures."),
     click.option("-v", "--verbose", is_flag=True, help="Print more."),
     click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks."),
+)
+
+
+log_json_option = click.option(
+    "--log-json", is_flag=True, help="Write notices as JSON, one object a line, for programs."
 )
 
 

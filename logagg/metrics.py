@@ -1,4 +1,4 @@
-"""What Prometheus may scrape (`--metrics HOST:PORT`): numbers that are kept anyway, read at the moment of the scrape."""
+"""What Prometheus scrapes (`--metrics HOST:PORT`): numbers that a run keeps anyway, read when it is asked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One number; with a label, one of several of that name."""
+    """One number. Those that share a name differ in the value of their label."""
 
     name: str  # a counter's ends in _total
     help: str
@@ -29,7 +29,7 @@ Numbers = Callable[[], Iterable[Sample]]
 
 @contextmanager
 def served(address: tuple[str, int] | None, numbers: Numbers) -> Iterator[None]:
-    """Answer scrapes meanwhile, if there is an address. Raises LogaggError where nothing can listen there."""
+    """Answer scrapes until the block ends, if there is an address. Raises LogaggError if the address cannot be listened at."""
     if address is None:
         yield
         return

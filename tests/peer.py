@@ -29,7 +29,7 @@ SENT = {gearman.GEARMAN_COMMAND_SUBMIT_JOB}
 
 def submit(port: int, function: str, data: bytes, unique: str = "u", patience: float = 60) -> bytes | None:
     """Send bytes to a function as anybody can who reaches the job server; return what is answered."""
-    sender = Sender([Server("127.0.0.1", port)], SystemClock(), lambda kind, text: None)
+    sender = Sender([Server("127.0.0.1", port)], SystemClock(), lambda notice: None)
     sender.connect()
     sender.send(None, 0, function, unique, data, patience)
     while not (outcomes := sender.poll(0.2)):

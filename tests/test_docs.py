@@ -32,6 +32,7 @@ from logagg.cli import COMMANDS, logagg
 from logagg.config.load import load
 from logagg.config.sections import EXTENSIONS, SETTINGS, Setting
 from logagg.lake import catalog_rows
+from logagg.notices import KINDS, Kind, Level
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.formats.known import APACHE, JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES
 from logagg.parse.schemas import EVENT_SCHEMA, REASONS
@@ -240,6 +241,15 @@ def _formats() -> Iterator[str]:
     return _table(("name", "the same as"), *((f"`{name}`", f"`{text}`") for name, text in NAMED.items()))
 
 
+def _notices() -> Iterator[str]:
+    rows = [(_name(kind), kind.level.name.lower(), kind.meaning, kind.remedy) for kind in KINDS]
+    return _table(("kind", "level", "meaning", "to do"), *rows)
+
+
+def _name(kind: Kind) -> str:
+    return f"[`{kind.name}`]" if kind.level is Level.INFO else f"`{kind.name}`"
+
+
 GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/configuration.md", "settings"): _settings,
     ("docs/configuration.md", "extensions"): lambda: iter([_code(EXTENSIONS)]),
@@ -247,6 +257,7 @@ GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/configuration.md", "formats"): _formats,
     ("docs/configuration.md", "fields"): _fields,
     ("docs/sql.md", "views"): _views,
+    ("docs/operations.md", "notices"): _notices,
 }
 
 
@@ -278,12 +289,6 @@ def test_every_command_and_option_is_in_the_commands_page() -> None:
     assert not [one for one in _options() if f" {one.split()[1]}" not in sections[one.split()[0]]]
 
 
-def _notice_kinds() -> set[str]:
-    """Kinds of notices: the first words given to what reports them."""
-    calls = r"""(?:[._]notice|\.tell|notices\.report)\(\s*"(\w+)","""
-    return {kind for module in (ROOT / "logagg").rglob("*.py") for kind in re.findall(calls, module.read_text())}
-
-
 def _must_be_named() -> Iterator[tuple[str, set[str]]]:
     rows = catalog_rows
     tables = (
@@ -297,9 +302,7 @@ def _must_be_named() -> Iterator[tuple[str, set[str]]]:
     yield "docs/sql.md", {re.split(r"[ (]", macro)[2] for macro in MACROS}
     yield "docs/sql.md", set(lake_format.TABLES)
     yield "docs/commands.md", set(REPORTS)
-    kinds = _notice_kinds()
-    assert {"truncated", "retry", "unreadable"} <= kinds
-    yield "docs/operations.md", set(REASONS) | kinds
+    yield "docs/operations.md", set(REASONS) | {kind.name for kind in KINDS}
 
 
 @pytest.mark.parametrize("name", ["docs/sql.md", "docs/commands.md", "docs/operations.md"])

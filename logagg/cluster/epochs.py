@@ -10,22 +10,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from logagg.lake import durable
+from logagg.notices import Report, epochs_unwritten
 
 FOLDER = "epochs"
 REMEMBERED = 10_000  # tailers of a shard: those that began last
 _READ = 1 << 22  # bytes
 
-Notice = Callable[[str, str], None]
-
 
 class Epochs:
     """The epochs of one shard; its owner's alone."""
 
-    def __init__(self, root: Path, shard: int, notice: Notice) -> None:
+    def __init__(self, root: Path, shard: int, notice: Report) -> None:
         self._path, self._notice = root / FOLDER / f"shard.{shard}", notice
         self._last = _read(self._path)
 
@@ -53,10 +51,7 @@ class Epochs:
             draft.write_text(json.dumps(self._last))
             os.replace(draft, self._path)
         except OSError as error:
-            self._notice(
-                "retry",
-                f"{self._path}: cannot be written: {error.strerror or error}; trying again at the next tail's start",
-            )
+            self._notice(epochs_unwritten(str(self._path), error.strerror or str(error)))
 
 
 def _read(path: Path) -> dict[str, tuple[int, str]]:

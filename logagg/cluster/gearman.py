@@ -19,6 +19,7 @@ from gearman import protocol
 
 from logagg.clock import Clock
 from logagg.errors import ServerError
+from logagg.notices import Report, server_found, server_lost
 
 PORT = 4730
 CONNECT = 3.0  # seconds that a server may take to answer at first,
@@ -30,8 +31,6 @@ _KEPT = 1 << 12  # bytes that are kept of a larger one, which is passed over: wh
 _PIECE = 1 << 18
 _LONGEST, _MOST = 1 << 12, 1 << 16  # of an answer to an administrator: characters of a line, and lines
 _HEADER = protocol.COMMAND_HEADER_SIZE
-
-Notice = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +221,7 @@ class ConnectionPool:
         self,
         servers: Sequence[Server],
         clock: Clock,
-        notice: Notice,
+        notice: Report,
         lost: Callable[[Connection], None],
         largest: int = LARGEST,
     ) -> None:
@@ -244,7 +243,7 @@ class ConnectionPool:
                 self._put_off(server, error)
                 continue
             if self._attempt[server]:
-                self._notice("server", f"{server}: connected again")
+                self._notice(server_found(str(server)))
             self._attempt[server] = 0
             new.append(self.up[server])
         return new
@@ -268,7 +267,7 @@ class ConnectionPool:
     def _put_off(self, server: Server, why: ServerError) -> None:
         first, most = BACKOFF
         if not self._attempt[server]:
-            self._notice("server", f"{why}; trying again")
+            self._notice(server_lost(str(server), str(why)))
         wait = min(most, first * 2 ** min(self._attempt[server], 10))
         self._not_before[server] = self._clock.monotonic() + wait * random.uniform(0.5, 1.0)
         self._attempt[server] += 1

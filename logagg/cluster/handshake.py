@@ -14,6 +14,7 @@ from logagg.cluster.protocol import Reply
 from logagg.cluster.refusals import Refusals
 from logagg.cluster.transport import Sender, SendResult
 from logagg.errors import ClusterError
+from logagg.notices import Report, no_server_answers, no_worker_answers, shards_connected
 from logagg.records import KnownSource, Progress, Source
 from logagg.sharding import start_of
 
@@ -49,7 +50,7 @@ class Handshake:
     messenger: Messenger
     sender: Sender
     clock: Clock
-    notice: Callable[[str, str], None]
+    notice: Report
     refusals: Refusals
     tailer: str
     leaving: Callable[[], bool]
@@ -87,8 +88,7 @@ class Handshake:
             return None
         if any(answer.verdict == "superseded" for answer in others):
             raise superseded(self.tailer)
-        servers = ", ".join(map(str, self.sender.servers))
-        self.notice("connected", f"{len(messenger.outboxes)} shards have answered through {servers}")
+        self.notice(shards_connected(len(messenger.outboxes), list(map(str, self.sender.servers))))
         return known_sources([*first, *others])
 
     def _ask_all(self, outboxes: Callable[[], Sequence[Outbox]], **question: bool) -> list[Reply] | None:
@@ -129,9 +129,7 @@ class Handshake:
         waited = self.clock.monotonic() - self._began
         if not self._said and waited > SAY:
             self._said = True
-            listed = ", ".join(map(str, missing))
-            what = f"no worker answers for shard {listed}" if self.sender.servers else "no job server answers"
-            self.notice("waiting", f"{what}; nothing is lost, reading begins when all have answered")
+            self.notice(no_worker_answers(missing) if self.sender.servers else no_server_answers())
         if self.once and not self._met and self.refusals.total and waited > IN_VAIN:
             hint = "see that --secret is the lake's, and that all run the same version; docs/cluster.md"
             raise ClusterError(f"tailer {self.tailer} has another secret than the lake, or another version", hint)

@@ -13,7 +13,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from logagg.clock import Clock
 from logagg.errors import LogaggError
 from logagg.lake import durable
 from logagg.lake.ownership import give, give_open
+from logagg.notices import Report, job_failed, job_not_kept, job_quarantined
 
 ATTEMPTS = 3  # times that a job may make its shard fail
 CAREFUL = 60.0  # seconds after a failure in which each job is taken alone; within them all that was lost is sent again
@@ -30,8 +31,6 @@ KEPT, KEPT_BYTES = 100, 256 << 20  # how many, and bytes of all of them
 FLUSH = ""  # no job, but all since the last flush
 REMEMBERED = 20  # jobs of a shard with which it has failed
 _READ = 1 << 16
-
-Notice = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class Attempts:
     of many jobs too, each is committed before the next.
     """
 
-    def __init__(self, root: Path, shard: int, clock: Clock, notice: Notice) -> None:
+    def __init__(self, root: Path, shard: int, clock: Clock, notice: Report) -> None:
         self._shard, self._clock, self._notice = shard, clock, notice
         self._careful_until = self._strict_until = clock.monotonic()
         self._file = _opened(root, f"shard.{shard}")
@@ -108,7 +107,7 @@ class Attempts:
             count = self._failures.pop(note.at, 0) + 1
             self._failures = dict([*self._failures.items(), (note.at, count)][-REMEMBERED:])
             tried = f"job {note.at}, {count} of {ATTEMPTS} times"
-        self._notice("poison", f"shard {self._shard}, at {tried}: {what}")
+        self._notice(job_failed(self._shard, tried, what))
 
     def _note(self, note: _Note) -> None:
         """Note what is worked on. A disk that refuses that does not keep us from working."""
@@ -119,13 +118,13 @@ class Attempts:
 class Quarantine:
     """Keeps messages that cannot be taken, up to a bound, each with its reason."""
 
-    def __init__(self, root: Path, notice: Notice) -> None:
+    def __init__(self, root: Path, notice: Report) -> None:
         self._folder, self._notice = root / QUARANTINE, notice
 
     def keep(self, name: str, data: bytes, reason: str) -> None:
         digest = hashlib.blake2b(data, digest_size=8).hexdigest()
         path = self._folder / f"{digest}.job"
-        self._notice("quarantine", f"{path}: {reason}")
+        self._notice(job_quarantined(str(path), reason))
         try:
             if not path.exists() and self._has_room(len(data)):
                 path.write_bytes(data)
@@ -134,7 +133,7 @@ class Quarantine:
                 give(path.with_suffix(".txt"))
                 durable.sync(path)
         except OSError as error:
-            self._notice("quarantine", f"{path}: cannot be kept: {error.strerror}")
+            self._notice(job_not_kept(str(path), str(error.strerror)))
 
     def _has_room(self, size: int) -> bool:
         kept = [path.stat().st_size for path in self._folder.glob("*.job")]

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from logagg.clock import Clock
 from logagg.errors import AuthError, OtherVersion, TooLarge, WireError
 from logagg.metrics import Sample
+from logagg.notices import Report, message_refused
 
 FORGED, VERSION, REPLAYED, TOO_LARGE, UNREADABLE = "forged", "version", "replayed", "too_large", "unreadable"
 EVERY = 60.0  # seconds between notices
-
-Notice = Callable[[str, str], None]
 
 
 class Refusals:
     """What one receiver has refused."""
 
-    def __init__(self, clock: Clock, notice: Notice) -> None:
+    def __init__(self, clock: Clock, notice: Report) -> None:
         self.counts: Counter[str] = Counter()
         self._clock, self._notice = clock, notice
         self._last: float | None = None
@@ -41,9 +40,9 @@ class Refusals:
         self._unsaid += 1
         self._last = now
         if self._said is None or now - self._said >= EVERY:
-            others = f" (and {self._unsaid - 1:,} more since the last notice)" if self._unsaid > 1 else ""
+            others = self._unsaid - 1
             self._said, self._unsaid = now, 0
-            self._notice("refused", f"{text}{others}")
+            self._notice(message_refused(text, others, reason))
 
     def numbers(self, name: str, meaning: str) -> Iterator[Sample]:
         """Return what a scrape shows."""

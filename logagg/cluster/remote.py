@@ -28,7 +28,8 @@ from logagg.intake.discover import find
 from logagg.intake.match import sources_in
 from logagg.intake.names import STDIN
 from logagg.metrics import Sample
-from logagg.notices import Notices
+from logagg.notice_log import Notices
+from logagg.notices import stopped_before_commit
 from logagg.parse.events.classify import Classifier
 from logagg.parse_pool.pool import Parsers
 from logagg.parse_pool.task import Then
@@ -258,7 +259,7 @@ class RemoteSink:
             self._raise_failure()
             if self._gives_up():
                 self._is_cut = True
-                self._notices.report("stopped", "not all is committed; the same command goes on from there")
+                self._notices.report(stopped_before_commit())
 
     def _gives_up(self) -> bool:
         return self._clock.monotonic() > self._leave_by

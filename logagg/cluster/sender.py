@@ -19,6 +19,7 @@ from logagg.cluster.refusals import Refusals, reason_of
 from logagg.cluster.transport import Sender, SendResult
 from logagg.errors import AuthError, ClusterError, WireError
 from logagg.metrics import Sample
+from logagg.notices import Report, shard_takes_no_jobs
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import KnownSource, Source
 from logagg.tail.freshness import Freshness
@@ -40,7 +41,7 @@ class Dispatch:
         servers: Sequence[Server],
         identity: Identity,
         clock: Clock,
-        notice: Callable[[str, str], None],
+        notice: Report,
         *,
         memory: int,
         poll: float,
@@ -131,11 +132,16 @@ class Dispatch:
         for outbox in self.outboxes:
             label = ("shard", str(outbox.shard))
             yield Sample("logagg_uncommitted_jobs", "Jobs that are not committed yet.", len(outbox.pending), label)
-            yield Sample("logagg_uncommitted_job_bytes", "Their size, packed.", outbox.nbytes, label)
+            yield Sample(
+                "logagg_uncommitted_job_bytes",
+                "Bytes of the jobs that are not committed yet, as they are sent.",
+                outbox.nbytes,
+                label,
+            )
             yield Sample("logagg_jobs_resent_total", "Jobs that were sent again.", outbox.resent, label)
             yield Sample(
                 "logagg_gaps_total",
-                "Jobs that came out of order: an earlier one of their log is missing.",
+                "Jobs received out of order (an earlier job of the source is missing).",
                 outbox.gaps,
                 label,
             )
@@ -342,6 +348,4 @@ class Dispatch:
         )
         outbox.failures += 1
         if outbox.failures == 5 and outbox.pending:
-            self._notice(
-                "waiting", f"shard {outbox.shard} does not take its jobs ({reason}); trying again, nothing is lost"
-            )
+            self._notice(shard_takes_no_jobs(outbox.shard, reason))

@@ -152,17 +152,20 @@ class ShardHost:
     def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
         label = ("shard", str(self.number))
-        yield Sample("logagg_jobs_taken_total", "Jobs that count.", self.taken, label)
+        yield Sample("logagg_jobs_taken_total", "Jobs that were counted.", self.taken, label)
         yield Sample(
-            "logagg_jobs_duplicate_total", "Jobs that counted before, and were dropped.", self.duplicates, label
+            "logagg_jobs_duplicate_total",
+            "Jobs that were dropped because they had been counted before.",
+            self.duplicates,
+            label,
         )
         yield Sample(
             "logagg_gaps_total",
-            "Jobs that came out of order: an earlier one of their log is missing.",
+            "Jobs received out of order (an earlier job of the source is missing).",
             self.gaps,
             label,
         )
-        yield Sample("logagg_held_bytes", "What is in memory and not committed yet.", self.nbytes, label)
+        yield Sample("logagg_held_bytes", "Bytes in memory that are not committed yet.", self.nbytes, label)
 
     def drain(self) -> tuple[Delta, list[Source]]:
         """Return what is to be committed."""

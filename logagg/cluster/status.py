@@ -18,6 +18,7 @@ from logagg.cluster.sender import JOBS, QUESTIONS
 from logagg.cluster.transport import Sender, SendResult
 from logagg.errors import ServerError, WireError
 from logagg.heartbeat import decode
+from logagg.notices import ignore
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.query import tails
 from logagg.query.tails import TailHealth
@@ -91,7 +92,7 @@ class _Survey:
     """
 
     def __init__(self, servers: Sequence[Server], clock: Clock, keys: Keys) -> None:
-        self._sender = Sender(servers, clock, lambda kind, text: None)
+        self._sender = Sender(servers, clock, ignore)
         self._clock, self._keys = clock, keys
         self._answers: dict[int, Reply] = {}
         self._tokens: dict[int, bytes] = {}

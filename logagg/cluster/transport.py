@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from logagg.clock import Clock
-from logagg.cluster.gearman import LARGEST, OMITTED, Connection, ConnectionPool, Kind, Notice, Server
+from logagg.cluster.gearman import LARGEST, OMITTED, Connection, ConnectionPool, Kind, Server
 from logagg.errors import ServerError
+from logagg.notices import Report
 
 
 @dataclass(slots=True, eq=False)
@@ -44,7 +45,7 @@ class Sender:
     The server of a shard is chosen by hashing the shard over the servers that answer, so that all senders agree.
     """
 
-    def __init__(self, servers: Sequence[Server], clock: Clock, notice: Notice, *, largest: int = LARGEST) -> None:
+    def __init__(self, servers: Sequence[Server], clock: Clock, notice: Report, *, largest: int = LARGEST) -> None:
         self._links, self._clock = ConnectionPool(servers, clock, notice, self._lose, largest), clock
         self._awaiting: dict[Connection, deque[InFlight]] = {}  # their handles come in the order they were sent
         self._running: dict[Connection, dict[bytes, InFlight]] = {}
@@ -163,7 +164,7 @@ class Receiver:
     """Receives the messages of some functions from all servers, one at a time from each."""
 
     def __init__(
-        self, servers: Sequence[Server], clock: Clock, notice: Notice, name: str, *, largest: int = LARGEST
+        self, servers: Sequence[Server], clock: Clock, notice: Report, name: str, *, largest: int = LARGEST
     ) -> None:
         self._links, self._name = ConnectionPool(servers, clock, notice, self._lose, largest), name.encode()
         self._turns: dict[Connection, _WorkerState] = {}

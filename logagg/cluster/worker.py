@@ -31,7 +31,8 @@ from logagg.lake import heartbeats, locks, retry
 from logagg.lake.lake import Lake
 from logagg.lake.maintenance import Merger
 from logagg.metrics import Sample, served
-from logagg.notices import Notices
+from logagg.notice_log import Notices
+from logagg.notices import shard_owned, worker_did_its_jobs, worker_leaves, worker_over_memory, worker_started
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import Delta, Source
 from logagg.rollup.shard import Shard, ShardSettings
@@ -60,6 +61,7 @@ class WorkerOptions:
     max_jobs: int = 0  # after which it ends; 0: never
     metrics: tuple[str, int] | None = None  # where Prometheus may scrape
     verbosity: int = 0
+    log_json: bool = False
 
 
 def work(options: WorkerOptions, clock: Clock | None = None, requests: Requests | None = None) -> None:
@@ -93,7 +95,7 @@ class Worker:
             requests,
             options.config,
         )
-        self._notices = Notices(clock, verbosity=options.verbosity)
+        self._notices = Notices(clock, verbosity=options.verbosity, as_json=options.log_json)
         lake.tell(self._notices.report)
         self._memory = options.memory or options.config.tail.memory
         self._limit, self._keys = job_bytes(self._memory), Keys(lake.secret)
@@ -117,9 +119,8 @@ class Worker:
             raise LakeError(
                 f"{self._options.lake}: it has {shards} shards, 0 to {shards - 1}; there is no shard {wrong[0]}"
             )
-        self._notices.report(
-            "worker", f"shards {_ranges(self._options.wanted)} of {self._lake.shards}, lake {self._options.lake}"
-        )
+        wanted, lake = _ranges(self._options.wanted), str(self._options.lake)
+        self._notices.report(worker_started(wanted, self._lake.shards, lake))
         try:
             while not self._is_over():
                 self._take_over()
@@ -133,7 +134,7 @@ class Worker:
 
     def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
-        yield Sample("logagg_messages_total", "Messages whose MAC was right.", self._jobs)
+        yield Sample("logagg_messages_total", "Messages received with the right MAC.", self._jobs)
         yield from self._refused_numbers()
         for desk in list(self._desks.values()):
             yield from desk.numbers()
@@ -148,13 +149,13 @@ class Worker:
 
     def _is_over(self) -> bool:
         if self._wishes.leaving:
-            self._notices.report("worker", "leaving: a last flush")
+            self._notices.report(worker_leaves())
             return True
         if self._options.max_jobs and self._jobs >= self._options.max_jobs:
-            self._notices.report("worker", f"{self._jobs:,} jobs done, which is the limit: ending")
+            self._notices.report(worker_did_its_jobs(self._jobs))
             return True
         if self._options.memory and (used := resident()) > self._options.memory:
-            self._notices.report("worker", f"{used:,} bytes in use, over the limit: ending")
+            self._notices.report(worker_over_memory(used))
             return True
         return False
 
@@ -168,7 +169,7 @@ class Worker:
         self._looked = now
         for shard in self._options.wanted:
             if shard not in self._desks and (lease := locks.lease(self._options.lake, shard)) is not None:
-                self._notices.report("lease", f"shard {shard} is ours")
+                self._notices.report(shard_owned(shard))
                 self._sit_down(shard, self._owned(shard, lambda lease=lease: os.close(lease)))  # type: ignore[misc]
         self._receiver.serve(function for shard in self._desks for function in _functions(shard))
 

@@ -60,7 +60,7 @@ def _repair(shared: Shared) -> None:
     from logagg.clock import SystemClock
     from logagg.lake.repair import repair
     from logagg.lake.verify import verify
-    from logagg.notices import printable
+    from logagg.notice_log import printable
     from logagg.tail.run import rollups_of
 
     if verify(shared.lake) is None:
@@ -71,7 +71,7 @@ def _repair(shared: Shared) -> None:
 
 
 def _show(found: Examination, *, quiet: bool) -> None:
-    from logagg.notices import printable
+    from logagg.notice_log import printable
 
     if not quiet:
         for line in _looked_at(found):

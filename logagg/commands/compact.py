@@ -44,7 +44,7 @@ def _maintain(shared: Shared, work: Callable[[Lake], int], done: str) -> None:
     from logagg.errors import LakeError
     from logagg.lake.catalog import newest
     from logagg.lake.lake import Lake
-    from logagg.notices import Notices
+    from logagg.notice_log import Notices
     from logagg.tail.console import merge_line
     from logagg.tail.run import rollups_of
 

@@ -98,7 +98,7 @@ def _look(gearman: Any, secret: Path, max_age: float | None) -> ClusterStatus:
 
 
 def _show(found: Status) -> None:
-    from logagg.notices import printable
+    from logagg.notice_log import printable
     from logagg.query import render
 
     last = "never" if found.age is None else f"{found.age:,.0f} s ago"
@@ -113,7 +113,7 @@ def _show(found: Status) -> None:
 
 
 def _say(waiting: Sequence[str], problems: Sequence[str]) -> None:
-    from logagg.notices import printable
+    from logagg.notice_log import printable
 
     for text in waiting:
         click.echo(f"waiting: {printable(text)}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from logagg.cli import Parsed, Shared, address, servers, shared_options
+from logagg.cli import Parsed, Shared, address, log_json_option, servers, shared_options
 from logagg.config.types import INTERVAL, MEMORY
 
 
@@ -55,6 +55,7 @@ from logagg.config.types import INTERVAL, MEMORY
     metavar="FILE",
     help="With --gearman: the lake's secret (default: that in --lake).",
 )
+@log_json_option
 @shared_options
 def tail(
     paths: tuple[str, ...], shared: Shared, gearman: Any, name: str | None, secret: Path | None, **options: Any

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from logagg.clock import RELEASED, Clock
@@ -22,11 +22,21 @@ from logagg.intake.open_files import OpenFiles
 from logagg.intake.read_errors import ReadErrors
 from logagg.intake.reader import Limits, Reader, stamp_of
 from logagg.intake.unknown import Ends, Unknown, UnknownFiles
+from logagg.notices import (
+    UNREADABLE,
+    Notice,
+    Report,
+    log_copied_and_truncated,
+    log_found,
+    log_gone,
+    log_moved,
+    log_truncated,
+    log_unreadable,
+    too_many_logs,
+)
 from logagg.records import Fingerprint, KnownSource, Source
 
 RACY = 1.0  # seconds in which a file can change, and not its stamp
-
-Notice = Callable[[str, str], None]
 
 
 class SourceRegistry:
@@ -37,7 +47,7 @@ class SourceRegistry:
         known: Iterable[KnownSource],
         limits: Limits,
         clock: Clock,
-        notice: Notice,
+        notice: Report,
         open_files: OpenFiles,
         *,
         patient: bool = True,
@@ -75,10 +85,7 @@ class SourceRegistry:
         self._unknown.meet(strange)
         self._settle_lost()
         if self._open_files.crowded:
-            text = f"of {len(self.readers):,} logs {self._open_files.most:,} stay open: lines written to another just before it is"
-            self.tell(
-                "descriptors", "limit of open files", f"{text} rotated and deleted may be missed; raise the limit"
-            )
+            self.tell(too_many_logs(len(self.readers), self._open_files.most))
 
     def lose(self, reader: Reader) -> None:
         """Note that a source's file no longer holds what was read of it."""
@@ -97,7 +104,7 @@ class SourceRegistry:
             note = reader.source.note
             if not reader.source.finished and reader.source.path != STDIN:
                 note = f"not found any more after {reader.position:,} bytes were read; anything after them is lost unless it comes back"
-                self._notice("gone", f"{reader.source.path}: {note}")
+                self._notice(log_gone(reader.source.path, note))
             self._part(reader, note)
 
     def forget(self, after: float) -> None:
@@ -131,11 +138,12 @@ class SourceRegistry:
         reader.close()
         self.unsettled = True
 
-    def tell(self, kind: str, path: str, text: str) -> None:
-        """Say a thing about a path, but once."""
-        if (kind, path) not in self._told:
-            self._told.add((kind, path))
-            self._notice(kind, f"{path}: {text}")
+    def tell(self, notice: Notice) -> None:
+        """Give a notice unless there was one of its kind about the same path."""
+        key = notice.kind, str(notice.fields.get("path", ""))
+        if key not in self._told:
+            self._told.add(key)
+            self._notice(notice)
 
     # files that are known by their inode
 
@@ -260,7 +268,7 @@ class SourceRegistry:
             )
             reader.stamp, reader.found = stamp, found
             self.changed |= bool(source.gone)
-            self._told.discard(("unreadable", found.path))
+            self._told.discard((UNREADABLE.name, found.path))
 
     def follows(self, found: Found) -> bool:
         """Tell whether a file is younger than one of its stream that we know."""
@@ -284,9 +292,9 @@ class SourceRegistry:
         if not before.inode:
             note = _note_on_copy(before, content, stat)
             reader.source = replace(reader.source, note=note)
-            self._notice("truncated", f"{before.path}: {note}")
+            self._notice(log_copied_and_truncated(before.path, note))
         self.changed = self.unsettled = True
-        self._notice("source", f"{candidate.found.path} goes on with what was {before.path}")
+        self._notice(log_moved(candidate.found.path, before.path))
         return not at_rest
 
     def begin(self, candidate: Candidate, origin: int, *, announce: bool) -> Reader:
@@ -302,7 +310,7 @@ class SourceRegistry:
         self._see(reader, found, stat)
         self._keep_open(reader)
         self.unsettled = True
-        self._notice("source", f"{found.path}: reading from {origin}")
+        self._notice(log_found(found.path, origin))
         return reader
 
     def _keep_open(self, reader: Reader, *, now: bool = False) -> None:
@@ -332,7 +340,7 @@ class SourceRegistry:
             unread = 0 if reader.source.compression else max(0, reader.source.size - reader.position)
             note = f"truncated or replaced after {reader.position:,} bytes were read; anything after them is lost"
             note += f", {unread:,} bytes at least" if unread else ""
-            self._notice("truncated", f"{reader.source.path}: {note}, unless there is a copy")
+            self._notice(log_truncated(reader.source.path, note))
             self._part(reader, note)
 
     def _enter(self, reader: Reader) -> None:
@@ -363,7 +371,7 @@ class SourceRegistry:
 
     def refuse(self, found: Found, error: OSError) -> None:
         self.read_errors.failed(found.path, error.strerror or str(error))
-        self.tell("unreadable", found.path, f"{error.strerror or error}; trying again")
+        self.tell(log_unreadable(found.path, error.strerror or str(error)))
 
 
 def new_source(path: str) -> Source:

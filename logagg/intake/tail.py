@@ -17,7 +17,17 @@ from logagg.intake.discover import Finder
 from logagg.intake.names import STDIN
 from logagg.intake.open_files import OpenFiles, allowance
 from logagg.intake.reader import NEVER, Limits, Outgrown, Reader, Replaced, Room, no_room, stamp_of
-from logagg.intake.registry import Notice, SourceRegistry, new_source
+from logagg.intake.registry import SourceRegistry, new_source
+from logagg.notices import (
+    Report,
+    archive_broken,
+    clock_not_set,
+    clock_set,
+    last_line_unreadable,
+    log_has_nul_bytes,
+    log_unreadable,
+    path_unreadable,
+)
 from logagg.records import Chunk, KnownSource, Source
 
 ROUNDS = 3  # of looking and reading in a poll: what turns out to be replaced is looked at again
@@ -41,7 +51,7 @@ class Tailer:
         once: bool = False,
         room: Room = no_room,
         clock: Clock,
-        notice: Notice,
+        notice: Report,
         may_forget: Callable[[], bool] = lambda: True,
     ) -> None:
         self._at_once = max(1, allowance() // 4)  # logs that are read in turn
@@ -101,12 +111,7 @@ class Tailer:
         now = self._clock.now()
         if self._waits == is_set(now):
             self._waits = not self._waits
-            then = (
-                f"{not_set(now)}: nothing is read until it is set"
-                if self._waits
-                else f"it is set to {written(now)}: reading on"
-            )
-            self._notice("clock", then)
+            self._notice(clock_not_set(not_set(now)) if self._waits else clock_set(written(now)))
         return self._waits
 
     def check_clock(self) -> None:
@@ -199,7 +204,7 @@ class Tailer:
         self._registry.look(self._finder.find())
         for folder, problem in self._finder.problems():
             if not errors.within(folder):  # else that was said of the file that is wanted
-                self._registry.tell("unreadable", folder, problem)
+                self._registry.tell(path_unreadable(folder, problem))
         for folder, problem in self._finder.hidden():
             errors.failed(folder, problem)
         for folder in self._finder.shut():
@@ -245,12 +250,11 @@ class Tailer:
             self._registry.reconsider(reader)
         except OSError as error:
             self._registry.read_errors.failed(reader.source.path, error.strerror or str(error))
-            self._registry.tell("unreadable", reader.source.path, f"{error.strerror or error}; trying again")
+            self._registry.tell(log_unreadable(reader.source.path, error.strerror or str(error)))
 
     def _tell_skipped(self, reader: Reader, chunk: Chunk) -> None:
         if chunk.skipped and not chunk.data and not chunk.too_long:
-            text = f"{chunk.skipped:,} NUL bytes passed over at {chunk.start:,}; logagg status counts those that follow"
-            self._registry.tell("nul_bytes", reader.source.path, text)
+            self._registry.tell(log_has_nul_bytes(reader.source.path, chunk.skipped, chunk.start))
 
     def _finish_idle(self) -> Iterator[Chunk]:
         """Let go of what was rotated away, or is compressed, when nothing more is to be expected."""
@@ -281,7 +285,7 @@ class Tailer:
     def _is_packed_up(self, reader: Reader, content: Packed) -> bool:
         """Tell whether a compressed file was read to an end that is one, or to where it is broken."""
         if content.broken:
-            self._registry.tell("unreadable", reader.source.path, f"{content.broken}; what was whole of it is counted")
+            self._registry.tell(archive_broken(reader.source.path, content.broken))
             reader.source = replace(reader.source, note=content.broken)
         return content.complete or bool(content.broken)
 
@@ -298,9 +302,7 @@ class Tailer:
         except Replaced:
             self._registry.lose(reader)
         except OSError as error:
-            self._registry.tell(
-                "unreadable", reader.source.path, f"{error.strerror or error}; its last line is not counted"
-            )
+            self._registry.tell(last_line_unreadable(reader.source.path, error.strerror or str(error)))
 
     def _is_young(self, reader: Reader) -> bool:
         """Tell whether somebody may still write to a file."""

@@ -24,6 +24,7 @@ from logagg.intake.match import (
 )
 from logagg.intake.names import Found, is_called_a_copy
 from logagg.intake.reader import Reader, Stamp, stamp_of
+from logagg.notices import Notice, log_is_copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ class Sources(Protocol):
 
     def refuse(self, found: Found, error: OSError) -> None: ...
 
-    def tell(self, kind: str, path: str, text: str) -> None: ...
+    def tell(self, notice: Notice) -> None: ...
 
 
 class UnknownFiles:
@@ -248,8 +249,7 @@ class UnknownFiles:
             if not passed:
                 return True
         if found and found.verdict == "copy":
-            text = f"holds what {found.reader.source.path} holds; not read again"
-            self._sources.tell("source", candidate.found.path, text)
+            self._sources.tell(log_is_copy(candidate.found.path, found.reader.source.path))
         seen = self._left[candidate.key]
         self._left[candidate.key] = seen.judged(found, self._sources.missing, settled=settled, passed=passed)
         return False

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from logagg.notices import Report, directory_unwatched
 
 if TYPE_CHECKING:
     from logagg.intake.watch import Watch
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 class Waker:
     """Watches directories; falls back to polling, with one notice, where the system has no watches left."""
 
-    def __init__(self, notice: Callable[[str, str], None]) -> None:
+    def __init__(self, notice: Report) -> None:
         self._notice = notice
         self._woken = threading.Event()
         self._watched: dict[
@@ -50,7 +52,7 @@ class Waker:
         except FileNotFoundError:
             self._watched[directory] = None  # it went at this moment
         except OSError as error:
-            self._notice("watch", f"{directory}: cannot be watched ({error}); looking every half second instead")
+            self._notice(directory_unwatched(directory, str(error)))
 
     def wake(self) -> None:
         self._woken.set()

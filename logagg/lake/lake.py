@@ -26,6 +26,7 @@ from logagg.lake.progress import MergeProgress
 from logagg.lake.salts import Salts
 from logagg.lake.state import FORGOTTEN, REPAIR, CommitInfo, PendingCommit, State
 from logagg.lake_format import LINK
+from logagg.notices import Notice, Report, file_damaged, ignore
 from logagg.records import Delta, KnownSource, Progress, Source
 from logagg.rollup.definitions import Rollup
 from logagg.sharding import owners
@@ -37,7 +38,7 @@ class Lake:
     def __init__(
         self, root: Path, state: State, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int
     ) -> None:
-        self._notice: Callable[[str, str], None] = lambda kind, text: None
+        self._notice: Report = ignore
         self.secret = layout.secret(root)
         self.salts = Salts(root, self.secret, clock, self.clock_is_settled)
         self.merging = MergeProgress(clock)
@@ -247,17 +248,17 @@ class Lake:
         info = self._commits.commit(PendingCommit(done.kind, done.new, done.old, noted=done.noted))
         for part in done.noted:
             if part.damaged:
-                self._notice("damaged", self._said(part))
+                self._notice(self._damaged(part))
         return info
 
-    def tell(self, notice: Callable[[str, str], None]) -> None:
+    def tell(self, notice: Report) -> None:
         """Report damaged parts through `notice`: the known ones now, others when they are found."""
         self._notice = notice
         for part in self.damaged():
-            notice("damaged", self._said(part))
+            notice(self._damaged(part))
 
-    def _said(self, part: Part) -> str:
-        return f"{self._root / part.path}: damaged, so it is not merged: {holds(part)}; {CHECK}"
+    def _damaged(self, part: Part) -> Notice:
+        return file_damaged(str(self._root / part.path), holds(part), CHECK)
 
     def give_up(self, parts: Sequence[Part]) -> None:
         """Drop damaged parts, and record the loss. Raises CommitFailed."""

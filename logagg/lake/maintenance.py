@@ -10,7 +10,8 @@ from logagg.clock import Clock
 from logagg.errors import LogaggError, MergeStopped
 from logagg.lake.compact import Replacement, joined
 from logagg.lake.lake import Lake
-from logagg.notices import Notices
+from logagg.notice_log import Notices
+from logagg.notices import clock_doubted, merge_failed
 
 MERGE_AGAIN = 60.0  # seconds before files are merged again after a failure
 
@@ -49,7 +50,7 @@ class Merger:
 
     def _merge(self) -> None:
         if doubt := self._lake.new_doubt():
-            self._notices.report("clock", doubt)
+            self._notices.report(clock_doubted(doubt))
         with self._reported(), contextlib.suppress(MergeStopped):
             if self._lake.shards:
                 self._lake.compact_due()  # takes turns with the other workers
@@ -82,5 +83,5 @@ class Merger:
             raise
         except Exception as error:
             what = str(error) if isinstance(error, LogaggError) else f"merging failed: {type(error).__name__}: {error}"
-            self._notices.report("retry", f"{what}; merging files again in {MERGE_AGAIN:.0f} s")
+            self._notices.report(merge_failed(what, MERGE_AGAIN))
             self._not_before = self._clock.monotonic() + MERGE_AGAIN

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from logagg.clock import Clock, SystemClock
 from logagg.errors import MergeStopped
+from logagg.notices import Report, ignore, merge_goes_on
 
 LONG = 10.0  # seconds from which on a merge is worth a notice; the next one comes when it has taken twice as long, and so on
 REFRESH = 0.5  # seconds between two looks of those who watch
@@ -19,7 +20,7 @@ class MergeProgress:
         self.rows = 0  # read by all merges
         self.text = ""  # of one that takes a while, for a status line
         self.watch: Callable[[], None] = lambda: None  # called now and then while one is under way
-        self.notice: Callable[[str, str], None] = lambda kind, text: None
+        self.notice: Report = ignore
         self.leaving: Callable[[], bool] = lambda: False  # merges stop where it holds
         self._stopped = False
         self._clock = clock or SystemClock()
@@ -60,4 +61,4 @@ class MergeProgress:
             self.watch()
         if now >= self._tell_at:
             self._tell_at = now + now - self._began
-            self.notice("merge", f"{self.text.removeprefix('merging ')} in {now - self._began:.0f} s")
+            self.notice(merge_goes_on(self._name, self._done, self._total, now - self._began))

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from logagg.clock import Clock
 from logagg.errors import CommitFailed
 from logagg.lake.lake import Lake
-from logagg.notices import Notices
+from logagg.notice_log import Notices
+from logagg.notices import commit_failed, committed
 from logagg.records import Delta, Source
 
 RETRY_AFTER = 2.0  # seconds between attempts
@@ -28,8 +29,8 @@ def commit_until_done(
         except CommitFailed as failure:
             if leaving():
                 raise
-            notices.report("retry", f"{failure}; trying again")
+            notices.report(commit_failed(str(failure)))
             clock.sleep(RETRY_AFTER)
         else:
-            notices.report("commit", f"{done.id}: {done.rows} rows in {done.files} files")
+            notices.report(committed(done.id, done.rows, done.files))
             return

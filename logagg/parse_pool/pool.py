@@ -18,6 +18,7 @@ from typing import Any
 
 from logagg.clock import Clock, LatestTime
 from logagg.memory import Budget
+from logagg.notices import Report, ignore, parser_ended
 from logagg.parse.formats.compile import Format
 from logagg.parse_pool.child import BufferPool, Channel, Child
 from logagg.parse_pool.task import ParseTask, without_data
@@ -39,7 +40,7 @@ class Parsers:
 
     def __init__(self, budget: Budget, clock: Clock) -> None:
         self._latest = LatestTime(clock)
-        self._report: Callable[[str, str], None] = lambda kind, text: None
+        self._report: Report = ignore
         self._local_task: ParseTask | None = None
         self._child_task: ParseTask | None = None  # the same, but it asks this process for visitor keys
         self._buffers = BufferPool(budget.parsers * CHANNELS + AHEAD, budget.chunk)
@@ -67,7 +68,7 @@ class Parsers:
         """The ids of the parser processes."""
         return [child.pid for child in self._children]
 
-    def use(self, task: ParseTask, report: Callable[[str, str], None]) -> None:
+    def use(self, task: ParseTask, report: Report) -> None:
         """Use this task from now on, and report when a parser dies."""
         self._local_task, self._child_task, self._report = task, task.asking(None), report
 
@@ -106,7 +107,7 @@ class Parsers:
             if slot.child not in self._ended:
                 self._ended.append(slot.child)
                 how = slot.child.end()
-                self._report("parser", f"a parser ended ({how}); this process does its work from now on")
+                self._report(parser_ended(how))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TextIO
 
-from logagg.notices import printable
+from logagg.notice_log import printable
 
 if TYPE_CHECKING:
     import duckdb

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from logagg.clock import Clock
 from logagg.lake.progress import MergeProgress
-from logagg.notices import show
+from logagg.notice_log import show
 from logagg.tail.stats import Tally
 
 if TYPE_CHECKING:

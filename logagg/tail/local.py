@@ -22,7 +22,7 @@ from logagg.lake import heartbeats, retry
 from logagg.lake.lake import Lake
 from logagg.lake.maintenance import Merger
 from logagg.metrics import Sample
-from logagg.notices import Notices
+from logagg.notice_log import Notices
 from logagg.parse.events.classify import Classifier
 from logagg.parse_pool.pool import Parsers
 from logagg.parse_pool.task import Then

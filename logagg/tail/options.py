@@ -26,6 +26,7 @@ class TailOptions:
     shards: int | None = None
     memory: int | None = None  # bytes
     verbosity: int = 0  # -1 quiet, 1 verbose
+    log_json: bool = False  # notices are JSON lines, and nothing is drawn on a terminal
     metrics: tuple[str, int] | None = None  # where Prometheus may scrape
     say: Callable[[str], None] = print
     reload: Callable[[], Config] = Config  # reads the configuration again; raises ConfigError
@@ -34,6 +35,11 @@ class TailOptions:
     def ends(self) -> bool:
         """Tell whether the run ends by itself."""
         return self.once or list(self.paths) == [STDIN]
+
+    @property
+    def shows_progress(self) -> bool:
+        """Tell whether a terminal is to show how far the run has come."""
+        return self.verbosity >= 0 and not self.log_json
 
     @property
     def shard_count(self) -> int:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from logagg.config.sections import SETTINGS, Config
 from logagg.errors import LogaggError
-from logagg.notices import Notices
+from logagg.notice_log import Notices
+from logagg.notices import configuration_refused, configuration_unchanged, settings_need_restart
 
 # Of [tail]: what the tailer and the shards are made with, for as long as they live.
 FIXED = ("shards", "memory", "chunk", "max_line", "idle", "forget", "begin")
@@ -21,12 +22,12 @@ def reloaded(
         config, waiting = kept(read(), before)
         attempt(config)
     except LogaggError as error:
-        notices.report("reload", f"{error}; until then the old configuration holds")
+        notices.report(configuration_refused(str(error)))
         return None
     if waiting:
-        notices.report("reload", f"{', '.join(waiting)}: changed, but that takes a restart")
+        notices.report(settings_need_restart(waiting))
     if config == before:
-        notices.report("reload", "the configuration says nothing new")
+        notices.report(configuration_unchanged())
         return None
     return config
 

@@ -18,7 +18,8 @@ from logagg.intake import paths
 from logagg.intake.names import STDIN
 from logagg.intake.tail import Tailer
 from logagg.metrics import Sample
-from logagg.notices import Notices
+from logagg.notice_log import Notices
+from logagg.notices import log_unreadable, path_missing
 from logagg.tail.freshness import Freshness
 from logagg.tail.options import TailOptions
 from logagg.tail.parse_record import ParseRecord
@@ -99,14 +100,18 @@ class Reporter:
     def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
         newest = self._newest
-        yield Sample("logagg_followed_logs", "Logs that are followed.", newest.following)
+        yield Sample("logagg_followed_logs", "Logs that the tail follows.", newest.following)
         yield Sample("logagg_unreadable_logs", "Logs that cannot be read.", len(newest.unreadable))
         yield Sample(
-            "logagg_unparsed_logs", "Logs that no format fits, or whose lines are mostly rejects.", len(newest.unparsed)
+            "logagg_unparsed_logs",
+            "Logs that match no format, or whose last lines are mostly rejects.",
+            len(newest.unparsed),
         )
-        yield Sample("logagg_waiting_paths", "Paths that mean no log yet.", len(newest.waiting))
+        yield Sample("logagg_waiting_paths", "Paths that match no log yet.", len(newest.waiting))
         yield Sample(
-            "logagg_behind_seconds", "What was in the logs so long ago is all committed.", self._freshness.behind
+            "logagg_behind_seconds",
+            "Seconds since the moment up to which everything in the logs is committed.",
+            self._freshness.behind,
         )
 
     def _say(self, tailer: Tailer, *, ended: float = 0.0, failure: str = "") -> None:
@@ -194,9 +199,9 @@ def announce(found: Iterable[paths.PathProblem], notices: Notices) -> None:
     """Say, of a run that begins, what it waits for."""
     for one in found:
         if one.state == "missing":
-            notices.report("waiting", f"{one}; reading begins when it comes")
+            notices.report(path_missing(one.path, one.reason))
         elif has_magic(os.path.dirname(one.path)):  # else the first look says it
-            notices.report("unreadable", f"{one}; trying again")
+            notices.report(log_unreadable(one.path, one.reason))
 
 
 def _said(error: Exception) -> str:

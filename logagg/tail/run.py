@@ -14,7 +14,8 @@ from logagg.intake.tail import Tailer
 from logagg.intake.waker import Waker
 from logagg.lake.progress import MergeProgress
 from logagg.metrics import Sample, served
-from logagg.notices import Notices
+from logagg.notice_log import Notices
+from logagg.notices import configuration_refused, configuration_reloaded, reading_again, stopped_before_end
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.parse.source_formats import SourceFormats
 from logagg.parse_pool.pool import Parsers
@@ -39,12 +40,14 @@ ONCE_FLUSH = 10.0  # seconds between commits of `--once`, where nobody waits for
 def counted(notices: Notices) -> Iterator[Sample]:
     """Return how many notices there were, by kind."""
     for kind, count in list(notices.counts.items()):
-        yield Sample("logagg_notices_total", "Notices, by kind; commits are among them.", count, ("kind", kind))
+        yield Sample(
+            "logagg_notices_total", "Notices by kind, whether they were written or not.", count, ("kind", kind)
+        )
 
 
 def merged(merging: MergeProgress) -> Iterator[Sample]:
     """Return how many rows were merged."""
-    yield Sample("logagg_merged_rows_total", "Rows of files that were read to be merged.", merging.rows)
+    yield Sample("logagg_merged_rows_total", "Rows that merges have read.", merging.rows)
 
 
 def rollups_of(config: Config) -> tuple[Rollup, ...]:
@@ -117,7 +120,7 @@ class Run:
             for line in summary(self._stats.tally, self._clock.monotonic() - started, self._options.lake):
                 self._options.say(line)
         if self._cut_short:
-            self._notices.report("stopped", "before the end; the same command reads the rest")
+            self._notices.report(stopped_before_end())
 
     # a session
 
@@ -135,7 +138,7 @@ class Run:
             with self._reporter.of_run(self._tailer, but=BeginAgain):
                 self._follow(self._tailer, beginning)
         except BeginAgain as lost:
-            self._notices.report("again", f"{lost}; reading again from what is committed")
+            self._notices.report(reading_again(str(lost)))
             return True
         finally:
             self._destination.end()
@@ -170,7 +173,7 @@ class Run:
             room=self._parsers.room,
             once=options.once,
             clock=self._clock,
-            notice=self._unread.notice,
+            notice=self._unread.report,
             may_forget=self._destination.may_forget,
         )
 
@@ -262,11 +265,11 @@ class Run:
         try:
             sink = self._destination.adopt(config)
         except LogaggError as error:
-            self._notices.report("reload", f"{error}; until then the old configuration holds")
+            self._notices.report(configuration_refused(str(error)))
             return self._destination.adopt(self._config)
         self._config = config
         tailer.reconsider()
-        self._notices.report("reload", "the new configuration holds from now on")
+        self._notices.report(configuration_reloaded())
         return sink
 
     def _formats(self, config: Config, tailer: Tailer) -> SourceFormats:

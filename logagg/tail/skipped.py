@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from logagg.errors import FormatError, LogaggError, SourceError
-from logagg.notices import Notices
+from logagg.notice_log import Notices
+from logagg.notices import RETRYING, UNREADABLE, Notice, log_left_unread, log_without_format
 from logagg.records import Source
 from logagg.tail.parse_record import ParseRecord
 
@@ -19,17 +20,18 @@ class SkippedLogs:
         self._refused: dict[str, str] = {}  # by source: its path
         self.record = ParseRecord()
 
-    def notice(self, kind: str, text: str) -> None:
-        """Report what the tailer has to say."""
-        if kind == "unreadable" and self._ends:
-            self._unreadable.append(SourceError(text.removesuffix("; trying again")))
+    def report(self, notice: Notice) -> None:
+        """Report a notice of the tailer; a log that a run which ends by itself cannot read fails it at its end."""
+        if notice.kind == UNREADABLE.name and self._ends:
+            self._unreadable.append(SourceError(notice.text.removesuffix(RETRYING)))
         else:
-            self._notices.report(kind, text)
+            self._notices.report(notice)
 
     def refuse(self, source: Source, given: str) -> None:
         """Note that a source does not have the format that was given, or any."""
         if source.id not in self._refused and not self._ends:
-            self._notices.report("format", str(_no_format(source.path, given, "looked at again when it has grown")))
+            problem = _no_format(source.path, given, "looked at again when it has grown")
+            self._notices.report(log_without_format(source.path, str(problem)))
         self._refused[source.id] = source.path
         self.record.refuse(source.id)
 
@@ -39,7 +41,7 @@ class SkippedLogs:
         grave = [path for path in refused if path in named or in_vain]
         failures = [*self._unreadable, *(_no_format(path, given) for path in grave)]
         for error in [*failures[1:], *(_no_format(path, given) for path in refused if path not in grave)]:
-            self._notices.report("unread", str(error))
+            self._notices.report(log_left_unread(str(error)))
         if failures:
             raise failures[0]
 

@@ -268,7 +268,7 @@ def test_changed_on_its_way(scene: Scene) -> None:
 @contextmanager
 def answering(port: int, functions: list[str], answer: Callable[[bytes], bytes]) -> Iterator[list[int]]:
     """A program that serves the functions of shards as a worker does, and answers what it likes."""
-    receiver = Receiver([Server("127.0.0.1", port)], SystemClock(), lambda kind, text: None, "worker")
+    receiver = Receiver([Server("127.0.0.1", port)], SystemClock(), lambda notice: None, "worker")
     receiver.serve(functions)
     answered, over = [0], threading.Event()
 

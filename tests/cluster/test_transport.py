@@ -13,6 +13,7 @@ from logagg.cluster.gearman import Server
 from logagg.cluster.protocol import JobMessage
 from logagg.cluster.transport import Receiver, Sender, SendResult
 from logagg.intake.registry import new_source
+from logagg.notices import ignore
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import Fingerprint, Job, Rejects
 from tests.conftest import wait_until
@@ -41,10 +42,6 @@ def same(found: Job, sent: Job) -> bool:
     return found.events.equals(sent.events) and replace(found, events=None) == replace(sent, events=None)
 
 
-def ignored(kind: str, text: str) -> None:
-    """What is reported here is not looked at."""
-
-
 def received(receiver: Receiver) -> Callable[[], Job]:
     """Return what takes and answers the next job."""
 
@@ -61,8 +58,8 @@ def received(receiver: Receiver) -> Callable[[], Job]:
 
 def test_jobs_of_a_shard_come_as_they_were_sent_in_order_and_only_to_it(job_server: JobServer) -> None:
     servers = [Server("127.0.0.1", job_server.port)]
-    sender = Sender(servers, SystemClock(), ignored)
-    receivers = [Receiver(servers, SystemClock(), ignored, f"w{shard}") for shard in range(SHARDS)]
+    sender = Sender(servers, SystemClock(), ignore)
+    receivers = [Receiver(servers, SystemClock(), ignore, f"w{shard}") for shard in range(SHARDS)]
     for shard, receiver in enumerate(receivers):
         receiver.serve([f"logagg.shard.{shard}"])
     sender.connect()
@@ -86,11 +83,11 @@ def test_jobs_of_a_shard_come_as_they_were_sent_in_order_and_only_to_it(job_serv
 def test_a_message_that_was_not_answered_comes_again(job_server: JobServer) -> None:
     """A worker that dies leaves its job to another."""
     servers = [Server("127.0.0.1", job_server.port)]
-    sender = Sender(servers, SystemClock(), lambda kind, text: None)
+    sender = Sender(servers, SystemClock(), lambda notice: None)
     sender.connect()
     sender.send("it", 0, "logagg.shard.0", "u", b"data", 30)
     for name in ("first", "second"):
-        receiver = Receiver(servers, SystemClock(), lambda kind, text: None, name)
+        receiver = Receiver(servers, SystemClock(), lambda notice: None, name)
         receiver.serve(["logagg.shard.0"])
         found = None
         while found is None:
@@ -107,7 +104,7 @@ def test_a_message_that_was_not_answered_comes_again(job_server: JobServer) -> N
 
 def test_a_queue_with_a_bound_says_that_it_is_full(job_server: JobServer) -> None:
     """`maxqueue` of an administrator is respected: what did not go in is told, and of the right message."""
-    sender = Sender([Server("127.0.0.1", job_server.port)], SystemClock(), lambda kind, text: None)
+    sender = Sender([Server("127.0.0.1", job_server.port)], SystemClock(), lambda notice: None)
     sender.connect()
     sender.send("the first makes the function known", 0, "logagg.shard.0", "first", b"data", 30)
     wait_until(lambda: any(line.startswith("logagg.shard.0\t1") for line in job_server.ask("status")))

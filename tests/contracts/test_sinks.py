@@ -23,7 +23,7 @@ from logagg.errors import CommitFailed
 from logagg.intake.registry import new_source
 from logagg.lake import retry
 from logagg.lake.lake import Lake
-from logagg.notices import Notices
+from logagg.notice_log import Notices
 from logagg.parse.formats.compile import compile_format
 from logagg.parse_pool.task import ParseTask, without_data
 from logagg.records import Chunk, Fingerprint, Source

@@ -44,6 +44,7 @@ def test_a_tail(logagg: Command) -> None:
     names = ("followed_logs", "unreadable_logs", "unparsed_logs", "waiting_paths")
     wait_until(lambda: gauges(port, *names) == [1, 1, 0, 1], tail)
     assert scraped(port)["logagg_behind_seconds"] >= 0
+    assert scraped(port)['logagg_notices_total{kind="waiting"}'] == 1
     tail.terminate()
     assert tail.wait(30) == 0
 

@@ -141,7 +141,7 @@ class Archives(RuleBasedStateMachine):
             list(self.committed.values()),
             chunk_bytes=self.chunk,
             clock=self.clock,
-            notice=lambda kind, text: None,
+            notice=lambda notice: None,
         )
 
     @rule()

@@ -123,7 +123,7 @@ class Tailing(RuleBasedStateMachine):
             max_line=MAX_LINE,
             room=BufferPool(3, self.chunk).take,  # fewer than there are chunks between two commits
             clock=self.clock,
-            notice=lambda kind, text: None,
+            notice=lambda notice: None,
         )
 
     @rule()

@@ -11,7 +11,7 @@ from logagg.cluster.epochs import Epochs
 
 
 def made(root: Path, said: list[str] | None = None) -> Epochs:
-    return Epochs(root, 7, lambda kind, text: (said if said is not None else []).append(text))
+    return Epochs(root, 7, lambda notice: (said if said is not None else []).append(notice.text))
 
 
 def test_a_higher_epoch_supersedes_a_lower_one(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ class Owners:
 
     def leaves(self) -> Attempts:
         """Let another one follow."""
-        self.now = Attempts(self.root, 7, self.clock, lambda kind, text: self.said.append(text))
+        self.now = Attempts(self.root, 7, self.clock, lambda notice: self.said.append(notice.text))
         return self.now
 
     def dies(self, job: str = FLUSH, *, alone: bool = False) -> Attempts:

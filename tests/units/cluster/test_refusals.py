@@ -9,7 +9,7 @@ from logagg.errors import AuthError, OtherVersion, TooLarge, WireError
 
 def test_a_flood_is_counted_and_said_once_a_minute() -> None:
     clock, said = ManualClock(), list[str]()
-    refusals = Refusals(clock, lambda kind, text: said.append(f"{kind}: {text}"))
+    refusals = Refusals(clock, lambda notice: said.append(f"{notice.kind}: {notice.text}"))
     assert _age(refusals) is None
     for _ in range(1000):
         refusals.add(FORGED, "a forged message")

@@ -23,7 +23,7 @@ class Place:
 
     def __init__(self, root: Path) -> None:
         self.clock = ManualClock()
-        said = lambda kind, text: None  # noqa: E731
+        said = lambda notice: None  # noqa: E731
         attempts, epochs = Attempts(root, 0, self.clock, said), Epochs(root, 0, said)
         self.owned = Ownership(attempts, epochs, Refusals(self.clock, said), lambda: None, 1 << 20)
         self.taken_over()

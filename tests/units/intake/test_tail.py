@@ -19,6 +19,7 @@ from logagg.intake.content import Content, Packed, Plain, open_content
 from logagg.intake.open_files import OpenFiles
 from logagg.intake.reader import Reader
 from logagg.intake.tail import Tailer
+from logagg.notices import Notice
 from logagg.records import Chunk, KnownSource, Progress
 
 
@@ -32,9 +33,12 @@ class Bench:
 
     def tailer(self, *paths: object, known: list[KnownSource] | None = None, **options: Any) -> Tailer:
         found = [str(path) for path in paths or [self.folder]]
-        tailer = Tailer(found, known or [], clock=self.clock, notice=lambda *said: self.notices.append(said), **options)
+        tailer = Tailer(found, known or [], clock=self.clock, notice=self._report, **options)
         self._tailers.append(tailer)
         return tailer
+
+    def _report(self, notice: Notice) -> None:
+        self.notices.append((notice.kind, notice.text))
 
     def close(self) -> None:
         for tailer in self._tailers:

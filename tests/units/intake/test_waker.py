@@ -21,7 +21,7 @@ def said() -> list[tuple[str, str]]:
 
 @pytest.fixture
 def waker(said: list[tuple[str, str]]) -> Iterator[Waker]:
-    waker = Waker(lambda *notice: said.append(notice))
+    waker = Waker(lambda notice: said.append((notice.kind, notice.text)))
     yield waker
     waker.stop()
 

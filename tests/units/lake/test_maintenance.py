@@ -12,7 +12,7 @@ from logagg.errors import CommitFailed, LakeError
 from logagg.lake.compact import Replacement
 from logagg.lake.maintenance import MERGE_AGAIN, Merger
 from logagg.lake.progress import MergeProgress
-from logagg.notices import Notices
+from logagg.notice_log import Notices
 
 
 class Lake:

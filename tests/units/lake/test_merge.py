@@ -202,7 +202,7 @@ def test_a_merge_that_takes_long_is_told_of_and_a_short_one_is_not() -> None:
     told, seen = list[str](), list[str]()
     for step in (LONG / 2000, LONG / 10):
         progress = MergeProgress(Time(step))
-        progress.notice = lambda kind, text: told.append(f"{kind}: {text}")
+        progress.notice = lambda notice: told.append(f"{notice.kind}: {notice.text}")
         progress.watch = lambda progress=progress: seen.append(progress.text)  # type: ignore[misc]
         with progress.of("pages", 5000):
             for _ in range(50):

@@ -12,6 +12,7 @@ import pytest
 from logagg.clock import SystemClock
 from logagg.config.sections import Config, Privacy
 from logagg.memory import Budget
+from logagg.notices import Notice
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.formats.known import NAMED
@@ -38,7 +39,7 @@ def budget(parsers: int) -> Budget:
     return Budget(1 << 30, parsers, parser=64 << 20, chunk=1 << 16, waiting=0, events=0, clicks=0)
 
 
-def ignored(kind: str, text: str) -> None:
+def ignored(notice: Notice) -> None:
     """What is reported here is not looked at."""
 
 
@@ -123,7 +124,7 @@ def test_a_parser_may_make_something_of_the_events_before_they_travel(processes:
 
 
 def test_this_process_does_the_work_of_parsers_that_were_killed(processes: Parsers, notices: Notices) -> None:
-    processes.use(reading(), lambda kind, text: notices.append((kind, text)))
+    processes.use(reading(), lambda notice: notices.append((notice.kind, notice.text)))
     before = processes.submit(chunk(), FORMAT).result()
     for pid in processes.pids:
         os.kill(pid, signal.SIGKILL)
