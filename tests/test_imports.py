@@ -17,8 +17,8 @@ LAYERS = tuple(
     layer.split()
     for layer in (
         "errors file_lock",
-        "clock metrics records sketches spill sql_functions heap lake_format quoting",
-        "notices heartbeat columnar config sharding codec",
+        "clock metrics notices records sketches spill sql_functions heap lake_format quoting",
+        "notice_log heartbeat columnar config sharding codec",
         "memory",
         "intake parse",
         "parse_pool rollup",
