@@ -19,7 +19,7 @@ import zstandard
 
 from logagg.records import Fingerprint, Source
 
-PROOF = 1024  # bytes that a mark covers
+FINGERPRINT_BYTES = 1024  # bytes that a mark covers
 PATIENCE = 0.05  # seconds to wait for the next bytes of a pipe,
 WAITS = 8  # and how often
 _PIECE = 1 << 16  # bytes decompressed at a time
@@ -54,10 +54,10 @@ class Content(Protocol):
         ...
 
     def first(self) -> bytes:
-        """Return the first bytes, up to `PROOF`."""
+        """Return the first bytes, up to `FINGERPRINT_BYTES`."""
         ...
 
-    def holds(self, proof: Fingerprint) -> bool:
+    def holds(self, fingerprint: Fingerprint) -> bool:
         """Tell whether the bytes that were read are still there, as far as that can change."""
         ...
 
@@ -96,10 +96,10 @@ class Plain(_File):
         return os.preadv(self._descriptor, [room], position)
 
     def first(self) -> bytes:
-        return self.read(0, PROOF)
+        return self.read(0, FINGERPRINT_BYTES)
 
-    def holds(self, proof: Fingerprint) -> bool:
-        return proves(self, proof)
+    def holds(self, fingerprint: Fingerprint) -> bool:
+        return has_fingerprint(self, fingerprint)
 
     def skip_hole(self, position: int) -> int:
         try:
@@ -144,7 +144,7 @@ class Packed(_Stream):
             return self._first[position : position + size]
         if position < self._at:
             self._rewind()
-        self._fill(PROOF)
+        self._fill(FINGERPRINT_BYTES)
         while self._at < position:
             self._fill(1)
             if not self._window:
@@ -154,9 +154,9 @@ class Packed(_Stream):
         return bytes(memoryview(self._window)[:size])
 
     def first(self) -> bytes:
-        return self._first if len(self._first) == PROOF else self.read(0, PROOF)
+        return self._first if len(self._first) == FINGERPRINT_BYTES else self.read(0, FINGERPRINT_BYTES)
 
-    def holds(self, proof: Fingerprint) -> bool:
+    def holds(self, fingerprint: Fingerprint) -> bool:
         return True  # nobody writes over compressed bytes
 
     def _rewind(self) -> None:
@@ -182,7 +182,7 @@ class Packed(_Stream):
             if waited and not more:
                 return
             if self._at == 0:
-                self._first = bytes(self._window[:PROOF])
+                self._first = bytes(self._window[:FINGERPRINT_BYTES])
 
 
 class Pipe(_Stream):
@@ -215,7 +215,7 @@ class Pipe(_Stream):
     def first(self) -> bytes:
         return b""
 
-    def holds(self, proof: Fingerprint) -> bool:
+    def holds(self, fingerprint: Fingerprint) -> bool:
         return True
 
     def close(self) -> None:
@@ -252,17 +252,17 @@ def is_unchanged(source: Source, stat: os.stat_result) -> bool:
     return source.size == stat.st_size and abs(source.modified - stat.st_mtime) < 1e-3
 
 
-def proves(content: Content, proof: Fingerprint) -> bool:
+def has_fingerprint(content: Content, fingerprint: Fingerprint) -> bool:
     """Tell whether the content still has what a mark was made of."""
-    if not proof.length:
+    if not fingerprint.length:
         return True
-    data = content.read(proof.position - proof.length, proof.length)
-    return len(data) == proof.length and digest(data) == proof.digest
+    data = content.read(fingerprint.position - fingerprint.length, fingerprint.length)
+    return len(data) == fingerprint.length and digest(data) == fingerprint.digest
 
 
-def fingerprint(position: int, before: bytes) -> Fingerprint:
+def fingerprint_of(position: int, before: bytes) -> Fingerprint:
     """Return the proof of a position from the bytes before it."""
-    before = before[-PROOF:]
+    before = before[-FINGERPRINT_BYTES:]
     return Fingerprint(position, len(before), digest(before))
 
 

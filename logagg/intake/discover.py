@@ -17,7 +17,7 @@ from itertools import chain
 
 from logagg.intake.names import STDIN, Found, describe, is_dated, stem_and_age
 
-SETTLED = 2.0  # seconds after which an unchanged mtime means an unchanged directory
+MTIME_SETTLE_SECONDS = 2.0  # seconds after which an unchanged mtime means an unchanged directory
 _NAMED = 3  # entries of a directory that are named where they cannot be followed
 
 _LOG = re.compile(r"\.log(?:$|[.-])|access", re.IGNORECASE)
@@ -164,7 +164,7 @@ def _list(folder: str, now: float = 0.0) -> _Listing:
         listing.problem, listing.shut = f"cannot be listed ({error.strerror or error})", True
         return listing
     listing.problem, listing.failed = _not_followed(failed), tuple(failed)
-    if before.st_mtime < now - SETTLED and not listing.has_links and not failed:
+    if before.st_mtime < now - MTIME_SETTLE_SECONDS and not listing.has_links and not failed:
         listing.mtime_ns = before.st_mtime_ns
     for name in listing.names:
         listing.by_stem.setdefault(stem_and_age(name)[0], []).append(name)

@@ -1,6 +1,6 @@
 """Whether a file with an unknown inode is a source that is known already: by what it holds.
 
-A *full fingerprint* (the first KiB, and the KiB before the position read) proves a source under any name, in any
+A *full fingerprint* (the first KiB, and the KiB before the position read) identifies a source under any name, in any
 directory, compressed or not. A source of which less was read is known by all of that, together with its path.
 
 - A source whose own file is gone goes on in the file that holds its fingerprint.
@@ -21,12 +21,22 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from logagg.intake.content import PROOF, Content, Packed, Plain, digest, is_unchanged, key_of, open_content, proves
+from logagg.intake.content import (
+    FINGERPRINT_BYTES,
+    Content,
+    Packed,
+    Plain,
+    digest,
+    has_fingerprint,
+    is_unchanged,
+    key_of,
+    open_content,
+)
 from logagg.intake.names import Found, are_of_two_sites, are_related, is_called_a_copy
 from logagg.intake.reader import Reader
 from logagg.records import Fingerprint, KnownSource
 
-SETTLED = 2.0  # seconds without a change after which a file is believed to be complete
+SETTLE_SECONDS = 2.0  # seconds without a change after which a file is believed to be complete
 TRIMMED = 64 << 20  # bytes at the end of a log that was cut at its front, in which the position read is looked for
 _PIECE = 1 << 20  # bytes compared at a time
 _SAMPLES = 256  # pieces of two plain files that are compared, spread evenly
@@ -62,7 +72,7 @@ class Match:
     verdict: Verdict
 
 
-class Heads:
+class SourceIndex:
     """Sources by their first bytes."""
 
     def __init__(self, readers: Iterable[Reader]) -> None:
@@ -79,7 +89,7 @@ class Heads:
             self._lengths.add(head.length)
         self._by_name[os.path.basename(reader.stream)].append(reader)
 
-    def alike(self, candidate: Candidate) -> list[Reader]:
+    def similar_to(self, candidate: Candidate) -> list[Reader]:
         """Return the sources that begin as a file does, the most likely first."""
         first = candidate.first
         found = [
@@ -88,7 +98,7 @@ class Heads:
             if length <= len(first)
             for reader in self._by_digest.get((length, digest(first[:length])), ())
         ]
-        if len(first) < PROOF:
+        if len(first) < FINGERPRINT_BYTES:
             relatives = self._by_name.get(os.path.basename(candidate.found.stream), ())
             found += [reader for reader in relatives if reader not in found and _may_grow_into(candidate, reader)]
         return sorted(found, key=lambda reader: _likelihood(candidate, reader), reverse=True)
@@ -131,17 +141,17 @@ def sources_in(known: Sequence[KnownSource], files: Iterable[Found]) -> list[Kno
     return [one for one in known if one.source.id in here]
 
 
-def trimmed_at(content: Content, proof: Fingerprint, tail: bytes) -> int | None:
+def trimmed_at(content: Content, fingerprint: Fingerprint, tail: bytes) -> int | None:
     """Return the position at which a log that was cut at its front goes on: after the KiB of the fingerprint.
 
     `tail` is that KiB where it is known; else its digest is compared at each line of the last `TRIMMED` bytes.
     """
-    if proof.length < PROOF or not isinstance(content, Plain):
+    if fingerprint.length < FINGERPRINT_BYTES or not isinstance(content, Plain):
         return None
     size = content.stat().st_size
     for end in range(size, max(0, size - TRIMMED), -_PIECE):
-        start = max(0, end - _PIECE - PROOF)
-        at = _find_proof(content.read(start, end - start), proof, tail)
+        start = max(0, end - _PIECE - FINGERPRINT_BYTES)
+        at = _find_fingerprint(content.read(start, end - start), fingerprint, tail)
         if at is not None:
             return start + at
     return None
@@ -181,14 +191,14 @@ def _shared(one: bytes, other: bytes) -> int:
     return low
 
 
-def _find_proof(data: bytes, proof: Fingerprint, tail: bytes) -> int | None:
-    if len(tail) == PROOF:
+def _find_fingerprint(data: bytes, fingerprint: Fingerprint, tail: bytes) -> int | None:
+    if len(tail) == FINGERPRINT_BYTES:
         at = data.rfind(tail)
-        return at + PROOF if at >= 0 and _has_a_line(tail) else None
+        return at + FINGERPRINT_BYTES if at >= 0 and _has_a_line(tail) else None
     end = data.rfind(b"\n") + 1
-    while end >= PROOF:
-        if digest(data[end - PROOF : end]) == proof.digest:
-            return end if _has_a_line(data[end - PROOF : end]) else None
+    while end >= FINGERPRINT_BYTES:
+        if digest(data[end - FINGERPRINT_BYTES : end]) == fingerprint.digest:
+            return end if _has_a_line(data[end - FINGERPRINT_BYTES : end]) else None
         end = data.rfind(b"\n", 0, end - 1) + 1
     return None
 
@@ -203,7 +213,7 @@ def _has_a_line(data: bytes) -> bool:
 
 def _may_continue(candidate: Candidate, reader: Reader) -> bool:
     """Tell whether a name allows for a continuation: any name where the fingerprint is full."""
-    if reader.proof.length == PROOF:
+    if reader.fingerprint.length == FINGERPRINT_BYTES:
         return True
     path = candidate.found.path
     if candidate.found.absolute in (reader.last_path, reader.former_path):
@@ -219,16 +229,16 @@ def _holds_all(candidate: Candidate, reader: Reader) -> bool:
     if candidate.content.compression and candidate.content.compression == source.compression:
         if is_unchanged(source, stat):
             return True  # the same archive on another device: to prove more it would be decompressed to its end
-    return proves(candidate.content, reader.proof)
+    return has_fingerprint(candidate.content, reader.fingerprint)
 
 
 def _holds_source(content: Content, known: KnownSource) -> bool:
-    source, proof, stat = known.source, known.furthest.fingerprint, content.stat()
-    if not proof.length or digest(content.first()[: source.head.length]) != source.head.digest:
+    source, fingerprint, stat = known.source, known.furthest.fingerprint, content.stat()
+    if not fingerprint.length or digest(content.first()[: source.head.length]) != source.head.digest:
         return False
     if content.compression and is_unchanged(source, stat):
         return True
-    return proves(content, proof)
+    return has_fingerprint(content, fingerprint)
 
 
 # files beside that of a source
@@ -237,7 +247,7 @@ def _holds_source(content: Content, known: KnownSource) -> bool:
 def _verdict(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict | None:
     if _is_missing(reader):
         return _beginning(candidate, reader, settled=settled)
-    if len(candidate.first) < PROOF or _head_of(reader).length < PROOF:
+    if len(candidate.first) < FINGERPRINT_BYTES or _head_of(reader).length < FINGERPRINT_BYTES:
         return _short_copy(candidate, reader, settled=settled)
     if candidate.met == reader.met and not are_related(candidate.found.path, reader.source.path):
         return None
@@ -252,7 +262,7 @@ def _beginning(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdic
         return None  # it is longer, and holds other bytes
     if _is_incomplete(candidate.content) or (not settled and not candidate.found.live):
         return "wait"
-    if candidate.found.live or len(candidate.first) < PROOF:
+    if candidate.found.live or len(candidate.first) < FINGERPRINT_BYTES:
         return None
     return "copy"  # of what the log held earlier, or what is left of a file that is deleted in steps
 
@@ -289,7 +299,7 @@ def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdi
         found.absolute == reader.former_path and reader.position > 0
     )  # by an editor, whose backup may be about to go
     if rewritten and is_called_a_copy(reader.last_path, found.absolute):
-        return "same" if proves(content, reader.proof) else None
+        return "same" if has_fingerprint(content, reader.fingerprint) else None
     if not are_related(found.path, reader.source.path) or not _begins_alike(candidate, reader):
         return None
     if content.compression:
@@ -343,7 +353,7 @@ def _compare_plain(one: Plain, other: Plain) -> tuple[int, bool, bool]:
     """Compare pieces that are spread evenly, and the last bytes: a long log is not read whole for this."""
     sizes = one.stat().st_size, other.stat().st_size
     end = min(sizes)
-    starts = [*range(0, end, max(_PIECE, end // _SAMPLES)), max(0, end - PROOF)]
+    starts = [*range(0, end, max(_PIECE, end // _SAMPLES)), max(0, end - FINGERPRINT_BYTES)]
     alike = all(one.read(at, min(_PIECE, end - at)) == other.read(at, min(_PIECE, end - at)) for at in starts)
     return end, alike and sizes[0] == end, alike and sizes[1] == end
 

@@ -11,7 +11,7 @@ from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from logagg.intake.content import PROOF, Content, Plain, digest, fingerprint
+from logagg.intake.content import FINGERPRINT_BYTES, Content, Plain, digest, fingerprint_of
 from logagg.intake.lines import cut
 from logagg.intake.names import Found
 from logagg.records import Chunk, Fingerprint, Source
@@ -59,7 +59,7 @@ class Reader:
         stops: tuple[int, ...] = (),
         resume: Fingerprint | None = None,
     ) -> None:
-        self.source, self.proof, self.stream, self.stops = source, at, stream, stops
+        self.source, self.fingerprint, self.stream, self.stops = source, at, stream, stops
         self.content: Content | None = None
         self.found: Found | None = None  # where its file was last found
         self.seen = False  # its file was found at the last look
@@ -89,20 +89,24 @@ class Reader:
 
     @property
     def position(self) -> int:
-        return self.proof.position
+        return self.fingerprint.position
 
     def open(self, content: Content) -> bool:
         """Read on in this content if it holds what was read of the source; tell whether it does."""
         head, first = self.source.head, content.first()
-        tail = content.read(self.position - self.proof.length, self.proof.length) if self.proof.length else b""
-        if digest(first[: head.length]) != head.digest or digest(tail) != self.proof.digest:
+        tail = (
+            content.read(self.position - self.fingerprint.length, self.fingerprint.length)
+            if self.fingerprint.length
+            else b""
+        )
+        if digest(first[: head.length]) != head.digest or digest(tail) != self.fingerprint.digest:
             return False
         self.close()
         self.content, self.first, self.looked, self.parked = content, first[: head.length], NEVER, False
         if self._resume:
-            self.proof, self._resume = self._resume, None
-            tail = content.read(self.position - self.proof.length, self.proof.length)
-        self._reached, self._tail, self._before = self.proof, tail, (self.proof, tail)
+            self.fingerprint, self._resume = self._resume, None
+            tail = content.read(self.position - self.fingerprint.length, self.fingerprint.length)
+        self._reached, self._tail, self._before = self.fingerprint, tail, (self.fingerprint, tail)
         return True
 
     def is_intact(self) -> bool:
@@ -117,16 +121,16 @@ class Reader:
     @property
     def last_bytes(self) -> bytes:
         """Return the bytes before the position, as many as the fingerprint covers; none where they are not in memory."""
-        return self._tail if self._reached is self.proof else b""
+        return self._tail if self._reached is self.fingerprint else b""
 
     def announce(self) -> Chunk:
         """Return a chunk without a line, by which the lake learns where reading begins."""
         self.announced = True
-        return Chunk(self.source.id, self._origin, self.position, self.position, b"", self.proof)
+        return Chunk(self.source.id, self._origin, self.position, self.position, b"", self.fingerprint)
 
     def outgrew(self) -> bool:
         """Tell whether its file, of which nothing was read, has more than the few bytes by which it was judged."""
-        judged_early = self.untouched and self.met > 0 and self.judged < PROOF and self.position == 0
+        judged_early = self.untouched and self.met > 0 and self.judged < FINGERPRINT_BYTES and self.position == 0
         return judged_early and self.content is not None and self.content.stat().st_size > self.judged
 
     def can_be_parked(self) -> bool:
@@ -144,7 +148,7 @@ class Reader:
 
     def next(self) -> Chunk | None:
         """Return the next chunk; None when no whole line lies ahead. Raises Replaced or OSError."""
-        if self._reached is not self.proof:
+        if self._reached is not self.fingerprint:
             return self._pass_line()
         size = self._limits.chunk
         while self.content:
@@ -163,7 +167,7 @@ class Reader:
 
     def last(self) -> Chunk | None:
         """Return what comes after the last newline as a line, if it is one."""
-        if self._reached is not self.proof:
+        if self._reached is not self.fingerprint:
             return self._chunk(b"", too_long=1)
         fragment = self.fragment()
         if not fragment:
@@ -179,8 +183,8 @@ class Reader:
 
     def go_back(self) -> None:
         """SkippedLogs the last chunk."""
-        self.proof, self._tail = self._before
-        self._reached = self.proof
+        self.fingerprint, self._tail = self._before
+        self._reached = self.fingerprint
 
     def _stop(self) -> int | None:
         return next((stop - self.position for stop in self.stops if stop > self.position), None)
@@ -193,16 +197,16 @@ class Reader:
             return memoryview(self._read(size))
         room = room[:size]
         ahead = room[: self.content.read_into(self._reached.position, room)].toreadonly()
-        self._prove()
+        self._check_intact()
         return ahead
 
     def _read(self, size: int) -> bytes:
         assert self.content, "only open sources are read"
         ahead = self.content.read(self._reached.position, size)
-        self._prove()
+        self._check_intact()
         return ahead
 
-    def _prove(self) -> None:
+    def _check_intact(self) -> None:
         if not self.is_intact():
             raise Replaced
 
@@ -210,7 +214,7 @@ class Reader:
         """Pass a line over the limit, a piece at a time, until its end is in sight."""
         while self.content and (piece := self._read(_PIECE)):
             end = piece.find(b"\n") + 1 or len(piece)
-            self._move(end, piece[max(0, end - PROOF) : end])
+            self._move(end, piece[max(0, end - FINGERPRINT_BYTES) : end])
             if piece[end - 1 : end] == b"\n":
                 return self._chunk(b"", too_long=1)
         return None
@@ -218,10 +222,10 @@ class Reader:
     def _pass_hole(self) -> Chunk | None:
         """Pass NULs, if anything follows them: a file made longer than it is filled is filled from its front."""
         nuls = self._count_nuls(self.position)
-        self._prove()
+        self._check_intact()
         if not nuls:
             return None
-        self._move(nuls, bytes(min(nuls, PROOF)))
+        self._move(nuls, bytes(min(nuls, FINGERPRINT_BYTES)))
         self.source = replace(self.source, nul_bytes=self.source.nul_bytes + nuls)
         return self._chunk(b"")
 
@@ -242,24 +246,24 @@ class Reader:
         return 0
 
     def _take(self, data: bytes | memoryview) -> Chunk:
-        self._before, self.untouched = (self.proof, self._tail), False
+        self._before, self.untouched = (self.fingerprint, self._tail), False
         begins = self.position == 0 and bytes(data[: len(BOM_UTF8)]) == BOM_UTF8
-        self._move(len(data), bytes(data[-PROOF:]))
+        self._move(len(data), bytes(data[-FINGERPRINT_BYTES:]))
         return self._chunk(data[len(BOM_UTF8) :] if begins else data)
 
     def _move(self, count: int, tail: bytes) -> None:
         """Go past so many bytes, which end with `tail`."""
-        self._tail = tail if len(tail) == PROOF else (self._tail + tail)[-PROOF:]
-        self._reached = fingerprint(self._reached.position + count, self._tail)
+        self._tail = tail if len(tail) == FINGERPRINT_BYTES else (self._tail + tail)[-FINGERPRINT_BYTES:]
+        self._reached = fingerprint_of(self._reached.position + count, self._tail)
 
     def _chunk(self, data: bytes | memoryview, *, too_long: int = 0) -> Chunk:
         """Return what lies between the position and where reading has come; the position is there now."""
-        start, self.proof = self.position, self._reached
+        start, self.fingerprint = self.position, self._reached
         self._grow_head()
         skipped = self.position - start - len(data)
-        return Chunk(self.source.id, self._origin, start, self.position, data, self.proof, skipped, too_long)
+        return Chunk(self.source.id, self._origin, start, self.position, data, self.fingerprint, skipped, too_long)
 
     def _grow_head(self) -> None:
-        if self.content and len(self.first) < min(PROOF, self.position):
+        if self.content and len(self.first) < min(FINGERPRINT_BYTES, self.position):
             self.first = self.content.first()[: self.position]
-            self.source = replace(self.source, head=fingerprint(len(self.first), self.first))
+            self.source = replace(self.source, head=fingerprint_of(len(self.first), self.first))

@@ -15,13 +15,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from logagg.clock import RELEASED, Clock
-from logagg.intake.content import PROOF, Content, Key, digest, fingerprint, is_unchanged, key_of, open_content
+from logagg.intake.content import (
+    FINGERPRINT_BYTES,
+    Content,
+    Key,
+    digest,
+    fingerprint_of,
+    is_unchanged,
+    key_of,
+    open_content,
+)
 from logagg.intake.match import Candidate
 from logagg.intake.names import STDIN, Age, Found, are_related, describe
 from logagg.intake.open_files import OpenFiles
 from logagg.intake.read_errors import ReadErrors
 from logagg.intake.reader import Limits, Reader, stamp_of
-from logagg.intake.unknown import Ends, Unknown, UnknownFiles
+from logagg.intake.unknown import EndPositions, UnknownFile, UnknownFiles
 from logagg.records import Fingerprint, KnownSource, Source
 
 RACY = 1.0  # seconds in which a file can change, and not its stamp
@@ -49,7 +58,7 @@ class SourceRegistry:
         self._by_key: dict[Key, Reader] = {}
         self._lost: list[Reader] = []  # since the last look: their files hold other bytes now
         self._limits, self._clock, self._notice, self._open_files = limits, clock, notice, open_files
-        self._told: set[tuple[str, str]] = set()
+        self._reported: set[tuple[str, str]] = set()
         self.read_errors = ReadErrors()
         self.missing: frozenset[str] = frozenset()  # sources without a file at this look
         self._oldest: dict[str, Age] = {}  # of the known generations of a stream that this look has found
@@ -59,7 +68,7 @@ class SourceRegistry:
         for one in known:
             stream = describe(one.source.path).stream
             self._enter(Reader(one.source, one.furthest.fingerprint, limits, stream, one.stops, one.resume.fingerprint))
-        ends = Ends(clock.now(), list(self.readers.values())) if from_end else None
+        ends = EndPositions(clock.now(), list(self.readers.values())) if from_end else None
         self._unknown = UnknownFiles(self, clock, ends, patient=patient)
 
     def look(self, files: Sequence[Found]) -> None:
@@ -69,10 +78,10 @@ class SourceRegistry:
             self._files, self._streams = files, {found.stream for found in files if found.asked}
         for reader in self.readers.values():
             reader.seen = False
-        asked = self._strange(found for found in files if found.asked)
-        strange = self._strange(self._others(files)) | asked
+        asked = self._unidentified(found for found in files if found.asked)
+        unidentified = self._unidentified(self._others(files)) | asked
         self.missing = self._without_file()
-        self._unknown.meet(strange)
+        self._unknown.meet(unidentified)
         self._settle_lost()
         if self._open_files.crowded:
             text = f"of {len(self.readers):,} logs {self._open_files.most:,} stay open: lines written to another just before it is"
@@ -129,20 +138,20 @@ class SourceRegistry:
 
     def tell(self, kind: str, path: str, text: str) -> None:
         """Say a thing about a path, but once."""
-        if (kind, path) not in self._told:
-            self._told.add((kind, path))
+        if (kind, path) not in self._reported:
+            self._reported.add((kind, path))
             self._notice(kind, f"{path}: {text}")
 
     # files that are known by their inode
 
-    def _strange(self, files: Iterable[Found]) -> dict[Key, Unknown]:
+    def _unidentified(self, files: Iterable[Found]) -> dict[Key, UnknownFile]:
         """Return the files whose inode does not tell which source they are."""
-        strange: dict[Key, Unknown] = {}
+        unidentified: dict[Key, UnknownFile] = {}
         for found in files:
-            stat = self._stat_if_strange(found)
+            stat = self._stat_if_unidentified(found)
             if stat:
-                strange.setdefault(key_of(stat), Unknown(found, stat))
-        return strange
+                unidentified.setdefault(key_of(stat), UnknownFile(found, stat))
+        return unidentified
 
     def _others(self, files: Sequence[Found]) -> Iterator[Found]:
         """Yield the files beside those that are asked for: where they were before, and all of them while a source misses its file."""
@@ -162,7 +171,7 @@ class SourceRegistry:
     def _without_file(self) -> frozenset[str]:
         return frozenset(id_ for id_, reader in self.readers.items() if not reader.seen and reader.position)
 
-    def _stat_if_strange(self, found: Found) -> os.stat_result | None:
+    def _stat_if_unidentified(self, found: Found) -> os.stat_result | None:
         """Return what the system says of a file, unless its inode tells which source it is."""
         try:
             stat = os.stat(found.path)
@@ -256,7 +265,7 @@ class SourceRegistry:
             )
             reader.stamp, reader.found = stamp, found
             self.changed |= bool(source.gone)
-            self._told.discard(("unreadable", found.path))
+            self._reported.discard(("unreadable", found.path))
 
     def follows(self, found: Found) -> bool:
         """Tell whether a file is younger than one of its stream that we know."""
@@ -289,9 +298,9 @@ class SourceRegistry:
         """Begin to read a file at a position; `announce`: the lake is to know it before there is a line."""
         found, content, stat = candidate.found, candidate.content, candidate.stat
         source = replace(new_source(found.path), device=stat.st_dev, inode=stat.st_ino, compression=content.compression)
-        start, first = max(0, origin - PROOF), content.first()[:origin]
-        source = replace(source, head=fingerprint(len(first), first), origin=origin)
-        reader = Reader(source, fingerprint(origin, content.read(start, origin - start)), self._limits, found.stream)
+        start, first = max(0, origin - FINGERPRINT_BYTES), content.first()[:origin]
+        source = replace(source, head=fingerprint_of(len(first), first), origin=origin)
+        reader = Reader(source, fingerprint_of(origin, content.read(start, origin - start)), self._limits, found.stream)
         reader.met, reader.judged, reader.announced = candidate.met, stat.st_size, not announce
         reader.open(content)
         self._enter(reader)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from logagg.clock import Clock
-from logagg.intake.content import PROOF, Content, Key, key_of, open_content
+from logagg.intake.content import FINGERPRINT_BYTES, Content, Key, key_of, open_content
 from logagg.intake.match import (
-    SETTLED,
+    SETTLE_SECONDS,
     Candidate,
-    Heads,
     Match,
+    SourceIndex,
     Verdict,
     continued,
     ends_with,
@@ -26,7 +26,7 @@ from logagg.intake.reader import Reader, Stamp, stamp_of
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class UnknownFile:
     """A file whose inode is not that of a known source."""
 
     found: Found
@@ -55,8 +55,8 @@ class Observation:
     passed: bool = False  # it is older than where `--from end` begins
 
     @classmethod
-    def of(cls, unknown: Unknown, before: Observation | None, now: float, look: int) -> Observation:
-        """Return the impression of a file that is about to be opened."""
+    def of(cls, unknown: UnknownFile, before: Observation | None, now: float, look: int) -> Observation:
+        """Return the observation of a file that is about to be opened."""
         path, stat = unknown.found.path, unknown.stat
         stamp, written = stamp_of(stat), (stat.st_size, stat.st_mtime_ns)
         if before is None or (before.path != path and before.written != written):
@@ -67,7 +67,7 @@ class Observation:
         return seen if before.written == written else replace(seen, verdict=None)
 
     def judged(self, match: Match | None, missing: frozenset[str], *, settled: bool, passed: bool) -> Observation:
-        """Return the impression with what the file was taken for."""
+        """Return the observation with what the file was taken for."""
         if match is None:
             return replace(self, reader=None, verdict=None, missing=missing, settled=settled, passed=passed)
         size, reader = self.original_size, match.reader
@@ -76,18 +76,18 @@ class Observation:
         judged = replace(self, reader=reader, verdict=match.verdict, had_file=reader.seen, missing=missing)
         return replace(judged, original_size=size, settled=settled)
 
-    def holds(self, unknown: Unknown, missing: frozenset[str], now: float) -> bool:
+    def holds(self, unknown: UnknownFile, missing: frozenset[str], now: float) -> bool:
         """Tell whether the file need not be opened again: neither it nor the source that it resembles has changed."""
         if self.stamp != stamp_of(unknown.stat) or (self.reader and not self.verdict):
             return False
-        if self.verdict == "wait" and not self.settled and now - self.since >= SETTLED:
+        if self.verdict == "wait" and not self.settled and now - self.since >= SETTLE_SECONDS:
             return False
         if self.reader is None:
             return self.passed or (not unknown.found.asked and missing <= self.missing)
         return self.had_file == self.reader.seen
 
 
-class Ends:
+class EndPositions:
     """Where `--from end` begins to read the files that were there when the tail started."""
 
     def __init__(self, started: float, known: Sequence[Reader]) -> None:
@@ -98,7 +98,7 @@ class Ends:
         self._sizes: dict[Key, int] = {}
         self._hidden: set[str] = set()
 
-    def note(self, unknown: Unknown) -> None:
+    def note(self, unknown: UnknownFile) -> None:
         """Remember the size of a file that cannot be read yet."""
         self._sizes.setdefault(unknown.key, unknown.stat.st_size)
 
@@ -106,7 +106,7 @@ class Ends:
         """Remember a file, or a directory, of which nothing can be told yet: what it holds may have been there."""
         self._hidden.add(path)
 
-    def of(self, unknown: Unknown, *, first_look: bool) -> int | None:
+    def of(self, unknown: UnknownFile, *, first_look: bool) -> int | None:
         """Return the size before which a file is not read; None for a file that is newer than the start."""
         if self._is_next_generation(unknown):
             return None
@@ -117,7 +117,7 @@ class Ends:
         was_there = first_look or was_hidden or unknown.stat.st_ctime < self._started
         return unknown.stat.st_size if was_there else None
 
-    def _is_next_generation(self, unknown: Unknown) -> bool:
+    def _is_next_generation(self, unknown: UnknownFile) -> bool:
         """Tell whether a file came after one of its stream that an earlier run has read, or begun at its end."""
         known = self._known.get(unknown.found.stream, ())
         if unknown.found.live or not known:
@@ -152,19 +152,19 @@ class Sources(Protocol):
 class UnknownFiles:
     """Decides what unknown files are: the continuation of a source, a copy of one, or a source of their own."""
 
-    def __init__(self, sources: Sources, clock: Clock, ends: Ends | None, *, patient: bool) -> None:
+    def __init__(self, sources: Sources, clock: Clock, ends: EndPositions | None, *, patient: bool) -> None:
         self._sources, self._clock, self._ends = sources, clock, ends
         self._patient = patient  # there will be another look
         self._looks = 0
-        self._left: dict[Key, Observation] = {}
+        self._observations: dict[Key, Observation] = {}
         self._packed: set[Key] = set()  # those that are compressed
         self._origins: dict[Key, int] = {}  # where files go on that are trimmed logs
-        self._heads = Heads(())
+        self._index = SourceIndex(())
 
-    def meet(self, unknown: Mapping[Key, Unknown]) -> None:
+    def meet(self, unknown: Mapping[Key, UnknownFile]) -> None:
         """Look into those files that are new, or of which what was thought before may not hold any more."""
         self._looks += 1
-        self._left = {key: left for key, left in self._left.items() if key in unknown}
+        self._observations = {key: left for key, left in self._observations.items() if key in unknown}
         if due := [one for one in unknown.values() if self._is_due(one)]:
             self._meet(due)
 
@@ -175,20 +175,20 @@ class UnknownFiles:
 
     def waiting(self) -> set[str]:
         """Return the paths of the files of which it was too early to tell what they are."""
-        return {left.path for left in self._left.values() if left.verdict == "wait"}
+        return {left.path for left in self._observations.values() if left.verdict == "wait"}
 
-    def _is_due(self, unknown: Unknown) -> bool:
-        left = self._left.get(unknown.key)
+    def _is_due(self, unknown: UnknownFile) -> bool:
+        left = self._observations.get(unknown.key)
         if left is None or not left.holds(unknown, self._sources.missing, self._clock.monotonic()):
             return True
         return (
             left.reader is None and not left.passed and not unknown.found.asked and self._sources.follows(unknown.found)
         )
 
-    def _meet(self, unknown: Sequence[Unknown]) -> None:
+    def _meet(self, unknown: Sequence[UnknownFile]) -> None:
         # What goes on with a known source first, since what is younger is to be read, too. Then what others may be
         # copies of: the live files, then plain ones.
-        self._heads, self._packed, self._origins = Heads(self._sources.readers.values()), set(), {}
+        self._index, self._packed, self._origins = SourceIndex(self._sources.readers.values()), set(), {}
         paths = {reader.last_path for reader in self._sources.readers.values() if not reader.seen}
         for one in sorted(unknown, key=lambda one: one.found.absolute not in paths):  # a backup may hold the same
             self._open(one, self._continue)
@@ -197,7 +197,7 @@ class UnknownFiles:
         for one in sorted(rest, key=lambda one: (one.key in self._packed, not one.found.live)):
             self._open(one, self._judge)
 
-    def _open(self, unknown: Unknown, judge: Callable[[Candidate], bool]) -> None:
+    def _open(self, unknown: UnknownFile, judge: Callable[[Candidate], bool]) -> None:
         """Open a file and let `judge` see it; it stays open if that says so."""
         try:
             content = open_content(unknown.found.path)
@@ -215,30 +215,30 @@ class UnknownFiles:
             if key_of(stat) == unknown.key and not self._sources.is_known(
                 unknown.key
             ):  # else it was renamed at this moment
-                taken = judge(self._candidate(Unknown(unknown.found, stat), content))
+                taken = judge(self._candidate(UnknownFile(unknown.found, stat), content))
         except OSError as error:
             self._sources.refuse(unknown.found, error)
         finally:
             if not taken:
                 content.close()
 
-    def _candidate(self, unknown: Unknown, content: Content) -> Candidate:
+    def _candidate(self, unknown: UnknownFile, content: Content) -> Candidate:
         now = self._clock.monotonic()
-        seen = Observation.of(unknown, self._left.get(unknown.key), now, self._looks)
-        self._left[unknown.key] = seen
+        seen = Observation.of(unknown, self._observations.get(unknown.key), now, self._looks)
+        self._observations[unknown.key] = seen
         if content.compression:
             self._packed.add(unknown.key)
         return Candidate(unknown.found, content, unknown.stat, now - seen.since, seen.met, seen.original_size)
 
     def _continue(self, candidate: Candidate) -> bool:
         """Let a source that has no file go on in one that holds all that was read of it."""
-        reader = continued(candidate, self._heads.alike(candidate))
+        reader = continued(candidate, self._index.similar_to(candidate))
         return reader is not None and self._sources.move(reader, candidate)
 
     def _judge(self, candidate: Candidate) -> bool:
         """Leave a file alone, or begin to read it."""
-        settled = not self._patient or candidate.unchanged >= SETTLED
-        found = match(candidate, self._heads.alike(candidate), settled=settled) or self._still_a_copy(candidate)
+        settled = not self._patient or candidate.unchanged >= SETTLE_SECONDS
+        found = match(candidate, self._index.similar_to(candidate), settled=settled) or self._still_a_copy(candidate)
         if found and found.verdict == "same":
             return self._sources.move(found.reader, candidate)
         passed = False
@@ -249,28 +249,28 @@ class UnknownFiles:
         if found and found.verdict == "copy":
             text = f"holds what {found.reader.source.path} holds; not read again"
             self._sources.tell("source", candidate.found.path, text)
-        seen = self._left[candidate.key]
-        self._left[candidate.key] = seen.judged(found, self._sources.missing, settled=settled, passed=passed)
+        seen = self._observations[candidate.key]
+        self._observations[candidate.key] = seen.judged(found, self._sources.missing, settled=settled, passed=passed)
         return False
 
     def _still_a_copy(self, candidate: Candidate) -> Match | None:
         """Return what a file was a copy of: it stays one while it does not change, whatever becomes of its original."""
-        seen = self._left[candidate.key]
+        seen = self._observations[candidate.key]
         return Match(seen.reader, "copy") if seen.reader and seen.verdict == "copy" else None
 
     def _begin(self, candidate: Candidate) -> bool:
         """Begin to read a file: at its start, where `--from end` begins, or where a trimmed log goes on; not an old archive."""
-        unknown, content = Unknown(candidate.found, candidate.stat), candidate.content
+        unknown, content = UnknownFile(candidate.found, candidate.stat), candidate.content
         end = self._ends.of(unknown, first_look=self._looks == 1) if self._ends else None
         origin = self._origins.get(candidate.key, 0)
         if end is not None and not origin:
             if content.compression:
                 return False
             origin = _after_last_newline(content, min(end, candidate.stat.st_size))
-        self._heads.add(self._sources.begin(candidate, origin, announce=end is not None or origin > 0))
+        self._index.add(self._sources.begin(candidate, origin, announce=end is not None or origin > 0))
         return True
 
-    def _trace_trimmed(self, unknown: Sequence[Unknown]) -> None:
+    def _trace_trimmed(self, unknown: Sequence[UnknownFile]) -> None:
         """Find the logs that were cut at their front, and where they go on: what stays was counted."""
         readers = [one for one in self._sources.readers.values() if one.position]
         replaced = {one.last_path: one for one in readers if not one.seen}
@@ -280,11 +280,11 @@ class UnknownFiles:
         replaced |= {one.former_path: one for one in backups}
         for one in unknown:
             reader = replaced.get(one.found.absolute)
-            if reader and one.stat.st_size >= PROOF:
+            if reader and one.stat.st_size >= FINGERPRINT_BYTES:
                 self._open(one, lambda candidate, reader=reader: self._trace(candidate, reader))  # type: ignore[misc]
 
     def _trace(self, candidate: Candidate, reader: Reader) -> bool:
-        origin = trimmed_at(candidate.content, reader.proof, reader.last_bytes)
+        origin = trimmed_at(candidate.content, reader.fingerprint, reader.last_bytes)
         if origin is None:
             return False
         if reader.content and not reader.content.compression:

@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from logagg.clock import ManualClock
 from logagg.intake.tail import Tailer
-from logagg.parse_pool.child import Rooms
+from logagg.parse_pool.child import BufferPool
 from logagg.records import Chunk, KnownSource, Progress
 
 MAX_LINE = 300
@@ -121,7 +121,7 @@ class Tailing(RuleBasedStateMachine):
             list(self.committed.values()),
             chunk_bytes=self.chunk,
             max_line=MAX_LINE,
-            room=Rooms(3, self.chunk).take,  # fewer than there are chunks between two commits
+            room=BufferPool(3, self.chunk).take,  # fewer than there are chunks between two commits
             clock=self.clock,
             notice=lambda kind, text: None,
         )

@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from logagg.intake.content import PROOF, Content, Packed, Plain, fingerprint, open_content, proves
+from logagg.intake.content import (
+    FINGERPRINT_BYTES,
+    Content,
+    Packed,
+    Plain,
+    fingerprint_of,
+    has_fingerprint,
+    open_content,
+)
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
@@ -42,7 +50,7 @@ def all_of(content: Content, size: int, known: bytes = b"") -> bytes:
 def test_read_anywhere(tmp_path: Path, compression: str) -> None:
     content = opened(tmp_path / "log", COMPRESS[compression](DATA[:100_000]) + COMPRESS[compression](DATA[100_000:]))
     assert content.compression == compression
-    assert content.first() == DATA[:PROOF]
+    assert content.first() == DATA[:FINGERPRINT_BYTES]
     assert content.read(300_000, 1000) == DATA[300_000:301_000]
     assert content.read(500, 10) == DATA[500:510]
     assert content.read(len(DATA), 1) == content.read(len(DATA) + 99, 1) == b""
@@ -101,12 +109,12 @@ def test_a_bomb_is_decompressed_no_further_than_it_is_read(tmp_path: Path, kind:
     content.close()
 
 
-def test_proof(tmp_path: Path, compression: str) -> None:
+def test_fingerprint(tmp_path: Path, compression: str) -> None:
     content = opened(tmp_path / "log", COMPRESS[compression](DATA))
-    assert proves(content, fingerprint(0, b""))
-    assert proves(content, fingerprint(5000, DATA[:5000]))
-    assert not proves(content, fingerprint(5000, DATA[1:5001]))
-    assert not proves(content, fingerprint(len(DATA) + 5, DATA))
+    assert has_fingerprint(content, fingerprint_of(0, b""))
+    assert has_fingerprint(content, fingerprint_of(5000, DATA[:5000]))
+    assert not has_fingerprint(content, fingerprint_of(5000, DATA[1:5001]))
+    assert not has_fingerprint(content, fingerprint_of(len(DATA) + 5, DATA))
     content.close()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from logagg.intake import discover, match
-from logagg.intake.content import PROOF, fingerprint
+from logagg.intake.content import FINGERPRINT_BYTES, fingerprint_of
 from logagg.intake.registry import new_source
 from logagg.records import KnownSource, Progress
 
@@ -21,9 +21,11 @@ OTHER = READ.replace(b"log", b"pod")
 def known(path: Path, read: bytes = READ) -> KnownSource:
     """A source as it was after these bytes were read of a file that is there now."""
     stat = os.stat(path)
-    first = read[:PROOF]
-    source = replace(new_source(str(path)), device=stat.st_dev, inode=stat.st_ino, head=fingerprint(len(first), first))
-    return KnownSource(source, {0: Progress(len(read), 200, fingerprint(len(read), read))})
+    first = read[:FINGERPRINT_BYTES]
+    source = replace(
+        new_source(str(path)), device=stat.st_dev, inode=stat.st_ino, head=fingerprint_of(len(first), first)
+    )
+    return KnownSource(source, {0: Progress(len(read), 200, fingerprint_of(len(read), read))})
 
 
 def held(one: KnownSource, *paths: Path) -> bool:
@@ -42,7 +44,7 @@ def log(tmp_path: Path) -> Path:
         (READ + b"more\n", True),
         (OTHER, False),
         (OTHER + READ, False),
-        (READ[:PROOF] + OTHER[PROOF:], False),
+        (READ[:FINGERPRINT_BYTES] + OTHER[FINGERPRINT_BYTES:], False),
         (READ[:-1], False),
         (b"", False),
     ],
@@ -71,7 +73,7 @@ def test_of_what_nothing_was_read_nothing_can_be_held(log: Path) -> None:
 def test_an_archive_that_has_not_changed_is_not_decompressed(log: Path, tmp_path: Path) -> None:
     archive = tmp_path / "access.log.1.gz"
     archive.write_bytes(gzip.compress(READ))
-    stat, other = os.stat(archive), known(archive, READ[:PROOF] + OTHER[PROOF:])
+    stat, other = os.stat(archive), known(archive, READ[:FINGERPRINT_BYTES] + OTHER[FINGERPRINT_BYTES:])
     assert not held(other, archive)
     assert held(replace(other, source=replace(other.source, size=stat.st_size, modified=stat.st_mtime)), archive)
 
