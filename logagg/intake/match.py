@@ -52,7 +52,7 @@ class Candidate:
     content: Content
     stat: os.stat_result
     unchanged: float  # seconds for which it has been as it is
-    met: int  # the number of the look that found it first
+    first_look: int  # the number of the look that found it first
     original_size: int | None = None  # bytes that the file of the source had then
 
     @property
@@ -249,7 +249,7 @@ def _verdict(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict 
         return _beginning(candidate, reader, settled=settled)
     if len(candidate.first) < FINGERPRINT_BYTES or _head_of(reader).length < FINGERPRINT_BYTES:
         return _short_copy(candidate, reader, settled=settled)
-    if candidate.met == reader.met and not are_related(candidate.found.path, reader.source.path):
+    if candidate.first_look == reader.first_look and not are_related(candidate.found.path, reader.source.path):
         return None
     if candidate.content.compression and not settled:
         return "wait"  # it may be growing; to decompress it at each look would take a core

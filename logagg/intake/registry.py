@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from logagg.clock import RELEASED, Clock
+from logagg.intake.chunks import Limits
 from logagg.intake.content import (
     FINGERPRINT_BYTES,
     Content,
@@ -29,7 +30,7 @@ from logagg.intake.match import Candidate
 from logagg.intake.names import STDIN, Age, Found, are_related, describe
 from logagg.intake.open_files import OpenFiles
 from logagg.intake.read_errors import ReadErrors
-from logagg.intake.reader import Limits, Reader, stamp_of
+from logagg.intake.reader import Reader, SourceState, stamp_of
 from logagg.intake.unknown import EndPositions, UnknownFile, UnknownFiles
 from logagg.records import Fingerprint, KnownSource, Source
 
@@ -77,7 +78,7 @@ class SourceRegistry:
         if files is not self._files:
             self._files, self._streams = files, {found.stream for found in files if found.asked}
         for reader in self.readers.values():
-            reader.seen = False
+            reader.start_look()
         asked = self._unidentified(found for found in files if found.asked)
         unidentified = self._unidentified(self._others(files)) | asked
         self.missing = self._without_file()
@@ -91,11 +92,9 @@ class SourceRegistry:
 
     def lose(self, reader: Reader) -> None:
         """Note that a source's file no longer holds what was read of it."""
-        reader.close()
         self.unsettled = self.changed = True
         self._detach(reader)
-        reader.seen, reader.parked = False, False
-        reader.source = replace(reader.source, device=0, inode=0, gone=self._set_time())
+        reader.lose(self._set_time())
         self._lost.append(reader)
 
     def miss(self) -> None:
@@ -118,8 +117,7 @@ class SourceRegistry:
 
     def let_go(self, reader: Reader) -> None:
         """Close a source's file, since nothing more is to be expected of it; it opens again when it grows."""
-        reader.park()
-        reader.source = replace(reader.source, finished=True)
+        reader.finish()
         self.changed = True
         if not reader.seen and not reader.position:
             self._drop(reader)
@@ -190,7 +188,7 @@ class SourceRegistry:
 
     def _is_wanted(self, reader: Reader, found: Found) -> bool:
         """Tell whether the file of a source is asked for, or was when it had another name."""
-        if found.asked or reader.met or found.absolute != reader.last_path or found.stream in self._streams:
+        if found.asked or reader.first_look or found.absolute != reader.last_path or found.stream in self._streams:
             return True
         return any(are_related(found.path, stream) for stream in self._streams)
 
@@ -201,7 +199,7 @@ class SourceRegistry:
             reader.close()
             return False
         if reader.content is None and not self._is_at_rest(reader, stat):
-            if not reader.position and reader.met:
+            if not reader.position and reader.first_look:
                 self._drop(reader)  # nothing was read by which it could be known again
                 return False
             if not self._reopen(reader, found.path, stat):
@@ -214,7 +212,7 @@ class SourceRegistry:
 
     def _is_at_rest(self, reader: Reader, stat: os.stat_result) -> bool:
         """Tell whether a closed file need not be opened: all of it was read, and it is as it was."""
-        if reader.parked:
+        if reader.state is SourceState.PARKED:
             return reader.stamp == stamp_of(stat)
         source = reader.source
         whole = bool(source.compression) or source.size == reader.position
@@ -234,7 +232,7 @@ class SourceRegistry:
             self.lose(reader)
         else:
             self._detach(reader)  # the inode, or the number of the device, is used by another file now
-            reader.parked = False
+            reader.forget_file()
         return False
 
     def _may_have_changed(self, reader: Reader, stat: os.stat_result) -> bool:
@@ -243,28 +241,10 @@ class SourceRegistry:
 
     def _see(self, reader: Reader, found: Found, stat: os.stat_result) -> None:
         """Remember that a source's file was found, and how it looked."""
-        reader.seen = True
         self._oldest[found.stream] = min(found.age, self._oldest.get(found.stream, found.age))
-        reader.seen_at = self._clock.monotonic()
-        stamp = stamp_of(stat)
-        if reader.stamp != stamp or reader.found != found:
-            source = reader.source
-            before = reader.found.absolute if reader.found else reader.last_path
-            if before != found.absolute:
-                reader.former_path = before
-            note = "" if source.gone else source.note
-            finished = source.finished and reader.content is None
-            reader.source = replace(
-                source,
-                path=found.path,
-                size=stat.st_size,
-                modified=stat.st_mtime,
-                finished=finished,
-                note=note,
-                gone=0.0,
-            )
-            reader.stamp, reader.found = stamp, found
-            self.changed |= bool(source.gone)
+        was_gone = bool(reader.source.gone)
+        if reader.see(found, stat, self._clock.monotonic()):
+            self.changed |= was_gone
             self._reported.discard(("unreadable", found.path))
 
     def follows(self, found: Found) -> bool:
@@ -279,7 +259,7 @@ class SourceRegistry:
         if not at_rest and not reader.open(content):  # changed at this moment
             return False
         self._detach(reader)
-        reader.source = replace(before, device=stat.st_dev, inode=stat.st_ino, compression=content.compression)
+        reader.take_file(stat, content.compression)
         self._by_key[candidate.key] = reader
         self._see(reader, candidate.found, stat)
         if at_rest:  # to open it would decompress it to its end
@@ -288,7 +268,7 @@ class SourceRegistry:
             self._keep_open(reader)
         if not before.inode:
             note = _note_on_copy(before, content, stat)
-            reader.source = replace(reader.source, note=note)
+            reader.set_note(note)
             self._notice("truncated", f"{before.path}: {note}")
         self.changed = self.unsettled = True
         self._notice("source", f"{candidate.found.path} goes on with what was {before.path}")
@@ -301,7 +281,7 @@ class SourceRegistry:
         start, first = max(0, origin - FINGERPRINT_BYTES), content.first()[:origin]
         source = replace(source, head=fingerprint_of(len(first), first), origin=origin)
         reader = Reader(source, fingerprint_of(origin, content.read(start, origin - start)), self._limits, found.stream)
-        reader.met, reader.judged, reader.announced = candidate.met, stat.st_size, not announce
+        reader.begin(candidate.first_look, stat.st_size, announced=not announce)
         reader.open(content)
         self._enter(reader)
         self._see(reader, found, stat)
@@ -355,7 +335,7 @@ class SourceRegistry:
 
     def _part(self, reader: Reader, note: str) -> None:
         """Let a source be without a file from now on."""
-        reader.source = replace(reader.source, note=note, gone=self._set_time())
+        reader.mark_gone(note, self._set_time())
         self.changed = True
 
     def _set_time(self) -> float:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Literal
 
 from logagg.clock import Clock, is_set, not_set, written
 from logagg.errors import ClockError
 from logagg.heartbeat import FollowedLog
+from logagg.intake.chunks import Limits, Replaced, Room, no_room
 from logagg.intake.content import Packed, Pipe
 from logagg.intake.discover import Finder
 from logagg.intake.names import STDIN
 from logagg.intake.open_files import OpenFiles, allowance
-from logagg.intake.reader import NEVER, Limits, Reader, Replaced, Room, no_room, stamp_of
+from logagg.intake.reader import NEVER, Reader
 from logagg.intake.registry import Notice, SourceRegistry, new_source
 from logagg.records import Chunk, KnownSource, Source
 
@@ -133,22 +133,16 @@ class Tailer:
 
     def set_format(self, source: str, format: str) -> None:
         """Remember the format a source is written in."""
-        reader = self._reader(source)
-        if reader.source.format != format:
-            reader.source = replace(reader.source, format=format)
+        self._reader(source).set_format(format)
 
     def refuse(self, source: str) -> None:
         """Take back what was read of a source: nothing of it counts until it has grown."""
-        reader = self._reader(source)
-        reader.go_back()
-        reader.held = True
+        self._reader(source).refuse()
 
     def reconsider(self) -> None:
         """Offer again what was refused: formats may have changed."""
         for reader in self._all():
-            if reader.held:
-                reader.looked = NEVER
-                reader.source = replace(reader.source, finished=False)  # opens it again where it was let go
+            reader.reconsider()
 
     @property
     def only_stdin(self) -> bool:
@@ -210,12 +204,9 @@ class Tailer:
         """Return what there is to read, by stream, the oldest generation first."""
         streams: defaultdict[str, list[Reader]] = defaultdict(list)
         for reader in self._registry.readers.values():
-            if reader.found and (reader.content or reader.parked):
-                if (
-                    reader.content and not reader.seen
-                ):  # nobody else has its file any more, but somebody may still write to it
-                    reader.stamp = stamp_of(reader.content.stat())
-                if reader.waits():
+            if reader.found and reader.has_file():
+                reader.stat_unseen()
+                if reader.has_more():
                     streams[reader.found.stream].append(reader)
         return [sorted(readers, key=_age) for readers in streams.values()]
 
@@ -225,20 +216,19 @@ class Tailer:
 
     def _read(self, reader: Reader) -> Iterator[Chunk]:
         """Read one source to its end; or standard input, which may have none, for as long as files can wait."""
-        stamp, began = reader.stamp, self._clock.monotonic()
-        reader.held = False
+        stamp, began = reader.start_pass(), self._clock.monotonic()
         try:
             if reader is not self._stdin and not self._registry.is_ready(reader):
                 return
             if not reader.announced:
                 yield reader.announce()
-            while not reader.held and not self.waits_for_clock() and (chunk := reader.next()):
-                reader.moved_at = self._clock.monotonic()
+            while not reader.refused and not self.waits_for_clock() and (chunk := reader.next()):
+                reader.note_read(self._clock.monotonic())
                 self._tell_skipped(reader, chunk)
                 yield chunk
-                if reader is self._stdin and not self._only_stdin and reader.moved_at - began > LOOK_AGAIN:
+                if reader is self._stdin and not self._only_stdin and reader.read_at - began > LOOK_AGAIN:
                     break
-            reader.looked = NEVER if self._waits else stamp
+            reader.end_pass(NEVER if self._waits else stamp)
         except Replaced:
             self._registry.lose(reader)
         except OSError as error:
@@ -255,13 +245,13 @@ class Tailer:
         for reader in list(self._registry.readers.values()):
             if _is_live(reader) and reader.seen:
                 continue
-            if (reader.content or reader.parked) and not reader.source.finished and self._is_over(reader):
+            if reader.has_file() and not reader.source.finished and self._is_over(reader):
                 yield from self._last_line(reader, None)
                 self._registry.let_go(reader)
 
     def _may_have_rest(self, reader: Reader) -> bool:
         """Tell whether something may come after the last newline of a source; its file is open then."""
-        if reader.content is None and (not reader.parked or reader.source.size == reader.position):
+        if reader.content is None and (not reader.has_file() or reader.source.size == reader.position):
             return False
         try:
             return reader is self._stdin or self._registry.is_ready(reader)
@@ -270,7 +260,7 @@ class Tailer:
 
     def _is_over(self, reader: Reader) -> bool:
         """Tell whether nothing more is to be expected of a file that was rotated away, or is compressed."""
-        if reader.looked != reader.stamp:
+        if not reader.is_read_to_end():
             return False
         if isinstance(reader.content, Packed) and self._is_packed_up(reader, reader.content):
             return True
@@ -280,14 +270,14 @@ class Tailer:
         """Tell whether a compressed file was read to an end that is one, or to where it is broken."""
         if content.broken:
             self._registry.tell("unreadable", reader.source.path, f"{content.broken}; what was whole of it is counted")
-            reader.source = replace(reader.source, note=content.broken)
+            reader.set_note(content.broken)
         return content.complete or bool(content.broken)
 
     def _last_line(self, reader: Reader, whole: Callable[[str, bytes], bool] | None) -> Iterator[Chunk]:
         """Yield what comes after the last newline; if `whole` is to be asked, only if it says so."""
         if reader.content is None and not self._may_have_rest(reader):
             return
-        if reader.held or (isinstance(reader.content, Packed) and not reader.content.complete):
+        if reader.refused or (isinstance(reader.content, Packed) and not reader.content.complete):
             return
         try:
             if whole is None or whole(reader.source.id, reader.fragment()):
@@ -302,7 +292,7 @@ class Tailer:
 
     def _is_young(self, reader: Reader) -> bool:
         """Tell whether somebody may still write to a file."""
-        now, moved = self._clock.monotonic(), max(reader.moved_at, reader.seen_at)
+        now, moved = self._clock.monotonic(), max(reader.read_at, reader.seen_at)
         unseen = not reader.seen and now - moved < self._idle
         return unseen or self._clock.now() - reader.source.modified < self._idle
 

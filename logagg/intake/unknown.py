@@ -45,7 +45,7 @@ class Observation:
     stamp: Stamp
     written: tuple[int, int]  # its size and mtime: a rename changes neither
     since: float  # by the monotonic clock: it has been unchanged
-    met: int  # the number of the look that found it first
+    first_look: int  # the number of the look that found it first
     reader: Reader | None = None  # the source that it resembles
     verdict: Verdict | None = None
     had_file: bool = False  # the source
@@ -106,7 +106,7 @@ class EndPositions:
         """Remember a file, or a directory, of which nothing can be told yet: what it holds may have been there."""
         self._hidden.add(path)
 
-    def of(self, unknown: UnknownFile, *, first_look: bool) -> int | None:
+    def of(self, unknown: UnknownFile, *, is_first_look: bool) -> int | None:
         """Return the size before which a file is not read; None for a file that is newer than the start."""
         if self._is_next_generation(unknown):
             return None
@@ -114,7 +114,7 @@ class EndPositions:
             return self._sizes[unknown.key]
         path = unknown.found.path
         was_hidden = path in self._hidden or (os.path.dirname(path) or ".") in self._hidden
-        was_there = first_look or was_hidden or unknown.stat.st_ctime < self._started
+        was_there = is_first_look or was_hidden or unknown.stat.st_ctime < self._started
         return unknown.stat.st_size if was_there else None
 
     def _is_next_generation(self, unknown: UnknownFile) -> bool:
@@ -228,7 +228,7 @@ class UnknownFiles:
         self._observations[unknown.key] = seen
         if content.compression:
             self._packed.add(unknown.key)
-        return Candidate(unknown.found, content, unknown.stat, now - seen.since, seen.met, seen.original_size)
+        return Candidate(unknown.found, content, unknown.stat, now - seen.since, seen.first_look, seen.original_size)
 
     def _continue(self, candidate: Candidate) -> bool:
         """Let a source that has no file go on in one that holds all that was read of it."""
@@ -261,7 +261,7 @@ class UnknownFiles:
     def _begin(self, candidate: Candidate) -> bool:
         """Begin to read a file: at its start, where `--from end` begins, or where a trimmed log goes on; not an old archive."""
         unknown, content = UnknownFile(candidate.found, candidate.stat), candidate.content
-        end = self._ends.of(unknown, first_look=self._looks == 1) if self._ends else None
+        end = self._ends.of(unknown, is_first_look=self._looks == 1) if self._ends else None
         origin = self._origins.get(candidate.key, 0)
         if end is not None and not origin:
             if content.compression:
