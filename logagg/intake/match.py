@@ -21,11 +21,11 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
+from logagg.intake.compare import compare
 from logagg.intake.content import (
     FINGERPRINT_BYTES,
     Content,
     Packed,
-    Plain,
     digest,
     has_fingerprint,
     is_unchanged,
@@ -37,9 +37,7 @@ from logagg.intake.reader import Reader
 from logagg.records import Fingerprint, KnownSource
 
 SETTLE_SECONDS = 2.0  # seconds without a change after which a file is believed to be complete
-TRIMMED = 64 << 20  # bytes at the end of a log that was cut at its front, in which the position read is looked for
-_PIECE = 1 << 20  # bytes compared at a time
-_SAMPLES = 256  # pieces of two plain files that are compared, spread evenly
+
 
 Verdict = Literal["same", "copy", "wait"]
 
@@ -141,73 +139,6 @@ def sources_in(known: Sequence[KnownSource], files: Iterable[Found]) -> list[Kno
     return [one for one in known if one.source.id in here]
 
 
-def trimmed_at(content: Content, fingerprint: Fingerprint, tail: bytes) -> int | None:
-    """Return the position at which a log that was cut at its front goes on: after the KiB of the fingerprint.
-
-    `tail` is that KiB where it is known; else its digest is compared at each line of the last `TRIMMED` bytes.
-    """
-    if fingerprint.length < FINGERPRINT_BYTES or not isinstance(content, Plain):
-        return None
-    size = content.stat().st_size
-    for end in range(size, max(0, size - TRIMMED), -_PIECE):
-        start = max(0, end - _PIECE - FINGERPRINT_BYTES)
-        at = _find_fingerprint(content.read(start, end - start), fingerprint, tail)
-        if at is not None:
-            return start + at
-    return None
-
-
-def ends_with(one: Content, end: int, other: Content, length: int) -> bool:
-    """Tell whether the bytes of one content before `end` are the first `length` bytes of another."""
-    start = end - length
-    pieces = range(0, length, _PIECE)
-    return start >= 0 and all(
-        one.read(start + at, min(_PIECE, length - at)) == other.read(at, min(_PIECE, length - at)) for at in pieces
-    )
-
-
-def shared_lines(one: Content, start: int, other: Content, other_start: int) -> int:
-    """Return how many bytes of whole lines are the same in two contents, from these positions on."""
-    at = lines = 0
-    while True:
-        ours, theirs = one.read(start + at, _PIECE), other.read(other_start + at, _PIECE)
-        shared = _shared(ours, theirs)
-        if end := ours.rfind(b"\n", 0, shared) + 1:
-            lines = at + end
-        at += shared
-        if shared < _PIECE:
-            return lines
-
-
-def _shared(one: bytes, other: bytes) -> int:
-    """Return how many bytes are the same at the start of two."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def _find_fingerprint(data: bytes, fingerprint: Fingerprint, tail: bytes) -> int | None:
-    if len(tail) == FINGERPRINT_BYTES:
-        at = data.rfind(tail)
-        return at + FINGERPRINT_BYTES if at >= 0 and _has_a_line(tail) else None
-    end = data.rfind(b"\n") + 1
-    while end >= FINGERPRINT_BYTES:
-        if digest(data[end - FINGERPRINT_BYTES : end]) == fingerprint.digest:
-            return end if _has_a_line(data[end - FINGERPRINT_BYTES : end]) else None
-        end = data.rfind(b"\n", 0, end - 1) + 1
-    return None
-
-
-def _has_a_line(data: bytes) -> bool:
-    """Tell whether a fingerprint holds a whole line: the end of a long one may be the end of any."""
-    return data.count(b"\n") > 1
-
-
 # sources without a file
 
 
@@ -270,7 +201,7 @@ def _beginning(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdic
 def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
     try:
         with _file_of(reader) as original:
-            shared, ended, original_ended = _compare(candidate.content, original)
+            shared, ended, original_ended = compare(candidate.content, original)
     except OSError:
         return "wait"  # renamed or deleted at this moment
     if ended and _is_incomplete(candidate.content):
@@ -315,7 +246,7 @@ def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdi
 def _is_prefix(content: Content, reader: Reader) -> bool:
     try:
         with _file_of(reader) as original:
-            return _compare(content, original)[1]
+            return compare(content, original)[1]
     except OSError:
         return True  # renamed or deleted at this moment; the next look will tell
 
@@ -332,30 +263,6 @@ def _begins_alike(candidate: Candidate, reader: Reader) -> bool:
         return first.startswith(known[: len(first)])
     head = reader.source.head
     return len(first) >= head.length and digest(first[: head.length]) == head.digest
-
-
-def _compare(one: Content, other: Content) -> tuple[int, bool, bool]:
-    """Return how many bytes two contents share from their start, and which of them ends there; both False: they differ."""
-    if isinstance(one, Plain) and isinstance(other, Plain):
-        return _compare_plain(one, other)
-    at = 0
-    while True:
-        ours, theirs = one.read(at, _PIECE), other.read(at, _PIECE)
-        shared = min(len(ours), len(theirs))
-        if ours[:shared] != theirs[:shared]:
-            return at, False, False
-        at += shared
-        if shared < _PIECE:
-            return at, len(ours) == shared, len(theirs) == shared
-
-
-def _compare_plain(one: Plain, other: Plain) -> tuple[int, bool, bool]:
-    """Compare pieces that are spread evenly, and the last bytes: a long log is not read whole for this."""
-    sizes = one.stat().st_size, other.stat().st_size
-    end = min(sizes)
-    starts = [*range(0, end, max(_PIECE, end // _SAMPLES)), max(0, end - FINGERPRINT_BYTES)]
-    alike = all(one.read(at, min(_PIECE, end - at)) == other.read(at, min(_PIECE, end - at)) for at in starts)
-    return end, alike and sizes[0] == end, alike and sizes[1] == end
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from logagg.clock import Clock
+from logagg.intake.compare import ends_with, shared_lines
 from logagg.intake.content import FINGERPRINT_BYTES, Content, Key, key_of, open_content
 from logagg.intake.match import (
     SETTLE_SECONDS,
@@ -16,13 +17,11 @@ from logagg.intake.match import (
     SourceIndex,
     Verdict,
     continued,
-    ends_with,
     match,
-    shared_lines,
-    trimmed_at,
 )
 from logagg.intake.names import Found, is_called_a_copy
 from logagg.intake.reader import Reader, Stamp, stamp_of
+from logagg.intake.trimmed import trimmed_at
 
 
 @dataclass(frozen=True, slots=True)
