@@ -16,13 +16,14 @@ from dataclasses import replace
 from enum import Enum
 
 from logagg.intake.chunks import ChunkReader, Limits
-from logagg.intake.content import FINGERPRINT_BYTES, Content, Plain
+from logagg.intake.content import FINGERPRINT_BYTES, Content, Plain, is_unchanged, key_of
 from logagg.intake.names import Found
 from logagg.records import Fingerprint, Source
 
 Stamp = tuple[int, int]  # size of a file, and when it changed, in nanoseconds
 
 NEVER: Stamp = (-1, -1)
+RACY = 1.0  # seconds in which a file can change without a change of its stamp
 
 
 def stamp_of(stat: os.stat_result) -> Stamp:
@@ -193,6 +194,26 @@ class Reader(ChunkReader):
     def has_more(self) -> bool:
         """Return whether its file has changed since it was read to the end."""
         return self.has_file() and not self.is_read_to_end()
+
+    def is_at_rest(self, stat: os.stat_result) -> bool:
+        """Return whether its closed file need not be opened: all of it was read, and it has not changed since."""
+        if self.state is SourceState.PARKED:
+            return self.stamp == stamp_of(stat)
+        source = self.source
+        whole = bool(source.compression) or source.size == self.position
+        return source.finished and not source.gone and whole and is_unchanged(source, stat)
+
+    def may_have_changed(self, stat: os.stat_result, now: float) -> bool:
+        """Return whether its file may hold something else than at the last look."""
+        stamp = stamp_of(stat)
+        return self.stamp != stamp or now - stamp[1] / 1e9 < RACY
+
+    def is_in_place(self) -> bool:
+        """Return whether its file is where it was last seen; then the paths of this run only do not include it."""
+        try:
+            return key_of(os.stat(self.source.path)) == (self.source.device, self.source.inode)
+        except OSError:
+            return False
 
     def can_be_parked(self) -> bool:
         """Return whether its file can be closed and opened again by its name: all of it was read, and it has its name."""

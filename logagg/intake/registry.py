@@ -30,11 +30,10 @@ from logagg.intake.match import Candidate
 from logagg.intake.names import STDIN, Age, Found, are_related, describe
 from logagg.intake.open_files import OpenFiles
 from logagg.intake.read_errors import ReadErrors
-from logagg.intake.reader import Reader, SourceState, stamp_of
+from logagg.intake.reader import Reader
+from logagg.intake.table import SourceTable
 from logagg.intake.unknown import EndPositions, UnknownFile, UnknownFiles
 from logagg.records import Fingerprint, KnownSource, Source
-
-RACY = 1.0  # seconds in which a file can change, and not its stamp
 
 Notice = Callable[[str, str], None]
 
@@ -53,10 +52,10 @@ class SourceRegistry:
         patient: bool = True,
         from_end: bool = False,
     ) -> None:
-        self.readers: dict[str, Reader] = {}
+        self._table = SourceTable()
+        self.readers = self._table.readers
         self.changed = False  # there is something to say of a source that comes with no chunk
         self.unsettled = False  # there may be files to read that were not there to read before
-        self._by_key: dict[Key, Reader] = {}
         self._lost: list[Reader] = []  # since the last look: their files hold other bytes now
         self._limits, self._clock, self._notice, self._open_files = limits, clock, notice, open_files
         self._reported: set[tuple[str, str]] = set()
@@ -68,7 +67,9 @@ class SourceRegistry:
         self._listed: object = None  # the files of the last look that went through all of them
         for one in known:
             stream = describe(one.source.path).stream
-            self._enter(Reader(one.source, one.furthest.fingerprint, limits, stream, one.stops, one.resume.fingerprint))
+            self._table.enter(
+                Reader(one.source, one.furthest.fingerprint, limits, stream, one.stops, one.resume.fingerprint)
+            )
         ends = EndPositions(clock.now(), list(self.readers.values())) if from_end else None
         self._unknown = UnknownFiles(self, clock, ends, patient=patient)
 
@@ -81,7 +82,7 @@ class SourceRegistry:
             reader.start_look()
         asked = self._unidentified(found for found in files if found.asked)
         unidentified = self._unidentified(self._others(files)) | asked
-        self.missing = self._without_file()
+        self.missing = self._table.without_file()
         self._unknown.meet(unidentified)
         self._settle_lost()
         if self._open_files.crowded:
@@ -93,14 +94,14 @@ class SourceRegistry:
     def lose(self, reader: Reader) -> None:
         """Note that a source's file no longer holds what was read of it."""
         self.unsettled = self.changed = True
-        self._detach(reader)
+        self._table.detach(reader)
         reader.lose(self._set_time())
         self._lost.append(reader)
 
     def miss(self) -> None:
         """Note which sources have no file any more."""
         for reader in self.readers.values():
-            if reader.seen or reader.content or reader.source.gone or _is_in_place(reader.source):
+            if reader.seen or reader.content or reader.source.gone or reader.is_in_place():
                 continue
             note = reader.source.note
             if not reader.source.finished and reader.source.path != STDIN:
@@ -112,7 +113,7 @@ class SourceRegistry:
         """Drop the sources that have had no file for so many seconds."""
         horizon = self._clock.now() - after
         for reader in [one for one in self.readers.values() if 0 < one.source.gone < horizon]:
-            self._drop(reader)
+            self._table.drop(reader)
             self.changed = True
 
     def let_go(self, reader: Reader) -> None:
@@ -120,12 +121,13 @@ class SourceRegistry:
         reader.finish()
         self.changed = True
         if not reader.seen and not reader.position:
-            self._drop(reader)
+            self._table.drop(reader)
 
     def is_ready(self, reader: Reader) -> bool:
         """Tell whether a source may be read now; opens it where it was closed to save a descriptor."""
         if reader.outgrew():
-            self._drop(reader)  # a copy, or an archive, may have been found while it was made: the next look will tell
+            # A copy, or an archive, may have been found while it was made: the next look will tell.
+            self._table.drop(reader)
             reader.close()
             self.unsettled = True
             return False
@@ -158,7 +160,7 @@ class SourceRegistry:
             return
         last = {reader.found.path for reader in self.readers.values() if not reader.seen and reader.found}
         yield from (found for found in others if found.path in last or self.follows(found))
-        missing = self._without_file()
+        missing = self._table.without_file()
         if missing and (files is not self._listed or missing - self.missing):
             self._listed = files
             yield from others
@@ -166,14 +168,11 @@ class SourceRegistry:
             waiting = self._unknown.waiting()
             yield from (found for found in others if found.path in waiting)
 
-    def _without_file(self) -> frozenset[str]:
-        return frozenset(id_ for id_, reader in self.readers.items() if not reader.seen and reader.position)
-
     def _stat_if_unidentified(self, found: Found) -> os.stat_result | None:
         """Return what the system says of a file, unless its inode tells which source it is."""
         try:
             stat = os.stat(found.path)
-            reader = self._by_key.get(key_of(stat))
+            reader = self._table.of_file(key_of(stat))
             if reader is None:
                 return stat
             if reader.seen or not self._is_wanted(reader, found):
@@ -195,28 +194,20 @@ class SourceRegistry:
     def _recognise(self, reader: Reader, found: Found, stat: os.stat_result) -> bool:
         """Take a file as that of the source with its inode, if it still can be."""
         if reader.outgrew():
-            self._drop(reader)
+            self._table.drop(reader)
             reader.close()
             return False
-        if reader.content is None and not self._is_at_rest(reader, stat):
+        if reader.content is None and not reader.is_at_rest(stat):
             if not reader.position and reader.first_look:
-                self._drop(reader)  # nothing was read by which it could be known again
+                self._table.drop(reader)  # nothing was read by which it could be known again
                 return False
             if not self._reopen(reader, found.path, stat):
-                return reader.source.inode != 0 and self._by_key.get(key_of(stat)) is reader
-        elif reader.content is not None and self._may_have_changed(reader, stat) and not reader.is_intact():
+                return reader.source.inode != 0 and self._table.of_file(key_of(stat)) is reader
+        elif reader.content is not None and reader.may_have_changed(stat, self._clock.now()) and not reader.is_intact():
             self.lose(reader)
             return False
         self._see(reader, found, stat)
         return True
-
-    def _is_at_rest(self, reader: Reader, stat: os.stat_result) -> bool:
-        """Tell whether a closed file need not be opened: all of it was read, and it is as it was."""
-        if reader.state is SourceState.PARKED:
-            return reader.stamp == stamp_of(stat)
-        source = reader.source
-        whole = bool(source.compression) or source.size == reader.position
-        return source.finished and not source.gone and whole and is_unchanged(source, stat)
 
     def _reopen(self, reader: Reader, path: str, stat: os.stat_result | None = None) -> bool:
         """Open the file of a source again, and see whether it holds what was read."""
@@ -231,13 +222,9 @@ class SourceRegistry:
         if os.path.abspath(path) == reader.last_path:
             self.lose(reader)
         else:
-            self._detach(reader)  # the inode, or the number of the device, is used by another file now
+            self._table.detach(reader)  # the inode, or the number of the device, is used by another file now
             reader.forget_file()
         return False
-
-    def _may_have_changed(self, reader: Reader, stat: os.stat_result) -> bool:
-        stamp = stamp_of(stat)
-        return reader.stamp != stamp or self._clock.now() - stamp[1] / 1e9 < RACY
 
     def _see(self, reader: Reader, found: Found, stat: os.stat_result) -> None:
         """Remember that a source's file was found, and how it looked."""
@@ -258,9 +245,9 @@ class SourceRegistry:
         at_rest = before.finished and before.compression == content.compression != "" and is_unchanged(before, stat)
         if not at_rest and not reader.open(content):  # changed at this moment
             return False
-        self._detach(reader)
+        self._table.detach(reader)
         reader.take_file(stat, content.compression)
-        self._by_key[candidate.key] = reader
+        self._table.attach(reader)
         self._see(reader, candidate.found, stat)
         if at_rest:  # to open it would decompress it to its end
             reader.park()
@@ -283,7 +270,7 @@ class SourceRegistry:
         reader = Reader(source, fingerprint_of(origin, content.read(start, origin - start)), self._limits, found.stream)
         reader.begin(candidate.first_look, stat.st_size, announced=not announce)
         reader.open(content)
-        self._enter(reader)
+        self._table.enter(reader)
         self._see(reader, found, stat)
         self._keep_open(reader)
         self.unsettled = True
@@ -306,7 +293,7 @@ class SourceRegistry:
 
     def is_known(self, key: Key) -> bool:
         """Tell whether a file with this device and inode is that of a source."""
-        return key in self._by_key
+        return self._table.of_file(key) is not None
 
     def _settle_lost(self) -> None:
         """Say which sources were truncated: those that no other file goes on with."""
@@ -319,19 +306,6 @@ class SourceRegistry:
             note += f", {unread:,} bytes at least" if unread else ""
             self._notice("truncated", f"{reader.source.path}: {note}, unless there is a copy")
             self._part(reader, note)
-
-    def _enter(self, reader: Reader) -> None:
-        self.readers[reader.source.id] = reader
-        if reader.source.inode:
-            self._by_key[_key_of(reader.source)] = reader
-
-    def _drop(self, reader: Reader) -> None:
-        del self.readers[reader.source.id]
-        self._detach(reader)
-
-    def _detach(self, reader: Reader) -> None:
-        if self._by_key.get(_key_of(reader.source)) is reader:
-            del self._by_key[_key_of(reader.source)]
 
     def _part(self, reader: Reader, note: str) -> None:
         """Let a source be without a file from now on."""
@@ -360,15 +334,3 @@ def _note_on_copy(before: Source, content: Content, stat: os.stat_result) -> str
     missing = 0 if content.compression else before.size - stat.st_size
     known = f", {missing:,} bytes at least" if missing > 0 else ""
     return f"copied and truncated; anything written between the two is lost{known}"
-
-
-def _key_of(source: Source) -> Key:
-    return source.device, source.inode
-
-
-def _is_in_place(source: Source) -> bool:
-    """Tell whether a source's file is where it was last seen; then it was only not asked for."""
-    try:
-        return key_of(os.stat(source.path)) == _key_of(source)
-    except OSError:
-        return False
