@@ -13,7 +13,7 @@ from logagg.cluster import protocol
 from logagg.cluster.auth import AuthError, Keys
 from logagg.cluster.bounds import job_bytes, packet_bytes
 from logagg.cluster.gearman import Server
-from logagg.cluster.outbox import Outbox, PendingJob, PositionMismatch
+from logagg.cluster.outbox import Outbox, OutboxState, PendingJob, PositionMismatch
 from logagg.cluster.protocol import NOBODY, TOKEN, Question, Reply, WireError
 from logagg.cluster.refusals import Refusals, reason_of
 from logagg.cluster.transport import Sender, SendResult
@@ -128,7 +128,7 @@ class Dispatch:
             self._say_if_waiting(greeting, [outbox.shard for outbox in outboxes() if outbox.shard not in answers])
             self._sender.connect()
             for outbox in outboxes():
-                if outbox.shard not in answers and not outbox.on_way and self._clock.monotonic() >= outbox.not_before:
+                if outbox.shard not in answers and outbox.may_ask(self._clock.monotonic()):
                     self._ask(outbox, **question)
             for outcome in self._sender.poll(0.2):
                 self._hear_greeting(outcome, answers, greeting)
@@ -136,17 +136,17 @@ class Dispatch:
 
     def _hear_greeting(self, outcome: SendResult, answers: dict[int, Reply], greeting: _Greeting) -> None:
         outbox = outcome.of[0]
-        outbox.on_way -= 1
+        outbox.note_outcome()
         answer = self._answer(outcome)
         if answer is None:
             self._fail(outbox, outcome.reason)
             return
         greeting.met = True
-        outbox.owner = answer.owner
+        outbox.set_owner(answer.owner)
         if answer.verdict not in ("taken", "superseded"):
             self._fail(outbox, answer.reason)
             return
-        outbox.asking, outbox.failures, outbox.heard = False, 0, self._clock.monotonic()
+        outbox.greet(self._clock.monotonic())
         answers[outbox.shard] = answer
         self.outboxes += [Outbox(shard, asking=True) for shard in range(len(self.outboxes), answer.shards)]
 
@@ -282,11 +282,10 @@ class Dispatch:
     def _advance(self, outbox: Outbox) -> None:
         """Send what can be sent to a shard now."""
         now = self._clock.monotonic()
-        if now < outbox.not_before:
-            return
-        if outbox.asking:
-            if not outbox.on_way:  # what is still on its way would make the answer old
-                self._ask(outbox)
+        state = outbox.state(now)
+        if state is OutboxState.ASKING:
+            self._ask(outbox)
+        if state is not OutboxState.SENDING:
             return
         while outbox.on_way < WINDOW and (flight := outbox.next()):
             if not self._send(outbox, flight, JOBS, flight.data, PATIENCE):
@@ -296,7 +295,8 @@ class Dispatch:
         has_more = outbox.pending or (outbox.shard == 0 and self._due_news())
         reports = outbox.shard == 0 and (now - self._reported > REPORT or bool(self._heartbeat))
         if not outbox.on_way and (has_more and silent > self._poll or reports):
-            outbox.asking, self._reported = True, now
+            outbox.ask()
+            self._reported = now
 
     def _ask(self, outbox: Outbox, *, greets: bool = False, begins: bool = False) -> None:
         self._count += 1
@@ -329,15 +329,15 @@ class Dispatch:
         if self._sender.send(
             (outbox, of, nonce), outbox.shard, f"{function}{outbox.shard}", nonce.hex(), signed, patience
         ):
-            outbox.on_way += 1
+            outbox.note_sent()
             return True
-        outbox.not_before = self._clock.monotonic() + BACKOFF[0]
+        outbox.wait_until(self._clock.monotonic() + BACKOFF[0])
         return False
 
     def _hear(self, outcome: SendResult) -> None:
         """Take in what became of a message. Raises ClusterError, PositionMismatch."""
         outbox, of, _ = outcome.of
-        outbox.on_way -= 1
+        outbox.note_outcome()
         answer = self._answer(outcome)
         if answer is None:
             self._fail(outbox, outcome.reason or "its answers are refused")
@@ -346,23 +346,21 @@ class Dispatch:
             raise self._superseded()
         if answer.verdict == "overlap":
             raise PositionMismatch(answer.reason)
-        if answer.owner and outbox.owner != answer.owner:  # it has what was committed, and perhaps not the news
-            outbox.asking, outbox.owner = True, answer.owner
-            self._news = {**self._told, **self._news} if outbox.shard == 0 else self._news
+        if outbox.note_owner(answer.owner) and outbox.shard == 0:  # the new owner may not have the news
+            self._news = {**self._told, **self._news}
         if outbox.release(answer.positions):
             self._since = self._clock.monotonic()
             self._freshness.moved()
-        outbox.heard = self._clock.monotonic()
+        outbox.note_reply(self._clock.monotonic())
         if answer.verdict == "refused":
             self._fail(outbox, answer.reason)
             return
         if answer.verdict == "moved":
-            outbox.asking, outbox.not_before = True, self._clock.monotonic() + BACKOFF[0] * random.uniform(0.5, 1)
+            outbox.move(self._clock.monotonic() + BACKOFF[0] * random.uniform(0.5, 1))
             return
-        outbox.failures = 0
+        outbox.note_success()
         if answer.verdict == "gap":
-            outbox.gaps += 1
-            outbox.asking = True
+            outbox.gap()
         elif isinstance(of, tuple):
             self._take_stock(outbox, answer, of)
 
@@ -373,8 +371,7 @@ class Dispatch:
                 self._told[source.id] = self._news.pop(source.id)
         if outbox.shard == 0 and self._heartbeat == self._asked:
             self._heartbeat = ""
-        outbox.asking = outbox.shard == 0 and bool(self._due_news())
-        outbox.rewind(answer.positions)
+        outbox.resume(answer.positions, ask=outbox.shard == 0 and bool(self._due_news()))
 
     def _report(self) -> dict[str, int]:
         """Say how we do, for those who look."""
@@ -419,11 +416,8 @@ class Dispatch:
     def _fail(self, outbox: Outbox, reason: str) -> None:
         """Wait a little, then learn how far the shard has come."""
         first, most = BACKOFF
-        outbox.asking = True
-        outbox.not_before = self._clock.monotonic() + min(most, first * 2 ** min(outbox.failures, 10)) * random.uniform(
-            0.5, 1
-        )
-        outbox.failures += 1
+        pause = min(most, first * 2 ** min(outbox.failures, 10)) * random.uniform(0.5, 1)
+        outbox.fail(self._clock.monotonic() + pause)
         if outbox.failures == 5 and outbox.pending:
             self._notice(
                 "waiting", f"shard {outbox.shard} does not take its jobs ({reason}); trying again, nothing is lost"
