@@ -144,7 +144,7 @@ def sources_in(known: Sequence[KnownSource], files: Iterable[Found]) -> list[Kno
 
 def _may_continue(candidate: Candidate, reader: Reader) -> bool:
     """Tell whether a name allows for a continuation: any name where the fingerprint is full."""
-    if reader.fingerprint.length == FINGERPRINT_BYTES:
+    if reader.fingerprint.length == FINGERPRINT_BYTES or _holds_open_file(candidate, reader):
         return True
     path = candidate.found.path
     if candidate.found.absolute in (reader.last_path, reader.former_path):
@@ -153,6 +153,19 @@ def _may_continue(candidate: Candidate, reader: Reader) -> bool:
     if candidate.content.compression and beside:
         return True
     return not candidate.found.live and are_related(path, reader.source.path)
+
+
+def _holds_open_file(candidate: Candidate, reader: Reader) -> bool:
+    """Tell whether a file holds all of a source's file that is deleted and still open, if that is long enough to tell.
+
+    So a log of which little was read before it was archived elsewhere, under any name, is not counted again.
+    """
+    if reader.content is None or reader.content.compression:
+        return False
+    first = reader.content.first()
+    if len(first) < FINGERPRINT_BYTES or candidate.first != first:
+        return False
+    return compare(candidate.content, reader.content)[2]
 
 
 def _holds_all(candidate: Candidate, reader: Reader) -> bool:

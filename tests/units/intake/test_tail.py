@@ -372,6 +372,21 @@ def test_an_archive_that_is_found_with_half_of_its_magic(bench: Bench) -> None:
     assert data(tailer.poll()) + data(tailer.poll()) == b"one\ntwo\n"
 
 
+def test_a_log_of_which_little_was_read_before_it_was_archived_elsewhere(bench: Bench) -> None:
+    """Its file is still open, and holds enough to be recognised by."""
+    log, elsewhere = bench.folder / "logs" / "a.log", bench.folder / "old"
+    for folder in (log.parent, elsewhere):
+        folder.mkdir()
+    log.write_bytes(b"a first line\n")
+    tailer = bench.tailer(log.parent, elsewhere / "*")
+    assert data(tailer.poll()) == b"a first line\n"
+    with log.open("ab") as file:
+        file.write(LONG)
+    (elsewhere / "any-name.gz").write_bytes(gzip.compress(log.read_bytes()))
+    log.unlink()
+    assert data(tailer.poll()) + data(tailer.poll()) == LONG
+
+
 def test_sources_are_forgotten(bench: Bench) -> None:
     log = bench.folder / "a.log"
     log.write_text("one\n")
