@@ -9,7 +9,7 @@ _SAMPLES = 256  # pieces of two plain files that are compared, spread evenly
 
 
 def compare(one: Content, other: Content) -> tuple[int, bool, bool]:
-    """Return how many bytes two contents share from their start, and which of them ends there; both False: they differ."""
+    """Return how many bytes two contents share from their start, and which of them ends there; neither: they differ."""
     if isinstance(one, Plain) and isinstance(other, Plain):
         return _compare_plain(one, other)
     at = 0
@@ -24,7 +24,7 @@ def compare(one: Content, other: Content) -> tuple[int, bool, bool]:
 
 
 def _compare_plain(one: Plain, other: Plain) -> tuple[int, bool, bool]:
-    """Compare pieces that are spread evenly, and the last bytes: a long log is not read whole for this."""
+    """Compare evenly spread pieces and the last bytes, so that a long log is not read as a whole."""
     sizes = one.stat().st_size, other.stat().st_size
     end = min(sizes)
     starts = [*range(0, end, max(_PIECE, end // _SAMPLES)), max(0, end - FINGERPRINT_BYTES)]
@@ -33,7 +33,7 @@ def _compare_plain(one: Plain, other: Plain) -> tuple[int, bool, bool]:
 
 
 def ends_with(one: Content, end: int, other: Content, length: int) -> bool:
-    """Tell whether the bytes of one content before `end` are the first `length` bytes of another."""
+    """Return whether the bytes of one content before `end` are the first `length` bytes of another."""
     start = end - length
     pieces = range(0, length, _PIECE)
     return start >= 0 and all(
@@ -42,7 +42,7 @@ def ends_with(one: Content, end: int, other: Content, length: int) -> bool:
 
 
 def shared_lines(one: Content, start: int, other: Content, other_start: int) -> int:
-    """Return how many bytes of whole lines are the same in two contents, from these positions on."""
+    """Return how many bytes of whole lines two contents share from these positions on."""
     at = lines = 0
     while True:
         ours, theirs = one.read(start + at, _PIECE), other.read(other_start + at, _PIECE)
@@ -55,7 +55,7 @@ def shared_lines(one: Content, start: int, other: Content, other_start: int) -> 
 
 
 def _shared(one: bytes, other: bytes) -> int:
-    """Return how many bytes are the same at the start of two."""
+    """Return the length of the common prefix."""
     low, high = 0, min(len(one), len(other))
     while low < high:
         middle = (low + high + 1) // 2

@@ -17,7 +17,7 @@ from itertools import chain
 
 from logagg.intake.names import STDIN, Found, describe, is_dated, stem_and_age
 
-MTIME_SETTLE_SECONDS = 2.0  # seconds after which an unchanged mtime means an unchanged directory
+MTIME_SETTLE_SECONDS = 2.0  # after which an unchanged mtime means an unchanged directory
 _NAMED = 3  # entries of a directory that are named where they cannot be followed
 
 _LOG = re.compile(r"\.log(?:$|[.-])|access", re.IGNORECASE)
@@ -128,7 +128,7 @@ class _Listing:
     def accepted(self, names: Iterable[str], rule: Callable[[str], bool] = bool) -> Iterator[str]:
         """Yield the paths of names that follow a rule.
 
-        A link may be there because a stranger put it there: what it leads to must be an access log by its own name.
+        An attacker may have put a link there: its target must be named like an access log, too.
         """
         for name in names:
             if rule(name) and (name not in self.links or is_access_log(os.path.basename(self.links[name]))):
@@ -202,7 +202,7 @@ class _Wanted:
 
     @property
     def is_many(self) -> bool:
-        """Tell whether it may mean any number of files."""
+        """Return whether it may mean any number of files."""
         return self.is_folder or glob.has_magic(self.path)
 
     def folders(self) -> list[str]:
@@ -250,7 +250,7 @@ def _matches(pattern: str, name: str) -> bool:
 
 
 def is_access_log(name: str) -> bool:
-    """Tell whether a file of a directory is called like an access log."""
+    """Return whether a file of a directory is called like an access log."""
     return bool(_LOG.search(name)) and not is_error_log(name) and not name.startswith(".")
 
 

@@ -1,4 +1,4 @@
-"""Whether a file with an unknown inode is a source that is known already: by what it holds.
+"""Decide by content whether a file with an unknown inode is a known source, a copy of one, or a log of its own.
 
 A *full fingerprint* (the first KiB, and the KiB before the position read) identifies a source under any name, in any
 directory, compressed or not. A source of which less was read is known by all of that, together with its path.
@@ -6,10 +6,11 @@ directory, compressed or not. A source of which less was read is known by all of
 - A source whose own file is gone goes on in the file that holds its fingerprint.
 - A file that holds the same as the file of a source is a *copy* (`gunzip -k`, `cp`, the first half of copytruncate):
   nothing of it counts, as long as it holds the same.
-- A file that goes on where that of a source ends, and holds all of it, takes its place.
+- A file that holds all of a source's file and more takes its place.
 
-Two logs that were found together under unrelated names are two even while they are equal: two idle sites behind one
-health check write the same lines. Logs that are named after two sites are two whenever they are found. So are two plain logs too short to prove anything: equal lines are legal and common.
+Two logs that one look finds under unrelated names are two even while they are equal: two idle sites behind one health
+check write the same lines. Logs named after two sites are two whenever they are found. So are two plain logs too short
+for a full fingerprint: equal lines are legal and common.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from logagg.intake.names import Found, are_of_two_sites, are_related, is_called_
 from logagg.intake.reader import Reader
 from logagg.records import Fingerprint, KnownSource
 
-SETTLE_SECONDS = 2.0  # seconds without a change after which a file is believed to be complete
+SETTLE_SECONDS = 2.0  # without a change, after which a file is assumed to be complete
 
 
 Verdict = Literal["same", "copy", "wait"]
@@ -49,9 +50,9 @@ class Candidate:
     found: Found
     content: Content
     stat: os.stat_result
-    unchanged: float  # seconds for which it has been as it is
+    unchanged: float  # seconds since it last changed
     first_look: int  # the number of the look that found it first
-    original_size: int | None = None  # bytes that the file of the source had then
+    original_size: int | None = None  # bytes of the file that it is a copy of, when it was found
 
     @property
     def first(self) -> bytes:
@@ -64,14 +65,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What a file is to a source: `same`, its continuation; `copy`; or `wait`, too early to tell."""
+    """How a file relates to a source: `same`, its continuation; `copy`; or `wait`, too early to decide."""
 
     reader: Reader
     verdict: Verdict
 
 
 class SourceIndex:
-    """Sources by their first bytes."""
+    """Finds sources by their first bytes."""
 
     def __init__(self, readers: Iterable[Reader]) -> None:
         self._by_digest: defaultdict[tuple[int, str], list[Reader]] = defaultdict(list)
@@ -88,7 +89,7 @@ class SourceIndex:
         self._by_name[os.path.basename(reader.stream)].append(reader)
 
     def similar_to(self, candidate: Candidate) -> list[Reader]:
-        """Return the sources that begin as a file does, the most likely first."""
+        """Return the sources that begin like a file, the likeliest first."""
         first = candidate.first
         found = [
             reader
@@ -103,7 +104,7 @@ class SourceIndex:
 
 
 def continued(candidate: Candidate, readers: Sequence[Reader]) -> Reader | None:
-    """Return the source without a file that goes on in a file, if there is one."""
+    """Return the source without a file that continues in this one, if any."""
     for reader in readers:
         if (
             _is_missing(reader)
@@ -116,9 +117,9 @@ def continued(candidate: Candidate, readers: Sequence[Reader]) -> Reader | None:
 
 
 def match(candidate: Candidate, readers: Sequence[Reader], *, settled: bool) -> Match | None:
-    """Return what a file is that continues no source; None if it is a log of its own.
+    """Return which source a file belongs to, and how; None if it is a log of its own.
 
-    `settled`: it has not changed for a while, or there will be no other look.
+    `settled`: it has not changed for a while, or this is the last look.
     """
     for reader in readers:
         if verdict := _verdict(candidate, reader, settled=settled):
@@ -127,10 +128,10 @@ def match(candidate: Candidate, readers: Sequence[Reader], *, settled: bool) -> 
 
 
 def sources_in(known: Sequence[KnownSource], files: Iterable[Found]) -> list[KnownSource]:
-    """Return the sources of which one of these files holds all that was read.
+    """Return the sources whose read bytes are all in one of these files.
 
-    Where it may have been read on another machine, device and inode tell nothing: machines that were made from one image have
-    the same, in the same places, and other logs.
+    Device and inode are not compared, because the source may have been read on another machine: machines cloned from one
+    image have equal inodes at equal paths, and different logs.
     """
     here: set[str] = set()
     for file in files:
@@ -143,7 +144,7 @@ def sources_in(known: Sequence[KnownSource], files: Iterable[Found]) -> list[Kno
 
 
 def _may_continue(candidate: Candidate, reader: Reader) -> bool:
-    """Tell whether a name allows for a continuation: any name where the fingerprint is full."""
+    """Return whether a file's name permits it to continue a source: any name does if the fingerprint is full."""
     if reader.fingerprint.length == FINGERPRINT_BYTES or _holds_open_file(candidate, reader):
         return True
     path = candidate.found.path
@@ -156,7 +157,7 @@ def _may_continue(candidate: Candidate, reader: Reader) -> bool:
 
 
 def _holds_open_file(candidate: Candidate, reader: Reader) -> bool:
-    """Tell whether a file holds all of a source's file that is deleted and still open, if that is long enough to tell.
+    """Return whether a file holds all of a source's file that is deleted and still open, if that is long enough to tell.
 
     So a log of which little was read before it was archived elsewhere, under any name, is not counted again.
     """
@@ -172,7 +173,9 @@ def _holds_all(candidate: Candidate, reader: Reader) -> bool:
     source, stat = reader.source, candidate.stat
     if candidate.content.compression and candidate.content.compression == source.compression:
         if is_unchanged(source, stat):
-            return True  # the same archive on another device: to prove more it would be decompressed to its end
+            return (
+                True  # the same archive on another device; to check the fingerprint it would be decompressed to its end
+            )
     return has_fingerprint(candidate.content, reader.fingerprint)
 
 
@@ -201,14 +204,16 @@ def _verdict(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict 
 
 
 def _beginning(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict | None:
-    """Judge a file that begins as a source without a file does, and does not hold all that was read of it."""
+    """Judge a file that begins like a source without a file, but does not hold all that was read of it."""
     if not reader.position or candidate.content.read(reader.position - 1, 1):
-        return None  # it is longer, and holds other bytes
+        return None  # it is longer, and its bytes differ
     if _is_incomplete(candidate.content) or (not settled and not candidate.found.live):
         return "wait"
     if candidate.found.live or len(candidate.first) < FINGERPRINT_BYTES:
         return None
-    return "copy"  # of what the log held earlier, or what is left of a file that is deleted in steps
+    return (
+        "copy"  # of an earlier state of the log, or the rest of a file that is truncated in steps before it is deleted
+    )
 
 
 def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
@@ -216,17 +221,17 @@ def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
         with _file_of(reader) as original:
             shared, ended, original_ended = compare(candidate.content, original)
     except OSError:
-        return "wait"  # renamed or deleted at this moment
+        return "wait"  # renamed or deleted meanwhile
     if ended and _is_incomplete(candidate.content):
         return "wait"
     if ended and are_of_two_sites(candidate.found.path, reader.source.path):
         return None
     if ended and candidate.found.live and candidate.found.stream == reader.stream:
         if not original_ended:
-            return None  # the next generation of a rotated log begins as that did
+            return None  # the next generation of a rotated log may begin with equal lines
         return "same" if candidate.found.absolute == reader.former_path else "copy"
     if ended:
-        # A copy has no lines that came after it was made, unless it is made again under the same name.
+        # A copy does not get the lines that its original got later, unless it is copied again under the same name.
         grew = candidate.original_size is not None and shared > candidate.original_size
         is_log = candidate.found.live and grew and not are_related(candidate.found.path, reader.source.path)
         return None if is_log else "copy"
@@ -237,11 +242,10 @@ def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
 
 
 def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict | None:
-    """Judge a file beside that of a source, of which one is too short to prove anything."""
+    """Judge a file beside that of a source where one of them is too short for a full fingerprint."""
     found, content = candidate.found, candidate.content
-    rewritten = (
-        found.absolute == reader.former_path and reader.position > 0
-    )  # by an editor, whose backup may be about to go
+    # An editor has renamed the log to a backup, which it may be about to delete, and written it again.
+    rewritten = found.absolute == reader.former_path and reader.position > 0
     if rewritten and is_called_a_copy(reader.last_path, found.absolute):
         return "same" if has_fingerprint(content, reader.fingerprint) else None
     if not are_related(found.path, reader.source.path) or not _begins_alike(candidate, reader):
@@ -261,14 +265,14 @@ def _is_prefix(content: Content, reader: Reader) -> bool:
         with _file_of(reader) as original:
             return compare(content, original)[1]
     except OSError:
-        return True  # renamed or deleted at this moment; the next look will tell
+        return True  # renamed or deleted meanwhile; the next look decides
 
 
 def _begins_alike(candidate: Candidate, reader: Reader) -> bool:
-    """Tell whether one begins with the other, as far as that can be told."""
-    first, known = candidate.first, reader.first  # what was read: by now its file may hold something else
+    """Return whether one may begin with the other."""
+    first, known = candidate.first, reader.first  # what was read; its file may hold other bytes now
     if reader.content and _length(candidate.content) > _length(reader.content) and reader.is_intact():
-        return False  # a copy is not longer than what it was copied from, unless that was truncated just now
+        return False  # a copy is not longer than its original, unless that was just truncated
     if not reader.position:
         known = reader.content.first() if reader.content else b""
         return bool(known) and first.startswith(known[: len(first)])
@@ -280,7 +284,7 @@ def _begins_alike(candidate: Candidate, reader: Reader) -> bool:
 
 @contextmanager
 def _file_of(reader: Reader) -> Iterator[Content]:
-    """Give the content of a source's file, to be read from its start. Raises OSError."""
+    """Yield the content of a source's file, readable from its start. Raises OSError."""
     if reader.content and not reader.content.compression:
         yield reader.content
         return
@@ -292,7 +296,7 @@ def _file_of(reader: Reader) -> Iterator[Content]:
 
 
 def _head_of(reader: Reader) -> Fingerprint:
-    """Return the fingerprint of the first bytes: of those that were read, or of those that will be."""
+    """Return the fingerprint of the first bytes of a source: those that were read, else those in its file."""
     if reader.source.head.length or reader.position or not reader.content:
         return reader.source.head
     first = reader.content.first()
@@ -300,21 +304,21 @@ def _head_of(reader: Reader) -> Fingerprint:
 
 
 def _likelihood(candidate: Candidate, reader: Reader) -> tuple[bool, bool, bool, int]:
-    """Sort sources by how much speaks for one, where several begin alike."""
+    """Return a sort key for sources that begin alike: the likeliest is the greatest."""
     found, source = candidate.found, reader.source
     same_inode = candidate.stat.st_ino == source.inode
     return found.absolute == reader.last_path, same_inode, reader.stream == found.stream, reader.position
 
 
 def _may_grow_into(candidate: Candidate, reader: Reader) -> bool:
-    """Tell whether a short file may be the beginning of a source, or an archive of which nothing can be read yet."""
+    """Return whether a short file may be the beginning of a source, or an archive of which nothing can be read yet."""
     first = candidate.first
     known = reader.first or (reader.content.first() if reader.content else b"")
     return known.startswith(first) if first else _is_incomplete(candidate.content)
 
 
 def _is_missing(reader: Reader) -> bool:
-    """Tell whether a source has no file: none was found, and the one that is open has no name any more."""
+    """Return whether a source has no file: the look found none, and the open one is deleted."""
     return not reader.seen and not (reader.content and reader.content.stat().st_nlink > 0)
 
 
@@ -323,7 +327,7 @@ def _is_incomplete(content: Content | None) -> bool:
 
 
 def _length(content: Content) -> int:
-    """Return the length of a content; of a compressed one, as much as it takes to tell a short one."""
+    """Return the length of a content; of a compressed one at most `FINGERPRINT_BYTES`, which takes little decompression."""
     return len(content.first()) if content.compression else content.stat().st_size
 
 

@@ -1,7 +1,7 @@
-"""What a file's name tells of its log: the stream that it belongs to, and its age among the rotations of that stream.
+"""Derive from a file's name the stream that it belongs to, and its age among the rotations of that stream.
 
-A name orders the work, and breaks ties between logs too short to be known by what they hold; it never decides alone
-whether a file is read. So a scheme that is missing here costs nothing but the order.
+A name orders the work, and breaks ties between logs too short for a fingerprint; it never decides alone whether a file
+is read. So for a scheme that is missing here only the order is lost.
 
 The schemes are those of logrotate (numbers, `dateext`, `dateformat`, `extension`, `addextension`), savelog, newsyslog,
 rotatelogs, cronolog, lumberjack, log4j and logback, Tomcat and IIS.
@@ -67,14 +67,14 @@ class Found:
 
 
 def describe(path: str) -> Found:
-    """Tell a file's stream and age from its name."""
+    """Return the stream and the age of a file by its name."""
     folder, name = os.path.split(os.path.abspath(path))
     stem, age = stem_and_age(name)
     return Found(path, os.path.join(folder, stem), age, live=name == stem)
 
 
 def is_dated(found: Found) -> bool:
-    """Tell whether a name has a date: programs that name a log so write to it under that name."""
+    """Return whether a name has a date: programs that name a log so write to it under that name."""
     return found.age[0] == _DATED and not _ENDS_IN_PACKED.match(found.path)
 
 
@@ -94,7 +94,7 @@ def stem_and_age(name: str) -> tuple[str, Age]:
 
 
 def is_called_a_copy(path: str, of: str) -> bool:
-    """Tell whether a path is that of an archive without its compression, or of a backup: access.log~, access.log.bak."""
+    """Return whether a path is that of an archive without its compression, or of a backup: access.log~, access.log.bak."""
     if path == of:
         return False
     base = _COPY.sub("", path)
@@ -102,7 +102,7 @@ def is_called_a_copy(path: str, of: str) -> bool:
 
 
 def are_of_two_sites(one: str, other: str) -> bool:
-    """Tell whether two paths are named after two sites: shop.access.log, blog.access.log, and access.log itself."""
+    """Return whether two paths are named after two sites: shop.access.log, blog.access.log, and access.log itself."""
     found = [_OF_SITE.fullmatch(os.path.basename(path)) for path in (one, other)]
     if not (found[0] and found[1]) or found[0]["log"] != found[1]["log"]:
         return False
@@ -111,7 +111,7 @@ def are_of_two_sites(one: str, other: str) -> bool:
 
 
 def are_related(one: str, other: str) -> bool:
-    """Tell whether two paths have names of one log: the same stream, or one's log named within the other's name."""
+    """Return whether two paths have names of one log: the same stream, or one's log named within the other's name."""
     names = [os.path.basename(path) for path in (one, other)]
     roots = [_root(name) for name in names]
     return stem_and_age(names[0])[0] == stem_and_age(names[1])[0] or roots[0] in names[1] or roots[1] in names[0]

@@ -1,4 +1,4 @@
-"""What keeps a path from meaning a log: it is not there yet, the system refuses it, or it is no log at all.
+"""Why a path means no log now: it does not exist yet, access is denied, or it cannot be a log.
 
 A tail that follows waits for what may come, as the first log of a container does, or a directory that is mounted late.
 """
@@ -144,7 +144,7 @@ def _ancestors(path: str) -> list[str]:
 
 
 def _lacks(path: str) -> bool:
-    """Tell whether there is nothing of this name, not even something that we may not see."""
+    """Return whether there is nothing of this name, not even something that we may not see."""
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):

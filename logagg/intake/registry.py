@@ -1,10 +1,11 @@
-"""Which source each file is: by its inode while it holds what was read of it, else by what it holds (`match`).
+"""Which source each file is: by its inode while the file holds what was read, else by its content (`match`).
 
-Two words. A file is *rotated* when its name now means another file: nothing is lost, the old one is read to its end
-through the descriptor we hold, or under its new name. It is *truncated* when it no longer holds the bytes we have read:
-what it holds now is a new source; bytes we had not read yet are gone unless there is a copy, and a note says so.
+Two terms. A file is *rotated* when its name now belongs to another file. Nothing is lost: the old file is read to its end
+through the open descriptor, or under its new name. A file is *truncated* when it no longer holds the bytes that were
+read. Its new content is a new source; bytes that were not read before are lost unless there is a copy, and a note on the
+source says so.
 
-A source whose file is not there is not finished: it goes on at its position when the file comes back.
+A source whose file is missing is not finished: reading resumes at its position when the file is back.
 """
 
 from __future__ import annotations
@@ -54,17 +55,17 @@ class SourceRegistry:
     ) -> None:
         self._table = SourceTable()
         self.readers = self._table.readers
-        self.changed = False  # there is something to say of a source that comes with no chunk
-        self.unsettled = False  # there may be files to read that were not there to read before
-        self._lost: list[Reader] = []  # since the last look: their files hold other bytes now
+        self.changed = False  # a source has news that no chunk carries
+        self.unsettled = False  # another look may find more to read
+        self._lost: list[Reader] = []  # lost since the last look: their files hold other bytes now
         self._limits, self._clock, self._notice, self._open_files = limits, clock, notice, open_files
         self._reported: set[tuple[str, str]] = set()
         self.read_errors = ReadErrors()
-        self.missing: frozenset[str] = frozenset()  # sources without a file at this look
-        self._oldest: dict[str, Age] = {}  # of the known generations of a stream that this look has found
+        self.missing: frozenset[str] = frozenset()  # ids of the sources whose files this look did not find
+        self._oldest: dict[str, Age] = {}  # by stream: the age of the oldest known generation that this look has found
         self._files: Sequence[Found] = ()  # of the last look
         self._streams: set[str] = set()  # of those files that are asked for
-        self._listed: object = None  # the files of the last look that went through all of them
+        self._listed: object = None  # the files of the last look that examined all of them
         for one in known:
             stream = describe(one.source.path).stream
             self._table.enter(
@@ -74,7 +75,7 @@ class SourceRegistry:
         self._unknown = UnknownFiles(self, clock, ends, patient=patient)
 
     def look(self, files: Sequence[Found]) -> None:
-        """Find out which sources the files are; those of new ones are read from their start, or from their end."""
+        """Find out which source each file is; files of new sources are opened at their start, or where `--from end` begins."""
         self._oldest = {}
         if files is not self._files:
             self._files, self._streams = files, {found.stream for found in files if found.asked}
@@ -92,14 +93,14 @@ class SourceRegistry:
             )
 
     def lose(self, reader: Reader) -> None:
-        """Note that a source's file no longer holds what was read of it."""
+        """Give up the file of a source, since it no longer holds what was read of it."""
         self.unsettled = self.changed = True
         self._table.detach(reader)
         reader.lose(self._set_time())
         self._lost.append(reader)
 
     def miss(self) -> None:
-        """Note which sources have no file any more."""
+        """Note which sources have lost their files."""
         for reader in self.readers.values():
             if reader.seen or reader.content or reader.source.gone or reader.is_in_place():
                 continue
@@ -110,23 +111,23 @@ class SourceRegistry:
             self._part(reader, note)
 
     def forget(self, after: float) -> None:
-        """Drop the sources that have had no file for so many seconds."""
+        """Drop the sources that have had no file for `after` seconds."""
         horizon = self._clock.now() - after
         for reader in [one for one in self.readers.values() if 0 < one.source.gone < horizon]:
             self._table.drop(reader)
             self.changed = True
 
     def let_go(self, reader: Reader) -> None:
-        """Close a source's file, since nothing more is to be expected of it; it opens again when it grows."""
+        """Close a source's file, since no more is expected of it; it is opened again when it grows."""
         reader.finish()
         self.changed = True
         if not reader.seen and not reader.position:
             self._table.drop(reader)
 
     def is_ready(self, reader: Reader) -> bool:
-        """Tell whether a source may be read now; opens it where it was closed to save a descriptor."""
+        """Return whether a source can be read now, after opening its file if it was parked."""
         if reader.outgrew():
-            # A copy, or an archive, may have been found while it was made: the next look will tell.
+            # It may be a copy or an archive that was found while it was made: the next look judges it again.
             self._table.drop(reader)
             reader.close()
             self.unsettled = True
@@ -137,7 +138,7 @@ class SourceRegistry:
         return True
 
     def tell(self, kind: str, path: str, text: str) -> None:
-        """Say a thing about a path, but once."""
+        """Report a notice about a path, once."""
         if (kind, path) not in self._reported:
             self._reported.add((kind, path))
             self._notice(kind, f"{path}: {text}")
@@ -145,7 +146,7 @@ class SourceRegistry:
     # files that are known by their inode
 
     def _unidentified(self, files: Iterable[Found]) -> dict[Key, UnknownFile]:
-        """Return the files whose inode does not tell which source they are."""
+        """Return the files that are not identified by their inode."""
         unidentified: dict[Key, UnknownFile] = {}
         for found in files:
             stat = self._stat_if_unidentified(found)
@@ -154,7 +155,7 @@ class SourceRegistry:
         return unidentified
 
     def _others(self, files: Sequence[Found]) -> Iterator[Found]:
-        """Yield the files beside those that are asked for: where they were before, and all of them while a source misses its file."""
+        """Yield files that were not asked for but may continue a source; all of them when a source has newly lost its file."""
         others = [found for found in files if not found.asked]
         if not others:
             return
@@ -169,7 +170,7 @@ class SourceRegistry:
             yield from (found for found in others if found.path in waiting)
 
     def _stat_if_unidentified(self, found: Found) -> os.stat_result | None:
-        """Return what the system says of a file, unless its inode tells which source it is."""
+        """Return the stat of a file, or None if its inode tells which source it is."""
         try:
             stat = os.stat(found.path)
             reader = self._table.of_file(key_of(stat))
@@ -179,27 +180,27 @@ class SourceRegistry:
                 return None  # the same file under another name, or one that an earlier run was asked for
             return None if self._recognise(reader, found, stat) else stat
         except FileNotFoundError:
-            return None  # it was renamed or deleted since the directory was read
+            return None  # renamed or deleted since the directory was listed
         except OSError as error:
             self.refuse(found, error)
             self.hide(found.path)
             return None
 
     def _is_wanted(self, reader: Reader, found: Found) -> bool:
-        """Tell whether the file of a source is asked for, or was when it had another name."""
+        """Return whether the file of a source is asked for, or was under another name."""
         if found.asked or reader.first_look or found.absolute != reader.last_path or found.stream in self._streams:
             return True
         return any(are_related(found.path, stream) for stream in self._streams)
 
     def _recognise(self, reader: Reader, found: Found, stat: os.stat_result) -> bool:
-        """Take a file as that of the source with its inode, if it still can be."""
+        """Return whether a file is still that of the source with its inode; then note that it was found."""
         if reader.outgrew():
             self._table.drop(reader)
             reader.close()
             return False
         if reader.content is None and not reader.is_at_rest(stat):
             if not reader.position and reader.first_look:
-                self._table.drop(reader)  # nothing was read by which it could be known again
+                self._table.drop(reader)  # nothing was read that could identify it
                 return False
             if not self._reopen(reader, found.path, stat):
                 return reader.source.inode != 0 and self._table.of_file(key_of(stat)) is reader
@@ -210,9 +211,9 @@ class SourceRegistry:
         return True
 
     def _reopen(self, reader: Reader, path: str, stat: os.stat_result | None = None) -> bool:
-        """Open the file of a source again, and see whether it holds what was read."""
+        """Open the file of a source again; return whether it holds what was read."""
         content = open_content(path)
-        if stat and key_of(content.stat()) != key_of(stat):  # renamed at this moment: the next look will find it
+        if stat and key_of(content.stat()) != key_of(stat):  # renamed meanwhile: the next look finds it
             content.close()
             return False
         if content.compression == reader.source.compression and reader.open(content):
@@ -222,12 +223,12 @@ class SourceRegistry:
         if os.path.abspath(path) == reader.last_path:
             self.lose(reader)
         else:
-            self._table.detach(reader)  # the inode, or the number of the device, is used by another file now
+            self._table.detach(reader)  # another file has the inode, or the device number, now
             reader.forget_file()
         return False
 
     def _see(self, reader: Reader, found: Found, stat: os.stat_result) -> None:
-        """Remember that a source's file was found, and how it looked."""
+        """Note that a look found a source's file."""
         self._oldest[found.stream] = min(found.age, self._oldest.get(found.stream, found.age))
         was_gone = bool(reader.source.gone)
         if reader.see(found, stat, self._clock.monotonic()):
@@ -235,21 +236,21 @@ class SourceRegistry:
             self._reported.discard(("unreadable", found.path))
 
     def follows(self, found: Found) -> bool:
-        """Tell whether a file is younger than one of its stream that we know."""
+        """Return whether a file is younger than a known generation of its stream."""
         oldest = self._oldest.get(found.stream)
         return oldest is not None and oldest < found.age
 
     def move(self, reader: Reader, candidate: Candidate) -> bool:
-        """Let a source go on in another file; tell whether that is to stay open."""
+        """Let a source continue in another file; return whether the content was taken, and is to stay open."""
         before, content, stat = reader.source, candidate.content, candidate.stat
         at_rest = before.finished and before.compression == content.compression != "" and is_unchanged(before, stat)
-        if not at_rest and not reader.open(content):  # changed at this moment
+        if not at_rest and not reader.open(content):  # changed meanwhile
             return False
         self._table.detach(reader)
         reader.take_file(stat, content.compression)
         self._table.attach(reader)
         self._see(reader, candidate.found, stat)
-        if at_rest:  # to open it would decompress it to its end
+        if at_rest:  # opening it would decompress it to its end
             reader.park()
         else:
             self._keep_open(reader)
@@ -262,7 +263,7 @@ class SourceRegistry:
         return not at_rest
 
     def begin(self, candidate: Candidate, origin: int, *, announce: bool) -> Reader:
-        """Begin to read a file at a position; `announce`: the lake is to know it before there is a line."""
+        """Begin to read a file at a position; `announce`: tell the lake before there is a line."""
         found, content, stat = candidate.found, candidate.content, candidate.stat
         source = replace(new_source(found.path), device=stat.st_dev, inode=stat.st_ino, compression=content.compression)
         start, first = max(0, origin - FINGERPRINT_BYTES), content.first()[:origin]
@@ -278,25 +279,25 @@ class SourceRegistry:
         return reader
 
     def _keep_open(self, reader: Reader, *, now: bool = False) -> None:
-        """Let a file stay open if there is room, or it is read now; else it is opened when its turn to be read comes."""
+        """Keep a file open if there is room or it is read `now`; else park it until it is read."""
         if self._open_files.make_room() or now:
             self._open_files.opened(reader)
         else:
             reader.park()
 
     def trim(self, reader: Reader) -> None:
-        """Note that a log was cut at its front, and that what stays of it is read as another source."""
+        """Note that a log was cut at its front, and that the rest is read as another source."""
         self._lost = [one for one in self._lost if one is not reader]
         self._part(
             reader, f"cut at its front after {reader.position:,} bytes were read; what stays is not counted again"
         )
 
     def is_known(self, key: Key) -> bool:
-        """Tell whether a file with this device and inode is that of a source."""
+        """Return whether a file with this device and inode is that of a source."""
         return self._table.of_file(key) is not None
 
     def _settle_lost(self) -> None:
-        """Say which sources were truncated: those that no other file goes on with."""
+        """Report which lost sources were truncated: those that no other file continues."""
         lost, self._lost = self._lost, []
         for reader in lost:
             if reader.seen or reader.content or reader.source.finished or reader.source.id not in self.readers:
@@ -308,16 +309,16 @@ class SourceRegistry:
             self._part(reader, note)
 
     def _part(self, reader: Reader, note: str) -> None:
-        """Let a source be without a file from now on."""
+        """Note that a source has no file from now on."""
         reader.mark_gone(note, self._set_time())
         self.changed = True
 
     def _set_time(self) -> float:
-        """Return the time of day; of a clock that has not been set, the earliest that it can be."""
+        """Return the time, or the earliest possible one if the clock has not been set."""
         return max(self._clock.now(), RELEASED)
 
     def hide(self, path: str) -> None:
-        """Note a file, or a directory, of which nothing can be told yet."""
+        """Note a file or a directory that cannot be examined yet."""
         self._unknown.hide(path)
 
     def refuse(self, found: Found, error: OSError) -> None:
@@ -330,7 +331,7 @@ def new_source(path: str) -> Source:
 
 
 def _note_on_copy(before: Source, content: Content, stat: os.stat_result) -> str:
-    """Say what a truncation took, once the copy is found that was made before it."""
+    """Return the note on what a truncation lost, given the copy that was made before it."""
     missing = 0 if content.compression else before.size - stat.st_size
     known = f", {missing:,} bytes at least" if missing > 0 else ""
     return f"copied and truncated; anything written between the two is lost{known}"

@@ -10,9 +10,9 @@ _PIECE = 1 << 20  # bytes searched at a time
 
 
 def trimmed_at(content: Content, fingerprint: Fingerprint, tail: bytes) -> int | None:
-    """Return the position at which a log that was cut at its front goes on: after the KiB of the fingerprint.
+    """Return the position in the rest of a log from which on nothing was read: after the KiB of the fingerprint.
 
-    `tail` is that KiB where it is known; else its digest is compared at each line of the last `SEARCHED` bytes.
+    `tail` is that KiB if it is in memory; else its digest is compared at each line of the last `SEARCHED` bytes.
     """
     if fingerprint.length < FINGERPRINT_BYTES or not isinstance(content, Plain):
         return None
@@ -38,5 +38,5 @@ def _find_fingerprint(data: bytes, fingerprint: Fingerprint, tail: bytes) -> int
 
 
 def _has_a_line(data: bytes) -> bool:
-    """Tell whether a fingerprint holds a whole line: the end of a long one may be the end of any."""
+    """Return whether a fingerprint covers a whole line: many long lines may share their last KiB."""
     return data.count(b"\n") > 1

@@ -1,4 +1,4 @@
-"""Files whose inode is not that of a known source: what each of them is, and why some are left alone, until when."""
+"""Files whose inode is not that of a known source: what each one is, and when it has to be examined again."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ class UnknownFile:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the last look at an unknown file gave."""
+    """What the last look at an unknown file found."""
 
     path: str
     stamp: Stamp
     written: tuple[int, int]  # its size and mtime: a rename changes neither
-    since: float  # by the monotonic clock: it has been unchanged
+    since: float  # monotonic clock: the last change
     first_look: int  # the number of the look that found it first
-    reader: Reader | None = None  # the source that it resembles
+    reader: Reader | None = None  # the source that it was matched with
     verdict: Verdict | None = None
-    had_file: bool = False  # the source
+    had_file: bool = False  # that source had a file
     original_size: int | None = None  # bytes of the source's file when this one was found
-    missing: frozenset[str] = frozenset()  # sources without a file, none of which it continues
-    settled: bool = False  # the file was complete by then
-    passed: bool = False  # it is older than where `--from end` begins
+    missing: frozenset[str] = frozenset()  # sources without a file then, none of which it continues
+    settled: bool = False  # the file was assumed to be complete
+    passed: bool = False  # `--from end` skips it
 
     @classmethod
     def of(cls, unknown: UnknownFile, before: Observation | None, now: float, look: int) -> Observation:
@@ -59,7 +59,7 @@ class Observation:
         path, stat = unknown.found.path, unknown.stat
         stamp, written = stamp_of(stat), (stat.st_size, stat.st_mtime_ns)
         if before is None or (before.path != path and before.written != written):
-            return cls(path, stamp, written, now, look)  # the inode of a file that was deleted may be used again
+            return cls(path, stamp, written, now, look)  # the inode of a deleted file was reused
         seen = replace(
             before, path=path, stamp=stamp, written=written, since=before.since if before.stamp == stamp else now
         )
@@ -76,7 +76,7 @@ class Observation:
         return replace(judged, original_size=size, settled=settled)
 
     def holds(self, unknown: UnknownFile, missing: frozenset[str], now: float) -> bool:
-        """Tell whether the file need not be opened again: neither it nor the source that it resembles has changed."""
+        """Return whether the file need not be opened again: neither it nor the source it was matched with has changed."""
         if self.stamp != stamp_of(unknown.stat) or (self.reader and not self.verdict):
             return False
         if self.verdict == "wait" and not self.settled and now - self.since >= SETTLE_SECONDS:
@@ -87,7 +87,7 @@ class Observation:
 
 
 class EndPositions:
-    """Where `--from end` begins to read the files that were there when the tail started."""
+    """Where `--from end` begins to read the files that existed when the tail started."""
 
     def __init__(self, started: float, known: Sequence[Reader]) -> None:
         self._started = started
@@ -102,11 +102,11 @@ class EndPositions:
         self._sizes.setdefault(unknown.key, unknown.stat.st_size)
 
     def hide(self, path: str) -> None:
-        """Remember a file, or a directory, of which nothing can be told yet: what it holds may have been there."""
+        """Remember a file or a directory that cannot be examined yet: its content may be older than the start."""
         self._hidden.add(path)
 
     def of(self, unknown: UnknownFile, *, is_first_look: bool) -> int | None:
-        """Return the size before which a file is not read; None for a file that is newer than the start."""
+        """Return the size up to which a file is skipped; None for a file that is newer than the start."""
         if self._is_next_generation(unknown):
             return None
         if unknown.key in self._sizes:
@@ -117,7 +117,7 @@ class EndPositions:
         return unknown.stat.st_size if was_there else None
 
     def _is_next_generation(self, unknown: UnknownFile) -> bool:
-        """Tell whether a file came after one of its stream that an earlier run has read, or begun at its end."""
+        """Return whether a file is a later generation of a log that an earlier run has followed."""
         known = self._known.get(unknown.found.stream, ())
         if unknown.found.live or not known:
             return bool(known)
@@ -128,7 +128,7 @@ class EndPositions:
 
 
 class Sources(Protocol):
-    """What the known sources are asked for, and told."""
+    """The registry of known sources, as far as it is needed here."""
 
     readers: dict[str, Reader]
     missing: frozenset[str]
@@ -149,31 +149,31 @@ class Sources(Protocol):
 
 
 class UnknownFiles:
-    """Decides what unknown files are: the continuation of a source, a copy of one, or a source of their own."""
+    """Decides whether an unknown file continues a source, is a copy of one, or is a source of its own."""
 
     def __init__(self, sources: Sources, clock: Clock, ends: EndPositions | None, *, patient: bool) -> None:
         self._sources, self._clock, self._ends = sources, clock, ends
-        self._patient = patient  # there will be another look
+        self._patient = patient  # more looks follow, so a verdict can wait
         self._looks = 0
         self._observations: dict[Key, Observation] = {}
-        self._packed: set[Key] = set()  # those that are compressed
-        self._origins: dict[Key, int] = {}  # where files go on that are trimmed logs
+        self._packed: set[Key] = set()  # the compressed ones
+        self._origins: dict[Key, int] = {}  # by trimmed log: where its new lines begin
         self._index = SourceIndex(())
 
     def meet(self, unknown: Mapping[Key, UnknownFile]) -> None:
-        """Look into those files that are new, or of which what was thought before may not hold any more."""
+        """Examine the files that are new, or whose last verdict may no longer hold."""
         self._looks += 1
         self._observations = {key: left for key, left in self._observations.items() if key in unknown}
         if due := [one for one in unknown.values() if self._is_due(one)]:
             self._meet(due)
 
     def hide(self, path: str) -> None:
-        """Note a file, or a directory, that cannot be looked into; what it holds at the start may have been there before."""
+        """Note a file or a directory that cannot be examined; at the start, its content may be older than the tail."""
         if self._ends and self._looks <= 1:
             self._ends.hide(path)
 
     def waiting(self) -> set[str]:
-        """Return the paths of the files of which it was too early to tell what they are."""
+        """Return the paths of the files whose verdict was postponed."""
         return {left.path for left in self._observations.values() if left.verdict == "wait"}
 
     def _is_due(self, unknown: UnknownFile) -> bool:
@@ -185,11 +185,13 @@ class UnknownFiles:
         )
 
     def _meet(self, unknown: Sequence[UnknownFile]) -> None:
-        # What goes on with a known source first, since what is younger is to be read, too. Then what others may be
-        # copies of: the live files, then plain ones.
+        # First the files that continue known sources, since younger generations are read only after that. Then the
+        # others in the order live, plain, compressed, because later ones may be copies of earlier ones.
         self._index, self._packed, self._origins = SourceIndex(self._sources.readers.values()), set(), {}
         paths = {reader.last_path for reader in self._sources.readers.values() if not reader.seen}
-        for one in sorted(unknown, key=lambda one: one.found.absolute not in paths):  # a backup may hold the same
+        for one in sorted(
+            unknown, key=lambda one: one.found.absolute not in paths
+        ):  # the last known path first: a backup may hold the same
             self._open(one, self._continue)
         rest = [one for one in unknown if not self._sources.is_known(one.key)]
         self._trace_trimmed(rest)
@@ -197,11 +199,11 @@ class UnknownFiles:
             self._open(one, self._judge)
 
     def _open(self, unknown: UnknownFile, judge: Callable[[Candidate], bool]) -> None:
-        """Open a file and let `judge` see it; it stays open if that says so."""
+        """Open a file and pass it to `judge`; keep it open if that returns True."""
         try:
             content = open_content(unknown.found.path)
         except FileNotFoundError:
-            return  # renamed or deleted at this moment
+            return  # renamed or deleted meanwhile
         except OSError as error:
             if self._ends and self._looks == 1:
                 self._ends.note(unknown)
@@ -211,9 +213,7 @@ class UnknownFiles:
         taken = False
         try:
             stat = content.stat()
-            if key_of(stat) == unknown.key and not self._sources.is_known(
-                unknown.key
-            ):  # else it was renamed at this moment
+            if key_of(stat) == unknown.key and not self._sources.is_known(unknown.key):  # else it was renamed meanwhile
                 taken = judge(self._candidate(UnknownFile(unknown.found, stat), content))
         except OSError as error:
             self._sources.refuse(unknown.found, error)
@@ -230,12 +230,12 @@ class UnknownFiles:
         return Candidate(unknown.found, content, unknown.stat, now - seen.since, seen.first_look, seen.original_size)
 
     def _continue(self, candidate: Candidate) -> bool:
-        """Let a source that has no file go on in one that holds all that was read of it."""
+        """Let a source without a file continue in this one if it holds all that was read."""
         reader = continued(candidate, self._index.similar_to(candidate))
         return reader is not None and self._sources.move(reader, candidate)
 
     def _judge(self, candidate: Candidate) -> bool:
-        """Leave a file alone, or begin to read it."""
+        """Decide what a file is, and begin to read it if it is a log of its own."""
         settled = not self._patient or candidate.unchanged >= SETTLE_SECONDS
         found = match(candidate, self._index.similar_to(candidate), settled=settled) or self._still_a_copy(candidate)
         if found and found.verdict == "same":
@@ -253,12 +253,12 @@ class UnknownFiles:
         return False
 
     def _still_a_copy(self, candidate: Candidate) -> Match | None:
-        """Return what a file was a copy of: it stays one while it does not change, whatever becomes of its original."""
+        """Return the last match of a copy: while it is unchanged it stays a copy, even if its original changes."""
         seen = self._observations[candidate.key]
         return Match(seen.reader, "copy") if seen.reader and seen.verdict == "copy" else None
 
     def _begin(self, candidate: Candidate) -> bool:
-        """Begin to read a file: at its start, where `--from end` begins, or where a trimmed log goes on; not an old archive."""
+        """Begin to read a file at its start, at its end (`--from end`), or at the new lines of a trimmed log; skip old archives."""
         unknown, content = UnknownFile(candidate.found, candidate.stat), candidate.content
         end = self._ends.of(unknown, is_first_look=self._looks == 1) if self._ends else None
         origin = self._origins.get(candidate.key, 0)
@@ -270,11 +270,11 @@ class UnknownFiles:
         return True
 
     def _trace_trimmed(self, unknown: Sequence[UnknownFile]) -> None:
-        """Find the logs that were cut at their front, and where they go on: what stays was counted."""
+        """Find logs that were cut at their front, and where their new lines begin: the lines before were counted."""
         readers = [one for one in self._sources.readers.values() if one.position]
         replaced = {one.last_path: one for one in readers if not one.seen}
-        # The log that follows a rotation is none, even if it begins with the lines that the last one ended with: under
-        # load a second has many equal lines.
+        # A new log after a rotation is not a trimmed one, even if it begins with the lines that the last one ended with:
+        # under load a second has many equal lines.
         backups = [one for one in readers if one.seen and is_called_a_copy(one.last_path, one.former_path)]
         replaced |= {one.former_path: one for one in backups}
         for one in unknown:
@@ -289,7 +289,7 @@ class UnknownFiles:
         if reader.content and not reader.content.compression:
             if not ends_with(reader.content, reader.position, candidate.content, origin):
                 return False
-            # What follows in both is read there.
+            # Lines that follow in both are read from that content.
             origin += shared_lines(candidate.content, origin, reader.content, reader.position)
         self._origins[candidate.key] = origin
         if not reader.seen:
