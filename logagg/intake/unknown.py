@@ -163,7 +163,7 @@ class UnknownFiles:
     def meet(self, unknown: Mapping[Key, UnknownFile]) -> None:
         """Examine the files that are new, or whose last verdict may no longer hold."""
         self._looks += 1
-        self._observations = {key: left for key, left in self._observations.items() if key in unknown}
+        self._observations = {key: seen for key, seen in self._observations.items() if key in unknown}
         if due := [one for one in unknown.values() if self._is_due(one)]:
             self._meet(due)
 
@@ -174,14 +174,14 @@ class UnknownFiles:
 
     def waiting(self) -> set[str]:
         """Return the paths of the files whose verdict was postponed."""
-        return {left.path for left in self._observations.values() if left.verdict == "wait"}
+        return {seen.path for seen in self._observations.values() if seen.verdict == "wait"}
 
     def _is_due(self, unknown: UnknownFile) -> bool:
-        left = self._observations.get(unknown.key)
-        if left is None or not left.holds(unknown, self._sources.missing, self._clock.monotonic()):
+        seen = self._observations.get(unknown.key)
+        if seen is None or not seen.holds(unknown, self._sources.missing, self._clock.monotonic()):
             return True
         return (
-            left.reader is None and not left.passed and not unknown.found.asked and self._sources.follows(unknown.found)
+            seen.reader is None and not seen.passed and not unknown.found.asked and self._sources.follows(unknown.found)
         )
 
     def _meet(self, unknown: Sequence[UnknownFile]) -> None:

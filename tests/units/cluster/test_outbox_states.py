@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 
+import logagg.cluster
 from logagg.cluster.outbox import Outbox, OutboxState, PendingJob, PositionMismatch
 
 
@@ -116,3 +120,11 @@ def test_jobs_of_one_source_do_not_hold_up_those_of_another() -> None:
     outbox.resume({"a": (0, 20), "b": (0, 0)}, ask=False)
     assert [(one.source, one.start) for one in outbox.pending if not one.sent] == [("b", 0)]
     assert outbox.nbytes == 9, "what is applied stays until it is committed"
+
+
+def test_no_other_module_assigns_its_fields() -> None:
+    """The transitions stay in one place."""
+    for path in Path(logagg.cluster.__path__[0]).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                assert ast.unparse(node.value) != "outbox", f"{path.name}: outbox.{node.attr}"
