@@ -101,7 +101,7 @@ class Handshake:
             self._say_if_waiting([outbox.shard for outbox in missing])
             self.sender.connect()
             for outbox in missing:
-                if not outbox.on_way and self.clock.monotonic() >= outbox.not_before:
+                if outbox.may_ask(self.clock.monotonic()):
                     self.messenger.ask(outbox, **question)
             for outcome in self.sender.poll(0.2):
                 self._hear(outcome, answers)
@@ -109,17 +109,17 @@ class Handshake:
 
     def _hear(self, outcome: SendResult, answers: dict[int, Reply]) -> None:
         outbox: Outbox = outcome.of[0]
-        outbox.on_way -= 1
+        outbox.note_outcome()
         answer = self.messenger.answer(outcome)
         if answer is None:
             self.messenger.fail(outbox, outcome.reason)
             return
         self._met = True
-        outbox.owner = answer.owner
+        outbox.set_owner(answer.owner)
         if answer.verdict not in ("taken", "superseded"):
             self.messenger.fail(outbox, answer.reason)
             return
-        outbox.asking, outbox.failures, outbox.heard = False, 0, self.clock.monotonic()
+        outbox.greet(self.clock.monotonic())
         answers[outbox.shard] = answer
         known = self.messenger.outboxes
         known += [Outbox(shard, asking=True) for shard in range(len(known), answer.shards)]

@@ -1,13 +1,18 @@
-"""What a tailer has sent to each shard and is not committed yet; no I/O.
+"""What a tailer has sent to one shard and is not committed yet, and what may be sent to it next; no I/O.
 
-A flight stays, packed, until its shard has committed it: so what a shard has lost is sent again as it was, cut where it
-was cut, even if the log has been truncated since.
+A job stays, packed, until its shard has committed it. So what a shard has lost is sent again with the same bounds, even
+if the log has been truncated since.
+
+    ASKING ──resume──▶ SENDING          the shard has said how far it has come
+    SENDING ──ask, fail, gap, moved, another owner──▶ ASKING
+    any ──fail, moved, wait_until──▶ PAUSED until a moment, then what it was
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from logagg.tail.sink import BeginAgain
 
@@ -16,7 +21,7 @@ Positions = Mapping[str, tuple[int, int]]  # by source: committed, applied
 
 @dataclass(slots=True, eq=False)
 class PendingJob:
-    """A job on its way."""
+    """A job that is not committed yet."""
 
     source: str
     origin: int
@@ -28,62 +33,143 @@ class PendingJob:
 
 
 class PositionMismatch(BeginAgain):
-    """A shard has less than was committed, or was given other chunks: begin anew from what it has."""
+    """A shard has less than was committed, or was given other chunks: the tail must restart from the shard's positions."""
+
+
+class OutboxState(Enum):
+    """What may be sent to a shard now."""
+
+    PAUSED = "paused"  # nothing, for a moment: the last message failed
+    ASKING = "asking"  # the question how far the shard has come
+    DRAINING = "draining"  # nothing: a reply to an earlier message would make that answer stale
+    SENDING = "sending"  # jobs
 
 
 @dataclass(slots=True)
 class Outbox:
-    """The flights to one shard, in the order they were made, and what is known of the shard."""
+    """The pending jobs of one shard, in the order they were made, and what is known of the shard."""
 
     shard: int
+    asking: bool = False  # how far the shard has come must be learnt before more jobs are sent
     pending: list[PendingJob] = field(default_factory=list)
-    nbytes: int = 0
-    on_way: int = 0  # messages without an answer yet
-    asking: bool = False  # how far the shard has come must be learnt before more is sent
-    not_before: float = 0.0  # clock; after a failure
-    failures: int = 0  # since the last answer that was one
-    heard: float = 0.0  # clock, of the last answer
-    owner: str = ""  # of the shard
-    resent: int = 0
-    gaps: int = 0
-    added: int = 0  # flights, in all
+    nbytes: int = 0  # of the pending jobs
+    added: int = 0  # jobs, in all
+    on_way: int = 0  # messages without a reply yet
+    failures: int = 0  # in a row
+    heard: float = 0.0  # clock, of the last reply
+    owner: str = ""  # of the shard; empty until it is known
+    resent: int = 0  # jobs, in all
+    gaps: int = 0  # replies that an earlier job is missing
+    _not_before: float = 0.0  # clock: the end of a pause
+
+    def state(self, now: float) -> OutboxState:
+        """Return what may be sent now."""
+        if now < self._not_before:
+            return OutboxState.PAUSED
+        if not self.asking:
+            return OutboxState.SENDING
+        return OutboxState.DRAINING if self.on_way else OutboxState.ASKING
+
+    def may_ask(self, now: float) -> bool:
+        """Return whether a question may be sent now: no pause, and no message on its way."""
+        return not self.on_way and now >= self._not_before
+
+    # messages and their replies
+
+    def note_sent(self) -> None:
+        """Note that a message is on its way."""
+        self.on_way += 1
+
+    def note_outcome(self) -> None:
+        """Note that a message has its reply, or will have none."""
+        self.on_way -= 1
+
+    def note_reply(self, now: float) -> None:
+        self.heard = now
+
+    def note_success(self) -> None:
+        self.failures = 0
+
+    def ask(self) -> None:
+        """Learn how far the shard has come before more jobs are sent."""
+        self.asking = True
+
+    def wait_until(self, moment: float) -> None:
+        """Send nothing until then."""
+        self._not_before = moment
+
+    def fail(self, until: float) -> None:
+        """Pause after a failure, then ask how far the shard has come."""
+        self.asking, self._not_before = True, until
+        self.failures += 1
+
+    def move(self, until: float) -> None:
+        """Pause until the shard may have its new owner, then ask."""
+        self.asking, self._not_before = True, until
+
+    def gap(self) -> None:
+        """Note that the shard misses an earlier job, and ask how far it has come."""
+        self.gaps += 1
+        self.asking = True
+
+    def set_owner(self, owner: str) -> None:
+        """Note the owner that has answered a greeting."""
+        self.owner = owner
+
+    def note_owner(self, owner: str) -> bool:
+        """Ask again if the shard has another owner: it has what was committed, and perhaps no more. Return whether it has."""
+        if not owner or owner == self.owner:
+            return False
+        self.asking, self.owner = True, owner
+        return True
+
+    def greet(self, now: float) -> None:
+        """Note that the shard has said how far it has come: jobs may be sent."""
+        self.asking, self.failures, self.heard = False, 0, now
+
+    def resume(self, positions: Positions, *, ask: bool) -> None:
+        """Go on from the positions of the shard; `ask`: with another question first. Raises PositionMismatch."""
+        self.asking = ask
+        self.rewind(positions)
+
+    # jobs
 
     @property
     def done(self) -> int:
-        """Return how many flights are committed, of those before the first that is not."""
+        """Return how many jobs are committed, of those before the first that is not."""
         return self.pending[0].number if self.pending else self.added
 
-    def add(self, flight: PendingJob) -> None:
-        flight.number = self.added
+    def add(self, job: PendingJob) -> None:
+        job.number = self.added
         self.added += 1
-        self.pending.append(flight)
-        self.nbytes += len(flight.data)
+        self.pending.append(job)
+        self.nbytes += len(job.data)
 
     def next(self) -> PendingJob | None:
-        """Return what is to be sent next."""
-        return next((flight for flight in self.pending if not flight.sent), None)
+        """Return the job to send next."""
+        return next((job for job in self.pending if not job.sent), None)
 
     def release(self, positions: Positions) -> bool:
-        """Let go of what is committed; tell whether there was anything."""
+        """Drop the jobs that are committed; return whether there were any."""
         kept = [one for one in self.pending if one.source not in positions or one.end > positions[one.source][0]]
         if len(kept) == len(self.pending):
             return False
-        self.pending, self.nbytes = kept, sum(len(flight.data) for flight in kept)
+        self.pending, self.nbytes = kept, sum(len(job.data) for job in kept)
         return True
 
     def rewind(self, positions: Positions) -> None:
-        """Send again what the shard has not applied, of all sources. Raises PositionMismatch when there is less than it needs."""
+        """Mark for sending again what the shard has not applied. Raises PositionMismatch where it misses more than is pending."""
         at: dict[str, int] = {}
-        for flight in self.pending:
-            reached = at.setdefault(flight.source, positions.get(flight.source, (0, flight.origin))[1])
-            is_unknown = flight.start == flight.end and flight.source not in positions
-            if flight.end <= reached and not is_unknown:
-                flight.sent = True
+        for job in self.pending:
+            reached = at.setdefault(job.source, positions.get(job.source, (0, job.origin))[1])
+            is_unknown = job.start == job.end and job.source not in positions
+            if job.end <= reached and not is_unknown:
+                job.sent = True
                 continue
-            if flight.start != reached:
+            if job.start != reached:
                 raise PositionMismatch(
-                    f"shard {self.shard} stands at {reached:,}, the next job starts at {flight.start:,}"
+                    f"shard {self.shard} stands at {reached:,}, the next job starts at {job.start:,}"
                 )
-            self.resent += flight.sent
-            flight.sent = False
-            at[flight.source] = flight.end
+            self.resent += job.sent
+            job.sent = False
+            at[job.source] = job.end

@@ -13,7 +13,7 @@ from logagg.cluster import protocol
 from logagg.cluster.bounds import job_bytes, packet_bytes
 from logagg.cluster.gearman import Server
 from logagg.cluster.handshake import MISFIT, Handshake, Identity, superseded
-from logagg.cluster.outbox import Outbox, PendingJob, PositionMismatch
+from logagg.cluster.outbox import Outbox, OutboxState, PendingJob, PositionMismatch
 from logagg.cluster.protocol import NOBODY, TOKEN, Question, Reply
 from logagg.cluster.refusals import Refusals, reason_of
 from logagg.cluster.transport import Sender, SendResult
@@ -208,11 +208,10 @@ class Dispatch:
     def _advance(self, outbox: Outbox) -> None:
         """Send what can be sent to a shard now."""
         now = self._clock.monotonic()
-        if now < outbox.not_before:
-            return
-        if outbox.asking:
-            if not outbox.on_way:  # what is still on its way would make the answer old
-                self.ask(outbox)
+        state = outbox.state(now)
+        if state is OutboxState.ASKING:
+            self.ask(outbox)
+        if state is not OutboxState.SENDING:
             return
         while outbox.on_way < WINDOW and (flight := outbox.next()):
             if not self._send(outbox, flight, JOBS, flight.data, PATIENCE):
@@ -222,7 +221,8 @@ class Dispatch:
         has_more = outbox.pending or (outbox.shard == 0 and self._due_news())
         reports = outbox.shard == 0 and (now - self._reported > REPORT or bool(self._heartbeat))
         if not outbox.on_way and (has_more and silent > self._poll or reports):
-            outbox.asking, self._reported = True, now
+            outbox.ask()
+            self._reported = now
 
     def ask(self, outbox: Outbox, *, greets: bool = False, begins: bool = False) -> None:
         """Ask a shard how far it has come, with the news that are due."""
@@ -256,15 +256,15 @@ class Dispatch:
         if self._sender.send(
             (outbox, of, nonce), outbox.shard, f"{function}{outbox.shard}", nonce.hex(), signed, patience
         ):
-            outbox.on_way += 1
+            outbox.note_sent()
             return True
-        outbox.not_before = self._clock.monotonic() + BACKOFF[0]
+        outbox.wait_until(self._clock.monotonic() + BACKOFF[0])
         return False
 
     def _hear(self, outcome: SendResult) -> None:
         """Take in what became of a message. Raises ClusterError, PositionMismatch."""
         outbox, of, _ = outcome.of
-        outbox.on_way -= 1
+        outbox.note_outcome()
         answer = self.answer(outcome)
         if answer is None:
             self.fail(outbox, outcome.reason or "its answers are refused")
@@ -273,23 +273,21 @@ class Dispatch:
             raise superseded(self._who.tailer)
         if answer.verdict == "overlap":
             raise PositionMismatch(answer.reason)
-        if answer.owner and outbox.owner != answer.owner:  # it has what was committed, and perhaps not the news
-            outbox.asking, outbox.owner = True, answer.owner
-            self._news = {**self._told, **self._news} if outbox.shard == 0 else self._news
+        if outbox.note_owner(answer.owner) and outbox.shard == 0:  # the new owner may not have the news
+            self._news = {**self._told, **self._news}
         if outbox.release(answer.positions):
             self._since = self._clock.monotonic()
             self._freshness.moved()
-        outbox.heard = self._clock.monotonic()
+        outbox.note_reply(self._clock.monotonic())
         if answer.verdict == "refused":
             self.fail(outbox, answer.reason)
             return
         if answer.verdict == "moved":
-            outbox.asking, outbox.not_before = True, self._clock.monotonic() + BACKOFF[0] * random.uniform(0.5, 1)
+            outbox.move(self._clock.monotonic() + BACKOFF[0] * random.uniform(0.5, 1))
             return
-        outbox.failures = 0
+        outbox.note_success()
         if answer.verdict == "gap":
-            outbox.gaps += 1
-            outbox.asking = True
+            outbox.gap()
         elif isinstance(of, tuple):
             self._take_stock(outbox, answer, of)
 
@@ -300,8 +298,7 @@ class Dispatch:
                 self._told[source.id] = self._news.pop(source.id)
         if outbox.shard == 0 and self._heartbeat == self._asked:
             self._heartbeat = ""
-        outbox.asking = outbox.shard == 0 and bool(self._due_news())
-        outbox.rewind(answer.positions)
+        outbox.resume(answer.positions, ask=outbox.shard == 0 and bool(self._due_news()))
 
     def _report(self) -> dict[str, int]:
         """Say how we do, for those who look."""
@@ -342,10 +339,7 @@ class Dispatch:
     def fail(self, outbox: Outbox, reason: str) -> None:
         """Wait a little, then learn how far the shard has come."""
         first, most = BACKOFF
-        outbox.asking = True
-        outbox.not_before = self._clock.monotonic() + min(most, first * 2 ** min(outbox.failures, 10)) * random.uniform(
-            0.5, 1
-        )
-        outbox.failures += 1
+        pause = min(most, first * 2 ** min(outbox.failures, 10)) * random.uniform(0.5, 1)
+        outbox.fail(self._clock.monotonic() + pause)
         if outbox.failures == 5 and outbox.pending:
             self._notice(shard_takes_no_jobs(outbox.shard, reason))

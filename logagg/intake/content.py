@@ -1,4 +1,4 @@
-"""The decompressed content of a file: read it at a position, and prove what lies before one."""
+"""The decompressed content of a file: read at a position, and compare with a fingerprint."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ import zstandard
 
 from logagg.records import Fingerprint, Source
 
-PROOF = 1024  # bytes that a mark covers
-PATIENCE = 0.05  # seconds to wait for the next bytes of a pipe,
-WAITS = 8  # and how often
+FINGERPRINT_BYTES = 1024  # bytes that a full fingerprint covers
+PATIENCE = 0.05  # seconds of one wait for the next bytes of a pipe
+WAITS = 8  # such waits in one read, at most
 _PIECE = 1 << 16  # bytes decompressed at a time
 _MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zst", b"\xfd7zXZ\0": "xz"}
 _NOT_READ = {
@@ -46,23 +46,23 @@ class Content(Protocol):
     compression: str
 
     def read(self, position: int, size: int) -> bytes:
-        """Return up to `size` bytes at a position; fewer where there are no more yet."""
+        """Return up to `size` bytes at a position; fewer at the end of what is there."""
         ...
 
     def read_into(self, position: int, room: memoryview) -> int:
-        """Read up to as many bytes as there is room for; return how many there were."""
+        """Fill `room` from a position; return how many bytes there were."""
         ...
 
     def first(self) -> bytes:
-        """Return the first bytes, up to `PROOF`."""
+        """Return the first bytes, up to `FINGERPRINT_BYTES`."""
         ...
 
-    def holds(self, proof: Fingerprint) -> bool:
-        """Tell whether the bytes that were read are still there, as far as that can change."""
+    def holds(self, fingerprint: Fingerprint) -> bool:
+        """Return whether the bytes that were read are still there; always true where they cannot change."""
         ...
 
     def skip_hole(self, position: int) -> int:
-        """Return a position before which there are only NULs, from `position` on."""
+        """Return where the data after a hole at `position` may begin: all bytes before that are NULs."""
         ...
 
     def stat(self) -> os.stat_result: ...
@@ -96,10 +96,10 @@ class Plain(_File):
         return os.preadv(self._descriptor, [room], position)
 
     def first(self) -> bytes:
-        return self.read(0, PROOF)
+        return self.read(0, FINGERPRINT_BYTES)
 
-    def holds(self, proof: Fingerprint) -> bool:
-        return proves(self, proof)
+    def holds(self, fingerprint: Fingerprint) -> bool:
+        return has_fingerprint(self, fingerprint)
 
     def skip_hole(self, position: int) -> int:
         try:
@@ -109,7 +109,7 @@ class Plain(_File):
 
 
 class _Stream(_File, ABC):
-    """What comes in order: what may be read next waits in a window."""
+    """A content that can only be read in order; bytes that were read ahead are kept in a window."""
 
     @abstractmethod
     def read(self, position: int, size: int) -> bytes: ...
@@ -123,20 +123,20 @@ class _Stream(_File, ABC):
 class Packed(_Stream):
     """A compressed file, decompressed as it is read; going back starts again at its first byte.
 
-    A file that is still being written, was cut off, or is corrupt, gives what is whole. Members that follow one another
-    are one.
+    Of a file that is still being written, was cut off, or is corrupt, the part that can be decompressed is read. Several
+    members are read as one content.
     """
 
     def __init__(self, descriptor: int, compression: str) -> None:
         super().__init__(descriptor)
         self.compression = compression
-        self.broken = ""  # why it cannot be decompressed any further
+        self.broken = ""  # the error after which no more can be decompressed
         self._first = b""
         self._rewind()
 
     @property
     def complete(self) -> bool:
-        """Tell whether what was read so far ends with a whole member."""
+        """Return whether what was read so far ends with a whole member."""
         return self._decoder.at_end
 
     def read(self, position: int, size: int) -> bytes:
@@ -144,7 +144,7 @@ class Packed(_Stream):
             return self._first[position : position + size]
         if position < self._at:
             self._rewind()
-        self._fill(PROOF)
+        self._fill(FINGERPRINT_BYTES)
         while self._at < position:
             self._fill(1)
             if not self._window:
@@ -154,10 +154,10 @@ class Packed(_Stream):
         return bytes(memoryview(self._window)[:size])
 
     def first(self) -> bytes:
-        return self._first if len(self._first) == PROOF else self.read(0, PROOF)
+        return self._first if len(self._first) == FINGERPRINT_BYTES else self.read(0, FINGERPRINT_BYTES)
 
-    def holds(self, proof: Fingerprint) -> bool:
-        return True  # nobody writes over compressed bytes
+    def holds(self, fingerprint: Fingerprint) -> bool:
+        return True  # compressed files are not overwritten in place
 
     def _rewind(self) -> None:
         self._decoder = _Decoder(self.compression)
@@ -168,7 +168,7 @@ class Packed(_Stream):
         self._at += count
 
     def _fill(self, size: int) -> None:
-        """Decompress until the window holds so many bytes, or no more can be had."""
+        """Decompress until the window holds `size` bytes, or the file has no more."""
         while len(self._window) < size and not self.broken:
             block = os.pread(self._descriptor, self._decoder.appetite, self._from) if self._decoder.hungry else b""
             self._from += len(block)
@@ -182,7 +182,7 @@ class Packed(_Stream):
             if waited and not more:
                 return
             if self._at == 0:
-                self._first = bytes(self._window[:PROOF])
+                self._first = bytes(self._window[:FINGERPRINT_BYTES])
 
 
 class Pipe(_Stream):
@@ -196,7 +196,7 @@ class Pipe(_Stream):
             fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, 1 << 20)  # fewer, larger reads
 
     def read(self, position: int, size: int) -> bytes:
-        """Return the bytes at a position; those before it are dropped. Waits no longer than a moment for more."""
+        """Return the bytes at a position, and drop those before it; wait a moment for more."""
         del self._window[: position - self._at]
         self._at, waits = position, 0
         while len(self._window) < size and not self.ended and waits < WAITS:
@@ -215,16 +215,16 @@ class Pipe(_Stream):
     def first(self) -> bytes:
         return b""
 
-    def holds(self, proof: Fingerprint) -> bool:
+    def holds(self, fingerprint: Fingerprint) -> bool:
         return True
 
     def close(self) -> None:
-        pass  # it is not ours
+        pass  # the process owns standard input
 
 
 def open_content(path: str) -> Content:
     """Open a file by what it begins with, not by its name. Raises OSError, also for what is not a regular file."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO would keep us waiting
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # O_NONBLOCK: opening a FIFO would block
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(f"{path}: not a regular file")
@@ -236,7 +236,7 @@ def open_content(path: str) -> Content:
 
 
 def compression_of(head: bytes) -> str:
-    """Return how a file with these first bytes is compressed, "" where it is not. Raises OSError for what is not read."""
+    """Return how a file with these first bytes is compressed, "" where it is not. Raises OSError for other compressions."""
     for magic, name in _NOT_READ.items():
         if head.startswith(magic):
             raise OSError(f"compressed with {name}, which logagg does not read: use gzip, bzip2, xz or zstd")
@@ -248,21 +248,21 @@ def key_of(stat: os.stat_result) -> Key:
 
 
 def is_unchanged(source: Source, stat: os.stat_result) -> bool:
-    """Tell whether a file has the size and the time that it had when the source was last looked at."""
+    """Return whether a file has the size and the mtime that it had when the source was last looked at."""
     return source.size == stat.st_size and abs(source.modified - stat.st_mtime) < 1e-3
 
 
-def proves(content: Content, proof: Fingerprint) -> bool:
-    """Tell whether the content still has what a mark was made of."""
-    if not proof.length:
+def has_fingerprint(content: Content, fingerprint: Fingerprint) -> bool:
+    """Return whether the content holds the bytes that a fingerprint covers."""
+    if not fingerprint.length:
         return True
-    data = content.read(proof.position - proof.length, proof.length)
-    return len(data) == proof.length and digest(data) == proof.digest
+    data = content.read(fingerprint.position - fingerprint.length, fingerprint.length)
+    return len(data) == fingerprint.length and digest(data) == fingerprint.digest
 
 
-def fingerprint(position: int, before: bytes) -> Fingerprint:
-    """Return the proof of a position from the bytes before it."""
-    before = before[-PROOF:]
+def fingerprint_of(position: int, before: bytes) -> Fingerprint:
+    """Return the fingerprint of a position from the bytes before it."""
+    before = before[-FINGERPRINT_BYTES:]
     return Fingerprint(position, len(before), digest(before))
 
 
@@ -275,7 +275,7 @@ class _Decoder:
 
     def __init__(self, compression: str) -> None:
         self._compression = compression
-        # zstandard gives all that its input holds: a little at a time keeps a bomb small.
+        # zstandard returns all that its input expands to: small inputs bound the memory that a bomb takes.
         self.appetite = 1 << 9 if compression == "zst" else _PIECE
         self._rest = b""
         self._member: Any = self._begin()
@@ -286,7 +286,7 @@ class _Decoder:
 
     @property
     def hungry(self) -> bool:
-        """Tell whether it has given all that was in what it was fed."""
+        """Return whether it needs more input to return more."""
         return not self._rest and (self._member.eof or getattr(self._member, "needs_input", True))
 
     def decode(self, block: bytes) -> bytes:

@@ -1,7 +1,7 @@
-"""Paths, directories and globs -> the files they mean now, each with its stream and its age among its rotations.
+"""Paths, directories and globs -> the files they match now, each with its stream and its age among its rotations.
 
-Beside the files that are asked for, the others of their directories are named, too: one of them may be what a log was
-renamed to. Those are read only if they prove it.
+Other files in the same directories are listed, too, since a log may have been renamed to one of them. They are read only
+if their content proves that.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from itertools import chain
 
 from logagg.intake.names import STDIN, Found, describe, is_dated, stem_and_age
 
-SETTLED = 2.0  # seconds after which an unchanged mtime means an unchanged directory
-_NAMED = 3  # entries of a directory that are named where they cannot be followed
+MTIME_SETTLE_SECONDS = 2.0  # after which an unchanged mtime means an unchanged directory
+_NAMED = 3  # links that cannot be followed are named in a notice, at most
 
 _LOG = re.compile(r"\.log(?:$|[.-])|access", re.IGNORECASE)
 _ERROR = re.compile(r"(?<![a-z])errors?(?![a-z])", re.IGNORECASE)
 
 
 def find(paths: Sequence[str]) -> list[Found]:
-    """Return the files that the paths mean now, oldest generations first; each name once."""
+    """Return the files that the paths match now, the oldest generations first; each name once."""
     return Finder(paths, lambda: 0.0).find()
 
 
 class Finder:
-    """Finds the files again and again; lists only the directories in which something has changed."""
+    """Finds the files at each look; lists again only the directories that have changed."""
 
     def __init__(self, paths: Sequence[str], now: Callable[[], float]) -> None:
         self._now = now
@@ -39,11 +39,11 @@ class Finder:
         self._found: list[Found] = []
 
     def find(self) -> list[Found]:
-        """Return the files that the paths mean now, oldest generations first; each name once. The same list if none changed."""
+        """Return the files that the paths match now, the oldest generations first; the same list object if none changed."""
         self._wanted = [self._as_it_is(wanted) for wanted in self._wanted]
         folders = dict.fromkeys(folder for wanted in self._wanted for folder in wanted.folders())
         listings = {folder: self._listing(folder) for folder in folders}
-        # A link leads to a log that is rotated beside its target.
+        # The log behind a link is rotated in the directory of its target.
         linked = dict.fromkeys(link.folder for wanted in self._wanted for link in wanted.links(listings))
         listings |= {folder: self._listing(folder) for folder in linked if folder not in listings}
         if listings != self._listings:
@@ -55,17 +55,17 @@ class Finder:
         return self._found
 
     def folders(self) -> list[str]:
-        """Return the directories that the files are in."""
+        """Return the directories of the files."""
         return list(self._listings)
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Yield the directories that cannot be listed, or not whole, and why."""
+        """Yield the directories that cannot be listed, or only in part, and why."""
         for listing in self._listings.values():
             if listing.problem:
                 yield listing.folder, listing.problem
 
     def hidden(self) -> Iterator[tuple[str, str]]:
-        """Yield the directories in which logs that are asked for cannot be seen, and why."""
+        """Yield the directories in which logs that are asked for may be hidden, and why."""
         if not any(listing.problem for listing in self._listings.values()):
             return
         for wanted in self._wanted:
@@ -78,7 +78,7 @@ class Finder:
                     yield listing.folder, listing.problem
 
     def _as_it_is(self, wanted: _Wanted) -> _Wanted:
-        """Find out again whether a path is a directory, unless its listing says so: it may come only now."""
+        """Check again whether a path is a directory, which may be created late, unless its listing is still valid."""
         known = self._listings.get(wanted.path)
         if glob.has_magic(wanted.path) or (wanted.is_folder and known and known.mtime_ns >= 0):
             return wanted
@@ -110,12 +110,12 @@ class _Listing:
     """The regular files of a directory, as they were at one moment."""
 
     folder: str
-    mtime_ns: int = -1  # -1: cannot tell whether it has changed
+    mtime_ns: int = -1  # -1: has to be listed at each look
     names: list[str] = field(default_factory=list)
     links: dict[str, str] = field(default_factory=dict)  # those that are symbolic links: their targets
-    has_links: bool = False  # what a link leads to comes and goes, and the directory does not change
+    has_links: bool = False  # the target of a link may come or go without a change of the directory
     by_stem: dict[str, list[str]] = field(default_factory=dict)
-    problem: str = ""  # why it is not whole
+    problem: str = ""  # why the listing is incomplete
     failed: tuple[str, ...] = ()  # entries that cannot be followed
     shut: bool = False  # it cannot be listed at all
 
@@ -126,22 +126,22 @@ class _Listing:
             return False
 
     def accepted(self, names: Iterable[str], rule: Callable[[str], bool] = bool) -> Iterator[str]:
-        """Yield the paths of names that follow a rule.
+        """Yield the paths of the names that a rule accepts.
 
-        A link may be there because a stranger put it there: what it leads to must be an access log by its own name.
+        An attacker may have put a link there: its target must be named like an access log, too.
         """
         for name in names:
             if rule(name) and (name not in self.links or is_access_log(os.path.basename(self.links[name]))):
                 yield self._path(name)
 
     def rotations(self, stream: str, of: str = "") -> Iterator[Found]:
-        """Yield the rotations of a log that is asked for: they may hold the rest of what was read before."""
+        """Yield the rotations of a log that is asked for: they may hold lines of it that were not read yet."""
         name = os.path.basename(of or stream)
         for path in self.accepted(one for one in self.by_stem.get(name, ()) if one != name):
             yield replace(describe(path), stream=stream, live=False, asked=False)
 
     def others(self) -> Iterator[Found]:
-        """Yield all files but links and hidden ones: a log may have been renamed to one of them."""
+        """Yield all files except links and hidden ones: a log may have been renamed to one of them."""
         for name in self.names:
             if name not in self.links and not name.startswith("."):
                 yield replace(describe(self._path(name)), live=False, asked=False)
@@ -164,7 +164,7 @@ def _list(folder: str, now: float = 0.0) -> _Listing:
         listing.problem, listing.shut = f"cannot be listed ({error.strerror or error})", True
         return listing
     listing.problem, listing.failed = _not_followed(failed), tuple(failed)
-    if before.st_mtime < now - SETTLED and not listing.has_links and not failed:
+    if before.st_mtime < now - MTIME_SETTLE_SECONDS and not listing.has_links and not failed:
         listing.mtime_ns = before.st_mtime_ns
     for name in listing.names:
         listing.by_stem.setdefault(stem_and_age(name)[0], []).append(name)
@@ -172,7 +172,7 @@ def _list(folder: str, now: float = 0.0) -> _Listing:
 
 
 def _add(listing: _Listing, entry: os.DirEntry[str], failed: dict[str, str]) -> None:
-    """Add an entry of a directory to its listing, if it is a file; one that cannot be followed does not hide the others."""
+    """Add an entry to the listing if it is a file; note in `failed` a link that cannot be followed."""
     is_link = entry.is_symlink()
     listing.has_links |= is_link
     try:
@@ -195,23 +195,23 @@ def _not_followed(failed: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A path as a person gave it."""
+    """A path as the user gave it."""
 
     path: str
     is_folder: bool
 
     @property
     def is_many(self) -> bool:
-        """Tell whether it may mean any number of files."""
+        """Return whether it may match any number of files."""
         return self.is_folder or glob.has_magic(self.path)
 
     def folders(self) -> list[str]:
-        """Return the directories whose listings tell what it means."""
+        """Return the directories whose listings it is matched against."""
         folder = self.path if self.is_folder else os.path.dirname(self.path) or "."
         return glob.glob(folder) if glob.has_magic(folder) and not self.is_folder else [folder]
 
     def links(self, listings: Mapping[str, _Listing]) -> Iterator[_Link]:
-        """Yield the links to logs that it means."""
+        """Yield the links to logs that it matches."""
         if not self.is_many:
             if os.path.islink(self.path):
                 yield _Link(os.path.abspath(self.path), os.path.realpath(self.path))
@@ -250,7 +250,7 @@ def _matches(pattern: str, name: str) -> bool:
 
 
 def is_access_log(name: str) -> bool:
-    """Tell whether a file of a directory is called like an access log."""
+    """Return whether a name in a directory is that of an access log."""
     return bool(_LOG.search(name)) and not is_error_log(name) and not name.startswith(".")
 
 
@@ -271,7 +271,7 @@ def _sorted(found: Iterator[Found]) -> list[Found]:
 
 
 def _with_live(stream: list[Found]) -> list[Found]:
-    """Take the youngest file of a stream for the live one where all have dates: cronolog and rotatelogs write to that."""
+    """Mark the youngest file as live if all names have dates: cronolog and rotatelogs write to that one."""
     youngest = max((one for one in stream if one.asked), key=lambda one: one.age, default=None)
     if youngest is None or youngest.live or not is_dated(youngest):
         return stream

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_PIECE = 1 << 16  # bytes, most likely with a newline among them
+_PIECE = 1 << 16  # bytes searched at a time; most likely they hold a newline
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What to take of the bytes that lie ahead of a position."""
+    """How many of the bytes after a position to take, or why none."""
 
     end: int = 0  # take this many: whole lines
     hole: bool = False  # what lies ahead begins with NUL bytes
@@ -22,8 +22,8 @@ class Cut:
 def cut(ahead: memoryview, max_line: int, stop: int | None = None) -> Cut:
     """Decide what to take of the next bytes of a source; nothing while its first line has no end.
 
-    A cut does not pass `stop`, where an earlier run has cut. NULs are a hole where a line should begin, and only there:
-    what a writer leaves that goes on at its old place in a file that was truncated, or what it has not filled yet.
+    A cut does not pass `stop`, where an earlier run has cut. NULs count as a hole only where a line should begin: there
+    a writer leaves them that continues at its old offset in a truncated file, or that has not filled a preallocated one.
     """
     if bytes(ahead[:1]) == b"\0":
         return Cut(hole=True)

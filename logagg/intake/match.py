@@ -1,15 +1,16 @@
-"""Whether a file with an unknown inode is a source that is known already: by what it holds.
+"""Decide by content whether a file with an unknown inode is a known source, a copy of one, or a log of its own.
 
-A *full fingerprint* (the first KiB, and the KiB before the position read) proves a source under any name, in any
+A *full fingerprint* (the first KiB, and the KiB before the position read) identifies a source under any name, in any
 directory, compressed or not. A source of which less was read is known by all of that, together with its path.
 
 - A source whose own file is gone goes on in the file that holds its fingerprint.
 - A file that holds the same as the file of a source is a *copy* (`gunzip -k`, `cp`, the first half of copytruncate):
   nothing of it counts, as long as it holds the same.
-- A file that goes on where that of a source ends, and holds all of it, takes its place.
+- A file that holds all of a source's file and more takes its place.
 
-Two logs that were found together under unrelated names are two even while they are equal: two idle sites behind one
-health check write the same lines. Logs that are named after two sites are two whenever they are found. So are two plain logs too short to prove anything: equal lines are legal and common.
+Two logs that one look finds under unrelated names are two even while they are equal: two idle sites behind one health
+check write the same lines. Logs named after two sites are two whenever they are found. So are two plain logs too short
+for a full fingerprint: equal lines are legal and common.
 """
 
 from __future__ import annotations
@@ -21,15 +22,23 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from logagg.intake.content import PROOF, Content, Packed, Plain, digest, is_unchanged, key_of, open_content, proves
+from logagg.intake.compare import compare
+from logagg.intake.content import (
+    FINGERPRINT_BYTES,
+    Content,
+    Packed,
+    digest,
+    has_fingerprint,
+    is_unchanged,
+    key_of,
+    open_content,
+)
 from logagg.intake.names import Found, are_of_two_sites, are_related, is_called_a_copy
 from logagg.intake.reader import Reader
 from logagg.records import Fingerprint, KnownSource
 
-SETTLED = 2.0  # seconds without a change after which a file is believed to be complete
-TRIMMED = 64 << 20  # bytes at the end of a log that was cut at its front, in which the position read is looked for
-_PIECE = 1 << 20  # bytes compared at a time
-_SAMPLES = 256  # pieces of two plain files that are compared, spread evenly
+SETTLE_SECONDS = 2.0  # without a change, after which a file is assumed to be complete
+
 
 Verdict = Literal["same", "copy", "wait"]
 
@@ -41,9 +50,9 @@ class Candidate:
     found: Found
     content: Content
     stat: os.stat_result
-    unchanged: float  # seconds for which it has been as it is
-    met: int  # the number of the look that found it first
-    original_size: int | None = None  # bytes that the file of the source had then
+    unchanged: float  # seconds since it last changed
+    first_look: int  # the number of the look that found it first
+    original_size: int | None = None  # bytes of the file that it is a copy of, when it was found
 
     @property
     def first(self) -> bytes:
@@ -56,14 +65,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What a file is to a source: `same`, its continuation; `copy`; or `wait`, too early to tell."""
+    """How a file relates to a source: `same`, its continuation; `copy`; or `wait`, too early to decide."""
 
     reader: Reader
     verdict: Verdict
 
 
-class Heads:
-    """Sources by their first bytes."""
+class SourceIndex:
+    """Finds sources by their first bytes."""
 
     def __init__(self, readers: Iterable[Reader]) -> None:
         self._by_digest: defaultdict[tuple[int, str], list[Reader]] = defaultdict(list)
@@ -79,8 +88,8 @@ class Heads:
             self._lengths.add(head.length)
         self._by_name[os.path.basename(reader.stream)].append(reader)
 
-    def alike(self, candidate: Candidate) -> list[Reader]:
-        """Return the sources that begin as a file does, the most likely first."""
+    def similar_to(self, candidate: Candidate) -> list[Reader]:
+        """Return the sources that begin like a file, the likeliest first."""
         first = candidate.first
         found = [
             reader
@@ -88,14 +97,14 @@ class Heads:
             if length <= len(first)
             for reader in self._by_digest.get((length, digest(first[:length])), ())
         ]
-        if len(first) < PROOF:
+        if len(first) < FINGERPRINT_BYTES:
             relatives = self._by_name.get(os.path.basename(candidate.found.stream), ())
             found += [reader for reader in relatives if reader not in found and _may_grow_into(candidate, reader)]
         return sorted(found, key=lambda reader: _likelihood(candidate, reader), reverse=True)
 
 
 def continued(candidate: Candidate, readers: Sequence[Reader]) -> Reader | None:
-    """Return the source without a file that goes on in a file, if there is one."""
+    """Return the source without a file that continues in this one, if any."""
     for reader in readers:
         if (
             _is_missing(reader)
@@ -108,9 +117,9 @@ def continued(candidate: Candidate, readers: Sequence[Reader]) -> Reader | None:
 
 
 def match(candidate: Candidate, readers: Sequence[Reader], *, settled: bool) -> Match | None:
-    """Return what a file is that continues no source; None if it is a log of its own.
+    """Return which source a file belongs to, and how; None if it is a log of its own.
 
-    `settled`: it has not changed for a while, or there will be no other look.
+    `settled`: it has not changed for a while, or this is the last look.
     """
     for reader in readers:
         if verdict := _verdict(candidate, reader, settled=settled):
@@ -119,10 +128,10 @@ def match(candidate: Candidate, readers: Sequence[Reader], *, settled: bool) -> 
 
 
 def sources_in(known: Sequence[KnownSource], files: Iterable[Found]) -> list[KnownSource]:
-    """Return the sources of which one of these files holds all that was read.
+    """Return the sources whose read bytes are all in one of these files.
 
-    Where it may have been read on another machine, device and inode tell nothing: machines that were made from one image have
-    the same, in the same places, and other logs.
+    Device and inode are not compared, because the source may have been read on another machine: machines cloned from one
+    image have equal inodes at equal paths, and different logs.
     """
     here: set[str] = set()
     for file in files:
@@ -131,79 +140,12 @@ def sources_in(known: Sequence[KnownSource], files: Iterable[Found]) -> list[Kno
     return [one for one in known if one.source.id in here]
 
 
-def trimmed_at(content: Content, proof: Fingerprint, tail: bytes) -> int | None:
-    """Return the position at which a log that was cut at its front goes on: after the KiB of the fingerprint.
-
-    `tail` is that KiB where it is known; else its digest is compared at each line of the last `TRIMMED` bytes.
-    """
-    if proof.length < PROOF or not isinstance(content, Plain):
-        return None
-    size = content.stat().st_size
-    for end in range(size, max(0, size - TRIMMED), -_PIECE):
-        start = max(0, end - _PIECE - PROOF)
-        at = _find_proof(content.read(start, end - start), proof, tail)
-        if at is not None:
-            return start + at
-    return None
-
-
-def ends_with(one: Content, end: int, other: Content, length: int) -> bool:
-    """Tell whether the bytes of one content before `end` are the first `length` bytes of another."""
-    start = end - length
-    pieces = range(0, length, _PIECE)
-    return start >= 0 and all(
-        one.read(start + at, min(_PIECE, length - at)) == other.read(at, min(_PIECE, length - at)) for at in pieces
-    )
-
-
-def shared_lines(one: Content, start: int, other: Content, other_start: int) -> int:
-    """Return how many bytes of whole lines are the same in two contents, from these positions on."""
-    at = lines = 0
-    while True:
-        ours, theirs = one.read(start + at, _PIECE), other.read(other_start + at, _PIECE)
-        shared = _shared(ours, theirs)
-        if end := ours.rfind(b"\n", 0, shared) + 1:
-            lines = at + end
-        at += shared
-        if shared < _PIECE:
-            return lines
-
-
-def _shared(one: bytes, other: bytes) -> int:
-    """Return how many bytes are the same at the start of two."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def _find_proof(data: bytes, proof: Fingerprint, tail: bytes) -> int | None:
-    if len(tail) == PROOF:
-        at = data.rfind(tail)
-        return at + PROOF if at >= 0 and _has_a_line(tail) else None
-    end = data.rfind(b"\n") + 1
-    while end >= PROOF:
-        if digest(data[end - PROOF : end]) == proof.digest:
-            return end if _has_a_line(data[end - PROOF : end]) else None
-        end = data.rfind(b"\n", 0, end - 1) + 1
-    return None
-
-
-def _has_a_line(data: bytes) -> bool:
-    """Tell whether a fingerprint holds a whole line: the end of a long one may be the end of any."""
-    return data.count(b"\n") > 1
-
-
 # sources without a file
 
 
 def _may_continue(candidate: Candidate, reader: Reader) -> bool:
-    """Tell whether a name allows for a continuation: any name where the fingerprint is full."""
-    if reader.proof.length == PROOF:
+    """Return whether a file's name permits it to continue a source: any name does if the fingerprint is full."""
+    if reader.fingerprint.length == FINGERPRINT_BYTES or _holds_open_file(candidate, reader):
         return True
     path = candidate.found.path
     if candidate.found.absolute in (reader.last_path, reader.former_path):
@@ -214,21 +156,36 @@ def _may_continue(candidate: Candidate, reader: Reader) -> bool:
     return not candidate.found.live and are_related(path, reader.source.path)
 
 
+def _holds_open_file(candidate: Candidate, reader: Reader) -> bool:
+    """Return whether a file holds all of a source's file that is deleted and still open, if that is long enough to tell.
+
+    So a log of which little was read before it was archived elsewhere, under any name, is not counted again.
+    """
+    if reader.content is None or reader.content.compression:
+        return False
+    first = reader.content.first()
+    if len(first) < FINGERPRINT_BYTES or candidate.first != first:
+        return False
+    return compare(candidate.content, reader.content)[2]
+
+
 def _holds_all(candidate: Candidate, reader: Reader) -> bool:
     source, stat = reader.source, candidate.stat
     if candidate.content.compression and candidate.content.compression == source.compression:
         if is_unchanged(source, stat):
-            return True  # the same archive on another device: to prove more it would be decompressed to its end
-    return proves(candidate.content, reader.proof)
+            return (
+                True  # the same archive on another device; to check the fingerprint it would be decompressed to its end
+            )
+    return has_fingerprint(candidate.content, reader.fingerprint)
 
 
 def _holds_source(content: Content, known: KnownSource) -> bool:
-    source, proof, stat = known.source, known.furthest.fingerprint, content.stat()
-    if not proof.length or digest(content.first()[: source.head.length]) != source.head.digest:
+    source, fingerprint, stat = known.source, known.furthest.fingerprint, content.stat()
+    if not fingerprint.length or digest(content.first()[: source.head.length]) != source.head.digest:
         return False
     if content.compression and is_unchanged(source, stat):
         return True
-    return proves(content, proof)
+    return has_fingerprint(content, fingerprint)
 
 
 # files beside that of a source
@@ -237,9 +194,9 @@ def _holds_source(content: Content, known: KnownSource) -> bool:
 def _verdict(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict | None:
     if _is_missing(reader):
         return _beginning(candidate, reader, settled=settled)
-    if len(candidate.first) < PROOF or _head_of(reader).length < PROOF:
+    if len(candidate.first) < FINGERPRINT_BYTES or _head_of(reader).length < FINGERPRINT_BYTES:
         return _short_copy(candidate, reader, settled=settled)
-    if candidate.met == reader.met and not are_related(candidate.found.path, reader.source.path):
+    if candidate.first_look == reader.first_look and not are_related(candidate.found.path, reader.source.path):
         return None
     if candidate.content.compression and not settled:
         return "wait"  # it may be growing; to decompress it at each look would take a core
@@ -247,32 +204,34 @@ def _verdict(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict 
 
 
 def _beginning(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict | None:
-    """Judge a file that begins as a source without a file does, and does not hold all that was read of it."""
+    """Judge a file that begins like a source without a file, but does not hold all that was read of it."""
     if not reader.position or candidate.content.read(reader.position - 1, 1):
-        return None  # it is longer, and holds other bytes
+        return None  # it is longer, and its bytes differ
     if _is_incomplete(candidate.content) or (not settled and not candidate.found.live):
         return "wait"
-    if candidate.found.live or len(candidate.first) < PROOF:
+    if candidate.found.live or len(candidate.first) < FINGERPRINT_BYTES:
         return None
-    return "copy"  # of what the log held earlier, or what is left of a file that is deleted in steps
+    return (
+        "copy"  # of an earlier state of the log, or the rest of a file that is truncated in steps before it is deleted
+    )
 
 
 def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
     try:
         with _file_of(reader) as original:
-            shared, ended, original_ended = _compare(candidate.content, original)
+            shared, ended, original_ended = compare(candidate.content, original)
     except OSError:
-        return "wait"  # renamed or deleted at this moment
+        return "wait"  # renamed or deleted meanwhile
     if ended and _is_incomplete(candidate.content):
         return "wait"
     if ended and are_of_two_sites(candidate.found.path, reader.source.path):
         return None
     if ended and candidate.found.live and candidate.found.stream == reader.stream:
         if not original_ended:
-            return None  # the next generation of a rotated log begins as that did
+            return None  # the next generation of a rotated log may begin with equal lines
         return "same" if candidate.found.absolute == reader.former_path else "copy"
     if ended:
-        # A copy has no lines that came after it was made, unless it is made again under the same name.
+        # A copy does not get the lines that its original got later, unless it is copied again under the same name.
         grew = candidate.original_size is not None and shared > candidate.original_size
         is_log = candidate.found.live and grew and not are_related(candidate.found.path, reader.source.path)
         return None if is_log else "copy"
@@ -283,13 +242,12 @@ def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
 
 
 def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict | None:
-    """Judge a file beside that of a source, of which one is too short to prove anything."""
+    """Judge a file beside that of a source where one of them is too short for a full fingerprint."""
     found, content = candidate.found, candidate.content
-    rewritten = (
-        found.absolute == reader.former_path and reader.position > 0
-    )  # by an editor, whose backup may be about to go
+    # An editor has renamed the log to a backup, which it may be about to delete, and written it again.
+    rewritten = found.absolute == reader.former_path and reader.position > 0
     if rewritten and is_called_a_copy(reader.last_path, found.absolute):
-        return "same" if proves(content, reader.proof) else None
+        return "same" if has_fingerprint(content, reader.fingerprint) else None
     if not are_related(found.path, reader.source.path) or not _begins_alike(candidate, reader):
         return None
     if content.compression:
@@ -305,16 +263,16 @@ def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdi
 def _is_prefix(content: Content, reader: Reader) -> bool:
     try:
         with _file_of(reader) as original:
-            return _compare(content, original)[1]
+            return compare(content, original)[1]
     except OSError:
-        return True  # renamed or deleted at this moment; the next look will tell
+        return True  # renamed or deleted meanwhile; the next look decides
 
 
 def _begins_alike(candidate: Candidate, reader: Reader) -> bool:
-    """Tell whether one begins with the other, as far as that can be told."""
-    first, known = candidate.first, reader.first  # what was read: by now its file may hold something else
+    """Return whether one may begin with the other."""
+    first, known = candidate.first, reader.first  # what was read; its file may hold other bytes now
     if reader.content and _length(candidate.content) > _length(reader.content) and reader.is_intact():
-        return False  # a copy is not longer than what it was copied from, unless that was truncated just now
+        return False  # a copy is not longer than its original, unless that was just truncated
     if not reader.position:
         known = reader.content.first() if reader.content else b""
         return bool(known) and first.startswith(known[: len(first)])
@@ -324,33 +282,9 @@ def _begins_alike(candidate: Candidate, reader: Reader) -> bool:
     return len(first) >= head.length and digest(first[: head.length]) == head.digest
 
 
-def _compare(one: Content, other: Content) -> tuple[int, bool, bool]:
-    """Return how many bytes two contents share from their start, and which of them ends there; both False: they differ."""
-    if isinstance(one, Plain) and isinstance(other, Plain):
-        return _compare_plain(one, other)
-    at = 0
-    while True:
-        ours, theirs = one.read(at, _PIECE), other.read(at, _PIECE)
-        shared = min(len(ours), len(theirs))
-        if ours[:shared] != theirs[:shared]:
-            return at, False, False
-        at += shared
-        if shared < _PIECE:
-            return at, len(ours) == shared, len(theirs) == shared
-
-
-def _compare_plain(one: Plain, other: Plain) -> tuple[int, bool, bool]:
-    """Compare pieces that are spread evenly, and the last bytes: a long log is not read whole for this."""
-    sizes = one.stat().st_size, other.stat().st_size
-    end = min(sizes)
-    starts = [*range(0, end, max(_PIECE, end // _SAMPLES)), max(0, end - PROOF)]
-    alike = all(one.read(at, min(_PIECE, end - at)) == other.read(at, min(_PIECE, end - at)) for at in starts)
-    return end, alike and sizes[0] == end, alike and sizes[1] == end
-
-
 @contextmanager
 def _file_of(reader: Reader) -> Iterator[Content]:
-    """Give the content of a source's file, to be read from its start. Raises OSError."""
+    """Yield the content of a source's file, readable from its start. Raises OSError."""
     if reader.content and not reader.content.compression:
         yield reader.content
         return
@@ -362,7 +296,7 @@ def _file_of(reader: Reader) -> Iterator[Content]:
 
 
 def _head_of(reader: Reader) -> Fingerprint:
-    """Return the fingerprint of the first bytes: of those that were read, or of those that will be."""
+    """Return the fingerprint of the first bytes of a source: those that were read, else those in its file."""
     if reader.source.head.length or reader.position or not reader.content:
         return reader.source.head
     first = reader.content.first()
@@ -370,21 +304,21 @@ def _head_of(reader: Reader) -> Fingerprint:
 
 
 def _likelihood(candidate: Candidate, reader: Reader) -> tuple[bool, bool, bool, int]:
-    """Sort sources by how much speaks for one, where several begin alike."""
+    """Return a sort key for sources that begin alike: the likeliest is the greatest."""
     found, source = candidate.found, reader.source
     same_inode = candidate.stat.st_ino == source.inode
     return found.absolute == reader.last_path, same_inode, reader.stream == found.stream, reader.position
 
 
 def _may_grow_into(candidate: Candidate, reader: Reader) -> bool:
-    """Tell whether a short file may be the beginning of a source, or an archive of which nothing can be read yet."""
+    """Return whether a short file may be the beginning of a source, or an archive of which nothing can be read yet."""
     first = candidate.first
     known = reader.first or (reader.content.first() if reader.content else b"")
     return known.startswith(first) if first else _is_incomplete(candidate.content)
 
 
 def _is_missing(reader: Reader) -> bool:
-    """Tell whether a source has no file: none was found, and the one that is open has no name any more."""
+    """Return whether a source has no file: the look found none, and the open one is deleted."""
     return not reader.seen and not (reader.content and reader.content.stat().st_nlink > 0)
 
 
@@ -393,7 +327,7 @@ def _is_incomplete(content: Content | None) -> bool:
 
 
 def _length(content: Content) -> int:
-    """Return the length of a content; of a compressed one, as much as it takes to tell a short one."""
+    """Return the length of a content; of a compressed one at most `FINGERPRINT_BYTES`, which takes little decompression."""
     return len(content.first()) if content.compression else content.stat().st_size
 
 

@@ -1,7 +1,7 @@
-"""What a file's name tells of its log: the stream that it belongs to, and its age among the rotations of that stream.
+"""Derive from a file's name the stream that it belongs to, and its age among the rotations of that stream.
 
-A name orders the work, and breaks ties between logs too short to be known by what they hold; it never decides alone
-whether a file is read. So a scheme that is missing here costs nothing but the order.
+A name orders the work, and breaks ties between logs too short for a fingerprint; it never decides alone whether a file
+is read. So for a scheme that is missing here only the order is lost.
 
 The schemes are those of logrotate (numbers, `dateext`, `dateformat`, `extension`, `addextension`), savelog, newsyslog,
 rotatelogs, cronolog, lumberjack, log4j and logback, Tomcat and IIS.
@@ -18,7 +18,7 @@ STDIN = "-"
 
 Age = tuple[int, str, int]
 
-_DATED, _NUMBERED, _LIVE = 0, 1, 2  # the first item of an age: what sorts first is older
+_DATED, _NUMBERED, _LIVE = 0, 1, 2  # the first item of an age; older ages sort first
 
 _PACKED = r"(?:\.(?:gz|bz2|zst|xz|lz4|lz|lzma|lzo|br|Z|z|zip|7z))*"
 _CLOCK = r"(?:[-T_:. ]?\d{2}(?:[-:._hH]?\d{2}){0,2}(?:[.,]\d{1,9})?(?:Z|[+-]\d{2}:?\d{2})?)?"
@@ -52,35 +52,35 @@ _COPY = re.compile(r"(?:~|\.(?i:bak|backup|copy|orig|saved?))\Z")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file that a path means."""
+    """A file that was found."""
 
     path: str
     stream: str  # the absolute path of the live file that it is, or was
     age: Age  # sorts the oldest generation first, the live file last
     live: bool
-    asked: bool = True  # else: it lies beside a file that was asked for, and may be what that was before
+    asked: bool = True  # else it lies beside a file that was asked for, and may be a rotation of that
 
     @property
     def absolute(self) -> str:
-        """Return the absolute path: another run may have been given the same file by a relative one."""
+        """Return the absolute path, since another run may have found the file by a relative one."""
         return os.path.abspath(self.path)
 
 
 def describe(path: str) -> Found:
-    """Tell a file's stream and age from its name."""
+    """Return the stream and the age of a file by its name."""
     folder, name = os.path.split(os.path.abspath(path))
     stem, age = stem_and_age(name)
     return Found(path, os.path.join(folder, stem), age, live=name == stem)
 
 
 def is_dated(found: Found) -> bool:
-    """Tell whether a name has a date: programs that name a log so write to it under that name."""
+    """Return whether a name has a date: some programs write to a log under its dated name."""
     return found.age[0] == _DATED and not _ENDS_IN_PACKED.match(found.path)
 
 
 @lru_cache(maxsize=1 << 14)
 def stem_and_age(name: str) -> tuple[str, Age]:
-    """Return the name of the live log, and the age; of a live log its own name."""
+    """Return the name of the live log, and the age of this one among its rotations."""
     found = next(found for scheme in _SCHEMES if (found := scheme.match(name)))
     groups = found.groupdict()
     stem = found["stem"] + found["extension"]
@@ -94,7 +94,7 @@ def stem_and_age(name: str) -> tuple[str, Age]:
 
 
 def is_called_a_copy(path: str, of: str) -> bool:
-    """Tell whether a path is that of an archive without its compression, or of a backup: access.log~, access.log.bak."""
+    """Return whether a path is named as the decompressed archive `of`, or as a backup of it: access.log~, access.log.bak."""
     if path == of:
         return False
     base = _COPY.sub("", path)
@@ -102,7 +102,7 @@ def is_called_a_copy(path: str, of: str) -> bool:
 
 
 def are_of_two_sites(one: str, other: str) -> bool:
-    """Tell whether two paths are named after two sites: shop.access.log, blog.access.log, and access.log itself."""
+    """Return whether two paths are named after two sites, as shop.access.log and blog.access.log, or access.log itself, are."""
     found = [_OF_SITE.fullmatch(os.path.basename(path)) for path in (one, other)]
     if not (found[0] and found[1]) or found[0]["log"] != found[1]["log"]:
         return False
@@ -111,13 +111,13 @@ def are_of_two_sites(one: str, other: str) -> bool:
 
 
 def are_related(one: str, other: str) -> bool:
-    """Tell whether two paths have names of one log: the same stream, or one's log named within the other's name."""
+    """Return whether two paths may be of one log: same stream, or one's name contains the log of the other."""
     names = [os.path.basename(path) for path in (one, other)]
     roots = [_root(name) for name in names]
     return stem_and_age(names[0])[0] == stem_and_age(names[1])[0] or roots[0] in names[1] or roots[1] in names[0]
 
 
 def _root(name: str) -> str:
-    """Return a name up to the word `log`, whatever follows; the whole stem where there is none."""
+    """Return a name up to and including the word `log`; the whole stem where that is missing."""
     found = _LOG_WORD.match(name)
     return found[0] if found else stem_and_age(name)[0]

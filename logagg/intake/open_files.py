@@ -1,7 +1,7 @@
 """How many logs stay open at a time.
 
-An open log loses nothing when it is rotated away and deleted, so as many stay open as the limit of the system allows,
-the busiest first. The others are opened when they have changed.
+A log that is open can be read to its end even when it is rotated and deleted. So as many logs stay open as the limit of
+the system allows, the most recently read ones first. The others are opened when they have changed.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import resource
 from logagg.errors import SourceError
 from logagg.intake.reader import Reader
 
-RESERVE = 64  # descriptors for all else: 32 parts that are merged, and 11 were measured beside them with 8 shards
-FEWEST = 8  # logs that stay open at least
+RESERVE = 64  # descriptors for the rest: a merge opens 32 parts, and a tail with 8 shards used 11 more (measured)
+FEWEST = 8  # logs that can stay open, at least
 
 
 def allowance() -> int:
-    """Return how many logs may stay open; raises the limit of this process as far as it may first. Raises SourceError."""
+    """Return how many logs may stay open, after raising the soft limit to the hard one. Raises SourceError."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -38,11 +38,11 @@ def _in_use() -> int:
 
 
 class OpenFiles:
-    """The sources whose files are open, the one that was read longest ago first."""
+    """The sources whose files are open, the least recently read first."""
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.crowded = False  # there are more logs than may stay open
+        self.crowded = False  # there were more logs than may stay open
         self._open: dict[str, Reader] = {}
 
     def opened(self, reader: Reader) -> None:
@@ -51,7 +51,7 @@ class OpenFiles:
         self._open[reader.source.id] = reader
 
     def make_room(self) -> bool:
-        """Close sources that are read to their end until one more may be opened; tell whether it may."""
+        """Park sources that are read to their end until one more may be opened; return whether it may."""
         self._open = {id_: reader for id_, reader in self._open.items() if reader.content}
         self.crowded |= len(self._open) >= self.most
         for reader in list(self._open.values()):

@@ -1,6 +1,6 @@
-"""What keeps a path from meaning a log: it is not there yet, the system refuses it, or it is no log at all.
+"""Why a path means no log now: it does not exist yet, access is denied, or it cannot be a log.
 
-A tail that follows waits for what may come, as the first log of a container does, or a directory that is mounted late.
+A tail that follows waits for paths that may come, such as the first log of a container or a directory mounted late.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from logagg.errors import SourceError
 from logagg.intake.discover import find
 from logagg.intake.names import STDIN
 
-State = Literal["missing", "refused", "unusable"]  # it may come; the system does not let us; waiting is of no use
+State = Literal["missing", "refused", "unusable"]  # may come; access denied; never a log, so waiting is useless
 
 _ALLOW = "run as a user who may read it (often in group adm)"
 
@@ -37,21 +37,21 @@ class PathProblem:
 
 
 def check(paths: Sequence[str], *, waits: bool) -> None:
-    """Raise SourceError for a path that means no log; if the run `waits`, only where waiting is of no use."""
+    """Raise SourceError for a path that matches no log; if the run `waits`, only where waiting is useless."""
     for found in problems(paths):
         if found.state == "unusable" or not waits:
             raise SourceError(str(found), found.hint)
 
 
 def problems(paths: Sequence[str]) -> Iterator[PathProblem]:
-    """Yield what is wrong with each path that means no log now."""
+    """Yield the problem of each path that matches no log now."""
     for path in paths:
         if path != STDIN and (found := problem(path)):
             yield found
 
 
 def problem(path: str) -> PathProblem | None:
-    """Return why a path means no log; None if it means one, readable or not, or a pattern that matches one."""
+    """Return why a path matches no log; None if it matches one."""
     if glob.has_magic(path):
         return None if _means_logs(path) else _of_pattern(path)
     try:
@@ -67,7 +67,7 @@ def problem(path: str) -> PathProblem | None:
 
 
 def refusal(path: str) -> str:
-    """Say what exactly may not be read or entered, of a path that the system refuses; nothing where it does not."""
+    """Return which file or directory denies access to a path; empty if none does."""
     for folder in _ancestors(path):
         if not os.access(folder, os.X_OK):
             return "" if _lacks(folder) else f"not allowed to enter {folder}"
@@ -91,7 +91,7 @@ def _of_error(path: str, error: OSError) -> PathProblem:
 def _of_directory(path: str) -> PathProblem | None:
     try:
         os.listdir(path)
-        os.stat(os.path.join(path, "."))  # to list a directory is one right, to enter it another
+        os.stat(os.path.join(path, "."))  # listing a directory and entering it are two permissions
     except OSError as error:
         return _of_error(path, error)
     if _means_logs(path):
@@ -101,7 +101,7 @@ def _of_directory(path: str) -> PathProblem | None:
 
 
 def _of_pattern(path: str) -> PathProblem:
-    """Return why a glob matches nothing: there is nothing to match, or its directory is not to be seen."""
+    """Return why a glob matches nothing: no such file, or its directory cannot be read."""
     fixed = _fixed_part(path)
     try:
         os.listdir(fixed)
@@ -120,7 +120,7 @@ def _fixed_part(pattern: str) -> str:
 
 
 def _what_is_missing(path: str) -> str:
-    """Name the first directory on the way that is not there; or the file, where all directories are."""
+    """Return the first missing directory on the path, or that the file itself is missing."""
     for folder in _ancestors(path):
         if _lacks(folder):
             return f"no such file or directory: there is no {folder}"
@@ -132,19 +132,19 @@ def _what_is_missing(path: str) -> str:
 
 
 def detail(path: str) -> str:
-    """Say what of a path is refused, where that is not the file itself."""
+    """Return which directory denies access, as a suffix; empty where it is the file itself."""
     found = refusal(path)
     return "" if found in ("", f"not allowed to read {path}") else f": {found}"
 
 
 def _ancestors(path: str) -> list[str]:
-    """Return the directories on the way to a path, the outermost first; it ends with its directory's own after a slash."""
+    """Return the parent directories of a path, the outermost first; a path with a trailing slash is one of them."""
     inside = os.path.join(path, "*") if path.endswith(os.sep) else path
     return [str(folder) for folder in reversed(Path(inside).parents) if str(folder) != "."]
 
 
 def _lacks(path: str) -> bool:
-    """Tell whether there is nothing of this name, not even something that we may not see."""
+    """Return whether nothing of this name exists; False where access is denied."""
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):

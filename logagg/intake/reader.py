@@ -1,57 +1,46 @@
-"""One source: read on from a position, in chunks of whole lines, each proved to follow what was read before.
+"""One source: its file, and the state of that.
 
-The proof is the digest of the bytes before the position. It is looked at again after every read: what was read counts
-only if the file still held, around that moment, what it held before.
+The states of a source's file, and the methods that lead from one to another:
+
+    WAITING ──open──▶ OPEN ──park, finish──▶ PARKED ──open──▶ OPEN
+    OPEN ──close──▶ WAITING          PARKED ──forget_file──▶ WAITING
+    any ──lose──▶ LOST ──open──▶ OPEN, or ──park──▶ PARKED, in another file that holds what was read
+
+Fields are assigned here and in `chunks` only; other modules call methods.
 """
 
 from __future__ import annotations
 
 import os
-from codecs import BOM_UTF8
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from enum import Enum
 
-from logagg.intake.content import PROOF, Content, Plain, digest, fingerprint
-from logagg.intake.lines import cut
+from logagg.intake.chunks import ChunkReader, Limits
+from logagg.intake.content import FINGERPRINT_BYTES, Content, Plain, is_unchanged, key_of
 from logagg.intake.names import Found
-from logagg.records import Chunk, Fingerprint, Source
+from logagg.records import Fingerprint, Source
 
 Stamp = tuple[int, int]  # size of a file, and when it changed, in nanoseconds
 
-Room = Callable[[], memoryview]  # gives memory for a chunk; where that is too little, a chunk has its own
-
 NEVER: Stamp = (-1, -1)
-_PIECE = 1 << 20  # bytes of a hole, or of a line over the limit, looked at a time
-_ZEROS = bytes(_PIECE)
+RACY = 1.0  # seconds in which a file can change without a change of its stamp
 
 
 def stamp_of(stat: os.stat_result) -> Stamp:
-    """Return what is another when the content is: the mtime alone can be set back, as rsync does."""
+    """Return a value that differs when the content does: the mtime alone can be set back, as rsync does."""
     return stat.st_size, max(stat.st_mtime_ns, stat.st_ctime_ns)
 
 
-class Replaced(Exception):
-    """The file no longer holds what was read of it."""
+class SourceState(Enum):
+    """What has become of the file of a source in this run."""
+
+    WAITING = "waiting"  # not opened: not found yet, or unchanged since an earlier run finished it
+    OPEN = "open"
+    PARKED = "parked"  # closed until it changes or its turn comes: finished, or to save a descriptor
+    LOST = "lost"  # the file held other bytes than those that were read; another file may still hold them
 
 
-class Outgrown(Exception):
-    """The file has grown beyond the few bytes by which it was judged: it may be an archive, or a copy, that is being made."""
-
-
-def no_room() -> memoryview:
-    return memoryview(b"")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much at a time, and into which memory."""
-
-    chunk: int = 8 << 20
-    line: int = 1 << 20
-    room: Room = no_room
-
-
-class Reader:
+class Reader(ChunkReader):
     """A source and its file, as far as there is one."""
 
     def __init__(
@@ -63,209 +52,175 @@ class Reader:
         stops: tuple[int, ...] = (),
         resume: Fingerprint | None = None,
     ) -> None:
-        self.source, self.proof, self.stream, self.stops = source, at, stream, stops
-        self.content: Content | None = None
+        super().__init__(source, at, limits, stops, resume)
+        self.stream = stream
+        self.state = SourceState.WAITING  # OPEN: it has a content
+        self.refused = False  # its lines match no format; it is read again when it has grown
         self.found: Found | None = None  # where its file was last found
-        self.seen = False  # its file was found at the last look
-        self.stamp = NEVER  # of its file at the last look
-        self.looked = NEVER  # its stamp when it was last read to the end
-        self.seen_at = self.moved_at = 0.0  # when its file was last seen, and when bytes last came from it
-        self.held = False  # matches no format; waits until it has grown
-        self.met = 0  # the number of the look that found its file first; 0: an earlier run did
         self.former_path = ""  # where its file was before it was renamed
-        self.untouched = True  # nothing was read of it in this run
-        self.judged = 0  # bytes of its file when it was taken for a log of its own
-        self.parked = False  # read to its end, and closed to save a descriptor
-        self.announced = True  # the lake knows where reading begins, or will with the first lines
-        self.first = b""  # what `source.head` is the digest of, where known
-        self._limits = limits
-        # Until it has a file it stands where most was read, by which that is known; then it goes back to read on.
-        self._resume = resume if resume and resume.position < at.position else None
-        self._origin = (self._resume or at).position
-        self._reached = at  # beyond the position inside a line over the limit
-        self._tail = b""  # the bytes that `_reached` is the digest of
-        self._before = at, b""  # proof and tail before the last chunk
+        self.seen = False  # the last look found its file
+        self.stamp = NEVER  # of its file at the last look
+        self.read_stamp = NEVER  # the stamp up to which it was read to the end
+        self.seen_at = self.read_at = 0.0  # monotonic clock: its file was last seen, bytes last came from it
+        self.first_look = 0  # the number of the look that found its file first; 0: an earlier run did
+        self.initial_size = 0  # bytes of its file when it was taken for a log of its own
 
     @property
     def last_path(self) -> str:
         """Return the absolute path at which its file was last found."""
         return os.path.abspath(self.source.path)
 
-    @property
-    def position(self) -> int:
-        return self.proof.position
+    # the state of its file
+
+    def begin(self, look: int, size: int, *, announced: bool) -> None:
+        """Note that this run found its file first, in which look and how large."""
+        self.first_look, self.initial_size, self.announced = look, size, announced
 
     def open(self, content: Content) -> bool:
-        """Read on in this content if it holds what was read of the source; tell whether it does."""
-        head, first = self.source.head, content.first()
-        tail = content.read(self.position - self.proof.length, self.proof.length) if self.proof.length else b""
-        if digest(first[: head.length]) != head.digest or digest(tail) != self.proof.digest:
+        """Read on in this content if it holds what was read of the source; return whether it does."""
+        if not self._attach(content):
             return False
-        self.close()
-        self.content, self.first, self.looked, self.parked = content, first[: head.length], NEVER, False
-        if self._resume:
-            self.proof, self._resume = self._resume, None
-            tail = content.read(self.position - self.proof.length, self.proof.length)
-        self._reached, self._tail, self._before = self.proof, tail, (self.proof, tail)
+        self.state, self.read_stamp = SourceState.OPEN, NEVER
         return True
 
-    def is_intact(self) -> bool:
-        """Tell whether its file still holds what was read of it."""
-        return self.content is None or self.content.holds(self._reached)
-
     def close(self) -> None:
+        """Close the file if it is open."""
         if self.content:
-            self.content.close()
-            self.content = None
-
-    @property
-    def last_bytes(self) -> bytes:
-        """Return the bytes before the position, as many as the fingerprint covers; none where they are not in memory."""
-        return self._tail if self._reached is self.proof else b""
-
-    def announce(self) -> Chunk:
-        """Return a chunk without a line, by which the lake learns where reading begins."""
-        self.announced = True
-        return Chunk(self.source.id, self._origin, self.position, self.position, b"", self.proof)
-
-    def outgrew(self) -> bool:
-        """Tell whether its file, of which nothing was read, has more than the few bytes by which it was judged."""
-        judged_early = self.untouched and self.met > 0 and self.judged < PROOF and self.position == 0
-        return judged_early and self.content is not None and self.content.stat().st_size > self.judged
-
-    def can_be_parked(self) -> bool:
-        """Tell whether its file may be closed and opened again by its name: all of it was read, and nobody renames it now."""
-        return self.seen and self.announced and self.looked == self.stamp and isinstance(self.content, Plain)
+            self._detach()
+            self.state = SourceState.WAITING
 
     def park(self) -> None:
         """Close the file until it changes."""
         self.close()
-        self.parked = True
+        self.state = SourceState.PARKED
 
-    def waits(self) -> bool:
-        """Tell whether its file has changed since it was read to the end."""
-        return (self.content is not None or self.parked) and self.stamp != self.looked
+    def finish(self) -> None:
+        """Close the file because no more is expected of it."""
+        self.park()
+        self.source = replace(self.source, finished=True)
 
-    def next(self) -> Chunk | None:
-        """Return the next chunk; None when no whole line lies ahead. Raises Replaced, Outgrown or OSError."""
-        if self._reached is not self.proof:
-            return self._pass_line()
-        size = self._limits.chunk
-        while self.content:
-            ahead = self._read_ahead(size)
-            taken = cut(ahead, self._limits.line, self._stop())
-            if taken.hole:
-                return self._pass_hole()
-            if taken.end:
-                return self._take(ahead[: taken.end])
-            if taken.too_long:
-                return None if self._is_unfilled(ahead) else self._pass_line()
-            if len(ahead) < size:
-                break
-            size *= 2
-        return None
+    def lose(self, now: float) -> None:
+        """Close the file because it no longer holds what was read of it."""
+        self.close()
+        self.state, self.seen = SourceState.LOST, False
+        self.source = replace(self.source, device=0, inode=0, gone=now)
 
-    def last(self) -> Chunk | None:
-        """Return what comes after the last newline as a line, if it is one."""
-        if self._reached is not self.proof:
-            return self._chunk(b"", too_long=1)
-        fragment = self.fragment()
-        if not fragment:
-            return None
-        return self._take(fragment)
+    def forget_file(self) -> None:
+        """Wait for the file to be found again: its inode is that of another file now."""
+        self.close()
+        self.state = SourceState.WAITING
 
-    def fragment(self) -> bytes:
-        """Return what comes after the last newline; nothing if that is no line."""
-        if not self.content:
-            return b""
-        fragment = self._read(self._limits.line + 1).rstrip(b"\0")
-        return fragment if fragment.strip(b"\0\r\n") and b"\n" not in fragment else b""
+    def take_file(self, stat: os.stat_result, compression: str) -> None:
+        """Note the inode and the compression of the file in which the source goes on."""
+        self.source = replace(self.source, device=stat.st_dev, inode=stat.st_ino, compression=compression)
 
-    def go_back(self) -> None:
-        """SkippedLogs the last chunk."""
-        self.proof, self._tail = self._before
-        self._reached = self.proof
+    # what looks find
 
-    def _stop(self) -> int | None:
-        return next((stop - self.position for stop in self.stops if stop > self.position), None)
+    def start_look(self) -> None:
+        self.seen = False
 
-    def _read_ahead(self, size: int) -> memoryview:
-        """Return what lies ahead, megabytes, where parsers can have it."""
-        assert self.content, "only open sources are read"
-        room = self._limits.room()
-        if len(room) < size:
-            return memoryview(self._read(size))
-        room = room[:size]
-        ahead = room[: self.content.read_into(self._reached.position, room)].toreadonly()
-        self._prove()
-        return ahead
+    def see(self, found: Found, stat: os.stat_result, now: float) -> bool:
+        """Note that a look found its file; return whether its path or its stamp is another than before."""
+        self.seen, self.seen_at = True, now
+        stamp, source = stamp_of(stat), self.source
+        if self.stamp == stamp and self.found == found:
+            return False
+        before = self.found.absolute if self.found else self.last_path
+        if before != found.absolute:
+            self.former_path = before
+        self.source = replace(
+            source,
+            path=found.path,
+            size=stat.st_size,
+            modified=stat.st_mtime,
+            finished=source.finished and self.content is None,
+            note="" if source.gone else source.note,
+            gone=0.0,
+        )
+        self.stamp, self.found = stamp, found
+        return True
 
-    def _read(self, size: int) -> bytes:
-        assert self.content, "only open sources are read"
-        ahead = self.content.read(self._reached.position, size)
-        self._prove()
-        return ahead
+    def stat_unseen(self) -> None:
+        """Update the stamp of an open file that the last look did not find: a writer may still have it open."""
+        if self.content and not self.seen:
+            self.stamp = stamp_of(self.content.stat())
 
-    def _prove(self) -> None:
-        if not self.is_intact():
-            raise Replaced
+    def mark_gone(self, note: str, now: float) -> None:
+        """Note since when the source has no file, and why."""
+        self.source = replace(self.source, note=note, gone=now)
 
-    def _pass_line(self) -> Chunk | None:
-        """Pass a line over the limit, a piece at a time, until its end is in sight."""
-        while self.content and (piece := self._read(_PIECE)):
-            end = piece.find(b"\n") + 1 or len(piece)
-            self._move(end, piece[max(0, end - PROOF) : end])
-            if piece[end - 1 : end] == b"\n":
-                return self._chunk(b"", too_long=1)
-        return None
+    def set_note(self, note: str) -> None:
+        self.source = replace(self.source, note=note)
 
-    def _pass_hole(self) -> Chunk | None:
-        """Pass NULs, if anything follows them: a file made longer than it is filled is filled from its front."""
-        nuls = self._count_nuls(self.position)
-        self._prove()
-        if not nuls:
-            return None
-        self._move(nuls, bytes(min(nuls, PROOF)))
-        self.source = replace(self.source, nul_bytes=self.source.nul_bytes + nuls)
-        return self._chunk(b"")
+    def set_format(self, format: str) -> None:
+        if self.source.format != format:
+            self.source = replace(self.source, format=format)
 
-    def _is_unfilled(self, ahead: memoryview) -> bool:
-        """Tell whether a line is cut off by NULs up to the end of the file: by the place that it will take."""
-        at = bytes(ahead).find(b"\0")
-        return at >= 0 and not self._count_nuls(self.position + at)
+    # one pass of reading
 
-    def _count_nuls(self, start: int) -> int:
-        """Return how many NULs there are from a position on; none if nothing follows them."""
-        assert self.content, "only open sources are read"
-        at = self.content.skip_hole(start)
-        while piece := self.content.read(at, _PIECE):
-            nuls = len(piece) if piece == _ZEROS[: len(piece)] else len(piece) - len(piece.lstrip(b"\0"))
-            at += nuls
-            if nuls < len(piece):
-                return at - start
-        return 0
+    def start_pass(self) -> Stamp:
+        """Begin to read what lies ahead, also where it was refused before; return the stamp to end the pass with."""
+        self.refused = False
+        return self.stamp
 
-    def _take(self, data: bytes | memoryview) -> Chunk:
-        if self.outgrew():  # looked at again now: it may have been empty when it was opened, a moment ago
-            raise Outgrown
-        self._before, self.untouched = (self.proof, self._tail), False
-        begins = self.position == 0 and bytes(data[: len(BOM_UTF8)]) == BOM_UTF8
-        self._move(len(data), bytes(data[-PROOF:]))
-        return self._chunk(data[len(BOM_UTF8) :] if begins else data)
+    def end_pass(self, stamp: Stamp) -> None:
+        """Note that all was read that the file held at this stamp."""
+        self.read_stamp = stamp
 
-    def _move(self, count: int, tail: bytes) -> None:
-        """Go past so many bytes, which end with `tail`."""
-        self._tail = tail if len(tail) == PROOF else (self._tail + tail)[-PROOF:]
-        self._reached = fingerprint(self._reached.position + count, self._tail)
+    def note_read(self, now: float) -> None:
+        self.read_at = now
 
-    def _chunk(self, data: bytes | memoryview, *, too_long: int = 0) -> Chunk:
-        """Return what lies between the position and where reading has come; the position is there now."""
-        start, self.proof = self.position, self._reached
-        self._grow_head()
-        skipped = self.position - start - len(data)
-        return Chunk(self.source.id, self._origin, start, self.position, data, self.proof, skipped, too_long)
+    def refuse(self) -> None:
+        """Take back the last chunk; the source is read again when its file has grown."""
+        self.take_back()
+        self.refused = True
 
-    def _grow_head(self) -> None:
-        if self.content and len(self.first) < min(PROOF, self.position):
-            self.first = self.content.first()[: self.position]
-            self.source = replace(self.source, head=fingerprint(len(self.first), self.first))
+    def reconsider(self) -> None:
+        """Read a refused source again, although its file has not changed."""
+        if self.refused:
+            self.read_stamp = NEVER
+            self.source = replace(self.source, finished=False)  # so that a look opens a finished one
+
+    # what the states mean
+
+    def is_read_to_end(self) -> bool:
+        """Return whether its file was read to the end, and has not changed since."""
+        return self.read_stamp == self.stamp
+
+    def has_file(self) -> bool:
+        """Return whether its file is open, or closed only for now."""
+        return self.state in (SourceState.OPEN, SourceState.PARKED)
+
+    def has_more(self) -> bool:
+        """Return whether its file has changed since it was read to the end."""
+        return self.has_file() and not self.is_read_to_end()
+
+    def is_at_rest(self, stat: os.stat_result) -> bool:
+        """Return whether its closed file need not be opened: all of it was read, and it has not changed since."""
+        if self.state is SourceState.PARKED:
+            return self.stamp == stamp_of(stat)
+        source = self.source
+        whole = bool(source.compression) or source.size == self.position
+        return source.finished and not source.gone and whole and is_unchanged(source, stat)
+
+    def may_have_changed(self, stat: os.stat_result, now: float) -> bool:
+        """Return whether its file may hold something else than at the last look."""
+        stamp = stamp_of(stat)
+        return self.stamp != stamp or now - stamp[1] / 1e9 < RACY
+
+    def is_in_place(self) -> bool:
+        """Return whether its file is where it was last seen; then the paths of this run only do not include it."""
+        try:
+            return key_of(os.stat(self.source.path)) == (self.source.device, self.source.inode)
+        except OSError:
+            return False
+
+    def can_be_parked(self) -> bool:
+        """Return whether its file can be closed and opened again by its name: all of it was read, and it has its name."""
+        return self.seen and self.announced and self.is_read_to_end() and isinstance(self.content, Plain)
+
+    def outgrew(self) -> bool:
+        """Return whether its file, of which nothing was read, has more than the few bytes by which it was judged."""
+        size = self.initial_size
+        judged_early = self._untouched and self.first_look > 0 and size < FINGERPRINT_BYTES and self.position == 0
+        return judged_early and self.content is not None and self.content.stat().st_size > size

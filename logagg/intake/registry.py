@@ -1,10 +1,11 @@
-"""Which source each file is: by its inode while it holds what was read of it, else by what it holds (`match`).
+"""Which source each file is: by its inode while the file holds what was read, else by its content (`match`).
 
-Two words. A file is *rotated* when its name now means another file: nothing is lost, the old one is read to its end
-through the descriptor we hold, or under its new name. It is *truncated* when it no longer holds the bytes we have read:
-what it holds now is a new source; bytes we had not read yet are gone unless there is a copy, and a note says so.
+Two terms. A file is *rotated* when its name now belongs to another file. Nothing is lost: the old file is read to its end
+through the open descriptor, or under its new name. A file is *truncated* when it no longer holds the bytes that were
+read. Its new content is a new source; bytes that were not read before are lost unless there is a copy, and a note on the
+source says so.
 
-A source whose file is not there is not finished: it goes on at its position when the file comes back.
+A source whose file is missing is not finished: reading resumes at its position when the file is back.
 """
 
 from __future__ import annotations
@@ -15,13 +16,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from logagg.clock import RELEASED, Clock
-from logagg.intake.content import PROOF, Content, Key, digest, fingerprint, is_unchanged, key_of, open_content
+from logagg.intake.chunks import Limits
+from logagg.intake.content import (
+    FINGERPRINT_BYTES,
+    Content,
+    Key,
+    digest,
+    fingerprint_of,
+    is_unchanged,
+    key_of,
+    open_content,
+)
 from logagg.intake.match import Candidate
 from logagg.intake.names import STDIN, Age, Found, are_related, describe
 from logagg.intake.open_files import OpenFiles
 from logagg.intake.read_errors import ReadErrors
-from logagg.intake.reader import Limits, Reader, stamp_of
-from logagg.intake.unknown import Ends, Unknown, UnknownFiles
+from logagg.intake.reader import Reader
+from logagg.intake.table import SourceTable
+from logagg.intake.unknown import EndPositions, UnknownFile, UnknownFiles
 from logagg.notices import (
     UNREADABLE,
     Notice,
@@ -35,8 +47,6 @@ from logagg.notices import (
     too_many_logs,
 )
 from logagg.records import Fingerprint, KnownSource, Source
-
-RACY = 1.0  # seconds in which a file can change, and not its stamp
 
 
 class SourceRegistry:
@@ -53,53 +63,53 @@ class SourceRegistry:
         patient: bool = True,
         from_end: bool = False,
     ) -> None:
-        self.readers: dict[str, Reader] = {}
-        self.changed = False  # there is something to say of a source that comes with no chunk
-        self.unsettled = False  # there may be files to read that were not there to read before
-        self._by_key: dict[Key, Reader] = {}
-        self._lost: list[Reader] = []  # since the last look: their files hold other bytes now
+        self._table = SourceTable()
+        self.readers = self._table.readers
+        self.changed = False  # a source has news that no chunk carries
+        self.unsettled = False  # another look may find more to read
+        self._lost: list[Reader] = []  # lost since the last look: their files hold other bytes now
         self._limits, self._clock, self._notice, self._open_files = limits, clock, notice, open_files
-        self._told: set[tuple[str, str]] = set()
+        self._reported: set[tuple[str, str]] = set()
         self.read_errors = ReadErrors()
-        self.missing: frozenset[str] = frozenset()  # sources without a file at this look
-        self._oldest: dict[str, Age] = {}  # of the known generations of a stream that this look has found
+        self.missing: frozenset[str] = frozenset()  # ids of the sources whose files this look did not find
+        self._oldest: dict[str, Age] = {}  # by stream: the age of the oldest known generation that this look has found
         self._files: Sequence[Found] = ()  # of the last look
         self._streams: set[str] = set()  # of those files that are asked for
-        self._listed: object = None  # the files of the last look that went through all of them
+        self._listed: object = None  # the files of the last look that examined all of them
         for one in known:
             stream = describe(one.source.path).stream
-            self._enter(Reader(one.source, one.furthest.fingerprint, limits, stream, one.stops, one.resume.fingerprint))
-        ends = Ends(clock.now(), list(self.readers.values())) if from_end else None
+            self._table.enter(
+                Reader(one.source, one.furthest.fingerprint, limits, stream, one.stops, one.resume.fingerprint)
+            )
+        ends = EndPositions(clock.now(), list(self.readers.values())) if from_end else None
         self._unknown = UnknownFiles(self, clock, ends, patient=patient)
 
     def look(self, files: Sequence[Found]) -> None:
-        """Find out which sources the files are; those of new ones are read from their start, or from their end."""
+        """Find out which source each file is; files of new sources are opened at their start, or where `--from end` begins."""
         self._oldest = {}
         if files is not self._files:
             self._files, self._streams = files, {found.stream for found in files if found.asked}
         for reader in self.readers.values():
-            reader.seen = False
-        asked = self._strange(found for found in files if found.asked)
-        strange = self._strange(self._others(files)) | asked
-        self.missing = self._without_file()
-        self._unknown.meet(strange)
+            reader.start_look()
+        asked = self._unidentified(found for found in files if found.asked)
+        unidentified = self._unidentified(self._others(files)) | asked
+        self.missing = self._table.without_file()
+        self._unknown.meet(unidentified)
         self._settle_lost()
         if self._open_files.crowded:
             self.tell(too_many_logs(len(self.readers), self._open_files.most))
 
     def lose(self, reader: Reader) -> None:
-        """Note that a source's file no longer holds what was read of it."""
-        reader.close()
+        """Give up the file of a source, since it no longer holds what was read of it."""
         self.unsettled = self.changed = True
-        self._detach(reader)
-        reader.seen, reader.parked = False, False
-        reader.source = replace(reader.source, device=0, inode=0, gone=self._set_time())
+        self._table.detach(reader)
+        reader.lose(self._set_time())
         self._lost.append(reader)
 
     def miss(self) -> None:
-        """Note which sources have no file any more."""
+        """Note which sources have lost their files."""
         for reader in self.readers.values():
-            if reader.seen or reader.content or reader.source.gone or _is_in_place(reader.source):
+            if reader.seen or reader.content or reader.source.gone or reader.is_in_place():
                 continue
             note = reader.source.note
             if not reader.source.finished and reader.source.path != STDIN:
@@ -108,22 +118,23 @@ class SourceRegistry:
             self._part(reader, note)
 
     def forget(self, after: float) -> None:
-        """Drop the sources that have had no file for so many seconds."""
+        """Drop the sources that have had no file for `after` seconds."""
         horizon = self._clock.now() - after
         for reader in [one for one in self.readers.values() if 0 < one.source.gone < horizon]:
-            self._drop(reader)
+            self._table.drop(reader)
             self.changed = True
 
     def let_go(self, reader: Reader) -> None:
-        """Close a source's file, since nothing more is to be expected of it; it opens again when it grows."""
-        reader.park()
-        reader.source = replace(reader.source, finished=True)
+        """Close a source's file, since no more is expected of it; it is opened again when it grows."""
+        reader.finish()
         self.changed = True
         if not reader.seen and not reader.position:
             self._drop(reader)
 
     def is_ready(self, reader: Reader) -> bool:
-        """Tell whether a source may be read now; opens it where it was closed to save a descriptor."""
+        """Return whether a source can be read now, after opening its file if it was parked."""
+        if reader.source.gone or self.readers.get(reader.source.id) is not reader:
+            return False  # a look has found out meanwhile that its file is another source
         if reader.outgrew():
             self.reconsider(reader)
             return False
@@ -133,37 +144,47 @@ class SourceRegistry:
         return True
 
     def reconsider(self, reader: Reader) -> None:
-        """Forget a source of which nothing was read: its file is about to be a copy, or an archive; the next look will tell."""
+        """Forget a source of which nothing was read: its file may become a copy or an archive; the next look judges it again."""
         self._drop(reader)
         reader.close()
         self.unsettled = True
 
+    def _drop(self, reader: Reader) -> None:
+        """Forget a source of which nothing was read; one that the lake may know already has no file from now on."""
+        if reader.was_announced:
+            self._table.detach(reader)
+            reader.forget_file()
+            reader.start_look()
+            self._part(reader, "")
+        else:
+            self._table.drop(reader)
+
     def tell(self, notice: Notice) -> None:
         """Give a notice unless there was one of its kind about the same path."""
         key = notice.kind, str(notice.fields.get("path", ""))
-        if key not in self._told:
-            self._told.add(key)
+        if key not in self._reported:
+            self._reported.add(key)
             self._notice(notice)
 
     # files that are known by their inode
 
-    def _strange(self, files: Iterable[Found]) -> dict[Key, Unknown]:
-        """Return the files whose inode does not tell which source they are."""
-        strange: dict[Key, Unknown] = {}
+    def _unidentified(self, files: Iterable[Found]) -> dict[Key, UnknownFile]:
+        """Return the files that are not identified by their inode."""
+        unidentified: dict[Key, UnknownFile] = {}
         for found in files:
-            stat = self._stat_if_strange(found)
+            stat = self._stat_if_unidentified(found)
             if stat:
-                strange.setdefault(key_of(stat), Unknown(found, stat))
-        return strange
+                unidentified.setdefault(key_of(stat), UnknownFile(found, stat))
+        return unidentified
 
     def _others(self, files: Sequence[Found]) -> Iterator[Found]:
-        """Yield the files beside those that are asked for: where they were before, and all of them while a source misses its file."""
+        """Yield files that were not asked for but may continue a source; all of them when a source has newly lost its file."""
         others = [found for found in files if not found.asked]
         if not others:
             return
         last = {reader.found.path for reader in self.readers.values() if not reader.seen and reader.found}
         yield from (found for found in others if found.path in last or self.follows(found))
-        missing = self._without_file()
+        missing = self._table.without_file()
         if missing and (files is not self._listed or missing - self.missing):
             self._listed = files
             yield from others
@@ -171,62 +192,51 @@ class SourceRegistry:
             waiting = self._unknown.waiting()
             yield from (found for found in others if found.path in waiting)
 
-    def _without_file(self) -> frozenset[str]:
-        return frozenset(id_ for id_, reader in self.readers.items() if not reader.seen and reader.position)
-
-    def _stat_if_strange(self, found: Found) -> os.stat_result | None:
-        """Return what the system says of a file, unless its inode tells which source it is."""
+    def _stat_if_unidentified(self, found: Found) -> os.stat_result | None:
+        """Return the stat of a file, or None if its inode tells which source it is."""
         try:
             stat = os.stat(found.path)
-            reader = self._by_key.get(key_of(stat))
+            reader = self._table.of_file(key_of(stat))
             if reader is None:
                 return stat
             if reader.seen or not self._is_wanted(reader, found):
                 return None  # the same file under another name, or one that an earlier run was asked for
             return None if self._recognise(reader, found, stat) else stat
         except FileNotFoundError:
-            return None  # it was renamed or deleted since the directory was read
+            return None  # renamed or deleted since the directory was listed
         except OSError as error:
             self.refuse(found, error)
             self.hide(found.path)
             return None
 
     def _is_wanted(self, reader: Reader, found: Found) -> bool:
-        """Tell whether the file of a source is asked for, or was when it had another name."""
-        if found.asked or reader.met or found.absolute != reader.last_path or found.stream in self._streams:
+        """Return whether the file of a source is asked for, or was under another name."""
+        if found.asked or reader.first_look or found.absolute != reader.last_path or found.stream in self._streams:
             return True
         return any(are_related(found.path, stream) for stream in self._streams)
 
     def _recognise(self, reader: Reader, found: Found, stat: os.stat_result) -> bool:
-        """Take a file as that of the source with its inode, if it still can be."""
+        """Return whether a file is still that of the source with its inode; then note that it was found."""
         if reader.outgrew():
             self._drop(reader)
             reader.close()
             return False
-        if reader.content is None and not self._is_at_rest(reader, stat):
-            if not reader.position and reader.met:
-                self._drop(reader)  # nothing was read by which it could be known again
+        if reader.content is None and not reader.is_at_rest(stat):
+            if not reader.position and reader.first_look:
+                self._drop(reader)  # nothing was read that could identify it
                 return False
             if not self._reopen(reader, found.path, stat):
-                return reader.source.inode != 0 and self._by_key.get(key_of(stat)) is reader
-        elif reader.content is not None and self._may_have_changed(reader, stat) and not reader.is_intact():
+                return reader.source.inode != 0 and self._table.of_file(key_of(stat)) is reader
+        elif reader.content is not None and reader.may_have_changed(stat, self._clock.now()) and not reader.is_intact():
             self.lose(reader)
             return False
         self._see(reader, found, stat)
         return True
 
-    def _is_at_rest(self, reader: Reader, stat: os.stat_result) -> bool:
-        """Tell whether a closed file need not be opened: all of it was read, and it is as it was."""
-        if reader.parked:
-            return reader.stamp == stamp_of(stat)
-        source = reader.source
-        whole = bool(source.compression) or source.size == reader.position
-        return source.finished and not source.gone and whole and is_unchanged(source, stat)
-
     def _reopen(self, reader: Reader, path: str, stat: os.stat_result | None = None) -> bool:
-        """Open the file of a source again, and see whether it holds what was read."""
+        """Open the file of a source again; return whether it holds what was read."""
         content = open_content(path)
-        if stat and key_of(content.stat()) != key_of(stat):  # renamed at this moment: the next look will find it
+        if stat and key_of(content.stat()) != key_of(stat):  # renamed meanwhile: the next look finds it
             content.close()
             return False
         if content.compression == reader.source.compression and reader.open(content):
@@ -236,77 +246,55 @@ class SourceRegistry:
         if os.path.abspath(path) == reader.last_path:
             self.lose(reader)
         else:
-            self._detach(reader)  # the inode, or the number of the device, is used by another file now
-            reader.parked = False
+            self._table.detach(reader)  # another file has the inode, or the device number, now
+            reader.forget_file()
         return False
 
-    def _may_have_changed(self, reader: Reader, stat: os.stat_result) -> bool:
-        stamp = stamp_of(stat)
-        return reader.stamp != stamp or self._clock.now() - stamp[1] / 1e9 < RACY
-
     def _see(self, reader: Reader, found: Found, stat: os.stat_result) -> None:
-        """Remember that a source's file was found, and how it looked."""
-        reader.seen = True
+        """Note that a look found a source's file."""
         self._oldest[found.stream] = min(found.age, self._oldest.get(found.stream, found.age))
-        reader.seen_at = self._clock.monotonic()
-        stamp = stamp_of(stat)
-        if reader.stamp != stamp or reader.found != found:
-            source = reader.source
-            before = reader.found.absolute if reader.found else reader.last_path
-            if before != found.absolute:
-                reader.former_path = before
-            note = "" if source.gone else source.note
-            finished = source.finished and reader.content is None
-            reader.source = replace(
-                source,
-                path=found.path,
-                size=stat.st_size,
-                modified=stat.st_mtime,
-                finished=finished,
-                note=note,
-                gone=0.0,
-            )
-            reader.stamp, reader.found = stamp, found
-            self.changed |= bool(source.gone)
-            self._told.discard((UNREADABLE.name, found.path))
+        was_gone = bool(reader.source.gone)
+        if reader.see(found, stat, self._clock.monotonic()):
+            self.changed |= was_gone
+            self._reported.discard((UNREADABLE.name, found.path))
 
     def follows(self, found: Found) -> bool:
-        """Tell whether a file is younger than one of its stream that we know."""
+        """Return whether a file is younger than a known generation of its stream."""
         oldest = self._oldest.get(found.stream)
         return oldest is not None and oldest < found.age
 
     def move(self, reader: Reader, candidate: Candidate) -> bool:
-        """Let a source go on in another file; tell whether that is to stay open."""
+        """Let a source continue in another file; return whether the content was taken, and is to stay open."""
         before, content, stat = reader.source, candidate.content, candidate.stat
         at_rest = before.finished and before.compression == content.compression != "" and is_unchanged(before, stat)
-        if not at_rest and not reader.open(content):  # changed at this moment
+        if not at_rest and not reader.open(content):  # changed meanwhile
             return False
-        self._detach(reader)
-        reader.source = replace(before, device=stat.st_dev, inode=stat.st_ino, compression=content.compression)
-        self._by_key[candidate.key] = reader
+        self._table.detach(reader)
+        reader.take_file(stat, content.compression)
+        self._table.attach(reader)
         self._see(reader, candidate.found, stat)
-        if at_rest:  # to open it would decompress it to its end
+        if at_rest:  # opening it would decompress it to its end
             reader.park()
         else:
             self._keep_open(reader)
         if not before.inode:
             note = _note_on_copy(before, content, stat)
-            reader.source = replace(reader.source, note=note)
+            reader.set_note(note)
             self._notice(log_copied_and_truncated(before.path, note))
         self.changed = self.unsettled = True
         self._notice(log_moved(candidate.found.path, before.path))
         return not at_rest
 
     def begin(self, candidate: Candidate, origin: int, *, announce: bool) -> Reader:
-        """Begin to read a file at a position; `announce`: the lake is to know it before there is a line."""
+        """Begin to read a file at a position; `announce`: tell the lake before there is a line."""
         found, content, stat = candidate.found, candidate.content, candidate.stat
         source = replace(new_source(found.path), device=stat.st_dev, inode=stat.st_ino, compression=content.compression)
-        start, first = max(0, origin - PROOF), content.first()[:origin]
-        source = replace(source, head=fingerprint(len(first), first), origin=origin)
-        reader = Reader(source, fingerprint(origin, content.read(start, origin - start)), self._limits, found.stream)
-        reader.met, reader.judged, reader.announced = candidate.met, stat.st_size, not announce
+        start, first = max(0, origin - FINGERPRINT_BYTES), content.first()[:origin]
+        source = replace(source, head=fingerprint_of(len(first), first), origin=origin)
+        reader = Reader(source, fingerprint_of(origin, content.read(start, origin - start)), self._limits, found.stream)
+        reader.begin(candidate.first_look, stat.st_size, announced=not announce)
         reader.open(content)
-        self._enter(reader)
+        self._table.enter(reader)
         self._see(reader, found, stat)
         self._keep_open(reader)
         self.unsettled = True
@@ -314,25 +302,25 @@ class SourceRegistry:
         return reader
 
     def _keep_open(self, reader: Reader, *, now: bool = False) -> None:
-        """Let a file stay open if there is room, or it is read now; else it is opened when its turn to be read comes."""
+        """Keep a file open if there is room or it is read `now`; else park it until it is read."""
         if self._open_files.make_room() or now:
             self._open_files.opened(reader)
         else:
             reader.park()
 
     def trim(self, reader: Reader) -> None:
-        """Note that a log was cut at its front, and that what stays of it is read as another source."""
+        """Note that a log was cut at its front, and that the rest is read as another source."""
         self._lost = [one for one in self._lost if one is not reader]
         self._part(
             reader, f"cut at its front after {reader.position:,} bytes were read; what stays is not counted again"
         )
 
     def is_known(self, key: Key) -> bool:
-        """Tell whether a file with this device and inode is that of a source."""
-        return key in self._by_key
+        """Return whether a file with this device and inode is that of a source."""
+        return self._table.of_file(key) is not None
 
     def _settle_lost(self) -> None:
-        """Say which sources were truncated: those that no other file goes on with."""
+        """Report which lost sources were truncated: those that no other file continues."""
         lost, self._lost = self._lost, []
         for reader in lost:
             if reader.seen or reader.content or reader.source.finished or reader.source.id not in self.readers:
@@ -343,30 +331,17 @@ class SourceRegistry:
             self._notice(log_truncated(reader.source.path, note))
             self._part(reader, note)
 
-    def _enter(self, reader: Reader) -> None:
-        self.readers[reader.source.id] = reader
-        if reader.source.inode:
-            self._by_key[_key_of(reader.source)] = reader
-
-    def _drop(self, reader: Reader) -> None:
-        del self.readers[reader.source.id]
-        self._detach(reader)
-
-    def _detach(self, reader: Reader) -> None:
-        if self._by_key.get(_key_of(reader.source)) is reader:
-            del self._by_key[_key_of(reader.source)]
-
     def _part(self, reader: Reader, note: str) -> None:
-        """Let a source be without a file from now on."""
-        reader.source = replace(reader.source, note=note, gone=self._set_time())
+        """Note that a source has no file from now on."""
+        reader.mark_gone(note, self._set_time())
         self.changed = True
 
     def _set_time(self) -> float:
-        """Return the time of day; of a clock that has not been set, the earliest that it can be."""
+        """Return the time, or the earliest possible one if the clock has not been set."""
         return max(self._clock.now(), RELEASED)
 
     def hide(self, path: str) -> None:
-        """Note a file, or a directory, of which nothing can be told yet."""
+        """Note a file or a directory that cannot be examined yet."""
         self._unknown.hide(path)
 
     def refuse(self, found: Found, error: OSError) -> None:
@@ -379,19 +354,7 @@ def new_source(path: str) -> Source:
 
 
 def _note_on_copy(before: Source, content: Content, stat: os.stat_result) -> str:
-    """Say what a truncation took, once the copy is found that was made before it."""
+    """Return the note on what a truncation lost, given the copy that was made before it."""
     missing = 0 if content.compression else before.size - stat.st_size
     known = f", {missing:,} bytes at least" if missing > 0 else ""
     return f"copied and truncated; anything written between the two is lost{known}"
-
-
-def _key_of(source: Source) -> Key:
-    return source.device, source.inode
-
-
-def _is_in_place(source: Source) -> bool:
-    """Tell whether a source's file is where it was last seen; then it was only not asked for."""
-    try:
-        return key_of(os.stat(source.path)) == _key_of(source)
-    except OSError:
-        return False

@@ -1,22 +1,22 @@
-"""Read on in all sources, the oldest generation of each stream first; give every byte once."""
+"""Follow all sources, the oldest generation of each stream first; yield every byte once."""
 
 from __future__ import annotations
 
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Literal
 
 from logagg.clock import Clock, is_set, not_set, written
 from logagg.errors import ClockError
 from logagg.heartbeat import FollowedLog
+from logagg.intake.chunks import Limits, Outgrown, Replaced, Room, no_room
 from logagg.intake.content import Packed, Pipe
 from logagg.intake.discover import Finder
 from logagg.intake.names import STDIN
 from logagg.intake.open_files import OpenFiles, allowance
-from logagg.intake.reader import NEVER, Limits, Outgrown, Reader, Replaced, Room, no_room, stamp_of
+from logagg.intake.reader import NEVER, Reader
 from logagg.intake.registry import SourceRegistry, new_source
 from logagg.notices import (
     Report,
@@ -30,9 +30,9 @@ from logagg.notices import (
 )
 from logagg.records import Chunk, KnownSource, Source
 
-ROUNDS = 3  # of looking and reading in a poll: what turns out to be replaced is looked at again
-LOOK_AGAIN = 0.5  # seconds between looks while much is read: a log that comes and goes meanwhile is held open
-MISS_AFTER = 60.0  # seconds between searches for files that have gone
+ROUNDS = 3  # of looking and reading in a poll: files that turn out to be replaced need another look
+LOOK_AGAIN = 0.5  # seconds between looks during a long poll, to open logs before they are rotated and deleted
+MISS_AFTER = 60.0  # seconds between searches for sources without a file
 
 
 class Tailer:
@@ -63,14 +63,14 @@ class Tailer:
         self._stdin = _read_stdin(limits) if STDIN in paths else None
         self._only_stdin = list(paths) == [STDIN]
         self._idle, self._forget, self._clock, self._notice = idle, forget, clock, notice
-        self._may_forget = may_forget  # the clock is to be believed
-        self._waits = False  # for the clock to be set, and has said so
-        self._looked = self._missed = float("-inf")  # when
+        self._may_forget = may_forget  # tells whether the clock can be trusted
+        self._waits = False  # for the clock to be set; that was reported
+        self._looked = self._missed = float("-inf")  # monotonic clock: the last look, the last search
 
     def poll(self) -> Iterator[Chunk]:
-        """Look at the paths and yield all that can be read now, oldest first in each stream; then stop.
+        """Look at the paths and yield all that can be read now, the oldest generation of each stream first.
 
-        While the clock has not been set files are held open and not read: their lines would be from the future.
+        While the clock has not been set, files are held open but not read: their lines would seem to be from the future.
         """
         if self.waits_for_clock():
             self._look()
@@ -92,9 +92,9 @@ class Tailer:
             self._miss_now_and_then()
 
     def drain_ends(self, whole: Callable[[str, bytes], bool]) -> Iterator[Chunk]:
-        """Yield the last lines that have no newline, for a run that ends.
+        """Yield the last lines without a newline, for a run that ends.
 
-        Of a log that may be written on, only if `whole` says that the line is one.
+        Of a log that may still be written to, a line is yielded only if `whole` accepts it as complete.
         """
         if self.waits_for_clock():
             return
@@ -107,7 +107,7 @@ class Tailer:
                 self._registry.let_go(reader)
 
     def waits_for_clock(self) -> bool:
-        """Tell whether nothing is read because the clock has not been set; say so when that begins, and when it ends."""
+        """Return whether reading waits for the clock to be set; report when that begins and ends."""
         now = self._clock.now()
         if self._waits == is_set(now):
             self._waits = not self._waits
@@ -115,16 +115,16 @@ class Tailer:
         return self._waits
 
     def check_clock(self) -> None:
-        """Raise ClockError where a run that ends by itself would leave all unread, or has left the rest."""
+        """Raise ClockError if the clock is not set: a run with --once would end with logs unread."""
         if not is_set(now := self._clock.now()):
             raise ClockError(not_set(now), "set it; what was not read yet is read then")
 
     def sources(self) -> list[Source]:
-        """Return every source as it stands."""
+        """Return every source in its current state."""
         return [reader.source for reader in self._all()]
 
     def source(self, id_: str) -> Source:
-        """Return a source as it stands."""
+        """Return a source in its current state."""
         return self._reader(id_).source
 
     def folders(self) -> list[str]:
@@ -132,58 +132,52 @@ class Tailer:
         return self._finder.folders()
 
     def take_changes(self) -> bool:
-        """Tell, once, whether there is something new to say of a source that came with no chunk."""
+        """Return whether a source has news that no chunk carried, and reset that."""
         changed, self._registry.changed = self._registry.changed, False
         return changed
 
     def set_format(self, source: str, format: str) -> None:
         """Remember the format a source is written in."""
-        reader = self._reader(source)
-        if reader.source.format != format:
-            reader.source = replace(reader.source, format=format)
+        self._reader(source).set_format(format)
 
     def refuse(self, source: str) -> None:
-        """Take back what was read of a source: nothing of it counts until it has grown."""
-        reader = self._reader(source)
-        reader.go_back()
-        reader.held = True
+        """Take back the last chunk of a source; it is read again when its file has grown."""
+        self._reader(source).refuse()
 
     def reconsider(self) -> None:
-        """Offer again what was refused: formats may have changed."""
+        """Read refused sources again: formats may have changed."""
         for reader in self._all():
-            if reader.held:
-                reader.looked = NEVER
-                reader.source = replace(reader.source, finished=False)  # opens it again where it was let go
+            reader.reconsider()
 
     @property
     def only_stdin(self) -> bool:
-        """Tell whether standard input is all that is read: then a poll lasts as long as more comes at once."""
+        """Return whether only standard input is read: then a poll lasts while more data comes without a pause."""
         return self._only_stdin
 
     def ended(self) -> bool:
-        """Tell whether standard input was all there is, and has ended."""
+        """Return whether only standard input is read, and it has ended."""
         return self._only_stdin and not self.is_piped()
 
     def is_piped(self) -> bool:
-        """Tell whether more may come through standard input."""
+        """Return whether more may come through standard input."""
         return self._stdin is not None and isinstance(self._stdin.content, Pipe) and not self._stdin.content.ended
 
     def backlog(self) -> int:
-        """Return the bytes on disk that are not read yet, as far as that is known."""
+        """Return the bytes of open, uncompressed logs that are not read yet."""
         plain = [reader for reader in self._all() if not reader.source.compression and reader.content]
         return sum(max(0, reader.source.size - reader.position) for reader in plain)
 
     def followed(self) -> list[FollowedLog]:
-        """Return the logs that more may come to; for any thread."""
+        """Return the logs that are not finished; safe from any thread."""
         rows = [(reader.source, reader.position) for reader in self._all() if reader.found or reader is self._stdin]
         return [FollowedLog(one.id, one.path, at, one.size) for one, at in rows if not one.finished and not one.gone]
 
     def read_errors(self) -> dict[str, str]:
-        """Return by path which logs and directories cannot be read now, and why; for any thread."""
+        """Return by path which logs and directories cannot be read now, and why; safe from any thread."""
         return self._registry.read_errors.now()
 
     def broken(self) -> list[Source]:
-        """Return the archives that cannot be decompressed to their end; for any thread."""
+        """Return the archives that cannot be decompressed to their end; safe from any thread."""
         return [one for one in self.sources() if one.compression and one.note.startswith("corrupt ") and not one.gone]
 
     def close(self) -> None:
@@ -203,7 +197,7 @@ class Tailer:
         errors.look()
         self._registry.look(self._finder.find())
         for folder, problem in self._finder.problems():
-            if not errors.within(folder):  # else that was said of the file that is wanted
+            if not errors.within(folder):  # else the wanted file itself was reported
                 self._registry.tell(path_unreadable(folder, problem))
         for folder, problem in self._finder.hidden():
             errors.failed(folder, problem)
@@ -212,15 +206,12 @@ class Tailer:
         self._looked = self._clock.monotonic()
 
     def _streams(self) -> list[list[Reader]]:
-        """Return what there is to read, by stream, the oldest generation first."""
+        """Return the sources that have more to read, by stream, the oldest generation first."""
         streams: defaultdict[str, list[Reader]] = defaultdict(list)
         for reader in self._registry.readers.values():
-            if reader.found and (reader.content or reader.parked):
-                if (
-                    reader.content and not reader.seen
-                ):  # nobody else has its file any more, but somebody may still write to it
-                    reader.stamp = stamp_of(reader.content.stat())
-                if reader.waits():
+            if reader.found and reader.has_file():
+                reader.stat_unseen()
+                if reader.has_more():
                     streams[reader.found.stream].append(reader)
         return [sorted(readers, key=_age) for readers in streams.values()]
 
@@ -229,21 +220,20 @@ class Tailer:
             yield from self._read(reader)
 
     def _read(self, reader: Reader) -> Iterator[Chunk]:
-        """Read one source to its end; or standard input, which may have none, for as long as files can wait."""
-        stamp, began = reader.stamp, self._clock.monotonic()
-        reader.held = False
+        """Read one source to its end; standard input, which may be endless, only for as long as files can wait."""
+        stamp, began = reader.start_pass(), self._clock.monotonic()
         try:
             if reader is not self._stdin and not self._registry.is_ready(reader):
                 return
             if not reader.announced:
                 yield reader.announce()
-            while not reader.held and not self.waits_for_clock() and (chunk := reader.next()):
-                reader.moved_at = self._clock.monotonic()
+            while not reader.refused and not self.waits_for_clock() and (chunk := reader.next()):
+                reader.note_read(self._clock.monotonic())
                 self._tell_skipped(reader, chunk)
                 yield chunk
-                if reader is self._stdin and not self._only_stdin and reader.moved_at - began > LOOK_AGAIN:
+                if reader is self._stdin and not self._only_stdin and reader.read_at - began > LOOK_AGAIN:
                     break
-            reader.looked = NEVER if self._waits else stamp
+            reader.end_pass(NEVER if self._waits else stamp)
         except Replaced:
             self._registry.lose(reader)
         except Outgrown:
@@ -257,43 +247,43 @@ class Tailer:
             self._registry.tell(log_has_nul_bytes(reader.source.path, chunk.skipped, chunk.start))
 
     def _finish_idle(self) -> Iterator[Chunk]:
-        """Let go of what was rotated away, or is compressed, when nothing more is to be expected."""
+        """Finish sources that are rotated or compressed and not written to any more."""
         for reader in list(self._registry.readers.values()):
             if _is_live(reader) and reader.seen:
                 continue
-            if (reader.content or reader.parked) and not reader.source.finished and self._is_over(reader):
+            if reader.has_file() and not reader.source.finished and self._is_over(reader):
                 yield from self._last_line(reader, None)
                 self._registry.let_go(reader)
 
     def _may_have_rest(self, reader: Reader) -> bool:
-        """Tell whether something may come after the last newline of a source; its file is open then."""
-        if reader.content is None and (not reader.parked or reader.source.size == reader.position):
+        """Return whether a source may have a line without a newline; its file is open then."""
+        if reader.content is None and (not reader.has_file() or reader.source.size == reader.position):
             return False
         try:
             return reader is self._stdin or self._registry.is_ready(reader)
         except OSError:
-            return False  # it was said when it was found
+            return False  # reported by the look that found it
 
     def _is_over(self, reader: Reader) -> bool:
-        """Tell whether nothing more is to be expected of a file that was rotated away, or is compressed."""
-        if reader.looked != reader.stamp:
+        """Return whether no more is expected of a file that is rotated or compressed."""
+        if not reader.is_read_to_end():
             return False
         if isinstance(reader.content, Packed) and self._is_packed_up(reader, reader.content):
             return True
         return not self._is_young(reader)
 
     def _is_packed_up(self, reader: Reader, content: Packed) -> bool:
-        """Tell whether a compressed file was read to an end that is one, or to where it is broken."""
+        """Return whether a compressed file was read to the end of its last member, or to where it is corrupt."""
         if content.broken:
             self._registry.tell(archive_broken(reader.source.path, content.broken))
-            reader.source = replace(reader.source, note=content.broken)
+            reader.set_note(content.broken)
         return content.complete or bool(content.broken)
 
     def _last_line(self, reader: Reader, whole: Callable[[str, bytes], bool] | None) -> Iterator[Chunk]:
-        """Yield what comes after the last newline; if `whole` is to be asked, only if it says so."""
+        """Yield the line after the last newline; if `whole` is given, only if that accepts it."""
         if reader.content is None and not self._may_have_rest(reader):
             return
-        if reader.held or (isinstance(reader.content, Packed) and not reader.content.complete):
+        if reader.refused or (isinstance(reader.content, Packed) and not reader.content.complete):
             return
         try:
             if whole is None or whole(reader.source.id, reader.fragment()):
@@ -305,8 +295,8 @@ class Tailer:
             self._registry.tell(last_line_unreadable(reader.source.path, error.strerror or str(error)))
 
     def _is_young(self, reader: Reader) -> bool:
-        """Tell whether somebody may still write to a file."""
-        now, moved = self._clock.monotonic(), max(reader.moved_at, reader.seen_at)
+        """Return whether a writer may still have the file open."""
+        now, moved = self._clock.monotonic(), max(reader.read_at, reader.seen_at)
         unseen = not reader.seen and now - moved < self._idle
         return unseen or self._clock.now() - reader.source.modified < self._idle
 
@@ -331,13 +321,13 @@ def _is_live(reader: Reader) -> bool:
 
 
 def _age(reader: Reader) -> tuple[bool, tuple[int, str, int]]:
-    """Sort by age; what has no name any more is older than what has one."""
+    """Return a sort key by age; a file that is deleted is older than those that are not."""
     assert reader.found, "only what was found is read"
     return reader.seen, reader.found.age
 
 
 def _in_turn(streams: Sequence[Iterator[Chunk]], at_once: int) -> Iterator[Chunk]:
-    """Take a chunk of each in turn, so that one long log does not keep the others waiting; so many at a time."""
+    """Take a chunk of each of `at_once` streams in turn, so that a long log does not keep the others waiting."""
     later = iter(streams)
     active = list(islice(later, at_once))
     while active:

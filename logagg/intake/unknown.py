@@ -1,4 +1,4 @@
-"""Files whose inode is not that of a known source: what each of them is, and why some are left alone, until when."""
+"""Files whose inode is not that of a known source: what each one is, and when it has to be examined again."""
 
 from __future__ import annotations
 
@@ -8,27 +8,26 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from logagg.clock import Clock
-from logagg.intake.content import PROOF, Content, Key, key_of, open_content
+from logagg.intake.compare import ends_with, shared_lines
+from logagg.intake.content import FINGERPRINT_BYTES, Content, Key, key_of, open_content
 from logagg.intake.lines import after_last_newline
 from logagg.intake.match import (
-    SETTLED,
+    SETTLE_SECONDS,
     Candidate,
-    Heads,
     Match,
+    SourceIndex,
     Verdict,
     continued,
-    ends_with,
     match,
-    shared_lines,
-    trimmed_at,
 )
 from logagg.intake.names import Found, is_called_a_copy
 from logagg.intake.reader import Reader, Stamp, stamp_of
+from logagg.intake.trimmed import trimmed_at
 from logagg.notices import Notice, log_is_copy
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class UnknownFile:
     """A file whose inode is not that of a known source."""
 
     found: Found
@@ -41,35 +40,35 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the last look at an unknown file gave."""
+    """What the last look at an unknown file found."""
 
     path: str
     stamp: Stamp
     written: tuple[int, int]  # its size and mtime: a rename changes neither
-    since: float  # by the monotonic clock: it has been unchanged
-    met: int  # the number of the look that found it first
-    reader: Reader | None = None  # the source that it resembles
+    since: float  # monotonic clock: the last change
+    first_look: int  # the number of the look that found it first
+    reader: Reader | None = None  # the source that it was matched with
     verdict: Verdict | None = None
-    had_file: bool = False  # the source
+    had_file: bool = False  # that source had a file
     original_size: int | None = None  # bytes of the source's file when this one was found
-    missing: frozenset[str] = frozenset()  # sources without a file, none of which it continues
-    settled: bool = False  # the file was complete by then
-    passed: bool = False  # it is older than where `--from end` begins
+    missing: frozenset[str] = frozenset()  # sources without a file then, none of which it continues
+    settled: bool = False  # the file was assumed to be complete
+    passed: bool = False  # `--from end` skips it
 
     @classmethod
-    def of(cls, unknown: Unknown, before: Observation | None, now: float, look: int) -> Observation:
-        """Return the impression of a file that is about to be opened."""
+    def of(cls, unknown: UnknownFile, before: Observation | None, now: float, look: int) -> Observation:
+        """Return the observation of a file that is about to be opened."""
         path, stat = unknown.found.path, unknown.stat
         stamp, written = stamp_of(stat), (stat.st_size, stat.st_mtime_ns)
         if before is None or (before.path != path and before.written != written):
-            return cls(path, stamp, written, now, look)  # the inode of a file that was deleted may be used again
+            return cls(path, stamp, written, now, look)  # the inode of a deleted file was reused
         seen = replace(
             before, path=path, stamp=stamp, written=written, since=before.since if before.stamp == stamp else now
         )
         return seen if before.written == written else replace(seen, verdict=None)
 
     def judged(self, match: Match | None, missing: frozenset[str], *, settled: bool, passed: bool) -> Observation:
-        """Return the impression with what the file was taken for."""
+        """Return the observation with what the file was taken for."""
         if match is None:
             return replace(self, reader=None, verdict=None, missing=missing, settled=settled, passed=passed)
         size, reader = self.original_size, match.reader
@@ -78,19 +77,19 @@ class Observation:
         judged = replace(self, reader=reader, verdict=match.verdict, had_file=reader.seen, missing=missing)
         return replace(judged, original_size=size, settled=settled)
 
-    def holds(self, unknown: Unknown, missing: frozenset[str], now: float) -> bool:
-        """Tell whether the file need not be opened again: neither it nor the source that it resembles has changed."""
+    def holds(self, unknown: UnknownFile, missing: frozenset[str], now: float) -> bool:
+        """Return whether the file need not be opened again: neither it nor the source it was matched with has changed."""
         if self.stamp != stamp_of(unknown.stat) or (self.reader and not self.verdict):
             return False
-        if self.verdict == "wait" and not self.settled and now - self.since >= SETTLED:
+        if self.verdict == "wait" and not self.settled and now - self.since >= SETTLE_SECONDS:
             return False
         if self.reader is None:
             return self.passed or (not unknown.found.asked and missing <= self.missing)
         return self.had_file == self.reader.seen
 
 
-class Ends:
-    """Where `--from end` begins to read the files that were there when the tail started."""
+class EndPositions:
+    """Where `--from end` begins to read the files that existed when the tail started."""
 
     def __init__(self, started: float, known: Sequence[Reader]) -> None:
         self._started = started
@@ -100,27 +99,27 @@ class Ends:
         self._sizes: dict[Key, int] = {}
         self._hidden: set[str] = set()
 
-    def note(self, unknown: Unknown) -> None:
+    def note(self, unknown: UnknownFile) -> None:
         """Remember the size of a file that cannot be read yet."""
         self._sizes.setdefault(unknown.key, unknown.stat.st_size)
 
     def hide(self, path: str) -> None:
-        """Remember a file, or a directory, of which nothing can be told yet: what it holds may have been there."""
+        """Remember a file or a directory that cannot be examined yet: its content may be older than the start."""
         self._hidden.add(path)
 
-    def of(self, unknown: Unknown, *, first_look: bool) -> int | None:
-        """Return the size before which a file is not read; None for a file that is newer than the start."""
+    def of(self, unknown: UnknownFile, *, is_first_look: bool) -> int | None:
+        """Return the size up to which a file is skipped; None for a file that is newer than the start."""
         if self._is_next_generation(unknown):
             return None
         if unknown.key in self._sizes:
             return self._sizes[unknown.key]
         path = unknown.found.path
         was_hidden = path in self._hidden or (os.path.dirname(path) or ".") in self._hidden
-        was_there = first_look or was_hidden or unknown.stat.st_ctime < self._started
+        was_there = is_first_look or was_hidden or unknown.stat.st_ctime < self._started
         return unknown.stat.st_size if was_there else None
 
-    def _is_next_generation(self, unknown: Unknown) -> bool:
-        """Tell whether a file came after one of its stream that an earlier run has read, or begun at its end."""
+    def _is_next_generation(self, unknown: UnknownFile) -> bool:
+        """Return whether a file is a later generation of a log that an earlier run has followed."""
         known = self._known.get(unknown.found.stream, ())
         if unknown.found.live or not known:
             return bool(known)
@@ -131,7 +130,7 @@ class Ends:
 
 
 class Sources(Protocol):
-    """What the known sources are asked for, and told."""
+    """The registry of known sources, as far as it is needed here."""
 
     readers: dict[str, Reader]
     missing: frozenset[str]
@@ -152,59 +151,61 @@ class Sources(Protocol):
 
 
 class UnknownFiles:
-    """Decides what unknown files are: the continuation of a source, a copy of one, or a source of their own."""
+    """Decides whether an unknown file continues a source, is a copy of one, or is a source of its own."""
 
-    def __init__(self, sources: Sources, clock: Clock, ends: Ends | None, *, patient: bool) -> None:
+    def __init__(self, sources: Sources, clock: Clock, ends: EndPositions | None, *, patient: bool) -> None:
         self._sources, self._clock, self._ends = sources, clock, ends
-        self._patient = patient  # there will be another look
+        self._patient = patient  # more looks follow, so a verdict can wait
         self._looks = 0
-        self._left: dict[Key, Observation] = {}
-        self._packed: set[Key] = set()  # those that are compressed
-        self._origins: dict[Key, int] = {}  # where files go on that are trimmed logs
-        self._heads = Heads(())
+        self._observations: dict[Key, Observation] = {}
+        self._packed: set[Key] = set()  # the compressed ones
+        self._origins: dict[Key, int] = {}  # by trimmed log: where its new lines begin
+        self._index = SourceIndex(())
 
-    def meet(self, unknown: Mapping[Key, Unknown]) -> None:
-        """Look into those files that are new, or of which what was thought before may not hold any more."""
+    def meet(self, unknown: Mapping[Key, UnknownFile]) -> None:
+        """Examine the files that are new, or whose last verdict may no longer hold."""
         self._looks += 1
-        self._left = {key: left for key, left in self._left.items() if key in unknown}
+        self._observations = {key: seen for key, seen in self._observations.items() if key in unknown}
         if due := [one for one in unknown.values() if self._is_due(one)]:
             self._meet(due)
 
     def hide(self, path: str) -> None:
-        """Note a file, or a directory, that cannot be looked into; what it holds at the start may have been there before."""
+        """Note a file or a directory that cannot be examined; at the start, its content may be older than the tail."""
         if self._ends and self._looks <= 1:
             self._ends.hide(path)
 
     def waiting(self) -> set[str]:
-        """Return the paths of the files of which it was too early to tell what they are."""
-        return {left.path for left in self._left.values() if left.verdict == "wait"}
+        """Return the paths of the files whose verdict was postponed."""
+        return {seen.path for seen in self._observations.values() if seen.verdict == "wait"}
 
-    def _is_due(self, unknown: Unknown) -> bool:
-        left = self._left.get(unknown.key)
-        if left is None or not left.holds(unknown, self._sources.missing, self._clock.monotonic()):
+    def _is_due(self, unknown: UnknownFile) -> bool:
+        seen = self._observations.get(unknown.key)
+        if seen is None or not seen.holds(unknown, self._sources.missing, self._clock.monotonic()):
             return True
         return (
-            left.reader is None and not left.passed and not unknown.found.asked and self._sources.follows(unknown.found)
+            seen.reader is None and not seen.passed and not unknown.found.asked and self._sources.follows(unknown.found)
         )
 
-    def _meet(self, unknown: Sequence[Unknown]) -> None:
-        # What goes on with a known source first, since what is younger is to be read, too. Then what others may be
-        # copies of: the live files, then plain ones.
-        self._heads, self._packed, self._origins = Heads(self._sources.readers.values()), set(), {}
+    def _meet(self, unknown: Sequence[UnknownFile]) -> None:
+        # First the files that continue known sources, since younger generations are read only after that. Then the
+        # others in the order live, plain, compressed, because later ones may be copies of earlier ones.
+        self._index, self._packed, self._origins = SourceIndex(self._sources.readers.values()), set(), {}
         paths = {reader.last_path for reader in self._sources.readers.values() if not reader.seen}
-        for one in sorted(unknown, key=lambda one: one.found.absolute not in paths):  # a backup may hold the same
+        for one in sorted(
+            unknown, key=lambda one: one.found.absolute not in paths
+        ):  # the last known path first: a backup may hold the same
             self._open(one, self._continue)
         rest = [one for one in unknown if not self._sources.is_known(one.key)]
         self._trace_trimmed(rest)
         for one in sorted(rest, key=lambda one: (one.key in self._packed, not one.found.live)):
             self._open(one, self._judge)
 
-    def _open(self, unknown: Unknown, judge: Callable[[Candidate], bool]) -> None:
-        """Open a file and let `judge` see it; it stays open if that says so."""
+    def _open(self, unknown: UnknownFile, judge: Callable[[Candidate], bool]) -> None:
+        """Open a file and pass it to `judge`; keep it open if that returns True."""
         try:
             content = open_content(unknown.found.path)
         except FileNotFoundError:
-            return  # renamed or deleted at this moment
+            return  # renamed or deleted meanwhile
         except OSError as error:
             if self._ends and self._looks == 1:
                 self._ends.note(unknown)
@@ -214,33 +215,31 @@ class UnknownFiles:
         taken = False
         try:
             stat = content.stat()
-            if key_of(stat) == unknown.key and not self._sources.is_known(
-                unknown.key
-            ):  # else it was renamed at this moment
-                taken = judge(self._candidate(Unknown(unknown.found, stat), content))
+            if key_of(stat) == unknown.key and not self._sources.is_known(unknown.key):  # else it was renamed meanwhile
+                taken = judge(self._candidate(UnknownFile(unknown.found, stat), content))
         except OSError as error:
             self._sources.refuse(unknown.found, error)
         finally:
             if not taken:
                 content.close()
 
-    def _candidate(self, unknown: Unknown, content: Content) -> Candidate:
+    def _candidate(self, unknown: UnknownFile, content: Content) -> Candidate:
         now = self._clock.monotonic()
-        seen = Observation.of(unknown, self._left.get(unknown.key), now, self._looks)
-        self._left[unknown.key] = seen
+        seen = Observation.of(unknown, self._observations.get(unknown.key), now, self._looks)
+        self._observations[unknown.key] = seen
         if content.compression:
             self._packed.add(unknown.key)
-        return Candidate(unknown.found, content, unknown.stat, now - seen.since, seen.met, seen.original_size)
+        return Candidate(unknown.found, content, unknown.stat, now - seen.since, seen.first_look, seen.original_size)
 
     def _continue(self, candidate: Candidate) -> bool:
-        """Let a source that has no file go on in one that holds all that was read of it."""
-        reader = continued(candidate, self._heads.alike(candidate))
+        """Let a source without a file continue in this one if it holds all that was read."""
+        reader = continued(candidate, self._index.similar_to(candidate))
         return reader is not None and self._sources.move(reader, candidate)
 
     def _judge(self, candidate: Candidate) -> bool:
-        """Leave a file alone, or begin to read it."""
-        settled = not self._patient or candidate.unchanged >= SETTLED
-        found = match(candidate, self._heads.alike(candidate), settled=settled) or self._still_a_copy(candidate)
+        """Decide what a file is, and begin to read it if it is a log of its own."""
+        settled = not self._patient or candidate.unchanged >= SETTLE_SECONDS
+        found = match(candidate, self._index.similar_to(candidate), settled=settled) or self._still_a_copy(candidate)
         if found and found.verdict == "same":
             return self._sources.move(found.reader, candidate)
         passed = False
@@ -250,48 +249,48 @@ class UnknownFiles:
                 return True
         if found and found.verdict == "copy":
             self._sources.tell(log_is_copy(candidate.found.path, found.reader.source.path))
-        seen = self._left[candidate.key]
-        self._left[candidate.key] = seen.judged(found, self._sources.missing, settled=settled, passed=passed)
+        seen = self._observations[candidate.key]
+        self._observations[candidate.key] = seen.judged(found, self._sources.missing, settled=settled, passed=passed)
         return False
 
     def _still_a_copy(self, candidate: Candidate) -> Match | None:
-        """Return what a file was a copy of: it stays one while it does not change, whatever becomes of its original."""
-        seen = self._left[candidate.key]
+        """Return the last match of a copy: while it is unchanged it stays a copy, even if its original changes."""
+        seen = self._observations[candidate.key]
         return Match(seen.reader, "copy") if seen.reader and seen.verdict == "copy" else None
 
     def _begin(self, candidate: Candidate) -> bool:
-        """Begin to read a file: at its start, where `--from end` begins, or where a trimmed log goes on; not an old archive."""
-        unknown, content = Unknown(candidate.found, candidate.stat), candidate.content
-        end = self._ends.of(unknown, first_look=self._looks == 1) if self._ends else None
+        """Begin to read a file at its start, at its end (`--from end`), or at the new lines of a trimmed log; skip old archives."""
+        unknown, content = UnknownFile(candidate.found, candidate.stat), candidate.content
+        end = self._ends.of(unknown, is_first_look=self._looks == 1) if self._ends else None
         origin = self._origins.get(candidate.key, 0)
         if end is not None and not origin:
             if content.compression:
                 return False
             origin = after_last_newline(content.read, min(end, candidate.stat.st_size))
-        self._heads.add(self._sources.begin(candidate, origin, announce=end is not None or origin > 0))
+        self._index.add(self._sources.begin(candidate, origin, announce=end is not None or origin > 0))
         return True
 
-    def _trace_trimmed(self, unknown: Sequence[Unknown]) -> None:
-        """Find the logs that were cut at their front, and where they go on: what stays was counted."""
+    def _trace_trimmed(self, unknown: Sequence[UnknownFile]) -> None:
+        """Find logs that were cut at their front, and where their new lines begin: the lines before were counted."""
         readers = [one for one in self._sources.readers.values() if one.position]
         replaced = {one.last_path: one for one in readers if not one.seen}
-        # The log that follows a rotation is none, even if it begins with the lines that the last one ended with: under
-        # load a second has many equal lines.
+        # A new log after a rotation is not a trimmed one, even if it begins with the lines that the last one ended with:
+        # under load a second has many equal lines.
         backups = [one for one in readers if one.seen and is_called_a_copy(one.last_path, one.former_path)]
         replaced |= {one.former_path: one for one in backups}
         for one in unknown:
             reader = replaced.get(one.found.absolute)
-            if reader and one.stat.st_size >= PROOF:
+            if reader and one.stat.st_size >= FINGERPRINT_BYTES:
                 self._open(one, lambda candidate, reader=reader: self._trace(candidate, reader))  # type: ignore[misc]
 
     def _trace(self, candidate: Candidate, reader: Reader) -> bool:
-        origin = trimmed_at(candidate.content, reader.proof, reader.last_bytes)
+        origin = trimmed_at(candidate.content, reader.fingerprint, reader.last_bytes)
         if origin is None:
             return False
         if reader.content and not reader.content.compression:
             if not ends_with(reader.content, reader.position, candidate.content, origin):
                 return False
-            # What follows in both is read there.
+            # Lines that follow in both are read from that content.
             origin += shared_lines(candidate.content, origin, reader.content, reader.position)
         self._origins[candidate.key] = origin
         if not reader.seen:

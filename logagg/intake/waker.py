@@ -1,6 +1,6 @@
-"""Wake me when files come, go or are renamed. Events are hints: the reconciling poll finds what they missed.
+"""Wakes the tail when files are created, deleted or renamed. Events are hints: the next poll finds what they missed.
 
-Bytes that are written wake nobody: a busy log would make an event a line, and the poll finds them soon enough.
+Writes do not wake it: a busy log would make an event for each line, and the poll finds them soon enough.
 """
 
 from __future__ import annotations
@@ -23,20 +23,19 @@ class Waker:
     def __init__(self, notice: Report) -> None:
         self._notice = notice
         self._woken = threading.Event()
-        self._watched: dict[
-            str, tuple[int, int] | None
-        ] = {}  # directories: device and inode that are watched; None: gone
+        # By directory: the device and inode that are watched; None where it does not exist.
+        self._watched: dict[str, tuple[int, int] | None] = {}
 
     @cached_property
     def _watch(self) -> Watch:
-        from logagg.intake.watch import Watch  # takes a while, and who reads logs once waits for none
+        from logagg.intake.watch import Watch  # a slow import that a run with --once does not need
 
         return Watch(self.wake)
 
     def watch(self, directories: Iterable[str]) -> None:
         """Watch these directories, beside those watched already.
 
-        One that is not there yet is watched when it has come; one that was made again, or mounted over, is another one.
+        A directory that does not exist yet is watched once it does; one that was recreated or mounted over is watched anew.
         """
         for directory in directories:
             now = _key(directory)
@@ -47,10 +46,10 @@ class Waker:
 
     def _add(self, directory: str) -> None:
         try:
-            self._watch.remove(directory)  # what may be watched under this name is another directory
+            self._watch.remove(directory)  # the watch of a directory that had this name before
             self._watch.add(directory)
         except FileNotFoundError:
-            self._watched[directory] = None  # it went at this moment
+            self._watched[directory] = None  # deleted meanwhile
         except OSError as error:
             self._notice(directory_unwatched(directory, str(error)))
 
@@ -58,18 +57,18 @@ class Waker:
         self._woken.set()
 
     def wait(self, timeout: float) -> bool:
-        """Wait until something happened, at most so many seconds; return whether it did."""
+        """Wait up to `timeout` seconds for an event; return whether there was one."""
         woken = self._woken.wait(timeout)
         self._woken.clear()
         return woken
 
     def stop(self) -> None:
-        if "_watch" in vars(self):  # else it was never made
+        if "_watch" in vars(self):  # else nothing was watched
             self._watch.stop()
 
 
 def _key(directory: str) -> tuple[int, int] | None:
-    """Return what tells a directory from another; None where it is not there, or not to be seen."""
+    """Return the identity of a directory; None if it is missing or not accessible."""
     try:
         stat = os.stat(directory)
     except OSError:

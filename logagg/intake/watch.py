@@ -1,4 +1,4 @@
-"""Names that come and go in directories, as the system tells of them."""
+"""File events of directories: names that are created, deleted or moved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAMES = [FileCreatedEvent, FileDeletedEvent, FileMovedEvent]
 
 
 class Watch(FileSystemEventHandler):
-    """Watches directories, and calls `seen` when something has happened in one."""
+    """Watches directories, and calls `seen` at each event."""
 
     def __init__(self, seen: Callable[[], None]) -> None:
         self._seen = seen
@@ -20,11 +20,11 @@ class Watch(FileSystemEventHandler):
         self._watches: dict[str, ObservedWatch] = {}
 
     def add(self, directory: str) -> None:
-        """Watch a directory, too. Raises OSError where it is not there, or the system has no watches left."""
+        """Watch one more directory. Raises OSError if it does not exist, or the system has no watches left."""
         self._watches[directory] = self._started().schedule(self, directory, event_filter=_NAMES)
 
     def remove(self, directory: str) -> None:
-        """Watch a directory no longer, if it was watched."""
+        """Stop watching a directory, if it was watched."""
         if watch := self._watches.pop(directory, None):
             self._started().unschedule(watch)
 
@@ -38,7 +38,7 @@ class Watch(FileSystemEventHandler):
         self._seen()
 
     def _started(self) -> BaseObserver:
-        """Return the observer; even making one fails where a user has too many."""
+        """Return the observer. Raises OSError where the user has too many of them."""
         if self._observer is None:
             observer = Observer()
             observer.start()

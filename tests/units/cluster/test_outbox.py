@@ -1,4 +1,4 @@
-"""What is sent again, and what is let go."""
+"""Which jobs are sent again, and which are dropped."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def outbox(*bounds: tuple[int, int], origin: int = 0) -> Outbox:
     found = Outbox(0)
     for start, end in bounds:
         found.add(PendingJob("log", origin, start, end, b"job"))
-    for flight in found.pending:
-        flight.sent = True
+    for job in found.pending:
+        job.sent = True
     return found
 
 
@@ -20,7 +20,7 @@ def unsent(found: Outbox) -> list[tuple[int, int]]:
     return [(one.start, one.end) for one in found.pending if not one.sent]
 
 
-def test_what_is_committed_is_let_go_and_what_is_not_applied_is_sent_again() -> None:
+def test_committed_jobs_are_dropped_and_those_not_applied_are_sent_again() -> None:
     found = outbox((0, 5), (5, 9), (9, 12))
     found.release({"log": (5, 9)})
     found.rewind({"log": (5, 9)})
@@ -28,7 +28,7 @@ def test_what_is_committed_is_let_go_and_what_is_not_applied_is_sent_again() -> 
 
 
 def test_a_job_without_a_line_is_sent_again_until_the_shard_knows_its_log() -> None:
-    """It says where reading begins: with `--from end`, of a log that nobody writes to."""
+    """It says where reading begins: with `--from end`, also of a log that is not written to."""
     found = outbox((70, 70), origin=70)
     found.rewind({})
     assert unsent(found) == [(70, 70)]
@@ -44,15 +44,15 @@ def test_a_shard_that_has_less_than_it_needs() -> None:
         outbox((5, 9)).rewind({"log": (3, 3)})
 
 
-def lane_of(*flights: tuple[str, int, int]) -> Outbox:
+def outbox_of(*jobs: tuple[str, int, int]) -> Outbox:
     outbox = Outbox(0)
-    for source, start, end in flights:
+    for source, start, end in jobs:
         outbox.add(PendingJob(source, 0, start, end, b"data"))
     return outbox
 
 
 def test_all_before_the_first_that_is_not_committed_are_done() -> None:
-    outbox = lane_of(("a", 0, 10), ("b", 0, 10), ("a", 10, 20))
+    outbox = outbox_of(("a", 0, 10), ("b", 0, 10), ("a", 10, 20))
     assert (outbox.added, outbox.done) == (3, 0)
     assert outbox.release({"b": (10, 10)})
     assert outbox.done == 0, "a chunk of another source is still there"

@@ -1,4 +1,4 @@
-"""Which files hold what was read of a source, perhaps on another machine."""
+"""Which files are a source, a copy of one, or neither; and which hold what was read, perhaps on another machine."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from logagg.intake import discover, match
-from logagg.intake.content import PROOF, fingerprint
+from logagg.intake.content import FINGERPRINT_BYTES, fingerprint_of
+from logagg.intake.match import SourceIndex, Verdict, continued
+from logagg.intake.reader import Reader
 from logagg.intake.registry import new_source
 from logagg.records import KnownSource, Progress
+from tests.units.intake.conftest import LONG, MORE, SHORT, Bench, read_on
 
 READ = b"".join(b"line %d of a log\n" % number for number in range(200))
 OTHER = READ.replace(b"log", b"pod")
@@ -21,9 +24,11 @@ OTHER = READ.replace(b"log", b"pod")
 def known(path: Path, read: bytes = READ) -> KnownSource:
     """A source as it was after these bytes were read of a file that is there now."""
     stat = os.stat(path)
-    first = read[:PROOF]
-    source = replace(new_source(str(path)), device=stat.st_dev, inode=stat.st_ino, head=fingerprint(len(first), first))
-    return KnownSource(source, {0: Progress(len(read), 200, fingerprint(len(read), read))})
+    first = read[:FINGERPRINT_BYTES]
+    source = replace(
+        new_source(str(path)), device=stat.st_dev, inode=stat.st_ino, head=fingerprint_of(len(first), first)
+    )
+    return KnownSource(source, {0: Progress(len(read), 200, fingerprint_of(len(read), read))})
 
 
 def held(one: KnownSource, *paths: Path) -> bool:
@@ -42,7 +47,7 @@ def log(tmp_path: Path) -> Path:
         (READ + b"more\n", True),
         (OTHER, False),
         (OTHER + READ, False),
-        (READ[:PROOF] + OTHER[PROOF:], False),
+        (READ[:FINGERPRINT_BYTES] + OTHER[FINGERPRINT_BYTES:], False),
         (READ[:-1], False),
         (b"", False),
     ],
@@ -71,7 +76,7 @@ def test_of_what_nothing_was_read_nothing_can_be_held(log: Path) -> None:
 def test_an_archive_that_has_not_changed_is_not_decompressed(log: Path, tmp_path: Path) -> None:
     archive = tmp_path / "access.log.1.gz"
     archive.write_bytes(gzip.compress(READ))
-    stat, other = os.stat(archive), known(archive, READ[:PROOF] + OTHER[PROOF:])
+    stat, other = os.stat(archive), known(archive, READ[:FINGERPRINT_BYTES] + OTHER[FINGERPRINT_BYTES:])
     assert not held(other, archive)
     assert held(replace(other, source=replace(other.source, size=stat.st_size, modified=stat.st_mtime)), archive)
 
@@ -83,3 +88,167 @@ def test_what_cannot_be_read_is_passed_over(log: Path, tmp_path: Path, monkeypat
     log.write_bytes(READ)
     monkeypatch.setattr(match, "open_content", refuse)
     assert not held(known(log), log)
+
+
+# a file beside that of a source
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "early", "settled"),
+    [
+        ("access.log.1", LONG, "copy", "copy"),
+        ("found-later", LONG, "copy", "copy"),
+        ("access.log.1", LONG[:2000], "copy", "copy"),
+        ("access.log.1", LONG + MORE, "same", "same"),
+        ("found-later", LONG + MORE, None, None),
+        ("access.log.1", LONG[:2000] + MORE, None, None),
+        ("access.log.1", MORE, None, None),
+        ("access.log.1.gz", gzip.compress(LONG), "wait", "copy"),
+        ("access.log.1.gz", gzip.compress(LONG)[:400], "wait", "wait"),
+        ("access.log.1.gz", gzip.compress(LONG + MORE), "wait", "same"),
+        ("shop.access.log", LONG, None, None),
+    ],
+)
+def test_verdicts_on_a_file_beside_a_long_log(
+    files: Bench, name: str, data: bytes, early: Verdict | None, settled: Verdict | None
+) -> None:
+    reader = files.reader("access.log")
+    candidate = files.candidate(name, data)
+    assert verdict(candidate, reader) == (early, settled)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "early", "settled"),
+    [
+        ("access.log.1", SHORT, "wait", None),
+        ("access.log.1", SHORT[:4], "wait", None),
+        ("access.log.1", b"other\n", None, None),
+        ("access.log.1", SHORT + b"more\n", None, None),
+        ("access.log~", SHORT, "copy", "copy"),
+        ("access.log.bak", SHORT[:4], "copy", "copy"),
+        ("access.log.1.gz", gzip.compress(SHORT), "copy", "copy"),
+        ("access.log.1.gz", gzip.compress(SHORT)[:12], "wait", "wait"),
+        ("found-later", SHORT, None, None),
+    ],
+)
+def test_verdicts_on_a_file_beside_a_short_log(
+    files: Bench, name: str, data: bytes, early: Verdict | None, settled: Verdict | None
+) -> None:
+    reader = files.reader("access.log", SHORT)
+    assert verdict(files.candidate(name, data), reader) == (early, settled)
+
+
+def test_two_equal_logs_that_are_found_together_are_two(files: Bench) -> None:
+    reader = files.reader("idle-site", look=2)
+    assert verdict(files.candidate("another", look=2), reader) == (None, None)
+    assert verdict(files.candidate("idle-site.1", look=2), reader) == ("copy", "copy"), "their names are related"
+
+
+def test_a_file_that_was_not_asked_for_does_not_replace_that_of_a_source(files: Bench) -> None:
+    reader = files.reader("access.log")
+    assert verdict(files.candidate("access.log.1", LONG + MORE, asked=False), reader) == (None, None)
+
+
+def test_the_next_generation_may_begin_as_the_last_one_did(files: Bench) -> None:
+    rotated = files.reader("access.log.1", LONG + MORE)
+    assert verdict(files.candidate("access.log", LONG), rotated) == (None, None)
+
+
+# a source without a file
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "early", "settled"),
+    [
+        ("access.log.1", LONG[:2000], "wait", "copy"),  # deleted in steps, or what the log held earlier
+        ("access.log", LONG[:2000], None, None),  # truncated, and written again
+        ("access.log.1", LONG[:2000] + MORE, None, None),
+        ("access.log.1.gz", gzip.compress(LONG)[:400], "wait", "wait"),  # being compressed
+    ],
+)
+def test_verdicts_where_a_source_has_no_file(
+    files: Bench, name: str, data: bytes, early: Verdict | None, settled: Verdict | None
+) -> None:
+    reader = files.reader("access.log")
+    reader.lose(1.0)
+    candidate = files.candidate(name, data)
+    assert continued(candidate, [reader]) is None
+    assert verdict(candidate, reader) == (early, settled)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("access.log", LONG),
+        ("any-name", LONG + MORE),
+        ("any-name.gz", gzip.compress(LONG)),
+    ],
+)
+def test_a_source_without_a_file_goes_on_in_any_that_holds_all_that_was_read(
+    files: Bench, name: str, data: bytes
+) -> None:
+    reader = files.reader("access.log")
+    reader.lose(1.0)
+    assert continued(files.candidate(name, data), [reader]) is reader
+
+
+@pytest.mark.parametrize(
+    ("name", "goes_on"),
+    [
+        ("access.log.1", True),
+        ("access.log", True),
+        ("access.log.1.gz", True),
+        ("any-name.gz", True),
+        ("any-name", False),
+    ],
+)
+def test_a_short_source_goes_on_only_under_a_name_that_allows_it(files: Bench, name: str, goes_on: bool) -> None:
+    reader = files.reader("access.log", SHORT)
+    reader.lose(1.0)
+    data = gzip.compress(SHORT) if name.endswith(".gz") else SHORT
+    assert (continued(files.candidate(name, data), [reader]) is reader) is goes_on
+
+
+def test_a_source_with_a_file_goes_on_in_no_other(files: Bench) -> None:
+    reader = files.reader("access.log")
+    assert continued(files.candidate("access.log.1"), [reader]) is None
+    os.unlink(reader.source.path)
+    reader.start_look()
+    assert continued(files.candidate("access.log.1"), [reader]) is reader, "its file has no name any more"
+
+
+# the index of sources
+
+
+def test_sources_are_found_by_their_first_bytes(files: Bench) -> None:
+    long, short, other = files.reader("a.log"), files.reader("b.log", LONG[:20]), files.reader("c.log", MORE)
+    index = SourceIndex([long, short, other])
+    assert set(index.similar_to(files.candidate("d.log"))) == {long, short}
+    assert index.similar_to(files.candidate("e.log", b"else\n" * 1000)) == []
+
+
+def test_the_likeliest_comes_first(files: Bench) -> None:
+    readers = [files.reader("one/a.log".replace("/", "-")), files.reader("a.log"), files.reader("b.log")]
+    index = SourceIndex(readers)
+    assert index.similar_to(files.candidate("a.log.1"))[0] is readers[1], "of the same stream"
+    readers[2].lose(1.0)
+    assert index.similar_to(files.candidate("b.log"))[0] is readers[2], "in the same place"
+
+
+def test_a_file_too_short_to_tell_is_compared_with_its_stream(files: Bench) -> None:
+    reader = files.reader("access.log")
+    index = SourceIndex([reader, files.reader("other.log")])
+    assert index.similar_to(files.candidate("access.log.1", LONG[:20])) == [reader]
+    assert index.similar_to(files.candidate("access.log.2.gz", gzip.compress(LONG)[:12])) == [reader]
+
+
+def test_a_source_of_which_nothing_was_read_is_known_by_what_its_file_holds(files: Bench) -> None:
+    reader = files.reader("a.log", reads=False)
+    assert SourceIndex([reader]).similar_to(files.candidate("b.log")) == [reader]
+    assert read_on(reader) == LONG
+
+
+def verdict(candidate: match.Candidate, reader: Reader) -> tuple[Verdict | None, ...]:
+    """The verdict at once, and once the file has not changed for a while."""
+    found = [match.match(candidate, SourceIndex([reader]).similar_to(candidate), settled=one) for one in (False, True)]
+    return tuple(one.verdict if one else None for one in found)

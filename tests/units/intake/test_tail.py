@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import os
 import sys
 import time
@@ -365,6 +366,31 @@ def test_a_growing_archive_is_decompressed_once(bench: Bench, monkeypatch: pytes
     assert known.count(b"\n") == 20_000
     opened = 4  # twice to see whose it is, when it is found and when it has enough bytes to tell
     assert len(rewound) == len({id(content) for content in rewound}) == opened
+
+
+def test_an_archive_that_is_found_with_half_of_its_magic(bench: Bench) -> None:
+    """Five bytes of an .xz say nothing: it is judged again when there are more."""
+    path, packed = bench.folder / "a.log.1.xz", lzma.compress(b"one\ntwo\n")
+    path.write_bytes(packed[:5])
+    tailer = bench.tailer()
+    assert data(tailer.poll()) == b""
+    path.write_bytes(packed)
+    assert data(tailer.poll()) + data(tailer.poll()) == b"one\ntwo\n"
+
+
+def test_a_log_of_which_little_was_read_before_it_was_archived_elsewhere(bench: Bench) -> None:
+    """Its file is still open, and holds enough to be recognised by."""
+    log, elsewhere = bench.folder / "logs" / "a.log", bench.folder / "old"
+    for folder in (log.parent, elsewhere):
+        folder.mkdir()
+    log.write_bytes(b"a first line\n")
+    tailer = bench.tailer(log.parent, elsewhere / "*")
+    assert data(tailer.poll()) == b"a first line\n"
+    with log.open("ab") as file:
+        file.write(LONG)
+    (elsewhere / "any-name.gz").write_bytes(gzip.compress(log.read_bytes()))
+    log.unlink()
+    assert data(tailer.poll()) + data(tailer.poll()) == LONG
 
 
 def test_sources_are_forgotten(bench: Bench) -> None:

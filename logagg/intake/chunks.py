@@ -1,0 +1,228 @@
+"""Read on in a content from a position, in chunks of whole lines.
+
+Each chunk is proved to follow what was read before: after every read the content must still hold the bytes that the
+fingerprint of the position covers. Else nothing of that read counts.
+"""
+
+from __future__ import annotations
+
+from codecs import BOM_UTF8
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from logagg.intake.content import FINGERPRINT_BYTES, Content, digest, fingerprint_of
+from logagg.intake.lines import cut
+from logagg.records import Chunk, Fingerprint, Source
+
+Room = Callable[[], memoryview]  # gives memory for a chunk; if that is too little, the chunk gets memory of its own
+
+_PIECE = 1 << 20  # bytes of a hole, or of a line over the limit, that are read at a time
+_ZEROS = bytes(_PIECE)
+
+
+class Replaced(Exception):
+    """The file no longer holds what was read of it."""
+
+
+def no_room() -> memoryview:
+    return memoryview(b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is read at a time, and into which memory."""
+
+    chunk: int = 8 << 20
+    line: int = 1 << 20
+    room: Room = no_room
+
+
+class Outgrown(Exception):
+    """The file has grown beyond the few bytes by which it was judged: it may become an archive or a copy."""
+
+
+class ChunkReader:
+    """The position in a source, and the chunks from there on."""
+
+    def __init__(
+        self, source: Source, at: Fingerprint, limits: Limits, stops: tuple[int, ...], resume: Fingerprint | None
+    ) -> None:
+        self.source, self.fingerprint, self.stops = source, at, stops
+        self.content: Content | None = None
+        self.announced = True  # the lake knows where reading begins, or will with the first lines
+        self.was_announced = False  # in this run, by a chunk without a line
+        self.first = b""  # the bytes that the fingerprint `source.head` covers, where known
+        self._untouched = True  # nothing was read of it in this run
+        self._limits = limits
+        # The furthest position identifies the file, so the reader stands there until it has one; then it goes back to
+        # the position that every shard has reached.
+        self._resume = resume if resume and resume.position < at.position else None
+        self._origin = (self._resume or at).position
+        self._reached = at  # beyond the position while inside a line over the limit
+        self._tail = b""  # the bytes that the fingerprint `_reached` covers
+        self._before = at, b""  # fingerprint and tail before the last chunk
+
+    @property
+    def position(self) -> int:
+        return self.fingerprint.position
+
+    @property
+    def last_bytes(self) -> bytes:
+        """Return the bytes before the position, as many as the fingerprint covers; none where they are not in memory."""
+        return self._tail if self._reached is self.fingerprint else b""
+
+    def is_intact(self) -> bool:
+        """Return whether its file still holds what was read of it."""
+        return self.content is None or self.content.holds(self._reached)
+
+    def announce(self) -> Chunk:
+        """Return a chunk without a line, from which the lake learns where reading begins."""
+        self.announced = self.was_announced = True
+        return Chunk(self.source.id, self._origin, self.position, self.position, b"", self.fingerprint)
+
+    def outgrew(self) -> bool:
+        """Return whether the file has more bytes than those by which it was judged."""
+        return False
+
+    def next(self) -> Chunk | None:
+        """Return the next chunk; None when no whole line lies ahead. Raises Replaced, Outgrown or OSError."""
+        if self._reached is not self.fingerprint:
+            return self._pass_line()
+        size = self._limits.chunk
+        while self.content:
+            ahead = self._read_ahead(size)
+            taken = cut(ahead, self._limits.line, self._stop())
+            if taken.hole:
+                return self._pass_hole()
+            if taken.end:
+                return self._take(ahead[: taken.end])
+            if taken.too_long:
+                return None if self._is_unfilled(ahead) else self._pass_line()
+            if len(ahead) < size:
+                break
+            size *= 2
+        return None
+
+    def last(self) -> Chunk | None:
+        """Return a chunk of what comes after the last newline, if that is a line."""
+        if self._reached is not self.fingerprint:
+            return self._chunk(b"", too_long=1)
+        fragment = self.fragment()
+        if not fragment:
+            return None
+        return self._take(fragment)
+
+    def fragment(self) -> bytes:
+        """Return what comes after the last newline; empty if that is not a line, as blanks or NULs are not."""
+        if not self.content:
+            return b""
+        fragment = self._read(self._limits.line + 1).rstrip(b"\0")
+        return fragment if fragment.strip(b"\0\r\n") and b"\n" not in fragment else b""
+
+    def take_back(self) -> None:
+        """Go back to where the last chunk began."""
+        self.fingerprint, self._tail = self._before
+        self._reached = self.fingerprint
+
+    def _attach(self, content: Content) -> bool:
+        """Read on in this content if it holds what was read of the source; return whether it does."""
+        head, first, at = self.source.head, content.first(), self.fingerprint
+        tail = content.read(at.position - at.length, at.length) if at.length else b""
+        if digest(first[: head.length]) != head.digest or digest(tail) != at.digest:
+            return False
+        self._detach()
+        self.content, self.first = content, first[: head.length]
+        if self._resume:
+            self.fingerprint, self._resume = self._resume, None
+            tail = content.read(self.position - self.fingerprint.length, self.fingerprint.length)
+        self._reached, self._tail, self._before = self.fingerprint, tail, (self.fingerprint, tail)
+        return True
+
+    def _detach(self) -> None:
+        if self.content:
+            self.content.close()
+            self.content = None
+
+    def _stop(self) -> int | None:
+        return next((stop - self.position for stop in self.stops if stop > self.position), None)
+
+    def _read_ahead(self, size: int) -> memoryview:
+        """Return what lies ahead, in memory shared with the parsers if there is some: it is megabytes."""
+        assert self.content, "only open sources are read"
+        room = self._limits.room()
+        if len(room) < size:
+            return memoryview(self._read(size))
+        room = room[:size]
+        ahead = room[: self.content.read_into(self._reached.position, room)].toreadonly()
+        self._check_intact()
+        return ahead
+
+    def _read(self, size: int) -> bytes:
+        assert self.content, "only open sources are read"
+        ahead = self.content.read(self._reached.position, size)
+        self._check_intact()
+        return ahead
+
+    def _check_intact(self) -> None:
+        if not self.is_intact():
+            raise Replaced
+
+    def _pass_line(self) -> Chunk | None:
+        """Skip a line over the limit, a piece at a time; return a chunk once its end is reached."""
+        while self.content and (piece := self._read(_PIECE)):
+            end = piece.find(b"\n") + 1 or len(piece)
+            self._move(end, piece[max(0, end - FINGERPRINT_BYTES) : end])
+            if piece[end - 1 : end] == b"\n":
+                return self._chunk(b"", too_long=1)
+        return None
+
+    def _pass_hole(self) -> Chunk | None:
+        """Skip NUL bytes only if data follows: otherwise the file is preallocated, and the writer will still fill them."""
+        nuls = self._count_nuls(self.position)
+        self._check_intact()
+        if not nuls:
+            return None
+        self._move(nuls, bytes(min(nuls, FINGERPRINT_BYTES)))
+        self.source = replace(self.source, nul_bytes=self.source.nul_bytes + nuls)
+        return self._chunk(b"")
+
+    def _is_unfilled(self, ahead: memoryview) -> bool:
+        """Return whether only NULs follow an unfinished line up to the end of the file: preallocated space that it will fill."""
+        at = bytes(ahead).find(b"\0")
+        return at >= 0 and not self._count_nuls(self.position + at)
+
+    def _count_nuls(self, start: int) -> int:
+        """Return how many NULs there are from a position on; 0 if no data follows them."""
+        assert self.content, "only open sources are read"
+        at = self.content.skip_hole(start)
+        while piece := self.content.read(at, _PIECE):
+            nuls = len(piece) if piece == _ZEROS[: len(piece)] else len(piece) - len(piece.lstrip(b"\0"))
+            at += nuls
+            if nuls < len(piece):
+                return at - start
+        return 0
+
+    def _take(self, data: bytes | memoryview) -> Chunk:
+        if self.outgrew():  # checked again now: the file may have been empty when it was opened, a moment ago
+            raise Outgrown
+        self._before, self._untouched = (self.fingerprint, self._tail), False
+        begins = self.position == 0 and bytes(data[: len(BOM_UTF8)]) == BOM_UTF8
+        self._move(len(data), bytes(data[-FINGERPRINT_BYTES:]))
+        return self._chunk(data[len(BOM_UTF8) :] if begins else data)
+
+    def _move(self, count: int, tail: bytes) -> None:
+        """Advance by a number of bytes, which end with `tail`."""
+        self._tail = tail if len(tail) == FINGERPRINT_BYTES else (self._tail + tail)[-FINGERPRINT_BYTES:]
+        self._reached = fingerprint_of(self._reached.position + count, self._tail)
+
+    def _chunk(self, data: bytes | memoryview, *, too_long: int = 0) -> Chunk:
+        """Return the chunk from the position to where reading has come, and move the position there."""
+        start, self.fingerprint = self.position, self._reached
+        self._grow_head()
+        skipped = self.position - start - len(data)
+        return Chunk(self.source.id, self._origin, start, self.position, data, self.fingerprint, skipped, too_long)
+
+    def _grow_head(self) -> None:
+        if self.content and len(self.first) < min(FINGERPRINT_BYTES, self.position):
+            self.first = self.content.first()[: self.position]
+            self.source = replace(self.source, head=fingerprint_of(len(self.first), self.first))

@@ -1,0 +1,94 @@
+"""How many logs stay open, and which of them is closed first."""
+
+from __future__ import annotations
+
+import gzip
+import resource
+
+import pytest
+
+from logagg.errors import SourceError
+from logagg.intake import open_files
+from logagg.intake.open_files import FEWEST, RESERVE, OpenFiles, allowance
+from logagg.intake.reader import SourceState
+from tests.units.intake.conftest import LONG, SHORT, Bench
+
+
+def test_there_is_room_up_to_the_limit(files: Bench) -> None:
+    opened = OpenFiles(2)
+    assert opened.make_room()
+    opened.opened(files.reader("a.log"))
+    assert opened.make_room()
+    assert not opened.crowded
+
+
+def test_the_one_that_was_read_longest_ago_is_parked_first(files: Bench) -> None:
+    opened, readers = OpenFiles(2), [files.reader(name) for name in ("a.log", "b.log")]
+    for reader in (*readers, readers[0]):
+        opened.opened(reader)
+    assert opened.make_room()
+    assert [reader.state for reader in readers] == [SourceState.OPEN, SourceState.PARKED]
+    assert opened.crowded
+
+
+def test_one_that_has_more_stays_open(files: Bench) -> None:
+    opened, reader = OpenFiles(2), files.reader("b.log")
+    busy = files.reader("a.log", reads=False)
+    opened.opened(busy)
+    opened.opened(reader)
+    assert opened.make_room()
+    assert [busy.state, reader.state] == [SourceState.OPEN, SourceState.PARKED]
+    opened.opened(files.reader("c.log", reads=False))
+    assert not opened.make_room(), "all that are open have more"
+
+
+def test_one_that_was_rotated_away_or_is_compressed_stays_open(files: Bench) -> None:
+    opened = OpenFiles(2)
+    rotated, archive = files.reader("a.log"), files.reader("a.log.2.gz", gzip.compress(LONG))
+    rotated.start_look()
+    for reader in (rotated, archive):
+        opened.opened(reader)
+    assert not opened.make_room()
+    assert [rotated.state, archive.state] == [SourceState.OPEN] * 2
+
+
+def test_one_that_was_closed_takes_no_room(files: Bench) -> None:
+    opened, reader = OpenFiles(1), files.reader("a.log", SHORT, reads=False)
+    opened.opened(reader)
+    assert not opened.make_room()
+    reader.close()
+    assert opened.make_room()
+
+
+def test_as_many_as_are_needed_are_parked(files: Bench) -> None:
+    opened = OpenFiles(2)
+    readers = [files.reader(f"{number}.log") for number in range(4)]
+    for reader in readers:  # as after a look that opened more, because they are read now
+        opened.opened(reader)
+    assert opened.make_room()
+    assert [reader.state for reader in readers] == [SourceState.PARKED] * 3 + [SourceState.OPEN]
+
+
+@pytest.fixture
+def limits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The soft and the hard limit of a process that has ten descriptors in use."""
+    limits = [256, 1000]
+
+    def set_limit(_: int, wanted: tuple[int, int]) -> None:
+        limits[:] = wanted
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: tuple(limits))
+    monkeypatch.setattr(resource, "setrlimit", set_limit)
+    monkeypatch.setattr(open_files, "_in_use", lambda: 10)
+    return limits
+
+
+def test_the_limit_is_raised_and_some_are_kept_free(limits: list[int]) -> None:
+    assert allowance() == 1000 - 10 - RESERVE
+    assert limits == [1000, 1000]
+
+
+def test_a_limit_that_is_too_low_is_an_error(limits: list[int]) -> None:
+    limits[:] = [70, 70]
+    with pytest.raises(SourceError, match=f"logagg needs {10 + RESERVE + FEWEST} at least"):
+        allowance()
