@@ -25,7 +25,7 @@ Fields = Mapping[str, Any]
 
 NUMBER = 1 << 63  # numbers are below it, except those of devices and inodes
 _UNSIGNED = {"device": 1 << 64, "inode": 1 << 64}
-_WRONG = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, OSError, struct.error)
+_WRONG = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, OSError, struct.error)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import pytest
 from logagg.clock import ManualClock
 from logagg.config.sections import Config, Retention
 from logagg.errors import CommitFailed
-from logagg.lake import commit, durable
+from logagg.lake import commit, parts
 from tests.laws.crashes import flushed, lines
 from tests.laws.feed import SOURCE, Feed, Sharer, assert_holds, files_of, position
 
@@ -196,7 +196,7 @@ def test_what_a_flush_writes_is_on_the_disk_before_it_is_seen(root: Path, monkey
     order.check(root, new)
 
 
-@pytest.mark.parametrize("module", [commit, durable], ids=["the commit's", "the parts'"])
+@pytest.mark.parametrize("module", [commit, parts], ids=["the commit's", "the parts'"])
 def test_without_a_sync_the_order_is_not_kept(module: Any, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "sync", lambda path: None)
     order, new = one_commit(root, lambda feed: feed.flush(lines(9)), monkeypatch)
