@@ -40,7 +40,7 @@ def make_directory(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have a file's content, or a directory's entries, on the disk."""
+    """Sync a file's content, or a directory's entries, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -49,7 +49,7 @@ def sync(path: Path) -> None:
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """Write a file that its owner alone may read, in one step, and have it on the disk."""
+    """Write a file that only its owner may read, atomically, and sync it."""
     draft = path.with_name(f".{path.name}")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -67,7 +67,7 @@ def write_secret(path: Path, content: bytes) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a small file that is there as a whole, or as it was."""
+    """Replace a small file atomically."""
     draft = path.with_name(f".{path.name}")
     draft.write_text(text)
     give(draft)

@@ -1,4 +1,4 @@
-"""The directory of a lake: what is in it beside data and catalogs."""
+"""The directory of a lake: the files in it besides data and catalogs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHARDS = "shards"  # the file that says for how many shards workers share a lake
 
 
 def make(root: Path) -> None:
-    """Make the directory of a lake. Raises LakeError when it is taken by something or somebody else, or cannot be written."""
+    """Create the directory of a lake. Raises LakeError if it has other content or another owner, or is not writable."""
     refuse_others(root)
     keep_modes(root)
     try:
@@ -41,9 +41,9 @@ def secret(root: Path) -> bytes:
 
 
 def secret_for(root: Path, expected: str) -> str:
-    """Return the digest of the key of the visitor hash, which is made where there is none.
+    """Return the digest of the key of the visitor hash, which is created if it does not exist.
 
-    Raises LakeError where another one is expected: with it visitors would be others than before.
+    Raises LakeError if another key is expected: with this one, all visitors would be new.
     """
     there = (root / SECRET).exists()
     found = digest_of_bytes(secret(root), _SECRET)
@@ -53,7 +53,7 @@ def secret_for(root: Path, expected: str) -> str:
 
 
 def other_secret(root: Path) -> tuple[str, str]:
-    """Return what is wrong where a lake was written with another secret than the one that is there, and what to do."""
+    """Return problem and remedy for a lake that was written with another secret."""
     hint = f"restore it from a backup; or, to go on with this one, {repair_command(root)}"
     return (
         f"{root / SECRET}: is not the secret that the lake was written with: visitors would be others than before",
@@ -67,17 +67,17 @@ def has_secret(root: Path, expected: str) -> bool:
 
 
 def repair_command(root: Path) -> str:
-    """Return the command that mends a lake."""
+    """Return the command that repairs a lake."""
     return shlex.join(["logagg", "check", "--repair", "--lake", str(root)])
 
 
 def write_shards(root: Path, shards: int) -> None:
-    """Write down for how many shards workers share a lake. Raises OSError."""
+    """Record the number of shards of a shared lake. Raises OSError."""
     replace_text(root / SHARDS, f"{shards} {_check(shards)}\n")
 
 
 def shards_of(root: Path) -> int | None:
-    """Return for how many shards workers share a lake; None where they do not. Raises LakeError where it cannot be told."""
+    """Return the number of shards of a shared lake; None if it is not shared. Raises LakeError if the record is damaged."""
     path = root / SHARDS
     try:
         text = path.read_bytes()

@@ -4,10 +4,10 @@
     part ──▶ batches ──┼──▶ held rows ──▶ complete buckets ──▶ added up and folded ──▶ tables
     part ──▶ batches ──┘
 
-Each part is read once, from its first row to its last, and the next batch is always one of the part that is furthest behind.
-So what is held is a batch of each open part, and the buckets that are not complete. A row is added up once. Where the held
-rows do not fit, they are added up before their buckets are complete, but only when as many bytes came as were left the last
-time. So the work grows with the rows, however many parts there are and whatever times they span.
+Each part is read once, from its first row to its last, and the next batch is always one of the part that is furthest
+behind in time. So memory holds a batch of each open part, and the incomplete buckets. A row is added up once. If the held
+rows do not fit, they are added up before their buckets are complete, but only after as many bytes were read as remained
+the last time. So the work is linear in the rows, for any number of parts and any times they span.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from logagg.rollup import aggregate
 from logagg.rollup.definitions import Rollup
 
 WINDOW = 4 << 20  # bytes of rows that are added up together
-OPEN = 24 << 20  # bytes that all open readers take,
-READER = 4 << 20  # that one takes at most: the dictionaries and pages of a row group,
-FILES = 32  # and how many are open: a tail with many logs has few descriptors left
+OPEN = 24 << 20  # bytes: limit for all open readers
+READER = 4 << 20  # bytes: limit for one reader, with the dictionaries and pages of a row group
+FILES = 32  # limit on open files, since a tail with many logs has few descriptors left
 _VALUE = (
     16  # bytes that a reader takes for each value of a small part (measured: 100 to 140 for the 9 of a row of `pages`)
 )
@@ -58,7 +58,7 @@ class _Readers:
 
     def has_room(self, part: Part) -> bool:
         self._close_before(part.min_ts)
-        return len(self._open) < 2 or self.bytes + _cost(part, self._rollup) <= OPEN  # one alone would not become fewer
+        return len(self._open) < 2 or self.bytes + _cost(part, self._rollup) <= OPEN  # a merge needs two parts at least
 
     def _close_before(self, at: datetime) -> None:
         while self._open and self._open[0][0] < at:
@@ -108,7 +108,7 @@ def _values(part: Part, rollup: Rollup) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """How rows of a rollup are added up."""
+    """Adds up rows of a rollup."""
 
     rollup: Rollup
     keys: int  # distinct keys that a bucket may have

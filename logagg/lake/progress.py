@@ -1,4 +1,4 @@
-"""How far a merge has come, for those who watch, and whether it shall stop."""
+"""The progress of a merge, for observers, and the request to stop it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from logagg.clock import Clock, SystemClock
 from logagg.errors import MergeStopped
 from logagg.notices import Report, ignore, merge_goes_on
 
-LONG = 10.0  # seconds from which on a merge is worth a notice; the next one comes when it has taken twice as long, and so on
-REFRESH = 0.5  # seconds between two looks of those who watch
+LONG = 10.0  # seconds after which a merge is reported; further notices follow each time its duration has doubled
+REFRESH = 0.5  # seconds between calls of the observer
 
 
 class MergeProgress:
-    """The merges of a lake, one at a time. Other threads may look at the one that is under way, and stop it."""
+    """The progress of a lake's merges, one at a time. Other threads may read it, and stop the merge in progress."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.rows = 0  # read by all merges
@@ -33,7 +33,7 @@ class MergeProgress:
         return self._stopped or self.leaving()
 
     def stop(self) -> None:
-        """Have the merge that is under way raise MergeStopped, and those that would follow, until `go_on`."""
+        """Make the merge in progress, and later ones, raise MergeStopped, until `go_on` is called."""
         self._stopped = True
 
     def go_on(self) -> None:
@@ -41,7 +41,7 @@ class MergeProgress:
 
     @contextmanager
     def of(self, name: str, rows: int) -> Iterator[None]:
-        """Begin the merge of so many rows of a rollup; it ends with the `with` block."""
+        """Track a merge of `rows` rows of a rollup in the `with` block."""
         self._name, self._done, self._total = name, 0, rows
         self._began = self._clock.monotonic()
         self._look_at, self._tell_at = self._began + REFRESH, self._began + LONG
@@ -51,7 +51,7 @@ class MergeProgress:
             self.text = ""
 
     def read(self, rows: int) -> None:
-        """Note that the merge has read so many rows more. Raises MergeStopped where it is to stop."""
+        """Record that the merge has read `rows` more rows. Raises MergeStopped if it is to stop."""
         if self.stops:
             raise MergeStopped(f"a merge of {self._name} was stopped", "nothing is lost, it can be done again")
         self._done, self.rows = self._done + rows, self.rows + rows

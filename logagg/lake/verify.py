@@ -1,4 +1,4 @@
-"""Whether a lake is sound: what its catalog names is there and whole, and what must add up does.
+"""Verifies a lake: the files that its catalog names are present and intact, and sums that must agree do.
 
 Only reads, so it may run beside a tail: a catalog and its files stay for a while after they were replaced.
 """
@@ -29,12 +29,12 @@ from logagg.records import Progress
 
 RESTORE = "restore it from a backup, or read the logs again into a new lake"
 LEAST_SECRET = 16  # bytes
-ATTEMPTS = 3  # looks, while commits move on under them
+ATTEMPTS = 3  # repeated if a commit happens during verification
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong, where, and what to do."""
+    """A problem, its place, and the remedy."""
 
     what: str
     hint: str
@@ -45,7 +45,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was looked at, and what is wrong with it."""
+    """The extent and the result of a verification."""
 
     commits: int = 0
     files: int = 0
@@ -61,7 +61,7 @@ class Verdict:
 
 
 def verify(root: Path) -> Verdict | None:
-    """Look at a lake, all of it; None where there is none yet."""
+    """Verify a whole lake; None if it does not exist yet."""
     try:
         found = set(os.listdir(root))
     except FileNotFoundError:
@@ -75,13 +75,13 @@ def verify(root: Path) -> Verdict | None:
         return None
     for _ in range(ATTEMPTS):
         current = catalog.newest(root)
-        verdict = _look(root, current)
+        verdict = _verified(root, current)
         if not verdict.problems or catalog.newest(root) == current:
             break  # else a file may be missing because it was replaced in the meantime
     return verdict
 
 
-def _look(root: Path, current: Path | None) -> Verdict:
+def _verified(root: Path, current: Path | None) -> Verdict:
     if current is None:
         return Verdict(problems=(_lost(root, f"{root / LINK}: the link to the newest catalog is missing"),))
     if not current.exists():
@@ -150,7 +150,7 @@ def sound_before(root: Path) -> tuple[Path, State] | None:
 
 
 def _wrong_root(root: Path, state: State) -> Iterator[Problem]:
-    """Views name their files by whole paths: those of a copy answer from the lake it was copied from."""
+    """Views contain absolute paths: those of a copy read the files of the original lake."""
     if state.root != str(root.resolve()):
         yield Problem(f"{root}: moved or copied from {state.root}", f"logagg compact --lake {root} settles it here")
 
@@ -180,7 +180,7 @@ def _wrong_file(root: Path, part: Part, schema: pa.Schema) -> str:
 
 
 def _wrong_leftovers(paths: Iterable[Path]) -> Iterator[Problem]:
-    """Look at files that the newest catalog does not name: readers of snapshots before it may still use them."""
+    """Verify files that the newest catalog does not name, since readers of earlier snapshots may still use them."""
     for path in paths:
         with contextlib.suppress(OSError):  # a tail may have deleted it just now
             if not is_intact(path):
@@ -190,7 +190,7 @@ def _wrong_leftovers(paths: Iterable[Path]) -> Iterator[Problem]:
 
 
 def _wrong_rows(path: Path, part: Part, schema: pa.Schema) -> str:
-    """Return how a file that is as it was written is none of this rollup, or not the one that the catalog means."""
+    """Return how an intact file does not belong to this rollup, or does not match the catalog."""
     with pq.ParquetFile(path) as file:
         rows = file.metadata.num_rows
         wrong = _wrong_columns(file.schema_arrow, schema)
@@ -230,7 +230,7 @@ def _wrong_progress(state: State) -> Iterator[Problem]:
 
 
 def _is_sane(progress: Progress) -> bool:
-    """A line has at least its newline; the proof covers bytes before the position."""
+    """Check that each line has at least a byte, and that the fingerprint covers bytes before the position."""
     return 0 <= progress.lines <= progress.position and 0 <= progress.fingerprint.length <= progress.position
 
 
@@ -256,7 +256,7 @@ def _wrong_permissions(root: Path) -> Iterator[Problem]:
 
 
 def _wrong_owners(root: Path) -> Iterator[Problem]:
-    """Look for files that the lake's owner does not own, as an earlier logagg left them that root ran."""
+    """Find files that do not belong to the lake's owner, as an earlier logagg left them when root ran it."""
     owner = ownership.owner_of(root)
     others = [path for path in root.rglob("*") if _owner(path) not in (owner, None)]
     if owner is not None and others:
