@@ -1,4 +1,4 @@
--- What ads brought. ctr is null without impressions.
+-- Impressions, clicks and conversions by ad. ctr is null without impressions.
 SELECT
   site, campaign, ad, placement,
   sum(impressions)::BIGINT AS impressions,

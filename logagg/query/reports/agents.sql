@@ -1,4 +1,4 @@
--- What requests were made with.
+-- Browsers, operating systems and devices of requests.
 SELECT
   browser, os, device, is_bot,
   sum(hits)::BIGINT AS hits,

@@ -1,4 +1,4 @@
--- What was answered with a status of 400 or more.
+-- Requests with a status of 400 or more.
 SELECT
   site, path, status,
   sum(hits)::BIGINT AS hits,

@@ -1,4 +1,4 @@
--- Where requests came from; "" is no referring page.
+-- The hosts of referring pages; "" means that there is none.
 SELECT
   site, referrer,
   sum(hits)::BIGINT AS hits,

@@ -1,4 +1,4 @@
--- The logs that were read, and how far.
+-- The logs, and their positions.
 WITH refused AS (SELECT source, sum(lines) AS lines FROM rejects GROUP BY source)
 SELECT
   any_value(path) AS path,
