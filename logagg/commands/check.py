@@ -96,7 +96,7 @@ def _looked_at(found: Examination) -> Iterator[str]:
         f"{lake.rows:,} rows in {lake.files:,} files of {size(lake.bytes)}"
     )
     if lake.orphans:
-        yield f"      {lake.orphans:,} files ({size(lake.orphan_bytes)}) that no commit names any more; a tail deletes them in time"
+        yield f"      {lake.orphans:,} files ({size(lake.orphan_bytes)}) that are no longer in use; a tail deletes them in time"
     if lake.undigested:
         yield f"      {lake.undigested:,} files of an earlier logagg, of which not every bit can be checked; logagg compact sees to it"
     for one in lake.lost:

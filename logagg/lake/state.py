@@ -185,7 +185,7 @@ class State:
 
         `former` is the number of shards that wrote it, where they may have committed apart; what a shard has not
         committed stands where reading began. Raises ValueError when another number is to take up sources of which the
-        shards stand at different positions.
+        shards are at different positions.
         """
         return {
             id_: found if id_ == FORGOTTEN else _dealt(self.sources[id_], found, former or len(found), shards)
@@ -224,7 +224,7 @@ def _dealt(source: Source, found: Mapping[int, Progress], former: int, shards: i
     if former == shards:
         return whole
     if len({one.position for one in whole.values()}) > 1:
-        raise ValueError(f"{former} shards wrote it and stand at different positions")
+        raise ValueError(f"{former} shards wrote it, and their positions differ")
     # The lines of all former shards go to the first of the new ones: only their sum has a meaning.
     lines = sum(one.lines for one in found.values())
     any_ = next(iter(whole.values()))

@@ -215,5 +215,5 @@ class Gap(Exception):
     """A job came before the jobs between `position` and its start."""
 
     def __init__(self, job: Job, position: int) -> None:
-        super().__init__(f"source {job.source}: shard {job.shard} stands at {position}, the job starts at {job.start}")
+        super().__init__(f"source {job.source}: shard {job.shard} is at {position}, the job starts at {job.start}")
         self.position = position
