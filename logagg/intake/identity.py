@@ -118,14 +118,18 @@ class Ledger:
     def is_ready(self, reader: Reader) -> bool:
         """Tell whether a source may be read now; opens it where it was closed to save a descriptor."""
         if reader.outgrew():
-            self._drop(reader)  # a copy, or an archive, may have been found while it was made: the next look will tell
-            reader.close()
-            self.unsettled = True
+            self.reconsider(reader)
             return False
         if reader.content is None and not (reader.found and self._reopen(reader, reader.found.path)):
             return False
         self._open_files.opened(reader)
         return True
+
+    def reconsider(self, reader: Reader) -> None:
+        """Forget a source of which nothing was read: its file is about to be a copy, or an archive; the next look will tell."""
+        self._drop(reader)
+        reader.close()
+        self.unsettled = True
 
     def tell(self, kind: str, path: str, text: str) -> None:
         """Say a thing about a path, but once."""

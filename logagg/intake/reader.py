@@ -34,6 +34,10 @@ class Replaced(Exception):
     """The file no longer holds what was read of it."""
 
 
+class Outgrown(Exception):
+    """The file has grown beyond the few bytes by which it was judged: it may be an archive, or a copy, that is being made."""
+
+
 def no_room() -> memoryview:
     return memoryview(b"")
 
@@ -143,7 +147,7 @@ class Reader:
         return (self.content is not None or self.parked) and self.stamp != self.looked
 
     def next(self) -> Chunk | None:
-        """Return the next chunk; None when no whole line lies ahead. Raises Replaced or OSError."""
+        """Return the next chunk; None when no whole line lies ahead. Raises Replaced, Outgrown or OSError."""
         if self._reached is not self.proof:
             return self._pass_line()
         size = self._limits.chunk
@@ -242,6 +246,8 @@ class Reader:
         return 0
 
     def _take(self, data: bytes | memoryview) -> Chunk:
+        if self.outgrew():  # looked at again now: it may have been empty when it was opened, a moment ago
+            raise Outgrown
         self._before, self.untouched = (self.proof, self._tail), False
         begins = self.position == 0 and bytes(data[: len(BOM_UTF8)]) == BOM_UTF8
         self._move(len(data), bytes(data[-PROOF:]))

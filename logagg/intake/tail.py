@@ -17,7 +17,7 @@ from logagg.intake.content import Packed, Pipe
 from logagg.intake.identity import Ledger, Notice, new_source
 from logagg.intake.names import STDIN
 from logagg.intake.open_files import OpenFiles, allowance
-from logagg.intake.reader import NEVER, Limits, Reader, Replaced, Room, no_room, stamp_of
+from logagg.intake.reader import NEVER, Limits, Outgrown, Reader, Replaced, Room, no_room, stamp_of
 from logagg.intake.sources import Finder
 
 ROUNDS = 3  # of looking and reading in a poll: what turns out to be replaced is looked at again
@@ -241,6 +241,8 @@ class Tailer:
             reader.looked = NEVER if self._waits else stamp
         except Replaced:
             self._ledger.lose(reader)
+        except Outgrown:
+            self._ledger.reconsider(reader)
         except OSError as error:
             self._ledger.read_errors.failed(reader.source.path, error.strerror or str(error))
             self._ledger.tell("unreadable", reader.source.path, f"{error.strerror or error}; trying again")

@@ -17,6 +17,8 @@ from logagg.cargo import Chunk, KnownSource, Progress
 from logagg.clock import ManualClock
 from logagg.intake import unknown
 from logagg.intake.content import Content, Packed, Plain
+from logagg.intake.open_files import OpenFiles
+from logagg.intake.reader import Reader
 from logagg.intake.tail import Tailer
 
 
@@ -394,3 +396,23 @@ def test_a_log_that_begins_as_the_last_one_ended(bench: Bench, how: str) -> None
         old.unlink()
     live.write_bytes(EQUAL * 30)
     assert data(tailer.poll()) == EQUAL * 30
+
+
+def test_an_archive_that_is_filled_as_it_is_opened(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was empty when it was taken for a plain log, and holds all when its first bytes are read."""
+    archive, real = bench.folder / "a.log-20260310.gz", OpenFiles.opened
+
+    def opened(files: OpenFiles, reader: Reader) -> None:
+        real(files, reader)
+        if archive.stat().st_size == 0:
+            archive.write_bytes(gzip.compress(LONG, 0))  # with newlines in it, as most have
+
+    (bench.folder / "a.log").write_bytes(b"one\n")
+    tailer = bench.tailer()
+    assert data(tailer.poll()) == b"one\n"
+    archive.write_bytes(b"")
+    monkeypatch.setattr(OpenFiles, "opened", opened)
+    found = data(tailer.poll())
+    bench.clock.sleep(3)
+    found += data(tailer.poll())
+    assert found == LONG
