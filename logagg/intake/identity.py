@@ -104,7 +104,8 @@ class Ledger:
         """Drop the sources that have had no file for so many seconds."""
         horizon = self._clock.now() - after
         for reader in [one for one in self.readers.values() if 0 < one.source.gone < horizon]:
-            self._drop(reader)
+            self._detach(reader)
+            del self.readers[reader.source.id]
             self.changed = True
 
     def let_go(self, reader: Reader) -> None:
@@ -117,6 +118,8 @@ class Ledger:
 
     def is_ready(self, reader: Reader) -> bool:
         """Tell whether a source may be read now; opens it where it was closed to save a descriptor."""
+        if reader.source.gone or self.readers.get(reader.source.id) is not reader:
+            return False  # a look has found out meanwhile that its file is another source
         if reader.outgrew():
             self.reconsider(reader)
             return False
@@ -341,8 +344,13 @@ class Ledger:
             self._by_key[_key_of(reader.source)] = reader
 
     def _drop(self, reader: Reader) -> None:
-        del self.readers[reader.source.id]
+        """Forget a source of which nothing was read; one that the lake may know already is without a file from now on."""
         self._detach(reader)
+        if reader.was_announced:
+            reader.seen = reader.parked = False
+            self._part(reader, "")
+        else:
+            del self.readers[reader.source.id]
 
     def _detach(self, reader: Reader) -> None:
         if self._by_key.get(_key_of(reader.source)) is reader:

@@ -77,6 +77,7 @@ class Reader:
         self.judged = 0  # bytes of its file when it was taken for a log of its own
         self.parked = False  # read to its end, and closed to save a descriptor
         self.announced = True  # the lake knows where reading begins, or will with the first lines
+        self.was_announced = False  # by a chunk without a line
         self.first = b""  # what `source.head` is the digest of, where known
         self._limits = limits
         # Until it has a file it stands where most was read, by which that is known; then it goes back to read on.
@@ -125,7 +126,7 @@ class Reader:
 
     def announce(self) -> Chunk:
         """Return a chunk without a line, by which the lake learns where reading begins."""
-        self.announced = True
+        self.announced = self.was_announced = True
         return Chunk(self.source.id, self._origin, self.position, self.position, b"", self.proof)
 
     def outgrew(self) -> bool:

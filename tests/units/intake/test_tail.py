@@ -417,3 +417,24 @@ def test_an_archive_that_is_filled_as_it_is_opened(bench: Bench, monkeypatch: py
     bench.clock.sleep(3)
     found += data(tailer.poll())
     assert found == LONG
+
+
+@pytest.mark.parametrize("start_at", ["start", "end"])
+def test_a_log_that_is_judged_anew_while_another_is_read(bench: Bench, start_at: str) -> None:
+    """It was found empty, and has grown when a look comes between the chunks of the other."""
+    (bench.folder / "a.log").write_bytes(LONG)
+    (bench.folder / "b.log").write_bytes(b"")
+    tailer = bench.tailer(start_at=start_at)
+    if start_at == "end":
+        assert data(tailer.poll()) == b""
+        (bench.folder / "c.log").write_bytes(b"")
+        (bench.folder / "a.log").write_bytes(LONG * 2)
+    chunks = tailer.poll()
+    first = next(chunks)
+    empty = "b.log" if start_at == "start" else "c.log"
+    (bench.folder / empty).write_bytes(b"one\ntwo\n")
+    bench.clock.sleep(1)
+    rest = [*chunks, *tailer.poll()]
+    known = {source.id for source in tailer.sources()}
+    assert first.data == LONG and b"".join(bytes(chunk.data) for chunk in rest) == b"one\ntwo\n"
+    assert {chunk.source for chunk in [first, *rest]} <= known
