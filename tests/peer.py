@@ -16,7 +16,7 @@ from logagg.clock import SystemClock
 from logagg.cluster import protocol
 from logagg.cluster.auth import Keys
 from logagg.cluster.gearman import Server
-from logagg.cluster.protocol import NOBODY, JobMessage, Question, Reply, Wired
+from logagg.cluster.protocol import NO_OWNER, JobMessage, Reply, ShardRequest, Wired
 from logagg.cluster.transport import Sender
 from logagg.intake.registry import new_source
 from logagg.parse.schemas import EVENT_SCHEMA
@@ -47,7 +47,7 @@ class Peer:
         secret = (lake / "secret").read_bytes() if lake else secret
         self.keys = Keys(secret) if secret else None
 
-    def ask(self, message: Wired | bytes, owner: bytes = NOBODY, *, function: str = "", shard: int = 0) -> Reply:
+    def ask(self, message: Wired | bytes, owner: bytes = NO_OWNER, *, function: str = "", shard: int = 0) -> Reply:
         """Send a message; return the answer. Signed messages get signed answers, and others do not."""
         data = message if isinstance(message, bytes) else protocol.pack(message)
         if self.keys and not isinstance(message, bytes):
@@ -63,7 +63,7 @@ class Peer:
 
     def owner(self, shard: int = 0) -> bytes:
         """Ask for the token of a shard's owner."""
-        return bytes.fromhex(self.ask(Question("", 0, shard, greets=True), shard=shard).owner)
+        return bytes.fromhex(self.ask(ShardRequest("", 0, shard, greets=True), shard=shard).owner)
 
 
 def parcel(
@@ -113,7 +113,7 @@ class Tap:
         return [one for one in self.sent if one[1][7:8] == protocol.JOB]
 
     def questions(self) -> list[tuple[str, bytes]]:
-        return [one for one in self.sent if one[1][7:8] == protocol.QUESTION]
+        return [one for one in self.sent if one[1][7:8] == protocol.REQUEST]
 
     def close(self) -> None:
         for one in self._sockets:

@@ -1,1 +1,1 @@
-"""The same river over gearmand: tailers here, shard workers elsewhere, one lake."""
+"""A tail over gearmand: tailers send jobs, shard workers on other machines roll them up, into one lake."""

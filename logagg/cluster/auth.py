@@ -21,7 +21,7 @@ class Keys:
     def __init__(self, secret: bytes) -> None:
         self._keys = {kind: hmac.digest(secret, b"logagg message " + kind, "sha256") for kind in protocol.KINDS}
 
-    def sign(self, data: bytes, nonce: bytes, owner: bytes = protocol.NOBODY) -> bytes:
+    def sign(self, data: bytes, nonce: bytes, owner: bytes = protocol.NO_OWNER) -> bytes:
         """Return a packed message with nonce, token and MAC."""
         start, rest = data[: MAC.start], memoryview(data)[REST:]
         mac = self._mac(start, nonce + owner, rest)

@@ -34,12 +34,12 @@ from logagg.errors import OtherVersion, TooLarge, WireError
 from logagg.records import Job, Progress, Rejects, Source
 
 MAGIC, VERSION = b"logagg", 2
-JOB, QUESTION, ANSWER = b"J", b"Q", b"A"
-KINDS = (JOB, QUESTION, ANSWER)
+JOB, REQUEST, REPLY = b"J", b"Q", b"A"
+KINDS = (JOB, REQUEST, REPLY)
 FRAME = struct.Struct("!6sBc32s16s16sII")
 MAC, REST = slice(8, 40), 72  # where the MAC is, and what comes after nonce and token
 TOKEN = 16  # bytes of a nonce, and of a token
-NOBODY = bytes(TOKEN)  # the token where the owner of a shard is not known yet
+NO_OWNER = bytes(TOKEN)  # the token where the owner of a shard is not known yet
 LARGEST = 1 << 28  # bytes of events, unpacked, where no other limit is given
 _OLD_FRAME = struct.Struct("!6sBcII")  # of version 1: magic, version, kind, CRC-32 of the rest, length of the header
 
@@ -62,7 +62,7 @@ class JobMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ShardRequest:
     """How far has a shard come with the sources of a tailer?"""
 
     tailer: str
@@ -114,7 +114,7 @@ VERDICTS = (
     "refused",  # for the reason given
 )
 
-Wired = JobMessage | Question | Reply
+Wired = JobMessage | ShardRequest | Reply
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def pack(message: Wired) -> bytes:
     if isinstance(message, JobMessage):
         stream, size = event_stream.pack(message.job.events)
         return _framed(JOB, _job_fields(message), stream, size)
-    return _framed(QUESTION if isinstance(message, Question) else ANSWER, asdict(message))
+    return _framed(REQUEST if isinstance(message, ShardRequest) else REPLY, asdict(message))
 
 
 def opened(data: bytes) -> Envelope:
@@ -165,7 +165,7 @@ def read(envelope: Envelope, events: pa.Schema) -> Wired:
     with codec.failing_as(_unreadable):
         if envelope.kind == JOB:
             return _job_message(envelope.header, events)
-        return _question(envelope.header) if envelope.kind == QUESTION else _reply(envelope.header)
+        return _request(envelope.header) if envelope.kind == REQUEST else _reply(envelope.header)
 
 
 def with_events(message: JobMessage, envelope: Envelope, *, rejected: str = "", limit: int = LARGEST) -> JobMessage:
@@ -199,7 +199,7 @@ def refusal_of_version_1(reason: str) -> bytes:
     """Return an answer that a logagg of version 1 reads: it ends, and says the reason."""
     text = json.dumps(asdict(Reply("refused", reason=reason))).encode()
     check = zlib.crc32(struct.pack("!I", len(text)) + text)
-    return _OLD_FRAME.pack(MAGIC, 1, ANSWER, check, len(text)) + text
+    return _OLD_FRAME.pack(MAGIC, 1, REPLY, check, len(text)) + text
 
 
 def _unreadable(reason: str) -> WireError:
@@ -208,7 +208,7 @@ def _unreadable(reason: str) -> WireError:
 
 def _framed(kind: bytes, header: dict[str, Any], stream: bytes = b"", size: int = 0) -> bytes:
     written = codec.write_header(header)
-    frame = FRAME.pack(MAGIC, VERSION, kind, b"", b"", NOBODY, len(written), size)
+    frame = FRAME.pack(MAGIC, VERSION, kind, b"", b"", NO_OWNER, len(written), size)
     return b"".join((frame, written, stream))
 
 
@@ -252,9 +252,9 @@ def _job_message(header: dict[str, Any], schema: pa.Schema) -> JobMessage:
 # questions and replies
 
 
-def _question(header: dict[str, Any]) -> Question:
+def _request(header: dict[str, Any]) -> ShardRequest:
     begins, looks, greets = (header[name] is True for name in ("begins", "looks", "greets"))
-    return Question(
+    return ShardRequest(
         codec.text(header["tailer"]),
         codec.number(header["epoch"]),
         codec.number(header["shard"]),

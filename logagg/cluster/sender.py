@@ -14,7 +14,7 @@ from logagg.cluster.bounds import job_bytes, packet_bytes
 from logagg.cluster.gearman import Server
 from logagg.cluster.handshake import MISFIT, Handshake, Identity, superseded
 from logagg.cluster.outbox import Outbox, OutboxState, PendingJob, PositionMismatch
-from logagg.cluster.protocol import NOBODY, TOKEN, Question, Reply
+from logagg.cluster.protocol import NO_OWNER, TOKEN, Reply, ShardRequest
 from logagg.cluster.refusals import Refusals, reason_of
 from logagg.cluster.transport import Sender, SendResult
 from logagg.errors import AuthError, ClusterError, WireError
@@ -24,9 +24,9 @@ from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import KnownSource, Source
 from logagg.tail.freshness import Freshness
 
-JOBS, QUESTIONS = "logagg.shard.", "logagg.positions."  # and the shard's number: the functions of a shard
+JOBS, REQUESTS = "logagg.shard.", "logagg.positions."  # and the shard's number: the functions of a shard
 WINDOW = 4  # jobs on their way to a shard without an answer
-FLIGHTS = 256  # to a shard that are not committed
+PENDING = 256  # to a shard that are not committed
 PATIENCE = 30.0  # seconds that a message may wait for its answer, at first
 ASK = 5.0  # seconds that the question how far a shard has come may wait, at first
 BACKOFF = 0.1, 10.0  # seconds after a failure: the first time, and at most
@@ -61,7 +61,7 @@ class Dispatch:
         self._told: dict[str, Source] = {}  # of these, what the owner of the first shard has heard
         self._freshness = freshness or Freshness(clock)
         self._cut: list[int] | None = (
-            None  # flights of each outbox that were there at the last cut; None: they are committed
+            None  # jobs of each outbox that were there at the last cut; None: they are committed
         )
         self._heartbeat = self._asked = (
             ""  # what is to be said of the tail, and what the last question to the first shard said
@@ -85,8 +85,8 @@ class Dispatch:
 
     # for the threads that read
 
-    def put(self, flights: Iterable[tuple[int, PendingJob]], given_up: Callable[[], bool] = lambda: False) -> bool:
-        """Send a chunk's flights; waits while too much is not committed, unless the sender has given up.
+    def put(self, jobs: Iterable[tuple[int, PendingJob]], given_up: Callable[[], bool] = lambda: False) -> bool:
+        """Send a chunk's jobs; waits while too much is not committed, unless the sender has given up.
 
         Returns False when they cannot be sent.
         """
@@ -94,8 +94,8 @@ class Dispatch:
             self._changed.wait_for(lambda: self._over or self._has_room() or given_up())
             if self._over or not self._has_room():
                 return False
-            for shard, flight in flights:
-                self.outboxes[shard].add(flight)
+            for shard, job in jobs:
+                self.outboxes[shard].add(job)
         self._sender.wake()
         return True
 
@@ -163,7 +163,7 @@ class Dispatch:
 
     def _has_room(self) -> bool:
         return sum(outbox.nbytes for outbox in self.outboxes) < self._room and all(
-            len(one.pending) < FLIGHTS for one in self.outboxes
+            len(one.pending) < PENDING for one in self.outboxes
         )
 
     def _idle(self) -> bool:
@@ -213,10 +213,10 @@ class Dispatch:
             self.ask(outbox)
         if state is not OutboxState.SENDING:
             return
-        while outbox.on_way < WINDOW and (flight := outbox.next()):
-            if not self._send(outbox, flight, JOBS, flight.data, PATIENCE):
+        while outbox.on_way < WINDOW and (job := outbox.next()):
+            if not self._send(outbox, job, JOBS, job.data, PATIENCE):
                 return
-            flight.sent = True
+            job.sent = True
         silent = now - outbox.heard
         has_more = outbox.pending or (outbox.shard == 0 and self._due_news())
         reports = outbox.shard == 0 and (now - self._reported > REPORT or bool(self._heartbeat))
@@ -230,7 +230,7 @@ class Dispatch:
         is_first = outbox.shard == 0 and not greets
         heartbeat = self._heartbeat if is_first else ""
         self._asked = heartbeat or self._asked
-        question = Question(
+        question = ShardRequest(
             self._who.tailer,
             self.epoch,
             outbox.shard,
@@ -242,7 +242,7 @@ class Dispatch:
             count=self._count,
             heartbeat=heartbeat,
         )
-        self._send(outbox, question.sources, QUESTIONS, protocol.pack(question), ASK)
+        self._send(outbox, question.sources, REQUESTS, protocol.pack(question), ASK)
 
     def _send(self, outbox: Outbox, of: object, function: str, data: bytes, patience: float) -> bool:
         """Send a message for the owner of a shard, as far as we know who that is.
@@ -251,7 +251,7 @@ class Dispatch:
         again, for another owner, does not meet the one before.
         """
         nonce = secrets.token_bytes(TOKEN)
-        signed = self._who.keys.sign(data, nonce, bytes.fromhex(outbox.owner) or NOBODY)
+        signed = self._who.keys.sign(data, nonce, bytes.fromhex(outbox.owner) or NO_OWNER)
         patience *= 2 ** min(outbox.failures, 4)
         if self._sender.send(
             (outbox, of, nonce), outbox.shard, f"{function}{outbox.shard}", nonce.hex(), signed, patience
@@ -302,11 +302,11 @@ class Dispatch:
 
     def _report(self) -> dict[str, int]:
         """Say how we do, for those who look."""
-        waiting = [flight for outbox in self.outboxes for flight in outbox.pending]
+        waiting = [job for outbox in self.outboxes for job in outbox.pending]
         return {
             "at": int(self._clock.now()),
             "unread": self.unread,
-            "uncommitted": sum(flight.end - flight.start for flight in waiting) // max(1, len(self.outboxes)),
+            "uncommitted": sum(job.end - job.start for job in waiting) // max(1, len(self.outboxes)),
             "behind": int(self._clock.monotonic() - self._since) if waiting else 0,
             "resent": sum(outbox.resent for outbox in self.outboxes),
             "gaps": sum(outbox.gaps for outbox in self.outboxes),
@@ -315,7 +315,7 @@ class Dispatch:
 
     def _due_news(self) -> tuple[Source, ...]:
         """Return the news of sources whose jobs are all committed: that one is finished must not be known before."""
-        busy = {flight.source for outbox in self.outboxes for flight in outbox.pending}
+        busy = {job.source for outbox in self.outboxes for job in outbox.pending}
         return tuple(source for source in self._news.values() if source.id not in busy)
 
     def answer(self, outcome: SendResult) -> Reply | None:
@@ -325,7 +325,7 @@ class Dispatch:
         outbox, _, nonce = outcome.of
         try:
             envelope = self._who.keys.check(outcome.data)
-            if envelope.kind != protocol.ANSWER or envelope.nonce != nonce:
+            if envelope.kind != protocol.REPLY or envelope.nonce != nonce:
                 raise AuthError("a message that is no answer to the one that was sent")
             answer = protocol.read(envelope, EVENT_SCHEMA)
         except WireError as error:

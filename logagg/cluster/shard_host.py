@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from logagg.cluster.epochs import Epochs
 from logagg.cluster.handshake import MISFIT
-from logagg.cluster.protocol import TOKEN, JobMessage, Question, Reply, SourcePosition
+from logagg.cluster.protocol import TOKEN, JobMessage, Reply, ShardRequest, SourcePosition
 from logagg.cluster.quarantine import Attempts
 from logagg.cluster.refusals import REPLAYED, Refusals
 from logagg.heartbeat import Heartbeat, encode_short
@@ -65,7 +65,7 @@ class ShardHost:
         """Tell whether there are jobs that are not rolled up yet."""
         return self._shard.waits
 
-    def objects(self, message: JobMessage | Question, owner: bytes) -> Reply | None:
+    def objects(self, message: JobMessage | ShardRequest, owner: bytes) -> Reply | None:
         """Return why a message does not count here, before anything is done with it; None where it does."""
         if owner.hex() != self.owner:
             return self.says("moved")
@@ -75,40 +75,40 @@ class ShardHost:
             )
         if not self.owned.epochs.admits(message.tailer, message.epoch, message.run):
             return self.says("superseded")
-        if isinstance(message, Question) and not self._is_new(message):
+        if isinstance(message, ShardRequest) and not self._is_new(message):
             self.owned.refusals.add(
                 REPLAYED, f"shard {self.number}: a question of tailer {message.tailer} came a second time"
             )
             return self.says("refused", reason="the question came a second time")
         return None
 
-    def take(self, parcel: JobMessage) -> Reply:
+    def take(self, message: JobMessage) -> Reply:
         """Absorb a job, if it is the next of its source. What is raised leaves the shard in no state to go on."""
-        id_ = parcel.source.id
+        id_ = message.source.id
         try:
-            is_new = self._shard.absorb(parcel.job)
+            is_new = self._shard.absorb(message.job)
             if self.attempts.careful:
                 self._shard.roll_up()
         except Gap as gap:
             self.gaps += 1
-            verdict = "overlap" if parcel.job.start < gap.position < parcel.job.end else "gap"
+            verdict = "overlap" if message.job.start < gap.position < message.job.end else "gap"
             return self.says(verdict, [id_], str(gap))
         if not is_new:
             self.duplicates += 1
             return self.says("duplicate", [id_])
         self.taken += 1
-        self._applied[id_] = parcel.job.end
-        self._sources[id_] = self._news[id_] = parcel.source
+        self._applied[id_] = message.job.end
+        self._sources[id_] = self._news[id_] = message.source
         return self.says("taken", [id_])
 
-    def greets(self, question: Question) -> Reply:
+    def greets(self, question: ShardRequest) -> Reply:
         """Say whom the shard belongs to, and which epoch was a tailer's last: what is needed to ask for more."""
         owner = self._once if question.looks else self.owner
         return Reply(
             "taken", self._shards, owner, epoch=self.owned.epochs.last(question.tailer), limit=self.owned.limit
         )
 
-    def hears(self, question: Question) -> Reply:
+    def hears(self, question: ShardRequest) -> Reply:
         """Say how far the sources of a tailer have come."""
         if question.report:
             self._reports[question.tailer] = dict(question.report)
@@ -190,7 +190,7 @@ class ShardHost:
         ours = [source for source in self._sources.values() if source.tailer in (tailer, "")]
         return tuple(SourcePosition(source, self._progress.get(source.id)) for source in ours)
 
-    def _is_new(self, question: Question) -> bool:
+    def _is_new(self, question: ShardRequest) -> bool:
         """Tell whether a question of the last run of a tailer comes for the first time."""
         run, last = self._counts.get(question.tailer, ("", 0))
         if question.count <= (last if run == question.run else 0):

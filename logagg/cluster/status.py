@@ -13,8 +13,8 @@ from logagg.clock import Clock
 from logagg.cluster import protocol
 from logagg.cluster.auth import Keys
 from logagg.cluster.gearman import Server, ask
-from logagg.cluster.protocol import NOBODY, TOKEN, Question, Reply
-from logagg.cluster.sender import JOBS, QUESTIONS
+from logagg.cluster.protocol import NO_OWNER, TOKEN, Reply, ShardRequest
+from logagg.cluster.sender import JOBS, REQUESTS
 from logagg.cluster.transport import Sender, SendResult
 from logagg.errors import ServerError, WireError
 from logagg.heartbeat import decode
@@ -77,11 +77,7 @@ def _is_ours(line: list[str]) -> bool:
     """Tell whether a line of the server's status is of a function of a shard."""
     kind, _, shard = line[0].rpartition(".")
     return (
-        f"{kind}." in (JOBS, QUESTIONS)
-        and shard.isdecimal()
-        and len(shard) < 5
-        and int(shard) < MOST
-        and len(line) == 4
+        f"{kind}." in (JOBS, REQUESTS) and shard.isdecimal() and len(shard) < 5 and int(shard) < MOST and len(line) == 4
     )
 
 
@@ -111,10 +107,10 @@ class _Survey:
         return self._answers
 
     def _ask(self, shard: int) -> None:
-        token, nonce = self._tokens.get(shard, NOBODY), secrets.token_bytes(TOKEN)
-        question = Question("", 0, shard, looks=True, greets=token == NOBODY)
+        token, nonce = self._tokens.get(shard, NO_OWNER), secrets.token_bytes(TOKEN)
+        question = ShardRequest("", 0, shard, looks=True, greets=token == NO_OWNER)
         data = self._keys.sign(protocol.pack(question), nonce, token)
-        if self._sender.send((shard, nonce, question.greets), shard, f"{QUESTIONS}{shard}", nonce.hex(), data, WAIT):
+        if self._sender.send((shard, nonce, question.greets), shard, f"{REQUESTS}{shard}", nonce.hex(), data, WAIT):
             self._on_way.add(shard)
 
     def _hear(self, outcome: SendResult) -> Reply | None:
@@ -123,7 +119,7 @@ class _Survey:
         if (answer := self._read(outcome.data, nonce)) is None:
             return None
         if greeted or answer.verdict == "moved":
-            self._tokens[shard] = bytes.fromhex(answer.owner) or NOBODY
+            self._tokens[shard] = bytes.fromhex(answer.owner) or NO_OWNER
         elif answer.reports:
             self._answers[shard] = answer
         return answer

@@ -187,13 +187,13 @@ class Receiver:
             self._ask()
         return self._assigned.popleft() if self._assigned else None
 
-    def answer(self, assignment: Delivery, data: bytes) -> None:
+    def answer(self, delivery: Delivery, data: bytes) -> None:
         """Reply a message; if the server has gone meanwhile, the sender will ask again."""
-        connection = assignment.connection
+        connection = delivery.connection
         if connection in self._turns:
             self._turns[connection].state = "idle"
             with self._links.guarded(connection):
-                connection.send(Kind.WORK_COMPLETE, job_handle=assignment.handle, data=data)
+                connection.send(Kind.WORK_COMPLETE, job_handle=delivery.handle, data=data)
 
     def close(self) -> None:
         """Leave: what was given to us and not answered goes to others."""

@@ -17,10 +17,10 @@ from logagg.cluster.bounds import job_bytes, packet_bytes
 from logagg.cluster.epochs import Epochs
 from logagg.cluster.gearman import Server
 from logagg.cluster.handshake import MISFIT
-from logagg.cluster.protocol import Envelope, JobMessage, Question, Reply
+from logagg.cluster.protocol import Envelope, JobMessage, Reply, ShardRequest
 from logagg.cluster.quarantine import Attempts, Quarantine
 from logagg.cluster.refusals import TOO_LARGE, UNREADABLE, Refusals, reason_of
-from logagg.cluster.sender import JOBS, QUESTIONS
+from logagg.cluster.sender import JOBS, REQUESTS
 from logagg.cluster.shard_host import Ownership, ShardHost
 from logagg.cluster.transport import Delivery, Receiver
 from logagg.config.sections import Config
@@ -103,7 +103,7 @@ class Worker:
         largest = packet_bytes(self._limit)
         self._receiver = Receiver(options.servers, clock, self._notices.report, name, largest=largest)
         self._refusals = Refusals(clock, self._notices.report)  # of messages that are for none of our shards
-        self._desks: dict[int, ShardHost] = {}
+        self._hosts: dict[int, ShardHost] = {}
         self._flush_every = options.flush if options.flush is not None else options.config.tail.flush
         self._flushed = self._looked = clock.monotonic() - LOOK
         self._committer = ThreadPoolExecutor(1, "committer")
@@ -124,8 +124,8 @@ class Worker:
         try:
             while not self._is_over():
                 self._take_over()
-                if assignment := self._receiver.next(WAIT):
-                    self._receiver.answer(assignment, self._answer(assignment))
+                if delivery := self._receiver.next(WAIT):
+                    self._receiver.answer(delivery, self._answer(delivery))
                 self._flush_if_due()
         finally:
             self._receiver.close()
@@ -136,14 +136,14 @@ class Worker:
         """Return what a scrape shows."""
         yield Sample("logagg_messages_total", "Messages received with the right MAC.", self._jobs)
         yield from self._refused_numbers()
-        for desk in list(self._desks.values()):
-            yield from desk.numbers()
+        for host in list(self._hosts.values()):
+            yield from host.numbers()
         yield from merged(self._lake.merging)
         yield from counted(self._notices)
 
     def _refused_numbers(self) -> Iterator[Sample]:
         refused = Refusals(self._clock, self._notices.report)
-        for one in (self._refusals, *(desk.owned.refusals for desk in list(self._desks.values()))):
+        for one in (self._refusals, *(host.owned.refusals for host in list(self._hosts.values()))):
             refused.counts.update(one.counts)
         return refused.numbers("logagg_messages_refused_total", "Messages that were refused, by reason.")
 
@@ -168,40 +168,40 @@ class Worker:
             return
         self._looked = now
         for shard in self._options.wanted:
-            if shard not in self._desks and (lease := locks.lease(self._options.lake, shard)) is not None:
+            if shard not in self._hosts and (lease := locks.lease(self._options.lake, shard)) is not None:
                 self._notices.report(shard_owned(shard))
-                self._sit_down(shard, self._owned(shard, lambda lease=lease: os.close(lease)))  # type: ignore[misc]
-        self._receiver.serve(function for shard in self._desks for function in _functions(shard))
+                self._host_shard(shard, self._owned(shard, lambda lease=lease: os.close(lease)))  # type: ignore[misc]
+        self._receiver.serve(function for shard in self._hosts for function in _functions(shard))
 
     def _owned(self, shard: int, release: Callable[[], None]) -> Ownership:
         root, notice = self._options.lake, self._notices.report
         attempts, epochs = Attempts(root, shard, self._clock, notice), Epochs(root, shard, notice)
         return Ownership(attempts, epochs, Refusals(self._clock, notice), release, self._limit)
 
-    def _sit_down(self, number: int, owned: Ownership) -> None:
+    def _host_shard(self, number: int, owned: Ownership) -> None:
         """Begin a shard from what the lake has of it."""
         known = self._lake.sources_of(number)
         settings = ShardSettings(rollups_of(self._config), self._config.clicks.window, self._config.limits.keys)
         shard = Shard(number, settings, known, self._lake.clicks(number, self._lake.shards))
-        self._desks[number] = ShardHost(shard, self._lake.shards, known, owned)
+        self._hosts[number] = ShardHost(shard, self._lake.shards, known, owned)
 
     # messages
 
-    def _answer(self, assignment: Delivery) -> bytes:
+    def _answer(self, delivery: Delivery) -> bytes:
         """Do what a message asks for, if its MAC is right; whatever goes wrong with it is an answer, too.
 
         Nothing is unpacked, kept, or told to the sender of a message before its MAC was checked.
         """
-        desk = next((desk for desk in self._desks.values() if assignment.function in _functions(desk.number)), None)
-        refusals = desk.owned.refusals if desk else self._refusals
-        if assignment.omitted:
-            size = len(assignment.data) + assignment.omitted
-            refusals.add(TOO_LARGE, f"{assignment.function}: a message of {size:,} bytes was passed over")
+        host = next((host for host in self._hosts.values() if delivery.function in _functions(host.number)), None)
+        refusals = host.owned.refusals if host else self._refusals
+        if delivery.omitted:
+            size = len(delivery.data) + delivery.omitted
+            refusals.add(TOO_LARGE, f"{delivery.function}: a message of {size:,} bytes was passed over")
             return protocol.pack(self._refuses(f"a message of {size:,} bytes is too large"))
         try:
-            envelope = self._keys.check(assignment.data)
+            envelope = self._keys.check(delivery.data)
         except WireError as error:
-            refusals.add(reason_of(error), f"{assignment.function}: {error}")
+            refusals.add(reason_of(error), f"{delivery.function}: {error}")
             is_old = isinstance(error, OtherVersion) and error.version == 1
             return (
                 protocol.refusal_of_version_1(OLD_TAIL)
@@ -210,112 +210,110 @@ class Worker:
             )
         self._jobs += 1
         answer = (
-            self._done(desk, assignment, envelope)
-            if desk
-            else self._refuses(f"{assignment.function} is not served here")
+            self._done(host, delivery, envelope) if host else self._refuses(f"{delivery.function} is not served here")
         )
         return self._keys.sign(protocol.pack(answer), envelope.nonce)
 
-    def _done(self, desk: ShardHost, assignment: Delivery, envelope: Envelope) -> Reply:
+    def _done(self, host: ShardHost, delivery: Delivery, envelope: Envelope) -> Reply:
         """Do what an authentic message asks for."""
         try:
-            return self._do(desk, assignment, envelope)
+            return self._do(host, delivery, envelope)
         except TooLarge as error:
-            desk.owned.refusals.add(TOO_LARGE, f"{assignment.function}: {error}")
-            return desk.says("refused", reason=str(error))
+            host.owned.refusals.add(TOO_LARGE, f"{delivery.function}: {error}")
+            return host.says("refused", reason=str(error))
         except WireError as error:
-            desk.owned.refusals.add(UNREADABLE, f"{assignment.function}: {error}")
-            self._quarantine.keep(f"{assignment.function} {assignment.unique}", assignment.data, str(error))
-            return desk.says("refused", reason=str(error))
+            host.owned.refusals.add(UNREADABLE, f"{delivery.function}: {error}")
+            self._quarantine.keep(f"{delivery.function} {delivery.unique}", delivery.data, str(error))
+            return host.says("refused", reason=str(error))
         except (CommitFailed, Fenced):
             raise
         except Exception as error:  # whatever it is, the next job may be a good one
-            self._begin_anew(desk)
-            return self._desks[desk.number].says("refused", reason=f"{type(error).__name__}: {error}")
+            self._restart(host)
+            return self._hosts[host.number].says("refused", reason=f"{type(error).__name__}: {error}")
 
-    def _do(self, desk: ShardHost, assignment: Delivery, envelope: Envelope) -> Reply:
-        message = self._read(desk, assignment, envelope)
-        if isinstance(message, Question) and message.greets:
-            return desk.greets(message)
-        if isinstance(message, Question) and message.looks:
-            return desk.shows(envelope.owner, self._clock.now())
-        if objection := desk.objects(message, envelope.owner):
+    def _do(self, host: ShardHost, delivery: Delivery, envelope: Envelope) -> Reply:
+        message = self._read(host, delivery, envelope)
+        if isinstance(message, ShardRequest) and message.greets:
+            return host.greets(message)
+        if isinstance(message, ShardRequest) and message.looks:
+            return host.shows(envelope.owner, self._clock.now())
+        if objection := host.objects(message, envelope.owner):
             return objection
         return (
-            self._hear(desk, message)
-            if isinstance(message, Question)
-            else self._take(desk, assignment, message, envelope)
+            self._hear(host, message)
+            if isinstance(message, ShardRequest)
+            else self._take(host, delivery, message, envelope)
         )
 
-    def _read(self, desk: ShardHost, assignment: Delivery, envelope: Envelope) -> JobMessage | Question:
-        """Return a message, if it is for this desk; a job still without its events. Raises WireError."""
+    def _read(self, host: ShardHost, delivery: Delivery, envelope: Envelope) -> JobMessage | ShardRequest:
+        """Return a message, if it is for this host; a job still without its events. Raises WireError."""
         message = protocol.read(envelope, EVENT_SCHEMA)
         if isinstance(message, Reply):
             raise WireError("an answer is no question")
         is_job = isinstance(message, JobMessage)
         number = message.job.shard if isinstance(message, JobMessage) else message.shard
-        if number != desk.number or assignment.function != _functions(number)[0 if is_job else 1]:
-            raise WireError(f"a {'job' if is_job else 'question'} of shard {number} is not for {assignment.function}")
+        if number != host.number or delivery.function != _functions(number)[0 if is_job else 1]:
+            raise WireError(f"a {'job' if is_job else 'question'} of shard {number} is not for {delivery.function}")
         return message
 
-    def _take(self, desk: ShardHost, assignment: Delivery, parcel: JobMessage, envelope: Envelope) -> Reply:
+    def _take(self, host: ShardHost, delivery: Delivery, message: JobMessage, envelope: Envelope) -> Reply:
         """Unpack a job and take it.
 
         Its name is that of its authentic header: by the name that its sender gave it on the job server, one job could be blamed
         for another.
         """
-        name = f"shard {desk.number} {parcel.name}"
-        with desk.attempts.work(name, alone=not desk.waits):
-            given_up = desk.attempts.exhausted(name)
+        name = f"shard {host.number} {message.name}"
+        with host.attempts.work(name, alone=not host.waits):
+            given_up = host.attempts.exhausted(name)
             if given_up:
-                self._quarantine.keep(name, assignment.data, "its shard failed with it again and again")
-            whole = protocol.with_events(parcel, envelope, rejected=QUARANTINED if given_up else "", limit=self._limit)
-            answer = desk.take(whole)
-            if desk.attempts.strict and desk.is_dirty:
-                self._commit_alone(desk)
+                self._quarantine.keep(name, delivery.data, "its shard failed with it again and again")
+            whole = protocol.with_events(message, envelope, rejected=QUARANTINED if given_up else "", limit=self._limit)
+            answer = host.take(whole)
+            if host.attempts.strict and host.is_dirty:
+                self._commit_alone(host)
             if answer.verdict == "taken":
-                desk.attempts.done(name)
+                host.attempts.done(name)
             return answer
 
-    def _hear(self, desk: ShardHost, question: Question) -> Reply:
-        if question.begins and not desk.is_settled(question.tailer):
+    def _hear(self, host: ShardHost, question: ShardRequest) -> Reply:
+        if question.begins and not host.is_settled(question.tailer):
             self._settle()
-        if (now := self._desks[desk.number]) is not desk:  # it failed meanwhile, and began anew
+        if (now := self._hosts[host.number]) is not host:  # it failed meanwhile, and began anew
             return now.says("moved")
-        answer = desk.hears(question)
+        answer = host.hears(question)
         if question.heartbeat and answer.verdict == "taken":
-            self._note(desk, question)
+            self._note(host, question)
         return answer
 
-    def _note(self, desk: ShardHost, question: Question) -> None:
+    def _note(self, host: ShardHost, question: ShardRequest) -> None:
         """Keep how a tailer does: in the lake, and for those who ask here."""
         with contextlib.suppress(ValueError, OSError):  # of a disk that is full the commits say so
             heartbeat = replace(decode(question.heartbeat), tailer=question.tailer, heard=self._clock.now())
-            desk.note(heartbeat)
+            host.note(heartbeat)
             heartbeats.write_remote(self._options.lake, heartbeat)
 
     def _refuses(self, reason: str) -> Reply:
         return Reply("refused", self._lake.shards, reason=reason)
 
-    def _begin_anew(self, desk: ShardHost) -> None:
+    def _restart(self, host: ShardHost) -> None:
         """Forget what a shard has not committed: it is sent again."""
         self._await_commit()
-        desk.close()
-        self._sit_down(desk.number, desk.owned)
+        host.close()
+        self._host_shard(host.number, host.owned)
 
     # commits
 
     def _flush_if_due(self) -> None:
-        held = sum(desk.nbytes for desk in self._desks.values())
+        held = sum(host.nbytes for host in self._hosts.values())
         if self._commit and (self._commit.done() or held > self._memory // 4):
             self._await_commit()
         due = self._clock.monotonic() - self._flushed >= self._flush_every or held > self._memory // 8
-        if due and not self._commit and any(desk.is_dirty for desk in self._desks.values()):
+        if due and not self._commit and any(host.is_dirty for host in self._hosts.values()):
             self._begin_commit()
 
     def _begin_commit(self) -> None:
         self._flushed = self._clock.monotonic()
-        drained = [one for desk in list(self._desks.values()) if desk.is_dirty and (one := self._drained(desk))]
+        drained = [one for host in list(self._hosts.values()) if host.is_dirty and (one := self._drained(host))]
         if drained:
             self._submit(drained)
 
@@ -325,19 +323,19 @@ class Worker:
         sources |= {source.id: source for delta, some in drained if delta.shard == 0 for source in some}
         self._commit = self._committer.submit(self._write, deltas, list(sources.values()))
 
-    def _drained(self, desk: ShardHost) -> tuple[Delta, list[Source]] | None:
+    def _drained(self, host: ShardHost) -> tuple[Delta, list[Source]] | None:
         """Return what a shard has to commit; None when it fails: then its jobs come again."""
         try:
-            with desk.attempts.work():
-                return desk.drain()
+            with host.attempts.work():
+                return host.drain()
         except Exception:  # it is said, and found out which job it is
-            self._begin_anew(desk)
+            self._restart(host)
             return None
 
-    def _commit_alone(self, desk: ShardHost) -> None:
+    def _commit_alone(self, host: ShardHost) -> None:
         """Commit what a shard has, before anything else."""
         self._await_commit()
-        self._submit([desk.drain()])
+        self._submit([host.drain()])
         self._await_commit()
 
     def _write(self, deltas: list[Delta], sources: list[Source]) -> list[Delta]:
@@ -349,28 +347,28 @@ class Worker:
         if self._commit:
             commit, self._commit = self._commit, None
             for delta in commit.result():
-                self._desks[delta.shard].committed(delta)
+                self._hosts[delta.shard].committed(delta)
             self._merger.begin()
 
     def _settle(self) -> None:
         """Commit all there is."""
         self._await_commit()
-        if any(desk.is_dirty for desk in self._desks.values()):
+        if any(host.is_dirty for host in self._hosts.values()):
             self._begin_commit()
             self._await_commit()
 
     def _close(self) -> None:
         self._committer.shutdown()
         self._merger.close()
-        for desk in self._desks.values():
-            desk.close()
-            desk.attempts.close()
-            desk.owned.release()
+        for host in self._hosts.values():
+            host.close()
+            host.attempts.close()
+            host.owned.release()
 
 
 def _functions(shard: int) -> tuple[str, str]:
     """Return the functions of a shard: its jobs, and the questions to it."""
-    return f"{JOBS}{shard}", f"{QUESTIONS}{shard}"
+    return f"{JOBS}{shard}", f"{REQUESTS}{shard}"
 
 
 def _ranges(numbers: Sequence[int]) -> str:

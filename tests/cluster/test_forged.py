@@ -20,7 +20,7 @@ from logagg.clock import SystemClock
 from logagg.cluster import protocol
 from logagg.cluster.auth import Keys
 from logagg.cluster.gearman import Server
-from logagg.cluster.protocol import Question, Reply
+from logagg.cluster.protocol import Reply, ShardRequest
 from logagg.cluster.transport import Receiver
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import Fingerprint, Source
@@ -103,17 +103,17 @@ def test_forged_messages(scene: Scene, secret: bytes | None) -> None:
     for shard in (0, 1):
         forged += [
             scene.forged_job(shard),
-            Question("web1", 1, shard),
-            Question("web1", TOP, shard, begins=True, run="x", count=TOP),
-            Question("web1", TOP, shard, looks=True),
-            Question("web1", 0, shard, greets=True),
+            ShardRequest("web1", 1, shard),
+            ShardRequest("web1", TOP, shard, begins=True, run="x", count=TOP),
+            ShardRequest("web1", TOP, shard, looks=True),
+            ShardRequest("web1", 0, shard, greets=True),
         ]
     for number, message in enumerate(forged):
         shard = (
             message.job.shard
             if isinstance(message, protocol.JobMessage)
             else message.shard
-            if isinstance(message, Question)
+            if isinstance(message, ShardRequest)
             else 0
         )
         data = protocol.pack(message)
@@ -171,7 +171,7 @@ def test_all_that_was_said_said_again(scene: Scene) -> None:
         question = protocol.unpack(data, EVENT_SCHEMA)
         if isinstance(question, protocol.JobMessage):
             assert answer.verdict == "duplicate"
-        elif isinstance(question, Question) and not question.greets:
+        elif isinstance(question, ShardRequest) and not question.greets:
             assert answer.verdict == "refused" and not answer.positions and not answer.known
         else:
             assert answer.verdict == "taken" and not answer.positions and not answer.known
@@ -346,7 +346,7 @@ def test_a_tail_that_only_hears_forged_answers_at_its_start(site: Site) -> None:
     site.logagg.await_lines(LINES, tail)
 
 
-@pytest.mark.parametrize("kind", [protocol.JOB, protocol.QUESTION], ids=["jobs", "questions"])
+@pytest.mark.parametrize("kind", [protocol.JOB, protocol.REQUEST], ids=["jobs", "questions"])
 def test_answers_to_other_messages(scene: Scene, kind: bytes) -> None:
     """Authentic answers, each in the place of another: none is believed."""
     keys = Keys((scene.site.lake / "secret").read_bytes())

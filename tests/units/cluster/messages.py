@@ -8,7 +8,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from logagg.cluster import protocol
-from logagg.cluster.protocol import JobMessage, Question, Reply, SourcePosition
+from logagg.cluster.protocol import JobMessage, Reply, ShardRequest, SourcePosition
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import Fingerprint, Job, Progress, Reject, Rejects, Source
 
@@ -72,8 +72,8 @@ def parcels(draw: st.DrawFn) -> JobMessage:
 KNOWN = st.builds(SourcePosition, SOURCES, st.one_of(st.none(), st.builds(Progress, NUMBERS, NUMBERS, MARKS)))
 POSITIONS = st.dictionaries(WORDS, st.tuples(NUMBERS, NUMBERS))
 REPORTS = st.dictionaries(WORDS, NUMBERS, max_size=3)
-QUESTIONS = st.builds(
-    Question,
+REQUESTS = st.builds(
+    ShardRequest,
     WORDS,
     NUMBERS,
     NUMBERS,
@@ -86,7 +86,7 @@ QUESTIONS = st.builds(
     NUMBERS,
 )
 TOKENS = st.one_of(st.just(""), st.binary(min_size=16, max_size=16).map(bytes.hex))
-ANSWERS = st.builds(
+REPLIES = st.builds(
     Reply,
     st.sampled_from(protocol.VERDICTS),
     NUMBERS,

@@ -9,7 +9,7 @@ import pytest
 
 from logagg.clock import ManualClock
 from logagg.cluster.epochs import Epochs
-from logagg.cluster.protocol import NOBODY, Question, Reply
+from logagg.cluster.protocol import NO_OWNER, Reply, ShardRequest
 from logagg.cluster.quarantine import Attempts
 from logagg.cluster.refusals import REPLAYED, Refusals
 from logagg.cluster.shard_host import Ownership, ShardHost
@@ -30,13 +30,13 @@ class Place:
 
     def taken_over(self) -> ShardHost:
         shard = Shard(0, ShardSettings(DEFAULTS, 30.0, 20_000))
-        self.desk = ShardHost(shard, 2, [], self.owned)
-        self.owner = bytes.fromhex(self.desk.owner)
-        return self.desk
+        self.host = ShardHost(shard, 2, [], self.owned)
+        self.owner = bytes.fromhex(self.host.owner)
+        return self.host
 
     def says(self, message: object, owner: bytes | None = None) -> str:
         """Return what is said before anything is done; "" where nothing speaks against it."""
-        objection = self.desk.objects(message, self.owner if owner is None else owner)  # type: ignore[arg-type]
+        objection = self.host.objects(message, self.owner if owner is None else owner)  # type: ignore[arg-type]
         return objection.verdict if objection else ""
 
 
@@ -45,20 +45,20 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def question(epoch: int = 1, count: int = 1, run: str = "run") -> Question:
-    return Question("web1", epoch, 0, run=run, count=count)
+def question(epoch: int = 1, count: int = 1, run: str = "run") -> ShardRequest:
+    return ShardRequest("web1", epoch, 0, run=run, count=count)
 
 
 def test_a_message_for_another_owner_changes_nothing(place: Place) -> None:
     """Of another shard, of another lake with the same secret, or of this shard before it was taken over."""
     before = place.owner
     place.taken_over()
-    for owner in (before, NOBODY, bytes(range(16))):
+    for owner in (before, NO_OWNER, bytes(range(16))):
         assert place.says(parcel(epoch=9), owner) == "moved"
         assert place.says(question(epoch=9), owner) == "moved"
     assert place.owned.epochs.last("web1") == 0
-    answer = place.desk.objects(question(), before)
-    assert answer and answer.owner == place.desk.owner and not answer.positions
+    answer = place.host.objects(question(), before)
+    assert answer and answer.owner == place.host.owner and not answer.positions
 
 
 def test_a_question_counts_once(place: Place) -> None:
@@ -85,39 +85,39 @@ def test_a_new_run_counts_from_the_start_and_the_old_one_is_over(place: Place) -
 def test_a_job_comes_again_as_a_duplicate(place: Place) -> None:
     job = parcel()
     assert place.says(job) == ""
-    assert place.desk.take(job).verdict == "taken"
+    assert place.host.take(job).verdict == "taken"
     assert place.says(job) == ""
-    assert place.desk.take(job).verdict == "duplicate"
+    assert place.host.take(job).verdict == "duplicate"
 
 
 def test_another_number_of_shards_is_a_misfit(place: Place) -> None:
-    answer = place.desk.objects(parcel(shards=3), place.owner)
+    answer = place.host.objects(parcel(shards=3), place.owner)
     assert answer and answer.reason == "misfit: the lake has 2 shards, the tailer deals to 3"
 
 
 def test_a_greeting_tells_no_position(place: Place) -> None:
-    place.desk.take(parcel(tailer="web1"))
+    place.host.take(parcel(tailer="web1"))
     assert place.says(question(epoch=4)) == ""
-    answer = place.desk.greets(replace(question(), greets=True))
-    assert answer == Reply("taken", 2, place.desk.owner, epoch=4, limit=1 << 20)
+    answer = place.host.greets(replace(question(), greets=True))
+    assert answer == Reply("taken", 2, place.host.owner, epoch=4, limit=1 << 20)
 
 
 def test_status_is_answered_once_a_token(place: Place) -> None:
     def token() -> bytes:
-        return bytes.fromhex(place.desk.greets(Question("", 0, 0, looks=True, greets=True)).owner)
+        return bytes.fromhex(place.host.greets(ShardRequest("", 0, 0, looks=True, greets=True)).owner)
 
     first = token()
-    assert place.desk.shows(first, 0.0).reports
-    again = place.desk.shows(first, 0.0)
+    assert place.host.shows(first, 0.0).reports
+    again = place.host.shows(first, 0.0)
     assert again.verdict == "moved" and not again.reports
     assert bytes.fromhex(again.owner) == token() != first
-    assert place.desk.shows(token(), 0.0).reports[""]["refused"] == 0
-    assert not place.desk.shows(place.owner, 0.0).reports
+    assert place.host.shows(token(), 0.0).reports[""]["refused"] == 0
+    assert not place.host.shows(place.owner, 0.0).reports
 
 
 def test_status_shows_what_was_refused_and_when(place: Place) -> None:
     place.owned.refusals.add("forged", "a message")
     place.clock.sleep(9)
-    token = bytes.fromhex(place.desk.greets(Question("", 0, 0, looks=True, greets=True)).owner)
-    shard = place.desk.shows(token, 0.0).reports[""]
+    token = bytes.fromhex(place.host.greets(ShardRequest("", 0, 0, looks=True, greets=True)).owner)
+    shard = place.host.shows(token, 0.0).reports[""]
     assert (shard["refused"], shard["refused_age"]) == (1, 9)
