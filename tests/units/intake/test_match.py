@@ -63,7 +63,7 @@ def test_wherever_the_file_is_now(log: Path, tmp_path: Path) -> None:
     log.rename(tmp_path / "access.log.1")
     log.write_bytes(OTHER)
     assert held(one, tmp_path)
-    (tmp_path / "access.log.2.gz").write_bytes(gzip.compress(READ))
+    (tmp_path / "access.log.2.gz").write_bytes(gzip.compress(READ, mtime=0))
     (tmp_path / "access.log.1").unlink()
     assert held(one, tmp_path)
 
@@ -75,7 +75,7 @@ def test_of_what_nothing_was_read_nothing_can_be_held(log: Path) -> None:
 
 def test_an_archive_that_has_not_changed_is_not_decompressed(log: Path, tmp_path: Path) -> None:
     archive = tmp_path / "access.log.1.gz"
-    archive.write_bytes(gzip.compress(READ))
+    archive.write_bytes(gzip.compress(READ, mtime=0))
     stat, other = os.stat(archive), known(archive, READ[:FINGERPRINT_BYTES] + OTHER[FINGERPRINT_BYTES:])
     assert not held(other, archive)
     assert held(replace(other, source=replace(other.source, size=stat.st_size, modified=stat.st_mtime)), archive)
@@ -103,9 +103,9 @@ def test_what_cannot_be_read_is_passed_over(log: Path, tmp_path: Path, monkeypat
         ("found-later", LONG + MORE, None, None),
         ("access.log.1", LONG[:2000] + MORE, None, None),
         ("access.log.1", MORE, None, None),
-        ("access.log.1.gz", gzip.compress(LONG), "wait", "copy"),
-        ("access.log.1.gz", gzip.compress(LONG)[:400], "wait", "wait"),
-        ("access.log.1.gz", gzip.compress(LONG + MORE), "wait", "same"),
+        ("access.log.1.gz", gzip.compress(LONG, mtime=0), "wait", "copy"),
+        ("access.log.1.gz", gzip.compress(LONG, mtime=0)[:400], "wait", "wait"),
+        ("access.log.1.gz", gzip.compress(LONG + MORE, mtime=0), "wait", "same"),
         ("shop.access.log", LONG, None, None),
     ],
 )
@@ -126,8 +126,8 @@ def test_verdicts_on_a_file_beside_a_long_log(
         ("access.log.1", SHORT + b"more\n", None, None),
         ("access.log~", SHORT, "copy", "copy"),
         ("access.log.bak", SHORT[:4], "copy", "copy"),
-        ("access.log.1.gz", gzip.compress(SHORT), "copy", "copy"),
-        ("access.log.1.gz", gzip.compress(SHORT)[:12], "wait", "wait"),
+        ("access.log.1.gz", gzip.compress(SHORT, mtime=0), "copy", "copy"),
+        ("access.log.1.gz", gzip.compress(SHORT, mtime=0)[:12], "wait", "wait"),
         ("found-later", SHORT, None, None),
     ],
 )
@@ -163,7 +163,7 @@ def test_the_next_generation_may_begin_as_the_last_one_did(files: Bench) -> None
         ("access.log.1", LONG[:2000], "wait", "copy"),  # deleted in steps, or what the log held earlier
         ("access.log", LONG[:2000], None, None),  # truncated, and written again
         ("access.log.1", LONG[:2000] + MORE, None, None),
-        ("access.log.1.gz", gzip.compress(LONG)[:400], "wait", "wait"),  # being compressed
+        ("access.log.1.gz", gzip.compress(LONG, mtime=0)[:400], "wait", "wait"),  # being compressed
     ],
 )
 def test_verdicts_where_a_source_has_no_file(
@@ -181,7 +181,7 @@ def test_verdicts_where_a_source_has_no_file(
     [
         ("access.log", LONG),
         ("any-name", LONG + MORE),
-        ("any-name.gz", gzip.compress(LONG)),
+        ("any-name.gz", gzip.compress(LONG, mtime=0)),
     ],
 )
 def test_a_source_without_a_file_goes_on_in_any_that_holds_all_that_was_read(
@@ -205,7 +205,7 @@ def test_a_source_without_a_file_goes_on_in_any_that_holds_all_that_was_read(
 def test_a_short_source_goes_on_only_under_a_name_that_allows_it(files: Bench, name: str, goes_on: bool) -> None:
     reader = files.reader("access.log", SHORT)
     reader.lose(1.0)
-    data = gzip.compress(SHORT) if name.endswith(".gz") else SHORT
+    data = gzip.compress(SHORT, mtime=0) if name.endswith(".gz") else SHORT
     assert (continued(files.candidate(name, data), [reader]) is reader) is goes_on
 
 
@@ -239,7 +239,7 @@ def test_a_file_too_short_to_tell_is_compared_with_its_stream(files: Bench) -> N
     reader = files.reader("access.log")
     index = SourceIndex([reader, files.reader("other.log")])
     assert index.similar_to(files.candidate("access.log.1", LONG[:20])) == [reader]
-    assert index.similar_to(files.candidate("access.log.2.gz", gzip.compress(LONG)[:12])) == [reader]
+    assert index.similar_to(files.candidate("access.log.2.gz", gzip.compress(LONG, mtime=0)[:12])) == [reader]
 
 
 def test_a_source_of_which_nothing_was_read_is_known_by_what_its_file_holds(files: Bench) -> None:
