@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from logagg.errors import LogaggError
-from logagg.notice_log import printable
+from logagg.notice_log import show_failure
 
 if TYPE_CHECKING:
     from logagg.config.sections import Config
@@ -185,7 +185,7 @@ def _complain(error: Exception, *, debug: bool, as_json: bool) -> int:
         line = f"{error.filename or 'the system says'}: {error.strerror}; run with --debug to see where"
     else:
         line = f"internal error: {type(error).__name__}: {error}; run with --debug"
-    print(f"logagg: {printable(' '.join(line.split()))}", file=sys.stderr)  # the one place that complains
+    show_failure(" ".join(line.split()), as_json=as_json)
     return 1
 
 

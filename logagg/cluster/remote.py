@@ -69,7 +69,7 @@ def tail(
     if STDIN in options.paths:
         raise SourceError("standard input cannot be sent to workers", "it could not be read again; write it to a file")
     check(options.config)
-    notices = Notices(clock, verbosity=options.verbosity)
+    notices = Notices(clock, verbosity=options.verbosity, as_json=options.log_json)
     with parsers or Parsers(options.budget, clock) as ready:
         destination = RemoteDestination(cluster, options, clock, notices, ready.count)
         Run(options, destination, clock, notices, requests, ready).run()

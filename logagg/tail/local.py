@@ -51,7 +51,7 @@ def tail(
         lake = Lake.open(options.lake, rollups_of(options.config), clock=clock, config=options.config, begin=False)
         try:
             lake.refuse_missing()
-            notices = Notices(clock, verbosity=options.verbosity)
+            notices = Notices(clock, verbosity=options.verbosity, as_json=options.log_json)
             destination = LocalDestination(lake, options, clock, notices, requests, ready.count)
             Run(options, destination, clock, notices, requests, ready).run()
         finally:
@@ -124,7 +124,7 @@ class LocalDestination(Destination):
         return self._lake.merging.text
 
     def tidy(self) -> None:
-        with merge_line(self._lake.merging, self._options.verbosity >= 0):
+        with merge_line(self._lake.merging, self._options.shows_progress):
             self._lake.compact_due()
 
     def refuse_damaged(self) -> None:

@@ -179,7 +179,7 @@ class Run:
 
     def _follow(self, tailer: Tailer, beginning: Beginning) -> None:
         """Let one read loop run after the other, each by the configuration that was wished for."""
-        loud = self._options.verbosity >= 0
+        loud = self._options.shows_progress
         tally = self._stats.tally
         display = CatchUpBar(tally, loud) if self._options.once else StatusLine(tally, self._clock, loud)
         try:
