@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from logagg.cli import Parsed, Shared, address, servers, shared_options
+from logagg.cli import Parsed, Shared, address, log_json_option, servers, shared_options
 from logagg.config.types import INTERVAL, SIZE
 
 _LIST = re.compile(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*(/\d{1,4})?", re.ASCII)
@@ -58,6 +58,7 @@ def shard_list(text: object) -> tuple[tuple[int, ...], int]:
 @click.option(
     "--max-jobs", type=click.IntRange(1), metavar="N", help="End after this many jobs; a supervisor starts it again."
 )
+@log_json_option
 @shared_options
 def worker(shared: Shared, gearman: Any, shards: Any, **options: Any) -> None:
     """Own shards of a lake, for tails that send their jobs through a job server.
