@@ -64,6 +64,7 @@ class Reader(ChunkReader):
         self.seen_at = self.read_at = 0.0  # monotonic clock: its file was last seen, bytes last came from it
         self.first_look = 0  # the number of the look that found its file first; 0: an earlier run did
         self.initial_size = 0  # bytes of its file when it was taken for a log of its own
+        self._judged_by = 0  # bytes of content that could be read of it then
 
     @property
     def last_path(self) -> str:
@@ -72,9 +73,9 @@ class Reader(ChunkReader):
 
     # the state of its file
 
-    def begin(self, look: int, size: int, *, announced: bool) -> None:
-        """Note that this run found its file first, in which look and how large."""
-        self.first_look, self.initial_size, self.announced = look, size, announced
+    def begin(self, look: int, size: int, judged_by: int, *, announced: bool) -> None:
+        """Note that this run found its file first, in which look, how large, and by how many bytes of content it was judged."""
+        self.first_look, self.initial_size, self._judged_by, self.announced = look, size, judged_by, announced
 
     def open(self, content: Content) -> bool:
         """Read on in this content if it holds what was read of the source; return whether it does."""
@@ -220,7 +221,11 @@ class Reader(ChunkReader):
         return self.seen and self.announced and self.is_read_to_end() and isinstance(self.content, Plain)
 
     def outgrew(self) -> bool:
-        """Return whether its file, of which nothing was read, has more than the few bytes by which it was judged."""
-        size = self.initial_size
-        judged_early = self._untouched and self.first_look > 0 and size < FINGERPRINT_BYTES and self.position == 0
-        return judged_early and self.content is not None and self.content.stat().st_size > size
+        """Return whether its file, of which nothing was read, has more than the few bytes by which it was judged.
+
+        Of an archive that is being made there may be kilobytes, and no byte of content: bzip2 compresses by the block.
+        """
+        judged_early = (
+            self._untouched and self.first_look > 0 and self._judged_by < FINGERPRINT_BYTES and self.position == 0
+        )
+        return judged_early and self.content is not None and self.content.stat().st_size > self.initial_size

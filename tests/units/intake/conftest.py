@@ -38,7 +38,7 @@ class Bench:
         stat, found = content.stat(), describe(str(self.folder / name))
         source = replace(new_source(found.path), device=stat.st_dev, inode=stat.st_ino, compression=content.compression)
         reader = Reader(source, source.head, Limits(), found.stream)
-        reader.begin(look, stat.st_size, announced=True)
+        reader.begin(look, stat.st_size, len(content.first()), announced=True)
         self._opened[-1] = reader
         assert reader.open(content)
         reader.see(found, stat, 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import lzma
@@ -16,7 +17,7 @@ import pytest
 
 from logagg.clock import ManualClock
 from logagg.intake import unknown
-from logagg.intake.content import Content, Packed, Plain, open_content
+from logagg.intake.content import FINGERPRINT_BYTES, Content, Packed, Plain, fingerprint_of, open_content
 from logagg.intake.open_files import OpenFiles
 from logagg.intake.reader import Reader
 from logagg.intake.tail import Tailer
@@ -468,3 +469,28 @@ def test_a_log_that_is_judged_anew_while_another_is_read(bench: Bench, start_at:
     known = {source.id for source in tailer.sources()}
     assert first.data == LONG and b"".join(bytes(chunk.data) for chunk in rest) == b"one\ntwo\n"
     assert {chunk.source for chunk in [first, *rest]} <= known
+
+
+@pytest.mark.parametrize("how", ["running", "restarted"])
+def test_an_archive_under_another_name_that_is_found_half_made(bench: Bench, how: str) -> None:
+    """It is longer than a fingerprint, and nothing can be decompressed yet: bzip2 compresses by the block."""
+    old, archive = bench.folder / "a.log.5", bench.folder / "Xyz-7-a.log.bz2"
+    lines = b"".join(b"a line with a number: %x\n" % (number * 2654435761 % 2**64) for number in range(1000))
+    packed = bz2.compress(lines)
+    old.write_bytes(lines)
+    tailer = bench.tailer()
+    assert data(tailer.poll()) == lines and len(packed) > 4096
+    if how == "restarted":
+        [source] = tailer.sources()
+        at = Progress(len(lines), 1000, fingerprint_of(len(lines), lines[-FINGERPRINT_BYTES:]))
+        tailer = bench.tailer(known=[KnownSource(source, {0: at})])
+        assert data(tailer.poll()) == b""
+    for end in (len(packed) // 3, 2 * len(packed) // 3):
+        archive.write_bytes(packed[:end])
+        assert data(tailer.poll()) == b""
+    archive.write_bytes(packed)
+    old.unlink()
+    found = data(tailer.poll())
+    bench.clock.sleep(3)
+    assert found + data(tailer.poll()) == b""
+    assert [source.path for source in tailer.sources()] == [str(archive)]
