@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from logagg.intake.compare import compare
@@ -43,7 +44,7 @@ SETTLE_SECONDS = 2.0  # without a change, after which a file is assumed to be co
 Verdict = Literal["same", "copy", "wait"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Candidate:
     """A file that may be a known source."""
 
@@ -54,8 +55,9 @@ class Candidate:
     first_look: int  # the number of the look that found it first
     original_size: int | None = None  # bytes of the file that it is a copy of, when it was found
 
-    @property
+    @cached_property
     def first(self) -> bytes:
+        """The first bytes, the same for all that is decided: the file may be growing."""
         return self.content.first()
 
     @property

@@ -292,7 +292,7 @@ class SourceRegistry:
         start, first = max(0, origin - FINGERPRINT_BYTES), content.first()[:origin]
         source = replace(source, head=fingerprint_of(len(first), first), origin=origin)
         reader = Reader(source, fingerprint_of(origin, content.read(start, origin - start)), self._limits, found.stream)
-        reader.begin(candidate.first_look, stat.st_size, len(content.first()), announced=not announce)
+        reader.begin(candidate.first_look, stat.st_size, len(candidate.first), announced=not announce)
         reader.open(content)
         self._table.enter(reader)
         self._see(reader, found, stat)

@@ -252,3 +252,11 @@ def verdict(candidate: match.Candidate, reader: Reader) -> tuple[Verdict | None,
     """The verdict at once, and once the file has not changed for a while."""
     found = [match.match(candidate, SourceIndex([reader]).similar_to(candidate), settled=one) for one in (False, True)]
     return tuple(one.verdict if one else None for one in found)
+
+
+def test_all_is_decided_by_the_same_first_bytes(files: Bench) -> None:
+    """A file that grows meanwhile was still judged by what could be read of it then."""
+    candidate = files.candidate("access.log.2.gz", gzip.compress(LONG, mtime=0)[:12])
+    assert candidate.first == b""
+    files.write("access.log.2.gz", gzip.compress(LONG, mtime=0))
+    assert candidate.first == b""
