@@ -1,6 +1,8 @@
-"""Which shard owns a visitor; events -> one job per shard; where a shard stands that has not met a source."""
+"""Which shard owns a visitor; events -> one job per shard; the progress of shards that have had no job of a source."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +19,14 @@ def owners(visitors: pa.ChunkedArray, shards: int) -> npt.NDArray[np.uint64]:
 
 
 def start_of(source: Source) -> Progress:
-    """Return the progress of a shard that has not met a source: it stands where reading began."""
+    """Return the progress of a shard before the first job of a source: its position is where reading began."""
     return Progress(source.origin, 0, Fingerprint.blank(source.origin))
+
+
+def of_all_shards(source: Source, progress: Mapping[int, Progress], shards: int) -> dict[int, Progress]:
+    """Return the progress of every shard in a source; a shard that has had no job of it is at its start."""
+    start = start_of(source)
+    return {shard: progress.get(shard, start) for shard in range(shards)}
 
 
 def shard_jobs(chunk: Chunk, events: pa.Table, rejects: Rejects, shards: int) -> list[Job]:

@@ -16,7 +16,7 @@ from logagg.cluster.transport import Sender, SendResult
 from logagg.errors import ClusterError
 from logagg.notices import Report, no_server_answers, no_worker_answers, shards_connected
 from logagg.records import KnownSource, Progress, Source
-from logagg.sharding import start_of
+from logagg.sharding import of_all_shards
 
 SAY = 3.0  # seconds of waiting after which it is said
 IN_VAIN = 20.0  # seconds without one authentic answer, but with others, after which `--once` ends
@@ -150,12 +150,11 @@ def known_sources(answers: Sequence[Reply]) -> list[KnownSource]:
             sources[known.source.id] = known.source
             if known.progress:
                 progress.setdefault(known.source.id, {})[shard] = known.progress
-    return [_of_all_shards(source, progress[id_], len(answers)) for id_, source in sources.items() if id_ in progress]
+    return [_known_source(source, progress[id_], len(answers)) for id_, source in sources.items() if id_ in progress]
 
 
-def _of_all_shards(source: Source, progress: dict[int, Progress], shards: int) -> KnownSource:
-    """Return a source with the progress of all shards; those that have not met it stand where reading began."""
-    start = start_of(source)
-    known = KnownSource(source, {shard: progress.get(shard, start) for shard in range(shards)})
+def _known_source(source: Source, progress: dict[int, Progress], shards: int) -> KnownSource:
+    """Return a source with the progress of every shard; it is not finished while a shard is behind another."""
+    known = KnownSource(source, of_all_shards(source, progress, shards))
     is_behind = known.resume.position < known.furthest.position
     return replace(known, source=replace(source, finished=False)) if is_behind else known

@@ -165,8 +165,8 @@ class Lake:
             hint = f"stop them first, or say --shards LIST/{former}"
             raise LakeError(f"{self._root}: workers share it as {former} shards, not {shards}", hint)
         if shards != former:
-            repartitioned = self._dealt(former, shards)
-            self._commits.forget_wanted()  # what was repartitioned as before
+            repartitioned = self._repartitioned(former, shards)
+            self._commits.forget_wanted()  # pending commits are for the former number of shards
             if repartitioned != self.state.progress:
                 self._commits.publish(replace(self.state, progress=repartitioned))
             layout.write_shards(self._root, shards)
@@ -195,7 +195,7 @@ class Lake:
         """
         former = layout.shards_of(self._root)
         # The records of the former shards are dropped, since they would be wrong for another number of shards.
-        self._commits.state = replace(self.state, progress=self._dealt(former, shards))
+        self._commits.state = replace(self.state, progress=self._repartitioned(former, shards))
         if former and former != shards:
             durable.remove([self._root / layout.SHARDS])
         sources = self.state.sources
@@ -332,7 +332,7 @@ class Lake:
                 replaced += len(done.old)
         return replaced
 
-    def _dealt(self, former: int | None, shards: int) -> Mapping[str, Mapping[int, Progress]]:
+    def _repartitioned(self, former: int | None, shards: int) -> Mapping[str, Mapping[int, Progress]]:
         try:
             return self.state.repartitioned(former, shards)
         except ValueError as error:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from logagg.lake.parts import FLUSH, Part
 from logagg.records import Delta, Fingerprint, Progress, Reject, Source
-from logagg.sharding import owners, start_of
+from logagg.sharding import of_all_shards, owners
 
 COMMITS = 1000  # number of commits that a state remembers
 REPAIR = "repair"  # a commit that gives damaged parts up
@@ -188,7 +188,7 @@ class State:
         shards are at different positions.
         """
         return {
-            id_: found if id_ == FORGOTTEN else _dealt(self.sources[id_], found, former or len(found), shards)
+            id_: found if id_ == FORGOTTEN else _repartitioned(self.sources[id_], found, former or len(found), shards)
             for id_, found in self.progress.items()
         }
 
@@ -218,9 +218,8 @@ class State:
         )
 
 
-def _dealt(source: Source, found: Mapping[int, Progress], former: int, shards: int) -> Mapping[int, Progress]:
-    start = start_of(source)
-    whole = {shard: found.get(shard, start) for shard in range(former)}
+def _repartitioned(source: Source, found: Mapping[int, Progress], former: int, shards: int) -> Mapping[int, Progress]:
+    whole = of_all_shards(source, found, former)
     if former == shards:
         return whole
     if len({one.position for one in whole.values()}) > 1:
