@@ -104,6 +104,7 @@ class Reply:
     heartbeats: tuple[str, ...] = ()  # to `status`: of the tailers
 
 
+GAPS = "logagg_gaps_total", "Jobs received out of order (an earlier job of the source is missing)."  # name and help
 VERDICTS = (
     "taken",  # the job counts; and so says the answer to a question
     "duplicate",  # it counted before

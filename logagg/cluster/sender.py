@@ -139,12 +139,7 @@ class Dispatch:
                 label,
             )
             yield Sample("logagg_jobs_resent_total", "Jobs that were sent again.", outbox.resent, label)
-            yield Sample(
-                "logagg_gaps_total",
-                "Jobs received out of order (an earlier job of the source is missing).",
-                outbox.gaps,
-                label,
-            )
+            yield Sample(*protocol.GAPS, outbox.gaps, label)
         yield from self._refusals.numbers("logagg_answers_refused_total", "Answers that were refused, by reason.")
 
     def stop(self) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from logagg.cluster.epochs import Epochs
 from logagg.cluster.handshake import MISFIT
-from logagg.cluster.protocol import TOKEN, JobMessage, Reply, ShardRequest, SourcePosition
+from logagg.cluster.protocol import GAPS, TOKEN, JobMessage, Reply, ShardRequest, SourcePosition
 from logagg.cluster.quarantine import Attempts
 from logagg.cluster.refusals import REPLAYED, Refusals
 from logagg.heartbeat import Heartbeat, encode_short
@@ -159,12 +159,7 @@ class ShardHost:
             self.duplicates,
             label,
         )
-        yield Sample(
-            "logagg_gaps_total",
-            "Jobs received out of order (an earlier job of the source is missing).",
-            self.gaps,
-            label,
-        )
+        yield Sample(*GAPS, self.gaps, label)
         yield Sample("logagg_held_bytes", "Bytes in memory that are not committed yet.", self.nbytes, label)
 
     def drain(self) -> tuple[Delta, list[Source]]:

@@ -218,8 +218,7 @@ class SourceRegistry:
     def _recognise(self, reader: Reader, found: Found, stat: os.stat_result) -> bool:
         """Return whether a file is still that of the source with its inode; then note that it was found."""
         if reader.outgrew():
-            self._drop(reader)
-            reader.close()
+            self.reconsider(reader)
             return False
         if reader.content is None and not reader.is_at_rest(stat):
             if not reader.position and reader.first_look:
