@@ -56,7 +56,9 @@ class Heartbeat:
     unread: int = 0  # bytes
     paths: tuple[str, ...] = ()  # its arguments
     following: int = 0  # logs
-    logs: tuple[FollowedLog, ...] = ()  # these logs, or the first of many
+    logs: tuple[
+        FollowedLog, ...
+    ] = ()  # of the logs that it follows, as many as fit, in the order in which they were found
     waiting: tuple[LogProblem, ...] = ()  # paths without a log yet
     unreadable: tuple[LogProblem, ...] = ()
     unparsed: tuple[LogProblem, ...] = ()  # logs that no format fits, or whose lines are mostly rejected

@@ -188,7 +188,7 @@ class Receiver:
         return self._assigned.popleft() if self._assigned else None
 
     def answer(self, delivery: Delivery, data: bytes) -> None:
-        """Reply a message; if the server has gone meanwhile, the sender will ask again."""
+        """Answer a message; if the server is lost before, the sender asks again."""
         connection = delivery.connection
         if connection in self._turns:
             self._turns[connection].state = "idle"

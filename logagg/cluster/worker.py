@@ -88,7 +88,7 @@ class Worker:
     """Takes one message after the other; commits beside that, in a thread of its own."""
 
     def __init__(self, options: WorkerOptions, clock: Clock, lake: Lake, requests: Requests) -> None:
-        self._options, self._clock, self._lake, self._wishes, self._config = (
+        self._options, self._clock, self._lake, self._requests, self._config = (
             options,
             clock,
             lake,
@@ -148,7 +148,7 @@ class Worker:
         return refused.numbers("logagg_messages_refused_total", "Messages that were refused, by reason.")
 
     def _is_over(self) -> bool:
-        if self._wishes.leaving:
+        if self._requests.leaving:
             self._notices.report(worker_leaves())
             return True
         if self._options.max_jobs and self._jobs >= self._options.max_jobs:
@@ -278,7 +278,7 @@ class Worker:
     def _hear(self, host: ShardHost, question: ShardRequest) -> Reply:
         if question.begins and not host.is_settled(question.tailer):
             self._settle()
-        if (now := self._hosts[host.number]) is not host:  # it failed meanwhile, and began anew
+        if (now := self._hosts[host.number]) is not host:  # it failed meanwhile and was restarted
             return now.says("moved")
         answer = host.hears(question)
         if question.heartbeat and answer.verdict == "taken":
@@ -339,7 +339,7 @@ class Worker:
         self._await_commit()
 
     def _write(self, deltas: list[Delta], sources: list[Source]) -> list[Delta]:
-        retry.commit_until_done(self._lake, deltas, sources, lambda: self._wishes.leaving, self._clock, self._notices)
+        retry.commit_until_done(self._lake, deltas, sources, lambda: self._requests.leaving, self._clock, self._notices)
         return deltas
 
     def _await_commit(self) -> None:

@@ -35,7 +35,7 @@ class Waker:
     def watch(self, directories: Iterable[str]) -> None:
         """Watch these directories, beside those watched already.
 
-        A directory that does not exist yet is watched once it does; one that was recreated or mounted over is watched anew.
+        A directory is watched as soon as it exists, and again after it was recreated or mounted over.
         """
         for directory in directories:
             now = _key(directory)

@@ -46,7 +46,7 @@ class Format:
 def compile_format(text: str, *, user_id: str = "") -> Format:
     """Compile a format's name or string; `user_id` names the variable that tells visitors apart.
 
-    Raises FormatError, which says what is not understood and where.
+    Raises FormatError, which names the unknown part of the format and its position.
     """
     if text in NAMED:
         return _compile(text, NAMED[text], user_id)
