@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,15 @@ def mount() -> Iterator[Callable[..., None]]:
     yield do
     for at in reversed(mounted):
         subprocess.run(["umount", "-q", "-l", at], check=False)  # the test may have done so
+
+
+@contextmanager
+def put_back(folder: Path, saved: Path) -> Iterator[None]:
+    """Save a folder elsewhere, let the block harm it, and put it back in its place."""
+    shutil.copytree(folder, saved, symlinks=True)
+    yield
+    shutil.rmtree(folder)
+    shutil.move(saved, folder)
 
 
 def wait_until(holds: Callable[[], bool], process: subprocess.Popen[str] | None = None, seconds: float = 60) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from logagg.lake.lake import Lake
 from logagg.lake.salts import Salts
 from logagg.lake.verify import verify
 from logagg.rollup.definitions import DEFAULTS
+from tests.conftest import put_back
 from tests.laws import sums
 
 LINE = '192.0.2.%d - - [02/Mar/2026:%02d:00:00 +0000] "GET /%d HTTP/1.1" 200 10 "-" "Mozilla/5.0"\n'
@@ -43,11 +43,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def lake(made: Path, tmp_path: Path) -> Iterator[Path]:
     """The lake, to be harmed in its place, which its catalog knows; it is put back afterwards."""
-    saved = tmp_path / "saved"
-    shutil.copytree(made, saved, symlinks=True)
-    yield made
-    shutil.rmtree(made)
-    shutil.move(saved, made)
+    with put_back(made, tmp_path / "saved"):
+        yield made
 
 
 def counting(lake: Path) -> list[Path]:

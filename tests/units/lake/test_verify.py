@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,7 +22,7 @@ from logagg.lake_format import LINK
 from logagg.tail.local import tail
 from logagg.tail.options import TailOptions
 from logagg.tail.run import rollups_of
-from tests.conftest import ROOT
+from tests.conftest import ROOT, put_back
 
 DEMO = ROOT / "fixtures" / "demo"
 
@@ -39,11 +38,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def lake(made: Path, tmp_path: Path) -> Iterator[Path]:
     """The lake, to be harmed; it stays in its place, which its catalog knows, and is put back afterwards."""
-    saved = tmp_path / "saved"
-    shutil.copytree(made, saved, symlinks=True)
-    yield made
-    shutil.rmtree(made)
-    shutil.move(saved, made)
+    with put_back(made, tmp_path / "saved"):
+        yield made
 
 
 def verdict(lake: Path) -> Verdict:
