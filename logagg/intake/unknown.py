@@ -9,7 +9,7 @@ from typing import Protocol
 
 from logagg.clock import Clock
 from logagg.intake.compare import ends_with, shared_lines
-from logagg.intake.content import FINGERPRINT_BYTES, Content, Key, key_of, open_content
+from logagg.intake.content import Content, Key, key_of, open_content
 from logagg.intake.lines import after_last_newline
 from logagg.intake.match import (
     SETTLE_SECONDS,
@@ -159,7 +159,7 @@ class UnknownFiles:
         self._looks = 0
         self._observations: dict[Key, Observation] = {}
         self._packed: set[Key] = set()  # the compressed ones
-        self._origins: dict[Key, int] = {}  # by trimmed log: where its new lines begin
+        self._replaced: dict[str, Reader] = {}  # by path: the source whose file was there before
         self._index = SourceIndex(())
 
     def meet(self, unknown: Mapping[Key, UnknownFile]) -> None:
@@ -189,14 +189,14 @@ class UnknownFiles:
     def _meet(self, unknown: Sequence[UnknownFile]) -> None:
         # First the files that continue known sources, since younger generations are read only after that. Then the
         # others in the order live, plain, compressed, because later ones may be copies of earlier ones.
-        self._index, self._packed, self._origins = SourceIndex(self._sources.readers.values()), set(), {}
+        self._index, self._packed = SourceIndex(self._sources.readers.values()), set()
         paths = {reader.last_path for reader in self._sources.readers.values() if not reader.seen}
         for one in sorted(
             unknown, key=lambda one: one.found.absolute not in paths
         ):  # the last known path first: a backup may hold the same
             self._open(one, self._continue)
         rest = [one for one in unknown if not self._sources.is_known(one.key)]
-        self._trace_trimmed(rest)
+        self._replaced = self._replaced_sources()
         for one in sorted(rest, key=lambda one: (one.key in self._packed, not one.found.live)):
             self._open(one, self._judge)
 
@@ -262,7 +262,7 @@ class UnknownFiles:
         """Begin to read a file at its start, at its end (`--from end`), or at the new lines of a trimmed log; skip old archives."""
         unknown, content = UnknownFile(candidate.found, candidate.stat), candidate.content
         end = self._ends.of(unknown, is_first_look=self._looks == 1) if self._ends else None
-        origin = self._origins.get(candidate.key, 0)
+        origin = self._trace(candidate)
         if end is not None and not origin:
             if content.compression:
                 return False
@@ -270,29 +270,29 @@ class UnknownFiles:
         self._index.add(self._sources.begin(candidate, origin, announce=end is not None or origin > 0))
         return True
 
-    def _trace_trimmed(self, unknown: Sequence[UnknownFile]) -> None:
-        """Find logs that were cut at their front, and where their new lines begin: the lines before were counted."""
+    def _replaced_sources(self) -> dict[str, Reader]:
+        """Return by path the sources of which a file there may be the rest, cut at its front."""
         readers = [one for one in self._sources.readers.values() if one.position]
         replaced = {one.last_path: one for one in readers if not one.seen}
         # A new log after a rotation is not a trimmed one, even if it begins with the lines that the last one ended with:
         # under load a second has many equal lines.
         backups = [one for one in readers if one.seen and is_called_a_copy(one.last_path, one.former_path)]
-        replaced |= {one.former_path: one for one in backups}
-        for one in unknown:
-            reader = replaced.get(one.found.absolute)
-            if reader and one.stat.st_size >= FINGERPRINT_BYTES:
-                self._open(one, lambda candidate, reader=reader: self._trace(candidate, reader))  # type: ignore[misc]
+        return replaced | {one.former_path: one for one in backups}
 
-    def _trace(self, candidate: Candidate, reader: Reader) -> bool:
-        origin = trimmed_at(candidate.content, reader.fingerprint, reader.last_bytes)
-        if origin is None:
-            return False
+    def _trace(self, candidate: Candidate) -> int:
+        """Return where the new lines of a trimmed log begin, since the lines before were counted; 0 for any other file.
+
+        It is looked at as it is when reading begins: a moment ago it may have been empty.
+        """
+        reader = self._replaced.get(candidate.found.absolute)
+        origin = trimmed_at(candidate.content, reader.fingerprint, reader.last_bytes) if reader else None
+        if reader is None or origin is None:
+            return 0
         if reader.content and not reader.content.compression:
             if not ends_with(reader.content, reader.position, candidate.content, origin):
-                return False
+                return 0
             # Lines that follow in both are read from that content.
             origin += shared_lines(candidate.content, origin, reader.content, reader.position)
-        self._origins[candidate.key] = origin
         if not reader.seen:
             self._sources.trim(reader)
-        return False
+        return origin

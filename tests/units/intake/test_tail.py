@@ -494,3 +494,25 @@ def test_an_archive_under_another_name_that_is_found_half_made(bench: Bench, how
     bench.clock.sleep(3)
     assert found + data(tailer.poll()) == b""
     assert [source.path for source in tailer.sources()] == [str(archive)]
+
+
+def test_a_log_that_is_cut_between_a_look_and_its_opening(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`cat last-lines > log`: the shell empties it first, and the look has found it so."""
+    log, real = bench.folder / "a.log", unknown.open_content
+    log.write_bytes(LONG * 3)
+    tailer = bench.tailer()
+    assert data(tailer.poll()) == LONG * 3
+    log.write_bytes(b"")
+    opened = []
+
+    def filled(path: str) -> Content:
+        opened.append(path)
+        if len(opened) == 2:  # first it is compared with known sources; now it is judged
+            log.write_bytes(LONG)
+        return real(path)
+
+    monkeypatch.setattr(unknown, "open_content", filled)
+    assert data(tailer.poll()) == b""
+    with log.open("ab") as file:
+        file.write(b"more\n")
+    assert data(tailer.poll()) == b"more\n"
