@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from logagg.clock import ManualClock
-from logagg.intake import unknown
 from logagg.intake.content import FINGERPRINT_BYTES, Content, Packed, Plain, fingerprint_of, open_content
 from logagg.intake.open_files import OpenFiles
 from logagg.intake.reader import Reader
@@ -301,7 +300,7 @@ def test_a_log_that_is_truncated_during_a_look(bench: Bench, monkeypatch: pytest
         live.write_text("four\n")
         return real(path)
 
-    monkeypatch.setattr(unknown, "open_content", truncated_before)
+    monkeypatch.setattr("logagg.intake.unknown.open_content", truncated_before)
     assert data(tailer.poll()) + data(tailer.poll()) == b"three\nfour\n"
 
 
@@ -498,7 +497,7 @@ def test_an_archive_under_another_name_that_is_found_half_made(bench: Bench, how
 
 def test_a_log_that_is_cut_between_a_look_and_its_opening(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """`cat last-lines > log`: the shell empties it first, and the look has found it so."""
-    log, real = bench.folder / "a.log", unknown.open_content
+    log = bench.folder / "a.log"
     log.write_bytes(LONG * 3)
     tailer = bench.tailer()
     assert data(tailer.poll()) == LONG * 3
@@ -509,9 +508,9 @@ def test_a_log_that_is_cut_between_a_look_and_its_opening(bench: Bench, monkeypa
         opened.append(path)
         if len(opened) == 2:  # first it is compared with known sources; now it is judged
             log.write_bytes(LONG)
-        return real(path)
+        return open_content(path)
 
-    monkeypatch.setattr(unknown, "open_content", filled)
+    monkeypatch.setattr("logagg.intake.unknown.open_content", filled)
     assert data(tailer.poll()) == b""
     with log.open("ab") as file:
         file.write(b"more\n")
