@@ -8,8 +8,8 @@ directory, compressed or not. A source of which less was read is known by all of
   nothing of it counts, as long as it holds the same.
 - A file that holds all of a source's file and more takes its place.
 
-Two logs that one look finds under unrelated names are two even while they are equal: two idle sites behind one health
-check write the same lines. Logs named after two sites are two whenever they are found. So are two plain logs too short
+Two logs that one look finds under unrelated names, both plain or both compressed alike, are two even while they are equal:
+two idle sites behind one health check write the same lines. Logs named after two sites are two whenever they are found. So are two plain logs too short
 for a full fingerprint: equal lines are legal and common.
 """
 
@@ -198,7 +198,9 @@ def _verdict(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict 
         return _beginning(candidate, reader, settled=settled)
     if len(candidate.first) < FINGERPRINT_BYTES or _head_of(reader).length < FINGERPRINT_BYTES:
         return _short_copy(candidate, reader, settled=settled)
-    if candidate.first_look == reader.first_look and not are_related(candidate.found.path, reader.source.path):
+    is_packed_alike = candidate.content.compression == reader.source.compression  # else one is the other, compressed
+    in_one_look = candidate.first_look == reader.first_look
+    if is_packed_alike and in_one_look and not are_related(candidate.found.path, reader.source.path):
         return None
     if candidate.content.compression and not settled:
         return "wait"  # it may be growing; to decompress it at each look would take a core

@@ -495,6 +495,29 @@ def test_an_archive_under_another_name_that_is_found_half_made(bench: Bench, how
     assert [source.path for source in tailer.sources()] == [str(archive)]
 
 
+@pytest.mark.parametrize("once", [False, True])
+@pytest.mark.parametrize("made", [0.6, 1.0])
+def test_a_log_and_its_archive_under_another_name_that_the_first_look_finds(
+    bench: Bench, made: float, once: bool
+) -> None:
+    """The log was written, rotated and compressed while no tail ran, and is about to be deleted."""
+    old, archive = bench.folder / "access.log.oqFar263~", bench.folder / "access.ynRS3.265.log.xz"
+    lines = b"".join(b"a line with a number: %x\n" % (number * 2654435761 % 2**64) for number in range(1000))
+    packed = lzma.compress(lines)
+    old.write_bytes(lines)
+    archive.write_bytes(packed[: round(made * len(packed))])
+    tailer = bench.tailer(once=once)
+    found = data(tailer.poll())
+    bench.clock.sleep(3)
+    assert found + data(tailer.poll()) == lines
+    archive.write_bytes(packed)
+    old.unlink()
+    found = data(tailer.poll())
+    bench.clock.sleep(3)
+    assert found + data(tailer.poll()) == b""
+    assert [source.path for source in tailer.sources()] == [str(archive)]
+
+
 def test_a_log_that_is_cut_between_a_look_and_its_opening(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """`cat last-lines > log`: the shell empties it first, and the look has found it so."""
     log = bench.folder / "a.log"
