@@ -24,6 +24,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "campaign": ("campaign", "utm_campaign"),
     "ad": ("ad",),
     "placement": ("placement",),
+    "id": ("id",),
 }
 
 NOWHERE = Location(FILE, {})

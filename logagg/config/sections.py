@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from logagg.config.rules import DEFAULT_RULES, RollupConfig, RuleConfig
+from logagg.config.rules import DEFAULT_RULES, KINDS, RollupConfig, RuleConfig
 from logagg.config.types import (
     COUNT,
     DURATION,
@@ -31,6 +31,8 @@ from logagg.config.types import (
     SettingType,
     one_of,
     setting,
+    some_of,
+    words,
 )
 
 EXTENSIONS = (
@@ -80,6 +82,7 @@ class Privacy:
         "never", ROTATION, 'visitors get new identities after this, such as "1d"; or "never"'
     )
     samples: int = setting(1000, COUNT, "rejected lines that the lake keeps as samples; 0: none")
+    users: bool = setting(False, FLAG, "keep the names that clients logged in with, as the dimension `user`")
     addresses_in_samples: bool = setting(False, FLAG, "keep addresses in the samples of rejected lines")
 
 
@@ -97,6 +100,16 @@ class Retention:
     minute: float | None = setting("90d", RETENTION, "minutes become hours after this")
     hour: float | None = setting("2y", RETENTION, "hours become days after this")
     day: float | None = setting("forever", RETENTION, "days are dropped after this")
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """The single events beside the rollups: what the view `requests` keeps, and for how long."""
+
+    keep: float | None = setting("7d", RETENTION, 'how long requests stay, counted from the newest one; "0": none')
+    max_size: int = setting("2GB", SIZE, "bytes that they take at most; the oldest go first")
+    kinds: tuple[str, ...] = setting(list(KINDS), SettingType(some_of(*KINDS), words), "the kinds of events that are kept")
+    query: bool = setting(False, FLAG, "keep query strings too, which may have personal data in them")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +133,7 @@ class Config:
     privacy: Privacy = Privacy()
     lake: Lake = Lake()
     retention: Retention = Retention()
+    requests: Requests = Requests()
     assets: Assets = Assets()
     rules: tuple[RuleConfig, ...] = DEFAULT_RULES
     rollups: tuple[RollupConfig, ...] = ()

@@ -131,8 +131,22 @@ def one_of(*choices: str) -> Callable[[object], str]:
     return chosen
 
 
+def some_of(*choices: str) -> Callable[[object], tuple[str, ...]]:
+    choose = one_of(*choices)
+
+    def chosen(value: object) -> tuple[str, ...]:
+        return tuple(map(choose, texts(value)))
+
+    return chosen
+
+
 def _flag_word(text: str) -> object:
     return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text from the environment, between commas or spaces."""
+    return text.replace(",", " ").split()
 
 
 class SettingType(NamedTuple):
@@ -156,7 +170,7 @@ MEMORY = SettingType(_memory)
 RETENTION = SettingType(retention)
 ROTATION = SettingType(_rotation)
 IPV4_BITS, IPV6_BITS = SettingType(_up_to(32), COUNT.read), SettingType(_up_to(128), COUNT.read)
-EXTENSION_LIST = SettingType(_extensions, lambda text: text.replace(",", " ").split())
+EXTENSION_LIST = SettingType(_extensions, words)
 
 
 def setting(written: object, kind: SettingType, meaning: str, key: str = "") -> Any:

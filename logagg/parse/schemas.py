@@ -28,6 +28,7 @@ DURATION_LENGTH = 40  # characters; JSON has up to 25 for a number of 64 bits
 # not have the field. Empty string: the line has no value for it (servers write "-").
 BATCH_SCHEMA = pa.schema(
     [
+        pa.field("position", pa.int64(), nullable=False),  # of the line's first byte in its source
         pa.field("time", TIMESTAMP, nullable=False),
         pa.field("client", TEXT),  # the client's address
         pa.field("forwarded", TEXT),  # X-Forwarded-For, as sent
@@ -35,6 +36,11 @@ BATCH_SCHEMA = pa.schema(
         pa.field("host", TEXT),  # virtual host, lower case, without port
         pa.field("method", TEXT),  # empty when the request line is not an HTTP request
         pa.field("target", TEXT),  # path and query as sent; empty when the request line is not an HTTP request
+        pa.field("protocol", TEXT),  # such as HTTP/1.1; empty when the request line is not an HTTP request
+        pa.field("scheme", TEXT),  # http or https
+        pa.field("tls", TEXT),  # version, such as TLSv1.3
+        pa.field("user", TEXT),  # the name that a client logged in with; null unless it is asked for
+        pa.field("country", TEXT),  # of the client, where the server looked it up
         pa.field("status", pa.int16(), nullable=False),
         pa.field("bytes", pa.int64(), nullable=False),  # "-" is 0
         pa.field("referrer", TEXT),
@@ -45,16 +51,22 @@ BATCH_SCHEMA = pa.schema(
     ]
 )
 
+# Fields of a line that become columns of text as they are.
+TEXTS = ("client", "forwarded", "user_id", "scheme", "tls", "user", "country", "referrer", "agent", "cache")
+
 # One row per accepted line. Text columns are bounded in length. Null only where stated.
 EVENT_SCHEMA = pa.schema(
     [
         pa.field("time", TIMESTAMP, nullable=False),
+        pa.field("position", pa.int64(), nullable=False),  # of the line in its source
         pa.field("visitor", pa.uint64(), nullable=False),
+        pa.field("id", TEXT, nullable=False),  # joins the tracking requests of one ad; empty without one
         pa.field("kind", TEXT, nullable=False),
         pa.field("is_bot", pa.bool_(), nullable=False),
         pa.field("site", TEXT, nullable=False),
         pa.field("method", TEXT, nullable=False),
         pa.field("path", TEXT, nullable=False),
+        pa.field("ext", TEXT, nullable=False),  # the path's extension in lower case, or empty
         pa.field("status", pa.int16(), nullable=False),
         pa.field("bytes", pa.int64(), nullable=False),
         pa.field("referrer", TEXT, nullable=False),  # host of the referring page, or empty
@@ -69,5 +81,11 @@ EVENT_SCHEMA = pa.schema(
         pa.field("bucket", pa.int16()),  # latency bucket of `seconds` (`logagg.sketches`), null likewise
         pa.field("upstream_seconds", pa.float64()),
         pa.field("cache", TEXT),
+        pa.field("scheme", TEXT),
+        pa.field("protocol", TEXT),
+        pa.field("tls", TEXT),
+        pa.field("user", TEXT),  # null unless `privacy.users`
+        pa.field("query", TEXT),  # the query string as sent; null unless `requests.query`
+        pa.field("country", TEXT),
     ]
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from logagg.clock import Clock, LatestTime
 from logagg.parse.detect import count, detect
-from logagg.parse.formats.compile import Format, compile_format
+from logagg.parse.formats.compile import NOBODY, Format, People, compile_format
 from logagg.records import Chunk
 
 SAMPLE_LINES = 1000
@@ -17,14 +17,14 @@ class SourceFormats:
     """Remembers the format of each source, and detects that of a new one from its first lines."""
 
     def __init__(
-        self, given: str, known: Mapping[str, str], clock: Clock, refused: Callable[[str], None], user_id: str = ""
+        self, given: str, known: Mapping[str, str], clock: Clock, refused: Callable[[str], None], people: People = NOBODY
     ) -> None:
         self._json = given == "json"  # the keys are detected from the lines
-        self._given = compile_format(given, user_id=user_id) if given and not self._json else None
+        self._given = compile_format(given, people) if given and not self._json else None
         # Remembered formats that differ from --log-format are dropped and detected again.
         kept = {source: name for source, name in known.items() if given in ("", name, name.partition(":")[0])}
-        self._formats = {source: compile_format(name, user_id=user_id) for source, name in kept.items()}
-        self._latest, self._refused, self._user_id = LatestTime(clock), refused, user_id
+        self._formats = {source: compile_format(name, people) for source, name in kept.items()}
+        self._latest, self._refused, self._people = LatestTime(clock), refused, people
 
     def format_of(self, chunk: Chunk, written: float = 0.0) -> Format | None:
         """Return the format of the chunk's source, or None when no format matches its first lines.
@@ -57,5 +57,5 @@ class SourceFormats:
     def _probe(self, lines: list[bytes], now: float) -> Format | None:
         if self._given is None:
             names = ("json",) if self._json else None
-            return detect(lines, now, user_id=self._user_id, names=names)
+            return detect(lines, now, self._people, names=names)
         return self._given if count(lines, self._given, now) else None

@@ -22,6 +22,7 @@ from logagg.sql_functions import VALUES
 
 RESERVED = frozenset({*TABLES, "events", "clicks", "rows", *(rollup.name for rollup in DEFAULTS)})
 DAY = 86_400
+SINGULAR = ("id", "query")  # text that nearly each event has of its own
 SUMMABLE = ("bytes", "seconds", "upstream_seconds")
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -66,7 +67,8 @@ def _reserved_words() -> frozenset[str]:
 
 
 def _dimensions(config: RollupConfig, events: pa.Schema) -> tuple[str, ...]:
-    known = [field.name for field in events if pa.types.is_dictionary(field.type) or field.name in DIMENSION_TYPES]
+    texts = [field.name for field in events if pa.types.is_dictionary(field.type) and field.name not in SINGULAR]
+    known = [field.name for field in events if field.name in texts or field.name in DIMENSION_TYPES]
     for name in config.dimensions:
         if name not in known:
             raise config.place.error("dimensions", f'"{name}" is not a dimension', f"choose from {', '.join(known)}")

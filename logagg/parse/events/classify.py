@@ -21,11 +21,13 @@ from logagg.config.sections import Config
 from logagg.parse.events import kinds, visitors
 from logagg.parse.events.addresses import Prefix
 from logagg.parse.events.rules import Rules
-from logagg.parse.schemas import EVENT_SCHEMA
+from logagg.parse.schemas import EVENT_SCHEMA, TEXT
 from logagg.parse.text import urls
 from logagg.sketches import latency_bucket
 
 NO_SITE = "-"
+AS_LOGGED = ("cache", "scheme", "protocol", "tls", "country")  # dimensions as a line has them
+NUMBERS = ("time", "position", "status", "bytes", "seconds", "upstream_seconds")
 _WWW = "www."
 _PAGEVIEW = KINDS.index("pageview")
 
@@ -41,6 +43,8 @@ class Classifier:
     limit: int = 256  # characters of a dimension value
     prefix: Prefix = Prefix()  # how much of an address tells visitors apart
     period: int = 0  # microseconds for which a visitor stays the same; 0: forever
+    users: bool = False  # keep the names that clients logged in with
+    queries: bool = False  # keep query strings
     key_of: Callable[[int], bytes] | None = None  # returns the key of the period that ends at a given second
 
     @classmethod
@@ -48,7 +52,18 @@ class Classifier:
         """Build the classifier of a configuration; `key_of` is needed where visitors rotate (`privacy.rotate`)."""
         privacy = config.privacy
         prefix, period = Prefix(privacy.ipv4, privacy.ipv6), round((privacy.rotate or 0) * 1_000_000)
-        return cls(Rules.of(config), secret, config.site, config.forwarded, config.limits.value, prefix, period, key_of)
+        return cls(
+            Rules.of(config),
+            secret,
+            config.site,
+            config.forwarded,
+            config.limits.value,
+            prefix,
+            period,
+            privacy.users,
+            config.requests.query,
+            key_of,
+        )
 
     def classify(self, batch: pa.Table) -> pa.Table:
         """Return one event (`EVENT_SCHEMA`) per row of a batch (`BATCH_SCHEMA`), in the same order."""
@@ -63,9 +78,12 @@ class Classifier:
             "path": requests.paths(),
             "referrer": referrer,
             "from_path": _from_paths(kind, site, referrer, from_page),
-            "cache": column["cache"],
+            "ext": requests.extensions(),
+            **{name: column[name] for name in AS_LOGGED},
             **requests.parameters(self.rules),
         }
+        texts |= {"user": column["user"]} if self.users else {}
+        texts |= {"query": requests.queries()} if self.queries else {}
         # A format without user agents tells nothing; an empty agent in one that has them means a robot.
         agent = column["agent"].with_null()
         from logagg.parse.events.agents import describe  # its patterns load slowly, and only parsers need them
@@ -76,8 +94,9 @@ class Classifier:
             for name in ("browser", "os", "device")
         }
         columns = {name: value.bounded(self.limit).array() for name, value in texts.items()}
+        columns |= {name: pa.nulls(batch.num_rows, TEXT) for name in ("user", "query") if name not in columns}
         columns["kind"] = EncodedText(kind, pa.array(KINDS)).array()
-        columns |= {name: batch.column(name) for name in ("time", "status", "bytes", "seconds", "upstream_seconds")}
+        columns |= {name: batch.column(name) for name in NUMBERS}
         columns["is_bot"] = pa.array(spread(described.column("is_bot").to_numpy(), agent.codes))
         columns["bucket"] = latency_bucket(batch.column("seconds").combine_chunks())
         columns["visitor"] = pa.array(self._visitors(column, batch.column("time")))
@@ -129,6 +148,16 @@ class _Requests:
     def paths(self) -> EncodedText:
         """Return the path of each row."""
         return self.path.of_rows(self.codes)
+
+    def extensions(self) -> EncodedText:
+        """Return the extension of each row's path, in lower case."""
+        paths = Slices.of(self.path.values)
+        found = EncodedText.cut(Slices(paths.data, urls.split_extensions(*paths.places), paths.end))
+        return found.map(pc.utf8_lower).of_rows(self.path.of_rows(self.codes).codes)
+
+    def queries(self) -> EncodedText:
+        """Return the query string of each row."""
+        return EncodedText.cut(self.query).of_rows(self.codes)
 
     def parameters(self, rules: Rules) -> dict[str, EncodedText]:
         """Return the advertising dimensions of each row."""

@@ -11,11 +11,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from logagg.config.sections import Config
 from logagg.errors import FormatError
 from logagg.parse.formats.known import APACHE, APACHE_UNUSED, NAMED, NGINX, TIMES
 
 MOST_VALUES = 256
 LONGEST_KEY = 256  # bytes
+REQUEST_PARTS = ("method", "target", "path", "query", "protocol")  # fields that a whole request line has in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +45,46 @@ class Format:
         return bool(self.keys) or bool(self.steps[-1].until)
 
 
-def compile_format(text: str, *, user_id: str = "") -> Format:
-    """Compile a format's name or string; `user_id` names the variable that tells visitors apart.
+@dataclass(frozen=True, slots=True)
+class People:
+    """What of a line is about people, and is read only where that is asked for."""
+
+    user_id: str = ""  # the variable that tells visitors apart
+    users: bool = False  # the names that clients logged in with
+
+    @classmethod
+    def of(cls, config: Config) -> People:
+        """Return what a configuration asks for."""
+        return cls(config.visitor, config.privacy.users)
+
+    def wants(self, field_: str) -> bool:
+        """Return whether a field of a line is to be read."""
+        return self.users or field_ != "user"
+
+
+NOBODY = People()
+
+
+def compile_format(text: str, people: People = NOBODY) -> Format:
+    """Compile a format's name or string.
 
     Raises FormatError, which names the unknown part of the format and its position.
     """
     if text in NAMED:
-        return _compile(text, NAMED[text], user_id)
+        return _compile(text, NAMED[text], people)
     if text.startswith("json:"):
-        return _named_json(text)
-    return _compile(text, text, user_id)
+        return _named_json(text, people)
+    return _compile(text, text, people)
 
 
-def _named_json(name: str) -> Format:
+def _named_json(name: str, people: People) -> Format:
     """Compile the name of a JSON format again: `json:time_iso8601=time,status=status,request=line`."""
     pairs = [pair.split("=", 1) for pair in name.removeprefix("json:").split(",")]
     if any(len(pair) < 2 for pair in pairs):
         raise FormatError(
             f"log format {name!r}: not a list of fields and their keys", "write json, and the keys are detected"
         )
-    fmt = json_format({key: field for field, key in pairs})
+    fmt = json_format({key: field for field, key in pairs if people.wants(field)})
     _check(fmt)
     return fmt
 
@@ -73,13 +95,14 @@ def json_format(keys: Mapping[str, str]) -> Format:
     return Format(name, keys=dict(keys))
 
 
-def _compile(name: str, text: str, user_id: str) -> Format:
+def _compile(name: str, text: str, people: People) -> Format:
     body, escape = _unwrap(text)
     if body.lstrip().startswith("{"):
-        fmt = Format(name, keys=_json_template(body, user_id))
+        fmt = Format(name, keys=_json_template(body, people))
     else:
-        parts = list(_nginx(body, user_id) if "$" in body else _apache(body, user_id))
-        fmt = _assemble(name, parts, escaped=escape != "none")
+        parts = list(_nginx(body, people.user_id) if "$" in body else _apache(body, people.user_id))
+        wanted = [part if isinstance(part, bytes) or people.wants(part) else "" for part in parts]
+        fmt = _assemble(name, wanted, escaped=escape != "none")
     _check(fmt)
     return fmt
 
@@ -178,18 +201,18 @@ def _prefer(fields: list[str]) -> list[str]:
     for name in fields:
         group = "time" if name in TIMES else name
         group = "duration" if name in ("seconds", "milliseconds", "microseconds") else group
-        unused = group in seen or (name in ("method", "target", "path", "query") and "request" in fields)
+        unused = group in seen or (name in REQUEST_PARTS and "request" in fields)
         kept.append("" if unused else name)
         seen.add(group)
     return kept
 
 
-def _json_template(text: str, user_id: str) -> Mapping[str, str]:
+def _json_template(text: str, people: People) -> Mapping[str, str]:
     """Read an nginx `escape=json` template: `{"time":"$time_iso8601","status":$status}`."""
     pairs = re.findall(r'"((?:[^"\\]|\\.)+)"\s*:\s*"?\$\{?(\w+)\}?"?\s*(?=[,}])', text)
-    named = [(key, "user_id" if variable == user_id else NGINX.get(variable, "")) for key, variable in pairs]
+    named = [(key, "user_id" if variable == people.user_id else NGINX.get(variable, "")) for key, variable in pairs]
     chosen = _prefer([name for _, name in named])
-    return {key: name for (key, _), name in zip(named, chosen, strict=True) if name}
+    return {key: name for (key, _), name in zip(named, chosen, strict=True) if name and people.wants(name)}
 
 
 def _check(fmt: Format) -> None:

@@ -23,6 +23,14 @@ NGINX: Mapping[str, str] = {
     "document_uri": "path",
     "args": "query",
     "query_string": "query",
+    "server_protocol": "protocol",
+    "scheme": "scheme",
+    "ssl_protocol": "tls",
+    "remote_user": "user",
+    "geoip_country_code": "country",
+    "geoip2_data_country_code": "country",
+    "geoip2_data_country_iso_code": "country",
+    "http_cf_ipcountry": "country",
     "status": "status",
     "body_bytes_sent": "bytes",
     "bytes_sent": "bytes",
@@ -44,6 +52,14 @@ APACHE: Mapping[str, str] = {
     "m": "method",
     "U": "path",
     "q": "query",
+    "H": "protocol",
+    "{REQUEST_SCHEME}e": "scheme",
+    "{SSL_PROTOCOL}x": "tls",
+    "{SSL_PROTOCOL}e": "tls",
+    "u": "user",
+    "{GEOIP_COUNTRY_CODE}e": "country",
+    "{MM_COUNTRY_CODE}e": "country",
+    "{CF-IPCountry}i": "country",
     "s": "status",
     "B": "bytes",
     "b": "bytes",
@@ -64,7 +80,7 @@ APACHE: Mapping[str, str] = {
     "{%d/%b/%Y:%T %z}t": "time_local",
 }
 # Directives whose values are not used.
-APACHE_UNUSED = frozenset("AfHIklLpPRSuX^") | {"ti", "to"}
+APACHE_UNUSED = frozenset("AfIklLpPRSX^") | {"ti", "to"}
 
 # Keys of JSON logs without a template, in addition to the names of nginx's variables.
 JSON_KEYS: Mapping[str, str] = {
@@ -82,6 +98,10 @@ JSON_KEYS: Mapping[str, str] = {
     **{key: "seconds" for key in ("duration", "response_time", "took", "elapsed")},
     **{key: "upstream_seconds" for key in ("upstream_time", "upstream_duration")},
     **{key: "cache" for key in ("cache_status", "cache")},
+    **{key: "protocol" for key in ("protocol", "proto", "http_version")},
+    **{key: "tls" for key in ("tls_version", "ssl_version", "tls")},
+    **{key: "user" for key in ("user", "username", "auth_user")},
+    **{key: "country" for key in ("country", "country_code", "cf_ipcountry")},
 }
 # Keys of times; the shape of the value decides the field.
 JSON_TIMES = ("@timestamp", "timestamp", "time", "ts", "date", "datetime")

@@ -19,7 +19,7 @@ from logagg.columnar.slices import Codes, Mask, Slices
 from logagg.parse.formats.compile import Format
 from logagg.parse.lines import decimals, json_lines, numbers, scan
 from logagg.parse.lines.decimals import Floats
-from logagg.parse.schemas import BATCH_SCHEMA, MOST_BYTES, REASONS, TEXT, TIMESTAMP
+from logagg.parse.schemas import BATCH_SCHEMA, MOST_BYTES, REASONS, TEXT, TEXTS, TIMESTAMP
 from logagg.parse.text import decode, urls
 from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 
@@ -34,7 +34,9 @@ def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Bat
     """Parse the lines of a chunk; times too far beyond `now` (seconds since the epoch) are rejected."""
     lines = find_lines(chunk)
     fields, typed, verdict = _read_lines(lines, fmt, now, max_line)
-    return Batch(_assemble(fields, typed, escaped=fmt.escaped and not fmt.keys), _rejects(chunk, lines, verdict))
+    positions = lines.start[verdict == 0] + (chunk.start + chunk.skipped)
+    table = _assemble(positions, fields, typed, escaped=fmt.escaped and not fmt.keys)
+    return Batch(table, _rejects(chunk, lines, verdict))
 
 
 def count(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> int:
@@ -121,20 +123,22 @@ def _read_sizes(fields: Fields, rows: int, most: int) -> tuple[Ints, Mask]:
     return np.zeros(rows, np.int64), np.ones(rows, bool)
 
 
-def _assemble(fields: Fields, typed: _Numbers, *, escaped: bool) -> pa.Table:
+def _assemble(positions: Ints, fields: Fields, typed: _Numbers, *, escaped: bool) -> pa.Table:
     rows = len(typed.time)
-    method, target = _read_request(fields, rows, escaped=escaped)
+    method, target, protocol = _read_request(fields, rows, escaped=escaped)
     columns = {
+        "position": pa.array(positions),
         "time": pa.array(typed.time).view(TIMESTAMP),
         "method": method,
         "target": target,
+        "protocol": protocol,
         "status": pa.array(typed.status.astype(np.int16)),
         "bytes": pa.array(typed.size),
         "host": _read_text(fields.get("host"), rows, escaped=escaped, then=_bare_host),
         "seconds": _read_seconds(fields, rows),
         "upstream_seconds": _read_durations(fields.get("upstream_seconds"), rows, decimals.upstream_seconds),
     }
-    for name in ("client", "forwarded", "user_id", "referrer", "agent", "cache"):
+    for name in TEXTS:
         columns[name] = _read_text(fields.get(name), rows, escaped=escaped)
     return pa.table([columns[name] for name in BATCH_SCHEMA.names], schema=BATCH_SCHEMA)
 
@@ -162,23 +166,26 @@ def _bare_host(hosts: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(pc.utf8_lower(hosts), r"\A(\[.*|[^:]*):[0-9]+\z", r"\1")
 
 
-def _read_request(fields: Fields, rows: int, *, escaped: bool) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:
+def _read_request(fields: Fields, rows: int, *, escaped: bool) -> tuple[pa.DictionaryArray, ...]:
+    """Return method, target and protocol."""
     if "request" not in fields:
-        return _read_request_parts(fields, rows, escaped=escaped)
+        protocol = _read_text(fields.get("protocol"), rows, escaped=escaped)
+        return *_read_request_parts(fields, rows, escaped=escaped), protocol
     codes, values = fields["request"].encode()
-    methods, targets = _split_requests(decode.unescape(values) if escaped else values)
-    return _as_text(spread(methods[0], codes), methods[1]), _as_text(codes, targets)
+    (methods, targets, protocols) = _split_requests(decode.unescape(values) if escaped else values)
+    method, protocol = (_as_text(spread(of_requests, codes), texts) for of_requests, texts in (methods, protocols))
+    return method, _as_text(codes, targets), protocol
 
 
-def _split_requests(requests: pa.Array) -> tuple[tuple[Codes, pa.Array], pa.Array]:
-    """Split `METHOD target HTTP/x` into methods (encoded) and targets; both are empty if it is not an HTTP request.
+def _split_requests(requests: pa.Array) -> tuple[tuple[Codes, pa.Array], pa.Array, tuple[Codes, pa.Array]]:
+    """Split `METHOD target HTTP/x` into methods (encoded), targets and protocols (encoded).
 
-    Escapes were undone before, so an escaped space separates like a plain one.
+    All are empty if it is not an HTTP request. Escapes were undone before, so an escaped space separates like a plain one.
     """
     values = Slices.of(requests)
-    method_start, method_end, target_start, target_end = urls.split_requests(*values.places)
-    codes, methods = Slices(values.data, method_start, method_end).encode()
-    return (codes, decode.to_text(methods)), decode.to_text(Slices(values.data, target_start, target_end).gather())
+    methods, targets, protocols = (Slices(values.data, *places) for places in urls.split_requests(*values.places))
+    (codes, method), (protocol_codes, protocol) = methods.encode(), protocols.encode()
+    return (codes, decode.to_text(method)), decode.to_text(targets.gather()), (protocol_codes, decode.to_text(protocol))
 
 
 def _read_request_parts(fields: Fields, rows: int, *, escaped: bool) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:

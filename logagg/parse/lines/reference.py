@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from logagg.parse.formats.compile import Format, Step
 from logagg.parse.lines.json_lines import DEEPEST
-from logagg.parse.schemas import BATCH_SCHEMA, DURATION, DURATION_LENGTH, LONGEST, MOST_BYTES
+from logagg.parse.schemas import BATCH_SCHEMA, DURATION, DURATION_LENGTH, LONGEST, MOST_BYTES, TEXTS
 from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
@@ -46,11 +46,11 @@ def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Bat
         line = whole.rstrip(b"\r").lstrip(b"\0")
         if line:
             outcome = parse_line(line, fmt, now) if len(line) <= max_line else "too_long"
+            position = at + len(whole.rstrip(b"\r")) - len(line)
             if isinstance(outcome, str):
-                position = at + len(whole.rstrip(b"\r")) - len(line)
                 rejected.append(Reject(position, outcome, line[:SAMPLE_BYTES]))
             else:
-                records.append(outcome)
+                records.append(outcome | {"position": position})
         at += len(whole) + 1
     counts = Counter(reject.reason for reject in rejected)
     columns = [pa.array([record[name] for record in records], _plain(name)) for name in BATCH_SCHEMA.names]
@@ -59,7 +59,7 @@ def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Bat
 
 
 def parse_line(line: bytes, fmt: Format, now: float) -> Record | str:
-    """Return the fields of a line (`BATCH_SCHEMA`), or the reason for rejecting it."""
+    """Return the fields of a line (`BATCH_SCHEMA`, without its position), or the reason for rejecting it."""
     try:
         raw = _split_json(line, fmt) if fmt.keys else _split(line, fmt)
         return _record(raw, fmt, now)
@@ -153,20 +153,18 @@ def _record(raw: Raw, fmt: Format, now: float) -> Record:
     time = _time(raw, now)
     status = _status(raw.get("status", b""))
     size = _size(raw["bytes"]) if "bytes" in raw else 0
-    method, target = _request(raw, escaped)
+    method, target, protocol = _request(raw, escaped)
     return {
         "time": time,
         "status": status,
         "bytes": size,
         "method": method,
         "target": target,
+        "protocol": protocol,
         "host": _host(_text(raw["host"], escaped)) if "host" in raw else None,
         "seconds": _seconds(raw),
         "upstream_seconds": _upstream_seconds(raw["upstream_seconds"]) if "upstream_seconds" in raw else None,
-        **{
-            name: _text(raw[name], escaped) if name in raw else None
-            for name in ("client", "forwarded", "user_id", "referrer", "agent", "cache")
-        },
+        **{name: _text(raw[name], escaped) if name in raw else None for name in TEXTS},
     }
 
 
@@ -317,26 +315,33 @@ def _unescape(value: bytes) -> bytes:
     return bytes(out)
 
 
-def _request(raw: Raw, escaped: bool) -> tuple[str | None, str]:
-    """Return method and target; the method is None if the format does not have one."""
+def _request(raw: Raw, escaped: bool) -> tuple[str | None, str, str | None]:
+    """Return method, target and protocol; the method, and the protocol, are None if the format does not have one."""
     if "request" in raw:
-        method, _, target = _bytes(raw["request"], escaped).partition(b" ")
-        before, space, last = target.rpartition(b" ")
-        if space and last.startswith(b"HTTP/"):
-            target = before
-        if not _is_method(method):
-            return "", ""
-    else:
-        method, target = (_bytes(raw.get(name, b""), escaped) for name in ("method", "target"))
-        if "target" not in raw:
-            target = _bytes(raw.get("path", b""), escaped)
-            query = _bytes(raw.get("query", b""), escaped).removeprefix(b"?")
-            target += b"?" + query if query else b""
-        if "method" not in raw:
-            return None, target.decode("utf-8", "replace")
-        if not _is_method(method):
-            return "", ""
-    if not target:
+        return _whole_request(_bytes(raw["request"], escaped))
+    protocol = _text(raw["protocol"], escaped) if "protocol" in raw else None
+    return *_request_parts(raw, escaped), protocol
+
+
+def _whole_request(request: bytes) -> tuple[str, str, str]:
+    method, _, target = request.partition(b" ")
+    before, space, last = target.rpartition(b" ")
+    protocol = last if space and last.startswith(b"HTTP/") else b""
+    target = before if protocol else target
+    if not _is_method(method) or not target:
+        return "", "", ""
+    return method.decode("utf-8", "replace"), target.decode("utf-8", "replace"), protocol.decode("utf-8", "replace")
+
+
+def _request_parts(raw: Raw, escaped: bool) -> tuple[str | None, str]:
+    method, target = (_bytes(raw.get(name, b""), escaped) for name in ("method", "target"))
+    if "target" not in raw:
+        target = _bytes(raw.get("path", b""), escaped)
+        query = _bytes(raw.get("query", b""), escaped).removeprefix(b"?")
+        target += b"?" + query if query else b""
+    if "method" not in raw:
+        return None, target.decode("utf-8", "replace")
+    if not _is_method(method) or not target:
         return "", ""
     return method.decode("utf-8", "replace"), target.decode("utf-8", "replace")
 

@@ -10,16 +10,17 @@ from logagg.columnar.bytes cimport Ptr, find, first_of
 cdef enum:
     MOST_KEYS = 1024
     LONGEST_METHOD = 20
+    LONGEST_EXTENSION = 10
 
 
 def split_requests(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
-    """Split `METHOD target HTTP/x` into methods and targets (starts, ends, starts, ends).
+    """Split `METHOD target HTTP/x` into methods, targets and protocols; return starts and ends of each.
 
-    Both are empty where the value is not a request line.
+    All are empty where the value is not a request line, and the protocol where it has none.
     """
     cdef Py_ssize_t rows = start.shape[0], row
-    methods, targets = np.empty((2, rows), np.int64), np.empty((2, rows), np.int64)
-    cdef int64_t[:, ::1] method = methods, target = targets
+    methods, targets, protocols = np.empty((3, 2, rows), np.int64)
+    cdef int64_t[:, ::1] method = methods, target = targets, protocol = protocols
     cdef Ptr first = first_of(data)
     cdef Ptr value, stop, space, last
     with nogil:
@@ -32,9 +33,11 @@ def split_requests(const uint8_t[::1] data, const int64_t[::1] start, const int6
             if space + 1 < last and _is_method(value, space):
                 method[0, row], method[1, row] = value - first, space - first
                 target[0, row], target[1, row] = space + 1 - first, last - first
+                protocol[0, row], protocol[1, row] = (last + 1 if last < stop else stop) - first, stop - first
             else:
                 method[0, row] = method[1, row] = target[0, row] = target[1, row] = start[row]
-    return methods[0], methods[1], targets[0], targets[1]
+                protocol[0, row] = protocol[1, row] = start[row]
+    return methods, targets, protocols
 
 
 cdef inline bint _is_method(Ptr value, Ptr stop) noexcept nogil:
@@ -80,6 +83,26 @@ def find_extensions(const uint8_t[::1] data, const int64_t[::1] start, const int
                 at -= 1
                 seen += at[0] == c"."
             extension[row] = at + 1 - first if seen == dots else end[row]
+    return extensions
+
+
+def split_extensions(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
+    """Return where the extension of each path starts: after a dot with at most 10 letters and digits to the end of the path.
+
+    A path without one gives its end.
+    """
+    cdef Py_ssize_t rows = start.shape[0], row
+    extensions = np.empty(rows, np.int64)
+    cdef int64_t[::1] extension = extensions
+    cdef Ptr first = first_of(data)
+    cdef Ptr at, least
+    with nogil:
+        for row in range(rows):
+            at = first + end[row]
+            least = first + max(start[row] + 1, end[row] - LONGEST_EXTENSION)
+            while at > least and _is_letter_or_digit(at[-1]):
+                at -= 1
+            extension[row] = at - first if at > first + start[row] and at[-1] == c"." else end[row]
     return extensions
 
 
@@ -149,6 +172,10 @@ cdef inline Ptr _end_of_path(Ptr at, Ptr stop) noexcept nogil:
     while at < stop and at[0] != c"?" and at[0] != c"#":
         at += 1
     return at
+
+
+cdef inline bint _is_letter_or_digit(uint8_t byte) noexcept nogil:
+    return _is_letter(byte) or c"0" <= byte <= c"9"
 
 
 cdef inline bint _is_letter(uint8_t byte) noexcept nogil:

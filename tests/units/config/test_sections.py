@@ -111,7 +111,8 @@ def test_rules_replace_the_default_ones(tmp_path: Path) -> None:
         status = 200
         """,
     )
-    parameters = {"campaign": ("campaign", "utm_campaign"), "ad": ("banner",), "placement": ("placement",)}
+    names = {"campaign": ("campaign", "utm_campaign"), "ad": ("banner",), "placement": ("placement",)}
+    parameters = {**names, "id": ("id",)}
     assert config.rules == (
         RuleConfig(
             "click",

@@ -136,24 +136,24 @@ def test_no_rows_and_no_rules() -> None:
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("ad=246&campaign=c6&placement=p4&id=1a2b", ("c6", "246", "p4")),
-        ("utm_campaign=u&ad=1", ("u", "1", "")),
-        ("utm_campaign=u&campaign=c", ("c", "", "")),
-        ("campaign=&utm_campaign=u", ("", "", "")),
-        ("ad=1&ad=2", ("", "1", "")),
-        ("bad=1&xad=2&adx=3", ("", "", "")),
-        ("&&ad=1&", ("", "1", "")),
-        ("ad", ("", "", "")),
-        ("ad=", ("", "", "")),
-        ("ad=a=b", ("", "a=b", "")),
-        ("campaign=spring+sale%21&ad=%e2%82%ac", ("spring sale!", "€", "")),
-        ("campaign=100%&ad=%zz%4", ("100%", "%zz%4", "")),
-        ("campaign=%ff", ("\ufffd", "", "")),
-        ("campaign=a%26ad=b", ("a&ad=b", "", "")),
-        ("", ("", "", "")),
+        ("ad=246&campaign=c6&placement=p4&id=1a2b", ("c6", "246", "p4", "1a2b")),
+        ("utm_campaign=u&ad=1", ("u", "1", "", "")),
+        ("utm_campaign=u&campaign=c", ("c", "", "", "")),
+        ("campaign=&utm_campaign=u", ("", "", "", "")),
+        ("ad=1&ad=2", ("", "1", "", "")),
+        ("bad=1&xad=2&adx=3", ("", "", "", "")),
+        ("&&ad=1&", ("", "1", "", "")),
+        ("ad", ("", "", "", "")),
+        ("ad=", ("", "", "", "")),
+        ("ad=a=b", ("", "a=b", "", "")),
+        ("campaign=spring+sale%21&ad=%e2%82%ac", ("spring sale!", "€", "", "")),
+        ("campaign=100%&ad=%zz%4", ("100%", "%zz%4", "", "")),
+        ("campaign=%ff", ("\ufffd", "", "", "")),
+        ("campaign=a%26ad=b", ("a&ad=b", "", "", "")),
+        ("", ("", "", "", "")),
     ],
 )
-def test_parameters_of_a_query(query: str, expected: tuple[str, str, str]) -> None:
+def test_parameters_of_a_query(query: str, expected: tuple[str, str, str, str]) -> None:
     assert tuple(parameters(query).values()) == expected
 
 
