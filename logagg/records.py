@@ -147,6 +147,16 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class EncodedRows:
+    """Rows as a whole Parquet file in memory; those written together are in the order of their times."""
+
+    data: pa.Buffer
+    rows: int
+    first: int  # microseconds since the epoch
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """The contribution of one shard to a commit: its rollups since its last flush, and its progress."""
 
@@ -157,3 +167,6 @@ class Delta:
     clicks: pa.Table | None = None  # the key state, whole: recent clicks (`rollup.clicks.STATE_SCHEMA`)
     starts: Mapping[str, int] = field(default_factory=dict)  # by source: the positions that this delta continues from
     lines: int = 0  # absorbed
+    requests: EncodedRows | None = None  # the single events (`rollup.requests`)
+    not_kept: int = 0  # where requests are switched off: the newest time of an event, in microseconds
+    counted: tuple[str, ...] = ()  # the rollups that count its events

@@ -1,8 +1,9 @@
-"""One shard: absorbs the jobs of its visitors, and drains their sums.
+"""One shard: absorbs the jobs of its visitors, and drains their sums and their requests.
 
     absorb(job) ... absorb(job) ──▶ drain() -> Delta
 
-Memory holds only uncommitted data: events until there are enough to roll up together, then rollup rows.
+Memory holds only uncommitted data: events until there are enough to roll up together, then rollup rows and encoded
+requests.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.records import SAMPLES, Delta, Job, KnownSource, Progress, Reject, Rejects
-from logagg.rollup import aggregate, clicks
+from logagg.rollup import aggregate, clicks, requests
 from logagg.rollup.columns import Columns
 from logagg.rollup.definitions import CLICK, Rollup
+from logagg.rollup.requests import Requests
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,6 +41,7 @@ class ShardSettings:
     events: int = EVENTS
     clicks_bytes: int = BYTES
     events_bytes: int = BYTES
+    requests: Requests = Requests()
 
 
 @dataclass(slots=True)
@@ -98,13 +101,15 @@ class Shard:
         self._waiting = _Waiting()
         self._rows: dict[str, list[pa.Table]] = {}
         self._row_bytes = 0
+        self._requests = requests.Encoder(settings.requests)
         self._gathered = _Gathered()
 
     @property
     def nbytes(self) -> int:
         """Return the bytes of what is not yet drained."""
         clicks = self._clicks.nbytes if self._clicks else 0
-        return self._waiting.bytes + self._row_bytes + max(0, clicks - self._settings.clicks_bytes)
+        rows = self._row_bytes + self._requests.nbytes
+        return self._waiting.bytes + rows + max(0, clicks - self._settings.clicks_bytes)
 
     @property
     def waits(self) -> bool:
@@ -148,18 +153,31 @@ class Shard:
             source: Rejects(counts, tuple(gathered.samples.get(source, ())))
             for source, counts in gathered.counts.items()
         }
-        return Delta(self.number, rollups, gathered.progress, rejects, self._clicks, gathered.starts, gathered.lines)
+        encoded, not_kept = self._requests.drain()
+        return Delta(
+            self.number,
+            rollups,
+            gathered.progress,
+            rejects,
+            self._clicks,
+            gathered.starts,
+            gathered.lines,
+            encoded,
+            not_kept,
+            tuple(rollup.name for rollup in self._settings.rollups),
+        )
 
     def roll_up(self) -> None:
         """Turn the waiting events into rollup rows."""
         if not self._waiting.rows:
             return
         waiting, self._waiting = self._waiting, _Waiting()
-        events = Columns(waiting.tables)
+        events, sources = Columns(waiting.tables), waiting.sources()
         self._add_rows("events", events)
+        self._requests.add(events, sources)
         clicked = np.flatnonzero(CLICK.holds(events)).astype(np.int32)
         if len(clicked):
-            booked = self._book(events.table(clicks.COLUMNS).take(clicked), waiting.sources().take(clicked))
+            booked = self._book(events.table(clicks.COLUMNS).take(clicked), sources.take(clicked))
             self._add_rows("clicks", Columns([booked]))
 
     def close(self) -> None:
