@@ -250,7 +250,7 @@ def _wrong_permissions(root: Path) -> Iterator[Problem]:
         yield Problem(f"{secret}: too short to keep a secret", "restore it from a backup")
     if found.st_mode & 0o077:
         yield Problem(f"{secret}: others may read it, and guess who visitors are", f"chmod 600 {secret}")
-    for path in (root, root / catalog.FOLDER, root / "data", root / "intents"):
+    for path in (root, root / catalog.FOLDER, root / "data", root / "pending"):
         if path.exists() and path.stat().st_mode & stat.S_IWOTH:
             yield Problem(f"{path}: anyone may write there", f"chmod o-w {path}")
 
