@@ -13,7 +13,7 @@ from logagg.config.sections import Config
 from logagg.errors import LakeError, LogaggError
 from logagg.lake import catalog
 from logagg.lake.state import State
-from logagg.lake.verify import Verdict, verify
+from logagg.lake.verify import Verification, verify
 from logagg.parse.formats.compile import compile_format
 from logagg.tail.run import rollups_of
 
@@ -28,7 +28,7 @@ class Examination:
     rules: int
     rollups: int  # user-defined
     lake: str
-    verdict: Verdict | None  # None: there is no lake yet
+    verification: Verification | None  # None: there is no lake yet
     files: tuple[LogFile, ...]
     passed_over: tuple[PassedOver, ...]
     problems: tuple[str, ...]
@@ -46,9 +46,9 @@ def examine(
     problems = [] if is_set(now := clock.now()) else [f"{not_set(now)}: set it; a tail would wait for that"]
     config = _told(lambda: _checked(load()), problems) or Config()
     given = _told(lambda: _compiled(log_format), problems) or ""
-    verdict = verify(lake)
-    if verdict:
-        problems += map(str, verdict.problems)
+    verification = verify(lake)
+    if verification:
+        problems += map(str, verification.problems)
     elif must_exist:
         problems.append(f"{lake}: no lake there; make one with logagg tail --lake DIR, or name another")
     preview = Previewer(config, given, _state(lake), clock).preview(paths)
@@ -57,7 +57,7 @@ def examine(
         len(config.rules),
         len(config.rollups),
         str(lake),
-        verdict,
+        verification,
         preview.files,
         preview.passed_over,
         (*problems, *preview.problems),

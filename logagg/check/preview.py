@@ -137,8 +137,8 @@ class Previewer:
         """Return why a line would be rejected; an empty text if it would be accepted."""
         if fmt is None:
             return "no known format"
-        verdict = reference.parse_line(line.rstrip(b"\r").lstrip(b"\0"), fmt, self._clock.now())
-        return verdict if isinstance(verdict, str) else ""
+        parsed = reference.parse_line(line.rstrip(b"\r").lstrip(b"\0"), fmt, self._clock.now())
+        return parsed if isinstance(parsed, str) else ""
 
     def _complaint(self, path: str, lines: Sequence[bytes], count: int) -> str:
         if not self._given:

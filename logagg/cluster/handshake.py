@@ -81,12 +81,12 @@ class Handshake:
             first = self._ask_all(lambda: messenger.outboxes[:1], begins=True)
             if first is None:
                 return None
-            if first[0].verdict == "taken":
+            if first[0].outcome == "taken":
                 break
         others = self._ask_all(lambda: messenger.outboxes[1:], begins=True)
         if others is None:
             return None
-        if any(answer.verdict == "superseded" for answer in others):
+        if any(answer.outcome == "superseded" for answer in others):
             raise superseded(self.tailer)
         self.notice(shards_connected(len(messenger.outboxes), list(map(str, self.sender.servers))))
         return known_sources([*first, *others])
@@ -116,7 +116,7 @@ class Handshake:
             return
         self._met = True
         outbox.set_owner(answer.owner)
-        if answer.verdict not in ("taken", "superseded"):
+        if answer.outcome not in ("taken", "superseded"):
             self.messenger.fail(outbox, answer.reason)
             return
         outbox.greet(self.clock.monotonic())

@@ -168,7 +168,7 @@ class Outbox:
                 continue
             if job.start != reached:
                 raise PositionMismatch(
-                    f"shard {self.shard} stands at {reached:,}, the next job starts at {job.start:,}"
+                    f"shard {self.shard} is at position {reached:,}, the next job starts at {job.start:,}"
                 )
             self.resent += job.sent
             job.sent = False

@@ -41,6 +41,7 @@ MAC, REST = slice(8, 40), 72  # where the MAC is, and what comes after nonce and
 TOKEN = 16  # bytes of a nonce, and of a token
 NO_OWNER = bytes(TOKEN)  # the token where the owner of a shard is not known yet
 LARGEST = 1 << 28  # bytes of events, unpacked, where no other limit is given
+_OUTCOME = "verdict"  # the name of a reply's outcome in its header
 _OLD_FRAME = struct.Struct("!6sBcII")  # of version 1: magic, version, kind, CRC-32 of the rest, length of the header
 
 
@@ -90,7 +91,7 @@ class SourcePosition:
 class Reply:
     """What a shard says to a job or a question."""
 
-    verdict: str  # of VERDICTS
+    outcome: str  # of OUTCOMES
     shards: int = 0  # of the lake
     owner: str = (
         ""  # a token, in hexadecimal; another where another process has the shard, with only what was committed
@@ -105,7 +106,7 @@ class Reply:
 
 
 GAPS = "logagg_gaps_total", "Jobs received out of order (an earlier job of the source is missing)."  # name and help
-VERDICTS = (
+OUTCOMES = (
     "taken",  # the job counts; and so says the answer to a question
     "duplicate",  # it counted before
     "gap",  # jobs before it are missing
@@ -143,7 +144,9 @@ def pack(message: Wired) -> bytes:
     if isinstance(message, JobMessage):
         stream, size = event_stream.pack(message.job.events)
         return _framed(JOB, _job_fields(message), stream, size)
-    return _framed(REQUEST if isinstance(message, ShardRequest) else REPLY, asdict(message))
+    if isinstance(message, Reply):
+        return _framed(REPLY, _reply_fields(message))
+    return _framed(REQUEST, asdict(message))
 
 
 def opened(data: bytes) -> Envelope:
@@ -198,7 +201,7 @@ def unpack(data: bytes, events: pa.Schema, *, rejected: str = "", limit: int = L
 
 def refusal_of_version_1(reason: str) -> bytes:
     """Return an answer that a logagg of version 1 reads: it ends, and says the reason."""
-    text = json.dumps(asdict(Reply("refused", reason=reason))).encode()
+    text = json.dumps(_reply_fields(Reply("refused", reason=reason))).encode()
     check = zlib.crc32(struct.pack("!I", len(text)) + text)
     return _OLD_FRAME.pack(MAGIC, 1, REPLY, check, len(text)) + text
 
@@ -270,10 +273,15 @@ def _request(header: dict[str, Any]) -> ShardRequest:
     )
 
 
+def _reply_fields(reply: Reply) -> dict[str, Any]:
+    fields = asdict(reply)
+    return {_OUTCOME: fields.pop("outcome"), **fields}
+
+
 def _reply(header: dict[str, Any]) -> Reply:
-    if header["verdict"] not in VERDICTS:
+    if header[_OUTCOME] not in OUTCOMES:
         raise WireError(
-            f"an answer {header['verdict']!r}, which this logagg does not know", "run the same version everywhere"
+            f"an answer {header[_OUTCOME]!r}, which this logagg does not know", "run the same version everywhere"
         )
     positions = {
         codec.text(id_): (codec.number(one), codec.number(other)) for id_, (one, other) in header["positions"].items()
@@ -283,7 +291,7 @@ def _reply(header: dict[str, Any]) -> Reply:
     reports = {codec.text(name): _report(report) for name, report in header["reports"].items()}
     shards, epoch, limit = (codec.number(header[name]) for name in ("shards", "epoch", "limit"))
     beats = tuple(map(_heartbeat, header["heartbeats"]))
-    return Reply(header["verdict"], shards, owner, positions, known, reason, reports, epoch, limit, beats)
+    return Reply(header[_OUTCOME], shards, owner, positions, known, reason, reports, epoch, limit, beats)
 
 
 def _position(found: dict[str, Any]) -> SourcePosition:

@@ -126,7 +126,7 @@ class Quarantine:
         path = self._folder / f"{digest}.job"
         self._notice(job_quarantined(str(path), reason))
         try:
-            if not path.exists() and self._has_room(len(data)):
+            if not path.exists() and self._fits(len(data)):
                 path.write_bytes(data)
                 path.with_suffix(".txt").write_text(f"{name}: {reason}\n")
                 give(path)
@@ -135,7 +135,7 @@ class Quarantine:
         except OSError as error:
             self._notice(job_not_kept(str(path), str(error.strerror)))
 
-    def _has_room(self, size: int) -> bool:
+    def _fits(self, size: int) -> bool:
         kept = [path.stat().st_size for path in self._folder.glob("*.job")]
         return len(kept) < KEPT and sum(kept) + size <= KEPT_BYTES
 

@@ -48,7 +48,7 @@ class Dispatch:
         freshness: Freshness | None = None,
     ) -> None:
         self._sender = Sender(servers, clock, notice, largest=packet_bytes(job_bytes(memory)))
-        self._who, self._clock, self._notice, self._room, self._poll = identity, clock, notice, memory // 4, poll
+        self._who, self._clock, self._notice, self._limit, self._poll = identity, clock, notice, memory // 4, poll
         self._refusals = Refusals(clock, notice)
         self.outboxes: list[Outbox] = []
         self.epoch = 0  # one more than the last that the workers knew
@@ -91,8 +91,8 @@ class Dispatch:
         Returns False when they cannot be sent.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._over or self._has_room() or given_up())
-            if self._over or not self._has_room():
+            self._changed.wait_for(lambda: self._over or self._accepts_more() or given_up())
+            if self._over or not self._accepts_more():
                 return False
             for shard, job in jobs:
                 self.outboxes[shard].add(job)
@@ -109,7 +109,7 @@ class Dispatch:
         """Note that all that was in the logs at a moment has been put."""
         with self._changed:
             self._freshness.read(at)
-            self._settle_freshness()
+            self._update_freshness()
 
     def say(self, heartbeat: str) -> None:
         """Say how the tail does."""
@@ -156,8 +156,8 @@ class Dispatch:
     def _over(self) -> bool:
         return self._stopping.is_set() or self.failure is not None
 
-    def _has_room(self) -> bool:
-        return sum(outbox.nbytes for outbox in self.outboxes) < self._room and all(
+    def _accepts_more(self) -> bool:
+        return sum(outbox.nbytes for outbox in self.outboxes) < self._limit and all(
             len(one.pending) < PENDING for one in self.outboxes
         )
 
@@ -177,7 +177,7 @@ class Dispatch:
                 with self._changed:
                     for outcome in outcomes:
                         self._hear(outcome)
-                    self._settle_freshness()
+                    self._update_freshness()
                     if not any(outbox.pending for outbox in self.outboxes):
                         self._since = self._clock.monotonic()
                     self._changed.notify_all()
@@ -187,7 +187,7 @@ class Dispatch:
                 self._changed.notify_all()
             self.failed()
 
-    def _settle_freshness(self) -> None:
+    def _update_freshness(self) -> None:
         """Find out whether all that was there at the last cut is committed; then make the next cut."""
         if self._cut is not None and all(
             outbox.done >= count for outbox, count in zip(self.outboxes, self._cut, strict=True)
@@ -264,9 +264,9 @@ class Dispatch:
         if answer is None:
             self.fail(outbox, outcome.reason or "its answers are refused")
             return
-        if answer.verdict == "superseded":
+        if answer.outcome == "superseded":
             raise superseded(self._who.tailer)
-        if answer.verdict == "overlap":
+        if answer.outcome == "overlap":
             raise PositionMismatch(answer.reason)
         if outbox.note_owner(answer.owner) and outbox.shard == 0:  # the new owner may not have the news
             self._news = {**self._told, **self._news}
@@ -274,14 +274,14 @@ class Dispatch:
             self._since = self._clock.monotonic()
             self._freshness.moved()
         outbox.note_reply(self._clock.monotonic())
-        if answer.verdict == "refused":
+        if answer.outcome == "refused":
             self.fail(outbox, answer.reason)
             return
-        if answer.verdict == "moved":
+        if answer.outcome == "moved":
             outbox.move(self._clock.monotonic() + BACKOFF[0] * random.uniform(0.5, 1))
             return
         outbox.note_success()
-        if answer.verdict == "gap":
+        if answer.outcome == "gap":
             outbox.gap()
         elif isinstance(of, tuple):
             self._take_stock(outbox, answer, of)
@@ -327,7 +327,7 @@ class Dispatch:
             self._refusals.add(reason_of(error), f"shard {outbox.shard} answers with {error}")
             return None
         assert isinstance(answer, Reply)
-        if answer.verdict == "refused" and answer.reason.startswith(MISFIT):
+        if answer.outcome == "refused" and answer.reason.startswith(MISFIT):
             raise ClusterError(answer.reason.removeprefix(MISFIT), "see docs/cluster.md")
         return answer
 

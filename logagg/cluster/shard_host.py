@@ -91,8 +91,8 @@ class ShardHost:
                 self._shard.roll_up()
         except Gap as gap:
             self.gaps += 1
-            verdict = "overlap" if message.job.start < gap.position < message.job.end else "gap"
-            return self.says(verdict, [id_], str(gap))
+            outcome = "overlap" if message.job.start < gap.position < message.job.end else "gap"
+            return self.says(outcome, [id_], str(gap))
         if not is_new:
             self.duplicates += 1
             return self.says("duplicate", [id_])
@@ -144,7 +144,7 @@ class ShardHost:
         heartbeats = tuple(self._heartbeats.values())
         return Reply("taken", self._shards, self.owner, reports={**tailers, "": shard}, heartbeats=heartbeats)
 
-    def is_settled(self, tailer: str) -> bool:
+    def is_committed(self, tailer: str) -> bool:
         """Tell whether all that came from a tailer is committed."""
         ours = [id_ for id_, source in self._sources.items() if source.tailer in (tailer, "")]
         return all(self._applied.get(id_) == self._committed.get(id_) for id_ in ours)
@@ -175,10 +175,10 @@ class ShardHost:
     def close(self) -> None:
         self._shard.close()
 
-    def says(self, verdict: str, sources: Sequence[str] = (), reason: str = "") -> Reply:
+    def says(self, outcome: str, sources: Sequence[str] = (), reason: str = "") -> Reply:
         positions = {id_: (self._committed[id_], self._applied[id_]) for id_ in sources if id_ in self._committed}
         missing = {id_: (0, self._applied[id_]) for id_ in sources if id_ in self._applied and id_ not in positions}
-        return Reply(verdict, self._shards, self.owner, positions | missing, reason=reason)
+        return Reply(outcome, self._shards, self.owner, positions | missing, reason=reason)
 
     def _known(self, tailer: str) -> tuple[SourcePosition, ...]:
         """Return the sources of a tailer, and those that a tail without a name has read."""

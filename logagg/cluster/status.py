@@ -118,7 +118,7 @@ class _Survey:
         self._on_way.discard(shard)
         if (answer := self._read(outcome.data, nonce)) is None:
             return None
-        if greeted or answer.verdict == "moved":
+        if greeted or answer.outcome == "moved":
             self._tokens[shard] = bytes.fromhex(answer.owner) or NO_OWNER
         elif answer.reports:
             self._answers[shard] = answer

@@ -154,7 +154,7 @@ class Delivery:
 
 @dataclass(slots=True)
 class _WorkerState:
-    """How we stand with one server."""
+    """The state of a worker's connection to one server."""
 
     state: str = "idle"  # then "asked", and "asleep" where there was nothing to do
     served: set[str] = field(default_factory=set)
@@ -167,7 +167,7 @@ class Receiver:
         self, servers: Sequence[Server], clock: Clock, notice: Report, name: str, *, largest: int = LARGEST
     ) -> None:
         self._links, self._name = ConnectionPool(servers, clock, notice, self._lose, largest), name.encode()
-        self._turns: dict[Connection, _WorkerState] = {}
+        self._states: dict[Connection, _WorkerState] = {}
         self._assigned: deque[Delivery] = deque()
         self._functions: set[str] = set()
 
@@ -179,7 +179,7 @@ class Receiver:
         """Return a message; None where none came for so long. What is returned must be answered."""
         self._ask()
         if not self._assigned:
-            connections = list(self._turns)
+            connections = list(self._states)
             ready = select.select(connections, [], [], timeout)[0]
             for connection in connections:
                 with self._links.guarded(connection):
@@ -190,51 +190,51 @@ class Receiver:
     def answer(self, delivery: Delivery, data: bytes) -> None:
         """Answer a message; if the server is lost before, the sender asks again."""
         connection = delivery.connection
-        if connection in self._turns:
-            self._turns[connection].state = "idle"
+        if connection in self._states:
+            self._states[connection].state = "idle"
             with self._links.guarded(connection):
                 connection.send(Kind.WORK_COMPLETE, job_handle=delivery.handle, data=data)
 
     def close(self) -> None:
         """Leave: what was given to us and not answered goes to others."""
         self._links.close()
-        self._turns.clear()
+        self._states.clear()
         self._assigned.clear()
 
     def _ask(self) -> None:
         """Connect where that is due, and ask each server for a message that does not know yet that we wait for one."""
         for connection in self._links.connect():
-            self._turns[connection] = _WorkerState()
+            self._states[connection] = _WorkerState()
             with self._links.guarded(connection):
                 connection.send(Kind.SET_CLIENT_ID, client_id=self._name)
-        for connection in list(self._turns):
+        for connection in list(self._states):
             with self._links.guarded(connection):
                 self._ask_one(connection)
 
     def _ask_one(self, connection: Connection) -> None:
-        turn = self._turns[connection]
-        for function in self._functions - turn.served:
+        worker = self._states[connection]
+        for function in self._functions - worker.served:
             connection.send(Kind.CAN_DO, task=function.encode())
-        for function in turn.served - self._functions:
+        for function in worker.served - self._functions:
             connection.send(Kind.CANT_DO, task=function.encode())
-        if turn.served != self._functions and turn.state == "asleep":
-            turn.state = "idle"
-        turn.served = set(self._functions)
-        if turn.state == "idle" and turn.served:
+        if worker.served != self._functions and worker.state == "asleep":
+            worker.state = "idle"
+        worker.served = set(self._functions)
+        if worker.state == "idle" and worker.served:
             connection.send(Kind.GRAB_JOB_UNIQ)
-            turn.state = "asked"
+            worker.state = "asked"
         connection.probe()
 
     def _hear(self, connection: Connection, readable: bool) -> None:
-        turn = self._turns[connection]
+        worker = self._states[connection]
         for kind, arguments in connection.packets() if readable else ():
             if kind == Kind.NO_JOB:
                 connection.send(Kind.PRE_SLEEP)
-                turn.state = "asleep"
-            elif turn.state == "asleep" and kind in (Kind.NOOP, Kind.ECHO_RES):
-                turn.state = "idle"  # to ask now and then makes up for a call that was missed
+                worker.state = "asleep"
+            elif worker.state == "asleep" and kind in (Kind.NOOP, Kind.ECHO_RES):
+                worker.state = "idle"  # to ask now and then makes up for a call that was missed
             elif kind == Kind.JOB_ASSIGN_UNIQ:
-                turn.state = "busy"
+                worker.state = "busy"
                 function, unique = (arguments[name].decode(errors="backslashreplace") for name in ("task", "unique"))
                 omitted = int(arguments.get(OMITTED, 0))
                 self._assigned.append(
@@ -243,5 +243,5 @@ class Receiver:
 
     def _lose(self, connection: Connection) -> None:
         """Forget what came through a connection: its server gives it to others."""
-        self._turns.pop(connection, None)
+        self._states.pop(connection, None)
         self._assigned = deque(one for one in self._assigned if one.connection is not connection)

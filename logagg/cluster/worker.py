@@ -129,7 +129,7 @@ class Worker:
                 self._flush_if_due()
         finally:
             self._receiver.close()
-        self._settle()
+        self._commit_all()
         self._close()
 
     def numbers(self) -> Iterator[Sample]:
@@ -271,17 +271,17 @@ class Worker:
             answer = host.take(whole)
             if host.attempts.strict and host.is_dirty:
                 self._commit_alone(host)
-            if answer.verdict == "taken":
+            if answer.outcome == "taken":
                 host.attempts.done(name)
             return answer
 
     def _hear(self, host: ShardHost, question: ShardRequest) -> Reply:
-        if question.begins and not host.is_settled(question.tailer):
-            self._settle()
+        if question.begins and not host.is_committed(question.tailer):
+            self._commit_all()
         if (now := self._hosts[host.number]) is not host:  # it failed meanwhile and was restarted
             return now.says("moved")
         answer = host.hears(question)
-        if question.heartbeat and answer.verdict == "taken":
+        if question.heartbeat and answer.outcome == "taken":
             self._note(host, question)
         return answer
 
@@ -350,7 +350,7 @@ class Worker:
                 self._hosts[delta.shard].committed(delta)
             self._merger.begin()
 
-    def _settle(self) -> None:
+    def _commit_all(self) -> None:
         """Commit all there is."""
         self._await_commit()
         if any(host.is_dirty for host in self._hosts.values()):

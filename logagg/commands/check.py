@@ -87,7 +87,7 @@ def _looked_at(found: Examination) -> Iterator[str]:
     from logagg.tail.console import size
 
     yield f"configuration: {found.configuration or 'none, so the defaults'}; {found.rules} rules, {found.rollups} rollups of your own"
-    lake = found.verdict
+    lake = found.verification
     if lake is None:
         yield f"lake: none at {found.lake} yet"
         return

@@ -14,7 +14,9 @@ from logagg.intake.content import FINGERPRINT_BYTES, Content, digest, fingerprin
 from logagg.intake.lines import cut
 from logagg.records import Chunk, Fingerprint, Source
 
-Room = Callable[[], memoryview]  # gives memory for a chunk; if that is too little, the chunk gets memory of its own
+TakeBuffer = Callable[
+    [], memoryview
+]  # gives memory for a chunk; if that is too little, the chunk gets memory of its own
 
 _PIECE = 1 << 20  # bytes of a hole, or of a line over the limit, that are read at a time
 _ZEROS = bytes(_PIECE)
@@ -24,7 +26,7 @@ class Replaced(Exception):
     """The file no longer holds what was read of it."""
 
 
-def no_room() -> memoryview:
+def no_buffer() -> memoryview:
     return memoryview(b"")
 
 
@@ -34,7 +36,7 @@ class Limits:
 
     chunk: int = 8 << 20
     line: int = 1 << 20
-    room: Room = no_room
+    take_buffer: TakeBuffer = no_buffer
 
 
 class Outgrown(Exception):
@@ -54,7 +56,7 @@ class ChunkReader:
         self.first = b""  # the bytes that the fingerprint `source.head` covers, where known
         self._untouched = True  # nothing was read of it in this run
         self._limits = limits
-        # The furthest position identifies the file, so the reader stands there until it has one; then it goes back to
+        # The furthest position identifies the file, so the reader is there until it has one; then it goes back to
         # the position that every shard has reached.
         self._resume = resume if resume and resume.position < at.position else None
         self._origin = (self._resume or at).position
@@ -149,11 +151,11 @@ class ChunkReader:
     def _read_ahead(self, size: int) -> memoryview:
         """Return what lies ahead, in memory shared with the parsers if there is some: it is megabytes."""
         assert self.content, "only open sources are read"
-        room = self._limits.room()
-        if len(room) < size:
+        buffer = self._limits.take_buffer()
+        if len(buffer) < size:
             return memoryview(self._read(size))
-        room = room[:size]
-        ahead = room[: self.content.read_into(self._reached.position, room)].toreadonly()
+        buffer = buffer[:size]
+        ahead = buffer[: self.content.read_into(self._reached.position, buffer)].toreadonly()
         self._check_intact()
         return ahead
 

@@ -49,8 +49,8 @@ class Content(Protocol):
         """Return up to `size` bytes at a position; fewer at the end of what is there."""
         ...
 
-    def read_into(self, position: int, room: memoryview) -> int:
-        """Fill `room` from a position; return how many bytes there were."""
+    def read_into(self, position: int, buffer: memoryview) -> int:
+        """Fill `buffer` from a position; return how many bytes there were."""
         ...
 
     def first(self) -> bytes:
@@ -92,8 +92,8 @@ class Plain(_File):
     def read(self, position: int, size: int) -> bytes:
         return os.pread(self._descriptor, size, position)
 
-    def read_into(self, position: int, room: memoryview) -> int:
-        return os.preadv(self._descriptor, [room], position)
+    def read_into(self, position: int, buffer: memoryview) -> int:
+        return os.preadv(self._descriptor, [buffer], position)
 
     def first(self) -> bytes:
         return self.read(0, FINGERPRINT_BYTES)
@@ -114,9 +114,9 @@ class _Stream(_File, ABC):
     @abstractmethod
     def read(self, position: int, size: int) -> bytes: ...
 
-    def read_into(self, position: int, room: memoryview) -> int:
-        data = self.read(position, len(room))
-        room[: len(data)] = data
+    def read_into(self, position: int, buffer: memoryview) -> int:
+        data = self.read(position, len(buffer))
+        buffer[: len(data)] = data
         return len(data)
 
 

@@ -41,7 +41,7 @@ from logagg.records import Fingerprint, KnownSource
 SETTLE_SECONDS = 2.0  # without a change, after which a file is assumed to be complete
 
 
-Verdict = Literal["same", "copy", "wait"]
+MatchKind = Literal["same", "copy", "wait"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Match:
     """How a file relates to a source: `same`, its continuation; `copy`; or `wait`, too early to decide."""
 
     reader: Reader
-    verdict: Verdict
+    kind: MatchKind
 
 
 class SourceIndex:
@@ -124,8 +124,8 @@ def match(candidate: Candidate, readers: Sequence[Reader], *, settled: bool) -> 
     `settled`: it has not changed for a while, or this is the last look.
     """
     for reader in readers:
-        if verdict := _verdict(candidate, reader, settled=settled):
-            return Match(reader, verdict)
+        if kind := _kind_of(candidate, reader, settled=settled):
+            return Match(reader, kind)
     return None
 
 
@@ -193,7 +193,7 @@ def _holds_source(content: Content, known: KnownSource) -> bool:
 # files beside that of a source
 
 
-def _verdict(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict | None:
+def _kind_of(candidate: Candidate, reader: Reader, *, settled: bool) -> MatchKind | None:
     if _is_missing(reader):
         return _beginning(candidate, reader, settled=settled)
     if len(candidate.first) < FINGERPRINT_BYTES or _head_of(reader).length < FINGERPRINT_BYTES:
@@ -207,7 +207,7 @@ def _verdict(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict 
     return _compared(candidate, reader)
 
 
-def _beginning(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict | None:
+def _beginning(candidate: Candidate, reader: Reader, *, settled: bool) -> MatchKind | None:
     """Judge a file that begins like a source without a file, but does not hold all that was read of it."""
     if not reader.position or candidate.content.read(reader.position - 1, 1):
         return None  # it is longer, and its bytes differ
@@ -220,7 +220,7 @@ def _beginning(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdic
     )
 
 
-def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
+def _compared(candidate: Candidate, reader: Reader) -> MatchKind | None:
     try:
         with _file_of(reader) as original:
             shared, ended, original_ended = compare(candidate.content, original)
@@ -245,7 +245,7 @@ def _compared(candidate: Candidate, reader: Reader) -> Verdict | None:
     return "wait" if _is_incomplete(reader.content) else "same"
 
 
-def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> Verdict | None:
+def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> MatchKind | None:
     """Judge a file beside that of a source where one of them is too short for a full fingerprint."""
     found, content = candidate.found, candidate.content
     # An editor has renamed the log to a backup, which it may be about to delete, and written it again.

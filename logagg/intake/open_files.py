@@ -50,7 +50,7 @@ class OpenFiles:
         self._open.pop(reader.source.id, None)
         self._open[reader.source.id] = reader
 
-    def make_room(self) -> bool:
+    def close_idle(self) -> bool:
         """Park sources that are read to their end until one more may be opened; return whether it may."""
         self._open = {id_: reader for id_, reader in self._open.items() if reader.content}
         self.crowded |= len(self._open) >= self.most

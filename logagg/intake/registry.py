@@ -95,7 +95,7 @@ class SourceRegistry:
         unidentified = self._unidentified(self._others(files)) | asked
         self.missing = self._table.without_file()
         self._unknown.meet(unidentified)
-        self._settle_lost()
+        self._report_truncated()
         if self._open_files.crowded:
             self.tell(too_many_logs(len(self.readers), self._open_files.most))
 
@@ -302,7 +302,7 @@ class SourceRegistry:
 
     def _keep_open(self, reader: Reader, *, now: bool = False) -> None:
         """Keep a file open if there is room or it is read `now`; else park it until it is read."""
-        if self._open_files.make_room() or now:
+        if self._open_files.close_idle() or now:
             self._open_files.opened(reader)
         else:
             reader.park()
@@ -318,7 +318,7 @@ class SourceRegistry:
         """Return whether a file with this device and inode is that of a source."""
         return self._table.of_file(key) is not None
 
-    def _settle_lost(self) -> None:
+    def _report_truncated(self) -> None:
         """Report which lost sources were truncated: those that no other file continues."""
         lost, self._lost = self._lost, []
         for reader in lost:

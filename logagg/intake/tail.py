@@ -11,7 +11,7 @@ from typing import Literal
 from logagg.clock import Clock, is_set, not_set, written
 from logagg.errors import ClockError
 from logagg.heartbeat import FollowedLog
-from logagg.intake.chunks import Limits, Outgrown, Replaced, Room, no_room
+from logagg.intake.chunks import Limits, Outgrown, Replaced, TakeBuffer, no_buffer
 from logagg.intake.content import Packed, Pipe
 from logagg.intake.discover import Finder
 from logagg.intake.names import STDIN
@@ -49,14 +49,14 @@ class Tailer:
         idle: float = 30.0,
         forget: float = 30 * 86_400.0,
         once: bool = False,
-        room: Room = no_room,
+        take_buffer: TakeBuffer = no_buffer,
         clock: Clock,
         notice: Report,
         may_forget: Callable[[], bool] = lambda: True,
     ) -> None:
         self._at_once = max(1, allowance() // 4)  # logs that are read in turn
         open_files = OpenFiles(3 * self._at_once)
-        limits = Limits(chunk_bytes, max_line, room)
+        limits = Limits(chunk_bytes, max_line, take_buffer)
         self._finder = Finder(paths, clock.now)
         from_end = start_at == "end"
         self._registry = SourceRegistry(known, limits, clock, notice, open_files, patient=not once, from_end=from_end)
@@ -79,7 +79,7 @@ class Tailer:
         for _ in range(ROUNDS):
             self._look()
             self._registry.unsettled = False
-            for chunk in _in_turn([self._read_stream(readers) for readers in self._streams()], self._at_once):
+            for chunk in _round_robin([self._read_stream(readers) for readers in self._streams()], self._at_once):
                 yield chunk
                 if self._clock.monotonic() - self._looked > LOOK_AGAIN:
                     self._look()
@@ -326,7 +326,7 @@ def _age(reader: Reader) -> tuple[bool, tuple[int, str, int]]:
     return reader.seen, reader.found.age
 
 
-def _in_turn(streams: Sequence[Iterator[Chunk]], at_once: int) -> Iterator[Chunk]:
+def _round_robin(streams: Sequence[Iterator[Chunk]], at_once: int) -> Iterator[Chunk]:
     """Take a chunk of each of `at_once` streams in turn, so that a long log does not keep the others waiting."""
     later = iter(streams)
     active = list(islice(later, at_once))

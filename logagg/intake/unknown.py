@@ -15,8 +15,8 @@ from logagg.intake.match import (
     SETTLE_SECONDS,
     Candidate,
     Match,
+    MatchKind,
     SourceIndex,
-    Verdict,
     continued,
     match,
 )
@@ -48,7 +48,7 @@ class Observation:
     since: float  # monotonic clock: the last change
     first_look: int  # the number of the look that found it first
     reader: Reader | None = None  # the source that it was matched with
-    verdict: Verdict | None = None
+    match_kind: MatchKind | None = None
     had_file: bool = False  # that source had a file
     original_size: int | None = None  # bytes of the source's file when this one was found
     missing: frozenset[str] = frozenset()  # sources without a file then, none of which it continues
@@ -65,23 +65,23 @@ class Observation:
         seen = replace(
             before, path=path, stamp=stamp, written=written, since=before.since if before.stamp == stamp else now
         )
-        return seen if before.written == written else replace(seen, verdict=None)
+        return seen if before.written == written else replace(seen, match_kind=None)
 
     def judged(self, match: Match | None, missing: frozenset[str], *, settled: bool, passed: bool) -> Observation:
         """Return the observation with what the file was taken for."""
         if match is None:
-            return replace(self, reader=None, verdict=None, missing=missing, settled=settled, passed=passed)
+            return replace(self, reader=None, match_kind=None, missing=missing, settled=settled, passed=passed)
         size, reader = self.original_size, match.reader
         if (size is None or self.reader is not reader) and not reader.source.compression:
             size = reader.content.stat().st_size if reader.content else reader.source.size
-        judged = replace(self, reader=reader, verdict=match.verdict, had_file=reader.seen, missing=missing)
+        judged = replace(self, reader=reader, match_kind=match.kind, had_file=reader.seen, missing=missing)
         return replace(judged, original_size=size, settled=settled)
 
     def holds(self, unknown: UnknownFile, missing: frozenset[str], now: float) -> bool:
         """Return whether the file need not be opened again: neither it nor the source it was matched with has changed."""
-        if self.stamp != stamp_of(unknown.stat) or (self.reader and not self.verdict):
+        if self.stamp != stamp_of(unknown.stat) or (self.reader and not self.match_kind):
             return False
-        if self.verdict == "wait" and not self.settled and now - self.since >= SETTLE_SECONDS:
+        if self.match_kind == "wait" and not self.settled and now - self.since >= SETTLE_SECONDS:
             return False
         if self.reader is None:
             return self.passed or (not unknown.found.asked and missing <= self.missing)
@@ -155,7 +155,7 @@ class UnknownFiles:
 
     def __init__(self, sources: Sources, clock: Clock, ends: EndPositions | None, *, patient: bool) -> None:
         self._sources, self._clock, self._ends = sources, clock, ends
-        self._patient = patient  # more looks follow, so a verdict can wait
+        self._patient = patient  # more looks follow, so a decision can wait
         self._looks = 0
         self._observations: dict[Key, Observation] = {}
         self._packed: set[Key] = set()  # the compressed ones
@@ -163,7 +163,7 @@ class UnknownFiles:
         self._index = SourceIndex(())
 
     def meet(self, unknown: Mapping[Key, UnknownFile]) -> None:
-        """Examine the files that are new, or whose last verdict may no longer hold."""
+        """Examine the files that are new, or whose last match may no longer hold."""
         self._looks += 1
         self._observations = {key: seen for key, seen in self._observations.items() if key in unknown}
         if due := [one for one in unknown.values() if self._is_due(one)]:
@@ -175,8 +175,8 @@ class UnknownFiles:
             self._ends.hide(path)
 
     def waiting(self) -> set[str]:
-        """Return the paths of the files whose verdict was postponed."""
-        return {seen.path for seen in self._observations.values() if seen.verdict == "wait"}
+        """Return the paths of the files on which the decision was postponed."""
+        return {seen.path for seen in self._observations.values() if seen.match_kind == "wait"}
 
     def _is_due(self, unknown: UnknownFile) -> bool:
         seen = self._observations.get(unknown.key)
@@ -240,14 +240,14 @@ class UnknownFiles:
         """Decide what a file is, and begin to read it if it is a log of its own."""
         settled = not self._patient or candidate.unchanged >= SETTLE_SECONDS
         found = match(candidate, self._index.similar_to(candidate), settled=settled) or self._still_a_copy(candidate)
-        if found and found.verdict == "same":
+        if found and found.kind == "same":
             return self._sources.move(found.reader, candidate)
         passed = False
         if not found and (candidate.found.asked or self._sources.follows(candidate.found)):
             passed = not self._begin(candidate)
             if not passed:
                 return True
-        if found and found.verdict == "copy":
+        if found and found.kind == "copy":
             self._sources.tell(log_is_copy(candidate.found.path, found.reader.source.path))
         seen = self._observations[candidate.key]
         self._observations[candidate.key] = seen.judged(found, self._sources.missing, settled=settled, passed=passed)
@@ -256,7 +256,7 @@ class UnknownFiles:
     def _still_a_copy(self, candidate: Candidate) -> Match | None:
         """Return the last match of a copy: while it is unchanged it stays a copy, even if its original changes."""
         seen = self._observations[candidate.key]
-        return Match(seen.reader, "copy") if seen.reader and seen.verdict == "copy" else None
+        return Match(seen.reader, "copy") if seen.reader and seen.match_kind == "copy" else None
 
     def _begin(self, candidate: Candidate) -> bool:
         """Begin to read a file at its start, at its end (`--from end`), or at the new lines of a trimmed log; skip old archives."""

@@ -1,6 +1,6 @@
 """The one commit, in named steps.
 
-    (parts) ──▶ (intent) ──▶ catalog ──▶ fsync ──▶ the link is moved ──▶ fsync ──▶ (told)
+    (parts) ──▶ (pending) ──▶ catalog ──▶ fsync ──▶ the link is moved ──▶ fsync ──▶ (outcomes)
 
 Moving the link is the only moment of truth. A failure before it leaves files that no catalog names, which are deleted
 later.
@@ -26,20 +26,20 @@ import pyarrow as pa
 from logagg.clock import SETTLED, Clock, Continuity
 from logagg.config.sections import Config
 from logagg.errors import CHECK, CommitFailed, CommitUncertain, Fenced, LakeError
-from logagg.lake import catalog, durable, locks, pending
+from logagg.lake import catalog, durable, locks
 from logagg.lake.digests import cut_off, damage, digest_of
 from logagg.lake.durable import failing_as_commit, sync
 from logagg.lake.garbage import Sweeper
 from logagg.lake.ownership import give, give_link
 from logagg.lake.parts import Part
-from logagg.lake.pending import BROKEN, STALE, PendingCommits
+from logagg.lake.pending import BROKEN, FOLDERS, STALE, PendingCommits
 from logagg.lake.state import CommitInfo, PendingCommit, State
 from logagg.lake_format import LINK
 from logagg.rollup.definitions import Rollup
 
 CATALOG_GRACE = 60.0  # seconds that an old catalog stays for readers that are just opening it
 STEPS = ("parts", "catalog", "catalog synced", "link made", "link moved")
-STEPS_IN_TURN = ("parts", "intent", *STEPS[1:], "told")  # of a shared lake
+GROUP_STEPS = ("parts", "pending", *STEPS[1:], "outcomes")  # of a group commit
 AGAIN = "nothing is lost; it can be tried again"
 
 
@@ -53,7 +53,7 @@ class Committer:
         self._root, self._clock = root, clock
         self._continuity = Continuity(clock, self.written_at, state.steady.timestamp())
         self._live = self._read = catalog.newest(root)  # the catalog that the link names, and the catalog of `state`
-        self._intents, self._sweeper = PendingCommits(root), Sweeper(clock)
+        self._pending, self._sweeper = PendingCommits(root), Sweeper(clock)
         self._busy = threading.RLock()  # commits, merges, and shards that are taken over have a thread each
 
     @property
@@ -74,19 +74,19 @@ class Committer:
         """Use these rollups and settings from now on."""
         self._rollups, self._config = rollups, config
 
-    def commit(self, intent: PendingCommit) -> CommitInfo:
+    def commit(self, pending: PendingCommit) -> CommitInfo:
         """Make a commit, whose parts are on the disk; if it fails, they are deleted.
 
         Raises CommitFailed: nothing has changed, and the same can be tried again; or Fenced.
         """
         try:
-            number = self._in_turn(intent) if self.shared else self._alone(intent)
+            number = self._commit_in_group(pending) if self.shared else self._commit_alone(pending)
         except CommitUncertain:
             raise
         except LakeError:
-            durable.remove(self._root / part.path for part in intent.parts)
+            durable.remove(self._root / part.path for part in pending.parts)
             raise
-        return intent.info(number, self._now())
+        return pending.info(number, self._now())
 
     def publish(self, state: State) -> None:
         """Commit a change without rows: other rollups, or repartitioned sources."""
@@ -94,21 +94,21 @@ class Committer:
 
     def catch_up(self) -> None:
         """Read the commits of other writers."""
-        with self._turn():
+        with self._commit_lock():
             self._catch_up()
 
     def supersede(self, shard: int) -> State:
         """Discard pending commits of a shard's former owner, whose jobs are sent again; return the newest state."""
-        with self._turn():
+        with self._commit_lock():
             self._catch_up()
-            for name, intent in self._intents.wanted():
-                if intent and shard in intent.owned:
-                    self._intents.settle(name, STALE)
+            for name, pending in self._pending.unapplied():
+                if pending and shard in pending.owned:
+                    self._pending.record(name, STALE)
             return self.state
 
-    def forget_wanted(self) -> None:
+    def discard_pending(self) -> None:
         """Discard pending commits of writers that are gone."""
-        self._intents.clear()
+        self._pending.clear()
 
     def clear_orphans(self) -> None:
         """Schedule the deletion of files that a crash left, after their grace."""
@@ -117,36 +117,37 @@ class Committer:
         kept = named | self._former()
         self._sweeper.delete_orphans(self._root, "data/*/*", named, grace, settled=settled)
         self._sweeper.delete_orphans(self._root, f"{catalog.FOLDER}/*", kept, CATALOG_GRACE, settled=settled)
-        self._sweeper.delete_orphans(self._root, f"{pending.FOLDER}/*", (), grace, settled=settled)
+        for folder in FOLDERS:
+            self._sweeper.delete_orphans(self._root, f"{folder}/*", (), grace, settled=settled)
         self._sweeper.delete_due(self._named())
 
-    # alone, or in turn
+    # alone, or in a group
 
-    def _alone(self, intent: PendingCommit) -> int:
+    def _commit_alone(self, pending: PendingCommit) -> int:
         with self._busy:
-            self._publish(self._after(self.state, intent))
-            self._schedule_deletion(intent.old)
+            self._publish(self._after(self.state, pending))
+            self._schedule_deletion(pending.old)
             return self.state.id
 
-    def _in_turn(self, intent: PendingCommit) -> int:
+    def _commit_in_group(self, pending: PendingCommit) -> int:
         """Apply the pending commits of all writers, unless another writer has applied this one by then."""
         with failing_as_commit(self._root):
-            name = self._intents.put(intent)
-        self.reached("intent")
-        with self._turn():
-            if self._intents.is_wanted(name):
+            name = self._pending.put(pending)
+        self.reached("pending")
+        with self._commit_lock():
+            if self._pending.is_unapplied(name):
                 try:
                     self._catch_up()
-                    self._settle()
+                    self._apply_pending()
                 except LakeError:
-                    self._intents.withdraw(name)
+                    self._pending.withdraw(name)
                     raise
-            outcome = self._intents.outcome(name)
+            outcome = self._pending.outcome(name)
         return self._number(outcome)
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        with self._busy, locks.turn(self._root):
+    def _commit_lock(self) -> Iterator[None]:
+        with self._busy, locks.commit_lock(self._root):
             yield
 
     def _catch_up(self) -> None:
@@ -158,27 +159,27 @@ class Committer:
             self.state = catalog.with_rollups(catalog.read(current), self._rollups)
             self._live = self._read = current
 
-    def _settle(self) -> None:
+    def _apply_pending(self) -> None:
         """Apply all pending commits in one catalog, and record the outcome of each."""
         state, old, outcomes = self.state, list[Part](), dict[str, str]()
-        for name, intent in self._intents.wanted():
-            standing = state.stands(intent) if intent else BROKEN
-            if intent and standing == "due":
-                state, standing = self._joined(state, intent)
-                old += intent.old if standing == "made" else ()
-            outcomes[name] = standing if standing in (STALE, BROKEN) else str(state.id)
+        for name, pending in self._pending.unapplied():
+            status: str = state.status_of(pending) if pending else BROKEN
+            if pending and status == "due":
+                state, status = self._applied(state, pending)
+                old += pending.old if status == "applied" else ()
+            outcomes[name] = status if status in (STALE, BROKEN) else str(state.id)
         if state is not self.state:
             self._publish(state)
             self._schedule_deletion(old)
         for name, outcome in outcomes.items():
-            self._intents.settle(name, outcome)
-        self.reached("told")
+            self._pending.record(name, outcome)
+        self.reached("outcomes")
 
-    def _joined(self, state: State, intent: PendingCommit) -> tuple[State, str]:
+    def _applied(self, state: State, pending: PendingCommit) -> tuple[State, str]:
         """Apply a pending commit, perhaps of another writer; an invalid one fails for its own writer only."""
         try:
-            if all((self._root / part.path).stat().st_size == part.bytes for part in intent.parts):
-                return self._after(state, intent), "made"
+            if all((self._root / part.path).stat().st_size == part.bytes for part in pending.parts):
+                return self._after(state, pending), "applied"
         except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
             pass
         return state, BROKEN
@@ -196,8 +197,8 @@ class Committer:
             raise CommitUncertain(f"{self._root}: the outcome of a commit is unknown", AGAIN)
         return int(outcome)
 
-    def _after(self, state: State, intent: PendingCommit) -> State:
-        state = state.after(intent, self._now(), self._config.privacy.samples)
+    def _after(self, state: State, pending: PendingCommit) -> State:
+        state = state.after(pending, self._now(), self._config.privacy.samples)
         return state.without_gone(self._clock.now() - self._config.tail.forget) if self.clock_is_settled() else state
 
     # the catalog, and the link to it

@@ -103,7 +103,7 @@ class Lake:
             with failing_as_commit(root):
                 locks.sign(lock)
                 lake = cls._opened(root, rollups, clock, config, lock, any_secret=any_secret)
-                lake._commits.forget_wanted()
+                lake._commits.discard_pending()
             if begin:
                 lake.begin()
         except BaseException:
@@ -122,7 +122,7 @@ class Lake:
         layout.make(root)
         lock = locks.take(root, alone=False)
         try:
-            with failing_as_commit(root), locks.turn(root):
+            with failing_as_commit(root), locks.commit_lock(root):
                 lake = cls._opened(root, rollups, clock, config, lock)
                 lake.begin()
                 lake._share(shards, at_least)
@@ -166,7 +166,7 @@ class Lake:
             raise LakeError(f"{self._root}: workers share it as {former} shards, not {shards}", hint)
         if shards != former:
             repartitioned = self._repartitioned(former, shards)
-            self._commits.forget_wanted()  # pending commits are for the former number of shards
+            self._commits.discard_pending()  # pending commits are for the former number of shards
             if repartitioned != self.state.progress:
                 self._commits.publish(replace(self.state, progress=repartitioned))
             layout.write_shards(self._root, shards)

@@ -19,7 +19,7 @@ from logagg.lake.ownership import LOCK as LOCK
 from logagg.lake.ownership import give, give_open
 from logagg.lake.shortage import advice
 
-TURN, LEASES = "lock.commit", "leases"
+COMMIT_LOCK, LEASES = "lock.commit", "leases"
 MERGES = "merges."  # and a rollup: begins the name of such a lease
 
 
@@ -51,9 +51,9 @@ def sign(lock: int) -> None:
 
 
 @contextmanager
-def turn(root: Path) -> Iterator[None]:
+def commit_lock(root: Path) -> Iterator[None]:
     """Wait for the commit lock, and hold it."""
-    lock = _opened(root, TURN)
+    lock = _opened(root, COMMIT_LOCK)
     try:
         wait_for_lock(lock, EXCLUSIVE)
         yield

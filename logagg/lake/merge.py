@@ -56,7 +56,7 @@ class _Readers:
         heapq.heappush(self._open, (part.max_ts, size))
         return self
 
-    def has_room(self, part: Part) -> bool:
+    def fits(self, part: Part) -> bool:
         self._close_before(part.min_ts)
         return len(self._open) < 2 or self.bytes + _cost(part, self._rollup) <= OPEN  # a merge needs two parts at least
 
@@ -69,7 +69,7 @@ def bounded(parts: Iterable[Part], rollup: Rollup) -> Iterator[list[Part]]:
     """Split parts, in the order of their times, into groups whose open readers fit into memory."""
     readers, group = _Readers(rollup), list[Part]()
     for part in _by_time(parts):
-        if not readers.has_room(part):
+        if not readers.fits(part):
             yield group
             readers, group = _Readers(rollup), []
         readers.open(part)

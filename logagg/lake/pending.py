@@ -1,9 +1,9 @@
-"""Pending commits: each writer puts a file down, and the holder of the commit lock makes all of them, in one catalog.
+"""Pending commits: each writer puts a file down, and the holder of the commit lock applies all of them in one catalog.
 
-    intents/0f3a.intent   wanted
-    intents/0f3a.123      made, as commit 123 or before
-    intents/0f3a.stale    not made: its shards or parts have been changed by another commit
-    intents/0f3a.broken   not made: it cannot be read, or its parts are missing
+    pending/0f3a.pending  not applied yet
+    pending/0f3a.123      applied, as commit 123 or before
+    pending/0f3a.stale    not applied: its shards or parts have been changed by another commit
+    pending/0f3a.broken   not applied: it cannot be read, or its parts are missing
 
 The files are not synced: until a commit is confirmed, losing its file loses nothing, and after a power cut no writer
 waits for it.
@@ -28,21 +28,21 @@ from logagg.lake import durable
 from logagg.lake.ownership import give
 from logagg.lake.parts import Part, part_of
 from logagg.lake.state import PendingCommit
-from logagg.records import Delta, Reject, Rejects
+from logagg.records import Delta
 
-FOLDER = "intents"
+FOLDERS = "pending", "intents"  # where they are; where logagg 0.1.0 had them, which are no longer applied
 STALE, BROKEN = "stale", "broken"
-_WANTED = "intent"
+_UNAPPLIED = "pending"
 # What it is, version, CRC-32 of all that follows, length of the header (JSON). The clicks follow, an Arrow stream.
 _FRAME = struct.Struct("!6sBII")
-_MAGIC, _VERSION, _OLD_VERSION = b"intent", 2, 1
+_MAGIC, _VERSION = b"commit", 2
 
 
 class PendingCommits:
     """The pending commits of a lake; the outcome of each is in its file's name."""
 
     def __init__(self, root: Path) -> None:
-        self._folder = root / FOLDER
+        self._folder, self._former_folder = (root / name for name in FOLDERS)
 
     def put(self, commit: PendingCommit) -> str:
         """Write a pending commit; return its name. Raises OSError."""
@@ -52,29 +52,29 @@ class PendingCommits:
         try:
             draft.write_bytes(pack(commit))
             give(draft)
-            draft.rename(self._path(name, _WANTED))
+            draft.rename(self._path(name, _UNAPPLIED))
         except OSError:
             durable.remove([draft])
             raise
         return name
 
-    def wanted(self) -> Iterator[tuple[str, PendingCommit | None]]:
-        """Return the names of the commits that are wanted, each with the commit; None where it cannot be read."""
-        for path in sorted(self._folder.glob(f"*.{_WANTED}")):
+    def unapplied(self) -> Iterator[tuple[str, PendingCommit | None]]:
+        """Yield the commits without an outcome, each with its name; None instead of one that cannot be read."""
+        for path in sorted(self._folder.glob(f"*.{_UNAPPLIED}")):
             yield path.stem, _read(path)
 
-    def is_wanted(self, name: str) -> bool:
-        return self._path(name, _WANTED).exists()
+    def is_unapplied(self, name: str) -> bool:
+        return self._path(name, _UNAPPLIED).exists()
 
-    def settle(self, name: str, outcome: str) -> None:
+    def record(self, name: str, outcome: str) -> None:
         """Record the outcome of a commit, for its writer. If the disk refuses, the next holder of the commit lock does it."""
         with contextlib.suppress(OSError):
-            self._path(name, _WANTED).rename(self._path(name, outcome))
+            self._path(name, _UNAPPLIED).rename(self._path(name, outcome))
 
     def outcome(self, name: str) -> str | None:
         """Return the outcome of a commit, and forget it; None while there is none."""
         found = next(self._folder.glob(f"{name}.*"), None)
-        if found is None or found.suffix[1:] == _WANTED:
+        if found is None or found.suffix[1:] == _UNAPPLIED:
             return None
         durable.remove([found])
         return found.suffix[1:]
@@ -82,10 +82,13 @@ class PendingCommits:
     def clear(self) -> None:
         """Forget all pending commits: no other process writes the lake."""
         durable.remove(self._folder.glob("*"))
+        durable.remove(self._former_folder.glob("*"))
+        with contextlib.suppress(OSError):
+            self._former_folder.rmdir()
 
     def withdraw(self, name: str) -> None:
         """Take a pending commit back."""
-        durable.remove([self._path(name, _WANTED)])
+        durable.remove([self._path(name, _UNAPPLIED)])
 
     def _path(self, name: str, state: str) -> Path:
         return self._folder / f"{name}.{state}"
@@ -121,15 +124,14 @@ def unpack(data: bytes, where: Path) -> PendingCommit:
         body = memoryview(data)[_FRAME.size :]
         if magic != _MAGIC or zlib.crc32(body) != crc:
             raise ValueError("not whole")
-        if version not in (_VERSION, _OLD_VERSION):
+        if version != _VERSION:
             raise ValueError(f"of version {version}, this logagg reads {_VERSION}")
         header = codec.read_header(bytes(body[:length]))
-        deltas = header["deltas"] if version == _VERSION else map(_delta_of_version_1, header["deltas"])
         return PendingCommit(
             codec.text(header["kind"]),
             tuple(_part(where, one) for one in header["parts"]),
             tuple(_part(where, one) for one in header["old"]),
-            tuple(map(_delta, deltas)),
+            tuple(map(_delta, header["deltas"])),
             tuple(map(codec.source, header["sources"])),
             _clicks(body[length:]),
             codec.number(header["shards"]),
@@ -169,18 +171,3 @@ def _delta(row: codec.Fields) -> Delta:
     if not starts.keys() <= progress.keys():
         raise ValueError("a delta that starts from sources of which it says no end")
     return Delta(codec.number(row["shard"]), {}, progress, rejects, None, starts, codec.number(row["lines"]))
-
-
-def _delta_of_version_1(row: codec.Fields) -> codec.Fields:
-    """Return the fields of a delta as they are now: lines were Latin-1, and 0.1 said "mark" for a fingerprint."""
-    progress = {
-        source: {**one, "fingerprint": one.get("fingerprint") or one["mark"]} for source, one in row["progress"].items()
-    }
-    rejects = {source: codec.fields_of_rejects(_rejects_of_version_1(*some)) for source, some in row["rejects"].items()}
-    return {**row, "progress": progress, "rejects": rejects}
-
-
-def _rejects_of_version_1(counts: dict[str, int], samples: list[list[Any]]) -> Rejects:
-    return Rejects(
-        counts, tuple(Reject(position, reason, line.encode("latin-1")) for position, reason, line in samples)
-    )

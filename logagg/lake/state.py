@@ -17,7 +17,7 @@ from logagg.sharding import of_all_shards, owners
 
 COMMITS = 1000  # number of commits that a state remembers
 REPAIR = "repair"  # a commit that gives damaged parts up
-FORGOTTEN = "(forgotten)"  # stands for all sources that are forgotten
+FORGOTTEN = "(forgotten)"  # the id of all forgotten sources together
 NEVER = datetime.fromtimestamp(0, UTC)
 
 
@@ -71,7 +71,7 @@ class PendingCommit:
         return CommitInfo(number, at, self.kind, rows, len(self.parts), size, sum(delta.lines for delta in self.deltas))
 
 
-Standing = Literal["due", "made", "stale"]
+CommitStatus = Literal["due", "applied", "stale"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,46 +112,46 @@ class State:
     def lines(self) -> int:
         return sum(one.lines for shards in self.progress.values() for one in shards.values())
 
-    def stands(self, intent: PendingCommit) -> Standing:
-        """Compare the state with the positions of a pending commit."""
-        if intent.kind != FLUSH:
+    def status_of(self, pending: PendingCommit) -> CommitStatus:
+        """Return what a pending commit is to this state, by the positions or parts that it continues from."""
+        if pending.kind != FLUSH:
             paths = {part.path for part in self.parts}
-            if paths.issuperset(part.path for part in intent.old):
+            if paths.issuperset(part.path for part in pending.old):
                 return "due"
-            return "made" if paths.issuperset(part.path for part in intent.parts) else "stale"
-        found = {self._stands_at(delta, source) for delta in intent.deltas for source in delta.starts}
-        return "due" if found <= {"due"} else "made" if found == {"made"} else "stale"
+            return "applied" if paths.issuperset(part.path for part in pending.parts) else "stale"
+        found = {self._status_in(delta, source) for delta in pending.deltas for source in delta.starts}
+        return "due" if found <= {"due"} else "applied" if found == {"applied"} else "stale"
 
-    def _stands_at(self, delta: Delta, source: str) -> Standing:
+    def _status_in(self, delta: Delta, source: str) -> CommitStatus:
         at = self.progress.get(source, {}).get(delta.shard)
         if at is None:
             return "due"
         if at.position >= delta.progress[source].position:
-            return "made"
+            return "applied"
         return "due" if at.position == delta.starts[source] else "stale"
 
-    def after(self, intent: PendingCommit, now: datetime, keep: int) -> State:
+    def after(self, pending: PendingCommit, now: datetime, keep: int) -> State:
         """Return the state after a pending commit, which is due; `keep` samples of rejects stay."""
-        state = self._flushed(intent, keep) if intent.kind == FLUSH else self._replaced(intent, now)
-        return replace(state, parts=(*state.parts, *intent.parts)).committed(intent.info(self.id + 1, now))
+        state = self._flushed(pending, keep) if pending.kind == FLUSH else self._replaced(pending, now)
+        return replace(state, parts=(*state.parts, *pending.parts)).committed(pending.info(self.id + 1, now))
 
     def committed(self, info: CommitInfo) -> State:
         """Return the state as that of a commit."""
         return replace(self, id=info.id, commits=(*self.commits, info)[-COMMITS:])
 
-    def _replaced(self, intent: PendingCommit, now: datetime) -> State:
-        old, noted = {part.path for part in intent.old}, {part.path: part for part in intent.noted}
+    def _replaced(self, pending: PendingCommit, now: datetime) -> State:
+        old, noted = {part.path for part in pending.old}, {part.path: part for part in pending.noted}
         parts = tuple(noted.get(part.path, part) for part in self.parts if part.path not in old)
-        if intent.kind == REPAIR:
-            lost = (LostPart(one.rollup, one.path, one.rows, one.min_ts, one.max_ts, now) for one in intent.old)
+        if pending.kind == REPAIR:
+            lost = (LostPart(one.rollup, one.path, one.rows, one.min_ts, one.max_ts, now) for one in pending.old)
             return replace(self, parts=parts, lost=(*self.lost, *lost))
-        gone = self.gone if intent.parts else max([self.gone, *(part.max_ts for part in intent.old)])
+        gone = self.gone if pending.parts else max([self.gone, *(part.max_ts for part in pending.old)])
         return replace(self, parts=parts, gone=gone)
 
-    def _flushed(self, intent: PendingCommit, keep: int) -> State:
+    def _flushed(self, pending: PendingCommit, keep: int) -> State:
         """Return the state with the progress, rejects and key state of some shards."""
         progress, rejects, samples = dict(self.progress), dict(self.rejects), list(self.samples)
-        for delta in intent.deltas:
+        for delta in pending.deltas:
             for source, one in delta.progress.items():
                 progress[source] = {**progress.get(source, {}), delta.shard: one}
             for source, some in delta.rejects.items():
@@ -159,32 +159,32 @@ class State:
                 counts.update(some.counts)
                 rejects[source] = counts
                 samples += [(source, sample) for sample in some.samples]
-        told = {source.id: source for source in intent.sources}
+        updated = {source.id: source for source in pending.sources}
         # Of several writers, the one with the first shard keeps the records: others may have older ones.
-        known = {**self.sources, **told} if 0 in intent.owned else {**told, **self.sources}
+        known = {**self.sources, **updated} if 0 in pending.owned else {**updated, **self.sources}
         return replace(
             self,
             sources={id_: known[id_] for id_ in progress},
             progress=progress,
             rejects=rejects,
             samples=tuple(samples[max(0, len(samples) - keep) :]),
-            clicks=self._clicks_after(intent),
+            clicks=self._clicks_after(pending),
         )
 
-    def _clicks_after(self, intent: PendingCommit) -> pa.Table | None:
+    def _clicks_after(self, pending: PendingCommit) -> pa.Table | None:
         """Return the key state, replaced for the shards that flush."""
-        clicks = [] if intent.clicks is None else [intent.clicks]
-        if len(intent.owned) < intent.shards and self.clicks is not None and self.clicks.num_rows:
-            owner = owners(self.clicks["visitor"], intent.shards)
-            others = self.clicks.filter(pa.array(~np.isin(owner, intent.owned)))
+        clicks = [] if pending.clicks is None else [pending.clicks]
+        if len(pending.owned) < pending.shards and self.clicks is not None and self.clicks.num_rows:
+            owner = owners(self.clicks["visitor"], pending.shards)
+            others = self.clicks.filter(pa.array(~np.isin(owner, pending.owned)))
             clicks.append(others.cast(clicks[0].schema) if clicks else others)
         return pa.concat_tables(clicks) if clicks else None
 
     def repartitioned(self, former: int | None, shards: int) -> Mapping[str, Mapping[int, Progress]]:
         """Return the progress of all sources for a number of shards, each with all of them.
 
-        `former` is the number of shards that wrote it, where they may have committed apart; what a shard has not
-        committed stands where reading began. Raises ValueError when another number is to take up sources of which the
+        `former` is the number of shards that wrote it, where they may have committed apart; a shard that has
+        committed nothing of a source is at its origin. Raises ValueError when another number is to take up sources of which the
         shards are at different positions.
         """
         return {

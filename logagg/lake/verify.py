@@ -44,7 +44,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verification:
     """The extent and the result of a verification."""
 
     commits: int = 0
@@ -60,34 +60,34 @@ class Verdict:
     lost: tuple[LostPart, ...] = ()  # given up by a repair
 
 
-def verify(root: Path) -> Verdict | None:
+def verify(root: Path) -> Verification | None:
     """Verify a whole lake; None if it does not exist yet."""
     try:
         found = set(os.listdir(root))
     except FileNotFoundError:
         return None
     except OSError as error:
-        return Verdict(problems=(Problem(f"{root}: {error.strerror}", "say another directory with --lake"),))
+        return Verification(problems=(Problem(f"{root}: {error.strerror}", "say another directory with --lake"),))
     if not found & {LINK, "lock"}:
         wrong = (Problem(f"{root}: not a lake, and not empty", "choose another directory with --lake"),)
-        return Verdict(problems=wrong) if found else None
+        return Verification(problems=wrong) if found else None
     if LINK not in found and not any((root / "data").glob("*/*.parquet")):
         return None
     for _ in range(ATTEMPTS):
         current = catalog.newest(root)
-        verdict = _verified(root, current)
-        if not verdict.problems or catalog.newest(root) == current:
+        verification = _verified(root, current)
+        if not verification.problems or catalog.newest(root) == current:
             break  # else a file may be missing because it was replaced in the meantime
-    return verdict
+    return verification
 
 
-def _verified(root: Path, current: Path | None) -> Verdict:
+def _verified(root: Path, current: Path | None) -> Verification:
     if current is None:
-        return Verdict(problems=(_lost(root, f"{root / LINK}: the link to the newest catalog is missing"),))
+        return Verification(problems=(_lost(root, f"{root / LINK}: the link to the newest catalog is missing"),))
     if not current.exists():
-        return Verdict(problems=(_lost(root, f"{root / LINK}: {current.name}, which it names, is missing"),))
+        return Verification(problems=(_lost(root, f"{root / LINK}: {current.name}, which it names, is missing"),))
     if not os.access(current, os.R_OK):
-        return Verdict(
+        return Verification(
             problems=(
                 *_wrong_owners(root),
                 Problem(f"{current}: not allowed to read it", "run it as the lake's owner"),
@@ -96,14 +96,14 @@ def _verified(root: Path, current: Path | None) -> Verdict:
     try:
         state = catalog.read(current)
     except LakeError as error:
-        return Verdict(problems=(_unread(root, error),))
+        return Verification(problems=(_unread(root, error),))
     orphans, former = unnamed(root, state), catalog.former(root, current)
     broken = [*_wrong_files(root, state)]
     problems = [*broken, *_wrong_leftovers((*orphans, *former)), *_wrong_root(root, state), *_wrong_progress(state)]
     problems += [*_wrong_permissions(root), *_wrong_owners(root), *_wrong_keys(root, state)]
     if not broken:
         problems += _wrong_sums(root, state)
-    return Verdict(
+    return Verification(
         state.id,
         len(state.parts),
         sum(part.bytes for part in state.parts),
@@ -250,7 +250,7 @@ def _wrong_permissions(root: Path) -> Iterator[Problem]:
         yield Problem(f"{secret}: too short to keep a secret", "restore it from a backup")
     if found.st_mode & 0o077:
         yield Problem(f"{secret}: others may read it, and guess who visitors are", f"chmod 600 {secret}")
-    for path in (root, root / catalog.FOLDER, root / "data", root / "intents"):
+    for path in (root, root / catalog.FOLDER, root / "data", root / "pending"):
         if path.exists() and path.stat().st_mode & stat.S_IWOTH:
             yield Problem(f"{path}: anyone may write there", f"chmod o-w {path}")
 

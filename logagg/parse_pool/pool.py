@@ -72,7 +72,7 @@ class Parsers:
         """Use this task from now on, and report when a parser dies."""
         self._local_task, self._child_task, self._report = task, task.asking(None), report
 
-    def room(self) -> memoryview:
+    def take_buffer(self) -> memoryview:
         """Return a shared buffer to read a chunk into, so that it is not copied; empty if none is free."""
         return self._buffers.take() if self._children else memoryview(b"")
 

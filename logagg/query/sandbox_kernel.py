@@ -233,8 +233,8 @@ def _when(number: int, then: list[_Instruction]) -> list[_Instruction]:
     return [(_EQUAL, 0, len(then), number), *then]
 
 
-def _leave(verdict: int) -> _Instruction:
-    return (_RETURN, 0, 0, verdict)
+def _leave(action: int) -> _Instruction:
+    return (_RETURN, 0, 0, action)
 
 
 def _load(offset: int) -> _Instruction:

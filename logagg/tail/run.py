@@ -79,7 +79,7 @@ class Run:
         self._options, self._destination, self._clock, self._notices = options, destination, clock, notices
         self._requests, self._parsers, self._budget = requests, parsers, options.budget
         self._config = options.config
-        self._wished: Config | None = None  # the configuration that the next read loop goes by
+        self._new_config: Config | None = None  # for the next read loop, loaded while this one runs
         self._cut_short = False  # by the user
         self._waker = Waker(notices.report)
         self._unread = SkippedLogs(notices, ends=options.ends)
@@ -171,7 +171,7 @@ class Run:
             max_line=tail.max_line,
             idle=tail.idle,
             forget=tail.forget,
-            room=self._parsers.room,
+            take_buffer=self._parsers.take_buffer,
             once=options.once,
             clock=self._clock,
             notice=self._unread.report,
@@ -179,7 +179,7 @@ class Run:
         )
 
     def _follow(self, tailer: Tailer, beginning: Beginning) -> None:
-        """Let one read loop run after the other, each by the configuration that was wished for."""
+        """Let one read loop run after the other, each with the newest configuration each."""
         loud = self._options.shows_progress
         tally = self._stats.tally
         display = CatchUpBar(tally, loud) if self._options.once else StatusLine(tally, self._clock, loud)
@@ -202,7 +202,7 @@ class Run:
 
     def _watch(self, loop: ReadLoop, tailer: Tailer, sink: Sink, display: CatchUpBar | StatusLine) -> Config | None:
         """Show how it goes until a read loop ends; return the configuration that the next one shall have."""
-        self._wished = None
+        self._new_config = None
         sink.start(loop.stop)
         loop.start()
         with ThreadPoolExecutor(1, "end") as executor:
@@ -221,15 +221,15 @@ class Run:
         return self._next_config()
 
     def _next_config(self) -> Config | None:
-        """Return the configuration that was wished for while the read loop ran."""
-        return self._wished
+        """Return the configuration that was loaded while the read loop ran."""
+        return self._new_config
 
     def _await_end(self, loop: ReadLoop, sink: Sink) -> None:
         """Wait until a read loop has ended, and for what follows it. Raises what made either fail."""
         try:
             loop.join()
         finally:
-            if self._wished:
+            if self._new_config:
                 sink.pause()
             else:
                 sink.finish()
@@ -257,8 +257,8 @@ class Run:
             self._destination.classifier(config)
             self._formats(config, tailer)
 
-        if config := reloaded(self._options.reload, self._wished or self._config, attempt, self._notices):
-            self._wished = config
+        if config := reloaded(self._options.reload, self._new_config or self._config, attempt, self._notices):
+            self._new_config = config
             loop.stop()
 
     def _renewed(self, config: Config, tailer: Tailer) -> Sink:

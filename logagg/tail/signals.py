@@ -43,12 +43,12 @@ class Requests:
             for number in self._handlers:
                 signal.signal(number, signal.SIG_IGN)
 
-    def put(self, wish: Request) -> None:
-        self._stopped = self._stopped or wish == "stop"
-        self._queue.put(wish)
+    def put(self, request: Request) -> None:
+        self._stopped = self._stopped or request == "stop"
+        self._queue.put(request)
 
     def wait(self, seconds: float) -> Request | None:
-        """Return the next wish; None when there was none for so long."""
+        """Return the next request; None if none comes within these seconds."""
         try:
             return self._queue.get(timeout=seconds)
         except queue.Empty:

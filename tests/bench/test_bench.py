@@ -101,9 +101,9 @@ def made_lake(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, make_lake
 def test_a_made_lake_is_what_a_year_of_tailing_leaves(made_lake: tuple[Path, make_lake.Year]) -> None:
     lake, made = made_lake
     assert len(made.commits) == 20 and len(made.swaps) == len(made.merges) > 0
-    verdict = verify(lake)
-    assert verdict and not verdict.problems and verdict.lines == made.events + 20 * make_lake.REJECTS
-    assert 15_000 < verdict.rows < 25_000
+    found = verify(lake)
+    assert found and not found.problems and found.lines == made.events + 20 * make_lake.REJECTS
+    assert 15_000 < found.rows < 25_000
     with logagg.connect(lake) as connection:
         [(first, last, hits)] = connection.execute("SELECT min(ts), max(ts), sum(hits)::BIGINT FROM traffic").fetchall()
         levels = {level for (level,) in connection.execute("SELECT DISTINCT level FROM files").fetchall()}

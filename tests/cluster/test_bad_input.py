@@ -146,7 +146,7 @@ def test_standard_input(working: Site) -> None:
 )
 def test_what_is_no_message_is_refused_and_not_kept(working: Site, junk: bytes, log: str) -> None:
     answer = Peer(working.servers[0].port).ask(junk, function="logagg.shard.0")
-    assert (answer.verdict, answer.reason, answer.owner) == ("refused", "its MAC is not by the lake's secret", "")
+    assert (answer.outcome, answer.reason, answer.owner) == ("refused", "its MAC is not by the lake's secret", "")
     assert not list((working.lake / "quarantine").glob("*.job"))
     assert working.tail("web1", "--once", log).wait(60) == 0
     assert working.logagg.lines() == LINES, "the worker goes on"
@@ -156,7 +156,7 @@ def test_what_cannot_be_read_though_it_is_authentic_is_quarantined(working: Site
     assert peer.keys
     data = peer.keys.sign(protocol._framed(protocol.JOB, {"tailer": 7}), b"n" * 16, peer.owner())
     answer = peer.ask(data, function="logagg.shard.0")
-    assert answer.verdict == "refused" and "lacks 'source'" in answer.reason
+    assert answer.outcome == "refused" and "lacks 'source'" in answer.reason
     kept = list((working.lake / "quarantine").glob("*.job"))
     assert [path.read_bytes() for path in kept] == [data]
     assert answer.reason in kept[0].with_suffix(".txt").read_text()
@@ -174,8 +174,8 @@ def test_a_unique_that_is_no_text(working: Site) -> None:
 
 def test_a_job_of_another_epoch_or_for_another_number_of_shards(peer: Peer) -> None:
     owner = peer.owner()
-    assert peer.ask(parcel(epoch=5), owner).verdict == "taken"
-    assert peer.ask(parcel(epoch=4), owner).verdict == "superseded"
+    assert peer.ask(parcel(epoch=5), owner).outcome == "taken"
+    assert peer.ask(parcel(epoch=4), owner).outcome == "superseded"
     assert peer.ask(parcel(epoch=5, shards=3), owner).reason == "misfit: the lake has 2 shards, the tailer deals to 3"
 
 

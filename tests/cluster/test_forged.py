@@ -132,7 +132,7 @@ def test_forged_messages(scene: Scene, secret: bytes | None) -> None:
 def test_a_flood_of_forged_messages_leaves_no_trace_but_a_count(scene: Scene) -> None:
     peer = Peer(scene.port)
     for number in range(200):
-        assert peer.ask(protocol.pack(replace(scene.forged_job(0), epoch=number))).verdict == "refused"
+        assert peer.ask(protocol.pack(replace(scene.forged_job(0), epoch=number))).outcome == "refused"
     assert scene.refused() == 200
     assert not list((scene.site.lake / "quarantine").glob("*.job"))
     assert scene.site.notices().count(" refused: ") <= 4
@@ -170,11 +170,11 @@ def test_all_that_was_said_said_again(scene: Scene) -> None:
     for (_, data), answer in zip(messages, again(scene, messages), strict=True):
         question = protocol.unpack(data, EVENT_SCHEMA)
         if isinstance(question, protocol.JobMessage):
-            assert answer.verdict == "duplicate"
+            assert answer.outcome == "duplicate"
         elif isinstance(question, ShardRequest) and not question.greets:
-            assert answer.verdict == "refused" and not answer.positions and not answer.known
+            assert answer.outcome == "refused" and not answer.positions and not answer.known
         else:
-            assert answer.verdict == "taken" and not answer.positions and not answer.known
+            assert answer.outcome == "taken" and not answer.positions and not answer.known
     scene.go_on()
 
 
@@ -185,7 +185,7 @@ def test_a_tail_that_was_replaced_said_again(scene: Scene) -> None:
     scene.tail = scene.start()
     scene.go_on()
     answers = again(scene, [one for one in earlier if b'"greets":true' not in one[1]])
-    assert {answer.verdict for answer in answers} == {"superseded"}
+    assert {answer.outcome for answer in answers} == {"superseded"}
     scene.go_on()
 
 
@@ -197,7 +197,7 @@ def test_said_again_to_the_next_owner(scene: Scene) -> None:
     scene.worker = scene.site.worker("0-1/2")
     scene.go_on()
     answers = again(scene, [one for one in earlier if b'"greets":true' not in one[1]])
-    assert {answer.verdict for answer in answers} == {"moved"}
+    assert {answer.outcome for answer in answers} == {"moved"}
     assert not any(answer.positions or answer.known for answer in answers)
     scene.go_on()
 
@@ -207,9 +207,9 @@ def test_a_job_for_another_shard(scene: Scene) -> None:
     scene.go_on()
     [(_, data), *_] = [one for one in scene.tap.jobs() if one[0] == "logagg.shard.0"]
     [answer] = again(scene, [("logagg.shard.1", data)])
-    assert answer.verdict == "refused" and "a job of shard 0 is not for logagg.shard.1" in answer.reason
+    assert answer.outcome == "refused" and "a job of shard 0 is not for logagg.shard.1" in answer.reason
     peer = Peer(scene.port, scene.site.lake)
-    assert peer.ask(scene.forged_job(1), peer.owner(0), shard=1).verdict == "moved"
+    assert peer.ask(scene.forged_job(1), peer.owner(0), shard=1).outcome == "moved"
     scene.go_on()
 
 
@@ -224,14 +224,14 @@ def test_jobs_of_another_lake_with_the_same_secret(
     worker = logagg.start("worker", "--gearman", server.address, "--shards", "0-1/2", "--lake", other, "--flush", "0.2")
     try:
         wait_until(lambda: (other / "logagg.duckdb").exists(), worker)
-        verdicts = set()
+        outcomes = set()
         for function, data in scene.tap.jobs() + [
             one for one in scene.tap.questions() if b'"greets":true' not in one[1]
         ]:
             answered = submit(server.port, function, data)
             assert answered
-            verdicts.add(protocol.unpack(answered, EVENT_SCHEMA).verdict)  # type: ignore[union-attr]
-        assert verdicts == {"moved"}
+            outcomes.add(protocol.unpack(answered, EVENT_SCHEMA).outcome)  # type: ignore[union-attr]
+        assert outcomes == {"moved"}
         assert (
             logagg.run("sql", "--lake", other, "--json", "SELECT count(*) AS n FROM sources").stdout.strip()
             == '[{"n": 0}]'
@@ -252,12 +252,12 @@ def test_changed_on_its_way(scene: Scene) -> None:
             changed = bytearray(data)
             changed[bit // 8] ^= 1 << bit % 8
             count += 1
-            assert peer.ask(bytes(changed), function=function).verdict == "refused", bit
+            assert peer.ask(bytes(changed), function=function).outcome == "refused", bit
         for at in (0, 6, 7, 80, len(data) // 2, len(data) - 1):
             count += 1
-            assert peer.ask(data[:at], function=function).verdict == "refused", at
+            assert peer.ask(data[:at], function=function).outcome == "refused", at
         count += 1
-        assert peer.ask(data + b"\0", function=function).verdict == "refused"
+        assert peer.ask(data + b"\0", function=function).outcome == "refused"
     assert scene.refused() == count
     scene.go_on()
 
@@ -390,7 +390,7 @@ def test_bombs(site: Site) -> None:
         assert "is too large" in Peer(port).ask(data).reason
     assert peak(pid) < before + (60 << 20)
     assert not list((site.lake / "quarantine").glob("*.job"))
-    assert peer.ask(parcel(shards=1), peer.owner()).verdict == "taken"
+    assert peer.ask(parcel(shards=1), peer.owner()).outcome == "taken"
 
 
 def _signed(peer: Peer, data: bytes) -> bytes:

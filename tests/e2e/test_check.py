@@ -127,7 +127,7 @@ def test_one_wrong_thing_does_not_hide_another(logagg: Command, lake: Path) -> N
 
 
 def part_name(found: dict[str, Any]) -> str:
-    return Path(found["verdict"]["problems"][0]["what"].partition(":")[0]).name
+    return Path(found["verification"]["problems"][0]["what"].partition(":")[0]).name
 
 
 def test_it_is_safe_to_print(logagg: Command) -> None:
@@ -140,7 +140,7 @@ def test_it_is_safe_to_print(logagg: Command) -> None:
 
 
 def test_no_lake_yet_is_nothing_wrong(logagg: Command) -> None:
-    assert examined(logagg)["verdict"] is None
+    assert examined(logagg)["verification"] is None
     assert not logagg.lake.exists()
     (problem,) = examined(logagg, "--lake", "named", status=1)["problems"]
     assert problem.startswith("named: no lake there")
@@ -159,23 +159,23 @@ def test_the_way_back_to_the_catalog_before(logagg: Command, lake: Path, harm: s
     else:
         newest.write_bytes(b"garbage" * 1000)
     logagg.run("tail", "--once", DEMO, status=1)
-    (problem,) = examined(logagg, status=1)["verdict"]["problems"]
+    (problem,) = examined(logagg, status=1)["verification"]["problems"]
     command = re.search(r"with: (ln -sfn .*);", problem["hint"])
     assert command, problem
     assert os.system(command[1]) == 0
-    assert examined(logagg)["verdict"]
+    assert examined(logagg)["verification"]
     logagg.run("tail", "--once", "-q", "--config", DEMO / "logagg.toml", DEMO)
     assert logagg.lines() == lines
-    assert examined(logagg)["verdict"]["lines"] == lines
+    assert examined(logagg)["verification"]["lines"] == lines
 
 
 def test_a_copy_says_so_and_can_be_settled(logagg: Command, lake: Path) -> None:
     copy = lake.with_name("copy")
     shutil.copytree(lake, copy)  # links are followed: the catalog's link has become a file
-    (problem,) = examined(logagg, "--lake", copy, status=1)["verdict"]["problems"]
+    (problem,) = examined(logagg, "--lake", copy, status=1)["verification"]["problems"]
     assert problem["what"] == f"{copy}: moved or copied from {lake}"
     logagg.run("compact", "--lake", copy)
-    assert examined(logagg, "--lake", copy)["verdict"]["lines"] == logagg.lines()
+    assert examined(logagg, "--lake", copy)["verification"]["lines"] == logagg.lines()
 
 
 def test_a_check_beside_a_tail_raises_no_alarm(logagg: Command, tmp_path: Path) -> None:
@@ -193,4 +193,4 @@ def test_a_check_beside_a_tail_raises_no_alarm(logagg: Command, tmp_path: Path) 
     finally:
         tail.kill()
         tail.wait()
-    assert examined(logagg)["verdict"]["lines"] == 5 * 200
+    assert examined(logagg)["verification"]["lines"] == 5 * 200

@@ -210,8 +210,8 @@ def test_what_workers_make_is_the_owners(tmp_path: Path) -> None:
     Attempts(lake, 7, clock, print).close()
     Quarantine(lake, print).keep("unique", b"data", "a reason")
     folders = {path.name for path in lake.iterdir() if path.is_dir()}
-    assert folders == {"catalog", "data", "intents", "leases", "quarantine"}
-    assert len(list((lake / "quarantine").iterdir())) == 3 and len(list((lake / "intents").iterdir())) == 1
+    assert folders == {"catalog", "data", "pending", "leases", "quarantine"}
+    assert len(list((lake / "quarantine").iterdir())) == 3 and len(list((lake / "pending").iterdir())) == 1
     others = {name: one[:2] for name, one in found(lake).items() if one[:2] != (OWNER.pw_uid, GROUP)}
     assert others == {}
     worker.close()

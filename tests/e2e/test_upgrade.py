@@ -60,7 +60,7 @@ def test_the_log_goes_on_where_it_was(logagg: Command, old: Path) -> None:
 
 
 def undigested(logagg: Command) -> int:
-    [found] = [json.loads(logagg.run("check", "--json").stdout)["verdict"]["undigested"]]
+    [found] = [json.loads(logagg.run("check", "--json").stdout)["verification"]["undigested"]]
     return int(found)
 
 

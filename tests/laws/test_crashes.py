@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from logagg.clock import ManualClock
-from logagg.lake.commit import STEPS, STEPS_IN_TURN
+from logagg.lake.commit import GROUP_STEPS, STEPS
 from tests.laws.crashes import COARSER, MINUTES, Crash, assert_clears_away, dies_at, flushed, lines
 from tests.laws.feed import Feed, Sharer, assert_holds, files_of, position
 from tests.laws.logs import START
@@ -43,7 +43,7 @@ def expire(feed: Feed, log: bytes) -> None:
 
 
 CASES = [pytest.param(Feed, step, id=step) for step in STEPS]
-CASES += [pytest.param(Sharer, step, id=f"shared, {step}") for step in STEPS_IN_TURN]
+CASES += [pytest.param(Sharer, step, id=f"shared, {step}") for step in GROUP_STEPS]
 
 
 @pytest.mark.parametrize(("kind", "step"), CASES)
@@ -65,7 +65,7 @@ def test_a_crash_at_any_step_of_anything(
     with pytest.raises(Crash):
         act(feed, log)
     feed.close()
-    done = step in ("link moved", "told")
+    done = step in ("link moved", "outcomes")
     assert position(root) == (len(log) if act is flush and done else before)
     assert_holds(root, log)
 

@@ -121,7 +121,7 @@ class Tailing(RuleBasedStateMachine):
             list(self.committed.values()),
             chunk_bytes=self.chunk,
             max_line=MAX_LINE,
-            room=BufferPool(3, self.chunk).take,  # fewer than there are chunks between two commits
+            take_buffer=BufferPool(3, self.chunk).take,  # fewer than there are chunks between two commits
             clock=self.clock,
             notice=lambda notice: None,
         )

@@ -142,7 +142,7 @@ STATEMENTS = (
     sql("paths files", "SELECT hex(content) FROM read_blob('{lake}/secret')"),
     sql("paths files", "SELECT content FROM read_text('{lake}/salts')"),
     sql("paths files", "SELECT content FROM read_text('{lake}/quarantine/job')"),
-    sql("paths files", "FROM read_csv('{lake}/intents/0001', header := false)"),
+    sql("paths files", "FROM read_csv('{lake}/pending/0001', header := false)"),
     sql("paths files", "FROM read_csv('{lake}/s*', header := false)"),
     sql("paths files", "FROM read_blob(['{part}', '{lake}/salts'])"),
     sql("paths files", "FROM read_text('{lake}/data/../salts')"),

@@ -68,13 +68,13 @@ def spill_into(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def made(folder: Path) -> Place:
     place = Place(*(folder / name for name in ("lake", "named", "outside", "spill")))
-    for name in ("data", "catalog", "quarantine", "intents"):
+    for name in ("data", "catalog", "quarantine", "pending"):
         (place.lake / name).mkdir(parents=True)
     write_catalog(place.lake, 1)
     write_catalog(place.lake, 2)
     with duckdb.connect(str((place.lake / "logagg.duckdb").resolve())) as connection:
         connection.execute("DELETE FROM files WHERE path LIKE '%-1.parquet'")
-    for name in ("secret", "salts", "quarantine/job", "intents/0001"):
+    for name in ("secret", "salts", "quarantine/job", "pending/0001"):
         (place.lake / name).write_bytes(SECRET + name.encode())
         (place.lake / name).chmod(0o600)
     _fill(place.named)

@@ -25,7 +25,7 @@ from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 
 Fields = Mapping[str, Slices]
 Ints = npt.NDArray[np.int64]
-Verdict = npt.NDArray[np.uint8]  # 0: accepted; otherwise the number of the reason for rejecting the line
+Reasons = npt.NDArray[np.uint8]  # 0: accepted; otherwise the number of the reason for rejecting the line
 
 _TOO_LONG, _FORMAT, _TIME, _STATUS, _SIZE = range(1, 1 + len(REASONS))
 
@@ -33,10 +33,10 @@ _TOO_LONG, _FORMAT, _TIME, _STATUS, _SIZE = range(1, 1 + len(REASONS))
 def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Batch:
     """Parse the lines of a chunk; times too far beyond `now` (seconds since the epoch) are rejected."""
     lines = find_lines(chunk)
-    fields, typed, verdict = _read_lines(lines, fmt, now, max_line)
-    positions = lines.start[verdict == 0] + (chunk.start + chunk.skipped)
+    fields, typed, reasons = _read_lines(lines, fmt, now, max_line)
+    positions = lines.start[reasons == 0] + (chunk.start + chunk.skipped)
     table = _assemble(positions, fields, typed, escaped=fmt.escaped and not fmt.keys)
-    return Batch(table, _rejects(chunk, lines, verdict))
+    return Batch(table, _rejects(chunk, lines, reasons))
 
 
 def count(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> int:
@@ -65,24 +65,24 @@ def split_fields(lines: Slices, fmt: Format) -> tuple[Fields, Mask]:
 
 def _read_lines(
     lines: Slices, fmt: Format, now: float, max_line: int, most_bytes: int = MOST_BYTES
-) -> tuple[Fields, _Numbers, Verdict]:
-    """Return the raw fields of the accepted lines, their numeric fields, and the verdict on each line."""
+) -> tuple[Fields, _Numbers, Reasons]:
+    """Return the raw fields of the accepted lines, their numeric fields, and for each line the reason to reject it."""
     fields, fits = split_fields(lines, fmt)
-    verdict = _judge((_TOO_LONG, lines.length > max_line), (_FORMAT, ~fits))
-    fits = verdict == 0
+    reasons = _judge((_TOO_LONG, lines.length > max_line), (_FORMAT, ~fits))
+    fits = reasons == 0
     fields = _filter(fields, fits)
     typed = _read_numbers(fields, now, most_bytes)
-    verdict[fits] = typed.verdict
-    accepted = typed.verdict == 0
-    return _filter(fields, accepted), typed.filter(accepted), verdict
+    reasons[fits] = typed.reasons
+    accepted = typed.reasons == 0
+    return _filter(fields, accepted), typed.filter(accepted), reasons
 
 
-def _judge(*faults: tuple[int, Mask]) -> Verdict:
-    """Return the verdict on each row: the first of the faults that it has, in the order given; otherwise 0."""
-    verdict = np.zeros(len(faults[0][1]), np.uint8)
+def _judge(*faults: tuple[int, Mask]) -> Reasons:
+    """Return for each row the first of the faults that it has, in the order given; 0 if it has none."""
+    reasons = np.zeros(len(faults[0][1]), np.uint8)
     for reason, found in reversed(faults):
-        verdict[found] = reason
-    return verdict
+        reasons[found] = reason
+    return reasons
 
 
 def _filter(fields: Fields, mask: Mask) -> Fields:
@@ -91,25 +91,25 @@ def _filter(fields: Fields, mask: Mask) -> Fields:
 
 @dataclass(frozen=True, slots=True)
 class _Numbers:
-    """The numeric fields, which decide whether a line is accepted, and the verdict."""
+    """The numeric fields, which decide whether a line is accepted, and the reason where it is not."""
 
     time: Ints
     status: Ints
     size: Ints
-    verdict: Verdict
+    reasons: Reasons
 
     def filter(self, mask: Mask) -> _Numbers:
         if mask.all():
             return self
-        return _Numbers(self.time[mask], self.status[mask], self.size[mask], self.verdict[mask])
+        return _Numbers(self.time[mask], self.status[mask], self.size[mask], self.reasons[mask])
 
 
 def _read_numbers(fields: Fields, now: float, most_bytes: int) -> _Numbers:
     time, time_valid = _read_times(fields, now)
     status, status_valid = numbers.statuses(*fields["status"].places)
     size, size_valid = _read_sizes(fields, len(time), most_bytes)
-    verdict = _judge((_TIME, ~time_valid), (_STATUS, ~status_valid), (_SIZE, ~size_valid))
-    return _Numbers(time, status, size, verdict)
+    reasons = _judge((_TIME, ~time_valid), (_STATUS, ~status_valid), (_SIZE, ~size_valid))
+    return _Numbers(time, status, size, reasons)
 
 
 def _read_times(fields: Fields, now: float) -> tuple[Ints, Mask]:
@@ -225,15 +225,15 @@ def _read_durations(values: Slices | None, rows: int, read: Callable[[pa.Array],
     return pa.array(spread(number, codes), mask=~spread(valid, codes))
 
 
-def _rejects(chunk: Chunk, lines: Slices, verdict: Verdict) -> Rejects:
-    if not chunk.too_long and not verdict.any():
+def _rejects(chunk: Chunk, lines: Slices, reasons: Reasons) -> Rejects:
+    if not chunk.too_long and not reasons.any():
         return Rejects()
-    counts = np.bincount(verdict, minlength=len(REASONS) + 1)
+    counts = np.bincount(reasons, minlength=len(REASONS) + 1)
     counts[_TOO_LONG] += chunk.too_long
     samples = [Reject(chunk.start, REASONS[0], b"")] * chunk.too_long
     base = chunk.start + chunk.skipped
-    for row in np.flatnonzero(verdict)[: SAMPLES - len(samples)]:
+    for row in np.flatnonzero(reasons)[: SAMPLES - len(samples)]:
         start, end = int(lines.start[row]), int(lines.end[row])
         line = bytes(chunk.data[start : min(end, start + SAMPLE_BYTES)])
-        samples.append(Reject(base + start, REASONS[verdict[row] - 1], line))
+        samples.append(Reject(base + start, REASONS[reasons[row] - 1], line))
     return Rejects({name: int(n) for name, n in zip(REASONS, counts[1:], strict=True) if n}, tuple(samples))

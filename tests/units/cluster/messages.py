@@ -88,7 +88,7 @@ REQUESTS = st.builds(
 TOKENS = st.one_of(st.just(""), st.binary(min_size=16, max_size=16).map(bytes.hex))
 REPLIES = st.builds(
     Reply,
-    st.sampled_from(protocol.VERDICTS),
+    st.sampled_from(protocol.OUTCOMES),
     NUMBERS,
     TOKENS,
     POSITIONS,

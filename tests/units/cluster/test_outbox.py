@@ -40,7 +40,7 @@ def test_a_job_without_a_line_is_sent_again_until_the_shard_knows_its_log() -> N
 
 
 def test_a_shard_that_has_less_than_it_needs() -> None:
-    with pytest.raises(PositionMismatch, match="stands at 3"):
+    with pytest.raises(PositionMismatch, match="is at position 3"):
         outbox((5, 9)).rewind({"log": (3, 3)})
 
 

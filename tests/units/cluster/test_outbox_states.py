@@ -107,7 +107,7 @@ def test_it_resumes_where_the_shard_is(outbox: Outbox, ask: bool, state: OutboxS
 
 def test_a_shard_that_is_behind_all_that_is_pending_cannot_be_resumed(outbox: Outbox) -> None:
     outbox.release({"log": (10, 10)})
-    with pytest.raises(PositionMismatch, match="shard 3 stands at 4, the next job starts at 10"):
+    with pytest.raises(PositionMismatch, match="shard 3 is at position 4, the next job starts at 10"):
         outbox.resume({"log": (4, 4)}, ask=False)
 
 

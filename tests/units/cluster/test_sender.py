@@ -38,7 +38,7 @@ class Bench:
 
     def commit(self, shard: int, position: int) -> None:
         self.dispatch.outboxes[shard].release({"a": (position, position)})
-        self.dispatch._settle_freshness()  # its thread does it
+        self.dispatch._update_freshness()  # its thread does it
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ class Place:
     def says(self, message: object, owner: bytes | None = None) -> str:
         """Return what is said before anything is done; "" where nothing speaks against it."""
         objection = self.host.objects(message, self.owner if owner is None else owner)  # type: ignore[arg-type]
-        return objection.verdict if objection else ""
+        return objection.outcome if objection else ""
 
 
 @pytest.fixture
@@ -85,9 +85,9 @@ def test_a_new_run_counts_from_the_start_and_the_old_one_is_over(place: Place) -
 def test_a_job_comes_again_as_a_duplicate(place: Place) -> None:
     job = parcel()
     assert place.says(job) == ""
-    assert place.host.take(job).verdict == "taken"
+    assert place.host.take(job).outcome == "taken"
     assert place.says(job) == ""
-    assert place.host.take(job).verdict == "duplicate"
+    assert place.host.take(job).outcome == "duplicate"
 
 
 def test_another_number_of_shards_is_a_misfit(place: Place) -> None:
@@ -109,7 +109,7 @@ def test_status_is_answered_once_a_token(place: Place) -> None:
     first = token()
     assert place.host.shows(first, 0.0).reports
     again = place.host.shows(first, 0.0)
-    assert again.verdict == "moved" and not again.reports
+    assert again.outcome == "moved" and not again.reports
     assert bytes.fromhex(again.owner) == token() != first
     assert place.host.shows(token(), 0.0).reports[""]["refused"] == 0
     assert not place.host.shows(place.owner, 0.0).reports

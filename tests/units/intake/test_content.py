@@ -61,10 +61,10 @@ def test_read_anywhere(tmp_path: Path, compression: str) -> None:
 
 
 def test_read_into_a_room(tmp_path: Path, compression: str) -> None:
-    content, room = opened(tmp_path / "log", COMPRESS[compression](DATA)), memoryview(bytearray(1000))
-    assert (content.read_into(500, room), bytes(room)) == (1000, DATA[500:1500])
-    assert (content.read_into(len(DATA) - 10, room), bytes(room)) == (10, DATA[-10:] + DATA[510:1500])
-    assert content.read_into(len(DATA), room) == 0
+    content, buffer = opened(tmp_path / "log", COMPRESS[compression](DATA)), memoryview(bytearray(1000))
+    assert (content.read_into(500, buffer), bytes(buffer)) == (1000, DATA[500:1500])
+    assert (content.read_into(len(DATA) - 10, buffer), bytes(buffer)) == (10, DATA[-10:] + DATA[510:1500])
+    assert content.read_into(len(DATA), buffer) == 0
     content.close()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from logagg.intake import discover, match
 from logagg.intake.content import FINGERPRINT_BYTES, fingerprint_of
-from logagg.intake.match import SourceIndex, Verdict, continued
+from logagg.intake.match import MatchKind, SourceIndex, continued
 from logagg.intake.reader import Reader
 from logagg.intake.registry import new_source
 from logagg.records import KnownSource, Progress
@@ -109,12 +109,12 @@ def test_what_cannot_be_read_is_passed_over(log: Path, tmp_path: Path, monkeypat
         ("shop.access.log", LONG, None, None),
     ],
 )
-def test_verdicts_on_a_file_beside_a_long_log(
-    files: Bench, name: str, data: bytes, early: Verdict | None, settled: Verdict | None
+def test_matches_of_a_file_beside_a_long_log(
+    files: Bench, name: str, data: bytes, early: MatchKind | None, settled: MatchKind | None
 ) -> None:
     reader = files.reader("access.log")
     candidate = files.candidate(name, data)
-    assert verdict(candidate, reader) == (early, settled)
+    assert kinds(candidate, reader) == (early, settled)
 
 
 @pytest.mark.parametrize(
@@ -131,27 +131,27 @@ def test_verdicts_on_a_file_beside_a_long_log(
         ("found-later", SHORT, None, None),
     ],
 )
-def test_verdicts_on_a_file_beside_a_short_log(
-    files: Bench, name: str, data: bytes, early: Verdict | None, settled: Verdict | None
+def test_matches_of_a_file_beside_a_short_log(
+    files: Bench, name: str, data: bytes, early: MatchKind | None, settled: MatchKind | None
 ) -> None:
     reader = files.reader("access.log", SHORT)
-    assert verdict(files.candidate(name, data), reader) == (early, settled)
+    assert kinds(files.candidate(name, data), reader) == (early, settled)
 
 
 def test_two_equal_logs_that_are_found_together_are_two(files: Bench) -> None:
     reader = files.reader("idle-site", look=2)
-    assert verdict(files.candidate("another", look=2), reader) == (None, None)
-    assert verdict(files.candidate("idle-site.1", look=2), reader) == ("copy", "copy"), "their names are related"
+    assert kinds(files.candidate("another", look=2), reader) == (None, None)
+    assert kinds(files.candidate("idle-site.1", look=2), reader) == ("copy", "copy"), "their names are related"
 
 
 def test_a_file_that_was_not_asked_for_does_not_replace_that_of_a_source(files: Bench) -> None:
     reader = files.reader("access.log")
-    assert verdict(files.candidate("access.log.1", LONG + MORE, asked=False), reader) == (None, None)
+    assert kinds(files.candidate("access.log.1", LONG + MORE, asked=False), reader) == (None, None)
 
 
 def test_the_next_generation_may_begin_as_the_last_one_did(files: Bench) -> None:
     rotated = files.reader("access.log.1", LONG + MORE)
-    assert verdict(files.candidate("access.log", LONG), rotated) == (None, None)
+    assert kinds(files.candidate("access.log", LONG), rotated) == (None, None)
 
 
 # a source without a file
@@ -166,14 +166,14 @@ def test_the_next_generation_may_begin_as_the_last_one_did(files: Bench) -> None
         ("access.log.1.gz", gzip.compress(LONG, mtime=0)[:400], "wait", "wait"),  # being compressed
     ],
 )
-def test_verdicts_where_a_source_has_no_file(
-    files: Bench, name: str, data: bytes, early: Verdict | None, settled: Verdict | None
+def test_matches_where_a_source_has_no_file(
+    files: Bench, name: str, data: bytes, early: MatchKind | None, settled: MatchKind | None
 ) -> None:
     reader = files.reader("access.log")
     reader.lose(1.0)
     candidate = files.candidate(name, data)
     assert continued(candidate, [reader]) is None
-    assert verdict(candidate, reader) == (early, settled)
+    assert kinds(candidate, reader) == (early, settled)
 
 
 @pytest.mark.parametrize(
@@ -248,10 +248,10 @@ def test_a_source_of_which_nothing_was_read_is_known_by_what_its_file_holds(file
     assert read_on(reader) == LONG
 
 
-def verdict(candidate: match.Candidate, reader: Reader) -> tuple[Verdict | None, ...]:
-    """The verdict at once, and once the file has not changed for a while."""
+def kinds(candidate: match.Candidate, reader: Reader) -> tuple[MatchKind | None, ...]:
+    """The match at once, and once the file has not changed for a while."""
     found = [match.match(candidate, SourceIndex([reader]).similar_to(candidate), settled=one) for one in (False, True)]
-    return tuple(one.verdict if one else None for one in found)
+    return tuple(one.kind if one else None for one in found)
 
 
 def test_all_is_decided_by_the_same_first_bytes(files: Bench) -> None:

@@ -16,9 +16,9 @@ from tests.units.intake.conftest import LONG, SHORT, Bench
 
 def test_there_is_room_up_to_the_limit(files: Bench) -> None:
     opened = OpenFiles(2)
-    assert opened.make_room()
+    assert opened.close_idle()
     opened.opened(files.reader("a.log"))
-    assert opened.make_room()
+    assert opened.close_idle()
     assert not opened.crowded
 
 
@@ -26,7 +26,7 @@ def test_the_one_that_was_read_longest_ago_is_parked_first(files: Bench) -> None
     opened, readers = OpenFiles(2), [files.reader(name) for name in ("a.log", "b.log")]
     for reader in (*readers, readers[0]):
         opened.opened(reader)
-    assert opened.make_room()
+    assert opened.close_idle()
     assert [reader.state for reader in readers] == [SourceState.OPEN, SourceState.PARKED]
     assert opened.crowded
 
@@ -36,10 +36,10 @@ def test_one_that_has_more_stays_open(files: Bench) -> None:
     busy = files.reader("a.log", reads=False)
     opened.opened(busy)
     opened.opened(reader)
-    assert opened.make_room()
+    assert opened.close_idle()
     assert [busy.state, reader.state] == [SourceState.OPEN, SourceState.PARKED]
     opened.opened(files.reader("c.log", reads=False))
-    assert not opened.make_room(), "all that are open have more"
+    assert not opened.close_idle(), "all that are open have more"
 
 
 def test_one_that_was_rotated_away_or_is_compressed_stays_open(files: Bench) -> None:
@@ -48,16 +48,16 @@ def test_one_that_was_rotated_away_or_is_compressed_stays_open(files: Bench) -> 
     rotated.start_look()
     for reader in (rotated, archive):
         opened.opened(reader)
-    assert not opened.make_room()
+    assert not opened.close_idle()
     assert [rotated.state, archive.state] == [SourceState.OPEN] * 2
 
 
 def test_one_that_was_closed_takes_no_room(files: Bench) -> None:
     opened, reader = OpenFiles(1), files.reader("a.log", SHORT, reads=False)
     opened.opened(reader)
-    assert not opened.make_room()
+    assert not opened.close_idle()
     reader.close()
-    assert opened.make_room()
+    assert opened.close_idle()
 
 
 def test_as_many_as_are_needed_are_parked(files: Bench) -> None:
@@ -65,7 +65,7 @@ def test_as_many_as_are_needed_are_parked(files: Bench) -> None:
     readers = [files.reader(f"{number}.log") for number in range(4)]
     for reader in readers:  # as after a look that opened more, because they are read now
         opened.opened(reader)
-    assert opened.make_room()
+    assert opened.close_idle()
     assert [reader.state for reader in readers] == [SourceState.PARKED] * 3 + [SourceState.OPEN]
 
 

@@ -84,20 +84,20 @@ def test_logs_take_turns(bench: Bench) -> None:
     assert len({chunk.source for chunk in chunks}) == 2
 
 
-def test_chunks_are_read_into_rooms_while_there_are_some(bench: Bench) -> None:
-    lines, rooms = [b"line %d\n" % number for number in range(8)], [memoryview(bytearray(9)) for _ in range(3)]
-    free = list(rooms)
+def test_chunks_are_read_into_buffers_while_there_are_some(bench: Bench) -> None:
+    lines, buffers = [b"line %d\n" % number for number in range(8)], [memoryview(bytearray(9)) for _ in range(3)]
+    free = list(buffers)
     (bench.folder / "a.log").write_bytes(b"".join(lines))
-    tailer = bench.tailer(chunk_bytes=8, room=lambda: free.pop() if free else memoryview(b""))
+    tailer = bench.tailer(chunk_bytes=8, take_buffer=lambda: free.pop() if free else memoryview(b""))
     chunks = list(tailer.poll())
     assert [bytes(chunk.data) for chunk in chunks] == lines
-    kept = [[chunk.data.obj is room.obj for room in rooms].count(True) for chunk in chunks]  # type: ignore[union-attr]
+    kept = [[chunk.data.obj is buffer.obj for buffer in buffers].count(True) for chunk in chunks]  # type: ignore[union-attr]
     assert kept == [1, 1, 1, 0, 0, 0, 0, 0]
 
 
 def test_a_chunk_larger_than_a_room_has_its_own_memory(bench: Bench) -> None:
     (bench.folder / "a.log").write_bytes(b"x" * 20 + b"\nshort\n")
-    tailer = bench.tailer(chunk_bytes=8, room=lambda: memoryview(bytearray(10)))
+    tailer = bench.tailer(chunk_bytes=8, take_buffer=lambda: memoryview(bytearray(10)))
     assert data(tailer.poll()) == b"x" * 20 + b"\nshort\n"
 
 

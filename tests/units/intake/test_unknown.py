@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from logagg.intake.match import SETTLE_SECONDS, Match, Verdict
+from logagg.intake.match import SETTLE_SECONDS, Match, MatchKind
 from logagg.intake.names import describe
 from logagg.intake.reader import Reader
 from logagg.intake.unknown import EndPositions, Observation, UnknownFile
@@ -27,9 +27,9 @@ def copy(files: Bench) -> UnknownFile:
     return unknown(files, "access.log.1")
 
 
-def judged(copy: UnknownFile, reader: Reader | None, verdict: Verdict | None, *, settled: bool = False) -> Observation:
+def judged(copy: UnknownFile, reader: Reader | None, kind: MatchKind | None, *, settled: bool = False) -> Observation:
     """A file that was observed at the time 10, and what it was taken for."""
-    found = Match(reader, verdict) if reader and verdict else None
+    found = Match(reader, kind) if reader and kind else None
     return Observation.of(copy, None, 10.0, 1).judged(found, NONE, settled=settled, passed=False)
 
 
@@ -46,14 +46,14 @@ def test_a_file_that_grows_is_judged_anew_and_keeps_the_look_that_found_it(files
     first = judged(copy, files.reader("access.log"), "copy")
     files.write("access.log.1", LONG + MORE)
     again = Observation.of(unknown(files, "access.log.1"), first, 15.0, 4)
-    assert (again.since, again.first_look, again.verdict) == (15.0, 1, None)
+    assert (again.since, again.first_look, again.match_kind) == (15.0, 1, None)
 
 
 def test_a_renamed_file_is_what_it_was(files: Bench, copy: UnknownFile) -> None:
     first = judged(copy, files.reader("access.log"), "copy")
     os.rename(copy.found.path, files.folder / "access.log.2")
     again = Observation.of(unknown(files, "access.log.2"), first, 15.0, 4)
-    assert (again.first_look, again.verdict, again.path) == (1, "copy", str(files.folder / "access.log.2"))
+    assert (again.first_look, again.match_kind, again.path) == (1, "copy", str(files.folder / "access.log.2"))
 
 
 def test_an_inode_that_is_used_again_is_another_file(files: Bench, copy: UnknownFile) -> None:
@@ -61,15 +61,15 @@ def test_an_inode_that_is_used_again_is_another_file(files: Bench, copy: Unknown
     os.rename(copy.found.path, files.folder / "other.log")
     files.write("other.log", MORE)
     again = Observation.of(unknown(files, "other.log"), first, 15.0, 4)
-    assert (again.first_look, again.since, again.reader, again.verdict) == (4, 15.0, None, None)
+    assert (again.first_look, again.since, again.reader, again.match_kind) == (4, 15.0, None, None)
 
 
 # how long it holds
 
 
-@pytest.mark.parametrize("verdict", ["copy", "wait"])
-def test_a_verdict_holds_while_neither_file_changes(files: Bench, copy: UnknownFile, verdict: Verdict) -> None:
-    seen = judged(copy, files.reader("access.log"), verdict)
+@pytest.mark.parametrize("kind", ["copy", "wait"])
+def test_a_match_holds_while_neither_file_changes(files: Bench, copy: UnknownFile, kind: MatchKind) -> None:
+    seen = judged(copy, files.reader("access.log"), kind)
     assert seen.holds(copy, NONE, 11.0)
 
 
@@ -87,7 +87,7 @@ def test_one_that_waits_is_judged_again_once_it_is_settled(files: Bench, copy: U
     assert judged(copy, reader, "copy").holds(copy, NONE, later)
 
 
-def test_a_verdict_does_not_hold_when_the_source_loses_its_file_or_finds_it(files: Bench, copy: UnknownFile) -> None:
+def test_a_match_does_not_hold_when_the_source_loses_its_file_or_finds_it(files: Bench, copy: UnknownFile) -> None:
     reader = files.reader("access.log")
     seen = judged(copy, reader, "copy")
     reader.start_look()
@@ -130,7 +130,7 @@ def test_the_size_of_the_original_is_that_when_the_copy_was_found(files: Bench, 
 def test_a_file_that_resembles_no_source_is_no_copy_any_more(files: Bench, copy: UnknownFile) -> None:
     seen = judged(copy, files.reader("access.log"), "copy")
     again = seen.judged(None, frozenset({"a"}), settled=True, passed=False)
-    assert (again.reader, again.verdict, set(again.missing)) == (None, None, {"a"})
+    assert (again.reader, again.match_kind, set(again.missing)) == (None, None, {"a"})
 
 
 # where `--from end` begins

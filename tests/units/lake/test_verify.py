@@ -17,7 +17,7 @@ from logagg.config.sections import Config, Retention
 from logagg.lake import catalog
 from logagg.lake.lake import Lake
 from logagg.lake.state import State
-from logagg.lake.verify import Verdict, verify
+from logagg.lake.verify import Verification, verify
 from logagg.lake_format import LINK
 from logagg.tail.local import tail
 from logagg.tail.options import TailOptions
@@ -42,14 +42,14 @@ def lake(made: Path, tmp_path: Path) -> Iterator[Path]:
         yield made
 
 
-def verdict(lake: Path) -> Verdict:
+def verification(lake: Path) -> Verification:
     found = verify(lake)
     assert found
     return found
 
 
 def problem(lake: Path) -> str:
-    (found,) = verdict(lake).problems
+    (found,) = verification(lake).problems
     return str(found)
 
 
@@ -72,10 +72,10 @@ def contents(folder: Path) -> dict[Path, int]:
 
 def test_a_sound_lake_is_left_as_it_is(lake: Path) -> None:
     before = contents(lake)
-    found = verdict(lake)
+    found = verification(lake)
     assert contents(lake) == before
     state = state_of(lake)
-    assert found == Verdict(
+    assert found == Verification(
         state.id,
         len(state.parts),
         sum(path.stat().st_size for path in lake.glob("data/*/*")),
@@ -83,7 +83,7 @@ def test_a_sound_lake_is_left_as_it_is(lake: Path) -> None:
         state.lines(),
     )
     (lake / "data" / "traffic" / "flush-lost.parquet").write_bytes(b"x")
-    assert verdict(lake) == replace(found, orphans=1, orphan_bytes=1)
+    assert verification(lake) == replace(found, orphans=1, orphan_bytes=1)
 
 
 def cut_off(path: Path) -> None:
@@ -135,7 +135,7 @@ def test_rows_that_are_not_as_many_as_were_written(lake: Path) -> None:
 def test_what_no_longer_adds_up(lake: Path, rollup: str, said: str) -> None:
     state = state_of(lake)
     publish(lake, replace(state, parts=tuple(one for one in state.parts if one.rollup != rollup)))
-    what = [one.what for one in verdict(lake).problems]
+    what = [one.what for one in verification(lake).problems]
     assert any(re.search(said, one) for one in what), what
 
 
@@ -143,7 +143,7 @@ def test_what_counts_twice(lake: Path) -> None:
     state = state_of(lake)
     twice = max((one for one in state.parts if one.rollup == "traffic"), key=lambda one: one.rows)
     publish(lake, replace(state, parts=(*state.parts, twice), gone=datetime(2001, 1, 1, tzinfo=UTC)))
-    what = [one.what for one in verdict(lake).problems]
+    what = [one.what for one in verification(lake).problems]
     assert any("lines that its sources gave" in one for one in what) and any("agents.hits" in one for one in what)
 
 
@@ -202,6 +202,6 @@ def test_what_retention_dropped_is_not_missed(lake: Path, done: int | None) -> N
     for task in sorted(drops, key=lambda task: task.parts[0].max_ts)[:done]:
         writer.commit_replacement(task.run())
     writer.close()
-    found = verdict(lake)
+    found = verification(lake)
     assert found.problems == ()
     assert (found.gone is None) is (done == 0)

@@ -74,7 +74,7 @@ def test_a_process_reads_as_this_one_does(processes: Parsers, settings: dict[str
 
 def in_buffers(made: Parsers, count: int) -> list[memoryview]:
     """Lines where they are read to: in buffers of the parsers, as long as there are some."""
-    buffers = [made.room() or memoryview(bytearray(len(LINES))) for _ in range(count)]
+    buffers = [made.take_buffer() or memoryview(bytearray(len(LINES))) for _ in range(count)]
     for buffer in buffers:
         buffer[: len(LINES)] = LINES
     return [buffer[: len(LINES)] for buffer in buffers]
@@ -92,7 +92,9 @@ def test_lines_are_read_where_they_lie(processes: Parsers, killed: bool) -> None
     here: Batch = reading()(chunk(), FORMAT, SystemClock().now())
     assert all(batch.table.equals(here.table) and batch.rejects == here.rejects for batch in there)
     lines.clear()
-    assert all(len(buffer) >= len(LINES) for buffer in [processes.room() for _ in range(pool.AHEAD)]), "free again"
+    assert all(len(buffer) >= len(LINES) for buffer in [processes.take_buffer() for _ in range(pool.AHEAD)]), (
+        "free again"
+    )
 
 
 @pytest.mark.parametrize("name", [*NAMED, "json:time_iso8601=t,status=s,request=r"])
@@ -137,6 +139,6 @@ def test_beside_threads_parsers_are_threads(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("logagg.parse_pool.pool.threading.active_count", lambda: 2)
     made = Parsers(budget(1), SystemClock())
     made.use(reading(), ignored)
-    assert made.memory == 0 and not made.pids and not made.room()
+    assert made.memory == 0 and not made.pids and not made.take_buffer()
     assert made.submit(chunk(), FORMAT).result().table.num_rows == 150
     made.close()

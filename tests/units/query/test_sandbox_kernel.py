@@ -47,7 +47,7 @@ def test_what_is_dangerous_is_not_among_them(machine: str) -> None:
     )
 
 
-def verdict(machine: str, number: int, *arguments: int, writes: bool = False, architecture: int | None = None) -> int:
+def action(machine: str, number: int, *arguments: int, writes: bool = False, architecture: int | None = None) -> int:
     """Run the program as the kernel does."""
     program = kernel._program(machine, writes=writes)
     data = {0: number, 4: kernel._MACHINES[machine][0] if architecture is None else architecture}
@@ -77,17 +77,17 @@ def test_arguments_decide(machine: str) -> None:
     open_, openat, clone, fcntl, prlimit, tgkill = kernel._CHECKED[machine]
     allowed, refused = kernel._ALLOW, lambda error: kernel._REFUSE | error
     for flags in (os.O_WRONLY, os.O_RDWR, os.O_RDONLY | os.O_TRUNC, os.O_CREAT, os.O_RDWR | os.O_CLOEXEC):
-        assert verdict(machine, openat, 0, 0, flags) == refused(13)
-        assert verdict(machine, openat, 0, 0, flags, writes=True) == allowed
+        assert action(machine, openat, 0, 0, flags) == refused(13)
+        assert action(machine, openat, 0, 0, flags, writes=True) == allowed
         if open_:
-            assert verdict(machine, open_, 0, flags) == refused(13)
-    assert verdict(machine, openat, 0, 0, os.O_RDONLY | os.O_CLOEXEC) == allowed
-    assert verdict(machine, clone, 0x3D0F00) == allowed and verdict(machine, clone, 0x11) == refused(1)
-    assert verdict(machine, fcntl, 0, 3) == allowed and {verdict(machine, fcntl, 0, one) for one in (8, 10)} == {
+            assert action(machine, open_, 0, flags) == refused(13)
+    assert action(machine, openat, 0, 0, os.O_RDONLY | os.O_CLOEXEC) == allowed
+    assert action(machine, clone, 0x3D0F00) == allowed and action(machine, clone, 0x11) == refused(1)
+    assert action(machine, fcntl, 0, 3) == allowed and {action(machine, fcntl, 0, one) for one in (8, 10)} == {
         refused(1)
     }
-    assert verdict(machine, prlimit, 0, 0, 0) == allowed
-    assert {verdict(machine, prlimit, 0, 0, one) for one in (1, 1 << 40)} == {refused(1)}
-    assert verdict(machine, tgkill, os.getpid()) == allowed and verdict(machine, tgkill, 1) == refused(1)
-    assert verdict(machine, 999) == refused(38)
-    assert {verdict(machine, 0, architecture=7), verdict(machine, 0x40000000)} == {kernel._KILL}
+    assert action(machine, prlimit, 0, 0, 0) == allowed
+    assert {action(machine, prlimit, 0, 0, one) for one in (1, 1 << 40)} == {refused(1)}
+    assert action(machine, tgkill, os.getpid()) == allowed and action(machine, tgkill, 1) == refused(1)
+    assert action(machine, 999) == refused(38)
+    assert {action(machine, 0, architecture=7), action(machine, 0x40000000)} == {kernel._KILL}

@@ -25,7 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from logagg.clock import ManualClock
 from logagg.errors import CommitFailed, CommitUncertain, Fenced
 from logagg.lake import compact, locks
-from logagg.lake.commit import STEPS_IN_TURN
+from logagg.lake.commit import GROUP_STEPS
 from logagg.lake.pending import PendingCommits
 from logagg.lake.state import CommitInfo, State
 from tests.conftest import ROOT, wait_until
@@ -59,18 +59,18 @@ def newest(root: Path) -> str:
     return str((root / "logagg.duckdb").readlink())
 
 
-def intents(root: Path) -> list[str]:
-    return sorted(path.suffix for path in (root / "intents").glob("*"))
+def pending(root: Path) -> list[str]:
+    return sorted(path.suffix for path in (root / "pending").glob("*"))
 
 
 @contextmanager
 def all_waiting(root: Path, acts: Sequence[Callable[[], CommitInfo]]) -> Iterator[list[Future[CommitInfo]]]:
     """Let writers want all that at once: none gets its turn before all have put down what they want."""
     with ThreadPoolExecutor(len(acts)) as pool:
-        with locks.turn(root):
-            before = len(intents(root))
+        with locks.commit_lock(root):
+            before = len(pending(root))
             futures = [pool.submit(act) for act in acts]
-            wait_until(lambda: len(intents(root)) == before + len(acts))
+            wait_until(lambda: len(pending(root)) == before + len(acts))
         yield futures
 
 
@@ -79,7 +79,9 @@ def committed(root: Path) -> list[tuple[int, str]]:
         return connection.execute("SELECT id, kind FROM commits WHERE kind <> 'open' ORDER BY id").fetchall()
 
 
-def test_who_has_the_turn_makes_all_that_is_wanted_in_one_catalog(root: Path, writers: list[Sharer]) -> None:
+def test_the_holder_of_the_commit_lock_applies_all_pending_commits_in_one_catalog(
+    root: Path, writers: list[Sharer]
+) -> None:
     log = lines(40)
     deltas = [one.drain(log) for one in writers]
     catalogs = set((root / "catalog").iterdir())
@@ -89,7 +91,7 @@ def test_who_has_the_turn_makes_all_that_is_wanted_in_one_catalog(root: Path, wr
     assert len(set((root / "catalog").iterdir()) - catalogs) == 1
     assert committed(root) == [(number, "flush") for number in sorted(one.id for one in done)]
     assert sum(one.lines for one in done) == 40
-    assert intents(root) == []
+    assert pending(root) == []
     assert_holds(root, log)
 
 
@@ -157,13 +159,13 @@ def levels(root: Path, rollup: str) -> set[str]:
 def test_what_a_dead_owner_wanted_is_not_committed_once_its_shard_is_taken_over(root: Path, clock: ManualClock) -> None:
     first, log = Sharer(root, clock, MINUTES, 2, [0]), lines(20)
     other = Sharer(root, clock, MINUTES, 2, [1])
-    first.lake.crash_at(dies_at("intent"))
+    first.lake.crash_at(dies_at("pending"))
     with pytest.raises(Crash):
         first.flush(log[: log.index(b"\n", 500) + 1])
     first.close()
-    assert intents(root) == [".intent"]
+    assert pending(root) == [".pending"]
     heir = Sharer(root, clock, MINUTES, 2, [0])
-    assert intents(root) == [".stale"]
+    assert pending(root) == [".stale"]
     for one in (heir, other):
         one.flush(log)
         one.close()
@@ -173,7 +175,7 @@ def test_what_a_dead_owner_wanted_is_not_committed_once_its_shard_is_taken_over(
 
 def test_what_a_dead_owner_wanted_may_be_committed_before(root: Path, clock: ManualClock) -> None:
     first, other, log = Sharer(root, clock, MINUTES, 2, [0]), Sharer(root, clock, MINUTES, 2, [1]), lines(20)
-    first.lake.crash_at(dies_at("intent"))
+    first.lake.crash_at(dies_at("pending"))
     with pytest.raises(Crash):
         first.flush(log)
     first.close()
@@ -200,11 +202,11 @@ def test_two_who_believe_that_they_own_a_shard(root: Path, clock: ManualClock) -
         one.close()
 
 
-def test_without_a_look_at_where_they_stand_both_would_count(
+def test_without_a_look_at_positions_both_would_count(
     root: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The guards are needed: what an intent stands upon, and that a merge replaces what is there."""
-    monkeypatch.setattr(State, "stands", lambda self, intent: "due")
+    """The guards are needed: the positions that a pending commit continues from, and that a merge replaces what is there."""
+    monkeypatch.setattr(State, "status_of", lambda self, pending: "due")
     log = lines(30)
     former, heir = Sharer(root, clock, MINUTES), Sharer(root, clock, MINUTES)
     heir.flush(log)
@@ -239,24 +241,24 @@ def test_one_who_is_not_told_tries_again_and_it_counts_once(
     log, (first, *others) = lines(30), writers
     deltas = first.drain(log)
     with monkeypatch.context() as patch:
-        patch.setattr(PendingCommits, "settle", lambda *arguments: None)  # as where the disk refuses to rename
+        patch.setattr(PendingCommits, "record", lambda *arguments: None)  # as where the disk refuses to rename
         with pytest.raises(CommitUncertain):
             first.lake.commit(deltas, [SOURCE])
     first.lake.commit(deltas, [SOURCE])
     for one in others:
         one.flush(log)
     assert_holds(root, log)
-    assert ".intent" not in intents(root)
+    assert ".pending" not in pending(root)
 
 
-@pytest.mark.parametrize("rubbish", [b"", b"intent", b"\0" * 5000])
+@pytest.mark.parametrize("rubbish", [b"", b"commit", b"\0" * 5000])
 def test_what_cannot_be_read_harms_nobody(rubbish: bytes, root: Path, writers: list[Sharer]) -> None:
     log = lines(20)
     writers[0].flush(log)
-    (root / "intents" / "0000.intent").write_bytes(rubbish)
+    (root / "pending" / "0000.pending").write_bytes(rubbish)
     for one in writers[1:]:
         one.flush(log)
-    assert intents(root) == [".broken"]
+    assert pending(root) == [".broken"]
     assert_holds(root, log)
 
 
@@ -267,9 +269,9 @@ def test_who_has_lost_his_parts_writes_them_again(root: Path, writers: list[Shar
     deltas = drained[id(first)]
     there = set((root / "data").glob("*/*"))
     with ThreadPoolExecutor(1) as pool:
-        with locks.turn(root):
+        with locks.commit_lock(root):
             future = pool.submit(first.lake.commit, deltas, [SOURCE])
-            wait_until(lambda: intents(root) == [".intent"])
+            wait_until(lambda: pending(root) == [".pending"])
             (set((root / "data").glob("*/*")) - there).pop().unlink()
         with pytest.raises(CommitFailed, match="missing or truncated"):
             future.result()
@@ -352,7 +354,7 @@ class Sharing(RuleBasedStateMachine):
 
     @rule(
         who=st.integers(0, SHARDS - 1),
-        step=st.sampled_from(STEPS_IN_TURN),
+        step=st.sampled_from(GROUP_STEPS),
         act=st.sampled_from(["flush", "merge"]),
         late=st.booleans(),
     )
