@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 LINK = "logagg.duckdb"  # in the lake's directory: leads to the newest catalog
-VERSION = 1
-LOST = "lost_parts"
-TABLES = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state", LOST)
+VERSION = 2
+READABLE = (1, VERSION)  # version 1 has no requests; opening its lake to write makes it one of this version
+LOST, UNCOUNTED = "lost_parts", "uncounted"
+TABLES = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state", LOST, UNCOUNTED)

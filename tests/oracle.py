@@ -55,6 +55,8 @@ MEASURES = {
     "errors": ("hits",),
     "latency": ("hits", "nanoseconds"),
 }
+# What identifies a request, and what is summed of those that are alike.
+REQUEST = ("time", "site", "kind", "method", "path", "status", "is_bot", "referrer", "id", "campaign")
 WITH_VISITORS = ("traffic", "pages", "ads", "referrers", "agents")
 
 
@@ -112,6 +114,7 @@ class Count:
 
     rows: dict[str, Table]
     visitors: dict[str, Visitors]
+    requests: Table  # by REQUEST: hits and bytes
 
     def by(self, rollup: str, *names: str) -> Table:
         """Return the rows of a rollup summed by some of its dimensions, visitors among the measures."""
@@ -169,6 +172,7 @@ def count(hits: Iterable[Hit], is_robot: Callable[[str], bool], site: str = "", 
     """Count hits into every rollup of the contract."""
     rows: dict[str, Table] = {name: defaultdict(lambda name=name: dict.fromkeys(MEASURES[name], 0)) for name in KEYS}  # type: ignore[misc]
     people: dict[str, Visitors] = {name: defaultdict(set) for name in KEYS}
+    requests: Table = defaultdict(lambda: {"hits": 0, "bytes": 0})
     last_click: dict[object, float] = {}
     robots: dict[str, bool] = {}
 
@@ -186,6 +190,22 @@ def count(hits: Iterable[Hit], is_robot: Callable[[str], bool], site: str = "", 
         ts = int(hit.time) // 60 * 60
         visitor = (hit.client, hit.agent)
         is_view, is_error = hit.kind == "pageview", hit.status >= 400
+        given = hit.parameters if hit.path in TRACKING else {}
+        campaign = given.get("campaign") or given.get("utm_campaign", "")
+        shown = (
+            own,
+            hit.kind,
+            hit.method,
+            hit.path,
+            hit.status,
+            bot,
+            hit.referring_host,
+            given.get("id", ""),
+            campaign,
+        )
+        request = requests[int(hit.time), *shown]
+        request["hits"] += 1
+        request["bytes"] += hit.bytes
         add("traffic", (ts, own, hit.kind, hit.method, hit.status, bot), visitor, hits=1, bytes=hit.bytes)
         add("referrers", (ts, own, hit.referring_host, bot), visitor, hits=1)
         add("agents", (ts, bot), visitor, hits=1)
@@ -199,8 +219,6 @@ def count(hits: Iterable[Hit], is_robot: Callable[[str], bool], site: str = "", 
         if hit.seconds is not None:
             add("latency", (ts, own, hit.path), None, hits=1, nanoseconds=hit.nanoseconds)
         if hit.kind in ("impression", "click", "conversion"):
-            given = hit.parameters
-            campaign = given.get("campaign") or given.get("utm_campaign", "")
             ad = given.get("ad", "")
             key = (ts, own, campaign, ad, given.get("placement", ""), bot)
             what = hit.kind + "s"
@@ -210,4 +228,4 @@ def count(hits: Iterable[Hit], is_robot: Callable[[str], bool], site: str = "", 
                     what = "clicks_dup"
                 last_click[window_of] = hit.time
             add("ads", key, visitor, **{what: 1})
-    return Count(rows, people)
+    return Count(rows, people, dict(requests))

@@ -35,7 +35,8 @@ LAYERS = tuple(
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 # A stage knows what is below all stages, itself, and of other stages only these modules.
 ALLOWED = {
-    "lake": ("logagg.rollup.definitions", "logagg.rollup.aggregate"),
+    "rollup": ("logagg.parse.schemas",),  # what it takes
+    "lake": ("logagg.rollup.definitions", "logagg.rollup.aggregate", "logagg.rollup.requests"),
     "query": ("logagg.lake.catalog", "logagg.lake.heartbeats", "logagg.lake.locks"),
 }
 DOORS = {

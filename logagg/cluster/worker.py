@@ -35,8 +35,9 @@ from logagg.notice_log import Notices
 from logagg.notices import shard_owned, worker_did_its_jobs, worker_leaves, worker_over_memory, worker_started
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import Delta, Source
+from logagg.rollup.configured import requests_of, rollups_of, tables_of
 from logagg.rollup.shard import Shard, ShardSettings
-from logagg.tail.run import counted, merged, rollups_of
+from logagg.tail.run import counted, merged
 from logagg.tail.signals import Requests
 
 LOOK = 0.5  # seconds between looks whether a shard has lost its owner
@@ -69,7 +70,7 @@ def work(options: WorkerOptions, clock: Clock | None = None, requests: Requests 
     clock = clock or SystemClock()
     lake = Lake.join(
         options.lake,
-        rollups_of(options.config),
+        tables_of(options.config),
         clock=clock,
         config=options.config,
         shards=options.shards or options.config.tail.shards,
@@ -181,7 +182,12 @@ class Worker:
     def _host_shard(self, number: int, owned: Ownership) -> None:
         """Begin a shard from what the lake has of it."""
         known = self._lake.sources_of(number)
-        settings = ShardSettings(rollups_of(self._config), self._config.clicks.window, self._config.limits.keys)
+        settings = ShardSettings(
+            rollups_of(self._config),
+            self._config.clicks.window,
+            self._config.limits.keys,
+            requests=requests_of(self._config),
+        )
         shard = Shard(number, settings, known, self._lake.clicks(number, self._lake.shards))
         self._hosts[number] = ShardHost(shard, self._lake.shards, known, owned)
 

@@ -61,12 +61,12 @@ def _repair(shared: Shared) -> None:
     from logagg.lake.repair import repair
     from logagg.lake.verify import verify
     from logagg.notice_log import printable
-    from logagg.tail.run import rollups_of
+    from logagg.rollup.configured import tables_of
 
     if verify(shared.lake) is None:
         raise LakeError(f"{shared.lake}: no lake there", "name another with --lake DIR")
     config = shared.config
-    for line in repair(shared.lake, rollups_of(config), clock=SystemClock(), config=config):
+    for line in repair(shared.lake, tables_of(config), clock=SystemClock(), config=config):
         click.echo(f"repaired: {printable(line)}", err=True)
 
 

@@ -45,13 +45,13 @@ def _maintain(shared: Shared, work: Callable[[Lake], int], done: str) -> None:
     from logagg.lake.catalog import newest
     from logagg.lake.lake import Lake
     from logagg.notice_log import Notices
+    from logagg.rollup.configured import tables_of
     from logagg.tail.console import merge_line
-    from logagg.tail.run import rollups_of
 
     if newest(shared.lake) is None:
         raise LakeError(f"{shared.lake}: no lake there", "`logagg tail` makes one")
     config, clock = shared.config, SystemClock()
-    lake = Lake.open(shared.lake, rollups_of(config), clock=clock, config=config)
+    lake = Lake.open(shared.lake, tables_of(config), clock=clock, config=config)
     lake.merging.notice = Notices(clock, verbosity=shared.verbosity).report
     former = signal.signal(signal.SIGTERM, lambda number, frame: lake.merging.stop())
     try:

@@ -108,7 +108,9 @@ class Requests:
 
     keep: float | None = setting("7d", RETENTION, 'how long requests stay, counted from the newest one; "0": none')
     max_size: int = setting("2GB", SIZE, "bytes that they take at most; the oldest go first")
-    kinds: tuple[str, ...] = setting(list(KINDS), SettingType(some_of(*KINDS), words), "the kinds of events that are kept")
+    kinds: tuple[str, ...] = setting(
+        list(KINDS), SettingType(some_of(*KINDS), words), "the kinds of events that are kept"
+    )
     query: bool = setting(False, FLAG, "keep query strings too, which may have personal data in them")
 
 

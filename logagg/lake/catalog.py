@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,11 +22,14 @@ from logagg.errors import CHECK, LakeError
 from logagg.lake import catalog_rows
 from logagg.lake.catalog_rows import SQL_TYPES
 from logagg.lake.digests import CHANGED, holds, is_intact
-from logagg.lake.parts import Part
-from logagg.lake.state import State
-from logagg.lake_format import LINK, VERSION
+from logagg.lake.parts import Part, empty_value
+from logagg.lake.state import FORGOTTEN, State
+from logagg.lake.uncounted import all_read
+from logagg.lake_format import LINK, READABLE, VERSION
 from logagg.quoting import identifier, literal
-from logagg.rollup.definitions import LATENCY, Rollup
+from logagg.rollup.definitions import DEFAULTS, LATENCY
+from logagg.rollup.requests import NAME as REQUESTS
+from logagg.rollup.requests import Requests, Table, whole_minute
 from logagg.sketches import MACROS
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
 
 FOLDER = "catalog"
 SMALL = 1 << 19  # bytes
+OWN = {REQUESTS, *(rollup.name for rollup in DEFAULTS)}  # tables that a newer logagg may give more columns
 
 _OURS = re.compile(rf"{FOLDER}/[^/]+\.duckdb")
 
@@ -71,7 +76,7 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
     except duckdb.Error as error:
         raise LakeError(f"{path}: not a catalog of logagg: {str(error).splitlines()[0]}", CHECK) from error
     version = found[0][0] if found else None
-    if version != VERSION:
+    if version not in READABLE:
         connection.close()
         raise LakeError(f"{path}: a lake of version {version}, this logagg reads {VERSION}", "upgrade logagg")
     return connection
@@ -182,19 +187,57 @@ def _compression(tables: Mapping[str, pa.Table]) -> str:
     return "uncompressed" if sum(table.nbytes for table in tables.values()) < SMALL else "auto"
 
 
-def with_rollups(state: State, rollups: Sequence[Rollup]) -> State:
-    """Return the state with these rollups. Raises LakeError if the columns of a rollup have changed."""
-    schemas = dict(state.rollups)
-    for rollup in rollups:
-        before = schemas.get(rollup.name, rollup.schema)
-        if before != rollup.schema:
-            raise LakeError(
-                f"rollup {rollup.name}: its columns were {', '.join(before.names)}, now they are "
-                f"{', '.join(rollup.schema.names)}",
-                "give it another name; the old one stays readable",
-            )
-        schemas[rollup.name] = rollup.schema
-    return replace(state, rollups=schemas)
+def with_tables(state: State, tables: Sequence[Table], shards: int = 0) -> State:
+    """Return the state with these tables.
+
+    Columns that a newer logagg brings to a table of its own are empty in the parts of before. A rollup that is new has
+    not counted what was read before. `shards` is the number of shards where they commit apart. Raises LakeError if the columns of
+    another rollup have changed.
+    """
+    for table in tables:
+        before = state.rollups.get(table.name)
+        if before is None:
+            state = _with_new(state, table, shards)
+        elif before != table.schema:
+            state = _with_columns(state, table, before)
+        if isinstance(table, Requests):
+            state = _with_kinds(state, table)
+    return state
+
+
+def _with_new(state: State, table: Table, shards: int) -> State:
+    state = replace(state, rollups={**state.rollups, table.name: table.schema})
+    read = {id_: found for id_, found in state.progress.items() if id_ != FORGOTTEN}
+    left = all_read(state.sources, read, shards)
+    if isinstance(table, Requests) or not left:
+        return state
+    return replace(state, uncounted={**state.uncounted, table.name: left})
+
+
+def _with_columns(state: State, table: Table, before: pa.Schema) -> State:
+    more = [name for name in table.schema.names if name not in before.names]
+    stay = [one for one in table.schema if one.name not in more]
+    if table.name not in OWN or pa.schema(stay) != before:
+        raise LakeError(
+            f"rollup {table.name}: its columns were {', '.join(before.names)}, now they are "
+            f"{', '.join(table.schema.names)}",
+            "give it another name; the old one stays readable",
+        )
+    parts = tuple(
+        replace(part, lacks=",".join(filter(None, [part.lacks, *more]))) if part.rollup == table.name else part
+        for part in state.parts
+    )
+    return replace(state, parts=parts, rollups={**state.rollups, table.name: table.schema})
+
+
+def _with_kinds(state: State, table: Requests) -> State:
+    """Note which kinds of events are kept; of a new one there are no requests up to the newest event of the lake."""
+    if set(table.kinds) == set(state.requests_kinds):
+        return state
+    since = state.requests_from
+    if not set(table.kinds) <= set(state.requests_kinds):
+        since = max([since, *(whole_minute(part.max_ts + timedelta(seconds=part.grain)) for part in state.parts)])
+    return replace(state, requests_from=since, requests_kinds=table.kinds)
 
 
 def view(name: str, schema: pa.Schema, parts: Sequence[Part], root: str) -> str:
@@ -204,13 +247,25 @@ def view(name: str, schema: pa.Schema, parts: Sequence[Part], root: str) -> str:
 
 
 def _sides(schema: pa.Schema, parts: Sequence[Part], root: str) -> Iterator[str]:
-    """Return the queries that a view combines: one of the sound parts, one of the damaged parts."""
-    if listed := ", ".join(literal(f"{root}/{part.path}") for part in parts if not part.damaged):
-        yield f"SELECT {', '.join(map(identifier, schema.names))} FROM read_parquet([{listed}])"
+    """Return the queries that a view combines: of the sound parts with equal columns, and of the damaged parts."""
+    sound: dict[str, list[Part]] = {}
+    for part in parts:
+        if not part.damaged:
+            sound.setdefault(part.lacks, []).append(part)
+    for lacks, some in sound.items():
+        listed = ", ".join(literal(f"{root}/{part.path}") for part in some)
+        yield f"SELECT {', '.join(_columns(schema, lacks.split(',')))} FROM read_parquet([{listed}])"
     if damaged := [part for part in parts if part.damaged]:
         what = f"{root}/{damaged[0].path}: damaged: {holds(damaged[0])}; {CHECK}"
         # DuckDB skips columns that a query does not read: so each column fails, and without any, the condition.
         yield _constant(schema, fails := f"error({literal(what)})", f"{fails}::BOOLEAN")
+
+
+def _columns(schema: pa.Schema, lacks: Sequence[str]) -> Iterator[str]:
+    for one in schema:
+        empty = {"": "''", False: "false", None: "NULL"}[empty_value(one.type)]
+        name = identifier(one.name)
+        yield f"{empty}::{SQL_TYPES[one.type]} AS {name}" if one.name in lacks else name
 
 
 def _constant(schema: pa.Schema, value: str, condition: str) -> str:

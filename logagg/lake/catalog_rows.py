@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +13,8 @@ import pyarrow as pa
 
 from logagg.lake.parts import part_of
 from logagg.lake.state import COMMITS, NEVER, CommitInfo, LostPart, State
-from logagg.lake_format import LOST, VERSION
+from logagg.lake.uncounted import Range
+from logagg.lake_format import LOST, UNCOUNTED, VERSION
 from logagg.records import Fingerprint, Progress, Reject, Source
 
 _FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (1900, 9000))
@@ -21,12 +23,13 @@ SQL_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.int16(): "SMALLINT
     pa.float64(): "DOUBLE",
     _TIME: "TIMESTAMPTZ",
     pa.list_(pa.uint64()): "UBIGINT[]",
+    pa.uint64(): "UBIGINT",
 }
 
 
 Row = Mapping[str, Any]
 ALWAYS = ("lake", "commits", "rejects", "reject_samples", "files")  # tables that are read whole
-SOMETIMES = ("click_state", LOST)  # those that an earlier logagg did not write
+SOMETIMES = ("click_state", LOST, UNCOUNTED)  # those that an earlier logagg did not write
 PROGRESS = ("source", "shard", "position", "lines", "mark_length", "mark_digest")  # columns of `sources`
 
 
@@ -47,6 +50,9 @@ def state_of(where: Path, tables: Mapping[str, pa.Table]) -> State:
         tuple(CommitInfo(**row) for row in rows["commits"]),
         tables.get("click_state"),
         {name: _schema(columns) for name, columns in json.loads(lake["rollups"]).items()},
+        _uncounted(rows.get(UNCOUNTED, ())),
+        lake.get("requests_from") or NEVER,
+        tuple((lake.get("requests_kinds") or "").split()),
         lake["gone"],
         lake.get("steady") or NEVER,
         lake.get("secret", ""),
@@ -67,6 +73,8 @@ def tables_of(state: State) -> dict[str, pa.Table]:
             {name: [[one.name, str(one.type)] for one in schema] for name, schema in state.rollups.items()}
         ),
         "steady": state.steady,
+        "requests_from": state.requests_from,
+        "requests_kinds": " ".join(state.requests_kinds),
     }
     tables = {
         "sources": pa.Table.from_pylist(list(_source_rows(state)), SOURCES_SCHEMA),
@@ -76,6 +84,7 @@ def tables_of(state: State) -> dict[str, pa.Table]:
         "files": _columns(state.parts, FILES_SCHEMA),
         "lake": pa.Table.from_pylist([lake]).cast(LAKE_SCHEMA),
         LOST: _columns(state.lost, LOST_SCHEMA),
+        UNCOUNTED: pa.Table.from_pylist(list(_uncounted_rows(state)), UNCOUNTED_SCHEMA),
     }
     return tables | ({"click_state": state.clicks} if state.clicks is not None else {})
 
@@ -88,6 +97,7 @@ def _columns(values: Sequence[object], schema: pa.Schema) -> pa.Table:
 LAKE_SCHEMA = pa.schema(
     [("version", pa.int32()), ("id", pa.int64()), ("root", pa.string()), ("created_at", _TIME), ("gone", _TIME)]
     + [("secret", pa.string()), ("rollups", pa.string()), ("steady", _TIME)]
+    + [("requests_from", _TIME), ("requests_kinds", pa.string())]
 )
 COMMITS_SCHEMA = pa.schema(
     [("id", pa.int64()), ("committed_at", _TIME), ("kind", pa.string())]
@@ -96,11 +106,15 @@ COMMITS_SCHEMA = pa.schema(
 FILES_SCHEMA = pa.schema(
     [("rollup", pa.string()), ("path", pa.string()), ("level", pa.string()), ("grain", pa.int64())]
     + [("rows", pa.int64()), ("bytes", pa.int64()), ("min_ts", _TIME), ("max_ts", _TIME)]
-    + [("damaged", pa.bool_())]
+    + [("damaged", pa.bool_()), ("lacks", pa.string())]
 )
 LOST_SCHEMA = pa.schema(
     [("rollup", pa.string()), ("path", pa.string()), ("rows", pa.int64())]
     + [("min_ts", _TIME), ("max_ts", _TIME), ("given_up", _TIME)]
+)
+UNCOUNTED_SCHEMA = pa.schema(
+    [("rollup", pa.string()), ("source", pa.string())]
+    + [(name, pa.int64()) for name in ("start", "end", "shards", "shard")]
 )
 REJECTS_SCHEMA = pa.schema(
     [("source", pa.string()), ("path", pa.string()), ("reason", pa.string()), ("lines", pa.int64())]
@@ -151,6 +165,22 @@ def _source_rows(state: State) -> Iterator[dict[str, object]]:
                 "mark_length": progress.fingerprint.length,
                 "mark_digest": progress.fingerprint.digest,
             }
+
+
+def _uncounted_rows(state: State) -> Iterator[dict[str, object]]:
+    for rollup, sources in state.uncounted.items():
+        for source, ranges in sources.items():
+            for one in ranges:
+                yield {"rollup": rollup, "source": source, **asdict(one)}
+
+
+def _uncounted(rows: Iterable[Row]) -> dict[str, dict[str, tuple[Range, ...]]]:
+    found: dict[str, dict[str, tuple[Range, ...]]] = {}
+    for row in rows:
+        one = Range(row["start"], row["end"], row["shards"], row["shard"])
+        ranges = found.setdefault(row["rollup"], {})
+        ranges[row["source"]] = (*ranges.get(row["source"], ()), one)
+    return found
 
 
 def _moment(seconds: float) -> datetime:

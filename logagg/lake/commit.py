@@ -35,7 +35,7 @@ from logagg.lake.parts import Part
 from logagg.lake.pending import BROKEN, FOLDERS, STALE, PendingCommits
 from logagg.lake.state import CommitInfo, PendingCommit, State
 from logagg.lake_format import LINK
-from logagg.rollup.definitions import Rollup
+from logagg.rollup.requests import Table
 
 CATALOG_GRACE = 60.0  # seconds that an old catalog stays for readers that are just opening it
 STEPS = ("parts", "catalog", "catalog synced", "link made", "link moved")
@@ -48,7 +48,7 @@ class Committer:
 
     def __init__(self, root: Path, state: State, clock: Clock) -> None:
         self.state = state  # the newest state known to this process
-        self.shared = False
+        self.shards = 0  # total number of a lake that workers share; 0: this process owns all
         self.reached: Callable[[str], None] = lambda step: None  # tests die here, at each of STEPS
         self._root, self._clock = root, clock
         self._continuity = Continuity(clock, self.written_at, state.steady.timestamp())
@@ -70,9 +70,9 @@ class Committer:
         since, known = self._continuity.since(), self.state.steady.timestamp()
         return since if known > self._clock.now() else max(since, known)
 
-    def use(self, rollups: Sequence[Rollup], config: Config) -> None:
-        """Use these rollups and settings from now on."""
-        self._rollups, self._config = rollups, config
+    def use(self, tables: Sequence[Table], config: Config) -> None:
+        """Use these tables and settings from now on."""
+        self._tables, self._config = tables, config
 
     def commit(self, pending: PendingCommit) -> CommitInfo:
         """Make a commit, whose parts are on the disk; if it fails, they are deleted.
@@ -80,7 +80,7 @@ class Committer:
         Raises CommitFailed: nothing has changed, and the same can be tried again; or Fenced.
         """
         try:
-            number = self._commit_in_group(pending) if self.shared else self._commit_alone(pending)
+            number = self._commit_in_group(pending) if self.shards else self._commit_alone(pending)
         except CommitUncertain:
             raise
         except LakeError:
@@ -156,7 +156,7 @@ class Committer:
         if current and current != self._read:
             with failing_as_commit(self._root):
                 sync(self._root)
-            self.state = catalog.with_rollups(catalog.read(current), self._rollups)
+            self.state = catalog.with_tables(catalog.read(current), self._tables, self.shards)
             self._live = self._read = current
 
     def _apply_pending(self) -> None:

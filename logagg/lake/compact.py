@@ -7,26 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from logagg.config.sections import Retention
+import numpy as np
+import pyarrow as pa
+
+from logagg.config.sections import Config, Retention
+from logagg.config.sections import Requests as RequestSettings
 from logagg.lake import durable, merge
 from logagg.lake.digests import sort_out
 from logagg.lake.durable import failing_as_commit
 from logagg.lake.merge import Merge
 from logagg.lake.partitions import Calendar, period
-from logagg.lake.parts import DAY, FLUSH, HOUR, MONTH, Part, PartWriter
+from logagg.lake.parts import DAY, FLUSH, HOUR, MONTH, Part, PartWriter, micros
 from logagg.lake.progress import MergeProgress
-from logagg.lake.state import State
+from logagg.lake.state import NEVER, State
 from logagg.rollup.definitions import Rollup
+from logagg.rollup.requests import Requests, Table, whole_minute
 
 FLUSHES = 16  # flushed parts that are merged together
 CROWD = 8  # parts of one hour, day or month, and of one size, that are merged together
+LARGE = 1 << 20  # rows: a part of requests that has as many is not merged any further
 _HOUR, _DAY = 3600, 86_400
+_LEFT_OVER = timedelta(days=1)  # for which old requests stay in a part that has younger ones, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,7 @@ class Replacement:
     old: tuple[Part, ...]
     new: tuple[Part, ...]
     noted: tuple[Part, ...] = ()  # parts that stay, with their condition as found
+    since: datetime | None = None  # where requests were dropped: from when on all are still there
 
 
 def joined(done: Sequence[Replacement]) -> list[Replacement]:
@@ -56,27 +64,28 @@ class Task:
     """One merge: reads immutable parts, writes new ones; touches nothing else, so it runs beside commits."""
 
     root: Path
-    rollup: Rollup
+    table: Table
     parts: tuple[Part, ...]
     calendar: Calendar
     keys: int  # distinct keys that a bucket may have
     grain: int | None = None  # coarser buckets, in seconds
     drop: bool = False
+    since: datetime | None = None  # drop the requests before it, a whole minute
     kind: str = "compact"
 
     @property
     def memory(self) -> int:
         """The approximate memory of a run, in bytes."""
-        return 0 if self.drop else merge.memory(self.parts, self.rollup)
+        return 0 if self.drop else merge.memory(self.parts, self.table)
 
     def run(self, progress: MergeProgress | None = None) -> Replacement:
         """Write the new parts; damaged parts stay. Raises CommitFailed or MergeStopped, without leaving new parts."""
         if self.drop:
-            return Replacement(self.kind, self.parts, ())
+            return Replacement(self.kind, self.parts, (), since=self.since)
         with failing_as_commit(self.root):  # a merge would give damaged rows a valid digest
             sound, damaged = sort_out(self.root, self.parts)
         new = replace(self, parts=sound)._written(progress or MergeProgress()) if sound else ()
-        return Replacement(self.kind, sound, new, damaged)
+        return Replacement(self.kind, sound, new, damaged, self.since if sound else None)
 
     def _written(self, progress: MergeProgress) -> tuple[Part, ...]:
         new: list[Part] = []
@@ -90,15 +99,21 @@ class Task:
 
     def _write_all(self, new: list[Part], progress: MergeProgress) -> None:
         grain = self.grain or min(part.grain for part in self.parts)  # late minutes are coarsened again
-        with progress.of(self.rollup.name, sum(part.rows for part in self.parts)):
-            tables = Merge(self.rollup, self.keys, self.grain).tables(self.root, self.parts, progress.read)
-            pieces = (one for table in tables for one in self.calendar.cut(table))
+        with progress.of(self.table.name, sum(part.rows for part in self.parts)):
+            tables = Merge(self.table, self.keys, self.grain).tables(self.root, self.parts, progress.read)
+            pieces = (one for table in tables for one in self.calendar.cut(self._kept(table)))
             for piece, cuts in groupby(pieces, key=itemgetter(0)):
-                with PartWriter(self.root, self.rollup, piece.level, grain) as part:
+                with PartWriter(self.root, self.table, piece.level, grain) as part:
                     for _, rows in cuts:
                         part.write(rows)
                 if part.part:
                     new.append(part.part)
+
+    def _kept(self, rows: pa.Table) -> pa.Table:
+        if self.since is None:
+            return rows
+        times = rows["ts"].cast(pa.int64()).to_numpy()
+        return rows.slice(int(np.searchsorted(times, micros(self.since))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,74 +121,124 @@ class Planner:
     """Decides which parts of a lake to merge and to expire."""
 
     root: Path
-    rollups: Mapping[str, Rollup]
+    tables: Mapping[str, Table]
     keys: int  # distinct keys that a bucket may have
 
-    def only(self, rollup: str) -> Planner:
-        """Return a planner for one of the rollups."""
-        return replace(self, rollups={rollup: self.rollups[rollup]})
+    def only(self, table: str) -> Planner:
+        """Return a planner for one of the tables."""
+        return replace(self, tables={table: self.tables[table]})
 
     def due(self, state: State) -> list[Task]:
         """Return the merges that are due."""
         return [
-            self._task(rollup, group, Calendar.of(_newest(parts)))
-            for rollup, parts in self._by_rollup(state)
-            for group in _fitting(_due(parts), rollup)
+            self._task(table, group, Calendar.of(_newest(parts)))
+            for table, parts in self._by_table(state)
+            for group in _fitting(_due(_mergeable(table, parts), _newest(parts)), table)
         ]
 
     def everything(self, state: State) -> list[Task]:
-        """Return all merges that reduce the number of parts, down to one per rollup and day, or month."""
+        """Return all merges that reduce the number of parts, down to one per table and day, or month."""
         tasks = []
-        for rollup, parts in self._by_rollup(state):
+        for table, parts in self._by_table(state):
             calendar = Calendar.by_day(_newest(parts))
             groups = [
-                group for group in _overlapping(parts, MONTH) if _has_small(group) or _share_piece(group, calendar)
+                group
+                for group in _overlapping(_mergeable(table, parts), MONTH)
+                if _has_small(group) or _share_piece(group, calendar)
             ]
-            tasks += [self._task(rollup, group, calendar) for group in _fitting(groups, rollup)]
+            tasks += [self._task(table, group, calendar) for group in _fitting(groups, table)]
         return tasks
 
-    def expired(self, state: State, keep: Retention, now: float) -> list[Task]:
+    def expired(self, state: State, config: Config, now: float) -> list[Task]:
         """Return the tasks of retention: parts entirely past their time are coarsened or dropped."""
         tasks = []
-        for rollup, parts in self._by_rollup(state, damaged=True):
-            calendar = Calendar.by_day(_newest(parts))
-            for part in parts:
-                age = now - part.max_ts.timestamp()
-                if part.level == FLUSH:
-                    continue
-                if keep.day is not None and age > keep.day:
-                    tasks.append(self._task(rollup, [part], calendar, drop=True, kind="expire"))
-                elif part.damaged:
-                    continue
-                elif keep.hour is not None and age > keep.hour and part.grain < _DAY:
-                    tasks.append(self._task(rollup, [part], calendar, grain=_DAY, kind="expire"))
-                elif keep.minute is not None and age > keep.minute and part.grain < _HOUR:
-                    tasks.append(self._task(rollup, [part], calendar, grain=_HOUR, kind="expire"))
+        for table, parts in self._by_table(state, damaged=True):
+            if isinstance(table, Requests):
+                tasks += self._expired_requests(
+                    table, parts, _cutoff(state, parts, config, now), config.requests.max_size
+                )
+            else:
+                tasks += self._expired(table, parts, config.retention, now)
         return tasks
 
-    def _task(self, rollup: Rollup, parts: Sequence[Part], calendar: Calendar, **how: Any) -> Task:
-        return Task(self.root, rollup, tuple(parts), calendar, self.keys, **how)
+    def _expired_requests(
+        self, table: Requests, parts: Sequence[Part], cutoff: datetime, max_size: int
+    ) -> Iterator[Task]:
+        """Drop the oldest requests: those before `cutoff`, and those beyond what all may take on the disk."""
+        calendar, size = Calendar.by_day(_newest(parts)), sum(part.bytes for part in parts)
+        old, straddling = list[Part](), list[Part]()
+        for part in sorted(parts, key=lambda part: part.max_ts):
+            if part.max_ts < cutoff or size > max_size:
+                old.append(part)
+                size -= part.bytes
+            elif part.min_ts < cutoff - _LEFT_OVER and not part.damaged:
+                straddling.append(part)
+        if old:
+            since = whole_minute(max(part.max_ts for part in old) + timedelta(microseconds=1))
+            yield self._task(table, old, calendar, drop=True, kind="expire", since=since)
+        for part in straddling:
+            yield self._task(table, [part], calendar, kind="expire", since=whole_minute(cutoff))
 
-    def _by_rollup(self, state: State, *, damaged: bool = False) -> Iterator[tuple[Rollup, list[Part]]]:
-        """Group the sound parts of the rollups that are still defined; other parts stay as they are."""
-        for name, rollup in self.rollups.items():
+    def _expired(self, rollup: Rollup, parts: Sequence[Part], keep: Retention, now: float) -> list[Task]:
+        tasks, calendar = [], Calendar.by_day(_newest(parts))
+        for part in parts:
+            age = now - part.max_ts.timestamp()
+            if part.level == FLUSH:
+                continue
+            if keep.day is not None and age > keep.day:
+                tasks.append(self._task(rollup, [part], calendar, drop=True, kind="expire"))
+            elif part.damaged:
+                continue
+            elif keep.hour is not None and age > keep.hour and part.grain < _DAY:
+                tasks.append(self._task(rollup, [part], calendar, grain=_DAY, kind="expire"))
+            elif keep.minute is not None and age > keep.minute and part.grain < _HOUR:
+                tasks.append(self._task(rollup, [part], calendar, grain=_HOUR, kind="expire"))
+        return tasks
+
+    def _task(self, table: Table, parts: Sequence[Part], calendar: Calendar, **how: Any) -> Task:
+        return Task(self.root, table, tuple(parts), calendar, self.keys, **how)
+
+    def _by_table(self, state: State, *, damaged: bool = False) -> Iterator[tuple[Table, list[Part]]]:
+        """Group the sound parts of the tables that are still defined; other parts stay as they are."""
+        for name, table in self.tables.items():
             if parts := [part for part in state.parts if part.rollup == name and (damaged or not part.damaged)]:
-                yield rollup, parts
+                yield table, parts
 
 
-def _due(parts: Sequence[Part]) -> list[list[Part]]:
-    """Group the parts that are to be merged now."""
-    newest = _newest(parts)
+def _cutoff(state: State, parts: Sequence[Part], config: Config, now: float) -> datetime:
+    """Return the time before which requests are dropped.
+
+    Their age is counted from the newest request, since an old log that is read today would leave none by the clock. When
+    nothing was read for as long as they stay, all go.
+    """
+    newest, clock, keep = _newest(parts), datetime.fromtimestamp(now, UTC), config.requests.keep
+    cutoff = NEVER
+    if keep is not None:
+        last_read = max((one.committed_at for one in state.commits if one.lines), default=NEVER)
+        is_over = not keep or clock - last_read > timedelta(seconds=keep)
+        cutoff = newest + timedelta(days=1) if is_over else min(newest, clock) - timedelta(seconds=keep)
+    if config.retention.day is not None:
+        cutoff = max(cutoff, clock - timedelta(seconds=config.retention.day))
+    return cutoff
+
+
+def _mergeable(table: Table, parts: Sequence[Part]) -> Sequence[Part]:
+    """Return the parts that a merge may read: requests do not become fewer, so large parts of them are left alone."""
+    return [part for part in parts if part.rows < LARGE] if isinstance(table, Requests) else parts
+
+
+def _due(parts: Sequence[Part], newest: datetime) -> list[list[Part]]:
+    """Group the parts that are to be merged now; `newest` is the newest time of their table."""
     flushed = [part for part in parts if part.level == FLUSH]
     if len(flushed) >= FLUSHES:
         return [flushed]
     return _crowded(parts, newest) or _over(parts, Calendar.of(newest))
 
 
-def _fitting(groups: Sequence[Sequence[Part]], rollup: Rollup) -> Iterator[list[Part]]:
+def _fitting(groups: Sequence[Sequence[Part]], table: Table) -> Iterator[list[Part]]:
     """Split groups to fit into memory; a part that would be alone waits for the next round."""
     for group in groups:
-        for some in merge.bounded(group, rollup):
+        for some in merge.bounded(group, table):
             if len(some) > 1 or len(group) == 1 or some[0].level == FLUSH:
                 yield some
 

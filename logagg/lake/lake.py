@@ -21,14 +21,15 @@ from logagg.lake.commit import Committer
 from logagg.lake.compact import Planner, Replacement, Task
 from logagg.lake.digests import cut_off, damage, holds
 from logagg.lake.durable import failing_as_commit
-from logagg.lake.parts import FLUSH, Part, PartWriter, import_parquet
+from logagg.lake.parts import FLUSH, Part, PartWriter, import_parquet, write_encoded
 from logagg.lake.progress import MergeProgress
 from logagg.lake.salts import Salts
 from logagg.lake.state import FORGOTTEN, REPAIR, CommitInfo, PendingCommit, State
 from logagg.lake_format import LINK
 from logagg.notices import Notice, Report, file_damaged, ignore
 from logagg.records import Delta, KnownSource, Progress, Source
-from logagg.rollup.definitions import Rollup
+from logagg.rollup.requests import NAME as REQUESTS
+from logagg.rollup.requests import Requests, Table
 from logagg.sharding import owners
 
 
@@ -36,7 +37,7 @@ class Lake:
     """The writer's side of a lake; holds its lock until closed."""
 
     def __init__(
-        self, root: Path, state: State, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int
+        self, root: Path, state: State, tables: Sequence[Table], clock: Clock, config: Config, lock: int
     ) -> None:
         self._notice: Report = ignore
         self.secret = layout.secret(root)
@@ -47,7 +48,7 @@ class Lake:
         self._unseen = False  # opening has changed the state, which is not published yet
         self._told_doubt = False
         self._commits = Committer(root, state, clock)
-        self._use(rollups, config)
+        self._use(tables, config)
         self._writers = ThreadPoolExecutor(os.cpu_count(), "writer")
 
     def crash_at(self, reached: Callable[[str], None]) -> None:
@@ -85,7 +86,7 @@ class Lake:
     def open(
         cls,
         root: Path,
-        rollups: Sequence[Rollup],
+        tables: Sequence[Table],
         *,
         clock: Clock,
         config: Config,
@@ -102,7 +103,7 @@ class Lake:
         try:
             with failing_as_commit(root):
                 locks.sign(lock)
-                lake = cls._opened(root, rollups, clock, config, lock, any_secret=any_secret)
+                lake = cls._opened(root, tables, clock, config, lock, any_secret=any_secret)
                 lake._commits.discard_pending()
             if begin:
                 lake.begin()
@@ -113,7 +114,7 @@ class Lake:
 
     @classmethod
     def join(
-        cls, root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Config, shards: int, at_least: int
+        cls, root: Path, tables: Sequence[Table], *, clock: Clock, config: Config, shards: int, at_least: int
     ) -> Lake:
         """Join a lake that workers share; create it if it does not exist.
 
@@ -123,7 +124,7 @@ class Lake:
         lock = locks.take(root, alone=False)
         try:
             with failing_as_commit(root), locks.commit_lock(root):
-                lake = cls._opened(root, rollups, clock, config, lock)
+                lake = cls._opened(root, tables, clock, config, lock)
                 lake.begin()
                 lake._share(shards, at_least)
         except BaseException:
@@ -133,22 +134,24 @@ class Lake:
 
     @classmethod
     def _opened(
-        cls, root: Path, rollups: Sequence[Rollup], clock: Clock, config: Config, lock: int, *, any_secret: bool = False
+        cls, root: Path, tables: Sequence[Table], clock: Clock, config: Config, lock: int, *, any_secret: bool = False
     ) -> Lake:
         current = catalog.newest(root)
         if not current and any((root / "data").glob("*/*.parquet")):
             raise LakeError(f"{root}: it has data, but {LINK} is missing", CHECK)
         before = catalog.read(current) if current else State(created_at=datetime.fromtimestamp(clock.now(), UTC))
+        opened = before
         secret = layout.secret_for(root, "" if any_secret else before.secret)
         parts = _looked_at_again(root, before.parts)
-        state = replace(catalog.with_rollups(before, rollups), root=str(root.resolve()), secret=secret, parts=parts)
-        lake = cls(root, state, rollups, clock, config, lock)
-        lake._unseen = state != before
+        before = replace(before, root=str(root.resolve()), secret=secret, parts=parts)
+        state = catalog.with_tables(before, tables, layout.shards_of(root) or 0)
+        lake = cls(root, state, tables, clock, config, lock)
+        lake._unseen = state != opened
         lake._commits.clear_orphans()
         return lake
 
     def begin(self) -> None:
-        """Prepare for commits, and publish the changes made by opening: a new lake, or other rollups.
+        """Prepare for commits, and publish the changes made by opening: a new lake, or other tables.
 
         This takes a while. Raises CommitFailed.
         """
@@ -170,23 +173,23 @@ class Lake:
             if repartitioned != self.state.progress:
                 self._commits.publish(replace(self.state, progress=repartitioned))
             layout.write_shards(self._root, shards)
-        self.shards, self._commits.shared = shards, True
+        self.shards = self._commits.shards = shards
 
-    def reconfigure(self, rollups: Sequence[Rollup], config: Config) -> None:
-        """Continue with these rollups and settings.
+    def reconfigure(self, tables: Sequence[Table], config: Config) -> None:
+        """Continue with these tables and settings.
 
         Raises LakeError (other columns than before) or CommitFailed; then nothing has changed.
         """
-        state = catalog.with_rollups(self.state, rollups)
+        state = catalog.with_tables(self.state, tables)
         if state != self.state:
             self._commits.publish(state)
-        self._use(rollups, config)
+        self._use(tables, config)
         self._commits.clear_orphans()
 
-    def _use(self, rollups: Sequence[Rollup], config: Config) -> None:
-        self._rollups, self._config = {rollup.name: rollup for rollup in rollups}, config
-        self._planner = Planner(self._root, self._rollups, config.limits.keys)
-        self._commits.use(rollups, config)
+    def _use(self, tables: Sequence[Table], config: Config) -> None:
+        self._tables, self._config = {table.name: table for table in tables}, config
+        self._planner = Planner(self._root, self._tables, config.limits.keys)
+        self._commits.use(tables, config)
 
     def known_sources(self, shards: int) -> list[KnownSource]:
         """Return where each source resumes, for this number of shards.
@@ -236,7 +239,7 @@ class Lake:
         """Return the tasks of retention; none while the clock is not trusted, unless `trust_clock`."""
         if not trust_clock and not self.clock_is_settled():
             return []
-        return self._planner.expired(self.state, self._config.retention, self._clock.now())
+        return self._planner.expired(self.state, self._config, self._clock.now())
 
     def is_anything_due(self) -> bool:
         """Tell whether retention has tasks, even if the clock is not trusted."""
@@ -245,7 +248,7 @@ class Lake:
     def commit_replacement(self, done: Replacement) -> CommitInfo:
         """Replace parts by the merged ones. Raises CommitFailed (nothing has changed) or Fenced."""
         self._commits.reached("parts")
-        info = self._commits.commit(PendingCommit(done.kind, done.new, done.old, noted=done.noted))
+        info = self._commits.commit(PendingCommit(done.kind, done.new, done.old, noted=done.noted, since=done.since))
         for part in done.noted:
             if part.damaged:
                 self._notice(self._damaged(part))
@@ -269,8 +272,8 @@ class Lake:
         durable.remove(self._root / part.path for part in done.new)
 
     def compact_due(self) -> None:
-        """Merge and expire the rollups of a shared lake that other workers are not working on, until merges are stopped."""
-        for name in self._rollups:
+        """Merge and expire the tables of a shared lake that other workers are not working on, until merges are stopped."""
+        for name in self._tables:
             if self._due(name):
                 with locks.held(self._root, f"{locks.MERGES}{name}") as ours:
                     if ours:
@@ -314,7 +317,7 @@ class Lake:
         planner = self._planner.only(rollup)
         merges = planner.due(self.state)
         if not merges and self.clock_is_settled():
-            merges = planner.expired(self.state, self._config.retention, self._clock.now())
+            merges = planner.expired(self.state, self._config, self._clock.now())
         return merges or adoptions(self._root, [part for part in self.state.parts if part.rollup == rollup])
 
     def _compact_due(self, rollup: str) -> None:
@@ -340,9 +343,11 @@ class Lake:
             raise LakeError(f"{self._root}: {error}", f"run once with --shards {count}") from None
 
     def _flush_all(self, deltas: Sequence[Delta]) -> list[Part]:
-        """Write the parts of all rollups, side by side; leave none if one cannot be written."""
+        """Write the parts of all tables, side by side; leave none if one cannot be written."""
         names = dict.fromkeys(name for delta in deltas for name in delta.rollups)
-        written = [self._writers.submit(self._flush, name, deltas) for name in names]
+        written = [self._writers.submit(self._flush, self._tables[name], deltas) for name in names]
+        encoded = [delta.requests for delta in deltas if delta.requests]
+        written += [self._writers.submit(write_encoded, self._root, REQUESTS, Requests.grain, one) for one in encoded]
         wait(written)
         failures = [failure for one in written if (failure := one.exception())]
         if failures:
@@ -350,13 +355,12 @@ class Lake:
             raise failures[0]
         return [one.result() for one in written]
 
-    def _flush(self, name: str, deltas: Sequence[Delta]) -> Part:
+    def _flush(self, rollup: Table, deltas: Sequence[Delta]) -> Part:
         """Write one part of a rollup from the rows of all shards."""
-        rollup = self._rollups[name]
         with PartWriter(self._root, rollup, FLUSH, rollup.grain) as writer:
             for delta in deltas:
-                if name in delta.rollups:
-                    writer.write(delta.rollups[name])
+                if rollup.name in delta.rollups:
+                    writer.write(delta.rollups[rollup.name])
         assert writer.part, "a delta has no rollups without rows"
         return writer.part
 

@@ -24,10 +24,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from logagg.lake.parts import FLUSH, Part, PartReader, micros
-from logagg.rollup import aggregate
-from logagg.rollup.definitions import Rollup
+from logagg.rollup import aggregate, requests
+from logagg.rollup.requests import Requests, Table
 
 WINDOW = 4 << 20  # bytes of rows that are added up together
+REQUESTS_WINDOW = 16 << 20  # bytes of requests that are put in order together, and make a row group
 OPEN = 24 << 20  # bytes: limit for all open readers
 READER = 4 << 20  # bytes: limit for one reader, with the dictionaries and pages of a row group
 FILES = 32  # limit on open files, since a tail with many logs has few descriptors left
@@ -44,49 +45,53 @@ Micros = npt.NDArray[np.int64]
 class _Readers:
     """The bytes that the readers take which are open together, while parts come in the order of their times."""
 
-    def __init__(self, rollup: Rollup) -> None:
+    def __init__(self, table: Table) -> None:
         self.bytes = self.most = 0
-        self._rollup = rollup
+        self._table = table
         self._open: list[tuple[datetime, int]] = []  # until when, and bytes
 
     def open(self, part: Part) -> _Readers:
         self._close_before(part.min_ts)
-        self.bytes += (size := _cost(part, self._rollup))
+        self.bytes += (size := _cost(part, self._table))
         self.most = max(self.most, self.bytes)
         heapq.heappush(self._open, (part.max_ts, size))
         return self
 
     def fits(self, part: Part) -> bool:
         self._close_before(part.min_ts)
-        return len(self._open) < 2 or self.bytes + _cost(part, self._rollup) <= OPEN  # a merge needs two parts at least
+        return len(self._open) < 2 or self.bytes + _cost(part, self._table) <= OPEN  # a merge needs two parts at least
 
     def _close_before(self, at: datetime) -> None:
         while self._open and self._open[0][0] < at:
             self.bytes -= heapq.heappop(self._open)[1]
 
 
-def bounded(parts: Iterable[Part], rollup: Rollup) -> Iterator[list[Part]]:
+def bounded(parts: Iterable[Part], table: Table) -> Iterator[list[Part]]:
     """Split parts, in the order of their times, into groups whose open readers fit into memory."""
-    readers, group = _Readers(rollup), list[Part]()
+    readers, group = _Readers(table), list[Part]()
     for part in _by_time(parts):
         if not readers.fits(part):
             yield group
-            readers, group = _Readers(rollup), []
+            readers, group = _Readers(table), []
         readers.open(part)
         group.append(part)
     if group:
         yield group
 
 
-def memory(parts: Sequence[Part], rollup: Rollup) -> int:
+def memory(parts: Sequence[Part], table: Table) -> int:
     """Return about how many bytes it takes to merge parts."""
-    size = sum(_values(part, rollup) for part in parts) * _VALUE
-    return _most_open(parts, rollup) + _COPIES * min(WINDOW, size)
+    size = sum(_values(part, table) for part in parts) * _VALUE
+    return _most_open(parts, table) + _COPIES * min(_window(table), size)
 
 
-def _most_open(parts: Iterable[Part], rollup: Rollup) -> int:
+def _window(table: Table) -> int:
+    return REQUESTS_WINDOW if isinstance(table, Requests) else WINDOW
+
+
+def _most_open(parts: Iterable[Part], table: Table) -> int:
     """Return the bytes of all readers when most are open."""
-    readers = _Readers(rollup)
+    readers = _Readers(table)
     for part in _by_time(parts):
         readers.open(part)
     return readers.most
@@ -96,38 +101,39 @@ def _by_time(parts: Iterable[Part]) -> list[Part]:
     return sorted(parts, key=lambda part: part.min_ts)
 
 
-def _cost(part: Part, rollup: Rollup) -> int:
+def _cost(part: Part, table: Table) -> int:
     """Return about how many bytes the reader of a part takes; one as flushed has the rows of each shard by themselves."""
     most = 2 * READER if part.level == FLUSH else READER
-    return max(OPEN // FILES, min(most, _values(part, rollup) * _VALUE))
+    return max(OPEN // FILES, min(most, _values(part, table) * _VALUE))
 
 
-def _values(part: Part, rollup: Rollup) -> int:
-    return part.rows * len(rollup.schema)
+def _values(part: Part, table: Table) -> int:
+    return part.rows * len(table.schema)
 
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Adds up rows of a rollup."""
+    """Adds up rows of a rollup, or puts requests in order."""
 
-    rollup: Rollup
+    table: Table
     keys: int  # distinct keys that a bucket may have
     grain: int | None = None  # coarser buckets, in seconds
 
     def added(self, tables: Sequence[pa.Table]) -> pa.Table:
         """Return what tables add up to, in the order of `ts`, with no more keys in a bucket than there may be."""
-        return aggregate.fold(
-            self.rollup, aggregate.merge(self.rollup, pa.concat_tables(tables), self.grain), self.keys
-        )
+        if isinstance(self.table, Requests):
+            return requests.in_order(tables)
+        rows = aggregate.merge(self.table, pa.concat_tables(tables), self.grain)
+        return aggregate.fold(self.table, rows, self.keys)
 
     def bucket(self, micros: int) -> int:
         """Return when the bucket of an instant begins (microseconds)."""
-        return micros - micros % ((self.grain or self.rollup.grain) * 1_000_000)
+        return micros - micros % ((self.grain or self.table.grain) * 1_000_000)
 
     def tables(self, root: Path, parts: Sequence[Part], read: Callable[[int], None]) -> Iterator[pa.Table]:
         """Yield what parts add up to, in the order of `ts`, some buckets at a time; tell how many rows were `read`."""
         held = _Held(self)
-        with closing(_Inputs(root, parts, self.rollup)) as inputs:
+        with closing(_Inputs(root, parts, self.table)) as inputs:
             for batch in inputs:
                 read(batch.num_rows)
                 held.add(batch)
@@ -150,8 +156,8 @@ class _Input:
 class _Inputs:
     """The rows of parts, in batches: the next is always of what is furthest behind. A part is open while it has rows left."""
 
-    def __init__(self, root: Path, parts: Sequence[Part], rollup: Rollup) -> None:
-        self._root, self._rollup, self._most = root, rollup, _most_open(parts, rollup)
+    def __init__(self, root: Path, parts: Sequence[Part], table: Table) -> None:
+        self._root, self._table, self._most = root, table, _most_open(parts, table)
         self._left = [_Input(micros(part.min_ts), part) for part in parts]
         heapq.heapify(self._left)
 
@@ -185,9 +191,9 @@ class _Inputs:
                 one.reader.close()
 
     def _open(self, part: Part) -> None:
-        reader = PartReader(self._root, part)
+        reader = PartReader(self._root, part, self._table)
         # Half of a window is for a batch of each run that is open, half for the buckets that are not complete.
-        size = WINDOW // 2 * _cost(part, self._rollup) // self._most // len(reader.runs)
+        size = _window(self._table) // 2 * _cost(part, self._table) // self._most // len(reader.runs)
         for start, groups in reader.runs:
             heapq.heappush(self._left, _Input(start, part, reader, reader.batches(groups, size)))
 
@@ -198,7 +204,8 @@ class _Held:
     def __init__(self, merge: Merge) -> None:
         self._merge = merge
         self._tables: list[tuple[Micros, pa.Table]] = []  # each in the order of its times
-        self._bytes, self._limit = 0, WINDOW
+        self._window = _window(merge.table)
+        self._bytes, self._limit = 0, self._window
 
     def add(self, table: pa.Table) -> None:
         self._tables.append((_times(table), table))
@@ -222,10 +229,10 @@ class _Held:
 
     def shrink(self) -> None:
         """Add up what is held where that is still much, and take as much again before the next time."""
-        if self._bytes > self._limit // 2:
+        if self._bytes > self._limit // 2 and not isinstance(self._merge.table, Requests):
             tables, self._tables, self._bytes = self._tables, [], 0
             self.add(_plain(self._merge.added([table for _, table in tables])))
-        self._limit = max(WINDOW, 2 * self._bytes)
+        self._limit = max(self._window, 2 * self._bytes)
 
 
 def _plain(table: pa.Table) -> pa.Table:

@@ -17,7 +17,10 @@ from logagg.columnar.encoded import without_unused
 from logagg.errors import CHECK, LakeError
 from logagg.lake.digests import DigestWriter
 from logagg.lake.durable import make_directory, remove, sync
+from logagg.records import EncodedRows
+from logagg.rollup import requests
 from logagg.rollup.definitions import FLOAT_COLUMNS, SKETCH, Rollup
+from logagg.rollup.requests import Requests, Table
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -40,7 +43,7 @@ def import_parquet() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One immutable Parquet file of a rollup."""
+    """One immutable Parquet file of a rollup, or of requests."""
 
     rollup: str
     path: str  # relative to the lake
@@ -51,6 +54,7 @@ class Part:
     min_ts: datetime
     max_ts: datetime
     damaged: bool = False  # its file was found missing, or not as it was written
+    lacks: str = ""  # columns, with commas between, that came after it was written: they are empty in its rows
 
 
 _FIELDS = tuple(one.name for one in fields(Part))
@@ -75,28 +79,26 @@ class PartWriter:
     is None. When the block fails, no file is left.
     """
 
-    def __init__(self, root: Path, rollup: Rollup, level: str, grain: int) -> None:
+    def __init__(self, root: Path, table: Table, level: str, grain: int) -> None:
         self.part: Part | None = None
-        self._root, self._rollup, self._level, self._grain = root, rollup, level, grain
-        self._path = Path("data") / rollup.name / f"{level}-{secrets.token_hex(4)}.parquet"  # until its digest is known
+        self._root, self._table, self._level, self._grain = root, table, level, grain
+        self._path = _draft(table.name, level)
         self._rows = 0
         self._span: list[datetime] = []
         # Text goes in as it is, dictionary-encoded; in the file that is an encoding, not a type.
         self._schema = pa.schema(
-            [field.with_type(WORDS) if field.type == pa.string() else field for field in rollup.schema]
+            [field.with_type(WORDS) if field.type == pa.string() else field for field in table.schema]
         )
 
     def __enter__(self) -> Self:
         import pyarrow.parquet as pq
 
-        make_directory(self._root / "data")
-        make_directory(self._target.parent)
-        self._out = DigestWriter(self._target)
-        self._file = pq.ParquetWriter(self._out, self._schema, store_schema=False, **_encodings(self._rollup))
+        self._out = _created(self._target)
+        self._file = pq.ParquetWriter(self._out, self._schema, **_encodings(self._table))
         return self
 
     def write(self, rows: pa.Table) -> None:
-        """Write some rows (`rollup.rows`), as row groups of their own; the table may be empty."""
+        """Write some rows (of the table's schema), as row groups of their own; the table may be empty."""
         if rows.num_rows:
             size = max(1, min(ROW_GROUP, GROUP_BYTES * rows.num_rows // max(1, rows.nbytes)))
             rows = rows.cast(self._schema)
@@ -130,7 +132,36 @@ class PartWriter:
     def _described(self) -> Part:
         size = self._target.stat().st_size
         first, last = min(self._span), max(self._span)
-        return Part(self._rollup.name, str(self._path), self._level, self._grain, self._rows, size, first, last)
+        return Part(self._table.name, str(self._path), self._level, self._grain, self._rows, size, first, last)
+
+
+def write_encoded(root: Path, name: str, grain: int, rows: EncodedRows) -> Part:
+    """Write rows that are encoded already as a flushed part; it is on the disk when this returns."""
+    path = _draft(name, FLUSH)
+    out = _created(root / path)
+    try:
+        try:
+            out.write(rows.data)
+        finally:
+            out.close()
+        path = renamed(root, path, out.digest)
+        sync(root / path)
+        sync((root / path).parent)
+    except BaseException:
+        remove([root / path])
+        raise
+    return Part(name, str(path), FLUSH, grain, rows.rows, rows.data.size, _at(rows.first), _at(rows.last))
+
+
+def _draft(name: str, level: str) -> Path:
+    """Return the path of a part until its digest is known."""
+    return Path("data") / name / f"{level}-{secrets.token_hex(4)}.parquet"
+
+
+def _created(path: Path) -> DigestWriter:
+    make_directory(path.parent.parent)
+    make_directory(path.parent)
+    return DigestWriter(path)
 
 
 def named(path: Path, digest: str) -> Path:
@@ -144,7 +175,12 @@ def renamed(root: Path, path: Path, digest: str) -> Path:
     return named(path, digest)
 
 
-def _encodings(rollup: Rollup) -> dict[str, Any]:
+def _encodings(table: Table) -> dict[str, Any]:
+    """Return how Parquet writes the columns of a table: the options of a writer."""
+    return requests.encodings() if isinstance(table, Requests) else _encodings_of_rollup(table)
+
+
+def _encodings_of_rollup(rollup: Rollup) -> dict[str, Any]:
     """Return how Parquet writes the columns of a rollup.
 
     Rows are in the order of `ts`: only `ts` is worth statistics, and its deltas take a sixth of the space of a dictionary.
@@ -156,6 +192,7 @@ def _encodings(rollup: Rollup) -> dict[str, Any]:
     plain = [field.name for field in rollup.schema if field.type != SKETCH]
     repeated = [name for name in plain if name != "ts" and name not in sums]
     return {
+        "store_schema": False,
         "write_statistics": ["ts"],
         "column_encoding": {"ts": "DELTA_BINARY_PACKED"},
         "use_dictionary": [*repeated, *hashes],
@@ -170,13 +207,15 @@ def _without_unused(rows: pa.Table) -> pa.Table:
 
 
 class PartReader:
-    """Reads the rows of a part; text comes as it is."""
+    """Reads the rows of a part. Text comes as it is from a rollup, and dictionary-encoded from requests."""
 
-    def __init__(self, root: Path, part: Part) -> None:
+    def __init__(self, root: Path, part: Part, table: Table) -> None:
         import pyarrow.parquet as pq
 
+        self._schema, self._lacks = table.schema, part.lacks.split(",") if part.lacks else []
+        texts = [one.name for one in table.schema if one.type == pa.string()] if isinstance(table, Requests) else None
         # No read-ahead, and only some pages of a column at a time: a merge has many parts open.
-        self._file = pq.ParquetFile(root / part.path, pre_buffer=False, buffer_size=1 << 16)
+        self._file = pq.ParquetFile(root / part.path, read_dictionary=texts, pre_buffer=False, buffer_size=1 << 16)
 
     @property
     def runs(self) -> list[tuple[int, list[int]]]:
@@ -201,16 +240,35 @@ class PartReader:
             count = max(1, size // width)
             for batch in self._file.iter_batches(max(count, READ // width), row_groups=[number], use_threads=False):
                 for start in range(0, batch.num_rows, count):
-                    yield pa.Table.from_batches([batch.slice(start, count)])
+                    yield self._completed(pa.Table.from_batches([batch.slice(start, count)]))
 
     def close(self) -> None:
         self._file.close()
+
+    def _completed(self, rows: pa.Table) -> pa.Table:
+        """Return rows with the columns that came after the part was written."""
+        if not self._lacks:
+            return rows
+        for name in self._lacks:
+            field = self._schema.field(name)
+            rows = rows.append_column(field, pa.array([empty_value(field.type)] * rows.num_rows, field.type))
+        return rows.select(self._schema.names)
+
+
+def empty_value(type_: pa.DataType) -> str | bool | None:
+    """Return the value of a dimension in rows that were written before it came."""
+    return "" if type_ == pa.string() else False if type_ == pa.bool_() else None
 
 
 def _width(group: pq.RowGroupMetaData) -> int:
     """Return about how many bytes a row has in memory: far more than in the file, where repeated values take no space."""
     values = sum(group.column(number).num_values for number in range(group.num_columns))
     return (group.total_byte_size + 8 * values) // group.num_rows + 1
+
+
+def _at(micros: int) -> datetime:
+    """Return the instant of a number of microseconds."""
+    return _EPOCH + micros * _MICROSECOND
 
 
 def micros(at: datetime) -> int:

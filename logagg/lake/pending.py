@@ -28,6 +28,7 @@ from logagg.lake import durable
 from logagg.lake.ownership import give
 from logagg.lake.parts import Part, part_of
 from logagg.lake.state import PendingCommit
+from logagg.lake.uncounted import Range
 from logagg.records import Delta
 
 FOLDERS = "pending", "intents"  # where they are; where logagg 0.1.0 had them, which are no longer applied
@@ -35,7 +36,7 @@ STALE, BROKEN = "stale", "broken"
 _UNAPPLIED = "pending"
 # What it is, version, CRC-32 of all that follows, length of the header (JSON). The clicks follow, an Arrow stream.
 _FRAME = struct.Struct("!6sBII")
-_MAGIC, _VERSION = b"commit", 2
+_MAGIC, _VERSION = b"commit", 3
 
 
 class PendingCommits:
@@ -111,6 +112,9 @@ def pack(commit: PendingCommit) -> bytes:
         "deltas": [_delta_fields(delta) for delta in commit.deltas],
         "sources": [asdict(source) for source in commit.sources],
         "shards": commit.shards,
+        "since": commit.since,
+        "rollup": commit.rollup,
+        "filled": {source: [asdict(one) for one in ranges] for source, ranges in commit.filled.items()},
     }
     written = codec.write_header(header)
     body = written + (codec.stream_of(commit.clicks) if commit.clicks is not None else b"")
@@ -135,7 +139,10 @@ def unpack(data: bytes, where: Path) -> PendingCommit:
             tuple(map(codec.source, header["sources"])),
             _clicks(body[length:]),
             codec.number(header["shards"]),
-            tuple(_part(where, one) for one in header.get("noted", ())),
+            tuple(_part(where, one) for one in header["noted"]),
+            None if header["since"] is None else codec.time(header["since"]),
+            codec.text(header["rollup"]),
+            {codec.text(source): tuple(map(_range, ranges)) for source, ranges in header["filled"].items()},
         )
 
 
@@ -151,7 +158,11 @@ def _part(where: Path, row: codec.Fields) -> Part:
     checked: dict[str, object] = {name: codec.text(row[name]) for name in ("rollup", "path", "level")}
     checked |= {name: codec.number(row[name]) for name in ("grain", "rows", "bytes")}
     checked |= {name: codec.time(row[name]) for name in ("min_ts", "max_ts")}
-    return part_of(where, {**checked, "damaged": codec.flag(row.get("damaged", False))})
+    return part_of(where, {**checked, "damaged": codec.flag(row["damaged"]), "lacks": codec.text(row["lacks"])})
+
+
+def _range(row: codec.Fields) -> Range:
+    return Range(*(codec.number(row[name]) for name in ("start", "end", "shards", "shard")))
 
 
 def _delta_fields(delta: Delta) -> dict[str, Any]:
@@ -161,6 +172,8 @@ def _delta_fields(delta: Delta) -> dict[str, Any]:
         "rejects": {source: codec.fields_of_rejects(some) for source, some in delta.rejects.items()},
         "starts": delta.starts,
         "lines": delta.lines,
+        "not_kept": delta.not_kept,
+        "counted": list(delta.counted),
     }
 
 
@@ -170,4 +183,7 @@ def _delta(row: codec.Fields) -> Delta:
     starts = {source: codec.number(position) for source, position in row["starts"].items()}
     if not starts.keys() <= progress.keys():
         raise ValueError("a delta that starts from sources of which it says no end")
-    return Delta(codec.number(row["shard"]), {}, progress, rejects, None, starts, codec.number(row["lines"]))
+    shard, lines, not_kept = (codec.number(row[name]) for name in ("shard", "lines", "not_kept"))
+    return Delta(
+        shard, {}, progress, rejects, None, starts, lines, None, not_kept, tuple(map(codec.text, row["counted"]))
+    )

@@ -19,18 +19,18 @@ from logagg.lake.lake import Lake
 from logagg.lake.ownership import SECRET, give_link
 from logagg.lake.parts import Part
 from logagg.lake_format import LINK
-from logagg.rollup.definitions import Rollup
+from logagg.rollup.requests import Table
 
 KEPT = "damaged"  # the folder for the files of parts that were given up
 
 
-def repair(root: Path, rollups: Sequence[Rollup], *, clock: Clock, config: Config) -> Iterator[str]:
+def repair(root: Path, tables: Sequence[Table], *, clock: Clock, config: Config) -> Iterator[str]:
     """Repair a lake; yield a line for each step. Raises LakeLocked, LakeError (beyond repair) or CommitFailed."""
     layout.make(root)
     yield from _catalog(root)
     yield from _salts(root)
     before = _secret(root)
-    lake = Lake.open(root, rollups, clock=clock, config=config, any_secret=True)
+    lake = Lake.open(root, tables, clock=clock, config=config, any_secret=True)
     try:
         if before not in ("", lake.state.secret):
             yield f"{root / SECRET}: from now on this one holds; visitors are others than before"

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from logagg.lake.parts import FLUSH, Part
+from logagg.lake.uncounted import Ranges, Uncounted, extended, holds, touches, without
 from logagg.records import Delta, Fingerprint, Progress, Reject, Source
+from logagg.rollup.requests import NAME as REQUESTS
+from logagg.rollup.requests import whole_minute
 from logagg.sharding import of_all_shards, owners
 
 COMMITS = 1000  # number of commits that a state remembers
 REPAIR = "repair"  # a commit that gives damaged parts up
+BACKFILL = "backfill"  # a commit that counts requests in a rollup that was not there when they were read
 FORGOTTEN = "(forgotten)"  # the id of all forgotten sources together
 NEVER = datetime.fromtimestamp(0, UTC)
 
@@ -27,7 +31,7 @@ class CommitInfo:
 
     id: int
     committed_at: datetime
-    kind: str  # "flush", "compact", "expire", "check", "repair" or "open"
+    kind: str  # "flush", "compact", "expire", "check", "repair", "backfill" or "open"
     rows: int
     files: int  # written
     bytes: int
@@ -42,7 +46,7 @@ class PendingCommit:
     otherwise *stale* (another writer owns the shard now).
     """
 
-    kind: str  # FLUSH, or "compact", "expire", "check" or REPAIR
+    kind: str  # FLUSH, or "compact", "expire", "check", REPAIR or BACKFILL
     parts: tuple[Part, ...]  # the new ones, on the disk
     old: tuple[Part, ...] = ()  # the parts that they replace
     deltas: tuple[Delta, ...] = ()  # without rows and key state, which are in the parts and in `clicks`
@@ -50,6 +54,9 @@ class PendingCommit:
     clicks: pa.Table | None = None  # the key state of these shards, whole
     shards: int = 0  # total number of shards
     noted: tuple[Part, ...] = ()  # parts that stay, marked as damaged
+    since: datetime | None = None  # where requests were dropped: from when on all are still there
+    rollup: str = ""  # the one that is filled
+    filled: Ranges = field(default_factory=dict)  # what it has counted by that
 
     @classmethod
     def flush(
@@ -57,7 +64,7 @@ class PendingCommit:
     ) -> PendingCommit:
         """Return the pending commit of deltas, whose rows are in parts."""
         clicks = [delta.clicks for delta in deltas if delta.clicks is not None]
-        bare = tuple(replace(delta, rollups={}, clicks=None) for delta in deltas)
+        bare = tuple(replace(delta, rollups={}, clicks=None, requests=None) for delta in deltas)
         return cls(FLUSH, tuple(parts), (), bare, tuple(sources), pa.concat_tables(clicks) if clicks else None, shards)
 
     @property
@@ -104,6 +111,9 @@ class State:
     commits: tuple[CommitInfo, ...] = ()
     clicks: pa.Table | None = None
     rollups: Mapping[str, pa.Schema] = field(default_factory=dict)  # all that have, or had, a view
+    uncounted: Uncounted = field(default_factory=dict)  # what rollups have not counted
+    requests_from: datetime = NEVER  # from when on there is a request for each event of a kind that is kept
+    requests_kinds: tuple[str, ...] = ()  # the kinds that are kept
     gone: datetime = NEVER  # the newest bucket that retention has dropped, of any rollup
     steady: datetime = NEVER  # since when the clock that commits are stamped by has gone on without a leap
     secret: str = ""  # the digest of the key of the visitor hash; empty: an earlier logagg wrote the lake
@@ -114,6 +124,9 @@ class State:
 
     def status_of(self, pending: PendingCommit) -> CommitStatus:
         """Return what a pending commit is to this state, by the positions or parts that it continues from."""
+        if pending.kind == BACKFILL:
+            left = self.uncounted.get(pending.rollup, {})
+            return "due" if holds(left, pending.filled) else "stale" if touches(left, pending.filled) else "applied"
         if pending.kind != FLUSH:
             paths = {part.path for part in self.parts}
             if paths.issuperset(part.path for part in pending.old):
@@ -132,7 +145,12 @@ class State:
 
     def after(self, pending: PendingCommit, now: datetime, keep: int) -> State:
         """Return the state after a pending commit, which is due; `keep` samples of rejects stay."""
-        state = self._flushed(pending, keep) if pending.kind == FLUSH else self._replaced(pending, now)
+        if pending.kind == FLUSH:
+            state = self._flushed(pending, keep)
+        elif pending.kind == BACKFILL:
+            state = replace(self, uncounted=without(self.uncounted, pending.rollup, pending.filled))
+        else:
+            state = self._replaced(pending, now)
         return replace(state, parts=(*state.parts, *pending.parts)).committed(pending.info(self.id + 1, now))
 
     def committed(self, info: CommitInfo) -> State:
@@ -142,11 +160,13 @@ class State:
     def _replaced(self, pending: PendingCommit, now: datetime) -> State:
         old, noted = {part.path for part in pending.old}, {part.path: part for part in pending.noted}
         parts = tuple(noted.get(part.path, part) for part in self.parts if part.path not in old)
+        since = max([self.requests_from, *([pending.since] if pending.since else [])])
         if pending.kind == REPAIR:
+            since = max([since, *(_after(part) for part in pending.old if part.rollup == REQUESTS)])
             lost = (LostPart(one.rollup, one.path, one.rows, one.min_ts, one.max_ts, now) for one in pending.old)
-            return replace(self, parts=parts, lost=(*self.lost, *lost))
-        gone = self.gone if pending.parts else max([self.gone, *(part.max_ts for part in pending.old)])
-        return replace(self, parts=parts, gone=gone)
+            return replace(self, parts=parts, lost=(*self.lost, *lost), requests_from=since)
+        dropped = () if pending.parts else [part.max_ts for part in pending.old if part.rollup != REQUESTS]
+        return replace(self, parts=parts, gone=max([self.gone, *dropped]), requests_from=since)
 
     def _flushed(self, pending: PendingCommit, keep: int) -> State:
         """Return the state with the progress, rejects and key state of some shards."""
@@ -169,6 +189,8 @@ class State:
             rejects=rejects,
             samples=tuple(samples[max(0, len(samples) - keep) :]),
             clicks=self._clicks_after(pending),
+            uncounted=extended(self.uncounted, pending.deltas, pending.shards),
+            requests_from=max([self.requests_from, *map(_not_kept, pending.deltas)]),
         )
 
     def _clicks_after(self, pending: PendingCommit) -> pa.Table | None:
@@ -216,6 +238,16 @@ class State:
             },
             rejects={FORGOTTEN: rejects, **_without(self.rejects, gone)},
         )
+
+
+def _not_kept(delta: Delta) -> datetime:
+    """Return from when on there may be requests, after a flush that kept none."""
+    return whole_minute(NEVER + timedelta(microseconds=delta.not_kept + 1)) if delta.not_kept else NEVER
+
+
+def _after(part: Part) -> datetime:
+    """Return the first whole minute after a part of requests."""
+    return whole_minute(part.max_ts + timedelta(microseconds=1))
 
 
 def _repartitioned(source: Source, found: Mapping[int, Progress], former: int, shards: int) -> Mapping[int, Progress]:

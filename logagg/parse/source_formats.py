@@ -17,7 +17,12 @@ class SourceFormats:
     """Remembers the format of each source, and detects that of a new one from its first lines."""
 
     def __init__(
-        self, given: str, known: Mapping[str, str], clock: Clock, refused: Callable[[str], None], people: People = NOBODY
+        self,
+        given: str,
+        known: Mapping[str, str],
+        clock: Clock,
+        refused: Callable[[str], None],
+        people: People = NOBODY,
     ) -> None:
         self._json = given == "json"  # the keys are detected from the lines
         self._given = compile_format(given, people) if given and not self._json else None

@@ -27,13 +27,14 @@ from logagg.parse.events.classify import Classifier
 from logagg.parse_pool.pool import Parsers
 from logagg.parse_pool.task import Then
 from logagg.records import Batch, Chunk, Delta, Source
+from logagg.rollup.configured import requests_of, rollups_of, tables_of
 from logagg.rollup.shard import Shard, ShardSettings
 from logagg.sharding import shard_jobs
 from logagg.tail.barriers import Barrier, Barriers, Message
 from logagg.tail.channels import Channel, LocalQueue
 from logagg.tail.console import merge_line
 from logagg.tail.options import TailOptions
-from logagg.tail.run import Run, merged, rollups_of
+from logagg.tail.run import Run, merged
 from logagg.tail.signals import Requests
 from logagg.tail.sink import Beginning, Closed, Destination
 from logagg.tail.stats import Stats, kinds_of
@@ -48,7 +49,7 @@ def tail(
     clock, requests = clock or SystemClock(), requests or Requests()
     paths.check(options.paths, waits=not options.once)
     with parsers or Parsers(options.budget, clock) as ready:
-        lake = Lake.open(options.lake, rollups_of(options.config), clock=clock, config=options.config, begin=False)
+        lake = Lake.open(options.lake, tables_of(options.config), clock=clock, config=options.config, begin=False)
         try:
             lake.refuse_missing()
             notices = Notices(clock, verbosity=options.verbosity, as_json=options.log_json)
@@ -89,6 +90,7 @@ class LocalDestination(Destination):
             config.limits.keys,
             clicks_bytes=self._budget.clicks,
             events_bytes=self._budget.events,
+            requests=requests_of(config),
         )
         clicks = [self._lake.clicks(number, self._shards) for number in range(self._shards)]
         return LocalSink(
@@ -103,7 +105,7 @@ class LocalDestination(Destination):
         )
 
     def adopt(self, config: Config) -> LocalSink:
-        self._lake.reconfigure(rollups_of(config), config)
+        self._lake.reconfigure(tables_of(config), config)
         return self.sink(config)
 
     def say(self, heartbeat: Heartbeat) -> None:

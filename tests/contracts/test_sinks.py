@@ -27,10 +27,10 @@ from logagg.notice_log import Notices
 from logagg.parse.formats.compile import compile_format
 from logagg.parse_pool.task import ParseTask, without_data
 from logagg.records import Chunk, Fingerprint, Source
+from logagg.rollup.configured import tables_of
 from logagg.tail.freshness import Freshness
 from logagg.tail.local import LocalDestination
 from logagg.tail.options import TailOptions
-from logagg.tail.run import rollups_of
 from logagg.tail.signals import Requests
 from logagg.tail.sink import Closed, Destination
 from logagg.tail.stats import Stats, Tally
@@ -89,7 +89,7 @@ class Here(Place):
 
     def destination(self) -> Destination:
         self.close()
-        lake = Lake.open(self.logagg.lake, rollups_of(CONFIG), clock=CLOCK, config=CONFIG, begin=False)
+        lake = Lake.open(self.logagg.lake, tables_of(CONFIG), clock=CLOCK, config=CONFIG, begin=False)
         self._lake = lake
         return LocalDestination(lake, self.options, CLOCK, self.notices, Requests(), PARSERS)
 

@@ -15,12 +15,14 @@ from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.lines import fast
 from logagg.records import Chunk, Delta, Fingerprint, Job, KnownSource, Source
+from logagg.rollup.configured import tables_of
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Shard, ShardSettings
 from logagg.sharding import shard_jobs
 from tests import oracle
 from tests.laws import sums
 
+TABLES = tables_of(Config())
 NOTHING = Fingerprint(0, 0, hashlib.blake2b(digest_size=16).hexdigest())
 SOURCE = Source("s", "access.log", 1, 1, NOTHING, format="combined")
 
@@ -29,7 +31,7 @@ class Feed:
     """Writes one lake from one log, and takes up what the lake knows of it."""
 
     def __init__(self, root: Path, clock: Clock, config: Config, shards: int = 2) -> None:
-        self.lake = Lake.open(root, DEFAULTS, clock=clock, config=config)
+        self.lake = Lake.open(root, TABLES, clock=clock, config=config)
         known = self.lake.known_sources(shards)
         self._begin(clock, config, shards, dict.fromkeys(range(shards), known))
 
@@ -76,7 +78,7 @@ class Sharer(Feed):
     """One of several writers of a lake: owns some of its shards, or all of them."""
 
     def __init__(self, root: Path, clock: Clock, config: Config, shards: int = 2, owned: Sequence[int] = ()) -> None:
-        self.lake = Lake.join(root, DEFAULTS, clock=clock, config=config, shards=shards, at_least=shards)
+        self.lake = Lake.join(root, TABLES, clock=clock, config=config, shards=shards, at_least=shards)
         self._begin(clock, config, shards, {shard: self.lake.sources_of(shard) for shard in owned or range(shards)})
 
     def merge(self) -> int:
@@ -104,6 +106,7 @@ def assert_holds(root: Path, log: bytes) -> None:
         assert missing == []
         for rollup, (_, *names) in oracle.KEYS.items():  # whatever the grain of `ts` is by now
             assert sums.differences(sums.of_lake(connection, rollup, names), count.by(rollup, *names)) == {}, rollup
+        assert sums.wrong_requests(connection, count) == {}
         [refused] = connection.execute("SELECT coalesce(sum(lines), 0)::BIGINT FROM rejects").fetchall()
     assert refused[0] == rejects
 

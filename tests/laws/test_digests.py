@@ -15,7 +15,7 @@ from logagg.lake import catalog, digests, layout
 from logagg.lake.lake import Lake
 from logagg.lake.salts import Salts
 from logagg.lake.verify import verify
-from logagg.rollup.definitions import DEFAULTS
+from logagg.rollup.configured import tables_of
 from tests.conftest import put_back
 from tests.laws import sums
 
@@ -131,7 +131,7 @@ def test_the_digest_in_a_name_is_that_of_coreutils(lake: Path, tool: Callable[[s
 
 def test_a_file_that_is_not_used_any_more_is_looked_at_too(lake: Path) -> None:
     """Snapshots that were opened before a merge still read what it replaced."""
-    writer = Lake.open(lake, DEFAULTS, clock=SystemClock(), config=Config())
+    writer = Lake.open(lake, tables_of(Config()), clock=SystemClock(), config=Config())
     before = [lake / part.path for part in writer.state.parts]
     assert writer.compact_all()
     writer.close()

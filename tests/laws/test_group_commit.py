@@ -213,7 +213,7 @@ def test_without_a_look_at_positions_both_would_count(
     once = hits(root)
     former.flush(log)
     assert hits(root) == 2 * once
-    task, *_ = [task for task in heir.lake._planner.everything(heir.lake.state) if task.rollup.name == "traffic"]
+    task, *_ = [task for task in heir.lake._planner.everything(heir.lake.state) if task.table.name == "traffic"]
     for _ in range(2):
         heir.lake.commit_replacement(task.run())
     assert hits(root) == 3 * once

@@ -17,7 +17,7 @@ import logagg
 from logagg.clock import SystemClock
 from logagg.config.sections import Config, Limits, Retention, Tail
 from logagg.lake.lake import Lake
-from logagg.rollup.definitions import DEFAULTS
+from logagg.rollup.configured import tables_of
 from tests import oracle
 from tests.laws import sums
 from tests.laws.logs import CLIENTS, FORMATS, LOGS, Request, written
@@ -91,7 +91,7 @@ def test_no_sum_saturates(tmp_path: Path, size: int) -> None:
         sums.assert_agrees(root, lines)
     assert size * len(lines) > 2**63
     for retention in (Retention(None, None, None), Retention(86_400, None, None), Retention(86_400, 2 * 86_400, None)):
-        lake = Lake.open(root, DEFAULTS, clock=SystemClock(), config=Config(retention=retention))
+        lake = Lake.open(root, tables_of(Config()), clock=SystemClock(), config=Config(retention=retention))
         while lake.compact_all() + lake.expire():
             pass
         lake.close()

@@ -152,5 +152,6 @@ def assert_written(lake: Path, writers: Sequence[Writer]) -> None:
         connection.execute("SET TimeZone = 'UTC'")
         for rollup, keys in oracle.KEYS.items():
             assert sums.differences(sums.of_lake(connection, rollup, keys), count.by(rollup, *keys)) == {}, rollup
+        assert sums.wrong_requests(connection, count) == {}
         [(refused,)] = connection.execute("SELECT coalesce(sum(lines), 0)::BIGINT FROM rejects").fetchall()
     assert refused == len(lines) - len(hits)

@@ -16,6 +16,7 @@ from logagg.errors import LakeError, LakeLocked, MergeStopped
 from logagg.lake.catalog import newest
 from logagg.lake.lake import Lake
 from logagg.records import Delta, Progress
+from logagg.rollup.configured import tables_of
 from logagg.rollup.definitions import DEFAULTS, Rollup
 from tests.laws.crashes import lines
 from tests.laws.feed import NOTHING, SOURCE, Feed, assert_holds, files_of
@@ -48,7 +49,7 @@ def test_a_second_writer_is_refused_and_told_who_is_there(root: Path) -> None:
 
 def test_others_see_a_lake_once_it_has_begun(root: Path) -> None:
     for _ in range(2):  # the first time, it ends before
-        lake = Lake.open(root, DEFAULTS, clock=ManualClock(time.time()), config=Config(), begin=False)
+        lake = Lake.open(root, tables_of(Config()), clock=ManualClock(time.time()), config=Config(), begin=False)
         assert newest(root) is None
         lake.close()
     lake = opened(root)

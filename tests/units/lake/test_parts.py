@@ -43,7 +43,7 @@ def test_a_batch_has_the_bytes_asked_for_however_few_they_are_in_the_file(tmp_pa
     with PartWriter(tmp_path, TRAFFIC, MONTH, 60) as writer:
         writer.write(rows)
     assert writer.part and writer.part.bytes < rows.nbytes / 20
-    reader = PartReader(tmp_path, writer.part)
+    reader = PartReader(tmp_path, writer.part, TRAFFIC)
     [(start, groups)] = reader.runs
     for size in (100_000, 4 * READ):
         batches = list(reader.batches(groups, size))
@@ -58,7 +58,7 @@ def test_what_each_shard_has_flushed_is_a_run(tmp_path: Path) -> None:
         for number in (300_000, 200, 100):
             writer.write(alike(number))
     assert writer.part
-    reader = PartReader(tmp_path, writer.part)
+    reader = PartReader(tmp_path, writer.part, TRAFFIC)
     runs = [sum(batch.num_rows for batch in reader.batches(groups, READ)) for _, groups in reader.runs]
     reader.close()
     assert runs == [300_000, 200, 100]

@@ -38,7 +38,7 @@ COMMIT = PendingCommit(FLUSH, (PART,), (), (DELTA,), (SOURCE,), pa.table({"visit
 HEADER = struct.Struct("!6sBII")
 
 
-def framed(header: object, version: int = 2, clicks: bytes = b"") -> bytes:
+def framed(header: object, version: int = 3, clicks: bytes = b"") -> bytes:
     written = json.dumps(header).encode()
     return HEADER.pack(b"commit", version, zlib.crc32(written + clicks), len(written)) + written + clicks
 
@@ -66,8 +66,8 @@ def test_those_of_the_first_release_are_dropped(tmp_path: Path) -> None:
 
 
 def test_one_of_a_later_version_is_refused() -> None:
-    with pytest.raises(LakeError, match=r"x\.pending: not a pending commit: of version 3, this logagg reads 2"):
-        pending.unpack(framed(header_of(COMMIT), 3), WHERE)
+    with pytest.raises(LakeError, match=r"x\.pending: not a pending commit: of version 4, this logagg reads 3"):
+        pending.unpack(framed(header_of(COMMIT), 4), WHERE)
 
 
 @given(st.integers(0, len(pending.pack(COMMIT)) - 1), st.integers(1, 255))

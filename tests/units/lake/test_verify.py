@@ -19,9 +19,9 @@ from logagg.lake.lake import Lake
 from logagg.lake.state import State
 from logagg.lake.verify import Verification, verify
 from logagg.lake_format import LINK
+from logagg.rollup.configured import tables_of
 from logagg.tail.local import tail
 from logagg.tail.options import TailOptions
-from logagg.tail.run import rollups_of
 from tests.conftest import ROOT, put_back
 
 DEMO = ROOT / "fixtures" / "demo"
@@ -172,6 +172,7 @@ def test_a_lake_where_anyone_may_write(lake: Path) -> None:
 
 
 def test_a_newer_lake(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "READABLE", (0,))
     monkeypatch.setattr(catalog, "VERSION", 0)
     assert problem(lake).endswith("this logagg reads 0; upgrade logagg")
 
@@ -195,7 +196,7 @@ def test_what_retention_dropped_is_not_missed(lake: Path, done: int | None) -> N
     """Retention drops the days of one rollup after the other: in between, sums over all days differ."""
     config = load(DEMO / "logagg.toml")
     keep = Config(retention=Retention(minute=None, hour=None, day=1.0))
-    writer = Lake.open(lake, rollups_of(config), clock=SystemClock(), config=keep)
+    writer = Lake.open(lake, tables_of(config), clock=SystemClock(), config=keep)
     writer.compact_all()
     drops = [task for task in writer.plan_expiry() if task.drop]
     assert len(drops) > 5

@@ -1,0 +1,30 @@
+"""The tables that a configuration defines: the default rollups, its own, and requests."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from logagg.config.sections import Config
+from logagg.parse.schemas import EVENT_SCHEMA
+from logagg.rollup.definitions import DEFAULTS, Rollup
+from logagg.rollup.requests import Requests, Table
+
+
+def rollups_of(config: Config) -> tuple[Rollup, ...]:
+    """Return the default rollups and those that the configuration defines. Raises ConfigError."""
+    if not config.rollups:
+        return DEFAULTS
+    from logagg.rollup.custom import build  # DuckDB checks them, which takes a while to import
+
+    events = EVENT_SCHEMA if config.privacy.users else pa.schema([one for one in EVENT_SCHEMA if one.name != "user"])
+    return (*DEFAULTS, *(build(one, events) for one in config.rollups))
+
+
+def requests_of(config: Config) -> Requests:
+    """Return the table of requests; with `keep = "0"` it takes no more."""
+    return Requests(config.requests.kinds if config.requests.keep != 0 else ())
+
+
+def tables_of(config: Config) -> tuple[Table, ...]:
+    """Return all tables that a lake has by a configuration. Raises ConfigError."""
+    return (*rollups_of(config), requests_of(config))
