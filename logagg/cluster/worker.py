@@ -37,7 +37,7 @@ from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import Delta, Source
 from logagg.rollup.shard import Shard, ShardSettings
 from logagg.tail.run import counted, merged, rollups_of
-from logagg.tail.signals import Requests
+from logagg.tail.signals import ControlRequests
 
 LOOK = 0.5  # seconds between looks whether a shard has lost its owner
 WAIT = 0.2  # seconds at most that we wait for a job before we look at the clock again
@@ -64,7 +64,7 @@ class WorkerOptions:
     log_json: bool = False
 
 
-def work(options: WorkerOptions, clock: Clock | None = None, requests: Requests | None = None) -> None:
+def work(options: WorkerOptions, clock: Clock | None = None, requests: ControlRequests | None = None) -> None:
     """Own shards of a lake until told to stop, or until a limit is reached. Raises LogaggError."""
     clock = clock or SystemClock()
     lake = Lake.join(
@@ -77,7 +77,7 @@ def work(options: WorkerOptions, clock: Clock | None = None, requests: Requests 
     )
     try:
         lake.refuse_missing()
-        worker = Worker(options, clock, lake, requests or Requests())
+        worker = Worker(options, clock, lake, requests or ControlRequests())
         with served(options.metrics, worker.numbers):
             worker.run()
     finally:
@@ -87,7 +87,7 @@ def work(options: WorkerOptions, clock: Clock | None = None, requests: Requests 
 class Worker:
     """Takes one message after the other; commits beside that, in a thread of its own."""
 
-    def __init__(self, options: WorkerOptions, clock: Clock, lake: Lake, requests: Requests) -> None:
+    def __init__(self, options: WorkerOptions, clock: Clock, lake: Lake, requests: ControlRequests) -> None:
         self._options, self._clock, self._lake, self._requests, self._config = (
             options,
             clock,
