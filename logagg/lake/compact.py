@@ -52,7 +52,7 @@ def joined(done: Sequence[Replacement]) -> list[Replacement]:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class MergeTask:
     """One merge: reads immutable parts, writes new ones; touches nothing else, so it runs beside commits."""
 
     root: Path
@@ -113,7 +113,7 @@ class Planner:
         """Return a planner for one of the rollups."""
         return replace(self, rollups={rollup: self.rollups[rollup]})
 
-    def due(self, state: State) -> list[Task]:
+    def due(self, state: State) -> list[MergeTask]:
         """Return the merges that are due."""
         return [
             self._task(rollup, group, Calendar.of(_newest(parts)))
@@ -121,7 +121,7 @@ class Planner:
             for group in _fitting(_due(parts), rollup)
         ]
 
-    def everything(self, state: State) -> list[Task]:
+    def everything(self, state: State) -> list[MergeTask]:
         """Return all merges that reduce the number of parts, down to one per rollup and day, or month."""
         tasks = []
         for rollup, parts in self._by_rollup(state):
@@ -132,7 +132,7 @@ class Planner:
             tasks += [self._task(rollup, group, calendar) for group in _fitting(groups, rollup)]
         return tasks
 
-    def expired(self, state: State, keep: Retention, now: float) -> list[Task]:
+    def expired(self, state: State, keep: Retention, now: float) -> list[MergeTask]:
         """Return the tasks of retention: parts entirely past their time are coarsened or dropped."""
         tasks = []
         for rollup, parts in self._by_rollup(state, damaged=True):
@@ -151,8 +151,8 @@ class Planner:
                     tasks.append(self._task(rollup, [part], calendar, grain=_HOUR, kind="expire"))
         return tasks
 
-    def _task(self, rollup: Rollup, parts: Sequence[Part], calendar: Calendar, **how: Any) -> Task:
-        return Task(self.root, rollup, tuple(parts), calendar, self.keys, **how)
+    def _task(self, rollup: Rollup, parts: Sequence[Part], calendar: Calendar, **how: Any) -> MergeTask:
+        return MergeTask(self.root, rollup, tuple(parts), calendar, self.keys, **how)
 
     def _by_rollup(self, state: State, *, damaged: bool = False) -> Iterator[tuple[Rollup, list[Part]]]:
         """Group the sound parts of the rollups that are still defined; other parts stay as they are."""

@@ -18,7 +18,7 @@ from logagg.errors import CHECK, CommitFailed, Fenced, LakeError, MergeStopped
 from logagg.lake import catalog, durable, layout, locks
 from logagg.lake.adoption import Adoption, adoptions
 from logagg.lake.commit import Committer
-from logagg.lake.compact import Planner, Replacement, Task
+from logagg.lake.compact import MergeTask, Planner, Replacement
 from logagg.lake.digests import cut_off, damage, holds
 from logagg.lake.durable import failing_as_commit
 from logagg.lake.parts import FLUSH, Part, PartWriter, import_parquet
@@ -228,11 +228,11 @@ class Lake:
             self.salts.forget_past()
         return done
 
-    def plan_compaction(self) -> Sequence[Task | Adoption]:
+    def plan_compaction(self) -> Sequence[MergeTask | Adoption]:
         """Return the merges that are due, or else the tasks of retention; run them anywhere, then `commit_replacement`."""
         return self._planner.due(self.state) or self.plan_expiry() or adoptions(self._root, self.state.parts)[:1]
 
-    def plan_expiry(self, *, trust_clock: bool = False) -> list[Task]:
+    def plan_expiry(self, *, trust_clock: bool = False) -> list[MergeTask]:
         """Return the tasks of retention; none while the clock is not trusted, unless `trust_clock`."""
         if not trust_clock and not self.clock_is_settled():
             return []
@@ -310,7 +310,7 @@ class Lake:
         self._writers.shutdown()
         os.close(self._lock)
 
-    def _due(self, rollup: str) -> Sequence[Task | Adoption]:
+    def _due(self, rollup: str) -> Sequence[MergeTask | Adoption]:
         planner = self._planner.only(rollup)
         merges = planner.due(self.state)
         if not merges and self.clock_is_settled():
@@ -322,7 +322,7 @@ class Lake:
         while tasks := self._due(rollup):
             self._carry_out(tasks)
 
-    def _carry_out(self, tasks: Sequence[Task | Adoption]) -> int:
+    def _carry_out(self, tasks: Sequence[MergeTask | Adoption]) -> int:
         """Run merges and commit them; return how many parts were replaced."""
         replaced = 0
         for task in tasks:
