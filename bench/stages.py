@@ -34,9 +34,9 @@ from logagg.parse.formats.compile import Format
 from logagg.parse.lines import fast
 from logagg.parse.source_formats import SourceFormats
 from logagg.records import Chunk, Job
+from logagg.rollup.configured import rollups_of
 from logagg.rollup.shard import Shard, ShardSettings
 from logagg.sharding import shard_jobs
-from logagg.tail.run import rollups_of
 
 FIND = "- of which find lines and fields"  # done again apart from `parse`, and not added
 STAGES = ("read", "parse", FIND, "classify", "shard_jobs", "absorb", "drain", "commit", "compact")

@@ -37,9 +37,9 @@ from logagg.parse.formats.compile import compile_format
 from logagg.parse.formats.known import APACHE, JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES
 from logagg.parse.schemas import EVENT_SCHEMA, REASONS
 from logagg.query.reports import NAMES as REPORTS
+from logagg.rollup.configured import rollups_of
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES
 from logagg.sketches import MACROS
-from logagg.tail.run import rollups_of
 from tests.conftest import LOGAGG, ROOT, Command
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -35,6 +35,7 @@ LAYERS = tuple(
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 # A stage knows what is below all stages, itself, and of other stages only these modules.
 ALLOWED = {
+    "rollup": ("logagg.parse.schemas",),
     "lake": ("logagg.rollup.definitions", "logagg.rollup.aggregate"),
     "query": ("logagg.lake.catalog", "logagg.lake.heartbeats", "logagg.lake.locks"),
 }

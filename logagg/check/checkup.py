@@ -15,7 +15,7 @@ from logagg.lake import catalog
 from logagg.lake.state import State
 from logagg.lake.verify import Verification, verify
 from logagg.parse.formats.compile import compile_format
-from logagg.tail.run import rollups_of
+from logagg.rollup.configured import rollups_of
 
 Made = TypeVar("Made")
 

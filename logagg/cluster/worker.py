@@ -35,8 +35,9 @@ from logagg.notice_log import Notices
 from logagg.notices import shard_owned, worker_did_its_jobs, worker_leaves, worker_over_memory, worker_started
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import Delta, Source
+from logagg.rollup.configured import rollups_of
 from logagg.rollup.shard import Shard, ShardSettings
-from logagg.tail.run import counted, merged, rollups_of
+from logagg.tail.run import counted, merged
 from logagg.tail.signals import ControlRequests
 
 LOOK = 0.5  # seconds between looks whether a shard has lost its owner

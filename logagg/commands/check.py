@@ -61,7 +61,7 @@ def _repair(shared: Shared) -> None:
     from logagg.lake.repair import repair
     from logagg.lake.verify import verify
     from logagg.notice_log import printable
-    from logagg.tail.run import rollups_of
+    from logagg.rollup.configured import rollups_of
 
     if verify(shared.lake) is None:
         raise LakeError(f"{shared.lake}: no lake there", "name another with --lake DIR")

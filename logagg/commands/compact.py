@@ -45,8 +45,8 @@ def _maintain(shared: Shared, work: Callable[[Lake], int], done: str) -> None:
     from logagg.lake.catalog import newest
     from logagg.lake.lake import Lake
     from logagg.notice_log import Notices
+    from logagg.rollup.configured import rollups_of
     from logagg.tail.console import merge_line
-    from logagg.tail.run import rollups_of
 
     if newest(shared.lake) is None:
         raise LakeError(f"{shared.lake}: no lake there", "`logagg tail` makes one")

@@ -27,13 +27,14 @@ from logagg.parse.events.classify import Classifier
 from logagg.parse_pool.pool import Parsers
 from logagg.parse_pool.task import Then
 from logagg.records import Batch, Chunk, Delta, Source
+from logagg.rollup.configured import rollups_of
 from logagg.rollup.shard import Shard, ShardSettings
 from logagg.sharding import shard_jobs
 from logagg.tail.barriers import Barrier, Barriers, Message
 from logagg.tail.console import merge_line
 from logagg.tail.options import TailOptions
 from logagg.tail.queues import BoundedQueue, ShardQueues
-from logagg.tail.run import Run, merged, rollups_of
+from logagg.tail.run import Run, merged
 from logagg.tail.signals import ControlRequests
 from logagg.tail.sink import Beginning, Closed, Destination
 from logagg.tail.stats import Stats, kinds_of

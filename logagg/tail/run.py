@@ -17,11 +17,9 @@ from logagg.metrics import Sample, served
 from logagg.notice_log import Notices
 from logagg.notices import configuration_refused, configuration_reloaded, reading_again, stopped_before_end
 from logagg.parse.formats.compile import People
-from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.parse.source_formats import SourceFormats
 from logagg.parse_pool.pool import Parsers
 from logagg.parse_pool.task import ParseTask
-from logagg.rollup.definitions import DEFAULTS, Rollup
 from logagg.tail.console import CatchUpBar, StatusLine, summary
 from logagg.tail.freshness import Freshness
 from logagg.tail.options import TailOptions
@@ -49,15 +47,6 @@ def counted(notices: Notices) -> Iterator[Sample]:
 def merged(merging: MergeProgress) -> Iterator[Sample]:
     """Return how many rows were merged."""
     yield Sample("logagg_merged_rows_total", "Rows that merges have read.", merging.rows)
-
-
-def rollups_of(config: Config) -> tuple[Rollup, ...]:
-    """Return the default rollups and those that the configuration defines."""
-    if not config.rollups:
-        return DEFAULTS
-    from logagg.rollup.custom import build  # DuckDB checks them, which takes a while to import
-
-    return (*DEFAULTS, *(build(one, EVENT_SCHEMA) for one in config.rollups))
 
 
 class Run:

@@ -27,10 +27,10 @@ from logagg.notice_log import Notices
 from logagg.parse.formats.compile import compile_format
 from logagg.parse_pool.task import ParseTask, without_data
 from logagg.records import Chunk, Fingerprint, Source
+from logagg.rollup.configured import rollups_of
 from logagg.tail.freshness import Freshness
 from logagg.tail.local import LocalDestination
 from logagg.tail.options import TailOptions
-from logagg.tail.run import rollups_of
 from logagg.tail.signals import ControlRequests
 from logagg.tail.sink import Closed, Destination
 from logagg.tail.stats import Stats, Tally

@@ -21,7 +21,7 @@ from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.source_formats import SourceFormats
 from logagg.records import Chunk, Fingerprint
-from logagg.tail.run import rollups_of
+from logagg.rollup.configured import rollups_of
 from tests.laws import sums
 from tests.laws.any_log import FORMATS, logs
 from tests.laws.counting import SECRET, count, lines_of

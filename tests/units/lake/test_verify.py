@@ -19,9 +19,9 @@ from logagg.lake.lake import Lake
 from logagg.lake.state import State
 from logagg.lake.verify import Verification, verify
 from logagg.lake_format import LINK
+from logagg.rollup.configured import rollups_of
 from logagg.tail.local import tail
 from logagg.tail.options import TailOptions
-from logagg.tail.run import rollups_of
 from tests.conftest import ROOT, put_back
 
 DEMO = ROOT / "fixtures" / "demo"
