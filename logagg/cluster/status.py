@@ -13,7 +13,7 @@ from logagg.clock import Clock
 from logagg.cluster import protocol
 from logagg.cluster.auth import Keys
 from logagg.cluster.gearman import Server, ask
-from logagg.cluster.protocol import NO_OWNER, TOKEN, Reply, ShardRequest
+from logagg.cluster.protocol import NO_OWNER, TOKEN, OwnerRequest, Reply, Request, StatusRequest
 from logagg.cluster.sender import JOBS, REQUESTS
 from logagg.cluster.transport import Sender, SendResult
 from logagg.errors import ServerError, WireError
@@ -108,17 +108,18 @@ class _Survey:
 
     def _ask(self, shard: int) -> None:
         token, nonce = self._tokens.get(shard, NO_OWNER), secrets.token_bytes(TOKEN)
-        question = ShardRequest("", 0, shard, looks=True, greets=token == NO_OWNER)
-        data = self._keys.sign(protocol.pack(question), nonce, token)
-        if self._sender.send((shard, nonce, question.greets), shard, f"{REQUESTS}{shard}", nonce.hex(), data, WAIT):
+        asks_owner = token == NO_OWNER
+        request: Request = OwnerRequest("", shard, for_status=True) if asks_owner else StatusRequest(shard)
+        data = self._keys.sign(protocol.pack(request), nonce, token)
+        if self._sender.send((shard, nonce, asks_owner), shard, f"{REQUESTS}{shard}", nonce.hex(), data, WAIT):
             self._on_way.add(shard)
 
     def _hear(self, outcome: SendResult) -> Reply | None:
-        shard, nonce, greeted = outcome.of
+        shard, nonce, asked_owner = outcome.of
         self._on_way.discard(shard)
         if (answer := self._read(outcome.data, nonce)) is None:
             return None
-        if greeted or answer.outcome == "moved":
+        if asked_owner or answer.outcome == "moved":
             self._tokens[shard] = bytes.fromhex(answer.owner) or NO_OWNER
         elif answer.reports:
             self._answers[shard] = answer

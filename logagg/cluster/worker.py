@@ -17,7 +17,7 @@ from logagg.cluster.bounds import job_bytes, packet_bytes
 from logagg.cluster.epochs import Epochs
 from logagg.cluster.gearman import Server
 from logagg.cluster.handshake import MISFIT
-from logagg.cluster.protocol import Envelope, JobMessage, Reply, ShardRequest
+from logagg.cluster.protocol import Envelope, JobMessage, OwnerRequest, PositionsRequest, Reply, Request, StatusRequest
 from logagg.cluster.quarantine import Attempts, Quarantine
 from logagg.cluster.refusals import TOO_LARGE, UNREADABLE, Refusals, reason_of
 from logagg.cluster.sender import JOBS, REQUESTS
@@ -234,27 +234,25 @@ class Worker:
 
     def _do(self, host: ShardHost, delivery: Delivery, envelope: Envelope) -> Reply:
         message = self._read(host, delivery, envelope)
-        if isinstance(message, ShardRequest) and message.greets:
-            return host.greets(message)
-        if isinstance(message, ShardRequest) and message.looks:
-            return host.shows(envelope.owner, self._clock.now())
+        if isinstance(message, OwnerRequest):
+            return host.tell_owner(message)
+        if isinstance(message, StatusRequest):
+            return host.tell_status(envelope.owner, self._clock.now())
         if objection := host.objects(message, envelope.owner):
             return objection
-        return (
-            self._hear(host, message)
-            if isinstance(message, ShardRequest)
-            else self._take(host, delivery, message, envelope)
-        )
+        if isinstance(message, PositionsRequest):
+            return self._tell_positions(host, message)
+        return self._take(host, delivery, message, envelope)
 
-    def _read(self, host: ShardHost, delivery: Delivery, envelope: Envelope) -> JobMessage | ShardRequest:
+    def _read(self, host: ShardHost, delivery: Delivery, envelope: Envelope) -> JobMessage | Request:
         """Return a message, if it is for this host; a job still without its events. Raises WireError."""
         message = protocol.read(envelope, EVENT_SCHEMA)
         if isinstance(message, Reply):
-            raise WireError("an answer is no question")
+            raise WireError("a reply, where a job or a request should be")
         is_job = isinstance(message, JobMessage)
         number = message.job.shard if isinstance(message, JobMessage) else message.shard
         if number != host.number or delivery.function != _functions(number)[0 if is_job else 1]:
-            raise WireError(f"a {'job' if is_job else 'question'} of shard {number} is not for {delivery.function}")
+            raise WireError(f"a {'job' if is_job else 'request'} of shard {number} is not for {delivery.function}")
         return message
 
     def _take(self, host: ShardHost, delivery: Delivery, message: JobMessage, envelope: Envelope) -> Reply:
@@ -276,20 +274,20 @@ class Worker:
                 host.attempts.done(name)
             return answer
 
-    def _hear(self, host: ShardHost, question: ShardRequest) -> Reply:
-        if question.begins and not host.is_committed(question.tailer):
+    def _tell_positions(self, host: ShardHost, request: PositionsRequest) -> Reply:
+        if request.begins and not host.is_committed(request.tailer):
             self._commit_all()
         if (now := self._hosts[host.number]) is not host:  # it failed meanwhile and was restarted
             return now.says("moved")
-        answer = host.hears(question)
-        if question.heartbeat and answer.outcome == "taken":
-            self._note(host, question)
+        answer = host.tell_positions(request)
+        if request.heartbeat and answer.outcome == "taken":
+            self._note(host, request)
         return answer
 
-    def _note(self, host: ShardHost, question: ShardRequest) -> None:
+    def _note(self, host: ShardHost, request: PositionsRequest) -> None:
         """Keep how a tailer does: in the lake, and for those who ask here."""
         with contextlib.suppress(ValueError, OSError):  # of a disk that is full the commits say so
-            heartbeat = replace(decode(question.heartbeat), tailer=question.tailer, heard=self._clock.now())
+            heartbeat = replace(decode(request.heartbeat), tailer=request.tailer, heard=self._clock.now())
             host.note(heartbeat)
             heartbeats.write_remote(self._options.lake, heartbeat)
 
@@ -368,7 +366,7 @@ class Worker:
 
 
 def _functions(shard: int) -> tuple[str, str]:
-    """Return the functions of a shard: its jobs, and the questions to it."""
+    """Return the functions of a shard: its jobs, and the requests to it."""
     return f"{JOBS}{shard}", f"{REQUESTS}{shard}"
 
 
