@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +20,8 @@ from logagg.lake.commit import Committer
 from logagg.lake.compact import MergeTask, Planner, Replacement
 from logagg.lake.digests import cut_off, damage, holds
 from logagg.lake.durable import failing_as_commit
-from logagg.lake.parts import FLUSH, Part, PartWriter, import_parquet
+from logagg.lake.flush import FlushWriter
+from logagg.lake.parts import Part, import_parquet
 from logagg.lake.progress import MergeProgress
 from logagg.lake.salts import Salts
 from logagg.lake.state import FORGOTTEN, REPAIR, CommitInfo, PendingCommit, State
@@ -48,7 +48,7 @@ class Lake:
         self._told_doubt = False
         self._commits = Committer(root, state, clock)
         self._use(rollups, config)
-        self._writers = ThreadPoolExecutor(os.cpu_count(), "writer")
+        self._flushes = FlushWriter(root)
 
     def crash_at(self, reached: Callable[[str], None]) -> None:
         """Call this at each of the STEPS of a commit: tests die there."""
@@ -221,7 +221,7 @@ class Lake:
         """
         assert not self._unseen, "data without a catalog are no lake"
         with failing_as_commit(self._root):
-            parts = self._flush_all(deltas)
+            parts = self._flushes.write(deltas, self._rollups)
             self._commits.reached("parts")
         done = self._commits.commit(PendingCommit.flush(deltas, sources, parts, self.shards or len(deltas)))
         with contextlib.suppress(CommitFailed):  # the next commit tries again
@@ -307,7 +307,7 @@ class Lake:
             raise LakeError(f"{self._root / first.path}: {what} ({holds(first)}){more}", CHECK)
 
     def close(self) -> None:
-        self._writers.shutdown()
+        self._flushes.close()
         os.close(self._lock)
 
     def _due(self, rollup: str) -> Sequence[MergeTask | Adoption]:
@@ -338,27 +338,6 @@ class Lake:
         except ValueError as error:
             count = former or max(map(len, self.state.progress.values()))
             raise LakeError(f"{self._root}: {error}", f"run once with --shards {count}") from None
-
-    def _flush_all(self, deltas: Sequence[Delta]) -> list[Part]:
-        """Write the parts of all rollups, side by side; leave none if one cannot be written."""
-        names = dict.fromkeys(name for delta in deltas for name in delta.rollups)
-        written = [self._writers.submit(self._flush, name, deltas) for name in names]
-        wait(written)
-        failures = [failure for one in written if (failure := one.exception())]
-        if failures:
-            durable.remove(self._root / one.result().path for one in written if not one.exception())
-            raise failures[0]
-        return [one.result() for one in written]
-
-    def _flush(self, name: str, deltas: Sequence[Delta]) -> Part:
-        """Write one part of a rollup from the rows of all shards."""
-        rollup = self._rollups[name]
-        with PartWriter(self._root, rollup, FLUSH, rollup.grain) as writer:
-            for delta in deltas:
-                if name in delta.rollups:
-                    writer.write(delta.rollups[name])
-        assert writer.part, "a delta has no rollups without rows"
-        return writer.part
 
 
 def _looked_at_again(root: Path, parts: Sequence[Part]) -> tuple[Part, ...]:
