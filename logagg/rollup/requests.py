@@ -9,7 +9,7 @@ the memory that the events took (measured: 11 bytes a row of combined logs, 141 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
