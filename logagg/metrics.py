@@ -24,11 +24,11 @@ class Sample:
     label: tuple[str, str] | None = None
 
 
-Numbers = Callable[[], Iterable[Sample]]
+SampleSource = Callable[[], Iterable[Sample]]
 
 
 @contextmanager
-def served(address: tuple[str, int] | None, numbers: Numbers) -> Iterator[None]:
+def served(address: tuple[str, int] | None, numbers: SampleSource) -> Iterator[None]:
     """Answer scrapes until the block ends, if there is an address. Raises LogaggError if the address cannot be listened at."""
     if address is None:
         yield
@@ -51,7 +51,7 @@ def served(address: tuple[str, int] | None, numbers: Numbers) -> Iterator[None]:
 
 
 class _Collector:
-    def __init__(self, numbers: Numbers) -> None:
+    def __init__(self, numbers: SampleSource) -> None:
         self._numbers = numbers
 
     def describe(self) -> Iterable[Metric]:

@@ -1,4 +1,4 @@
-"""Every notice that a tail or a worker can give: one function each, and one `Kind` for those that are counted together.
+"""Every notice that a tail or a worker can give: one function each, and one kind for those counted together.
 
     report(log_truncated("access.log", "truncated or replaced after 4,096 bytes were read"))
 
@@ -25,7 +25,7 @@ class Level(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class NoticeKind:
     """What notices are counted by, as `logagg_notices_total{kind}`; meaning and remedy are Markdown for docs/operations.md."""
 
     name: str
@@ -60,119 +60,121 @@ def ignore(notice: Notice) -> None:
 
 # Kinds
 
-TRUNCATED = Kind(
+TRUNCATED = NoticeKind(
     "truncated",
     Level.WARNING,
     "a log was truncated or replaced: what it holds now is read as a new log, from its start",
     "see [rotation](#rotation)",
 )
-GONE = Kind(
+GONE = NoticeKind(
     "gone",
     Level.WARNING,
     "a log is not found any more, and was not read to its end; reading goes on if it comes back",
     "mount its disk; keep rotated logs longer",
 )
-DESCRIPTORS = Kind(
+DESCRIPTORS = NoticeKind(
     "descriptors",
     Level.WARNING,
     "there are more logs than may stay open",
     "raise `LimitNOFILE=`, if logs are deleted soon after their rotation",
 )
-NUL_BYTES = Kind(
+NUL_BYTES = NoticeKind(
     "nul_bytes",
     Level.WARNING,
     "a log has NUL bytes where a line should begin, as after a crash of the system; they are passed over",
 )
-UNREADABLE = Kind(
+UNREADABLE = NoticeKind(
     "unreadable",
     Level.WARNING,
     "a log cannot be opened or is corrupt; tried again at every look",
     "check its permissions, and the file",
 )
-WATCH = Kind(
+WATCH = NoticeKind(
     "watch",
     Level.WARNING,
     "the system has no file watches left; logagg looks every half second instead",
     "raise `fs.inotify.max_user_watches` or `max_user_instances`",
 )
-CLOCK = Kind("clock", Level.WARNING, "the clock has not been set, or has leapt; see [the clock](#the-clock)", "set it")
-PARSER = Kind(
+CLOCK = NoticeKind(
+    "clock", Level.WARNING, "the clock has not been set, or has leapt; see [the clock](#the-clock)", "set it"
+)
+PARSER = NoticeKind(
     "parser",
     Level.WARNING,
     "a parser process was killed, often because the system was short of memory; the tail does its work from then on, slower",
     "restart it when you like: nothing is lost",
 )
-RETRY = Kind(
+RETRY = NoticeKind(
     "retry",
     Level.WARNING,
     "a commit failed, and is tried again every two seconds; or a merge of files failed, and is tried again after a minute",
     "see [disk full](#disk-full)",
 )
-DAMAGED = Kind(
+DAMAGED = NoticeKind(
     "damaged",
     Level.ERROR,
     "the bytes of a file of the lake have changed since it was written; it is not merged",
     "see [damaged files](#damaged-files)",
 )
-MERGE = Kind(
+MERGE = NoticeKind(
     "merge",
     Level.NOTICE,
     "a merge of files takes longer than ten seconds: its progress, again each time the time taken has doubled",
 )
-FORMAT = Kind(
+FORMAT = NoticeKind(
     "format",
     Level.WARNING,
     "no format matches a log; it is left unread, and tried again when it has grown",
     "name the format with `--log-format`",
 )
-UNREAD = Kind("unread", Level.WARNING, "a run with `--once` has left a log unread, and why", "as the text says")
-RELOAD = Kind("reload", Level.NOTICE, "the result of a SIGHUP")
-STOPPED = Kind("stopped", Level.NOTICE, "`--once` was interrupted; the same command goes on from there")
-SERVER = Kind(
+UNREAD = NoticeKind("unread", Level.WARNING, "a run with `--once` has left a log unread, and why", "as the text says")
+RELOAD = NoticeKind("reload", Level.NOTICE, "the result of a SIGHUP")
+STOPPED = NoticeKind("stopped", Level.NOTICE, "`--once` was interrupted; the same command goes on from there")
+SERVER = NoticeKind(
     "server",
     Level.WARNING,
     "a [job server](cluster.md) does not answer, or does again",
     "start gearmand; check the network",
 )
-CONNECTED = Kind("connected", Level.NOTICE, "all shards have answered a tail, which begins to read")
-WAITING = Kind(
+CONNECTED = NoticeKind("connected", Level.NOTICE, "all shards have answered a tail, which begins to read")
+WAITING = NoticeKind(
     "waiting",
     Level.WARNING,
     "a path matches no log yet, and reading begins when one appears; or a shard has no worker, or does not take its jobs; "
     "nothing is lost",
     "check the path; start a worker",
 )
-AGAIN = Kind("again", Level.WARNING, "a tail starts over from what its shards have committed")
-REFUSED = Kind(
+AGAIN = NoticeKind("again", Level.WARNING, "a tail starts over from what its shards have committed")
+REFUSED = NoticeKind(
     "refused",
     Level.WARNING,
     "messages were refused: without the MAC of the lake's secret, of another version, or too large; at most once a minute",
     "see [what is trusted](cluster.md#what-is-trusted); use the same secret and version everywhere",
 )
-WORKER = Kind("worker", Level.NOTICE, "the shards that a worker wants, when it starts; the reason, when it ends")
-LEASE = Kind("lease", Level.NOTICE, "a worker owns a shard from now on")
-QUARANTINE = Kind(
+WORKER = NoticeKind("worker", Level.NOTICE, "the shards that a worker wants, when it starts; the reason, when it ends")
+LEASE = NoticeKind("lease", Level.NOTICE, "a worker owns a shard from now on")
+QUARANTINE = NoticeKind(
     "quarantine",
     Level.ERROR,
     "a job could not be read, or made its shard fail again and again; it is kept in `quarantine/`, and not counted",
     "[look at it](cluster.md#when-something-is-lost)",
 )
-POISON = Kind(
+POISON = NoticeKind(
     "poison",
     Level.ERROR,
     "a job made its shard fail",
     "[look at it](cluster.md#when-something-is-lost)",
 )
-FAILURE = Kind(
+FAILURE = NoticeKind(
     "failure",
     Level.ERROR,
     "the command has failed and ends with exit status 1; without `--log-json` the line is `logagg: text`; not counted",
     "as the text says",
 )
-SOURCE = Kind("source", Level.INFO, "a log is new, or goes on under another name")
-COMMIT = Kind("commit", Level.INFO, "a commit was made: its number, rows and files")
+SOURCE = NoticeKind("source", Level.INFO, "a log is new, or goes on under another name")
+COMMIT = NoticeKind("commit", Level.INFO, "a commit was made: its number, rows and files")
 
-KINDS = tuple(one for one in list(globals().values()) if isinstance(one, Kind))
+KINDS = tuple(one for one in list(globals().values()) if isinstance(one, NoticeKind))
 
 
 # Logs

@@ -16,7 +16,7 @@ from logagg.clock import SystemClock
 from logagg.cluster import protocol
 from logagg.cluster.auth import Keys
 from logagg.cluster.gearman import Server
-from logagg.cluster.protocol import NO_OWNER, JobMessage, Reply, ShardRequest, Wired
+from logagg.cluster.protocol import NO_OWNER, JobMessage, OwnerRequest, Reply, Wired
 from logagg.cluster.transport import Sender
 from logagg.intake.registry import new_source
 from logagg.parse.schemas import EVENT_SCHEMA
@@ -63,7 +63,7 @@ class Peer:
 
     def owner(self, shard: int = 0) -> bytes:
         """Ask for the token of a shard's owner."""
-        return bytes.fromhex(self.ask(ShardRequest("", 0, shard, greets=True), shard=shard).owner)
+        return bytes.fromhex(self.ask(OwnerRequest("", shard), shard=shard).owner)
 
 
 def parcel(

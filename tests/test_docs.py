@@ -32,7 +32,7 @@ from logagg.cli import COMMANDS, logagg
 from logagg.config.load import load
 from logagg.config.sections import EXTENSIONS, SETTINGS, Setting
 from logagg.lake import catalog_rows
-from logagg.notices import KINDS, Kind, Level
+from logagg.notices import KINDS, Level, NoticeKind
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.formats.known import APACHE, JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES
 from logagg.parse.schemas import EVENT_SCHEMA, REASONS
@@ -246,7 +246,7 @@ def _notices() -> Iterator[str]:
     return _table(("kind", "level", "meaning", "to do"), *rows)
 
 
-def _name(kind: Kind) -> str:
+def _name(kind: NoticeKind) -> str:
     return f"[`{kind.name}`]" if kind.level is Level.INFO else f"`{kind.name}`"
 
 

@@ -12,7 +12,7 @@ from logagg.clock import Clock
 from logagg.config.sections import Config
 from logagg.errors import LogaggError
 from logagg.intake import discover
-from logagg.intake.content import Packed, open_content
+from logagg.intake.content import Compressed, open_content
 from logagg.intake.names import Found
 from logagg.intake.paths import problems as path_problems
 from logagg.lake.state import State
@@ -103,7 +103,7 @@ class Previewer:
             lines = _first_lines(content.read(0, HEAD))
         finally:
             content.close()
-        broken = content.broken if isinstance(content, Packed) else ""
+        broken = content.broken if isinstance(content, Compressed) else ""
         count = sum(map(_is_line, lines))
         fmt = self._format(found.path, lines, known)
         mismatches = list(self._mismatches(lines, fmt or self._meant()))

@@ -58,7 +58,7 @@ class Server:
         return f"{self.host}:{self.port}"
 
 
-class Kind:
+class PacketType:
     """The packets that we send and take."""
 
     CAN_DO = protocol.GEARMAN_COMMAND_CAN_DO
@@ -124,12 +124,12 @@ class Connection:
 
     def _greet(self) -> None:
         """See that a job server listens, and not something else."""
-        self.send(Kind.ECHO_REQ, data=b"logagg")
+        self.send(PacketType.ECHO_REQ, data=b"logagg")
         end = self._clock.monotonic() + CONNECT
         while not (packets := self.packets(max(0.0, end - self._clock.monotonic()))):
             if self._clock.monotonic() >= end:
                 raise ServerError(f"{self.server}: something listens there, but gives no answer", "is it gearmand?")
-        if packets[0] != (Kind.ECHO_RES, {"data": b"logagg"}):
+        if packets[0] != (PacketType.ECHO_RES, {"data": b"logagg"}):
             raise ServerError(f"{self.server}: not a job server", "name the port of gearmand")
 
     def fileno(self) -> int:
@@ -156,7 +156,7 @@ class Connection:
             raise ServerError(f"{self.server}: no answer for {silent:.0f} s")
         if silent > SILENCE and not self._probed:
             self._probed = True
-            self.send(Kind.ECHO_REQ, data=b"logagg")
+            self.send(PacketType.ECHO_REQ, data=b"logagg")
 
     def close(self) -> None:
         self._socket.close()

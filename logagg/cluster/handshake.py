@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 from logagg.clock import Clock
@@ -38,7 +39,8 @@ class Messenger(Protocol):
     outboxes: list[Outbox]
     epoch: int
 
-    def ask(self, outbox: Outbox, *, greets: bool = False, begins: bool = False) -> None: ...
+    def ask_owner(self, outbox: Outbox) -> None: ...
+    def ask(self, outbox: Outbox, *, begins: bool = False) -> None: ...
     def answer(self, outcome: SendResult) -> Reply | None: ...
     def fail(self, outbox: Outbox, reason: str) -> None: ...
 
@@ -71,19 +73,20 @@ class Handshake:
         together, or, with `once`, when no authentic answer comes.
         """
         messenger = self.messenger
+        begin = partial(messenger.ask, begins=True)
         messenger.outboxes = [Outbox(0, asking=True)]
         while True:
-            met = self._ask_all(lambda: messenger.outboxes, greets=True)
+            met = self._ask_all(lambda: messenger.outboxes, messenger.ask_owner)
             if met is None:
                 return None
             messenger.epoch = 1 + max(answer.epoch for answer in met)
             self.limit = min(answer.limit for answer in met)
-            first = self._ask_all(lambda: messenger.outboxes[:1], begins=True)
+            first = self._ask_all(lambda: messenger.outboxes[:1], begin)
             if first is None:
                 return None
             if first[0].outcome == "taken":
                 break
-        others = self._ask_all(lambda: messenger.outboxes[1:], begins=True)
+        others = self._ask_all(lambda: messenger.outboxes[1:], begin)
         if others is None:
             return None
         if any(answer.outcome == "superseded" for answer in others):
@@ -91,7 +94,7 @@ class Handshake:
         self.notice(shards_connected(len(messenger.outboxes), list(map(str, self.sender.servers))))
         return known_sources([*first, *others])
 
-    def _ask_all(self, outboxes: Callable[[], Sequence[Outbox]], **question: bool) -> list[Reply] | None:
+    def _ask_all(self, outboxes: Callable[[], Sequence[Outbox]], ask: Callable[[Outbox], None]) -> list[Reply] | None:
         """Ask shards until all have answered; return their answers, None when we are to leave before."""
         answers: dict[int, Reply] = {}
         while len(answers) < len(outboxes()):
@@ -102,7 +105,7 @@ class Handshake:
             self.sender.connect()
             for outbox in missing:
                 if outbox.may_ask(self.clock.monotonic()):
-                    self.messenger.ask(outbox, **question)
+                    ask(outbox)
             for outcome in self.sender.poll(0.2):
                 self._hear(outcome, answers)
         return [answers[outbox.shard] for outbox in outboxes()]

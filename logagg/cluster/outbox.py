@@ -40,7 +40,7 @@ class OutboxState(Enum):
     """What may be sent to a shard now."""
 
     PAUSED = "paused"  # nothing, for a moment: the last message failed
-    ASKING = "asking"  # the question how far the shard has come
+    ASKING = "asking"  # the request for its positions
     DRAINING = "draining"  # nothing: a reply to an earlier message would make that answer stale
     SENDING = "sending"  # jobs
 
@@ -71,7 +71,7 @@ class Outbox:
         return OutboxState.DRAINING if self.on_way else OutboxState.ASKING
 
     def may_ask(self, now: float) -> bool:
-        """Return whether a question may be sent now: no pause, and no message on its way."""
+        """Return whether a request may be sent now: no pause, and no message on its way."""
         return not self.on_way and now >= self._not_before
 
     # messages and their replies
@@ -128,7 +128,7 @@ class Outbox:
         self.asking, self.failures, self.heard = False, 0, now
 
     def resume(self, positions: Positions, *, ask: bool) -> None:
-        """Go on from the positions of the shard; `ask`: with another question first. Raises PositionMismatch."""
+        """Go on from the positions of the shard; `ask`: with another request first. Raises PositionMismatch."""
         self.asking = ask
         self.rewind(positions)
 

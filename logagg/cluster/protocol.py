@@ -3,9 +3,9 @@
     at  bytes
      0  6      "logagg"
      6  1      version, 2
-     7  1      what it is: "J" a job, "Q" a question, "A" a reply
+     7  1      what it is: "J" a job, "Q" a request, "A" a reply
      8  32     MAC of everything else, by a key of the lake's secret (`cluster.auth`); zeros where there is none
-    40  16     nonce: drawn for each job and question; a reply repeats the nonce of its message
+    40  16     nonce: drawn for each job and request; a reply repeats the nonce of its message
     56  16     token of the shard's owner that it is for; zeros in a reply, and while the owner is not known
     72  4      length of the header, big-endian
     76  4      bytes of the events, unpacked, big-endian
@@ -63,20 +63,34 @@ class JobMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class ShardRequest:
+class OwnerRequest:
+    """Who owns the shard, and which epoch of the tailer was the last? Changes nothing."""
+
+    tailer: str
+    shard: int
+    for_status: bool = False  # the token is asked for a `StatusRequest`
+
+
+@dataclass(frozen=True, slots=True)
+class PositionsRequest:
     """How far has a shard come with the sources of a tailer?"""
 
     tailer: str
     epoch: int
     shard: int
-    begins: bool = False  # commit first, take no more from earlier epochs, and tell of each source all that is known
-    sources: tuple[Source, ...] = ()  # of which there is something to say that came with no job
+    begins: bool = False  # commit first, take no more from earlier epochs, and return all that is known of each source
+    sources: tuple[Source, ...] = ()  # those whose record has changed since their last job
     report: Mapping[str, int] = field(default_factory=dict)  # how the tailer does, for `logagg status`
-    looks: bool = False  # asked by `logagg status`: how do the shard and its tailers do?
-    greets: bool = False  # who owns the shard, and which epoch of the tailer was the last? Changes nothing
     run: str = ""
-    count: int = 0  # of the questions of one run: a shard hears each once
+    count: int = 0  # of the requests of one run: a shard accepts each once
     heartbeat: str = ""  # of the tailer (`logagg.heartbeat`)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRequest:
+    """How do the shard and its tailers do? `logagg status` asks that."""
+
+    shard: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +103,7 @@ class SourcePosition:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a shard says to a job or a question."""
+    """What a shard replies to a job or a request."""
 
     outcome: str  # of OUTCOMES
     shards: int = 0  # of the lake
@@ -105,9 +119,10 @@ class Reply:
     heartbeats: tuple[str, ...] = ()  # to `status`: of the tailers
 
 
+_NO_REQUEST = PositionsRequest("", 0, 0)
 GAPS = "logagg_gaps_total", "Jobs received out of order (an earlier job of the source is missing)."  # name and help
 OUTCOMES = (
-    "taken",  # the job counts; and so says the answer to a question
+    "taken",  # the job counts; the reply to a request says so, too
     "duplicate",  # it counted before
     "gap",  # jobs before it are missing
     "overlap",  # part of it counted before: the sender cuts chunks in other places than it did
@@ -116,7 +131,8 @@ OUTCOMES = (
     "refused",  # for the reason given
 )
 
-Wired = JobMessage | ShardRequest | Reply
+Request = OwnerRequest | PositionsRequest | StatusRequest
+Wired = JobMessage | Request | Reply
 
 
 @dataclass(frozen=True)
@@ -146,7 +162,7 @@ def pack(message: Wired) -> bytes:
         return _framed(JOB, _job_fields(message), stream, size)
     if isinstance(message, Reply):
         return _framed(REPLY, _reply_fields(message))
-    return _framed(REQUEST, asdict(message))
+    return _framed(REQUEST, _request_fields(message))
 
 
 def opened(data: bytes) -> Envelope:
@@ -253,24 +269,32 @@ def _job_message(header: dict[str, Any], schema: pa.Schema) -> JobMessage:
     )
 
 
-# questions and replies
+# requests and replies
 
 
-def _request(header: dict[str, Any]) -> ShardRequest:
+def _request_fields(request: Request) -> dict[str, Any]:
+    """Return the header of a request, which has the same fields for all three."""
+    fields = asdict(_NO_REQUEST) | asdict(request)
+    for_status = fields.pop("for_status", False) or isinstance(request, StatusRequest)
+    return fields | {"looks": for_status, "greets": isinstance(request, OwnerRequest)}
+
+
+def _request(header: dict[str, Any]) -> Request:
     begins, looks, greets = (header[name] is True for name in ("begins", "looks", "greets"))
-    return ShardRequest(
+    request = PositionsRequest(
         codec.text(header["tailer"]),
         codec.number(header["epoch"]),
         codec.number(header["shard"]),
         begins,
         tuple(map(codec.source, header["sources"])),
         _report(header["report"]),
-        looks,
-        greets,
         codec.text(header["run"]),
         codec.number(header["count"]),
         _heartbeat(header["heartbeat"]),
     )
+    if greets:
+        return OwnerRequest(request.tailer, request.shard, looks)
+    return StatusRequest(request.shard) if looks else request
 
 
 def _reply_fields(reply: Reply) -> dict[str, Any]:

@@ -35,10 +35,10 @@ from logagg.parse_pool.pool import Parsers
 from logagg.parse_pool.task import Then
 from logagg.records import Batch, Chunk, KnownSource, Source
 from logagg.sharding import shard_jobs
-from logagg.tail.channels import Channel
 from logagg.tail.options import TailOptions
+from logagg.tail.queues import BoundedQueue
 from logagg.tail.run import Run
-from logagg.tail.signals import Requests
+from logagg.tail.signals import ControlRequests
 from logagg.tail.sink import Beginning, Closed, Destination
 from logagg.tail.stats import Stats, Tally, kinds_of
 
@@ -60,11 +60,11 @@ def tail(
     options: TailOptions,
     cluster: Cluster,
     clock: Clock | None = None,
-    requests: Requests | None = None,
+    requests: ControlRequests | None = None,
     parsers: Parsers | None = None,
 ) -> None:
     """Follow logs, or read them once, for workers elsewhere. Raises LogaggError."""
-    clock, requests = clock or SystemClock(), requests or Requests()
+    clock, requests = clock or SystemClock(), requests or ControlRequests()
     paths.check(options.paths, waits=not options.once)
     if STDIN in options.paths:
         raise SourceError("standard input cannot be sent to workers", "it could not be read again; write it to a file")
@@ -165,7 +165,7 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class PackedChunk:
     """A chunk, ready to be sent."""
 
     chunk: Chunk
@@ -191,7 +191,7 @@ class RemoteSink:
         self._dispatch, self._clock, self._notices, self._tally = dispatch, clock, notices, tally
         self._tailer = session.tailer
         self._told = {source.id: source for source in known}  # what the shards were told of each source
-        self._packed: Channel[Future[Packed] | float] = Channel(parsers)
+        self._packed: BoundedQueue[Future[PackedChunk] | float] = BoundedQueue(parsers)
         self._is_cut = False
         self._leave_by = float("inf")  # by the clock
         self._failed: Callable[[], None] = lambda: None
@@ -201,7 +201,7 @@ class RemoteSink:
 
     # for the read loop
 
-    def put(self, source: Source, chunk: Chunk, parsed: Future[Packed]) -> None:
+    def put(self, source: Source, chunk: Chunk, parsed: Future[PackedChunk]) -> None:
         self._told[source.id] = self._named(source)
         self._packed.put(parsed)
 
@@ -280,7 +280,7 @@ class RemoteSink:
         if self._failure:
             self._failed()
 
-    def _send(self, item: Future[Packed] | float) -> bool:
+    def _send(self, item: Future[PackedChunk] | float) -> bool:
         """Put what comes next into the outboxes, in the order it was read; tell whether more can be sent."""
         if isinstance(item, float):
             self._dispatch.read(item)
@@ -292,7 +292,7 @@ class RemoteSink:
         return True
 
 
-def pack(session: Session, chunk: Chunk, batch: Batch, source: Source) -> Packed:
+def pack(session: Session, chunk: Chunk, batch: Batch, source: Source) -> PackedChunk:
     """Make jobs of the events of a chunk, as they are sent; a parser does it, when it has read the chunk. Raises ClusterError."""
     source, pending = replace(source, tailer=session.tailer), []
     for job in shard_jobs(chunk, batch.table, batch.rejects, session.shards):
@@ -301,4 +301,4 @@ def pack(session: Session, chunk: Chunk, batch: Batch, source: Source) -> Packed
             hint = "give the workers more --memory, or this tail a smaller tail.chunk"
             raise ClusterError(f"{source.path}: a job of {len(packed):,} bytes is more than the workers take", hint)
         pending.append((job.shard, PendingJob(job.source, job.origin, job.start, job.end, packed)))
-    return Packed(chunk, kinds_of(batch.table), batch.rejects.counts, tuple(pending))
+    return PackedChunk(chunk, kinds_of(batch.table), batch.rejects.counts, tuple(pending))

@@ -14,7 +14,7 @@ from logagg.cluster.bounds import job_bytes, packet_bytes
 from logagg.cluster.gearman import Server
 from logagg.cluster.handshake import MISFIT, Handshake, Identity, superseded
 from logagg.cluster.outbox import Outbox, OutboxState, PendingJob, PositionMismatch
-from logagg.cluster.protocol import NO_OWNER, TOKEN, Reply, ShardRequest
+from logagg.cluster.protocol import NO_OWNER, TOKEN, OwnerRequest, PositionsRequest, Reply
 from logagg.cluster.refusals import Refusals, reason_of
 from logagg.cluster.transport import Sender, SendResult
 from logagg.errors import AuthError, ClusterError, WireError
@@ -28,7 +28,7 @@ JOBS, REQUESTS = "logagg.shard.", "logagg.positions."  # and the shard's number:
 WINDOW = 4  # jobs on their way to a shard without an answer
 PENDING = 256  # to a shard that are not committed
 PATIENCE = 30.0  # seconds that a message may wait for its answer, at first
-ASK = 5.0  # seconds that the question how far a shard has come may wait, at first
+ASK = 5.0  # seconds that a request for positions may wait, at first
 BACKOFF = 0.1, 10.0  # seconds after a failure: the first time, and at most
 REPORT = 5.0  # seconds between reports of how a tailer does
 
@@ -64,7 +64,7 @@ class Dispatch:
             None  # jobs of each outbox that were there at the last cut; None: they are committed
         )
         self._heartbeat = self._asked = (
-            ""  # what is to be said of the tail, and what the last question to the first shard said
+            ""  # what is to be said of the tail, and what the last request to the first shard said
         )
         self._count = 0
         self._changed = threading.Condition()
@@ -219,25 +219,29 @@ class Dispatch:
             outbox.ask()
             self._reported = now
 
-    def ask(self, outbox: Outbox, *, greets: bool = False, begins: bool = False) -> None:
+    def ask_owner(self, outbox: Outbox) -> None:
+        """Ask a shard for the token of its owner, and for the last epoch of this tailer."""
+        request = OwnerRequest(self._who.tailer, outbox.shard)
+        self._send(outbox, (), REQUESTS, protocol.pack(request), ASK)
+
+    def ask(self, outbox: Outbox, *, begins: bool = False) -> None:
         """Ask a shard how far it has come, with the news that are due."""
         self._count += 1
-        is_first = outbox.shard == 0 and not greets
+        is_first = outbox.shard == 0
         heartbeat = self._heartbeat if is_first else ""
         self._asked = heartbeat or self._asked
-        question = ShardRequest(
+        request = PositionsRequest(
             self._who.tailer,
             self.epoch,
             outbox.shard,
             begins,
             sources=self._due_news() if is_first else (),
             report=self._report() if is_first else {},
-            greets=greets,
             run=self._who.run,
             count=self._count,
             heartbeat=heartbeat,
         )
-        self._send(outbox, question.sources, REQUESTS, protocol.pack(question), ASK)
+        self._send(outbox, request.sources, REQUESTS, protocol.pack(request), ASK)
 
     def _send(self, outbox: Outbox, of: object, function: str, data: bytes, patience: float) -> bool:
         """Send a message for the owner of a shard, as far as we know who that is.

@@ -1,4 +1,4 @@
-"""One shard in a worker: takes parcels, answers questions, gives deltas to be committed."""
+"""One shard in a worker: takes jobs, answers requests, returns deltas to be committed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from dataclasses import dataclass, replace
 
 from logagg.cluster.epochs import Epochs
 from logagg.cluster.handshake import MISFIT
-from logagg.cluster.protocol import GAPS, TOKEN, JobMessage, Reply, ShardRequest, SourcePosition
+from logagg.cluster.protocol import (
+    GAPS,
+    TOKEN,
+    JobMessage,
+    OwnerRequest,
+    PositionsRequest,
+    Reply,
+    SourcePosition,
+)
 from logagg.cluster.quarantine import Attempts
 from logagg.cluster.refusals import REPLAYED, Refusals
 from logagg.heartbeat import Heartbeat, encode_short
@@ -33,21 +41,21 @@ class ShardHost:
     """A shard that this process owns, with what the lake had of it when it took over.
 
     What is said to it is for this owner, by the token; so nothing that was said to another one, of this shard or of any other
-    shard or lake, can be said again here. Within its time a question counts once, by its number, and a job by its positions.
+    shard or lake, can be said again here. While it owns the shard, a request counts once, by its number, and a job by its positions.
     """
 
     def __init__(self, shard: Shard, shards: int, known: Sequence[KnownSource], owned: Ownership) -> None:
         self.number = shard.number
         self.owner = secrets.token_hex(TOKEN)
         self.taken = self.duplicates = self.gaps = 0
-        self._once = secrets.token_hex(TOKEN)  # the token for the next question of `status`, which has no number
+        self._once = secrets.token_hex(TOKEN)  # the token for the next request of `status`, which has no number
         self._shard, self._shards, self.owned, self.attempts = shard, shards, owned, owned.attempts
         self._committed = {one.source.id: one.progress[shard.number].position for one in known}
         self._applied = dict(self._committed)
         self._sources = {one.source.id: one.source for one in known}
         self._progress = {one.source.id: one.progress[shard.number] for one in known}
         self._news: dict[str, Source] = {}
-        self._counts: dict[str, tuple[str, int]] = {}  # by tailer: its run, and the number of its last question
+        self._counts: dict[str, tuple[str, int]] = {}  # by tailer: its run, and the number of its last request
         self._reports: dict[str, dict[str, int]] = {}  # of tailers, with when they came
         self._heartbeats: dict[str, str] = {}  # of tailers
 
@@ -65,7 +73,7 @@ class ShardHost:
         """Tell whether there are jobs that are not rolled up yet."""
         return self._shard.waits
 
-    def objects(self, message: JobMessage | ShardRequest, owner: bytes) -> Reply | None:
+    def objects(self, message: JobMessage | PositionsRequest, owner: bytes) -> Reply | None:
         """Return why a message does not count here, before anything is done with it; None where it does."""
         if owner.hex() != self.owner:
             return self.says("moved")
@@ -75,11 +83,11 @@ class ShardHost:
             )
         if not self.owned.epochs.admits(message.tailer, message.epoch, message.run):
             return self.says("superseded")
-        if isinstance(message, ShardRequest) and not self._is_new(message):
+        if isinstance(message, PositionsRequest) and not self._is_new(message):
             self.owned.refusals.add(
-                REPLAYED, f"shard {self.number}: a question of tailer {message.tailer} came a second time"
+                REPLAYED, f"shard {self.number}: a request of tailer {message.tailer} came a second time"
             )
-            return self.says("refused", reason="the question came a second time")
+            return self.says("refused", reason="the request came a second time")
         return None
 
     def take(self, message: JobMessage) -> Reply:
@@ -101,29 +109,27 @@ class ShardHost:
         self._sources[id_] = self._news[id_] = message.source
         return self.says("taken", [id_])
 
-    def greets(self, question: ShardRequest) -> Reply:
-        """Say whom the shard belongs to, and which epoch was a tailer's last: what is needed to ask for more."""
-        owner = self._once if question.looks else self.owner
-        return Reply(
-            "taken", self._shards, owner, epoch=self.owned.epochs.last(question.tailer), limit=self.owned.limit
-        )
+    def tell_owner(self, request: OwnerRequest) -> Reply:
+        """Return the token of the shard's owner and the last epoch of a tailer, which other messages need."""
+        owner = self._once if request.for_status else self.owner
+        return Reply("taken", self._shards, owner, epoch=self.owned.epochs.last(request.tailer), limit=self.owned.limit)
 
-    def hears(self, question: ShardRequest) -> Reply:
+    def tell_positions(self, request: PositionsRequest) -> Reply:
         """Say how far the sources of a tailer have come."""
-        if question.report:
-            self._reports[question.tailer] = dict(question.report)
-        for source in question.sources:
+        if request.report:
+            self._reports[request.tailer] = dict(request.report)
+        for source in request.sources:
             if self._sources.get(source.id) != source:
                 self._sources[source.id] = self._news[source.id] = source
-        mine = [id_ for id_, source in self._sources.items() if source.tailer == question.tailer]
+        mine = [id_ for id_, source in self._sources.items() if source.tailer == request.tailer]
         answer = self.says("taken", mine)
-        return replace(answer, known=self._known(question.tailer)) if question.begins else answer
+        return replace(answer, known=self._known(request.tailer)) if request.begins else answer
 
     def note(self, heartbeat: Heartbeat) -> None:
         """Remember how a tailer does, for those who look."""
         self._heartbeats[heartbeat.tailer] = encode_short(heartbeat)
 
-    def shows(self, owner: bytes, now: float) -> Reply:
+    def tell_status(self, owner: bytes, now: float) -> Reply:
         """Say how the shard and its tailers do, to `status`; each token is good for one answer."""
         if owner.hex() != self._once:
             return Reply("moved", self._shards, self._once)
@@ -185,10 +191,10 @@ class ShardHost:
         ours = [source for source in self._sources.values() if source.tailer in (tailer, "")]
         return tuple(SourcePosition(source, self._progress.get(source.id)) for source in ours)
 
-    def _is_new(self, question: ShardRequest) -> bool:
-        """Tell whether a question of the last run of a tailer comes for the first time."""
-        run, last = self._counts.get(question.tailer, ("", 0))
-        if question.count <= (last if run == question.run else 0):
+    def _is_new(self, request: PositionsRequest) -> bool:
+        """Tell whether a request of the last run of a tailer comes for the first time."""
+        run, last = self._counts.get(request.tailer, ("", 0))
+        if request.count <= (last if run == request.run else 0):
             return False
-        self._counts[question.tailer] = question.run, question.count
+        self._counts[request.tailer] = request.run, request.count
         return True

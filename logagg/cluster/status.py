@@ -13,7 +13,7 @@ from logagg.clock import Clock
 from logagg.cluster import protocol
 from logagg.cluster.auth import Keys
 from logagg.cluster.gearman import Server, ask
-from logagg.cluster.protocol import NO_OWNER, TOKEN, Reply, ShardRequest
+from logagg.cluster.protocol import NO_OWNER, TOKEN, OwnerRequest, Reply, Request, StatusRequest
 from logagg.cluster.sender import JOBS, REQUESTS
 from logagg.cluster.transport import Sender, SendResult
 from logagg.errors import ServerError, WireError
@@ -29,16 +29,16 @@ WAIT = 5.0  # seconds for the shards to answer
 SILENT = 30  # seconds without a report after which a tailer that has something to send is missed
 BEHIND = 60  # seconds that a tailer's bytes may wait to be committed
 
-Report = dict[str, int | str | None]
+StatusRow = dict[str, int | str | None]
 
 
 @dataclass(slots=True)
 class ClusterStatus:
     """A cluster at one moment."""
 
-    servers: list[Report] = field(default_factory=list)
-    shards: list[Report] = field(default_factory=list)
-    tailers: list[Report] = field(default_factory=list)
+    servers: list[StatusRow] = field(default_factory=list)
+    shards: list[StatusRow] = field(default_factory=list)
+    tailers: list[StatusRow] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)  # what the tailers wait for
     heartbeats: list[dict[str, Any]] = field(default_factory=list)  # what they say of themselves
@@ -108,17 +108,18 @@ class _Survey:
 
     def _ask(self, shard: int) -> None:
         token, nonce = self._tokens.get(shard, NO_OWNER), secrets.token_bytes(TOKEN)
-        question = ShardRequest("", 0, shard, looks=True, greets=token == NO_OWNER)
-        data = self._keys.sign(protocol.pack(question), nonce, token)
-        if self._sender.send((shard, nonce, question.greets), shard, f"{REQUESTS}{shard}", nonce.hex(), data, WAIT):
+        asks_owner = token == NO_OWNER
+        request: Request = OwnerRequest("", shard, for_status=True) if asks_owner else StatusRequest(shard)
+        data = self._keys.sign(protocol.pack(request), nonce, token)
+        if self._sender.send((shard, nonce, asks_owner), shard, f"{REQUESTS}{shard}", nonce.hex(), data, WAIT):
             self._on_way.add(shard)
 
     def _hear(self, outcome: SendResult) -> Reply | None:
-        shard, nonce, greeted = outcome.of
+        shard, nonce, asked_owner = outcome.of
         self._on_way.discard(shard)
         if (answer := self._read(outcome.data, nonce)) is None:
             return None
-        if greeted or answer.outcome == "moved":
+        if asked_owner or answer.outcome == "moved":
             self._tokens[shard] = bytes.fromhex(answer.owner) or NO_OWNER
         elif answer.reports:
             self._answers[shard] = answer
@@ -137,7 +138,7 @@ def _add_shards(found: ClusterStatus, answers: dict[int, Reply], queues: dict[in
     count = max([answer.shards for answer in answers.values()] + [shard + 1 for shard in queues], default=1)
     for shard in range(count):
         jobs, running, workers = queues.get(shard, [0, 0, 0])
-        row: Report = {"shard": shard, "workers": workers, "queued": jobs - running, "running": running}
+        row: StatusRow = {"shard": shard, "workers": workers, "queued": jobs - running, "running": running}
         mine = answers[shard].reports.get("", {}) if shard in answers else {}
         row |= {name: mine.get(name) for name in ("taken", "duplicates", "gaps", "held", "refused")}
         found.shards.append(row)
@@ -181,7 +182,7 @@ def _add_tailers(found: ClusterStatus, answers: dict[int, Reply]) -> None:
         shards = {shard: answer.reports[name] for shard, answer in answers.items() if name in answer.reports}
         first = shards.get(0, {})
         committed = [one.get("committed", 0) for one in shards.values()]
-        row: Report = {"tailer": name, "sources": max(one.get("sources", 0) for one in shards.values())}
+        row: StatusRow = {"tailer": name, "sources": max(one.get("sources", 0) for one in shards.values())}
         row |= {"position": max(committed), "shard_lag": max(committed) - min(committed)}
         row |= {key: first.get(key) for key in ("unread", "uncommitted", "behind", "resent", "refused", "silent")}
         found.tailers.append(row)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from logagg.clock import Clock
-from logagg.cluster.gearman import LARGEST, OMITTED, Connection, ConnectionPool, Kind, Server
+from logagg.cluster.gearman import LARGEST, OMITTED, Connection, ConnectionPool, PacketType, Server
 from logagg.errors import ServerError
 from logagg.notices import Report
 
@@ -71,7 +71,7 @@ class Sender:
         connection = self._links.up[server]
         self._awaiting[connection].append(InFlight(of, connection, self._clock.monotonic() + patience))
         with self._links.guarded(connection):
-            submit = Kind.SUBMIT_JOB
+            submit = PacketType.SUBMIT_JOB
             connection.send(submit, task=function.encode(), unique=unique.encode(), data=data)
         return True
 
@@ -113,17 +113,17 @@ class Sender:
         return [*self._awaiting[connection], *self._running[connection].values()]
 
     def _take(self, connection: Connection, kind: int, arguments: dict[str, bytes]) -> None:
-        if kind == Kind.JOB_CREATED and self._awaiting[connection]:
+        if kind == PacketType.JOB_CREATED and self._awaiting[connection]:
             ticket = self._awaiting[connection].popleft()
             ticket.handle = arguments["job_handle"]
             if twin := self._running[connection].pop(ticket.handle, None):
                 self._outcomes.append(SendResult(twin.of, None, "lost"))  # sent again while it was on its way
             self._running[connection][ticket.handle] = ticket
-        elif kind == Kind.ERROR and self._awaiting[connection]:
+        elif kind == PacketType.ERROR and self._awaiting[connection]:
             said = arguments["error_code"] + b" " + arguments["error_text"]
             reason = "full" if b"full" in said.lower() else said.decode(errors="replace")
             self._outcomes.append(SendResult(self._awaiting[connection].popleft().of, None, reason))
-        elif kind in (Kind.WORK_COMPLETE, Kind.WORK_FAIL):
+        elif kind in (PacketType.WORK_COMPLETE, PacketType.WORK_FAIL):
             if done := self._running[connection].pop(arguments["job_handle"], None):
                 self._outcomes.append(
                     SendResult(done.of, arguments.get("data"), "" if "data" in arguments else "failed")
@@ -193,7 +193,7 @@ class Receiver:
         if connection in self._states:
             self._states[connection].state = "idle"
             with self._links.guarded(connection):
-                connection.send(Kind.WORK_COMPLETE, job_handle=delivery.handle, data=data)
+                connection.send(PacketType.WORK_COMPLETE, job_handle=delivery.handle, data=data)
 
     def close(self) -> None:
         """Leave: what was given to us and not answered goes to others."""
@@ -206,7 +206,7 @@ class Receiver:
         for connection in self._links.connect():
             self._states[connection] = _WorkerState()
             with self._links.guarded(connection):
-                connection.send(Kind.SET_CLIENT_ID, client_id=self._name)
+                connection.send(PacketType.SET_CLIENT_ID, client_id=self._name)
         for connection in list(self._states):
             with self._links.guarded(connection):
                 self._ask_one(connection)
@@ -214,26 +214,26 @@ class Receiver:
     def _ask_one(self, connection: Connection) -> None:
         worker = self._states[connection]
         for function in self._functions - worker.served:
-            connection.send(Kind.CAN_DO, task=function.encode())
+            connection.send(PacketType.CAN_DO, task=function.encode())
         for function in worker.served - self._functions:
-            connection.send(Kind.CANT_DO, task=function.encode())
+            connection.send(PacketType.CANT_DO, task=function.encode())
         if worker.served != self._functions and worker.state == "asleep":
             worker.state = "idle"
         worker.served = set(self._functions)
         if worker.state == "idle" and worker.served:
-            connection.send(Kind.GRAB_JOB_UNIQ)
+            connection.send(PacketType.GRAB_JOB_UNIQ)
             worker.state = "asked"
         connection.probe()
 
     def _hear(self, connection: Connection, readable: bool) -> None:
         worker = self._states[connection]
         for kind, arguments in connection.packets() if readable else ():
-            if kind == Kind.NO_JOB:
-                connection.send(Kind.PRE_SLEEP)
+            if kind == PacketType.NO_JOB:
+                connection.send(PacketType.PRE_SLEEP)
                 worker.state = "asleep"
-            elif worker.state == "asleep" and kind in (Kind.NOOP, Kind.ECHO_RES):
+            elif worker.state == "asleep" and kind in (PacketType.NOOP, PacketType.ECHO_RES):
                 worker.state = "idle"  # to ask now and then makes up for a call that was missed
-            elif kind == Kind.JOB_ASSIGN_UNIQ:
+            elif kind == PacketType.JOB_ASSIGN_UNIQ:
                 worker.state = "busy"
                 function, unique = (arguments[name].decode(errors="backslashreplace") for name in ("task", "unique"))
                 omitted = int(arguments.get(OMITTED, 0))

@@ -6,7 +6,6 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,28 +16,27 @@ from logagg.cluster.bounds import job_bytes, packet_bytes
 from logagg.cluster.epochs import Epochs
 from logagg.cluster.gearman import Server
 from logagg.cluster.handshake import MISFIT
-from logagg.cluster.protocol import Envelope, JobMessage, Reply, ShardRequest
+from logagg.cluster.protocol import Envelope, JobMessage, OwnerRequest, PositionsRequest, Reply, Request, StatusRequest
 from logagg.cluster.quarantine import Attempts, Quarantine
 from logagg.cluster.refusals import TOO_LARGE, UNREADABLE, Refusals, reason_of
 from logagg.cluster.sender import JOBS, REQUESTS
+from logagg.cluster.shard_commits import CommitPace, ShardCommits
 from logagg.cluster.shard_host import Ownership, ShardHost
 from logagg.cluster.transport import Delivery, Receiver
 from logagg.config.sections import Config
 from logagg.errors import CommitFailed, Fenced, LakeError, OtherVersion, TooLarge, WireError
 from logagg.heap import resident
 from logagg.heartbeat import decode
-from logagg.lake import heartbeats, locks, retry
+from logagg.lake import heartbeats, locks
 from logagg.lake.lake import Lake
-from logagg.lake.maintenance import Merger
 from logagg.metrics import Sample, served
 from logagg.notice_log import Notices
 from logagg.notices import shard_owned, worker_did_its_jobs, worker_leaves, worker_over_memory, worker_started
 from logagg.parse.schemas import EVENT_SCHEMA
-from logagg.records import Delta, Source
 from logagg.rollup.configured import requests_of, rollups_of, tables_of
 from logagg.rollup.shard import Shard, ShardSettings
 from logagg.tail.run import counted, merged
-from logagg.tail.signals import Requests
+from logagg.tail.signals import ControlRequests
 
 LOOK = 0.5  # seconds between looks whether a shard has lost its owner
 WAIT = 0.2  # seconds at most that we wait for a job before we look at the clock again
@@ -65,7 +63,7 @@ class WorkerOptions:
     log_json: bool = False
 
 
-def work(options: WorkerOptions, clock: Clock | None = None, requests: Requests | None = None) -> None:
+def work(options: WorkerOptions, clock: Clock | None = None, requests: ControlRequests | None = None) -> None:
     """Own shards of a lake until told to stop, or until a limit is reached. Raises LogaggError."""
     clock = clock or SystemClock()
     lake = Lake.join(
@@ -78,7 +76,7 @@ def work(options: WorkerOptions, clock: Clock | None = None, requests: Requests 
     )
     try:
         lake.refuse_missing()
-        worker = Worker(options, clock, lake, requests or Requests())
+        worker = Worker(options, clock, lake, requests or ControlRequests())
         with served(options.metrics, worker.numbers):
             worker.run()
     finally:
@@ -88,7 +86,7 @@ def work(options: WorkerOptions, clock: Clock | None = None, requests: Requests 
 class Worker:
     """Takes one message after the other; commits beside that, in a thread of its own."""
 
-    def __init__(self, options: WorkerOptions, clock: Clock, lake: Lake, requests: Requests) -> None:
+    def __init__(self, options: WorkerOptions, clock: Clock, lake: Lake, requests: ControlRequests) -> None:
         self._options, self._clock, self._lake, self._requests, self._config = (
             options,
             clock,
@@ -105,12 +103,10 @@ class Worker:
         self._receiver = Receiver(options.servers, clock, self._notices.report, name, largest=largest)
         self._refusals = Refusals(clock, self._notices.report)  # of messages that are for none of our shards
         self._hosts: dict[int, ShardHost] = {}
-        self._flush_every = options.flush if options.flush is not None else options.config.tail.flush
-        self._flushed = self._looked = clock.monotonic() - LOOK
-        self._committer = ThreadPoolExecutor(1, "committer")
-        self._commit: Future[list[Delta]] | None = None
-        lake.merging.notice = self._notices.report
-        self._merger = Merger(lake, clock, self._notices)
+        self._looked = clock.monotonic() - LOOK
+        flush = options.flush if options.flush is not None else options.config.tail.flush
+        pace = CommitPace(flush, self._memory)
+        self._commits = ShardCommits(lake, self._hosts, pace, clock, self._notices, requests, self._restart)
         self._quarantine = Quarantine(options.lake, self._notices.report)
         self._jobs = 0
 
@@ -127,10 +123,10 @@ class Worker:
                 self._take_over()
                 if delivery := self._receiver.next(WAIT):
                     self._receiver.answer(delivery, self._answer(delivery))
-                self._flush_if_due()
+                self._commits.flush_if_due()
         finally:
             self._receiver.close()
-        self._commit_all()
+        self._commits.commit_all()
         self._close()
 
     def numbers(self) -> Iterator[Sample]:
@@ -239,27 +235,25 @@ class Worker:
 
     def _do(self, host: ShardHost, delivery: Delivery, envelope: Envelope) -> Reply:
         message = self._read(host, delivery, envelope)
-        if isinstance(message, ShardRequest) and message.greets:
-            return host.greets(message)
-        if isinstance(message, ShardRequest) and message.looks:
-            return host.shows(envelope.owner, self._clock.now())
+        if isinstance(message, OwnerRequest):
+            return host.tell_owner(message)
+        if isinstance(message, StatusRequest):
+            return host.tell_status(envelope.owner, self._clock.now())
         if objection := host.objects(message, envelope.owner):
             return objection
-        return (
-            self._hear(host, message)
-            if isinstance(message, ShardRequest)
-            else self._take(host, delivery, message, envelope)
-        )
+        if isinstance(message, PositionsRequest):
+            return self._tell_positions(host, message)
+        return self._take(host, delivery, message, envelope)
 
-    def _read(self, host: ShardHost, delivery: Delivery, envelope: Envelope) -> JobMessage | ShardRequest:
+    def _read(self, host: ShardHost, delivery: Delivery, envelope: Envelope) -> JobMessage | Request:
         """Return a message, if it is for this host; a job still without its events. Raises WireError."""
         message = protocol.read(envelope, EVENT_SCHEMA)
         if isinstance(message, Reply):
-            raise WireError("an answer is no question")
+            raise WireError("a reply, where a job or a request should be")
         is_job = isinstance(message, JobMessage)
         number = message.job.shard if isinstance(message, JobMessage) else message.shard
         if number != host.number or delivery.function != _functions(number)[0 if is_job else 1]:
-            raise WireError(f"a {'job' if is_job else 'question'} of shard {number} is not for {delivery.function}")
+            raise WireError(f"a {'job' if is_job else 'request'} of shard {number} is not for {delivery.function}")
         return message
 
     def _take(self, host: ShardHost, delivery: Delivery, message: JobMessage, envelope: Envelope) -> Reply:
@@ -276,25 +270,25 @@ class Worker:
             whole = protocol.with_events(message, envelope, rejected=QUARANTINED if given_up else "", limit=self._limit)
             answer = host.take(whole)
             if host.attempts.strict and host.is_dirty:
-                self._commit_alone(host)
+                self._commits.commit_alone(host)
             if answer.outcome == "taken":
                 host.attempts.done(name)
             return answer
 
-    def _hear(self, host: ShardHost, question: ShardRequest) -> Reply:
-        if question.begins and not host.is_committed(question.tailer):
-            self._commit_all()
+    def _tell_positions(self, host: ShardHost, request: PositionsRequest) -> Reply:
+        if request.begins and not host.is_committed(request.tailer):
+            self._commits.commit_all()
         if (now := self._hosts[host.number]) is not host:  # it failed meanwhile and was restarted
             return now.says("moved")
-        answer = host.hears(question)
-        if question.heartbeat and answer.outcome == "taken":
-            self._note(host, question)
+        answer = host.tell_positions(request)
+        if request.heartbeat and answer.outcome == "taken":
+            self._note(host, request)
         return answer
 
-    def _note(self, host: ShardHost, question: ShardRequest) -> None:
+    def _note(self, host: ShardHost, request: PositionsRequest) -> None:
         """Keep how a tailer does: in the lake, and for those who ask here."""
         with contextlib.suppress(ValueError, OSError):  # of a disk that is full the commits say so
-            heartbeat = replace(decode(question.heartbeat), tailer=question.tailer, heard=self._clock.now())
+            heartbeat = replace(decode(request.heartbeat), tailer=request.tailer, heard=self._clock.now())
             host.note(heartbeat)
             heartbeats.write_remote(self._options.lake, heartbeat)
 
@@ -303,69 +297,12 @@ class Worker:
 
     def _restart(self, host: ShardHost) -> None:
         """Forget what a shard has not committed: it is sent again."""
-        self._await_commit()
+        self._commits.wait()
         host.close()
         self._host_shard(host.number, host.owned)
 
-    # commits
-
-    def _flush_if_due(self) -> None:
-        held = sum(host.nbytes for host in self._hosts.values())
-        if self._commit and (self._commit.done() or held > self._memory // 4):
-            self._await_commit()
-        due = self._clock.monotonic() - self._flushed >= self._flush_every or held > self._memory // 8
-        if due and not self._commit and any(host.is_dirty for host in self._hosts.values()):
-            self._begin_commit()
-
-    def _begin_commit(self) -> None:
-        self._flushed = self._clock.monotonic()
-        drained = [one for host in list(self._hosts.values()) if host.is_dirty and (one := self._drained(host))]
-        if drained:
-            self._submit(drained)
-
-    def _submit(self, drained: Sequence[tuple[Delta, list[Source]]]) -> None:
-        deltas = [delta for delta, _ in drained]
-        sources = {source.id: source for _, some in drained for source in some}
-        sources |= {source.id: source for delta, some in drained if delta.shard == 0 for source in some}
-        self._commit = self._committer.submit(self._write, deltas, list(sources.values()))
-
-    def _drained(self, host: ShardHost) -> tuple[Delta, list[Source]] | None:
-        """Return what a shard has to commit; None when it fails: then its jobs come again."""
-        try:
-            with host.attempts.work():
-                return host.drain()
-        except Exception:  # it is said, and found out which job it is
-            self._restart(host)
-            return None
-
-    def _commit_alone(self, host: ShardHost) -> None:
-        """Commit what a shard has, before anything else."""
-        self._await_commit()
-        self._submit([host.drain()])
-        self._await_commit()
-
-    def _write(self, deltas: list[Delta], sources: list[Source]) -> list[Delta]:
-        retry.commit_until_done(self._lake, deltas, sources, lambda: self._requests.leaving, self._clock, self._notices)
-        return deltas
-
-    def _await_commit(self) -> None:
-        """Wait for the commit on its way, and note what it has committed."""
-        if self._commit:
-            commit, self._commit = self._commit, None
-            for delta in commit.result():
-                self._hosts[delta.shard].committed(delta)
-            self._merger.begin()
-
-    def _commit_all(self) -> None:
-        """Commit all there is."""
-        self._await_commit()
-        if any(host.is_dirty for host in self._hosts.values()):
-            self._begin_commit()
-            self._await_commit()
-
     def _close(self) -> None:
-        self._committer.shutdown()
-        self._merger.close()
+        self._commits.close()
         for host in self._hosts.values():
             host.close()
             host.attempts.close()
@@ -373,7 +310,7 @@ class Worker:
 
 
 def _functions(shard: int) -> tuple[str, str]:
-    """Return the functions of a shard: its jobs, and the questions to it."""
+    """Return the functions of a shard: its jobs, and the requests to it."""
     return f"{JOBS}{shard}", f"{REQUESTS}{shard}"
 
 

@@ -48,7 +48,7 @@ def report(
     from logagg.query.interruptible import interruptible
     from logagg.query.snapshot import connect
 
-    wanted = reports.Wanted.of(
+    wanted = reports.ReportRequest.of(
         name,
         SystemClock().now(),
         since=since,

@@ -75,13 +75,13 @@ def sql(
 
     The query runs in a sandbox: it reads the snapshot and the files named by --read, nothing else, and it cannot write.
     """
-    from logagg.query.sandbox import Limits, Sandbox, half_of_memory
+    from logagg.query.sandbox import QueryLimits, Sandbox, half_of_memory
 
     signal.signal(signal.SIGTERM, _terminated)  # so that the query ends, and its spilled files are removed
     if form == "parquet" and output is None and sys.stdout.isatty():
         raise LogaggError("parquet is not for a terminal", "say --output FILE")
     text = sys.stdin.read() if query in (None, "-") else query
-    limits = Limits(timeout, half_of_memory() if memory is None else memory, rows)
+    limits = QueryLimits(timeout, half_of_memory() if memory is None else memory, rows)
     sandbox = Sandbox(shared.lake, readable=readable, limits=limits)
     arrow = form == "parquet"
     with sandbox.run(text or "", arrow=arrow) as answer, _target(output, shared.lake, binary=arrow) as stream:

@@ -71,9 +71,9 @@ def tail(
     from logagg.clock import SystemClock
     from logagg.parse_pool.pool import Parsers
     from logagg.tail.options import TailOptions
-    from logagg.tail.signals import Requests
+    from logagg.tail.signals import ControlRequests
 
-    requests = Requests(reloads=not options["once"])
+    requests = ControlRequests(reloads=not options["once"])
     run = TailOptions(
         paths,
         shared.lake,

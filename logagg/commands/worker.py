@@ -70,11 +70,11 @@ def worker(shared: Shared, gearman: Any, shards: Any, **options: Any) -> None:
 
     tune_process()
     from logagg.cluster.worker import WorkerOptions, work
-    from logagg.tail.signals import Requests
+    from logagg.tail.signals import ControlRequests
 
     wanted, of = shards
     options["max_jobs"] = options["max_jobs"] or 0
-    requests = Requests(reloads=False)
+    requests = ControlRequests(reloads=False)
     with requests.heeded():
         work(
             WorkerOptions(gearman, shared.lake, shared.config, wanted, of, verbosity=shared.verbosity, **options),

@@ -31,7 +31,7 @@ def no_buffer() -> memoryview:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ReadLimits:
     """How much is read at a time, and into which memory."""
 
     chunk: int = 8 << 20
@@ -47,7 +47,7 @@ class ChunkReader:
     """The position in a source, and the chunks from there on."""
 
     def __init__(
-        self, source: Source, at: Fingerprint, limits: Limits, stops: tuple[int, ...], resume: Fingerprint | None
+        self, source: Source, at: Fingerprint, limits: ReadLimits, stops: tuple[int, ...], resume: Fingerprint | None
     ) -> None:
         self.source, self.fingerprint, self.stops = source, at, stops
         self.content: Content | None = None

@@ -120,7 +120,7 @@ class _Stream(_File, ABC):
         return len(data)
 
 
-class Packed(_Stream):
+class Compressed(_Stream):
     """A compressed file, decompressed as it is read; going back starts again at its first byte.
 
     Of a file that is still being written, was cut off, or is corrupt, the part that can be decompressed is read. Several
@@ -232,7 +232,7 @@ def open_content(path: str) -> Content:
     except OSError:
         os.close(descriptor)
         raise
-    return Packed(descriptor, compression) if compression else Plain(descriptor)
+    return Compressed(descriptor, compression) if compression else Plain(descriptor)
 
 
 def compression_of(head: bytes) -> str:

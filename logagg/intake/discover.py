@@ -34,7 +34,7 @@ class Finder:
 
     def __init__(self, paths: Sequence[str], now: Callable[[], float]) -> None:
         self._now = now
-        self._wanted = [_Wanted(path, os.path.isdir(path)) for path in paths if path != STDIN]
+        self._wanted = [_GivenPath(path, os.path.isdir(path)) for path in paths if path != STDIN]
         self._listings: dict[str, _Listing] = {}
         self._found: list[Found] = []
 
@@ -77,7 +77,7 @@ class Finder:
                 ):
                     yield listing.folder, listing.problem
 
-    def _as_it_is(self, wanted: _Wanted) -> _Wanted:
+    def _as_it_is(self, wanted: _GivenPath) -> _GivenPath:
         """Check again whether a path is a directory, which may be created late, unless its listing is still valid."""
         known = self._listings.get(wanted.path)
         if glob.has_magic(wanted.path) or (wanted.is_folder and known and known.mtime_ns >= 0):
@@ -194,7 +194,7 @@ def _not_followed(failed: Mapping[str, str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _GivenPath:
     """A path as the user gave it."""
 
     path: str

@@ -26,8 +26,8 @@ from typing import Literal
 from logagg.intake.compare import compare
 from logagg.intake.content import (
     FINGERPRINT_BYTES,
+    Compressed,
     Content,
-    Packed,
     digest,
     has_fingerprint,
     is_unchanged,
@@ -327,7 +327,7 @@ def _is_missing(reader: Reader) -> bool:
 
 
 def _is_incomplete(content: Content | None) -> bool:
-    return isinstance(content, Packed) and not content.complete and not content.broken
+    return isinstance(content, Compressed) and not content.complete and not content.broken
 
 
 def _length(content: Content) -> int:

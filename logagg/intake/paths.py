@@ -18,7 +18,7 @@ from logagg.errors import SourceError
 from logagg.intake.discover import find
 from logagg.intake.names import STDIN
 
-State = Literal["missing", "refused", "unusable"]  # may come; access denied; never a log, so waiting is useless
+PathState = Literal["missing", "refused", "unusable"]  # may come; access denied; never a log, so waiting is useless
 
 _ALLOW = "run as a user who may read it (often in group adm)"
 
@@ -28,7 +28,7 @@ class PathProblem:
     """Why a path means no log now, and what to do."""
 
     path: str
-    state: State
+    state: PathState
     reason: str
     hint: str = ""
 

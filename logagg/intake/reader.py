@@ -15,7 +15,7 @@ import os
 from dataclasses import replace
 from enum import Enum
 
-from logagg.intake.chunks import ChunkReader, Limits
+from logagg.intake.chunks import ChunkReader, ReadLimits
 from logagg.intake.content import FINGERPRINT_BYTES, Content, Plain, is_unchanged, key_of
 from logagg.intake.names import Found
 from logagg.records import Fingerprint, Source
@@ -47,7 +47,7 @@ class Reader(ChunkReader):
         self,
         source: Source,
         at: Fingerprint,
-        limits: Limits,
+        limits: ReadLimits,
         stream: str,
         stops: tuple[int, ...] = (),
         resume: Fingerprint | None = None,

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from logagg.clock import RELEASED, Clock
-from logagg.intake.chunks import Limits
+from logagg.intake.chunks import ReadLimits
 from logagg.intake.content import (
     FINGERPRINT_BYTES,
     Content,
@@ -55,7 +55,7 @@ class SourceRegistry:
     def __init__(
         self,
         known: Iterable[KnownSource],
-        limits: Limits,
+        limits: ReadLimits,
         clock: Clock,
         notice: Report,
         open_files: OpenFiles,

@@ -11,8 +11,8 @@ from typing import Literal
 from logagg.clock import Clock, is_set, not_set, written
 from logagg.errors import ClockError
 from logagg.heartbeat import FollowedLog
-from logagg.intake.chunks import Limits, Outgrown, Replaced, TakeBuffer, no_buffer
-from logagg.intake.content import Packed, Pipe
+from logagg.intake.chunks import Outgrown, ReadLimits, Replaced, TakeBuffer, no_buffer
+from logagg.intake.content import Compressed, Pipe
 from logagg.intake.discover import Finder
 from logagg.intake.names import STDIN
 from logagg.intake.open_files import OpenFiles, allowance
@@ -56,7 +56,7 @@ class Tailer:
     ) -> None:
         self._at_once = max(1, allowance() // 4)  # logs that are read in turn
         open_files = OpenFiles(3 * self._at_once)
-        limits = Limits(chunk_bytes, max_line, take_buffer)
+        limits = ReadLimits(chunk_bytes, max_line, take_buffer)
         self._finder = Finder(paths, clock.now)
         from_end = start_at == "end"
         self._registry = SourceRegistry(known, limits, clock, notice, open_files, patient=not once, from_end=from_end)
@@ -268,11 +268,11 @@ class Tailer:
         """Return whether no more is expected of a file that is rotated or compressed."""
         if not reader.is_read_to_end():
             return False
-        if isinstance(reader.content, Packed) and self._is_packed_up(reader, reader.content):
+        if isinstance(reader.content, Compressed) and self._is_packed_up(reader, reader.content):
             return True
         return not self._is_young(reader)
 
-    def _is_packed_up(self, reader: Reader, content: Packed) -> bool:
+    def _is_packed_up(self, reader: Reader, content: Compressed) -> bool:
         """Return whether a compressed file was read to the end of its last member, or to where it is corrupt."""
         if content.broken:
             self._registry.tell(archive_broken(reader.source.path, content.broken))
@@ -283,7 +283,7 @@ class Tailer:
         """Yield the line after the last newline; if `whole` is given, only if that accepts it."""
         if reader.content is None and not self._may_have_rest(reader):
             return
-        if reader.refused or (isinstance(reader.content, Packed) and not reader.content.complete):
+        if reader.refused or (isinstance(reader.content, Compressed) and not reader.content.complete):
             return
         try:
             if whole is None or whole(reader.source.id, reader.fragment()):
@@ -309,7 +309,7 @@ class Tailer:
                 self._registry.forget(self._forget)
 
 
-def _read_stdin(limits: Limits) -> Reader:
+def _read_stdin(limits: ReadLimits) -> Reader:
     source = new_source(STDIN)
     reader = Reader(source, source.head, limits, STDIN)
     reader.open(Pipe(sys.stdin.fileno()))

@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 
 from logagg.config.sections import Config, Retention
-from logagg.config.sections import Requests as RequestSettings
 from logagg.lake import durable, merge
 from logagg.lake.digests import sort_out
 from logagg.lake.durable import failing_as_commit
@@ -60,7 +59,7 @@ def joined(done: Sequence[Replacement]) -> list[Replacement]:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class MergeTask:
     """One merge: reads immutable parts, writes new ones; touches nothing else, so it runs beside commits."""
 
     root: Path
@@ -128,7 +127,7 @@ class Planner:
         """Return a planner for one of the tables."""
         return replace(self, tables={table: self.tables[table]})
 
-    def due(self, state: State) -> list[Task]:
+    def due(self, state: State) -> list[MergeTask]:
         """Return the merges that are due."""
         return [
             self._task(table, group, Calendar.of(_newest(parts)))
@@ -136,7 +135,7 @@ class Planner:
             for group in _fitting(_due(_mergeable(table, parts), _newest(parts)), table)
         ]
 
-    def everything(self, state: State) -> list[Task]:
+    def everything(self, state: State) -> list[MergeTask]:
         """Return all merges that reduce the number of parts, down to one per table and day, or month."""
         tasks = []
         for table, parts in self._by_table(state):
@@ -149,9 +148,9 @@ class Planner:
             tasks += [self._task(table, group, calendar) for group in _fitting(groups, table)]
         return tasks
 
-    def expired(self, state: State, config: Config, now: float) -> list[Task]:
+    def expired(self, state: State, config: Config, now: float) -> list[MergeTask]:
         """Return the tasks of retention: parts entirely past their time are coarsened or dropped."""
-        tasks = []
+        tasks: list[MergeTask] = []
         for table, parts in self._by_table(state, damaged=True):
             if isinstance(table, Requests):
                 tasks += self._expired_requests(
@@ -163,7 +162,7 @@ class Planner:
 
     def _expired_requests(
         self, table: Requests, parts: Sequence[Part], cutoff: datetime, max_size: int
-    ) -> Iterator[Task]:
+    ) -> Iterator[MergeTask]:
         """Drop the oldest requests: those before `cutoff`, and those beyond what all may take on the disk."""
         calendar, size = Calendar.by_day(_newest(parts)), sum(part.bytes for part in parts)
         old, straddling = list[Part](), list[Part]()
@@ -179,7 +178,7 @@ class Planner:
         for part in straddling:
             yield self._task(table, [part], calendar, kind="expire", since=whole_minute(cutoff))
 
-    def _expired(self, rollup: Rollup, parts: Sequence[Part], keep: Retention, now: float) -> list[Task]:
+    def _expired(self, rollup: Rollup, parts: Sequence[Part], keep: Retention, now: float) -> list[MergeTask]:
         tasks, calendar = [], Calendar.by_day(_newest(parts))
         for part in parts:
             age = now - part.max_ts.timestamp()
@@ -195,8 +194,8 @@ class Planner:
                 tasks.append(self._task(rollup, [part], calendar, grain=_HOUR, kind="expire"))
         return tasks
 
-    def _task(self, table: Table, parts: Sequence[Part], calendar: Calendar, **how: Any) -> Task:
-        return Task(self.root, table, tuple(parts), calendar, self.keys, **how)
+    def _task(self, table: Table, parts: Sequence[Part], calendar: Calendar, **how: Any) -> MergeTask:
+        return MergeTask(self.root, table, tuple(parts), calendar, self.keys, **how)
 
     def _by_table(self, state: State, *, damaged: bool = False) -> Iterator[tuple[Table, list[Part]]]:
         """Group the sound parts of the tables that are still defined; other parts stay as they are."""

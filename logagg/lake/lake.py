@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,18 +17,18 @@ from logagg.errors import CHECK, CommitFailed, Fenced, LakeError, MergeStopped
 from logagg.lake import catalog, durable, layout, locks
 from logagg.lake.adoption import Adoption, adoptions
 from logagg.lake.commit import Committer
-from logagg.lake.compact import Planner, Replacement, Task
+from logagg.lake.compact import MergeTask, Planner, Replacement
 from logagg.lake.digests import cut_off, damage, holds
 from logagg.lake.durable import failing_as_commit
-from logagg.lake.parts import FLUSH, Part, PartWriter, import_parquet, write_encoded
+from logagg.lake.flush import FlushWriter
+from logagg.lake.parts import Part, import_parquet
 from logagg.lake.progress import MergeProgress
 from logagg.lake.salts import Salts
 from logagg.lake.state import FORGOTTEN, REPAIR, CommitInfo, PendingCommit, State
 from logagg.lake_format import LINK
 from logagg.notices import Notice, Report, file_damaged, ignore
 from logagg.records import Delta, KnownSource, Progress, Source
-from logagg.rollup.requests import NAME as REQUESTS
-from logagg.rollup.requests import Requests, Table
+from logagg.rollup.requests import Table
 from logagg.sharding import owners
 
 
@@ -49,7 +48,7 @@ class Lake:
         self._told_doubt = False
         self._commits = Committer(root, state, clock)
         self._use(tables, config)
-        self._writers = ThreadPoolExecutor(os.cpu_count(), "writer")
+        self._flushes = FlushWriter(root)
 
     def crash_at(self, reached: Callable[[str], None]) -> None:
         """Call this at each of the STEPS of a commit: tests die there."""
@@ -224,18 +223,18 @@ class Lake:
         """
         assert not self._unseen, "data without a catalog are no lake"
         with failing_as_commit(self._root):
-            parts = self._flush_all(deltas)
+            parts = self._flushes.write(deltas, self._tables)
             self._commits.reached("parts")
         done = self._commits.commit(PendingCommit.flush(deltas, sources, parts, self.shards or len(deltas)))
         with contextlib.suppress(CommitFailed):  # the next commit tries again
             self.salts.forget_past()
         return done
 
-    def plan_compaction(self) -> Sequence[Task | Adoption]:
+    def plan_compaction(self) -> Sequence[MergeTask | Adoption]:
         """Return the merges that are due, or else the tasks of retention; run them anywhere, then `commit_replacement`."""
         return self._planner.due(self.state) or self.plan_expiry() or adoptions(self._root, self.state.parts)[:1]
 
-    def plan_expiry(self, *, trust_clock: bool = False) -> list[Task]:
+    def plan_expiry(self, *, trust_clock: bool = False) -> list[MergeTask]:
         """Return the tasks of retention; none while the clock is not trusted, unless `trust_clock`."""
         if not trust_clock and not self.clock_is_settled():
             return []
@@ -310,10 +309,10 @@ class Lake:
             raise LakeError(f"{self._root / first.path}: {what} ({holds(first)}){more}", CHECK)
 
     def close(self) -> None:
-        self._writers.shutdown()
+        self._flushes.close()
         os.close(self._lock)
 
-    def _due(self, rollup: str) -> Sequence[Task | Adoption]:
+    def _due(self, rollup: str) -> Sequence[MergeTask | Adoption]:
         planner = self._planner.only(rollup)
         merges = planner.due(self.state)
         if not merges and self.clock_is_settled():
@@ -325,7 +324,7 @@ class Lake:
         while tasks := self._due(rollup):
             self._carry_out(tasks)
 
-    def _carry_out(self, tasks: Sequence[Task | Adoption]) -> int:
+    def _carry_out(self, tasks: Sequence[MergeTask | Adoption]) -> int:
         """Run merges and commit them; return how many parts were replaced."""
         replaced = 0
         for task in tasks:
@@ -341,28 +340,6 @@ class Lake:
         except ValueError as error:
             count = former or max(map(len, self.state.progress.values()))
             raise LakeError(f"{self._root}: {error}", f"run once with --shards {count}") from None
-
-    def _flush_all(self, deltas: Sequence[Delta]) -> list[Part]:
-        """Write the parts of all tables, side by side; leave none if one cannot be written."""
-        names = dict.fromkeys(name for delta in deltas for name in delta.rollups)
-        written = [self._writers.submit(self._flush, self._tables[name], deltas) for name in names]
-        encoded = [delta.requests for delta in deltas if delta.requests]
-        written += [self._writers.submit(write_encoded, self._root, REQUESTS, Requests.grain, one) for one in encoded]
-        wait(written)
-        failures = [failure for one in written if (failure := one.exception())]
-        if failures:
-            durable.remove(self._root / one.result().path for one in written if not one.exception())
-            raise failures[0]
-        return [one.result() for one in written]
-
-    def _flush(self, rollup: Table, deltas: Sequence[Delta]) -> Part:
-        """Write one part of a rollup from the rows of all shards."""
-        with PartWriter(self._root, rollup, FLUSH, rollup.grain) as writer:
-            for delta in deltas:
-                if rollup.name in delta.rollups:
-                    writer.write(delta.rollups[rollup.name])
-        assert writer.part, "a delta has no rollups without rows"
-        return writer.part
 
 
 def _looked_at_again(root: Path, parts: Sequence[Part]) -> tuple[Part, ...]:

@@ -18,6 +18,7 @@ from logagg.lake.durable import failing_as_commit
 from logagg.lake.lake import Lake
 from logagg.lake.ownership import SECRET, give_link
 from logagg.lake.parts import Part
+from logagg.lake.problems import RESTORE
 from logagg.lake_format import LINK
 from logagg.rollup.requests import Table
 
@@ -50,7 +51,7 @@ def _catalog(root: Path) -> Iterator[str]:
         found = verify.sound_before(root)
         if not found:
             if isinstance(current, LakeError):
-                raise LakeError(current.message, verify.RESTORE)
+                raise LakeError(current.message, RESTORE)
             return
         path, state = found
         with failing_as_commit(root):

@@ -87,7 +87,7 @@ class Channel:
             self._task = task
         buffer = self._results.take()
         self.connection.send(_Call(arguments, self._data.sent(data), self._results.sent(buffer)))
-        while isinstance(reply := self.connection.recv(), _Request):
+        while isinstance(reply := self.connection.recv(), _Callback):
             self.connection.send(_attempt(ask, reply.about))
         if isinstance(reply, Exception):
             raise reply
@@ -152,7 +152,7 @@ class _Call:
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class _Callback:
     """A request of the child in the middle of a call."""
 
     about: Any
@@ -210,7 +210,7 @@ class _Endpoint:
         return _Result.pack(result, self.results.received(call.buffer))
 
     def _ask(self, about: Any) -> Any:
-        self.connection.send(_Request(about))
+        self.connection.send(_Callback(about))
         reply = self.connection.recv()
         if isinstance(reply, Exception):
             raise reply

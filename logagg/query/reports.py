@@ -24,7 +24,7 @@ Bots = Literal["include", "exclude", "only"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ReportRequest:
     """A request for one report, with its filters."""
 
     name: str
@@ -45,7 +45,7 @@ class Wanted:
         limit: int | None = None,
         site: str | None = None,
         bots: Bots = "include",
-    ) -> Wanted:
+    ) -> ReportRequest:
         """Return the request, checked. Raises LogaggError."""
         if name not in NAMES:
             raise LogaggError(f"no report {name!r}", f"there are {', '.join(NAMES)}")
@@ -66,7 +66,7 @@ def query_of(name: str) -> str:
     return (Path(__file__).parent / "reports" / f"{name}.sql").read_text("utf-8")
 
 
-def run(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> duckdb.DuckDBPyRelation:
+def run(connection: duckdb.DuckDBPyConnection, wanted: ReportRequest) -> duckdb.DuckDBPyRelation:
     """Return a report's rows. Raises LogaggError if the report does not have a filter."""
     query = query_of(wanted.name)
     takes = connection.extract_statements(query)[0].named_parameters

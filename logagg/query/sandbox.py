@@ -71,7 +71,7 @@ def half_of_memory() -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class QueryLimits:
     """The limits of a query; 0: no limit, except for memory."""
 
     seconds: float = 300.0  # of waiting for the answer
@@ -82,10 +82,10 @@ class Limits:
 class Sandbox:
     """Runs queries on a lake's newest snapshot; see the module for its guarantees."""
 
-    def __init__(self, root: Path, *, readable: Sequence[Path] = (), limits: Limits | None = None) -> None:
+    def __init__(self, root: Path, *, readable: Sequence[Path] = (), limits: QueryLimits | None = None) -> None:
         """Raises LogaggError if a path in `readable` cannot be read, or contains the lake."""
         self._root = root
-        self._limits = limits or Limits()
+        self._limits = limits or QueryLimits()
         if self._limits.memory < LEAST_MEMORY:
             raise LogaggError(f"memory: {self._limits.memory:,} bytes are too few", "a query needs 64MB or more")
         self._files: list[str] = []
@@ -165,7 +165,7 @@ class Answer:
     columns: tuple[str, ...]
     schema: pa.Schema  # of an answer in Arrow
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: QueryLimits) -> None:
         self._limits = limits
         self._left = limits.seconds or math.inf
         self._spill = Spill() if sandbox_kernel.can_spill() else None
@@ -321,11 +321,11 @@ class Answer:
         return kinds.get(what, LogaggError)(message, hint)
 
 
-def _too_long(limits: Limits) -> LimitReached:
+def _too_long(limits: QueryLimits) -> LimitReached:
     return LimitReached(f"the query took longer than {limits.seconds:g} s", "ask for less, or give more with --timeout")
 
 
-def _too_large(limits: Limits) -> LimitReached:
+def _too_large(limits: QueryLimits) -> LimitReached:
     return LimitReached(
         f"the query needs more than {limits.memory >> 20:,} MB", "ask for less, or give more with --memory"
     )

@@ -49,7 +49,7 @@ TEXTUAL = re.compile(r"""("(?:[^"]|"")*"|'(?:[^']|'')*')|\b(?:BIT|BIGNUM|TIME WI
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class QueryRequest:
     """A request: the query, its lake, and its limits."""
 
     query: str
@@ -77,7 +77,7 @@ def main(asked: dict[str, Any]) -> None:
     """Answer the request on standard output, and end."""
     output = _take_output()
     try:
-        request = Request(**asked)
+        request = QueryRequest(**asked)
         guard_lifetime(request)
         _prepare(request.form)
         _answer(request, output)
@@ -108,7 +108,7 @@ def _prepare(form: str) -> None:
     from logagg.query import sandbox_sql, snapshot  # noqa: F401
 
 
-def _answer(request: Request, output: int) -> None:
+def _answer(request: QueryRequest, output: int) -> None:
     snapshot = _opened(request)
     for guard in GUARDS:
         guard(request, snapshot)
@@ -119,7 +119,7 @@ def _answer(request: Request, output: int) -> None:
     _send(output, DONE, b"")
 
 
-def _opened(request: Request) -> Snapshot:
+def _opened(request: QueryRequest) -> Snapshot:
     """Open the newest snapshot, with all rights of the user. Raises LakeError."""
     from pathlib import Path
 
@@ -148,39 +148,39 @@ def _whole(home: str, name: str) -> str:
     return f"{home}/{name}"
 
 
-def guard_lifetime(request: Request) -> None:
+def guard_lifetime(request: QueryRequest) -> None:
     """End with the parent."""
     kernel.die_with(request.parent)
 
 
-def guard_resources(request: Request, snapshot: Snapshot) -> None:
+def guard_resources(request: QueryRequest, snapshot: Snapshot) -> None:
     """Limit memory, processor time and spilled bytes in the kernel, independently of DuckDB."""
     kernel.limit_resources(
         request.memory + request.memory // 4 + OVERHEAD, request.processor_seconds, request.spill_size
     )
 
 
-def guard_files(request: Request, snapshot: Snapshot) -> None:
+def guard_files(request: QueryRequest, snapshot: Snapshot) -> None:
     """Landlock: only the snapshot's files and the named ones are readable, only the spill directory is writable."""
     restricted = kernel.restrict_files([*snapshot.files, *request.files], request.directories, request.spill)
     if not restricted and request.directories:
         raise LogaggError("--read: this kernel has no Landlock, so that no directory can be read", "name its files")
 
 
-def guard_syscalls(request: Request, snapshot: Snapshot) -> None:
+def guard_syscalls(request: QueryRequest, snapshot: Snapshot) -> None:
     """seccomp: only system calls on open files; without Landlock, files cannot be opened for writing."""
     restricted = kernel.restrict_syscalls(writes=bool(request.spill))
     if not restricted and not kernel.can_spill():  # older versions of Landlock do not prevent truncation
         raise LogaggError("this system has neither Landlock nor seccomp", "ask in Python: logagg.open(DIR).sql(...)")
 
 
-def guard_threads(request: Request, snapshot: Snapshot) -> None:
+def guard_threads(request: QueryRequest, snapshot: Snapshot) -> None:
     """Require a single thread: one that exists before the kernel's guards would keep its rights."""
     if sys.platform == "linux" and len(os.listdir("/proc/self/task")) != 1:
         raise LogaggError("a library has started threads before the sandbox", "please report it")
 
 
-def guard_paths(request: Request, snapshot: Snapshot) -> None:
+def guard_paths(request: QueryRequest, snapshot: Snapshot) -> None:
     """DuckDB: the same files by name, so that even the existence of other files stays hidden."""
     connection = snapshot.connection
     connection.execute(f"SET temp_directory = {literal(request.spill)}")
@@ -191,7 +191,7 @@ def guard_paths(request: Request, snapshot: Snapshot) -> None:
     connection.execute("SET enable_external_access = false")
 
 
-def guard_settings(request: Request, snapshot: Snapshot) -> None:
+def guard_settings(request: QueryRequest, snapshot: Snapshot) -> None:
     """DuckDB: lock the settings, and start the other threads, which inherit the kernel's guards."""
     snapshot.connection.execute(f"SET threads = {request.threads}")
     snapshot.connection.execute("SET show_behavior = 'table'")

@@ -171,7 +171,7 @@ class OpenLake:
         from logagg.query import reports
 
         now = self._clock.now()
-        wanted = reports.Wanted.of(name, now, since=since, until=until, limit=limit, site=site, bots=bots)
+        wanted = reports.ReportRequest.of(name, now, since=since, until=until, limit=limit, site=site, bots=bots)
         return reports.frame(reports.run(self._newest(), wanted))
 
     def status(self, max_age: float | None = None) -> Status:

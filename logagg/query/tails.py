@@ -10,14 +10,14 @@ from logagg.heartbeat import Heartbeat, LogProblem
 
 PATIENCE = 30.0  # seconds that a tail may be silent, or may have waiting data without a commit
 
-State = Literal["running", "ended", "lost"]  # lost: silent without having ended
+TailState = Literal["running", "ended", "lost"]  # lost: silent without having ended
 
 
 @dataclass(frozen=True, slots=True)
 class TailHealth:
     """A tail, by its last heartbeat."""
 
-    state: State
+    state: TailState
     age: float  # seconds since the heartbeat
     heartbeat: Heartbeat
 

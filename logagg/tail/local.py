@@ -1,4 +1,4 @@
-"""`logagg tail` into the lake of this process: one thread a stage, bounded channels between them.
+"""`logagg tail` into the lake of this process: one thread a stage, bounded queues between them.
 
     read loop ──▶ parsers ──▶ dealer ──▶ shards ──▶ flusher
     chunks        futures     jobs       deltas     one commit
@@ -31,11 +31,11 @@ from logagg.rollup.configured import requests_of, rollups_of, tables_of
 from logagg.rollup.shard import Shard, ShardSettings
 from logagg.sharding import shard_jobs
 from logagg.tail.barriers import Barrier, Barriers, Message
-from logagg.tail.channels import Channel, LocalQueue
 from logagg.tail.console import merge_line
 from logagg.tail.options import TailOptions
+from logagg.tail.queues import BoundedQueue, ShardQueues
 from logagg.tail.run import Run, merged
-from logagg.tail.signals import Requests
+from logagg.tail.signals import ControlRequests
 from logagg.tail.sink import Beginning, Closed, Destination
 from logagg.tail.stats import Stats, kinds_of
 
@@ -43,10 +43,13 @@ HEAD_START = 0.1  # seconds at most that the lake waits before it begins, until 
 
 
 def tail(
-    options: TailOptions, clock: Clock | None = None, requests: Requests | None = None, parsers: Parsers | None = None
+    options: TailOptions,
+    clock: Clock | None = None,
+    requests: ControlRequests | None = None,
+    parsers: Parsers | None = None,
 ) -> None:
     """Follow logs into a lake until told to stop, or read them once. Raises LogaggError."""
-    clock, requests = clock or SystemClock(), requests or Requests()
+    clock, requests = clock or SystemClock(), requests or ControlRequests()
     paths.check(options.paths, waits=not options.once)
     with parsers or Parsers(options.budget, clock) as ready:
         lake = Lake.open(options.lake, tables_of(options.config), clock=clock, config=options.config, begin=False)
@@ -63,7 +66,7 @@ class LocalDestination(Destination):
     """The lake of this process."""
 
     def __init__(
-        self, lake: Lake, options: TailOptions, clock: Clock, notices: Notices, requests: Requests, parsers: int
+        self, lake: Lake, options: TailOptions, clock: Clock, notices: Notices, requests: ControlRequests, parsers: int
     ) -> None:
         self._lake, self._options, self._clock, self._notices, self._parsers = lake, options, clock, notices, parsers
         self._shards, self._budget = options.shard_count, options.budget
@@ -156,9 +159,9 @@ class LocalSink:
         self._shards, self._lake, self._clock, self._notices = shards, lake, clock, notices
         self._tally, self._freshness = stats.tally, stats.freshness
         self._memory, self._leaving = memory, leaving
-        self._parsed: Channel[tuple[Chunk, Future[Batch]] | Barrier] = Channel(max(1, parsers - 1))
-        self._queue = LocalQueue(len(shards))
-        self._flushes: Channel[tuple[Barrier, Delta]] = Channel(len(shards))
+        self._parsed: BoundedQueue[tuple[Chunk, Future[Batch]] | Barrier] = BoundedQueue(max(1, parsers - 1))
+        self._queue = ShardQueues(len(shards))
+        self._flushes: BoundedQueue[tuple[Barrier, Delta]] = BoundedQueue(len(shards))
         self._under_way = threading.Event()  # a parser has something to do
         self._is_clean = True  # nothing was put since the last flush
         self._is_cut = False

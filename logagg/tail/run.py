@@ -26,7 +26,7 @@ from logagg.tail.options import TailOptions
 from logagg.tail.reader import Pace, ReadLoop
 from logagg.tail.reload import reloaded
 from logagg.tail.reporter import Reporter, announce
-from logagg.tail.signals import Requests
+from logagg.tail.signals import ControlRequests
 from logagg.tail.sink import BeginAgain, Beginning, Destination, Sink
 from logagg.tail.skipped import SkippedLogs
 from logagg.tail.stats import Stats, Tally
@@ -62,7 +62,7 @@ class Run:
         destination: Destination,
         clock: Clock,
         notices: Notices,
-        requests: Requests,
+        requests: ControlRequests,
         parsers: Parsers,
     ) -> None:
         self._options, self._destination, self._clock, self._notices = options, destination, clock, notices

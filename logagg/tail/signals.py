@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Literal
 
-Request = Literal["stop", "reload", "ended"]
+ControlRequest = Literal["stop", "reload", "ended"]
 
 _SHOW_CURSOR = b"\x1b[?25h\n"
 
 
-class Requests:
+class ControlRequests:
     """What a running tail was asked: by SIGTERM and SIGINT to stop, by SIGHUP to reload, by its own end to see that it has come."""
 
     def __init__(self, *, reloads: bool = True) -> None:
         self._leaving = self._stopped = False
-        self._queue: queue.SimpleQueue[Request] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[ControlRequest] = queue.SimpleQueue()
         self._handlers: dict[int, Callable[[int, object], None]] = {
             signal.SIGTERM: self._leave,
             signal.SIGINT: self._leave,
@@ -43,11 +43,11 @@ class Requests:
             for number in self._handlers:
                 signal.signal(number, signal.SIG_IGN)
 
-    def put(self, request: Request) -> None:
+    def put(self, request: ControlRequest) -> None:
         self._stopped = self._stopped or request == "stop"
         self._queue.put(request)
 
-    def wait(self, seconds: float) -> Request | None:
+    def wait(self, seconds: float) -> ControlRequest | None:
         """Return the next request; None if none comes within these seconds."""
         try:
             return self._queue.get(timeout=seconds)

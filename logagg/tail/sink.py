@@ -22,7 +22,7 @@ from logagg.tail.stats import Stats
 
 
 class Closed(Exception):
-    """A sink, or a channel, takes nothing more, and all that it took was handed on."""
+    """a sink, or a queue, takes nothing more, and all that it took was handed on."""
 
 
 class BeginAgain(Exception):

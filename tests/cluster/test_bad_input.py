@@ -12,7 +12,7 @@ import pytest
 
 from logagg.clock import SystemClock
 from logagg.cluster import protocol
-from logagg.cluster.gearman import Connection, Kind, Server
+from logagg.cluster.gearman import Connection, PacketType, Server
 from tests.conftest import Command, combined, wait_until
 from tests.gearmand import JobServer, Site, free_port
 from tests.peer import Peer, parcel
@@ -166,9 +166,9 @@ def test_what_cannot_be_read_though_it_is_authentic_is_quarantined(working: Site
 
 def test_a_unique_that_is_no_text(working: Site) -> None:
     connection = Connection(Server("127.0.0.1", working.servers[0].port), SystemClock())
-    connection.send(Kind.SUBMIT_JOB, task=b"logagg.shard.0", unique=b"\xff\xfe", data=b"junk")
+    connection.send(PacketType.SUBMIT_JOB, task=b"logagg.shard.0", unique=b"\xff\xfe", data=b"junk")
     done: list[int] = []
-    wait_until(lambda: done.extend(kind for kind, _ in connection.packets(0.1)) or Kind.WORK_COMPLETE in done)
+    wait_until(lambda: done.extend(kind for kind, _ in connection.packets(0.1)) or PacketType.WORK_COMPLETE in done)
     connection.close()
 
 

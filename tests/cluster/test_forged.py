@@ -20,7 +20,7 @@ from logagg.clock import SystemClock
 from logagg.cluster import protocol
 from logagg.cluster.auth import Keys
 from logagg.cluster.gearman import Server
-from logagg.cluster.protocol import Reply, ShardRequest
+from logagg.cluster.protocol import OwnerRequest, PositionsRequest, Reply, StatusRequest
 from logagg.cluster.transport import Receiver
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import Fingerprint, Source
@@ -103,17 +103,17 @@ def test_forged_messages(scene: Scene, secret: bytes | None) -> None:
     for shard in (0, 1):
         forged += [
             scene.forged_job(shard),
-            ShardRequest("web1", 1, shard),
-            ShardRequest("web1", TOP, shard, begins=True, run="x", count=TOP),
-            ShardRequest("web1", TOP, shard, looks=True),
-            ShardRequest("web1", 0, shard, greets=True),
+            PositionsRequest("web1", 1, shard),
+            PositionsRequest("web1", TOP, shard, begins=True, run="x", count=TOP),
+            StatusRequest(shard),
+            OwnerRequest("web1", shard),
         ]
     for number, message in enumerate(forged):
         shard = (
             message.job.shard
             if isinstance(message, protocol.JobMessage)
             else message.shard
-            if isinstance(message, ShardRequest)
+            if isinstance(message, protocol.Request)
             else 0
         )
         data = protocol.pack(message)
@@ -171,7 +171,7 @@ def test_all_that_was_said_said_again(scene: Scene) -> None:
         question = protocol.unpack(data, EVENT_SCHEMA)
         if isinstance(question, protocol.JobMessage):
             assert answer.outcome == "duplicate"
-        elif isinstance(question, ShardRequest) and not question.greets:
+        elif isinstance(question, PositionsRequest):
             assert answer.outcome == "refused" and not answer.positions and not answer.known
         else:
             assert answer.outcome == "taken" and not answer.positions and not answer.known

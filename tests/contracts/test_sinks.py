@@ -31,7 +31,7 @@ from logagg.rollup.configured import tables_of
 from logagg.tail.freshness import Freshness
 from logagg.tail.local import LocalDestination
 from logagg.tail.options import TailOptions
-from logagg.tail.signals import Requests
+from logagg.tail.signals import ControlRequests
 from logagg.tail.sink import Closed, Destination
 from logagg.tail.stats import Stats, Tally
 from tests.conftest import Command, combined, wait_until
@@ -91,7 +91,7 @@ class Here(Place):
         self.close()
         lake = Lake.open(self.logagg.lake, tables_of(CONFIG), clock=CLOCK, config=CONFIG, begin=False)
         self._lake = lake
-        return LocalDestination(lake, self.options, CLOCK, self.notices, Requests(), PARSERS)
+        return LocalDestination(lake, self.options, CLOCK, self.notices, ControlRequests(), PARSERS)
 
     def refuse(self) -> None:
         self._admits.clear()

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logagg.lake import merge
-from logagg.lake.compact import Planner, Task
+from logagg.lake.compact import MergeTask, Planner
 from logagg.lake.partitions import Calendar
 from logagg.lake.parts import FLUSH, Part, PartWriter
 from logagg.lake.state import State
@@ -110,7 +110,7 @@ def test_any_parts_merged_in_any_order_have_the_same_sums(
             chosen = data.draw(st.lists(st.sampled_from(there), min_size=1, unique_by=lambda part: part.path))
             calendar = data.draw(st.sampled_from([Calendar.of, Calendar.by_day]))(max(part.max_ts for part in there))
             for group in merge.bounded(chosen, PAGES):
-                done = Task(root, PAGES, tuple(group), calendar, keys).run()
+                done = MergeTask(root, PAGES, tuple(group), calendar, keys).run()
                 there = [part for part in there if part not in done.old] + list(done.new)
                 assert all(
                     len({calendar.piece(int(at.timestamp())) for at in (one.min_ts, one.max_ts)}) == 1

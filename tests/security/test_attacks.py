@@ -8,13 +8,13 @@ import pytest
 
 from logagg.errors import LogaggError
 from logagg.query import sandbox, sandbox_kernel
-from logagg.query.sandbox import Limits, Sandbox
+from logagg.query.sandbox import QueryLimits, Sandbox
 from tests.conftest import ROOT
 from tests.security import confined
 from tests.security.attacks import DEEDS_TRIED, OTHERS, STATEMENTS
 from tests.security.conftest import SECRET, Place, made, spill_into
 
-LIMITS = Limits(seconds=60, memory=256 << 20, rows=1000)
+LIMITS = QueryLimits(seconds=60, memory=256 << 20, rows=1000)
 
 
 def test_there_are_many() -> None:

@@ -15,13 +15,13 @@ import pytest
 
 from logagg.errors import LimitReached, LogaggError, QueryFailed
 from logagg.query import sandbox, sandbox_frames
-from logagg.query.sandbox import Answer, Limits, Sandbox
+from logagg.query.sandbox import Answer, QueryLimits, Sandbox
 from tests.conftest import ROOT, wait_until
 from tests.security import confined
 from tests.security.attacks import ATTACKS, Attack
 from tests.security.conftest import Place
 
-LIMITS = Limits(seconds=60, memory=256 << 20, rows=1000)
+LIMITS = QueryLimits(seconds=60, memory=256 << 20, rows=1000)
 TOGETHER = sorted({attack.guards for attack in ATTACKS if len(attack.guards) > 1}, key=sorted)
 
 
@@ -126,7 +126,7 @@ child._send(output, child.BATCH, json.dumps([[{expression}]]).encode())
 child._send(output, child.DONE, b"")"""
 
 
-def asked(place: Place, limits: Limits = LIMITS, *, arrow: bool = False) -> str:
+def asked(place: Place, limits: QueryLimits = LIMITS, *, arrow: bool = False) -> str:
     with Sandbox(place.lake, limits=limits).run("SELECT 1", arrow=arrow) as answer:
         return str(list(answer.batches() if arrow else answer.rows()))
 
@@ -137,9 +137,9 @@ SLOW = passing("__import__('time').sleep(2)")
 def test_the_clock_ends_a_query_that_computes_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "BOOTSTRAP", SLOW)
     with pytest.raises(LimitReached, match="longer than 0.5 s"):
-        asked(place, Limits(seconds=0.5))
+        asked(place, QueryLimits(seconds=0.5))
     monkeypatch.setattr(Answer, "_wait", lambda *_: None)
-    assert asked(place, Limits(seconds=0.5)) == "[[None]]"
+    assert asked(place, QueryLimits(seconds=0.5)) == "[[None]]"
 
 
 ENDLESS = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3"
@@ -149,14 +149,14 @@ def test_the_processor_limit_does_where_the_clock_does_not(place: Place, monkeyp
     monkeypatch.setattr(Answer, "_wait", lambda *_: None)
     with (
         pytest.raises(LimitReached, match="longer than 0.1 s"),
-        Sandbox(place.lake, limits=Limits(seconds=0.1)).run(ENDLESS),
+        Sandbox(place.lake, limits=QueryLimits(seconds=0.1)).run(ENDLESS),
     ):
         pass
 
 
 def test_the_parent_counts_rows(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     def run() -> int:
-        with Sandbox(place.lake, limits=Limits(rows=10)).run("FROM range(20)") as answer:
+        with Sandbox(place.lake, limits=QueryLimits(rows=10)).run("FROM range(20)") as answer:
             return len(list(answer.rows()))
 
     with pytest.raises(LimitReached, match="more than 10 rows"):

@@ -17,7 +17,7 @@ import pytest
 from logagg import notice_log, notices
 from logagg.clock import ManualClock
 from logagg.notice_log import Notices, show_failure
-from logagg.notices import KINDS, Kind, Level, Notice
+from logagg.notices import KINDS, Level, Notice, NoticeKind
 from tests.conftest import ROOT
 
 AT = "2027-01-15T08:00:00Z"  # where a manual clock starts
@@ -246,7 +246,7 @@ def test_a_failure_is_said_to_people_to_the_journal_and_to_programs(
 def test_kinds_are_documented_with_their_level() -> None:
     page = (ROOT / "docs/operations.md").read_text()
 
-    def row(kind: Kind) -> str:
+    def row(kind: NoticeKind) -> str:
         return f"`{kind.name}`{']' if kind.level is Level.INFO else ''} | {kind.level.name.lower()} | {kind.meaning} |"
 
     assert [kind.name for kind in KINDS if row(kind) not in page] == []

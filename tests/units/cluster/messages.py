@@ -8,7 +8,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from logagg.cluster import protocol
-from logagg.cluster.protocol import JobMessage, Reply, ShardRequest, SourcePosition
+from logagg.cluster.protocol import JobMessage, OwnerRequest, PositionsRequest, Reply, SourcePosition, StatusRequest
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import Fingerprint, Job, Progress, Reject, Rejects, Source
 
@@ -72,18 +72,19 @@ def parcels(draw: st.DrawFn) -> JobMessage:
 KNOWN = st.builds(SourcePosition, SOURCES, st.one_of(st.none(), st.builds(Progress, NUMBERS, NUMBERS, MARKS)))
 POSITIONS = st.dictionaries(WORDS, st.tuples(NUMBERS, NUMBERS))
 REPORTS = st.dictionaries(WORDS, NUMBERS, max_size=3)
-REQUESTS = st.builds(
-    ShardRequest,
+POSITIONS_REQUESTS = st.builds(
+    PositionsRequest,
     WORDS,
     NUMBERS,
     NUMBERS,
     st.booleans(),
     st.lists(SOURCES, max_size=2).map(tuple),
     REPORTS,
-    st.booleans(),
-    st.booleans(),
     WORDS,
     NUMBERS,
+)
+REQUESTS = st.one_of(
+    POSITIONS_REQUESTS, st.builds(OwnerRequest, WORDS, NUMBERS, st.booleans()), st.builds(StatusRequest, NUMBERS)
 )
 TOKENS = st.one_of(st.just(""), st.binary(min_size=16, max_size=16).map(bytes.hex))
 REPLIES = st.builds(

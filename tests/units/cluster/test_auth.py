@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from logagg.cluster import protocol
 from logagg.cluster.auth import Keys
-from logagg.cluster.protocol import NO_OWNER, Reply, ShardRequest, Wired
+from logagg.cluster.protocol import NO_OWNER, PositionsRequest, Reply, Wired
 from logagg.errors import AuthError, WireError
 from logagg.parse.schemas import EVENT_SCHEMA
 from tests.units.cluster.messages import REPLIES, REQUESTS, parcels
@@ -51,7 +51,7 @@ def test_any_flipped_bit_is_found(message: Wired, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [ShardRequest("web1", 3, 0, begins=True, run="r", count=2), Reply("superseded", 2, OWNER.hex())]
+    "message", [PositionsRequest("web1", 3, 0, begins=True, run="r", count=2), Reply("superseded", 2, OWNER.hex())]
 )
 def test_every_single_bit_of_a_message_is_covered(message: Wired) -> None:
     data = signed(message)
@@ -72,7 +72,7 @@ def test_what_was_cut_off_or_appended_is_found(message: Wired, data: st.DataObje
 
 
 @given(MESSAGES, st.binary(min_size=1, max_size=100))
-@example(ShardRequest("web1", 1, 0), b"")
+@example(PositionsRequest("web1", 1, 0), b"")
 def test_another_secret_signs_nothing_for_us(message: Wired, secret: bytes) -> None:
     if secret != SECRET:
         with pytest.raises(AuthError):
@@ -89,7 +89,7 @@ def test_a_message_without_a_mac_is_refused(message: Wired) -> None:
 @pytest.mark.parametrize("other", [b"J", b"Q", b"A"])
 def test_no_kind_passes_for_another(kind: bytes, other: bytes) -> None:
     """Its key, not only the byte that says what it is."""
-    data = signed(ShardRequest("web1", 1, 0))
+    data = signed(PositionsRequest("web1", 1, 0))
     as_kind = KEYS.sign(data[:7] + kind + data[8:], NONCE, OWNER)
     changed = as_kind[:7] + other + as_kind[8:]
     if kind == other:
@@ -110,8 +110,8 @@ def test_no_kind_passes_for_another(kind: bytes, other: bytes) -> None:
 )
 def test_what_is_beside_header_and_events_is_covered(change: Callable[[bytes], bytes]) -> None:
     with pytest.raises(AuthError):
-        KEYS.check(change(signed(ShardRequest("web1", 1, 0))))
+        KEYS.check(change(signed(PositionsRequest("web1", 1, 0))))
 
 
 def test_the_secret_is_not_in_a_message() -> None:
-    assert SECRET[:8] not in signed(ShardRequest("web1", 1, 0))
+    assert SECRET[:8] not in signed(PositionsRequest("web1", 1, 0))

@@ -57,7 +57,7 @@ LOGS = {
 }
 
 
-def packed(name: str, run: remote.Session) -> tuple[int, remote.Packed]:
+def packed(name: str, run: remote.Session) -> tuple[int, remote.PackedChunk]:
     fmt, line = LOGS[name]
     random_, lines, size = random.Random(1), list[bytes](), 0
     while size < SIZE:

@@ -11,7 +11,7 @@ import pytest
 from gearman import protocol
 
 from logagg.clock import SystemClock
-from logagg.cluster.gearman import OMITTED, Connection, Kind, Server
+from logagg.cluster.gearman import OMITTED, Connection, PacketType, Server
 from logagg.errors import ServerError
 
 LIMIT = 10_000
@@ -22,7 +22,7 @@ def packet(kind: int, *arguments: bytes) -> bytes:
     return b"\0RES" + kind.to_bytes(4, "big") + len(payload).to_bytes(4, "big") + payload
 
 
-ECHO = packet(Kind.ECHO_RES, b"logagg")
+ECHO = packet(PacketType.ECHO_RES, b"logagg")
 
 
 def connected(sent: bytes, act: Callable[[Connection], None]) -> None:
@@ -41,7 +41,7 @@ def connected(sent: bytes, act: Callable[[Connection], None]) -> None:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         connection = Connection(Server("127.0.0.1", server.getsockname()[1]), SystemClock(), LIMIT)
-        connection.send(Kind.PRE_SLEEP)
+        connection.send(PacketType.PRE_SLEEP)
         try:
             act(connection)
         finally:
@@ -63,15 +63,18 @@ def received(sent: bytes, count: int) -> list[tuple[int, dict[str, bytes]]]:
 
 
 def job(data: bytes, unique: bytes = b"u") -> bytes:
-    return packet(Kind.JOB_ASSIGN_UNIQ, b"H:1", b"logagg.shard.0", unique, data)
+    return packet(PacketType.JOB_ASSIGN_UNIQ, b"H:1", b"logagg.shard.0", unique, data)
 
 
 def test_packets_are_taken_apart() -> None:
-    sent = job(b"a\0b\0") + packet(Kind.NO_JOB) + packet(Kind.WORK_COMPLETE, b"H:2", b"")
+    sent = job(b"a\0b\0") + packet(PacketType.NO_JOB) + packet(PacketType.WORK_COMPLETE, b"H:2", b"")
     assert received(sent, 3) == [
-        (Kind.JOB_ASSIGN_UNIQ, {"job_handle": b"H:1", "task": b"logagg.shard.0", "unique": b"u", "data": b"a\0b\0"}),
-        (Kind.NO_JOB, {}),
-        (Kind.WORK_COMPLETE, {"job_handle": b"H:2", "data": b""}),
+        (
+            PacketType.JOB_ASSIGN_UNIQ,
+            {"job_handle": b"H:1", "task": b"logagg.shard.0", "unique": b"u", "data": b"a\0b\0"},
+        ),
+        (PacketType.NO_JOB, {}),
+        (PacketType.WORK_COMPLETE, {"job_handle": b"H:2", "data": b""}),
     ]
 
 
@@ -93,11 +96,11 @@ def test_the_largest_that_may_be() -> None:
     "junk",
     [
         packet(9999, b"x"),
-        packet(Kind.JOB_ASSIGN_UNIQ, b"only one argument"),
-        packet(Kind.NO_JOB, b"an argument"),
+        packet(PacketType.JOB_ASSIGN_UNIQ, b"only one argument"),
+        packet(PacketType.NO_JOB, b"an argument"),
         packet(protocol.GEARMAN_COMMAND_TEXT_COMMAND, b"x"),
         b"HTTP/1.1 400 Bad Request\r\n\r\n",
-        packet(Kind.JOB_ASSIGN_UNIQ, b"x" * (1 << 20)),
+        packet(PacketType.JOB_ASSIGN_UNIQ, b"x" * (1 << 20)),
     ],
 )
 def test_what_is_no_packet_ends_the_connection(junk: bytes) -> None:

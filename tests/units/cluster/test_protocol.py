@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logagg.cluster import event_stream, protocol
-from logagg.cluster.protocol import FRAME, JobMessage, Reply, ShardRequest
+from logagg.cluster.protocol import FRAME, JobMessage, PositionsRequest, Reply
 from logagg.errors import OtherVersion, TooLarge, WireError
 from logagg.heartbeat import LARGEST
 from logagg.parse.schemas import EVENT_SCHEMA
@@ -50,7 +50,7 @@ def test_events_that_are_rejected_are_counted_and_not_looked_at(parcel: JobMessa
 
 
 @given(st.one_of(REQUESTS, REPLIES))
-def test_questions_and_answers_come_out_as_they_were(message: ShardRequest | Reply) -> None:
+def test_questions_and_answers_come_out_as_they_were(message: protocol.Request | Reply) -> None:
     assert protocol.unpack(protocol.pack(message), EVENT_SCHEMA) == message
 
 
@@ -103,7 +103,7 @@ def test_what_was_made_up_is_read_or_refused(message: protocol.Wired, data: st.D
 
 
 def test_another_version_is_named() -> None:
-    packed = bytearray(protocol.pack(ShardRequest("web1", 1, 0)))
+    packed = bytearray(protocol.pack(PositionsRequest("web1", 1, 0)))
     packed[6] = 3
     with pytest.raises(OtherVersion, match="version 3.*reads version 2.*same version everywhere"):
         protocol.unpack(bytes(packed), EVENT_SCHEMA)
@@ -246,7 +246,7 @@ def test_words_that_a_shard_does_not_use_do_not_travel() -> None:
 @pytest.mark.parametrize("over", [0, 1])
 def test_how_much_a_tailer_may_say_of_itself_is_bounded(over: int) -> None:
     text = "x" * (LARGEST + 64 + over)
-    for message in (ShardRequest("web1", 1, 0, heartbeat=text), Reply("taken", heartbeats=(text,))):
+    for message in (PositionsRequest("web1", 1, 0, heartbeat=text), Reply("taken", heartbeats=(text,))):
         if over:
             with pytest.raises(WireError, match="a heartbeat of"):
                 protocol.unpack(protocol.pack(message), EVENT_SCHEMA)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from logagg.clock import ManualClock
 from logagg.cluster.epochs import Epochs
-from logagg.cluster.protocol import NO_OWNER, Reply, ShardRequest
+from logagg.cluster.protocol import NO_OWNER, OwnerRequest, PositionsRequest, Reply
 from logagg.cluster.quarantine import Attempts
 from logagg.cluster.refusals import REPLAYED, Refusals
 from logagg.cluster.shard_host import Ownership, ShardHost
@@ -45,8 +44,8 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def question(epoch: int = 1, count: int = 1, run: str = "run") -> ShardRequest:
-    return ShardRequest("web1", epoch, 0, run=run, count=count)
+def question(epoch: int = 1, count: int = 1, run: str = "run") -> PositionsRequest:
+    return PositionsRequest("web1", epoch, 0, run=run, count=count)
 
 
 def test_a_message_for_another_owner_changes_nothing(place: Place) -> None:
@@ -98,26 +97,26 @@ def test_another_number_of_shards_is_a_misfit(place: Place) -> None:
 def test_a_greeting_tells_no_position(place: Place) -> None:
     place.host.take(parcel(tailer="web1"))
     assert place.says(question(epoch=4)) == ""
-    answer = place.host.greets(replace(question(), greets=True))
+    answer = place.host.tell_owner(OwnerRequest("web1", 0))
     assert answer == Reply("taken", 2, place.host.owner, epoch=4, limit=1 << 20)
 
 
 def test_status_is_answered_once_a_token(place: Place) -> None:
     def token() -> bytes:
-        return bytes.fromhex(place.host.greets(ShardRequest("", 0, 0, looks=True, greets=True)).owner)
+        return bytes.fromhex(place.host.tell_owner(OwnerRequest("", 0, for_status=True)).owner)
 
     first = token()
-    assert place.host.shows(first, 0.0).reports
-    again = place.host.shows(first, 0.0)
+    assert place.host.tell_status(first, 0.0).reports
+    again = place.host.tell_status(first, 0.0)
     assert again.outcome == "moved" and not again.reports
     assert bytes.fromhex(again.owner) == token() != first
-    assert place.host.shows(token(), 0.0).reports[""]["refused"] == 0
-    assert not place.host.shows(place.owner, 0.0).reports
+    assert place.host.tell_status(token(), 0.0).reports[""]["refused"] == 0
+    assert not place.host.tell_status(place.owner, 0.0).reports
 
 
 def test_status_shows_what_was_refused_and_when(place: Place) -> None:
     place.owned.refusals.add("forged", "a message")
     place.clock.sleep(9)
-    token = bytes.fromhex(place.host.greets(ShardRequest("", 0, 0, looks=True, greets=True)).owner)
-    shard = place.host.shows(token, 0.0).reports[""]
+    token = bytes.fromhex(place.host.tell_owner(OwnerRequest("", 0, for_status=True)).owner)
+    shard = place.host.tell_status(token, 0.0).reports[""]
     assert (shard["refused"], shard["refused_age"]) == (1, 9)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from logagg.intake.chunks import Limits
+from logagg.intake.chunks import ReadLimits
 from logagg.intake.content import Content, open_content
 from logagg.intake.match import Candidate
 from logagg.intake.names import describe
@@ -37,7 +37,7 @@ class Bench:
         content = self.content(self.write(name, data))
         stat, found = content.stat(), describe(str(self.folder / name))
         source = replace(new_source(found.path), device=stat.st_dev, inode=stat.st_ino, compression=content.compression)
-        reader = Reader(source, source.head, Limits(), found.stream)
+        reader = Reader(source, source.head, ReadLimits(), found.stream)
         reader.begin(look, stat.st_size, len(content.first()), announced=True)
         self._opened[-1] = reader
         assert reader.open(content)

@@ -15,8 +15,8 @@ import zstandard
 
 from logagg.intake.content import (
     FINGERPRINT_BYTES,
+    Compressed,
     Content,
-    Packed,
     Plain,
     fingerprint_of,
     has_fingerprint,
@@ -80,7 +80,7 @@ def test_read_while_it_grows(tmp_path: Path, compression: str) -> None:
             known = all_of(content, 50_000, known)
             assert DATA.startswith(known)
     assert known == DATA
-    assert not isinstance(content, Packed) or content.complete
+    assert not isinstance(content, Compressed) or content.complete
     content.close()
 
 
@@ -88,14 +88,14 @@ def test_read_while_it_grows(tmp_path: Path, compression: str) -> None:
 def test_what_is_whole_of_a_broken_one(tmp_path: Path, kind: str) -> None:
     packed = COMPRESS[kind](DATA[:50_000]) + COMPRESS[kind](DATA[50_000:])
     cut_off = opened(tmp_path / "cut", packed[: len(packed) - 40])
-    assert isinstance(cut_off, Packed)
+    assert isinstance(cut_off, Compressed)
     known = all_of(cut_off, 10_000)
     assert DATA.startswith(known)
     assert len(known) >= 50_000
     assert not cut_off.complete
     assert not cut_off.broken
     garbage = opened(tmp_path / "garbage", COMPRESS[kind](DATA[:50_000]) + b"garbage" * 100)
-    assert isinstance(garbage, Packed)
+    assert isinstance(garbage, Compressed)
     assert all_of(garbage, 10_000) == DATA[:50_000]
     assert garbage.broken
     cut_off.close()
@@ -106,7 +106,7 @@ def test_what_is_whole_of_a_broken_one(tmp_path: Path, kind: str) -> None:
 def test_a_bomb_is_decompressed_no_further_than_it_is_read(tmp_path: Path, kind: str) -> None:
     content = opened(tmp_path / "bomb", COMPRESS[kind](bytes(64 << 20)))
     assert content.read(0, 1000) == bytes(1000)
-    assert isinstance(content, Packed)
+    assert isinstance(content, Compressed)
     assert len(content._window) < 32 << 20
     content.close()
 
@@ -148,7 +148,7 @@ def test_padding_between_members_is_skipped(tmp_path: Path) -> None:
 def test_an_archive_of_which_only_the_first_bytes_are_there(tmp_path: Path) -> None:
     for kind in ("gz", "bz2", "zst", "xz"):
         content = opened(tmp_path / kind, COMPRESS[kind](DATA)[:10])
-        assert isinstance(content, Packed)
+        assert isinstance(content, Compressed)
         assert (content.first(), content.complete, content.broken) == (b"", False, "")
         content.close()
 
@@ -158,7 +158,7 @@ def test_a_broken_archive_gives_the_same_again(tmp_path: Path) -> None:
     packed = bytearray(lzma.compress(DATA[:50_000]) + lzma.compress(DATA[50_000:]))
     packed[-5_000:] = b"x" * 5_000
     content = opened(tmp_path / "log.xz", bytes(packed))
-    assert isinstance(content, Packed)
+    assert isinstance(content, Compressed)
     known = all_of(content, 10_000)
     assert known.startswith(DATA[:50_000])
     assert content.broken.startswith("corrupt xz: ")
@@ -171,7 +171,7 @@ def test_a_forged_xz_that_asks_for_much_memory_is_broken(tmp_path: Path) -> None
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]
     forged = lzma.LZMACompressor(lzma.FORMAT_XZ, filters=filters)  # no data: the compressor would take the memory, too
     content = opened(tmp_path / "log.xz", forged.compress(b"line\n") + forged.flush())
-    assert isinstance(content, Packed)
+    assert isinstance(content, Compressed)
     assert content.first() == b""
     assert content.broken.startswith("corrupt xz: ")
     content.close()

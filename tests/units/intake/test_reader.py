@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import logagg.intake
-from logagg.intake.chunks import Limits, Outgrown, Replaced
+from logagg.intake.chunks import Outgrown, ReadLimits, Replaced
 from logagg.intake.content import open_content
 from logagg.intake.names import describe
 from logagg.intake.reader import NEVER, Reader, SourceState
@@ -33,7 +33,7 @@ def append(reader: Reader, data: bytes) -> None:
 
 def test_a_known_source_waits_for_its_file() -> None:
     source = new_source("access.log")
-    reader = Reader(source, source.head, Limits(), "/access.log")
+    reader = Reader(source, source.head, ReadLimits(), "/access.log")
     assert reader.state is SourceState.WAITING
     assert not reader.has_file()
     assert not reader.has_more()
@@ -95,7 +95,7 @@ def test_a_finished_one_stays_closed_until_it_grows(files: Bench) -> None:
 def test_one_that_an_earlier_run_finished_is_not_opened(files: Bench) -> None:
     earlier = files.reader("access.log.1")
     earlier.finish()
-    reader = Reader(earlier.source, earlier.fingerprint, Limits(), earlier.stream)
+    reader = Reader(earlier.source, earlier.fingerprint, ReadLimits(), earlier.stream)
     stat = Path(reader.source.path).stat()
     assert reader.state is SourceState.WAITING
     assert reader.is_at_rest(stat)
@@ -204,7 +204,7 @@ def test_a_known_one_resumes_where_every_shard_is(files: Bench) -> None:
     reader = files.reader("access.log")
     furthest, stat = reader.fingerprint, Path(reader.source.path).stat()
     half = files.reader("other.log", LONG[: len(LONG) // 2 + 3]).fingerprint
-    resumed = Reader(replace(reader.source, inode=stat.st_ino), furthest, Limits(), reader.stream, (), half)
+    resumed = Reader(replace(reader.source, inode=stat.st_ino), furthest, ReadLimits(), reader.stream, (), half)
     assert resumed.position == len(LONG), "it takes all that was read to identify the file"
     assert resumed.open(files.content(Path(reader.source.path)))
     assert resumed.position == half.position

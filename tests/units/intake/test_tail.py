@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from logagg.clock import ManualClock
-from logagg.intake.content import FINGERPRINT_BYTES, Content, Packed, Plain, fingerprint_of, open_content
+from logagg.intake.content import FINGERPRINT_BYTES, Compressed, Content, Plain, fingerprint_of, open_content
 from logagg.intake.open_files import OpenFiles
 from logagg.intake.reader import Reader
 from logagg.intake.tail import Tailer
@@ -352,9 +352,9 @@ def test_standard_input_that_was_refused_is_kept(bench: Bench, writing: int) -> 
 
 
 def test_a_growing_archive_is_decompressed_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    rewound: list[Packed] = []
-    rewind = Packed._rewind
-    monkeypatch.setattr(Packed, "_rewind", lambda self: rewound.append(self) or rewind(self))
+    rewound: list[Compressed] = []
+    rewind = Compressed._rewind
+    monkeypatch.setattr(Compressed, "_rewind", lambda self: rewound.append(self) or rewind(self))
     path = bench.folder / "a.log.1.gz"
     packed = gzip.compress(b"".join(b"line %d\n" % number for number in range(20_000)))
     path.write_bytes(packed[:30])

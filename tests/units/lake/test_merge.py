@@ -13,7 +13,7 @@ import pytest
 
 from logagg.errors import MergeStopped
 from logagg.lake import merge
-from logagg.lake.compact import Planner, Task
+from logagg.lake.compact import MergeTask, Planner
 from logagg.lake.partitions import Calendar
 from logagg.lake.parts import DAY, FLUSH, HOUR, Part, PartReader, PartWriter
 from logagg.lake.progress import LONG, REFRESH, MergeProgress
@@ -65,8 +65,8 @@ def scattered(root: Path, parts: int, rows_each: int, level: str = FLUSH) -> lis
     return made
 
 
-def task(root: Path, parts: Sequence[Part], keys: int = KEYS) -> Task:
-    return Task(root, PAGES, tuple(parts), Calendar.of(max(part.max_ts for part in parts)), keys)
+def task(root: Path, parts: Sequence[Part], keys: int = KEYS) -> MergeTask:
+    return MergeTask(root, PAGES, tuple(parts), Calendar.of(max(part.max_ts for part in parts)), keys)
 
 
 class Work:

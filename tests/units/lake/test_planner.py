@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from logagg.lake.compact import CROWD, FLUSHES, Planner, Task
+from logagg.lake.compact import CROWD, FLUSHES, MergeTask, Planner
 from logagg.lake.parts import DAY, FLUSH, HOUR, MONTH, Part
 from logagg.lake.state import State
 from logagg.rollup.definitions import DEFAULTS
@@ -22,7 +22,7 @@ def part(level: str, at: datetime, size: int = 2000, number: int = 0) -> Part:
     return Part(TRAFFIC.name, f"data/traffic/{level}-{number}.parquet", level, 60, 1, size, at, at)
 
 
-def due(*parts: Part) -> list[Task]:
+def due(*parts: Part) -> list[MergeTask]:
     return Planner(Path("lake"), {TRAFFIC.name: TRAFFIC}, 100).due(State(parts=parts))
 
 
@@ -69,7 +69,7 @@ def test_what_comes_even_later_is_not_merged_with_the_whole_each_time(level: str
     assert set(task.parts) == set(late)
 
 
-def merged(task: Task) -> Iterator[Part]:
+def merged(task: MergeTask) -> Iterator[Part]:
     """Return what a merge leaves, in so far as a plan depends on it."""
     for piece in dict.fromkeys(task.calendar.piece(int(one.min_ts.timestamp())) for one in task.parts):
         within = [one for one in task.parts if piece.start <= one.min_ts.timestamp() < piece.end]

@@ -12,11 +12,11 @@ import pytest
 
 from logagg.errors import LakeError, LimitReached, LogaggError, QueryFailed, QueryRefused
 from logagg.query.render import plain
-from logagg.query.sandbox import Limits, Sandbox
+from logagg.query.sandbox import QueryLimits, Sandbox
 from tests.units.query.conftest import write_catalog
 
 
-def answers(root: Path, query: str, *readable: Path, limits: Limits | None = None) -> list[list[object]]:
+def answers(root: Path, query: str, *readable: Path, limits: QueryLimits | None = None) -> list[list[object]]:
     with Sandbox(root, readable=readable, limits=limits).run(query) as answer:
         return [list(row) for row in answer.rows()]
 
@@ -154,15 +154,15 @@ def test_mistakes_are_said_in_a_line(root: Path, tmp_path: Path) -> None:
 def test_limits(root: Path) -> None:
     endless = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3"
     with pytest.raises(LimitReached, match="longer than 0.3 s; .* --timeout"):
-        answers(root, endless, limits=Limits(seconds=0.3))
+        answers(root, endless, limits=QueryLimits(seconds=0.3))
     with pytest.raises(LimitReached, match="more than 64 MB; .* --memory"):
-        answers(root, "SELECT length(repeat('x', 3000000000))", limits=Limits(memory=64 << 20))
+        answers(root, "SELECT length(repeat('x', 3000000000))", limits=QueryLimits(memory=64 << 20))
     with pytest.raises(LimitReached, match="more than 5 rows; .* --rows"):
-        answers(root, "FROM range(10)", limits=Limits(rows=5))
-    assert len(answers(root, "FROM range(10)", limits=Limits(rows=10))) == 10
-    assert len(answers(root, "FROM range(10)", limits=Limits(seconds=0, rows=0))) == 10
+        answers(root, "FROM range(10)", limits=QueryLimits(rows=5))
+    assert len(answers(root, "FROM range(10)", limits=QueryLimits(rows=10))) == 10
+    assert len(answers(root, "FROM range(10)", limits=QueryLimits(seconds=0, rows=0))) == 10
     with pytest.raises(LogaggError, match="64MB or more"):
-        Sandbox(root, limits=Limits(memory=1))
+        Sandbox(root, limits=QueryLimits(memory=1))
 
 
 def test_what_does_not_fit_in_memory_is_spilled_and_removed(
@@ -173,7 +173,7 @@ def test_what_does_not_fit_in_memory_is_spilled_and_removed(
     monkeypatch.setattr("logagg.spill.tempfile.tempdir", str(place))
     query = "SELECT range AS a, repeat('x', 300) AS b FROM range(500000) ORDER BY hash(range)"
     seen = set()
-    with Sandbox(root, limits=Limits(memory=128 << 20)).run(query) as answer:
+    with Sandbox(root, limits=QueryLimits(memory=128 << 20)).run(query) as answer:
         assert next(iter(answer.rows()))
         for path in place.iterdir():
             seen |= {(path.stat().st_mode & 0o777, any(path.iterdir()))}
@@ -189,6 +189,6 @@ def test_a_query_is_cancelled_from_elsewhere(root: Path) -> None:
 
 
 def test_a_reader_that_takes_its_time_takes_none_of_the_query(root: Path) -> None:
-    with Sandbox(root, limits=Limits(seconds=30)).run("FROM range(100000)") as answer:
+    with Sandbox(root, limits=QueryLimits(seconds=30)).run("FROM range(100000)") as answer:
         answer._left = math.inf  # as long as it is not waited for, it does not fall
         assert sum(1 for _ in answer.rows()) == 100_000

@@ -23,7 +23,7 @@ from logagg.parse.lines import fast
 from logagg.rollup.shard import Shard
 from logagg.tail import local, reader
 from logagg.tail.options import TailOptions
-from logagg.tail.signals import Requests
+from logagg.tail.signals import ControlRequests
 from tests.laws import sums
 from tests.laws.crashes import lines
 from tests.laws.feed import files_of, position
@@ -140,7 +140,7 @@ SECOND_LOOKS = 200  # that a tail may take in a second: two when idle, eighty wh
 @contextmanager
 def followed(log: Path, flush: float) -> Iterator[Path]:
     """Follow a log until the block ends; yield the lake."""
-    requests, lake = Requests(), log.parent / "lake"
+    requests, lake = ControlRequests(), log.parent / "lake"
     words = TailOptions([str(log)], lake, MANY_COMMITS, flush=flush, shards=1, verbosity=-1)
     with ThreadPoolExecutor(1) as thread:
         tail = thread.submit(local.tail, words, None, requests)

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from logagg.tail.barriers import Barrier
-from logagg.tail.channels import Channel, LocalQueue
+from logagg.tail.queues import BoundedQueue, ShardQueues
 from logagg.tail.sink import Closed
 
 
@@ -16,7 +16,7 @@ def barriers(number: int) -> list[Barrier]:
 
 
 def test_messages_of_a_shard_come_in_order_and_only_to_it() -> None:
-    queue = LocalQueue(2, size=10)
+    queue = ShardQueues(2, size=10)
     for message in barriers(5):
         queue.send(message.number % 2, message)
     queue.close()
@@ -24,7 +24,7 @@ def test_messages_of_a_shard_come_in_order_and_only_to_it() -> None:
     assert received(queue, 1) == [1, 3]
 
 
-def received(queue: LocalQueue, shard: int) -> list[int]:
+def received(queue: ShardQueues, shard: int) -> list[int]:
     found: list[int] = []
     while True:
         try:
@@ -36,7 +36,7 @@ def received(queue: LocalQueue, shard: int) -> list[int]:
 
 
 def test_a_full_queue_makes_its_sender_wait_and_loses_nothing() -> None:
-    queue, sent = LocalQueue(1, size=3), []
+    queue, sent = ShardQueues(1, size=3), []
 
     def send() -> None:
         for message in barriers(50):
@@ -55,7 +55,7 @@ def test_a_full_queue_makes_its_sender_wait_and_loses_nothing() -> None:
 
 
 def test_a_closed_queue_takes_nothing_and_gives_what_it_has() -> None:
-    queue = LocalQueue(1)
+    queue = ShardQueues(1)
     queue.send(0, Barrier(1, ()))
     queue.close()
     with pytest.raises(Closed):
@@ -64,7 +64,7 @@ def test_a_closed_queue_takes_nothing_and_gives_what_it_has() -> None:
 
 
 def test_a_queue_that_is_cut_gives_nothing_more() -> None:
-    queue = LocalQueue(1)
+    queue = ShardQueues(1)
     queue.send(0, Barrier(1, ()))
     queue.cut()
     assert received(queue, 0) == []
@@ -72,7 +72,7 @@ def test_a_queue_that_is_cut_gives_nothing_more() -> None:
 
 @pytest.mark.parametrize("end", ["close", "cut"])
 def test_whoever_waits_learns_of_the_end(end: str) -> None:
-    full, empty = Channel[int](1), Channel[int](1)
+    full, empty = BoundedQueue[int](1), BoundedQueue[int](1)
     full.put(1)
     ended: list[str] = []
 
@@ -84,8 +84,8 @@ def test_whoever_waits_learns_of_the_end(end: str) -> None:
     waiting = [threading.Thread(target=wait_for, args=(what,)) for what in ("room", "an item")]
     for thread in waiting:
         thread.start()
-    for channel in (full, empty):
-        getattr(channel, end)()
+    for queue in (full, empty):
+        getattr(queue, end)()
     for thread in waiting:
         thread.join(20)
     assert sorted(ended) == ["an item", "room"]

@@ -12,7 +12,7 @@ from logagg.tail.sink import Closed
 Item = TypeVar("Item")
 
 
-class Channel(Generic[Item]):
+class BoundedQueue(Generic[Item]):
     """A bounded queue between threads that can be closed (let it run dry) or cut (stop at once)."""
 
     def __init__(self, size: int) -> None:
@@ -22,7 +22,7 @@ class Channel(Generic[Item]):
         self._changed = threading.Condition()
 
     def put(self, item: Item) -> None:
-        """Append an item; waits while the channel is full. Raises Closed."""
+        """Append an item; waits while the queue is full. Raises Closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or len(self._items) < self._size)
             if self._closed:
@@ -53,23 +53,23 @@ class Channel(Generic[Item]):
             self._changed.notify_all()
 
 
-class LocalQueue:
-    """One channel per shard."""
+class ShardQueues:
+    """One queue per shard."""
 
     def __init__(self, shards: int, size: int = 2) -> None:
-        self._channels: list[Channel[Message]] = [Channel(size) for _ in range(shards)]
+        self._queues: list[BoundedQueue[Message]] = [BoundedQueue(size) for _ in range(shards)]
 
     def send(self, shard: int, message: Message) -> None:
-        self._channels[shard].put(message)
+        self._queues[shard].put(message)
 
     def receive(self, shard: int) -> Message:
-        return self._channels[shard].get()
+        return self._queues[shard].get()
 
     def close(self) -> None:
-        for channel in self._channels:
-            channel.close()
+        for queue in self._queues:
+            queue.close()
 
     def cut(self) -> None:
         """Stop at once: drop what nobody received. Nothing is lost, it is read again from the log."""
-        for channel in self._channels:
-            channel.cut()
+        for queue in self._queues:
+            queue.cut()
