@@ -37,7 +37,11 @@ NODES = QUERIES | SOURCES | MODIFIERS
 QUALIFIERS = frozenset({"lake", "main", "information_schema"})  # permitted qualifiers of a table's name
 SHOWN = frozenset({'"tables"', "__show_tables_expanded"})  # SHOW TABLES, SHOW ALL TABLES
 SYSTEM = ("duckdb_", "pg_", "pragma_", "sqlite_")  # prefixes of the names of DuckDB's own views
-MACROS = frozenset({"ctr", "latency_quantile", "latency_seconds", "merge_sketches", "sketch_count", "uniques"})
+MACROS = frozenset(
+    """
+    ctr latency_p latency_quantile latency_seconds merge_sketches share sketch_count total uniques
+    """.split()
+)
 
 
 @dataclass(frozen=True, slots=True)

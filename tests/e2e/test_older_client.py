@@ -12,9 +12,11 @@ from tests.conftest import Command
 
 DUCKDB = Path(sys.executable).with_name("duckdb")
 QUERIES = (
-    "SELECT sum(hits)::BIGINT AS answer FROM traffic",
+    "SELECT total(hits) AS answer FROM traffic",
     "SELECT uniques(visitors) AS answer FROM traffic WHERE NOT is_bot",
     "SELECT ctr(sum(impressions), sum(clicks)) AS answer FROM ads",
+    "SELECT max(share) AS answer FROM (SELECT share(hits) AS share FROM traffic GROUP BY kind)",
+    "SELECT latency_p(0.95, bucket, hits) AS answer FROM latency GROUP BY path ORDER BY path",
     "SELECT latency_quantile(0.95) AS answer",
     "SELECT count(*) AS answer FROM latency_quantile(0.95)",
     "SELECT sum(lines)::BIGINT AS answer FROM sources",

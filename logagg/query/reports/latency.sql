@@ -16,10 +16,10 @@ SELECT
   site, path,
   any_value(total)::BIGINT AS hits,
   sum(seconds) / any_value(total) AS mean,
-  latency_seconds(min(bucket) FILTER (upto >= 0.50 * total)) AS p50,
-  latency_seconds(min(bucket) FILTER (upto >= 0.90 * total)) AS p90,
-  latency_seconds(min(bucket) FILTER (upto >= 0.95 * total)) AS p95,
-  latency_seconds(min(bucket) FILTER (upto >= 0.99 * total)) AS p99
+  latency_seconds(min(bucket) FILTER (upto / total >= 0.50)) AS p50,
+  latency_seconds(min(bucket) FILTER (upto / total >= 0.90)) AS p90,
+  latency_seconds(min(bucket) FILTER (upto / total >= 0.95)) AS p95,
+  latency_seconds(min(bucket) FILTER (upto / total >= 0.99)) AS p99
 FROM ranked
 GROUP BY site, path
 ORDER BY hits DESC, site, path
