@@ -101,6 +101,6 @@ def test_the_version_that_is_read_is_the_one_that_is_written(root: Path) -> None
 
 def test_a_newer_lake_is_refused(root: Path) -> None:
     with duckdb.connect(str((root / "logagg.duckdb").resolve())) as connection:
-        connection.execute("UPDATE lake SET version = 2")
-    with pytest.raises(LakeError, match="a lake of version 2, this logagg reads 1; upgrade logagg"):
+        connection.execute("UPDATE lake SET version = 3")
+    with pytest.raises(LakeError, match="a lake of version 3, this logagg reads 2; upgrade logagg"):
         snapshot.connect(root)
