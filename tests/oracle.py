@@ -42,9 +42,9 @@ KEYS = {
     "pages": ("ts", "site", "path", "is_bot"),
     "ads": ("ts", "site", "campaign", "ad", "placement", "is_bot"),
     "referrers": ("ts", "site", "referrer", "is_bot"),
-    "agents": ("ts", "is_bot"),
+    "agents": ("ts", "site", "is_bot"),
     "errors": ("ts", "site", "path", "status", "is_bot"),
-    "latency": ("ts", "site", "path"),
+    "latency": ("ts", "site", "path", "is_bot"),
 }
 MEASURES = {
     "traffic": ("hits", "bytes"),
@@ -208,7 +208,7 @@ def count(hits: Iterable[Hit], is_robot: Callable[[str], bool], site: str = "", 
         request["bytes"] += hit.bytes
         add("traffic", (ts, own, hit.kind, hit.method, hit.status, bot), visitor, hits=1, bytes=hit.bytes)
         add("referrers", (ts, own, hit.referring_host, bot), visitor, hits=1)
-        add("agents", (ts, bot), visitor, hits=1)
+        add("agents", (ts, own, bot), visitor, hits=1)
         if is_view or (hit.kind == "other" and is_error):
             seen = visitor if is_view else None
             add("pages", (ts, own, hit.path, bot), seen, views=is_view, errors=is_error, bytes=hit.bytes)
@@ -217,7 +217,7 @@ def count(hits: Iterable[Hit], is_robot: Callable[[str], bool], site: str = "", 
         if is_error:
             add("errors", (ts, own, hit.path, hit.status, bot), None, hits=1)
         if hit.seconds is not None:
-            add("latency", (ts, own, hit.path), None, hits=1, nanoseconds=hit.nanoseconds)
+            add("latency", (ts, own, hit.path, bot), None, hits=1, nanoseconds=hit.nanoseconds)
         if hit.kind in ("impression", "click", "conversion"):
             ad = given.get("ad", "")
             key = (ts, own, campaign, ad, given.get("placement", ""), bot)

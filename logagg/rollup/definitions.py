@@ -95,7 +95,7 @@ ERROR = AtLeast("status", 400)
 
 LATENCY = Rollup(
     "latency",
-    ("site", "path", "bucket"),
+    ("site", "path", "bucket", "is_bot"),
     (Part({"hits": HITS, "seconds": Measure("sum", "seconds")}, where=NotNull("seconds")),),
 )
 DEFAULTS: tuple[Rollup, ...] = (
@@ -145,7 +145,7 @@ DEFAULTS: tuple[Rollup, ...] = (
     ),
     Rollup(
         "agents",
-        ("browser", "os", "device", "is_bot"),
+        ("site", "browser", "os", "device", "is_bot"),
         (Part({"hits": HITS, "visitors": VISITORS}),),
     ),
     Rollup("errors", ("site", "path", "status", "is_bot"), (Part({"hits": HITS}, where=ERROR),)),

@@ -15,8 +15,7 @@ from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.lines import fast
 from logagg.records import Chunk, Delta, Fingerprint, Job, KnownSource, Source
-from logagg.rollup.configured import tables_of
-from logagg.rollup.definitions import DEFAULTS
+from logagg.rollup.configured import requests_of, rollups_of, tables_of
 from logagg.rollup.shard import Shard, ShardSettings
 from logagg.sharding import shard_jobs
 from tests import oracle
@@ -31,13 +30,13 @@ class Feed:
     """Writes one lake from one log, and takes up what the lake knows of it."""
 
     def __init__(self, root: Path, clock: Clock, config: Config, shards: int = 2) -> None:
-        self.lake = Lake.open(root, TABLES, clock=clock, config=config)
+        self.lake = Lake.open(root, tables_of(config), clock=clock, config=config)
         known = self.lake.known_sources(shards)
         self._begin(clock, config, shards, dict.fromkeys(range(shards), known))
 
     def _begin(self, clock: Clock, config: Config, number: int, owned: Mapping[int, Sequence[KnownSource]]) -> None:
         """Begin some shards, of a number of them, each from what the lake knows."""
-        settings = ShardSettings(DEFAULTS)
+        settings = ShardSettings(rollups_of(config), requests=requests_of(config))
         self.shards = [Shard(shard, settings, known, self.lake.clicks(shard, number)) for shard, known in owned.items()]
         self._starts = {shard: known[0].resume.position if known else 0 for shard, known in owned.items()}
         self._number, self._clock, self._classifier = number, clock, Classifier.of(config, self.lake.secret)
@@ -78,7 +77,7 @@ class Sharer(Feed):
     """One of several writers of a lake: owns some of its shards, or all of them."""
 
     def __init__(self, root: Path, clock: Clock, config: Config, shards: int = 2, owned: Sequence[int] = ()) -> None:
-        self.lake = Lake.join(root, TABLES, clock=clock, config=config, shards=shards, at_least=shards)
+        self.lake = Lake.join(root, tables_of(config), clock=clock, config=config, shards=shards, at_least=shards)
         self._begin(clock, config, shards, {shard: self.lake.sources_of(shard) for shard in owned or range(shards)})
 
     def merge(self) -> int:

@@ -22,7 +22,7 @@ KEPT = {
     "referrers": ("ts", "is_bot"),
     "agents": ("ts", "is_bot"),
     "errors": ("ts", "status", "is_bot"),
-    "latency": ("ts",),
+    "latency": ("ts", "is_bot"),
 }
 
 # Each row holds whole nanoseconds, so that their sum is exact.

@@ -5,6 +5,7 @@ SELECT
   uniques(visitors) AS visitors
 FROM agents
 WHERE ts >= coalesce($since::TIMESTAMPTZ, '-infinity') AND ts < coalesce($until::TIMESTAMPTZ, 'infinity')
+  AND ($site::VARCHAR IS NULL OR site = $site)
   AND ($bots::BOOLEAN IS NULL OR is_bot = $bots)
 GROUP BY browser, os, device, is_bot
 ORDER BY hits DESC, browser, os, device, is_bot

@@ -5,6 +5,7 @@ WITH
     FROM latency
     WHERE ts >= coalesce($since::TIMESTAMPTZ, '-infinity') AND ts < coalesce($until::TIMESTAMPTZ, 'infinity')
       AND ($site::VARCHAR IS NULL OR site = $site)
+      AND ($bots::BOOLEAN IS NULL OR is_bot = $bots)
     GROUP BY site, path, bucket
   ),
   ranked AS (
