@@ -38,7 +38,9 @@ from logagg.parse.formats.known import APACHE, JSON_KEYS, JSON_TIMES, NAMED, NGI
 from logagg.parse.schemas import EVENT_SCHEMA, REASONS
 from logagg.query.reports import NAMES as REPORTS
 from logagg.rollup.configured import rollups_of
+from logagg.rollup.custom import SINGULAR
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES
+from logagg.rollup.requests import SCHEMA as REQUESTS
 from logagg.sketches import MACROS
 from tests.conftest import LOGAGG, ROOT, Command
 
@@ -208,7 +210,8 @@ def _default(one: Setting) -> str:
 
 
 def _columns() -> Iterator[str]:
-    dimensions = [one.name for one in EVENT_SCHEMA if pa.types.is_dictionary(one.type) or one.name in DIMENSION_TYPES]
+    texts = [one.name for one in EVENT_SCHEMA if pa.types.is_dictionary(one.type) and one.name not in SINGULAR]
+    dimensions = [one.name for one in EVENT_SCHEMA if one.name in texts or one.name in DIMENSION_TYPES]
     others = [one.name for one in EVENT_SCHEMA if one.name not in dimensions]
     rows = [("dimensions, and in conditions", _code(dimensions)), ("in conditions only", _code(others))]
     return _table(("columns of an event", ""), *rows)
@@ -299,6 +302,7 @@ def _must_be_named() -> Iterator[tuple[str, set[str]]]:
         rows.FILES_SCHEMA,
     )
     yield "docs/sql.md", {column for table in tables for column in table.names}
+    yield "docs/sql.md", {*REQUESTS.names, "requests_from", "requests_kinds"}
     yield "docs/sql.md", {re.split(r"[ (]", macro)[2] for macro in MACROS}
     yield "docs/sql.md", set(lake_format.TABLES)
     yield "docs/commands.md", set(REPORTS)
