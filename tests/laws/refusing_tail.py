@@ -1,6 +1,6 @@
 """Run `logagg ARGUMENTS...` on a disk that is full for a while: refusing_tail.py WHAT N ARGUMENTS...
 
-WHAT is refused N times: `commits` (the move of the link, but the one that makes the lake) or `merges` (of flushed files, of
+WHAT fails N times: `commits` (moving the link, except when the lake is created) or `merges` (of flushed files, of
 which two are enough here).
 """
 

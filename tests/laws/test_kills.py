@@ -1,4 +1,4 @@
-"""`kill -9` of the real process at every step of its commits; the ordinary command goes on and is exact."""
+"""`kill -9` of the real process at every step of its commits; the ordinary command then continues and is exact."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.laws import sums
 from tests.laws.crashes import lines
 
 DRIVER = Path(__file__).with_name("dying_tail.py")
-# Small chunks and no rest between flushes: a run has many commits, and merges between them.
+# Small chunks and no pause between flushes, so that a run has many commits, with merges between them.
 CONFIG = """
 [tail]
 chunk = "500B"

@@ -1,4 +1,4 @@
-"""A real tail on a disk that is full for a while: it says so, waits, loses nothing, and goes on when there is room."""
+"""A real tail on a disk that is full for a while: it reports it, waits, loses no line, and continues when there is space."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DRIVER = Path(__file__).with_name("refusing_tail.py")
 
 @pytest.mark.e2e
 @pytest.mark.parametrize(("what", "says"), [("commits", "trying again"), ("merges", "merging files again in 0 s")])
-def test_a_tail_waits_for_room_and_reads_on_meanwhile(what: str, says: str, logagg: Command) -> None:
+def test_a_tail_waits_for_space_and_continues_to_read(what: str, says: str, logagg: Command) -> None:
     log, complaints = logagg.folder / "access.log", logagg.folder / "complaints"
     (logagg.folder / "logagg.toml").write_text('[retention]\nminute = "forever"\n')
     log.write_bytes(lines(20))
@@ -45,7 +45,7 @@ def test_a_tail_waits_for_room_and_reads_on_meanwhile(what: str, says: str, loga
 
 
 @pytest.mark.e2e
-def test_reading_once_says_why_it_failed_and_can_be_tried_again(logagg: Command) -> None:
+def test_reading_once_reports_its_failure_and_can_be_repeated(logagg: Command) -> None:
     log = logagg.folder / "access.log"
     (logagg.folder / "logagg.toml").write_text('[retention]\nminute = "forever"\n')
     log.write_bytes(lines(20))
