@@ -1,6 +1,6 @@
 """The disk of the lake is full for a while; logs are rotated and deleted meanwhile (Vector #22288).
 
-What was open is read when there is room again; what was deleted is let go then.
+Open files are read when there is space again; deleted ones are closed then.
 """
 
 import os
@@ -42,7 +42,7 @@ def test_rotated_and_deleted_meanwhile(mount: Callable[..., None], site: Site) -
 
 
 def _fill(disk: Path) -> Path:
-    """Leave no room."""
+    """Fill the disk."""
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file:
         size = 1 << 16

@@ -1,7 +1,7 @@
 """A line is longer than any line should be.
 
-Fluent Bit #370, #10435 (by default the file is dropped: a stranger can blind it), #3488 (read twice), #736, #11457;
-GoAccess makes two lines of it at 4,096 bytes. logagg counts one reject, `too_long`, passes over the line a piece at a time
+Fluent Bit #370, #10435 (by default the file is dropped, so that any client can blind it), #3488 (read twice), #736, #11457;
+GoAccess makes two lines of it at 4,096 bytes. logagg counts one reject, `too_long`, skips the line a piece at a time
 in bounded memory, and its positions stay exact.
 """
 

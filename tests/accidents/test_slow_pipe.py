@@ -1,7 +1,7 @@
-"""Lines come through a pipe, slowly and in pieces; the run is to end when they do.
+"""Lines come through a pipe, slowly and in pieces; the run must end with them.
 
-Others take a pause for the end, or the end of a piece for that of a line. logagg reads standard input until it is
-closed, with --once, too.
+Other programs take a pause for the end, or the end of a piece for the end of a line. logagg reads standard input until it is
+closed, also with --once.
 """
 
 import subprocess

@@ -1,4 +1,4 @@
-"""A new log holds a line, or a byte.
+"""A new log has one line, or one byte.
 
 Vector #2701, #445 (files below 256 bytes are skipped), Filebeat #44749 (up to 1,024 bytes are not read): there is not
 enough for their fingerprint. logagg's proof is of as much as there is.
