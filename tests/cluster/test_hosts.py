@@ -1,4 +1,4 @@
-"""Three hosts: a tail, the job server and a worker in network namespaces of their own; the link between them is cut."""
+"""Three hosts: a tail, the job server and a worker in separate network namespaces; the link between them is cut."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ip(*words: str) -> None:
 
 
 class Hosts:
-    """Namespaces with a bridge between them, which is a switch."""
+    """Network namespaces with a bridge between them as a switch."""
 
     def __init__(self) -> None:
         self._bridge = f"lb{os.getpid()}"
@@ -93,7 +93,7 @@ def test_a_link_is_cut_and_restored(hosts: Hosts, logagg: Command, tool: Callabl
             file.write(combined([(f"/{number}", 200) for number in range(LINES)]))
 
     def noticed() -> int:
-        """How often one of them has missed the server: it fell silent, or a job on its way was not done in time."""
+        """Return how often a process has noticed the loss of the server: by silence, or by a job that was not done in time."""
         return (tmp_path / "tail.log").read_text().count("; trying again")
 
     gearman = f"{HOSTS['jobs']}:4730"

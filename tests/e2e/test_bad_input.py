@@ -1,4 +1,4 @@
-"""What is wrong is said in one line with the right exit status, and nothing in the lake is harmed."""
+"""Errors are reported in one line with the right exit status, and the lake stays intact."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def lake(logagg: Command, log: Path) -> Iterator[Path]:
-    """A lake of a hundred lines. It answers the same at the end, and the lines written since are all counted then."""
+    """A lake of a hundred lines. At the end it must give the same counts, plus all lines written since."""
     logagg.run("tail", "--once", "-q", log)
     yield logagg.lake
     added = log.read_text().count("\n")
@@ -70,14 +70,14 @@ def test_logs_that_cannot_be_read(logagg: Command, log: Path, lake: Path) -> Non
         assert said in complaint(logagg, "tail", "--once", "-q", *arguments)
 
 
-def test_a_file_that_may_not_be_read(logagg: Command, log: Path, lake: Path, tool: Callable[[str], str]) -> None:
+def test_a_file_without_permission(logagg: Command, log: Path, lake: Path, tool: Callable[[str], str]) -> None:
     folder = log.parent / "logs"
     folder.mkdir()
     secret = folder / "secret.access.log"
     secret.write_text(LINES)
     with without_power(logagg, tool), mode(secret, 0):
         assert "secret.access.log: permission denied" in complaint(logagg, "tail", "--once", secret)
-        # Of a directory the others are read, but what is left is not kept quiet.
+        # The other files of the directory are read, and the skipped one is reported.
         (folder / "access.log").write_text(LINES)
         logagg.lake = log.parent / "other"
         said = complaint(logagg, "tail", "--once", "-q", "--lake", logagg.lake, folder)
@@ -88,7 +88,7 @@ def test_a_file_that_may_not_be_read(logagg: Command, log: Path, lake: Path, too
     logagg.lake = lake
 
 
-def test_an_empty_file_is_nothing_wrong(logagg: Command, log: Path) -> None:
+def test_an_empty_file_is_not_an_error(logagg: Command, log: Path) -> None:
     log.write_text("")
     assert "0 lines" in logagg.run("tail", "--once", log).stdout
     log.write_text(LINES)
@@ -96,13 +96,13 @@ def test_an_empty_file_is_nothing_wrong(logagg: Command, log: Path) -> None:
     assert logagg.lines() == 100
 
 
-def test_a_strange_file_among_others_is_named(logagg: Command, log: Path) -> None:
+def test_an_unreadable_file_among_others_is_named(logagg: Command, log: Path) -> None:
     (log.parent / "strange.access.log").write_text("a\nb\n")
     done = logagg.run("tail", "--once", log.parent)
     assert "strange.access.log: no known log format" in done.stderr and logagg.lines() == 100
 
 
-def test_a_strange_file_is_told_of_while_following(logagg: Command, log: Path) -> None:
+def test_an_unreadable_file_is_reported_while_following(logagg: Command, log: Path) -> None:
     strange = log.parent / "strange.log"
     strange.write_text("a\nb\n")
     tail = logagg.start("tail", "--flush", "0.1", log, strange)
@@ -136,7 +136,7 @@ BROKEN = [
 ]
 
 
-def test_a_broken_configuration(logagg: Command, log: Path, lake: Path) -> None:
+def test_an_invalid_configuration(logagg: Command, log: Path, lake: Path) -> None:
     file = log.parent / "logagg.toml"
     with log.open("a") as more:
         more.write(LINES)
@@ -146,7 +146,7 @@ def test_a_broken_configuration(logagg: Command, log: Path, lake: Path) -> None:
     file.unlink()
 
 
-def test_a_configuration_that_is_not_there(logagg: Command, log: Path, lake: Path) -> None:
+def test_a_missing_configuration(logagg: Command, log: Path, lake: Path) -> None:
     assert "nowhere.toml: No such file or directory" in complaint(
         logagg, "tail", "--once", "--config", "nowhere.toml", log
     )
@@ -175,7 +175,7 @@ def test_a_lake_of_a_newer_version(logagg: Command, lake: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", ["garbage", "empty", "missing", "no link"])
-def test_a_catalog_that_is_corrupt(logagg: Command, lake: Path, harm: str) -> None:
+def test_a_corrupt_catalog(logagg: Command, lake: Path, harm: str) -> None:
     link = lake / "logagg.duckdb"
     newest = link.resolve()
     whole = newest.read_bytes()
@@ -194,8 +194,8 @@ def test_a_catalog_that_is_corrupt(logagg: Command, lake: Path, harm: str) -> No
 
 
 @pytest.mark.parametrize("harm", ["missing", "garbage"])
-def test_a_file_of_the_lake_that_is_not_what_it_was(logagg: Command, log: Path, lake: Path, harm: str) -> None:
-    """Nothing new is committed until it is back."""
+def test_a_changed_file_of_the_lake(logagg: Command, log: Path, lake: Path, harm: str) -> None:
+    """Nothing new is committed until the file is restored."""
     part = next((lake / "data" / "traffic").iterdir())
     whole = part.read_bytes()
     with log.open("a") as file:
@@ -211,7 +211,7 @@ def test_a_file_of_the_lake_that_is_not_what_it_was(logagg: Command, log: Path, 
     part.write_bytes(whole)
 
 
-def test_a_directory_that_is_no_lake(logagg: Command, log: Path) -> None:
+def test_a_directory_that_is_not_a_lake(logagg: Command, log: Path) -> None:
     logagg.lake.mkdir()
     precious = logagg.lake / "thesis.txt"
     precious.write_text("years of work")
@@ -221,7 +221,7 @@ def test_a_directory_that_is_no_lake(logagg: Command, log: Path) -> None:
     assert [path.name for path in logagg.lake.iterdir()] == ["thesis.txt"]
 
 
-def test_a_lake_that_may_not_be_written(logagg: Command, log: Path, lake: Path, tool: Callable[[str], str]) -> None:
+def test_a_lake_without_write_permission(logagg: Command, log: Path, lake: Path, tool: Callable[[str], str]) -> None:
     with log.open("a") as file:
         file.write(LINES)
     with without_power(logagg, tool):
@@ -250,7 +250,7 @@ def test_a_second_tail_on_one_lake(logagg: Command, log: Path, lake: Path, once:
 
 
 def test_another_number_of_shards_after_a_crash(logagg: Command, log: Path) -> None:
-    """Each of four numbers of shards finds what the one before left, whole."""
+    """With each of four numbers of shards, the lake of the previous one is intact."""
     for written, shards in enumerate((3, 1, 4, 2), 1):
         tail = logagg.start("tail", "--flush", "0.05", "--shards", shards, log)
         try:
@@ -270,7 +270,7 @@ def test_another_number_of_shards_after_a_crash(logagg: Command, log: Path) -> N
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 4 MB; a file system in memory, which takes root to mount."""
+    """A disk of 4 MB: a file system in memory, which needs root to mount."""
     disk = tmp_path / "disk"
     disk.mkdir()
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True, text=True)
@@ -281,7 +281,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path) -> Path:
-    """Leave no room."""
+    """Fill the disk."""
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file:
         size = 1 << 16
@@ -337,7 +337,7 @@ def test_a_disk_that_is_full_for_a_while(logagg: Command, log: Path, small_disk:
 
 
 def test_a_limit_on_the_size_of_files(logagg: Command, log: Path, lake: Path) -> None:
-    """Any write may fail half way: here at the first, the second, ... kilobyte of a file."""
+    """Any write may fail midway: here at the first, the second, ... kilobyte of a file."""
     with log.open("a") as file:
         file.write(LINES)
     for kilobytes in (0, 1, 8, 64):

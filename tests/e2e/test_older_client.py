@@ -1,4 +1,4 @@
-"""Whoever has an older DuckDB reads the lake too: its command line, from the 1.x series."""
+"""An older DuckDB can read the lake too: its command line, from the 1.x series."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several readers, each a process of its own, ask during flushes, merges and retention: every answer is a state that existed."""
+"""Several readers in separate processes query during flushes, merges and retention: every result is a state that existed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.conftest import ROOT, Command, wait_until
 from tests.soak.reader import KINDS
 from tests.soak.writer import Writer
 
-# A day after it is written, a line is a minute old enough to become an hour: retention works all the time.
+# Minutes become hours a day after the lines, so that retention always has work.
 CONFIG = """
 [retention]
 minute = "1h"
@@ -26,7 +26,7 @@ KINDS_OF_COMMIT = {"flush", "compact", "expire"}
 
 
 def readers_read(logagg: Command, seconds: float) -> None:
-    """Let all kinds of readers ask, at least so long, while a log is written, followed, merged and expired."""
+    """Run all kinds of readers for at least `seconds`, while a log is written, followed, merged and expired."""
     logs, until, end = logagg.folder / "logs", logagg.folder / "until", time.monotonic() + seconds
     logs.mkdir()
     (logagg.folder / "logagg.toml").write_text(CONFIG)
@@ -55,7 +55,7 @@ def commits(logagg: Command) -> dict[str, int]:
 
 @contextmanager
 def started(logagg: Command, kind: str, until: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run a reader; whatever comes, it does not outlive the block."""
+    """Run a reader, which ends with the block at the latest."""
     words = [sys.executable, "-m", "tests.soak.reader", kind, str(logagg.lake), str(until)]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
@@ -85,8 +85,8 @@ def test_readers_for_minutes(logagg: Command) -> None:
     readers_read(logagg, 180)
 
 
-def test_the_reader_notices_a_torn_answer(tmp_path: Path) -> None:
-    """The judge is no fool: views that disagree are found."""
+def test_the_reader_detects_a_torn_result(tmp_path: Path) -> None:
+    """The reader's check works: it detects views that disagree."""
     import duckdb
 
     with duckdb.connect(str(tmp_path / "logagg.duckdb")) as connection:
