@@ -35,13 +35,13 @@ def test_every_command_is_listed() -> None:
     assert all(name in shown for name in COMMANDS)
 
 
-def test_the_command_line_loads_nothing_heavy() -> None:
+def test_the_command_line_imports_nothing_heavy() -> None:
     code = "import logagg.cli, sys; print([m for m in ('pandas', 'pyarrow', 'watchdog', 'rich') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
-def test_a_tail_reads_before_it_loads_what_it_writes_with() -> None:
+def test_a_tail_reads_before_it_imports_the_libraries_for_writing() -> None:
     heavy = ("pandas", "duckdb", "pyarrow.parquet", "watchdog", "rich", "prometheus_client")
     code = f"import logagg.tail.local, sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Refused messages are counted one by one, and said once a minute."""
+"""Refused messages are counted individually, and reported once a minute."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from logagg.cluster.refusals import EVERY, FORGED, REPLAYED, Refusals, reason_of
 from logagg.errors import AuthError, OtherVersion, TooLarge, WireError
 
 
-def test_a_flood_is_counted_and_said_once_a_minute() -> None:
+def test_a_flood_is_counted_and_reported_once_a_minute() -> None:
     clock, said = ManualClock(), list[str]()
     refusals = Refusals(clock, lambda notice: said.append(f"{notice.kind}: {notice.text}"))
     assert _age(refusals) is None
@@ -22,7 +22,7 @@ def test_a_flood_is_counted_and_said_once_a_minute() -> None:
 
 
 def _age(refusals: Refusals) -> int | None:
-    """Return the age as it is now; mypy takes an attribute for unchanged."""
+    """Return the current age; mypy takes an attribute for unchanged."""
     return refusals.age
 
 
