@@ -1,4 +1,4 @@
-"""Parts of an earlier logagg get digests; those that cannot be read, or are other parts, are damaged."""
+"""Parts of an earlier logagg get digests; unreadable or exchanged ones are damaged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AT = datetime(2026, 3, 2, tzinfo=UTC)
 
 @pytest.fixture
 def parts(tmp_path: Path) -> list[Part]:
-    """Three parts, named as they were before there were digests."""
+    """Three parts, with names from before there were digests."""
     (tmp_path / "data/traffic").mkdir(parents=True)
     return [made(tmp_path, number) for number in range(3)]
 
@@ -42,7 +42,7 @@ def test_they_get_names_with_their_digests(tmp_path: Path, parts: list[Part]) ->
     assert adoptions(tmp_path, done.new) == []
 
 
-def test_where_a_file_can_have_one_name_only_it_is_copied(
+def test_without_hard_links_the_file_is_copied(
     tmp_path: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
