@@ -54,14 +54,14 @@ class Command:
         self.env = {key: value for key, value in os.environ.items() if not key.startswith("LOGAGG_")}
         self.env |= {"LOGAGG_LAKE": str(lake), "COLUMNS": "120", "NO_COLOR": "1"}
 
-    def words(self, *arguments: object) -> list[str]:
-        """The words of the command; those of the module if the package is on the path but not installed."""
+    def argv(self, *arguments: object) -> list[str]:
+        """Return the command line; that of the module if the package is on the path but not installed."""
         program = [str(LOGAGG)] if LOGAGG.exists() else [sys.executable, "-c", "from logagg.cli import main; main()"]
         return [*program, *map(str, arguments)]
 
     def run(self, *arguments: object, status: int | None = 0, **options: Any) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            self.words(*arguments),
+            self.argv(*arguments),
             cwd=self.folder,
             env=self.env,
             capture_output=True,
@@ -75,10 +75,10 @@ class Command:
 
     def start(self, *arguments: object, under: Sequence[str] = ()) -> subprocess.Popen[str]:
         """Start it, optionally under a program that starts others, such as prlimit or setpriv."""
-        words = [*under, *self.words(*arguments)]
+        argv = [*under, *self.argv(*arguments)]
         log = (self.folder / "tail.log").open("a")
         with log:
-            return subprocess.Popen(words, cwd=self.folder, env=self.env, stdout=log, stderr=log, text=True)
+            return subprocess.Popen(argv, cwd=self.folder, env=self.env, stdout=log, stderr=log, text=True)
 
     def sql(self, query: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = json.loads(self.run("sql", "--json", query).stdout)
@@ -138,9 +138,9 @@ def mount() -> Iterator[Callable[..., None]]:
     """Mount a file system at a directory until the test ends; if that is not permitted, the test is skipped."""
     mounted: list[Path] = []
 
-    def do(*words: object, at: Path) -> None:
+    def do(*argv: object, at: Path) -> None:
         at.mkdir(exist_ok=True)
-        done = subprocess.run(["mount", *map(str, words), str(at)], capture_output=True, text=True)
+        done = subprocess.run(["mount", *map(str, argv), str(at)], capture_output=True, text=True)
         if done.returncode:
             pytest.skip(f"cannot mount: {done.stderr.strip()}")
         mounted.append(at)

@@ -37,8 +37,8 @@ class JobServer:
 
     def start(self) -> None:
         log = self._folder / f"gearmand-{self.port}.log"
-        words = [self._program, "--listen", "127.0.0.1", "--port", str(self.port), *OPTIONS, "--log-file", str(log)]
-        self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        argv = [self._program, "--listen", "127.0.0.1", "--port", str(self.port), *OPTIONS, "--log-file", str(log)]
+        self.process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(self._answers)
 
     def kill(self) -> None:
@@ -106,8 +106,8 @@ class Site:
         for server in self.servers:
             server.kill()
 
-    def _start(self, *words: object, under: Sequence[str] = ()) -> subprocess.Popen[str]:
-        process = self.logagg.start(*words, under=under)
+    def _start(self, *argv: object, under: Sequence[str] = ()) -> subprocess.Popen[str]:
+        process = self.logagg.start(*argv, under=under)
         self._processes.append(process)
         return process
 

@@ -70,7 +70,7 @@ class Nginx:
         for _ in range(5):  # another process may take a free port before nginx does
             self.port = _free_port()
             self._write(access_log or f"{self.log} combined", http, server, workers)
-            self._process = subprocess.Popen(self._words(), cwd=self.folder, stderr=subprocess.DEVNULL)
+            self._process = subprocess.Popen(self._argv(), cwd=self.folder, stderr=subprocess.DEVNULL)
             if self._comes_up():
                 return
             self.stop()
@@ -103,7 +103,7 @@ class Nginx:
             error.close()
             return error.code
 
-    def _words(self) -> list[str]:
+    def _argv(self) -> list[str]:
         return [
             self._program,
             "-p",
@@ -152,10 +152,10 @@ class Load:
     def start(
         self, url: str, *, seconds: int, connections: int = 8, script: str | None = None
     ) -> subprocess.Popen[str]:
-        words = [self._program, "-t1", f"-c{connections}", f"-d{seconds}s", url]
+        argv = [self._program, "-t1", f"-c{connections}", f"-d{seconds}s", url]
         if script:
-            words[1:1] = ["-s", script]
-        return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            argv[1:1] = ["-s", script]
+        return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def finish(self, load: subprocess.Popen[str]) -> int:
         """Wait for the end of the load; return the number of replies. The server may have logged a few more requests, cut off at the end."""

@@ -77,23 +77,23 @@ class Page:
         """Return the page with the present output of its blocks."""
         pieces, at, printed = [], 0, None
         for block in FENCE.finditer(self.text):
-            between, said = self.text[at : block.start("text")], block["text"]
+            between, output = self.text[at : block.start("text")], block["text"]
             if block["language"] == "text":
-                said = said if printed is None or between.count("\n") > 2 else _merged(said, printed)
+                output = output if printed is None or between.count("\n") > 2 else _merged(output, printed)
             printed = None
             if block["language"] == "console":
-                said = self._console(said)
+                output = self._console(output)
             elif play := self._players.get(block["language"]):
-                printed = play(self, said)
-            pieces += [between, said]
+                printed = play(self, output)
+            pieces += [between, output]
             at = block.end("text")
         return "".join([*pieces, self.text[at:]])
 
     def _console(self, text: str) -> str:
         pieces = []
-        for command, said in re.findall(r"(^\$ .*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", text, re.MULTILINE):
+        for command, output in re.findall(r"(^\$ .*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", text, re.MULTILINE):
             script = re.sub(r"(?m)^[$>] ", "", command)
-            pieces += [command, _merged(said, self._printed(["bash", "-c", script], may_fail=True))]
+            pieces += [command, _merged(output, self._printed(["bash", "-c", script], may_fail=True))]
         return "".join(pieces)
 
     def _bash(self, script: str) -> str:
@@ -126,9 +126,9 @@ class Page:
             assert set(re.findall(r"--[a-z-]+", arguments)) <= known, f"{self.path.name}: logagg {name}{arguments}"
         return ""
 
-    def _printed(self, words: list[str], *, may_fail: bool = False) -> str:
+    def _printed(self, argv: list[str], *, may_fail: bool = False) -> str:
         done = subprocess.run(
-            words,
+            argv,
             cwd=self._folder,
             env=self._env,
             stdout=subprocess.PIPE,
@@ -137,7 +137,7 @@ class Page:
             timeout=100,
         )
         failed = done.returncode != 0 and not (may_fail and done.stdout.startswith("logagg: "))
-        assert not failed, f"{self.path.name}: {words[-1]}\n{done.stdout}"
+        assert not failed, f"{self.path.name}: {argv[-1]}\n{done.stdout}"
         assert "Traceback" not in done.stdout, done.stdout
         return done.stdout.replace(str(self._folder), "/srv")
 
@@ -157,9 +157,13 @@ def _masked(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
 
 
-def _merged(said: str, printed: str) -> str:
+def _merged(output: str, printed: str) -> str:
     """Return the documented output if it differs only in masked parts, otherwise the present output."""
-    return said if _masked(said) == _masked(printed) else "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
+    return (
+        output
+        if _masked(output) == _masked(printed)
+        else "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
+    )
 
 
 def _copy_fixtures(folder: Path) -> None:

@@ -32,14 +32,14 @@ LAYERS = tuple(
         "__init__ __main__",
     )
 )
-HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
+LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 # A stage may import from the layers below all stages, from itself, and from other stages only these modules.
 ALLOWED = {
     "rollup": ("logagg.parse.schemas",),  # what it takes
     "lake": ("logagg.rollup.definitions", "logagg.rollup.aggregate", "logagg.rollup.requests"),
     "query": ("logagg.lake.catalog", "logagg.lake.heartbeats", "logagg.lake.locks"),
 }
-DOORS = {
+ENTRY_POINTS = {
     "watchdog": ("intake/watch.py",),
     "click": ("cli.py", "commands/"),
     "gearman": ("cluster/gearman.py",),
@@ -63,13 +63,13 @@ def test_imports(module: Path) -> None:
     place = str(module.relative_to(PACKAGE))
     stage = place.split("/")[0].removesuffix(".py")
     for name in imports(module):
-        for library, doors in DOORS.items():
-            assert name.split(".")[0] != library or place.startswith(doors), f"{place} imports {name}"
+        for library, entry_points in ENTRY_POINTS.items():
+            assert name.split(".")[0] != library or place.startswith(entry_points), f"{place} imports {name}"
         if not name.startswith("logagg."):
             continue
         part = name.split(".")[1]
-        if part in HEIGHT and part != stage:  # otherwise a name of the package itself
-            assert HEIGHT[part] < HEIGHT[stage], f"{place} imports {name}, which is above it"
+        if part in LEVEL and part != stage:  # otherwise a name of the package itself
+            assert LEVEL[part] < LEVEL[stage], f"{place} imports {name}, which is above it"
         if stage in STAGES and part in STAGES and part != stage:
             allowed = ALLOWED.get(stage, ())
             assert any(f"{name}.".startswith(f"{one}.") for one in allowed), f"{place} imports {name}"
@@ -81,7 +81,7 @@ def test_every_module_has_a_layer() -> None:
         for path in PACKAGE.iterdir()
         if path.suffix == ".py" or (path / "__init__.py").exists()
     }
-    assert names == set(HEIGHT)
+    assert names == set(LEVEL)
 
 
 @pytest.mark.parametrize("module", sorted(PACKAGE.rglob("*.pyx")), ids=lambda module: module.name)

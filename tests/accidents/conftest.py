@@ -70,8 +70,8 @@ class Site:
     def start(self, *paths: object, **options: object) -> None:
         """Follow the directory, or the given paths; `from_="end"` is --from end, `once=True` is --once."""
         flush = [] if "flush" in options else ["--flush", 0.1]
-        words = [*flush, *_words(options), *(paths or [self.folder])]
-        self.process = self.logagg.start("tail", *words, under=self.under)
+        argv = [*flush, *_argv(options), *(paths or [self.folder])]
+        self.process = self.logagg.start("tail", *argv, under=self.under)
 
     def once(self, *paths: object, status: int = 0) -> subprocess.CompletedProcess[str]:
         """Read all lines, and stop."""
@@ -241,7 +241,7 @@ def powerless(site: Site) -> Site:
     return site
 
 
-def _words(options: Mapping[str, object]) -> Iterator[object]:
+def _argv(options: Mapping[str, object]) -> Iterator[object]:
     """Yield options as arguments of a command."""
     for name, value in options.items():
         yield f"--{name.strip('_').replace('_', '-')}"

@@ -53,13 +53,13 @@ def test_found_empty(site: Site) -> None:
     site.expect()
     plain, packed = outside.with_suffix(".log"), outside.with_suffix(".gz")
     for day in range(2):
-        for hour, (source, words) in enumerate(_ways(plain, packed)):
+        for hour, (source, argv) in enumerate(_ways(plain, packed)):
             plain.write_bytes(site.lines(200))
             packed.write_bytes(gzip.compress(plain.read_bytes()))
             settle(0.7)
             suffix = "" if source == plain else ".gz"
             with (site.folder / f"access.log-2026031{day}{hour:02}{suffix}").open("wb") as archive:
-                subprocess.run([str(word) for word in words], stdout=archive, check=True)
+                subprocess.run([str(word) for word in argv], stdout=archive, check=True)
     site.expect()
     log.write(10)
     site.expect()

@@ -135,8 +135,8 @@ def test_a_run_that_ends_by_itself_reports_it_and_reads_nothing(site: Site, wron
     log = site.log()
     log.write(10)
     wrong_clock.says(BOOTS[1])
-    for words, given in ((("--once", site.folder), None), (("-",), log.path.read_text())):
-        failed = site.logagg.run("tail", "-q", *words, status=1, input=given)
+    for argv, given in ((("--once", site.folder), None), (("-",), log.path.read_text())):
+        failed = site.logagg.run("tail", "-q", *argv, status=1, input=given)
         assert failed.stderr.startswith("logagg: the clock says 1970-01-02T00:00:0"), failed.stderr
         assert len(failed.stderr.splitlines()) == 1
     wrong_clock.right()
@@ -147,7 +147,7 @@ def test_a_run_that_ends_by_itself_reports_it_and_reads_nothing(site: Site, wron
 def test_the_clock_is_lost_while_a_pipe_is_read(site: Site, wrong_clock: WrongClock) -> None:
     """Lines that were read before count, the rest stays in the pipe, and the run waits for the clock."""
     read, write = os.pipe()
-    command = site.logagg.words("tail", "--flush", 0.1, "--log-format", "combined", "-")
+    command = site.logagg.argv("tail", "--flush", 0.1, "--log-format", "combined", "-")
     log = (site.logagg.folder / "tail.log").open("a")
     process = subprocess.Popen(
         command, cwd=site.logagg.folder, env=site.logagg.env, stdin=read, stderr=log, stdout=log, text=True

@@ -71,15 +71,15 @@ def test_read_once(site: Site, logs: list[Log]) -> None:
 
 def test_too_few_descriptors_to_start(site: Site, logs: list[Log]) -> None:
     limited(site, 60)
-    for words in ({"once": True}, {}):
-        site.start(**words)
+    for argv in ({"once": True}, {}):
+        site.start(**argv)
         assert site.process
         assert site.process.wait(60) == 1
         site.process = None
-    said = site.notices().splitlines()
-    assert len(said) == 2, said
-    assert "this process may open 60 files at a time, and logagg needs" in said[0]
-    assert "ulimit -n" in said[0]
+    output = site.notices().splitlines()
+    assert len(output) == 2, output
+    assert "this process may open 60 files at a time, and logagg needs" in output[0]
+    assert "ulimit -n" in output[0]
     assert not (site.logagg.lake / "logagg.duckdb").exists()
     assert not list(site.logagg.lake.rglob("*.parquet"))
     site.under = []

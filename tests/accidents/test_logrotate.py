@@ -61,8 +61,8 @@ class Logrotate:
         path = self._nginx.folder / "logrotate.conf"
         path.write_text(configuration.format(log=self._nginx.log, pid=self._nginx.pidfile))
         path.chmod(0o644)
-        words = [self._program, "--force", "--state", str(path.with_suffix(".state")), str(path)]
-        subprocess.run(words, check=True, capture_output=True, timeout=60)
+        argv = [self._program, "--force", "--state", str(path.with_suffix(".state")), str(path)]
+        subprocess.run(argv, check=True, capture_output=True, timeout=60)
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ main()
 def test_all_is_found_without_events(site: Site) -> None:
     log = site.log()
     log.write(10)
-    words = [sys.executable, "-c", BLIND, "tail", "--flush", "0.1", str(site.folder)]
+    argv = [sys.executable, "-c", BLIND, "tail", "--flush", "0.1", str(site.folder)]
     with (site.logagg.folder / "tail.log").open("a") as notices:
-        site.process = subprocess.Popen(words, env=site.logagg.env, stdout=notices, stderr=notices, text=True)
+        site.process = subprocess.Popen(argv, env=site.logagg.env, stdout=notices, stderr=notices, text=True)
     site.expect()
     log.rotate()
     log.reopen()

@@ -18,13 +18,13 @@ from tests.conftest import wait_until
 from tests.e2e.failures import complaint, mode, without_power
 
 
-def waits_for(site: Site, *said: str) -> None:
+def waits_for(site: Site, *messages: str) -> None:
     """Wait until the tail has reported the missing paths; it continues, and reports them only once."""
     assert site.process
-    wait_until(lambda: site.notices().count(" waiting: ") >= len(said), site.process)
+    wait_until(lambda: site.notices().count(" waiting: ") >= len(messages), site.process)
     settle(1.2)
-    assert [text for text in said if text not in site.notices()] == []
-    assert (site.notices().count(" waiting: "), site.process.poll()) == (len(said), None), site.notices()
+    assert [text for text in messages if text not in site.notices()] == []
+    assert (site.notices().count(" waiting: "), site.process.poll()) == (len(messages), None), site.notices()
 
 
 def test_an_empty_directory(site: Site) -> None:
@@ -162,15 +162,15 @@ def test_a_directory_that_cannot_be_entered_yet(site: Site, tool: Callable[[str]
 def test_once_does_not_wait(site: Site) -> None:
     folder = site.folder
     (folder / "here.log").write_bytes(site.lines(10))
-    for path, said in {
+    for path, messages in {
         "nothing.log": "nothing.log: no such file or directory; check the path",
         "a/nothing.log": "no such file or directory: there is no a; check the path",
         "*.nothing": "*.nothing: matches no file now; check the pattern",
         "a/*.log": "a/*.log: matches no file now: no such file or directory: there is no a; check the path",
         str(folder): "",
     }.items():
-        if said:
-            assert said in complaint(site.logagg, "tail", "--once", "-q", folder, path)
+        if messages:
+            assert messages in complaint(site.logagg, "tail", "--once", "-q", folder, path)
             assert not site.logagg.lake.exists(), "a run that fails before it starts leaves no files"
     site.once(folder)
     site.check()

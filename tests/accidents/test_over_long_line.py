@@ -44,4 +44,4 @@ def test_from_standard_input(site: Site) -> None:
 
     text = site.lines(5) + b"x" * 3_000_000 + b"\n" + site.lines(5)
     site.rejects = {"too_long": 1}
-    subprocess.run(site.logagg.words("tail", "-q", "-"), input=text, env=site.logagg.env, check=True, timeout=60)
+    subprocess.run(site.logagg.argv("tail", "-q", "-"), input=text, env=site.logagg.env, check=True, timeout=60)

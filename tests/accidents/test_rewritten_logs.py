@@ -26,10 +26,10 @@ def test_rsync(site: Site, tool: Callable[[str], str], running: bool) -> None:
     remote = site.folder.with_name("remote")
     remote.mkdir()
     logs = [Log(site, remote / f"{name}.access.log") for name in ("short", "long")]
-    words = [tool("rsync"), "-a", f"{remote}/", f"{site.folder}/"]
+    argv = [tool("rsync"), "-a", f"{remote}/", f"{site.folder}/"]
     for log, count in zip(logs, (1, LONG), strict=True):
         log.write(count)
-    subprocess.run(words, check=True)
+    subprocess.run(argv, check=True)
     site.start()
     site.expect()
     for _ in range(3):
@@ -37,7 +37,7 @@ def test_rsync(site: Site, tool: Callable[[str], str], running: bool) -> None:
             log.write(1)
         if not running:
             site.kill()
-        subprocess.run(words, check=True)
+        subprocess.run(argv, check=True)
         if not running:
             site.start()
         site.expect()

@@ -224,8 +224,8 @@ def _logrotate(logagg: Command, program: str, logs: dict[str, Log]) -> None:
     sections = [f"{log.path} {{\nrotate 20\ncreate 644\n{DIRECTIVES[name]}\n}}\n" for name, log in logs.items()]
     configuration.write_text("".join(sections).replace("create 644\ncopytruncate", "copytruncate"))
     configuration.chmod(0o644)
-    words = [program, "--force", "--state", str(configuration.with_suffix(".state")), str(configuration)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    argv = [program, "--force", "--state", str(configuration.with_suffix(".state")), str(configuration)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     complaints = [line for line in done.stderr.splitlines() if line]
     assert all("already exists, skipping rotation" in line for line in complaints), (
         done.stderr

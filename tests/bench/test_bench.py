@@ -29,9 +29,9 @@ def made(kind: str, lines: int, seed: int = 1) -> bytes:
     return b"".join(make_log.blocks(kind, lines, DAY, seed=seed))
 
 
-def bench(*words: object, **env: str) -> subprocess.CompletedProcess[str]:
+def bench(*argv: object, **env: str) -> subprocess.CompletedProcess[str]:
     """Run a bench as a user does."""
-    command = [sys.executable, "-m", *map(str, words)]
+    command = [sys.executable, "-m", *map(str, argv)]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | env, capture_output=True, text=True, timeout=110)
     assert "Traceback" not in done.stderr, done.stderr
     return done

@@ -194,7 +194,7 @@ def test_a_lake_that_another_process_writes(working: Site, log: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("argv", "message"),
     [
         (["worker", "--shards", "0"], "Missing option '--gearman'"),
         (["worker", "--gearman", "here:port", "--shards", "0"], "write HOST:PORT"),
@@ -204,8 +204,8 @@ def test_a_lake_that_another_process_writes(working: Site, log: str) -> None:
         (["tail", "--gearman", ",", "x"], "write HOST:PORT"),
     ],
 )
-def test_wrong_arguments(logagg: Command, words: list[str], said: str) -> None:
-    assert said in logagg.run(*words, status=2).stderr
+def test_wrong_arguments(logagg: Command, argv: list[str], message: str) -> None:
+    assert message in logagg.run(*argv, status=2).stderr
 
 
 def test_a_server_that_never_replies_is_given_up(tool: Callable[[str], str], site: Site, log: str) -> None:

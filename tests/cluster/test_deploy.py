@@ -71,11 +71,13 @@ def test_systemd_accepts_the_units(place: Place, tool: Callable[[str], str], nam
 @contextmanager
 def started(place: Place, name: str, instance: str = "") -> Iterator[subprocess.Popen[str]]:
     """Start the command of a unit, in the environment of the unit; end it as systemd does."""
-    said = dict(re.findall(r"^(ExecStart|Environment)=(.*)$", place.moved(UNITS[name]).replace("%i", instance), re.M))
-    env = place.logagg.env | dict([said["Environment"].split("=", 1)] if "Environment" in said else [])
+    settings = dict(
+        re.findall(r"^(ExecStart|Environment)=(.*)$", place.moved(UNITS[name]).replace("%i", instance), re.M)
+    )
+    env = place.logagg.env | dict([settings["Environment"].split("=", 1)] if "Environment" in settings else [])
     with (place.folder / "units.log").open("a") as log:
-        words = shlex.split(said["ExecStart"])
-        process = subprocess.Popen(words, cwd=place.folder, env=env, stdout=log, stderr=log, text=True)
+        argv = shlex.split(settings["ExecStart"])
+        process = subprocess.Popen(argv, cwd=place.folder, env=env, stdout=log, stderr=log, text=True)
     try:
         yield process
         process.terminate()
@@ -103,8 +105,8 @@ def test_under_the_supervisor(place: Place) -> None:
     text = re.sub("^user=.*\n", "", (ROOT / "deploy/supervisord.conf").read_text(), flags=re.M)
     (place.folder / "supervisord.conf").write_text(place.moved(text))
     with (place.folder / "supervisord.out").open("w") as out:
-        words = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", "supervisord.conf"]
-        daemon = subprocess.Popen(words, cwd=place.folder, stdout=out, stderr=out, text=True, env=place.logagg.env)
+        argv = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", "supervisord.conf"]
+        daemon = subprocess.Popen(argv, cwd=place.folder, stdout=out, stderr=out, text=True, env=place.logagg.env)
     try:
         place.logagg.await_lines(LINES, daemon)
         before = running(place.folder)
@@ -125,6 +127,6 @@ def test_under_the_supervisor(place: Place) -> None:
 
 def running(folder: Path) -> Mapping[str, str]:
     """Return the process numbers of the programs of a supervisor."""
-    words = [sys.executable, "-m", "supervisor.supervisorctl", "-c", "supervisord.conf", "status"]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=30)
+    argv = [sys.executable, "-m", "supervisor.supervisorctl", "-c", "supervisord.conf", "status"]
+    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=30)
     return dict(re.findall(r"^(\S+)\s+RUNNING\s+pid (\d+)", done.stdout, re.M))

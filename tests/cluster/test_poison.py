@@ -25,8 +25,8 @@ class Supervised:
     """A worker that is restarted whenever it has died, as by a supervisor."""
 
     def __init__(self, site: Site, how: str, step: str) -> None:
-        words = ["worker", "--gearman", site.gearman, "--shards", "0/1", "--flush", "0.2"]
-        self._words = [sys.executable, str(DRIVER), how, step, *words]
+        argv = ["worker", "--gearman", site.gearman, "--shards", "0/1", "--flush", "0.2"]
+        self._argv = [sys.executable, str(DRIVER), how, step, *argv]
         self._site, self.starts = site, 0
         self._start()
 
@@ -39,7 +39,7 @@ class Supervised:
         with (self._site.logagg.folder / "tail.log").open("a") as log:
             command = self._site.logagg
             self.process = subprocess.Popen(
-                self._words, cwd=command.folder, env=command.env, stdout=log, stderr=log, text=True
+                self._argv, cwd=command.folder, env=command.env, stdout=log, stderr=log, text=True
             )
 
 

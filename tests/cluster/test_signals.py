@@ -38,10 +38,10 @@ def tail(site: Site, log: Path) -> subprocess.Popen[str]:
     return tail
 
 
-def hang_up(site: Site, tail: subprocess.Popen[str], configuration: str, said: str) -> None:
+def hang_up(site: Site, tail: subprocess.Popen[str], configuration: str, notice: str) -> None:
     (site.logagg.folder / "logagg.toml").write_text(configuration)
     tail.send_signal(signal.SIGHUP)
-    wait_until(lambda: said in site.notices(), tail)
+    wait_until(lambda: notice in site.notices(), tail)
 
 
 def test_a_hangup_loads_a_new_configuration(site: Site, log: Path, tail: subprocess.Popen[str]) -> None:
@@ -55,7 +55,7 @@ def test_a_hangup_loads_a_new_configuration(site: Site, log: Path, tail: subproc
 
 
 @pytest.mark.parametrize(
-    ("configuration", "complaint"),
+    ("configuration", "message"),
     [
         ("[tail]\nflush = \n", "logagg.toml:2"),
         ('log_format = "$no_such_thing"\n', "log format '$no_such_thing': there is no time in it"),
@@ -63,10 +63,10 @@ def test_a_hangup_loads_a_new_configuration(site: Site, log: Path, tail: subproc
     ],
 )
 def test_an_invalid_configuration_changes_nothing(
-    site: Site, log: Path, tail: subprocess.Popen[str], configuration: str, complaint: str
+    site: Site, log: Path, tail: subprocess.Popen[str], configuration: str, message: str
 ) -> None:
     hang_up(site, tail, configuration, "until then the old configuration holds")
-    assert complaint in site.notices()
+    assert message in site.notices()
     append(log, "/more")
     site.logagg.await_lines(LINES + 1, tail)
 

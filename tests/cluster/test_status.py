@@ -75,9 +75,9 @@ def test_no_server(site: Site) -> None:
     assert "no job server answers" in done.stdout
 
 
-def problems(site: Site, *words: object) -> list[str]:
+def problems(site: Site, *argv: object) -> list[str]:
     """Return the problems of tails that the lake's machine reports; this needs no job server."""
-    done = site.logagg.run("status", "--json", *words, status=None)
+    done = site.logagg.run("status", "--json", *argv, status=None)
     found = json.loads(done.stdout)
     assert done.returncode == int(bool(found["problems"]))
     return [str(problem) for problem in found["problems"]]
@@ -149,9 +149,9 @@ def test_once_does_not_wait(site: Site) -> None:
     site.worker("0-1/2")
     site.await_lake()
     shutil.copy(site.lake / "secret", site.logagg.folder / "secret")
-    for path, said in {"nothing.log": "no such file or directory", "*.nothing": "matches no file now"}.items():
+    for path, message in {"nothing.log": "no such file or directory", "*.nothing": "matches no file now"}.items():
         done = site.logagg.run("tail", "--gearman", site.gearman, "--secret", "secret", "--once", path, status=1)
-        assert done.stderr.startswith(f"logagg: {path}: {said}; check the pa") and done.stderr.count("\n") == 1
+        assert done.stderr.startswith(f"logagg: {path}: {message}; check the pa") and done.stderr.count("\n") == 1
 
 
 def test_a_worker_that_takes_over_gets_the_next_heartbeat(site: Site) -> None:

@@ -22,14 +22,14 @@ def complaint(logagg: Command, *arguments: object, status: int = 1) -> str:
 @contextmanager
 def without_power(logagg: Command, tool: Callable[[str], str]) -> Iterator[None]:
     """Run commands as a user who is bound by permissions, unlike root."""
-    words = logagg.words
+    argv = logagg.argv
     if os.geteuid() == 0:
         drop = [tool(POWERLESS[0]), *POWERLESS[1:]]
-        logagg.words = lambda *arguments: [*drop, *words(*arguments)]  # type: ignore[method-assign]
+        logagg.argv = lambda *arguments: [*drop, *argv(*arguments)]  # type: ignore[method-assign]
     try:
         yield
     finally:
-        logagg.words = words  # type: ignore[method-assign]
+        logagg.argv = argv  # type: ignore[method-assign]
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def test_logs_that_cannot_be_read(logagg: Command, log: Path, lake: Path) -> Non
     make_special(log.parent)
     with log.open("a") as file:
         file.write(LINES)
-    for arguments, said in {
+    for arguments, message in {
         ("missing.log",): "missing.log: no such file or directory; check the path",
         ("nothing",): "nothing: no access logs in this directory; name a file",
         ("strange.log",): "strange.log: no known log format matches most of its first lines; say it with --log-format",
@@ -67,7 +67,7 @@ def test_logs_that_cannot_be_read(logagg: Command, log: Path, lake: Path) -> Non
         ("pipe.log",): "pipe.log: not a regular file; read a pipe as standard input: logagg tail - < pipe.log",
         ("/dev/null",): "/dev/null: not a regular file",
     }.items():
-        assert said in complaint(logagg, "tail", "--once", "-q", *arguments)
+        assert message in complaint(logagg, "tail", "--once", "-q", *arguments)
 
 
 def test_a_file_without_permission(logagg: Command, log: Path, lake: Path, tool: Callable[[str], str]) -> None:
@@ -80,8 +80,8 @@ def test_a_file_without_permission(logagg: Command, log: Path, lake: Path, tool:
         # The other files of the directory are read, and the skipped one is reported.
         (folder / "access.log").write_text(LINES)
         logagg.lake = log.parent / "other"
-        said = complaint(logagg, "tail", "--once", "-q", "--lake", logagg.lake, folder)
-        assert "secret.access.log: Permission denied" in said and logagg.lines() == 100
+        message = complaint(logagg, "tail", "--once", "-q", "--lake", logagg.lake, folder)
+        assert "secret.access.log: Permission denied" in message and logagg.lines() == 100
         assert "wrong: " + str(secret) in logagg.run("check", "--lake", logagg.lake, folder, status=1).stdout
     logagg.run("tail", "--once", "--lake", logagg.lake, folder)
     assert logagg.lines() == 200
@@ -140,9 +140,9 @@ def test_an_invalid_configuration(logagg: Command, log: Path, lake: Path) -> Non
     file = log.parent / "logagg.toml"
     with log.open("a") as more:
         more.write(LINES)
-    for content, said in BROKEN:
+    for content, message in BROKEN:
         file.write_text(content)
-        assert said in complaint(logagg, "tail", "--once", log)
+        assert message in complaint(logagg, "tail", "--once", log)
     file.unlink()
 
 
@@ -186,8 +186,8 @@ def test_a_corrupt_catalog(logagg: Command, lake: Path, harm: str) -> None:
     else:
         newest.write_bytes(b"" if harm == "empty" else b"garbage" * 2000)
     for command in COMMANDS:
-        said = complaint(logagg, *command)
-        assert "`logagg check` says what to do" in said or (harm == "no link" and "no lake there" in said)
+        message = complaint(logagg, *command)
+        assert "`logagg check` says what to do" in message or (harm == "no link" and "no lake there" in message)
     newest.write_bytes(whole)
     if harm == "no link":
         link.symlink_to(Path("catalog") / newest.name)
@@ -205,19 +205,19 @@ def test_a_changed_file_of_the_lake(logagg: Command, log: Path, lake: Path, harm
     else:
         part.write_bytes(b"x")
     for command in (("report",), ("tail", "--once", "-q", log)):
-        said = complaint(logagg, *command)
-        assert part.name in said and "`logagg check` says what to do" in said
+        message = complaint(logagg, *command)
+        assert part.name in message and "`logagg check` says what to do" in message
     assert str(part) in logagg.run("check", status=1).stdout
     part.write_bytes(whole)
 
 
 def test_a_directory_that_is_not_a_lake(logagg: Command, log: Path) -> None:
     logagg.lake.mkdir()
-    precious = logagg.lake / "thesis.txt"
-    precious.write_text("years of work")
+    other_file = logagg.lake / "thesis.txt"
+    other_file.write_text("years of work")
     for command in COMMANDS:
-        said = complaint(logagg, *command)
-        assert "not a lake" in said or "no lake there" in said
+        message = complaint(logagg, *command)
+        assert "not a lake" in message or "no lake there" in message
     assert [path.name for path in logagg.lake.iterdir()] == ["thesis.txt"]
 
 
@@ -225,13 +225,13 @@ def test_a_lake_without_write_permission(logagg: Command, log: Path, lake: Path,
     with log.open("a") as file:
         file.write(LINES)
     with without_power(logagg, tool):
-        for path, said in (
+        for path, message in (
             (lake, "cannot write"),
             (lake / "catalog", "cannot write"),
             (lake / "data" / "traffic", "cannot write"),
         ):
             with mode(path, 0o500), mode(lake / "lock", 0o400 if path == lake else 0o600):
-                assert said in complaint(logagg, "tail", "--once", "-q", log)
+                assert message in complaint(logagg, "tail", "--once", "-q", log)
                 assert logagg.sql("SELECT sum(hits)::INT AS hits FROM traffic") == [{"hits": 100}]
 
 
@@ -240,8 +240,8 @@ def test_a_second_tail_on_one_lake(logagg: Command, log: Path, lake: Path, once:
     first = logagg.start("tail", log)
     try:
         wait_until(lambda: (lake / "lock").read_text() == f"{first.pid}\n", first)
-        said = complaint(logagg, "tail", *once, log)
-        assert f"process {first.pid} writes this lake; one lake has one tail" in said
+        message = complaint(logagg, "tail", *once, log)
+        assert f"process {first.pid} writes this lake; one lake has one tail" in message
         for command in ("compact", "expire"):
             assert f"process {first.pid} writes this lake" in complaint(logagg, command)
     finally:
@@ -282,15 +282,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def fill(disk: Path) -> Path:
     """Fill the disk."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file:
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
         size = 1 << 16
         while size:
             try:
                 file.write(bytes(size))
             except OSError:
                 size //= 2
-    return ballast
+    return filler
 
 
 def test_a_full_disk(logagg: Command, log: Path, small_disk: Path) -> None:
@@ -299,11 +299,11 @@ def test_a_full_disk(logagg: Command, log: Path, small_disk: Path) -> None:
     logagg.run("tail", "--once", "-q", log)
     with log.open("a") as file:
         file.write(LINES)
-    ballast = fill(small_disk)
-    said = complaint(logagg, "tail", "--once", log)
-    assert "bytes free: make room; nothing is lost" in said
+    filler = fill(small_disk)
+    message = complaint(logagg, "tail", "--once", log)
+    assert "bytes free: make room; nothing is lost" in message
     assert logagg.lines() == 100
-    ballast.unlink()
+    filler.unlink()
     logagg.run("tail", "--once", "-q", log)
     assert logagg.lines() == 200
     logagg.run("check")
@@ -314,18 +314,18 @@ def test_a_disk_that_is_full_for_a_while(logagg: Command, log: Path, small_disk:
     logagg.lake = small_disk / "lake"
     tail = logagg.start("tail", "--flush", "0.05", log)
 
-    def said() -> str:
+    def message() -> str:
         return (log.parent / "tail.log").read_text()
 
     try:
         logagg.await_lines(100, tail)
         for times in (1, 2):
-            ballast = fill(small_disk)
+            filler = fill(small_disk)
             with log.open("a") as file:
                 file.write(LINES)
-            wait_until(lambda tries=2 * times: said().count("trying again") >= tries, tail)  # type: ignore[misc]
+            wait_until(lambda tries=2 * times: message().count("trying again") >= tries, tail)  # type: ignore[misc]
             assert logagg.lines() == 100 * times
-            ballast.unlink()
+            filler.unlink()
             logagg.await_lines(100 * times + 100, tail)
         tail.send_signal(signal.SIGTERM)
         assert tail.wait(30) == 0

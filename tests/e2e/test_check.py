@@ -88,7 +88,7 @@ def test_it_shows_where_a_tail_would_resume(logagg: Command, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("nowhere.log",), "nowhere.log: no such file or directory"),
         (("*.nowhere",), "*.nowhere: matches no file now"),
@@ -100,7 +100,7 @@ def test_it_shows_where_a_tail_would_resume(logagg: Command, tmp_path: Path) -> 
         (("--config", "bad.toml"), "bad.toml:2: flsh: no such setting"),
     ],
 )
-def test_an_unreadable_log_is_a_problem(logagg: Command, arguments: tuple[str, ...], said: str) -> None:
+def test_an_unreadable_log_is_a_problem(logagg: Command, arguments: tuple[str, ...], message: str) -> None:
     folder = logagg.folder
     (folder / "empty").mkdir()
     (folder / "odd.log").write_text("one\ntwo\n")
@@ -111,7 +111,7 @@ def test_an_unreadable_log_is_a_problem(logagg: Command, arguments: tuple[str, .
     (folder / "bad.toml").write_text('[tail]\nflsh = "1s"\n')
     done = logagg.run("check", *arguments, status=1)
     problems = [line for line in done.stdout.splitlines() if line.startswith("wrong: ")]
-    assert len(problems) == 1 and said in problems[0]
+    assert len(problems) == 1 and message in problems[0]
     assert not logagg.lake.exists()
 
 

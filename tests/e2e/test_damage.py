@@ -50,28 +50,28 @@ def problems(logagg: Command) -> list[str]:
 # missing files
 
 
-@pytest.mark.parametrize("words", [("tail", "--once"), ("tail",)])
+@pytest.mark.parametrize("argv", [("tail", "--once"), ("tail",)])
 @pytest.mark.parametrize("harm", ["missing", "cut off"])
 @pytest.mark.parametrize("which", [0, -1])
 def test_a_tail_refuses_a_lake_with_missing_parts(
-    logagg: Command, log: Path, words: tuple[str, ...], harm: str, which: int
+    logagg: Command, log: Path, argv: tuple[str, ...], harm: str, which: int
 ) -> None:
     path = logagg.lake / parts(logagg, "pages")[which].path
     if harm == "missing":
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:-1])
-    done = logagg.run(*words, log, status=1)
-    (said,) = done.stderr.splitlines()
-    assert str(path) in said and "3 rows of pages" in said and "logagg check" in said
+    done = logagg.run(*argv, log, status=1)
+    (message,) = done.stderr.splitlines()
+    assert str(path) in message and "3 rows of pages" in message and "logagg check" in message
 
 
 def test_queries_of_missing_parts_fail(logagg: Command, log: Path) -> None:
     path = first(logagg)
     path.unlink()
-    for words in (("report", "overview"), ("sql", "SELECT sum(hits) FROM traffic"), ("sql", "FROM traffic LIMIT 0")):
-        (said,) = logagg.run(*words, status=1).stderr.splitlines()
-        assert path.name in said
+    for argv in (("report", "overview"), ("sql", "SELECT sum(hits) FROM traffic"), ("sql", "FROM traffic LIMIT 0")):
+        (message,) = logagg.run(*argv, status=1).stderr.splitlines()
+        assert path.name in message
     done = logagg.run("status", status=1)
     assert f"{path}: is missing (3 rows of traffic)" in done.stdout + done.stderr
     assert logagg.run("report", "pages").stdout, "the other views answer"
@@ -80,8 +80,8 @@ def test_queries_of_missing_parts_fail(logagg: Command, log: Path) -> None:
 def test_a_merge_skips_missing_parts(logagg: Command, log: Path) -> None:
     path = first(logagg)
     path.unlink()
-    (said,) = logagg.run("compact", "-q", status=1).stderr.splitlines()
-    assert str(path) in said
+    (message,) = logagg.run("compact", "-q", status=1).stderr.splitlines()
+    assert str(path) in message
     assert [len(parts(logagg, name)) for name in ("traffic", "pages")] == [2, 1]
 
 
@@ -95,21 +95,21 @@ def test_a_merge_skips_damaged_parts_and_merges_the_rest(logagg: Command, log: P
     flip(path)
     damaged = path.read_bytes()
     for _ in range(2):
-        (said,) = logagg.run("compact", "-q", status=1).stderr.splitlines()
-        assert str(path) in said and "3 rows of traffic" in said and "logagg check" in said
+        (message,) = logagg.run("compact", "-q", status=1).stderr.splitlines()
+        assert str(path) in message and "3 rows of traffic" in message and "logagg check" in message
         assert path.read_bytes() == damaged
         assert [len(parts(logagg, name)) for name in ("traffic", "pages")] == [2, 1], "the other parts are merged"
         assert logagg.sql("SELECT sum(views) AS views FROM pages") == before
         (problem,) = problems(logagg)
         assert problem.startswith(f"{path}: ")
     assert logagg.run("status", status=1).stdout.count(f"{path}: damaged") == 1
-    for words in (
+    for argv in (
         ("report", "overview"),
         ("sql", "SELECT sum(hits) FROM traffic"),
         ("sql", "SELECT count(*) FROM traffic"),
     ):
-        (said,) = logagg.run(*words, status=1).stderr.splitlines()
-        assert f"{path}: damaged: 3 rows of traffic" in said, "a view with a damaged part gives no answer"
+        (message,) = logagg.run(*argv, status=1).stderr.splitlines()
+        assert f"{path}: damaged: 3 rows of traffic" in message, "a view with a damaged part gives no answer"
     path.write_bytes(whole)  # from a backup
     logagg.run("compact", "-q")
     assert problems(logagg) == []
@@ -121,10 +121,10 @@ def test_a_tail_reports_damaged_parts_and_continues(logagg: Command, log: Path) 
     path = first(logagg)
     flip(path)
     tail = logagg.start("tail", "--flush", "0.1", log)
-    said = logagg.folder / "tail.log"
+    message = logagg.folder / "tail.log"
     try:
         written = RUNS * RUNS
-        while " damaged: " not in said.read_text():  # once as many parts are written as a merge needs
+        while " damaged: " not in message.read_text():  # once as many parts are written as a merge needs
             with log.open("a") as file:
                 file.write(combined([(f"/{written}", 200)]))
             written += 1
@@ -134,7 +134,7 @@ def test_a_tail_reports_damaged_parts_and_continues(logagg: Command, log: Path) 
     finally:
         tail.terminate()
         assert tail.wait(60) == 0
-    [notice] = [line for line in said.read_text().splitlines() if " damaged: " in line]
+    [notice] = [line for line in message.read_text().splitlines() if " damaged: " in line]
     assert str(path) in notice and "3 rows of traffic" in notice
     assert str(path.relative_to(logagg.lake)) in [part.path for part in parts(logagg, "traffic")]
     done = logagg.run("tail", "--once", log, status=1)
@@ -145,9 +145,9 @@ def test_a_damaged_catalog_is_refused(logagg: Command, log: Path) -> None:
     newest = catalog.newest(logagg.lake)
     assert newest
     flip(newest, newest.stat().st_size // 2)
-    for words in (("tail", "--once", log), ("compact",)):
-        (said,) = logagg.run(*words, status=1).stderr.splitlines()
-        assert str(newest) in said and "logagg check" in said
+    for argv in (("tail", "--once", log), ("compact",)):
+        (message,) = logagg.run(*argv, status=1).stderr.splitlines()
+        assert str(newest) in message and "logagg check" in message
 
 
 # repairs
@@ -159,8 +159,8 @@ def test_a_repair_gives_up_damaged_parts_and_lists_the_losses(logagg: Command, l
     missing.unlink()
     done = logagg.run("check", "--repair")
     for path, rollup in ((flipped, "traffic"), (missing, "pages")):
-        [said] = [line for line in done.stderr.splitlines() if str(path) in line]
-        assert f"given up: 3 rows of {rollup}, all shards, from 2026-03-02 00:00 to 2026-03-02 00:02 UTC" in said
+        [message] = [line for line in done.stderr.splitlines() if str(path) in line]
+        assert f"given up: 3 rows of {rollup}, all shards, from 2026-03-02 00:00 to 2026-03-02 00:02 UTC" in message
     assert problems(logagg) == [], "the missing rows explain the smaller sums"
     assert "3 rows of traffic, from 2026-03-02 00:00" in logagg.run("check").stdout
     assert logagg.lines() == RUNS * RUNS - 3
@@ -182,8 +182,8 @@ def test_a_repair_returns_to_the_previous_catalog(logagg: Command, log: Path) ->
     newest = catalog.newest(logagg.lake)
     assert newest
     flip(newest, newest.stat().st_size // 2)
-    said = logagg.run("check", "--repair").stderr
-    assert "goes back to commit" in said
+    message = logagg.run("check", "--repair").stderr
+    assert "goes back to commit" in message
     logagg.run("tail", "--once", "-q", log)
     assert logagg.lines() == RUNS * RUNS, "the later lines are read again"
     assert problems(logagg) == []
@@ -198,8 +198,8 @@ def test_a_damaged_key_is_refused_until_it_is_repaired(logagg: Command, log: Pat
     path = logagg.lake / name
     whole = path.read_bytes()
     flip(path, 20)
-    for words in (("tail", "--once", log), ("check",)):
-        done = logagg.run(*words, status=1)
+    for argv in (("tail", "--once", log), ("check",)):
+        done = logagg.run(*argv, status=1)
         assert str(path) in done.stderr + done.stdout
     shutil.copy(path, path.with_name("kept"))
     path.write_bytes(whole)
@@ -247,9 +247,9 @@ def test_a_running_tail_continues_when_the_first_part_of_a_view_is_damaged(
             flip(path, path.stat().st_size - 2)
         with log.open("a") as file:
             file.write(combined([("/more", 200)]))
-        said = logagg.folder / "tail.log"
+        message = logagg.folder / "tail.log"
         wait_until(lambda: logagg.read(f"SELECT sum(lines) = {RUNS * RUNS + 2} FROM sources") == [(True,)], tail)
-        assert str(path) in said.read_text()
+        assert str(path) in message.read_text()
     finally:
         tail.terminate()
         assert tail.wait(60) == 0

@@ -59,9 +59,9 @@ COMMANDS = (
 )
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_no_escape_reaches_a_terminal(hostile: Command, words: tuple[str, ...]) -> None:
-    done = hostile.run(*words, status=None)
+@pytest.mark.parametrize("argv", COMMANDS, ids=" ".join)
+def test_no_escape_reaches_a_terminal(hostile: Command, argv: tuple[str, ...]) -> None:
+    done = hostile.run(*argv, status=None)
     assert done.stdout
     assert is_harmless(done.stdout) and is_harmless(done.stderr)
 
@@ -76,17 +76,17 @@ def test_no_escape_reaches_a_terminal_from_a_tail(logagg: Command, tmp_path: Pat
     log = tmp_path / f"strange{CONTROLS.replace('/', '')}.access.log"
     log.write_text(CONTROLS.replace("\u2028", "") + "\nno log\n")
     leader, follower = pty.openpty()
-    process = subprocess.Popen(logagg.words("tail", "--once", log), env=logagg.env, stdout=follower, stderr=follower)
+    process = subprocess.Popen(logagg.argv("tail", "--once", log), env=logagg.env, stdout=follower, stderr=follower)
     os.close(follower)
-    said = b""
+    output = b""
     try:
         while block := os.read(leader, 4096):
-            said += block
+            output += block
     except OSError:  # Linux reports so that the other end is closed
         pass
     process.wait(60)
     os.close(leader)
-    text = said.decode()
+    text = output.decode()
     assert "strange" in text
     assert not any(piece in text for piece in ("\x1b]", "\x1b[2J", "\x9b", "\u202e", "\u2066", "\u200b", "\x08"))
 
@@ -95,11 +95,11 @@ def test_a_spreadsheet_runs_nothing(logagg: Command, tmp_path: Path) -> None:
     formulas = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "=cmd|' /C calc'!A0"]
     (tmp_path / "access.log").write_text(combined([(f"/imp?campaign={target(one)}", 200) for one in formulas]))
     logagg.run("tail", "--once", "-q", "access.log")
-    for words in (
+    for argv in (
         ("sql", "--format", "csv", "SELECT campaign, -1 AS n FROM ads"),
         ("report", "ads", "--format", "csv"),
     ):
-        text = logagg.run(*words).stdout
+        text = logagg.run(*argv).stdout
         cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
         assert {one for one in cells if one[:1] in ("=", "+", "@", "\t", "\r")} == set()
         assert {f"'{one}" for one in formulas if not one.startswith("\r")} <= {*cells}
@@ -129,8 +129,8 @@ def test_sql_in_names_is_not_executed(tmp_path: Path) -> None:
 def test_only_the_owner_and_the_group_may_read_the_lake(logagg: Command, tmp_path: Path, umask: int) -> None:
     (tmp_path / "access.log").write_text(combined([("/", 200)]))
     (tmp_path / "logagg.toml").write_text('[privacy]\nrotate = "1d"\n')
-    words = shlex.join(logagg.words("tail", "--once", "-q", "access.log"))
-    subprocess.run(["sh", "-c", f"umask {umask:03o}; exec {words}"], env=logagg.env, cwd=tmp_path, check=True)
+    argv = shlex.join(logagg.argv("tail", "--once", "-q", "access.log"))
+    subprocess.run(["sh", "-c", f"umask {umask:03o}; exec {argv}"], env=logagg.env, cwd=tmp_path, check=True)
     modes = {
         path.relative_to(tmp_path): stat.S_IMODE(path.lstat().st_mode)
         for path in (logagg.lake, *logagg.lake.rglob("*"))

@@ -82,7 +82,7 @@ def test_a_gigabyte_without_a_newline(logagg: Command, tmp_path: Path) -> None:
 
 def test_a_gigabyte_without_a_newline_as_standard_input(logagg: Command) -> None:
     process = subprocess.Popen(
-        logagg.words("tail", "-q", "--memory", "640MB", "-"), env=logagg.env, stdin=subprocess.PIPE
+        logagg.argv("tail", "-q", "--memory", "640MB", "-"), env=logagg.env, stdin=subprocess.PIPE
     )
     assert process.stdin
     with process.stdin as pipe:

@@ -28,8 +28,8 @@ class Tail:
         with self.path.open("w") as file:
             stat = os.fstat(file.fileno())
             env = {**logagg.env, **({"JOURNAL_STREAM": f"{stat.st_dev}:{stat.st_ino}"} if as_journal else {})}
-            words = logagg.words("tail", "--verbose", *arguments, log, logagg.folder / "later.log")
-            self.process = subprocess.Popen(words, cwd=logagg.folder, env=env, stderr=file, text=True)
+            argv = logagg.argv("tail", "--verbose", *arguments, log, logagg.folder / "later.log")
+            self.process = subprocess.Popen(argv, cwd=logagg.folder, env=env, stderr=file, text=True)
 
     def lines(self, kind: str) -> list[str]:
         """Wait for lines with a kind of notice."""

@@ -39,7 +39,7 @@ class AsUser(Command):
     user: pwd.struct_passwd | None = None  # None means root
     umask = 0o022
 
-    def words(self, *arguments: object) -> list[str]:
+    def argv(self, *arguments: object) -> list[str]:
         user, groups = (self.user.pw_uid, f"{self.user.pw_gid},{GROUP}") if self.user else (0, "0")
         return [sys.executable, str(DRIVER), str(user), groups, f"{self.umask:o}", *map(str, arguments)]
 
@@ -129,8 +129,8 @@ def test_files_that_root_writes_get_the_owner_of_the_lake(logagg: AsUser, lake: 
 def test_commands_of_root_that_read_change_nothing(logagg: AsUser, lake: Path) -> None:
     before = found(lake)
     logagg.user, logagg.umask = None, 0
-    for words in READING:
-        logagg.run(*words)
+    for argv in READING:
+        logagg.run(*argv)
     assert found(lake) == before
 
 
@@ -173,11 +173,11 @@ def test_another_user_is_refused_before_any_file_is_created(logagg: AsUser, lake
     os.chown(lake, -1, OTHER.pw_gid)
     before = found(lake)
     logagg.user = OTHER
-    for words in WRITING.values():
-        (said,) = logagg.run(*words, status=1).stderr.splitlines()
+    for argv in WRITING.values():
+        (message,) = logagg.run(*argv, status=1).stderr.splitlines()
         assert (
             f"belongs to the user {OWNER.pw_name}, and this is run by {OTHER.pw_name}; run it as {OWNER.pw_name}"
-            in said
+            in message
         )
     assert found(lake) == before
 
@@ -186,8 +186,8 @@ def test_root_that_may_not_give_files_away_is_refused(logagg: AsUser, lake: Path
     """As in a container without the capability."""
     before = found(logagg.lake)
     logagg.user = None
-    words = ["setpriv", "--bounding-set=-chown", *logagg.words(*WRITING["tail"])]
-    done = subprocess.run(words, cwd=logagg.folder, env=logagg.env, capture_output=True, text=True)
+    argv = ["setpriv", "--bounding-set=-chown", *logagg.argv(*WRITING["tail"])]
+    done = subprocess.run(argv, cwd=logagg.folder, env=logagg.env, capture_output=True, text=True)
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done.stderr
     assert "run it as the lake's owner" in done.stderr
     assert {name: one[0] for name, one in found(logagg.lake).items()} == {name: one[0] for name, one in before.items()}
@@ -224,8 +224,10 @@ def test_a_check_names_files_that_root_left_with_an_earlier_logagg(logagg: AsUse
     newest = catalog.newest(lake)
     assert newest
     os.chown(newest, 0, group)
-    said = logagg.run("check", status=1).stdout
-    assert f"{newest}: belongs to the user root, the lake to {OWNER.pw_name}; chown -R {OWNER.pw_name} {lake}" in said
+    message = logagg.run("check", status=1).stdout
+    assert (
+        f"{newest}: belongs to the user root, the lake to {OWNER.pw_name}; chown -R {OWNER.pw_name} {lake}" in message
+    )
 
 
 def test_hard_links_to_other_files_keep_their_owner(tmp_path: Path) -> None:

@@ -56,11 +56,9 @@ def commits(logagg: Command) -> dict[str, int]:
 @contextmanager
 def started(logagg: Command, kind: str, until: Path) -> Iterator[subprocess.Popen[str]]:
     """Run a reader, which ends with the block at the latest."""
-    words = [sys.executable, "-m", "tests.soak.reader", kind, str(logagg.lake), str(until)]
+    argv = [sys.executable, "-m", "tests.soak.reader", kind, str(logagg.lake), str(until)]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        words, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as reader:
+    with subprocess.Popen(argv, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as reader:
         try:
             yield reader
         finally:
@@ -68,8 +66,8 @@ def started(logagg: Command, kind: str, until: Path) -> Iterator[subprocess.Pope
 
 
 def finish(reader: subprocess.Popen[str]) -> dict[str, int]:
-    output, complaint = reader.communicate(timeout=1000)
-    assert reader.returncode == 0, complaint
+    output, error = reader.communicate(timeout=1000)
+    assert reader.returncode == 0, error
     found: dict[str, int] = json.loads(output)
     return found
 
@@ -94,9 +92,9 @@ def test_the_reader_detects_a_torn_result(tmp_path: Path) -> None:
             connection.execute(f"CREATE VIEW {name} AS SELECT {number} AS hits")
         connection.execute("CREATE TABLE sources AS SELECT 3 AS lines")
         connection.execute("CREATE TABLE rejects AS SELECT 0 AS lines")
-    words = [sys.executable, "-m", "tests.soak.reader", "fresh", str(tmp_path), str(tmp_path)]
+    argv = [sys.executable, "-m", "tests.soak.reader", "fresh", str(tmp_path), str(tmp_path)]
     done = subprocess.run(
-        words, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60
+        argv, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
     assert "torn: (3, 2, 3, 3)" in done.stderr

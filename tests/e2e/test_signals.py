@@ -35,7 +35,7 @@ def append(log: Path, *requests: tuple[str, int]) -> None:
         file.write(combined(requests))
 
 
-def said(logagg: Command) -> str:
+def output(logagg: Command) -> str:
     return (logagg.folder / "tail.log").read_text()
 
 
@@ -52,7 +52,7 @@ def test_the_end_of_following(logagg: Command, log: Path, number: int) -> None:
         append(log, ("/last", 200))
         tail.send_signal(number)
         assert tail.wait(30) == 0
-    assert said(logagg) == ""
+    assert output(logagg) == ""
     logagg.run("tail", "--once", "-q", log)
     assert logagg.lines() == 101
 
@@ -65,10 +65,10 @@ def test_all_lines_that_were_read_are_committed_at_the_end(logagg: Command, log:
     wait_until(lambda: (logagg.lake / "logagg.duckdb").exists() and logagg.lines() > 0, tail)
     tail.send_signal(number)
     assert tail.wait(60) == 0
-    read = re.search(r"^([\d,]+) lines", said(logagg), re.MULTILINE)
+    read = re.search(r"^([\d,]+) lines", output(logagg), re.MULTILINE)
     assert read and logagg.lines() == int(read[1].replace(",", ""))
     if logagg.lines() < 1_000_000:
-        assert "stopped: before the end; the same command reads the rest" in said(logagg)
+        assert "stopped: before the end; the same command reads the rest" in output(logagg)
     logagg.run("tail", "--once", "-q", log)
     assert logagg.lines() == 1_000_000
 
@@ -77,7 +77,7 @@ def test_a_second_signal_ends_it_at_once_and_nothing_is_lost(logagg: Command, lo
     with tailing(logagg, log, lines=100) as tail:
         with unwritable(logagg.lake / "data"):
             append(log, ("/one", 200))
-            wait_until(lambda: "retry" in said(logagg), tail)
+            wait_until(lambda: "retry" in output(logagg), tail)
             tail.send_signal(signal.SIGTERM)
             tail.send_signal(signal.SIGINT)
             assert tail.wait(30) in (128 + signal.SIGTERM, 128 + signal.SIGINT)
@@ -89,10 +89,10 @@ def test_an_end_that_cannot_commit_fails_and_nothing_is_lost(logagg: Command, lo
     with tailing(logagg, log, lines=100) as tail:
         with unwritable(logagg.lake / "data"):
             append(log, ("/one", 200))
-            wait_until(lambda: "retry" in said(logagg), tail)
+            wait_until(lambda: "retry" in output(logagg), tail)
             tail.send_signal(signal.SIGTERM)
             assert tail.wait(30) == 1
-    assert "nothing is lost" in said(logagg).splitlines()[-1]
+    assert "nothing is lost" in output(logagg).splitlines()[-1]
     logagg.run("tail", "--once", "-q", log)
     assert logagg.lines() == 101
 
@@ -101,11 +101,11 @@ def test_a_hangup_waits_until_the_disk_accepts_the_commit(logagg: Command, log: 
     with tailing(logagg, log, lines=100) as tail:
         with unwritable(logagg.lake / "data"):
             append(log, ("/one", 200))
-            wait_until(lambda: "retry" in said(logagg), tail)
+            wait_until(lambda: "retry" in output(logagg), tail)
             (logagg.folder / "logagg.toml").write_text('site = "one.example"\n')
             tail.send_signal(signal.SIGHUP)
-            wait_until(lambda: said(logagg).count("retry") >= 3, tail)
-        wait_until(lambda: "holds from now on" in said(logagg), tail)
+            wait_until(lambda: output(logagg).count("retry") >= 3, tail)
+        wait_until(lambda: "holds from now on" in output(logagg), tail)
         assert logagg.lines() == 101
         append(log, ("/two", 200))
         logagg.await_lines(102, tail)
@@ -134,8 +134,8 @@ def test_a_hangup_loads_a_new_configuration(logagg: Command, log: Path) -> None:
             '[[rollup]]\nname = "goers"\nwhere = "kind = \'click\'"\ndimensions = ["path"]\nmeasures = {hits = "count"}\n'
         )
         tail.send_signal(signal.SIGHUP)
-        wait_until(lambda: "holds from now on" in said(logagg), tail)
-        assert "tail.shards: changed, but that takes a restart" in said(logagg)
+        wait_until(lambda: "holds from now on" in output(logagg), tail)
+        assert "tail.shards: changed, but that takes a restart" in output(logagg)
         append(log, ("/go?ad=1", 302))
         logagg.await_lines(101, tail)
         assert logagg.read("SELECT path, sum(hits) FROM goers GROUP BY path") == [("/go", 1)]
@@ -146,7 +146,7 @@ def test_a_hangup_loads_a_new_configuration(logagg: Command, log: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "message"),
     [
         ("[tail]\nflush = \n", "logagg.toml:2"),
         ('[retention]\nminute = "soon"\n', 'logagg.toml:2: minute: "soon" is not valid'),
@@ -157,18 +157,18 @@ def test_a_hangup_loads_a_new_configuration(logagg: Command, log: Path) -> None:
         ),
     ],
 )
-def test_an_invalid_configuration_changes_nothing(logagg: Command, log: Path, content: str, complaint: str) -> None:
+def test_an_invalid_configuration_changes_nothing(logagg: Command, log: Path, content: str, message: str) -> None:
     file = logagg.folder / "logagg.toml"
     file.write_text('[[rollup]]\nname = "mine"\ndimensions = ["site"]\nmeasures = {hits = "count"}\n')
     with tailing(logagg, log, lines=100) as tail:
         file.write_text(content)
         tail.send_signal(signal.SIGHUP)
-        wait_until(lambda: "until then the old configuration holds" in said(logagg), tail)
+        wait_until(lambda: "until then the old configuration holds" in output(logagg), tail)
         append(log, ("/more", 200))
         logagg.await_lines(101, tail)
         assert logagg.read("SELECT sum(hits) FROM mine") == [(101,)]
-    (line,) = said(logagg).splitlines()
-    assert complaint in line
+    (line,) = output(logagg).splitlines()
+    assert message in line
 
 
 def test_a_hangup_keeps_logs_that_were_rotated_and_deleted(logagg: Command, log: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_hangup_keeps_logs_that_were_rotated_and_deleted(logagg: Command, log:
         log.unlink()  # the writer still has it open
         file.write_text('site = "one.example"\n')
         tail.send_signal(signal.SIGHUP)
-        wait_until(lambda: "holds from now on" in said(logagg), tail)
+        wait_until(lambda: "holds from now on" in output(logagg), tail)
         writer.write(combined([("/late", 200)]))
         writer.flush()
         logagg.await_lines(101, tail)
@@ -208,7 +208,7 @@ def test_standard_input_continues_after_a_hangup(logagg: Command) -> None:
     with (
         log,
         subprocess.Popen(
-            logagg.words("tail", "--flush", "0.1", "-"),
+            logagg.argv("tail", "--flush", "0.1", "-"),
             cwd=logagg.folder,
             env=logagg.env,
             stdin=subprocess.PIPE,
@@ -223,7 +223,7 @@ def test_standard_input_continues_after_a_hangup(logagg: Command) -> None:
         logagg.await_lines(100, tail)
         file.write_text("forwarded = true\n")
         tail.send_signal(signal.SIGHUP)
-        wait_until(lambda: "holds from now on" in said(logagg), tail)
+        wait_until(lambda: "holds from now on" in output(logagg), tail)
         tail.stdin.write(line[40:])
         tail.stdin.close()
         assert tail.wait(30) == 0
@@ -238,7 +238,7 @@ def test_a_closed_pipe_is_not_a_failure(logagg: Command, log: Path, arguments: t
     reads, writes = os.pipe()
     os.close(reads)
     done = subprocess.run(
-        logagg.words(*arguments),
+        logagg.argv(*arguments),
         cwd=logagg.folder,
         env=logagg.env,
         stdout=writes,
@@ -254,7 +254,7 @@ def test_a_failed_write_is_reported(logagg: Command, log: Path) -> None:
     logagg.run("tail", "--once", "-q", log)
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            logagg.words("report"), cwd=logagg.folder, env=logagg.env, stdout=full, stderr=subprocess.PIPE, text=True
+            logagg.argv("report"), cwd=logagg.folder, env=logagg.env, stdout=full, stderr=subprocess.PIPE, text=True
         )
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1 and "No space left on device" in done.stderr
@@ -280,7 +280,7 @@ def test_the_end_of_a_merge_loses_nothing(logagg: Command, tmp_path: Path, after
     time.sleep(after)
     compact.terminate()
     assert compact.wait(30) in (0, 1, -signal.SIGTERM)  # finished, abandoned, or not started
-    assert re.fullmatch("(logagg: a merge of .* was stopped; nothing is lost.*\n)?", said(logagg))
+    assert re.fullmatch("(logagg: a merge of .* was stopped; nothing is lost.*\n)?", output(logagg))
     logagg.run("check")
     logagg.run("compact", "-q")
     assert logagg.lines() == lines

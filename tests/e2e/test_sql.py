@@ -37,9 +37,7 @@ def test_all_formats_give_the_same_result(lake: Command, tmp_path: Path) -> None
     table = pq.read_table(tmp_path / "answer.parquet")
     assert table["path"].to_pylist() == [row["path"] for row in rows]
     assert list(map(int, table["views"].to_pylist())) == [row["views"] for row in rows]
-    done = subprocess.run(
-        lake.words("sql", "--format", "parquet", query), env=lake.env, capture_output=True, check=True
-    )
+    done = subprocess.run(lake.argv("sql", "--format", "parquet", query), env=lake.env, capture_output=True, check=True)
     assert done.stdout[:4] == done.stdout[-4:] == b"PAR1"
 
 
@@ -74,14 +72,14 @@ def test_an_output_appears_when_it_is_complete(lake: Command, tmp_path: Path) ->
 
 
 def test_an_exceeded_limit_is_reported_in_one_line(lake: Command) -> None:
-    for options, query, said in (
+    for options, query, message in (
         (["--timeout", "300ms"], ENDLESS, "longer than 0.3 s; ask for less, or give more with --timeout"),
         (["--memory", "64MB"], "SELECT length(repeat('x', 3000000000))", "more than 64 MB; ask for less"),
         (["--memory", "1MB"], "SELECT 1", "needs 64MB or more"),
         (["--rows", "3"], "FROM range(10)", "more than 3 rows; add LIMIT"),
     ):
         done = lake.run("sql", *options, query, status=1)
-        assert said in done.stderr and done.stderr.count("\n") == 1
+        assert message in done.stderr and done.stderr.count("\n") == 1
     assert "write a duration" in lake.run("sql", "--timeout", "soon", "SELECT 1", status=2).stderr
 
 
@@ -91,7 +89,7 @@ def test_a_signal_ends_it_at_once(lake: Command, tmp_path: Path, number: int, st
     spilled = tmp_path / "temporary"
     spilled.mkdir()
     command = subprocess.Popen(
-        lake.words("sql", query),
+        lake.argv("sql", query),
         env={**lake.env, "TMPDIR": str(spilled)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -102,8 +100,8 @@ def test_a_signal_ends_it_at_once(lake: Command, tmp_path: Path, number: int, st
     child = Path("/proc", children.read_text().split()[0])
     wait_until(lambda: len(list((child / "task").iterdir())) > 1, command)  # the query computes
     command.send_signal(number)
-    out, said = command.communicate(timeout=60)
-    assert (command.returncode, out, said.strip()) == (status, "", "")
+    out, message = command.communicate(timeout=60)
+    assert (command.returncode, out, message.strip()) == (status, "", "")
     assert not child.exists() and list(spilled.iterdir()) == []
 
 
@@ -113,8 +111,8 @@ def test_a_report_ends_at_once_too(lake: Command) -> None:
 from logagg.cli import command
 reports.query_of = lambda name: {ENDLESS!r} + " AND 0 < coalesce($limit::INT, 1)"
 command()"""
-    words = [sys.executable, "-c", program, "report", "pages"]
-    with subprocess.Popen(words, env=lake.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as command:
+    argv = [sys.executable, "-c", program, "report", "pages"]
+    with subprocess.Popen(argv, env=lake.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as command:
         process = Path("/proc", str(command.pid))
         # The catalog is open, and the main thread has computed for a while.
         wait_until(
@@ -123,14 +121,14 @@ command()"""
         )
         time.sleep(1)
         command.send_signal(signal.SIGINT)
-        out, said = command.communicate(timeout=60)
-        assert (command.returncode, out, said.strip()) == (130, "", "")
+        out, message = command.communicate(timeout=60)
+        assert (command.returncode, out, message.strip()) == (130, "", "")
 
 
 def test_a_reader_may_close_the_pipe(lake: Command) -> None:
     reader, writer = os.pipe()
-    words = lake.words("sql", "--format", "csv", "FROM range(1000000)")
-    with subprocess.Popen(words, env=lake.env, stdout=writer, stderr=subprocess.PIPE) as command:
+    argv = lake.argv("sql", "--format", "csv", "FROM range(1000000)")
+    with subprocess.Popen(argv, env=lake.env, stdout=writer, stderr=subprocess.PIPE) as command:
         os.close(writer)
         assert os.read(reader, 5) == b"range"
         os.close(reader)
@@ -141,8 +139,8 @@ def test_it_needs_no_privilege(lake: Command) -> None:
     if not (setpriv := shutil.which("setpriv")):
         pytest.skip("setpriv is not installed")
     bare = [setpriv, "--no-new-privs"] + (["--inh-caps=-all", "--bounding-set=-all"] if os.geteuid() == 0 else [])
-    words = [*bare, *lake.words("sql", "--json", "SELECT sum(hits)::INT AS n FROM traffic")]
-    done = subprocess.run(words, env=lake.env, capture_output=True, text=True)
+    argv = [*bare, *lake.argv("sql", "--json", "SELECT sum(hits)::INT AS n FROM traffic")]
+    done = subprocess.run(argv, env=lake.env, capture_output=True, text=True)
     assert (done.stderr, json.loads(done.stdout or "[]")) == ("", [{"n": 100}])
 
 
@@ -154,7 +152,7 @@ def test_a_lake_without_read_permission_is_reported(lake: Command) -> None:
         "--inh-caps=-all",
         "--bounding-set=-all",
     ]
-    words = [*(bare if os.geteuid() == 0 else []), *lake.words("sql", "SELECT 1")]
-    done = subprocess.run(words, env=lake.env, capture_output=True, text=True)
+    argv = [*(bare if os.geteuid() == 0 else []), *lake.argv("sql", "SELECT 1")]
+    done = subprocess.run(argv, env=lake.env, capture_output=True, text=True)
     catalogs.chmod(0o700)
     assert done.returncode == 1 and "not allowed to read it; ask its owner" in done.stderr

@@ -35,8 +35,8 @@ class Site:
             file.write(text or combined([(f"/{name}/{number}", 200) for number in range(LINES)]))
         return path
 
-    def start(self, *words: object) -> Tail:
-        self.tail = self.logagg.start("tail", "--flush", "0.1", *(words or [self.logs]))
+    def start(self, *argv: object) -> Tail:
+        self.tail = self.logagg.start("tail", "--flush", "0.1", *(argv or [self.logs]))
         wait_until(lambda: self.has_told(self.pid), self.tail)
         return self.tail
 
@@ -58,14 +58,14 @@ class Site:
             self.tail.wait(60)
             self.tail = None
 
-    def json(self, *words: object) -> dict[str, Any]:
-        done = self.logagg.run("status", "--json", *words, status=None)
+    def json(self, *argv: object) -> dict[str, Any]:
+        done = self.logagg.run("status", "--json", *argv, status=None)
         found: dict[str, Any] = json.loads(done.stdout)
         assert done.returncode == int(not found["healthy"]) == int(bool(found["problems"]))
         return found
 
-    def problems(self, *words: object) -> list[str]:
-        found: list[str] = self.json(*words)["problems"]
+    def problems(self, *argv: object) -> list[str]:
+        found: list[str] = self.json(*argv)["problems"]
         return found
 
     def await_problem(self, *texts: str) -> str:

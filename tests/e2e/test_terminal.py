@@ -29,7 +29,7 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.sent = ""
         self.process = subprocess.Popen(
-            logagg.words(*arguments),
+            logagg.argv(*arguments),
             cwd=logagg.folder,
             env={key: value for key, value in logagg.env.items() if key != "COLUMNS"} | {"TERM": "xterm"},
             stdin=slave,
@@ -147,15 +147,15 @@ def test_no_bar_and_no_status_line_elsewhere(logagg: Command, log: Path) -> None
 def test_plain_lines_in_a_log_file(logagg: Command, log: Path) -> None:
     """Each line is written as soon as there is output, without a terminal."""
     tail = logagg.start("tail", "-v", "--flush", "0.05", log)
-    said = log.parent / "tail.log"
+    output = log.parent / "tail.log"
     try:
-        wait_until(lambda: " commit: " in said.read_text(), tail)
+        wait_until(lambda: " commit: " in output.read_text(), tail)
         tail.send_signal(signal.SIGTERM)
         assert tail.wait(30) == 0
     finally:
         tail.kill()
         tail.wait()
-    lines = said.read_text().splitlines()
+    lines = output.read_text().splitlines()
     assert all(re.match(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ [a-z]+: \S", line) for line in lines), lines
 
 
@@ -189,24 +189,24 @@ def test_an_immediate_end_restores_the_cursor(log: Path, terminal: Callable[...,
 def test_standard_streams_that_are_closed(logagg: Command, log: Path) -> None:
     script = '"$@" >&- 2>&- <&-'
     done = subprocess.run(
-        ["sh", "-c", script, "sh", *logagg.words("tail", "--once", log)], cwd=logagg.folder, env=logagg.env
+        ["sh", "-c", script, "sh", *logagg.argv("tail", "--once", log)], cwd=logagg.folder, env=logagg.env
     )
     assert done.returncode == 0 and logagg.lines() == 100
 
 
 @pytest.mark.parametrize(
-    ("words", "completed"),
+    ("argv", "completed"),
     [("logagg rep", "report"), ("logagg tail --on", "--once"), ("logagg check --log", "--log-format")],
 )
-def test_completion(logagg: Command, words: str, completed: str) -> None:
-    logagg.env |= {"_LOGAGG_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+def test_completion(logagg: Command, argv: str, completed: str) -> None:
+    logagg.env |= {"_LOGAGG_COMPLETE": "bash_complete", "COMP_WORDS": argv, "COMP_CWORD": str(argv.count(" "))}
     assert f"plain,{completed}" in logagg.run().stdout.splitlines()
 
 
 def test_debug_shows_the_traceback(logagg: Command) -> None:
     for arguments in (("--debug", "status"), ("status", "--debug")):
         done = subprocess.run(
-            logagg.words(*arguments), cwd=logagg.folder, env=logagg.env, capture_output=True, text=True
+            logagg.argv(*arguments), cwd=logagg.folder, env=logagg.env, capture_output=True, text=True
         )
         assert done.returncode == 1 and "Traceback" in done.stderr
         assert done.stderr.splitlines()[-1].startswith("logagg: ") and "no lake there" in done.stderr

@@ -72,8 +72,8 @@ def test_its_files_get_digests(logagg: Command, tmp_path: Path) -> None:
     shutil.copy(old / "access.log", log := tmp_path / "access.log")
     with duckdb.connect(str(logagg.lake / "logagg.duckdb"), read_only=True) as connection:
         [(count,)] = connection.execute("SELECT count(*) FROM files").fetchall()
-    said = logagg.run("check", status=1).stdout  # the lake was moved
-    assert f"{count} files of an earlier logagg, of which not every bit can be checked" in said
+    output = logagg.run("check", status=1).stdout  # the lake was moved
+    assert f"{count} files of an earlier logagg, of which not every bit can be checked" in output
     logagg.run("tail", "--once", "-q", log)
     before = answers(logagg)
     logagg.run("compact", "-q")

@@ -31,9 +31,9 @@ OF = {"nanoseconds": "round(seconds * 1e9)::HUGEINT"}
 
 def read(lake: Path, paths: Iterable[Path], config: Config, **options: object) -> None:
     """Read logs once, as `logagg tail --once` does, in this process."""
-    words = TailOptions([str(path) for path in paths], lake, config, once=True, verbosity=-1, **options)  # type: ignore[arg-type]
+    tail_options = TailOptions([str(path) for path in paths], lake, config, once=True, verbosity=-1, **options)  # type: ignore[arg-type]
     with ThreadPoolExecutor(1) as thread:  # in a thread other than the main one, whose signal handlers are pytest's
-        thread.submit(local.tail, words).result()
+        thread.submit(local.tail, tail_options).result()
 
 
 def expected(lines: Iterable[str], window: float = 30) -> tuple[oracle.Count, int]:

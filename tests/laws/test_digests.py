@@ -123,10 +123,10 @@ def test_the_digest_in_a_name_is_that_of_coreutils(lake: Path, tool: Callable[[s
     b2sum = tool("b2sum")
     named = [path for path in counting(lake) if path.suffix in (".parquet", ".duckdb")]
     assert len(named) > 10
-    said = subprocess.run(
+    output = subprocess.run(
         [b2sum, "--length", "128", *named], capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    assert [line.split()[0] for line in said] == [digests.digest_in(path.name) for path in named]
+    assert [line.split()[0] for line in output] == [digests.digest_in(path.name) for path in named]
 
 
 def test_a_replaced_file_is_checked_too(lake: Path) -> None:

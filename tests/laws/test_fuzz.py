@@ -105,8 +105,8 @@ def test_deep_json(opening: bytes) -> None:
 @settings(max_examples=60, deadline=None)
 def test_detection(lines: list[bytes], given_: str) -> None:
     data = b"\n".join(lines) + b"\n"
-    book = SourceFormats(given_, {}, SystemClock(), lambda source: None)
-    book.format_of(Chunk("s", 0, 0, len(data), data, Fingerprint(len(data), 0, "")))
+    formats = SourceFormats(given_, {}, SystemClock(), lambda source: None)
+    formats.format_of(Chunk("s", 0, 0, len(data), data, Fingerprint(len(data), 0, "")))
 
 
 @given(st.lists(st.text(max_size=45) | st.ip_addresses().map(str), max_size=5))

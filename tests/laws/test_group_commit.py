@@ -166,9 +166,9 @@ def test_pending_commits_of_a_dead_owner_are_dropped_once_its_shard_is_taken_ove
         first.flush(log[: log.index(b"\n", 500) + 1])
     first.close()
     assert pending(root) == [".pending"]
-    heir = Sharer(root, clock, MINUTES, 2, [0])
+    successor = Sharer(root, clock, MINUTES, 2, [0])
     assert pending(root) == [".stale"]
-    for one in (heir, other):
+    for one in (successor, other):
         one.flush(log)
         one.close()
     assert_holds(root, log)
@@ -183,9 +183,9 @@ def test_pending_commits_of_a_dead_owner_may_be_committed_before_that(root: Path
     first.close()
     other.flush(log)
     assert_holds(root, log)
-    heir = Sharer(root, clock, MINUTES, 2, [0])
+    successor = Sharer(root, clock, MINUTES, 2, [0])
     log += lines(9, 100)
-    for one in (heir, other):
+    for one in (successor, other):
         one.flush(log)
         one.close()
     assert_holds(root, log)
@@ -194,13 +194,13 @@ def test_pending_commits_of_a_dead_owner_may_be_committed_before_that(root: Path
 def test_the_second_of_two_owners_of_a_shard_is_fenced(root: Path, clock: ManualClock) -> None:
     """A file system loses locks: the second of two owners to commit is fenced, and no line counts twice."""
     log = lines(30)
-    former, heir = Sharer(root, clock, MINUTES), Sharer(root, clock, MINUTES)
-    heir.flush(log[: log.index(b"\n", 1000) + 1])
+    former, successor = Sharer(root, clock, MINUTES), Sharer(root, clock, MINUTES)
+    successor.flush(log[: log.index(b"\n", 1000) + 1])
     with pytest.raises(Fenced, match="restart to resume"):
         former.flush(log)
-    heir.flush(log)
+    successor.flush(log)
     assert_holds(root, log)
-    for one in (former, heir):
+    for one in (former, successor):
         one.close()
 
 
@@ -210,16 +210,18 @@ def test_without_the_check_of_positions_both_owners_would_count(
     """The guards are needed: the check of a pending commit's start positions, and that a merge finds the parts that it replaces."""
     monkeypatch.setattr(State, "status_of", lambda self, pending: "due")
     log = lines(30)
-    former, heir = Sharer(root, clock, MINUTES), Sharer(root, clock, MINUTES)
-    heir.flush(log)
+    former, successor = Sharer(root, clock, MINUTES), Sharer(root, clock, MINUTES)
+    successor.flush(log)
     once = hits(root)
     former.flush(log)
     assert hits(root) == 2 * once
-    task, *_ = [task for task in heir.lake._planner.everything(heir.lake.state) if task.table.name == "traffic"]
+    task, *_ = [
+        task for task in successor.lake._planner.everything(successor.lake.state) if task.table.name == "traffic"
+    ]
     for _ in range(2):
-        heir.lake.commit_replacement(task.run())
+        successor.lake.commit_replacement(task.run())
     assert hits(root) == 3 * once
-    for one in (former, heir):
+    for one in (former, successor):
         one.close()
 
 
@@ -400,8 +402,8 @@ def test_killed_at_each_step_among_others(root: Path, tmp_path: Path, clock: Man
 
     def start(number: int) -> subprocess.Popen[bytes]:
         owned = [str(shard) for shard in range(number, shards, 3)]
-        words = [sys.executable, str(DRIVER), str(next(steps)), str(root), str(log), str(shards), *owned]
-        return subprocess.Popen(words, cwd=ROOT)
+        argv = [sys.executable, str(DRIVER), str(next(steps)), str(root), str(log), str(shards), *owned]
+        return subprocess.Popen(argv, cwd=ROOT)
 
     running = {number: start(number) for number in range(3)}
     try:

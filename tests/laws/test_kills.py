@@ -33,8 +33,8 @@ def test_killed_at_each_step_and_finished_by_the_ordinary_command(logagg: Comman
     for step in (*range(1, 13), 15, 21, 30, 40):
         written += lines(30, 30 * step)
         log.write_bytes(written)
-        words = [sys.executable, str(DRIVER), str(step), "tail", "--once", "-q", "--flush", "0.001", str(log)]
-        done = subprocess.run(words, cwd=logagg.folder, env=logagg.env, capture_output=True, timeout=60)
+        argv = [sys.executable, str(DRIVER), str(step), "tail", "--once", "-q", "--flush", "0.001", str(log)]
+        done = subprocess.run(argv, cwd=logagg.folder, env=logagg.env, capture_output=True, timeout=60)
         killed += done.returncode == -signal.SIGKILL
         assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
     logagg.run("tail", "--once", "-q", log)

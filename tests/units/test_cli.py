@@ -49,7 +49,7 @@ def test_a_tail_reads_before_it_imports_the_libraries_for_writing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "message"),
     [
         (["report", "--lake", "nowhere"], 1, "no lake there"),
         (["sql", "--lake", "nowhere", "SELECT 1"], 1, "no lake there"),
@@ -61,13 +61,13 @@ def test_a_tail_reads_before_it_imports_the_libraries_for_writing() -> None:
     ],
 )
 def test_a_failure_is_one_line_and_a_status(
-    arguments: list[str], status: int, said: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], status: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as left:
         main(arguments)
     shown = capsys.readouterr().err
     assert left.value.code == status
-    assert said in shown and "Traceback" not in shown
+    assert message in shown and "Traceback" not in shown
 
 
 def test_init_writes_a_file_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

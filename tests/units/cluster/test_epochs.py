@@ -10,8 +10,8 @@ from logagg.cluster import epochs
 from logagg.cluster.epochs import Epochs
 
 
-def made(root: Path, said: list[str] | None = None) -> Epochs:
-    return Epochs(root, 7, lambda notice: (said if said is not None else []).append(notice.text))
+def made(root: Path, notices: list[str] | None = None) -> Epochs:
+    return Epochs(root, 7, lambda notice: (notices if notices is not None else []).append(notice.text))
 
 
 def test_a_higher_epoch_supersedes_a_lower_one(tmp_path: Path) -> None:
@@ -52,10 +52,10 @@ def test_an_incomplete_file_counts_as_missing(tmp_path: Path, text: str) -> None
 
 def test_a_failing_disk_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "epochs").symlink_to(tmp_path)
-    said: list[str] = []
-    shard = made(tmp_path, said)
+    notices: list[str] = []
+    shard = made(tmp_path, notices)
     assert shard.admits("web1", 3, "run") and shard.last("web1") == 3
-    assert "symbolic link" in said[0]
+    assert "symbolic link" in notices[0]
 
 
 def test_the_number_of_remembered_tailers_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

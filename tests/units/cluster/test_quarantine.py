@@ -16,14 +16,14 @@ class Owners:
     """Successive owners of one shard."""
 
     def __init__(self, root: Path) -> None:
-        self.root, self.clock, self.said = root, ManualClock(), list[str]()
+        self.root, self.clock, self.notices = root, ManualClock(), list[str]()
         self.file = root / QUARANTINE / "shard.7"
         self._dead: list[AbstractContextManager[None]] = []
         self.leaves()
 
     def leaves(self) -> Attempts:
         """Release the shard; another owner follows."""
-        self.now = Attempts(self.root, 7, self.clock, lambda notice: self.said.append(notice.text))
+        self.now = Attempts(self.root, 7, self.clock, lambda notice: self.notices.append(notice.text))
         return self.now
 
     def dies(self, job: str = FLUSH, *, alone: bool = False) -> Attempts:
@@ -52,7 +52,7 @@ def owners(tmp_path: Path) -> Owners:
 def test_an_owner_that_is_idle_or_leaves_has_not_failed(owners: Owners) -> None:
     owners.does("a")
     assert not owners.leaves().careful
-    assert owners.said == []
+    assert owners.notices == []
 
 
 def test_a_job_that_was_alone_is_given_up_after_a_number_of_deaths(owners: Owners) -> None:
@@ -60,7 +60,7 @@ def test_a_job_that_was_alone_is_given_up_after_a_number_of_deaths(owners: Owner
         assert not owners.now.exhausted("a")
         assert owners.dies("a", alone=True).careful
     assert owners.leaves().exhausted("a")
-    assert owners.said[-1] == f"shard 7, at job a, {ATTEMPTS} of {ATTEMPTS} times: its owner died"
+    assert owners.notices[-1] == f"shard 7, at job a, {ATTEMPTS} of {ATTEMPTS} times: its owner died"
 
 
 def test_of_several_jobs_none_is_blamed_but_each_is_tried_alone(owners: Owners) -> None:
@@ -90,7 +90,7 @@ def test_deaths_and_exceptions_count_alike(owners: Owners) -> None:
 def test_a_failure_with_a_known_cause_is_not_blamed_on_a_job(owners: Owners) -> None:
     with pytest.raises(LogaggError), owners.now.work("a", alone=True):
         raise LogaggError("the message cannot be read")
-    assert owners.said == []
+    assert owners.notices == []
 
 
 def test_the_failures_of_a_finished_job_are_forgotten_but_not_those_of_one_given_up(owners: Owners) -> None:

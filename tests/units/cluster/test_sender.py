@@ -25,7 +25,7 @@ class Bench:
         self.freshness = Freshness(self.clock)
         who = Identity("web1", Keys(bytes(32)))
         self.dispatch = Dispatch(
-            [], who, self.clock, lambda *said: None, memory=1 << 22, poll=1.0, freshness=self.freshness
+            [], who, self.clock, lambda *notice: None, memory=1 << 22, poll=1.0, freshness=self.freshness
         )
         self.dispatch.outboxes = [Outbox(0), Outbox(1)]
 

@@ -22,9 +22,9 @@ class Place:
 
     def __init__(self, root: Path) -> None:
         self.clock = ManualClock()
-        said = lambda notice: None  # noqa: E731
-        attempts, epochs = Attempts(root, 0, self.clock, said), Epochs(root, 0, said)
-        self.owned = Ownership(attempts, epochs, Refusals(self.clock, said), lambda: None, 1 << 20)
+        report = lambda notice: None  # noqa: E731
+        attempts, epochs = Attempts(root, 0, self.clock, report), Epochs(root, 0, report)
+        self.owned = Ownership(attempts, epochs, Refusals(self.clock, report), lambda: None, 1 << 20)
         self.taken_over()
 
     def taken_over(self) -> ShardHost:

@@ -50,14 +50,14 @@ MISSING = {
 }
 
 
-@pytest.mark.parametrize(("path", "said"), MISSING.items())
-def test_a_path_that_may_appear_is_named_and_waited_for(path: str, said: str) -> None:
+@pytest.mark.parametrize(("path", "message"), MISSING.items())
+def test_a_path_that_may_appear_is_named_and_waited_for(path: str, message: str) -> None:
     [found] = paths.problems([path])
-    assert (str(found), found.state) == (said, "missing")
+    assert (str(found), found.state) == (message, "missing")
     paths.check([path], waits=True)
     with pytest.raises(SourceError) as refused:
         paths.check(["logs", path], waits=False)
-    assert refused.value.message == said and refused.value.hint
+    assert refused.value.message == message and refused.value.hint
 
 
 def test_the_missing_target_of_a_link_is_named(folder: Path) -> None:

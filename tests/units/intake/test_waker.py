@@ -15,13 +15,13 @@ PATIENCE = 30.0  # seconds at most; each wait is much shorter
 
 
 @pytest.fixture
-def said() -> list[tuple[str, str]]:
+def notices() -> list[tuple[str, str]]:
     return []
 
 
 @pytest.fixture
-def waker(said: list[tuple[str, str]]) -> Iterator[Waker]:
-    waker = Waker(lambda notice: said.append((notice.kind, notice.text)))
+def waker(notices: list[tuple[str, str]]) -> Iterator[Waker]:
+    waker = Waker(lambda notice: notices.append((notice.kind, notice.text)))
     yield waker
     waker.stop()
 
@@ -34,15 +34,15 @@ def is_woken_by(waker: Waker, folder: Path) -> bool:
     return waker.wait(PATIENCE)
 
 
-def test_a_directory_that_is_created_later(waker: Waker, said: list[tuple[str, str]], tmp_path: Path) -> None:
+def test_a_directory_that_is_created_later(waker: Waker, notices: list[tuple[str, str]], tmp_path: Path) -> None:
     folder = tmp_path / "logs"
     waker.watch([str(folder)])
     folder.mkdir()
     waker.watch([str(folder)])
-    assert is_woken_by(waker, folder) and said == []
+    assert is_woken_by(waker, folder) and notices == []
 
 
-def test_a_directory_that_is_created_again(waker: Waker, said: list[tuple[str, str]], tmp_path: Path) -> None:
+def test_a_directory_that_is_created_again(waker: Waker, notices: list[tuple[str, str]], tmp_path: Path) -> None:
     folder = tmp_path / "logs"
     for _ in range(3):
         folder.mkdir()
@@ -50,10 +50,10 @@ def test_a_directory_that_is_created_again(waker: Waker, said: list[tuple[str, s
         assert is_woken_by(waker, folder)
         shutil.rmtree(folder)
         waker.watch([str(folder)])
-    assert said == []
+    assert notices == []
 
 
-def test_another_directory_under_the_same_name(waker: Waker, said: list[tuple[str, str]], tmp_path: Path) -> None:
+def test_another_directory_under_the_same_name(waker: Waker, notices: list[tuple[str, str]], tmp_path: Path) -> None:
     """As when another one is mounted over it."""
     folder, other = tmp_path / "logs", tmp_path / "other"
     folder.mkdir()
@@ -62,11 +62,11 @@ def test_another_directory_under_the_same_name(waker: Waker, said: list[tuple[st
     folder.rename(tmp_path / "away")
     other.rename(folder)
     waker.watch([str(folder)])
-    assert is_woken_by(waker, folder) and said == []
+    assert is_woken_by(waker, folder) and notices == []
 
 
 def test_a_system_without_watches_is_reported_once(
-    waker: Waker, said: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    waker: Waker, notices: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(28, "inotify watch limit reached")
@@ -74,5 +74,5 @@ def test_a_system_without_watches_is_reported_once(
     monkeypatch.setattr("watchdog.observers.api.BaseObserver.schedule", refuse)
     waker.watch([str(tmp_path)])
     waker.watch([str(tmp_path)])
-    assert [kind for kind, _ in said] == ["watch"]
+    assert [kind for kind, _ in notices] == ["watch"]
     wait_until(lambda: not waker.wait(0.01))

@@ -45,12 +45,12 @@ def test_no_name_leads_out_of_the_directory(tmp_path: Path, name: str) -> None:
 
 
 def test_a_link_is_not_written_through(tmp_path: Path) -> None:
-    precious = tmp_path / "precious"
-    precious.write_text("mine")
-    (tmp_path / "tail.json").symlink_to(precious)
-    (tmp_path / ".tail.json").symlink_to(precious)
+    other_file = tmp_path / "other_file"
+    other_file.write_text("mine")
+    (tmp_path / "tail.json").symlink_to(other_file)
+    (tmp_path / ".tail.json").symlink_to(other_file)
     heartbeats.write(tmp_path, BEAT)
-    assert precious.read_text() == "mine" and not (tmp_path / "tail.json").is_symlink()
+    assert other_file.read_text() == "mine" and not (tmp_path / "tail.json").is_symlink()
 
 
 def test_the_lock_shows_which_run_holds_it(tmp_path: Path) -> None:

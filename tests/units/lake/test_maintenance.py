@@ -91,9 +91,9 @@ def merging(request: pytest.FixtureRequest) -> Iterator[Merging]:
 def test_a_failure_is_reported_and_followed_by_a_pause(failure: Exception, merging: Merging) -> None:
     merging.lake.failure = failure
     assert [merging.begin() for _ in range(3)] == [1, 0, 0]
-    said = merging.stream.getvalue()
-    assert said.count("\n") == 1 and "retry: " in said and "merging files again in 60 s" in said
-    assert (str(failure) if isinstance(failure, LakeError) else type(failure).__name__) in said
+    output = merging.stream.getvalue()
+    assert output.count("\n") == 1 and "retry: " in output and "merging files again in 60 s" in output
+    assert (str(failure) if isinstance(failure, LakeError) else type(failure).__name__) in output
     merging.clock.sleep(MERGE_AGAIN)
     assert [merging.begin() for _ in range(2)] == [1, 0]
     assert merging.stream.getvalue().count("\n") == 2

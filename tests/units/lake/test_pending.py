@@ -107,7 +107,7 @@ def test_an_invented_one_is_read_or_refused(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"shards": -1}, "-1 where a number should be"),
         ({"parts": [{}]}, "lacks 'rollup'"),
@@ -116,6 +116,6 @@ def test_an_invented_one_is_read_or_refused(data: st.DataObject) -> None:
                    "min_ts": AT.isoformat(), "max_ts": AT.isoformat(), "damaged": False, "lacks": ""}]}, "no file of this lake"),
     ],
 )  # fmt: skip
-def test_an_impossible_value_is_named(change: dict[str, Any], said: str) -> None:
-    with pytest.raises(LakeError, match=said):
+def test_an_impossible_value_is_named(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(LakeError, match=message):
         pending.unpack(framed(header_of(COMMIT) | change), WHERE)

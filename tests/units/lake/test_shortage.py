@@ -50,9 +50,9 @@ def test_each_shortage_has_its_remedy(
         "of DuckDB": duckdb.IOException(text),
         "of Arrow": pa.ArrowException(text),
     }
-    said = advice(tmp_path, errors[form])
-    assert says in said and said.endswith("nothing is lost")
-    assert "make room" not in said and "inodes" not in said
+    message = advice(tmp_path, errors[form])
+    assert says in message and message.endswith("nothing is lost")
+    assert "make room" not in message and "inodes" not in message
 
 
 @pytest.mark.parametrize("text", ["No space left on device", "of which the text says nothing"])
@@ -75,8 +75,8 @@ def test_a_full_disk_lacks_bytes_or_inodes(
 
 def test_a_disk_that_reports_to_be_full_and_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disk(monkeypatch)
-    said = advice(tmp_path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-    assert "1,073,741,824 bytes and 1,000 inodes are free: a quota" in said
+    message = advice(tmp_path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    assert "1,073,741,824 bytes and 1,000 inodes are free: a quota" in message
 
 
 def test_errors_without_a_shortage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,7 +119,7 @@ def test_another_number_of_rows(lake: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rollup", "said"),
+    ("rollup", "message"),
     [
         ("traffic", r"hits and \d+ rejects are not the [\d,]+ lines that its sources gave"),
         ("agents", r"2026-\d\d-\d\d: agents.hits are 0, traffic.hits are [\d,]+; they should be the same"),
@@ -132,11 +132,11 @@ def test_another_number_of_rows(lake: Path) -> None:
         ("ads", "ads.conversions are 0"),
     ],
 )
-def test_sums_that_differ(lake: Path, rollup: str, said: str) -> None:
+def test_sums_that_differ(lake: Path, rollup: str, message: str) -> None:
     state = state_of(lake)
     publish(lake, replace(state, parts=tuple(one for one in state.parts if one.rollup != rollup)))
     what = [one.what for one in verification(lake).problems]
-    assert any(re.search(said, one) for one in what), what
+    assert any(re.search(message, one) for one in what), what
 
 
 def test_rows_that_count_twice(lake: Path) -> None:

@@ -131,13 +131,13 @@ def test_files_that_were_named_can_be_joined(root: Path, tmp_path: Path, monkeyp
 
 
 def test_errors_are_reported_in_one_line(root: Path, tmp_path: Path) -> None:
-    for query, said in (
+    for query, message in (
         ("SELEC 1", "Parser Error: syntax error .*LINE 1: SELEC 1"),
         ("FROM nothing", "Table with name nothing does not exist"),
         ("SELECT 'a'::INT", "Could not convert string 'a'"),
         ("FROM read_csv('nothing.csv')", "Cannot access file"),
     ):
-        with pytest.raises(QueryFailed, match=said) as failure:
+        with pytest.raises(QueryFailed, match=message) as failure:
             answers(root, query)
         assert "\n" not in str(failure.value)
     with pytest.raises(LogaggError, match="no query"):

@@ -32,9 +32,9 @@ def test_every_call_sees_the_newest_and_answers_stay(root: Path) -> None:
 
 
 def test_a_missing_lake_is_reported(tmp_path: Path) -> None:
-    for door in (logagg.open, logagg.connect):
+    for function in (logagg.open, logagg.connect):
         with pytest.raises(LakeError, match="no lake there"):
-            door(tmp_path)
+            function(tmp_path)
 
 
 def test_times_are_utc(root: Path) -> None:

@@ -61,8 +61,8 @@ def test_unreadable_and_unparsed_logs_are_reported_with_a_time_and_a_remedy() ->
 def test_durations_do_not_depend_on_the_clock_of_the_other_machine() -> None:
     """The tail's clock is an hour ahead."""
     beat = replace(BEAT, tailer="web1", at=BEAT.at + 3600, unreadable=(replace(LOCKED, since=LOCKED.since + 3600),))
-    [said] = tails.problems(tails.of_remote(beat, NOW))
-    assert said.startswith("web1:/a.log: ") and "for 62 s" in said
+    [message] = tails.problems(tails.of_remote(beat, NOW))
+    assert message.startswith("web1:/a.log: ") and "for 62 s" in message
 
 
 def test_missing_paths_are_not_a_failure() -> None:

@@ -29,7 +29,7 @@ class Bench:
         self.sent: list[Heartbeat] = []
         paths = [str(folder), *more]
         self.options = TailOptions(paths, folder / "lake", Config())
-        self.tailer = Tailer(paths, clock=self.clock, notice=lambda *said: None)
+        self.tailer = Tailer(paths, clock=self.clock, notice=lambda *notice: None)
         self.reporter = self.another()
 
     def another(self) -> Reporter:
@@ -70,7 +70,7 @@ def test_a_heartbeat_soon_after_a_change(bench: Bench) -> None:
     bench.look()
     (bench.folder / "loop.log").symlink_to("loop.log")
     bench.tailer.close()
-    bench.tailer = Tailer([str(bench.folder / "loop.log")], clock=bench.clock, notice=lambda *said: None)
+    bench.tailer = Tailer([str(bench.folder / "loop.log")], clock=bench.clock, notice=lambda *notice: None)
     assert [one.reason for one in bench.look(1.0).unreadable] == ["Too many levels of symbolic links"]
     assert len(bench.sent) == 2
     (bench.folder / "loop.log").unlink()
