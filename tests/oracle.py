@@ -1,6 +1,6 @@
 """The independent count: reads a log line by line, with `re` and dictionaries, sharing no code with the package.
 
-A line is read into a `Hit`, hits are counted into the rollups of the contract. Slow, plain, and meant to be checked by reading.
+A line is read into a `Hit`, hits are counted into the rollups of the contract. Slow, plain, and simple enough to be checked by reading.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ MEASURES = {
     "errors": ("hits",),
     "latency": ("hits", "nanoseconds"),
 }
-# What identifies a request, and what is summed of those that are alike.
+# The key of a request, and the measures that are summed for equal keys.
 REQUEST = ("time", "site", "kind", "method", "path", "status", "is_bot", "referrer", "id", "campaign")
 WITH_VISITORS = ("traffic", "pages", "ads", "referrers", "agents")
 

@@ -55,9 +55,9 @@ def of_lake(connection: duckdb.DuckDBPyConnection, rollup: str, names: Iterable[
 
 
 def wrong_requests(connection: duckdb.DuckDBPyConnection, count: oracle.Count) -> dict[object, object]:
-    """Return the requests that are not those of a plain count, since the time from which all of them are there.
+    """Return the requests that differ from a plain count, from the time on from which the lake has all of them.
 
-    Each is the line at its position: no two have the same.
+    Each is the line at its position: no two have the same position.
     """
     [since] = connection.execute("SELECT epoch(requests_from) FROM lake").fetchone() or [0]
     names = ["epoch(ts)::BIGINT", *oracle.REQUEST[1:]]

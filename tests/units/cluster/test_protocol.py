@@ -50,7 +50,7 @@ def test_rejected_events_are_counted_and_not_unpacked(parcel: JobMessage, stream
 
 
 @given(st.one_of(REQUESTS, REPLIES))
-def test_questions_and_answers_come_out_as_they_were(message: protocol.Request | Reply) -> None:
+def test_requests_and_replies_are_unpacked_unchanged(message: protocol.Request | Reply) -> None:
     assert protocol.unpack(protocol.pack(message), EVENT_SCHEMA) == message
 
 
@@ -109,8 +109,8 @@ def test_another_version_is_named() -> None:
         protocol.unpack(bytes(packed), EVENT_SCHEMA)
 
 
-def test_version_1_is_told_in_its_own_words() -> None:
-    """As the reader of version 1 does: frame, check sum, verdict, reason."""
+def test_version_1_is_refused_in_its_own_format() -> None:
+    """In the format that the reader of version 1 expects: frame, checksum, verdict, reason."""
     data = protocol.refusal_of_version_1("misfit: upgrade")
     magic, version, kind, check, length = struct.unpack_from("!6sBcII", data)
     assert (magic, version, kind, check) == (b"logagg", 1, b"A", zlib.crc32(data[12:]))
@@ -169,7 +169,7 @@ def test_a_job_within_the_limit_is_read_without_a_copy() -> None:
 
 
 @pytest.mark.parametrize("claimed", [0, 1, 1000, 100_000])
-def test_a_bomb_takes_no_more_than_its_frame_says(claimed: int) -> None:
+def test_a_bomb_takes_no_more_than_the_size_in_its_frame(claimed: int) -> None:
     """A small message, 6 MB unpacked, that claims less: it gets only the claimed memory."""
     header, stream, size = taken_apart(a_parcel(some_events()))
     bomb = made(b"J", header, stream, claimed)
