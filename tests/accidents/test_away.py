@@ -31,7 +31,7 @@ def test_a_disk_that_is_not_mounted_at_the_start(site: Site, end: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_it_comes_back_while_the_tail_runs(site: Site, end: str) -> None:
+def test_logs_are_back_while_the_tail_runs(site: Site, end: str) -> None:
     _begin_a_backlog(site)
     _end(site, end)
     hidden = site.folder.with_name("away")
@@ -76,7 +76,7 @@ def test_a_log_that_cannot_be_read_at_the_start(powerless: Site) -> None:
     site.expect()
 
 
-def test_read_once_while_it_is_away(site: Site) -> None:
+def test_reading_once_while_logs_are_missing(site: Site) -> None:
     _begin_a_backlog(site, once=True)
     site.stop()
     hidden = site.folder.with_name("away")

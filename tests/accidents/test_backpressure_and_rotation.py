@@ -32,7 +32,7 @@ def test_the_disk_refuses(site: Site) -> None:
     assert "retry: " in site.notices()
 
 
-def test_the_tail_stands_still(site: Site) -> None:
+def test_the_tail_is_suspended(site: Site) -> None:
     log = site.log()
     log.write(100)
     site.start()

@@ -18,7 +18,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_half_a_line_waits_in_it(site: Site, name: str) -> None:
+def test_half_a_line_waits_in_the_live_log(site: Site, name: str) -> None:
     site.logagg.env["LOGAGG_TAIL_IDLE"] = "500ms"
     log = site.log(name.format(27))
     log.write(100)

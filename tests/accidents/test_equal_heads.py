@@ -27,7 +27,7 @@ def test_all_are_read(site: Site) -> None:
     _expect_heads(site, 7)
 
 
-def test_also_one_after_the_other(site: Site) -> None:
+def test_all_are_read_if_they_appear_one_after_the_other(site: Site) -> None:
     site.written = 40
     log = site.log()
     site.start()

@@ -12,7 +12,7 @@ from tests.conftest import peak
 
 
 @pytest.mark.parametrize("chunk", ["64KB", "8MB"])
-def test_it_is_one_reject(site: Site, chunk: str) -> None:
+def test_an_over_long_line_is_one_reject(site: Site, chunk: str) -> None:
     site.logagg.env |= {"LOGAGG_TAIL_CHUNK": chunk, "LOGAGG_TAIL_MAX_LINE": "100KB"}
     log = site.log()
     log.write_bytes(site.lines(3) + b"x" * 200_000 + b"\n" + site.lines(2) + b"y" * 150_000)

@@ -174,7 +174,7 @@ def paths(site: Site) -> list[str]:
     return [str(site.folder / below / "*") for below in ("*", "*/archive", "*/archive/*", "*/2026/11/*")]
 
 
-def test_there_are_enough_of_them() -> None:
+def test_there_are_enough_schemes() -> None:
     assert sum(map(len, RENAMED.values())) + len(DATED) + len(DIRECTIVES) >= 60
 
 

@@ -139,7 +139,7 @@ def test_a_flood_of_forged_messages_leaves_only_a_count(scene: Scene) -> None:
     scene.go_on()
 
 
-def test_metrics_count_them(site: Site) -> None:
+def test_metrics_count_refused_messages(site: Site) -> None:
     port = free_port()
     site.worker("0/1", "--metrics", f"127.0.0.1:{port}")
     site.await_lake()

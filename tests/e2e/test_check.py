@@ -51,7 +51,7 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
 # preview of reading
 
 
-def test_it_previews_what_would_be_read(logagg: Command, tmp_path: Path) -> None:
+def test_check_previews_what_would_be_read(logagg: Command, tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
     lines = combined([("/a", 200), ("/b", 404)])
@@ -77,7 +77,7 @@ def test_it_previews_what_would_be_read(logagg: Command, tmp_path: Path) -> None
     assert reasons["notes.txt"].startswith("not called like an access log")
 
 
-def test_it_shows_where_a_tail_would_resume(logagg: Command, tmp_path: Path) -> None:
+def test_check_shows_where_a_tail_would_resume(logagg: Command, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_text(combined([("/a", 200)]))
     logagg.run("tail", "--once", "-q", log)
@@ -130,7 +130,7 @@ def part_name(found: dict[str, Any]) -> str:
     return Path(found["verification"]["problems"][0]["what"].partition(":")[0]).name
 
 
-def test_its_output_is_safe_to_print(logagg: Command) -> None:
+def test_the_output_is_safe_to_print(logagg: Command) -> None:
     (logagg.folder / "access.log").write_bytes(combined([("/", 200)] * 3).encode() + b"\x1b[31mred\x07\n")
     shown = logagg.run("check", "access.log").stdout
     assert "\x1b" not in shown and "\\x1b[31mred\\x07" in shown

@@ -151,7 +151,7 @@ def test_a_lake_that_is_closed_to_its_group_stays_so(logagg: AsUser) -> None:
     assert_kept(logagg.lake, OWNER.pw_gid, closed=True)
 
 
-def test_a_lake_whose_directory_is_a_mount_of_root_stays_its_users(logagg: AsUser) -> None:
+def test_a_lake_in_a_mount_that_root_owns_keeps_its_owner(logagg: AsUser) -> None:
     """As a volume of a container: owned by root, and writable for the group of the user."""
     logagg.lake.mkdir()
     os.chown(logagg.lake, 0, OWNER.pw_gid)
@@ -182,7 +182,7 @@ def test_another_user_is_refused_before_any_file_is_created(logagg: AsUser, lake
     assert found(lake) == before
 
 
-def test_root_that_may_not_give_files_away_is_refused(logagg: AsUser, lake: Path) -> None:
+def test_root_without_the_right_to_change_owners_is_refused(logagg: AsUser, lake: Path) -> None:
     """As in a container without the capability."""
     before = found(logagg.lake)
     logagg.user = None

@@ -60,7 +60,7 @@ def test_no_address_is_in_the_lake(logagg: Command, tmp_path: Path) -> None:
     assert not holds(logagg.lake, b"192.0.2.7", b"2001:db8")
 
 
-def test_samples_as_they_are_and_none(logagg: Command, tmp_path: Path) -> None:
+def test_samples_with_addresses_and_no_samples(logagg: Command, tmp_path: Path) -> None:
     lake_of(logagg, tmp_path, "addresses_in_samples = true", clients("192.0.2.78") + "192.0.2.77 rubbish\n")
     assert logagg.sql("SELECT line FROM reject_samples") == [{"line": "192.0.2.77 rubbish"}]
     lake_of(logagg, tmp_path, "samples = 0", clients("192.0.2.78") + "192.0.2.77 rubbish\nmore\n")

@@ -85,7 +85,7 @@ def test_an_exceeded_limit_is_reported_in_one_line(lake: Command) -> None:
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("query", [ENDLESS, "EXPLAIN ANALYZE " + ENDLESS])
-def test_a_signal_ends_it_at_once(lake: Command, tmp_path: Path, number: int, status: int, query: str) -> None:
+def test_a_signal_ends_a_query_at_once(lake: Command, tmp_path: Path, number: int, status: int, query: str) -> None:
     spilled = tmp_path / "temporary"
     spilled.mkdir()
     command = subprocess.Popen(
@@ -135,7 +135,7 @@ def test_a_reader_may_close_the_pipe(lake: Command) -> None:
         assert command.communicate(timeout=60)[1] == b"" and command.returncode == 0
 
 
-def test_it_needs_no_privilege(lake: Command) -> None:
+def test_a_query_needs_no_privilege(lake: Command) -> None:
     if not (setpriv := shutil.which("setpriv")):
         pytest.skip("setpriv is not installed")
     bare = [setpriv, "--no-new-privs"] + (["--inh-caps=-all", "--bounding-set=-all"] if os.geteuid() == 0 else [])

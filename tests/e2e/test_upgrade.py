@@ -64,7 +64,7 @@ def undigested(logagg: Command) -> int:
     return int(found)
 
 
-def test_its_files_get_digests(logagg: Command, tmp_path: Path) -> None:
+def test_the_files_of_the_lake_get_digests(logagg: Command, tmp_path: Path) -> None:
     """Files that are merged get digests, and so do already merged ones; every bit of them is checked from then on."""
     old = LAKES[0]
     shutil.copytree(old / "lake", logagg.lake, symlinks=True)

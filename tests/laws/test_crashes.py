@@ -48,7 +48,7 @@ CASES += [pytest.param(Sharer, step, id=f"shared, {step}") for step in GROUP_STE
 
 @pytest.mark.parametrize(("kind", "step"), CASES)
 @pytest.mark.parametrize("act", [flush, merge, merge_all, expire], ids=lambda act: act.__name__)
-def test_a_crash_at_any_step_of_anything(
+def test_a_crash_at_any_step_of_any_act(
     act: Callable[[Feed, bytes], None], kind: type[Feed], step: str, root: Path
 ) -> None:
     clock = ManualClock(time.time())

@@ -230,7 +230,7 @@ def hits(root: Path) -> int:
         return int(connection.execute("SELECT sum(hits) FROM traffic").fetchall()[0][0])
 
 
-def test_the_same_commit_again_is_made_once(root: Path, clock: ManualClock) -> None:
+def test_a_repeated_commit_is_made_once(root: Path, clock: ManualClock) -> None:
     feed, log = Sharer(root, clock, MINUTES), lines(30)
     deltas = feed.drain(log)
     feed.lake.commit(deltas, [SOURCE])

@@ -33,7 +33,7 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def test_it_is_closed_to_other_users_and_has_a_new_name_each_time(temporary: Path) -> None:
+def test_the_directory_is_closed_to_other_users_and_has_a_new_name_each_time(temporary: Path) -> None:
     first, second = spill.Spill(), spill.Spill()
     assert first.path != second.path
     for one in (first, second):
@@ -68,7 +68,7 @@ def test_the_directory_of_a_killed_process_is_removed(temporary: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["sys.exit(0)", "1 / 0", "logagg.cli.command()"])
-def test_it_is_removed_however_a_process_ends(root: Path, temporary: Path, how: str) -> None:
+def test_the_directory_is_removed_however_a_process_ends(root: Path, temporary: Path, how: str) -> None:
     program = (
         "import sys, logagg, logagg.cli; from logagg import spill; sys.argv = ['logagg', '--help'];"
         f"logagg.connect({str(root)!r}); print(len(spill.directory())); sys.stdout.flush(); {how}"

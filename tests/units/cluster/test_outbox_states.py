@@ -94,7 +94,7 @@ def test_another_owner_is_asked(outbox: Outbox) -> None:
 
 
 @pytest.mark.parametrize(("ask", "state"), [(False, OutboxState.SENDING), (True, OutboxState.ASKING)])
-def test_it_resumes_at_the_position_of_the_shard(outbox: Outbox, ask: bool, state: OutboxState) -> None:
+def test_an_outbox_resumes_at_the_position_of_the_shard(outbox: Outbox, ask: bool, state: OutboxState) -> None:
     for _ in range(2):
         send(outbox)
         outbox.note_outcome()

@@ -22,7 +22,7 @@ def test_there_is_room_up_to_the_limit(files: Bench) -> None:
     assert not opened.crowded
 
 
-def test_the_one_that_was_read_longest_ago_is_parked_first(files: Bench) -> None:
+def test_the_log_that_was_read_longest_ago_is_parked_first(files: Bench) -> None:
     opened, readers = OpenFiles(2), [files.reader(name) for name in ("a.log", "b.log")]
     for reader in (*readers, readers[0]):
         opened.opened(reader)
@@ -31,7 +31,7 @@ def test_the_one_that_was_read_longest_ago_is_parked_first(files: Bench) -> None
     assert opened.crowded
 
 
-def test_one_with_unread_bytes_stays_open(files: Bench) -> None:
+def test_a_log_with_unread_bytes_stays_open(files: Bench) -> None:
     opened, reader = OpenFiles(2), files.reader("b.log")
     busy = files.reader("a.log", reads=False)
     opened.opened(busy)
@@ -42,7 +42,7 @@ def test_one_with_unread_bytes_stays_open(files: Bench) -> None:
     assert not opened.close_idle(), "all open ones have unread bytes"
 
 
-def test_one_that_was_rotated_away_or_is_compressed_stays_open(files: Bench) -> None:
+def test_a_rotated_or_compressed_log_stays_open(files: Bench) -> None:
     opened = OpenFiles(2)
     rotated, archive = files.reader("a.log"), files.reader("a.log.2.gz", gzip.compress(LONG))
     rotated.start_look()

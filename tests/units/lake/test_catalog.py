@@ -35,7 +35,7 @@ def test_a_state_is_read_back_unchanged(count: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seconds", [-1.0, -1e14, 1e14, float(2**63 - 1), -(2.0**63)])
-def test_a_file_may_be_of_any_year(tmp_path: Path, seconds: float) -> None:
+def test_a_file_may_have_any_time(tmp_path: Path, seconds: float) -> None:
     """As on tmpfs, which stores any time."""
     path, state = tmp_path / "1.duckdb", of_sources(1)
     sources = {id_: replace(one, modified=seconds, gone=max(0.0, seconds)) for id_, one in state.sources.items()}

@@ -23,7 +23,7 @@ def test_the_newest_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe"])
-def test_a_torn_one_is_ignored(tmp_path: Path, content: bytes) -> None:
+def test_a_torn_heartbeat_is_ignored(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "tail.json").write_bytes(content)
     assert heartbeats.read(tmp_path) is None
 

@@ -50,7 +50,7 @@ def header_of(commit: PendingCommit) -> dict[str, Any]:
     return found
 
 
-def test_it_is_read_back_unchanged() -> None:
+def test_a_pending_commit_is_read_back_unchanged() -> None:
     assert pending.unpack(pending.pack(COMMIT), WHERE) == COMMIT
     bare = replace(COMMIT, clicks=None, deltas=(), kind="compact", old=(PART,))
     assert pending.unpack(pending.pack(bare), WHERE) == bare
@@ -65,13 +65,13 @@ def test_those_of_the_first_release_are_dropped(tmp_path: Path) -> None:
     assert [*tmp_path.iterdir()] == []
 
 
-def test_one_of_a_later_version_is_refused() -> None:
+def test_a_pending_commit_of_a_later_version_is_refused() -> None:
     with pytest.raises(LakeError, match=r"x\.pending: not a pending commit: of version 4, this logagg reads 3"):
         pending.unpack(framed(header_of(COMMIT), 4), WHERE)
 
 
 @given(st.integers(0, len(pending.pack(COMMIT)) - 1), st.integers(1, 255))
-def test_one_that_was_cut_off_or_changed_is_refused(place: int, change: int) -> None:
+def test_a_truncated_or_changed_file_is_refused(place: int, change: int) -> None:
     packed = bytearray(pending.pack(COMMIT))
     with pytest.raises(LakeError, match="not a pending commit"):
         pending.unpack(bytes(packed[:place]), WHERE)
@@ -89,7 +89,7 @@ JSON = st.recursive(
 
 
 @given(st.data())
-def test_an_invented_one_is_read_or_refused(data: st.DataObject) -> None:
+def test_an_invented_file_is_read_or_refused(data: st.DataObject) -> None:
     header = header_of(COMMIT)
     place: Any = header
     while True:
