@@ -184,9 +184,7 @@ def count(hits: Iterable[Hit], is_robot: Callable[[str], bool], site: str = "", 
         if visitor:
             people[rollup][key].add(visitor)
 
-    for hit in sorted(
-        hits, key=lambda hit: (hit.time, hit.parameters.get("placement", ""))
-    ):  # ties are ordered by placement
+    for hit in sorted(hits, key=lambda hit: (hit.time, hit.parameters.get("placement", ""))):  # ties: by placement
         if hit.agent not in robots:
             robots[hit.agent] = is_robot(hit.agent)
         bot, own = robots[hit.agent], hit.host or site or "-"

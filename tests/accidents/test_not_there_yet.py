@@ -15,7 +15,7 @@ import pytest
 
 from tests.accidents.conftest import Site, settle
 from tests.conftest import wait_until
-from tests.e2e.failures import complaint, mode, without_power
+from tests.e2e.failures import failure_line, mode, without_power
 
 
 def waits_for(site: Site, *messages: str) -> None:
@@ -162,19 +162,19 @@ def test_a_directory_that_cannot_be_entered_yet(site: Site, tool: Callable[[str]
 def test_once_does_not_wait(site: Site) -> None:
     folder = site.folder
     (folder / "here.log").write_bytes(site.lines(10))
-    for path, messages in {
+    for path, message in {
         "nothing.log": "nothing.log: no such file or directory; check the path",
         "a/nothing.log": "no such file or directory: there is no a; check the path",
         "*.nothing": "*.nothing: matches no file now; check the pattern",
         "a/*.log": "a/*.log: matches no file now: no such file or directory: there is no a; check the path",
         str(folder): "",
     }.items():
-        if messages:
-            assert messages in complaint(site.logagg, "tail", "--once", "-q", folder, path)
+        if message:
+            assert message in failure_line(site.logagg, "tail", "--once", "-q", folder, path)
             assert not site.logagg.lake.exists(), "a run that fails before it starts leaves no files"
     site.once(folder)
     site.check()
 
 
 def test_a_pipe_is_not_waited_for(site: Site) -> None:
-    assert "not a regular file; read a pipe as standard input" in complaint(site.logagg, "tail", "/dev/null")
+    assert "not a regular file; read a pipe as standard input" in failure_line(site.logagg, "tail", "/dev/null")

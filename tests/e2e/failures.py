@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.conftest import POWERLESS, Command
 
 
-def complaint(logagg: Command, *arguments: object, status: int = 1) -> str:
+def failure_line(logagg: Command, *arguments: object, status: int = 1) -> str:
     """Run a command that must fail; return its one line."""
     done = logagg.run(*arguments, status=status)
     lines = done.stderr.splitlines()

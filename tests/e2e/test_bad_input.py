@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from tests.conftest import Command, combined, wait_until
-from tests.e2e.failures import complaint, mode, without_power
+from tests.e2e.failures import failure_line, mode, without_power
 
 LINES = combined([(f"/page/{number}", 200) for number in range(100)])
 
@@ -67,7 +67,7 @@ def test_logs_that_cannot_be_read(logagg: Command, log: Path, lake: Path) -> Non
         ("pipe.log",): "pipe.log: not a regular file; read a pipe as standard input: logagg tail - < pipe.log",
         ("/dev/null",): "/dev/null: not a regular file",
     }.items():
-        assert message in complaint(logagg, "tail", "--once", "-q", *arguments)
+        assert message in failure_line(logagg, "tail", "--once", "-q", *arguments)
 
 
 def test_a_file_without_permission(logagg: Command, log: Path, lake: Path, tool: Callable[[str], str]) -> None:
@@ -76,11 +76,11 @@ def test_a_file_without_permission(logagg: Command, log: Path, lake: Path, tool:
     secret = folder / "secret.access.log"
     secret.write_text(LINES)
     with without_power(logagg, tool), mode(secret, 0):
-        assert "secret.access.log: permission denied" in complaint(logagg, "tail", "--once", secret)
+        assert "secret.access.log: permission denied" in failure_line(logagg, "tail", "--once", secret)
         # The other files of the directory are read, and the skipped one is reported.
         (folder / "access.log").write_text(LINES)
         logagg.lake = log.parent / "other"
-        message = complaint(logagg, "tail", "--once", "-q", "--lake", logagg.lake, folder)
+        message = failure_line(logagg, "tail", "--once", "-q", "--lake", logagg.lake, folder)
         assert "secret.access.log: Permission denied" in message and logagg.lines() == 100
         assert "wrong: " + str(secret) in logagg.run("check", "--lake", logagg.lake, folder, status=1).stdout
     logagg.run("tail", "--once", "--lake", logagg.lake, folder)
@@ -142,12 +142,12 @@ def test_an_invalid_configuration(logagg: Command, log: Path, lake: Path) -> Non
         more.write(LINES)
     for content, message in BROKEN:
         file.write_text(content)
-        assert message in complaint(logagg, "tail", "--once", log)
+        assert message in failure_line(logagg, "tail", "--once", log)
     file.unlink()
 
 
 def test_a_missing_configuration(logagg: Command, log: Path, lake: Path) -> None:
-    assert "nowhere.toml: No such file or directory" in complaint(
+    assert "nowhere.toml: No such file or directory" in failure_line(
         logagg, "tail", "--once", "--config", "nowhere.toml", log
     )
 
@@ -170,7 +170,7 @@ def test_a_lake_of_a_newer_version(logagg: Command, lake: Path) -> None:
     with duckdb.connect(str(newest)) as connection:
         connection.execute("UPDATE lake SET version = 2")
     for command in COMMANDS:
-        assert complaint(logagg, *command).endswith("a lake of version 2, this logagg reads 1; upgrade logagg")
+        assert failure_line(logagg, *command).endswith("a lake of version 2, this logagg reads 1; upgrade logagg")
     newest.write_bytes(whole)
 
 
@@ -186,7 +186,7 @@ def test_a_corrupt_catalog(logagg: Command, lake: Path, harm: str) -> None:
     else:
         newest.write_bytes(b"" if harm == "empty" else b"garbage" * 2000)
     for command in COMMANDS:
-        message = complaint(logagg, *command)
+        message = failure_line(logagg, *command)
         assert "`logagg check` says what to do" in message or (harm == "no link" and "no lake there" in message)
     newest.write_bytes(whole)
     if harm == "no link":
@@ -205,7 +205,7 @@ def test_a_changed_file_of_the_lake(logagg: Command, log: Path, lake: Path, harm
     else:
         part.write_bytes(b"x")
     for command in (("report",), ("tail", "--once", "-q", log)):
-        message = complaint(logagg, *command)
+        message = failure_line(logagg, *command)
         assert part.name in message and "`logagg check` says what to do" in message
     assert str(part) in logagg.run("check", status=1).stdout
     part.write_bytes(whole)
@@ -216,7 +216,7 @@ def test_a_directory_that_is_not_a_lake(logagg: Command, log: Path) -> None:
     other_file = logagg.lake / "thesis.txt"
     other_file.write_text("years of work")
     for command in COMMANDS:
-        message = complaint(logagg, *command)
+        message = failure_line(logagg, *command)
         assert "not a lake" in message or "no lake there" in message
     assert [path.name for path in logagg.lake.iterdir()] == ["thesis.txt"]
 
@@ -231,7 +231,7 @@ def test_a_lake_without_write_permission(logagg: Command, log: Path, lake: Path,
             (lake / "data" / "traffic", "cannot write"),
         ):
             with mode(path, 0o500), mode(lake / "lock", 0o400 if path == lake else 0o600):
-                assert message in complaint(logagg, "tail", "--once", "-q", log)
+                assert message in failure_line(logagg, "tail", "--once", "-q", log)
                 assert logagg.sql("SELECT sum(hits)::INT AS hits FROM traffic") == [{"hits": 100}]
 
 
@@ -240,10 +240,10 @@ def test_a_second_tail_on_one_lake(logagg: Command, log: Path, lake: Path, once:
     first = logagg.start("tail", log)
     try:
         wait_until(lambda: (lake / "lock").read_text() == f"{first.pid}\n", first)
-        message = complaint(logagg, "tail", *once, log)
+        message = failure_line(logagg, "tail", *once, log)
         assert f"process {first.pid} writes this lake; one lake has one tail" in message
         for command in ("compact", "expire"):
-            assert f"process {first.pid} writes this lake" in complaint(logagg, command)
+            assert f"process {first.pid} writes this lake" in failure_line(logagg, command)
     finally:
         first.send_signal(signal.SIGTERM)
         assert first.wait(30) == 0
@@ -300,7 +300,7 @@ def test_a_full_disk(logagg: Command, log: Path, small_disk: Path) -> None:
     with log.open("a") as file:
         file.write(LINES)
     filler = fill(small_disk)
-    message = complaint(logagg, "tail", "--once", log)
+    message = failure_line(logagg, "tail", "--once", log)
     assert "bytes free: make room; nothing is lost" in message
     assert logagg.lines() == 100
     filler.unlink()

@@ -107,10 +107,8 @@ def test_from_the_end(bench: Bench) -> None:
     (bench.folder / "a.log.2.gz").write_bytes(b"\x1f\x8b")
     tailer = bench.tailer(start_at="end")
     begins = {(chunk.origin, chunk.start, chunk.end, chunk.data) for chunk in tailer.poll()}
-    assert begins == {
-        (20_000, 20_000, 20_000, b""),
-        (6, 6, 6, b""),
-    }  # for the lake: two starting positions, without a line
+    # For the lake: two starting positions, without a line.
+    assert begins == {(20_000, 20_000, 20_000, b""), (6, 6, 6, b"")}
     with (bench.folder / "a.log").open("a") as file:
         file.write(" a line\nnew\n")
     [chunk] = tailer.poll()

@@ -63,9 +63,8 @@ def test_the_lock_shows_which_run_holds_it(tmp_path: Path) -> None:
     os.close(lock)
     state = heartbeats.lock_state(tmp_path)
     assert (state.held, state.is_of(ours)) == (False, True)
-    os.utime(
-        tmp_path / "lock", ns=(1, ours.lock + 1)
-    )  # another run whose process has the same number, as in a container
+    # Another run whose process has the same number, as in a container.
+    os.utime(tmp_path / "lock", ns=(1, ours.lock + 1))
     assert not heartbeats.lock_state(tmp_path).is_of(ours)
 
 
