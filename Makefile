@@ -1,4 +1,4 @@
-# The commands of this project. Each works on a fresh clone: it makes what it needs first.
+# The commands of this project. Each works on a fresh clone: it installs its requirements first.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 LOGS ?= /var/log/nginx
 LAKE ?= lake
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat --editable
-# What pip does for a package that it copies. Without, a tail that may not write here compiles all modules at each start.
+# Pip does this only for packages that it copies. Without it, a tail that may not write here compiles all modules at each start.
 BYTECODE := $(BIN)/python -m compileall -q logagg
 BENCH_WRITES = $(if $(JSON),--json $(JSON)) $(if $(DOCS),--docs)
 BENCH_READS = $(if $(LINES),--lines $(LINES)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KINDS),--kinds $(KINDS))
@@ -16,18 +16,18 @@ BENCH_LAKES = $(if $(ROWS),--rows $(ROWS)) $(if $(COMMITS),--commits $(COMMITS))
 BENCH_FOLLOWS = $(if $(RATE),--rate $(RATE)) $(if $(DURATION),--seconds $(DURATION)) $(if $(FILES),--files $(FILES))
 COMPILED := setup.py $(shell find logagg -name '*.p[xy][dx]')
 SANITIZED := tests/units/columnar/test_dictionary.py tests/units/parse tests/units/rollup tests/laws/test_parsers_agree.py tests/laws/test_fuzz.py tests/cases
-WORKERS ?= $(shell echo $$(( 2 * $$(nproc) ))) # tests mostly wait: for a flush, for a log that is left alone, for a process
+WORKERS ?= $(shell echo $$(( 2 * $$(nproc) ))) # tests mostly wait: for a flush, for an idle log, for a process
 DEMO := build/demo-lake
 DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
 
 .PHONY: help setup demo notebook tail test unit soak sanitize check format golden bench bench-stages bench-follow bench-lake bench-commits bench-scale fuzz clean
 
-help: ## say what there is
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## make .venv with the logagg command in it
 
-demo: $(VENV)/.ready ## read the demo logs into build/demo-lake and ask about them
+demo: $(VENV)/.ready ## read the demo logs into build/demo-lake and query it
 	@rm -rf $(DEMO)
 	$(DEMO_LOGAGG) tail --once --config fixtures/demo/logagg.toml fixtures/demo
 	$(DEMO_LOGAGG) report overview
@@ -48,11 +48,11 @@ test: $(VENV)/.ready-dev ## run all tests, with a real nginx and a real load
 unit: $(VENV)/.ready-dev ## run the tests of single modules, in less than a minute
 	$(BIN)/pytest -q -n auto tests/units tests/test_imports.py
 
-soak: $(VENV)/.ready-dev ## kill a tail 200 times under load, read for minutes, try the laws many times over; prints its figures
+soak: $(VENV)/.ready-dev ## kill a tail 200 times under load, read for minutes, repeat the laws many times; prints its figures
 	$(BIN)/pytest -m soak -n 1 -rP tests/soak tests/cluster tests/e2e/test_readers.py tests/laws/test_digests.py
 	LAWS_TIMES=20 $(BIN)/pytest -n auto --timeout 3600 tests/laws/test_totals.py tests/laws/test_crashes.py
 
-sanitize: $(VENV)/.ready-dev ## the loops that are compiled, under AddressSanitizer and UBSan, with the bounds of arrays checked
+sanitize: $(VENV)/.ready-dev ## test the compiled loops under AddressSanitizer and UBSan, with array bounds checked
 	LOGAGG_CHECKED=1 CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined" $(INSTALL) .
 	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
 		ARROW_DEFAULT_MEMORY_POOL=system $(BIN)/pytest -n auto --timeout 900 $(SANITIZED); status=$$?; $(INSTALL) . && exit $$status
@@ -63,41 +63,41 @@ check: $(VENV)/.ready-dev ## lint, format, types, imports
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_imports.py
 
-format: $(VENV)/.ready-dev ## bring the code into its format, and mend what the linter can
+format: $(VENV)/.ready-dev ## format the code, and fix what the linter can
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
 
-golden: $(VENV)/.ready-dev ## rewrite what fixtures, docs and the notebook expect from what logagg says now; review the diff
+golden: $(VENV)/.ready-dev ## rewrite the expected output in fixtures, docs and the notebook; review the diff
 	LOGAGG_GOLDEN=1 $(BIN)/pytest -q tests/cases tests/test_docs.py tests/test_notebook.py
 	git diff --stat -- README.md docs fixtures notebooks
 
 bench: $(VENV)/.ready-bench ## logagg and its peers on the same log; LINES= ROUNDS= KINDS= SIZES= JSON=file, DOCS=1: into docs/performance.md
 	@scripts/system-packages goaccess gearmand=gearman-job-server
-	@$(BYTECODE) # of what was edited since
+	@$(BYTECODE) # of modules edited since
 	$(BIN)/python -m bench.run $(BENCH_READS) $(if $(SIZES),--sizes $(SIZES)) $(BENCH_WRITES)
 
 bench-stages: $(VENV)/.ready ## each stage of the pipeline alone; LINES= ROUNDS= KINDS=
 	$(BIN)/python -m bench.stages $(BENCH_READS) $(BENCH_WRITES)
 
-bench-follow: $(VENV)/.ready ## how fresh at RATE= lines/s for DURATION= seconds, and what following FILES= idle files costs
+bench-follow: $(VENV)/.ready ## freshness at RATE= lines/s for DURATION= seconds, and the cost of following FILES= idle files
 	$(BIN)/python -m bench.follow $(BENCH_FOLLOWS) $(BENCH_WRITES)
 
-bench-lake: $(VENV)/.ready ## a year's lake of ROWS= rows and COMMITS= commits: what commits, questions and retention take; KEEP=folder: keep it there
+bench-lake: $(VENV)/.ready ## a year's lake of ROWS= rows and COMMITS= commits: times of commits, queries and retention; KEEP=folder: keep it there
 	$(BIN)/python -m bench.year $(BENCH_LAKES) $(BENCH_WRITES)
 
-bench-commits: $(VENV)/.ready ## how many commits a second many writers of one lake make; DOCS=1: into docs/cluster.md
+bench-commits: $(VENV)/.ready ## commits a second by many writers of one lake; DOCS=1: into docs/cluster.md
 	$(BIN)/python -m bench.commits $(BENCH_WRITES)
 
-bench-scale: $(VENV)/.ready ## many tailers, simulated, through a real gearmand; TAILERS= SHARDS= JOBS= (a second), DOCS=1: into docs/cluster.md
+bench-scale: $(VENV)/.ready ## many simulated tailers through a real gearmand; TAILERS= SHARDS= JOBS= (a second), DOCS=1: into docs/cluster.md
 	@scripts/system-packages gearmand=gearman-job-server
 	$(BIN)/python -m bench.scale $(if $(TAILERS),--tailers $(TAILERS)) $(if $(SHARDS),--shards $(SHARDS)) $(if $(JOBS),--jobs $(JOBS)) $(BENCH_WRITES)
 
-fuzz: $(VENV)/.ready-dev ## both parsers and the rollups with bytes that coverage guides, for SECONDS= seconds (300)
+fuzz: $(VENV)/.ready-dev ## coverage-guided fuzzing of both parsers and the rollups, for SECONDS= seconds (300)
 	@$(INSTALL) '.[fuzz]'
 	@mkdir -p build/fuzz
 	$(BIN)/python -m tests.fuzz.lines build/fuzz -artifact_prefix=build/fuzz- -max_len=4096 -rss_limit_mb=4096 -max_total_time=$(or $(SECONDS),300)
 
-clean: ## remove what the targets above made
+clean: ## remove everything that the targets above created
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.ready: pyproject.toml scripts/make-venv $(COMPILED)
@@ -111,6 +111,6 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 	@$(INSTALL) '.[dev]'
 	@touch $@
 
-# A peer that cannot be had is named as missing by the bench, which does without it.
+# The bench lists a peer that cannot be installed as missing, and continues without it.
 $(VENV)/.ready-bench: $(VENV)/.ready
 	@$(INSTALL) '.[bench]' && touch $@ || true

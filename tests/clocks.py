@@ -1,4 +1,4 @@
-"""A clock that is wrong, for a process and those it starts: libfaketime, whose time is changed while they run."""
+"""A wrong clock for a process and its children: libfaketime, whose time is changed while they run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PLACES = ("/usr/lib/*/faketime", "/usr/lib/faketime", "/usr/lib64/faketime", "/
 
 
 class WrongClock:
-    """The clock of all commands that are started from now on; what passes between two moments is measured as it is."""
+    """The clock of all commands that are started from now on; elapsed time is measured correctly."""
 
     def __init__(self, logagg: Command, library: Path, folder: Path) -> None:
         self._file = folder / "clock"
@@ -30,11 +30,11 @@ class WrongClock:
         self.right()
 
     def says(self, moment: str) -> None:
-        """Begin at a moment, `2026-11-29 10:00:00`."""
+        """Start at a given time, `2026-11-29 10:00:00`."""
         self._write(f"@{moment}")
 
     def is_off(self, days: float) -> None:
-        """Be so many days ahead of the right time, or behind it."""
+        """Be `days` ahead of the right time, or behind it if negative."""
         self._write(f"{round(days * 86_400):+}")
 
     def right(self) -> None:
@@ -43,11 +43,11 @@ class WrongClock:
     def _write(self, text: str) -> None:
         draft = self._file.with_suffix(".new")
         draft.write_text(text)
-        os.replace(draft, self._file)  # read by others at any moment
+        os.replace(draft, self._file)  # other processes may read it at any moment
 
 
 def library() -> Path:
-    """Return where libfaketime is; without it the test is skipped, but fails where CI=1."""
+    """Return the path of libfaketime; without it the test is skipped, but fails if CI=1."""
     for place in _PLACES:
         for found in Path("/").glob(f"{place.lstrip('/')}/libfaketimeMT.so*"):
             return found
@@ -62,5 +62,5 @@ def wrong_clock(logagg: Command, tmp_path: Path) -> WrongClock:
 
 
 def stamp(seconds: float) -> str:
-    """Write a time as combined logs do."""
+    """Return a time in the format of combined logs."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")

@@ -1,4 +1,4 @@
-"""What all tests share: the installed command, a lake to write, tools that may be missing."""
+"""Fixtures and helpers of all tests: the installed command, a lake to write, tools that may be missing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hypothesis import settings
 
 from bench import processes
 
-# Machines are shared: how long an example takes says nothing.
+# No deadline: machines are shared, so the time of an example means nothing.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
@@ -28,7 +28,7 @@ LOGAGG = Path(sys.executable).with_name("logagg")
 POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]  # root without its power over permissions
 
 
-# What the tests of a folder are, so that `-m unit` and `-m "not e2e"` select them.
+# Markers by folder, for `-m unit` and `-m "not e2e"`.
 MARKERS = {
     "units": "unit",
     "test_imports.py": "unit",
@@ -54,14 +54,14 @@ class Command:
         self.env = {key: value for key, value in os.environ.items() if not key.startswith("LOGAGG_")}
         self.env |= {"LOGAGG_LAKE": str(lake), "COLUMNS": "120", "NO_COLOR": "1"}
 
-    def words(self, *arguments: object) -> list[str]:
-        """The words of the command; the module where the package is on the path but not installed."""
+    def argv(self, *arguments: object) -> list[str]:
+        """Return the command line; that of the module if the package is on the path but not installed."""
         program = [str(LOGAGG)] if LOGAGG.exists() else [sys.executable, "-c", "from logagg.cli import main; main()"]
         return [*program, *map(str, arguments)]
 
     def run(self, *arguments: object, status: int | None = 0, **options: Any) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            self.words(*arguments),
+            self.argv(*arguments),
             cwd=self.folder,
             env=self.env,
             capture_output=True,
@@ -74,32 +74,32 @@ class Command:
         return done
 
     def start(self, *arguments: object, under: Sequence[str] = ()) -> subprocess.Popen[str]:
-        """Start it, perhaps under a program that starts others: prlimit, setpriv."""
-        words = [*under, *self.words(*arguments)]
+        """Start it, optionally under a program that starts others, such as prlimit or setpriv."""
+        argv = [*under, *self.argv(*arguments)]
         log = (self.folder / "tail.log").open("a")
         with log:
-            return subprocess.Popen(words, cwd=self.folder, env=self.env, stdout=log, stderr=log, text=True)
+            return subprocess.Popen(argv, cwd=self.folder, env=self.env, stdout=log, stderr=log, text=True)
 
     def sql(self, query: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = json.loads(self.run("sql", "--json", query).stdout)
         return rows
 
     def read(self, query: str) -> list[tuple[Any, ...]]:
-        """Ask as any DuckDB client may: the newest catalog, read-only, without the package."""
+        """Query as any DuckDB client may: the newest catalog, read-only, without the package."""
         with duckdb.connect(str(self.lake / "logagg.duckdb"), read_only=True) as connection:
             return connection.execute(query).fetchall()
 
     def lines(self) -> int:
-        """Lines read, as the lake says: every one is a hit or a reject."""
+        """Return the lines read, according to the lake: each is a hit or a reject."""
         total = "SELECT (SELECT coalesce(sum(hits), 0) FROM traffic) + (SELECT coalesce(sum(lines), 0) FROM rejects)"
         return int(self.read(total)[0][0])
 
     def await_lines(self, lines: int, tail: subprocess.Popen[str]) -> None:
-        """Wait until a running tail has committed so many lines."""
+        """Wait until a running tail has committed `lines` lines."""
         wait_until(lambda: (self.lake / "logagg.duckdb").exists() and self.lines() == lines, tail)
 
     def await_more(self, commits: int, tail: subprocess.Popen[str]) -> None:
-        """Wait until so many more commits have been made."""
+        """Wait until `commits` further commits have been made."""
         newest = "SELECT max(id) FROM commits"
         before = self.read(newest)[0][0]
         wait_until(lambda: self.read(newest)[0][0] >= before + commits, tail)
@@ -112,7 +112,7 @@ def logagg(tmp_path: Path) -> Command:
 
 @pytest.fixture
 def demo(logagg: Command) -> Command:
-    """The installed command, its lake made from the demo logs."""
+    """The installed command, with a lake of the demo logs."""
     folder = ROOT / "fixtures/demo"
     logagg.run("tail", "--once", "--quiet", "--config", folder / "logagg.toml", folder)
     return logagg
@@ -120,7 +120,7 @@ def demo(logagg: Command) -> Command:
 
 @pytest.fixture
 def tool() -> Callable[[str], str]:
-    """Find a command of the system; without it the test is skipped, but fails where CI=1."""
+    """Find a command of the system; without it the test is skipped, but fails if CI=1."""
 
     def find(name: str) -> str:
         path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
@@ -135,24 +135,24 @@ def tool() -> Callable[[str], str]:
 
 @pytest.fixture
 def mount() -> Iterator[Callable[..., None]]:
-    """Mount a file system at a directory until the test ends; where that is not permitted, the test is skipped."""
+    """Mount a file system at a directory until the test ends; if that is not permitted, the test is skipped."""
     mounted: list[Path] = []
 
-    def do(*words: object, at: Path) -> None:
+    def do(*argv: object, at: Path) -> None:
         at.mkdir(exist_ok=True)
-        done = subprocess.run(["mount", *map(str, words), str(at)], capture_output=True, text=True)
+        done = subprocess.run(["mount", *map(str, argv), str(at)], capture_output=True, text=True)
         if done.returncode:
             pytest.skip(f"cannot mount: {done.stderr.strip()}")
         mounted.append(at)
 
     yield do
     for at in reversed(mounted):
-        subprocess.run(["umount", "-q", "-l", at], check=False)  # the test may have done so
+        subprocess.run(["umount", "-q", "-l", at], check=False)  # the test may have unmounted it already
 
 
 @contextmanager
 def put_back(folder: Path, saved: Path) -> Iterator[None]:
-    """Save a folder elsewhere, let the block harm it, and put it back in its place."""
+    """Save a folder elsewhere, let the block damage it, and restore it."""
     shutil.copytree(folder, saved, symlinks=True)
     yield
     shutil.rmtree(folder)
@@ -160,18 +160,18 @@ def put_back(folder: Path, saved: Path) -> Iterator[None]:
 
 
 def wait_until(holds: Callable[[], bool], process: subprocess.Popen[str] | None = None, seconds: float = 60) -> None:
-    """Wait for something another process does. Generous, since only its coming true is asserted."""
+    """Wait until a condition holds, which another process brings about. The limit is generous, since only the condition matters."""
     end = time.monotonic() + seconds
     while not holds():
         assert process is None or process.poll() is None, f"the process ended with {process.returncode}"
-        assert time.monotonic() < end, "it did not come true"
+        assert time.monotonic() < end, "the condition did not become true"
         time.sleep(0.05)
 
 
 def combined(
     requests: Sequence[tuple[str, int]], client: str = "192.0.2.1", agent: str = "Mozilla/5.0 (X11; Linux x86_64)"
 ) -> str:
-    """Combined lines of (target, status), a minute apart."""
+    """Return combined lines of (target, status), a minute apart."""
     return "".join(
         f'{client} - - [02/Mar/2026:{n // 60 % 24:02d}:{n % 60:02d}:00 +0000] "GET {target} HTTP/1.1" {status} 10 "-" "{agent}"\n'
         for n, (target, status) in enumerate(requests)
@@ -182,7 +182,7 @@ pytest_plugins = ["tests.nginx", "tests.gearmand", "tests.clocks"]
 
 
 def peak(process: subprocess.Popen[str]) -> int:
-    """Wait for the end of a process, which shall end well; return the most bytes that it and its children had in memory."""
+    """Wait for a process to end with status 0; return the most bytes that it and its children had in memory."""
     most = 0
     while process.poll() is None:
         most = max(most, resident(process))
@@ -192,7 +192,7 @@ def peak(process: subprocess.Popen[str]) -> int:
 
 
 def resident(process: subprocess.Popen[str]) -> int:
-    """Return the bytes that a running process and its children have in memory, what they share counted once."""
+    """Return the bytes that a running process and its children have in memory, with shared memory counted once."""
     return processes.memory(process.pid)
 
 

@@ -24,7 +24,7 @@ def free_port() -> int:
 
 
 class JobServer:
-    """The server; it comes back on the same port, with nothing in it."""
+    """The server; after a restart it has the same port, and no jobs."""
 
     def __init__(self, program: str, folder: Path) -> None:
         self._program, self._folder = program, folder
@@ -37,8 +37,8 @@ class JobServer:
 
     def start(self) -> None:
         log = self._folder / f"gearmand-{self.port}.log"
-        words = [self._program, "--listen", "127.0.0.1", "--port", str(self.port), *OPTIONS, "--log-file", str(log)]
-        self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        argv = [self._program, "--listen", "127.0.0.1", "--port", str(self.port), *OPTIONS, "--log-file", str(log)]
+        self.process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(self._answers)
 
     def kill(self) -> None:
@@ -47,14 +47,14 @@ class JobServer:
         self.process.wait()
 
     def ask(self, command: str) -> list[str]:
-        """Ask what an administrator may ask; return the lines of the answer."""
+        """Send an administrative command; return the lines of the reply."""
         with socket.create_connection(("127.0.0.1", self.port), 5) as connection, connection.makefile("rw") as file:
             file.write(f"{command}\n")
             file.flush()
             return list(iter(lambda: file.readline().rstrip("\n"), "."))
 
     def ask_line(self, command: str) -> str:
-        """Ask what is answered by one line."""
+        """Send an administrative command with a reply of one line."""
         with socket.create_connection(("127.0.0.1", self.port), 5) as connection, connection.makefile("rw") as file:
             file.write(f"{command}\n")
             file.flush()
@@ -84,18 +84,18 @@ class Site:
         return self._start("worker", "--gearman", self.gearman, "--shards", shards, "--flush", "0.2", *options)
 
     def tail(self, name: str, *options: object, under: Sequence[str] = ()) -> subprocess.Popen[str]:
-        """Start a tail; `under` is the program that starts it, with its options."""
+        """Start a tail; `under` is a program that starts it, with its options."""
         return self._start("tail", "--gearman", self.gearman, "--name", name, "--flush", "0.2", *options, under=under)
 
     def notices(self) -> str:
         return (self.logagg.folder / "tail.log").read_text()
 
     def await_lake(self) -> None:
-        """Wait until the first worker has made the lake."""
+        """Wait until the first worker has created the lake."""
         wait_until(lambda: (self.lake / "logagg.duckdb").exists())
 
     def stop(self, process: subprocess.Popen[str]) -> None:
-        """End a process as an administrator does; it ends well."""
+        """End a process as an administrator does; its exit status must be 0."""
         process.terminate()
         assert process.wait(60) == 0, self.notices()
 
@@ -106,8 +106,8 @@ class Site:
         for server in self.servers:
             server.kill()
 
-    def _start(self, *words: object, under: Sequence[str] = ()) -> subprocess.Popen[str]:
-        process = self.logagg.start(*words, under=under)
+    def _start(self, *argv: object, under: Sequence[str] = ()) -> subprocess.Popen[str]:
+        process = self.logagg.start(*argv, under=under)
         self._processes.append(process)
         return process
 

@@ -1,4 +1,4 @@
-"""A real nginx on a free loopback port, with a configuration and a log directory of its own, and a real load on it."""
+"""A real nginx on a free loopback port, with its own configuration and log directory, and a real load on it."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class Nginx:
 
     @property
     def pid(self) -> int:
-        """The master's, which takes the signals."""
-        assert self._process, "it runs"
+        """The process number of the master, which handles the signals."""
+        assert self._process, "nginx runs"
         return self._process.pid
 
     @property
@@ -66,18 +66,18 @@ class Nginx:
         return self.folder / "nginx.pid"
 
     def start(self, *, access_log: str = "", http: str = "", server: str = _SERVER, workers: int = 1) -> None:
-        """Start with these parts of a configuration; `access_log` is what follows that word, such as 'PATH main buffer=32k'."""
-        for _ in range(5):  # a port that was free may be taken before nginx comes
+        """Start with these parts of a configuration; `access_log` is the value of that directive, such as 'PATH main buffer=32k'."""
+        for _ in range(5):  # another process may take a free port before nginx does
             self.port = _free_port()
             self._write(access_log or f"{self.log} combined", http, server, workers)
-            self._process = subprocess.Popen(self._words(), cwd=self.folder, stderr=subprocess.DEVNULL)
+            self._process = subprocess.Popen(self._argv(), cwd=self.folder, stderr=subprocess.DEVNULL)
             if self._comes_up():
                 return
             self.stop()
         raise AssertionError((self.logs / "error.log").read_text())
 
     def stop(self) -> None:
-        """Let it finish its requests, write its logs, and end."""
+        """Let nginx finish its requests, write its logs, and end."""
         if self._process:
             self._process.send_signal(signal.SIGQUIT)
             try:
@@ -88,7 +88,7 @@ class Nginx:
                 self._process = None
 
     def reopen(self) -> None:
-        """Make it write to new log files, as logrotate's postrotate does; wait until its workers do."""
+        """Make nginx open new log files, as logrotate's postrotate does; wait until its workers have done so."""
         os.kill(self.pid, signal.SIGUSR1)
         wait_until(lambda: self.log.exists() and all(self._writes_to_live(worker) for worker in self._workers()))
 
@@ -103,7 +103,7 @@ class Nginx:
             error.close()
             return error.code
 
-    def _words(self) -> list[str]:
+    def _argv(self) -> list[str]:
         return [
             self._program,
             "-p",
@@ -115,7 +115,7 @@ class Nginx:
         ]
 
     def _write(self, access_log: str, http: str, server: str, workers: int) -> None:
-        user = "user root;" if os.geteuid() == 0 else ""  # the test's directory is closed to others
+        user = "user root;" if os.geteuid() == 0 else ""  # other users cannot enter the test's directory
         text = _CONFIGURATION.format(
             folder=self.folder,
             logs=self.logs,
@@ -152,13 +152,13 @@ class Load:
     def start(
         self, url: str, *, seconds: int, connections: int = 8, script: str | None = None
     ) -> subprocess.Popen[str]:
-        words = [self._program, "-t1", f"-c{connections}", f"-d{seconds}s", url]
+        argv = [self._program, "-t1", f"-c{connections}", f"-d{seconds}s", url]
         if script:
-            words[1:1] = ["-s", script]
-        return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            argv[1:1] = ["-s", script]
+        return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def finish(self, load: subprocess.Popen[str]) -> int:
-        """Wait for its end; return the answers it received. The server may have logged some more, cut off at the end."""
+        """Wait for the end of the load; return the number of replies. The server may have logged a few more requests, cut off at the end."""
         output, _ = load.communicate(timeout=100)
         found = re.search(r"(\d+) requests in", output)
         assert load.returncode == 0 and found, output

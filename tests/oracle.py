@@ -1,6 +1,6 @@
-"""The independent judge: counts a log line by line, with `re` and dictionaries, sharing no code with the package.
+"""The independent count: reads a log line by line, with `re` and dictionaries, sharing no code with the package.
 
-A line is read into a `Hit`, hits are counted into the rollups of the contract. Slow, plain, and meant to be checked by reading.
+A line is read into a `Hit`, hits are counted into the rollups of the contract. Slow, plain, and simple enough to be checked by reading.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ LINE = re.compile(
     r'(?P<bytes>[^ ]+) "(?P<referrer>[^"]*)" "(?P<agent>[^"]*)"(?: (?P<seconds>[^ ]+))?$'
 )
 
-BYTES = re.compile(r"\d{1,18}(\.0{1,18})?")  # of a response: whole, and not more than a pebibyte
+BYTES = re.compile(r"\d{1,18}(\.0{1,18})?")  # size of a response: whole, and at most a pebibyte
 MOST_BYTES = 2**50
-SECONDS = re.compile(r"\d+(\.\d+)?([eE]-\d{1,3})?")  # null unless it is a number of 40 characters, and a week at most
+# A duration is null unless it is a number of at most 40 characters, and at most a week.
+SECONDS = re.compile(r"\d+(\.\d+)?([eE]-\d{1,3})?")
 WEEK = 7 * 24 * 3600
 
 # Each rollup's dimensions and additive measures; "visitors" is counted as a set.
@@ -55,14 +56,14 @@ MEASURES = {
     "errors": ("hits",),
     "latency": ("hits", "nanoseconds"),
 }
-# What identifies a request, and what is summed of those that are alike.
+# The key of a request, and the measures that are summed for equal keys.
 REQUEST = ("time", "site", "kind", "method", "path", "status", "is_bot", "referrer", "id", "campaign")
 WITH_VISITORS = ("traffic", "pages", "ads", "referrers", "agents")
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One request, as a person reads it off its line."""
+    """One request, as a person would read it from its line."""
 
     time: float  # seconds since the epoch
     client: str
@@ -133,7 +134,7 @@ class Count:
 
 
 def read(line: str) -> Hit | None:
-    """Read a combined line, with a virtual host before and a request time behind where they are; None if it is none."""
+    """Read a combined line, optionally with a virtual host before it and a request time after it; return None for a reject."""
     match = LINE.match(line)
     if not match:
         return None
@@ -162,7 +163,7 @@ def read(line: str) -> Hit | None:
 
 
 def duration(text: str | None) -> float | None:
-    """Read how long a request took; what cannot be meant is nothing."""
+    """Read the duration of a request; an impossible value gives None."""
     if text is None or len(text) > 40 or not SECONDS.fullmatch(text):
         return None
     return float(text) if float(text) <= WEEK else None

@@ -1,4 +1,4 @@
-"""Programs on a job server beside tails and workers: with the lake's secret or without, and one that listens and changes things."""
+"""Programs on a job server beside tails and workers: with or without the lake's secret, and a relay that records and changes messages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SENT = {gearman.GEARMAN_COMMAND_SUBMIT_JOB}
 
 
 def submit(port: int, function: str, data: bytes, unique: str = "u", patience: float = 60) -> bytes | None:
-    """Send bytes to a function as anybody can who reaches the job server; return what is answered."""
+    """Send bytes to a function, as any program that reaches the job server can; return the reply."""
     sender = Sender([Server("127.0.0.1", port)], SystemClock(), lambda notice: None)
     sender.connect()
     sender.send(None, 0, function, unique, data, patience)
@@ -39,16 +39,16 @@ def submit(port: int, function: str, data: bytes, unique: str = "u", patience: f
 
 
 class Peer:
-    """A program that speaks to the workers of a lake."""
+    """A program that communicates with the workers of a lake."""
 
     def __init__(self, port: int, lake: Path | None = None, secret: bytes | None = None) -> None:
-        """Have the secret of a lake, another one, or none."""
+        """Use the secret of a lake, another secret, or none."""
         self._port = port
         secret = (lake / "secret").read_bytes() if lake else secret
         self.keys = Keys(secret) if secret else None
 
     def ask(self, message: Wired | bytes, owner: bytes = NO_OWNER, *, function: str = "", shard: int = 0) -> Reply:
-        """Send a message; return the answer. Signed messages get signed answers, and others do not."""
+        """Send a message; return the reply. Signed messages get signed replies, other messages unsigned ones."""
         data = message if isinstance(message, bytes) else protocol.pack(message)
         if self.keys and not isinstance(message, bytes):
             data = self.keys.sign(data, NONCE, owner)
@@ -92,10 +92,10 @@ def parcel(
 
 
 class Tap:
-    """A relay between a tail and its job server: remembers messages both ways, and may change the answers."""
+    """A relay between a tail and its job server: records messages in both directions, and may change the replies."""
 
     def __init__(self, port: int) -> None:
-        self.sent: list[tuple[str, bytes]] = []  # functions and messages, of the tail
+        self.sent: list[tuple[str, bytes]] = []  # functions and messages of the tail
         self.answers: list[bytes] = []
         self.change: Callable[[bytes], bytes] = lambda data: data
         self._upstream = port

@@ -1,16 +1,16 @@
-"""The documentation is true: its examples run and print what they say, and nothing public is left out of it.
+"""The documentation is true: its examples print the documented output, and every public name is documented.
 
-By the language of its fence a block is
-    console   commands after "$ " (continued after "> ") and what they print; one that says "logagg: ..." may fail
+The language of its fence determines how a block is used:
+    console   commands after "$ " (continued after "> ") and their output; a command that prints "logagg: ..." may fail
     bash      one script
     sql       a query for `logagg sql`
-    python    a script that goes on where the python block before it ended
+    python    a script that continues the previous python block
     toml      a logagg.toml, loaded
-    sh, ini   not run, since it takes root or another machine; its logagg commands and options exist
-and a text block right below bash, sql or python is what they print. A page is run from its top, in a directory that it
-calls /srv, with `fixtures` and, but for the README, which makes it itself, `lake`: the demo lake.
+    sh, ini   not run, since it needs root or another machine; its logagg commands and options must exist
+and a text block directly below bash, sql or python is their output. A page is run from its top, in a directory that it
+calls /srv, with `fixtures` and, except for the README, which creates it itself, `lake`: the demo lake.
 
-`make golden` writes into the pages what their blocks print now, and what is generated in them; the diff is reviewed.
+`make golden` writes the present output of the blocks, and the generated parts, into the pages; the diff is reviewed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from tests.conftest import LOGAGG, ROOT, Command
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 GOLDEN = bool(os.environ.get("LOGAGG_GOLDEN"))
 
-# What differs from run to run or machine to machine, and what stands for it in the comparison.
+# Output that differs between runs or machines, and its replacement in the comparison.
 MASKS = (
     (r"[\d,]+ lines/s", "N lines/s"),
     (r"\b[\d,]+\.\d s\b", "N s"),
@@ -57,17 +57,17 @@ MASKS = (
     (r"\b[\d,]+ rows in [\d,]+ files of [\d.]+ kB", "N rows in N files of N kB"),
     (r"\bprocess \d+", "process N"),
     (r"\b[0-9a-f]{16}\b", "SOURCE"),
-    (r"\b20(?!26-03-0)\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z?", "NOW"),  # the demo's times stand
+    (r"\b20(?!26-03-0)\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z?", "NOW"),  # the times of the demo logs stay
     (r"\bline \d+: +\d+ Killed", "line N: N Killed"),
 )
 
 FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-MARCH_5 = 1_772_668_800.0  # 2026, when the demo logs had been written
+MARCH_5 = 1_772_668_800.0  # 2026, just after the demo logs were written
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 
 class Page:
-    """A page, run block after block; remembers what it should say."""
+    """A page, run block after block; collects the expected text."""
 
     def __init__(self, path: Path, command: Command) -> None:
         self.path, self.text = path, path.read_text()
@@ -76,26 +76,26 @@ class Page:
         self._python: list[str] = []
 
     def run(self) -> str:
-        """Return the page as it is when its blocks print what they print."""
+        """Return the page with the present output of its blocks."""
         pieces, at, printed = [], 0, None
         for block in FENCE.finditer(self.text):
-            between, said = self.text[at : block.start("text")], block["text"]
+            between, output = self.text[at : block.start("text")], block["text"]
             if block["language"] == "text":
-                said = said if printed is None or between.count("\n") > 2 else _merged(said, printed)
+                output = output if printed is None or between.count("\n") > 2 else _merged(output, printed)
             printed = None
             if block["language"] == "console":
-                said = self._console(said)
+                output = self._console(output)
             elif play := self._players.get(block["language"]):
-                printed = play(self, said)
-            pieces += [between, said]
+                printed = play(self, output)
+            pieces += [between, output]
             at = block.end("text")
         return "".join([*pieces, self.text[at:]])
 
     def _console(self, text: str) -> str:
         pieces = []
-        for command, said in re.findall(r"(^\$ .*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", text, re.MULTILINE):
+        for command, output in re.findall(r"(^\$ .*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", text, re.MULTILINE):
             script = re.sub(r"(?m)^[$>] ", "", command)
-            pieces += [command, _merged(said, self._printed(["bash", "-c", script], may_fail=True))]
+            pieces += [command, _merged(output, self._printed(["bash", "-c", script], may_fail=True))]
         return "".join(pieces)
 
     def _bash(self, script: str) -> str:
@@ -120,7 +120,7 @@ class Page:
         return ""
 
     def _named(self, text: str) -> str:
-        """Check that the commands and options of a block that is not run exist."""
+        """Check that the commands and options exist of a block that is not run."""
         for name, arguments in re.findall(r"\blogagg (\w+)([^|&;#\n]*)", text):
             command = logagg.get_command(None, name)  # type: ignore[arg-type]
             assert command, f"{self.path.name}: there is no logagg {name}"
@@ -128,9 +128,9 @@ class Page:
             assert set(re.findall(r"--[a-z-]+", arguments)) <= known, f"{self.path.name}: logagg {name}{arguments}"
         return ""
 
-    def _printed(self, words: list[str], *, may_fail: bool = False) -> str:
+    def _printed(self, argv: list[str], *, may_fail: bool = False) -> str:
         done = subprocess.run(
-            words,
+            argv,
             cwd=self._folder,
             env=self._env,
             stdout=subprocess.PIPE,
@@ -139,7 +139,7 @@ class Page:
             timeout=100,
         )
         failed = done.returncode != 0 and not (may_fail and done.stdout.startswith("logagg: "))
-        assert not failed, f"{self.path.name}: {words[-1]}\n{done.stdout}"
+        assert not failed, f"{self.path.name}: {argv[-1]}\n{done.stdout}"
         assert "Traceback" not in done.stdout, done.stdout
         return done.stdout.replace(str(self._folder), "/srv")
 
@@ -159,13 +159,17 @@ def _masked(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
 
 
-def _merged(said: str, printed: str) -> str:
-    """What was said, where it differs only in what is masked; else what is printed."""
-    return said if _masked(said) == _masked(printed) else "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
+def _merged(output: str, printed: str) -> str:
+    """Return the documented output if it differs only in masked parts, otherwise the present output."""
+    return (
+        output
+        if _masked(output) == _masked(printed)
+        else "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
+    )
 
 
 def _copy_fixtures(folder: Path) -> None:
-    """Copy the logs, as old as they say they are: a rotated log that is young may still be written to."""
+    """Copy the logs with the age of their lines: a young rotated log may still be written to."""
     shutil.copytree(ROOT / "fixtures", folder / "fixtures")
     for file in (folder / "fixtures").rglob("*"):
         os.utime(file, (MARCH_5, MARCH_5))
@@ -174,7 +178,7 @@ def _copy_fixtures(folder: Path) -> None:
 @pytest.mark.e2e
 @pytest.mark.timeout(600)  # a page starts some twenty processes
 @pytest.mark.parametrize("name", NAMES)
-def test_examples_run_and_print_what_they_say(name: str, logagg: Command) -> None:
+def test_examples_print_the_documented_output(name: str, logagg: Command) -> None:
     _copy_fixtures(logagg.folder)
     if name != "README.md":
         logagg.run("tail", "--once", "--quiet", "--config", "fixtures/demo/logagg.toml", "fixtures/demo")
@@ -185,7 +189,7 @@ def test_examples_run_and_print_what_they_say(name: str, logagg: Command) -> Non
     assert now == page.text or GOLDEN
 
 
-# What is generated in a page, between `<!-- name -->` and `<!-- end -->`.
+# Generated parts of a page, between `<!-- name -->` and `<!-- end -->`.
 
 
 def _table(*rows: Sequence[str]) -> Iterator[str]:
@@ -218,7 +222,7 @@ def _columns() -> Iterator[str]:
 
 
 def _fields() -> Iterator[str]:
-    """Which variables, directives and keys give each field; the fields in the order of the table for nginx."""
+    """Yield the variables, directives and keys of each field; the fields in the order of the table for nginx."""
     tables = [
         {f"${name}": field for name, field in NGINX.items()},
         {f"%{name}": field for name, field in APACHE.items()},
@@ -265,7 +269,7 @@ GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
 
 
 @pytest.mark.parametrize(("name", "key"), GENERATED)
-def test_what_is_generated_is_up_to_date(name: str, key: str) -> None:
+def test_generated_parts_are_up_to_date(name: str, key: str) -> None:
     page = ROOT / name
     before, middle, after = re.split(rf"(?s)(?<=<!-- {key} -->\n)(.*?)(?=<!-- end -->)", page.read_text(), maxsplit=1)
     now = "\n".join(GENERATED[name, key]()) + "\n"
@@ -274,7 +278,7 @@ def test_what_is_generated_is_up_to_date(name: str, key: str) -> None:
     assert middle == now or GOLDEN
 
 
-# What must be somewhere, by page: a name in backticks.
+# Names that a page must contain, in backticks.
 
 
 def _options() -> Iterator[str]:
@@ -318,13 +322,13 @@ def test_every_name_is_documented(name: str) -> None:
 
 
 def _anchors(page: Path) -> set[str]:
-    """What the headings of a page are linked by."""
+    """Return the anchors of the headings of a page."""
     headings = re.findall(r"(?m)^#+ (.*)", page.read_text()) if page.suffix == ".md" else []
     return {"", *(re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings)}
 
 
 @pytest.mark.parametrize("name", [*NAMES, "CHANGELOG.md", "CONTRIBUTING.md"])
-def test_links_lead_somewhere(name: str) -> None:
+def test_link_targets_exist(name: str) -> None:
     page = ROOT / name
     links = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text())
     assert not [link for link, _ in links if not (page.parent / link).exists()]

@@ -1,4 +1,4 @@
-"""Imports are law: they go downwards, a stage knows itself and what is below all stages, each library has its door."""
+"""Rules of imports: layers import only lower layers, a stage imports no other stage, and each library has its entry points."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "logagg"
 STAGES = ("intake", "parse", "rollup", "lake", "query")
-# From the bottom up. A module imports from layers below its own, and from its own package.
+# From the bottom up. A module imports from lower layers, and from its own package.
 LAYERS = tuple(
     layer.split()
     for layer in (
@@ -32,14 +32,14 @@ LAYERS = tuple(
         "__init__ __main__",
     )
 )
-HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
-# A stage knows what is below all stages, itself, and of other stages only these modules.
+LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
+# A stage may import from the layers below all stages, from itself, and from other stages only these modules.
 ALLOWED = {
     "rollup": ("logagg.parse.schemas",),  # what it takes
     "lake": ("logagg.rollup.definitions", "logagg.rollup.aggregate", "logagg.rollup.requests"),
     "query": ("logagg.lake.catalog", "logagg.lake.heartbeats", "logagg.lake.locks"),
 }
-DOORS = {
+ENTRY_POINTS = {
     "watchdog": ("intake/watch.py",),
     "click": ("cli.py", "commands/"),
     "gearman": ("cluster/gearman.py",),
@@ -49,7 +49,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def imports(module: Path) -> Iterator[str]:
-    """Names of the modules imported, wherever in the file; `from a import b` is `a.b`, since b may be a module."""
+    """Return the names of all imported modules, anywhere in the file; `from a import b` is `a.b`, since b may be a module."""
     for node in ast.walk(ast.parse(module.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -63,13 +63,13 @@ def test_imports(module: Path) -> None:
     place = str(module.relative_to(PACKAGE))
     stage = place.split("/")[0].removesuffix(".py")
     for name in imports(module):
-        for library, doors in DOORS.items():
-            assert name.split(".")[0] != library or place.startswith(doors), f"{place} imports {name}"
+        for library, entry_points in ENTRY_POINTS.items():
+            assert name.split(".")[0] != library or place.startswith(entry_points), f"{place} imports {name}"
         if not name.startswith("logagg."):
             continue
         part = name.split(".")[1]
-        if part in HEIGHT and part != stage:  # else a name of the package itself
-            assert HEIGHT[part] < HEIGHT[stage], f"{place} imports {name}, which is above it"
+        if part in LEVEL and part != stage:  # otherwise a name of the package itself
+            assert LEVEL[part] < LEVEL[stage], f"{place} imports {name}, which is above it"
         if stage in STAGES and part in STAGES and part != stage:
             allowed = ALLOWED.get(stage, ())
             assert any(f"{name}.".startswith(f"{one}.") for one in allowed), f"{place} imports {name}"
@@ -81,11 +81,11 @@ def test_every_module_has_a_layer() -> None:
         for path in PACKAGE.iterdir()
         if path.suffix == ".py" or (path / "__init__.py").exists()
     }
-    assert names == set(HEIGHT)
+    assert names == set(LEVEL)
 
 
 @pytest.mark.parametrize("module", sorted(PACKAGE.rglob("*.pyx")), ids=lambda module: module.name)
-def test_compiled_modules_know_nothing_of_the_others_and_say_their_types(module: Path) -> None:
+def test_compiled_modules_import_no_others_and_declare_their_types(module: Path) -> None:
     words = [
         line.split() for line in module.read_text().splitlines() if line.startswith(("import ", "from ", "cimport "))
     ]
@@ -99,7 +99,7 @@ def test_compiled_modules_know_nothing_of_the_others_and_say_their_types(module:
     assert module.with_suffix(".pyi").exists()
 
 
-def test_every_stage_states_its_promise() -> None:
+def test_every_stage_documents_its_guarantees() -> None:
     for stage in STAGES:
         words = [
             line.split(":")[0] for line in (PACKAGE / stage / "__init__.py").read_text().strip('"').splitlines()[:3]

@@ -1,6 +1,6 @@
-"""The notebook runs on the demo lake, says what it says in the repository, says it rightly, and draws its plots.
+"""The notebook runs on the demo lake, gives the stored output, whose numbers are right, and draws its plots.
 
-`make golden` keeps what it gives now; the diff is reviewed.
+`make golden` stores the present output; the diff is reviewed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PLOTS = (
     "Time to serve a request",
     "Time to serve the busiest paths",
 )
-ROBOT = re.compile(r"bot|curl")  # as the demo's robots call themselves
+ROBOT = re.compile(r"bot|curl")  # in the agents of the demo's robots
 
 
 @pytest.mark.e2e
@@ -46,7 +46,7 @@ def test_the_tour(demo: Command, monkeypatch: pytest.MonkeyPatch) -> None:
         assert _texts(fresh) == _texts(stored)
 
 
-def test_it_is_small_enough_to_be_looked_at() -> None:
+def test_the_file_is_small_enough_to_be_viewed() -> None:
     assert NOTEBOOK.stat().st_size < 300_000
 
 
@@ -79,11 +79,11 @@ def _draws_its_plots(notebook: Any) -> None:
         inked = (pixels < 0.95).any(axis=2)
         assert pixels.shape[1] > 600 and 0.02 < inked.mean() < 0.7, title
         margin = np.concatenate([inked[0], inked[-1], inked[:, 0], inked[:, -1]])
-        assert not margin.any(), f"{title}: something is cut off at the edge"
+        assert not margin.any(), f"{title}: a part is cut off at the edge"
 
 
 def _counts_visitors(notebook: Any) -> None:
-    """Compare with a count that knows nothing of sketches."""
+    """Compare with a count without sketches."""
     [said] = [output.text for _, output in _outputs(notebook) if output.output_type == "stream"]
     folder = ROOT / "fixtures/demo"
     first = gzip.decompress((folder / "access.log.2.gz").read_bytes())
@@ -94,6 +94,6 @@ def _counts_visitors(notebook: Any) -> None:
 
 
 def _people(log: str) -> set[tuple[str, str]]:
-    """Addresses and agents of a day's log, robots left out."""
+    """Return the addresses and agents of a day's log, without robots."""
     found = re.findall(r'^\S+ (\S+) .* "([^"]*)" [\d.]+$', log, re.MULTILINE)
     return {(address, agent) for address, agent in found if agent != "-" and not ROBOT.search(agent)}

@@ -1,15 +1,15 @@
-"""The vocabulary of the accidents: a server that writes numbered lines, and a tail that must count each of them once.
+"""Helpers of the accidents: a server that writes numbered lines, and a tail that must count each of them once.
 
     log = site.log()            # access.log, in a directory of its own
     site.start()                # logagg tail --flush 0.1 that directory
     log.write(100)              # /n/0 ... /n/99
     log.rotate()                # renamed to access.log.1; the server still writes to it
     log.reopen()                # the server follows
-    site.expect()               # all that was written is counted, each line once
+    site.expect()               # every written line is counted once
 
-Every test that has `site` is checked once more by the fixture when its own lines are done: the tail is told to stop, commits, and
-each line must be counted once (`Site.check`). So an accident fails at its end, too, as an error of its teardown, and a test without an
-assert of its own is not without one.
+The fixture `site` checks every test once more at its end: it stops the tail, which commits, and
+each line must be counted once (`Site.check`). So an accident may also fail in its teardown, and a test without an
+assert of its own has this one.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ AGENT = b"Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0
 
 
 def line(number: int, agent: bytes = AGENT) -> bytes:
-    """A line of its own for each number; they are a second apart."""
+    """Return a line of its own for each number; they are a second apart."""
     return LINE % (number % 90 + 10, number // 3600 % 24, number // 60 % 60, number % 60, number, agent)
 
 
 class Site:
-    """A directory of logs, a lake, and the tail between them."""
+    """A directory of logs, a lake, and a tail that reads the one into the other."""
 
     def __init__(self, logagg: Command, folder: Path) -> None:
         self.logagg, self.folder = logagg, folder
         self.written = 0
-        self.lost: set[int] = set()  # lines that nobody could count
-        self.rejects: dict[str, int] = {}  # lines that are none, by reason
-        self.under: list[str] = []  # the program that starts the tail, with its options
+        self.lost: set[int] = set()  # lines that no tail could count
+        self.rejects: dict[str, int] = {}  # lines that are rejects, by reason
+        self.under: list[str] = []  # a program that starts the tail, with its options
         self.process: subprocess.Popen[str] | None = None
         self._logs: list[Log] = []
         folder.mkdir()
@@ -56,29 +56,29 @@ class Site:
     # the server
 
     def log(self, name: str = "access.log") -> Log:
-        """A log that a server writes; it is made at once."""
+        """Return a log that a server writes; it is created at once."""
         self._logs.append(Log(self, self.folder / name))
         return self._logs[-1]
 
     def lines(self, count: int, agent: bytes = AGENT) -> bytes:
-        """The next lines, for a log to hold."""
+        """Return the next lines, to be written to a log."""
         first, self.written = self.written, self.written + count
         return b"".join(line(number, agent) for number in range(first, self.written))
 
     # the tail
 
     def start(self, *paths: object, **options: object) -> None:
-        """Follow the directory, or these paths; `from_="end"` is --from end, `once=True` is --once."""
+        """Follow the directory, or the given paths; `from_="end"` is --from end, `once=True` is --once."""
         flush = [] if "flush" in options else ["--flush", 0.1]
-        words = [*flush, *_words(options), *(paths or [self.folder])]
-        self.process = self.logagg.start("tail", *words, under=self.under)
+        argv = [*flush, *_argv(options), *(paths or [self.folder])]
+        self.process = self.logagg.start("tail", *argv, under=self.under)
 
     def once(self, *paths: object, status: int = 0) -> subprocess.CompletedProcess[str]:
-        """Read all there is, and stop."""
+        """Read all lines, and stop."""
         return self.logagg.run("tail", "--once", "-q", *(paths or [self.folder]), status=status)
 
     def kill(self) -> None:
-        """`kill -9`, at whatever the tail is doing."""
+        """Kill the tail at once, by `kill -9`."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
@@ -100,10 +100,10 @@ class Site:
         process.send_signal(number)
         return process.wait(60)
 
-    # what is to be true
+    # what must be true
 
     def expect(self) -> None:
-        """Wait until every line written is counted; fail if one is counted twice."""
+        """Wait until every written line is counted; fail if one is counted twice."""
 
         def all_are() -> bool:
             counted, rejected = self._look()
@@ -117,7 +117,7 @@ class Site:
             raise
 
     def check(self) -> None:
-        """Fail unless the lake holds each line once, and the rejects that it should."""
+        """Fail unless the lake holds each line once, and the expected rejects."""
         (counted, rejected), expected = self._look(), set(range(self.written))
         missing = sorted(expected - counted.keys() - self.lost)
         doubled = {number: views for number, views in counted.items() if views != 1}
@@ -127,21 +127,21 @@ class Site:
         assert rejected == self.rejects, self.logagg.read("SELECT * FROM reject_samples LIMIT 5")
 
     def counted(self) -> Counter[int]:
-        """How often each line is counted, by its number."""
+        """Return how often each line is counted, by its number."""
         return self._look()[0]
 
     def rejected(self) -> dict[str, int]:
-        """How many lines were rejects, by reason."""
+        """Return the number of rejects, by reason."""
         return self._look()[1]
 
     def expect_all_but(self, lost: Iterable[int]) -> None:
-        """Wait until every other line is counted; the lost ones may still come."""
+        """Wait until all other lines are counted; the lost ones may still arrive."""
         before, self.lost = self.lost, self.lost | set(lost)
         self.expect()
         self.lost = before
 
     def expect_note(self, text: str) -> None:
-        """Wait until `logagg status` notes this of a source."""
+        """Wait until `logagg status` has this note on a source."""
         try:
             wait_until(lambda: any(text in note for note in self.notes()), self.process, seconds=30)
         except AssertionError:
@@ -149,19 +149,19 @@ class Site:
             raise
 
     def notes(self) -> list[str]:
-        """What `logagg status` notes of the sources."""
+        """Return the notes of `logagg status` on the sources."""
         return [source["note"] for source in self.status()["sources"] if source["note"]]
 
     def status(self) -> dict[str, Any]:
         return json.loads(self.logagg.run("status", "--json", status=None).stdout)
 
     def notices(self) -> str:
-        """What the tails of this test have said."""
+        """Return the standard error of the tails of this test."""
         log = self.logagg.folder / "tail.log"
         return log.read_text() if log.exists() else ""
 
     def _look(self) -> tuple[Counter[int], dict[str, int]]:
-        """What one snapshot says: how often each line is counted, and the rejects."""
+        """Return the contents of one snapshot: how often each line is counted, and the rejects."""
         try:
             with duckdb.connect(str(self.logagg.lake / "logagg.duckdb"), read_only=True) as lake:
                 views = lake.execute("SELECT path, sum(views)::BIGINT FROM pages GROUP BY path").fetchall()
@@ -185,7 +185,7 @@ class Log:
         self._file.write(data)
 
     def rotate(self) -> None:
-        """Rename the log, and those before it: access.log, .1, .2, ...; the server goes on writing to the old one."""
+        """Rename the log, and those before it: access.log, .1, .2, ...; the server continues to write to the old one."""
         for age in range(len(list(self.path.parent.iterdir())), 0, -1):
             for suffix in ("", ".gz"):
                 if (old := self.rotated(age, suffix)).exists():
@@ -193,12 +193,12 @@ class Log:
         self.path.rename(self.rotated(1))
 
     def reopen(self) -> None:
-        """Let the server write to the file that has the log's name; it makes one if there is none."""
+        """Let the server write to the file with the log's name, creating it if necessary."""
         self._file.close()
         self._file = self.path.open("ab", buffering=0)
 
     def copy_and_truncate(self, meanwhile: int = 0) -> None:
-        """Do as logrotate does with copytruncate; so many lines are written between the two, and are lost."""
+        """Do as logrotate does with copytruncate; `meanwhile` lines are written between the two steps, and are lost."""
         shutil.copyfile(self.path, self.rotated(1))
         first = self.site.written
         self.write(meanwhile)
@@ -222,7 +222,7 @@ class Log:
 
 @pytest.fixture
 def site(logagg: Command, tmp_path: Path) -> Iterator[Site]:
-    """A site; at the end of the test its tail stops, and every line that was written must be counted once."""
+    """A site; at the end of the test its tail stops, and every written line must be counted once."""
     site = Site(logagg, tmp_path / "logs")
     yield site
     try:
@@ -235,14 +235,14 @@ def site(logagg: Command, tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def powerless(site: Site) -> Site:
-    """A site whose tail may not read what permissions do not allow, although root runs it."""
+    """A site whose tail is bound by file permissions, although root runs it."""
     if os.geteuid() == 0:
         site.under = POWERLESS
     return site
 
 
-def _words(options: Mapping[str, object]) -> Iterator[object]:
-    """Yield options as words of a command."""
+def _argv(options: Mapping[str, object]) -> Iterator[object]:
+    """Yield options as arguments of a command."""
     for name, value in options.items():
         yield f"--{name.strip('_').replace('_', '-')}"
         if value is not True:
@@ -250,11 +250,11 @@ def _words(options: Mapping[str, object]) -> Iterator[object]:
 
 
 def _handles(pid: int, number: int) -> bool:
-    """Tell whether a process has a handler for a signal."""
+    """Return whether a process has a handler for a signal."""
     caught = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt"))
     return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
 def settle(seconds: float) -> None:
-    """Let time pass; not to wait for something, but because time is what the accident takes."""
+    """Let time pass, as a part of the accident; not to wait for a condition."""
     time.sleep(seconds)

@@ -1,14 +1,14 @@
-"""A line is dated 3764, or 1970; or such a date stands in its URL or user agent.
+"""A line is dated 3764, or 1970; or its URL or user agent contains such a date.
 
-AWStats #232: `3764-11-07 02:32:07` in a user agent is taken for the time, and all that follows is dropped as older.
-logagg reads the time where the format has it. A time that cannot be is a reject, `time`; no line's time
+AWStats #232: `3764-11-07 02:32:07` in a user agent is taken for the time, and all following lines are dropped as older.
+logagg reads the time at its place in the format. A line with an impossible time is a reject, `time`; no line's time
 decides whether another line counts.
 """
 
 from tests.accidents.conftest import LINE, Site
 
 
-def test_they_are_rejects_and_hold_up_nothing(site: Site) -> None:
+def test_such_lines_are_rejects_and_block_no_others(site: Site) -> None:
     log = site.log()
     log.write(10)
     for year in (b"3764", b"1970", b"0000"):

@@ -1,7 +1,7 @@
-"""A counter has run over: a response of 18 digits, one of -1 bytes, a request that took thirty thousand years.
+"""A counter has overflowed: a response of 18 digits, one of -1 bytes, a request that took thirty thousand years.
 
-A sum of 64 bits runs over, or stays at its largest. Here a number that cannot be meant is a reject (a size) or null (a duration),
-by bounds that the documentation states; and no sum saturates.
+A sum of 64 bits overflows, or saturates. In logagg an impossible number is a reject (a size) or null (a duration),
+by documented bounds; and no sum saturates.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def combined(size: object, number: int = 1) -> str:
     return f'192.0.2.{number % 90} - - [02/Mar/2026:10:00:{number % 60:02d} +0000] "GET /n HTTP/1.1" 200 {size} "-" "Mozilla/5.0 Firefox/120.0"\n'
 
 
-def test_they_are_rejects_and_hold_up_nothing(site: Site) -> None:
+def test_such_lines_are_rejects_and_block_no_others(site: Site) -> None:
     log = site.log()
     log.write(10)
     site.start()
@@ -47,14 +47,14 @@ def test_they_are_rejects_and_hold_up_nothing(site: Site) -> None:
     assert site.logagg.read("SELECT sum(bytes) FROM traffic") == [(200,)]
 
 
-def test_a_log_of_nothing_else_is_of_its_format(logagg: Command, tmp_path: Path) -> None:
+def test_the_format_of_a_log_with_only_such_lines_is_detected(logagg: Command, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_text("".join(combined("9" * 18, number) for number in range(12)))
     logagg.run("tail", "--once", "-q", log)
     assert logagg.read("SELECT reason, sum(lines)::INT FROM rejects GROUP BY ALL") == [("size", 12)]
 
 
-def test_sums_beyond_64_bits_are_exact_in_every_answer(logagg: Command, tmp_path: Path) -> None:
+def test_sums_beyond_64_bits_are_exact_in_every_query(logagg: Command, tmp_path: Path) -> None:
     log, lines = tmp_path / "access.log", 9_000
     for run in (1, 2):
         with log.open("a") as file:

@@ -1,7 +1,7 @@
-"""An archive comes into a directory that is followed; the tail looks at it when it is made, and finds it empty.
+"""An archive is created in a directory that is followed; the tail looks at it at once, and finds it empty.
 
-Grafana Alloy waits `initial_delay` and hopes (#3193). logagg looks at a file again when it changes, also where the first look
-fell between its making and its first bytes, which are what tells that it is compressed.
+Grafana Alloy waits for `initial_delay` (#3193). logagg looks at a file again when it changes, even if the first look
+came before its first bytes, which show that it is compressed.
 """
 
 import gzip
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.accidents.conftest import Site, settle
 
-# Widens the moment between the look at the first bytes and the reading, in which the archive is filled.
+# Widens the gap between the look at the first bytes and the reading, during which the archive is filled.
 SLOW = """
 import os, time
 
@@ -53,13 +53,13 @@ def test_found_empty(site: Site) -> None:
     site.expect()
     plain, packed = outside.with_suffix(".log"), outside.with_suffix(".gz")
     for day in range(2):
-        for hour, (source, words) in enumerate(_ways(plain, packed)):
+        for hour, (source, argv) in enumerate(_ways(plain, packed)):
             plain.write_bytes(site.lines(200))
             packed.write_bytes(gzip.compress(plain.read_bytes()))
             settle(0.7)
             suffix = "" if source == plain else ".gz"
             with (site.folder / f"access.log-2026031{day}{hour:02}{suffix}").open("wb") as archive:
-                subprocess.run([str(word) for word in words], stdout=archive, check=True)
+                subprocess.run([str(word) for word in argv], stdout=archive, check=True)
     site.expect()
     log.write(10)
     site.expect()
@@ -68,7 +68,7 @@ def test_found_empty(site: Site) -> None:
 
 
 def _ways(plain: Path, packed: Path) -> list[tuple[Path, list[object]]]:
-    """How an archive comes: what it is made of, and what writes it."""
+    """Yield the ways in which an archive is created: its content, and the program that writes it."""
     late = [sys.executable, "-c", LATE]
     return [
         (packed, ["cat", packed]),
@@ -80,7 +80,7 @@ def _ways(plain: Path, packed: Path) -> list[tuple[Path, list[object]]]:
 
 
 def test_filled_while_the_tail_is_stopped(site: Site) -> None:
-    """It was found empty, or with a part of its header, and is whole at the next start."""
+    """The archive was empty, or had a part of its header, and is complete at the next start."""
     site.log().write(50)
     data = [gzip.compress(site.lines(100)) for _ in range(3)]
     archives = [site.folder / f"access.log-2026031{day}.gz" for day in range(3)]

@@ -1,4 +1,4 @@
-"""Logs are touched; their owners, modes and attributes are changed (cAdvisor #1292). Their lines are what they were."""
+"""Logs are touched; their owners, modes and attributes are changed (cAdvisor #1292). Their lines stay the same."""
 
 import os
 

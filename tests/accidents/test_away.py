@@ -1,7 +1,7 @@
-"""Logs are away when the tail starts: not mounted yet, in a directory that is shut. Later they come back as they were.
+"""Logs are missing when the tail starts: not mounted yet, or in a directory without permission. Later they are back unchanged.
 
-Filebeat's `clean_removed` forgets them, and reads all again (beats #1022 discusses it, #2652); who takes an absent log for
-a finished one never reads the rest. To logagg absence finishes nothing: a log goes on at its position when it is back.
+Filebeat's `clean_removed` forgets them, and reads all again (beats #1022 discusses it, #2652); a program that takes a missing log for
+a finished one never reads the rest. In logagg a missing log is not finished: it continues at its position when it is back.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ import pytest
 from tests.accidents.conftest import Site
 from tests.conftest import wait_until
 
-BACKLOG = 60_000  # lines that take a few commits
+BACKLOG = 60_000  # enough lines for a few commits
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
@@ -31,7 +31,7 @@ def test_a_disk_that_is_not_mounted_at_the_start(site: Site, end: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_it_comes_back_while_the_tail_runs(site: Site, end: str) -> None:
+def test_logs_are_back_while_the_tail_runs(site: Site, end: str) -> None:
     _begin_a_backlog(site)
     _end(site, end)
     hidden = site.folder.with_name("away")
@@ -44,7 +44,7 @@ def test_it_comes_back_while_the_tail_runs(site: Site, end: str) -> None:
     assert site.notes() == []
 
 
-def test_a_directory_that_may_not_be_entered_at_the_start(powerless: Site) -> None:
+def test_a_directory_that_cannot_be_entered_at_the_start(powerless: Site) -> None:
     site, paths = powerless, [powerless.folder / "*" / "access.log*"]
     (shut := site.folder / "one").mkdir()
     (site.folder / "two").mkdir()
@@ -58,7 +58,7 @@ def test_a_directory_that_may_not_be_entered_at_the_start(powerless: Site) -> No
     site.expect()
 
 
-def test_a_log_that_may_not_be_read_at_the_start(powerless: Site) -> None:
+def test_a_log_that_cannot_be_read_at_the_start(powerless: Site) -> None:
     site, log, other = powerless, powerless.log(), powerless.log("other.access.log")
     log.write(100)
     site.start()
@@ -76,7 +76,7 @@ def test_a_log_that_may_not_be_read_at_the_start(powerless: Site) -> None:
     site.expect()
 
 
-def test_read_once_while_it_is_away(site: Site) -> None:
+def test_reading_once_while_logs_are_missing(site: Site) -> None:
     _begin_a_backlog(site, once=True)
     site.stop()
     hidden = site.folder.with_name("away")
@@ -106,14 +106,14 @@ def test_rotations_without_a_last_newline(site: Site) -> None:
     site.expect()
 
 
-def test_the_directory_is_made_anew(site: Site) -> None:
-    """Renamed, made again, and then hidden by what is mounted over it."""
+def test_the_directory_is_created_again(site: Site) -> None:
+    """The directory is renamed, created again, and then hidden by a mount."""
     log, old = site.log(), site.folder.with_name("old")
     log.write(200)
     site.start()
     site.expect()
     site.folder.rename(old)
-    log.write(20)  # by the server that still holds it
+    log.write(20)  # the server still holds it open
     site.folder.mkdir()
     log.reopen()
     log.write(100)
@@ -126,7 +126,7 @@ def test_a_file_system_is_mounted_over_it(mount: Callable[..., None], site: Site
     site.start()
     site.expect()
     mount("-t", "tmpfs", "tmpfs", at=site.folder)
-    log.write(20)  # below it
+    log.write(20)  # to the hidden directory below it
     log.reopen()
     log.write(100)
     site.expect()

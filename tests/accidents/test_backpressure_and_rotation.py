@@ -1,7 +1,7 @@
-"""Nothing can be written for a while, and the logs are rotated meanwhile.
+"""The disk refuses writes for a while, and the logs are rotated meanwhile.
 
-Fluent Bit #1903, #1065, #8046 (it never resumes), PR #466 (what is rotated while paused is lost). logagg stops reading when
-so much waits to be committed, tries again while the disk refuses, and then finds each file where it is.
+Fluent Bit #1903, #1065, #8046 (it never resumes), PR #466 (a log that is rotated during a pause is lost). logagg stops reading when
+too many rows wait for a commit, retries until the disk accepts writes, and then finds each file under its new name.
 """
 
 import os
@@ -18,7 +18,7 @@ def test_the_disk_refuses(site: Site) -> None:
     site.expect()
     data = site.logagg.lake / "data"
     data.rename(site.logagg.lake / "away")
-    data.touch()  # where a directory should be
+    data.touch()  # a file in place of a directory
     for _ in range(2):
         for _ in range(5):
             log.write(2_000)
@@ -32,7 +32,7 @@ def test_the_disk_refuses(site: Site) -> None:
     assert "retry: " in site.notices()
 
 
-def test_the_tail_stands_still(site: Site) -> None:
+def test_the_tail_is_suspended(site: Site) -> None:
     log = site.log()
     log.write(100)
     site.start()

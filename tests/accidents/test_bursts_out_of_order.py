@@ -1,7 +1,7 @@
-"""nginx buffers (`buffer=32k flush=5s`) and has several workers: lines come in bursts, and not in the order of time.
+"""nginx buffers (`buffer=32k flush=5s`) and has several workers: lines arrive in bursts, and not in the order of time.
 
-ngxtop #30, #103; StoneStepsWebalizer #10 refuses such a file. logagg adds by the time of the line, so order decides
-nothing; the totals of each minute are those of the sorted log.
+ngxtop #30, #103; StoneStepsWebalizer #10 refuses such a file. logagg counts a line by its time, so the order does not
+matter; the totals of each minute are those of the sorted log.
 """
 
 import random

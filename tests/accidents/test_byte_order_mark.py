@@ -1,4 +1,4 @@
-"""A log begins with a byte order mark (Filebeat #1349, Fluent Bit #3256): its first line is a line like the others."""
+"""A log begins with a byte order mark (Filebeat #1349, Fluent Bit #3256): its first line counts like the others."""
 
 import gzip
 from codecs import BOM_UTF8

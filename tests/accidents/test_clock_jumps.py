@@ -1,8 +1,8 @@
-"""The clock is wrong by days or by decades, for a while: behind, ahead, set right again.
+"""The clock is wrong by days or by decades, for a while: behind, ahead, corrected again.
 
-netdata cleared its database when that seemed to be of the future (#4109); Yuzu #2361 deletes all that seems old by one wrong
-reading. logagg deletes nothing for its age before a clock that has leapt has gone on for two days; and a line is not from the
-future whose log was written as late.
+netdata cleared its database when that seemed to be from the future (#4109); Yuzu #2361 deletes all data that seems old by one wrong
+reading. After a jump of the clock, logagg deletes no old data for two days; and a line is not from the
+future if its log was changed as late.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def lines(first: int, count: int, at: float) -> str:
 
 @pytest.mark.parametrize("days", [-3, -20])
 def test_a_clock_that_is_days_behind_rejects_nothing(site: Site, wrong_clock: WrongClock, days: int) -> None:
-    """It was set once, but not for long enough: as where the system's own release is newer than ours."""
+    """The clock was set once, but is behind again: the system's own release is newer than ours."""
     log = site.log()
     site.written = 20
     log.write_bytes(lines(0, 20, time.time() - 600).encode())
@@ -39,8 +39,8 @@ def test_a_clock_that_is_days_behind_rejects_nothing(site: Site, wrong_clock: Wr
     site.expect()
 
 
-def test_the_lakes_last_commit_bears_witness_where_the_log_does_not(site: Site, wrong_clock: WrongClock) -> None:
-    """The server writes on by the wrong clock, so that its log is as old as that says."""
+def test_the_last_commit_corrects_the_clock_if_the_log_does_not(site: Site, wrong_clock: WrongClock) -> None:
+    """The server also uses the wrong clock, so that its log seems as old as that clock."""
     log = site.log()
     site.written = 10
     log.write_bytes(lines(0, 10, time.time() - 600).encode())
@@ -53,8 +53,8 @@ def test_the_lakes_last_commit_bears_witness_where_the_log_does_not(site: Site, 
     site.check()
 
 
-def test_a_line_from_the_future_is_a_reject_whatever_bears_witness(site: Site, wrong_clock: WrongClock) -> None:
-    """Of more than ten years ahead neither a log's own time is believed, nor that of a commit."""
+def test_a_line_from_the_far_future_is_always_a_reject(site: Site, wrong_clock: WrongClock) -> None:
+    """A time more than ten years ahead is ignored, both of a log's file and of a commit."""
     log = site.log()
     log.write(3)
     wrong_clock.says("2099-01-01 00:00:00")
@@ -82,12 +82,12 @@ def test_while_a_tail_follows(site: Site, wrong_clock: WrongClock) -> None:
     site.expect()
 
 
-# what is deleted for its age
+# deleting old data
 
 
 @pytest.fixture
 def kept(logagg: Command, wrong_clock: WrongClock, tmp_path: Path) -> list[object]:
-    """A lake of ten lines an hour old, and the words for a configuration by which all that is older than two days goes."""
+    """A lake of ten lines an hour old, and the options of a configuration that deletes data older than two days."""
     config, log = tmp_path / "logagg.toml", tmp_path / "logs/access.log"
     config.write_text(
         '[retention]\nminute = "2d"\nhour = "2d"\nday = "2d"\n[privacy]\nrotate = "1d"\n[tail]\nforget = "2d"\n'
@@ -103,7 +103,7 @@ def hits(logagg: Command) -> int:
     return int(logagg.read("SELECT coalesce(sum(hits), 0) FROM traffic")[0][0])
 
 
-def test_expire_refuses_a_clock_that_has_leapt(logagg: Command, wrong_clock: WrongClock, kept: list[object]) -> None:
+def test_expire_refuses_a_clock_that_has_jumped(logagg: Command, wrong_clock: WrongClock, kept: list[object]) -> None:
     wrong_clock.says("2099-01-01 00:00:00")
     for _ in range(2):
         refused = logagg.run("expire", *kept, status=1)
@@ -115,14 +115,14 @@ def test_expire_refuses_a_clock_that_has_leapt(logagg: Command, wrong_clock: Wro
 
 
 def salts_of(logagg: Command) -> dict[str, object]:
-    """The salts of a lake: JSON behind a line with its digest."""
+    """Return the salts of a lake: JSON after a line with its digest."""
     return json.loads((logagg.lake / "salts").read_text().partition("\n")[2])
 
 
-def test_a_run_by_such_a_clock_does_not_make_it_believable(
+def test_a_run_with_a_wrong_clock_does_not_make_it_trusted(
     logagg: Command, wrong_clock: WrongClock, kept: list[object], tmp_path: Path
 ) -> None:
-    """Its commit is stamped 2099, and so is the next; the lake remembers since when that is so."""
+    """Its commit is dated 2099, and so is the next; the lake remembers how long that has lasted."""
     log = tmp_path / "logs/access.log"
     salts = salts_of(logagg)
     wrong_clock.says("2099-01-01 00:00:00")
@@ -134,19 +134,19 @@ def test_a_run_by_such_a_clock_does_not_make_it_believable(
         assert hits(logagg) == 11 + run
         logagg.run("expire", *kept, status=1)
         assert salts_of(logagg).items() >= salts.items()
-    wrong_clock.right()  # which is a leap, too
+    wrong_clock.right()  # which is another jump
     with log.open("a") as file:
         file.write(lines(13, 1, time.time()))
     logagg.run("tail", "--once", "-q", *kept, log)
     assert logagg.run("expire", *kept).stdout == "0 files replaced or dropped\n"
     assert hits(logagg) == 14
-    wrong_clock.is_off(3)  # by now it has gone on for long enough
+    wrong_clock.is_off(3)  # by now the clock has run evenly for long enough
     logagg.run("compact", "-q", *kept)
     logagg.run("expire", *kept)
     assert hits(logagg) == 0
 
 
-def test_a_tail_says_it_once_and_drops_nothing(
+def test_a_tail_reports_a_jump_once_and_drops_nothing(
     logagg: Command, wrong_clock: WrongClock, kept: list[object], tmp_path: Path
 ) -> None:
     log = tmp_path / "logs/access.log"

@@ -1,7 +1,7 @@
 """A machine without a battery starts in 1970, and in the year of its firmware, until its clock is set.
 
-Loki refuses what is ahead of its clock ("timestamp too new", #12692); openwrt-loki-exporter #5 loses the lines of such a boot.
-logagg reads nothing by a clock that is behind its own release: it holds the files open, says so, and counts each line once the
+Loki refuses lines ahead of its clock ("timestamp too new", #12692); openwrt-loki-exporter #5 loses the lines of such a boot.
+logagg reads nothing while the clock is earlier than its own release: it keeps the files open, gives a notice, and counts each line once the
 clock is set.
 """
 
@@ -30,7 +30,7 @@ def held(site: Site) -> bool:
 
 
 @pytest.mark.parametrize("moment", BOOTS)
-def test_lines_wait_until_it_is_set(site: Site, wrong_clock: WrongClock, moment: str) -> None:
+def test_lines_wait_until_the_clock_is_set(site: Site, wrong_clock: WrongClock, moment: str) -> None:
     log = site.log()
     log.write(100)
     wrong_clock.says(moment)
@@ -41,10 +41,10 @@ def test_lines_wait_until_it_is_set(site: Site, wrong_clock: WrongClock, moment:
     assert (site.counted(), site.rejected()) == ({}, {})
     wrong_clock.right()
     site.expect()
-    assert site.notices().count("clock: ") == 2, "it is said once, and once that it is over"
+    assert site.notices().count("clock: ") == 2, "one notice at the beginning, and one at the end"
 
 
-def test_what_is_rotated_and_deleted_meanwhile_is_held_open(site: Site, wrong_clock: WrongClock) -> None:
+def test_a_log_that_is_rotated_and_deleted_meanwhile_is_kept_open(site: Site, wrong_clock: WrongClock) -> None:
     log = site.log()
     log.write(20)
     wrong_clock.says(BOOTS[0])
@@ -65,8 +65,8 @@ def test_what_is_rotated_and_deleted_meanwhile_is_held_open(site: Site, wrong_cl
     site.expect()
 
 
-def test_it_is_lost_while_a_tail_follows(site: Site, wrong_clock: WrongClock) -> None:
-    """And found again, twice; what is written by it meanwhile has the right times: from another machine, or from before."""
+def test_the_clock_is_lost_while_a_tail_follows(site: Site, wrong_clock: WrongClock) -> None:
+    """The clock is lost and set again, twice; lines written meanwhile have correct times, from another machine or from before."""
     log = site.log()
     log.write(50)
     site.start()
@@ -82,7 +82,7 @@ def test_it_is_lost_while_a_tail_follows(site: Site, wrong_clock: WrongClock) ->
         site.expect()
 
 
-def test_a_restart_by_it_forgets_nothing(site: Site, wrong_clock: WrongClock) -> None:
+def test_a_restart_with_such_a_clock_forgets_nothing(site: Site, wrong_clock: WrongClock) -> None:
     log = site.log()
     log.write(50)
     site.once()
@@ -99,7 +99,7 @@ def test_a_restart_by_it_forgets_nothing(site: Site, wrong_clock: WrongClock) ->
     site.check()
 
 
-def test_where_reading_begins_is_decided_before(site: Site, wrong_clock: WrongClock) -> None:
+def test_where_reading_begins_is_decided_before_the_clock_is_set(site: Site, wrong_clock: WrongClock) -> None:
     log = site.log()
     log.write(50)
     wrong_clock.says(BOOTS[0])
@@ -116,7 +116,7 @@ def test_where_reading_begins_is_decided_before(site: Site, wrong_clock: WrongCl
     site.expect()
 
 
-def test_status_and_check_say_it(site: Site, wrong_clock: WrongClock) -> None:
+def test_status_and_check_report_it(site: Site, wrong_clock: WrongClock) -> None:
     log = site.log()
     log.write(3)
     wrong_clock.says(BOOTS[0])
@@ -131,12 +131,12 @@ def test_status_and_check_say_it(site: Site, wrong_clock: WrongClock) -> None:
     wait_until(lambda: site.logagg.run("status", status=None).returncode == 0, site.process)
 
 
-def test_a_run_that_ends_by_itself_says_so_and_reads_nothing(site: Site, wrong_clock: WrongClock) -> None:
+def test_a_run_that_ends_by_itself_reports_it_and_reads_nothing(site: Site, wrong_clock: WrongClock) -> None:
     log = site.log()
     log.write(10)
     wrong_clock.says(BOOTS[1])
-    for words, given in ((("--once", site.folder), None), (("-",), log.path.read_text())):
-        failed = site.logagg.run("tail", "-q", *words, status=1, input=given)
+    for argv, given in ((("--once", site.folder), None), (("-",), log.path.read_text())):
+        failed = site.logagg.run("tail", "-q", *argv, status=1, input=given)
         assert failed.stderr.startswith("logagg: the clock says 1970-01-02T00:00:0"), failed.stderr
         assert len(failed.stderr.splitlines()) == 1
     wrong_clock.right()
@@ -144,10 +144,10 @@ def test_a_run_that_ends_by_itself_says_so_and_reads_nothing(site: Site, wrong_c
     site.check()
 
 
-def test_a_pipe_whose_reader_loses_the_clock(site: Site, wrong_clock: WrongClock) -> None:
-    """What was read before counts, the rest stays in the pipe, and the run waits for the clock."""
+def test_the_clock_is_lost_while_a_pipe_is_read(site: Site, wrong_clock: WrongClock) -> None:
+    """Lines that were read before count, the rest stays in the pipe, and the run waits for the clock."""
     read, write = os.pipe()
-    command = site.logagg.words("tail", "--flush", 0.1, "--log-format", "combined", "-")
+    command = site.logagg.argv("tail", "--flush", 0.1, "--log-format", "combined", "-")
     log = (site.logagg.folder / "tail.log").open("a")
     process = subprocess.Popen(
         command, cwd=site.logagg.folder, env=site.logagg.env, stdin=read, stderr=log, stdout=log, text=True

@@ -1,7 +1,7 @@
 """A rotation is compressed: at once, or at the next rotation (delaycompress); the glob matches the .gz, too.
 
-Vector #7990 (open: read again), #13193 (the checksum was of compressed bytes), Grafana Alloy #3193 (open). logagg knows
-what was compressed by what it holds, decompressed, and reads there what it had not read before.
+Vector #7990 (open: read again), #13193 (the checksum was of compressed bytes), Grafana Alloy #3193 (open). logagg recognises
+the compressed log by its decompressed content, and reads the rest there.
 """
 
 import bz2
@@ -51,7 +51,7 @@ def test_before_it_was_read_to_its_end(site: Site, suffix: str) -> None:
 
 
 def test_beside_the_original(site: Site) -> None:
-    """As `gzip -k` leaves it, before the first start."""
+    """The state after `gzip -k`, before the first start."""
     log = site.log()
     log.write(100)
     log.rotate()

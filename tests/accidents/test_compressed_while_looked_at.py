@@ -1,6 +1,6 @@
-"""An archive is there, empty, before its compressor writes the first byte: the tail looks at it at just that moment.
+"""The tail looks at an archive when it is still empty, before its compressor writes the first byte.
 
-What is opened then looks like a plain log, and its bytes like one of no known format.
+The file then looks like a plain log, and its bytes like a log of no known format.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from tests.accidents.conftest import Site, settle
 
 
 def fill(path: Path, packed: bytes) -> None:
-    """Write an archive piece by piece, the first piece being nothing, and the second less than what tells an archive."""
+    """Write an archive piece by piece; the first piece is empty, and the second too short to show that it is an archive."""
     with path.open("wb", buffering=0) as file:
         for start, end in ((0, 0), (0, 1), (1, len(packed) // 2), (len(packed) // 2, len(packed))):
             file.write(packed[start:end])
             settle(0.7)
 
 
-def test_of_a_log_that_is_read(site: Site) -> None:
+def test_the_archive_of_a_log_that_is_read(site: Site) -> None:
     log = site.log()
     log.write(100)
     site.start()
@@ -41,7 +41,7 @@ def test_of_a_log_that_is_read(site: Site) -> None:
 
 
 @pytest.mark.parametrize("name", ["access.log-20260301.gz", "old.log.gz"])
-def test_of_a_log_that_comes_as_an_archive(site: Site, name: str) -> None:
+def test_an_archive_of_an_unknown_log(site: Site, name: str) -> None:
     site.log().write(20)
     site.start()
     site.expect()

@@ -1,8 +1,8 @@
-"""An administrator makes a copy of a log beside it: gunzip -k, zcat >, cp; looks into it, and deletes it, or does not.
+"""An administrator makes a copy of a log beside it (gunzip -k, zcat >, cp), reads it, and may delete it or not.
 
-Who goes by inodes counts it again (Filebeat's manual warns of copies; Vector's fingerprint takes the copy for the log,
-or the log for the copy). To logagg a file that holds what a source with a file holds is that source as well: nothing of it
-counts, as long as it holds the same.
+A program that goes by inodes counts the copy again (Filebeat's manual warns of copies; Vector's fingerprint takes the copy for the log,
+or the log for the copy). To logagg a file with the content of a source that has another file is a copy: it is not
+counted while the content is the same.
 """
 
 import gzip
@@ -14,7 +14,7 @@ import pytest
 
 from tests.accidents.conftest import Log, Site, settle
 
-SETTLED = 3.5  # seconds after which it is decided what a file is that has not changed
+SETTLED = 3.5  # seconds after which logagg decides what an unchanged file is
 
 
 def test_while_the_tail_runs(site: Site) -> None:
@@ -59,7 +59,7 @@ def test_while_the_tail_is_stopped(site: Site) -> None:
 
 @pytest.mark.parametrize("running", [True, False], ids=["running", "stopped"])
 def test_the_original_is_rotated_away_and_deleted(site: Site, running: bool) -> None:
-    """The copies stay. What is called like another live log, and holds a part of one that is gone, is a log of its own."""
+    """The copies stay. A file that is named like another live log, and holds a part of a missing one, is a log of its own."""
     log = _site(site)
     site.start()
     site.expect()
@@ -102,7 +102,7 @@ def test_the_original_was_not_read_to_its_end(site: Site) -> None:
 
 @pytest.mark.parametrize("lines", [3, 500])
 def test_gunzip_keep_of_an_archive(site: Site, lines: int) -> None:
-    """Of fewer bytes than prove anything, too."""
+    """Also with fewer bytes than a full fingerprint."""
     log = site.log()
     log.write(lines)
     log.rotate()
@@ -123,7 +123,7 @@ def test_gunzip_keep_of_an_archive(site: Site, lines: int) -> None:
 
 
 def _site(site: Site) -> Log:
-    """A log with two rotations, the older one compressed."""
+    """Return a log with two rotations, the older one compressed."""
     log = site.log()
     for count in (300, 200, 100):
         log.write(count)
@@ -135,7 +135,7 @@ def _site(site: Site) -> Log:
 
 
 def _copy(site: Site, log: Log, elsewhere: Path | None = None) -> list[Path]:
-    """Make copies as people do; return them."""
+    """Make copies as administrators do; return them."""
     archive = log.rotated(3, ".gz")
     subprocess.run(["gunzip", "-k", archive], check=True)
     copies = {

@@ -1,8 +1,8 @@
 """logrotate's copytruncate: the log is copied to access.log.1, then truncated; the glob matches both.
 
 Filebeat #45300 (open: 100 of 150 lines), Fluent Bit #375, #4839, Loki PR #8096; all tailers of Vector's old comparison
-fail. logagg knows the copy by what it holds: it is not read again, and what was not read of the original is read there.
-What is written between copy and truncation is lost to everyone: status and a notice say so.
+fail. logagg recognises the copy by its content: it is not read again, except for lines that were unread in the original.
+Lines written between copy and truncation are lost to every program: status and a notice report it.
 """
 
 import shutil
@@ -21,7 +21,7 @@ def test_nothing_is_read_twice(site: Site) -> None:
     site.expect_note("anything written between the two is lost")
 
 
-def test_what_was_not_read_is_read_in_the_copy(site: Site) -> None:
+def test_unread_lines_are_read_from_the_copy(site: Site) -> None:
     log = site.log()
     log.write(100)
     site.start()
@@ -34,14 +34,14 @@ def test_what_was_not_read_is_read_in_the_copy(site: Site) -> None:
     site.expect()
 
 
-def test_a_copy_that_is_behind_what_was_read(site: Site) -> None:
+def test_a_copy_that_is_shorter_than_the_position(site: Site) -> None:
     log = site.log()
     log.write(100)
     site.start()
     site.expect()
     shutil.copyfile(log.path, log.rotated(1))
     log.write(20)
-    site.expect()  # read before it is truncated
+    site.expect()  # read before the truncation
     log.path.write_bytes(site.lines(10))
     site.expect()
 
@@ -62,7 +62,7 @@ def test_a_copy_that_grows_slowly(site: Site) -> None:
     site.expect()
 
 
-def test_lines_written_in_between_are_lost_and_status_says_so(site: Site) -> None:
+def test_lines_written_in_between_are_lost_and_status_reports_it(site: Site) -> None:
     log = site.log()
     log.write(100)
     site.start()

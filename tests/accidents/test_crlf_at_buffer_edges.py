@@ -1,6 +1,6 @@
-"""A line ends in CR LF, and a read ends between the two; or within a line, anywhere.
+"""A line ends in CR LF, and a read ends between the two, or anywhere within a line.
 
-Vector #24027, PR #24028, #22464 lose or join lines there. logagg cuts after the last newline of what it has read, and
+Vector #24027, PR #24028, #22464 lose or join lines there. logagg cuts after the last newline that it has read, and
 reads the rest again.
 """
 
@@ -17,7 +17,7 @@ def test_wherever_a_read_ends(site: Site) -> None:
 
 
 def _lines_with_edge(site: Site, size: int) -> bytes:
-    """Lines that end in CR LF, with a CR as the last of the first `size` bytes."""
+    """Return lines that end in CR LF, with a CR as the last of the first `size` bytes."""
     lines = [line(site.written + at, b"x" * (at % 97)).replace(b"\n", b"\r\n") for at in range(800)]
     site.written += len(lines)
     edge = next(at for at in range(len(lines)) if sum(map(len, lines[: at + 1])) > size)

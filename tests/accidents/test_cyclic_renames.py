@@ -1,6 +1,6 @@
-"""Names go round among the same files: out.log -> out.lo1 -> out.lo2 -> out.log.
+"""Names rotate among the same files: out.log -> out.lo1 -> out.lo2 -> out.log.
 
-Vector #20512 reads them again, or not at all. To logagg a name is where a source was last seen, no more.
+Vector #20512 reads them again, or not at all. For logagg a name is only where a source was last seen.
 """
 
 from tests.accidents.conftest import Site

@@ -1,7 +1,7 @@
-"""The log that is written to has a date in its name (cronolog, rotatelogs, Tomcat, IIS), and no log without one.
+"""The live log has a date in its name (cronolog, rotatelogs, Tomcat, IIS), and there is no log without a date.
 
-Who takes every dated file for a finished one takes half a line for a line. To logagg the youngest of a stream is the
-live one while all of them have dates; half a line waits there for its end, whatever `tail.idle` says.
+A program that takes every dated file for a finished one takes half a line for a line. For logagg the youngest file is the
+live one if all of them have dates; half a line waits there for its end, whatever `tail.idle` is.
 """
 
 import pytest
@@ -18,7 +18,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_half_a_line_waits_in_it(site: Site, name: str) -> None:
+def test_half_a_line_waits_in_the_live_log(site: Site, name: str) -> None:
     site.logagg.env["LOGAGG_TAIL_IDLE"] = "500ms"
     log = site.log(name.format(27))
     log.write(100)
@@ -31,16 +31,16 @@ def test_half_a_line_waits_in_it(site: Site, name: str) -> None:
         log.write_bytes(whole[40:])
         log.write(10)
         site.expect()
-        log.write_bytes((last := site.lines(1))[:-1])  # the end of a day has no newline,
+        log.write_bytes((last := site.lines(1))[:-1])  # the last line of a day has no newline,
         log = site.log(name.format(day))
         log.write(10)
-        site.expect()  # and is a line once the next day has begun
+        site.expect()  # and counts once the next day has begun
         assert last
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_half_a_line_at_the_switch(site: Site, end: str) -> None:
-    """The server ends a line of the day before after it has begun the next file; the tail is stopped meanwhile."""
+    """The server finishes a line of the day before after it has begun the next file; the tail is stopped meanwhile."""
     log = site.log("access.log.2026-11-27")
     log.write(20)
     site.start()

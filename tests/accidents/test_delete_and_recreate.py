@@ -1,7 +1,7 @@
-"""A log is deleted, and made again: at once, or a while later.
+"""A log is deleted, and created again: at once, or a while later.
 
-Vector #15885 (the old one is never let go, the new one never read), GoAccess #2821 (it ends), Grafana Alloy #3266 (open).
-logagg reads the deleted file to its end through its descriptor, lets it go when nobody has written to it for
+Vector #15885 (the old one is never closed, the new one never read), GoAccess #2821 (it exits), Grafana Alloy #3266 (open).
+logagg reads the deleted file to its end through its descriptor, closes it when it has not changed for
 `tail.idle`, and reads the new one.
 """
 
@@ -20,7 +20,7 @@ def test_within_one_look(site: Site) -> None:
     for _ in range(5):
         log.write(5)
         log.path.unlink()
-        log.write(5)  # by the server that still holds it
+        log.write(5)  # the server still holds it open
         site.expect()
         log.reopen()
         log.write(5)
@@ -39,7 +39,7 @@ def test_a_missing_file_is_no_failure(site: Site) -> None:
     site.expect()
 
 
-def test_a_deleted_file_is_let_go(site: Site) -> None:
+def test_a_deleted_file_is_closed(site: Site) -> None:
     site.logagg.env["LOGAGG_TAIL_IDLE"] = "1s"
     log = site.log()
     log.write(20)

@@ -1,6 +1,6 @@
 """An old log is deleted slowly: truncated in steps, so that the file system is not kept busy (Filebeat #19123, #20410).
 
-What is left of it is read again by those who take it for a new file. logagg knows what it holds.
+Programs that take the rest for a new file read it again. logagg recognises its content.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The disk of a lake runs out of inodes, or may not be written: that is what is said, and nothing is lost when it can be again."""
+"""The disk of a lake has no free inodes, or is read-only: the notice says which, and no line is lost once it is writable again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def disk(tmp_path: Path, tool: Callable[[str], str]) -> Iterator[Path]:
 
 
 def fill(folder: Path) -> list[Path]:
-    """Make files until no inode is left."""
+    """Create files until no inode is free."""
     made: list[Path] = []
     try:
         while True:

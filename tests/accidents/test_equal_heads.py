@@ -1,7 +1,7 @@
 """Two logs begin with the same bytes: the same header, the same first requests.
 
 Vector discussion #17520 ("more than one file has the same fingerprint": one is skipped), Filebeat #51417 (the new file
-is taken for the old one, renamed). To logagg two plain files that lie side by side are two, whatever they hold.
+is taken for the old one, renamed). For logagg two plain files that exist side by side are two logs, whatever their content.
 """
 
 import gzip
@@ -27,7 +27,7 @@ def test_all_are_read(site: Site) -> None:
     _expect_heads(site, 7)
 
 
-def test_also_one_after_the_other(site: Site) -> None:
+def test_all_are_read_if_they_appear_one_after_the_other(site: Site) -> None:
     site.written = 40
     log = site.log()
     site.start()
@@ -40,7 +40,7 @@ def test_also_one_after_the_other(site: Site) -> None:
 
 
 def test_the_older_one_has_a_time_in_the_future(site: Site) -> None:
-    """As rsync -a leaves it, from a host whose clock is ahead."""
+    """The state after rsync -a from a host whose clock is ahead."""
     site.written = 40
     for name in ("access.log.1", "access.log"):
         log = site.log(name)
@@ -58,7 +58,7 @@ def test_the_older_one_has_a_time_in_the_future(site: Site) -> None:
 
 
 def test_archives_of_other_lengths(site: Site) -> None:
-    """OpenTelemetry contrib #50167: two that are found together, a third beside them."""
+    """OpenTelemetry contrib #50167: two that are found together, and a third beside them."""
     site.written = 40
     for age, count in ((2, 300), (1, 700)):
         (site.folder / f"access.log.{age}.gz").write_bytes(gzip.compress(HEAD + site.lines(count)))
@@ -72,7 +72,7 @@ def test_archives_of_other_lengths(site: Site) -> None:
 
 @pytest.mark.parametrize("end", ["", "stop", "kill"], ids=["running", "stopped", "killed"])
 def test_idle_sites_behind_one_health_check(site: Site, end: str) -> None:
-    """They always hold the same lines: found together, grown together, rotated together."""
+    """They always have the same lines: found together, grown together, rotated together."""
     logs = [site.log(f"site{number}.access.log") for number in (1, 2)]
 
     def write(count: int) -> None:

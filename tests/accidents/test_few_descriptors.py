@@ -1,8 +1,8 @@
 """There are more logs than a process may have files open.
 
-Filebeat's `log` input drops the files beyond the limit (#34763, #12068: nothing is sent any more). logagg keeps as many
-open as it may, the busiest, and opens the others when they change; it says so, since a log that is rotated and
-deleted in between is not seen. What Parquet and DuckDB need is kept free; where not even that is left, nothing begins.
+Filebeat's `log` input drops the files beyond the limit (#34763, #12068: it sends no more lines). logagg keeps as many
+open as the limit allows, the busiest, and opens the others when they change; it gives a notice, since a log that is rotated and
+deleted in between is not seen. It reserves descriptors for Parquet and DuckDB, and does not start if there are too few for them.
 """
 
 import pytest
@@ -27,7 +27,7 @@ def logs(site: Site) -> list[Log]:
     return made
 
 
-def test_they_grow_and_are_rotated(site: Site, logs: list[Log]) -> None:
+def test_logs_grow_and_are_rotated(site: Site, logs: list[Log]) -> None:
     limited(site, 100).start(flush=0.5)
     site.expect()
     assert "descriptors: " in site.notices()
@@ -42,7 +42,7 @@ def test_they_grow_and_are_rotated(site: Site, logs: list[Log]) -> None:
     for log in logs:
         log.write(1)
     site.expect()
-    assert "truncated" not in site.notices()  # inodes are given again meanwhile
+    assert "truncated" not in site.notices()  # freed inodes are used again meanwhile
     site.kill()
     for log in logs[::3]:
         log.write(1)
@@ -69,17 +69,17 @@ def test_read_once(site: Site, logs: list[Log]) -> None:
     site.once()
 
 
-def test_too_few_to_begin(site: Site, logs: list[Log]) -> None:
+def test_too_few_descriptors_to_start(site: Site, logs: list[Log]) -> None:
     limited(site, 60)
-    for words in ({"once": True}, {}):
-        site.start(**words)
+    for argv in ({"once": True}, {}):
+        site.start(**argv)
         assert site.process
         assert site.process.wait(60) == 1
         site.process = None
-    said = site.notices().splitlines()
-    assert len(said) == 2, said
-    assert "this process may open 60 files at a time, and logagg needs" in said[0]
-    assert "ulimit -n" in said[0]
+    output = site.notices().splitlines()
+    assert len(output) == 2, output
+    assert "this process may open 60 files at a time, and logagg needs" in output[0]
+    assert "ulimit -n" in output[0]
     assert not (site.logagg.lake / "logagg.duckdb").exists()
     assert not list(site.logagg.lake.rglob("*.parquet"))
     site.under = []

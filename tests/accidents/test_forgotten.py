@@ -1,9 +1,9 @@
-"""Logs come and go for years: what is known of them must not grow for ever, and their counts must not go with them."""
+"""Logs come and go for years: the records of them must not grow forever, and their counts must stay."""
 
 from tests.accidents.conftest import Site
 
 
-def test_a_source_is_forgotten_but_not_its_counts(site: Site) -> None:
+def test_a_source_is_forgotten_but_its_counts_stay(site: Site) -> None:
     site.rejects = {"format": 2}
     for number in (1, 2):
         log = site.log(f"{number}.access.log")
@@ -14,7 +14,7 @@ def test_a_source_is_forgotten_but_not_its_counts(site: Site) -> None:
         (site.folder / f"{number}.access.log").unlink()
     live = site.log()
     live.write(1)
-    site.once()  # they are gone
+    site.once()  # they have been deleted
     site.check()
     assert len(_paths(site)) == 3
 

@@ -1,9 +1,9 @@
-"""`--from end` skips what was there at the first start, and no line that comes later, whoever runs at that moment.
+"""`--from end` skips lines that exist at the first start, but no later line, even if it is written while no tail runs.
 
-Where a log has no line between the start and the stop, others have written down nothing of it and begin at its end again
-(Filebeat #1022, Logstash file input #72); a log that may not be read at first is then read from its start (Telegraf
+If a log has no line between the start and the stop, other programs have no record of it and begin at its end again
+(Filebeat #1022, Logstash file input #72); a log that cannot be read at first is then read from its start (Telegraf
 #13154, mtail #17, grok_exporter #63); Fluentd read new generations from their end until 1.14 (#3542). logagg commits
-where reading begins as soon as it is decided.
+the starting position as soon as it is decided.
 """
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from tests.accidents.conftest import Log, Site, line
 from tests.conftest import wait_until
 
-OLD = b"".join(line(number) for number in range(900_000, 900_100))  # no line of these is to be counted
+OLD = b"".join(line(number) for number in range(900_000, 900_100))  # lines that must not be counted
 
 pytestmark = pytest.mark.parametrize("end", ["stop", "kill"])
 
@@ -23,7 +23,7 @@ def _old(site: Site, name: str = "access.log") -> Log:
 
 
 def _start(site: Site, *paths: object) -> None:
-    """Start at the end; return when it has looked at the logs."""
+    """Start at the end; return when the tail has looked at the logs."""
     site.start(*paths, from_="end", verbose=True)
     wait_until(lambda: ": reading from " in site.notices(), site.process)
 
@@ -43,7 +43,7 @@ def test_a_log_without_a_line_until_the_stop(site: Site, end: str) -> None:
     site.expect()
 
 
-def test_generations_that_came_while_it_was_stopped(site: Site, end: str) -> None:
+def test_generations_that_appear_while_no_tail_runs(site: Site, end: str) -> None:
     read, quiet = _old(site, "read.access.log"), _old(site, "quiet.access.log")
     _start(site)
     read.write(5)
@@ -60,7 +60,7 @@ def test_generations_that_came_while_it_was_stopped(site: Site, end: str) -> Non
     site.expect()
 
 
-def test_a_log_that_may_not_be_read_at_first(powerless: Site, end: str) -> None:
+def test_a_log_that_cannot_be_read_at_first(powerless: Site, end: str) -> None:
     site, log, other = powerless, _old(powerless), powerless.log("other.access.log")
     log.path.chmod(0)
     _start(site)
@@ -75,7 +75,7 @@ def test_a_log_that_may_not_be_read_at_first(powerless: Site, end: str) -> None:
     site.expect()
 
 
-def test_a_log_that_is_rotated_before_it_may_be_read(powerless: Site, end: str) -> None:
+def test_a_log_that_is_rotated_before_it_can_be_read(powerless: Site, end: str) -> None:
     site, log, other = powerless, _old(powerless), powerless.log("other.access.log")
     log.path.chmod(0)
     _start(site)
@@ -92,7 +92,7 @@ def test_a_log_that_is_rotated_before_it_may_be_read(powerless: Site, end: str) 
 
 
 @pytest.mark.parametrize("mode", [0, 0o600], ids=["shut", "listed"])
-def test_a_directory_that_may_not_be_entered_at_first(powerless: Site, mode: int, end: str) -> None:
+def test_a_directory_that_cannot_be_entered_at_first(powerless: Site, mode: int, end: str) -> None:
     site, paths = powerless, [powerless.folder / "*" / "access.log"]
     for name in ("one", "two"):
         (site.folder / name).mkdir()
@@ -101,7 +101,7 @@ def test_a_directory_that_may_not_be_entered_at_first(powerless: Site, mode: int
     _start(site, *paths)
     other.write(5)
     site.expect()
-    log.write_bytes(OLD)  # of what is written while it is shut no more can be told than of what was there
+    log.write_bytes(OLD)  # lines that are written meanwhile cannot be told from those that existed before
     (site.folder / "one").chmod(0o755)
     wait_until(lambda: f"{log.path}: reading from" in site.notices(), site.process)
     log.write(7)
@@ -112,7 +112,7 @@ def test_a_directory_that_may_not_be_entered_at_first(powerless: Site, mode: int
     site.expect()
 
 
-def test_a_log_that_was_made_while_it_ran(site: Site, end: str) -> None:
+def test_a_log_that_is_created_while_the_tail_runs(site: Site, end: str) -> None:
     _old(site)
     _start(site)
     new = site.log("new.access.log")

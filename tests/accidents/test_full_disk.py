@@ -1,6 +1,6 @@
 """The disk of the lake is full for a while; logs are rotated and deleted meanwhile (Vector #22288).
 
-What was open is read when there is room again; what was deleted is let go then.
+Open files are read when there is space again; deleted ones are closed then.
 """
 
 import os
@@ -20,7 +20,7 @@ def test_rotated_and_deleted_meanwhile(mount: Callable[..., None], site: Site) -
     log.write(500)
     site.start()
     site.expect()
-    ballast = _fill(disk)
+    filler = _fill(disk)
     for _ in range(4):
         log.write(200)
         settle(0.7)
@@ -29,7 +29,7 @@ def test_rotated_and_deleted_meanwhile(mount: Callable[..., None], site: Site) -
         log.write(100)
         settle(0.7)
         log.rotated(1).unlink()
-    ballast.unlink()
+    filler.unlink()
     site.expect()
     assert site.process
     held = Path(f"/proc/{site.process.pid}/fd")
@@ -42,16 +42,16 @@ def test_rotated_and_deleted_meanwhile(mount: Callable[..., None], site: Site) -
 
 
 def _fill(disk: Path) -> Path:
-    """Leave no room."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file:
+    """Fill the disk."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
         size = 1 << 16
         while size:
             try:
                 file.write(bytes(size))
             except OSError:
                 size //= 2
-    return ballast
+    return filler
 
 
 def _target(descriptor: Path) -> str:

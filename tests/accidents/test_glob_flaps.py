@@ -1,6 +1,6 @@
-"""A file leaves the glob and comes back; a directory is not mounted for a while.
+"""A file no longer matches the glob, and later matches again; a directory is not mounted for a while.
 
-Alloy's manual: it "starts reading from the beginning". logagg forgets a source only when its file has been gone for
+Alloy's manual: it "starts reading from the beginning". logagg forgets a source only when its file has been missing for
 `tail.forget` (30 days).
 """
 
@@ -21,7 +21,7 @@ def test_no_line_is_read_again(site: Site) -> None:
         site.expect()
 
 
-def test_nor_when_it_was_away_at_the_start(site: Site) -> None:
+def test_no_line_is_read_again_if_the_file_was_missing_at_the_start(site: Site) -> None:
     log, other = site.log(), site.log("other.access.log")
     log.write(50)
     other.write(5)

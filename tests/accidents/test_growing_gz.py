@@ -1,7 +1,7 @@
 """A compressed log is found while it is written: by gzip, after rotation, or by nginx itself (`access_log ... gzip`).
 
-Tailers read what is there, and take the rest for a new file or for garbage; Alloy waits `initial_delay` seconds and
-hopes. logagg decompresses what is whole, and goes on when there is more. What gzip makes of a log that was read is left
+Tailers read the existing bytes, and take the rest for a new file or for garbage; Alloy waits for `initial_delay`
+seconds. logagg decompresses the complete part, and continues when there is more. The archive of a log that was read is left
 alone while it grows.
 """
 
@@ -29,7 +29,7 @@ def test_half_a_member_waits(site: Site) -> None:
     log = site.log("access.log.gz")
     member = gzip.compress(site.lines(3_000))
     site.lost = set(range(3_000))
-    log.write_bytes(member[:10])  # a header, and nothing that could be decompressed
+    log.write_bytes(member[:10])  # only a header, without data to decompress
     site.log("other.access.log").write(1)
     site.start()
     site.expect()
@@ -38,7 +38,7 @@ def test_half_a_member_waits(site: Site) -> None:
     site.expect()
 
 
-def test_what_gzip_makes_of_a_log_that_was_read(site: Site) -> None:
+def test_the_archive_of_a_log_that_was_read(site: Site) -> None:
     log = site.log()
     log.write(3_000)
     site.start()

@@ -1,7 +1,7 @@
 """A file is deleted, and a new one gets its inode.
 
 Fluent Bit #4895 (the new file is read from byte 1,244), #8025 (a stale row in its database), Filebeat #34419, #27278.
-logagg believes an inode only if the file holds, before the position, the bytes that were read there.
+logagg trusts an inode only if the file has, before the position, the bytes that were read there.
 """
 
 import pytest
@@ -10,14 +10,14 @@ from tests.accidents.conftest import Log, Site
 
 
 def take_inode(site: Site, inode: int) -> Log:
-    """Make access.log with this inode, which some file systems give again at once."""
+    """Create access.log with this inode, which some file systems reuse at once."""
     for attempt in range(200):
         other = site.folder / f"spare.{attempt}"
         other.touch()
         if other.stat().st_ino == inode:
             other.rename(site.folder / "access.log")
             return site.log()
-    pytest.skip("this file system does not give an inode again")
+    pytest.skip("this file system does not reuse inodes at once")
 
 
 @pytest.mark.parametrize("more", [False, True], ids=["shorter", "longer"])

@@ -1,7 +1,7 @@
 """Reading a compressed log is interrupted.
 
-Vector cannot resume a gzip file from a checkpoint, says its manual. logagg's positions are those of the decompressed
-content; after a crash it decompresses up to there, proves what lies before, and reads on.
+Vector cannot resume a gzip file from a checkpoint, according to its manual. logagg's positions are those of the decompressed
+content; after a crash it decompresses up to the position, verifies the bytes before it, and continues.
 """
 
 import gzip
@@ -10,7 +10,7 @@ from tests.accidents.conftest import Site
 from tests.conftest import wait_until
 
 
-def test_reading_goes_on_at_the_committed_position(site: Site) -> None:
+def test_reading_continues_at_the_committed_position(site: Site) -> None:
     log = site.log("access.log.2.gz")
     log.write_bytes(gzip.compress(site.lines(60_000), 1))
     seen = 0
@@ -24,7 +24,7 @@ def test_reading_goes_on_at_the_committed_position(site: Site) -> None:
     site.expect()
 
 
-def test_a_corrupt_one_gives_what_is_whole(site: Site) -> None:
+def test_the_intact_part_of_a_corrupt_archive_is_read(site: Site) -> None:
     log = site.log("access.log.2.gz")
     whole, rest = site.lines(2_000), site.lines(20_000)
     log.write_bytes(gzip.compress(whole) + gzip.compress(rest)[:-30_000] + b"\xff" * 30_000)

@@ -1,7 +1,7 @@
-"""A line holds bytes that are no UTF-8.
+"""A line has bytes that are not UTF-8.
 
-One 0xd0 ends the tail thread of nginx-amplify-agent (PR #129) without a word; wazuh #38561 loses the line. logagg reads
-bytes; a value is decoded when it is first seen, and what is no UTF-8 in it is replaced.
+One 0xd0 ends the tail thread of nginx-amplify-agent (PR #129) without a message; wazuh #38561 loses the line. logagg reads
+bytes; a value is decoded when it is first seen, and invalid bytes in it are replaced.
 """
 
 from tests.accidents.conftest import Site

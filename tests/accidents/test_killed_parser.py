@@ -1,4 +1,4 @@
-"""A parser process is killed, as by a system short of memory: the tail goes on, exactly."""
+"""A parser process is killed, as by a system short of memory: the tail continues, and its counts are exact."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pytest
 from tests.conftest import Command, children, combined, wait_until
 
 pytestmark = [
-    pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one parser needs no process of its own"),
+    pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="with one core there is no parser process"),
 ]
 LINES = 500
 
 
 @contextmanager
 def following(logagg: Command, log: Path) -> Iterator[list[int]]:
-    """Follow a log; give the parser processes."""
+    """Follow a log; return the parser processes."""
     tail = logagg.start("tail", "--flush", "0.1", "--log-format", "combined", log)
     try:
         logagg.await_lines(LINES, tail)
@@ -49,7 +49,7 @@ def test_it_is_noticed_and_nothing_is_lost(logagg: Command, tmp_path: Path) -> N
 
 
 def test_a_signal_to_the_whole_group_is_for_the_tail_alone(logagg: Command, tmp_path: Path) -> None:
-    """As a terminal sends SIGINT, and systemd SIGTERM: the parsers work on until the tail has committed what was read."""
+    """A terminal sends SIGINT and systemd SIGTERM to the group: the parsers work until the tail has committed all lines that it has read."""
     log = tmp_path / "access.log"
     append(log)
     with following(logagg, log) as parsers:

@@ -1,6 +1,6 @@
-"""The tail is killed while it writes: the positions are ahead of the counts on the disk, or behind.
+"""The tail is killed while it writes, when positions on the disk might be ahead of the counts, or behind them.
 
-Fluent Bit #4273, #3926 lose what was buffered; all others count again what they cannot prove to have sent. logagg makes
+Fluent Bit #4273, #3926 lose their buffers; all others resend lines whose delivery is not confirmed. logagg makes
 counts and positions visible together, by one rename. (`tests/laws` kills it at each named step of a commit.)
 """
 

@@ -1,6 +1,6 @@
-"""After a rotation the new log may not be read for a while: `create`, then `chmod`.
+"""After a rotation the new log cannot be read for a while: `create`, then `chmod`.
 
-Telegraf #13154, mtail #17, grok_exporter #63, Fluentd #903: it is given up, or a part of it is missed. logagg tries again, and
+Telegraf #13154, mtail #17, grok_exporter #63, Fluentd #903: the log is given up, or a part of it is missed. logagg tries again, and
 reads it from its start; also if it was rotated meanwhile.
 """
 
@@ -9,7 +9,7 @@ import os
 from tests.accidents.conftest import Site, settle
 
 
-def test_it_is_read_when_it_may_be(powerless: Site) -> None:
+def test_it_is_read_once_permitted(powerless: Site) -> None:
     site, log = powerless, powerless.log()
     log.write(100)
     site.start()

@@ -1,7 +1,7 @@
 """A client sends quotes, backslashes, or the shape of a whole log line.
 
 nginx escapes them by default (`\\x22`), not with escape=none, and other servers had holes (freeunit PR #383: a forged
-line). logagg takes no more than one event from a line, and never lets one line reach into another.
+line). logagg makes at most one event of a line, and no line affects another.
 """
 
 from tests.accidents.conftest import LINE, Site
@@ -27,7 +27,7 @@ def test_a_line_is_one_line(site: Site) -> None:
     assert 999_999 not in site.counted()
 
 
-def test_raw_quotes_are_rejects_or_values_but_no_events_of_their_own(site: Site) -> None:
+def test_raw_quotes_are_rejects_or_values_but_never_further_events(site: Site) -> None:
     log = site.log()
     log.write(20)
     for agent in (b'"', b'" "', b'"x" 200 5 "' + FORGED, b'\\"', b'a"b'):

@@ -1,8 +1,8 @@
 """Debian's logrotate rotates the log of a real nginx under a real load, by force and many times.
 
 With the configuration that nginx ships (create, delaycompress, USR1) every line that nginx has written is counted once.
-With copytruncate the lines written between copy and truncation are destroyed before anyone could read them: all that
-are left in the files are counted once, no line twice, and status says that something was lost.
+With copytruncate the lines written between copy and truncation are destroyed before any program can read them: all lines that
+are left in the files are counted once, no line twice, and status reports the loss.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Logrotate:
         path = self._nginx.folder / "logrotate.conf"
         path.write_text(configuration.format(log=self._nginx.log, pid=self._nginx.pidfile))
         path.chmod(0o644)
-        words = [self._program, "--force", "--state", str(path.with_suffix(".state")), str(path)]
-        subprocess.run(words, check=True, capture_output=True, timeout=60)
+        argv = [self._program, "--force", "--state", str(path.with_suffix(".state")), str(path)]
+        subprocess.run(argv, check=True, capture_output=True, timeout=60)
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def tail(logagg: Command, nginx: Nginx) -> Iterator[subprocess.Popen[str]]:
 
 
 def rotate_under_load(configuration: str, nginx: Nginx, load: Load, logrotate: Logrotate) -> int:
-    """Return how many requests were answered."""
+    """Return the number of answered requests."""
     script = nginx.folder / "numbered.lua"
     script.write_text(NUMBERED)
     running = load.start(nginx.url, seconds=ROTATIONS // 2, script=str(script))
@@ -116,15 +116,16 @@ def test_copytruncate(
     wait_until(lambda: counted(logagg).total() >= left.total(), tail)
     tail.terminate()
     assert tail.wait(60) == 0
-    assert left <= counted(logagg), "all that could be read is read"
+    assert left <= counted(logagg), "every line that could be read is counted"
     assert set(counted(logagg).values()) == {1}
-    assert left.total() <= counted(logagg).total() <= 1 + answered + 8  # those that were under way when the load ended
+    # Eight requests may have been in progress when the load ended.
+    assert left.total() <= counted(logagg).total() <= 1 + answered + 8
     notes = logagg.read("SELECT DISTINCT note FROM sources WHERE note <> ''")
     assert any("lost" in note for (note,) in notes)
 
 
 def left_in_the_files(folder: Path) -> Counter[str]:
-    """The paths of the requests in all generations of the log."""
+    """Return the paths of the requests in all generations of the log."""
     found: Counter[str] = Counter()
     for path in folder.glob("access.log*"):
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()

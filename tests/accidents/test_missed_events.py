@@ -1,7 +1,7 @@
-"""New files and new bytes come without an event: the watch is full, lost, or cannot be had.
+"""New files and new bytes come without an event: the watch queue is full, the watch is lost, or none can be created.
 
-Fluent Bit #5114, Vector #23076 (open), Loki #6503, #9699: never noticed. To logagg events are hints, it looks by
-itself twice a second. Here it has no watches at all: the kernel refuses any more to this user.
+Fluent Bit #5114, Vector #23076 (open), Loki #6503, #9699: never noticed. For logagg events are hints: it looks by
+itself twice a second. Here it has no watches at all: the kernel refuses them to this user.
 """
 
 import subprocess
@@ -26,9 +26,9 @@ main()
 def test_all_is_found_without_events(site: Site) -> None:
     log = site.log()
     log.write(10)
-    words = [sys.executable, "-c", BLIND, "tail", "--flush", "0.1", str(site.folder)]
+    argv = [sys.executable, "-c", BLIND, "tail", "--flush", "0.1", str(site.folder)]
     with (site.logagg.folder / "tail.log").open("a") as notices:
-        site.process = subprocess.Popen(words, env=site.logagg.env, stdout=notices, stderr=notices, text=True)
+        site.process = subprocess.Popen(argv, env=site.logagg.env, stdout=notices, stderr=notices, text=True)
     site.expect()
     log.rotate()
     log.reopen()

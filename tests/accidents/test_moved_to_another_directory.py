@@ -1,7 +1,7 @@
 """Rotations are moved to another directory (olddir), and compressed there; or all logs move to another disk.
 
-Whoever goes by paths or inodes reads them again. logagg knows a log by its name and by what it holds, where so many bytes prove it
-that it cannot be chance.
+Programs that go by paths or inodes read them again. logagg recognises a log by its content, if at least a full fingerprint
+matches.
 """
 
 import shutil

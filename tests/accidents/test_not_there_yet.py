@@ -1,8 +1,8 @@
-"""A log, its directory or its file system comes after the tail: a container's first seconds, a mount at boot, a typo.
+"""A log, its directory or its file system appears after the tail has started: in a container's first seconds, or at boot; or its name is mistyped.
 
-Fluent Bit and Filebeat poll a pattern that matches nothing and never say so; `tail -F` retries a file, but gives up on
-nothing at all; a tail that exits is restarted for ever by its supervisor. logagg waits, names once what is missing, and
-reads what comes from its start.
+Fluent Bit and Filebeat poll a pattern without matches, and never report it; `tail -F` retries a file, but exits if there is
+none; a supervisor restarts a tail that exits forever. logagg waits, reports each missing path once, and
+reads new logs from their start.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import pytest
 
 from tests.accidents.conftest import Site, settle
 from tests.conftest import wait_until
-from tests.e2e.failures import complaint, mode, without_power
+from tests.e2e.failures import failure_line, mode, without_power
 
 
-def waits_for(site: Site, *said: str) -> None:
-    """Wait until the tail has named what is missing; it goes on, and says it but once."""
+def waits_for(site: Site, *messages: str) -> None:
+    """Wait until the tail has reported the missing paths; it continues, and reports them only once."""
     assert site.process
-    wait_until(lambda: site.notices().count(" waiting: ") >= len(said), site.process)
+    wait_until(lambda: site.notices().count(" waiting: ") >= len(messages), site.process)
     settle(1.2)
-    assert [text for text in said if text not in site.notices()] == []
-    assert (site.notices().count(" waiting: "), site.process.poll()) == (len(said), None), site.notices()
+    assert [text for text in messages if text not in site.notices()] == []
+    assert (site.notices().count(" waiting: "), site.process.poll()) == (len(messages), None), site.notices()
 
 
 def test_an_empty_directory(site: Site) -> None:
@@ -50,8 +50,8 @@ def test_a_directory_with_other_files(site: Site) -> None:
 
 @pytest.mark.parametrize("missing", [".", "a", "a/b/c"])
 @pytest.mark.parametrize("name", ["", "access.log", "*.log", "*/access.log"])
-def test_what_is_not_there(site: Site, missing: str, name: str) -> None:
-    """A directory, a file or what a glob means, up to its parents."""
+def test_missing_paths(site: Site, missing: str, name: str) -> None:
+    """A directory, a file or the matches of a glob, and their parents, are missing."""
     folder = site.folder / missing
     if missing != ".":
         first = site.folder / Path(missing).parts[0]
@@ -101,7 +101,7 @@ def test_a_directory_that_is_put_in_place_with_all_its_generations(site: Site) -
     site.expect()
 
 
-def test_a_link_that_leads_nowhere_yet(site: Site) -> None:
+def test_a_link_whose_target_does_not_exist_yet(site: Site) -> None:
     (site.folder / "access.log").symlink_to("volume/access.log")
     site.start(site.folder / "access.log")
     waits_for(site, "it is a link to")
@@ -112,7 +112,7 @@ def test_a_link_that_leads_nowhere_yet(site: Site) -> None:
 
 @pytest.fixture
 def mount(tmp_path: Path) -> Iterator[Callable[[Path], None]]:
-    """Mounts a file system in memory, which takes root."""
+    """Mounts a file system in memory, which needs root."""
     mounted: list[Path] = []
 
     def at(folder: Path) -> None:
@@ -129,7 +129,7 @@ def mount(tmp_path: Path) -> Iterator[Callable[[Path], None]]:
 
 
 @pytest.mark.parametrize("name", ["", "/access.log", "/*.log"])
-def test_a_mount_that_comes_later(site: Site, mount: Callable[[Path], None], name: str) -> None:
+def test_a_file_system_that_is_mounted_later(site: Site, mount: Callable[[Path], None], name: str) -> None:
     point = site.folder / "mnt"
     point.mkdir()
     site.start(f"{point}{name}")
@@ -143,7 +143,7 @@ def test_a_mount_that_comes_later(site: Site, mount: Callable[[Path], None], nam
 
 
 @pytest.mark.parametrize("name", ["", "access.log", "*.log", "*/access.log"])
-def test_a_directory_that_may_not_be_entered_yet(site: Site, tool: Callable[[str], str], name: str) -> None:
+def test_a_directory_that_cannot_be_entered_yet(site: Site, tool: Callable[[str], str], name: str) -> None:
     folder = site.folder / "closed"
     (folder / "x").mkdir(parents=True)
     log = site.log("closed/x/access.log" if name.startswith("*/") else "closed/access.log")
@@ -155,26 +155,26 @@ def test_a_directory_that_may_not_be_entered_yet(site: Site, tool: Callable[[str
         settle(1.2)
         assert site.notices().count(" unreadable: ") == 1 and str(folder) in site.notices(), site.notices()
         assert "waiting" not in site.notices() and site.process.poll() is None
-        site.status()  # there is a lake, and it says so
+        site.status()  # the lake exists, and has the status
     site.expect()
 
 
 def test_once_does_not_wait(site: Site) -> None:
     folder = site.folder
     (folder / "here.log").write_bytes(site.lines(10))
-    for path, said in {
+    for path, message in {
         "nothing.log": "nothing.log: no such file or directory; check the path",
         "a/nothing.log": "no such file or directory: there is no a; check the path",
         "*.nothing": "*.nothing: matches no file now; check the pattern",
         "a/*.log": "a/*.log: matches no file now: no such file or directory: there is no a; check the path",
         str(folder): "",
     }.items():
-        if said:
-            assert said in complaint(site.logagg, "tail", "--once", "-q", folder, path)
-            assert not site.logagg.lake.exists(), "what fails before it begins leaves nothing behind"
+        if message:
+            assert message in failure_line(site.logagg, "tail", "--once", "-q", folder, path)
+            assert not site.logagg.lake.exists(), "a run that fails before it starts leaves no files"
     site.once(folder)
     site.check()
 
 
 def test_a_pipe_is_not_waited_for(site: Site) -> None:
-    assert "not a regular file; read a pipe as standard input" in complaint(site.logagg, "tail", "/dev/null")
+    assert "not a regular file; read a pipe as standard input" in failure_line(site.logagg, "tail", "/dev/null")

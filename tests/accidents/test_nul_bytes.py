@@ -1,8 +1,8 @@
 """A log begins with NUL bytes, or has a hole of them.
 
-A server that does not append goes on at its old place after copytruncate; a crash of the machine leaves blocks of
-zeros; some write to files that were made long beforehand. Fluent Bit skips them at the head only, DCPerf PR #616 lost
-3,254 of 2.7 million nginx lines, Vector #2681. logagg passes over NULs where a line should begin, counts them, and
+A server that does not append continues at its old offset after copytruncate; a crash of the machine leaves blocks of
+zeros; some servers preallocate their files. Fluent Bit skips NULs at the head only, DCPerf PR #616 lost
+3,254 of 2.7 million nginx lines, Vector #2681. logagg skips NULs where a line should begin, counts them, and
 its positions stay exact.
 """
 
@@ -39,7 +39,7 @@ def test_holes_between_lines_over_any_number_of_chunks(site: Site) -> None:
     site.expect_note("5,000,008 NUL bytes passed over")
 
 
-def test_a_file_made_longer_than_it_is_filled(site: Site) -> None:
+def test_a_preallocated_file(site: Site) -> None:
     path = site.folder / "access.log"
     path.touch()
     os.truncate(path, 3_000_000)

@@ -1,7 +1,7 @@
 """Several generations of a log wait to be read.
 
-Vector reads the oldest first only if told to. logagg always does, within a log, by the age that the names tell: what
-depends on order (the first click of several, a position) is as if it had followed all along.
+Vector reads the oldest first only if told to. logagg always does, within a log, by the age in the names: results that
+depend on order (the first click of several, a position) are the same as if it had followed the log all the time.
 """
 
 import gzip
@@ -23,7 +23,7 @@ def test_by_number_and_by_date(site: Site) -> None:
     )
     site.rejects = {"format": 3}
     site.logagg.run("tail", "--once", _clicks(site, clicks))
-    # Samples of rejects are kept in the order in which they were read.
+    # Samples of rejects are kept in the order of reading.
     assert [line for (line,) in site.logagg.read("SELECT line FROM reject_samples")] == [
         "none: clicks.log.2",
         "none: clicks.log.1",

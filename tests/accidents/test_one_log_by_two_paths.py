@@ -1,6 +1,6 @@
 """One log is found by two paths: a symbolic link, a hard link, a glob that overlaps.
 
-Vector takes them for one if their first lines are. logagg goes by device and inode.
+Vector takes them for one log if their first lines are equal. logagg compares device and inode.
 """
 
 import os

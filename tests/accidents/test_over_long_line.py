@@ -1,7 +1,7 @@
 """A line is longer than any line should be.
 
-Fluent Bit #370, #10435 (by default the file is dropped: a stranger can blind it), #3488 (read twice), #736, #11457;
-GoAccess makes two lines of it at 4,096 bytes. logagg counts one reject, `too_long`, passes over the line a piece at a time
+Fluent Bit #370, #10435 (by default the file is dropped, so that any client can blind it), #3488 (read twice), #736, #11457;
+GoAccess makes two lines of it at 4,096 bytes. logagg counts one reject, `too_long`, skips the line a piece at a time
 in bounded memory, and its positions stay exact.
 """
 
@@ -12,7 +12,7 @@ from tests.conftest import peak
 
 
 @pytest.mark.parametrize("chunk", ["64KB", "8MB"])
-def test_it_is_one_reject(site: Site, chunk: str) -> None:
+def test_an_over_long_line_is_one_reject(site: Site, chunk: str) -> None:
     site.logagg.env |= {"LOGAGG_TAIL_CHUNK": chunk, "LOGAGG_TAIL_MAX_LINE": "100KB"}
     log = site.log()
     log.write_bytes(site.lines(3) + b"x" * 200_000 + b"\n" + site.lines(2) + b"y" * 150_000)
@@ -44,4 +44,4 @@ def test_from_standard_input(site: Site) -> None:
 
     text = site.lines(5) + b"x" * 3_000_000 + b"\n" + site.lines(5)
     site.rejects = {"too_long": 1}
-    subprocess.run(site.logagg.words("tail", "-q", "-"), input=text, env=site.logagg.env, check=True, timeout=60)
+    subprocess.run(site.logagg.argv("tail", "-q", "-"), input=text, env=site.logagg.env, check=True, timeout=60)

@@ -1,9 +1,9 @@
 """A line is not finished when it is read: it has no newline yet.
 
-Vector #2992, PR #4089 (it waits 1 ms, then emits half a line), Fluent Bit #3491, #5382 (goes on in the middle of a
-line), Vector #20914 (lines without their first bytes); GoAccess parses what fgets gives. logagg's positions are just
-after a newline: half a line is not read, however long it takes, and whoever is killed meanwhile. The end of a
-rotated file that has no newline is a line once nobody has written to it for `tail.idle`.
+Vector #2992, PR #4089 (it waits 1 ms, then emits half a line), Fluent Bit #3491, #5382 (continues in the middle of a
+line), Vector #20914 (lines without their first bytes); GoAccess parses the result of fgets. logagg's positions are just
+after a newline: half a line is not read, however long it takes, and even if server or tail are killed meanwhile. The end of a
+rotated file without a newline is a line once the file has not changed for `tail.idle`.
 """
 
 from tests.accidents.conftest import Site, line, settle

@@ -1,7 +1,7 @@
 """A log is truncated, and by the next look has exactly its old size again; perhaps even its old time.
 
-GoAccess takes the same size for no change (`length == glog->length`). logagg looks again at every file that was changed
-in any way, and proves by a digest that the bytes it has read are still there.
+GoAccess treats the same size as no change (`length == glog->length`). logagg looks again at every file that was changed
+in any way, and verifies by a digest that the bytes it has read are still there.
 """
 
 import os
@@ -13,7 +13,7 @@ from tests.accidents.conftest import Site
 
 @pytest.mark.parametrize("running", [True, False], ids=["running", "stopped"])
 def test_other_bytes_are_other_lines(site: Site, running: bool) -> None:
-    site.written = 1000  # numbers of one length, so that the same number of lines is the same size
+    site.written = 1000  # numbers of equal length, so that equally many lines have the same size
     site.lost = set(range(1000))
     log = site.log()
     log.write(50)

@@ -1,7 +1,7 @@
-"""A log is renamed, and the server goes on writing to the old file until it is told to reopen.
+"""A log is renamed, and the server continues to write to the old file until a signal makes it reopen.
 
 GoAccess reopens by name and loses the rest of the old file; logstash-input-file #214, #151 (318,503 of 320,001 lines).
-logagg keeps the renamed file open and reads on in it beside the new one, the old one first.
+logagg keeps the renamed file open and reads both files, the old one first.
 """
 
 from tests.accidents.conftest import Site
@@ -16,7 +16,7 @@ def test_all_are_counted(site: Site) -> None:
     log.write(50)
     site.expect()
 
-    other = site.log()  # the new file is there, the old one is still written to
+    other = site.log()  # the new file exists, but the server still writes to the old one
     other.write(30)
     log.write(20)
     site.expect()

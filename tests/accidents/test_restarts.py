@@ -6,7 +6,7 @@ Filebeat #36541, #40056, GoAccess #2630: the whole file is sent again. logagg re
 from tests.accidents.conftest import Site
 
 
-def test_nothing_grows(site: Site) -> None:
+def test_restarts_change_no_counts(site: Site) -> None:
     log = site.log()
     log.write(100)
     for restart in range(5):

@@ -1,7 +1,7 @@
-"""The lake is restored from a backup; the logs have gone on since, were rotated and compressed.
+"""The lake is restored from a backup; the logs have grown since, and were rotated and compressed.
 
-Filebeat's registry and Vector's checkpoints name inodes, which tell other files by then. logagg finds by what the logs
-hold where the lake of that day had come to, and reads on from there.
+Filebeat's registry and Vector's checkpoints name inodes, which other files use by then. logagg finds the positions of
+the backup by the content of the logs, and continues from there.
 """
 
 import shutil
@@ -9,7 +9,7 @@ import shutil
 from tests.accidents.conftest import Site
 
 
-def test_what_came_since_is_read_again(site: Site) -> None:
+def test_lines_since_the_backup_are_read_again(site: Site) -> None:
     long, short = site.log(), site.log("short.access.log")
     long.write(300)
     short.write(5)

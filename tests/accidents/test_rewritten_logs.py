@@ -1,9 +1,9 @@
-"""A log is written again under its name, as another file: by rsync, by an editor, by `sed -i`; or is cut to its last lines.
+"""A log is replaced by another file with its name: by rsync, by an editor, by `sed -i`; or is cut to its last lines.
 
-Logstash's file input (#63) and log-courier (#260) read all again after each rsync, since the inode is another; their advice is
-`--inplace`. Vector and Filebeat know a file by its first bytes, if it has so many. After a reboot the number of the device
-may be another, too (LVM, NFS; Filebeat #13314, #34418). logagg knows a log by what was read of it; where that proves nothing,
-for less than 1 KiB, together with its path.
+Logstash's file input (#63) and log-courier (#260) read all again after each rsync, since the inode is different; their advice is
+`--inplace`. Vector and Filebeat know a file by its first bytes, if it has enough. After a reboot the number of the device
+may change, too (LVM, NFS; Filebeat #13314, #34418). logagg knows a log by the bytes that were read; if these are too few for a proof,
+less than 1 KiB, together with its path.
 """
 
 import os
@@ -17,7 +17,7 @@ import pytest
 
 from tests.accidents.conftest import Log, Site, settle
 
-SHORT, LONG = 3, 40  # lines: below 1 KiB, and beyond
+SHORT, LONG = 3, 40  # lines: below 1 KiB, and above
 SETTLED = 3.5
 
 
@@ -26,10 +26,10 @@ def test_rsync(site: Site, tool: Callable[[str], str], running: bool) -> None:
     remote = site.folder.with_name("remote")
     remote.mkdir()
     logs = [Log(site, remote / f"{name}.access.log") for name in ("short", "long")]
-    words = [tool("rsync"), "-a", f"{remote}/", f"{site.folder}/"]
+    argv = [tool("rsync"), "-a", f"{remote}/", f"{site.folder}/"]
     for log, count in zip(logs, (1, LONG), strict=True):
         log.write(count)
-    subprocess.run(words, check=True)
+    subprocess.run(argv, check=True)
     site.start()
     site.expect()
     for _ in range(3):
@@ -37,7 +37,7 @@ def test_rsync(site: Site, tool: Callable[[str], str], running: bool) -> None:
             log.write(1)
         if not running:
             site.kill()
-        subprocess.run(words, check=True)
+        subprocess.run(argv, check=True)
         if not running:
             site.start()
         site.expect()
@@ -65,7 +65,7 @@ def _editor(path: Path) -> None:
 
 
 def _careful_editor(path: Path) -> None:
-    """As others: a copy is written, and renamed; a backup stays."""
+    """As other editors: a copy is written, and renamed; a backup stays."""
     shutil.copy2(path, path.with_name(f"{path.name}~"))
     new = path.with_name(f".{path.name}.swp")
     new.write_bytes(path.read_bytes())
@@ -135,7 +135,7 @@ def test_cut_to_lines_that_were_not_all_read(site: Site) -> None:
 
 @pytest.fixture
 def disk(site: Site, tool: Callable[[str], str], mount: Callable[..., None]) -> Iterator[Callable[[], None]]:
-    """Give the directory of the logs a file system of its own; at each call as another device."""
+    """Give the directory of the logs a file system of its own; at each call on another device."""
     image, devices = site.folder.with_name("disk.img"), list[str]()
     image.touch()
     os.truncate(image, 16 << 20)
@@ -156,7 +156,7 @@ def disk(site: Site, tool: Callable[[str], str], mount: Callable[..., None]) -> 
         subprocess.run(["losetup", "-d", device], check=False)
 
 
-def test_another_number_for_the_device(site: Site, disk: Callable[[], None]) -> None:
+def test_the_device_has_another_number(site: Site, disk: Callable[[], None]) -> None:
     disk()
     same = site.lines(SHORT)
     for name in ("one", "two", "three"):

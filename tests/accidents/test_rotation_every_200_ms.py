@@ -1,7 +1,7 @@
 """Rotation is faster than reading.
 
 Fluent Bit #1108 (650,000 of a million lines), #2110 (open), Grafana Alloy #3931 (open: some missing and some twice).
-logagg looks for new files while it reads, keeps each open until it is read, and knows it under each of its names.
+logagg looks for new files while it reads, keeps each open until it is read, and recognises it under each of its names.
 """
 
 from tests.accidents.conftest import Site, settle

@@ -1,7 +1,7 @@
-"""Every way to name, compress and move a rotated log that is in use somewhere: each line counts once.
+"""Each line counts once, with every known scheme to name, compress and move rotated logs.
 
-Tailers know some names: an archive that is called otherwise is read as a new log (Vector #7990, Alloy #3193, Filebeat
-#36541). To logagg a log is what it holds, so this table may be extended at will. logrotate's schemes are made by
+Tailers know some names: an archive with another name is read as a new log (Vector #7990, Alloy #3193, Filebeat
+#36541). logagg recognises a log by its content, so this table may be extended at will. logrotate's schemes are run by
 logrotate itself, with its directives; the others by hand, as cronolog, rotatelogs, lumberjack, logback, Tomcat, IIS,
 savelog, newsyslog and multilog do.
 """
@@ -33,7 +33,7 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
 }
 ROTATIONS = 3
 
-# Rotated to these names, by generation; `gz` and the like at the end: compressed so.
+# Rotated to these names, by generation; an ending such as `gz` means that it is compressed.
 RENAMED = {
     "access.log": [
         "access.log.{n}",
@@ -78,7 +78,7 @@ RENAMED = {
     "other_vhosts_access.log": ["other_vhosts_access.log.{n}.gz", "other_vhosts_access-{n}.log.xz"],
     "localhost_access_log.txt": ["localhost_access_log.2026-11-2{n}.txt", "localhost_access_log.2026-11-2{n}.txt.gz"],
 }
-# Written under these names, one after the other; the one before is compressed where the name says so.
+# Written under these names, one after the other; the previous one is compressed if its name has such an ending.
 DATED = [
     "access.log.2026-11-2{n}",
     "access.2026-11-2{n}.log",
@@ -148,7 +148,7 @@ def schemes(site: Site) -> list[Scheme]:
 
 
 def _folder(site: Site, number: int) -> Path:
-    """Make a directory, with those in which rotations are put, so that a tail can look at all from its start."""
+    """Create a directory, with those of its rotations, so that a tail can look at all of them from its start."""
     folder = site.folder / str(number)
     for below in (
         "",
@@ -170,11 +170,11 @@ def _suffix(name: str) -> str:
 
 
 def paths(site: Site) -> list[str]:
-    """All that is looked at: globs, as a person would name directories of directories."""
+    """Return all globs that the tail follows, as a user would name directories of directories."""
     return [str(site.folder / below / "*") for below in ("*", "*/archive", "*/archive/*", "*/2026/11/*")]
 
 
-def test_there_are_enough_of_them() -> None:
+def test_there_are_enough_schemes() -> None:
     assert sum(map(len, RENAMED.values())) + len(DATED) + len(DIRECTIVES) >= 60
 
 
@@ -189,7 +189,7 @@ def test_names(site: Site, restarts: bool) -> None:
         if restarts:
             site.stop()
         for scheme in every:
-            scheme.log.write(3)  # which the tail has not read, where it does not run
+            scheme.log.write(3)  # the tail has not read these if it does not run
             scheme.rotate(number)
             scheme.log.write(20)
         if restarts:
@@ -224,8 +224,8 @@ def _logrotate(logagg: Command, program: str, logs: dict[str, Log]) -> None:
     sections = [f"{log.path} {{\nrotate 20\ncreate 644\n{DIRECTIVES[name]}\n}}\n" for name, log in logs.items()]
     configuration.write_text("".join(sections).replace("create 644\ncopytruncate", "copytruncate"))
     configuration.chmod(0o644)
-    words = [program, "--force", "--state", str(configuration.with_suffix(".state")), str(configuration)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    argv = [program, "--force", "--state", str(configuration.with_suffix(".state")), str(configuration)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     complaints = [line for line in done.stderr.splitlines() if line]
     assert all("already exists, skipping rotation" in line for line in complaints), (
         done.stderr
@@ -233,6 +233,6 @@ def _logrotate(logagg: Command, program: str, logs: dict[str, Log]) -> None:
 
 
 def _wait_for_another_second() -> None:
-    """logrotate's names go by the second: one that is taken is left as it is."""
+    """Wait for the next second: logrotate's names contain seconds, and it keeps a file whose name exists."""
     began = int(time.time())
     wait_until(lambda: int(time.time()) > began)

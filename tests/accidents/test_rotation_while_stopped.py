@@ -1,7 +1,7 @@
 """Logs are rotated while no tail runs, once or several times.
 
-Vector #22954 (open), Fluent Bit #1330, #5024, Loki #8039, #2134: the rest of what was read in part is lost, or all is
-read again. logagg finds the file by its inode, reads on at the committed position, then reads what came after.
+Vector #22954 (open), Fluent Bit #1330, #5024, Loki #8039, #2134: the rest of a partly read log is lost, or all is
+read again. logagg finds the file by its inode, continues at the committed position, then reads the newer files.
 """
 
 import pytest
@@ -11,7 +11,7 @@ from tests.accidents.conftest import Site
 
 @pytest.mark.parametrize("times", [1, 3])
 @pytest.mark.parametrize("path", ["", "access.log", "*.log"])
-def test_reading_goes_on_where_it_was(site: Site, times: int, path: str) -> None:
+def test_reading_continues_at_its_position(site: Site, times: int, path: str) -> None:
     paths = [site.folder / path]
     log = site.log()
     log.write(100)
@@ -28,7 +28,7 @@ def test_reading_goes_on_where_it_was(site: Site, times: int, path: str) -> None
 
 
 @pytest.mark.parametrize("path", ["", "access.log"])
-def test_also_when_they_are_compressed(site: Site, path: str) -> None:
+def test_reading_continues_in_compressed_rotations(site: Site, path: str) -> None:
     paths = [site.folder / path]
     log = site.log()
     log.write(100)
@@ -46,7 +46,7 @@ def test_also_when_they_are_compressed(site: Site, path: str) -> None:
     site.expect()
 
 
-def test_what_is_gone_before_it_was_read_is_said(site: Site) -> None:
+def test_logs_deleted_before_they_were_read_are_reported(site: Site) -> None:
     log = site.log()
     log.write(100)
     site.start()
@@ -61,4 +61,4 @@ def test_what_is_gone_before_it_was_read_is_said(site: Site) -> None:
     site.start()
     site.expect()
     site.expect_note("bytes were read; anything after them is lost")
-    assert "gone: " in site.notices() or "truncated: " in site.notices()  # the new file may have got its inode
+    assert "gone: " in site.notices() or "truncated: " in site.notices()  # the new file may have got the old inode

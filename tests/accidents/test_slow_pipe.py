@@ -1,7 +1,7 @@
-"""Lines come through a pipe, slowly and in pieces; the run is to end when they do.
+"""Lines come through a pipe, slowly and in pieces; the run must end with them.
 
-Others take a pause for the end, or the end of a piece for that of a line. logagg reads standard input until it is
-closed, with --once, too.
+Other programs take a pause for the end, or the end of a piece for the end of a line. logagg reads standard input until it is
+closed, also with --once.
 """
 
 import subprocess
@@ -13,8 +13,8 @@ from tests.accidents.conftest import Site, settle
 
 @pytest.mark.parametrize("once", [["--once"], []], ids=["once", "following"])
 def test_all_are_counted(site: Site, once: list[str]) -> None:
-    words = site.logagg.words("tail", "-q", *once, "-")
-    with subprocess.Popen(words, stdin=subprocess.PIPE, env=site.logagg.env, cwd=site.logagg.folder) as tail:
+    argv = site.logagg.argv("tail", "-q", *once, "-")
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, env=site.logagg.env, cwd=site.logagg.folder) as tail:
         assert tail.stdin
         for _ in range(4):
             lines = site.lines(50)

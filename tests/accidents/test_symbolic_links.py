@@ -1,7 +1,7 @@
-"""A symbolic link in a log directory leads to what is no access log: a stranger may write there, the tail runs as root.
+"""A symbolic link in a log directory leads to a file that is not an access log: other users may write there, while the tail runs as root.
 
-logagg follows a link that it finds only to a regular file that is an access log by its own name. A link that is named on
-the command line is followed: a person asked for it.
+logagg follows a link that it finds only if the target is a regular file with the name of an access log. A link that is named on
+the command line is always followed.
 """
 
 import os
@@ -34,7 +34,7 @@ def test_only_access_logs_are_read(site: Site) -> None:
 
 @pytest.mark.parametrize("broken", ["loop", "denied"])
 def test_a_link_that_cannot_be_followed_hides_nothing_else(powerless: Site, broken: str) -> None:
-    """A loop (ELOOP), or to where the tail may not look (EACCES): the listing of the directory goes on."""
+    """The link is a loop (ELOOP), or leads to a directory without permission (EACCES): the listing of the directory continues."""
     site, logs = powerless, [powerless.log(), powerless.log("b.access.log")]
     for log in logs:
         log.write(20)
@@ -58,14 +58,14 @@ def test_a_link_that_cannot_be_followed_hides_nothing_else(powerless: Site, brok
     logs[0].write(20)
     site.start()
     site.expect()
-    assert "l0.log, l1.log, l2.log and 5 others cannot be followed" in site.notices(), "all are there at its first look"
+    assert "l0.log, l1.log, l2.log and 5 others cannot be followed" in site.notices(), "all exist at the first look"
     shut.chmod(0o755)
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 @pytest.mark.parametrize("asked", ["directory", "link", "glob"])
 def test_a_log_reached_by_a_link_is_rotated_beside_its_target(site: Site, asked: str, end: str) -> None:
-    """Fluent Bit #2052, Loki #274. While the tail is stopped, too; and the rest is beside the target."""
+    """Fluent Bit #2052, Loki #274. Also while the tail is stopped; the rest is beside the target."""
     (real := site.logagg.folder / "real").mkdir()
     log = site.log("../real/www.access.log")
     link = site.folder / "access.log"

@@ -1,4 +1,4 @@
-"""A new log holds a line, or a byte.
+"""A new log has one line, or one byte.
 
 Vector #2701, #445 (files below 256 bytes are skipped), Filebeat #44749 (up to 1,024 bytes are not read): there is not
 enough for their fingerprint. logagg's proof is of as much as there is.
@@ -7,7 +7,7 @@ enough for their fingerprint. logagg's proof is of as much as there is.
 from tests.accidents.conftest import Site
 
 
-def test_they_are_read_at_once(site: Site) -> None:
+def test_tiny_files_are_read_at_once(site: Site) -> None:
     site.start(site.folder / "*.log")
     logs = [site.log(f"{number}.access.log") for number in range(5)]
     for log in logs:

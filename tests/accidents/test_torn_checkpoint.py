@@ -1,8 +1,8 @@
-"""The file with the positions is empty, torn or half written: a crash, a full disk, a cut of the power.
+"""The file with the positions is empty, torn or half written, after a crash, a full disk or a power cut.
 
-Vector #20753 (open: `EOF while parsing`); Alloy begins again at the start of each log, and counts all twice. logagg
-writes each catalog under a new name, syncs it, then moves the link: a torn one is one that nobody looks at. Whoever
-tears the live one gets a refusal, not a second count.
+Vector #20753 (open: `EOF while parsing`); Alloy restarts at the beginning of each log, and counts all lines twice. logagg
+writes each catalog under a new name, syncs it, then moves the link: a torn new catalog is never opened. A
+damaged live catalog is refused, and no line counts twice.
 """
 
 from tests.accidents.conftest import Site

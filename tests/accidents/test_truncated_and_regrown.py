@@ -1,7 +1,7 @@
-"""A log is truncated, and by the next look has grown again, below or beyond its old size.
+"""A log is truncated, and has grown again at the next look, below or beyond its old size.
 
-Vector #23619 (open: the old reader resumes), Fluent Bit #9580; "odd, but possible", says GoAccess's source. logagg proves by a digest, at every read, that the bytes before its position are still
-there. The bytes that nobody had read when the log was truncated are lost to everyone: status and a notice say so.
+Vector #23619 (open: the old reader resumes), Fluent Bit #9580; GoAccess's source calls it "odd, but possible". logagg verifies by a digest, at every read, that the bytes before its position are still
+there. Bytes that were unread at the truncation are lost to every program: status and a notice report it.
 """
 
 import pytest
@@ -10,7 +10,7 @@ from tests.accidents.conftest import Site
 
 
 @pytest.mark.parametrize("running", [True, False], ids=["running", "stopped"])
-def test_what_it_holds_now_is_read_from_its_start(site: Site, running: bool) -> None:
+def test_the_new_content_is_read_from_its_start(site: Site, running: bool) -> None:
     logs = [site.log(f"{name}.log") for name in ("below", "beyond")]
     for log in logs:
         log.write(50)
@@ -27,7 +27,7 @@ def test_what_it_holds_now_is_read_from_its_start(site: Site, running: bool) -> 
     assert len([note for note in site.notes() if "truncated or replaced after" in note]) == 2
 
 
-def test_bytes_lost_unread_are_counted_as_far_as_they_were_seen(site: Site) -> None:
+def test_lost_bytes_are_counted_if_the_tail_has_seen_them(site: Site) -> None:
     log = site.log()
     log.write(50)
     log.write_bytes(b"half a line")
@@ -38,8 +38,8 @@ def test_bytes_lost_unread_are_counted_as_far_as_they_were_seen(site: Site) -> N
     site.expect_note("11 bytes at least")
 
 
-def test_status_says_so_at_once(site: Site) -> None:
-    """Even if nothing is written after the log was truncated."""
+def test_status_reports_it_at_once(site: Site) -> None:
+    """Also if no line is written after the truncation."""
     log = site.log()
     log.write(50)
     site.start()

@@ -1,6 +1,6 @@
-"""A second tail is started on the same lake: by hand beside the service, or by cron before the last run has ended.
+"""A second tail is started on the same lake: by hand while the service runs, or by cron before the last run has ended.
 
-Two that commit to one lake would count everything twice. logagg locks the lake: the second is refused and says by whom.
+Two tails that commit to one lake would count every line twice. logagg locks the lake: the second tail is refused, and names the first.
 """
 
 from tests.accidents.conftest import Site

@@ -1,4 +1,4 @@
-"""The benches work: on tiny logs they give their tables. How fast anything was is not asserted."""
+"""The benches work: on tiny logs they print their tables. No speed is asserted."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def made(kind: str, lines: int, seed: int = 1) -> bytes:
     return b"".join(make_log.blocks(kind, lines, DAY, seed=seed))
 
 
-def bench(*words: object, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run a bench as a person does."""
-    command = [sys.executable, "-m", *map(str, words)]
+def bench(*argv: object, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a bench as a user does."""
+    command = [sys.executable, "-m", *map(str, argv)]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | env, capture_output=True, text=True, timeout=110)
     assert "Traceback" not in done.stderr, done.stderr
     return done
 
 
 def rows(text: str, head: str) -> list[list[str]]:
-    """Return the cells of the table whose first column has this head."""
+    """Return the cells of the rows whose first column has this text."""
     table = re.split(rf"^\| {head} +\|", text, maxsplit=1, flags=re.MULTILINE)[1].split("\n\n")[0].splitlines()
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
 
@@ -47,7 +47,7 @@ def rows(text: str, head: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("kind", make_log.KINDS)
-def test_a_log_has_the_lines_asked_for_and_logagg_reads_them(kind: str) -> None:
+def test_a_log_has_the_requested_lines_and_logagg_reads_them(kind: str) -> None:
     data = made(kind, 2000)
     now = DAY.timestamp() + make_log.DAY
     fmt = detect(data.splitlines()[:100], now)
@@ -71,7 +71,7 @@ def test_a_log_of_several_blocks_is_one_log(monkeypatch: pytest.MonkeyPatch) -> 
     assert data.count(b"\n") == 1000 and len(ids) == len(set(ids)) > 800
 
 
-def test_each_kind_is_what_its_name_says() -> None:
+def test_each_kind_matches_its_name() -> None:
     paths = {
         kind: set(re.findall(rb'"GET (/articles/[^ ]*)', made(kind, 3000)))
         for kind in ("few-urls", "mixed", "many-urls")
@@ -98,7 +98,7 @@ def made_lake(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, make_lake
     return lake, made
 
 
-def test_a_made_lake_is_what_a_year_of_tailing_leaves(made_lake: tuple[Path, make_lake.Year]) -> None:
+def test_a_generated_lake_is_like_one_after_a_year_of_tailing(made_lake: tuple[Path, make_lake.Year]) -> None:
     lake, made = made_lake
     assert len(made.commits) == 20 and len(made.swaps) == len(made.merges) > 0
     found = verify(lake)
@@ -113,9 +113,7 @@ def test_a_made_lake_is_what_a_year_of_tailing_leaves(made_lake: tuple[Path, mak
     assert known <= make_lake.FORGOTTEN + 1 and gone
 
 
-def test_the_lake_and_plain_duckdb_give_one_answer_to_each_question(
-    tmp_path: Path, made_lake: tuple[Path, make_lake.Year]
-) -> None:
+def test_the_lake_and_plain_duckdb_give_equal_results(tmp_path: Path, made_lake: tuple[Path, make_lake.Year]) -> None:
     asked = ask.compare(made_lake[0], tmp_path, 2)
     assert set(asked) == set(ask.QUESTIONS)
     assert all(one[way]["seconds"] > one[way]["open"] > 0 for one in asked.values() for way in ("logagg", "DuckDB"))
@@ -123,7 +121,7 @@ def test_the_lake_and_plain_duckdb_give_one_answer_to_each_question(
     assert whole["logagg"]["rows"] == whole["DuckDB"]["rows"] > 1000
 
 
-def test_answers_that_differ_are_an_error(
+def test_differing_results_are_an_error(
     tmp_path: Path, made_lake: tuple[Path, make_lake.Year], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ask, "QUESTIONS", {"chance": "SELECT random()"})
@@ -134,7 +132,7 @@ def test_answers_that_differ_are_an_error(
 # peers
 
 
-def test_the_bare_queries_give_one_answer(tmp_path: Path) -> None:
+def test_the_bare_queries_give_equal_results(tmp_path: Path) -> None:
     log = tmp_path / "o'clock.log"
     log.write_bytes(made("mixed", 3000))
     groups, lines = bare.by_python(str(log))
@@ -162,14 +160,14 @@ print(measure.run(words, Path(".")).peak, measure.run(words, Path("."), watched=
 """
 
 
-def test_one_that_is_watched_has_the_memory_of_all_its_processes() -> None:
-    """In a process of its own: what a large one starts seems large."""
+def test_measured_memory_includes_all_processes() -> None:
+    """In a separate process, since the children of a large process seem large."""
     done = subprocess.run([sys.executable, "-c", WATCHED], cwd=ROOT, capture_output=True, text=True, check=True)
     alone, together = map(int, done.stdout.split())
     assert 100_000_000 < alone < 200_000_000 < together
 
 
-def test_a_program_that_fails_is_no_measurement(tmp_path: Path) -> None:
+def test_a_program_that_fails_is_not_measured(tmp_path: Path) -> None:
     with pytest.raises(measure.BenchError, match="status 3: no luck"):
         measure.run([sys.executable, "-c", "import sys; print('no luck', file=sys.stderr); sys.exit(3)"], tmp_path)
 
@@ -184,7 +182,7 @@ def test_a_wrong_count_of_logagg_is_an_error(tmp_path: Path) -> None:
 # programs
 
 
-def test_the_kinds_on_offer_are_those_that_can_be_made() -> None:
+def test_the_offered_kinds_are_those_that_can_be_generated() -> None:
     assert tuple(make_log.KINDS) == run.KINDS
 
 
@@ -329,7 +327,7 @@ def test_bench_lake_gives_its_tables(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "out.json"]
 
 
-def test_a_write_is_visible_with_the_first_answer_that_holds_all_of_it() -> None:
+def test_a_write_is_visible_with_the_first_result_that_includes_all_of_it() -> None:
     written = np.array([(1.0, 10), (2.0, 20), (3.0, 30)])
     seen = np.array([(0.5, 0), (2.5, 15), (4.0, 20), (6.0, 30)])
     assert follow._delays(written, seen).tolist() == [1.5, 2.0, 3.0]

@@ -1,6 +1,6 @@
 """Every `fixtures/<case>/expected.json`: the installed command reads the case's logs, and the lake holds exactly those rows.
 
-`LOGAGG_GOLDEN=1` rewrites the expected rows from what the lake says; the diff is for a person to review.
+`LOGAGG_GOLDEN=1` rewrites the expected rows from the lake; a person reviews the diff.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Run `logagg ARGUMENTS...` so that jobs with a request for /poison are poison: poisoned_worker.py HOW STEP ARGUMENTS...
+"""Run `logagg ARGUMENTS...` so that jobs with a request for /poison make it fail: poisoned_worker.py HOW STEP ARGUMENTS...
 
-HOW the process fails: `raises`, or `dies`. The STEP at which it does: `unpack`, or `absorb`, `roll_up` or
-`drain` of the shard; the last after all was rolled up.
+HOW the process fails: `raises`, or `dies`. STEP at which it fails: `unpack`, or `absorb`, `roll_up` or
+`drain` of the shard; `drain` fails after the roll-up.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def fail(how: str, events: pa.Table) -> None:
 
 
 def poison(how: str, step: str) -> None:
-    """Let each job fail that is poison, at a step."""
+    """Let each poisonous job fail at a step."""
     if step == "unpack":
         read = event_stream.unpack
 

@@ -1,4 +1,4 @@
-"""What is not there, is something else, or was made up: a clear line, nothing lost, and nobody goes round in circles."""
+"""Missing, wrong or forged servers, secrets and messages: a clear line, no loss, and no endless loop."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def log(logagg: Command) -> str:
 
 @contextmanager
 def web_server(port: int) -> Iterator[None]:
-    """Something that listens there, and is no job server."""
+    """A server on that port that is not a job server."""
     with socket.create_server(("127.0.0.1", port)) as server:
 
         def answer() -> None:
@@ -56,11 +56,11 @@ def working(site: Site) -> Site:
 
 @pytest.fixture
 def peer(working: Site) -> Peer:
-    """A program that has the secret, and is wrong."""
+    """A program with the secret that sends wrong messages."""
     return Peer(working.servers[0].port, working.lake)
 
 
-def test_no_server_while_the_lake_is_there(working: Site, log: str) -> None:
+def test_no_server(working: Site, log: str) -> None:
     working.servers[0].kill()
     tail = working.tail("web1", "--once", log)
     wait_until(lambda: "waiting: no job server answers; nothing is lost" in working.notices(), tail)
@@ -93,7 +93,7 @@ def test_not_a_job_server(working: Site, log: str) -> None:
         tail = working.logagg.start("tail", "--gearman", f"127.0.0.1:{port},{working.gearman}", "--once", log)
         assert tail.wait(60) == 0, working.notices()
     assert f"127.0.0.1:{port}: not a job server; name the port of gearmand" in working.notices()
-    assert working.logagg.lines() == LINES, "the other server did"
+    assert working.logagg.lines() == LINES, "the other server was used"
 
 
 def test_another_secret(working: Site, log: str) -> None:
@@ -115,7 +115,7 @@ def test_no_secret(working: Site, log: str) -> None:
     assert "copy the file secret out of the lake, and name it with --secret" in done.stderr
 
 
-def test_two_tails_of_one_name(working: Site, log: str) -> None:
+def test_two_tails_with_one_name(working: Site, log: str) -> None:
     first = working.tail("web1", log)
     working.logagg.await_lines(LINES, first)
     second = working.tail("web1", log)
@@ -127,8 +127,8 @@ def test_two_tails_of_one_name(working: Site, log: str) -> None:
     working.logagg.await_lines(LINES + 1, second)
 
 
-def test_tails_of_one_name_that_begin_at_once(working: Site, log: str) -> None:
-    """Each takes another epoch, so that one of them is the last; the others end and say why."""
+def test_tails_with_one_name_that_start_at_the_same_time(working: Site, log: str) -> None:
+    """Each takes another epoch, so that one of them is the last; the others end with a reason."""
     tails = [working.tail("web1", log) for _ in range(4)]
     wait_until(lambda: sum(tail.poll() is None for tail in tails) == 1)
     working.logagg.await_lines(LINES, next(tail for tail in tails if tail.poll() is None))
@@ -144,15 +144,15 @@ def test_standard_input(working: Site) -> None:
 @pytest.mark.parametrize(
     "junk", [b"", b"junk", b"\x00\xff" * 1000, b"logagg\x07J" + bytes(100), b"logagg\x02J" + bytes(100)]
 )
-def test_what_is_no_message_is_refused_and_not_kept(working: Site, junk: bytes, log: str) -> None:
+def test_bytes_that_are_not_a_message_are_refused_and_not_kept(working: Site, junk: bytes, log: str) -> None:
     answer = Peer(working.servers[0].port).ask(junk, function="logagg.shard.0")
     assert (answer.outcome, answer.reason, answer.owner) == ("refused", "its MAC is not by the lake's secret", "")
     assert not list((working.lake / "quarantine").glob("*.job"))
     assert working.tail("web1", "--once", log).wait(60) == 0
-    assert working.logagg.lines() == LINES, "the worker goes on"
+    assert working.logagg.lines() == LINES, "the worker continues"
 
 
-def test_what_cannot_be_read_though_it_is_authentic_is_quarantined(working: Site, peer: Peer, log: str) -> None:
+def test_an_authentic_but_unreadable_job_is_quarantined(working: Site, peer: Peer, log: str) -> None:
     assert peer.keys
     data = peer.keys.sign(protocol._framed(protocol.JOB, {"tailer": 7}), b"n" * 16, peer.owner())
     answer = peer.ask(data, function="logagg.shard.0")
@@ -161,10 +161,10 @@ def test_what_cannot_be_read_though_it_is_authentic_is_quarantined(working: Site
     assert [path.read_bytes() for path in kept] == [data]
     assert answer.reason in kept[0].with_suffix(".txt").read_text()
     assert working.tail("web1", "--once", log).wait(60) == 0
-    assert working.logagg.lines() == LINES, "the worker goes on"
+    assert working.logagg.lines() == LINES, "the worker continues"
 
 
-def test_a_unique_that_is_no_text(working: Site) -> None:
+def test_a_unique_name_that_is_not_text(working: Site) -> None:
     connection = Connection(Server("127.0.0.1", working.servers[0].port), SystemClock())
     connection.send(PacketType.SUBMIT_JOB, task=b"logagg.shard.0", unique=b"\xff\xfe", data=b"junk")
     done: list[int] = []
@@ -179,12 +179,12 @@ def test_a_job_of_another_epoch_or_for_another_number_of_shards(peer: Peer) -> N
     assert peer.ask(parcel(epoch=5, shards=3), owner).reason == "misfit: the lake has 2 shards, the tailer deals to 3"
 
 
-def test_a_job_for_a_shard_that_is_not_of_this_function(peer: Peer) -> None:
+def test_a_job_for_another_shard_than_its_function(peer: Peer) -> None:
     answer = peer.ask(parcel(shard=1), peer.owner(), function="logagg.shard.0")
     assert "a job of shard 1 is not for logagg.shard.0" in answer.reason
 
 
-def test_a_lake_that_others_write(working: Site, log: str) -> None:
+def test_a_lake_that_another_process_writes(working: Site, log: str) -> None:
     done = working.logagg.run("tail", "--once", log, status=1)
     assert "workers write this lake; stop them, or use --lake" in done.stderr
     done = working.logagg.run("worker", "--gearman", working.gearman, "--shards", "5", status=1)
@@ -194,7 +194,7 @@ def test_a_lake_that_others_write(working: Site, log: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("argv", "message"),
     [
         (["worker", "--shards", "0"], "Missing option '--gearman'"),
         (["worker", "--gearman", "here:port", "--shards", "0"], "write HOST:PORT"),
@@ -204,14 +204,12 @@ def test_a_lake_that_others_write(working: Site, log: str) -> None:
         (["tail", "--gearman", ",", "x"], "write HOST:PORT"),
     ],
 )
-def test_wrong_words(logagg: Command, words: list[str], said: str) -> None:
-    assert said in logagg.run(*words, status=2).stderr
+def test_wrong_arguments(logagg: Command, argv: list[str], message: str) -> None:
+    assert message in logagg.run(*argv, status=2).stderr
 
 
-def test_the_answer_of_an_old_server_is_waited_for_no_longer_than_it_takes(
-    tool: Callable[[str], str], site: Site, log: str
-) -> None:
-    """A server that is there and says nothing: stopped, as by a debugger or a machine that swaps."""
+def test_a_server_that_never_replies_is_given_up(tool: Callable[[str], str], site: Site, log: str) -> None:
+    """A server that accepts connections and never replies: stopped, as by a debugger or on a machine that swaps."""
     other = JobServer(tool("gearmand"), site.logagg.folder)
     other.start()
     site.servers.append(other)

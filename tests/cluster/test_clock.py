@@ -1,4 +1,4 @@
-"""A web server, or a worker, whose clock has not been set, or has leapt."""
+"""A web server or a worker whose clock has not been set, or has jumped."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_tail_waits_for_its_clock(site: Site, wrong_clock: WrongClock) -> None
     site.stop(worker)
 
 
-def test_a_worker_whose_clock_leaps_drops_nothing(site: Site, wrong_clock: WrongClock) -> None:
+def test_a_worker_whose_clock_jumps_drops_nothing(site: Site, wrong_clock: WrongClock) -> None:
     config, log = site.logagg.folder / "day.toml", site.logagg.folder / "access.log"
     config.write_text('[retention]\nminute = "1y"\nhour = "1y"\nday = "1y"\n')
     worker = site.worker("0-1/2", "--config", config)
@@ -37,7 +37,7 @@ def test_a_worker_whose_clock_leaps_drops_nothing(site: Site, wrong_clock: Wrong
     tail = site.tail("web", log.parent)
     log.write_text("")
     wrong_clock.says("2099-01-01 00:00:00")
-    for number in range(40):  # parts enough for merges: only what was merged is dropped
+    for number in range(40):  # enough parts for merges: retention drops only merged parts
         with log.open("a") as file:
             file.write(combined([(f"/{number}", 200)]))
         site.logagg.await_lines(number + 1, worker)

@@ -1,4 +1,4 @@
-"""What is in deploy/, with this machine's paths: units that systemd understands, commands that run, a supervisor that restarts."""
+"""The files of deploy/, with paths of this machine: systemd accepts the units, the commands run, the supervisor restarts them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LINES = 50
 
 
 class Place:
-    """A folder that stands for the directories of a machine, with a log in it."""
+    """A folder in place of the directories of a machine, with a log in it."""
 
     def __init__(self, logagg: Command, gearmand: str) -> None:
         self.logagg, self.folder, self.port = logagg, logagg.folder, free_port()
@@ -48,7 +48,7 @@ class Place:
             file.write(combined([(f"/{number}", 200) for number in range(lines)]))
 
     def moved(self, text: str) -> str:
-        """Return a text with what is here in place of what stands in it."""
+        """Return a configuration with the paths of this folder."""
         standing = sorted(self._here, key=len, reverse=True)
         return re.sub("|".join(map(re.escape, standing)), lambda found: str(self._here[found[0]]), text)
 
@@ -59,7 +59,7 @@ def place(logagg: Command, tool: Callable[[str], str]) -> Place:
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_systemd_understands_the_units(place: Place, tool: Callable[[str], str], name: str) -> None:
+def test_systemd_accepts_the_units(place: Place, tool: Callable[[str], str], name: str) -> None:
     unit = place.folder / name.replace("@", "@0-3")
     unit.write_text(place.moved(UNITS[name]))
     done = subprocess.run(
@@ -70,12 +70,14 @@ def test_systemd_understands_the_units(place: Place, tool: Callable[[str], str],
 
 @contextmanager
 def started(place: Place, name: str, instance: str = "") -> Iterator[subprocess.Popen[str]]:
-    """Start what a unit starts, in the environment that it says; end it as systemd does."""
-    said = dict(re.findall(r"^(ExecStart|Environment)=(.*)$", place.moved(UNITS[name]).replace("%i", instance), re.M))
-    env = place.logagg.env | dict([said["Environment"].split("=", 1)] if "Environment" in said else [])
+    """Start the command of a unit, in the environment of the unit; end it as systemd does."""
+    settings = dict(
+        re.findall(r"^(ExecStart|Environment)=(.*)$", place.moved(UNITS[name]).replace("%i", instance), re.M)
+    )
+    env = place.logagg.env | dict([settings["Environment"].split("=", 1)] if "Environment" in settings else [])
     with (place.folder / "units.log").open("a") as log:
-        words = shlex.split(said["ExecStart"])
-        process = subprocess.Popen(words, cwd=place.folder, env=env, stdout=log, stderr=log, text=True)
+        argv = shlex.split(settings["ExecStart"])
+        process = subprocess.Popen(argv, cwd=place.folder, env=env, stdout=log, stderr=log, text=True)
     try:
         yield process
         process.terminate()
@@ -99,12 +101,12 @@ def test_the_commands_of_the_units_run(place: Place) -> None:
 
 @pytest.mark.slow
 def test_under_the_supervisor(place: Place) -> None:
-    """Workers that are killed are started again, totals exact."""
+    """The supervisor restarts killed workers, and the totals are exact."""
     text = re.sub("^user=.*\n", "", (ROOT / "deploy/supervisord.conf").read_text(), flags=re.M)
     (place.folder / "supervisord.conf").write_text(place.moved(text))
     with (place.folder / "supervisord.out").open("w") as out:
-        words = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", "supervisord.conf"]
-        daemon = subprocess.Popen(words, cwd=place.folder, stdout=out, stderr=out, text=True, env=place.logagg.env)
+        argv = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", "supervisord.conf"]
+        daemon = subprocess.Popen(argv, cwd=place.folder, stdout=out, stderr=out, text=True, env=place.logagg.env)
     try:
         place.logagg.await_lines(LINES, daemon)
         before = running(place.folder)
@@ -124,7 +126,7 @@ def test_under_the_supervisor(place: Place) -> None:
 
 
 def running(folder: Path) -> Mapping[str, str]:
-    """Return the process numbers of what a supervisor runs."""
-    words = [sys.executable, "-m", "supervisor.supervisorctl", "-c", "supervisord.conf", "status"]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=30)
+    """Return the process numbers of the programs of a supervisor."""
+    argv = [sys.executable, "-m", "supervisor.supervisorctl", "-c", "supervisord.conf", "status"]
+    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=30)
     return dict(re.findall(r"^(\S+)\s+RUNNING\s+pid (\d+)", done.stdout, re.M))

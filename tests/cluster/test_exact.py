@@ -1,4 +1,4 @@
-"""Tails, a job server and workers: the answers are those of one process over the same logs."""
+"""Tails, a job server and workers: the sums are those of one process over the same logs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VIEWS = ("traffic", "pages", "ads", "referrers", "agents", "errors", "latency")
 
 
 def summed(lake: Path, view: str) -> list[tuple[object, ...]]:
-    """All rows of a view, those of one key added up."""
+    """Return all rows of a view, with the rows of one key added up."""
     with duckdb.connect(str(lake / "logagg.duckdb"), read_only=True) as connection:
         names = [(name, kind) for name, kind, *_ in connection.execute(f"DESCRIBE {view}").fetchall()]
         measures = {"hits", "bytes", "views", "clicks", "clicks_dup", "errors", "impressions", "conversions", "seconds"}
@@ -67,7 +67,7 @@ def test_three_tailers_four_shards_two_workers(site: Site) -> None:
             site.logagg.await_more(5, tails[-1])
     for tail in tails:
         site.stop(tail)
-    for writer in writers:  # what was written after a tail was told to stop
+    for writer in writers:  # lines that were written after a tail got the signal to stop
         site.logagg.run(
             "tail", "--gearman", site.gearman, "--name", writer.log.parent.name, "--once", "-q", writer.log.parent
         )

@@ -1,4 +1,4 @@
-"""Whoever reaches the job server, without the lake's secret: forged, replayed and changed messages move nothing and stop nobody."""
+"""A program that reaches the job server without the lake's secret: forged, replayed and changed messages move no position and stop no tail."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TOP = (1 << 63) - 1
 
 
 class Scene:
-    """A cluster at work: a tail whose log is read, and its source as the lake knows it."""
+    """A running cluster: a tail whose log is read, and its source according to the lake."""
 
     def __init__(self, site: Site) -> None:
         self.site, self.port = site, site.servers[0].port
@@ -62,7 +62,7 @@ class Scene:
         self.site.logagg.await_lines(self.lines, self.tail)
 
     def go_on(self) -> None:
-        """See that more lines count, each once, with the same tail."""
+        """Check that further lines count, each once, with the same tail."""
         self.write()
         self.await_all()
         assert self.tail.poll() is None, self.site.notices()
@@ -70,7 +70,7 @@ class Scene:
         assert (paths, views) == (self.lines, self.lines)
 
     def refused(self) -> int:
-        """Return how many messages the workers say they have refused."""
+        """Return the number of refused messages that the workers report."""
         found = json.loads(self.site.logagg.run("status", "--gearman", self.site.gearman, "--json", status=None).stdout)
         return sum(one["refused"] for one in found["shards"])
 
@@ -95,10 +95,10 @@ def scene(site: Site) -> Iterator[Scene]:
 
 @pytest.mark.parametrize("secret", [None, b"another secret" * 3], ids=["no secret", "another secret"])
 def test_forged_messages(scene: Scene, secret: bytes | None) -> None:
-    """Jobs that move positions, questions that ask for them, and that supersede the tail for good."""
+    """Jobs that move positions, and requests that ask for positions or supersede the tail forever."""
     peer, owner = Peer(scene.port, secret=secret), Peer(scene.port, scene.site.lake).owner()
     keys = peer.keys
-    peer.keys = None  # it cannot check what it is answered
+    peer.keys = None  # without the secret, it cannot check the replies
     forged: list[protocol.Wired] = []
     for shard in (0, 1):
         forged += [
@@ -129,7 +129,7 @@ def test_forged_messages(scene: Scene, secret: bytes | None) -> None:
     scene.go_on()
 
 
-def test_a_flood_of_forged_messages_leaves_no_trace_but_a_count(scene: Scene) -> None:
+def test_a_flood_of_forged_messages_leaves_only_a_count(scene: Scene) -> None:
     peer = Peer(scene.port)
     for number in range(200):
         assert peer.ask(protocol.pack(replace(scene.forged_job(0), epoch=number))).outcome == "refused"
@@ -139,7 +139,7 @@ def test_a_flood_of_forged_messages_leaves_no_trace_but_a_count(scene: Scene) ->
     scene.go_on()
 
 
-def test_metrics_count_them(site: Site) -> None:
+def test_metrics_count_refused_messages(site: Site) -> None:
     port = free_port()
     site.worker("0/1", "--metrics", f"127.0.0.1:{port}")
     site.await_lake()
@@ -152,7 +152,7 @@ def test_metrics_count_them(site: Site) -> None:
 
 
 def again(scene: Scene, messages: list[tuple[str, bytes]]) -> list[Reply]:
-    """Send messages again, as they were; return the answers, whose MACs are right."""
+    """Resend recorded messages unchanged; return the replies, whose MACs are right."""
     keys, answers = Keys((scene.site.lake / "secret").read_bytes()), []
     for number, (function, data) in enumerate(messages):
         answered = submit(scene.port, function, data, f"again-{number}")
@@ -163,8 +163,8 @@ def again(scene: Scene, messages: list[tuple[str, bytes]]) -> list[Reply]:
     return answers
 
 
-def test_all_that_was_said_said_again(scene: Scene) -> None:
-    """Within the time of an owner: jobs are duplicates, questions are refused; nobody is told a position, nothing moves."""
+def test_replayed_to_the_same_owner(scene: Scene) -> None:
+    """Replayed to the same owner: jobs are duplicates, requests are refused; no reply has a position, and none moves."""
     scene.go_on()
     messages = list(scene.tap.sent)
     for (_, data), answer in zip(messages, again(scene, messages), strict=True):
@@ -178,8 +178,8 @@ def test_all_that_was_said_said_again(scene: Scene) -> None:
     scene.go_on()
 
 
-def test_a_tail_that_was_replaced_said_again(scene: Scene) -> None:
-    """What an earlier process has said supersedes nobody, and its jobs do not count."""
+def test_replayed_messages_of_a_superseded_tail(scene: Scene) -> None:
+    """Replayed messages of an earlier process supersede no tail, and its jobs do not count."""
     scene.site.stop(scene.tail)
     earlier = list(scene.tap.sent)
     scene.tail = scene.start()
@@ -189,8 +189,8 @@ def test_a_tail_that_was_replaced_said_again(scene: Scene) -> None:
     scene.go_on()
 
 
-def test_said_again_to_the_next_owner(scene: Scene) -> None:
-    """After a worker was killed it knows nothing of what was said before, but that it was not for it."""
+def test_replayed_to_the_next_owner(scene: Scene) -> None:
+    """The next owner, after a worker was killed, has no record of earlier messages, but they have another token."""
     earlier = list(scene.tap.sent)
     scene.worker.kill()
     scene.worker.wait()
@@ -203,7 +203,7 @@ def test_said_again_to_the_next_owner(scene: Scene) -> None:
 
 
 def test_a_job_for_another_shard(scene: Scene) -> None:
-    """Sent to another function as it is, or by one who has the secret with another's token."""
+    """Sent to another function unchanged, or by a program with the secret but another shard's token."""
     scene.go_on()
     [(_, data), *_] = [one for one in scene.tap.jobs() if one[0] == "logagg.shard.0"]
     [answer] = again(scene, [("logagg.shard.1", data)])
@@ -216,7 +216,7 @@ def test_a_job_for_another_shard(scene: Scene) -> None:
 def test_jobs_of_another_lake_with_the_same_secret(
     scene: Scene, logagg: Command, tmp_path: Path, tool: Callable[[str], str]
 ) -> None:
-    """As of a copy for tests: a message is for one owner of one shard of one lake."""
+    """Such as a copy for tests: a message is valid for one owner of one shard of one lake."""
     other = logagg.folder / "other"
     copy_secret(scene.site.lake, other)
     server = JobServer(tool("gearmand"), tmp_path)
@@ -243,8 +243,8 @@ def test_jobs_of_another_lake_with_the_same_secret(
     scene.go_on()
 
 
-def test_changed_on_its_way(scene: Scene) -> None:
-    """A bit here and there of each message, cut off anywhere, and with something behind."""
+def test_messages_changed_on_their_way(scene: Scene) -> None:
+    """Single bits of each message flipped, the message cut off anywhere, and bytes appended."""
     messages = scene.tap.jobs()[:1] + scene.tap.questions()[:2]
     peer, count = Peer(scene.port), 0
     for function, data in messages:
@@ -262,12 +262,12 @@ def test_changed_on_its_way(scene: Scene) -> None:
     scene.go_on()
 
 
-# forged answers
+# forged replies
 
 
 @contextmanager
 def answering(port: int, functions: list[str], answer: Callable[[bytes], bytes]) -> Iterator[list[int]]:
-    """A program that serves the functions of shards as a worker does, and answers what it likes."""
+    """A program that serves the functions of shards as a worker does, with replies of its own."""
     receiver = Receiver([Server("127.0.0.1", port)], SystemClock(), lambda notice: None, "worker")
     receiver.serve(functions)
     answered, over = [0], threading.Event()
@@ -303,8 +303,8 @@ FUNCTIONS = [f"logagg.{kind}.{shard}" for kind in ("shard", "positions") for sha
     ],
     ids=["superseded", "misfit", "overlap", "taken", "moved", "huge"],
 )
-def test_answers_of_a_program_that_is_no_worker(scene: Scene, forged: Reply | None) -> None:
-    """None ends a tail, or makes it let go of what is not committed, running or at its start."""
+def test_replies_of_a_program_that_is_not_a_worker(scene: Scene, forged: Reply | None) -> None:
+    """No such reply ends a tail, or makes it drop uncommitted jobs, running or at its start."""
 
     def answer(data: bytes) -> bytes:
         if forged is None:
@@ -328,8 +328,8 @@ def test_answers_of_a_program_that_is_no_worker(scene: Scene, forged: Reply | No
     assert found["tailers"][0]["refused"] > 0
 
 
-def test_a_tail_that_only_hears_forged_answers_at_its_start(site: Site) -> None:
-    """It waits, and begins when a worker comes; `--once` ends in a while, with what to look at."""
+def test_a_tail_that_gets_only_forged_replies_at_its_start(site: Site) -> None:
+    """It waits, and begins when a worker replies; `--once` ends after a while with a hint."""
     log = site.logagg.folder / "access.log"
     log.write_text(combined([(f"/{number}", 200) for number in range(LINES)]))
     worker = site.worker("0-1/2")
@@ -347,8 +347,8 @@ def test_a_tail_that_only_hears_forged_answers_at_its_start(site: Site) -> None:
 
 
 @pytest.mark.parametrize("kind", [protocol.JOB, protocol.REQUEST], ids=["jobs", "questions"])
-def test_answers_to_other_messages(scene: Scene, kind: bytes) -> None:
-    """Authentic answers, each in the place of another: none is believed."""
+def test_replies_to_other_messages(scene: Scene, kind: bytes) -> None:
+    """Authentic replies, each in place of another: all are refused."""
     keys = Keys((scene.site.lake / "secret").read_bytes())
     old = [data for data in scene.tap.answers if keys.check(data)]
     nonces = {data[40:56] for function, data in scene.tap.sent if data[7:8] == kind}
@@ -369,11 +369,11 @@ def test_answers_to_other_messages(scene: Scene, kind: bytes) -> None:
     assert "a message that is no answer to the one that was sent" in scene.site.notices()
 
 
-# bombs
+# decompression bombs
 
 
-def test_bombs(site: Site) -> None:
-    """What claims too much is refused before it is unpacked, and what is too large for a packet as it comes."""
+def test_decompression_bombs(site: Site) -> None:
+    """A message that claims too large a size is refused before it is unpacked; a packet above the limit is refused while it is received."""
     site.worker("0/1", "--memory", "640MB")
     site.await_lake()
     port, peer = site.servers[0].port, Peer(site.servers[0].port, site.lake)
@@ -409,13 +409,13 @@ def peak(pid: int) -> int:
 
 
 def version_1(kind: bytes, header: dict[str, object]) -> bytes:
-    """Return a message as version 1 writes it."""
+    """Return a message in the format of version 1."""
     text = json.dumps(header).encode()
     return struct.pack("!6sBcII", b"logagg", 1, kind, zlib.crc32(struct.pack("!I", len(text)) + text), len(text)) + text
 
 
-def test_an_old_tail_is_told_to_upgrade(scene: Scene) -> None:
-    """In its own words, so that it ends with one line; it moves nothing."""
+def test_an_old_tail_is_asked_to_upgrade(scene: Scene) -> None:
+    """In version 1, so that it ends with one line; no position moves."""
     answered = submit(
         scene.port, "logagg.positions.0", version_1(b"Q", {"tailer": "web1", "epoch": TOP, "shard": 0, "begins": True})
     )
@@ -430,7 +430,7 @@ def test_an_old_tail_is_told_to_upgrade(scene: Scene) -> None:
     assert scene.refused() == 1
 
 
-def test_old_workers_are_waited_for_and_named(site: Site) -> None:
+def test_a_tail_waits_for_old_workers_and_names_them(site: Site) -> None:
     log = site.logagg.folder / "access.log"
     log.write_text(combined([(f"/{number}", 200) for number in range(LINES)]))
     site.stop(_made(site))
@@ -449,11 +449,11 @@ def _made(site: Site) -> subprocess.Popen[str]:
     return worker
 
 
-def test_a_clock_that_was_ahead_and_is_set_right(site: Site) -> None:
+def test_a_clock_that_was_ahead_and_is_corrected(site: Site) -> None:
     log = site.logagg.folder / "access.log"
     lines = 0
     _made(site)
-    for shift in ("+2h", "+0", "-10d"):  # not to before this logagg was made
+    for shift in ("+2h", "+0", "-10d"):  # but not to a time before this release of logagg
         with log.open("a") as file:
             file.write(combined([(f"/{lines + number}", 200) for number in range(LINES)]))
         lines += LINES
@@ -465,7 +465,7 @@ def test_a_clock_that_was_ahead_and_is_set_right(site: Site) -> None:
 
 
 def test_epochs_outlive_all_workers(site: Site) -> None:
-    """So a later tail supersedes an earlier one of its name, though nobody who had spoken to that one is left."""
+    """So a later tail supersedes an earlier one of its name, even if no worker that knew the earlier one is left."""
     log = site.logagg.folder / "access.log"
     log.write_text(combined([(f"/{number}", 200) for number in range(LINES)]))
     worker = _made(site)

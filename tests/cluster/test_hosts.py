@@ -1,4 +1,4 @@
-"""Three hosts: a tail, the job server and a worker in network namespaces of their own; the link between them is cut."""
+"""Three hosts: a tail, the job server and a worker in separate network namespaces; the link between them is cut."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ HOSTS = {"web": "10.203.7.1", "jobs": "10.203.7.2", "lake": "10.203.7.3"}
 NETWORK, LINES = f"logagg{os.getpid()}", 400
 
 
-def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, text=True, timeout=20)
+def ip(*argv: str) -> None:
+    subprocess.run(["ip", *argv], check=True, capture_output=True, text=True, timeout=20)
 
 
 class Hosts:
-    """Namespaces with a bridge between them, which is a switch."""
+    """Network namespaces with a bridge between them as a switch."""
 
     def __init__(self) -> None:
         self._bridge = f"lb{os.getpid()}"
@@ -37,12 +37,12 @@ class Hosts:
             ip("link", "add", inner, "type", "veth", "peer", "name", outer)
             ip("link", "set", inner, "netns", self.name(name))
             ip("link", "set", outer, "master", self._bridge, "up")
-            for words in (
+            for argv in (
                 ("addr", "add", f"{address}/24", "dev", inner),
                 ("link", "set", inner, "up"),
                 ("link", "set", "lo", "up"),
             ):
-                ip("-n", self.name(name), *words)
+                ip("-n", self.name(name), *argv)
 
     def name(self, host: str) -> str:
         return f"{NETWORK}{host}"
@@ -83,8 +83,8 @@ def test_a_link_is_cut_and_restored(hosts: Hosts, logagg: Command, tool: Callabl
     log.write_text(combined([(f"/{number}", 200) for number in range(LINES)]))
     processes: list[subprocess.Popen[str]] = []
 
-    def start(host: str, *words: object) -> subprocess.Popen[str]:
-        inside = ["ip", "netns", "exec", hosts.name(host), *map(str, words)]
+    def start(host: str, *argv: object) -> subprocess.Popen[str]:
+        inside = ["ip", "netns", "exec", hosts.name(host), *map(str, argv)]
         processes.append(subprocess.Popen(inside, cwd=tmp_path, env=logagg.env, stdout=out, stderr=out, text=True))
         return processes[-1]
 
@@ -93,7 +93,7 @@ def test_a_link_is_cut_and_restored(hosts: Hosts, logagg: Command, tool: Callabl
             file.write(combined([(f"/{number}", 200) for number in range(LINES)]))
 
     def noticed() -> int:
-        """How often one of them has missed the server: it fell silent, or a job on its way was not done in time."""
+        """Return how often a process has noticed the loss of the server: by silence, or by a job that was not done in time."""
         return (tmp_path / "tail.log").read_text().count("; trying again")
 
     gearman = f"{HOSTS['jobs']}:4730"
@@ -109,9 +109,9 @@ def test_a_link_is_cut_and_restored(hosts: Hosts, logagg: Command, tool: Callabl
             "--log-file",
             tmp_path / "g.log",
         )
-        start("lake", *logagg.words("worker", "--gearman", gearman, "--shards", "0-1/2", "--flush", "0.2"))
+        start("lake", *logagg.argv("worker", "--gearman", gearman, "--shards", "0-1/2", "--flush", "0.2"))
         wait_until(lambda: (logagg.lake / "logagg.duckdb").exists())
-        tail = start("web", *logagg.words("tail", "--gearman", gearman, "--name", "web1", "--flush", "0.2", log))
+        tail = start("web", *logagg.argv("tail", "--gearman", gearman, "--name", "web1", "--flush", "0.2", log))
         logagg.await_lines(LINES, tail)
         for number, host in enumerate(("web", "lake"), 2):
             before = noticed()

@@ -17,7 +17,7 @@ TAILERS, SHARDS = 3, ("0-1/4", "2-3/4")
 
 
 def soak(site: Site, kills: int, seed: int) -> None:
-    """Kill so many processes at any moment and start them again; let the last ones finish; compare every rollup."""
+    """Kill `kills` processes at random moments and restart them; let the last ones finish; compare every rollup."""
     chance, began = random.Random(seed), time.monotonic()
     with ExitStack() as stack:
         writers = []
@@ -34,7 +34,7 @@ def soak(site: Site, kills: int, seed: int) -> None:
         site.await_lake()
         running += [start() for start in starts[2:]]
         for _ in range(kills):
-            time.sleep(chance.expovariate(1.5))  # any moment
+            time.sleep(chance.expovariate(1.5))  # a random moment
             victim = chance.randrange(len(running) + 1)
             if victim == len(running):
                 site.servers[0].kill()

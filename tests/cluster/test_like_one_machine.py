@@ -1,4 +1,4 @@
-"""What a tail through a job server reads and counts, a tail without one does: the same driver decisions, over both."""
+"""A tail with a job server reads and counts the same lines as one without: both share the decisions of the driver."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.gearmand import Site
 
 
 def equal_heads(folder: Path) -> None:
-    """Two logs that begin alike: the older one may have been the newer one's start, but is not."""
+    """Two logs that begin alike: the older one could be an earlier state of the newer one, but is not."""
     (folder / "a.log").write_text(2 * combined([("/", 200)]))
     (folder / "a.log.1").write_text(combined([("/", 200)]))
 
@@ -45,8 +45,8 @@ def test_once_reads_the_same(site: Site, made: Callable[[Path], None]) -> None:
     assert site.logagg.lines() == int(lines) > 0
 
 
-def test_from_end_is_kept_though_nothing_is_written(site: Site) -> None:
-    """A tail that begins at the end of a quiet log, and is stopped, goes on there: what was written meanwhile counts."""
+def test_from_end_is_kept_although_no_line_is_written(site: Site) -> None:
+    """A tail that begins at the end of a quiet log, and is stopped, resumes there: lines written meanwhile count."""
     log = site.logagg.folder / "access.log"
     log.write_text(combined([(f"/old/{number}", 200) for number in range(30)]))
     site.worker("0-1/2")

@@ -1,4 +1,4 @@
-"""One owner for each shard: who waits takes over when the owner is gone; who reaches a limit leaves in good order."""
+"""One owner for each shard: a waiting worker takes over when the owner has ended; a worker that reaches a limit exits normally."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_standby_takes_over(site: Site) -> None:
     second = site.worker("0-1/2")
     tail = site.tail("web1", log)
     site.logagg.await_lines(50, tail)
-    assert owned(site, 0) == owned(site, 1) == 1, "the second one waits"
+    assert owned(site, 0) == owned(site, 1) == 1, "the second worker waits"
     first.kill()
     first.wait()
     write(log, 30)
@@ -36,7 +36,7 @@ def test_a_standby_takes_over(site: Site) -> None:
     site.stop(second)
 
 
-def test_a_worker_that_is_told_to_stop_commits_what_it_has(site: Site) -> None:
+def test_a_worker_that_gets_a_signal_commits_its_jobs(site: Site) -> None:
     log = site.logagg.folder / "access.log"
     write(log, 50)
     worker = site.worker("0", "--flush", "1h")
@@ -51,7 +51,7 @@ def test_a_worker_that_is_told_to_stop_commits_what_it_has(site: Site) -> None:
     site.stop(worker)
 
 
-def test_a_worker_ends_after_so_many_jobs(site: Site) -> None:
+def test_a_worker_ends_after_its_number_of_jobs(site: Site) -> None:
     log = site.logagg.folder / "access.log"
     write(log, 50)
     worker = site.worker("0", "--max-jobs", 2)
@@ -64,14 +64,14 @@ def test_a_worker_ends_after_so_many_jobs(site: Site) -> None:
     site.stop(tail)
 
 
-def test_a_worker_ends_when_it_uses_too_much(site: Site) -> None:
+def test_a_worker_ends_when_it_uses_too_much_memory(site: Site) -> None:
     worker = site.worker("0", "--memory", "1MB")
     assert worker.wait(60) == 0
     assert "over the limit: ending" in site.notices()
 
 
 def test_another_number_of_shards_and_back_to_one_machine(site: Site) -> None:
-    """As docs/cluster.md says: stop tails, then workers; a tail without a job server goes on, too."""
+    """The procedure of docs/cluster.md: stop tails, then workers; a tail without a job server continues, too."""
     log = site.logagg.folder / "access.log"
     lines = 0
     for shards in ("0-1/2", "0-2/3"):
@@ -89,8 +89,8 @@ def test_another_number_of_shards_and_back_to_one_machine(site: Site) -> None:
     assert "all is well" in site.logagg.run("check").stdout
 
 
-def test_logs_that_were_read_before_there_was_a_cluster(site: Site) -> None:
-    """Each goes on where it was, on its own host, whatever it is called now; another host's log with its inode is another."""
+def test_logs_that_were_read_before_the_cluster_existed(site: Site) -> None:
+    """Each continues at its position, on its own host, under any name; another host's log with the same inode is a different log."""
     folder = site.logagg.folder / "logs"
     folder.mkdir()
     log, rotated = folder / "access.log", folder / "access.log.1"
@@ -103,7 +103,7 @@ def test_logs_that_were_read_before_there_was_a_cluster(site: Site) -> None:
         site.logagg.run("tail", "--gearman", site.gearman, "--name", name, "--once", "-q", folder)
 
     wait_until(lambda: owned(site, 1) == 1)
-    log.write_text(theirs)  # in the same file: as on a host that was made from the same image
+    log.write_text(theirs)  # in the same file, as on a host that was made from the same image
     tail("theirs")
     assert site.logagg.lines() == 70
     assert site.logagg.read("SELECT DISTINCT tailer, note FROM sources ORDER BY 1") == [("", ""), ("theirs", "")]

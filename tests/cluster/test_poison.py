@@ -1,4 +1,4 @@
-"""A job that makes its shard fail, whether it raises or kills the process: it is given up, and everything else counts."""
+"""A job makes its shard fail, by an exception or by killing the process: the job is given up, and all other lines count."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ LINES = 40
 
 
 class Supervised:
-    """A worker that is started again whenever it has died, as by a supervisor."""
+    """A worker that is restarted whenever it has died, as by a supervisor."""
 
     def __init__(self, site: Site, how: str, step: str) -> None:
-        words = ["worker", "--gearman", site.gearman, "--shards", "0/1", "--flush", "0.2"]
-        self._words = [sys.executable, str(DRIVER), how, step, *words]
+        argv = ["worker", "--gearman", site.gearman, "--shards", "0/1", "--flush", "0.2"]
+        self._argv = [sys.executable, str(DRIVER), how, step, *argv]
         self._site, self.starts = site, 0
         self._start()
 
@@ -39,7 +39,7 @@ class Supervised:
         with (self._site.logagg.folder / "tail.log").open("a") as log:
             command = self._site.logagg
             self.process = subprocess.Popen(
-                self._words, cwd=command.folder, env=command.env, stdout=log, stderr=log, text=True
+                self._argv, cwd=command.folder, env=command.env, stdout=log, stderr=log, text=True
             )
 
 
@@ -66,7 +66,7 @@ def good(name: str) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("step", ["unpack", "absorb", "roll_up", "drain"])
 @pytest.mark.parametrize("how", ["raises", "dies"])
-def test_poison_is_given_up_and_the_rest_goes_on(site: Site, how: str, step: str) -> None:
+def test_a_poisonous_job_is_given_up_and_the_others_count(site: Site, how: str, step: str) -> None:
     logs = [site.logagg.folder / f"{name}.log" for name in ("one", "two")]
     for log in logs:
         append(log, *good("first"))
@@ -90,13 +90,13 @@ def test_poison_is_given_up_and_the_rest_goes_on(site: Site, how: str, step: str
         deaths = worker.starts - 1
         for tail in tails:
             site.stop(tail)
-        assert how == "raises" or ATTEMPTS <= deaths <= ATTEMPTS + 1, "once more, if other jobs waited"
+        assert how == "raises" or ATTEMPTS <= deaths <= ATTEMPTS + 1, "one more failure, if other jobs waited"
         assert how == "dies" or deaths == 0
     assert site.logagg.read("SELECT path, reason, lines FROM rejects") == [(str(logs[0]), "quarantined", LINES + 1)]
     [(hits, least, most)] = site.logagg.read("SELECT sum(views), min(path), max(path) FROM pages")
     assert (hits, least, most) == (5 * LINES, "/beside/0", "/later/9")
     [kept] = (site.lake / "quarantine").glob("*.job")
     parcel = protocol.unpack(kept.read_bytes(), EVENT_SCHEMA)
-    assert isinstance(parcel, JobMessage) and parcel.job.events.num_rows == LINES + 1, "as it came"
+    assert isinstance(parcel, JobMessage) and parcel.job.events.num_rows == LINES + 1, "unchanged"
     assert "its shard failed with it again and again" in kept.with_suffix(".txt").read_text()
     assert "all is well" in site.logagg.run("check").stdout

@@ -1,4 +1,4 @@
-"""Many tailers at once, simulated as `make bench-scale` does it: what they send counts once, whatever becomes of a worker."""
+"""Many tailers at once, simulated as by `make bench-scale`: every line counts once, even if workers die."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCENE = Scene(tailers=20, shards=8, workers=2, jobs=160, lines=15, seconds=6, fl
 
 
 def lines() -> list[bytes]:
-    """Return lines of one minute, of three kinds: a page, a click or nothing."""
+    """Return lines of one minute, of three kinds: a page, a click or garbage."""
     agents, made = list(AGENTS), []
     for n in range(VARIANTS * SCENE.lines):
         target, status = (("/tea", 200), ("/click?ad=1&campaign=spring", 302), ("/gone", 404))[n % 3]

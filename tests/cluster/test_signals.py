@@ -1,4 +1,4 @@
-"""Signals to a tail that sends its jobs to workers, and to its parsers: another configuration, and not a line lost."""
+"""Signals to a tail that sends its jobs to workers, and to its parsers: new configurations, without a lost line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def append(log: Path, *targets: str) -> None:
 
 @pytest.fixture
 def log(site: Site) -> Path:
-    """A log that is read, and a configuration that says nothing."""
+    """A log that is read, and an empty configuration."""
     log = site.logagg.folder / "access.log"
     append(log, *(f"/{number}" for number in range(LINES)))
     (site.logagg.folder / "logagg.toml").touch()
@@ -38,13 +38,13 @@ def tail(site: Site, log: Path) -> subprocess.Popen[str]:
     return tail
 
 
-def hang_up(site: Site, tail: subprocess.Popen[str], configuration: str, said: str) -> None:
+def hang_up(site: Site, tail: subprocess.Popen[str], configuration: str, notice: str) -> None:
     (site.logagg.folder / "logagg.toml").write_text(configuration)
     tail.send_signal(signal.SIGHUP)
-    wait_until(lambda: said in site.notices(), tail)
+    wait_until(lambda: notice in site.notices(), tail)
 
 
-def test_a_hangup_takes_a_new_configuration(site: Site, log: Path, tail: subprocess.Popen[str]) -> None:
+def test_a_hangup_loads_a_new_configuration(site: Site, log: Path, tail: subprocess.Popen[str]) -> None:
     rule = '[tail]\nidle = "9s"\n[[rule]]\nkind = "click"\npath = "/go"\n'
     hang_up(site, tail, rule, "reload: the new configuration holds from now on")
     assert "tail.idle: changed, but that takes a restart" in site.notices()
@@ -55,25 +55,25 @@ def test_a_hangup_takes_a_new_configuration(site: Site, log: Path, tail: subproc
 
 
 @pytest.mark.parametrize(
-    ("configuration", "complaint"),
+    ("configuration", "message"),
     [
         ("[tail]\nflush = \n", "logagg.toml:2"),
         ('log_format = "$no_such_thing"\n', "log format '$no_such_thing': there is no time in it"),
         ('[privacy]\nrotate = "1d"\n', "privacy.rotate: its salts are in the lake, which this tail does not have"),
     ],
 )
-def test_a_configuration_that_will_not_do_changes_nothing(
-    site: Site, log: Path, tail: subprocess.Popen[str], configuration: str, complaint: str
+def test_an_invalid_configuration_changes_nothing(
+    site: Site, log: Path, tail: subprocess.Popen[str], configuration: str, message: str
 ) -> None:
     hang_up(site, tail, configuration, "until then the old configuration holds")
-    assert complaint in site.notices()
+    assert message in site.notices()
     append(log, "/more")
     site.logagg.await_lines(LINES + 1, tail)
 
 
-def test_a_hangup_keeps_what_was_rotated_away_and_deleted(site: Site, log: Path, tail: subprocess.Popen[str]) -> None:
+def test_a_hangup_keeps_logs_that_were_rotated_and_deleted(site: Site, log: Path, tail: subprocess.Popen[str]) -> None:
     with log.open("a") as writer:
-        log.unlink()  # the writer still has it
+        log.unlink()  # the writer still has it open
         hang_up(site, tail, 'site = "one.example"\n', "holds from now on")
         writer.write(combined([("/late", 200)]))
         writer.flush()
@@ -102,7 +102,9 @@ def test_hangups_under_load_count_every_line_once(site: Site, log: Path, tail: s
     assert site.logagg.lines() == 21 * LINES
 
 
-def test_samples_of_rejected_lines_travel_without_addresses(site: Site, log: Path, tail: subprocess.Popen[str]) -> None:
+def test_samples_of_rejected_lines_are_sent_without_addresses(
+    site: Site, log: Path, tail: subprocess.Popen[str]
+) -> None:
     with log.open("a") as file:
         file.write("192.0.2.77 is no line of a log, nor is 2001:db8::77\n")
     site.logagg.await_lines(LINES + 1, tail)
@@ -110,7 +112,7 @@ def test_samples_of_rejected_lines_travel_without_addresses(site: Site, log: Pat
     assert "is no line of a log" in line and "77" not in line
 
 
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one parser needs no process of its own")
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="with one core there is no parser process")
 def test_a_parser_that_is_killed_is_noticed_and_nothing_is_lost(
     site: Site, log: Path, tail: subprocess.Popen[str]
 ) -> None:

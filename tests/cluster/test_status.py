@@ -1,4 +1,4 @@
-"""`logagg status --gearman`: what is well, and what is not, and the exit status that says so."""
+"""`logagg status --gearman`: healthy and unhealthy clusters, and the exit status for each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.conftest import combined, wait_until
 from tests.gearmand import Site, free_port
 
 
-def test_a_cluster_that_is_well(site: Site) -> None:
+def test_a_healthy_cluster(site: Site) -> None:
     log = site.logagg.folder / "access.log"
     log.write_text(combined([(f"/{number}", 200) for number in range(50)]))
     site.worker("0-1/2")
@@ -57,8 +57,8 @@ def test_without_the_secret_only_the_job_server_answers(site: Site) -> None:
     assert "shard 1: no worker answers with the lake's secret" in done.stdout
 
 
-def test_functions_of_no_shard_are_passed_over(site: Site) -> None:
-    """Anybody may register a function at a job server."""
+def test_functions_that_are_not_of_a_shard_are_ignored(site: Site) -> None:
+    """Any program may register a function at a job server."""
     site.worker("0/1")
     site.await_lake()
     names = [f"logagg.shard.{number}" for number in ("4294967296", "9" * 400, "-1", "x")]
@@ -75,16 +75,16 @@ def test_no_server(site: Site) -> None:
     assert "no job server answers" in done.stdout
 
 
-def problems(site: Site, *words: object) -> list[str]:
-    """What the lake's machine says of its tails; who asks there needs no job server."""
-    done = site.logagg.run("status", "--json", *words, status=None)
+def problems(site: Site, *argv: object) -> list[str]:
+    """Return the problems of tails that the lake's machine reports; this needs no job server."""
+    done = site.logagg.run("status", "--json", *argv, status=None)
     found = json.loads(done.stdout)
     assert done.returncode == int(bool(found["problems"]))
     return [str(problem) for problem in found["problems"]]
 
 
-def test_what_a_tail_elsewhere_cannot_read_is_told_where_the_lake_is(site: Site) -> None:
-    """Its view travels with its questions, since it has no access to the lake."""
+def test_the_lakes_machine_reports_logs_that_a_remote_tail_cannot_read(site: Site) -> None:
+    """Its heartbeat is sent with its requests, since the tail has no access to the lake."""
     folder = site.logagg.folder
     (folder / "access.log").write_text(combined([(f"/{number}", 200) for number in range(50)]))
     (folder / "loop.log").symlink_to("loop.log")
@@ -105,7 +105,7 @@ def test_what_a_tail_elsewhere_cannot_read_is_told_where_the_lake_is(site: Site)
     site.logagg.await_lines(51, tail)
 
 
-def test_a_tail_elsewhere_that_ends_says_so_and_one_that_is_killed_is_missed_by_a_monitor(site: Site) -> None:
+def test_a_remote_tail_that_ends_reports_it_and_a_killed_one_alarms_the_monitor(site: Site) -> None:
     log = site.logagg.folder / "access.log"
     log.write_text(combined([(f"/{number}", 200) for number in range(50)]))
     site.worker("0-1/2")
@@ -149,12 +149,12 @@ def test_once_does_not_wait(site: Site) -> None:
     site.worker("0-1/2")
     site.await_lake()
     shutil.copy(site.lake / "secret", site.logagg.folder / "secret")
-    for path, said in {"nothing.log": "no such file or directory", "*.nothing": "matches no file now"}.items():
+    for path, message in {"nothing.log": "no such file or directory", "*.nothing": "matches no file now"}.items():
         done = site.logagg.run("tail", "--gearman", site.gearman, "--secret", "secret", "--once", path, status=1)
-        assert done.stderr.startswith(f"logagg: {path}: {said}; check the pa") and done.stderr.count("\n") == 1
+        assert done.stderr.startswith(f"logagg: {path}: {message}; check the pa") and done.stderr.count("\n") == 1
 
 
-def test_a_worker_that_takes_over_hears_it_again(site: Site) -> None:
+def test_a_worker_that_takes_over_gets_the_next_heartbeat(site: Site) -> None:
     log = site.logagg.folder / "access.log"
     log.write_text(combined([(f"/{number}", 200) for number in range(50)]))
     worker = site.worker("0")

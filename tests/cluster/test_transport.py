@@ -1,4 +1,4 @@
-"""What the way through a real job server promises, and what it does not: order to a shard, an answer to each, a bound."""
+"""Properties of a real job server on which the cluster relies: order within a shard, a reply to each message, a bound."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def same(found: Job, sent: Job) -> bool:
 
 
 def received(receiver: Receiver) -> Callable[[], Job]:
-    """Return what takes and answers the next job."""
+    """Return a function that receives and answers the next job."""
 
     def take() -> Job:
         while not (found := receiver.next(0.05)):
@@ -56,7 +56,7 @@ def received(receiver: Receiver) -> Callable[[], Job]:
     return take
 
 
-def test_jobs_of_a_shard_come_as_they_were_sent_in_order_and_only_to_it(job_server: JobServer) -> None:
+def test_jobs_of_a_shard_arrive_unchanged_in_order_and_only_there(job_server: JobServer) -> None:
     servers = [Server("127.0.0.1", job_server.port)]
     sender = Sender(servers, SystemClock(), ignore)
     receivers = [Receiver(servers, SystemClock(), ignore, f"w{shard}") for shard in range(SHARDS)]
@@ -80,8 +80,8 @@ def test_jobs_of_a_shard_come_as_they_were_sent_in_order_and_only_to_it(job_serv
         receiver.close()
 
 
-def test_a_message_that_was_not_answered_comes_again(job_server: JobServer) -> None:
-    """A worker that dies leaves its job to another."""
+def test_an_unanswered_message_is_delivered_again(job_server: JobServer) -> None:
+    """The job of a worker that dies goes to another worker."""
     servers = [Server("127.0.0.1", job_server.port)]
     sender = Sender(servers, SystemClock(), lambda notice: None)
     sender.connect()
@@ -102,8 +102,8 @@ def test_a_message_that_was_not_answered_comes_again(job_server: JobServer) -> N
     sender.close()
 
 
-def test_a_queue_with_a_bound_says_that_it_is_full(job_server: JobServer) -> None:
-    """`maxqueue` of an administrator is respected: what did not go in is told, and of the right message."""
+def test_a_full_queue_refuses_messages(job_server: JobServer) -> None:
+    """`maxqueue` of an administrator is respected: the sender learns which message did not fit."""
     sender = Sender([Server("127.0.0.1", job_server.port)], SystemClock(), lambda notice: None)
     sender.connect()
     sender.send("the first makes the function known", 0, "logagg.shard.0", "first", b"data", 30)

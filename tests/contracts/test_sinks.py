@@ -1,4 +1,4 @@
-"""What every sink promises (`logagg.tail.sink`), asked of both: the lake of this process, and a worker behind a gearmand."""
+"""The contract of every sink (`logagg.tail.sink`), tested for both: the lake of this process, and a worker behind a gearmand."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ from tests.gearmand import Site
 
 pytestmark = pytest.mark.e2e
 
-CONFIG = Config(log_format="combined", tail=Tail(chunk=500))  # so that little may wait for a commit
+CONFIG = Config(log_format="combined", tail=Tail(chunk=500))  # a small limit of uncommitted bytes
 FORMAT, CLOCK = compile_format("combined"), SystemClock()
-PARSERS, MANY = 4, 600  # more chunks than a sink takes uncommitted
-LINES = 3  # of a chunk
+PARSERS, MANY = 4, 600  # more chunks than a sink accepts uncommitted
+LINES = 3  # in a chunk
 
 
 class Place:
-    """Where the lines go to, and what may be in the way."""
+    """The destination of the lines, and obstacles that can be switched on."""
 
     def __init__(self, logagg: Command) -> None:
         self.logagg = logagg
@@ -54,15 +54,15 @@ class Place:
         self.notices = Notices(CLOCK, verbosity=-1)
 
     def destination(self) -> Destination:
-        """Begin where whoever wrote before has left off."""
+        """Start where the previous writer has left off."""
         raise NotImplementedError
 
     def refuse(self) -> None:
-        """Let nothing be committed from now on."""
+        """Let all commits fail from now on."""
         raise NotImplementedError
 
     def admit(self) -> None:
-        """Let commits be made again."""
+        """Let commits succeed again."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -70,7 +70,7 @@ class Place:
 
 
 class Here(Place):
-    """The lake of this process; the disk may be full."""
+    """The lake of this process, whose disk may be full."""
 
     def __init__(self, logagg: Command, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__(logagg)
@@ -106,7 +106,7 @@ class Here(Place):
 
 
 class Elsewhere(Place):
-    """A worker in a process of its own, through a job server; the worker may not answer."""
+    """A worker in a separate process behind a job server, which may not reply."""
 
     def __init__(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__(site.logagg)
@@ -137,7 +137,7 @@ class Driver:
         self.begin()
 
     def begin(self) -> None:
-        """Begin a session, where the one before, however it ended, has left off."""
+        """Start a session where the previous one, however it ended, has left off."""
         self._end()
         self._destination = self.place.destination()
         self.stats, self.failed = Stats(Tally(), Freshness(CLOCK)), threading.Event()
@@ -168,7 +168,7 @@ class Driver:
         return self._task(chunk, FORMAT, CLOCK.now(), source or self.source)
 
     def put(self, chunk: Chunk | None = None, parsed: Future[Any] | None = None) -> None:
-        """Put a chunk as soon as a parser is at it, and flush where the sink asks for it."""
+        """Put a chunk before its parser is finished, and flush when the sink asks for it."""
         chunk = chunk or self.chunk()
         parsed = parsed or self._parser.submit(self.parsed, chunk, self.source)
         self.sink.put(self.source, without_data(chunk), parsed)
@@ -180,13 +180,13 @@ class Driver:
         self.sink.flush([self.source], changed=changed)
 
     def finish(self) -> None:
-        """End as the read loop and the run do."""
+        """End the session as the read loop and the run do."""
         with suppress(Closed):
             self.flush()
         self.sink.finish()
 
     def lines(self) -> int:
-        """Return how many lines are committed."""
+        """Return the number of committed lines."""
         try:
             return self.place.logagg.lines()
         except duckdb.Error:
@@ -236,7 +236,7 @@ def finished(outcome: Any) -> Future[Any]:
     return future
 
 
-def test_what_was_put_is_committed_at_the_finish(driver: Driver) -> None:
+def test_all_chunks_are_committed_at_the_finish(driver: Driver) -> None:
     for _ in range(20):
         driver.put()
     driver.finish()
@@ -246,7 +246,7 @@ def test_what_was_put_is_committed_at_the_finish(driver: Driver) -> None:
     assert driver.position == end
 
 
-def test_a_flush_makes_what_was_put_visible_while_the_run_goes_on(driver: Driver) -> None:
+def test_a_flush_makes_earlier_chunks_visible_during_the_run(driver: Driver) -> None:
     began = CLOCK.monotonic()
     driver.put()
     driver.sink.read(began)
@@ -260,7 +260,7 @@ def test_a_flush_makes_what_was_put_visible_while_the_run_goes_on(driver: Driver
 
 
 def test_lines_are_committed_in_the_order_they_were_put(driver: Driver) -> None:
-    """A later chunk is parsed first: it waits for the earlier one, or the position would pass lines that are not in."""
+    """A later chunk is parsed first: it waits for the earlier one, since otherwise the position would pass uncommitted lines."""
     first, second = driver.chunk(), driver.chunk()
     late: Future[Any] = Future()
     driver.put(first, late)
@@ -292,7 +292,7 @@ def test_a_put_waits_for_parsers_that_are_behind(driver: Driver) -> None:
     assert driver.lines() == len(chunks) * LINES
 
 
-def test_a_put_waits_while_much_is_not_committed(driver: Driver) -> None:
+def test_a_put_waits_while_too_many_bytes_are_uncommitted(driver: Driver) -> None:
     driver.put()
     driver.flush()
     driver.await_lines(LINES)
@@ -309,7 +309,7 @@ def test_a_put_waits_while_much_is_not_committed(driver: Driver) -> None:
     assert reader.is_alive() and len(done) < MANY
     seen = len(done)
     reader.join(1)
-    assert len(done) <= seen + 1, "it waits"
+    assert len(done) <= seen + 1, "the put waits"
     driver.place.admit()
     reader.join(100)
     driver.finish()
@@ -335,7 +335,7 @@ def test_a_parser_that_fails_ends_the_sink_and_loses_nothing(driver: Driver) -> 
     assert driver.lines() == 2 * LINES
 
 
-def test_what_is_cut_off_is_read_again(driver: Driver) -> None:
+def test_lines_that_were_not_committed_are_read_again(driver: Driver) -> None:
     driver.put()
     driver.flush()
     driver.await_lines(LINES)
@@ -361,7 +361,7 @@ def test_nothing_is_taken_after_the_finish(driver: Driver) -> None:
     assert driver.lines() == LINES
 
 
-def test_another_configuration_holds_for_what_is_put_after_a_pause(driver: Driver) -> None:
+def test_a_new_configuration_applies_to_chunks_after_a_pause(driver: Driver) -> None:
     driver.put()
     driver.flush()
     driver.sink.pause()
@@ -372,7 +372,7 @@ def test_another_configuration_holds_for_what_is_put_after_a_pause(driver: Drive
     assert found == [("-", LINES), ("two.example", LINES)]
 
 
-def test_what_changes_of_a_source_without_a_chunk_is_told(driver: Driver) -> None:
+def test_changes_of_a_source_without_a_chunk_are_passed_on(driver: Driver) -> None:
     driver.put()
     driver.flush()
     driver.await_lines(LINES)
@@ -382,8 +382,8 @@ def test_what_changes_of_a_source_without_a_chunk_is_told(driver: Driver) -> Non
     driver.finish()
 
 
-def test_the_user_who_wants_to_go_does_not_wait_for_commits_that_cannot_be_made(driver: Driver) -> None:
-    """What is not committed then is read again, once."""
+def test_a_second_signal_does_not_wait_for_commits_that_fail(driver: Driver) -> None:
+    """Uncommitted lines are then read again, once."""
     driver.put()
     driver.flush()
     driver.await_lines(LINES)
@@ -407,7 +407,7 @@ def test_the_user_who_wants_to_go_does_not_wait_for_commits_that_cannot_be_made(
     assert driver.lines() == 3 * LINES
 
 
-def test_the_user_can_go_while_a_put_waits(driver: Driver) -> None:
+def test_a_second_signal_ends_a_put_that_waits(driver: Driver) -> None:
     driver.place.refuse()
     closed = threading.Event()
 
@@ -427,7 +427,7 @@ def test_the_user_can_go_while_a_put_waits(driver: Driver) -> None:
     assert driver.lines() == 0
 
 
-def test_each_source_goes_its_own_way(driver: Driver) -> None:
+def test_each_source_is_committed_independently(driver: Driver) -> None:
     """Sources of one sink do not wait for one another's positions."""
     sources, positions = [driver.source, new_source("other.log")], [0, 0]
     for number in range(6):

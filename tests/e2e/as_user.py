@@ -1,6 +1,6 @@
 """Run `logagg ARGUMENTS...` as another user: as_user.py UID GID,... UMASK ARGUMENTS...
 
-What it needs is imported first, since the user may not be able to enter the directories that Python is installed in.
+It imports all modules first, since the user may not be able to enter the directories in which Python is installed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LATER = (
 
 
 def drop(user: int, groups: list[int], umask: int) -> None:
-    """Be this user from now on, in these groups alone."""
+    """Be this user from now on, in these groups only."""
     os.umask(umask)
     if user:
         os.setgroups(groups[1:])

@@ -1,4 +1,4 @@
-"""Commands that must fail: what makes them, and the one line that they say."""
+"""Helpers for commands that must fail with one line."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from tests.conftest import POWERLESS, Command
 
 
-def complaint(logagg: Command, *arguments: object, status: int = 1) -> str:
-    """Run what must fail; return the one line that it says."""
+def failure_line(logagg: Command, *arguments: object, status: int = 1) -> str:
+    """Run a command that must fail; return its one line."""
     done = logagg.run(*arguments, status=status)
     lines = done.stderr.splitlines()
     assert len(lines) == 1, done.stderr
@@ -21,15 +21,15 @@ def complaint(logagg: Command, *arguments: object, status: int = 1) -> str:
 
 @contextmanager
 def without_power(logagg: Command, tool: Callable[[str], str]) -> Iterator[None]:
-    """Run commands as somebody to whom permissions apply, as they do not to root."""
-    words = logagg.words
+    """Run commands as a user who is bound by permissions, unlike root."""
+    argv = logagg.argv
     if os.geteuid() == 0:
         drop = [tool(POWERLESS[0]), *POWERLESS[1:]]
-        logagg.words = lambda *arguments: [*drop, *words(*arguments)]  # type: ignore[method-assign]
+        logagg.argv = lambda *arguments: [*drop, *argv(*arguments)]  # type: ignore[method-assign]
     try:
         yield
     finally:
-        logagg.words = words  # type: ignore[method-assign]
+        logagg.argv = argv  # type: ignore[method-assign]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What is wrong is said in one line with the right exit status, and nothing in the lake is harmed."""
+"""Errors are reported in one line with the right exit status, and the lake stays intact."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from tests.conftest import Command, combined, wait_until
-from tests.e2e.failures import complaint, mode, without_power
+from tests.e2e.failures import failure_line, mode, without_power
 
 LINES = combined([(f"/page/{number}", 200) for number in range(100)])
 
@@ -28,7 +28,7 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def lake(logagg: Command, log: Path) -> Iterator[Path]:
-    """A lake of a hundred lines. It answers the same at the end, and the lines written since are all counted then."""
+    """A lake of a hundred lines. At the end it must give the same counts, plus all lines written since."""
     logagg.run("tail", "--once", "-q", log)
     yield logagg.lake
     added = log.read_text().count("\n")
@@ -56,7 +56,7 @@ def test_logs_that_cannot_be_read(logagg: Command, log: Path, lake: Path) -> Non
     make_special(log.parent)
     with log.open("a") as file:
         file.write(LINES)
-    for arguments, said in {
+    for arguments, message in {
         ("missing.log",): "missing.log: no such file or directory; check the path",
         ("nothing",): "nothing: no access logs in this directory; name a file",
         ("strange.log",): "strange.log: no known log format matches most of its first lines; say it with --log-format",
@@ -67,28 +67,28 @@ def test_logs_that_cannot_be_read(logagg: Command, log: Path, lake: Path) -> Non
         ("pipe.log",): "pipe.log: not a regular file; read a pipe as standard input: logagg tail - < pipe.log",
         ("/dev/null",): "/dev/null: not a regular file",
     }.items():
-        assert said in complaint(logagg, "tail", "--once", "-q", *arguments)
+        assert message in failure_line(logagg, "tail", "--once", "-q", *arguments)
 
 
-def test_a_file_that_may_not_be_read(logagg: Command, log: Path, lake: Path, tool: Callable[[str], str]) -> None:
+def test_a_file_without_permission(logagg: Command, log: Path, lake: Path, tool: Callable[[str], str]) -> None:
     folder = log.parent / "logs"
     folder.mkdir()
     secret = folder / "secret.access.log"
     secret.write_text(LINES)
     with without_power(logagg, tool), mode(secret, 0):
-        assert "secret.access.log: permission denied" in complaint(logagg, "tail", "--once", secret)
-        # Of a directory the others are read, but what is left is not kept quiet.
+        assert "secret.access.log: permission denied" in failure_line(logagg, "tail", "--once", secret)
+        # The other files of the directory are read, and the skipped one is reported.
         (folder / "access.log").write_text(LINES)
         logagg.lake = log.parent / "other"
-        said = complaint(logagg, "tail", "--once", "-q", "--lake", logagg.lake, folder)
-        assert "secret.access.log: Permission denied" in said and logagg.lines() == 100
+        message = failure_line(logagg, "tail", "--once", "-q", "--lake", logagg.lake, folder)
+        assert "secret.access.log: Permission denied" in message and logagg.lines() == 100
         assert "wrong: " + str(secret) in logagg.run("check", "--lake", logagg.lake, folder, status=1).stdout
     logagg.run("tail", "--once", "--lake", logagg.lake, folder)
     assert logagg.lines() == 200
     logagg.lake = lake
 
 
-def test_an_empty_file_is_nothing_wrong(logagg: Command, log: Path) -> None:
+def test_an_empty_file_is_not_an_error(logagg: Command, log: Path) -> None:
     log.write_text("")
     assert "0 lines" in logagg.run("tail", "--once", log).stdout
     log.write_text(LINES)
@@ -96,13 +96,13 @@ def test_an_empty_file_is_nothing_wrong(logagg: Command, log: Path) -> None:
     assert logagg.lines() == 100
 
 
-def test_a_strange_file_among_others_is_named(logagg: Command, log: Path) -> None:
+def test_an_unreadable_file_among_others_is_named(logagg: Command, log: Path) -> None:
     (log.parent / "strange.access.log").write_text("a\nb\n")
     done = logagg.run("tail", "--once", log.parent)
     assert "strange.access.log: no known log format" in done.stderr and logagg.lines() == 100
 
 
-def test_a_strange_file_is_told_of_while_following(logagg: Command, log: Path) -> None:
+def test_an_unreadable_file_is_reported_while_following(logagg: Command, log: Path) -> None:
     strange = log.parent / "strange.log"
     strange.write_text("a\nb\n")
     tail = logagg.start("tail", "--flush", "0.1", log, strange)
@@ -136,18 +136,18 @@ BROKEN = [
 ]
 
 
-def test_a_broken_configuration(logagg: Command, log: Path, lake: Path) -> None:
+def test_an_invalid_configuration(logagg: Command, log: Path, lake: Path) -> None:
     file = log.parent / "logagg.toml"
     with log.open("a") as more:
         more.write(LINES)
-    for content, said in BROKEN:
+    for content, message in BROKEN:
         file.write_text(content)
-        assert said in complaint(logagg, "tail", "--once", log)
+        assert message in failure_line(logagg, "tail", "--once", log)
     file.unlink()
 
 
-def test_a_configuration_that_is_not_there(logagg: Command, log: Path, lake: Path) -> None:
-    assert "nowhere.toml: No such file or directory" in complaint(
+def test_a_missing_configuration(logagg: Command, log: Path, lake: Path) -> None:
+    assert "nowhere.toml: No such file or directory" in failure_line(
         logagg, "tail", "--once", "--config", "nowhere.toml", log
     )
 
@@ -170,12 +170,12 @@ def test_a_lake_of_a_newer_version(logagg: Command, lake: Path) -> None:
     with duckdb.connect(str(newest)) as connection:
         connection.execute("UPDATE lake SET version = 2")
     for command in COMMANDS:
-        assert complaint(logagg, *command).endswith("a lake of version 2, this logagg reads 1; upgrade logagg")
+        assert failure_line(logagg, *command).endswith("a lake of version 2, this logagg reads 1; upgrade logagg")
     newest.write_bytes(whole)
 
 
 @pytest.mark.parametrize("harm", ["garbage", "empty", "missing", "no link"])
-def test_a_catalog_that_is_corrupt(logagg: Command, lake: Path, harm: str) -> None:
+def test_a_corrupt_catalog(logagg: Command, lake: Path, harm: str) -> None:
     link = lake / "logagg.duckdb"
     newest = link.resolve()
     whole = newest.read_bytes()
@@ -186,16 +186,16 @@ def test_a_catalog_that_is_corrupt(logagg: Command, lake: Path, harm: str) -> No
     else:
         newest.write_bytes(b"" if harm == "empty" else b"garbage" * 2000)
     for command in COMMANDS:
-        said = complaint(logagg, *command)
-        assert "`logagg check` says what to do" in said or (harm == "no link" and "no lake there" in said)
+        message = failure_line(logagg, *command)
+        assert "`logagg check` says what to do" in message or (harm == "no link" and "no lake there" in message)
     newest.write_bytes(whole)
     if harm == "no link":
         link.symlink_to(Path("catalog") / newest.name)
 
 
 @pytest.mark.parametrize("harm", ["missing", "garbage"])
-def test_a_file_of_the_lake_that_is_not_what_it_was(logagg: Command, log: Path, lake: Path, harm: str) -> None:
-    """Nothing new is committed until it is back."""
+def test_a_changed_file_of_the_lake(logagg: Command, log: Path, lake: Path, harm: str) -> None:
+    """Nothing new is committed until the file is restored."""
     part = next((lake / "data" / "traffic").iterdir())
     whole = part.read_bytes()
     with log.open("a") as file:
@@ -205,33 +205,33 @@ def test_a_file_of_the_lake_that_is_not_what_it_was(logagg: Command, log: Path, 
     else:
         part.write_bytes(b"x")
     for command in (("report",), ("tail", "--once", "-q", log)):
-        said = complaint(logagg, *command)
-        assert part.name in said and "`logagg check` says what to do" in said
+        message = failure_line(logagg, *command)
+        assert part.name in message and "`logagg check` says what to do" in message
     assert str(part) in logagg.run("check", status=1).stdout
     part.write_bytes(whole)
 
 
-def test_a_directory_that_is_no_lake(logagg: Command, log: Path) -> None:
+def test_a_directory_that_is_not_a_lake(logagg: Command, log: Path) -> None:
     logagg.lake.mkdir()
-    precious = logagg.lake / "thesis.txt"
-    precious.write_text("years of work")
+    other_file = logagg.lake / "thesis.txt"
+    other_file.write_text("years of work")
     for command in COMMANDS:
-        said = complaint(logagg, *command)
-        assert "not a lake" in said or "no lake there" in said
+        message = failure_line(logagg, *command)
+        assert "not a lake" in message or "no lake there" in message
     assert [path.name for path in logagg.lake.iterdir()] == ["thesis.txt"]
 
 
-def test_a_lake_that_may_not_be_written(logagg: Command, log: Path, lake: Path, tool: Callable[[str], str]) -> None:
+def test_a_lake_without_write_permission(logagg: Command, log: Path, lake: Path, tool: Callable[[str], str]) -> None:
     with log.open("a") as file:
         file.write(LINES)
     with without_power(logagg, tool):
-        for path, said in (
+        for path, message in (
             (lake, "cannot write"),
             (lake / "catalog", "cannot write"),
             (lake / "data" / "traffic", "cannot write"),
         ):
             with mode(path, 0o500), mode(lake / "lock", 0o400 if path == lake else 0o600):
-                assert said in complaint(logagg, "tail", "--once", "-q", log)
+                assert message in failure_line(logagg, "tail", "--once", "-q", log)
                 assert logagg.sql("SELECT sum(hits)::INT AS hits FROM traffic") == [{"hits": 100}]
 
 
@@ -240,17 +240,17 @@ def test_a_second_tail_on_one_lake(logagg: Command, log: Path, lake: Path, once:
     first = logagg.start("tail", log)
     try:
         wait_until(lambda: (lake / "lock").read_text() == f"{first.pid}\n", first)
-        said = complaint(logagg, "tail", *once, log)
-        assert f"process {first.pid} writes this lake; one lake has one tail" in said
+        message = failure_line(logagg, "tail", *once, log)
+        assert f"process {first.pid} writes this lake; one lake has one tail" in message
         for command in ("compact", "expire"):
-            assert f"process {first.pid} writes this lake" in complaint(logagg, command)
+            assert f"process {first.pid} writes this lake" in failure_line(logagg, command)
     finally:
         first.send_signal(signal.SIGTERM)
         assert first.wait(30) == 0
 
 
 def test_another_number_of_shards_after_a_crash(logagg: Command, log: Path) -> None:
-    """Each of four numbers of shards finds what the one before left, whole."""
+    """With each of four numbers of shards, the lake of the previous one is intact."""
     for written, shards in enumerate((3, 1, 4, 2), 1):
         tail = logagg.start("tail", "--flush", "0.05", "--shards", shards, log)
         try:
@@ -270,7 +270,7 @@ def test_another_number_of_shards_after_a_crash(logagg: Command, log: Path) -> N
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 4 MB; a file system in memory, which takes root to mount."""
+    """A disk of 4 MB: a file system in memory, which needs root to mount."""
     disk = tmp_path / "disk"
     disk.mkdir()
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True, text=True)
@@ -281,16 +281,16 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path) -> Path:
-    """Leave no room."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file:
+    """Fill the disk."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
         size = 1 << 16
         while size:
             try:
                 file.write(bytes(size))
             except OSError:
                 size //= 2
-    return ballast
+    return filler
 
 
 def test_a_full_disk(logagg: Command, log: Path, small_disk: Path) -> None:
@@ -299,11 +299,11 @@ def test_a_full_disk(logagg: Command, log: Path, small_disk: Path) -> None:
     logagg.run("tail", "--once", "-q", log)
     with log.open("a") as file:
         file.write(LINES)
-    ballast = fill(small_disk)
-    said = complaint(logagg, "tail", "--once", log)
-    assert "bytes free: make room; nothing is lost" in said
+    filler = fill(small_disk)
+    message = failure_line(logagg, "tail", "--once", log)
+    assert "bytes free: make room; nothing is lost" in message
     assert logagg.lines() == 100
-    ballast.unlink()
+    filler.unlink()
     logagg.run("tail", "--once", "-q", log)
     assert logagg.lines() == 200
     logagg.run("check")
@@ -314,18 +314,18 @@ def test_a_disk_that_is_full_for_a_while(logagg: Command, log: Path, small_disk:
     logagg.lake = small_disk / "lake"
     tail = logagg.start("tail", "--flush", "0.05", log)
 
-    def said() -> str:
+    def message() -> str:
         return (log.parent / "tail.log").read_text()
 
     try:
         logagg.await_lines(100, tail)
         for times in (1, 2):
-            ballast = fill(small_disk)
+            filler = fill(small_disk)
             with log.open("a") as file:
                 file.write(LINES)
-            wait_until(lambda tries=2 * times: said().count("trying again") >= tries, tail)  # type: ignore[misc]
+            wait_until(lambda tries=2 * times: message().count("trying again") >= tries, tail)  # type: ignore[misc]
             assert logagg.lines() == 100 * times
-            ballast.unlink()
+            filler.unlink()
             logagg.await_lines(100 * times + 100, tail)
         tail.send_signal(signal.SIGTERM)
         assert tail.wait(30) == 0
@@ -337,7 +337,7 @@ def test_a_disk_that_is_full_for_a_while(logagg: Command, log: Path, small_disk:
 
 
 def test_a_limit_on_the_size_of_files(logagg: Command, log: Path, lake: Path) -> None:
-    """Any write may fail half way: here at the first, the second, ... kilobyte of a file."""
+    """Any write may fail midway: here at the first, the second, ... kilobyte of a file."""
     with log.open("a") as file:
         file.write(LINES)
     for kilobytes in (0, 1, 8, 64):

@@ -1,4 +1,4 @@
-"""`logagg check` says what would be read and how, and what is wrong with a lake; it writes nothing."""
+"""`logagg check` previews what a tail would read, and reports problems of a lake; it writes nothing."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
     return {str(path): (path.lstat().st_size, path.lstat().st_mtime_ns) for path in folder.rglob("*")}
 
 
-# what would be read
+# preview of reading
 
 
-def test_it_says_what_would_be_read_and_how(logagg: Command, tmp_path: Path) -> None:
+def test_check_previews_what_would_be_read(logagg: Command, tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
     lines = combined([("/a", 200), ("/b", 404)])
@@ -77,7 +77,7 @@ def test_it_says_what_would_be_read_and_how(logagg: Command, tmp_path: Path) -> 
     assert reasons["notes.txt"].startswith("not called like an access log")
 
 
-def test_it_says_where_a_tail_would_go_on(logagg: Command, tmp_path: Path) -> None:
+def test_check_shows_where_a_tail_would_resume(logagg: Command, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_text(combined([("/a", 200)]))
     logagg.run("tail", "--once", "-q", log)
@@ -88,7 +88,7 @@ def test_it_says_where_a_tail_would_go_on(logagg: Command, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("nowhere.log",), "nowhere.log: no such file or directory"),
         (("*.nowhere",), "*.nowhere: matches no file now"),
@@ -100,7 +100,7 @@ def test_it_says_where_a_tail_would_go_on(logagg: Command, tmp_path: Path) -> No
         (("--config", "bad.toml"), "bad.toml:2: flsh: no such setting"),
     ],
 )
-def test_what_cannot_be_read_is_a_problem(logagg: Command, arguments: tuple[str, ...], said: str) -> None:
+def test_an_unreadable_log_is_a_problem(logagg: Command, arguments: tuple[str, ...], message: str) -> None:
     folder = logagg.folder
     (folder / "empty").mkdir()
     (folder / "odd.log").write_text("one\ntwo\n")
@@ -111,11 +111,11 @@ def test_what_cannot_be_read_is_a_problem(logagg: Command, arguments: tuple[str,
     (folder / "bad.toml").write_text('[tail]\nflsh = "1s"\n')
     done = logagg.run("check", *arguments, status=1)
     problems = [line for line in done.stdout.splitlines() if line.startswith("wrong: ")]
-    assert len(problems) == 1 and said in problems[0]
+    assert len(problems) == 1 and message in problems[0]
     assert not logagg.lake.exists()
 
 
-def test_one_wrong_thing_does_not_hide_another(logagg: Command, lake: Path) -> None:
+def test_one_problem_does_not_hide_another(logagg: Command, lake: Path) -> None:
     part(lake, "pages").unlink()
     (logagg.folder / "bad.toml").write_text("[tail\n")
     found = examined(logagg, "--config", "bad.toml", "nowhere.log", status=1)
@@ -130,7 +130,7 @@ def part_name(found: dict[str, Any]) -> str:
     return Path(found["verification"]["problems"][0]["what"].partition(":")[0]).name
 
 
-def test_it_is_safe_to_print(logagg: Command) -> None:
+def test_the_output_is_safe_to_print(logagg: Command) -> None:
     (logagg.folder / "access.log").write_bytes(combined([("/", 200)] * 3).encode() + b"\x1b[31mred\x07\n")
     shown = logagg.run("check", "access.log").stdout
     assert "\x1b" not in shown and "\\x1b[31mred\\x07" in shown
@@ -139,7 +139,7 @@ def test_it_is_safe_to_print(logagg: Command) -> None:
 # the lake
 
 
-def test_no_lake_yet_is_nothing_wrong(logagg: Command) -> None:
+def test_a_missing_lake_is_not_a_problem(logagg: Command) -> None:
     assert examined(logagg)["verification"] is None
     assert not logagg.lake.exists()
     (problem,) = examined(logagg, "--lake", "named", status=1)["problems"]
@@ -147,8 +147,8 @@ def test_no_lake_yet_is_nothing_wrong(logagg: Command) -> None:
 
 
 @pytest.mark.parametrize("harm", ["missing", "garbage", "no link"])
-def test_the_way_back_to_the_catalog_before(logagg: Command, lake: Path, harm: str) -> None:
-    """What the hint says is done, and the lake answers again; the tail reads what came after."""
+def test_the_hint_to_return_to_the_previous_catalog_works(logagg: Command, lake: Path, harm: str) -> None:
+    """Following the hint makes the lake usable again; the tail reads the later lines."""
     newest = catalog.newest(lake)
     assert newest
     lines = logagg.lines()
@@ -169,9 +169,9 @@ def test_the_way_back_to_the_catalog_before(logagg: Command, lake: Path, harm: s
     assert examined(logagg)["verification"]["lines"] == lines
 
 
-def test_a_copy_says_so_and_can_be_settled(logagg: Command, lake: Path) -> None:
+def test_a_copied_lake_is_recognised_and_can_be_adopted(logagg: Command, lake: Path) -> None:
     copy = lake.with_name("copy")
-    shutil.copytree(lake, copy)  # links are followed: the catalog's link has become a file
+    shutil.copytree(lake, copy)  # links are followed: the copy of the catalog's link is a file
     (problem,) = examined(logagg, "--lake", copy, status=1)["verification"]["problems"]
     assert problem["what"] == f"{copy}: moved or copied from {lake}"
     logagg.run("compact", "--lake", copy)

@@ -1,4 +1,4 @@
-"""A lake of which files are missing or damaged says so, is merged around them, and can be mended."""
+"""A lake with missing or damaged files reports them, is merged without them, and can be repaired."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from logagg.lake import catalog
 from logagg.lake.parts import Part
 from tests.conftest import Command, combined, wait_until
 
-RUNS = 3  # so many lines each
+RUNS = 3  # with an equal number of lines each
 
 
 @pytest.fixture
 def log(logagg: Command) -> Path:
-    """A log that was read in several runs; each left parts of its own."""
+    """A log that was read in several runs, each of which left parts of its own."""
     path = logagg.folder / "access.log"
     for run in range(RUNS):
         with path.open("a") as file:
@@ -47,69 +47,69 @@ def problems(logagg: Command) -> list[str]:
     return found
 
 
-# missing
+# missing files
 
 
-@pytest.mark.parametrize("words", [("tail", "--once"), ("tail",)])
+@pytest.mark.parametrize("argv", [("tail", "--once"), ("tail",)])
 @pytest.mark.parametrize("harm", ["missing", "cut off"])
 @pytest.mark.parametrize("which", [0, -1])
-def test_a_tail_refuses_a_lake_of_which_parts_are_missing(
-    logagg: Command, log: Path, words: tuple[str, ...], harm: str, which: int
+def test_a_tail_refuses_a_lake_with_missing_parts(
+    logagg: Command, log: Path, argv: tuple[str, ...], harm: str, which: int
 ) -> None:
     path = logagg.lake / parts(logagg, "pages")[which].path
     if harm == "missing":
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:-1])
-    done = logagg.run(*words, log, status=1)
-    (said,) = done.stderr.splitlines()
-    assert str(path) in said and "3 rows of pages" in said and "logagg check" in said
+    done = logagg.run(*argv, log, status=1)
+    (message,) = done.stderr.splitlines()
+    assert str(path) in message and "3 rows of pages" in message and "logagg check" in message
 
 
-def test_questions_of_a_lake_of_which_parts_are_missing_fail(logagg: Command, log: Path) -> None:
+def test_queries_of_missing_parts_fail(logagg: Command, log: Path) -> None:
     path = first(logagg)
     path.unlink()
-    for words in (("report", "overview"), ("sql", "SELECT sum(hits) FROM traffic"), ("sql", "FROM traffic LIMIT 0")):
-        (said,) = logagg.run(*words, status=1).stderr.splitlines()
-        assert path.name in said
+    for argv in (("report", "overview"), ("sql", "SELECT sum(hits) FROM traffic"), ("sql", "FROM traffic LIMIT 0")):
+        (message,) = logagg.run(*argv, status=1).stderr.splitlines()
+        assert path.name in message
     done = logagg.run("status", status=1)
     assert f"{path}: is missing (3 rows of traffic)" in done.stdout + done.stderr
-    assert logagg.run("report", "pages").stdout, "what is whole answers"
+    assert logagg.run("report", "pages").stdout, "the other views answer"
 
 
-def test_a_merge_leaves_what_is_missing(logagg: Command, log: Path) -> None:
+def test_a_merge_skips_missing_parts(logagg: Command, log: Path) -> None:
     path = first(logagg)
     path.unlink()
-    (said,) = logagg.run("compact", "-q", status=1).stderr.splitlines()
-    assert str(path) in said
+    (message,) = logagg.run("compact", "-q", status=1).stderr.splitlines()
+    assert str(path) in message
     assert [len(parts(logagg, name)) for name in ("traffic", "pages")] == [2, 1]
 
 
-# damaged
+# damaged files
 
 
-def test_a_merge_leaves_what_is_damaged_and_merges_the_rest(logagg: Command, log: Path) -> None:
+def test_a_merge_skips_damaged_parts_and_merges_the_rest(logagg: Command, log: Path) -> None:
     before = logagg.sql("SELECT sum(views) AS views FROM pages")
     path = first(logagg)
     whole = path.read_bytes()
     flip(path)
     damaged = path.read_bytes()
     for _ in range(2):
-        (said,) = logagg.run("compact", "-q", status=1).stderr.splitlines()
-        assert str(path) in said and "3 rows of traffic" in said and "logagg check" in said
+        (message,) = logagg.run("compact", "-q", status=1).stderr.splitlines()
+        assert str(path) in message and "3 rows of traffic" in message and "logagg check" in message
         assert path.read_bytes() == damaged
-        assert [len(parts(logagg, name)) for name in ("traffic", "pages")] == [2, 1], "the others are merged"
+        assert [len(parts(logagg, name)) for name in ("traffic", "pages")] == [2, 1], "the other parts are merged"
         assert logagg.sql("SELECT sum(views) AS views FROM pages") == before
         (problem,) = problems(logagg)
         assert problem.startswith(f"{path}: ")
     assert logagg.run("status", status=1).stdout.count(f"{path}: damaged") == 1
-    for words in (
+    for argv in (
         ("report", "overview"),
         ("sql", "SELECT sum(hits) FROM traffic"),
         ("sql", "SELECT count(*) FROM traffic"),
     ):
-        (said,) = logagg.run(*words, status=1).stderr.splitlines()
-        assert f"{path}: damaged: 3 rows of traffic" in said, "what is known to be wrong is no answer"
+        (message,) = logagg.run(*argv, status=1).stderr.splitlines()
+        assert f"{path}: damaged: 3 rows of traffic" in message, "a view with a damaged part gives no answer"
     path.write_bytes(whole)  # from a backup
     logagg.run("compact", "-q")
     assert problems(logagg) == []
@@ -117,14 +117,14 @@ def test_a_merge_leaves_what_is_damaged_and_merges_the_rest(logagg: Command, log
     assert logagg.lines() == RUNS * RUNS
 
 
-def test_a_tail_gives_notice_of_what_is_damaged_and_goes_on(logagg: Command, log: Path) -> None:
+def test_a_tail_reports_damaged_parts_and_continues(logagg: Command, log: Path) -> None:
     path = first(logagg)
     flip(path)
     tail = logagg.start("tail", "--flush", "0.1", log)
-    said = logagg.folder / "tail.log"
+    message = logagg.folder / "tail.log"
     try:
         written = RUNS * RUNS
-        while " damaged: " not in said.read_text():  # when as many parts were written as are merged
+        while " damaged: " not in message.read_text():  # once as many parts are written as a merge needs
             with log.open("a") as file:
                 file.write(combined([(f"/{written}", 200)]))
             written += 1
@@ -134,7 +134,7 @@ def test_a_tail_gives_notice_of_what_is_damaged_and_goes_on(logagg: Command, log
     finally:
         tail.terminate()
         assert tail.wait(60) == 0
-    [notice] = [line for line in said.read_text().splitlines() if " damaged: " in line]
+    [notice] = [line for line in message.read_text().splitlines() if " damaged: " in line]
     assert str(path) in notice and "3 rows of traffic" in notice
     assert str(path.relative_to(logagg.lake)) in [part.path for part in parts(logagg, "traffic")]
     done = logagg.run("tail", "--once", log, status=1)
@@ -145,23 +145,23 @@ def test_a_damaged_catalog_is_refused(logagg: Command, log: Path) -> None:
     newest = catalog.newest(logagg.lake)
     assert newest
     flip(newest, newest.stat().st_size // 2)
-    for words in (("tail", "--once", log), ("compact",)):
-        (said,) = logagg.run(*words, status=1).stderr.splitlines()
-        assert str(newest) in said and "logagg check" in said
+    for argv in (("tail", "--once", log), ("compact",)):
+        (message,) = logagg.run(*argv, status=1).stderr.splitlines()
+        assert str(newest) in message and "logagg check" in message
 
 
-# mended
+# repairs
 
 
-def test_a_repair_gives_up_what_is_damaged_and_says_what_is_lost(logagg: Command, log: Path) -> None:
+def test_a_repair_gives_up_damaged_parts_and_lists_the_losses(logagg: Command, log: Path) -> None:
     flipped, missing = first(logagg), first(logagg, "pages")
     flip(flipped)
     missing.unlink()
     done = logagg.run("check", "--repair")
     for path, rollup in ((flipped, "traffic"), (missing, "pages")):
-        [said] = [line for line in done.stderr.splitlines() if str(path) in line]
-        assert f"given up: 3 rows of {rollup}, all shards, from 2026-03-02 00:00 to 2026-03-02 00:02 UTC" in said
-    assert problems(logagg) == [], "that sums are too small is explained"
+        [message] = [line for line in done.stderr.splitlines() if str(path) in line]
+        assert f"given up: 3 rows of {rollup}, all shards, from 2026-03-02 00:00 to 2026-03-02 00:02 UTC" in message
+    assert problems(logagg) == [], "the missing rows explain the smaller sums"
     assert "3 rows of traffic, from 2026-03-02 00:00" in logagg.run("check").stdout
     assert logagg.lines() == RUNS * RUNS - 3
     lost = logagg.sql("SELECT rollup, rows, path FROM lost_parts ORDER BY rollup")
@@ -171,26 +171,26 @@ def test_a_repair_gives_up_what_is_damaged_and_says_what_is_lost(logagg: Command
     with log.open("a") as file:
         file.write(combined([("/more", 200)]))
     logagg.run("tail", "--once", "-q", log)
-    assert logagg.lines() == RUNS * RUNS - 3 + 1, "nothing is read again"
+    assert logagg.lines() == RUNS * RUNS - 3 + 1, "no line is read again"
     logagg.run("compact", "-q")
     assert problems(logagg) == []
     assert len(logagg.sql("FROM lost_parts")) == 2
-    assert logagg.run("check", "--repair").stderr == "", "there is nothing more to repair"
+    assert logagg.run("check", "--repair").stderr == "", "nothing is left to repair"
 
 
-def test_a_repair_goes_back_to_the_catalog_before(logagg: Command, log: Path) -> None:
+def test_a_repair_returns_to_the_previous_catalog(logagg: Command, log: Path) -> None:
     newest = catalog.newest(logagg.lake)
     assert newest
     flip(newest, newest.stat().st_size // 2)
-    said = logagg.run("check", "--repair").stderr
-    assert "goes back to commit" in said
+    message = logagg.run("check", "--repair").stderr
+    assert "goes back to commit" in message
     logagg.run("tail", "--once", "-q", log)
-    assert logagg.lines() == RUNS * RUNS, "what came after it is read again"
+    assert logagg.lines() == RUNS * RUNS, "the later lines are read again"
     assert problems(logagg) == []
 
 
 @pytest.mark.parametrize("name", ["secret", "salts"])
-def test_a_key_that_is_damaged_is_refused_until_it_is_repaired(logagg: Command, log: Path, name: str) -> None:
+def test_a_damaged_key_is_refused_until_it_is_repaired(logagg: Command, log: Path, name: str) -> None:
     (logagg.folder / "logagg.toml").write_text('[privacy]\nrotate = "1d"\n')
     with log.open("a") as file:
         file.write(combined([("/more", 200)]))
@@ -198,8 +198,8 @@ def test_a_key_that_is_damaged_is_refused_until_it_is_repaired(logagg: Command, 
     path = logagg.lake / name
     whole = path.read_bytes()
     flip(path, 20)
-    for words in (("tail", "--once", log), ("check",)):
-        done = logagg.run(*words, status=1)
+    for argv in (("tail", "--once", log), ("check",)):
+        done = logagg.run(*argv, status=1)
         assert str(path) in done.stderr + done.stdout
     shutil.copy(path, path.with_name("kept"))
     path.write_bytes(whole)
@@ -225,14 +225,16 @@ def test_nothing_is_repaired_beside_a_tail(logagg: Command, log: Path) -> None:
         tail.wait(60)
 
 
-def test_there_is_nothing_to_repair_where_no_lake_is(logagg: Command) -> None:
+def test_a_missing_lake_cannot_be_repaired(logagg: Command) -> None:
     assert "no lake there" in logagg.run("check", "--repair", status=1).stderr
     assert not logagg.lake.exists()
 
 
 @pytest.mark.parametrize("harm", ["missing", "its end"])
-def test_a_running_tail_goes_on_when_the_first_part_of_a_view_is_harmed(logagg: Command, log: Path, harm: str) -> None:
-    """A catalog's views are made by looking at one part of each rollup."""
+def test_a_running_tail_continues_when_the_first_part_of_a_view_is_damaged(
+    logagg: Command, log: Path, harm: str
+) -> None:
+    """The views of a catalog are created by reading one part of each rollup."""
     tail = logagg.start("tail", "--flush", "0.1", log)
     try:
         with log.open("a") as file:
@@ -245,9 +247,9 @@ def test_a_running_tail_goes_on_when_the_first_part_of_a_view_is_harmed(logagg: 
             flip(path, path.stat().st_size - 2)
         with log.open("a") as file:
             file.write(combined([("/more", 200)]))
-        said = logagg.folder / "tail.log"
+        message = logagg.folder / "tail.log"
         wait_until(lambda: logagg.read(f"SELECT sum(lines) = {RUNS * RUNS + 2} FROM sources") == [(True,)], tail)
-        assert str(path) in said.read_text()
+        assert str(path) in message.read_text()
     finally:
         tail.terminate()
         assert tail.wait(60) == 0

@@ -1,4 +1,4 @@
-"""What is written is soon in the answers, and waiting for it costs next to nothing."""
+"""New lines are soon visible in queries, and waiting for them uses almost no processor time."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.conftest import Command, combined, wait_until
 
 pytestmark = pytest.mark.slow
 
-IDLE = 10.0  # seconds to look at
+IDLE = 10.0  # seconds of the measurement
 SHARE = 0.02  # of a core
 
 
 def following(logagg: Command, log: Path) -> subprocess.Popen[str]:
-    """Start a tail, and wait until it has what is there."""
+    """Start a tail, and wait until it has committed the existing lines."""
     log.write_text(combined([("/first", 200)]))
     tail = logagg.start("tail", "-q", log)
     wait_until(lambda: (logagg.lake / "logagg.duckdb").exists() and logagg.lines() == 1, tail)
@@ -26,12 +26,12 @@ def following(logagg: Command, log: Path) -> subprocess.Popen[str]:
 
 
 def seconds_used(process: subprocess.Popen[str]) -> float:
-    """Return the processor time of a process, as the kernel counts it."""
+    """Return the processor time of a process, according to the kernel."""
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def test_a_line_is_in_the_answer_of_sql(logagg: Command, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_new_line_is_soon_visible_in_sql(logagg: Command, capsys: pytest.CaptureFixture[str]) -> None:
     log = logagg.folder / "access.log"
     tail = following(logagg, log)
     try:

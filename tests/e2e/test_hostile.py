@@ -1,4 +1,4 @@
-"""What strangers write stays text: no SQL, no escape for a terminal, no formula, no path; and the lake is ours alone."""
+"""Text that clients send stays text: no SQL, no terminal escape, no formula, no path; and other users cannot read the lake."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def is_harmless(text: str) -> bool:
 
 
 def target(text: str) -> str:
-    """Percent-encode every byte, as a browser would; the query is decoded."""
+    """Percent-encode every byte, as a browser would; logagg decodes the query."""
     return "".join(f"%{byte:02X}" for byte in text.encode())
 
 
 @pytest.fixture
 def hostile(logagg: Command, tmp_path: Path) -> Command:
-    """A lake of what strangers wrote, raw and encoded, in a log with a name of that kind."""
+    """A lake of hostile requests, raw and encoded, in a log with a hostile name."""
     log = tmp_path / f"access {CONTROLS.replace('/', '')}\n{SQL.replace('/', '')}.log"
     agent = f"Mozilla/5.0 (X11; {CONTROLS})"
     raw = CONTROLS.replace("\u2028", "")
@@ -59,34 +59,34 @@ COMMANDS = (
 )
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_terminal_is_told_nothing(hostile: Command, words: tuple[str, ...]) -> None:
-    done = hostile.run(*words, status=None)
+@pytest.mark.parametrize("argv", COMMANDS, ids=" ".join)
+def test_no_escape_reaches_a_terminal(hostile: Command, argv: tuple[str, ...]) -> None:
+    done = hostile.run(*argv, status=None)
     assert done.stdout
     assert is_harmless(done.stdout) and is_harmless(done.stderr)
 
 
-def test_nor_by_an_error_that_quotes_a_value(hostile: Command) -> None:
+def test_no_escape_reaches_a_terminal_in_an_error(hostile: Command) -> None:
     done = hostile.run("sql", "SELECT campaign::INTEGER FROM ads WHERE campaign <> ''", status=1)
     assert "Conversion" in done.stderr and is_harmless(done.stderr)
 
 
-def test_nor_by_the_tail_on_a_terminal(logagg: Command, tmp_path: Path) -> None:
-    """Its own cursor movements are all there are."""
+def test_no_escape_reaches_a_terminal_from_a_tail(logagg: Command, tmp_path: Path) -> None:
+    """The output has only the status line's own cursor movements."""
     log = tmp_path / f"strange{CONTROLS.replace('/', '')}.access.log"
     log.write_text(CONTROLS.replace("\u2028", "") + "\nno log\n")
     leader, follower = pty.openpty()
-    process = subprocess.Popen(logagg.words("tail", "--once", log), env=logagg.env, stdout=follower, stderr=follower)
+    process = subprocess.Popen(logagg.argv("tail", "--once", log), env=logagg.env, stdout=follower, stderr=follower)
     os.close(follower)
-    said = b""
+    output = b""
     try:
         while block := os.read(leader, 4096):
-            said += block
-    except OSError:  # how Linux says that nobody is there any more
+            output += block
+    except OSError:  # Linux reports so that the other end is closed
         pass
     process.wait(60)
     os.close(leader)
-    text = said.decode()
+    text = output.decode()
     assert "strange" in text
     assert not any(piece in text for piece in ("\x1b]", "\x1b[2J", "\x9b", "\u202e", "\u2066", "\u200b", "\x08"))
 
@@ -95,18 +95,18 @@ def test_a_spreadsheet_runs_nothing(logagg: Command, tmp_path: Path) -> None:
     formulas = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "=cmd|' /C calc'!A0"]
     (tmp_path / "access.log").write_text(combined([(f"/imp?campaign={target(one)}", 200) for one in formulas]))
     logagg.run("tail", "--once", "-q", "access.log")
-    for words in (
+    for argv in (
         ("sql", "--format", "csv", "SELECT campaign, -1 AS n FROM ads"),
         ("report", "ads", "--format", "csv"),
     ):
-        text = logagg.run(*words).stdout
+        text = logagg.run(*argv).stdout
         cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
         assert {one for one in cells if one[:1] in ("=", "+", "@", "\t", "\r")} == set()
         assert {f"'{one}" for one in formulas if not one.startswith("\r")} <= {*cells}
     assert "-1" in logagg.run("sql", "--format", "csv", "SELECT -1 AS n").stdout.splitlines()
 
 
-def test_sql_in_names_is_no_sql(tmp_path: Path) -> None:
+def test_sql_in_names_is_not_executed(tmp_path: Path) -> None:
     """In the lake's directory, in a log's name, in paths, sites and campaigns."""
     folder = tmp_path / QUOTES.replace("/", "")
     folder.mkdir()
@@ -126,11 +126,11 @@ def test_sql_in_names_is_no_sql(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-def test_the_lake_is_its_owners_and_readable_by_the_group(logagg: Command, tmp_path: Path, umask: int) -> None:
+def test_only_the_owner_and_the_group_may_read_the_lake(logagg: Command, tmp_path: Path, umask: int) -> None:
     (tmp_path / "access.log").write_text(combined([("/", 200)]))
     (tmp_path / "logagg.toml").write_text('[privacy]\nrotate = "1d"\n')
-    words = shlex.join(logagg.words("tail", "--once", "-q", "access.log"))
-    subprocess.run(["sh", "-c", f"umask {umask:03o}; exec {words}"], env=logagg.env, cwd=tmp_path, check=True)
+    argv = shlex.join(logagg.argv("tail", "--once", "-q", "access.log"))
+    subprocess.run(["sh", "-c", f"umask {umask:03o}; exec {argv}"], env=logagg.env, cwd=tmp_path, check=True)
     modes = {
         path.relative_to(tmp_path): stat.S_IMODE(path.lstat().st_mode)
         for path in (logagg.lake, *logagg.lake.rglob("*"))
@@ -144,7 +144,7 @@ def test_the_lake_is_its_owners_and_readable_by_the_group(logagg: Command, tmp_p
 
 
 def elsewhere(logagg: Command, tmp_path: Path) -> Path:
-    """Make a lake and a directory of somebody else's."""
+    """Make a lake, and a directory of another user."""
     (tmp_path / "access.log").write_text(combined([("/", 200)]))
     logagg.run("tail", "--once", "-q", "access.log")
     with (tmp_path / "access.log").open("a") as log:
@@ -160,12 +160,12 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 @pytest.mark.parametrize("name", ["data", "data/pages", "catalog", "lock", "logagg.duckdb"])
-def test_a_link_in_the_lake_leads_nowhere(logagg: Command, tmp_path: Path, name: str) -> None:
+def test_a_link_in_the_lake_is_not_followed(logagg: Command, tmp_path: Path, name: str) -> None:
     other = elsewhere(logagg, tmp_path)
     place = logagg.lake / name
     place.rename(tmp_path / "moved")
     place.symlink_to(other if (tmp_path / "moved").is_dir() else other / "victim.duckdb")
-    if name == "catalog":  # with what it should hold, so that the link is all that is wrong
+    if name == "catalog":  # with the expected content, so that only the link is wrong
         for path in (tmp_path / "moved").iterdir():
             (other / path.name).write_bytes(path.read_bytes())
     before = contents(other)

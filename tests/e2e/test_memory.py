@@ -1,4 +1,4 @@
-"""`--memory` holds, whatever strangers ask for: the most that the installed command had resident, by the kernel's count."""
+"""`--memory` holds for any requests: measured as the peak resident memory of the installed command, according to the kernel."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_flood(logagg: Command, tmp_path: Path, flood: str) -> None:
     assert logagg.lines() == LINES
     log.unlink()
     for view, measure in {"pages": "views", "referrers": "hits", "agents": "hits"}.items():
-        of_pages = view == "pages" and flood == "campaigns"  # clicks are no page views
+        of_pages = view == "pages" and flood == "campaigns"  # clicks are not page views
         assert logagg.read(f"SELECT sum({measure}) FROM {view}") == [(None if of_pages else LINES,)], view
     if flood == "campaigns":
         assert logagg.read("SELECT sum(clicks) + sum(clicks_dup) FROM ads") == [(LINES,)]
@@ -82,7 +82,7 @@ def test_a_gigabyte_without_a_newline(logagg: Command, tmp_path: Path) -> None:
 
 def test_a_gigabyte_without_a_newline_as_standard_input(logagg: Command) -> None:
     process = subprocess.Popen(
-        logagg.words("tail", "-q", "--memory", "640MB", "-"), env=logagg.env, stdin=subprocess.PIPE
+        logagg.argv("tail", "-q", "--memory", "640MB", "-"), env=logagg.env, stdin=subprocess.PIPE
     )
     assert process.stdin
     with process.stdin as pipe:
@@ -98,11 +98,11 @@ def test_a_bomb(logagg: Command, tmp_path: Path, tool: Callable[[str], str]) -> 
     packed = f"(printf '%s' \"$LINE\"; {zeros}; printf '\\n%s' \"$LINE\") | {tool('gzip')} -1 > {log}"
     subprocess.run(["sh", "-c", packed], env={**os.environ, "LINE": line(0)}, check=True, timeout=300)
     assert peak(logagg.start("tail", "--once", "-q", "--memory", "640MB", log)) < ALLOWED
-    assert logagg.lines() == 2  # NUL bytes where a line begins are a hole
+    assert logagg.lines() == 2  # NUL bytes at the start of a line are skipped as a hole
 
 
 def test_the_flusher_is_blocked(logagg: Command, tmp_path: Path) -> None:
-    """Nothing can be written while a log grows: the tail reads on no further than memory allows, and loses nothing."""
+    """The disk refuses writes while a log grows: the tail reads only as much as memory allows, and loses no line."""
     log = tmp_path / "access.log"
     write(log, FLOODS["urls"], PIECE)
     process = logagg.start("tail", "--flush", "0.2", "--memory", "640MB", log)
@@ -110,7 +110,7 @@ def test_the_flusher_is_blocked(logagg: Command, tmp_path: Path) -> None:
         logagg.await_lines(PIECE, process)
         data = logagg.lake / "data"
         data.rename(logagg.lake / "away")
-        data.touch()  # where a directory should be
+        data.touch()  # a file in place of a directory
         with log.open("a") as file:
             for start in range(PIECE, 40 * PIECE, PIECE):
                 file.write("".join(map(FLOODS["urls"], range(start, start + PIECE))))

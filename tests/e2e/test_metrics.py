@@ -1,4 +1,4 @@
-"""`--metrics`: what Prometheus finds at a tail, at a tail of a cluster, and at a worker."""
+"""`--metrics`: the metrics of a tail, of a tail of a cluster, and of a worker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def scraped(port: int) -> dict[str, float]:
 
 
 def gauges(port: int, *names: str) -> list[float]:
-    """What these say; nothing while there is nobody who answers yet."""
+    """Return the values of these metrics; nothing while the port is not open yet."""
     try:
         found = scraped(port)
     except OSError:

@@ -1,4 +1,4 @@
-"""A real nginx under a real load: what was asked for is what is counted, while it runs and at the end."""
+"""A real nginx under a real load: the counts equal the requests, during the load and at the end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TOTALS = """
 
 
 class Client:
-    """Sends requests over one connection and counts them: the truth."""
+    """Sends requests over one connection and counts them, as the expected result."""
 
     def __init__(self, nginx: Nginx) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", nginx.port, timeout=20)
@@ -46,7 +46,7 @@ class Client:
 
     @property
     def totals(self) -> tuple[int, ...]:
-        """Hits, views, impressions, clicks, errors, rejects; what nginx's test configuration makes of each target."""
+        """Return hits, views, impressions, clicks, errors, rejects, as nginx's test configuration answers each target."""
         tracked = self.number("/imp"), self.number("/click")
         errors = self.number("/missing", 404)
         return self.sent.total(), self.sent.total() - sum(tracked) - errors, *tracked, errors, 0
@@ -64,7 +64,7 @@ def mix(client: Client, chance: random.Random, number: int) -> None:
         client.send(target, chance.choice([BROWSER, BROWSER, ROBOT]))
 
 
-def test_each_request_of_a_known_mix_is_counted_where_it_belongs(nginx: Nginx, logagg: Command) -> None:
+def test_each_request_of_a_known_mix_is_counted_under_its_key(nginx: Nginx, logagg: Command) -> None:
     nginx.start()
     client, chance = Client(nginx), random.Random(7)
     client.send("/")
@@ -136,7 +136,7 @@ def test_a_load_with_rotations_is_counted_to_the_last_line(
     finally:
         tail.terminate()
         assert tail.wait(60) == 0
-    assert answered <= len(logged) <= answered + 8, "wrk leaves what its connections were waiting for"
+    assert answered <= len(logged) <= answered + 8, "wrk does not count the requests in progress at its end"
     targets = Counter(line.split('"')[1].split()[1] for line in logged)
     clicks, impressions = (
         sum(n for target, n in targets.items() if target.startswith(start)) for start in ("/click", "/imp")

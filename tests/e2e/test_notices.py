@@ -1,4 +1,4 @@
-"""What a tail writes to standard error: to the journal, to programs, and when it fails."""
+"""The standard error of a tail: for the journal, for programs, and on failure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOG = combined([(f"/{number}", 200) for number in range(3)])
 
 
 class Tail:
-    """A tail whose standard error is a file; `as_journal`: which it takes for the journal of systemd."""
+    """A tail whose standard error is a file; with `as_journal` it takes that for the journal of systemd."""
 
     def __init__(self, logagg: Command, *arguments: object, as_journal: bool) -> None:
         self.path = logagg.folder / "journal"
@@ -28,11 +28,11 @@ class Tail:
         with self.path.open("w") as file:
             stat = os.fstat(file.fileno())
             env = {**logagg.env, **({"JOURNAL_STREAM": f"{stat.st_dev}:{stat.st_ino}"} if as_journal else {})}
-            words = logagg.words("tail", "--verbose", *arguments, log, logagg.folder / "later.log")
-            self.process = subprocess.Popen(words, cwd=logagg.folder, env=env, stderr=file, text=True)
+            argv = logagg.argv("tail", "--verbose", *arguments, log, logagg.folder / "later.log")
+            self.process = subprocess.Popen(argv, cwd=logagg.folder, env=env, stderr=file, text=True)
 
     def lines(self, kind: str) -> list[str]:
-        """Wait for lines that name a kind of notice."""
+        """Wait for lines with a kind of notice."""
         wait_until(lambda: self._named(kind) != [], self.process)
         return self._named(kind)
 

@@ -1,4 +1,4 @@
-"""Whoever has an older DuckDB reads the lake too: its command line, from the 1.x series."""
+"""An older DuckDB can read the lake too: its command line, from the 1.x series."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ QUERIES = (
 )
 
 
-def test_it_answers_as_ours_does(demo: Command) -> None:
+def test_an_older_client_gives_the_same_results(demo: Command) -> None:
     assert subprocess.run([DUCKDB, "--version"], capture_output=True, text=True, check=True).stdout.startswith("v1.")
     link = str(demo.lake / "logagg.duckdb")
     for query in QUERIES:

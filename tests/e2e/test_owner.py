@@ -1,4 +1,4 @@
-"""Whichever user runs a command on a lake, its files keep their owner, group and modes; or the command is refused."""
+"""Whatever user runs a command on a lake, its files keep their owner, group and modes; or the command is refused."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ pytestmark = [
 
 OWNER, OTHER = pwd.getpwnam("daemon"), pwd.getpwnam("nobody")
 DRIVER = Path(__file__).with_name("as_user.py")
-GROUP = grp.getgrnam("adm").gr_gid  # not the owner's first
+GROUP = grp.getgrnam("adm").gr_gid  # not the owner's primary group
 
 
 class AsUser(Command):
     """The installed command, run as a user of the system."""
 
-    user: pwd.struct_passwd | None = None  # None: root
+    user: pwd.struct_passwd | None = None  # None means root
     umask = 0o022
 
-    def words(self, *arguments: object) -> list[str]:
+    def argv(self, *arguments: object) -> list[str]:
         user, groups = (self.user.pw_uid, f"{self.user.pw_gid},{GROUP}") if self.user else (0, "0")
         return [sys.executable, str(DRIVER), str(user), groups, f"{self.umask:o}", *map(str, arguments)]
 
@@ -72,7 +72,7 @@ def found(lake: Path) -> dict[str, tuple[int, int, int]]:
 
 
 def assert_kept(lake: Path, group: int, *, closed: bool = False) -> None:
-    """All of the lake is its owner's, and of its group; only that may read it, unless it is closed to it as well."""
+    """All files of the lake have its owner and its group; only that group may read them, unless its right was taken away."""
     for name, (owner, of_group, mode) in found(lake).items():
         path = lake.parent / name
         secret = path.name in ("secret", "salts")
@@ -92,18 +92,18 @@ READING = (("check",), ("report", "overview"), ("sql", "SELECT sum(hits) FROM tr
 
 @pytest.fixture
 def lake(logagg: AsUser) -> Path:
-    """A lake of two runs; its log has something more."""
-    os.umask(0o022)  # a lake that a test of this process wrote has left another
+    """A lake of two runs; its log has one further line."""
+    os.umask(0o022)  # an earlier test of this process may have left another umask
     (logagg.folder / "logagg.toml").write_text('[privacy]\nrotate = "1d"\n[retention]\nminute = "1d"\nhour = "1d"\n')
     for number in range(2):
         logagg.run("tail", "--once", "-q", write(logagg, f"/{number}"))
     log = write(logagg, "/more")
-    log.write_text(log.read_text().replace("02/Mar/2026", "03/Mar/2026"))  # a salt is drawn
+    log.write_text(log.read_text().replace("02/Mar/2026", "03/Mar/2026"))  # draws a salt
     return logagg.lake
 
 
 def harm(lake: Path) -> None:
-    """Give a repair all that it can mend."""
+    """Damage everything that a repair can fix."""
     newest = catalog.newest(lake)
     assert newest
     part = lake / catalog.read(newest).parts[0].path
@@ -112,8 +112,8 @@ def harm(lake: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "umask"), [*((name, 0o077) for name in WRITING), ("tail", 0), ("compact", 0o022)])
-def test_what_root_writes_leaves_the_lake_its_owner(logagg: AsUser, lake: Path, name: str, umask: int) -> None:
-    group = GROUP if umask == 0o077 else OWNER.pw_gid  # somebody lets a group read it
+def test_files_that_root_writes_get_the_owner_of_the_lake(logagg: AsUser, lake: Path, name: str, umask: int) -> None:
+    group = GROUP if umask == 0o077 else OWNER.pw_gid  # an administrator lets a group read it
     for path in (lake, *lake.rglob("*")):
         os.chown(path, -1, group, follow_symlinks=False)
     if name == "repair":
@@ -126,15 +126,15 @@ def test_what_root_writes_leaves_the_lake_its_owner(logagg: AsUser, lake: Path, 
     assert_kept(lake, group)
 
 
-def test_what_root_reads_leaves_the_lake_as_it_is(logagg: AsUser, lake: Path) -> None:
+def test_commands_of_root_that_read_change_nothing(logagg: AsUser, lake: Path) -> None:
     before = found(lake)
     logagg.user, logagg.umask = None, 0
-    for words in READING:
-        logagg.run(*words)
+    for argv in READING:
+        logagg.run(*argv)
     assert found(lake) == before
 
 
-def test_root_makes_a_lake_in_the_directory_of_a_user_for_that_user(logagg: AsUser) -> None:
+def test_a_lake_that_root_creates_in_the_directory_of_a_user_belongs_to_the_user(logagg: AsUser) -> None:
     logagg.lake.mkdir(mode=0o750)
     os.chown(logagg.lake, OWNER.pw_uid, OWNER.pw_gid)
     logagg.user = None
@@ -151,8 +151,8 @@ def test_a_lake_that_is_closed_to_its_group_stays_so(logagg: AsUser) -> None:
     assert_kept(logagg.lake, OWNER.pw_gid, closed=True)
 
 
-def test_a_lake_whose_directory_is_a_mount_of_root_stays_its_users(logagg: AsUser) -> None:
-    """As a volume of a container: root's, and writable for the group of the user."""
+def test_a_lake_in_a_mount_that_root_owns_keeps_its_owner(logagg: AsUser) -> None:
+    """As a volume of a container: owned by root, and writable for the group of the user."""
     logagg.lake.mkdir()
     os.chown(logagg.lake, 0, OWNER.pw_gid)
     logagg.lake.chmod(0o2770)
@@ -166,35 +166,35 @@ def test_a_lake_whose_directory_is_a_mount_of_root_stays_its_users(logagg: AsUse
     logagg.run("tail", "--once", "-q", write(logagg))
 
 
-def test_another_user_is_refused_before_anything_is_made(logagg: AsUser, lake: Path) -> None:
-    for path in (logagg.lake, *logagg.lake.rglob("*")):  # all that could be done to let others write
+def test_another_user_is_refused_before_any_file_is_created(logagg: AsUser, lake: Path) -> None:
+    for path in (logagg.lake, *logagg.lake.rglob("*")):  # the modes let others write as far as possible
         if not path.is_symlink() and path.name != "secret":
             path.chmod(0o777 if path.is_dir() else 0o666)
     os.chown(lake, -1, OTHER.pw_gid)
     before = found(lake)
     logagg.user = OTHER
-    for words in WRITING.values():
-        (said,) = logagg.run(*words, status=1).stderr.splitlines()
+    for argv in WRITING.values():
+        (message,) = logagg.run(*argv, status=1).stderr.splitlines()
         assert (
             f"belongs to the user {OWNER.pw_name}, and this is run by {OTHER.pw_name}; run it as {OWNER.pw_name}"
-            in said
+            in message
         )
     assert found(lake) == before
 
 
-def test_root_that_may_not_give_files_away_is_refused(logagg: AsUser, lake: Path) -> None:
+def test_root_without_the_right_to_change_owners_is_refused(logagg: AsUser, lake: Path) -> None:
     """As in a container without the capability."""
     before = found(logagg.lake)
     logagg.user = None
-    words = ["setpriv", "--bounding-set=-chown", *logagg.words(*WRITING["tail"])]
-    done = subprocess.run(words, cwd=logagg.folder, env=logagg.env, capture_output=True, text=True)
+    argv = ["setpriv", "--bounding-set=-chown", *logagg.argv(*WRITING["tail"])]
+    done = subprocess.run(argv, cwd=logagg.folder, env=logagg.env, capture_output=True, text=True)
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done.stderr
     assert "run it as the lake's owner" in done.stderr
     assert {name: one[0] for name, one in found(logagg.lake).items()} == {name: one[0] for name, one in before.items()}
 
 
-def test_what_workers_make_is_the_owners(tmp_path: Path) -> None:
-    """Locks, leases, what is wanted, the number of shards, quarantined jobs."""
+def test_files_of_workers_belong_to_the_owner(tmp_path: Path) -> None:
+    """Locks, leases, pending commits, the number of shards, quarantined jobs."""
     tmp_path.chmod(0o755)
     lake = tmp_path / "lake"
     lake.mkdir(mode=0o750)
@@ -220,16 +220,18 @@ def test_what_workers_make_is_the_owners(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("group", [0, OWNER.pw_gid])
-def test_a_check_names_what_an_earlier_logagg_left_that_root_ran(logagg: AsUser, lake: Path, group: int) -> None:
+def test_a_check_names_files_that_root_left_with_an_earlier_logagg(logagg: AsUser, lake: Path, group: int) -> None:
     newest = catalog.newest(lake)
     assert newest
     os.chown(newest, 0, group)
-    said = logagg.run("check", status=1).stdout
-    assert f"{newest}: belongs to the user root, the lake to {OWNER.pw_name}; chown -R {OWNER.pw_name} {lake}" in said
+    message = logagg.run("check", status=1).stdout
+    assert (
+        f"{newest}: belongs to the user root, the lake to {OWNER.pw_name}; chown -R {OWNER.pw_name} {lake}" in message
+    )
 
 
-def test_what_else_has_a_name_is_not_given_away(tmp_path: Path) -> None:
-    """The owner of a lake may put a second name of root's file there."""
+def test_hard_links_to_other_files_keep_their_owner(tmp_path: Path) -> None:
+    """The owner of a lake may create a hard link to root's file there."""
     from logagg.lake.ownership import give
 
     tmp_path.chmod(0o755)

@@ -1,4 +1,4 @@
-"""What the lake keeps of people, as `[privacy]` says."""
+"""The personal data in a lake, by the settings of `[privacy]`."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def test_neighbours_become_one_visitor(logagg: Command, tmp_path: Path) -> None:
     assert people(logagg) == 4
 
 
-def test_by_default_they_are_told_apart(logagg: Command, tmp_path: Path) -> None:
+def test_by_default_neighbours_are_distinct(logagg: Command, tmp_path: Path) -> None:
     lake_of(logagg, tmp_path, "", clients("192.0.2.1", "192.0.2.99"))
     assert people(logagg) == 2
 
 
-def test_everybody_is_new_every_day(logagg: Command, tmp_path: Path) -> None:
+def test_every_visitor_is_new_every_day(logagg: Command, tmp_path: Path) -> None:
     lake_of(logagg, tmp_path, 'rotate = "1d"', of_days() * 2)
     assert people(logagg) == 3
-    # A run later that day goes on with the same salts.
+    # A later run on the same day uses the same salts.
     with (tmp_path / "access.log").open("a") as log:
         log.write(of_days())
     logagg.run("tail", "--once", "-q", "access.log")
@@ -60,7 +60,7 @@ def test_no_address_is_in_the_lake(logagg: Command, tmp_path: Path) -> None:
     assert not holds(logagg.lake, b"192.0.2.7", b"2001:db8")
 
 
-def test_samples_as_they_are_and_none(logagg: Command, tmp_path: Path) -> None:
+def test_samples_with_addresses_and_no_samples(logagg: Command, tmp_path: Path) -> None:
     lake_of(logagg, tmp_path, "addresses_in_samples = true", clients("192.0.2.78") + "192.0.2.77 rubbish\n")
     assert logagg.sql("SELECT line FROM reject_samples") == [{"line": "192.0.2.77 rubbish"}]
     lake_of(logagg, tmp_path, "samples = 0", clients("192.0.2.78") + "192.0.2.77 rubbish\nmore\n")

@@ -1,4 +1,4 @@
-"""Several readers, each a process of its own, ask during flushes, merges and retention: every answer is a state that existed."""
+"""Several readers in separate processes query during flushes, merges and retention: every result is a state that existed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.conftest import ROOT, Command, wait_until
 from tests.soak.reader import KINDS
 from tests.soak.writer import Writer
 
-# A day after it is written, a line is a minute old enough to become an hour: retention works all the time.
+# Minutes become hours a day after the lines, so that retention always has work.
 CONFIG = """
 [retention]
 minute = "1h"
@@ -26,7 +26,7 @@ KINDS_OF_COMMIT = {"flush", "compact", "expire"}
 
 
 def readers_read(logagg: Command, seconds: float) -> None:
-    """Let all kinds of readers ask, at least so long, while a log is written, followed, merged and expired."""
+    """Run all kinds of readers for at least `seconds`, while a log is written, followed, merged and expired."""
     logs, until, end = logagg.folder / "logs", logagg.folder / "until", time.monotonic() + seconds
     logs.mkdir()
     (logagg.folder / "logagg.toml").write_text(CONFIG)
@@ -55,12 +55,10 @@ def commits(logagg: Command) -> dict[str, int]:
 
 @contextmanager
 def started(logagg: Command, kind: str, until: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run a reader; whatever comes, it does not outlive the block."""
-    words = [sys.executable, "-m", "tests.soak.reader", kind, str(logagg.lake), str(until)]
+    """Run a reader, which ends with the block at the latest."""
+    argv = [sys.executable, "-m", "tests.soak.reader", kind, str(logagg.lake), str(until)]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        words, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as reader:
+    with subprocess.Popen(argv, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as reader:
         try:
             yield reader
         finally:
@@ -68,8 +66,8 @@ def started(logagg: Command, kind: str, until: Path) -> Iterator[subprocess.Pope
 
 
 def finish(reader: subprocess.Popen[str]) -> dict[str, int]:
-    output, complaint = reader.communicate(timeout=1000)
-    assert reader.returncode == 0, complaint
+    output, error = reader.communicate(timeout=1000)
+    assert reader.returncode == 0, error
     found: dict[str, int] = json.loads(output)
     return found
 
@@ -85,8 +83,8 @@ def test_readers_for_minutes(logagg: Command) -> None:
     readers_read(logagg, 180)
 
 
-def test_the_reader_notices_a_torn_answer(tmp_path: Path) -> None:
-    """The judge is no fool: views that disagree are found."""
+def test_the_reader_detects_a_torn_result(tmp_path: Path) -> None:
+    """The reader's check works: it detects views that disagree."""
     import duckdb
 
     with duckdb.connect(str(tmp_path / "logagg.duckdb")) as connection:
@@ -94,9 +92,9 @@ def test_the_reader_notices_a_torn_answer(tmp_path: Path) -> None:
             connection.execute(f"CREATE VIEW {name} AS SELECT {number} AS hits")
         connection.execute("CREATE TABLE sources AS SELECT 3 AS lines")
         connection.execute("CREATE TABLE rejects AS SELECT 0 AS lines")
-    words = [sys.executable, "-m", "tests.soak.reader", "fresh", str(tmp_path), str(tmp_path)]
+    argv = [sys.executable, "-m", "tests.soak.reader", "fresh", str(tmp_path), str(tmp_path)]
     done = subprocess.run(
-        words, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60
+        argv, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
     assert "torn: (3, 2, 3, 3)" in done.stderr

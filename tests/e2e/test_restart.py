@@ -1,4 +1,4 @@
-"""A restart goes on with what the lake remembers."""
+"""A restart continues from the state of the lake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The installed command and its signals: the end, the end at once, another configuration, readers that leave."""
+"""The installed command and its signals: end, immediate end, reload; and readers that close their pipe."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGES = [(f"/page/{number}", 200) for number in range(100)]
 
 @contextmanager
 def tailing(logagg: Command, *arguments: object, lines: int) -> Iterator[subprocess.Popen[str]]:
-    """Run a tail that has committed so many lines."""
+    """Run a tail until it has committed `lines` lines."""
     process = logagg.start("tail", *arguments)
     try:
         logagg.await_lines(lines, process)
@@ -35,7 +35,7 @@ def append(log: Path, *requests: tuple[str, int]) -> None:
         file.write(combined(requests))
 
 
-def said(logagg: Command) -> str:
+def output(logagg: Command) -> str:
     return (logagg.folder / "tail.log").read_text()
 
 
@@ -52,23 +52,23 @@ def test_the_end_of_following(logagg: Command, log: Path, number: int) -> None:
         append(log, ("/last", 200))
         tail.send_signal(number)
         assert tail.wait(30) == 0
-    assert said(logagg) == ""
+    assert output(logagg) == ""
     logagg.run("tail", "--once", "-q", log)
     assert logagg.lines() == 101
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_what_was_read_is_committed_at_the_end(logagg: Command, log: Path, number: int) -> None:
-    """A catch-up that is stopped in the middle has committed all that it says it has read; the next one reads the rest."""
+def test_all_lines_that_were_read_are_committed_at_the_end(logagg: Command, log: Path, number: int) -> None:
+    """A catch-up that is interrupted has committed all lines that it reports; the next run reads the rest."""
     log.write_text(combined(PAGES) * 10_000)
     tail = logagg.start("tail", "--once", log)
     wait_until(lambda: (logagg.lake / "logagg.duckdb").exists() and logagg.lines() > 0, tail)
     tail.send_signal(number)
     assert tail.wait(60) == 0
-    read = re.search(r"^([\d,]+) lines", said(logagg), re.MULTILINE)
+    read = re.search(r"^([\d,]+) lines", output(logagg), re.MULTILINE)
     assert read and logagg.lines() == int(read[1].replace(",", ""))
     if logagg.lines() < 1_000_000:
-        assert "stopped: before the end; the same command reads the rest" in said(logagg)
+        assert "stopped: before the end; the same command reads the rest" in output(logagg)
     logagg.run("tail", "--once", "-q", log)
     assert logagg.lines() == 1_000_000
 
@@ -77,7 +77,7 @@ def test_a_second_signal_ends_it_at_once_and_nothing_is_lost(logagg: Command, lo
     with tailing(logagg, log, lines=100) as tail:
         with unwritable(logagg.lake / "data"):
             append(log, ("/one", 200))
-            wait_until(lambda: "retry" in said(logagg), tail)
+            wait_until(lambda: "retry" in output(logagg), tail)
             tail.send_signal(signal.SIGTERM)
             tail.send_signal(signal.SIGINT)
             assert tail.wait(30) in (128 + signal.SIGTERM, 128 + signal.SIGINT)
@@ -89,23 +89,23 @@ def test_an_end_that_cannot_commit_fails_and_nothing_is_lost(logagg: Command, lo
     with tailing(logagg, log, lines=100) as tail:
         with unwritable(logagg.lake / "data"):
             append(log, ("/one", 200))
-            wait_until(lambda: "retry" in said(logagg), tail)
+            wait_until(lambda: "retry" in output(logagg), tail)
             tail.send_signal(signal.SIGTERM)
             assert tail.wait(30) == 1
-    assert "nothing is lost" in said(logagg).splitlines()[-1]
+    assert "nothing is lost" in output(logagg).splitlines()[-1]
     logagg.run("tail", "--once", "-q", log)
     assert logagg.lines() == 101
 
 
-def test_a_hangup_waits_until_the_disk_takes_what_was_read(logagg: Command, log: Path) -> None:
+def test_a_hangup_waits_until_the_disk_accepts_the_commit(logagg: Command, log: Path) -> None:
     with tailing(logagg, log, lines=100) as tail:
         with unwritable(logagg.lake / "data"):
             append(log, ("/one", 200))
-            wait_until(lambda: "retry" in said(logagg), tail)
+            wait_until(lambda: "retry" in output(logagg), tail)
             (logagg.folder / "logagg.toml").write_text('site = "one.example"\n')
             tail.send_signal(signal.SIGHUP)
-            wait_until(lambda: said(logagg).count("retry") >= 3, tail)
-        wait_until(lambda: "holds from now on" in said(logagg), tail)
+            wait_until(lambda: output(logagg).count("retry") >= 3, tail)
+        wait_until(lambda: "holds from now on" in output(logagg), tail)
         assert logagg.lines() == 101
         append(log, ("/two", 200))
         logagg.await_lines(102, tail)
@@ -114,7 +114,7 @@ def test_a_hangup_waits_until_the_disk_takes_what_was_read(logagg: Command, log:
 
 @contextmanager
 def unwritable(folder: Path) -> Iterator[None]:
-    """Put a file where a folder was: not even root can write into it."""
+    """Replace a folder by a file, so that not even root can write into it."""
     away = folder.with_name("away")
     folder.rename(away)
     folder.touch()
@@ -125,7 +125,7 @@ def unwritable(folder: Path) -> Iterator[None]:
         away.rename(folder)
 
 
-def test_a_hangup_takes_a_new_configuration(logagg: Command, log: Path) -> None:
+def test_a_hangup_loads_a_new_configuration(logagg: Command, log: Path) -> None:
     file = logagg.folder / "logagg.toml"
     file.write_text('[tail]\nflush = "200ms"\n')
     with tailing(logagg, log, lines=100) as tail:
@@ -134,8 +134,8 @@ def test_a_hangup_takes_a_new_configuration(logagg: Command, log: Path) -> None:
             '[[rollup]]\nname = "goers"\nwhere = "kind = \'click\'"\ndimensions = ["path"]\nmeasures = {hits = "count"}\n'
         )
         tail.send_signal(signal.SIGHUP)
-        wait_until(lambda: "holds from now on" in said(logagg), tail)
-        assert "tail.shards: changed, but that takes a restart" in said(logagg)
+        wait_until(lambda: "holds from now on" in output(logagg), tail)
+        assert "tail.shards: changed, but that takes a restart" in output(logagg)
         append(log, ("/go?ad=1", 302))
         logagg.await_lines(101, tail)
         assert logagg.read("SELECT path, sum(hits) FROM goers GROUP BY path") == [("/go", 1)]
@@ -146,7 +146,7 @@ def test_a_hangup_takes_a_new_configuration(logagg: Command, log: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "message"),
     [
         ("[tail]\nflush = \n", "logagg.toml:2"),
         ('[retention]\nminute = "soon"\n', 'logagg.toml:2: minute: "soon" is not valid'),
@@ -157,29 +157,27 @@ def test_a_hangup_takes_a_new_configuration(logagg: Command, log: Path) -> None:
         ),
     ],
 )
-def test_a_configuration_that_will_not_do_changes_nothing(
-    logagg: Command, log: Path, content: str, complaint: str
-) -> None:
+def test_an_invalid_configuration_changes_nothing(logagg: Command, log: Path, content: str, message: str) -> None:
     file = logagg.folder / "logagg.toml"
     file.write_text('[[rollup]]\nname = "mine"\ndimensions = ["site"]\nmeasures = {hits = "count"}\n')
     with tailing(logagg, log, lines=100) as tail:
         file.write_text(content)
         tail.send_signal(signal.SIGHUP)
-        wait_until(lambda: "until then the old configuration holds" in said(logagg), tail)
+        wait_until(lambda: "until then the old configuration holds" in output(logagg), tail)
         append(log, ("/more", 200))
         logagg.await_lines(101, tail)
         assert logagg.read("SELECT sum(hits) FROM mine") == [(101,)]
-    (line,) = said(logagg).splitlines()
-    assert complaint in line
+    (line,) = output(logagg).splitlines()
+    assert message in line
 
 
-def test_a_hangup_keeps_what_was_rotated_away_and_deleted(logagg: Command, log: Path) -> None:
+def test_a_hangup_keeps_logs_that_were_rotated_and_deleted(logagg: Command, log: Path) -> None:
     file = logagg.folder / "logagg.toml"
     with tailing(logagg, "--flush", "0.1", log, lines=100) as tail, log.open("a") as writer:
-        log.unlink()  # the writer still has it
+        log.unlink()  # the writer still has it open
         file.write_text('site = "one.example"\n')
         tail.send_signal(signal.SIGHUP)
-        wait_until(lambda: "holds from now on" in said(logagg), tail)
+        wait_until(lambda: "holds from now on" in output(logagg), tail)
         writer.write(combined([("/late", 200)]))
         writer.flush()
         logagg.await_lines(101, tail)
@@ -204,13 +202,13 @@ def test_hangups_under_load_count_every_line_once(logagg: Command, log: Path) ->
     assert logagg.lines() == 4100
 
 
-def test_standard_input_goes_on_after_a_hangup(logagg: Command) -> None:
+def test_standard_input_continues_after_a_hangup(logagg: Command) -> None:
     file = logagg.folder / "logagg.toml"
     log = (logagg.folder / "tail.log").open("a")
     with (
         log,
         subprocess.Popen(
-            logagg.words("tail", "--flush", "0.1", "-"),
+            logagg.argv("tail", "--flush", "0.1", "-"),
             cwd=logagg.folder,
             env=logagg.env,
             stdin=subprocess.PIPE,
@@ -225,7 +223,7 @@ def test_standard_input_goes_on_after_a_hangup(logagg: Command) -> None:
         logagg.await_lines(100, tail)
         file.write_text("forwarded = true\n")
         tail.send_signal(signal.SIGHUP)
-        wait_until(lambda: "holds from now on" in said(logagg), tail)
+        wait_until(lambda: "holds from now on" in output(logagg), tail)
         tail.stdin.write(line[40:])
         tail.stdin.close()
         assert tail.wait(30) == 0
@@ -235,12 +233,12 @@ def test_standard_input_goes_on_after_a_hangup(logagg: Command) -> None:
 @pytest.mark.parametrize(
     "arguments", [("sql", "FROM range(100000)"), ("report", "pages"), ("sql", "--help"), ("--help",)]
 )
-def test_a_reader_that_leaves_is_no_failure(logagg: Command, log: Path, arguments: tuple[str, ...]) -> None:
+def test_a_closed_pipe_is_not_a_failure(logagg: Command, log: Path, arguments: tuple[str, ...]) -> None:
     logagg.run("tail", "--once", "-q", log)
     reads, writes = os.pipe()
     os.close(reads)
     done = subprocess.run(
-        logagg.words(*arguments),
+        logagg.argv(*arguments),
         cwd=logagg.folder,
         env=logagg.env,
         stdout=writes,
@@ -252,18 +250,18 @@ def test_a_reader_that_leaves_is_no_failure(logagg: Command, log: Path, argument
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_what_cannot_be_written_is_said(logagg: Command, log: Path) -> None:
+def test_a_failed_write_is_reported(logagg: Command, log: Path) -> None:
     logagg.run("tail", "--once", "-q", log)
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            logagg.words("report"), cwd=logagg.folder, env=logagg.env, stdout=full, stderr=subprocess.PIPE, text=True
+            logagg.argv("report"), cwd=logagg.folder, env=logagg.env, stdout=full, stderr=subprocess.PIPE, text=True
         )
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1 and "No space left on device" in done.stderr
 
 
 def scattered(lines: int) -> str:
-    """Return lines of which any few span an hour, and no two have one path."""
+    """Return lines of which any few span an hour, and whose paths are distinct."""
     time = "[20/Nov/2026:10:{:02d}:{:02d} +0000]"
     return "".join(
         f'192.0.2.{n % 250} - - {time.format(n * 7 % 60, n % 60)} "GET /{n}.html HTTP/1.1" 200 7 "-" "Mozilla/5.0"\n'
@@ -277,12 +275,12 @@ def test_the_end_of_a_merge_loses_nothing(logagg: Command, tmp_path: Path, after
     log.write_text(scattered(lines))
     logagg.env["LOGAGG_TAIL_CHUNK"] = "256kB"
     with tailing(logagg, "--flush", "0.05", log, lines=lines):
-        pass  # and it is killed
+        pass  # the process is killed
     compact = logagg.start("compact", "-q")
     time.sleep(after)
     compact.terminate()
-    assert compact.wait(30) in (0, 1, -signal.SIGTERM)  # done, given up, or not begun
-    assert re.fullmatch("(logagg: a merge of .* was stopped; nothing is lost.*\n)?", said(logagg))
+    assert compact.wait(30) in (0, 1, -signal.SIGTERM)  # finished, abandoned, or not started
+    assert re.fullmatch("(logagg: a merge of .* was stopped; nothing is lost.*\n)?", output(logagg))
     logagg.run("check")
     logagg.run("compact", "-q")
     assert logagg.lines() == lines

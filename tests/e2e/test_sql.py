@@ -27,7 +27,7 @@ def lake(logagg: Command, tmp_path: Path) -> Command:
     return logagg
 
 
-def test_all_formats_say_the_same(lake: Command, tmp_path: Path) -> None:
+def test_all_formats_give_the_same_result(lake: Command, tmp_path: Path) -> None:
     query = "SELECT path, sum(views) AS views, min(ts) AS first FROM pages GROUP BY path ORDER BY path"
     rows = json.loads(lake.run("sql", "--json", query).stdout)
     assert len(rows) == 100 and rows[0] == {"path": "/page/0", "views": 1, "first": "2026-03-02T00:00:00Z"}
@@ -37,9 +37,7 @@ def test_all_formats_say_the_same(lake: Command, tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / "answer.parquet")
     assert table["path"].to_pylist() == [row["path"] for row in rows]
     assert list(map(int, table["views"].to_pylist())) == [row["views"] for row in rows]
-    done = subprocess.run(
-        lake.words("sql", "--format", "parquet", query), env=lake.env, capture_output=True, check=True
-    )
+    done = subprocess.run(lake.argv("sql", "--format", "parquet", query), env=lake.env, capture_output=True, check=True)
     assert done.stdout[:4] == done.stdout[-4:] == b"PAR1"
 
 
@@ -73,25 +71,25 @@ def test_an_output_appears_when_it_is_complete(lake: Command, tmp_path: Path) ->
     )
 
 
-def test_limits_are_said_in_a_line(lake: Command) -> None:
-    for options, query, said in (
+def test_an_exceeded_limit_is_reported_in_one_line(lake: Command) -> None:
+    for options, query, message in (
         (["--timeout", "300ms"], ENDLESS, "longer than 0.3 s; ask for less, or give more with --timeout"),
         (["--memory", "64MB"], "SELECT length(repeat('x', 3000000000))", "more than 64 MB; ask for less"),
         (["--memory", "1MB"], "SELECT 1", "needs 64MB or more"),
         (["--rows", "3"], "FROM range(10)", "more than 3 rows; add LIMIT"),
     ):
         done = lake.run("sql", *options, query, status=1)
-        assert said in done.stderr and done.stderr.count("\n") == 1
+        assert message in done.stderr and done.stderr.count("\n") == 1
     assert "write a duration" in lake.run("sql", "--timeout", "soon", "SELECT 1", status=2).stderr
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("query", [ENDLESS, "EXPLAIN ANALYZE " + ENDLESS])
-def test_a_signal_ends_it_at_once(lake: Command, tmp_path: Path, number: int, status: int, query: str) -> None:
+def test_a_signal_ends_a_query_at_once(lake: Command, tmp_path: Path, number: int, status: int, query: str) -> None:
     spilled = tmp_path / "temporary"
     spilled.mkdir()
     command = subprocess.Popen(
-        lake.words("sql", query),
+        lake.argv("sql", query),
         env={**lake.env, "TMPDIR": str(spilled)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -100,57 +98,61 @@ def test_a_signal_ends_it_at_once(lake: Command, tmp_path: Path, number: int, st
     children = Path(f"/proc/{command.pid}/task/{command.pid}/children")
     wait_until(lambda: bool(children.read_text().split()), command)
     child = Path("/proc", children.read_text().split()[0])
-    wait_until(lambda: len(list((child / "task").iterdir())) > 1, command)  # it computes
+    wait_until(lambda: len(list((child / "task").iterdir())) > 1, command)  # the query computes
     command.send_signal(number)
-    out, said = command.communicate(timeout=60)
-    assert (command.returncode, out, said.strip()) == (status, "", "")
+    out, message = command.communicate(timeout=60)
+    assert (command.returncode, out, message.strip()) == (status, "", "")
     assert not child.exists() and list(spilled.iterdir()) == []
 
 
 def test_a_report_ends_at_once_too(lake: Command) -> None:
-    """DuckDB computes in our own process."""
+    """DuckDB computes in the process of the command."""
     program = f"""from logagg.query import reports
 from logagg.cli import command
 reports.query_of = lambda name: {ENDLESS!r} + " AND 0 < coalesce($limit::INT, 1)"
 command()"""
-    words = [sys.executable, "-c", program, "report", "pages"]
-    with subprocess.Popen(words, env=lake.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as command:
+    argv = [sys.executable, "-c", program, "report", "pages"]
+    with subprocess.Popen(argv, env=lake.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as command:
         process = Path("/proc", str(command.pid))
-        # Its catalog is open, and its main thread has computed for a while.
+        # The catalog is open, and the main thread has computed for a while.
         wait_until(
             lambda: any("catalog/" in str(path.readlink()) for path in (process / "fd").iterdir() if path.is_symlink()),
             command,
         )
         time.sleep(1)
         command.send_signal(signal.SIGINT)
-        out, said = command.communicate(timeout=60)
-        assert (command.returncode, out, said.strip()) == (130, "", "")
+        out, message = command.communicate(timeout=60)
+        assert (command.returncode, out, message.strip()) == (130, "", "")
 
 
-def test_a_reader_may_leave(lake: Command) -> None:
+def test_a_reader_may_close_the_pipe(lake: Command) -> None:
     reader, writer = os.pipe()
-    words = lake.words("sql", "--format", "csv", "FROM range(1000000)")
-    with subprocess.Popen(words, env=lake.env, stdout=writer, stderr=subprocess.PIPE) as command:
+    argv = lake.argv("sql", "--format", "csv", "FROM range(1000000)")
+    with subprocess.Popen(argv, env=lake.env, stdout=writer, stderr=subprocess.PIPE) as command:
         os.close(writer)
         assert os.read(reader, 5) == b"range"
         os.close(reader)
         assert command.communicate(timeout=60)[1] == b"" and command.returncode == 0
 
 
-def test_it_needs_no_privilege(lake: Command) -> None:
+def test_a_query_needs_no_privilege(lake: Command) -> None:
     if not (setpriv := shutil.which("setpriv")):
-        pytest.skip("no setpriv")
+        pytest.skip("setpriv is not installed")
     bare = [setpriv, "--no-new-privs"] + (["--inh-caps=-all", "--bounding-set=-all"] if os.geteuid() == 0 else [])
-    words = [*bare, *lake.words("sql", "--json", "SELECT sum(hits)::INT AS n FROM traffic")]
-    done = subprocess.run(words, env=lake.env, capture_output=True, text=True)
+    argv = [*bare, *lake.argv("sql", "--json", "SELECT sum(hits)::INT AS n FROM traffic")]
+    done = subprocess.run(argv, env=lake.env, capture_output=True, text=True)
     assert (done.stderr, json.loads(done.stdout or "[]")) == ("", [{"n": 100}])
 
 
-def test_what_a_user_may_not_read_is_said(lake: Command) -> None:
+def test_a_lake_without_read_permission_is_reported(lake: Command) -> None:
     catalogs = lake.lake / "catalog"
     catalogs.chmod(0)
-    bare = [shutil.which("setpriv") or pytest.skip("no setpriv"), "--inh-caps=-all", "--bounding-set=-all"]
-    words = [*(bare if os.geteuid() == 0 else []), *lake.words("sql", "SELECT 1")]
-    done = subprocess.run(words, env=lake.env, capture_output=True, text=True)
+    bare = [
+        shutil.which("setpriv") or pytest.skip("setpriv is not installed"),
+        "--inh-caps=-all",
+        "--bounding-set=-all",
+    ]
+    argv = [*(bare if os.geteuid() == 0 else []), *lake.argv("sql", "SELECT 1")]
+    done = subprocess.run(argv, env=lake.env, capture_output=True, text=True)
     catalogs.chmod(0o700)
     assert done.returncode == 1 and "not allowed to read it; ask its owner" in done.stderr

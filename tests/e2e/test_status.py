@@ -1,4 +1,4 @@
-"""`logagg status` tells what the tail sees, whoever asks: what it cannot read or parse, and whether it gets on."""
+"""`logagg status` shows the tail's own report to any user: logs that it cannot read or parse, and its progress."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Site:
         self.tail: Tail | None = None
 
     def write(self, name: str, text: str = "") -> Path:
-        """Write a text, or a hundred lines that no other log has, to the end of a log."""
+        """Append a text, or a hundred lines that are unique to this log, to a log."""
         path = self.logs / name
         with path.open("a") as file:
             file.write(text or combined([(f"/{name}/{number}", 200) for number in range(LINES)]))
         return path
 
-    def start(self, *words: object) -> Tail:
-        self.tail = self.logagg.start("tail", "--flush", "0.1", *(words or [self.logs]))
+    def start(self, *argv: object) -> Tail:
+        self.tail = self.logagg.start("tail", "--flush", "0.1", *(argv or [self.logs]))
         wait_until(lambda: self.has_told(self.pid), self.tail)
         return self.tail
 
@@ -46,7 +46,7 @@ class Site:
         return self.tail.pid
 
     def has_told(self, pid: int) -> bool:
-        """Tell whether the tail with this number has said how it does."""
+        """Return whether the tail with this process number has written a heartbeat."""
         try:
             return bool(json.loads((self.logagg.lake / "tail.json").read_text())["pid"] == pid and self.json()["tails"])
         except (OSError, ValueError, LookupError):
@@ -58,18 +58,18 @@ class Site:
             self.tail.wait(60)
             self.tail = None
 
-    def json(self, *words: object) -> dict[str, Any]:
-        done = self.logagg.run("status", "--json", *words, status=None)
+    def json(self, *argv: object) -> dict[str, Any]:
+        done = self.logagg.run("status", "--json", *argv, status=None)
         found: dict[str, Any] = json.loads(done.stdout)
         assert done.returncode == int(not found["healthy"]) == int(bool(found["problems"]))
         return found
 
-    def problems(self, *words: object) -> list[str]:
-        found: list[str] = self.json(*words)["problems"]
+    def problems(self, *argv: object) -> list[str]:
+        found: list[str] = self.json(*argv)["problems"]
         return found
 
     def await_problem(self, *texts: str) -> str:
-        """Wait until there is this one problem and no other; return it."""
+        """Wait until exactly this one problem is reported; return it."""
 
         def is_told() -> bool:
             found = self.problems()
@@ -89,10 +89,10 @@ def site(logagg: Command) -> Iterator[Site]:
     site.end(signal.SIGKILL)
 
 
-# what the tail cannot read
+# logs that the tail cannot read
 
 
-def test_a_log_that_may_not_be_read(site: Site, tool: Callable[[str], str]) -> None:
+def test_a_log_without_permission(site: Site, tool: Callable[[str], str]) -> None:
     site.write("access.log")
     locked = site.write("other.access.log")
     with without_power(site.logagg, tool), mode(locked, 0):
@@ -104,8 +104,8 @@ def test_a_log_that_may_not_be_read(site: Site, tool: Callable[[str], str]) -> N
     site.logagg.await_lines(200, site.tail)  # type: ignore[arg-type]
 
 
-def test_the_rights_of_who_asks_do_not_matter(site: Site, tool: Callable[[str], str]) -> None:
-    """A log is read well, and who asks may not even enter its directory; and the other way round."""
+def test_the_permissions_of_the_user_of_status_do_not_matter(site: Site, tool: Callable[[str], str]) -> None:
+    """The user of `status` may not even enter the directory of a log that the tail reads; and the other way round."""
     site.write("access.log")
     site.start()
     site.logagg.await_lines(100, site.tail)  # type: ignore[arg-type]
@@ -123,7 +123,7 @@ def test_the_rights_of_who_asks_do_not_matter(site: Site, tool: Callable[[str], 
     assert found["problems"] == [] or "permission denied" in found["problems"][0]
 
 
-def test_what_cannot_be_read_for_other_reasons(site: Site) -> None:
+def test_logs_that_cannot_be_read_for_other_reasons(site: Site) -> None:
     site.write("access.log")
     (site.logs / "loop.log").symlink_to("loop.log")
     site.start(site.logs / "access.log", site.logs / "loop.log")
@@ -132,7 +132,7 @@ def test_what_cannot_be_read_for_other_reasons(site: Site) -> None:
     site.await_health()
 
 
-def test_an_archive_that_is_corrupt(site: Site) -> None:
+def test_a_corrupt_archive(site: Site) -> None:
     site.write("access.log")
     packed = bytearray(gzip.compress(combined([(f"/{os.urandom(20).hex()}", 200) for _ in range(2000)]).encode()))
     packed[50_000:50_100] = bytes(100)
@@ -143,10 +143,10 @@ def test_an_archive_that_is_corrupt(site: Site) -> None:
     site.await_problem("access.log.1.gz: corrupt gz", "remove it")
 
 
-# what it does not understand
+# logs that it cannot parse
 
 
-def test_a_log_that_no_format_fits(site: Site) -> None:
+def test_a_log_that_no_format_matches(site: Site) -> None:
     site.write("access.log")
     site.write("strange.log", "a\nb\n")
     site.start()
@@ -168,19 +168,19 @@ def test_a_log_that_is_mostly_rejected(site: Site) -> None:
     [source] = [one for one in site.json()["sources"] if one["path"].endswith("/access.log")]
     assert source["problem"] == "90 of its last 100 lines are rejects"
     site.end()
-    site.await_problem("90 of its last 100 lines are rejects")  # it is so, though nobody tails now
+    site.await_problem("90 of its last 100 lines are rejects")  # this stays, although no tail runs now
     site.start()
     assert site.json()["tails"][0]["unparsed"][0]["since"] == pytest.approx(problem["since"], abs=1), (
-        "it began before this run"
+        "the problem began before this run"
     )
     site.write("access.log")
     site.await_health()
 
 
-# what it waits for, and follows
+# paths that it waits for, and logs that it follows
 
 
-def test_what_it_waits_for_is_listed_and_no_failure(site: Site) -> None:
+def test_missing_paths_are_listed_but_are_not_a_failure(site: Site) -> None:
     site.write("access.log")
     site.start(site.logs, site.logs / "later" / "*.log")
     found = site.json()
@@ -199,10 +199,10 @@ def test_what_it_waits_for_is_listed_and_no_failure(site: Site) -> None:
     assert site.json()["tails"][0]["waiting"] == []
 
 
-# whether it runs, and gets on
+# whether it runs and makes progress
 
 
-def test_a_tail_that_ends_says_so(site: Site) -> None:
+def test_a_tail_that_ends_reports_it(site: Site) -> None:
     site.write("access.log")
     site.start()
     site.logagg.await_lines(100, site.tail)  # type: ignore[arg-type]
@@ -230,7 +230,7 @@ def test_a_tail_that_is_killed_is_not_shown_as_alive(site: Site) -> None:
     assert site.json()["tails"][0]["state"] == "running"
 
 
-def test_another_process_that_writes_the_lake_is_no_tail(site: Site) -> None:
+def test_another_process_that_writes_the_lake_is_not_shown_as_a_tail(site: Site) -> None:
     site.write("access.log")
     site.logagg.run("tail", "--once", "-q", site.logs)
     flock = "import fcntl, os, sys; f = open(sys.argv[1], 'r+'); fcntl.flock(f, 2); f.truncate(); f.write(str(os.getpid())); f.flush(); print(); input()"
@@ -257,7 +257,7 @@ def test_a_tail_that_hangs_is_too_old_for_a_monitor(site: Site) -> None:
 
 
 def test_lines_that_wait_are_too_old_for_a_monitor(site: Site, tool: Callable[[str], str]) -> None:
-    """The disk refuses; the tail lives, and says that what it has read is not committed."""
+    """The disk refuses writes; the tail is alive, and reports uncommitted lines."""
     site.write("access.log")
     with without_power(site.logagg, tool):
         tail = site.start()
@@ -271,8 +271,8 @@ def test_lines_that_wait_are_too_old_for_a_monitor(site: Site, tool: Callable[[s
         wait_until(lambda: site.problems("--max-age", "1h") == [], tail)
 
 
-def test_a_lake_of_which_no_tail_has_told(site: Site) -> None:
-    """Of an earlier version: its commits count."""
+def test_a_lake_without_a_heartbeat(site: Site) -> None:
+    """A lake of an earlier version: its commits count."""
     site.write("access.log")
     site.logagg.run("tail", "--once", "-q", site.logs)
     (site.logagg.lake / "tail.json").unlink()
@@ -280,13 +280,13 @@ def test_a_lake_of_which_no_tail_has_told(site: Site) -> None:
     wait_until(lambda: "nothing was committed for" in str(site.problems("--max-age", "1s")))
 
 
-def test_an_age_that_is_none(site: Site) -> None:
+def test_an_invalid_age(site: Site) -> None:
     done = site.logagg.run("status", "--max-age", "soon", status=2)
     assert "write a duration" in done.stderr
 
 
-def test_what_a_run_could_not_read_is_told_after_it(site: Site, tool: Callable[[str], str]) -> None:
-    """`tail --once` from a timer: between its runs its last word counts."""
+def test_logs_that_a_run_could_not_read_are_reported_after_it(site: Site, tool: Callable[[str], str]) -> None:
+    """`tail --once` from a timer: between its runs its last heartbeat counts."""
     site.write("access.log")
     locked = site.write("other.access.log")
     with without_power(site.logagg, tool), mode(locked, 0):
@@ -296,7 +296,7 @@ def test_what_a_run_could_not_read_is_told_after_it(site: Site, tool: Callable[[
     site.await_health()
 
 
-def test_the_heartbeat_is_for_the_group_of_the_lake_alone(site: Site) -> None:
+def test_only_the_group_of_the_lake_may_read_the_heartbeat(site: Site) -> None:
     site.write("access.log")
     site.logagg.run("tail", "--once", "-q", site.logs)
     assert (site.logagg.lake / "tail.json").stat().st_mode & 0o777 == 0o640 & ~current_umask()

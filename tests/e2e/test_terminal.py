@@ -1,4 +1,4 @@
-"""What a person sees on a terminal, and what a log file gets instead."""
+"""The output on a terminal, and in a log file."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ LINES = combined([(f"/page/{number}", 200) for number in range(100)])
 
 
 class Terminal:
-    """A command on a terminal of its own, and all that it was sent."""
+    """A command on a terminal of its own, and all of its output."""
 
     def __init__(self, logagg: Command, *arguments: object, columns: int = 120) -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.sent = ""
         self.process = subprocess.Popen(
-            logagg.words(*arguments),
+            logagg.argv(*arguments),
             cwd=logagg.folder,
             env={key: value for key, value in logagg.env.items() if key != "COLUMNS"} | {"TERM": "xterm"},
             stdin=slave,
@@ -41,11 +41,11 @@ class Terminal:
         os.close(slave)
 
     def read(self) -> str:
-        """Return all that was sent up to now."""
+        """Return all output up to now."""
         while select.select([self._master], [], [], 0.05)[0]:
             try:
                 data = os.read(self._master, 1 << 16)
-            except OSError:  # nobody has the other end open any more
+            except OSError:  # no process has the other end open
                 break
             self.sent += data.decode()
         return self.sent
@@ -54,7 +54,7 @@ class Terminal:
         wait_until(lambda: bool(holds(self.read())))
 
     def screen(self) -> list[str]:
-        """Return what is to be seen: each line as last drawn."""
+        """Return the visible lines: each line as last drawn."""
         lines = self.read().replace("\r\n", "\n").split("\n")
         return [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line.rpartition("\r")[2]) for line in lines]
 
@@ -111,7 +111,7 @@ def test_one_status_line_is_redrawn(logagg: Command, log: Path, terminal: Callab
     assert status.startswith("201 lines, 0/s")
     os.write(tail._master, b"\x03")
     assert tail.end() == 0
-    assert tail.screen()[1:] in (["^C"], [""])  # nothing is left of the status line
+    assert tail.screen()[1:] in (["^C"], [""])  # the status line is erased
 
 
 def test_the_status_line_fits_the_terminal(log: Path, terminal: Callable[..., Terminal]) -> None:
@@ -128,13 +128,13 @@ def test_quiet_is_quiet(logagg: Command, log: Path, terminal: Callable[..., Term
 
 
 def test_a_bar_while_catching_up(log: Path, terminal: Callable[..., Terminal]) -> None:
-    log.write_text(LINES * 20_000)  # for as long as it takes the bar to be drawn again
+    log.write_text(LINES * 20_000)  # enough for the bar to be drawn again
     tail = terminal("tail", "--once", log)
     assert tail.end() == 0
     bar, summary = tail.sent.partition("2,000,000 lines (")[::2]
     assert "━" in bar and re.search(r"[1-9][\d,]* lines", bar)
-    assert summary and "\x1b[?25h" in bar  # the cursor is back
-    assert re.search(r"\x1b\[1A\x1b\[2K[^━]*$", bar)  # and the bar is gone
+    assert summary and "\x1b[?25h" in bar  # the cursor is visible again
+    assert re.search(r"\x1b\[1A\x1b\[2K[^━]*$", bar)  # and the bar is erased
 
 
 def test_no_bar_and_no_status_line_elsewhere(logagg: Command, log: Path) -> None:
@@ -145,21 +145,23 @@ def test_no_bar_and_no_status_line_elsewhere(logagg: Command, log: Path) -> None
 
 
 def test_plain_lines_in_a_log_file(logagg: Command, log: Path) -> None:
-    """Each as soon as there is something to say, though nobody has a terminal."""
+    """Each line is written as soon as there is output, without a terminal."""
     tail = logagg.start("tail", "-v", "--flush", "0.05", log)
-    said = log.parent / "tail.log"
+    output = log.parent / "tail.log"
     try:
-        wait_until(lambda: " commit: " in said.read_text(), tail)
+        wait_until(lambda: " commit: " in output.read_text(), tail)
         tail.send_signal(signal.SIGTERM)
         assert tail.wait(30) == 0
     finally:
         tail.kill()
         tail.wait()
-    lines = said.read_text().splitlines()
+    lines = output.read_text().splitlines()
     assert all(re.match(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ [a-z]+: \S", line) for line in lines), lines
 
 
-def test_a_terminal_that_hangs_up_ends_it_well(logagg: Command, log: Path, terminal: Callable[..., Terminal]) -> None:
+def test_a_terminal_that_hangs_up_ends_it_normally(
+    logagg: Command, log: Path, terminal: Callable[..., Terminal]
+) -> None:
     tail = terminal("tail", "--flush", "1h", log)
     tail.expect(lambda sent: "100 lines," in sent)
     append(log, LINES)
@@ -174,7 +176,7 @@ def reads(pid: int, log: Path) -> bool:
     return any(os.path.realpath(one) == str(log) for one in Path(f"/proc/{pid}/fd").iterdir())
 
 
-def test_the_end_at_once_gives_the_cursor_back(log: Path, terminal: Callable[..., Terminal]) -> None:
+def test_an_immediate_end_restores_the_cursor(log: Path, terminal: Callable[..., Terminal]) -> None:
     log.write_text(LINES * 20_000)
     tail = terminal("tail", "--once", log)
     tail.expect(lambda sent: re.search(r"[1-9][\d,]* lines", sent))
@@ -187,24 +189,24 @@ def test_the_end_at_once_gives_the_cursor_back(log: Path, terminal: Callable[...
 def test_standard_streams_that_are_closed(logagg: Command, log: Path) -> None:
     script = '"$@" >&- 2>&- <&-'
     done = subprocess.run(
-        ["sh", "-c", script, "sh", *logagg.words("tail", "--once", log)], cwd=logagg.folder, env=logagg.env
+        ["sh", "-c", script, "sh", *logagg.argv("tail", "--once", log)], cwd=logagg.folder, env=logagg.env
     )
     assert done.returncode == 0 and logagg.lines() == 100
 
 
 @pytest.mark.parametrize(
-    ("words", "completed"),
+    ("argv", "completed"),
     [("logagg rep", "report"), ("logagg tail --on", "--once"), ("logagg check --log", "--log-format")],
 )
-def test_completion(logagg: Command, words: str, completed: str) -> None:
-    logagg.env |= {"_LOGAGG_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+def test_completion(logagg: Command, argv: str, completed: str) -> None:
+    logagg.env |= {"_LOGAGG_COMPLETE": "bash_complete", "COMP_WORDS": argv, "COMP_CWORD": str(argv.count(" "))}
     assert f"plain,{completed}" in logagg.run().stdout.splitlines()
 
 
-def test_debug_shows_where(logagg: Command) -> None:
+def test_debug_shows_the_traceback(logagg: Command) -> None:
     for arguments in (("--debug", "status"), ("status", "--debug")):
         done = subprocess.run(
-            logagg.words(*arguments), cwd=logagg.folder, env=logagg.env, capture_output=True, text=True
+            logagg.argv(*arguments), cwd=logagg.folder, env=logagg.env, capture_output=True, text=True
         )
         assert done.returncode == 1 and "Traceback" in done.stderr
         assert done.stderr.splitlines()[-1].startswith("logagg: ") and "no lake there" in done.stderr

@@ -1,4 +1,4 @@
-"""A lake that an earlier logagg wrote is opened, answers, and goes on with exact totals."""
+"""A lake that an earlier logagg wrote can be opened and queried, and continues with exact totals."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from logagg.lake.digests import digest_in
 from tests.conftest import ROOT, Command, combined
 
 LAKES = sorted((ROOT / "fixtures/lakes").iterdir())
-LINES = 28  # of each: those of the cases "ads", three of "combined", and one that is none
+LINES = 28  # in each log: those of the cases "ads", three of "combined", and one reject
 
 
 @pytest.fixture(params=LAKES, ids=lambda path: path.name)
 def old(request: pytest.FixtureRequest, logagg: Command, tmp_path: Path) -> Path:
-    """A stored lake, moved here, and the log that it was made of; return the log."""
+    """A stored lake, moved here; return the log that it was read from."""
     shutil.copytree(request.param / "lake", logagg.lake, symlinks=True)
-    (logagg.lake / "secret").chmod(0o600)  # git keeps no modes
+    (logagg.lake / "secret").chmod(0o600)  # git does not store modes
     log = tmp_path / "access.log"
     shutil.copy(request.param / "access.log", log)
-    logagg.run("compact", "-q")  # it was moved
+    logagg.run("compact", "-q")  # the lake was moved
     return log
 
 
@@ -36,7 +36,7 @@ def answers(logagg: Command) -> tuple[int, dict[str, int], tuple[int, int], int]
 BEFORE = {"asset": 1, "click": 10, "conversion": 2, "impression": 5, "other": 6, "pageview": 3}
 
 
-def test_it_answers(logagg: Command, old: Path) -> None:
+def test_queries_give_the_stored_counts(logagg: Command, old: Path) -> None:
     lines, kinds, clicks, _ = answers(logagg)
     assert (lines, kinds, clicks) == (LINES, BEFORE, (7, 3))
     logagg.run("check", "--lake", logagg.lake, old)
@@ -44,13 +44,13 @@ def test_it_answers(logagg: Command, old: Path) -> None:
         assert logagg.run("report", name).stdout
 
 
-def test_the_log_goes_on_where_it_was(logagg: Command, old: Path) -> None:
+def test_the_log_continues_at_its_position(logagg: Command, old: Path) -> None:
     *_, people = answers(logagg)
     logagg.run("tail", "--once", "-q", old)
     assert answers(logagg) == (LINES, BEFORE, (7, 3), people)
     with old.open("a") as log:
         log.write(combined([("/new", 200)], client="203.0.113.77"))
-        log.write(old.read_text().splitlines(keepends=True)[0])  # somebody who was here before
+        log.write(old.read_text().splitlines(keepends=True)[0])  # a visitor of an earlier line
     logagg.run("tail", "--once", "-q", old)
     lines, kinds, clicks, more = answers(logagg)
     assert (lines, clicks, more) == (LINES + 2, (7, 3), people + 1)
@@ -64,16 +64,16 @@ def undigested(logagg: Command) -> int:
     return int(found)
 
 
-def test_its_files_get_digests(logagg: Command, tmp_path: Path) -> None:
-    """Those that are merged, and those that are merged already; every bit of them is checked from then on."""
+def test_the_files_of_the_lake_get_digests(logagg: Command, tmp_path: Path) -> None:
+    """Files that are merged get digests, and so do already merged ones; every bit of them is checked from then on."""
     old = LAKES[0]
     shutil.copytree(old / "lake", logagg.lake, symlinks=True)
     (logagg.lake / "secret").chmod(0o600)
     shutil.copy(old / "access.log", log := tmp_path / "access.log")
     with duckdb.connect(str(logagg.lake / "logagg.duckdb"), read_only=True) as connection:
         [(count,)] = connection.execute("SELECT count(*) FROM files").fetchall()
-    said = logagg.run("check", status=1).stdout  # it was moved
-    assert f"{count} files of an earlier logagg, of which not every bit can be checked" in said
+    output = logagg.run("check", status=1).stdout  # the lake was moved
+    assert f"{count} files of an earlier logagg, of which not every bit can be checked" in output
     logagg.run("tail", "--once", "-q", log)
     before = answers(logagg)
     logagg.run("compact", "-q")

@@ -1,6 +1,6 @@
-"""Bytes of a stranger, guided by coverage (atheris): `make fuzz`.
+"""Coverage-guided fuzzing (atheris): `make fuzz`.
 
-The river from a chunk to the rows of the rollups; it must not fail, and hits + rejects must be the lines.
+The stages from a chunk to the rows of the rollups must not fail, and hits + rejects must equal the lines.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def one_input(data: bytes) -> None:
 
 
 def seed(folder: Path) -> None:
-    """Give the fuzzer lines of each format to begin with, and numbers to put into them."""
+    """Give the fuzzer initial lines of each format, and numbers to put into them."""
     draw = random.Random(7)
     for number, fmt in enumerate(FORMATS):
         for line in range(20):

@@ -1,4 +1,4 @@
-"""Logs of any format, plausible, extreme and damaged, and what both parsers make of them."""
+"""Logs of any format with plausible, extreme and damaged lines, and the results of both parsers for them."""
 
 import random
 
@@ -29,7 +29,7 @@ FORMATS = [
         '%{msec}t "%r" %s %B %{ms}T',
     )
 ]
-# What a program writes whose counter has run over, or who was not meant to be believed.
+# Values of overflowed counters, and numbers that no server means.
 EXTREMES = [
     "9" * 18,
     "9" * 19,
@@ -145,7 +145,7 @@ def json_value(field: str, draw: random.Random) -> str:
 
 
 def spoil(line: bytes, draw: random.Random) -> bytes:
-    """Damage a line as crashes, strangers and broken servers do."""
+    """Damage a line as crashes, attackers and broken servers do."""
     at = draw.randrange(len(line) + 1)
     return draw.choice(
         [

@@ -1,4 +1,4 @@
-"""The stages from a chunk to the rows of the rollups, and the lines that they must account for."""
+"""The stages from a chunk to the rows of the rollups, and the number of lines that the rows must account for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def lines_of(data: bytes) -> int:
 
 
 def count(data: bytes, format_: str | object, config: Config = DEFAULT) -> int:
-    """Take bytes down the whole river, to the rows of the rollups; return hits + rejects."""
+    """Send bytes through all stages, to the rows of the rollups; return hits + rejects."""
     fmt = compile_format(format_) if isinstance(format_, str) else format_
     chunk = Chunk("s", 0, 0, len(data), data, Fingerprint(len(data), 0, ""))
     batch = fast.parse(chunk, fmt, NOW)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Lakes that are made of flushes, crashes at a step of a commit, and what is left after one."""
+"""Lakes made of flushes, crashes at a step of a commit, and a check that the next start clears away their files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COARSER = Config(retention=Retention(86_400, 10 * 86_400, None))
 
 
 class Crash(BaseException):
-    """Ends what runs as `kill -9` does: nothing that catches an Exception catches it."""
+    """Ends the code under test as `kill -9` would: no `except Exception` catches it."""
 
 
 def dies_at(step: str, times: int = 1) -> Callable[[str], None]:
@@ -31,7 +31,7 @@ def dies_at(step: str, times: int = 1) -> Callable[[str], None]:
 
 
 def lines(number: int, start: int = 0) -> bytes:
-    """Return some lines, each of its own minute and of three kinds: a page, a click or nothing."""
+    """Return some lines, each in its own minute, of three kinds: a page, a click, or garbage."""
     agents, made = list(AGENTS), []
     for n in range(start, start + number):
         target, status = (("/tea", 200), ("/click?ad=1&campaign=spring", 302), ("/gone", 404))[n % 3]
@@ -42,7 +42,7 @@ def lines(number: int, start: int = 0) -> bytes:
 
 
 def flushed(root: Path, clock: ManualClock, config: Config, times: int, kind: type[Feed] = Feed) -> bytes:
-    """Make a lake of so many flushes; return the log it was made of."""
+    """Make a lake with a number of flushes; return the log that it was read from."""
     log, feed = b"", kind(root, clock, config)
     for n in range(times):
         log += lines(5, 5 * n)
@@ -52,7 +52,7 @@ def flushed(root: Path, clock: ManualClock, config: Config, times: int, kind: ty
 
 
 def assert_clears_away(root: Path, clock: ManualClock) -> None:
-    """After its grace nothing is there but what the live catalog names, and the catalog before; not before, for readers."""
+    """After the grace, only files of the live catalog and the previous catalog are left; until then readers may use the others."""
     clock.sleep(MINUTES.lake.grace + 61)
     Feed(root, clock, MINUTES).close()
     named, there = files_of(root)

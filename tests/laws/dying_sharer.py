@@ -1,4 +1,4 @@
-"""Write some shards of a lake that others write, too, from a log, and be killed at the n-th step of a commit:
+"""Write some shards of a shared lake from a log, and be killed at the n-th step of a commit:
 
 dying_sharer.py N LAKE LOG SHARDS OWNED...
 """
@@ -19,13 +19,13 @@ from logagg.lake import compact, locks
 from tests.laws.crashes import MINUTES
 from tests.laws.feed import Sharer
 
-LINES = 40  # between two flushes
-compact.FLUSHES = 6  # there are merges
+LINES = 40  # lines between two flushes
+compact.FLUSHES = 6  # low enough that merges happen
 
 
 def main(step: int, root: Path, log: bytes, shards: int, owned: list[int]) -> None:
     wanted = set(owned)
-    while wanted:  # until a former owner is gone
+    while wanted:  # wait until the former owner is gone
         wanted -= {shard for shard in wanted if locks.lease(root, shard) is not None}
         time.sleep(0.01)
     feed, steps = Sharer(root, SystemClock(), MINUTES, shards, owned), count(1)

@@ -1,4 +1,4 @@
-"""Run `logagg ARGUMENTS...` so that it is killed when it has come to its n-th step of a commit: dying_tail.py N ARGUMENTS..."""
+"""Run `logagg ARGUMENTS...`, and kill it at the n-th step of a commit: dying_tail.py N ARGUMENTS..."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from logagg.lake.lake import Lake
 
 
 def die_at(step: int) -> None:
-    """Let every lake that is opened from now on kill this process at a step of its commits."""
+    """Make every lake that is opened from now on kill this process at a step of its commits."""
     opened, steps = Lake.open, count(1)
 
     def reached(name: str) -> None:

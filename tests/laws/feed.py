@@ -1,4 +1,4 @@
-"""The river without its threads: lines of one log through parser, classifier and shards into a lake."""
+"""The stages of a tail without threads: lines of one log through parser, classifier and shards into a lake."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SOURCE = Source("s", "access.log", 1, 1, NOTHING, format="combined")
 
 
 class Feed:
-    """Writes one lake from one log, and takes up what the lake knows of it."""
+    """Writes one lake from one log, and resumes at the positions of the lake."""
 
     def __init__(self, root: Path, clock: Clock, config: Config, shards: int = 2) -> None:
         self.lake = Lake.open(root, tables_of(config), clock=clock, config=config)
@@ -35,20 +35,20 @@ class Feed:
         self._begin(clock, config, shards, dict.fromkeys(range(shards), known))
 
     def _begin(self, clock: Clock, config: Config, number: int, owned: Mapping[int, Sequence[KnownSource]]) -> None:
-        """Begin some shards, of a number of them, each from what the lake knows."""
+        """Start some of the shards, each with its state from the lake."""
         settings = ShardSettings(rollups_of(config), requests=requests_of(config))
         self.shards = [Shard(shard, settings, known, self.lake.clicks(shard, number)) for shard, known in owned.items()]
         self._starts = {shard: known[0].resume.position if known else 0 for shard, known in owned.items()}
         self._number, self._clock, self._classifier = number, clock, Classifier.of(config, self.lake.secret)
 
     def jobs(self, log: bytes, start: int, end: int) -> list[Job]:
-        """Return a job for each shard there is, of the lines of a log between two positions."""
+        """Return a job for each shard, with the lines of a log between two positions."""
         chunk = Chunk(SOURCE.id, 0, start, end, log[start:end], Fingerprint(end, 0, NOTHING.digest))
         batch = fast.parse(chunk, compile_format("combined"), self._clock.now(), 1 << 20)
         return shard_jobs(chunk, self._classifier.classify(batch.table), batch.rejects, self._number)
 
     def drain(self, log: bytes) -> list[Delta]:
-        """Read a log on to its end; return what that adds up to."""
+        """Read the rest of a log; return the deltas."""
         jobs = {start: self.jobs(log, start, len(log)) for start in set(self._starts.values()) if start < len(log)}
         for shard in self.shards:
             if (start := self._starts[shard.number]) in jobs:
@@ -60,14 +60,14 @@ class Feed:
         self.lake.commit(self.drain(log), [SOURCE])
 
     def merge(self) -> int:
-        """Carry out what is due, as a running tail does beside its commits; return how many merges there were."""
+        """Run all merges that are due, as a running tail does in the background; return their number."""
         tasks = self.lake.plan_compaction()
         for task in tasks:
             self.lake.commit_replacement(task.run())
         return len(tasks)
 
     def close(self) -> None:
-        """Let go of the lock, as the end of a process does: nothing is written any more."""
+        """Release the lock without a further write, as the end of a process does."""
         for shard in self.shards:
             shard.close()
         self.lake.close()
@@ -87,15 +87,15 @@ class Sharer(Feed):
 
 
 def position(root: Path) -> int:
-    """Return how far the lake has come in the log, all shards alike."""
+    """Return the position of the lake in the log, which must be the same for all shards."""
     with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as connection:
         found = connection.execute("SELECT DISTINCT position FROM sources").fetchall()
-    assert len(found) <= 1, "shards that were committed together stand together"
+    assert len(found) <= 1, "shards that were committed together have the same position"
     return found[0][0] if found else 0
 
 
 def assert_holds(root: Path, log: bytes) -> None:
-    """The lake is whole, and says of the log, up to where it has come, what a plain count says."""
+    """The lake is intact, and its sums for the log, up to its position, are those of a plain count."""
     lines = log[: position(root)].decode().splitlines()
     count, rejects = sums.expected(lines)
     with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as connection:
@@ -103,7 +103,7 @@ def assert_holds(root: Path, log: bytes) -> None:
             path for (path,) in connection.execute("SELECT path FROM files").fetchall() if not (root / path).exists()
         ]
         assert missing == []
-        for rollup, (_, *names) in oracle.KEYS.items():  # whatever the grain of `ts` is by now
+        for rollup, (_, *names) in oracle.KEYS.items():  # `ts` is left out, since retention may have made it coarser
             assert sums.differences(sums.of_lake(connection, rollup, names), count.by(rollup, *names)) == {}, rollup
         assert sums.wrong_requests(connection, count) == {}
         [refused] = connection.execute("SELECT coalesce(sum(lines), 0)::BIGINT FROM rejects").fetchall()
@@ -111,7 +111,7 @@ def assert_holds(root: Path, log: bytes) -> None:
 
 
 def files_of(root: Path) -> tuple[set[str], set[str]]:
-    """Return the files that the live catalog names, itself among them, and those that are there."""
+    """Return the files that the live catalog names, including itself, and the files that exist."""
     with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as connection:
         named = {path for (path,) in connection.execute("SELECT path FROM files").fetchall()}
     named.add(str((root / "logagg.duckdb").readlink()))

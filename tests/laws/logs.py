@@ -1,4 +1,4 @@
-"""Generated logs: requests of a few people and robots to a few sites, in any order, and lines that are none."""
+"""Generated logs: requests of a few people and robots to a few sites, in any order, with some lines of garbage."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FORMATS = {
     "sites": "vhost-combined",
     "timed": '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_time',
 }
-# Whether an agent is a robot's is said here by hand, not by the list that the package uses.
+# Whether an agent is a robot is stated here by hand, independently of the package's list.
 AGENTS = {
     "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0": False,
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1": False,
@@ -52,7 +52,7 @@ NO_LINES = (
     '<script>alert("</script>") [[[',
 )
 EMPTY = ("", "\r")
-# What a counter says that has run over, and what is just short of that, or of a bound.
+# Values of an overflowed counter, and values just below that or below a bound.
 SIZES = (
     2**50,
     2**50 - 1,
@@ -90,12 +90,12 @@ TIMES_TAKEN: tuple[str, ...] = (
     "inf",
     "0.000000001",
 )
-TIMES_TAKEN += ("0.1", "0.2", "0.3", "86400.001", "-")  # tenths have no end in base two
+TIMES_TAKEN += ("0.1", "0.2", "0.3", "86400.001", "-")  # tenths are not exact in base two
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request, before it is written in one format or another."""
+    """One request, which can be written in any format."""
 
     second: int  # after START
     client: str
@@ -107,7 +107,7 @@ class Request:
     size: int | str | None = 43
     site: str = SITES[0]
     took: str = "0.012"
-    end: str = ""  # "\r" where a Windows tool had the log in its hands
+    end: str = ""  # "\\r" if a Windows tool has edited the log
 
     def line(self, form: str) -> str:
         time = (START + dt.timedelta(seconds=self.second)).strftime("%d/%b/%Y:%H:%M:%S +0000")
@@ -135,7 +135,7 @@ def _requests(targets: st.SearchStrategy[str], seconds: st.SearchStrategy[int]) 
     )
 
 
-# Clicks are remembered for ten minutes before the newest event of their log: within these any order gives the same.
+# Clicks are remembered for ten minutes before the newest event of their log: within that time the order does not matter.
 _MINUTES = st.integers(0, 590) | st.integers(0, 59).map(lambda tens: tens * 10)
 _PAST = st.integers(-3 * 86_400, -86_400)
 _CLICKS = st.builds(
@@ -158,7 +158,7 @@ LOGS = st.lists(st.one_of(_CLICKS, _CLICKS, _TRACKING, _VIEWS, _VIEWS, _NONE), m
 def written(log: Sequence[Request | str], form: str, name: str = "first") -> list[str]:
     """Return the lines of a log in a format.
 
-    The first is a request, since a log that begins with none may be another's, and of this log alone: no two generations
+    The first line is a request, since its format identifies the log, and it is unique to this log: no two generations
     of a real log begin alike.
     """
     first = Request(0, CLIENTS[0], "curl/8.5.0", f"/{name}")

@@ -1,4 +1,4 @@
-"""What a lake says, summed by key, beside what a plain count of the same lines says."""
+"""The sums of a lake by key, compared with a plain count of the same lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from logagg.tail.options import TailOptions
 from tests import oracle
 from tests.laws.logs import is_robot
 
-# What a fold of the long tail leaves as it is.
+# These dimensions are not affected by folding the long tail.
 KEPT = {
     "traffic": ("ts", "kind", "status", "is_bot"),
     "pages": ("ts", "is_bot"),
@@ -31,9 +31,9 @@ OF = {"nanoseconds": "round(seconds * 1e9)::HUGEINT"}
 
 def read(lake: Path, paths: Iterable[Path], config: Config, **options: object) -> None:
     """Read logs once, as `logagg tail --once` does, in this process."""
-    words = TailOptions([str(path) for path in paths], lake, config, once=True, verbosity=-1, **options)  # type: ignore[arg-type]
-    with ThreadPoolExecutor(1) as thread:  # not the main one, whose signal handlers are pytest's
-        thread.submit(local.tail, words).result()
+    tail_options = TailOptions([str(path) for path in paths], lake, config, once=True, verbosity=-1, **options)  # type: ignore[arg-type]
+    with ThreadPoolExecutor(1) as thread:  # in a thread other than the main one, whose signal handlers are pytest's
+        thread.submit(local.tail, tail_options).result()
 
 
 def expected(lines: Iterable[str], window: float = 30) -> tuple[oracle.Count, int]:
@@ -55,9 +55,9 @@ def of_lake(connection: duckdb.DuckDBPyConnection, rollup: str, names: Iterable[
 
 
 def wrong_requests(connection: duckdb.DuckDBPyConnection, count: oracle.Count) -> dict[object, object]:
-    """Return the requests that are not those of a plain count, since the time from which all of them are there.
+    """Return the requests that differ from a plain count, from the time on from which the lake has all of them.
 
-    Each is the line at its position: no two have the same.
+    Each is the line at its position: no two have the same position.
     """
     [since] = connection.execute("SELECT epoch(requests_from) FROM lake").fetchone() or [0]
     names = ["epoch(ts)::BIGINT", *oracle.REQUEST[1:]]
@@ -71,7 +71,7 @@ def wrong_requests(connection: duckdb.DuckDBPyConnection, count: oracle.Count) -
 
 
 def assert_agrees(lake: Path, lines: Iterable[str], *, folded: bool = False) -> None:
-    """Every rollup, summed, is what a plain count of the lines says; every line is a request or a reject."""
+    """The sums of every rollup are those of a plain count of the lines; every line is a request or a reject."""
     count, rejects = expected(lines)
     with duckdb.connect(str(lake / "logagg.duckdb"), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
@@ -85,6 +85,6 @@ def assert_agrees(lake: Path, lines: Iterable[str], *, folded: bool = False) -> 
 
 
 def differences(found: oracle.Table, counted: oracle.Table) -> dict[object, object]:
-    """Return the keys whose sums are not those that were counted, with both."""
+    """Return the keys whose sums differ from the count, with both values."""
     keys = found.keys() | counted.keys()
     return {key: (found.get(key), counted.get(key)) for key in keys if found.get(key) != counted.get(key)}

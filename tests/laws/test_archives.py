@@ -1,7 +1,7 @@
-"""Whatever archives are called, wherever they lie and however they are compressed: every line counts once.
+"""Every line counts once, whatever the names, directories and compression of archives.
 
 A model of a log whose generations are renamed, compressed, moved and copied under names drawn at random, beside the real
-tailer and real files. Each generation is long enough to be known by its fingerprint, which no name is needed for.
+tailer and real files. Each generation is long enough for a full fingerprint, so that no name is needed to recognise it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Archives(RuleBasedStateMachine):
         self.counted: list[bytes] = []
         self.start()
 
-    # what happens to the files
+    # events of the files
 
     @rule(count=st.integers(1, 30))
     def write(self, count: int) -> None:
@@ -95,7 +95,7 @@ class Archives(RuleBasedStateMachine):
         """Make another file of an archive, under any name, and delete the archive."""
         old = data.draw(st.sampled_from(self.archives))
         if to := self._free(folder, name + suffix):
-            if polls:  # two equal files that are found together are two logs, unless their names are those of one
+            if polls:  # two equal files that are found together are two logs, unless their names are related
                 self.poll()
             self._make(to, COMPRESSORS[suffix](_content(old)))
             if polls:
@@ -114,7 +114,7 @@ class Archives(RuleBasedStateMachine):
     @precondition(lambda self: self.archives)
     @rule(data=st.data(), name=NAMES, suffix=st.sampled_from(sorted(COMPRESSORS)))
     def copy_beside(self, data: st.DataObject, name: str, suffix: str) -> None:
-        """`gunzip -k`, or a copy kept beside an archive that was read."""
+        """Make a copy of an archive that was read, as `gunzip -k` or `cp` do."""
         self.poll()
         self.commit()
         old = data.draw(st.sampled_from(self.archives))
@@ -133,7 +133,7 @@ class Archives(RuleBasedStateMachine):
         path = data.draw(st.sampled_from(self.archives))
         os.utime(path, (self.clock.now() + seconds, self.clock.now() + seconds))
 
-    # what we do
+    # actions of the tail
 
     def start(self) -> None:
         self.tailer = Tailer(
@@ -151,7 +151,7 @@ class Archives(RuleBasedStateMachine):
         for chunk in self.tailer.poll():
             before = self.read.setdefault(chunk.source, [])
             expected = before[-1].end if before else self._resumes_at(chunk.source)
-            assert chunk.start == expected, "without a gap, nothing twice"
+            assert chunk.start == expected, "no byte is skipped or read twice"
             before.append(chunk)
 
     @rule()
@@ -186,12 +186,12 @@ class Archives(RuleBasedStateMachine):
         assert numbers == Counter(range(self.written))
 
     def _free(self, folder: str, name: str) -> Path | None:
-        """Return a path that no file has, of a name that the directory is read for."""
+        """Return a path that does not exist yet, with a name that the tail takes for a log."""
         path = self.root / folder / name
         return None if path.exists() or path.name.startswith(".") else path
 
     def _make(self, path: Path, content: bytes) -> None:
-        """Make a file at the time of our clock."""
+        """Create a file with the time of the manual clock."""
         path.write_bytes(content)
         os.utime(path, (self.clock.now(), self.clock.now()))
 
@@ -200,7 +200,7 @@ class Archives(RuleBasedStateMachine):
 
 
 def _content(path: Path) -> bytes:
-    """What a file holds, decompressed by what it begins with."""
+    """Return the content of a file, decompressed according to its first bytes."""
     data = path.read_bytes()
     if data.startswith(b"\x1f\x8b"):
         return gzip.decompress(data)

@@ -1,4 +1,4 @@
-"""Clicks: any order, any portions, the totals of a plain count."""
+"""Clicks in any order and any portions have the totals of a plain count."""
 
 from __future__ import annotations
 

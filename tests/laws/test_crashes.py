@@ -1,4 +1,4 @@
-"""Crash laws: wherever a commit dies, the lake is as it was before or as it is after, and goes on exactly."""
+"""Crash laws: wherever a commit dies, the lake is in the state before or after it, and continues exactly."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ CASES += [pytest.param(Sharer, step, id=f"shared, {step}") for step in GROUP_STE
 
 @pytest.mark.parametrize(("kind", "step"), CASES)
 @pytest.mark.parametrize("act", [flush, merge, merge_all, expire], ids=lambda act: act.__name__)
-def test_a_crash_at_any_step_of_anything(
+def test_a_crash_at_any_step_of_any_act(
     act: Callable[[Feed, bytes], None], kind: type[Feed], step: str, root: Path
 ) -> None:
     clock = ManualClock(time.time())
@@ -70,7 +70,7 @@ def test_a_crash_at_any_step_of_anything(
     assert_holds(root, log)
 
     feed = kind(root, clock, config)
-    if not done:  # what is done need not be done again
+    if not done:  # a finished act must not be repeated
         act(feed, log)
     feed.flush(log)
     feed.close()
@@ -79,7 +79,7 @@ def test_a_crash_at_any_step_of_anything(
     assert_clears_away(root, clock)
 
 
-def test_what_a_reader_may_use_stays_for_its_grace_over_restarts(root: Path) -> None:
+def test_files_that_a_reader_may_use_stay_for_their_grace_across_restarts(root: Path) -> None:
     clock = ManualClock(time.time())
     flushed(root, clock, MINUTES, 2)
     named, _ = files_of(root)
@@ -94,7 +94,7 @@ def test_what_a_reader_may_use_stays_for_its_grace_over_restarts(root: Path) -> 
 
 
 class Lives(RuleBasedStateMachine):
-    """Flushes, merges, retention, crashes and restarts, in any order; the log says what the sums must be."""
+    """Flushes, merges, retention, crashes and restarts, in any order; the log determines the sums."""
 
     @initialize()
     def begin(self) -> None:
@@ -168,5 +168,5 @@ TestLives = Lives.TestCase
 TestLives.settings = examples(6, stateful_step_count=12)
 
 
-def test_the_clock_of_the_lives_is_past_the_log() -> None:
-    assert time.time() > START.timestamp() + 2 * 86_400, "retention has something to do"
+def test_the_clock_starts_after_the_end_of_the_log() -> None:
+    assert time.time() > START.timestamp() + 2 * 86_400, "retention has data to coarsen"

@@ -1,4 +1,4 @@
-"""Every bit is checked: one that flips in any file that counts is found, and the file is named."""
+"""A flipped bit in any file that counts is found, and the file is named."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ LINE = '192.0.2.%d - - [02/Mar/2026:%02d:00:00 +0000] "GET /%d HTTP/1.1" 200 10 
 DAMAGES = 100
 
 
-NOT_KEPT = ("lock", "tail.json")  # whose content says nothing of rows: a heartbeat is replaced every few seconds
+NOT_KEPT = ("lock", "tail.json")  # files without rows; the heartbeat is replaced every few seconds
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small lake of two commits, that has drawn a salt, and that workers have shared."""
+    """A small lake with two commits, a salt, and the state of workers that have shared it."""
     folder = tmp_path_factory.mktemp("made")
     log, lake = folder / "access.log", folder / "lake"
     for hours in (range(12), range(12, 24)):
@@ -42,20 +42,20 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def lake(made: Path, tmp_path: Path) -> Iterator[Path]:
-    """The lake, to be harmed in its place, which its catalog knows; it is put back afterwards."""
+    """The lake at its own path, which its catalog names, to be damaged; it is restored afterwards."""
     with put_back(made, tmp_path / "saved"):
         yield made
 
 
 def counting(lake: Path) -> list[Path]:
-    """The files that count: without the locks, which hold nothing."""
+    """The files that count: all but the locks, which are empty."""
     return sorted(
         path for path in lake.rglob("*") if path.is_file() and not path.is_symlink() and path.name not in NOT_KEPT
     )
 
 
 def flip(path: Path, bit: int) -> Callable[[], None]:
-    """Flip a bit of a file; return what flips it back."""
+    """Flip a bit of a file; return a function that flips it back."""
     before = path.read_bytes()
     data = bytearray(before)
     data[bit // 8] ^= 1 << bit % 8
@@ -74,7 +74,7 @@ def problems(lake: Path) -> list[str]:
 
 
 def flip_many(lake: Path, times: int, seed: int) -> list[str]:
-    """Flip one bit after the other, all files alike; return those that are not found, or not by the file's name."""
+    """Flip one bit after another, in each file equally often; return those that are not found under the file's name."""
     chance, missed = random.Random(seed), []
     files = counting(lake)
     assert len({path.parent.name for path in files}) > 5 and {"secret", "salts", "shards"} < {
@@ -108,7 +108,7 @@ def test_without_digests_bits_flip_unseen(lake: Path, monkeypatch: pytest.Monkey
     assert flip_many(lake, 40, seed=40) != []
 
 
-def test_what_a_damaged_part_holds_is_said(lake: Path) -> None:
+def test_the_rows_in_a_damaged_part_are_described(lake: Path) -> None:
     newest = catalog.newest(lake)
     assert newest
     part = next(part for part in catalog.read(newest).parts if part.rollup == "pages")
@@ -123,14 +123,14 @@ def test_the_digest_in_a_name_is_that_of_coreutils(lake: Path, tool: Callable[[s
     b2sum = tool("b2sum")
     named = [path for path in counting(lake) if path.suffix in (".parquet", ".duckdb")]
     assert len(named) > 10
-    said = subprocess.run(
+    output = subprocess.run(
         [b2sum, "--length", "128", *named], capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    assert [line.split()[0] for line in said] == [digests.digest_in(path.name) for path in named]
+    assert [line.split()[0] for line in output] == [digests.digest_in(path.name) for path in named]
 
 
-def test_a_file_that_is_not_used_any_more_is_looked_at_too(lake: Path) -> None:
-    """Snapshots that were opened before a merge still read what it replaced."""
+def test_a_replaced_file_is_checked_too(lake: Path) -> None:
+    """Snapshots that were opened before a merge still read the files that it replaced."""
     writer = Lake.open(lake, tables_of(Config()), clock=SystemClock(), config=Config())
     before = [lake / part.path for part in writer.state.parts]
     assert writer.compact_all()

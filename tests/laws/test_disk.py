@@ -1,4 +1,4 @@
-"""Failures of the disk: each is said as CommitFailed, changes nothing, leaves nothing, and the same commit succeeds later."""
+"""Failures of the disk: each raises CommitFailed, changes nothing, leaves no files, and the same commit succeeds later."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CALLS = {
     "write": (pq.ParquetWriter, "write_table"),
 }
 
-PERIOD = 84  # lines after which the same kinds come again, so that commits write the same parts
+PERIOD = 84  # lines after which the sequence of kinds repeats, so that all commits write the same parts
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def root(tmp_path: Path) -> Path:
 
 
 class Refusing:
-    """A call of the system that fails from its n-th time on, until it is mended."""
+    """A system call that fails from its n-th call on, until it is repaired."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, code: int, after: int) -> None:
         owner, attribute = CALLS[name]
@@ -60,7 +60,7 @@ class Refusing:
 def calls_of_a_commit(monkeypatch: pytest.MonkeyPatch, name: str, kind: type[Feed], folder: Path) -> int:
     with monkeypatch.context() as patch:
         feed = kind(folder, ManualClock(time.time()), MINUTES, shards=1)
-        feed.flush(lines(9))  # makes the directories
+        feed.flush(lines(9))  # creates the directories
         counting = Refusing(patch, name, 0, 1 << 60)
         feed.flush(lines(9) + lines(9, PERIOD))
         feed.close()
@@ -74,9 +74,10 @@ def test_a_flush_that_the_disk_refuses(
     kind: type[Feed], name: str, code: int, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = calls_of_a_commit(monkeypatch, name, kind, tmp_path / "other")
-    assert number, "the call that fails is one that a commit makes"
+    assert number, "a commit makes the call that fails"
     clock, log = ManualClock(time.time()), lines(9)
-    feed = kind(root, clock, MINUTES, shards=1)  # how visitors fall to shards is another in each lake
+    # One shard, since each lake has its own secret, and so divides the visitors differently among shards.
+    feed = kind(root, clock, MINUTES, shards=1)
     feed.flush(log)
     for after in range(number):
         before, there = len(log), files_of(root)[1]
@@ -86,7 +87,7 @@ def test_a_flush_that_the_disk_refuses(
             disk = Refusing(patch, name, code, after)
             with pytest.raises(CommitFailed, match=str(root)):
                 feed.lake.commit(deltas, [SOURCE])
-            moved = name == "fsync" and after == number - 1  # the link is moved; only that it stays so is not sure
+            moved = name == "fsync" and after == number - 1  # the link is moved, but the move may not be durable
             assert position(root) == (len(log) if moved else before)
             assert_holds(root, log)
             assert moved or files_of(root)[1] == there
@@ -99,7 +100,7 @@ def test_a_flush_that_the_disk_refuses(
 
 @contextmanager
 def files_no_larger_than(size: int) -> Iterator[None]:
-    """Let the kernel refuse what makes a file larger, as it does where a disk is full."""
+    """Let the kernel refuse writes that make a file larger, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -108,7 +109,7 @@ def files_no_larger_than(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_wherever_the_kernel_refuses_to_write(root: Path) -> None:
+def test_a_commit_whose_write_the_kernel_refuses_changes_nothing(root: Path) -> None:
     clock, log = ManualClock(time.time()), lines(300)
     feed = Feed(root, clock, MINUTES)
     feed.flush(log)
@@ -149,7 +150,7 @@ def test_a_merge_that_the_disk_refuses(name: str, root: Path, monkeypatch: pytes
 
 
 class Order:
-    """What was synced and moved, in order."""
+    """Records syncs and moves, in order."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.happened: list[tuple[str, str]] = []
@@ -167,7 +168,7 @@ class Order:
         monkeypatch.setattr(os, "replace", noted_replace)
 
     def check(self, root: Path, new: set[str]) -> None:
-        """Everything that the new link leads to is on the disk before it is moved, and the move after that."""
+        """All files behind the new link are on the disk before it is moved, and so is the move afterwards."""
         moved = self.happened.index(("move", str(root / "logagg.duckdb")))
         earlier, later = self.happened[:moved], self.happened[moved + 1 :]
         for path in (root / name for name in new):
@@ -190,7 +191,9 @@ def one_commit(root: Path, act: Callable[[Feed], object], monkeypatch: pytest.Mo
     return order, files_of(root)[0] - before
 
 
-def test_what_a_flush_writes_is_on_the_disk_before_it_is_seen(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_files_of_a_flush_are_on_the_disk_before_they_are_visible(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order, new = one_commit(root, lambda feed: feed.flush(lines(9)), monkeypatch)
     assert len(new) > 5
     order.check(root, new)
@@ -204,7 +207,9 @@ def test_without_a_sync_the_order_is_not_kept(module: Any, root: Path, monkeypat
         order.check(root, new)
 
 
-def test_a_merge_is_on_the_disk_before_it_is_seen(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_files_of_a_merge_are_on_the_disk_before_they_are_visible(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     flushed(root, ManualClock(time.time()), MINUTES, 2)
     feed = Feed(root, ManualClock(time.time()), MINUTES)
     task, *_ = feed.lake._planner.everything(feed.lake.state)

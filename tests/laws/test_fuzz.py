@@ -1,4 +1,4 @@
-"""Mutated logs and configurations: no crash, every line an event or a reject, times that grow with the length alone."""
+"""Mutated logs and configurations: no crash, every line is an event or a reject, and times grow only linearly with the length."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.laws.counting import SECRET, count, lines_of
 from tests.laws.pace import examples
 
 LINE = b'192.0.2.1 - - [20/Nov/2026:01:02:03 +0100] "GET /%s HTTP/1.1" 200 1 "-" "%s"\n'
-# What parsers stumble over, repeated.
+# Repeated sequences that parsers handle badly.
 NASTY = [
     b'\\"',
     b"\\x",
@@ -59,7 +59,7 @@ NASTY = [
 @given(st.lists(logs().map(lambda log: log[1]), max_size=3), st.sampled_from([64, 5000, 8 << 20]), st.integers(1, 3))
 @examples(12)
 def test_whole_runs(spoilt: list[bytes], chunk: int, shards: int) -> None:
-    """Of a log whose first line tells its format, every line that follows is a hit or a reject, whatever it is."""
+    """If the first line of a log shows its format, every following line is a hit or a reject."""
     data = b"\n".join([LINE % (b"", b"x"), *spoilt]) + b"\n"
     with tempfile.TemporaryDirectory() as folder:
         path, lake = Path(folder) / "access.log", Path(folder) / "lake"
@@ -86,7 +86,7 @@ def test_nasty_values(value: bytes, fmt: object) -> None:
 
 @pytest.mark.parametrize("piece", NASTY, ids=repr)
 def test_long_repetitions(piece: bytes) -> None:
-    """A megabyte of it in a path and in an agent; superlinear time would not come to an end within pytest's."""
+    """A megabyte of one sequence in a path and in an agent; a superlinear parser would exceed pytest's timeout."""
     config = load(None, {"LOGAGG_PRIVACY_IPV4": "24", "LOGAGG_PRIVACY_ROTATE": "1d", "LOGAGG_FORWARDED": "true"})
     long = piece * (900_000 // len(piece))
     data = LINE % (long, b"x") + LINE % (b"x", long) + LINE % (b"x", b"y") + long
@@ -105,8 +105,8 @@ def test_deep_json(opening: bytes) -> None:
 @settings(max_examples=60, deadline=None)
 def test_detection(lines: list[bytes], given_: str) -> None:
     data = b"\n".join(lines) + b"\n"
-    book = SourceFormats(given_, {}, SystemClock(), lambda source: None)
-    book.format_of(Chunk("s", 0, 0, len(data), data, Fingerprint(len(data), 0, "")))
+    formats = SourceFormats(given_, {}, SystemClock(), lambda source: None)
+    formats.format_of(Chunk("s", 0, 0, len(data), data, Fingerprint(len(data), 0, "")))
 
 
 @given(st.lists(st.text(max_size=45) | st.ip_addresses().map(str), max_size=5))
@@ -124,7 +124,7 @@ def test_addresses(texts: list[str]) -> None:
 @example('{"t\udcff":"$time_iso8601","r":"$request","s":$status}')
 @settings(max_examples=200, deadline=None)
 def test_formats(text: str) -> None:
-    """A log format is understood or refused in one line, and then parses anything."""
+    """A log format is compiled, or refused in one line; a compiled format parses any bytes."""
     try:
         fmt = compile_format(text)
     except LogaggError as error:
@@ -161,7 +161,7 @@ measures = {hits = "count", big = "sum(bytes)"}
 )
 @settings(max_examples=150, deadline=None)
 def test_configurations(tmp_path_factory, at: int, drop: int, put: str) -> None:  # type: ignore[no-untyped-def]
-    """A spoilt configuration loads, or is refused in one line that names the file."""
+    """A mutated configuration loads, or is refused in one line that names the file."""
     path = tmp_path_factory.getbasetemp() / "fuzz.toml"
     path.write_text(CONFIG[:at] + put + CONFIG[at + drop :])
     try:

@@ -1,4 +1,4 @@
-"""Many writers, one lake: each commit counts once, whoever makes it; what a dead writer wanted does not come later."""
+"""Many writers, one lake: each commit counts once, whichever writer makes it; pending commits of a dead writer do not arrive later."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def pending(root: Path) -> list[str]:
 
 @contextmanager
 def all_waiting(root: Path, acts: Sequence[Callable[[], CommitInfo]]) -> Iterator[list[Future[CommitInfo]]]:
-    """Let writers want all that at once: none gets its turn before all have put down what they want."""
+    """Submit pending commits at the same time: no writer gets the commit lock before all are submitted."""
     with ThreadPoolExecutor(len(acts)) as pool:
         with locks.commit_lock(root):
             before = len(pending(root))
@@ -118,19 +118,19 @@ def test_merges_and_flushes_share_a_catalog(root: Path, writers: list[Sharer]) -
     assert_holds(root, log)
 
 
-def test_a_merge_of_what_is_merged_already_is_dropped(root: Path, writers: list[Sharer]) -> None:
+def test_a_merge_of_parts_that_are_already_merged_is_dropped(root: Path, writers: list[Sharer]) -> None:
     log = lines(20)
     for one in writers:
         one.flush(log)
     first, last = writers[0], writers[-1]
-    first.lake.compact_all()  # it has not seen the last flush
-    tasks = last.lake._planner.everything(last.lake.state)  # nor this one the merge
+    first.lake.compact_all()  # its state lacks the last flush
+    tasks = last.lake._planner.everything(last.lake.state)  # and the state of this one lacks the merge
     with pytest.raises(Fenced):
         last.lake.commit_replacement(tasks[0].run())
     assert_holds(root, log)
 
 
-def test_two_merge_different_rollups_at_once(
+def test_two_writers_merge_different_rollups_at_once(
     root: Path, writers: list[Sharer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compact, "FLUSHES", 4)
@@ -142,7 +142,7 @@ def test_two_merge_different_rollups_at_once(
     with locks.held(root, f"{locks.MERGES}traffic") as ours:
         assert ours
         writers[-1].lake.compact_due()
-    assert levels(root, "traffic") == {"flush"}, "somebody else is at it"
+    assert levels(root, "traffic") == {"flush"}, "another writer holds the lease"
     assert "flush" not in levels(root, "pages")
     writers[0].lake.compact_due()
     assert "flush" not in levels(root, "traffic")
@@ -156,7 +156,9 @@ def levels(root: Path, rollup: str) -> set[str]:
         }
 
 
-def test_what_a_dead_owner_wanted_is_not_committed_once_its_shard_is_taken_over(root: Path, clock: ManualClock) -> None:
+def test_pending_commits_of_a_dead_owner_are_dropped_once_its_shard_is_taken_over(
+    root: Path, clock: ManualClock
+) -> None:
     first, log = Sharer(root, clock, MINUTES, 2, [0]), lines(20)
     other = Sharer(root, clock, MINUTES, 2, [1])
     first.lake.crash_at(dies_at("pending"))
@@ -164,16 +166,16 @@ def test_what_a_dead_owner_wanted_is_not_committed_once_its_shard_is_taken_over(
         first.flush(log[: log.index(b"\n", 500) + 1])
     first.close()
     assert pending(root) == [".pending"]
-    heir = Sharer(root, clock, MINUTES, 2, [0])
+    successor = Sharer(root, clock, MINUTES, 2, [0])
     assert pending(root) == [".stale"]
-    for one in (heir, other):
+    for one in (successor, other):
         one.flush(log)
         one.close()
     assert_holds(root, log)
     assert_clears_away(root, clock)
 
 
-def test_what_a_dead_owner_wanted_may_be_committed_before(root: Path, clock: ManualClock) -> None:
+def test_pending_commits_of_a_dead_owner_may_be_committed_before_that(root: Path, clock: ManualClock) -> None:
     first, other, log = Sharer(root, clock, MINUTES, 2, [0]), Sharer(root, clock, MINUTES, 2, [1]), lines(20)
     first.lake.crash_at(dies_at("pending"))
     with pytest.raises(Crash):
@@ -181,43 +183,45 @@ def test_what_a_dead_owner_wanted_may_be_committed_before(root: Path, clock: Man
     first.close()
     other.flush(log)
     assert_holds(root, log)
-    heir = Sharer(root, clock, MINUTES, 2, [0])
+    successor = Sharer(root, clock, MINUTES, 2, [0])
     log += lines(9, 100)
-    for one in (heir, other):
+    for one in (successor, other):
         one.flush(log)
         one.close()
     assert_holds(root, log)
 
 
-def test_two_who_believe_that_they_own_a_shard(root: Path, clock: ManualClock) -> None:
-    """A file system that lets go of locks by itself: the one who commits second is told, and nothing counts twice."""
+def test_the_second_of_two_owners_of_a_shard_is_fenced(root: Path, clock: ManualClock) -> None:
+    """A file system loses locks: the second of two owners to commit is fenced, and no line counts twice."""
     log = lines(30)
-    former, heir = Sharer(root, clock, MINUTES), Sharer(root, clock, MINUTES)
-    heir.flush(log[: log.index(b"\n", 1000) + 1])
+    former, successor = Sharer(root, clock, MINUTES), Sharer(root, clock, MINUTES)
+    successor.flush(log[: log.index(b"\n", 1000) + 1])
     with pytest.raises(Fenced, match="restart to resume"):
         former.flush(log)
-    heir.flush(log)
+    successor.flush(log)
     assert_holds(root, log)
-    for one in (former, heir):
+    for one in (former, successor):
         one.close()
 
 
-def test_without_a_look_at_positions_both_would_count(
+def test_without_the_check_of_positions_both_owners_would_count(
     root: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The guards are needed: the positions that a pending commit continues from, and that a merge replaces what is there."""
+    """The guards are needed: the check of a pending commit's start positions, and that a merge finds the parts that it replaces."""
     monkeypatch.setattr(State, "status_of", lambda self, pending: "due")
     log = lines(30)
-    former, heir = Sharer(root, clock, MINUTES), Sharer(root, clock, MINUTES)
-    heir.flush(log)
+    former, successor = Sharer(root, clock, MINUTES), Sharer(root, clock, MINUTES)
+    successor.flush(log)
     once = hits(root)
     former.flush(log)
     assert hits(root) == 2 * once
-    task, *_ = [task for task in heir.lake._planner.everything(heir.lake.state) if task.table.name == "traffic"]
+    task, *_ = [
+        task for task in successor.lake._planner.everything(successor.lake.state) if task.table.name == "traffic"
+    ]
     for _ in range(2):
-        heir.lake.commit_replacement(task.run())
+        successor.lake.commit_replacement(task.run())
     assert hits(root) == 3 * once
-    for one in (former, heir):
+    for one in (former, successor):
         one.close()
 
 
@@ -226,7 +230,7 @@ def hits(root: Path) -> int:
         return int(connection.execute("SELECT sum(hits) FROM traffic").fetchall()[0][0])
 
 
-def test_the_same_commit_again_is_made_once(root: Path, clock: ManualClock) -> None:
+def test_a_repeated_commit_is_made_once(root: Path, clock: ManualClock) -> None:
     feed, log = Sharer(root, clock, MINUTES), lines(30)
     deltas = feed.drain(log)
     feed.lake.commit(deltas, [SOURCE])
@@ -235,13 +239,13 @@ def test_the_same_commit_again_is_made_once(root: Path, clock: ManualClock) -> N
     feed.close()
 
 
-def test_one_who_is_not_told_tries_again_and_it_counts_once(
+def test_a_writer_that_misses_the_outcome_tries_again_and_counts_once(
     root: Path, writers: list[Sharer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log, (first, *others) = lines(30), writers
     deltas = first.drain(log)
     with monkeypatch.context() as patch:
-        patch.setattr(PendingCommits, "record", lambda *arguments: None)  # as where the disk refuses to rename
+        patch.setattr(PendingCommits, "record", lambda *arguments: None)  # as if the disk refused the rename
         with pytest.raises(CommitUncertain):
             first.lake.commit(deltas, [SOURCE])
     first.lake.commit(deltas, [SOURCE])
@@ -252,7 +256,7 @@ def test_one_who_is_not_told_tries_again_and_it_counts_once(
 
 
 @pytest.mark.parametrize("rubbish", [b"", b"commit", b"\0" * 5000])
-def test_what_cannot_be_read_harms_nobody(rubbish: bytes, root: Path, writers: list[Sharer]) -> None:
+def test_an_unreadable_pending_commit_is_put_aside(rubbish: bytes, root: Path, writers: list[Sharer]) -> None:
     log = lines(20)
     writers[0].flush(log)
     (root / "pending" / "0000.pending").write_bytes(rubbish)
@@ -262,7 +266,7 @@ def test_what_cannot_be_read_harms_nobody(rubbish: bytes, root: Path, writers: l
     assert_holds(root, log)
 
 
-def test_who_has_lost_his_parts_writes_them_again(root: Path, writers: list[Sharer]) -> None:
+def test_a_writer_whose_parts_were_deleted_writes_them_again(root: Path, writers: list[Sharer]) -> None:
     log = lines(20)
     drained = {id(one): one.drain(log) for one in writers}
     first = next(one for one in writers if any(delta.rollups for delta in drained[id(one)]))  # some may own no visitor
@@ -283,8 +287,8 @@ def test_who_has_lost_his_parts_writes_them_again(root: Path, writers: list[Shar
     assert_holds(root, log)
 
 
-def test_one_whose_commit_fails_does_not_hold_up_the_others(root: Path, writers: list[Sharer]) -> None:
-    """Whoever has the turn first cannot write; the others' commits are made all the same, and then his."""
+def test_a_writer_whose_commit_fails_does_not_block_the_others(root: Path, writers: list[Sharer]) -> None:
+    """The first writer with the commit lock cannot write; the others' commits succeed, and afterwards its own."""
     log = lines(40)
     deltas = [one.drain(log) for one in writers]
     times = count()
@@ -307,7 +311,7 @@ def test_one_whose_commit_fails_does_not_hold_up_the_others(root: Path, writers:
 
 
 class Sharing(RuleBasedStateMachine):
-    """Writers flush, merge, die anywhere, and are followed by others, in any order: what is committed holds each line once."""
+    """Writers flush, merge, die at any step, and are replaced, in any order: each line is committed once."""
 
     SHARDS = 3
 
@@ -359,7 +363,7 @@ class Sharing(RuleBasedStateMachine):
         late=st.booleans(),
     )
     def crash(self, who: int, step: str, act: str, late: bool) -> None:
-        """Die, and be followed; where that is late, others commit before."""
+        """Crash and start a successor; if `late`, others commit before it starts."""
         victim = self.writers[who]
         victim.lake.crash_at(dies_at(step))
         with suppress(Crash):
@@ -390,7 +394,7 @@ DRIVER = Path(__file__).with_name("dying_sharer.py")
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_killed_at_each_step_among_others(root: Path, tmp_path: Path, clock: ManualClock) -> None:
-    """Three processes share a lake; each is killed at a step of its commits, whoever follows it at a later one, until all is in."""
+    """Three processes share a lake; each is killed at a step of its commits, and its successor at a later one, until all lines are committed."""
     log, shards = tmp_path / "access.log", 6
     log.write_bytes(lines(280))
     Sharer(root, clock, MINUTES, shards).close()
@@ -398,8 +402,8 @@ def test_killed_at_each_step_among_others(root: Path, tmp_path: Path, clock: Man
 
     def start(number: int) -> subprocess.Popen[bytes]:
         owned = [str(shard) for shard in range(number, shards, 3)]
-        words = [sys.executable, str(DRIVER), str(next(steps)), str(root), str(log), str(shards), *owned]
-        return subprocess.Popen(words, cwd=ROOT)
+        argv = [sys.executable, str(DRIVER), str(next(steps)), str(root), str(log), str(shards), *owned]
+        return subprocess.Popen(argv, cwd=ROOT)
 
     running = {number: start(number) for number in range(3)}
     try:

@@ -36,17 +36,19 @@ def tailer(tmp_path: Path) -> Iterator[Tailer]:
 
 
 def read_truncated_and_regrown(tailer: Tailer, log: Path) -> bytes:
-    """What is read of a log that is truncated, and is longer than before when it is looked at again."""
+    """Return the chunks read from a log that is truncated, and has grown beyond its old size at the next look."""
     assert b"".join(chunk.data for chunk in tailer.poll()) == OLD.encode()
     log.write_text(NEW)
     return b"".join(chunk.data for chunk in tailer.poll())
 
 
-def test_with_the_digest_of_what_was_read_a_truncation_shows(tailer: Tailer, tmp_path: Path) -> None:
+def test_with_the_digest_of_the_bytes_read_a_truncation_is_detected(tailer: Tailer, tmp_path: Path) -> None:
     assert read_truncated_and_regrown(tailer, tmp_path / "access.log") == NEW.encode()
 
 
-def test_without_it_lines_are_lost_and_torn(tailer: Tailer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_digest_lines_are_lost_and_torn(
+    tailer: Tailer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Reader, "is_intact", lambda self: True)
     found = read_truncated_and_regrown(tailer, tmp_path / "access.log")
     assert found == NEW.encode()[len(OLD) :]
@@ -54,7 +56,7 @@ def test_without_it_lines_are_lost_and_torn(tailer: Tailer, tmp_path: Path, monk
 
 
 class Unguarded(Shard):
-    """A shard that takes whatever comes."""
+    """A shard that accepts every job."""
 
     def absorb(self, job: Job) -> bool:
         self._advance(job, job.start, 0)
@@ -63,7 +65,7 @@ class Unguarded(Shard):
 
 
 def jobs(lines: str, chunk_lines: int = 10) -> list[Job]:
-    """The jobs of a log for one shard."""
+    """Return the jobs of a log for one shard."""
     fmt, classifier = compile_format("combined"), Classifier.of(Config(), b"secret" * 6)
     found, start = [], 0
     whole = lines.encode().splitlines(keepends=True)

@@ -1,4 +1,4 @@
-"""`kill -9` of the real process at every step of its commits; the ordinary command goes on and is exact."""
+"""`kill -9` of the real process at every step of its commits; the ordinary command then continues and is exact."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.laws import sums
 from tests.laws.crashes import lines
 
 DRIVER = Path(__file__).with_name("dying_tail.py")
-# Small chunks and no rest between flushes: a run has many commits, and merges between them.
+# Small chunks and no pause between flushes, so that a run has many commits, with merges between them.
 CONFIG = """
 [tail]
 chunk = "500B"
@@ -33,8 +33,8 @@ def test_killed_at_each_step_and_finished_by_the_ordinary_command(logagg: Comman
     for step in (*range(1, 13), 15, 21, 30, 40):
         written += lines(30, 30 * step)
         log.write_bytes(written)
-        words = [sys.executable, str(DRIVER), str(step), "tail", "--once", "-q", "--flush", "0.001", str(log)]
-        done = subprocess.run(words, cwd=logagg.folder, env=logagg.env, capture_output=True, timeout=60)
+        argv = [sys.executable, str(DRIVER), str(step), "tail", "--once", "-q", "--flush", "0.001", str(log)]
+        done = subprocess.run(argv, cwd=logagg.folder, env=logagg.env, capture_output=True, timeout=60)
         killed += done.returncode == -signal.SIGKILL
         assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
     logagg.run("tail", "--once", "-q", log)

@@ -1,4 +1,4 @@
-"""Laws of merging: whatever parts there are, in whatever order and groups they are merged, the sums stay what they were."""
+"""Laws of merging: for any parts, merged in any order and any groups, the sums stay the same."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.laws.pace import examples
 
 PAGES = next(rollup for rollup in DEFAULTS if rollup.name == "pages")
 START = int(datetime(2026, 1, 30, 22, tzinfo=UTC).timestamp())
-MINUTES = 4 * 24 * 60  # over an hour's, a day's and a month's end
+MINUTES = 4 * 24 * 60  # the times span the end of an hour, a day and a month
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ ROWS = st.lists(
     ),
     max_size=30,
 )
-PARTS = st.lists(st.lists(ROWS, min_size=1, max_size=3), min_size=1, max_size=12)  # of runs, as of shards
+PARTS = st.lists(st.lists(ROWS, min_size=1, max_size=3), min_size=1, max_size=12)  # of runs, one for each shard
 
 
 def written(root: Path, runs: Iterable[list[Row]]) -> Part | None:
@@ -74,7 +74,7 @@ Sums = dict[tuple[object, ...], tuple[dict[str, int], frozenset[int]]]
 
 
 def sums(root: Path, parts: Iterable[Part], keys: tuple[str, ...]) -> Sums:
-    """Return each measure's sum, and all visitors, by some columns."""
+    """Return the sum of each measure, and all visitors, by some columns."""
     found: Sums = {}
     for part in parts:
         rows = pq.read_table(root / part.path).to_pylist()
@@ -121,7 +121,7 @@ def test_any_parts_merged_in_any_order_have_the_same_sums(
 
 @examples(30)
 @given(PARTS, st.sampled_from([500, 4 << 20]))
-def test_to_merge_all_there_is_comes_to_an_end_with_a_row_a_key(parts: list[list[list[Row]]], window: int) -> None:
+def test_merging_everything_ends_with_one_row_for_each_key(parts: list[list[list[Row]]], window: int) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         patch.object(merge, "WINDOW", window),

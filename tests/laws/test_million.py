@@ -1,4 +1,4 @@
-"""A million lines: hits and rejects are the lines, and the sums by site, kind, status and path are a plain count's."""
+"""A million lines: hits and rejects add up to the lines, and the sums by site, kind, status and path are those of a plain count."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_LINES = ("garbage", 'x - - [{time}] "GET / HTTP/1.1" 200', '192.0.2.1 - - [no
 
 
 def templates() -> list[str]:
-    """Return lines that lack their time: requests of many kinds, and some that are no requests."""
+    """Return lines without their time: requests of many kinds, and some garbage."""
     targets = [f"/page/{n}" for n in range(300)] + [f"/static/{n}.css?v=3" for n in range(50)]
     targets += [f"/{kind}?campaign=c{n % 5}&ad={n}" for kind in ("imp", "click", "conv") for n in range(40)]
     made = [
@@ -31,7 +31,7 @@ def templates() -> list[str]:
 
 
 def write(path: Path, lines: list[str]) -> np.ndarray:
-    """Write a million of the lines in any order; return how many there are of each."""
+    """Write a million of the lines in random order; return how often each was written."""
     chance = np.random.default_rng(5)
     drawn = np.minimum(chance.zipf(1.2, LINES) - 1, chance.integers(0, len(lines), LINES))
     with path.open("w") as file:

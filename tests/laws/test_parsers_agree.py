@@ -1,4 +1,4 @@
-"""The fast parser gives what the reference parser gives, on every input: columns, rejects, samples."""
+"""The fast parser agrees with the reference parser on every input: columns, rejects, samples."""
 
 import random
 
@@ -25,7 +25,7 @@ def test_the_fast_parser_agrees_with_the_reference(log: tuple[Format, bytes]) ->
 
 @pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name[:20])
 def test_the_parsers_agree_on_each_extreme_value_of_each_field(fmt: Format) -> None:
-    """Every field, one at a time: as text, in JSON as a number and as a string. What is accepted is within the stated bounds."""
+    """Every field, one at a time: as text, in JSON as a number and as a string. Accepted values are within the documented bounds."""
     whole = {
         "request": "GET /a HTTP/1.1",
         "status": "200",
@@ -60,7 +60,7 @@ def used(fmt: Format) -> list[str]:
 
 
 def fields_of(fmt: Format, values: dict[str, str], quote: str) -> str:
-    """Write a line of given values; `quote` says how JSON has those that are numbers."""
+    """Write a line with given values; `quote` decides whether JSON has numbers as strings."""
     if not fmt.keys:
         return fmt.prefix.decode() + "".join(values.get(step.field, "-") + step.until.decode() for step in fmt.steps)
     quotes = {field: "" if value in EXTREMES and not quote else '"' for field, value in values.items()}

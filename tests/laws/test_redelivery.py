@@ -1,4 +1,4 @@
-"""A transport may lose a job, repeat it, or bring it late: what a shard adds up to is each line once."""
+"""A transport may lose, repeat or delay any job: the sums of a shard still contain each line once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOG = lines(60)
 
 
 def cuts(every: int) -> list[int]:
-    """Return positions after every so many lines, the first and the last among them."""
+    """Return a position after every `every` lines, including the first and the last."""
     ends = [n + 1 for n, byte in enumerate(LOG) if byte == ord("\n")]
     return [0, *ends[every - 1 : -1 : every], len(LOG)]
 
@@ -39,7 +39,7 @@ def test_jobs_lost_repeated_and_late(every: int, order: list[int], flushes: list
             deliver(feed, jobs[number % len(jobs)], lost=number % 3)
             if flush:
                 feed.lake.commit([shard.drain() for shard in feed.shards], [SOURCE])
-        for some in jobs:  # a sender sends again what was not committed
+        for some in jobs:  # a sender resends uncommitted jobs
             deliver(feed, some)
         feed.lake.commit([shard.drain() for shard in feed.shards], [SOURCE])
         feed.close()
@@ -57,15 +57,15 @@ def deliver(feed: Feed, jobs: list, lost: int | None = None) -> None:  # type: i
 
 
 def test_a_shard_without_its_positions_would_count_twice(tmp_path: Path) -> None:
-    """The guard is needed: what a shard knows of a source is all that keeps a job that comes again from counting again."""
+    """The guard is needed: only the positions of a shard keep a repeated job from counting twice."""
     feed = Feed(tmp_path / "lake", ManualClock(time.time()), CONFIG, shards=1)
     [job] = feed.jobs(LOG, 0, len(LOG))
     once = hits(feed.shards[0], job, job)
     forgetful = Shard(0, ShardSettings(DEFAULTS))
     assert hits(forgetful, job) == once
-    forgetful._applied.clear()  # the guard, switched off
+    forgetful._applied.clear()  # switch the guard off
     assert hits(forgetful, job) == once
-    assert hits(feed.shards[0], job) == 0  # the one that knows is as it was
+    assert hits(feed.shards[0], job) == 0  # the shard with the guard drops the job
     feed.close()
 
 

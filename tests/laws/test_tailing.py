@@ -1,7 +1,7 @@
-"""Whatever happens to the files, in whatever order, every line that was written is read once.
+"""Every line that was written is read once, for any sequence of events of the files.
 
 A model is driven beside the real tailer and real files: whole lines and parts of lines, rotation with a writer that is
-slow to follow, compression, deletion, copying and truncating, time that passes, crashes that undo what was not committed.
+slow to follow, compression, deletion, copying and truncating, elapsing time, and crashes that undo uncommitted reads.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ class Tailing(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="tailing-"))
         self.live = self.folder / "access.log"
         self.writer: BinaryIO = self.live.open("ab", buffering=0)
-        self.slow: BinaryIO | None = None  # still writes to the file that was rotated last
-        self.rest = b""  # of a line that is half written
+        self.slow: BinaryIO | None = None  # the file that was rotated last, while the writer still uses it
+        self.rest = b""  # the missing rest of a half-written line
         self.written = self.longest = self.too_long = self.nul_bytes = 0
         self.clock, self.chunk = ManualClock(time.time()), chunk
-        self.read: dict[str, list[Chunk]] = {}  # and not committed
+        self.read: dict[str, list[Chunk]] = {}  # chunks that are read but not committed
         self.committed: dict[str, KnownSource] = {}
         self.counted: list[bytes] = []
         self.start()
 
-    # what the log's writer does
+    # actions of the log's writer
 
     @rule(padding=PADDING, count=st.integers(1, 5))
     def write(self, padding: int, count: int) -> None:
@@ -59,7 +59,7 @@ class Tailing(RuleBasedStateMachine):
     @rule(length=st.integers(MAX_LINE + 1, 5 * MAX_LINE), cut=st.integers(1, 3000))
     def write_too_long(self, length: int, cut: int) -> None:
         self.longest += 1
-        line = self._finished() + b"long %d %s\n" % (self.longest, b"x" * length)  # no two alike, as nothing else here
+        line = self._finished() + b"long %d %s\n" % (self.longest, b"x" * length)  # unlike any other line here
         self._write(line[:-cut])
         self.rest = line[-cut:]
         self.too_long += 1
@@ -107,13 +107,13 @@ class Tailing(RuleBasedStateMachine):
     @rule(looks_between=st.booleans())
     def copy_and_truncate(self, looks_between: bool) -> None:
         self._write(self._finished())
-        self.poll()  # what nobody has read when it is truncated is lost
+        self.poll()  # lines that are unread at the truncation would be lost
         shutil.copyfile(self.live, self.folder / "access.log.1")
         if looks_between:
             self.poll()
         self.writer.truncate(0)
 
-    # what we do
+    # actions of the tail
 
     def start(self) -> None:
         self.tailer = Tailer(
@@ -121,7 +121,7 @@ class Tailing(RuleBasedStateMachine):
             list(self.committed.values()),
             chunk_bytes=self.chunk,
             max_line=MAX_LINE,
-            take_buffer=BufferPool(3, self.chunk).take,  # fewer than there are chunks between two commits
+            take_buffer=BufferPool(3, self.chunk).take,  # fewer buffers than there are chunks between two commits
             clock=self.clock,
             notice=lambda notice: None,
         )
@@ -132,7 +132,7 @@ class Tailing(RuleBasedStateMachine):
         for chunk in self.tailer.poll():
             before = self.read.setdefault(chunk.source, [])
             expected = before[-1].end if before else self._resumes_at(chunk.source)
-            assert chunk.start == expected, "without a gap, nothing twice"
+            assert chunk.start == expected, "no byte is skipped or read twice"
             assert chunk.skipped + len(chunk.data) == chunk.end - chunk.start
             assert bytes(chunk.data).endswith(b"\n") if chunk.data else chunk.skipped
             before.append(chunk)
@@ -142,7 +142,7 @@ class Tailing(RuleBasedStateMachine):
         sources = {source.id: source for source in self.tailer.sources()}
         for id_, chunks in self.read.items():
             lines = b"".join(chunk.data for chunk in chunks).splitlines()
-            whole = [line for line in lines if len(line) <= MAX_LINE]  # of others the parser makes rejects
+            whole = [line for line in lines if len(line) <= MAX_LINE]  # the parser rejects longer ones
             self.counted += whole
             self.too_long -= len(lines) - len(whole) + sum(chunk.too_long for chunk in chunks)
             self.nul_bytes -= sum(chunk.skipped for chunk in chunks if not chunk.too_long)
@@ -187,14 +187,14 @@ class Tailing(RuleBasedStateMachine):
         return rest
 
     def _write(self, data: bytes) -> None:
-        """Write at the time of our clock."""
+        """Write with the time of the manual clock."""
         writer = self.slow or self.writer
         if data:
             writer.write(data)
             os.utime(writer.fileno(), (self.clock.now(), self.clock.now()))
 
     def _rotated(self, ending: str) -> list[Path]:
-        """The rotations, the youngest first."""
+        """Return the rotations, the youngest first."""
         rotated = [path for path in self.folder.glob("access.log.*") if re.fullmatch(ending or ".*", path.name)]
         return sorted(rotated, key=lambda path: int(path.name.split(".")[2]))
 

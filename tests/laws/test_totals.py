@@ -1,4 +1,4 @@
-"""Laws of totals: however a log is read, every rollup sums up to a plain count of its lines."""
+"""Laws of totals: however a log is read, the sums of every rollup are those of a plain count of its lines."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Way:
             log_format=FORMATS[form],
             tail=Tail(chunk=self.chunk),
             limits=Limits(keys=self.keys),
-            retention=Retention(None, None, None),  # whatever the day, minutes stay minutes
+            retention=Retention(None, None, None),  # keep minutes, whatever the current date
         )
         sums.read(lake, logs, config, flush=self.flush, shards=self.shards)
 
@@ -78,7 +78,7 @@ def test_folding_the_long_tail_keeps_the_sums(log: Log, form: str, way: Way, key
 
 @pytest.mark.parametrize("size", [2**50, 2**50 - 1])
 def test_no_sum_saturates(tmp_path: Path, size: int) -> None:
-    """Beyond 64 bits in one minute, from one run to the next, when all is merged, and when minutes become hours and days."""
+    """Sums beyond 64 bits: within one minute, across runs, after merging everything, and after retention to hours and days."""
     path, root, lines = tmp_path / "access.log", tmp_path / "lake", list[str]()
     for run in range(2):
         made = [
@@ -99,7 +99,7 @@ def test_no_sum_saturates(tmp_path: Path, size: int) -> None:
 
 
 def assert_whole(root: Path, lines: Sequence[str]) -> None:
-    """The sums, whatever the grain is by now, are those of the lines; reports have them, too."""
+    """The sums of all rollups, at any grain, are those of the lines, and so are those of reports."""
     count, _ = sums.expected(lines)
     with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as connection:
         for rollup, (_, *names) in oracle.KEYS.items():
@@ -112,7 +112,7 @@ def assert_whole(root: Path, lines: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Piece:
-    """What is written to a log, how it is rotated before that, and how the log is read after it."""
+    """A piece of a log: its lines, the rotation before them, and how the log is read after them."""
 
     log: Log
     rotate: str  # "", "rename" or "gzip"
@@ -145,7 +145,7 @@ def test_in_pieces_through_rotations_and_runs_of_other_ways(pieces: list[Piece],
 
 
 def rotate(path: Path, *, packed: bool) -> None:
-    """Number the generations of a log on, as logrotate does."""
+    """Increment the numbers of a log's generations, as logrotate does."""
     for number in range(8, 0, -1):
         for end in ("", ".gz"):
             old = path.with_name(f"{path.name}.{number}{end}")

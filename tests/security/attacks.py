@@ -1,7 +1,7 @@
-"""Attacks on the sandbox of `logagg sql`: statements, and what a process could do that DuckDB is no longer in control of.
+"""Attacks on the sandbox of `logagg sql`: statements, and system calls of a process that DuckDB no longer controls.
 
-Each names the guards that stop it, any one of which is enough: it must fail as long as one of them is there, and succeed
-when all of them are gone.
+Each names the guards that stop it, any one of which is enough: it must fail while one of them is active, and succeed
+when all of them are removed.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Attack:
-    """A statement, or a deed with its arguments; `{lake}` and so on stand for paths."""
+    """A statement, or a deed with its arguments; `{lake}` and the like stand for paths."""
 
     guards: frozenset[str]
     sql: str = ""
     deed: str = ""
     arguments: tuple[str, ...] = ()
-    says: str = ""  # an error that tells as much as an answer
+    says: str = ""  # an error text that reveals as much as a result
 
     @property
     def name(self) -> str:
@@ -42,9 +42,9 @@ def deed(guards: str, name: str, *arguments: str) -> Attack:
 COPY = "COPY (SELECT 42 AS a) TO '{spill}/x.csv' (USE_TMP_FILE false)"
 RUN = "json_serialize_sql($$SELECT 42$$)"
 
-# Statements. Paths in {spill} are the only ones that the kernel and DuckDB let be written.
+# Statements. The kernel and DuckDB allow writes only to paths in {spill}.
 STATEMENTS = (
-    # More than one SELECT, or something else.
+    # More than one SELECT, or other statements.
     sql("statement", "SELECT 1; SELECT 2"),
     sql("statement", COPY),
     sql("statement", f"SELECT 1; {COPY}"),
@@ -70,7 +70,7 @@ STATEMENTS = (
     sql("statement", "VACUUM"),
     sql("statement", "PIVOT made ON number USING count(*)"),
     sql("statement", "DEALLOCATE p"),
-    # Settings: each needs a statement, and configuration that is not locked.
+    # Settings: each needs a statement, and an unlocked configuration.
     sql("statement settings", "SET threads = 3"),
     sql("statement settings", "SET memory_limit = '1TB'"),
     sql("statement settings", "SET max_temp_directory_size = '1TB'"),
@@ -108,7 +108,7 @@ STATEMENTS = (
     sql("functions", "DESCRIBE FROM query('SELECT 42')"),
     sql("functions", "SUMMARIZE FROM query('SELECT 42')"),
     sql("functions", "PIVOT (FROM query('SELECT 42 AS a')) ON a IN (42) USING count(*)"),
-    # Functions that tell of the process and its files, or change something.
+    # Functions that reveal facts about the process and its files, or change state.
     sql("functions", "FROM glob('{part}')"),
     sql("functions", "SELECT current_setting('temp_directory')"),
     sql("functions", "FROM duckdb_settings()"),
@@ -138,7 +138,7 @@ STATEMENTS = (
     sql("tables", "SHOW DATABASES"),
     sql("tables", "SHOW VARIABLES"),
     sql("tables", "DESCRIBE duckdb_databases"),
-    # Files: what a reading function or a name in quotes could open.
+    # Files that a reading function or a quoted name could open.
     sql("paths files", "SELECT hex(content) FROM read_blob('{lake}/secret')"),
     sql("paths files", "SELECT content FROM read_text('{lake}/salts')"),
     sql("paths files", "SELECT content FROM read_text('{lake}/quarantine/job')"),
@@ -166,12 +166,12 @@ STATEMENTS = (
     sql("paths files", "FROM read_blob('{outside}/../{outside_name}/names.csv')"),
     sql(
         "files", "FROM read_blob('{catalog}')"
-    ),  # DuckDB lets the file of an open database be read; it is the snapshot's
+    ),  # DuckDB allows reading the file of an open database, which is the snapshot's
     sql("paths files", "FROM read_blob('{retired}')"),
-    # Whether a file exists: where DuckDB looks for it, the answer for one that is there is another.
+    # Whether a file exists: DuckDB gives a different error for a file that exists.
     sql("paths", "FROM read_text('{outside}/names.csv')", "Permission denied"),
     sql("paths", "FROM read_text('{outside}/nothing.csv')"),
-    # Writing to what may be read.
+    # Writing to files that may be read.
     sql("statement files", "COPY (SELECT 42 AS a) TO '{named}/names.csv' (USE_TMP_FILE false)"),
     sql("kinds files", "WITH x AS (COPY (SELECT 42 AS a) TO '{named}/names.csv' (USE_TMP_FILE false)) SELECT 1"),
     sql("kinds files", "WITH x AS (COPY (SELECT 42 AS a) TO '{victim}' (FORMAT parquet, USE_TMP_FILE false)) SELECT 1"),
@@ -183,7 +183,7 @@ STATEMENTS = (
     ),
 )
 
-# Stopped by several things at once: by DuckDB itself, by the way in which the catalog is opened, or as no such thing.
+# Stopped by several guards at once: by DuckDB itself, by the way in which the catalog is opened, or since DuckDB lacks the feature.
 OTHERS = (
     "FROM duckdb_extensions()",
     "EXPORT DATABASE '{spill}/export'",
@@ -278,7 +278,7 @@ def _fork() -> int:
 
 
 def _signal_by_descriptor(parent: str) -> None:
-    """Have the kernel send a signal to another process when a pipe of ours has something."""
+    """Have the kernel send a signal to another process when a pipe of this process is readable."""
     reader, writer = os.pipe()
     fcntl.fcntl(reader, fcntl.F_SETOWN, int(parent))
 

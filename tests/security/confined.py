@@ -1,6 +1,6 @@
-"""What runs in the sandbox's process in these tests: the product's own code, with some guards taken away, doing many things.
+"""The sandbox process of these tests: the product's own code, without some guards, makes many attacks.
 
-The product knows no way to go without a guard: here its functions are replaced before they are called, by a bootstrap of our own.
+The product has no way to switch a guard off: a bootstrap of the tests replaces its functions before they are called.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from logagg.errors import QueryRefused
 from logagg.query import sandbox_child, sandbox_frames, sandbox_kernel, sandbox_sql
 
 CHILD = ("threads", "resources", "files", "syscalls", "paths", "settings")  # the kernel's and DuckDB's
-TEXT = ("statement", "kinds", "functions", "tables")  # what a query may hold
+TEXT = ("statement", "kinds", "functions", "tables")  # checks of the query's text
 GUARDS = (*CHILD, *TEXT)
 
 
@@ -34,7 +34,7 @@ def main(asked: dict[str, Any], told: dict[str, Any]) -> None:
     if told["landlock"] is not None:
         sandbox_kernel.landlock_version = lambda: told["landlock"]
     if told["things"]:
-        from tests.security import attacks  # nothing is imported later
+        from tests.security import attacks  # later imports are impossible
 
         sandbox_child.checked = lambda _, query: query  # type: ignore[assignment]
         sandbox_child._rows = lambda connection, _: _tried(connection, told["things"], attacks.DEEDS)  # type: ignore[assignment]
@@ -59,7 +59,7 @@ def take_away(names: Sequence[str]) -> None:
 
 
 def _check_trees(connection: Any, text: str) -> sandbox_sql.Checked:
-    """Check what is a SELECT as always, and let pass what is not."""
+    """Check SELECT statements as always, and accept all other statements."""
     explains = text.startswith("EXPLAIN")
     try:
         trees = sandbox_sql._trees(connection, sandbox_sql._explained(text).select if explains else text)
@@ -73,7 +73,7 @@ def _check_trees(connection: Any, text: str) -> sandbox_sql.Checked:
 def _tried(
     connection: Any, things: list[dict[str, Any]], deeds: dict[str, Callable[..., object]]
 ) -> Iterator[tuple[bytes, bytes]]:
-    """Try one thing after the other, and answer with what came of each: whether it worked, and what it said."""
+    """Try one attack after another, and report of each whether it worked, and its output."""
     yield sandbox_frames.SCHEMA, json.dumps(["worked", "said"]).encode()
     rows = []
     for thing in things:

@@ -1,4 +1,4 @@
-"""A lake with all that a query must not see, and files beside it."""
+"""A lake with secrets that a query must not see, and files beside it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECRET = b"the-secret-of-the-visitors"
 
 @dataclass(frozen=True)
 class Place:
-    """Where things are: what may be read, and what may not."""
+    """Paths that may be read, and paths that may not."""
 
     lake: Path
     named: Path  # a directory under --read
@@ -43,7 +43,7 @@ class Place:
         return text.format(**self.words)
 
     def tree(self) -> dict[str, tuple[int, int, bytes]]:
-        """All that must stay as it is: content, owner and mode of every file but what is spilled."""
+        """Return the state that must not change: content, owner and mode of every file except spilled ones."""
         paths = [path for top in (self.lake, self.named, self.outside) for path in sorted(top.rglob("*"))]
         found = [(path, path.lstat()) for path in paths]
         return {str(p): (s.st_mode, s.st_uid, p.read_bytes() if p.is_file() else b"") for p, s in found}
@@ -57,7 +57,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 
 def spill_into(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the spill directory be where attacks look for it; its name is drawn at random, and theirs is the harder guess."""
+    """Create the spill directory where the attacks look for it; in the product its name is random."""
 
     def mkdtemp(**_: object) -> str:
         place.spill.mkdir(0o700)

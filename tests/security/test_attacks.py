@@ -1,4 +1,4 @@
-"""No attack gets through, no answer or error tells what it must not, and all stays as it was."""
+"""No attack succeeds, no result or error reveals a secret, and no file changes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.security.conftest import SECRET, Place, made, spill_into
 LIMITS = QueryLimits(seconds=60, memory=256 << 20, rows=1000)
 
 
-def test_there_are_many() -> None:
+def test_there_are_many_attacks() -> None:
     texts = [attack.sql for attack in STATEMENTS] + list(OTHERS)
     assert len(set(texts)) == len(texts) >= 60
 
 
 def told(place: Place, query: str, *, arrow: bool = False) -> str:
-    """What a query's error says. Raises AssertionError for one that is answered."""
+    """Return the error of a query. Raises AssertionError if the query succeeds."""
     with pytest.raises(LogaggError) as failure:
         with Sandbox(place.lake, readable=[place.named], limits=LIMITS).run(query, arrow=arrow) as answer:
             list(answer.batches() if arrow else answer.rows())
@@ -45,25 +45,25 @@ def unchanged(shared: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]
 
 
 @pytest.mark.parametrize("text", [attack.sql for attack in STATEMENTS] + list(OTHERS))
-def test_an_attack_fails_and_tells_nothing(unchanged: Place, text: str) -> None:
+def test_an_attack_fails_and_reveals_nothing(unchanged: Place, text: str) -> None:
     said = told(unchanged, unchanged.filled(text))
     assert SECRET.decode() not in said and SECRET.hex() not in said.lower()
     assert "internal" not in said and "please report" not in said
 
 
 @pytest.mark.parametrize("text", ["FROM '{outside}/names.csv'", "SELECT 1; SELECT 2", "FROM answer", "FROM connection"])
-def test_nor_in_arrow(unchanged: Place, text: str) -> None:
+def test_an_attack_reveals_nothing_in_arrow(unchanged: Place, text: str) -> None:
     assert SECRET.decode() not in told(unchanged, unchanged.filled(text), arrow=True)
 
 
-def test_nobody_can_tell_which_files_exist(unchanged: Place) -> None:
+def test_a_query_cannot_find_out_which_files_exist(unchanged: Place) -> None:
     query = "FROM read_text('{}')"
     there, missing = (told(unchanged, query.format(unchanged.outside / name)) for name in ("names.csv", "nothing"))
     assert there.replace("names.csv", "nothing") == missing
 
 
 @pytest.mark.parametrize("path", ["{lake}", "{lake}/secret", "{lake}/data", "{lake}/..", "/", "/dev/null"])
-def test_what_holds_the_lake_cannot_be_named(place: Place, path: str) -> None:
+def test_a_directory_that_contains_the_lake_cannot_be_named(place: Place, path: str) -> None:
     from pathlib import Path
 
     with pytest.raises(LogaggError, match="--read"):
@@ -115,7 +115,7 @@ def test_without_landlock_a_directory_is_not_read_but_a_file_is(
         assert list(one.rows()) == [[1]]
 
 
-def test_where_the_kernel_has_neither_nothing_is_run(without_landlock: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_landlock_and_seccomp_no_query_runs(without_landlock: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     text = confined.bootstrap((), (), str(ROOT), landlock=0)
     text = text.replace("confined.main", "confined.sandbox_child.kernel._MACHINES.clear(); confined.main")
     monkeypatch.setattr(sandbox, "BOOTSTRAP", text)
@@ -126,7 +126,7 @@ def test_where_the_kernel_has_neither_nothing_is_run(without_landlock: Place, mo
 @pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
 def test_an_older_landlock_keeps_the_files(place: Place, monkeypatch: pytest.MonkeyPatch, version: int) -> None:
     if sandbox_kernel.landlock_version() < version:
-        pytest.skip("the kernel has an older one")
+        pytest.skip("the kernel has an older Landlock")
     monkeypatch.setattr(sandbox_kernel, "landlock_version", lambda: version)
     before = place.tree()
     deeds = [one for one in DEEDS_TRIED if "files" in one.guards]

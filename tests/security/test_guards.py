@@ -1,4 +1,4 @@
-"""Each guard is needed: with it an attack fails that gets through without it, and no other."""
+"""Each guard is needed: without it, exactly those attacks succeed that it stops alone."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ TOGETHER = sorted({attack.guards for attack in ATTACKS if len(attack.guards) > 1
 
 def test_each_guard_alone_stops_an_attack() -> None:
     alone = {guard for attack in ATTACKS if len(attack.guards) == 1 for guard in attack.guards}
-    assert alone | {"threads"} == set(confined.GUARDS)  # for threads: below
+    assert alone | {"threads"} == set(confined.GUARDS)  # for threads see below
 
 
 def got_through(place: Place, monkeypatch: pytest.MonkeyPatch, without: list[str]) -> set[str]:
-    """Make all attacks in one process that lacks these guards, and return those that worked."""
+    """Make all attacks in one process without these guards, and return those that succeeded."""
     things = [
         {"deed": one.deed, "arguments": [place.filled(text) for text in one.arguments]}
         if one.deed
@@ -53,7 +53,7 @@ def has_worked(attack: Attack, worked: bool, said: str) -> bool:
     [[], *([guard] for guard in confined.GUARDS), *map(sorted, TOGETHER)],
     ids=lambda without: " ".join(without) or "none",
 )
-def test_without_some_guards_just_their_attacks_get_through(
+def test_without_some_guards_exactly_their_attacks_succeed(
     place: Place, monkeypatch: pytest.MonkeyPatch, without: list[str]
 ) -> None:
     expected = {attack.name for attack in ATTACKS if attack.guards <= set(without)}
@@ -77,7 +77,7 @@ confined.main"""
 
 
 def with_a_thread(place: Place, monkeypatch: pytest.MonkeyPatch, without: list[str]) -> list[object]:
-    """Ask a thread that was there before the kernel's guards what the secret is."""
+    """Read the secret from a thread that was started before the kernel's guards."""
     things = [{"deed": "read", "arguments": [""]}]
     text = confined.bootstrap(without, things, str(ROOT))
     text = text.replace("confined.main", READER.format(path=str(place.lake / "secret")).strip())
@@ -86,12 +86,12 @@ def with_a_thread(place: Place, monkeypatch: pytest.MonkeyPatch, without: list[s
         return [said for _, said in answer.rows()]
 
 
-def test_a_thread_from_before_is_noticed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_started_before_the_guards_is_detected(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LogaggError, match="has started threads"):
         with_a_thread(place, monkeypatch, [])
 
 
-def test_unnoticed_it_reads_what_it_likes(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_check_such_a_thread_reads_any_file(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     [said] = with_a_thread(place, monkeypatch, ["threads"])
     assert "the-secret-of-the-visitors" in str(said)
 
@@ -115,7 +115,7 @@ def test_descriptors_are_not_passed_on(place: Place, monkeypatch: pytest.MonkeyP
 
 
 def passing(expression: str) -> str:
-    """A child that answers with the value of an expression, from before its guards."""
+    """Return a child that sends the value of an expression, evaluated before its guards."""
     return f"""import json, os, sys
 asked = json.load(sys.stdin)
 sys.path[:] = asked.pop("path")
@@ -134,7 +134,7 @@ def asked(place: Place, limits: QueryLimits = LIMITS, *, arrow: bool = False) ->
 SLOW = passing("__import__('time').sleep(2)")
 
 
-def test_the_clock_ends_a_query_that_computes_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_limit_ends_a_query_that_only_waits(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "BOOTSTRAP", SLOW)
     with pytest.raises(LimitReached, match="longer than 0.5 s"):
         asked(place, QueryLimits(seconds=0.5))
@@ -145,7 +145,7 @@ def test_the_clock_ends_a_query_that_computes_nothing(place: Place, monkeypatch:
 ENDLESS = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3"
 
 
-def test_the_processor_limit_does_where_the_clock_does_not(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_processor_limit_ends_a_query_without_the_time_limit(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Answer, "_wait", lambda *_: None)
     with (
         pytest.raises(LimitReached, match="longer than 0.1 s"),
@@ -181,7 +181,7 @@ TEXTS = pa.dictionary(pa.int8(), pa.string())
 
 
 def forged() -> bytes:
-    """A record batch with a code that its dictionary does not have."""
+    """Return a record batch with a code outside its dictionary."""
     column = pa.DictionaryArray.from_arrays(pa.array([99], pa.int8()), pa.array(["a"]), safe=False)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, pa.schema({"a": TEXTS})) as writer:
@@ -223,7 +223,7 @@ def test_the_bounds_of_columns_are_checked(place: Place, monkeypatch: pytest.Mon
         [(b"S", b'["a"]')],
     ],
 )
-def test_what_a_child_says_is_not_believed(
+def test_invalid_output_of_a_child_is_refused(
     place: Place, monkeypatch: pytest.MonkeyPatch, frames: list[tuple[bytes, bytes]]
 ) -> None:
     monkeypatch.setattr(sandbox, "BOOTSTRAP", sending(*frames))
@@ -242,13 +242,13 @@ with sandbox.Sandbox(Path(sys.argv[1])).run({query!r}) as answer:
 
 
 def child_of_killed(lake: Path, *without: str) -> Path:
-    """Return the entry in /proc of a query whose parent was killed while it computed."""
+    """Return the /proc entry of a query whose parent was killed while it computed."""
     program = PARENT.format(root=str(ROOT), query=ENDLESS)
     parent = subprocess.Popen([sys.executable, "-c", program, str(lake), *without], cwd=ROOT)
     children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
     wait_until(lambda: bool(children.read_text().split()))
     child = Path("/proc", children.read_text().split()[0])
-    wait_until(lambda: len(list((child / "task").iterdir())) > 1)  # beyond the guards
+    wait_until(lambda: len(list((child / "task").iterdir())) > 1)  # past the guards
     parent.kill()
     parent.wait()
     return child
@@ -266,7 +266,7 @@ def test_a_query_ends_with_its_parent(place: Place) -> None:
     wait_until(lambda: not lives(child))
 
 
-def test_without_the_guard_it_goes_on(place: Place) -> None:
+def test_without_the_guard_a_query_survives_its_parent(place: Place) -> None:
     child = child_of_killed(place.lake, "lifetime")
     time.sleep(0.5)
     assert lives(child)

@@ -14,7 +14,7 @@ from tests.soak.writer import Writer, assert_written
 
 
 def soak(logagg: Command, kills: int, seed: int) -> None:
-    """Kill a tail so many times at any moment of its life; let the last one finish; compare every rollup, print figures."""
+    """Kill a tail `kills` times at random moments; let the last one finish; compare every rollup, print figures."""
     chance, began = random.Random(seed), time.monotonic()
     logs = logagg.folder / "logs"
     logs.mkdir()
@@ -36,7 +36,7 @@ def soak(logagg: Command, kills: int, seed: int) -> None:
 
 
 def live_for_a_while(tail: subprocess.Popen[str], logagg: Command, chance: random.Random, commits: int) -> None:
-    """Wait for some commits, then for any moment after."""
+    """Wait for some commits, then for a random time."""
     link, seen = logagg.lake / "logagg.duckdb", set[str]()
 
     def committed() -> bool:

@@ -1,4 +1,4 @@
-"""A web server that writes and rotates its log all the time, as slowly and as carelessly as they do."""
+"""A web server that writes and rotates its log continuously, with slow writes and careless rotations."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TARGETS = (
 START = datetime.now(UTC) - timedelta(days=1)
 
 
-# What a rotated log is called: by its number, and something at random.
+# Endings of rotated logs: their number, and random text.
 NAMES = (
     "access.log-{n:010}",
     "access.log.{n}",
@@ -51,7 +51,7 @@ COMPRESSORS = {".gz": gzip, ".bz2": bz2, ".xz": lzma}
 
 
 class Writer:
-    """Appends lines to `access.log`, moves it away now and then, and compresses what was moved before, under any names."""
+    """Appends lines to `access.log`, renames it now and then, and compresses earlier generations, under any names."""
 
     def __init__(self, folder: Path, seed: int, batch: int = 40, network: str = "192.0.2") -> None:
         self.log = folder / "access.log"
@@ -72,7 +72,7 @@ class Writer:
         self._thread.join()
 
     def written(self) -> list[str]:
-        """Return all lines, from wherever they are now."""
+        """Return all lines, from their present files."""
         return b"".join(map(_content, self.log.parent.iterdir())).decode().splitlines()
 
     def _work(self) -> None:
@@ -95,7 +95,7 @@ class Writer:
         self.lines += number
 
     def _rotate(self, file: TextIO) -> TextIO:
-        """Move the log away, write to it a little longer, open a new one, compress the one before."""
+        """Rename the log, continue to write to it briefly, open a new one, compress the previous generation."""
         self.rotations += 1
         moved = self.log.with_name(self._name())
         self.log.rename(moved)
@@ -107,13 +107,13 @@ class Writer:
         return self.log.open("a")
 
     def _name(self) -> str:
-        """Return a name that no file has had."""
+        """Return an unused name."""
         self._named += 1
         random_word = "".join(self._chance.choices(string.ascii_letters + string.digits + "_-", k=5))
         return self._chance.choice(NAMES).format(n=self._named, x=random_word)
 
     def _compress(self, path: Path) -> None:
-        """Make a compressed file under another name: at once, or under the eyes of the tail, as gzip does."""
+        """Make a compressed file under another name: at once, or gradually while the tail may look at it, as gzip does."""
         suffix = self._chance.choice(list(COMPRESSORS))
         packed = COMPRESSORS[suffix].compress(path.read_bytes())
         target = path.with_name((path.name if self._chance.random() < 0.5 else self._name()) + suffix)
@@ -143,7 +143,7 @@ def _content(path: Path) -> bytes:
 
 
 def assert_written(lake: Path, writers: Sequence[Writer]) -> None:
-    """Every rollup is what a plain count of everything written says."""
+    """Every rollup agrees with a plain count of all lines written."""
     lines = [line for writer in writers for line in writer.written()]
     hits = [hit for line in lines if (hit := oracle.read(line))]
     count = oracle.count(hits, lambda agent: AGENTS[agent])

@@ -35,13 +35,13 @@ def test_every_command_is_listed() -> None:
     assert all(name in shown for name in COMMANDS)
 
 
-def test_the_command_line_loads_nothing_heavy() -> None:
+def test_the_command_line_imports_nothing_heavy() -> None:
     code = "import logagg.cli, sys; print([m for m in ('pandas', 'pyarrow', 'watchdog', 'rich') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
-def test_a_tail_reads_before_it_loads_what_it_writes_with() -> None:
+def test_a_tail_reads_before_it_imports_the_libraries_for_writing() -> None:
     heavy = ("pandas", "duckdb", "pyarrow.parquet", "watchdog", "rich", "prometheus_client")
     code = f"import logagg.tail.local, sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -49,7 +49,7 @@ def test_a_tail_reads_before_it_loads_what_it_writes_with() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "message"),
     [
         (["report", "--lake", "nowhere"], 1, "no lake there"),
         (["sql", "--lake", "nowhere", "SELECT 1"], 1, "no lake there"),
@@ -61,13 +61,13 @@ def test_a_tail_reads_before_it_loads_what_it_writes_with() -> None:
     ],
 )
 def test_a_failure_is_one_line_and_a_status(
-    arguments: list[str], status: int, said: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], status: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as left:
         main(arguments)
     shown = capsys.readouterr().err
     assert left.value.code == status
-    assert said in shown and "Traceback" not in shown
+    assert message in shown and "Traceback" not in shown
 
 
 def test_init_writes_a_file_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""When a clock is to be believed."""
+"""When a clock is trusted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOW = RELEASED + 100 * DAY
 
 
 class Wall:
-    """A clock whose time of day is set, while other time passes."""
+    """A clock whose time of day can be set, independently of elapsed time."""
 
     def __init__(self, at: float = NOW) -> None:
         self.at, self.passed = at, 0.0
@@ -29,20 +29,20 @@ class Wall:
         self.passed += seconds
 
 
-def test_this_release_is_not_of_the_future() -> None:
+def test_this_release_is_not_from_the_future() -> None:
     assert is_set(time.time())
 
 
-def test_the_latest_time_is_that_of_the_clock_or_of_what_was_written_later() -> None:
+def test_the_latest_time_is_that_of_the_clock_or_of_a_later_write() -> None:
     wall = Wall()
     latest = LatestTime(wall)
     assert latest.of() == latest.of(0.0) == latest.of(NOW - 1) == NOW
     assert latest.of(NOW + 50 * DAY, NOW - 1) == NOW + 50 * DAY
-    assert latest.of(NOW + FAR, 1e300) == NOW, "no clock that was set is so far behind"
+    assert latest.of(NOW + FAR, 1e300) == NOW, "a clock that was set is never this far behind"
     wall.at = NOW - 10 * DAY
-    assert latest.of() == NOW - 10 * DAY, "it was set right"
+    assert latest.of() == NOW - 10 * DAY, "the clock was corrected"
     wall.at = 0.0
-    assert latest.of() == NOW - 10 * DAY, "it is no longer set"
+    assert latest.of() == NOW - 10 * DAY, "the clock was lost again"
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,11 @@ def test_the_latest_time_is_that_of_the_clock_or_of_what_was_written_later() -> 
         (0.0, NOW),
     ],
 )
-def test_a_clock_goes_on_from_when_something_was_last_written(last: float | None, since: float) -> None:
+def test_a_clock_is_compared_with_the_last_write(last: float | None, since: float) -> None:
     assert Continuity(Wall(), last, 5.0).since() == since
 
 
-def test_a_clock_goes_on_with_the_time_that_passes() -> None:
+def test_a_clock_is_compared_with_elapsed_time() -> None:
     wall = Wall()
     continuity = Continuity(wall, NOW, 5.0)
     for seconds in (1.0, 400 * DAY, DAY):
@@ -75,10 +75,10 @@ def test_a_clock_goes_on_with_the_time_that_passes() -> None:
     wall.at -= DAY + 1
     assert continuity.since() == wall.at
     wall.at += 3600
-    assert continuity.since() == wall.at - 3600, "an hour of summer is no leap"
+    assert continuity.since() == wall.at - 3600, "an hour of summer time is not a jump"
 
 
-def test_salts_wait_until_the_clock_is_believed_and_those_of_a_clock_that_was_ahead_go(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_salts_stay_until_the_clock_is_trusted_and_those_of_a_clock_that_was_ahead_are_deleted(tmp_path) -> None:  # type: ignore[no-untyped-def]
     wall, settled = Wall(), [True]
     salts = Salts(tmp_path, b"s" * 32, wall, lambda: settled[0])
     end = int(NOW + DAY)
@@ -86,7 +86,7 @@ def test_salts_wait_until_the_clock_is_believed_and_those_of_a_clock_that_was_ah
     wall.at, settled[0] = NOW + 9000 * DAY, False
     salts.forget_past()
     assert salts.key(end) == key
-    salts.key(int(NOW) - 1)  # drawn as if in decades
+    salts.key(int(NOW) - 1)  # created by a clock that is decades ahead
     wall.at, settled[0] = NOW, True
     salts.forget_past()
     assert salts.key(end) == key

@@ -1,4 +1,4 @@
-"""Heartbeats as text: what is written is read, anything else is refused, and what travels is bounded."""
+"""Heartbeats as text: every written one can be read, anything else is refused, and the size of a sent one is bounded."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ beats = st.builds(
 
 
 @given(beats)
-def test_what_is_written_is_read(beat: Heartbeat) -> None:
+def test_a_written_heartbeat_is_read_unchanged(beat: Heartbeat) -> None:
     assert decode(encode(beat)) == beat
 
 
-def test_a_name_that_is_no_unicode_survives() -> None:
+def test_a_name_that_is_not_unicode_survives() -> None:
     beat = replace(BEAT, paths=("/logs/caf\udce9.log",))
     assert decode(encode(beat).encode()) == beat
 
 
-def test_what_a_later_version_adds_is_passed_over_and_what_it_lacks_has_its_default() -> None:
+def test_unknown_fields_are_ignored_and_missing_ones_have_defaults() -> None:
     found = json.loads(encode(BEAT)) | {"mood": "good"}
     del found["unread"]
     assert decode(json.dumps(found)) == BEAT
@@ -74,26 +74,26 @@ def test_what_a_later_version_adds_is_passed_over_and_what_it_lacks_has_its_defa
         {"at": 10**400},
     ],
 )
-def test_what_is_of_another_type_is_refused(change: dict[str, object]) -> None:
+def test_values_of_another_type_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="not a heartbeat"):
         decode(json.dumps(json.loads(encode(BEAT)) | change))
 
 
-def test_numbers_beyond_all_measure_are_shown_and_break_nothing() -> None:
+def test_absurd_numbers_are_shown_and_break_nothing() -> None:
     odd = json.loads(encode(BEAT)) | {"at": 1e308, "behind": float("nan"), "stalled": float("inf"), "unread": 10**100}
     tail = of_remote(decode(json.dumps(odd)), 5.0)
     assert [*problems_of(tail), *waiting(tail), *too_old([tail], 1.0)]
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "3", "null", "{", b"\xff", "[" * 100_000])
-def test_what_is_no_heartbeat_is_refused(text: str | bytes) -> None:
-    with pytest.raises(ValueError):  # of JSON, or ours
+def test_text_that_is_not_a_heartbeat_is_refused(text: str | bytes) -> None:
+    with pytest.raises(ValueError):  # by the JSON parser, or by logagg
         decode(text)
 
 
 @pytest.mark.parametrize("length", [1, 50, 5000])
 @pytest.mark.parametrize("count", [0, 10, 10_000])
-def test_what_travels_is_bounded_and_says_what_it_leaves_out(count: int, length: int) -> None:
+def test_a_sent_heartbeat_is_bounded_and_counts_the_omitted_logs(count: int, length: int) -> None:
     many = tuple(LogProblem("é" * length + str(number), "x", 0.0) for number in range(count))
     text = encode_short(replace(BEAT, unreadable=many))
     short = decode(text)
@@ -102,5 +102,5 @@ def test_what_travels_is_bounded_and_says_what_it_leaves_out(count: int, length:
     assert count < 100 or 0 < short.omitted
 
 
-def test_many_paths_are_no_problem() -> None:
+def test_many_paths_fit() -> None:
     assert decode(encode_short(replace(BEAT, paths=("x" * 50,) * 10_000))).omitted == 0

@@ -1,4 +1,4 @@
-"""Notices: each function makes one of a known kind, and each line is one that its reader understands."""
+"""Notices: each function makes one of a known kind, and each line can be parsed by its reader."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from logagg.notice_log import Notices, show_failure
 from logagg.notices import KINDS, Level, Notice, NoticeKind
 from tests.conftest import ROOT
 
-AT = "2027-01-15T08:00:00Z"  # where a manual clock starts
+AT = "2027-01-15T08:00:00Z"  # the start of a manual clock
 PACKAGE = ROOT / "logagg"
 FUNCTIONS = [
     function
@@ -32,7 +32,7 @@ EXAMPLES = {str: "text", int: 4096, float: 1.5}
 
 
 def example(function: Callable[..., Notice]) -> Notice:
-    """Call a function with an argument of each type that it asks for."""
+    """Call a function with an argument of each required type."""
     hints = get_type_hints(function)
     return function(*(EXAMPLES.get(hints[name], ["1", "2"]) for name in inspect.signature(function).parameters))
 
@@ -110,7 +110,7 @@ def test_verbosity(verbosity: int, shown: set[str]) -> None:
     )
 
 
-def test_the_quiet_kinds_are_those_that_users_know() -> None:
+def test_the_kinds_that_need_verbose() -> None:
     assert {kind.name for kind in KINDS if kind.level is Level.INFO} == {"source", "commit"}
 
 
@@ -137,7 +137,7 @@ def test_threads_write_whole_lines_and_count_all() -> None:
     assert set(stream.getvalue().splitlines()) == {f"{AT} lease: shard 7 is ours"}
 
 
-def test_a_stream_that_is_closed_is_no_failure(tmp_path: Path) -> None:
+def test_a_closed_stream_is_not_a_failure(tmp_path: Path) -> None:
     with (tmp_path / "err").open("w") as file:
         log = Notices(ManualClock(), stream=file)
     log.report(notices.shard_owned(7))
@@ -199,12 +199,12 @@ def test_json_has_the_text_and_its_values() -> None:
     }
 
 
-def test_json_of_a_hostile_name_is_one_line_that_every_reader_takes() -> None:
+def test_json_of_a_hostile_name_is_one_line_for_every_reader() -> None:
     line = written(notices.log_found(HOSTILE, 0), as_json=True, verbosity=1)
     assert line.isascii() and line.count("\n") == 1 and line.rstrip().isprintable()
     found = json.loads(line)
     assert found["fields"]["path"] == "a\n<0>b: \x1b[2J\\udcff.log"
-    json.dumps(found, ensure_ascii=False).encode()  # no lone surrogates
+    json.dumps(found, ensure_ascii=False).encode()  # fails for lone surrogates
 
 
 def test_json_on_a_terminal_is_json() -> None:
@@ -227,7 +227,7 @@ def test_json_is_the_same_in_the_journal(tmp_path: Path, monkeypatch: pytest.Mon
 # A failure
 
 
-def test_a_failure_is_said_to_people_to_the_journal_and_to_programs(
+def test_a_failure_is_reported_to_people_the_journal_and_programs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "err"

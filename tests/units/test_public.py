@@ -1,4 +1,4 @@
-"""The public names, and how they are called: neither changes without a line in CHANGELOG.md."""
+"""The public names and their signatures: a change of either needs a line in CHANGELOG.md."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_every_error_that_users_see_is_in_one_tree() -> None:
         assert not inspect.isclass(error) or issubclass(error, errors.LogaggError), error
 
 
-def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
+def test_the_documented_tree_of_errors_is_correct() -> None:
     drawn = errors.__doc__
     assert drawn is not None
     for name, error in vars(errors).items():

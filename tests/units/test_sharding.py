@@ -1,4 +1,4 @@
-"""Events, dealt by visitor."""
+"""Events, divided among shards by visitor."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ def test_each_event_goes_to_the_shard_that_owns_its_visitor(shards: int) -> None
     assert sum(job.rejects.lines for job in jobs) == 3
 
 
-def test_a_shard_without_events_learns_how_far_the_chunk_goes() -> None:
+def test_a_shard_without_events_gets_the_end_of_the_chunk() -> None:
     jobs = shard_jobs(CHUNK, pa.table({"visitor": pa.array([], pa.uint64())}), REJECTS, 3)
     assert [(job.end, job.events.num_rows) for job in jobs] == [(90, 0)] * 3

@@ -1,4 +1,4 @@
-"""What has to be read at once is short: functions of 50 lines, files of 500."""
+"""Code that has to be read at once is short: functions of 50 lines, files of 500."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DEFINED = re.compile(r"( *)(?:def|cdef|cpdef|async def) (?:[\w.\[\]*:]+ )*[*]*(
 
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:
-    """Yield the name of each function, and how many lines it has: with its docstring, without its decorators."""
+    """Yield the name of each function, and its number of lines: with the docstring, without decorators."""
     text = path.read_text()
     if path.suffix == ".pyx":
         yield from _by_indentation(text.splitlines())
@@ -42,7 +42,7 @@ def _by_indentation(lines: list[str]) -> Iterator[tuple[str, int]]:
 
 
 def _belongs(line: str, margin: int) -> bool:
-    """Tell whether a line is of a function that begins at a margin; `)` may close its parameters there."""
+    """Return whether a line belongs to a function that begins at a margin; `)` may close its parameters there."""
     indentation = len(line) - len(line.lstrip())
     return not line.strip() or indentation > margin or (indentation == margin and line.lstrip().startswith(")"))
 

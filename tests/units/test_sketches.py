@@ -1,4 +1,4 @@
-"""The macros, as each catalog holds them: against plain counts in Python."""
+"""The macros of a catalog, compared with plain counts in Python."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from logagg.sketches import GAMMA, LOWEST, MACROS
 
 Row = tuple[str, int | None, int | None]  # path, bucket, hits
-HIGHEST = 569  # the bucket of a day, the longest that there is
+HIGHEST = 569  # the bucket of a day, the longest duration
 ROWS = st.lists(
     st.tuples(
         st.sampled_from(["/", "/a", "/b"]),
         st.none() | st.integers(LOWEST, HIGHEST) | st.integers(0, 3),
-        st.none() | st.integers(-2, 9) | st.integers(0, 2**34),  # so small that no quotient is rounded onto a quantile
+        st.none()
+        | st.integers(-2, 9)
+        | st.integers(0, 2**34),  # small enough that no quotient is rounded to a quantile
     ),
     max_size=30,
 )
@@ -46,7 +48,7 @@ def one(connection: duckdb.DuckDBPyConnection, query: str) -> object:
 
 
 def quantile(q: str, counted: list[tuple[int | None, int | None]]) -> float | None:
-    """Return the seconds of the first bucket that a fraction q of the hits is in or below."""
+    """Return the seconds of the first bucket up to which there is at least a fraction q of the hits."""
     rows = sorted((bucket, hits) for bucket, hits in counted if bucket is not None and hits is not None and hits > 0)
     upto, total = 0, sum(hits for _, hits in rows)
     for bucket, hits in rows:
@@ -83,7 +85,7 @@ SOME: list[Row] = [("/", 1, 10), ("/", 5, 6), ("/", 1, 3), ("/a", 9, 1), ("/a", 
         "HAVING path = '/a' AND latency_p(0.99, bucket, hits) = latency_seconds(7)",
     ],
 )
-def test_latency_p_is_an_aggregate_wherever_one_may_be(connection: duckdb.DuckDBPyConnection, query: str) -> None:
+def test_latency_p_works_wherever_an_aggregate_does(connection: duckdb.DuckDBPyConnection, query: str) -> None:
     fill(connection, SOME)
     assert connection.execute(query, {"q": 0.5} if "$q" in query else None).fetchall() == [("/a",)]
 
@@ -103,7 +105,7 @@ def test_latency_p_counts_hits_beyond_64_bits(connection: duckdb.DuckDBPyConnect
     assert one(connection, "SELECT latency_p(0.95, bucket, hits) = latency_seconds(95) FROM latency") is True
 
 
-def test_latency_p_says_what_a_quantile_is(connection: duckdb.DuckDBPyConnection) -> None:
+def test_latency_p_refuses_an_invalid_quantile(connection: duckdb.DuckDBPyConnection) -> None:
     fill(connection, SOME)
     for q in ("95", "-0.01", "1.01", "'nan'::DOUBLE"):
         with pytest.raises(duckdb.InvalidInputException, match="q is between 0 and 1, such as 0.95"):
@@ -112,7 +114,7 @@ def test_latency_p_says_what_a_quantile_is(connection: duckdb.DuckDBPyConnection
     assert one(connection, "SELECT latency_p(0.5, bucket, hits) FROM latency WHERE false") is None
 
 
-def test_latency_quantile_is_of_all_there_is_or_fails(connection: duckdb.DuckDBPyConnection) -> None:
+def test_latency_quantile_is_of_all_rows_or_fails(connection: duckdb.DuckDBPyConnection) -> None:
     fill(connection, SOME)
     whole = one(connection, "SELECT latency_seconds(7)")
     for query in (
@@ -132,7 +134,7 @@ def test_latency_quantile_is_of_all_there_is_or_fails(connection: duckdb.DuckDBP
         connection.execute("SELECT path, latency_quantile(0.5) FROM latency")
 
 
-def test_latency_quantile_is_a_table_of_each_path(connection: duckdb.DuckDBPyConnection) -> None:
+def test_latency_quantile_is_a_table_by_path(connection: duckdb.DuckDBPyConnection) -> None:
     fill(connection, SOME)
     query = "SELECT path, hits, seconds = latency_seconds(7) FROM latency_quantile(0.5) ORDER BY path"
     assert connection.execute(query).fetchall() == [("/", 19, False), ("/a", 105, True), ("/b", 0, None)]

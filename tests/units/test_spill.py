@@ -1,4 +1,4 @@
-"""Directories for what does not fit in memory: not for other users, and gone afterwards."""
+"""Directories for spilled data: closed to other users, and removed afterwards."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def test_it_is_ours_alone_and_has_another_name_each_time(temporary: Path) -> None:
+def test_the_directory_is_closed_to_other_users_and_has_a_new_name_each_time(temporary: Path) -> None:
     first, second = spill.Spill(), spill.Spill()
     assert first.path != second.path
     for one in (first, second):
@@ -43,7 +43,7 @@ def test_it_is_ours_alone_and_has_another_name_each_time(temporary: Path) -> Non
     assert list(temporary.iterdir()) == []
 
 
-def test_a_process_has_one_for_all_its_connections(root: Path) -> None:
+def test_a_process_has_one_directory_for_all_its_connections(root: Path) -> None:
     logagg.connect(root), logagg.connect(root)
     assert snapshot.spill_directory() == spill.directory() != ""
     asked = "SELECT current_setting('temp_directory')"
@@ -51,7 +51,7 @@ def test_a_process_has_one_for_all_its_connections(root: Path) -> None:
     spill.remove()
 
 
-def test_what_a_killed_process_left_is_removed(temporary: Path) -> None:
+def test_the_directory_of_a_killed_process_is_removed(temporary: Path) -> None:
     left, young, held, linked = (temporary / f"{spill.PREFIX}{name}" for name in ("left", "young", "held", "linked"))
     for path in (left, young):
         path.mkdir(0o700)
@@ -68,7 +68,7 @@ def test_what_a_killed_process_left_is_removed(temporary: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["sys.exit(0)", "1 / 0", "logagg.cli.command()"])
-def test_it_is_removed_however_a_process_ends(root: Path, temporary: Path, how: str) -> None:
+def test_the_directory_is_removed_however_a_process_ends(root: Path, temporary: Path, how: str) -> None:
     program = (
         "import sys, logagg, logagg.cli; from logagg import spill; sys.argv = ['logagg', '--help'];"
         f"logagg.connect({str(root)!r}); print(len(spill.directory())); sys.stdout.flush(); {how}"
@@ -80,9 +80,7 @@ def test_it_is_removed_however_a_process_ends(root: Path, temporary: Path, how: 
     assert list(temporary.iterdir()) == []
 
 
-def test_where_none_can_be_made_nothing_is_spilled(
-    root: Path, monkeypatch: pytest.MonkeyPatch, temporary: Path
-) -> None:
+def test_without_a_directory_nothing_is_spilled(root: Path, monkeypatch: pytest.MonkeyPatch, temporary: Path) -> None:
     monkeypatch.setattr("logagg.spill.tempfile.tempdir", str(temporary / "missing"))
     assert spill.directory() == ""
     assert logagg.connect(root).execute("SELECT count(*) FROM made").fetchall() == [(1,)]

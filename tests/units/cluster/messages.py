@@ -1,4 +1,4 @@
-"""Any message of the cluster."""
+"""A strategy for any message of the cluster."""
 
 from __future__ import annotations
 

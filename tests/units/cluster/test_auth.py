@@ -1,4 +1,4 @@
-"""Whatever is changed of a message, at any place, its MAC is wrong; and none passes for one of another kind, lake or question."""
+"""Any change to a message, at any place, makes its MAC wrong; and no message is valid as another kind, for another lake or request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def signed(message: Wired) -> bytes:
 
 
 @given(MESSAGES)
-def test_a_signed_message_is_taken_apart_as_it_was(message: Wired) -> None:
+def test_a_signed_message_is_read_unchanged(message: Wired) -> None:
     data = signed(message)
     envelope = KEYS.check(data)
     assert (envelope.nonce, envelope.owner) == (NONCE, OWNER)
@@ -42,7 +42,7 @@ def test_a_signed_message_is_taken_apart_as_it_was(message: Wired) -> None:
 
 
 @given(MESSAGES, st.data())
-def test_any_flipped_bit_is_found(message: Wired, data: st.DataObject) -> None:
+def test_any_flipped_bit_is_detected(message: Wired, data: st.DataObject) -> None:
     flipped = bytearray(signed(message))
     bit = data.draw(st.integers(0, 8 * len(flipped) - 1))
     flipped[bit // 8] ^= 1 << bit % 8
@@ -63,7 +63,7 @@ def test_every_single_bit_of_a_message_is_covered(message: Wired) -> None:
 
 
 @given(MESSAGES, st.data())
-def test_what_was_cut_off_or_appended_is_found(message: Wired, data: st.DataObject) -> None:
+def test_missing_and_appended_bytes_are_detected(message: Wired, data: st.DataObject) -> None:
     whole = signed(message)
     at = data.draw(st.integers(0, len(whole) - 1))
     for wrong in (whole[:at], whole + data.draw(st.binary(min_size=1, max_size=9)), whole[:at] + b"\0" + whole[at:]):
@@ -73,7 +73,7 @@ def test_what_was_cut_off_or_appended_is_found(message: Wired, data: st.DataObje
 
 @given(MESSAGES, st.binary(min_size=1, max_size=100))
 @example(PositionsRequest("web1", 1, 0), b"")
-def test_another_secret_signs_nothing_for_us(message: Wired, secret: bytes) -> None:
+def test_a_mac_by_another_secret_is_refused(message: Wired, secret: bytes) -> None:
     if secret != SECRET:
         with pytest.raises(AuthError):
             KEYS.check(Keys(secret).sign(protocol.pack(message), NONCE, OWNER))
@@ -87,8 +87,8 @@ def test_a_message_without_a_mac_is_refused(message: Wired) -> None:
 
 @pytest.mark.parametrize("kind", [b"J", b"Q", b"A"])
 @pytest.mark.parametrize("other", [b"J", b"Q", b"A"])
-def test_no_kind_passes_for_another(kind: bytes, other: bytes) -> None:
-    """Its key, not only the byte that says what it is."""
+def test_no_kind_is_valid_as_another(kind: bytes, other: bytes) -> None:
+    """Each kind has its own key, besides the byte that names the kind."""
     data = signed(PositionsRequest("web1", 1, 0))
     as_kind = KEYS.sign(data[:7] + kind + data[8:], NONCE, OWNER)
     changed = as_kind[:7] + other + as_kind[8:]
@@ -108,7 +108,7 @@ def test_no_kind_passes_for_another(kind: bytes, other: bytes) -> None:
     ],
     ids=["nonce", "owner", "size"],
 )
-def test_what_is_beside_header_and_events_is_covered(change: Callable[[bytes], bytes]) -> None:
+def test_the_mac_covers_the_rest_of_the_frame(change: Callable[[bytes], bytes]) -> None:
     with pytest.raises(AuthError):
         KEYS.check(change(signed(PositionsRequest("web1", 1, 0))))
 

@@ -1,4 +1,4 @@
-"""Whatever a chunk's lines are, its jobs are within the bounds that a worker tells; what is not is refused by the tail itself."""
+"""The jobs of a chunk with any lines are within the bounds of the worker, or the tail itself refuses them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_chunk_takes_no_more_than_its_share(name: str) -> None:
     assert len(flight.data) <= message_bytes(SPREAD * size)
 
 
-def test_a_job_beyond_the_bound_is_an_error_that_says_what_to_change() -> None:
+def test_a_job_beyond_the_bound_is_an_error_with_a_remedy() -> None:
     with pytest.raises(
         ClusterError,
         match="is more than the workers take; give the workers more --memory, or this tail a smaller tail.chunk",
@@ -88,7 +88,7 @@ def test_a_job_beyond_the_bound_is_an_error_that_says_what_to_change() -> None:
         packed("distinct words", remote.Session("web1", 1, "run", 1, SIZE // 2))
 
 
-def test_the_bounds_of_the_defaults_leave_the_default_chunk() -> None:
+def test_the_default_bounds_allow_the_default_chunk() -> None:
     config = Config().tail
     assert chunk_bytes(job_bytes(config.memory)) >= config.chunk
     assert job_bytes(1) == 16 << 20

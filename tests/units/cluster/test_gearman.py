@@ -1,4 +1,4 @@
-"""Packets of a job server: taken apart, and passed over where they are larger than they may be."""
+"""Packets of a job server are parsed, or skipped if they are too large."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ ECHO = packet(PacketType.ECHO_RES, b"logagg")
 
 
 def connected(sent: bytes, act: Callable[[Connection], None]) -> None:
-    """Let a server greet, and send these bytes when it is asked."""
+    """Let a server greet, and send these bytes on request."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
             connection, _ = server.accept()
-            with connection, suppress(OSError):  # the client may be gone
+            with connection, suppress(OSError):  # the client may have closed the connection
                 connection.recv(1000)
                 connection.sendall(ECHO)
                 connection.recv(1000)
@@ -66,7 +66,7 @@ def job(data: bytes, unique: bytes = b"u") -> bytes:
     return packet(PacketType.JOB_ASSIGN_UNIQ, b"H:1", b"logagg.shard.0", unique, data)
 
 
-def test_packets_are_taken_apart() -> None:
+def test_packets_are_parsed() -> None:
     sent = job(b"a\0b\0") + packet(PacketType.NO_JOB) + packet(PacketType.WORK_COMPLETE, b"H:2", b"")
     assert received(sent, 3) == [
         (
@@ -79,14 +79,14 @@ def test_packets_are_taken_apart() -> None:
 
 
 @pytest.mark.parametrize("size", [LIMIT + 1, 1 << 20, 30 << 20])
-def test_a_packet_that_is_too_large_is_passed_over_and_the_next_one_is_read(size: int) -> None:
+def test_a_packet_that_is_too_large_is_skipped_and_the_next_one_is_read(size: int) -> None:
     first, second = received(job(b"x" * size) + job(b"next"), 2)
     assert first[1]["job_handle"] == b"H:1" and first[1]["task"] == b"logagg.shard.0"
     assert len(first[1]["data"]) + int(first[1][OMITTED]) == size and len(first[1]["data"]) <= 4096
     assert second[1]["data"] == b"next" and OMITTED not in second[1]
 
 
-def test_the_largest_that_may_be() -> None:
+def test_the_largest_packet_that_is_accepted() -> None:
     data = b"x" * (LIMIT - len(job(b"")))
     [found] = received(job(data), 1)
     assert found[1]["data"] == data and OMITTED not in found[1]
@@ -103,6 +103,6 @@ def test_the_largest_that_may_be() -> None:
         packet(PacketType.JOB_ASSIGN_UNIQ, b"x" * (1 << 20)),
     ],
 )
-def test_what_is_no_packet_ends_the_connection(junk: bytes) -> None:
+def test_bytes_that_are_not_a_packet_end_the_connection(junk: bytes) -> None:
     with pytest.raises(ServerError, match="not a job server"):
         received(junk, 2)

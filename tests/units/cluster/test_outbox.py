@@ -28,7 +28,7 @@ def test_committed_jobs_are_dropped_and_those_not_applied_are_sent_again() -> No
 
 
 def test_a_job_without_a_line_is_sent_again_until_the_shard_knows_its_log() -> None:
-    """It says where reading begins: with `--from end`, also of a log that is not written to."""
+    """It carries the position where reading begins: with `--from end`, also of a log without new lines."""
     found = outbox((70, 70), origin=70)
     found.rewind({})
     assert unsent(found) == [(70, 70)]
@@ -39,7 +39,7 @@ def test_a_job_without_a_line_is_sent_again_until_the_shard_knows_its_log() -> N
     assert not found.pending
 
 
-def test_a_shard_that_has_less_than_it_needs() -> None:
+def test_a_shard_that_is_behind_the_pending_jobs() -> None:
     with pytest.raises(PositionMismatch, match="is at position 3"):
         outbox((5, 9)).rewind({"log": (3, 3)})
 
@@ -51,11 +51,11 @@ def outbox_of(*jobs: tuple[str, int, int]) -> Outbox:
     return outbox
 
 
-def test_all_before_the_first_that_is_not_committed_are_done() -> None:
+def test_all_jobs_before_the_first_uncommitted_one_are_done() -> None:
     outbox = outbox_of(("a", 0, 10), ("b", 0, 10), ("a", 10, 20))
     assert (outbox.added, outbox.done) == (3, 0)
     assert outbox.release({"b": (10, 10)})
-    assert outbox.done == 0, "a chunk of another source is still there"
+    assert outbox.done == 0, "a chunk of another source is kept"
     assert outbox.release({"a": (10, 20)})
     assert outbox.done == 2
     assert not outbox.release({"a": (10, 20)})

@@ -1,4 +1,4 @@
-"""What may be sent to a shard, message by message."""
+"""Which message may be sent to a shard, step by step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from logagg.cluster.outbox import Outbox, OutboxState, PendingJob, PositionMisma
 
 @pytest.fixture
 def outbox() -> Outbox:
-    """An outbox of a shard that has just said how far it has come, with two jobs."""
+    """An outbox with two jobs, whose shard has just reported its positions."""
     outbox = Outbox(3, asking=True)
     outbox.greet(100.0)
     for start in (0, 10):
@@ -67,7 +67,7 @@ def test_failures_are_counted_until_a_reply(outbox: Outbox) -> None:
     assert (outbox.failures, outbox.state(9.0)) == (0, OutboxState.ASKING)
 
 
-def test_a_pause_without_a_failure_goes_on_as_before(outbox: Outbox) -> None:
+def test_a_pause_without_a_failure_continues_as_before(outbox: Outbox) -> None:
     outbox.wait_until(3.0)
     assert (outbox.state(2.9), outbox.state(3.0)) == (OutboxState.PAUSED, OutboxState.SENDING)
     assert outbox.failures == 0
@@ -76,7 +76,7 @@ def test_a_pause_without_a_failure_goes_on_as_before(outbox: Outbox) -> None:
 def test_a_shard_that_moves_is_asked_after_a_pause(outbox: Outbox) -> None:
     outbox.move(3.0)
     assert (outbox.state(2.9), outbox.state(3.0)) == (OutboxState.PAUSED, OutboxState.ASKING)
-    assert outbox.failures == 0, "that is not a failure"
+    assert outbox.failures == 0, "this is not a failure"
 
 
 def test_a_gap_is_counted_and_asked_about(outbox: Outbox) -> None:
@@ -87,14 +87,14 @@ def test_a_gap_is_counted_and_asked_about(outbox: Outbox) -> None:
 def test_another_owner_is_asked(outbox: Outbox) -> None:
     outbox.set_owner("one")
     assert not outbox.note_owner("one")
-    assert not outbox.note_owner(""), "a reply without an owner tells nothing"
+    assert not outbox.note_owner(""), "a reply without an owner has no information"
     assert (outbox.owner, outbox.state(0.0)) == ("one", OutboxState.SENDING)
     assert outbox.note_owner("two")
     assert (outbox.owner, outbox.state(0.0)) == ("two", OutboxState.ASKING)
 
 
 @pytest.mark.parametrize(("ask", "state"), [(False, OutboxState.SENDING), (True, OutboxState.ASKING)])
-def test_it_resumes_where_the_shard_is(outbox: Outbox, ask: bool, state: OutboxState) -> None:
+def test_an_outbox_resumes_at_the_position_of_the_shard(outbox: Outbox, ask: bool, state: OutboxState) -> None:
     for _ in range(2):
         send(outbox)
         outbox.note_outcome()
@@ -105,13 +105,13 @@ def test_it_resumes_where_the_shard_is(outbox: Outbox, ask: bool, state: OutboxS
     assert send(outbox).start == 10
 
 
-def test_a_shard_that_is_behind_all_that_is_pending_cannot_be_resumed(outbox: Outbox) -> None:
+def test_a_shard_behind_all_pending_jobs_cannot_be_resumed(outbox: Outbox) -> None:
     outbox.release({"log": (10, 10)})
     with pytest.raises(PositionMismatch, match="shard 3 is at position 4, the next job starts at 10"):
         outbox.resume({"log": (4, 4)}, ask=False)
 
 
-def test_jobs_of_one_source_do_not_hold_up_those_of_another() -> None:
+def test_jobs_of_one_source_do_not_block_those_of_another() -> None:
     outbox = Outbox(0)
     for source, start in (("a", 0), ("b", 0), ("a", 10)):
         outbox.add(PendingJob(source, 0, start, start + 10, b"job"))
@@ -119,11 +119,11 @@ def test_jobs_of_one_source_do_not_hold_up_those_of_another() -> None:
         send(outbox)
     outbox.resume({"a": (0, 20), "b": (0, 0)}, ask=False)
     assert [(one.source, one.start) for one in outbox.pending if not one.sent] == [("b", 0)]
-    assert outbox.nbytes == 9, "what is applied stays until it is committed"
+    assert outbox.nbytes == 9, "an applied job stays until it is committed"
 
 
 def test_no_other_module_assigns_its_fields() -> None:
-    """The transitions stay in one place."""
+    """Only this module makes the transitions."""
     for path in Path(logagg.cluster.__path__[0]).glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):

@@ -1,4 +1,4 @@
-"""What is packed comes out as it was; what was cut off or made up raises WireError and nothing else, within a bound of memory."""
+"""Packed messages are unpacked unchanged; cut or invented ones raise only WireError, within a bound of memory."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from tests.units.cluster.messages import REPLIES, REQUESTS, parcels
 
 
 def plain(parcel: JobMessage) -> JobMessage:
-    """Without the events, which are compared by their values: dictionaries may differ."""
+    """Return the parcel without its events, which are compared by value: dictionaries may differ."""
     return replace(parcel, job=replace(parcel.job, events=None))
 
 
 @given(parcels())
-def test_a_parcel_comes_out_as_it_was(parcel: JobMessage) -> None:
+def test_a_parcel_is_unpacked_unchanged(parcel: JobMessage) -> None:
     out = protocol.unpack(protocol.pack(parcel), EVENT_SCHEMA)
     assert isinstance(out, JobMessage)
     assert plain(out) == plain(parcel)
@@ -40,7 +40,7 @@ def test_a_parcel_comes_out_as_it_was(parcel: JobMessage) -> None:
 
 
 @given(parcels(), st.binary(max_size=40))
-def test_events_that_are_rejected_are_counted_and_not_looked_at(parcel: JobMessage, stream: bytes) -> None:
+def test_rejected_events_are_counted_and_not_unpacked(parcel: JobMessage, stream: bytes) -> None:
     out = protocol.unpack(made(b"J", taken_apart(parcel)[0], stream), EVENT_SCHEMA, rejected="quarantined")
     assert isinstance(out, JobMessage)
     assert out.job.events.num_rows == 0
@@ -50,12 +50,12 @@ def test_events_that_are_rejected_are_counted_and_not_looked_at(parcel: JobMessa
 
 
 @given(st.one_of(REQUESTS, REPLIES))
-def test_questions_and_answers_come_out_as_they_were(message: protocol.Request | Reply) -> None:
+def test_requests_and_replies_are_unpacked_unchanged(message: protocol.Request | Reply) -> None:
     assert protocol.unpack(protocol.pack(message), EVENT_SCHEMA) == message
 
 
 @given(st.one_of(parcels(), REQUESTS, REPLIES), st.data())
-def test_what_was_cut_off_is_refused(message: protocol.Wired, data: st.DataObject) -> None:
+def test_a_message_that_was_cut_off_is_refused(message: protocol.Wired, data: st.DataObject) -> None:
     packed = protocol.pack(message)
     with pytest.raises(WireError):
         protocol.unpack(packed[: data.draw(st.integers(0, len(packed) - 1))], EVENT_SCHEMA)
@@ -87,8 +87,8 @@ def taken_apart(message: protocol.Wired) -> tuple[dict[str, Any], bytes, int]:
 
 
 @given(st.one_of(parcels(), REQUESTS, REPLIES), st.data())
-def test_what_was_made_up_is_read_or_refused(message: protocol.Wired, data: st.DataObject) -> None:
-    """A sender with the secret may be wrong; it never is a failure of ours."""
+def test_an_invented_message_is_read_or_refused(message: protocol.Wired, data: st.DataObject) -> None:
+    """A sender with the secret may send invalid messages; they must not cause any other exception."""
     header, sent, size = taken_apart(message)
     place = header
     while isinstance(inner := place[key := data.draw(st.sampled_from(sorted(place)))], dict) and inner:
@@ -109,8 +109,8 @@ def test_another_version_is_named() -> None:
         protocol.unpack(bytes(packed), EVENT_SCHEMA)
 
 
-def test_version_1_is_told_in_its_own_words() -> None:
-    """As the reader of version 1 does: frame, check sum, verdict, reason."""
+def test_version_1_is_refused_in_its_own_format() -> None:
+    """In the format that the reader of version 1 expects: frame, checksum, verdict, reason."""
     data = protocol.refusal_of_version_1("misfit: upgrade")
     magic, version, kind, check, length = struct.unpack_from("!6sBcII", data)
     assert (magic, version, kind, check) == (b"logagg", 1, b"A", zlib.crc32(data[12:]))
@@ -119,14 +119,14 @@ def test_version_1_is_told_in_its_own_words() -> None:
     assert {"shards", "owner", "positions", "known", "reports"} <= set(header)
 
 
-# bombs
+# decompression bombs
 
 
 ROWS = 1 << 16
 
 
 def some_events(rows: int = ROWS) -> pa.Table:
-    """Return events that compress to next to nothing."""
+    """Return events that compress to almost nothing."""
 
     def array(kind: pa.DataType) -> pa.Array:
         if pa.types.is_dictionary(kind):
@@ -142,12 +142,12 @@ def a_parcel(events: pa.Table) -> JobMessage:
     return JobMessage("web1", 1, 1, source, Job(0, "id", 0, 0, 10, Fingerprint(10, 0, ""), events, Rejects()), "run")
 
 
-POOLS: list[pa.MemoryPool] = []  # what was allocated through them goes back through them
+POOLS: list[pa.MemoryPool] = []  # buffers must be returned to the pool that allocated them
 
 
 @contextmanager
 def counted() -> Iterator[Callable[[], int]]:
-    """Tell the most bytes that Arrow has allocated at a time meanwhile."""
+    """Measure the most bytes that Arrow has allocated at a time in the block."""
     before = pa.default_memory_pool()
     counting = pa.proxy_memory_pool(before)
     POOLS.append(counting)
@@ -169,8 +169,8 @@ def test_a_job_within_the_limit_is_read_without_a_copy() -> None:
 
 
 @pytest.mark.parametrize("claimed", [0, 1, 1000, 100_000])
-def test_a_bomb_takes_no_more_than_its_frame_says(claimed: int) -> None:
-    """A small message, 6 MB unpacked, that claims less: what it claims is all the room there is."""
+def test_a_bomb_takes_no_more_than_the_size_in_its_frame(claimed: int) -> None:
+    """A small message, 6 MB unpacked, that claims less: it gets only the claimed memory."""
     header, stream, size = taken_apart(a_parcel(some_events()))
     bomb = made(b"J", header, stream, claimed)
     with counted() as most, pytest.raises(WireError):
@@ -178,7 +178,7 @@ def test_a_bomb_takes_no_more_than_its_frame_says(claimed: int) -> None:
     assert most() <= claimed + 4096 < size
 
 
-def test_a_bomb_is_refused_by_what_its_frame_says() -> None:
+def test_a_bomb_is_refused_by_the_size_in_its_frame() -> None:
     header, stream, size = taken_apart(a_parcel(some_events()))
     bombs = [made(b"J", header, stream, announced) for announced in (size, (1 << 32) - 1)]
     with counted() as most:
@@ -190,8 +190,8 @@ def test_a_bomb_is_refused_by_what_its_frame_says() -> None:
     assert most() <= 4096
 
 
-def test_buffers_that_are_compressed_by_themselves_are_refused_before_they_are_unpacked() -> None:
-    """Within the stream Arrow would allocate whatever each buffer claims."""
+def test_separately_compressed_buffers_are_refused_before_they_are_unpacked() -> None:
+    """In the stream Arrow would allocate the size that each buffer claims."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, EVENT_SCHEMA, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
         writer.write_table(some_events())
@@ -204,7 +204,7 @@ def test_buffers_that_are_compressed_by_themselves_are_refused_before_they_are_u
 
 
 def overlaid(plain: bytes) -> bytes:
-    """Return an Arrow stream in which all buffers of the record batch lie over one another, and the body is as long as one."""
+    """Return an Arrow stream in which all buffers of the record batch overlap, and the body is as long as one."""
     out, at = bytearray(), 0
     while True:
         _, length = struct.unpack_from("<Ii", plain, at)
@@ -225,8 +225,8 @@ def overlaid(plain: bytes) -> bytes:
         at += 8 + length + body
 
 
-def test_buffers_that_lie_over_one_another_are_refused() -> None:
-    """They are small in the stream, and large where each is copied."""
+def test_overlapping_buffers_are_refused() -> None:
+    """They are small in the stream, but large when each is copied."""
     header, stream, size = taken_apart(a_parcel(some_events()))
     plain = overlaid(pa.Codec("zstd").decompress(stream, size).to_pybytes())
     with pa.ipc.open_stream(plain) as reader:
@@ -235,7 +235,7 @@ def test_buffers_that_lie_over_one_another_are_refused() -> None:
         protocol.unpack(made(b"J", header, pa.Codec("zstd").compress(plain, asbytes=True), len(plain)), EVENT_SCHEMA)
 
 
-def test_words_that_a_shard_does_not_use_do_not_travel() -> None:
+def test_dictionary_entries_that_a_shard_does_not_use_are_not_sent() -> None:
     words = pa.array([f"/page/{number}" for number in range(20_000)])
     column = pa.chunked_array([pa.DictionaryArray.from_arrays(pa.array(np.array([3, 3, 7], np.int32)), words)])
     slim = event_stream._as_one_array(column)
@@ -244,7 +244,7 @@ def test_words_that_a_shard_does_not_use_do_not_travel() -> None:
 
 
 @pytest.mark.parametrize("over", [0, 1])
-def test_how_much_a_tailer_may_say_of_itself_is_bounded(over: int) -> None:
+def test_the_size_of_a_tailers_heartbeat_is_bounded(over: int) -> None:
     text = "x" * (LARGEST + 64 + over)
     for message in (PositionsRequest("web1", 1, 0, heartbeat=text), Reply("taken", heartbeats=(text,))):
         if over:

@@ -1,4 +1,4 @@
-"""Which job is to blame when a shard fails, and that it is known to whoever takes the shard over."""
+"""Which job is blamed when a shard fails, and that the next owner of the shard knows it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from logagg.errors import CommitFailed, LogaggError
 
 
 class Owners:
-    """The owners of one shard, one after the other."""
+    """Successive owners of one shard."""
 
     def __init__(self, root: Path) -> None:
-        self.root, self.clock, self.said = root, ManualClock(), list[str]()
+        self.root, self.clock, self.notices = root, ManualClock(), list[str]()
         self.file = root / QUARANTINE / "shard.7"
         self._dead: list[AbstractContextManager[None]] = []
         self.leaves()
 
     def leaves(self) -> Attempts:
-        """Let another one follow."""
-        self.now = Attempts(self.root, 7, self.clock, lambda notice: self.said.append(notice.text))
+        """Release the shard; another owner follows."""
+        self.now = Attempts(self.root, 7, self.clock, lambda notice: self.notices.append(notice.text))
         return self.now
 
     def dies(self, job: str = FLUSH, *, alone: bool = False) -> Attempts:
-        """Let this one die at work, and another one follow."""
+        """Die at work; another owner follows."""
         work = self.now.work(job, alone=alone)
         work.__enter__()
-        self._dead.append(work)  # never left
+        self._dead.append(work)  # never released
         return self.leaves()
 
     def raises(self, job: str = FLUSH, *, alone: bool = False) -> Attempts:
@@ -49,21 +49,21 @@ def owners(tmp_path: Path) -> Owners:
     return Owners(tmp_path)
 
 
-def test_who_rests_or_leaves_has_failed_with_nothing(owners: Owners) -> None:
+def test_an_owner_that_is_idle_or_leaves_has_not_failed(owners: Owners) -> None:
     owners.does("a")
     assert not owners.leaves().careful
-    assert owners.said == []
+    assert owners.notices == []
 
 
-def test_a_job_that_was_alone_is_given_up_after_so_many_deaths(owners: Owners) -> None:
+def test_a_job_that_was_alone_is_given_up_after_a_number_of_deaths(owners: Owners) -> None:
     for _ in range(ATTEMPTS):
         assert not owners.now.exhausted("a")
         assert owners.dies("a", alone=True).careful
     assert owners.leaves().exhausted("a")
-    assert owners.said[-1] == f"shard 7, at job a, {ATTEMPTS} of {ATTEMPTS} times: its owner died"
+    assert owners.notices[-1] == f"shard 7, at job a, {ATTEMPTS} of {ATTEMPTS} times: its owner died"
 
 
-def test_of_several_jobs_none_is_to_blame_but_each_is_tried_alone(owners: Owners) -> None:
+def test_of_several_jobs_none_is_blamed_but_each_is_tried_alone(owners: Owners) -> None:
     for _ in range(ATTEMPTS):
         assert owners.dies("a").careful
         assert owners.raises("a").careful
@@ -74,7 +74,7 @@ def test_of_several_jobs_none_is_to_blame_but_each_is_tried_alone(owners: Owners
 
 def test_after_a_failed_flush_each_job_is_committed_alone_until_it_is_found(owners: Owners) -> None:
     assert owners.dies().strict
-    assert owners.dies("a", alone=True).strict, "the next one, too"
+    assert owners.dies("a", alone=True).strict, "the next job, too"
     assert owners.raises("a", alone=True).strict
     owners.clock.sleep(CAREFUL)
     assert not owners.now.strict
@@ -87,13 +87,13 @@ def test_deaths_and_exceptions_count_alike(owners: Owners) -> None:
     assert owners.dies("a", alone=True).exhausted("a")
 
 
-def test_what_is_understood_is_no_poison(owners: Owners) -> None:
+def test_a_failure_with_a_known_cause_is_not_blamed_on_a_job(owners: Owners) -> None:
     with pytest.raises(LogaggError), owners.now.work("a", alone=True):
         raise LogaggError("the message cannot be read")
-    assert owners.said == []
+    assert owners.notices == []
 
 
-def test_a_job_that_is_done_begins_anew_but_one_that_was_given_up_does_not(owners: Owners) -> None:
+def test_the_failures_of_a_finished_job_are_forgotten_but_not_those_of_one_given_up(owners: Owners) -> None:
     owners.dies("a", alone=True)
     owners.does("a")
     for _ in range(ATTEMPTS):
@@ -105,14 +105,14 @@ def test_a_job_that_is_done_begins_anew_but_one_that_was_given_up_does_not(owner
     assert not owners.now.exhausted("a")
 
 
-def test_only_so_many_jobs_are_remembered(owners: Owners) -> None:
+def test_the_number_of_remembered_jobs_is_bounded(owners: Owners) -> None:
     for number in range(10 * REMEMBERED):
         owners.raises("\N{SNOWMAN}" * 64 + str(number), alone=True)
     assert owners.file.stat().st_size < 1 << 14
 
 
 @pytest.mark.parametrize("half", [b'{"at": "a", "al', b"17", b'{"other": 1}'])
-def test_half_a_note_makes_careful(owners: Owners, half: bytes) -> None:
+def test_after_half_a_note_jobs_are_taken_alone(owners: Owners, half: bytes) -> None:
     owners.file.write_bytes(half)
     assert owners.leaves().careful
     assert not owners.leaves().careful

@@ -1,4 +1,4 @@
-"""Refused messages are counted one by one, and said once a minute."""
+"""Refused messages are counted individually, and reported once a minute."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from logagg.cluster.refusals import EVERY, FORGED, REPLAYED, Refusals, reason_of
 from logagg.errors import AuthError, OtherVersion, TooLarge, WireError
 
 
-def test_a_flood_is_counted_and_said_once_a_minute() -> None:
-    clock, said = ManualClock(), list[str]()
-    refusals = Refusals(clock, lambda notice: said.append(f"{notice.kind}: {notice.text}"))
+def test_a_flood_is_counted_and_reported_once_a_minute() -> None:
+    clock, notices = ManualClock(), list[str]()
+    refusals = Refusals(clock, lambda notice: notices.append(f"{notice.kind}: {notice.text}"))
     assert _age(refusals) is None
     for _ in range(1000):
         refusals.add(FORGED, "a forged message")
     clock.sleep(EVERY)
     refusals.add(REPLAYED, "a question again")
-    assert said == ["refused: a forged message", "refused: a question again (and 999 more since the last notice)"]
+    assert notices == ["refused: a forged message", "refused: a question again (and 999 more since the last notice)"]
     assert (refusals.total, _age(refusals)) == (1001, 0)
     found = {number.label: number.value for number in refusals.numbers("name", "help")}
     assert found[("reason", FORGED)] == 1000 and found[("reason", REPLAYED)] == 1 and found[("reason", "version")] == 0
 
 
 def _age(refusals: Refusals) -> int | None:
-    """Return the age as it is now; mypy takes an attribute for unchanged."""
+    """Return the current age; mypy takes an attribute for unchanged."""
     return refusals.age
 
 

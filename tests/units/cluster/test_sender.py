@@ -1,4 +1,4 @@
-"""How a tailer that sends its jobs knows how old what is committed is, and says how it does."""
+"""The freshness and the heartbeats of a tailer that sends its jobs to workers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ POSITIONS = {"a": (10, 10)}
 
 
 class Bench:
-    """A dispatch with two shards that nobody serves, and a clock."""
+    """A dispatch with two shards without workers, and a clock."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.freshness = Freshness(self.clock)
         who = Identity("web1", Keys(bytes(32)))
         self.dispatch = Dispatch(
-            [], who, self.clock, lambda *said: None, memory=1 << 22, poll=1.0, freshness=self.freshness
+            [], who, self.clock, lambda *notice: None, memory=1 << 22, poll=1.0, freshness=self.freshness
         )
         self.dispatch.outboxes = [Outbox(0), Outbox(1)]
 
@@ -38,7 +38,7 @@ class Bench:
 
     def commit(self, shard: int, position: int) -> None:
         self.dispatch.outboxes[shard].release({"a": (position, position)})
-        self.dispatch._update_freshness()  # its thread does it
+        self.dispatch._update_freshness()  # done by its thread
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_an_idle_tailer_is_fresh(bench: Bench) -> None:
     assert bench.freshness.behind == 0
 
 
-def test_what_was_read_is_fresh_when_all_shards_have_committed_it(bench: Bench) -> None:
+def test_lines_are_fresh_when_all_shards_have_committed_them(bench: Bench) -> None:
     bench.clock.sleep(10)
     bench.put(0, 1)
     bench.read()
@@ -65,14 +65,14 @@ def test_what_was_read_is_fresh_when_all_shards_have_committed_it(bench: Bench) 
     bench.put(0, 1, start=10, end=20)
     bench.read()
     bench.commit(1, 10)
-    assert bench.freshness.behind == 10, "though more is on its way"
+    assert bench.freshness.behind == 10, "although more jobs are on their way"
     bench.clock.sleep(5)
     bench.commit(0, 20)
     bench.commit(1, 20)
     assert bench.freshness.behind == 5
 
 
-def test_a_tailer_that_is_never_idle_is_fresh_too(bench: Bench) -> None:
+def test_a_tailer_that_is_never_idle_is_also_fresh(bench: Bench) -> None:
     for number in range(100):
         bench.clock.sleep(1)
         bench.put(0, 1, start=10 * number, end=10 * number + 10)
@@ -82,7 +82,7 @@ def test_a_tailer_that_is_never_idle_is_fresh_too(bench: Bench) -> None:
         assert bench.freshness.behind <= 2
 
 
-def test_a_heartbeat_waits_until_it_is_heard(bench: Bench) -> None:
+def test_a_heartbeat_waits_until_it_is_received(bench: Bench) -> None:
     dispatch, outbox = bench.dispatch, bench.dispatch.outboxes[0]
     assert dispatch.wait_until_said(0)
     dispatch.say("I am well")
@@ -90,7 +90,7 @@ def test_a_heartbeat_waits_until_it_is_heard(bench: Bench) -> None:
     dispatch.ask(outbox)
     dispatch.say("I am not well")
     dispatch._take_stock(outbox, Reply("taken"), ())
-    assert not dispatch.wait_until_said(0), "that was heard which was true before"
+    assert not dispatch.wait_until_said(0), "the received heartbeat has the earlier state"
     dispatch.ask(outbox)
     dispatch._take_stock(outbox, Reply("taken"), ())
     assert dispatch.wait_until_said(0)

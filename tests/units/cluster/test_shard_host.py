@@ -1,4 +1,4 @@
-"""What a shard takes: messages for its owner, of a tailer's last run, each question once."""
+"""The messages that a shard accepts: those for its owner, of a tailer's last run, and each request once."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.peer import parcel
 
 
 class Place:
-    """A shard and its owners, one after the other."""
+    """A shard and its successive owners."""
 
     def __init__(self, root: Path) -> None:
         self.clock = ManualClock()
-        said = lambda notice: None  # noqa: E731
-        attempts, epochs = Attempts(root, 0, self.clock, said), Epochs(root, 0, said)
-        self.owned = Ownership(attempts, epochs, Refusals(self.clock, said), lambda: None, 1 << 20)
+        report = lambda notice: None  # noqa: E731
+        attempts, epochs = Attempts(root, 0, self.clock, report), Epochs(root, 0, report)
+        self.owned = Ownership(attempts, epochs, Refusals(self.clock, report), lambda: None, 1 << 20)
         self.taken_over()
 
     def taken_over(self) -> ShardHost:
@@ -34,7 +34,7 @@ class Place:
         return self.host
 
     def says(self, message: object, owner: bytes | None = None) -> str:
-        """Return what is said before anything is done; "" where nothing speaks against it."""
+        """Return the refusal of a message before any work; "" if there is none."""
         objection = self.host.objects(message, self.owner if owner is None else owner)  # type: ignore[arg-type]
         return objection.outcome if objection else ""
 
@@ -49,7 +49,7 @@ def question(epoch: int = 1, count: int = 1, run: str = "run") -> PositionsReque
 
 
 def test_a_message_for_another_owner_changes_nothing(place: Place) -> None:
-    """Of another shard, of another lake with the same secret, or of this shard before it was taken over."""
+    """Meant for another shard, for another lake with the same secret, or for this shard before it was taken over."""
     before = place.owner
     place.taken_over()
     for owner in (before, NO_OWNER, bytes(range(16))):
@@ -73,7 +73,7 @@ def test_a_question_counts_once(place: Place) -> None:
     assert place.owned.refusals.counts == {REPLAYED: 3}
 
 
-def test_a_new_run_counts_from_the_start_and_the_old_one_is_over(place: Place) -> None:
+def test_a_new_run_counts_from_the_start_and_supersedes_the_old_one(place: Place) -> None:
     assert place.says(question(count=7)) == ""
     assert place.says(question(epoch=2, count=1, run="next")) == ""
     assert place.says(question(epoch=1, count=8)) == "superseded"
@@ -81,7 +81,7 @@ def test_a_new_run_counts_from_the_start_and_the_old_one_is_over(place: Place) -
     assert place.says(question(epoch=2, count=2, run="next")) == ""
 
 
-def test_a_job_comes_again_as_a_duplicate(place: Place) -> None:
+def test_a_repeated_job_is_a_duplicate(place: Place) -> None:
     job = parcel()
     assert place.says(job) == ""
     assert place.host.take(job).outcome == "taken"
@@ -89,19 +89,19 @@ def test_a_job_comes_again_as_a_duplicate(place: Place) -> None:
     assert place.host.take(job).outcome == "duplicate"
 
 
-def test_another_number_of_shards_is_a_misfit(place: Place) -> None:
+def test_another_number_of_shards_is_refused(place: Place) -> None:
     answer = place.host.objects(parcel(shards=3), place.owner)
     assert answer and answer.reason == "misfit: the lake has 2 shards, the tailer deals to 3"
 
 
-def test_a_greeting_tells_no_position(place: Place) -> None:
+def test_a_greeting_reveals_no_position(place: Place) -> None:
     place.host.take(parcel(tailer="web1"))
     assert place.says(question(epoch=4)) == ""
     answer = place.host.tell_owner(OwnerRequest("web1", 0))
     assert answer == Reply("taken", 2, place.host.owner, epoch=4, limit=1 << 20)
 
 
-def test_status_is_answered_once_a_token(place: Place) -> None:
+def test_status_is_answered_once_for_each_token(place: Place) -> None:
     def token() -> bytes:
         return bytes.fromhex(place.host.tell_owner(OwnerRequest("", 0, for_status=True)).owner)
 

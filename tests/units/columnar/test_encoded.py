@@ -16,7 +16,7 @@ def test_shorten_counts_characters() -> None:
 
 
 @given(WORDS, st.integers(0, 12), st.integers(0, 12))
-def test_a_part_of_a_column_with_its_without_unused(words: list[str | None], start: int, length: int) -> None:
+def test_a_part_of_a_column_drops_unused_entries(words: list[str | None], start: int, length: int) -> None:
     part = pa.array(words, pa.string()).dictionary_encode().slice(start, length)
     own = without_unused(part)
     assert own.to_pylist() == part.to_pylist() and own.type == part.type
@@ -32,6 +32,6 @@ def test_a_few_rows_of_a_column_with_many_entries(rows: list[int | None]) -> Non
     assert set(own.dictionary.to_pylist()) == set(part.to_pylist()) - {None}
 
 
-def test_a_column_that_is_not_encoded_comes_back_as_it_is() -> None:
+def test_a_column_that_is_not_encoded_is_returned_unchanged() -> None:
     column = pa.array([1, None, 3])
     assert without_unused(column) is column

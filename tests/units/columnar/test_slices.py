@@ -11,31 +11,31 @@ PIECES = st.lists(st.tuples(st.binary(max_size=40), st.binary(max_size=3)), max_
 
 
 def apart(pieces: list[tuple[bytes, bytes]]) -> Slices:
-    """Values, each with some bytes after it that belong to none."""
+    """Return values with some unrelated bytes after each."""
     lengths = np.array([(len(value), len(value) + len(gap)) for value, gap in pieces], np.int64).reshape(-1, 2)
     start = np.cumsum(lengths[:, 1]) - lengths[:, 1]
     return Slices(np.frombuffer(b"".join(value + gap for value, gap in pieces), np.uint8), start, start + lengths[:, 0])
 
 
 @given(PIECES)
-def test_gathered_values_lie_side_by_side(pieces: list[tuple[bytes, bytes]]) -> None:
+def test_gathered_values_are_contiguous(pieces: list[tuple[bytes, bytes]]) -> None:
     assert apart(pieces).gather().to_pylist() == [value for value, _ in pieces]
 
 
 @given(PIECES)
-def test_each_value_is_encoded_once_in_the_order_they_came(pieces: list[tuple[bytes, bytes]]) -> None:
+def test_each_value_is_encoded_once_in_order_of_appearance(pieces: list[tuple[bytes, bytes]]) -> None:
     codes, values = apart(pieces).encode()
     assert values.to_pylist() == list(dict.fromkeys(value for value, _ in pieces))
     assert values.take(pa.array(codes)).to_pylist() == [value for value, _ in pieces]
 
 
-def test_a_dash_is_an_empty_value_where_that_is_asked_for() -> None:
+def test_a_dash_is_an_empty_value_on_request() -> None:
     values = Slices.of(pa.array([b"-", b"--", b"", b"a", b"-"], pa.binary()))
     assert values.encode(dash=True)[1].to_pylist() == [b"", b"--", b"a"]
     assert values.encode()[1].to_pylist() == [b"-", b"--", b"", b"a"]
 
 
-def test_many_distinct_values_and_a_few_that_come_again() -> None:
+def test_many_distinct_values_and_a_few_repeated_ones() -> None:
     words = [os.urandom(number % 48) for number in range(5000)]
     values = Slices.of(pa.array(words + words[::7] + words, pa.binary()))
     encoded = values.gather().dictionary_encode()

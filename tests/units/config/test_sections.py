@@ -1,4 +1,4 @@
-"""logagg.toml: defaults, every key, and errors that say file, line, key and what to write."""
+"""logagg.toml: defaults, every key, and errors with file, line, key and remedy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def refusal(tmp_path: Path, content: str) -> str:
     return str(caught.value).removeprefix(f"{tmp_path}/")
 
 
-def test_no_file_is_all_defaults() -> None:
+def test_without_a_file_all_defaults_apply() -> None:
     assert load(None, {}) == Config()
     assert Config().rules == DEFAULT_RULES
     assert Config().tail.flush == 1.0
@@ -127,7 +127,7 @@ def test_rules_replace_the_default_ones(tmp_path: Path) -> None:
     )
 
 
-def test_rollups_know_their_place(tmp_path: Path) -> None:
+def test_rollups_have_their_line_numbers(tmp_path: Path) -> None:
     config = written(
         tmp_path,
         '[[rollup]]\nname = "a"\ndimensions = []\nmeasures = {n = "count"}\n\n'
@@ -265,7 +265,7 @@ def test_durations(text: object, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "s", "-1s", "1 month", "１s", True, -1, float("nan"), float("inf"), None, []])
-def test_no_durations(text: object) -> None:
+def test_invalid_durations(text: object) -> None:
     with pytest.raises(ValueError, match="write a duration"):
         duration(text)
 
@@ -279,7 +279,7 @@ def test_sizes(text: object, count: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "MB", "-1", "1XB", True, -1, None, 1.5e300])
-def test_no_sizes(text: object) -> None:
+def test_invalid_sizes(text: object) -> None:
     with pytest.raises(ValueError, match="write a size"):
         size(text)
 

@@ -1,4 +1,4 @@
-"""Sources and files as a look finds them."""
+"""Sources and files in the state after a look."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Bench:
         return path
 
     def reader(self, name: str, data: bytes = LONG, *, look: int = 1, reads: bool = True) -> Reader:
-        """A source whose file a look has found and opened; `reads`: it was read to the end."""
+        """Return a source whose file a look has found and opened; `reads`: it was read to the end."""
         content = self.content(self.write(name, data))
         stat, found = content.stat(), describe(str(self.folder / name))
         source = replace(new_source(found.path), device=stat.st_dev, inode=stat.st_ino, compression=content.compression)
@@ -47,7 +47,7 @@ class Bench:
         return reader
 
     def candidate(self, name: str, data: bytes = LONG, *, look: int = 2, asked: bool = True) -> Candidate:
-        """A file that a look has found and does not know."""
+        """Return an unknown file that a look has found."""
         content = self.content(self.write(name, data))
         return Candidate(replace(describe(str(self.folder / name)), asked=asked), content, content.stat(), 0.0, look)
 

@@ -1,4 +1,4 @@
-"""What two contents share."""
+"""The content that two files share."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_ends_with(files: Bench, packed: bool) -> None:
     assert ends_with(whole, len(LONG), kept, 1000)
     assert not ends_with(whole, len(LONG), kept, 1001)
     assert not ends_with(whole, len(LONG) - 1, kept, 1000)
-    assert not ends_with(whole, 500, kept, 1000), "it begins before the other"
+    assert not ends_with(whole, 500, kept, 1000), "its beginning is missing"
 
 
 def test_shared_lines(files: Bench, packed: bool) -> None:

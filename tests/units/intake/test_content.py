@@ -1,4 +1,4 @@
-"""The bytes of a file by position, whatever it is compressed with."""
+"""The bytes of a file by position, with any compression."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_read_while_it_grows(tmp_path: Path, compression: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["gz", "bz2", "zst", "xz"])
-def test_what_is_whole_of_a_broken_one(tmp_path: Path, kind: str) -> None:
+def test_the_intact_part_of_a_broken_archive_is_read(tmp_path: Path, kind: str) -> None:
     packed = COMPRESS[kind](DATA[:50_000]) + COMPRESS[kind](DATA[50_000:])
     cut_off = opened(tmp_path / "cut", packed[: len(packed) - 40])
     assert isinstance(cut_off, Compressed)
@@ -123,7 +123,7 @@ def test_fingerprint(tmp_path: Path, compression: str) -> None:
 def test_only_regular_files_are_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(OSError, match="not a regular file"):
-        open_content(str(tmp_path / "fifo"))  # and does not wait for a writer
+        open_content(str(tmp_path / "fifo"))  # does not wait for a writer
     with pytest.raises(OSError):
         open_content(str(tmp_path))
 
@@ -132,7 +132,7 @@ def test_hole(tmp_path: Path) -> None:
     content = opened(tmp_path / "log", b"x" * 10)
     assert isinstance(content, Plain)
     os.truncate(tmp_path / "log", 1 << 30)
-    assert (1 << 20) < content.skip_hole(1 << 20) <= 1 << 30  # or 1 << 20 where the file system cannot tell
+    assert (1 << 20) < content.skip_hole(1 << 20) <= 1 << 30  # or 1 << 20 on file systems that do not report holes
     assert content.skip_hole(0) == 0
     content.close()
 
@@ -145,7 +145,7 @@ def test_padding_between_members_is_skipped(tmp_path: Path) -> None:
         content.close()
 
 
-def test_an_archive_of_which_only_the_first_bytes_are_there(tmp_path: Path) -> None:
+def test_an_archive_with_only_its_first_bytes(tmp_path: Path) -> None:
     for kind in ("gz", "bz2", "zst", "xz"):
         content = opened(tmp_path / kind, COMPRESS[kind](DATA)[:10])
         assert isinstance(content, Compressed)
@@ -154,7 +154,7 @@ def test_an_archive_of_which_only_the_first_bytes_are_there(tmp_path: Path) -> N
 
 
 def test_a_broken_archive_gives_the_same_again(tmp_path: Path) -> None:
-    """Going back starts at the first byte; what is broken does not hide what is whole before it."""
+    """Going back restarts at the first byte; the broken part does not hide the intact part before it."""
     packed = bytearray(lzma.compress(DATA[:50_000]) + lzma.compress(DATA[50_000:]))
     packed[-5_000:] = b"x" * 5_000
     content = opened(tmp_path / "log.xz", bytes(packed))
@@ -167,7 +167,7 @@ def test_a_broken_archive_gives_the_same_again(tmp_path: Path) -> None:
     content.close()
 
 
-def test_a_forged_xz_that_asks_for_much_memory_is_broken(tmp_path: Path) -> None:
+def test_a_forged_xz_that_needs_much_memory_counts_as_broken(tmp_path: Path) -> None:
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]
     forged = lzma.LZMACompressor(lzma.FORMAT_XZ, filters=filters)  # no data: the compressor would take the memory, too
     content = opened(tmp_path / "log.xz", forged.compress(b"line\n") + forged.flush())

@@ -1,4 +1,4 @@
-"""Paths, directories and globs, and the files they mean."""
+"""Paths, directories and globs, and the files that they match."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from logagg.intake.discover import Finder
 
 
 def found(*paths: object) -> list[str]:
-    """The names of the files that these paths ask for."""
+    """Return the names of the files that these paths match."""
     return [os.path.basename(one.path) for one in discover.find([str(path) for path in paths]) if one.asked]
 
 
 def beside(*paths: object) -> list[tuple[str, str]]:
-    """The names and streams of the other files that may be what a log was renamed to."""
+    """Return the names and streams of the other files that may be renamed logs."""
     files = [one for one in discover.find([str(path) for path in paths]) if not one.asked]
     return [(os.path.basename(one.path), os.path.basename(one.stream)) for one in files]
 
@@ -48,7 +48,7 @@ def test_generations_sort_oldest_first(tmp_path: Path) -> None:
     ["access.log", "other_vhosts_access.log", "site-access", "ACCESS.LOG", "a.log-2026-03-01-12", "b.log.1.zst"]
     + ["terror-museum.example.com.log", "access-error.log", "mirror.log"],
 )
-def test_a_directory_means_its_access_logs(tmp_path: Path, name: str) -> None:
+def test_a_directory_matches_its_access_logs(tmp_path: Path, name: str) -> None:
     touch(tmp_path, name)
     assert found(tmp_path) == [name]
 
@@ -56,13 +56,13 @@ def test_a_directory_means_its_access_logs(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["error.log", "error.log.1", "site-error.log", "php_errors.log", ".access.log", "notes.txt", "catalog"]
 )
-def test_and_nothing_else(tmp_path: Path, name: str) -> None:
+def test_a_directory_matches_no_other_files(tmp_path: Path, name: str) -> None:
     touch(tmp_path, name, "access.log")
     (tmp_path / "dir.log").mkdir()
     assert found(tmp_path) == ["access.log"]
 
 
-def test_a_named_file_brings_its_rotations_and_all_that_it_may_have_been_renamed_to(tmp_path: Path) -> None:
+def test_a_named_file_matches_its_rotations_and_possible_new_names(tmp_path: Path) -> None:
     touch(
         tmp_path,
         "my.txt",
@@ -80,7 +80,7 @@ def test_a_named_file_brings_its_rotations_and_all_that_it_may_have_been_renamed
     assert beside(tmp_path / "my.txt") == [*((name, "my.txt") for name in rotations), *others]
 
 
-def test_so_does_a_glob(tmp_path: Path) -> None:
+def test_a_glob_matches_rotations_and_possible_new_names(tmp_path: Path) -> None:
     touch(tmp_path, "a.log", "a.log.1", "a.log.2.gz", "b.txt", "b.txt.1")
     assert found(tmp_path / "*.log") == ["a.log"]
     assert beside(tmp_path / "*.log")[:2] == [("a.log.2.gz", "a.log"), ("a.log.1", "a.log")]
@@ -109,10 +109,10 @@ def test_links(tmp_path: Path) -> None:
         (tmp_path / "logs" / f"{name}.log").symlink_to(tmp_path / name)
     assert found(tmp_path / "logs") == ["real.access.log.log"]
     assert found(tmp_path / "logs" / "*.log") == ["real.access.log.log"]
-    assert found(tmp_path / "logs" / "secret.txt.log") == ["secret.txt.log"]  # named, so wanted
+    assert found(tmp_path / "logs" / "secret.txt.log") == ["secret.txt.log"]  # named by the user, so wanted
 
 
-def test_the_rotations_of_a_link_lie_beside_its_target(tmp_path: Path) -> None:
+def test_the_rotations_of_a_link_are_beside_its_target(tmp_path: Path) -> None:
     for folder in ("logs", "data"):
         (tmp_path / folder).mkdir()
     touch(tmp_path / "data", "site.access.log", "site.access.log.1")
@@ -143,14 +143,14 @@ def test_a_directory_is_listed_again_when_it_has_changed(tmp_path: Path, monkeyp
     assert finder.find() is first
     assert len(listed) == 1
     touch(tmp_path, "new.log")
-    os.utime(tmp_path, (999, 999))  # a second ago: it may change again within one tick of the clock
+    os.utime(tmp_path, (999, 999))  # changed a second ago: it may change again within one tick of the clock
     assert len(finder.find()) == 2
     touch(tmp_path, "newer.log")
     os.utime(tmp_path, (999, 999))
     assert len(finder.find()) == 3
 
 
-def test_the_target_of_a_link_comes_and_goes_and_its_directory_does_not_change(tmp_path: Path) -> None:
+def test_the_target_of_a_link_appears_and_disappears_in_an_unchanged_directory(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "access.log").symlink_to(tmp_path / "site.access.log")
     os.utime(tmp_path / "logs", (1, 1))
@@ -167,10 +167,10 @@ def test_the_youngest_of_logs_with_dates_is_live(tmp_path: Path) -> None:
     assert [one.live for one in discover.find([str(tmp_path)])] == [False, False, False, True]
 
 
-def test_a_directory_may_come_go_and_come_again(tmp_path: Path) -> None:
+def test_a_directory_may_appear_disappear_and_appear_again(tmp_path: Path) -> None:
     folder, now = tmp_path / "logs", 1_000.0
     finder = Finder([str(folder)], lambda: now)
-    assert [one.path for one in finder.find()] == [str(folder)], "what it is to be, nobody knows yet"
+    assert [one.path for one in finder.find()] == [str(folder)], "it is unknown yet whether this will be a file"
     for _ in range(2):
         folder.mkdir()
         touch(folder, "access.log", "notes.txt")
@@ -182,7 +182,7 @@ def test_a_directory_may_come_go_and_come_again(tmp_path: Path) -> None:
         assert [one.path for one in finder.find()] == [str(folder)]
 
 
-def test_a_directory_that_cannot_be_listed_is_told_of(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_listed_is_reported(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     finder = Finder([str(tmp_path / "loop" / "*.log"), str(tmp_path / "missing" / "*.log")], lambda: 1_000.0)
     finder.find()
@@ -199,5 +199,5 @@ def test_an_entry_that_cannot_be_followed_may_hide_a_log(tmp_path: Path, name: s
     (tmp_path / "other.log").touch()
     finder = Finder([os.path.join(tmp_path, path) if path else str(tmp_path)], lambda: 1_000.0)
     finder.find()
-    assert len(list(finder.problems())) == 1, "it is told of"
+    assert len(list(finder.problems())) == 1, "it is reported"
     assert len(list(finder.hidden())) == hides

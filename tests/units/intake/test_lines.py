@@ -1,4 +1,4 @@
-"""Where a chunk is cut."""
+"""The end of a chunk."""
 
 import pytest
 
@@ -13,14 +13,14 @@ from logagg.intake.lines import Cut, cut
         (b"one\ntwo\nhalf", None, Cut(8)),
         (b"one\r\ntwo\r", None, Cut(5)),
         (b"\0\0one\n", None, Cut(hole=True)),
-        (b"one\n\0\0two\n", None, Cut(4)),  # the hole is passed over by itself
-        (b"o\0ne\ntwo\n", None, Cut(9)),  # no hole: it is within a line
+        (b"one\n\0\0two\n", None, Cut(4)),  # the hole is skipped separately
+        (b"o\0ne\ntwo\n", None, Cut(9)),  # not a hole, since it is within a line
         (b"one\ntwo\nsix\n", 8, Cut(8)),
         (b"one\ntwo\nsix\n", 9, Cut(8)),
-        (b"six\n", 1, Cut(1)),  # an earlier run ended with a line that had no newline yet
+        (b"six\n", 1, Cut(1)),  # an earlier run ended with a line without a newline
         (b"one\ntwo", 8, Cut(4)),  # the stop is further ahead
         (b"x" * 11, None, Cut(too_long=True)),
-        (b"x" * 11 + b"\n", None, Cut(12)),  # its end is in sight: the parser counts it
+        (b"x" * 11 + b"\n", None, Cut(12)),  # the end of the line is in reach: the parser rejects it
     ],
 )
 def test_cut(ahead: bytes, stop: int | None, expected: Cut) -> None:

@@ -1,4 +1,4 @@
-"""Which files are a source, a copy of one, or neither; and which hold what was read, perhaps on another machine."""
+"""Which files are a source, a copy of one, or neither; and which have its content, perhaps on another machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OTHER = READ.replace(b"log", b"pod")
 
 
 def known(path: Path, read: bytes = READ) -> KnownSource:
-    """A source as it was after these bytes were read of a file that is there now."""
+    """Return a source after these bytes of an existing file were read."""
     stat = os.stat(path)
     first = read[:FINGERPRINT_BYTES]
     source = replace(
@@ -52,12 +52,12 @@ def log(tmp_path: Path) -> Path:
         (b"", False),
     ],
 )
-def test_content_decides_whatever_device_and_inode_say(log: Path, content: bytes, is_held: bool) -> None:
+def test_content_decides_regardless_of_device_and_inode(log: Path, content: bytes, is_held: bool) -> None:
     log.write_bytes(content)
     assert held(known(log), log) is is_held
 
 
-def test_wherever_the_file_is_now(log: Path, tmp_path: Path) -> None:
+def test_the_file_may_be_in_any_place(log: Path, tmp_path: Path) -> None:
     log.write_bytes(READ)
     one = known(log)
     log.rename(tmp_path / "access.log.1")
@@ -68,7 +68,7 @@ def test_wherever_the_file_is_now(log: Path, tmp_path: Path) -> None:
     assert held(one, tmp_path)
 
 
-def test_of_what_nothing_was_read_nothing_can_be_held(log: Path) -> None:
+def test_an_unread_source_matches_no_content(log: Path) -> None:
     log.write_bytes(b"")
     assert not held(known(log, b""), log)
 
@@ -81,7 +81,7 @@ def test_an_archive_that_has_not_changed_is_not_decompressed(log: Path, tmp_path
     assert held(replace(other, source=replace(other.source, size=stat.st_size, modified=stat.st_mtime)), archive)
 
 
-def test_what_cannot_be_read_is_passed_over(log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_files_are_skipped(log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: str) -> None:
         raise PermissionError(path)
 
@@ -141,10 +141,10 @@ def test_matches_of_a_file_beside_a_short_log(
 def test_two_equal_logs_that_are_found_together_are_two(files: Bench) -> None:
     reader = files.reader("idle-site", look=2)
     assert kinds(files.candidate("another", look=2), reader) == (None, None)
-    assert kinds(files.candidate("idle-site.1", look=2), reader) == ("copy", "copy"), "their names are related"
+    assert kinds(files.candidate("idle-site.1", look=2), reader) == ("copy", "copy"), "related names make one log"
 
 
-def test_a_file_that_was_not_asked_for_does_not_replace_that_of_a_source(files: Bench) -> None:
+def test_an_unrequested_file_does_not_replace_that_of_a_source(files: Bench) -> None:
     reader = files.reader("access.log")
     assert kinds(files.candidate("access.log.1", LONG + MORE, asked=False), reader) == (None, None)
 
@@ -160,7 +160,7 @@ def test_the_next_generation_may_begin_as_the_last_one_did(files: Bench) -> None
 @pytest.mark.parametrize(
     ("name", "data", "early", "settled"),
     [
-        ("access.log.1", LONG[:2000], "wait", "copy"),  # deleted in steps, or what the log held earlier
+        ("access.log.1", LONG[:2000], "wait", "copy"),  # deleted in steps, or an earlier state of the log
         ("access.log", LONG[:2000], None, None),  # truncated, and written again
         ("access.log.1", LONG[:2000] + MORE, None, None),
         ("access.log.1.gz", gzip.compress(LONG, mtime=0)[:400], "wait", "wait"),  # being compressed
@@ -184,7 +184,7 @@ def test_matches_where_a_source_has_no_file(
         ("any-name.gz", gzip.compress(LONG, mtime=0)),
     ],
 )
-def test_a_source_without_a_file_goes_on_in_any_that_holds_all_that_was_read(
+def test_a_source_without_a_file_continues_in_any_file_with_all_its_content(
     files: Bench, name: str, data: bytes
 ) -> None:
     reader = files.reader("access.log")
@@ -202,19 +202,19 @@ def test_a_source_without_a_file_goes_on_in_any_that_holds_all_that_was_read(
         ("any-name", False),
     ],
 )
-def test_a_short_source_goes_on_only_under_a_name_that_allows_it(files: Bench, name: str, goes_on: bool) -> None:
+def test_a_short_source_continues_only_under_a_related_name(files: Bench, name: str, goes_on: bool) -> None:
     reader = files.reader("access.log", SHORT)
     reader.lose(1.0)
     data = gzip.compress(SHORT, mtime=0) if name.endswith(".gz") else SHORT
     assert (continued(files.candidate(name, data), [reader]) is reader) is goes_on
 
 
-def test_a_source_with_a_file_goes_on_in_no_other(files: Bench) -> None:
+def test_a_source_with_a_file_continues_in_no_other(files: Bench) -> None:
     reader = files.reader("access.log")
     assert continued(files.candidate("access.log.1"), [reader]) is None
     os.unlink(reader.source.path)
     reader.start_look()
-    assert continued(files.candidate("access.log.1"), [reader]) is reader, "its file has no name any more"
+    assert continued(files.candidate("access.log.1"), [reader]) is reader, "its file has lost its name"
 
 
 # the index of sources
@@ -227,35 +227,35 @@ def test_sources_are_found_by_their_first_bytes(files: Bench) -> None:
     assert index.similar_to(files.candidate("e.log", b"else\n" * 1000)) == []
 
 
-def test_the_likeliest_comes_first(files: Bench) -> None:
+def test_the_most_likely_source_comes_first(files: Bench) -> None:
     readers = [files.reader("one/a.log".replace("/", "-")), files.reader("a.log"), files.reader("b.log")]
     index = SourceIndex(readers)
-    assert index.similar_to(files.candidate("a.log.1"))[0] is readers[1], "of the same stream"
+    assert index.similar_to(files.candidate("a.log.1"))[0] is readers[1], "in the same stream"
     readers[2].lose(1.0)
     assert index.similar_to(files.candidate("b.log"))[0] is readers[2], "in the same place"
 
 
-def test_a_file_too_short_to_tell_is_compared_with_its_stream(files: Bench) -> None:
+def test_a_file_too_short_for_a_fingerprint_is_compared_with_its_stream(files: Bench) -> None:
     reader = files.reader("access.log")
     index = SourceIndex([reader, files.reader("other.log")])
     assert index.similar_to(files.candidate("access.log.1", LONG[:20])) == [reader]
     assert index.similar_to(files.candidate("access.log.2.gz", gzip.compress(LONG, mtime=0)[:12])) == [reader]
 
 
-def test_a_source_of_which_nothing_was_read_is_known_by_what_its_file_holds(files: Bench) -> None:
+def test_an_unread_source_is_known_by_the_content_of_its_file(files: Bench) -> None:
     reader = files.reader("a.log", reads=False)
     assert SourceIndex([reader]).similar_to(files.candidate("b.log")) == [reader]
     assert read_on(reader) == LONG
 
 
 def kinds(candidate: match.Candidate, reader: Reader) -> tuple[MatchKind | None, ...]:
-    """The match at once, and once the file has not changed for a while."""
+    """Return the match at once, and the match once the file has not changed for a while."""
     found = [match.match(candidate, SourceIndex([reader]).similar_to(candidate), settled=one) for one in (False, True)]
     return tuple(one.kind if one else None for one in found)
 
 
-def test_all_is_decided_by_the_same_first_bytes(files: Bench) -> None:
-    """A file that grows meanwhile was still judged by what could be read of it then."""
+def test_all_decisions_use_the_same_first_bytes(files: Bench) -> None:
+    """A file that grows meanwhile is still judged by the first bytes that were read of it."""
     candidate = files.candidate("access.log.2.gz", gzip.compress(LONG, mtime=0)[:12])
     assert candidate.first == b""
     files.write("access.log.2.gz", gzip.compress(LONG, mtime=0))

@@ -1,4 +1,4 @@
-"""What names tell: the stream of a log, and its age."""
+"""The stream and the age of a log, according to its name."""
 
 from __future__ import annotations
 

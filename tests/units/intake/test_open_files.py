@@ -22,7 +22,7 @@ def test_there_is_room_up_to_the_limit(files: Bench) -> None:
     assert not opened.crowded
 
 
-def test_the_one_that_was_read_longest_ago_is_parked_first(files: Bench) -> None:
+def test_the_log_that_was_read_longest_ago_is_parked_first(files: Bench) -> None:
     opened, readers = OpenFiles(2), [files.reader(name) for name in ("a.log", "b.log")]
     for reader in (*readers, readers[0]):
         opened.opened(reader)
@@ -31,7 +31,7 @@ def test_the_one_that_was_read_longest_ago_is_parked_first(files: Bench) -> None
     assert opened.crowded
 
 
-def test_one_that_has_more_stays_open(files: Bench) -> None:
+def test_a_log_with_unread_bytes_stays_open(files: Bench) -> None:
     opened, reader = OpenFiles(2), files.reader("b.log")
     busy = files.reader("a.log", reads=False)
     opened.opened(busy)
@@ -39,10 +39,10 @@ def test_one_that_has_more_stays_open(files: Bench) -> None:
     assert opened.close_idle()
     assert [busy.state, reader.state] == [SourceState.OPEN, SourceState.PARKED]
     opened.opened(files.reader("c.log", reads=False))
-    assert not opened.close_idle(), "all that are open have more"
+    assert not opened.close_idle(), "all open ones have unread bytes"
 
 
-def test_one_that_was_rotated_away_or_is_compressed_stays_open(files: Bench) -> None:
+def test_a_rotated_or_compressed_log_stays_open(files: Bench) -> None:
     opened = OpenFiles(2)
     rotated, archive = files.reader("a.log"), files.reader("a.log.2.gz", gzip.compress(LONG))
     rotated.start_look()
@@ -60,10 +60,10 @@ def test_one_that_was_closed_takes_no_room(files: Bench) -> None:
     assert opened.close_idle()
 
 
-def test_as_many_as_are_needed_are_parked(files: Bench) -> None:
+def test_as_many_as_necessary_are_parked(files: Bench) -> None:
     opened = OpenFiles(2)
     readers = [files.reader(f"{number}.log") for number in range(4)]
-    for reader in readers:  # as after a look that opened more, because they are read now
+    for reader in readers:  # as after a look that opened further files, which are read now
         opened.opened(reader)
     assert opened.close_idle()
     assert [reader.state for reader in readers] == [SourceState.PARKED] * 3 + [SourceState.OPEN]
@@ -71,7 +71,7 @@ def test_as_many_as_are_needed_are_parked(files: Bench) -> None:
 
 @pytest.fixture
 def limits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The soft and the hard limit of a process that has ten descriptors in use."""
+    """Set the soft and the hard limit of a process with ten descriptors in use."""
     limits = [256, 1000]
 
     def set_limit(_: int, wanted: tuple[int, int]) -> None:

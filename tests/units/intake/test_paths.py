@@ -1,4 +1,4 @@
-"""What keeps a path from meaning a log, and what exactly is missing or refused."""
+"""Reasons why a path matches no log, and exactly what is missing or refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from logagg.intake import paths
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory with one log in a directory of its own, and what is none."""
+    """A directory with one log in a directory of its own, and files that are not logs."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "access.log").touch()
@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     "path", ["logs", "logs/", "logs/access.log", "logs/*.log", "l*/access.log", "./logs/../logs", "-"]
 )
-def test_a_path_that_means_a_log(path: str) -> None:
+def test_a_path_that_matches_a_log(path: str) -> None:
     assert list(paths.problems([path])) == []
     paths.check([path], waits=False)
 
@@ -50,23 +50,23 @@ MISSING = {
 }
 
 
-@pytest.mark.parametrize(("path", "said"), MISSING.items())
-def test_what_may_come_is_named_and_waited_for(path: str, said: str) -> None:
+@pytest.mark.parametrize(("path", "message"), MISSING.items())
+def test_a_path_that_may_appear_is_named_and_waited_for(path: str, message: str) -> None:
     [found] = paths.problems([path])
-    assert (str(found), found.state) == (said, "missing")
+    assert (str(found), found.state) == (message, "missing")
     paths.check([path], waits=True)
     with pytest.raises(SourceError) as refused:
         paths.check(["logs", path], waits=False)
-    assert refused.value.message == said and refused.value.hint
+    assert refused.value.message == message and refused.value.hint
 
 
-def test_a_link_that_leads_nowhere_says_where(folder: Path) -> None:
+def test_the_missing_target_of_a_link_is_named(folder: Path) -> None:
     [found] = paths.problems(["dangling.log"])
     assert str(found).endswith(f"it is a link to {folder}/nowhere/access.log, which is not there")
 
 
 @pytest.mark.parametrize("path", ["loop/access.log", "loop", "loop/*.log", f"{'x' * 300}.log"])
-def test_what_the_system_refuses_is_waited_for(path: str) -> None:
+def test_a_path_that_the_system_refuses_is_waited_for(path: str) -> None:
     [found] = paths.problems([path])
     assert found.state == "refused"
     paths.check([path], waits=True)
@@ -76,13 +76,13 @@ def test_what_the_system_refuses_is_waited_for(path: str) -> None:
 
 @pytest.mark.parametrize("waits", [True, False])
 @pytest.mark.parametrize("path", ["fifo", "/dev/null"])
-def test_what_is_no_file_is_not_waited_for(path: str, waits: bool) -> None:
+def test_a_path_that_is_not_a_file_is_not_waited_for(path: str, waits: bool) -> None:
     with pytest.raises(SourceError, match="not a regular file; read a pipe as standard input"):
         paths.check([path], waits=waits)
 
 
-def test_the_right_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of any user: what root may is answered here as for others."""
+def test_the_missing_right_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For any user: the rights of root are reported like those of others."""
 
     def access(path: str, mode: int, **_: object) -> bool:
         return not ((os.path.normpath(path) == "logs" and mode == os.X_OK) or path == "empty")

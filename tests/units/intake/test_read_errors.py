@@ -1,16 +1,16 @@
-"""Errors of reading, as the last looks met them."""
+"""Errors of reading in the last looks."""
 
 from __future__ import annotations
 
 from logagg.intake.read_errors import ReadErrors
 
 
-def test_an_error_holds_while_each_look_meets_it() -> None:
+def test_an_error_lasts_while_each_look_meets_it() -> None:
     errors = ReadErrors()
     for _ in range(3):
         errors.look()
         assert errors.now() == {} or errors.now() == {"a.log": "Permission denied"}, (
-            "not over before the look has come to it"
+            "not over before the look has reached it"
         )
         errors.failed("a.log", "Permission denied")
         assert errors.now() == {"a.log": "Permission denied"}
@@ -29,7 +29,7 @@ def test_a_directory_is_covered_by_a_file_in_it() -> None:
     assert not errors.within("logs"), "not yet, in this look"
 
 
-def test_the_newest_reason_counts() -> None:
+def test_the_newest_reason_is_kept() -> None:
     errors = ReadErrors()
     errors.look()
     errors.failed("a.log", "Permission denied")

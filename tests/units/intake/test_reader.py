@@ -20,7 +20,7 @@ NOW = 1_800_000_000.0
 
 
 def look(reader: Reader) -> bool:
-    """Look at the file of a source, which is where it was; return whether it has changed."""
+    """Look at the file of a source at its known path; return whether it has changed."""
     reader.start_look()
     assert reader.found
     return reader.see(reader.found, Path(reader.found.path).stat(), 1.0)
@@ -42,7 +42,7 @@ def test_a_known_source_waits_for_its_file() -> None:
     assert reader.state is SourceState.WAITING
 
 
-def test_an_open_one_has_more_until_it_is_read_to_its_end(files: Bench) -> None:
+def test_an_open_source_has_more_until_it_is_read_to_its_end(files: Bench) -> None:
     reader = files.reader("access.log", reads=False)
     assert reader.state is SourceState.OPEN
     assert reader.has_more()
@@ -50,13 +50,13 @@ def test_an_open_one_has_more_until_it_is_read_to_its_end(files: Bench) -> None:
     assert reader.is_read_to_end()
     assert not reader.has_more()
     append(reader, MORE)
-    assert not reader.has_more(), "only a look tells"
+    assert not reader.has_more(), "only a look finds new bytes"
     assert look(reader)
     assert reader.has_more()
     assert read_on(reader) == MORE
 
 
-def test_it_is_parked_and_opened_again(files: Bench) -> None:
+def test_a_source_is_parked_and_opened_again(files: Bench) -> None:
     reader = files.reader("access.log")
     assert reader.can_be_parked()
     reader.park()
@@ -72,15 +72,15 @@ def test_it_is_parked_and_opened_again(files: Bench) -> None:
     assert read_on(reader) == MORE
 
 
-def test_only_one_that_is_read_to_its_end_and_in_its_place_is_parked(files: Bench) -> None:
+def test_only_a_source_that_is_read_to_its_end_and_at_its_path_is_parked(files: Bench) -> None:
     reader = files.reader("access.log", reads=False)
-    assert not reader.can_be_parked(), "there is more to read"
+    assert not reader.can_be_parked(), "it has unread bytes"
     read_on(reader)
     reader.start_look()
-    assert not reader.can_be_parked(), "its name may be gone"
+    assert not reader.can_be_parked(), "it may have lost its name"
 
 
-def test_a_finished_one_stays_closed_until_it_grows(files: Bench) -> None:
+def test_a_finished_source_stays_closed_until_it_grows(files: Bench) -> None:
     reader = files.reader("access.log.1")
     reader.finish()
     assert (reader.state, reader.source.finished) == (SourceState.PARKED, True)
@@ -92,7 +92,7 @@ def test_a_finished_one_stays_closed_until_it_grows(files: Bench) -> None:
     assert reader.has_more()
 
 
-def test_one_that_an_earlier_run_finished_is_not_opened(files: Bench) -> None:
+def test_a_source_that_an_earlier_run_finished_is_not_opened(files: Bench) -> None:
     earlier = files.reader("access.log.1")
     earlier.finish()
     reader = Reader(earlier.source, earlier.fingerprint, ReadLimits(), earlier.stream)
@@ -100,10 +100,10 @@ def test_one_that_an_earlier_run_finished_is_not_opened(files: Bench) -> None:
     assert reader.state is SourceState.WAITING
     assert reader.is_at_rest(stat)
     reader.mark_gone("not found", NOW)
-    assert not reader.is_at_rest(stat), "it may be another file that has come since"
+    assert not reader.is_at_rest(stat), "it may be a newer file"
 
 
-def test_a_file_that_holds_other_bytes_is_lost(files: Bench) -> None:
+def test_a_file_with_other_bytes_is_lost(files: Bench) -> None:
     reader = files.reader("access.log")
     Path(reader.source.path).write_bytes(MORE + LONG)
     assert not reader.is_intact()
@@ -117,7 +117,7 @@ def test_a_file_that_holds_other_bytes_is_lost(files: Bench) -> None:
     assert reader.state is SourceState.LOST
 
 
-def test_a_lost_one_goes_on_in_a_copy(files: Bench) -> None:
+def test_a_lost_source_continues_in_a_copy(files: Bench) -> None:
     reader = files.reader("access.log")
     reader.lose(NOW)
     copy = open_content(str(files.write("access.log.1", LONG + MORE)))  # the reader closes it
@@ -130,7 +130,7 @@ def test_a_lost_one_goes_on_in_a_copy(files: Bench) -> None:
     assert read_on(reader) == MORE
 
 
-def test_one_whose_inode_is_used_by_another_file_waits(files: Bench) -> None:
+def test_a_source_whose_inode_belongs_to_another_file_waits(files: Bench) -> None:
     reader = files.reader("access.log")
     reader.park()
     reader.forget_file()
@@ -138,7 +138,7 @@ def test_one_whose_inode_is_used_by_another_file_waits(files: Bench) -> None:
     assert not reader.has_file()
 
 
-def test_one_without_a_name_is_read_on(files: Bench) -> None:
+def test_a_source_without_a_name_is_read_to_its_end(files: Bench) -> None:
     reader = files.reader("access.log")
     with Path(reader.source.path).open("ab") as writer:
         Path(reader.source.path).unlink()
@@ -150,7 +150,7 @@ def test_one_without_a_name_is_read_on(files: Bench) -> None:
     assert read_on(reader) == MORE
 
 
-def test_one_that_is_back_has_no_note_of_its_absence(files: Bench) -> None:
+def test_a_source_that_is_found_again_has_no_note_of_its_absence(files: Bench) -> None:
     reader = files.reader("access.log")
     reader.close()
     reader.mark_gone("not found any more", NOW)
@@ -159,7 +159,7 @@ def test_one_that_is_back_has_no_note_of_its_absence(files: Bench) -> None:
     assert (reader.source.gone, reader.source.note) == (0.0, "")
 
 
-def test_a_refused_one_is_read_again_when_it_has_grown(files: Bench) -> None:
+def test_a_refused_source_is_read_again_when_it_has_grown(files: Bench) -> None:
     reader = files.reader("access.log", SHORT, reads=False)
     stamp = reader.start_pass()
     assert reader.next()
@@ -172,7 +172,7 @@ def test_a_refused_one_is_read_again_when_it_has_grown(files: Bench) -> None:
     assert not reader.refused
 
 
-def test_a_refused_one_is_reconsidered_even_if_it_is_finished(files: Bench) -> None:
+def test_a_refused_source_is_reconsidered_even_if_it_is_finished(files: Bench) -> None:
     reader = files.reader("access.log.1", SHORT, reads=False)
     stamp = reader.start_pass()
     assert reader.next()
@@ -183,36 +183,36 @@ def test_a_refused_one_is_reconsidered_even_if_it_is_finished(files: Bench) -> N
     assert (reader.source.finished, reader.read_stamp, reader.has_more()) == (False, NEVER, True)
 
 
-def test_one_that_was_not_refused_is_not_reconsidered(files: Bench) -> None:
+def test_a_source_that_was_not_refused_is_not_reconsidered(files: Bench) -> None:
     reader = files.reader("access.log.1")
     reader.finish()
     reader.reconsider()
     assert reader.source.finished
 
 
-def test_one_that_was_judged_by_few_bytes_may_outgrow_them(files: Bench) -> None:
+def test_a_source_that_was_judged_by_few_bytes_is_judged_again_when_it_grows(files: Bench) -> None:
     reader = files.reader("access.log", b"one\n", reads=False)
     assert not reader.outgrew()
     append(reader, b"two\n")
     assert reader.outgrew()
     with pytest.raises(Outgrown):
         reader.next()
-    assert reader.position == 0, "the next look tells what it is"
+    assert reader.position == 0, "the next look decides what it is"
 
 
-def test_a_known_one_resumes_where_every_shard_is(files: Bench) -> None:
+def test_a_known_source_resumes_at_the_position_of_all_shards(files: Bench) -> None:
     reader = files.reader("access.log")
     furthest, stat = reader.fingerprint, Path(reader.source.path).stat()
     half = files.reader("other.log", LONG[: len(LONG) // 2 + 3]).fingerprint
     resumed = Reader(replace(reader.source, inode=stat.st_ino), furthest, ReadLimits(), reader.stream, (), half)
-    assert resumed.position == len(LONG), "it takes all that was read to identify the file"
+    assert resumed.position == len(LONG), "the file is identified by all that was read"
     assert resumed.open(files.content(Path(reader.source.path)))
     assert resumed.position == half.position
     assert read_on(resumed) == LONG[half.position :]
 
 
 def test_no_other_module_assigns_its_fields() -> None:
-    """The transitions stay in one place."""
+    """Only this module makes the transitions."""
     folder = Path(logagg.intake.__path__[0])
     for path in folder.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

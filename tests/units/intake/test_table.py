@@ -25,7 +25,7 @@ def test_a_source_does_not_detach_the_file_of_another(files: Bench) -> None:
     table.enter(one)
     other.source = one.source
     table.attach(other)
-    table.detach(one)  # its inode is that of the other's file now
+    table.detach(one)  # its inode is now that of the other's file
     assert table.of_file((one.source.device, one.source.inode)) is other
 
 
@@ -37,7 +37,7 @@ def test_a_source_without_an_inode_is_entered_by_its_id_only(files: Bench) -> No
     assert table.readers == {reader.source.id: reader}
 
 
-def test_sources_without_a_file_are_those_that_were_read_and_are_not_seen(files: Bench) -> None:
+def test_sources_without_a_file_are_those_that_were_read_and_not_found(files: Bench) -> None:
     table = SourceTable()
     seen, gone, unread = files.reader("a.log"), files.reader("b.log"), files.reader("c.log", reads=False)
     for reader in (seen, gone, unread):

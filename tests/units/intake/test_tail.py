@@ -57,7 +57,7 @@ def data(chunks: Iterator[Chunk]) -> bytes:
     return b"".join(chunk.data for chunk in chunks)
 
 
-def test_idle_files_cost_one_stat_each(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_idle_file_costs_one_stat(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(1000):
         (bench.folder / f"{number}.log").write_text("a line\n")
     os.utime(bench.folder, (1, 1))
@@ -84,7 +84,7 @@ def test_logs_take_turns(bench: Bench) -> None:
     assert len({chunk.source for chunk in chunks}) == 2
 
 
-def test_chunks_are_read_into_buffers_while_there_are_some(bench: Bench) -> None:
+def test_chunks_are_read_into_buffers_while_some_are_free(bench: Bench) -> None:
     lines, buffers = [b"line %d\n" % number for number in range(8)], [memoryview(bytearray(9)) for _ in range(3)]
     free = list(buffers)
     (bench.folder / "a.log").write_bytes(b"".join(lines))
@@ -107,7 +107,8 @@ def test_from_the_end(bench: Bench) -> None:
     (bench.folder / "a.log.2.gz").write_bytes(b"\x1f\x8b")
     tailer = bench.tailer(start_at="end")
     begins = {(chunk.origin, chunk.start, chunk.end, chunk.data) for chunk in tailer.poll()}
-    assert begins == {(20_000, 20_000, 20_000, b""), (6, 6, 6, b"")}  # what the lake learns; no line
+    # For the lake: two starting positions, without a line.
+    assert begins == {(20_000, 20_000, 20_000, b""), (6, 6, 6, b"")}
     with (bench.folder / "a.log").open("a") as file:
         file.write(" a line\nnew\n")
     [chunk] = tailer.poll()
@@ -117,7 +118,7 @@ def test_from_the_end(bench: Bench) -> None:
     assert data(tailer.poll()) == b"new\n"
 
 
-def test_cuts_of_an_earlier_run_are_kept(bench: Bench) -> None:
+def test_chunk_ends_of_an_earlier_run_are_kept(bench: Bench) -> None:
     (bench.folder / "a.log").write_text("one\ntwo\nsix\nten\n")
     first = bench.tailer(chunk_bytes=4)
     chunks = list(first.poll())
@@ -127,7 +128,7 @@ def test_cuts_of_an_earlier_run_are_kept(bench: Bench) -> None:
     assert [(chunk.start, chunk.data) for chunk in tailer.poll()] == [(4, b"two\n"), (8, b"six\n"), (12, b"ten\n")]
 
 
-def test_what_is_refused_is_offered_again_when_it_has_grown(bench: Bench) -> None:
+def test_a_refused_log_is_offered_again_when_it_has_grown(bench: Bench) -> None:
     log = bench.folder / "a.log"
     log.write_text("odd\n")
     tailer = bench.tailer()
@@ -144,7 +145,7 @@ def test_what_is_refused_is_offered_again_when_it_has_grown(bench: Bench) -> Non
     assert (chunk.start, chunk.data) == (0, b"odd\nmore\n")
 
 
-def test_what_was_refused_and_let_go_is_offered_again_too(bench: Bench) -> None:
+def test_a_refused_and_closed_log_is_offered_again_too(bench: Bench) -> None:
     (bench.folder / "a.log.1").write_text("odd\n")
     tailer = bench.tailer()
     for chunk in tailer.poll():
@@ -166,7 +167,7 @@ def test_the_last_line_of_a_run_that_ends(bench: Bench) -> None:
     assert list(tailer.drain_ends(lambda source, line: True))[0].data == b"young.log.1"
 
 
-def test_a_rotated_file_is_let_go_when_idle(bench: Bench) -> None:
+def test_an_idle_rotated_file_is_closed(bench: Bench) -> None:
     old = bench.folder / "a.log.1"
     old.write_text("one\nhalf")
     tailer = bench.tailer(idle=30.0)
@@ -201,7 +202,7 @@ def test_a_log_that_is_truncated_while_it_is_read(bench: Bench, monkeypatch: pyt
 def test_a_log_that_is_copied_and_truncated_before_it_was_ever_read(bench: Bench) -> None:
     live, copy = bench.folder / "a.log", bench.folder / "a.log.1"
     live.write_text("one\ntwo\n")
-    copy.write_text("one\n")  # and goes on
+    copy.write_text("one\n")  # and continues
     tailer = bench.tailer()
     assert data(tailer.poll()) == b"one\ntwo\n"
     copy.write_text("one\ntwo\nthree\n")
@@ -229,7 +230,7 @@ def test_a_log_and_its_compressed_form_from_the_start(bench: Bench) -> None:
     assert found + data(tailer.poll()) == b"one\n"
 
 
-def test_a_rotation_that_is_compressed_when_it_was_let_go(bench: Bench) -> None:
+def test_a_rotation_that_is_compressed_after_it_was_closed(bench: Bench) -> None:
     old = bench.folder / "a.log.1"
     old.write_text("one\ntwo\n")
     tailer = bench.tailer()
@@ -257,14 +258,14 @@ def test_a_new_log_that_has_the_inode_of_a_deleted_copy(bench: Bench) -> None:
     assert data(tailer.poll()) == b""
     live.rename(bench.folder / "a.log.1")
     copy.write_bytes(b"")
-    copy.rename(live)  # as if deleted, and its inode given to the new log
+    copy.rename(live)  # as if deleted, and its inode reused for the new log
     assert data(tailer.poll()) == b""
     live.write_bytes(b"more\n")
     assert data(tailer.poll()) == b"more\n"
 
 
 @pytest.mark.parametrize("name", ["a.log.bak", "old.a.log"])
-def test_a_copy_that_is_made_again(bench: Bench, name: str) -> None:
+def test_a_copy_that_is_repeated(bench: Bench, name: str) -> None:
     live, copy = bench.folder / "a.log", bench.folder / name
     live.write_bytes(LONG)
     tailer = bench.tailer()
@@ -277,7 +278,7 @@ def test_a_copy_that_is_made_again(bench: Bench, name: str) -> None:
         assert data(tailer.poll()) == b"more\n"
 
 
-def test_a_copy_stays_one_when_it_is_renamed_and_its_original_gone(bench: Bench) -> None:
+def test_a_copy_stays_one_when_it_is_renamed_and_its_original_deleted(bench: Bench) -> None:
     live, copy = bench.folder / "a.log", bench.folder / "a.log.bak"
     live.write_bytes(LONG)
     tailer = bench.tailer()
@@ -304,7 +305,7 @@ def test_a_log_that_is_truncated_during_a_look(bench: Bench, monkeypatch: pytest
     assert data(tailer.poll()) + data(tailer.poll()) == b"three\nfour\n"
 
 
-def test_an_unreadable_file_is_said_once_and_read_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_file_is_reported_once_and_read_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     (bench.folder / "a.log").write_text("one\n")
     tailer, real = bench.tailer(), os.open
     monkeypatch.setattr(os, "open", lambda *_, **__: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
@@ -316,7 +317,7 @@ def test_an_unreadable_file_is_said_once_and_read_later(bench: Bench, monkeypatc
 
 @pytest.fixture
 def writing(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """The end of a pipe whose other end is standard input; the test closes it."""
+    """Return the end of a pipe whose other end is standard input; the test closes it."""
     reading, writing = os.pipe()
     with io.FileIO(reading) as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
@@ -364,12 +365,12 @@ def test_a_growing_archive_is_decompressed_once(bench: Bench, monkeypatch: pytes
             file.write(packed[: max(30, end)])
         known += data(tailer.poll())
     assert known.count(b"\n") == 20_000
-    opened = 4  # twice to see whose it is, when it is found and when it has enough bytes to tell
+    opened = 4  # twice to identify it: when it is found, and when it has enough bytes
     assert len(rewound) == len({id(content) for content in rewound}) == opened
 
 
 def test_an_archive_that_is_found_with_half_of_its_magic(bench: Bench) -> None:
-    """Five bytes of an .xz say nothing: it is judged again when there are more."""
+    """Five bytes of an .xz identify nothing: it is judged again when it has grown."""
     path, packed = bench.folder / "a.log.1.xz", lzma.compress(b"one\ntwo\n")
     path.write_bytes(packed[:5])
     tailer = bench.tailer()
@@ -379,7 +380,7 @@ def test_an_archive_that_is_found_with_half_of_its_magic(bench: Bench) -> None:
 
 
 def test_a_log_of_which_little_was_read_before_it_was_archived_elsewhere(bench: Bench) -> None:
-    """Its file is still open, and holds enough to be recognised by."""
+    """Its file is still open, and has enough bytes to recognise the archive."""
     log, elsewhere = bench.folder / "logs" / "a.log", bench.folder / "old"
     for folder in (log.parent, elsewhere):
         folder.mkdir()
@@ -413,7 +414,7 @@ EQUAL = b'192.0.2.1 - - [02/Mar/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 10 "-"
 
 @pytest.mark.parametrize("how", ["renamed", "renamed and deleted", "copied and truncated"])
 def test_a_log_that_begins_as_the_last_one_ended(bench: Bench, how: str) -> None:
-    """Under load a second has many equal lines; the new log holds those that the old one ended with."""
+    """Under load many lines of a second are equal; the new log begins with the last lines of the old one."""
     live, old = bench.folder / "a.log", bench.folder / "a.log.1"
     live.write_bytes(LONG + EQUAL * 20)
     tailer = bench.tailer()
@@ -429,14 +430,14 @@ def test_a_log_that_begins_as_the_last_one_ended(bench: Bench, how: str) -> None
 
 
 def test_an_archive_that_is_filled_as_it_is_opened(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was empty when it was taken for a plain log, and holds all when its first bytes are read."""
+    """It is empty when it is taken for a plain log, and complete when its first bytes are read."""
     archive, real, calls = bench.folder / "a.log-20260310.gz", OpenFiles.opened, list[str]()
 
     def opened(files: OpenFiles, reader: Reader) -> None:
         real(files, reader)
         calls.append(reader.source.path)
         if calls.count(str(archive)) == 2:  # first when it was found; now it is about to be read
-            archive.write_bytes(gzip.compress(LONG, 0))  # with newlines in it, as most have
+            archive.write_bytes(gzip.compress(LONG, 0))  # uncompressed, so that it has newlines, as most archives have
 
     (bench.folder / "a.log").write_bytes(b"one\n")
     tailer = bench.tailer()
@@ -450,8 +451,8 @@ def test_an_archive_that_is_filled_as_it_is_opened(bench: Bench, monkeypatch: py
 
 
 @pytest.mark.parametrize("start_at", ["start", "end"])
-def test_a_log_that_is_judged_anew_while_another_is_read(bench: Bench, start_at: str) -> None:
-    """It was found empty, and has grown when a look comes between the chunks of the other."""
+def test_a_log_that_is_judged_again_while_another_is_read(bench: Bench, start_at: str) -> None:
+    """It was found empty, and has grown when a look happens between two chunks of the other log."""
     (bench.folder / "a.log").write_bytes(LONG)
     (bench.folder / "b.log").write_bytes(b"")
     tailer = bench.tailer(start_at=start_at)
@@ -472,7 +473,7 @@ def test_a_log_that_is_judged_anew_while_another_is_read(bench: Bench, start_at:
 
 @pytest.mark.parametrize("how", ["running", "restarted"])
 def test_an_archive_under_another_name_that_is_found_half_made(bench: Bench, how: str) -> None:
-    """It is longer than a fingerprint, and nothing can be decompressed yet: bzip2 compresses by the block."""
+    """It is longer than a fingerprint, but nothing can be decompressed yet, since bzip2 compresses whole blocks."""
     old, archive = bench.folder / "a.log.5", bench.folder / "Xyz-7-a.log.bz2"
     lines = b"".join(b"a line with a number: %x\n" % (number * 2654435761 % 2**64) for number in range(1000))
     packed = bz2.compress(lines)
@@ -519,7 +520,7 @@ def test_a_log_and_its_archive_under_another_name_that_the_first_look_finds(
 
 
 def test_a_log_that_is_cut_between_a_look_and_its_opening(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`cat last-lines > log`: the shell empties it first, and the look has found it so."""
+    """`cat last-lines > log`: the shell empties the log first, which is the state that the look found."""
     log = bench.folder / "a.log"
     log.write_bytes(LONG * 3)
     tailer = bench.tailer()
@@ -529,7 +530,7 @@ def test_a_log_that_is_cut_between_a_look_and_its_opening(bench: Bench, monkeypa
 
     def filled(path: str) -> Content:
         opened.append(path)
-        if len(opened) == 2:  # first it is compared with known sources; now it is judged
+        if len(opened) == 2:  # the first time to compare it with known sources, now to judge it
             log.write_bytes(LONG)
         return open_content(path)
 

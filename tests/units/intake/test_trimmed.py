@@ -1,4 +1,4 @@
-"""Where a log goes on that was cut at its front."""
+"""The position at which a log continues after it was cut at its front."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def test_only_the_end_is_searched(files: Bench, tail: bytes, monkeypatch: pytest
     assert trimmed_at(files.content(files.write("access.log", LONG[-1500:] + MORE)), READ, tail) is None
 
 
-def test_a_short_fingerprint_tells_nothing(files: Bench) -> None:
+def test_a_short_fingerprint_proves_nothing(files: Bench) -> None:
     content = files.content(files.write("access.log", SHORT))
     assert trimmed_at(content, fingerprint_of(len(SHORT), SHORT), SHORT) is None
 
 
-def test_nor_does_the_end_of_one_long_line(files: Bench) -> None:
+def test_the_end_of_one_long_line_proves_nothing(files: Bench) -> None:
     data = b"x" * 5000 + b"\n"
     content = files.content(files.write("access.log", data))
     assert trimmed_at(content, fingerprint_of(len(data), data), data[-1024:]) is None

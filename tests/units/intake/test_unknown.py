@@ -1,4 +1,4 @@
-"""What is remembered of a file that is no known source, and for how long; and where `--from end` begins."""
+"""The records of unknown files, and how long they are valid; and where `--from end` begins."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def copy(files: Bench) -> UnknownFile:
 
 
 def judged(copy: UnknownFile, reader: Reader | None, kind: MatchKind | None, *, settled: bool = False) -> Observation:
-    """A file that was observed at the time 10, and what it was taken for."""
+    """Return a file that was observed at the time 10, with its match."""
     found = Match(reader, kind) if reader and kind else None
     return Observation.of(copy, None, 10.0, 1).judged(found, NONE, settled=settled, passed=False)
 
 
-# what one look keeps for the next
+# the records between two looks
 
 
 def test_a_file_that_does_not_change_is_unchanged_since_it_was_found(copy: UnknownFile) -> None:
@@ -42,21 +42,21 @@ def test_a_file_that_does_not_change_is_unchanged_since_it_was_found(copy: Unkno
     assert (again.since, again.first_look) == (10.0, 1)
 
 
-def test_a_file_that_grows_is_judged_anew_and_keeps_the_look_that_found_it(files: Bench, copy: UnknownFile) -> None:
+def test_a_file_that_grows_is_judged_again_and_keeps_the_time_it_was_found(files: Bench, copy: UnknownFile) -> None:
     first = judged(copy, files.reader("access.log"), "copy")
     files.write("access.log.1", LONG + MORE)
     again = Observation.of(unknown(files, "access.log.1"), first, 15.0, 4)
     assert (again.since, again.first_look, again.match_kind) == (15.0, 1, None)
 
 
-def test_a_renamed_file_is_what_it_was(files: Bench, copy: UnknownFile) -> None:
+def test_a_renamed_file_keeps_its_match(files: Bench, copy: UnknownFile) -> None:
     first = judged(copy, files.reader("access.log"), "copy")
     os.rename(copy.found.path, files.folder / "access.log.2")
     again = Observation.of(unknown(files, "access.log.2"), first, 15.0, 4)
     assert (again.first_look, again.match_kind, again.path) == (1, "copy", str(files.folder / "access.log.2"))
 
 
-def test_an_inode_that_is_used_again_is_another_file(files: Bench, copy: UnknownFile) -> None:
+def test_a_reused_inode_is_another_file(files: Bench, copy: UnknownFile) -> None:
     first = judged(copy, files.reader("access.log"), "copy")
     os.rename(copy.found.path, files.folder / "other.log")
     files.write("other.log", MORE)
@@ -64,30 +64,30 @@ def test_an_inode_that_is_used_again_is_another_file(files: Bench, copy: Unknown
     assert (again.first_look, again.since, again.reader, again.match_kind) == (4, 15.0, None, None)
 
 
-# how long it holds
+# how long a match is valid
 
 
 @pytest.mark.parametrize("kind", ["copy", "wait"])
-def test_a_match_holds_while_neither_file_changes(files: Bench, copy: UnknownFile, kind: MatchKind) -> None:
+def test_a_match_is_valid_while_neither_file_changes(files: Bench, copy: UnknownFile, kind: MatchKind) -> None:
     seen = judged(copy, files.reader("access.log"), kind)
     assert seen.holds(copy, NONE, 11.0)
 
 
-def test_it_does_not_hold_for_a_file_that_has_changed(files: Bench, copy: UnknownFile) -> None:
+def test_a_match_is_invalid_once_the_file_has_changed(files: Bench, copy: UnknownFile) -> None:
     seen = judged(copy, files.reader("access.log"), "copy")
     files.write("access.log.1", LONG + MORE)
     assert not seen.holds(unknown(files, "access.log.1"), NONE, 11.0)
 
 
-def test_one_that_waits_is_judged_again_once_it_is_settled(files: Bench, copy: UnknownFile) -> None:
+def test_a_waiting_file_is_judged_again_once_it_is_unchanged_for_a_while(files: Bench, copy: UnknownFile) -> None:
     reader = files.reader("access.log")
     later = 10.0 + SETTLE_SECONDS
     assert not judged(copy, reader, "wait").holds(copy, NONE, later)
-    assert judged(copy, reader, "wait", settled=True).holds(copy, NONE, later), "but only once"
+    assert judged(copy, reader, "wait", settled=True).holds(copy, NONE, later), "only once"
     assert judged(copy, reader, "copy").holds(copy, NONE, later)
 
 
-def test_a_match_does_not_hold_when_the_source_loses_its_file_or_finds_it(files: Bench, copy: UnknownFile) -> None:
+def test_a_match_is_invalid_when_the_source_loses_its_file_or_finds_it(files: Bench, copy: UnknownFile) -> None:
     reader = files.reader("access.log")
     seen = judged(copy, reader, "copy")
     reader.start_look()
@@ -99,7 +99,7 @@ def test_a_match_does_not_hold_when_the_source_loses_its_file_or_finds_it(files:
     assert not without.holds(copy, NONE, 11.0)
 
 
-def test_a_file_beside_the_logs_is_looked_into_again_when_another_source_misses_its_file(copy: UnknownFile) -> None:
+def test_a_file_beside_the_logs_is_checked_again_when_another_source_loses_its_file(copy: UnknownFile) -> None:
     beside = UnknownFile(replace(copy.found, asked=False), copy.stat)
     seen = Observation.of(beside, None, 10.0, 1).judged(None, frozenset({"a"}), settled=False, passed=False)
     assert seen.holds(beside, NONE, 99.0)
@@ -107,16 +107,16 @@ def test_a_file_beside_the_logs_is_looked_into_again_when_another_source_misses_
     assert not seen.holds(beside, frozenset({"a", "b"}), 99.0)
 
 
-def test_a_file_that_was_asked_for_is_left_alone_only_where_it_was_passed(copy: UnknownFile) -> None:
+def test_a_requested_file_is_skipped_only_at_the_path_where_it_was_skipped(copy: UnknownFile) -> None:
     assert not judged(copy, None, None).holds(copy, NONE, 11.0)
     passed = Observation.of(copy, None, 10.0, 1).judged(None, NONE, settled=False, passed=True)
     assert passed.holds(copy, NONE, 11.0)
 
 
-# what it was taken for
+# the match of the file
 
 
-def test_the_size_of_the_original_is_that_when_the_copy_was_found(files: Bench, copy: UnknownFile) -> None:
+def test_the_size_of_the_original_is_taken_when_the_copy_is_found(files: Bench, copy: UnknownFile) -> None:
     reader = files.reader("access.log")
     seen = judged(copy, reader, "copy")
     assert (seen.original_size, seen.had_file) == (len(LONG), True)
@@ -127,7 +127,7 @@ def test_the_size_of_the_original_is_that_when_the_copy_was_found(files: Bench, 
     assert again.judged(Match(other, "wait"), NONE, settled=True, passed=False).original_size == len(SHORT)
 
 
-def test_a_file_that_resembles_no_source_is_no_copy_any_more(files: Bench, copy: UnknownFile) -> None:
+def test_a_file_that_differs_from_every_source_is_no_longer_a_copy(files: Bench, copy: UnknownFile) -> None:
     seen = judged(copy, files.reader("access.log"), "copy")
     again = seen.judged(None, frozenset({"a"}), settled=True, passed=False)
     assert (again.reader, again.match_kind, set(again.missing)) == (None, None, {"a"})
@@ -140,26 +140,28 @@ def ends(*known: Reader, started: float = 1e12) -> EndPositions:
     return EndPositions(started, known)
 
 
-def test_what_is_there_at_the_start_is_read_from_its_end(copy: UnknownFile) -> None:
+def test_a_log_that_exists_at_the_start_is_read_from_its_end(copy: UnknownFile) -> None:
     assert ends(started=0.0).of(copy, is_first_look=True) == len(LONG)
 
 
-def test_what_comes_later_is_read_from_its_start(copy: UnknownFile) -> None:
+def test_a_log_that_appears_later_is_read_from_its_start(copy: UnknownFile) -> None:
     assert ends(started=0.0).of(copy, is_first_look=False) is None
 
 
-def test_what_is_older_than_the_start_is_read_from_its_end_whenever_it_is_found(copy: UnknownFile) -> None:
+def test_a_log_older_than_the_start_is_always_read_from_its_end(copy: UnknownFile) -> None:
     assert ends().of(copy, is_first_look=False) == len(LONG)
 
 
-def test_what_could_not_be_read_at_the_start_is_read_from_where_it_ended_then(files: Bench, copy: UnknownFile) -> None:
+def test_a_log_that_was_unreadable_at_the_start_is_read_from_its_end_at_that_time(
+    files: Bench, copy: UnknownFile
+) -> None:
     positions = ends(started=0.0)
     positions.note(copy)
     files.write("access.log.1", LONG + MORE)
     assert positions.of(unknown(files, "access.log.1"), is_first_look=False) == len(LONG)
 
 
-def test_what_a_hidden_directory_holds_may_have_been_there(files: Bench, copy: UnknownFile) -> None:
+def test_logs_in_an_unreadable_directory_may_have_existed_at_the_start(files: Bench, copy: UnknownFile) -> None:
     positions = ends(started=0.0)
     positions.hide(str(files.folder))
     assert positions.of(copy, is_first_look=False) == len(LONG)
@@ -179,7 +181,7 @@ def test_only_generations_younger_than_the_known_ones_are_read_from_their_start(
     assert ends(known).of(unknown(files, "access.log.3"), is_first_look=True) == len(MORE)
 
 
-def test_where_all_known_generations_are_deleted_the_time_tells(files: Bench) -> None:
+def test_if_all_known_generations_are_deleted_the_time_decides(files: Bench) -> None:
     known = files.reader("access.log.5")
     os.unlink(known.source.path)
     known.start_look()

@@ -1,4 +1,4 @@
-"""Directories that come, go and come again are watched, and none is complained about before it is there."""
+"""Directories that are created, deleted and created again are watched, and a missing one is not reported."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ import pytest
 from logagg.intake.waker import Waker
 from tests.conftest import wait_until
 
-PATIENCE = 30.0  # seconds at most; none of these takes long
+PATIENCE = 30.0  # seconds at most; each wait is much shorter
 
 
 @pytest.fixture
-def said() -> list[tuple[str, str]]:
+def notices() -> list[tuple[str, str]]:
     return []
 
 
 @pytest.fixture
-def waker(said: list[tuple[str, str]]) -> Iterator[Waker]:
-    waker = Waker(lambda notice: said.append((notice.kind, notice.text)))
+def waker(notices: list[tuple[str, str]]) -> Iterator[Waker]:
+    waker = Waker(lambda notice: notices.append((notice.kind, notice.text)))
     yield waker
     waker.stop()
 
 
 def is_woken_by(waker: Waker, folder: Path) -> bool:
-    """Make a file, and tell whether that wakes."""
+    """Create a file, and return whether that wakes the waker."""
     while waker.wait(0.2):
         pass
     (folder / "access.log").touch()
     return waker.wait(PATIENCE)
 
 
-def test_a_directory_that_comes_later(waker: Waker, said: list[tuple[str, str]], tmp_path: Path) -> None:
+def test_a_directory_that_is_created_later(waker: Waker, notices: list[tuple[str, str]], tmp_path: Path) -> None:
     folder = tmp_path / "logs"
     waker.watch([str(folder)])
     folder.mkdir()
     waker.watch([str(folder)])
-    assert is_woken_by(waker, folder) and said == []
+    assert is_woken_by(waker, folder) and notices == []
 
 
-def test_a_directory_that_is_made_again(waker: Waker, said: list[tuple[str, str]], tmp_path: Path) -> None:
+def test_a_directory_that_is_created_again(waker: Waker, notices: list[tuple[str, str]], tmp_path: Path) -> None:
     folder = tmp_path / "logs"
     for _ in range(3):
         folder.mkdir()
@@ -50,11 +50,11 @@ def test_a_directory_that_is_made_again(waker: Waker, said: list[tuple[str, str]
         assert is_woken_by(waker, folder)
         shutil.rmtree(folder)
         waker.watch([str(folder)])
-    assert said == []
+    assert notices == []
 
 
-def test_another_directory_under_the_same_name(waker: Waker, said: list[tuple[str, str]], tmp_path: Path) -> None:
-    """As when one is mounted over."""
+def test_another_directory_under_the_same_name(waker: Waker, notices: list[tuple[str, str]], tmp_path: Path) -> None:
+    """As when another one is mounted over it."""
     folder, other = tmp_path / "logs", tmp_path / "other"
     folder.mkdir()
     other.mkdir()
@@ -62,11 +62,11 @@ def test_another_directory_under_the_same_name(waker: Waker, said: list[tuple[st
     folder.rename(tmp_path / "away")
     other.rename(folder)
     waker.watch([str(folder)])
-    assert is_woken_by(waker, folder) and said == []
+    assert is_woken_by(waker, folder) and notices == []
 
 
-def test_a_system_without_watches_is_told_of_once(
-    waker: Waker, said: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_system_without_watches_is_reported_once(
+    waker: Waker, notices: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(28, "inotify watch limit reached")
@@ -74,5 +74,5 @@ def test_a_system_without_watches_is_told_of_once(
     monkeypatch.setattr("watchdog.observers.api.BaseObserver.schedule", refuse)
     waker.watch([str(tmp_path)])
     waker.watch([str(tmp_path)])
-    assert [kind for kind, _ in said] == ["watch"]
+    assert [kind for kind, _ in notices] == ["watch"]
     wait_until(lambda: not waker.wait(0.01))

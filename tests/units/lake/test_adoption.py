@@ -1,4 +1,4 @@
-"""Parts of an earlier logagg get digests; those that cannot be read, or are other parts, are damaged."""
+"""Parts of an earlier logagg get digests; unreadable or exchanged ones are damaged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AT = datetime(2026, 3, 2, tzinfo=UTC)
 
 @pytest.fixture
 def parts(tmp_path: Path) -> list[Part]:
-    """Three parts, named as they were before there were digests."""
+    """Three parts, with names from before there were digests."""
     (tmp_path / "data/traffic").mkdir(parents=True)
     return [made(tmp_path, number) for number in range(3)]
 
@@ -32,7 +32,7 @@ def made(root: Path, number: int) -> Part:
     return Part("traffic", path, DAY, 60, 100, (root / path).stat().st_size, AT, AT)
 
 
-def test_they_get_names_with_their_digests(tmp_path: Path, parts: list[Part]) -> None:
+def test_parts_get_names_with_their_digests(tmp_path: Path, parts: list[Part]) -> None:
     done = Adoption(tmp_path, tuple(parts)).run()
     assert done.old == tuple(parts) and done.noted == ()
     for before, after in zip(parts, done.new, strict=True):
@@ -42,7 +42,7 @@ def test_they_get_names_with_their_digests(tmp_path: Path, parts: list[Part]) ->
     assert adoptions(tmp_path, done.new) == []
 
 
-def test_where_a_file_can_have_one_name_only_it_is_copied(
+def test_without_hard_links_the_file_is_copied(
     tmp_path: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
@@ -53,7 +53,7 @@ def test_where_a_file_can_have_one_name_only_it_is_copied(
     assert [digest_of(tmp_path / part.path) for part in done.new] == [digest_in(part.path) for part in done.new]
 
 
-def test_damaged_ones_are_marked(tmp_path: Path, parts: list[Part]) -> None:
+def test_damaged_parts_are_marked(tmp_path: Path, parts: list[Part]) -> None:
     sound, scribbled, missing = parts
     path = tmp_path / scribbled.path
     path.write_bytes(bytes(scribbled.bytes))
@@ -64,6 +64,6 @@ def test_damaged_ones_are_marked(tmp_path: Path, parts: list[Part]) -> None:
     assert adoptions(tmp_path, done.noted) == []
 
 
-def test_they_are_read_a_few_at_a_time(tmp_path: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_are_read_a_few_at_a_time(tmp_path: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adoption, "BATCH", 2 * parts[0].bytes)
     assert [len(one.parts) for one in adoptions(tmp_path, parts)] == [2, 1]

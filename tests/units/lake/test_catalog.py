@@ -1,4 +1,4 @@
-"""Catalog files: what is in them comes back, small or large."""
+"""Catalog files, small or large: their content is read back unchanged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STATE = State(3, "/lake", NOW, rollups={rollup.name: rollup.schema for rollup in
 
 
 def of_sources(count: int) -> State:
-    """Return a state of so many sources."""
+    """Return a state with a number of sources."""
     nothing = Fingerprint(0, 0, "")
     sources = [Source(f"{number:016}", f"/log/{number}", 1, number, nothing) for number in range(count)]
     progress = {one.id: {0: Progress(0, 0, nothing)} for one in sources}
@@ -27,16 +27,16 @@ def of_sources(count: int) -> State:
 
 
 @pytest.mark.parametrize("count", [1, 20_000], ids=["small", "large"])
-def test_a_state_comes_back(count: int, tmp_path: Path) -> None:
+def test_a_state_is_read_back_unchanged(count: int, tmp_path: Path) -> None:
     path, state = tmp_path / "1.duckdb", of_sources(count)
     catalog.write(path, state)
     assert catalog.read(path) == state
-    assert list(tmp_path.iterdir()) == [path], "there is no log beside it"
+    assert list(tmp_path.iterdir()) == [path], "there is no write-ahead log beside it"
 
 
 @pytest.mark.parametrize("seconds", [-1.0, -1e14, 1e14, float(2**63 - 1), -(2.0**63)])
-def test_a_file_may_be_of_any_year(tmp_path: Path, seconds: float) -> None:
-    """As on tmpfs, which keeps whatever it is told."""
+def test_a_file_may_have_any_time(tmp_path: Path, seconds: float) -> None:
+    """As on tmpfs, which stores any time."""
     path, state = tmp_path / "1.duckdb", of_sources(1)
     sources = {id_: replace(one, modified=seconds, gone=max(0.0, seconds)) for id_, one in state.sources.items()}
     catalog.write(path, replace(state, sources=sources))
@@ -44,22 +44,22 @@ def test_a_file_may_be_of_any_year(tmp_path: Path, seconds: float) -> None:
     assert found.modified == seconds or abs(found.modified) > 2e9
 
 
-def test_since_when_the_clock_goes_on_comes_back_and_may_be_missing(tmp_path: Path) -> None:
+def test_the_start_of_the_steady_clock_is_read_back_and_may_be_missing(tmp_path: Path) -> None:
     path = tmp_path / "1.duckdb"
     catalog.write(path, replace(STATE, steady=NOW))
     assert catalog.read(path).steady == NOW
     with duckdb.connect(str(path)) as connection:
-        connection.execute("ALTER TABLE lake DROP COLUMN steady")  # as earlier versions wrote it
+        connection.execute("ALTER TABLE lake DROP COLUMN steady")  # as in a catalog of an earlier version
     assert catalog.read(path).steady == NEVER
 
 
-def test_a_large_catalog_is_packed(tmp_path: Path) -> None:
+def test_a_large_catalog_is_compressed(tmp_path: Path) -> None:
     path, state = tmp_path / "1.duckdb", of_sources(20_000)
     catalog.write(path, state)
     assert path.stat().st_size < 60 * len(state.sources)
 
 
-def test_after_a_failure_it_goes_on(tmp_path: Path) -> None:
+def test_catalogs_can_be_written_after_a_failure(tmp_path: Path) -> None:
     with pytest.raises(duckdb.Error):
         catalog.write(tmp_path / "nowhere" / "1.duckdb", STATE)
     later = replace(STATE, id=4, created_at=NOW + timedelta(hours=1))

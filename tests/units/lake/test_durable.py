@@ -1,4 +1,4 @@
-"""Files and directories of a lake, as they are made."""
+"""Creating files and directories of a lake."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OWNER = 1
 def test_a_directory_that_another_thread_makes_at_the_same_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is made in a directory belongs to the directory's owner; so nobody may find it before it is given."""
+    """New files belong to the owner of their directory; so no other thread may find a directory before its owner is set."""
     if os.geteuid() == 0:
         os.chown(tmp_path, OWNER, OWNER)
     outer, inner, real = tmp_path / "data", tmp_path / "data" / "pages", ownership.give

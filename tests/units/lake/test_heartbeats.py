@@ -1,4 +1,4 @@
-"""Heartbeats in the directory of a lake, and the lock that tells whether their tail lives."""
+"""Heartbeats in the directory of a lake, and the lock that shows whether their tail lives."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_newest_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe"])
-def test_one_that_is_torn_is_none(tmp_path: Path, content: bytes) -> None:
+def test_a_torn_heartbeat_is_ignored(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "tail.json").write_bytes(content)
     assert heartbeats.read(tmp_path) is None
 
@@ -31,7 +31,7 @@ def test_one_that_is_torn_is_none(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", ".", "..", "a/b", "\0", "x" * 1000, "ä" * 100, "web1", "%2e", "caf\udce9"]
 )
-def test_no_name_leads_elsewhere(tmp_path: Path, name: str) -> None:
+def test_no_name_leads_out_of_the_directory(tmp_path: Path, name: str) -> None:
     lake = tmp_path / "lake"
     lake.mkdir()
     beat = replace(BEAT, tailer=name, heard=5.0)
@@ -45,15 +45,15 @@ def test_no_name_leads_elsewhere(tmp_path: Path, name: str) -> None:
 
 
 def test_a_link_is_not_written_through(tmp_path: Path) -> None:
-    precious = tmp_path / "precious"
-    precious.write_text("mine")
-    (tmp_path / "tail.json").symlink_to(precious)
-    (tmp_path / ".tail.json").symlink_to(precious)
+    other_file = tmp_path / "other_file"
+    other_file.write_text("mine")
+    (tmp_path / "tail.json").symlink_to(other_file)
+    (tmp_path / ".tail.json").symlink_to(other_file)
     heartbeats.write(tmp_path, BEAT)
-    assert precious.read_text() == "mine" and not (tmp_path / "tail.json").is_symlink()
+    assert other_file.read_text() == "mine" and not (tmp_path / "tail.json").is_symlink()
 
 
-def test_the_lock_tells_which_run_holds_it(tmp_path: Path) -> None:
+def test_the_lock_shows_which_run_holds_it(tmp_path: Path) -> None:
     assert heartbeats.lock_state(tmp_path).held is False
     lock = locks.take(tmp_path, alone=True)
     locks.sign(lock)
@@ -63,13 +63,12 @@ def test_the_lock_tells_which_run_holds_it(tmp_path: Path) -> None:
     os.close(lock)
     state = heartbeats.lock_state(tmp_path)
     assert (state.held, state.is_of(ours)) == (False, True)
-    os.utime(
-        tmp_path / "lock", ns=(1, ours.lock + 1)
-    )  # another run, whose process has the same number, as in a container
+    # Another run whose process has the same number, as in a container.
+    os.utime(tmp_path / "lock", ns=(1, ours.lock + 1))
     assert not heartbeats.lock_state(tmp_path).is_of(ours)
 
 
-def test_looking_at_the_lock_keeps_nobody_from_it(tmp_path: Path) -> None:
+def test_reading_the_lock_does_not_block_it(tmp_path: Path) -> None:
     for _ in range(3):
         os.close(locks.take(tmp_path, alone=True))
         heartbeats.lock_state(tmp_path)

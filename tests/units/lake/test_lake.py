@@ -1,4 +1,4 @@
-"""The writer's side of a lake: who may open it, and what it takes up."""
+"""The writer's side of a lake: who may open it, and the state that it resumes."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def opened(root: Path, rollups: tuple[Rollup, ...] = DEFAULTS) -> Lake:
 
 
 def commit(lake: Lake, position: int, *lines: int) -> None:
-    """Let shards come to a position, each with so many lines."""
+    """Move each shard to a position, with a number of lines."""
     deltas = [
         Delta(shard, {}, {SOURCE.id: Progress(position, number, NOTHING)}, {}) for shard, number in enumerate(lines)
     ]
     lake.commit(deltas, [SOURCE])
 
 
-def test_a_second_writer_is_refused_and_told_who_is_there(root: Path) -> None:
+def test_a_second_writer_is_refused_and_the_first_is_named(root: Path) -> None:
     first = opened(root)
     with pytest.raises(LakeLocked, match=f"process {os.getpid()} writes this lake"):
         opened(root)
@@ -47,8 +47,8 @@ def test_a_second_writer_is_refused_and_told_who_is_there(root: Path) -> None:
     opened(root).close()
 
 
-def test_others_see_a_lake_once_it_has_begun(root: Path) -> None:
-    for _ in range(2):  # the first time, it ends before
+def test_readers_see_a_lake_after_its_first_commit(root: Path) -> None:
+    for _ in range(2):  # the first run ends before that
         lake = Lake.open(root, tables_of(Config()), clock=ManualClock(time.time()), config=Config(), begin=False)
         assert newest(root) is None
         lake.close()
@@ -59,7 +59,7 @@ def test_others_see_a_lake_once_it_has_begun(root: Path) -> None:
     lake.close()
 
 
-def test_a_directory_of_something_else_is_left_alone(root: Path) -> None:
+def test_a_directory_with_other_files_is_left_alone(root: Path) -> None:
     root.mkdir()
     (root / "thesis.txt").write_text("three years of work")
     with pytest.raises(LakeError, match="not a lake, and not empty"):
@@ -85,7 +85,7 @@ def test_a_rollup_with_other_columns_needs_another_name(root: Path) -> None:
     opened(root).close()
 
 
-def test_another_number_of_shards_goes_on_where_all_stand_alike(root: Path) -> None:
+def test_another_number_of_shards_continues_if_all_positions_are_equal(root: Path) -> None:
     for run, shards in enumerate((4, 2, 2, 3, 1)):
         lake = opened(root)
         known = lake.known_sources(shards)
@@ -100,7 +100,7 @@ def test_another_number_of_shards_goes_on_where_all_stand_alike(root: Path) -> N
         lake.close()
 
 
-def test_shards_that_stand_apart_ask_for_their_own_number(root: Path) -> None:
+def test_shards_at_different_positions_require_the_same_number(root: Path) -> None:
     lake = opened(root)
     commit(lake, 100, 1, 1)
     lake.commit([Delta(0, {}, {SOURCE.id: Progress(200, 2, NOTHING)}, {})], [SOURCE])
@@ -112,7 +112,7 @@ def test_shards_that_stand_apart_ask_for_their_own_number(root: Path) -> None:
     lake.close()
 
 
-def test_what_others_make_of_the_lake_is_theirs_alone_to_write(root: Path) -> None:
+def test_other_users_cannot_write_the_lake(root: Path) -> None:
     lake = opened(root)
     commit(lake, 100, 1)
     lake.close()
@@ -120,14 +120,14 @@ def test_what_others_make_of_the_lake_is_theirs_alone_to_write(root: Path) -> No
     assert all(path.stat().st_mode & 0o022 == 0 for path in root.rglob("*") if not path.is_symlink())
 
 
-def test_merges_that_are_to_stop_wait_for_another_time(root: Path) -> None:
+def test_merges_that_are_stopped_are_done_later(root: Path) -> None:
     feed, log = Feed(root, ManualClock(time.time()), Config()), b""
     for number in range(17):
         log += lines(5, 5 * number)
         feed.flush(log)
     before = files_of(root)[1]
     feed.lake.merging.stop()
-    feed.lake.compact_due()  # it has an end, and is no failure
+    feed.lake.compact_due()  # it ends, without a failure
     with pytest.raises(MergeStopped, match="nothing is lost"):
         feed.lake.compact_all()
     assert files_of(root)[1] == before

@@ -1,4 +1,4 @@
-"""The directory of a lake, as it is made."""
+"""Creating the directory of a lake."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from logagg.errors import LakeError
 from logagg.lake import layout
 
 
-def test_a_link_leads_to_where_the_lake_is_to_be(tmp_path: Path) -> None:
+def test_a_link_may_lead_to_the_directory_of_the_lake(tmp_path: Path) -> None:
     (tmp_path / "lake").symlink_to("disk/lake")
     layout.make(tmp_path / "lake")
     assert (tmp_path / "disk" / "lake").is_dir()
 
 
 @pytest.mark.parametrize("name", ["file", "full"])
-def test_what_is_there_already_is_no_lake(tmp_path: Path, name: str) -> None:
+def test_an_existing_file_is_not_a_lake(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "something").write_text("")

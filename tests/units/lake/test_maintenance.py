@@ -1,4 +1,4 @@
-"""A merge that fails is reported, and is not tried again at once; of a lake of one process, and of one that workers share."""
+"""A failed merge is reported, and not repeated at once; for a lake of one process, and for one that workers share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Lake:
         return ""
 
     def compact_due(self) -> None:
-        assert self.shards, "of a lake of one process, merges are committed together"
+        assert self.shards, "merges of a lake of one process are committed together"
         self.attempt()
 
     def plan_compaction(self) -> list[Task]:
@@ -63,14 +63,14 @@ class Task:
 
 
 class Merging:
-    """The merges of a lake, asked for and waited for."""
+    """The merges of a lake: started, and waited for."""
 
     def __init__(self, shards: int) -> None:
         self.lake, self.clock, self.stream = Lake(shards), ManualClock(), io.StringIO()
         self.merger = Merger(self.lake, self.clock, Notices(self.clock, stream=self.stream))  # type: ignore[arg-type]
 
     def begin(self) -> int:
-        """Let the merges that are due be made; return how many were begun."""
+        """Start the merges that are due; return their number."""
         before = self.lake.attempts
         self.merger.begin()
         if running := self.merger._running:
@@ -88,18 +88,18 @@ def merging(request: pytest.FixtureRequest) -> Iterator[Merging]:
 @pytest.mark.parametrize(
     "failure", [LakeError("part 7 is missing"), CommitFailed("the disk is full"), KeyError("traffic"), MemoryError()]
 )
-def test_a_failure_is_said_and_backed_off(failure: Exception, merging: Merging) -> None:
+def test_a_failure_is_reported_and_followed_by_a_pause(failure: Exception, merging: Merging) -> None:
     merging.lake.failure = failure
     assert [merging.begin() for _ in range(3)] == [1, 0, 0]
-    said = merging.stream.getvalue()
-    assert said.count("\n") == 1 and "retry: " in said and "merging files again in 60 s" in said
-    assert (str(failure) if isinstance(failure, LakeError) else type(failure).__name__) in said
+    output = merging.stream.getvalue()
+    assert output.count("\n") == 1 and "retry: " in output and "merging files again in 60 s" in output
+    assert (str(failure) if isinstance(failure, LakeError) else type(failure).__name__) in output
     merging.clock.sleep(MERGE_AGAIN)
     assert [merging.begin() for _ in range(2)] == [1, 0]
     assert merging.stream.getvalue().count("\n") == 2
 
 
-def test_it_goes_on_once_it_succeeds(merging: Merging) -> None:
+def test_merges_continue_after_a_success(merging: Merging) -> None:
     merging.lake.failure = LakeError("a moment")
     merging.begin()
     merging.lake.failure = None
@@ -108,13 +108,13 @@ def test_it_goes_on_once_it_succeeds(merging: Merging) -> None:
     assert merging.stream.getvalue().count("\n") == 1
 
 
-def test_nothing_is_begun_while_merges_are_to_stop(merging: Merging) -> None:
+def test_no_merge_is_started_while_merges_are_stopped(merging: Merging) -> None:
     merging.lake.merging.leaving = lambda: True
     assert merging.begin() == 0
 
 
-def test_a_round_that_is_stopped_leaves_nothing_and_is_no_failure() -> None:
-    """The first merge of the round is done, the second is stopped: nothing of the round is committed."""
+def test_a_round_that_is_stopped_leaves_no_files_and_is_not_a_failure() -> None:
+    """The first merge of the round is done, the second is stopped: no merge of the round is committed."""
     merging, stops = Merging(0), iter([False, False, True])
     merging.lake.plan_compaction = lambda: [Task(merging.lake)] * 2  # type: ignore[method-assign]
     merging.lake.merging.leaving = lambda: next(stops)

@@ -1,4 +1,4 @@
-"""A merge reads each row once and adds it up a few times at most, however many parts there are and whatever times they span."""
+"""A merge reads each row once and adds it up a few times at most, for any number of parts and any time spans."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def write(root: Path, *tables: pa.Table, level: str = FLUSH) -> Part:
 
 
 def scattered(root: Path, parts: int, rows_each: int, level: str = FLUSH) -> list[Part]:
-    """Write parts that each span an hour and have two runs, no path twice."""
+    """Write parts that each span an hour and have two runs, with distinct paths."""
     made = []
     for number in range(parts):
         halves = [np.arange(rows_each // 2) + rows_each // 2 * (2 * number + half) for half in range(2)]
@@ -70,7 +70,7 @@ def task(root: Path, parts: Sequence[Part], keys: int = KEYS) -> MergeTask:
 
 
 class Work:
-    """Counts the rows that are added up, and the files that are open."""
+    """Counts the rows that are added up, and the open files."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.added = self.open = self.most_open = 0
@@ -114,7 +114,7 @@ def test_a_bucket_that_does_not_fit_is_added_up_a_few_times(tmp_path: Path, monk
     assert work.added <= 6 * 200 * 50  # a fold adds up twice more
 
 
-def test_parts_that_follow_one_another_are_open_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_consecutive_parts_are_open_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = [write(tmp_path, pages(np.arange(50), np.full(50, minute)), level=HOUR) for minute in range(200)]
     assert list(merge.bounded(made, PAGES)) == [made]
     work = Work(monkeypatch)
@@ -122,7 +122,7 @@ def test_parts_that_follow_one_another_are_open_one_at_a_time(tmp_path: Path, mo
     assert work.most_open <= 2 and work.open == 0
 
 
-def test_of_parts_that_overlap_few_are_open(tmp_path: Path) -> None:
+def test_few_overlapping_parts_are_open_at_a_time(tmp_path: Path) -> None:
     small = [Part(PAGES.name, str(number), FLUSH, 60, 10, 1000, START, START) for number in range(1000)]
     groups = list(merge.bounded(small, PAGES))
     assert sum(map(len, groups)) == 1000 and max(map(len, groups)) == merge.FILES
@@ -131,7 +131,7 @@ def test_of_parts_that_overlap_few_are_open(tmp_path: Path) -> None:
     assert all(merge.memory(group, PAGES) <= merge.OPEN + 5 * merge.WINDOW for group in merge.bounded(large, PAGES))
 
 
-def test_to_merge_all_there_is_reads_a_row_once_for_each_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_merging_everything_reads_a_row_once_in_each_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(merge, "FILES", 4)
     monkeypatch.setattr(merge, "OPEN", 1 << 20)
     parts, progress, rounds = scattered(tmp_path, 60, 20), MergeProgress(), 0
@@ -145,7 +145,7 @@ def test_to_merge_all_there_is_reads_a_row_once_for_each_round(tmp_path: Path, m
     assert progress.rows <= rounds * 1200
 
 
-def test_memory_does_not_grow_with_what_is_merged(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_size_of_a_merge(tmp_path: Path) -> None:
     made = []
     for number in range(4):
         with PartWriter(tmp_path, PAGES, HOUR, 60) as writer:
@@ -168,7 +168,7 @@ def test_memory_does_not_grow_with_what_is_merged(tmp_path: Path) -> None:
     assert not progress.text
 
 
-def test_a_merge_that_is_stopped_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_merge_that_is_stopped_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(merge, "WINDOW", 100_000)
     made, progress = scattered(tmp_path, 8, 500), MergeProgress()
     there, read = set(tmp_path.rglob("*.parquet")), list[int]()
@@ -182,7 +182,7 @@ def test_a_merge_that_is_stopped_leaves_nothing(tmp_path: Path, monkeypatch: pyt
 
 
 class Time:
-    """A clock on which each look takes a while."""
+    """A clock on which each reading takes a while."""
 
     def __init__(self, step: float) -> None:
         self.at, self._step = 0.0, step
@@ -198,7 +198,7 @@ class Time:
         self.at += seconds
 
 
-def test_a_merge_that_takes_long_is_told_of_and_a_short_one_is_not() -> None:
+def test_a_long_merge_is_reported_and_a_short_one_is_not() -> None:
     told, seen = list[str](), list[str]()
     for step in (LONG / 2000, LONG / 10):
         progress = MergeProgress(Time(step))
@@ -215,7 +215,7 @@ def test_a_merge_that_takes_long_is_told_of_and_a_short_one_is_not() -> None:
 
 
 @pytest.mark.parametrize("span", [60, 24 * 60], ids=["an hour", "a day"])
-def test_a_tail_writes_a_row_few_times_whatever_its_parts_span(span: int, tmp_path: Path) -> None:
+def test_a_tail_writes_a_row_few_times_for_any_time_spans(span: int, tmp_path: Path) -> None:
     parts, progress, each, flushes = list[Part](), MergeProgress(), 48, 64
     planner = Planner(tmp_path, {PAGES.name: PAGES}, KEYS)
     for number in range(flushes):

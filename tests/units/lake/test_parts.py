@@ -1,4 +1,4 @@
-"""Parts: all rows are read, in runs that are in the order of their times, and no more of them at a time than are asked for."""
+"""Parts: all rows are read, in runs ordered by time, and at most the requested number at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def alike(rows: int) -> pa.Table:
-    """Return rows that a file needs hardly any bytes for: a hundred a minute, else the same."""
+    """Return rows that compress to almost nothing: a hundred a minute, otherwise equal."""
     minutes = np.datetime64(START.replace(tzinfo=None), "us") + np.arange(rows) // 100 * np.timedelta64(60, "s")
     words = {
         name: pa.array(["-"]).take(pa.array(np.zeros(rows, np.int32))).dictionary_encode()
@@ -38,7 +38,7 @@ def alike(rows: int) -> pa.Table:
     return pa.table([columns[name] for name in TRAFFIC.schema.names], names=TRAFFIC.schema.names)
 
 
-def test_a_batch_has_the_bytes_asked_for_however_few_they_are_in_the_file(tmp_path: Path) -> None:
+def test_a_batch_has_the_requested_bytes_regardless_of_compression(tmp_path: Path) -> None:
     rows = alike(600_000)
     with PartWriter(tmp_path, TRAFFIC, MONTH, 60) as writer:
         writer.write(rows)
@@ -53,7 +53,7 @@ def test_a_batch_has_the_bytes_asked_for_however_few_they_are_in_the_file(tmp_pa
     assert start == micros(START)
 
 
-def test_what_each_shard_has_flushed_is_a_run(tmp_path: Path) -> None:
+def test_the_rows_of_each_shard_are_a_run(tmp_path: Path) -> None:
     with PartWriter(tmp_path, TRAFFIC, MONTH, 60) as writer:
         for number in (300_000, 200, 100):
             writer.write(alike(number))

@@ -1,4 +1,4 @@
-"""A pending commit comes out as it was; a file that was cut off or changed is refused with one line."""
+"""A pending commit is read back unchanged; a truncated or changed file is refused with one line."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def header_of(commit: PendingCommit) -> dict[str, Any]:
     return found
 
 
-def test_it_comes_out_as_it_was() -> None:
+def test_a_pending_commit_is_read_back_unchanged() -> None:
     assert pending.unpack(pending.pack(COMMIT), WHERE) == COMMIT
     bare = replace(COMMIT, clicks=None, deltas=(), kind="compact", old=(PART,))
     assert pending.unpack(pending.pack(bare), WHERE) == bare
@@ -65,17 +65,17 @@ def test_those_of_the_first_release_are_dropped(tmp_path: Path) -> None:
     assert [*tmp_path.iterdir()] == []
 
 
-def test_one_of_a_later_version_is_refused() -> None:
+def test_a_pending_commit_of_a_later_version_is_refused() -> None:
     with pytest.raises(LakeError, match=r"x\.pending: not a pending commit: of version 4, this logagg reads 3"):
         pending.unpack(framed(header_of(COMMIT), 4), WHERE)
 
 
 @given(st.integers(0, len(pending.pack(COMMIT)) - 1), st.integers(1, 255))
-def test_one_that_was_cut_off_or_changed_is_refused(place: int, change: int) -> None:
+def test_a_truncated_or_changed_file_is_refused(place: int, change: int) -> None:
     packed = bytearray(pending.pack(COMMIT))
     with pytest.raises(LakeError, match="not a pending commit"):
         pending.unpack(bytes(packed[:place]), WHERE)
-    if place not in (6, *range(11, 15)):  # its version and the length of its header, which no checksum covers
+    if place not in (6, *range(11, 15)):  # the version and the length of the header, which no checksum covers
         packed[place] ^= change
         with pytest.raises(LakeError, match="not a pending commit"):
             pending.unpack(bytes(packed), WHERE)
@@ -89,7 +89,7 @@ JSON = st.recursive(
 
 
 @given(st.data())
-def test_one_that_was_made_up_is_read_or_refused(data: st.DataObject) -> None:
+def test_an_invented_file_is_read_or_refused(data: st.DataObject) -> None:
     header = header_of(COMMIT)
     place: Any = header
     while True:
@@ -107,7 +107,7 @@ def test_one_that_was_made_up_is_read_or_refused(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"shards": -1}, "-1 where a number should be"),
         ({"parts": [{}]}, "lacks 'rollup'"),
@@ -116,6 +116,6 @@ def test_one_that_was_made_up_is_read_or_refused(data: st.DataObject) -> None:
                    "min_ts": AT.isoformat(), "max_ts": AT.isoformat(), "damaged": False, "lacks": ""}]}, "no file of this lake"),
     ],
 )  # fmt: skip
-def test_a_value_that_cannot_be_meant_is_named(change: dict[str, Any], said: str) -> None:
-    with pytest.raises(LakeError, match=said):
+def test_an_impossible_value_is_named(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(LakeError, match=message):
         pending.unpack(framed(header_of(COMMIT) | change), WHERE)

@@ -1,4 +1,4 @@
-"""What is due to be merged: few parts, however many commits there were, and no row written again and again."""
+"""Planning of merges: few parts for any number of commits, and no row is written again and again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def due(*parts: Part) -> list[MergeTask]:
     return Planner(Path("lake"), {TRAFFIC.name: TRAFFIC}, 100).due(State(parts=parts))
 
 
-def test_the_parts_of_the_hour_wait_for_a_crowd_of_their_size() -> None:
+def test_parts_of_the_current_hour_wait_for_enough_of_their_size() -> None:
     crowd = [part(HOUR, NOON, number=number) for number in range(CROWD)]
     assert not due(*crowd[1:])
     assert not due(*crowd[1:], part(HOUR, NOON, 9_000_000))
@@ -34,7 +34,7 @@ def test_the_parts_of_the_hour_wait_for_a_crowd_of_their_size() -> None:
     assert set(task.parts) == set(crowd)
 
 
-def test_of_an_hour_that_is_over_two_of_a_size_will_do() -> None:
+def test_two_parts_of_a_size_suffice_for_an_hour_that_is_over() -> None:
     earlier, now = NOON - timedelta(hours=1), part(HOUR, NOON)
     small, large = part(HOUR, earlier, number=1), part(HOUR, earlier, 9_000_000, number=2)
     assert not due(small, large, now)
@@ -51,7 +51,7 @@ def at(*parts: int) -> datetime:
     [(HOUR, at(3, 3, 12), at(3, 4, 5, 59), at(3, 4, 6)), (DAY, at(2, 20), at(3, 7, 23, 59), at(3, 8))],
     ids=["a day", "a month"],
 )
-def test_what_is_over_becomes_one_part_when_late_lines_have_had_their_time(
+def test_a_past_span_becomes_one_part_after_the_time_for_late_lines(
     level: str, over: datetime, before: datetime, after: datetime
 ) -> None:
     parts = part(level, over, number=1), part(level, over + timedelta(days=level == DAY, hours=1), number=2)
@@ -61,7 +61,7 @@ def test_what_is_over_becomes_one_part_when_late_lines_have_had_their_time(
 
 
 @pytest.mark.parametrize("level", [DAY, MONTH])
-def test_what_comes_even_later_is_not_merged_with_the_whole_each_time(level: str) -> None:
+def test_even_later_lines_are_not_merged_with_the_whole_each_time(level: str) -> None:
     whole, now = part(level, at(1, 5), 90_000_000), part(HOUR, at(1, 6, 12) if level == DAY else at(3, 3, 12))
     late = [part(level, at(1, 5, hour), number=hour) for hour in range(CROWD)]
     assert not due(whole, now, *late[1:])
@@ -70,7 +70,7 @@ def test_what_comes_even_later_is_not_merged_with_the_whole_each_time(level: str
 
 
 def merged(task: MergeTask) -> Iterator[Part]:
-    """Return what a merge leaves, in so far as a plan depends on it."""
+    """Yield the part that a merge leaves, as far as a plan depends on it."""
     for piece in dict.fromkeys(task.calendar.piece(int(one.min_ts.timestamp())) for one in task.parts):
         within = [one for one in task.parts if piece.start <= one.min_ts.timestamp() < piece.end]
         size = sum(one.bytes for one in within)

@@ -1,4 +1,4 @@
-"""Merging and retention: fewer rows and files, the same sums, nothing dropped before its time."""
+"""Merging and retention: fewer rows and files, the same sums, and no row is dropped before its time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def ask(root: Path, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
-def test_all_merged_is_a_part_a_rollup_and_day(root: Path) -> None:
+def test_after_all_merges_there_is_one_part_for_each_rollup_and_day(root: Path) -> None:
     feed, log = Feed(root, ManualClock(time.time()), FOREVER), b""
     for day in (0.0, 0.1, 1.0, 0.2, 1.1):
         log += at(day)
@@ -50,14 +50,14 @@ def test_all_merged_is_a_part_a_rollup_and_day(root: Path) -> None:
 
 
 def coarse(root: Path, unit: str) -> bool:
-    """Tell whether every bucket of every view begins an hour, or a day."""
+    """Return whether every bucket of every view begins at an hour, or at a day."""
     return all(
         ask(root, f"SELECT bool_and(ts = date_trunc('{unit}', ts)) FROM {view}") == [(True,)]
         for view in ("traffic", "pages")
     )
 
 
-def test_minutes_become_hours_and_days_and_late_ones_too(root: Path) -> None:
+def test_minutes_become_hours_and_days_also_late_ones(root: Path) -> None:
     clock = ManualClock(START.timestamp() + 10 * DAY)
     config = Config(retention=Retention(5 * DAY, 100 * DAY, None))
     feed, log = Feed(root, clock, config), at(0)
@@ -66,7 +66,7 @@ def test_minutes_become_hours_and_days_and_late_ones_too(root: Path) -> None:
     assert coarse(root, "hour")
     assert not coarse(root, "day")
 
-    log += at(0.05)  # late by ten days, after its day was coarsened
+    log += at(0.05)  # ten days late, after its day was coarsened
     feed.flush(log)
     settle(feed)
     assert coarse(root, "hour")
@@ -80,14 +80,14 @@ def test_minutes_become_hours_and_days_and_late_ones_too(root: Path) -> None:
 
 
 def settle(feed: Feed) -> None:
-    """Merge and expire until there is nothing more to do; it comes to an end."""
+    """Merge and expire until there is no more work; this must end."""
     for _ in range(10):
         if not feed.lake.compact_all() + feed.lake.expire():
             return
     raise AssertionError("merging and expiring goes on for ever")
 
 
-def test_what_is_past_all_retention_is_dropped_and_nothing_else(root: Path) -> None:
+def test_only_rows_past_all_retention_are_dropped(root: Path) -> None:
     clock = ManualClock(START.timestamp() + 40 * DAY)
     feed, log = Feed(root, clock, Config(retention=Retention(None, None, 30 * DAY))), at(0) + at(20)
     feed.flush(log)

@@ -1,4 +1,4 @@
-"""Salts come with their period and go a grace after it."""
+"""Salts are created with their period and deleted a grace after it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SECRET = b"s" * 32
 
 
 class Wall:
-    """A clock that is set."""
+    """A clock that can be set."""
 
     def __init__(self, at: float) -> None:
         self.at = at
@@ -37,7 +37,7 @@ def test_a_key_is_that_of_its_period_and_survives_a_restart(tmp_path: Path) -> N
     assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
 
 
-def test_a_salt_goes_when_its_period_and_its_use_are_long_past(tmp_path: Path) -> None:
+def test_a_salt_is_deleted_when_its_period_and_its_use_are_long_past(tmp_path: Path) -> None:
     wall = Wall(100 * DAY)
     salts = Salts(tmp_path, SECRET, wall)
     today, old = salts.key(101 * DAY), salts.key(7 * DAY)
@@ -53,7 +53,7 @@ def test_a_salt_goes_when_its_period_and_its_use_are_long_past(tmp_path: Path) -
     assert Salts(tmp_path, SECRET, wall).key(101 * DAY) != today
 
 
-def test_a_broken_file_is_said(tmp_path: Path) -> None:
+def test_a_broken_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("{")
     with pytest.raises(LakeError, match="salts: cannot be read"):
         Salts(tmp_path, SECRET, Wall(0))

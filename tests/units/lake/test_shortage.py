@@ -1,4 +1,4 @@
-"""What is short where a write was refused: each shortage is named, with the remedy that helps against it."""
+"""The reason of a refused write: each exhausted resource is named, with its remedy."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def disk(monkeypatch: pytest.MonkeyPatch, *, free: int = GB, inodes: int = 1000,
 def test_each_shortage_has_its_remedy(
     code: int, says: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    disk(monkeypatch, free=0, inodes=0)  # is not what is short
+    disk(monkeypatch, free=0, inodes=0)  # not the cause of the error
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     text = f'Could not write file "x": {os.strerror(code)}'
     errors = {
@@ -50,9 +50,9 @@ def test_each_shortage_has_its_remedy(
         "of DuckDB": duckdb.IOException(text),
         "of Arrow": pa.ArrowException(text),
     }
-    said = advice(tmp_path, errors[form])
-    assert says in said and said.endswith("nothing is lost")
-    assert "make room" not in said and "inodes" not in said
+    message = advice(tmp_path, errors[form])
+    assert says in message and message.endswith("nothing is lost")
+    assert "make room" not in message and "inodes" not in message
 
 
 @pytest.mark.parametrize("text", ["No space left on device", "of which the text says nothing"])
@@ -61,7 +61,7 @@ def test_each_shortage_has_its_remedy(
     [
         (52_000_000, 0, 60, "no inodes are free on its file system (60 in use): delete files"),
         (4096, 900, 1000, "the disk has 4,096 bytes free: make room"),
-        (4096, 0, 0, "the disk has 4,096 bytes free: make room"),  # it has as many inodes as it likes
+        (4096, 0, 0, "the disk has 4,096 bytes free: make room"),  # a file system without a limit of inodes
     ],
 )
 def test_a_full_disk_lacks_bytes_or_inodes(
@@ -73,20 +73,20 @@ def test_a_full_disk_lacks_bytes_or_inodes(
     )
 
 
-def test_a_disk_that_says_it_is_full_and_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_reports_to_be_full_and_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disk(monkeypatch)
-    said = advice(tmp_path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-    assert "1,073,741,824 bytes and 1,000 inodes are free: a quota" in said
+    message = advice(tmp_path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    assert "1,073,741,824 bytes and 1,000 inodes are free: a quota" in message
 
 
-def test_what_is_not_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_without_a_shortage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disk(monkeypatch)
     assert advice(tmp_path, OSError("odd")) == "nothing is lost; it can be tried again"
     assert advice(tmp_path, pa.ArrowInvalid("no Parquet")) == "nothing is lost; `logagg check` says what to do"
 
 
 def limited(limit: int, value: int, act: Callable[[], object]) -> CommitFailed:
-    """Let a limit of the kernel refuse something."""
+    """Let a limit of the kernel refuse an action."""
     soft, hard = resource.getrlimit(limit)
     resource.setrlimit(limit, (value, hard))
     try:

@@ -1,4 +1,4 @@
-"""A sound lake is found sound, and each thing that can be wrong with one is found, with what to do."""
+"""An intact lake passes, and each kind of problem is found, with a remedy."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def lake(made: Path, tmp_path: Path) -> Iterator[Path]:
-    """The lake, to be harmed; it stays in its place, which its catalog knows, and is put back afterwards."""
+    """The lake at its own path, which its catalog names, to be damaged; it is restored afterwards."""
     with put_back(made, tmp_path / "saved"):
         yield made
 
@@ -60,7 +60,7 @@ def state_of(lake: Path) -> State:
 
 
 def publish(lake: Path, state: State) -> None:
-    """Make a state the newest, as no commit would."""
+    """Make a state the newest one, which no commit would make."""
     catalog.write(lake / "catalog" / "999999-0.duckdb", state)
     (lake / LINK).unlink()
     (lake / LINK).symlink_to("catalog/999999-0.duckdb")
@@ -70,7 +70,7 @@ def contents(folder: Path) -> dict[Path, int]:
     return {path: path.lstat().st_mtime_ns for path in folder.rglob("*")}
 
 
-def test_a_sound_lake_is_left_as_it_is(lake: Path) -> None:
+def test_an_intact_lake_is_not_changed(lake: Path) -> None:
     before = contents(lake)
     found = verification(lake)
     assert contents(lake) == before
@@ -97,7 +97,7 @@ def scribble(path: Path) -> None:
 
 
 def swap(path: Path) -> None:
-    """Put a sound file of another rollup there, which by chance has the same size."""
+    """Replace it by an intact file of another rollup, with the same size."""
     other = next(one for one in path.parent.parent.glob("*/*.parquet") if one.stat().st_size < path.stat().st_size)
     content = other.read_bytes()
     path.write_bytes(content[:4] + bytes(path.stat().st_size - len(content)) + content[4:])
@@ -105,13 +105,13 @@ def swap(path: Path) -> None:
 
 @pytest.mark.parametrize("harm", [Path.unlink, cut_off, scribble, swap])
 @pytest.mark.parametrize("rollup", ["traffic", "pages"])
-def test_a_file_that_is_not_what_was_written(lake: Path, rollup: str, harm: Callable[[Path], None]) -> None:
+def test_a_changed_file(lake: Path, rollup: str, harm: Callable[[Path], None]) -> None:
     path = lake / next(one.path for one in state_of(lake).parts if one.rollup == rollup)
     harm(path)
     assert problem(lake).startswith(f"{path}: ") and "restore it from a backup" in problem(lake)
 
 
-def test_rows_that_are_not_as_many_as_were_written(lake: Path) -> None:
+def test_another_number_of_rows(lake: Path) -> None:
     state = state_of(lake)
     first, *others = state.parts
     publish(lake, replace(state, parts=(replace(first, rows=first.rows + 1), *others)))
@@ -119,7 +119,7 @@ def test_rows_that_are_not_as_many_as_were_written(lake: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rollup", "said"),
+    ("rollup", "message"),
     [
         ("traffic", r"hits and \d+ rejects are not the [\d,]+ lines that its sources gave"),
         ("agents", r"2026-\d\d-\d\d: agents.hits are 0, traffic.hits are [\d,]+; they should be the same"),
@@ -132,14 +132,14 @@ def test_rows_that_are_not_as_many_as_were_written(lake: Path) -> None:
         ("ads", "ads.conversions are 0"),
     ],
 )
-def test_what_no_longer_adds_up(lake: Path, rollup: str, said: str) -> None:
+def test_sums_that_differ(lake: Path, rollup: str, message: str) -> None:
     state = state_of(lake)
     publish(lake, replace(state, parts=tuple(one for one in state.parts if one.rollup != rollup)))
     what = [one.what for one in verification(lake).problems]
-    assert any(re.search(said, one) for one in what), what
+    assert any(re.search(message, one) for one in what), what
 
 
-def test_what_counts_twice(lake: Path) -> None:
+def test_rows_that_count_twice(lake: Path) -> None:
     state = state_of(lake)
     twice = max((one for one in state.parts if one.rollup == "traffic"), key=lambda one: one.rows)
     publish(lake, replace(state, parts=(*state.parts, twice), gone=datetime(2001, 1, 1, tzinfo=UTC)))
@@ -147,7 +147,7 @@ def test_what_counts_twice(lake: Path) -> None:
     assert any("lines that its sources gave" in one for one in what) and any("agents.hits" in one for one in what)
 
 
-def test_positions_that_cannot_be(lake: Path) -> None:
+def test_impossible_positions(lake: Path) -> None:
     state = state_of(lake)
     id_, shards = next(iter(state.progress.items()))
     wrong = {**shards, 0: replace(shards[0], position=-1)}
@@ -155,7 +155,7 @@ def test_positions_that_cannot_be(lake: Path) -> None:
     assert id_ in problem(lake) and "position -1 cannot be" in problem(lake)
 
 
-def test_a_secret_that_is_none(lake: Path) -> None:
+def test_an_invalid_secret(lake: Path) -> None:
     secret = lake / "secret"
     secret.chmod(0o644)
     assert problem(lake).endswith(f"chmod 600 {secret}")
@@ -166,7 +166,7 @@ def test_a_secret_that_is_none(lake: Path) -> None:
     assert problem(lake).startswith(f"{secret}: missing")
 
 
-def test_a_lake_where_anyone_may_write(lake: Path) -> None:
+def test_a_lake_that_any_user_may_write(lake: Path) -> None:
     lake.chmod(0o777)
     assert problem(lake).endswith(f"chmod o-w {lake}")
 
@@ -177,7 +177,7 @@ def test_a_newer_lake(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert problem(lake).endswith("this logagg reads 0; upgrade logagg")
 
 
-def test_what_is_no_lake(tmp_path: Path) -> None:
+def test_a_directory_that_is_not_a_lake(tmp_path: Path) -> None:
     assert verify(tmp_path / "nowhere") is None
     assert verify(tmp_path) is None
     (tmp_path / "thesis.txt").touch()
@@ -185,15 +185,15 @@ def test_what_is_no_lake(tmp_path: Path) -> None:
     assert problem(tmp_path / "thesis.txt").startswith(f"{tmp_path / 'thesis.txt'}: Not a directory")
 
 
-def test_without_a_catalog_before_only_a_backup_helps(lake: Path) -> None:
+def test_without_a_previous_catalog_only_a_backup_helps(lake: Path) -> None:
     for path in (lake / "catalog").iterdir():
         path.write_bytes(b"garbage")
     assert "restore it from a backup" in problem(lake)
 
 
 @pytest.mark.parametrize("done", [0, 1, 5, None])
-def test_what_retention_dropped_is_not_missed(lake: Path, done: int | None) -> None:
-    """Retention drops the days of one rollup after the other: in between, sums over all days differ."""
+def test_rows_that_retention_dropped_are_not_reported(lake: Path, done: int | None) -> None:
+    """Retention drops the days of one rollup after another: meanwhile, sums over all days differ."""
     config = load(DEMO / "logagg.toml")
     keep = Config(retention=Retention(minute=None, hour=None, day=1.0))
     writer = Lake.open(lake, tables_of(config), clock=SystemClock(), config=keep)

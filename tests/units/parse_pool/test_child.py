@@ -1,4 +1,4 @@
-"""A process that works for another: what goes there and comes back, and what happens when one of the two is gone."""
+"""A child process that works for its parent: what is exchanged, and what happens when one of the two dies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Ask = Callable[[Any], Any]
 
 
 def work(ask: Ask, task: str, data: memoryview, *arguments: Any) -> Any:
-    """What the child of these tests does."""
+    """The work of the child in these tests."""
     match task:
         case "repeat":
             return bytes(data) * arguments[0]
@@ -68,7 +68,7 @@ def channel(child: Child) -> Channel:
 
 @pytest.mark.parametrize("size", [0, 1, SIZE - 1, SIZE, SIZE + 1, 100 * SIZE])
 @pytest.mark.parametrize("times", [0, 1, 50])
-def test_bytes_of_any_size_go_there_and_back(channel: Channel, size: int, times: int) -> None:
+def test_bytes_of_any_size_are_sent_and_returned(channel: Channel, size: int, times: int) -> None:
     data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     assert channel.call("repeat", data, times) == data * times
     assert channel.call("repeat", b"after", 2) == b"afterafter"
@@ -84,14 +84,14 @@ def test_a_buffer_is_free_again_when_its_last_view_is_gone(data: BufferPool) -> 
     assert len(data.take()) == SIZE
 
 
-def test_a_buffer_that_is_taken_is_not_given_again(data: BufferPool) -> None:
+def test_a_buffer_in_use_is_not_given_out_again(data: BufferPool) -> None:
     first, second = data.take(), data.take()
     first[:], second[:] = b"1" * SIZE, b"2" * SIZE
     assert bytes(first) == b"1" * SIZE
 
 
 @pytest.mark.parametrize("size", [0, 1, SIZE - 7])
-def test_data_in_a_buffer_are_used_where_they_are(data: BufferPool, channel: Channel, size: int) -> None:
+def test_data_in_a_buffer_are_not_copied(data: BufferPool, channel: Channel, size: int) -> None:
     for buffer in [data.take() for _ in range(2)]:
         buffer[7 : 7 + size] = b"y" * size
         assert isinstance(data.sent(buffer[7 : 7 + size]), slice)
@@ -99,8 +99,8 @@ def test_data_in_a_buffer_are_used_where_they_are(data: BufferPool, channel: Cha
 
 
 @pytest.mark.parametrize("size", [1, SIZE])
-def test_a_result_keeps_its_buffer_as_long_as_it_lives(channel: Channel, results: BufferPool, size: int) -> None:
-    """Where no buffer is left, or it is too small, a result comes all the same."""
+def test_a_result_keeps_its_buffer_while_it_is_referenced(channel: Channel, results: BufferPool, size: int) -> None:
+    """If no buffer is free, or all are too small, the result is sent through the pipe."""
     found = [channel.call("array", b"%d" % number * size, 2) for number in range(4)]
     assert [bytes(one) for one in found] == [b"%d" % number * size * 2 for number in range(4)]
     assert [isinstance(results.sent(one.data), slice) for one in found] == [True, True, False, False]
@@ -117,11 +117,11 @@ def test_columns_outlive_the_next_call(channel: Channel, rows: int) -> None:
     assert first["word"].to_pylist() == [b"x"] * rows
 
 
-def test_the_child_asks(channel: Channel) -> None:
+def test_the_child_can_ask_the_parent(channel: Channel) -> None:
     assert channel.call("ask", b"", 3, 4, ask=lambda number: number**2) == [9, 16]
 
 
-def test_what_asking_raises_is_raised_here(channel: Channel) -> None:
+def test_an_exception_of_a_request_is_raised_in_the_parent(channel: Channel) -> None:
     def refuse(number: int) -> None:
         raise CommitFailed(f"no {number}")
 
@@ -130,14 +130,14 @@ def test_what_asking_raises_is_raised_here(channel: Channel) -> None:
     assert channel.call("ask", b"", 3, ask=abs) == [3]
 
 
-def test_what_the_work_raises_is_raised_here(channel: Channel) -> None:
+def test_an_exception_of_the_work_is_raised_in_the_parent(channel: Channel) -> None:
     with pytest.raises(CommitFailed, match="the disk is full; make room"):
         channel.call("fail", b"")
     assert channel.call("repeat", b"on", 1) == b"on"
 
 
 def test_each_seat_has_its_turn(child: Child) -> None:
-    """A call at one channel waits until that at the other is done, and neither is in the way of the other's answer."""
+    """A call on one channel waits until the call on the other is done, and neither gets the other's result."""
     first, second = child.channels
     with ThreadPoolExecutor(1) as beside:
         asked = beside.submit(first.call, "ask", b"", 1, ask=lambda number: (time.sleep(0.2), number)[1])
@@ -151,9 +151,9 @@ def test_a_child_that_dies_is_noticed(child: Child, channel: Channel, data: Buff
     with pytest.raises((EOFError, ConnectionError)):
         channel.call("die", buffer)
     assert child.end() == "signal 9"
-    assert bytes(buffer) == b"x" * SIZE, "can be read here"
+    assert bytes(buffer) == b"x" * SIZE, "the data can be read here"
     buffers = [results.take() for _ in range(2)]
-    assert [len(one) for one in buffers] == [2 * SIZE] * 2, "free again"
+    assert [len(one) for one in buffers] == [2 * SIZE] * 2, "the buffer is free again"
     for one in child.channels:
         with pytest.raises((EOFError, ConnectionError)):
             one.call("repeat", b"x", 1)

@@ -1,4 +1,4 @@
-"""Parsers: the same events, whether a process of its own or this one reads a chunk."""
+"""Parsers give the same events, whether a separate process or this one parses a chunk."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def budget(parsers: int) -> Budget:
 
 
 def ignored(notice: Notice) -> None:
-    """What is reported here is not looked at."""
+    """Ignore the notice."""
 
 
 def key_of(end: int) -> bytes:
@@ -54,7 +54,7 @@ def notices() -> Notices:
 
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Parsers]:
-    """Two parsers in processes, though a test has threads beside it."""
+    """Two parsers in processes, although a test has threads beside it."""
     monkeypatch.setattr("logagg.parse_pool.pool.threading.active_count", lambda: 1)
     made = Parsers(budget(2), SystemClock())
     assert made.memory == 2 * (64 << 20)
@@ -64,7 +64,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Parsers]:
 
 @pytest.mark.parametrize("settings", [{}, {"privacy": Privacy(rotate=86_400.0)}], ids=["plain", "with keys to ask for"])
 @pytest.mark.parametrize("data", [LINES, b"", LINES * 50], ids=["some", "none", "more than there is room for"])
-def test_a_process_reads_as_this_one_does(processes: Parsers, settings: dict[str, Any], data: bytes) -> None:
+def test_a_parser_process_gives_the_same_events(processes: Parsers, settings: dict[str, Any], data: bytes) -> None:
     processes.use(reading(**settings), ignored)
     there = [processes.submit(chunk(data), FORMAT) for _ in range(4)]
     here: Batch = reading(**settings)(chunk(data), FORMAT, SystemClock().now())
@@ -73,7 +73,7 @@ def test_a_process_reads_as_this_one_does(processes: Parsers, settings: dict[str
 
 
 def in_buffers(made: Parsers, count: int) -> list[memoryview]:
-    """Lines where they are read to: in buffers of the parsers, as long as there are some."""
+    """Put lines into buffers of the parsers, while there are free ones."""
     buffers = [made.take_buffer() or memoryview(bytearray(len(LINES))) for _ in range(count)]
     for buffer in buffers:
         buffer[: len(LINES)] = LINES
@@ -81,8 +81,8 @@ def in_buffers(made: Parsers, count: int) -> list[memoryview]:
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_lines_are_read_where_they_lie(processes: Parsers, killed: bool) -> None:
-    """In memory that is shared with parsers; where that is all taken, elsewhere; and when a parser dies, here."""
+def test_lines_are_parsed_without_a_copy(processes: Parsers, killed: bool) -> None:
+    """In memory shared with the parsers; in other memory if all buffers are taken; and by this process when a parser dies."""
     processes.use(reading(), ignored)
     lines = in_buffers(processes, 20)
     if killed:
@@ -93,7 +93,7 @@ def test_lines_are_read_where_they_lie(processes: Parsers, killed: bool) -> None
     assert all(batch.table.equals(here.table) and batch.rejects == here.rejects for batch in there)
     lines.clear()
     assert all(len(buffer) >= len(LINES) for buffer in [processes.take_buffer() for _ in range(pool.AHEAD)]), (
-        "free again"
+        "the buffer is free again"
     )
 
 
@@ -107,7 +107,7 @@ def test_a_process_knows_every_format(processes: Parsers, name: str) -> None:
     assert here.table.num_rows == 1 or not fmt.keys
 
 
-def test_another_reading_holds_from_the_next_chunk_on(processes: Parsers) -> None:
+def test_a_new_configuration_applies_from_the_next_chunk_on(processes: Parsers) -> None:
     found = []
     for site in ("one", "two", "one"):
         processes.use(reading(site=site), ignored)
@@ -119,7 +119,7 @@ def described(chunk: Chunk, batch: Batch, *more: Any) -> Any:
     return chunk.end, chunk.data, batch.table.num_rows, batch.rejects.lines, os.getpid(), *more
 
 
-def test_a_parser_may_make_something_of_the_events_before_they_travel(processes: Parsers) -> None:
+def test_a_parser_may_transform_the_events_before_they_are_sent(processes: Parsers) -> None:
     processes.use(ParseTask(reading().classifier, then=described), ignored)
     *what, pid, more = processes.submit(chunk(), FORMAT, "more").result()
     assert (*what, more) == (len(LINES), b"", 150, 1, "more") and pid != os.getpid()

@@ -1,4 +1,4 @@
-"""A small lake made by hand: the tables, views and macros of the catalog, over one Parquet file a rollup."""
+"""A small lake written by hand: the tables, views and macros of the catalog, over one Parquet file for each rollup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a query in the sandbox is answered with. (What it cannot do: `tests/security`.)"""
+"""The results of queries in the sandbox. (Attacks: `tests/security`.)"""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def answers(root: Path, query: str, *readable: Path, limits: QueryLimits | None 
         "WITH RECURSIVE n AS (SELECT 1 AS a UNION ALL SELECT a + 1 FROM n WHERE a < 5) FROM n",
     ],
 )
-def test_what_reads_is_answered(root: Path, query: str) -> None:
+def test_queries_that_read_are_answered(root: Path, query: str) -> None:
     if "OVER ()" in query:
         query = query.replace("uniques(visitors) OVER ()", "sum(views) OVER ()")
     assert answers(root, query)
@@ -85,7 +85,7 @@ def plainly() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def test_values_are_those_that_duckdb_gives(root: Path, plainly: duckdb.DuckDBPyConnection) -> None:
+def test_values_are_those_of_duckdb(root: Path, plainly: duckdb.DuckDBPyConnection) -> None:
     query = f"SELECT {', '.join(VALUES)}"
     [expected], [found] = plainly.execute(query).fetchall(), answers(root, query)
     for text, one, other in zip(VALUES, expected, found, strict=True):
@@ -94,7 +94,7 @@ def test_values_are_those_that_duckdb_gives(root: Path, plainly: duckdb.DuckDBPy
 
 
 @pytest.mark.parametrize("value", VALUES)
-def test_columns_hold_them_too(root: Path, plainly: duckdb.DuckDBPyConnection, value: str) -> None:
+def test_values_in_columns_are_those_of_duckdb(root: Path, plainly: duckdb.DuckDBPyConnection, value: str) -> None:
     with Sandbox(root).run(f"SELECT 1 AS v, {value} AS v", arrow=True) as answer:
         [batch] = answer.batches()
     assert answer.columns == ("v", "v") and batch.num_rows == 1
@@ -107,7 +107,7 @@ def test_times_are_in_utc(root: Path) -> None:
     assert answers(root, "SELECT min(ts) FROM pages") == [[datetime(2026, 11, 24, 12, tzinfo=UTC)]]
 
 
-def test_the_newest_snapshot_is_asked(root: Path) -> None:
+def test_the_newest_snapshot_is_queried(root: Path) -> None:
     sandbox = Sandbox(root)
     for number in (1, 2):
         with sandbox.run("FROM made") as answer:
@@ -130,14 +130,14 @@ def test_files_that_were_named_can_be_joined(root: Path, tmp_path: Path, monkeyp
     assert answers(root, query.format(f"'{folder}/more.csv'"), Path("folder")) == [["Tin"]]
 
 
-def test_mistakes_are_said_in_a_line(root: Path, tmp_path: Path) -> None:
-    for query, said in (
+def test_errors_are_reported_in_one_line(root: Path, tmp_path: Path) -> None:
+    for query, message in (
         ("SELEC 1", "Parser Error: syntax error .*LINE 1: SELEC 1"),
         ("FROM nothing", "Table with name nothing does not exist"),
         ("SELECT 'a'::INT", "Could not convert string 'a'"),
         ("FROM read_csv('nothing.csv')", "Cannot access file"),
     ):
-        with pytest.raises(QueryFailed, match=said) as failure:
+        with pytest.raises(QueryFailed, match=message) as failure:
             answers(root, query)
         assert "\n" not in str(failure.value)
     with pytest.raises(LogaggError, match="no query"):
@@ -165,9 +165,7 @@ def test_limits(root: Path) -> None:
         Sandbox(root, limits=QueryLimits(memory=1))
 
 
-def test_what_does_not_fit_in_memory_is_spilled_and_removed(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_data_beyond_memory_is_spilled_and_removed(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "spill"
     place.mkdir()
     monkeypatch.setattr("logagg.spill.tempfile.tempdir", str(place))
@@ -180,7 +178,7 @@ def test_what_does_not_fit_in_memory_is_spilled_and_removed(
     assert seen == {(0o700, True)} and not any(place.iterdir())
 
 
-def test_a_query_is_cancelled_from_elsewhere(root: Path) -> None:
+def test_a_query_is_cancelled_from_another_thread(root: Path) -> None:
     with Sandbox(root).run("FROM range(100000000)") as answer:
         threading.Timer(0.1, answer.cancel).start()
         with pytest.raises((QueryFailed, LimitReached)):
@@ -188,7 +186,7 @@ def test_a_query_is_cancelled_from_elsewhere(root: Path) -> None:
                 pass
 
 
-def test_a_reader_that_takes_its_time_takes_none_of_the_query(root: Path) -> None:
+def test_the_time_of_a_slow_reader_does_not_count_against_the_query(root: Path) -> None:
     with Sandbox(root, limits=QueryLimits(seconds=30)).run("FROM range(100000)") as answer:
-        answer._left = math.inf  # as long as it is not waited for, it does not fall
+        answer._left = math.inf  # if no process waits, the time left does not decrease
         assert sum(1 for _ in answer.rows()) == 100_000

@@ -1,4 +1,4 @@
-"""The tables of system calls are those of the kernel's own headers, and the program asks what it should."""
+"""The tables of system calls are those of the kernel's headers, and the seccomp program decides correctly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADERS = {
     "aarch64": (Path("/usr/include/asm-generic/unistd.h"), r"#define __NR(?:3264)?_(\w+)\s+(\d+)"),
 }
 CHECKED = ("open", "openat", "clone", "fcntl", "prlimit64", "tgkill")
-SAME = {"newfstatat": "fstatat"}  # what the header calls it
+SAME = {"newfstatat": "fstatat"}  # its name in the header
 
 
 @pytest.mark.parametrize("machine", kernel._MACHINES)
@@ -31,7 +31,7 @@ def test_numbers_are_those_of_the_header(machine: str) -> None:
     }
     for name, number in named.items():
         if (name, machine) == ("open", "aarch64"):
-            assert number == 0 and name not in known  # has openat alone
+            assert number == 0 and name not in known  # the machine has only openat
         else:
             assert known.get(name, known.get(SAME.get(name, ""))) == number, name
 
@@ -40,7 +40,7 @@ DANGEROUS = "socket connect execve execveat fork vfork clone3 ptrace kill chmod 
 
 
 @pytest.mark.parametrize("machine", kernel._MACHINES)
-def test_what_is_dangerous_is_not_among_them(machine: str) -> None:
+def test_dangerous_calls_are_not_allowed(machine: str) -> None:
     words = set(" ".join(kernel._MACHINES[machine][1:]).split())
     assert words.isdisjoint(
         DANGEROUS.split() + "openat2 io_uring_setup bpf process_vm_writev prctl setrlimit utimensat setxattr".split()
@@ -48,7 +48,7 @@ def test_what_is_dangerous_is_not_among_them(machine: str) -> None:
 
 
 def action(machine: str, number: int, *arguments: int, writes: bool = False, architecture: int | None = None) -> int:
-    """Run the program as the kernel does."""
+    """Interpret the program as the kernel does."""
     program = kernel._program(machine, writes=writes)
     data = {0: number, 4: kernel._MACHINES[machine][0] if architecture is None else architecture}
     for index, value in enumerate(arguments):

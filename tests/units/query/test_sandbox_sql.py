@@ -1,4 +1,4 @@
-"""Of DuckDB's functions, tables and statements, the sandbox runs those that were looked at."""
+"""The sandbox runs only those functions, tables and statements of DuckDB that were reviewed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from logagg.query.sandbox_sql import MACROS, SYSTEM, check
 from logagg.sketches import MACROS as WRITTEN
 from logagg.sql_functions import TABLES, VALUES, VIEWS
 
-# Functions of tables that open files; DuckDB and the kernel say which.
+# Table functions that open files; DuckDB and the kernel decide which files.
 READING = {name for name in TABLES if name.startswith(("read_", "parquet_", "sniff_"))}
 
 
@@ -27,13 +27,13 @@ def functions(connection: duckdb.DuckDBPyConnection, *kinds: str) -> set[str]:
     return {name for (name,) in connection.execute(query, [list(kinds)]).fetchall()}
 
 
-def test_the_list_holds_what_there_is(connection: duckdb.DuckDBPyConnection) -> None:
-    syntax = {"unnest", "ifnull"}  # functions for the parser alone
+def test_every_listed_function_exists(connection: duckdb.DuckDBPyConnection) -> None:
+    syntax = {"unnest", "ifnull"}  # functions that only the parser knows
     assert VALUES - syntax <= functions(connection, "scalar", "aggregate", "window", "macro")
     assert TABLES <= functions(connection, "table", "table_macro") | syntax
 
 
-def test_functions_of_tables_that_are_not_listed_are_refused(connection: duckdb.DuckDBPyConnection) -> None:
+def test_unlisted_table_functions_are_refused(connection: duckdb.DuckDBPyConnection) -> None:
     left = functions(connection, "table", "table_macro", "pragma") - TABLES
     assert len(left) > 80
     for name in left:
@@ -43,7 +43,7 @@ def test_functions_of_tables_that_are_not_listed_are_refused(connection: duckdb.
             check(connection, f'SELECT (FROM (FROM "{name.upper()}"(1, x := 2)) LIMIT 1)')
 
 
-def test_values_that_are_not_listed_are_refused(connection: duckdb.DuckDBPyConnection) -> None:
+def test_unlisted_functions_are_refused(connection: duckdb.DuckDBPyConnection) -> None:
     left = functions(connection, "scalar", "aggregate", "window", "macro") - VALUES
     assert {"current_setting", "json_serialize_plan", "getvariable", "write_log", "nextval", "sleep_ms"} <= left
     for name in left - {"is distinct from", "is not distinct from"}:
@@ -57,8 +57,8 @@ def test_values_that_are_not_listed_are_refused(connection: duckdb.DuckDBPyConne
                 check(connection, call.format(name))
 
 
-def test_none_of_those_listed_reaches_a_file_or_runs_text(connection: duckdb.DuckDBPyConnection) -> None:
-    """Each, called with a path and with SQL in every place that takes text, must fail or give no more than it was given."""
+def test_no_listed_function_opens_a_file_or_runs_text(connection: duckdb.DuckDBPyConnection) -> None:
+    """Each is called with a path and with SQL in every text argument; it must fail, or return no more than its arguments."""
     query = """SELECT DISTINCT function_name, len(parameter_types) FROM duckdb_functions()
         WHERE function_type = 'scalar' AND list_contains(parameter_types, 'VARCHAR') AND len(parameter_types) < 4"""
     with duckdb.connect(config={"enable_external_access": False}) as plain:
@@ -81,7 +81,7 @@ def test_macros_are_those_of_the_lake() -> None:
     assert {macro.split("MACRO ")[1].split("(")[0].strip() for macro in WRITTEN} == MACROS
 
 
-def test_views_of_duckdb_are_known_by_how_they_begin(connection: duckdb.DuckDBPyConnection) -> None:
+def test_views_of_duckdb_are_recognised_by_their_prefix(connection: duckdb.DuckDBPyConnection) -> None:
     query = "SELECT view_name FROM duckdb_views() WHERE internal AND schema_name <> 'information_schema'"
     names = {name for (name,) in connection.execute(query).fetchall()}
     assert VIEWS < names and all(name.startswith(SYSTEM) for name in names)
@@ -100,7 +100,7 @@ STATEMENTS = (
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
-def test_a_statement_that_is_no_select_is_refused(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+def test_a_statement_other_than_select_is_refused(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
     for text in (statement, f"/* SELECT */ {statement};", f"SELECT 1; {statement}", f"{statement}; SELECT 1"):
         with pytest.raises((QueryRefused, duckdb.ParserException)):
             check(connection, text)
@@ -112,7 +112,7 @@ def test_other_databases_are_refused(connection: duckdb.DuckDBPyConnection, name
         check(connection, f"FROM {name}")
 
 
-def test_what_runs_is_what_was_looked_at(connection: duckdb.DuckDBPyConnection) -> None:
+def test_the_checked_query_is_the_one_that_runs(connection: duckdb.DuckDBPyConnection) -> None:
     assert check(connection, "  SELECT 1 ; ").text == "SELECT 1"
     assert check(connection, "explain\n SELECT 1").text == "EXPLAIN SELECT 1"
     assert check(connection, 'EXPLAIN ANALYZE SELECT "analyze"').text == 'EXPLAIN ANALYZE SELECT "analyze"'

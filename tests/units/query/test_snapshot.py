@@ -1,4 +1,4 @@
-"""Fresh at every call, and what was answered stays."""
+"""Every call sees the newest commit, and earlier results stay valid."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def test_every_call_sees_the_newest_and_answers_stay(root: Path) -> None:
         assert plain.sql("FROM made").fetchall() == [(1,)]
 
 
-def test_no_lake_is_said(tmp_path: Path) -> None:
-    for door in (logagg.open, logagg.connect):
+def test_a_missing_lake_is_reported(tmp_path: Path) -> None:
+    for function in (logagg.open, logagg.connect):
         with pytest.raises(LakeError, match="no lake there"):
-            door(tmp_path)
+            function(tmp_path)
 
 
 def test_times_are_utc(root: Path) -> None:
@@ -60,7 +60,7 @@ def test_latency_is_weighted_by_hits(root: Path) -> None:
     assert (row.hits, row.p50, row.p90, row.p95, row.p99) == (100, 50, 90, 95, 99)
 
 
-def test_what_a_report_cannot_be_narrowed_by_is_refused(root: Path) -> None:
+def test_options_without_a_column_in_the_report_are_refused(root: Path) -> None:
     lake = logagg.open(root)
     with pytest.raises(LogaggError, match="cannot be filtered by site"):
         lake.report("agents", site="shop")
@@ -70,12 +70,12 @@ def test_what_a_report_cannot_be_narrowed_by_is_refused(root: Path) -> None:
         lake.report("pages", since="whenever")
 
 
-def test_status_says_what_is_left(root: Path) -> None:
+def test_status_shows_the_unread_bytes(root: Path) -> None:
     status = logagg.open(root, ManualClock(NOON + 301)).status()
     assert (status.running, status.age, status.sources[0].lag, status.healthy) == (False, 1.0, 3, True)
 
 
-def test_a_moved_or_copied_lake_is_said(root: Path, tmp_path: Path) -> None:
+def test_a_moved_or_copied_lake_is_reported(root: Path, tmp_path: Path) -> None:
     copied, moved = tmp_path / "copied", tmp_path / "moved"
     shutil.copytree(root, copied, symlinks=True)
     for lake in (copied, root.rename(moved)):

@@ -1,4 +1,4 @@
-"""What is said of a tail by its last heartbeat."""
+"""The report on a tail by its last heartbeat."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def writer(beat: Heartbeat, *, holds_lock: bool | None = True) -> tails.TailHeal
         (replace(BEAT, heard=NOW - 31), None, "lost"),
     ],
 )
-def test_the_lock_tells_whether_it_runs(beat: Heartbeat, lock: bool | None, state: str) -> None:
+def test_the_lock_shows_whether_the_tail_runs(beat: Heartbeat, lock: bool | None, state: str) -> None:
     assert writer(beat, holds_lock=lock).state == state
     assert ("a tail is running" in tails.describe(writer(beat, holds_lock=lock))) == (state == "running")
 
@@ -40,15 +40,15 @@ def test_the_lock_tells_whether_it_runs(beat: Heartbeat, lock: bool | None, stat
     ("heard", "ended", "state"),
     [(NOW - 29, 0, "running"), (NOW - 31, 0, "lost"), (NOW - 1, 5, "ended"), (NOW - 99, 5, "ended")],
 )
-def test_one_elsewhere_runs_while_it_is_heard_of(heard: float, ended: float, state: str) -> None:
+def test_a_remote_tail_runs_while_its_heartbeats_arrive(heard: float, ended: float, state: str) -> None:
     assert tails.of_remote(replace(BEAT, tailer="web1", heard=heard, ended=ended), NOW).state == state
 
 
-def test_all_is_well() -> None:
+def test_a_healthy_tail() -> None:
     assert list(tails.problems(writer(BEAT))) == []
 
 
-def test_what_it_cannot_read_or_parse_is_said_with_since_when_and_a_remedy() -> None:
+def test_unreadable_and_unparsed_logs_are_reported_with_a_time_and_a_remedy() -> None:
     found = list(tails.problems(writer(replace(BEAT, unreadable=(LOCKED,), unparsed=(GARBLED, STRANGE)))))
     assert found == [
         "/a.log: permission denied: not allowed to enter /x, for 62 s; give the tail's user permission to read it (often by group adm)",
@@ -58,14 +58,14 @@ def test_what_it_cannot_read_or_parse_is_said_with_since_when_and_a_remedy() -> 
     ]
 
 
-def test_how_long_does_not_depend_on_the_clock_of_the_other_machine() -> None:
+def test_durations_do_not_depend_on_the_clock_of_the_other_machine() -> None:
     """The tail's clock is an hour ahead."""
     beat = replace(BEAT, tailer="web1", at=BEAT.at + 3600, unreadable=(replace(LOCKED, since=LOCKED.since + 3600),))
-    [said] = tails.problems(tails.of_remote(beat, NOW))
-    assert said.startswith("web1:/a.log: ") and "for 62 s" in said
+    [message] = tails.problems(tails.of_remote(beat, NOW))
+    assert message.startswith("web1:/a.log: ") and "for 62 s" in message
 
 
-def test_what_it_waits_for_is_no_failure() -> None:
+def test_missing_paths_are_not_a_failure() -> None:
     tail = writer(replace(BEAT, waiting=(LogProblem("/d.log", "no such file or directory", NOW - 30),)))
     assert (
         list(tails.waiting(tail)) == ["/d.log: no such file or directory, for 30 s"]
@@ -76,7 +76,7 @@ def test_what_it_waits_for_is_no_failure() -> None:
 @pytest.mark.parametrize(
     ("stalled", "flush", "well"), [(29, 0.1, True), (31, 0.1, False), (120, 60, True), (160, 60, False)]
 )
-def test_something_waits_and_nothing_is_committed(stalled: float, flush: float, well: bool) -> None:
+def test_lines_wait_without_a_commit(stalled: float, flush: float, well: bool) -> None:
     found = list(tails.problems(writer(replace(BEAT, stalled=stalled, flush=flush, unread=5))))
     assert well == (not found) and all("5 bytes are unread, but nothing was committed" in text for text in found)
 
@@ -89,7 +89,7 @@ def ages(*beats: tuple[Heartbeat, bool]) -> list[str]:
     return list(tails.too_old([writer(beat, holds_lock=runs) for beat, runs in beats], 300))
 
 
-def test_the_age_that_a_monitor_asks_for() -> None:
+def test_the_age_for_a_monitor() -> None:
     idle = replace(BEAT, behind=0.5)
     assert ages((idle, True)) == []
     assert ages((replace(idle, behind=299), True)) == ["what was written up to 301 s ago is not all committed"]
@@ -98,10 +98,10 @@ def test_the_age_that_a_monitor_asks_for() -> None:
     assert ages((replace(idle, heard=NOW - 301), False)) == ["no tail was heard of for 301 s"]
     assert ages((replace(idle, ended=NOW - 2), False)) == []
     assert ages((replace(idle, heard=NOW - 301, ended=NOW - 301), False)) == ["no tail was heard of for 301 s"]
-    assert ages((replace(idle, behind=9999, ended=NOW - 2), False)) == [], "what came after its end is for the next"
+    assert ages((replace(idle, behind=9999, ended=NOW - 2), False)) == [], "lines after its end are for the next tail"
 
 
-def test_of_several_tails_those_count_that_have_not_ended_well() -> None:
+def test_of_several_tails_those_count_that_have_not_ended_normally() -> None:
     old = replace(BEAT, heard=NOW - 5000)
     gone, killed = replace(old, tailer="gone", ended=NOW - 5000), replace(old, tailer="killed")
     assert ages((replace(BEAT, tailer="web1"), True), (gone, False)) == []
@@ -117,7 +117,7 @@ def test_of_several_tails_those_count_that_have_not_ended_well() -> None:
     ]
 
 
-def test_one_elsewhere_that_has_ended_alarms_nobody() -> None:
+def test_a_remote_tail_that_has_ended_raises_no_alarm() -> None:
     beat = replace(BEAT, tailer="web1", unreadable=(LOCKED,), unread=5)
     assert list(tails.problems(tails.of_remote(replace(beat, ended=5.0), NOW))) == []
     lost = tails.of_remote(replace(beat, heard=NOW - 40), NOW)

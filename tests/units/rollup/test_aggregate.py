@@ -50,14 +50,14 @@ def test_merges_of_merges_lose_nothing_beyond_64_bits(
     twice = merge(HEAVY, pa.concat_tables([merge(HEAVY, rows_of(made)).cast(HEAVY.schema) for made in (some, more)]))
     assert sums_of(twice, "ts", "path") == sums_of(everything, "ts", "path")
     assert twice["ts"].to_pylist() == sorted(twice["ts"].to_pylist())
-    assert merge(HEAVY, twice).to_pylist() == twice.to_pylist(), "there is nothing to gain from merging again"
+    assert merge(HEAVY, twice).to_pylist() == twice.to_pylist(), "merging again changes nothing"
     hours = merge(HEAVY, twice, 3600)
     assert sums_of(hours, "path") == sums_of(everything, "path")
     assert hours.num_rows <= len(some + more) * 2 + 3
 
 
 @given(ROWS, st.integers(1, 3))
-def test_a_key_is_folded_with_all_that_is_carried_over(made: list[tuple[int, str, int]], keys: int) -> None:
+def test_a_key_is_folded_with_all_its_carried_rows(made: list[tuple[int, str, int]], keys: int) -> None:
     rows = rows_of(made)
     folded = fold(HEAVY, rows, keys)
     assert sums_of(folded, "ts") == sums_of(rows, "ts")

@@ -14,7 +14,7 @@ WINDOW = 30_000_000
 
 
 def clicks(*times: str, visitor: int = 7, ad: str = "1", placement: str = "top") -> pa.Table:
-    """Clicks at times of one day, as events."""
+    """Return clicks at times of one day, as events."""
     moments = [datetime.fromisoformat(f"2026-03-01T{time}").replace(tzinfo=UTC) for time in times]
     text = {"site": "-", "campaign": "c", "ad": ad, "placement": placement, "kind": "click"}
     columns = {name: pa.array([value] * len(times)).dictionary_encode() for name, value in text.items()}
@@ -51,7 +51,7 @@ def totals(booked: pa.Table) -> tuple[int, int]:
         (["23:59:50", "23:59:59.5"], (1, 1)),
         (["10:01:00"], (1, 0)),
         ([], (0, 0)),
-        (["10:01:00", "10:03:00", "10:01:20"], (2, 1)),  # in the order of the log, which is not that of time
+        (["10:01:00", "10:03:00", "10:01:20"], (2, 1)),  # in the order of the log, not of time
     ],
 )
 def test_double_clicks(times: list[str], expected: tuple[int, int]) -> None:
@@ -94,7 +94,7 @@ def test_no_window_has_no_duplicates() -> None:
     assert totals(absorb(None, clicks("10:01:00", "10:01:00"), "s", 0)[1]) == (2, 0)
 
 
-def test_a_click_is_forgotten_when_its_own_source_has_gone_on() -> None:
+def test_a_click_is_forgotten_by_the_time_of_its_own_source() -> None:
     state, _ = absorb(None, clicks("10:00:00"), "a", WINDOW)
     state, _ = absorb(state, clicks("10:00:00", ad="2"), "b", WINDOW)
     later = round(datetime(2026, 3, 1, 10, 20, tzinfo=UTC).timestamp() * 1_000_000)
@@ -103,13 +103,13 @@ def test_a_click_is_forgotten_when_its_own_source_has_gone_on() -> None:
     assert prune(state, {"a": later}, 1_200_000_000, 10).num_rows == 2
 
 
-def test_of_too_many_the_oldest_arrivals_go() -> None:
+def test_beyond_the_limit_the_oldest_arrivals_are_forgotten() -> None:
     state, _ = absorb(None, clicks("10:05:00", "10:04:00", "10:03:00"), "a", WINDOW)
     assert [time.minute for time in prune(state, {}, 1, 2)["time"].to_pylist()] == [4, 3]
     assert prune(state, {}, 1, 0).num_rows == 0
 
 
-def test_of_too_many_bytes_too() -> None:
+def test_beyond_the_limit_of_bytes_the_oldest_are_forgotten() -> None:
     state, _ = absorb(None, clicks("10:05:00", "10:04:00", "10:03:00"), "a", WINDOW)
     left = [[time.minute for time in prune(state, {}, 1, 10, limit)["time"].to_pylist()] for limit in range(200)]
     assert [minutes for minutes, before in zip(left, [None, *left], strict=False) if minutes != before] == [

@@ -1,4 +1,4 @@
-"""Columns of several tables are those of the tables one below the other."""
+"""Columns of several tables are concatenated."""
 
 import pyarrow as pa
 
@@ -8,7 +8,7 @@ ONE = pa.table({"word": pa.array(["a", None, "b"]).dictionary_encode(), "number"
 OTHER = pa.table({"word": pa.array(["c", "a"]).dictionary_encode(), "number": [4, None]})
 
 
-def test_tables_lie_one_below_the_other() -> None:
+def test_tables_are_concatenated() -> None:
     columns = Columns([ONE, OTHER, ONE.slice(0, 0)])
     assert columns["word"].to_pylist() == ["a", None, "b", "c", "a"]
     assert columns["word"].dictionary.to_pylist() == ["a", "b", "c"]
@@ -16,6 +16,6 @@ def test_tables_lie_one_below_the_other() -> None:
     assert columns.table(["number"]).column_names == ["number"]
 
 
-def test_a_column_is_put_together_once() -> None:
+def test_a_column_is_concatenated_once() -> None:
     columns = Columns([ONE, OTHER])
     assert columns["word"] is columns["word"]

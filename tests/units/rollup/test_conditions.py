@@ -1,4 +1,4 @@
-"""Our conditions say what the same SQL says, on any events."""
+"""Built-in conditions agree with the same conditions in SQL, on any events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGEVIEW, ERROR = OneOf("kind", ("pageview",)), AtLeast("status", 400)
 
 @pytest.fixture(scope="module")
 def db() -> Iterator[duckdb.DuckDBPyConnection]:
-    """One database for all examples: to open one takes longer than to ask it."""
+    """One database for all examples: opening it takes longer than a query."""
     with duckdb.connect(config={"threads": 1}) as db:
         yield db
 
@@ -56,6 +56,6 @@ def test_a_condition_is_its_sql(
     assert decided[condition].tolist() == decided[Sql(sql)].tolist()
 
 
-def test_no_database_is_asked_for_where_there_is_no_sql() -> None:
+def test_no_database_is_opened_without_sql() -> None:
     events = pa.table({"status": pa.array([200, 404], pa.int16())})
     assert decide([ERROR, ERROR], Columns([events]), lambda: pytest.fail("asked"))[ERROR].tolist() == [False, True]

@@ -1,4 +1,4 @@
-"""A user's own rollups: what is taken, and what is refused with its line."""
+"""A user's own rollups: accepted ones, and refusals with a line number."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_rollup() -> None:
         "coalesce(cache, '') = 'HIT'",
     ],
 )
-def test_conditions_taken(condition: str) -> None:
+def test_accepted_conditions(condition: str) -> None:
     where = built(where=condition).parts[0].where
     assert isinstance(where, Sql)
     row = {"time": 0, "visitor": 1, "kind": "x", "is_bot": False, "site": "-", "method": "GET", "path": "/"}
@@ -125,14 +125,14 @@ def test_conditions_taken(condition: str) -> None:
         "path = 'a",
     ],
 )
-def test_conditions_refused(condition: str) -> None:
+def test_refused_conditions(condition: str) -> None:
     assert refusal(where=condition).startswith("logagg.toml:5: where: ")
     if condition != "*":
         assert refusal(measures={"n": f"count({condition})"}).startswith("logagg.toml:8: measures.n: ")
 
 
 @pytest.mark.parametrize("name", ["", "a b", "Mine", "1a", "a;b", 'a"b', "../x", "select", "é", "a" * 64])
-def test_names_that_are_none(name: str) -> None:
+def test_invalid_names(name: str) -> None:
     assert refusal(name=name).startswith("logagg.toml:4: name: ")
     assert "is not a name in SQL" in refusal(measures={name: "count"})
 
@@ -157,7 +157,7 @@ def test_dimensions_are_columns_of_few_values() -> None:
 
 
 @pytest.mark.parametrize("measure", ["", "avg(bytes)", "sum(path)", "sum()", "count()", "uniques(path)", "count(1"])
-def test_measures_that_are_none(measure: str) -> None:
+def test_invalid_measures(measure: str) -> None:
     assert refusal(measures={"n": measure}).startswith("logagg.toml:8: measures.n: ")
 
 
@@ -170,7 +170,7 @@ def test_grains_that_do_not_divide_a_day(grain: int) -> None:
     "name", ["json_serialize_plan", "json_serialize_sql", "create_sort_key", "__internal_barrier", "make_type"]
 )
 def test_functions_that_read_sql_from_a_text_are_refused(name: str) -> None:
-    """They depend on their argument alone, says DuckDB; but the first one plans it, and looks into the files that it names."""
+    """DuckDB says that they depend on their argument alone; but the first one plans it, and reads the files that it names."""
     assert f"the function {name}() is not allowed" in refusal(where=f"{name}('FROM ''/etc/passwd.csv''') <> ''")
 
 

@@ -1,4 +1,4 @@
-"""Grouping by sorting is what dictionaries and sets would give."""
+"""Grouping by sorting agrees with dictionaries and sets."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_rows_of_equal_keys_are_a_group(keys: list[tuple[object, int]]) -> None:
 
 
 def whole(totals: Totals, unit: int = 1) -> list[int]:
-    """Return what totals say, in parts of a unit."""
+    """Return the totals as whole multiples of a unit."""
     carries = [0] * len(totals.held) if totals.carries is None else totals.carries.tolist()
     return [
         round(held * unit) + many * round(totals.carry * unit)
@@ -72,7 +72,7 @@ def test_totals_of_durations_are_whole_nanoseconds_in_any_order(
     assert (found.held < 2**50 / 1e9).all()
 
 
-def test_durations_of_a_lake_that_had_no_bound() -> None:
+def test_durations_of_a_lake_without_the_bound() -> None:
     groups, _ = grouped([(None, 0)] * 3)
     assert groups.totals(np.array([1e18, 0.5, 1e17])).held.tolist() == [1.1e18]
 
@@ -107,7 +107,7 @@ def test_a_sketch_keeps_the_smallest() -> None:
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 2**40)] * 3), min_size=1, max_size=40))
-def test_keys_that_do_not_fit_into_one_number_together(keys: list[tuple[int, int, int]]) -> None:
+def test_keys_that_do_not_fit_into_one_number(keys: list[tuple[int, int, int]]) -> None:
     columns = [KeyCodes.of_integers(np.array(column, np.int64)) for column in zip(*keys, strict=True)]
     wide = [KeyCodes(column.numbers, 1 << 30) for column in columns]
     groups = Grouping.by(wide)

@@ -1,4 +1,4 @@
-"""How old what is committed is."""
+"""The age of committed lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_an_idle_tail_is_fresh_however_old_its_last_commit_is() -> None:
     assert (freshness.behind, freshness.stalled) == (0, 0)
 
 
-def test_what_is_read_and_not_committed_grows_old() -> None:
+def test_uncommitted_lines_grow_old() -> None:
     clock = ManualClock()
     freshness = Freshness(clock)
     began = clock.monotonic()
@@ -27,7 +27,7 @@ def test_what_is_read_and_not_committed_grows_old() -> None:
             freshness.cut()
     assert (freshness.behind, freshness.stalled) == (60, 60)
     freshness.committed()
-    assert (freshness.behind, freshness.stalled) == (54, 0), "what came after the cut is not committed"
+    assert (freshness.behind, freshness.stalled) == (54, 0), "lines after the barrier are not committed"
     clock.sleep(5)
     assert (freshness.behind, freshness.stalled) == (59, 5)
     freshness.cut()
@@ -35,7 +35,7 @@ def test_what_is_read_and_not_committed_grows_old() -> None:
     assert freshness.behind == 5
 
 
-def test_a_tail_that_catches_up_gets_on_and_is_behind() -> None:
+def test_a_tail_that_catches_up_makes_progress_and_is_behind() -> None:
     clock = ManualClock()
     freshness = Freshness(clock)
     for _ in range(100):
@@ -45,7 +45,7 @@ def test_a_tail_that_catches_up_gets_on_and_is_behind() -> None:
     assert (freshness.behind, freshness.stalled) == (1000, 0)
 
 
-def test_a_reader_that_hangs_is_seen() -> None:
+def test_a_reader_that_hangs_is_detected() -> None:
     clock = ManualClock()
     freshness = Freshness(clock)
     clock.sleep(100)

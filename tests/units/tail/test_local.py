@@ -1,4 +1,4 @@
-"""The river: what it does when a stage cannot go on, and when there is nothing to do."""
+"""The threads of a tail: when a stage fails, and when there is no work."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def log(tmp_path: Path) -> Path:
 
 
 def read(log: Path) -> Path:
-    """Read a log by many small commits; return the lake."""
+    """Read a log with many small commits; return the lake."""
     lake = log.parent / "lake"
     sums.read(lake, [log], MANY_COMMITS, flush=1e-6, shards=3)
     return lake
@@ -48,7 +48,7 @@ def read(log: Path) -> Path:
 @pytest.mark.parametrize(
     "stage", [(fast, "parse"), (local, "shard_jobs"), (Shard, "absorb"), (Lake, "commit")], ids=lambda stage: stage[1]
 )
-def test_a_stage_that_fails_ends_the_run_with_what_was_wrong_and_loses_nothing(
+def test_a_stage_that_fails_ends_the_run_with_its_error_and_loses_nothing(
     stage: tuple[object, str], log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -58,7 +58,7 @@ def test_a_stage_that_fails_ends_the_run_with_what_was_wrong_and_loses_nothing(
     sums.assert_agrees(read(log), lines(120).decode().splitlines())
 
 
-def test_a_lake_that_cannot_begin_ends_the_run(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lake_that_cannot_be_opened_ends_the_run(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Lake, "begin", broken(Lake.begin, after=0))
         with pytest.raises(ZeroDivisionError):
@@ -66,13 +66,13 @@ def test_a_lake_that_cannot_begin_ends_the_run(log: Path, monkeypatch: pytest.Mo
     sums.assert_agrees(read(log), lines(120).decode().splitlines())
 
 
-def test_there_is_a_lake_although_there_was_nothing_to_read(log: Path) -> None:
+def test_a_run_without_lines_creates_a_lake(log: Path) -> None:
     log.write_bytes(b"")
     assert newest(read(log))
 
 
 def broken(call: Callable[..., Any], after: int) -> Callable[..., Any]:
-    """Return a function that does its work some times, and then cannot."""
+    """Return a function that works a number of times, and then fails."""
     calls = count()
 
     def work(*arguments: Any, **options: Any) -> Any:
@@ -81,12 +81,14 @@ def broken(call: Callable[..., Any], after: int) -> Callable[..., Any]:
     return work
 
 
-def test_a_run_has_as_many_shards_as_are_asked_for(log: Path) -> None:
+def test_a_run_has_the_configured_number_of_shards(log: Path) -> None:
     words = TailOptions([str(log)], log.parent / "lake", MANY_COMMITS, shards=5)
     assert words.shard_count == 5
 
 
-def test_what_a_shard_drains_is_counted_once_against_what_may_wait(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drained_rows_count_once_against_the_limit_of_uncommitted_bytes(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     serve, drain = local.LocalSink._serve, Shard.drain
     running: list[local.LocalSink] = []
     counted: list[bool] = []
@@ -105,9 +107,7 @@ def test_what_a_shard_drains_is_counted_once_against_what_may_wait(log: Path, mo
     assert counted and all(counted)
 
 
-def test_a_tail_ends_while_a_merge_is_under_way_and_the_merge_leaves_nothing(
-    log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tail_that_ends_abandons_its_merge_without_leaving_files(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reading, go_on, stopped = threading.Event(), MergeProgress.read, list[MergeStopped]()
 
     def endless(self: MergeProgress, count: int) -> None:
@@ -134,7 +134,9 @@ def test_a_tail_ends_while_a_merge_is_under_way_and_the_merge_leaves_nothing(
     sums.assert_agrees(read(log), log.read_text().splitlines())
 
 
-SECOND_LOOKS = 200  # that a tail may take in a second: two when idle, eighty while a commit takes long; without a rest it takes thousands
+SECOND_LOOKS = (
+    200  # looks in a second: two when idle, eighty during a long commit; without a pause there would be thousands
+)
 
 
 @contextmanager
@@ -152,7 +154,7 @@ def followed(log: Path, flush: float) -> Iterator[Path]:
 
 
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return what grows by the time of each look at the logs."""
+    """Return a list that grows by the time of each look at the logs."""
     poll, found = Tailer.poll, list[float]()
 
     def look(self: Tailer) -> Any:

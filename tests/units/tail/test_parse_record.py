@@ -30,14 +30,14 @@ def test_not_mostly_rejects(added: list[tuple[int, int]]) -> None:
     assert record_of(*added).mostly_rejected() == {}
 
 
-def test_sources_are_told_apart_and_forgotten() -> None:
+def test_sources_are_separate_and_are_forgotten() -> None:
     record = ParseRecord()
     record.add("a", 50, 50)
     record.add("b", 50, 0)
     record.refuse("c")
     assert set(record.mostly_rejected()) == {"a"} and record.without_format() == {"c"}
     record.add("c", 0, 0)
-    assert record.without_format() == {"c"}, "a hole says nothing of the format"
+    assert record.without_format() == {"c"}, "a hole is no evidence about the format"
     record.forget_all_but({"b", "c"})
     assert record.mostly_rejected() == {} and record.without_format() == {"c"}
     record.add("c", 1, 0)

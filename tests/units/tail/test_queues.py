@@ -1,4 +1,4 @@
-"""What every transport promises, asked of the local one."""
+"""The contract of every transport, tested for the local one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_full_queue_makes_its_sender_wait_and_loses_nothing() -> None:
     sender.join()
 
 
-def test_a_closed_queue_takes_nothing_and_gives_what_it_has() -> None:
+def test_a_closed_queue_accepts_nothing_and_delivers_the_rest() -> None:
     queue = ShardQueues(1)
     queue.send(0, Barrier(1, ()))
     queue.close()
@@ -63,7 +63,7 @@ def test_a_closed_queue_takes_nothing_and_gives_what_it_has() -> None:
     assert received(queue, 0) == [1]
 
 
-def test_a_queue_that_is_cut_gives_nothing_more() -> None:
+def test_a_queue_that_is_cut_delivers_nothing() -> None:
     queue = ShardQueues(1)
     queue.send(0, Barrier(1, ()))
     queue.cut()
@@ -71,7 +71,7 @@ def test_a_queue_that_is_cut_gives_nothing_more() -> None:
 
 
 @pytest.mark.parametrize("end", ["close", "cut"])
-def test_whoever_waits_learns_of_the_end(end: str) -> None:
+def test_waiting_threads_learn_of_the_end(end: str) -> None:
     full, empty = BoundedQueue[int](1), BoundedQueue[int](1)
     full.put(1)
     ended: list[str] = []

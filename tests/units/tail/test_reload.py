@@ -1,4 +1,4 @@
-"""What a new configuration changes at once, and what waits."""
+"""The settings that a new configuration changes at once, and those that need a restart."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from logagg.config.sections import Config, Tail
 from logagg.tail.reload import FIXED, kept
 
 
-def test_all_that_the_tailer_is_made_with_waits_for_a_restart() -> None:
+def test_the_arguments_of_the_tailer_need_a_restart() -> None:
     assert {one.name for one in fields(Tail)} - set(FIXED) == {"flush"}
     changed = replace(Config(), tail=replace(Tail(), flush=9.0, idle=9.0))
     config, waiting = kept(changed, Config())

@@ -1,4 +1,4 @@
-"""When a heartbeat is due, and what it says."""
+"""When a heartbeat is due, and its content."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from logagg.tail.reporter import AT_LEAST, EVERY, Reporter
 
 
 class Bench:
-    """A directory, a tailer of it and a reporter, with a clock that is moved by hand."""
+    """A directory, its tailer and a reporter, with a clock that is moved by hand."""
 
     def __init__(self, folder: Path, *more: str) -> None:
         self.folder, self.clock, self.record = folder, ManualClock(time.time()), ParseRecord()
         self.sent: list[Heartbeat] = []
         paths = [str(folder), *more]
         self.options = TailOptions(paths, folder / "lake", Config())
-        self.tailer = Tailer(paths, clock=self.clock, notice=lambda *said: None)
+        self.tailer = Tailer(paths, clock=self.clock, notice=lambda *notice: None)
         self.reporter = self.another()
 
     def another(self) -> Reporter:
@@ -50,14 +50,14 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench.tailer.close()
 
 
-def test_it_beats_now_and_then(bench: Bench) -> None:
+def test_a_heartbeat_every_few_seconds(bench: Bench) -> None:
     for _ in range(100):
         bench.look(0.5)
     assert len(bench.sent) == 50 / EVERY
 
 
-def test_it_beats_when_the_time_of_day_was_set(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the last heartbeat would seem to be years old."""
+def test_a_heartbeat_when_the_clock_was_set(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the last heartbeat would seem to be years old."""
     bench.look(EVERY)
     before = len(bench.sent)
     later = bench.clock.monotonic() + 1e9
@@ -66,11 +66,11 @@ def test_it_beats_when_the_time_of_day_was_set(bench: Bench, monkeypatch: pytest
     assert [one.at for one in bench.sent[before:]] == [later]
 
 
-def test_what_changes_is_said_soon(bench: Bench) -> None:
+def test_a_heartbeat_soon_after_a_change(bench: Bench) -> None:
     bench.look()
     (bench.folder / "loop.log").symlink_to("loop.log")
     bench.tailer.close()
-    bench.tailer = Tailer([str(bench.folder / "loop.log")], clock=bench.clock, notice=lambda *said: None)
+    bench.tailer = Tailer([str(bench.folder / "loop.log")], clock=bench.clock, notice=lambda *notice: None)
     assert [one.reason for one in bench.look(1.0).unreadable] == ["Too many levels of symbolic links"]
     assert len(bench.sent) == 2
     (bench.folder / "loop.log").unlink()
@@ -78,7 +78,7 @@ def test_what_changes_is_said_soon(bench: Bench) -> None:
     assert bench.look(1.0).unreadable == () and len(bench.sent) == 3
 
 
-def test_what_it_waits_for_comes(bench: Bench) -> None:
+def test_a_missing_path_appears(bench: Bench) -> None:
     first = bench.look()
     assert [(one.path, one.reason) for one in first.waiting][0] == (
         str(bench.folder),
@@ -87,7 +87,7 @@ def test_what_it_waits_for_comes(bench: Bench) -> None:
     (bench.folder / "access.log").touch()
     second = bench.look(EVERY)
     assert [one.path for one in second.waiting] == [str(bench.folder / "later" / "*.log")]
-    assert second.waiting[0].since == pytest.approx(first.waiting[1].since), "it is so since then"
+    assert second.waiting[0].since == pytest.approx(first.waiting[1].since), "the time is that of the change"
     assert (second.following, [log.path for log in second.logs]) == (1, [str(bench.folder / "access.log")])
 
 
@@ -108,7 +108,7 @@ def test_a_log_without_a_format_and_one_of_rejects(bench: Bench) -> None:
     assert bench.look(1.0).unparsed == ()
 
 
-def test_a_log_that_is_gone_is_of_no_interest(bench: Bench) -> None:
+def test_a_missing_log_is_not_reported(bench: Bench) -> None:
     (bench.folder / "a.log").write_text("x\n")
     bench.look()
     bench.record.refuse(bench.tailer.sources()[0].id)
@@ -118,7 +118,7 @@ def test_a_log_that_is_gone_is_of_no_interest(bench: Bench) -> None:
     assert bench.look(70).unparsed == ()
 
 
-def test_another_run_goes_on_from_the_last_heartbeat(bench: Bench) -> None:
+def test_another_run_continues_from_the_last_heartbeat(bench: Bench) -> None:
     (bench.folder / "a.log").write_text("x\n")
     bench.look()
     source, since = bench.tailer.sources()[0], bench.clock.now() - 500
@@ -135,7 +135,7 @@ def test_another_run_goes_on_from_the_last_heartbeat(bench: Bench) -> None:
     bench.reporter.go_on_from(None)
 
 
-def test_a_run_says_how_it_ends(bench: Bench) -> None:
+def test_a_run_reports_how_it_ends(bench: Bench) -> None:
     with bench.reporter.of_run(bench.tailer):
         assert bench.sent[-1].ended == 0 and bench.sent[-1].pid == os.getpid()
     assert (bench.sent[-1].ended, bench.sent[-1].failure) == (bench.clock.now(), "")
@@ -144,10 +144,10 @@ def test_a_run_says_how_it_ends(bench: Bench) -> None:
     assert bench.sent[-1].failure == "a.log: it burns; flee"
     with pytest.raises(KeyError), bench.another().of_run(bench.tailer, but=KeyError):
         raise KeyError
-    assert bench.sent[-1].ended == 0, "another goes on"
+    assert bench.sent[-1].ended == 0, "another run continues"
 
 
-def test_what_a_scrape_shows(bench: Bench) -> None:
+def test_the_metrics_of_a_scrape(bench: Bench) -> None:
     (bench.folder / "a.log").write_text("x\n")
     bench.look()
     found = {number.name: number.value for number in bench.reporter.numbers()}

@@ -1,4 +1,4 @@
-"""Addresses are cut to a prefix, and taken out of samples."""
+"""Addresses are cut to a prefix, and removed from samples."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def expected(address: str, bits: int) -> bytes:
         ("1::", "1::"),
     ],
 )
-def test_as_servers_and_proxies_write_them(written: str, cut: str) -> None:
+def test_addresses_as_servers_and_proxies_write_them(written: str, cut: str) -> None:
     assert kept(written) == [ipaddress.ip_address(cut).packed]
 
 
 @pytest.mark.parametrize(
     "text", ["", "host.example.com", "1.2.3", "256.1.1.1", "1:2:3", ":::", "1::2::3", "12345::", "unix:", "-"]
 )
-def test_what_is_no_address_tells_nobody_apart(text: str) -> None:
+def test_values_that_are_not_addresses_do_not_distinguish_visitors(text: str) -> None:
     assert kept(text) == [b""]
 
 
@@ -54,14 +54,14 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @given(st.lists(st.ip_addresses(), max_size=9), st.integers(0, 32), st.integers(0, 128))
-def test_as_the_standard_library_has_it(addresses: list[Address], ipv4: int, ipv6: int) -> None:
+def test_prefixes_equal_those_of_the_standard_library(addresses: list[Address], ipv4: int, ipv6: int) -> None:
     mapped = [isinstance(one, ipaddress.IPv6Address) and one.ipv4_mapped or one for one in addresses]
     wanted = [expected(str(one), ipv4 if one.version == 4 else ipv6) for one in mapped]
     assert kept(*map(str, addresses), ipv4=ipv4, ipv6=ipv6) == wanted
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_taken(text: str) -> None:
+def test_any_text_is_accepted(text: str) -> None:
     assert len(kept(text)[0]) in (0, 4, 16)
 
 
@@ -69,16 +69,16 @@ def sample(line: bytes) -> bytes:
     return without_addresses(Rejects({"format": 1}, (Reject(0, "format", line),))).samples[0].line
 
 
-def test_a_sample_holds_no_address() -> None:
+def test_a_sample_has_no_address() -> None:
     line = b'192.0.2.77 - 2001:db8::7 [02/Mar/2026:10:11:12 +0000] "GET / HTTP/1.1" x 2001:db8:1:2:3:4:5:6 ::1'
     assert sample(line) == b'(address) - (address) [02/Mar/2026:10:11:12 +0000] "GET / HTTP/1.1" x (address) (address)'
 
 
-def test_a_sample_that_was_cut_holds_no_beginning_of_one() -> None:
+def test_a_sample_that_was_cut_has_no_beginning_of_an_address() -> None:
     line = b"x" * (SAMPLE_BYTES - 9) + b" 192.0.2."
     assert sample(line) == b"x" * (SAMPLE_BYTES - 9) + b" "
 
 
 @given(st.binary(max_size=40), st.ip_addresses(v=4))
-def test_bytes_are_bytes(around: bytes, address: ipaddress.IPv4Address) -> None:
+def test_an_address_among_any_bytes_is_removed(around: bytes, address: ipaddress.IPv4Address) -> None:
     assert str(address).encode() not in sample(around + b" " + str(address).encode() + b" " + around)

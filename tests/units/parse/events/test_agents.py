@@ -93,7 +93,7 @@ def test_robots(agent: str) -> None:
     assert (found["is_bot"], found["device"]) == (True, "bot")
 
 
-def test_every_robot_of_the_list_is_one() -> None:
+def test_every_robot_of_the_list_is_recognised() -> None:
     instances = [agent for entry in CRAWLER_USER_AGENTS_DATA for agent in entry.get("instances", [])]
     found = describe(pa.array(instances))
     missed = [agent for agent, is_bot in zip(instances, found["is_bot"].to_pylist(), strict=True) if not is_bot]
@@ -127,11 +127,11 @@ def test_memory_is_bounded_and_keeps_the_latest_used() -> None:
     assert "curl/8" in agents._known and "curl/7" not in agents._known
 
 
-def test_more_agents_at_once_than_are_remembered() -> None:
+def test_more_agents_at_once_than_are_cached() -> None:
     found = Agents(limit=2).describe(pa.array([f"curl/{number}" for number in range(9)]))
     assert found["is_bot"].to_pylist() == [True] * 9
 
 
-def test_long_and_odd_agents_are_answered() -> None:
+def test_long_and_odd_agents_are_classified() -> None:
     odd = [CHROME + "(" * 100_000, "a" * 1_000_000, "\x00\n\t", "\ufffd" * 600, "Mozilla/5.0 (" + "0." * 5000 + "bot"]
     assert describe(pa.array(odd)).num_rows == len(odd)

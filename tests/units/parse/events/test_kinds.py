@@ -1,4 +1,4 @@
-"""One pass over the rows gives what whole columns would, and no code leads beyond what it points into."""
+"""One pass over the rows gives the same as whole columns would, and no code is outside its table."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def test_a_kind_is_that_of_the_rule_where_both_tables_count_the_row(given: list[
 @pytest.mark.parametrize(
     ("asked", "status", "method"), [(3, 0, 0), (-1, 0, 0), (0, 3, 0), (0, -1, 0), (0, 0, 2), (0, 0, -3)]
 )
-def test_a_row_that_leads_beyond_is_refused(asked: int, status: int, method: int) -> None:
+def test_a_row_with_a_code_outside_its_table_is_refused(asked: int, status: int, method: int) -> None:
     columns = np.array([asked], np.int32), np.array([status], np.int16), np.array([method], np.int32)
     with pytest.raises(IndexError):
         kinds.kinds(RULES, *columns, BY_STATUS, BY_METHOD, KIND_OF, 9)
 
 
-def test_who_comes_from_the_own_site_comes_from_a_page() -> None:
+def test_a_visit_from_the_same_site_has_a_page_it_came_from() -> None:
     sites, referrers = np.array([0, 0, 1, 1, 0], np.int32), np.array([0, 1, 1, 0, 1], np.int32)
     of = np.array([2, 2, 2, 2, 3], np.int32)
     own, names = np.array([10, 11], np.int32), np.array([11, 10], np.int32)

@@ -1,4 +1,4 @@
-"""Rules over columns: which requests count as what, and what their query strings say."""
+"""Rules over columns: the kinds of requests, and the parameters of their query strings."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ def test_answered_tracking_requests_count(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [100, 201, 206, 301, 400, 404, 499, 500, 503, 999, 0])
-def test_tracking_requests_not_answered_are_other(status: int) -> None:
+def test_unanswered_tracking_requests_are_other(status: int) -> None:
     assert kinds(DEFAULT, [("/imp", "GET", status)]) == ["other"]
 
 
-def test_an_asset_is_one_whatever_was_answered() -> None:
+def test_an_asset_is_one_with_any_status() -> None:
     assert kinds(DEFAULT, [("/a.css", "HEAD", 404), ("/a.css", None, 500)]) == ["asset", "asset"]
 
 
@@ -84,7 +84,7 @@ def test_an_extension_may_have_dots() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 206, 299, 304])
-def test_what_no_rule_matches_is_a_page_view_if_it_was_got(status: int) -> None:
+def test_a_successful_get_that_no_rule_matches_is_a_page_view(status: int) -> None:
     requests = [
         ("/", "GET", status),
         ("/", None, status),

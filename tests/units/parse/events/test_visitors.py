@@ -19,7 +19,7 @@ def words(*values: str) -> EncodedText:
 
 
 def test_siphash_gives_the_published_vectors() -> None:
-    """The first, some and the last of the vectors in the reference implementation, for the bytes 0, 1, 2, ..."""
+    """The first, some middle and the last vectors of the reference implementation, for the bytes 0, 1, 2, ..."""
     found = hashes(pa.array([bytes(range(length)) for length in range(64)], pa.binary()))
     assert [hex(found[length]) for length in (0, 1, 7, 8, 15, 63)] == [
         "0x726fdb47dd0e0e31",
@@ -41,7 +41,7 @@ def test_another_key_gives_other_hashes() -> None:
     assert hashes(value)[0] != hashes(value, KEY[::-1])[0]
 
 
-def test_two_hashes_make_one_that_tells_their_order_and_spreads() -> None:
+def test_a_combined_hash_depends_on_the_order_and_spreads() -> None:
     first, second = np.arange(1000, dtype=np.uint64), np.arange(1000, 2000, dtype=np.uint64)
     rows = np.arange(1000, dtype=np.int32)
     mixed = combined(first, rows, second, rows)
@@ -54,12 +54,12 @@ def test_no_values() -> None:
     assert len(hashes(pa.array([], pa.string()))) == 0
 
 
-def test_an_identity_stands_for_address_and_agent() -> None:
+def test_an_identity_replaces_address_and_agent() -> None:
     found = hashed([words("a", "b", "a", "a"), words("x", "x", "x", "y"), words("", "i", "i", "")], KEY)
     assert found[1] == found[2] and len({found[0], found[1], found[3]}) == 3
 
 
-def test_a_visitor_is_another_one_in_another_period() -> None:
+def test_a_visitor_has_another_hash_in_another_period() -> None:
     who = [words("a", "a", "a"), words("x", "x", "x"), words("", "", "")]
     first, second, third = hashed_by_period(who, np.array([7, 8, 7]), lambda period: KEY if period == 7 else KEY[::-1])
     assert first == third != second

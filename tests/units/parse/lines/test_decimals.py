@@ -15,7 +15,7 @@ def test_decimals() -> None:
     assert number[:2].tolist() == [0.25, 3.0]
 
 
-def test_upstream_seconds_are_summed_over_the_upstreams_tried() -> None:
+def test_upstream_seconds_are_summed_over_all_upstreams() -> None:
     number, valid = upstream_seconds(pa.array([b"0.25, 0.5 : 0.25", b"-", b"", b"-, 0.5"]))
     assert valid.tolist() == [True, False, False, True]
     assert number[[0, 3]].tolist() == [1.0, 0.5]
@@ -40,26 +40,26 @@ def test_upstream_seconds_are_summed_over_the_upstreams_tried() -> None:
         "604800.001",
     ],
 )
-def test_what_cannot_be_meant_is_null(value: str) -> None:
+def test_impossible_durations_are_null(value: str) -> None:
     for read in (decimals, upstream_seconds):
         _, valid = read(pa.array([value.encode(), b"1"]))
         assert valid.tolist() == [False, True]
 
 
 @pytest.mark.parametrize("unit", [1, 1_000, 1_000_000])
-def test_the_longest_is_a_week_in_every_unit(unit: int) -> None:
+def test_the_longest_duration_is_a_week_in_every_unit(unit: int) -> None:
     week = int(LONGEST) * unit
     number, valid = decimals(pa.array([b"%d" % week, b"%d" % (week + 1)]), unit)
     assert (number[0], valid.tolist()) == (LONGEST, [True, False])
 
 
-def test_upstream_seconds_that_are_too_long_together() -> None:
+def test_upstream_seconds_whose_sum_is_too_long() -> None:
     _, valid = upstream_seconds(pa.array([b"604800, 0.001", b"604799 : 1", b"99999999999, 0.1"]))
     assert valid.tolist() == [False, True, False]
 
 
 @given(st.floats(0, LONGEST))
-def test_what_json_writes_is_read_as_it_was(value: float) -> None:
+def test_numbers_written_as_json_are_read_unchanged(value: float) -> None:
     """Python writes 17 digits, and small numbers with an exponent."""
     number, valid = decimals(pa.array([repr(value).encode()]))
     assert not valid[0] if 0 < value < 1e-99 else (number[0], valid[0]) == (value, True)

@@ -110,11 +110,11 @@ def test_sizes() -> None:
         b"0" * 1_000_000,
     ],
 )
-def test_sizes_that_cannot_be_meant(value: bytes) -> None:
+def test_impossible_sizes(value: bytes) -> None:
     number, valid = numbers.sizes(*places(value), MOST_BYTES)
     assert (number[0], valid[0]) == (0, False)
 
 
-def test_what_is_no_time_field_is_said() -> None:
+def test_a_field_that_is_not_a_time_is_an_error() -> None:
     with pytest.raises(ValueError, match="time_of_day is not a time"):
         numbers.times(*places(b"12:00"), "time_of_day", NOW)
