@@ -1,9 +1,10 @@
 """A MAC in each message, by a key that is derived from the lake's secret.
 
-It covers the whole message: header, events, nonce, and the token of the owner that the message is for (`queues.wire`). Each
-kind of message has a key of its own, so that none passes for another. Neither the secret nor the keys travel.
+It covers the whole message: header, events, nonce, and the token of the owner that the message is for
+(`cluster.protocol`). Each kind of message has its own key, so one kind cannot pass for another. Neither the secret nor
+the keys are sent.
 
-HMAC-SHA256: 1.7 GB/s of a core with the processor's instructions for it, where BLAKE2b reached 0.9.
+HMAC-SHA256 reaches 1.7 GB/s on a core with SHA instructions; BLAKE2b reached 0.9.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Keys:
         return b"".join((start, mac, nonce, owner, rest))
 
     def check(self, data: bytes) -> Envelope:
-        """Return a message, whose MAC is right, taken apart but not read. Raises WireError; AuthError if it may be forged."""
+        """Check the MAC of a message; return its envelope. Raises WireError; AuthError if it may be forged."""
         envelope = protocol.opened(data)
         whole = memoryview(data)
         if not hmac.compare_digest(self._mac(data[: MAC.start], whole[MAC.stop : REST], whole[REST:]), whole[MAC]):

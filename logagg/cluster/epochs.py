@@ -1,9 +1,9 @@
-"""The last epoch of each tailer that a shard knows: a process of a tailer takes one more, and the one before is superseded.
+"""The last epoch of each tailer that a shard knows. A new process of a tailer takes the next one, and supersedes the last.
 
-    epochs/shard.7    {"web1": [12, "9f0c..."], ...}: the epoch, and the run, which is drawn at random by each process
+    epochs/shard.7    {"web1": [12, "9f0c..."], ...}: the epoch, and the run, a random id of the process
 
-No clock has a part in it. The file outlives the shard's owner; it is written when an epoch begins, before anything is answered.
-It is not synced: a thousand tails may begin at once, and after a power cut the other shards still know the epochs.
+Epochs do not depend on a clock. The file outlives the shard's owner; it is written when an epoch begins, before the reply.
+It is not synced, since a thousand tails may begin at once; after a power cut the other shards still know the epochs.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _READ = 1 << 22  # bytes
 
 
 class Epochs:
-    """The epochs of one shard; its owner's alone."""
+    """The epochs of one shard; only its owner uses them."""
 
     def __init__(self, root: Path, shard: int, notice: Report) -> None:
         self._path, self._notice = root / FOLDER / f"shard.{shard}", notice
         self._last = _read(self._path)
 
     def last(self, tailer: str) -> int:
-        """Return the last epoch of a tailer; 0 where there was none."""
+        """Return the last epoch of a tailer; 0 if there was none."""
         return self._last.get(tailer, (0, ""))[0]
 
     def admits(self, tailer: str, epoch: int, run: str) -> bool:
-        """Tell whether a process of a tailer is the last one; a higher epoch makes it so."""
+        """Return whether a process of a tailer is the newest; record it if its epoch is higher."""
         last = self._last.get(tailer, (0, ""))
         if (epoch, run) == last:
             return True
@@ -44,7 +44,7 @@ class Epochs:
         return True
 
     def _write(self) -> None:
-        """Keep the epochs for the next owner."""
+        """Store the epochs for the next owner."""
         draft = self._path.with_name(f".{self._path.name}")
         try:
             durable.make_directory(self._path.parent)
@@ -55,7 +55,7 @@ class Epochs:
 
 
 def _read(path: Path) -> dict[str, tuple[int, str]]:
-    """Return what a file says; nothing where it is not there, or is not whole."""
+    """Return the epochs in a file; none if it is missing or incomplete."""
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
             found = json.loads(file.read(_READ))

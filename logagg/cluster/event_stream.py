@@ -14,9 +14,9 @@ _EARLIEST, _LATEST = 0.0, 1e10  # seconds since the epoch that an event may have
 
 
 def pack(events: pa.Table) -> tuple[bytes, int]:
-    """Return events as they travel, and their size unpacked.
+    """Return events as an Arrow stream, compressed with zstd, and their uncompressed size.
 
-    Compressed as a whole, not buffer by buffer as Arrow can: so the size is known, and checked, before anything is unpacked.
+    The stream is compressed as a whole, not buffer by buffer as Arrow can, so that the receiver checks the size first.
     """
     if not events.num_rows:
         return b"", 0
@@ -32,11 +32,11 @@ def _as_one_array(column: pa.ChunkedArray) -> pa.Array:
 
 
 def unpack(stream: memoryview, size: int, rows: int, schema: pa.Schema) -> pa.Table:
-    """Read events, and look at each value that others will rely on: a sender may be wrong. Raises WireError, and more."""
+    """Read events, and check the values that later stages rely on. Raises WireError, or what Arrow raises."""
     if not rows:
         return schema.empty_table()
     table = _table(pa.Codec("zstd").decompress(pa.py_buffer(stream), size), schema)
-    if table.nbytes > size:  # buffers that lie over one another become more when they are copied
+    if table.nbytes > size:  # overlapping buffers take more memory once they are copied
         raise TooLarge(f"a job of {table.nbytes:,} bytes of events, {size:,} of them announced")
     table.validate(full=True)
     if table.num_rows != rows or any(_has_nulls(table[one.name]) for one in schema if not one.nullable):
@@ -58,7 +58,7 @@ def _table(plain: pa.Buffer, schema: pa.Schema) -> pa.Table:
 
 
 def _is_compressed(metadata: bytes) -> bool:
-    """Tell whether the buffers of an Arrow message are compressed: whatever size they claim would be allocated.
+    """Return whether the buffers of an Arrow message are compressed: Arrow would allocate whatever size they claim.
 
     Reads the one field of the flatbuffer that says so: Message.header, then RecordBatch.compression; a dictionary's batch
     is in DictionaryBatch.data.
@@ -75,7 +75,7 @@ _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3  # of MessageHeader in Arrow's Message.f
 
 
 def _field(data: bytes, table: int, number: int) -> int:
-    """Return where a field of a flatbuffer's table is; 0 where it is absent."""
+    """Return the offset of a field of a flatbuffer's table; 0 if the field is absent."""
     (back,) = struct.unpack_from("<i", data, table)
     vtable = table - back
     (length,) = struct.unpack_from("<H", data, vtable)
@@ -85,7 +85,7 @@ def _field(data: bytes, table: int, number: int) -> int:
 
 
 def _table_at(data: bytes, table: int, number: int) -> int:
-    """Return where the table is that a field points to; 0 where it is absent."""
+    """Return the offset of the table that a field points to; 0 if the field is absent."""
     at = _field(data, table, number)
     return at + int(struct.unpack_from("<I", data, at)[0]) if at else 0
 

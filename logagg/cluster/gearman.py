@@ -1,8 +1,8 @@
-"""Connections to job servers: packets both ways, with time-outs, and another attempt after each failure.
+"""Connections to job servers: packets in both directions, time-outs, and a reconnection after each failure.
 
-What packets are made of comes from pygearman; the loops around them are ours, because its client waits for ever where
-a server does not answer, and takes the answers of other jobs for its own once a queue is full. So is taking packets apart: a
-packet above a limit is passed over as it comes, since anybody who reaches a server can send one of any size.
+The packet definitions are pygearman's. Its client is not used, because it waits forever for a silent server, and
+confuses the answers of jobs once a queue is full. Its parser is not used either: here a packet above a limit is skipped
+as it arrives, since any client of a job server can send packets of any size.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from logagg.errors import ServerError
 from logagg.notices import Report, server_found, server_lost
 
 PORT = 4730
-CONNECT = 3.0  # seconds that a server may take to answer at first,
-SILENCE = 5.0  # seconds after which a silent server is asked for a sign of life,
-PATIENCE = 10.0  # and how long it may take
+CONNECT = 3.0  # seconds that a server may take to accept a connection
+SILENCE = 5.0  # seconds without a packet after which a server is probed
+PATIENCE = 10.0  # seconds that it may take to answer the probe
 BACKOFF = 0.2, 5.0  # seconds before the next attempt to connect: the first time, and at most
-LARGEST = 1 << 28  # bytes of a packet, where no other limit is given
-_KEPT = 1 << 12  # bytes that are kept of a larger one, which is passed over: what it is of, and for whom
+LARGEST = 1 << 28  # bytes of a packet, unless another limit is given
+_KEPT = 1 << 12  # bytes kept of a skipped packet: enough for its type, function and handle
 _PIECE = 1 << 18
-_LONGEST, _MOST = 1 << 12, 1 << 16  # of an answer to an administrator: characters of a line, and lines
+_LONGEST, _MOST = 1 << 12, 1 << 16  # limits of an answer to an admin command: characters of a line, and lines
 _HEADER = protocol.COMMAND_HEADER_SIZE
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a job server listens."""
+    """The address of a job server."""
 
     host: str
     port: int = PORT
@@ -59,7 +59,7 @@ class Server:
 
 
 class PacketType:
-    """The packets that we send and take."""
+    """The types of packets that are sent or received here."""
 
     CAN_DO = protocol.GEARMAN_COMMAND_CAN_DO
     CANT_DO = protocol.GEARMAN_COMMAND_CANT_DO
@@ -79,7 +79,7 @@ class PacketType:
 
 
 def ask(server: Server, command: str) -> list[list[str]]:
-    """Ask a server what an administrator may ask; return the lines of the answer, each in its fields. Raises ServerError."""
+    """Send an admin command to a server; return the fields of each line of the answer. Raises ServerError."""
     try:
         with socket.create_connection((server.host, server.port), CONNECT) as connection:
             connection.settimeout(CONNECT)
@@ -96,16 +96,16 @@ def ask(server: Server, command: str) -> list[list[str]]:
 
 
 Packet = tuple[int, dict[str, bytes]]
-OMITTED = "omitted"  # the argument that says how many bytes are missing at the end of a packet that was too large
+OMITTED = "omitted"  # an argument added to skipped packets: how many bytes are missing at the end
 
 
 class Connection:
-    """Packets to and from one server; whatever goes wrong is a ServerError, and the end of the connection."""
+    """A connection to one server; any failure is a ServerError, and ends the connection."""
 
     def __init__(self, server: Server, clock: Clock, largest: int = LARGEST) -> None:
         self.server, self._clock, self._largest = server, clock, max(largest, _KEPT)
         self._buffer = bytearray()
-        self._passing_over = 0  # bytes that are still to come of a packet that is too large
+        self._passing_over = 0  # bytes of a skipped packet that have not arrived yet
         self._heard = clock.monotonic()
         self._probed = False
         try:
@@ -123,7 +123,7 @@ class Connection:
             raise
 
     def _greet(self) -> None:
-        """See that a job server listens, and not something else."""
+        """Check that the peer is a job server. Raises ServerError."""
         self.send(PacketType.ECHO_REQ, data=b"logagg")
         end = self._clock.monotonic() + CONNECT
         while not (packets := self.packets(max(0.0, end - self._clock.monotonic()))):
@@ -143,14 +143,14 @@ class Connection:
             raise ServerError(f"{self.server}: connection lost: {error.strerror or error}") from error
 
     def packets(self, timeout: float = 0.0) -> list[Packet]:
-        """Return the packets that have come; wait for some bytes so long. Raises ServerError."""
+        """Return the packets that have arrived; wait at most `timeout` seconds for bytes. Raises ServerError."""
         if select.select([self._socket], [], [], timeout)[0]:
             self._read()
         found = list(iter(self._parsed, None))
         return found
 
     def probe(self) -> None:
-        """Ask a silent server for a sign of life. Raises ServerError when it owes us one for too long."""
+        """Probe a silent server. Raises ServerError if it has not answered the last probe in time."""
         silent = self._clock.monotonic() - self._heard
         if silent > SILENCE + PATIENCE:
             raise ServerError(f"{self.server}: no answer for {silent:.0f} s")
@@ -174,7 +174,7 @@ class Connection:
         self._heard, self._probed = self._clock.monotonic(), False
 
     def _parsed(self) -> Packet | None:
-        """Take the first packet out of the buffer, if it is there as a whole. Raises ServerError."""
+        """Return the first packet in the buffer if it is complete. Raises ServerError."""
         if len(self._buffer) < _HEADER:
             if not protocol.MAGIC_RES_STRING.startswith(self._buffer[:4]):
                 raise ServerError(f"{self.server}: not a job server", "name the port of gearmand")
@@ -198,7 +198,7 @@ class Connection:
 
 
 def _split(buffer: bytearray, size: int, server: Server) -> Packet:
-    """Take the arguments of a packet apart; its last one is copied once. Raises ServerError."""
+    """Split the arguments of a packet; the last one is copied once. Raises ServerError."""
     kind = int.from_bytes(buffer[4:8], "big")
     names, at, arguments = protocol.GEARMAN_PARAMS_FOR_COMMAND.get(kind), _HEADER, dict[str, bytes]()
     if names is None or kind == protocol.GEARMAN_COMMAND_TEXT_COMMAND or (not names and size > at):
@@ -215,7 +215,7 @@ def _split(buffer: bytearray, size: int, server: Server) -> Packet:
 
 
 class ConnectionPool:
-    """A connection to each server that answers; to the others, an attempt now and then."""
+    """A connection to each server that answers; to the others it reconnects, with a backoff."""
 
     def __init__(
         self,
@@ -232,7 +232,7 @@ class ConnectionPool:
         self._not_before = dict.fromkeys(servers, clock.monotonic())
 
     def connect(self) -> list[Connection]:
-        """Connect where that is due; return the new connections."""
+        """Connect to the servers that are due; return the new connections."""
         now, new = self._clock.monotonic(), []
         for server in self._servers:
             if server in self.up or now < self._not_before[server]:
@@ -250,7 +250,7 @@ class ConnectionPool:
 
     @contextmanager
     def guarded(self, connection: Connection) -> Iterator[None]:
-        """Do something with a connection; when that fails it is the end of it, and it is `lost`."""
+        """Use a connection in the `with` block; on a ServerError, close it and call `lost`."""
         try:
             yield
         except ServerError as error:

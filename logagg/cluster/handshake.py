@@ -1,4 +1,4 @@
-"""How a tailer begins: it tells the workers who it is, and learns from every shard how far that has come."""
+"""The start of a tailer's session: it gets its epoch from the shards, and the position of every shard in each source."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from logagg.notices import Report, no_server_answers, no_worker_answers, shards_
 from logagg.records import KnownSource, Progress, Source
 from logagg.sharding import of_all_shards
 
-SAY = 3.0  # seconds of waiting after which it is said
-IN_VAIN = 20.0  # seconds without one authentic answer, but with others, after which `--once` ends
-MISFIT = "misfit: "  # begins the reason where trying again is of no use
+SAY = 3.0  # seconds of waiting after which a notice is given
+IN_VAIN = 20.0  # seconds with refused answers only after which `--once` ends
+MISFIT = "misfit: "  # prefix of a reason for which a retry is useless
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a tailer is, for the workers."""
+    """The identity of a tailer, as the workers know it."""
 
     tailer: str
     keys: Keys
@@ -34,7 +34,7 @@ class Identity:
 
 
 class Messenger(Protocol):
-    """Asks shards, and tells authentic answers from others: the part of `sender.Dispatch` that a handshake needs."""
+    """Sends requests to shards, and authenticates their replies: the part of `sender.Dispatch` that a handshake needs."""
 
     outboxes: list[Outbox]
     epoch: int
@@ -47,7 +47,7 @@ class Messenger(Protocol):
 
 @dataclass(slots=True)
 class Handshake:
-    """The greeting of one session; it ends when every shard has answered, or when the tailer is to leave before."""
+    """The handshake of one session; it ends when every shard has answered, or when the tailer is to stop."""
 
     messenger: Messenger
     sender: Sender
@@ -57,20 +57,20 @@ class Handshake:
     tailer: str
     leaving: Callable[[], bool]
     once: bool
-    limit: int = 0  # bytes that a job may unpack to, by the least of the shards
+    limit: int = 0  # bytes that a job may unpack to: the smallest limit of the shards
     _began: float = field(init=False)
-    _said: bool = field(default=False, init=False)  # what it waits for
-    _met: bool = field(default=False, init=False)  # an authentic answer has come
+    _said: bool = field(default=False, init=False)  # the notice that it waits was given
+    _met: bool = field(default=False, init=False)  # an authentic answer was received
 
     def __post_init__(self) -> None:
         self._began = self.clock.monotonic()
 
     def greet(self) -> list[KnownSource] | None:
-        """Wait until every shard has said how far it has come; return that, None when we are to leave before.
+        """Wait for the positions of every shard; return them, or None if the tailer is to stop before.
 
-        First all shards are asked for the last epoch of this tailer, and we take the next one. The first shard is where two
-        processes meet that take the same: one of them has to ask again. Raises ClusterError when tailer and workers do not fit
-        together, or, with `once`, when no authentic answer comes.
+        First all shards are asked for the last epoch of this tailer; this process takes the next one. If two processes take
+        the same, the first shard accepts one of them, and the other has to ask again. Raises ClusterError if tailer and
+        workers do not fit together, or, with `once`, if there is no authentic answer.
         """
         messenger = self.messenger
         begin = partial(messenger.ask, begins=True)
@@ -95,7 +95,7 @@ class Handshake:
         return known_sources([*first, *others])
 
     def _ask_all(self, outboxes: Callable[[], Sequence[Outbox]], ask: Callable[[Outbox], None]) -> list[Reply] | None:
-        """Ask shards until all have answered; return their answers, None when we are to leave before."""
+        """Ask shards until all have answered; return their answers, or None if the tailer is to stop before."""
         answers: dict[int, Reply] = {}
         while len(answers) < len(outboxes()):
             if self.leaving():
@@ -128,24 +128,24 @@ class Handshake:
         known += [Outbox(shard, asking=True) for shard in range(len(known), answer.shards)]
 
     def _say_if_waiting(self, missing: Sequence[int]) -> None:
-        """Say what we wait for, once. Raises ClusterError where `--once` waits in vain."""
+        """Give a notice of the missing shards, once. Raises ClusterError if `--once` has waited in vain."""
         waited = self.clock.monotonic() - self._began
         if not self._said and waited > SAY:
             self._said = True
             self.notice(no_worker_answers(missing) if self.sender.servers else no_server_answers())
         if self.once and not self._met and self.refusals.total and waited > IN_VAIN:
-            hint = "see that --secret is the lake's, and that all run the same version; docs/cluster.md"
+            hint = "check that --secret is the lake's, and that all run the same version; docs/cluster.md"
             raise ClusterError(f"tailer {self.tailer} has another secret than the lake, or another version", hint)
 
 
 def superseded(tailer: str) -> ClusterError:
-    """Return the error of a tailer whose name another process has taken since."""
-    hint = "two tailers have the same name: give each another with --name"
-    return ClusterError(f"a later tailer has come that is named {tailer}, too", hint)
+    """Return the error of a tailer that a later process of the same name has superseded."""
+    hint = "two tailers have the same name: give each its own with --name"
+    return ClusterError(f"a later tailer named {tailer} has started", hint)
 
 
 def known_sources(answers: Sequence[Reply]) -> list[KnownSource]:
-    """Put together what the shards know of each source; the record of the first shard is the newest."""
+    """Combine what the shards know of each source; the record of the first shard is the newest."""
     sources: dict[str, Source] = {}
     progress: dict[str, dict[int, Progress]] = {}
     for shard, answer in reversed(list(enumerate(answers))):

@@ -1,11 +1,11 @@
-"""What a tailer has sent to one shard and is not committed yet, and what may be sent to it next; no I/O.
+"""The jobs of a tailer to one shard that are not committed yet, and the state that says what may be sent; no I/O.
 
-A job stays, packed, until its shard has committed it. So what a shard has lost is sent again with the same bounds, even
-if the log has been truncated since.
+A job stays, packed, until its shard has committed it. So a job that a shard has lost is sent again with the same bounds,
+even if the log has been truncated since.
 
-    ASKING ──resume──▶ SENDING          the shard has said how far it has come
+    ASKING ──resume──▶ SENDING          the shard has sent its positions
     SENDING ──ask, fail, gap, moved, another owner──▶ ASKING
-    any ──fail, moved, wait_until──▶ PAUSED until a moment, then what it was
+    any ──fail, moved, wait_until──▶ PAUSED until a time, then the state before
 """
 
 from __future__ import annotations
@@ -33,34 +33,34 @@ class PendingJob:
 
 
 class PositionMismatch(BeginAgain):
-    """A shard has less than was committed, or was given other chunks: the tail must restart from the shard's positions."""
+    """A shard has less than was committed, or received other chunks: the tail must restart from the shard's positions."""
 
 
 class OutboxState(Enum):
     """What may be sent to a shard now."""
 
-    PAUSED = "paused"  # nothing, for a moment: the last message failed
+    PAUSED = "paused"  # nothing for a while: the last message failed
     ASKING = "asking"  # the request for its positions
-    DRAINING = "draining"  # nothing: a reply to an earlier message would make that answer stale
+    DRAINING = "draining"  # nothing: replies to earlier messages would make the positions stale
     SENDING = "sending"  # jobs
 
 
 @dataclass(slots=True)
 class Outbox:
-    """The pending jobs of one shard, in the order they were made, and what is known of the shard."""
+    """The pending jobs of one shard, in the order in which they were made, and the state of the shard."""
 
     shard: int
-    asking: bool = False  # how far the shard has come must be learnt before more jobs are sent
+    asking: bool = False  # the positions of the shard are needed before more jobs are sent
     pending: list[PendingJob] = field(default_factory=list)
     nbytes: int = 0  # of the pending jobs
-    added: int = 0  # jobs, in all
+    added: int = 0  # jobs, in total
     on_way: int = 0  # messages without a reply yet
     failures: int = 0  # in a row
-    heard: float = 0.0  # clock, of the last reply
+    heard: float = 0.0  # monotonic clock: the last reply
     owner: str = ""  # of the shard; empty until it is known
-    resent: int = 0  # jobs, in all
+    resent: int = 0  # jobs, in total
     gaps: int = 0  # replies that an earlier job is missing
-    _not_before: float = 0.0  # clock: the end of a pause
+    _not_before: float = 0.0  # monotonic clock: the end of a pause
 
     def state(self, now: float) -> OutboxState:
         """Return what may be sent now."""
@@ -81,7 +81,7 @@ class Outbox:
         self.on_way += 1
 
     def note_outcome(self) -> None:
-        """Note that a message has its reply, or will have none."""
+        """Note that a message was answered, or never will be."""
         self.on_way -= 1
 
     def note_reply(self, now: float) -> None:
@@ -91,15 +91,15 @@ class Outbox:
         self.failures = 0
 
     def ask(self) -> None:
-        """Learn how far the shard has come before more jobs are sent."""
+        """Require the positions of the shard before more jobs are sent."""
         self.asking = True
 
     def wait_until(self, moment: float) -> None:
-        """Send nothing until then."""
+        """Pause until this time."""
         self._not_before = moment
 
     def fail(self, until: float) -> None:
-        """Pause after a failure, then ask how far the shard has come."""
+        """Pause until this time after a failure, then ask for the positions."""
         self.asking, self._not_before = True, until
         self.failures += 1
 
@@ -108,23 +108,23 @@ class Outbox:
         self.asking, self._not_before = True, until
 
     def gap(self) -> None:
-        """Note that the shard misses an earlier job, and ask how far it has come."""
+        """Note that an earlier job is missing in the shard, and ask for the positions."""
         self.gaps += 1
         self.asking = True
 
     def set_owner(self, owner: str) -> None:
-        """Note the owner that has answered a greeting."""
+        """Note the owner that a reply names."""
         self.owner = owner
 
     def note_owner(self, owner: str) -> bool:
-        """Ask again if the shard has another owner: it has what was committed, and perhaps no more. Return whether it has."""
+        """Note the owner; if it is another one, ask for positions: it may have only what was committed. Return whether it is."""
         if not owner or owner == self.owner:
             return False
         self.asking, self.owner = True, owner
         return True
 
     def greet(self, now: float) -> None:
-        """Note that the shard has said how far it has come: jobs may be sent."""
+        """Note that the shard has sent its positions: jobs may be sent."""
         self.asking, self.failures, self.heard = False, 0, now
 
     def resume(self, positions: Positions, *, ask: bool) -> None:
@@ -136,7 +136,7 @@ class Outbox:
 
     @property
     def done(self) -> int:
-        """Return how many jobs are committed, of those before the first that is not."""
+        """Return the number of jobs before the first that is not committed."""
         return self.pending[0].number if self.pending else self.added
 
     def add(self, job: PendingJob) -> None:
@@ -158,7 +158,7 @@ class Outbox:
         return True
 
     def rewind(self, positions: Positions) -> None:
-        """Mark for sending again what the shard has not applied. Raises PositionMismatch where it misses more than is pending."""
+        """Mark the jobs that the shard has not applied for sending again. Raises PositionMismatch if others are missing, too."""
         at: dict[str, int] = {}
         for job in self.pending:
             reached = at.setdefault(job.source, positions.get(job.source, (0, job.origin))[1])

@@ -1,10 +1,10 @@
-"""Messages <-> bytes: the open format in which jobs travel from machine to machine (`docs/cluster.md`).
+"""Messages <-> bytes: the open format of the messages between machines (`docs/cluster.md`).
 
     at  bytes
      0  6      "logagg"
      6  1      version, 2
-     7  1      what it is: "J" a job, "Q" a request, "A" a reply
-     8  32     MAC of everything else, by a key of the lake's secret (`cluster.auth`); zeros where there is none
+     7  1      kind: "J" a job, "Q" a request, "A" a reply
+     8  32     MAC of everything else, by a key of the lake's secret (`cluster.auth`); zeros if there is none
     40  16     nonce: drawn for each job and request; a reply repeats the nonce of its message
     56  16     token of the shard's owner that it is for; zeros in a reply, and while the owner is not known
     72  4      length of the header, big-endian
@@ -37,50 +37,50 @@ MAGIC, VERSION = b"logagg", 2
 JOB, REQUEST, REPLY = b"J", b"Q", b"A"
 KINDS = (JOB, REQUEST, REPLY)
 FRAME = struct.Struct("!6sBc32s16s16sII")
-MAC, REST = slice(8, 40), 72  # where the MAC is, and what comes after nonce and token
+MAC, REST = slice(8, 40), 72  # the bytes of the MAC; the offset of what follows nonce and token
 TOKEN = 16  # bytes of a nonce, and of a token
-NO_OWNER = bytes(TOKEN)  # the token where the owner of a shard is not known yet
-LARGEST = 1 << 28  # bytes of events, unpacked, where no other limit is given
+NO_OWNER = bytes(TOKEN)  # the token while the owner of a shard is not known
+LARGEST = 1 << 28  # bytes of unpacked events, unless another limit is given
 _OUTCOME = "verdict"  # the name of a reply's outcome in its header
 _OLD_FRAME = struct.Struct("!6sBcII")  # of version 1: magic, version, kind, CRC-32 of the rest, length of the header
 
 
 @dataclass(frozen=True, slots=True)
 class JobMessage:
-    """A job, and who sends it."""
+    """A job and its sender."""
 
     tailer: str
-    epoch: int  # of the tailer's process: a later one knows better where chunks end
-    shards: int  # that the events were dealt to
+    epoch: int  # of the tailer's process; a later one supersedes it
+    shards: int  # the number by which the events were divided
     source: Source
     job: Job
-    run: str = ""  # of the tailer's process, drawn at random: two processes may take the same epoch
+    run: str = ""  # a random id of the tailer's process: two processes may take the same epoch
 
     @property
     def name(self) -> str:
-        """Return what the job is known by, however often it comes."""
+        """Return the name of the job, the same each time it is sent."""
         return f"{self.source.id}-{self.epoch:x}-{self.job.start}"
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerRequest:
-    """Who owns the shard, and which epoch of the tailer was the last? Changes nothing."""
+    """Asks for the owner of a shard, and the last epoch of a tailer; changes nothing."""
 
     tailer: str
     shard: int
-    for_status: bool = False  # the token is asked for a `StatusRequest`
+    for_status: bool = False  # the token will be used for a `StatusRequest`
 
 
 @dataclass(frozen=True, slots=True)
 class PositionsRequest:
-    """How far has a shard come with the sources of a tailer?"""
+    """Asks for the positions of a shard in the sources of a tailer; carries news of the tailer."""
 
     tailer: str
     epoch: int
     shard: int
-    begins: bool = False  # commit first, take no more from earlier epochs, and return all that is known of each source
+    begins: bool = False  # commit first, refuse earlier epochs from now on, and return the records of all sources
     sources: tuple[Source, ...] = ()  # those whose record has changed since their last job
-    report: Mapping[str, int] = field(default_factory=dict)  # how the tailer does, for `logagg status`
+    report: Mapping[str, int] = field(default_factory=dict)  # the tailer's numbers for `logagg status`
     run: str = ""
     count: int = 0  # of the requests of one run: a shard accepts each once
     heartbeat: str = ""  # of the tailer (`logagg.heartbeat`)
@@ -88,14 +88,14 @@ class PositionsRequest:
 
 @dataclass(frozen=True, slots=True)
 class StatusRequest:
-    """How do the shard and its tailers do? `logagg status` asks that."""
+    """Asks for the state of a shard and of its tailers, for `logagg status`."""
 
     shard: int
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePosition:
-    """A source as a lake knows it, and how far one shard has committed it; None: it has not met it yet."""
+    """A source as a lake knows it, and the committed progress of one shard; None: the shard has no events of it yet."""
 
     source: Source
     progress: Progress | None
@@ -103,32 +103,30 @@ class SourcePosition:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a shard replies to a job or a request."""
+    """The reply of a shard to a job or a request."""
 
     outcome: str  # of OUTCOMES
     shards: int = 0  # of the lake
-    owner: str = (
-        ""  # a token, in hexadecimal; another where another process has the shard, with only what was committed
-    )
+    owner: str = ""  # its token, in hexadecimal; a new owner of the shard has another token
     positions: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # by source: committed, applied
     known: tuple[SourcePosition, ...] = ()
     reason: str = ""
-    reports: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # to `status`: by tailer; "" is the shard
-    epoch: int = 0  # the last one of the tailer that the shard knows of, to one that greets
-    limit: int = 0  # bytes that a job may unpack to, to one that greets
-    heartbeats: tuple[str, ...] = ()  # to `status`: of the tailers
+    reports: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # by tailer; "" is the shard
+    epoch: int = 0  # to an OwnerRequest: the last one of the tailer
+    limit: int = 0  # to an OwnerRequest: bytes that a job may unpack to
+    heartbeats: tuple[str, ...] = ()  # to a StatusRequest: of the tailers
 
 
 _NO_REQUEST = PositionsRequest("", 0, 0)
 GAPS = "logagg_gaps_total", "Jobs received out of order (an earlier job of the source is missing)."  # name and help
 OUTCOMES = (
-    "taken",  # the job counts; the reply to a request says so, too
-    "duplicate",  # it counted before
-    "gap",  # jobs before it are missing
-    "overlap",  # part of it counted before: the sender cuts chunks in other places than it did
-    "superseded",  # a later process of this tailer has spoken
-    "moved",  # the shard has another owner than the message is for: see its token, and ask it
-    "refused",  # for the reason given
+    "taken",  # the job was counted; or the request was accepted
+    "duplicate",  # the job was counted before
+    "gap",  # an earlier job of the source is missing
+    "overlap",  # part of the job was counted before: the sender has cut its chunks at other positions
+    "superseded",  # a later process of this tailer has begun
+    "moved",  # the shard has another owner, whose token is in the reply
+    "refused",  # see the reason
 )
 
 Request = OwnerRequest | PositionsRequest | StatusRequest
@@ -137,12 +135,12 @@ Wired = JobMessage | Request | Reply
 
 @dataclass(frozen=True)
 class Envelope:
-    """A message taken apart, not yet read."""
+    """A message split into its fields, not yet parsed."""
 
     kind: bytes
     nonce: bytes
-    owner: bytes  # that it is for
-    size: int  # of the stream, unpacked
+    owner: bytes  # the token of the owner that it is for
+    size: int  # of the unpacked stream
     text: memoryview
     stream: memoryview
 
@@ -166,16 +164,16 @@ def pack(message: Wired) -> bytes:
 
 
 def opened(data: bytes) -> Envelope:
-    """Take a message apart. Raises WireError."""
+    """Split a message into its fields. Raises WireError."""
     if len(data) < _OLD_FRAME.size or not data.startswith(MAGIC):
-        raise WireError(f"{len(data):,} bytes that are no message of logagg")
+        raise WireError(f"{len(data):,} bytes that are not a message of logagg")
     if data[len(MAGIC)] != VERSION:
         raise OtherVersion(data[len(MAGIC)], VERSION)
     if len(data) < FRAME.size:
-        raise WireError(f"{len(data):,} bytes that are no message of logagg")
+        raise WireError(f"{len(data):,} bytes that are not a message of logagg")
     _, _, kind, _, nonce, owner, length, size = FRAME.unpack_from(data)
     if kind not in KINDS or len(data) < FRAME.size + length:
-        raise WireError(f"a message of {len(data):,} bytes, kind {kind!r}, that is cut off or none of ours")
+        raise WireError(f"a message of {len(data):,} bytes, kind {kind!r}, that is cut off or of an unknown kind")
     rest = memoryview(data)[FRAME.size :]
     return Envelope(kind, nonce, owner, size, rest[:length], rest[length:])
 
@@ -189,9 +187,9 @@ def read(envelope: Envelope, events: pa.Schema) -> Wired:
 
 
 def with_events(message: JobMessage, envelope: Envelope, *, rejected: str = "", limit: int = LARGEST) -> JobMessage:
-    """Return a job message with the events that its envelope holds, which may unpack to `limit` bytes. Raises WireError.
+    """Return a job message with the events of its envelope, which may unpack to `limit` bytes. Raises WireError.
 
-    With a reason why they are `rejected`, events are left packed, and only counted.
+    If a reason is given why they are `rejected`, the events are not unpacked, but counted as rejects.
     """
     job = message.job
     with codec.failing_as(_unreadable):
@@ -207,7 +205,7 @@ def with_events(message: JobMessage, envelope: Envelope, *, rejected: str = "", 
 
 
 def unpack(data: bytes, events: pa.Schema, *, rejected: str = "", limit: int = LARGEST) -> Wired:
-    """Return the whole message that bytes hold; the events of a job have this schema. Raises WireError."""
+    """Return the message in bytes; the events of a job have this schema. Raises WireError."""
     envelope = opened(data)
     message = read(envelope, events)
     return (
@@ -216,7 +214,7 @@ def unpack(data: bytes, events: pa.Schema, *, rejected: str = "", limit: int = L
 
 
 def refusal_of_version_1(reason: str) -> bytes:
-    """Return an answer that a logagg of version 1 reads: it ends, and says the reason."""
+    """Return a refusal in version 1 of the protocol: a tail of that version ends with the reason."""
     text = json.dumps(_reply_fields(Reply("refused", reason=reason))).encode()
     check = zlib.crc32(struct.pack("!I", len(text)) + text)
     return _OLD_FRAME.pack(MAGIC, 1, REPLY, check, len(text)) + text
@@ -261,7 +259,7 @@ def _job_message(header: dict[str, Any], schema: pa.Schema) -> JobMessage:
     lines = codec.number(header["rows"]) + rejects.lines
     if not (origin <= start <= end == fingerprint.position and shard < shards) or (start == end and lines):
         raise WireError(
-            f"a job [{start}, {end}) from {origin} of {lines:,} lines, shard {shard} of {shards}, cannot be"
+            f"a job [{start}, {end}) from {origin} of {lines:,} lines, shard {shard} of {shards}, is not valid"
         )
     job = Job(shard, source.id, origin, start, end, fingerprint, schema.empty_table(), rejects)
     return JobMessage(
@@ -305,7 +303,7 @@ def _reply_fields(reply: Reply) -> dict[str, Any]:
 def _reply(header: dict[str, Any]) -> Reply:
     if header[_OUTCOME] not in OUTCOMES:
         raise WireError(
-            f"an answer {header[_OUTCOME]!r}, which this logagg does not know", "run the same version everywhere"
+            f"a reply {header[_OUTCOME]!r}, which this logagg does not know", "run the same version everywhere"
         )
     positions = {
         codec.text(id_): (codec.number(one), codec.number(other)) for id_, (one, other) in header["positions"].items()
@@ -329,7 +327,7 @@ def _report(found: dict[str, Any]) -> dict[str, int]:
 
 def _heartbeat(value: object) -> str:
     found = codec.text(value)
-    if len(found) > heartbeat.LARGEST + 64:  # it may have got the time at which it was heard
+    if len(found) > heartbeat.LARGEST + 64:  # a worker may have added the time at which it was received
         raise WireError(f"a heartbeat of {len(found):,} bytes")
     return found
 

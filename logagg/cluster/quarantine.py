@@ -1,10 +1,10 @@
-"""Poison: jobs that make their shard fail, by an exception or by the death of its process, again and again.
+"""Poison: jobs that make their shard fail again and again, by an exception or by the death of its process.
 
-    quarantine/shard.7    what shard 7 is at work on, and how often it has failed with which jobs
-    quarantine/....job    a job that was given up, as it came; beside it, as .txt, the reason
+    quarantine/shard.7    the job that shard 7 is working on, and how often it has failed with which jobs
+    quarantine/....job    a job that was given up, as received; the reason is beside it in .txt
 
-Whoever takes a shard over can tell from the first what its last owner has died of. That is not synced: the memory of the
-system outlives a process, and after a power cut a job has all its attempts again.
+From the first file, the next owner of a shard learns which job its last owner died of. The file is not synced: it
+survives the death of a process, and after a power cut a job has all its attempts again.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from logagg.lake.ownership import give, give_open
 from logagg.notices import Report, job_failed, job_not_kept, job_quarantined
 
 ATTEMPTS = 3  # times that a job may make its shard fail
-CAREFUL = 60.0  # seconds after a failure in which each job is taken alone; within them all that was lost is sent again
-QUARANTINE = "quarantine"  # where jobs are kept that were given up,
-KEPT, KEPT_BYTES = 100, 256 << 20  # how many, and bytes of all of them
-FLUSH = ""  # no job, but all since the last flush
-REMEMBERED = 20  # jobs of a shard with which it has failed
+CAREFUL = 60.0  # seconds after a failure in which each job is taken alone; the lost jobs are sent again in that time
+QUARANTINE = "quarantine"  # the folder for jobs that were given up
+KEPT, KEPT_BYTES = 100, 256 << 20  # at most so many jobs, and bytes of all of them
+FLUSH = ""  # not a job, but everything since the last flush
+REMEMBERED = 20  # failed jobs of a shard
 _READ = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class _Note:
-    """What a shard's file says."""
+    """The content of a shard's file."""
 
     failures: dict[str, int]  # by job
-    at: str | None = None  # the job that is worked on, FLUSH, or nothing
-    alone: bool = False  # no others wait to be rolled up
-    strict: bool = False  # and it is committed before the next
+    at: str | None = None  # the current job, FLUSH, or None
+    alone: bool = False  # no other jobs wait to be rolled up
+    strict: bool = False  # the job is also committed before the next one
 
 
 class Attempts:
-    """How often a shard has failed with which jobs.
+    """Counts how often a shard has failed with which jobs.
 
-    Events are rolled up many jobs at a time, so the job at which a shard fails need not be the one to blame. It is when no
-    others wait; so for a while after a failure each job is rolled up before the next is taken. After one at a flush, which is
-    of many jobs too, each is committed before the next.
+    Events are rolled up many jobs at a time, so the job at which a shard fails need not be the cause, unless it is alone.
+    So for a while after a failure each job is rolled up before the next one is taken; after a failure at a flush, each job
+    is also committed before the next one.
     """
 
     def __init__(self, root: Path, shard: int, clock: Clock, notice: Report) -> None:
@@ -63,32 +63,32 @@ class Attempts:
 
     @property
     def careful(self) -> bool:
-        """Tell whether each job is to be rolled up alone."""
+        """Return whether each job is to be rolled up alone."""
         return self._clock.monotonic() < self._careful_until
 
     @property
     def strict(self) -> bool:
-        """Tell whether each job is to be committed alone."""
+        """Return whether each job is to be committed alone."""
         return self._clock.monotonic() < self._strict_until
 
     def exhausted(self, job: str) -> bool:
-        """Tell whether the shard has failed with a job too often."""
+        """Return whether the shard has failed with a job too often."""
         return self._failures.get(job, 0) >= ATTEMPTS
 
     def done(self, job: str) -> None:
-        """Forget, with the work that goes on, the failures of a job; of one that was given up they stay: it may be sent again."""
+        """Forget the failures of a job, unless it was given up: then it may be sent again. Takes effect with the next note."""
         if not self.exhausted(job):
             self._failures.pop(job, None)
 
     @contextmanager
     def work(self, job: str = FLUSH, *, alone: bool = False) -> Iterator[None]:
-        """Work on a job, or flush; what fails meanwhile, however it does, is counted against the job if it is alone."""
+        """Work on a job, or flush, in the `with` block; a failure, even a crash, is counted against the job if it is alone."""
         note = _Note(self._failures, job, alone, self.strict)
         self._note(note)
         try:
             yield
         except LogaggError:
-            raise  # this is understood, and said
+            raise  # not the fault of the job
         except Exception as error:
             self._blame(note, f"{type(error).__name__}: {error}")
             raise
@@ -110,13 +110,13 @@ class Attempts:
         self._notice(job_failed(self._shard, tried, what))
 
     def _note(self, note: _Note) -> None:
-        """Note what is worked on. A disk that refuses that does not keep us from working."""
-        with contextlib.suppress(OSError):  # in one step; what is left of a longer one comes after the newline
+        """Note the current work. If the disk refuses, the work goes on."""
+        with contextlib.suppress(OSError):  # in one write; the rest of a longer note follows the newline
             os.pwrite(self._file, f"{json.dumps(asdict(note))}\n".encode(), 0)
 
 
 class Quarantine:
-    """Keeps messages that cannot be taken, up to a bound, each with its reason."""
+    """Keeps messages that cannot be counted, up to a bound, each with its reason."""
 
     def __init__(self, root: Path, notice: Report) -> None:
         self._folder, self._notice = root / QUARANTINE, notice
@@ -154,5 +154,5 @@ def _read(file: int) -> _Note:
     text = os.pread(file, _READ, 0).partition(b"\n")[0]
     try:
         return _Note(**json.loads(text)) if text else _Note({})
-    except (ValueError, TypeError):  # half a note: it was being written
+    except (ValueError, TypeError):  # a note that was being written
         return _Note({}, FLUSH)

@@ -1,4 +1,4 @@
-"""Messages that are refused unread: counted by reason, and said at most once a minute, since anybody may send any number."""
+"""Messages that are refused unread: counted by reason, and reported at most once a minute, since any client may send many."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EVERY = 60.0  # seconds between notices
 
 
 class Refusals:
-    """What one receiver has refused."""
+    """The messages that one receiver has refused."""
 
     def __init__(self, clock: Clock, notice: Report) -> None:
         self.counts: Counter[str] = Counter()
@@ -30,11 +30,11 @@ class Refusals:
 
     @property
     def age(self) -> int | None:
-        """Return the seconds since the last one; None where there was none."""
+        """Return the seconds since the last one; None if there was none."""
         return None if self._last is None else int(self._clock.monotonic() - self._last)
 
     def add(self, reason: str, text: str) -> None:
-        """Count a message, and say so unless that was done a moment ago."""
+        """Count a message, and report it unless one was reported within a minute."""
         now = self._clock.monotonic()
         self.counts[reason] += 1
         self._unsaid += 1
@@ -51,7 +51,7 @@ class Refusals:
 
 
 def reason_of(error: WireError) -> str:
-    """Return the reason that an error is counted under."""
+    """Return the reason by which an error is counted."""
     if isinstance(error, AuthError):
         return FORGED
     if isinstance(error, OtherVersion):

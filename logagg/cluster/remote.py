@@ -1,4 +1,4 @@
-"""`logagg tail --gearman`: reads, parses and classifies here; of each chunk, each shard's worker gets a job."""
+"""`logagg tail --gearman`: reads, parses and classifies here, and sends a job of each chunk to each shard's worker."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ from logagg.tail.signals import ControlRequests
 from logagg.tail.sink import Beginning, Closed, Destination
 from logagg.tail.stats import Stats, Tally, kinds_of
 
-LAST_WORD = 2.0  # seconds that a tail that ends waits until a worker has heard so
-LAST_FLUSH = 10.0  # seconds that a tail that is told to stop waits until all is committed
-LOOK = 0.25  # seconds between looks whether it is
+LAST_WORD = 2.0  # seconds to wait at the end for a worker to receive the last heartbeat
+LAST_FLUSH = 10.0  # seconds to wait after a signal until everything is committed
+LOOK = 0.25  # seconds between two checks of that
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Where the workers are, and who we are to them."""
+    """The job servers, and the identity of this tail."""
 
     servers: Sequence[Server]
     name: str
@@ -76,7 +76,7 @@ def tail(
 
 
 def check(config: Config) -> None:
-    """Raise ConfigError where a configuration asks for what a tail without a lake cannot do."""
+    """Raise ConfigError for settings that a tail without a lake cannot follow."""
     if config.privacy.rotate:
         raise ConfigError(
             "privacy.rotate: its salts are in the lake, which this tail does not have", "leave it out with --gearman"
@@ -124,7 +124,7 @@ class RemoteDestination(Destination):
         return self._sink
 
     def adopt(self, config: Config) -> RemoteSink:
-        return self._sink  # what was read before counts as it was
+        return self._sink  # what was read before keeps its classification
 
     def say(self, heartbeat: Heartbeat) -> None:
         if self._dispatch:
@@ -136,10 +136,10 @@ class RemoteDestination(Destination):
             yield from self._dispatch.numbers()
 
     def tidy(self) -> None:
-        """Leave few files behind: the workers see to that."""
+        """Do nothing: the workers merge files."""
 
     def refuse_damaged(self) -> None:
-        """Raise nothing: the workers know of what is damaged."""
+        """Raise nothing: the workers check the lake."""
 
     def end(self) -> None:
         if self._dispatch:
@@ -147,7 +147,7 @@ class RemoteDestination(Destination):
             self._dispatch.stop()
 
     def _ours(self, known: Sequence[KnownSource]) -> list[KnownSource]:
-        """Return the sources that are read here: by this tail, or, here or elsewhere, before there was a cluster."""
+        """Return the sources whose content is here, of this tail or of a tail without a name, as before there was a cluster."""
         unnamed = [one for one in known if not one.source.tailer]
         named = [one for one in known if one.source.tailer == self.tailer]
         return named + sources_in(unnamed, find(self._options.paths))
@@ -155,18 +155,18 @@ class RemoteDestination(Destination):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One session with the workers: what its jobs have in common."""
+    """What the jobs of one session have in common."""
 
     tailer: str
     epoch: int
     run: str
     shards: int
-    limit: int  # bytes that one may unpack to
+    limit: int  # bytes that a job may unpack to
 
 
 @dataclass(frozen=True, slots=True)
 class PackedChunk:
-    """A chunk, ready to be sent."""
+    """The jobs of a chunk, ready to be sent."""
 
     chunk: Chunk
     kinds: Mapping[str, int]
@@ -175,7 +175,7 @@ class PackedChunk:
 
 
 class RemoteSink:
-    """Jobs to the workers that own the shards; each commits by itself (see `Sink`)."""
+    """Sends jobs to the workers that own the shards; each worker commits by itself (see `Sink`)."""
 
     def __init__(
         self,
@@ -190,10 +190,10 @@ class RemoteSink:
         self.then: Then | None = partial(pack, session)
         self._dispatch, self._clock, self._notices, self._tally = dispatch, clock, notices, tally
         self._tailer = session.tailer
-        self._told = {source.id: source for source in known}  # what the shards were told of each source
+        self._told = {source.id: source for source in known}  # the record of each source that the shards have
         self._packed: BoundedQueue[Future[PackedChunk] | float] = BoundedQueue(parsers)
         self._is_cut = False
-        self._leave_by = float("inf")  # by the clock
+        self._leave_by = float("inf")  # monotonic clock
         self._failed: Callable[[], None] = lambda: None
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
@@ -209,13 +209,13 @@ class RemoteSink:
         self._packed.put(at)
 
     def due(self) -> bool:
-        return False  # the workers say themselves when they have much
+        return False  # the workers decide when to commit early
 
     def ready(self, seconds: float | None = 0) -> bool:
         return True
 
     def flush(self, sources: Sequence[Source], *, changed: bool) -> None:
-        """Tell what is new of sources that gave no chunk since; the workers commit in their own time."""
+        """Send the changed records of sources that gave no chunk; the workers commit by their own interval."""
         if not changed:
             return
         named = [self._named(source) for source in sources]
@@ -254,7 +254,7 @@ class RemoteSink:
             raise failure
 
     def _await_commits(self) -> None:
-        """Wait until all that was sent is committed; when told to leave, not for ever, since it will be read again."""
+        """Wait until everything that was sent is committed; after `leave` only for a while, since the rest is read again."""
         while not (self._is_cut or self._dispatch.wait_until_committed(LOOK)):
             self._raise_failure()
             if self._gives_up():
@@ -281,7 +281,7 @@ class RemoteSink:
             self._failed()
 
     def _send(self, item: Future[PackedChunk] | float) -> bool:
-        """Put what comes next into the outboxes, in the order it was read; tell whether more can be sent."""
+        """Put the next jobs into the outboxes, in the order of their chunks; return whether more can be sent."""
         if isinstance(item, float):
             self._dispatch.read(item)
             return True
@@ -293,7 +293,7 @@ class RemoteSink:
 
 
 def pack(session: Session, chunk: Chunk, batch: Batch, source: Source) -> PackedChunk:
-    """Make jobs of the events of a chunk, as they are sent; a parser does it, when it has read the chunk. Raises ClusterError."""
+    """Pack the events of a chunk as jobs; runs in the parser's process. Raises ClusterError."""
     source, pending = replace(source, tailer=session.tailer), []
     for job in shard_jobs(chunk, batch.table, batch.rejects, session.shards):
         packed = protocol.pack(JobMessage(session.tailer, session.epoch, session.shards, source, job, session.run))

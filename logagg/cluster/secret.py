@@ -1,4 +1,4 @@
-"""The lake's secret, in a file on each host of a tail."""
+"""The lake's secret, in a file on each machine with a tail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LEAST = 16  # bytes
 
 
 def read_secret(path: Path) -> bytes:
-    """Return the secret in a file. Raises ClusterError."""
+    """Read the secret from a file. Raises ClusterError."""
     try:
         secret = path.read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Sends a tailer's jobs to their shards, hears what became of them, and sends again what was lost."""
+"""Sends a tailer's jobs to their shards, receives the replies, and sends lost jobs again."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import KnownSource, Source
 from logagg.tail.freshness import Freshness
 
-JOBS, REQUESTS = "logagg.shard.", "logagg.positions."  # and the shard's number: the functions of a shard
-WINDOW = 4  # jobs on their way to a shard without an answer
-PENDING = 256  # to a shard that are not committed
+JOBS, REQUESTS = "logagg.shard.", "logagg.positions."  # the functions of a shard, before its number
+WINDOW = 4  # unanswered jobs to a shard at a time
+PENDING = 256  # uncommitted jobs to a shard at a time
 PATIENCE = 30.0  # seconds that a message may wait for its answer, at first
 ASK = 5.0  # seconds that a request for positions may wait, at first
 BACKOFF = 0.1, 10.0  # seconds after a failure: the first time, and at most
-REPORT = 5.0  # seconds between reports of how a tailer does
+REPORT = 5.0  # seconds between two reports of a tailer's numbers
 
 
 class Dispatch:
-    """The way of one tailer's jobs to all shards, and back the news of how far each has come."""
+    """Sends the jobs of one tailer to all shards, and tracks what each shard has committed."""
 
     def __init__(
         self,
@@ -51,28 +51,24 @@ class Dispatch:
         self._who, self._clock, self._notice, self._limit, self._poll = identity, clock, notice, memory // 4, poll
         self._refusals = Refusals(clock, notice)
         self.outboxes: list[Outbox] = []
-        self.epoch = 0  # one more than the last that the workers knew
+        self.epoch = 0  # one more than the last one that the workers knew
         self.limit = 0  # bytes that a job may unpack to
         self.failure: Exception | None = None
-        self.failed: Callable[[], None] = lambda: None  # called when there is a failure
-        self.unread = 0  # bytes of the logs, as the tailer last saw
-        self._reported = self._since = clock.monotonic()  # since when something waits, and nothing was committed
-        self._news: dict[str, Source] = {}  # of sources, that come with no job
-        self._told: dict[str, Source] = {}  # of these, what the owner of the first shard has heard
+        self.failed: Callable[[], None] = lambda: None  # called after a failure
+        self.unread = 0  # unread bytes of the logs, by the tailer's last look
+        self._reported = self._since = clock.monotonic()  # the last report; since when jobs wait without a commit
+        self._news: dict[str, Source] = {}  # changed records of sources, to be sent with a request
+        self._told: dict[str, Source] = {}  # the records that the owner of the first shard has
         self._freshness = freshness or Freshness(clock)
-        self._cut: list[int] | None = (
-            None  # jobs of each outbox that were there at the last cut; None: they are committed
-        )
-        self._heartbeat = self._asked = (
-            ""  # what is to be said of the tail, and what the last request to the first shard said
-        )
+        self._cut: list[int] | None = None  # jobs of each outbox at the last cut; None: they are committed
+        self._heartbeat = self._asked = ""  # the heartbeat to send; the one in the last request
         self._count = 0
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
 
     def greet(self, leaving: Callable[[], bool], *, once: bool = False) -> list[KnownSource] | None:
-        """Begin with the workers (see `Handshake.greet`); return what they know, None when we are to leave before."""
+        """Shake hands with the workers (see `Handshake.greet`); return the known sources, or None if the tailer is to stop."""
         handshake = Handshake(
             self, self._sender, self._clock, self._notice, self._refusals, self._who.tailer, leaving, once
         )
@@ -83,10 +79,10 @@ class Dispatch:
     def start(self) -> None:
         self._thread.start()
 
-    # for the threads that read
+    # for the reader's threads
 
     def put(self, jobs: Iterable[tuple[int, PendingJob]], given_up: Callable[[], bool] = lambda: False) -> bool:
-        """Send a chunk's jobs; waits while too much is not committed, unless the sender has given up.
+        """Send a chunk's jobs; waits while too much is uncommitted, unless `given_up`.
 
         Returns False when they cannot be sent.
         """
@@ -100,30 +96,30 @@ class Dispatch:
         return True
 
     def tell(self, sources: Iterable[Source]) -> None:
-        """Tell what there is to say of sources that comes with no job."""
+        """Send the changed records of sources that no job carries."""
         with self._changed:
             self._news.update({source.id: replace(source, tailer=self._who.tailer) for source in sources})
         self._sender.wake()
 
     def read(self, at: float) -> None:
-        """Note that all that was in the logs at a moment has been put."""
+        """Note that everything in the logs up to a time has been put."""
         with self._changed:
             self._freshness.read(at)
             self._update_freshness()
 
     def say(self, heartbeat: str) -> None:
-        """Say how the tail does."""
+        """Send a heartbeat."""
         with self._changed:
             self._heartbeat = heartbeat
         self._sender.wake()
 
     def wait_until_said(self, seconds: float) -> bool:
-        """Wait so long until a worker has heard how the tail does; tell whether it has."""
+        """Wait at most `seconds` until a worker has received the heartbeat; return whether it has."""
         with self._changed:
             return self._changed.wait_for(lambda: self._over or not self._heartbeat, seconds) and not self._heartbeat
 
     def wait_until_committed(self, seconds: float) -> bool:
-        """Wait so long until all is committed; tell whether it is."""
+        """Wait at most `seconds` until everything is committed; return whether it is."""
         with self._changed:
             return self._changed.wait_for(lambda: self._over or self._idle(), seconds) and self._idle()
 
@@ -164,7 +160,7 @@ class Dispatch:
     def _idle(self) -> bool:
         return not self._news and not any(outbox.pending for outbox in self.outboxes)
 
-    # its own thread
+    # the sender's own thread
 
     def _run(self) -> None:
         try:
@@ -181,14 +177,14 @@ class Dispatch:
                     if not any(outbox.pending for outbox in self.outboxes):
                         self._since = self._clock.monotonic()
                     self._changed.notify_all()
-        except Exception as failure:  # the main thread says it
+        except Exception as failure:  # the main thread raises it
             self.failure = failure
             with self._changed:
                 self._changed.notify_all()
             self.failed()
 
     def _update_freshness(self) -> None:
-        """Find out whether all that was there at the last cut is committed; then make the next cut."""
+        """If all jobs of the last cut are committed, note that, and make the next cut."""
         if self._cut is not None and all(
             outbox.done >= count for outbox, count in zip(self.outboxes, self._cut, strict=True)
         ):
@@ -225,7 +221,7 @@ class Dispatch:
         self._send(outbox, (), REQUESTS, protocol.pack(request), ASK)
 
     def ask(self, outbox: Outbox, *, begins: bool = False) -> None:
-        """Ask a shard how far it has come, with the news that are due."""
+        """Ask a shard for its positions; the first shard also gets changed records, numbers and heartbeat."""
         self._count += 1
         is_first = outbox.shard == 0
         heartbeat = self._heartbeat if is_first else ""
@@ -244,10 +240,10 @@ class Dispatch:
         self._send(outbox, request.sources, REQUESTS, protocol.pack(request), ASK)
 
     def _send(self, outbox: Outbox, of: object, function: str, data: bytes, patience: float) -> bool:
-        """Send a message for the owner of a shard, as far as we know who that is.
+        """Send a message to the owner of a shard, as far as the owner is known.
 
-        Its unique name on the job server is its nonce: that tells those who may list jobs nothing, and a message that is sent
-        again, for another owner, does not meet the one before.
+        Its unique name on the job server is its nonce: that reveals nothing to clients that list jobs, and a message that is
+        sent again, to another owner, is not merged with the one before.
         """
         nonce = secrets.token_bytes(TOKEN)
         signed = self._who.keys.sign(data, nonce, bytes.fromhex(outbox.owner) or NO_OWNER)
@@ -261,7 +257,7 @@ class Dispatch:
         return False
 
     def _hear(self, outcome: SendResult) -> None:
-        """Take in what became of a message. Raises ClusterError, PositionMismatch."""
+        """Process the reply to a message, or its loss. Raises ClusterError, PositionMismatch."""
         outbox, of, _ = outcome.of
         outbox.note_outcome()
         answer = self.answer(outcome)
@@ -272,7 +268,7 @@ class Dispatch:
             raise superseded(self._who.tailer)
         if answer.outcome == "overlap":
             raise PositionMismatch(answer.reason)
-        if outbox.note_owner(answer.owner) and outbox.shard == 0:  # the new owner may not have the news
+        if outbox.note_owner(answer.owner) and outbox.shard == 0:  # the new owner may lack the records
             self._news = {**self._told, **self._news}
         if outbox.release(answer.positions):
             self._since = self._clock.monotonic()
@@ -291,7 +287,7 @@ class Dispatch:
             self._take_stock(outbox, answer, of)
 
     def _take_stock(self, outbox: Outbox, answer: Reply, news: tuple[Source, ...]) -> None:
-        """Go on from how far a shard has come."""
+        """Continue from the positions of a shard."""
         for source in news:
             if self._news.get(source.id) == source:
                 self._told[source.id] = self._news.pop(source.id)
@@ -300,7 +296,7 @@ class Dispatch:
         outbox.resume(answer.positions, ask=outbox.shard == 0 and bool(self._due_news()))
 
     def _report(self) -> dict[str, int]:
-        """Say how we do, for those who look."""
+        """Return the tailer's numbers for `logagg status`."""
         waiting = [job for outbox in self.outboxes for job in outbox.pending]
         return {
             "at": int(self._clock.now()),
@@ -313,12 +309,12 @@ class Dispatch:
         }
 
     def _due_news(self) -> tuple[Source, ...]:
-        """Return the news of sources whose jobs are all committed: that one is finished must not be known before."""
+        """Return the changed records of sources whose jobs are all committed: none may be called finished before that."""
         busy = {job.source for outbox in self.outboxes for job in outbox.pending}
         return tuple(source for source in self._news.values() if source.id not in busy)
 
     def answer(self, outcome: SendResult) -> Reply | None:
-        """Return the answer to a message, None where there is no authentic one. Raises ClusterError."""
+        """Return the authentic reply to a message, or None. Raises ClusterError."""
         if outcome.data is None:
             return None
         outbox, _, nonce = outcome.of
@@ -336,7 +332,7 @@ class Dispatch:
         return answer
 
     def fail(self, outbox: Outbox, reason: str) -> None:
-        """Wait a little, then learn how far the shard has come."""
+        """Pause, then ask the shard for its positions."""
         first, most = BACKOFF
         pause = min(most, first * 2 ** min(outbox.failures, 10)) * random.uniform(0.5, 1)
         outbox.fail(self._clock.monotonic() + pause)

@@ -28,7 +28,7 @@ from logagg.rollup.shard import Gap, Shard
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """What a process has with a shard for as long as it owns it."""
+    """What a process holds for a shard while it owns it."""
 
     attempts: Attempts
     epochs: Epochs
@@ -38,17 +38,17 @@ class Ownership:
 
 
 class ShardHost:
-    """A shard that this process owns, with what the lake had of it when it took over.
+    """A shard that this process owns, with its state in the lake at the takeover.
 
-    What is said to it is for this owner, by the token; so nothing that was said to another one, of this shard or of any other
-    shard or lake, can be said again here. While it owns the shard, a request counts once, by its number, and a job by its positions.
+    Messages are addressed to this owner by its token; so a recorded message to another owner, of this or any other shard
+    or lake, cannot be replayed here. For one owner a request counts once, by its number, and a job by its positions.
     """
 
     def __init__(self, shard: Shard, shards: int, known: Sequence[KnownSource], owned: Ownership) -> None:
         self.number = shard.number
         self.owner = secrets.token_hex(TOKEN)
         self.taken = self.duplicates = self.gaps = 0
-        self._once = secrets.token_hex(TOKEN)  # the token for the next request of `status`, which has no number
+        self._once = secrets.token_hex(TOKEN)  # the token for the next StatusRequest, which has no number
         self._shard, self._shards, self.owned, self.attempts = shard, shards, owned, owned.attempts
         self._committed = {one.source.id: one.progress[shard.number].position for one in known}
         self._applied = dict(self._committed)
@@ -56,7 +56,7 @@ class ShardHost:
         self._progress = {one.source.id: one.progress[shard.number] for one in known}
         self._news: dict[str, Source] = {}
         self._counts: dict[str, tuple[str, int]] = {}  # by tailer: its run, and the number of its last request
-        self._reports: dict[str, dict[str, int]] = {}  # of tailers, with when they came
+        self._reports: dict[str, dict[str, int]] = {}  # by tailer, with the time of receipt
         self._heartbeats: dict[str, str] = {}  # of tailers
 
     @property
@@ -65,21 +65,21 @@ class ShardHost:
 
     @property
     def is_dirty(self) -> bool:
-        """Tell whether there is something to commit."""
+        """Return whether there is something to commit."""
         return bool(self._news)
 
     @property
     def waits(self) -> bool:
-        """Tell whether there are jobs that are not rolled up yet."""
+        """Return whether there are jobs that are not rolled up yet."""
         return self._shard.waits
 
     def objects(self, message: JobMessage | PositionsRequest, owner: bytes) -> Reply | None:
-        """Return why a message does not count here, before anything is done with it; None where it does."""
+        """Return the reply to a message that does not count here, or None; nothing has been done with it yet."""
         if owner.hex() != self.owner:
             return self.says("moved")
         if isinstance(message, JobMessage) and message.shards != self._shards:
             return self.says(
-                "refused", reason=f"{MISFIT}the lake has {self._shards} shards, the tailer deals to {message.shards}"
+                "refused", reason=f"{MISFIT}the lake has {self._shards} shards, the tailer divides by {message.shards}"
             )
         if not self.owned.epochs.admits(message.tailer, message.epoch, message.run):
             return self.says("superseded")
@@ -91,7 +91,7 @@ class ShardHost:
         return None
 
     def take(self, message: JobMessage) -> Reply:
-        """Absorb a job, if it is the next of its source. What is raised leaves the shard in no state to go on."""
+        """Absorb a job, if it is the next of its source. After an exception the shard must be restarted."""
         id_ = message.source.id
         try:
             is_new = self._shard.absorb(message.job)
@@ -115,7 +115,7 @@ class ShardHost:
         return Reply("taken", self._shards, owner, epoch=self.owned.epochs.last(request.tailer), limit=self.owned.limit)
 
     def tell_positions(self, request: PositionsRequest) -> Reply:
-        """Say how far the sources of a tailer have come."""
+        """Return the positions of a tailer's sources."""
         if request.report:
             self._reports[request.tailer] = dict(request.report)
         for source in request.sources:
@@ -126,17 +126,17 @@ class ShardHost:
         return replace(answer, known=self._known(request.tailer)) if request.begins else answer
 
     def note(self, heartbeat: Heartbeat) -> None:
-        """Remember how a tailer does, for those who look."""
+        """Keep a tailer's heartbeat for `logagg status`."""
         self._heartbeats[heartbeat.tailer] = encode_short(heartbeat)
 
     def tell_status(self, owner: bytes, now: float) -> Reply:
-        """Say how the shard and its tailers do, to `status`; each token is good for one answer."""
+        """Return the numbers of the shard and its tailers; each token is valid for one such reply."""
         if owner.hex() != self._once:
             return Reply("moved", self._shards, self._once)
         self._once = secrets.token_hex(TOKEN)
         refusals = self.owned.refusals
         shard = {"taken": self.taken, "duplicates": self.duplicates, "gaps": self.gaps, "held": self.nbytes}
-        shard["at"] = math.ceil(now)  # rounded up: an age that is read from it is not understated
+        shard["at"] = math.ceil(now)  # rounded up, so that no age is understated
         shard |= {"refused": refusals.total} | ({} if refusals.age is None else {"refused_age": refusals.age})
         tailers: dict[str, dict[str, int]] = {}
         for id_, source in self._sources.items():
@@ -151,7 +151,7 @@ class ShardHost:
         return Reply("taken", self._shards, self.owner, reports={**tailers, "": shard}, heartbeats=heartbeats)
 
     def is_committed(self, tailer: str) -> bool:
-        """Tell whether all that came from a tailer is committed."""
+        """Return whether everything from a tailer is committed."""
         ours = [id_ for id_, source in self._sources.items() if source.tailer in (tailer, "")]
         return all(self._applied.get(id_) == self._committed.get(id_) for id_ in ours)
 
@@ -174,7 +174,7 @@ class ShardHost:
         return self._shard.drain(), list(news.values())
 
     def committed(self, delta: Delta) -> None:
-        """Note that a delta of this shard is committed."""
+        """Note that a delta of this shard was committed."""
         self._progress.update(delta.progress)
         self._committed.update({id_: progress.position for id_, progress in delta.progress.items()})
 
@@ -187,12 +187,12 @@ class ShardHost:
         return Reply(outcome, self._shards, self.owner, positions | missing, reason=reason)
 
     def _known(self, tailer: str) -> tuple[SourcePosition, ...]:
-        """Return the sources of a tailer, and those that a tail without a name has read."""
+        """Return the sources of a tailer, and those of a tail without a name."""
         ours = [source for source in self._sources.values() if source.tailer in (tailer, "")]
         return tuple(SourcePosition(source, self._progress.get(source.id)) for source in ours)
 
     def _is_new(self, request: PositionsRequest) -> bool:
-        """Tell whether a request of the last run of a tailer comes for the first time."""
+        """Return whether a request of a tailer's last run is received for the first time."""
         run, last = self._counts.get(request.tailer, ("", 0))
         if request.count <= (last if run == request.run else 0):
             return False

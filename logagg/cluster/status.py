@@ -1,4 +1,4 @@
-"""`logagg status --gearman`: how the job servers, the shards and their tailers do."""
+"""`logagg status --gearman`: the state of the job servers, the shards and their tailers."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.query import tails
 from logagg.query.tails import TailHealth
 
-MOST = 1 << 12  # shards: anybody may register functions of any number at a job server
+MOST = 1 << 12  # shards: any client of a job server may register functions of any number
 RECENT = 300  # seconds for which a refused message is a problem
 WAIT = 5.0  # seconds for the shards to answer
-SILENT = 30  # seconds without a report after which a tailer that has something to send is missed
+SILENT = 30  # seconds without a report after which a tailer with unsent data is a problem
 BEHIND = 60  # seconds that a tailer's bytes may wait to be committed
 
 StatusRow = dict[str, int | str | None]
@@ -34,18 +34,18 @@ StatusRow = dict[str, int | str | None]
 
 @dataclass(slots=True)
 class ClusterStatus:
-    """A cluster at one moment."""
+    """The state of a cluster at one moment."""
 
     servers: list[StatusRow] = field(default_factory=list)
     shards: list[StatusRow] = field(default_factory=list)
     tailers: list[StatusRow] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)  # what the tailers wait for
-    heartbeats: list[dict[str, Any]] = field(default_factory=list)  # what they say of themselves
+    heartbeats: list[dict[str, Any]] = field(default_factory=list)  # of the tailers, as JSON objects
 
 
 def look(servers: Sequence[Server], clock: Clock, keys: Keys | None, max_age: float | None = None) -> ClusterStatus:
-    """Ask all there are how they do, the workers only with keys; what does not answer is a problem, not a failure."""
+    """Ask the job servers and, with keys, the workers; one that does not answer is a problem, not a failure."""
     found = ClusterStatus()
     queues: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
     for server in servers:
@@ -74,7 +74,7 @@ def look(servers: Sequence[Server], clock: Clock, keys: Keys | None, max_age: fl
 
 
 def _is_ours(line: list[str]) -> bool:
-    """Tell whether a line of the server's status is of a function of a shard."""
+    """Return whether a line of the server's status is of a function of a shard."""
     kind, _, shard = line[0].rpartition(".")
     return (
         f"{kind}." in (JOBS, REQUESTS) and shard.isdecimal() and len(shard) < 5 and int(shard) < MOST and len(line) == 4
@@ -82,9 +82,9 @@ def _is_ours(line: list[str]) -> bool:
 
 
 class _Survey:
-    """Asks every shard how it does; that of which nothing is known but its number may turn out to be one of more.
+    """Asks every shard for its state; the first answer tells how many shards there are.
 
-    A shard is greeted first: it answers how it does to the token that it gave then, and to each token once.
+    A shard is first asked for a token: it answers a StatusRequest with that token, and each token once.
     """
 
     def __init__(self, servers: Sequence[Server], clock: Clock, keys: Keys) -> None:
@@ -148,7 +148,7 @@ def _add_problems(found: ClusterStatus, answers: dict[int, Reply]) -> None:
     for row in found.shards if found.servers else ():
         mine = answers[int(row["shard"] or 0)].reports[""] if row["shard"] in answers else {}
         if not mine:
-            why = "no worker answers with the lake's secret; start one, or see that --secret is the lake's"
+            why = "no worker answers with the lake's secret; start one, or check that --secret is the lake's"
             found.problems.append(f"shard {row['shard']}: {why}")
         elif mine.get("refused_age", RECENT) < RECENT:
             why = "a tail has another secret or version, or another program sends to the job server"
@@ -158,7 +158,7 @@ def _add_problems(found: ClusterStatus, answers: dict[int, Reply]) -> None:
 
 
 def _add_heartbeats(found: ClusterStatus, answers: dict[int, Reply], max_age: float | None) -> None:
-    """Add what the tailers say of themselves."""
+    """Add the heartbeats of the tailers."""
     all_ = [tail for answer in answers.values() for tail in _tails(answer)]
     for tail in all_:
         found.waiting += tails.waiting(tail) if tail.state == "running" else ()
@@ -169,7 +169,7 @@ def _add_heartbeats(found: ClusterStatus, answers: dict[int, Reply], max_age: fl
 
 
 def _tails(answer: Reply) -> Iterator[TailHealth]:
-    """Yield what a worker has heard of tailers, judged by the worker's clock."""
+    """Yield the heartbeats that a worker has received, judged by the worker's clock."""
     for text in answer.heartbeats:
         with contextlib.suppress(ValueError):  # of another version
             yield tails.of_remote(decode(text), answer.reports[""]["at"])

@@ -1,7 +1,7 @@
 """Messages through gearmand: one function per shard, foreground jobs, an answer to each.
 
-A foreground job tells its sender what became of it, and dies with its sender: what a killed tailer had sent does not come
-later. Nothing here is exact, nor needs to be: a message may be lost, come twice, or come late.
+A foreground job reports its outcome to its sender, and dies with its sender: messages of a killed tailer do not arrive
+later. Nothing here is exact, nor needs to be: a message may be lost, arrive twice, or arrive late.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from logagg.notices import Report
 class InFlight:
     """A message that was sent and not answered yet."""
 
-    of: Any  # what the sender knows it by
+    of: Any  # the sender's own reference to it
     connection: Connection
     deadline: float
     handle: bytes = b""
@@ -32,7 +32,7 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What became of a message: an answer, or why there is none."""
+    """The outcome of a message: an answer, or the reason why there is none."""
 
     of: Any
     data: bytes | None
@@ -40,14 +40,14 @@ class SendResult:
 
 
 class Sender:
-    """Sends messages to functions, each through the server of its shard, and tells what became of them.
+    """Sends messages to functions, each through the server of its shard, and returns their outcomes.
 
     The server of a shard is chosen by hashing the shard over the servers that answer, so that all senders agree.
     """
 
     def __init__(self, servers: Sequence[Server], clock: Clock, notice: Report, *, largest: int = LARGEST) -> None:
         self._links, self._clock = ConnectionPool(servers, clock, notice, self._lose, largest), clock
-        self._awaiting: dict[Connection, deque[InFlight]] = {}  # their handles come in the order they were sent
+        self._awaiting: dict[Connection, deque[InFlight]] = {}  # job handles arrive in the order of sending
         self._running: dict[Connection, dict[bytes, InFlight]] = {}
         self._outcomes: list[SendResult] = []
         self._inner, self._outer = socket.socketpair()
@@ -64,7 +64,7 @@ class Sender:
             self._awaiting[connection], self._running[connection] = deque(), {}
 
     def send(self, of: Any, shard: int, function: str, unique: str, data: bytes, patience: float) -> bool:
-        """Send a message that may take so long; tell whether there was a server to send it to."""
+        """Send a message that may take `patience` seconds; return whether there was a server to send it to."""
         server = chosen(shard, self._links.up)
         if server is None:
             return False
@@ -76,7 +76,7 @@ class Sender:
         return True
 
     def poll(self, timeout: float) -> list[SendResult]:
-        """Wait so long, or until something came or `wake` was called; return what became of messages."""
+        """Wait for outcomes, at most `timeout` seconds or until `wake` is called; return them."""
         connections = list(self._links.up.values())
         sockets: list[socket.socket | Connection] = [self._inner, *connections]
         waiting = select.select(sockets, [], [], 0 if self._outcomes else timeout)[0]
@@ -106,7 +106,7 @@ class Sender:
         connection.probe()
         now = self._clock.monotonic()
         if any(ticket.deadline < now for ticket in self._tickets(connection)):
-            # Who goes takes his jobs with him: none of them is done later, by a worker that comes back.
+            # Closing the connection cancels its jobs: none is done later, by a worker that comes back.
             raise ServerError(f"{connection.server}: a job was not done in time")
 
     def _tickets(self, connection: Connection) -> list[InFlight]:
@@ -130,33 +130,33 @@ class Sender:
                 )
 
     def _lose(self, connection: Connection) -> None:
-        """Tell that what went through a connection is lost with it."""
+        """Report the messages sent through a connection as lost."""
         lost = self._awaiting.pop(connection, ()), self._running.pop(connection, {}).values()
         self._outcomes += [SendResult(ticket.of, None, "lost") for tickets in lost for ticket in tickets]
 
 
 def chosen(shard: int, servers: Iterable[Server]) -> Server | None:
-    """Return the server of a shard among those that answer: whoever sees the same servers, chooses the same."""
+    """Return the server of a shard among those that answer; all senders that see the same servers choose the same."""
     return max(servers, key=lambda server: hashlib.blake2b(f"{server} {shard}".encode()).digest(), default=None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Delivery:
-    """A message that a server has given to us, and that waits for our answer."""
+    """A message that a server has delivered, and that waits for an answer."""
 
     connection: Connection
     handle: bytes
     function: str
     unique: str
     data: bytes
-    omitted: int = 0  # bytes of the message that were passed over: it is too large
+    omitted: int = 0  # bytes of a message that is too large, which were skipped
 
 
 @dataclass(slots=True)
 class _WorkerState:
     """The state of a worker's connection to one server."""
 
-    state: str = "idle"  # then "asked", and "asleep" where there was nothing to do
+    state: str = "idle"  # then "asked"; "busy" with a message, or "asleep" without one
     served: set[str] = field(default_factory=set)
 
 
@@ -172,11 +172,11 @@ class Receiver:
         self._functions: set[str] = set()
 
     def serve(self, functions: Iterable[str]) -> None:
-        """Say whose messages we take from now on."""
+        """Receive messages of these functions from now on."""
         self._functions = set(functions)
 
     def next(self, timeout: float) -> Delivery | None:
-        """Return a message; None where none came for so long. What is returned must be answered."""
+        """Return a message, which must be answered; None if none arrives within `timeout` seconds."""
         self._ask()
         if not self._assigned:
             connections = list(self._states)
@@ -188,7 +188,7 @@ class Receiver:
         return self._assigned.popleft() if self._assigned else None
 
     def answer(self, delivery: Delivery, data: bytes) -> None:
-        """Answer a message; if the server is lost before, the sender asks again."""
+        """Answer a message; if the server is lost before, the sender sends it again."""
         connection = delivery.connection
         if connection in self._states:
             self._states[connection].state = "idle"
@@ -196,13 +196,13 @@ class Receiver:
                 connection.send(PacketType.WORK_COMPLETE, job_handle=delivery.handle, data=data)
 
     def close(self) -> None:
-        """Leave: what was given to us and not answered goes to others."""
+        """Disconnect: unanswered messages go to other workers."""
         self._links.close()
         self._states.clear()
         self._assigned.clear()
 
     def _ask(self) -> None:
-        """Connect where that is due, and ask each server for a message that does not know yet that we wait for one."""
+        """Connect to the servers that are due, and ask each idle one for a message."""
         for connection in self._links.connect():
             self._states[connection] = _WorkerState()
             with self._links.guarded(connection):
@@ -232,7 +232,7 @@ class Receiver:
                 connection.send(PacketType.PRE_SLEEP)
                 worker.state = "asleep"
             elif worker.state == "asleep" and kind in (PacketType.NOOP, PacketType.ECHO_RES):
-                worker.state = "idle"  # to ask now and then makes up for a call that was missed
+                worker.state = "idle"  # asking now and then makes up for a missed wake-up
             elif kind == PacketType.JOB_ASSIGN_UNIQ:
                 worker.state = "busy"
                 function, unique = (arguments[name].decode(errors="backslashreplace") for name in ("task", "unique"))
@@ -242,6 +242,6 @@ class Receiver:
                 )
 
     def _lose(self, connection: Connection) -> None:
-        """Forget what came through a connection: its server gives it to others."""
+        """Forget the messages of a lost connection: its server gives them to other workers."""
         self._states.pop(connection, None)
         self._assigned = deque(one for one in self._assigned if one.connection is not connection)

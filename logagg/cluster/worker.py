@@ -1,4 +1,4 @@
-"""`logagg worker`: owns shards of a lake, absorbs the jobs that come for them, commits what they add up to."""
+"""`logagg worker`: owns shards of a lake, absorbs their jobs, and commits the sums."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ from logagg.rollup.shard import Shard, ShardSettings
 from logagg.tail.run import counted, merged
 from logagg.tail.signals import ControlRequests
 
-LOOK = 0.5  # seconds between looks whether a shard has lost its owner
-WAIT = 0.2  # seconds at most that we wait for a job before we look at the clock again
+LOOK = 0.5  # seconds between attempts to take over shards without an owner
+WAIT = 0.2  # seconds at most to wait for a message before the clock is checked again
 OLD_TAIL = (
     f"{MISFIT}the workers speak version {protocol.VERSION} of the protocol, this tail version 1: upgrade logagg here"
 )
-QUARANTINED = "quarantined"  # the reason with which the lines of a job that was given up are counted as rejects
+QUARANTINED = "quarantined"  # the reason of rejects under which the lines of a job that was given up are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class WorkerOptions:
     shards: int = 0  # of the lake; 0: as the lake says
     flush: float | None = None  # seconds
     memory: int | None = None  # bytes
-    max_jobs: int = 0  # after which it ends; 0: never
+    max_jobs: int = 0  # jobs after which it ends; 0: never
     metrics: tuple[str, int] | None = None  # where Prometheus may scrape
     verbosity: int = 0
     log_json: bool = False
@@ -84,7 +84,7 @@ def work(options: WorkerOptions, clock: Clock | None = None, requests: ControlRe
 
 
 class Worker:
-    """Takes one message after the other; commits beside that, in a thread of its own."""
+    """Processes one message at a time; commits run beside that, in another thread."""
 
     def __init__(self, options: WorkerOptions, clock: Clock, lake: Lake, requests: ControlRequests) -> None:
         self._options, self._clock, self._lake, self._requests, self._config = (
@@ -101,7 +101,7 @@ class Worker:
         name = f"{socket.gethostname()}-{os.getpid()}"
         largest = packet_bytes(self._limit)
         self._receiver = Receiver(options.servers, clock, self._notices.report, name, largest=largest)
-        self._refusals = Refusals(clock, self._notices.report)  # of messages that are for none of our shards
+        self._refusals = Refusals(clock, self._notices.report)  # of messages for shards that this worker does not own
         self._hosts: dict[int, ShardHost] = {}
         self._looked = clock.monotonic() - LOOK
         flush = options.flush if options.flush is not None else options.config.tail.flush
@@ -159,7 +159,7 @@ class Worker:
     # shards
 
     def _take_over(self) -> None:
-        """Take the shards that we want and nobody owns."""
+        """Take over wanted shards that have no owner."""
         now = self._clock.monotonic()
         if now - self._looked < LOOK:
             return
@@ -176,7 +176,7 @@ class Worker:
         return Ownership(attempts, epochs, Refusals(self._clock, notice), release, self._limit)
 
     def _host_shard(self, number: int, owned: Ownership) -> None:
-        """Begin a shard from what the lake has of it."""
+        """Start a shard from its state in the lake."""
         known = self._lake.sources_of(number)
         settings = ShardSettings(
             rollups_of(self._config),
@@ -190,9 +190,9 @@ class Worker:
     # messages
 
     def _answer(self, delivery: Delivery) -> bytes:
-        """Do what a message asks for, if its MAC is right; whatever goes wrong with it is an answer, too.
+        """Process a message, if its MAC is right, and return the reply; failures are replies, too.
 
-        Nothing is unpacked, kept, or told to the sender of a message before its MAC was checked.
+        Until its MAC is checked, a message is not unpacked or kept, and its sender learns nothing.
         """
         host = next((host for host in self._hosts.values() if delivery.function in _functions(host.number)), None)
         refusals = host.owned.refusals if host else self._refusals
@@ -217,7 +217,7 @@ class Worker:
         return self._keys.sign(protocol.pack(answer), envelope.nonce)
 
     def _done(self, host: ShardHost, delivery: Delivery, envelope: Envelope) -> Reply:
-        """Do what an authentic message asks for."""
+        """Process an authentic message."""
         try:
             return self._do(host, delivery, envelope)
         except TooLarge as error:
@@ -229,7 +229,7 @@ class Worker:
             return host.says("refused", reason=str(error))
         except (CommitFailed, Fenced):
             raise
-        except Exception as error:  # whatever it is, the next job may be a good one
+        except Exception as error:  # the next job may be a good one
             self._restart(host)
             return self._hosts[host.number].says("refused", reason=f"{type(error).__name__}: {error}")
 
@@ -246,7 +246,7 @@ class Worker:
         return self._take(host, delivery, message, envelope)
 
     def _read(self, host: ShardHost, delivery: Delivery, envelope: Envelope) -> JobMessage | Request:
-        """Return a message, if it is for this host; a job still without its events. Raises WireError."""
+        """Parse a message for this host; a job has no events yet. Raises WireError."""
         message = protocol.read(envelope, EVENT_SCHEMA)
         if isinstance(message, Reply):
             raise WireError("a reply, where a job or a request should be")
@@ -259,8 +259,7 @@ class Worker:
     def _take(self, host: ShardHost, delivery: Delivery, message: JobMessage, envelope: Envelope) -> Reply:
         """Unpack a job and take it.
 
-        Its name is that of its authentic header: by the name that its sender gave it on the job server, one job could be blamed
-        for another.
+        Its name comes from its authenticated header, since by its name on the job server one job could be blamed for another.
         """
         name = f"shard {host.number} {message.name}"
         with host.attempts.work(name, alone=not host.waits):
@@ -286,8 +285,8 @@ class Worker:
         return answer
 
     def _note(self, host: ShardHost, request: PositionsRequest) -> None:
-        """Keep how a tailer does: in the lake, and for those who ask here."""
-        with contextlib.suppress(ValueError, OSError):  # of a disk that is full the commits say so
+        """Keep a tailer's heartbeat, in the lake and in the shard's host."""
+        with contextlib.suppress(ValueError, OSError):  # another version; or a full disk, which the commits report
             heartbeat = replace(decode(request.heartbeat), tailer=request.tailer, heard=self._clock.now())
             host.note(heartbeat)
             heartbeats.write_remote(self._options.lake, heartbeat)
@@ -296,7 +295,7 @@ class Worker:
         return Reply("refused", self._lake.shards, reason=reason)
 
     def _restart(self, host: ShardHost) -> None:
-        """Forget what a shard has not committed: it is sent again."""
+        """Restart a shard from its committed state: uncommitted jobs are sent again."""
         self._commits.wait()
         host.close()
         self._host_shard(host.number, host.owned)

@@ -1,1 +1,1 @@
-"""The driver of a tail: one run, one read loop, and the sinks that it hands chunks to; the local one is here."""
+"""The driver of a tail: a run, its read loop, and the local sink for its chunks."""

@@ -1,4 +1,4 @@
-"""Barriers: each is the same cut through all sources for every shard, and what came before it is committed together."""
+"""Barriers: each is one cut through all sources, the same for every shard; everything before it is committed together."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from logagg.tail.sink import Closed
 
 @dataclass(frozen=True, slots=True)
 class Barrier:
-    """The same cut through all sources, for every shard: what comes before it is committed together."""
+    """One cut through all sources, the same for every shard; everything before it is committed together."""
 
     number: int
-    sources: tuple[Source, ...]  # as they stand
+    sources: tuple[Source, ...]  # in their state at the cut
 
 
 Message = Job | Barrier
@@ -34,7 +34,7 @@ class Barriers:
             return Barrier(self._sent, sources)
 
     def idle(self) -> bool:
-        """Tell whether all barriers so far are committed."""
+        """Return whether all barriers so far are committed."""
         return self._committed == self._sent
 
     def committed(self, barrier: Barrier) -> None:
@@ -48,7 +48,7 @@ class Barriers:
             self._changed.notify_all()
 
     def wait_for_commit(self, seconds: float | None = None) -> bool:
-        """Wait, at most so long, until no barrier is on its way; tell so. Raises Closed when there will be no commit."""
+        """Wait until no barrier is on its way, at most `seconds`; return whether none is. Raises Closed if no commit follows."""
         with self._changed:
             self._changed.wait_for(lambda: self._given_up or self.idle(), seconds)
             if self._given_up:

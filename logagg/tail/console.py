@@ -1,4 +1,4 @@
-"""What a running tail shows: a bar while it catches up, one quiet line while it follows, a summary at the end."""
+"""The display of a tail: a progress bar with `--once`, a status line while it follows, a summary at the end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class StatusLine:
         show(text[: self._width() - 1], self._stream)
 
     def _width(self) -> int:
-        """Return the terminal's width: what is longer would go on in a second line, and stay there."""
+        """Return the terminal's width: a longer line would wrap, and could not be cleared."""
         try:
             return os.get_terminal_size(self._stream.fileno()).columns or 80
         except (OSError, ValueError):
@@ -65,7 +65,7 @@ class CatchUpBar:
     def refresh(self, backlog: int, merging: str = "") -> None:  # the bar is about reading
         if self._bar:
             done = self._tally.bytes
-            # Bytes on their way are in neither; and the bar forgets the speed whenever its end moves.
+            # Bytes in the pipeline are in neither; and the bar forgets the speed whenever its total changes.
             self._total = max(self._total, done + backlog)
             self._bar.update(self._task, completed=done, total=self._total or None, lines=self._tally.lines)
 
@@ -75,7 +75,7 @@ class CatchUpBar:
 
 
 def _new_bar() -> Progress:
-    # Imported only where there is a terminal: it takes as long as to read a hundred thousand lines.
+    # Imported only for a terminal: the import takes as long as reading 100,000 lines.
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
@@ -85,7 +85,7 @@ def _new_bar() -> Progress:
 
 @contextmanager
 def merge_line(merging: MergeProgress, enabled: bool) -> Iterator[None]:
-    """Show on a terminal meanwhile how far a merge that takes a while has come."""
+    """Show the progress of long merges on a terminal in the `with` block."""
     if not enabled or not sys.stderr.isatty():
         yield
         return
@@ -98,7 +98,7 @@ def merge_line(merging: MergeProgress, enabled: bool) -> Iterator[None]:
 
 
 def summary(tally: Tally, seconds: float, lake: Path) -> Iterable[str]:
-    """Say what a run has read, and what to type next; a line each."""
+    """Yield the lines of the summary: what was read, and what to type next."""
     rate = tally.lines / max(seconds, 1e-3)
     yield f"{tally.lines:,} lines ({size(tally.bytes)}) in {seconds:.1f} s, {rate:,.0f} lines/s"
     if tally.kinds:
@@ -111,7 +111,7 @@ def summary(tally: Tally, seconds: float, lake: Path) -> Iterable[str]:
 
 
 def size(count: float) -> str:
-    """Return a number of bytes as a person writes it."""
+    """Return a number of bytes in human-readable form."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

@@ -1,4 +1,4 @@
-"""How old what is committed is: since when all that was in the logs is in the lake."""
+"""The age of the commits: up to which time everything in the logs is in the lake."""
 
 from __future__ import annotations
 
@@ -6,41 +6,41 @@ from logagg.clock import Clock
 
 
 class Freshness:
-    """Follows moments from the reader to the commit; each method is for the thread that knows of it."""
+    """Follows times from the reader to the commit; each method is called by the thread of its stage."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        # Moments. What was in the logs at the first was read, at the second goes into the next commit, at the third is committed.
+        # Times. Everything in the logs then: is read; will be in the next commit; is committed.
         self._read = self._cut = self._committed = clock.monotonic()
-        self._moved = self._read  # when something was committed
+        self._moved = self._read  # the last commit
 
     def read(self, at: float) -> None:
-        """All that was in the logs at this moment has been read."""
+        """Note that everything in the logs at this time has been read."""
         self._read = at
 
     def cut(self) -> None:
-        """What was read until now is all in the next commit."""
+        """Note that everything read until now will be in the next commit."""
         self._cut = self._read
 
     def committed(self) -> None:
-        """What was read until the cut is committed."""
+        """Note that everything read before the cut is committed."""
         self._committed = max(self._committed, self._cut)
         self.moved()
 
     def idle(self) -> None:
-        """Nothing waits to be committed."""
+        """Note that nothing waits to be committed."""
         self._committed = max(self._committed, self._read)
 
     def moved(self) -> None:
-        """Something was committed."""
+        """Note that something was committed."""
         self._moved = self._clock.monotonic()
 
     @property
     def behind(self) -> float:
-        """Return seconds: what was in the logs so long ago is all committed."""
+        """Return the seconds since the time up to which everything in the logs is committed."""
         return max(0.0, self._clock.monotonic() - self._committed)
 
     @property
     def stalled(self) -> float:
-        """Return the seconds that something has waited in which nothing was committed."""
+        """Return the seconds for which data have waited without a commit."""
         return max(0.0, self._clock.monotonic() - max(self._committed, self._moved))

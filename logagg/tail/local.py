@@ -39,7 +39,7 @@ from logagg.tail.signals import ControlRequests
 from logagg.tail.sink import Beginning, Closed, Destination
 from logagg.tail.stats import Stats, kinds_of
 
-HEAD_START = 0.1  # seconds at most that the lake waits before it begins, until the parsers have something to do
+HEAD_START = 0.1  # seconds at most before the lake is prepared, so that the parsers have work first
 
 
 def tail(
@@ -104,7 +104,7 @@ class LocalDestination(Destination):
             self._stats,
             memory=self._budget.waiting,
             parsers=self._parsers,
-            leaving=self._options.once,  # the user waits for the end, not for a disk to have room again
+            leaving=self._options.once,  # a run that ends does not wait for a full disk
         )
 
     def adopt(self, config: Config) -> LocalSink:
@@ -112,7 +112,7 @@ class LocalDestination(Destination):
         return self.sink(config)
 
     def say(self, heartbeat: Heartbeat) -> None:
-        with contextlib.suppress(OSError):  # a disk that is full says so when something is committed
+        with contextlib.suppress(OSError):  # a full disk is reported by the next commit
             heartbeats.write(self._options.lake, heartbeat)
 
     def last_heartbeat(self) -> Heartbeat | None:
@@ -152,7 +152,7 @@ class LocalSink:
         notices: Notices,
         stats: Stats,
         *,
-        memory: int,  # bytes of what is not committed, at the most
+        memory: int,  # uncommitted bytes, at most
         parsers: int,
         leaving: bool = False,
     ) -> None:
@@ -162,14 +162,14 @@ class LocalSink:
         self._parsed: BoundedQueue[tuple[Chunk, Future[Batch]] | Barrier] = BoundedQueue(max(1, parsers - 1))
         self._queue = ShardQueues(len(shards))
         self._flushes: BoundedQueue[tuple[Barrier, Delta]] = BoundedQueue(len(shards))
-        self._under_way = threading.Event()  # a parser has something to do
+        self._under_way = threading.Event()  # a parser has work
         self._is_clean = True  # nothing was put since the last flush
         self._is_cut = False
         self._failed: Callable[[], None] = lambda: None
         self._failure: BaseException | None = None
         self._barriers = Barriers()
         self._held = [0] * len(shards)  # by shard: bytes that it holds
-        self._sinking = [0] * len(shards)  # by shard: bytes that it has drained and that are not committed
+        self._sinking = [0] * len(shards)  # by shard: bytes drained but not committed
         self._merger = Merger(lake, clock, notices)
         self._workers = [self._thread(self._worker(shard)) for shard in shards]
         self._threads = [*map(self._thread, (self._deal, self._write)), *self._workers]
@@ -203,14 +203,14 @@ class LocalSink:
 
     def start(self, failed: Callable[[], None]) -> None:
         self._failed = failed
-        for thread in reversed(self._threads):  # a stage may end, and wait for those below it, as soon as it runs
+        for thread in reversed(self._threads):  # downstream first: a stage that ends at once joins the ones after it
             thread.start()
 
     def leave(self) -> None:
         self._leaving = True
 
     def pause(self) -> None:
-        self.finish()  # another configuration takes other shards
+        self.finish()  # another configuration needs other shards
 
     def finish(self) -> None:
         self._parsed.close()
@@ -221,7 +221,7 @@ class LocalSink:
             raise self._failure
 
     def cut(self) -> None:
-        self._is_cut = self._leaving = True  # a commit that the disk refuses is not tried again
+        self._is_cut = self._leaving = True  # a failing commit is not retried
         self._barriers.give_up()
         self._parsed.cut()
         self._queue.cut()
@@ -237,7 +237,7 @@ class LocalSink:
         except Closed:
             pass
         except BaseException as failure:
-            if not self._is_cut:  # else there is another failure, which came first
+            if not self._is_cut:  # otherwise another failure came first
                 self._failure = failure
                 self.cut()
                 self._failed()

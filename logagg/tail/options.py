@@ -1,4 +1,4 @@
-"""What one run of `logagg tail` was asked for."""
+"""The options of one run of `logagg tail`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from logagg.memory import Budget
 
 @dataclass(frozen=True, slots=True)
 class TailOptions:
-    """One run of `logagg tail`; what the command line does not say comes from the configuration."""
+    """The options of one run; those not given on the command line are None, and come from the configuration."""
 
     paths: Sequence[str]
     lake: Path
@@ -26,28 +26,28 @@ class TailOptions:
     shards: int | None = None
     memory: int | None = None  # bytes
     verbosity: int = 0  # -1 quiet, 1 verbose
-    log_json: bool = False  # notices are JSON lines, and nothing is drawn on a terminal
+    log_json: bool = False  # notices are JSON lines, and there is no display on the terminal
     metrics: tuple[str, int] | None = None  # where Prometheus may scrape
     say: Callable[[str], None] = print
     reload: Callable[[], Config] = Config  # reads the configuration again; raises ConfigError
 
     @property
     def ends(self) -> bool:
-        """Tell whether the run ends by itself."""
+        """Return whether the run ends by itself."""
         return self.once or list(self.paths) == [STDIN]
 
     @property
     def shows_progress(self) -> bool:
-        """Tell whether a terminal is to show how far the run has come."""
+        """Return whether progress is shown on the terminal."""
         return self.verbosity >= 0 and not self.log_json
 
     @property
     def shard_count(self) -> int:
-        """The number of shards: as said, as configured, or one for two cores: parsers have twice as much to do."""
+        """The number of shards: as given, as configured, or one for two cores, since parsers have twice the work."""
         return self.shards or self.config.tail.shards or max(1, (os.cpu_count() or 1) // 2)
 
     @property
     def budget(self) -> Budget:
-        """How the run shares out its memory."""
+        """How the memory is divided among the stages."""
         memory = self.memory or self.config.tail.memory
         return Budget.of(self.config.tail, memory, self.shard_count, os.cpu_count() or 1)

@@ -1,11 +1,11 @@
-"""What became of the last lines of each log: which have no format that fits, and which are mostly rejects."""
+"""How the last lines of each log were parsed: which logs match no format, and which are mostly rejects."""
 
 from __future__ import annotations
 
 from collections import deque
 
-WINDOW = 100  # lines of a log that are looked at
-FEW = 10  # lines from which on a share tells something
+WINDOW = 100  # last lines of a log that are considered
+FEW = 10  # lines at least for a meaningful share
 
 
 class _Recent:
@@ -23,7 +23,7 @@ class _Recent:
             self._lines, self._rejects = self._lines - lines, self._rejects - rejects
 
     def counts(self) -> tuple[int, int]:
-        """Return how many of the last lines are looked at, and the rejects among them; in a chunk they lie evenly."""
+        """Return the number of last lines considered, and of rejects, assumed to be spread evenly over a chunk."""
         lines, rejects = self._chunks[0]
         over = max(0, self._lines - WINDOW)
         return self._lines - over, round(self._rejects - rejects * over / lines)
@@ -38,11 +38,11 @@ class ParseRecord:
         self._refused: set[str] = set()
 
     def refuse(self, source: str) -> None:
-        """Note that no format fits a source."""
+        """Note that a source matches no format."""
         self._refused.add(source)
 
     def add(self, source: str, lines: int, rejects: int) -> None:
-        """Add what was parsed of a source."""
+        """Add the lines and rejects of a chunk."""
         if lines:
             self._refused.discard(source)
             recent = self._recent.get(source) or _Recent()
@@ -57,15 +57,15 @@ class ParseRecord:
             self._mostly.pop(source, None)
 
     def without_format(self) -> set[str]:
-        """Return the sources that no format fits."""
+        """Return the sources that match no format."""
         return set(self._refused)
 
     def mostly_rejected(self) -> dict[str, tuple[int, int]]:
-        """Return the sources of whose last lines more than half are rejects: how many lines, and how many of them."""
+        """Return the sources with mostly rejects among their last lines: the numbers of lines and of rejects."""
         return dict(self._mostly)
 
     def forget_all_but(self, sources: set[str]) -> None:
-        """Drop what is known of other sources."""
+        """Drop the records of other sources."""
         for id_ in self._recent.keys() - sources:
             del self._recent[id_]
             self._mostly.pop(id_, None)

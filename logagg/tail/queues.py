@@ -31,7 +31,7 @@ class BoundedQueue(Generic[Item]):
             self._changed.notify_all()
 
     def get(self) -> Item:
-        """Take the first item; waits for one. Raises Closed when there will be none."""
+        """Take the first item; waits for one. Raises Closed if none follows."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or bool(self._items))
             if not self._items:
@@ -40,13 +40,13 @@ class BoundedQueue(Generic[Item]):
             return self._items.popleft()
 
     def close(self) -> None:
-        """Take nothing more; what is there can still be taken out."""
+        """Accept no more items; those in the queue can still be taken out."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def cut(self) -> None:
-        """Close, and drop what is there."""
+        """Close, and drop the items."""
         with self._changed:
             self._closed = True
             self._items.clear()
@@ -70,6 +70,6 @@ class ShardQueues:
             queue.close()
 
     def cut(self) -> None:
-        """Stop at once: drop what nobody received. Nothing is lost, it is read again from the log."""
+        """Stop at once, and drop the messages. Nothing is lost: their lines are read again from the log."""
         for queue in self._queues:
             queue.cut()

@@ -1,4 +1,4 @@
-"""The read loop: looks at the logs, has parsers read what is new, hands that to a sink, flushes, rests."""
+"""The read loop: polls the logs, submits new chunks to the parsers, puts them into a sink, flushes, and waits."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from logagg.parse_pool.task import without_data
 from logagg.records import Chunk
 from logagg.tail.sink import Closed, Sink
 
-LOOK_AGAIN = 0.5  # seconds between reconciling polls when nothing woke us
-SHORT = 0.01  # seconds between two looks at the least
-BUSY = 1 << 20  # bytes between two flushes: of more, not all is left for the last moment
-PORTIONS = 4  # in which a busy log is read between two flushes
+LOOK_AGAIN = 0.5  # seconds between polls without an event
+SHORT = 0.01  # seconds between two polls, at least
+BUSY = 1 << 20  # bytes between two flushes, above which a log is read in portions instead of all before the flush
+PORTIONS = 4  # of a busy log between two flushes
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often to flush, and when to end."""
+    """The flush interval, and whether the loop ends by itself."""
 
     flush: float = 1.0  # seconds
     once: bool = False  # read all there is, then stop
 
 
 class ReadLoop:
-    """Reads in a thread of its own, by one configuration, until all is read (`once`), `stop` is called, or its sink fails."""
+    """Reads in its own thread, with one configuration, until everything is read (`once`), `stop` is called, or its sink fails."""
 
     def __init__(
         self,
@@ -44,9 +44,9 @@ class ReadLoop:
     ) -> None:
         self._tailer, self._waker, self._formats, self._parsers = tailer, waker, formats, parsers
         self._sink, self._pace, self._clock = sink, pace, clock
-        self._written_at = written_at  # when the lake was last written: the clock may be behind that
-        self._put = self._changed = False  # something since the last flush: a chunk, or a change without one
-        self._bytes = self._bytes_before = 0  # put since the last flush, and between the two before
+        self._written_at = written_at  # when the lake was last written, in case the clock is behind that
+        self._put = self._changed = False  # since the last flush: a chunk was put; a source changed without one
+        self._bytes = self._bytes_before = 0  # put since the last flush, and in the interval before
         self._flushed = clock.monotonic()
         self._stopping = threading.Event()
         self._failure: BaseException | None = None
@@ -56,12 +56,12 @@ class ReadLoop:
         self._thread.start()
 
     def stop(self) -> None:
-        """Read no further; what the tailer gave out is put and flushed."""
+        """Read no further; chunks that the tailer has yielded are put and flushed."""
         self._stopping.set()
         self._waker.wake()
 
     def join(self) -> None:
-        """Wait for the end. Raises what made the loop fail; that its sink has failed, the sink says itself."""
+        """Wait for the end. Raises the exception that ended the loop; failures of the sink are raised by the sink."""
         self._thread.join()
         if self._failure:
             raise self._failure
@@ -95,7 +95,7 @@ class ReadLoop:
     def _read_what_is_there(self) -> None:
         began = self._clock.monotonic()
         for chunk in self._tailer.poll():
-            self._submit(chunk)  # what the tailer has given out it does not give again
+            self._submit(chunk)  # the tailer does not yield a chunk again
             if self._tailer.only_stdin:
                 self._sink.read(self._clock.monotonic())
             if self._stopping.is_set():
@@ -105,13 +105,13 @@ class ReadLoop:
         self._sink.read(began)
 
     def _submit(self, chunk: Chunk) -> None:
-        """Have a chunk parsed, and put it; the tailer takes it back where no format fits."""
+        """Submit a chunk to the parsers and put it; the tailer takes it back if no format matches."""
         written = max(self._written_at, self._tailer.source(chunk.source).modified)
         fmt = self._formats.format_of(chunk, written)
         if fmt is None:
             self._tailer.refuse(chunk.source)
             return
-        if chunk.data:  # a hole, or a line over the limit, does not show its format
+        if chunk.data:  # a hole, or a line over the limit, has no format
             self._tailer.set_format(chunk.source, fmt.name)
         source = self._tailer.source(chunk.source)
         self._put = True
@@ -131,7 +131,7 @@ class ReadLoop:
         return max(0.0, self._flushed + self._pace.flush - self._clock.monotonic())
 
     def _rest(self) -> None:
-        """Wait until something is written, and until it is time to flush; a busy log is read meanwhile, in portions."""
+        """Wait for new data, and for the time to flush; a busy log is read in portions meanwhile."""
         if not (self._put or self._changed):
             self._wait_for_more()
         while (left := self._remaining()) and not self._stopping.is_set():
@@ -141,7 +141,7 @@ class ReadLoop:
             self._stopping.wait(min(left, self._pace.flush / PORTIONS))
             if self._remaining():
                 self._read_what_is_there()
-        # A commit that takes longer than the interval: to look at the logs over and over would only take its core.
+        # The commit takes longer than the interval: polling again and again would only take its core.
         self._sink.ready(min(LOOK_AGAIN, self._pace.flush / PORTIONS + SHORT))
 
     def _wait_for_more(self) -> None:

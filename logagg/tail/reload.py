@@ -1,4 +1,4 @@
-"""Another configuration for a tail that runs (SIGHUP)."""
+"""A new configuration for a running tail (SIGHUP)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from logagg.errors import LogaggError
 from logagg.notice_log import Notices
 from logagg.notices import configuration_refused, configuration_unchanged, settings_need_restart
 
-# Of [tail]: what the tailer and the shards are made with, for as long as they live.
+# Settings of [tail] that the tailer and the shards keep for life.
 FIXED = ("shards", "memory", "chunk", "max_line", "idle", "forget", "begin")
 
 
 def reloaded(
     read: Callable[[], Config], before: Config, attempt: Callable[[Config], object], notices: Notices
 ) -> Config | None:
-    """Read the configuration again; None, and a notice, where an attempt at it fails or it says nothing new."""
+    """Read the configuration again and try it; None, with a notice, if that fails or nothing has changed."""
     try:
         config, waiting = kept(read(), before)
         attempt(config)
@@ -33,7 +33,7 @@ def reloaded(
 
 
 def kept(new: Config, old: Config) -> tuple[Config, list[str]]:
-    """Return a new configuration without what can only change at a restart, and the keys of that."""
+    """Return a new configuration without the changes that need a restart, and the keys of those."""
     waiting = [
         one.key
         for one in SETTINGS

@@ -1,4 +1,4 @@
-"""Says every few seconds how a tail does: what it follows, waits for, cannot read, and does not understand."""
+"""Sends a heartbeat every few seconds: what a tail follows, waits for, cannot read, and cannot parse."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from logagg.tail.freshness import Freshness
 from logagg.tail.options import TailOptions
 from logagg.tail.parse_record import ParseRecord
 
-EVERY = 5.0  # seconds between heartbeats,
-AT_LEAST = 1.0  # also where something has changed
-MOST_LOGS = 1000  # that a heartbeat names; then it has 82 kB and takes 8 ms
+EVERY = 5.0  # seconds between heartbeats
+AT_LEAST = 1.0  # seconds between heartbeats, at least, even after a change
+MOST_LOGS = 1000  # logs in a heartbeat: with so many it has 82 kB and takes 8 ms
 MOST_PROBLEMS = 1000
 
 
@@ -44,7 +44,7 @@ class Reporter:
         tailer: str = "",
         lock: int = 0,
     ) -> None:
-        self.flush = options.config.tail.flush  # seconds, by the configuration that holds now
+        self.flush = options.config.tail.flush  # seconds, by the current configuration
         self._blank = Heartbeat(
             tailer, socket.gethostname(), os.getpid(), lock, clock.now(), clock.now(), once=options.once
         )
@@ -61,7 +61,7 @@ class Reporter:
         self._newest = self._blank
 
     def go_on_from(self, before: Heartbeat | None) -> None:
-        """Remember what the tail before this one found wrong: it may be so for longer than we run."""
+        """Remember the problems that the tail before this one found, and since when they exist."""
         if before is None:
             return
         for kind, found in (
@@ -81,13 +81,13 @@ class Reporter:
             return
         self._looked = now
         wrong = self._what_is_wrong(tailer)
-        clock_was_set = abs(self._clock_offset() - self._offset) > AT_LEAST  # the last heartbeat seems older than it is
+        clock_was_set = abs(self._clock_offset() - self._offset) > AT_LEAST  # the last heartbeat has a wrong age
         if now - self._sent >= EVERY or clock_was_set or self._names(*wrong) != self._said:
             self._say(tailer)
 
     @contextmanager
     def of_run(self, tailer: Tailer, *, but: type[Exception] | None = None) -> Iterator[None]:
-        """Send the first heartbeat of a run, and its last, which says how it ended; after the exception `but` it goes on."""
+        """Send the first heartbeat of a run, and the last one, with its outcome; not the last one after the exception `but`."""
         self._say(tailer)
         try:
             yield
@@ -144,20 +144,20 @@ class Reporter:
         self._send(self._newest.shortened(MOST_PROBLEMS))
 
     def _clock_offset(self) -> float:
-        """Return the seconds between the two clocks; it changes only when the time of day is set."""
+        """Return the difference between wall clock and monotonic clock; it changes only when the clock is set."""
         return self._clock.now() - self._clock.monotonic()
 
-    # what is wrong
+    # problems
 
     def _look_at_paths(self, logs: Sequence[FollowedLog]) -> None:
-        """Find out which paths mean no log, of those of which none is followed."""
+        """Return the paths that match no log, among those without a followed log."""
         names = {log.path for log in logs}
         found = [one for path in self._paths if not _is_followed(path, names) and (one := _problem(path))]
         self._waiting = {one.path: one.reason for one in found if one.state == "missing"}
         self._refused = {one.path: one.reason for one in found if one.state != "missing"}
 
     def _what_is_wrong(self, tailer: Tailer) -> tuple[list[LogProblem], list[LogProblem]]:
-        """Return the logs that cannot be read, and those of the others that cannot be parsed."""
+        """Return the logs that cannot be read, and the others that cannot be parsed."""
         unreadable = self._unreadable(tailer)
         paths = {one.path for one in unreadable}
         return unreadable, [one for one in self._unparsed(tailer) if one.path not in paths]
@@ -182,7 +182,7 @@ class Reporter:
         return problems
 
     def _since_when(self, kind: str, found: Iterable[LogProblem]) -> tuple[LogProblem, ...]:
-        """Return the problems with since when there is each."""
+        """Return the problems, each with the time since when it exists."""
         now, at = self._clock.monotonic(), self._clock.now()
         return tuple(replace(one, since=at - (now - self._since.setdefault((kind, one.path), now))) for one in found)
 
@@ -196,11 +196,11 @@ class Reporter:
 
 
 def announce(found: Iterable[paths.PathProblem], notices: Notices) -> None:
-    """Say, of a run that begins, what it waits for."""
+    """Give notices of the paths that a new run waits for."""
     for one in found:
         if one.state == "missing":
             notices.report(path_missing(one.path, one.reason))
-        elif has_magic(os.path.dirname(one.path)):  # else the first look says it
+        elif has_magic(os.path.dirname(one.path)):  # otherwise the first look reports it
             notices.report(log_unreadable(one.path, one.reason))
 
 
@@ -217,7 +217,7 @@ def _in_detail(path: str, reason: str) -> str:
 
 
 def _is_followed(path: str, names: Set[str]) -> bool:
-    """Tell whether one of the logs of these names is one that a path means."""
+    """Return whether a path matches one of these logs."""
     if has_magic(path):
         return any(fnmatchcase(name, path) for name in names)
     inside = os.path.join(path, "")

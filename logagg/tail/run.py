@@ -1,4 +1,4 @@
-"""One run of `logagg tail`, wherever its lines go: options, signals, another configuration, display, heartbeats, the end."""
+"""One run of `logagg tail`, for any sink: options, signals, reload, display, heartbeats, the end."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from logagg.tail.sink import BeginAgain, Beginning, Destination, Sink
 from logagg.tail.skipped import SkippedLogs
 from logagg.tail.stats import Stats, Tally
 
-REFRESH = 0.5  # seconds between looks of the status line
-HEAP = 0.75  # of the memory that parsers leave: beyond, what is freed goes back to the system, for its pieces add up
-ONCE_FLUSH = 10.0  # seconds between commits of `--once`, where nobody waits for the newest second
+REFRESH = 0.5  # seconds between updates of the status line
+HEAP = 0.75  # share of the memory beside the parsers above which freed memory is returned to the system
+ONCE_FLUSH = 10.0  # seconds between commits of `--once`, which need not be fresh
 
 
 def counted(notices: Notices) -> Iterator[Sample]:
@@ -50,10 +50,10 @@ def merged(merging: MergeProgress) -> Iterator[Sample]:
 
 
 class Run:
-    """One run: one read loop after the other, each by its configuration, and the user who watches.
+    """One run: sessions with a tailer each, and in a session one read loop for each configuration.
 
-    The tailer outlives them: it holds open what was rotated away, and the part of a line that came through standard
-    input. Where what is committed is not what the sink was told, a session with a new tailer begins there.
+    The tailer outlives a reload: it holds rotated files open, and an unfinished line of standard input. If the committed
+    positions are not those that the sink was given, a new session starts from them.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Run:
         self._requests, self._parsers, self._budget = requests, parsers, options.budget
         self._config = options.config
         self._new_config: Config | None = None  # for the next read loop, loaded while this one runs
-        self._cut_short = False  # by the user
+        self._cut_short = False  # by a signal
         self._waker = Waker(notices.report)
         self._unread = SkippedLogs(notices, ends=options.ends)
         self._tailer: Tailer | None = None
@@ -103,7 +103,7 @@ class Run:
             )
 
     def _finish(self, started: float) -> None:
-        """Leave few files behind, and say what was read."""
+        """Merge the files of the lake, and print the summary."""
         if not self._cut_short:
             self._destination.tidy()
         if self._options.verbosity >= 0:
@@ -115,7 +115,7 @@ class Run:
     # a session
 
     def _session(self) -> bool:
-        """Follow from what is committed on; tell whether that is to begin again."""
+        """Follow from the committed positions; return whether a new session is needed."""
         try:
             beginning = self._destination.begin(self._stats, lambda: self._requests.leaving)
             if beginning is None:
@@ -168,7 +168,7 @@ class Run:
         )
 
     def _follow(self, tailer: Tailer, beginning: Beginning) -> None:
-        """Let one read loop run after the other, each with the newest configuration each."""
+        """Run one read loop after the other, each with the newest configuration."""
         loud = self._options.shows_progress
         tally = self._stats.tally
         display = CatchUpBar(tally, loud) if self._options.once else StatusLine(tally, self._clock, loud)
@@ -190,7 +190,7 @@ class Run:
         return ReadLoop(tailer, self._waker, formats, self._parsers, sink, pace, self._clock, beginning.written_at)
 
     def _watch(self, loop: ReadLoop, tailer: Tailer, sink: Sink, display: CatchUpBar | StatusLine) -> Config | None:
-        """Show how it goes until a read loop ends; return the configuration that the next one shall have."""
+        """Show the progress until a read loop ends; return the configuration for the next one, if any."""
         self._new_config = None
         sink.start(loop.stop)
         loop.start()
@@ -205,7 +205,7 @@ class Run:
                 raise
         end.result()
         if self._cut_short:
-            sink.finish()  # where the user asked for the end after a reload
+            sink.finish()  # a signal to end came after a reload
             return None
         return self._next_config()
 
@@ -214,7 +214,7 @@ class Run:
         return self._new_config
 
     def _await_end(self, loop: ReadLoop, sink: Sink) -> None:
-        """Wait until a read loop has ended, and for what follows it. Raises what made either fail."""
+        """Wait until a read loop has ended, and its sink has paused or finished. Raises the failure of either."""
         try:
             loop.join()
         finally:
@@ -226,7 +226,7 @@ class Run:
     def _heed(
         self, end: Future[None], loop: ReadLoop, tailer: Tailer, sink: Sink, display: CatchUpBar | StatusLine
     ) -> None:
-        """Do what the user asks for, and show how it goes, until the end."""
+        """Handle control requests, and show the progress, until the end."""
         while not end.done():
             request = self._requests.wait(REFRESH)
             if request == "stop":
@@ -238,7 +238,7 @@ class Run:
             display.refresh(tailer.backlog(), self._destination.activity)
             self._reporter.tick(tailer)
 
-    # another configuration
+    # reload
 
     def _reload(self, loop: ReadLoop, tailer: Tailer) -> None:
         def attempt(config: Config) -> None:
@@ -251,7 +251,7 @@ class Run:
             loop.stop()
 
     def _renewed(self, config: Config, tailer: Tailer) -> Sink:
-        """Return the next sink: by a new configuration, or by the old one where the destination refuses the new."""
+        """Return the next sink: with the new configuration, or with the old one if the destination refuses the new one."""
         try:
             sink = self._destination.adopt(config)
         except LogaggError as error:
@@ -263,7 +263,7 @@ class Run:
         return sink
 
     def _formats(self, config: Config, tailer: Tailer) -> SourceFormats:
-        """Return the formats of logs by a configuration. Raises LogaggError."""
+        """Return the formats of logs for a configuration. Raises LogaggError."""
         given = self._log_format(config)
         known = {source.id: source.format for source in tailer.sources() if source.format}
 

@@ -1,6 +1,6 @@
-"""Signals, turned into requests that the main thread heeds when it comes to them.
+"""Signals, turned into control requests that the main thread handles.
 
-A handler may interrupt anything, itself included, so it takes no lock: it puts a word into a queue made for that.
+A handler may interrupt anything, even itself, so it takes no lock: it puts a request into a `SimpleQueue`, which is reentrant.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SHOW_CURSOR = b"\x1b[?25h\n"
 
 
 class ControlRequests:
-    """What a running tail was asked: by SIGTERM and SIGINT to stop, by SIGHUP to reload, by its own end to see that it has come."""
+    """The control requests to a run: SIGTERM and SIGINT stop it, SIGHUP reloads, and its own end wakes the main thread."""
 
     def __init__(self, *, reloads: bool = True) -> None:
         self._leaving = self._stopped = False
@@ -34,7 +34,7 @@ class ControlRequests:
 
     @contextmanager
     def heeded(self) -> Iterator[None]:
-        """Heed signals of a process in its main thread; afterwards all that they could ask for is done, or has failed."""
+        """Handle signals in the `with` block, in the main thread; afterwards they are ignored, since the run has ended."""
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         try:
@@ -56,11 +56,11 @@ class ControlRequests:
 
     @property
     def leaving(self) -> bool:
-        """Tell whether we were asked to stop, for those who do other things than wait for requests."""
+        """Return whether the run is to stop, for threads that do not wait for requests."""
         return self._stopped
 
     def _leave(self, number: int, _frame: object) -> None:
-        """Ask for a last flush, a commit, the end. A second time: the end at once; nothing is lost."""
+        """Request a last flush and the end; at a second signal, exit at once. Nothing is lost."""
         if self._leaving:
             if self._terminal:
                 with suppress(OSError):
@@ -70,7 +70,7 @@ class ControlRequests:
         self.put("stop")
 
     def _hang_up(self, number: int, frame: object) -> None:
-        """Reload; but when it is the terminal that hung up, nobody looks on any more."""
+        """Request a reload; if the signal means that the terminal was closed, stop instead."""
         if self._terminal and not sys.stderr.isatty():
             self._leave(number, frame)
         else:

@@ -22,115 +22,115 @@ from logagg.tail.stats import Stats
 
 
 class Closed(Exception):
-    """a sink, or a queue, takes nothing more, and all that it took was handed on."""
+    """A sink or a queue accepts nothing more, and everything that it accepted was passed on."""
 
 
 class BeginAgain(Exception):
-    """What is committed is not what a sink was told: the run begins again from what is committed."""
+    """The committed positions are not those that a sink was given: the run starts again from them."""
 
 
 class Sink(Protocol):
     """Takes parsed chunks from the read loop to a commit.
 
     Order: the lines of a source are committed in the order of their positions.
-    Bounds: `put` waits while too much is not committed, so that a run keeps to `--memory`.
+    Bounds: `put` waits while too much is uncommitted, so that a run stays within `--memory`.
     Once: a commit holds lines of a source together with the position that they reach, so no line is lost or counted twice.
-    What was put and is not committed at the end of a run, however it ends, is read again by the next.
-    Commits: a local sink makes one commit of all that was put before a `flush`; of a remote one each worker commits the
-    shards that it owns, in its own time.
+    Chunks that are not committed at the end of a run, however it ends, are read again by the next.
+    Commits: a local sink makes one commit of everything that was put before a `flush`; with a remote one each worker commits
+    its shards by its own interval.
     Failure: a sink that cannot go on calls what `start` was given; `put`, `flush` and `ready` raise Closed from then on, and
-    `pause` and `finish` raise what was wrong: LogaggError, BeginAgain, or what a parser raised.
+    `pause` and `finish` raise the cause: LogaggError, BeginAgain, or an exception of a parser.
 
     The read loop calls `put`, `read`, `due`, `ready` and `flush` in its thread; another thread may call the others.
     """
 
     @property
     def then(self) -> Then | None:
-        """What a parser makes of a chunk and its events, for `put`; None: it hands on the batch as it is."""
+        """A function that parsers apply to a chunk and its events before `put`; None: `put` receives the batch."""
         ...
 
     def start(self, failed: Callable[[], None]) -> None:
-        """Begin to take chunks, or go on after a `pause`; call `failed` when that comes to an end by a failure."""
+        """Begin to accept chunks, or go on after a `pause`; `failed` is called if the sink fails."""
         ...
 
     def put(self, source: Source, chunk: Chunk, parsed: Future[Any]) -> None:
-        """Hand on a chunk, without its data, and what a parser will have made of it; waits while there is no room."""
+        """Accept a chunk, without its data, and the future result of its parser; waits while too much is uncommitted."""
         ...
 
     def read(self, at: float) -> None:
-        """Note that all that was in the logs at a moment has been put."""
+        """Note that everything in the logs up to a time has been put."""
         ...
 
     def due(self) -> bool:
-        """Tell whether so much waits that a flush should not wait for its time."""
+        """Return whether a flush is due early, since much is uncommitted."""
         ...
 
     def ready(self, seconds: float | None = 0) -> bool:
-        """Wait at most so long (None: without end) until a flush can be taken; tell whether it can."""
+        """Wait at most `seconds` (None: forever) until a flush is possible; return whether it is."""
         ...
 
     def flush(self, sources: Sequence[Source], *, changed: bool) -> None:
-        """Have all that was put committed, with the sources as they stand.
+        """Commit everything that was put, with the records of the sources.
 
-        `changed` tells whether there is something to say of a source that gave no chunk.
+        `changed`: the record of a source without a chunk has changed.
         """
         ...
 
     def leave(self) -> None:
-        """Wait no longer for what may take long (a disk without room, workers without an answer): the user wants to go."""
+        """Stop waiting for a full disk or silent workers: the run is to end."""
         ...
 
     def pause(self) -> None:
-        """Return when another configuration can be adopted: the read loop has ended, and another one will follow."""
+        """Return when a new configuration can be adopted: the read loop has ended, and another one will follow."""
         ...
 
     def finish(self) -> None:
-        """Take nothing more; return when all that was put is committed, or, after `leave`, when that takes too long."""
+        """Accept nothing more; return when everything is committed, or, after `leave`, when that takes too long."""
         ...
 
     def cut(self) -> None:
-        """Take nothing more, and drop what is not committed."""
+        """Accept nothing more, and drop what is uncommitted."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """From where on a session reads."""
+    """The positions and limits with which a session begins."""
 
     known: Sequence[KnownSource]
-    chunk_bytes: int  # the largest chunk that is taken
-    written_at: float = 0.0  # when the lake was last written, by the clock of then; 0: not known
+    chunk_bytes: int  # the largest chunk that is accepted
+    written_at: float = 0.0  # when the lake was last written, by the clock at that time; 0: not known
 
 
 class Destination(ABC):
-    """The lake of this process, or the workers: knows what is committed, and makes the sinks of a run."""
+    """The lake of this process, or the workers: knows the committed positions, and makes the sinks of a run."""
 
-    tailer = ""  # the name of this tail among others
-    lock = 0  # when the lake's lock was taken, as it says itself; 0: there is none
+    tailer = ""  # the name of this tail in a cluster
+    lock = 0  # the mtime of the lake's lock when it was taken; 0: there is no lock
 
     @abstractmethod
     def begin(self, stats: Stats, leaving: Callable[[], bool]) -> Beginning | None:
-        """Begin a session; return from where on to read, None when the user wants to go before that is known."""
+        """Begin a session; return its beginning, or None if the run is to end before that is known."""
 
     @abstractmethod
     def classifier(self, config: Config) -> Classifier:
-        """Return what classifies events as a configuration says. Raises LogaggError."""
+        """Return the classifier for a configuration. Raises LogaggError."""
 
     @abstractmethod
     def check(self, config: Config) -> None:
-        """Raise LogaggError where a configuration asks for what cannot be."""
+        """Raise LogaggError for a configuration that cannot be followed."""
 
     @abstractmethod
     def sink(self, config: Config) -> Sink:
-        """Return the sink of a session that begins. Raises LogaggError."""
+        """Return the sink of a new session. Raises LogaggError."""
 
     @abstractmethod
     def adopt(self, config: Config) -> Sink:
-        """Return the sink to go on with by another configuration, after a pause. Raises LogaggError."""
+        """Return the sink for a new configuration, after a pause. Raises LogaggError."""
 
     @abstractmethod
     def say(self, heartbeat: Heartbeat) -> None:
-        """Leave a heartbeat where `logagg status` finds it."""
+        """Store or send a heartbeat, so that `logagg status` finds it."""
 
     @abstractmethod
     def numbers(self) -> Iterator[Sample]:
@@ -141,21 +141,21 @@ class Destination(ABC):
         return None
 
     def may_forget(self) -> bool:
-        """Tell whether what is old by the clock may be forgotten."""
+        """Return whether old records may be dropped: the clock is trusted."""
         return True
 
     @property
     def activity(self) -> str:
-        """What else is going on, for a status line."""
+        """Another activity, for the status line."""
         return ""
 
     @abstractmethod
     def tidy(self) -> None:
-        """Leave few files behind a run that has read all there is."""
+        """Merge files at the end of a run with `--once`."""
 
     @abstractmethod
     def refuse_damaged(self) -> None:
-        """Raise LogaggError where something that was committed before is damaged."""
+        """Raise LogaggError if committed files are damaged."""
 
     @abstractmethod
     def end(self) -> None:

@@ -12,7 +12,7 @@ from logagg.tail.parse_record import ParseRecord
 
 
 class SkippedLogs:
-    """Says at once what a run that goes on leaves unread; of one that ends by itself, when its end shows what it meant."""
+    """Reports skipped logs: at once in a run that follows, at the end of one with `--once`."""
 
     def __init__(self, notices: Notices, *, ends: bool) -> None:
         self._notices, self._ends = notices, ends
@@ -21,14 +21,14 @@ class SkippedLogs:
         self.record = ParseRecord()
 
     def report(self, notice: Notice) -> None:
-        """Report a notice of the tailer; a log that a run which ends by itself cannot read fails it at its end."""
+        """Report a notice of the tailer; with `--once`, an unreadable log makes the run fail at its end."""
         if notice.kind == UNREADABLE.name and self._ends:
             self._unreadable.append(SourceError(notice.text.removesuffix(RETRYING)))
         else:
             self._notices.report(notice)
 
     def refuse(self, source: Source, given: str) -> None:
-        """Note that a source does not have the format that was given, or any."""
+        """Note that a source does not match the given format, or any."""
         if source.id not in self._refused and not self._ends:
             problem = _no_format(source.path, given, "looked at again when it has grown")
             self._notices.report(log_without_format(source.path, str(problem)))
@@ -36,7 +36,7 @@ class SkippedLogs:
         self.record.refuse(source.id)
 
     def complain(self, named: Sequence[str], given: str, *, in_vain: bool) -> None:
-        """Fail when a log could not be read, or matches no format and was named, or all was `in_vain`; say so of others."""
+        """Raise for an unreadable log, or a named one without a format, or if all was `in_vain`; report the others."""
         refused = sorted(self._refused.values())
         grave = [path for path in refused if path in named or in_vain]
         failures = [*self._unreadable, *(_no_format(path, given) for path in grave)]

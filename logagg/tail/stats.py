@@ -1,4 +1,4 @@
-"""What a run has read, and how fresh what it committed is: for the status line, the summary, heartbeats and metrics."""
+"""The counts of a run, and the age of its commits: for the status line, the summary, heartbeats and metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from logagg.tail.parse_record import ParseRecord
 
 @dataclass(slots=True)
 class Tally:
-    """What has been read and parsed in this run."""
+    """The bytes and lines that this run has read and parsed."""
 
     bytes: int = 0
     lines: int = 0
@@ -44,7 +44,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What a sink notes of a session, for those who watch it."""
+    """The counts and the freshness of a session, which its sink updates."""
 
     tally: Tally
     freshness: Freshness

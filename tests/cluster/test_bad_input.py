@@ -102,7 +102,7 @@ def test_another_secret(working: Site, log: str) -> None:
         "tail", "--gearman", working.gearman, "--name", "web1", "--secret", "other", "--once", log, status=1
     )
     assert (
-        "tailer web1 has another secret than the lake, or another version; see that --secret is the lake's"
+        "tailer web1 has another secret than the lake, or another version; check that --secret is the lake's"
         in done.stderr
     )
     found = working.logagg.run("status", "--gearman", working.gearman, status=1)
@@ -123,7 +123,7 @@ def test_two_tails_with_one_name(working: Site, log: str) -> None:
     with open(log, "a") as file:
         file.write(combined([("/more", 200)]))
     assert first.wait(60) == 1
-    assert "a later tailer has come that is named web1, too; two tailers have the same name" in working.notices()
+    assert "a later tailer named web1 has started; two tailers have the same name" in working.notices()
     working.logagg.await_lines(LINES + 1, second)
 
 
@@ -176,7 +176,7 @@ def test_a_job_of_another_epoch_or_for_another_number_of_shards(peer: Peer) -> N
     owner = peer.owner()
     assert peer.ask(parcel(epoch=5), owner).outcome == "taken"
     assert peer.ask(parcel(epoch=4), owner).outcome == "superseded"
-    assert peer.ask(parcel(epoch=5, shards=3), owner).reason == "misfit: the lake has 2 shards, the tailer deals to 3"
+    assert peer.ask(parcel(epoch=5, shards=3), owner).reason == "misfit: the lake has 2 shards, the tailer divides by 3"
 
 
 def test_a_job_for_another_shard_than_its_function(peer: Peer) -> None:

@@ -479,5 +479,5 @@ def test_epochs_outlive_all_workers(site: Site) -> None:
     with log.open("a") as file:
         file.write(combined([("/more", 200)]))
     assert first.wait(60) == 1
-    assert "a later tailer has come that is named web1, too; two tailers have the same name" in site.notices()
+    assert "a later tailer named web1 has started; two tailers have the same name" in site.notices()
     site.logagg.await_lines(LINES + 1, second)

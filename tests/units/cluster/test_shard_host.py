@@ -91,7 +91,7 @@ def test_a_repeated_job_is_a_duplicate(place: Place) -> None:
 
 def test_another_number_of_shards_is_refused(place: Place) -> None:
     answer = place.host.objects(parcel(shards=3), place.owner)
-    assert answer and answer.reason == "misfit: the lake has 2 shards, the tailer deals to 3"
+    assert answer and answer.reason == "misfit: the lake has 2 shards, the tailer divides by 3"
 
 
 def test_a_greeting_reveals_no_position(place: Place) -> None:
