@@ -20,6 +20,7 @@ from logagg.clock import Clock, LatestTime
 from logagg.memory import Budget
 from logagg.notices import Report, ignore, parser_ended
 from logagg.parse.formats.compile import Format
+from logagg.parse_pool import transfer
 from logagg.parse_pool.child import BufferPool, Channel, Child
 from logagg.parse_pool.task import ParseTask, without_data
 from logagg.records import Chunk
@@ -92,7 +93,8 @@ class Parsers:
         try:
             if slot.channel:
                 ask = local.classifier.key_of
-                return slot.channel.call(remote, chunk.data, without_data(chunk), fmt, now, *more, ask=ask)
+                found = slot.channel.call(remote, chunk.data, without_data(chunk), fmt, now, *more, ask=ask)
+                return transfer.unpacked(found)
         except (EOFError, ConnectionError):
             self._give_up(slot)
             slot = _LOCAL
@@ -140,4 +142,4 @@ def _fork(budget: Budget, buffers: BufferPool) -> Sequence[Child]:
 
 def _parse_in_child(ask: Callable[[Any], Any], task: ParseTask, data: memoryview, chunk: Chunk, *rest: Any) -> Any:
     """Parse a chunk in a parser's process."""
-    return task.asking(ask)(replace(chunk, data=data), *rest)
+    return transfer.packed(task.asking(ask)(replace(chunk, data=data), *rest))

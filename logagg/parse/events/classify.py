@@ -26,7 +26,7 @@ from logagg.parse.text import urls
 from logagg.sketches import latency_bucket
 
 NO_SITE = "-"
-AS_LOGGED = ("cache", "scheme", "protocol", "tls", "country")  # dimensions as a line has them
+AS_LOGGED = ("cache", "scheme", "protocol", "tls", "user", "country")  # as a line has them; null in most formats
 NUMBERS = ("time", "position", "status", "bytes", "seconds", "upstream_seconds")
 _WWW = "www."
 _PAGEVIEW = KINDS.index("pageview")
@@ -45,6 +45,7 @@ class Classifier:
     period: int = 0  # microseconds for which a visitor stays the same; 0: forever
     users: bool = False  # keep the names that clients logged in with
     queries: bool = False  # keep query strings
+    ids: bool = True  # keep the join ids of tracking requests
     key_of: Callable[[int], bytes] | None = None  # returns the key of the period that ends at a given second
 
     @classmethod
@@ -62,27 +63,29 @@ class Classifier:
             period,
             privacy.users,
             config.requests.query,
+            config.requests.keep != 0,
             key_of,
         )
 
     def classify(self, batch: pa.Table) -> pa.Table:
         """Return one event (`EVENT_SCHEMA`) per row of a batch (`BATCH_SCHEMA`), in the same order."""
         column = {name: EncodedText.of(batch.column(name)) for name in batch.schema.names if _is_text(batch, name)}
+        logged = [name for name in AS_LOGGED if batch.column(name).null_count < batch.num_rows]
         site = self._sites(column["host"])
         requests = self._requests(column["target"].filled(), site)
         kind = self.rules.kinds(requests.rule, requests.codes, batch.column("status").to_numpy(), column["method"])
         referrer, from_page = _split_referrers(column["referrer"])
+        path = requests.paths()
         texts = {
             "site": site,
             "method": column["method"].filled(),
-            "path": requests.paths(),
+            "path": path,
             "referrer": referrer,
             "from_path": _from_paths(kind, site, referrer, from_page),
-            "ext": requests.extensions(),
-            **{name: column[name] for name in AS_LOGGED},
-            **requests.parameters(self.rules),
+            "ext": _extensions(path),
+            **{name: column[name] for name in logged if name != "user" or self.users},
+            **requests.parameters(self.rules, ids=self.ids),
         }
-        texts |= {"user": column["user"]} if self.users else {}
         texts |= {"query": requests.queries()} if self.queries else {}
         # A format without user agents tells nothing; an empty agent in one that has them means a robot.
         agent = column["agent"].with_null()
@@ -94,7 +97,7 @@ class Classifier:
             for name in ("browser", "os", "device")
         }
         columns = {name: value.bounded(self.limit).array() for name, value in texts.items()}
-        columns |= {name: pa.nulls(batch.num_rows, TEXT) for name in ("user", "query") if name not in columns}
+        columns |= {name: pa.nulls(batch.num_rows, TEXT) for name in (*AS_LOGGED, "query") if name not in columns}
         columns["kind"] = EncodedText(kind, pa.array(KINDS)).array()
         columns |= {name: batch.column(name) for name in NUMBERS}
         columns["is_bot"] = pa.array(spread(described.column("is_bot").to_numpy(), agent.codes))
@@ -149,19 +152,13 @@ class _Requests:
         """Return the path of each row."""
         return self.path.of_rows(self.codes)
 
-    def extensions(self) -> EncodedText:
-        """Return the extension of each row's path, in lower case."""
-        paths = Slices.of(self.path.values)
-        found = EncodedText.cut(Slices(paths.data, urls.split_extensions(*paths.places), paths.end))
-        return found.map(pc.utf8_lower).of_rows(self.path.of_rows(self.codes).codes)
-
     def queries(self) -> EncodedText:
         """Return the query string of each row."""
         return EncodedText.cut(self.query).of_rows(self.codes)
 
-    def parameters(self, rules: Rules) -> dict[str, EncodedText]:
-        """Return the advertising dimensions of each row."""
-        found = rules.parameters(self.query, self.rule)
+    def parameters(self, rules: Rules, *, ids: bool) -> dict[str, EncodedText]:
+        """Return the advertising dimensions of each row, and its join id, which is empty without `ids`."""
+        found = rules.parameters(self.query, self.rule, ids=ids)
         return {name: texts.of_rows(self.codes) for name, texts in found.items()}
 
 
@@ -184,6 +181,13 @@ def _split_targets(values: pa.Array) -> tuple[EncodedText, Slices]:
     return EncodedText.cut(Slices(targeted.data, targeted.start, path_end)), Slices(
         targeted.data, query_start, query_end
     )
+
+
+def _extensions(paths: EncodedText) -> EncodedText:
+    """Return the extension of each path, in lower case."""
+    values = Slices.of(paths.values)
+    found = EncodedText.cut(Slices(values.data, urls.split_extensions(*values.places), values.end))
+    return found.map(pc.utf8_lower).of_rows(paths.codes)
 
 
 def _split_referrers(referrers: EncodedText) -> tuple[EncodedText, EncodedText]:

@@ -92,8 +92,8 @@ class Rules:
         allowed = _method_table(self._all, methods.values)
         return kinds.kinds(matched, requests, status, methods.codes, self._statuses, allowed, self._kinds, _OTHER)
 
-    def parameters(self, queries: Slices, matched: Codes) -> dict[str, EncodedText]:
-        """Return campaign, ad and placement of query strings (text), aligned with them; empty text where absent.
+    def parameters(self, queries: Slices, matched: Codes, *, ids: bool = True) -> dict[str, EncodedText]:
+        """Return campaign, ad, placement and, with `ids`, id of query strings, aligned with them; empty where absent.
 
         `matched` has the rule of each query, since rules may take a dimension from different keys. The first listed key
         that a query contains wins, and its first value. Values are percent-decoded, then cut to the limit.
@@ -102,7 +102,8 @@ class Rules:
         takes, has_query = spread(self._takes, matched), queries.start < queries.end
         for number, names in enumerate(self._names):
             some = np.flatnonzero(has_query & (takes == number))
-            for name, texts in self._taken(queries.take(some), names).items():
+            wanted = names if ids else {name: keys for name, keys in names.items() if name != "id"}
+            for name, texts in self._taken(queries.take(some), wanted).items():
                 found[name] = found[name].put(some, texts)
         return found
 
