@@ -1,4 +1,4 @@
-"""Requests in a lake: merged without a loss, dropped by age and size, and from when on all of them are there."""
+"""Requests in a lake: merged without loss, dropped by age and size, and the time from which all of them are kept."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def ask(root: Path, query: str) -> list[tuple[Any, ...]]:
 
 
 def days(root: Path) -> list[float]:
-    """Return on which days after START there are requests."""
+    """Return the days after START that have requests."""
     found = ask(root, "SELECT DISTINCT ts FROM requests ORDER BY ts")
     return sorted({round((ts - START).total_seconds() / DAY, 1) for (ts,) in found})
 
@@ -103,11 +103,11 @@ def test_the_oldest_are_dropped_by_their_age_from_the_newest(feed: Feed, root: P
     feed.flush(log)
     feed.lake.compact_all()
     feed.lake.expire()
-    assert days(root) == [2.0, 5.5, 8.9]  # 7 days, and what is left of the day before
+    assert days(root) == [2.0, 5.5, 8.9]  # 7 days, and the rest of the day before
     [(since,)] = ask(root, "SELECT requests_from FROM lake")
     assert START < since <= START + timedelta(days=2)
     assert_holds(root, log)
-    log += at(0.5)  # late: it is there until the next time
+    log += at(0.5)  # a late line: it is kept until the next retention
     feed.flush(log)
     assert days(root) == [0.5, 2.0, 5.5, 8.9]
     feed.lake.compact_all()
@@ -128,7 +128,7 @@ def test_a_part_of_old_and_young_requests_is_cut(feed: Feed, root: Path) -> None
     assert feed.lake.expire() == 0
 
 
-def test_all_are_dropped_when_nothing_was_read_for_as_long(root: Path) -> None:
+def test_all_are_dropped_when_no_line_was_read_for_their_age(root: Path) -> None:
     clock = ManualClock(time.time())
     feed, log = Feed(root, clock, config()), at(0)
     feed.flush(log)
@@ -158,7 +158,7 @@ def test_the_oldest_are_dropped_beyond_a_size(feed: Feed, root: Path) -> None:
     assert_holds(root, log)
 
 
-def test_retention_of_days_holds_for_requests_too(root: Path) -> None:
+def test_retention_of_days_applies_to_requests_too(root: Path) -> None:
     clock = ManualClock(START.timestamp() + 10 * DAY)
     short = replace(config(keep=None), retention=Retention(None, None, 5 * DAY))
     feed, log = Feed(root, clock, short), at(0) + at(8)
@@ -184,7 +184,7 @@ def test_switched_off_and_on_again(root: Path) -> None:
     assert ask(root, "SELECT requests_from FROM lake")[0][0] > START + timedelta(days=0.1)
 
 
-def test_a_new_kind_is_complete_from_then_on(root: Path) -> None:
+def test_a_new_kind_is_complete_from_its_configuration_on(root: Path) -> None:
     clock = ManualClock(START.timestamp() + 10 * DAY)
     feed, log = Feed(root, clock, config(kinds=("asset",))), at(0) + at(0.01, path="/a.css")
     feed.flush(log)

@@ -1,4 +1,4 @@
-"""Requests of events: which are kept, in which order, and what is in their file."""
+"""Requests of events: which are kept, their order, and the content of their file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
 def events(*rows: dict[str, Any]) -> Columns:
-    """Return events with some values, and plain ones for the others."""
+    """Return events with the given values, and plain ones for the other columns."""
     plain: dict[str, Any] = {"time": AT, "position": 0, "visitor": 1, "is_bot": False, "status": 200, "bytes": 5}
     texts = {one.name: "" for one in EVENT_SCHEMA if pa.types.is_dictionary(one.type) and not one.nullable}
     made = [{"kind": "pageview", **row} for row in rows]
@@ -76,7 +76,7 @@ def test_only_some_kinds_are_kept() -> None:
     assert read(encoded)["id"].to_pylist() == ["7"] and not not_kept
 
 
-def test_where_none_is_kept_the_newest_time_is_told() -> None:
+def test_if_none_is_kept_the_newest_time_is_passed_on() -> None:
     encoder = Encoder(Requests(()))
     encoder.add(events({"time": AT}, {"time": AT - timedelta(days=1)}), sources("s", "s"))
     assert encoder.nbytes == 0
@@ -84,7 +84,7 @@ def test_where_none_is_kept_the_newest_time_is_told() -> None:
     assert encoder.drain() == (None, 0)
 
 
-def test_what_waits_is_counted() -> None:
+def test_waiting_requests_are_counted() -> None:
     encoder = Encoder(Requests())
     assert encoder.nbytes == 0
     encoder.add(events(*[{"position": number} for number in range(1000)]), sources(*["s"] * 1000))
@@ -93,8 +93,8 @@ def test_what_waits_is_counted() -> None:
     assert encoder.nbytes == 0
 
 
-def test_a_part_has_no_words_of_others() -> None:
-    """Those of the events that are not kept, and of other batches."""
+def test_a_part_has_no_unused_dictionary_entries() -> None:
+    """Entries of events that are not kept, and of other batches."""
     encoder = Encoder(Requests(("click",)))
     encoder.add(events({"kind": "click", "path": "/go"}, {"kind": "asset", "path": "/secret.css"}), sources("s", "s"))
     encoded, _ = encoder.drain()
