@@ -1,7 +1,7 @@
 """Records <-> JSON and Arrow: what a job carries and what a pending commit holds, each field and its check in one place.
 
-What is read may have been written by a process that is wrong or hostile. So each value is checked on the way in: one that
-cannot be meant is a ValueError, a missing one a KeyError. `failing_as` turns these, and what Arrow raises, into one error.
+Input may come from a faulty or hostile process, so each value is checked: an invalid one is a ValueError, a missing one
+a KeyError. `failing_as` turns these, and what Arrow raises, into one error.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WRONG = (KeyError, TypeError, ValueError, AttributeError, OverflowError, Recurs
 
 @contextmanager
 def failing_as(failure: Callable[[str], LogaggError]) -> Iterator[None]:
-    """Raise a failure, made of the reason, where what is read has not the shape or the values that it must have."""
+    """Raise a failure, made of the reason, if the input in the `with` block does not have the required shape or values."""
     try:
         yield
     except (*_WRONG, pa.ArrowException) as error:
@@ -54,9 +54,9 @@ def read_header(data: bytes) -> dict[str, Any]:
     try:
         header = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{what} that is no JSON: {error}") from error
+        raise ValueError(f"{what} that is not JSON: {error}") from error
     if not isinstance(header, dict):
-        raise ValueError(f"{what} that is no object")
+        raise ValueError(f"{what} that is not an object")
     return header
 
 
@@ -130,7 +130,7 @@ def _value(name: str, kind: object, value: Any) -> Any:
 
 
 def fields_of_rejects(rejects: Rejects) -> dict[str, Any]:
-    """Return what JSON has of rejects: lines are any bytes."""
+    """Return rejects as JSON fields; lines, which may hold any bytes, are encoded."""
     samples = [[one.position, one.reason, base64.b64encode(one.line).decode()] for one in rejects.samples]
     return {"counts": dict(rejects.counts), "samples": samples}
 

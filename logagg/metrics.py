@@ -1,4 +1,4 @@
-"""What Prometheus scrapes (`--metrics HOST:PORT`): numbers that a run keeps anyway, read when it is asked."""
+"""Metrics for Prometheus (`--metrics HOST:PORT`): numbers that a run keeps anyway, read at each scrape."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SampleSource = Callable[[], Iterable[Sample]]
 
 @contextmanager
 def served(address: tuple[str, int] | None, numbers: SampleSource) -> Iterator[None]:
-    """Answer scrapes until the block ends, if there is an address. Raises LogaggError if the address cannot be listened at."""
+    """Answer scrapes until the block ends, if there is an address. Raises LogaggError if it cannot listen there."""
     if address is None:
         yield
         return

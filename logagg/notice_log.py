@@ -31,7 +31,7 @@ class Notices:
         self._lock = threading.Lock()
 
     def report(self, notice: Notice) -> None:
-        """Count a notice, and write it where its level is grave enough for what -q or -v asked for."""
+        """Count a notice, and write it if its level is severe enough for -q or -v."""
         stream = self._stream or sys.stderr
         with self._lock:
             self.counts[notice.kind] += 1
@@ -102,5 +102,5 @@ def write(text: str, stream: TextIO) -> None:
 
 
 def printable(text: str) -> str:
-    """Escape what a terminal would act upon: the name of a file may come from an attacker."""
+    """Escape control characters: the name of a file may come from an attacker."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-RETRYING = "; trying again"  # how the text of a notice ends where the next look tries again
+RETRYING = "; trying again"  # the end of a notice's text if the next look tries again
 
 
 class Level(IntEnum):
-    """How grave a notice is; the numbers are the priorities of syslog, as in sd-daemon(3)."""
+    """The severity of a notice; the numbers are the priorities of syslog, as in sd-daemon(3)."""
 
     ERROR = 3
     WARNING = 4
@@ -26,7 +26,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoticeKind:
-    """What notices are counted by, as `logagg_notices_total{kind}`; meaning and remedy are Markdown for docs/operations.md."""
+    """A kind of notices, counted as `logagg_notices_total{kind}`; meaning and remedy are Markdown for docs/operations.md."""
 
     name: str
     level: Level
@@ -34,7 +34,7 @@ class NoticeKind:
     remedy: str = ""
 
     def of(self, text: str, *, level: Level | None = None, **fields: Value) -> Notice:
-        """Make a notice of this kind; `level` where it differs from that of the kind."""
+        """Make a notice of this kind; `level` overrides that of the kind."""
         return Notice(self.name, level or self.level, text, fields)
 
 
@@ -55,7 +55,7 @@ Report = Callable[[Notice], None]
 
 
 def ignore(notice: Notice) -> None:
-    """Report nothing: for those who have not been told whom to report to."""
+    """Report nothing: the default until a report is given."""
 
 
 # Kinds

@@ -62,7 +62,7 @@ class PassedOver:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a tail would make of some paths now."""
+    """The files that a tail would read for some paths, those that it would pass over, and the problems."""
 
     files: tuple[LogFile, ...] = ()
     passed_over: tuple[PassedOver, ...] = ()

@@ -80,7 +80,7 @@ def _cluster(gearman: Any, secret: Path, shared: Shared, max_age: float | None, 
 
 
 def _look(gearman: Any, secret: Path, max_age: float | None) -> ClusterStatus:
-    """Ask the job servers, and with the secret the workers too, which answer only those who have it."""
+    """Ask the job servers and, if the secret is known, the workers, which answer authenticated requests only."""
     from logagg.clock import SystemClock
     from logagg.cluster.auth import Keys
     from logagg.cluster.secret import read_secret

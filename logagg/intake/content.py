@@ -46,7 +46,7 @@ class Content(Protocol):
     compression: str
 
     def read(self, position: int, size: int) -> bytes:
-        """Return up to `size` bytes at a position; fewer at the end of what is there."""
+        """Return up to `size` bytes at a position; fewer at the end of the content."""
         ...
 
     def read_into(self, position: int, buffer: memoryview) -> int:

@@ -40,7 +40,7 @@ def _has_nul(data: memoryview) -> bool:
 
 
 def after_last_newline(read: Callable[[int, int], bytes], size: int) -> int:
-    """Return the position after the last newline of `size` bytes; `read` returns so many bytes from a position."""
+    """Return the position after the last newline of `size` bytes; `read(position, size)` returns bytes."""
     for end in range(size, 0, -_PIECE):
         start = max(0, end - _PIECE)
         if found := read(start, end - start).rfind(b"\n") + 1:

@@ -1,4 +1,4 @@
-"""Why a path means no log now: it does not exist yet, access is denied, or it cannot be a log.
+"""Why a path matches no log now: it does not exist yet, access is denied, or it cannot be a log.
 
 A tail that follows waits for paths that may come, such as the first log of a container or a directory mounted late.
 """
@@ -25,7 +25,7 @@ _ALLOW = "run as a user who may read it (often in group adm)"
 
 @dataclass(frozen=True, slots=True)
 class PathProblem:
-    """Why a path means no log now, and what to do."""
+    """The reason why a path matches no log now, and the remedy."""
 
     path: str
     state: PathState
@@ -127,7 +127,7 @@ def _what_is_missing(path: str) -> str:
         if not os.path.isdir(folder):
             return f"no such file or directory: {folder} is not a directory"
     if os.path.islink(path):
-        return f"no such file or directory: it is a link to {os.path.realpath(path)}, which is not there"
+        return f"no such file or directory: it is a link to {os.path.realpath(path)}, which is missing"
     return "no such file or directory"
 
 

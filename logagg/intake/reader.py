@@ -205,12 +205,12 @@ class Reader(ChunkReader):
         return source.finished and not source.gone and whole and is_unchanged(source, stat)
 
     def may_have_changed(self, stat: os.stat_result, now: float) -> bool:
-        """Return whether its file may hold something else than at the last look."""
+        """Return whether its file may have changed since the last look."""
         stamp = stamp_of(stat)
         return self.stamp != stamp or now - stamp[1] / 1e9 < RACY
 
     def is_in_place(self) -> bool:
-        """Return whether its file is where it was last seen; then the paths of this run only do not include it."""
+        """Return whether its file is where it was last seen: then the paths of this run just do not include it."""
         try:
             return key_of(os.stat(self.source.path)) == (self.source.device, self.source.inode)
         except OSError:

@@ -160,7 +160,7 @@ class SourceRegistry:
             self._table.drop(reader)
 
     def tell(self, notice: Notice) -> None:
-        """Give a notice unless there was one of its kind about the same path."""
+        """Report a notice unless there was one of its kind about the same path."""
         key = notice.kind, str(notice.fields.get("path", ""))
         if key not in self._reported:
             self._reported.add(key)
@@ -301,7 +301,7 @@ class SourceRegistry:
         return reader
 
     def _keep_open(self, reader: Reader, *, now: bool = False) -> None:
-        """Keep a file open if there is room or it is read `now`; else park it until it is read."""
+        """Keep a file open if the limit allows that or it is read `now`; otherwise park it until it is read."""
         if self._open_files.close_idle() or now:
             self._open_files.opened(reader)
         else:

@@ -1,4 +1,4 @@
-"""Files and directories that are on the disk when a call returns, and what is raised where the disk refuses."""
+"""Files and directories that are on the disk when a call returns, and the errors of the disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from logagg.lake.shortage import advice
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory, and have it on the disk.
+    """Make a directory, and sync it to the disk.
 
     Raises OSError where a symbolic link is in its place: files would be written to wherever it leads.
     """

@@ -56,7 +56,7 @@ def other_secret(root: Path) -> tuple[str, str]:
     """Return problem and remedy for a lake that was written with another secret."""
     hint = f"restore it from a backup; or, to go on with this one, {repair_command(root)}"
     return (
-        f"{root / SECRET}: is not the secret that the lake was written with: visitors would be others than before",
+        f"{root / SECRET}: is not the secret that the lake was written with: all visitors would count as new ones",
         hint,
     )
 

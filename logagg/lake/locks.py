@@ -20,7 +20,7 @@ from logagg.lake.ownership import give, give_open
 from logagg.lake.shortage import advice
 
 COMMIT_LOCK, LEASES = "lock.commit", "leases"
-MERGES = "merges."  # and a rollup: begins the name of such a lease
+MERGES = "merges."  # the prefix of the name of such a lease, before the rollup
 
 
 def take(root: Path, *, alone: bool) -> int:
@@ -38,7 +38,7 @@ def take(root: Path, *, alone: bool) -> int:
 
 
 def is_alone(lock: int) -> bool:
-    """Tell whether nobody else has a part in a shared lock; it stays shared."""
+    """Return whether no other process shares a lock; it stays shared."""
     alone = try_lock(lock, EXCLUSIVE)
     wait_for_lock(lock, SHARED)
     return alone

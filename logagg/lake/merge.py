@@ -43,7 +43,7 @@ Micros = npt.NDArray[np.int64]
 
 
 class _Readers:
-    """The bytes that the readers take which are open together, while parts come in the order of their times."""
+    """The memory of readers that are open at the same time, as parts are opened in the order of their times."""
 
     def __init__(self, table: Table) -> None:
         self.bytes = self.most = 0
@@ -90,7 +90,7 @@ def _window(table: Table) -> int:
 
 
 def _most_open(parts: Iterable[Part], table: Table) -> int:
-    """Return the bytes of all readers when most are open."""
+    """Return the bytes of all readers at the time when most are open."""
     readers = _Readers(table)
     for part in _by_time(parts):
         readers.open(part)
@@ -127,7 +127,7 @@ class Merge:
         return aggregate.fold(self.table, rows, self.keys)
 
     def bucket(self, micros: int) -> int:
-        """Return when the bucket of an instant begins (microseconds)."""
+        """Return the beginning of the bucket of a time (microseconds)."""
         return micros - micros % ((self.grain or self.table.grain) * 1_000_000)
 
     def tables(self, root: Path, parts: Sequence[Part], read: Callable[[int], None]) -> Iterator[pa.Table]:
@@ -199,7 +199,7 @@ class _Inputs:
 
 
 class _Held:
-    """Rows that are not given out yet."""
+    """Rows that are not yielded yet."""
 
     def __init__(self, merge: Merge) -> None:
         self._merge = merge
@@ -216,7 +216,7 @@ class _Held:
         return self._bytes > self._limit
 
     def complete(self, behind: int | None = None) -> Iterator[pa.Table]:
-        """Give out the buckets that are complete: all before that of the time up to which all parts were read, or all there are."""
+        """Yield the complete buckets: those before the time up to which all parts were read; without it, all."""
         tables, self._tables, self._bytes, ripe = self._tables, [], 0, []
         for times, table in tables:
             end = len(times) if behind is None else int(np.searchsorted(times, self._merge.bucket(behind)))
@@ -228,7 +228,7 @@ class _Held:
             yield self._merge.added(ripe)
 
     def shrink(self) -> None:
-        """Add up what is held where that is still much, and take as much again before the next time."""
+        """Add up the held rows if they are still many; read as many bytes again before the next time."""
         if self._bytes > self._limit // 2 and not isinstance(self._merge.table, Requests):
             tables, self._tables, self._bytes = self._tables, [], 0
             self.add(_plain(self._merge.added([table for _, table in tables])))
@@ -236,7 +236,7 @@ class _Held:
 
 
 def _plain(table: pa.Table) -> pa.Table:
-    """Return rows with text as it is, as it comes from a part."""
+    """Return rows with plain text, as it is read from a part."""
     for number, column in enumerate(table.schema):
         if pa.types.is_dictionary(column.type):
             table = table.set_column(number, column.name, table[column.name].cast(column.type.value_type))

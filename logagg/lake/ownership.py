@@ -29,7 +29,7 @@ def keep_modes(root: Path) -> None:
 
 
 def refuse_others(root: Path) -> None:
-    """Raise LakeError where the lake belongs to another user, and we are not root."""
+    """Raise LakeError if the lake belongs to another user, and this one is not root."""
     owner, we = owner_of(root), os.geteuid()
     if owner is not None and we not in (0, owner):
         hint = (
@@ -39,7 +39,7 @@ def refuse_others(root: Path) -> None:
 
 
 def owner_of(root: Path) -> int | None:
-    """Return the user whose lake it is; None where it cannot be told, or there is no lake yet."""
+    """Return the user whose lake it is; None if that is unknown, or there is no lake yet."""
     for name in (SECRET, LOCK):
         with contextlib.suppress(OSError):
             return (root / name).lstat().st_uid
@@ -59,11 +59,11 @@ def give_open(descriptor: int, folder: Path) -> None:
     """Give an open file, made in a folder of a lake, to the lake's owner and group. Raises OSError."""
     made, (owner, group) = os.fstat(descriptor), _wanted(folder)
     if os.geteuid() == 0 and made.st_uid != owner:
-        if stat.S_ISREG(made.st_mode) and made.st_nlink != 1:  # it would give away what another name leads to
+        if stat.S_ISREG(made.st_mode) and made.st_nlink != 1:  # its owner would change under the other name, too
             raise OSError(f"a file in {folder} has another name as well, so it is not given to its owner")
         os.fchown(descriptor, owner, group)
     elif made.st_gid != group:
-        with contextlib.suppress(PermissionError):  # a group that we are not in
+        with contextlib.suppress(PermissionError):  # this user is not in the group
             os.fchown(descriptor, -1, group)
 
 

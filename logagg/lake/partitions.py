@@ -19,12 +19,12 @@ _SECONDS = {HOUR: 3600, DAY: 86_400}
 _LATE_DAY, _LATE_MONTH = (
     timedelta(hours=6),
     timedelta(days=7),
-)  # for which a day, or a month, that is over stays as it is
+)  # for which a day, or a month, stays unmerged after its end
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """The rows that belong into one part: those with `start <= ts < end` (seconds)."""
+    """The rows that belong in one part: those with `start <= ts < end` (seconds)."""
 
     start: int
     end: int
@@ -33,14 +33,14 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """What is kept by the hour, by the day, by the month."""
+    """The times that are kept by the hour, by the day, and by the month."""
 
-    days_from: datetime  # what is older is kept by the month
-    hours_from: datetime  # what is older is kept by the day
+    days_from: datetime  # older rows are kept by the month
+    hours_from: datetime  # older rows are kept by the day
 
     @classmethod
     def of(cls, newest: datetime) -> Calendar:
-        """Return the calendar of a rollup whose newest bucket this is."""
+        """Return the calendar of a rollup with this newest bucket."""
         newest = newest.astimezone(UTC)
         return cls(_month(newest - _LATE_MONTH), _day(newest - _LATE_DAY))
 
@@ -50,7 +50,7 @@ class Calendar:
         return cls(cls.of(newest).days_from, newest + timedelta(days=1))
 
     def piece(self, second: int) -> Partition:
-        """Return the piece that a second lies in."""
+        """Return the partition of a second."""
         at = datetime.fromtimestamp(second, UTC)
         if at < self.days_from:
             return Partition(
@@ -61,7 +61,7 @@ class Calendar:
         return Partition(start, start + _SECONDS[level], level)
 
     def cut(self, rows: pa.Table) -> Iterator[tuple[Partition, pa.Table]]:
-        """Cut rows, which are in the order of `ts`, into those of each piece."""
+        """Cut rows, which are in the order of `ts`, into those of each partition."""
         seconds = rows["ts"].cast(pa.int64()).to_numpy() // 1_000_000
         start = 0
         while start < len(seconds):

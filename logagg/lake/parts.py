@@ -64,7 +64,7 @@ def part_of(where: Path, row: Mapping[str, Any]) -> Part:
     """Return a part. Raises LakeError for a path outside the lake, which would be deleted one day."""
     found = Part(**{name: row[name] for name in _FIELDS if name in row})
     if not _PATH.fullmatch(found.path) or "/../" in found.path:
-        raise LakeError(f"{where}: names {found.path}, which is no file of this lake", CHECK)
+        raise LakeError(f"{where}: names {found.path}, which is not a file of this lake", CHECK)
     return found
 
 

@@ -21,7 +21,7 @@ class MergeProgress:
         self.text = ""  # of one that takes a while, for a status line
         self.watch: Callable[[], None] = lambda: None  # called now and then while one is under way
         self.notice: Report = ignore
-        self.leaving: Callable[[], bool] = lambda: False  # merges stop where it holds
+        self.leaving: Callable[[], bool] = lambda: False  # if it returns True, merges stop
         self._stopped = False
         self._clock = clock or SystemClock()
         self._name, self._done, self._total = "", 0, 0

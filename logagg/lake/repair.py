@@ -34,7 +34,7 @@ def repair(root: Path, tables: Sequence[Table], *, clock: Clock, config: Config)
     lake = Lake.open(root, tables, clock=clock, config=config, any_secret=True)
     try:
         if before not in ("", lake.state.secret):
-            yield f"{root / SECRET}: from now on this one holds; visitors are others than before"
+            yield f"{root / SECRET}: used from now on; all visitors count as new ones"
         yield from _parts(root, lake)
         yield from _leftovers(root, lake)
     finally:

@@ -56,7 +56,7 @@ def _short_of(root: Path) -> str:
     """Return which resource of a directory's file system is exhausted; an empty text if none is."""
     found = os.statvfs(root)
     free = found.f_bavail * found.f_frsize
-    if found.f_files and not found.f_favail:  # some file systems have as many inodes as they like, and say 0
+    if found.f_files and not found.f_favail:  # some file systems have no fixed number of inodes, and report 0
         return f"no inodes are free on its file system ({found.f_files:,} in use): delete files, however small they are"
     return f"the disk has {free:,} bytes free: make room" if free < LEAST else ""
 

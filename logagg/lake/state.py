@@ -115,7 +115,7 @@ class State:
     requests_from: datetime = NEVER  # from when on there is a request for each event of a kind that is kept
     requests_kinds: tuple[str, ...] = ()  # the kinds that are kept
     gone: datetime = NEVER  # the newest bucket that retention has dropped, of any rollup
-    steady: datetime = NEVER  # since when the clock that commits are stamped by has gone on without a leap
+    steady: datetime = NEVER  # since when the clock of the commits has run without a leap
     secret: str = ""  # the digest of the key of the visitor hash; empty: an earlier logagg wrote the lake
     lost: tuple[LostPart, ...] = ()
 
@@ -123,7 +123,7 @@ class State:
         return sum(one.lines for shards in self.progress.values() for one in shards.values())
 
     def status_of(self, pending: PendingCommit) -> CommitStatus:
-        """Return what a pending commit is to this state, by the positions or parts that it continues from."""
+        """Return whether a pending commit is due, already applied, or stale, by the positions or parts that it continues from."""
         if pending.kind == BACKFILL:
             left = self.uncounted.get(pending.rollup, {})
             return "due" if holds(left, pending.filled) else "stale" if touches(left, pending.filled) else "applied"
@@ -206,8 +206,8 @@ class State:
         """Return the progress of all sources for a number of shards, each with all of them.
 
         `former` is the number of shards that wrote it, where they may have committed apart; a shard that has
-        committed nothing of a source is at its origin. Raises ValueError when another number is to take up sources of which the
-        shards are at different positions.
+        committed nothing of a source is at its origin. Raises ValueError if the number changes while the
+        shards are at different positions in a source.
         """
         return {
             id_: found if id_ == FORGOTTEN else _repartitioned(self.sources[id_], found, former or len(found), shards)
@@ -215,7 +215,7 @@ class State:
         }
 
     def without_gone(self, before: float) -> State:
-        """Return the state without the sources whose file is gone since before; what they add up to stays, as of one."""
+        """Return the state without sources whose file went missing before a time; their sums stay, as those of FORGOTTEN."""
         gone = {id_ for id_, source in self.sources.items() if 0 < source.gone < before}
         if not gone:
             return self

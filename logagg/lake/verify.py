@@ -55,7 +55,7 @@ def verify(root: Path) -> Verification | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        return Verification(problems=(Problem(f"{root}: {error.strerror}", "say another directory with --lake"),))
+        return Verification(problems=(Problem(f"{root}: {error.strerror}", "choose another directory with --lake"),))
     if not found & {LINK, "lock"}:
         wrong = (Problem(f"{root}: not a lake, and not empty", "choose another directory with --lake"),)
         return Verification(problems=wrong) if found else None
@@ -116,7 +116,7 @@ def _unread(root: Path, error: LakeError) -> Problem:
 
 
 def _lost(root: Path, what: str) -> Problem:
-    """Return the problem of a catalog that cannot be read: the one before it will do, if its files are still there."""
+    """Return the problem of an unreadable catalog, with the way back to an earlier one if all its files are there."""
     found = sound_before(root)
     if not found:
         return Problem(what, RESTORE)
@@ -160,7 +160,7 @@ def _wrong_files(root: Path, state: State) -> Iterator[Problem]:
 
 
 def _wrong_file(root: Path, part: Part, schema: pa.Schema) -> str:
-    """Return what is wrong with the file of a part, or nothing; where its digest is right, each bit of it is."""
+    """Return the damage of a part's file, or an empty text; if its digest is right, every bit is."""
     try:
         return damage(root, part) or _wrong_rows(root / part.path, part, schema)
     except OSError as error:
@@ -213,7 +213,7 @@ def _wrong_progress(state: State) -> Iterator[Problem]:
             if id_ != FORGOTTEN and not _is_sane(progress):
                 where = f"{state.sources[id_].path} (source {id_}, shard {shard})"
                 yield Problem(
-                    f"{where}: {progress.lines:,} lines up to position {progress.position:,} cannot be", RESTORE
+                    f"{where}: {progress.lines:,} lines up to position {progress.position:,} are impossible", RESTORE
                 )
 
 
@@ -230,9 +230,7 @@ def _wrong_permissions(root: Path) -> Iterator[Problem]:
     try:
         found = secret.stat()
     except OSError:
-        yield Problem(
-            f"{secret}: missing, so visitors from now on are others than those before", "restore it from a backup"
-        )
+        yield Problem(f"{secret}: missing, so all visitors from now on count as new ones", "restore it from a backup")
         return
     if found.st_size < LEAST_SECRET:
         yield Problem(f"{secret}: too short to keep a secret", "restore it from a backup")
@@ -262,8 +260,8 @@ def _owner(path: Path) -> int | None:
 
 
 def _wrong_keys(root: Path, state: State) -> Iterator[Problem]:
-    """Look at the files that say who a visitor is, and for how many shards workers share the lake."""
-    with contextlib.suppress(OSError):  # missing, which was said, or not ours to read
+    """Check the files that identify visitors, and the record of the number of shards."""
+    with contextlib.suppress(OSError):  # missing, which was reported, or not accessible
         if (root / "secret").stat().st_size >= LEAST_SECRET and not layout.has_secret(root, state.secret):
             yield Problem(*layout.other_secret(root))
     for found in (_wrong_salts(root), _wrong_shards(root)):

@@ -1,4 +1,4 @@
-"""What a parser does with a chunk: lines -> events -> what its sink takes."""
+"""The task of a parser: the lines of a chunk -> events -> the input of a sink."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from logagg.parse.formats.compile import Format
 from logagg.parse.lines import fast
 from logagg.records import Batch, Chunk
 
-Then = Callable[..., Any]  # of a chunk without its data, its events (a Batch), and what was submitted with the chunk
+Then = Callable[..., Any]  # takes a chunk without its data, its events (a Batch), and further arguments of `submit`
 
 
 @dataclass(frozen=True, slots=True)
 class ParseTask:
-    """How the lines of a chunk become what a parser hands on."""
+    """Turns the lines of a chunk into events, and these into the input of a sink."""
 
     classifier: Classifier
     max_line: int = 1 << 20  # bytes; a longer line is a reject
     addresses_in_samples: bool = False  # of rejects
-    then: Then | None = None  # what a parser makes of the events of a chunk
+    then: Then | None = None  # applied to the events of a chunk
 
     def __call__(self, chunk: Chunk, fmt: Format, now: float, *more: Any) -> Any:
         """Return a batch whose table holds events, or what `then` makes of it."""
@@ -32,10 +32,10 @@ class ParseTask:
         return self.then(without_data(chunk), events, *more) if self.then else events
 
     def asking(self, key_of: Callable[[int], bytes] | None) -> ParseTask:
-        """Return the same with another one to ask for the keys of visitors."""
+        """Return the task with another function for the keys of visitors."""
         return replace(self, classifier=replace(self.classifier, key_of=key_of))
 
 
 def without_data(chunk: Chunk) -> Chunk:
-    """What is read can go: only where it came from travels on."""
+    """Drop the data of a chunk: later stages need its positions only."""
     return replace(chunk, data=b"")

@@ -144,7 +144,7 @@ def _whole(home: str, name: str) -> str:
     if name.startswith("/"):
         name = os.path.relpath(name, home)
     if not name.startswith("data/") or ".." in name.split("/"):
-        raise LakeError(f"the catalog names {name}, which is no file of this lake", "`logagg check` says what to do")
+        raise LakeError(f"the catalog names {name}, which is not a file of this lake", "`logagg check` says what to do")
     return f"{home}/{name}"
 
 

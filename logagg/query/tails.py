@@ -87,9 +87,9 @@ def _standstill(tail: TailHealth) -> Iterator[str]:
     """Report that a running tail makes no progress."""
     patience = PATIENCE + 2 * tail.heartbeat.flush
     if tail.age > PATIENCE:
-        yield f"{_who(tail)}a tail runs (process {tail.heartbeat.pid}), but has not said for {tail.age:,.0f} s how it does"
+        yield f"{_who(tail)}a tail runs (process {tail.heartbeat.pid}), but its last heartbeat is {tail.age:,.0f} s old"
     elif tail.heartbeat.stalled > patience:
-        unread = f"{tail.heartbeat.unread:,} bytes are unread" if tail.heartbeat.unread else "something waits"
+        unread = f"{tail.heartbeat.unread:,} bytes are unread" if tail.heartbeat.unread else "data wait"
         stalled = tail.heartbeat.stalled + tail.age
         yield f"{_who(tail)}a tail runs, {unread}, but nothing was committed for {stalled:,.0f} s"
 
@@ -111,7 +111,7 @@ def too_old(tails: Iterable[TailHealth], max_age: float) -> Iterator[str]:
         if one.age > max_age:
             yield f"{_who(one)}no tail was heard of for {one.age:,.0f} s"
         elif one.state == "running" and one.heartbeat.behind + one.age > max_age:
-            yield f"{_who(one)}what was written up to {one.heartbeat.behind + one.age:,.0f} s ago is not all committed"
+            yield f"{_who(one)}not all lines written up to {one.heartbeat.behind + one.age:,.0f} s ago are committed"
 
 
 def _who(tail: TailHealth) -> str:

@@ -265,7 +265,7 @@ def test_lines_that_wait_are_too_old_for_a_monitor(site: Site, tool: Callable[[s
         assert site.problems("--max-age", "1h") == []
         with mode(site.logagg.lake / "catalog", 0o500):
             site.write("access.log")
-            wait_until(lambda: "is not all committed" in str(site.problems("--max-age", "1s")), tail)
+            wait_until(lambda: "not all lines written up to" in str(site.problems("--max-age", "1s")), tail)
             assert "no tail was heard of" not in str(site.problems("--max-age", "1h"))
         site.logagg.await_lines(200, tail)
         wait_until(lambda: site.problems("--max-age", "1h") == [], tail)

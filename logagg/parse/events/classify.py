@@ -125,7 +125,7 @@ class Classifier:
         who = self._who(column)
         if not self.period:
             return visitors.hashed(who, self.secret)
-        assert self.key_of, "who asks for periods has keys for them"
+        assert self.key_of, "a period needs `key_of`"
         key_of, periods = self.key_of, times.cast(pa.int64()).to_numpy() // self.period
         return visitors.hashed_by_period(who, periods, lambda period: key_of((period + 1) * self.period // 1_000_000))
 

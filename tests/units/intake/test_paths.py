@@ -62,7 +62,7 @@ def test_a_path_that_may_appear_is_named_and_waited_for(path: str, message: str)
 
 def test_the_missing_target_of_a_link_is_named(folder: Path) -> None:
     [found] = paths.problems(["dangling.log"])
-    assert str(found).endswith(f"it is a link to {folder}/nowhere/access.log, which is not there")
+    assert str(found).endswith(f"it is a link to {folder}/nowhere/access.log, which is missing")
 
 
 @pytest.mark.parametrize("path", ["loop/access.log", "loop", "loop/*.log", f"{'x' * 300}.log"])

@@ -113,7 +113,7 @@ def test_an_invented_file_is_read_or_refused(data: st.DataObject) -> None:
         ({"parts": [{}]}, "lacks 'rollup'"),
         ({"sources": [{"id": 7}]}, "7 where a text should be"),
         ({"old": [{"rollup": "r", "path": "../x", "level": "l", "grain": 1, "rows": 1, "bytes": 1,
-                   "min_ts": AT.isoformat(), "max_ts": AT.isoformat(), "damaged": False, "lacks": ""}]}, "no file of this lake"),
+                   "min_ts": AT.isoformat(), "max_ts": AT.isoformat(), "damaged": False, "lacks": ""}]}, "not a file of this lake"),
     ],
 )  # fmt: skip
 def test_an_impossible_value_is_named(change: dict[str, Any], message: str) -> None:

@@ -152,7 +152,7 @@ def test_impossible_positions(lake: Path) -> None:
     id_, shards = next(iter(state.progress.items()))
     wrong = {**shards, 0: replace(shards[0], position=-1)}
     publish(lake, replace(state, progress={**state.progress, id_: wrong}))
-    assert id_ in problem(lake) and "position -1 cannot be" in problem(lake)
+    assert id_ in problem(lake) and "position -1 are impossible" in problem(lake)
 
 
 def test_an_invalid_secret(lake: Path) -> None:
