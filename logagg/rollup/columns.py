@@ -23,6 +23,12 @@ class Columns:
             )
         return self._columns[name]
 
+    def plain(self, name: str) -> pa.Array:
+        """Return a column of text as it is; where most values differ, making one dictionary of them takes longer."""
+        return only(
+            pa.chunked_array([chunk for table in self._tables for chunk in table[name].chunks]).cast(pa.string())
+        )
+
     def table(self, names: Sequence[str] | None = None) -> pa.Table:
         """Return some columns, or all, as a table."""
         names = names or self._tables[0].schema.names

@@ -51,11 +51,14 @@ SCHEMA = pa.schema(
     ]
 )
 _TEXT = pa.dictionary(pa.int32(), pa.string())
-ENCODED_SCHEMA = pa.schema([one.with_type(_TEXT) if one.type == pa.string() else one for one in SCHEMA])
+ENCODED_SCHEMA = pa.schema(
+    [one.with_type(_TEXT) if one.type == pa.string() and one.name != "id" else one for one in SCHEMA]
+)
 _TEXT_NAMES = [one.name for one in SCHEMA if one.type == pa.string()]
 # Numbers whose differences take less space than they, or no two of which are alike: a dictionary would be longer.
 _DELTAS = ("ts", "position", "bytes")
 _PLAIN = frozenset({*_DELTAS, "id", "seconds", "upstream_seconds"})
+_FEW = 64  # rows for an entry of a dictionary
 _NOT_COMPRESSED = ("position", "bytes", "visitor")
 
 
@@ -88,8 +91,14 @@ def rows(events: Columns, sources: pa.Array, kept: Mask | None = None) -> pa.Tab
         order = by_time if order is None else order[by_time]
     taken = None if order is None else pa.array(order)
     columns = [_column(name, events, sources) for name in SCHEMA.names]
-    columns = [without_unused(one if taken is None else one.take(taken)) for one in columns]
-    return pa.Table.from_arrays(columns, schema=ENCODED_SCHEMA)
+    columns = [one if taken is None else one.take(taken) for one in columns]
+    return pa.Table.from_arrays([_slim(one, filtered=kept is not None) for one in columns], schema=ENCODED_SCHEMA)
+
+
+def _slim(column: pa.Array, *, filtered: bool) -> pa.Array:
+    """Drop unused dictionary entries, except few among many rows, where looking for them takes longer."""
+    is_small = pa.types.is_dictionary(column.type) and len(column.dictionary) < len(column) // _FEW
+    return column if is_small and not filtered else without_unused(column)
 
 
 def _column(name: str, events: Columns, sources: pa.Array) -> pa.Array:
@@ -97,6 +106,8 @@ def _column(name: str, events: Columns, sources: pa.Array) -> pa.Array:
         return sources
     if name == "network":  # no log has it; it is looked up
         return pa.nulls(len(sources), _TEXT)
+    if name == "id":  # nearly all differ
+        return events.plain(name)
     return events["time" if name == "ts" else name]
 
 
@@ -121,6 +132,7 @@ def encodings() -> dict[str, Any]:
         "use_dictionary": [name for name in SCHEMA.names if name not in _PLAIN],
         "dictionary_pagesize_limit": 16 << 20,
         "write_statistics": ["ts"],
+        "write_batch_size": 1 << 16,
         "store_schema": False,
     }
 
