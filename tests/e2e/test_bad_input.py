@@ -168,9 +168,9 @@ def test_a_lake_of_a_newer_version(logagg: Command, lake: Path) -> None:
     newest = (lake / "logagg.duckdb").resolve()
     whole = newest.read_bytes()
     with duckdb.connect(str(newest)) as connection:
-        connection.execute("UPDATE lake SET version = 2")
+        connection.execute("UPDATE lake SET version = 3")
     for command in COMMANDS:
-        assert failure_line(logagg, *command).endswith("a lake of version 2, this logagg reads 1; upgrade logagg")
+        assert failure_line(logagg, *command).endswith("a lake of version 3, this logagg reads 2; upgrade logagg")
     newest.write_bytes(whole)
 
 
