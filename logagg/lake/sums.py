@@ -13,6 +13,8 @@ from logagg import spill
 from logagg.lake import catalog
 from logagg.lake.problems import RESTORE, Problem
 from logagg.lake.state import NEVER, LostPart, State
+from logagg.quoting import literal
+from logagg.rollup.requests import NAME as REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Law:
 def _daily(side: str) -> str:
     summed, _, where = side.partition(" WHERE ")
     view, _, columns = summed.partition(".")
-    total = " + ".join(f"sum({column})" for column in columns.split(" + "))
+    total = "count(*)" if view == REQUESTS else " + ".join(f"sum({column})" for column in columns.split(" + "))
     return (
         f"SELECT time_bucket(INTERVAL 1 DAY, ts) AS day, {total} AS n FROM {view} "
         f"WHERE ts >= $since AND ({where or 'true'}) GROUP BY day"
@@ -65,13 +67,24 @@ LAWS = (
 )
 
 
+def laws_of(state: State) -> Iterator[tuple[Law, datetime]]:
+    """Yield the laws of a lake, each with the first day that it holds for."""
+    since = _whole_days(state)
+    yield from ((law, since) for law in LAWS)
+    if state.requests_kinds:
+        kinds = ", ".join(map(literal, state.requests_kinds))
+        complete = _next_day(state.requests_from) if state.requests_from > NEVER else since
+        law = Law.of(f"{REQUESTS}.rows WHERE kind IN ({kinds})", f"traffic.hits WHERE kind IN ({kinds})")
+        yield law, max(since, complete)
+
+
 def wrong_sums(root: Path, state: State) -> Iterator[Problem]:
     """Find days whose sums do not agree: those of two rollups, or of the hits, rejects and lines read."""
     try:
         with _over(root, state) as connection:
             yield from _wrong_total(connection, state)
-            for law in LAWS:
-                for day, left, right in connection.execute(law.query, {"since": _whole_days(state)}).fetchall():
+            for law, since in laws_of(state):
+                for day, left, right in connection.execute(law.query, {"since": since}).fetchall():
                     if law.lacks(state.lost, day.date()):
                         continue
                     what = (
@@ -96,7 +109,11 @@ def _whole_days(state: State) -> datetime:
     """Return the first day of which no rollup has lost anything to retention, which drops them one by one."""
     if state.gone == NEVER:
         return NEVER - timedelta(days=36_500)
-    return state.gone.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return _next_day(state.gone)
+
+
+def _next_day(at: datetime) -> datetime:
+    return at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
 def _wrong_total(connection: duckdb.DuckDBPyConnection, state: State) -> Iterator[Problem]:

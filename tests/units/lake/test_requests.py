@@ -15,8 +15,9 @@ import pytest
 
 from logagg.clock import ManualClock
 from logagg.config.sections import Config, Requests, Retention
-from logagg.lake import compact
+from logagg.lake import compact, sums
 from logagg.lake.state import NEVER
+from logagg.lake.verify import verify
 from logagg.rollup import requests
 from tests.laws.feed import TABLES, Feed, assert_holds
 from tests.laws.logs import CLIENTS, START, Request
@@ -209,3 +210,17 @@ def test_repairing_a_lake_gives_up_the_time_of_lost_requests(feed: Feed, root: P
     assert days(root) == [1.0]
     assert_holds(root, log)
     assert datetime.fromtimestamp(START.timestamp(), UTC) < ask(root, "SELECT requests_from FROM lake")[0][0]
+
+
+def test_a_check_finds_requests_that_are_missing(feed: Feed, root: Path) -> None:
+    feed.flush(at(0) + at(1) + at(2))
+    feed.lake.compact_all()
+    verified = verify(root)
+    assert verified and not verified.problems
+    state = feed.lake.state
+    middle = sorted((part for part in state.parts if part.rollup == requests.NAME), key=lambda part: part.min_ts)[1]
+    harmed = replace(state, parts=tuple(part for part in state.parts if part != middle))
+    [problem] = sums.wrong_sums(root, harmed)
+    day = f"{START + timedelta(days=1):%Y-%m-%d}"
+    assert f"{day}: requests.rows" in str(problem) and "are 0, traffic.hits" in str(problem)
+    assert not [*sums.wrong_sums(root, replace(harmed, requests_from=START + timedelta(days=1)))]
