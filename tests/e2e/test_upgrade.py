@@ -85,3 +85,46 @@ def test_the_files_of_the_lake_get_digests(logagg: Command, tmp_path: Path) -> N
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
     assert str(path) in logagg.run("check", status=1).stdout
+
+
+def test_its_tables_have_the_columns_of_today(logagg: Command, old: Path) -> None:
+    """Empty in the rows of before, in every grouping, also when old rows and new ones are merged."""
+    kinds = dict(logagg.read("SELECT site, sum(hits)::INT FROM agents GROUP BY site"))
+    assert kinds == {"": 27}
+    with old.open("a") as log:
+        log.write(combined([("/new", 200), ("/newer", 404)]))
+    logagg.run("tail", "--once", "-q", old)
+    for _ in range(2):
+        assert dict(logagg.read("SELECT site, sum(hits)::INT FROM agents GROUP BY site")) == {"": 27, "-": 2}
+        assert logagg.read("SELECT count(*) FROM latency WHERE is_bot IS NULL") == [(0,)]
+        logagg.run("check")
+        logagg.run("compact", "-q")
+    lacking = logagg.read("SELECT count(*) FROM files WHERE lacks <> ''")
+    assert lacking == [(0,)]
+    for name in ("agents", "latency"):
+        assert logagg.run("report", name, "--site", "-").stdout
+        logagg.run("report", name, "--bots", "only")
+
+
+def test_its_requests_begin_with_the_lines_of_today(logagg: Command, old: Path) -> None:
+    assert logagg.read("SELECT count(*) FROM requests") == [(0,)]
+    [(newest, since)] = logagg.read("SELECT (SELECT max(ts) FROM traffic), requests_from FROM lake")
+    assert since > newest
+    with old.open("a") as log:
+        log.write(combined([("/new", 200)]).replace("/2026:", "/2027:"))
+        log.write(combined([("/late", 200)]))
+    logagg.env["LOGAGG_REQUESTS_KEEP"] = "forever"
+    logagg.run("tail", "--once", "-q", old)
+    assert {path for (path,) in logagg.read("SELECT path FROM requests")} <= {"/new", "/late"}
+    logagg.run("check")
+
+
+def test_a_report_of_a_lake_that_is_not_upgraded_says_so(logagg: Command, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    log.write_text(combined([("/", 200)]))
+    logagg.run("tail", "--once", "-q", log)
+    with duckdb.connect(str((logagg.lake / "logagg.duckdb").resolve())) as connection:
+        [(sql,)] = connection.execute("SELECT sql FROM duckdb_views() WHERE view_name = 'agents'").fetchall()
+        connection.execute(sql.replace("VIEW agents", "OR REPLACE VIEW agents").replace("site, ", "", 1))
+    said = logagg.run("report", "agents", "--site", "a", status=1).stderr
+    assert said.endswith("an earlier logagg wrote it; logagg compact upgrades it\n")
