@@ -189,10 +189,10 @@ def _places(root: Path, connection: duckdb.DuckDBPyConnection, named: tuple[str,
     for tail in tails:
         for log in tail.logs:
             latest[log.source] = (*latest.get(log.source, ()), log.path)
-    paths = [path for tail in tails for path in tail.paths]
+    given = tuple(dict.fromkeys(path for tail in tails for path in tail.paths))
     found = connection.execute("SELECT DISTINCT path, tailer FROM sources ORDER BY ALL").fetchall()
-    others = dict.fromkeys([*paths, *(path for path, _ in found)])
-    return Places(named, latest, tuple(others), _hosts(tails, {tailer for _, tailer in found if tailer}))
+    others = tuple(dict.fromkeys(path for path, _ in found))
+    return Places(named, latest, given, others, _hosts(tails, {tailer for _, tailer in found if tailer}))
 
 
 def _hosts(tails: Sequence[Heartbeat], tailers: set[str]) -> dict[str, str]:

@@ -17,7 +17,8 @@ class Places:
 
     named: tuple[str, ...] = ()  # by the user: files, directories, globs
     latest: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by source: where tails say that it is
-    others: tuple[str, ...] = ()  # what tails were given to read, and the logs of all sources
+    given: tuple[str, ...] = ()  # to the tails: files, directories, globs
+    others: tuple[str, ...] = ()  # where the other sources were last
     hosts: Mapping[str, str] = field(default_factory=dict)  # by tailer: its machine, if that is another than this one
 
 
@@ -35,7 +36,7 @@ class Candidates:
         yield from self._new(own)
         yield from self._found(self._places.named, streams)
         yield from self._found(_folders(own), streams)
-        yield from self._found((*_given(self._places.others), *_folders(self._places.others)), streams)
+        yield from self._found((*self._places.given, *_folders(self._places.others)), streams)
 
     def _found(self, paths: Sequence[str], streams: set[str]) -> Iterator[str]:
         finder = Finder([path for path in paths if path != STDIN], lambda: 0.0)
@@ -52,7 +53,3 @@ class Candidates:
 
 def _folders(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(os.path.dirname(path) or "." for path in paths if path != STDIN))
-
-
-def _given(paths: Iterable[str]) -> tuple[str, ...]:
-    return tuple(path for path in paths if path != STDIN)

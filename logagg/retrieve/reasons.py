@@ -32,8 +32,9 @@ class Trace:
         return self._known.source.path if self._known else ""
 
     def note_other(self, path: str, problem: str) -> None:
-        """Note a file that begins as the source, but does not hold all that was read."""
-        self._other = path, problem
+        """Note a file that begins as the source, but does not hold all that was read: another log may begin alike."""
+        if problem or os.path.abspath(path) == os.path.abspath(self.path):
+            self._other = path, problem
 
     def note_changed(self, path: str, rows: Sequence[int]) -> None:
         """Note rows whose lines are not in the file that holds the source."""
