@@ -27,6 +27,7 @@ from logagg.lake.state import FORGOTTEN, State
 from logagg.lake.uncounted import all_read
 from logagg.lake_format import LINK, READABLE, VERSION
 from logagg.quoting import identifier, literal
+from logagg.records import KnownSource
 from logagg.rollup.definitions import DEFAULTS, LATENCY
 from logagg.rollup.requests import NAME as REQUESTS
 from logagg.rollup.requests import Requests, Table, whole_minute
@@ -104,6 +105,15 @@ def _read(path: Path) -> State:
         }
         tables = {name: connection.sql(query).to_arrow_table() for name, query in queries.items()}
     return catalog_rows.state_of(path, tables)
+
+
+def known_sources(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> dict[str, KnownSource]:
+    """Return those of some sources that the lake knows, by their ids, through a connection to a catalog."""
+    found = connection.sql("FROM sources WHERE source IN (FROM unnest($ids))", params={"ids": list(ids)})
+    shards: dict[str, list[dict[str, object]]] = {}
+    for row in found.to_arrow_table().to_pylist():
+        shards.setdefault(row["source"], []).append(row)
+    return {id_: catalog_rows.known_source(rows) for id_, rows in shards.items()}
 
 
 def _refuse_changed(path: Path) -> None:

@@ -15,7 +15,7 @@ from logagg.lake.parts import part_of
 from logagg.lake.state import COMMITS, NEVER, CommitInfo, LostPart, State
 from logagg.lake.uncounted import Range
 from logagg.lake_format import LOST, UNCOUNTED, VERSION
-from logagg.records import Fingerprint, Progress, Reject, Source
+from logagg.records import Fingerprint, KnownSource, Progress, Reject, Source
 
 _FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (1900, 9000))
 _TIME = pa.timestamp("us", "UTC")
@@ -196,6 +196,12 @@ def _name(path: str) -> str:
 def _signed(number: int) -> int:
     """Keep the 64 bits of a device or inode number, which may be unsigned, in a signed column."""
     return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def known_source(shards: Sequence[Row]) -> KnownSource:
+    """Return a source from its rows in the table `sources`, one for each shard."""
+    [(_, progress)] = _group(_progress(*(row[name] for name in PROGRESS)) for row in shards).items()
+    return KnownSource(_source(shards[0]), progress)
 
 
 def _source(row: Row) -> Source:

@@ -108,14 +108,16 @@ class Sandbox:
         names = self._directories if real.is_dir() else self._files
         names += dict.fromkeys((os.path.abspath(path), str(real)))
 
-    def run(self, query: str, *, arrow: bool = False) -> Answer:
+    def run(self, query: str, *, arrow: bool = False, condition: str = "") -> Answer:
         """Start a query and return its answer when its columns are known; with `arrow`, for `batches` instead of `rows`.
 
+        `condition` is untrusted text that must be one condition; the query has `sandbox_sql.CONDITION` in its place.
         Raises QueryFailed, LimitReached, QueryRefused, LakeError.
         """
         answer = Answer(self._limits)
         try:
-            answer.start({**self._request(query, answer.spill), "form": ARROW if arrow else ROWS})
+            form = ARROW if arrow else ROWS
+            answer.start({**self._request(query, answer.spill), "condition": condition, "form": form})
         except BaseException:
             answer.close()
             raise

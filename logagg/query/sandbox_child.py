@@ -53,6 +53,7 @@ class QueryRequest:
     """A request: the query, its lake, and its limits."""
 
     query: str
+    condition: str  # takes the place of `sandbox_sql.CONDITION` in the query
     form: str
     parent: int
     lake: str
@@ -113,7 +114,7 @@ def _answer(request: QueryRequest, output: int) -> None:
     for guard in GUARDS:
         guard(request, snapshot)
     connection = snapshot.connection
-    query = checked(connection, request.query)
+    query = checked(connection, placed(connection, request))
     for kind, payload in (_columns if request.form == ARROW else _rows)(connection, query):
         _send(output, kind, payload)
     _send(output, DONE, b"")
@@ -199,6 +200,13 @@ def guard_settings(request: QueryRequest, snapshot: Snapshot) -> None:
 
 
 GUARDS = (guard_threads, guard_resources, guard_files, guard_syscalls, guard_paths, guard_settings)
+
+
+def placed(connection: duckdb.DuckDBPyConnection, request: QueryRequest) -> str:
+    """Return the query, with the condition in its place if there is one. Raises QueryRefused."""
+    from logagg.query.sandbox_sql import with_condition
+
+    return with_condition(connection, request.query, request.condition) if request.condition else request.query
 
 
 def checked(connection: duckdb.DuckDBPyConnection, query: str) -> str:

@@ -43,6 +43,9 @@ MACROS = frozenset(
     """.split()
 )
 
+CONDITION = "$condition"  # in a query: the place of a condition that somebody else has written
+_NO_CONDITION = "write one condition over the columns, such as status >= 500 AND path LIKE '/shop/%'"
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -69,6 +72,28 @@ def check(connection: duckdb.DuckDBPyConnection, text: str) -> Checked:
     except RecursionError:
         raise QueryRefused("a query that is nested so deep") from None
     return found
+
+
+def with_condition(connection: duckdb.DuckDBPyConnection, query: str, condition: str) -> str:
+    """Return the query with a condition in its place, which cannot end the parentheses around it.
+
+    Raises QueryRefused for what is not exactly one expression, and duckdb.Error.
+    """
+    import duckdb
+
+    if "\0" in condition:
+        raise QueryRefused("a text with a NUL")
+    if not condition.strip() or any(kind == duckdb.token_type.comment for _, kind in duckdb.tokenize(condition)):
+        raise QueryRefused("a comment" if condition.strip() else "an empty condition", _NO_CONDITION)
+    connection.extract_statements(f"SELECT\n{condition}\n")  # its errors name the line
+    try:
+        [found, *more], [plain] = (_trees(connection, f"SELECT\n{one}\n") for one in (condition, "true"))
+        expressions, _ = found["node"].pop("select_list", []), plain["node"].pop("select_list")
+    except (RecursionError, ValueError, KeyError):
+        raise QueryRefused("anything but one condition", _NO_CONDITION) from None
+    if more or found != plain or len(expressions) != 1 or expressions[0].get("alias"):
+        raise QueryRefused("anything but one condition", _NO_CONDITION)
+    return query.replace(CONDITION, f"(\n{condition}\n)")
 
 
 def _split(connection: duckdb.DuckDBPyConnection, text: str) -> Checked:

@@ -174,6 +174,27 @@ class OpenLake:
         wanted = reports.ReportRequest.of(name, now, since=since, until=until, limit=limit, site=site, bots=bots)
         return reports.frame(reports.run(self._newest(), wanted))
 
+    def lines(
+        self,
+        where: str = "",
+        since: When | None = None,
+        until: When | None = None,
+        *,
+        limit: int = 20,
+        paths: Sequence[str | os.PathLike[str]] = (),
+    ) -> pd.DataFrame:
+        """Return the log lines behind requests, read from their logs: the newest `limit` of them, in the order of time.
+
+        `where` is a condition over `requests`; it runs in the sandbox, so it may come from anybody. `paths` are further
+        files and directories to look for rotated logs in. The columns are those of `requests`, with `file`, `line`, and
+        `reason`: why there is no line. Raises LogaggError.
+        """
+        from logagg.query import lines
+
+        asked = lines.LinesRequest.of(where, self._clock.now(), since=since, until=until, limit=limit)
+        with lines.find(self.root, asked, paths) as found:
+            return found.frame()
+
     def status(self, max_age: float | None = None) -> Status:
         """Return positions, lag, rates and problems, as `logagg status` shows them; `max_age` in seconds."""
         from logagg.query import status

@@ -40,6 +40,11 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
         "(self, name: str, since: When | None = None, until: When | None = None, *, limit: int | None = None, "
         "site: str | None = None, bots: Bots = 'include') -> pd.DataFrame",
     ),
+    "OpenLake.lines": (
+        logagg.OpenLake.lines,
+        "(self, where: str = '', since: When | None = None, until: When | None = None, *, limit: int = 20, "
+        "paths: Sequence[str | os.PathLike[str]] = ()) -> pd.DataFrame",
+    ),
     "OpenLake.status": (logagg.OpenLake.status, "(self, max_age: float | None = None) -> Status"),
     "OpenLake.close": (logagg.OpenLake.close, "(self) -> None"),
 }

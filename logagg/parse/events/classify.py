@@ -139,6 +139,26 @@ class Classifier:
         return [client, column["agent"].filled(), column["user_id"].filled()]
 
 
+def facts(batch: pa.Table) -> dict[str, pa.Array]:
+    """Return those columns of events that follow from a line alone: no rule, key or setting has a part in them.
+
+    Text is not cut to a limit. `site` is empty where the line does not say it, and the configuration does.
+    """
+    column = {name: EncodedText.of(batch.column(name)) for name in batch.schema.names if _is_text(batch, name)}
+    target = column["target"].filled()
+    path, query = _split_targets(target.values)
+    texts = {
+        "site": column["host"].filled(),
+        "method": column["method"].filled(),
+        "path": path.of_rows(target.codes),
+        "query": EncodedText.cut(query).of_rows(target.codes),
+        "referrer": _split_referrers(column["referrer"])[0],
+        **{name: column[name].filled() for name in ("user", "protocol", "scheme", "tls", "cache")},
+    }
+    columns = {name: value.array() for name, value in texts.items()}
+    return columns | {name: batch.column(name) for name in NUMBERS}
+
+
 @dataclass(frozen=True, slots=True)
 class _Requests:
     """The distinct requests of a batch: path, query, and the rule that matches each."""

@@ -1,0 +1,99 @@
+"""`logagg lines`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from itertools import islice
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from logagg.cli import Shared, shared_options
+from logagg.notice_log import printable
+
+if TYPE_CHECKING:
+    from logagg.query.lines import FoundLines
+
+_REASONS = 20  # that are said, at most: each names a log
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--where", default="", metavar="CONDITION", help="Of the requests that meet a condition in SQL.")
+@click.option("--since", metavar="TIME", help='From then on: "1h" ago, "today", "yesterday", a date, a time (UTC).')
+@click.option("--until", metavar="TIME", help="Up to then, not including it.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1_000_000),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="The most lines to print: the newest.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line: the request, its file, line and reason.")
+@shared_options
+def lines(
+    paths: tuple[str, ...],
+    where: str,
+    since: str | None,
+    until: str | None,
+    limit: int,
+    as_json: bool,
+    shared: Shared,
+) -> None:
+    """Print the log lines behind requests: the newest ones, in the order of time.
+
+    Lines are read from their logs, wherever rotation and compression have moved them: where they were last, beside that,
+    beside other logs of the lake, and in the files and directories PATH. A line whose log is gone or has changed is not
+    printed, and standard error says why. Exit status 1 when there are requests, and no line of any.
+    """
+    from logagg.clock import SystemClock
+    from logagg.query.lines import LinesRequest, find
+
+    signal.signal(signal.SIGTERM, _terminated)  # so that the query ends, and its spilled files are removed
+    asked = LinesRequest.of(where, SystemClock().now(), since=since, until=until, limit=limit)
+    with find(shared.lake, asked, paths) as found:
+        _write_json(found) if as_json else _write(found)
+        sys.stdout.flush()
+        if shared.verbosity >= 0:
+            _say_missing(found)
+        if len(found) and not found.shown:
+            raise click.exceptions.Exit(1)
+
+
+def _terminated(number: int, _frame: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def _write(found: FoundLines) -> None:
+    """Write the lines as they are; to a terminal, without what it would act upon."""
+    if sys.stdout.isatty():
+        for one in found:
+            if one.text is not None:
+                sys.stdout.write(f"{printable(one.text)}\n")
+        return
+    for one in found:
+        if one.line is not None:
+            sys.stdout.buffer.write(one.line + b"\n")
+
+
+def _write_json(found: FoundLines) -> None:
+    from logagg.query.render import as_json
+
+    for one in found:
+        sys.stdout.write(f"{as_json(one.as_dict())}\n")
+
+
+def _say_missing(found: FoundLines) -> None:
+    """Say how many lines are not shown, and why, one line for each reason."""
+    missing = found.missing()
+    for reason, count in islice(missing.items(), _REASONS):
+        print(printable(f"logagg: {_lines(count)} {reason}"), file=sys.stderr)
+    if len(missing) > _REASONS:
+        rest = sum(islice(missing.values(), _REASONS, None))
+        print(f"logagg: {_lines(rest)} not shown for other reasons, which --json gives", file=sys.stderr)
+
+
+def _lines(count: int) -> str:
+    return f"{count:,} line{'s' if count != 1 else ''}"

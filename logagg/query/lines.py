@@ -1,0 +1,201 @@
+"""The log lines behind a query of requests.
+
+    asked = LinesRequest.of("status >= 500", now, since="1h")
+    with find(root, asked, paths) as found:
+        for line in found: ...
+
+The condition is untrusted: it runs in the sandbox. Rows come back as Arrow, whose bounds were checked.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+
+from logagg.errors import LakeError, LimitReached, LogaggError, QueryFailed, QueryRefused
+from logagg.heartbeat import Heartbeat
+from logagg.lake import heartbeats
+from logagg.lake.catalog import known_sources
+from logagg.query.sandbox import QueryLimits, Sandbox
+from logagg.query.sandbox_sql import CONDITION
+from logagg.query.snapshot import connect
+from logagg.query.times import When, moment
+from logagg.quoting import literal
+from logagg.retrieve.kept import KeptLines
+from logagg.retrieve.places import Places
+from logagg.retrieve.search import Search
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+LIMIT = 20
+MOST = 1_000_000  # rows: all of them are in memory
+_NARROW = "ask for less, with a condition, since and until"
+_UNKNOWN = "?"  # the machine of a tailer without a heartbeat
+
+
+@dataclass(frozen=True, slots=True)
+class LinesRequest:
+    """Which lines are asked for: the newest of those that meet all conditions."""
+
+    where: str = ""  # a condition over `requests`, in SQL
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int = LIMIT
+
+    @classmethod
+    def of(
+        cls, where: str, now: float, *, since: When | None = None, until: When | None = None, limit: int = LIMIT
+    ) -> LinesRequest:
+        """Return the request, checked but for its condition. Raises LogaggError."""
+        if not 0 < limit <= MOST:
+            raise LogaggError(f"limit: {limit} is not valid", f"write a number from 1 to {MOST:,}")
+        return cls(where.strip(), moment(since, now, "since"), moment(until, now, "until"), limit)
+
+    @property
+    def query(self) -> str:
+        """The query, with a place for the condition."""
+        conditions = [
+            *([f"ts >= {literal(self.since.isoformat())}::TIMESTAMPTZ"] if self.since else []),
+            *([f"ts < {literal(self.until.isoformat())}::TIMESTAMPTZ"] if self.until else []),
+            *([CONDITION] if self.where else []),
+        ]
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        return f"SELECT * FROM requests{where} ORDER BY ts DESC, source DESC, position DESC LIMIT {self.limit}"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLine:
+    """A row of requests, and its line."""
+
+    row: dict[str, Any]
+    line: bytes | None  # without its newline; None: it is not shown
+    file: str  # that holds it
+    reason: str  # why it is not shown
+
+    @property
+    def text(self) -> str | None:
+        """The line as text, without its line end."""
+        return None if self.line is None else self.line.removesuffix(b"\r").decode("utf-8", "replace")
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**self.row, "file": self.file or None, "line": self.text, "reason": self.reason or None}
+
+
+class FoundLines:
+    """The rows that were asked for, in the order of their times, with their lines."""
+
+    def __init__(self, rows: pa.Table, lines: KeptLines, search: Search) -> None:
+        self._rows, self._lines, self._search = rows, lines, search
+
+    def __len__(self) -> int:
+        return self._rows.num_rows
+
+    def __iter__(self) -> Iterator[FoundLine]:
+        rows = (row for batch in self._rows.to_batches(max_chunksize=1_000) for row in batch.to_pylist())
+        for number, row in enumerate(rows):
+            yield FoundLine(row, self._lines.get(number), self._search.files.get(number, ""), self._reason(number))
+
+    @property
+    def shown(self) -> int:
+        """How many lines there are."""
+        return self._lines.count()
+
+    def missing(self) -> Counter[str]:
+        """Return how many lines are not shown, by the reason, the first one's first."""
+        reasons = (self._reason(number) for number in range(len(self)) if number not in self._lines)
+        return Counter(reasons)
+
+    def frame(self) -> pd.DataFrame:
+        """Return all of it as a data frame."""
+        found = [(one.file or None, one.text, one.reason or None) for one in self]
+        table = self._rows
+        for name, values in zip(
+            ("file", "line", "reason"), zip(*found, strict=True) if found else ([],) * 3, strict=True
+        ):
+            table = table.append_column(name, pa.array(values, pa.large_string()))
+        return table.to_pandas()
+
+    def _reason(self, number: int) -> str:
+        return self._search.reason(number)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lines.close()
+
+
+def find(root: Path, asked: LinesRequest, paths: Sequence[str | os.PathLike[str]] = ()) -> FoundLines:
+    """Return the lines that are asked for, from wherever their logs are now; `paths` say where else to look.
+
+    Raises LogaggError: where the condition is refused, and for what a lake can be unfit for.
+    """
+    rows = _rows(root, asked)
+    with connect(root) as connection:  # no older than the snapshot of the rows: each of its sources is in it
+        known = known_sources(connection, rows.column("source").unique().to_pylist())
+        places = _places(root, connection, tuple(os.fspath(path) for path in paths))
+    lines = KeptLines(rows.num_rows)
+    try:
+        search = Search(rows, known, places, lines)
+        search.run()
+    except BaseException:
+        lines.close()
+        raise
+    return FoundLines(rows, lines, search)
+
+
+def _rows(root: Path, asked: LinesRequest) -> pa.Table:
+    """Return the rows that meet the condition, the oldest first."""
+    try:
+        with Sandbox(root, limits=QueryLimits(rows=MOST)).run(asked.query, arrow=True, condition=asked.where) as answer:
+            table = pa.Table.from_batches(answer.batches(), answer.schema)
+    except LimitReached as error:
+        raise LimitReached(error.message, _NARROW) from None
+    except (QueryFailed, QueryRefused) as error:
+        _refuse_without_requests(root)
+        raise _of_condition(error) if asked.where else error from None
+    return table.take(pa.array(range(table.num_rows - 1, -1, -1), pa.int64()))
+
+
+def _of_condition(error: QueryFailed | QueryRefused) -> LogaggError:
+    what = f"where: {error.message}"
+    return QueryRefused.said(what, error.hint) if isinstance(error, QueryRefused) else QueryFailed(what, error.hint)
+
+
+def _refuse_without_requests(root: Path) -> None:
+    with connect(root) as connection:
+        if not connection.execute("SELECT 1 FROM duckdb_views() WHERE view_name = 'requests'").fetchall():
+            raise LakeError(f"{root}: no requests in it", "they come with the next commit of a tail of this version")
+
+
+def _places(root: Path, connection: duckdb.DuckDBPyConnection, named: tuple[str, ...]) -> Places:
+    """Return where logs may be, by what the user, the tails and the lake say."""
+    own = heartbeats.read(root)
+    tails = [*([own] if own else []), *heartbeats.read_remote(root)]
+    latest: dict[str, tuple[str, ...]] = {}
+    for tail in tails:
+        for log in tail.logs:
+            latest[log.source] = (*latest.get(log.source, ()), log.path)
+    given = tuple(dict.fromkeys(path for tail in tails for path in tail.paths))
+    found = connection.execute("SELECT DISTINCT path, tailer FROM sources ORDER BY ALL").fetchall()
+    others = tuple(dict.fromkeys(path for path, _ in found))
+    return Places(named, latest, given, others, _hosts(tails, {tailer for _, tailer in found if tailer}))
+
+
+def _hosts(tails: Sequence[Heartbeat], tailers: set[str]) -> dict[str, str]:
+    """Return the machines of the tailers that are not this one."""
+    here, hosts = socket.gethostname(), {tail.tailer: tail.host for tail in tails}
+    return {tailer: hosts.get(tailer, _UNKNOWN) for tailer in tailers if hosts.get(tailer) != here}

@@ -1,0 +1,90 @@
+"""Prove that a line is the one that a row was made of: parsed again, it gives the row again.
+
+A fingerprint covers the beginning and the end of what was read of a source, so it does not notice a line that was changed
+in between. Compared is what follows from the line alone: what a rule, a key or a list of robots had a part in may be
+another today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from logagg.errors import FormatError
+from logagg.parse.detect import detect
+from logagg.parse.events.classify import facts
+from logagg.parse.formats.compile import Format, People, compile_format
+from logagg.parse.lines import fast
+from logagg.records import Chunk, Fingerprint
+from logagg.retrieve.reading import LONGEST_LINE
+
+EXACT = ("ts", "bytes", "status", "seconds", "upstream_seconds")
+TEXTS = ("method", "path", "referrer")
+# Text that a lake may keep or not, or have kept only from some day on: an empty one says nothing.
+TEXTS_IF_KEPT = ("site", "query", "user", "protocol", "scheme", "tls", "cache")
+COMPARED = (*EXACT, *TEXTS, *TEXTS_IF_KEPT)
+_LEAST_CUT = 16  # characters: a text that was cut to the limit of its lake is at least so long
+_EVERYBODY = People(users=True)
+
+Row = Mapping[str, Any]
+
+
+def prove(lines: Sequence[bytes], rows: Sequence[Row], log_format: str) -> list[bool]:
+    """Tell of each line whether it gives its row (`COMPARED`) in a log format.
+
+    Lines may be older than the format that their source has now, so those that do not are tried in the format that is
+    detected from them.
+    """
+    if not lines:
+        return []
+    now = max(row["ts"].timestamp() for row in rows)
+    proved = [False] * len(lines)
+    for detected in (False, True):
+        left = [number for number, done in enumerate(proved) if not done]
+        some = [lines[number] for number in left]
+        found = (detect(some, now, _EVERYBODY) if detected else _compiled(log_format)) if some else None
+        if found:
+            for number, holds in zip(left, _hold(some, [rows[one] for one in left], found, now), strict=True):
+                proved[number] = holds
+    return proved
+
+
+@lru_cache(maxsize=64)
+def _compiled(log_format: str) -> Format | None:
+    try:
+        return compile_format(log_format, _EVERYBODY) if log_format else None
+    except FormatError:  # an earlier logagg knew it
+        return None
+
+
+def _hold(lines: Sequence[bytes], rows: Sequence[Row], fmt: Format, now: float) -> list[bool]:
+    data = b"\n".join(lines) + b"\n"
+    starts = np.cumsum([0, *(len(line) + 1 for line in lines[:-1])])
+    batch = fast.parse(Chunk("", 0, 0, len(data), data, Fingerprint.blank(0)), fmt, now, LONGEST_LINE).table
+    numbers = np.searchsorted(starts, batch.column("position").to_numpy()).tolist()
+    holds = [False] * len(lines)
+    for number, said in zip(numbers, _said(batch), strict=True):
+        holds[number] = _agree(rows[number], said)
+    return holds
+
+
+def _said(batch: pa.Table) -> list[Row]:
+    found = facts(batch)
+    found["ts"] = found.pop("time")
+    return pa.table({name: found[name] for name in COMPARED}).to_pylist()
+
+
+def _agree(row: Row, said: Row) -> bool:
+    return (
+        all(row[name] == said[name] for name in EXACT)
+        and all(_is_text(row[name] or "", said[name] or "") for name in TEXTS)
+        and all(not row[name] or not said[name] or _is_text(row[name], said[name]) for name in TEXTS_IF_KEPT)
+    )
+
+
+def _is_text(kept: str, said: str) -> bool:
+    return kept == said or (len(kept) >= _LEAST_CUT and said.startswith(kept))
