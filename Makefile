@@ -33,6 +33,9 @@ demo: $(VENV)/.ready ## read the demo logs into build/demo-lake and query it
 	$(DEMO_LOGAGG) report overview
 	$(DEMO_LOGAGG) report ads
 	$(DEMO_LOGAGG) sql "SELECT path, sum(views) AS views, uniques(visitors) AS visitors FROM pages WHERE NOT is_bot GROUP BY path ORDER BY views DESC LIMIT 5"
+	$(DEMO_LOGAGG) sql "SELECT path, sum(hits) AS hits FROM errors WHERE status = 500 GROUP BY path ORDER BY hits DESC, path LIMIT 2"
+	$(DEMO_LOGAGG) sql "SELECT ts, browser, bytes, seconds FROM requests WHERE status = 500 AND path = '/articles/tea.html' ORDER BY ts"
+	$(DEMO_LOGAGG) lines --where "status = 500 AND path = '/articles/tea.html'"
 
 notebook: $(VENV)/.ready-dev ## run the notebook on the lake of make demo, all plots into build/tour.ipynb
 	@test -e $(DEMO)/logagg.duckdb || $(MAKE) demo
