@@ -66,7 +66,7 @@ class Peer:
         return bytes.fromhex(self.ask(OwnerRequest("", shard), shard=shard).owner)
 
 
-def parcel(
+def job_message(
     *,
     tailer: str = "other",
     epoch: int = 1,
@@ -75,7 +75,7 @@ def parcel(
     end: int = 10,
     events: pa.Table | None = None,
 ) -> JobMessage:
-    """Return a parcel with a job of one reject, or of events."""
+    """Return a job_message with a job of one reject, or of events."""
     source = replace(new_source("made-up.log"), tailer=tailer)
     rejects = Rejects() if events is not None else Rejects({"format": 1})
     job = Job(

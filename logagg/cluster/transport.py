@@ -105,20 +105,20 @@ class Sender:
             self._take(connection, *packet)
         connection.probe()
         now = self._clock.monotonic()
-        if any(ticket.deadline < now for ticket in self._tickets(connection)):
+        if any(sent.deadline < now for sent in self._sent(connection)):
             # Closing the connection cancels its jobs: none is done later, by a worker that comes back.
             raise ServerError(f"{connection.server}: a job was not done in time")
 
-    def _tickets(self, connection: Connection) -> list[InFlight]:
+    def _sent(self, connection: Connection) -> list[InFlight]:
         return [*self._awaiting[connection], *self._running[connection].values()]
 
     def _take(self, connection: Connection, kind: int, arguments: dict[str, bytes]) -> None:
         if kind == PacketType.JOB_CREATED and self._awaiting[connection]:
-            ticket = self._awaiting[connection].popleft()
-            ticket.handle = arguments["job_handle"]
-            if twin := self._running[connection].pop(ticket.handle, None):
+            sent = self._awaiting[connection].popleft()
+            sent.handle = arguments["job_handle"]
+            if twin := self._running[connection].pop(sent.handle, None):
                 self._outcomes.append(SendResult(twin.of, None, "lost"))  # sent again while it was on its way
-            self._running[connection][ticket.handle] = ticket
+            self._running[connection][sent.handle] = sent
         elif kind == PacketType.ERROR and self._awaiting[connection]:
             said = arguments["error_code"] + b" " + arguments["error_text"]
             reason = "full" if b"full" in said.lower() else said.decode(errors="replace")
@@ -132,7 +132,7 @@ class Sender:
     def _lose(self, connection: Connection) -> None:
         """Report the messages sent through a connection as lost."""
         lost = self._awaiting.pop(connection, ()), self._running.pop(connection, {}).values()
-        self._outcomes += [SendResult(ticket.of, None, "lost") for tickets in lost for ticket in tickets]
+        self._outcomes += [SendResult(sent.of, None, "lost") for in_flight in lost for sent in in_flight]
 
 
 def chosen(shard: int, servers: Iterable[Server]) -> Server | None:

@@ -100,9 +100,9 @@ class MergeTask:
         grain = self.grain or min(part.grain for part in self.parts)  # late minutes are coarsened again
         with progress.of(self.table.name, sum(part.rows for part in self.parts)):
             tables = Merge(self.table, self.keys, self.grain).tables(self.root, self.parts, progress.read)
-            pieces = (one for table in tables for one in self.calendar.cut(self._kept(table)))
-            for piece, cuts in groupby(pieces, key=itemgetter(0)):
-                with PartWriter(self.root, self.table, piece.level, grain) as part:
+            partitions = (one for table in tables for one in self.calendar.cut(self._kept(table)))
+            for partition, cuts in groupby(partitions, key=itemgetter(0)):
+                with PartWriter(self.root, self.table, partition.level, grain) as part:
                     for _, rows in cuts:
                         part.write(rows)
                 if part.part:
@@ -143,7 +143,7 @@ class Planner:
             groups = [
                 group
                 for group in _overlapping(_mergeable(table, parts), MONTH)
-                if _has_small(group) or _share_piece(group, calendar)
+                if _has_small(group) or _share_partition(group, calendar)
             ]
             tasks += [self._task(table, group, calendar) for group in _fitting(groups, table)]
         return tasks
@@ -250,8 +250,8 @@ def _has_small(parts: Sequence[Part]) -> bool:
     return any(part.level in (FLUSH, HOUR) for part in parts)
 
 
-def _share_piece(parts: Sequence[Part], calendar: Calendar) -> bool:
-    return len({calendar.piece(int(part.min_ts.timestamp())) for part in parts}) < len(parts)
+def _share_partition(parts: Sequence[Part], calendar: Calendar) -> bool:
+    return len({calendar.partition(int(part.min_ts.timestamp())) for part in parts}) < len(parts)
 
 
 def _crowded(parts: Sequence[Part], newest: datetime) -> list[list[Part]]:

@@ -36,7 +36,7 @@ _VALUE = (
     16  # bytes that a reader takes for each value of a small part (measured: 100 to 140 for the 9 of a row of `pages`)
 )
 _COPIES = (
-    5  # of the rows that are added up together: as read, in one piece, their keys, their sums, as they are written
+    5  # of the rows that are added up together: as read, in one table, their keys, their sums, as they are written
 )
 
 Micros = npt.NDArray[np.int64]

@@ -49,7 +49,7 @@ class Calendar:
         """Return the calendar that keeps nothing by the hour."""
         return cls(cls.of(newest).days_from, newest + timedelta(days=1))
 
-    def piece(self, second: int) -> Partition:
+    def partition(self, second: int) -> Partition:
         """Return the partition of a second."""
         at = datetime.fromtimestamp(second, UTC)
         if at < self.days_from:
@@ -65,9 +65,9 @@ class Calendar:
         seconds = rows["ts"].cast(pa.int64()).to_numpy() // 1_000_000
         start = 0
         while start < len(seconds):
-            piece = self.piece(int(seconds[start]))
-            end = int(np.searchsorted(seconds, piece.end))
-            yield piece, rows.slice(start, end - start)
+            partition = self.partition(int(seconds[start]))
+            end = int(np.searchsorted(seconds, partition.end))
+            yield partition, rows.slice(start, end - start)
             start = end
 
 

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from logagg.parse.formats.compile import NOBODY, REQUEST_PARTS, Format, People, compile_format, json_format
+from logagg.parse.formats.compile import NO_PEOPLE, REQUEST_PARTS, Format, People, compile_format, json_format
 from logagg.parse.formats.known import JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES
 from logagg.parse.lines import fast
 from logagg.records import Chunk, Fingerprint
@@ -16,7 +16,7 @@ _KEYS = {**{name: field for name, field in NGINX.items() if field and field not 
 
 
 def detect(
-    lines: Sequence[bytes], now: float, people: People = NOBODY, *, names: Iterable[str] | None = None
+    lines: Sequence[bytes], now: float, people: People = NO_PEOPLE, *, names: Iterable[str] | None = None
 ) -> Format | None:
     """Return the format that parses the most of these lines, if that is at least half of them; otherwise None.
 

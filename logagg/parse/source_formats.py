@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from logagg.clock import Clock, LatestTime
 from logagg.parse.detect import count, detect
-from logagg.parse.formats.compile import NOBODY, Format, People, compile_format
+from logagg.parse.formats.compile import NO_PEOPLE, Format, People, compile_format
 from logagg.records import Chunk
 
 SAMPLE_LINES = 1000
@@ -22,7 +22,7 @@ class SourceFormats:
         known: Mapping[str, str],
         clock: Clock,
         refused: Callable[[str], None],
-        people: People = NOBODY,
+        people: People = NO_PEOPLE,
     ) -> None:
         self._json = given == "json"  # the keys are detected from the lines
         self._given = compile_format(given, people) if given and not self._json else None

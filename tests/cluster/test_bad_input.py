@@ -15,7 +15,7 @@ from logagg.cluster import protocol
 from logagg.cluster.gearman import Connection, PacketType, Server
 from tests.conftest import Command, combined, wait_until
 from tests.gearmand import JobServer, Site, free_port
-from tests.peer import Peer, parcel
+from tests.peer import Peer, job_message
 
 LINES = 50
 
@@ -174,13 +174,16 @@ def test_a_unique_name_that_is_not_text(working: Site) -> None:
 
 def test_a_job_of_another_epoch_or_for_another_number_of_shards(peer: Peer) -> None:
     owner = peer.owner()
-    assert peer.ask(parcel(epoch=5), owner).outcome == "taken"
-    assert peer.ask(parcel(epoch=4), owner).outcome == "superseded"
-    assert peer.ask(parcel(epoch=5, shards=3), owner).reason == "misfit: the lake has 2 shards, the tailer divides by 3"
+    assert peer.ask(job_message(epoch=5), owner).outcome == "taken"
+    assert peer.ask(job_message(epoch=4), owner).outcome == "superseded"
+    assert (
+        peer.ask(job_message(epoch=5, shards=3), owner).reason
+        == "misfit: the lake has 2 shards, the tailer divides by 3"
+    )
 
 
 def test_a_job_for_another_shard_than_its_function(peer: Peer) -> None:
-    answer = peer.ask(parcel(shard=1), peer.owner(), function="logagg.shard.0")
+    answer = peer.ask(job_message(shard=1), peer.owner(), function="logagg.shard.0")
     assert "a job of shard 1 is not for logagg.shard.0" in answer.reason
 
 

@@ -27,7 +27,7 @@ from logagg.records import Fingerprint, Source
 from tests import clocks
 from tests.conftest import Command, combined, wait_until
 from tests.gearmand import JobServer, Site, copy_secret, free_port
-from tests.peer import Peer, Tap, parcel, submit
+from tests.peer import Peer, Tap, job_message, submit
 
 LINES = 50
 TOP = (1 << 63) - 1
@@ -79,7 +79,11 @@ class Scene:
         end = self.position + (1 << 40)
         source = Source(self.id, str(self.log), 0, 0, Fingerprint(0, 0, ""), tailer="web1")
         job = replace(
-            parcel(shard=shard).job, source=self.id, start=self.position, end=end, fingerprint=Fingerprint(end, 0, "")
+            job_message(shard=shard).job,
+            source=self.id,
+            start=self.position,
+            end=end,
+            fingerprint=Fingerprint(end, 0, ""),
         )
         return protocol.JobMessage("web1", 1, 2, source, job, "run")
 
@@ -144,7 +148,7 @@ def test_metrics_count_refused_messages(site: Site) -> None:
     site.worker("0/1", "--metrics", f"127.0.0.1:{port}")
     site.await_lake()
     Peer(site.servers[0].port).ask(b"junk" * 100, function="logagg.shard.0")
-    Peer(site.servers[0].port).ask(protocol.pack(parcel()))
+    Peer(site.servers[0].port).ask(protocol.pack(job_message()))
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         text = answer.read().decode()
     assert 'logagg_messages_refused_total{reason="forged"} 1.0' in text
@@ -379,18 +383,18 @@ def test_decompression_bombs(site: Site) -> None:
     port, peer = site.servers[0].port, Peer(site.servers[0].port, site.lake)
     [pid] = [process.pid for process in site._processes]
     before = peak(pid)
-    bomb = bytearray(protocol.pack(parcel(shards=1)))
+    bomb = bytearray(protocol.pack(job_message(shards=1)))
     for size in (161 << 20, (1 << 32) - 1):
         struct.pack_into("!I", bomb, 76, size)
         answer = peer.ask(_signed(peer, bytes(bomb)), shard=0)
         assert f"a job that unpacks to {size:,} bytes, where 167,772,160 are allowed" in answer.reason
         assert peer.ask(bytes(bomb)).reason == "its MAC is not by the lake's secret", "unsigned"
-    junk = protocol.pack(parcel(shards=1)) + bytes(100 << 20)
+    junk = protocol.pack(job_message(shards=1)) + bytes(100 << 20)
     for data in (junk, _signed(peer, junk)):
         assert "is too large" in Peer(port).ask(data).reason
     assert peak(pid) < before + (60 << 20)
     assert not list((site.lake / "quarantine").glob("*.job"))
-    assert peer.ask(parcel(shards=1), peer.owner()).outcome == "taken"
+    assert peer.ask(job_message(shards=1), peer.owner()).outcome == "taken"
 
 
 def _signed(peer: Peer, data: bytes) -> bytes:

@@ -96,7 +96,7 @@ def test_a_poisonous_job_is_given_up_and_the_others_count(site: Site, how: str, 
     [(hits, least, most)] = site.logagg.read("SELECT sum(views), min(path), max(path) FROM pages")
     assert (hits, least, most) == (5 * LINES, "/beside/0", "/later/9")
     [kept] = (site.lake / "quarantine").glob("*.job")
-    parcel = protocol.unpack(kept.read_bytes(), EVENT_SCHEMA)
-    assert isinstance(parcel, JobMessage) and parcel.job.events.num_rows == LINES + 1, "unchanged"
+    job_message = protocol.unpack(kept.read_bytes(), EVENT_SCHEMA)
+    assert isinstance(job_message, JobMessage) and job_message.job.events.num_rows == LINES + 1, "unchanged"
     assert "its shard failed with it again and again" in kept.with_suffix(".txt").read_text()
     assert "all is well" in site.logagg.run("check").stdout

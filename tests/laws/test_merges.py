@@ -113,7 +113,7 @@ def test_any_parts_merged_in_any_order_have_the_same_sums(
                 done = MergeTask(root, PAGES, tuple(group), calendar, keys).run()
                 there = [part for part in there if part not in done.old] + list(done.new)
                 assert all(
-                    len({calendar.piece(int(at.timestamp())) for at in (one.min_ts, one.max_ts)}) == 1
+                    len({calendar.partition(int(at.timestamp())) for at in (one.min_ts, one.max_ts)}) == 1
                     for one in done.new
                 )
             assert sums(root, there, by) == before

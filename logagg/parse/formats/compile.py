@@ -62,10 +62,10 @@ class People:
         return self.users or field_ != "user"
 
 
-NOBODY = People()
+NO_PEOPLE = People()
 
 
-def compile_format(text: str, people: People = NOBODY) -> Format:
+def compile_format(text: str, people: People = NO_PEOPLE) -> Format:
     """Compile a format's name or string.
 
     Raises FormatError, which names the unknown part of the format and its position.

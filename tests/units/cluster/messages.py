@@ -58,7 +58,7 @@ def column(draw: st.DrawFn, field: pa.Field, rows: int) -> pa.Array:
 
 
 @st.composite
-def parcels(draw: st.DrawFn) -> JobMessage:
+def job_messages(draw: st.DrawFn) -> JobMessage:
     rows = draw(st.integers(0, 6))
     events = pa.Table.from_arrays([column(draw, field, rows) for field in EVENT_SCHEMA], schema=EVENT_SCHEMA)
     origin, start, end = sorted(draw(st.sets(st.integers(0, 1 << 40), min_size=3, max_size=3)))

@@ -13,11 +13,11 @@ from logagg.cluster.auth import Keys
 from logagg.cluster.protocol import NO_OWNER, PositionsRequest, Reply, Wired
 from logagg.errors import AuthError, WireError
 from logagg.parse.schemas import EVENT_SCHEMA
-from tests.units.cluster.messages import REPLIES, REQUESTS, parcels
+from tests.units.cluster.messages import REPLIES, REQUESTS, job_messages
 
 SECRET, NONCE, OWNER = b"s" * 32, b"n" * 16, b"o" * 16
 KEYS = Keys(SECRET)
-MESSAGES = st.one_of(parcels(), REQUESTS, REPLIES)
+MESSAGES = st.one_of(job_messages(), REQUESTS, REPLIES)
 
 
 def signed(message: Wired) -> bytes:

@@ -74,10 +74,10 @@ def packed(name: str, run: remote.Session) -> tuple[int, remote.PackedChunk]:
 @pytest.mark.parametrize("name", LOGS)
 def test_a_chunk_takes_no_more_than_its_share(name: str) -> None:
     size, found = packed(name, RUN)
-    [(_, flight)] = found.pending
-    job = protocol.opened(flight.data).size
+    [(_, pending_job)] = found.pending
+    job = protocol.opened(pending_job.data).size
     assert job <= SPREAD * size, f"{job / size:.1f} times"
-    assert len(flight.data) <= message_bytes(SPREAD * size)
+    assert len(pending_job.data) <= message_bytes(SPREAD * size)
 
 
 def test_a_job_beyond_the_bound_is_an_error_with_a_remedy() -> None:

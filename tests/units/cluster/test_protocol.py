@@ -22,31 +22,31 @@ from logagg.errors import OtherVersion, TooLarge, WireError
 from logagg.heartbeat import LARGEST
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import Fingerprint, Job, Rejects, Source
-from tests.units.cluster.messages import REPLIES, REQUESTS, parcels
+from tests.units.cluster.messages import REPLIES, REQUESTS, job_messages
 
 
-def plain(parcel: JobMessage) -> JobMessage:
-    """Return the parcel without its events, which are compared by value: dictionaries may differ."""
-    return replace(parcel, job=replace(parcel.job, events=None))
+def plain(job_message: JobMessage) -> JobMessage:
+    """Return the job_message without its events, which are compared by value: dictionaries may differ."""
+    return replace(job_message, job=replace(job_message.job, events=None))
 
 
-@given(parcels())
-def test_a_parcel_is_unpacked_unchanged(parcel: JobMessage) -> None:
-    out = protocol.unpack(protocol.pack(parcel), EVENT_SCHEMA)
+@given(job_messages())
+def test_a_parcel_is_unpacked_unchanged(job_message: JobMessage) -> None:
+    out = protocol.unpack(protocol.pack(job_message), EVENT_SCHEMA)
     assert isinstance(out, JobMessage)
-    assert plain(out) == plain(parcel)
+    assert plain(out) == plain(job_message)
     assert out.job.events.schema == EVENT_SCHEMA
-    assert out.job.events.to_pylist() == parcel.job.events.to_pylist()
+    assert out.job.events.to_pylist() == job_message.job.events.to_pylist()
 
 
-@given(parcels(), st.binary(max_size=40))
-def test_rejected_events_are_counted_and_not_unpacked(parcel: JobMessage, stream: bytes) -> None:
-    out = protocol.unpack(made(b"J", taken_apart(parcel)[0], stream), EVENT_SCHEMA, rejected="quarantined")
+@given(job_messages(), st.binary(max_size=40))
+def test_rejected_events_are_counted_and_not_unpacked(job_message: JobMessage, stream: bytes) -> None:
+    out = protocol.unpack(made(b"J", taken_apart(job_message)[0], stream), EVENT_SCHEMA, rejected="quarantined")
     assert isinstance(out, JobMessage)
     assert out.job.events.num_rows == 0
-    assert out.job.rejects.lines == parcel.job.events.num_rows + parcel.job.rejects.lines
-    assert out.job.rejects.samples == parcel.job.rejects.samples
-    assert replace(plain(out), job=replace(out.job, events=None, rejects=parcel.job.rejects)) == plain(parcel)
+    assert out.job.rejects.lines == job_message.job.events.num_rows + job_message.job.rejects.lines
+    assert out.job.rejects.samples == job_message.job.rejects.samples
+    assert replace(plain(out), job=replace(out.job, events=None, rejects=job_message.job.rejects)) == plain(job_message)
 
 
 @given(st.one_of(REQUESTS, REPLIES))
@@ -54,7 +54,7 @@ def test_requests_and_replies_are_unpacked_unchanged(message: protocol.Request |
     assert protocol.unpack(protocol.pack(message), EVENT_SCHEMA) == message
 
 
-@given(st.one_of(parcels(), REQUESTS, REPLIES), st.data())
+@given(st.one_of(job_messages(), REQUESTS, REPLIES), st.data())
 def test_a_message_that_was_cut_off_is_refused(message: protocol.Wired, data: st.DataObject) -> None:
     packed = protocol.pack(message)
     with pytest.raises(WireError):
@@ -86,7 +86,7 @@ def taken_apart(message: protocol.Wired) -> tuple[dict[str, Any], bytes, int]:
     return envelope.header, bytes(envelope.stream), envelope.size
 
 
-@given(st.one_of(parcels(), REQUESTS, REPLIES), st.data())
+@given(st.one_of(job_messages(), REQUESTS, REPLIES), st.data())
 def test_an_invented_message_is_read_or_refused(message: protocol.Wired, data: st.DataObject) -> None:
     """A sender with the secret may send invalid messages; they must not cause any other exception."""
     header, sent, size = taken_apart(message)

@@ -14,7 +14,7 @@ from logagg.cluster.refusals import REPLAYED, Refusals
 from logagg.cluster.shard_host import Ownership, ShardHost
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Shard, ShardSettings
-from tests.peer import parcel
+from tests.peer import job_message
 
 
 class Place:
@@ -53,7 +53,7 @@ def test_a_message_for_another_owner_changes_nothing(place: Place) -> None:
     before = place.owner
     place.taken_over()
     for owner in (before, NO_OWNER, bytes(range(16))):
-        assert place.says(parcel(epoch=9), owner) == "moved"
+        assert place.says(job_message(epoch=9), owner) == "moved"
         assert place.says(question(epoch=9), owner) == "moved"
     assert place.owned.epochs.last("web1") == 0
     answer = place.host.objects(question(), before)
@@ -77,12 +77,12 @@ def test_a_new_run_counts_from_the_start_and_supersedes_the_old_one(place: Place
     assert place.says(question(count=7)) == ""
     assert place.says(question(epoch=2, count=1, run="next")) == ""
     assert place.says(question(epoch=1, count=8)) == "superseded"
-    assert place.says(parcel(tailer="web1", epoch=1)) == "superseded"
+    assert place.says(job_message(tailer="web1", epoch=1)) == "superseded"
     assert place.says(question(epoch=2, count=2, run="next")) == ""
 
 
 def test_a_repeated_job_is_a_duplicate(place: Place) -> None:
-    job = parcel()
+    job = job_message()
     assert place.says(job) == ""
     assert place.host.take(job).outcome == "taken"
     assert place.says(job) == ""
@@ -90,12 +90,12 @@ def test_a_repeated_job_is_a_duplicate(place: Place) -> None:
 
 
 def test_another_number_of_shards_is_refused(place: Place) -> None:
-    answer = place.host.objects(parcel(shards=3), place.owner)
+    answer = place.host.objects(job_message(shards=3), place.owner)
     assert answer and answer.reason == "misfit: the lake has 2 shards, the tailer divides by 3"
 
 
 def test_a_greeting_reveals_no_position(place: Place) -> None:
-    place.host.take(parcel(tailer="web1"))
+    place.host.take(job_message(tailer="web1"))
     assert place.says(question(epoch=4)) == ""
     answer = place.host.tell_owner(OwnerRequest("web1", 0))
     assert answer == Reply("taken", 2, place.host.owner, epoch=4, limit=1 << 20)

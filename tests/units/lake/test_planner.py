@@ -71,7 +71,7 @@ def test_even_later_lines_are_not_merged_with_the_whole_each_time(level: str) ->
 
 def merged(task: MergeTask) -> Iterator[Part]:
     """Yield the part that a merge leaves, as far as a plan depends on it."""
-    for piece in dict.fromkeys(task.calendar.piece(int(one.min_ts.timestamp())) for one in task.parts):
+    for piece in dict.fromkeys(task.calendar.partition(int(one.min_ts.timestamp())) for one in task.parts):
         within = [one for one in task.parts if piece.start <= one.min_ts.timestamp() < piece.end]
         size = sum(one.bytes for one in within)
         yield replace(
