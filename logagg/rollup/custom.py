@@ -18,9 +18,10 @@ from logagg.config.rules import RollupConfig
 from logagg.lake_format import TABLES
 from logagg.rollup.conditions import Sql
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES, Measure, Part, Rollup
+from logagg.rollup.requests import NAME as REQUESTS
 from logagg.sql_functions import VALUES
 
-RESERVED = frozenset({*TABLES, "events", "clicks", "rows", *(rollup.name for rollup in DEFAULTS)})
+RESERVED = frozenset({*TABLES, REQUESTS, "events", "clicks", "rows", *(rollup.name for rollup in DEFAULTS)})
 DAY = 86_400
 SINGULAR = ("id", "query")  # text that nearly each event has of its own
 SUMMABLE = ("bytes", "seconds", "upstream_seconds")

@@ -166,8 +166,13 @@ class Site:
             with duckdb.connect(str(self.logagg.lake / "logagg.duckdb"), read_only=True) as lake:
                 views = lake.execute("SELECT path, sum(views)::BIGINT FROM pages GROUP BY path").fetchall()
                 rejects = lake.execute("SELECT reason, sum(lines)::BIGINT FROM rejects GROUP BY reason").fetchall()
+                requests = lake.execute(
+                    "SELECT path, count(*) FROM requests WHERE kind = 'pageview' GROUP BY path"
+                ).fetchall()
+                [(dropped,)] = lake.execute("SELECT epoch(requests_from) > 0 FROM lake").fetchall()
         except duckdb.IOException:
             return Counter(), {}  # no lake yet
+        assert dropped or sorted(requests) == sorted(row for row in views if row[1]), "each page view is a request"
         return Counter({int(path.removeprefix("/n/")): count for path, count in views}), dict(rejects)
 
 

@@ -47,6 +47,8 @@ def test_every_view_equals_that_of_one_process(site: Site) -> None:
     alone.run("tail", "--once", "-q", *config, *folders)
     for view in VIEWS:
         assert summed(site.lake, view) == summed(alone.lake, view), view
+    requests = "SELECT * EXCLUDE (source) FROM requests ORDER BY ALL"
+    assert site.logagg.read(requests) == alone.read(requests)
     assert site.logagg.read("SELECT source, reason, lines FROM rejects") != []
     assert site.logagg.lines() == alone.lines() > 6000
     assert "all is well" in site.logagg.run("check").stdout

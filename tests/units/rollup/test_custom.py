@@ -138,7 +138,7 @@ def test_invalid_names(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [*(rollup.name for rollup in DEFAULTS), "sources", "commits", "rejects", "click_state"]
+    "name", [*(rollup.name for rollup in DEFAULTS), "requests", "sources", "commits", "rejects", "uncounted"]
 )
 def test_names_that_are_taken(name: str) -> None:
     assert "is a table of logagg's own" in refusal(name=name)
