@@ -34,6 +34,7 @@ COMMANDS = {
     "check": "check",
     "compact": "compact",
     "expire": "compact",
+    "backfill": "backfill",
 }
 HELP = {
     "tail": "Follow files, directories or globs; - reads standard input.",
@@ -46,6 +47,7 @@ HELP = {
     "check": "Check the configuration, formats and the lake; preview what would be read, and how.",
     "compact": "Merge the lake's small files now.",
     "expire": "Apply retention now.",
+    "backfill": "Fill a rollup from requests, with what was read before it was defined.",
 }
 
 

@@ -314,6 +314,10 @@ def merge_failed(problem: str, seconds: float = 0.0) -> Notice:
     return RETRY.of(f"{problem}; merging files {when}")
 
 
+def backfill_failed(problem: str) -> Notice:
+    return RETRY.of(f"{problem}; a backfill is not committed, its process tries again")
+
+
 def merge_goes_on(rollup: str, rows: int, total: int, seconds: float) -> Notice:
     text = f"{rollup}: {rows:,} of {total:,} rows in {seconds:.0f} s"
     return MERGE.of(text, rollup=rollup, rows=rows, total=total, seconds=round(seconds, 3))

@@ -33,13 +33,15 @@ from logagg.lake.garbage import Sweeper
 from logagg.lake.ownership import give, give_link
 from logagg.lake.parts import Part
 from logagg.lake.pending import BROKEN, FOLDERS, STALE, PendingCommits
-from logagg.lake.state import CommitInfo, PendingCommit, State
+from logagg.lake.state import BACKFILL, CommitInfo, PendingCommit, State
 from logagg.lake_format import LINK
 from logagg.rollup.requests import Table
 
 CATALOG_GRACE = 60.0  # seconds that an old catalog stays for readers that are just opening it
 STEPS = ("parts", "catalog", "catalog synced", "link made", "link moved")
 GROUP_STEPS = ("parts", "pending", *STEPS[1:], "outcomes")  # of a group commit
+BACKFILLS = "data/*/backfill-*"  # parts that backfills are writing, or have written
+LEAST_GRACE = 60.0  # seconds that the parts of a backfill stay at least, where no catalog names them
 AGAIN = "nothing is lost; it can be tried again"
 
 
@@ -83,7 +85,9 @@ class Committer:
             number = self._commit_in_group(pending) if self.shards else self._commit_alone(pending)
         except CommitUncertain:
             raise
-        except LakeError:
+        except LakeError as failure:
+            if pending.kind == BACKFILL and isinstance(failure, Fenced):
+                raise  # its parts may have been committed, and merged, by a process that could not tell
             durable.remove(self._root / part.path for part in pending.parts)
             raise
         return pending.info(number, self._now())
@@ -110,12 +114,60 @@ class Committer:
         """Discard pending commits of writers that are gone."""
         self._pending.clear()
 
+    def backfills(self) -> bool:
+        """Tell whether other processes have put down backfills for this one, which writes the lake alone."""
+        return not self.shards and self._pending.any_unapplied()
+
+    def apply_backfills(self) -> Iterator[CommitInfo]:
+        """Apply them, each by a commit of its own, and record what became of it.
+
+        Raises CommitFailed where the disk refuses, which the process that put it down is told, too.
+        """
+        for name, pending in self._pending.unapplied():
+            try:
+                with self._busy:
+                    outcome, info = self._filled(pending)
+            except CommitUncertain:
+                raise  # it stays: whether it has been applied shows when it is looked at again
+            except LakeError:
+                self._pending.record(name, BROKEN)
+                raise
+            self._pending.record(name, outcome)
+            self.reached("outcomes")
+            if info:
+                yield info
+
+    def clear_abandoned(self) -> None:
+        """Delete the parts that killed backfills left, after their grace."""
+        if self.clock_is_settled() and any(self._root.glob(BACKFILLS)):
+            with self._turn():
+                self._clear_abandoned()
+
+    def _clear_abandoned(self) -> None:
+        grace = max(self._config.lake.grace, LEAST_GRACE)
+        self._sweeper.delete_abandoned(self._root, BACKFILLS, self._named(), grace, self._is_filled)
+
+    def _is_filled(self, path: Path) -> bool:
+        """Tell whether a process is filling the rollup that a part is of."""
+        return locks.is_leased(self._root, f"{locks.BACKFILL}{path.parent.name}")
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Let no other commit happen meanwhile, and know the newest state."""
+        with self._commit_lock() if self.shards else self._busy:
+            if self.shards:
+                self._catch_up()
+            yield
+
     def clear_orphans(self) -> None:
         """Schedule the deletion of files that a crash left, after their grace."""
         durable.remove(self._root.glob(".*.link"))
         named, grace, settled = self._named(), self._config.lake.grace, self.clock_is_settled()
         kept = named | self._former()
-        self._sweeper.delete_orphans(self._root, "data/*/*", named, grace, settled=settled)
+        filling = set(self._root.glob(BACKFILLS))  # by processes that need not have the lake's lock
+        self._sweeper.delete_orphans(self._root, "data/*/*", named | filling, grace, settled=settled)
+        if settled:
+            self._clear_abandoned()
         self._sweeper.delete_orphans(self._root, f"{catalog.FOLDER}/*", kept, CATALOG_GRACE, settled=settled)
         for folder in FOLDERS:
             self._sweeper.delete_orphans(self._root, f"{folder}/*", (), grace, settled=settled)
@@ -125,9 +177,23 @@ class Committer:
 
     def _commit_alone(self, pending: PendingCommit) -> int:
         with self._busy:
+            if pending.kind == BACKFILL and (status := self.state.status_of(pending)) != "due":
+                return self._number(STALE if status == "stale" else str(self.state.id))
             self._publish(self._after(self.state, pending))
             self._schedule_deletion(pending.old)
             return self.state.id
+
+    def _filled(self, pending: PendingCommit | None) -> tuple[str, CommitInfo | None]:
+        """Apply a backfill of another process, if it is due; return its outcome. Raises CommitFailed."""
+        if pending is None or pending.kind != BACKFILL:
+            return BROKEN, None
+        if (found := self.state.status_of(pending)) != "due":
+            return STALE if found == "stale" else str(self.state.id), None
+        state, status = self._applied(self.state, pending)
+        if status == BROKEN:
+            return BROKEN, None
+        self._publish(state)
+        return str(state.id), state.commits[-1]
 
     def _commit_in_group(self, pending: PendingCommit) -> int:
         """Apply the pending commits of all writers, unless another writer has applied this one by then."""
@@ -161,9 +227,12 @@ class Committer:
 
     def _apply_pending(self) -> None:
         """Apply all pending commits in one catalog, and record the outcome of each."""
-        state, old, outcomes = self.state, list[Part](), dict[str, str]()
+        before = state = self.state
+        old, outcomes = list[Part](), dict[str, str]()
         for name, pending in self._pending.unapplied():
             status: str = state.status_of(pending) if pending else BROKEN
+            if pending and status == STALE and before.status_of(pending) == "applied":
+                status = "applied"  # and what it brought has been replaced since, by another of these
             if pending and status == "due":
                 state, status = self._applied(state, pending)
                 old += pending.old if status == "applied" else ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from logagg.clock import Clock
@@ -36,6 +36,16 @@ class Sweeper:
                 with contextlib.suppress(OSError):  # another writer may have deleted it just now
                     waited = max(0.0, now - path.stat().st_mtime) if settled else 0.0
                     self._scheduled.append((passed + grace - waited, path))
+
+    def delete_abandoned(
+        self, root: Path, pattern: str, live: Collection[Path], grace: float, is_used: Callable[[Path], bool]
+    ) -> None:
+        """Delete what no catalog names, is not in use by the process that made it, and is older than its grace."""
+        now = self._clock.now()
+        for path in root.glob(pattern):
+            with contextlib.suppress(OSError):
+                if path not in live and now - path.stat().st_mtime > grace and not is_used(path):
+                    path.unlink()
 
     def delete_due(self, live: Collection[Path]) -> None:
         """Delete the files that are due, except for orphans that another writer has committed meanwhile."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,14 +91,15 @@ class Lake:
         config: Config,
         begin: bool = True,
         any_secret: bool = False,
+        patient: bool = False,
     ) -> Lake:
         """Take the lock; create the lake if it does not exist; delete the leftovers of a crash.
 
-        Without `begin`, call that before the first commit. With `any_secret` the lake accepts its present secret even if it
+        Without `begin`, call that before the first commit. With `patient`, a backfill's commit is waited for. With `any_secret` the lake accepts its present secret even if it
         was written with another. Raises LakeLocked, LakeError (not a lake, newer, damaged, other columns) or CommitFailed.
         """
         layout.make(root)
-        lock = locks.take(root, alone=True)
+        lock = locks.take_patiently(root, clock) if patient else locks.take(root, alone=True)
         try:
             with failing_as_commit(root):
                 locks.sign(lock)
@@ -265,6 +266,23 @@ class Lake:
     def give_up(self, parts: Sequence[Part]) -> None:
         """Drop damaged parts, and record the loss. Raises CommitFailed."""
         self._commits.commit(PendingCommit(REPAIR, (), tuple(parts)))
+
+    def fill(self, backfill: PendingCommit) -> CommitInfo:
+        """Commit what a rollup has counted of requests. Raises CommitFailed, or Fenced where another backfill was first."""
+        self._commits.reached("parts")
+        return self._commits.commit(backfill)
+
+    def is_awaited(self) -> bool:
+        """Tell whether other processes have put down backfills for this one to commit."""
+        return self._commits.backfills()
+
+    def apply_backfills(self) -> Iterator[CommitInfo]:
+        """Commit the backfills of other processes. Raises CommitFailed."""
+        return self._commits.apply_backfills()
+
+    def clear_abandoned(self) -> None:
+        """Delete what killed backfills left. Raises CommitFailed."""
+        self._commits.clear_abandoned()
 
     def discard(self, done: Replacement) -> None:
         """Delete merged parts that are not to be swapped in."""

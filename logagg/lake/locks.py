@@ -4,6 +4,7 @@ lock          of the lake: held by a sole writer (exclusive), or by several work
 lock.commit   the commit lock, for group commits of several workers
 leases/7      of shard 7: held by its owner
 leases/merges.traffic   of a rollup: held while its parts are merged or expired
+leases/backfill.traffic   of a rollup: held while it is filled; its unfinished parts belong to the holder
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from logagg.clock import Clock
 from logagg.errors import LakeError, LakeLocked
 from logagg.file_lock import EXCLUSIVE, SHARED, try_lock, wait_for_lock
 from logagg.lake.ownership import LOCK as LOCK
@@ -20,7 +22,8 @@ from logagg.lake.ownership import give, give_open
 from logagg.lake.shortage import advice
 
 COMMIT_LOCK, LEASES = "lock.commit", "leases"
-MERGES = "merges."  # the prefix of the name of such a lease, before the rollup
+PATIENCE = 50  # tenths of a second
+MERGES, BACKFILL = "merges.", "backfill."  # the prefixes of the names of such leases, before the rollup
 
 
 def take(root: Path, *, alone: bool) -> int:
@@ -30,11 +33,23 @@ def take(root: Path, *, alone: bool) -> int:
         return lock
     pid = os.read(lock, 20).decode(errors="replace").strip() or "?"
     os.close(lock)
-    if alone and _is_shared(root):
+    if alone and is_shared(root):
         raise LakeLocked(f"{root}: workers write this lake", "stop them, or use --lake") from None
     raise LakeLocked(
         f"{root}: process {pid} writes this lake", "one lake has one tail: stop that, or use --lake"
     ) from None
+
+
+def take_patiently(root: Path, clock: Clock) -> int:
+    """Take the lock of a lake alone; a backfill that has it for its one commit is waited for. Raises as `take` does."""
+    for _ in range(PATIENCE):
+        try:
+            return take(root, alone=True)
+        except LakeLocked:
+            if not any(name.startswith(BACKFILL) for name in holders(root)):
+                raise
+            clock.sleep(0.1)
+    return take(root, alone=True)
 
 
 def is_alone(lock: int) -> bool:
@@ -85,9 +100,25 @@ def held(root: Path, name: str) -> Iterator[bool]:
             os.close(found)
 
 
+@contextmanager
+def filling(root: Path, rollup: str) -> Iterator[None]:
+    """Be the one process that fills a rollup, in the `with` block. Raises LakeLocked."""
+    name = f"{BACKFILL}{rollup}"
+    with held(root, name) as ours:
+        if not ours:
+            pid = holders(root).get(name, "?")
+            raise LakeLocked(f"{root}: process {pid} is filling {rollup}", "wait for it; nothing is counted twice")
+        yield
+
+
 def holders(root: Path) -> dict[str, str]:
     """Return the leases that are held now, with the ids of their processes."""
     return {path.name: path.read_text().strip() for path in sorted((root / LEASES).glob("*")) if _is_held(path)}
+
+
+def is_leased(root: Path, name: object) -> bool:
+    """Tell whether a process holds a lease."""
+    return _is_held(root / LEASES / str(name))
 
 
 def _is_held(path: Path) -> bool:
@@ -98,7 +129,8 @@ def _is_held(path: Path) -> bool:
         return False
 
 
-def _is_shared(root: Path) -> bool:
+def is_shared(root: Path) -> bool:
+    """Tell whether the lock of a lake can be shared: workers hold it, or nobody does."""
     with (root / LOCK).open("rb") as file:
         return try_lock(file.fileno(), SHARED)
 

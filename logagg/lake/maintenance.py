@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from logagg.clock import Clock
-from logagg.errors import LogaggError, MergeStopped
+from logagg.errors import CommitFailed, LogaggError, MergeStopped
 from logagg.lake.compact import Replacement, joined
 from logagg.lake.lake import Lake
 from logagg.notice_log import Notices
-from logagg.notices import clock_doubted, merge_failed
+from logagg.notices import backfill_failed, clock_doubted, committed, merge_failed
 
 MERGE_AGAIN = 60.0  # seconds before files are merged again after a failure
+LOOK = 0.5  # seconds between looks for what other processes wait for
+TIDY = 300.0  # seconds between looks for what killed ones have left
 
 
 class Merger:
@@ -25,7 +27,10 @@ class Merger:
     def __init__(self, lake: Lake, clock: Clock, notices: Notices) -> None:
         self._lake, self._clock, self._notices = lake, clock, notices
         self._executor = ThreadPoolExecutor(1, "merger")
+        self._others = ThreadPoolExecutor(1, "backfill")  # not the merger's: a merge may take a while
         self._running: Future[None] | None = None
+        self._serving: Future[None] | None = None
+        self._looked = self._tidied = clock.monotonic()
         self._bytes = 0
         self._not_before = clock.monotonic()
 
@@ -34,8 +39,21 @@ class Merger:
         """The memory that a running merge takes; of a lake that workers share it is not known."""
         return 0 if self._is_idle() else self._bytes
 
+    def serve(self) -> None:
+        """Do, in another thread, what other processes wait for, and see to what killed ones left; looks now and then."""
+        now = self._clock.monotonic()
+        if now - self._looked < LOOK or (self._serving and not self._serving.done()):
+            return
+        self._looked = now
+        if self._lake.is_awaited():
+            self._serving = self._others.submit(self._apply_backfills)
+        elif now - self._tidied >= TIDY:
+            self._tidied = now
+            self._serving = self._others.submit(self._tidy)
+
     def begin(self) -> None:
         """Merge what is due, unless a round is running, or failed a moment ago, or merges are to stop."""
+        self.serve()
         if self._is_idle() and not self._lake.merging.stops and self._clock.monotonic() >= self._not_before:
             self._running = self._executor.submit(self._merge)
 
@@ -43,6 +61,7 @@ class Merger:
         """Give up the round that is running, so that the end does not wait for a long merge."""
         self._lake.merging.stop()
         self._executor.shutdown(cancel_futures=True)
+        self._others.shutdown(cancel_futures=True)
         self._lake.merging.go_on()
 
     def _is_idle(self) -> bool:
@@ -74,6 +93,18 @@ class Merger:
             with self._reported():
                 self._lake.commit_replacement(one)
 
+    def _apply_backfills(self) -> None:
+        """Commit the backfills of other processes; a failure is theirs, and they try again."""
+        try:
+            for done in self._lake.apply_backfills():
+                self._notices.report(committed(done.id, done.rows, done.files))
+        except Exception as error:
+            self._notices.report(backfill_failed(_said(error)))
+
+    def _tidy(self) -> None:
+        with contextlib.suppress(CommitFailed, OSError):  # it is tried again
+            self._lake.clear_abandoned()
+
     @contextlib.contextmanager
     def _reported(self) -> Iterator[None]:
         """Report a failure, and let the next round wait."""
@@ -82,6 +113,9 @@ class Merger:
         except MergeStopped:
             raise
         except Exception as error:
-            what = str(error) if isinstance(error, LogaggError) else f"merging failed: {type(error).__name__}: {error}"
-            self._notices.report(merge_failed(what, MERGE_AGAIN))
+            self._notices.report(merge_failed(_said(error, "merging failed: "), MERGE_AGAIN))
             self._not_before = self._clock.monotonic() + MERGE_AGAIN
+
+
+def _said(error: Exception, what: str = "") -> str:
+    return str(error) if isinstance(error, LogaggError) else f"{what}{type(error).__name__}: {error}"

@@ -142,6 +142,17 @@ class Merge:
                     held.shrink()
         yield from held.complete()
 
+    def summed(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """Yield what tables add up to, each of which begins where the one before ends; some buckets at a time."""
+        held = _Held(self)
+        for table in tables:
+            if table.num_rows:
+                held.add(_plain(table))
+                if held.is_full:
+                    yield from held.complete(int(_times(table)[-1]))
+                    held.shrink()
+        yield from held.complete()
+
 
 @dataclass(order=True, slots=True)
 class _Input:

@@ -79,10 +79,11 @@ class PartWriter:
     is None. When the block fails, no file is left.
     """
 
-    def __init__(self, root: Path, table: Table, level: str, grain: int) -> None:
+    def __init__(self, root: Path, table: Table, level: str, grain: int, name: str = "") -> None:
+        """Begin a file; its name begins with its level, or with `name`."""
         self.part: Part | None = None
         self._root, self._table, self._level, self._grain = root, table, level, grain
-        self._path = _draft(table.name, level)
+        self._path = _draft(table.name, name or level)
         self._rows = 0
         self._span: list[datetime] = []
         # Text goes in as it is, dictionary-encoded; in the file that is an encoding, not a type.
@@ -153,9 +154,9 @@ def write_encoded(root: Path, name: str, grain: int, rows: EncodedRows) -> Part:
     return Part(name, str(path), FLUSH, grain, rows.rows, rows.data.size, _at(rows.first), _at(rows.last))
 
 
-def _draft(name: str, level: str) -> Path:
+def _draft(table: str, prefix: str) -> Path:
     """Return the path of a part until its digest is known."""
-    return Path("data") / name / f"{level}-{secrets.token_hex(4)}.parquet"
+    return Path("data") / table / f"{prefix}-{secrets.token_hex(4)}.parquet"
 
 
 def _created(path: Path) -> DigestWriter:

@@ -12,6 +12,7 @@ waits for it.
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import struct
 import zlib
@@ -63,6 +64,14 @@ class PendingCommits:
         """Yield the commits without an outcome, each with its name; None instead of one that cannot be read."""
         for path in sorted(self._folder.glob(f"*.{_UNAPPLIED}")):
             yield path.stem, _read(path)
+
+    def any_unapplied(self) -> bool:
+        """Tell whether there are commits without an outcome."""
+        try:
+            with os.scandir(self._folder) as entries:
+                return any(entry.name.endswith(f".{_UNAPPLIED}") for entry in entries)
+        except OSError:
+            return False  # nobody has put one down yet
 
     def is_unapplied(self, name: str) -> bool:
         return self._path(name, _UNAPPLIED).exists()

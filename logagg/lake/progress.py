@@ -24,7 +24,7 @@ class MergeProgress:
         self.leaving: Callable[[], bool] = lambda: False  # if it returns True, merges stop
         self._stopped = False
         self._clock = clock or SystemClock()
-        self._name, self._done, self._total = "", 0, 0
+        self._doing, self._name, self._done, self._total = "", "", 0, 0
         self._began = self._look_at = self._tell_at = 0.0
 
     @property
@@ -40,9 +40,9 @@ class MergeProgress:
         self._stopped = False
 
     @contextmanager
-    def of(self, name: str, rows: int) -> Iterator[None]:
-        """Track a merge of `rows` rows of a rollup in the `with` block."""
-        self._name, self._done, self._total = name, 0, rows
+    def of(self, name: str, rows: int, doing: str = "merging") -> Iterator[None]:
+        """Track a merge of `rows` rows of a rollup in the `with` block, or what else is done with them."""
+        self._doing, self._name, self._done, self._total = doing, name, 0, rows
         self._began = self._clock.monotonic()
         self._look_at, self._tell_at = self._began + REFRESH, self._began + LONG
         try:
@@ -53,11 +53,11 @@ class MergeProgress:
     def read(self, rows: int) -> None:
         """Record that the merge has read `rows` more rows. Raises MergeStopped if it is to stop."""
         if self.stops:
-            raise MergeStopped(f"a merge of {self._name} was stopped", "nothing is lost, it can be done again")
+            raise MergeStopped(f"{self._doing} {self._name} was stopped", "nothing is lost, it can be done again")
         self._done, self.rows = self._done + rows, self.rows + rows
         if (now := self._clock.monotonic()) >= self._look_at:
             self._look_at = now + REFRESH
-            self.text = f"merging {self._name}: {self._done:,} of {self._total:,} rows"
+            self.text = f"{self._doing} {self._name}: {self._done:,} of {self._total:,} rows"
             self.watch()
         if now >= self._tell_at:
             self._tell_at = now + now - self._began

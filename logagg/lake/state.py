@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from logagg.lake.parts import FLUSH, Part
-from logagg.lake.uncounted import Ranges, Uncounted, extended, holds, touches, without
+from logagg.lake.uncounted import Ranges, Uncounted, extended, holds, without
 from logagg.records import Delta, Fingerprint, Progress, Reject, Source
 from logagg.rollup.requests import NAME as REQUESTS
 from logagg.rollup.requests import whole_minute
@@ -124,16 +124,25 @@ class State:
 
     def status_of(self, pending: PendingCommit) -> CommitStatus:
         """Return whether a pending commit is due, already applied, or stale, by the positions or parts that it continues from."""
-        if pending.kind == BACKFILL:
-            left = self.uncounted.get(pending.rollup, {})
-            return "due" if holds(left, pending.filled) else "stale" if touches(left, pending.filled) else "applied"
         if pending.kind != FLUSH:
-            paths = {part.path for part in self.parts}
-            if paths.issuperset(part.path for part in pending.old):
+            if self._continues(pending):
                 return "due"
-            return "applied" if paths.issuperset(part.path for part in pending.parts) else "stale"
+            return "applied" if self._has(pending) else "stale"
         found = {self._status_in(delta, source) for delta in pending.deltas for source in delta.starts}
         return "due" if found <= {"due"} else "applied" if found == {"applied"} else "stale"
+
+    def _continues(self, pending: PendingCommit) -> bool:
+        """Tell whether what a commit without deltas is to replace, or to count, is as its writer found it."""
+        if pending.kind == BACKFILL:
+            # A rollup that has counted some of these lines meanwhile would count them twice.
+            return bool(pending.filled) and holds(self.uncounted.get(pending.rollup, {}), pending.filled)
+        paths = {part.path for part in self.parts}
+        return paths.issuperset(part.path for part in pending.old)
+
+    def _has(self, pending: PendingCommit) -> bool:
+        """Tell whether the parts of a commit without deltas are there; of a backfill without parts that is not known."""
+        new = {part.path for part in pending.parts}
+        return new <= {part.path for part in self.parts} and bool(new or pending.kind != BACKFILL)
 
     def _status_in(self, delta: Delta, source: str) -> CommitStatus:
         at = self.progress.get(source, {}).get(delta.shard)
@@ -148,10 +157,15 @@ class State:
         if pending.kind == FLUSH:
             state = self._flushed(pending, keep)
         elif pending.kind == BACKFILL:
-            state = replace(self, uncounted=without(self.uncounted, pending.rollup, pending.filled))
+            state = self._filled(pending)
         else:
             state = self._replaced(pending, now)
         return replace(state, parts=(*state.parts, *pending.parts)).committed(pending.info(self.id + 1, now))
+
+    def _filled(self, pending: PendingCommit) -> State:
+        if pending.old or pending.deltas or any(part.rollup != pending.rollup for part in pending.parts):
+            raise ValueError(f"a backfill of {pending.rollup} that changes more than that")
+        return replace(self, uncounted=without(self.uncounted, pending.rollup, pending.filled))
 
     def committed(self, info: CommitInfo) -> State:
         """Return the state as that of a commit."""

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from logagg.records import Delta, Progress, Source
 
@@ -20,6 +25,11 @@ class Range:
     end: int
     shards: int = 1
     shard: int = 0
+
+    def has(self, positions: npt.NDArray[Any], visitors: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Tell of each line of the source whether it is one of these."""
+        among: npt.NDArray[np.bool_] = (positions >= self.start) & (positions < self.end)
+        return among if self.shards == 1 else among & (visitors % np.uint64(self.shards) == self.shard)
 
 
 Ranges = Mapping[str, tuple[Range, ...]]  # by source
@@ -59,6 +69,21 @@ def _appended(ranges: tuple[Range, ...], more: Range) -> tuple[Range, ...]:
     if joined is None:
         return (*ranges, more)
     return tuple(replace(one, end=more.end) if one is joined else one for one in ranges)
+
+
+def among(
+    ranges: Ranges, sources: pa.DictionaryArray, positions: npt.NDArray[Any], visitors: npt.NDArray[Any]
+) -> npt.NDArray[np.bool_]:
+    """Tell of each line whether some ranges have it."""
+    found = np.zeros(len(positions), np.bool_)
+    codes = sources.indices.to_numpy(zero_copy_only=False)
+    order = np.argsort(codes, kind="stable")
+    bounds = np.searchsorted(codes[order], np.arange(len(sources.dictionary) + 1))
+    for code, source in enumerate(sources.dictionary.to_pylist()):
+        rows = order[bounds[code] : bounds[code + 1]]
+        for one in ranges.get(source, ()):
+            found[rows] |= one.has(positions[rows], visitors[rows])
+    return found
 
 
 def holds(ranges: Ranges, some: Ranges) -> bool:

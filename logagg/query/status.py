@@ -121,7 +121,7 @@ def _no_tail(age: float | None, max_age: float) -> Iterator[str]:
 
 
 def _owners(root: Path) -> list[str]:
-    return [name for name in locks.holders(root) if not name.startswith(locks.MERGES)]
+    return [name for name in locks.holders(root) if name.isdecimal()]
 
 
 def _commits(connection: duckdb.DuckDBPyConnection, now: float) -> tuple[int, datetime | None, float]:

@@ -1,6 +1,7 @@
 """Rollup rows: from events, and from other rows of the same rollup.
 
     roll_up(rollup, part, events) ──▶ rows ──▶ in_order(rows, rows, ...) ──▶ fold(rollup, rows, keys) ──▶ written
+    roll_up_all(rollups, of, columns) ──▶ the rows of each part of each rollup
                                                                  read ──▶ merge(rollup, rows) ──▶ fewer rows
 
 Rows are tables in the rollup's schema, except that text is dictionary-encoded until it is written. They are ordered by
@@ -10,9 +11,9 @@ sum over 64 bits is carried over into further rows of its key, so sums never sat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -89,6 +90,20 @@ def roll_up(rollup: Rollup, part: Part, events: Events) -> pa.Table:
     keys = _keys(groups.example, ts, [column for column, _ in dimensions])
     measures = [_measure(events, groups, part.measures.get(name), like) for name, like in rollup.measures.items()]
     return _assembled(rollup, keys, measures)[0]
+
+
+def roll_up_all(
+    rollups: Sequence[Rollup],
+    of: Literal["events", "clicks"],
+    columns: Columns,
+    database: Callable[[], duckdb.DuckDBPyConnection],
+) -> Iterator[tuple[Rollup, pa.Table]]:
+    """Yield the rows that events, or booked clicks, add to rollups, part by part; parts without rows are left out."""
+    parts = [(rollup, part) for rollup in rollups for part in rollup.parts if part.of == of]
+    events = Events.of(columns, [part for _, part in parts], database)
+    for rollup, part in parts:
+        if (rows := roll_up(rollup, part, events)).num_rows:
+            yield rollup, rows
 
 
 def in_order(tables: Sequence[pa.Table]) -> pa.Table:

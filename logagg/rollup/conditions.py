@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -101,6 +101,18 @@ def decide(
     written = [one for one in distinct if isinstance(one, Sql)]
     answers = iter(_decide(written, events, database()) if written else ())
     return {one: next(answers) if isinstance(one, Sql) else one.holds(events) for one in distinct}
+
+
+def closed_database() -> duckdb.DuckDBPyConnection:
+    """Return a database for the conditions of users, which must not reach files or variables of this process."""
+    import duckdb
+
+    closed: dict[str, Any] = {
+        "enable_external_access": False,
+        "python_enable_replacements": False,
+        "temp_directory": "",
+    }
+    return duckdb.connect(config={"threads": 1, **closed})
 
 
 def _decide(conditions: Sequence[Sql], events: Columns, db: duckdb.DuckDBPyConnection) -> list[Mask]:

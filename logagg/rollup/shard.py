@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from logagg.records import SAMPLES, Delta, Job, KnownSource, Progress, Reject, Rejects
 from logagg.rollup import aggregate, clicks, requests
 from logagg.rollup.columns import Columns
+from logagg.rollup.conditions import closed_database
 from logagg.rollup.definitions import CLICK, Rollup
 from logagg.rollup.requests import Requests
 
@@ -119,15 +120,7 @@ class Shard:
     @cached_property
     def _db(self) -> duckdb.DuckDBPyConnection:
         # One connection and one DuckDB thread per shard, since shards run in parallel. Opened when a user rollup needs it.
-        import duckdb
-
-        # It evaluates user conditions, which must not reach files or variables of this process.
-        closed: dict[str, Any] = {
-            "enable_external_access": False,
-            "python_enable_replacements": False,
-            "temp_directory": "",
-        }
-        return duckdb.connect(config={"threads": 1, **closed})
+        return closed_database()
 
     def absorb(self, job: Job) -> bool:
         """Take in a job; return False when it was a duplicate. Raises Gap when jobs before it are missing."""
@@ -211,12 +204,9 @@ class Shard:
         return booked
 
     def _add_rows(self, of: Literal["events", "clicks"], columns: Columns) -> None:
-        parts = [(rollup, part) for rollup in self._settings.rollups for part in rollup.parts if part.of == of]
-        events = aggregate.Events.of(columns, [part for _, part in parts], lambda: self._db)
-        for rollup, part in parts:
-            if (found := aggregate.roll_up(rollup, part, events)).num_rows:
-                self._rows.setdefault(rollup.name, []).append(found)
-                self._row_bytes += found.nbytes
+        for rollup, found in aggregate.roll_up_all(self._settings.rollups, of, columns, lambda: self._db):
+            self._rows.setdefault(rollup.name, []).append(found)
+            self._row_bytes += found.nbytes
 
     def _drained(self, rollup: Rollup) -> pa.Table:
         """Return the rows of a rollup, folded to the allowed number of keys in a bucket."""

@@ -52,7 +52,8 @@ def tail(
     clock, requests = clock or SystemClock(), requests or ControlRequests()
     paths.check(options.paths, waits=not options.once)
     with parsers or Parsers(options.budget, clock) as ready:
-        lake = Lake.open(options.lake, tables_of(options.config), clock=clock, config=options.config, begin=False)
+        config = options.config
+        lake = Lake.open(options.lake, tables_of(config), clock=clock, config=config, begin=False, patient=True)
         try:
             lake.refuse_missing()
             notices = Notices(clock, verbosity=options.verbosity, as_json=options.log_json)
@@ -184,6 +185,7 @@ class LocalSink:
             self._barriers.wait_for_commit()
 
     def read(self, at: float) -> None:
+        self._merger.serve()  # also while no lines come, and so no commits
         self._freshness.read(at)
         if self._is_clean and self._barriers.idle():
             self._freshness.idle()

@@ -28,6 +28,9 @@ class Lake:
     def new_doubt(self) -> str:
         return ""
 
+    def is_awaited(self) -> bool:
+        return False
+
     def compact_due(self) -> None:
         assert self.shards, "merges of a lake of one process are committed together"
         self.attempt()
