@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from logagg.lake.parts import FLUSH, Part
-from logagg.lake.uncounted import Ranges, Uncounted, extended, holds, without
+from logagg.lake.uncounted import Ranges, Uncounted, extended, holds, without, without_sources
 from logagg.records import Delta, Fingerprint, Progress, Reject, Source
 from logagg.rollup.requests import NAME as REQUESTS
 from logagg.rollup.requests import whole_minute
@@ -203,9 +203,12 @@ class State:
             rejects=rejects,
             samples=tuple(samples[max(0, len(samples) - keep) :]),
             clicks=self._clicks_after(pending),
-            uncounted=extended(self.uncounted, pending.deltas, pending.shards),
+            uncounted=extended(self.uncounted, self._that_count(), pending.deltas, pending.shards),
             requests_from=max([self.requests_from, *map(_not_kept, pending.deltas)]),
         )
+
+    def _that_count(self) -> list[str]:
+        return [name for name in self.rollups if name != REQUESTS]
 
     def _clicks_after(self, pending: PendingCommit) -> pa.Table | None:
         """Return the key state, replaced for the shards that flush."""
@@ -251,7 +254,13 @@ class State:
                 **_without(self.progress, gone),
             },
             rejects={FORGOTTEN: rejects, **_without(self.rejects, gone)},
+            uncounted=without_sources(self.uncounted, {id_ for id_ in gone if self._has_no_requests(id_)}),
         )
+
+    def _has_no_requests(self, id_: str) -> bool:
+        """Tell whether all requests of a source were dropped: they were written before its file was gone."""
+        gone = self.sources[id_].gone if id_ in self.sources else 0
+        return not self.requests_kinds or NEVER + timedelta(seconds=gone, days=1) < self.requests_from
 
 
 def _not_kept(delta: Delta) -> datetime:

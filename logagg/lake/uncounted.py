@@ -6,7 +6,7 @@ apart; ranges only shrink by a commit that counts them, so they are counted once
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,20 +51,22 @@ def _read(origin: int, progress: Mapping[int, Progress], shards: int) -> tuple[R
     return tuple(Range(origin, end, shards, shard) for shard, end in sorted(ends.items()))
 
 
-def extended(uncounted: Uncounted, deltas: Sequence[Delta], shards: int) -> Uncounted:
-    """Return the same after a flush, whose writer may not know of a rollup yet."""
-    missing = [(name, delta) for name in uncounted for delta in deltas if name not in delta.counted]
+def extended(uncounted: Uncounted, rollups: Iterable[str], deltas: Sequence[Delta], shards: int) -> Uncounted:
+    """Return the same after a flush, whose writer may not know of some of the rollups yet, or no longer."""
+    missing = [(name, delta) for name in rollups for delta in deltas if name not in delta.counted]
+    if not missing:
+        return uncounted
     changed = {name: dict(ranges) for name, ranges in uncounted.items()}
     for name, delta in missing:
         for source, start in delta.starts.items():
             more = Range(start, delta.progress[source].position, shards, delta.shard)
-            changed[name][source] = _appended(changed[name].get(source, ()), more)
-    return changed if missing else uncounted
+            if more.start < more.end:
+                ranges = changed.setdefault(name, {})
+                ranges[source] = _appended(ranges.get(source, ()), more)
+    return changed
 
 
 def _appended(ranges: tuple[Range, ...], more: Range) -> tuple[Range, ...]:
-    if more.start == more.end:
-        return ranges
     joined = next((one for one in ranges if one == replace(more, start=one.start, end=more.start)), None)
     if joined is None:
         return (*ranges, more)
@@ -104,6 +106,15 @@ def without(uncounted: Uncounted, rollup: str, some: Ranges) -> Uncounted:
         **{name: ranges for name, ranges in uncounted.items() if name != rollup},
         **({rollup: left} if left else {}),
     }
+
+
+def without_sources(uncounted: Uncounted, gone: Container[str]) -> Uncounted:
+    """Return the same without some sources, of which nothing can be counted any more."""
+    left = {
+        name: {source: some for source, some in ranges.items() if source not in gone}
+        for name, ranges in uncounted.items()
+    }
+    return {name: ranges for name, ranges in left.items() if ranges}
 
 
 def _left(ranges: Iterable[Range], counted: Iterable[Range]) -> tuple[Range, ...]:

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from logagg.errors import LakeError
 from logagg.lake import pending
 from logagg.lake.parts import FLUSH, Part
-from logagg.lake.state import PendingCommit
+from logagg.lake.state import BACKFILL, PendingCommit
+from logagg.lake.uncounted import Range
 from logagg.records import Delta, Fingerprint, Progress, Reject, Rejects, Source
 
 WHERE = Path("lake/pending/x.pending")
@@ -54,6 +55,9 @@ def test_a_pending_commit_is_read_back_unchanged() -> None:
     assert pending.unpack(pending.pack(COMMIT), WHERE) == COMMIT
     bare = replace(COMMIT, clicks=None, deltas=(), kind="compact", old=(PART,))
     assert pending.unpack(pending.pack(bare), WHERE) == bare
+    filled = {"s1": (Range(0, 90), Range(90, 95, 3, 2)), "s2": (Range(7, 8),)}
+    backfill = PendingCommit(BACKFILL, (PART,), rollup="traffic", filled=filled)
+    assert pending.unpack(pending.pack(backfill), WHERE) == backfill
 
 
 def test_those_of_the_first_release_are_dropped(tmp_path: Path) -> None:
