@@ -29,12 +29,17 @@ PAGES = [(f"/page/{number % 7}", 200 + 204 * (number % 3 // 2)) for number in ra
 
 
 def configure(logagg: Command, *parts: str) -> None:
-    (logagg.folder / "logagg.toml").write_text("\n".join(parts))
+    """Write the configuration; the lines are old, and stay in buckets of minutes nevertheless."""
+    (logagg.folder / "logagg.toml").write_text("\n".join(['[retention]\nminute = "forever"\n', *parts]))
 
 
 def summed(logagg: Command, rollup: str) -> list[tuple[object, ...]]:
     columns = "ts, site, path, status, sum(hits), sum(bytes), sum(good), uniques(people)"
     return logagg.read(f"SELECT {columns} FROM {rollup} GROUP BY ALL ORDER BY ALL")
+
+
+def rollups(logagg: Command) -> list[str]:
+    return list(json.loads(logagg.read("SELECT rollups FROM lake")[0][0]))
 
 
 def assert_filled(logagg: Command, lines: int) -> None:
@@ -92,7 +97,7 @@ def test_without_a_tail(read: Command) -> None:
 
 def test_a_tail_commits_it_though_no_lines_come(read: Command, log: Path) -> None:
     with tailing(read, log) as tail:
-        wait_until(lambda: "late" in str(read.read("SELECT view_name FROM duckdb_views()")), tail)
+        wait_until(lambda: "late" in rollups(read), tail)
         assert "filled from 100 requests" in read.run("backfill", "late").stdout
         assert_filled(read, 100)
         assert tail.poll() is None
@@ -106,7 +111,7 @@ def test_a_tail_commits_it_though_no_lines_come(read: Command, log: Path) -> Non
 def test_a_tail_that_does_not_know_it_yet(read: Command, log: Path) -> None:
     configure(read, EARLY)
     with tailing(read, log) as tail:
-        wait_until(lambda: (read.lake / "tail.json").exists(), tail)
+        wait_until(lambda: (read.lake / "lock").read_text() == f"{tail.pid}\n", tail)
         configure(read, EARLY, LATE)
         refused = read.run("backfill", "late", status=1).stderr
         assert f"does not know late yet; have it read the configuration (kill -HUP {tail.pid})" in refused
@@ -146,6 +151,9 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
         self._stopped.set()
         self._thread.join()
 
@@ -156,7 +164,7 @@ class Server:
             if turn % 40 == 0:
                 self._log.rename(self._log.with_name(f"access.log.{turn}"))
             with self._log.open("a") as file:
-                file.write(combined(PAGES, client=f"192.0.2.{turn % 200}"))
+                file.write(combined(PAGES, client=f"10.0.{turn // 250}.{turn % 250}"))
             self.lines += len(PAGES)
 
 
@@ -172,7 +180,7 @@ def test_while_lines_are_written_and_rotated_and_anyone_is_killed(logagg: Comman
         first.send_signal(signal.SIGHUP)
         wait_until(lambda: "holds from now on" in said(logagg), first)
         for _ in range(3):
-            kill_after(logagg, chance.uniform(0.5, 3))
+            kill_after(logagg, chance.uniform(0.4, 1.4))
         under_way = logagg.start("backfill", "late")
         time.sleep(chance.uniform(0.5, 2))
         first.kill()
@@ -180,9 +188,9 @@ def test_while_lines_are_written_and_rotated_and_anyone_is_killed(logagg: Comman
         with tailing(logagg, log.parent) as second:
             under_way.wait(60)
             for _ in range(2):
-                kill_after(logagg, chance.uniform(0.5, 3))
+                kill_after(logagg, chance.uniform(0.4, 1.4))
             wait_until(lambda: logagg.run("backfill", "late", status=None).returncode == 0, second)
-            server.__exit__()
+            server.stop()
             logagg.await_lines(200_000 + server.lines, second)
             second.terminate()
             assert second.wait(30) == 0, said(logagg)
@@ -262,7 +270,7 @@ def test_a_query_string_that_was_not_kept(read: Command) -> None:
 
 def test_two_at_once(read: Command) -> None:
     held = "import sys; from pathlib import Path; from logagg.lake import locks\nwith locks.filling(Path(sys.argv[1]), 'late'): print(flush=True); input()"
-    words = [read.words()[0].replace("bin/logagg", "bin/python"), "-c", held, str(read.lake)]
+    words = [read.argv()[0].replace("bin/logagg", "bin/python"), "-c", held, str(read.lake)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout and other.stdout.readline()
         assert f"process {other.pid} is filling late" in read.run("backfill", "late", status=1).stderr
@@ -286,7 +294,7 @@ def test_a_damaged_file_of_requests(read: Command) -> None:
 def test_one_that_waits_can_be_stopped(read: Command, log: Path, number: int) -> None:
     """Its tail does not answer: it takes the pending commit back, and nothing is lost."""
     with tailing(read, log) as tail:
-        wait_until(lambda: "late" in str(read.read("SELECT view_name FROM duckdb_views()")), tail)
+        wait_until(lambda: "late" in rollups(read), tail)
         tail.send_signal(signal.SIGSTOP)
         process = read.start("backfill", "late")
         wait_until(lambda: any((read.lake / "pending").glob("*.pending")), process)
@@ -305,9 +313,9 @@ def test_a_default_rollup_that_a_new_version_brings(logagg: Command, log: Path) 
         "from logagg.rollup import definitions; definitions.DEFAULTS = "
         "tuple(one for one in definitions.DEFAULTS if one.name != 'agents')\nfrom logagg.cli import main; main()"
     )
-    words = [logagg.words()[0].replace("bin/logagg", "bin/python"), "-c", older, "tail", "--once", "-q", str(log)]
+    words = [logagg.argv()[0].replace("bin/logagg", "bin/python"), "-c", older, "tail", "--once", "-q", str(log)]
     subprocess.run(words, cwd=logagg.folder, env=logagg.env, check=True)
-    assert "agents" not in json.loads(logagg.read("SELECT rollups FROM lake")[0][0])
+    assert "agents" not in rollups(logagg)
     assert "filled from 100 requests" in logagg.run("backfill", "agents").stdout
     hits = "SELECT browser, os, device, is_bot, sum(hits), uniques(visitors) FROM agents GROUP BY ALL ORDER BY ALL"
     plain = (
