@@ -79,6 +79,7 @@ _EXAMPLES = """\
 # parameters = {campaign = ["campaign", "utm_campaign"], ad = ["ad"], placement = ["placement"]}
 
 # User-defined rollups: each is a view. Conditions are SQL over the columns of events (see the documentation).
+# A new one counts the lines read from then on; `logagg backfill NAME` fills it with those before, from requests.
 # [[rollup]]
 # name = "slow_pages"
 # where = "kind = 'pageview'"
