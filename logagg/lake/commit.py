@@ -177,14 +177,14 @@ class Committer:
 
     def _commit_alone(self, pending: PendingCommit) -> int:
         with self._busy:
-            if pending.kind == BACKFILL and (status := self.state.status_of(pending)) != "due":
-                return self._number(STALE if status == "stale" else str(self.state.id))
+            if pending.kind == BACKFILL:
+                return self._number(self._filled(pending)[0])
             self._publish(self._after(self.state, pending))
             self._schedule_deletion(pending.old)
             return self.state.id
 
     def _filled(self, pending: PendingCommit | None) -> tuple[str, CommitInfo | None]:
-        """Apply a backfill of another process, if it is due; return its outcome. Raises CommitFailed."""
+        """Apply a backfill, if it is due, and its parts are there; return its outcome. Raises CommitFailed."""
         if pending is None or pending.kind != BACKFILL:
             return BROKEN, None
         if (found := self.state.status_of(pending)) != "due":

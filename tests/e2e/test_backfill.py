@@ -274,6 +274,7 @@ def test_two_at_once(read: Command) -> None:
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout and other.stdout.readline()
         assert f"process {other.pid} is filling late" in read.run("backfill", "late", status=1).stderr
+        assert "lake: no tail is running" in read.run("status").stdout.replace(str(read.lake), "lake")
         other.communicate(b"\n")
     read.run("backfill", "late")
     assert_filled(read, 100)

@@ -17,10 +17,10 @@ import pytest
 from logagg.clock import ManualClock
 from logagg.cluster.quarantine import Attempts, Quarantine
 from logagg.config.sections import Config
-from logagg.lake import catalog, locks
+from logagg.lake import catalog, heartbeats, locks
 from logagg.lake.pending import PendingCommits
 from logagg.lake.state import PendingCommit
-from tests.conftest import Command, combined
+from tests.conftest import Command, combined, wait_until
 from tests.laws.crashes import lines
 from tests.laws.feed import Sharer
 
@@ -84,6 +84,7 @@ def assert_kept(lake: Path, group: int, *, closed: bool = False) -> None:
 WRITING = {
     "compact": ("compact",),
     "expire": ("expire",),
+    "backfill": ("backfill", "traffic"),
     "tail": ("tail", "--once", "-q", "access.log"),
     "repair": ("check", "--repair"),
 }
@@ -124,6 +125,28 @@ def test_files_that_root_writes_get_the_owner_of_the_lake(logagg: AsUser, lake: 
     logagg.user = OWNER
     logagg.run("tail", "--once", "-q", write(logagg, "/and", "/more"))
     assert_kept(lake, group)
+
+
+def test_a_backfill_of_root_belongs_to_the_owner_whose_tail_commits_it(logagg: AsUser, lake: Path) -> None:
+    """Alone it commits by itself; what it leaves to a tail of the owner, that one must be able to read and to rename."""
+    rollup = '[[rollup]]\nname = "{}"\ndimensions = ["path"]\nmeasures = {{hits = "count"}}\n'
+    file = logagg.folder / "logagg.toml"
+    file.write_text(file.read_text() + rollup.format("one") + rollup.format("other"))
+    logagg.user, logagg.umask = None, 0o077
+    logagg.run("backfill", "one")
+    assert_kept(lake, OWNER.pw_gid)
+    logagg.user = OWNER
+    tail = logagg.start("tail", "access.log")
+    try:
+        wait_until(lambda: bool(heartbeats.lock_state(lake).held), tail)
+        logagg.user = None
+        logagg.run("backfill", "other")
+        assert tail.poll() is None
+        assert_kept(lake, OWNER.pw_gid)
+    finally:
+        tail.terminate()
+        tail.wait(30)
+    assert logagg.read("SELECT sum(hits) FROM one") == logagg.read("SELECT sum(hits) FROM other") != [(None,)]
 
 
 def test_commands_of_root_that_read_change_nothing(logagg: AsUser, lake: Path) -> None:

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from logagg.clock import ManualClock
 from logagg.config.sections import Config
+from logagg.errors import CommitFailed, LakeLocked
 from logagg.lake import backfill, catalog, locks
 from logagg.lake.commit import GROUP_STEPS, STEPS
 from logagg.lake.handover import Handover
@@ -107,7 +109,8 @@ def handover(root: Path, clock: ManualClock) -> Handover:
 
 
 def fill(root: Path, clock: ManualClock) -> bool:
-    return handover(root, clock).commit(counted(root))
+    with locks.filling(root, "late"):
+        return handover(root, clock).commit(counted(root))
 
 
 def of(connection: duckdb.DuckDBPyConnection, rollup: str) -> list[tuple[object, ...]]:
@@ -173,10 +176,14 @@ KNOWN = st.sampled_from([BEFORE, AFTER])
     st.lists(st.tuples(KNOWN, SOMETIMES, SHARDS), max_size=4),
     st.lists(st.tuples(KNOWN, SOMETIMES, SHARDS), max_size=3),
     st.booleans(),
+    st.booleans(),
 )
 @examples(12)
 def test_it_is_as_if_it_had_been_there_from_the_start(
-    earlier: list[tuple[Sequence[Rollup], int, int]], meanwhile: list[tuple[Sequence[Rollup], int, int]], merged: bool
+    earlier: list[tuple[Sequence[Rollup], int, int]],
+    meanwhile: list[tuple[Sequence[Rollup], int, int]],
+    merged_before: bool,
+    merged_meanwhile: bool,
 ) -> None:
     """Processes that know the rollup and such that do not take turns, with any shards, before a backfill and while it counts."""
     with tempfile.TemporaryDirectory() as folder:
@@ -185,18 +192,25 @@ def test_it_is_as_if_it_had_been_there_from_the_start(
         log.read(BEFORE, 2)
         for rollups, times, shards in [*earlier, (AFTER, 0, 2)]:
             log.read(rollups, times, shards)
-        if merged:
-            with closing(Writer(root, clock)) as writer:
-                writer.lake.compact_all()
+        if merged_before:
+            merge(root, clock)
         found = counted(root)
         for rollups, times, shards in meanwhile:
             log.read(rollups, times, shards)
+        if merged_meanwhile:
+            merge(root, clock)
         assert handover(root, clock).commit(found)
         if newest(root).uncounted:  # of a process that does not know the rollup
             assert fill(root, clock)
         assert_filled(root, log.text)
         log.read(AFTER)
+        merge(root, clock)
         assert_filled(root, log.text)
+
+
+def merge(root: Path, clock: ManualClock) -> None:
+    with closing(Writer(root, clock)) as writer:
+        writer.lake.compact_all()
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -311,8 +325,57 @@ def test_parts_that_are_gone_are_not_committed(root: Path, clock: ManualClock, l
         name = waits.put(found)
         assert list(tail.lake.apply_backfills()) == []
         assert waits.outcome(name) == "broken"
+    with pytest.raises(CommitFailed, match="missing"):
+        handover(root, clock).commit(found)
     assert fill(root, clock)
     assert_filled(root, log.text)
+
+
+def test_files_that_were_replaced_while_they_were_read(root: Path, clock: ManualClock, log: Log) -> None:
+    """The grace is over before the snapshot was read: it is to begin again from a newer one, and leaves nothing."""
+    log.read(BEFORE, 3)
+    merge(root, clock)
+    old = newest(root)
+    log.read(AFTER, 3)
+    merge(root, clock)
+    clock.sleep(MINUTES.lake.grace + 61)
+    Writer(root, clock).close()
+    late = backfill.Backfill(root, LATE, newest(root), 20_000)
+    late.state = replace(late.state, parts=old.parts)
+    with pytest.raises(backfill.PartsReplaced):
+        late.run(MergeProgress(clock))
+    assert not list(root.glob("data/late/backfill-*"))
+    assert fill(root, clock)
+    assert_filled(root, log.text)
+
+
+def test_no_more_keys_than_there_may_be(root: Path, clock: ManualClock, log: Log) -> None:
+    log.read(BEFORE, 6)
+    log.read(AFTER)
+    found = backfill.Backfill(root, LATE, newest(root), 1).run(MergeProgress(clock))
+    assert handover(root, clock).commit(found)
+    with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as connection:
+        hits = "SELECT ts, sum(hits), uniques(visitors) FROM {} GROUP BY ts ORDER BY ts"
+        late, early = (connection.execute(hits.format(name)).fetchall() for name in ("late", "early"))
+        assert late == early
+        assert connection.execute("SELECT count(*) > 0 FROM late WHERE path = '(other)'").fetchall() == [(True,)]
+
+
+def test_a_tail_that_starts_waits_for_a_backfill_that_commits(root: Path, clock: ManualClock, log: Log) -> None:
+    log.read(BEFORE)
+    one = Writer(root, clock)
+
+    class Waiting(ManualClock):
+        def sleep(self, seconds: float) -> None:
+            one.close()
+
+    def open_patiently() -> Lake:
+        return Lake.open(root, tables(AFTER, MINUTES), clock=Waiting(clock.now()), config=MINUTES, patient=True)
+
+    with pytest.raises(LakeLocked):
+        open_patiently()
+    with locks.filling(root, "late"):
+        open_patiently().close()
 
 
 # a lake that workers share

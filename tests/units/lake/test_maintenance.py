@@ -10,8 +10,9 @@ import pytest
 from logagg.clock import ManualClock
 from logagg.errors import CommitFailed, LakeError
 from logagg.lake.compact import Replacement
-from logagg.lake.maintenance import MERGE_AGAIN, Merger
+from logagg.lake.maintenance import LOOK, MERGE_AGAIN, TIDY, Merger
 from logagg.lake.progress import MergeProgress
+from logagg.lake.state import NEVER, CommitInfo
 from logagg.notice_log import Notices
 
 
@@ -22,14 +23,24 @@ class Lake:
         self.failure: Exception | None = None
         self.merging = MergeProgress(ManualClock())
         self.shards = shards
-        self.attempts = 0
+        self.attempts = self.tidied = 0
+        self.waiting: list[object] = []  # backfills of other processes, the last first; a failure to commit one
         self.discarded, self.committed = list[Replacement](), list[Replacement]()
 
     def new_doubt(self) -> str:
         return ""
 
     def is_awaited(self) -> bool:
-        return False
+        return bool(self.waiting)
+
+    def apply_backfills(self) -> Iterator[CommitInfo]:
+        for failure in iter(self.waiting.pop, None):
+            if isinstance(failure, Exception):
+                raise failure
+            yield CommitInfo(7, NEVER, "backfill", 12, 3, 0, 0)
+
+    def clear_abandoned(self) -> None:
+        self.tidied += 1
 
     def compact_due(self) -> None:
         assert self.shards, "merges of a lake of one process are committed together"
@@ -70,7 +81,8 @@ class Merging:
 
     def __init__(self, shards: int) -> None:
         self.lake, self.clock, self.stream = Lake(shards), ManualClock(), io.StringIO()
-        self.merger = Merger(self.lake, self.clock, Notices(self.clock, stream=self.stream))  # type: ignore[arg-type]
+        notices = Notices(self.clock, verbosity=1, stream=self.stream)
+        self.merger = Merger(self.lake, self.clock, notices)  # type: ignore[arg-type]
 
     def begin(self) -> int:
         """Start the merges that are due; return their number."""
@@ -131,3 +143,37 @@ def test_merges_of_a_round_are_committed_together() -> None:
     assert merging.begin() == 3
     assert merging.lake.committed == [Replacement("compact", (), ())]
     assert merging.merger.bytes == 0
+
+
+def serve(merging: Merging) -> str:
+    """Look for what others wait for; return what is said."""
+    before = len(merging.stream.getvalue())
+    merging.merger.serve()
+    if serving := merging.merger._serving:
+        serving.result(60)
+    return merging.stream.getvalue()[before:]
+
+
+def test_backfills_of_others_are_committed_soon_but_not_looked_for_all_the_time(merging: Merging) -> None:
+    merging.lake.waiting = [None, True, True]
+    assert serve(merging) == ""
+    merging.clock.sleep(LOOK)
+    assert serve(merging).count("commit: 7: 12 rows in 3 files") == 2
+    merging.clock.sleep(LOOK)
+    assert (serve(merging), merging.lake.waiting) == ("", [])
+
+
+@pytest.mark.parametrize("failure", [CommitFailed("the disk is full"), KeyError("late")])
+def test_a_backfill_that_cannot_be_committed_is_said_and_harms_nothing(failure: Exception, merging: Merging) -> None:
+    merging.lake.waiting = [None, failure]
+    merging.clock.sleep(LOOK)
+    said = serve(merging)
+    assert said.count("\n") == 1 and "a backfill is not committed, its process tries again" in said
+    assert merging.begin() == 1
+
+
+def test_what_killed_backfills_left_is_looked_for_now_and_then(merging: Merging) -> None:
+    for seconds, times in ((TIDY - 1, 0), (1, 1), (TIDY - 1, 1), (1, 2)):
+        merging.clock.sleep(seconds)
+        serve(merging)
+        assert merging.lake.tidied == times
