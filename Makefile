@@ -12,7 +12,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 BYTECODE := $(BIN)/python -m compileall -q logagg
 BENCH_WRITES = $(if $(JSON),--json $(JSON)) $(if $(DOCS),--docs)
 BENCH_READS = $(if $(LINES),--lines $(LINES)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KINDS),--kinds $(KINDS))
-BENCH_LAKES = $(if $(ROWS),--rows $(ROWS)) $(if $(COMMITS),--commits $(COMMITS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KEEP),--keep $(KEEP))
+BENCH_LAKES = $(if $(ROWS),--rows $(ROWS)) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(COMMITS),--commits $(COMMITS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KEEP),--keep $(KEEP))
 BENCH_FOLLOWS = $(if $(RATE),--rate $(RATE)) $(if $(DURATION),--seconds $(DURATION)) $(if $(FILES),--files $(FILES))
 COMPILED := setup.py $(shell find logagg -name '*.p[xy][dx]')
 SANITIZED := tests/units/columnar/test_dictionary.py tests/units/parse tests/units/rollup tests/laws/test_parsers_agree.py tests/laws/test_fuzz.py tests/cases
@@ -85,7 +85,7 @@ bench-stages: $(VENV)/.ready ## each stage of the pipeline alone; LINES= ROUNDS=
 bench-follow: $(VENV)/.ready ## freshness at RATE= lines/s for DURATION= seconds, and the cost of following FILES= idle files
 	$(BIN)/python -m bench.follow $(BENCH_FOLLOWS) $(BENCH_WRITES)
 
-bench-lake: $(VENV)/.ready ## a year's lake of ROWS= rows and COMMITS= commits: times of commits, queries and retention; KEEP=folder: keep it there
+bench-lake: $(VENV)/.ready ## a year's lake of ROWS= rows, COMMITS= commits, REQUESTS= requests: times of commits, queries and retention; KEEP=folder: keep it there
 	$(BIN)/python -m bench.year $(BENCH_LAKES) $(BENCH_WRITES)
 
 bench-commits: $(VENV)/.ready ## commits a second by many writers of one lake; DOCS=1: into docs/cluster.md
