@@ -74,10 +74,10 @@ golden: $(VENV)/.ready-dev ## rewrite the expected output in fixtures, docs and 
 	LOGAGG_GOLDEN=1 $(BIN)/pytest -q tests/cases tests/test_docs.py tests/test_notebook.py
 	git diff --stat -- README.md docs fixtures notebooks
 
-bench: $(VENV)/.ready-bench ## logagg and its peers on the same log; LINES= ROUNDS= KINDS= SIZES= JSON=file, DOCS=1: into docs/performance.md
+bench: $(VENV)/.ready-bench ## logagg and its peers on the same log; LINES= ROUNDS= KINDS= SIZES= BEFORE=dir (an earlier checkout, to compare with) JSON=file, DOCS=1: into docs/performance.md
 	@scripts/system-packages goaccess gearmand=gearman-job-server
 	@$(BYTECODE) # of modules edited since
-	$(BIN)/python -m bench.run $(BENCH_READS) $(if $(SIZES),--sizes $(SIZES)) $(BENCH_WRITES)
+	$(BIN)/python -m bench.run $(BENCH_READS) $(if $(SIZES),--sizes $(SIZES)) $(if $(BEFORE),--before $(BEFORE)) $(BENCH_WRITES)
 
 bench-stages: $(VENV)/.ready ## each stage of the pipeline alone; LINES= ROUNDS= KINDS=
 	$(BIN)/python -m bench.stages $(BENCH_READS) $(BENCH_WRITES)

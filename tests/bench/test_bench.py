@@ -213,20 +213,57 @@ def test_bench_gives_its_tables(tmp_path: Path) -> None:
         tmp_path,
         "--json",
         tmp_path / "out.json",
+        "--before",
+        _checkout(tmp_path / "earlier"),
     )
     done = bench("bench.run", *options)
     assert not done.returncode, done.stderr
     table = {row[0]: row for row in rows(done.stdout, "program")}
     missing = set(re.findall(r"Not installed, so not measured: (.+)\.", done.stdout))
-    assert set(table) | missing == {peer.name for peer in peers.PEERS} and not set(table) & missing
-    assert {"logagg", "DuckDB", "re + Counter"} <= set(table)
+    assert set(table) | missing == {peer.name for peer in peers.PEERS} | {peers.BEFORE} and not set(table) & missing
+    assert {"logagg", peers.WITHOUT, peers.BEFORE, "DuckDB", "re + Counter"} <= set(table)
+    assert len(re.findall(r"^- .*: (?:holds|does not hold)\.$", done.stdout, re.MULTILINE)) == 4
     assert all(row[-1] == "1,000" for row in table.values())
     assert [row[0] for row in rows(done.stdout, "lines")] == ["1,500"]
     assert [row[0] for row in rows(done.stdout, "kind of log")] == ["garbage", "scattered"]
     measured = json.loads((tmp_path / "out.json").read_text())["outcomes"]
     assert all(len(one["seconds"]) == 2 and one["peak"] > 0 for some in measured.values() for one in some)
-    assert measured["kinds"][0]["rejects"] > 0 and measured["peers"][0]["left"] > 0
-    assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
+    assert measured["kinds"][0]["rejects"] > 0
+    ours, without = measured["peers"][:2]
+    assert ours["left"] > ours["requests"] > 0 and without["left"] > without["requests"] == 0
+    assert all(one["requests"] > 0 for one in measured["kinds"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["earlier", "out.json"]
+
+
+def _checkout(folder: Path) -> Path:
+    """Make what looks like a checkout with its .venv; the logagg in it is this one."""
+    python = folder / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    return folder
+
+
+def test_a_checkout_without_logagg_is_missing(tmp_path: Path) -> None:
+    assert not peers.before(tmp_path).version() and peers.before(_checkout(tmp_path / "earlier")).version()
+
+
+def test_bounds_are_told_of_what_was_measured() -> None:
+    def outcome(program: str, seconds: float, lines: int = 100, peak: int = 500_000_000) -> run.Outcome:
+        return run.Outcome(program, "mixed", lines, 1000, lines / seconds, 1.0, peak, 90, 50, lines, 0, [seconds])
+
+    some = [outcome("logagg", 2.0), outcome(peers.WITHOUT, 1.5), outcome(peers.BEFORE, 1.5)]
+    longer = [outcome("logagg", 2.0), outcome("logagg", 4.0, lines=200, peak=700_000_000)]
+    told = run.bounds({"peers": some, "sizes": longer, "kinds": []})
+    assert [line.rpartition(": ")[2] for line in told] == [
+        "does not hold.",
+        "holds.",
+        "holds.",
+        "does not hold.",
+        "does not hold.",
+    ]
+    assert told[0].startswith("With requests, logagg reads at 75.0% of its speed without (round by round: 75.0%)")
+    assert not run.bounds({"peers": some[1:2], "sizes": [], "kinds": []})
 
 
 def test_a_peer_that_is_not_installed_is_named(tmp_path: Path) -> None:
