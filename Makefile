@@ -12,7 +12,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 BYTECODE := $(BIN)/python -m compileall -q logagg
 BENCH_WRITES = $(if $(JSON),--json $(JSON)) $(if $(DOCS),--docs)
 BENCH_READS = $(if $(LINES),--lines $(LINES)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KINDS),--kinds $(KINDS))
-BENCH_LAKES = $(if $(ROWS),--rows $(ROWS)) $(if $(COMMITS),--commits $(COMMITS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KEEP),--keep $(KEEP))
+BENCH_LAKES = $(if $(ROWS),--rows $(ROWS)) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(COMMITS),--commits $(COMMITS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KEEP),--keep $(KEEP))
 BENCH_FOLLOWS = $(if $(RATE),--rate $(RATE)) $(if $(DURATION),--seconds $(DURATION)) $(if $(FILES),--files $(FILES))
 COMPILED := setup.py $(shell find logagg -name '*.p[xy][dx]')
 SANITIZED := tests/units/columnar/test_dictionary.py tests/units/parse tests/units/rollup tests/laws/test_parsers_agree.py tests/laws/test_fuzz.py tests/cases
@@ -74,10 +74,10 @@ golden: $(VENV)/.ready-dev ## rewrite the expected output in fixtures, docs and 
 	LOGAGG_GOLDEN=1 $(BIN)/pytest -q tests/cases tests/test_docs.py tests/test_notebook.py
 	git diff --stat -- README.md docs fixtures notebooks
 
-bench: $(VENV)/.ready-bench ## logagg and its peers on the same log; LINES= ROUNDS= KINDS= SIZES= JSON=file, DOCS=1: into docs/performance.md
+bench: $(VENV)/.ready-bench ## logagg and its peers on the same log; LINES= ROUNDS= KINDS= SIZES= BEFORE=dir (an earlier checkout, to compare with) JSON=file, DOCS=1: into docs/performance.md
 	@scripts/system-packages goaccess gearmand=gearman-job-server
 	@$(BYTECODE) # of modules edited since
-	$(BIN)/python -m bench.run $(BENCH_READS) $(if $(SIZES),--sizes $(SIZES)) $(BENCH_WRITES)
+	$(BIN)/python -m bench.run $(BENCH_READS) $(if $(SIZES),--sizes $(SIZES)) $(if $(BEFORE),--before $(BEFORE)) $(BENCH_WRITES)
 
 bench-stages: $(VENV)/.ready ## each stage of the pipeline alone; LINES= ROUNDS= KINDS=
 	$(BIN)/python -m bench.stages $(BENCH_READS) $(BENCH_WRITES)
@@ -85,7 +85,7 @@ bench-stages: $(VENV)/.ready ## each stage of the pipeline alone; LINES= ROUNDS=
 bench-follow: $(VENV)/.ready ## freshness at RATE= lines/s for DURATION= seconds, and the cost of following FILES= idle files
 	$(BIN)/python -m bench.follow $(BENCH_FOLLOWS) $(BENCH_WRITES)
 
-bench-lake: $(VENV)/.ready ## a year's lake of ROWS= rows and COMMITS= commits: times of commits, queries and retention; KEEP=folder: keep it there
+bench-lake: $(VENV)/.ready ## a year's lake of ROWS= rows, COMMITS= commits, REQUESTS= requests: times of commits, queries and retention; KEEP=folder: keep it there
 	$(BIN)/python -m bench.year $(BENCH_LAKES) $(BENCH_WRITES)
 
 bench-commits: $(VENV)/.ready ## commits a second by many writers of one lake; DOCS=1: into docs/cluster.md

@@ -2,7 +2,8 @@
 
     python -m bench.ask LAKE FOLDER ROUNDS
 
-Each time a connection is opened anew, as `logagg sql` does, and that is part of the time. Prints JSON.
+Each time a connection is opened anew, as `logagg sql` does, and that is part of the time. Requests have one file too, and
+are asked for a week and for a day. Prints JSON.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from statistics import median
@@ -20,6 +21,7 @@ import duckdb
 
 import logagg
 from logagg.rollup.definitions import DEFAULTS
+from logagg.rollup.requests import NAME as REQUESTS
 from logagg.sketches import MACROS
 
 # $end is the end of the newest minute, where a person would write now().
@@ -45,18 +47,43 @@ QUESTIONS = {
         SELECT date_trunc('month', ts) AS month, uniques(visitors) AS visitors FROM traffic GROUP BY month ORDER BY month""",
 }
 
+# Questions about requests, of $since on. The first path is one of the frequent, the second is asked for once in a while.
+_OF_REQUESTS = {
+    "one path by minute, browser, status": """
+        SELECT time_bucket(INTERVAL 1 MINUTE, ts) AS minute, browser, status, count(*) AS hits FROM requests
+        WHERE path = '/articles/20.html' AND ts >= $since GROUP BY ALL ORDER BY ALL""",
+    "a rare path by minute, browser, status": """
+        SELECT time_bucket(INTERVAL 1 MINUTE, ts) AS minute, browser, status, count(*) AS hits FROM requests
+        WHERE path = '/articles/4321.html' AND ts >= $since GROUP BY ALL ORDER BY ALL""",
+    "the last 100 of status 500": """
+        SELECT ts, source, position, site, path, browser, os, bytes, seconds FROM requests
+        WHERE status = 500 AND ts >= $since ORDER BY ts DESC LIMIT 100""",
+    "hits by device and status": """
+        SELECT device, status, count(*) AS hits FROM requests WHERE ts >= $since GROUP BY ALL ORDER BY ALL""",
+    "hits by path and browser": """
+        SELECT path, browser, count(*) AS hits FROM requests WHERE ts >= $since GROUP BY ALL
+        ORDER BY hits DESC, path, browser LIMIT 100""",
+}
+_SPANS = {"a week": 7, "a day": 1}  # days
+QUESTIONS_OF_REQUESTS = {
+    f"{name}, {span}": query.replace("$since", f"$end::TIMESTAMPTZ - INTERVAL {days} DAY")
+    for span, days in _SPANS.items()
+    for name, query in _OF_REQUESTS.items()
+}
+TABLES = (*(rollup.name for rollup in DEFAULTS), REQUESTS)
+
 Connect = Callable[[], duckdb.DuckDBPyConnection]
 
 
 def copy(lake: Path, folder: Path) -> Path:
-    """Write each rollup into one file in the order of time, by plain DuckDB; return a database with views of them."""
+    """Write each table into one file in the order of time, by plain DuckDB; return a database with views of them."""
     database = folder / "plain.duckdb"
     with logagg.connect(lake) as connection:
-        for rollup in DEFAULTS:
-            connection.execute(f"COPY (FROM {rollup.name} ORDER BY ts) TO '{folder / rollup.name}.parquet'")
+        for name in TABLES:
+            connection.execute(f"COPY (FROM {name} ORDER BY ts) TO '{folder / name}.parquet'")
     with duckdb.connect(str(database)) as connection:
-        for rollup in DEFAULTS:
-            connection.execute(f"CREATE VIEW {rollup.name} AS FROM read_parquet('{folder / rollup.name}.parquet')")
+        for name in TABLES:
+            connection.execute(f"CREATE VIEW {name} AS FROM read_parquet('{folder / name}.parquet')")
         for macro in MACROS:
             connection.execute(macro)
     return database
@@ -89,14 +116,20 @@ def _parameters(query: str, end: datetime) -> dict[str, datetime]:
     return {"end": end} if "$end" in query else {}
 
 
-def compare(lake: Path, folder: Path, rounds: int) -> dict[str, Any]:
+def compare(lake: Path, folder: Path, rounds: int) -> dict[str, dict[str, Any]]:
+    """Ask both; return what the questions of rollups took, and those of requests."""
     copied = copy(lake, folder)
     ways: dict[str, Connect] = {"logagg": lambda: logagg.connect(lake), "DuckDB": lambda: plain(copied)}
     with logagg.connect(lake) as connection:
         [(end,)] = connection.execute("SELECT max(ts) + INTERVAL 1 MINUTE FROM traffic").fetchall()
-    took: dict[str, dict[str, list[tuple[float, float]]]] = {name: {way: [] for way in ways} for name in QUESTIONS}
+    asked = {"rollups": QUESTIONS, "requests": QUESTIONS_OF_REQUESTS}
+    return {what: _compared(queries, ways, end, rounds) for what, queries in asked.items()}
+
+
+def _compared(queries: Mapping[str, str], ways: Mapping[str, Connect], end: datetime, rounds: int) -> dict[str, Any]:
+    took: dict[str, dict[str, list[tuple[float, float]]]] = {name: {way: [] for way in ways} for name in queries}
     for _ in range(rounds):
-        for name, query in QUESTIONS.items():
+        for name, query in queries.items():
             answers = {}
             for way, connect in ways.items():
                 opened, seconds, answers[way] = ask(connect, query, end)
@@ -104,8 +137,8 @@ def compare(lake: Path, folder: Path, rounds: int) -> dict[str, Any]:
             if answers["logagg"] != answers["DuckDB"]:
                 sys.exit(f"{name}: the answers differ")
     return {
-        name: {way: _outcome(took[name][way]) | scanned(ways[way], QUESTIONS[name], end) for way in ways}
-        for name in QUESTIONS
+        name: {way: _outcome(took[name][way]) | scanned(ways[way], queries[name], end) for way in ways}
+        for name in queries
     }
 
 

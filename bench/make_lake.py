@@ -1,19 +1,23 @@
 """Make the lake of a site that was tailed for a year: so many rows, in so many commits, the same for the same seed.
 
-    python -m bench.make_lake LAKE 50000000 5000
+    python -m bench.make_lake LAKE 50000000 5000 10000000
 
 Events are made, not parsed; from there on all is as in a tail: shards roll them up, each commit is written and merged
 as its time comes, and the logs they came from are rotated, deleted and forgotten. Half of the commits are those of the
-last two days, in which a tail writes an hour in many parts. Prints what commits and merges took, as JSON.
+last two days, in which a tail writes an hour in many parts. The last week is a busy one, so that as many requests are kept
+as are told. The last commits go into a copy of the lake too, which keeps no requests: what they cost is the difference.
+Prints what commits and merges took, as JSON.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -23,14 +27,16 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bench.make_log import DAY, Numbers
 from logagg.clock import ManualClock
 from logagg.config.rules import KINDS
-from logagg.config.sections import Config, Retention
+from logagg.config.sections import Config, Requests, Retention
 from logagg.lake.lake import Lake
 from logagg.parse.schemas import EVENT_SCHEMA, TEXT
-from logagg.records import Chunk, Fingerprint, Job, Reject, Rejects, Source
+from logagg.records import Chunk, Delta, Fingerprint, Job, Reject, Rejects, Source
+from logagg.rollup.configured import tables_of
 from logagg.rollup.definitions import DEFAULTS
 from logagg.rollup.shard import Shard, ShardSettings
 from logagg.sharding import shard_jobs
@@ -38,6 +44,8 @@ from logagg.sketches import latency_bucket
 
 DAYS = 365
 RECENT = 2  # days, the last ones, that have half of the commits
+BUSY = 7  # days, the last ones, whose requests are kept; a tenth of the commits before the recent ones are theirs
+COMPARED = 200  # commits, the last ones, that are made without requests, too
 SHARDS = 2
 LINE = 231  # bytes
 KEPT, FORGOTTEN = 14, 14 + 32  # days that a rotated log has its file, and that it is known
@@ -79,6 +87,10 @@ class Events:
             "os": pa.array([system for _, system in _AGENTS]),
             "device": pa.array(["desktop", "phone", "other"]),
             "cache": pa.array([""]),
+            "ext": pa.array(["html"]),
+            "scheme": pa.array(["https"]),
+            "protocol": pa.array(["HTTP/2.0", "HTTP/1.1"]),
+            "tls": pa.array(["TLSv1.3", "TLSv1.2"]),
         }
         self._words["from_path"] = self._words["path"]
 
@@ -88,7 +100,7 @@ class Events:
         rows = len(times)
         kind = self._chance.choice(len(KINDS), rows, p=[0.25, 0.05, 0.005, 0.545, 0.13, 0.02])
         page, agent = self._often(1.5, PAGES, rows), self._often(1.4, len(_AGENTS), rows)
-        seconds = pa.array(np.exp(self._chance.normal(-3, 1, rows)))
+        seconds = pa.array(np.exp(self._chance.normal(-3, 1, rows)).round(3))  # as nginx logs them
         codes = self._told_by(kind, rows) | {
             "kind": kind,
             "path": page,
@@ -98,6 +110,7 @@ class Events:
         }
         plain = {
             "time": pa.array(times).cast(pa.timestamp("us", "UTC")),
+            "position": pa.array(np.arange(rows) * LINE + self._chance.integers(0, LINE // 2, rows)),
             "visitor": pa.array(self._visitors[self._often(1.2, VISITORS, rows)]),
             "is_bot": pa.array(agent >= len(_AGENTS) - len(_ROBOTS)),
             "status": pa.array(
@@ -110,6 +123,8 @@ class Events:
         }
         inside = (kind == KINDS.index("pageview")) & (codes["referrer"] == 1)
         columns = plain | {name: self._column(name, one) for name, one in codes.items()}
+        columns |= {"id": self._ids(kind <= KINDS.index("conversion"))}
+        columns |= {name: pa.nulls(rows, TEXT) for name in ("user", "query", "country")}
         columns["from_path"] = self._column("from_path", self._often(1.5, PAGES, rows), ~inside)
         return pa.table(
             [columns[name].cast(EVENT_SCHEMA.field(name).type) for name in EVENT_SCHEMA.names], schema=EVENT_SCHEMA
@@ -124,8 +139,16 @@ class Events:
             "campaign": np.where(ad > 0, ad % CAMPAIGNS + 1, 0),
             "ad": ad,
             "placement": np.where(ad > 0, self._chance.integers(1, 9, rows), 0),
-            "cache": np.zeros(rows, np.int64),
+            **{name: np.zeros(rows, np.int64) for name in ("cache", "ext", "scheme")},
+            **{name: self._chance.choice(2, rows, p=[0.8, 0.2]) for name in ("protocol", "tls")},
         }
+
+    def _ids(self, tracked: Mask) -> pa.Array:
+        """Return an id that no other event has for each event that is tracked, and none for the others."""
+        ids = self._chance.integers(1 << 62, 1 << 63, int(tracked.sum()))
+        codes = np.where(tracked, np.cumsum(tracked), 0).astype(np.int32)
+        words = pa.chunked_array([pa.array([""]), pa.array(ids).cast(pa.string())]).combine_chunks()
+        return pa.DictionaryArray.from_arrays(pa.array(codes), words).cast(TEXT)
 
     def _times(self, start: float, end: float, rate: float) -> Numbers:
         """Draw times (microseconds), more by day than by night."""
@@ -170,49 +193,94 @@ def _rotated(log: Source, age: int, today: int) -> Source:
 class Year:
     """A tail that has run for a year, on a clock of its own."""
 
-    def __init__(self, root: Path, rate: float) -> None:
+    def __init__(self, root: Path, rates: Callable[[float], float]) -> None:
         self._clock, self._config = ManualClock(0.0), replace(Config(), retention=Retention(None, None, None))
-        self._lake = Lake.open(root, DEFAULTS, clock=self._clock, config=self._config)
-        self._events, self._logs, self._rate = Events(), Logs(), rate
+        self._root = root
+        self._lake = Lake.open(root, tables_of(self._config), clock=self._clock, config=self._config)
+        self._events, self._logs, self._rates = Events(), Logs(), rates
         self._shards = [Shard(number, ShardSettings(DEFAULTS)) for number in range(SHARDS)]
         self.commits: list[float] = []  # seconds that each took
         self.swaps: list[float] = []  # seconds of the commits that put merged parts in place
         self.merges: list[float] = []  # seconds of the merges before them
+        self.without: list[float] = []  # seconds of the last commits, made without requests
         self.events = 0
 
     def live(self, moments: Numbers) -> None:
         """Commit at each of these moments what came since the one before; merge when it is time to."""
-        for start, end in pairwise(moments.tolist()):
-            self._clock.sleep(end - self._clock.now())
-            self._commit(start, end)
-            self._merge()
-            if len(self.commits) % 100 == 0:
-                _say(f"{len(self.commits):,} commits, {datetime.fromtimestamp(end, UTC):%Y-%m-%d %H:%M}")
+        for start, end in self._spans(moments):
+            self._commit(self._deltas(start, end))
+            self.merges += self._merge()
+
+    def compare(self, moments: Numbers) -> None:
+        """Go on, and commit the same without requests into a copy of the lake that has none, each the first in turn."""
+        copy = self._root.with_name(f"{self._root.name} without")
+        without = self._copied(copy)
+        for number, (start, end) in enumerate(self._spans(moments)):
+            deltas = self._deltas(start, end)
+            if number % 2:
+                self._commit(deltas)
+            self.without.append(self._committed(without, [replace(one, requests=None) for one in deltas]))
+            if not number % 2:
+                self._commit(deltas)
+            self._merge(without)
+            self.merges += self._merge()
+        without.close()
+        shutil.rmtree(copy)
 
     def close(self) -> None:
         self._lake.close()
         for shard in self._shards:
             shard.close()
 
-    def _commit(self, start: float, end: float) -> None:
-        events = self._events.between(start, end, self._rate)
+    def _spans(self, moments: Numbers) -> Iterator[tuple[float, float]]:
+        for number, (start, end) in enumerate(pairwise(moments.tolist()), 1):
+            self._clock.sleep(end - self._clock.now())
+            yield start, end
+            if number % 100 == 0:
+                _say(f"{len(self.commits):,} commits, {datetime.fromtimestamp(end, UTC):%Y-%m-%d %H:%M}")
+
+    def _copied(self, copy: Path) -> Lake:
+        """Return a copy of the lake that keeps no requests."""
+        shutil.copytree(self._root, copy, symlinks=True, copy_function=_linked)
+        config = replace(self._config, requests=Requests(keep=0.0))
+        lake = Lake.open(copy, tables_of(config), clock=self._clock, config=config)
+        lake.expire(trust_clock=True)
+        return lake
+
+    def _deltas(self, start: float, end: float) -> list[Delta]:
+        events = self._events.between(start, end, self._rates(end))
         self.events += events.num_rows
         source, position, until = self._logs.grow(end, events.num_rows + REJECTS)
+        events = events.set_column(1, EVENT_SCHEMA.field("position"), pc.add(events["position"], position))
         chunk = Chunk(source, 0, position, until, b"", Fingerprint(until, min(until, 1024), NOTHING.digest))
         bad = tuple(Reject(position + LINE * number, "format", BAD) for number in range(REJECTS))
         for shard, job in zip(
             self._shards, shard_jobs(chunk, events, Rejects({"format": REJECTS}, bad), SHARDS), strict=True
         ):
             shard.absorb(job)
-        deltas = [shard.drain() for shard in self._shards]
-        self.commits.append(_timed(self._lake.commit, deltas, list(self._logs.sources.values()))[0])
+        return [shard.drain() for shard in self._shards]
 
-    def _merge(self) -> None:
-        """Carry out what is due, as a running tail does beside its commits."""
-        for task in self._lake.plan_compaction():
+    def _commit(self, deltas: Sequence[Delta]) -> None:
+        self.commits.append(self._committed(self._lake, deltas))
+
+    def _committed(self, lake: Lake, deltas: Sequence[Delta]) -> float:
+        return _timed(lake.commit, deltas, list(self._logs.sources.values()))[0]
+
+    def _merge(self, lake: Lake | None = None) -> list[float]:
+        """Carry out what is due, as a running tail does beside its commits; return the seconds that each merge took."""
+        into, merges = lake or self._lake, []
+        for task in into.plan_compaction():
             seconds, merged = _timed(task.run)
-            self.merges.append(seconds)
-            self.swaps.append(_timed(self._lake.commit_replacement, merged)[0])
+            merges.append(seconds)
+            swap = _timed(into.commit_replacement, merged)[0]
+            if not lake:
+                self.swaps.append(swap)
+        return merges
+
+
+def _linked(source: str, copy: str) -> None:
+    """Copy a file of a lake; Parquet files never change, so a link will do."""
+    (os.link if source.endswith(".parquet") else shutil.copy2)(source, copy)
 
 
 def _timed(work: Callable[..., Result], *arguments: Any) -> tuple[float, Result]:
@@ -223,9 +291,18 @@ def _timed(work: Callable[..., Result], *arguments: Any) -> tuple[float, Result]
 
 def moments(end: float, commits: int) -> Numbers:
     """Return when to commit in the year up to `end`."""
-    recent = end - RECENT * DAY
-    past = np.linspace(end - DAYS * DAY, recent, commits - commits // 2, endpoint=False)
-    return np.append(past, np.linspace(recent, end, commits // 2 + 1)).astype(np.int64)
+    busy, recent = end - BUSY * DAY, end - RECENT * DAY
+    past = commits - commits // 2
+    of_busy = past // 10
+    quiet = np.linspace(end - DAYS * DAY, busy, past - of_busy, endpoint=False)
+    between = np.linspace(busy, recent, of_busy, endpoint=False)
+    return np.concatenate([quiet, between, np.linspace(recent, end, commits // 2 + 1)]).astype(np.int64)
+
+
+def rates_for(rows: int, requests: int, end: float) -> Callable[[float], float]:
+    """Return how many events a minute there are at a time: so many requests in the last week, so many rows without it."""
+    quiet, busy = rate_for(rows), requests / (BUSY * 1440)
+    return lambda at: busy if at > end - BUSY * DAY else quiet
 
 
 def rate_for(rows: int) -> float:
@@ -241,6 +318,16 @@ def rate_for(rows: int) -> float:
     return rate
 
 
+def made(root: Path, rows: int, commits: int, requests: int, end: float) -> Year:
+    """Make the lake of the year up to `end`."""
+    year, when = Year(root, rates_for(rows, requests, end)), moments(end, commits)
+    compared = min(COMPARED, commits // 4)
+    year.live(when[:-compared])
+    year.compare(when[-compared - 1 :])
+    year.close()
+    return year
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -248,13 +335,13 @@ def _say(text: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.make_lake", description="Make the lake of a year.")
     parser.add_argument("lake", type=Path)
-    parser.add_argument("rows", type=int, help="of all rollups together, about")
+    parser.add_argument("rows", type=int, help="of all rollups together without the last week, about")
     parser.add_argument("commits", type=int)
+    parser.add_argument("requests", type=int, help="of the last week, about")
     options = parser.parse_args()
-    year = Year(options.lake, rate_for(options.rows))
-    year.live(moments(time.time() // 3600 * 3600, options.commits))
-    year.close()
-    print(json.dumps({"events": year.events, "commits": year.commits, "swaps": year.swaps, "merges": year.merges}))
+    end = time.time() // 3600 * 3600
+    year = made(options.lake, options.rows, options.commits, options.requests, end)
+    print(json.dumps({name: getattr(year, name) for name in ("events", "commits", "swaps", "merges", "without")}))
 
 
 if __name__ == "__main__":

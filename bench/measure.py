@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,15 +53,20 @@ class Run:
     output: str
 
 
-def run(words: Sequence[str], folder: Path, *, watched: bool = False) -> Run:
-    """Run a program in a folder to its end. Raises BenchError when it fails.
+def run(words: Sequence[str], folder: Path, *, watched: bool = False, settings: Mapping[str, str] | None = None) -> Run:
+    """Run a program in a folder to its end, with these settings in its environment. Raises BenchError when it fails.
 
     To look at its memory makes a program wait, some more than others: one that is watched is not to be timed.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
         process = subprocess.Popen(
-            words, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=errors
+            words,
+            cwd=folder,
+            env=environment() | dict(settings or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
         )
         try:
             status, usage, most = _watch(process.pid) if watched else (*os.wait4(process.pid, 0)[1:], 0)

@@ -62,6 +62,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}%"
 
 
+def holds(bound: bool) -> str:
+    """Say whether a bound holds; a bench does not fail where it does not, since the machine may have been busy."""
+    return "holds" if bound else "does not hold"
+
+
 def machine() -> str:
     """Say what the machine is, in a line."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9

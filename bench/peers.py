@@ -8,14 +8,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
 from bench.cluster import GEARMAND
 from bench.measure import LOGAGG, Run, run, size_of
 from bench.paper import ROOT
+
+_TAIL = ("tail", "--once", "--lake", "lake")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,32 +30,47 @@ class Peer:
     counted: Callable[[Run, Path], int]  # lines, as the program says
     left: Callable[[Path], int] = size_of  # bytes on disk
     version: Callable[[], str] = lambda: ""  # empty where it is not installed
+    settings: Mapping[str, str] = field(default_factory=dict)  # in its environment
+    requests: Callable[[Path], int] = lambda folder: 0  # bytes on disk of single events, which are part of what is left
 
 
 def _tail(log: Path) -> list[str]:
-    return [*LOGAGG, "tail", "--once", "--lake", "lake", str(log)]
+    return [*LOGAGG, *_TAIL, str(log)]
+
+
+def _counted(words: Sequence[str], folder: Path) -> int:
+    return _ask(
+        words,
+        folder,
+        "SELECT (SELECT coalesce(sum(hits), 0) FROM traffic) + (SELECT coalesce(sum(lines), 0) FROM rejects)",
+    )
+
+
+def _left(words: Sequence[str], folder: Path) -> int:
+    """Return the bytes of the newest snapshot; what compaction has replaced is deleted when its grace is over."""
+    catalog = (folder / "lake" / "logagg.duckdb").stat().st_size
+    return _ask(words, folder, "SELECT coalesce(sum(bytes), 0) FROM files") + catalog
 
 
 def _logagg_counted(_done: Run, folder: Path) -> int:
-    return _ask(
-        folder, "SELECT (SELECT coalesce(sum(hits), 0) FROM traffic) + (SELECT coalesce(sum(lines), 0) FROM rejects)"
-    )
+    return _counted(LOGAGG, folder)
 
 
 def _logagg_left(folder: Path) -> int:
-    """Return the bytes of the newest snapshot; what compaction has replaced is deleted when its grace is over."""
-    return (
-        _ask(folder, "SELECT coalesce(sum(bytes), 0) FROM files") + (folder / "lake" / "logagg.duckdb").stat().st_size
-    )
+    return _left(LOGAGG, folder)
+
+
+def _logagg_requests(folder: Path) -> int:
+    return _ask(LOGAGG, folder, "SELECT coalesce(sum(bytes), 0) FROM files WHERE rollup = 'requests'")
 
 
 def rejected(folder: Path) -> int:
     """Return the lines that logagg has rejected."""
-    return _ask(folder, "SELECT coalesce(sum(lines), 0) FROM rejects")
+    return _ask(LOGAGG, folder, "SELECT coalesce(sum(lines), 0) FROM rejects")
 
 
-def _ask(folder: Path, query: str) -> int:
-    answer = run([*LOGAGG, "sql", "--lake", "lake", "--json", query], folder).output
+def _ask(words: Sequence[str], folder: Path, query: str) -> int:
+    answer = run([*words, "sql", "--lake", "lake", "--json", query], folder).output
     return int(next(iter(json.loads(answer)[0].values())))
 
 
@@ -90,15 +107,41 @@ def _installed(package: str) -> Callable[[], str]:
     return lambda: version(package) if importlib.util.find_spec(package) else ""
 
 
+def before(checkout: Path) -> Peer:
+    """Return an earlier logagg: that of a checkout, whose .venv has it."""
+    words = (str(checkout.absolute() / ".venv" / "bin" / "python"), "-m", "logagg")
+    return Peer(
+        BEFORE,
+        "the logagg of an earlier checkout, with its defaults",
+        lambda log: [*words, *_TAIL, str(log)],
+        lambda _done, folder: _counted(words, folder),
+        lambda folder: _left(words, folder),
+        lambda: _said(*words, "--version").split()[-1] if Path(words[0]).exists() else "",
+    )
+
+
+WITHOUT, BEFORE = "without requests", "logagg before"
+
 PEERS = (
     Peer(
         "logagg",
         "all default rollups by minute (traffic, pages, ads, referrers, agents, errors, latency) with unique visitors, click "
-        "de-duplication, robots, browsers; rejects; exact positions; committed to disk and compacted",
+        "de-duplication, robots, browsers; a row for each request; rejects; exact positions; committed to disk and compacted",
         _tail,
         _logagg_counted,
         _logagg_left,
         _installed("logagg"),
+        requests=_logagg_requests,
+    ),
+    Peer(
+        WITHOUT,
+        "the same by logagg, but no row for each request (LOGAGG_REQUESTS_KEEP=0)",
+        _tail,
+        _logagg_counted,
+        _logagg_left,
+        _installed("logagg"),
+        {"LOGAGG_REQUESTS_KEEP": "0"},
+        _logagg_requests,
     ),
     Peer(
         "through gearmand",
@@ -107,6 +150,7 @@ PEERS = (
         _logagg_counted,
         _logagg_left,
         lambda: version("pygearman") if GEARMAND else "",
+        requests=_logagg_requests,
     ),
     Peer(
         "GoAccess",

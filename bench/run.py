@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -14,11 +14,13 @@ from typing import Any
 from bench import paper
 from bench.measure import BenchError, Run, failing_in_a_line, follow, run, workplace
 from bench.paper import ROOT, megabytes, percent, table
-from bench.peers import PEERS, Peer, rejected
+from bench.peers import BEFORE, PEERS, WITHOUT, Peer, before, rejected
 
 # Those of make_log, which would make us large if we imported it.
 KINDS = ("mixed", "few-urls", "many-urls", "scattered", "long-agents", "tracking", "escaped", "json", "garbage")
 LOGAGG = PEERS[0]
+# Bounds of requests: of the speed without them, of the log on disk; and of logagg: bytes of memory, and how they may grow.
+SPEED, SHARE, MEMORY, GROWTH = 0.8, 0.06, 600e6, 1.15
 FOLLOWED = ("scattered",)  # kinds that are followed while they are written, in many commits; the others are read once
 
 
@@ -59,6 +61,7 @@ class Trial:
     counted: int = 0  # lines, as the program says
     rejects: int = 0
     left: int = 0  # bytes on disk
+    requests: int = 0  # bytes of them, of single events
 
     def once(self, folder: Path) -> None:
         """Run once, against time."""
@@ -78,8 +81,9 @@ class Trial:
         if self.log.kind in FOLLOWED:
             done = follow(self.log.path, folder, watched=watched)
         else:
-            done = run(self.peer.words(self.log.path), folder, watched=watched)
+            done = run(self.peer.words(self.log.path), folder, watched=watched, settings=self.peer.settings)
         self.counted, self.left = self.peer.counted(done, folder), self.peer.left(folder)
+        self.requests = self.peer.requests(folder)
         if self.peer is LOGAGG:
             self.rejects = rejected(folder)
             self._check()
@@ -101,6 +105,7 @@ class Trial:
             median(run.cpu for run in self.runs),
             self.peak,
             self.left,
+            self.requests,
             self.counted,
             self.rejects,
             [run.seconds for run in self.runs],
@@ -119,9 +124,16 @@ class Outcome:
     cpu: float  # seconds, median
     peak: int  # bytes
     left: int  # bytes on disk
+    requests: int  # bytes of them, of single events
     counted: int
     rejects: int
     seconds: list[float]  # of each run
+
+    @property
+    def on_disk(self) -> tuple[str, str, str]:
+        """What is left on disk, its share of the log, and that of the requests in it."""
+        share = percent(self.requests / self.log_bytes) if self.requests else "-"
+        return megabytes(self.left), percent(self.left / self.log_bytes), share
 
 
 def in_turn(trials: Sequence[Trial], rounds: int, folder: Path) -> list[Outcome]:
@@ -137,9 +149,12 @@ def in_turn(trials: Sequence[Trial], rounds: int, folder: Path) -> list[Outcome]
     return [trial.outcome() for trial in trials]
 
 
+ON_DISK = ("left on disk", "of the log", "requests of the log")
+
+
 def peers_table(outcomes: Sequence[Outcome]) -> str:
     ours = outcomes[0].rate if outcomes[0].program == LOGAGG.name else None
-    head = ("program", "lines/s", "logagg is", "CPU s", "peak memory", "left on disk", "of the log", "lines counted")
+    head = ("program", "lines/s", "logagg is", "CPU s", "peak memory", *ON_DISK, "lines counted")
     rows = [
         (
             one.program,
@@ -147,8 +162,7 @@ def peers_table(outcomes: Sequence[Outcome]) -> str:
             f"{ours / one.rate:.2f} x" if ours else "-",
             f"{one.cpu:.1f}",
             megabytes(one.peak),
-            megabytes(one.left),
-            percent(one.left / one.log_bytes),
+            *one.on_disk,
             f"{one.counted:,}",
         )
         for one in outcomes
@@ -158,7 +172,7 @@ def peers_table(outcomes: Sequence[Outcome]) -> str:
 
 def sizes_table(outcomes: Sequence[Outcome]) -> str:
     first = outcomes[0]
-    head = ("lines", "log", "lines/s", "of the first", "peak memory", "of the first", "left on disk", "of the log")
+    head = ("lines", "log", "lines/s", "of the first", "peak memory", "of the first", *ON_DISK)
     rows = [
         (
             f"{one.lines:,}",
@@ -167,8 +181,7 @@ def sizes_table(outcomes: Sequence[Outcome]) -> str:
             percent(one.rate / first.rate),
             megabytes(one.peak),
             percent(one.peak / first.peak),
-            megabytes(one.left),
-            percent(one.left / one.log_bytes),
+            *one.on_disk,
         )
         for one in outcomes
     ]
@@ -185,8 +198,7 @@ def kinds_table(outcomes: Sequence[Outcome]) -> str:
         "MB/s",
         "CPU s a million lines",
         "peak memory",
-        "left on disk",
-        "of the log",
+        *ON_DISK,
         "rejects",
     )
     rows = [
@@ -198,8 +210,7 @@ def kinds_table(outcomes: Sequence[Outcome]) -> str:
             f"{one.log_bytes / one.lines * one.rate / 1e6:,.0f}",
             f"{1e6 * one.cpu / one.lines:.2f}",
             megabytes(one.peak),
-            megabytes(one.left),
-            percent(one.left / one.log_bytes),
+            *one.on_disk,
             percent(one.rejects / one.lines),
         )
         for one in outcomes
@@ -207,9 +218,52 @@ def kinds_table(outcomes: Sequence[Outcome]) -> str:
     return table(head, rows)
 
 
+def bounds(outcomes: dict[str, list[Outcome]]) -> list[str]:
+    """Say of each bound of requests whether it holds, in a line; of those of which something was measured."""
+    found = {one.program: one for one in outcomes["peers"]}
+    lines, ours, without, earlier = [], *(found.get(name) for name in (LOGAGG.name, WITHOUT, BEFORE))
+    if ours and without:
+        lines.append(_bound("With requests, logagg reads at", ours, without, "of its speed without", SPEED))
+    if without and earlier:
+        lines.append(_bound("Without requests, it reads at", without, earlier, "of the speed of logagg before", 1.0))
+    if of_logagg := [one for some in outcomes.values() for one in some if one.program == LOGAGG.name]:
+        lines += [*_disk_bound(of_logagg), *_memory_bounds(of_logagg, outcomes["sizes"])]
+    return lines
+
+
+def _bound(text: str, ours: Outcome, other: Outcome, of: str, least: float) -> str:
+    speed = ours.rate / other.rate
+    rounds = ", ".join(percent(theirs / own) for own, theirs in zip(ours.seconds, other.seconds, strict=True))
+    return f"{text} {percent(speed)} {of} (round by round: {rounds}), at least {percent(least)}: {paper.holds(speed >= least)}."
+
+
+def _disk_bound(outcomes: Sequence[Outcome]) -> list[str]:
+    mixed = [one.requests / one.log_bytes for one in outcomes if one.kind == "mixed"]
+    return (
+        [
+            f"Requests take {percent(max(mixed))} of the log, at most {percent(SHARE)}: {paper.holds(max(mixed) <= SHARE)}."
+        ]
+        if mixed
+        else []
+    )
+
+
+def _memory_bounds(outcomes: Sequence[Outcome], sizes: Sequence[Outcome]) -> Iterator[str]:
+    most = max(outcomes, key=lambda one: one.peak)
+    yield (
+        f"logagg takes at most {megabytes(most.peak)} of memory ({most.kind}, {most.lines:,} lines), within {megabytes(MEMORY)}: "
+        f"{paper.holds(most.peak <= MEMORY)}."
+    )
+    if len(sizes) > 1:
+        growth, lines = sizes[-1].peak / sizes[0].peak, f"{sizes[0].lines:,} to {sizes[-1].lines:,} lines"
+        yield f"From {lines}, memory becomes {percent(growth)}; flat, at most {percent(GROWTH)}: {paper.holds(growth <= GROWTH)}."
+
+
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Run all there is to run, and return what came of it."""
     wanted = [peer for peer in PEERS if peer.name in options.peers]
+    if options.before:
+        wanted.insert(min(2, len(wanted)), before(options.before))
     present = [peer for peer in wanted if peer.version()]
     with workplace(options.folder) as folder:
         outcomes = {
@@ -221,6 +275,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "measured": paper.when_and_where(),
         "rounds": options.rounds,
         "versions": {peer.name: peer.version() for peer in present},
+        "does": {peer.name: peer.does for peer in present},
         "missing": [peer.name for peer in wanted if peer not in present],
         "outcomes": outcomes,
     }
@@ -245,12 +300,14 @@ def report(measured: dict[str, Any]) -> str:
             f"The same {outcomes['peers'][0].lines:,} combined lines ({megabytes(outcomes['peers'][0].log_bytes)}):"
         )
         lines.append(peers_table(outcomes["peers"]))
-        lines.append("\n".join(f"- {peer.name}: {peer.does}." for peer in PEERS if peer.name in measured["versions"]))
+        lines.append("\n".join(f"- {name}: {does}." for name, does in measured["does"].items()))
     lines += [f"Not installed, so not measured: {name}." for name in measured["missing"]]
     if outcomes["sizes"]:
         lines += ["logagg on longer logs:", sizes_table(outcomes["sizes"])]
     if outcomes["kinds"]:
         lines += ["logagg on other kinds of log:", kinds_table(outcomes["kinds"])]
+    if held := bounds(outcomes):
+        lines.append("\n".join(f"- {line}" for line in held))
     return "\n\n".join(lines)
 
 
@@ -271,6 +328,9 @@ def _options() -> argparse.Namespace:
     names = [peer.name for peer in PEERS]
     parser.add_argument(
         "--peers", nargs="*", default=names, choices=names, metavar="NAME", help=f"of {', '.join(names)}"
+    )
+    parser.add_argument(
+        "--before", type=Path, metavar="DIR", help="a checkout of an earlier logagg, with its .venv, to compare with"
     )
     paper.add_options(parser)
     return parser.parse_args()

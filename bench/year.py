@@ -1,5 +1,5 @@
 """`make bench-lake`: the lake of a year of minutes: what a commit takes at its end, what questions take beside plain DuckDB
-on one sorted file, and what retention takes that makes it coarser."""
+on one sorted file, what requests add to both, and what retention takes that makes it coarser."""
 
 from __future__ import annotations
 
@@ -27,23 +27,33 @@ RETENTIONS = {
     "and days dropped after 270": {"minute": "90d", "hour": "180d", "day": "270d"},
 }
 
+# Bounds of requests: seconds of a commit more, seconds of a question about a day, and times those of plain DuckDB.
+COMMIT, DAY, RATIO = 0.020, 0.5, 2.0
+
 _LAKE = """
     WITH levels AS (
         SELECT level, count(*) AS files, sum("rows")::BIGINT AS rows, sum(bytes)::BIGINT AS bytes, min(min_ts) AS first, max(max_ts) AS last
-        FROM files GROUP BY level)
+        FROM files WHERE rollup <> 'requests' GROUP BY level),
+    of_requests AS (
+        SELECT count(*) AS files, coalesce(sum("rows"), 0)::BIGINT AS rows, coalesce(sum(bytes), 0)::BIGINT AS bytes
+        FROM files WHERE rollup = 'requests')
     SELECT sum(files)::BIGINT AS files, sum(rows)::BIGINT AS rows, sum(bytes)::BIGINT AS bytes, min(first) AS first, max(last) AS last,
         list({level: level, files: files, rows: rows, bytes: bytes} ORDER BY first) AS levels,
+        (SELECT of_requests FROM of_requests) AS requests,
         (SELECT sum(hits)::BIGINT FROM traffic) AS hits, (SELECT sum(lines)::BIGINT FROM sources) AS lines
     FROM levels"""
 
 
-def made(home: Path, rows: int, commits: int) -> dict[str, Any]:
+def made(home: Path, rows: int, commits: int, requests: int) -> dict[str, Any]:
     """Make the lake, unless it is there; return what that took."""
     notes = home / "made.json"
-    if not notes.exists():
-        _say(f"making a lake of {rows:,} rows in {commits:,} commits")
+    if not notes.exists() or "without" not in json.loads(
+        notes.read_text()
+    ):  # that of an earlier version has no requests
+        _say(f"making a lake of {rows:,} rows in {commits:,} commits, and {requests:,} requests")
         shutil.rmtree(home / "lake", ignore_errors=True)
-        done = run([sys.executable, "-m", "bench.make_lake", str(home / "lake"), str(rows), str(commits)], ROOT)
+        amounts = map(str, (rows, commits, requests))
+        done = run([sys.executable, "-m", "bench.make_lake", str(home / "lake"), *amounts], ROOT)
         took = json.loads(done.output) | {"seconds": done.seconds, "cpu": done.cpu, "peak": done.peak}
         notes.write_text(json.dumps(took))
     return json.loads(notes.read_text())
@@ -107,14 +117,51 @@ def commits_table(took: Mapping[str, Any]) -> str:
     return table(head, [(name, f"{len(some):,}", *map(_milliseconds, _spread(some))) for name, some in rows.items()])
 
 
+def compared_table(took: Mapping[str, Any]) -> str:
+    """Return what the last commits took with requests and without, which were made in turn."""
+    without = took["without"]
+    rows = {"with requests": _spread(took["commits"][-len(without) :]), "without": _spread(without)}
+    rows["difference"] = tuple(ours - other for ours, other in zip(*rows.values(), strict=True))
+    head = (f"the last {len(without):,} commits", "median", "p99", "worst")
+    return table(head, [(name, *map(_milliseconds, some)) for name, some in rows.items()])
+
+
+def _dearer(took: Mapping[str, Any]) -> float:
+    """Return the seconds by which the median of the last commits is longer with requests."""
+    without = took["without"]
+    return median(took["commits"][-len(without) :]) - median(without)
+
+
+def bounds(measured: Mapping[str, Any]) -> list[str]:
+    """Say of each bound of requests whether it holds, in a line."""
+    took, asked = measured["made"], measured["questions"]["requests"]
+    worst = max(asked, key=lambda name: _ratio(asked[name]))
+    slowest = max((name for name in asked if name.endswith("a day")), key=lambda name: asked[name]["logagg"]["seconds"])
+    day, dearer = asked[slowest]["logagg"]["seconds"], _dearer(took)
+    return [
+        f"A commit takes {_milliseconds(dearer)} longer with requests, less than {COMMIT * 1e3:.0f} ms: "
+        f"{paper.holds(dearer < COMMIT)}.",
+        f"Each question takes at most {RATIO} times as long as by plain DuckDB: {paper.holds(_ratio(asked[worst]) <= RATIO)} "
+        f"({_ratio(asked[worst]):.2f}: {worst}).",
+        f"Each question about a day takes less than {DAY} s: {paper.holds(day < DAY)} ({_milliseconds(day)}: {slowest}).",
+    ]
+
+
+def _ratio(asked: Mapping[str, Any]) -> float:
+    return float(asked["logagg"]["seconds"] / asked["DuckDB"]["seconds"])
+
+
 def _spread(seconds: Sequence[float]) -> tuple[float, float, float]:
     return median(seconds), quantiles(seconds, n=100, method="inclusive")[-1], max(seconds)
 
 
 def levels_table(lake: Mapping[str, Any]) -> str:
     rows = [(one["level"], f"{one['files']:,}", f"{one['rows']:,}", megabytes(one["bytes"])) for one in lake["levels"]]
-    whole = ("all", f"{lake['files']:,}", f"{lake['rows']:,}", megabytes(lake["bytes"]))
-    return table(("files by", "files", "rows", "bytes"), [*rows, whole])
+    rows += [
+        (name, f"{one['files']:,}", f"{one['rows']:,}", megabytes(one["bytes"]))
+        for name, one in {"all of rollups": lake, "of requests": lake["requests"]}.items()
+    ]
+    return table(("files by", "files", "rows", "bytes"), rows)
 
 
 def questions_table(asked: Mapping[str, Any]) -> str:
@@ -123,7 +170,8 @@ def questions_table(asked: Mapping[str, Any]) -> str:
 
 
 def _question(name: str, ours: Mapping[str, float], plain: Mapping[str, float]) -> tuple[str, ...]:
-    times = _milliseconds(ours["seconds"]), _milliseconds(plain["seconds"]), f"{ours['seconds'] / plain['seconds']:.2f}"
+    ratio = f"{_ratio({'logagg': ours, 'DuckDB': plain}):.2f}"
+    times = _milliseconds(ours["seconds"]), _milliseconds(plain["seconds"]), ratio
     return (name, *times, *(f"{one[what]:,}" for what in ("rows", "groups") for one in (ours, plain)))
 
 
@@ -142,29 +190,39 @@ def retention_table(steps: Mapping[str, Any]) -> str:
 
 
 def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1e3:,.0f} ms" if seconds >= 0.1 else f"{seconds * 1e3:.1f} ms"
+    return f"{seconds * 1e3:,.0f} ms" if abs(seconds) >= 0.1 else f"{seconds * 1e3:.1f} ms"
 
 
 def report(measured: Mapping[str, Any], rounds: int) -> str:
     """Return what was measured, as Markdown."""
     took, lake, asked = measured["made"], measured["lake"], measured["questions"]
-    opened = median(one["logagg"]["open"] for one in asked.values())
-    whole = (
+    opened = median(one["logagg"]["open"] for one in asked["rollups"].values())
+    return "\n\n".join(
+        [
+            _whole(took, lake),
+            levels_table(lake),
+            commits_table(took),
+            "The last commits, in turn into the lake and into a copy that keeps no requests:",
+            compared_table(took),
+            f"Questions, medians of {rounds} rounds; opening a connection is in them, and takes logagg {_milliseconds(opened)}:",
+            questions_table(asked["rollups"]),
+            "Questions about requests, of the last week and of the last day:",
+            questions_table(asked["requests"]),
+            "\n".join(f"- {line}" for line in bounds(measured)),
+            retention_table(measured["retention"]),
+        ]
+    )
+
+
+def _whole(took: Mapping[str, Any], lake: Mapping[str, Any]) -> str:
+    requests = lake["requests"]
+    return (
         f"{paper.when_and_where()}. {took['events']:,} events in {len(took['commits']):,} commits, merged as they came by "
         f"{len(took['merges']):,} merges, are {lake['rows']:,} rows from {lake['first'][:16]} to {lake['last'][:16]}: "
         f"{percent((lake['bytes'] + lake['catalog']) / (LINE * lake['lines']))} of a log of {megabytes(LINE * lake['lines'])}. "
-        f"The catalog has {megabytes(lake['catalog'])}. Making all that took {took['seconds']:,.0f} s and at most "
+        f"The {requests['rows']:,} requests of the last week are {percent(requests['bytes'] / (LINE * requests['rows']))} of "
+        f"their log. The catalog has {megabytes(lake['catalog'])}. Making all that took {took['seconds']:,.0f} s and at most "
         f"{megabytes(took['peak'])} of memory."
-    )
-    return "\n\n".join(
-        [
-            whole,
-            levels_table(lake),
-            commits_table(took),
-            f"Questions, medians of {rounds} rounds; opening a connection is in them, and takes logagg {_milliseconds(opened)}:",
-            questions_table(asked),
-            retention_table(measured["retention"]),
-        ]
     )
 
 
@@ -172,7 +230,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     with workplace(options.folder) as folder:
         home = options.keep or folder
         home.mkdir(parents=True, exist_ok=True)
-        took, lake = made(home, options.rows, options.commits), home / "lake"
+        took, lake = made(home, options.rows, options.commits, options.requests), home / "lake"
         return {
             "made": took,
             "lake": look(lake),
@@ -183,7 +241,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.year", description="Measure the lake of a year.")
-    parser.add_argument("--rows", type=int, default=50_000_000, help="of all rollups together, about")
+    parser.add_argument("--rows", type=int, default=50_000_000, help="of all rollups without the last week, about")
+    parser.add_argument("--requests", type=int, default=10_000_000, help="of the last week, about")
     parser.add_argument("--commits", type=int, default=3000)
     parser.add_argument("--rounds", type=int, default=7, help="of questions")
     parser.add_argument(

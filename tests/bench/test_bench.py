@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -92,33 +93,43 @@ def test_each_kind_matches_its_name() -> None:
 @pytest.fixture(scope="module")
 def made_lake(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, make_lake.Year]:
     lake = tmp_path_factory.mktemp("made") / "it's a lake"
-    made = make_lake.Year(lake, make_lake.rate_for(20_000))
-    made.live(make_lake.moments(DAY.timestamp() + make_log.DAY, 20))
-    made.close()
-    return lake, made
+    return lake, make_lake.made(lake, 20_000, 20, 2000, DAY.timestamp() + make_log.DAY)
 
 
 def test_a_generated_lake_is_like_one_after_a_year_of_tailing(made_lake: tuple[Path, make_lake.Year]) -> None:
     lake, made = made_lake
     assert len(made.commits) == 20 and len(made.swaps) == len(made.merges) > 0
+    assert len(made.without) == 5 and [path.name for path in lake.parent.iterdir()] == [lake.name]
     found = verify(lake)
     assert found and not found.problems and found.lines == made.events + 20 * make_lake.REJECTS
-    assert 15_000 < found.rows < 25_000
     with logagg.connect(lake) as connection:
+        [(quiet,)] = connection.execute(
+            "SELECT sum(\"rows\") FROM files WHERE rollup <> 'requests' AND max_ts < $busy",
+            {"busy": DAY - timedelta(6)},
+        ).fetchall()
+        [(requests, hits_of_them, lines)] = connection.execute(
+            "SELECT count(*), (SELECT sum(hits)::BIGINT FROM traffic WHERE ts >= requests_from), count(DISTINCT (source, position)) "
+            "FROM requests, lake WHERE ts >= requests_from GROUP BY requests_from"
+        ).fetchall()
         [(first, last, hits)] = connection.execute("SELECT min(ts), max(ts), sum(hits)::BIGINT FROM traffic").fetchall()
         levels = {level for (level,) in connection.execute("SELECT DISTINCT level FROM files").fetchall()}
         [(known, gone)] = connection.execute("SELECT count(DISTINCT source), count(gone) > 0 FROM sources").fetchall()
     assert (last - first).days == 364 and hits == made.events
+    assert 12_000 < quiet < 25_000 and 1700 < requests < 2500 and requests == hits_of_them == lines
     assert levels == {"month", "day", "hour", "flush"}
     assert known <= make_lake.FORGOTTEN + 1 and gone
 
 
 def test_the_lake_and_plain_duckdb_give_equal_results(tmp_path: Path, made_lake: tuple[Path, make_lake.Year]) -> None:
     asked = ask.compare(made_lake[0], tmp_path, 2)
-    assert set(asked) == set(ask.QUESTIONS)
-    assert all(one[way]["seconds"] > one[way]["open"] > 0 for one in asked.values() for way in ("logagg", "DuckDB"))
-    whole = asked["traffic by day over the year"]
+    rollups, requests = asked["rollups"], asked["requests"]
+    assert set(rollups) == set(ask.QUESTIONS) and set(requests) == set(ask.QUESTIONS_OF_REQUESTS)
+    every = [*rollups.values(), *requests.values()]
+    assert all(one[way]["seconds"] > one[way]["open"] > 0 for one in every for way in ("logagg", "DuckDB"))
+    whole = rollups["traffic by day over the year"]
     assert whole["logagg"]["rows"] == whole["DuckDB"]["rows"] > 1000
+    day, week = (requests[f"hits by device and status, {span}"]["logagg"]["rows"] for span in ("a day", "a week"))
+    assert 0 < 3 * day < week
 
 
 def test_differing_results_are_an_error(
@@ -202,20 +213,57 @@ def test_bench_gives_its_tables(tmp_path: Path) -> None:
         tmp_path,
         "--json",
         tmp_path / "out.json",
+        "--before",
+        _checkout(tmp_path / "earlier"),
     )
     done = bench("bench.run", *options)
     assert not done.returncode, done.stderr
     table = {row[0]: row for row in rows(done.stdout, "program")}
     missing = set(re.findall(r"Not installed, so not measured: (.+)\.", done.stdout))
-    assert set(table) | missing == {peer.name for peer in peers.PEERS} and not set(table) & missing
-    assert {"logagg", "DuckDB", "re + Counter"} <= set(table)
+    assert set(table) | missing == {peer.name for peer in peers.PEERS} | {peers.BEFORE} and not set(table) & missing
+    assert {"logagg", peers.WITHOUT, peers.BEFORE, "DuckDB", "re + Counter"} <= set(table)
+    assert len(re.findall(r"^- .*: (?:holds|does not hold)\.$", done.stdout, re.MULTILINE)) == 4
     assert all(row[-1] == "1,000" for row in table.values())
     assert [row[0] for row in rows(done.stdout, "lines")] == ["1,500"]
     assert [row[0] for row in rows(done.stdout, "kind of log")] == ["garbage", "scattered"]
     measured = json.loads((tmp_path / "out.json").read_text())["outcomes"]
     assert all(len(one["seconds"]) == 2 and one["peak"] > 0 for some in measured.values() for one in some)
-    assert measured["kinds"][0]["rejects"] > 0 and measured["peers"][0]["left"] > 0
-    assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
+    assert measured["kinds"][0]["rejects"] > 0
+    ours, without = measured["peers"][:2]
+    assert ours["left"] > ours["requests"] > 0 and without["left"] > without["requests"] == 0
+    assert all(one["requests"] > 0 for one in measured["kinds"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["earlier", "out.json"]
+
+
+def _checkout(folder: Path) -> Path:
+    """Make what looks like a checkout with its .venv; the logagg in it is this one."""
+    python = folder / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    return folder
+
+
+def test_a_checkout_without_logagg_is_missing(tmp_path: Path) -> None:
+    assert not peers.before(tmp_path).version() and peers.before(_checkout(tmp_path / "earlier")).version()
+
+
+def test_bounds_are_told_of_what_was_measured() -> None:
+    def outcome(program: str, seconds: float, lines: int = 100, peak: int = 500_000_000) -> run.Outcome:
+        return run.Outcome(program, "mixed", lines, 1000, lines / seconds, 1.0, peak, 90, 50, lines, 0, [seconds])
+
+    some = [outcome("logagg", 2.0), outcome(peers.WITHOUT, 1.5), outcome(peers.BEFORE, 1.5)]
+    longer = [outcome("logagg", 2.0), outcome("logagg", 4.0, lines=200, peak=700_000_000)]
+    told = run.bounds({"peers": some, "sizes": longer, "kinds": []})
+    assert [line.rpartition(": ")[2] for line in told] == [
+        "does not hold.",
+        "holds.",
+        "holds.",
+        "does not hold.",
+        "does not hold.",
+    ]
+    assert told[0].startswith("With requests, logagg reads at 75.0% of its speed without (round by round: 75.0%)")
+    assert not run.bounds({"peers": some[1:2], "sizes": [], "kinds": []})
 
 
 def test_a_peer_that_is_not_installed_is_named(tmp_path: Path) -> None:
@@ -312,12 +360,19 @@ def test_bench_scale_gives_its_table(tmp_path: Path, tool: Callable[[str], str])
 
 @pytest.mark.slow
 def test_bench_lake_gives_its_tables(tmp_path: Path) -> None:
-    options = ("--rows", 20_000, "--commits", 20, "--rounds", 1, "--keep", tmp_path / "kept", "--folder", tmp_path)
+    amounts = ("--rows", 20_000, "--commits", 20, "--requests", 2000, "--rounds", 1)
+    options = (*amounts, "--keep", tmp_path / "kept", "--folder", tmp_path)
     done = bench("bench.year", *options, "--json", tmp_path / "out.json")
     assert not done.returncode, done.stderr
-    assert rows(done.stdout, "files by")[-1][0] == "all"
+    assert [row[0] for row in rows(done.stdout, "files by")[-2:]] == ["all of rollups", "of requests"]
+    assert [row[0] for row in rows(done.stdout, "the last 5 commits")] == ["with requests", "without", "difference"]
+    assert len(re.findall(r"^- .*: (holds|does not hold)\b", done.stdout, re.MULTILINE)) == 3
     assert rows(done.stdout, "what")[0][1] == "20"
-    assert [row[0] for row in rows(done.stdout, "question")] == list(ask.QUESTIONS)
+    names = re.findall(r"^\| (.+?) +\|(?: +\S+ m?s \|){2}", done.stdout, re.MULTILINE)
+    assert [name for name in names if name in {*ask.QUESTIONS, *ask.QUESTIONS_OF_REQUESTS}] == [
+        *ask.QUESTIONS,
+        *ask.QUESTIONS_OF_REQUESTS,
+    ]
     assert [row[0] for row in rows(done.stdout, "retention")] == list(year.RETENTIONS)
     measured = json.loads((tmp_path / "out.json").read_text())
     coarser = [step["rows"] for step in measured["retention"].values()]
