@@ -95,7 +95,12 @@ class PartWriter:
         import pyarrow.parquet as pq
 
         self._out = _created(self._target)
-        self._file = pq.ParquetWriter(self._out, self._schema, **_encodings(self._table))
+        try:
+            self._file = pq.ParquetWriter(self._out, self._schema, **_encodings(self._table))  # it writes, too
+        except BaseException:
+            self._out.close()
+            remove([self._target])
+            raise
         return self
 
     def write(self, rows: pa.Table) -> None:

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from logagg.clock import ManualClock
 from logagg.config.sections import Config, Retention
 from logagg.errors import CommitFailed
 from logagg.lake import commit, parts
+from logagg.lake.digests import DigestWriter
 from tests.laws.crashes import flushed, lines
 from tests.laws.feed import SOURCE, Feed, Sharer, assert_holds, files_of, position
 
@@ -26,7 +26,7 @@ CALLS = {
     "fsync": (os, "fsync"),
     "rename": (os, "replace"),
     "link": (os, "symlink"),
-    "write": (pq.ParquetWriter, "write_table"),
+    "write": (DigestWriter, "write"),
 }
 
 PERIOD = 84  # lines after which the sequence of kinds repeats, so that all commits write the same parts
