@@ -114,58 +114,20 @@ class Committer:
         """Discard pending commits of writers that are gone."""
         self._pending.clear()
 
-    def backfills(self) -> bool:
-        """Tell whether other processes have put down backfills for this one, which writes the lake alone."""
-        return not self.shards and self._pending.any_unapplied()
-
-    def apply_backfills(self) -> Iterator[CommitInfo]:
-        """Apply them, each by a commit of its own, and record what became of it.
-
-        Raises CommitFailed where the disk refuses, which the process that put it down is told, too.
-        """
-        for name, pending in self._pending.unapplied():
-            try:
-                with self._busy:
-                    outcome, info = self._filled(pending)
-            except CommitUncertain:
-                raise  # it stays: whether it has been applied shows when it is looked at again
-            except LakeError:
-                self._pending.record(name, BROKEN)
-                raise
-            self._pending.record(name, outcome)
-            self.reached("outcomes")
-            if info:
-                yield info
-
     def clear_abandoned(self) -> None:
         """Delete the parts that killed backfills left, after their grace."""
         if self.clock_is_settled() and any(self._root.glob(BACKFILLS)):
-            with self._turn():
+            with self._commit_lock() if self.shards else self._busy:
+                if self.shards:
+                    self._catch_up()
                 self._clear_abandoned()
-
-    def _clear_abandoned(self) -> None:
-        grace = max(self._config.lake.grace, LEAST_GRACE)
-        self._sweeper.delete_abandoned(self._root, BACKFILLS, self._named(), grace, self._is_filled)
-
-    def _is_filled(self, path: Path) -> bool:
-        """Tell whether a process is filling the rollup that a part is of."""
-        return locks.is_leased(self._root, f"{locks.BACKFILL}{path.parent.name}")
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Let no other commit happen meanwhile, and know the newest state."""
-        with self._commit_lock() if self.shards else self._busy:
-            if self.shards:
-                self._catch_up()
-            yield
 
     def clear_orphans(self) -> None:
         """Schedule the deletion of files that a crash left, after their grace."""
         durable.remove(self._root.glob(".*.link"))
         named, grace, settled = self._named(), self._config.lake.grace, self.clock_is_settled()
         kept = named | self._former()
-        filling = set(self._root.glob(BACKFILLS))  # by processes that need not have the lake's lock
-        self._sweeper.delete_orphans(self._root, "data/*/*", named | filling, grace, settled=settled)
+        self._sweeper.delete_orphans(self._root, "data/*/*", named, grace, settled=settled, spared=BACKFILLS)
         if settled:
             self._clear_abandoned()
         self._sweeper.delete_orphans(self._root, f"{catalog.FOLDER}/*", kept, CATALOG_GRACE, settled=settled)
@@ -178,22 +140,30 @@ class Committer:
     def _commit_alone(self, pending: PendingCommit) -> int:
         with self._busy:
             if pending.kind == BACKFILL:
-                return self._number(self._filled(pending)[0])
+                return self._number(self.filled(pending)[0])
             self._publish(self._after(self.state, pending))
             self._schedule_deletion(pending.old)
             return self.state.id
 
-    def _filled(self, pending: PendingCommit | None) -> tuple[str, CommitInfo | None]:
+    def filled(self, pending: PendingCommit | None) -> tuple[str, CommitInfo | None]:
         """Apply a backfill, if it is due, and its parts are there; return its outcome. Raises CommitFailed."""
-        if pending is None or pending.kind != BACKFILL:
-            return BROKEN, None
-        if (found := self.state.status_of(pending)) != "due":
-            return STALE if found == "stale" else str(self.state.id), None
-        state, status = self._applied(self.state, pending)
-        if status == BROKEN:
-            return BROKEN, None
-        self._publish(state)
-        return str(state.id), state.commits[-1]
+        with self._busy:
+            if pending is None or pending.kind != BACKFILL:
+                return BROKEN, None
+            if (found := self.state.status_of(pending)) != "due":
+                return STALE if found == "stale" else str(self.state.id), None
+            state, status = self._applied(self.state, pending)
+            if status == BROKEN:
+                return BROKEN, None
+            self._publish(state)
+            return str(state.id), state.commits[-1]
+
+    def _clear_abandoned(self) -> None:
+        """Delete what no catalog names, and no process that fills its rollup can want any more."""
+        grace = max(self._config.lake.grace, LEAST_GRACE)
+        for folder in {path.parent for path in self._root.glob(BACKFILLS)}:
+            if not locks.is_leased(self._root, f"{locks.BACKFILL}{folder.name}"):
+                self._sweeper.delete_abandoned(folder, Path(BACKFILLS).name, self._named(), grace)
 
     def _commit_in_group(self, pending: PendingCommit) -> int:
         """Apply the pending commits of all writers, unless another writer has applied this one by then."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 
 from logagg.clock import Clock
@@ -25,26 +25,26 @@ class Sweeper:
             os.utime(path, (now, now))
         self._scheduled.append((self._clock.monotonic() + grace, path))
 
-    def delete_orphans(self, root: Path, pattern: str, live: Collection[Path], grace: float, *, settled: bool) -> None:
-        """Delete orphans, left by a crash or an earlier run, after their grace.
+    def delete_orphans(
+        self, root: Path, pattern: str, live: Collection[Path], grace: float, *, settled: bool, spared: str = "-"
+    ) -> None:
+        """Delete orphans, left by a crash or an earlier run, after their grace; not those that match `spared`.
 
         The grace began at the modification time of a file, or begins now if the clock is not `settled`.
         """
         now, passed = self._clock.now(), self._clock.monotonic()
         for path in root.glob(pattern):
-            if path not in live:
+            if path not in live and not path.match(spared):
                 with contextlib.suppress(OSError):  # another writer may have deleted it just now
                     waited = max(0.0, now - path.stat().st_mtime) if settled else 0.0
                     self._scheduled.append((passed + grace - waited, path))
 
-    def delete_abandoned(
-        self, root: Path, pattern: str, live: Collection[Path], grace: float, is_used: Callable[[Path], bool]
-    ) -> None:
-        """Delete what no catalog names, is not in use by the process that made it, and is older than its grace."""
+    def delete_abandoned(self, folder: Path, pattern: str, live: Collection[Path], grace: float) -> None:
+        """Delete at once what no catalog names and is older than its grace."""
         now = self._clock.now()
-        for path in root.glob(pattern):
+        for path in folder.glob(pattern):
             with contextlib.suppress(OSError):
-                if path not in live and now - path.stat().st_mtime > grace and not is_used(path):
+                if path not in live and now - path.stat().st_mtime > grace:
                     path.unlink()
 
     def delete_due(self, live: Collection[Path]) -> None:

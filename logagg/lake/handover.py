@@ -68,7 +68,7 @@ class Handover:
     def _own(self, lake: Lake, backfill: PendingCommit) -> str:
         try:
             lake.crash_at(self.reached)
-            return str(lake.fill(backfill).id)
+            return str(lake.fills.commit(backfill).id)
         except Fenced:
             return STALE
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from logagg.lake.commit import Committer
 from logagg.lake.compact import MergeTask, Planner, Replacement
 from logagg.lake.digests import cut_off, damage, holds
 from logagg.lake.durable import failing_as_commit
+from logagg.lake.fills import Fills
 from logagg.lake.flush import FlushWriter
 from logagg.lake.parts import Part, import_parquet
 from logagg.lake.progress import MergeProgress
@@ -44,9 +45,9 @@ class Lake:
         self.merging = MergeProgress(clock)
         self.shards = 0  # total number, of which this process owns some; 0: it owns all
         self._root, self._clock, self._lock = root, clock, lock
-        self._unseen = False  # opening has changed the state, which is not published yet
-        self._told_doubt = False
+        self._unseen = self._told_doubt = False  # unseen: opening has changed the state, which is not published yet
         self._commits = Committer(root, state, clock)
+        self.fills = Fills(root, self._commits, lambda: not self._unseen)  # of rollups, from requests
         self._use(tables, config)
         self._flushes = FlushWriter(root)
 
@@ -95,8 +96,8 @@ class Lake:
     ) -> Lake:
         """Take the lock; create the lake if it does not exist; delete the leftovers of a crash.
 
-        Without `begin`, call that before the first commit. With `patient`, a backfill's commit is waited for. With `any_secret` the lake accepts its present secret even if it
-        was written with another. Raises LakeLocked, LakeError (not a lake, newer, damaged, other columns) or CommitFailed.
+        Without `begin`, call that before the first commit. With `patient`, wait for a backfill's commit. With `any_secret`
+        accept a secret that it was not written with. Raises LakeLocked, LakeError (newer, other columns, ...) or CommitFailed.
         """
         layout.make(root)
         lock = locks.take_patiently(root, clock) if patient else locks.take(root, alone=True)
@@ -266,23 +267,6 @@ class Lake:
     def give_up(self, parts: Sequence[Part]) -> None:
         """Drop damaged parts, and record the loss. Raises CommitFailed."""
         self._commits.commit(PendingCommit(REPAIR, (), tuple(parts)))
-
-    def fill(self, backfill: PendingCommit) -> CommitInfo:
-        """Commit what a rollup has counted of requests. Raises CommitFailed, or Fenced where another backfill was first."""
-        self._commits.reached("parts")
-        return self._commits.commit(backfill)
-
-    def is_awaited(self) -> bool:
-        """Tell whether other processes have put down backfills for this one to commit."""
-        return self._commits.backfills()
-
-    def apply_backfills(self) -> Iterator[CommitInfo]:
-        """Commit the backfills of other processes. Raises CommitFailed."""
-        return self._commits.apply_backfills()
-
-    def clear_abandoned(self) -> None:
-        """Delete what killed backfills left. Raises CommitFailed."""
-        self._commits.clear_abandoned()
 
     def discard(self, done: Replacement) -> None:
         """Delete merged parts that are not to be swapped in."""

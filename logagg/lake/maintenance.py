@@ -45,7 +45,7 @@ class Merger:
         if now - self._looked < LOOK or (self._serving and not self._serving.done()):
             return
         self._looked = now
-        if self._lake.is_awaited():
+        if self._lake.fills.awaited:
             self._serving = self._others.submit(self._apply_backfills)
         elif now - self._tidied >= TIDY:
             self._tidied = now
@@ -96,14 +96,14 @@ class Merger:
     def _apply_backfills(self) -> None:
         """Commit the backfills of other processes; a failure is theirs, and they try again."""
         try:
-            for done in self._lake.apply_backfills():
+            for done in self._lake.fills.apply():
                 self._notices.report(committed(done.id, done.rows, done.files))
         except Exception as error:
             self._notices.report(backfill_failed(_said(error)))
 
     def _tidy(self) -> None:
         with contextlib.suppress(CommitFailed, OSError):  # it is tried again
-            self._lake.clear_abandoned()
+            self._lake.fills.clear_abandoned()
 
     @contextlib.contextmanager
     def _reported(self) -> Iterator[None]:

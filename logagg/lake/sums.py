@@ -73,7 +73,8 @@ LAWS = (
 def laws_of(state: State) -> Iterator[tuple[Law, datetime]]:
     """Yield the laws of a lake, each with the first day that it holds for."""
     since = _whole_days(state)
-    yield from ((law, since) for law in LAWS if not law.views & state.uncounted.keys())  # else one is not filled yet
+    filled = state.rollups.keys() - state.uncounted.keys()  # others came later, and lack the lines of before
+    yield from ((law, since) for law in LAWS if law.views <= filled)
     if state.requests_kinds:
         kinds = ", ".join(map(literal, state.requests_kinds))
         complete = _next_day(state.requests_from) if state.requests_from > NEVER else since

@@ -317,6 +317,9 @@ def test_a_default_rollup_that_a_new_version_brings(logagg: Command, log: Path) 
     words = [logagg.argv()[0].replace("bin/logagg", "bin/python"), "-c", older, "tail", "--once", "-q", str(log)]
     subprocess.run(words, cwd=logagg.folder, env=logagg.env, check=True)
     assert "agents" not in rollups(logagg)
+    assert "all is well" in logagg.run("check").stdout
+    logagg.run("compact", "-q")  # which brings it into the lake, empty
+    assert "all is well" in logagg.run("check").stdout
     assert "filled from 100 requests" in logagg.run("backfill", "agents").stdout
     hits = "SELECT browser, os, device, is_bot, sum(hits), uniques(visitors) FROM agents GROUP BY ALL ORDER BY ALL"
     plain = (

@@ -253,7 +253,7 @@ def test_a_crash_at_any_step_of_the_tail_that_commits_it(step: str, root: Path, 
         tail.lake.crash_at(dies_at(step))
         if step != "pending":
             with pytest.raises(Crash):
-                list(tail.lake.apply_backfills())
+                list(tail.lake.fills.apply())
         tail.close()
 
     one.reached = serve
@@ -275,7 +275,7 @@ def test_a_tail_that_starts_discards_what_waits_and_it_is_put_again(root: Path, 
             tails.pop().close()
             tails.append(Writer(root, clock))
         else:
-            assert [one.kind for one in tails[0].lake.apply_backfills()] == ["backfill"]
+            assert [one.kind for one in tails[0].lake.fills.apply()] == ["backfill"]
 
     one = handover(root, clock)
     one.reached = restart
@@ -306,11 +306,11 @@ def test_what_a_killed_backfill_left_is_deleted_by_a_tail_that_runs_on(
         left = counted(root)
         clock.sleep(MINUTES.lake.grace + 61)
         with locks.filling(root, "late"):
-            tail.lake.clear_abandoned()  # a process is at it
+            tail.lake.fills.clear_abandoned()  # a process is at it
         assert all((root / part.path).exists() for part in left.parts)
         done = counted(root)
-        tail.lake.fill(done)
-        tail.lake.clear_abandoned()
+        tail.lake.fills.commit(done)
+        tail.lake.fills.clear_abandoned()
         assert not any((root / part.path).exists() for part in left.parts)
         assert all((root / part.path).exists() for part in done.parts)
     assert_filled(root, log.text)
@@ -323,7 +323,7 @@ def test_parts_that_are_gone_are_not_committed(root: Path, clock: ManualClock, l
         (root / found.parts[0].path).unlink()
         waits = PendingCommits(root)
         name = waits.put(found)
-        assert list(tail.lake.apply_backfills()) == []
+        assert list(tail.lake.fills.apply()) == []
         assert waits.outcome(name) == "broken"
     with pytest.raises(CommitFailed, match="missing"):
         handover(root, clock).commit(found)

@@ -30,10 +30,15 @@ class Lake:
     def new_doubt(self) -> str:
         return ""
 
-    def is_awaited(self) -> bool:
+    @property
+    def fills(self) -> Lake:
+        return self
+
+    @property
+    def awaited(self) -> bool:
         return bool(self.waiting)
 
-    def apply_backfills(self) -> Iterator[CommitInfo]:
+    def apply(self) -> Iterator[CommitInfo]:
         for failure in iter(self.waiting.pop, None):
             if isinstance(failure, Exception):
                 raise failure
