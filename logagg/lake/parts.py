@@ -183,7 +183,7 @@ def renamed(root: Path, path: Path, digest: str) -> Path:
 
 def _encodings(table: Table) -> dict[str, Any]:
     """Return how Parquet writes the columns of a table: the options of a writer."""
-    return requests.encodings() if isinstance(table, Requests) else _encodings_of_rollup(table)
+    return requests.encodings_to_keep() if isinstance(table, Requests) else _encodings_of_rollup(table)
 
 
 def _encodings_of_rollup(rollup: Rollup) -> dict[str, Any]:

@@ -87,6 +87,18 @@ def test_a_merge_keeps_the_order_of_times(feed: Feed, root: Path) -> None:
     assert found == sorted(found) and len(found) == 12
 
 
+def test_a_query_passes_over_merged_requests_of_other_paths(feed: Feed, root: Path) -> None:
+    log = at(0.1, path="/milk")
+    feed.flush(log)
+    feed.flush(log + at(0.2, path="/tea"))
+    feed.lake.compact_all()
+    [part] = [root / part.path for part in feed.lake.state.parts if part.rollup == requests.NAME]
+    with duckdb.connect() as connection:
+        for path, excluded in {"/milk": False, "/tea": False, "/coffee": True}.items():
+            query = f"SELECT bloom_filter_excludes FROM parquet_bloom_probe('{part}', 'path', '{path}')"
+            assert connection.execute(query).fetchall() == [(excluded,)]
+
+
 def test_a_large_part_is_left_alone(feed: Feed, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compact, "LARGE", 50)
     log = b""
