@@ -167,13 +167,14 @@ class Shard:
         waiting, self._waiting = self._waiting, _Waiting()
         events, sources = Columns(waiting.tables), waiting.sources()
         self._add_rows("events", events)
-        self._requests.add(events, sources)
         clicked = np.flatnonzero(CLICK.holds(events)).astype(np.int32)
         if len(clicked):
             booked = self._book(events.table(clicks.COLUMNS).take(clicked), sources.take(clicked))
             self._add_rows("clicks", Columns([booked]))
+        self._requests.add(events, sources, waiting.bytes)
 
     def close(self) -> None:
+        self._requests.close()
         if "_db" in vars(self):
             self._db.close()
 
