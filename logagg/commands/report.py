@@ -62,8 +62,6 @@ def report(
     try:
         answer = interruptible(lambda: render.Rows.of(reports.run(connect(shared.lake), wanted)))
     except duckdb.Error as error:  # the queries are built in, so the files are at fault
-        if isinstance(error, duckdb.BinderException):  # a table lacks a column
-            raise LakeError(f"{shared.lake}: an earlier logagg wrote it", "logagg compact upgrades it") from error
         what = str(error).splitlines()[0]
         raise LakeError(f"{shared.lake}: {what}", "" if CHECK in what else CHECK) from error
     render.write(_upright(answer) if name == "overview" and form == "table" else answer, form, sys.stdout)

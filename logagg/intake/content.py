@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import zstandard
 
+from logagg.intake.birth import born
 from logagg.records import Fingerprint, Source
 
 FINGERPRINT_BYTES = 1024  # bytes that a full fingerprint covers
@@ -67,6 +68,10 @@ class Content(Protocol):
 
     def stat(self) -> os.stat_result: ...
 
+    def born(self) -> float | None:
+        """Return when the file was made, in seconds since the epoch; None where that is not known."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -78,6 +83,9 @@ class _File:
 
     def stat(self) -> os.stat_result:
         return os.fstat(self._descriptor)
+
+    def born(self) -> float | None:
+        return born(self._descriptor)
 
     def skip_hole(self, position: int) -> int:
         return position

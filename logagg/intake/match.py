@@ -224,10 +224,13 @@ def _compared(candidate: Candidate, reader: Reader) -> MatchKind | None:
     try:
         with _file_of(reader) as original:
             shared, ended, original_ended = compare(candidate.content, original)
+            precedes = _precedes(candidate, original)
     except OSError:
         return "wait"  # renamed or deleted meanwhile
     if ended and _is_incomplete(candidate.content):
         return "wait"
+    if ended and precedes:
+        return None  # a rotated log whose lines the next one repeats: a load test writes the same in each round
     if ended and are_of_two_sites(candidate.found.path, reader.source.path):
         return None
     if ended and candidate.found.live and candidate.found.stream == reader.stream:
@@ -243,6 +246,17 @@ def _compared(candidate: Candidate, reader: Reader) -> MatchKind | None:
     if not (original_ended and replaces and candidate.found.asked):
         return None
     return "wait" if _is_incomplete(reader.content) else "same"
+
+
+def _precedes(candidate: Candidate, original: Content) -> bool:
+    """Return whether a file cannot be a copy of another, since it was last written before that one was made.
+
+    A file that is older than its own making came from elsewhere with the times of there, which prove nothing.
+    """
+    if candidate.content.compression or original.compression or candidate.found.live:
+        return False
+    born = original.born()
+    return born is not None and candidate.stat.st_mtime < born <= original.stat().st_mtime
 
 
 def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> MatchKind | None:

@@ -67,14 +67,17 @@ def query_of(name: str) -> str:
 
 
 def run(connection: duckdb.DuckDBPyConnection, wanted: ReportRequest) -> duckdb.DuckDBPyRelation:
-    """Return a report's rows. Raises LogaggError if the report does not have a filter."""
+    """Return a report's rows. Raises LogaggError if the report does not have a filter, or the lake lacks a column."""
     query = query_of(wanted.name)
     takes = connection.extract_statements(query)[0].named_parameters
     for name, value in wanted.parameters.items():
         if value is not None and name not in takes:
             raise LogaggError(f"report {wanted.name} cannot be filtered by {name}", "leave the option out")
     given = {name: value for name, value in wanted.parameters.items() if name in takes}
-    return connection.sql(query, params=given)
+    try:
+        return connection.sql(query, params=given)
+    except duckdb.BinderException as error:  # a table lacks a column
+        raise LogaggError("an earlier logagg wrote the lake", "logagg compact upgrades it") from error
 
 
 def frame(answer: duckdb.DuckDBPyRelation) -> pd.DataFrame:

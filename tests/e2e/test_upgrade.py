@@ -127,4 +127,4 @@ def test_a_report_of_a_lake_that_is_not_upgraded_says_so(logagg: Command, tmp_pa
         [(sql,)] = connection.execute("SELECT sql FROM duckdb_views() WHERE view_name = 'agents'").fetchall()
         connection.execute(sql.replace("VIEW agents", "OR REPLACE VIEW agents").replace("site, ", "", 1))
     said = logagg.run("report", "agents", "--site", "a", status=1).stderr
-    assert said.endswith("an earlier logagg wrote it; logagg compact upgrades it\n")
+    assert said.endswith("an earlier logagg wrote the lake; logagg compact upgrades it\n")

@@ -7,6 +7,7 @@ import gzip
 import io
 import lzma
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -517,6 +518,50 @@ def test_a_log_and_its_archive_under_another_name_that_the_first_look_finds(
     bench.clock.sleep(3)
     assert found + data(tailer.poll()) == b""
     assert [source.path for source in tailer.sources()] == [str(archive)]
+
+
+@pytest.mark.parametrize("how", ["running", "first look"])
+def test_a_rotated_log_whose_lines_the_next_one_repeats(bench: Bench, how: str) -> None:
+    """Both come between two looks; the rotated one was last written before the other was made, so it is no copy."""
+    log, before = bench.folder / "a.log", b"an older line\n" * 100
+    log.write_bytes(before)
+    tailer = bench.tailer()
+    found = data(tailer.poll()) if how == "running" else b""
+    log.rename(bench.folder / "a.log.2")
+    log.write_bytes(LONG)
+    log.rename(bench.folder / "a.log.1")
+    time.sleep(0.02)  # file systems tell times some milliseconds apart
+    log.write_bytes(LONG * 2)
+    found += data(tailer.poll())
+    bench.clock.sleep(3)
+    assert found + data(tailer.poll()) == before + LONG + LONG * 2
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["cp", "cp -p"])
+def test_a_copy_of_a_log_is_not_taken_for_a_rotated_one(bench: Bench, kept: bool) -> None:
+    log, copy = bench.folder / "a.log", bench.folder / "a.log.1"
+    log.write_bytes(LONG)
+    (shutil.copy2 if kept else shutil.copy)(log, copy)
+    time.sleep(0.02)
+    with log.open("ab") as file:
+        file.write(LONG)
+    tailer = bench.tailer()
+    found = data(tailer.poll())
+    bench.clock.sleep(3)
+    assert found + data(tailer.poll()) == LONG * 2
+
+
+def test_a_copy_beside_a_log_from_elsewhere_is_a_copy(bench: Bench) -> None:
+    """`rsync -t` gives the log that it makes the time of there, which is that of the copy."""
+    log, copy = bench.folder / "a.log", bench.folder / "a.log.1"
+    copy.write_bytes(LONG)
+    time.sleep(0.02)
+    log.write_bytes(LONG * 2)
+    os.utime(log, (copy.stat().st_mtime, copy.stat().st_mtime))
+    tailer = bench.tailer()
+    found = data(tailer.poll())
+    bench.clock.sleep(3)
+    assert found + data(tailer.poll()) == LONG * 2
 
 
 def test_a_log_that_is_cut_between_a_look_and_its_opening(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,12 +18,12 @@ ROLLUPS = {
     "FROM range(2) t(i)",
     "referrers": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, 'x.org' AS referrer, false AS is_bot, "
     "5 AS hits, [1::UBIGINT] AS visitors",
-    "agents": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'Firefox' AS browser, 'Linux' AS os, 'desktop' AS device, "
+    "agents": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, 'Firefox' AS browser, 'Linux' AS os, 'desktop' AS device, "
     "false AS is_bot, 5 AS hits, [1::UBIGINT] AS visitors",
     "errors": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, '/no' AS path, 404::SMALLINT AS status, "
     "false AS is_bot, 40 AS hits",
     "latency": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, '/' AS path, i::SMALLINT AS bucket, "
-    "1 AS hits, 0.5 AS seconds FROM range(1, 101) t(i)",
+    "false AS is_bot, 1 AS hits, 0.5 AS seconds FROM range(1, 101) t(i)",
 }
 TABLES = """
     CREATE TABLE sources AS SELECT 's1' AS source, '{log}' AS path, 0 AS shard, 5 AS position, 8 AS size, 1 AS inode,
@@ -32,7 +32,7 @@ TABLES = """
     CREATE TABLE commits AS SELECT 1 AS id, TIMESTAMPTZ '2026-11-24 12:05Z' AS committed_at, 10 AS "rows", 7 AS files;
     CREATE TABLE rejects AS SELECT 's1' AS source, 'format' AS reason, 3 AS lines;
     CREATE TABLE files (path VARCHAR, bytes BIGINT DEFAULT 8, "rows" BIGINT DEFAULT 1, rollup VARCHAR DEFAULT 'x');
-    CREATE TABLE lake AS SELECT '{root}' AS root, 1 AS version;
+    CREATE TABLE lake AS SELECT '{root}' AS root, 2 AS version;
     CREATE MACRO uniques(sketch) AS len(list_distinct(flatten(list(sketch))));
     CREATE MACRO ctr(impressions, clicks) AS clicks / nullif(impressions, 0);
     CREATE MACRO latency_seconds(bucket) AS bucket::DOUBLE;

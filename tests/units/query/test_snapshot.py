@@ -63,7 +63,7 @@ def test_latency_is_weighted_by_hits(root: Path) -> None:
 def test_options_without_a_column_in_the_report_are_refused(root: Path) -> None:
     lake = logagg.open(root)
     with pytest.raises(LogaggError, match="cannot be filtered by site"):
-        lake.report("agents", site="shop")
+        lake.report("sources", site="shop")
     with pytest.raises(LogaggError, match="no report"):
         lake.report("nothing")
     with pytest.raises(LogaggError, match="is not a time"):

@@ -80,6 +80,7 @@ def test_durations_add_up_the_same_in_any_order_and_portions(durations: list[int
             words,
             words,
             pa.array([7] * len(values), pa.int16()),
+            pa.array([False] * len(values)),
             pa.array([1] * len(values)),
             pa.array(seconds),
         ]
