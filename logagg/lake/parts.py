@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
 # A row group's rows, and what they may take in memory.
 ROW_GROUP, GROUP_BYTES = 1 << 17, 16 << 20
+ATTEMPTS = 3  # to make a file in a directory that several writers make at the same time
 READ = 1 << 20  # bytes, in memory, of one read of a row group: each read costs 0.2 ms
 WORDS = pa.dictionary(pa.int32(), pa.string())
 _PATH = re.compile(r"data/[^/]+/[^/]+\.parquet")
@@ -165,7 +167,15 @@ def _draft(table: str, prefix: str) -> Path:
 
 
 def _created(path: Path) -> DigestWriter:
-    make_directory(path.parent.parent)
+    for _ in range(ATTEMPTS - 1):
+        with contextlib.suppress(
+            FileNotFoundError
+        ):  # another writer has put its new directory in the place of this one
+            return _created_once(path)
+    return _created_once(path)
+
+
+def _created_once(path: Path) -> DigestWriter:
     make_directory(path.parent)
     return DigestWriter(path)
 

@@ -197,7 +197,7 @@ def test_the_offered_kinds_are_those_that_can_be_generated() -> None:
     assert tuple(make_log.KINDS) == run.KINDS
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_bench_gives_its_tables(tmp_path: Path) -> None:
     options = (
         "--lines",
@@ -358,7 +358,7 @@ def test_bench_scale_gives_its_table(tmp_path: Path, tool: Callable[[str], str])
     assert measured["sent"]["chunks"] >= 3 and measured["commits"] > 0
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_bench_lake_gives_its_tables(tmp_path: Path) -> None:
     amounts = ("--rows", 20_000, "--commits", 20, "--requests", 2000, "--rounds", 1)
     options = (*amounts, "--keep", tmp_path / "kept", "--folder", tmp_path)

@@ -178,7 +178,7 @@ KNOWN = st.sampled_from([BEFORE, AFTER])
     st.booleans(),
     st.booleans(),
 )
-@examples(12)
+@examples(5)
 def test_it_is_as_if_it_had_been_there_from_the_start(
     earlier: list[tuple[Sequence[Rollup], int, int]],
     meanwhile: list[tuple[Sequence[Rollup], int, int]],

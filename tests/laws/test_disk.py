@@ -69,7 +69,7 @@ def calls_of_a_commit(monkeypatch: pytest.MonkeyPatch, name: str, kind: type[Fee
 
 def some_of(number: int) -> list[int]:
     """Return after how many calls a call fails: all numbers, or some of many."""
-    return sorted({*range(0, number, 1 + number // 16), number - 1})
+    return sorted({*range(0, number, 1 + number // 6), number - 1})
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO], ids=["full", "io-error"])

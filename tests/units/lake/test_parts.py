@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from logagg.lake.parts import MONTH, READ, PartReader, PartWriter, micros
+from logagg.lake.parts import FLUSH, MONTH, READ, PartReader, PartWriter, micros
 from logagg.rollup.definitions import DEFAULTS
 
 TRAFFIC = DEFAULTS[0]
@@ -36,6 +37,22 @@ def alike(rows: int) -> pa.Table:
         "visitors": sketches,
     }
     return pa.table([columns[name] for name in TRAFFIC.schema.names], names=TRAFFIC.schema.names)
+
+
+def test_writers_that_make_the_directory_at_the_same_time(tmp_path: Path) -> None:
+    """Each makes it under another name, and renames it: the last one replaces those that are still empty."""
+    rows = TRAFFIC.schema.empty_table()
+    for number in range(30):
+        root = tmp_path / str(number)
+        root.mkdir()
+
+        def write(root: Path = root) -> None:
+            with PartWriter(root, TRAFFIC, FLUSH, 60) as writer:
+                writer.write(rows)
+
+        with ThreadPoolExecutor(8) as threads:
+            for done in [threads.submit(write) for _ in range(8)]:
+                done.result()
 
 
 def test_a_batch_has_the_requested_bytes_regardless_of_compression(tmp_path: Path) -> None:
