@@ -229,7 +229,7 @@ def _compared(candidate: Candidate, reader: Reader) -> MatchKind | None:
         return "wait"  # renamed or deleted meanwhile
     if ended and _is_incomplete(candidate.content):
         return "wait"
-    if ended and precedes:
+    if ended and precedes and not is_called_a_copy(candidate.found.absolute, reader.last_path):
         return None  # a rotated log whose lines the next one repeats: a load test writes the same in each round
     if ended and are_of_two_sites(candidate.found.path, reader.source.path):
         return None

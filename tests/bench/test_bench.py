@@ -298,7 +298,7 @@ def test_bench_stages_gives_its_table(tmp_path: Path, kind: str) -> None:
     assert all(value > 0 for value in seconds.values())
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 def test_bench_follow_gives_its_tables(tmp_path: Path) -> None:
     options = (
@@ -324,14 +324,14 @@ def test_bench_follow_gives_its_tables(tmp_path: Path) -> None:
     assert 0 < measured["fresh"]["half"] <= measured["fresh"]["most"] <= measured["fresh"]["worst"]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_bench_commits_gives_its_table(tmp_path: Path) -> None:
     done = bench("bench.commits", "--writers", 1, 3, "--seconds", 1, "--folder", tmp_path)
     assert not done.returncode, done.stderr
     assert [row[0] for row in rows(done.stdout, "writers")] == ["1", "3"]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 def test_bench_scale_gives_its_table(tmp_path: Path, tool: Callable[[str], str]) -> None:
     tool("gearmand")

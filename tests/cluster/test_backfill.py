@@ -10,7 +10,7 @@ from tests.conftest import combined
 from tests.e2e.test_backfill import EARLY, LATE, PAGES, assert_filled, configure
 from tests.gearmand import Site
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 
 def append(log: Path, client: str) -> None:

@@ -168,7 +168,7 @@ class Server:
             self.lines += len(PAGES)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_while_lines_are_written_and_rotated_and_anyone_is_killed(logagg: Command, log: Path) -> None:
     """kill -9 of backfills, at any moment, and of the tail: in the end every line is counted once."""
     chance = random.Random(7)
