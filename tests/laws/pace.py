@@ -13,7 +13,5 @@ TIMES = float(os.environ.get("LAWS_TIMES", "1"))
 
 def examples(number: int, **others: object) -> settings:
     """Settings of a law whose examples take a second each instead of a millisecond."""
-    slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    return settings(
-        max_examples=max(1, round(number * TIMES)), deadline=None, phases=PHASES, suppress_health_check=slow, **others
-    )  # type: ignore[arg-type]
+    slow, most = [HealthCheck.too_slow, HealthCheck.data_too_large], max(1, round(number * TIMES))
+    return settings(max_examples=most, deadline=None, phases=PHASES, suppress_health_check=slow, **others)  # type: ignore[arg-type]
