@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from logagg.errors import LakeError
+
 LINK = "logagg.duckdb"  # in the lake's directory: leads to the newest catalog
 VERSION = 2
 READABLE = (1, VERSION)  # version 1 has no requests; opening its lake to write makes it one of this version
 LOST, UNCOUNTED = "lost_parts", "uncounted"
 TABLES = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state", LOST, UNCOUNTED)
+
+
+def refuse_unreadable(version: int | None, where: Path) -> None:
+    """Raise LakeError for the version of a lake that this logagg cannot read."""
+    if version not in READABLE:
+        raise LakeError(f"{where}: a lake of version {version}, this logagg reads {VERSION}", "upgrade logagg")

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +25,8 @@ from logagg.lake import durable, merge
 from logagg.lake.digests import damage, holds
 from logagg.lake.durable import failing_as_commit
 from logagg.lake.merge import Merge
-from logagg.lake.partitions import Calendar
-from logagg.lake.parts import Part, PartWriter, micros
+from logagg.lake.partitions import Calendar, write_partitions
+from logagg.lake.parts import Part, micros
 from logagg.lake.progress import MergeProgress
 from logagg.lake.state import BACKFILL, NEVER, PendingCommit, State
 from logagg.lake.uncounted import Ranges, among
@@ -37,7 +35,9 @@ from logagg.rollup.replay import OPTIONAL, Replay, columns_of, events
 from logagg.rollup.requests import NAME as REQUESTS
 from logagg.rollup.requests import Requests
 
-PREFIX = "backfill"  # of the names of its parts: while it runs, nobody else deletes them (`Committer.clear_orphans`)
+PREFIX = (
+    "backfill"  # of the names of its parts, which no other process deletes while it runs (`Committer.clear_orphans`)
+)
 
 
 class PartsReplaced(Exception):
@@ -116,13 +116,7 @@ class Backfill:
         """Write the parts that the requests of some parts make."""
         rows = Merge(self.rollup, self.keys).summed(self._rows(group, progress))
         calendar = Calendar.of(max(part.max_ts for part in group))
-        pieces = (one for table in rows for one in calendar.cut(table))
-        for piece, cuts in groupby(pieces, key=itemgetter(0)):
-            with PartWriter(self.root, self.rollup, piece.level, self.rollup.grain, PREFIX) as writer:
-                for _, some in cuts:
-                    writer.write(some)
-            if writer.part:
-                new.append(writer.part)
+        write_partitions(self.root, self.rollup, rows, calendar, self.rollup.grain, new, PREFIX)
 
     def _rows(self, group: list[Part], progress: MergeProgress) -> Iterator[pa.Table]:
         with closing(Replay(self.rollup)) as replay:

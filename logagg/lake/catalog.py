@@ -25,7 +25,7 @@ from logagg.lake.digests import CHANGED, holds, is_intact
 from logagg.lake.parts import Part, empty_value
 from logagg.lake.state import FORGOTTEN, State
 from logagg.lake.uncounted import all_read
-from logagg.lake_format import LINK, READABLE, VERSION
+from logagg.lake_format import LINK, refuse_unreadable
 from logagg.quoting import identifier, literal
 from logagg.records import KnownSource
 from logagg.rollup.definitions import DEFAULTS, LATENCY
@@ -76,10 +76,11 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
         found = connection.execute("SELECT version FROM lake").fetchall()
     except duckdb.Error as error:
         raise LakeError(f"{path}: not a catalog of logagg: {str(error).splitlines()[0]}", CHECK) from error
-    version = found[0][0] if found else None
-    if version not in READABLE:
+    try:
+        refuse_unreadable(found[0][0] if found else None, path)
+    except LakeError:
         connection.close()
-        raise LakeError(f"{path}: a lake of version {version}, this logagg reads {VERSION}", "upgrade logagg")
+        raise
     return connection
 
 

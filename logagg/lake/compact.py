@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +19,12 @@ from logagg.lake import durable, merge
 from logagg.lake.digests import sort_out
 from logagg.lake.durable import failing_as_commit
 from logagg.lake.merge import Merge
-from logagg.lake.partitions import Calendar, period
-from logagg.lake.parts import DAY, FLUSH, HOUR, MONTH, Part, PartWriter, micros
+from logagg.lake.partitions import Calendar, period, write_partitions
+from logagg.lake.parts import DAY, FLUSH, HOUR, MONTH, Part, micros
 from logagg.lake.progress import MergeProgress
 from logagg.lake.state import NEVER, State
 from logagg.rollup.definitions import Rollup
-from logagg.rollup.requests import Requests, Table, whole_minute
+from logagg.rollup.requests import Requests, Table, minute_after, whole_minute
 
 FLUSHES = 16  # flushed parts that are merged together
 CROWD = 8  # parts of one hour, day or month, and of one size, that are merged together
@@ -100,13 +98,7 @@ class MergeTask:
         grain = self.grain or min(part.grain for part in self.parts)  # late minutes are coarsened again
         with progress.of(self.table.name, sum(part.rows for part in self.parts)):
             tables = Merge(self.table, self.keys, self.grain).tables(self.root, self.parts, progress.read)
-            partitions = (one for table in tables for one in self.calendar.cut(self._kept(table)))
-            for partition, cuts in groupby(partitions, key=itemgetter(0)):
-                with PartWriter(self.root, self.table, partition.level, grain) as part:
-                    for _, rows in cuts:
-                        part.write(rows)
-                if part.part:
-                    new.append(part.part)
+            write_partitions(self.root, self.table, map(self._kept, tables), self.calendar, grain, new)
 
     def _kept(self, rows: pa.Table) -> pa.Table:
         if self.since is None:
@@ -173,7 +165,7 @@ class Planner:
             elif part.min_ts < cutoff - _LEFT_OVER and not part.damaged:
                 straddling.append(part)
         if old:
-            since = whole_minute(max(part.max_ts for part in old) + timedelta(microseconds=1))
+            since = minute_after(max(part.max_ts for part in old))
             yield self._task(table, old, calendar, drop=True, kind="expire", since=since)
         for part in straddling:
             yield self._task(table, [part], calendar, kind="expire", since=whole_minute(cutoff))

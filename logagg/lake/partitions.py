@@ -6,14 +6,18 @@ millisecond to every query and a little to every commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from logagg.lake.parts import DAY, HOUR, MONTH
+from logagg.lake.parts import DAY, HOUR, MONTH, Part, PartWriter
+from logagg.rollup.requests import Table
 
 _SECONDS = {HOUR: 3600, DAY: 86_400}
 _LATE_DAY, _LATE_MONTH = (
@@ -69,6 +73,28 @@ class Calendar:
             end = int(np.searchsorted(seconds, partition.end))
             yield partition, rows.slice(start, end - start)
             start = end
+
+
+def write_partitions(
+    root: Path,
+    table: Table,
+    tables: Iterable[pa.Table],
+    calendar: Calendar,
+    grain: int,
+    new: list[Part],
+    name: str = "",
+) -> None:
+    """Write rows, in the order of `ts`, as a part for each partition, whose file's name begins with `name` or its level.
+
+    The parts are added to `new`, those of before a failure, too.
+    """
+    cut = (one for rows in tables for one in calendar.cut(rows))
+    for partition, cuts in groupby(cut, key=itemgetter(0)):
+        with PartWriter(root, table, partition.level, grain, name) as writer:
+            for _, rows in cuts:
+                writer.write(rows)
+        if writer.part:
+            new.append(writer.part)
 
 
 def period(at: datetime, level: str) -> int:

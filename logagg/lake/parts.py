@@ -70,10 +70,6 @@ def part_of(where: Path, row: Mapping[str, Any]) -> Part:
     return found
 
 
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(one.name for one in fields(kind))
-
-
 class PartWriter:
     """Writes rows as a new Parquet file; those written together are in the order of `ts`.
 
@@ -229,7 +225,7 @@ class PartReader:
         import pyarrow.parquet as pq
 
         self._schema, self._lacks = table.schema, part.lacks.split(",") if part.lacks else []
-        texts = [one.name for one in table.schema if one.type == pa.string()] if isinstance(table, Requests) else None
+        texts = requests.TEXTS if isinstance(table, Requests) else None
         # No read-ahead, and only some pages of a column at a time: a merge has many parts open.
         self._file = pq.ParquetFile(root / part.path, read_dictionary=texts, pre_buffer=False, buffer_size=1 << 16)
 

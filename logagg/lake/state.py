@@ -15,7 +15,7 @@ from logagg.lake.parts import FLUSH, Part
 from logagg.lake.uncounted import Ranges, Uncounted, extended, holds, without, without_sources
 from logagg.records import Delta, Fingerprint, Progress, Reject, Source
 from logagg.rollup.requests import NAME as REQUESTS
-from logagg.rollup.requests import whole_minute
+from logagg.rollup.requests import minute_after
 from logagg.sharding import of_all_shards, owners
 
 COMMITS = 1000  # number of commits that a state remembers
@@ -176,7 +176,7 @@ class State:
         parts = tuple(noted.get(part.path, part) for part in self.parts if part.path not in old)
         since = max([self.requests_from, *([pending.since] if pending.since else [])])
         if pending.kind == REPAIR:
-            since = max([since, *(_after(part) for part in pending.old if part.rollup == REQUESTS)])
+            since = max([since, *(minute_after(part.max_ts) for part in pending.old if part.rollup == REQUESTS)])
             lost = (LostPart(one.rollup, one.path, one.rows, one.min_ts, one.max_ts, now) for one in pending.old)
             return replace(self, parts=parts, lost=(*self.lost, *lost), requests_from=since)
         dropped = () if pending.parts else [part.max_ts for part in pending.old if part.rollup != REQUESTS]
@@ -265,12 +265,7 @@ class State:
 
 def _not_kept(delta: Delta) -> datetime:
     """Return from when on there may be requests, after a flush that kept none."""
-    return whole_minute(NEVER + timedelta(microseconds=delta.not_kept + 1)) if delta.not_kept else NEVER
-
-
-def _after(part: Part) -> datetime:
-    """Return the first whole minute after a part of requests."""
-    return whole_minute(part.max_ts + timedelta(microseconds=1))
+    return minute_after(NEVER + timedelta(microseconds=delta.not_kept)) if delta.not_kept else NEVER
 
 
 def _repartitioned(source: Source, found: Mapping[int, Progress], former: int, shards: int) -> Mapping[int, Progress]:

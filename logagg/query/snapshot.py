@@ -18,7 +18,7 @@ import duckdb
 from logagg import spill
 from logagg.clock import Clock, SystemClock
 from logagg.errors import CHECK, LakeError
-from logagg.lake_format import LINK, READABLE, VERSION
+from logagg.lake_format import LINK, refuse_unreadable
 from logagg.quoting import literal
 
 if TYPE_CHECKING:
@@ -107,8 +107,7 @@ def _refuse_newer(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
         [(version,)] = connection.execute("SELECT version FROM lake").fetchall()
     except (duckdb.CatalogException, ValueError):
         raise LakeError(f"{root / LINK}: not a catalog of logagg", "say another lake with --lake DIR") from None
-    if version not in READABLE:
-        raise LakeError(f"{root}: a lake of version {version}, this logagg reads {VERSION}", "upgrade logagg")
+    refuse_unreadable(version, root)
 
 
 def spill_directory() -> str:

@@ -55,7 +55,7 @@ _TEXT = pa.dictionary(pa.int32(), pa.string())
 ENCODED_SCHEMA = pa.schema(
     [one.with_type(_TEXT) if one.type == pa.string() and one.name != "id" else one for one in SCHEMA]
 )
-_TEXT_NAMES = [one.name for one in SCHEMA if one.type == pa.string()]
+TEXTS = [one.name for one in SCHEMA if one.type == pa.string()]
 # Numbers whose differences take less space than they, or no two of which are alike: a dictionary would be longer.
 _DELTAS = ("ts", "position", "bytes")
 _PLAIN = frozenset({*_DELTAS, "id", "seconds", "upstream_seconds"})
@@ -228,6 +228,11 @@ class Encoder:
 def _newest(times: pa.Array) -> int:
     newest: int = pc.max(times).cast(pa.int64()).as_py()
     return newest
+
+
+def minute_after(at: datetime) -> datetime:
+    """Return the first whole minute after an instant."""
+    return whole_minute(at + timedelta(microseconds=1))
 
 
 def whole_minute(at: datetime) -> datetime:

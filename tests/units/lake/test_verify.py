@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from logagg import lake_format
 from logagg.clock import SystemClock
 from logagg.config.load import load
 from logagg.config.sections import Config, Retention
@@ -172,8 +173,8 @@ def test_a_lake_that_any_user_may_write(lake: Path) -> None:
 
 
 def test_a_newer_lake(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog, "READABLE", (0,))
-    monkeypatch.setattr(catalog, "VERSION", 0)
+    monkeypatch.setattr(lake_format, "READABLE", (0,))
+    monkeypatch.setattr(lake_format, "VERSION", 0)
     assert problem(lake).endswith("this logagg reads 0; upgrade logagg")
 
 
