@@ -17,7 +17,7 @@ from logagg.intake.names import Found
 from logagg.intake.paths import problems as path_problems
 from logagg.lake.state import State
 from logagg.parse.detect import detect
-from logagg.parse.formats.compile import Format, People, compile_format
+from logagg.parse.formats.compile import Format, PersonalFields, compile_format
 from logagg.parse.lines import reference
 from logagg.parse.source_formats import SAMPLE_LINES, SourceFormats
 from logagg.records import Chunk, Fingerprint
@@ -73,7 +73,7 @@ class Previewer:
     """Examines files as a tail with this configuration, log format and lake would."""
 
     def __init__(self, config: Config, log_format: str, state: State, clock: Clock) -> None:
-        self._given, self._people, self._clock = log_format or config.log_format, People.of(config), clock
+        self._given, self._personal, self._clock = log_format or config.log_format, PersonalFields.of(config), clock
         self._begin = config.tail.begin
         at = {id_: min(one.position for one in shards.values()) for id_, shards in state.progress.items()}
         self._known = {
@@ -121,12 +121,14 @@ class Previewer:
         )
 
     def _format(self, path: str, lines: Sequence[bytes], known: str) -> Format | None:
-        formats = SourceFormats(self._given, {path: known} if known else {}, self._clock, lambda _: None, self._people)
+        formats = SourceFormats(
+            self._given, {path: known} if known else {}, self._clock, lambda _: None, self._personal
+        )
         return formats.format_of(Chunk(path, 0, 0, 0, b"\n".join(lines), Fingerprint(0, 0, "")))
 
     def _meant(self) -> Format | None:
         """Return the given format, unless it has to be detected from the lines."""
-        return compile_format(self._given, self._people) if self._given not in ("", "json") else None
+        return compile_format(self._given, self._personal) if self._given not in ("", "json") else None
 
     def _mismatches(self, lines: Sequence[bytes], fmt: Format | None) -> Iterator[Mismatch]:
         for number, line in enumerate(lines, 1):
@@ -143,7 +145,7 @@ class Previewer:
     def _complaint(self, path: str, lines: Sequence[bytes], count: int) -> str:
         if not self._given:
             return f"{path}: no known log format matches most of its first {count:,} lines; say it with --log-format"
-        better = detect([line for line in lines if _is_line(line)], self._clock.now(), self._people)
+        better = detect([line for line in lines if _is_line(line)], self._clock.now(), self._personal)
         hint = f"they look like {better.name}" if better else "say another with --log-format"
         return f"{path}: the log format {self._given!r} matches none of its first {count:,} lines; {hint}"
 

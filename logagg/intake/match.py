@@ -224,12 +224,12 @@ def _compared(candidate: Candidate, reader: Reader) -> MatchKind | None:
     try:
         with _file_of(reader) as original:
             shared, ended, original_ended = compare(candidate.content, original)
-            precedes = _precedes(candidate, original)
+            precedes = _precedes(candidate, reader, original)
     except OSError:
         return "wait"  # renamed or deleted meanwhile
     if ended and _is_incomplete(candidate.content):
         return "wait"
-    if ended and precedes and not is_called_a_copy(candidate.found.absolute, reader.last_path):
+    if ended and precedes:
         return None  # a rotated log whose lines the next one repeats: a load test writes the same in each round
     if ended and are_of_two_sites(candidate.found.path, reader.source.path):
         return None
@@ -248,12 +248,16 @@ def _compared(candidate: Candidate, reader: Reader) -> MatchKind | None:
     return "wait" if _is_incomplete(reader.content) else "same"
 
 
-def _precedes(candidate: Candidate, original: Content) -> bool:
-    """Return whether a file cannot be a copy of another, since it was last written before that one was made.
+def _precedes(candidate: Candidate, reader: Reader, original: Content) -> bool:
+    """Return whether a rotated file cannot be a copy of a log, since it was last written before the log's file was made.
 
-    A file that is older than its own making came from elsewhere with the times of there, which prove nothing.
+    A backup may be older than its log: an editor renames the log, and writes it anew. A log whose last change is older than
+    its file was copied from another machine with the times of that one, which prove nothing.
     """
-    if candidate.content.compression or original.compression or candidate.found.live:
+    found = candidate.found
+    if candidate.content.compression or original.compression or found.live:
+        return False
+    if is_called_a_copy(found.absolute, reader.last_path):
         return False
     born = original.born()
     return born is not None and candidate.stat.st_mtime < born <= original.stat().st_mtime

@@ -1,10 +1,10 @@
-"""A backfill is committed by the process that may: this one where nobody writes the lake, else the one that does.
+"""Let the process that writes a lake commit a backfill; this process does so where the lake has no writer.
 
     no writer          this process takes the lake's lock for the one commit
     a tail             it finds the pending commit, applies it beside its own, and records the outcome
     several workers    this process joins their group commit
 
-Whoever ends meanwhile, the commit is applied once: it continues from ranges that are gone when it was applied.
+Whichever process ends meanwhile, the commit is applied once: it continues from ranges that are gone once it was applied.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from logagg.lake.state import PendingCommit
 from logagg.rollup.requests import Table
 
 LOOK = 0.1  # seconds between looks at what became of a pending commit
-PATIENCE = 10.0  # seconds after which the user is told for whom we wait
+PATIENCE = 10.0  # seconds after which the user reads which process is to commit
 
 
 class Handover:
-    """Has pending commits applied, by whoever writes the lake."""
+    """Lets the process that writes the lake apply pending commits."""
 
     def __init__(
         self,

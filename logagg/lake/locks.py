@@ -130,7 +130,7 @@ def _is_held(path: Path) -> bool:
 
 
 def is_shared(root: Path) -> bool:
-    """Tell whether the lock of a lake can be shared: workers hold it, or nobody does."""
+    """Tell whether the lock of a lake can be shared: workers hold it, or no process does."""
     with (root / LOCK).open("rb") as file:
         return try_lock(file.fileno(), SHARED)
 

@@ -71,7 +71,7 @@ class PendingCommits:
             with os.scandir(self._folder) as entries:
                 return any(entry.name.endswith(f".{_UNAPPLIED}") for entry in entries)
         except OSError:
-            return False  # nobody has put one down yet
+            return False  # there was none yet
 
     def is_unapplied(self, name: str) -> bool:
         return self._path(name, _UNAPPLIED).exists()

@@ -6,7 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from logagg.parse.formats.compile import NO_PEOPLE, REQUEST_PARTS, Format, People, compile_format, json_format
+from logagg.parse.formats.compile import (
+    NO_PERSONAL_FIELDS,
+    REQUEST_PARTS,
+    Format,
+    PersonalFields,
+    compile_format,
+    json_format,
+)
 from logagg.parse.formats.known import JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES
 from logagg.parse.lines import fast
 from logagg.records import Chunk, Fingerprint
@@ -16,14 +23,18 @@ _KEYS = {**{name: field for name, field in NGINX.items() if field and field not 
 
 
 def detect(
-    lines: Sequence[bytes], now: float, people: People = NO_PEOPLE, *, names: Iterable[str] | None = None
+    lines: Sequence[bytes],
+    now: float,
+    personal: PersonalFields = NO_PERSONAL_FIELDS,
+    *,
+    names: Iterable[str] | None = None,
 ) -> Format | None:
     """Return the format that parses the most of these lines, if that is at least half of them; otherwise None.
 
     `names` are the formats to choose from, most specific first; by default all named formats.
     """
     best, most = None, (len(lines) + 1) // 2 - 1
-    for fmt in _candidates(lines, now, people, tuple(NAMED) + ("json",) if names is None else names):
+    for fmt in _candidates(lines, now, personal, tuple(NAMED) + ("json",) if names is None else names):
         parsed = count(lines, fmt, now)
         if parsed > most:
             best, most = fmt, parsed
@@ -38,25 +49,25 @@ def count(lines: Sequence[bytes], fmt: Format, now: float) -> int:
     return fast.count(Chunk("", 0, 0, len(data), data, Fingerprint(0, 0, "")), fmt, now)
 
 
-def _candidates(lines: Sequence[bytes], now: float, people: People, names: Iterable[str]) -> Iterable[Format]:
+def _candidates(lines: Sequence[bytes], now: float, personal: PersonalFields, names: Iterable[str]) -> Iterable[Format]:
     for name in names:
         if name != "json":
-            yield compile_format(name, people)
-        elif fmt := _json(lines, now, people):
+            yield compile_format(name, personal)
+        elif fmt := _json(lines, now, personal):
             yield fmt
 
 
-def _json(lines: Sequence[bytes], now: float, people: People) -> Format | None:
+def _json(lines: Sequence[bytes], now: float, personal: PersonalFields) -> Format | None:
     """Choose the key of each field among the keys that most objects have."""
     records = [record for record in map(_object, lines) if record]
     if not records:
         return None
     common = Counter(key for record in records for key in record)
     present = [key for key, count in common.items() if 2 * count > len(records) and not set(key) & set(',="\\')]
-    keys = {field: key for key, field in reversed(_KEYS.items()) if key in present and people.wants(field)}
+    keys = {field: key for key, field in reversed(_KEYS.items()) if key in present and personal.wants(field)}
     keys |= dict(_time_keys(present, records, now))
-    if people.user_id in present:
-        keys["user_id"] = people.user_id
+    if personal.user_id in present:
+        keys["user_id"] = personal.user_id
     if "request" in keys:
         keys = {field: key for field, key in keys.items() if field not in REQUEST_PARTS}
     if not {"status"} <= keys.keys() or not {"request", "target", "path"} & keys.keys() or not TIMES & keys.keys():

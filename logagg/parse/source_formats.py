@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from logagg.clock import Clock, LatestTime
 from logagg.parse.detect import count, detect
-from logagg.parse.formats.compile import NO_PEOPLE, Format, People, compile_format
+from logagg.parse.formats.compile import NO_PERSONAL_FIELDS, Format, PersonalFields, compile_format
 from logagg.records import Chunk
 
 SAMPLE_LINES = 1000
@@ -22,14 +22,14 @@ class SourceFormats:
         known: Mapping[str, str],
         clock: Clock,
         refused: Callable[[str], None],
-        people: People = NO_PEOPLE,
+        personal: PersonalFields = NO_PERSONAL_FIELDS,
     ) -> None:
         self._json = given == "json"  # the keys are detected from the lines
-        self._given = compile_format(given, people) if given and not self._json else None
+        self._given = compile_format(given, personal) if given and not self._json else None
         # Remembered formats that differ from --log-format are dropped and detected again.
         kept = {source: name for source, name in known.items() if given in ("", name, name.partition(":")[0])}
-        self._formats = {source: compile_format(name, people) for source, name in kept.items()}
-        self._latest, self._refused, self._people = LatestTime(clock), refused, people
+        self._formats = {source: compile_format(name, personal) for source, name in kept.items()}
+        self._latest, self._refused, self._personal = LatestTime(clock), refused, personal
 
     def format_of(self, chunk: Chunk, written: float = 0.0) -> Format | None:
         """Return the format of the chunk's source, or None when no format matches its first lines.
@@ -62,5 +62,5 @@ class SourceFormats:
     def _probe(self, lines: list[bytes], now: float) -> Format | None:
         if self._given is None:
             names = ("json",) if self._json else None
-            return detect(lines, now, self._people, names=names)
+            return detect(lines, now, self._personal, names=names)
         return self._given if count(lines, self._given, now) else None

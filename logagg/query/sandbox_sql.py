@@ -43,7 +43,7 @@ MACROS = frozenset(
     """.split()
 )
 
-CONDITION = "$condition"  # in a query: the place of a condition that somebody else has written
+CONDITION = "$condition"  # in a query: the place of an untrusted condition
 _NO_CONDITION = "write one condition over the columns, such as status >= 500 AND path LIKE '/shop/%'"
 
 

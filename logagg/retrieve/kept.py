@@ -16,7 +16,7 @@ class KeptLines:
     """The lines of rows, by the number of the row; they come in any order."""
 
     def __init__(self, rows: int) -> None:
-        # A file without a name, which nobody else can open: lines of logs are nobody else's business.
+        # The file has no name, so that no other process can open it: lines of logs are confidential.
         self._file = tempfile.SpooledTemporaryFile(MEMORY)
         self._start, self._length = array("q", [_NOWHERE]) * rows, array("q", [0]) * rows
         self._end = 0

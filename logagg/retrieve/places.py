@@ -23,14 +23,14 @@ class Places:
 
 
 class Candidates:
-    """The files that may hold some sources, each once, the likeliest first; a directory is listed when its turn comes."""
+    """The files that may hold some sources, each once, the likeliest first; a directory is listed when it is the next."""
 
     def __init__(self, places: Places) -> None:
         self._places, self._seen = places, set[str]()
         self.shut: dict[str, str] = {}  # directories that cannot be listed, and why
 
     def of(self, wanted: Sequence[KnownSource]) -> Iterator[str]:
-        """Yield paths; that there is a file is not certain. Who has found all that was wanted stops."""
+        """Yield paths, which may have no file; the caller stops when it has found all that was wanted."""
         own = [path for one in wanted for path in (one.source.path, *self._places.latest.get(one.source.id, ()))]
         streams = {describe(path).stream for path in own}
         yield from self._new(own)

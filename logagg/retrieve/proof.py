@@ -17,7 +17,7 @@ import pyarrow as pa
 from logagg.errors import FormatError
 from logagg.parse.detect import detect
 from logagg.parse.events.classify import facts
-from logagg.parse.formats.compile import Format, People, compile_format
+from logagg.parse.formats.compile import Format, PersonalFields, compile_format
 from logagg.parse.lines import fast
 from logagg.records import Chunk, Fingerprint
 from logagg.retrieve.reading import LONGEST_LINE
@@ -28,7 +28,7 @@ TEXTS = ("method", "path", "referrer")
 TEXTS_IF_KEPT = ("site", "query", "user", "protocol", "scheme", "tls", "cache")
 COMPARED = (*EXACT, *TEXTS, *TEXTS_IF_KEPT)
 _LEAST_CUT = 16  # characters: a text that was cut to the limit of its lake is at least so long
-_EVERYBODY = People(users=True)
+_WITH_USERS = PersonalFields(users=True)
 
 Row = Mapping[str, Any]
 
@@ -46,7 +46,7 @@ def prove(lines: Sequence[bytes], rows: Sequence[Row], log_format: str) -> list[
     for detected in (False, True):
         left = [number for number, done in enumerate(proved) if not done]
         some = [lines[number] for number in left]
-        found = (detect(some, now, _EVERYBODY) if detected else _compiled(log_format)) if some else None
+        found = (detect(some, now, _WITH_USERS) if detected else _compiled(log_format)) if some else None
         if found:
             for number, holds in zip(left, _hold(some, [rows[one] for one in left], found, now), strict=True):
                 proved[number] = holds
@@ -56,7 +56,7 @@ def prove(lines: Sequence[bytes], rows: Sequence[Row], log_format: str) -> list[
 @lru_cache(maxsize=64)
 def _compiled(log_format: str) -> Format | None:
     try:
-        return compile_format(log_format, _EVERYBODY) if log_format else None
+        return compile_format(log_format, _WITH_USERS) if log_format else None
     except FormatError:  # an earlier logagg knew it
         return None
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from logagg.intake.content import Content, digest
 from logagg.records import Fingerprint, KnownSource
 
-LONGEST_LINE = 64 << 20  # bytes; `tail.max_line` is 1 MB where nobody has set it
+LONGEST_LINE = 64 << 20  # bytes; `tail.max_line` is 1 MB by default
 _FIRST_READ = 1 << 12  # bytes; most lines are shorter
 _BLOCK = 1 << 18  # bytes read at a time
 _BEFORE = (b"\n", b"\0")  # what may come before a line: a hole of NULs is passed over
@@ -77,7 +77,7 @@ def _line_at(forward: _Forward, position: int, end: int) -> bytes | None:
 
 
 class _Forward:
-    """A content that is read in blocks; who reads on where he has read finds it in memory."""
+    """A content that is read forward in blocks; the last block stays in memory."""
 
     def __init__(self, content: Content) -> None:
         self._content, self._start, self._data = content, 0, b""

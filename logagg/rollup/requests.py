@@ -164,12 +164,12 @@ class Encoder:
         self._not_kept = 0
         self._bytes = 0  # encoded
         self._thread: ThreadPoolExecutor | None = None
-        self._under_way: Future[None] | None = None
-        self._coming = 0  # bytes of the events under way
+        self._encoding: Future[None] | None = None
+        self._encoding_bytes = 0  # of the events that the thread encodes
 
     @property
     def nbytes(self) -> int:
-        return self._bytes + self._coming
+        return self._bytes + self._encoding_bytes
 
     def add(self, events: Columns, sources: pa.Array, nbytes: int = 0) -> None:
         """Encode events of so many bytes, as a row group of their own; nothing else may use them from now on."""
@@ -181,28 +181,7 @@ class Encoder:
             self._encode(events, sources)
         else:
             self._thread = self._thread or ThreadPoolExecutor(1, "encoder")
-            self._under_way, self._coming = self._thread.submit(self._encode, events, sources), nbytes
-
-    def close(self) -> None:
-        if self._thread:
-            self._thread.shutdown()
-
-    def _wait(self) -> None:
-        if self._under_way:
-            under_way, self._under_way = self._under_way, None
-            under_way.result()
-            self._coming = 0
-
-    def _encode(self, events: Columns, sources: pa.Array) -> None:
-        where = self._table.where
-        kept = where.holds(events) if where else None
-        found = rows(events, sources, kept)
-        if found.num_rows:
-            self._writer().write_table(found, found.num_rows)
-            self._rows += found.num_rows
-            times = found["ts"].cast(pa.int64())
-            self._span += [times[0].as_py(), times[-1].as_py()]
-            self._bytes = self._out.tell() if self._out else 0
+            self._encoding, self._encoding_bytes = self._thread.submit(self._encode, events, sources), nbytes
 
     def drain(self) -> tuple[EncodedRows | None, int]:
         """Return the rows since the last drain, and the newest time (microseconds) of an event when none is kept."""
@@ -215,6 +194,27 @@ class Encoder:
         encoded = EncodedRows(self._out.getvalue(), self._rows, min(self._span), max(self._span))
         self._out, self._file, self._rows, self._span = None, None, 0, []
         return encoded, not_kept
+
+    def close(self) -> None:
+        if self._thread:
+            self._thread.shutdown()
+
+    def _wait(self) -> None:
+        if self._encoding:
+            encoding, self._encoding = self._encoding, None
+            encoding.result()
+            self._encoding_bytes = 0
+
+    def _encode(self, events: Columns, sources: pa.Array) -> None:
+        where = self._table.where
+        kept = where.holds(events) if where else None
+        found = rows(events, sources, kept)
+        if found.num_rows:
+            self._writer().write_table(found, found.num_rows)
+            self._rows += found.num_rows
+            times = found["ts"].cast(pa.int64())
+            self._span += [times[0].as_py(), times[-1].as_py()]
+            self._bytes = self._out.tell() if self._out else 0
 
     def _writer(self) -> pq.ParquetWriter:
         if self._file is None:

@@ -16,7 +16,7 @@ from logagg.lake.progress import MergeProgress
 from logagg.metrics import Sample, served
 from logagg.notice_log import Notices
 from logagg.notices import configuration_refused, configuration_reloaded, reading_again, stopped_before_end
-from logagg.parse.formats.compile import People
+from logagg.parse.formats.compile import PersonalFields
 from logagg.parse.source_formats import SourceFormats
 from logagg.parse_pool.pool import Parsers
 from logagg.parse_pool.task import ParseTask
@@ -270,7 +270,7 @@ class Run:
         def refused(source: str) -> None:
             self._unread.refuse(tailer.source(source), given)
 
-        return SourceFormats(given, known, self._clock, refused, People.of(config))
+        return SourceFormats(given, known, self._clock, refused, PersonalFields.of(config))
 
     def _log_format(self, config: Config) -> str:
         return self._options.log_format or config.log_format

@@ -46,14 +46,14 @@ class Format:
 
 
 @dataclass(frozen=True, slots=True)
-class People:
-    """What of a line is about people, and is read only where that is asked for."""
+class PersonalFields:
+    """The fields of a line that identify people, which are read only where a setting asks for them."""
 
     user_id: str = ""  # the variable that tells visitors apart
     users: bool = False  # the names that clients logged in with
 
     @classmethod
-    def of(cls, config: Config) -> People:
+    def of(cls, config: Config) -> PersonalFields:
         """Return what a configuration asks for."""
         return cls(config.visitor, config.privacy.users)
 
@@ -62,29 +62,29 @@ class People:
         return self.users or field_ != "user"
 
 
-NO_PEOPLE = People()
+NO_PERSONAL_FIELDS = PersonalFields()
 
 
-def compile_format(text: str, people: People = NO_PEOPLE) -> Format:
+def compile_format(text: str, personal: PersonalFields = NO_PERSONAL_FIELDS) -> Format:
     """Compile a format's name or string.
 
     Raises FormatError, which names the unknown part of the format and its position.
     """
     if text in NAMED:
-        return _compile(text, NAMED[text], people)
+        return _compile(text, NAMED[text], personal)
     if text.startswith("json:"):
-        return _named_json(text, people)
-    return _compile(text, text, people)
+        return _named_json(text, personal)
+    return _compile(text, text, personal)
 
 
-def _named_json(name: str, people: People) -> Format:
+def _named_json(name: str, personal: PersonalFields) -> Format:
     """Compile the name of a JSON format again: `json:time_iso8601=time,status=status,request=line`."""
     pairs = [pair.split("=", 1) for pair in name.removeprefix("json:").split(",")]
     if any(len(pair) < 2 for pair in pairs):
         raise FormatError(
             f"log format {name!r}: not a list of fields and their keys", "write json, and the keys are detected"
         )
-    fmt = json_format({key: field for field, key in pairs if people.wants(field)})
+    fmt = json_format({key: field for field, key in pairs if personal.wants(field)})
     _check(fmt)
     return fmt
 
@@ -95,13 +95,13 @@ def json_format(keys: Mapping[str, str]) -> Format:
     return Format(name, keys=dict(keys))
 
 
-def _compile(name: str, text: str, people: People) -> Format:
+def _compile(name: str, text: str, personal: PersonalFields) -> Format:
     body, escape = _unwrap(text)
     if body.lstrip().startswith("{"):
-        fmt = Format(name, keys=_json_template(body, people))
+        fmt = Format(name, keys=_json_template(body, personal))
     else:
-        parts = list(_nginx(body, people.user_id) if "$" in body else _apache(body, people.user_id))
-        wanted = [part if isinstance(part, bytes) or people.wants(part) else "" for part in parts]
+        parts = list(_nginx(body, personal.user_id) if "$" in body else _apache(body, personal.user_id))
+        wanted = [part if isinstance(part, bytes) or personal.wants(part) else "" for part in parts]
         fmt = _assemble(name, wanted, escaped=escape != "none")
     _check(fmt)
     return fmt
@@ -207,12 +207,12 @@ def _prefer(fields: list[str]) -> list[str]:
     return kept
 
 
-def _json_template(text: str, people: People) -> Mapping[str, str]:
+def _json_template(text: str, personal: PersonalFields) -> Mapping[str, str]:
     """Read an nginx `escape=json` template: `{"time":"$time_iso8601","status":$status}`."""
     pairs = re.findall(r'"((?:[^"\\]|\\.)+)"\s*:\s*"?\$\{?(\w+)\}?"?\s*(?=[,}])', text)
-    named = [(key, "user_id" if variable == people.user_id else NGINX.get(variable, "")) for key, variable in pairs]
+    named = [(key, "user_id" if variable == personal.user_id else NGINX.get(variable, "")) for key, variable in pairs]
     chosen = _prefer([name for _, name in named])
-    return {key: name for (key, _), name in zip(named, chosen, strict=True) if name and people.wants(name)}
+    return {key: name for (key, _), name in zip(named, chosen, strict=True) if name and personal.wants(name)}
 
 
 def _check(fmt: Format) -> None:
