@@ -2,7 +2,7 @@
 
     python -m bench.ask LAKE FOLDER ROUNDS
 
-Each time a connection is opened anew, as `logagg sql` does, and that is part of the time. Requests have one file too, and
+Each query opens a connection, as `logagg sql` does, and its time includes that. Requests have one file too, and
 are asked for a week and for a day. Prints JSON.
 """
 

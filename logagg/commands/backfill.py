@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,7 @@ def backfill(rollup: str, shared: Shared) -> None:
     refuse_strangers(shared.lake)
     config, clock = shared.config, SystemClock()
     wanted, progress = _defined(rollup, config), MergeProgress(clock)
-    say = _told if shared.verbosity >= 0 else _kept_quiet
+    say: Callable[..., None] = click.echo if shared.verbosity >= 0 else lambda text, err=False: None
     with _stopped_by_sigterm(progress):
         handover = Handover(
             shared.lake,
@@ -57,14 +57,6 @@ def backfill(rollup: str, shared: Shared) -> None:
             lines = list(_fill(shared, wanted, config.limits.keys, handover, progress))
     for line in lines:
         say(line)
-
-
-def _told(text: str, err: bool = False) -> None:
-    click.echo(text, err=err)
-
-
-def _kept_quiet(text: str, err: bool = False) -> None:
-    pass
 
 
 def _defined(name: str, config: Config) -> Rollup:

@@ -5,14 +5,14 @@ import random
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from logagg.parse.formats.compile import Format, compile_format
+from logagg.parse.formats.compile import Format, PersonalFields, compile_format
 from logagg.parse.lines import fast, reference
 from logagg.parse.schemas import BATCH_SCHEMA
 from logagg.records import Batch, Chunk, Fingerprint
 
 NOW = 1_795_500_000.0  # 24 November 2026: later than the times below
 FORMATS = [
-    compile_format(text)
+    compile_format(text, PersonalFields(users=True))
     for text in (
         "combined",
         "common",
@@ -27,6 +27,8 @@ FORMATS = [
         '{"t":"$msec","r":"$request","s":"$status","b":"$bytes_sent","rt":"$request_time","ut":"$upstream_response_time"}',
         '%{sec}t "%r" %s %B %T',
         '%{msec}t "%r" %s %B %{ms}T',
+        "$time_iso8601 $scheme $request_method $request_uri $server_protocol $ssl_protocol $geoip_country_code $status",
+        '%t %u "%m" "%U" %H %{SSL_PROTOCOL}x %s',
     )
 ]
 # Values of overflowed counters, and numbers that no server means.

@@ -134,16 +134,6 @@ def assert_filled(root: Path, log: bytes) -> None:
     assert_holds(root, log)
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "lake"
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(time.time())
-
-
 class Log:
     """A log that grows, and the writers that read it."""
 

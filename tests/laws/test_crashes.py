@@ -21,11 +21,6 @@ from tests.laws.logs import START
 from tests.laws.pace import examples
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "lake"
-
-
 def flush(feed: Feed, log: bytes) -> None:
     feed.flush(log)
 

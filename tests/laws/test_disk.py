@@ -32,11 +32,6 @@ CALLS = {
 PERIOD = 84  # lines after which the sequence of kinds repeats, so that all commits write the same parts
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "lake"
-
-
 class Refusing:
     """A system call that fails from its n-th call on, until it is repaired."""
 

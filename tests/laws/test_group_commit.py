@@ -38,16 +38,6 @@ WRITERS = 4
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "lake"
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(time.time())
-
-
-@pytest.fixture
 def writers(root: Path, clock: ManualClock) -> Iterator[list[Sharer]]:
     made = [Sharer(root, clock, MINUTES, WRITERS, [shard]) for shard in range(WRITERS)]
     yield made

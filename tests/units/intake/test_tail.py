@@ -58,6 +58,13 @@ def data(chunks: Iterator[Chunk]) -> bytes:
     return b"".join(chunk.data for chunk in chunks)
 
 
+def data_when_settled(bench: Bench, tailer: Tailer) -> bytes:
+    """Return the data of two looks, the second one when files that do not change are taken as complete."""
+    found = data(tailer.poll())
+    bench.clock.sleep(3)
+    return found + data(tailer.poll())
+
+
 def test_each_idle_file_costs_one_stat(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(1000):
         (bench.folder / f"{number}.log").write_text("a line\n")
@@ -226,9 +233,7 @@ def test_a_log_and_its_compressed_form_from_the_start(bench: Bench) -> None:
     (bench.folder / "a.log.1").write_text("one\n")
     (bench.folder / "a.log.1.gz").write_bytes(gzip.compress(b"one\n"))
     tailer = bench.tailer()
-    found = data(tailer.poll())
-    bench.clock.sleep(3)
-    assert found + data(tailer.poll()) == b"one\n"
+    assert data_when_settled(bench, tailer) == b"one\n"
 
 
 def test_a_rotation_that_is_compressed_after_it_was_closed(bench: Bench) -> None:
@@ -248,6 +253,7 @@ def test_a_rotation_that_is_compressed_after_it_was_closed(bench: Bench) -> None
 
 
 LONG = b"".join(b"a line of a log, number %d\n" % number for number in range(100))
+NUMBERED = b"".join(b"a line with a number: %x\n" % (number * 2654435761 % 2**64) for number in range(1000))
 
 
 def test_a_new_log_that_has_the_inode_of_a_deleted_copy(bench: Bench) -> None:
@@ -476,8 +482,7 @@ def test_a_log_that_is_judged_again_while_another_is_read(bench: Bench, start_at
 def test_an_archive_under_another_name_that_is_found_half_made(bench: Bench, how: str) -> None:
     """It is longer than a fingerprint, but nothing can be decompressed yet, since bzip2 compresses whole blocks."""
     old, archive = bench.folder / "a.log.5", bench.folder / "Xyz-7-a.log.bz2"
-    lines = b"".join(b"a line with a number: %x\n" % (number * 2654435761 % 2**64) for number in range(1000))
-    packed = bz2.compress(lines)
+    lines, packed = NUMBERED, bz2.compress(NUMBERED)
     old.write_bytes(lines)
     tailer = bench.tailer()
     assert data(tailer.poll()) == lines and len(packed) > 4096
@@ -491,9 +496,7 @@ def test_an_archive_under_another_name_that_is_found_half_made(bench: Bench, how
         assert data(tailer.poll()) == b""
     archive.write_bytes(packed)
     old.unlink()
-    found = data(tailer.poll())
-    bench.clock.sleep(3)
-    assert found + data(tailer.poll()) == b""
+    assert data_when_settled(bench, tailer) == b""
     assert [source.path for source in tailer.sources()] == [str(archive)]
 
 
@@ -504,19 +507,14 @@ def test_a_log_and_its_archive_under_another_name_that_the_first_look_finds(
 ) -> None:
     """The log was written, rotated and compressed while no tail ran, and is about to be deleted."""
     old, archive = bench.folder / "access.log.oqFar263~", bench.folder / "access.ynRS3.265.log.xz"
-    lines = b"".join(b"a line with a number: %x\n" % (number * 2654435761 % 2**64) for number in range(1000))
-    packed = lzma.compress(lines)
+    lines, packed = NUMBERED, lzma.compress(NUMBERED)
     old.write_bytes(lines)
     archive.write_bytes(packed[: round(made * len(packed))])
     tailer = bench.tailer(once=once)
-    found = data(tailer.poll())
-    bench.clock.sleep(3)
-    assert found + data(tailer.poll()) == lines
+    assert data_when_settled(bench, tailer) == lines
     archive.write_bytes(packed)
     old.unlink()
-    found = data(tailer.poll())
-    bench.clock.sleep(3)
-    assert found + data(tailer.poll()) == b""
+    assert data_when_settled(bench, tailer) == b""
     assert [source.path for source in tailer.sources()] == [str(archive)]
 
 
@@ -546,9 +544,7 @@ def test_a_copy_of_a_log_is_not_taken_for_a_rotated_one(bench: Bench, kept: bool
     with log.open("ab") as file:
         file.write(LONG)
     tailer = bench.tailer()
-    found = data(tailer.poll())
-    bench.clock.sleep(3)
-    assert found + data(tailer.poll()) == LONG * 2
+    assert data_when_settled(bench, tailer) == LONG * 2
 
 
 def test_a_copy_beside_a_log_from_elsewhere_is_a_copy(bench: Bench) -> None:
@@ -559,9 +555,7 @@ def test_a_copy_beside_a_log_from_elsewhere_is_a_copy(bench: Bench) -> None:
     log.write_bytes(LONG * 2)
     os.utime(log, (copy.stat().st_mtime, copy.stat().st_mtime))
     tailer = bench.tailer()
-    found = data(tailer.poll())
-    bench.clock.sleep(3)
-    assert found + data(tailer.poll()) == LONG * 2
+    assert data_when_settled(bench, tailer) == LONG * 2
 
 
 def test_a_log_that_is_cut_between_a_look_and_its_opening(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
