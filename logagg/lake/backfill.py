@@ -35,10 +35,6 @@ from logagg.rollup.replay import OPTIONAL, Replay, columns_of, events
 from logagg.rollup.requests import NAME as REQUESTS
 from logagg.rollup.requests import Requests
 
-PREFIX = (
-    "backfill"  # of the names of its parts, which no other process deletes while it runs (`Committer.clear_orphans`)
-)
-
 
 class PartsReplaced(Exception):
     """Parts of the snapshot were replaced, and deleted, while they were read."""
@@ -116,7 +112,8 @@ class Backfill:
         """Write the parts that the requests of some parts make."""
         rows = Merge(self.rollup, self.keys).summed(self._rows(group, progress))
         calendar = Calendar.of(max(part.max_ts for part in group))
-        write_partitions(self.root, self.rollup, rows, calendar, self.rollup.grain, new, PREFIX)
+        # By this name no other process deletes them while it runs (`Committer.clear_orphans`).
+        write_partitions(self.root, self.rollup, rows, calendar, self.rollup.grain, new, BACKFILL)
 
     def _rows(self, group: list[Part], progress: MergeProgress) -> Iterator[pa.Table]:
         with closing(Replay(self.rollup)) as replay:

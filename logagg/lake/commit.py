@@ -40,7 +40,7 @@ from logagg.rollup.requests import Table
 CATALOG_GRACE = 60.0  # seconds that an old catalog stays for readers that are just opening it
 STEPS = ("parts", "catalog", "catalog synced", "link made", "link moved")
 GROUP_STEPS = ("parts", "pending", *STEPS[1:], "outcomes")  # of a group commit
-BACKFILLS = "data/*/backfill-*"  # parts that backfills are writing, or have written
+BACKFILLS = f"data/*/{BACKFILL}-*"  # parts that backfills are writing, or have written
 LEAST_GRACE = 60.0  # seconds that the parts of a backfill stay at least, where no catalog names them
 AGAIN = "nothing is lost; it can be tried again"
 
