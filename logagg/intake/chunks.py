@@ -10,7 +10,7 @@ from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from logagg.intake.content import FINGERPRINT_BYTES, Content, digest, fingerprint_of
+from logagg.intake.content import FINGERPRINT_BYTES, Content, digest, fingerprint_of, has_fingerprint
 from logagg.intake.lines import cut
 from logagg.records import Chunk, Fingerprint, Source
 
@@ -59,6 +59,7 @@ class ChunkReader:
         # The furthest position identifies the file, so the reader is there until it has one; then it goes back to
         # the position that every shard has reached.
         self._resume = resume if resume and resume.position < at.position else None
+        self._furthest = at  # that any shard has reached, where this run may be behind
         self._origin = (self._resume or at).position
         self._reached = at  # beyond the position while inside a line over the limit
         self._tail = b""  # the bytes that the fingerprint `_reached` covers
@@ -69,13 +70,21 @@ class ChunkReader:
         return self.fingerprint.position
 
     @property
+    def proof(self) -> Fingerprint:
+        """Return the fingerprint of the furthest position that is known: a file that holds its bytes is that of the source."""
+        return max(self._furthest, self.fingerprint, key=lambda one: one.position)
+
+    @property
     def last_bytes(self) -> bytes:
         """Return the bytes before the position, as many as the fingerprint covers; none where they are not in memory."""
         return self._tail if self._reached is self.fingerprint else b""
 
     def is_intact(self) -> bool:
         """Return whether its file still holds what was read of it."""
-        return self.content is None or self.content.holds(self._reached)
+        if self.content is None:
+            return True
+        is_behind = self._reached.position < self._furthest.position
+        return self.content.holds(self._reached) and not (is_behind and not self.content.holds(self._furthest))
 
     def announce(self) -> Chunk:
         """Return a chunk without a line, from which the lake learns where reading begins."""
@@ -128,15 +137,14 @@ class ChunkReader:
 
     def _attach(self, content: Content) -> bool:
         """Read on in this content if it holds what was read of the source; return whether it does."""
-        head, first, at = self.source.head, content.first(), self.fingerprint
-        tail = content.read(at.position - at.length, at.length) if at.length else b""
-        if digest(first[: head.length]) != head.digest or digest(tail) != at.digest:
+        head, first, proof = self.source.head, content.first(), self.proof
+        if digest(first[: head.length]) != head.digest or not has_fingerprint(content, proof):
             return False
         self._detach()
         self.content, self.first = content, first[: head.length]
         if self._resume:
             self.fingerprint, self._resume = self._resume, None
-            tail = content.read(self.position - self.fingerprint.length, self.fingerprint.length)
+        tail = content.read(self.position - self.fingerprint.length, self.fingerprint.length)
         self._reached, self._tail, self._before = self.fingerprint, tail, (self.fingerprint, tail)
         return True
 

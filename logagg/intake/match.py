@@ -108,12 +108,7 @@ class SourceIndex:
 def continued(candidate: Candidate, readers: Sequence[Reader]) -> Reader | None:
     """Return the source without a file that continues in this one, if any."""
     for reader in readers:
-        if (
-            _is_missing(reader)
-            and reader.position
-            and _may_continue(candidate, reader)
-            and _holds_all(candidate, reader)
-        ):
+        if _is_missing(reader) and _may_continue(candidate, reader) and _holds_all(candidate, reader):
             return reader
     return None
 
@@ -124,7 +119,10 @@ def match(candidate: Candidate, readers: Sequence[Reader], *, settled: bool) -> 
     `settled`: it has not changed for a while, or this is the last look.
     """
     for reader in readers:
-        if kind := _kind_of(candidate, reader, settled=settled):
+        kind = _kind_of(candidate, reader, settled=settled)
+        if kind != "wait" and not _is_missing(reader) and not _is_intact(reader):
+            kind = "wait"  # it was compared with a file that was truncated or replaced meanwhile
+        if kind:
             return Match(reader, kind)
     return None
 
@@ -147,7 +145,9 @@ def sources_in(known: Sequence[KnownSource], files: Iterable[Found]) -> list[Kno
 
 def _may_continue(candidate: Candidate, reader: Reader) -> bool:
     """Return whether a file's name permits it to continue a source: any name does if the fingerprint is full."""
-    if reader.fingerprint.length == FINGERPRINT_BYTES or _holds_open_file(candidate, reader):
+    if reader.proof.length == FINGERPRINT_BYTES:
+        return True
+    if reader.content and len(reader.content.first()) == FINGERPRINT_BYTES and _holds_open_file(candidate, reader):
         return True
     path = candidate.found.path
     if candidate.found.absolute in (reader.last_path, reader.former_path):
@@ -159,26 +159,26 @@ def _may_continue(candidate: Candidate, reader: Reader) -> bool:
 
 
 def _holds_open_file(candidate: Candidate, reader: Reader) -> bool:
-    """Return whether a file holds all of a source's file that is deleted and still open, if that is long enough to tell.
+    """Return whether a file holds all of a source's file that is deleted and still open.
 
-    So a log of which little was read before it was archived elsewhere, under any name, is not counted again.
+    So a log of which little or nothing was read before it was archived elsewhere, under any name, is not counted again.
     """
-    if reader.content is None or reader.content.compression:
-        return False
-    first = reader.content.first()
-    if len(first) < FINGERPRINT_BYTES or candidate.first != first:
+    first = reader.content.first() if reader.content else b""
+    if reader.content is None or not first or not candidate.first.startswith(first):
         return False
     return compare(candidate.content, reader.content)[2]
 
 
 def _holds_all(candidate: Candidate, reader: Reader) -> bool:
     source, stat = reader.source, candidate.stat
+    if not reader.proof.position:
+        return _holds_open_file(candidate, reader)
     if candidate.content.compression and candidate.content.compression == source.compression:
         if is_unchanged(source, stat):
             return (
                 True  # the same archive on another device; to check the fingerprint it would be decompressed to its end
             )
-    return has_fingerprint(candidate.content, reader.fingerprint)
+    return has_fingerprint(candidate.content, reader.proof)
 
 
 def _holds_source(content: Content, known: KnownSource) -> bool:
@@ -208,9 +208,13 @@ def _kind_of(candidate: Candidate, reader: Reader, *, settled: bool) -> MatchKin
 
 
 def _beginning(candidate: Candidate, reader: Reader, *, settled: bool) -> MatchKind | None:
-    """Judge a file that begins like a source without a file, but does not hold all that was read of it."""
-    if not reader.position or candidate.content.read(reader.position - 1, 1):
-        return None  # it is longer, and its bytes differ
+    """Judge a file that begins like a source without a file, but did not hold all that was read of it."""
+    if not reader.proof.position:
+        return "wait" if reader.content and _is_incomplete(candidate.content) else None
+    if candidate.content.read(
+        reader.proof.position - 1, 1
+    ):  # it is longer, and its bytes differ, unless it grew meanwhile
+        return "same" if _may_continue(candidate, reader) and _holds_all(candidate, reader) else None
     if _is_incomplete(candidate.content) or (not settled and not candidate.found.live):
         return "wait"
     if candidate.found.live or len(candidate.first) < FINGERPRINT_BYTES:
@@ -269,7 +273,7 @@ def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> Match
     # An editor has renamed the log to a backup, which it may be about to delete, and written it again.
     rewritten = found.absolute == reader.former_path and reader.position > 0
     if rewritten and is_called_a_copy(reader.last_path, found.absolute):
-        return "same" if has_fingerprint(content, reader.fingerprint) else None
+        return "same" if has_fingerprint(content, reader.proof) else None
     if not are_related(found.path, reader.source.path) or not _begins_alike(candidate, reader):
         return None
     if content.compression:
@@ -329,7 +333,7 @@ def _likelihood(candidate: Candidate, reader: Reader) -> tuple[bool, bool, bool,
     """Return a sort key for sources that begin alike: the likeliest is the greatest."""
     found, source = candidate.found, reader.source
     same_inode = candidate.stat.st_ino == source.inode
-    return found.absolute == reader.last_path, same_inode, reader.stream == found.stream, reader.position
+    return found.absolute == reader.last_path, same_inode, reader.stream == found.stream, reader.proof.position
 
 
 def _may_grow_into(candidate: Candidate, reader: Reader) -> bool:
@@ -342,6 +346,19 @@ def _may_grow_into(candidate: Candidate, reader: Reader) -> bool:
 def _is_missing(reader: Reader) -> bool:
     """Return whether a source has no file: the look found none, and the open one is deleted."""
     return not reader.seen and not (reader.content and reader.content.stat().st_nlink > 0)
+
+
+def _is_intact(reader: Reader) -> bool:
+    """Return whether a source's file, open or not, still holds what was read of it."""
+    if reader.content:
+        return reader.is_intact()
+    try:
+        with _file_of(reader) as file:
+            return key_of(file.stat()) == (reader.source.device, reader.source.inode) and file.holds(reader.proof)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # it cannot be told, now or later
 
 
 def _is_incomplete(content: Content | None) -> bool:

@@ -128,7 +128,7 @@ class SourceRegistry:
         """Close a source's file, since no more is expected of it; it is opened again when it grows."""
         reader.finish()
         self.changed = True
-        if not reader.seen and not reader.position:
+        if not reader.seen and not reader.proof.position:
             self._drop(reader)
 
     def is_ready(self, reader: Reader) -> bool:
@@ -313,6 +313,10 @@ class SourceRegistry:
         self._part(
             reader, f"cut at its front after {reader.position:,} bytes were read; what stays is not counted again"
         )
+
+    def look_again(self) -> None:
+        """Note that another look may decide what this one could not."""
+        self.unsettled = True
 
     def is_known(self, key: Key) -> bool:
         """Return whether a file with this device and inode is that of a source."""

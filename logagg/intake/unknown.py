@@ -135,6 +135,8 @@ class Sources(Protocol):
     readers: dict[str, Reader]
     missing: frozenset[str]
 
+    def look_again(self) -> None: ...
+
     def is_known(self, key: Key) -> bool: ...
 
     def follows(self, found: Found) -> bool: ...
@@ -247,6 +249,8 @@ class UnknownFiles:
             passed = not self._begin(candidate)
             if not passed:
                 return True
+        if found and found.kind == "wait" and not self._patient:
+            self._sources.look_again()
         if found and found.kind == "copy":
             self._sources.tell(log_is_copy(candidate.found.path, found.reader.source.path))
         seen = self._observations[candidate.key]

@@ -17,12 +17,14 @@ from typing import Any
 import pytest
 
 from logagg.clock import ManualClock
+from logagg.intake.compare import compare
 from logagg.intake.content import FINGERPRINT_BYTES, Compressed, Content, Plain, fingerprint_of, open_content
+from logagg.intake.match import match
 from logagg.intake.open_files import OpenFiles
 from logagg.intake.reader import Reader
 from logagg.intake.tail import Tailer
 from logagg.notices import Notice
-from logagg.records import Chunk, KnownSource, Progress
+from logagg.records import Chunk, Fingerprint, KnownSource, Progress
 
 
 class Bench:
@@ -310,6 +312,104 @@ def test_a_log_that_is_truncated_during_a_look(bench: Bench, monkeypatch: pytest
 
     monkeypatch.setattr("logagg.intake.unknown.open_content", truncated_before)
     assert data(tailer.poll()) + data(tailer.poll()) == b"three\nfour\n"
+
+
+def test_a_copy_that_is_compared_while_its_log_is_truncated(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And written again at once: the two differ then, and the copy is no log of its own."""
+    live, copy = bench.folder / "a.log", bench.folder / "a.log.1"
+    live.write_bytes(LONG)
+    tailer = bench.tailer()
+    assert data(tailer.poll()) == LONG
+    with live.open("ab") as file:
+        file.write(b"more\n")
+    copy.write_bytes(live.read_bytes())
+
+    def truncated_before(one: Content, other: Content) -> tuple[int, bool, bool]:
+        live.write_bytes(b"new\n")
+        return compare(one, other)
+
+    monkeypatch.setattr("logagg.intake.match.compare", truncated_before)
+    assert data(tailer.poll()) + data(tailer.poll()) == b"more\nnew\n"
+
+
+def test_a_copy_that_grows_while_it_is_judged(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It held less than was read of its log when the logs without a file were looked for."""
+    log, copy = bench.folder / "a.log", bench.folder / "elsewhere.log"
+    log.write_bytes(NUMBERED)
+    tailer = bench.tailer()
+    assert data(tailer.poll()) == NUMBERED
+    log.unlink()
+    copy.write_bytes(NUMBERED[:5000])
+
+    def grown_before(*arguments: Any, **options: Any) -> Any:
+        copy.write_bytes(NUMBERED)
+        return match(*arguments, **options)
+
+    monkeypatch.setattr("logagg.intake.unknown.match", grown_before)
+    assert data_when_settled(bench, tailer) == b""
+
+
+@pytest.mark.parametrize("made", ["whole", "in two steps"])
+@pytest.mark.parametrize(("lines", "name"), [(b"one\ntwo\n", "b.log.1"), (b"n" * 2000 + b"\n", "Xyz-7")])
+def test_a_log_that_is_archived_before_it_is_read(bench: Bench, lines: bytes, name: str, made: str) -> None:
+    """A look found it; then the reading of another log took until it was compressed, and deleted."""
+    log, archive = bench.folder / "b.log", bench.folder / f"{name}.gz"
+    (bench.folder / "a.log").write_bytes(LONG)
+    log.write_bytes(lines)
+    tailer, packed = bench.tailer(), gzip.compress(lines)
+    chunks = tailer.poll()
+    found = next(chunks).data
+    if made == "in two steps":
+        archive.write_bytes(packed[:20])
+        bench.clock.sleep(1)
+    archive.write_bytes(packed)
+    log.unlink()
+    bench.clock.sleep(1)
+    assert bytes(found) + data(chunks) + data_when_settled(bench, tailer) == LONG + lines
+
+
+@pytest.fixture
+def behind(bench: Bench) -> tuple[Iterator[Chunk], str, Tailer]:
+    """Return the chunks of a tailer that has found b.log, and not read it yet, and the id of that source.
+
+    One shard had read all of it, and the other nothing, as when workers were killed.
+    """
+    others, log = bench.folder / "a.log", bench.folder / "b.log"
+    others.write_bytes(b"first\n")
+    log.write_bytes(LONG)
+    first = bench.tailer()
+    ends = {chunk.source: Progress(chunk.end, 1, chunk.fingerprint) for chunk in first.poll()}
+    a, b = first.sources()
+    at_start = Progress(0, 0, Fingerprint.blank(0))
+    known = [KnownSource(a, {0: ends[a.id], 1: ends[a.id]}), KnownSource(b, {0: ends[b.id], 1: at_start})]
+    others.write_bytes(b"first\n" + NUMBERED)
+    tailer = bench.tailer(known=known)
+    chunks = tailer.poll()
+    assert next(chunks).data == NUMBERED
+    return chunks, b.id, tailer
+
+
+def test_a_log_that_one_shard_has_read_is_archived_before_it_is_read_again(
+    bench: Bench, behind: tuple[Iterator[Chunk], str, Tailer]
+) -> None:
+    chunks, source, tailer = behind
+    (bench.folder / "b.log.1.gz").write_bytes(gzip.compress(LONG))
+    (bench.folder / "b.log").unlink()
+    bench.clock.sleep(1)
+    rest = [*chunks, *tailer.poll()]
+    bench.clock.sleep(3)
+    rest += tailer.poll()
+    assert [(chunk.source, chunk.start, chunk.data) for chunk in rest] == [(source, 0, LONG)]
+
+
+def test_a_log_that_one_shard_has_read_is_truncated_before_it_is_read_again(
+    bench: Bench, behind: tuple[Iterator[Chunk], str, Tailer]
+) -> None:
+    chunks, source, tailer = behind
+    new = b"another line\n" * 200
+    (bench.folder / "b.log").write_bytes(new)
+    [chunk] = [*chunks, *tailer.poll()]
+    assert (chunk.source != source, chunk.data) == (True, new)
 
 
 def test_an_unreadable_file_is_reported_once_and_read_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
