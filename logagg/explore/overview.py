@@ -1,0 +1,169 @@
+"""The totals of a window, and their courses over time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from logagg.errors import LogaggError
+from logagg.explore.facts import Facts
+from logagg.explore.panels import told
+from logagg.explore.query import Ask
+from logagg.explore.scope import Period, Scope
+from logagg.explore.tables import Origin, aggregate, compared, origin_of
+from logagg.quoting import literal
+
+TOTALS = ("hits", "visitors", "views", "impressions", "clicks", "ctr", "conversions", "errors", "p95", "bytes")
+SPLITS = ("kind", "status_class")
+PERCENTILES = ("p50", "p95", "p99")
+MOST_POINTS = 200  # of a chart
+
+_DAY = 86_400
+_GRAINS = (60, 120, 300, 600, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, _DAY, 7 * _DAY, 28 * _DAY, 364 * _DAY)
+_MONDAY = datetime(2000, 1, 3)  # noqa: DTZ001 - local time: DuckDB counts buckets of days from it
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """The points of a time chart: the starts of buckets, and the SQL that tells the bucket of a row."""
+
+    seconds: int
+    zone: str
+    starts: tuple[datetime, ...] = field(default=())
+
+    @classmethod
+    def of(cls, period: Period, zone: str) -> Buckets:
+        """Return at most some `MOST_POINTS` buckets for a window; days and weeks are those of the zone."""
+        seconds = next((one for one in _GRAINS if period.length.total_seconds() / one <= MOST_POINTS), _GRAINS[-1])
+        return cls(seconds, zone, tuple(_starts(period, seconds, zone)))
+
+    @property
+    def column(self) -> str:
+        if self.seconds >= _DAY:
+            return f"time_bucket(INTERVAL '{self.seconds // _DAY} days', ts, {literal(self.zone)}) AS bucket_ts"
+        return f"time_bucket(INTERVAL '{self.seconds // 60} minutes', ts) AS bucket_ts"
+
+
+def _starts(period: Period, seconds: int, zone: str) -> Iterable[datetime]:
+    if seconds < _DAY:
+        start, end = int(period.since.timestamp()) // seconds * seconds, math.ceil(period.until.timestamp())
+        yield from (datetime.fromtimestamp(at, UTC) for at in range(start, end, seconds))
+        return
+    here, days = ZoneInfo(zone), seconds // _DAY
+    number = (period.since.astimezone(here).replace(tzinfo=None) - _MONDAY).days // days
+    while (first := _start(number * days, here)) < period.until:
+        yield first
+        number += 1
+
+
+def _start(day: int, here: ZoneInfo) -> datetime:
+    return (_MONDAY + timedelta(days=day)).replace(tzinfo=here).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A rollup that has a measure: the name of the column there, and which of its rows count."""
+
+    rollup: str
+    measure: str
+    where: tuple[str, ...] = ()
+
+
+_PAGEVIEW, _FAILED = ("kind = 'pageview'",), ("status >= 400",)
+# By measure, the rollup to prefer first; the first one's requests answer where none has the dimensions.
+_CHOICES: Mapping[str, Sequence[_Choice]] = {
+    "hits": [_Choice(name, "hits") for name in ("traffic", "referrers", "agents")],
+    "visitors": [_Choice(name, "visitors") for name in ("traffic", "referrers", "agents")],
+    "views": [_Choice("traffic", "hits", _PAGEVIEW), _Choice("pages", "views")],
+    "errors": [_Choice("traffic", "hits", _FAILED), _Choice("errors", "hits")],
+    "bytes": [_Choice("traffic", "bytes")],
+    "impressions": [_Choice("ads", "impressions")],
+    "clicks": [_Choice("ads", "clicks")],
+    "conversions": [_Choice("ads", "conversions")],
+    "ctr": [_Choice("ads", "ctr")],
+    "p95": [_Choice("latency", "p95")],
+}
+
+
+def _chosen(measure: str, scope: Scope, facts: Facts) -> tuple[_Choice, Origin]:
+    """Return the first rollup that has all dimensions, else the first one's requests."""
+    choices = [(one, origin_of(one.rollup, frozenset(), scope, facts)) for one in _CHOICES[measure]]
+    direct = (pair for pair in choices if pair[1].table and not pair[1].is_requests)
+    return next(direct, choices[0])
+
+
+def totals(scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
+    """Return the measures of the window, and of the period that it is compared with."""
+    groups: dict[tuple[str, tuple[str, ...], Origin], dict[str, str]] = {}
+    for measure in TOTALS:
+        choice, origin = _chosen(measure, scope, facts)
+        groups.setdefault((choice.rollup, choice.where, origin), {})[measure] = choice.measure
+    now: dict[str, Any] = dict.fromkeys(TOTALS)
+    before: dict[str, Any] | None = dict.fromkeys(TOTALS) if scope.before else None
+    sql: dict[str, str] = {}
+    for (rollup, where, origin), names in groups.items():
+        if origin.unavailable:
+            continue
+        for period, values in ((compared(origin, scope, facts), before), (scope.period, now)):
+            if period and values is not None:
+                query = aggregate(origin, rollup, (), list(names.values()), scope, period, where)
+                values |= dict(zip(names, ask(query).rows[0], strict=True))
+                sql |= dict.fromkeys(names, query)
+    origins = [origin for _, _, origin in groups]
+    return {"now": now, "before": before, **_told_of_all(origins), "sql": sql}
+
+
+def _told_of_all(origins: Sequence[Origin]) -> dict[str, Any]:
+    """Return where an answer of several queries comes from."""
+    begins = [one.complete_from for one in origins if one.complete_from]
+    return {
+        "from": "requests" if any(one.is_requests for one in origins) else "rollups",
+        "complete_from": max(begins) if begins else None,
+        "unavailable": next((one.unavailable for one in origins if one.unavailable), ""),
+        "note": "; ".join(dict.fromkeys(one.note for one in origins if one.note)),
+    }
+
+
+def series(split: str, scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
+    """Return hits over time by kind or status class, and those of the period that it is compared with."""
+    if split not in SPLITS:
+        raise LogaggError(f"split: {split!r} is not valid", f"write {' or '.join(SPLITS)}")
+    needed = frozenset({"status" if split == "status_class" else split})
+    origin, buckets = origin_of("traffic", needed, scope, facts), Buckets.of(scope.period, scope.zone)
+    answer = {"ts": buckets.starts, "grain": buckets.seconds, "groups": {}, "before": None, **told(origin), "sql": ""}
+    if origin.unavailable:
+        return answer
+    query = aggregate(origin, "traffic", (buckets.column, split), ("hits",), scope, scope.period)
+    groups: dict[str, list[int]] = {}
+    places = {start: place for place, start in enumerate(buckets.starts)}
+    for start, group, hits in ask(query).rows:
+        groups.setdefault(group, [0] * len(places))[places[start]] += hits
+    answer |= {"groups": dict(sorted(groups.items())), "sql": query}
+    if earlier := compared(origin, scope, facts):
+        answer["before"] = _before(origin, scope, earlier, len(places), ask)
+    return answer
+
+
+def _before(origin: Origin, scope: Scope, earlier: Period, points: int, ask: Ask) -> list[int]:
+    """Return the hits of the compared period, laid over the buckets of the window."""
+    buckets = Buckets.of(earlier, scope.zone)
+    query = aggregate(origin, "traffic", (buckets.column,), ("hits",), scope, earlier)
+    hits = {start: count for start, count in ask(query).rows}
+    found = [hits.get(start, 0) for start in buckets.starts][:points]
+    return found + [0] * (points - len(found))
+
+
+def latency(scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
+    """Return percentiles of the seconds to serve a request, over time; null where no request had a time."""
+    origin, buckets = origin_of("latency", frozenset(), scope, facts), Buckets.of(scope.period, scope.zone)
+    answer: dict[str, Any] = {"ts": buckets.starts, **dict.fromkeys(PERCENTILES, ()), **told(origin), "sql": ""}
+    if origin.unavailable:
+        return answer
+    query = aggregate(origin, "latency", (buckets.column,), PERCENTILES, scope, scope.period)
+    found = {row[0]: row[1:] for row in ask(query).rows}
+    columns = zip(*(found.get(start, (None,) * len(PERCENTILES)) for start in buckets.starts), strict=True)
+    return answer | dict(zip(PERCENTILES, map(list, columns), strict=True)) | {"sql": query}

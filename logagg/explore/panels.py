@@ -1,0 +1,236 @@
+"""The panels: leaderboards of values, each from a rollup or from requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from logagg.errors import LogaggError
+from logagg.explore.facts import Facts
+from logagg.explore.measures import MEASURES
+from logagg.explore.query import Ask
+from logagg.explore.scope import Scope
+from logagg.explore.tables import DEFINITIONS, Origin, aggregate, compared, origin_of
+from logagg.quoting import identifier, literal
+from logagg.rollup.requests import NAME as REQUESTS
+
+Order = Literal["desc", "asc"]
+
+MOST_ROWS = 10_000  # of one answer
+CHANGE = "change"  # a name to sort by: the relative change since the compared period
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One leaderboard. The first measure is the one that it is sorted by."""
+
+    name: str
+    title: str
+    rollup: str
+    dimensions: tuple[str, ...]
+    measures: tuple[str, ...]
+    where: tuple[str, ...] = ()  # SQL, over the columns of the rollup and of requests alike
+
+
+_HITS = ("hits", "visitors")
+_EVENT = ("hits", "visitors", "bytes")
+_AD = ("impressions", "clicks", "ctr", "conversions", "visitors")
+
+PANELS: tuple[Panel, ...] = (
+    Panel("pages", "Pages", "pages", ("path",), ("views", "visitors", "clicks", "errors", "bytes")),
+    Panel(
+        "entries",
+        "Entries: from where to which page",
+        REQUESTS,
+        ("referrer", "path"),
+        ("views", "visitors"),
+        ("kind = 'pageview'", "from_path IS NULL", "referrer <> ''"),
+    ),
+    Panel("referrers", "Referrers", "referrers", ("referrer",), _HITS),
+    Panel("campaigns", "Campaigns", "ads", ("campaign",), _AD),
+    Panel("ads", "Ads", "ads", ("ad",), _AD),
+    Panel("placements", "Placements", "ads", ("placement",), _AD),
+    Panel("errors", "Errors", "errors", ("path", "status"), ("hits",)),
+    Panel("slow", "Slow pages", "latency", ("path",), ("p95", "p50", "p99", "mean", "hits")),
+    Panel("statuses", "Statuses", "traffic", ("status",), _EVENT),
+    Panel("browsers", "Browsers", "agents", ("browser",), _HITS, ("NOT is_bot",)),
+    Panel("systems", "Systems", "agents", ("os",), _HITS, ("NOT is_bot",)),
+    Panel("devices", "Devices", "agents", ("device",), _HITS),
+    Panel("robots", "Robots", "agents", ("browser",), _HITS, ("is_bot",)),
+    Panel("sites", "Sites", "traffic", ("site",), _EVENT),
+    Panel("methods", "Methods", "traffic", ("method",), _EVENT),
+    Panel("kinds", "Kinds", "traffic", ("kind",), _EVENT),
+    Panel("extensions", "Extensions", REQUESTS, ("ext",), _EVENT),
+    Panel("countries", "Countries", REQUESTS, ("country",), _EVENT),
+    Panel("networks", "Networks", REQUESTS, ("network",), _EVENT),
+    Panel("users", "Users", REQUESTS, ("user",), _EVENT),
+    Panel("protocols", "Protocols", REQUESTS, ("protocol",), _EVENT),
+    Panel("tls", "TLS", REQUESTS, ("tls",), _EVENT),
+    Panel("cache", "Cache", REQUESTS, ("cache",), _EVENT),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PanelRequest:
+    """Which rows of a panel."""
+
+    panel: Panel
+    sort: str
+    order: Order = "desc"
+    limit: int = 10
+    offset: int = 0
+    search: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        panel: Panel,
+        *,
+        sort: str | None = None,
+        order: str | None = None,
+        limit: int = 10,
+        offset: int = 0,
+        search: str = "",
+    ) -> PanelRequest:
+        """Return the request, checked. Raises LogaggError."""
+        sorts = (*panel.measures, CHANGE)
+        if sort and sort not in sorts:
+            raise LogaggError(f"sort: {panel.name} has no {sort[:100]!r}", f"there are {', '.join(sorts)}")
+        if (order or "desc") not in ("desc", "asc"):
+            raise LogaggError(f"order: {order!r} is not valid", "write desc or asc")
+        if not 0 < limit <= MOST_ROWS or offset < 0:
+            raise LogaggError(
+                f"limit: {limit}, offset: {offset}: not valid", f"write 1 to {MOST_ROWS:,}, and 0 or more"
+            )
+        if "\0" in search or len(search) > 1000:
+            raise LogaggError("search: not valid", "write up to 1,000 characters")
+        return cls(panel, sort or panel.measures[0], order or "desc", limit, offset, search)  # type: ignore[arg-type]
+
+
+def panels_of(facts: Facts) -> Mapping[str, Panel]:
+    """Return the panels of a lake by name: those above, and one for each of its own rollups."""
+    return {panel.name: panel for panel in (*PANELS, *_own(facts))}
+
+
+def _own(facts: Facts) -> Iterator[Panel]:
+    for name, columns in facts.rollups.items():
+        if name in DEFINITIONS or name == REQUESTS:
+            continue
+        dimensions = tuple(one for one, kind in columns.items() if kind == "string")[:3]
+        measures = tuple(one for one, kind in columns.items() if kind in ("int64", "double") or one == "visitors")
+        if dimensions and measures and name not in {panel.name for panel in PANELS}:
+            yield Panel(name, name, name, dimensions, measures)
+
+
+def panel_query(request: PanelRequest, scope: Scope, facts: Facts) -> tuple[Origin, str]:
+    """Return what a panel is read from, and its query; one row more than asked for tells that there are more.
+
+    Columns: dimensions, measures, with a period to compare with `before_` and the measure, and `change`; then `share` where
+    the values of the sort measure add up.
+    """
+    panel = request.panel
+    origin = origin_of(panel.rollup, _columns(panel), scope, facts)
+    if origin.unavailable:
+        return origin, ""
+    now = aggregate(origin, panel.rollup, panel.dimensions, panel.measures, scope, scope.period, panel.where)
+    names = [identifier(one) for one in panel.dimensions]
+    columns, source = [*names, *panel.measures], f"(\n{now}\n)"
+    measure = panel.measures[0] if request.sort == CHANGE else request.sort
+    earlier = compared(origin, scope, facts)
+    if earlier:
+        before = aggregate(origin, panel.rollup, panel.dimensions, panel.measures, scope, earlier, panel.where)
+        source = f"{source} AS now FULL JOIN (\n{before}\n) AS before USING ({', '.join(names)})"
+        columns = [*names, *(_now(one) for one in panel.measures)]
+        columns += [f"{_before(one)} AS before_{one}" for one in panel.measures]
+        columns.append(f"{_now(measure, named=False)} / nullif(before.{measure}, 0) - 1 AS {CHANGE}")
+    if (shown := MEASURES.get(measure)) and shown.is_sum:
+        of = _now(measure, named=False) if earlier else measure
+        columns.append(f"{of} / nullif(sum({of}) OVER (), 0) AS share")
+    where = ""
+    if request.search:
+        contains = (f"contains(lower({one}::VARCHAR), lower({literal(request.search)}))" for one in names)
+        where = f"\nWHERE {' OR '.join(contains)}"
+    sort = request.sort if request.sort != CHANGE or earlier else measure
+    order = f"{sort} {request.order.upper()} NULLS LAST, {', '.join(names)}"
+    limits = f"LIMIT {request.limit + 1}" + (f" OFFSET {request.offset}" if request.offset else "")
+    return origin, f"SELECT {', '.join(columns)}\nFROM {source}{where}\nORDER BY {order}\n{limits}"
+
+
+def panel_answer(request: PanelRequest, scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
+    """Return a panel's rows as the HTTP API describes them."""
+    origin, sql = panel_query(request, scope, facts)
+    found = ask(sql).as_dicts() if sql else []
+    return {
+        "name": request.panel.name,
+        "dimensions": request.panel.dimensions,
+        "measures": request.panel.measures,
+        "rows": [_row(request.panel, row) for row in found[: request.limit]],
+        "more": len(found) > request.limit,
+        "sort": request.sort,
+        "order": request.order,
+        **told(origin),
+        "sql": sql,
+    }
+
+
+def told(origin: Origin) -> dict[str, Any]:
+    """Return where an answer comes from, as the HTTP API says it."""
+    return {
+        "from": origin.table or None,
+        "complete_from": origin.complete_from,
+        "unavailable": origin.unavailable,
+        "note": origin.note,
+    }
+
+
+def _row(panel: Panel, row: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: row[name] if name == "status" else row[name] or None for name in panel.dimensions}
+    found |= {name: row[name] for name in panel.measures}
+    before = {name: row[f"before_{name}"] for name in panel.measures} if CHANGE in row else None
+    return found | {"before": before, "change": row.get(CHANGE), "share": row.get("share")}
+
+
+def _columns(panel: Panel) -> frozenset[str]:
+    return frozenset("status" if one == "status_class" else one for one in panel.dimensions)
+
+
+def _counts(measure: str) -> bool:
+    """Return whether a measure of nothing is zero; a percentile or a ratio of nothing is null."""
+    shown = MEASURES.get(measure)
+    return shown is None or shown.is_sum or measure == "visitors"
+
+
+def _now(measure: str, *, named: bool = True) -> str:
+    value = f"coalesce(now.{measure}, 0)" if _counts(measure) else f"now.{measure}"
+    return f"{value} AS {measure}" if named else value
+
+
+def _before(measure: str) -> str:
+    return f"coalesce(before.{measure}, 0)" if _counts(measure) else f"before.{measure}"
+
+
+def is_present(panel: Panel, facts: Facts) -> str:
+    """Return a query for whether any event of the lake has the panel's values; empty if it is there in any case."""
+    if panel.rollup == "ads":
+        return "SELECT count(*) > 0 FROM ads"
+    if panel.rollup == "latency":
+        return "SELECT count(*) > 0 FROM latency"
+    if panel.rollup != REQUESTS:
+        return ""
+    if not facts.keeps_requests:
+        return "SELECT false"
+    column = identifier(panel.dimensions[-1])
+    return f"SELECT count(*) > 0 FROM (FROM {REQUESTS} SELECT {column} WHERE {column} <> '' LIMIT 1)"
+
+
+def panel_named(name: str, facts: Facts) -> Panel:
+    """Return a panel. Raises LogaggError."""
+    panels = panels_of(facts)
+    if name not in panels:
+        raise LogaggError(f"no panel {name[:100]!r}", f"there are {', '.join(panels)}")
+    return panels[name]
+
+
+def wanted(names: Sequence[str], facts: Facts) -> list[Panel]:
+    return [panel_named(name, facts) for name in names]

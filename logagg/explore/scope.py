@@ -1,0 +1,186 @@
+"""What is looked at: the window, the period that it is compared with, robots, filters, and the time zone of days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from logagg.errors import LogaggError
+from logagg.query.reports import BOTS, Bots
+from logagg.query.times import moment
+from logagg.quoting import identifier, literal
+
+Compare = Literal["none", "previous", "week", "year"]
+
+DIMENSIONS = (
+    *("site", "kind", "method", "status", "status_class", "path", "ext", "referrer", "from_path"),
+    *("campaign", "ad", "placement", "browser", "os", "device"),
+    *("country", "network", "cache", "scheme", "protocol", "tls", "user"),
+)
+CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
+SINCE = "24h"
+WEEK = timedelta(days=7)
+YEAR = 52 * WEEK  # the same days of the week
+MINUTE = timedelta(minutes=1)
+MOST_VALUES = 100  # of all filters together
+LONGEST_VALUE = 8192  # characters
+
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A half-open window of whole minutes: [since, until)."""
+
+    since: datetime
+    until: datetime
+
+    @property
+    def length(self) -> timedelta:
+        return self.until - self.since
+
+    def condition(self) -> str:
+        """Return the condition that an event or a bucket lies in it."""
+        return f"ts >= {timestamp(self.since)} AND ts < {timestamp(self.until)}"
+
+    def earlier(self, by: timedelta) -> Period:
+        return Period(max(_EARLIEST, self.since - by), max(_EARLIEST, self.until - by))
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A dimension has one of these values; or, `excluded`, none of them. An empty value stands for none."""
+
+    dimension: str
+    values: tuple[str, ...]
+    excluded: bool = False
+
+    def condition(self, column: str | None = None) -> str:
+        """Return it as SQL, over the column of the dimension or another one."""
+        column = identifier(column or self.dimension)
+        if self.dimension == "status_class":
+            column, values = f"{identifier('status')} // 100", [value[0] for value in self.values]
+        elif self.dimension == "status":
+            values = list(self.values)
+        else:
+            values = [literal(value) for value in self.values]
+            if "" in self.values or self.excluded:
+                column = f"coalesce({column}, '')"
+        among = "NOT IN" if self.excluded else "IN"
+        return f"{column} {among} ({', '.join(values)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What every answer is about; made by `of`, which checks it."""
+
+    period: Period
+    before: Period | None = None
+    bots: Bots = "include"
+    filters: tuple[Filter, ...] = ()
+    zone: str = "UTC"
+
+    @classmethod
+    def of(
+        cls,
+        now: float,
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        compare: str | None = None,
+        bots: str | None = None,
+        is_: Sequence[str] = (),
+        is_not: Sequence[str] = (),
+        zone: str | None = None,
+    ) -> Scope:
+        """Return the scope that parameters describe; `now` is seconds since the epoch. Raises LogaggError."""
+        period = _period(now, since or SINCE, until or "now")
+        if (bots or "include") not in BOTS:
+            raise LogaggError(f"bots: {bots!r} is not valid", f"write one of {', '.join(BOTS)}")
+        filters = (*_filters(is_, excluded=False), *_filters(is_not, excluded=True))
+        before = _before(period, compare or "none")
+        return cls(period, before, bots or "include", filters, _zone(zone or "UTC"))  # type: ignore[arg-type]
+
+    @property
+    def dimensions(self) -> frozenset[str]:
+        """The columns that a table needs for its filters, robots apart."""
+        return frozenset("status" if one.dimension == "status_class" else one.dimension for one in self.filters)
+
+    def conditions(self, period: Period, columns: Mapping[str, str] | None = None) -> list[str]:
+        """Return the conditions of a period; `columns` maps dimensions to columns of other names."""
+        return [period.condition(), *self.filter_conditions(columns)]
+
+    def filter_conditions(self, columns: Mapping[str, str] | None = None) -> list[str]:
+        """Return the conditions without those of time."""
+        bots = {"include": [], "exclude": ["NOT is_bot"], "only": ["is_bot"]}[self.bots]
+        return bots + [one.condition((columns or {}).get(one.dimension)) for one in self.filters]
+
+
+def timestamp(moment: datetime) -> str:
+    """Return a time as SQL."""
+    return f"TIMESTAMPTZ '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}+00'"
+
+
+def _period(now: float, since: str, until: str) -> Period:
+    first, last = moment(since, now, "since"), moment(until, now, "until")
+    assert first and last
+    if not (_EARLIEST <= first < _LATEST and _EARLIEST <= last < _LATEST):
+        raise LogaggError("since, until: not between 1970 and 2200", "write times as on the command line")
+    start, end = _floor(first), _floor(last + MINUTE - timedelta(microseconds=1))
+    if start >= end:
+        raise LogaggError("since: not before until", "write the earlier time first")
+    return Period(start, end)
+
+
+def _floor(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(second=0, microsecond=0)
+
+
+def _before(period: Period, compare: str) -> Period | None:
+    """Return the period to compare with: the one before, or the same days of earlier weeks or a year ago."""
+    if compare == "none":
+        return None
+    if compare == "previous":
+        return period.earlier(period.length)
+    steps = {"week": WEEK, "year": YEAR}
+    if compare not in steps:
+        raise LogaggError(f"compare: {compare!r} is not valid", "write none, previous, week or year")
+    step = steps[compare]
+    return period.earlier(step * -(-period.length // step))
+
+
+def _zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise LogaggError(f"tz: {name!r} is not a time zone", 'write one as "UTC" or "Europe/Berlin"') from None
+
+
+def _filters(texts: Sequence[str], *, excluded: bool) -> Iterator[Filter]:
+    """Yield the filters that `DIMENSION:VALUE` texts describe, one for each dimension, in the order of the lists here."""
+    if len(texts) > MOST_VALUES:
+        raise LogaggError(f"filters: {len(texts)} values are too many", f"{MOST_VALUES} at most")
+    found: dict[str, dict[str, None]] = {}
+    for text in texts:
+        dimension, colon, value = text.partition(":")
+        if dimension not in DIMENSIONS or not colon:
+            raise LogaggError(
+                f"filter {text[:100]!r} is not valid", f"write DIMENSION:VALUE; there are {', '.join(DIMENSIONS)}"
+            )
+        found.setdefault(dimension, {})[_checked(dimension, value)] = None
+    for dimension in DIMENSIONS:
+        if dimension in found:
+            yield Filter(dimension, tuple(found[dimension]), excluded)
+
+
+def _checked(dimension: str, value: str) -> str:
+    if dimension == "status" and not (value.isascii() and value.isdecimal() and len(value) <= 4):
+        raise LogaggError(f"status: {value[:20]!r} is not valid", "write a number such as 404")
+    if dimension == "status_class" and value not in CLASSES:
+        raise LogaggError(f"status_class: {value[:20]!r} is not valid", f"write one of {', '.join(CLASSES)}")
+    if "\0" in value or len(value) > LONGEST_VALUE:
+        raise LogaggError(f"{dimension}: no event has such a value", f"write up to {LONGEST_VALUE:,} characters")
+    return value

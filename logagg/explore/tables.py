@@ -1,0 +1,201 @@
+"""Where an answer comes from: a rollup that has all dimensions of the filters, else the requests behind it.
+
+The requests behind a rollup follow from its definition: each of its parts selects events, and adds to measures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from logagg.explore.facts import Facts
+from logagg.explore.measures import MEASURES, over_rollup
+from logagg.explore.scope import Period, Scope
+from logagg.quoting import identifier, literal
+from logagg.rollup.conditions import AtLeast, Both, Condition, Either, NotNull, OneOf
+from logagg.rollup.definitions import DEFAULTS, Measure, Part, Rollup
+from logagg.rollup.requests import NAME as REQUESTS
+
+DEFINITIONS: Mapping[str, Rollup] = {rollup.name: rollup for rollup in DEFAULTS}
+_REPEATED = "clicks include repeated ones: rollups tell them apart, requests do not"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The table that answers, or why none does."""
+
+    table: str = ""  # a rollup, or requests
+    complete_from: datetime | None = None  # of requests that begin within the window
+    note: str = ""
+    unavailable: str = ""
+
+    @property
+    def is_requests(self) -> bool:
+        return self.table == REQUESTS
+
+
+def origin_of(rollup: str, needed: frozenset[str], scope: Scope, facts: Facts) -> Origin:
+    """Return what answers a question about a rollup that needs these dimensions beside those of the filters."""
+    needed |= scope.dimensions
+    if rollup in facts.rollups and needed <= facts.rollups[rollup].keys():
+        return Origin(rollup)
+    lacking = ", ".join(sorted(needed - facts.rollups.get(rollup, {}).keys()))
+    if rollup not in DEFINITIONS and rollup != REQUESTS:
+        return Origin(unavailable=f"the rollup {rollup} does not have {lacking}")
+    if not facts.keeps_requests:
+        what = f"{rollup} does not have {lacking}" if rollup != REQUESTS else "this is read from requests"
+        return Origin(unavailable=f"{what}, and this lake keeps no requests")
+    begins = facts.requests_from if facts.requests_from > scope.period.since else None
+    if begins and begins >= scope.period.until:
+        return Origin(unavailable=f"{lacking or 'this'} is known from requests only, which begin later")
+    notes = [f"requests of kind {', '.join(facts.missing_kinds)} are not kept"] if facts.missing_kinds else []
+    if rollup == "ads":
+        notes.append(_REPEATED)
+    return Origin(REQUESTS, begins, "; ".join(notes))
+
+
+def compared(origin: Origin, scope: Scope, facts: Facts) -> Period | None:
+    """Return the period to compare with; none where requests begin after it does: the change would be a wrong one."""
+    if scope.before and origin.is_requests and facts.requests_from > scope.before.since:
+        return None
+    return scope.before
+
+
+def aggregate(
+    origin: Origin,
+    rollup: str,
+    dimensions: Sequence[str],
+    measures: Sequence[str],
+    scope: Scope,
+    period: Period,
+    where: Sequence[str] = (),
+) -> str:
+    """Return the SELECT that sums up measures by dimensions.
+
+    A dimension is the name of one, or a pair `expression AS name`.
+    """
+    if not origin.is_requests:
+        conditions = [*where, *scope.conditions(period)]
+        columns = [*map(_dimension, dimensions), *(f"{over_rollup(name)} AS {name}" for name in measures)]
+        return _select(columns, identifier(rollup), conditions, dimensions)
+    if rollup == REQUESTS:
+        conditions = [*where, *scope.conditions(period)]
+        columns = [*map(_dimension, dimensions), *(f"{_EVENTS[name]} AS {name}" for name in measures)]
+        return _select(columns, REQUESTS, conditions, dimensions)
+    return _from_requests(DEFINITIONS[rollup], dimensions, measures, scope, period, where)
+
+
+_EVENTS = {  # measures of the panels that only requests have
+    "hits": "count(*)",
+    "visitors": "count(DISTINCT visitor)",
+    "views": "count(*) FILTER (kind = 'pageview')",
+    "errors": "count(*) FILTER (status >= 400)",
+    "bytes": "coalesce(sum(bytes), 0)::BIGINT",
+}
+
+
+def _from_requests(
+    rollup: Rollup,
+    dimensions: Sequence[str],
+    measures: Sequence[str],
+    scope: Scope,
+    period: Period,
+    where: Sequence[str],
+) -> str:
+    """Return the SELECT over the requests that a rollup was made of."""
+    parts = [part for part in rollup.parts if part.of == "events"]
+    if len(rollup.parts) == 1:
+        conditions = [*_conditions(parts[0]), *where, *scope.conditions(period)]
+        columns = [*map(_dimension, dimensions), *(f"{_over(parts[0], name)} AS {name}" for name in measures)]
+        return _select(columns, REQUESTS, conditions, dimensions)
+    needed = list(dict.fromkeys(one for name in measures for one in _ADDENDS.get(name, (name,))))
+    united = "\n  UNION ALL\n".join(_addends(part, dimensions, needed, scope, period, where) for part in parts)
+    columns = [*map(_name, dimensions), *(f"{_OVER_ADDENDS.get(name, _sum(name))} AS {name}" for name in measures)]
+    return _select(columns, f"(\n{united}\n)", [], dimensions)
+
+
+_ADDENDS = {"ctr": ("impressions", "clicks")}
+_OVER_ADDENDS = {"visitors": "count(DISTINCT visitors)", "ctr": "ctr(sum(impressions), sum(clicks))"}
+
+
+def _addends(
+    part: Part, dimensions: Sequence[str], names: Sequence[str], scope: Scope, period: Period, where: Sequence[str]
+) -> str:
+    """Return the SELECT of what each event adds to the measures."""
+    renamed = part.columns or {}
+    columns = [_dimension(renamed[one], one) if one in renamed else _dimension(one) for one in dimensions]
+    columns += [f"{_addend(part, name)} AS {name}" for name in names]
+    conditions = [*_conditions(part), *where, *scope.conditions(period, renamed)]
+    return f"  SELECT {', '.join(columns)}\n  FROM {REQUESTS}\n  WHERE {' AND '.join(conditions)}"
+
+
+def _addend(part: Part, name: str) -> str:
+    measure = part.measures.get(name)
+    if name == "clicks" and measure and measure.kind == "from_other_part" and "impressions" in part.measures:
+        return "CASE WHEN kind = 'click' THEN 1 ELSE 0 END"  # which the part of booked clicks counts
+    if measure is None or measure.kind == "from_other_part":
+        return "NULL" if name == "visitors" else "0"
+    value = {"count": "1", "sum": measure.of, "uniques": "visitor"}[measure.kind]
+    if measure.where is None:
+        return value
+    return f"CASE WHEN {condition(measure.where)} THEN {value} END"
+
+
+def _over(part: Part, name: str) -> str:
+    """Return a measure of the only part of a rollup, over its events."""
+    if name in MEASURES and MEASURES[name].requests:
+        return MEASURES[name].requests
+    measure: Measure = part.measures[name]
+    value = {"count": "count(*)", "sum": f"sum({measure.of})", "uniques": "count(DISTINCT visitor)"}[measure.kind]
+    if measure.where is not None:
+        value += f" FILTER ({condition(measure.where)})"
+    return f"coalesce({value}, 0)::BIGINT" if measure.kind == "sum" else value
+
+
+def _sum(name: str) -> str:
+    return f"coalesce(sum({name}), 0)::BIGINT"
+
+
+def _conditions(part: Part) -> list[str]:
+    return [] if part.where is None else [condition(part.where)]
+
+
+def condition(where: Condition) -> str:
+    """Return a condition of a definition as SQL over `requests`."""
+    match where:
+        case OneOf(column, (value,)):
+            return f"{identifier(column)} = {literal(value)}"
+        case OneOf(column, values):
+            return f"{identifier(column)} IN ({', '.join(map(literal, values))})"
+        case AtLeast(column, least):
+            return f"{identifier(column)} >= {least}"
+        case NotNull(column):
+            return f"{identifier(column)} IS NOT NULL"
+        case Both(one, other):
+            return f"({condition(one)} AND {condition(other)})"
+        case Either(one, other):
+            return f"({condition(one)} OR {condition(other)})"
+        case _:
+            raise AssertionError("own rollups are not read from requests")
+
+
+def _dimension(name: str, alias: str = "") -> str:
+    """Return the column of a dimension; nothing is an empty text, except for numbers."""
+    if " AS " in name:
+        return name
+    if name == "status_class":
+        return "(status // 100) || 'xx' AS status_class"
+    if name == "status":
+        return name
+    return f"coalesce({identifier(name)}, '') AS {identifier(alias or name)}"
+
+
+def _name(dimension: str) -> str:
+    return dimension.rpartition(" AS ")[2] if " AS " in dimension else identifier(dimension)
+
+
+def _select(columns: Sequence[str], table: str, conditions: Sequence[str], dimensions: Sequence[str]) -> str:
+    where = f"\nWHERE {' AND '.join(conditions)}" if conditions else ""
+    group = f"\nGROUP BY {', '.join(map(str, range(1, len(dimensions) + 1)))}" if dimensions else ""
+    return f"SELECT {', '.join(columns)}\nFROM {table}{where}{group}"
