@@ -1,0 +1,251 @@
+"""What the API answers: one function for each address, and the table of them that routes and OpenAPI follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.datastructures import QueryParams
+
+from logagg import __version__
+from logagg.errors import LogaggError
+from logagg.explore import overview, page
+from logagg.explore.panels import MOST_ROWS, PanelRequest, panel_answer, panel_named
+from logagg.explore.query import Ask
+from logagg.explore.requests import events, reject_samples, rejects
+from logagg.explore.scope import Scope
+from logagg.query import reports
+from logagg.query.lines import LinesRequest, find
+from logagg.query.sandbox import QueryLimits as SqlLimits
+from logagg.query.sandbox import Sandbox
+from logagg.quoting import literal
+from logagg.serve.formats import Table, flat
+from logagg.serve.parameters import FORMAT, SCOPE, Parameter, number, scope_of, whole
+from logagg.serve.snapshots import QueryLimits, Remembered, Snapshot
+
+MOST_LINES = 1_000
+MOST_SQL_ROWS = 100_000
+_FURTHEST = 10**16  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What is served, and what may be asked."""
+
+    root: Path
+    limits: QueryLimits
+    sql: bool = False  # whether /api/sql answers
+    cluster: Callable[[], dict[str, Any]] | None = None
+    remembered: Remembered = field(default_factory=lambda: Remembered(60.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request: its parameters, and the snapshot that answers."""
+
+    site: Site
+    query: QueryParams
+    path: Mapping[str, str]
+    snapshot: Snapshot
+    ask: Ask
+    now: float
+
+    @property
+    def scope(self) -> Scope:
+        return scope_of(self.query, self.now)
+
+
+Answered = tuple[Mapping[str, Any], Table | None]  # the whole answer, and its table if it is one
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One address of the API."""
+
+    path: str
+    summary: str
+    answer: Callable[[Asked], Answered]
+    parameters: Sequence[Parameter] = ()
+    follows_commits: bool = True  # the answer stays the same until the next commit, and then has an ETag
+    is_table: bool = True
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all its parameters."""
+        return frozenset(one.name for one in self.parameters) | {FORMAT.name}
+
+
+def _page(asked: Asked) -> Answered:
+    query, facts = asked.query, asked.snapshot.facts
+    names = [name for name in query.get("panels", "").split(",") if name]
+    answer = page.page_answer(
+        asked.scope,
+        facts,
+        asked.ask,
+        panels=names or None,
+        split=query.get("split", "kind"),
+        limit=number(query, "limit", 10, 1_000),
+        sorts={key.removeprefix("sort."): value for key, value in query.items() if key.startswith("sort.")},
+        orders={key.removeprefix("order."): value for key, value in query.items() if key.startswith("order.")},
+    )
+    return answer, None
+
+
+def _totals(asked: Asked) -> Answered:
+    answer = overview.totals(asked.scope, asked.snapshot.facts, asked.ask)
+    before = answer["before"] or {}
+    return answer, [{"measure": name, "now": value, "before": before.get(name)} for name, value in answer["now"].items()]
+
+
+def _series(asked: Asked) -> Answered:
+    answer = overview.series(asked.query.get("split", "kind"), asked.scope, asked.snapshot.facts, asked.ask)
+    groups: Mapping[str, Sequence[int]] = answer["groups"]
+    rows = [
+        {"ts": ts, **{name: values[place] for name, values in groups.items()}} for place, ts in enumerate(answer["ts"])
+    ]
+    return answer, rows
+
+
+def _latency(asked: Asked) -> Answered:
+    answer = overview.latency(asked.scope, asked.snapshot.facts, asked.ask)
+    columns = {name: answer[name] for name in overview.PERCENTILES}
+    rows = [
+        {"ts": ts, **{name: values[place] if values else None for name, values in columns.items()}}
+        for place, ts in enumerate(answer["ts"])
+    ]
+    return answer, rows
+
+
+def _panel(asked: Asked) -> Answered:
+    query, facts = asked.query, asked.snapshot.facts
+    request = PanelRequest.of(
+        panel_named(asked.path["name"], facts),
+        sort=query.get("sort"),
+        order=query.get("order"),
+        limit=number(query, "limit", 10, MOST_ROWS),
+        offset=number(query, "offset", 0, 1_000_000, least=0),
+        search=query.get("search", ""),
+    )
+    answer = panel_answer(request, asked.scope, facts, asked.ask)
+    return answer, flat(answer["rows"])
+
+
+def _requests(asked: Asked) -> Answered:
+    limit, offset = number(asked.query, "limit", 100, MOST_ROWS), number(asked.query, "offset", 0, 1_000_000, least=0)
+    answer = events(asked.scope, asked.snapshot.facts, asked.ask, limit=limit, offset=offset)
+    return answer, answer["rows"]
+
+
+def _lines(asked: Asked) -> Answered:
+    scope, source = asked.scope, asked.query.get("source", "")
+    where = " AND ".join(scope.filter_conditions())
+    if source:
+        if not source.isalnum():
+            raise LogaggError(f"source: {source[:40]!r} is not valid", "take it from api/requests, with its position")
+        position = number(asked.query, "position", 0, _FURTHEST, least=0)
+        where = f"source = {literal(source)} AND position = {position}"
+    limit = number(asked.query, "limit", 50, MOST_LINES)
+    request = LinesRequest(where, scope.period.since, scope.period.until, limit)
+    with find(asked.site.root, request, ()) as found:
+        rows = [line.as_dict() for line in found]
+    return {"rows": rows}, rows
+
+
+def _rejects(asked: Asked) -> Answered:
+    answer = rejects(asked.ask)
+    return answer, answer["rows"]
+
+
+def _samples(asked: Asked) -> Answered:
+    answer = reject_samples(asked.query.get("reason"), asked.ask)
+    return answer, answer["rows"]
+
+
+def _lake(asked: Asked) -> Answered:
+    facts = asked.snapshot.facts
+    answer = page.lake_answer(asked.site.root.name, facts, lambda sql: asked.site.remembered.get(sql, lambda: asked.ask(sql)), __version__)
+    return {**answer, "sql": asked.site.sql, "cluster": asked.site.cluster is not None}, None
+
+
+def _report(asked: Asked) -> Answered:
+    name = asked.path["name"]
+    limit = number(asked.query, "limit", reports.LIMIT, MOST_ROWS)
+    site = asked.query.get("site")
+    bots: Any = asked.query.get("bots", "include")
+    since, until = asked.query.get("since"), asked.query.get("until")
+    wanted = reports.ReportRequest.of(name, asked.now, since=since, until=until, limit=limit, site=site, bots=bots)
+    rows = asked.snapshot.report(wanted).as_dicts()
+    return {"name": name, "rows": rows}, rows
+
+
+def _sql(asked: Asked) -> Answered:
+    if not asked.site.sql:
+        raise LogaggError("api/sql is off", "start logagg serve with --sql")
+    limits = SqlLimits(asked.site.limits.seconds, asked.site.limits.memory, MOST_SQL_ROWS)
+    text = asked.query.get("q", "")
+    if not text.strip():
+        raise LogaggError("q: no query", "write one as ?q=SELECT ...")
+    with Sandbox(asked.site.root, limits=limits).run(text) as answer:
+        rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows()]
+        return {"columns": answer.columns, "rows": rows}, rows
+
+
+def _cluster(asked: Asked) -> Answered:
+    if asked.site.cluster is None:
+        raise LogaggError("no job servers to ask", "start logagg serve with --gearman HOST:PORT")
+    return asked.site.cluster(), None
+
+
+_SPLIT = Parameter("split", "What the bars are divided by.", {"type": "string", "enum": list(overview.SPLITS)})
+_TEXT = {"type": "string"}
+_NAME = Parameter("name", "The name of the panel.", _TEXT, required=True)
+_ROWS = (whole("limit", "The most rows.", MOST_ROWS), whole("offset", "Rows to pass over.", 1_000_000, 0))
+_SORT = (
+    Parameter("sort", "The measure to sort by, or change.", _TEXT),
+    Parameter("order", "Largest or smallest first.", {"type": "string", "enum": ["desc", "asc"]}),
+)
+ENDPOINTS: Sequence[Endpoint] = (
+    Endpoint("lake", "What the lake has: panels, measures, sites.", _lake, is_table=False),
+    Endpoint(
+        "page",
+        "Everything on the page in one answer; sort.NAME and order.NAME sort a panel.",
+        _page,
+        (*SCOPE, _SPLIT, Parameter("panels", "Names, with commas between.", _TEXT), whole("limit", "Rows of a panel.", 1_000)),
+        is_table=False,
+    ),
+    Endpoint("totals", "The measures of the window, and of the compared period.", _totals, SCOPE),
+    Endpoint("series", "Hits over time.", _series, (*SCOPE, _SPLIT)),
+    Endpoint("latency", "Percentiles of the seconds to serve a request, over time.", _latency, SCOPE),
+    Endpoint(
+        "panels/{name}",
+        "The rows of a panel.",
+        _panel,
+        (*SCOPE, *_SORT, *_ROWS, Parameter("search", "Text that a value contains.", _TEXT)),
+    ),
+    Endpoint("requests", "Single requests, the newest first.", _requests, (*SCOPE, *_ROWS)),
+    Endpoint(
+        "lines",
+        "The log lines of requests, read from their logs.",
+        _lines,
+        (
+            *SCOPE,
+            whole("limit", "The most lines.", MOST_LINES),
+            Parameter("source", "With position: one line.", _TEXT),
+            whole("position", "With source: one line.", _FURTHEST, 0),
+        ),
+        follows_commits=False,
+    ),
+    Endpoint("rejects", "Lines that were not understood, by reason.", _rejects),
+    Endpoint("rejects/samples", "Some of these lines.", _samples, (Parameter("reason", "Of this reason only.", _TEXT),)),
+    Endpoint(
+        "report/{name}",
+        "A report of the command line.",
+        _report,
+        (*SCOPE[:2], SCOPE[3], Parameter("site", "Of this site only.", _TEXT), _ROWS[0]),
+    ),
+    Endpoint("sql", "A query in the sandbox; only with --sql.", _sql, (Parameter("q", "The query.", _TEXT, required=True),), follows_commits=False),
+    Endpoint("cluster", "Job servers, shards, tailers; only with --gearman.", _cluster, follows_commits=False, is_table=False),
+)
+

@@ -1,0 +1,227 @@
+"""The application: the page's files, the API, live events, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from logagg.clock import Clock
+from logagg.errors import LakeError, LimitReached, LogaggError
+from logagg.explore import page
+from logagg.metrics import Sample, exposition
+from logagg.query import status
+from logagg.query.render import as_json
+from logagg.query.snapshot import connect
+from logagg.serve import openapi
+from logagg.serve.api import ENDPOINTS, Asked, Endpoint, Site
+from logagg.serve.formats import MEDIA_TYPES, chosen, encoded
+from logagg.serve.guard import Access, Guard, refused
+from logagg.serve.live import Announcer
+from logagg.serve.parameters import MOST_TEXT, refuse_unknown
+from logagg.serve.snapshots import Answers, Remembered, Snapshots
+
+WORKERS = 4  # queries at a time
+WAITING = 64  # requests that wait for one of them; more are asked to come later
+OF_A_CLIENT = 4  # requests of one client at a time: those of one page
+RETRY = {"Retry-After": "1"}
+STATIC = {
+    "": ("index.html", "text/html; charset=utf-8"),
+    "app.js": ("app.js", "text/javascript; charset=utf-8"),
+    "app.css": ("app.css", "text/css; charset=utf-8"),
+    "THIRD-PARTY.txt": ("THIRD-PARTY.txt", "text/plain; charset=utf-8"),
+}
+
+
+class Server:
+    """Answers requests about one lake."""
+
+    def __init__(self, site: Site, clock: Clock) -> None:
+        self._site, self._clock = site, clock
+        self._snapshots, self._answers = Snapshots(site.root, site.limits), Answers()
+        self._pool = ThreadPoolExecutor(WORKERS, "query")
+        self._running: Counter[str] = Counter()  # by client
+        self._asked: Counter[int] = Counter()  # by status
+        self._light = Remembered(1.0)
+        self._announcer = Announcer(self._commit, self._status_told)
+        self._static = {path: _static(name, media) for path, (name, media) in STATIC.items()}
+
+    def app(self, access: Access) -> Starlette:
+        """Return the application."""
+        routes = [Route(f"/{path}", self._file(path)) for path in STATIC]
+        routes += [Route(f"/api/{one.path}", self._endpoint(one)) for one in ENDPOINTS]
+        routes += [
+            Route("/api/status", self._status),
+            Route("/api/events", self._events),
+            Route("/api/openapi.json", self._openapi),
+            Route("/metrics", self._metrics),
+        ]
+        middleware = [Middleware(Guard, access=access), Middleware(GZipMiddleware, minimum_size=1_000)]  # type: ignore[arg-type]
+
+        @asynccontextmanager
+        async def lifespan(_: Starlette) -> Any:
+            yield
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+        handlers: Any = {HTTPException: _no_such, Exception: _failed}
+        return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers, lifespan=lifespan)
+
+    # the API
+
+    def _endpoint(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            client = (request.client.host if request.client else "") or "local"
+            if self._running[client] >= OF_A_CLIENT * 4 or self._running.total() >= WAITING + WORKERS:
+                return self._count(refused(503, "too many requests at a time", "ask again in a moment", RETRY))
+            self._running[client] += 1
+            try:
+                loop = asyncio.get_running_loop()
+                return self._count(await loop.run_in_executor(self._pool, self._answer, endpoint, request))
+            finally:
+                self._running[client] -= 1
+
+        return answer
+
+    def _answer(self, endpoint: Endpoint, request: Request) -> Response:
+        """Return the answer to a request; runs in a thread of the pool."""
+        try:
+            if len(request.url.query) > MOST_TEXT:
+                raise LogaggError("the address is too long", f"{MOST_TEXT:,} characters at most")
+            refuse_unknown(request.query_params, endpoint.names)
+            form = chosen(request.query_params.get("format"), request.headers.get("accept", ""))
+            return self._answer_as(form, endpoint, request)
+        except LogaggError as error:
+            return _told(error)
+
+    def _answer_as(self, form: str, endpoint: Endpoint, request: Request) -> Response:
+        snapshot, minute = self._snapshots.newest(), int(self._clock.now() // 60)
+        query = sorted(pair for pair in request.query_params.multi_items() if pair[0] != "format")
+        key = (snapshot.name, minute, request.url.path, urlencode(query), form)
+        etag = f'"{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}"'
+        headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept"} if endpoint.follows_commits else {}
+        if endpoint.follows_commits and etag in request.headers.get("if-none-match", ""):
+            return Response(None, 304, headers)
+
+        def compute() -> bytes:
+            with snapshot.queries() as ask:
+                asked = Asked(self._site, request.query_params, request.path_params, snapshot, ask, self._clock.now())
+                answer, table = endpoint.answer(asked)
+                return encoded(answer, table, form)
+
+        body = self._answers.get(key, compute) if endpoint.follows_commits else compute()
+        if form in ("parquet", "csv"):
+            name = request.url.path.rstrip("/").rpartition("/")[2]
+            headers["Content-Disposition"] = f'attachment; filename="{"".join(filter(str.isalnum, name))}.{form}"'
+        return Response(body, media_type=MEDIA_TYPES[form], headers=headers)
+
+    # the tail
+
+    async def _status(self, request: Request) -> Response:
+        try:
+            return self._count(_json(await asyncio.to_thread(self._light.get, "status", self._look)))
+        except LogaggError as error:
+            return self._count(_told(error))
+
+    def _look(self) -> dict[str, Any]:
+        """Return how the lake and its tail are doing. Raises LakeError."""
+        with connect(self._site.root) as connection:
+            found = page.status_answer(status.look(self._site.root, connection, self._clock.now()))
+        return {**found, "commit": self._snapshots.newest().facts.commit}
+
+    async def _events(self, request: Request) -> Response:
+        if self._announcer.is_full:
+            return self._count(refused(503, "too many open pages", "close one, or ask again later", RETRY))
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would hold them back
+        return self._count(StreamingResponse(self._announcer.events(), media_type="text/event-stream", headers=headers))
+
+    def _commit(self) -> dict[str, Any]:
+        try:
+            facts = self._snapshots.newest().facts
+        except LakeError as error:
+            return {"commit": 0, "state": "bad", "reasons": [str(error)]}
+        return {"commit": facts.commit, "committed_at": facts.committed_at and facts.committed_at.isoformat()}
+
+    def _status_told(self) -> dict[str, Any]:
+        """Return the light for open pages, without ages, which change all the time."""
+        try:
+            found = self._light.get("status", self._look)
+        except LakeError as error:
+            return {"commit": 0, "state": "bad", "reasons": [str(error)]}
+        return {"commit": found["commit"], "state": found["state"], "reasons": found["reasons"]}
+
+    # the rest
+
+    def _file(self, path: str) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            body, media, etag = self._static[path]
+            headers = {"ETag": etag, "Cache-Control": "no-cache"}
+            if etag in request.headers.get("if-none-match", ""):
+                return self._count(Response(None, 304, headers))
+            return self._count(Response(body, media_type=media, headers=headers))
+
+        return answer
+
+    async def _openapi(self, request: Request) -> Response:
+        return self._count(_json(openapi.document()))
+
+    async def _metrics(self, request: Request) -> Response:
+        return self._count(Response(exposition(self._numbers), media_type="text/plain; version=0.0.4"))
+
+    def _numbers(self) -> Iterator[Sample]:
+        for code, count in sorted(self._asked.items()):
+            yield Sample("logagg_http_answers_total", "Answers, by status.", count, ("status", str(code)))
+        yield Sample("logagg_http_computed_total", "Answers that were computed.", self._answers.computed)
+        yield Sample("logagg_http_reused_total", "Answers that were computed before.", self._answers.reused)
+        yield Sample("logagg_http_pages", "Open pages that get live events.", self._announcer.pages)
+        try:
+            facts = self._snapshots.newest().facts
+        except LakeError:
+            return
+        yield Sample("logagg_commit", "The number of the newest commit.", facts.commit)
+        if facts.committed_at:
+            age = max(0.0, self._clock.now() - facts.committed_at.timestamp())
+            yield Sample("logagg_commit_age_seconds", "Seconds since the newest commit.", age)
+
+    def _count(self, answer: Response) -> Response:
+        self._asked[answer.status_code] += 1
+        return answer
+
+
+def _static(name: str, media: str) -> tuple[bytes, str, str]:
+    body = files("logagg.serve").joinpath("static", name).read_bytes()
+    return body, media, f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+def _json(found: object) -> Response:
+    return Response(as_json(found).encode(), media_type="application/json")
+
+
+def _told(error: LogaggError) -> Response:
+    """Return an answer that says why there is none."""
+    code = 503 if isinstance(error, (LimitReached, LakeError)) else 404 if error.message.startswith("no ") else 400
+    return refused(code, error.message, error.hint, RETRY if code == 503 else None)
+
+
+async def _no_such(request: Request, error: HTTPException) -> Response:
+    return refused(error.status_code, "no such address", "api/openapi.json lists what there is")
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return refused(500, f"internal error: {type(error).__name__}", "please report it")
+
+
+

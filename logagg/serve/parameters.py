@@ -1,0 +1,73 @@
+"""The parameters of requests: the same names in the address of the page and in the API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.datastructures import QueryParams
+
+from logagg.errors import LogaggError
+from logagg.explore.scope import DIMENSIONS, Scope
+
+MOST_TEXT = 16_384  # characters of a query string
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter, as the OpenAPI document describes it."""
+
+    name: str
+    help: str
+    schema: Mapping[str, object]
+    required: bool = False
+
+
+_TEXT = {"type": "string"}
+_LISTED = {"type": "array", "items": {"type": "string"}}
+SCOPE = (
+    Parameter("since", "From then on: 24h ago, today, yesterday, a date, a time; the default is 24h.", _TEXT),
+    Parameter("until", "Up to then, not including it; the default is now.", _TEXT),
+    Parameter("compare", "The period to compare with.", {"type": "string", "enum": ["none", "previous", "week", "year"]}),
+    Parameter("bots", "Whether robots count.", {"type": "string", "enum": ["include", "exclude", "only"]}),
+    Parameter("is", f"DIMENSION:VALUE that must hold; of {', '.join(DIMENSIONS)}. Values of one are alternatives.", _LISTED),
+    Parameter("not", "DIMENSION:VALUE that must not hold.", _LISTED),
+    Parameter("tz", "The time zone of days, as Europe/Berlin; the default is UTC.", _TEXT),
+)
+FORMAT = Parameter("format", "Instead of the Accept header.", {"type": "string", "enum": ["json", "csv", "parquet", "arrow"]})
+
+
+def whole(name: str, help: str, most: int, least: int = 1) -> Parameter:
+    """Return the parameter for a whole number."""
+    return Parameter(name, help, {"type": "integer", "minimum": least, "maximum": most})
+
+
+def scope_of(query: QueryParams, now: float) -> Scope:
+    """Return what a request is about. Raises LogaggError."""
+    return Scope.of(
+        now,
+        since=query.get("since") or None,
+        until=query.get("until") or None,
+        compare=query.get("compare"),
+        bots=query.get("bots"),
+        is_=query.getlist("is"),
+        is_not=query.getlist("not"),
+        zone=query.get("tz"),
+    )
+
+
+def number(query: QueryParams, name: str, default: int, most: int, least: int = 1) -> int:
+    """Return a whole number. Raises LogaggError."""
+    text = query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) < 18 and least <= int(text) <= most):
+        raise LogaggError(f"{name}: {text[:40]!r} is not valid", f"write a number from {least:,} to {most:,}")
+    return int(text)
+
+
+def refuse_unknown(query: QueryParams, known: frozenset[str]) -> None:
+    """Raise LogaggError for a parameter that would be passed over: a filter with a wrong name filters nothing."""
+    for name in query.keys():
+        if name not in known and not name.startswith(("sort.", "order.")):
+            raise LogaggError(f"no parameter {name[:100]!r}", f"there are {', '.join(sorted(known))}")

@@ -1,0 +1,204 @@
+"""The newest snapshot, opened once for all requests, and answers that are computed once for all who ask the same.
+
+A snapshot is a commit: what is asked of one never changes, so its answers are kept until the next one, as far as memory goes.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from logagg import spill
+from logagg.errors import LakeError, LimitReached
+from logagg.explore.facts import Facts
+from logagg.explore.query import Rows
+from logagg.query.reports import ReportRequest, run
+from logagg.query.snapshot import connect, target_of
+from logagg.quoting import literal
+
+KEPT = 32 << 20  # bytes of answers that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """The limits of the queries of a server."""
+
+    seconds: float = 30.0  # that all queries of one request may take
+    memory: int = 256 << 20  # bytes of all queries together; more is spilled to a temporary directory
+    threads: int = 2
+
+
+class Snapshot:
+    """One commit of a lake. Queries may come from any thread."""
+
+    def __init__(self, target: Path, connection: duckdb.DuckDBPyConnection, limits: QueryLimits) -> None:
+        self.target, self._connection, self._limits = target, connection, limits
+        with self.queries() as ask:
+            self.facts = Facts.of(ask)
+
+    @property
+    def name(self) -> str:
+        """The name of the catalog's file: another one for each commit."""
+        return self.target.stem
+
+    @contextmanager
+    def queries(self) -> Iterator[Callable[[str], Rows]]:
+        """Yield a function that runs queries, all of them within the time limit. It raises LimitReached, LakeError."""
+        with self._limited() as (cursor, over):
+
+            def ask(sql: str) -> Rows:
+                if over.is_set():
+                    raise self._too_long()
+                with self._failures():
+                    return _rows(cursor.execute(sql))
+
+            yield ask
+
+    def report(self, wanted: ReportRequest) -> Rows:
+        """Return a report of the command line. Raises LogaggError."""
+        with self._limited() as (cursor, _), self._failures():
+            return _rows(run(cursor, wanted))
+
+    @contextmanager
+    def _limited(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, threading.Event]]:
+        """Yield a cursor that is interrupted after the time limit, and the event that tells so."""
+        cursor, over = self._connection.cursor(), threading.Event()
+        cursor.execute("SET TimeZone = 'UTC'")
+
+        def interrupt() -> None:
+            over.set()
+            cursor.interrupt()
+
+        timer = threading.Timer(self._limits.seconds, interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield cursor, over
+        finally:
+            timer.cancel()
+            cursor.close()
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Turn the errors of DuckDB into ours: the queries are built in, so limits or files are at fault."""
+        try:
+            yield
+        except duckdb.InterruptException:
+            raise self._too_long() from None
+        except duckdb.OutOfMemoryException:
+            text = "the answer needs more memory than the server may take"
+            raise LimitReached(text, "ask for less, or give more with --memory") from None
+        except duckdb.IOException as error:  # a file is missing or damaged
+            what = str(error).splitlines()[0]
+            raise LakeError(f"{self.target}: {what}", "ask again; logagg check tells more") from error
+
+    def _too_long(self) -> LimitReached:
+        return LimitReached(f"the answer took longer than {self._limits.seconds:g} s", "ask for a shorter window, or fewer filters")
+
+
+def _rows(answer: duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation) -> Rows:
+    return Rows(tuple(column[0] for column in answer.description or ()), answer.fetchall())
+
+
+class Snapshots:
+    """Gives the newest snapshot of a lake. An older one lives as long as a request uses it."""
+
+    def __init__(self, root: Path, limits: QueryLimits) -> None:
+        self._root, self._limits = root, limits
+        self._lock = threading.Lock()
+        self._newest: Snapshot | None = None
+
+    def newest(self) -> Snapshot:
+        """Return the newest snapshot. Raises LakeError."""
+        target = target_of(self._root)
+        with self._lock:
+            if self._newest is None or self._newest.target != target:
+                self._newest = Snapshot(target, self._opened(), self._limits)
+            return self._newest
+
+    def _opened(self) -> duckdb.DuckDBPyConnection:
+        connection = connect(self._root)
+        settings = {
+            "threads": str(self._limits.threads),
+            "memory_limit": literal(f"{self._limits.memory}B"),
+            "temp_directory": literal(spill.directory()),
+            "python_scan_all_frames": "false",
+            "python_enable_replacements": "false",
+            "preserve_insertion_order": "false",
+        }
+        for name, value in settings.items():
+            connection.execute(f"SET {name} = {value}")
+        return connection
+
+
+class Answers:
+    """Computes an answer once for all who ask the same at the same commit, and keeps it."""
+
+    def __init__(self, most: int = KEPT) -> None:
+        self._most, self._bytes = most, 0
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[object, bytes] = OrderedDict()
+        self._computing: dict[object, Future[bytes]] = {}
+        self.computed = self.reused = 0
+
+    def get(self, key: object, compute: Callable[[], bytes]) -> bytes:
+        """Return the kept answer, or that which another thread computes now, or compute it."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                self.reused += 1
+                return self._kept[key]
+            running = self._computing.get(key)
+            if running is None:
+                mine = self._computing[key] = Future[bytes]()
+        if running is not None:
+            self.reused += 1
+            return running.result()
+        return self._compute(key, compute, mine)
+
+    def _compute(self, key: object, compute: Callable[[], bytes], future: Future[bytes]) -> bytes:
+        try:
+            found = compute()
+        except BaseException as error:
+            future.set_exception(error)
+            raise
+        else:
+            self.computed += 1
+            future.set_result(found)
+            self._keep(key, found)
+            return found
+        finally:
+            with self._lock:
+                del self._computing[key]
+
+    def _keep(self, key: object, found: bytes) -> None:
+        with self._lock:
+            self._kept[key] = found
+            self._bytes += len(found)
+            while self._bytes > self._most and self._kept:
+                _, dropped = self._kept.popitem(last=False)
+                self._bytes -= len(dropped)
+
+
+class Remembered:
+    """Values that change seldom and take long: computed again after a while."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._clock = seconds, clock
+        self._found: dict[str, tuple[float, Any]] = {}
+
+    def get(self, name: str, compute: Callable[[], Any]) -> Any:
+        at, value = self._found.get(name, (float("-inf"), None))
+        if self._clock() - at > self._seconds:
+            value = compute()
+            self._found[name] = self._clock(), value
+        return value
