@@ -1,0 +1,194 @@
+"""The answers that the web page consists of: the whole page, the lake, and the status of its tails.
+
+Values are Python's (times are datetimes); `logagg.query.render.as_json` makes the JSON that the HTTP API describes of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from logagg.explore.facts import Facts
+from logagg.explore.measures import MEASURES, Shown
+from logagg.explore.overview import latency, series, totals
+from logagg.explore.panels import Panel, PanelRequest, is_present, panel_answer, panels_of, wanted
+from logagg.explore.query import Ask
+from logagg.explore.scope import MINUTE, Scope, timestamp
+from logagg.query.status import SourceHealth, Status
+from logagg.query.tails import TailHealth
+
+MOST_SITES = 200
+MOST_SOURCES = 500
+LATE = 60.0  # seconds that lines of a running tail may wait before the page warns
+REJECTED = 0.01  # of the lines of a log: the share from which on the page warns
+
+State = Literal["good", "warn", "bad"]
+
+_SITES_OF = timedelta(days=92)  # before the newest data: a list of all sites ever would read the whole lake
+_FUTURE = timedelta(days=1)  # from the newest commit on, times of events are wrong ones
+
+
+def page_answer(
+    scope: Scope,
+    facts: Facts,
+    ask: Ask,
+    *,
+    panels: Sequence[str] | None = None,
+    split: str = "kind",
+    limit: int = 10,
+    sorts: Mapping[str, str] | None = None,
+    orders: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return the whole page: totals, charts, and these panels (None: all).
+
+    `sorts` and `orders` are by panel: the measure, and "asc" or "desc". Raises LogaggError for a name that is none.
+    """
+    sorts, orders = sorts or {}, orders or {}
+    chosen = list(panels_of(facts).values()) if panels is None else wanted(panels, facts)
+    requests = [
+        PanelRequest.of(panel, sort=sorts.get(panel.name), order=orders.get(panel.name), limit=limit)
+        for panel in chosen
+    ]
+    course = series(split, scope, facts, ask)
+    return {
+        "commit": facts.commit,
+        "since": scope.period.since,
+        "until": scope.period.until,
+        "before": {"since": scope.before.since, "until": scope.before.until} if scope.before else None,
+        "grain": course["grain"],
+        "totals": totals(scope, facts, ask),
+        "series": course,
+        "latency": latency(scope, facts, ask),
+        "panels": {one.panel.name: panel_answer(one, scope, facts, ask) for one in requests},
+    }
+
+
+def lake_answer(
+    name: str, facts: Facts, ask: Ask, version: str, *, sql: bool = False, cluster: bool = False
+) -> dict[str, Any]:
+    """Return what the page needs to know of a lake: its span of time, sites, panels and measures.
+
+    `sql` and `cluster` tell whether the server answers such requests.
+    """
+    oldest, newest = span(facts, ask)
+    begins = max(facts.requests_from, oldest) if oldest else facts.requests_from
+    panels = panels_of(facts)
+    return {
+        "name": name,
+        "version": version,
+        "commit": facts.commit,
+        "committed_at": facts.committed_at,
+        "oldest": oldest,
+        "newest": newest,
+        "requests_from": begins if facts.keeps_requests else None,
+        "sites": _sites(newest, facts, ask),
+        "sql": sql,
+        "cluster": cluster,
+        "panels": [_described(panel, facts, ask) for panel in panels.values()],
+        "measures": {name: _measure(name) for name in _measures(panels.values())},
+    }
+
+
+def span(facts: Facts, ask: Ask) -> tuple[datetime | None, datetime | None]:
+    """Return the first minute with data and the end of the last one; None: there are no data.
+
+    Events of the future do not count: a log of another host's wrong clock would hide all others.
+    """
+    if "traffic" not in facts.rollups or not facts.committed_at:
+        return None, None
+    last = timestamp(facts.committed_at + _FUTURE)
+    files = f"SELECT min(min_ts), max(max_ts) FILTER (max_ts <= {last}) FROM files WHERE rollup = 'traffic'"
+    [(oldest, known)] = ask(files).rows
+    conditions = f"ts <= {last}" + (f" AND ts >= {timestamp(known)}" if known else "")  # so that few files are read
+    [(newest,)] = ask(f"SELECT max(ts) FROM traffic WHERE {conditions}").rows
+    return oldest, newest + MINUTE if newest else None
+
+
+def _sites(newest: datetime | None, facts: Facts, ask: Ask) -> list[str]:
+    if newest is None:
+        return []
+    found = ask(
+        f"SELECT site FROM traffic WHERE ts >= {timestamp(newest - _SITES_OF)} AND site <> '' "
+        f"GROUP BY site ORDER BY sum(hits) DESC, site LIMIT {MOST_SITES}"
+    )
+    return [site for (site,) in found.rows]
+
+
+def _described(panel: Panel, facts: Facts, ask: Ask) -> dict[str, Any]:
+    query = is_present(panel, facts)
+    return {
+        "name": panel.name,
+        "title": panel.title,
+        "dimensions": panel.dimensions,
+        "measures": panel.measures,
+        "sort": panel.measures[0],
+        "present": bool(ask(query).rows[0][0]) if query else True,
+    }
+
+
+def _measures(panels: Iterable[Panel]) -> list[str]:
+    return list(dict.fromkeys([*MEASURES, *(name for panel in panels for name in panel.measures)]))
+
+
+def _measure(name: str) -> dict[str, str]:
+    shown = MEASURES.get(name, Shown(name))
+    return {"title": shown.title, "unit": shown.unit}
+
+
+def status_answer(status: Status, commit: int | None = None, newest: datetime | None = None) -> dict[str, Any]:
+    """Return the state of a lake as a light, with the reasons; the sources with problems come first."""
+    warnings = list(_warnings(status))
+    state: State = "bad" if status.problems else "warn" if warnings else "good"
+    sources = sorted(status.sources, key=lambda one: (not one.problem, one.finished, one.path))
+    return {
+        "state": state,
+        "reasons": [*status.problems, *warnings],
+        "age": status.age,
+        "commit": status.commits if commit is None else commit,
+        "committed_at": status.last_commit,
+        "newest": newest,
+        "tails": [_tail(one) for one in status.tails],
+        "sources": [_source(one) for one in sources[:MOST_SOURCES]],
+        "omitted": max(0, len(sources) - MOST_SOURCES),  # sources that are not listed
+    }
+
+
+def _warnings(status: Status) -> Iterator[str]:
+    """Yield what a person should know, though it need not be a fault."""
+    if not status.running:
+        yield status.writer
+    yield from status.waiting
+    for tail in status.tails:
+        if tail.state == "running" and (late := _lag_seconds(tail) or 0) > LATE:
+            yield f"{tail.name or 'the tail'}: lines written up to {late:,.0f} s ago are not committed"
+    for source in status.sources:
+        if source.rejects and source.rejects > REJECTED * source.lines:
+            yield f"{source.path}: {source.rejects:,} of {source.lines:,} lines were rejected"
+
+
+def _lag_seconds(tail: TailHealth) -> float | None:
+    """Return for how long lines of a tail may have waited; None if it does not run."""
+    if tail.state != "running":
+        return None
+    return tail.heartbeat.behind + tail.age if tail.heartbeat.unread else 0.0
+
+
+def _tail(tail: TailHealth) -> dict[str, Any]:
+    beat = tail.heartbeat
+    return {
+        "name": tail.name,
+        "state": tail.state,
+        "age": tail.age,
+        "host": beat.host,
+        "pid": beat.pid,
+        "following": beat.following,
+        "lag_bytes": beat.unread,
+        "lag_seconds": _lag_seconds(tail),
+        "failure": beat.failure,
+    }
+
+
+def _source(source: SourceHealth) -> dict[str, Any]:
+    names = ("path", "position", "size", "lag", "lines", "rejects", "finished", "note", "problem")
+    return {name: getattr(source, name) for name in names}
