@@ -4,6 +4,7 @@
     ├── ConfigError             the configuration is wrong: file, line, key, what to write instead
     ├── FormatError             a log format that cannot be understood, or that matches nothing
     ├── SourceError             a path that cannot be read, or holds no logs
+    ├── NotFound                there is nothing of a name that was asked for
     ├── ClockError              the machine's clock has not been set
     ├── LakeError               the lake cannot be used: not a lake, newer, moved, locked
     │   ├── LakeLocked          another process writes this lake
@@ -50,6 +51,10 @@ class FormatError(LogaggError):
 
 class SourceError(LogaggError):
     """A path cannot be read, or holds no logs."""
+
+
+class NotFound(LogaggError):
+    """There is nothing of a name that was asked for."""
 
 
 class ClockError(LogaggError):

@@ -50,6 +50,15 @@ def served(address: tuple[str, int] | None, numbers: SampleSource) -> Iterator[N
         thread.join()
 
 
+def exposition(numbers: SampleSource) -> bytes:
+    """Return the numbers as Prometheus reads them, for a server that answers scrapes itself."""
+    from prometheus_client import CollectorRegistry, generate_latest
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(cast("Collector", _Collector(numbers)))
+    return generate_latest(registry)
+
+
 class _Collector:
     def __init__(self, numbers: SampleSource) -> None:
         self._numbers = numbers

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from logagg.errors import LogaggError
+from logagg.errors import LogaggError, NotFound
 from logagg.explore.facts import Facts
 from logagg.explore.measures import MEASURES
 from logagg.explore.query import Ask
@@ -228,7 +228,7 @@ def panel_named(name: str, facts: Facts) -> Panel:
     """Return a panel. Raises LogaggError."""
     panels = panels_of(facts)
     if name not in panels:
-        raise LogaggError(f"no panel {name[:100]!r}", f"there are {', '.join(panels)}")
+        raise NotFound(f"no panel {name[:100]!r}", f"there are {', '.join(panels)}")
     return panels[name]
 
 

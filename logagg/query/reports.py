@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import duckdb
 import numpy as np
 
-from logagg.errors import LogaggError
+from logagg.errors import LogaggError, NotFound
 from logagg.query.times import When, moment
 
 NAMES = ("overview", "pages", "ads", "referrers", "agents", "errors", "latency", "sources")
@@ -48,7 +48,7 @@ class ReportRequest:
     ) -> ReportRequest:
         """Return the request, checked. Raises LogaggError."""
         if name not in NAMES:
-            raise LogaggError(f"no report {name!r}", f"there are {', '.join(NAMES)}")
+            raise NotFound(f"no report {name!r}", f"there are {', '.join(NAMES)}")
         if bots not in BOTS:
             raise LogaggError(f"bots: {bots!r} is not valid", f"write one of {', '.join(BOTS)}")
         if limit is not None and limit < 0:

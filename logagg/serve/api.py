@@ -10,7 +10,7 @@ from typing import Any
 from starlette.datastructures import QueryParams
 
 from logagg import __version__
-from logagg.errors import LogaggError
+from logagg.errors import LogaggError, NotFound
 from logagg.explore import overview, page
 from logagg.explore.panels import MOST_ROWS, PanelRequest, panel_answer, panel_named
 from logagg.explore.query import Ask
@@ -96,7 +96,9 @@ def _page(asked: Asked) -> Answered:
 def _totals(asked: Asked) -> Answered:
     answer = overview.totals(asked.scope, asked.snapshot.facts, asked.ask)
     before = answer["before"] or {}
-    return answer, [{"measure": name, "now": value, "before": before.get(name)} for name, value in answer["now"].items()]
+    return answer, [
+        {"measure": name, "now": value, "before": before.get(name)} for name, value in answer["now"].items()
+    ]
 
 
 def _series(asked: Asked) -> Answered:
@@ -165,7 +167,9 @@ def _samples(asked: Asked) -> Answered:
 
 def _lake(asked: Asked) -> Answered:
     facts = asked.snapshot.facts
-    answer = page.lake_answer(asked.site.root.name, facts, lambda sql: asked.site.remembered.get(sql, lambda: asked.ask(sql)), __version__)
+    answer = page.lake_answer(
+        asked.site.root.name, facts, lambda sql: asked.site.remembered.get(sql, lambda: asked.ask(sql)), __version__
+    )
     return {**answer, "sql": asked.site.sql, "cluster": asked.site.cluster is not None}, None
 
 
@@ -182,7 +186,7 @@ def _report(asked: Asked) -> Answered:
 
 def _sql(asked: Asked) -> Answered:
     if not asked.site.sql:
-        raise LogaggError("api/sql is off", "start logagg serve with --sql")
+        raise NotFound("api/sql is off", "start logagg serve with --sql")
     limits = SqlLimits(asked.site.limits.seconds, asked.site.limits.memory, MOST_SQL_ROWS)
     text = asked.query.get("q", "")
     if not text.strip():
@@ -194,7 +198,7 @@ def _sql(asked: Asked) -> Answered:
 
 def _cluster(asked: Asked) -> Answered:
     if asked.site.cluster is None:
-        raise LogaggError("no job servers to ask", "start logagg serve with --gearman HOST:PORT")
+        raise NotFound("no job servers to ask", "start logagg serve with --gearman HOST:PORT")
     return asked.site.cluster(), None
 
 
@@ -212,7 +216,12 @@ ENDPOINTS: Sequence[Endpoint] = (
         "page",
         "Everything on the page in one answer; sort.NAME and order.NAME sort a panel.",
         _page,
-        (*SCOPE, _SPLIT, Parameter("panels", "Names, with commas between.", _TEXT), whole("limit", "Rows of a panel.", 1_000)),
+        (
+            *SCOPE,
+            _SPLIT,
+            Parameter("panels", "Names, with commas between.", _TEXT),
+            whole("limit", "Rows of a panel.", 1_000),
+        ),
         is_table=False,
     ),
     Endpoint("totals", "The measures of the window, and of the compared period.", _totals, SCOPE),
@@ -238,14 +247,23 @@ ENDPOINTS: Sequence[Endpoint] = (
         follows_commits=False,
     ),
     Endpoint("rejects", "Lines that were not understood, by reason.", _rejects),
-    Endpoint("rejects/samples", "Some of these lines.", _samples, (Parameter("reason", "Of this reason only.", _TEXT),)),
+    Endpoint(
+        "rejects/samples", "Some of these lines.", _samples, (Parameter("reason", "Of this reason only.", _TEXT),)
+    ),
     Endpoint(
         "report/{name}",
         "A report of the command line.",
         _report,
         (*SCOPE[:2], SCOPE[3], Parameter("site", "Of this site only.", _TEXT), _ROWS[0]),
     ),
-    Endpoint("sql", "A query in the sandbox; only with --sql.", _sql, (Parameter("q", "The query.", _TEXT, required=True),), follows_commits=False),
-    Endpoint("cluster", "Job servers, shards, tailers; only with --gearman.", _cluster, follows_commits=False, is_table=False),
+    Endpoint(
+        "sql",
+        "A query in the sandbox; only with --sql.",
+        _sql,
+        (Parameter("q", "The query.", _TEXT, required=True),),
+        follows_commits=False,
+    ),
+    Endpoint(
+        "cluster", "Job servers, shards, tailers; only with --gearman.", _cluster, follows_commits=False, is_table=False
+    ),
 )
-

@@ -21,7 +21,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from logagg.clock import Clock
-from logagg.errors import LakeError, LimitReached, LogaggError
+from logagg.errors import LakeError, LimitReached, LogaggError, NotFound
 from logagg.explore import page
 from logagg.metrics import Sample, exposition
 from logagg.query import status
@@ -70,7 +70,7 @@ class Server:
             Route("/api/openapi.json", self._openapi),
             Route("/metrics", self._metrics),
         ]
-        middleware = [Middleware(Guard, access=access), Middleware(GZipMiddleware, minimum_size=1_000)]  # type: ignore[arg-type]
+        middleware = [Middleware(Guard, access=access), Middleware(GZipMiddleware, minimum_size=1_000)]
 
         @asynccontextmanager
         async def lifespan(_: Starlette) -> Any:
@@ -212,7 +212,7 @@ def _json(found: object) -> Response:
 
 def _told(error: LogaggError) -> Response:
     """Return an answer that says why there is none."""
-    code = 503 if isinstance(error, (LimitReached, LakeError)) else 404 if error.message.startswith("no ") else 400
+    code = 503 if isinstance(error, (LimitReached, LakeError)) else 404 if isinstance(error, NotFound) else 400
     return refused(code, error.message, error.hint, RETRY if code == 503 else None)
 
 
@@ -222,6 +222,3 @@ async def _no_such(request: Request, error: HTTPException) -> Response:
 
 async def _failed(request: Request, error: Exception) -> Response:
     return refused(500, f"internal error: {type(error).__name__}", "please report it")
-
-
-

@@ -28,13 +28,19 @@ _LISTED = {"type": "array", "items": {"type": "string"}}
 SCOPE = (
     Parameter("since", "From then on: 24h ago, today, yesterday, a date, a time; the default is 24h.", _TEXT),
     Parameter("until", "Up to then, not including it; the default is now.", _TEXT),
-    Parameter("compare", "The period to compare with.", {"type": "string", "enum": ["none", "previous", "week", "year"]}),
+    Parameter(
+        "compare", "The period to compare with.", {"type": "string", "enum": ["none", "previous", "week", "year"]}
+    ),
     Parameter("bots", "Whether robots count.", {"type": "string", "enum": ["include", "exclude", "only"]}),
-    Parameter("is", f"DIMENSION:VALUE that must hold; of {', '.join(DIMENSIONS)}. Values of one are alternatives.", _LISTED),
+    Parameter(
+        "is", f"DIMENSION:VALUE that must hold; of {', '.join(DIMENSIONS)}. Values of one are alternatives.", _LISTED
+    ),
     Parameter("not", "DIMENSION:VALUE that must not hold.", _LISTED),
     Parameter("tz", "The time zone of days, as Europe/Berlin; the default is UTC.", _TEXT),
 )
-FORMAT = Parameter("format", "Instead of the Accept header.", {"type": "string", "enum": ["json", "csv", "parquet", "arrow"]})
+FORMAT = Parameter(
+    "format", "Instead of the Accept header.", {"type": "string", "enum": ["json", "csv", "parquet", "arrow"]}
+)
 
 
 def whole(name: str, help: str, most: int, least: int = 1) -> Parameter:

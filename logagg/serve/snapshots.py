@@ -102,7 +102,9 @@ class Snapshot:
             raise LakeError(f"{self.target}: {what}", "ask again; logagg check tells more") from error
 
     def _too_long(self) -> LimitReached:
-        return LimitReached(f"the answer took longer than {self._limits.seconds:g} s", "ask for a shorter window, or fewer filters")
+        return LimitReached(
+            f"the answer took longer than {self._limits.seconds:g} s", "ask for a shorter window, or fewer filters"
+        )
 
 
 def _rows(answer: duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation) -> Rows:

@@ -1,0 +1,117 @@
+"""`logagg serve`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from logagg.cli import Parsed, Shared, servers, shared_options
+from logagg.config.types import duration, size
+
+LISTEN = "127.0.0.1:8080"
+LOOK = 0.5  # seconds between two looks for a lake
+
+
+def listen(text: object) -> Any:
+    """Read where to listen. Raises ValueError."""
+    from logagg.serve.server import Listen
+
+    return Listen.of(text)
+
+
+@click.command()
+@click.option(
+    "--listen",
+    "at",
+    type=Parsed("address", listen),
+    metavar="HOST:PORT|unix:PATH",
+    default=LISTEN,
+    show_default=True,
+    help="Where to listen; beyond this machine a token is required.",
+)
+@click.option(
+    "--token-file", type=click.Path(path_type=Path), metavar="FILE", help="Where the token is; else one is made."
+)
+@click.option(
+    "--host-name", "hosts", multiple=True, metavar="NAME", help="A name by which the page is opened; repeatable."
+)
+@click.option("--root-path", default="", metavar="PATH", help="The path under which a proxy shows the page, as /logs.")
+@click.option(
+    "--trusted-proxy",
+    "proxies",
+    multiple=True,
+    metavar="ADDRESS",
+    help="A proxy whose X-Forwarded headers count; repeatable.",
+)
+@click.option("--sql", is_flag=True, help="Answer queries at api/sql, in the sandbox.")
+@click.option(
+    "--timeout",
+    type=Parsed("duration", duration),
+    default="30s",
+    show_default=True,
+    metavar="DURATION",
+    help="For one answer.",
+)
+@click.option(
+    "--memory",
+    type=Parsed("size", size),
+    default="256MB",
+    show_default=True,
+    metavar="SIZE",
+    help="For all queries.",
+)
+@click.option("--gearman", type=Parsed("servers", servers), metavar="HOST:PORT[,…]", help="Job servers to show.")
+@click.option("--wait", is_flag=True, help="Wait until there is a lake.")
+@click.option("--ends-with", type=int, hidden=True, help="A descriptor: end when its other end is closed.")
+@shared_options
+def serve(
+    at: Any,
+    token_file: Path | None,
+    hosts: tuple[str, ...],
+    root_path: str,
+    proxies: tuple[str, ...],
+    sql: bool,
+    timeout: float,
+    memory: int,
+    gearman: Any,
+    wait: bool,
+    ends_with: int | None,
+    shared: Shared,
+) -> None:
+    """Serve the page and its read-only HTTP API, beside a running tail or alone.
+
+    SIGTERM and SIGINT: exit with status 0. docs/web.md shows the page, docs/http.md describes the API.
+    """
+    from logagg.clock import SystemClock
+    from logagg.errors import LakeError
+    from logagg.query.snapshot import target_of
+    from logagg.serve.api import Site
+    from logagg.serve.guard import Access
+    from logagg.serve.server import new_token, read_token
+    from logagg.serve.server import serve as run
+    from logagg.serve.snapshots import QueryLimits
+
+    if root_path and not root_path.startswith("/"):
+        raise click.UsageError("--root-path begins with /, as /logs")
+    if not wait:
+        target_of(shared.lake)
+    while wait:
+        try:
+            target_of(shared.lake)
+            break
+        except LakeError:
+            time.sleep(LOOK)
+    token = read_token(token_file) if token_file else "" if at.is_loopback else new_token()
+    names = tuple(name.lower() for name in (*hosts, *([] if at.path else [at.host])))
+    access = Access(token, names, bool(at.path), proxies, root_path.rstrip("/"))
+    site = Site(shared.lake, QueryLimits(timeout, memory), sql)
+    del gearman
+
+    def say(address: str) -> None:
+        if shared.verbosity >= 0:
+            click.echo(f"serving {shared.lake} at {address}")
+
+    run(site, at, access, SystemClock(), say, ends_with=ends_with)
