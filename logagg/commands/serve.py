@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +25,27 @@ def listen(text: object) -> Any:
     from logagg.serve.server import Listen
 
     return Listen.of(text)
+
+
+@contextmanager
+def served(lake: Path, at: str) -> Iterator[None]:
+    """Run `logagg serve` in a process of its own while the block runs; it ends with this process, however that ends."""
+    try:
+        listen(at)
+    except ValueError as error:
+        raise click.UsageError(f"--serve: {error}") from None
+    theirs, ours = os.pipe()
+    argv = [sys.executable, "-m", "logagg", "serve", "--wait", "--lake", str(lake), "--listen", at]
+    try:
+        child = subprocess.Popen([*argv, "--ends-with", str(theirs)], pass_fds=[theirs], start_new_session=True)
+    finally:
+        os.close(theirs)
+    try:
+        yield
+    finally:
+        os.close(ours)
+        child.terminate()
+        child.wait()
 
 
 @click.command()

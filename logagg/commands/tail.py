@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 
 from logagg.cli import Parsed, Shared, address, log_json_option, servers, shared_options
+from logagg.commands.serve import LISTEN, served
 from logagg.config.types import INTERVAL, MEMORY
 
 
@@ -43,6 +45,13 @@ from logagg.config.types import INTERVAL, MEMORY
     help="Memory for the tail and its parsers (default, and least: 640MB).",
 )
 @click.option("--metrics", type=Parsed("address", address), metavar="HOST:PORT", help="Where Prometheus may scrape.")
+@click.option(
+    "--serve",
+    metavar="HOST:PORT",
+    is_flag=False,
+    flag_value=LISTEN,
+    help=f"Serve the page, too, as logagg serve does (at {LISTEN} if no address is given).",
+)
 @click.option("--gearman", type=Parsed("servers", servers), metavar="HOST:PORT[,…]", help="Send the jobs to workers.")
 @click.option(
     "--name", metavar="NAME", help="With --gearman: the name of this tail among others (default: the host's name)."
@@ -58,7 +67,13 @@ from logagg.config.types import INTERVAL, MEMORY
 @log_json_option
 @shared_options
 def tail(
-    paths: tuple[str, ...], shared: Shared, gearman: Any, name: str | None, secret: Path | None, **options: Any
+    paths: tuple[str, ...],
+    shared: Shared,
+    serve: str | None,
+    gearman: Any,
+    name: str | None,
+    secret: Path | None,
+    **options: Any,
 ) -> None:
     """Follow files, directories or globs; - reads standard input.
 
@@ -67,6 +82,8 @@ def tail(
     """
     from logagg.heap import tune_process
 
+    if serve and (gearman or options["once"]):
+        raise click.UsageError("--serve shows a lake that is being written here: leave out --gearman and --once")
     tune_process()
     from logagg.clock import SystemClock
     from logagg.parse_pool.pool import Parsers
@@ -84,7 +101,8 @@ def tail(
         **options,
     )
     clock = SystemClock()
-    with requests.heeded(), Parsers(run.budget, clock) as parsers:  # parsers start up while the rest is imported
+    page = served(shared.lake, serve) if serve else nullcontext()
+    with requests.heeded(), Parsers(run.budget, clock) as parsers, page:  # parsers start up while the rest is imported
         if not gearman:
             from logagg.tail.local import tail as follow
 

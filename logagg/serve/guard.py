@@ -150,7 +150,8 @@ def _is_foreign(headers: Headers) -> bool:
 
 def _without_port(host: str) -> str:
     if host.startswith("["):
-        return host[1:].partition("]")[0]
+        address, bracket, _ = host[1:].partition("]")
+        return address if bracket else ""
     return host.rpartition(":")[0] if host.count(":") == 1 else host
 
 

@@ -16,7 +16,7 @@ from logagg.explore.scope import Scope
 from logagg.explore.tables import DEFINITIONS, Origin, aggregate, origin_of
 
 ALL = {"since": "2026-03-01", "until": "2026-03-06"}
-WHOLE = Scope.of(0, **ALL)  # type: ignore[arg-type]
+WHOLE = Scope.of(0, **ALL)
 NEAR = ("p50", "p90", "p95", "p99", "mean")  # rollups round them to a percent
 ROLLED_UP = [panel for panel in PANELS if panel.rollup in DEFINITIONS]
 FILTERS = ["site:www.example.com", "site:shop.example.com", "path:/", "path:/search", "status:404", "status_class:4xx",
@@ -136,7 +136,7 @@ def test_what_only_requests_know_begins_where_they_do(ask: Ask, facts: Facts) ->
 
 def test_a_panel_that_cannot_follow_says_so(ask: Ask, facts: Facts) -> None:
     none = replace(facts, requests_kinds=frozenset())
-    scope = Scope.of(0, **ALL, is_=["browser:Chrome"])  # type: ignore[arg-type]
+    scope = Scope.of(0, **ALL, is_=["browser:Chrome"])
     answer = panel_answer(PanelRequest.of(panel_named("pages", facts)), scope, none, ask)
     assert answer["unavailable"] == "pages does not have browser, and this lake keeps no requests"
     assert answer["rows"] == [] and answer["sql"] == ""
@@ -150,4 +150,4 @@ def test_names_that_are_none(facts: Facts) -> None:
         panel_named("x", facts)
     for wrong in ({"sort": "x"}, {"order": "up"}, {"limit": 0}, {"offset": -1}, {"search": "\0"}):
         with pytest.raises(LogaggError):
-            PanelRequest.of(PANELS[0], **wrong)  # type: ignore[arg-type]
+            PanelRequest.of(PANELS[0], **wrong)
