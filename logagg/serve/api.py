@@ -142,11 +142,10 @@ def _requests(asked: Asked) -> Answered:
 
 def _lines(asked: Asked) -> Answered:
     scope, source = asked.scope, asked.query.get("source", "")
-    where = " AND ".join(scope.filter_conditions())
+    where, position = " AND ".join(scope.filter_conditions()), number(asked.query, "position", 0, _FURTHEST, least=0)
     if source:
         if not source.isalnum():
             raise LogaggError(f"source: {source[:40]!r} is not valid", "take it from api/requests, with its position")
-        position = number(asked.query, "position", 0, _FURTHEST, least=0)
         where = f"source = {literal(source)} AND position = {position}"
     limit = number(asked.query, "limit", 50, MOST_LINES)
     request = LinesRequest(where, scope.period.since, scope.period.until, limit)

@@ -7,7 +7,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlencode
@@ -72,13 +71,8 @@ class Server:
         ]
         middleware = [Middleware(Guard, access=access), Middleware(GZipMiddleware, minimum_size=1_000)]
 
-        @asynccontextmanager
-        async def lifespan(_: Starlette) -> Any:
-            yield
-            self._pool.shutdown(wait=False, cancel_futures=True)
-
         handlers: Any = {HTTPException: _no_such, Exception: _failed}
-        return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers, lifespan=lifespan)
+        return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
 
     # the API
 

@@ -8,7 +8,7 @@ from typing import Any
 from logagg import __version__
 from logagg.serve.api import ENDPOINTS, Endpoint
 from logagg.serve.formats import MEDIA_TYPES
-from logagg.serve.parameters import FORMAT, Parameter
+from logagg.serve.parameters import FORMAT, JSON_ONLY, Parameter
 
 _ERROR = {
     "type": "object",
@@ -49,7 +49,7 @@ def document() -> dict[str, Any]:
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
     named = re.findall(r"{(\w+)}", endpoint.path)
     parameters = [_path_parameter(name) for name in named]
-    parameters += [_parameter(one) for one in (*endpoint.parameters, FORMAT)]
+    parameters += [_parameter(one) for one in (*endpoint.parameters, FORMAT if endpoint.is_table else JSON_ONLY)]
     media = [kind.partition(";")[0] for kind in MEDIA_TYPES.values()] if endpoint.is_table else ["application/json"]
     name = re.sub(r"\W+", "_", endpoint.path).strip("_")
     return {

@@ -42,6 +42,8 @@ FORMAT = Parameter(
     "format", "Instead of the Accept header.", {"type": "string", "enum": ["json", "csv", "parquet", "arrow"]}
 )
 
+JSON_ONLY = Parameter("format", "This answer is no table.", {"type": "string", "enum": ["json"]})
+
 
 def whole(name: str, help: str, most: int, least: int = 1) -> Parameter:
     """Return the parameter for a whole number."""

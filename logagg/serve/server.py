@@ -114,7 +114,7 @@ def serve(
             http=_Protocol,
             ws="none",
             loop="asyncio",
-            lifespan="on",
+            lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
