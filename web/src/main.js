@@ -1,0 +1,27 @@
+// Starts the page.
+
+import './styles/app.css'
+import { effect } from '@preact/signals'
+import { render } from 'preact'
+import { html } from './html.js'
+import { exact } from './lib/format.js'
+import { startKeys } from './state/keyboard.js'
+import { startLive } from './state/live.js'
+import { state } from './state/location.js'
+import { announcement, page, start } from './state/store.js'
+import { App } from './views/app.js'
+
+render(html`<${App} />`, document.getElementById('app'))
+startKeys()
+start()
+startLive()
+
+// What a change by the user led to is said once; live updates are not.
+let told = null
+effect(() => {
+  const answer = page.value
+  if (!answer || told === state.peek()) return
+  told = state.peek()
+  const hits = answer.totals.now?.hits
+  announcement.value = answer.totals.unavailable || `${exact(hits)} hits`
+})
