@@ -47,7 +47,7 @@ def page_answer(
     sorts, orders = sorts or {}, orders or {}
     chosen = list(panels_of(facts).values()) if panels is None else wanted(panels, facts)
     requests = [
-        PanelRequest.of(panel, sort=sorts.get(panel.name), order=orders.get(panel.name), limit=limit)
+        PanelRequest.of(panel, sort=sorts.get(panel.name), order=orders.get(panel.name, "desc"), limit=limit)
         for panel in chosen
     ]
     course = series(split, scope, facts, ask)

@@ -88,16 +88,16 @@ class PanelRequest:
         panel: Panel,
         *,
         sort: str | None = None,
-        order: str | None = None,
+        order: str = "desc",
         limit: int = 10,
         offset: int = 0,
         search: str = "",
     ) -> PanelRequest:
         """Return the request, checked. Raises LogaggError."""
         sorts = (*panel.measures, CHANGE)
-        if sort and sort not in sorts:
+        if sort is not None and sort not in sorts:
             raise LogaggError(f"sort: {panel.name} has no {sort[:100]!r}", f"there are {', '.join(sorts)}")
-        if (order or "desc") not in ("desc", "asc"):
+        if order not in ("desc", "asc"):
             raise LogaggError(f"order: {order!r} is not valid", "write desc or asc")
         if not 0 < limit <= MOST_ROWS or offset < 0:
             raise LogaggError(
@@ -105,7 +105,7 @@ class PanelRequest:
             )
         if "\0" in search or len(search) > 1000:
             raise LogaggError("search: not valid", "write up to 1,000 characters")
-        return cls(panel, sort or panel.measures[0], order or "desc", limit, offset, search)  # type: ignore[arg-type]
+        return cls(panel, sort or panel.measures[0], order, limit, offset, search)  # type: ignore[arg-type]
 
 
 def panels_of(facts: Facts) -> Mapping[str, Panel]:

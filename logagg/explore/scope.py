@@ -90,19 +90,19 @@ class Scope:
         *,
         since: str | None = None,
         until: str | None = None,
-        compare: str | None = None,
-        bots: str | None = None,
+        compare: str = "none",
+        bots: str = "include",
         is_: Sequence[str] = (),
         is_not: Sequence[str] = (),
-        zone: str | None = None,
+        zone: str = "UTC",
     ) -> Scope:
         """Return the scope that parameters describe; `now` is seconds since the epoch. Raises LogaggError."""
         period = _period(now, since or SINCE, until or "now")
-        if (bots or "include") not in BOTS:
+        if bots not in BOTS:
             raise LogaggError(f"bots: {bots!r} is not valid", f"write one of {', '.join(BOTS)}")
         filters = (*_filters(is_, excluded=False), *_filters(is_not, excluded=True))
-        before = _before(period, compare or "none")
-        return cls(period, before, bots or "include", filters, _zone(zone or "UTC"))  # type: ignore[arg-type]
+        before = _before(period, compare)
+        return cls(period, before, bots, filters, _zone(zone))  # type: ignore[arg-type]
 
     @property
     def dimensions(self) -> frozenset[str]:

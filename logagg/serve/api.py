@@ -125,7 +125,7 @@ def _panel(asked: Asked) -> Answered:
     request = PanelRequest.of(
         panel_named(asked.path["name"], facts),
         sort=query.get("sort"),
-        order=query.get("order"),
+        order=query.get("order", "desc"),
         limit=number(query, "limit", 10, MOST_ROWS),
         offset=number(query, "offset", 0, 1_000_000, least=0),
         search=query.get("search", ""),

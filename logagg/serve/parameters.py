@@ -56,11 +56,11 @@ def scope_of(query: QueryParams, now: float) -> Scope:
         now,
         since=query.get("since") or None,
         until=query.get("until") or None,
-        compare=query.get("compare"),
-        bots=query.get("bots"),
+        compare=query.get("compare", "none"),
+        bots=query.get("bots", "include"),
         is_=query.getlist("is"),
         is_not=query.getlist("not"),
-        zone=query.get("tz"),
+        zone=query.get("tz", "UTC"),
     )
 
 
