@@ -1,0 +1,216 @@
+"""The page in a real Chromium: every interaction, and numbers that equal SQL."""
+
+from __future__ import annotations
+
+import json
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.conftest import ROOT, Command
+from tests.web.conftest import DAYS, Open, board, panel_of, screenshot, tile
+
+AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
+CONDITION = "ts >= '2026-03-03' AND ts < '2026-03-05'"
+
+
+def query(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query, keep_blank_values=True)
+
+
+def number(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+@pytest.fixture
+def page(demo_page: tuple[Command, str], open_page: Open) -> Page:
+    return open_page(f"{demo_page[1]}?{DAYS}")
+
+
+def wait_for_answer(page: Page, tile_name: str, before: str) -> None:
+    expect(page.locator(".tile", has=page.locator(f"dt:text-is('{tile_name}')")).locator("dd button")).not_to_have_text(
+        before
+    )
+
+
+def test_numbers_equal_sql(page: Page, demo_page: tuple[Command, str]) -> None:
+    logagg = demo_page[0]
+    [(hits, visitors, views)] = logagg.read(
+        f"SELECT sum(hits)::BIGINT, uniques(visitors), sum(hits) FILTER (kind = 'pageview')::BIGINT FROM traffic WHERE {CONDITION}"
+    )
+    assert [number(tile(page, name)) for name in ("Hits", "Visitors", "Views")] == [hits, visitors, views]
+    rows = logagg.read(
+        f"SELECT path, sum(views)::BIGINT AS n FROM pages WHERE {CONDITION} GROUP BY path ORDER BY n DESC, path LIMIT 10"
+    )
+    assert [(row[0], number(row[1])) for row in board(page, "pages")] == rows
+    table = page.locator("section.chart").first.locator("details")
+    table.locator("summary").click()
+    cells = table.locator("tbody tr td:nth-last-child(1)").all_inner_texts()
+    assert sum(map(number, cells)) == hits, "the table beside the chart has all of it"
+
+
+def test_a_click_filters_everything_and_back_undoes(page: Page, demo_page: tuple[Command, str]) -> None:
+    before = tile(page, "Hits")
+    panel_of(page, "browsers").get_by_role("button", name="Chrome", exact=True).click()
+    wait_for_answer(page, "Hits", before)
+    condition = f"{CONDITION} AND browser = 'Chrome'"
+    [(hits, errors)] = demo_page[0].read(
+        f"SELECT count(*), count(*) FILTER (status >= 400) FROM requests WHERE {condition}"
+    )
+    assert (number(tile(page, "Hits")), number(tile(page, "Errors"))) == (hits, errors)
+    assert query(page)["is"] == ["browser:Chrome"]
+    [(path, views)] = demo_page[0].read(
+        f"SELECT path, count(*) AS n FROM requests WHERE {condition} AND kind = 'pageview' GROUP BY path ORDER BY n DESC, path LIMIT 1"
+    )
+    expect(panel_of(page, "pages").locator("tbody tr").first).to_contain_text(path)
+    assert number(board(page, "pages")[0][1]) == views
+    assert page.locator(".pill").inner_text().split() == ["Browser", "is", "Chrome"]
+    page.go_back()
+    wait_for_answer(page, "Hits", str(f"{hits:,}"))
+    assert tile(page, "Hits") == before and page.locator(".pill").count() == 0
+
+
+def test_alt_click_excludes_and_a_pill_can_be_turned_and_removed(page: Page) -> None:
+    before = tile(page, "Hits")
+    panel_of(page, "browsers").get_by_role("button", name="Chrome", exact=True).click(modifiers=["Alt"])
+    wait_for_answer(page, "Hits", before)
+    without = number(tile(page, "Hits"))
+    assert query(page)["not"] == ["browser:Chrome"]
+    page.locator(".pill button").first.click()
+    wait_for_answer(page, "Hits", f"{without:,}")
+    assert number(tile(page, "Hits")) + without == number(before)
+    page.locator(".pill button").last.click()
+    expect(page.locator(".pill")).to_have_count(0)
+
+
+def test_several_values_of_one_dimension(page: Page) -> None:
+    pages = panel_of(page, "pages")
+    pages.get_by_role("button", name="/cups", exact=True).click()
+    expect(page.locator(".pill")).to_have_count(1)
+    page.goto(page.url + "&is=path:/kettles")
+    expect(page.locator(".pill")).to_have_count(2)
+    assert {row[0] for row in board(page, "pages")} == {"/cups", "/kettles"}
+
+
+def test_drag_narrows_and_a_double_click_widens(page: Page, demo_page: tuple[Command, str]) -> None:
+    before = tile(page, "Hits")
+    plot = page.locator("section.chart").first.locator(".u-over")
+    box = plot.bounding_box()
+    assert box
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.25, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, y, steps=8)
+    page.mouse.up()
+    wait_for_answer(page, "Hits", before)
+    narrowed = query(page)
+    since, until = narrowed["since"][0], narrowed["until"][0]
+    [(hits,)] = demo_page[0].read(f"SELECT sum(hits)::BIGINT FROM traffic WHERE ts >= '{since}' AND ts < '{until}'")
+    assert number(tile(page, "Hits")) == hits
+    page.mouse.dblclick(box["x"] + box["width"] * 0.5, y)
+    wait_for_answer(page, "Hits", f"{hits:,}")
+    assert number(tile(page, "Hits")) == number(before)
+
+
+def test_presets_arrows_and_comparison(page: Page) -> None:
+    page.get_by_title("Window before").first.click()
+    expect(page).to_have_url(re.compile("since=2026-03-01"))
+    page.go_back()
+    page.keyboard.press("c")
+    expect(page).to_have_url(re.compile("compare=previous"))
+    page.locator(".tile .change").first.wait_for()
+    assert page.locator(".tile .change").first.inner_text().startswith("+")
+    page.keyboard.press("b")
+    expect(page).to_have_url(re.compile("bots=exclude"))
+    page.get_by_role("button", name="24 h").click()
+    expect(page).to_have_url(re.compile("since=24h|^[^?]*$"))
+
+
+def test_sort_search_and_all_rows(page: Page, demo_page: tuple[Command, str]) -> None:
+    pages = panel_of(page, "pages")
+    pages.locator("th button", has_text="Visitors").click()
+    expect(page).to_have_url(re.compile("sort.pages=visitors"))
+    pages.get_by_title("all rows, search").click()
+    page.locator("#search").fill("KETTLE")
+    expect(page).to_have_url(re.compile("search=KETTLE"))
+    expected = demo_page[0].read(
+        f"SELECT path FROM pages WHERE {CONDITION} AND path ILIKE '%kettle%' GROUP BY path ORDER BY uniques(visitors) DESC, path"
+    )
+    expect(page.locator("main tbody tr")).to_have_count(len(expected))
+    shown = page.locator("main tbody tr th button").all_inner_texts()
+    assert [(path,) for path in shown] == expected
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+
+
+def test_the_sql_of_a_panel_runs_in_the_command(page: Page, demo_page: tuple[Command, str]) -> None:
+    rows = board(page, "pages")
+    page.get_by_title("Menu of Pages").click()
+    page.get_by_role("button", name="SQL", exact=True).click()
+    sql = page.locator("dialog pre, [role=dialog] pre").inner_text()
+    found = json.loads(demo_page[0].run("sql", "--json", sql).stdout)
+    assert [(row["path"], row["views"]) for row in found][: len(rows)] == [(row[0], number(row[1])) for row in rows]
+
+
+@pytest.mark.parametrize("form", ["CSV", "JSON", "Parquet"])
+def test_downloads(form: str, page: Page) -> None:
+    page.get_by_title("Menu of Pages").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name=form, exact=True).first.click()
+    content = download.value.path().read_bytes()
+    assert content.startswith({"CSV": b"path,views", "JSON": b'{"name": "pages"', "Parquet": b"PAR1"}[form])
+
+
+def test_drill_to_requests_and_their_lines(page: Page, demo_page: tuple[Command, str]) -> None:
+    page.goto(f"{demo_page[1]}?{DAYS}&is=status:500&view=requests")
+    rows = page.locator("table.rows tbody tr")
+    [(count,)] = demo_page[0].read(f"SELECT count(*) FROM requests WHERE {CONDITION} AND status = 500")
+    expect(rows).to_have_count(count)
+    rows.first.get_by_role("button", name="Line").click()
+    expect(page.locator("dialog, [role=dialog]")).to_contain_text('HTTP/1.1" 500')
+    page.keyboard.press("Escape")
+
+
+def test_rejects(page: Page, demo_page: tuple[Command, str]) -> None:
+    page.goto(f"{demo_page[1]}?{DAYS}&view=rejects")
+    expect(page.locator("main")).to_contain_text("format")
+
+
+def test_keyboard_alone(page: Page) -> None:
+    page.keyboard.press("?")
+    expect(page.locator("dialog, [role=dialog]")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    focused = page.evaluate("document.activeElement.textContent")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.textContent") != focused
+    page.keyboard.press("x")
+    expect(page.locator(".pill")).to_contain_text("is not")
+    page.keyboard.press("Escape")
+    expect(page.locator(".pill")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 900, 1400])
+def test_widths_and_accessibility(width: int, scheme: str, demo_page: tuple[Command, str], open_page: Open) -> None:
+    page = open_page(f"{demo_page[1]}?{DAYS}&compare=previous", width=width, scheme=scheme)
+    board(page, "pages")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing lies beyond the edge"
+    page.evaluate("scrollTo(0, 0)")
+    screenshot(page, f"page-{width}-{scheme}")
+    page.evaluate(AXE.read_text() + "; null")  # by the debugger, which the page's policy does not concern
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    serious = [one["id"] + ": " + one["nodes"][0]["html"] for one in found if one["impact"] in ("serious", "critical")]
+    assert serious == []
+
+
+def test_the_address_is_the_view(page: Page, open_page: Open) -> None:
+    page.keyboard.press("c")
+    panel_of(page, "browsers").get_by_role("button", name="Firefox", exact=True).click()
+    expect(page.locator(".pill")).to_have_count(1)
+    page.locator(".tile .change").first.wait_for()
+    other = open_page(page.url)
+    assert tile(other, "Hits") == tile(page, "Hits")
+    assert other.locator(".pill").inner_text() == page.locator(".pill").inner_text()
