@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from logagg.explore.facts import Facts
-from logagg.explore.query import Ask, Rows
+from logagg.explore.query import Ask, asking
 from logagg.query.snapshot import connect
 from tests.conftest import ROOT, Command
 
@@ -59,12 +59,7 @@ def hostile_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def ask_of(root: Path) -> Iterator[Ask]:
     with connect(root) as connection:
-
-        def answered(sql: str) -> Rows:
-            found = connection.execute(sql)
-            return Rows(tuple(column[0] for column in found.description or ()), found.fetchall())
-
-        yield answered
+        yield asking(connection)
 
 
 @pytest.fixture
