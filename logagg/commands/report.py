@@ -73,7 +73,7 @@ def report(
     if html is not None:
         if name is not None or output != Output("table"):
             raise click.UsageError("--html is the whole page: leave NAME and the options of other formats out")
-        asked = {"since": since, "until": until, "site": site, "bots": bots, "compare": compare}
+        asked = {"since": since, "until": until, "site": site, "bots": bots, "compare": compare or "none"}
         return _write_page(html, asked, limit, now, shared)
     if compare is not None:
         raise click.UsageError("--compare is for --html")

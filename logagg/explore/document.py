@@ -48,7 +48,7 @@ class FileRequest:
 
     since: str | None = None
     until: str | None = None
-    compare: str | None = None
+    compare: str = "none"
     site: str | None = None
     bots: Bots = "include"
     rows: int = ROWS

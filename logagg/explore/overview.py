@@ -13,7 +13,7 @@ from logagg.errors import LogaggError
 from logagg.explore.facts import Facts
 from logagg.explore.panels import told
 from logagg.explore.query import Ask
-from logagg.explore.scope import Period, Scope
+from logagg.explore.scope import MINUTE, Period, Scope
 from logagg.explore.tables import Origin, aggregate, compared, origin_of
 from logagg.quoting import literal
 
@@ -50,12 +50,17 @@ class Buckets:
             starts = tuple(_utc(name, ZoneInfo(zone)) for name in names)
         return cls(seconds, zone, starts, {name: place for place, name in enumerate(names)})
 
-    @property
-    def column(self) -> str:
+    def column(self, later: timedelta = timedelta()) -> str:
+        """Return the expression of a row's bucket, as if it were that much later."""
+        shift = f" + INTERVAL '{later // MINUTE} minutes'" if later else ""
         if self.seconds >= _DAY:
-            local = f"timezone({literal(self.zone)}, ts)"
+            local = f"timezone({literal(self.zone)}, ts){shift}"
             return f"time_bucket(INTERVAL '{self.seconds // _DAY} days', {local}) AS bucket_ts"
-        return f"time_bucket(INTERVAL '{self.seconds // 60} minutes', ts) AS bucket_ts"
+        return f"time_bucket(INTERVAL '{self.seconds // 60} minutes', ts{shift}) AS bucket_ts"
+
+    def nearest(self, name: datetime) -> int:
+        """Return the place of a bucket; where a change of offset has moved it out of the window, the first or last."""
+        return self.places.get(name, 0 if name < next(iter(self.places)) else len(self.places) - 1)
 
 
 def _starts(period: Period, seconds: int) -> Iterator[datetime]:
@@ -155,24 +160,24 @@ def series(split: str, scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
     answer = {"ts": buckets.starts, "grain": buckets.seconds, "groups": {}, "before": None, **told(origin), "sql": ""}
     if origin.unavailable:
         return answer
-    query = aggregate(origin, "traffic", (buckets.column, split), ("hits",), scope, scope.period)
+    query = aggregate(origin, "traffic", (buckets.column(), split), ("hits",), scope, scope.period)
     groups: dict[str, list[int]] = {}
     for bucket, group, hits in ask(query).rows:
         groups.setdefault(group, [0] * len(buckets.starts))[buckets.places[bucket]] += hits
     answer |= {"groups": dict(sorted(groups.items())), "sql": query}
     if earlier := compared(origin, scope, facts):
-        answer["before"] = _before(origin, scope, earlier, len(buckets.starts), ask)
+        answer["before"] = _before(origin, scope, earlier, buckets, ask)
     return answer
 
 
-def _before(origin: Origin, scope: Scope, earlier: Period, points: int, ask: Ask) -> list[int]:
+def _before(origin: Origin, scope: Scope, earlier: Period, buckets: Buckets, ask: Ask) -> list[int]:
     """Return the hits of the compared period, laid over the buckets of the window."""
-    buckets = Buckets.of(earlier, scope.zone)
-    query = aggregate(origin, "traffic", (buckets.column,), ("hits",), scope, earlier)
-    hits = [0] * max(points, len(buckets.starts))
+    column = buckets.column(scope.period.since - earlier.since)
+    query = aggregate(origin, "traffic", (column,), ("hits",), scope, earlier)
+    hits = [0] * len(buckets.starts)
     for bucket, count in ask(query).rows:
-        hits[buckets.places[bucket]] += count
-    return hits[:points]
+        hits[buckets.nearest(bucket)] += count
+    return hits
 
 
 def latency(scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
@@ -181,7 +186,7 @@ def latency(scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
     answer: dict[str, Any] = {"ts": buckets.starts, **dict.fromkeys(PERCENTILES, ()), **told(origin), "sql": ""}
     if origin.unavailable:
         return answer
-    query = aggregate(origin, "latency", (buckets.column,), PERCENTILES, scope, scope.period)
+    query = aggregate(origin, "latency", (buckets.column(),), PERCENTILES, scope, scope.period)
     found = {row[0]: row[1:] for row in ask(query).rows}
     columns = zip(*(found.get(name, (None,) * len(PERCENTILES)) for name in buckets.places), strict=True)
     return answer | dict(zip(PERCENTILES, map(list, columns), strict=True)) | {"sql": query}

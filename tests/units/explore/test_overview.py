@@ -102,7 +102,7 @@ def test_every_minute_has_a_bucket(start: int, length: int, zone: str, data: st.
     since = FIRST + timedelta(minutes=start)
     buckets = Buckets.of(Period(since, since + timedelta(minutes=length)), zone)
     minute = since + timedelta(minutes=data.draw(st.integers(0, length - 1)))
-    [(name,)] = DATABASE.execute(f"SELECT {buckets.column} FROM (SELECT {timestamp(minute)} AS ts)").fetchall()
+    [(name,)] = DATABASE.execute(f"SELECT {buckets.column()} FROM (SELECT {timestamp(minute)} AS ts)").fetchall()
     place = buckets.places[name]
     assert buckets.starts[place] <= minute
     assert place + 1 == len(buckets.starts) or minute < buckets.starts[place + 1]
@@ -113,3 +113,25 @@ def test_every_minute_has_a_bucket(start: int, length: int, zone: str, data: st.
 def test_days_and_weeks_are_those_of_the_zone(days: int) -> None:
     buckets = Buckets.of(Period(FIRST, FIRST + timedelta(days=days)), "Asia/Kathmandu")
     assert {(one.hour, one.minute) for one in buckets.starts} == {(18, 15)}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+@pytest.mark.parametrize(
+    ("since", "until"), [("2026-03-04T00:00", "2026-03-04T05:01"), ("2026-03-03T11:07", "2026-12-01")]
+)
+def test_a_compared_period_is_laid_over_the_buckets_of_the_window(
+    since: str, until: str, zone: str, ask: Ask, facts: Facts
+) -> None:
+    asked = scope(since=since, until=until, compare="previous", zone=zone)
+    found = series("kind", asked, facts, ask)
+    assert len(found["before"]) == len(found["ts"])
+    assert sum(found["before"]) == totals(asked, facts, ask)["before"]["hits"] > 0
+    if found["grain"] < 86_400:
+        length, grain = asked.period.length, timedelta(seconds=found["grain"])
+        for start, hits in zip(found["ts"], found["before"], strict=True):
+            first = max(start, asked.period.since) - length
+            last = min(start + grain, asked.period.until) - length
+            [(expected,)] = ask(
+                f"SELECT coalesce(sum(hits), 0) FROM traffic WHERE {Period(first, last).condition()}"
+            ).rows
+            assert hits == expected
