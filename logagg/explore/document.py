@@ -33,7 +33,7 @@ from logagg.query.times import moment
 ROWS = 500  # of a panel
 WINDOW = timedelta(hours=24)  # before the newest data, if nothing is said
 
-_LINK = re.compile(r"\s*<link\b[^>]*>", re.IGNORECASE)
+_LINK = re.compile(r"\s*<link\b(?![^>]*\bhref=[\"']data:)[^>]*>", re.IGNORECASE)
 _SCRIPT = re.compile(r"\s*<script\b[^>]*\bsrc=[^>]*>\s*</script>", re.IGNORECASE)
 _POLICY = re.compile(r"\s*<meta\b[^>]*Content-Security-Policy[^>]*>", re.IGNORECASE)
 _HEAD = re.compile(r"<head\b[^>]*>(\s*<meta\s+charset[^>]*>)?", re.IGNORECASE)
@@ -88,7 +88,9 @@ def document(data: Mapping[str, Any]) -> bytes:
     for loaded in (_LINK, _SCRIPT, _POLICY):
         html = loaded.sub("", html)
     meta = f'\n<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    licences = _text("THIRD-PARTY.txt").replace("--", "- -")
     end = (
+        f"<!--\n{licences}-->\n"
         f'<script type="application/json" id="logagg-data">{script_json(data)}</script>\n'
         f'<script type="module">{script}</script>\n'
     )

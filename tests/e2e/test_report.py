@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import struct
 import subprocess
 import termios
@@ -20,16 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from logagg import cli
-from logagg.explore import document
-from tests.conftest import ROOT, Command
+from tests.conftest import Command, combined
 
-STATIC = ROOT / "logagg/serve/static"
-STAND_IN = {
-    "index.html": "<!doctype html><html><head><meta charset=utf-8></head><body></body></html>",
-    "app.js": "document.title = document.getElementById('logagg-data').textContent.length",
-    "app.css": "body { margin: 0 }",
-}
 DAYS = ("--since", "2026-03-02", "--until", "2026-03-05")
 MOST_BYTES = 2_000_000
 
@@ -163,29 +156,20 @@ class Data(HTMLParser):
         self.text += data if self._inside else ""
 
 
-@pytest.fixture
-def page(demo: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that writes the page and returns its data; of a stand-in where the page is not built."""
-    if not (STATIC / "index.html").read_text().strip():
-        for name, text in STAND_IN.items():
-            (tmp_path / name).write_text(text)
-        monkeypatch.setattr(document, "files", lambda: tmp_path)
-
-    def write(*options: str) -> dict[str, Any]:
-        file = tmp_path / "page.html"
-        with pytest.raises(SystemExit) as left:
-            cli.main(["report", "--lake", str(demo.lake), "--html", str(file), *options])
-        assert left.value.code == 0 and file.stat().st_size < MOST_BYTES
-        read = Data(file.read_text())
-        assert read.tags.count("script") == 2 and not {"link", "img", "iframe", "base"} & set(read.tags)
-        data: dict[str, Any] = json.loads(read.text)
-        return data
-
-    return write
+def page_of(logagg: Command, *options: object) -> dict[str, Any]:
+    """Write the page of a lake and return its data."""
+    file = logagg.folder / "page.html"
+    assert logagg.run("report", "--html", file, *options).stdout == ""
+    assert file.stat().st_size < MOST_BYTES
+    read = Data(file.read_text())
+    assert read.tags.count("script") == 2 and not {"img", "iframe", "base"} & set(read.tags)
+    assert "src=" not in file.read_text().partition("<style>")[0]
+    data: dict[str, Any] = json.loads(read.text)
+    return data
 
 
-def test_the_page_has_the_numbers_of_sql(demo: Command, page: Any) -> None:
-    data = page(*DAYS, "--compare", "previous")
+def test_the_page_has_the_numbers_of_sql(demo: Command) -> None:
+    data = page_of(demo, *DAYS, "--compare", "previous")
     assert data.keys() == {"lake", "page", "status"}
     assert (data["page"]["since"], data["page"]["until"]) == ("2026-03-02T00:00:00Z", "2026-03-05T00:00:00Z")
     totals = data["page"]["totals"]["now"]
@@ -216,16 +200,35 @@ def test_the_page_has_the_numbers_of_sql(demo: Command, page: Any) -> None:
     assert hits == totals["hits"] and data["page"]["totals"]["before"]["hits"] == 0
 
 
-def test_the_page_of_a_lake_without_recent_data_is_its_last_day(demo: Command, page: Any) -> None:
-    data = page()
+def test_the_page_of_a_lake_without_recent_data_is_its_last_day(demo: Command) -> None:
+    data = page_of(demo)
     assert (data["page"]["since"], data["page"]["until"]) == ("2026-03-04T00:00:00Z", "2026-03-05T00:00:00Z")
     [(hits,)] = demo.read("SELECT sum(hits)::BIGINT FROM traffic WHERE ts >= '2026-03-04 00:00Z'")
     assert data["page"]["totals"]["now"]["hits"] == hits
     assert data["status"]["state"] == "warn" and data["lake"]["newest"] == "2026-03-05T00:00:00Z"
 
 
-def test_an_empty_lake_has_a_page(logagg: Command, tmp_path: Path, page: Any) -> None:
+def test_an_empty_lake_has_a_page(logagg: Command, tmp_path: Path) -> None:
     (tmp_path / "empty.log").write_text("")
-    logagg.run("tail", "--once", "-q", "--lake", tmp_path / "empty", tmp_path / "empty.log")
-    data = page("--lake", str(tmp_path / "empty"))
+    logagg.run("tail", "--once", "-q", tmp_path / "empty.log")
+    data = page_of(logagg)
     assert data["page"]["totals"]["now"]["hits"] == 0 and data["lake"]["newest"] is None
+
+
+HOSTILE = ["/</script><script>document.title='owned'</script>", "/<!--<img/src=x/onerror=document.title='owned'>"]
+
+
+def test_a_browser_shows_the_file_and_runs_nothing_of_a_log(logagg: Command, tmp_path: Path) -> None:
+    if not (chromium := shutil.which("chromium")):
+        pytest.skip("chromium is not installed")
+    (tmp_path / "access.log").write_text(combined([(path, 200) for path in HOSTILE * 617]))
+    logagg.run("tail", "--once", "-q", tmp_path / "access.log")
+    page_of(logagg)
+    argv = [chromium, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    argv += ["--virtual-time-budget=5000", "--enable-logging=stderr", "--dump-dom", f"file://{tmp_path / 'page.html'}"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=100)
+    shown = done.stdout.rpartition("</noscript>")[0]
+    assert "1,234" in shown
+    assert "&lt;/script&gt;&lt;script&gt;document.title='owned'" in shown and "<img" not in shown
+    assert "<title>owned" not in done.stdout
+    assert not [line for line in done.stderr.splitlines() if "CONSOLE" in line]

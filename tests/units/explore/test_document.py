@@ -35,11 +35,12 @@ INDEX = """<!doctype html>
 """
 SCRIPT = "const a = '</script><!--';\r\nif (1 <\t/script/.length) document.title = a // \u2028\n"
 STYLE = 'main::after { content: "</style><script>alert(1)</script>" }\n'
+FILES = {"index.html": INDEX, "app.js": SCRIPT, "app.css": STYLE, "THIRD-PARTY.txt": "Some licence --> here\n"}
 
 
 @pytest.fixture
 def page_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name, text in {"index.html": INDEX, "app.js": SCRIPT, "app.css": STYLE}.items():
+    for name, text in FILES.items():
         (tmp_path / name).write_text(text, newline="")
     monkeypatch.setattr(document, "files", lambda: tmp_path)
     return tmp_path
@@ -84,7 +85,7 @@ HOSTILE_DATA = {"x": HOSTILE, HOSTILE: ["<!--<script>", "]]>", "\u2028\u2029", "
 def test_a_document_has_its_data_and_runs_its_own_script_only(page_files: Path) -> None:
     read = Read(document.document(HOSTILE_DATA).decode())
     assert read.tags == ["html", "head", "meta", "meta", "title", "style", "body", "main", "script", "script"]
-    assert read.comments == []
+    assert read.comments == ["\nSome licence - -> here\n"]
     data, script = read.texts_of("script")
     assert json.loads(data) == HOSTILE_DATA
     assert read.attributes[8] == {"type": "application/json", "id": "logagg-data"}
@@ -104,7 +105,7 @@ def test_any_data_stay_in_their_element(data: object) -> None:
     assert not {"<", ">", "&", "\u2028", "\u2029"} & set(text)
 
 
-@pytest.mark.parametrize("name", ["index.html", "app.js", "app.css"])
+@pytest.mark.parametrize("name", FILES)
 def test_missing_files_are_reported(page_files: Path, name: str) -> None:
     (page_files / name).write_text("\n")
     with pytest.raises(LogaggError, match=f"the page's {name} is missing"):
