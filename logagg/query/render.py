@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "parquet")
 GUARDED = ("csv", "tsv")  # the formats that spreadsheets open
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a text that begins so is a formula to a spreadsheet
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a text that begins so is a formula to a spreadsheet
 
 Row = Sequence[Any]
 
