@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -283,22 +283,3 @@ def servers(text: object) -> Any:
     from logagg.cluster.gearman import Server
 
     return text if isinstance(text, tuple) else Server.listed(str(text))
-
-
-def format_options(formats: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command --format with these choices, and --json, and pass it the choice as `form`."""
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(form: str, as_json: bool, **options: Any) -> Any:
-            return function(form="json" if as_json else form, **options)
-
-        call.__doc__ = function.__doc__
-        call.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
-        click.option("--json", "as_json", is_flag=True, help="The same as --format json.")(call)
-        choice = click.Choice(formats)
-        click.option("--format", "form", type=choice, default="table", show_default=True, help="The output format.")(
-            call
-        )
-        return call
-
-    return decorate

@@ -52,7 +52,7 @@ MASKS = (
     (r"[\d,]+ lines/s", "N lines/s"),
     (r"\b[\d,]+\.\d s\b", "N s"),
     (r"\b[\d,]+ s ago", "N s ago"),
-    (r"\b[\d,]+ commits", "N commits"),
+    (r"\b[\d,]+ commits?\b", "N commits"),
     (r"\b[\d,]+ files merged", "N files merged"),
     (r"\b[\d,]+ rows in [\d,]+ files of [\d.]+ kB", "N rows in N files of N kB"),
     (r"\bprocess \d+", "process N"),

@@ -84,6 +84,7 @@ def _show(found: Examination, *, quiet: bool) -> None:
 
 
 def _looked_at(found: Examination) -> Iterator[str]:
+    from logagg.query.render import counted
     from logagg.tail.console import size
 
     yield f"configuration: {found.configuration or 'none, so the defaults'}; {found.rules} rules, {found.rollups} rollups of your own"
@@ -92,7 +93,7 @@ def _looked_at(found: Examination) -> Iterator[str]:
         yield f"lake: none at {found.lake} yet"
         return
     yield (
-        f"lake: {found.lake}; {lake.commits:,} commits, {lake.lines:,} lines, "
+        f"lake: {found.lake}; {counted(lake.commits, 'commit')}, {counted(lake.lines, 'line')}, "
         f"{lake.rows:,} rows in {lake.files:,} files of {size(lake.bytes)}"
     )
     if lake.orphans:

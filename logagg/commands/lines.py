@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from logagg.cli import Shared, shared_options
+from logagg.commands.output import FORMATS as ANSWERS
+from logagg.commands.output import Output, format_option, guard_option, refuse_guard
 from logagg.notice_log import printable
 
 if TYPE_CHECKING:
     from logagg.query.lines import FoundLines
 
+FORMATS = ("lines", *ANSWERS)
 _REASONS = 20  # that are said, at most: each names a log
 
 
@@ -31,7 +34,9 @@ _REASONS = 20  # that are said, at most: each names a log
     metavar="N",
     help="The most lines to print: the newest.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line: the request, its file, line and reason.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format jsonl.")
+@format_option(FORMATS)
+@guard_option
 @shared_options
 def lines(
     paths: tuple[str, ...],
@@ -40,6 +45,8 @@ def lines(
     until: str | None,
     limit: int,
     as_json: bool,
+    form: str,
+    formula_guard: bool,
     shared: Shared,
 ) -> None:
     """Print the log lines behind requests: the newest ones, in the order of time.
@@ -47,14 +54,21 @@ def lines(
     Lines are read from their logs, wherever rotation and compression have moved them: where they were last, beside that,
     beside other logs of the lake, and in the files and directories PATH. A line whose log is gone or has changed is not
     printed, and standard error says why. Exit status 1 when there are requests, and no line of any.
+
+    The format "lines" is the lines as they are in their logs; others have the request, its file, its line and the reason
+    why there is none.
     """
     from logagg.clock import SystemClock
     from logagg.query.lines import LinesRequest, find
 
     signal.signal(signal.SIGTERM, _terminated)  # so that the query ends, and its spilled files are removed
+    form = "jsonl" if as_json else form
+    refuse_guard(form, formula_guard)
+    output = Output(form, None, formula_guard)
+    output.check(shared.lake)
     asked = LinesRequest.of(where, SystemClock().now(), since=since, until=until, limit=limit)
     with find(shared.lake, asked, paths) as found:
-        _write_json(found) if as_json else _write(found)
+        _write(found) if output.form == "lines" else _write_rows(found, output)
         sys.stdout.flush()
         if shared.verbosity >= 0:
             _say_missing(found)
@@ -78,22 +92,24 @@ def _write(found: FoundLines) -> None:
             sys.stdout.buffer.write(one.line + b"\n")
 
 
-def _write_json(found: FoundLines) -> None:
-    from logagg.query.render import as_json
+def _write_rows(found: FoundLines, output: Output) -> None:
+    """Write the requests with their lines."""
+    from logagg.query.render import Rows
 
-    for one in found:
-        sys.stdout.write(f"{as_json(one.as_dict())}\n")
+    with output.stream() as stream:
+        if output.is_arrow:
+            table = found.table()
+            return output.write_arrow(table.schema, table.to_batches(), stream)
+        output.write(Rows(found.columns, (tuple(one.as_dict().values()) for one in found)), stream)
 
 
 def _say_missing(found: FoundLines) -> None:
     """Say how many lines are not shown, and why, one line for each reason."""
+    from logagg.query.render import counted
+
     missing = found.missing()
     for reason, count in islice(missing.items(), _REASONS):
-        print(printable(f"logagg: {_lines(count)} {reason}"), file=sys.stderr)
+        print(printable(f"logagg: {counted(count, 'line')} {reason}"), file=sys.stderr)
     if len(missing) > _REASONS:
         rest = sum(islice(missing.values(), _REASONS, None))
-        print(f"logagg: {_lines(rest)} not shown for other reasons, which --json gives", file=sys.stderr)
-
-
-def _lines(count: int) -> str:
-    return f"{count:,} line{'s' if count != 1 else ''}"
+        print(f"logagg: {counted(rest, 'line')} not shown for other reasons, which --json gives", file=sys.stderr)

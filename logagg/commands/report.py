@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from logagg.cli import Shared, format_options, shared_options
+from logagg.cli import Shared, shared_options
+from logagg.commands.output import Output, output_options, refuse_in_lake
 from logagg.errors import CHECK, LakeError
+
+if TYPE_CHECKING:
+    from logagg.query.render import Rows
+    from logagg.query.reports import Bots, ReportRequest
+
+T = TypeVar("T")
 
 
 @click.command()
-@click.argument("name", default="overview", required=False)
+@click.argument("name", required=False)
 @click.option("--since", metavar="TIME", help='From then on: "1h" ago, "today", "yesterday", a date, a time (UTC).')
 @click.option("--until", metavar="TIME", help="Up to then, not including it.")
 @click.option("--limit", type=click.IntRange(0, (1 << 63) - 1), help="The most rows to show, 20 if not given; 0: all.")
@@ -24,54 +33,101 @@ from logagg.errors import CHECK, LakeError
     show_default=True,
     help="Whether robots count.",
 )
-@format_options(("table", "json", "csv"))
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the page of logagg serve as one file, with the data of the window; --limit rows of a panel, 500 if not given.",
+)
+@click.option(
+    "--compare",
+    type=click.Choice(["none", "previous", "week", "year"]),
+    help="With --html: also the period before, or the same days a week or a year ago.",
+)
+@output_options
 @shared_options
 def report(
-    name: str,
+    name: str | None,
     since: str | None,
     until: str | None,
     limit: int | None,
     site: str | None,
-    bots: str,
-    form: str,
+    bots: Bots,
+    html: Path | None,
+    compare: str | None,
+    output: Output,
     shared: Shared,
 ) -> None:
     """Show a report: overview, pages, ads, referrers, agents, errors, latency, sources.
 
     Robots are included, so that the sums are those of the log; the column bots is their share of the hits, views or
     impressions, and --bots exclude leaves them out.
-    """
-    import duckdb
 
+    With --html there is no NAME: the file has all panels of the page, which can be sorted and searched without a server.
+    Without --since its window is the last 24 hours before the newest data.
+    """
     from logagg.clock import SystemClock
+    from logagg.query.reports import ReportRequest
+
+    now = SystemClock().now()
+    if html is not None:
+        if name is not None or output != Output("table"):
+            raise click.UsageError("--html is the whole page: leave NAME and the options of other formats out")
+        asked = {"since": since, "until": until, "site": site, "bots": bots, "compare": compare or "none"}
+        return _write_page(html, asked, limit, now, shared)
+    if compare is not None:
+        raise click.UsageError("--compare is for --html")
+    wanted = ReportRequest.of(
+        name or "overview", now, since=since, until=until, limit=limit or None, site=site, bots=bots
+    )
+    _write_report(wanted, limit, output, shared)
+
+
+def _write_report(wanted: ReportRequest, limit: int | None, output: Output, shared: Shared) -> None:
     from logagg.query import render, reports
-    from logagg.query.interruptible import interruptible
     from logagg.query.snapshot import connect
 
-    wanted = reports.ReportRequest.of(
-        name,
-        SystemClock().now(),
-        since=since,
-        until=until,
-        limit=limit or None,
-        site=site,
-        bots=bots,  # type: ignore[arg-type]
-    )
-    if limit is None and "$limit" in reports.query_of(name):
+    output.check(shared.lake)
+    if limit is None and "$limit" in reports.query_of(wanted.name):
         wanted = replace(wanted, limit=reports.LIMIT)
+    if output.is_arrow:
+        table = _asked(lambda: reports.arrow(reports.run(connect(shared.lake), wanted)), shared.lake)
+        with output.stream() as stream:
+            return output.write_arrow(table.schema, table.to_batches(), stream)
+    answer = _asked(lambda: render.Rows.of(reports.run(connect(shared.lake), wanted)), shared.lake)
+    with output.stream() as stream:
+        upright = wanted.name == "overview" and output.form in ("table", "markdown")
+        output.write(_upright(answer) if upright else answer, stream)
+
+
+def _write_page(file: Path, asked: dict[str, Any], limit: int | None, now: float, shared: Shared) -> None:
+    from logagg.explore.document import ROWS, FileRequest, answers, document
+    from logagg.explore.panels import MOST_ROWS
+    from logagg.query.export import appearing
+
+    refuse_in_lake("--html", file, shared.lake)
+    rows = ROWS if limit is None else min(limit or MOST_ROWS, MOST_ROWS)
+    data = _asked(lambda: answers(shared.lake, FileRequest(**asked, rows=rows), now), shared.lake)
+    page = document(data)
+    with appearing(file, binary=True) as stream:
+        stream.write(page)
+
+
+def _asked(work: Callable[[], T], lake: Path) -> T:
+    """Return what queries answer. Raises LakeError."""
+    import duckdb
+
+    from logagg.query.interruptible import interruptible
+
     try:
-        answer = interruptible(lambda: render.Rows.of(reports.run(connect(shared.lake), wanted)))
+        return interruptible(work)
     except duckdb.Error as error:  # the queries are built in, so the files are at fault
         what = str(error).splitlines()[0]
-        raise LakeError(f"{shared.lake}: {what}", "" if CHECK in what else CHECK) from error
-    render.write(_upright(answer) if name == "overview" and form == "table" else answer, form, sys.stdout)
+        raise LakeError(f"{lake}: {what}", "" if CHECK in what else CHECK) from error
 
 
-def _upright(answer):  # type: ignore[no-untyped-def]
+def _upright(answer: Rows) -> Rows:
     """Transpose a wide answer of one row into pairs of name and value."""
-    from logagg.query import render
+    from logagg.query.render import Rows
 
-    return render.Rows(
-        ("what", "how much"),
-        [(name, render.shown(value)) for name, value in zip(answer.columns, next(iter(answer.rows)), strict=True)],
-    )
+    return Rows(("what", "how much"), list(zip(answer.columns, next(iter(answer.rows)), strict=True)))

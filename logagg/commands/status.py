@@ -102,7 +102,7 @@ def _show(found: Status) -> None:
     from logagg.query import render
 
     last = "never" if found.age is None else f"{found.age:,.0f} s ago"
-    click.echo(printable(f"{found.lake}: {found.writer}; {found.commits:,} commits, the last {last}"))
+    click.echo(printable(f"{found.lake}: {found.writer}; {render.counted(found.commits, 'commit')}, the last {last}"))
     columns = ("path", "position", "size", "lag", "lines", "rejects", "finished", "note")
     rows = [[getattr(source, column) for column in columns] for source in found.sources]
     render.write(render.Rows(columns, rows), "table", sys.stdout)

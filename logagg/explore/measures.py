@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from logagg.quoting import identifier
+
 Unit = Literal["count", "bytes", "ratio", "seconds"]
 
 
@@ -47,6 +49,17 @@ MEASURES: Mapping[str, Shown] = {
 
 
 def over_rollup(name: str) -> str:
-    """Return the expression of a measure over the columns of a rollup that has it."""
-    shown = MEASURES.get(name, Shown(name))
-    return shown.rollup or f"coalesce(sum({name}), 0)::BIGINT"
+    """Return the expression of a measure over the columns of a default rollup."""
+    shown = MEASURES.get(name)
+    return shown.rollup if shown and shown.rollup else sum_of(name)
+
+
+def sum_of(name: str) -> str:
+    """Return the sum of a column; bytes may be any numbers, so that the sum of a few lines can exceed 64 bits."""
+    total = f"coalesce(sum({identifier(name)}), 0)"
+    return total if name == "bytes" else f"{total}::BIGINT"
+
+
+def over_column(name: str, kind: str) -> str:
+    """Return the expression of a measure of a rollup that a configuration defines, by its column's type."""
+    return f"uniques({identifier(name)})" if kind.startswith("list") else f"coalesce(sum({identifier(name)}), 0)"

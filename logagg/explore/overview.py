@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +13,7 @@ from logagg.errors import LogaggError
 from logagg.explore.facts import Facts
 from logagg.explore.panels import told
 from logagg.explore.query import Ask
-from logagg.explore.scope import Period, Scope
+from logagg.explore.scope import MINUTE, Period, Scope
 from logagg.explore.tables import Origin, aggregate, compared, origin_of
 from logagg.quoting import literal
 
@@ -29,39 +29,55 @@ _MONDAY = datetime(2000, 1, 3)  # noqa: DTZ001 - local time: DuckDB counts bucke
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """The points of a time chart: the starts of buckets, and the SQL that tells the bucket of a row."""
+    """The points of a time chart: the starts of buckets, and the SQL that tells the bucket of a row.
+
+    `places` has the buckets as the SQL names them: those of days by the local time, which any change of offset leaves alone.
+    """
 
     seconds: int
     zone: str
-    starts: tuple[datetime, ...] = field(default=())
+    starts: tuple[datetime, ...]
+    places: Mapping[datetime, int]
 
     @classmethod
     def of(cls, period: Period, zone: str) -> Buckets:
         """Return at most some `MOST_POINTS` buckets for a window; days and weeks are those of the zone."""
         seconds = next((one for one in _GRAINS if period.length.total_seconds() / one <= MOST_POINTS), _GRAINS[-1])
-        return cls(seconds, zone, tuple(_starts(period, seconds, zone)))
+        if seconds < _DAY:
+            starts = names = tuple(_starts(period, seconds))
+        else:
+            names = tuple(_days(period, seconds // _DAY, ZoneInfo(zone)))
+            starts = tuple(_utc(name, ZoneInfo(zone)) for name in names)
+        return cls(seconds, zone, starts, {name: place for place, name in enumerate(names)})
 
-    @property
-    def column(self) -> str:
+    def column(self, later: timedelta = timedelta()) -> str:
+        """Return the expression of a row's bucket, as if it were that much later."""
+        shift = f" + INTERVAL '{later // MINUTE} minutes'" if later else ""
         if self.seconds >= _DAY:
-            return f"time_bucket(INTERVAL '{self.seconds // _DAY} days', ts, {literal(self.zone)}) AS bucket_ts"
-        return f"time_bucket(INTERVAL '{self.seconds // 60} minutes', ts) AS bucket_ts"
+            local = f"timezone({literal(self.zone)}, ts){shift}"
+            return f"time_bucket(INTERVAL '{self.seconds // _DAY} days', {local}) AS bucket_ts"
+        return f"time_bucket(INTERVAL '{self.seconds // 60} minutes', ts{shift}) AS bucket_ts"
+
+    def nearest(self, name: datetime) -> int:
+        """Return the place of a bucket; where a change of offset has moved it out of the window, the first or last."""
+        return self.places.get(name, 0 if name < next(iter(self.places)) else len(self.places) - 1)
 
 
-def _starts(period: Period, seconds: int, zone: str) -> Iterable[datetime]:
-    if seconds < _DAY:
-        start, end = int(period.since.timestamp()) // seconds * seconds, math.ceil(period.until.timestamp())
-        yield from (datetime.fromtimestamp(at, UTC) for at in range(start, end, seconds))
-        return
-    here, days = ZoneInfo(zone), seconds // _DAY
+def _starts(period: Period, seconds: int) -> Iterator[datetime]:
+    start, end = int(period.since.timestamp()) // seconds * seconds, math.ceil(period.until.timestamp())
+    yield from (datetime.fromtimestamp(at, UTC) for at in range(start, end, seconds))
+
+
+def _days(period: Period, days: int, here: ZoneInfo) -> Iterator[datetime]:
+    """Yield the local starts of buckets of days."""
     number = (period.since.astimezone(here).replace(tzinfo=None) - _MONDAY).days // days
-    while (first := _start(number * days, here)) < period.until:
+    while _utc(first := _MONDAY + timedelta(days=number * days), here) < period.until:
         yield first
         number += 1
 
 
-def _start(day: int, here: ZoneInfo) -> datetime:
-    return (_MONDAY + timedelta(days=day)).replace(tzinfo=here).astimezone(UTC)
+def _utc(local: datetime, here: ZoneInfo) -> datetime:
+    return local.replace(tzinfo=here).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +113,10 @@ def _chosen(measure: str, scope: Scope, facts: Facts) -> tuple[_Choice, Origin]:
 
 
 def totals(scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
-    """Return the measures of the window, and of the period that it is compared with."""
+    """Return the measures of the window, and of the period that it is compared with.
+
+    A measure that nothing can answer is null, and `notes` say why; `unavailable` only says so if that is true of all.
+    """
     groups: dict[tuple[str, tuple[str, ...], Origin], dict[str, str]] = {}
     for measure in TOTALS:
         choice, origin = _chosen(measure, scope, facts)
@@ -105,7 +124,9 @@ def totals(scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
     now: dict[str, Any] = dict.fromkeys(TOTALS)
     before: dict[str, Any] | None = dict.fromkeys(TOTALS) if scope.before else None
     sql: dict[str, str] = {}
+    notes: dict[str, str] = {}
     for (rollup, where, origin), names in groups.items():
+        notes |= dict.fromkeys(names, origin.unavailable or origin.note)
         if origin.unavailable:
             continue
         for period, values in ((compared(origin, scope, facts), before), (scope.period, now)):
@@ -113,18 +134,20 @@ def totals(scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
                 query = aggregate(origin, rollup, (), list(names.values()), scope, period, where)
                 values |= dict(zip(names, ask(query).rows[0], strict=True))
                 sql |= dict.fromkeys(names, query)
+    told_notes = {measure: notes[measure] for measure in TOTALS if notes[measure]}
     origins = [origin for _, _, origin in groups]
-    return {"now": now, "before": before, **_told_of_all(origins), "sql": sql}
+    return {"now": now, "before": before, "notes": told_notes, **_told_of_all(origins), "sql": sql}
 
 
 def _told_of_all(origins: Sequence[Origin]) -> dict[str, Any]:
     """Return where an answer of several queries comes from."""
-    begins = [one.complete_from for one in origins if one.complete_from]
+    found = [one for one in origins if not one.unavailable]
+    begins = [one.complete_from for one in found if one.complete_from]
+    table = "requests" if any(one.is_requests for one in found) else "rollups"
     return {
-        "from": "requests" if any(one.is_requests for one in origins) else "rollups",
+        "from": table if found else None,
         "complete_from": max(begins) if begins else None,
-        "unavailable": next((one.unavailable for one in origins if one.unavailable), ""),
-        "note": "; ".join(dict.fromkeys(one.note for one in origins if one.note)),
+        "unavailable": "" if found else origins[0].unavailable,
     }
 
 
@@ -137,24 +160,24 @@ def series(split: str, scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
     answer = {"ts": buckets.starts, "grain": buckets.seconds, "groups": {}, "before": None, **told(origin), "sql": ""}
     if origin.unavailable:
         return answer
-    query = aggregate(origin, "traffic", (buckets.column, split), ("hits",), scope, scope.period)
+    query = aggregate(origin, "traffic", (buckets.column(), split), ("hits",), scope, scope.period)
     groups: dict[str, list[int]] = {}
-    places = {start: place for place, start in enumerate(buckets.starts)}
-    for start, group, hits in ask(query).rows:
-        groups.setdefault(group, [0] * len(places))[places[start]] += hits
+    for bucket, group, hits in ask(query).rows:
+        groups.setdefault(group, [0] * len(buckets.starts))[buckets.places[bucket]] += hits
     answer |= {"groups": dict(sorted(groups.items())), "sql": query}
     if earlier := compared(origin, scope, facts):
-        answer["before"] = _before(origin, scope, earlier, len(places), ask)
+        answer["before"] = _before(origin, scope, earlier, buckets, ask)
     return answer
 
 
-def _before(origin: Origin, scope: Scope, earlier: Period, points: int, ask: Ask) -> list[int]:
+def _before(origin: Origin, scope: Scope, earlier: Period, buckets: Buckets, ask: Ask) -> list[int]:
     """Return the hits of the compared period, laid over the buckets of the window."""
-    buckets = Buckets.of(earlier, scope.zone)
-    query = aggregate(origin, "traffic", (buckets.column,), ("hits",), scope, earlier)
-    hits = {start: count for start, count in ask(query).rows}
-    found = [hits.get(start, 0) for start in buckets.starts][:points]
-    return found + [0] * (points - len(found))
+    column = buckets.column(scope.period.since - earlier.since)
+    query = aggregate(origin, "traffic", (column,), ("hits",), scope, earlier)
+    hits = [0] * len(buckets.starts)
+    for bucket, count in ask(query).rows:
+        hits[buckets.nearest(bucket)] += count
+    return hits
 
 
 def latency(scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
@@ -163,7 +186,7 @@ def latency(scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
     answer: dict[str, Any] = {"ts": buckets.starts, **dict.fromkeys(PERCENTILES, ()), **told(origin), "sql": ""}
     if origin.unavailable:
         return answer
-    query = aggregate(origin, "latency", (buckets.column,), PERCENTILES, scope, scope.period)
+    query = aggregate(origin, "latency", (buckets.column(),), PERCENTILES, scope, scope.period)
     found = {row[0]: row[1:] for row in ask(query).rows}
-    columns = zip(*(found.get(start, (None,) * len(PERCENTILES)) for start in buckets.starts), strict=True)
+    columns = zip(*(found.get(name, (None,) * len(PERCENTILES)) for name in buckets.places), strict=True)
     return answer | dict(zip(PERCENTILES, map(list, columns), strict=True)) | {"sql": query}

@@ -26,7 +26,6 @@ REJECTED = 0.01  # of the lines of a log: the share from which on the page warns
 State = Literal["good", "warn", "bad"]
 
 _SITES_OF = timedelta(days=92)  # before the newest data: a list of all sites ever would read the whole lake
-_FUTURE = timedelta(days=1)  # from the newest commit on, times of events are wrong ones
 
 
 def page_answer(
@@ -91,17 +90,10 @@ def lake_answer(
 
 
 def span(facts: Facts, ask: Ask) -> tuple[datetime | None, datetime | None]:
-    """Return the first minute with data and the end of the last one; None: there are no data.
-
-    Events of the future do not count: a log of another host's wrong clock would hide all others.
-    """
-    if "traffic" not in facts.rollups or not facts.committed_at:
+    """Return the first minute with data and the end of the last one; None: there are no data."""
+    if "traffic" not in facts.rollups:
         return None, None
-    last = timestamp(facts.committed_at + _FUTURE)
-    files = f"SELECT min(min_ts), max(max_ts) FILTER (max_ts <= {last}) FROM files WHERE rollup = 'traffic'"
-    [(oldest, known)] = ask(files).rows
-    conditions = f"ts <= {last}" + (f" AND ts >= {timestamp(known)}" if known else "")  # so that few files are read
-    [(newest,)] = ask(f"SELECT max(ts) FROM traffic WHERE {conditions}").rows
+    [(oldest, newest)] = ask("SELECT min(min_ts), max(max_ts) FROM files WHERE rollup = 'traffic'").rows
     return oldest, newest + MINUTE if newest else None
 
 

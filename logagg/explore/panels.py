@@ -18,6 +18,7 @@ from logagg.rollup.requests import NAME as REQUESTS
 Order = Literal["desc", "asc"]
 
 MOST_ROWS = 10_000  # of one answer
+_OF_ROWS = ("before", "change", "share")  # what a row has beside dimensions and measures
 CHANGE = "change"  # a name to sort by: the relative change since the compared period
 
 
@@ -117,8 +118,9 @@ def _own(facts: Facts) -> Iterator[Panel]:
     for name, columns in facts.rollups.items():
         if name in DEFINITIONS or name == REQUESTS:
             continue
-        dimensions = tuple(one for one, kind in columns.items() if kind == "string")[:3]
-        measures = tuple(one for one, kind in columns.items() if kind in ("int64", "double") or one == "visitors")
+        dimensions = tuple(one for one, kind in columns.items() if kind == "string" or one == "status")[:3]
+        counted = (one for one, kind in columns.items() if kind in ("int64", "double") or kind.startswith("list"))
+        measures = tuple(one for one in counted if one not in _OF_ROWS)
         if dimensions and measures and name not in {panel.name for panel in PANELS}:
             yield Panel(name, name, name, dimensions, measures)
 
@@ -135,24 +137,26 @@ def panel_query(request: PanelRequest, scope: Scope, facts: Facts) -> tuple[Orig
         return origin, ""
     now = aggregate(origin, panel.rollup, panel.dimensions, panel.measures, scope, scope.period, panel.where)
     names = [identifier(one) for one in panel.dimensions]
-    columns, source = [*names, *panel.measures], f"(\n{now}\n)"
+    columns, source = [*names, *map(identifier, panel.measures)], f"(\n{now}\n)"
     measure = panel.measures[0] if request.sort == CHANGE else request.sort
     earlier = compared(origin, scope, facts)
     if earlier:
         before = aggregate(origin, panel.rollup, panel.dimensions, panel.measures, scope, earlier, panel.where)
         source = f"{source} AS now FULL JOIN (\n{before}\n) AS before USING ({', '.join(names)})"
         columns = [*names, *(_now(one) for one in panel.measures)]
-        columns += [f"{_before(one)} AS before_{one}" for one in panel.measures]
-        columns.append(f"{_now(measure, named=False)} / nullif(before.{measure}, 0) - 1 AS {CHANGE}")
-    if (shown := MEASURES.get(measure)) and shown.is_sum:
-        of = _now(measure, named=False) if earlier else measure
+        columns += [f"{_before(one)} AS {identifier(f'before_{one}')}" for one in panel.measures]
+        columns.append(f"{_now(measure, named=False)} / nullif(before.{identifier(measure)}, 0) - 1 AS {CHANGE}")
+    shares = (shown := MEASURES.get(measure)) is not None and shown.is_sum
+    if shares:
+        of = _now(measure, named=False) if earlier else identifier(measure)
         columns.append(f"{of} / nullif(sum({of}) OVER (), 0) AS share")
     where = ""
     if request.search:
         contains = (f"contains(lower({one}::VARCHAR), lower({literal(request.search)}))" for one in names)
-        where = f"\nWHERE {' OR '.join(contains)}"
+        # A share is one of all rows, so that they are searched after it is computed.
+        where = f"\n{'QUALIFY' if shares else 'WHERE'} {' OR '.join(contains)}"
     sort = request.sort if request.sort != CHANGE or earlier else measure
-    order = f"{sort} {request.order.upper()} NULLS LAST, {', '.join(names)}"
+    order = f"{identifier(sort)} {request.order.upper()} NULLS LAST, {', '.join(names)}"
     limits = f"LIMIT {request.limit + 1}" + (f" OFFSET {request.offset}" if request.offset else "")
     return origin, f"SELECT {', '.join(columns)}\nFROM {source}{where}\nORDER BY {order}\n{limits}"
 
@@ -202,12 +206,14 @@ def _counts(measure: str) -> bool:
 
 
 def _now(measure: str, *, named: bool = True) -> str:
-    value = f"coalesce(now.{measure}, 0)" if _counts(measure) else f"now.{measure}"
-    return f"{value} AS {measure}" if named else value
+    column = identifier(measure)
+    value = f"coalesce(now.{column}, 0)" if _counts(measure) else f"now.{column}"
+    return f"{value} AS {column}" if named else value
 
 
 def _before(measure: str) -> str:
-    return f"coalesce(before.{measure}, 0)" if _counts(measure) else f"before.{measure}"
+    column = identifier(measure)
+    return f"coalesce(before.{column}, 0)" if _counts(measure) else f"before.{column}"
 
 
 def is_present(panel: Panel, facts: Facts) -> str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +22,13 @@ class Rows:
 
 
 Ask = Callable[[str], Rows]  # runs a query on one snapshot
+
+
+def asking(connection: duckdb.DuckDBPyConnection) -> Ask:
+    """Return what runs queries on a connection, one after the other."""
+
+    def ask(query: str) -> Rows:
+        answer = connection.execute(query)
+        return Rows(tuple(column[0] for column in answer.description or ()), answer.fetchall())
+
+    return ask

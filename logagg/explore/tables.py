@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from logagg.explore.facts import Facts
-from logagg.explore.measures import MEASURES, over_rollup
+from logagg.explore.measures import MEASURES, over_column, over_rollup, sum_of
 from logagg.explore.scope import Period, Scope
 from logagg.quoting import identifier, literal
 from logagg.rollup.conditions import AtLeast, Both, Condition, Either, NotNull, OneOf
@@ -29,6 +29,7 @@ class Origin:
     complete_from: datetime | None = None  # of requests that begin within the window
     note: str = ""
     unavailable: str = ""
+    columns: tuple[tuple[str, str], ...] = ()  # of a rollup that is none of the defaults: names and types
 
     @property
     def is_requests(self) -> bool:
@@ -37,9 +38,10 @@ class Origin:
 
 def origin_of(rollup: str, needed: frozenset[str], scope: Scope, facts: Facts) -> Origin:
     """Return what answers a question about a rollup that needs these dimensions beside those of the filters."""
-    needed |= scope.dimensions
+    needed |= scope.dimensions if scope.bots == "include" else scope.dimensions | {"is_bot"}
     if rollup in facts.rollups and needed <= facts.rollups[rollup].keys():
-        return Origin(rollup)
+        own = rollup not in DEFINITIONS and rollup != REQUESTS
+        return Origin(rollup, columns=tuple(facts.rollups[rollup].items()) if own else ())
     lacking = ", ".join(sorted(needed - facts.rollups.get(rollup, {}).keys()))
     if rollup not in DEFINITIONS and rollup != REQUESTS:
         return Origin(unavailable=f"the rollup {rollup} does not have {lacking}")
@@ -77,7 +79,10 @@ def aggregate(
     """
     if not origin.is_requests:
         conditions = [*where, *scope.conditions(period)]
-        columns = [*map(_dimension, dimensions), *(f"{over_rollup(name)} AS {name}" for name in measures)]
+        columns = [
+            *map(_dimension, dimensions),
+            *(f"{_over_rollup(origin, name)} AS {identifier(name)}" for name in measures),
+        ]
         return _select(columns, identifier(rollup), conditions, dimensions)
     if rollup == REQUESTS:
         conditions = [*where, *scope.conditions(period)]
@@ -86,12 +91,16 @@ def aggregate(
     return _from_requests(DEFINITIONS[rollup], dimensions, measures, scope, period, where)
 
 
+def _over_rollup(origin: Origin, name: str) -> str:
+    return over_column(name, dict(origin.columns)[name]) if origin.columns else over_rollup(name)
+
+
 _EVENTS = {  # measures of the panels that only requests have
     "hits": "count(*)",
     "visitors": "count(DISTINCT visitor)",
     "views": "count(*) FILTER (kind = 'pageview')",
     "errors": "count(*) FILTER (status >= 400)",
-    "bytes": "coalesce(sum(bytes), 0)::BIGINT",
+    "bytes": "coalesce(sum(bytes), 0)",
 }
 
 
@@ -111,7 +120,7 @@ def _from_requests(
         return _select(columns, REQUESTS, conditions, dimensions)
     needed = list(dict.fromkeys(one for name in measures for one in _ADDENDS.get(name, (name,))))
     united = "\n  UNION ALL\n".join(_addends(part, dimensions, needed, scope, period, where) for part in parts)
-    columns = [*map(_name, dimensions), *(f"{_OVER_ADDENDS.get(name, _sum(name))} AS {name}" for name in measures)]
+    columns = [*map(_name, dimensions), *(f"{_OVER_ADDENDS.get(name, sum_of(name))} AS {name}" for name in measures)]
     return _select(columns, f"(\n{united}\n)", [], dimensions)
 
 
@@ -150,11 +159,7 @@ def _over(part: Part, name: str) -> str:
     value = {"count": "count(*)", "sum": f"sum({measure.of})", "uniques": "count(DISTINCT visitor)"}[measure.kind]
     if measure.where is not None:
         value += f" FILTER ({condition(measure.where)})"
-    return f"coalesce({value}, 0)::BIGINT" if measure.kind == "sum" else value
-
-
-def _sum(name: str) -> str:
-    return f"coalesce(sum({name}), 0)::BIGINT"
+    return f"coalesce({value}, 0)" if measure.kind == "sum" else value
 
 
 def _conditions(part: Part) -> list[str]:

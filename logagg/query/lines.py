@@ -74,6 +74,9 @@ class LinesRequest:
         return f"SELECT * FROM requests{where} ORDER BY ts DESC, source DESC, position DESC LIMIT {self.limit}"
 
 
+_OF_LINES = ("file", "line", "reason")  # beside the columns of requests
+
+
 @dataclass(frozen=True, slots=True)
 class FoundLine:
     """A row of requests, and its line."""
@@ -107,6 +110,11 @@ class FoundLines:
             yield FoundLine(row, self._lines.get(number), self._search.files.get(number, ""), self._reason(number))
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the values of `FoundLine.as_dict`."""
+        return (*self._rows.column_names, *_OF_LINES)
+
+    @property
     def shown(self) -> int:
         """How many lines there are."""
         return self._lines.count()
@@ -118,13 +126,15 @@ class FoundLines:
 
     def frame(self) -> pd.DataFrame:
         """Return all of it as a data frame."""
+        return self.table().to_pandas()
+
+    def table(self) -> pa.Table:
+        """Return all of it as a table of Arrow."""
         found = [(one.file or None, one.text, one.reason or None) for one in self]
         table = self._rows
-        for name, values in zip(
-            ("file", "line", "reason"), zip(*found, strict=True) if found else ([],) * 3, strict=True
-        ):
+        for name, values in zip(_OF_LINES, zip(*found, strict=True) if found else ([],) * 3, strict=True):
             table = table.append_column(name, pa.array(values, pa.large_string()))
-        return table.to_pandas()
+        return table
 
     def _reason(self, number: int) -> str:
         return self._search.reason(number)

@@ -1,6 +1,6 @@
-"""Rows as a table for people, or as JSON and CSV for programs.
+"""Rows as a table for people, or as JSON, CSV and TSV for programs.
 
-Values come from logs, so clients chose them: control sequences and spreadsheet formulas are escaped.
+Values come from logs, so clients chose them: a terminal gets no control characters, and `formula_guard` is for spreadsheets.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import io
 import itertools
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -21,8 +21,9 @@ from logagg.notice_log import printable
 if TYPE_CHECKING:
     import duckdb
 
-FORMATS = ("table", "json", "csv")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a text that begins so is a formula to a spreadsheet
+FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "parquet")
+GUARDED = ("csv", "tsv")  # the formats that spreadsheets open
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a text that begins so is a formula to a spreadsheet
 
 Row = Sequence[Any]
 
@@ -39,9 +40,27 @@ class Rows:
         return cls(tuple(column[0] for column in answer.description or ()), answer.fetchall())
 
 
-def write(answer: Rows, form: str, stream: TextIO) -> None:
-    """Write an answer as `table`, `json` or `csv`."""
-    {"table": _write_table, "json": _write_json, "csv": _write_csv}[form](answer, stream)
+def write(answer: Rows, form: str, stream: TextIO, *, formula_guard: bool = False) -> None:
+    """Write an answer in one of `FORMATS`; not as Parquet, whose rows are Arrow's (`export.write_parquet`).
+
+    `formula_guard`: a text that a spreadsheet would take for a formula gets a `'` in front, in CSV and TSV.
+    """
+    if form in GUARDED:
+        {"csv": _write_csv, "tsv": _write_tsv}[form](answer, stream, formula_guard)
+    else:
+        _WRITERS[form](answer, stream)
+
+
+def _write_table(answer: Rows, stream: TextIO) -> None:
+    from logagg.query.tables import write_table
+
+    write_table(answer, stream)
+
+
+def _write_markdown(answer: Rows, stream: TextIO) -> None:
+    from logagg.query.tables import write_markdown
+
+    write_markdown(answer, stream)
 
 
 def _write_json(answer: Rows, stream: TextIO) -> None:
@@ -51,6 +70,20 @@ def _write_json(answer: Rows, stream: TextIO) -> None:
         stream.write(before + as_json(dict(zip(names, row, strict=True))))
         before = ",\n "
     stream.write("]\n" if before != "[" else "[]\n")
+
+
+def _write_jsonl(answer: Rows, stream: TextIO) -> None:
+    names = distinct(answer.columns)
+    for row in answer.rows:
+        stream.write(f"{as_json(dict(zip(names, row, strict=True)))}\n")
+
+
+_WRITERS: Mapping[str, Callable[[Rows, TextIO], None]] = {
+    "table": _write_table,
+    "markdown": _write_markdown,
+    "json": _write_json,
+    "jsonl": _write_jsonl,
+}
 
 
 def as_json(value: object, indent: int | None = None) -> str:
@@ -84,25 +117,48 @@ def distinct(names: Iterable[str]) -> list[str]:
     return distinct
 
 
-def _write_csv(answer: Rows, stream: TextIO) -> None:
+def _write_csv(answer: Rows, stream: TextIO, guard: bool) -> None:
+    writer = csv.writer(stream, lineterminator="\n")
+    quoting = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in _cells(answer, stream, guard):
+        returns = any(isinstance(cell, str) and "\r" in cell for cell in row)  # which Python before 3.13 does not quote
+        (quoting if returns else writer).writerow(row)
+
+
+def _write_tsv(answer: Rows, stream: TextIO, guard: bool) -> None:
+    """Write lines of cells with tabs between; within a cell, tab, line ends and backslash are escaped."""
+    for row in _cells(answer, stream, guard):
+        stream.write("\t".join(str(cell).translate(_TSV) for cell in row) + "\n")
+
+
+_TSV = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def _cells(answer: Rows, stream: TextIO, guard: bool) -> Iterator[list[object]]:
+    """Yield the header and the rows. Programs get raw texts, but a terminal would interpret control characters."""
     rows = iter(answer.rows)
     first = list(itertools.islice(rows, 1))  # a query that fails at once must not leave a header
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(map(_cell, answer.columns))
-    # Programs get the raw text, but a terminal would interpret control characters.
-    escaped = printable if stream.isatty() else str
-    cells = ([_cell(value) for value in row] for row in itertools.chain(first, rows))
-    writer.writerows([escaped(cell) if isinstance(cell, str) else cell for cell in row] for row in cells)
+    escaped = _for_terminal if stream.isatty() else _as_it_is
+    for row in itertools.chain([answer.columns], first, rows):
+        yield [escaped(_cell(value, guard)) for value in row]
 
 
-def _cell(value: object) -> object:
-    """Return a value for CSV; a text that a spreadsheet would take for a formula gets a quote in front."""
+def _as_it_is(cell: object) -> object:
+    return cell
+
+
+def _for_terminal(cell: object) -> object:
+    return printable(cell) if isinstance(cell, str) else cell
+
+
+def _cell(value: object, guard: bool) -> object:
+    """Return a value for CSV; with `guard`, a text that a spreadsheet would take for a formula gets a quote in front."""
     value = plain(value)
     if value is None:
         return ""
-    if isinstance(value, list | dict):
-        value = json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str) and value.startswith(FORMULA):
+    if isinstance(value, bool | list | dict):
+        return json.dumps(value, ensure_ascii=False)
+    if guard and isinstance(value, str) and value.startswith(FORMULA) and value != "-":
         return "'" + value
     return value
 
@@ -140,51 +196,6 @@ def _iso(value: datetime) -> str:
     return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
-def _write_table(answer: Rows, stream: TextIO) -> None:
-    answer = Rows(answer.columns, list(answer.rows))
-    if stream.isatty():
-        _write_fitting(answer, stream)
-    else:
-        _write_plain(answer, stream)
-
-
-def _write_fitting(answer: Rows, stream: TextIO) -> None:
-    """Write a table that fits the terminal."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column, right in zip(answer.columns, _right(answer), strict=True):
-        table.add_column(Text(printable(column)), justify="right" if right else "left", overflow="ellipsis")
-    for row in answer.rows:
-        table.add_row(*(Text(shown(value)) for value in row))
-    Console(file=stream, highlight=False, markup=False).print(table)
-
-
-def _write_plain(answer: Rows, stream: TextIO) -> None:
-    """Write aligned columns without truncation, for a pipe or a file."""
-    cells = [
-        [printable(column) for column in answer.columns],
-        *([shown(value) for value in row] for row in answer.rows),
-    ]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    right = _right(answer)
-    for row in cells:
-        padded = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
-        stream.write("  ".join(padded).rstrip() + "\n")
-
-
-def _right(answer: Rows) -> list[bool]:
-    """Tell which columns hold numbers only."""
-    columns = zip(*answer.rows, strict=True) if answer.rows else ([] for _ in answer.columns)
-    return [
-        all(v is None or (isinstance(v, int | float | Decimal) and not isinstance(v, bool)) for v in column)
-        for column in columns
-    ]
-
-
 def shown(value: object) -> str:
     """Return a value as text for a table, with control characters escaped."""
     if isinstance(value, datetime):
@@ -212,3 +223,8 @@ def text_of(answer: Rows, form: str) -> str:
     stream = io.StringIO()
     write(answer, form, stream)
     return stream.getvalue()
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number of things: `1 commit`, `2 commits`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ LIMIT = 20
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 Bots = Literal["include", "exclude", "only"]
 
@@ -89,3 +91,15 @@ def frame(answer: duckdb.DuckDBPyRelation) -> pd.DataFrame:
             fits = all(value is not None and value < 1 << 63 for value in values)
             found[name] = np.array(values, np.int64 if fits else object)
     return found
+
+
+def arrow(answer: duckdb.DuckDBPyRelation) -> pa.Table:
+    """Return an answer as a table of Arrow, with 128-bit integers as 64-bit ones where all fit, else as decimals."""
+    import pyarrow as pa
+
+    table = answer.to_arrow_table()
+    for place, field in enumerate(table.schema):
+        if pa.types.is_decimal(field.type) and field.type.scale == 0:
+            with suppress(pa.ArrowInvalid):
+                table = table.set_column(place, field.name, table.column(place).cast(pa.int64()))
+    return table

@@ -215,6 +215,8 @@ class OpenLake:
         self.close()
 
     def __repr__(self) -> str:
+        from logagg.query.render import counted
+
         try:
             found = self._newest().execute("SELECT count(*), max(committed_at) FROM commits").fetchone()
         except LakeError as error:
@@ -222,7 +224,7 @@ class OpenLake:
         commits, last = found or (0, None)
         when = f", the last at {last:%Y-%m-%d %H:%M:%S} UTC" if last else ""
         views = ", ".join(name for (name,) in self._newest().execute(_VIEWS).fetchall())
-        return f"<lake {self.root}: {commits:,} commits{when}; views {views}>"
+        return f"<lake {self.root}: {counted(commits, 'commit')}{when}; views {views}>"
 
     def _newest(self) -> duckdb.DuckDBPyConnection:
         """Return a connection to the newest snapshot, a new one for each query."""

@@ -19,6 +19,7 @@ from logagg.errors import CHECK
 from logagg.lake import heartbeats, locks
 from logagg.lake.heartbeats import LockState
 from logagg.query import tails
+from logagg.query.render import counted
 from logagg.query.tails import TailHealth
 
 
@@ -107,7 +108,7 @@ def _tails(root: Path, lock: LockState, now: float, *, shared: bool) -> tuple[Ta
 
 def _writer(lock: LockState, owners: list[str], found: tuple[TailHealth, ...]) -> str:
     if owners:
-        return f"workers own {len(owners)} shards"
+        return f"workers own {counted(len(owners), 'shard')}"
     here = [tail for tail in found if not tail.name]
     if lock.held and not any(tail.state == "running" for tail in here):
         return f"process {lock.pid} writes it"

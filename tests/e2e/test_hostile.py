@@ -91,7 +91,7 @@ def test_no_escape_reaches_a_terminal_from_a_tail(logagg: Command, tmp_path: Pat
     assert not any(piece in text for piece in ("\x1b]", "\x1b[2J", "\x9b", "\u202e", "\u2066", "\u200b", "\x08"))
 
 
-def test_a_spreadsheet_runs_nothing(logagg: Command, tmp_path: Path) -> None:
+def test_a_guarded_spreadsheet_runs_nothing(logagg: Command, tmp_path: Path) -> None:
     formulas = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "=cmd|' /C calc'!A0"]
     (tmp_path / "access.log").write_text(combined([(f"/imp?campaign={target(one)}", 200) for one in formulas]))
     logagg.run("tail", "--once", "-q", "access.log")
@@ -99,11 +99,16 @@ def test_a_spreadsheet_runs_nothing(logagg: Command, tmp_path: Path) -> None:
         ("sql", "--format", "csv", "SELECT campaign, -1 AS n FROM ads"),
         ("report", "ads", "--format", "csv"),
     ):
-        text = logagg.run(*argv).stdout
-        cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
+        plain = logagg.run(*argv).stdout
+        assert {one for one in formulas if not one.startswith("\r")} <= cells_of(plain)
+        cells = cells_of(logagg.run(*argv, "--formula-guard").stdout)
         assert {one for one in cells if one[:1] in ("=", "+", "@", "\t", "\r")} == set()
-        assert {f"'{one}" for one in formulas if not one.startswith("\r")} <= {*cells}
-    assert "-1" in logagg.run("sql", "--format", "csv", "SELECT -1 AS n").stdout.splitlines()
+        assert {f"'{one}" for one in formulas if not one.startswith("\r")} <= cells
+    assert "-1" in logagg.run("sql", "--formula-guard", "--format", "csv", "SELECT -1 AS n").stdout.splitlines()
+
+
+def cells_of(text: str) -> set[str]:
+    return {cell for row in csv.reader(io.StringIO(text)) for cell in row}
 
 
 def test_sql_in_names_is_not_executed(tmp_path: Path) -> None:

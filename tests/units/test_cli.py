@@ -14,9 +14,10 @@ from logagg.cli import COMMANDS, HELP, logagg, main
 SHARED = {"--lake", "--config", "-q", "-v", "--help"}
 OPTIONS = {
     "tail": {"--once", "--from", "--log-format", "--flush", "--shards", "--memory"},
-    "sql": {"--format", "--json"},
-    "report": {"--format", "--json", "--since", "--until"},
+    "sql": {"--format", "--json", "--output", "--formula-guard"},
+    "report": {"--format", "--json", "--since", "--until", "--output", "--html", "--compare", "--formula-guard"},
     "status": {"--json"},
+    "lines": {"--format", "--json", "--formula-guard"},
     "init": {"--force"},
 }
 

@@ -1,4 +1,4 @@
-"""A lake of the demo's logs, and what is asked of it."""
+"""Lakes to explore: that of the demo logs, and one of hostile requests with a rollup of its own."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ from pathlib import Path
 import pytest
 
 from logagg.explore.facts import Facts
-from logagg.explore.query import Ask, Rows
+from logagg.explore.query import Ask, asking
 from logagg.query.snapshot import connect
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Command
+
+HOSTILE = "</script><!--\u2028\u2029<script>alert(1)</script>'"
+CONFIG = """
+[[rollup]]
+name = "odd"
+dimensions = ["path", "status"]
+measures = {hits = "count", mean = "sum(seconds)", people = "uniques(visitor)", bytes = "sum(bytes)"}
+"""
+HUGE, LINES = 1 << 50, 8200  # bytes of a response, as many as a line may say; so many lines exceed 64 bits
 
 
 @pytest.fixture(scope="session")
@@ -37,15 +46,30 @@ def demo_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return lake
 
 
+@pytest.fixture(scope="session")
+def hostile_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hostile")
+    (folder / "own.toml").write_text(CONFIG)
+    line = '192.0.2.7 - - [02/Mar/2026:10:00:00 +0000] "GET {} HTTP/1.1" 200 {} "-" "Mozilla/5.0"\n'
+    (folder / "access.log").write_text(line.format(f"/{HOSTILE}", HUGE) * LINES)
+    logagg = Command(folder / "lake", folder)
+    logagg.run("tail", "--once", "--quiet", "--config", folder / "own.toml", folder / "access.log")
+    return folder / "lake"
+
+
+def ask_of(root: Path) -> Iterator[Ask]:
+    with connect(root) as connection:
+        yield asking(connection)
+
+
 @pytest.fixture
 def ask(demo_lake: Path) -> Iterator[Ask]:
-    with connect(demo_lake) as connection:
+    yield from ask_of(demo_lake)
 
-        def answered(sql: str) -> Rows:
-            found = connection.execute(sql)
-            return Rows(tuple(column[0] for column in found.description or ()), found.fetchall())
 
-        yield answered
+@pytest.fixture
+def ask_hostile(hostile_root: Path) -> Iterator[Ask]:
+    yield from ask_of(hostile_root)
 
 
 @pytest.fixture

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from logagg.errors import LogaggError
 from logagg.explore.facts import Facts
 from logagg.explore.overview import MOST_POINTS, TOTALS, Buckets, latency, series, totals
 from logagg.explore.query import Ask
-from logagg.explore.scope import Scope
+from logagg.explore.scope import Period, Scope, timestamp
 
+ZONES = ("UTC", "Europe/Berlin", "America/Havana", "Pacific/Apia", "Australia/Lord_Howe", "Asia/Kathmandu")
+DATABASE = duckdb.connect()
+DATABASE.execute("SET TimeZone = 'UTC'")
+FIRST = datetime(2005, 1, 1, tzinfo=UTC)
 DAYS = {"since": "2026-03-03", "until": "2026-03-05"}
 
 
@@ -88,3 +95,43 @@ def test_points_of_any_window_are_few() -> None:
         found = Buckets.of(period, "America/New_York")
         assert 0 < len(found.starts) <= MOST_POINTS + 1
         assert found.starts[0] <= period.since and found.starts[-1] < period.until
+
+
+@given(st.integers(0, 10_000_000), st.integers(1, 5_000_000), st.sampled_from(ZONES), st.data())
+def test_every_minute_has_a_bucket(start: int, length: int, zone: str, data: st.DataObject) -> None:
+    since = FIRST + timedelta(minutes=start)
+    buckets = Buckets.of(Period(since, since + timedelta(minutes=length)), zone)
+    minute = since + timedelta(minutes=data.draw(st.integers(0, length - 1)))
+    [(name,)] = DATABASE.execute(f"SELECT {buckets.column()} FROM (SELECT {timestamp(minute)} AS ts)").fetchall()
+    place = buckets.places[name]
+    assert buckets.starts[place] <= minute
+    assert place + 1 == len(buckets.starts) or minute < buckets.starts[place + 1]
+    assert len(buckets.starts) <= 202
+
+
+@pytest.mark.parametrize("days", [364, 2_000])
+def test_days_and_weeks_are_those_of_the_zone(days: int) -> None:
+    buckets = Buckets.of(Period(FIRST, FIRST + timedelta(days=days)), "Asia/Kathmandu")
+    assert {(one.hour, one.minute) for one in buckets.starts} == {(18, 15)}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+@pytest.mark.parametrize(
+    ("since", "until"), [("2026-03-04T00:00", "2026-03-04T05:01"), ("2026-03-03T11:07", "2026-12-01")]
+)
+def test_a_compared_period_is_laid_over_the_buckets_of_the_window(
+    since: str, until: str, zone: str, ask: Ask, facts: Facts
+) -> None:
+    asked = scope(since=since, until=until, compare="previous", zone=zone)
+    found = series("kind", asked, facts, ask)
+    assert len(found["before"]) == len(found["ts"])
+    assert sum(found["before"]) == totals(asked, facts, ask)["before"]["hits"] > 0
+    if found["grain"] < 86_400:
+        length, grain = asked.period.length, timedelta(seconds=found["grain"])
+        for start, hits in zip(found["ts"], found["before"], strict=True):
+            first = max(start, asked.period.since) - length
+            last = min(start + grain, asked.period.until) - length
+            [(expected,)] = ask(
+                f"SELECT coalesce(sum(hits), 0) FROM traffic WHERE {Period(first, last).condition()}"
+            ).rows
+            assert hits == expected

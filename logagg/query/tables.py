@@ -1,0 +1,179 @@
+"""Tables for people: aligned columns in a pipe, columns that fit a terminal, and Markdown.
+
+On a terminal numbers, times and headers are never cut. Texts are shortened, the widest column first; where that does not
+suffice, each row is written as lines of a name and a value.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TextIO
+
+from logagg.notice_log import printable
+from logagg.query.render import Row, Rows, shown
+
+GAP = "  "
+LEAST = 8  # characters that a text is shortened to, if it has more
+MARK = "…"
+SAMPLE = 1_000  # rows of a Markdown table that tell which columns are numbers
+
+_YEAR = re.compile(r"(?<![a-z])(iso)?year(?![a-z])")
+_MARKDOWN = re.compile(r"([\\`*\[\]<>|~&$]|(?<![^\W_])_|_(?![^\W_]))")  # a _ within a word means nothing
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column of texts, and how it is laid out."""
+
+    name: str
+    cells: Sequence[str]
+    right: bool  # numbers
+    shrinks: bool  # texts
+
+    @property
+    def width(self) -> int:
+        return max(map(width, (self.name, *self.cells)))
+
+    @property
+    def least(self) -> int:
+        return max(width(self.name), min(LEAST, self.width)) if self.shrinks else self.width
+
+    def of_width(self, room: int) -> list[str]:
+        return [padded(shorten(text, room), room, right=self.right) for text in (self.name, *self.cells)]
+
+
+def write_table(answer: Rows, stream: TextIO) -> None:
+    """Write a table: for a terminal one that fits, else one that is complete."""
+    rows = list(answer.rows)
+    columns = _columns(answer.columns, rows)
+    widths = [column.width for column in columns]
+    if not stream.isatty():
+        return _write_columns(columns, widths, stream)
+    room = shutil.get_terminal_size().columns
+    fit = fitting(widths, [column.least for column in columns], room)
+    if fit is None and rows:
+        _write_records(columns, room, stream)
+    else:
+        _write_columns(columns, fit or widths, stream, bold=os.environ.get("TERM", "dumb") != "dumb")
+
+
+def _columns(names: Sequence[str], rows: Sequence[Row]) -> list[_Column]:
+    values = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    return [_column(name, column) for name, column in zip(names, values, strict=True)]
+
+
+def _column(name: str, values: Sequence[object]) -> _Column:
+    return _Column(
+        printable(name),
+        cells(name, values),
+        _are_numbers(values),
+        any(isinstance(value, str | bytes | list | tuple | dict) for value in values),
+    )
+
+
+def cells(name: str, values: Iterable[object]) -> list[str]:
+    """Return the values of a column as texts; years have no thousands."""
+    if _YEAR.search(name.lower()):
+        return [str(value) if type(value) is int else shown(value) for value in values]
+    return [shown(value) for value in values]
+
+
+def _are_numbers(values: Iterable[object]) -> bool:
+    return all(
+        value is None or (isinstance(value, int | float | Decimal) and not isinstance(value, bool)) for value in values
+    )
+
+
+def _write_columns(columns: Sequence[_Column], widths: Sequence[int], stream: TextIO, *, bold: bool = False) -> None:
+    laid_out = [column.of_width(room) for column, room in zip(columns, widths, strict=True)]
+    for number, row in enumerate(zip(*laid_out, strict=True)):
+        line = GAP.join(row).rstrip()
+        stream.write(f"\x1b[1m{line}\x1b[0m\n" if bold and number == 0 else f"{line}\n")
+
+
+def _write_records(columns: Sequence[_Column], room: int, stream: TextIO) -> None:
+    """Write each row as lines of a name and a value, with an empty line between rows."""
+    names = max(width(column.name) for column in columns)
+    rest = max(LEAST, room - names - len(GAP))
+    for number, row in enumerate(zip(*(column.cells for column in columns), strict=True)):
+        stream.write("\n" if number else "")
+        for column, text in zip(columns, row, strict=True):
+            value = shorten(text, rest) if column.shrinks else text
+            stream.write(f"{padded(column.name, names)}{GAP}{value}".rstrip() + "\n")
+
+
+def fitting(widths: Sequence[int], least: Sequence[int], room: int) -> list[int] | None:
+    """Return widths that fit, the widest columns shortened first, none below its least; None if that is impossible."""
+    room -= len(GAP) * (len(widths) - 1)
+    if sum(least) > room:
+        return None
+    found = [max(low, min(wide, room)) for wide, low in zip(widths, least, strict=True)]
+    for _ in range(sum(found) - room):
+        found[max((wide, place) for place, wide in enumerate(found) if wide > least[place])[1]] -= 1
+    return found
+
+
+def width(text: str) -> int:
+    """Return how many cells of a terminal a text takes: letters of East Asia take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_cells_of, text))
+
+
+def _cells_of(character: str) -> int:
+    from rich.cells import get_character_cell_size
+
+    return get_character_cell_size(character)
+
+
+def padded(text: str, room: int, *, right: bool = False) -> str:
+    """Return a text with spaces up to a width."""
+    spaces = " " * (room - width(text))
+    return spaces + text if right else text + spaces
+
+
+def shorten(text: str, room: int) -> str:
+    """Return a text of at most this width: a path without its middle, other texts without their end."""
+    if width(text) <= room:
+        return text
+    rest = room - width(MARK)
+    if "/" not in text:
+        return _beginning(text, rest) + MARK
+    end = _beginning(text[::-1], rest // 2)[::-1]
+    return _beginning(text, rest - width(end)) + MARK + end
+
+
+def _beginning(text: str, room: int) -> str:
+    """Return as much of the beginning of a text as fits."""
+    for place, character in enumerate(text):
+        room -= 1 if character.isascii() else _cells_of(character)
+        if room < 0:
+            return text[:place]
+    return text
+
+
+def write_markdown(answer: Rows, stream: TextIO) -> None:
+    """Write a table as GitHub's Markdown has them. Texts look as they are: what Markdown or HTML would act upon is escaped."""
+    rows = iter(answer.rows)
+    first = list(itertools.islice(rows, SAMPLE))  # a query that fails at once must not leave a header
+    columns = zip(*first, strict=True) if first else ([] for _ in answer.columns)
+    rules = ["---:" if first and _are_numbers(column) else "---" for column in columns]
+    stream.write(_markdown_row(_markdown(printable(name)) for name in answer.columns))
+    stream.write(_markdown_row(rules))
+    for row in itertools.chain(first, rows):
+        texts = (cells(name, (value,))[0] for name, value in zip(answer.columns, row, strict=True))
+        stream.write(_markdown_row(map(_markdown, texts)))
+
+
+def _markdown_row(texts: Iterable[str]) -> str:
+    return f"| {' | '.join(texts)} |\n"
+
+
+def _markdown(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", text)
