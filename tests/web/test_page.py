@@ -124,7 +124,7 @@ def test_presets_arrows_and_comparison(page: Page) -> None:
     assert page.locator(".tile .change").first.inner_text().startswith("+")
     page.keyboard.press("b")
     expect(page).to_have_url(re.compile("bots=exclude"))
-    page.get_by_role("button", name="24 h").click()
+    page.locator(".presets button", has_text="24 h").click()
     expect(page).to_have_url(re.compile("since=24h|^[^?]*$"))
 
 
@@ -139,7 +139,7 @@ def test_sort_search_and_all_rows(page: Page, demo_page: tuple[Command, str]) ->
         f"SELECT path FROM pages WHERE {CONDITION} AND path ILIKE '%kettle%' GROUP BY path ORDER BY uniques(visitors) DESC, path"
     )
     expect(page.locator("main tbody tr")).to_have_count(len(expected))
-    shown = page.locator("main tbody tr th button").all_inner_texts()
+    shown = page.locator("main tbody tr th button.value").all_inner_texts()
     assert [(path,) for path in shown] == expected
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
@@ -147,7 +147,7 @@ def test_sort_search_and_all_rows(page: Page, demo_page: tuple[Command, str]) ->
 
 def test_the_sql_of_a_panel_runs_in_the_command(page: Page, demo_page: tuple[Command, str]) -> None:
     rows = board(page, "pages")
-    page.get_by_title("Menu of Pages").click()
+    page.get_by_role("button", name="Menu of Pages").click()
     page.get_by_role("button", name="SQL", exact=True).click()
     sql = page.locator("dialog pre, [role=dialog] pre").inner_text()
     found = json.loads(demo_page[0].run("sql", "--json", sql).stdout)
@@ -156,7 +156,7 @@ def test_the_sql_of_a_panel_runs_in_the_command(page: Page, demo_page: tuple[Com
 
 @pytest.mark.parametrize("form", ["CSV", "JSON", "Parquet"])
 def test_downloads(form: str, page: Page) -> None:
-    page.get_by_title("Menu of Pages").click()
+    page.get_by_role("button", name="Menu of Pages").click()
     with page.expect_download() as download:
         page.get_by_role("link", name=form, exact=True).first.click()
     content = download.value.path().read_bytes()
