@@ -1,0 +1,142 @@
+"""A cluster at one moment: its job servers, shards and tailers, and the jobs in quarantine.
+
+Three parties are asked, each of which may be down or closed to this user: the job servers, by their admin protocol; the
+files of the lake, as a reader; and, with the lake's secret, the workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from logagg.clock import Clock
+from logagg.cluster import admin, lake_view, shard_rows
+from logagg.cluster.admin import ServerState
+from logagg.cluster.auth import Keys
+from logagg.cluster.gearman import Server
+from logagg.cluster.lake_view import LakeView
+from logagg.cluster.moments import iso
+from logagg.cluster.quarantine import KeptJob
+from logagg.cluster.shard_rows import ShardRow, Shards, shard_of
+from logagg.cluster.survey import Survey
+from logagg.cluster.tailer_rows import TailerRow, Tailers
+
+if TYPE_CHECKING:
+    import duckdb
+
+FUNCTIONS = 1000  # of a server, logagg's own first
+
+
+class FunctionRow(TypedDict):
+    """A function of a job server."""
+
+    name: str
+    queued: int  # jobs that wait for a worker
+    running: int
+    workers: int  # that are connected, busy or not
+
+
+class ServerRow(TypedDict):
+    """A job server."""
+
+    address: str
+    up: bool
+    problem: str
+    version: str | None
+    functions: list[FunctionRow]
+    omitted: int  # functions that are not listed
+
+
+class QuarantineRow(TypedDict):
+    """A job that was given up."""
+
+    file: str  # in the lake
+    reason: str
+    bytes: int
+    at: str | None  # when it was kept
+
+
+class LakeRow(TypedDict):
+    """The lake, by its files."""
+
+    commits: int | None  # None: it could not be read
+    last_commit: str | None
+    problem: str
+
+
+class Cluster(TypedDict):
+    """All of it, in the types of JSON. Times are in ISO 8601."""
+
+    servers: list[ServerRow]
+    shards: list[ShardRow]
+    tailers: list[TailerRow]
+    quarantine: list[QuarantineRow]
+    lake: LakeRow
+    problems: list[str]  # empty: healthy
+    waiting: list[str]  # what the tailers wait for
+    heartbeats: list[dict[str, Any]]  # of the tailers
+
+
+def look(
+    servers: Sequence[Server],
+    root: Path | None,
+    secret: bytes | None,
+    clock: Clock,
+    connection: duckdb.DuckDBPyConnection | None = None,
+    max_age: float | None = None,
+) -> Cluster:
+    """Return the state of a cluster; whoever does not answer is a problem in it, not a failure.
+
+    `root` is the lake, if it is here, and `connection` one to a snapshot of it. Without the secret the workers are not
+    asked: tailers come from the heartbeats in the lake then. With `max_age`, older heartbeats and lines are a problem.
+    It takes 3 s if a job server does not answer, and 5 s more if a worker does not.
+    """
+    states = admin.look_at(servers, clock)
+    lake = lake_view.view(root, secret, connection)
+    shards, up = Shards(states, lake), [state.server for state in states if state.up]
+    answers = Survey(up, clock, Keys(secret)).run(shards.served()) if secret and up else {}
+    tailers = Tailers(answers, lake, clock.now())
+    rows = shards.rows(answers, asked=secret is not None)
+    problems = [state.problem for state in states if state.problem] + list(shard_rows.problems(rows))
+    return {
+        "servers": [_server(state) for state in states],
+        "shards": rows,
+        "tailers": tailers.rows(),
+        "quarantine": [_quarantined(job) for job in lake.kept],
+        "lake": _lake(lake),
+        "problems": problems + list(tailers.problems(max_age)),
+        "waiting": list(tailers.waiting()),
+        "heartbeats": [tail.as_dict() for tail in tailers.heartbeats],
+    }
+
+
+def _server(state: ServerState) -> ServerRow:
+    functions = sorted(state.functions, key=_order)
+    rows: list[FunctionRow] = [
+        {"name": one.name, "queued": one.queued, "running": one.running, "workers": one.workers}
+        for one in functions[:FUNCTIONS]
+    ]
+    return {
+        "address": str(state.server),
+        "up": state.up,
+        "problem": state.problem,
+        "version": state.version or None,
+        "functions": rows,
+        "omitted": len(functions) - len(rows),
+    }
+
+
+def _order(function: admin.Function) -> tuple[bool, str, int]:
+    """Sort functions: those of shards first, by number."""
+    shard = shard_of(function.name)
+    return shard is None, function.name.rpartition(".")[0] if shard is not None else function.name, shard or 0
+
+
+def _quarantined(job: KeptJob) -> QuarantineRow:
+    return {"file": job.file, "reason": job.reason, "bytes": job.bytes, "at": iso(job.at)}
+
+
+def _lake(lake: LakeView) -> LakeRow:
+    last = lake.last_commit.timestamp() if lake.last_commit else None
+    return {"commits": lake.commits, "last_commit": iso(last), "problem": lake.problem}
