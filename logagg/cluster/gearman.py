@@ -48,12 +48,20 @@ class Server:
         host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
         if not colon:
             host, port = text, str(PORT)
-        if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        if not _is_name(host) or not port.isdecimal() or not 0 < int(port) < 1 << 16:
             raise ValueError("write HOST:PORT, or several with commas between them")
         return cls(host.strip("[]"), int(port))
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+def _is_name(host: str) -> bool:
+    """Return whether a host can be looked up; for other names that is no OSError."""
+    try:
+        return bool(host) and bool(host.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 class PacketType:

@@ -16,7 +16,7 @@ from logagg.cluster.admin import ServerState
 from logagg.cluster.auth import Keys
 from logagg.cluster.gearman import Server
 from logagg.cluster.lake_view import LakeView
-from logagg.cluster.moments import iso
+from logagg.cluster.plain import iso, plain
 from logagg.cluster.quarantine import KeptJob
 from logagg.cluster.shard_rows import ShardRow, Shards, shard_of
 from logagg.cluster.survey import Survey
@@ -99,7 +99,7 @@ def look(
     tailers = Tailers(answers, lake, clock.now())
     rows = shards.rows(answers, asked=secret is not None)
     problems = [state.problem for state in states if state.problem] + list(shard_rows.problems(rows))
-    return {
+    found: Cluster = {
         "servers": [_server(state) for state in states],
         "shards": rows,
         "tailers": tailers.rows(),
@@ -109,6 +109,8 @@ def look(
         "waiting": list(tailers.waiting()),
         "heartbeats": [tail.as_dict() for tail in tailers.heartbeats],
     }
+    whole: Cluster = plain(found)
+    return whole
 
 
 def _server(state: ServerState) -> ServerRow:

@@ -8,7 +8,7 @@ from typing import TypedDict
 
 from logagg.cluster.admin import LONGEST, ServerState
 from logagg.cluster.lake_view import LakeView
-from logagg.cluster.moments import iso
+from logagg.cluster.plain import iso
 from logagg.cluster.protocol import Reply
 from logagg.cluster.sender import JOBS, REQUESTS
 
