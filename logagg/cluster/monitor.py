@@ -25,7 +25,7 @@ from logagg.cluster.tailer_rows import TailerRow, Tailers
 if TYPE_CHECKING:
     import duckdb
 
-FUNCTIONS = 1000  # of a server, logagg's own first
+FUNCTIONS = 1000  # of other programs, of a server
 
 
 class FunctionRow(TypedDict):
@@ -45,7 +45,7 @@ class ServerRow(TypedDict):
     problem: str
     version: str | None
     functions: list[FunctionRow]
-    omitted: int  # functions that are not listed
+    omitted: int  # functions of other programs that are not listed
 
 
 class QuarantineRow(TypedDict):
@@ -115,9 +115,10 @@ def look(
 
 def _server(state: ServerState) -> ServerRow:
     functions = sorted(state.functions, key=_order)
+    ours = sum(shard_of(one.name) is not None for one in functions)
     rows: list[FunctionRow] = [
         {"name": one.name, "queued": one.queued, "running": one.running, "workers": one.workers}
-        for one in functions[:FUNCTIONS]
+        for one in functions[: ours + FUNCTIONS]
     ]
     return {
         "address": str(state.server),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "--gearman",
     type=Parsed("servers", servers),
     metavar="HOST:PORT[,…]",
-    help="Of a cluster: job servers, shards, tailers.",
+    help="Of a cluster: job servers, shards, tailers, quarantine.",
 )
 @click.option(
     "--max-age",

@@ -171,7 +171,7 @@ def looked(monkeypatch: pytest.MonkeyPatch, states: list[ServerState], root: Pat
 
 
 def test_functions_of_shards_come_first_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(monitor, "FUNCTIONS", 4)
+    monkeypatch.setattr(monitor, "FUNCTIONS", 1)
     other = [Function("aaa", 1, 0, 0), Function("zzz", 0, 0, 1)]
     [row] = looked(monkeypatch, [server(*other, jobs(10), jobs(9), Function("logagg.positions.9", 0, 0, 1))])["servers"]
     names = ["logagg.positions.9", "logagg.shard.9", "logagg.shard.10", "aaa"]
