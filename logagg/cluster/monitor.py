@@ -66,13 +66,18 @@ class LakeRow(TypedDict):
 
 
 class Cluster(TypedDict):
-    """All of it, in the types of JSON. Times are in ISO 8601."""
+    """What `look` returns, in the types of JSON. Times are in ISO 8601."""
 
     servers: list[ServerRow]
     shards: list[ShardRow]
     tailers: list[TailerRow]
     quarantine: list[QuarantineRow]
     lake: LakeRow
+
+
+class CheckedCluster(Cluster):
+    """What `check` returns."""
+
     problems: list[str]  # empty: healthy
     waiting: list[str]  # what the tailers wait for
     heartbeats: list[dict[str, Any]]  # of the tailers
@@ -84,9 +89,21 @@ def look(
     secret: bytes | None,
     clock: Clock,
     connection: duckdb.DuckDBPyConnection | None = None,
+) -> dict[str, Any]:
+    """Return the state of a cluster, a `Cluster`; see `check`."""
+    found = check(servers, root, secret, clock, connection)
+    return {name: value for name, value in found.items() if name in Cluster.__annotations__}
+
+
+def check(
+    servers: Sequence[Server],
+    root: Path | None,
+    secret: bytes | None,
+    clock: Clock,
+    connection: duckdb.DuckDBPyConnection | None = None,
     max_age: float | None = None,
-) -> Cluster:
-    """Return the state of a cluster; whoever does not answer is a problem in it, not a failure.
+) -> CheckedCluster:
+    """Return the state of a cluster, and what is wrong with it; whoever does not answer is a problem in it, not a failure.
 
     `root` is the lake, if it is here, and `connection` one to a snapshot of it. Without the secret the workers are not
     asked: tailers come from the heartbeats in the lake then. With `max_age`, older heartbeats and lines are a problem.
@@ -99,7 +116,7 @@ def look(
     tailers = Tailers(answers, lake, clock.now())
     rows = shards.rows(answers, asked=secret is not None)
     problems = [state.problem for state in states if state.problem] + list(shard_rows.problems(rows))
-    found: Cluster = {
+    found: CheckedCluster = {
         "servers": [_server(state) for state in states],
         "shards": rows,
         "tailers": tailers.rows(),
@@ -109,7 +126,7 @@ def look(
         "waiting": list(tailers.waiting()),
         "heartbeats": [tail.as_dict() for tail in tailers.heartbeats],
     }
-    whole: Cluster = plain(found)
+    whole: CheckedCluster = plain(found)
     return whole
 
 

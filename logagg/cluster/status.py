@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from logagg.cluster.monitor import Cluster, ServerRow
+from logagg.cluster.monitor import CheckedCluster, ServerRow
 from logagg.cluster.shard_rows import shard_of
 from logagg.query.render import Rows
 
@@ -17,7 +17,7 @@ _LOGS = ("tailer", "path", "position", "size", "lag")
 _QUARANTINE = ("file", "bytes", "at", "reason")
 
 
-def as_dict(found: Cluster) -> dict[str, Any]:
+def as_dict(found: CheckedCluster) -> dict[str, Any]:
     """Return a cluster for `--json`: `functions` of a server are a number there, and listed beside the servers."""
     return {
         **found,

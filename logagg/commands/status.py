@@ -13,7 +13,7 @@ from logagg.cli import Parsed, Shared, servers, shared_options
 from logagg.config.types import INTERVAL
 
 if TYPE_CHECKING:
-    from logagg.cluster.monitor import Cluster
+    from logagg.cluster.monitor import CheckedCluster
     from logagg.query.status import Status
 
 
@@ -78,10 +78,10 @@ def _cluster(gearman: Any, secret: Path, shared: Shared, max_age: float | None, 
     return int(bool(found["problems"]))
 
 
-def _look(gearman: Any, secret: Path, lake: Path, max_age: float | None) -> Cluster:
+def _look(gearman: Any, secret: Path, lake: Path, max_age: float | None) -> CheckedCluster:
     """Ask the job servers, the lake and, if the secret is known, the workers, which answer authenticated requests only."""
     from logagg.clock import SystemClock
-    from logagg.cluster.monitor import look
+    from logagg.cluster.monitor import check
     from logagg.cluster.secret import read_secret
     from logagg.errors import ClusterError
 
@@ -90,7 +90,7 @@ def _look(gearman: Any, secret: Path, lake: Path, max_age: float | None) -> Clus
         key = read_secret(secret)
     except ClusterError as error:
         problem = f"the workers were not asked: {error}"
-    found = look(gearman, lake, key, SystemClock(), max_age=max_age)
+    found = check(gearman, lake, key, SystemClock(), max_age=max_age)
     found["problems"] += [problem] if problem else []
     return found
 

@@ -1,4 +1,4 @@
-"""`logagg status --gearman` and `monitor.look`, with a real gearmand: what is down is said, in time, and nothing is written."""
+"""`logagg status --gearman` and `monitor.check`, with a real gearmand: what is down is said, in time, and nothing is written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import pytest
 from logagg.clock import SystemClock
 from logagg.cluster import monitor, protocol
 from logagg.cluster.gearman import Connection, PacketType, Server
-from logagg.cluster.monitor import Cluster
+from logagg.cluster.monitor import CheckedCluster
 from logagg.cluster.shard_rows import NO_SECRET
 from logagg.query import snapshot
 from tests.conftest import Command, combined, wait_until
@@ -40,11 +40,11 @@ def log(logagg: Command) -> Path:
     return path
 
 
-def look(site: Site, *others: Server, secret: bool = True) -> Cluster:
+def look(site: Site, *others: Server, secret: bool = True) -> CheckedCluster:
     servers = [Server("127.0.0.1", server.port) for server in site.servers]
     key = (site.lake / "secret").read_bytes() if secret else None
     began = time.monotonic()
-    found = monitor.look([*servers, *others], site.lake, key, SystemClock())
+    found = monitor.check([*servers, *others], site.lake, key, SystemClock())
     assert time.monotonic() - began < LIMIT
     json.dumps(found, allow_nan=False)
     return found
@@ -99,6 +99,7 @@ def test_all_of_a_healthy_cluster(site: Site, log: Path) -> None:
     with snapshot.connect(site.lake) as connection:
         again = monitor.look([], site.lake, None, SystemClock(), connection)
     assert again["tailers"][0]["logs"] == web1["logs"]
+    assert list(again) == ["servers", "shards", "tailers", "quarantine", "lake"]
 
 
 def test_the_command_shows_the_same_with_the_names_that_it_had(site: Site, log: Path) -> None:

@@ -167,7 +167,7 @@ def test_a_heartbeat_that_cannot_be_read_is_left_out() -> None:
 
 def looked(monkeypatch: pytest.MonkeyPatch, states: list[ServerState], root: Path | None = None) -> Any:
     monkeypatch.setattr(admin, "look_at", lambda servers, clock: states)
-    return monitor.look([], root, None, ManualClock())
+    return monitor.check([], root, None, ManualClock())
 
 
 def test_functions_of_shards_come_first_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
