@@ -54,6 +54,9 @@ class Heartbeat:
     behind: float = 0.0  # seconds: everything in the logs at that time before now is committed
     stalled: float = 0.0  # seconds that data have waited without a commit
     unread: int = 0  # bytes
+    uncommitted: int = 0  # bytes of the logs that were sent to workers, and are not committed
+    resent: int = 0  # jobs that were sent to workers again
+    version: str = ""  # of logagg
     paths: tuple[str, ...] = ()  # its arguments
     following: int = 0  # logs
     logs: tuple[

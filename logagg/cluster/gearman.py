@@ -7,7 +7,6 @@ as it arrives, since any client of a job server can send packets of any size.
 
 from __future__ import annotations
 
-import itertools
 import random
 import select
 import socket
@@ -29,7 +28,6 @@ BACKOFF = 0.2, 5.0  # seconds before the next attempt to connect: the first time
 LARGEST = 1 << 28  # bytes of a packet, unless another limit is given
 _KEPT = 1 << 12  # bytes kept of a skipped packet: enough for its type, function and handle
 _PIECE = 1 << 18
-_LONGEST, _MOST = 1 << 12, 1 << 16  # limits of an answer to an admin command: characters of a line, and lines
 _HEADER = protocol.COMMAND_HEADER_SIZE
 
 
@@ -50,12 +48,20 @@ class Server:
         host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
         if not colon:
             host, port = text, str(PORT)
-        if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        if not _is_name(host) or not port.isdecimal() or not 0 < int(port) < 1 << 16:
             raise ValueError("write HOST:PORT, or several with commas between them")
         return cls(host.strip("[]"), int(port))
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+def _is_name(host: str) -> bool:
+    """Return whether a host can be looked up; for other names that is no OSError."""
+    try:
+        return bool(host) and bool(host.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 class PacketType:
@@ -76,23 +82,6 @@ class PacketType:
     SET_CLIENT_ID = protocol.GEARMAN_COMMAND_SET_CLIENT_ID
     GRAB_JOB_UNIQ = protocol.GEARMAN_COMMAND_GRAB_JOB_UNIQ
     JOB_ASSIGN_UNIQ = protocol.GEARMAN_COMMAND_JOB_ASSIGN_UNIQ
-
-
-def ask(server: Server, command: str) -> list[list[str]]:
-    """Send an admin command to a server; return the fields of each line of the answer. Raises ServerError."""
-    try:
-        with socket.create_connection((server.host, server.port), CONNECT) as connection:
-            connection.settimeout(CONNECT)
-            connection.sendall(command.encode() + b"\n")
-            with connection.makefile("r", encoding="utf-8", errors="replace") as file:
-                lines = list(itertools.islice(iter(lambda: file.readline(_LONGEST).rstrip("\n"), "."), _MOST))
-    except OSError as error:
-        raise ServerError(
-            f"{server}: no job server answers: {error.strerror or error}", "start gearmand there"
-        ) from error
-    if len(lines) == _MOST or any("\t" not in line for line in lines if command == "status"):
-        raise ServerError(f"{server}: not a job server", "name the port of gearmand")
-    return [line.split("\t") for line in lines]
 
 
 Packet = tuple[int, dict[str, bytes]]

@@ -31,6 +31,7 @@ KEPT, KEPT_BYTES = 100, 256 << 20  # at most so many jobs, and bytes of all of t
 FLUSH = ""  # not a job, but everything since the last flush
 REMEMBERED = 20  # failed jobs of a shard
 _READ = 1 << 16
+_LISTED, _LONGEST = 1000, 2000  # limits for a reader: jobs, and bytes of a reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,40 @@ class Attempts:
         """Note the current work. If the disk refuses, the work goes on."""
         with contextlib.suppress(OSError):  # in one write; the rest of a longer note follows the newline
             os.pwrite(self._file, f"{json.dumps(asdict(note))}\n".encode(), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptJob:
+    """A message in the quarantine."""
+
+    file: str  # in the lake
+    reason: str
+    bytes: int
+    at: float  # when it was kept, in seconds since the epoch
+
+
+def kept(root: Path) -> list[KeptJob]:
+    """Return the jobs in the quarantine of a lake, the newest first; none if it has no quarantine. Raises OSError."""
+    try:
+        with os.scandir(root / QUARANTINE) as entries:
+            paths = [Path(entry.path) for entry in entries if entry.name.endswith(".job")]
+    except FileNotFoundError:
+        return []
+    jobs: list[KeptJob] = []
+    for path in paths[:_LISTED]:
+        with contextlib.suppress(FileNotFoundError):  # somebody has tidied up
+            found = path.stat()
+            jobs.append(KeptJob(f"{QUARANTINE}/{path.name}", _reason(path), found.st_size, found.st_mtime))
+    return sorted(jobs, key=lambda job: (-job.at, job.file))
+
+
+def _reason(path: Path) -> str:
+    """Return what is written beside a job."""
+    try:
+        with path.with_suffix(".txt").open("rb") as file:
+            return file.read(_LONGEST).decode(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 class Quarantine:

@@ -129,7 +129,8 @@ class RemoteDestination(Destination):
     def say(self, heartbeat: Heartbeat) -> None:
         if self._dispatch:
             self._dispatch.unread = heartbeat.unread
-            self._dispatch.say(encode_short(heartbeat))
+            uncommitted, resent = self._dispatch.progress()
+            self._dispatch.say(encode_short(replace(heartbeat, uncommitted=uncommitted, resent=resent)))
 
     def numbers(self) -> Iterator[Sample]:
         if self._dispatch:

@@ -113,6 +113,11 @@ class Dispatch:
             self._heartbeat = heartbeat
         self._sender.wake()
 
+    def progress(self) -> tuple[int, int]:
+        """Return the bytes of the logs that are not committed, and how many jobs were sent again."""
+        with self._changed:
+            return self._uncommitted(), self._resent()
+
     def wait_until_said(self, seconds: float) -> bool:
         """Wait at most `seconds` until a worker has received the heartbeat; return whether it has."""
         with self._changed:
@@ -297,16 +302,24 @@ class Dispatch:
 
     def _report(self) -> dict[str, int]:
         """Return the tailer's numbers for `logagg status`."""
-        waiting = [job for outbox in self.outboxes for job in outbox.pending]
+        waiting = any(outbox.pending for outbox in self.outboxes)
         return {
             "at": int(self._clock.now()),
             "unread": self.unread,
-            "uncommitted": sum(job.end - job.start for job in waiting) // max(1, len(self.outboxes)),
+            "uncommitted": self._uncommitted(),
             "behind": int(self._clock.monotonic() - self._since) if waiting else 0,
-            "resent": sum(outbox.resent for outbox in self.outboxes),
+            "resent": self._resent(),
             "gaps": sum(outbox.gaps for outbox in self.outboxes),
             "refused": self._refusals.total,
         }
+
+    def _uncommitted(self) -> int:
+        """Return the bytes of the logs that are not committed, on average of the shards."""
+        waiting = sum(job.end - job.start for outbox in self.outboxes for job in outbox.pending)
+        return waiting // max(1, len(self.outboxes))
+
+    def _resent(self) -> int:
+        return sum(outbox.resent for outbox in self.outboxes)
 
     def _due_news(self) -> tuple[Source, ...]:
         """Return the changed records of sources whose jobs are all committed: none may be called finished before that."""

@@ -72,7 +72,7 @@ class ShardCommits:
         if self._running:
             commit, self._running = self._running, None
             for delta in commit.result():
-                self._hosts[delta.shard].committed(delta)
+                self._hosts[delta.shard].committed(delta, self._clock.now())
             self._merger.begin()
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -47,7 +48,8 @@ class ShardHost:
     def __init__(self, shard: Shard, shards: int, known: Sequence[KnownSource], owned: Ownership) -> None:
         self.number = shard.number
         self.owner = secrets.token_hex(TOKEN)
-        self.taken = self.duplicates = self.gaps = 0
+        self.taken = self.duplicates = self.gaps = self.commits = 0
+        self._committed_at: float | None = None  # seconds since the epoch
         self._once = secrets.token_hex(TOKEN)  # the token for the next StatusRequest, which has no number
         self._shard, self._shards, self.owned, self.attempts = shard, shards, owned, owned.attempts
         self._committed = {one.source.id: one.progress[shard.number].position for one in known}
@@ -136,6 +138,8 @@ class ShardHost:
         self._once = secrets.token_hex(TOKEN)
         refusals = self.owned.refusals
         shard = {"taken": self.taken, "duplicates": self.duplicates, "gaps": self.gaps, "held": self.nbytes}
+        shard |= {"commits": self.commits, "pid": os.getpid()}
+        shard |= {} if self._committed_at is None else {"committed_at": int(self._committed_at)}
         shard["at"] = math.ceil(now)  # rounded up, so that no age is understated
         shard |= {"refused": refusals.total} | ({} if refusals.age is None else {"refused_age": refusals.age})
         tailers: dict[str, dict[str, int]] = {}
@@ -173,8 +177,10 @@ class ShardHost:
         news, self._news = self._news, {}
         return self._shard.drain(), list(news.values())
 
-    def committed(self, delta: Delta) -> None:
+    def committed(self, delta: Delta, now: float) -> None:
         """Note that a delta of this shard was committed."""
+        self.commits += 1
+        self._committed_at = now
         self._progress.update(delta.progress)
         self._committed.update({id_: progress.position for id_, progress in delta.progress.items()})
 

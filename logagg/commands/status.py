@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from logagg.cli import Parsed, Shared, servers, shared_options
 from logagg.config.types import INTERVAL
 
 if TYPE_CHECKING:
-    from logagg.cluster.status import ClusterStatus
+    from logagg.cluster.monitor import CheckedCluster
     from logagg.query.status import Status
 
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     "--gearman",
     type=Parsed("servers", servers),
     metavar="HOST:PORT[,…]",
-    help="Of a cluster: job servers, shards, tailers.",
+    help="Of a cluster: job servers, shards, tailers, quarantine.",
 )
 @click.option(
     "--max-age",
@@ -63,38 +62,47 @@ def status(as_json: bool, gearman: Any, max_age: float | None, secret: Path | No
 
 
 def _cluster(gearman: Any, secret: Path, shared: Shared, max_age: float | None, *, as_json: bool) -> int:
+    from logagg.cluster.status import as_dict, tables
+    from logagg.notice_log import printable
     from logagg.query import render
 
-    found = _look(gearman, secret, max_age)
+    found = _look(gearman, secret, shared.lake, max_age)
     if as_json:
-        click.echo(render.as_json(asdict(found) | {"healthy": not found.problems}, indent=2))
+        click.echo(render.as_json(as_dict(found), indent=2))
     elif shared.verbosity >= 0:
-        for rows in (found.servers, found.shards, found.tailers):
-            if rows:
-                columns = tuple(rows[0])
-                render.write(
-                    render.Rows(columns, [[row[column] for column in columns] for row in rows]), "table", sys.stdout
-                )
-        _say(found.waiting, found.problems)
-    return int(bool(found.problems))
+        for table in tables(as_dict(found)):
+            render.write(table, "table", sys.stdout)
+        if found["lake"]["problem"] and not _is_missing(shared.lake):  # it may well be on another machine
+            click.echo(f"lake: {printable(found['lake']['problem'])}")
+        _say(found["waiting"], found["problems"])
+    return int(bool(found["problems"]))
 
 
-def _look(gearman: Any, secret: Path, max_age: float | None) -> ClusterStatus:
-    """Ask the job servers and, if the secret is known, the workers, which answer authenticated requests only."""
+def _look(gearman: Any, secret: Path, lake: Path, max_age: float | None) -> CheckedCluster:
+    """Ask the job servers, the lake and, if the secret is known, the workers, which answer authenticated requests only."""
     from logagg.clock import SystemClock
-    from logagg.cluster.auth import Keys
+    from logagg.cluster.monitor import check
     from logagg.cluster.secret import read_secret
-    from logagg.cluster.status import look
     from logagg.errors import ClusterError
 
-    problem = ""
+    problem, key = "", None
     try:
-        keys = Keys(read_secret(secret))
+        key = read_secret(secret)
     except ClusterError as error:
-        keys, problem = None, f"the workers were not asked: {error}"
-    found = look(gearman, SystemClock(), keys, max_age)
-    found.problems += [problem] if problem else []
+        problem = f"the workers were not asked: {error}"
+    found = check(gearman, lake, key, SystemClock(), max_age=max_age)
+    found["problems"] += [problem] if problem else []
     return found
+
+
+def _is_missing(lake: Path) -> bool:
+    try:
+        lake.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _show(found: Status) -> None:

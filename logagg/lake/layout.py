@@ -71,7 +71,12 @@ def other_secret(root: Path) -> tuple[str, str]:
 
 def has_secret(root: Path, expected: str) -> bool:
     """Tell whether the secret is the one that a lake was written with, as far as that is known. Raises OSError."""
-    return expected in ("", digest_of_bytes((root / SECRET).read_bytes(), _SECRET))
+    return is_secret((root / SECRET).read_bytes(), expected)
+
+
+def is_secret(secret: bytes, expected: str) -> bool:
+    """Tell whether a secret is the one that a lake was written with, as far as that is known."""
+    return expected in ("", digest_of_bytes(secret, _SECRET))
 
 
 def repair_command(root: Path) -> str:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from glob import has_magic
 
+import logagg
 from logagg.clock import Clock
 from logagg.errors import LogaggError
 from logagg.heartbeat import FollowedLog, Heartbeat, LogProblem
@@ -46,7 +47,14 @@ class Reporter:
     ) -> None:
         self.flush = options.config.tail.flush  # seconds, by the current configuration
         self._blank = Heartbeat(
-            tailer, socket.gethostname(), os.getpid(), lock, clock.now(), clock.now(), once=options.once
+            tailer,
+            socket.gethostname(),
+            os.getpid(),
+            lock,
+            clock.now(),
+            clock.now(),
+            once=options.once,
+            version=logagg.__version__,
         )
         self._paths, self._given = options.paths, options.log_format or options.config.log_format
         self._send, self._record, self._freshness, self._clock = send, record, freshness, clock

@@ -15,6 +15,7 @@ from logagg.cli import main
 
 LATER = (
     "_strptime",
+    "encodings.idna",
     "multiprocessing.popen_fork",
     "numpy.ma",
     "pandas",

@@ -17,6 +17,20 @@ from logagg.errors import ServerError
 LIMIT = 10_000
 
 
+@pytest.mark.parametrize("text", ["", ":1", "one:", "one:0", "one:65536", "one:x", "a..b", "a..b:1", "x" * 64, "one,"])
+def test_addresses_that_are_not_valid(text: str) -> None:
+    with pytest.raises(ValueError, match="write HOST:PORT"):
+        Server.listed(text)
+
+
+def test_addresses() -> None:
+    assert [str(server) for server in Server.listed("one, [::1]:7,büro.example:8")] == [
+        "one:4730",
+        "::1:7",
+        "büro.example:8",
+    ]
+
+
 def packet(kind: int, *arguments: bytes) -> bytes:
     payload = b"\0".join(arguments)
     return b"\0RES" + kind.to_bytes(4, "big") + len(payload).to_bytes(4, "big") + payload

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from logagg.clock import ManualClock
-from logagg.cluster.quarantine import ATTEMPTS, CAREFUL, FLUSH, QUARANTINE, REMEMBERED, Attempts
+from logagg.cluster.quarantine import (
+    ATTEMPTS,
+    CAREFUL,
+    FLUSH,
+    QUARANTINE,
+    REMEMBERED,
+    Attempts,
+    KeptJob,
+    Quarantine,
+    kept,
+)
 from logagg.errors import CommitFailed, LogaggError
 
 
@@ -124,3 +135,20 @@ def test_a_link_in_its_place_is_not_followed(owners: Owners) -> None:
     owners.file.parent.symlink_to(owners.root)
     with pytest.raises(CommitFailed, match="symbolic link"):
         owners.leaves()
+
+
+def test_what_is_kept_is_listed_with_its_reason_the_newest_first(tmp_path: Path) -> None:
+    assert kept(tmp_path) == []
+    Attempts(tmp_path, 0, ManualClock(), lambda notice: None).close()
+    assert kept(tmp_path) == [], "the note of a shard is no job"
+    quarantine = Quarantine(tmp_path, lambda notice: None)
+    for at, data in enumerate((b"one", b"three")):
+        quarantine.keep(f"job {at}", data, "cannot be read")
+        for path in (tmp_path / QUARANTINE).glob("*.job"):
+            if path.read_bytes() == data:
+                os.utime(path, (at, at))
+    newest, oldest = kept(tmp_path)
+    assert (newest.reason, newest.bytes, newest.at) == ("job 1: cannot be read", 5, 1.0)
+    assert (tmp_path / newest.file).read_bytes() == b"three"
+    (tmp_path / oldest.file).with_suffix(".txt").unlink()
+    assert kept(tmp_path)[1] == KeptJob(oldest.file, "", 3, 0.0)

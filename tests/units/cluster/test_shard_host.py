@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,14 @@ def test_status_shows_what_was_refused_and_when(place: Place) -> None:
     token = bytes.fromhex(place.host.tell_owner(OwnerRequest("", 0, for_status=True)).owner)
     shard = place.host.tell_status(token, 0.0).reports[""]
     assert (shard["refused"], shard["refused_age"]) == (1, 9)
+
+
+def test_status_shows_the_commits_of_this_owner(place: Place) -> None:
+    def shard() -> Mapping[str, int]:
+        token = bytes.fromhex(place.host.tell_owner(OwnerRequest("", 0, for_status=True)).owner)
+        return place.host.tell_status(token, 0.0).reports[""]
+
+    assert (shard()["commits"], shard()["pid"]) == (0, os.getpid()) and "committed_at" not in shard()
+    place.host.take(job_message())
+    place.host.committed(place.host.drain()[0], 7.5)
+    assert (shard()["commits"], shard()["committed_at"]) == (1, 7)
