@@ -6,15 +6,18 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from logagg.cli import Parsed, Shared, servers, shared_options
 from logagg.config.types import duration, size
+
+if TYPE_CHECKING:
+    from logagg.clock import Clock
 
 LISTEN = "127.0.0.1:8080"
 LOOK = 0.5  # seconds between two looks for a lake
@@ -133,11 +136,31 @@ def serve(
     token = read_token(token_file) if token_file else "" if at.is_loopback else new_token()
     names = tuple(name.lower() for name in (*hosts, *([] if at.path else [at.host])))
     access = Access(token, names, bool(at.path), proxies, root_path.rstrip("/"))
-    site = Site(shared.lake, QueryLimits(timeout, memory), sql)
-    del gearman
+    clock = SystemClock()
+    cluster = _cluster(gearman, shared.lake, clock) if gearman else None
+    site = Site(shared.lake, QueryLimits(timeout, memory), sql, cluster)
 
     def say(address: str) -> None:
         if shared.verbosity >= 0:
             click.echo(f"serving {shared.lake} at {address}")
 
-    run(site, at, access, SystemClock(), say, ends_with=ends_with)
+    run(site, at, access, clock, say, ends_with=ends_with)
+
+
+def _cluster(job_servers: Any, lake: Path, clock: Clock) -> Callable[[], dict[str, Any]]:
+    """Return a function that looks at a cluster; without the right to read the secret it shows less."""
+    from logagg.cluster import monitor
+    from logagg.cluster.secret import read_secret
+    from logagg.errors import ClusterError
+    from logagg.query.snapshot import connect
+
+    try:
+        secret = read_secret(lake / "secret")
+    except ClusterError:
+        secret = None
+
+    def look() -> dict[str, Any]:
+        with connect(lake) as connection:
+            return monitor.look(job_servers, lake, secret, clock, connection)
+
+    return look

@@ -132,9 +132,11 @@ class Server:
 
     def _look(self) -> dict[str, Any]:
         """Return how the lake and its tail are doing. Raises LakeError."""
-        with connect(self._site.root) as connection:
-            found = page.status_answer(status.look(self._site.root, connection, self._clock.now()))
-        return {**found, "commit": self._snapshots.newest().facts.commit}
+        snapshot = self._snapshots.newest()
+        with connect(self._site.root) as connection, snapshot.queries() as ask:
+            found = status.look(self._site.root, connection, self._clock.now())
+            newest = page.span(snapshot.facts, ask)[1]
+        return page.status_answer(found, snapshot.facts.commit, newest)
 
     async def _events(self, request: Request) -> Response:
         if self._announcer.is_full:

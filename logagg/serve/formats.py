@@ -42,7 +42,8 @@ def encoded(answer: Mapping[str, Any], table: Table | None, form: str) -> bytes:
     if form == "csv":
         names = _names(table)
         return text_of(Rows(names, [[row.get(name) for name in names] for row in table]), "csv").encode()
-    found = pa.Table.from_pylist([dict(row) for row in table]) if table else pa.table({})
+    names = _names(table)
+    found = pa.table({name: _column([row.get(name) for row in table]) for name in names})
     stream = io.BytesIO()
     if form == "parquet":
         write_parquet(found.schema, found.to_batches(), stream)
@@ -50,6 +51,14 @@ def encoded(answer: Mapping[str, Any], table: Table | None, form: str) -> bytes:
         with pa.ipc.new_stream(stream, found.schema) as writer:
             writer.write_table(found)
     return stream.getvalue()
+
+
+def _column(values: list[Any]) -> pa.Array:
+    """Return a column in the type of its values; sums beyond 64 bits are decimals."""
+    try:
+        return pa.array(values)
+    except (OverflowError, pa.ArrowInvalid):
+        return pa.array(values, pa.decimal128(38, 0))
 
 
 def flat(rows: Table) -> Table:

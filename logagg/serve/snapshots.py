@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -192,15 +192,18 @@ class Answers:
 
 
 class Remembered:
-    """Values that change seldom and take long: computed again after a while."""
+    """Values that change seldom and take long: computed again after a while, once for all who ask meanwhile."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._clock = seconds, clock
         self._found: dict[str, tuple[float, Any]] = {}
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def get(self, name: str, compute: Callable[[], Any]) -> Any:
-        at, value = self._found.get(name, (float("-inf"), None))
-        if self._clock() - at > self._seconds:
-            value = compute()
-            self._found[name] = self._clock(), value
-        return value
+        """Return the value, which `compute` gives if it is too old."""
+        with self._locks[name]:
+            at, value = self._found.get(name, (float("-inf"), None))
+            if self._clock() - at > self._seconds:
+                value = compute()
+                self._found[name] = self._clock(), value
+            return value
