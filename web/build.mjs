@@ -2,6 +2,7 @@
 // The same sources and packages give the same bytes.
 
 import { build, context } from 'esbuild'
+import { minify } from 'terser'
 import { cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import path from 'node:path'
@@ -11,7 +12,7 @@ const here = path.dirname(fileURLToPath(import.meta.url))
 const out = path.resolve(here, process.env.OUT ?? '../logagg/serve/static')
 const options = {
   absWorkingDir: here,
-  entryPoints: { app: 'src/main.js' },
+  entryPoints: { app: 'src/main.jsx' },
   outdir: out,
   bundle: true,
   minify: true,
@@ -20,17 +21,36 @@ const options = {
   charset: 'utf8',
   legalComments: 'none',
   metafile: true,
-  plugins: [templates()],
+  jsx: 'transform',
+  jsxFactory: 'h',
+  jsxFragment: 'Fragment',
+  inject: ['src/jsx.js'],
+  plugins: [smallerPlot()],
 }
 
-// The white space between the tags of a template means nothing to htm, and need not be sent.
-function templates() {
+// uPlot is one closure, of which a bundler can leave nothing out. These parts the page never uses: its legend, scatter
+// plots, logarithmic scales, splines, formats of dates. Said to be constant, they go. It is for this version; a text that
+// is not there ends the build.
+const UNUSED = [
+  [/const showLegend = legend\.show;/, 'const showLegend = false;'],
+  [/\bmode == 2\b/g, 'false'], [/\bmode == 1\b/g, 'true'],
+  [/\b(?:sc\.|scale\.|wsc\.)?distr == +(?:2|3|4|100)\b/g, 'false'], [/sc\.distr >= 3/g, 'false'], [/scaleX\.distr != 2/g, 'true'],
+  [/\(paths\.spline {2}= monotoneCubic\);/, ''], [/uPlot\.join = join;/, ''], [/uPlot\.fmtDate = fmtDate;/, ''],
+  [/uPlot\.rangeLog = rangeLog;/, ''], [/uPlot\.rangeAsinh = rangeAsinh;/, ''],
+  [/const _timeAxisVals {3}= .*\n/, 'const _timeAxisVals = null;\n'], [/const _timeSeriesVal {2}= .*\n/, 'const _timeSeriesVal = null;\n'],
+]
+function smallerPlot() {
   return {
-    name: 'templates',
+    name: 'smaller-plot',
     setup(builder) {
-      builder.onLoad({ filter: /src[\\/].*\.js$/ }, async ({ path: file }) => {
-        const text = await readFile(file, 'utf8')
-        return { contents: text.replace(/>\n\s+(?=<|\$\{)/g, '>').replace(/\}\n\s+(?=<\/?[a-z$])/g, '}'), loader: 'js' }
+      builder.onLoad({ filter: /uPlot\.esm\.js$/ }, async ({ path: file }) => {
+        let contents = await readFile(file, 'utf8')
+        for (const [text, instead] of UNUSED) {
+          const changed = contents.replace(text, instead)
+          if (changed === contents) throw new Error(`uPlot has no ${text} any more: look at build.mjs`)
+          contents = changed
+        }
+        return { contents, loader: 'js' }
       })
     },
   }
@@ -47,7 +67,7 @@ async function licences(inputs) {
     if (!file) throw new Error(`${name} has no licence text`)
     parts.push(`${name} ${version} (${license})\n${'='.repeat(72)}\n\n${(await readFile(path.join(folder, file), 'utf8')).trim()}\n`)
   }
-  return `The page of logagg serve (app.js, app.css) contains these packages.\n\n${parts.join('\n\n')}`
+  return `The page of logagg serve (app.js, app.css) contains these packages, uPlot without the parts that the page does not use.\n\n${parts.join('\n\n')}`
 }
 
 async function finish({ metafile }) {
@@ -61,6 +81,9 @@ if (process.argv.includes('--watch')) {
   await (await context(options)).watch()
 } else {
   await finish(await build(options))
+  const script = path.join(out, 'app.js')
+  const { code } = await minify(await readFile(script, 'utf8'), { module: true, ecma: 2020, compress: { passes: 3 } })
+  await writeFile(script, code)
   for (const name of ['app.js', 'app.css']) {
     const bytes = await readFile(path.join(out, name))
     console.log(`${name}: ${bytes.length} bytes, ${gzipSync(bytes, { level: 9 }).length} gzipped`)

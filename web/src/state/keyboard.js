@@ -3,10 +3,10 @@
 import { data } from '../data/index.js'
 import { match, next } from '../lib/keys.js'
 import { PRESETS, resolve } from '../lib/window.js'
-import { BOTS, COMPARE, copyLink } from '../views/header.js'
-import { dialog } from '../views/dialog.js'
-import { showHelp } from '../views/help.js'
-import { customWanted, move } from '../views/window.js'
+import { BOTS, COMPARE, copyLink } from '../views/header.jsx'
+import { dialog } from '../views/dialog.jsx'
+import { showHelp } from '../views/help.jsx'
+import { customWanted, move } from '../views/window.jsx'
 import { filtered, go, narrow, state, toggleZone, widenWindow } from './location.js'
 import { togglePause } from './live.js'
 import { shown } from './store.js'
@@ -36,9 +36,7 @@ export function startKeys() {
     if (!entry || event.defaultPrevented || (!data.live && !IN_FILE.includes(entry.action))) return
     // A dialog closes itself on Escape, and has the keyboard alone.
     if (dialog.value) return
-    const action = ACTIONS[entry.action]
-    if (!action) return
-    if (action(entry.arg) !== false) event.preventDefault()
+    if (ACTIONS[entry.action](entry.arg) !== false) event.preventDefault()
   })
 }
 

@@ -3,15 +3,14 @@
 import './styles/app.css'
 import { effect } from '@preact/signals'
 import { render } from 'preact'
-import { html } from './html.js'
 import { exact } from './lib/format.js'
 import { startKeys } from './state/keyboard.js'
 import { startLive } from './state/live.js'
 import { state } from './state/location.js'
 import { announcement, page, start } from './state/store.js'
-import { App } from './views/app.js'
+import { App } from './views/app.jsx'
 
-render(html`<${App} />`, document.getElementById('app'))
+render(<App />, document.getElementById('app'))
 startKeys()
 start()
 startLive()

@@ -1,13 +1,12 @@
 // What limits an answer: why it is not there, or from when on it holds.
 
-import { html } from '../html.js'
 import { dateTime } from '../lib/format.js'
 import { zone } from '../state/store.js'
 
 export function Notes({ answer, since }) {
-  if (answer.unavailable) return html`<p class="note unavailable">${answer.unavailable}</p>`
+  if (answer.unavailable) return <p class="note unavailable">{answer.unavailable}</p>
   const from = answer.complete_from && Date.parse(answer.complete_from)
   const late = from && from > Date.parse(since)
   if (!late && !answer.note) return null
-  return html`<p class="note">${late ? `From ${dateTime(from, zone.value)} on: requests begin there. ` : ''}${answer.note ?? ''}</p>`
+  return <p class="note">{late ? `From ${dateTime(from, zone.value)} on: requests begin there. ` : ''}{answer.note ?? ''}</p>
 }

@@ -1,15 +1,15 @@
 // Percentiles of the time that requests took, over time, with the cursor of the large chart.
 
 import uPlot from 'uplot'
-import { html, useMemo } from '../html.js'
+import { useMemo } from 'preact/hooks'
 import { period, seconds as readable, stamp } from '../lib/format.js'
 import { page, zone } from '../state/store.js'
-import { Notes } from '../views/notes.js'
-import { SqlButton } from '../views/dialog.js'
+import { Notes } from '../views/notes.jsx'
+import { SqlButton } from '../views/dialog.jsx'
 import { color, theme } from './colors.js'
-import { Plot, timeOptions } from './plot.js'
-import { hover } from './traffic.js'
-import { TableTwin } from './twin.js'
+import { Plot, timeOptions } from './plot.jsx'
+import { hover } from './traffic.jsx'
+import { TableTwin } from './twin.jsx'
 
 const HEIGHT = 130
 const LINES = ['p99', 'p95', 'p50']
@@ -24,21 +24,21 @@ export function LatencyChart() {
   const some = LINES.some((name) => latency[name].some((value) => value !== null))
   const from = index === null || !latency.ts[index] ? null : Date.parse(latency.ts[index])
 
-  return html`<section class="card chart" aria-labelledby="latency-title">
+  return <section class="card chart" aria-labelledby="latency-title">
     <header class="card-head">
       <h2 id="latency-title">Latency <small>of requests</small></h2>
       <ul class="legend" aria-label="Percentiles">
-        ${from === null ? null : html`<li class="at">${period(from, from + grain * 1000, tz)}</li>`}
-        ${[...LINES].reverse().map((name) => html`<li key=${name} class="legend-item"><i class="swatch line" style=${{ background: theme.value >= 0 && color(name) }} />${name}
-          ${from === null ? null : html` <b>${readable(latency[name][index])}</b>`}</li>`)}
+        {from === null ? null : <li class="at">{period(from, from + grain * 1000, tz)}</li>}
+        {[...LINES].reverse().map((name) => <li key={name} class="legend-item"><i class="swatch line" style={{ background: theme.value >= 0 && color(name) }} />{name}
+          {from === null ? null :  <b>{readable(latency[name][index])}</b>}</li>)}
       </ul>
-      <${SqlButton} title="Latency over time" sql=${latency.sql} />
+      <SqlButton title="Latency over time" sql={latency.sql} />
     </header>
-    <${Notes} answer=${latency} since=${since} />
-    ${latency.unavailable ? null : some ? html`<${Plot} shape=${shape} options=${options} data=${data} height=${HEIGHT} label="Percentiles of latency over time; the table below has the numbers" />
-    <${TableTwin} caption=${`Latency over time, ${period(Date.parse(since), Date.parse(until), tz)}`} head=${['Time', 'p50', 'p95', 'p99']}
-      rows=${() => latency.ts.map((time, i) => [stamp(time, tz).slice(0, 16), ...['p50', 'p95', 'p99'].map((name) => readable(latency[name][i]))])} />` : html`<p class="empty">The logs of this window do not say how long requests took.</p>`}
-  </section>`
+    <Notes answer={latency} since={since} />
+    {latency.unavailable ? null : some ? <><Plot shape={shape} options={options} data={data} height={HEIGHT} label="Percentiles of latency over time; the table below has the numbers" />
+    <TableTwin caption={`Latency over time, ${period(Date.parse(since), Date.parse(until), tz)}`} head={['Time', 'p50', 'p95', 'p99']}
+      rows={() => latency.ts.map((time, i) => [stamp(time, tz).slice(0, 16), ...['p50', 'p95', 'p99'].map((name) => readable(latency[name][i]))])} /></> : <p class="empty">The logs of this window do not say how long requests took.</p>}
+  </section>
 }
 
 function plotOptions(tz) {

@@ -1,18 +1,21 @@
 // Small controls that several views use: segmented choice, drop-down menu, icon.
 
-import { html, useEffect, useRef, useState } from '../html.js'
+import { useEffect, useRef, useState } from 'preact/hooks'
+
+// The formats in which answers can be taken along.
+export const FORMATS = [['csv', 'CSV'], ['json', 'JSON'], ['parquet', 'Parquet']]
 
 export function Segments({ label, value, choices, onChange }) {
-  return html`<div class="segments" role="group" aria-label=${label}>
-    ${choices.map(([name, text, title]) => html`<button type="button" key=${name} aria-pressed=${value === name} title=${title} onClick=${() => onChange(name)}>${text}</button>`)}
-  </div>`
+  return <div class="segments" role="group" aria-label={label}>
+    {choices.map(([name, text, title]) => <button type="button" key={name} aria-pressed={value === name} title={title} onClick={() => onChange(name)}>{text}</button>)}
+  </div>
 }
 
 export function Choice({ label, value, choices, onChange }) {
-  return html`<label class="choice"><span class="hidden">${label}</span>
-    <select value=${value} onChange=${(event) => onChange(event.currentTarget.value)}>
-      ${choices.map(([name, text]) => html`<option key=${name} value=${name} selected=${name === value}>${text}</option>`)}
-    </select></label>`
+  return <label class="choice"><span class="hidden">{label}</span>
+    <select value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+      {choices.map(([name, text]) => <option key={name} value={name} selected={name === value}>{text}</option>)}
+    </select></label>
 }
 
 // A button with content that opens below it. Escape, a click elsewhere, and leaving it by Tab close it.
@@ -39,10 +42,10 @@ export function DropDown({ label, title, className = '', kind, open: wanted, chi
       document.removeEventListener('keydown', escape, true)
     }
   }, [open])
-  return html`<div class=${'drop-down ' + className} ref=${place}>
-    <button type="button" class=${kind} aria-expanded=${open} title=${title} aria-label=${typeof label === 'string' ? undefined : title} onClick=${() => setOpen(!open)}>${label}</button>
-    ${open ? html`<div class="drop">${typeof children === 'function' ? children(() => setOpen(false)) : children}</div>` : null}
-  </div>`
+  return <div class={'drop-down ' + className} ref={place}>
+    <button type="button" class={kind} aria-expanded={open} title={title} aria-label={typeof label === 'string' ? undefined : title} onClick={() => setOpen(!open)}>{label}</button>
+    {open ? <div class="drop">{typeof children === 'function' ? children(() => setOpen(false)) : children}</div> : null}
+  </div>
 }
 
 const PATHS = {
@@ -52,5 +55,5 @@ const PATHS = {
   search: 'm13.5 13.5-3-3M7 11.5a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9Z', code: 'M5.5 4.5 2 8l3.5 3.5m5-7L14 8l-3.5 3.5', up: 'm4 10 4-4 4 4', down: 'm4 6 4 4 4-4',
 }
 export function Icon({ name }) {
-  return html`<svg class="icon" viewBox="0 0 16 16" width="14" height="14" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linecap="round" stroke-linejoin="round"><path d=${PATHS[name]} /></svg>`
+  return <svg class="icon" viewBox="0 0 16 16" width="14" height="14" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linecap="round" stroke-linejoin="round"><path d={PATHS[name]} /></svg>
 }

@@ -1,9 +1,9 @@
 // The one dialog of the page: SQL, help, a tile's meaning, the lines of a request.
 
 import { signal } from '@preact/signals'
-import { html, useEffect, useRef, useState } from '../html.js'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { visible } from '../lib/text.js'
-import { Icon } from './controls.js'
+import { Icon } from './controls.jsx'
 
 export const dialog = signal(null) // {title, body: () => html, wide}
 
@@ -17,12 +17,12 @@ export function Dialog() {
     if (!shown && place.current.open) place.current.close()
   }, [shown])
   const outside = (event) => event.target === place.current && close()
-  return html`<dialog ref=${place} class=${shown?.wide ? 'wide' : ''} aria-labelledby="dialog-title" onClose=${close} onClick=${outside}>
-    ${shown ? html`<div class="dialog">
-      <header class="card-head"><h2 id="dialog-title">${shown.title}</h2><button type="button" class="quiet" onClick=${close} aria-label="Close"><${Icon} name="close" /></button></header>
-      ${shown.body()}
-    </div>` : null}
-  </dialog>`
+  return <dialog ref={place} class={shown?.wide ? 'wide' : ''} aria-labelledby="dialog-title" onClose={close} onClick={outside}>
+    {shown ? <div class="dialog">
+      <header class="card-head"><h2 id="dialog-title">{shown.title}</h2><button type="button" class="quiet" onClick={close} aria-label="Close"><Icon name="close" /></button></header>
+      {shown.body()}
+    </div> : null}
+  </dialog>
 }
 
 export function CopyButton({ text, label = 'Copy' }) {
@@ -31,7 +31,7 @@ export function CopyButton({ text, label = 'Copy' }) {
     setSaid((await copyText(text)) ? 'Copied' : 'Select and copy it')
     setTimeout(() => setSaid(''), 2000)
   }
-  return html`<button type="button" class="button" onClick=${copy}><span aria-live="polite">${said || label}</span></button>`
+  return <button type="button" class="button" onClick={copy}><span aria-live="polite">{said || label}</span></button>
 }
 
 // The clipboard is only there for pages from this machine or by HTTPS; the older way works elsewhere.
@@ -54,13 +54,13 @@ export async function copyText(text) {
 // `sql` is a text, or texts by name.
 export function showSql(title, sql) {
   const parts = typeof sql === 'string' ? [['', sql]] : Object.entries(sql ?? {})
-  dialog.value = { title: `${title}: SQL`, wide: true, body: () => html`<p class="hint">Exactly what ran. It runs as it stands in <code>logagg sql</code>.</p>${parts.map(([name, text]) => html`<${Code} key=${name} name=${name} text=${text} />`)}` }
+  dialog.value = { title: `${title}: SQL`, wide: true, body: () => <><p class="hint">Exactly what ran. It runs as it stands in <code>logagg sql</code>.</p>{parts.map(([name, text]) => <Code key={name} name={name} text={text} />)}</> }
 }
 
 export function Code({ name, text }) {
-  return html`<figure class="code">${name ? html`<figcaption>${name}</figcaption>` : null}<pre tabindex="0">${text.split('\n').map(visible).join('\n')}</pre><${CopyButton} text=${text} /></figure>`
+  return <figure class="code">{name ? <figcaption>{name}</figcaption> : null}<pre tabindex="0">{text.split('\n').map(visible).join('\n')}</pre><CopyButton text={text} /></figure>
 }
 
 export function SqlButton({ title, sql }) {
-  return sql ? html`<button type="button" class="quiet" title="SQL" aria-label=${`SQL of ${title}`} onClick=${() => showSql(title, sql)}><${Icon} name="code" /></button>` : null
+  return sql ? <button type="button" class="quiet" title="SQL" aria-label={`SQL of ${title}`} onClick={() => showSql(title, sql)}><Icon name="code" /></button> : null
 }

@@ -1,7 +1,7 @@
 // A uPlot chart as a component: made anew when its shape changes, given new data otherwise, as wide as its place.
 
 import uPlot from 'uplot'
-import { html, useEffect, useLayoutEffect, useRef } from '../html.js'
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { narrow, widenWindow } from '../state/location.js'
 import { data as source } from '../data/index.js'
 import { clock, date } from '../lib/format.js'
@@ -31,7 +31,7 @@ export function Plot({ shape, options, data, height, label }) {
     if (plot.current && plot.current.data !== data) plot.current.setData(data)
   }, [data])
 
-  return html`<div class="plot" ref=${place} role="img" aria-label=${label} />`
+  return <div class="plot" ref={place} role="img" aria-label={label} />
 }
 
 // What both charts have in common: one cursor, one axis of time, dragging narrows, a double click widens.
@@ -42,7 +42,7 @@ export function timeOptions({ tz, until, grain, at, format }) {
   return {
     tzDate: (time) => uPlot.tzDate(new Date(time * 1000), tz === 'UTC' ? 'Etc/UTC' : tz),
     legend: { show: false },
-    padding: [8, 4, 0, 0],
+    padding: [8, 18, 0, 0],
     scales: { x: { range: (plot) => [plot.data[0][0] ?? 0, Math.max(until(), (plot.data[0].at(-1) ?? 0) + grain())] } },
     axes: [
       { ...axis, grid: { show: false }, space: 64, size: 26, gap: 6, values: (_, times, __, ___, step) => times.map((time) => tick(time * 1000, step, tz)) },

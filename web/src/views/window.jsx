@@ -1,13 +1,13 @@
 // The window of time: presets, one back, one on, and a form for any other.
 
 import { signal } from '@preact/signals'
-import { html, useState } from '../html.js'
+import { useState } from 'preact/hooks'
 import { data } from '../data/index.js'
 import { period } from '../lib/format.js'
 import { DAY, fromWall, isoMinute, PRESETS, resolve, shift, wall } from '../lib/window.js'
 import { go, preset, state } from '../state/location.js'
 import { page, zone } from '../state/store.js'
-import { DropDown, Icon } from './controls.js'
+import { DropDown, Icon } from './controls.jsx'
 
 export const customWanted = signal(0) // counts how often the form was asked for by its key
 
@@ -15,14 +15,14 @@ export const move = (direction) => go(shift(state.value, direction, data.clock()
 
 export function WindowPicker() {
   const chosen = preset.value
-  return html`<div class="window" role="group" aria-label="Window">
-    <button type="button" class="quiet" title="Window before (←)" aria-label="Window before" onClick=${() => move(-1)}><${Icon} name="left" /></button>
+  return <div class="window" role="group" aria-label="Window">
+    <button type="button" class="quiet" title="Window before (←)" aria-label="Window before" onClick={() => move(-1)}><Icon name="left" /></button>
     <div class="segments presets">
-      ${PRESETS.map((one) => html`<button type="button" key=${one.since} title=${`${one.title} (${one.key})`} aria-pressed=${one === chosen} onClick=${() => go({ since: one.since, until: one.until })}>${one.label}</button>`)}
-      <${DropDown} label=${chosen ? 'Custom' : html`<b>Custom</b>`} title="From and to (f)" className="custom" kind=${chosen ? '' : 'on'} open=${customWanted.value}>${(close) => html`<${CustomForm} close=${close} />`}<//>
+      {PRESETS.map((one) => <button type="button" key={one.since} title={`${one.title} (${one.key})`} aria-pressed={one === chosen} onClick={() => go({ since: one.since, until: one.until })}>{one.label}</button>)}
+      <DropDown label={chosen ? 'Custom' : <b>Custom</b>} title="From and to (f)" className="custom" kind={chosen ? '' : 'on'} open={customWanted.value}>{(close) => <CustomForm close={close} />}</DropDown>
     </div>
-    <button type="button" class="quiet" title="Window after (→)" aria-label="Window after" onClick=${() => move(1)}><${Icon} name="right" /></button>
-  </div>`
+    <button type="button" class="quiet" title="Window after (→)" aria-label="Window after" onClick={() => move(1)}><Icon name="right" /></button>
+  </div>
 }
 
 const pad = (number) => String(number).padStart(2, '0')
@@ -45,18 +45,18 @@ function CustomForm({ close }) {
     go({ since: isoMinute(time(since)), until: until && time(until) < now ? isoMinute(time(until)) : '' })
     close()
   }
-  return html`<form class="custom-form" onSubmit=${submit}>
-    <label>From <input type="datetime-local" name="since" defaultValue=${field(window.since, tz)} /></label>
-    <label>To <input type="datetime-local" name="until" defaultValue=${state.value.until ? field(window.until, tz) : ''} /></label>
-    <p class="hint">${tz}. Without an end the window follows the data.</p>
-    ${problem ? html`<p class="problem" role="alert">${problem}</p>` : null}
+  return <form class="custom-form" onSubmit={submit}>
+    <label>From <input type="datetime-local" name="since" defaultValue={field(window.since, tz)} /></label>
+    <label>To <input type="datetime-local" name="until" defaultValue={state.value.until ? field(window.until, tz) : ''} /></label>
+    <p class="hint">{tz}. Without an end the window follows the data.</p>
+    {problem ? <p class="problem" role="alert">{problem}</p> : null}
     <button type="submit" class="button strong">Show</button>
-  </form>`
+  </form>
 }
 
 // The window in words, as the server cut it.
 export function WindowText() {
   const answer = page.value
   const window = answer ? { since: Date.parse(answer.since), until: Date.parse(answer.until) } : null
-  return html`<p class="window-text">${window ? period(window.since, window.until, zone.value) : '…'}</p>`
+  return <p class="window-text">{window ? period(window.since, window.until, zone.value) : '…'}</p>
 }

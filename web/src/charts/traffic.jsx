@@ -2,18 +2,18 @@
 
 import uPlot from 'uplot'
 import { signal } from '@preact/signals'
-import { html, useMemo } from '../html.js'
+import { useMemo } from 'preact/hooks'
 import { count, duration, exact, period, stamp } from '../lib/format.js'
 import { go, state } from '../state/location.js'
 import { page, zone } from '../state/store.js'
 import { data as source } from '../data/index.js'
 import { visible } from '../lib/text.js'
-import { Notes } from '../views/notes.js'
-import { Segments } from '../views/controls.js'
-import { SqlButton } from '../views/dialog.js'
+import { Notes } from '../views/notes.jsx'
+import { Segments } from '../views/controls.jsx'
+import { SqlButton } from '../views/dialog.jsx'
 import { color, groupColor, groupOrder, theme } from './colors.js'
-import { Plot, timeOptions } from './plot.js'
-import { TableTwin } from './twin.js'
+import { Plot, timeOptions } from './plot.jsx'
+import { TableTwin } from './twin.jsx'
 
 const HEIGHT = 240
 export const hover = signal(null) // the bucket under the cursor of either chart
@@ -44,19 +44,19 @@ export function TrafficChart() {
   const many = series.ts.length
   const label = `Hits by ${split === 'kind' ? 'kind' : 'status class'} in ${many} buckets; the table below has the numbers`
 
-  return html`<section class="card chart" aria-labelledby="traffic-title">
+  return <section class="card chart" aria-labelledby="traffic-title">
     <header class="card-head">
-      <h2 id="traffic-title">Hits <small>per ${bucketName(grain)}</small></h2>
-      ${source.live ? html`<${Segments} label="Split" value=${split} choices=${[['kind', 'Kind'], ['status_class', 'Status']]} onChange=${(value) => go({ split: value, hide: [] })} />` : null}
-      <${Legend} series=${series} groups=${all} hide=${hide} tz=${tz} grain=${grain} />
-      <${SqlButton} title="Hits over time" sql=${series.sql} />
+      <h2 id="traffic-title">Hits <small>per {bucketName(grain)}</small></h2>
+      {source.live ? <Segments label="Split" value={split} choices={[['kind', 'Kind'], ['status_class', 'Status']]} onChange={(value) => go({ split: value, hide: [] })} /> : null}
+      <Legend series={series} groups={all} hide={hide} tz={tz} grain={grain} />
+      <SqlButton title="Hits over time" sql={series.sql} />
     </header>
-    <${Notes} answer=${series} since=${since} />
-    ${series.unavailable ? null : html`<${Plot} shape=${shape} options=${options} data=${data} height=${HEIGHT} label=${label} />
-    <${TableTwin} caption=${`Hits over time, ${period(Date.parse(since), Date.parse(until), tz)}`} head=${['Time', ...all, 'all', ...(series.before ? ['before'] : [])]}
-      rows=${() => series.ts.map((time, index) => [stamp(time, tz).slice(0, 16), ...all.map((name) => exact(series.groups[name][index])), exact(sum(all.map((name) => series.groups[name][index]))), ...(series.before ? [exact(series.before[index])] : [])])} />`}
-    ${before && !series.unavailable ? html`<p class="hint">Dashed: ${period(Date.parse(before.since), Date.parse(before.until), tz)}</p>` : null}
-  </section>`
+    <Notes answer={series} since={since} />
+    {series.unavailable ? null : <><Plot shape={shape} options={options} data={data} height={HEIGHT} label={label} />
+    <TableTwin caption={`Hits over time, ${period(Date.parse(since), Date.parse(until), tz)}`} head={['Time', ...all, 'all', ...(series.before ? ['before'] : [])]}
+      rows={() => series.ts.map((time, index) => [stamp(time, tz).slice(0, 16), ...all.map((name) => exact(series.groups[name][index])), exact(sum(all.map((name) => series.groups[name][index]))), ...(series.before ? [exact(series.before[index])] : [])])} /></>}
+    {before && !series.unavailable ? <p class="hint">Dashed: {period(Date.parse(before.since), Date.parse(before.until), tz)}</p> : null}
+  </section>
 }
 
 const bucketName = (grain) => duration(grain * 1000).replace(/^1 /, '')
@@ -84,10 +84,10 @@ function Legend({ series, groups, hide, tz, grain }) {
   const number = (list) => (index === null ? sum(list) : list[index] ?? 0)
   const toggle = (name) => go({ hide: hide.includes(name) ? hide.filter((other) => other !== name) : [...hide, name] })
   const from = index === null ? null : Date.parse(series.ts[index])
-  return html`<ul class="legend" aria-label="Groups">
-    ${from === null ? null : html`<li class="at">${period(from, from + grain * 1000, tz)}</li>`}
-    ${groups.map((name) => html`<li key=${name}><button type="button" class="legend-item" aria-pressed=${!hide.includes(name)} onClick=${() => toggle(name)} title=${hide.includes(name) ? 'show' : 'hide'}>
-      <i class="swatch" style=${{ background: theme.value >= 0 && groupColor(name) }} />${visible(name)} <b>${count(number(series.groups[name]))}</b></button></li>`)}
-    ${series.before ? html`<li class="legend-item before"><i class="swatch dashed" />before <b>${count(number(series.before))}</b></li>` : null}
-  </ul>`
+  return <ul class="legend" aria-label="Groups">
+    {from === null ? null : <li class="at">{period(from, from + grain * 1000, tz)}</li>}
+    {groups.map((name) => <li key={name}><button type="button" class="legend-item" aria-pressed={!hide.includes(name)} onClick={() => toggle(name)} title={hide.includes(name) ? 'show' : 'hide'}>
+      <i class="swatch" style={{ background: theme.value >= 0 && groupColor(name) }} />{visible(name)} <b>{count(number(series.groups[name]))}</b></button></li>)}
+    {series.before ? <li class="legend-item before"><i class="swatch dashed" />before <b>{count(number(series.before))}</b></li> : null}
+  </ul>
 }

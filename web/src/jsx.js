@@ -1,0 +1,3 @@
+// What the builder calls for each element of JSX.
+
+export { Fragment, h } from 'preact'
