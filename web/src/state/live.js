@@ -28,7 +28,7 @@ export const light = computed(() => {
 })
 
 let latest = 0
-let shownAt = 0
+let shownAt = Date.now()
 let timer = null
 
 function interval() {

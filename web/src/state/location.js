@@ -35,7 +35,10 @@ export const filter = (change, dim, value) => go(change(state.value, { dim, valu
 // The windows that were narrowed are kept in the history, so that a double click leads back.
 export function narrow(since, until) {
   const { since: from, until: to } = state.value
-  go(absolute({ since, until }), { zoom: [...(history.state?.zoom ?? []), { since: from, until: to }] })
+  const next = absolute({ since, until })
+  // Both charts share a cursor, and so both tell of one selection.
+  if (next.since === from && next.until === to) return
+  go(next, { zoom: [...(history.state?.zoom ?? []), { since: from, until: to }] })
 }
 
 export function widenWindow() {

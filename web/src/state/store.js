@@ -7,7 +7,7 @@ import { dataQuery } from '../lib/url.js'
 import { go, state } from './location.js'
 
 export const ROWS = 10
-const FIRST = 4
+const FIRST = data.live ? 4 : Infinity
 export const lake = signal(null)
 export const page = signal(null) // the answer of api/page, without its panels
 export const panels = signal({}) // name -> {key, answer}

@@ -19,14 +19,18 @@ export function Choice({ label, value, choices, onChange }) {
 }
 
 // A button with content that opens below it. Escape, a click elsewhere, and leaving it by Tab close it.
-export function DropDown({ label, title, className = '', kind, open: wanted, children }) {
+export function DropDown({ label, name, title, className = '', kind, open: wanted, children }) {
   const [open, setOpen] = useState(false)
   const place = useRef(null)
   useEffect(() => { if (wanted) setOpen(true) }, [wanted])
   useEffect(() => {
     if (!open) return
     place.current.querySelector('.drop input, .drop a, .drop button, .drop [tabindex]')?.focus({ preventScroll: true })
-    const outside = (event) => place.current.contains(event.target) || setOpen(false)
+    // A click on text within gives the focus to what is around it: that is not elsewhere.
+    const outside = (event) => {
+      const around = event.type === 'focusin' && event.target.contains(place.current)
+      if (!around && !place.current.contains(event.target)) setOpen(false)
+    }
     const escape = (event) => {
       if (event.key !== 'Escape') return
       event.stopPropagation()
@@ -43,7 +47,7 @@ export function DropDown({ label, title, className = '', kind, open: wanted, chi
     }
   }, [open])
   return <div class={'drop-down ' + className} ref={place}>
-    <button type="button" class={kind} aria-expanded={open} title={title} aria-label={typeof label === 'string' ? undefined : title} onClick={() => setOpen(!open)}>{label}</button>
+    <button type="button" class={kind} aria-expanded={open} title={title} aria-label={name} onClick={() => setOpen(!open)}>{label}</button>
     {open ? <div class="drop">{typeof children === 'function' ? children(() => setOpen(false)) : children}</div> : null}
   </div>
 }

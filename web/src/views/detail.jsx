@@ -19,5 +19,5 @@ export function Failure({ error }) {
 
 // A table that scrolls by itself, also by the keyboard.
 export function Scroll({ label, children }) {
-  return <div class="scroll" tabindex="0" role="region" aria-label={label}>{children}</div>
+  return <div class="scroll" tabindex="0" role="region" aria-label={`${label}, table`}>{children}</div>
 }

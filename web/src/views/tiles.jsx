@@ -29,7 +29,7 @@ function Tile({ name, totals }) {
   const before = totals.before?.[name]
   return <div class="tile">
     <dt>{nameOf(name)}</dt>
-    <dd><button type="button" title={unit(name) === 'count' ? exact(now) : undefined} aria-label={`${nameOf(name)}: ${exact(now)}, how it was counted`} onClick={() => explain(name)}>{measure(now, unit(name))}</button>
+    <dd><button type="button" title={unit(name) === 'count' ? exact(now) : undefined} onClick={() => explain(name)}>{measure(now, unit(name))}</button>
     {totals.before ? <Change value={changeOf(now, before)} worse={WORSE.has(name)} neutral={NEUTRAL.has(name)} title={`before: ${measure(before, unit(name))}`} /> : null}</dd>
   </div>
 }
