@@ -69,6 +69,28 @@ export function timeOptions({ tz, until, grain, at, format }) {
   }
 }
 
+// A line that is level for the whole of each bucket, to the end of the last one; a bucket without a number is a gap.
+export function levels(grain) {
+  return (plot, series) => {
+    const [times, values] = [plot.data[0], plot.data[series]]
+    const stroke = new Path2D()
+    let joined = false
+    for (let i = 0; i < times.length; i += 1) {
+      const known = values[i] !== null && values[i] !== undefined
+      if (known) {
+        const end = times[i + 1] - times[i] < 1.5 * grain() ? times[i + 1] : times[i] + grain()
+        const [left, right] = [times[i], end].map((time) => plot.valToPos(time, 'x', true))
+        const top = plot.valToPos(values[i], 'y', true)
+        if (joined) stroke.lineTo(left, top)
+        else stroke.moveTo(left, top)
+        stroke.lineTo(right, top)
+      }
+      joined = known
+    }
+    return { stroke, fill: null, clip: null, band: null, gaps: null, flags: 1 }
+  }
+}
+
 // A bucket reaches from its time to the next one: the last that begins before the cursor, not the nearest.
 function bucketAt(times, time) {
   let [low, high] = [0, times.length - 1]
