@@ -45,7 +45,7 @@ export function timeOptions({ tz, until, grain, at, format }) {
     padding: [8, 18, 0, 0],
     scales: { x: { range: (plot) => [plot.data[0][0] ?? 0, Math.max(until(), (plot.data[0].at(-1) ?? 0) + grain())] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 64, size: 26, gap: 6, values: (_, times, __, ___, step) => times.map((time) => tick(time * 1000, step, tz)) },
+      { ...axis, grid: { show: false }, space: 64, size: 26, gap: 6, values: (plot, times, __, ___, step) => times.map((time) => (plot.scales.x.max - time < step / 4 ? '' : tick(time * 1000, step, tz))) },
       { ...axis, size: 52, gap: 6, space: 34, values: (_, values) => values.map((value) => (value === null ? '' : format(value))) },
     ],
     cursor: {
