@@ -285,7 +285,11 @@ def _options() -> Iterator[str]:
     for name in COMMANDS:
         command = logagg.get_command(None, name)  # type: ignore[arg-type]
         assert command
-        yield from (f"{name} {max(one.opts, key=len)}" for one in command.params if one.opts[0].startswith("-"))
+        yield from (
+            f"{name} {max(one.opts, key=len)}"
+            for one in command.params
+            if one.opts[0].startswith("-") and not getattr(one, "hidden", False)
+        )
 
 
 def test_every_command_and_option_is_in_the_commands_page() -> None:

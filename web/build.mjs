@@ -35,7 +35,7 @@ const UNUSED = [
   [/const showLegend = legend\.show;/, 'const showLegend = false;'],
   [/\bmode == 2\b/g, 'false'], [/\bmode == 1\b/g, 'true'],
   [/\b(?:sc\.|scale\.|wsc\.)?distr == +(?:2|3|4|100)\b/g, 'false'], [/sc\.distr >= 3/g, 'false'], [/scaleX\.distr != 2/g, 'true'],
-  [/\(paths\.spline {2}= monotoneCubic\);/, ''], [/uPlot\.join = join;/, ''], [/uPlot\.fmtDate = fmtDate;/, ''],
+  [/\(paths\.spline {2}= monotoneCubic\);/, ''], [/\(paths\.stepped = stepped\);/, ''], [/uPlot\.join = join;/, ''], [/uPlot\.fmtDate = fmtDate;/, ''],
   [/uPlot\.rangeLog = rangeLog;/, ''], [/uPlot\.rangeAsinh = rangeAsinh;/, ''],
   [/const _timeAxisVals {3}= .*\n/, 'const _timeAxisVals = null;\n'], [/const _timeSeriesVal {2}= .*\n/, 'const _timeSeriesVal = null;\n'],
 ]

@@ -103,18 +103,13 @@ def tail(
     clock = SystemClock()
     page = served(shared.lake, serve) if serve else nullcontext()
     with requests.heeded(), Parsers(run.budget, clock) as parsers, page:  # parsers start up while the rest is imported
-        if not gearman:
+        if gearman:
+            from logagg.cluster.remote import Cluster
+            from logagg.cluster.remote import tail as send
+
+            cluster = Cluster(gearman, name or socket.gethostname(), secret or shared.lake / "secret")
+            send(run, cluster, clock, requests, parsers)
+        else:
             from logagg.tail.local import tail as follow
 
             follow(run, clock, requests, parsers)
-            return
-        from logagg.cluster.remote import Cluster
-        from logagg.cluster.remote import tail as send
-
-        send(
-            run,
-            Cluster(gearman, name or socket.gethostname(), secret or shared.lake / "secret"),
-            clock,
-            requests,
-            parsers,
-        )

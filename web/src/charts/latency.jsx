@@ -1,13 +1,12 @@
 // Percentiles of the time that requests took, over time, with the cursor of the large chart.
 
-import uPlot from 'uplot'
 import { useMemo } from 'preact/hooks'
 import { period, seconds as readable, stamp } from '../lib/format.js'
 import { page, zone } from '../state/store.js'
 import { Notes } from '../views/notes.jsx'
 import { SqlButton } from '../views/dialog.jsx'
 import { color, theme } from './colors.js'
-import { Plot, timeOptions } from './plot.jsx'
+import { levels, Plot, timeOptions } from './plot.jsx'
 import { hover } from './traffic.jsx'
 import { TableTwin } from './twin.jsx'
 
@@ -48,8 +47,8 @@ function plotOptions(tz) {
     grain: () => page.peek().grain,
     at: (index) => { hover.value = index },
   })
-  const paths = uPlot.paths.stepped({ align: 1 })
-  const line = (name) => ({ label: name, stroke: color(name), width: 1.5, paths, points: { show: false }, fill: name === 'p50' ? color('p50-fill') : undefined })
+  const paths = levels(() => page.peek().grain)
+  const line = (name) => ({ label: name, stroke: color(name), width: 1.5, paths, points: { show: false } })
   return {
     ...options,
     series: [{}, ...LINES.map(line)],

@@ -45,7 +45,7 @@ export function timeOptions({ tz, until, grain, at, format }) {
     padding: [8, 18, 0, 0],
     scales: { x: { range: (plot) => [plot.data[0][0] ?? 0, Math.max(until(), (plot.data[0].at(-1) ?? 0) + grain())] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 64, size: 26, gap: 6, values: (_, times, __, ___, step) => times.map((time) => tick(time * 1000, step, tz)) },
+      { ...axis, grid: { show: false }, space: 64, size: 26, gap: 6, values: (plot, times, __, ___, step) => times.map((time) => (plot.scales.x.max - time < step / 4 ? '' : tick(time * 1000, step, tz))) },
       { ...axis, size: 52, gap: 6, space: 34, values: (_, values) => values.map((value) => (value === null ? '' : format(value))) },
     ],
     cursor: {
@@ -66,6 +66,28 @@ export function timeOptions({ tz, until, grain, at, format }) {
       }],
       setCursor: [(plot) => at(plot.cursor.left >= 0 ? plot.cursor.idx : null)],
     },
+  }
+}
+
+// A line that is level for the whole of each bucket, to the end of the last one; a bucket without a number is a gap.
+export function levels(grain) {
+  return (plot, series) => {
+    const [times, values] = [plot.data[0], plot.data[series]]
+    const stroke = new Path2D()
+    let joined = false
+    for (let i = 0; i < times.length; i += 1) {
+      const known = values[i] !== null && values[i] !== undefined
+      if (known) {
+        const end = times[i + 1] - times[i] < 1.5 * grain() ? times[i + 1] : times[i] + grain()
+        const [left, right] = [times[i], end].map((time) => plot.valToPos(time, 'x', true))
+        const top = plot.valToPos(values[i], 'y', true)
+        if (joined) stroke.lineTo(left, top)
+        else stroke.moveTo(left, top)
+        stroke.lineTo(right, top)
+      }
+      joined = known
+    }
+    return { stroke, fill: null, clip: null, band: null, gaps: null, flags: 1 }
   }
 }
 

@@ -12,11 +12,14 @@ import { Notes } from '../views/notes.jsx'
 import { Segments } from '../views/controls.jsx'
 import { SqlButton } from '../views/dialog.jsx'
 import { color, groupColor, groupOrder, theme } from './colors.js'
-import { Plot, timeOptions } from './plot.jsx'
+import { levels, Plot, timeOptions } from './plot.jsx'
 import { TableTwin } from './twin.jsx'
 
 const HEIGHT = 240
 export const hover = signal(null) // the bucket under the cursor of either chart
+
+// Steps of an axis of counts: there is no half hit.
+const WHOLE = Array.from({ length: 36 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3))
 
 const seconds = (time) => Date.parse(time) / 1000
 const sum = (list) => list.reduce((total, value) => total + (value ?? 0), 0)
@@ -70,9 +73,11 @@ function plotOptions(groups, tz, compared) {
   })
   const bars = uPlot.paths.bars({ size: [0.86, 60], align: 1, gap: 0 })
   const layers = [...groups].reverse().map((name) => ({ label: name, fill: groupColor(name), width: 0, paths: bars, points: { show: false } }))
-  const line = { label: 'before', stroke: color('text-2'), width: 1.5, dash: [4, 4], paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } }
+  const line = { label: 'before', stroke: color('text-2'), width: 1.5, dash: [4, 4], paths: levels(() => page.peek().grain), points: { show: false } }
+  const [time, number] = options.axes
   return {
     ...options,
+    axes: [time, { ...number, incrs: WHOLE }],
     series: [{}, ...layers, ...(compared ? [line] : [])],
     scales: { ...options.scales, y: { range: (_, low, high) => [0, Math.max(high ?? 0, 4) * 1.06] } },
   }

@@ -65,7 +65,7 @@ export function change(value) {
   const percent = Math.abs(value * 100)
   if (percent < 0.05) return '0 %'
   const sign = value < 0 ? '−' : '+'
-  if (percent >= 1000) return sign + significant(1 + Math.abs(value), 2) + ' ×'
+  if (percent >= 1000) return significant(1 + value, 2) + ' ×'
   return sign + (percent < 10 ? percent.toFixed(1).replace(/\.0$/, '') : percent.toFixed(0)) + ' %'
 }
 

@@ -8,11 +8,11 @@ const UNITS = { s: 1000, m: MINUTE, h: HOUR, d: DAY, w: 7 * DAY }
 
 // The keys follow Plausible's where it has the window.
 export const PRESETS = [
-  { since: '5m', until: '', key: 'r', label: '5m', title: 'last 5 minutes' },
-  { since: '1h', until: '', key: 'o', label: '1h', title: 'last hour' },
-  { since: '24h', until: '', key: 'h', label: '24h', title: 'last 24 hours' },
-  { since: '7d', until: '', key: 'w', label: '7d', title: 'last 7 days' },
-  { since: '30d', until: '', key: 'm', label: '30d', title: 'last 30 days' },
+  { since: '5m', until: '', key: 'r', label: '5 min', title: 'last 5 minutes' },
+  { since: '1h', until: '', key: 'o', label: '1 h', title: 'last hour' },
+  { since: '24h', until: '', key: 'h', label: '24 h', title: 'last 24 hours' },
+  { since: '7d', until: '', key: 'w', label: '7 d', title: 'last 7 days' },
+  { since: '30d', until: '', key: 'm', label: '30 d', title: 'last 30 days' },
   { since: 'today', until: '', key: 'd', label: 'Today', title: 'today' },
   { since: 'yesterday', until: 'today', key: 'e', label: 'Yesterday', title: 'yesterday' },
 ]

@@ -1,11 +1,22 @@
 // The frame of a view that fetches by itself: head, what went wrong, what limits the answer, and its rows.
 
+import { useEffect, useRef } from 'preact/hooks'
 import { page } from '../state/store.js'
 import { Notes } from './notes.jsx'
 
+// Opened from far down the page, it comes into view.
+function useInView(place) {
+  useEffect(() => {
+    const { top } = place.current.getBoundingClientRect()
+    if (top < 60 || top > innerHeight - 200) place.current.scrollIntoView({ block: 'start' })
+  }, [])
+}
+
 // `fetched` is what useFetched gives; `empty` is said when there is no row.
 export function Detail({ title, small, lead, actions, fetched: { answer, error, stale }, empty, children }) {
-  return <section class={stale && answer ? 'card expanded stale' : 'card expanded'} aria-labelledby="detail-title" aria-busy={stale}>
+  const place = useRef(null)
+  useInView(place)
+  return <section ref={place} class={stale && answer ? 'card expanded stale' : 'card expanded'} aria-labelledby="detail-title" aria-busy={stale}>
     <header class="card-head">{lead}<h2 id="detail-title">{title} <small>{small}</small></h2><span class="grow" />{actions}</header>
     <Failure error={error} />
     {answer ? <><Notes answer={answer} since={page.value?.since} />

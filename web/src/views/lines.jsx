@@ -17,13 +17,14 @@ const LONGEST = 2000
 export function Lines() {
   const fetched = useFetched(`lines?${dataQuery(state.value)}`, (signal) => data.lines(state.value, { limit: SIZE }, signal))
   return <Detail title="Lines" small={`as the logs have them, at most ${SIZE}`} fetched={fetched} empty="No line in this window.">
-    <ol class="lines">{fetched.answer?.rows.map((row) => <Line key={`${row.source}:${row.position}`} row={row} />)}</ol>
+    <table class="lines"><caption class="hidden">Lines</caption>
+      <tbody>{fetched.answer?.rows.map((row) => <Line key={`${row.source}:${row.position}`} row={row} />)}</tbody></table>
   </Detail>
 }
 
 function Line({ row }) {
-  return <li><p class="where"><time>{stamp(row.ts, zone.value)}</time> <Place path={row.file ?? row.source} position={row.position} /></p>
-    <LineText row={row} /></li>
+  return <tr><th scope="row" class="where"><time>{stamp(row.ts, zone.value)}</time> <Place path={row.file ?? row.source} position={row.position} /></th>
+    <td><LineText row={row} /></td></tr>
 }
 
 export function Place({ path, position }) {

@@ -72,7 +72,7 @@ export function PanelMenu({ panel, answer, search = '' }) {
   const options = { sort: sort[panel.name], order: order[panel.name], search: search || undefined, limit: 10_000 }
   const measures = [...answer.measures, ...(page.value?.before ? ['change'] : [])]
   const title = (name) => (name === 'change' ? 'Change' : lake.value.measures[name]?.title ?? name)
-  return <DropDown className="right" kind="quiet" title="sort, take along" name={`Menu of ${panel.title}`} label={<Icon name="more" />}>{(close) => <ul class="menu">
+  return <DropDown className="right" kind="quiet" title={`Menu of ${panel.title}`} name={`Menu of ${panel.title}`} label={<Icon name="more" />}>{(close) => <ul class="menu">
     <li class="menu-title">Sort by</li>
     {measures.map((name) => <li key={name}><button type="button" aria-pressed={answer.sort === name} onClick={() => { sortPanel(panel.name, name); close() }}>{title(name)}{answer.sort === name ? <Icon name={answer.order === 'asc' ? 'up' : 'down'} /> : null}</button></li>)}
     <li class="menu-title">Take along</li>

@@ -29,5 +29,6 @@ function Samples({ reason }) {
   return <><h3>Samples of “{visible(reason)}”</h3>
     <Failure error={error} />
     {answer && !answer.rows.length ? <p class="empty">No sample is kept.</p> : null}
-    <ol class="lines">{(answer?.rows ?? []).map((row) => <li><p class="where"><Place path={row.path} position={row.position} /></p><LineText row={row} /></li>)}</ol></>
+    <table class="lines"><caption class="hidden">Samples</caption>
+      <tbody>{(answer?.rows ?? []).map((row) => <tr><th scope="row" class="where"><Place path={row.path} position={row.position} /></th><td><LineText row={row} /></td></tr>)}</tbody></table></>
 }

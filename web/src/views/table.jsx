@@ -21,8 +21,8 @@ export function PanelTable({ answer, title, measures, compared, onSort, limit })
     <thead><tr>{dimensions.map((name) => <th scope="col" key={name}>{dimensionTitle(name)}</th>)}
       {measures.map((name) => head(name, titleOf(name)))}{compared ? head('change', 'Change') : null}</tr></thead>
     <tbody>{rows.map((row) => <tr key={JSON.stringify(dimensions.map((name) => row[name]))} style={{ '--share': bar(row[ranked], largest) }}>
-      {dimensions.map((name, index) => <Cell key={name} first={!index}><Value dim={name} value={row[name]} limit={limit} />{index ? null : <RowActions dimensions={dimensions} row={row} />}</Cell>)}
-      {measures.map((name) => <td key={name} class={name === ranked ? 'number main' : 'number'} title={tip(row, name)}>{measure(row[name], unitOf(name))}</td>)}
+      {dimensions.map((name, index) => <Cell key={name} first={!index}><Value dim={name} value={row[name]} limit={limit} /></Cell>)}
+      {measures.map((name) => <td key={name} class={name === ranked ? 'number main' : 'number'} title={tip(row, name)}>{name === measures[0] ? <RowActions dimensions={dimensions} row={row} /> : null}{measure(row[name], unitOf(name))}</td>)}
       {compared ? <td class="number"><Change value={row.change} worse={WORSE.has(ranked)} title={row.before ? `before: ${measure(row.before[ranked], unitOf(ranked))}` : 'not there before'} /></td> : null}
     </tr>)}</tbody>
   </table>
