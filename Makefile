@@ -17,10 +17,12 @@ BENCH_FOLLOWS = $(if $(RATE),--rate $(RATE)) $(if $(DURATION),--seconds $(DURATI
 COMPILED := setup.py $(shell find logagg -name '*.p[xy][dx]')
 SANITIZED := tests/units/columnar/test_dictionary.py tests/units/parse tests/units/rollup tests/laws/test_parsers_agree.py tests/laws/test_fuzz.py tests/cases
 WORKERS ?= $(shell echo $$(( 2 * $$(nproc) ))) # tests mostly wait: for a flush, for an idle log, for a process
+# Node's packages, to build the page and to test it; the built page is in the repository, so that a user needs no Node.
+PAGE_PACKAGES = if command -v npm >/dev/null; then cd web && { [ -e node_modules/.package-lock.json ] || npm ci --silent; }; fi
 DEMO := build/demo-lake
 DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
 
-.PHONY: help setup demo notebook tail test unit soak sanitize check format golden bench bench-stages bench-follow bench-lake bench-commits bench-scale fuzz clean
+.PHONY: help setup demo notebook tail test unit soak sanitize check format page golden bench bench-stages bench-follow bench-lake bench-commits bench-scale fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,7 +47,8 @@ tail: $(VENV)/.ready ## follow the logs in LOGS (/var/log/nginx) into LAKE (lake
 	$(BIN)/logagg tail --lake $(LAKE) $(LOGS)
 
 test: $(VENV)/.ready-dev ## run all tests, with a real nginx and a real load
-	@scripts/system-packages nginx wrk logrotate gearmand=gearman-job-server ip=iproute2 systemd-analyze=systemd faketime rsync mkfs.ext4=e2fsprogs
+	@scripts/system-packages nginx wrk logrotate gearmand=gearman-job-server ip=iproute2 systemd-analyze=systemd faketime rsync mkfs.ext4=e2fsprogs chromium node=nodejs npm
+	@$(PAGE_PACKAGES)
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 unit: $(VENV)/.ready-dev ## run the tests of single modules, in less than a minute
@@ -69,6 +72,11 @@ check: $(VENV)/.ready-dev ## lint, format, types, imports
 format: $(VENV)/.ready-dev ## format the code, and fix what the linter can
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
+
+page: ## build the page of logagg serve from web/, which needs Node
+	@scripts/system-packages node=nodejs npm
+	@$(PAGE_PACKAGES)
+	cd web && npm run --silent build
 
 golden: $(VENV)/.ready-dev ## rewrite the expected output in fixtures, docs and the notebook; review the diff
 	LOGAGG_GOLDEN=1 $(BIN)/pytest -q tests/cases tests/test_docs.py tests/test_notebook.py
@@ -101,7 +109,7 @@ fuzz: $(VENV)/.ready-dev ## coverage-guided fuzzing of both parsers and the roll
 	$(BIN)/python -m tests.fuzz.lines build/fuzz -artifact_prefix=build/fuzz- -max_len=4096 -rss_limit_mb=4096 -max_total_time=$(or $(SECONDS),300)
 
 clean: ## remove everything that the targets above created
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) web/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.ready: pyproject.toml scripts/make-venv $(COMPILED)
 	@scripts/make-venv $(VENV)

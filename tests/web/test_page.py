@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from urllib.parse import parse_qs, urlsplit
 
@@ -124,7 +125,7 @@ def test_presets_arrows_and_comparison(page: Page) -> None:
     assert page.locator(".tile .change").first.inner_text().startswith("+")
     page.keyboard.press("b")
     expect(page).to_have_url(re.compile("bots=exclude"))
-    page.locator(".presets button", has_text="24h").click()
+    page.get_by_title("last 24 hours").click()
     expect(page).not_to_have_url(re.compile("since="))
 
 
@@ -200,6 +201,8 @@ def test_widths_and_accessibility(width: int, scheme: str, demo_page: tuple[Comm
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing lies beyond the edge"
     page.evaluate("scrollTo(0, 0)")
     screenshot(page, f"page-{width}-{scheme}")
+    if not AXE.exists() and os.environ.get("CI") != "1":
+        pytest.skip("axe-core is not installed: make page")
     page.evaluate(AXE.read_text() + "; null")  # by the debugger, which the page's policy does not concern
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     serious = [one["id"] + ": " + one["nodes"][0]["html"] for one in found if one["impact"] in ("serious", "critical")]
