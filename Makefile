@@ -22,7 +22,7 @@ PAGE_PACKAGES = if command -v npm >/dev/null; then cd web && { [ -e node_modules
 DEMO := build/demo-lake
 DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
 
-.PHONY: help setup demo notebook tail test unit soak sanitize check format page golden bench bench-stages bench-follow bench-lake bench-commits bench-scale fuzz clean
+.PHONY: help setup demo notebook tail test unit soak sanitize check format page picture golden bench bench-stages bench-follow bench-lake bench-commits bench-scale fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ demo: $(VENV)/.ready ## read the demo logs into build/demo-lake and query it
 	$(DEMO_LOGAGG) sql "SELECT path, sum(hits) AS hits FROM errors WHERE status = 500 GROUP BY path ORDER BY hits DESC, path LIMIT 2"
 	$(DEMO_LOGAGG) sql "SELECT ts, browser, bytes, seconds FROM requests WHERE status = 500 AND path = '/articles/tea.html' ORDER BY ts"
 	$(DEMO_LOGAGG) lines --where "status = 500 AND path = '/articles/tea.html'"
+	@echo
+	@echo "To see it in a browser: $(BIN)/logagg serve --lake $(DEMO), then open"
+	@echo "http://127.0.0.1:8080/?since=2026-03-03&until=2026-03-05&compare=previous"
 
 notebook: $(VENV)/.ready-dev ## run the notebook on the lake of make demo, all plots into build/tour.ipynb
 	@test -e $(DEMO)/logagg.duckdb || $(MAKE) demo
@@ -72,6 +75,11 @@ check: $(VENV)/.ready-dev ## lint, format, types, imports
 format: $(VENV)/.ready-dev ## format the code, and fix what the linter can
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
+
+picture: $(VENV)/.ready-dev ## take the picture of the page in README.md
+	@scripts/system-packages chromium
+	@test -e $(DEMO)/logagg.duckdb || $(MAKE) demo
+	$(BIN)/python scripts/picture.py $(DEMO) docs/pictures/page.png
 
 page: ## build the page of logagg serve from web/, which needs Node
 	@scripts/system-packages node=nodejs npm

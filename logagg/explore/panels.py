@@ -42,7 +42,7 @@ PANELS: tuple[Panel, ...] = (
     Panel("pages", "Pages", "pages", ("path",), ("views", "visitors", "clicks", "errors", "bytes")),
     Panel(
         "entries",
-        "Entries: from where to which page",
+        "Entries",
         REQUESTS,
         ("referrer", "path"),
         ("views", "visitors"),
