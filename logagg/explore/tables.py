@@ -14,7 +14,7 @@ from logagg.explore.measures import MEASURES, over_column, over_rollup, sum_of
 from logagg.explore.scope import Period, Scope
 from logagg.quoting import identifier, literal
 from logagg.rollup.conditions import AtLeast, Both, Condition, Either, NotNull, OneOf
-from logagg.rollup.definitions import DEFAULTS, Measure, Part, Rollup
+from logagg.rollup.definitions import DEFAULTS, LATENCY, Measure, Part, Rollup
 from logagg.rollup.requests import NAME as REQUESTS
 
 DEFINITIONS: Mapping[str, Rollup] = {rollup.name: rollup for rollup in DEFAULTS}
@@ -79,16 +79,21 @@ def aggregate(
     """
     if not origin.is_requests:
         conditions = [*where, *scope.conditions(period)]
-        columns = [
-            *map(_dimension, dimensions),
-            *(f"{_over_rollup(origin, name)} AS {identifier(name)}" for name in measures),
-        ]
-        return _select(columns, identifier(rollup), conditions, dimensions)
+        values = [f"{_over_rollup(origin, name)} AS {identifier(name)}" for name in measures]
+        if rollup == LATENCY.name:
+            return _select([*map(_name, dimensions), *values], _added_up(dimensions, conditions), [], dimensions)
+        return _select([*map(_dimension, dimensions), *values], identifier(rollup), conditions, dimensions)
     if rollup == REQUESTS:
         conditions = [*where, *scope.conditions(period)]
         columns = [*map(_dimension, dimensions), *(f"{_EVENTS[name]} AS {name}" for name in measures)]
         return _select(columns, REQUESTS, conditions, dimensions)
     return _from_requests(DEFINITIONS[rollup], dimensions, measures, scope, period, where)
+
+
+def _added_up(dimensions: Sequence[str], conditions: Sequence[str]) -> str:
+    """Return the buckets of latency, each once: percentiles take a tenth of the time over them."""
+    columns = [*map(_dimension, dimensions), "bucket", "sum(hits) AS hits", "sum(seconds) AS seconds"]
+    return f"(\n{_select(columns, LATENCY.name, conditions, [*dimensions, 'bucket'])}\n)"
 
 
 def _over_rollup(origin: Origin, name: str) -> str:

@@ -85,7 +85,7 @@ def _page(asked: Asked) -> Answered:
         asked.scope,
         facts,
         asked.ask,
-        panels=names or None,
+        panels=names if "panels" in query else None,
         split=query.get("split", "kind"),
         limit=number(query, "limit", 10, 1_000),
         sorts={key.removeprefix("sort."): value for key, value in query.items() if key.startswith("sort.")},

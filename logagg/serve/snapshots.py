@@ -26,6 +26,7 @@ from logagg.query.snapshot import connect, target_of
 from logagg.quoting import literal
 
 KEPT = 32 << 20  # bytes of answers that are kept
+QUERIES, ROWS = 500, 1_000  # queries of a snapshot whose rows are kept, if they are at most so many
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Snapshot:
 
     def __init__(self, target: Path, connection: duckdb.DuckDBPyConnection, limits: QueryLimits) -> None:
         self.target, self._connection, self._limits = target, connection, limits
+        self._kept: OrderedDict[str, Rows] = OrderedDict()  # a page and the next one share most of their queries
+        self._lock = threading.Lock()
         with self.queries() as ask:
             self.facts = Facts.of(ask)
 
@@ -58,10 +61,20 @@ class Snapshot:
             def ask(sql: str) -> Rows:
                 if over.is_set():
                     raise self._too_long()
+                if found := self._kept.get(sql):
+                    return found
                 with self._failures():
-                    return _rows(cursor.execute(sql))
+                    return self._keep(sql, _rows(cursor.execute(sql)))
 
             yield ask
+
+    def _keep(self, sql: str, found: Rows) -> Rows:
+        if len(found.rows) <= ROWS:
+            with self._lock:
+                self._kept[sql] = found
+                if len(self._kept) > QUERIES:
+                    self._kept.popitem(last=False)
+        return found
 
     def report(self, wanted: ReportRequest) -> Rows:
         """Return a report of the command line. Raises LogaggError."""
