@@ -17,7 +17,7 @@ export function Paging({ size, answer }) {
             </button>
             <span>{count ? `${exact(offset + 1)} – ${exact(offset + count)}` : 'no rows'}</span>
             <button type="button" class="button" disabled={!answer?.more} onClick={() => to(offset + size)}>
-                On
+                Next
                 <Icon name="right" />
             </button>
         </nav>
