@@ -34,6 +34,14 @@ export function Plot({ shape, options, data, height, label }) {
     return <div class="plot" ref={place} role="img" aria-label={label} />
 }
 
+// Steps of the axis of time: no bucket is shorter than a minute.
+const [MINUTE, HOUR, DAY] = [60, 3600, 86_400]
+const STEPS = [
+    ...[1, 2, 5, 10, 15, 30].map((many) => many * MINUTE),
+    ...[1, 2, 3, 6, 12].map((many) => many * HOUR),
+    ...[1, 2, 7, 14, 30, 90, 180, 365].map((many) => many * DAY),
+]
+
 // What both charts have in common: one cursor, one axis of time, dragging narrows, a double click widens.
 // `at(index | null)` is told the bucket under the cursor; `until` is the end of the window in seconds.
 export function timeOptions({ tz, until, grain, at, format }) {
@@ -49,6 +57,7 @@ export function timeOptions({ tz, until, grain, at, format }) {
                 ...axis,
                 grid: { show: false },
                 space: 64,
+                incrs: STEPS,
                 size: 26,
                 gap: 6,
                 values: (plot, times, __, ___, step) =>
@@ -114,6 +123,6 @@ function bucketAt(times, time) {
 
 function tick(time, step, tz) {
     const hour = clock(time, tz)
-    if (step >= 86_400 || hour === '00:00') return date(time, tz)
+    if (step >= DAY || hour === '00:00') return date(time, tz)
     return hour
 }

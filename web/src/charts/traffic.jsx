@@ -107,7 +107,7 @@ function plotOptions(groups, tz, compared) {
             hover.value = index
         },
     })
-    const bars = uPlot.paths.bars({ size: [0.86, 60], align: 1, gap: 0 })
+    const bars = uPlot.paths.bars({ size: [0.86, 1000], align: 1, gap: 0 })
     const layers = [...groups]
         .reverse()
         .map((name) => ({ label: name, fill: groupColor(name), width: 0, paths: bars, points: { show: false } }))

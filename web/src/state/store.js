@@ -22,13 +22,17 @@ export const unitOf = (name) => lake.value?.measures?.[name]?.unit ?? 'count'
 export const titleOf = (name) => lake.value?.measures?.[name]?.title ?? name
 export const shown = computed(() => (lake.value?.panels ?? []).filter((panel) => panel.present && (!data.has || data.has(panel.name))))
 
-const pageKey = computed(() => `${dataQuery(state.value)}|${state.value.split}|${commit.value}`)
+const questionOf = (now) => `${dataQuery(now)}|${now.split}`
+const pageKey = computed(() => `${questionOf(state.value)}|${commit.value}`)
+// The numbers on the page are those of the question before; those of the commit before are not meant.
+export const stale = computed(() => shownQuery.value !== null && shownQuery.value !== questionOf(state.value))
 export const panelKey = (name) => {
     const { sort, order } = state.value
     return `${dataQuery(state.value)}|${sort[name] ?? ''}|${order[name] ?? ''}|${commit.value}`
 }
 
 let gotPage = ''
+const shownQuery = signal(null) // what the numbers on the page answer to
 let running = null
 let failedAt = '' // what could not be answered, so that it is not asked again at once
 
@@ -85,6 +89,7 @@ async function load(mine, asked, key) {
             const { panels: found, ...rest } = await data.page(now, missing, ROWS, mine.abort.signal)
             batch(() => {
                 gotPage = key
+                shownQuery.value = questionOf(now)
                 page.value = rest
                 put(found, keys)
             })

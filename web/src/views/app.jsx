@@ -4,7 +4,7 @@ import { data } from '../data/index.js'
 import { TrafficChart } from '../charts/traffic.jsx'
 import { LatencyChart } from '../charts/latency.jsx'
 import { state } from '../state/location.js'
-import { announcement, error, lake, page, retry, shown } from '../state/store.js'
+import { announcement, error, lake, page, retry, shown, stale } from '../state/store.js'
 import { Cluster } from './cluster.jsx'
 import { Dialog } from './dialog.jsx'
 import { Expanded } from './expanded.jsx'
@@ -51,11 +51,11 @@ function Content() {
     return (
         <>
             {page.value ? (
-                <>
+                <div class={stale.value ? 'numbers stale' : 'numbers'}>
                     <Tiles />
                     <TrafficChart />
                     {Detail ? null : <LatencyChart />}
-                </>
+                </div>
             ) : error.value ? null : (
                 <>
                     <div class="skeleton tiles-place" aria-hidden="true" />
