@@ -18,9 +18,9 @@ startLive()
 // What a change by the user led to is said once; live updates are not.
 let told = null
 effect(() => {
-  const answer = page.value
-  if (!answer || told === state.peek()) return
-  told = state.peek()
-  const hits = answer.totals.now?.hits
-  announcement.value = answer.totals.unavailable || `${exact(hits)} hits`
+    const answer = page.value
+    if (!answer || told === state.peek()) return
+    told = state.peek()
+    const hits = answer.totals.now?.hits
+    announcement.value = answer.totals.unavailable || `${exact(hits)} hits`
 })

@@ -7,17 +7,23 @@ const ORDER = ['pageview', 'impression', 'click', 'conversion', 'asset', 'other'
 // Counts the changes of the theme: charts are drawn anew, since a canvas does not follow a style sheet.
 export const theme = signal(0)
 for (const query of ['(prefers-color-scheme: dark)', '(forced-colors: active)']) {
-  matchMedia(query).addEventListener('change', () => { theme.value += 1 })
+    matchMedia(query).addEventListener('change', () => {
+        theme.value += 1
+    })
 }
 
 export function color(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim() || '#888'
+    return (
+        getComputedStyle(document.documentElement)
+            .getPropertyValue('--' + name)
+            .trim() || '#888'
+    )
 }
 
 export const groupColor = (name) => color(ORDER.includes(name) ? 'group-' + name : 'group-other')
 
 // Known groups in a fixed order, so that a colour keeps its place in the stack; others follow by name.
 export function groupOrder(names) {
-  const place = (name) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length)
-  return [...names].sort((a, b) => place(a) - place(b) || (a < b ? -1 : 1))
+    const place = (name) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length)
+    return [...names].sort((a, b) => place(a) - place(b) || (a < b ? -1 : 1))
 }

@@ -3,37 +3,38 @@
 
 // C0 and C1 controls, soft hyphen, zero-width and joiners, bidi marks and overrides, variation and tag characters,
 // byte order mark, interlinear marks, lone surrogates.
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]|[\udb40][\udc00-\udfff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
+const UNSEEN =
+    /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]|[\udb40][\udc00-\udfff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
 
 export function visible(text) {
-  return String(text).replace(UNSEEN, (found) => Array.from({ length: found.length }, (_, i) => escape(found.charCodeAt(i))).join(''))
+    return String(text).replace(UNSEEN, (found) => Array.from({ length: found.length }, (_, i) => escape(found.charCodeAt(i))).join(''))
 }
 
 const SHORT = { 9: '\\t', 10: '\\n', 13: '\\r' }
 function escape(code) {
-  return SHORT[code] ?? (code < 256 ? '\\x' + code.toString(16).padStart(2, '0') : '\\u' + code.toString(16).padStart(4, '0'))
+    return SHORT[code] ?? (code < 256 ? '\\x' + code.toString(16).padStart(2, '0') : '\\u' + code.toString(16).padStart(4, '0'))
 }
 
 // The beginning and the end say more than the middle.
 export function shorten(text, limit = 80) {
-  if (text.length <= limit) return text
-  const tail = Math.floor((limit - 1) * 0.4)
-  const head = limit - 1 - tail
-  const cut = (part) => part.replace(/^[\udc00-\udfff]|[\ud800-\udbff]$/g, '')
-  return cut(text.slice(0, head)) + '…' + cut(text.slice(-tail))
+    if (text.length <= limit) return text
+    const tail = Math.floor((limit - 1) * 0.4)
+    const head = limit - 1 - tail
+    const cut = (part) => part.replace(/^[\udc00-\udfff]|[\ud800-\udbff]$/g, '')
+    return cut(text.slice(0, head)) + '…' + cut(text.slice(-tail))
 }
 
 // A value as it stands in a cell, and its title: the whole of it, up to what a title can hold.
 export function label(value, limit = 80) {
-  if (value === null || value === undefined || value === '') return { text: '–', title: 'no value', empty: true }
-  const raw = String(value)
-  // Of a value of a megabyte only the ends are looked at.
-  const near = raw.length > 4 * limit + 200 ? raw.slice(0, 2 * limit + 100) + '…' + raw.slice(-limit - 50) : raw
-  return { text: shorten(visible(near), limit), title: visible(raw.length > 2000 ? raw.slice(0, 2000) + '…' : raw), empty: false }
+    if (value === null || value === undefined || value === '') return { text: '–', title: 'no value', empty: true }
+    const raw = String(value)
+    // Of a value of a megabyte only the ends are looked at.
+    const near = raw.length > 4 * limit + 200 ? raw.slice(0, 2 * limit + 100) + '…' + raw.slice(-limit - 50) : raw
+    return { text: shorten(visible(near), limit), title: visible(raw.length > 2000 ? raw.slice(0, 2000) + '…' : raw), empty: false }
 }
 
 const WORDS = { os: 'system', ext: 'extension', from_path: 'from page', status_class: 'status class', tls: 'TLS', ts: 'time', ctr: 'CTR' }
 export function dimensionTitle(name) {
-  const words = WORDS[name] ?? String(name).replaceAll('_', ' ')
-  return words.charAt(0).toUpperCase() + words.slice(1)
+    const words = WORDS[name] ?? String(name).replaceAll('_', ' ')
+    return words.charAt(0).toUpperCase() + words.slice(1)
 }

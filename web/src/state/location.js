@@ -11,47 +11,48 @@ export const filtered = computed(() => state.value.is.length + state.value.not.l
 
 // Every change by the user is an entry of the history, so that the back button undoes it.
 export function go(changes, { replace = false, zoom } = {}) {
-  const next = { ...state.value, ...changes }
-  // Where a page of rows begins means nothing once other rows are shown.
-  if (!('offset' in changes) && !('columns' in changes) && !('hide' in changes)) next.offset = 0
-  const query = url.write(next)
-  const kept = zoom ?? ('since' in changes || 'until' in changes ? [] : history.state?.zoom ?? [])
-  const address = query ? '?' + query : location.pathname
-  try {
-    if (query === url.write(state.value) && zoom === undefined) return
-    history[replace ? 'replaceState' : 'pushState']({ zoom: kept }, '', address)
-  } catch {
-    // A file that was opened from a disk may have no history of its own.
-  }
-  state.value = next
+    const next = { ...state.value, ...changes }
+    // Where a page of rows begins means nothing once other rows are shown.
+    if (!('offset' in changes) && !('columns' in changes) && !('hide' in changes)) next.offset = 0
+    const query = url.write(next)
+    const kept = zoom ?? ('since' in changes || 'until' in changes ? [] : (history.state?.zoom ?? []))
+    const address = query ? '?' + query : location.pathname
+    try {
+        if (query === url.write(state.value) && zoom === undefined) return
+        history[replace ? 'replaceState' : 'pushState']({ zoom: kept }, '', address)
+    } catch {
+        // A file that was opened from a disk may have no history of its own.
+    }
+    state.value = next
 }
 
 addEventListener('popstate', () => {
-  state.value = url.parse(location.search)
+    state.value = url.parse(location.search)
 })
 
-export const filter = (change, dim, value) => go(change(state.value, { dim, value: value === null || value === undefined ? '' : String(value) }))
+export const filter = (change, dim, value) =>
+    go(change(state.value, { dim, value: value === null || value === undefined ? '' : String(value) }))
 
 // The windows that were narrowed are kept in the history, so that a double click leads back.
 export function narrow(since, until) {
-  const { since: from, until: to } = state.value
-  const next = absolute({ since, until })
-  // Both charts share a cursor, and so both tell of one selection.
-  if (next.since === from && next.until === to) return
-  go(next, { zoom: [...(history.state?.zoom ?? []), { since: from, until: to }] })
+    const { since: from, until: to } = state.value
+    const next = absolute({ since, until })
+    // Both charts share a cursor, and so both tell of one selection.
+    if (next.since === from && next.until === to) return
+    go(next, { zoom: [...(history.state?.zoom ?? []), { since: from, until: to }] })
 }
 
 export function widenWindow() {
-  const zoom = [...(history.state?.zoom ?? [])]
-  const back = zoom.pop()
-  if (back) return go(back, { zoom })
-  const window = resolve(state.value, data.clock())
-  if (window) go(widen(window, data.clock()), { zoom: [] })
+    const zoom = [...(history.state?.zoom ?? [])]
+    const back = zoom.pop()
+    if (back) return go(back, { zoom })
+    const window = resolve(state.value, data.clock())
+    if (window) go(widen(window, data.clock()), { zoom: [] })
 }
 
 export const preset = computed(() => presetOf(state.value))
 
 export function toggleZone() {
-  const local = Intl.DateTimeFormat().resolvedOptions().timeZone
-  go({ tz: state.value.tz === 'UTC' ? local : 'UTC' })
+    const local = Intl.DateTimeFormat().resolvedOptions().timeZone
+    go({ tz: state.value.tz === 'UTC' ? local : 'UTC' })
 }

@@ -4,7 +4,7 @@ import { data } from '../data/index.js'
 import { TrafficChart } from '../charts/traffic.jsx'
 import { LatencyChart } from '../charts/latency.jsx'
 import { state } from '../state/location.js'
-import { announcement, error, lake, page, retry, shown } from '../state/store.js'
+import { announcement, error, lake, page, retry, shown, stale } from '../state/store.js'
 import { Cluster } from './cluster.jsx'
 import { Dialog } from './dialog.jsx'
 import { Expanded } from './expanded.jsx'
@@ -19,28 +19,76 @@ import { showHelp } from './help.jsx'
 const DETAIL = { requests: Requests, lines: Lines, rejects: Rejects }
 
 export function App() {
-  return <><a class="skip" href="#main">To the content</a>
-    <Header />
-    <main id="main" tabindex="-1">
-      <Problem />
-      {lake.value ? <Content /> : <div class="skeleton tall" aria-hidden="true" />}
-    </main>
-    <footer class="foot"><span>logagg {lake.value?.version ?? ''}</span><button type="button" class="quiet text" onClick={showHelp}>Keys and help <kbd>?</kbd></button></footer>
-    <p class="hidden" role="status" aria-live="polite">{announcement.value}</p>
-    <Dialog /></>
+    return (
+        <>
+            <a class="skip" href="#main">
+                To the content
+            </a>
+            <Header />
+            <main id="main" tabindex="-1">
+                <Problem />
+                {lake.value ? <Content /> : <div class="skeleton tall" aria-hidden="true" />}
+            </main>
+            <footer class="foot">
+                <span>logagg {lake.value?.version ?? ''}</span>
+                <button type="button" class="quiet text" onClick={showHelp}>
+                    Keys and help <kbd>?</kbd>
+                </button>
+            </footer>
+            <p class="hidden" role="status" aria-live="polite">
+                {announcement.value}
+            </p>
+            <Dialog />
+        </>
+    )
 }
 
 function Content() {
-  const { view, open } = state.value
-  if (view === 'cluster') return <Cluster />
-  const Detail = data.live ? DETAIL[view] : null
-  const panel = !Detail && open ? shown.value.find(({ name }) => name === open) : null
-  return <>{page.value ? <><Tiles /><TrafficChart />{Detail ? null : <LatencyChart />}</> : error.value ? null : <><div class="skeleton tiles-place" aria-hidden="true" /><div class="skeleton chart-place" aria-hidden="true" /></>}
-    {Detail ? <Detail /> : panel ? <Expanded panel={panel} /> : <div class="panels">{shown.value.map((one) => <Panel key={one.name} panel={one} />)}</div>}</>
+    const { view, open } = state.value
+    if (view === 'cluster') return <Cluster />
+    const Detail = data.live ? DETAIL[view] : null
+    const panel = !Detail && open ? shown.value.find(({ name }) => name === open) : null
+    return (
+        <>
+            {page.value ? (
+                <div class={stale.value ? 'numbers stale' : 'numbers'}>
+                    <Tiles />
+                    <TrafficChart />
+                    {Detail ? null : <LatencyChart />}
+                </div>
+            ) : error.value ? null : (
+                <>
+                    <div class="skeleton tiles-place" aria-hidden="true" />
+                    <div class="skeleton chart-place" aria-hidden="true" />
+                </>
+            )}
+            {Detail ? (
+                <Detail />
+            ) : panel ? (
+                <Expanded panel={panel} />
+            ) : (
+                <div class="panels">
+                    {shown.value.map((one) => (
+                        <Panel key={one.name} panel={one} />
+                    ))}
+                </div>
+            )}
+        </>
+    )
 }
 
 function Problem() {
-  const problem = error.value
-  if (!problem) return null
-  return <div class="problem" role="alert"><p><b>{problem.message}</b>{problem.hint ? ` ${problem.hint}` : ''}</p><button type="button" class="button" onClick={retry}>Try again</button></div>
+    const problem = error.value
+    if (!problem) return null
+    return (
+        <div class="problem" role="alert">
+            <p>
+                <b>{problem.message}</b>
+                {problem.hint ? ` ${problem.hint}` : ''}
+            </p>
+            <button type="button" class="button" onClick={retry}>
+                Try again
+            </button>
+        </div>
+    )
 }

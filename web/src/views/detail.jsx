@@ -6,29 +6,58 @@ import { Notes } from './notes.jsx'
 
 // Opened from far down the page, it comes into view.
 function useInView(place) {
-  useEffect(() => {
-    const { top } = place.current.getBoundingClientRect()
-    if (top < 60 || top > innerHeight - 200) place.current.scrollIntoView({ block: 'start' })
-  }, [])
+    useEffect(() => {
+        const { top } = place.current.getBoundingClientRect()
+        if (top < 60 || top > innerHeight - 200) place.current.scrollIntoView({ block: 'start' })
+    }, [])
 }
 
 // `fetched` is what useFetched gives; `empty` is said when there is no row.
 export function Detail({ title, small, lead, actions, fetched: { answer, error, stale }, empty, children }) {
-  const place = useRef(null)
-  useInView(place)
-  return <section ref={place} class={stale && answer ? 'card expanded stale' : 'card expanded'} aria-labelledby="detail-title" aria-busy={stale}>
-    <header class="card-head">{lead}<h2 id="detail-title">{title} <small>{small}</small></h2><span class="grow" />{actions}</header>
-    <Failure error={error} />
-    {answer ? <><Notes answer={answer} since={page.value?.since} />
-      {answer.unavailable || answer.rows.length ? null : <p class="empty">{empty}</p>}{answer.unavailable ? null : children}</> : error ? null : <div class="skeleton tall" aria-hidden="true" />}
-  </section>
+    const place = useRef(null)
+    useInView(place)
+    return (
+        <section
+            ref={place}
+            class={stale && answer ? 'card expanded stale' : 'card expanded'}
+            aria-labelledby="detail-title"
+            aria-busy={stale}
+        >
+            <header class="card-head">
+                {lead}
+                <h2 id="detail-title">
+                    {title} <small>{small}</small>
+                </h2>
+                <span class="grow" />
+                {actions}
+            </header>
+            <Failure error={error} />
+            {answer ? (
+                <>
+                    <Notes answer={answer} since={page.value?.since} />
+                    {answer.unavailable || answer.rows.length ? null : <p class="empty">{empty}</p>}
+                    {answer.unavailable ? null : children}
+                </>
+            ) : error ? null : (
+                <div class="skeleton tall" aria-hidden="true" />
+            )}
+        </section>
+    )
 }
 
 export function Failure({ error }) {
-  return error ? <p class="note unavailable" role="alert">{error.message}. {error.hint}</p> : null
+    return error ? (
+        <p class="note unavailable" role="alert">
+            {error.message}. {error.hint}
+        </p>
+    ) : null
 }
 
 // A table that scrolls by itself, also by the keyboard.
 export function Scroll({ label, children }) {
-  return <div class="scroll" tabindex="0" role="region" aria-label={`${label}, table`}>{children}</div>
+    return (
+        <div class="scroll" tabindex="0" role="region" aria-label={`${label}, table`}>
+            {children}
+        </div>
+    )
 }

@@ -15,53 +15,110 @@ const SIZE = 50
 const LONGEST = 2000
 
 export function Lines() {
-  const fetched = useFetched(`lines?${dataQuery(state.value)}`, (signal) => data.lines(state.value, { limit: SIZE }, signal))
-  return <Detail title="Lines" small={`as the logs have them, at most ${SIZE}`} fetched={fetched} empty="No line in this window.">
-    <table class="lines"><caption class="hidden">Lines</caption>
-      <tbody>{fetched.answer?.rows.map((row) => <Line key={`${row.source}:${row.position}`} row={row} />)}</tbody></table>
-  </Detail>
+    const fetched = useFetched(`lines?${dataQuery(state.value)}`, (signal) => data.lines(state.value, { limit: SIZE }, signal))
+    return (
+        <Detail title="Lines" small={`as the logs have them, at most ${SIZE}`} fetched={fetched} empty="No line in this window.">
+            <table class="lines">
+                <caption class="hidden">Lines</caption>
+                <tbody>
+                    {fetched.answer?.rows.map((row) => (
+                        <Line key={`${row.source}:${row.position}`} row={row} />
+                    ))}
+                </tbody>
+            </table>
+        </Detail>
+    )
 }
 
 function Line({ row }) {
-  return <tr><th scope="row" class="where"><time>{stamp(row.ts, zone.value)}</time> <Place path={row.file ?? row.source} position={row.position} /></th>
-    <td><LineText row={row} /></td></tr>
+    return (
+        <tr>
+            <th scope="row" class="where">
+                <time>{stamp(row.ts, zone.value)}</time> <Place path={row.file ?? row.source} position={row.position} />
+            </th>
+            <td>
+                <LineText row={row} />
+            </td>
+        </tr>
+    )
 }
 
 export function Place({ path, position }) {
-  const { text, title } = label(path, 70)
-  return <><span title={title}>{text}</span>, byte {exact(position)}</>
+    const { text, title } = label(path, 70)
+    return (
+        <>
+            <span title={title}>{text}</span>, byte {exact(position)}
+        </>
+    )
 }
 
 // The text of a line, or why there is none.
 export function LineText({ row: { line, reason } }) {
-  if (line === null || line === undefined) return <p class="note">No line: {visible(reason || 'its log is not there')}</p>
-  return <pre class="line" tabindex="0">{visible(line.slice(0, LONGEST))}{line.length > LONGEST ? <i>… {exact(line.length - LONGEST)} more characters</i> : null}</pre>
+    if (line === null || line === undefined) return <p class="note">No line: {visible(reason || 'its log is not there')}</p>
+    return (
+        <pre class="line" tabindex="0">
+            {visible(line.slice(0, LONGEST))}
+            {line.length > LONGEST ? <i>… {exact(line.length - LONGEST)} more characters</i> : null}
+        </pre>
+    )
 }
 
 // The API finds lines by window and filters. The minute of a request, with all that is known of it, leaves few: its place tells which.
 async function find(row) {
-  const from = floorMinute(Date.parse(row.ts))
-  const known = DIMENSIONS.filter((dim) => dim !== 'status_class' && row[dim] !== undefined && row[dim] !== null && String(row[dim]).length < 500)
-  const near = {
-    ...state.value, since: isoMinute(from), until: isoMinute(from + MINUTE), compare: 'none', not: [],
-    is: known.map((dim) => ({ dim, value: String(row[dim]) })),
-  }
-  const { rows } = await data.lines(near, { limit: SIZE, source: row.source, position: row.position })
-  return rows.find((other) => String(other.position) === String(row.position) && (other.source === row.source || !other.source))
+    const from = floorMinute(Date.parse(row.ts))
+    const known = DIMENSIONS.filter(
+        (dim) => dim !== 'status_class' && row[dim] !== undefined && row[dim] !== null && String(row[dim]).length < 500,
+    )
+    const near = {
+        ...state.value,
+        since: isoMinute(from),
+        until: isoMinute(from + MINUTE),
+        compare: 'none',
+        not: [],
+        is: known.map((dim) => ({ dim, value: String(row[dim]) })),
+    }
+    const { rows } = await data.lines(near, { limit: SIZE, source: row.source, position: row.position })
+    return rows.find((other) => String(other.position) === String(row.position) && (other.source === row.source || !other.source))
 }
 
 export function showLine(row) {
-  dialog.value = { title: 'Line of a request', wide: true, body: () => <OneLine row={row} /> }
+    dialog.value = { title: 'Line of a request', wide: true, body: () => <OneLine row={row} /> }
 }
 
 function OneLine({ row }) {
-  const { key, answer, error } = useFetched(`${row.source}:${row.position}`, () => find(row))
-  const fields = Object.entries(row).filter(([, value]) => value !== null && value !== undefined && value !== '')
-  return <div>
-    <Failure error={error} />{error ? null : !key ? <p class="hint">Looking for it …</p> : !answer ? <p class="note">The line is not among the first {SIZE} of its minute.</p> : <>
-      <p class="where"><Place path={answer.file ?? answer.source} position={answer.position} /></p>
-      <figure class="code"><LineText row={answer} />{answer.line ? <CopyButton text={answer.line} /> : null}</figure></>}
-    <h3>As it was counted</h3>
-    <dl class="fields">{fields.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{name === 'ts' ? stamp(value, zone.value) : visible(String(typeof value === 'object' ? JSON.stringify(value) : value).slice(0, LONGEST))}</dd></div>)}</dl>
-  </div>
+    const { key, answer, error } = useFetched(`${row.source}:${row.position}`, () => find(row))
+    const fields = Object.entries(row).filter(([, value]) => value !== null && value !== undefined && value !== '')
+    return (
+        <div>
+            <Failure error={error} />
+            {error ? null : !key ? (
+                <p class="hint">Looking for it …</p>
+            ) : !answer ? (
+                <p class="note">The line is not among the first {SIZE} of its minute.</p>
+            ) : (
+                <>
+                    <p class="where">
+                        <Place path={answer.file ?? answer.source} position={answer.position} />
+                    </p>
+                    <figure class="code">
+                        <LineText row={answer} />
+                        {answer.line ? <CopyButton text={answer.line} /> : null}
+                    </figure>
+                </>
+            )}
+            <h3>As it was counted</h3>
+            <dl class="fields">
+                {fields.map(([name, value]) => (
+                    <div key={name}>
+                        <dt>{name}</dt>
+                        <dd>
+                            {name === 'ts'
+                                ? stamp(value, zone.value)
+                                : visible(String(typeof value === 'object' ? JSON.stringify(value) : value).slice(0, LONGEST))}
+                        </dd>
+                    </div>
+                ))}
+            </dl>
+        </div>
+    )
 }

@@ -4,9 +4,14 @@ import { dateTime } from '../lib/format.js'
 import { zone } from '../state/store.js'
 
 export function Notes({ answer, since }) {
-  if (answer.unavailable) return <p class="note unavailable">{answer.unavailable}</p>
-  const from = answer.complete_from && Date.parse(answer.complete_from)
-  const late = from && from > Date.parse(since)
-  if (!late && !answer.note) return null
-  return <p class="note">{late ? `From ${dateTime(from, zone.value)} on: requests begin there. ` : ''}{answer.note ?? ''}</p>
+    if (answer.unavailable) return <p class="note unavailable">{answer.unavailable}</p>
+    const from = answer.complete_from && Date.parse(answer.complete_from)
+    const late = from && from > Date.parse(since)
+    if (!late && !answer.note) return null
+    return (
+        <>
+            {late ? <p class="note">From {dateTime(from, zone.value)} on: requests begin there.</p> : null}
+            {answer.note ? <p class="hint">{answer.note}</p> : null}
+        </>
+    )
 }

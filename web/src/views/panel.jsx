@@ -13,71 +13,171 @@ const MEASURES = 3
 
 // Tells the store which panels are on screen, a little before they are.
 const places = new Map()
-const watch = new IntersectionObserver((entries) => {
-  const next = new Set(onScreen.value)
-  for (const { target, isIntersecting } of entries) {
-    if (isIntersecting) next.add(places.get(target))
-    else if (data.live) next.delete(places.get(target))
-  }
-  onScreen.value = next
-}, { rootMargin: '600px 0px' })
+const watch = new IntersectionObserver(
+    (entries) => {
+        const next = new Set(onScreen.value)
+        for (const { target, isIntersecting } of entries) {
+            if (isIntersecting) next.add(places.get(target))
+            else if (data.live) next.delete(places.get(target))
+        }
+        onScreen.value = next
+    },
+    { rootMargin: '600px 0px' },
+)
 
 export function Panel({ panel }) {
-  const place = useRef(null)
-  useEffect(() => {
-    const element = place.current
-    places.set(element, panel.name)
-    watch.observe(element)
-    return () => {
-      watch.unobserve(element)
-      places.delete(element)
-    }
-  }, [])
-  const got = panels.value[panel.name]
-  const answer = got?.answer
-  const stale = got && got.key.replace(/\d+$/, '') !== panelKey(panel.name).replace(/\d+$/, '')
-  const id = `panel-${panel.name}`
-  return <section class={stale ? 'card panel stale' : 'card panel'} ref={place} aria-labelledby={id} aria-busy={!got || stale}>
-    <header class="card-head"><h2 id={id}><button type="button" onClick={() => expand(panel.name)} title="all rows">{panel.title}</button></h2>
-      {answer?.from === 'requests' && !answer.unavailable ? <span class="from" title="counted from the requests that are kept">from requests</span> : null}
-      <span class="grow" />
-      <PanelMenu panel={panel} answer={answer} />
-      <button type="button" class="quiet" data-expand title="all rows, search" aria-label={`All rows of ${panel.title}`} onClick={() => expand(panel.name)}><Icon name="expand" /></button>
-    </header>
-    {answer ? <PanelBody panel={panel} answer={answer} /> : <div class="skeleton" aria-hidden="true" />}
-  </section>
+    const place = useRef(null)
+    useEffect(() => {
+        const element = place.current
+        places.set(element, panel.name)
+        watch.observe(element)
+        return () => {
+            watch.unobserve(element)
+            places.delete(element)
+        }
+    }, [])
+    const got = panels.value[panel.name]
+    const answer = got?.answer
+    const stale = got && got.key.replace(/\d+$/, '') !== panelKey(panel.name).replace(/\d+$/, '')
+    const id = `panel-${panel.name}`
+    return (
+        <section class={stale ? 'card panel stale' : 'card panel'} ref={place} aria-labelledby={id} aria-busy={!got || stale}>
+            <header class="card-head">
+                <h2 id={id}>
+                    <button type="button" onClick={() => expand(panel.name)} title="all rows">
+                        {panel.title}
+                    </button>
+                </h2>
+                {answer?.from === 'requests' && !answer.unavailable ? (
+                    <span class="from" title="counted from the requests that are kept">
+                        from requests
+                    </span>
+                ) : null}
+                <span class="grow" />
+                <PanelMenu panel={panel} answer={answer} />
+                <button
+                    type="button"
+                    class="quiet"
+                    data-expand
+                    title="all rows, search"
+                    aria-label={`All rows of ${panel.title}`}
+                    onClick={() => expand(panel.name)}
+                >
+                    <Icon name="expand" />
+                </button>
+            </header>
+            {answer ? <PanelBody panel={panel} answer={answer} /> : <div class="skeleton" aria-hidden="true" />}
+        </section>
+    )
 }
 
 const expand = (name) => go({ open: name, search: '' })
 
 function PanelBody({ panel, answer }) {
-  const compared = Boolean(page.value?.before)
-  return <><Notes answer={answer} since={page.value?.since} />
-    {answer.unavailable ? null : answer.rows.length ? <div class="board-scroll"><PanelTable answer={answer} title={panel.title} measures={fewMeasures(answer, compared)} compared={compared} limit={60} onSort={(name) => sortPanel(panel.name, name)} /></div> : <p class="empty">Nothing in this window.</p>}
-    {answer.more ? <button type="button" class="quiet text all" onClick={() => expand(panel.name)}>All rows</button> : null}</>
+    const compared = Boolean(page.value?.before)
+    return (
+        <>
+            <Notes answer={answer} since={page.value?.since} />
+            {answer.unavailable ? null : answer.rows.length ? (
+                <div class="board-scroll">
+                    <PanelTable
+                        answer={answer}
+                        title={panel.title}
+                        measures={fewMeasures(answer, compared)}
+                        compared={compared}
+                        limit={60}
+                        onSort={(name) => sortPanel(panel.name, name)}
+                    />
+                </div>
+            ) : (
+                <p class="empty">Nothing in this window.</p>
+            )}
+            {answer.more ? (
+                <button type="button" class="quiet text all" onClick={() => expand(panel.name)}>
+                    All rows
+                </button>
+            ) : null}
+        </>
+    )
 }
 
 // A card has place for few measures: the first ones, and the one that sorts.
 function fewMeasures(answer, compared) {
-  const { dimensions, sort } = answer
-  const many = Math.max(1, MEASURES - (dimensions.length > 1) - compared)
-  const first = answer.measures.slice(0, many)
-  if (sort === 'change' || first.includes(sort)) return first
-  return [...first.slice(0, many - 1), sort]
+    const { dimensions, sort } = answer
+    const many = Math.max(1, MEASURES - (dimensions.length > 1) - compared)
+    const first = answer.measures.slice(0, many)
+    if (sort === 'change' || first.includes(sort)) return first
+    return [...first.slice(0, many - 1), sort]
 }
 
 export function PanelMenu({ panel, answer, search = '' }) {
-  if (!answer) return null
-  const { sort, order } = state.value
-  const options = { sort: sort[panel.name], order: order[panel.name], search: search || undefined, limit: 10_000 }
-  const measures = [...answer.measures, ...(page.value?.before ? ['change'] : [])]
-  const title = (name) => (name === 'change' ? 'Change' : lake.value.measures[name]?.title ?? name)
-  return <DropDown className="right" kind="quiet" title={`Menu of ${panel.title}`} name={`Menu of ${panel.title}`} label={<Icon name="more" />}>{(close) => <ul class="menu">
-    <li class="menu-title">Sort by</li>
-    {measures.map((name) => <li key={name}><button type="button" aria-pressed={answer.sort === name} onClick={() => { sortPanel(panel.name, name); close() }}>{title(name)}{answer.sort === name ? <Icon name={answer.order === 'asc' ? 'up' : 'down'} /> : null}</button></li>)}
-    <li class="menu-title">Take along</li>
-    <li><button type="button" onClick={() => { close(); showSql(panel.title, answer.sql) }}>SQL</button></li>
-    {data.live ? FORMATS.map(([format, text]) => <li key={format}><a download={`${panel.name}.${format}`} href={data.download(`panels/${panel.name}`, state.value, { ...options, format })}>{text}</a></li>) : null}
-    {data.live ? <><li class="menu-title">See</li><li><button type="button" onClick={() => go({ view: 'requests', open: '', search: '' })}>Requests</button></li></> : null}
-  </ul>}</DropDown>
+    if (!answer) return null
+    const { sort, order } = state.value
+    const options = { sort: sort[panel.name], order: order[panel.name], search: search || undefined, limit: 10_000 }
+    const measures = [...answer.measures, ...(page.value?.before ? ['change'] : [])]
+    const title = (name) => (name === 'change' ? 'Change' : (lake.value.measures[name]?.title ?? name))
+    return (
+        <DropDown
+            className="right"
+            kind="quiet"
+            title={`Menu of ${panel.title}`}
+            name={`Menu of ${panel.title}`}
+            label={<Icon name="more" />}
+        >
+            {(close) => (
+                <ul class="menu">
+                    <li class="menu-title">Sort by</li>
+                    {measures.map((name) => (
+                        <li key={name}>
+                            <button
+                                type="button"
+                                aria-pressed={answer.sort === name}
+                                onClick={() => {
+                                    sortPanel(panel.name, name)
+                                    close()
+                                }}
+                            >
+                                {title(name)}
+                                {answer.sort === name ? <Icon name={answer.order === 'asc' ? 'up' : 'down'} /> : null}
+                            </button>
+                        </li>
+                    ))}
+                    <li class="menu-title">Take along</li>
+                    <li>
+                        <button
+                            type="button"
+                            onClick={() => {
+                                close()
+                                showSql(panel.title, answer.sql)
+                            }}
+                        >
+                            SQL
+                        </button>
+                    </li>
+                    {data.live
+                        ? FORMATS.map(([format, text]) => (
+                              <li key={format}>
+                                  <a
+                                      download={`${panel.name}.${format}`}
+                                      href={data.download(`panels/${panel.name}`, state.value, { ...options, format })}
+                                  >
+                                      {text}
+                                  </a>
+                              </li>
+                          ))
+                        : null}
+                    {data.live ? (
+                        <>
+                            <li class="menu-title">See</li>
+                            <li>
+                                <button type="button" onClick={() => go({ view: 'requests', open: '', search: '' })}>
+                                    Requests
+                                </button>
+                            </li>
+                        </>
+                    ) : null}
+                </ul>
+            )}
+        </DropDown>
+    )
 }
