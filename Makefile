@@ -22,7 +22,7 @@ PAGE_PACKAGES = if command -v npm >/dev/null; then cd web && { [ -e node_modules
 DEMO := build/demo-lake
 DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
 
-.PHONY: help setup demo notebook tail test unit soak sanitize check format page picture golden bench bench-stages bench-follow bench-lake bench-commits bench-scale fuzz clean
+.PHONY: help setup demo notebook tail test unit soak sanitize check format page picture golden bench bench-stages bench-follow bench-lake bench-serve bench-commits bench-scale fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,6 +103,10 @@ bench-follow: $(VENV)/.ready ## freshness at RATE= lines/s for DURATION= seconds
 
 bench-lake: $(VENV)/.ready ## a year's lake of ROWS= rows, COMMITS= commits, REQUESTS= requests: times of commits, queries and retention; KEEP=folder: keep it there
 	$(BIN)/python -m bench.year $(BENCH_LAKES) $(BENCH_WRITES)
+
+bench-serve: $(VENV)/.ready-dev ## the page in Chromium on a year's lake, and 200 open pages; ROWS= COMMITS= REQUESTS= KEEP= as bench-lake, ROUNDS=, DOCS=1
+	@scripts/system-packages chromium
+	$(BIN)/python -m bench.page $(BENCH_LAKES) $(BENCH_WRITES)
 
 bench-commits: $(VENV)/.ready ## commits a second by many writers of one lake; DOCS=1: into docs/cluster.md
 	$(BIN)/python -m bench.commits $(BENCH_WRITES)

@@ -210,9 +210,11 @@ def test_widths_and_accessibility(width: int, scheme: str, demo_page: tuple[Comm
 
 
 def test_the_address_is_the_view(page: Page, open_page: Open) -> None:
+    before = tile(page, "Hits")
     page.keyboard.press("c")
     panel_of(page, "browsers").get_by_role("button", name="Firefox", exact=True).click()
     expect(page.locator(".pill")).to_have_count(1)
+    wait_for_answer(page, "Hits", before)
     page.locator(".tile .change").first.wait_for()
     other = open_page(page.url)
     assert tile(other, "Hits") == tile(page, "Hits")
