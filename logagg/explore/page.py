@@ -5,8 +5,9 @@ Values are Python's (times are datetimes); `logagg.query.render.as_json` makes t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 from logagg.explore.facts import Facts
@@ -23,9 +24,16 @@ MOST_SOURCES = 500
 LATE = 60.0  # seconds that lines of a running tail may wait before the page warns
 REJECTED = 0.01  # of the lines of a log: the share from which on the page warns
 
+Part = Callable[[], dict[str, Any]]
+RunAll = Callable[[Sequence[Part]], list[dict[str, Any]]]
 State = Literal["good", "warn", "bad"]
 
-_SITES_OF = timedelta(days=92)  # before the newest data: a list of all sites ever would read the whole lake
+_SITES_OF = timedelta(days=31)  # before the newest data: a list of all sites ever would read the whole lake
+
+
+def one_by_one(parts: Sequence[Part]) -> list[dict[str, Any]]:
+    """Run parts of a page in their order."""
+    return [part() for part in parts]
 
 
 def page_answer(
@@ -38,10 +46,12 @@ def page_answer(
     limit: int = 10,
     sorts: Mapping[str, str] | None = None,
     orders: Mapping[str, str] | None = None,
+    run_all: RunAll = one_by_one,
 ) -> dict[str, Any]:
     """Return the whole page: totals, charts, and these panels (None: all).
 
-    `sorts` and `orders` are by panel: the measure, and "asc" or "desc". Raises LogaggError for a name that is none.
+    `sorts` and `orders` are by panel: the measure, and "asc" or "desc". `run_all` runs what the page consists of, at a
+    time if it can. Raises LogaggError for a name that is none.
     """
     sorts, orders = sorts or {}, orders or {}
     chosen = list(panels_of(facts).values()) if panels is None else wanted(panels, facts)
@@ -49,17 +59,23 @@ def page_answer(
         PanelRequest.of(panel, sort=sorts.get(panel.name), order=orders.get(panel.name, "desc"), limit=limit)
         for panel in chosen
     ]
-    course = series(split, scope, facts, ask)
+    parts: list[Part] = [
+        partial(totals, scope, facts, ask),
+        partial(series, split, scope, facts, ask),
+        partial(latency, scope, facts, ask),
+        *(partial(panel_answer, one, scope, facts, ask) for one in requests),
+    ]
+    whole, course, percentiles, *boards = run_all(parts)
     return {
         "commit": facts.commit,
         "since": scope.period.since,
         "until": scope.period.until,
         "before": {"since": scope.before.since, "until": scope.before.until} if scope.before else None,
         "grain": course["grain"],
-        "totals": totals(scope, facts, ask),
+        "totals": whole,
         "series": course,
-        "latency": latency(scope, facts, ask),
-        "panels": {one.panel.name: panel_answer(one, scope, facts, ask) for one in requests},
+        "latency": percentiles,
+        "panels": {one.panel.name: board for one, board in zip(requests, boards, strict=True)},
     }
 
 

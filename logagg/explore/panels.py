@@ -40,6 +40,12 @@ _AD = ("impressions", "clicks", "ctr", "conversions", "visitors")
 
 PANELS: tuple[Panel, ...] = (
     Panel("pages", "Pages", "pages", ("path",), ("views", "visitors", "clicks", "errors", "bytes")),
+    Panel("referrers", "Referrers", "referrers", ("referrer",), _HITS),
+    Panel("campaigns", "Campaigns", "ads", ("campaign",), _AD),
+    Panel("ads", "Ads", "ads", ("ad",), _AD),
+    Panel("placements", "Placements", "ads", ("placement",), _AD),
+    Panel("errors", "Errors", "errors", ("path", "status"), ("hits",)),
+    Panel("slow", "Slow pages", "latency", ("path",), ("p95", "p50", "p99", "mean", "hits")),
     Panel(
         "entries",
         "Entries",
@@ -48,12 +54,6 @@ PANELS: tuple[Panel, ...] = (
         ("views", "visitors"),
         ("kind = 'pageview'", "from_path IS NULL", "referrer <> ''"),
     ),
-    Panel("referrers", "Referrers", "referrers", ("referrer",), _HITS),
-    Panel("campaigns", "Campaigns", "ads", ("campaign",), _AD),
-    Panel("ads", "Ads", "ads", ("ad",), _AD),
-    Panel("placements", "Placements", "ads", ("placement",), _AD),
-    Panel("errors", "Errors", "errors", ("path", "status"), ("hits",)),
-    Panel("slow", "Slow pages", "latency", ("path",), ("p95", "p50", "p99", "mean", "hits")),
     Panel("statuses", "Statuses", "traffic", ("status",), _EVENT),
     Panel("browsers", "Browsers", "agents", ("browser",), _HITS, ("NOT is_bot",)),
     Panel("systems", "Systems", "agents", ("os",), _HITS, ("NOT is_bot",)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from logagg.query.sandbox import Sandbox
 from logagg.quoting import literal
 from logagg.serve.formats import Table, flat
 from logagg.serve.parameters import FORMAT, SCOPE, Parameter, number, scope_of, whole
-from logagg.serve.snapshots import QueryLimits, Remembered, Snapshot
+from logagg.serve.snapshots import AT_A_TIME, QueryLimits, Remembered, Snapshot
 
 MOST_LINES = 1_000
 MOST_SQL_ROWS = 100_000
@@ -39,7 +40,12 @@ class Site:
     sql: bool = False  # whether /api/sql answers
     cluster: Callable[[], dict[str, Any]] | None = None
     remembered: Remembered = field(default_factory=lambda: Remembered(60.0))
+    parts: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(AT_A_TIME * 2, "part"))
     looked: Remembered = field(default_factory=lambda: Remembered(3.0))  # at the cluster, which takes seconds
+
+    def run_all(self, parts: Sequence[page.Part]) -> list[dict[str, Any]]:
+        """Run the parts of a page at a time."""
+        return [running.result() for running in [self.parts.submit(part) for part in parts]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,7 @@ def _page(asked: Asked) -> Answered:
         limit=number(query, "limit", 10, 1_000),
         sorts={key.removeprefix("sort."): value for key, value in query.items() if key.startswith("sort.")},
         orders={key.removeprefix("order."): value for key, value in query.items() if key.startswith("order.")},
+        run_all=asked.site.run_all,
     )
     return answer, None
 
@@ -165,7 +172,8 @@ def _samples(asked: Asked) -> Answered:
     return answer, answer["rows"]
 
 
-def _lake(asked: Asked) -> Answered:
+def lake_of(asked: Asked) -> Answered:
+    """Return what the lake has."""
     facts = asked.snapshot.facts
     answer = page.lake_answer(
         asked.site.root.name, facts, lambda sql: asked.site.remembered.get(sql, lambda: asked.ask(sql)), __version__
@@ -211,7 +219,7 @@ _SORT = (
     Parameter("order", "Largest or smallest first.", {"type": "string", "enum": ["desc", "asc"]}),
 )
 ENDPOINTS: Sequence[Endpoint] = (
-    Endpoint("lake", "What the lake has: panels, measures, sites.", _lake, is_table=False),
+    Endpoint("lake", "What the lake has: panels, measures, sites.", lake_of, is_table=False),
     Endpoint(
         "page",
         "Everything on the page in one answer; sort.NAME and order.NAME sort a panel.",

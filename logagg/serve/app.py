@@ -7,11 +7,13 @@ import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlencode
 
 from starlette.applications import Starlette
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -27,7 +29,7 @@ from logagg.query import status
 from logagg.query.render import as_json
 from logagg.query.snapshot import connect
 from logagg.serve import openapi
-from logagg.serve.api import ENDPOINTS, Asked, Endpoint, Site
+from logagg.serve.api import ENDPOINTS, Asked, Endpoint, Site, lake_of
 from logagg.serve.formats import MEDIA_TYPES, chosen, encoded
 from logagg.serve.guard import Access, Guard, refused
 from logagg.serve.live import Announcer
@@ -58,6 +60,12 @@ class Server:
         self._light = Remembered(1.0)
         self._announcer = Announcer(self._commit, self._status_told)
         self._static = {path: _static(name, media) for path, (name, media) in STATIC.items()}
+
+    def warm_up(self) -> None:
+        """Ask for what each page asks first: it takes some tenths of a second, while a person opens a browser."""
+        with suppress(LogaggError), self._snapshots.newest().queries() as ask:
+            snapshot = self._snapshots.newest()
+            lake_of(Asked(self._site, QueryParams(), {}, snapshot, ask, self._clock.now()))
 
     def app(self, access: Access) -> Starlette:
         """Return the application."""

@@ -107,10 +107,11 @@ def serve(
 
     Raises LogaggError if it cannot listen.
     """
-    bound = _bound(listen)
+    bound, application = _bound(listen), Server(site, clock)
     try:
+        threading.Thread(target=application.warm_up, name="warm-up", daemon=True).start()
         config = uvicorn.Config(
-            Server(site, clock).app(access),
+            application.app(access),
             http=_Protocol,
             ws="none",
             loop="asyncio",

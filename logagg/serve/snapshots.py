@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from queue import LifoQueue
 from typing import Any
 
 import duckdb
@@ -20,12 +21,13 @@ import duckdb
 from logagg import spill
 from logagg.errors import LakeError, LimitReached
 from logagg.explore.facts import Facts
-from logagg.explore.query import Rows
+from logagg.explore.query import Ask, Rows
 from logagg.query.reports import ReportRequest, run
 from logagg.query.snapshot import connect, target_of
 from logagg.quoting import literal
 
 KEPT = 32 << 20  # bytes of answers that are kept
+AT_A_TIME = 3  # queries of one page: many have a part that one core does alone, as merging sketches
 QUERIES, ROWS = 500, 1_000  # queries of a snapshot whose rows are kept, if they are at most so many
 
 
@@ -54,17 +56,27 @@ class Snapshot:
         return self.target.stem
 
     @contextmanager
-    def queries(self) -> Iterator[Callable[[str], Rows]]:
-        """Yield a function that runs queries, all of them within the time limit. It raises LimitReached, LakeError."""
-        with self._limited() as (cursor, over):
+    def queries(self) -> Iterator[Ask]:
+        """Yield a function that runs queries, all of them within the time limit; from any thread, some at a time.
+
+        It raises LimitReached, LakeError.
+        """
+        with self._limited(AT_A_TIME) as (cursors, over):
+            free: LifoQueue[duckdb.DuckDBPyConnection] = LifoQueue()
+            for cursor in cursors:
+                free.put(cursor)
 
             def ask(sql: str) -> Rows:
-                if over.is_set():
-                    raise self._too_long()
                 if found := self._kept.get(sql):
                     return found
-                with self._failures():
-                    return self._keep(sql, _rows(cursor.execute(sql)))
+                cursor = free.get()
+                try:
+                    if over.is_set():
+                        raise self._too_long()
+                    with self._failures():
+                        return self._keep(sql, _rows(cursor.execute(sql)))
+                finally:
+                    free.put(cursor)
 
             yield ask
 
@@ -78,27 +90,30 @@ class Snapshot:
 
     def report(self, wanted: ReportRequest) -> Rows:
         """Return a report of the command line. Raises LogaggError."""
-        with self._limited() as (cursor, _), self._failures():
+        with self._limited(1) as ([cursor], _), self._failures():
             return _rows(run(cursor, wanted))
 
     @contextmanager
-    def _limited(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, threading.Event]]:
-        """Yield a cursor that is interrupted after the time limit, and the event that tells so."""
-        cursor, over = self._connection.cursor(), threading.Event()
-        cursor.execute("SET TimeZone = 'UTC'")
+    def _limited(self, count: int) -> Iterator[tuple[list[duckdb.DuckDBPyConnection], threading.Event]]:
+        """Yield cursors that are interrupted after the time limit, and the event that tells so."""
+        cursors, over = [self._connection.cursor() for _ in range(count)], threading.Event()
+        for cursor in cursors:
+            cursor.execute("SET TimeZone = 'UTC'")
 
         def interrupt() -> None:
             over.set()
-            cursor.interrupt()
+            for cursor in cursors:
+                cursor.interrupt()
 
         timer = threading.Timer(self._limits.seconds, interrupt)
         timer.daemon = True
         timer.start()
         try:
-            yield cursor, over
+            yield cursors, over
         finally:
             timer.cancel()
-            cursor.close()
+            for cursor in cursors:
+                cursor.close()
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
