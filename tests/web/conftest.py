@@ -89,7 +89,7 @@ def tile(page: Page, name: str) -> str:
 def panel_of(page: Page, name: str) -> Locator:
     """Return a panel, on screen."""
     panel = page.locator(f"section.panel[aria-labelledby='panel-{name}']")
-    panel.scroll_into_view_if_needed()
+    panel.evaluate("element => element.scrollIntoView({block: 'center'})")  # not the click's own, which waits for rest
     return panel
 
 
