@@ -50,7 +50,7 @@ tail: $(VENV)/.ready ## follow the logs in LOGS (/var/log/nginx) into LAKE (lake
 	$(BIN)/logagg tail --lake $(LAKE) $(LOGS)
 
 test: $(VENV)/.ready-dev ## run all tests, with a real nginx and a real load
-	@scripts/system-packages nginx wrk logrotate gearmand=gearman-job-server ip=iproute2 systemd-analyze=systemd faketime rsync mkfs.ext4=e2fsprogs chromium node=nodejs npm
+	@scripts/system-packages nginx wrk logrotate gearmand=gearman-job-server ip=iproute2 systemd-analyze=systemd faketime rsync mkfs.ext4=e2fsprogs chromium caddy node=nodejs npm
 	@$(PAGE_PACKAGES)
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
@@ -58,7 +58,7 @@ unit: $(VENV)/.ready-dev ## run the tests of single modules, in less than a minu
 	$(BIN)/pytest -q -n auto tests/units tests/test_imports.py
 
 soak: $(VENV)/.ready-dev ## kill a tail 200 times under load, read for minutes, repeat the laws many times; prints its figures
-	$(BIN)/pytest -m soak -n 1 -rP tests/soak tests/cluster tests/bench tests/e2e/test_readers.py tests/e2e/test_backfill.py tests/laws/test_digests.py
+	$(BIN)/pytest -m soak -n 1 -rP tests/soak tests/cluster tests/bench tests/e2e/test_readers.py tests/e2e/test_backfill.py tests/e2e/test_memory.py tests/laws/test_digests.py
 	LAWS_TIMES=20 $(BIN)/pytest -n auto --timeout 3600 tests/laws/test_totals.py tests/laws/test_crashes.py
 
 sanitize: $(VENV)/.ready-dev ## test the compiled loops under AddressSanitizer and UBSan, with array bounds checked

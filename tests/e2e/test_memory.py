@@ -49,7 +49,9 @@ def write(path: Path, make: Callable[[int], str], lines: int = LINES) -> None:
             log.write("".join(map(make, range(start, start + PIECE))))
 
 
-@pytest.mark.parametrize("flood", FLOODS)
+@pytest.mark.parametrize(
+    "flood", [pytest.param(one, marks=[] if one == "everything" else [pytest.mark.soak]) for one in FLOODS]
+)
 def test_a_flood(logagg: Command, tmp_path: Path, flood: str) -> None:
     log = tmp_path / "access.log"
     write(log, FLOODS[flood])
