@@ -62,6 +62,8 @@ _PLAIN = frozenset({*_DELTAS, "id", "seconds", "upstream_seconds"})
 _MANY = 1 << 14  # events that are worth another thread
 _FEW = 64  # rows for an entry of a dictionary
 _NOT_COMPRESSED = ("position", "bytes", "visitor")
+# Codes of few values: zstd takes a fourteenth of the time of all and saves 0.8 bytes a row, which merges save later.
+_FEW_VALUES = ("kind", "status", "ext", "referrer", "browser", "os", "device", "is_bot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ def encodings() -> dict[str, Any]:
     differences of `bytes` take a third of the time of the plain numbers, in as many bytes; zstd makes positions and visitors no
     shorter than by a tenth. The limit of a dictionary keeps paths from being written in full.
     """
-    compressed = {name: "none" if name in _NOT_COMPRESSED else "zstd" for name in SCHEMA.names}
+    compressed = {name: "none" if name in (*_NOT_COMPRESSED, *_FEW_VALUES) else "zstd" for name in SCHEMA.names}
     return {
         "compression": compressed,
         "column_encoding": dict.fromkeys(_DELTAS, "DELTA_BINARY_PACKED"),
@@ -145,7 +147,8 @@ def encodings_to_keep() -> dict[str, Any]:
     A filter lets a query pass over row groups without a path. It is as large as the row group has distinct paths, so the number
     told is a limit. As rows come, it would take 3% more time, and 25% where no two paths are alike.
     """
-    return encodings() | {"bloom_filter_options": {"path": {"ndv": 1 << 17, "fpp": 0.05}}}
+    compressed = {name: "none" if name in _NOT_COMPRESSED else "zstd" for name in SCHEMA.names}
+    return encodings() | {"compression": compressed, "bloom_filter_options": {"path": {"ndv": 1 << 17, "fpp": 0.05}}}
 
 
 class Encoder:

@@ -96,7 +96,6 @@ def made_lake(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, make_lake
     return lake, make_lake.made(lake, 20_000, 20, 2000, DAY.timestamp() + make_log.DAY)
 
 
-@pytest.mark.soak
 def test_a_generated_lake_is_like_one_after_a_year_of_tailing(made_lake: tuple[Path, make_lake.Year]) -> None:
     lake, made = made_lake
     assert len(made.commits) == 20 and len(made.swaps) == len(made.merges) > 0
