@@ -19,7 +19,7 @@ from logagg.cluster.lake_view import LakeView
 from logagg.cluster.plain import iso, plain
 from logagg.cluster.quarantine import KeptJob
 from logagg.cluster.shard_rows import ShardRow, Shards, shard_of
-from logagg.cluster.survey import Survey
+from logagg.cluster.shard_status import StatusQueries
 from logagg.cluster.tailer_rows import TailerRow, Tailers
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def check(
     states = admin.look_at(servers, clock)
     lake = lake_view.view(root, secret, connection)
     shards, up = Shards(states, lake), [state.server for state in states if state.up]
-    answers = Survey(up, clock, Keys(secret)).run(shards.served()) if secret and up else {}
+    answers = StatusQueries(up, clock, Keys(secret)).run(shards.served()) if secret and up else {}
     tailers = Tailers(answers, lake, clock.now())
     rows = shards.rows(answers, asked=secret is not None)
     problems = [state.problem for state in states if state.problem] + list(shard_rows.problems(rows))

@@ -44,8 +44,8 @@ class _Column:
     def least(self) -> int:
         return max(width(self.name), min(LEAST, self.width)) if self.shrinks else self.width
 
-    def of_width(self, room: int) -> list[str]:
-        return [padded(shorten(text, room), room, right=self.right) for text in (self.name, *self.cells)]
+    def of_width(self, limit: int) -> list[str]:
+        return [padded(shorten(text, limit), limit, right=self.right) for text in (self.name, *self.cells)]
 
 
 def write_table(answer: Rows, stream: TextIO) -> None:
@@ -55,10 +55,10 @@ def write_table(answer: Rows, stream: TextIO) -> None:
     widths = [column.width for column in columns]
     if not stream.isatty():
         return _write_columns(columns, widths, stream)
-    room = shutil.get_terminal_size().columns
-    fit = fitting(widths, [column.least for column in columns], room)
+    limit = shutil.get_terminal_size().columns
+    fit = fitting(widths, [column.least for column in columns], limit)
     if fit is None and rows:
-        _write_records(columns, room, stream)
+        _write_records(columns, limit, stream)
     else:
         _write_columns(columns, fit or widths, stream, bold=os.environ.get("TERM", "dumb") != "dumb")
 
@@ -91,16 +91,16 @@ def _are_numbers(values: Iterable[object]) -> bool:
 
 
 def _write_columns(columns: Sequence[_Column], widths: Sequence[int], stream: TextIO, *, bold: bool = False) -> None:
-    laid_out = [column.of_width(room) for column, room in zip(columns, widths, strict=True)]
+    laid_out = [column.of_width(limit) for column, limit in zip(columns, widths, strict=True)]
     for number, row in enumerate(zip(*laid_out, strict=True)):
         line = GAP.join(row).rstrip()
         stream.write(f"\x1b[1m{line}\x1b[0m\n" if bold and number == 0 else f"{line}\n")
 
 
-def _write_records(columns: Sequence[_Column], room: int, stream: TextIO) -> None:
+def _write_records(columns: Sequence[_Column], limit: int, stream: TextIO) -> None:
     """Write each row as lines of a name and a value, with an empty line between rows."""
     names = max(width(column.name) for column in columns)
-    rest = max(LEAST, room - names - len(GAP))
+    rest = max(LEAST, limit - names - len(GAP))
     for number, row in enumerate(zip(*(column.cells for column in columns), strict=True)):
         stream.write("\n" if number else "")
         for column, text in zip(columns, row, strict=True):
@@ -108,13 +108,13 @@ def _write_records(columns: Sequence[_Column], room: int, stream: TextIO) -> Non
             stream.write(f"{padded(column.name, names)}{GAP}{value}".rstrip() + "\n")
 
 
-def fitting(widths: Sequence[int], least: Sequence[int], room: int) -> list[int] | None:
+def fitting(widths: Sequence[int], least: Sequence[int], limit: int) -> list[int] | None:
     """Return widths that fit, the widest columns shortened first, none below its least; None if that is impossible."""
-    room -= len(GAP) * (len(widths) - 1)
-    if sum(least) > room:
+    limit -= len(GAP) * (len(widths) - 1)
+    if sum(least) > limit:
         return None
-    found = [max(low, min(wide, room)) for wide, low in zip(widths, least, strict=True)]
-    for _ in range(sum(found) - room):
+    found = [max(low, min(wide, limit)) for wide, low in zip(widths, least, strict=True)]
+    for _ in range(sum(found) - limit):
         found[max((wide, place) for place, wide in enumerate(found) if wide > least[place])[1]] -= 1
     return found
 
@@ -132,28 +132,28 @@ def _cells_of(character: str) -> int:
     return get_character_cell_size(character)
 
 
-def padded(text: str, room: int, *, right: bool = False) -> str:
+def padded(text: str, limit: int, *, right: bool = False) -> str:
     """Return a text with spaces up to a width."""
-    spaces = " " * (room - width(text))
+    spaces = " " * (limit - width(text))
     return spaces + text if right else text + spaces
 
 
-def shorten(text: str, room: int) -> str:
+def shorten(text: str, limit: int) -> str:
     """Return a text of at most this width: a path without its middle, other texts without their end."""
-    if width(text) <= room:
+    if width(text) <= limit:
         return text
-    rest = room - width(MARK)
+    rest = limit - width(MARK)
     if "/" not in text:
         return _beginning(text, rest) + MARK
     end = _beginning(text[::-1], rest // 2)[::-1]
     return _beginning(text, rest - width(end)) + MARK + end
 
 
-def _beginning(text: str, room: int) -> str:
+def _beginning(text: str, limit: int) -> str:
     """Return as much of the beginning of a text as fits."""
     for place, character in enumerate(text):
-        room -= 1 if character.isascii() else _cells_of(character)
-        if room < 0:
+        limit -= 1 if character.isascii() else _cells_of(character)
+        if limit < 0:
             return text[:place]
     return text
 

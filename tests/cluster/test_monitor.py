@@ -29,7 +29,7 @@ from tests.gearmand import JobServer, Site, free_port
 from tests.peer import Peer
 
 LINES = 50
-LIMIT = 15  # seconds for a look, with room for a busy machine
+LIMIT = 15  # seconds for a look, long enough for a busy machine
 AS_USER = Path(__file__).parent.parent / "e2e" / "as_user.py"
 
 

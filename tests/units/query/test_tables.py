@@ -64,9 +64,9 @@ def test_years_have_no_thousands() -> None:
 
 
 @given(st.text(), st.integers(2, 30))
-def test_a_shortened_text_fits(text: str, room: int) -> None:
-    short = shorten(text, room)
-    assert width(short) <= room
+def test_a_shortened_text_fits(text: str, limit: int) -> None:
+    short = shorten(text, limit)
+    assert width(short) <= limit
     assert short == text or "…" in short
 
 
@@ -77,10 +77,10 @@ def test_paths_are_shortened_in_the_middle() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=6), st.integers(0, 120))
-def test_the_widest_gives_way_first(columns: list[tuple[int, int]], room: int) -> None:
+def test_the_widest_gives_way_first(columns: list[tuple[int, int]], limit: int) -> None:
     widths, least = [max(pair) for pair in columns], [min(pair) for pair in columns]
-    found = fitting(widths, least, room)
-    free = room - 2 * (len(widths) - 1)
+    found = fitting(widths, least, limit)
+    free = limit - 2 * (len(widths) - 1)
     if found is None:
         assert sum(least) > free
         return

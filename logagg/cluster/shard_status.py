@@ -19,7 +19,7 @@ from logagg.parse.schemas import EVENT_SCHEMA
 WAIT = 5.0  # seconds for the shards to answer
 
 
-class Survey:
+class StatusQueries:
     """Asks shards for their state.
 
     A shard is first asked for a token: it answers a StatusRequest with that token, and each token once.
