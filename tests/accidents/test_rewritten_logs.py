@@ -74,7 +74,15 @@ def _careful_editor(path: Path) -> None:
 
 
 @pytest.mark.parametrize("running", [True, False], ids=["running", "stopped"])
-@pytest.mark.parametrize("rewrite", [_sed, _sed_with_a_backup, _editor, _careful_editor])
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        _sed,
+        pytest.param(_sed_with_a_backup, marks=pytest.mark.soak),
+        _editor,
+        pytest.param(_careful_editor, marks=pytest.mark.soak),
+    ],
+)
 def test_an_editor_that_changes_nothing(site: Site, rewrite: Callable[[Path], None], running: bool) -> None:
     logs = [site.log(name) for name in ("short.access.log", "long.access.log")]
     for log, count in zip(logs, (SHORT, LONG), strict=True):

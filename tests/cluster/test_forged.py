@@ -298,11 +298,11 @@ FUNCTIONS = [f"logagg.{kind}.{shard}" for kind in ("shard", "positions") for sha
 @pytest.mark.parametrize(
     "forged",
     [
-        Reply("superseded", 2),
-        Reply("refused", 2, reason="misfit: the lake has 9 shards"),
-        Reply("overlap", 2, reason="x"),
+        pytest.param(Reply("superseded", 2), marks=pytest.mark.soak),
+        pytest.param(Reply("refused", 2, reason="misfit: the lake has 9 shards"), marks=pytest.mark.soak),
+        pytest.param(Reply("overlap", 2, reason="x"), marks=pytest.mark.soak),
         Reply("taken", 2, "0" * 32, epoch=TOP, limit=TOP),
-        Reply("moved", 4000, "0" * 32),
+        pytest.param(Reply("moved", 4000, "0" * 32), marks=pytest.mark.soak),
         None,
     ],
     ids=["superseded", "misfit", "overlap", "taken", "moved", "huge"],

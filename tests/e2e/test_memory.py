@@ -93,6 +93,7 @@ def test_a_gigabyte_without_a_newline_as_standard_input(logagg: Command) -> None
     assert logagg.read("SELECT reason, lines FROM rejects") == [("too_long", 1)] and logagg.lines() == 3
 
 
+@pytest.mark.soak
 def test_a_bomb(logagg: Command, tmp_path: Path, tool: Callable[[str], str]) -> None:
     """Three gigabytes of zeros after a line, in three megabytes."""
     log = tmp_path / "access.log.gz"
