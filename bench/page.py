@@ -2,7 +2,7 @@
 
 The first part opens the page on the last day of the lake of `bench.make_lake` with a new server each time, so that nothing
 was asked before, and clicks a value. The second one follows a log, twice: alone, and while a server tells 200 pages of each
-commit, each of which asks for the page anew, as the real one does.
+commit; each page then requests its data again, as the real one does.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def listen(text: object) -> Any:
 
 
 @contextmanager
-def served(lake: Path, at: str) -> Iterator[None]:
+def serving(lake: Path, at: str) -> Iterator[None]:
     """Run `logagg serve` in a process of its own while the block runs; it ends with this process, however that ends."""
     try:
         listen(at)
@@ -117,11 +117,11 @@ def serve(
     from logagg.clock import SystemClock
     from logagg.errors import LakeError
     from logagg.query.snapshot import target_of
-    from logagg.serve.api import Site
+    from logagg.serve.api import ServedLake
     from logagg.serve.guard import Access
     from logagg.serve.server import new_token, read_token
     from logagg.serve.server import serve as run
-    from logagg.serve.snapshots import QueryLimits
+    from logagg.serve.snapshots import AnswerLimits
 
     if root_path and not root_path.startswith("/"):
         raise click.UsageError("--root-path begins with /, as /logs")
@@ -138,13 +138,13 @@ def serve(
     access = Access(token, names, bool(at.path), proxies, root_path.rstrip("/"))
     clock = SystemClock()
     cluster = _cluster(gearman, shared.lake, clock) if gearman else None
-    site = Site(shared.lake, QueryLimits(timeout, memory), sql, cluster)
+    lake = ServedLake(shared.lake, AnswerLimits(timeout, memory), sql, cluster)
 
     def say(address: str) -> None:
         if shared.verbosity >= 0:
             click.echo(f"serving {shared.lake} at {address}")
 
-    run(site, at, access, clock, say, ends_with=ends_with)
+    run(lake, at, access, clock, say, ends_with=ends_with)
 
 
 def _cluster(job_servers: Any, lake: Path, clock: Clock) -> Callable[[], dict[str, Any]]:

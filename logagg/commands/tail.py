@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from logagg.cli import Parsed, Shared, address, log_json_option, servers, shared_options
-from logagg.commands.serve import LISTEN, served
+from logagg.commands.serve import LISTEN, serving
 from logagg.config.types import INTERVAL, MEMORY
 
 
@@ -101,7 +101,7 @@ def tail(
         **options,
     )
     clock = SystemClock()
-    page = served(shared.lake, serve) if serve else nullcontext()
+    page = serving(shared.lake, serve) if serve else nullcontext()
     with requests.heeded(), Parsers(run.budget, clock) as parsers, page:  # parsers start up while the rest is imported
         if gearman:
             from logagg.cluster.remote import Cluster

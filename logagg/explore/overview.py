@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from logagg.errors import LogaggError
 from logagg.explore.facts import Facts
-from logagg.explore.panels import told
 from logagg.explore.query import Ask
 from logagg.explore.scope import MINUTE, Period, Scope
 from logagg.explore.tables import Origin, aggregate, compared, origin_of
@@ -157,7 +156,7 @@ def series(split: str, scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
         raise LogaggError(f"split: {split!r} is not valid", f"write {' or '.join(SPLITS)}")
     needed = frozenset({"status" if split == "status_class" else split})
     origin, buckets = origin_of("traffic", needed, scope, facts), Buckets.of(scope.period, scope.zone)
-    answer = {"ts": buckets.starts, "grain": buckets.seconds, "groups": {}, "before": None, **told(origin), "sql": ""}
+    answer = {"ts": buckets.starts, "grain": buckets.seconds, "groups": {}, "before": None, **origin.told(), "sql": ""}
     if origin.unavailable:
         return answer
     query = aggregate(origin, "traffic", (buckets.column(), split), ("hits",), scope, scope.period)
@@ -183,7 +182,7 @@ def _before(origin: Origin, scope: Scope, earlier: Period, buckets: Buckets, ask
 def latency(scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
     """Return percentiles of the seconds to serve a request, over time; null where no request had a time."""
     origin, buckets = origin_of("latency", frozenset(), scope, facts), Buckets.of(scope.period, scope.zone)
-    answer: dict[str, Any] = {"ts": buckets.starts, **dict.fromkeys(PERCENTILES, ()), **told(origin), "sql": ""}
+    answer: dict[str, Any] = {"ts": buckets.starts, **dict.fromkeys(PERCENTILES, ()), **origin.told(), "sql": ""}
     if origin.unavailable:
         return answer
     query = aggregate(origin, "latency", (buckets.column(),), PERCENTILES, scope, scope.period)

@@ -173,18 +173,8 @@ def panel_answer(request: PanelRequest, scope: Scope, facts: Facts, ask: Ask) ->
         "more": len(found) > request.limit,
         "sort": request.sort,
         "order": request.order,
-        **told(origin),
+        **origin.told(),
         "sql": sql,
-    }
-
-
-def told(origin: Origin) -> dict[str, Any]:
-    """Return where an answer comes from, as the HTTP API says it."""
-    return {
-        "from": origin.table or None,
-        "complete_from": origin.complete_from,
-        "unavailable": origin.unavailable,
-        "note": origin.note,
     }
 
 

@@ -17,6 +17,10 @@ class Rows:
     columns: tuple[str, ...]
     rows: Sequence[Sequence[Any]]
 
+    @classmethod
+    def of(cls, answer: duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation) -> Rows:
+        return cls(tuple(column[0] for column in answer.description or ()), answer.fetchall())
+
     def as_dicts(self) -> list[dict[str, Any]]:
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
@@ -26,9 +30,4 @@ Ask = Callable[[str], Rows]  # runs a query on one snapshot
 
 def asking(connection: duckdb.DuckDBPyConnection) -> Ask:
     """Return what runs queries on a connection, one after the other."""
-
-    def ask(query: str) -> Rows:
-        answer = connection.execute(query)
-        return Rows(tuple(column[0] for column in answer.description or ()), answer.fetchall())
-
-    return ask
+    return lambda query: Rows.of(connection.execute(query))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from logagg.explore.facts import Facts
-from logagg.explore.panels import told
 from logagg.explore.query import Ask
 from logagg.explore.scope import Scope
 from logagg.explore.tables import origin_of
@@ -18,7 +17,7 @@ def events(scope: Scope, facts: Facts, ask: Ask, *, limit: int, offset: int = 0)
     """Return single events, the newest first; `position` with `source` is the place of the line in its log."""
     origin = origin_of(REQUESTS, frozenset(), scope, facts)
     columns = [name for name in SCHEMA.names if name in facts.rollups.get(REQUESTS, {})]
-    answer = {"columns": columns, "rows": [], "more": False, **told(origin), "sql": ""}
+    answer = {"columns": columns, "rows": [], "more": False, **origin.told(), "sql": ""}
     if origin.unavailable:
         return answer
     sql = (

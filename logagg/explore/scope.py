@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from logagg.errors import LogaggError
@@ -13,7 +12,7 @@ from logagg.query.reports import BOTS, Bots
 from logagg.query.times import moment
 from logagg.quoting import identifier, literal
 
-Compare = Literal["none", "previous", "week", "year"]
+COMPARE = ("none", "previous", "week", "year")
 
 DIMENSIONS = (
     *("site", "kind", "method", "status", "status_class", "path", "ext", "referrer", "from_path"),
@@ -141,14 +140,11 @@ def _floor(at: datetime) -> datetime:
 
 def _before(period: Period, compare: str) -> Period | None:
     """Return the period to compare with: the one before, or the same days of earlier weeks or a year ago."""
+    if compare not in COMPARE:
+        raise LogaggError(f"compare: {compare!r} is not valid", f"write one of {', '.join(COMPARE)}")
     if compare == "none":
         return None
-    if compare == "previous":
-        return period.earlier(period.length)
-    steps = {"week": WEEK, "year": YEAR}
-    if compare not in steps:
-        raise LogaggError(f"compare: {compare!r} is not valid", "write none, previous, week or year")
-    step = steps[compare]
+    step = {"previous": period.length, "week": WEEK, "year": YEAR}[compare]
     return period.earlier(step * -(-period.length // step))
 
 

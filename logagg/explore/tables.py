@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from logagg.explore.facts import Facts
 from logagg.explore.measures import MEASURES, over_column, over_rollup, sum_of
@@ -34,6 +35,15 @@ class Origin:
     @property
     def is_requests(self) -> bool:
         return self.table == REQUESTS
+
+    def told(self) -> dict[str, Any]:
+        """Return where an answer comes from, as the HTTP API says it."""
+        return {
+            "from": self.table or None,
+            "complete_from": self.complete_from,
+            "unavailable": self.unavailable,
+            "note": self.note,
+        }
 
 
 def origin_of(rollup: str, needed: frozenset[str], scope: Scope, facts: Facts) -> Origin:
@@ -77,14 +87,13 @@ def aggregate(
 
     A dimension is the name of one, or a pair `expression AS name`.
     """
+    conditions = [*where, *scope.conditions(period)]
     if not origin.is_requests:
-        conditions = [*where, *scope.conditions(period)]
         values = [f"{_over_rollup(origin, name)} AS {identifier(name)}" for name in measures]
         if rollup == LATENCY.name:
             return _select([*map(_name, dimensions), *values], _added_up(dimensions, conditions), [], dimensions)
         return _select([*map(_dimension, dimensions), *values], identifier(rollup), conditions, dimensions)
     if rollup == REQUESTS:
-        conditions = [*where, *scope.conditions(period)]
         columns = [*map(_dimension, dimensions), *(f"{_EVENTS[name]} AS {name}" for name in measures)]
         return _select(columns, REQUESTS, conditions, dimensions)
     return _from_requests(DEFINITIONS[rollup], dimensions, measures, scope, period, where)

@@ -19,12 +19,11 @@ from logagg.explore.requests import events, reject_samples, rejects
 from logagg.explore.scope import Scope
 from logagg.query import reports
 from logagg.query.lines import LinesRequest, find
-from logagg.query.sandbox import QueryLimits as SqlLimits
-from logagg.query.sandbox import Sandbox
+from logagg.query.sandbox import QueryLimits, Sandbox
 from logagg.quoting import literal
 from logagg.serve.formats import Table, flat
 from logagg.serve.parameters import FORMAT, SCOPE, Parameter, number, scope_of, whole
-from logagg.serve.snapshots import AT_A_TIME, QueryLimits, Remembered, Snapshot
+from logagg.serve.snapshots import AT_A_TIME, AnswerLimits, Remembered, Snapshot
 
 MOST_LINES = 1_000
 MOST_SQL_ROWS = 100_000
@@ -32,11 +31,11 @@ _FURTHEST = 10**16  # bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class ServedLake:
     """What is served, and what may be asked."""
 
     root: Path
-    limits: QueryLimits
+    limits: AnswerLimits
     sql: bool = False  # whether /api/sql answers
     cluster: Callable[[], dict[str, Any]] | None = None
     remembered: Remembered = field(default_factory=lambda: Remembered(60.0))
@@ -52,7 +51,7 @@ class Site:
 class Asked:
     """One request: its parameters, and the snapshot that answers."""
 
-    site: Site
+    served: ServedLake
     query: QueryParams
     path: Mapping[str, str]
     snapshot: Snapshot
@@ -96,7 +95,7 @@ def _page(asked: Asked) -> Answered:
         limit=number(query, "limit", 10, 1_000),
         sorts={key.removeprefix("sort."): value for key, value in query.items() if key.startswith("sort.")},
         orders={key.removeprefix("order."): value for key, value in query.items() if key.startswith("order.")},
-        run_all=asked.site.run_all,
+        run_all=asked.served.run_all,
     )
     return answer, None
 
@@ -157,7 +156,7 @@ def _lines(asked: Asked) -> Answered:
         where = f"source = {literal(source)} AND position = {position}"
     limit = number(asked.query, "limit", 50, MOST_LINES)
     request = LinesRequest(where, scope.period.since, scope.period.until, limit)
-    with find(asked.site.root, request, ()) as found:
+    with find(asked.served.root, request, ()) as found:
         rows = [line.as_dict() for line in found]
     return {"rows": rows}, rows
 
@@ -176,9 +175,9 @@ def lake_of(asked: Asked) -> Answered:
     """Return what the lake has."""
     facts = asked.snapshot.facts
     answer = page.lake_answer(
-        asked.site.root.name, facts, lambda sql: asked.site.remembered.get(sql, lambda: asked.ask(sql)), __version__
+        asked.served.root.name, facts, lambda sql: asked.served.remembered.get(sql, lambda: asked.ask(sql)), __version__
     )
-    return {**answer, "sql": asked.site.sql, "cluster": asked.site.cluster is not None}, None
+    return {**answer, "sql": asked.served.sql, "cluster": asked.served.cluster is not None}, None
 
 
 def _report(asked: Asked) -> Answered:
@@ -193,26 +192,25 @@ def _report(asked: Asked) -> Answered:
 
 
 def _sql(asked: Asked) -> Answered:
-    if not asked.site.sql:
+    if not asked.served.sql:
         raise NotFound("api/sql is off", "start logagg serve with --sql")
-    limits = SqlLimits(asked.site.limits.seconds, asked.site.limits.memory, MOST_SQL_ROWS)
+    limits = QueryLimits(asked.served.limits.seconds, asked.served.limits.memory, MOST_SQL_ROWS)
     text = asked.query.get("q", "")
     if not text.strip():
         raise LogaggError("q: no query", "write one as ?q=SELECT ...")
-    with Sandbox(asked.site.root, limits=limits).run(text) as answer:
+    with Sandbox(asked.served.root, limits=limits).run(text) as answer:
         rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows()]
         return {"columns": answer.columns, "rows": rows}, rows
 
 
 def _cluster(asked: Asked) -> Answered:
-    if asked.site.cluster is None:
+    if asked.served.cluster is None:
         raise NotFound("no job servers to ask", "start logagg serve with --gearman HOST:PORT")
-    return asked.site.looked.get("cluster", asked.site.cluster), None
+    return asked.served.looked.get("cluster", asked.served.cluster), None
 
 
 _SPLIT = Parameter("split", "What the bars are divided by.", {"type": "string", "enum": list(overview.SPLITS)})
 _TEXT = {"type": "string"}
-_NAME = Parameter("name", "The name of the panel.", _TEXT, required=True)
 _ROWS = (whole("limit", "The most rows.", MOST_ROWS), whole("offset", "Rows to pass over.", 1_000_000, 0))
 _SORT = (
     Parameter("sort", "The measure to sort by, or change.", _TEXT),

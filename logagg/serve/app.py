@@ -25,11 +25,9 @@ from logagg.clock import Clock
 from logagg.errors import LakeError, LimitReached, LogaggError, NotFound
 from logagg.explore import page
 from logagg.metrics import Sample, exposition
-from logagg.query import status
 from logagg.query.render import as_json
-from logagg.query.snapshot import connect
 from logagg.serve import openapi
-from logagg.serve.api import ENDPOINTS, Asked, Endpoint, Site, lake_of
+from logagg.serve.api import ENDPOINTS, Asked, Endpoint, ServedLake, lake_of
 from logagg.serve.formats import MEDIA_TYPES, chosen, encoded
 from logagg.serve.guard import Access, Guard, refused
 from logagg.serve.live import Announcer
@@ -38,7 +36,7 @@ from logagg.serve.snapshots import Answers, Remembered, Snapshots
 
 WORKERS = 4  # queries at a time
 WAITING = 64  # requests that wait for one of them; more are asked to come later
-OF_A_CLIENT = 4  # requests of one client at a time: those of one page
+OF_A_CLIENT = 16  # requests of one client at a time: those of a few pages
 RETRY = {"Retry-After": "1"}
 STATIC = {
     "": ("index.html", "text/html; charset=utf-8"),
@@ -51,9 +49,9 @@ STATIC = {
 class Server:
     """Answers requests about one lake."""
 
-    def __init__(self, site: Site, clock: Clock) -> None:
-        self._site, self._clock = site, clock
-        self._snapshots, self._answers = Snapshots(site.root, site.limits), Answers()
+    def __init__(self, served: ServedLake, clock: Clock) -> None:
+        self._served, self._clock = served, clock
+        self._snapshots, self._answers = Snapshots(served.root, served.limits), Answers()
         self._pool = ThreadPoolExecutor(WORKERS, "query")
         self._running: Counter[str] = Counter()  # by client
         self._asked: Counter[int] = Counter()  # by status
@@ -63,9 +61,10 @@ class Server:
 
     def warm_up(self) -> None:
         """Ask for what each page asks first: it takes some tenths of a second, while a person opens a browser."""
-        with suppress(LogaggError), self._snapshots.newest().queries() as ask:
+        with suppress(LogaggError):
             snapshot = self._snapshots.newest()
-            lake_of(Asked(self._site, QueryParams(), {}, snapshot, ask, self._clock.now()))
+            with snapshot.queries() as ask:
+                lake_of(Asked(self._served, QueryParams(), {}, snapshot, ask, self._clock.now()))
 
     def app(self, access: Access) -> Starlette:
         """Return the application."""
@@ -78,7 +77,6 @@ class Server:
             Route("/metrics", self._metrics),
         ]
         middleware = [Middleware(Guard, access=access), Middleware(GZipMiddleware, minimum_size=1_000)]
-
         handlers: Any = {HTTPException: _no_such, Exception: _failed}
         return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
 
@@ -87,7 +85,7 @@ class Server:
     def _endpoint(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             client = (request.client.host if request.client else "") or "local"
-            if self._running[client] >= OF_A_CLIENT * 4 or self._running.total() >= WAITING + WORKERS:
+            if self._running[client] >= OF_A_CLIENT or self._running.total() >= WAITING + WORKERS:
                 return self._count(refused(503, "too many requests at a time", "ask again in a moment", RETRY))
             self._running[client] += 1
             try:
@@ -113,14 +111,14 @@ class Server:
         snapshot, minute = self._snapshots.newest(), int(self._clock.now() // 60)
         query = sorted(pair for pair in request.query_params.multi_items() if pair[0] != "format")
         key = (snapshot.name, minute, request.url.path, urlencode(query), form)
-        etag = f'"{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}"'
+        etag = _etag(repr(key).encode())
         headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept"} if endpoint.follows_commits else {}
         if endpoint.follows_commits and etag in request.headers.get("if-none-match", ""):
             return Response(None, 304, headers)
 
         def compute() -> bytes:
             with snapshot.queries() as ask:
-                asked = Asked(self._site, request.query_params, request.path_params, snapshot, ask, self._clock.now())
+                asked = Asked(self._served, request.query_params, request.path_params, snapshot, ask, self._clock.now())
                 answer, table = endpoint.answer(asked)
                 return encoded(answer, table, form)
 
@@ -141,9 +139,9 @@ class Server:
     def _look(self) -> dict[str, Any]:
         """Return how the lake and its tail are doing. Raises LakeError."""
         snapshot = self._snapshots.newest()
-        with connect(self._site.root) as connection, snapshot.queries() as ask:
-            found = status.look(self._site.root, connection, self._clock.now())
+        with snapshot.queries() as ask:
             newest = page.span(snapshot.facts, ask)[1]
+        found = snapshot.status(self._served.root, self._clock.now())
         return page.status_answer(found, snapshot.facts.commit, newest)
 
     async def _events(self, request: Request) -> Response:
@@ -207,7 +205,11 @@ class Server:
 
 def _static(name: str, media: str) -> tuple[bytes, str, str]:
     body = files("logagg.serve").joinpath("static", name).read_bytes()
-    return body, media, f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    return body, media, _etag(body)
+
+
+def _etag(content: bytes) -> str:
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
 def _json(found: object) -> Response:

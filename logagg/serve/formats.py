@@ -39,10 +39,9 @@ def encoded(answer: Mapping[str, Any], table: Table | None, form: str) -> bytes:
         return as_json(answer).encode()
     if table is None:
         raise LogaggError(f"format: this answer is no table, so it is not given as {form}", "ask for json")
-    if form == "csv":
-        names = _names(table)
-        return text_of(Rows(names, [[row.get(name) for name in names] for row in table]), "csv").encode()
     names = _names(table)
+    if form == "csv":
+        return text_of(Rows(names, [[row.get(name) for name in names] for row in table]), "csv").encode()
     found = pa.table({name: _column([row.get(name) for row in table]) for name in names})
     stream = io.BytesIO()
     if form == "parquet":

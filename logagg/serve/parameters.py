@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from starlette.datastructures import QueryParams
 
 from logagg.errors import LogaggError
-from logagg.explore.scope import DIMENSIONS, Scope
+from logagg.explore.scope import COMPARE, DIMENSIONS, Scope
+from logagg.query.reports import BOTS
+from logagg.serve.formats import MEDIA_TYPES
 
 MOST_TEXT = 16_384  # characters of a query string
 
@@ -28,19 +30,15 @@ _LISTED = {"type": "array", "items": {"type": "string"}}
 SCOPE = (
     Parameter("since", "From then on: 24h ago, today, yesterday, a date, a time; the default is 24h.", _TEXT),
     Parameter("until", "Up to then, not including it; the default is now.", _TEXT),
-    Parameter(
-        "compare", "The period to compare with.", {"type": "string", "enum": ["none", "previous", "week", "year"]}
-    ),
-    Parameter("bots", "Whether robots count.", {"type": "string", "enum": ["include", "exclude", "only"]}),
+    Parameter("compare", "The period to compare with.", {"type": "string", "enum": list(COMPARE)}),
+    Parameter("bots", "Whether robots count.", {"type": "string", "enum": list(BOTS)}),
     Parameter(
         "is", f"DIMENSION:VALUE that must hold; of {', '.join(DIMENSIONS)}. Values of one are alternatives.", _LISTED
     ),
     Parameter("not", "DIMENSION:VALUE that must not hold.", _LISTED),
     Parameter("tz", "The time zone of days, as Europe/Berlin; the default is UTC.", _TEXT),
 )
-FORMAT = Parameter(
-    "format", "Instead of the Accept header.", {"type": "string", "enum": ["json", "csv", "parquet", "arrow"]}
-)
+FORMAT = Parameter("format", "Instead of the Accept header.", {"type": "string", "enum": list(MEDIA_TYPES)})
 
 JSON_ONLY = Parameter("format", "This answer is no table.", {"type": "string", "enum": ["json"]})
 

@@ -22,7 +22,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from logagg.clock import Clock
 from logagg.errors import LogaggError
-from logagg.serve.api import Site
+from logagg.serve.api import ServedLake
 from logagg.serve.app import Server
 from logagg.serve.guard import Access
 
@@ -95,7 +95,7 @@ def read_token(path: Path) -> str:
 
 
 def serve(
-    site: Site,
+    served: ServedLake,
     listen: Listen,
     access: Access,
     clock: Clock,
@@ -107,7 +107,7 @@ def serve(
 
     Raises LogaggError if it cannot listen.
     """
-    bound, application = _bound(listen), Server(site, clock)
+    bound, application = _bound(listen), Server(served, clock)
     try:
         threading.Thread(target=application.warm_up, name="warm-up", daemon=True).start()
         config = uvicorn.Config(
@@ -207,7 +207,7 @@ def _internet(listen: Listen) -> socket.socket:
 
 
 def _unix(path: str) -> socket.socket:
-    """Bind to a path; a socket that nobody listens at any more is replaced, any other file is not."""
+    """Bind to a path; a socket without a listener is replaced, any other file is not."""
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         if Path(path).is_socket() and not _is_alive(path):

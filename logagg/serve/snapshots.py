@@ -22,8 +22,10 @@ from logagg import spill
 from logagg.errors import LakeError, LimitReached
 from logagg.explore.facts import Facts
 from logagg.explore.query import Ask, Rows
-from logagg.query.reports import ReportRequest, run
+from logagg.query import reports, status
+from logagg.query.reports import ReportRequest
 from logagg.query.snapshot import connect, target_of
+from logagg.query.status import Status
 from logagg.quoting import literal
 
 KEPT = 32 << 20  # bytes of answers that are kept
@@ -32,7 +34,7 @@ QUERIES, ROWS = 500, 1_000  # queries of a snapshot whose rows are kept, if they
 
 
 @dataclass(frozen=True, slots=True)
-class QueryLimits:
+class AnswerLimits:
     """The limits of the queries of a server."""
 
     seconds: float = 30.0  # that all queries of one request may take
@@ -43,7 +45,7 @@ class QueryLimits:
 class Snapshot:
     """One commit of a lake. Queries may come from any thread."""
 
-    def __init__(self, target: Path, connection: duckdb.DuckDBPyConnection, limits: QueryLimits) -> None:
+    def __init__(self, target: Path, connection: duckdb.DuckDBPyConnection, limits: AnswerLimits) -> None:
         self.target, self._connection, self._limits = target, connection, limits
         self._kept: OrderedDict[str, Rows] = OrderedDict()  # a page and the next one share most of their queries
         self._lock = threading.Lock()
@@ -74,7 +76,7 @@ class Snapshot:
                     if over.is_set():
                         raise self._too_long()
                     with self._failures():
-                        return self._keep(sql, _rows(cursor.execute(sql)))
+                        return self._keep(sql, Rows.of(cursor.execute(sql)))
                 finally:
                     free.put(cursor)
 
@@ -91,7 +93,12 @@ class Snapshot:
     def report(self, wanted: ReportRequest) -> Rows:
         """Return a report of the command line. Raises LogaggError."""
         with self._limited(1) as ([cursor], _), self._failures():
-            return _rows(run(cursor, wanted))
+            return Rows.of(reports.run(cursor, wanted))
+
+    def status(self, root: Path, now: float) -> Status:
+        """Return how the lake and its tails are doing. Raises LogaggError."""
+        with self._limited(1) as ([cursor], _), self._failures():
+            return status.look(root, cursor, now)
 
     @contextmanager
     def _limited(self, count: int) -> Iterator[tuple[list[duckdb.DuckDBPyConnection], threading.Event]]:
@@ -135,14 +142,10 @@ class Snapshot:
         )
 
 
-def _rows(answer: duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation) -> Rows:
-    return Rows(tuple(column[0] for column in answer.description or ()), answer.fetchall())
-
-
 class Snapshots:
     """Gives the newest snapshot of a lake. An older one lives as long as a request uses it."""
 
-    def __init__(self, root: Path, limits: QueryLimits) -> None:
+    def __init__(self, root: Path, limits: AnswerLimits) -> None:
         self._root, self._limits = root, limits
         self._lock = threading.Lock()
         self._newest: Snapshot | None = None

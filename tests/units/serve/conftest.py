@@ -9,10 +9,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from logagg.clock import SystemClock
-from logagg.serve.api import Site
+from logagg.serve.api import ServedLake
 from logagg.serve.app import Server
 from logagg.serve.guard import Access
-from logagg.serve.snapshots import QueryLimits
+from logagg.serve.snapshots import AnswerLimits
 from tests.units.explore.conftest import demo_lake as demo_lake
 
 OpenClient = Callable[..., TestClient]
@@ -23,8 +23,8 @@ def client_of(demo_lake: Path) -> OpenClient:
     """Return a function that gives a client; `access` and what the site permits may be told."""
 
     def opened(access: Access | None = None, base_url: str = "http://127.0.0.1:8080", **site: object) -> TestClient:
-        limits = site.pop("limits", QueryLimits())
-        app = Server(Site(demo_lake, limits, **site), SystemClock()).app(access or Access())  # type: ignore[arg-type]
+        limits = site.pop("limits", AnswerLimits())
+        app = Server(ServedLake(demo_lake, limits, **site), SystemClock()).app(access or Access())  # type: ignore[arg-type]
         return TestClient(app, base_url, follow_redirects=False)
 
     return opened

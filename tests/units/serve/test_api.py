@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from logagg.explore.panels import PANELS
 from logagg.serve.api import ENDPOINTS
-from logagg.serve.snapshots import QueryLimits
+from logagg.serve.snapshots import AnswerLimits
 from tests.units.serve.conftest import OpenClient
 
 DAYS: dict[str, Any] = {"since": "2026-03-03", "until": "2026-03-05"}
@@ -92,7 +92,7 @@ def test_sql_only_where_it_is_on(client: TestClient, client_of: OpenClient) -> N
 
 
 def test_a_query_that_takes_too_long(client_of: OpenClient) -> None:
-    client = client_of(limits=QueryLimits(seconds=0.000_001))
+    client = client_of(limits=AnswerLimits(seconds=0.000_001))
     answer = client.get("/api/page", params=DAYS)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert "took longer than" in answer.json()["error"]
