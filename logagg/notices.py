@@ -128,6 +128,12 @@ FORMAT = NoticeKind(
     "name the format with `--log-format`",
 )
 UNREAD = NoticeKind("unread", Level.WARNING, "a run with `--once` has left a log unread, and why", "as the text says")
+NOT_FOLLOWED = NoticeKind(
+    "not_followed",
+    Level.NOTICE,
+    "a log of a [server's configuration](configuration.md#logs) is not followed, and why; or what is odd about one that is",
+    "as the text says",
+)
 RELOAD = NoticeKind("reload", Level.NOTICE, "the result of a SIGHUP")
 STOPPED = NoticeKind("stopped", Level.NOTICE, "`--once` was interrupted; the same command goes on from there")
 SERVER = NoticeKind(
@@ -240,6 +246,10 @@ def log_is_copy(path: str, original: str) -> Notice:
 
 def log_without_format(path: str, problem: str) -> Notice:
     return FORMAT.of(problem, path=path)
+
+
+def log_not_followed(path: str, text: str, *, followed: bool) -> Notice:
+    return NOT_FOLLOWED.of(text, path=path, followed=int(followed))
 
 
 def log_left_unread(problem: str) -> Notice:

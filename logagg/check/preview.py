@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logagg.clock import Clock
+from logagg.config.logs import LogTable, apart_of
 from logagg.config.sections import Config
 from logagg.errors import LogaggError
 from logagg.intake import discover
@@ -20,7 +21,7 @@ from logagg.parse.detect import detect
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.formats.format import Format, PersonalFields
 from logagg.parse.lines import reference
-from logagg.parse.source_formats import SAMPLE_LINES, SourceFormats
+from logagg.parse.source_formats import DETECTED, SAMPLE_LINES, SourceFormats
 from logagg.records import Chunk, Fingerprint
 
 HEAD = 1 << 20  # bytes that are read to find the first lines
@@ -74,7 +75,9 @@ class Previewer:
     """Examines files as a tail with this configuration, log format and lake would."""
 
     def __init__(self, config: Config, log_format: str, state: State, clock: Clock) -> None:
-        self._given, self._personal, self._clock = log_format or config.log_format, PersonalFields.of(config), clock
+        self._given, self._personal, self._clock = log_format, PersonalFields.of(config), clock
+        self._general, self._logs = config.log_format, LogTable(config.logs)
+        self._apart = apart_of(config.logs)
         self._begin = config.tail.begin
         at = {id_: min(one.position for one in shards.values()) for id_, shards in state.progress.items()}
         self._known = {
@@ -83,7 +86,7 @@ class Previewer:
 
     def preview(self, paths: Sequence[str]) -> Preview:
         problems = list(_wrong_paths(paths))
-        found = discover.find([path for path in paths if os.path.exists(path) or glob.has_magic(path)])
+        found = discover.find([path for path in paths if os.path.exists(path) or glob.has_magic(path)], self._apart)
         files = tuple(self._look(one) for one in found if one.asked)
         problems += [file.problem for file in files if file.problem]
         return Preview(files, tuple(_passed_over(paths, {one.path for one in found if one.asked})), tuple(problems))
@@ -106,8 +109,9 @@ class Previewer:
             content.close()
         broken = content.broken if isinstance(content, Compressed) else ""
         count = sum(map(_is_line, lines))
-        fmt = self._format(found.path, lines, known)
-        mismatches = list(self._mismatches(lines, fmt or self._meant()))
+        fmt = self._format(found, lines, known)
+        given = self._given_for(found)
+        mismatches = list(self._mismatches(lines, fmt or self._meant(given)))
         return LogFile(
             found.path,
             found.stream,
@@ -118,18 +122,21 @@ class Previewer:
             count - len(mismatches),
             self._begin if position is None else str(position),
             tuple(mismatches[:MISMATCHES]),
-            f"{found.path}: {broken}" if broken else "" if fmt else self._complaint(found.path, lines, count),
+            f"{found.path}: {broken}" if broken else "" if fmt else self._complaint(found.path, given, lines, count),
         )
 
-    def _format(self, path: str, lines: Sequence[bytes], known: str) -> Format | None:
-        formats = SourceFormats(
-            self._given, {path: known} if known else {}, self._clock, lambda _: None, self._personal
-        )
+    def _given_for(self, found: Found) -> str:
+        """Return the format that a file is to have; empty if it is to be detected."""
+        return self._given or self._logs.format_of(found.stream, found.absolute) or self._general
+
+    def _format(self, found: Found, lines: Sequence[bytes], known: str) -> Format | None:
+        path, given = found.path, self._given_for(found)
+        formats = SourceFormats(given, {path: known} if known else {}, self._clock, lambda _: None, self._personal)
         return formats.format_of(Chunk(path, 0, 0, 0, b"\n".join(lines), Fingerprint(0, 0, "")))
 
-    def _meant(self) -> Format | None:
+    def _meant(self, given: str) -> Format | None:
         """Return the given format, unless it has to be detected from the lines."""
-        return compile_format(self._given, self._personal) if self._given not in ("", "json") else None
+        return compile_format(given, self._personal) if given not in DETECTED else None
 
     def _mismatches(self, lines: Sequence[bytes], fmt: Format | None) -> Iterator[Mismatch]:
         for number, line in enumerate(lines, 1):
@@ -143,12 +150,12 @@ class Previewer:
         parsed = reference.parse_line(line.rstrip(b"\r").lstrip(b"\0"), fmt, self._clock.now())
         return parsed if isinstance(parsed, str) else ""
 
-    def _complaint(self, path: str, lines: Sequence[bytes], count: int) -> str:
-        if not self._given:
+    def _complaint(self, path: str, given: str, lines: Sequence[bytes], count: int) -> str:
+        if not given:
             return f"{path}: no known log format matches most of its first {count:,} lines; say it with --log-format"
         better = detect([line for line in lines if _is_line(line)], self._clock.now(), self._personal)
         hint = f"they look like {better.name}" if better else "say another with --log-format"
-        return f"{path}: the log format {self._given!r} matches none of its first {count:,} lines; {hint}"
+        return f"{path}: the log format {given!r} matches none of its first {count:,} lines; {hint}"
 
 
 def _first_lines(head: bytes) -> list[bytes]:

@@ -13,9 +13,25 @@ from logagg.cli import Parsed, Shared, address, log_json_option, servers, shared
 from logagg.commands.serve import LISTEN, serving
 from logagg.config.types import INTERVAL, MEMORY
 
+INSTALLED = ""  # the value of --nginx and --apache without one
+
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option(
+    "--nginx",
+    metavar="FILE",
+    is_flag=False,
+    flag_value=INSTALLED,
+    help="Follow the access logs of this configuration of nginx (default: /etc/nginx/nginx.conf).",
+)
+@click.option(
+    "--apache",
+    metavar="DIR",
+    is_flag=False,
+    flag_value=INSTALLED,
+    help="Follow the access logs of the configuration of Apache httpd in DIR (default: where it is installed).",
+)
 @click.option("--once", is_flag=True, help="Read all there is, commit, print a summary, exit.")
 @click.option(
     "--from",
@@ -68,6 +84,8 @@ from logagg.config.types import INTERVAL, MEMORY
 @shared_options
 def tail(
     paths: tuple[str, ...],
+    nginx: str | None,
+    apache: str | None,
     shared: Shared,
     serve: str | None,
     gearman: Any,
@@ -77,8 +95,10 @@ def tail(
 ) -> None:
     """Follow files, directories or globs; - reads standard input.
 
+    Without PATH, follow the logs that a server's configuration or logagg.toml names.
+
     SIGTERM and SIGINT: flush, commit, exit with status 0. A second one: exit at once; nothing is lost.
-    SIGHUP: read the configuration again.
+    SIGHUP: read the configuration again, and that of the server.
     """
     from logagg.heap import tune_process
 
@@ -86,21 +106,34 @@ def tail(
         raise click.UsageError("--serve shows a lake that is being written here: leave out --gearman and --once")
     tune_process()
     from logagg.clock import SystemClock
+    from logagg.commands.servers import WithServers
+    from logagg.notice_log import Notices
     from logagg.parse_pool.pool import Parsers
+    from logagg.servers.find import Configuration
     from logagg.tail.options import TailOptions
     from logagg.tail.signals import ControlRequests
 
     requests = ControlRequests(reloads=not options["once"])
+    clock = SystemClock()
+    servers = [Configuration(nginx, "nginx")] if nginx is not None else []
+    servers += [Configuration(apache, "apache")] if apache is not None else []
+    notices = Notices(clock, verbosity=shared.verbosity, as_json=options["log_json"])
+    source = WithServers(servers, lambda: shared.config, notices.report)
+    config = source.read()
+    if not paths and not config.logs:
+        raise click.UsageError(
+            "name logs as PATH, or a server with --nginx or --apache, or write [[log]] in logagg.toml"
+        )
     run = TailOptions(
         paths,
         shared.lake,
-        shared.config,
+        config,
         verbosity=shared.verbosity,
         say=click.echo,
-        reload=lambda: shared.config,
+        reload=source.read,
+        configured=bool(servers) or not paths,
         **options,
     )
-    clock = SystemClock()
     page = serving(shared.lake, serve) if serve else nullcontext()
     with requests.heeded(), Parsers(run.budget, clock) as parsers, page:  # parsers start up while the rest is imported
         if gearman:

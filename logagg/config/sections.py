@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from logagg.config.logs import LogConfig
 from logagg.config.rules import DEFAULT_RULES, KINDS, RollupConfig, RuleConfig
 from logagg.config.types import (
     COUNT,
@@ -139,6 +140,7 @@ class Config:
     assets: Assets = Assets()
     rules: tuple[RuleConfig, ...] = DEFAULT_RULES
     rollups: tuple[RollupConfig, ...] = ()
+    logs: tuple[LogConfig, ...] = ()
     path: Path | None = None  # the file; None: there is no file
 
 

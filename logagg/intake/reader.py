@@ -153,9 +153,11 @@ class Reader(ChunkReader):
     def set_note(self, note: str) -> None:
         self.source = replace(self.source, note=note)
 
-    def set_format(self, format: str) -> None:
-        if self.source.format != format:
-            self.source = replace(self.source, format=format)
+    def describe(self, format: str, site: str) -> None:
+        """Note the format of its lines, and their site if that is known."""
+        described = replace(self.source, format=format or self.source.format, site=site or self.source.site)
+        if described != self.source:
+            self.source = described
 
     # one pass of reading
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 from typing import Literal
 
@@ -14,7 +14,7 @@ from logagg.heartbeat import FollowedLog
 from logagg.intake.chunks import Outgrown, ReadLimits, Replaced, TakeBuffer, no_buffer
 from logagg.intake.content import Compressed, Pipe
 from logagg.intake.discover import Finder
-from logagg.intake.names import STDIN
+from logagg.intake.names import STDIN, describe
 from logagg.intake.open_files import OpenFiles, allowance
 from logagg.intake.reader import NEVER, Reader
 from logagg.intake.registry import SourceRegistry, new_source
@@ -43,6 +43,7 @@ class Tailer:
         paths: Sequence[str],
         known: Sequence[KnownSource] = (),
         *,
+        apart: Collection[str] = (),
         start_at: str | Literal["start", "end"] = "start",
         chunk_bytes: int = 8 << 20,
         max_line: int = 1 << 20,
@@ -57,7 +58,7 @@ class Tailer:
         self._at_once = max(1, allowance() // 4)  # logs that are read in turn
         open_files = OpenFiles(3 * self._at_once)
         limits = ReadLimits(chunk_bytes, max_line, take_buffer)
-        self._finder = Finder(paths, clock.now)
+        self._finder = Finder(paths, clock.now, apart)
         from_end = start_at == "end"
         self._registry = SourceRegistry(known, limits, clock, notice, open_files, patient=not once, from_end=from_end)
         self._stdin = _read_stdin(limits) if STDIN in paths else None
@@ -136,9 +137,21 @@ class Tailer:
         changed, self._registry.changed = self._registry.changed, False
         return changed
 
-    def set_format(self, source: str, format: str) -> None:
-        """Remember the format a source is written in."""
-        self._reader(source).set_format(format)
+    def names(self, source: str) -> tuple[str, str]:
+        """Return the absolute paths of the live log that a source is or was, and of its file."""
+        reader = self._reader(source)
+        found = reader.found or describe(reader.source.path)
+        return found.stream, reader.last_path
+
+    def describe(self, source: str, format: str, site: str) -> Source:
+        """Remember the format that a source is written in, and the site of its lines if that is known; return the source."""
+        reader = self._reader(source)
+        reader.describe(format, site)
+        return reader.source
+
+    def follow(self, paths: Sequence[str], apart: Collection[str] = ()) -> None:
+        """Follow these paths from now on, of which none is standard input; globs do not mean the files in `apart`."""
+        self._finder = Finder(paths, self._clock.now, apart)
 
     def refuse(self, source: str) -> None:
         """Take back the last chunk of a source; it is read again when its file has grown."""

@@ -24,11 +24,11 @@ class ParseTask:
     addresses_in_samples: bool = False  # of rejects
     then: Then | None = None  # applied to the events of a chunk
 
-    def __call__(self, chunk: Chunk, fmt: Format, now: float, *more: Any) -> Any:
-        """Return a batch whose table holds events, or what `then` makes of it."""
+    def __call__(self, chunk: Chunk, fmt: Format, now: float, site: str, *more: Any) -> Any:
+        """Return a batch whose table holds events, or what `then` makes of it; `site` is that of lines without one."""
         batch = fast.parse(chunk, fmt, now, self.max_line)
         rejects = batch.rejects if self.addresses_in_samples else without_addresses(batch.rejects)
-        events = Batch(self.classifier.classify(batch.table), rejects)
+        events = Batch(self.classifier.classify(batch.table, site), rejects)
         return self.then(without_data(chunk), events, *more) if self.then else events
 
     def asking(self, key_of: Callable[[int], bytes] | None) -> ParseTask:

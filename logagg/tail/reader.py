@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass
 
 from logagg.clock import Clock
+from logagg.config.logs import LogTable
 from logagg.intake.tail import Tailer
 from logagg.intake.waker import Waker
 from logagg.parse.source_formats import SourceFormats
@@ -36,13 +37,15 @@ class ReadLoop:
         tailer: Tailer,
         waker: Waker,
         formats: SourceFormats,
+        logs: LogTable,
         parsers: Parsers,
         sink: Sink,
         pace: Pace,
         clock: Clock,
         written_at: float = 0.0,
     ) -> None:
-        self._tailer, self._waker, self._formats, self._parsers = tailer, waker, formats, parsers
+        self._tailer, self._waker, self._parsers = tailer, waker, parsers
+        self._formats, self._logs = formats, logs
         self._sink, self._pace, self._clock = sink, pace, clock
         self._written_at = written_at  # when the lake was last written, in case the clock is behind that
         self._put = self._changed = False  # since the last flush: a chunk was put; a source changed without one
@@ -111,12 +114,13 @@ class ReadLoop:
         if fmt is None:
             self._tailer.refuse(chunk.source)
             return
-        if chunk.data:  # a hole, or a line over the limit, has no format
-            self._tailer.set_format(chunk.source, fmt.name)
-        source = self._tailer.source(chunk.source)
+        # A hole, or a line over the limit, has no format.
+        site = self._logs.site_of(*self._tailer.names(chunk.source))
+        source = self._tailer.describe(chunk.source, fmt.name if chunk.data else "", site)
         self._put = True
         self._bytes += chunk.end - chunk.start
-        self._sink.put(source, without_data(chunk), self._parsers.submit(chunk, fmt, source, written=written))
+        parsed = self._parsers.submit(chunk, fmt, source, written=written, site=source.site)
+        self._sink.put(source, without_data(chunk), parsed)
 
     def _flush(self) -> None:
         self._changed |= self._tailer.take_changes()

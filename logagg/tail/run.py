@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from logagg.clock import Clock
+from logagg.config.logs import LogTable, apart_of
 from logagg.config.sections import Config
 from logagg.errors import LogaggError
 from logagg.heap import HeapTrimmer
@@ -17,7 +18,7 @@ from logagg.metrics import Sample, served
 from logagg.notice_log import Notices
 from logagg.notices import configuration_refused, configuration_reloaded, reading_again, stopped_before_end
 from logagg.parse.formats.format import PersonalFields
-from logagg.parse.source_formats import SourceFormats
+from logagg.parse.source_formats import SourceFormats, check_formats
 from logagg.parse_pool.pool import Parsers
 from logagg.parse_pool.task import ParseTask
 from logagg.tail.console import CatchUpBar, StatusLine, summary
@@ -87,7 +88,7 @@ class Run:
     def run(self) -> None:
         """Follow until told to stop, or read once. Raises LogaggError."""
         started = self._clock.monotonic()
-        announce(paths.problems(self._options.paths), self._notices)
+        announce(paths.problems(self._paths), self._notices)
         try:
             with served(self._options.metrics, self.numbers):
                 while self._session():
@@ -98,9 +99,11 @@ class Run:
             self._waker.stop()
         if self._options.ends:
             self._destination.refuse_damaged()
-            self._unread.complain(
-                self._options.paths, self._log_format(self._config), in_vain=not self._stats.tally.lines
-            )
+            self._unread.complain(self._paths, in_vain=not self._stats.tally.lines)
+
+    @property
+    def _paths(self) -> list[str]:
+        return self._options.follows(self._config)
 
     def _finish(self, started: float) -> None:
         """Merge the files of the lake, and print the summary."""
@@ -153,8 +156,9 @@ class Run:
     def _make_tailer(self, beginning: Beginning) -> Tailer:
         options, tail = self._options, self._config.tail
         return Tailer(
-            options.paths,
+            self._paths,
             beginning.known,
+            apart=apart_of(self._config.logs),
             start_at=options.start or tail.begin,
             chunk_bytes=beginning.chunk_bytes,
             max_line=tail.max_line,
@@ -185,9 +189,11 @@ class Run:
         privacy, classifier = config.privacy, self._destination.classifier(config)
         task = ParseTask(classifier, config.tail.max_line, privacy.addresses_in_samples, sink.then)
         self._parsers.use(task, self._notices.report)
-        self._reporter.flush = pace.flush
-        formats = self._formats(config, tailer)
-        return ReadLoop(tailer, self._waker, formats, self._parsers, sink, pace, self._clock, beginning.written_at)
+        self._reporter.flush, self._reporter.paths = pace.flush, self._paths
+        formats, logs = self._formats(config, tailer), LogTable(config.logs)
+        return ReadLoop(
+            tailer, self._waker, formats, logs, self._parsers, sink, pace, self._clock, beginning.written_at
+        )
 
     def _watch(self, loop: ReadLoop, tailer: Tailer, sink: Sink, display: CatchUpBar | StatusLine) -> Config | None:
         """Show the progress until a read loop ends; return the configuration for the next one, if any."""
@@ -257,6 +263,8 @@ class Run:
         except LogaggError as error:
             self._notices.report(configuration_refused(str(error)))
             return self._destination.adopt(self._config)
+        if config.logs != self._config.logs:
+            tailer.follow(self._options.follows(config), apart_of(config.logs))
         self._config = config
         tailer.reconsider()
         self._notices.report(configuration_reloaded())
@@ -264,16 +272,18 @@ class Run:
 
     def _formats(self, config: Config, tailer: Tailer) -> SourceFormats:
         """Return the formats of logs for a configuration. Raises LogaggError."""
-        given = self._log_format(config)
+        given, logs, personal = self._options.log_format, LogTable(config.logs), PersonalFields.of(config)
         known = {source.id: source.format for source in tailer.sources() if source.format}
+        check_formats(config.logs, personal)
+
+        def own(source: str) -> str:
+            return "" if given else logs.format_of(*tailer.names(source))
 
         def refused(source: str) -> None:
-            self._unread.refuse(tailer.source(source), given)
+            self._unread.refuse(tailer.source(source), formats.given_for(source))
 
-        return SourceFormats(given, known, self._clock, refused, PersonalFields.of(config))
-
-    def _log_format(self, config: Config) -> str:
-        return self._options.log_format or config.log_format
+        formats = SourceFormats(given or config.log_format, known, self._clock, refused, personal, own)
+        return formats
 
     def _pace(self, config: Config) -> Pace:
         options = self._options

@@ -67,11 +67,14 @@ class Classifier:
             key_of,
         )
 
-    def classify(self, batch: pa.Table) -> pa.Table:
-        """Return one event (`EVENT_SCHEMA`) per row of a batch (`BATCH_SCHEMA`), in the same order."""
+    def classify(self, batch: pa.Table, site_of_log: str = "") -> pa.Table:
+        """Return one event (`EVENT_SCHEMA`) per row of a batch (`BATCH_SCHEMA`), in the same order.
+
+        `site_of_log` is the site of lines without a virtual host, if it is known for their log.
+        """
         column = {name: EncodedText.of(batch.column(name)) for name in batch.schema.names if _is_text(batch, name)}
         logged = [name for name in AS_LOGGED if batch.column(name).null_count < batch.num_rows]
-        site = self._sites(column["host"])
+        site = self._sites(column["host"], site_of_log)
         requests = self._requests(column["target"].filled(), site)
         kind = self.rules.kinds(requests.rule, requests.codes, batch.column("status").to_numpy(), column["method"])
         referrer, from_page = _split_referrers(column["referrer"])
@@ -105,8 +108,8 @@ class Classifier:
         columns["visitor"] = pa.array(self._visitors(column, batch.column("time")))
         return pa.table([columns[name] for name in EVENT_SCHEMA.names], schema=EVENT_SCHEMA)
 
-    def _sites(self, hosts: EncodedText) -> EncodedText:
-        own = (self.site or NO_SITE).lower()
+    def _sites(self, hosts: EncodedText, site_of_log: str) -> EncodedText:
+        own = (site_of_log or self.site or NO_SITE).lower()
         hosts = hosts.filled()
         return hosts.map(lambda values: pc.if_else(pc.equal(values, ""), own, values))
 
