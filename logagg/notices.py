@@ -128,8 +128,8 @@ FORMAT = NoticeKind(
     "name the format with `--log-format`",
 )
 UNREAD = NoticeKind("unread", Level.WARNING, "a run with `--once` has left a log unread, and why", "as the text says")
-NOT_FOLLOWED = NoticeKind(
-    "not_followed",
+CONFIGURED = NoticeKind(
+    "configured",
     Level.NOTICE,
     "a log of a [server's configuration](configuration.md#logs) is not followed, and why; or what is odd about one that is",
     "as the text says",
@@ -248,8 +248,8 @@ def log_without_format(path: str, problem: str) -> Notice:
     return FORMAT.of(problem, path=path)
 
 
-def log_not_followed(path: str, text: str, *, followed: bool) -> Notice:
-    return NOT_FOLLOWED.of(text, path=path, followed=int(followed))
+def log_of_server(path: str, text: str) -> Notice:
+    return CONFIGURED.of(text, path=path)
 
 
 def log_left_unread(problem: str) -> Notice:

@@ -65,10 +65,22 @@ class Nginx:
     def pidfile(self) -> Path:
         return self.folder / "nginx.pid"
 
-    def start(self, *, access_log: str = "", http: str = "", server: str = _SERVER, workers: int = 1) -> None:
-        """Start with these parts of a configuration; `access_log` is the value of that directive, such as 'PATH main buffer=32k'."""
+    def start(
+        self,
+        *,
+        access_log: str = "",
+        http: str = "",
+        server: str = _SERVER,
+        workers: int = 1,
+        also: Callable[[int], None] = lambda port: None,
+    ) -> None:
+        """Start with these parts of a configuration.
+
+        `access_log` is the value of that directive, such as 'PATH main buffer=32k'; `also` writes what else needs the port.
+        """
         for _ in range(5):  # another process may take a free port before nginx does
             self.port = _free_port()
+            also(self.port)
             self._write(access_log or f"{self.log} combined", http, server, workers)
             self._process = subprocess.Popen(self._argv(), cwd=self.folder, stderr=subprocess.DEVNULL)
             if self._comes_up():

@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from logagg.config.sections import Config
-from logagg.notices import Report, log_not_followed
+from logagg.notices import Notice, log_of_server
 from logagg.servers.find import Configuration, with_logs
 from logagg.servers.logs import ServerLog
 
 
 @dataclass(slots=True)
 class WithServers:
-    """Reads the configuration together with those of servers, and reports the logs that are not followed, once each."""
+    """Reads the configuration together with those of servers."""
 
     servers: Sequence[Configuration]
     load: Callable[[], Config]
-    report: Report
-    _said: set[str] | None = None
+    _found: Sequence[ServerLog] = ()
+    _told: Collection[tuple[str, str]] = ()
 
     def read(self) -> Config:
         """Return the configuration with the logs of the servers. Raises ConfigError."""
         config = self.load()
-        found = list(chain.from_iterable(server.logs() for server in self.servers))
-        self._tell(found)
-        return with_logs(config, found)
+        self._found = list(chain.from_iterable(server.logs() for server in self.servers))
+        return with_logs(config, self._found)
 
-    def _tell(self, found: Sequence[ServerLog]) -> None:
-        said = {f"{log.path}: {log.left_out}": log for log in found if not log.followed}
-        said |= {f"{log.path}: {note}": log for log in found if log.followed for note in log.notes}
-        for text in said.keys() - (self._said or set()):
-            self.report(log_not_followed(said[text].path, f"{text} ({said[text].place})", followed=said[text].followed))
-        self._said = set(said)
+    def news(self) -> list[Notice]:
+        """Return notices of logs that are not followed and of odd ones, as far as they are not known yet."""
+        texts = [(log, text) for log in self._found for text in ([log.left_out] if not log.followed else log.notes)]
+        found = {(log.path, text): log_of_server(log.path, f"{log.path}: {text} ({log.place})") for log, text in texts}
+        new = [notice for key, notice in found.items() if key not in self._told]
+        self._told = found.keys()
+        return new
 
 
 def as_toml(path: str, found: Sequence[ServerLog]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,14 @@ from logagg.cli import Parsed, Shared, address, log_json_option, servers, shared
 from logagg.commands.serve import LISTEN, serving
 from logagg.config.types import INTERVAL, MEMORY
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from logagg.config.sections import Config
+    from logagg.notices import Notice
+    from logagg.tail.options import TailOptions
+
+NO_LOGS = "name logs as PATH, or a server with --nginx or --apache, or write [[log]] in logagg.toml"
 INSTALLED = ""  # the value of --nginx and --apache without one
 
 
@@ -106,34 +114,11 @@ def tail(
         raise click.UsageError("--serve shows a lake that is being written here: leave out --gearman and --once")
     tune_process()
     from logagg.clock import SystemClock
-    from logagg.commands.servers import WithServers
-    from logagg.notice_log import Notices
     from logagg.parse_pool.pool import Parsers
-    from logagg.servers.find import Configuration
-    from logagg.tail.options import TailOptions
     from logagg.tail.signals import ControlRequests
 
     requests = ControlRequests(reloads=not options["once"])
-    clock = SystemClock()
-    servers = [Configuration(nginx, "nginx")] if nginx is not None else []
-    servers += [Configuration(apache, "apache")] if apache is not None else []
-    notices = Notices(clock, verbosity=shared.verbosity, as_json=options["log_json"])
-    source = WithServers(servers, lambda: shared.config, notices.report)
-    config = source.read()
-    if not paths and not config.logs:
-        raise click.UsageError(
-            "name logs as PATH, or a server with --nginx or --apache, or write [[log]] in logagg.toml"
-        )
-    run = TailOptions(
-        paths,
-        shared.lake,
-        config,
-        verbosity=shared.verbosity,
-        say=click.echo,
-        reload=source.read,
-        configured=bool(servers) or not paths,
-        **options,
-    )
+    run, clock = _run(paths, shared, {"nginx": nginx, "apache": apache}, options), SystemClock()
     page = serving(shared.lake, serve) if serve else nullcontext()
     with requests.heeded(), Parsers(run.budget, clock) as parsers, page:  # parsers start up while the rest is imported
         if gearman:
@@ -146,3 +131,34 @@ def tail(
             from logagg.tail.local import tail as follow
 
             follow(run, clock, requests, parsers)
+
+
+def _run(
+    paths: tuple[str, ...], shared: Shared, servers: dict[Any, str | None], options: dict[str, Any]
+) -> TailOptions:
+    """Return the options of the run: the logs are those named, or those of the configuration and of servers."""
+    from logagg.tail.options import TailOptions
+
+    named = [(kind, path) for kind, path in servers.items() if path is not None]
+    read: Callable[[], Config] = lambda: shared.config  # noqa: E731
+    news: Callable[[], Sequence[Notice]] = list
+    if named:
+        from logagg.commands.servers import WithServers
+        from logagg.servers.find import Configuration
+
+        with_servers = WithServers([Configuration(path, kind) for kind, path in named], read)
+        read, news = with_servers.read, with_servers.news
+    config = read()
+    if not paths and not config.logs:
+        raise click.UsageError(NO_LOGS)
+    return TailOptions(
+        paths,
+        shared.lake,
+        config,
+        verbosity=shared.verbosity,
+        say=click.echo,
+        reload=read,
+        news=news,
+        configured=bool(named) or not paths,
+        **options,
+    )

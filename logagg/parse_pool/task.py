@@ -24,7 +24,7 @@ class ParseTask:
     addresses_in_samples: bool = False  # of rejects
     then: Then | None = None  # applied to the events of a chunk
 
-    def __call__(self, chunk: Chunk, fmt: Format, now: float, site: str, *more: Any) -> Any:
+    def __call__(self, chunk: Chunk, fmt: Format, now: float, site: str = "", *more: Any) -> Any:
         """Return a batch whose table holds events, or what `then` makes of it; `site` is that of lines without one."""
         batch = fast.parse(chunk, fmt, now, self.max_line)
         rejects = batch.rejects if self.addresses_in_samples else without_addresses(batch.rejects)

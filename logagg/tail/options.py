@@ -11,6 +11,7 @@ from logagg.config.sections import Config
 from logagg.intake.names import STDIN
 from logagg.intake.paths import check, problem
 from logagg.memory import Budget
+from logagg.notices import Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class TailOptions:
     metrics: tuple[str, int] | None = None  # where Prometheus may scrape
     say: Callable[[str], None] = print
     reload: Callable[[], Config] = Config  # reads the configuration again; raises ConfigError
+    news: Callable[[], Sequence[Notice]] = list  # of the configuration that was read last
     configured: bool = False  # follow the logs of the configuration, too
 
     def follows(self, config: Config) -> list[str]:

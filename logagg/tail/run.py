@@ -88,6 +88,7 @@ class Run:
     def run(self) -> None:
         """Follow until told to stop, or read once. Raises LogaggError."""
         started = self._clock.monotonic()
+        self._tell_news()
         announce(paths.problems(self._paths), self._notices)
         try:
             with served(self._options.metrics, self.numbers):
@@ -100,6 +101,10 @@ class Run:
         if self._options.ends:
             self._destination.refuse_damaged()
             self._unread.complain(self._paths, in_vain=not self._stats.tally.lines)
+
+    def _tell_news(self) -> None:
+        for notice in self._options.news():
+            self._notices.report(notice)
 
     @property
     def _paths(self) -> list[str]:
@@ -255,6 +260,7 @@ class Run:
         if config := reloaded(self._options.reload, self._new_config or self._config, attempt, self._notices):
             self._new_config = config
             loop.stop()
+            self._tell_news()
 
     def _renewed(self, config: Config, tailer: Tailer) -> Sink:
         """Return the next sink: with the new configuration, or with the old one if the destination refuses the new one."""
