@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.apache import Apache
 from tests.conftest import POWERLESS, Command, wait_until
 from tests.nginx import Nginx
 
@@ -109,3 +110,71 @@ def test_what_init_writes_is_followed_and_checked(logagg: Command, nginx: Nginx)
     assert "all is well" in logagg.run("check").stdout
     logagg.run("tail", "--once")
     assert logagg.read(HITS) == COUNTED
+
+
+APACHE_SHOP = """
+Define shop shop.example
+<VirtualHost *:*>
+    ServerName ${shop}:80
+    ServerAlias www.${shop}
+    SetEnvIf Request_URI "^/odd" odd
+    <IfModule mod_log_config.c>
+        LogFormat "%h %l %u %t \\"%r\\" %>s %b \\"%{Referer}i\\" \\"%{User-Agent}i\\" %D" timed
+        CustomLog ${APACHE_LOG_DIR}/shop.log \\
+            timed
+        CustomLog ${APACHE_LOG_DIR}/odd.log combined env=odd
+    </IfModule>
+    <IfModule !mod_log_config.c>
+        CustomLog ${APACHE_LOG_DIR}/never.log combined
+    </IfModule>
+</VirtualHost>
+"""
+APACHE_MORE = """
+<Macro Site $name>
+    <VirtualHost *:*>
+        ServerName $name.example
+        LogFormat "%h %l %u %t \\"%r\\" %>s %b"
+        TransferLog ${APACHE_LOG_DIR}/$name.log
+    </VirtualHost>
+</Macro>
+Use Site blog
+Use Site "news"
+<VirtualHost *:*>
+    ServerName piped.example
+    CustomLog "|$PROGRAM -l ${APACHE_LOG_DIR}/piped.%Y-%m-%d.log 86400" combined
+    CustomLog "|/bin/dd of=/dev/null" combined
+</VirtualHost>
+<VirtualHost *:*>
+    ServerName inherits.example
+</VirtualHost>
+<IfDefine NEVER>
+    Include nowhere.conf
+</IfDefine>
+CustomLog ${APACHE_LOG_DIR}/other_vhosts_access.log vhost_combined
+"""
+ROTATELOGS = """#!/bin/sh
+exec cat >> "$(dirname "$2")/piped.2026-11-30.log"
+"""
+
+
+def test_each_request_of_an_apache_counts_once_for_its_site(logagg: Command, apache: Apache) -> None:
+    program = apache.folder / "rotatelogs"
+    program.write_text(ROTATELOGS)
+    program.chmod(0o755)
+    apache.start(more=APACHE_MORE.replace("$PROGRAM", str(program)), shop=APACHE_SHOP)
+    asked = {"shop.example": 3, "www.shop.example": 2, "blog.example": 4, "news.example": 1, "piped.example": 2}
+    for host, times in {**asked, "inherits.example": 2}.items():
+        for _ in range(times):
+            apache.get("/odd?1", Host=host)
+    config = json.loads(logagg.run("check", "--json", "--from", apache.folder, status=None).stdout)
+    assert {one for log in config["logs"] for one in log["sites"]} == apache.hosts()
+    apache.stop()
+    done = logagg.run("tail", "--once", "--apache", apache.folder)
+    assert dict(logagg.read(HITS)) == {
+        "shop.example": 5,
+        "blog.example": 4,
+        "news.example": 1,
+        "piped.example": 2,
+        "inherits.example": 2,
+    }, done.stderr
+    assert "|/bin/dd of=/dev/null: a program writes it" in done.stderr
