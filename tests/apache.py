@@ -70,12 +70,14 @@ class Apache:
         for _ in range(5):  # another process may take a free port before
             self.port = free_port()
             (self.folder / "envvars").write_text(_ENVIRONMENT.format(folder=self.folder, port=self.port))
-            self._process = subprocess.Popen(self._argv("-D", "FOREGROUND"), stderr=subprocess.DEVNULL)
-            process = self._process
-            wait_until(lambda: process.poll() is not None or listens(self.port))
-            if process.poll() is None:
+            if self._comes_up():
                 return
         raise AssertionError(self.tested())
+
+    def _comes_up(self) -> bool:
+        self._process = process = subprocess.Popen(self._argv("-D", "FOREGROUND"), stderr=subprocess.DEVNULL)
+        wait_until(lambda: process.poll() is not None or listens(self.port))
+        return process.poll() is None
 
     def stop(self) -> None:
         """Let it finish its requests, write its logs, and end."""

@@ -7,12 +7,9 @@ import os
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from tests.apache import Apache
-from tests.conftest import POWERLESS, Command, wait_until
+from tests.conftest import POWERLESS, Command, combined, wait_until
 from tests.nginx import Nginx
 
 HITS = "SELECT site, sum(hits)::BIGINT FROM traffic GROUP BY site ORDER BY site"
@@ -110,6 +107,50 @@ def test_what_init_writes_is_followed_and_checked(logagg: Command, nginx: Nginx)
     assert "all is well" in logagg.run("check").stdout
     logagg.run("tail", "--once")
     assert logagg.read(HITS) == COUNTED
+
+
+def test_a_log_that_may_not_be_read_fails_the_check(logagg: Command, tmp_path: Path) -> None:
+    conf, log, other = tmp_path / "nginx.conf", tmp_path / "shop.log", tmp_path / "blog.log"
+    conf.write_text(
+        f"http {{ server {{ server_name shop.example; access_log {log}; }} server {{ access_log {other} combined; }} }}"
+    )
+    log.touch()
+    log.chmod(0)
+    other.touch()
+    argv = [*(POWERLESS if os.geteuid() == 0 else []), *logagg.argv("check", "--from", conf)]
+    done = subprocess.run(argv, cwd=tmp_path, env=logagg.env, capture_output=True, text=True)
+    assert done.returncode == 1
+    rows = {row[0]: row[1:4] for row in map(str.split, done.stdout.splitlines()) if row[-1].startswith(f"{conf}:")}
+    assert rows[str(log)] == ["combined", "shop.example", "no"] and rows[str(other)] == ["combined", "unknown", "yes"]
+    (wrong,) = [line for line in done.stdout.splitlines() if line.startswith("wrong: ")]
+    assert wrong == f"wrong: {log}: permission denied; run as a user who may read it (often in group adm)"
+
+
+def test_a_broken_configuration_is_said_in_one_line(logagg: Command, tmp_path: Path) -> None:
+    (tmp_path / "conf").write_text("http { access_log a.log")
+    done = logagg.run("init", "--from", "conf", status=1)
+    assert done.stderr == f'logagg: {tmp_path}/conf:1: "access_log" is not ended by ";" or "{{"; `nginx -t` checks it\n'
+    assert not (tmp_path / "logagg.toml").exists()
+
+
+def test_a_reload_follows_the_logs_of_new_sites(logagg: Command, tmp_path: Path) -> None:
+    conf, line = tmp_path / "nginx.conf", combined([("/", 200)])
+    one, two = ("http {", "server { server_name %s; access_log %s/%s.log; }"), "two.example"
+    of_one = one[1] % ("one.example", tmp_path, "one")
+    conf.write_text(f"{one[0]} {of_one} }}")
+    (tmp_path / "one.log").write_text(line)
+    tail = logagg.start("tail", "--flush", "0.1", "--nginx", conf)
+    logagg.await_lines(1, tail)
+    (tmp_path / "two.log").write_text(line)
+    conf.write_text(f"{one[0]} {of_one} {one[1] % (two, tmp_path, 'two')} }}")
+    tail.send_signal(signal.SIGHUP)
+    logagg.await_lines(2, tail)
+    assert logagg.read(HITS) == [("one.example", 1), ("two.example", 1)]
+    conf.write_text("http {")
+    tail.send_signal(signal.SIGHUP)
+    wait_until(lambda: "nginx.conf:1: " in (tmp_path / "tail.log").read_text(), tail)
+    tail.terminate()
+    assert tail.wait(20) == 0
 
 
 APACHE_SHOP = """
