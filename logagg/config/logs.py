@@ -101,7 +101,8 @@ class LogTable:
         """Return the site of a file's lines; empty if no entry gives one."""
         found = self.of(*paths)
         if found and found.site == SITE_OF_PATH:
-            return next((match[1].lower() for path in paths if (match := _pattern(found.path).fullmatch(path))), "")
+            matches = filter(None, map(_pattern(found.path).fullmatch, paths))
+            return next((match[1].lower() for match in matches if match.lastindex), "")
         return found.site if found else ""
 
     def _of_glob(self, path: str) -> LogConfig | None:

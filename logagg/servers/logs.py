@@ -103,9 +103,11 @@ def joined(contexts: Sequence[Context]) -> list[ServerLog]:
 
 def _kept_apart(record: ServerLog, left_out: Set[str]) -> ServerLog:
     """Return a record whose glob means only access logs that are followed."""
+    if not glob.has_magic(record.path):
+        return replace(record, apart=())
     meant = LogTable([LogConfig(record.path)])
-    apart = {*record.apart, *left_out} if glob.has_magic(record.path) else set()
-    return replace(record, apart=tuple(sorted(one for one in apart if meant.of(one) and one != record.path)))
+    apart = {*record.apart, *left_out} - {record.path}
+    return replace(record, apart=tuple(sorted(filter(meant.of, apart))))
 
 
 def _key(output: Output) -> str:
