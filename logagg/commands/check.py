@@ -55,7 +55,9 @@ def check(
     # Before the first tail the lake does not exist; but `--lake` without logs means that it should.
     named = context.get_parameter_source("lake") is click.core.ParameterSource.COMMANDLINE
     logs = Configuration(server).logs if server else list
-    found = examine(paths, lambda: shared.config, log_format, shared.lake, must_exist=named and not paths, server=logs)
+    found = examine(
+        paths, lambda: shared.config, log_format, shared.lake, must_exist=named and not (paths or server), server=logs
+    )
     if as_json:
         from logagg.query import render
 
@@ -140,7 +142,7 @@ def _show_logs(found: Examination) -> None:
 def _show_files(found: Examination) -> None:
     from logagg.query import render
 
-    if found.files:
+    if found.files and not found.logs:
         columns = ("path", "stream", "size", "compression", "format", "matching", "lines", "start")
         rows = [[getattr(file, column) for column in columns] for file in found.files]
         render.write(

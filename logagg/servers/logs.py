@@ -85,7 +85,7 @@ class ServerLog:
     @property
     def left_out(self) -> str:
         """Why it is not followed."""
-        return self.refused or (f"its requests are in {self.covered_by}" if self.covered_by else "")
+        return f"its requests are in {self.covered_by}" if self.covered_by else self.refused
 
     @property
     def is_file(self) -> bool:
@@ -239,9 +239,11 @@ def _also(context: Context, key: str, kept: Set[str]) -> set[str]:
 def _chosen(key: str, log: _Log, kept: Set[str]) -> ServerLog:
     """Return the record of a log that says whether it is followed, and what else has the same requests."""
     others = sorted({other for context in log.contexts for other in _also(context, key, kept)})
-    if not log.record.followed or not others:
+    if not others:
         return log.record
-    if key not in kept:
+    if key not in kept and all(_also(context, key, kept) for context in log.contexts):
         return replace(log.record, covered_by=", ".join(others))
+    if key not in kept:
+        return log.record
     note = f"some of its requests are also in {', '.join(others)}, and count twice"
     return replace(log.record, notes=(*log.record.notes, note))

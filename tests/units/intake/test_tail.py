@@ -678,3 +678,23 @@ def test_a_log_that_is_cut_between_a_look_and_its_opening(bench: Bench, monkeypa
     with log.open("ab") as file:
         file.write(b"more\n")
     assert data(tailer.poll()) == b"more\n"
+
+
+def test_other_paths_are_followed_from_then_on(bench: Bench) -> None:
+    for name in ("one.log", "two.log"):
+        (bench.folder / name).write_text(f"{name}\n")
+    tailer = bench.tailer(bench.folder / "one.log")
+    assert data(tailer.poll()) == b"one.log\n"
+    tailer.follow([str(bench.folder / "one.log"), str(bench.folder / "two.log")])
+    (bench.folder / "one.log").write_text("one.log\nmore\n")
+    assert data(tailer.poll()) == b"more\ntwo.log\n"
+
+
+def test_a_source_is_described(bench: Bench) -> None:
+    (bench.folder / "a.log.1").write_text("line\n")
+    tailer = bench.tailer(bench.folder / "a.log.1")
+    (chunk,) = tailer.poll()
+    assert tailer.names(chunk.source) == (str(bench.folder / "a.log.1"), str(bench.folder / "a.log.1"))
+    tailer.describe(chunk.source, "combined", "shop.example")
+    source = tailer.describe(chunk.source, "", "")
+    assert (source.format, source.site) == ("combined", "shop.example"), "what is known is kept"

@@ -120,7 +120,8 @@ def test_a_log_that_is_no_file_is_replaced_by_one_that_is(tree: Tree) -> None:
         "a.log": True,
         "short.log": False,
     }
-    assert "sent to syslog" in logs["syslog:server=10.0.0.1,tag=x"].problem
+    sent = logs["syslog:server=10.0.0.1,tag=x"]
+    assert "sent to syslog" in sent.problem and sent.left_out == f"its requests are in {tree.folder}/a.log"
     assert logs["short.log"].problem == "log format 'short': there is no time in it; add it to the format"
 
 
