@@ -68,7 +68,12 @@ def test_without_trust_nobody_is_believed() -> None:
 
 @pytest.mark.parametrize(
     ("forwarded", "found"),
-    [("203.0.113.5, 10.0.0.9", "203.0.113.5"), ("-", "10.0.0.7"), ("sid=1; lang=en", "10.0.0.7"), ("unknown", "10.0.0.7")],
+    [
+        ("203.0.113.5, 10.0.0.9", "203.0.113.5"),
+        ("-", "10.0.0.7"),
+        ("sid=1; lang=en", "10.0.0.7"),
+        ("unknown", "10.0.0.7"),
+    ],
 )
 def test_all_are_believed_if_that_is_asked_for(forwarded: str, found: str) -> None:
     assert client(Proxies(all=True), "10.0.0.7", forwarded) == found
