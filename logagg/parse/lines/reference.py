@@ -76,6 +76,18 @@ def _parse_line(line: bytes, fmt: Format, now: float) -> Record | str:
         return str(reject)
 
 
+def unused(line: bytes, fmt: Format, now: float) -> list[bytes]:
+    """Return what a line has that its format does not use: values of a template, keys of JSON."""
+    one = next((one for one in fmt.each if not isinstance(_parse_line(line, one, now), str)), None)
+    if one is None:
+        return []
+    if one.keys:
+        return [key.encode("utf-8", "replace") for key in json.loads(line) if key not in one.keys]
+    places = zip(one.steps, _places(line, one), strict=True)
+    values = [line[start:end] for step, (start, end) in places if not step.field and step.shape != "ident"]
+    return [value for value in values if value not in (b"", b"-")]
+
+
 def _plain(name: str) -> pa.DataType:
     type_ = BATCH_SCHEMA.field(name).type
     return type_.value_type if pa.types.is_dictionary(type_) else type_
