@@ -238,7 +238,11 @@ def _fields() -> Iterator[str]:
     return _table(("field", "nginx", "Apache", "keys of JSON logs, beside nginx's"), *rows)
 
 
-_MERGED = dict.fromkeys(CLIENTS, "client") | dict.fromkeys(TIMES, "time") | dict.fromkeys(("microseconds", "milliseconds"), "seconds")
+_MERGED = (
+    dict.fromkeys(CLIENTS, "client")
+    | dict.fromkeys(TIMES, "time")
+    | dict.fromkeys(("microseconds", "milliseconds"), "seconds")
+)
 
 
 def _views() -> Iterator[str]:

@@ -23,7 +23,7 @@ def test_a_log_goes_on_in_another_format(site: Site) -> None:
     assert "some lines are of another format" in site.notices()
     [(name,)] = site.logagg.read("SELECT DISTINCT format FROM sources")
     assert name.startswith("combined or <client>") and name.endswith("rt=<seconds:decimals>")
-    [(seconds, hits)] = site.logagg.read('SELECT sum(seconds), sum(hits)::BIGINT FROM latency')
+    [(seconds, hits)] = site.logagg.read("SELECT sum(seconds), sum(hits)::BIGINT FROM latency")
     assert (round(seconds, 6), hits) == (0.105, 21)
     site.start()
     log.write_bytes(site.lines(3).replace(b"\n", MORE))

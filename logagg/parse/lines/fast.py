@@ -56,7 +56,7 @@ def parse(
     for other in others:
         reading.read_rest(other)
     for _ in range(MOST_FOUND):
-        if not (found := detect(reading.sample())):
+        if not (sample := reading.sample()) or not (found := detect(sample)):
             break
         reading.read_rest(found, new=True)
     return Batch(reading.table(), _rejects(chunk, lines, reading.reasons), tuple(reading.found))
@@ -103,7 +103,9 @@ class _Reading:
     def sample(self) -> list[bytes]:
         """Return some of the lines that may be of another format, spread over the chunk."""
         rows = self._rest()
-        rows = rows[:: -(-len(rows) // SAMPLE)] if len(rows) else rows
+        if not len(rows):
+            return []
+        rows = rows[:: -(-len(rows) // SAMPLE)]
         data, starts, ends = self._lines.take(rows).places
         return [data[start:end].tobytes() for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
 
@@ -115,7 +117,8 @@ class _Reading:
         return table.take(pc.sort_indices(table["position"]))
 
     def _rest(self) -> Ints:
-        return np.flatnonzero(np.isin(self.reasons, _OF_ANOTHER_FORMAT))
+        rows = np.flatnonzero(self.reasons)
+        return rows[np.isin(self.reasons[rows], _OF_ANOTHER_FORMAT)] if len(rows) else rows
 
     def _read(self, lines: Slices, fmt: Format) -> tuple[pa.Table, Reasons]:
         fields, typed, reasons = _read_lines(lines, fmt, self._now, self._max_line)
