@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from logagg.parse.combined.tokens import Token
-from logagg.parse.formats.shapes import kind_of
+from logagg.parse.formats.shapes import has_shape, kind_of
 
 # Keys before a value, and the field that they name; the value must have the shape of that field as well.
 _KEYS = {
@@ -28,12 +28,8 @@ _KEYS = {
 }
 _FIELD_OF_KEY = {key: field for field, keys in _KEYS.items() for key in keys.split()}
 _KIND_OF_FIELD = {"seconds": "decimals", "upstream_seconds": "decimals", "cache": "cache", "forwarded": "addresses"}
-_PROOFS = {
-    "host": re.compile(rb"(?:[A-Za-z0-9_-]+\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9](?::[0-9]{1,5})?\Z"),
-    "tls": re.compile(rb"(?:TLSv1(?:\.[0-3])?|SSLv[23])\Z"),
-    "scheme": re.compile(rb"https?\Z"),
-    "country": re.compile(rb"[A-Z]{2}\Z"),
-}
+_PROOFS = {"host": "site", "country": "country"}  # fields with a shape of their own
+_WORDS = {"tls": re.compile(rb"(?:TLSv1(?:\.[0-3])?|SSLv[23])\Z"), "scheme": re.compile(rb"https?\Z")}
 _FILE = re.compile(rb"(?i)\.(?:php|html?|js|css|txt|xml|json|png|jpe?g|gif|svg|ico|aspx?|jsp|cgi|sock)\Z")
 _PAIR = re.compile(rb"([0-9]{1,6})/([0-9]{1,12})\Z")
 _FAR_PORT = re.compile(rb":[0-9]{5}(?:,|\Z)")  # of a client; servers listen on lower ones
@@ -68,8 +64,12 @@ class Column:
 
     def proves(self, field: str) -> bool:
         """Tell whether all values are what a field has."""
-        values = self.values
-        return bool(values) and all(_PROOFS[field].match(value) and not _FILE.search(value) for value in values)
+        values = [value for value in self.values if not _FILE.search(value)]
+        if not values or len(values) < len(self.values):
+            return False
+        return all(
+            _WORDS[field].match(value) if field in _WORDS else has_shape(value, _PROOFS[field]) for value in values
+        )
 
     @property
     def has_clients(self) -> bool:
@@ -120,9 +120,13 @@ def _by_kind(columns: Sequence[Column]) -> Iterator[tuple[int, str]]:
 def _by_proof(columns: Sequence[Column]) -> Iterator[tuple[int, str]]:
     for number, column in enumerate(columns):
         if not column.name and column.kind == "other":
-            yield from ((number, field) for field in _PROOFS if column.proves(field))
+            yield from ((number, field) for field in (*_PROOFS, *_WORDS) if column.proves(field))
 
 
 def _place(column: Column, field: str) -> str:
-    inner = f"<{field}:{column.kind}>"
-    return column.tokens[0].place("<:digits>/<microseconds:digits>" if field == "microseconds" else inner)
+    token, kind = column.tokens[0], column.kind
+    if field == "microseconds":
+        return token.place("<:digits>/<microseconds:digits>")
+    if kind == "other":
+        kind = _PROOFS.get(field, kind if token.marks else "bare")
+    return token.place(f"<{field}:{kind}>")

@@ -26,6 +26,8 @@ class Value:
     listed: bool = False
 
 
+LISTS = frozenset({*CLIENTS, "forwarded", "upstream_seconds"})  # fields whose values may be lists
+
 # A part is a literal or a place.
 Part = bytes | Value
 
@@ -62,7 +64,7 @@ def _nginx(text: str, user_id: str) -> Iterator[Part]:
 def _named(name: str, field: str) -> Value:
     """Return the place for a server's variable: what it writes itself has a shape, what a client has sent may be anything."""
     shape = SHAPE_OF_UNUSED.get(name, "") if not field else "" if name in SENT else _shape_of(field)
-    return Value(field, shape, listed=name.startswith("upstream_") or field == "forwarded")
+    return Value(field, shape, listed=name.startswith("upstream_") or field in LISTS)
 
 
 def _shape_of(field: str) -> str:
@@ -88,7 +90,7 @@ def _own_value(field: str, shape: str, text: str) -> Value:
         raise FormatError(f"log format {text!r}: there is no field <{field}>")
     if shape not in SHAPES:
         raise FormatError(f"log format {text!r}: there is no shape <:{shape}>")
-    listed = shape in ("decimals", "addresses", "sockets") or field in ("upstream_seconds", "forwarded")
+    listed = shape in ("decimals", "addresses", "sockets") or field in LISTS
     return Value("" if field == "ident" else field, shape or _shape_of(field), listed)
 
 
