@@ -6,8 +6,10 @@ import glob
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from logagg.check.understood import Understood, understood
 from logagg.clock import Clock
 from logagg.config.logs import LogTable, apart_of
 from logagg.config.sections import Config
@@ -15,12 +17,13 @@ from logagg.errors import LogaggError
 from logagg.intake import discover
 from logagg.intake.content import Compressed, open_content
 from logagg.intake.names import Found
+from logagg.intake.paths import PathProblem
 from logagg.intake.paths import problems as path_problems
 from logagg.lake.state import State
 from logagg.parse.detect import detect
-from logagg.parse.formats.compile import compile_format
+from logagg.parse.formats.compile import compile_format, joined
 from logagg.parse.formats.format import Format, PersonalFields
-from logagg.parse.lines import reference
+from logagg.parse.lines import fast, reference
 from logagg.parse.source_formats import DETECTED, SAMPLE_LINES, SourceFormats
 from logagg.records import Chunk, Fingerprint
 
@@ -51,6 +54,7 @@ class LogFile:
     matching: int = 0  # how many of these match the format
     start: str = "start"  # where reading begins: start, end, or a position
     mismatches: tuple[Mismatch, ...] = ()
+    example: Understood | None = None  # one of its lines
     problem: str = ""
 
 
@@ -85,10 +89,12 @@ class Previewer:
         }
 
     def preview(self, paths: Sequence[str]) -> Preview:
-        problems = list(_wrong_paths(paths))
+        wrong = list(path_problems(paths))
+        problems = list(map(_said, wrong))
         found = discover.find([path for path in paths if os.path.exists(path) or glob.has_magic(path)], self._apart)
         files = tuple(self._look(one) for one in found if one.asked)
-        problems += [file.problem for file in files if file.problem]
+        said = {one.path for one in wrong}
+        problems += [file.problem for file in files if file.problem and file.path not in said]
         return Preview(files, tuple(_passed_over(paths, {one.path for one in found if one.asked})), tuple(problems))
 
     def _look(self, found: Found) -> LogFile:
@@ -122,7 +128,10 @@ class Previewer:
             count - len(mismatches),
             self._begin if position is None else str(position),
             tuple(mismatches[:MISMATCHES]),
-            f"{found.path}: {broken}" if broken else "" if fmt else self._complaint(found.path, given, lines, count),
+            understood(lines, fmt, self._clock.now()) if fmt else None,
+            f"{found.path}: {broken}"
+            if broken
+            else self._complaint(found.path, given, fmt, lines, count - len(mismatches), count),
         )
 
     def _given_for(self, found: Found) -> str:
@@ -130,9 +139,22 @@ class Previewer:
         return self._given or self._logs.format_of(found.stream, found.absolute) or self._general
 
     def _format(self, found: Found, lines: Sequence[bytes], known: str) -> Format | None:
-        path, given = found.path, self._given_for(found)
-        formats = SourceFormats(given, {path: known} if known else {}, self._clock, lambda _: None, self._personal)
-        return formats.format_of(Chunk(path, 0, 0, 0, b"\n".join(lines), Fingerprint(0, 0, "")))
+        given, own = self._given or self._general, self._given_for(found)
+        formats = SourceFormats(
+            given,
+            {found.path: known} if known else {},
+            self._clock,
+            lambda _: None,
+            self._personal,
+            own=lambda _: "" if own == given else own,
+        )
+        chunk = Chunk(found.path, 0, 0, 0, b"\n".join(lines), Fingerprint(0, 0, ""))
+        fmt = formats.format_of(chunk)
+        if fmt and formats.detects:
+            detect = partial(formats.detector.next, now=self._clock.now())
+            further = fast.parse(chunk, fmt, self._clock.now(), detect=detect).formats
+            return joined([fmt, *(compile_format(name, self._personal) for name in further)])
+        return fmt
 
     def _meant(self, given: str) -> Format | None:
         """Return the given format, unless it has to be detected from the lines."""
@@ -150,7 +172,14 @@ class Previewer:
         parsed = reference.parse_line(line.rstrip(b"\r").lstrip(b"\0"), fmt, self._clock.now())
         return parsed if isinstance(parsed, str) else ""
 
-    def _complaint(self, path: str, given: str, lines: Sequence[bytes], count: int) -> str:
+    def _complaint(
+        self, path: str, given: str, fmt: Format | None, lines: Sequence[bytes], matching: int, count: int
+    ) -> str:
+        """Return what is wrong with the format of a file; an empty text if nothing is."""
+        if fmt and 2 * matching >= count:
+            return ""
+        if fmt and matching:
+            return f"{path}: the log format matches {matching:,} of its first {count:,} lines; say another with --log-format"
         if not given:
             return f"{path}: no known log format matches most of its first {count:,} lines; say it with --log-format"
         better = detect([line for line in lines if _is_line(line)], self._clock.now(), self._personal)
@@ -168,10 +197,9 @@ def _is_line(line: bytes) -> bool:
     return bool(line.strip(b"\r\0"))
 
 
-def _wrong_paths(paths: Sequence[str]) -> Iterator[str]:
-    for found in path_problems(paths):
-        waits = "" if found.state == "unusable" else "; a tail would wait for it"
-        yield f"{found}; {found.hint}{waits}"
+def _said(found: PathProblem) -> str:
+    waits = "" if found.state == "unusable" else "; a tail would wait for it"
+    return f"{found}; {found.hint}{waits}"
 
 
 def _passed_over(paths: Sequence[str], found: set[str]) -> Iterator[PassedOver]:
@@ -193,6 +221,8 @@ def _why(path: Path) -> str:
         return "hidden"
     if discover.is_error_log(path.name):
         return "an error log"
+    if discover.is_backup(path.name):
+        return "called like a backup of a log; name it to have it read"
     if path.is_symlink():
         return "a link to something that is not called like an access log"
     return "not called like an access log; name it to have it read"

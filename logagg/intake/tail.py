@@ -153,6 +153,10 @@ class Tailer:
         """Follow these paths from now on, of which none is standard input; globs do not mean the files in `apart`."""
         self._finder = Finder(paths, self._clock.now, apart)
 
+    def fragment(self, source: str) -> bytes:
+        """Return what comes after the last newline of a source, read again. Raises Replaced or OSError."""
+        return self._reader(source).fragment()
+
     def refuse(self, source: str) -> None:
         """Take back the last chunk of a source; it is read again when its file has grown."""
         self._reader(source).refuse()

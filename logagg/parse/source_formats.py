@@ -1,14 +1,15 @@
-"""The format of each source: given, remembered by the lake, or detected from the source's first lines."""
+"""The formats of each source: given, remembered by the lake, or detected from the source's lines."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 
 from logagg.clock import Clock, LatestTime
 from logagg.config.logs import LogConfig
 from logagg.errors import FormatError
-from logagg.parse.detect import count, detect
-from logagg.parse.formats.compile import compile_format
+from logagg.parse.detect import Detector, count
+from logagg.parse.formats.compile import compile_format, joined
 from logagg.parse.formats.format import NO_PERSONAL_FIELDS, Format, PersonalFields
 from logagg.records import Chunk
 
@@ -27,12 +28,17 @@ def check_formats(logs: Iterable[LogConfig], personal: PersonalFields = NO_PERSO
             raise log.place.error("format", error.message, error.hint) from None
 
 
-def _none(source: str) -> str:
+def nothing_known(source: str) -> str:
+    """Know nothing of a source: no earlier generation of its log, no `[[log]]`."""
     return ""
 
 
 class SourceFormats:
-    """Remembers the format of each source, and detects that of a new one from its first lines."""
+    """Remembers the formats of each source, and detects those of a new one from its first lines.
+
+    A parser that finds lines of another format reads them in that (`learn`), so what is remembered here makes the next lines
+    faster to read, and decides where several formats could be meant; no line depends on it for being read.
+    """
 
     def __init__(
         self,
@@ -41,20 +47,27 @@ class SourceFormats:
         clock: Clock,
         refused: Callable[[str], None],
         personal: PersonalFields = NO_PERSONAL_FIELDS,
-        own: Callable[[str], str] = _none,
+        before: Callable[[str], str] = nothing_known,
+        own: Callable[[str], str] = nothing_known,
     ) -> None:
-        """Use the format that a source has of its `own`, else the `given` one, else detect it."""
-        self._given, self._own = given, own
-        self._personal = personal
-        self._compiled(given)  # which raises FormatError at once
+        """Use a source's `own` format, and others where that does not match; else the `given` one alone."""
+        json = given == "json"  # the keys are detected from the lines
+        self._own, self._general, self._personal = own, given, personal
+        self._given = compile_format(given, personal) if given and not json else None
+        self.detector = Detector(personal, ("json",) if json else None)
         # Remembered formats that differ from --log-format are dropped and detected again.
-        kept = {
-            source: name
-            for source, name in known.items()
-            if self.given_for(source) in ("", name, name.partition(":")[0])
+        kept = {source: name for source, name in known.items() if given in ("", name, name.partition(":")[0])}
+        self._formats = {
+            source: self._with_own(source, compile_format(name, personal)) for source, name in kept.items()
         }
-        self._formats = {source: compile_format(name, personal) for source, name in kept.items()}
-        self._latest, self._refused = LatestTime(clock), refused
+        self._latest, self._refused, self._before = LatestTime(clock), refused, before
+        self._learned = list[tuple[str, str]]()
+        self._lock = threading.Lock()
+
+    @property
+    def detects(self) -> bool:
+        """Whether lines may have other formats than those that are known."""
+        return self._given is None
 
     def format_of(self, chunk: Chunk, written: float = 0.0) -> Format | None:
         """Return the format of the chunk's source, or None when no format matches its first lines.
@@ -71,29 +84,77 @@ class SourceFormats:
             line for line in bytes(chunk.data[:SAMPLE]).split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES] if line.strip(b"\r\0")
         ]
         if not lines:
-            return self._compiled(self.given_for(chunk.source)) or compile_format("combined")
-        found = self._probe(self.given_for(chunk.source), lines, self._latest.of(written))
+            return self._compiled(self._own(chunk.source)) or self._given or compile_format("combined")
+        found = self._probe(chunk.source, lines, self._latest.of(written))
         if found:
             self._formats[chunk.source] = found
         else:
             self._refused(chunk.source)
         return found
 
-    def is_whole(self, source: str, fragment: bytes) -> bool:
-        """Tell whether a last line without a newline is certainly complete."""
-        fmt = self._formats.get(source)
-        return bool(fmt and fmt.closed and count([fragment], fmt, self._latest.of()))
+    def learn(self, source: str, names: tuple[str, ...]) -> None:
+        """Remember further formats that a parser has found in a source; safe from any thread."""
+        with self._lock:
+            self._learned += [(source, name) for name in names]
+
+    def take_learned(self) -> dict[str, list[str]]:
+        """Return the formats that were new for each source, which are remembered from now on."""
+        with self._lock:
+            learned, self._learned = self._learned, []
+        new = dict[str, list[str]]()
+        for source, name in learned:
+            before = self._formats[source]
+            self._formats[source] = joined([before, compile_format(name, self._personal)])
+            if self._formats[source].name != before.name:
+                new.setdefault(source, []).append(name)
+        return new
+
+    def name_of(self, source: str) -> str:
+        """Return the name of the format of a source."""
+        return self._formats[source].name
+
+    def reads(self, source: str, line: bytes) -> bool:
+        """Tell whether a line of a source can be read."""
+        now, known = self._latest.of(), self._formats.get(source) or self._given
+        return bool(known and count([line], known, now)) or (
+            self.detects and self.detector.first([line], now) is not None
+        )
+
+    def is_closed(self, source: str) -> bool:
+        """Tell whether a line that can be read is certainly complete, even without its newline."""
+        fmt = self._formats.get(source) or self._given
+        return bool(fmt and fmt.closed)
 
     def given_for(self, source: str) -> str:
         """Return the format that a source is to have; empty if it is to be detected."""
-        return self._own(source) or self._given
+        return self._own(source) or self._general
 
-    def _compiled(self, given: str) -> Format | None:
-        """Return a given format; None for that of JSON, whose keys are detected from the lines."""
-        return compile_format(given, self._personal) if given not in DETECTED else None
+    def _with_own(self, source: str, fmt: Format) -> Format:
+        """Return the remembered format of a source behind its own one: lines may be older than a change of that."""
+        own = self._compiled(self._own(source))
+        return joined([own, fmt]) if own else fmt
 
-    def _probe(self, given: str, lines: list[bytes], now: float) -> Format | None:
-        fmt = self._compiled(given)
-        if fmt is None:
-            return detect(lines, now, self._personal, names=("json",) if given else None)
-        return fmt if count(lines, fmt, now) else None
+    def _compiled(self, name: str) -> Format | None:
+        """Return the format of a name; None for those that lines decide."""
+        return compile_format(name, self._personal) if name not in DETECTED else None
+
+    def _probe(self, source: str, lines: list[bytes], now: float) -> Format | None:
+        name = self._own(source)
+        if name == "json":
+            return Detector(self._personal, ("json",)).first(lines, now)
+        given = self._compiled(name) or self._given
+        if given is None:
+            return self.detector.first(lines, now, self._likely(source))
+        if count(lines, given, now):
+            return given
+        # The parser finds out which, and says it.
+        has_another = name and self.detects and self.detector.first(lines, now)
+        return given if has_another else None
+
+    def _likely(self, source: str) -> list[Format]:
+        """Return the formats that the log of a source had before."""
+        try:
+            name = self._before(source)
+            return list(compile_format(name, self._personal).each) if name else []
+        except FormatError:  # an earlier logagg knew it
+            return []

@@ -10,6 +10,7 @@ from logagg.clock import ManualClock
 from logagg.config.logs import LogConfig
 from logagg.config.toml import Location
 from logagg.errors import ConfigError
+from logagg.parse.formats.format import OR
 from logagg.parse.source_formats import SourceFormats, check_formats
 from logagg.records import Chunk, Fingerprint
 from tests.conftest import combined
@@ -36,10 +37,24 @@ def test_a_format_of_its_own_goes_before_any_other() -> None:
     line = combined([("/", 200)])
     short = line[: line.index(" 200 ") + 4] + "\n"
     found, refused = formats("combined", {"c": "common", "d": "combined"})
-    assert name_of(found, "c", line) == "combined", "the remembered one is another"
+    assert name_of(found, "c", line) == "combined"
     assert name_of(found, "b", short) == OWN["b"], "which no detection would find"
     assert name_of(found, "d", line) == "combined"
-    assert (name_of(found, "b2", short), name_of(found, "a", "odd\n"), refused) == ("", "", ["b2", "a"])
+    assert (name_of(found, "e", short), name_of(found, "a", "odd\n"), refused) == ("", "", ["e", "a"])
+
+
+def test_the_remembered_format_is_tried_too() -> None:
+    found, _ = formats(known={"c": "common", "d": "common"})
+    line = combined([("/", 200)])
+    assert (name_of(found, "c", line), name_of(found, "d", line)) == (f"combined{OR}common", "common")
+
+
+def test_a_log_with_no_line_of_its_own_format_is_read_if_another_is_detected() -> None:
+    found, refused = formats()
+    assert name_of(found, "a", combined([("/", 200)])) == "common", "the parser finds combined, and says it"
+    assert not refused
+    strict, refused = formats("vhost-combined")
+    assert name_of(strict, "a", combined([("/", 200)])) == "" and refused == ["a"]
 
 
 def test_a_format_that_cannot_be_understood_names_its_line() -> None:
