@@ -153,9 +153,15 @@ class Reader(ChunkReader):
     def set_note(self, note: str) -> None:
         self.source = replace(self.source, note=note)
 
-    def set_format(self, format: str) -> None:
-        if self.source.format != format:
-            self.source = replace(self.source, format=format)
+    def set_format(self, format: str, data: bytes | memoryview) -> bool:
+        """Note the format of the last chunk, which has these data; return False if it was taken back, to be cut as the format demands."""
+        if self.source.format == format:
+            return True
+        self.source = replace(self.source, format=format)
+        if not self._is_cut_well(data):
+            self.take_back()
+            return False
+        return True
 
     # one pass of reading
 

@@ -6,7 +6,9 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from logagg.parse.formats.compile import compile_format
+from logagg.parse.envelopes.kinds import DEEPEST
+from logagg.parse.envelopes.unwrap import envelopes_of, unwrap_lines
+from logagg.parse.formats.compile import compile_format, enveloped
 from logagg.parse.formats.format import NO_PERSONAL_FIELDS, REQUEST_PARTS, TIMES, Format, PersonalFields
 from logagg.parse.formats.json_keys import json_format
 from logagg.parse.formats.presets import NAMED
@@ -14,6 +16,7 @@ from logagg.parse.formats.variables import JSON_KEYS, JSON_TIMES, NGINX
 from logagg.parse.lines import fast
 from logagg.records import Chunk, Fingerprint
 
+FEW = 10  # of so many lines in an envelope, one must parse
 _TIME_SHAPES = ("time_local", "time_iso8601", "time_epoch_us", "time_epoch_ms", "time_epoch")
 _KEYS = {**{name: field for name, field in NGINX.items() if field and field not in TIMES}, **JSON_KEYS}
 
@@ -23,14 +26,33 @@ def detect(
     now: float,
     personal: PersonalFields = NO_PERSONAL_FIELDS,
     *,
-    names: Iterable[str] | None = None,
+    names: Sequence[str] | None = None,
+    depth: int = 0,
 ) -> Format | None:
     """Return the format that parses the most of these lines, if that is at least half of them; otherwise None.
 
-    `names` are the formats to choose from, most specific first; by default all named formats.
+    `names` are the formats to choose from, most specific first; by default all named formats. An envelope comes off first;
+    what other lines may look like, too, is taken for one only if they have no format without it. `depth` is the number of
+    envelopes that are off already; as other programs write into such a log, too, a tenth of the lines is enough then.
     """
-    best, most = None, (len(lines) + 1) // 2 - 1
-    for fmt in _candidates(lines, now, personal, tuple(NAMED) + ("json",) if names is None else names):
+    names = tuple(NAMED) + ("json",) if names is None else names
+    least = len(lines) // FEW if depth else (len(lines) + 1) // 2
+
+    def in_envelope(*, certain: bool) -> Format | None:
+        for envelope in envelopes_of(lines, certain=certain) if depth < DEEPEST else ():
+            if found := detect(unwrap_lines(lines, envelope), now, personal, names=names, depth=depth + 1):
+                return enveloped(found, envelope)
+        return None
+
+    return in_envelope(certain=True) or _best(lines, now, personal, names, least) or in_envelope(certain=False)
+
+
+def _best(
+    lines: Sequence[bytes], now: float, personal: PersonalFields, names: Sequence[str], least: int
+) -> Format | None:
+    """Return the format that parses the most of these lines, if that is one line, and `least`, at least."""
+    best, most = None, max(1, least) - 1
+    for fmt in _candidates(lines, now, personal, names):
         parsed = count(lines, fmt, now)
         if parsed > most:
             best, most = fmt, parsed

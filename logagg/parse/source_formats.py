@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 
 from logagg.clock import Clock, LatestTime
 from logagg.parse.detect import count, detect
-from logagg.parse.formats.compile import compile_format
+from logagg.parse.envelopes.kinds import join, split
+from logagg.parse.envelopes.unwrap import envelopes_of
+from logagg.parse.formats.compile import compile_format, enveloped
 from logagg.parse.formats.format import NO_PERSONAL_FIELDS, Format, PersonalFields
 from logagg.records import Chunk
 
@@ -25,10 +27,10 @@ class SourceFormats:
         refused: Callable[[str], None],
         personal: PersonalFields = NO_PERSONAL_FIELDS,
     ) -> None:
-        self._json = given == "json"  # the keys are detected from the lines
+        self._json = split(given)[1] == "json"  # the keys are detected from the lines
         self._given = compile_format(given, personal) if given and not self._json else None
         # Remembered formats that differ from --log-format are dropped and detected again.
-        kept = {source: name for source, name in known.items() if given in ("", name, name.partition(":")[0])}
+        kept = {source: name for source, name in known.items() if given in _givens(name)}
         self._formats = {source: compile_format(name, personal) for source, name in kept.items()}
         self._latest, self._refused, self._personal = LatestTime(clock), refused, personal
 
@@ -64,4 +66,21 @@ class SourceFormats:
         if self._given is None:
             names = ("json",) if self._json else None
             return detect(lines, now, self._personal, names=names)
-        return self._given if count(lines, self._given, now) else None
+        if count(lines, self._given, now):
+            return self._given
+        return self._in_envelope(lines, self._given, now)
+
+    def _in_envelope(self, lines: list[bytes], fmt: Format, now: float) -> Format | None:
+        """Return the given format in the first envelope in which it matches some lines."""
+        for certain in (True, False):
+            for envelope in envelopes_of(lines, certain=certain):
+                if not fmt.envelope and count(lines, within := enveloped(fmt, envelope), now):
+                    return within
+        return None
+
+
+def _givens(name: str) -> tuple[str, ...]:
+    """Return for which given formats a remembered one is right."""
+    inside = split(name)[1]
+    kind = inside.partition(":")[0]
+    return "", name, inside, kind, join(split(name)[0], kind)

@@ -111,8 +111,8 @@ class ReadLoop:
         if fmt is None:
             self._tailer.refuse(chunk.source)
             return
-        if chunk.data:  # a hole, or a line over the limit, has no format
-            self._tailer.set_format(chunk.source, fmt.name)
+        if chunk.data and not self._tailer.set_format(chunk, fmt.name):  # a hole, or a line over the limit, has no format
+            return
         source = self._tailer.source(chunk.source)
         self._put = True
         self._bytes += chunk.end - chunk.start

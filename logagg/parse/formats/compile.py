@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from logagg.errors import FormatError
+from logagg.parse.envelopes.kinds import join, split
 from logagg.parse.formats.format import LONGEST_KEY, MOST_VALUES, NO_PERSONAL_FIELDS, TIMES, Format, PersonalFields
 from logagg.parse.formats.json_keys import json_template, named_json
 from logagg.parse.formats.presets import NAMED
@@ -12,10 +14,21 @@ from logagg.parse.formats.templates import assemble, parts_of, unwrap
 
 
 def compile_format(text: str, personal: PersonalFields = NO_PERSONAL_FIELDS) -> Format:
-    """Compile a format's name or string.
+    """Compile a format's name or string, perhaps within an envelope: `cri+combined`.
 
     Raises FormatError, which names the unknown part of the format and its position.
     """
+    envelope, inside = split(text)
+    return enveloped(_compile_inside(inside, personal), envelope)
+
+
+def enveloped(fmt: Format, envelope: str) -> Format:
+    """Return a format whose lines are in a further envelope."""
+    around = "+".join(name for name in (envelope, fmt.envelope) if name)
+    return replace(fmt, name=join(envelope, fmt.name), envelope=around)
+
+
+def _compile_inside(text: str, personal: PersonalFields) -> Format:
     if text in NAMED:
         return _compile(text, NAMED[text], personal)
     if text.startswith("json:"):

@@ -31,6 +31,7 @@ class Format:
     steps: tuple[Step, ...] = ()
     keys: Mapping[str, str] = field(default_factory=dict)
     escaped: bool = True  # the server writes \xHH and \" for unprintable bytes and quotes
+    envelope: str = ""  # what is around each line (`envelopes.kinds`), the outermost first: "kubectl+timestamp"
 
     @property
     def closed(self) -> bool:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from logagg.columnar.dictionary import spread
 from logagg.columnar.slices import Codes, Mask, Slices
+from logagg.parse.envelopes.unwrap import Messages, unwrap
 from logagg.parse.formats.format import Format
 from logagg.parse.lines import decimals, json_lines, numbers, scan
 from logagg.parse.lines.decimals import Floats
@@ -32,16 +33,17 @@ _TOO_LONG, _FORMAT, _TIME, _STATUS, _SIZE = range(1, 1 + len(REASONS))
 
 def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Batch:
     """Parse the lines of a chunk; times too far beyond `now` (seconds since the epoch) are rejected."""
-    lines = find_lines(chunk)
-    fields, typed, reasons = _read_lines(lines, fmt, now, max_line)
-    positions = lines.start[reasons == 0] + (chunk.start + chunk.skipped)
+    messages = unwrap(find_lines(chunk), fmt.envelope, max_line)
+    fields, typed, reasons = _read_lines(messages, fmt, now, max_line)
+    positions = messages.raw.start[reasons == 0] + (chunk.start + chunk.skipped)
     table = _assemble(positions, fields, typed, escaped=fmt.escaped and not fmt.keys)
-    return Batch(table, _rejects(chunk, lines, reasons))
+    return Batch(table, _rejects(chunk, messages.raw, reasons))
 
 
 def count(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> int:
     """Return how many lines of a chunk match a format: those that parse, and those whose only fault is too large a size."""
-    _, typed, _ = _read_lines(find_lines(chunk), fmt, now, max_line, np.iinfo(np.int64).max)
+    messages = unwrap(find_lines(chunk), fmt.envelope, max_line)
+    _, typed, _ = _read_lines(messages, fmt, now, max_line, np.iinfo(np.int64).max)
     return len(typed.time)
 
 
@@ -64,11 +66,11 @@ def split_fields(lines: Slices, fmt: Format) -> tuple[Fields, Mask]:
 
 
 def _read_lines(
-    lines: Slices, fmt: Format, now: float, max_line: int, most_bytes: int = MOST_BYTES
+    messages: Messages, fmt: Format, now: float, max_line: int, most_bytes: int = MOST_BYTES
 ) -> tuple[Fields, _Numbers, Reasons]:
     """Return the raw fields of the accepted lines, their numeric fields, and for each line the reason to reject it."""
-    fields, fits = split_fields(lines, fmt)
-    reasons = _judge((_TOO_LONG, lines.length > max_line), (_FORMAT, ~fits))
+    fields, fits = split_fields(messages.lines, fmt)
+    reasons = _judge((_TOO_LONG, messages.raw.length > max_line), (_FORMAT, ~(fits & messages.enveloped)))
     fits = reasons == 0
     fields = _filter(fields, fits)
     typed = _read_numbers(fields, now, most_bytes)

@@ -5,5 +5,5 @@ from logagg.columnar.slices import Bytes, Mask, Offsets
 DEEPEST: int
 
 def split_objects(
-    data: Bytes, start: Offsets, end: Offsets, keys: Sequence[str]
+    data: Bytes, start: Offsets, end: Offsets, keys: Sequence[str], arrays: bool = False
 ) -> tuple[Bytes, Offsets, Offsets, Mask]: ...

@@ -30,12 +30,12 @@ cdef struct Line:
     bint plain  # neither a backslash nor a control character is in it
 
 
-def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, keys):
+def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, keys, bint arrays=False):
     """Return data, the slices in it of the values of each key (starts and ends, a row for each key), and a mask of the objects.
 
     A value is the text of a string, or a number as written; other values, and missing ones, are empty, and so are all
     values of a line that is not an object. The first of duplicate keys counts. The data returned are the data given,
-    perhaps followed by unescaped strings.
+    perhaps followed by unescaped strings. With `arrays`, the value of an array is its text, from bracket to bracket.
     """
     cdef Py_ssize_t lines = start.shape[0], count = len(keys), row, number
     cdef int64_t written = 0
@@ -57,7 +57,7 @@ def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64
             for row in range(lines):
                 line = Line(first + start[row], first + end[row], False)
                 line.plain = _is_plain(line.at, line.stop)
-                fits[row] = _read(&line, first, table, count, starts_of, ends_of, row)
+                fits[row] = _read(&line, first, table, count, arrays, starts_of, ends_of, row)
                 for number in range(count):
                     if not fits[row] or starts_of[number, row] < 0:
                         starts_of[number, row] = ends_of[number, row] = start[row]
@@ -67,7 +67,7 @@ def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64
 
 
 cdef bint _read(
-    Line* line, Ptr first, const Key* keys, Py_ssize_t count, int64_t[:, ::1] starts, int64_t[:, ::1] ends, Py_ssize_t row
+    Line* line, Ptr first, const Key* keys, Py_ssize_t count, bint arrays, int64_t[:, ::1] starts, int64_t[:, ::1] ends, Py_ssize_t row
 ) noexcept nogil:
     """Read an object and record where the values of its keys are, -1 for missing ones; return whether it is valid."""
     cdef Ptr name, value
@@ -94,17 +94,17 @@ cdef bint _read(
             expected = number + 1
             if starts[number, row] < 0:
                 starts[number, row], ends[number, row] = value - first, line.at - first
-                _strip(value, &starts[number, row], &ends[number, row])
+                _strip(value, arrays, &starts[number, row], &ends[number, row])
         if not _take(line, c","):
             return _take(line, c"}") and _is_over(line)
 
 
-cdef inline void _strip(Ptr value, int64_t* start, int64_t* end) noexcept nogil:
-    """Reduce a value to the text between its quotes, or a number; anything else becomes empty."""
+cdef inline void _strip(Ptr value, bint arrays, int64_t* start, int64_t* end) noexcept nogil:
+    """Reduce a value to the text between its quotes, or a number, or an array; anything else becomes empty."""
     if value[0] == c'"':
         start[0] += 1
         end[0] -= 1
-    elif value[0] != c"-" and not c"0" <= value[0] <= c"9":
+    elif value[0] != c"-" and not c"0" <= value[0] <= c"9" and not (arrays and value[0] == c"["):
         end[0] = start[0]
 
 

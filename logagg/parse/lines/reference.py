@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from itertools import accumulate
@@ -12,6 +13,7 @@ from operator import add
 
 import pyarrow as pa
 
+from logagg.parse.envelopes.reference import Message, RawLine, unwrap
 from logagg.parse.formats.format import Format, Step
 from logagg.parse.lines.json_lines import DEEPEST
 from logagg.parse.lines.reference_times import DIGITS, EPOCH, TIME_READERS, digits
@@ -38,27 +40,38 @@ def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Bat
     """Parse the lines of a chunk; times too far beyond `now` (seconds since the epoch) are rejected."""
     records: list[Record] = []
     rejected = [Reject(chunk.start, "too_long", b"")] * chunk.too_long
-    at = chunk.start + chunk.skipped
-    for whole in bytes(chunk.data).split(b"\n"):
-        line = whole.rstrip(b"\r").lstrip(b"\0")
-        if line:
-            outcome = parse_line(line, fmt, now) if len(line) <= max_line else "too_long"
-            position = at + len(whole.rstrip(b"\r")) - len(line)
-            if isinstance(outcome, str):
-                rejected.append(Reject(position, outcome, line[:SAMPLE_BYTES]))
-            else:
-                records.append(outcome | {"position": position})
-        at += len(whole) + 1
+    for message in unwrap(list(_lines(chunk)), fmt.envelope, max_line):
+        outcome = parse_message(message, fmt, now, max_line)
+        if isinstance(outcome, str):
+            rejected.append(Reject(message.raw.start, outcome, message.raw.text[:SAMPLE_BYTES]))
+        else:
+            records.append(outcome | {"position": message.raw.start})
     counts = Counter(reject.reason for reject in rejected)
     columns = [pa.array([record[name] for record in records], _plain(name)) for name in BATCH_SCHEMA.names]
     table = pa.table(columns, names=BATCH_SCHEMA.names).cast(BATCH_SCHEMA)
     return Batch(table, Rejects(dict(counts), tuple(rejected[:SAMPLES])))
 
 
+def _lines(chunk: Chunk) -> Iterator[RawLine]:
+    at = chunk.start + chunk.skipped
+    for whole in bytes(chunk.data).split(b"\n"):
+        line = whole.rstrip(b"\r").lstrip(b"\0")
+        if line:
+            yield RawLine(at + len(whole.rstrip(b"\r")) - len(line), line)
+        at += len(whole) + 1
+
+
+def parse_message(message: Message, fmt: Format, now: float, max_line: int = 1 << 20) -> Record | str:
+    """Return the fields of a line that may be in an envelope, or the reason for rejecting it."""
+    if len(message.raw.text) > max_line:
+        return "too_long"
+    return "format" if message.text is None else parse_line(message.text, fmt, now)
+
+
 def parse_line(line: bytes, fmt: Format, now: float) -> Record | str:
     """Return the fields of a line (`BATCH_SCHEMA`, without its position), or the reason for rejecting it."""
     try:
-        raw = _split_json(line, fmt) if fmt.keys else _split(line, fmt)
+        raw = split_json(line, fmt.keys) if fmt.keys else _split(line, fmt)
         return _record(raw, fmt, now)
     except Rejected as reject:
         return str(reject)
@@ -100,7 +113,8 @@ def _find_end(line: bytes, start: int, step: Step) -> int:
     raise Rejected("format")
 
 
-def _split_json(line: bytes, fmt: Format) -> Raw:
+def split_json(line: bytes, keys: Mapping[str, str]) -> Raw:
+    """Return the values of keys in an object, by the fields that they are for. Raises Rejected."""
     try:
         text = line.decode("utf-8", "replace")
         record = json.loads(
@@ -115,7 +129,7 @@ def _split_json(line: bytes, fmt: Format) -> Raw:
     if not isinstance(record, dict) or _depth(text) > DEEPEST:
         raise Rejected("format")
     raw = {}
-    for key, field in fmt.keys.items():
+    for key, field in keys.items():
         value = record.get(key)
         raw[field] = _encode(value) if isinstance(value, str) else b""
     return raw

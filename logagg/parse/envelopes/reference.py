@@ -1,0 +1,166 @@
+"""The reference: what is inside the envelopes of lines, one line at a time, and obviously right."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from logagg.parse.envelopes.kinds import Envelope, named
+
+_DATE, _CLOCK, _ZONE = rb"\d{4}-\d\d-\d\d", rb"\d\d:\d\d:\d\d(?:[.,]\d{1,12}(?!\d))?+", rb"(?:Z|[+-]\d\d(?::?\d\d)?)"
+_ISO = rb"%b" % b"T".join((_DATE, _CLOCK)) + rb"(?:%b)?+" % _ZONE
+_LETTERS = rb"[A-Za-z.\x80-\xff]{2,9}"  # the name of a month or a day of the week, in any language
+_TIME = rb"(?>%b)" % rb"|".join(
+    (
+        _ISO,
+        rb"%b ++\d{1,2}(?: \d{4}(?= ))?+ %b" % (_LETTERS, _CLOCK),
+        rb"%b %b %b [^ ]++" % (_LETTERS, _DATE, _CLOCK),
+        rb"\d{1,12}\.\d{6}(?!\d)",
+        rb"\[ *+\d{1,12}\.\d{6}\]",
+    )
+)
+_FIELD = rb" ++[^ ]++"
+_TAG = rb" ++(?![{\[\"<])[^ ]++(?<=[^ ]:) *+(?:@cee: *+)?+"
+_NAME = rb"[^ =\]\"]++"
+_DATA = rb"(?:-|(?:\[%b(?: %b=\"(?:[^\"\\]|\\.)*+\")*+\])++)" % (_NAME, _NAME)
+_AFTER_HOST = _FIELD + rb" ++%b(?: ++|\Z)(?:\xef\xbb\xbf)?+" % _DATA  # RFC 5424, after the process
+_SYSLOG = rb"(?:<\d{1,3}>)?+(?:1 (?:-|%b)%b{3}%b|(?!1 )(?:%b(?:%b|%b%b)|%b%b{2} ++(?:-|\d++)%b))" % (
+    *(_ISO, rb"(?:%b)" % _FIELD, _AFTER_HOST),
+    *(_TIME, _TAG, _FIELD, _TAG),
+    *(_ISO, rb"(?:%b)" % _FIELD, _AFTER_HOST),
+)
+_HEADERS = {
+    name: re.compile(header + rb"(?P<line>.*)\Z", re.DOTALL)
+    for name, header in {
+        "cri": _ISO + rb" std(?P<stream>out|err) (?P<part>[PF])(?::[^ ]*+)?(?: |\Z)",
+        "kubectl": rb"\[pod/[^ \]]*+\] ++",
+        "compose": rb"[A-Za-z0-9][^ |]*+ ++\|(?:\Z| ++)",
+        "syslog": _SYSLOG,
+        "timestamp": _TIME + rb" ++",
+        "untagged": _TIME + rb" ++[^ ]++ ++",
+        "stern": rb"(?:[a-z0-9][a-z0-9-]*+ ++){2,3}+",
+        "indented": rb" ++",
+    }.items()
+}
+_FLUENTD = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        rb"\d[^\t]++\t[^\t]++\t(?P<line>\{.*)\Z",
+        rb"%b %b %b [^ ]++(?<=:) (?P<line>\{.*)\Z" % (_DATE, _CLOCK, _ZONE),
+        rb"[^ ]++(?<=:) \[\d{1,12}\.\d{1,18}, (?P<line>\{.*)\]\Z",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RawLine:
+    """A line as it is in its log."""
+
+    start: int
+    text: bytes
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is inside an envelope: a line, or a part of one."""
+
+    text: bytes
+    stream: int = 0  # 0: it is no part
+    open: bool = False  # the line goes on in the next part of the stream
+
+
+@dataclass(slots=True)
+class Message:
+    """A line inside an envelope, from its parts."""
+
+    raw: RawLine  # that it begins in
+    parts: list[bytes] = field(default_factory=list)
+    enveloped: bool = True
+
+    @property
+    def text(self) -> bytes | None:
+        """The line; None if it has not the envelope."""
+        return b"".join(self.parts).rstrip(b"\r\n") if self.enveloped else None
+
+
+def unwrap(lines: Sequence[RawLine], envelope: str, max_line: int) -> list[Message]:
+    """Return what is inside the envelopes of lines; parts are joined, if the outermost envelope has parts."""
+    envelopes = named(envelope)
+    if not envelopes:
+        return [Message(line, [line.text]) for line in lines]
+    messages = list(_joined(lines, envelopes[0], max_line))
+    for message in messages:
+        for inner in envelopes[1:]:
+            _unwrap_further(message, inner)
+    return messages
+
+
+def _unwrap_further(message: Message, envelope: Envelope) -> None:
+    part = part_of(message.text, envelope) if message.text is not None else None
+    message.parts, message.enveloped = [part.text] if part else [], part is not None
+
+
+def _joined(lines: Sequence[RawLine], envelope: Envelope, max_line: int) -> Iterator[Message]:
+    """Yield messages in the order in which they begin."""
+    messages, open_ = list[Message](), dict[int, Message]()
+    for line in lines:
+        part = part_of(line.text, envelope)
+        if part and (not envelope.in_parts or len(line.text) > max_line):
+            part = replace(part, stream=0)
+        stream = part.stream if part else 0
+        begun = open_.get(stream)
+        if begun and line.end - begun.raw.start > max_line:
+            begun = None
+        if begun is None:
+            begun = Message(line, enveloped=part is not None)
+            messages.append(begun)
+        begun.parts += [part.text] if part else []
+        if part and stream and part.open:
+            open_[stream] = begun
+        else:
+            open_.pop(stream, None)
+    yield from messages
+
+
+def part_of(line: bytes, envelope: Envelope) -> Part | None:
+    """Take the envelope off a line; None if it has not the envelope."""
+    if envelope.key:
+        return _of_json(line, envelope)
+    patterns = _FLUENTD if envelope.name == "fluentd" else (_HEADERS[envelope.name],)
+    found = next((match for pattern in patterns if (match := pattern.match(line))), None)
+    if found is None:
+        return None
+    if envelope.name != "cri":
+        return Part(found["line"])
+    return Part(found["line"], 2 if found["stream"] == b"err" else 1, found["part"] == b"P")
+
+
+def _of_json(line: bytes, envelope: Envelope) -> Part | None:
+    from logagg.parse.lines.reference import Rejected, split_json  # which imports this module
+
+    try:
+        values = split_json(line, {name: name for name in (envelope.key, "stream")})
+    except Rejected:
+        return None
+    text = values[envelope.key] or (_bytes_of(line, envelope.key) if envelope.bytes_as_numbers else b"")
+    if not text:
+        return None
+    if not envelope.in_parts:
+        return Part(text)
+    return Part(text.removesuffix(b"\n"), 2 if values["stream"] == b"stderr" else 1, not text.endswith(b"\n"))
+
+
+def _bytes_of(line: bytes, key: str) -> bytes:
+    """Return the bytes that an array of numbers says; journalctl writes what is not text so."""
+    record = json.loads(line.decode("utf-8", "replace"), object_pairs_hook=lambda pairs: dict(reversed(pairs)), parse_int=str)
+    value = record.get(key)
+    numbers = value if isinstance(value, list) else []
+    if not all(isinstance(one, str) and re.fullmatch(r"[0-9]{1,3}", one) and int(one) < 256 for one in numbers):
+        return b""
+    return bytes(map(int, numbers))
