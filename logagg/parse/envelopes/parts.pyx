@@ -110,45 +110,52 @@ def trim(const uint8_t[::1] data, const int64_t[::1] start, int64_t[::1] end):
                 end[row] -= 1
 
 
-def read_numbers(const uint8_t[::1] data, int64_t[::1] start, int64_t[::1] end, const int64_t[::1] rows, int64_t size):
-    """Write the bytes that arrays of numbers say after the `size` bytes of data; return them.
+def read_numbers(const uint8_t[::1] data, int64_t[::1] start, int64_t[::1] end):
+    """Read the texts that are nothing but numbers of bytes, `71, 69, 84`: return the bytes, which are to follow the data.
 
-    `start` and `end` of these rows become their places; of arrays of something else they become equal.
+    `start` and `end` become their places.
     """
-    cdef Py_ssize_t number, row
-    cdef int64_t written = 0, length
+    cdef Py_ssize_t row
+    cdef int64_t written = 0, length, room = 0
     cdef Ptr first = first_of(data)
-    room = sum(int(end[row] - start[row]) for row in rows)
+    for row in range(start.shape[0]):
+        if _is_number(first + start[row], first + end[row]):
+            room += end[row] - start[row]
     out = np.empty(room, np.uint8)
     cdef uint8_t[::1] bytes_ = out
-    for number in range(rows.shape[0]):
-        row = rows[number]
-        length = _read_array(first + start[row], first + end[row], &bytes_[written])
-        start[row] = size + written
-        written += length
-        end[row] = size + written
+    for row in range(start.shape[0]):
+        if _is_number(first + start[row], first + end[row]):
+            length = _read_numbers(first + start[row], first + end[row], &bytes_[written])
+            if length:
+                start[row], end[row] = data.shape[0] + written, data.shape[0] + written + length
+                written += length
     return out[:written]
 
 
-cdef int64_t _read_array(Ptr at, Ptr stop, uint8_t* out) noexcept nogil:
-    """Read `[71, 69, 84]`, which is valid JSON; return the number of bytes, 0 where something else is in it."""
+cdef inline bint _is_number(Ptr at, Ptr stop) noexcept nogil:
+    """Tell whether the text begins with a number and a comma."""
+    cdef Ptr start = at
+    while at < stop and c"0" <= at[0] <= c"9" and at - start < 3:
+        at += 1
+    return at > start and at < stop and at[0] == c","
+
+
+cdef int64_t _read_numbers(Ptr at, Ptr stop, uint8_t* out) noexcept nogil:
+    """Write the bytes; return how many, 0 where something else is in the text."""
     cdef int64_t length = 0
     cdef int value, digits
-    at += 1
     while True:
-        while at < stop and at[0] in (c" ", c"\t", c"\r", c"\n"):
-            at += 1
         value, digits = 0, 0
         while at < stop and c"0" <= at[0] <= c"9" and digits < 4:
             value = 10 * value + (at[0] - c"0")
             digits += 1
             at += 1
-        while at < stop and at[0] in (c" ", c"\t", c"\r", c"\n"):
-            at += 1
-        if digits == 0 or value > 255 or at == stop or (at[0] != c"," and at[0] != c"]"):
+        if digits == 0 or digits > 3 or value > 255:
             return 0
         out[length] = <uint8_t> value
         length += 1
-        if at[0] == c"]":
+        if at == stop:
             return length
-        at += 1
+        if stop - at < 2 or at[0] != c"," or at[1] != c" ":
+            return 0
+        at += 2

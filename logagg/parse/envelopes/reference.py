@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from logagg.parse.envelopes.kinds import Envelope, named
+from logagg.parse.lines import reference_json
 
 _DATE, _CLOCK, _ZONE = rb"\d{4}-\d\d-\d\d", rb"\d\d:\d\d:\d\d(?:[.,]\d{1,12}(?!\d))?+", rb"(?:Z|[+-]\d\d(?::?\d\d)?)"
 _ISO = rb"%b" % b"T".join((_DATE, _CLOCK)) + rb"(?:%b)?+" % _ZONE
@@ -142,25 +142,21 @@ def part_of(line: bytes, envelope: Envelope) -> Part | None:
 
 
 def _of_json(line: bytes, envelope: Envelope) -> Part | None:
-    from logagg.parse.lines.reference import Rejected, split_json  # which imports this module
-
     try:
-        values = split_json(line, {name: name for name in (envelope.key, "stream")})
-    except Rejected:
+        values = reference_json.values(line, {name: name for name in (envelope.key, "stream")})
+    except ValueError:
         return None
-    text = values[envelope.key] or (_bytes_of(line, envelope.key) if envelope.bytes_as_numbers else b"")
+    text = values[envelope.key]
     if not text:
         return None
     if not envelope.in_parts:
-        return Part(text)
+        return Part(_bytes_of(text) if envelope.bytes_as_numbers else text)
     return Part(text.removesuffix(b"\n"), 2 if values["stream"] == b"stderr" else 1, not text.endswith(b"\n"))
 
 
-def _bytes_of(line: bytes, key: str) -> bytes:
-    """Return the bytes that an array of numbers says; journalctl writes what is not text so."""
-    record = json.loads(line.decode("utf-8", "replace"), object_pairs_hook=lambda pairs: dict(reversed(pairs)), parse_int=str)
-    value = record.get(key)
-    numbers = value if isinstance(value, list) else []
-    if not all(isinstance(one, str) and re.fullmatch(r"[0-9]{1,3}", one) and int(one) < 256 for one in numbers):
-        return b""
+def _bytes_of(text: bytes) -> bytes:
+    """Return the bytes that numbers say, if the text has nothing else in it; journalctl writes what is not text so."""
+    numbers = text.split(b", ")
+    if len(numbers) < 2 or not all(re.fullmatch(rb"[0-9]{1,3}", one) and int(one) < 256 for one in numbers):
+        return text
     return bytes(map(int, numbers))

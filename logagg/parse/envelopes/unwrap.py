@@ -99,23 +99,16 @@ def _inside(lines: Slices, envelope: Envelope) -> _Inside:
 
 
 def _inside_json(lines: Slices, envelope: Envelope) -> _Inside:
-    keys = [envelope.key, "stream"] if envelope.in_parts else [envelope.key]
-    data, starts, ends, _ = json_lines.split_objects(*lines.places, keys, envelope.bytes_as_numbers)
-    start, end = starts[0], ends[0]
-    if envelope.bytes_as_numbers:
-        data = _with_bytes(lines.data, data, start, end)
+    keys = (envelope.key, "stream") if envelope.in_parts else (envelope.key,)
+    data, places, _ = json_lines.split_objects(*lines.places, {key: key for key in keys})
+    start, end = places[envelope.key]
+    if envelope.bytes_as_numbers and len(read := parts.read_numbers(data, start, end)):
+        data = np.concatenate([data, read])
     enveloped = start < end
     if not envelope.in_parts:
         return _Inside(Slices(data, start, end), enveloped)
-    stream, open_ = parts.of_docker(data, start, end, starts[1], ends[1])
+    stream, open_ = parts.of_docker(data, start, end, *places["stream"])
     return _Inside(Slices(data, start, end), enveloped, stream, open_)
-
-
-def _with_bytes(raw: Bytes, data: Bytes, start: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> Bytes:
-    """Replace the arrays among values by the bytes that their numbers say. They are where they were, not after a quote."""
-    rows = np.flatnonzero((start < end) & (start < len(raw)))
-    rows = rows[(data[start[rows]] == ord("[")) & (data[start[rows] - 1] != ord('"'))]
-    return np.concatenate([data, parts.read_numbers(data, start, end, rows, len(data))]) if len(rows) else data
 
 
 def _joined(raw: Slices, inside: _Inside, max_line: int) -> Messages:

@@ -9,7 +9,17 @@ from logagg.config.sections import Config
 
 MOST_VALUES = 256
 LONGEST_KEY = 256  # bytes
-TIMES = frozenset({"time_local", "time_iso8601", "time_epoch", "time_epoch_ms", "time_epoch_us"})
+TIMES = frozenset(
+    {"time_local", "time_iso8601", "time_epoch", "time_epoch_ms", "time_epoch_us", "time_epoch_ns", "time_any"}
+)
+# Fields of durations, and how many of their units are a second.
+UNITS: Mapping[str, int] = {
+    "seconds": 1,
+    "milliseconds": 1_000,
+    "microseconds": 1_000_000,
+    "nanoseconds": 1_000_000_000,
+}
+UPSTREAM_UNITS: Mapping[str, int] = {f"upstream_{name}": unit for name, unit in UNITS.items()}
 REQUEST_PARTS = ("method", "target", "path", "query", "protocol")  # fields that a whole request line has in it
 
 
@@ -29,7 +39,8 @@ class Format:
     name: str  # compiling it gives this format again
     prefix: bytes = b""
     steps: tuple[Step, ...] = ()
-    keys: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)  # paths, and the field of each; the preferred ones first
+    encoded: frozenset[str] = frozenset()  # fields that are URL-encoded, although they are no URLs
     escaped: bool = True  # the server writes \xHH and \" for unprintable bytes and quotes
     envelope: str = ""  # what is around each line (`envelopes.kinds`), the outermost first: "kubectl+timestamp"
 

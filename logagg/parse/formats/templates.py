@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from logagg.errors import FormatError
-from logagg.parse.formats.format import REQUEST_PARTS, TIMES, Format, Step
+from logagg.parse.formats.format import REQUEST_PARTS, TIMES, UNITS, Format, Step
 from logagg.parse.formats.variables import APACHE, APACHE_UNUSED, NGINX
 
 # A part is a literal (bytes) or the name of a field (str).
@@ -111,7 +111,7 @@ def prefer(fields: list[str]) -> list[str]:
     kept = []
     for name in fields:
         group = "time" if name in TIMES else name
-        group = "duration" if name in ("seconds", "milliseconds", "microseconds") else group
+        group = "duration" if name in UNITS else group
         unused = group in seen or (name in REQUEST_PARTS and "request" in fields)
         kept.append("" if unused else name)
         seen.add(group)

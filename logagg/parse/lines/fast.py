@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +16,7 @@ import pyarrow.compute as pc
 from logagg.columnar.dictionary import spread
 from logagg.columnar.slices import Codes, Mask, Slices
 from logagg.parse.envelopes.unwrap import Messages, unwrap
-from logagg.parse.formats.format import Format
+from logagg.parse.formats.format import UNITS, UPSTREAM_UNITS, Format
 from logagg.parse.lines import decimals, json_lines, numbers, scan
 from logagg.parse.lines.decimals import Floats
 from logagg.parse.schemas import BATCH_SCHEMA, MOST_BYTES, REASONS, TEXT, TEXTS, TIMESTAMP
@@ -58,11 +57,12 @@ def split_fields(lines: Slices, fmt: Format) -> tuple[Fields, Mask]:
 
     The values of other lines are empty.
     """
+    data = lines.data
     if fmt.keys:
-        data, starts, ends, fits = json_lines.split_objects(*lines.places, list(fmt.keys))
-        return {name: Slices(data, starts[row], ends[row]) for row, name in enumerate(fmt.keys.values())}, fits
-    places, fits = scan.split_fields(*lines.places, fmt)
-    return {name: Slices(lines.data, start, end) for name, (start, end) in places.items()}, fits
+        data, places, fits = json_lines.split_objects(*lines.places, fmt.keys)
+    else:
+        places, fits = scan.split_fields(*lines.places, fmt)
+    return {name: Slices(data, start, end) for name, (start, end) in places.items()}, fits
 
 
 def _read_lines(
@@ -137,8 +137,8 @@ def _assemble(positions: Ints, fields: Fields, typed: _Numbers, *, escaped: bool
         "status": pa.array(typed.status.astype(np.int16)),
         "bytes": pa.array(typed.size),
         "host": _read_text(fields.get("host"), rows, escaped=escaped, then=_bare_host),
-        "seconds": _read_seconds(fields, rows),
-        "upstream_seconds": _read_durations(fields.get("upstream_seconds"), rows, decimals.upstream_seconds),
+        "seconds": _read_durations(fields, rows, UNITS, decimals.decimals),
+        "upstream_seconds": _read_durations(fields, rows, UPSTREAM_UNITS, decimals.upstream_seconds),
     }
     for name in TEXTS:
         columns[name] = _read_text(fields.get(name), rows, escaped=escaped)
@@ -212,18 +212,14 @@ def _rows(values: Slices | None, rows: int, *, escaped: bool) -> pa.Array:
     return _read_text(values, rows, escaped=escaped).cast(pa.string())
 
 
-def _read_seconds(fields: Fields, rows: int) -> pa.Array:
-    for name, unit in (("seconds", 1), ("milliseconds", 1_000), ("microseconds", 1_000_000)):
-        if name in fields:
-            return _read_durations(fields[name], rows, partial(decimals.decimals, unit=unit))
-    return pa.nulls(rows, pa.float64())
-
-
-def _read_durations(values: Slices | None, rows: int, read: Callable[[pa.Array], tuple[Floats, Mask]]) -> pa.Array:
-    if values is None:
+def _read_durations(
+    fields: Fields, rows: int, units: Mapping[str, int], read: Callable[[pa.Array, int], tuple[Floats, Mask]]
+) -> pa.Array:
+    name = next((name for name in units if name in fields), None)
+    if name is None:
         return pa.nulls(rows, pa.float64())
-    codes, distinct = values.encode()
-    number, valid = read(distinct)
+    codes, distinct = fields[name].encode()
+    number, valid = read(distinct, units[name])
     return pa.array(spread(number, codes), mask=~spread(valid, codes))
 
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import reduce
-from itertools import accumulate
 from operator import add
 
 import pyarrow as pa
 
 from logagg.parse.envelopes.reference import Message, RawLine, unwrap
-from logagg.parse.formats.format import Format, Step
-from logagg.parse.lines.json_lines import DEEPEST
+from logagg.parse.formats.format import UNITS, UPSTREAM_UNITS, Format, Step
+from logagg.parse.lines import reference_json
 from logagg.parse.lines.reference_times import DIGITS, EPOCH, TIME_READERS, digits
-from logagg.parse.schemas import BATCH_SCHEMA, DURATION, DURATION_LENGTH, LONGEST, MOST_BYTES, TEXTS
+from logagg.parse.schemas import (
+    BATCH_SCHEMA,
+    DURATION,
+    DURATION_LENGTH,
+    DURATION_UNITS,
+    LONGEST,
+    MOST_BYTES,
+    TEXTS,
+    WRITTEN_DURATION,
+)
 from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
@@ -71,7 +78,7 @@ def parse_message(message: Message, fmt: Format, now: float, max_line: int = 1 <
 def parse_line(line: bytes, fmt: Format, now: float) -> Record | str:
     """Return the fields of a line (`BATCH_SCHEMA`, without its position), or the reason for rejecting it."""
     try:
-        raw = split_json(line, fmt.keys) if fmt.keys else _split(line, fmt)
+        raw = _split_json(line, fmt) if fmt.keys else _split(line, fmt)
         return _record(raw, fmt, now)
     except Rejected as reject:
         return str(reject)
@@ -113,46 +120,10 @@ def _find_end(line: bytes, start: int, step: Step) -> int:
     raise Rejected("format")
 
 
-def split_json(line: bytes, keys: Mapping[str, str]) -> Raw:
-    """Return the values of keys in an object, by the fields that they are for. Raises Rejected."""
+def _split_json(line: bytes, fmt: Format) -> Raw:
     try:
-        text = line.decode("utf-8", "replace")
-        record = json.loads(
-            text,
-            object_pairs_hook=_first_of_each,
-            parse_int=str,
-            parse_float=str,
-            parse_constant=_no_constant,
-        )
-    except (ValueError, RecursionError):
-        raise Rejected("format") from None
-    if not isinstance(record, dict) or _depth(text) > DEEPEST:
-        raise Rejected("format")
-    raw = {}
-    for key, field in keys.items():
-        value = record.get(key)
-        raw[field] = _encode(value) if isinstance(value, str) else b""
-    return raw
-
-
-def _depth(text: str) -> int:
-    """Return the depth of nested objects and arrays in valid JSON."""
-    steps = ((byte in "[{") - (byte in "]}") for byte in re.sub(r'"(?:[^"\\]|\\.)*"', "", text))
-    return max(accumulate(steps))
-
-
-def _first_of_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    return dict(reversed(pairs))
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(name)
-
-
-def _encode(value: str) -> bytes:
-    try:
-        return value.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
+        return reference_json.values(line, fmt.keys)
+    except ValueError:
         raise Rejected("format") from None
 
 
@@ -160,10 +131,10 @@ def _encode(value: str) -> bytes:
 
 
 def _record(raw: Raw, fmt: Format, now: float) -> Record:
-    escaped = fmt.escaped and not fmt.keys
     time = _time(raw, now)
     status = _status(raw.get("status", b""))
     size = _size(raw["bytes"]) if "bytes" in raw else 0
+    escaped = fmt.escaped and not fmt.keys
     method, target, protocol = _request(raw, escaped)
     return {
         "time": time,
@@ -174,7 +145,7 @@ def _record(raw: Raw, fmt: Format, now: float) -> Record:
         "protocol": protocol,
         "host": _host(_text(raw["host"], escaped)) if "host" in raw else None,
         "seconds": _seconds(raw),
-        "upstream_seconds": _upstream_seconds(raw["upstream_seconds"]) if "upstream_seconds" in raw else None,
+        "upstream_seconds": _upstream_seconds(raw),
         **{name: _text(raw[name], escaped) if name in raw else None for name in TEXTS},
     }
 
@@ -293,21 +264,33 @@ def _host(host: str) -> str:
 
 
 def _seconds(raw: Raw) -> float | None:
-    for field, unit in (("seconds", 1), ("milliseconds", 1_000), ("microseconds", 1_000_000)):
-        if field in raw:
-            number = _decimal(raw[field])
-            return None if number is None else _bounded(number / unit)
-    return None
+    field = next((field for field in UNITS if field in raw), None)
+    number = _duration(raw[field], UNITS[field]) if field else None
+    return None if number is None else _bounded(number)
 
 
-def _upstream_seconds(value: bytes) -> float | None:
-    numbers = [_decimal(part.strip(b" ")) for part in value.replace(b":", b",").split(b",")]
+def _upstream_seconds(raw: Raw) -> float | None:
+    """The sum of nginx's list of upstream times, `0.1, 0.2 : 0.3`."""
+    field = next((field for field in UPSTREAM_UNITS if field in raw), None)
+    if not field:
+        return None
+    parts = [part.strip(b" ") for part in raw[field].replace(b":", b",").split(b",")]
+    numbers = [_duration(part, UPSTREAM_UNITS[field]) for part in parts]
     known = [number for number in numbers if number is not None]
     return _bounded(reduce(add, known)) if known else None
 
 
-def _decimal(value: bytes) -> float | None:
-    return float(value) if len(value) <= DURATION_LENGTH and re.fullmatch(DURATION.encode(), value) else None
+def _duration(value: bytes, unit: int) -> float | None:
+    """A number of 1/`unit` seconds, or one that says its unit: `12ms`."""
+    if not value or len(value) > DURATION_LENGTH:
+        return None
+    if re.fullmatch(DURATION.encode(), value):
+        return float(value) / unit
+    found = re.fullmatch(WRITTEN_DURATION.encode(), value)
+    if not found:
+        return None
+    whole = int(found["hours"] or 0) * 3600 + int(found["minutes"] or 0) * 60
+    return whole + float(found["number"] or 0) / DURATION_UNITS[found["unit"] or b"s"]
 
 
 def _bounded(seconds: float) -> float | None:

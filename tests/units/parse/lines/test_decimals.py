@@ -11,7 +11,7 @@ from logagg.parse.schemas import LONGEST
 
 def test_decimals() -> None:
     number, valid = decimals(pa.array([b"0.25", b"3", b".1", b"1.", b"1\n", b"-", b"1e3"]))
-    assert valid.tolist() == [True, True, False, False, False, False, False]
+    assert valid.tolist() == [True, True, False, False, False, False, True]
     assert number[:2].tolist() == [0.25, 3.0]
 
 
