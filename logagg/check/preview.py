@@ -105,9 +105,8 @@ class Previewer:
         finally:
             content.close()
         broken = content.broken if isinstance(content, Compressed) else ""
-        count = sum(map(_is_line, lines))
         fmt = self._format(found.path, lines, known)
-        mismatches = list(self._mismatches(lines, fmt or self._meant()))
+        count, mismatches = self._mismatches(lines, fmt or self._meant())
         return LogFile(
             found.path,
             found.stream,
@@ -125,23 +124,24 @@ class Previewer:
         formats = SourceFormats(
             self._given, {path: known} if known else {}, self._clock, lambda _: None, self._personal
         )
-        return formats.format_of(Chunk(path, 0, 0, 0, b"\n".join(lines), Fingerprint(0, 0, "")))
+        return formats.format_of(_chunk(lines, path))
 
     def _meant(self) -> Format | None:
         """Return the given format, unless it has to be detected from the lines."""
         return compile_format(self._given, self._personal) if self._given not in ("", "json") else None
 
-    def _mismatches(self, lines: Sequence[bytes], fmt: Format | None) -> Iterator[Mismatch]:
-        for number, line in enumerate(lines, 1):
-            if _is_line(line) and (reason := self._reason(line, fmt)):
-                yield Mismatch(number, reason, line[:SHOWN].decode("utf-8", "backslashreplace"))
-
-    def _reason(self, line: bytes, fmt: Format | None) -> str:
-        """Return why a line would be rejected; an empty text if it would be accepted."""
+    def _mismatches(self, lines: Sequence[bytes], fmt: Format | None) -> tuple[int, list[Mismatch]]:
+        """Return the number of lines, of which one may come in parts, and those that would be rejected."""
         if fmt is None:
-            return "no known format"
-        parsed = reference.parse_line(line.rstrip(b"\r").lstrip(b"\0"), fmt, self._clock.now())
-        return parsed if isinstance(parsed, str) else ""
+            numbered = [(number, line) for number, line in enumerate(lines, 1) if _is_line(line)]
+            return len(numbered), [Mismatch(number, "no known format", _shown(line)) for number, line in numbered]
+        chunk = _chunk(lines)
+        outcomes = list(reference.outcomes(chunk, fmt, self._clock.now()))
+        return len(outcomes), [
+            Mismatch(bytes(chunk.data).count(b"\n", 0, raw.start) + 1, outcome, _shown(raw.text))
+            for raw, outcome in outcomes
+            if isinstance(outcome, str)
+        ]
 
     def _complaint(self, path: str, lines: Sequence[bytes], count: int) -> str:
         if not self._given:
@@ -154,6 +154,14 @@ class Previewer:
 def _first_lines(head: bytes) -> list[bytes]:
     """Return the first complete lines; a last one without newline may still be being written."""
     return head[: head.rfind(b"\n") + 1].split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
+
+
+def _chunk(lines: Sequence[bytes], path: str = "") -> Chunk:
+    return Chunk(path, 0, 0, 0, b"\n".join(lines), Fingerprint(0, 0, ""))
+
+
+def _shown(line: bytes) -> str:
+    return line[:SHOWN].decode("utf-8", "backslashreplace")
 
 
 def _is_line(line: bytes) -> bool:

@@ -6,6 +6,11 @@ import json
 import random
 from collections.abc import Callable, Iterator
 
+from logagg.parse.envelopes import reference
+from logagg.parse.envelopes.kinds import ENVELOPES
+from logagg.parse.formats.compile import enveloped
+from tests.laws.any_log import FORMATS
+
 Writer = Callable[[bytes, random.Random], list[bytes]]
 
 _ISO = (
@@ -102,10 +107,37 @@ WRITERS: dict[str, Writer] = {
 }
 
 
-def written(lines: list[bytes], envelope: str, draw: random.Random) -> list[bytes]:
-    """Return lines in an envelope; parts of several lines may be among one another."""
-    wrapped = [WRITERS[envelope](line, draw) for line in lines]
-    return list(_shuffled(wrapped, draw))
+NESTED = (
+    "kubectl+timestamp",
+    "compose+timestamp",
+    "fluentd+message",
+    "fluentd+log",
+    "cri+syslog",
+    "docker+syslog",
+    "kubectl+cri",
+)
+ENVELOPED = [enveloped(FORMATS[0], envelope) for envelope in (*ENVELOPES, *NESTED)]
+
+
+def in_envelope(lines: list[bytes], envelope: str, draw: random.Random) -> list[bytes]:
+    """Return lines in envelopes; parts of several lines may be among one another."""
+    for name in reversed(envelope.split("+")) if envelope else ():
+        lines = list(_shuffled([WRITERS[name](line, draw) for line in lines], draw))
+    return lines
+
+
+def messages_of(data: bytes, envelope: str, max_line: int = 1 << 20, start: int = 0) -> list[reference.Message]:
+    """Return the lines inside envelopes."""
+    lines = [reference.RawLine(at, line) for at, line in lines_at(data, start)]
+    return reference.unwrap(lines, envelope, max_line)
+
+
+def lines_at(data: bytes, at: int) -> Iterator[tuple[int, bytes]]:
+    """Return the lines of a log and their positions."""
+    for whole in data.split(b"\n"):
+        if line := whole.rstrip(b"\r").lstrip(b"\0"):
+            yield at + len(whole.rstrip(b"\r")) - len(line), line
+        at += len(whole) + 1
 
 
 def _shuffled(wrapped: list[list[bytes]], draw: random.Random) -> Iterator[bytes]:

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from logagg.columnar import dictionary
 from logagg.columnar.slices import Bytes, Mask, Slices
 from logagg.parse.envelopes import headers, parts
-from logagg.parse.envelopes.kinds import ENVELOPES, Envelope, named, split
-from logagg.parse.lines import json_lines, scan
+from logagg.parse.envelopes.kinds import ENVELOPES, Envelope, named
+from logagg.parse.lines import json_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,13 @@ class Messages:
     lines: Slices
     enveloped: Mask  # other lines are whatever they are
 
-    def within(self, inner: _Inside) -> Messages:
+    def within(self, inner: Inside) -> Messages:
         """Return what is inside a further envelope."""
         return Messages(self.raw, inner.lines, self.enveloped & inner.enveloped)
 
 
 @dataclass(frozen=True, slots=True)
-class _Inside:
+class Inside:
     """What is inside an envelope: lines, or parts of them."""
 
     lines: Slices
@@ -47,11 +47,11 @@ def unwrap(lines: Slices, envelope: str, max_line: int) -> Messages:
     envelopes = named(envelope)
     messages = Messages(lines, lines, np.ones(len(lines), bool))
     for number, one in enumerate(envelopes):
-        inside = _inside(messages.lines, one)
-        if number == 0 and inside.stream is not None:
-            messages = _joined(lines, inside, max_line)
+        inner = inside(messages.lines, one)
+        if number == 0 and inner.stream is not None:
+            messages = _joined(lines, inner, max_line)
         else:
-            messages = messages.within(inside)
+            messages = messages.within(inner)
         parts.trim(*messages.lines.places)
     return messages
 
@@ -66,39 +66,20 @@ def envelopes_of(lines: Sequence[bytes], *, certain: bool) -> Iterator[str]:
     """Yield the envelopes that at least half of the lines have: certain ones, or those that other lines may look like."""
     column = _columns(lines)
     for envelope in ENVELOPES.values():
-        if envelope.certain is certain and 2 * int(_inside(column, envelope).enveloped.sum()) >= len(lines) > 0:
+        if envelope.certain is certain and 2 * int(inside(column, envelope).enveloped.sum()) >= len(lines) > 0:
             yield envelope.name
 
 
-def whole_lines(log_format: str, ahead: memoryview, end: int, max_line: int) -> int:
-    """Return how many of the first `end` bytes of a log to take, which are lines, so that no line in parts is cut.
-
-    That place depends on nothing but the bytes that follow the place before: it does not matter where a log was cut.
-    """
-    outermost = named(split(log_format)[0])[:1]
-    if not outermost or not outermost[0].in_parts:
-        return end
-    data = np.frombuffer(ahead, np.uint8)
-    lines = Slices(data, *scan.find_lines(data))
-    inside = _inside(lines, outermost[0])
-    assert inside.stream is not None and inside.open is not None
-    rows = int(np.searchsorted(lines.start, end))
-    closed = parts.count_closed(lines.start, lines.end, inside.stream, inside.open, max_line, rows)
-    if closed == rows:
-        return end
-    before = int(lines.end[closed - 1]) if closed else 0
-    return before + bytes(ahead[before : int(lines.start[closed])]).rfind(b"\n") + 1
-
-
-def _inside(lines: Slices, envelope: Envelope) -> _Inside:
+def inside(lines: Slices, envelope: Envelope) -> Inside:
+    """Take one envelope off lines."""
     if envelope.key:
         return _inside_json(lines, envelope)
     start, end, enveloped, stream, open_ = headers.strip(*lines.places, envelope.name)
     inner = Slices(lines.data, start, end)
-    return _Inside(inner, enveloped, stream, open_) if envelope.in_parts else _Inside(inner, enveloped)
+    return Inside(inner, enveloped, stream, open_) if envelope.in_parts else Inside(inner, enveloped)
 
 
-def _inside_json(lines: Slices, envelope: Envelope) -> _Inside:
+def _inside_json(lines: Slices, envelope: Envelope) -> Inside:
     keys = (envelope.key, "stream") if envelope.in_parts else (envelope.key,)
     data, places, _ = json_lines.split_objects(*lines.places, {key: key for key in keys})
     start, end = places[envelope.key]
@@ -106,20 +87,25 @@ def _inside_json(lines: Slices, envelope: Envelope) -> _Inside:
         data = np.concatenate([data, read])
     enveloped = start < end
     if not envelope.in_parts:
-        return _Inside(Slices(data, start, end), enveloped)
+        return Inside(Slices(data, start, end), enveloped)
     stream, open_ = parts.of_docker(data, start, end, *places["stream"])
-    return _Inside(Slices(data, start, end), enveloped, stream, open_)
+    return Inside(Slices(data, start, end), enveloped, stream, open_)
 
 
-def _joined(raw: Slices, inside: _Inside, max_line: int) -> Messages:
+def messages_of(raw: Slices, inner: Inside, max_line: int) -> npt.NDArray[np.int64]:
+    """Return the number of the message that each line belongs to, in the order in which messages begin."""
+    assert inner.stream is not None and inner.open is not None
+    return parts.join(raw.start, raw.end, inner.stream, inner.open, max_line)
+
+
+def _joined(raw: Slices, inner: Inside, max_line: int) -> Messages:
     """Join the parts of lines."""
-    assert inside.stream is not None and inside.open is not None
-    message = parts.join(raw.start, raw.end, inside.stream, inside.open, max_line)
+    message = messages_of(raw, inner, max_line)
     first = np.flatnonzero(np.diff(np.maximum.accumulate(message), prepend=-1))
-    raw, lines = raw.take(first), inside.lines.take(first)
+    raw, lines = raw.take(first), inner.lines.take(first)
     if len(first) < len(message):
-        lines = _with_whole_lines(lines, inside.lines, message)
-    return Messages(raw, lines, inside.enveloped[first])
+        lines = _with_whole_lines(lines, inner.lines, message)
+    return Messages(raw, lines, inner.enveloped[first])
 
 
 def _with_whole_lines(lines: Slices, parts_: Slices, message: npt.NDArray[np.int64]) -> Slices:

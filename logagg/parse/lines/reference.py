@@ -47,16 +47,21 @@ def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Bat
     """Parse the lines of a chunk; times too far beyond `now` (seconds since the epoch) are rejected."""
     records: list[Record] = []
     rejected = [Reject(chunk.start, "too_long", b"")] * chunk.too_long
-    for message in unwrap(list(_lines(chunk)), fmt.envelope, max_line):
-        outcome = parse_message(message, fmt, now, max_line)
+    for raw, outcome in outcomes(chunk, fmt, now, max_line):
         if isinstance(outcome, str):
-            rejected.append(Reject(message.raw.start, outcome, message.raw.text[:SAMPLE_BYTES]))
+            rejected.append(Reject(raw.start, outcome, raw.text[:SAMPLE_BYTES]))
         else:
-            records.append(outcome | {"position": message.raw.start})
+            records.append(outcome | {"position": raw.start})
     counts = Counter(reject.reason for reject in rejected)
     columns = [pa.array([record[name] for record in records], _plain(name)) for name in BATCH_SCHEMA.names]
     table = pa.table(columns, names=BATCH_SCHEMA.names).cast(BATCH_SCHEMA)
     return Batch(table, Rejects(dict(counts), tuple(rejected[:SAMPLES])))
+
+
+def outcomes(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Iterator[tuple[RawLine, Record | str]]:
+    """Yield the fields of each line, or the reason for rejecting it, with what the log has; of a line in parts the first."""
+    for message in unwrap(list(_lines(chunk)), fmt.envelope, max_line):
+        yield message.raw, _outcome(message, fmt, now, max_line)
 
 
 def _lines(chunk: Chunk) -> Iterator[RawLine]:
@@ -68,8 +73,7 @@ def _lines(chunk: Chunk) -> Iterator[RawLine]:
         at += len(whole) + 1
 
 
-def parse_message(message: Message, fmt: Format, now: float, max_line: int = 1 << 20) -> Record | str:
-    """Return the fields of a line that may be in an envelope, or the reason for rejecting it."""
+def _outcome(message: Message, fmt: Format, now: float, max_line: int) -> Record | str:
     if len(message.raw.text) > max_line:
         return "too_long"
     return "format" if message.text is None else parse_line(message.text, fmt, now)
