@@ -130,6 +130,10 @@ class ChunkReader:
         data = lines + fragment if fragment and accept(fragment) else lines
         return self._take(data) if data else None
 
+    def fragment(self) -> bytes:
+        """Return what comes after the last newline; empty if that is not a line, as blanks or NULs are not."""
+        return self._left()[1]
+
     def _left(self) -> tuple[bytes, bytes]:
         """Return the lines that were not taken since they may go on, and what comes after them; empty if that is not a line, as blanks or NULs are not."""
         left = self._read(self._limits.line + 1) if self.content else b""

@@ -141,6 +141,14 @@ class Tailer:
         """Remember the format that the last chunk of a source is written in; return False if it was taken back, to be cut as the format demands."""
         return self._reader(chunk.source).set_format(format, chunk.data)
 
+    def note_format(self, source: str, format: str) -> None:
+        """Remember the formats of a source, of which one is new; it does not change where the log is cut."""
+        self._reader(source).note_format(format)
+
+    def fragment(self, source: str) -> bytes:
+        """Return what comes after the last newline of a source, read again. Raises Replaced or OSError."""
+        return self._reader(source).fragment()
+
     def refuse(self, source: str) -> None:
         """Take back the last chunk of a source; it is read again when its file has grown."""
         self._reader(source).refuse()

@@ -129,7 +129,7 @@ def in_envelope(lines: list[bytes], envelope: str, draw: random.Random) -> list[
 def messages_of(data: bytes, envelope: str, max_line: int = 1 << 20, start: int = 0) -> list[reference.Message]:
     """Return the lines inside envelopes."""
     lines = [reference.RawLine(at, line) for at, line in lines_at(data, start)]
-    return reference.unwrap(lines, envelope, max_line)
+    return reference.messages(lines, envelope, max_line)
 
 
 def lines_at(data: bytes, at: int) -> Iterator[tuple[int, bytes]]:

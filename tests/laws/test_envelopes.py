@@ -47,7 +47,7 @@ def taken_off(data: bytes, envelope: str, max_line: int) -> list[tuple[int, byte
 
 
 def taken_off_plainly(data: bytes, envelope: str, max_line: int, start: int = 0) -> list[tuple[int, bytes | None]]:
-    return [(one.raw.start, one.text) for one in messages_of(data, envelope, max_line, start)]
+    return [(one.raw.start, one.inside(envelope)) for one in messages_of(data, envelope, max_line, start)]
 
 
 def accepted(data: bytes, envelope: str, start: int = 0) -> list[tuple[int, bytes | None]]:

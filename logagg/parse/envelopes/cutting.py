@@ -9,7 +9,7 @@ import numpy as np
 
 from logagg.columnar.slices import Slices
 from logagg.parse.envelopes import parts
-from logagg.parse.envelopes.kinds import Envelope, named, split
+from logagg.parse.envelopes.kinds import in_parts, split
 from logagg.parse.envelopes.unwrap import inside, messages_of
 from logagg.parse.lines import scan
 
@@ -19,7 +19,7 @@ def whole_lines(log_format: str, ahead: memoryview, end: int, max_line: int) -> 
 
     That place depends on nothing but the bytes that follow the place before: it does not matter where a log was cut.
     """
-    envelope = _in_parts(log_format)
+    envelope = in_parts(split(log_format)[0])
     if envelope is None:
         return end
     lines = _lines(ahead)
@@ -40,7 +40,7 @@ def first_line(log_format: str, data: bytes, max_line: int, *, ended: bool) -> b
     """
     newline = data.find(b"\n")
     line = data[:newline] if newline >= 0 else data if ended else None
-    envelope = _in_parts(log_format)
+    envelope = in_parts(split(log_format)[0])
     if line is None or envelope is None:
         return line
     lines = _lines(memoryview(data)[: len(data) if ended else data.rfind(b"\n") + 1])
@@ -50,11 +50,6 @@ def first_line(log_format: str, data: bytes, max_line: int, *, ended: bool) -> b
     if len(rows) and inner.open[rows[-1]] and not ended:
         return None
     return line if len(rows) < 2 else b"\n".join(data[lines.start[row] : lines.end[row]] for row in rows)
-
-
-def _in_parts(log_format: str) -> Envelope | None:
-    """Return the envelope of a format whose lines may come in parts."""
-    return next((one for one in named(split(log_format)[0])[:1] if one.in_parts), None)
 
 
 def _lines(data: memoryview) -> Slices:

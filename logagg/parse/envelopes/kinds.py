@@ -70,3 +70,8 @@ def join(envelope: str, name: str) -> str:
 def named(envelope: str) -> list[Envelope]:
     """Return envelopes by their names, the outermost first."""
     return [ENVELOPES[name] for name in envelope.split("+")] if envelope else []
+
+
+def in_parts(envelope: str) -> Envelope | None:
+    """Return the outermost envelope, if a line may come in parts in it."""
+    return next((one for one in named(envelope)[:1] if one.in_parts), None)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from logagg.parse.envelopes.kinds import Envelope, named
+from logagg.parse.envelopes.kinds import Envelope, in_parts, named
 from logagg.parse.lines import reference_json
 
 _DATE, _CLOCK, _ZONE = rb"\d{4}-\d\d-\d\d", rb"\d\d:\d\d:\d\d(?:[.,]\d{1,12}(?!\d))?+", rb"(?:Z|[+-]\d\d(?::?\d\d)?)"
@@ -75,57 +75,53 @@ class Part:
     open: bool = False  # the line goes on in the next part of the stream
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Message:
-    """A line inside an envelope, from its parts."""
+    """A line inside envelopes."""
 
     raw: RawLine  # that it begins in
-    parts: list[bytes] = field(default_factory=list)
-    enveloped: bool = True
+    parts: list[bytes] = field(default_factory=list)  # inside the envelope whose lines come in parts
+    around: Envelope | None = None  # that envelope; None: the line does not have it, or there is none
 
-    @property
-    def text(self) -> bytes | None:
-        """The line; None if it has not the envelope."""
-        return b"".join(self.parts).rstrip(b"\r\n") if self.enveloped else None
-
-
-def unwrap(lines: Sequence[RawLine], envelope: str, max_line: int) -> list[Message]:
-    """Return what is inside the envelopes of lines; parts are joined, if the outermost envelope has parts."""
-    envelopes = named(envelope)
-    if not envelopes:
-        return [Message(line, [line.text]) for line in lines]
-    messages = list(_joined(lines, envelopes[0], max_line))
-    for message in messages:
-        for inner in envelopes[1:]:
-            _unwrap_further(message, inner)
-    return messages
+    def inside(self, envelope: str) -> bytes | None:
+        """Return what is inside envelopes, which may be those of another format than the first; None if the line does not have them."""
+        envelopes, text = named(envelope), self.raw.text
+        if self.around and self.around in envelopes[:1]:
+            envelopes, text = envelopes[1:], _without_end(b"".join(self.parts))
+        for one in envelopes:
+            part = part_of(text, one)
+            if part is None:
+                return None
+            text = _without_end(part.text)
+        return text
 
 
-def _unwrap_further(message: Message, envelope: Envelope) -> None:
-    part = part_of(message.text, envelope) if message.text is not None else None
-    message.parts, message.enveloped = [part.text] if part else [], part is not None
+def _without_end(text: bytes) -> bytes:
+    return text.rstrip(b"\r\n")
 
 
-def _joined(lines: Sequence[RawLine], envelope: Envelope, max_line: int) -> Iterator[Message]:
-    """Yield messages in the order in which they begin."""
-    messages, open_ = list[Message](), dict[int, Message]()
+def messages(lines: Sequence[RawLine], first: str, max_line: int) -> list[Message]:
+    """Return lines inside envelopes, in the order in which they begin; parts are joined, if those of the `first` envelope come in parts."""
+    envelope = in_parts(first)
+    return _joined(lines, envelope, max_line) if envelope else [Message(line) for line in lines]
+
+
+def _joined(lines: Sequence[RawLine], envelope: Envelope, max_line: int) -> list[Message]:
+    found, open_ = list[Message](), dict[int, Message]()
     for line in lines:
         part = part_of(line.text, envelope)
-        if part and (not envelope.in_parts or len(line.text) > max_line):
-            part = replace(part, stream=0)
-        stream = part.stream if part else 0
+        stream = part.stream if part and len(line.text) <= max_line else 0
         begun = open_.get(stream)
-        if begun and line.end - begun.raw.start > max_line:
-            begun = None
-        if begun is None:
-            begun = Message(line, enveloped=part is not None)
-            messages.append(begun)
-        begun.parts += [part.text] if part else []
+        if begun is None or line.end - begun.raw.start > max_line:
+            begun = Message(line, around=envelope if part else None)
+            found.append(begun)
+        if part:
+            begun.parts.append(part.text)
         if part and stream and part.open:
             open_[stream] = begun
         else:
             open_.pop(stream, None)
-    yield from messages
+    return found
 
 
 def part_of(line: bytes, envelope: Envelope) -> Part | None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from logagg.columnar import dictionary
 from logagg.columnar.slices import Bytes, Mask, Slices
 from logagg.parse.envelopes import headers, parts
-from logagg.parse.envelopes.kinds import ENVELOPES, Envelope, named
+from logagg.parse.envelopes.kinds import ENVELOPES, Envelope, in_parts, named
 from logagg.parse.lines import json_lines
 
 
@@ -27,9 +27,8 @@ class Messages:
     lines: Slices
     enveloped: Mask  # other lines are whatever they are
 
-    def within(self, inner: Inside) -> Messages:
-        """Return what is inside a further envelope."""
-        return Messages(self.raw, inner.lines, self.enveloped & inner.enveloped)
+    def take(self, rows: npt.NDArray[np.integer]) -> Messages:
+        return Messages(self.raw.take(rows), self.lines.take(rows), self.enveloped[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +41,40 @@ class Inside:
     open: Mask | None = None  # goes on in the next part of the stream
 
 
+class Wrapped:
+    """The lines of a log, which formats find in different envelopes; parts are joined if those of the first format come in parts."""
+
+    def __init__(self, lines: Slices, first: str, max_line: int) -> None:
+        self.first = first
+        self._in_parts = in_parts(first)
+        self.message = np.arange(len(lines))  # the number of the message that each line belongs to
+        self.raw = lines  # that each message begins in
+        self._whole: Messages | None = None  # inside the envelope whose lines come in parts
+        if self._in_parts:
+            inner = inside(lines, self._in_parts)
+            self.message = messages_of(lines, inner, max_line)
+            self._whole = _joined(lines, inner, self.message)
+            self.raw = self._whole.raw
+        self._inside = {"": Messages(self.raw, self.raw, np.ones(len(self.raw), bool))}
+
+    def inside(self, envelope: str) -> Messages:
+        """Return what is inside envelopes."""
+        if envelope not in self._inside:
+            envelopes = named(envelope)
+            if self._whole and envelopes[0] is self._in_parts:
+                self._inside[envelope] = _within(self._whole, envelopes[1:])
+            else:
+                self._inside[envelope] = _within(self._inside[""], envelopes)
+        return self._inside[envelope]
+
+    def is_cut_for(self, envelope: str) -> bool:
+        """Tell whether lines in an envelope are whole."""
+        return in_parts(envelope) in (None, self._in_parts)
+
+
 def unwrap(lines: Slices, envelope: str, max_line: int) -> Messages:
     """Return what is inside the envelopes of lines; parts are joined, if the outermost envelope has parts."""
-    envelopes = named(envelope)
-    messages = Messages(lines, lines, np.ones(len(lines), bool))
-    for number, one in enumerate(envelopes):
-        inner = inside(messages.lines, one)
-        if number == 0 and inner.stream is not None:
-            messages = _joined(lines, inner, max_line)
-        else:
-            messages = messages.within(inner)
-        parts.trim(*messages.lines.places)
-    return messages
+    return Wrapped(lines, envelope, max_line).inside(envelope)
 
 
 def unwrap_lines(lines: Sequence[bytes], envelope: str) -> list[bytes]:
@@ -98,14 +119,23 @@ def messages_of(raw: Slices, inner: Inside, max_line: int) -> npt.NDArray[np.int
     return parts.join(raw.start, raw.end, inner.stream, inner.open, max_line)
 
 
-def _joined(raw: Slices, inner: Inside, max_line: int) -> Messages:
+def _within(messages: Messages, envelopes: Sequence[Envelope]) -> Messages:
+    """Return what is inside further envelopes."""
+    for envelope in envelopes:
+        inner = inside(messages.lines, envelope)
+        parts.trim(*inner.lines.places)
+        messages = Messages(messages.raw, inner.lines, messages.enveloped & inner.enveloped)
+    return messages
+
+
+def _joined(raw: Slices, inner: Inside, message: npt.NDArray[np.int64]) -> Messages:
     """Join the parts of lines."""
-    message = messages_of(raw, inner, max_line)
     first = np.flatnonzero(np.diff(np.maximum.accumulate(message), prepend=-1))
-    raw, lines = raw.take(first), inner.lines.take(first)
+    lines = inner.lines.take(first)
     if len(first) < len(message):
         lines = _with_whole_lines(lines, inner.lines, message)
-    return Messages(raw, lines, inner.enveloped[first])
+    parts.trim(*lines.places)
+    return Messages(raw.take(first), lines, inner.enveloped[first])
 
 
 def _with_whole_lines(lines: Slices, parts_: Slices, message: npt.NDArray[np.int64]) -> Slices:

@@ -5,7 +5,7 @@ Values stay where they are in the chunk until they are dictionary-encoded; text 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,12 @@ import pyarrow.compute as pc
 
 from logagg.columnar.dictionary import spread
 from logagg.columnar.slices import Codes, Mask, Slices
-from logagg.parse.envelopes.unwrap import Messages, unwrap
+from logagg.parse.envelopes.unwrap import Messages, Wrapped
+from logagg.parse.formats.compile import enveloped
 from logagg.parse.formats.format import UNITS, UPSTREAM_UNITS, Format
 from logagg.parse.lines import decimals, json_lines, numbers, scan
 from logagg.parse.lines.decimals import Floats
-from logagg.parse.schemas import BATCH_SCHEMA, MOST_BYTES, REASONS, TEXT, TEXTS, TIMESTAMP
+from logagg.parse.schemas import BATCH_SCHEMA, MOST_BYTES, OF_ANOTHER_FORMAT, REASONS, TEXT, TEXTS, TIMESTAMP
 from logagg.parse.text import decode, urls
 from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 
@@ -28,22 +29,113 @@ Ints = npt.NDArray[np.int64]
 Reasons = npt.NDArray[np.uint8]  # 0: accepted; otherwise the number of the reason for rejecting the line
 
 _TOO_LONG, _FORMAT, _TIME, _STATUS, _SIZE = range(1, 1 + len(REASONS))
+_OF_ANOTHER_FORMAT = [REASONS.index(reason) + 1 for reason in OF_ANOTHER_FORMAT]
+
+MOST_FOUND = 4  # formats that are found in a chunk
+SAMPLE = 200  # lines that a format is detected from
 
 
-def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Batch:
-    """Parse the lines of a chunk; times too far beyond `now` (seconds since the epoch) are rejected."""
-    messages = unwrap(find_lines(chunk), fmt.envelope, max_line)
-    fields, typed, reasons = _read_lines(messages, fmt, now, max_line)
-    positions = messages.raw.start[reasons == 0] + (chunk.start + chunk.skipped)
-    table = _assemble(positions, fields, typed, escaped=fmt.escaped and not fmt.keys)
-    return Batch(table, _rejects(chunk, messages.raw, reasons))
+def no_more(lines: Sequence[bytes]) -> None:
+    """Find no further format."""
+
+
+def parse(
+    chunk: Chunk,
+    fmt: Format,
+    now: float,
+    max_line: int = 1 << 20,
+    detect: Callable[[Sequence[bytes]], Format | None] = no_more,
+) -> Batch:
+    """Parse the lines of a chunk; times too far beyond `now` (seconds since the epoch) are rejected.
+
+    `detect` is asked for the format of lines that have none of the known ones; those that it finds are in the batch's `formats`.
+    """
+    first, *others = fmt.each
+    reading = _Reading(Wrapped(find_lines(chunk), first.envelope, max_line), chunk.start + chunk.skipped, now, max_line)
+    reading.read(first)
+    for other in others:
+        reading.read_rest(other)
+    for _ in range(MOST_FOUND):
+        if not (found := reading.further(detect)):
+            break
+        reading.read_rest(found, new=True)
+    return Batch(reading.table(), _rejects(chunk, reading.wrapped.raw, reading.reasons), tuple(reading.found))
 
 
 def count(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> int:
     """Return how many lines of a chunk match a format: those that parse, and those whose only fault is too large a size."""
-    messages = unwrap(find_lines(chunk), fmt.envelope, max_line)
-    _, typed, _ = _read_lines(messages, fmt, now, max_line, np.iinfo(np.int64).max)
-    return len(typed.time)
+    return int(matching(find_lines(chunk), fmt, now, max_line).sum())
+
+
+def matching(lines: Slices, fmt: Format, now: float, max_line: int = 1 << 20) -> Mask:
+    """Return a mask of the lines that match a format: those that parse, and those whose only fault is too large a size."""
+    wrapped = Wrapped(lines, fmt.envelope, max_line)
+    fits = np.zeros(len(wrapped.raw), bool)
+    for one in fmt.each:
+        _, _, reasons = _read_lines(wrapped.inside(one.envelope), one, now, max_line, np.iinfo(np.int64).max)
+        fits |= reasons == 0
+    return fits[wrapped.message]
+
+
+class _Reading:
+    """The lines of a chunk, read in one format after another until each has been read."""
+
+    def __init__(self, wrapped: Wrapped, base: int, now: float, max_line: int) -> None:
+        self.wrapped, self._base, self._now, self._max_line = wrapped, base, now, max_line
+        self.reasons = np.full(len(wrapped.raw), _FORMAT, np.uint8)
+        self.found: list[str] = []  # names of formats that were not known before
+        self._tables: list[pa.Table] = []
+
+    def read(self, fmt: Format) -> None:
+        """Read all lines in a format."""
+        table, self.reasons = self._read(self.wrapped.inside(fmt.envelope), fmt)
+        self._tables.append(table)
+
+    def read_rest(self, fmt: Format, *, new: bool = False) -> None:
+        """Read the lines that may be of another format than those before."""
+        rows = self._rest()
+        if len(rows):
+            table, reasons = self._read(self.wrapped.inside(fmt.envelope).take(rows), fmt)
+            if table.num_rows:
+                self.reasons[rows[reasons == 0]] = 0
+                self._tables.append(table)
+                self.found += [fmt.name] if new else []
+
+    def further(self, detect: Callable[[Sequence[bytes]], Format | None]) -> Format | None:
+        """Return the format of most lines that have none of the known ones: inside the envelope of the first format, or outside.
+
+        No other envelope whose lines come in parts is taken off: the log was not cut for it.
+        """
+        rows, first = self._rest(), self.wrapped.inside(self.wrapped.first)
+        inside = first.enveloped[rows]
+        if 2 * int(inside.sum()) >= len(rows):
+            found = detect(_sample(first.lines.take(rows[inside])))
+            fmt = enveloped(found, self.wrapped.first) if found else None
+        else:
+            fmt = detect(_sample(self.wrapped.raw.take(rows[~inside])))
+        return fmt if fmt and self.wrapped.is_cut_for(fmt.envelope) else None
+
+    def table(self) -> pa.Table:
+        """Return the columns of the lines in the order of their positions."""
+        if len(self._tables) == 1:
+            return self._tables[0]
+        table = pa.concat_tables(self._tables).unify_dictionaries().combine_chunks()
+        return table.take(pc.sort_indices(table["position"]))
+
+    def _rest(self) -> Ints:
+        return np.flatnonzero(np.isin(self.reasons, _OF_ANOTHER_FORMAT))
+
+    def _read(self, messages: Messages, fmt: Format) -> tuple[pa.Table, Reasons]:
+        fields, typed, reasons = _read_lines(messages, fmt, self._now, self._max_line)
+        positions = messages.raw.start[reasons == 0] + self._base
+        return _assemble(positions, fields, typed, escaped=fmt.escaped and not fmt.keys), reasons
+
+
+def _sample(lines: Slices) -> list[bytes]:
+    """Return some lines, evenly spread."""
+    rows = np.arange(0, len(lines), max(1, -(-len(lines) // SAMPLE)))
+    data, starts, ends = lines.take(rows).places
+    return [data[start:end].tobytes() for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
 
 
 def find_lines(chunk: Chunk) -> Slices:
