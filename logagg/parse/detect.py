@@ -66,7 +66,7 @@ class Detector:
 
     def _candidates(self, lines: Sequence[bytes], now: float) -> Iterable[Format]:
         for name in NAMED if self.names is None else self.names:
-            if name not in COMBINED:
+            if name not in COMBINED and name != "json":
                 yield compile_format(name, self.personal)
         if (self.names is None or "json" in self.names) and (fmt := _json(lines, now, self.personal)):
             yield fmt

@@ -66,9 +66,9 @@ cdef inline bint _take_header(Line* line, int kind) noexcept nogil:
     if kind == FLUENTD:
         return _take_fluentd(line)
     if kind == TIMESTAMP:
-        return _take_time(line) and _take_blanks(line)
+        return _take_iso(line) and _take_blanks(line)
     if kind == UNTAGGED:
-        return _take_time(line) and _take_blanks(line) and _take_word(line) and _take_blanks(line)
+        return _take_untagged(line)
     if kind == STERN:
         return _take_stern(line)
     return _take_blanks(line)
@@ -178,10 +178,23 @@ cdef inline bint _take_syslog(Line* line) noexcept nogil:
     return is_iso and _take_5424(line, False)
 
 
-cdef inline void _take_priority(Line* line) noexcept nogil:
+cdef inline bint _take_untagged(Line* line) noexcept nogil:
+    """[<PRIORITY>] TIME HOST LINE; a time alone, as others write it, is ISO's."""
+    cdef Ptr start
+    cdef bint has_priority = _take_priority(line)
+    start = line.at
+    if _take_iso(line):
+        return has_priority and _take_field(line) and _take_blanks(line)
+    line.at = start
+    return _take_time(line) and _take_field(line) and _take_blanks(line)
+
+
+cdef inline bint _take_priority(Line* line) noexcept nogil:
     cdef Ptr start = line.at
-    if not (_take(line, c"<") and _take_number(line, 1, 3) and _take(line, c">")):
-        line.at = start
+    if _take(line, c"<") and _take_number(line, 1, 3) and _take(line, c">"):
+        return True
+    line.at = start
+    return False
 
 
 cdef inline bint _take_tag(Line* line) noexcept nogil:

@@ -40,8 +40,8 @@ _ALL = (
         "syslog daemons (RFC 3164, RFC 5424), nginx's syslog:, journalctl -o short",
         "<190>Nov 27 08:00:00 web1 nginx[812]: LINE",
     ),
-    Envelope("timestamp", "docker logs -t, kubectl logs --timestamps", "2026-11-27T08:00:00.1Z LINE", certain=False),
-    Envelope("untagged", "syslog daemons, without the program", "Nov 27 08:00:00 web1 LINE", certain=False),
+    Envelope("untagged", "syslog daemons, without the program", "Nov 27 08:00:00 web1 LINE"),
+    Envelope("timestamp", "docker logs -t, kubectl logs --timestamps", "2026-11-27T08:00:00.1Z LINE"),
     Envelope("stern", "stern", "web-5d4f nginx LINE", certain=False),
     Envelope("indented", "rsyslog's template %msg%", " LINE", certain=False),
     Envelope("message", "Filebeat, Vector, Logstash, stern -o json", '{"message":"LINE"}', key="message", certain=False),
@@ -75,3 +75,8 @@ def named(envelope: str) -> list[Envelope]:
 def in_parts(envelope: str) -> Envelope | None:
     """Return the outermost envelope, if a line may come in parts in it."""
     return next((one for one in named(envelope)[:1] if one.in_parts), None)
+
+
+def is_json(envelope: str) -> bool:
+    """Tell whether a line is in an object of JSON."""
+    return any(one.key for one in named(envelope))

@@ -38,8 +38,8 @@ _HEADERS = {
         "kubectl": rb"\[pod/[^ \]]*+\] ++",
         "compose": rb"[A-Za-z0-9][^ |]*+ ++\|(?:\Z| ++)",
         "syslog": _SYSLOG,
-        "timestamp": _TIME + rb" ++",
-        "untagged": _TIME + rb" ++[^ ]++ ++",
+        "timestamp": _ISO + rb" ++",
+        "untagged": rb"(?:<\d{1,3}>%b|(?!%b)%b) ++[^ ]++ ++" % (_TIME, _ISO, _TIME),
         "stern": rb"(?:[a-z0-9][a-z0-9-]*+ ++){2,3}+",
         "indented": rb" ++",
     }.items()

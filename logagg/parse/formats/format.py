@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from logagg.config.sections import Config
+from logagg.parse.envelopes.kinds import is_json
 
 MOST_VALUES = 256
 LONGEST_KEY = 256  # bytes
@@ -53,7 +54,7 @@ class Format:
     @property
     def closed(self) -> bool:
         """Whether a line that parses is certainly complete, even without its newline."""
-        return all(bool(one.keys) or bool(one.steps[-1].until) for one in self.each)
+        return all(bool(one.keys) or bool(one.steps[-1].until) or is_json(one.envelope) for one in self.each)
 
     @property
     def each(self) -> tuple[Format, ...]:
