@@ -93,12 +93,16 @@ def _unwrapped(lines: Sequence[bytes], likely: Sequence[Format], choose: _Choose
                 return enveloped(found, envelope)
         return None
 
-    least = len(lines) // FEW if depth else (len(lines) + 1) // 2
     return (
         in_envelope(certain=True)
-        or choose(lines, [fmt for fmt in likely if not fmt.envelope], least)
+        or choose(lines, [fmt for fmt in likely if not fmt.envelope], max(1, least_of(len(lines), depth > 0)))
         or in_envelope(certain=False)
     )
+
+
+def least_of(lines: int, in_envelope: object) -> int:
+    """Return how many of a log's first lines must have a format, so that it is that of the log."""
+    return lines // FEW if in_envelope else (lines + 1) // 2
 
 
 def detect(

@@ -76,6 +76,16 @@ def _lines(chunk: Chunk) -> Iterator[RawLine]:
         at += len(whole) + 1
 
 
+def parse_line(line: bytes, fmt: Format, now: float) -> Record | str:
+    """Return the fields of a line (`BATCH_SCHEMA`, without its position), or the reason for rejecting it."""
+    return _outcome(_message(line, fmt), fmt, now, len(line))
+
+
+def _message(line: bytes, fmt: Format) -> Message:
+    [message] = messages([RawLine(0, line)], fmt.envelope, len(line))
+    return message
+
+
 def _outcome(message: Message, fmt: Format, now: float, max_line: int) -> Record | str:
     """Return the fields of a line, or the reason for rejecting it.
 
@@ -97,6 +107,20 @@ def _parse_line(line: bytes | None, fmt: Format, now: float) -> Record | str:
         return _record(raw, fmt, now)
     except Rejected as reject:
         return str(reject)
+
+
+def unused(line: bytes, fmt: Format, now: float) -> list[bytes]:
+    """Return what a line has that its format does not use: values of a template, keys of JSON."""
+    inside = ((one, _message(line, fmt).inside(one.envelope)) for one in fmt.each)
+    found = next(((one, text) for one, text in inside if text and not isinstance(_parse_line(text, one, now), str)), None)
+    if found is None:
+        return []
+    one, line = found
+    if one.keys:
+        return [key.encode("utf-8", "replace") for key in json.loads(line) if key not in one.keys]
+    places = zip(one.steps, _places(line, one), strict=True)
+    values = [line[start:end] for step, (start, end) in places if not step.field and step.shape != "ident"]
+    return [value for value in values if value not in (b"", b"-")]
 
 
 def _plain(name: str) -> pa.DataType:
