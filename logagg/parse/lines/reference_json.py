@@ -15,7 +15,6 @@ _BARE = {
     b"]": re.compile(rb'[^"{}\[\]\\,]*'),
 }
 _BLANKS = re.compile(rb"[ \t\r\n]*")
-_WORDS = (b"null", b"true", b"false")
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[\"\\/bfnrtv])"
 )
@@ -110,7 +109,7 @@ class _Reader:
         assert found, "it matches nothing, too"
         self._at = found.end()
         text = found[0].rstrip(b" \t\r\n,")
-        return b"" if text in _WORDS else text
+        return b"" if text == b"null" else text
 
     def _comes(self, byte: bytes) -> bool:
         """Skip blanks, and tell whether a byte comes next; without a byte, the end."""
