@@ -6,7 +6,9 @@ import os
 
 from logagg.errors import FormatError
 from logagg.parse.formats.format import LONGEST_KEY, MOST_VALUES, NO_PERSONAL_FIELDS, TIMES, Format, PersonalFields
-from logagg.parse.formats.json_keys import json_template, named_json
+from logagg.parse.formats.json_keys import named_json, preset_format
+from logagg.parse.formats.json_presets import BY_NAME
+from logagg.parse.formats.json_template import json_template
 from logagg.parse.formats.presets import NAMED
 from logagg.parse.formats.templates import assemble, parts_of, unwrap
 
@@ -18,6 +20,8 @@ def compile_format(text: str, personal: PersonalFields = NO_PERSONAL_FIELDS) -> 
     """
     if text in NAMED:
         return _compile(text, NAMED[text], personal)
+    if text in BY_NAME:
+        return preset_format(BY_NAME[text], personal)
     if text.startswith("json:"):
         fmt = named_json(text, personal)
         _check(fmt)

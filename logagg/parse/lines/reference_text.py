@@ -20,7 +20,7 @@ def tidy(field: str, text: str, *, encoded: bool = False) -> str:
         text = f"HTTP/{text}"
     if field == "country" and len(text.encode()) == 2:
         text = _upper(text)
-    if field == "path" and text[:1] not in ("", "/", "*"):
+    if field == "path" and text[:1] not in ("", "/", "*") and "://" not in text:
         text = f"/{text}"
     if field == "scheme":
         text = re.sub("[A-Z]", lambda found: found[0].lower(), text)

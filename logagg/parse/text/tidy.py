@@ -42,8 +42,9 @@ def country_code(values: pa.Array) -> pa.Array:
 
 
 def whole_path(paths: pa.Array) -> pa.Array:
-    """With the slash that Akamai leaves out."""
-    return pc.replace_substring_regex(paths, r"\A([^/*])", r"/\1")
+    """With the slash that Akamai leaves out; not what is a whole URL."""
+    whole = pc.replace_substring_regex(paths, r"\A([^/*])", r"/\1")
+    return pc.if_else(pc.match_substring(paths, "://"), paths, whole)
 
 
 def decoded(values: pa.Array) -> pa.Array:
