@@ -57,7 +57,8 @@ def json_formats(lines: Sequence[bytes], now: float, personal: PersonalFields) -
 def unclear_keys(lines: Sequence[bytes], fmt: Format) -> list[str]:
     """Return the keys of durations that a format does not read, since neither their names nor their values prove a unit."""
     read = set(fmt.keys.values())
-    missing = {units["seconds"] for units in _DURATIONS if not read & set(units.values())} if fmt.keys else set()
+    detected = fmt.name.startswith("json:")
+    missing = {units["seconds"] for units in _DURATIONS if detected and not read & set(units.values())}
     return [path for path in _values(lines) if _NAMES.get(_known(_name(path))[0]) in missing]
 
 
@@ -105,7 +106,7 @@ def _field_of(path: str, values: Sequence[bytes]) -> str:
     name, unit = _known(_name(path))
     field = _NAMES.get(name, "")
     if unit is not None:
-        unit = unit or unit_of(values, is_nginx=name == "requesttime")
+        unit = unit or unit_of(values, is_nginx=name in ("requesttime", "upstreamresponsetime"))
         return next((units.get(unit, "") for units in _DURATIONS if units["seconds"] == field), "")
     if field in _REQUESTS:
         return next((shape for shape in ("request", "target", "method") if _mostly(_SHAPES[shape], values)), "")

@@ -10,7 +10,7 @@ from logagg.parse.schemas import DURATION, DURATION_LENGTH, WRITTEN_DURATION
 
 # What follows the name of a duration, and its unit; empty where the values have to prove it.
 _SUFFIXES = {
-    **dict.fromkeys(("", "time"), ""),
+    **dict.fromkeys(("", "time", "human"), ""),
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "seconds"),
     **dict.fromkeys(("ms", "msec", "msecs", "milli", "millis", "millisec", "milliseconds", "inms"), "milliseconds"),
     **dict.fromkeys(("us", "usec", "usecs", "micro", "micros", "microseconds"), "microseconds"),
@@ -31,22 +31,22 @@ def unit_said(name: str, duration: str) -> str | None:
 
 
 def unit_of(values: Sequence[bytes], *, is_nginx: bool = False) -> str:
-    """Return the unit that the values of a duration prove; empty if they could be of several.
+    """Return the unit that the values of a duration prove, lists of them, too; empty if they could be of several.
 
     - A value with a unit is itself the proof: `12ms`.
-    - nginx writes seconds with three decimals, even `0.010`.
+    - nginx writes seconds with three decimals, even `0.010`; a variable of nginx may have no value yet.
     - If one request in ten took more than ten of the unit, it is not the second. Whole numbers and decimals alike are then
       milliseconds, which is what programs count in; unless half of them, or one of them, would be absurdly long.
     - If half of the requests took less than a tenth of it, it is not the millisecond.
     """
-    texts = [value for value in values if len(value) <= DURATION_LENGTH]
-    if any(_WRITTEN.fullmatch(text) and not _NUMBER.fullmatch(text) for text in texts if text):
+    texts = [part for value in values for part in re.split(rb" *[,:] *", value) if part and len(part) <= DURATION_LENGTH]
+    if any(_WRITTEN.fullmatch(text) and not _NUMBER.fullmatch(text) for text in texts):
         return "seconds"
     numbers = [float(text) for text in texts if _NUMBER.fullmatch(text)]
     if not numbers:
-        return ""
+        return "seconds" if is_nginx else ""
     middle = median(numbers)
-    if all(map(_OF_NGINX.fullmatch, texts)) and (is_nginx or middle < 1):
+    if all(_OF_NGINX.fullmatch(text) for text in texts if text != b"-") and (is_nginx or middle < 1):
         return "seconds"
     if _ninth_tenth(numbers) >= SLOW:
         absurd = max(numbers) >= LONGEST_WHOLE or middle >= LONGEST_WHOLE / 20
