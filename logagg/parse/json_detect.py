@@ -20,7 +20,10 @@ SAMPLE = 200  # lines
 Values = Mapping[str, Sequence[bytes]]  # of each path that most lines have
 
 _PLAIN = re.compile(r"[^a-z0-9]")
-_NAMES = {_PLAIN.sub("", name): field for name, field in NGINX.items() if field and field not in TIMES} | JSON_KEYS
+_NAMES = {
+    **{_PLAIN.sub("", name): field for name, field in NGINX.items() if field and field not in TIMES},
+    **JSON_KEYS,
+}
 _ORDER = {name: number for number, name in enumerate(_NAMES)}
 # The fields of durations by unit.
 _DURATIONS = [{unit: prefix + unit for unit in UNITS} for prefix in ("", "upstream_")]

@@ -39,7 +39,9 @@ def unit_of(values: Sequence[bytes], *, is_nginx: bool = False) -> str:
       milliseconds, which is what programs count in; unless half of them, or one of them, would be absurdly long.
     - If half of the requests took less than a tenth of it, it is not the millisecond.
     """
-    texts = [part for value in values for part in re.split(rb" *[,:] *", value) if part and len(part) <= DURATION_LENGTH]
+    texts = [
+        part for value in values for part in re.split(rb" *[,:] *", value) if part and len(part) <= DURATION_LENGTH
+    ]
     if any(_WRITTEN.fullmatch(text) and not _NUMBER.fullmatch(text) for text in texts):
         return "seconds"
     numbers = [float(text) for text in texts if _NUMBER.fullmatch(text)]

@@ -33,7 +33,12 @@ def test_format(case: Path) -> None:
     ours, plainly = both(data, fmt, now=NOW)
     assert plain(ours).to_pylist() == plain(plainly).to_pylist()
     assert ours.rejects == plainly.rejects
-    found = {"format": fmt.name, "rejects": ours.rejects.counts, "unclear": unclear_keys(lines, fmt), "rows": rows(ours)}
+    found = {
+        "format": fmt.name,
+        "rejects": ours.rejects.counts,
+        "unclear": unclear_keys(lines, fmt),
+        "rows": rows(ours),
+    }
     if os.environ.get("LOGAGG_GOLDEN"):
         (case / "expected.json").write_text(written(found))
     assert found == json.loads((case / "expected.json").read_text())

@@ -156,7 +156,16 @@ ENDS = st.sampled_from(["", " ", "}", ",", "x"])
     ['{"x":' + '"' + "u" * 300 + '"}', '{"' + r"\u0075" * 300 + '":1}', "\ufeff{}", '{"x":1', "{", '{"x"', '{"x":"']
 )
 def test_the_parsers_agree_on_json_of_any_shape(lines: list[str]) -> None:
-    paths = ("target=url", "agent=x", "agent=x.url", "host=x.0", "client=url.x", "client=x.x.x", "tls=url.1.0", "cache=")
+    paths = (
+        "target=url",
+        "agent=x",
+        "agent=x.url",
+        "host=x.0",
+        "client=url.x",
+        "client=x.x.x",
+        "tls=url.1.0",
+        "cache=",
+    )
     fmt = compile_format("json:time_iso8601=time,status=status," + ",".join(paths))
     plenty = '{"time": "2026-11-20T01:02:03+00:00", "status":200, '
     stamped = [line.replace("{", plenty, 1) for line in lines] + [f'{plenty}"url":{line}}}' for line in lines]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from logagg.errors import FormatError
 from logagg.parse.formats.format import PersonalFields
@@ -13,9 +13,17 @@ from logagg.parse.formats.templates import Part, parts_of, prefer
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _BARE = re.compile(r"(?:\$\{\w+\}|%[!\d,]*[<>]?\{[^}]*\}\^?\w+|[^,}\]])*")
 _TIME = re.compile(r"%\{([^}]*)\}t")
-_FRACTIONS = {"msec_frac": "123", "usec_frac": "123456", "sec": "1795780800", "msec": "1795780800123", "usec": "1795780800123456"}
-_SOME_TIME = datetime(2026, 11, 27, 12)
-_READ_AS_TIMES = re.compile(r"\d{10}(?:\d{3}){0,2}|(?:\d{4}[-/]\d\d[-/]\d\d[T ]|\d\d/\w{3}/\d{4}:)[\d:]{8}([.,]\d+)?( ?(Z|UTC|[+-]\d\d:?\d\d))?")
+_FRACTIONS = {
+    "msec_frac": "123",
+    "usec_frac": "123456",
+    "sec": "1795780800",
+    "msec": "1795780800123",
+    "usec": "1795780800123456",
+}
+_SOME_TIME = datetime(2026, 11, 27, 12, tzinfo=UTC)
+_READ_AS_TIMES = re.compile(
+    r"\d{10}(?:\d{3}){0,2}|(?:\d{4}[-/]\d\d[-/]\d\d[T ]|\d\d/\w{3}/\d{4}:)[\d:]{8}([.,]\d+)?( ?(Z|UTC|[+-]\d\d:?\d\d))?"
+)
 
 
 def json_template(text: str, personal: PersonalFields) -> Mapping[str, str]:

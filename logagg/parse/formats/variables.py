@@ -92,7 +92,9 @@ JSON_KEYS: Mapping[str, str] = {
     **dict.fromkeys(("vhost", "virtualhost", "domain", "site", "authority", "requesthost", "urldomain"), "host"),
     **dict.fromkeys(("requestline",), "request"),
     **dict.fromkeys(("method", "verb", "httpmethod", "reqmethod", "requestverb"), "method"),
-    **dict.fromkeys(("url", "requesturl", "originalurl", "urloriginal", "requestpath", "fullpath", "rawpath"), "target"),
+    **dict.fromkeys(
+        ("url", "requesturl", "originalurl", "urloriginal", "requestpath", "fullpath", "rawpath"), "target"
+    ),
     **dict.fromkeys(("target", "path", "urlpath", "resourcepath", "endpoint"), "target"),
     **dict.fromkeys(("query", "querystr", "requestquery", "urlquery", "rawquery"), "query"),
     **dict.fromkeys(("statuscode", "responsestatus", "responsecode", "httpstatus", "httpstatuscode"), "status"),

@@ -115,7 +115,7 @@ def _split_json(line: bytes, fmt: Format) -> Raw:
     except ValueError:
         raise Rejected("format") from None
     raw = dict.fromkeys(fmt.keys.values(), b"")
-    for key, field in reversed(fmt.keys.items()):  # the preferred ones come first
+    for key, field in reversed(list(fmt.keys.items())):  # the preferred ones come first
         path = os.fsencode(key)
         texts = next((texts for at, texts in found if at == path and texts not in ([], [b"-"])), None)
         if texts:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from logagg.parse.lines.json_lines import DEEPEST
 
-Value = bytes | list["Value"] | dict[int, tuple[bytes, "Value"]]  # a text as written; an array; an object's keys and values, by number
+Value = (
+    bytes | list["Value"] | dict[int, tuple[bytes, "Value"]]
+)  # a text as written; an array; an object's keys and values, by number
 
 _STRING = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _BARE = {
@@ -53,7 +55,10 @@ def _flat(value: Value, path: bytes | None) -> Iterator[tuple[bytes, list[bytes]
         pairs = [(b"%d" % number, one) for number, one in enumerate(value)] if isinstance(value, list) else []
     for key, inner in pairs:
         whole = key if path is None else path + b"." + key
-        yield whole, [text for text in (inner if isinstance(inner, list) else [inner]) if isinstance(text, bytes) and text]
+        yield (
+            whole,
+            [text for text in (inner if isinstance(inner, list) else [inner]) if isinstance(text, bytes) and text],
+        )
         yield from _flat(inner, whole)
 
 

@@ -15,8 +15,14 @@ from logagg.parse.text import decode
 # Values that stand for others, by field.
 OTHER_NAMES: Mapping[str, Mapping[str, str]] = {
     "tls": {
-        **{"769": "TLSv1", "770": "TLSv1.1", "771": "TLSv1.2", "772": "TLSv1.3"},  # the numbers of RFC 8446
-        **{"1.0": "TLSv1", "1.1": "TLSv1.1", "1.2": "TLSv1.2", "1.3": "TLSv1.3"},
+        name: version
+        for version, names in {
+            "TLSv1": ("769", "1.0"),  # the number in the protocol, and that of the version alone
+            "TLSv1.1": ("770", "1.1"),
+            "TLSv1.2": ("771", "1.2"),
+            "TLSv1.3": ("772", "1.3"),
+        }.items()
+        for name in names
     },
     "cache": {"true": "HIT", "false": "MISS", "1": "HIT", "0": "MISS"},
     "agent": {"(null)": "", "-": ""},  # as Fastly and, in quotes, Logstash have what is missing
