@@ -140,6 +140,10 @@ class Tailer:
         """Remember the format a source is written in."""
         self._reader(source).set_format(format)
 
+    def fragment(self, source: str) -> bytes:
+        """Return what comes after the last newline of a source, read again. Raises Replaced or OSError."""
+        return self._reader(source).fragment()
+
     def refuse(self, source: str) -> None:
         """Take back the last chunk of a source; it is read again when its file has grown."""
         self._reader(source).refuse()

@@ -1,15 +1,64 @@
-"""Detects the format of a log from its first lines."""
+"""Detects the formats of a log from lines of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from logagg.parse.formats.compile import compile_format
+import numpy as np
+
+from logagg.parse.combined.write import open_template, templates
+from logagg.parse.formats.compile import compile_format, joined, named
 from logagg.parse.formats.format import NO_PERSONAL_FIELDS, Format, PersonalFields
-from logagg.parse.formats.presets import NAMED
+from logagg.parse.formats.presets import COMBINED, NAMED
 from logagg.parse.json_detect import json_formats
 from logagg.parse.lines import fast
 from logagg.records import Chunk, Fingerprint
+
+MOST_TOGETHER = 4  # formats of one log's first lines
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """Detects formats, for one configuration."""
+
+    personal: PersonalFields = NO_PERSONAL_FIELDS
+    names: tuple[str, ...] | None = None  # of the formats to choose from; None: all
+
+    def first(self, lines: Sequence[bytes], now: float, likely: Sequence[Format] = ()) -> Format | None:
+        """Return the formats that parse the most of a log's first lines together, if that is at least half of them.
+
+        `likely` are formats that are preferred to others which parse as many.
+        """
+        left, found = list(lines), list[Format]()
+        while left and len(found) < MOST_TOGETHER and (fmt := self.next(left, now, likely)):
+            left = _without(left, fmt, now)
+            found.append(fmt)
+        return joined(found) if found and 2 * len(left) <= len(lines) else None
+
+    def next(self, lines: Sequence[bytes], now: float, likely: Sequence[Format] = ()) -> Format | None:
+        """Return the format that parses the most of some lines, and of equals the one with the most fields; None if none does."""
+        best, most = None, (0, 0)
+        for fmt in (*likely, *self._candidates(lines, now)):
+            parsed = count(lines, fmt, now)
+            if parsed and (parsed, len(fmt.fields)) > most:
+                best, most = fmt, (parsed, len(fmt.fields))
+        return best or self._open(lines, now)
+
+    def _candidates(self, lines: Sequence[bytes], now: float) -> Iterable[Format]:
+        for name in NAMED if self.names is None else self.names:
+            if name not in COMBINED and name != "json":
+                yield compile_format(name, self.personal)
+        if self.names is None or "json" in self.names:
+            yield from json_formats(lines, now, self.personal)
+        if self.names is None:
+            yield from (compile_format(text, self.personal) for text in map(named, templates(lines, now)))
+
+    def _open(self, lines: Sequence[bytes], now: float) -> Format | None:
+        """Return a format for lines with anything behind the agent."""
+        text = open_template(lines, now) if self.names is None else None
+        fmt = compile_format(text, self.personal) if text else None
+        return fmt if fmt and count(lines, fmt, now) else None
 
 
 def detect(
@@ -19,29 +68,25 @@ def detect(
     *,
     names: Iterable[str] | None = None,
 ) -> Format | None:
-    """Return the format that parses the most of these lines, if that is at least half of them; otherwise None.
-
-    `names` are the formats to choose from, most specific first; by default all named formats.
-    """
-    best, most = None, (len(lines) + 1) // 2 - 1
-    for fmt in _candidates(lines, now, personal, tuple(NAMED) + ("json",) if names is None else names):
-        parsed = count(lines, fmt, now)
-        if parsed > most:
-            best, most = fmt, parsed
-        if most == len(lines):  # no other can do better, and each attempt costs as much as parsing a thousand lines
-            break
-    return best
+    """Return the formats that parse the most of these lines, if that is at least half of them; otherwise None."""
+    return Detector(personal, None if names is None else tuple(names)).first(lines, now)
 
 
 def count(lines: Sequence[bytes], fmt: Format, now: float) -> int:
     """Return how many of these lines a format parses."""
+    return sum(_fit(lines, fmt, now))
+
+
+def _without(lines: Sequence[bytes], fmt: Format, now: float) -> list[bytes]:
+    """Return the lines that a format does not parse."""
+    return [line for line, fits in zip(lines, _fit(lines, fmt, now), strict=True) if not fits]
+
+
+def _fit(lines: Sequence[bytes], fmt: Format, now: float) -> list[bool]:
+    """Tell of each line whether a format parses it."""
     data = b"\n".join(lines)
-    return fast.count(Chunk("", 0, 0, len(data), data, Fingerprint(0, 0, "")), fmt, now)
-
-
-def _candidates(lines: Sequence[bytes], now: float, personal: PersonalFields, names: Iterable[str]) -> Iterable[Format]:
-    for name in names:
-        if name == "json":
-            yield from json_formats(lines, now, personal)
-        else:
-            yield compile_format(name, personal)
+    found = fast.find_lines(Chunk("", 0, 0, len(data), data, Fingerprint(0, 0, "")))
+    starts = np.cumsum([0, *(len(line) + 1 for line in lines[:-1])])
+    fits = np.zeros(len(lines), bool)
+    fits[np.searchsorted(starts, found.start, "right") - 1] = fast.matching(found, fmt, now)
+    return fits.tolist()

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from logagg.parse.formats.format import REQUEST_PARTS, TIMES, UNITS, Format, PersonalFields
 from logagg.parse.formats.json_keys import UNNAMEABLE, json_format, preset_format
 from logagg.parse.formats.json_presets import JSON_PRESETS
+from logagg.parse.formats.templates import one_client
 from logagg.parse.formats.variables import JSON_KEYS, JSON_TIMES, NGINX
 from logagg.parse.json_units import unit_of, unit_said
 from logagg.parse.lines import reference_json
@@ -89,7 +90,8 @@ def _chosen(values: Values, now: float, personal: PersonalFields) -> dict[str, s
     fields = _requested(_candidates(values), values)
     if time := _time_key(values, now):
         fields["time_any"] = time
-    fields = {field: path for field, path in fields.items() if personal.wants(field)}
+    named = zip(one_client(list(fields)), fields.values(), strict=True)
+    fields = {field: path for field, path in named if field and personal.wants(field)}
     if personal.user_id in values:
         fields["user_id"] = personal.user_id
     if not {"status", "time_any"} <= fields.keys() or not {"request", "target", "path"} & fields.keys():

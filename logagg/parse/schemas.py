@@ -17,9 +17,10 @@ REASONS = (
     "too_long",  # over the line length limit
     "format",  # the literal text of the format is missing, or the line is not a JSON object
     "time",  # missing, or implausible: before 1995, or more than a day ahead of the clock
-    "status",  # not a number of three digits
+    "status",  # neither a number of three digits, nor 0, 000 or -1 for a request without an answer
     "size",  # neither "-" nor a whole number up to `MOST_BYTES`
 )
+OF_ANOTHER_FORMAT = ("format", "time", "status")  # what is wrong with a line that another format may read
 
 MOST_BYTES = 1 << 50  # of a response: a pebibyte, which takes a day at 100 Gbit/s
 LONGEST = 7 * 86_400.0  # seconds; tunnels and WebSockets last for days

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from logagg.errors import FormatError
 from logagg.parse.formats.format import PersonalFields
-from logagg.parse.formats.templates import Part, parts_of, prefer
+from logagg.parse.formats.templates import parts_of, prefer
+from logagg.parse.formats.variables import CLIENTS
 
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _BARE = re.compile(r"(?:\$\{\w+\}|%[!\d,]*[<>]?\{[^}]*\}\^?\w+|[^,}\]])*")
@@ -109,7 +110,8 @@ def _field(value: str, user_id: str) -> str:
     """Return the field that a value of a template is; empty if none is known for it."""
     if _TIME.search(value) and not _TIME.sub("", value).count("%"):
         return "time_any" if _READ_AS_TIMES.fullmatch(_TIME.sub(_example, value)) else ""
-    parts = [part for part in parts_of(value, user_id) if part not in (b"[", b"]")]
+    parts = [part if isinstance(part, bytes) else part.field for part in parts_of(value, user_id)]
+    parts = [part for part in parts if part not in (b"[", b"]")]
     if len(parts) == 1:
         return parts[0] if isinstance(parts[0], str) else ""
     return _joined(parts)
@@ -120,8 +122,8 @@ def _example(directive: re.Match[str]) -> str:
     return _FRACTIONS.get(name) or _SOME_TIME.strftime(name).replace("%z", "+0000").replace("%Z", "UTC")
 
 
-def _joined(parts: Sequence[Part]) -> str:
-    """Return what several values with text between them are together."""
+def _joined(parts: Sequence[bytes | str]) -> str:
+    """Return what several fields with text between them are together."""
     if not parts:
         return ""
     first, second, last = parts[0], parts[1], parts[-1]
@@ -131,4 +133,4 @@ def _joined(parts: Sequence[Part]) -> str:
         return "target"
     if first == "path" and last == "query":
         return "target"
-    return "client" if (first, second) == ("client", b":") else ""
+    return str(first) if second == b":" and first in CLIENTS else ""

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from logagg.parse.formats.format import TIMES, UNITS, UPSTREAM_UNITS
+
 # Fields of a line, by the servers' names for them. If several names give one field, the first in the table is preferred.
 NGINX: Mapping[str, str] = {
     "remote_addr": "client",
-    "realip_remote_addr": "",
+    "proxy_protocol_addr": "proxied_client",
+    "http_x_real_ip": "sent_client",
+    "http_cf_connecting_ip": "sent_client",
+    "http_cf_connecting_ipv6": "sent_client",
+    "http_true_client_ip": "sent_client",
+    "http_fastly_client_ip": "sent_client",
+    "http_x_client_ip": "sent_client",
+    "http_x_cluster_client_ip": "sent_client",
+    "http_fly_client_ip": "sent_client",
+    "http_x_azure_clientip": "sent_client",
+    "realip_remote_addr": "peer",
     "http_x_forwarded_for": "forwarded",
     "proxy_add_x_forwarded_for": "forwarded",
+    "http_forwarded": "forwarded",
+    "http_x_original_forwarded_for": "forwarded",
     "host": "host",
     "http_host": "host",
     "server_name": "host",
@@ -42,8 +56,18 @@ NGINX: Mapping[str, str] = {
 }
 
 APACHE: Mapping[str, str] = {
-    "a": "client",
+    "a": "proxied_client",
     "h": "client",
+    "{c}a": "peer",
+    "{c}h": "peer",
+    "{X-Real-IP}i": "sent_client",
+    "{CF-Connecting-IP}i": "sent_client",
+    "{True-Client-IP}i": "sent_client",
+    "{Fastly-Client-IP}i": "sent_client",
+    "{X-Client-IP}i": "sent_client",
+    "{X-Cluster-Client-IP}i": "sent_client",
+    "{X-Azure-ClientIP}i": "sent_client",
+    "{Forwarded}i": "forwarded",
     "v": "host",
     "V": "host",
     "{Host}i": "host",
@@ -82,12 +106,24 @@ APACHE: Mapping[str, str] = {
 # Directives whose values are not used.
 APACHE_UNUSED = frozenset("AfIklLpPRSX^") | {"ti", "to"}
 
+# Who may be the client of a line, the best one first: an address that a trusted proxy has said, the other end of the
+# connection, what a header says, and the proxy itself.
+CLIENTS = ("proxied_client", "client", "sent_client", "peer")
+# Variables that hold what a client has sent: their values may be anything.
+SENT = frozenset(name for name in NGINX if name.startswith("http_")) | frozenset(
+    name for name in APACHE if name.endswith("}i")
+)
+# Variables that are not used, but whose shape tells formats apart.
+SHAPE_OF_UNUSED: Mapping[str, str] = {"l": "ident", "p": "digits", "server_port": "digits"}
+# Fields as our own notation has them.
+OWN = frozenset({*NGINX.values(), *APACHE.values(), *UNITS, *UPSTREAM_UNITS, *TIMES, "ident"}) - {""}
+
 # Keys of JSON logs, in small letters and without `_`, `-` and the like, beside the names of nginx's variables. Of several
 # keys for one field, the first in the table is preferred.
 JSON_KEYS: Mapping[str, str] = {
     **dict.fromkeys(("clientip", "remoteip", "clientaddress", "remoteaddress", "clientaddr", "client", "ip"), "client"),
-    **dict.fromkeys(("remotehost", "clienthost", "sourceip", "srcip", "addr", "realip", "xrealip"), "client"),
-    **dict.fromkeys(("httpxrealip", "cfconnectingip", "httpcfconnectingip", "trueclientip"), "client"),
+    **dict.fromkeys(("remotehost", "clienthost", "sourceip", "srcip", "addr"), "client"),
+    **dict.fromkeys(("realip", "xrealip", "cfconnectingip", "trueclientip", "xclientip"), "sent_client"),
     **dict.fromkeys(("xforwardedfor", "xff", "forwardedfor"), "forwarded"),
     **dict.fromkeys(("vhost", "virtualhost", "domain", "site", "authority", "requesthost", "urldomain"), "host"),
     **dict.fromkeys(("requestline",), "request"),

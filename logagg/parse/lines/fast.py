@@ -5,7 +5,7 @@ Values stay where they are in the chunk until they are dictionary-encoded; text 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from logagg.columnar.slices import Codes, Mask, Slices
 from logagg.parse.formats.format import UNITS, UPSTREAM_UNITS, Format
 from logagg.parse.lines import decimals, json_lines, numbers, scan
 from logagg.parse.lines.decimals import Floats
-from logagg.parse.schemas import BATCH_SCHEMA, MOST_BYTES, REASONS, TEXT, TEXTS, TIMESTAMP
+from logagg.parse.schemas import BATCH_SCHEMA, MOST_BYTES, OF_ANOTHER_FORMAT, REASONS, TEXT, TEXTS, TIMESTAMP
 from logagg.parse.text import decode, urls
 from logagg.parse.text.tidy import tidy
 from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
@@ -28,21 +28,99 @@ Ints = npt.NDArray[np.int64]
 Reasons = npt.NDArray[np.uint8]  # 0: accepted; otherwise the number of the reason for rejecting the line
 
 _TOO_LONG, _FORMAT, _TIME, _STATUS, _SIZE = range(1, 1 + len(REASONS))
+_OF_ANOTHER_FORMAT = [REASONS.index(reason) + 1 for reason in OF_ANOTHER_FORMAT]
+
+MOST_FOUND = 4  # formats that are found in a chunk
+SAMPLE = 200  # lines that a format is detected from
 
 
-def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Batch:
-    """Parse the lines of a chunk; times too far beyond `now` (seconds since the epoch) are rejected."""
+def no_more(lines: Sequence[bytes]) -> None:
+    """Find no further format."""
+
+
+def parse(
+    chunk: Chunk,
+    fmt: Format,
+    now: float,
+    max_line: int = 1 << 20,
+    detect: Callable[[Sequence[bytes]], Format | None] = no_more,
+) -> Batch:
+    """Parse the lines of a chunk; times too far beyond `now` (seconds since the epoch) are rejected.
+
+    `detect` is asked for the format of lines that have none of the known ones; those that it finds are in the batch's `formats`.
+    """
     lines = find_lines(chunk)
-    fields, typed, reasons = _read_lines(lines, fmt, now, max_line)
-    positions = lines.start[reasons == 0] + (chunk.start + chunk.skipped)
-    table = _assemble(positions, fields, typed, fmt)
-    return Batch(table, _rejects(chunk, lines, reasons))
+    first, *others = fmt.each
+    reading = _Reading(lines, chunk.start + chunk.skipped, now, max_line)
+    reading.read(first)
+    for other in others:
+        reading.read_rest(other)
+    for _ in range(MOST_FOUND):
+        if not (found := detect(reading.sample())):
+            break
+        reading.read_rest(found, new=True)
+    return Batch(reading.table(), _rejects(chunk, lines, reading.reasons), tuple(reading.found))
 
 
 def count(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> int:
     """Return how many lines of a chunk match a format: those that parse, and those whose only fault is too large a size."""
-    _, typed, _ = _read_lines(find_lines(chunk), fmt, now, max_line, np.iinfo(np.int64).max)
-    return len(typed.time)
+    return int(matching(find_lines(chunk), fmt, now, max_line).sum())
+
+
+def matching(lines: Slices, fmt: Format, now: float, max_line: int = 1 << 20) -> Mask:
+    """Return a mask of the lines that match a format: those that parse, and those whose only fault is too large a size."""
+    fits = np.zeros(len(lines), bool)
+    for one in fmt.each:
+        _, _, reasons = _read_lines(lines, one, now, max_line, np.iinfo(np.int64).max)
+        fits |= reasons == 0
+    return fits
+
+
+class _Reading:
+    """The lines of a chunk, read in one format after another until each has been read."""
+
+    def __init__(self, lines: Slices, base: int, now: float, max_line: int) -> None:
+        self._lines, self._base, self._now, self._max_line = lines, base, now, max_line
+        self.reasons = np.full(len(lines), _FORMAT, np.uint8)
+        self.found: list[str] = []  # names of formats that were not known before
+        self._tables: list[pa.Table] = []
+
+    def read(self, fmt: Format) -> None:
+        """Read all lines in a format."""
+        table, self.reasons = self._read(self._lines, fmt)
+        self._tables.append(table)
+
+    def read_rest(self, fmt: Format, *, new: bool = False) -> None:
+        """Read the lines that may be of another format than those before."""
+        rows = self._rest()
+        if len(rows):
+            table, reasons = self._read(self._lines.take(rows), fmt)
+            if table.num_rows:
+                self.reasons[rows[reasons == 0]] = 0
+                self._tables.append(table)
+                self.found += [fmt.name] if new else []
+
+    def sample(self) -> list[bytes]:
+        """Return some of the lines that may be of another format, spread over the chunk."""
+        rows = self._rest()
+        rows = rows[:: -(-len(rows) // SAMPLE)] if len(rows) else rows
+        data, starts, ends = self._lines.take(rows).places
+        return [data[start:end].tobytes() for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+
+    def table(self) -> pa.Table:
+        """Return the columns of the lines in the order of their positions."""
+        if len(self._tables) == 1:
+            return self._tables[0]
+        table = pa.concat_tables(self._tables).unify_dictionaries().combine_chunks()
+        return table.take(pc.sort_indices(table["position"]))
+
+    def _rest(self) -> Ints:
+        return np.flatnonzero(np.isin(self.reasons, _OF_ANOTHER_FORMAT))
+
+    def _read(self, lines: Slices, fmt: Format) -> tuple[pa.Table, Reasons]:
+        fields, typed, reasons = _read_lines(lines, fmt, self._now, self._max_line)
+        positions = lines.start[reasons == 0] + self._base
+        return _assemble(positions, fields, typed, fmt), reasons
 
 
 def find_lines(chunk: Chunk) -> Slices:

@@ -21,8 +21,8 @@ cdef const char* MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 
 def statuses(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
-    """Read HTTP statuses: exactly three digits, 100 to 999."""
-    return _read(data, start, end, _status, 100, 999, False)
+    """Read HTTP statuses: exactly three digits, 100 to 999; 0 for a request without an answer: 0, 000 or -1."""
+    return _read(data, start, end, _status, 0, 999, False)
 
 
 def sizes(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, int64_t most=INT64_MAX - 1):
@@ -96,10 +96,11 @@ cdef inline bint _same(Ptr value, Ptr stop, Ptr other, Ptr end) noexcept nogil:
 cdef bint _status(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     cdef unsigned int hundreds, tens, ones
     if stop - value != 3:
-        return False
+        number[0] = 0
+        return (stop - value == 1 and value[0] == c"0") or (stop - value == 2 and value[0] == c"-" and value[1] == c"1")
     hundreds, tens, ones = value[0] - c"0", value[1] - c"0", value[2] - c"0"
     number[0] = hundreds * 100 + tens * 10 + ones
-    return hundreds <= 9 and tens <= 9 and ones <= 9
+    return hundreds <= 9 and tens <= 9 and ones <= 9 and (number[0] == 0 or number[0] >= 100)
 
 
 cdef bint _size(Ptr value, Ptr stop, int64_t* number) noexcept nogil:

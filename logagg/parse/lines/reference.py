@@ -12,6 +12,7 @@ from operator import add
 import pyarrow as pa
 
 from logagg.parse.formats.format import UNITS, UPSTREAM_UNITS, Format, Step
+from logagg.parse.formats.shapes import has_shape
 from logagg.parse.lines import reference_json
 from logagg.parse.lines.reference_text import tidy
 from logagg.parse.lines.reference_times import DIGITS, EPOCH, TIME_READERS, digits
@@ -22,6 +23,7 @@ from logagg.parse.schemas import (
     DURATION_UNITS,
     LONGEST,
     MOST_BYTES,
+    OF_ANOTHER_FORMAT,
     TEXTS,
     WRITTEN_DURATION,
 )
@@ -30,6 +32,7 @@ from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)
 
+NO_STATUS = (b"0", b"000", b"-1")  # what proxies write for a request that was given up without an answer
 CONTROLS = dict(zip(b'"\\nrtbfv', b'"\\\n\r\t\b\f\v', strict=True))
 HEX = frozenset(b"0123456789abcdefABCDEF")
 METHOD_FIRST = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -65,7 +68,17 @@ def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Bat
 
 
 def parse_line(line: bytes, fmt: Format, now: float) -> Record | str:
-    """Return the fields of a line (`BATCH_SCHEMA`, without its position), or the reason for rejecting it."""
+    """Return the fields of a line (`BATCH_SCHEMA`, without its position), or the reason for rejecting it.
+
+    A line that is not of the format is tried with the others, and rejected for what the first finds wrong with it.
+    """
+    outcomes = [_parse_line(line, one, now) for one in fmt.each]
+    if outcomes[0] in OF_ANOTHER_FORMAT:
+        return next((outcome for outcome in outcomes if not isinstance(outcome, str)), outcomes[0])
+    return outcomes[0]
+
+
+def _parse_line(line: bytes, fmt: Format, now: float) -> Record | str:
     try:
         raw = _split_json(line, fmt) if fmt.keys else _split(line, fmt)
         return _record(raw, fmt, now)
@@ -84,28 +97,62 @@ def _plain(name: str) -> pa.DataType:
 def _split(line: bytes, fmt: Format) -> Raw:
     if not line.startswith(fmt.prefix):
         raise Rejected("format")
-    at, raw = len(fmt.prefix), {}
-    for step in fmt.steps:
-        end = _find_end(line, at, step)
+    raw = {}
+    for step, (start, end) in zip(fmt.steps, _places(line, fmt), strict=True):
         if step.field:
-            raw[step.field] = line[at:end]
-        at = end + len(step.until)
-    if at != len(line):
-        raise Rejected("format")
+            raw[step.field] = line[start:end]
     return raw
 
 
-def _find_end(line: bytes, start: int, step: Step) -> int:
+def _places(line: bytes, fmt: Format) -> list[tuple[int, int]]:
+    """Return where the value of each step is."""
+    at, places = len(fmt.prefix), []
+    for step in fmt.steps:
+        end = _find_end(line, at, step, is_last=step is fmt.steps[-1])
+        if not has_shape(line[at:end], step.shape):
+            raise Rejected("format")
+        places.append((at, end))
+        at = end + len(step.until)
+    if line[at:].strip(b" "):
+        raise Rejected("format")
+    return places
+
+
+def _find_end(line: bytes, start: int, step: Step, *, is_last: bool) -> int:
     if not step.until:
-        return len(line)
+        return start + len(line[start:].rstrip(b" "))
+    if step.quoted and is_last:
+        return _find_last_quote(line, start, step)
     at = start
     while at < len(line):
         if step.quoted and line[at : at + 1] == b"\\":
             at += 2
-        elif line.startswith(step.until, at):
-            return at
-        else:
+        elif not line.startswith(step.until, at):
             at += 1
+        elif step.listed and _is_between(line, start, at):
+            at += 1
+        else:
+            return at
+    raise Rejected("format")
+
+
+def _is_between(line: bytes, start: int, at: int) -> bool:
+    """Tell whether a blank stands between the items of a list: after a comma, or around a colon."""
+    before = line[start:at]
+    return line[at : at + 1] == b" " and at > start and (before.endswith((b",", b" :")) or line[at : at + 3] == b" : ")
+
+
+def _find_last_quote(line: bytes, start: int, step: Step) -> int:
+    """Find the quote that ends the last value of a line; others may be a part of it that the server has not escaped.
+
+    A quote ends the value at the end of the line, and where further values follow: a blank, and quotes in pairs.
+    """
+    quotes = [found.start() for found in re.finditer(rb'(?s)\\.|"', line[start:]) if found[0] == b'"']
+    for left, place in zip(reversed(range(len(quotes))), quotes, strict=True):
+        end = start + place
+        after = line[end + 1 : end + 2]
+        if line.startswith(step.until, end) and (not after or (after == b" " and left % 2 == 0)):
+            return end
     raise Rejected("format")
 
 
@@ -167,6 +214,8 @@ def reads_as_time(field: str, value: bytes, now: float) -> bool:
 
 
 def _status(value: bytes) -> int:
+    if value in NO_STATUS:
+        return 0
     if len(value) != 3 or any(byte not in DIGITS for byte in value) or value[:1] == b"0":
         raise Rejected("status")
     return int(value)
@@ -227,7 +276,7 @@ def _whole_request(request: bytes) -> tuple[str, str, str]:
     method, _, target = request.partition(b" ")
     before, space, last = target.rpartition(b" ")
     protocol = last if space and last.startswith(b"HTTP/") else b""
-    target = before if protocol else target
+    target = (before if protocol else target).strip(b" ")
     if not _is_method(method) or not target:
         return "", "", ""
     return method.decode("utf-8", "replace"), target.decode("utf-8", "replace"), protocol.decode("utf-8", "replace")
