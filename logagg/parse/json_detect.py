@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from logagg.parse.formats.format import REQUEST_PARTS, TIMES, UNITS, Format, PersonalFields
 from logagg.parse.formats.json_keys import UNNAMEABLE, json_format, preset_format
@@ -52,7 +52,8 @@ def json_formats(lines: Sequence[bytes], now: float, personal: PersonalFields) -
     """Yield the formats that JSON lines may have, the most telling first."""
     values = _values(lines)
     for preset in JSON_PRESETS:
-        if all(path in values for path in preset.telling.split()):
+        present = {field for field, paths in preset.keys.items() if any(path in values for path in paths.split())}
+        if _is_enough(present) and all(path in values for path in preset.telling.split()):
             yield preset_format(preset, personal)
     if keys := _chosen(values, now, personal):
         yield json_format(keys)
@@ -94,10 +95,14 @@ def _chosen(values: Values, now: float, personal: PersonalFields) -> dict[str, s
     fields = {field: path for field, path in named if field and personal.wants(field)}
     if personal.user_id in values:
         fields["user_id"] = personal.user_id
-    if not {"status", "time_any"} <= fields.keys() or not {"request", "target", "path"} & fields.keys():
+    if not _is_enough(fields.keys()):
         return {}
     order = {path: number for number, path in enumerate(values)}
     return {path: field for field, path in sorted(fields.items(), key=lambda pair: order[pair[1]])}
+
+
+def _is_enough(fields: Set[str]) -> bool:
+    return {"status", "time_any"} <= fields and bool({"request", "target", "path"} & fields)
 
 
 def _candidates(values: Values) -> dict[str, str]:
