@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,16 +11,12 @@ from logagg.parse.combined.write import open_template, templates
 from logagg.parse.envelopes.kinds import DEEPEST
 from logagg.parse.envelopes.unwrap import envelopes_of, unwrap_lines
 from logagg.parse.formats.compile import compile_format, enveloped, joined, named, outside
-from logagg.parse.formats.format import NO_PERSONAL_FIELDS, REQUEST_PARTS, TIMES, Format, PersonalFields
-from logagg.parse.formats.json_keys import json_format
+from logagg.parse.formats.format import NO_PERSONAL_FIELDS, Format, PersonalFields
 from logagg.parse.formats.presets import COMBINED, NAMED
-from logagg.parse.formats.templates import one_client
-from logagg.parse.formats.variables import JSON_KEYS, JSON_TIMES, NGINX
+from logagg.parse.json_detect import json_formats
 from logagg.parse.lines import fast
 from logagg.records import Chunk, Fingerprint
 
-_TIME_SHAPES = ("time_local", "time_iso8601", "time_epoch_us", "time_epoch_ms", "time_epoch")
-_KEYS = {**{name: field for name, field in NGINX.items() if field and field not in TIMES}, **JSON_KEYS}
 MOST_TOGETHER = 4  # formats of one log's first lines
 FEW = 10  # of so many lines in an envelope, one has a format: other programs write into such a log, too
 
@@ -68,8 +62,8 @@ class Detector:
         for name in NAMED if self.names is None else self.names:
             if name not in COMBINED and name != "json":
                 yield compile_format(name, self.personal)
-        if (self.names is None or "json" in self.names) and (fmt := _json(lines, now, self.personal)):
-            yield fmt
+        if self.names is None or "json" in self.names:
+            yield from json_formats(lines, now, self.personal)
         if self.names is None:
             yield from (compile_format(text, self.personal) for text in map(named, templates(lines, now)))
 
@@ -134,45 +128,3 @@ def _fit(lines: Sequence[bytes], fmt: Format, now: float) -> list[bool]:
     fits = np.zeros(len(lines), bool)
     fits[np.searchsorted(starts, found.start, "right") - 1] = fast.matching(found, fmt, now)
     return fits.tolist()
-
-
-def _json(lines: Sequence[bytes], now: float, personal: PersonalFields) -> Format | None:
-    """Choose the key of each field among the keys that most objects have."""
-    records = [record for record in map(_object, lines) if record]
-    if not records:
-        return None
-    common = Counter(key for record in records for key in record)
-    present = [key for key, count in common.items() if 2 * count > len(records) and not set(key) & set(',="\\')]
-    keys = {field: key for key, field in reversed(_KEYS.items()) if key in present and personal.wants(field)}
-    keys |= dict(_time_keys(present, records, now))
-    keys = {field: key for field, key in zip(one_client(list(keys)), keys.values(), strict=True) if field}
-    if personal.user_id in present:
-        keys["user_id"] = personal.user_id
-    if "request" in keys:
-        keys = {field: key for field, key in keys.items() if field not in REQUEST_PARTS}
-    if not {"status"} <= keys.keys() or not {"request", "target", "path"} & keys.keys() or not TIMES & keys.keys():
-        return None
-    return json_format({key: field for field, key in keys.items()})
-
-
-def _time_keys(present: Sequence[str], records: Sequence[dict[str, str]], now: float) -> Iterable[tuple[str, str]]:
-    """Find the one key that holds a time, and which field its values read as."""
-    from logagg.parse.lines import reference  # only JSON needs it
-
-    for key in ("time_iso8601", "time_local", "msec", *JSON_TIMES):
-        values = [record[key].encode("utf-8", "replace") for record in records if key in record]
-        for field in _TIME_SHAPES if key in present else ():
-            if values and all(reference.reads_as_time(field, value, now) for value in values[:20]):
-                return [(field, key)]
-    return []
-
-
-def _object(line: bytes) -> dict[str, str] | None:
-    """Return the plain values of a JSON object by key, as text."""
-    try:
-        record = json.loads(line, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(record, dict):
-        return None
-    return {key: value for key, value in record.items() if isinstance(value, str)}

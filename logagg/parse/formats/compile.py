@@ -10,7 +10,9 @@ from dataclasses import replace
 from logagg.errors import FormatError
 from logagg.parse.envelopes.kinds import join, split
 from logagg.parse.formats.format import LONGEST_KEY, MOST_VALUES, NO_PERSONAL_FIELDS, OR, TIMES, Format, PersonalFields
-from logagg.parse.formats.json_keys import json_template, named_json
+from logagg.parse.formats.json_keys import named_json, preset_format
+from logagg.parse.formats.json_presets import BY_NAME
+from logagg.parse.formats.json_template import json_template
 from logagg.parse.formats.presets import NAMED
 from logagg.parse.formats.templates import assemble, parts_of, unwrap
 
@@ -67,6 +69,8 @@ def _one(text: str, personal: PersonalFields) -> Format:
 def _naked(text: str, personal: PersonalFields) -> Format:
     if text in NAMED:
         return _compile(text, NAMED[text], personal)
+    if text in BY_NAME:
+        return preset_format(BY_NAME[text], personal)
     if text.startswith("json:"):
         fmt = named_json(text, personal)
         _check(fmt)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from logagg.parse.formats.format import TIMES, UNITS, UPSTREAM_UNITS
+
 # Fields of a line, by the servers' names for them. If several names give one field, the first in the table is preferred.
 NGINX: Mapping[str, str] = {
     "remote_addr": "client",
@@ -114,28 +116,41 @@ SENT = frozenset(name for name in NGINX if name.startswith("http_")) | frozenset
 # Variables that are not used, but whose shape tells formats apart.
 SHAPE_OF_UNUSED: Mapping[str, str] = {"l": "ident", "p": "digits", "server_port": "digits"}
 # Fields as our own notation has them.
-OWN = frozenset({*NGINX.values(), *APACHE.values(), "ident", "milliseconds", "microseconds"}) - {""}
+OWN = frozenset({*NGINX.values(), *APACHE.values(), *UNITS, *UPSTREAM_UNITS, *TIMES, "ident"}) - {""}
 
-# Keys of JSON logs without a template, in addition to the names of nginx's variables.
+# Keys of JSON logs, in small letters and without `_`, `-` and the like, beside the names of nginx's variables. Of several
+# keys for one field, the first in the table is preferred.
 JSON_KEYS: Mapping[str, str] = {
-    **{key: "client" for key in ("client_ip", "clientip", "client", "ip", "remote_ip", "remote_host", "addr")},
-    **{key: "forwarded" for key in ("x_forwarded_for", "xff", "forwarded_for")},
-    **{key: "host" for key in ("vhost", "virtual_host", "domain", "site")},
-    **{key: "method" for key in ("method", "verb", "http_method")},
-    **{key: "target" for key in ("url", "request_url", "request_path")},
-    **{key: "path" for key in ("path",)},
-    **{key: "query" for key in ("query",)},
-    **{key: "status" for key in ("status_code", "response", "code", "response_code")},
-    **{key: "bytes" for key in ("bytes", "size", "body_bytes", "response_size", "length")},
-    **{key: "referrer" for key in ("referer", "referrer", "http_referrer")},
-    **{key: "agent" for key in ("user_agent", "agent", "ua", "useragent")},
-    **{key: "seconds" for key in ("duration", "response_time", "took", "elapsed")},
-    **{key: "upstream_seconds" for key in ("upstream_time", "upstream_duration")},
-    **{key: "cache" for key in ("cache_status", "cache")},
-    **{key: "protocol" for key in ("protocol", "proto", "http_version")},
-    **{key: "tls" for key in ("tls_version", "ssl_version", "tls")},
-    **{key: "user" for key in ("user", "username", "auth_user")},
-    **{key: "country" for key in ("country", "country_code", "cf_ipcountry")},
+    **dict.fromkeys(("clientip", "remoteip", "clientaddress", "remoteaddress", "clientaddr", "client", "ip"), "client"),
+    **dict.fromkeys(("remotehost", "clienthost", "sourceip", "srcip", "addr"), "client"),
+    **dict.fromkeys(("realip", "xrealip", "cfconnectingip", "trueclientip", "xclientip"), "sent_client"),
+    **dict.fromkeys(("xforwardedfor", "xff", "forwardedfor"), "forwarded"),
+    **dict.fromkeys(("vhost", "virtualhost", "domain", "site", "authority", "requesthost", "urldomain"), "host"),
+    **dict.fromkeys(("requestline",), "request"),
+    **dict.fromkeys(("method", "verb", "httpmethod", "reqmethod", "requestverb"), "method"),
+    **dict.fromkeys(
+        ("url", "requesturl", "originalurl", "urloriginal", "requestpath", "fullpath", "rawpath"), "target"
+    ),
+    **dict.fromkeys(("target", "path", "urlpath", "resourcepath", "endpoint"), "target"),
+    **dict.fromkeys(("query", "querystr", "requestquery", "urlquery", "rawquery"), "query"),
+    **dict.fromkeys(("statuscode", "responsestatus", "responsecode", "httpstatus", "httpstatuscode"), "status"),
+    **dict.fromkeys(("response", "code", "httpcode", "rescode"), "status"),
+    **dict.fromkeys(("bytes", "size", "bodybytes", "responsesize", "responsebytes", "responsebodysize"), "bytes"),
+    **dict.fromkeys(("responselength", "contentlength", "sentbytes", "bytesout", "byteswritten", "length"), "bytes"),
+    **dict.fromkeys(("referer", "referrer", "httpreferrer", "requestreferer"), "referrer"),
+    **dict.fromkeys(("useragent", "agent", "ua", "requestuseragent", "useragentoriginal"), "agent"),
+    **dict.fromkeys(("duration", "responsetime", "took", "elapsed", "latency", "timetaken", "elapsedtime"), "seconds"),
+    **dict.fromkeys(("requestduration", "processingtime", "processtime", "reqtime", "rt", "totaltime"), "seconds"),
+    **dict.fromkeys(("upstreamtime", "upstreamduration", "upstreamlatency", "upstreamservicetime"), "upstream_seconds"),
+    **dict.fromkeys(("backendtime", "origintime", "urt"), "upstream_seconds"),
+    **dict.fromkeys(("cachestatus", "cache", "xcache"), "cache"),
+    **dict.fromkeys(("protocol", "proto", "httpversion", "requestprotocol"), "protocol"),
+    **dict.fromkeys(("requestscheme", "xforwardedproto", "httpxforwardedproto", "urlscheme"), "scheme"),
+    **dict.fromkeys(("tlsversion", "sslversion", "tls", "tlsprotocol"), "tls"),
+    **dict.fromkeys(("user", "username", "authuser", "userid"), "user"),
+    **dict.fromkeys(("country", "countrycode", "cfipcountry", "geocountryisocode", "clientcountry"), "country"),
 }
-# Keys of times; the shape of the value decides the field.
-JSON_TIMES = ("@timestamp", "timestamp", "time", "ts", "date", "datetime")
+# Keys of times, written likewise.
+JSON_TIMES = (
+    "timestamp", "time", "ts", "date", "datetime", "asctime", "requesttime", "starttime", "eventtime", "logtime", "t"
+)  # fmt: skip

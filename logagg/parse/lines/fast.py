@@ -22,6 +22,7 @@ from logagg.parse.lines import decimals, json_lines, numbers, scan
 from logagg.parse.lines.decimals import Floats
 from logagg.parse.schemas import BATCH_SCHEMA, MOST_BYTES, OF_ANOTHER_FORMAT, REASONS, TEXT, TEXTS, TIMESTAMP
 from logagg.parse.text import decode, urls
+from logagg.parse.text.tidy import tidy
 from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 
 Fields = Mapping[str, Slices]
@@ -128,7 +129,7 @@ class _Reading:
     def _read(self, messages: Messages, fmt: Format) -> tuple[pa.Table, Reasons]:
         fields, typed, reasons = _read_lines(messages, fmt, self._now, self._max_line)
         positions = messages.raw.start[reasons == 0] + self._base
-        return _assemble(positions, fields, typed, escaped=fmt.escaped and not fmt.keys), reasons
+        return _assemble(positions, fields, typed, fmt), reasons
 
 
 def _sample(lines: Slices) -> list[bytes]:
@@ -217,9 +218,9 @@ def _read_sizes(fields: Fields, rows: int, most: int) -> tuple[Ints, Mask]:
     return np.zeros(rows, np.int64), np.ones(rows, bool)
 
 
-def _assemble(positions: Ints, fields: Fields, typed: _Numbers, *, escaped: bool) -> pa.Table:
-    rows = len(typed.time)
-    method, target, protocol = _read_request(fields, rows, escaped=escaped)
+def _assemble(positions: Ints, fields: Fields, typed: _Numbers, fmt: Format) -> pa.Table:
+    texts = _Texts(fields, len(typed.time), fmt)
+    method, target, protocol = texts.request()
     columns = {
         "position": pa.array(positions),
         "time": pa.array(typed.time).view(TIMESTAMP),
@@ -228,12 +229,11 @@ def _assemble(positions: Ints, fields: Fields, typed: _Numbers, *, escaped: bool
         "protocol": protocol,
         "status": pa.array(typed.status.astype(np.int16)),
         "bytes": pa.array(typed.size),
-        "host": _read_text(fields.get("host"), rows, escaped=escaped, then=_bare_host),
-        "seconds": _read_durations(fields, rows, UNITS, decimals.decimals),
-        "upstream_seconds": _read_durations(fields, rows, UPSTREAM_UNITS, decimals.upstream_seconds),
+        "seconds": _read_durations(fields, texts.rows, UNITS, decimals.decimals),
+        "upstream_seconds": _read_durations(fields, texts.rows, UPSTREAM_UNITS, decimals.upstream_seconds),
     }
-    for name in TEXTS:
-        columns[name] = _read_text(fields.get(name), rows, escaped=escaped)
+    for name in ("host", *TEXTS):
+        columns[name] = texts.column(name)
     return pa.table([columns[name] for name in BATCH_SCHEMA.names], schema=BATCH_SCHEMA)
 
 
@@ -241,34 +241,56 @@ def _as_text(codes: Codes, values: pa.Array) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(codes), values, safe=False)
 
 
-def _nulls(rows: int) -> pa.DictionaryArray:
-    return pa.nulls(rows, TEXT)
+class _Texts:
+    """The columns of text of the accepted lines."""
 
+    def __init__(self, fields: Fields, rows: int, fmt: Format) -> None:
+        self._fields, self.rows = fields, rows
+        self._escaped, self._encoded = fmt.escaped and not fmt.keys, fmt.encoded
 
-def _read_text(
-    values: Slices | None, rows: int, *, escaped: bool, then: Callable[[pa.Array], pa.Array] | None = None
-) -> pa.DictionaryArray:
-    if values is None:
-        return _nulls(rows)
-    codes, distinct = values.encode(dash=True)
-    cleaned = decode.to_text(decode.unescape(distinct) if escaped else distinct)
-    return _as_text(codes, then(cleaned) if then else cleaned)
+    def column(self, name: str) -> pa.DictionaryArray:
+        """Return a field; null if the format does not have it."""
+        if name not in self._fields:
+            return pa.nulls(self.rows, TEXT)
+        codes, distinct = self._fields[name].encode(dash=True)
+        texts = decode.to_text(decode.unescape(distinct) if self._escaped else distinct)
+        return _as_text(codes, tidy(name, texts, encoded=name in self._encoded))
 
+    def request(self) -> tuple[pa.DictionaryArray, ...]:
+        """Return method, target and protocol."""
+        if "request" not in self._fields:
+            return *self._request_parts(), self.column("protocol")
+        codes, values = self._fields["request"].encode()
+        (methods, targets, protocols) = _split_requests(decode.unescape(values) if self._escaped else values)
+        method, protocol = (_as_text(spread(of_requests, codes), texts) for of_requests, texts in (methods, protocols))
+        return method, _as_text(codes, targets), protocol
 
-def _bare_host(hosts: pa.Array) -> pa.Array:
-    """Lower case, without the port."""
-    return pc.replace_substring_regex(pc.utf8_lower(hosts), r"\A(\[.*|[^:]*):[0-9]+\z", r"\1")
+    def _request_parts(self) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:
+        """Return method, if the format has one, and target from separate fields."""
+        target = self._target()
+        fits = pc.not_equal(target, "")
+        if "method" not in self._fields:
+            return pa.nulls(self.rows, TEXT), pc.if_else(fits, target, "").dictionary_encode()
+        method = self._plain("method")
+        fits = pc.and_(fits, pc.match_substring_regex(method, r"\A[A-Z][A-Z_-]{0,19}\z"))
+        return tuple(pc.if_else(fits, part, "").dictionary_encode() for part in (method, target))
 
+    def _target(self) -> pa.Array:
+        """Return the target, or where there is none, the path and the query."""
+        if not {"path", "query"} & self._fields.keys():
+            return self._plain("target")
+        target = self._plain("path")
+        if "query" in self._fields:
+            query = pc.replace_substring_regex(self._plain("query"), r"\A\?", "")
+            target = pc.if_else(pc.equal(query, ""), target, pc.binary_join_element_wise(target, query, "?"))
+        whole = self._plain("target")
+        return pc.if_else(pc.equal(whole, ""), target, whole)
 
-def _read_request(fields: Fields, rows: int, *, escaped: bool) -> tuple[pa.DictionaryArray, ...]:
-    """Return method, target and protocol."""
-    if "request" not in fields:
-        protocol = _read_text(fields.get("protocol"), rows, escaped=escaped)
-        return *_read_request_parts(fields, rows, escaped=escaped), protocol
-    codes, values = fields["request"].encode()
-    (methods, targets, protocols) = _split_requests(decode.unescape(values) if escaped else values)
-    method, protocol = (_as_text(spread(of_requests, codes), texts) for of_requests, texts in (methods, protocols))
-    return method, _as_text(codes, targets), protocol
+    def _plain(self, name: str) -> pa.Array:
+        """Return the text of every row, not encoded; empty if the format does not have it."""
+        if name not in self._fields:
+            return pa.array(np.full(self.rows, ""), pa.string())
+        return self.column(name).cast(pa.string())
 
 
 def _split_requests(requests: pa.Array) -> tuple[tuple[Codes, pa.Array], pa.Array, tuple[Codes, pa.Array]]:
@@ -282,37 +304,17 @@ def _split_requests(requests: pa.Array) -> tuple[tuple[Codes, pa.Array], pa.Arra
     return (codes, decode.to_text(method)), decode.to_text(targets.gather()), (protocol_codes, decode.to_text(protocol))
 
 
-def _read_request_parts(fields: Fields, rows: int, *, escaped: bool) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:
-    """Return method, if the format has one, and target from separate fields."""
-    method = _rows(fields.get("method"), rows, escaped=escaped)
-    target = _rows(fields.get("target") or fields.get("path"), rows, escaped=escaped)
-    if "target" not in fields and "query" in fields:
-        query = pc.replace_substring_regex(_rows(fields["query"], rows, escaped=escaped), r"\A\?", "")
-        marked = pc.binary_join_element_wise(target, query, "?")
-        target = pc.if_else(pc.equal(query, ""), target, marked)
-    fits = pc.not_equal(target, "")
-    if "method" not in fields:
-        return _nulls(rows), pc.if_else(fits, target, "").dictionary_encode()
-    fits = pc.and_(fits, pc.match_substring_regex(method, r"\A[A-Z][A-Z_-]{0,19}\z"))
-    return tuple(pc.if_else(fits, part, "").dictionary_encode() for part in (method, target))
-
-
-def _rows(values: Slices | None, rows: int, *, escaped: bool) -> pa.Array:
-    """Return the text of every row, not encoded."""
-    if values is None:
-        return pa.array(np.full(rows, ""), pa.string())
-    return _read_text(values, rows, escaped=escaped).cast(pa.string())
-
-
 def _read_durations(
     fields: Fields, rows: int, units: Mapping[str, int], read: Callable[[pa.Array, int], tuple[Floats, Mask]]
 ) -> pa.Array:
-    name = next((name for name in units if name in fields), None)
-    if name is None:
-        return pa.nulls(rows, pa.float64())
-    codes, distinct = fields[name].encode()
-    number, valid = read(distinct, units[name])
-    return pa.array(spread(number, codes), mask=~spread(valid, codes))
+    """Read the durations of whichever units the format has; of several, the first that a line has counts."""
+    columns = [pa.nulls(rows, pa.float64())]
+    for name in units:
+        if name in fields:
+            codes, distinct = fields[name].encode()
+            number, valid = read(distinct, units[name])
+            columns.append(pa.array(spread(number, codes), mask=~spread(valid, codes)))
+    return pc.coalesce(*columns) if len(columns) > 2 else columns[-1]
 
 
 def _rejects(chunk: Chunk, lines: Slices, reasons: Reasons) -> Rejects:

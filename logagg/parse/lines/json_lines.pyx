@@ -61,8 +61,8 @@ def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64
     """Return data, the slices in it of each field (name -> starts and ends), and a mask of the lines that are objects.
 
     `keys` are the paths, and the field of each; of several paths of a field, the first that has a value counts, and of
-    several values of a path the first. A value is the text of a string, or what stands without quotes; `-`, words of JSON
-    (`null`), objects and missing values are empty, and so are all values of a line that is not an object. The data
+    several values of a path the first. A value is the text of a string, or what stands without quotes; `-`, `null`,
+    objects and missing values are empty, and so are all values of a line that is not an object. The data
     returned are the data given, perhaps followed by unescaped strings.
     """
     cdef Py_ssize_t lines = start.shape[0], row, number
@@ -267,7 +267,7 @@ cdef inline void _take_text(Ptr text, Ptr stop, const Entry* entry, Values* valu
 
 
 cdef inline bint _strip(Ptr* value, Ptr* stop) noexcept nogil:
-    """Reduce a value to its text, and return whether it has one: objects, arrays and the words of JSON have none."""
+    """Reduce a value to its text, and return whether it has one: objects, arrays and `null` have none."""
     if value[0] == stop[0] or value[0][0] == c"{" or value[0][0] == c"[":
         return False
     if value[0][0] == c'"':
@@ -276,11 +276,7 @@ cdef inline bint _strip(Ptr* value, Ptr* stop) noexcept nogil:
         return value[0] < stop[0]
     while value[0] < stop[0] and (stop[0] - 1)[0] in (c" ", c"\t", c"\r", c"\n", c","):
         stop[0] -= 1
-    return value[0] < stop[0] and not _is_word(value[0], stop[0] - value[0])
-
-
-cdef inline bint _is_word(Ptr text, Py_ssize_t length) noexcept nogil:
-    return (length == 4 and (memcmp(text, b"null", 4) == 0 or memcmp(text, b"true", 4) == 0)) or (length == 5 and memcmp(text, b"false", 5) == 0)
+    return value[0] < stop[0] and not (stop[0] - value[0] == 4 and memcmp(value[0], b"null", 4) == 0)
 
 
 # over a line

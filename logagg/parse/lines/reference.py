@@ -15,6 +15,7 @@ from logagg.parse.envelopes.reference import Message, RawLine, messages
 from logagg.parse.formats.format import UNITS, UPSTREAM_UNITS, Format, Step
 from logagg.parse.formats.shapes import has_shape
 from logagg.parse.lines import reference_json
+from logagg.parse.lines.reference_text import tidy
 from logagg.parse.lines.reference_times import DIGITS, EPOCH, TIME_READERS, digits
 from logagg.parse.schemas import (
     BATCH_SCHEMA,
@@ -117,7 +118,7 @@ def unused(line: bytes, fmt: Format, now: float) -> list[bytes]:
         return []
     one, line = found
     if one.keys:
-        return [key.encode("utf-8", "replace") for key in json.loads(line) if key not in one.keys]
+        return [path for path, texts in reference_json.texts(line) if texts and path.decode(errors="replace") not in one.keys]
     places = zip(one.steps, _places(line, one), strict=True)
     values = [line[start:end] for step, (start, end) in places if not step.field and step.shape != "ident"]
     return [value for value in values if value not in (b"", b"-")]
@@ -207,8 +208,7 @@ def _record(raw: Raw, fmt: Format, now: float) -> Record:
     time = _time(raw, now)
     status = _status(raw.get("status", b""))
     size = _size(raw["bytes"]) if "bytes" in raw else 0
-    escaped = fmt.escaped and not fmt.keys
-    method, target, protocol = _request(raw, escaped)
+    method, target, protocol = _request(raw, fmt)
     return {
         "time": time,
         "status": status,
@@ -216,10 +216,9 @@ def _record(raw: Raw, fmt: Format, now: float) -> Record:
         "method": method,
         "target": target,
         "protocol": protocol,
-        "host": _host(_text(raw["host"], escaped)) if "host" in raw else None,
         "seconds": _seconds(raw),
         "upstream_seconds": _upstream_seconds(raw),
-        **{name: _text(raw[name], escaped) if name in raw else None for name in TEXTS},
+        **{name: _text(raw, name, fmt) if name in raw else None for name in ("host", *TEXTS)},
     }
 
 
@@ -266,14 +265,15 @@ def _size(value: bytes) -> int:
     return size
 
 
-def _text(value: bytes, escaped: bool) -> str:
-    return _bytes(value, escaped).decode("utf-8", "replace")
+def _text(raw: Raw, field: str, fmt: Format) -> str:
+    text = _bytes(raw.get(field, b""), fmt).decode("utf-8", "replace")
+    return tidy(field, text, encoded=field in fmt.encoded)
 
 
-def _bytes(value: bytes, escaped: bool) -> bytes:
+def _bytes(value: bytes, fmt: Format) -> bytes:
     if value == b"-":
         return b""
-    return _unescape(value) if escaped else value
+    return _unescape(value) if fmt.escaped and not fmt.keys else value
 
 
 def _unescape(value: bytes) -> bytes:
@@ -295,12 +295,12 @@ def _unescape(value: bytes) -> bytes:
     return bytes(out)
 
 
-def _request(raw: Raw, escaped: bool) -> tuple[str | None, str, str | None]:
+def _request(raw: Raw, fmt: Format) -> tuple[str | None, str, str | None]:
     """Return method, target and protocol; the method, and the protocol, are None if the format does not have one."""
     if "request" in raw:
-        return _whole_request(_bytes(raw["request"], escaped))
-    protocol = _text(raw["protocol"], escaped) if "protocol" in raw else None
-    return *_request_parts(raw, escaped), protocol
+        return _whole_request(_bytes(raw["request"], fmt))
+    protocol = _text(raw, "protocol", fmt) if "protocol" in raw else None
+    return *_request_parts(raw, fmt), protocol
 
 
 def _whole_request(request: bytes) -> tuple[str, str, str]:
@@ -313,46 +313,38 @@ def _whole_request(request: bytes) -> tuple[str, str, str]:
     return method.decode("utf-8", "replace"), target.decode("utf-8", "replace"), protocol.decode("utf-8", "replace")
 
 
-def _request_parts(raw: Raw, escaped: bool) -> tuple[str | None, str]:
-    method, target = (_bytes(raw.get(name, b""), escaped) for name in ("method", "target"))
-    if "target" not in raw:
-        target = _bytes(raw.get("path", b""), escaped)
-        query = _bytes(raw.get("query", b""), escaped).removeprefix(b"?")
-        target += b"?" + query if query else b""
+def _request_parts(raw: Raw, fmt: Format) -> tuple[str | None, str]:
+    target = _text(raw, "target", fmt)
+    if not target:
+        query = _text(raw, "query", fmt).removeprefix("?")
+        target = _text(raw, "path", fmt) + (f"?{query}" if query else "")
     if "method" not in raw:
-        return None, target.decode("utf-8", "replace")
-    if not _is_method(method) or not target:
+        return None, target
+    method = _text(raw, "method", fmt)
+    if not _is_method(method.encode()) or not target:
         return "", ""
-    return method.decode("utf-8", "replace"), target.decode("utf-8", "replace")
+    return method, target
 
 
 def _is_method(value: bytes) -> bool:
     return 1 <= len(value) <= 20 and value[0] in METHOD_FIRST and all(byte in METHOD_REST for byte in value[1:])
 
 
-def _host(host: str) -> str:
-    host = host.lower()
-    name, colon, port = host.rpartition(":")
-    if colon and port.isascii() and port.isdigit() and (name.startswith("[") or ":" not in name):
-        return name
-    return host
-
-
 def _seconds(raw: Raw) -> float | None:
-    field = next((field for field in UNITS if field in raw), None)
-    number = _duration(raw[field], UNITS[field]) if field else None
-    return None if number is None else _bounded(number)
+    durations = (_bounded(_duration(raw[field], unit)) for field, unit in UNITS.items() if field in raw)
+    return next((seconds for seconds in durations if seconds is not None), None)
 
 
 def _upstream_seconds(raw: Raw) -> float | None:
+    sums = (_bounded(_sum(raw[field], unit)) for field, unit in UPSTREAM_UNITS.items() if field in raw)
+    return next((seconds for seconds in sums if seconds is not None), None)
+
+
+def _sum(value: bytes, unit: int) -> float | None:
     """The sum of nginx's list of upstream times, `0.1, 0.2 : 0.3`."""
-    field = next((field for field in UPSTREAM_UNITS if field in raw), None)
-    if not field:
-        return None
-    parts = [part.strip(b" ") for part in raw[field].replace(b":", b",").split(b",")]
-    numbers = [_duration(part, UPSTREAM_UNITS[field]) for part in parts]
+    numbers = [_duration(part.strip(b" "), unit) for part in value.replace(b":", b",").split(b",")]
     known = [number for number in numbers if number is not None]
-    return _bounded(reduce(add, known)) if known else None
+    return reduce(add, known) if known else None
 
 
 def _duration(value: bytes, unit: int) -> float | None:
@@ -368,5 +360,5 @@ def _duration(value: bytes, unit: int) -> float | None:
     return whole + float(found["number"] or 0) / DURATION_UNITS[found["unit"] or b"s"]
 
 
-def _bounded(seconds: float) -> float | None:
-    return seconds if seconds <= LONGEST else None
+def _bounded(seconds: float | None) -> float | None:
+    return None if seconds is None or seconds > LONGEST else seconds

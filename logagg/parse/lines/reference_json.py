@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 
 from logagg.parse.lines.json_lines import DEEPEST
 
-Value = bytes | list["Value"] | dict[int, tuple[bytes, "Value"]]  # a text as written; an array; an object's keys and values, by number
+Value = (
+    bytes | list["Value"] | dict[int, tuple[bytes, "Value"]]
+)  # a text as written; an array; an object's keys and values, by number
 
 _STRING = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _BARE = {
@@ -16,7 +18,6 @@ _BARE = {
     b"]": re.compile(rb'[^"{}\[\]\\,]*'),
 }
 _BLANKS = re.compile(rb"[ \t\r\n]*")
-_WORDS = (b"null", b"true", b"false")
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[\"\\/bfnrtv])"
 )
@@ -67,7 +68,10 @@ def _flat(value: Value, path: bytes | None) -> Iterator[tuple[bytes, list[bytes]
         pairs = [(b"%d" % number, one) for number, one in enumerate(value)] if isinstance(value, list) else []
     for key, inner in pairs:
         whole = key if path is None else path + b"." + key
-        yield whole, [text for text in (inner if isinstance(inner, list) else [inner]) if isinstance(text, bytes) and text]
+        yield (
+            whole,
+            [text for text in (inner if isinstance(inner, list) else [inner]) if isinstance(text, bytes) and text],
+        )
         yield from _flat(inner, whole)
 
 
@@ -123,7 +127,7 @@ class _Reader:
         assert found, "it matches nothing, too"
         self._at = found.end()
         text = found[0].rstrip(b" \t\r\n,")
-        return b"" if text in _WORDS else text
+        return b"" if text == b"null" else text
 
     def _comes(self, byte: bytes) -> bool:
         """Skip blanks, and tell whether a byte comes next; without a byte, the end."""
