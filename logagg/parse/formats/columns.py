@@ -19,20 +19,20 @@ from logagg.parse.formats.variables import FIELDS, W3C
 HEADER = b"#Fields:"
 _NAME = re.compile(r"[\w().-]{1,64}", re.ASCII)
 W3C_NAME = "w3c:"
-_SHAPES = {"client": "client_or_dash"}
+_SHAPES = {"client": "client_or_dash", "forwarded": "client_or_dash"}
 
 # What IIS and CloudFront write, if a file does not begin with its header.
 IIS = (
     "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) sc-status "
-    "sc-substatus sc-win32-status time-taken"
+    "sc-substatus sc-win32-status time-taken | x-forwarded-for"
 )
 IIS_ALL = (
     "date time s-sitename s-computername s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs-version "
-    "cs(User-Agent) cs(Cookie) cs(Referer) cs-host sc-status sc-substatus sc-win32-status sc-bytes cs-bytes time-taken"
+    "cs(User-Agent) cs(Cookie) cs(Referer) cs-host sc-status sc-substatus sc-win32-status sc-bytes cs-bytes time-taken | x-forwarded-for"
 )
 IIS_AZURE = (
     "date time s-sitename cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Cookie) "
-    "cs(Referer) cs-host sc-status sc-substatus sc-win32-status sc-bytes cs-bytes time-taken"
+    "cs(Referer) cs-host sc-status sc-substatus sc-win32-status sc-bytes cs-bytes time-taken | x-forwarded-for"
 )
 CLOUDFRONT = (
     "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent) "
@@ -61,12 +61,14 @@ def _column(name: str, word: str, personal: PersonalFields) -> Column:
     return Column(used, bracketed, _SHAPES.get(used, ""))
 
 
-def w3c_format(name: str, names: str, personal: PersonalFields) -> Format:
+def w3c_format(name: str, spec: str, personal: PersonalFields) -> Format:
     """Compile the names of a line `#Fields:`; without names, no line matches before such a line."""
-    wanted = [W3C.get(one.lower(), "") for one in names.split()]
-    fields = [field if personal.wants(field) else "" for field in _by_rank(names.split(), wanted)]
-    if personal.user_id in names.split():
-        fields[names.split().index(personal.user_id)] = "user_id"
+    names, optional = spec.partition("|")[0].split(), spec.partition("|")[2].split()
+    needed, names = len(names), names + optional
+    wanted = [W3C.get(one.lower(), "") for one in names]
+    fields = [field if personal.wants(field) else "" for field in _by_rank(names, wanted)]
+    if personal.user_id in names:
+        fields[names.index(personal.user_id)] = "user_id"
     columns = _preferred([Column(field, shape=_SHAPES.get(field, "")) for field in fields])
     if missing_of({one.field for one in columns}):
         columns = ()
@@ -74,7 +76,7 @@ def w3c_format(name: str, names: str, personal: PersonalFields) -> Format:
         name,
         columns=columns,
         separator=b" ",
-        needed=len(columns),
+        needed=needed,
         comment=b"#",
         headed=True,
         personal=personal,

@@ -99,7 +99,7 @@ cdef bint _split(
         at += 1
         if separator == BLANK:
             at = _after_blanks(at, stop)
-    return layout.open_end or at == stop
+    return layout.columns > 0 and (layout.open_end or at == stop)
 
 
 cdef inline Ptr _after_blanks(Ptr at, Ptr stop) noexcept nogil:

@@ -314,7 +314,8 @@ class _Texts:
         target = self._plain("path")
         if "query" in self._fields:
             query = pc.replace_substring_regex(self._plain("query"), r"\A\?", "")
-            target = pc.if_else(pc.equal(query, ""), target, pc.binary_join_element_wise(target, query, "?"))
+            whole = pc.or_(pc.equal(query, ""), pc.match_substring(target, "?"))
+            target = pc.if_else(whole, target, pc.binary_join_element_wise(target, query, "?"))
         whole = self._plain("target")
         return pc.if_else(pc.equal(whole, ""), target, whole)
 

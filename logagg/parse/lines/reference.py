@@ -188,7 +188,7 @@ def _places(line: bytes, fmt: Format) -> list[tuple[int, int]]:
 def _find_end(line: bytes, start: int, step: Step, *, is_last: bool) -> int:
     if not step.until:
         return start + len(line[start:].rstrip(b" "))
-    if step.quoted and is_last:
+    if step.until == b'"' and step.quoted and is_last:
         return _find_last_quote(line, start, step)
     at = start
     while at < len(line):
@@ -290,7 +290,7 @@ def _status(value: bytes) -> int:
 def _size(value: bytes) -> int:
     if value in (b"-", b""):
         return 0
-    whole, point, zeros = value.partition(b".")
+    whole, point, zeros = value.removeprefix(b"+").partition(b".")
     try:
         size = digits(whole)
     except ValueError:
@@ -353,7 +353,8 @@ def _request_parts(raw: Raw, fmt: Format) -> tuple[str | None, str]:
     target = _text(raw, "target", fmt)
     if not target:
         query = _text(raw, "query", fmt).removeprefix("?")
-        target = _text(raw, "path", fmt) + (f"?{query}" if query else "")
+        path = _text(raw, "path", fmt)
+        target = f"{path}?{query}" if query and "?" not in path else path
     if "method" not in raw:
         return None, target
     method = _text(raw, "method", fmt)

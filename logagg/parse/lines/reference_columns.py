@@ -25,7 +25,7 @@ def split_columns(line: bytes, fmt: Format) -> dict[str, bytes] | None:
         at += 1
         while separator == b" " and line[at : at + 1] == b" ":
             at += 1
-    return raw if fmt.open_end or at == len(line) else None
+    return raw if fmt.columns and (fmt.open_end or at == len(line)) else None
 
 
 def _value(line: bytes, start: int, separator: bytes, column: Column, fmt: Format) -> tuple[bytes, int]:

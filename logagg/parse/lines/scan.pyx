@@ -188,7 +188,7 @@ cdef inline Ptr _end_of_value(Ptr at, Ptr stop, const Literal* literal) noexcept
         while stop > at and stop[-1] == BLANK:
             stop -= 1
         return stop
-    if literal.last and literal.quoted:
+    if literal.last and literal.quoted and literal.length == 1:
         return _end_of_last(at, stop, literal)
     while True:
         at = find(at, stop, literal.text[0])
