@@ -154,4 +154,4 @@ def _with_whole_lines(lines: Slices, parts_: Slices, message: npt.NDArray[np.int
 def _columns(lines: Sequence[bytes]) -> Slices:
     data = np.frombuffer(b"\n".join(lines), np.uint8)
     ends = np.cumsum([len(line) + 1 for line in lines], dtype=np.int64) - 1
-    return Slices(data, ends - [len(line) for line in lines], ends)
+    return Slices(data, ends - np.array([len(line) for line in lines], np.int64), ends)

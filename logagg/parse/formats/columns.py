@@ -19,7 +19,7 @@ from logagg.parse.formats.variables import FIELDS, W3C
 HEADER = b"#Fields:"
 _NAME = re.compile(r"[\w().-]{1,64}", re.ASCII)
 W3C_NAME = "w3c:"
-_SHAPES = {"client": "client_or_dash", "forwarded": "client_or_dash"}
+_SHAPES = {"client": "client_or_dash"}
 
 # What IIS and CloudFront write, if a file does not begin with its header.
 IIS = (
@@ -70,6 +70,7 @@ def w3c_format(name: str, spec: str, personal: PersonalFields) -> Format:
     if personal.user_id in names:
         fields[names.index(personal.user_id)] = "user_id"
     columns = _preferred([Column(field, shape=_SHAPES.get(field, "")) for field in fields])
+    columns = (*columns[:needed], *(replace(one, shape="client_or_dash") for one in columns[needed:]))
     if missing_of({one.field for one in columns}):
         columns = ()
     return Format(
@@ -82,7 +83,7 @@ def w3c_format(name: str, spec: str, personal: PersonalFields) -> Format:
         personal=personal,
         escaped=False,
         doubled=True,
-        encoded=frozenset({"agent"}),
+        encoded=frozenset({"agent", "forwarded", "user"}),
     )
 
 

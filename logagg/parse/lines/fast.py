@@ -133,6 +133,8 @@ class _Reading:
         No other envelope whose lines come in parts is taken off: the log was not cut for it.
         """
         rows, first = self._rest(), self.wrapped.inside(self.wrapped.first)
+        if not len(rows):
+            return None
         inside = first.enveloped[rows]
         if 2 * int(inside.sum()) >= len(rows):
             found = detect(_sample(first.lines.take(rows[inside])))

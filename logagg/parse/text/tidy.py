@@ -64,8 +64,9 @@ def decoded(values: pa.Array) -> pa.Array:
 
 
 def _decoded_once(values: pa.Array) -> pa.Array:
-    kept = pc.if_else(pc.match_substring_regex(values, " |%(25)?20"), pc.replace_substring(values, "+", "%2B"), values)
-    return decode.decode_percent(kept)
+    kept = pc.replace_substring(values, "+", "%2B")
+    blanks = pc.replace_substring(values, "++", "+%2B")  # as a blank and a plus are
+    return decode.decode_percent(pc.if_else(pc.match_substring_regex(values, " |%(25)?20"), kept, blanks))
 
 
 def undoubled(values: pa.Array) -> pa.Array:
@@ -74,7 +75,7 @@ def undoubled(values: pa.Array) -> pa.Array:
 
 
 def without_port(values: pa.Array) -> pa.Array:
-    return pc.replace_substring_regex(values, r":[0-9]*\z", "")
+    return pc.replace_substring_regex(values, r"(\A-)?:[0-9]*\z", "")
 
 
 TIDIED: Mapping[str, Callable[[pa.Array], pa.Array]] = {
