@@ -29,7 +29,29 @@ from tests.laws.enveloped import NESTED, WRITERS, in_envelope, lines_at, message
 
 SHORT = 200  # bytes of a line, at most
 IN_PARTS = [one.name for one in ENVELOPES.values() if one.in_parts]
-PIECES = [b"P", b"F", b"stdout ", b"stderr ", b"|", b"[", b"]", b"{", b"}", b'"', b"\\", b": ", b" ", b"\t", b"<", b">", b"1 ", b"-", b"Z", b"\r", b"\xef"]
+PIECES = [
+    b"P",
+    b"F",
+    b"stdout ",
+    b"stderr ",
+    b"|",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b'"',
+    b"\\",
+    b": ",
+    b" ",
+    b"\t",
+    b"<",
+    b">",
+    b"1 ",
+    b"-",
+    b"Z",
+    b"\r",
+    b"\xef",
+]
 
 
 def test_there_is_a_writer_of_each_envelope() -> None:
@@ -105,7 +127,10 @@ def test_the_parsers_agree_and_lose_no_line(log: tuple[str, bytes]) -> None:
 def logs_in_parts(draw: st.DrawFn) -> tuple[str, bytes]:
     envelope = draw(st.sampled_from(IN_PARTS))
     source = draw(st.randoms(use_true_random=False))
-    lines = [b"%d %s" % (number, b"x" * source.choice([1, 5, SHORT // 2, 2 * SHORT])) for number in range(draw(st.integers(1, 12)))]
+    lines = [
+        b"%d %s" % (number, b"x" * source.choice([1, 5, SHORT // 2, 2 * SHORT]))
+        for number in range(draw(st.integers(1, 12)))
+    ]
     lines = [line if source.random() < 0.9 else b"" for line in in_envelope(lines, envelope, source)]
     ends = [source.choice([b"\n", b"\n", b"\n", b"\r\n", b"\n\n"]) for _ in lines]
     return envelope, b"".join(line + end for line, end in zip(lines, ends, strict=True))
@@ -186,7 +211,11 @@ def test_a_line_is_read_again_with_all_its_parts(log: tuple[str, bytes], ahead: 
         raw = first_line(f"{envelope}+combined", whole[at:], SHORT, ended=True)
         assert raw is not None
         assert taken_off_plainly(raw, envelope, SHORT) == [(0, line)]
-        assert first_line(f"{envelope}+combined", whole[at : at + ahead], SHORT, ended=False) in (raw, raw + b"\r", None)
+        assert first_line(f"{envelope}+combined", whole[at : at + ahead], SHORT, ended=False) in (
+            raw,
+            raw + b"\r",
+            None,
+        )
 
 
 @pytest.mark.parametrize("envelope", IN_PARTS)

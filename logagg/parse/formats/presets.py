@@ -144,7 +144,11 @@ PRESETS = (
         f'<host> <client> <ident> <user> [<time_local>] (<seconds> s) "<request>" <status> <bytes> {_AGENT}',
         "Gandi",
     ),
-    Preset("ols-vhost-combined", f'"<host> <client> <ident> <user> {_COMMON} {_AGENT}"', "OpenLiteSpeed, in quotes, host first"),
+    Preset(
+        "ols-vhost-combined",
+        f'"<host> <client> <ident> <user> {_COMMON} {_AGENT}"',
+        "OpenLiteSpeed, in quotes, host first",
+    ),
     Preset(
         "ols-combined",
         f'"<client> <ident> <user> {_COMMON} {_AGENT}"',
@@ -167,7 +171,12 @@ PRESETS = (
         "ingress-nginx of Kubernetes",
         aliases=("ingress",),
     ),
-    Preset("vhost-combined", f"<host> <client> - <user> {_COMMON} {_AGENT}", "Apache, host first", aliases=("vcombined", "vhost_combined")),
+    Preset(
+        "vhost-combined",
+        f"<host> <client> - <user> {_COMMON} {_AGENT}",
+        "Apache, host first",
+        aliases=("vcombined", "vhost_combined"),
+    ),
     Preset("main", f'<client> - <user> {_COMMON} {_AGENT} "<forwarded>"', "nginx's example, with X-Forwarded-For"),
     Preset("combined-time", f"<client> - <user> {_COMMON} {_AGENT} <seconds>", "combined, and the time in seconds"),
     Preset(
@@ -177,7 +186,9 @@ PRESETS = (
         aliases=("apache", "nginx", "ncsa", "varnish", "varnishncsa", "gunicorn"),
     ),
     Preset("vhost-common", f"<host> <client> - <user> {_COMMON}", "Apache, host first", aliases=("vcommon",)),
-    Preset("common", f"<client> - <user> {_COMMON}", "Apache, Tomcat and many others", aliases=("clf", "tomcat", "fastly")),
+    Preset(
+        "common", f"<client> - <user> {_COMMON}", "Apache, Tomcat and many others", aliases=("clf", "tomcat", "fastly")
+    ),
     Preset(
         "lighttpd",
         f"<client> <host> <user> {_COMMON} {_AGENT}",
