@@ -1,6 +1,6 @@
 """Where lines end that may come in parts, among which are those of another stream.
 
-A line is complete with its last part, or where the rest of its parts would be too far away from its first one.
+A line is complete with its last part, or where the rest of its parts would be too far away (`parts`).
 """
 
 from __future__ import annotations
