@@ -13,7 +13,7 @@ from logagg.errors import LogaggError
 from logagg.explore.facts import Facts
 from logagg.explore.query import Ask
 from logagg.explore.scope import MINUTE, Period, Scope
-from logagg.explore.tables import Origin, aggregate, compared, origin_of
+from logagg.explore.tables import Column, Origin, aggregate, compared, origin_of
 from logagg.quoting import literal
 
 TOTALS = ("hits", "visitors", "views", "impressions", "clicks", "ctr", "conversions", "errors", "p95", "bytes")
@@ -85,10 +85,10 @@ class _Choice:
 
     rollup: str
     measure: str
-    where: tuple[str, ...] = ()
+    where: str = ""
 
 
-_PAGEVIEW, _FAILED = ("kind = 'pageview'",), ("status >= 400",)
+_PAGEVIEW, _FAILED = "kind = 'pageview'", "status >= 400"
 # By measure, the rollup to prefer first; the first one's requests answer where none has the dimensions.
 _CHOICES: Mapping[str, Sequence[_Choice]] = {
     "hits": [_Choice(name, "hits") for name in ("traffic", "referrers", "agents")],
@@ -116,25 +116,26 @@ def totals(scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
 
     A measure that nothing can answer is null, and `notes` say why; `unavailable` only says so if that is true of all.
     """
-    groups: dict[tuple[str, tuple[str, ...], Origin], dict[str, str]] = {}
+    groups: dict[tuple[str, Origin], list[Column]] = {}
     for measure in TOTALS:
         choice, origin = _chosen(measure, scope, facts)
-        groups.setdefault((choice.rollup, choice.where, origin), {})[measure] = choice.measure
+        groups.setdefault((choice.rollup, origin), []).append(Column(choice.measure, measure, choice.where))
     now: dict[str, Any] = dict.fromkeys(TOTALS)
     before: dict[str, Any] | None = dict.fromkeys(TOTALS) if scope.before else None
     sql: dict[str, str] = {}
     notes: dict[str, str] = {}
-    for (rollup, where, origin), names in groups.items():
+    for (rollup, origin), columns in groups.items():
+        names = [column.name for column in columns]
         notes |= dict.fromkeys(names, origin.unavailable or origin.note)
         if origin.unavailable:
             continue
         for period, values in ((compared(origin, scope, facts), before), (scope.period, now)):
             if period and values is not None:
-                query = aggregate(origin, rollup, (), list(names.values()), scope, period, where)
+                query = aggregate(origin, rollup, (), columns, scope, period)
                 values |= dict(zip(names, ask(query).rows[0], strict=True))
                 sql |= dict.fromkeys(names, query)
     told_notes = {measure: notes[measure] for measure in TOTALS if notes[measure]}
-    origins = [origin for _, _, origin in groups]
+    origins = [origin for _, origin in groups]
     return {"now": now, "before": before, "notes": told_notes, **_told_of_all(origins), "sql": sql}
 
 
