@@ -93,7 +93,9 @@ def _panel_requests(
     chosen = list(panels_of(facts).values()) if names is None else wanted(names, facts)
     for name in (*sorts, *orders):
         if name not in {panel.name for panel in chosen}:
-            raise LogaggError(f"sort, order: {name[:100]!r} is none of the panels asked for", "write sort.PANEL=MEASURE")
+            raise LogaggError(
+                f"sort, order: {name[:100]!r} is none of the panels asked for", "write sort.PANEL=MEASURE"
+            )
     return [
         PanelRequest.of(
             panel, sort=sorts.get(panel.name), order=orders.get(panel.name, "desc"), limit=limit, most=measures
@@ -103,11 +105,18 @@ def _panel_requests(
 
 
 def lake_answer(
-    name: str, facts: Facts, ask: Ask, version: str, *, sql: bool = False, cluster: bool = False
+    name: str,
+    facts: Facts,
+    ask: Ask,
+    version: str,
+    *,
+    sql: bool = False,
+    cluster: bool = False,
+    run_all: RunAll = one_by_one,
 ) -> dict[str, Any]:
     """Return what the page needs to know of a lake: its span of time, sites, panels and measures.
 
-    `sql` and `cluster` tell whether the server answers such requests.
+    `sql` and `cluster` tell whether the server answers such requests; `run_all` is as in `page_answer`.
     """
     oldest, newest = span(facts, ask)
     begins = max(facts.requests_from, oldest) if oldest else facts.requests_from
@@ -123,7 +132,7 @@ def lake_answer(
         "sites": _sites(newest, facts, ask),
         "sql": sql,
         "cluster": cluster,
-        "panels": [_described(panel, facts, ask) for panel in panels.values()],
+        "panels": run_all([partial(_described, panel, facts, ask) for panel in panels.values()]),
         "measures": {name: _measure(name) for name in _measures(panels.values())},
     }
 

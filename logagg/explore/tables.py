@@ -20,7 +20,7 @@ from logagg.rollup.requests import NAME as REQUESTS
 from logagg.sketches import K
 
 DEFINITIONS: Mapping[str, Rollup] = {rollup.name: rollup for rollup in DEFAULTS}
-_REPEATED = "clicks include repeated ones: rollups tell them apart, requests do not"
+REPEATED = "clicks include repeated ones, which only the rollup ads tells apart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def origin_of(rollup: str, needed: frozenset[str], scope: Scope, facts: Facts) -
         return Origin(unavailable=f"{lacking or 'this'} is known from requests only, which begin later")
     notes = [f"requests of kind {', '.join(facts.missing_kinds)} are not kept"] if facts.missing_kinds else []
     if rollup == "ads":
-        notes.append(_REPEATED)
+        notes.append(REPEATED)
     return Origin(REQUESTS, begins, "; ".join(notes))
 
 

@@ -177,11 +177,17 @@ def _samples(asked: Asked) -> Answered:
 
 def lake_of(asked: Asked) -> Answered:
     """Return what the lake has."""
-    facts = asked.snapshot.facts
+    served = asked.served
     answer = page.lake_answer(
-        asked.served.root.name, facts, lambda sql: asked.served.remembered.get(sql, lambda: asked.ask(sql)), __version__
+        served.root.name,
+        asked.snapshot.facts,
+        lambda sql: served.remembered.get(sql, lambda: asked.ask(sql)),
+        __version__,
+        sql=served.sql,
+        cluster=served.cluster is not None,
+        run_all=served.run_all,
     )
-    return {**answer, "sql": asked.served.sql, "cluster": asked.served.cluster is not None}, None
+    return answer, None
 
 
 def _report(asked: Asked) -> Answered:

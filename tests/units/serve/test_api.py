@@ -42,6 +42,29 @@ def test_the_page_is_its_parts(client: TestClient) -> None:
     assert list(whole["panels"]) == ["pages", "errors"]
 
 
+def test_parts_of_the_page(client: TestClient) -> None:
+    asked = {**DAYS, "panels": "pages", "measures": 2}
+    whole = client.get("/api/page", params=asked).json()
+    parts = {"totals", "series", "latency", "panels"}
+    for part in parts:
+        one = client.get("/api/page", params={**asked, "parts": part}).json()
+        assert one == {name: value for name, value in whole.items() if name not in parts - {part}}
+    assert whole["panels"]["pages"]["measures"] == ["views", "visitors"]
+    for wrong in ("parts=all", "measures=0", "panels=pages&sort.errors=hits", "panels=pages&order.x=asc", "sort.=hits"):
+        assert client.get(f"/api/page?{wrong}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path", [*(one.path.replace("{name}", "pages") for one in ENDPOINTS), "status", "openapi.json", "events"]
+)
+def test_an_address_accepts_only_what_it_uses(path: str, client: TestClient) -> None:
+    for name in ("sort.pages", "order.pages", "colour", "sort.x"):
+        if path == "page" and name != "colour":
+            continue
+        answer = client.get(f"/api/{path}", params={name: "hits"})
+        assert (answer.status_code, answer.json()["error"]) == (400, f"no parameter {name!r}")
+
+
 def test_formats(client: TestClient) -> None:
     asked = {**DAYS, "limit": 5}
     rows = client.get("/api/panels/pages", params=asked).json()["rows"]
