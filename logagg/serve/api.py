@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,10 @@ class ServedLake:
     looked: Remembered = field(default_factory=lambda: Remembered(3.0))  # at the cluster, which takes seconds
 
     def run_all(self, parts: Sequence[page.Part]) -> list[dict[str, Any]]:
-        """Run the parts of a page at a time."""
-        return [running.result() for running in [self.parts.submit(part) for part in parts]]
+        """Run the parts of a page at a time; if one fails, when all have ended, which share the connection."""
+        running = [self.parts.submit(part) for part in parts]
+        wait(running)
+        return [one.result() for one in running]
 
 
 @dataclass(frozen=True, slots=True)

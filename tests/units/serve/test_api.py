@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,10 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
 
+from logagg.errors import LimitReached
 from logagg.explore.panels import PANELS
-from logagg.serve.api import ENDPOINTS
-from logagg.serve.snapshots import AnswerLimits
-from tests.units.serve.conftest import OpenClient
+from logagg.serve.api import ENDPOINTS, ServedLake
+from logagg.serve.snapshots import AnswerLimits, Left, Snapshots
+from tests.units.serve.conftest import ENDLESS, OpenClient
 
 DAYS: dict[str, Any] = {"since": "2026-03-03", "until": "2026-03-05"}
 
@@ -119,6 +122,13 @@ def test_a_query_that_takes_too_long(client_of: OpenClient) -> None:
     answer = client.get("/api/page", params=DAYS)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert "took longer than" in answer.json()["error"]
+
+
+def test_parts_that_are_left_end_together(demo_lake: Path) -> None:
+    served, left = ServedLake(demo_lake, AnswerLimits(seconds=30.0)), Left()
+    threading.Timer(0.1, left.set_result, [None]).start()
+    with pytest.raises(LimitReached), Snapshots(demo_lake, served.limits).newest().queries(left) as ask:
+        served.run_all([lambda: {"rows": ask(ENDLESS).rows}] * 5)
 
 
 @pytest.mark.parametrize(

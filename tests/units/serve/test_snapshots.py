@@ -10,8 +10,7 @@ import pytest
 
 from logagg.errors import LimitReached
 from logagg.serve.snapshots import AnswerLimits, Answers, Left, Snapshots
-
-ENDLESS = "SELECT max(hash(a.range, b.range)) FROM range(1000000) AS a, range(1000000) AS b"
+from tests.units.serve.conftest import ENDLESS
 
 
 def test_one_computation_for_all() -> None:
