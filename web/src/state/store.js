@@ -30,13 +30,20 @@ export const panelQuestion = (name) => {
     return `${dataQuery(state.value)}|${sort[name] ?? ''}|${order[name] ?? ''}`
 }
 
-export async function start() {
+export function start() {
     effect(numbers)
     effect(boards)
-    fetchLake()
+    // New commits may bring sites and panels.
+    effect(() => {
+        commit.value
+        if (Date.now() - lakeAt > LAKE_EVERY) fetchLake()
+    })
 }
 
+const LAKE_EVERY = 60_000
+let lakeAt = 0
 async function fetchLake() {
+    lakeAt = Date.now()
     try {
         const answer = await data.lake()
         batch(() => {

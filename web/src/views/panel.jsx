@@ -3,6 +3,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { data } from '../data/index.js'
 import { go, state } from '../state/location.js'
+import { error } from '../state/loader.js'
 import { lake, MEASURES, page, panelQuestion, panels, places, sortPanel } from '../state/store.js'
 import { DropDown, FORMATS, Icon } from './controls.jsx'
 import { showSql } from './dialog.jsx'
@@ -72,7 +73,7 @@ export function Panel({ panel }) {
                     <Icon name="expand" />
                 </button>
             </header>
-            {answer ? <PanelBody panel={panel} answer={answer} compared={got.compared} /> : <div class="skeleton" aria-hidden="true" />}
+            {answer ? <PanelBody panel={panel} answer={answer} compared={got.compared} /> : error.value ? null : <div class="skeleton" aria-hidden="true" />}
         </section>
     )
 }
@@ -82,7 +83,7 @@ const expand = (name) => go({ open: name, search: '' })
 function PanelBody({ panel, answer, compared }) {
     return (
         <>
-            <Notes answer={answer} since={page.value?.since} />
+            <Notes answer={answer.rows.length ? answer : { ...answer, note: '' }} since={page.value?.since} />
             {answer.unavailable ? null : answer.rows.length ? (
                 <div class="board-scroll">
                     <PanelTable
