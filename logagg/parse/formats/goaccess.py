@@ -43,7 +43,7 @@ SPECIFIERS: Mapping[str, str] = {
 # Several specifiers that are one value to us: GoAccess skips a port, a fraction of a second, and the offset from UTC.
 _TOGETHER = (
     (r"%d:%t %\^(?=\])", "time_any"),
-    (r"%d[:T \t]%t(?:[.,]%\^)?", "time_any"),
+    (r"%d[:T]%t(?:[.,]%\^)?", "time_any"),
     (r"%x[.,]%\^", "time_any"),
     (r"%h:%\^", "client_port"),
     (r"%v:%\^", "host"),
