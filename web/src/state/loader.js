@@ -7,27 +7,36 @@ export const loading = signal(0)
 export const error = signal(null)
 const loaders = []
 
-// `wanted()` gives {question, key, ask(signal), put(answer)}, or null if all is there; it runs in an effect.
+// `wanted()` gives {question, key, ask(signal), put(answer), after}, or null if all is there; it runs in an effect.
 // Two of the same `key` are the same request; of the same `question`, the same one at another commit or for more.
+// What may wait does for `after` milliseconds.
 export function loader(wanted) {
     let running = null
+    let timer = null
     let failedAt = '' // what could not be answered, so that it is not asked again at once
 
     function refresh() {
+        clearTimeout(timer)
         const next = wanted()
         if (!next || next.key === failedAt || running?.question === next.question) return
         running?.abort.abort()
-        running = { question: next.question, abort: new AbortController() }
-        const mine = running
+        running = null
         // Several things may be wanted one by one; the request is made when all are.
-        queueMicrotask(() => running === mine && load(mine))
+        if (next.after) timer = setTimeout(begin, next.after)
+        else queueMicrotask(begin)
     }
 
-    async function load(mine) {
+    function begin() {
         const next = wanted()
+        if (!next || running) return
+        running = { question: next.question, abort: new AbortController() }
+        load(next, running)
+    }
+
+    async function load(next, mine) {
         loading.value += 1
         try {
-            if (next) next.put(await next.ask(mine.abort.signal))
+            next.put(await next.ask(mine.abort.signal))
             error.value = null
             failedAt = ''
         } catch (problem) {

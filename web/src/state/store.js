@@ -8,6 +8,7 @@ import { error, loader } from './loader.js'
 import { go, state } from './location.js'
 
 export const ROWS = 10
+const SOON = 200 // milliseconds until panels beyond the screen are asked for: a click meanwhile changes the question
 export const MEASURES = 3 // a card has place for few: the first ones, and the one that sorts
 export const lake = signal(null)
 export const page = signal(null) // totals, series, latency
@@ -89,6 +90,7 @@ const boards = loader(() => {
     return {
         question: dataQuery(now).toString(),
         key: `${dataQuery(now)}|${commit.value}|${Object.values(questions)}`,
+        after: visible.length ? 0 : SOON,
         ask: (signal) =>
             data.page(now, { parts: 'panels', panels: names, limit: ROWS, measures: MEASURES - compared }, signal),
         put: (answer) => {
