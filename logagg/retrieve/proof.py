@@ -66,7 +66,9 @@ def _hold(lines: Sequence[bytes], rows: Sequence[Row], fmt: Format, now: float) 
     data = b"\n".join(lines) + b"\n"
     starts = np.cumsum([0, *(len(line) + 1 for line in lines[:-1])])
     batch = fast.parse(Chunk("", 0, 0, len(data), data, Fingerprint.blank(0)), fmt, now, LONGEST_LINE)
-    if 1 < len(lines) > batch.table.num_rows + batch.rejects.lines:  # one, of which the end is missing, goes on in the next
+    if (
+        1 < len(lines) > batch.table.num_rows + batch.rejects.lines
+    ):  # one, of which the end is missing, goes on in the next
         half = len(lines) // 2
         return _hold(lines[:half], rows[:half], fmt, now) + _hold(lines[half:], rows[half:], fmt, now)
     numbers = {int(start): number for number, start in enumerate(starts)}

@@ -143,7 +143,9 @@ class ReadLoop:
         if fmt is None:
             self._tailer.refuse(chunk.source)
             return
-        if chunk.data and not self._tailer.set_format(chunk, fmt.name):  # a hole, or a line over the limit, has no format
+        if chunk.data and not self._tailer.set_format(
+            chunk, fmt.name
+        ):  # a hole, or a line over the limit, has no format
             return
         source = self._tailer.source(chunk.source)
         self._put = True

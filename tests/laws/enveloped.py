@@ -44,7 +44,9 @@ def cri(line: bytes, draw: random.Random) -> list[bytes]:
 def docker(line: bytes, draw: random.Random) -> list[bytes]:
     stream = draw.choice(["stdout", "stdout", "stderr"])
     *parts, last = _parts(line, draw)
-    texts = [part.decode("utf-8", "replace") for part in [*parts, last + draw.choice([b"\n", b"\n", b"\n", b"\r\n", b""])]]
+    texts = [
+        part.decode("utf-8", "replace") for part in [*parts, last + draw.choice([b"\n", b"\n", b"\n", b"\r\n", b""])]
+    ]
     more = draw.choice([{}, {"attrs": {"log": "x"}}])
     return [_json({"log": text, "stream": stream, **more, "time": "2026-11-20T01:02:03.1Z"}, draw) for text in texts]
 
@@ -52,7 +54,8 @@ def docker(line: bytes, draw: random.Random) -> list[bytes]:
 def journal(line: bytes, draw: random.Random) -> list[bytes]:
     text: object = line.decode("utf-8", "replace")
     if draw.random() < 0.3:
-        text = [*line, *draw.choice([[], [], [256], ["a"], [-1], [1.5]])]
+        others: list[list[object]] = [[], [], [256], ["a"], [-1], [1.5]]
+        text = [*line, *draw.choice(others)]
     return [_json({"_PID": "812", "MESSAGE": text, "PRIORITY": "6"}, draw)]
 
 
@@ -60,10 +63,25 @@ def syslog(line: bytes, draw: random.Random) -> list[bytes]:
     priority = draw.choice([b"", b"<190>", b"<1>", b"<1234>"])
     version = draw.choice([b"", b"1 "])
     if draw.random() < 0.5:
-        fields = [draw.choice(_ISO + (b"-",)), b"web1", b"nginx", draw.choice([b"812", b"-", b"x"]), b"-", draw.choice(_DATA)]
+        fields = [
+            draw.choice(_ISO + (b"-",)),
+            b"web1",
+            b"nginx",
+            draw.choice([b"812", b"-", b"x"]),
+            b"-",
+            draw.choice(_DATA),
+        ]
         return [priority + version + b" ".join([*fields, draw.choice([b"", b"\xef\xbb\xbf"]) + line])]
     host = draw.choice([b"web1 ", b"2001:db8::1 ", b""])
-    return [priority + draw.choice(_TIMES) + b" " + host + draw.choice(_TAGS) + draw.choice([b" ", b"", b"  ", b" @cee: "]) + line]
+    return [
+        priority
+        + draw.choice(_TIMES)
+        + b" "
+        + host
+        + draw.choice(_TAGS)
+        + draw.choice([b" ", b"", b"  ", b" @cee: "])
+        + line
+    ]
 
 
 def fluentd(line: bytes, draw: random.Random) -> list[bytes]:
@@ -155,4 +173,6 @@ def _parts(line: bytes, draw: random.Random) -> list[bytes]:
 
 
 def _json(record: object, draw: random.Random) -> bytes:
-    return json.dumps(record, ensure_ascii=draw.random() < 0.5, separators=draw.choice([(",", ":"), (", ", ": ")])).encode()
+    return json.dumps(
+        record, ensure_ascii=draw.random() < 0.5, separators=draw.choice([(",", ":"), (", ", ": ")])
+    ).encode()

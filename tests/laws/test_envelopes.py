@@ -29,7 +29,29 @@ from tests.laws.enveloped import NESTED, WRITERS, in_envelope, lines_at, message
 
 SHORT, LONG = 200, 1 << 20  # bytes of a line, at most
 IN_PARTS = [one.name for one in ENVELOPES.values() if one.in_parts]
-PIECES = [b"P", b"F", b"stdout ", b"stderr ", b"|", b"[", b"]", b"{", b"}", b'"', b"\\", b": ", b" ", b"\t", b"<", b">", b"1 ", b"-", b"Z", b"\r", b"\xef"]
+PIECES = [
+    b"P",
+    b"F",
+    b"stdout ",
+    b"stderr ",
+    b"|",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b'"',
+    b"\\",
+    b": ",
+    b" ",
+    b"\t",
+    b"<",
+    b">",
+    b"1 ",
+    b"-",
+    b"Z",
+    b"\r",
+    b"\xef",
+]
 
 
 def test_there_is_a_writer_of_each_envelope() -> None:
@@ -105,7 +127,10 @@ def test_the_parsers_agree_and_lose_no_line(log: tuple[str, bytes]) -> None:
 def logs_in_parts(draw: st.DrawFn) -> tuple[str, bytes]:
     envelope = draw(st.sampled_from(IN_PARTS))
     source = draw(st.randoms(use_true_random=False))
-    lines = [b"%d %s" % (number, b"x" * source.choice([1, 5, SHORT // 2, 2 * SHORT])) for number in range(draw(st.integers(1, 12)))]
+    lines = [
+        b"%d %s" % (number, b"x" * source.choice([1, 5, SHORT // 2, 2 * SHORT]))
+        for number in range(draw(st.integers(1, 12)))
+    ]
     lines = [line if source.random() < 0.9 else b"" for line in in_envelope(lines, envelope, source)]
     ends = [source.choice([b"\n", b"\n", b"\n", b"\r\n", b"\n\n"]) for _ in lines]
     return envelope, b"".join(line + end for line, end in zip(lines, ends, strict=True))
@@ -194,7 +219,7 @@ def test_parts_that_never_end_hold_back_no_more_than_a_line(envelope: str) -> No
     """One part among whole lines, or nothing but parts, in turns of two streams."""
     draw = random.Random(7)
     lines = [line for _ in range(999) for line in WRITERS[envelope](b"x", draw)]
-    parts, others = [], []
+    parts, others = list[bytes](), list[bytes]()
     for line in lines:
         if part := reference.part_of(line, ENVELOPES[envelope]):
             (parts if part.open else others).append(line)

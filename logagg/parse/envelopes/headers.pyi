@@ -4,6 +4,4 @@ from logagg.columnar.slices import Bytes, Mask, Offsets
 
 KINDS: Mapping[str, int]
 
-def strip(
-    data: Bytes, start: Offsets, end: Offsets, kind: str
-) -> tuple[Offsets, Offsets, Mask, Bytes, Mask]: ...
+def strip(data: Bytes, start: Offsets, end: Offsets, kind: str) -> tuple[Offsets, Offsets, Mask, Bytes, Mask]: ...

@@ -19,7 +19,9 @@ class Envelope:
 
 
 _ALL = (
-    Envelope("cri", "Kubernetes with containerd or CRI-O, Podman", "2026-11-27T08:00:00.1Z stdout F LINE", in_parts=True),
+    Envelope(
+        "cri", "Kubernetes with containerd or CRI-O, Podman", "2026-11-27T08:00:00.1Z stdout F LINE", in_parts=True
+    ),
     Envelope(
         "docker",
         "Docker's json-file",
@@ -27,7 +29,13 @@ _ALL = (
         key="log",
         in_parts=True,
     ),
-    Envelope("journal", "journalctl -o json", '{"MESSAGE":"LINE","_SYSTEMD_UNIT":"nginx.service"}', key="MESSAGE", bytes_as_numbers=True),
+    Envelope(
+        "journal",
+        "journalctl -o json",
+        '{"MESSAGE":"LINE","_SYSTEMD_UNIT":"nginx.service"}',
+        key="MESSAGE",
+        bytes_as_numbers=True,
+    ),
     Envelope("kubectl", "kubectl logs --prefix", "[pod/web-5d4f/nginx] LINE"),
     Envelope("compose", "docker compose logs, docker service logs", "web-1  | LINE"),
     Envelope(
@@ -44,7 +52,9 @@ _ALL = (
     Envelope("timestamp", "docker logs -t, kubectl logs --timestamps", "2026-11-27T08:00:00.1Z LINE"),
     Envelope("stern", "stern", "web-5d4f nginx LINE", certain=False),
     Envelope("indented", "rsyslog's template %msg%", " LINE", certain=False),
-    Envelope("message", "Filebeat, Vector, Logstash, stern -o json", '{"message":"LINE"}', key="message", certain=False),
+    Envelope(
+        "message", "Filebeat, Vector, Logstash, stern -o json", '{"message":"LINE"}', key="message", certain=False
+    ),
     Envelope("log", "Fluent Bit, fluentd", '{"log":"LINE"}', key="log", certain=False),
     Envelope("line", "logcli -o jsonl", '{"line":"LINE"}', key="line", certain=False),
     Envelope("textPayload", "Google Cloud Logging", '{"textPayload":"LINE"}', key="textPayload", certain=False),
@@ -55,7 +65,7 @@ DEEPEST = 3  # envelopes in one another
 
 def split(name: str) -> tuple[str, str]:
     """Split the name of a format into its envelopes, the outermost first, and what is inside: `cri`, `combined`."""
-    envelopes, inside = [], name
+    envelopes, inside = list[str](), name
     while (parts := inside.partition("+"))[0] in ENVELOPES and len(envelopes) < DEEPEST:
         envelopes.append(parts[0])
         inside = parts[2]

@@ -50,7 +50,11 @@ def enveloped(fmt: Format, envelope: str) -> Format:
 def outside(envelope: str, formats: Sequence[Format]) -> list[Format]:
     """Return the formats that are in an envelope, without it."""
     return [
-        replace(fmt, name=fmt.name.removeprefix(f"{envelope}+"), envelope=fmt.envelope.removeprefix(envelope).removeprefix("+"))
+        replace(
+            fmt,
+            name=fmt.name.removeprefix(f"{envelope}+"),
+            envelope=fmt.envelope.removeprefix(envelope).removeprefix("+"),
+        )
         for fmt in formats
         if fmt.envelope.split("+")[0] == envelope
     ]

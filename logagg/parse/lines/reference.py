@@ -113,12 +113,18 @@ def _parse_line(line: bytes | None, fmt: Format, now: float) -> Record | str:
 def unused(line: bytes, fmt: Format, now: float) -> list[bytes]:
     """Return what a line has that its format does not use: values of a template, keys of JSON."""
     inside = ((one, _message(line, fmt).inside(one.envelope)) for one in fmt.each)
-    found = next(((one, text) for one, text in inside if text and not isinstance(_parse_line(text, one, now), str)), None)
+    found = next(
+        ((one, text) for one, text in inside if text and not isinstance(_parse_line(text, one, now), str)), None
+    )
     if found is None:
         return []
     one, line = found
     if one.keys:
-        return [path for path, texts in reference_json.texts(line) if texts and path.decode(errors="replace") not in one.keys]
+        return [
+            path
+            for path, texts in reference_json.texts(line)
+            if texts and path.decode(errors="replace") not in one.keys
+        ]
     places = zip(one.steps, _places(line, one), strict=True)
     values = [line[start:end] for step, (start, end) in places if not step.field and step.shape != "ident"]
     return [value for value in values if value not in (b"", b"-")]
