@@ -36,7 +36,7 @@ from logagg.notices import KINDS, Level, NoticeKind
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.formats.format import TIMES
 from logagg.parse.formats.presets import NAMED
-from logagg.parse.formats.variables import APACHE, JSON_KEYS, JSON_TIMES, NGINX
+from logagg.parse.formats.variables import APACHE, CLIENTS, JSON_KEYS, JSON_TIMES, NGINX
 from logagg.parse.schemas import EVENT_SCHEMA, REASONS
 from logagg.query.reports import NAMES as REPORTS
 from logagg.rollup.configured import rollups_of
@@ -238,7 +238,11 @@ def _fields() -> Iterator[str]:
     return _table(("field", "nginx", "Apache", "keys of JSON logs, beside nginx's"), *rows)
 
 
-_MERGED = dict.fromkeys(TIMES, "time") | dict.fromkeys(("microseconds", "milliseconds"), "seconds")
+_MERGED = (
+    dict.fromkeys(CLIENTS, "client")
+    | dict.fromkeys(TIMES, "time")
+    | dict.fromkeys(("microseconds", "milliseconds"), "seconds")
+)
 
 
 def _views() -> Iterator[str]:

@@ -109,6 +109,8 @@ class _Reading:
         """
         rows, first = self._rest(), self.wrapped.inside(self.wrapped.first)
         inside = first.enveloped[rows]
+        if not len(rows):
+            return None
         if 2 * int(inside.sum()) >= len(rows):
             found = detect(_sample(first.lines.take(rows[inside])))
             fmt = enveloped(found, self.wrapped.first) if found else None
@@ -124,7 +126,8 @@ class _Reading:
         return table.take(pc.sort_indices(table["position"]))
 
     def _rest(self) -> Ints:
-        return np.flatnonzero(np.isin(self.reasons, _OF_ANOTHER_FORMAT))
+        rows = np.flatnonzero(self.reasons)
+        return rows[np.isin(self.reasons[rows], _OF_ANOTHER_FORMAT)] if len(rows) else rows
 
     def _read(self, messages: Messages, fmt: Format) -> tuple[pa.Table, Reasons]:
         fields, typed, reasons = _read_lines(messages, fmt, self._now, self._max_line)

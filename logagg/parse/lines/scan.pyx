@@ -178,8 +178,10 @@ cdef Ptr _end_of_last(Ptr at, Ptr stop, const Literal* literal) noexcept nogil:
         if at == stop:
             return NULL
         if not _is_escaped(from_, at):
+            if at + 1 == stop and literal.length == 1:
+                return at
             after = _count_quotes(from_, at + 1, stop) if after < 0 else after - 1
-            if _holds(at, stop, literal) and (at + 1 == stop or (at[1] == BLANK and after % 2 == 0)):
+            if _holds(at, stop, literal) and at[1] == BLANK and after % 2 == 0:
                 return at
         at += 1
 
