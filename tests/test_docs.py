@@ -256,7 +256,7 @@ def _formats() -> Iterator[str]:
 
 
 def _envelopes() -> Iterator[str]:
-    rows = [(f"`{one.name}`", one.writers, f"`{one.example}`") for one in ENVELOPES.values()]
+    rows = [(f"`{one.name}`", one.writers, "`" + one.example.replace("|", r"\|") + "`") for one in ENVELOPES.values()]
     return _table(("name", "written by", "for example"), *rows)
 
 
