@@ -27,11 +27,11 @@ from logagg.intake.content import (
     key_of,
     open_content,
 )
-from logagg.intake.match import Candidate
 from logagg.intake.names import STDIN, Age, Found, are_related, describe
 from logagg.intake.open_files import OpenFiles
 from logagg.intake.read_errors import ReadErrors
 from logagg.intake.reader import Reader
+from logagg.intake.similar import Candidate
 from logagg.intake.table import SourceTable
 from logagg.intake.unknown import EndPositions, UnknownFile, UnknownFiles
 from logagg.notices import (
