@@ -54,12 +54,21 @@ class OpenFiles:
 
     def close_idle(self) -> bool:
         """Park sources that are read to their end until one more may be opened; return whether it may."""
+        return self._park_idle(self.most - 1)
+
+    def rest(self, reader: Reader) -> None:
+        """Park sources that are read to their end, or else this one, whose turn is over, if more are open than may be."""
+        if not self._park_idle(self.most) and reader.can_be_opened_again():
+            reader.park()
+
+    def _park_idle(self, most: int) -> bool:
+        """Park sources that are read to their end until at most so many are open; return whether that is so."""
         self._open = {id_: reader for id_, reader in self._open.items() if reader.content}
         self.crowded |= len(self._open) >= self.most
         for reader in list(self._open.values()):
-            if len(self._open) < self.most:
+            if len(self._open) <= most:
                 break
             if reader.can_be_parked():
                 reader.park()
                 del self._open[reader.source.id]
-        return len(self._open) < self.most
+        return len(self._open) <= most

@@ -143,6 +143,10 @@ class SourceRegistry:
         self._open_files.opened(reader)
         return True
 
+    def rest(self, reader: Reader) -> None:
+        """Note that the turn of a source to be read is over; its file stays open if the limit allows that."""
+        self._open_files.rest(reader)
+
     def reconsider(self, reader: Reader) -> None:
         """Forget a source of which nothing was read: its file may become a copy or an archive; the next look judges it again."""
         self._drop(reader)

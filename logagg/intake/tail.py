@@ -86,7 +86,7 @@ class Tailer:
             if not self._registry.unsettled:
                 break
         if self._stdin:
-            yield from self._read(self._stdin)
+            yield from self._read_on(self._stdin)
         if not self._waits:
             yield from self._finish_idle()
             self._miss_now_and_then()
@@ -217,9 +217,12 @@ class Tailer:
 
     def _read_stream(self, readers: Sequence[Reader]) -> Iterator[Chunk]:
         for reader in readers:
-            yield from self._read(reader)
+            yield from self._read_on(reader)
+            if reader.source.compression:
+                yield from self._finish_if_over(reader)
+            self._registry.rest(reader)
 
-    def _read(self, reader: Reader) -> Iterator[Chunk]:
+    def _read_on(self, reader: Reader) -> Iterator[Chunk]:
         """Read one source to its end; standard input, which may be endless, only for as long as files can wait."""
         stamp, began = reader.start_pass(), self._clock.monotonic()
         try:
@@ -249,11 +252,13 @@ class Tailer:
     def _finish_idle(self) -> Iterator[Chunk]:
         """Finish sources that are rotated or compressed and not written to any more."""
         for reader in list(self._registry.readers.values()):
-            if _is_live(reader) and reader.seen:
-                continue
-            if reader.has_file() and not reader.source.finished and self._is_over(reader):
-                yield from self._last_line(reader, None)
-                self._registry.let_go(reader)
+            if not (_is_live(reader) and reader.seen):
+                yield from self._finish_if_over(reader)
+
+    def _finish_if_over(self, reader: Reader) -> Iterator[Chunk]:
+        if reader.has_file() and not reader.source.finished and self._is_over(reader):
+            yield from self._last_line(reader, None)
+            self._registry.let_go(reader)
 
     def _may_have_rest(self, reader: Reader) -> bool:
         """Return whether a source may have a line without a newline; its file is open then."""

@@ -761,3 +761,40 @@ def test_a_log_that_is_cut_between_a_look_and_its_opening(bench: Bench, monkeypa
     with log.open("ab") as file:
         file.write(b"more\n")
     assert data(tailer.poll()) == b"more\n"
+
+
+@pytest.mark.parametrize("kind", ["plain", "written meanwhile", "rotated meanwhile", "gz", "cut gz", "empty gz"])
+def test_few_files_are_open_at_any_moment(bench: Bench, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Many logs have something to read in one poll, and looks happen in between."""
+    monkeypatch.setattr("logagg.intake.tail.allowance", lambda: ALLOWED)
+    logs = [bench.folder / f"{number:02}.log" for number in range(40)]
+    contents = [b"%d %s" % (number, LONG) for number in range(40)]
+    tailer, before, found, changed = bench.tailer(), len(os.listdir("/dev/fd")), list[bytes](), set[Path]()
+    for log, content in zip(logs, contents, strict=True):
+        packed = gzip.compress(content)
+        made = {"gz": packed, "cut gz": packed[:-20], "empty gz": packed[:20]}
+        log.with_suffix(".log.gz" if kind in made else ".log").write_bytes(made.get(kind, content))
+    for chunk in _polled(bench, tailer):
+        assert len(os.listdir("/dev/fd")) - before <= ALLOWED
+        found.append(bytes(chunk.data))
+        log = logs[int(chunk.data[:2])]
+        if log not in changed and "meanwhile" in kind:
+            changed.add(log)
+            with log.open("ab") as file:
+                file.write(b"%d more\n" % int(chunk.data[:2]))
+            if kind == "rotated meanwhile":
+                log.rename(log.with_suffix(".log.1"))
+        bench.clock.sleep(1)
+    assert len(os.listdir("/dev/fd")) - before <= ALLOWED
+    more = [b"%d more\n" % number for number in range(len(changed))]
+    if kind not in ("cut gz", "empty gz"):
+        assert sorted(b"".join(found).splitlines()) == sorted(b"".join(contents + more).splitlines())
+
+
+ALLOWED = 8
+
+
+def _polled(bench: Bench, tailer: Tailer) -> Iterator[Chunk]:
+    for _ in range(4):
+        yield from tailer.poll()
+        bench.clock.sleep(3)
