@@ -50,11 +50,12 @@ class Tailer:
         forget: float = 30 * 86_400.0,
         once: bool = False,
         take_buffer: TakeBuffer = no_buffer,
+        reserved: int = 0,
         clock: Clock,
         notice: Report,
         may_forget: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._at_once = max(1, allowance() // 4)  # logs that are read in turn
+        self._at_once = max(1, allowance(reserved) // 4)  # logs that are read in turn
         open_files = OpenFiles(3 * self._at_once)
         limits = ReadLimits(chunk_bytes, max_line, take_buffer)
         self._finder = Finder(paths, clock.now)

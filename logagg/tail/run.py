@@ -161,6 +161,7 @@ class Run:
             idle=tail.idle,
             forget=tail.forget,
             take_buffer=self._parsers.take_buffer,
+            reserved=beginning.descriptors,
             once=options.once,
             clock=self._clock,
             notice=self._unread.report,

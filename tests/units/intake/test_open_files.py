@@ -95,11 +95,11 @@ def limits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_the_limit_is_raised_and_some_are_kept_free(limits: list[int]) -> None:
-    assert allowance() == 1000 - 10 - RESERVE
+    assert allowance(30) == 1000 - 10 - RESERVE - 30
     assert limits == [1000, 1000]
 
 
 def test_a_limit_that_is_too_low_is_an_error(limits: list[int]) -> None:
     limits[:] = [70, 70]
-    with pytest.raises(SourceError, match=f"logagg needs {10 + RESERVE + FEWEST} at least"):
-        allowance()
+    with pytest.raises(SourceError, match=f"logagg needs {10 + RESERVE + 48 + FEWEST} at least"):
+        allowance(48)

@@ -766,7 +766,7 @@ def test_a_log_that_is_cut_between_a_look_and_its_opening(bench: Bench, monkeypa
 @pytest.mark.parametrize("kind", ["plain", "written meanwhile", "rotated meanwhile", "gz", "cut gz", "empty gz"])
 def test_few_files_are_open_at_any_moment(bench: Bench, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Many logs have something to read in one poll, and looks happen in between."""
-    monkeypatch.setattr("logagg.intake.tail.allowance", lambda: ALLOWED)
+    monkeypatch.setattr("logagg.intake.tail.allowance", lambda reserved: ALLOWED)
     logs = [bench.folder / f"{number:02}.log" for number in range(40)]
     contents = [b"%d %s" % (number, LONG) for number in range(40)]
     tailer, before, found, changed = bench.tailer(), len(os.listdir("/dev/fd")), list[bytes](), set[Path]()
