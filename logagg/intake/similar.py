@@ -92,7 +92,7 @@ class SourceIndex:
 def head_of(reader: Reader) -> Fingerprint:
     """Return the fingerprint of the first bytes of a source, of more of them than were read if its open file has more."""
     head = reader.source.head
-    if head.length == FINGERPRINT_BYTES or not reader.content:
+    if not reader.content or head.length in (FINGERPRINT_BYTES, reader.source.size):
         return head
     first = first_of(reader)
     return fingerprint_of(len(first), first)

@@ -74,7 +74,8 @@ def test_what_is_whole_or_long_enough_is_not_half_made(files: Bench, packed: byt
 
 def test_a_source_begins_as_its_file_while_that_holds_what_was_read(files: Bench) -> None:
     reader = files.reader("a.log", LONG.splitlines(keepends=True)[0])
-    files.write("a.log", LONG)
+    assert reader.found
+    reader.see(reader.found, os.stat(files.write("a.log", LONG)), 1.0)
     assert first_of(reader) == LONG[:FINGERPRINT_BYTES]
     assert head_of(reader).length == FINGERPRINT_BYTES
     files.write("a.log", MORE)
