@@ -66,8 +66,10 @@ class OpenFiles:
 
     def _park_idle(self, most: int) -> bool:
         """Park sources that are read to their end until at most so many are open; return whether that is so."""
+        if len(self._open) <= most:
+            return True
         self._open = {id_: reader for id_, reader in self._open.items() if reader.content}
-        self.crowded |= len(self._open) >= self.most
+        self.crowded |= len(self._open) > most
         for reader in list(self._open.values()):
             if len(self._open) <= most:
                 break
