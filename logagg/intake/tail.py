@@ -100,12 +100,16 @@ class Tailer:
         if self.waits_for_clock():
             return
         for reader in self._all():
-            if not self._may_have_rest(reader):
+            if reader.source.finished or not self._may_have_rest(reader):
                 continue
             over = reader is self._stdin or not (_is_live(reader) or self._is_young(reader))
             yield from self._last_line(reader, None if over else whole)
-            if over and reader is not self._stdin:
+            if reader is self._stdin:
+                continue
+            if over:
                 self._registry.let_go(reader)
+            else:
+                self._registry.rest(reader)
 
     def waits_for_clock(self) -> bool:
         """Return whether reading waits for the clock to be set; report when that begins and ends."""

@@ -770,6 +770,7 @@ def test_few_files_are_open_at_any_moment(bench: Bench, monkeypatch: pytest.Monk
     logs = [bench.folder / f"{number:02}.log" for number in range(40)]
     contents = [b"%d %s" % (number, LONG) for number in range(40)]
     tailer, before, found, changed = bench.tailer(), len(os.listdir("/dev/fd")), list[bytes](), set[Path]()
+    refused: list[bytes] = []
     for log, content in zip(logs, contents, strict=True):
         packed = gzip.compress(content)
         made = {"gz": packed, "cut gz": packed[:-20], "empty gz": packed[:20]}
@@ -785,7 +786,15 @@ def test_few_files_are_open_at_any_moment(bench: Bench, monkeypatch: pytest.Monk
             if kind == "rotated meanwhile":
                 log.rename(log.with_suffix(".log.1"))
         bench.clock.sleep(1)
+    for log in logs:
+        if log.exists():
+            with log.open("ab") as file:
+                file.write(b"half")
+    for chunk in (*tailer.poll(), *tailer.drain_ends(lambda source, line: bool(refused.append(line)))):
+        found.append(bytes(chunk.data))
+        assert len(os.listdir("/dev/fd")) - before <= ALLOWED
     assert len(os.listdir("/dev/fd")) - before <= ALLOWED
+    assert len(refused) == sum(log.exists() for log in logs)
     more = [b"%d more\n" % number for number in range(len(changed))]
     if kind not in ("cut gz", "empty gz"):
         assert sorted(b"".join(found).splitlines()) == sorted(b"".join(contents + more).splitlines())
