@@ -39,7 +39,7 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     ".zst": zstandard.compress,
     "": bytes,
 }
-WORDS = st.text(string.ascii_letters + string.digits + "-_.:~@ ", min_size=1, max_size=12).filter(
+WORDS = st.text(string.ascii_letters + string.digits + "-_.:@ ", min_size=1, max_size=12).filter(
     lambda word: word.strip(". ")
 )
 NAMES = st.one_of(

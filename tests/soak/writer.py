@@ -44,7 +44,7 @@ NAMES = (
     "access.log-20261129-{n:010}",
     "{x}-{n}-access.log",
     "access.{x}.{n}.log",
-    "access.log.{x}{n}~",
+    "access.log.{x}{n}_",
     "access.log.2026-W48.{n}",
 )
 COMPRESSORS = {".gz": gzip, ".bz2": bz2, ".xz": lzma}

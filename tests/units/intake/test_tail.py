@@ -290,7 +290,7 @@ def test_a_copy_that_is_repeated(bench: Bench, name: str) -> None:
 
 
 def test_a_copy_stays_one_when_it_is_renamed_and_its_original_deleted(bench: Bench) -> None:
-    live, copy = bench.folder / "a.log", bench.folder / "a.log.bak"
+    live, copy = bench.folder / "a.log", bench.folder / "a.log.2"
     live.write_bytes(LONG)
     tailer = bench.tailer()
     assert data(tailer.poll()) == LONG
@@ -627,7 +627,7 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
     ("name", "packer"),
     [
         ("a.log.5", "gz"),
-        ("a.log.P3j~", "gz"),
+        ("a.log.P3j", "gz"),
         ("access-7", "gz"),
         ("Xyz-7", "bz2"),
         ("access-7", "xz"),
@@ -638,7 +638,7 @@ def test_an_archive_is_no_log_of_its_own_at_any_point_of_its_making(
     bench: Bench, name: str, packer: str, how: str
 ) -> None:
     """The first third of an archive of a hundred lines gives fewer than a fingerprint's bytes of content."""
-    log, old, archive = bench.folder / "a.log", bench.folder / "a.log.P3j~", bench.folder / f"{name}.{packer}"
+    log, old, archive = bench.folder / "a.log", bench.folder / "a.log.P3j", bench.folder / f"{name}.{packer}"
     lines = b"".join(NUMBERED.splitlines(keepends=True)[:70])
     log.write_bytes(lines)
     tailer, packed = bench.tailer(), PACKERS[packer](lines)
@@ -663,7 +663,7 @@ def test_an_archive_is_no_log_of_its_own_at_any_point_of_its_making(
 @pytest.mark.parametrize("kept", [False, True])
 def test_the_archive_of_a_short_log_under_an_unrelated_name(bench: Bench, kept: bool) -> None:
     """If the log stays, the archive is another log with equal lines."""
-    old, archive = bench.folder / "a.log.P3j~", bench.folder / "access-7.gz"
+    old, archive = bench.folder / "a.log.P3j", bench.folder / "access-7.gz"
     old.write_bytes(b"one\ntwo\n")
     tailer = bench.tailer()
     assert data(tailer.poll()) == b"one\ntwo\n"
@@ -689,7 +689,7 @@ def test_a_log_and_its_archive_under_another_name_that_the_first_look_finds(
     bench: Bench, made: float, once: bool
 ) -> None:
     """The log was written, rotated and compressed while no tail ran, and is about to be deleted."""
-    old, archive = bench.folder / "access.log.oqFar263~", bench.folder / "access.ynRS3.265.log.xz"
+    old, archive = bench.folder / "access.log.oqFar263", bench.folder / "access.ynRS3.265.log.xz"
     lines, packed = NUMBERED, lzma.compress(NUMBERED)
     old.write_bytes(lines)
     archive.write_bytes(packed[: round(made * len(packed))])
