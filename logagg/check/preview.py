@@ -20,11 +20,12 @@ from logagg.intake.names import Found
 from logagg.intake.paths import PathProblem
 from logagg.intake.paths import problems as path_problems
 from logagg.lake.state import State
-from logagg.parse.detect import detect
+from logagg.parse.detect import detect, least_of
 from logagg.parse.formats.compile import compile_format, joined
 from logagg.parse.formats.format import Format, PersonalFields
 from logagg.parse.lines import fast, reference
 from logagg.parse.source_formats import DETECTED, SAMPLE_LINES, SourceFormats
+from logagg.parse.unreadable import why_unreadable
 from logagg.records import Chunk, Fingerprint
 
 HEAD = 1 << 20  # bytes that are read to find the first lines
@@ -114,10 +115,9 @@ class Previewer:
         finally:
             content.close()
         broken = content.broken if isinstance(content, Compressed) else ""
-        count = sum(map(_is_line, lines))
         fmt = self._format(found, lines, known)
         given = self._given_for(found)
-        mismatches = list(self._mismatches(lines, fmt or self._meant(given)))
+        count, mismatches = self._mismatches(lines, fmt or self._meant(given))
         return LogFile(
             found.path,
             found.stream,
@@ -148,7 +148,7 @@ class Previewer:
             self._personal,
             own=lambda _: "" if own == given else own,
         )
-        chunk = Chunk(found.path, 0, 0, 0, b"\n".join(lines), Fingerprint(0, 0, ""))
+        chunk = _chunk(lines, found.path)
         fmt = formats.format_of(chunk)
         if fmt and formats.detects:
             detect = partial(formats.detector.next, now=self._clock.now())
@@ -158,30 +158,32 @@ class Previewer:
 
     def _meant(self, given: str) -> Format | None:
         """Return the given format, unless it has to be detected from the lines."""
-        return compile_format(given, self._personal) if given not in DETECTED else None
+        return compile_format(given, self._personal) if given not in ("", *DETECTED) else None
 
-    def _mismatches(self, lines: Sequence[bytes], fmt: Format | None) -> Iterator[Mismatch]:
-        for number, line in enumerate(lines, 1):
-            if _is_line(line) and (reason := self._reason(line, fmt)):
-                yield Mismatch(number, reason, line[:SHOWN].decode("utf-8", "backslashreplace"))
-
-    def _reason(self, line: bytes, fmt: Format | None) -> str:
-        """Return why a line would be rejected; an empty text if it would be accepted."""
+    def _mismatches(self, lines: Sequence[bytes], fmt: Format | None) -> tuple[int, list[Mismatch]]:
+        """Return the number of lines, of which one may come in parts, and those that would be rejected."""
         if fmt is None:
-            return "no known format"
-        parsed = reference.parse_line(line.rstrip(b"\r").lstrip(b"\0"), fmt, self._clock.now())
-        return parsed if isinstance(parsed, str) else ""
+            numbered = [(number, line) for number, line in enumerate(lines, 1) if _is_line(line)]
+            return len(numbered), [Mismatch(number, "no known format", _shown(line)) for number, line in numbered]
+        chunk = _chunk(lines)
+        outcomes = list(reference.outcomes(chunk, fmt, self._clock.now()))
+        return len(outcomes), [
+            Mismatch(bytes(chunk.data).count(b"\n", 0, raw.start) + 1, outcome, _shown(raw.text))
+            for raw, outcome in outcomes
+            if isinstance(outcome, str)
+        ]
 
     def _complaint(
         self, path: str, given: str, fmt: Format | None, lines: Sequence[bytes], matching: int, count: int
     ) -> str:
         """Return what is wrong with the format of a file; an empty text if nothing is."""
-        if fmt and 2 * matching >= count:
+        if fmt and least_of(count, fmt.envelope) <= matching:
             return ""
         if fmt and matching:
             return f"{path}: the log format matches {matching:,} of its first {count:,} lines; say another with --log-format"
         if not given:
-            return f"{path}: no known log format matches most of its first {count:,} lines; say it with --log-format"
+            hint = why_unreadable([line for line in lines if _is_line(line)]) or "say it with --log-format"
+            return f"{path}: no known log format matches most of its first {count:,} lines; {hint}"
         better = detect([line for line in lines if _is_line(line)], self._clock.now(), self._personal)
         hint = f"they look like {better.name}" if better else "say another with --log-format"
         return f"{path}: the log format {given!r} matches none of its first {count:,} lines; {hint}"
@@ -190,6 +192,14 @@ class Previewer:
 def _first_lines(head: bytes) -> list[bytes]:
     """Return the first complete lines; a last one without newline may still be being written."""
     return head[: head.rfind(b"\n") + 1].split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
+
+
+def _chunk(lines: Sequence[bytes], path: str = "") -> Chunk:
+    return Chunk(path, 0, 0, 0, b"\n".join(lines), Fingerprint(0, 0, ""))
+
+
+def _shown(line: bytes) -> str:
+    return line[:SHOWN].decode("utf-8", "backslashreplace")
 
 
 def _is_line(line: bytes) -> bool:

@@ -147,8 +147,9 @@ class ReadLoop:
             self._tailer.refuse(chunk.source)
             return
         # A hole, or a line over the limit, has no format.
-        site = self._logs.site_of(*self._tailer.names(chunk.source))
-        source = self._tailer.describe(chunk.source, fmt.name if chunk.data else "", site)
+        if chunk.data and not self._tailer.set_format(chunk, self._formats.name_of(chunk.source, fmt.name)):
+            return
+        source = self._tailer.set_site(chunk.source, self._logs.site_of(*self._tailer.names(chunk.source)))
         self._put = True
         self._bytes += chunk.end - chunk.start
         parsed = self._parsers.submit(chunk, fmt, source, written=written, site=source.site)
@@ -177,7 +178,7 @@ class ReadLoop:
         """Remember the formats that parsers have found; return whether there were any."""
         learned = self._formats.take_learned()
         for source, names in learned.items():
-            self._tailer.describe(source, self._formats.name_of(source), "")
+            self._tailer.note_format(source, self._formats.name_of(source))
             for name in names:
                 self._found(self._tailer.source(source), name)
         return bool(learned)

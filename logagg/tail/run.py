@@ -24,6 +24,7 @@ from logagg.notices import (
     reading_again,
     stopped_before_end,
 )
+from logagg.parse.envelopes.cutting import whole_lines
 from logagg.parse.formats.format import PersonalFields
 from logagg.parse.source_formats import SourceFormats, check_formats
 from logagg.parse_pool.pool import Parsers
@@ -185,6 +186,8 @@ class Run:
             idle=tail.idle,
             forget=tail.forget,
             take_buffer=self._parsers.take_buffer,
+            whole_lines=whole_lines,
+            reserved=beginning.descriptors,
             once=options.once,
             clock=self._clock,
             notice=self._unread.report,
@@ -316,7 +319,9 @@ class Run:
         def before(source: str) -> str:
             return format_before(tailer.sources(), tailer.source(source))
 
-        formats = SourceFormats(given or config.log_format, known, self._clock, refused, personal, before, own)
+        formats = SourceFormats(
+            given or config.log_format, known, self._clock, refused, personal, before, tailer.first_bytes, own
+        )
         return formats
 
     def _pace(self, config: Config) -> Pace:
