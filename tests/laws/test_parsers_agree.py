@@ -76,7 +76,10 @@ def fields_of(fmt: Format, values: dict[str, str], quote: str) -> str:
     """Write a line with given values; `quote` decides whether JSON has numbers as strings."""
     if fmt.columns:
         texts = [values.get(column.field, "-") for column in fmt.columns]
-        marked = [f"[{text}]" if one.bracketed else f'"{text}"' if " " in text else text for one, text in zip(fmt.columns, texts, strict=True)]
+        marked = [
+            f"[{text}]" if one.bracketed else f'"{text}"' if " " in text else text
+            for one, text in zip(fmt.columns, texts, strict=True)
+        ]
         return fmt.separator.decode().join(marked)
     if not fmt.keys:
         return fmt.prefix.decode() + "".join(values.get(step.field, "-") + step.until.decode() for step in fmt.steps)

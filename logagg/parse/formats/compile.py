@@ -112,7 +112,9 @@ def _in_zone(fmt: Format, name: str) -> Format:
     try:
         ZoneInfo(name)
     except (KeyError, OSError, ValueError):
-        raise FormatError(f"log format '{fmt.name}@{name}': there is no time zone {name}", "write Europe/Berlin, say") from None
+        raise FormatError(
+            f"log format '{fmt.name}@{name}': there is no time zone {name}", "write Europe/Berlin, say"
+        ) from None
     return replace(fmt, name=f"{fmt.name}@{name}", zone=name)
 
 
@@ -143,7 +145,9 @@ def _preset(preset: Preset, personal: PersonalFields) -> Format:
 
 
 def _wanted(parts: Iterable[Part], personal: PersonalFields) -> list[Part]:
-    return [part if isinstance(part, bytes) or personal.wants(part.field) else replace(part, field="") for part in parts]
+    return [
+        part if isinstance(part, bytes) or personal.wants(part.field) else replace(part, field="") for part in parts
+    ]
 
 
 def _string(text: str, personal: PersonalFields) -> Format:

@@ -22,7 +22,11 @@ UNITS: Mapping[str, int] = {
     "nanoseconds": 1_000_000_000,
 }
 UPSTREAM_UNITS: Mapping[str, int] = {f"upstream_{name}": unit for name, unit in UNITS.items()}
-UPSTREAM_PARTS = ("seconds_before", "upstream_seconds", "seconds_after")  # of the time to serve a request, as load balancers have it
+UPSTREAM_PARTS = (
+    "seconds_before",
+    "upstream_seconds",
+    "seconds_after",
+)  # of the time to serve a request, as load balancers have it
 ZONELESS = ("time_zoneless", "date")  # times without an offset
 _NEEDED = {
     "time": TIMES,
@@ -86,7 +90,9 @@ class Format:
     encoded: frozenset[str] = frozenset()  # fields that are URL-encoded, although they are no URLs
     escaped: bool = True  # the server writes \xHH and \" for unprintable bytes and quotes
     columns: tuple[Column, ...] = ()
-    separator: bytes = b""  # of columns: a blank stands for several, and for a tab where a line has any; empty: no columns
+    separator: bytes = (
+        b""  # of columns: a blank stands for several, and for a tab where a line has any; empty: no columns
+    )
     needed: int = 0  # columns that a line must have
     open_end: bool = False  # values that are not known may follow
     comment: bytes = b""  # what a line begins with that is no request: it is passed over like an empty one

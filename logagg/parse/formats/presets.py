@@ -21,7 +21,6 @@ class Preset:
     about: str  # who writes it
     family: str = "template"  # or columns, w3c, detected: from the first lines
     aliases: tuple[str, ...] = ()  # GoAccess's name is among them
-    detected: bool = True  # by itself
     separator: bytes = b" "  # of columns
     comment: bytes = b""  # what a line begins with that is no request
     spaces: bool = False  # a blank of the template stands for several
@@ -144,7 +143,11 @@ PRESETS = (
         f'<host> <client> <ident> <user> [<time_local>] (<seconds> s) "<request>" <status> <bytes> {_AGENT}',
         "Gandi",
     ),
-    Preset("ols-vhost-combined", f'"<host> <client> <ident> <user> {_COMMON} {_AGENT}"', "OpenLiteSpeed, in quotes, host first"),
+    Preset(
+        "ols-vhost-combined",
+        f'"<host> <client> <ident> <user> {_COMMON} {_AGENT}"',
+        "OpenLiteSpeed, in quotes, host first",
+    ),
     Preset(
         "ols-combined",
         f'"<client> <ident> <user> {_COMMON} {_AGENT}"',
@@ -167,7 +170,12 @@ PRESETS = (
         "ingress-nginx of Kubernetes",
         aliases=("ingress",),
     ),
-    Preset("vhost-combined", f"<host> <client> - <user> {_COMMON} {_AGENT}", "Apache, host first", aliases=("vcombined", "vhost_combined")),
+    Preset(
+        "vhost-combined",
+        f"<host> <client> - <user> {_COMMON} {_AGENT}",
+        "Apache, host first",
+        aliases=("vcombined", "vhost_combined"),
+    ),
     Preset("main", f'<client> - <user> {_COMMON} {_AGENT} "<forwarded>"', "nginx's example, with X-Forwarded-For"),
     Preset("combined-time", f"<client> - <user> {_COMMON} {_AGENT} <seconds>", "combined, and the time in seconds"),
     Preset(
@@ -177,13 +185,14 @@ PRESETS = (
         aliases=("apache", "nginx", "ncsa", "varnish", "varnishncsa", "gunicorn"),
     ),
     Preset("vhost-common", f"<host> <client> - <user> {_COMMON}", "Apache, host first", aliases=("vcommon",)),
-    Preset("common", f"<client> - <user> {_COMMON}", "Apache, Tomcat and many others", aliases=("clf", "tomcat", "fastly")),
+    Preset(
+        "common", f"<client> - <user> {_COMMON}", "Apache, Tomcat and many others", aliases=("clf", "tomcat", "fastly")
+    ),
     Preset(
         "lighttpd",
         f"<client> <host> <user> {_COMMON} {_AGENT}",
         "lighttpd and OVH: combined with the host second",
         aliases=("ovh",),
-        detected=False,
     ),
     Preset("iis", IIS, "IIS as it is set up, where the file does not begin with `#Fields:`", family="w3c"),
     Preset("iis-all", IIS_ALL, "IIS with all fields, likewise", family="w3c"),

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.columnar.dictionary import spread
+from logagg.columnar.encoded import EncodedText
 from logagg.columnar.slices import Codes, Mask, Slices
 from logagg.parse.envelopes.unwrap import Messages, Wrapped
 from logagg.parse.formats.compile import enveloped
@@ -301,32 +302,51 @@ class _Texts:
         return method, _as_text(codes, targets), protocol
 
     def _request_parts(self) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:
-        """Return method, if the format has one, and target from separate fields."""
+        """Return method, if the format has one, and target from separate fields; both are empty where one of them is no such."""
         target = self._target()
-        fits = pc.not_equal(target, "")
+        fits = ~target.equal("")
         if "method" not in self._fields:
-            return pa.nulls(self.rows, TEXT), pc.if_else(fits, target, "").dictionary_encode()
-        method = self._plain("method")
-        fits = pc.and_(fits, pc.match_substring_regex(method, r"\A[A-Z][A-Z_-]{0,19}\z"))
-        return tuple(pc.if_else(fits, part, "").dictionary_encode() for part in (method, target))
+            return pa.nulls(self.rows, TEXT), target.array()
+        method = self._encoded_text("method")
+        fits &= spread(_are_methods(method.values), method.codes)
+        return (method.array(), target.array()) if fits.all() else (_only(method, fits), _only(target, fits))
 
-    def _target(self) -> pa.Array:
+    def _target(self) -> EncodedText:
         """Return the target, or where there is none, the path and the query."""
         if not {"path", "query"} & self._fields.keys():
-            return self._plain("target")
-        target = self._plain("path")
+            return self._encoded_text("target")
+        target = self._encoded_text("path")
         if "query" in self._fields:
-            query = pc.replace_substring_regex(self._plain("query"), r"\A\?", "")
-            whole = pc.or_(pc.equal(query, ""), pc.match_substring(target, "?"))
-            target = pc.if_else(whole, target, pc.binary_join_element_wise(target, query, "?"))
-        whole = self._plain("target")
-        return pc.if_else(pc.equal(whole, ""), target, whole)
+            target = _with_query(target, self._encoded_text("query"))
+        return self._encoded_text("target").otherwise(target) if "target" in self._fields else target
 
-    def _plain(self, name: str) -> pa.Array:
-        """Return the text of every row, not encoded; empty if the format does not have it."""
+    def _encoded_text(self, name: str) -> EncodedText:
+        """Return a field; empty text if the format does not have it."""
         if name not in self._fields:
-            return pa.array(np.full(self.rows, ""), pa.string())
-        return self.column(name).cast(pa.string())
+            return EncodedText.constant(self.rows, "")
+        return EncodedText.of(pa.chunked_array([self.column(name)]))
+
+
+def _with_query(paths: EncodedText, queries: EncodedText) -> EncodedText:
+    """Join paths and queries, each distinct pair once; a path that has a query in it keeps that."""
+    pairs = pa.array(paths.codes * np.int64(len(queries.values)) + queries.codes).dictionary_encode()
+    path, query = np.divmod(pairs.dictionary.to_numpy(), max(1, len(queries.values)))
+    path, query = paths.values.take(pa.array(path)), queries.values.take(pa.array(query))
+    query = pc.replace_substring_regex(query, r"\A\?", "")
+    whole = pc.or_(pc.equal(query, ""), pc.match_substring(path, "?"))
+    joined = pc.if_else(whole, path, pc.binary_join_element_wise(path, query, "?"))
+    return EncodedText(pairs.indices.to_numpy(), joined)
+
+
+def _are_methods(values: pa.Array) -> Mask:
+    found: Mask = pc.match_substring_regex(values, r"\A[A-Z][A-Z_-]{0,19}\z").to_numpy(zero_copy_only=False)
+    return found
+
+
+def _only(texts: EncodedText, fits: Mask) -> pa.DictionaryArray:
+    """Return text in some rows, and empty text in the others."""
+    codes = np.where(fits, texts.codes, np.int32(len(texts.values)))
+    return _as_text(codes, pa.concat_arrays([texts.values, pa.array([""], pa.string())]))
 
 
 def _split_requests(requests: pa.Array) -> tuple[tuple[Codes, pa.Array], pa.Array, tuple[Codes, pa.Array]]:

@@ -135,6 +135,8 @@ def unused(line: bytes, fmt: Format, now: float) -> list[bytes]:
     if found is None:
         return []
     one, line = found
+    if one.columns:
+        return []
     if one.keys:
         return [
             path
