@@ -22,6 +22,7 @@ from logagg.records import Chunk, Fingerprint
 _TIME_SHAPES = ("time_local", "time_iso8601", "time_epoch_us", "time_epoch_ms", "time_epoch")
 _KEYS = {**{name: field for name, field in NGINX.items() if field and field not in TIMES}, **JSON_KEYS}
 MOST_TOGETHER = 4  # formats of one log's first lines
+SOME = 60  # lines from which formats are written, and of which one at least must match
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,12 @@ class Detector:
     def next(self, lines: Sequence[bytes], now: float, likely: Sequence[Format] = ()) -> Format | None:
         """Return the format that parses the most of some lines, and of equals the one with the most fields; None if none does."""
         best, most = None, (0, 0)
-        for fmt in (*likely, *self._candidates(lines, now)):
-            parsed = count(lines, fmt, now)
+        some = spread(lines, SOME)
+        for fmt in (*likely, *self._candidates(some, now)):
+            parsed = count(lines, fmt, now) if count(some, fmt, now) else 0
             if parsed and (parsed, len(fmt.fields)) > most:
                 best, most = fmt, (parsed, len(fmt.fields))
-        return best or self._open(lines, now)
+        return best or self._open(some, now)
 
     def _candidates(self, lines: Sequence[bytes], now: float) -> Iterable[Format]:
         for name in NAMED if self.names is None else self.names:
@@ -81,6 +83,11 @@ def detect(
 def count(lines: Sequence[bytes], fmt: Format, now: float) -> int:
     """Return how many of these lines a format parses."""
     return sum(_fit(lines, fmt, now))
+
+
+def spread(lines: Sequence[bytes], most: int) -> Sequence[bytes]:
+    """Return some lines, evenly spread."""
+    return lines[:: -(-len(lines) // most)] if lines else lines
 
 
 def _without(lines: Sequence[bytes], fmt: Format, now: float) -> list[bytes]:
