@@ -13,7 +13,7 @@ import pyarrow as pa
 from logagg.parse.envelopes.reference import Message, RawLine, messages
 from logagg.parse.formats.columns import HEADER
 from logagg.parse.formats.format import ZONELESS, Format, Step
-from logagg.parse.formats.shapes import has_shape
+from logagg.parse.formats.shapes import has_shape, is_between
 from logagg.parse.lines import reference_json
 from logagg.parse.lines.headers import is_comment, under
 from logagg.parse.lines.reference_columns import split_columns
@@ -198,17 +198,11 @@ def _find_end(line: bytes, start: int, step: Step, *, is_last: bool) -> int:
             at += 2
         elif not line.startswith(step.until, at):
             at += 1
-        elif step.listed and _is_between(line, start, at):
+        elif step.listed and is_between(line, start, at):
             at += 1
         else:
             return at
     raise Rejected("format")
-
-
-def _is_between(line: bytes, start: int, at: int) -> bool:
-    """Tell whether a blank stands between the items of a list: after a comma, or around a colon."""
-    before = line[start:at]
-    return line[at : at + 1] == b" " and at > start and (before.endswith((b",", b" :")) or line[at : at + 3] == b" : ")
 
 
 def _find_last_quote(line: bytes, start: int, step: Step) -> int:
