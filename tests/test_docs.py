@@ -34,7 +34,8 @@ from logagg.config.sections import EXTENSIONS, SETTINGS, Setting
 from logagg.lake import catalog_rows
 from logagg.notices import KINDS, Level, NoticeKind
 from logagg.parse.formats.compile import compile_format
-from logagg.parse.formats.format import TIMES
+from logagg.parse.formats.format import TIMES, UNITS, UPSTREAM_UNITS
+from logagg.parse.formats.json_presets import JSON_PRESETS
 from logagg.parse.formats.presets import NAMED
 from logagg.parse.formats.variables import APACHE, JSON_KEYS, JSON_TIMES, NGINX
 from logagg.parse.schemas import EVENT_SCHEMA, REASONS
@@ -238,7 +239,11 @@ def _fields() -> Iterator[str]:
     return _table(("field", "nginx", "Apache", "keys of JSON logs, beside nginx's"), *rows)
 
 
-_MERGED = dict.fromkeys(TIMES, "time") | dict.fromkeys(("microseconds", "milliseconds"), "seconds")
+_MERGED = {
+    **dict.fromkeys(TIMES, "time"),
+    **dict.fromkeys(UNITS, "seconds"),
+    **dict.fromkeys(UPSTREAM_UNITS, "upstream_seconds"),
+}
 
 
 def _views() -> Iterator[str]:
@@ -248,6 +253,18 @@ def _views() -> Iterator[str]:
 
 def _formats() -> Iterator[str]:
     return _table(("name", "the same as"), *((f"`{name}`", f"`{text}`") for name, text in NAMED.items()))
+
+
+def _json_products() -> Iterator[str]:
+    rows = [
+        (_code([one.name]), _code(one.aliases), one.about, _code(one.telling.split()), ", ".join(_merged(one.keys)))
+        for one in JSON_PRESETS
+    ]
+    return _table(("name", "also", "written by", "told by the keys", "fields"), *rows)
+
+
+def _merged(fields: Iterable[str]) -> Iterable[str]:
+    return dict.fromkeys(_MERGED.get(field, field) for field in fields)
 
 
 def _notices() -> Iterator[str]:
@@ -265,6 +282,7 @@ GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/configuration.md", "columns"): _columns,
     ("docs/configuration.md", "formats"): _formats,
     ("docs/configuration.md", "fields"): _fields,
+    ("docs/json.md", "json-products"): _json_products,
     ("docs/sql.md", "views"): _views,
     ("docs/operations.md", "notices"): _notices,
 }
