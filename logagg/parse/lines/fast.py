@@ -236,6 +236,8 @@ class _Texts:
         """Return a field; null if the format does not have it."""
         if name not in self._fields:
             return pa.nulls(self.rows, TEXT)
+        if not self._fields[name].length.any():  # a product's format has fields that this log does not have
+            return _as_text(np.zeros(self.rows, np.int32), pa.array([""][: self.rows], pa.string()))
         codes, distinct = self._fields[name].encode(dash=True)
         texts = decode.to_text(decode.unescape(distinct) if self._escaped else distinct)
         return _as_text(codes, tidy(name, texts, encoded=name in self._encoded))
@@ -261,14 +263,15 @@ class _Texts:
 
     def _target(self) -> pa.Array:
         """Return the target, or where there is none, the path and the query."""
-        if not {"path", "query"} & self._fields.keys():
-            return self._plain("target")
+        whole = self._plain("target")
+        missing = pc.equal(whole, "")
+        if not {"path", "query"} & self._fields.keys() or not pc.any(missing).as_py():
+            return whole
         target = self._plain("path")
         if "query" in self._fields:
             query = pc.replace_substring_regex(self._plain("query"), r"\A\?", "")
             target = pc.if_else(pc.equal(query, ""), target, pc.binary_join_element_wise(target, query, "?"))
-        whole = self._plain("target")
-        return pc.if_else(pc.equal(whole, ""), target, whole)
+        return pc.if_else(missing, target, whole)
 
     def _plain(self, name: str) -> pa.Array:
         """Return the text of every row, not encoded; empty if the format does not have it."""
@@ -294,7 +297,7 @@ def _read_durations(
     """Read the durations of whichever units the format has; of several, the first that a line has counts."""
     columns = [pa.nulls(rows, pa.float64())]
     for name in units:
-        if name in fields:
+        if name in fields and fields[name].length.any():
             codes, distinct = fields[name].encode()
             number, valid = read(distinct, units[name])
             columns.append(pa.array(spread(number, codes), mask=~spread(valid, codes)))
