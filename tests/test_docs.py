@@ -33,11 +33,12 @@ from logagg.config.load import load
 from logagg.config.sections import EXTENSIONS, SETTINGS, Setting
 from logagg.lake import catalog_rows
 from logagg.notices import KINDS, Level, NoticeKind
+from logagg.parse.envelopes.kinds import ENVELOPES
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.formats.format import TIMES, UNITS, UPSTREAM_UNITS
 from logagg.parse.formats.json_presets import JSON_PRESETS
 from logagg.parse.formats.presets import NAMED
-from logagg.parse.formats.variables import APACHE, JSON_KEYS, JSON_TIMES, NGINX
+from logagg.parse.formats.variables import APACHE, CLIENTS, JSON_KEYS, JSON_TIMES, NGINX
 from logagg.parse.schemas import EVENT_SCHEMA, REASONS
 from logagg.query.reports import NAMES as REPORTS
 from logagg.rollup.configured import rollups_of
@@ -240,6 +241,7 @@ def _fields() -> Iterator[str]:
 
 
 _MERGED = {
+    **dict.fromkeys(CLIENTS, "client"),
     **dict.fromkeys(TIMES, "time"),
     **dict.fromkeys(UNITS, "seconds"),
     **dict.fromkeys(UPSTREAM_UNITS, "upstream_seconds"),
@@ -267,6 +269,11 @@ def _merged(fields: Iterable[str]) -> Iterable[str]:
     return dict.fromkeys(_MERGED.get(field, field) for field in fields)
 
 
+def _envelopes() -> Iterator[str]:
+    rows = [(f"`{one.name}`", one.writers, f"`{one.example}`") for one in ENVELOPES.values()]
+    return _table(("name", "written by", "for example"), *rows)
+
+
 def _notices() -> Iterator[str]:
     rows = [(_name(kind), kind.level.name.lower(), kind.meaning, kind.remedy) for kind in KINDS]
     return _table(("kind", "level", "meaning", "to do"), *rows)
@@ -283,6 +290,7 @@ GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/configuration.md", "formats"): _formats,
     ("docs/configuration.md", "fields"): _fields,
     ("docs/json.md", "json-products"): _json_products,
+    ("docs/configuration.md", "envelopes"): _envelopes,
     ("docs/sql.md", "views"): _views,
     ("docs/operations.md", "notices"): _notices,
 }

@@ -47,7 +47,7 @@ def templates(lines: Sequence[bytes], now: float) -> list[str]:
 
 def open_template(lines: Sequence[bytes], now: float) -> str | None:
     """Return the template of lines that have anything behind the agent."""
-    heads = [found[0] for found in map(_UP_TO_AGENT.match, lines) if found]
+    heads = [found[0] for line in lines if len(line) <= LONGEST and (found := _UP_TO_AGENT.match(line))]
     written = templates(heads, now)
     return f"{written[0]} <>" if written else None
 
@@ -63,7 +63,7 @@ def _template(lines: Sequence[_Line]) -> str:
 
 
 def _read(line: bytes, now: float) -> _Line | None:
-    tokens = tokens_of(line) if len(line) <= LONGEST else None
+    tokens = tokens_of(line.rstrip(b"\r ").lstrip(b"\0")) if len(line) <= LONGEST else None
     request = _request(tokens) if tokens else None
     if tokens is None or request is None:
         return None

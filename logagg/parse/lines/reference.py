@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import add
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from logagg.parse.formats.format import UNITS, UPSTREAM_UNITS, Format, Step
+from logagg.parse.envelopes.reference import Message, RawLine, messages
+from logagg.parse.formats.columns import HEADER
+from logagg.parse.formats.format import UNITS, UPSTREAM_PARTS, UPSTREAM_UNITS, ZONELESS, Format, Step
 from logagg.parse.formats.shapes import has_shape
 from logagg.parse.lines import reference_json
+from logagg.parse.lines.headers import is_comment, under
+from logagg.parse.lines.reference_columns import split_columns
 from logagg.parse.lines.reference_text import tidy
-from logagg.parse.lines.reference_times import DIGITS, EPOCH, TIME_READERS, digits
+from logagg.parse.lines.reference_times import DIGITS, EPOCH, TIME_READERS, dated_time, digits
 from logagg.parse.schemas import (
     BATCH_SCHEMA,
     DURATION,
@@ -50,40 +55,95 @@ def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Bat
     """Parse the lines of a chunk; times too far beyond `now` (seconds since the epoch) are rejected."""
     records: list[Record] = []
     rejected = [Reject(chunk.start, "too_long", b"")] * chunk.too_long
-    at = chunk.start + chunk.skipped
-    for whole in bytes(chunk.data).split(b"\n"):
-        line = whole.rstrip(b"\r").lstrip(b"\0")
-        if line:
-            outcome = parse_line(line, fmt, now) if len(line) <= max_line else "too_long"
-            position = at + len(whole.rstrip(b"\r")) - len(line)
-            if isinstance(outcome, str):
-                rejected.append(Reject(position, outcome, line[:SAMPLE_BYTES]))
-            else:
-                records.append(outcome | {"position": position})
-        at += len(whole) + 1
+    for raw, outcome in outcomes(chunk, fmt, now, max_line):
+        if isinstance(outcome, str):
+            rejected.append(Reject(raw.start, outcome, raw.text[:SAMPLE_BYTES]))
+        else:
+            records.append(outcome | {"position": raw.start})
     counts = Counter(reject.reason for reject in rejected)
     columns = [pa.array([record[name] for record in records], _plain(name)) for name in BATCH_SCHEMA.names]
     table = pa.table(columns, names=BATCH_SCHEMA.names).cast(BATCH_SCHEMA)
     return Batch(table, Rejects(dict(counts), tuple(rejected[:SAMPLES])))
 
 
+def outcomes(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Iterator[tuple[RawLine, Record | str]]:
+    """Yield the fields of each line, or the reason for rejecting it, with what the log has; of a line in parts the first."""
+    for lines, one in _sections(chunk, fmt):
+        for message in messages(lines, one.envelope, max_line):
+            yield message.raw, _outcome(message, one, now, max_line)
+
+
+def _sections(chunk: Chunk, fmt: Format) -> Iterator[tuple[list[RawLine], Format]]:
+    """Yield runs of lines of one format each, without the comments between them."""
+    lines = list[RawLine]()
+    for line in _lines(chunk):
+        if not is_comment(line.text, fmt):
+            lines.append(line)
+        elif fmt.headed and line.text.startswith(HEADER):
+            yield lines, fmt
+            lines, fmt = [], under(fmt, line.text)
+    yield lines, fmt
+
+
+def _lines(chunk: Chunk) -> Iterator[RawLine]:
+    at = chunk.start + chunk.skipped
+    for whole in bytes(chunk.data).split(b"\n"):
+        line = whole.rstrip(b"\r").lstrip(b"\0")
+        if line:
+            yield RawLine(at + len(whole.rstrip(b"\r")) - len(line), line)
+        at += len(whole) + 1
+
+
 def parse_line(line: bytes, fmt: Format, now: float) -> Record | str:
-    """Return the fields of a line (`BATCH_SCHEMA`, without its position), or the reason for rejecting it.
+    """Return the fields of a line (`BATCH_SCHEMA`, without its position), or the reason for rejecting it."""
+    return _outcome(_message(line, fmt), fmt, now, len(line))
+
+
+def _message(line: bytes, fmt: Format) -> Message:
+    [message] = messages([RawLine(0, line)], fmt.envelope, len(line))
+    return message
+
+
+def _outcome(message: Message, fmt: Format, now: float, max_line: int) -> Record | str:
+    """Return the fields of a line, or the reason for rejecting it.
 
     A line that is not of the format is tried with the others, and rejected for what the first finds wrong with it.
     """
-    outcomes = [_parse_line(line, one, now) for one in fmt.each]
+    if len(message.raw.text) > max_line:
+        return "too_long"
+    outcomes = [_parse_line(message.inside(one.envelope), one, now) for one in fmt.each]
     if outcomes[0] in OF_ANOTHER_FORMAT:
         return next((outcome for outcome in outcomes if not isinstance(outcome, str)), outcomes[0])
     return outcomes[0]
 
 
-def _parse_line(line: bytes, fmt: Format, now: float) -> Record | str:
+def _parse_line(line: bytes | None, fmt: Format, now: float) -> Record | str:
+    if line is None:
+        return "format"
     try:
-        raw = _split_json(line, fmt) if fmt.keys else _split(line, fmt)
-        return _record(raw, fmt, now)
+        return _record(_fields(line, fmt), fmt, now)
     except Rejected as reject:
         return str(reject)
+
+
+def unused(line: bytes, fmt: Format, now: float) -> list[bytes]:
+    """Return what a line has that its format does not use: values of a template, keys of JSON."""
+    inside = ((one, _message(line, fmt).inside(one.envelope)) for one in fmt.each)
+    found = next(
+        ((one, text) for one, text in inside if text and not isinstance(_parse_line(text, one, now), str)), None
+    )
+    if found is None:
+        return []
+    one, line = found
+    if one.keys:
+        return [
+            path
+            for path, texts in reference_json.texts(line)
+            if texts and path.decode(errors="replace") not in one.keys
+        ]
+    places = zip(one.steps, _places(line, one), strict=True)
+    values = [line[start:end] for step, (start, end) in places if not step.field and step.shape != "ident"]
+    return [value for value in values if value not in (b"", b"-")]
 
 
 def _plain(name: str) -> pa.DataType:
@@ -92,6 +152,17 @@ def _plain(name: str) -> pa.DataType:
 
 
 # A line as raw fields.
+
+
+def _fields(line: bytes, fmt: Format) -> Raw:
+    if fmt.keys:
+        return _split_json(line, fmt)
+    if not fmt.separator:
+        return _split(line, fmt)
+    raw = split_columns(line, fmt)
+    if raw is None:
+        raise Rejected("format")
+    return raw
 
 
 def _split(line: bytes, fmt: Format) -> Raw:
@@ -108,12 +179,14 @@ def _places(line: bytes, fmt: Format) -> list[tuple[int, int]]:
     """Return where the value of each step is."""
     at, places = len(fmt.prefix), []
     for step in fmt.steps:
-        end = _find_end(line, at, step, is_last=step is fmt.steps[-1])
+        end = _find_end(line, at, step, is_last=step is fmt.steps[-1] and not fmt.open_end)
         if not has_shape(line[at:end], step.shape):
             raise Rejected("format")
         places.append((at, end))
         at = end + len(step.until)
-    if line[at:].strip(b" "):
+        while step.spaces and line[at : at + 1] == b" ":
+            at += 1
+    if line[at:].strip(b" ") and not fmt.open_end:
         raise Rejected("format")
     return places
 
@@ -121,7 +194,7 @@ def _places(line: bytes, fmt: Format) -> list[tuple[int, int]]:
 def _find_end(line: bytes, start: int, step: Step, *, is_last: bool) -> int:
     if not step.until:
         return start + len(line[start:].rstrip(b" "))
-    if step.quoted and is_last:
+    if step.until == b'"' and step.quoted and is_last:
         return _find_last_quote(line, start, step)
     at = start
     while at < len(line):
@@ -158,24 +231,17 @@ def _find_last_quote(line: bytes, start: int, step: Step) -> int:
 
 def _split_json(line: bytes, fmt: Format) -> Raw:
     try:
-        found = reference_json.texts(line)
+        return reference_json.values(line, fmt.keys)
     except ValueError:
         raise Rejected("format") from None
-    raw = dict.fromkeys(fmt.keys.values(), b"")
-    for key, field in reversed(list(fmt.keys.items())):  # the preferred ones come first
-        path = os.fsencode(key)
-        texts = next((texts for at, texts in found if at == path and texts not in ([], [b"-"])), None)
-        if texts:
-            raw[field] = b", ".join(map(reference_json.unescape, texts))
-    return raw
 
 
 # Raw fields as a record.
 
 
 def _record(raw: Raw, fmt: Format, now: float) -> Record:
-    time = _time(raw, now)
-    status = _status(raw.get("status", b""))
+    time = _time(raw, now, fmt.zone)
+    status = _status(raw["status"]) if "status" in raw else 0
     size = _size(raw["bytes"]) if "bytes" in raw else 0
     method, target, protocol = _request(raw, fmt)
     return {
@@ -188,20 +254,26 @@ def _record(raw: Raw, fmt: Format, now: float) -> Record:
         "seconds": _seconds(raw),
         "upstream_seconds": _upstream_seconds(raw),
         **{name: _text(raw, name, fmt) if name in raw else None for name in ("host", *TEXTS)},
+        **({"client": _text(raw, "client_port", fmt)} if "client_port" in raw else {}),
     }
 
 
-def _time(raw: Raw, now: float) -> datetime:
-    for field, read in TIME_READERS.items():
+def _time(raw: Raw, now: float, zone: str = "") -> datetime:
+    for field in (*TIME_READERS, "date"):
         if field in raw:
             try:
-                time = read(raw[field])
+                time = TIME_READERS[field](raw[field]) if field != "date" else dated_time(raw[field], raw["clock"])
             except (ValueError, OverflowError):
                 raise Rejected("time") from None
             if not EARLIEST <= time <= EPOCH + timedelta(seconds=int(now)) + AHEAD:
                 raise Rejected("time")
-            return time
+            return _from_local(time, zone) if zone and field in ZONELESS else time
     raise Rejected("time")
+
+
+def _from_local(time: datetime, zone: str) -> datetime:
+    offset = time.replace(minute=time.minute // 15 * 15, second=0, microsecond=0, tzinfo=ZoneInfo(zone)).utcoffset()
+    return time - (offset or timedelta())
 
 
 def reads_as_time(field: str, value: bytes, now: float) -> bool:
@@ -224,7 +296,7 @@ def _status(value: bytes) -> int:
 def _size(value: bytes) -> int:
     if value in (b"-", b""):
         return 0
-    whole, point, zeros = value.partition(b".")
+    whole, point, zeros = value.removeprefix(b"+").partition(b".")
     try:
         size = digits(whole)
     except ValueError:
@@ -236,6 +308,7 @@ def _size(value: bytes) -> int:
 
 def _text(raw: Raw, field: str, fmt: Format) -> str:
     text = _bytes(raw.get(field, b""), fmt).decode("utf-8", "replace")
+    text = text.replace('""', '"') if fmt.doubled else text
     return tidy(field, text, encoded=field in fmt.encoded)
 
 
@@ -286,7 +359,8 @@ def _request_parts(raw: Raw, fmt: Format) -> tuple[str | None, str]:
     target = _text(raw, "target", fmt)
     if not target:
         query = _text(raw, "query", fmt).removeprefix("?")
-        target = _text(raw, "path", fmt) + (f"?{query}" if query else "")
+        path = _text(raw, "path", fmt)
+        target = f"{path}?{query}" if query and "?" not in path else path
     if "method" not in raw:
         return None, target
     method = _text(raw, "method", fmt)
@@ -300,6 +374,11 @@ def _is_method(value: bytes) -> bool:
 
 
 def _seconds(raw: Raw) -> float | None:
+    if UPSTREAM_PARTS[0] in raw:
+        parts = [_bounded(_duration(raw[name], 1)) for name in UPSTREAM_PARTS]
+        return None if None in parts else _bounded(reduce(add, [part for part in parts if part is not None]))
+    if "time_taken" in raw:
+        return _bounded(_duration(raw["time_taken"], 1 if b"." in raw["time_taken"] else 1_000))
     durations = (_bounded(_duration(raw[field], unit)) for field, unit in UNITS.items() if field in raw)
     return next((seconds for seconds in durations if seconds is not None), None)
 

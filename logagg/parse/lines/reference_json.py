@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from logagg.parse.lines.json_lines import DEEPEST
 
@@ -32,6 +33,18 @@ def texts(line: bytes) -> list[tuple[bytes, list[bytes]]]:
     found = reader.object(1)
     reader.end()
     return list(_flat(found, None))
+
+
+def values(line: bytes, keys: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the value of each field, from the first of its paths that has one. Raises ValueError as `texts` does."""
+    found = texts(line)
+    raw = dict.fromkeys(keys.values(), b"")
+    for key, field in reversed(list(keys.items())):  # the preferred ones come first
+        path = os.fsencode(key)
+        wanted = next((some for at, some in found if at == path and some not in ([], [b"-"])), None)
+        if wanted:
+            raw[field] = b", ".join(map(unescape, wanted))
+    return raw
 
 
 def unescape(text: bytes) -> bytes:
