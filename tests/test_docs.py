@@ -310,6 +310,18 @@ def _own() -> Iterator[str]:
     return _table(("field", "value"), *((_code([name]), text) for name, text in FIELDS.items()))
 
 
+def _json_products() -> Iterator[str]:
+    rows = [
+        (_code([one.name]), _code(one.aliases), one.about, _code(one.telling.split()), ", ".join(_merged(one.keys)))
+        for one in JSON_PRESETS
+    ]
+    return _table(("name", "also", "written by", "told by the keys", "fields"), *rows)
+
+
+def _merged(fields: Iterable[str]) -> Iterable[str]:
+    return dict.fromkeys(_MERGED.get(field, field) for field in fields)
+
+
 def _notices() -> Iterator[str]:
     rows = [(_name(kind), kind.level.name.lower(), kind.meaning, kind.remedy) for kind in KINDS]
     return _table(("kind", "level", "meaning", "to do"), *rows)
@@ -329,6 +341,7 @@ GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/formats.md", "goaccess"): _goaccess,
     ("docs/formats.md", "own"): _own,
     ("docs/formats.md", "fields"): _fields,
+    ("docs/json.md", "json-products"): _json_products,
     ("docs/sql.md", "views"): _views,
     ("docs/operations.md", "notices"): _notices,
 }
