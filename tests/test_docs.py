@@ -286,6 +286,11 @@ _TITLES = {
 }
 
 
+def _envelopes() -> Iterator[str]:
+    rows = [(_code([one.name]), one.writers, f"`{one.example}`".replace("|", "\\|")) for one in ENVELOPES.values()]
+    return _table(("name", "who writes it", "a line"), *rows)
+
+
 def _w3c() -> Iterator[str]:
     fields = dict.fromkeys(W3C.values())
     return _table(
@@ -310,9 +315,16 @@ def _own() -> Iterator[str]:
     return _table(("field", "value"), *((_code([name]), text) for name, text in FIELDS.items()))
 
 
-def _envelopes() -> Iterator[str]:
-    rows = [(f"`{one.name}`", one.writers, "`" + one.example.replace("|", r"\|") + "`") for one in ENVELOPES.values()]
-    return _table(("name", "written by", "for example"), *rows)
+def _json_products() -> Iterator[str]:
+    rows = [
+        (_code([one.name]), _code(one.aliases), one.about, _code(one.telling.split()), ", ".join(_merged(one.keys)))
+        for one in JSON_PRESETS
+    ]
+    return _table(("name", "also", "written by", "told by the keys", "fields"), *rows)
+
+
+def _merged(fields: Iterable[str]) -> Iterable[str]:
+    return dict.fromkeys(_MERGED.get(field, field) for field in fields)
 
 
 def _notices() -> Iterator[str]:
@@ -334,6 +346,7 @@ GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/formats.md", "goaccess"): _goaccess,
     ("docs/formats.md", "own"): _own,
     ("docs/formats.md", "fields"): _fields,
+    ("docs/json.md", "json-products"): _json_products,
     ("docs/sql.md", "views"): _views,
     ("docs/operations.md", "notices"): _notices,
 }

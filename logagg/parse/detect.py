@@ -21,6 +21,7 @@ from logagg.records import Chunk, Fingerprint
 
 GLANCE = 16  # lines by which it is decided whether a format is worth an attempt
 MOST_TOGETHER = 4  # formats of one log's first lines
+SOME = 60  # lines from which formats are written, and of which one at least must match
 FEW = 10  # of so many lines in an envelope, one has a format: other programs write into such a log, too
 
 # How formats are chosen for lines, of which some are likely, and how many must have them at least.
@@ -66,11 +67,12 @@ class Detector:
 
     def _best(self, lines: Sequence[bytes], now: float, likely: Sequence[Format]) -> Format | None:
         best, most = None, (0, 0)
-        for fmt in (*likely, *self._candidates(lines, now)):
-            parsed = count(lines, fmt, now)
+        some = spread(lines, SOME)
+        for fmt in (*likely, *self._candidates(some, now)):
+            parsed = count(lines, fmt, now) if count(some, fmt, now) else 0
             if parsed and (parsed, len(fmt.fields)) > most:
                 best, most = fmt, (parsed, len(fmt.fields))
-        return best or self._open(lines, now)
+        return best or self._open(some, now)
 
     def _candidates(self, lines: Sequence[bytes], now: float) -> Iterable[Format]:
         few = lines[:: -(-len(lines) // GLANCE)]
@@ -133,6 +135,11 @@ def count(lines: Sequence[bytes], fmt: Format, now: float) -> int:
     """Return how many of these lines a format parses."""
     data = b"\n".join(lines)
     return fast.count(Chunk("", 0, 0, len(data), data, Fingerprint(0, 0, "")), fmt, now)
+
+
+def spread(lines: Sequence[bytes], most: int) -> Sequence[bytes]:
+    """Return some lines, evenly spread."""
+    return lines[:: -(-len(lines) // most)] if lines else lines
 
 
 def _without(lines: Sequence[bytes], fmt: Format, now: float) -> list[bytes]:

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 from logagg.parse.combined.tokens import Token
 from logagg.parse.formats.shapes import has_shape, kind_of
@@ -83,6 +84,14 @@ def is_pair(value: bytes) -> bool:
     return found is not None and int(found[1]) == int(found[2]) // 1_000_000
 
 
+def _are_seconds_of(columns: tuple[Column, Column]) -> bool:
+    """Tell whether the first column has whole seconds, and the second the same in microseconds: Apache's `%T %D`."""
+    pairs = [(one.value, other.value) for one, other in zip(columns[0].tokens, columns[1].tokens, strict=True)]
+    if not all(one.isdigit() and other.isdigit() and len(other) < 13 for one, other in pairs):
+        return False
+    return any(int(one) for one, _ in pairs) and all(int(one) == int(other) // 1_000_000 for one, other in pairs)
+
+
 def places(columns: Sequence[Column], taken: set[str]) -> list[str]:
     """Return how a template has each column; `taken` are the fields that the line has elsewhere."""
     fields = dict[int, str]()
@@ -108,6 +117,9 @@ def _by_kind(columns: Sequence[Column]) -> Iterator[tuple[int, str]]:
     # A request takes longer than its upstream, whose response takes longer than its header.
     for (_, number), field in zip(sorted(times, reverse=True), ("seconds", "upstream_seconds"), strict=False):
         yield -number, field
+    for one, other in permutations(bare, 2):
+        if abs(one[0] - other[0]) == 1 and _are_seconds_of((one[1], other[1])):
+            yield other[0], "microseconds"
     for number, column in bare:
         if column.has_clients:
             yield number, "forwarded"
@@ -126,7 +138,7 @@ def _by_proof(columns: Sequence[Column]) -> Iterator[tuple[int, str]]:
 def _place(column: Column, field: str) -> str:
     token, kind = column.tokens[0], column.kind
     if field == "microseconds":
-        return token.place("<:digits>/<microseconds:digits>")
+        return token.place("<:digits>/<microseconds:digits>" if is_pair(token.value) else "<microseconds:digits>")
     if kind == "other":
         kind = _PROOFS.get(field, kind if token.marks else "bare")
     return token.place(f"<{field}:{kind}>")

@@ -113,6 +113,14 @@ def is_between(line: bytes, start: int, at: int) -> bool:
     return line[at : at + 1] == b" " and at > start and (before.endswith((b",", b" :")) or line[at : at + 3] == b" : ")
 
 
+def _is_user(value: bytes) -> bool:
+    """Tell whether this is no address with a "-" behind it: then the name before was a site, and this is the client."""
+    first, blank, rest = value.partition(b" ")
+    return (
+        not blank or _kind_of_client(first) not in ("address", "socket") or not (rest == b"-" or rest.startswith(b"- "))
+    )
+
+
 _KINDS: Mapping[str, Callable[[bytes], bool]] = {
     "addresses": _are_addresses,
     "sockets": _are_sockets,
@@ -142,6 +150,7 @@ _CHECKS: Mapping[str, Callable[[bytes], bool]] = {
     "bare": _is_bare,
     "site": _is_site,
     "country": lambda value: value == b"-" or bool(_COUNTRY.match(value)),
+    "user": _is_user,
     "word": lambda value: bool(value) and not _NO_WORD & set(value),
 }
 SHAPES = ("", *_CHECKS)

@@ -28,8 +28,9 @@ class Value:
     listed: bool = False
 
 
-LISTS = frozenset({*CLIENTS, "forwarded", "upstream_seconds"})  # fields whose values may be lists
 _WRITTEN = {"t": "\t", "r": "\r", "n": "\n"}  # what a letter after a backslash stands for in nginx's configuration
+ANY = "any"  # instead of a shape: any value is right
+LISTS = frozenset({*CLIENTS, "forwarded", "upstream_seconds"})  # fields whose values may be lists
 
 # A part is a literal or a place.
 Part = bytes | Value
@@ -96,10 +97,11 @@ def _own_value(field: str, shape: str, text: str) -> Value:
         raise FormatError(
             f"log format {text!r}: there is no field <{field}>", f"did you mean <{near[0]}>?" if near else ""
         )
-    if shape not in SHAPES:
+    if shape not in (*SHAPES, ANY):
         raise FormatError(f"log format {text!r}: there is no shape <:{shape}>")
     listed = shape in ("decimals", "addresses", "sockets") or field in LISTS
-    return Value("" if field == "ident" else field, shape or _shape_of(field), listed)
+    shape = "" if shape == ANY else shape or ("user" if field == "user" else _shape_of(field))
+    return Value("" if field == "ident" else field, shape, listed)
 
 
 def _apache(text: str, user_id: str) -> Iterator[Part]:

@@ -284,7 +284,7 @@ def _read_durations(
     """Read the durations of whichever units the format has; of several, the first that a line has counts."""
     columns = [pa.nulls(rows, pa.float64())]
     for name in units:
-        if name in fields:
+        if name in fields and fields[name].length.any():
             codes, distinct = fields[name].encode()
             number, valid = read(distinct, units[name])
             columns.append(pa.array(spread(number, codes), mask=~spread(valid, codes)))

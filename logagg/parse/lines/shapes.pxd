@@ -23,6 +23,7 @@ cdef enum Shape:
     BARE
     SITE
     COUNTRY
+    USER
     WORD
 
 # What one client is; those of a list are added up.
@@ -63,6 +64,8 @@ cdef inline bint has_shape(Ptr value, Ptr stop, int shape) noexcept nogil:
         return _is_site(value, stop)
     if shape == COUNTRY:
         return _is_country(value, stop) or _is(value, stop, c"-")
+    if shape == USER:
+        return _is_user(value, stop)
     if shape == WORD:
         return _is_word_of_prefix(value, stop)
     if value == stop or _is(value, stop, c"-"):
@@ -183,6 +186,16 @@ cdef inline bint _has_letter_of_name(Ptr value, Ptr stop) noexcept nogil:
         found = found or not (_is_digit(at[0]) or at[0] == c".")
         at += 1
     return found
+
+
+cdef inline bint _is_user(Ptr value, Ptr stop) noexcept nogil:
+    """Tell whether this is no address with a "-" behind it: then the name before was a site, and this is the client."""
+    cdef Ptr at = value
+    while at < stop and at[0] != c" ":
+        at += 1
+    if stop - at < 2 or at[1] != c"-" or (stop - at > 2 and at[2] != c" "):
+        return True
+    return not _client(value, at) & (IS_ADDRESS | IS_SOCKET)
 
 
 cdef inline bint _is_country(Ptr value, Ptr stop) noexcept nogil:

@@ -37,6 +37,8 @@ class Texts:
         field = _WITH_PORT if name == "client" and _WITH_PORT in self._fields else name
         if field not in self._fields:
             return pa.nulls(self.rows, TEXT)
+        if not self._fields[field].length.any():  # a product's format has fields that this log does not have
+            return _as_text(np.zeros(self.rows, np.int32), pa.array([""][: self.rows], pa.string()))
         codes, distinct = self._fields[field].encode(dash=True)
         texts = decode.to_text(decode.unescape(distinct) if self._escaped else distinct)
         texts = undoubled(texts) if self._doubled else texts

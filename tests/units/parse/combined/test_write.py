@@ -22,7 +22,7 @@ def template(*lines: str) -> str:
     [
         ("198.51.100.1 - -", "<client> - <user>"),
         ("198.51.100.1 - Jane Doe", "<client> - <user>"),
-        ("198.51.100.1 - 1.2.3.4 - -", "<client> - <user>"),
+        ("198.51.100.1 - 1.2.3.4 - -", "<client> - <user:any>"),
         ("198.51.100.1 frank jane", "<client> <ident> <user>"),
         ("198.51.100.1 jane", "<client> <user>"),
         ("198.51.100.1 -", "<client> -"),
@@ -69,6 +69,9 @@ def test_what_stands_before_the_time(before: str, written: str) -> None:
         (" 2/2345678", " <:digits>/<microseconds:digits>"),
         (" 0/45000", " <:digits>/<microseconds:digits>"),
         (" 12/45000", " <:bare>"),
+        (" 2 2345678", " <:bare> <microseconds:digits>"),
+        (" 2345678 2", " <microseconds:digits> <:bare>"),
+        (" 0 45000", " <:bare> <:bare>"),
         (' "HIT"', ' "<cache:cache>"'),
         (" TLSv1.3 https", " <tls:bare> <scheme:bare>"),
         (' "www.example.com"', ' "<host:site>"'),
