@@ -286,11 +286,6 @@ _TITLES = {
 }
 
 
-def _envelopes() -> Iterator[str]:
-    rows = [(_code([one.name]), one.writers, f"`{one.example}`".replace("|", "\\|")) for one in ENVELOPES.values()]
-    return _table(("name", "who writes it", "a line"), *rows)
-
-
 def _w3c() -> Iterator[str]:
     fields = dict.fromkeys(W3C.values())
     return _table(
@@ -313,6 +308,11 @@ def _goaccess() -> Iterator[str]:
 
 def _own() -> Iterator[str]:
     return _table(("field", "value"), *((_code([name]), text) for name, text in FIELDS.items()))
+
+
+def _envelopes() -> Iterator[str]:
+    rows = [(f"`{one.name}`", one.writers, "`" + one.example.replace("|", r"\|") + "`") for one in ENVELOPES.values()]
+    return _table(("name", "written by", "for example"), *rows)
 
 
 def _notices() -> Iterator[str]:

@@ -42,7 +42,7 @@ def cri(line: bytes, draw: random.Random) -> list[bytes]:
 
 
 def docker(line: bytes, draw: random.Random) -> list[bytes]:
-    stream = draw.choice(["stdout", "stdout", "stderr"])
+    stream = draw.choice(["stdout", "stdout", "stdout", "stderr", "stderr", "stdlog"])
     *parts, last = _parts(line, draw)
     texts = [
         part.decode("utf-8", "replace") for part in [*parts, last + draw.choice([b"\n", b"\n", b"\n", b"\r\n", b""])]
@@ -54,7 +54,8 @@ def docker(line: bytes, draw: random.Random) -> list[bytes]:
 def journal(line: bytes, draw: random.Random) -> list[bytes]:
     text: object = line.decode("utf-8", "replace")
     if draw.random() < 0.3:
-        text = [*line, *draw.choice([[], [], [256], ["a"], [-1], [1.5]])]
+        others: list[list[object]] = [[], [], [256], ["a"], [-1], [1.5]]
+        text = [*line, *draw.choice(others)]
     return [_json({"_PID": "812", "MESSAGE": text, "PRIORITY": "6"}, draw)]
 
 

@@ -20,7 +20,8 @@ from logagg.parse.envelopes import reference
 from logagg.parse.envelopes.cutting import first_line, whole_lines
 from logagg.parse.envelopes.kinds import ENVELOPES
 from logagg.parse.envelopes.unwrap import unwrap
-from logagg.parse.formats.compile import enveloped
+from logagg.parse.formats.compile import compile_format, enveloped
+from logagg.parse.formats.format import Format
 from logagg.parse.lines import scan
 from logagg.records import Chunk, KnownSource, Progress
 from tests.laws.any_log import FORMATS, both, plain, spoil, whole_line
@@ -29,7 +30,29 @@ from tests.laws.enveloped import NESTED, WRITERS, in_envelope, lines_at, message
 
 SHORT, LONG = 200, 1 << 20  # bytes of a line, at most
 IN_PARTS = [one.name for one in ENVELOPES.values() if one.in_parts]
-PIECES = [b"P", b"F", b"stdout ", b"stderr ", b"|", b"[", b"]", b"{", b"}", b'"', b"\\", b": ", b" ", b"\t", b"<", b">", b"1 ", b"-", b"Z", b"\r", b"\xef"]
+PIECES = [
+    b"P",
+    b"F",
+    b"stdout ",
+    b"stderr ",
+    b"|",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b'"',
+    b"\\",
+    b": ",
+    b" ",
+    b"\t",
+    b"<",
+    b">",
+    b"1 ",
+    b"-",
+    b"Z",
+    b"\r",
+    b"\xef",
+]
 
 
 def test_there_is_a_writer_of_each_envelope() -> None:
@@ -105,7 +128,10 @@ def test_the_parsers_agree_and_lose_no_line(log: tuple[str, bytes]) -> None:
 def logs_in_parts(draw: st.DrawFn) -> tuple[str, bytes]:
     envelope = draw(st.sampled_from(IN_PARTS))
     source = draw(st.randoms(use_true_random=False))
-    lines = [b"%d %s" % (number, b"x" * source.choice([1, 5, SHORT // 2, 2 * SHORT])) for number in range(draw(st.integers(1, 12)))]
+    lines = [
+        b"%d %s" % (number, b"x" * source.choice([1, 5, SHORT // 2, 2 * SHORT]))
+        for number in range(draw(st.integers(1, 12)))
+    ]
     lines = [line if source.random() < 0.9 else b"" for line in in_envelope(lines, envelope, source)]
     ends = [source.choice([b"\n", b"\n", b"\n", b"\r\n", b"\n\n"]) for _ in lines]
     return envelope, b"".join(line + end for line, end in zip(lines, ends, strict=True))
@@ -194,7 +220,7 @@ def test_parts_that_never_end_hold_back_no_more_than_a_line(envelope: str) -> No
     """One part among whole lines, or nothing but parts, in turns of two streams."""
     draw = random.Random(7)
     lines = [line for _ in range(999) for line in WRITERS[envelope](b"x", draw)]
-    parts, others = [], []
+    parts, others = list[bytes](), list[bytes]()
     for line in lines:
         if part := reference.part_of(line, ENVELOPES[envelope]):
             (parts if part.open else others).append(line)
@@ -202,3 +228,30 @@ def test_parts_that_never_end_hold_back_no_more_than_a_line(envelope: str) -> No
         data = b"\n".join([*held, b""])
         taken = whole_lines(f"{envelope}+combined", memoryview(data), len(data), SHORT)
         assert len(data) - taken <= SHORT + 1
+
+
+ALTERNATIVES = [
+    compile_format(name)
+    for name in (
+        "cri+combined or cri+common",
+        "combined or syslog+combined or compose+common",
+        "docker+common or combined or cri+combined or docker+syslog+common",
+        "syslog+combined or docker+combined",
+    )
+]
+
+
+@given(st.sampled_from(ALTERNATIVES), st.randoms(use_true_random=False), st.integers(1, 12))
+@settings(max_examples=60, deadline=None)
+def test_lines_of_one_log_may_be_in_different_envelopes(fmt: Format, draw: random.Random, count_: int) -> None:
+    """Parts are joined in the envelope of the first format; what is known of the others is used as it stands."""
+    each = [draw.choice(fmt.each) for _ in range(count_)]
+    lines = [
+        line for one in each for line in in_envelope([whole_line(replace(one, envelope=""), draw)], one.envelope, draw)
+    ]
+    draw.shuffle(lines)
+    data = b"\n".join(lines)
+    ours, plainly = both(data, fmt)
+    assert plain(ours).to_pylist() == plain(plainly).to_pylist()
+    assert ours.rejects == plainly.rejects
+    assert count(data, fmt) == len(messages_of(data, fmt.envelope))

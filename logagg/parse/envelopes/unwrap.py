@@ -106,11 +106,10 @@ def _inside_json(lines: Slices, envelope: Envelope) -> Inside:
     start, end = places[envelope.key]
     if envelope.bytes_as_numbers and len(read := parts.read_numbers(data, start, end)):
         data = np.concatenate([data, read])
-    enveloped = start < end
     if not envelope.in_parts:
-        return Inside(Slices(data, start, end), enveloped)
+        return Inside(Slices(data, start, end), start < end)
     stream, open_ = parts.of_docker(data, start, end, *places["stream"])
-    return Inside(Slices(data, start, end), enveloped, stream, open_)
+    return Inside(Slices(data, start, end), stream > 0, stream, open_)
 
 
 def messages_of(raw: Slices, inner: Inside, max_line: int) -> npt.NDArray[np.int64]:
@@ -152,6 +151,6 @@ def _with_whole_lines(lines: Slices, parts_: Slices, message: npt.NDArray[np.int
 
 
 def _columns(lines: Sequence[bytes]) -> Slices:
-    data = np.frombuffer(b"\n".join(lines), np.uint8)
-    ends = np.cumsum([len(line) + 1 for line in lines], dtype=np.int64) - 1
-    return Slices(data, ends - np.array([len(line) for line in lines], np.int64), ends)
+    lengths = np.fromiter(map(len, lines), np.int64, len(lines))
+    starts = np.cumsum(lengths + 1) - lengths - 1
+    return Slices(np.frombuffer(b"\n".join(lines), np.uint8), starts, starts + lengths)
