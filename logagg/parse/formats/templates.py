@@ -75,6 +75,7 @@ def _shape_of(field: str) -> str:
     return "client" if field in CLIENTS else field if field in ("host", "ident") else ""
 
 
+ANY = "any"  # the shape of a value that may be anything, although its field has a shape
 _OWN = re.compile(r"<([a-z_0-9]*)(?::([a-z_]+))?>")
 
 
@@ -95,10 +96,11 @@ def _own_value(field: str, shape: str, text: str) -> Value:
         raise FormatError(
             f"log format {text!r}: there is no field <{field}>", f"did you mean <{near[0]}>?" if near else ""
         )
-    if shape not in SHAPES:
+    if shape not in (*SHAPES, ANY):
         raise FormatError(f"log format {text!r}: there is no shape <:{shape}>")
     listed = shape in ("decimals", "addresses", "sockets") or field in ("upstream_seconds", "forwarded")
-    return Value("" if field == "ident" else field, shape or _shape_of(field), listed)
+    checked = "" if shape == ANY else shape or _shape_of(field)
+    return Value("" if field == "ident" else field, checked, listed)
 
 
 def _apache(text: str, user_id: str) -> Iterator[Part]:
