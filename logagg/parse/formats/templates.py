@@ -77,6 +77,7 @@ def _shape_of(field: str) -> str:
     return "client" if field in CLIENTS else field if field in ("host", "ident") else ""
 
 
+ANY = "any"  # the shape of a value that may be anything, although its field has a shape
 _OWN = re.compile(r"<([a-z_0-9]*)(?::([a-z_]+))?>")
 
 
