@@ -33,6 +33,7 @@ from logagg.config.load import load
 from logagg.config.sections import EXTENSIONS, SETTINGS, Setting
 from logagg.lake import catalog_rows
 from logagg.notices import KINDS, Level, NoticeKind
+from logagg.parse.envelopes.kinds import ENVELOPES
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.formats.format import TIMES
 from logagg.parse.formats.presets import NAMED
@@ -254,6 +255,11 @@ def _formats() -> Iterator[str]:
     return _table(("name", "the same as"), *((f"`{name}`", f"`{text}`") for name, text in NAMED.items()))
 
 
+def _envelopes() -> Iterator[str]:
+    rows = [(f"`{one.name}`", one.writers, f"`{one.example}`") for one in ENVELOPES.values()]
+    return _table(("name", "written by", "for example"), *rows)
+
+
 def _notices() -> Iterator[str]:
     rows = [(_name(kind), kind.level.name.lower(), kind.meaning, kind.remedy) for kind in KINDS]
     return _table(("kind", "level", "meaning", "to do"), *rows)
@@ -269,6 +275,7 @@ GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/configuration.md", "columns"): _columns,
     ("docs/configuration.md", "formats"): _formats,
     ("docs/configuration.md", "fields"): _fields,
+    ("docs/configuration.md", "envelopes"): _envelopes,
     ("docs/sql.md", "views"): _views,
     ("docs/operations.md", "notices"): _notices,
 }

@@ -143,8 +143,9 @@ class ReadLoop:
         if fmt is None:
             self._tailer.refuse(chunk.source)
             return
-        if chunk.data:  # a hole, or a line over the limit, has no format
-            self._tailer.set_format(chunk.source, fmt.name)
+        # A hole, or a line over the limit, has no format.
+        if chunk.data and not self._tailer.set_format(chunk, self._formats.name_of(chunk.source, fmt.name)):
+            return
         source = self._tailer.source(chunk.source)
         self._put = True
         self._bytes += chunk.end - chunk.start
@@ -174,7 +175,7 @@ class ReadLoop:
         """Remember the formats that parsers have found; return whether there were any."""
         learned = self._formats.take_learned()
         for source, names in learned.items():
-            self._tailer.set_format(source, self._formats.name_of(source))
+            self._tailer.note_format(source, self._formats.name_of(source))
             for name in names:
                 self._found(self._tailer.source(source), name)
         return bool(learned)

@@ -23,6 +23,7 @@ from logagg.notices import (
     reading_again,
     stopped_before_end,
 )
+from logagg.parse.envelopes.cutting import whole_lines
 from logagg.parse.formats.format import PersonalFields
 from logagg.parse.source_formats import SourceFormats
 from logagg.parse_pool.pool import Parsers
@@ -176,6 +177,7 @@ class Run:
             idle=tail.idle,
             forget=tail.forget,
             take_buffer=self._parsers.take_buffer,
+            whole_lines=whole_lines,
             once=options.once,
             clock=self._clock,
             notice=self._unread.report,
@@ -299,7 +301,7 @@ class Run:
         def before(source: str) -> str:
             return format_before(tailer.sources(), tailer.source(source))
 
-        return SourceFormats(given, known, self._clock, refused, PersonalFields.of(config), before)
+        return SourceFormats(given, known, self._clock, refused, PersonalFields.of(config), before, tailer.first_bytes)
 
     def _log_format(self, config: Config) -> str:
         return self._options.log_format or config.log_format
