@@ -71,14 +71,14 @@ class Detector:
     def _best(self, lines: Sequence[bytes], now: float, likely: Sequence[Format]) -> Format | None:
         best, most = None, (0, 0)
         some = spread(lines, SOME)
-        for fmt in (*likely, *self._candidates(some, now)):
+        for fmt in (*likely, *self._candidates(lines, some, now)):
             parsed = count(lines, fmt, now) if count(some, fmt, now) else 0
             if parsed and (parsed, len(fmt.fields)) > most:
                 best, most = fmt, (parsed, len(fmt.fields))
         return best or self._open(some, now)
 
-    def _candidates(self, lines: Sequence[bytes], now: float) -> Iterable[Format]:
-        few = lines[:: -(-len(lines) // GLANCE)]
+    def _candidates(self, lines: Sequence[bytes], some: Sequence[bytes], now: float) -> Iterable[Format]:
+        few = spread(lines, GLANCE)
         for preset in PRESETS:
             if preset.name not in COMBINED and self._may_be(preset.name):
                 fmt = compile_format(preset.name, self.personal)
@@ -91,7 +91,7 @@ class Detector:
         if self._may_be("json"):
             yield from json_formats(lines, now, self.personal)
         if self.names is None:
-            yield from (compile_format(text, self.personal) for text in map(named, templates(lines, now)))
+            yield from (compile_format(text, self.personal) for text in map(named, templates(some, now)))
 
     def _open(self, lines: Sequence[bytes], now: float) -> Format | None:
         """Return a format for lines with anything behind the agent."""
