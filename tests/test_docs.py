@@ -257,9 +257,7 @@ def _views() -> Iterator[str]:
 
 def _formats() -> Iterator[str]:
     """Yield the named formats: those of JSON logs after the others."""
-    rows = [
-        (_code([one.name]), _code(one.aliases), one.about, _read_of(one.name)) for one in (*PRESETS, *JSON_PRESETS)
-    ]
+    rows = [(_code([one.name]), _code(one.aliases), one.about, _read_of(one.name)) for one in (*PRESETS, *JSON_PRESETS)]
     others = (("`ltsv`", "", "LTSV, by its labels", ""), ("`json`", "", "other JSON logs, by their keys", ""))
     return _table(("name", "other names", "who writes it", "what is read besides"), *rows, *others)
 

@@ -55,12 +55,12 @@ def test_a_name_compiles_to_a_format_in_its_envelopes() -> None:
         ("<190>Nov 27 08:00:00 web1 nginx: LINE", "LINE"),
         ("Nov  7 08:00:00 nginx[812]: LINE", "LINE"),
         ("2026-11-27T08:00:00.1+01:00 2001:db8::1 nginx:  LINE", "LINE"),
-        ("1 2026-11-27T08:00:00Z web1 nginx 812 - [a@1 b=\"c\\\" ]\"] \ufeffLINE", "LINE"),
+        ('1 2026-11-27T08:00:00Z web1 nginx 812 - [a@1 b="c\\" ]"] \ufeffLINE', "LINE"),
         ("<190>1 - - - - - - LINE", "LINE"),
         ("Nov 27 08:00:00 web1 nginx: @cee: {}", "{}"),
         ("Nov 27 08:00:00 web1 LINE", None),
         ("Nov 27 08:00 web1 nginx: LINE", None),
-        ("<190>1 2026-11-27T08:00:00Z web1 nginx 812 - [a b=\"c] LINE", None),
+        ('<190>1 2026-11-27T08:00:00Z web1 nginx 812 - [a b="c] LINE', None),
         ('Nov 27 08:00:00 {"a": 1}', None),
     ],
 )
@@ -82,11 +82,19 @@ def test_other_lines_than_requests_may_be_most_of_an_envelope() -> None:
 
 def test_a_value_that_looks_like_a_line_does_not_make_an_envelope_of_an_access_log() -> None:
     """A client chooses its agent; the JSON of a server has the fields of a request beside it."""
-    record = {"time": "2026-11-27T08:00:00+00:00", "request": "GET / HTTP/1.1", "status": 200, "message": LINE, "log": f"{LINE}\n"}
+    record = {
+        "time": "2026-11-27T08:00:00+00:00",
+        "request": "GET / HTTP/1.1",
+        "status": 200,
+        "message": LINE,
+        "log": f"{LINE}\n",
+    }
     assert (fmt := detect([json.dumps(record).encode()] * 3, NOW)) and not fmt.envelope
 
 
-@pytest.mark.parametrize("given", ["combined", "compose+combined", '$remote_addr - - [$time_local] "$request" $status $_'])
+@pytest.mark.parametrize(
+    "given", ["combined", "compose+combined", '$remote_addr - - [$time_local] "$request" $status $_']
+)
 def test_a_given_format_is_looked_for_in_envelopes(given: str) -> None:
     formats = SourceFormats(given, {}, ManualClock(NOW), lambda _: None)
     data = b"web-1  | " + LINE.encode()

@@ -27,11 +27,15 @@ def test_a_spec() -> None:
 
 
 def test_names_of_columns_are_known_in_any_capitals_and_the_preferred_one_counts() -> None:
-    fmt = w3c_format("x", "Date TIME cs(Host) C-IP x-host-header cs-method CS-URI-STEM sc-status odd", NO_PERSONAL_FIELDS)
+    fmt = w3c_format(
+        "x", "Date TIME cs(Host) C-IP x-host-header cs-method CS-URI-STEM sc-status odd", NO_PERSONAL_FIELDS
+    )
     assert fields_of(fmt) == ["date", "clock", "", "client", "host", "method", "path", "status", ""]
 
 
-@pytest.mark.parametrize("names", ["", "date time c-ip cs-method cs-uri-stem", "time c-ip cs-uri-stem sc-status", "date time sc-status"])
+@pytest.mark.parametrize(
+    "names", ["", "date time c-ip cs-method cs-uri-stem", "time c-ip cs-uri-stem sc-status", "date time sc-status"]
+)
 def test_below_a_header_that_lacks_something_no_line_matches(names: str) -> None:
     fmt = w3c_format("x", names, NO_PERSONAL_FIELDS)
     assert fmt.columns == ()

@@ -77,7 +77,7 @@ def test_a_time_in_two_values_apart() -> None:
 
 
 def test_a_fraction_a_port_blanks_and_units() -> None:
-    line = "x 2026-11-27T12:00:00.123456Z lb 192.0.2.1:4711 10.0.0.1:80    15 1234000 200 \"GET /a HTTP/1.1\""
+    line = 'x 2026-11-27T12:00:00.123456Z lb 192.0.2.1:4711 10.0.0.1:80    15 1234000 200 "GET /a HTTP/1.1"'
     found = read(line, '%^ %dT%t.%^ %v %h:%^ %^ %~%L %n %s "%r"')
     assert (found["client"], found["host"], found["seconds"]) == ("192.0.2.1", "lb", 0.015)
     assert found["time"].microsecond == 123456  # type: ignore[attr-defined]

@@ -11,7 +11,10 @@ from logagg.parse.formats.json_presets import JSON_PRESETS
 from logagg.parse.formats.presets import PRESETS, Preset
 from tests.conftest import ROOT
 
-BY_OTHERS = {"combined-time": "nginx-timed", "vhost-common": "cases"}  # fixtures of formats that have none of their name
+BY_OTHERS = {
+    "combined-time": "nginx-timed",
+    "vhost-common": "cases",
+}  # fixtures of formats that have none of their name
 STATUSLESS = {"w3c", "ssl-request"}  # the first one's columns are in the log
 
 

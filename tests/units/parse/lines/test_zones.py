@@ -28,7 +28,9 @@ def test_berlin(written: str, in_utc: str) -> None:
 def test_a_zone_of_three_quarters_of_an_hour() -> None:
     local = datetime(2026, 1, 1, 12, tzinfo=ZoneInfo("Asia/Kathmandu"))
     written = round(local.replace(tzinfo=UTC).timestamp() * 1_000_000)
-    assert from_local(np.array([written], np.int64), "Asia/Kathmandu").tolist() == [round(local.timestamp() * 1_000_000)]
+    assert from_local(np.array([written], np.int64), "Asia/Kathmandu").tolist() == [
+        round(local.timestamp() * 1_000_000)
+    ]
 
 
 def micros(text: str) -> int:
