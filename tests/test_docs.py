@@ -286,11 +286,6 @@ _TITLES = {
 }
 
 
-def _envelopes() -> Iterator[str]:
-    rows = [(_code([one.name]), one.writers, f"`{one.example}`".replace("|", "\\|")) for one in ENVELOPES.values()]
-    return _table(("name", "who writes it", "a line"), *rows)
-
-
 def _w3c() -> Iterator[str]:
     fields = dict.fromkeys(W3C.values())
     return _table(
