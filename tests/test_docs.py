@@ -310,6 +310,11 @@ def _own() -> Iterator[str]:
     return _table(("field", "value"), *((_code([name]), text) for name, text in FIELDS.items()))
 
 
+def _envelopes() -> Iterator[str]:
+    rows = [(f"`{one.name}`", one.writers, "`" + one.example.replace("|", r"\|") + "`") for one in ENVELOPES.values()]
+    return _table(("name", "written by", "for example"), *rows)
+
+
 def _notices() -> Iterator[str]:
     rows = [(_name(kind), kind.level.name.lower(), kind.meaning, kind.remedy) for kind in KINDS]
     return _table(("kind", "level", "meaning", "to do"), *rows)

@@ -47,7 +47,11 @@ ENTRY_POINTS = {
     "gearman": ("cluster/gearman.py",),
     "prometheus_client": ("metrics.py",),
 }
-SHARED_BY_COMPILED = {"logagg.columnar.bytes", "logagg.parse.envelopes.header", "logagg.parse.lines.shapes"}  # `.pxd` files
+SHARED_BY_COMPILED = {
+    "logagg.columnar.bytes",
+    "logagg.parse.envelopes.header",
+    "logagg.parse.lines.shapes",
+}  # `.pxd` files
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
