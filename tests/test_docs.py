@@ -288,7 +288,7 @@ _TITLES = {
 
 def _envelopes() -> Iterator[str]:
     rows = [(_code([one.name]), one.writers, f"`{one.example}`".replace("|", "\\|")) for one in ENVELOPES.values()]
-    return _table(("name", "who writes it", "a line"), *rows)
+    return _table(("name", "written by", "for example"), *rows)
 
 
 def _w3c() -> Iterator[str]:
