@@ -29,6 +29,7 @@ from logagg.config.types import (
     ROTATION,
     SIZE,
     TEXT,
+    ZONE,
     SettingType,
     one_of,
     setting,
@@ -135,6 +136,9 @@ class Config:
         False, FLAG, "believe the first address of X-Forwarded-For, whoever wrote it; trusted_proxies is better"
     )
     log_format: str = setting("", TEXT, "a name, an nginx log_format or an Apache LogFormat; empty: detect")
+    tz: str = setting(
+        "", ZONE, "the time zone of days and of times shown; empty: the machine's for people, UTC for programs"
+    )
     tail: Tail = Tail()
     clicks: Clicks = Clicks()
     limits: Limits = Limits()

@@ -121,7 +121,8 @@ class Format:
     @property
     def fields(self) -> set[str]:
         """The named fields of the first format."""
-        return set(self.keys.values()) or {one.field for one in (*self.steps, *self.columns) if one.field}
+        in_text = [step.field for step in self.steps] + [column.field for column in self.columns]
+        return set(self.keys.values()) or set(in_text) - {""}
 
 
 def missing_of(fields: Set[str]) -> str:
