@@ -231,8 +231,8 @@ def _why(path: Path) -> str:
         return "hidden"
     if discover.is_error_log(path.name):
         return "an error log"
-    if discover.is_backup(path.name):
-        return "called like a backup of a log; name it to have it read"
+    if discover.is_unfinished(path.name):
+        return "a file of an editor, or of an unfinished transfer; name it to have it read"
     if path.is_symlink():
         return "a link to something that is not called like an access log"
     return "not called like an access log; name it to have it read"
