@@ -34,7 +34,7 @@ from logagg.errors import LogaggError
 from logagg.intake.tail import Tailer
 from logagg.lake.lake import Lake
 from logagg.parse.events.classify import Classifier
-from logagg.parse.formats.compile import Format
+from logagg.parse.formats.format import Format
 from logagg.parse.lines import fast
 from logagg.parse.source_formats import SourceFormats
 from logagg.records import Chunk, Delta, Job

@@ -34,7 +34,9 @@ from logagg.config.sections import EXTENSIONS, SETTINGS, Setting
 from logagg.lake import catalog_rows
 from logagg.notices import KINDS, Level, NoticeKind
 from logagg.parse.formats.compile import compile_format
-from logagg.parse.formats.known import APACHE, JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES
+from logagg.parse.formats.format import TIMES
+from logagg.parse.formats.presets import NAMED
+from logagg.parse.formats.variables import APACHE, JSON_KEYS, JSON_TIMES, NGINX
 from logagg.parse.schemas import EVENT_SCHEMA, REASONS
 from logagg.query.reports import NAMES as REPORTS
 from logagg.rollup.configured import rollups_of

@@ -17,7 +17,8 @@ from logagg.intake.names import Found
 from logagg.intake.paths import problems as path_problems
 from logagg.lake.state import State
 from logagg.parse.detect import detect
-from logagg.parse.formats.compile import Format, PersonalFields, compile_format
+from logagg.parse.formats.compile import compile_format
+from logagg.parse.formats.format import Format, PersonalFields
 from logagg.parse.lines import reference
 from logagg.parse.source_formats import SAMPLE_LINES, SourceFormats
 from logagg.records import Chunk, Fingerprint

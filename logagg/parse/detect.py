@@ -6,15 +6,11 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from logagg.parse.formats.compile import (
-    NO_PERSONAL_FIELDS,
-    REQUEST_PARTS,
-    Format,
-    PersonalFields,
-    compile_format,
-    json_format,
-)
-from logagg.parse.formats.known import JSON_KEYS, JSON_TIMES, NAMED, NGINX, TIMES
+from logagg.parse.formats.compile import compile_format
+from logagg.parse.formats.format import NO_PERSONAL_FIELDS, REQUEST_PARTS, TIMES, Format, PersonalFields
+from logagg.parse.formats.json_keys import json_format
+from logagg.parse.formats.presets import NAMED
+from logagg.parse.formats.variables import JSON_KEYS, JSON_TIMES, NGINX
 from logagg.parse.lines import fast
 from logagg.records import Chunk, Fingerprint
 

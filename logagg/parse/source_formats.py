@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from logagg.clock import Clock, LatestTime
 from logagg.parse.detect import count, detect
-from logagg.parse.formats.compile import NO_PERSONAL_FIELDS, Format, PersonalFields, compile_format
+from logagg.parse.formats.compile import compile_format
+from logagg.parse.formats.format import NO_PERSONAL_FIELDS, Format, PersonalFields
 from logagg.records import Chunk
 
 SAMPLE_LINES = 1000

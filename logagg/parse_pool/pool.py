@@ -19,7 +19,7 @@ from typing import Any
 from logagg.clock import Clock, LatestTime
 from logagg.memory import Budget
 from logagg.notices import Report, ignore, parser_ended
-from logagg.parse.formats.compile import Format
+from logagg.parse.formats.format import Format
 from logagg.parse_pool import transfer
 from logagg.parse_pool.child import BufferPool, Channel, Child
 from logagg.parse_pool.task import ParseTask, without_data

@@ -8,7 +8,7 @@ from typing import Any
 
 from logagg.parse.events.addresses import without_addresses
 from logagg.parse.events.classify import Classifier
-from logagg.parse.formats.compile import Format
+from logagg.parse.formats.format import Format
 from logagg.parse.lines import fast
 from logagg.records import Batch, Chunk
 

@@ -17,7 +17,8 @@ import pyarrow as pa
 from logagg.errors import FormatError
 from logagg.parse.detect import detect
 from logagg.parse.events.classify import facts
-from logagg.parse.formats.compile import Format, PersonalFields, compile_format
+from logagg.parse.formats.compile import compile_format
+from logagg.parse.formats.format import Format, PersonalFields
 from logagg.parse.lines import fast
 from logagg.records import Chunk, Fingerprint
 from logagg.retrieve.reading import LONGEST_LINE

@@ -16,7 +16,7 @@ from logagg.lake.progress import MergeProgress
 from logagg.metrics import Sample, served
 from logagg.notice_log import Notices
 from logagg.notices import configuration_refused, configuration_reloaded, reading_again, stopped_before_end
-from logagg.parse.formats.compile import PersonalFields
+from logagg.parse.formats.format import PersonalFields
 from logagg.parse.source_formats import SourceFormats
 from logagg.parse_pool.pool import Parsers
 from logagg.parse_pool.task import ParseTask

@@ -5,7 +5,8 @@ import random
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from logagg.parse.formats.compile import Format, PersonalFields, compile_format
+from logagg.parse.formats.compile import compile_format
+from logagg.parse.formats.format import Format, PersonalFields
 from logagg.parse.lines import fast, reference
 from logagg.parse.schemas import BATCH_SCHEMA
 from logagg.records import Batch, Chunk, Fingerprint

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from logagg.parse.formats.compile import Format, compile_format
+from logagg.parse.formats.compile import compile_format
+from logagg.parse.formats.format import Format
 from logagg.parse.schemas import BATCH_SCHEMA, LONGEST, MOST_BYTES
 from tests.laws.any_log import EXTREMES, FORMATS, TIMES, both, logs, plain, spoil, whole_line
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from logagg.columnar.dictionary import spread
 from logagg.columnar.slices import Codes, Mask, Slices
-from logagg.parse.formats.compile import Format
+from logagg.parse.formats.format import Format
 from logagg.parse.lines import decimals, json_lines, numbers, scan
 from logagg.parse.lines.decimals import Floats
 from logagg.parse.schemas import BATCH_SCHEMA, MOST_BYTES, REASONS, TEXT, TEXTS, TIMESTAMP

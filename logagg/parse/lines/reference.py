@@ -12,7 +12,7 @@ from operator import add
 
 import pyarrow as pa
 
-from logagg.parse.formats.compile import Format, Step
+from logagg.parse.formats.format import Format, Step
 from logagg.parse.lines.json_lines import DEEPEST
 from logagg.parse.lines.reference_times import DIGITS, EPOCH, TIME_READERS, digits
 from logagg.parse.schemas import BATCH_SCHEMA, DURATION, DURATION_LENGTH, LONGEST, MOST_BYTES, TEXTS

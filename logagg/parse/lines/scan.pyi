@@ -1,5 +1,5 @@
 from logagg.columnar.slices import Bytes, Mask, Offsets
-from logagg.parse.formats.compile import Format
+from logagg.parse.formats.format import Format
 
 def find_lines(data: Bytes) -> tuple[Offsets, Offsets]: ...
 def split_fields(

@@ -1,6 +1,6 @@
 """Bytes of a chunk -> lines, and the fields of every line.
 
-A text format is a sequence of literals with values between them (`formats.compile.Step`): a cursor moves from literal to
+A text format is a sequence of literals with values between them (`formats.format.Step`): a cursor moves from literal to
 literal through a line. There are no regular expressions, copies of values, or Python objects. Every pointer here lies
 within `[line, end of line]` of a line that `find_lines` found, and every search ends there.
 """

@@ -15,7 +15,7 @@ from logagg.memory import Budget
 from logagg.notices import Notice
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format
-from logagg.parse.formats.known import NAMED
+from logagg.parse.formats.presets import NAMED
 from logagg.parse_pool import pool
 from logagg.parse_pool.pool import Parsers
 from logagg.parse_pool.task import ParseTask

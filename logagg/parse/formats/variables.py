@@ -1,4 +1,4 @@
-"""What servers call the fields of their logs, and the formats that have a name: tables."""
+"""What servers call the fields of their logs: variables of nginx, directives of Apache, keys of JSON."""
 
 from __future__ import annotations
 
@@ -105,15 +105,3 @@ JSON_KEYS: Mapping[str, str] = {
 }
 # Keys of times; the shape of the value decides the field.
 JSON_TIMES = ("@timestamp", "timestamp", "time", "ts", "date", "datetime")
-
-# Most specific first: the order in which detection tries them.
-NAMED: Mapping[str, str] = {
-    "vhost-combined": '%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i"',
-    "main": '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" "%{X-Forwarded-For}i"',
-    "combined-time": '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %{s}T',
-    "combined": '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"',
-    "vhost-common": '%v %h %l %u %t "%r" %>s %b',
-    "common": '%h %l %u %t "%r" %>s %b',
-}
-
-TIMES = frozenset({"time_local", "time_iso8601", "time_epoch", "time_epoch_ms", "time_epoch_us"})
