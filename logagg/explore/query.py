@@ -11,23 +11,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows and the names of their columns."""
+class Fetched:
+    """All rows of an answer, and the names of their columns."""
 
     columns: tuple[str, ...]
     rows: Sequence[Sequence[Any]]
 
     @classmethod
-    def of(cls, answer: duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation) -> Rows:
+    def of(cls, answer: duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation) -> Fetched:
         return cls(tuple(column[0] for column in answer.description or ()), answer.fetchall())
 
     def as_dicts(self) -> list[dict[str, Any]]:
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
-Ask = Callable[[str], Rows]  # runs a query on one snapshot
+Ask = Callable[[str], Fetched]  # runs a query on one snapshot
 
 
 def asking(connection: duckdb.DuckDBPyConnection) -> Ask:
     """Return what runs queries on a connection, one after the other."""
-    return lambda query: Rows.of(connection.execute(query))
+    return lambda query: Fetched.of(connection.execute(query))

@@ -21,7 +21,7 @@ import duckdb
 from logagg import spill
 from logagg.errors import LakeError, LimitReached
 from logagg.explore.facts import Facts
-from logagg.explore.query import Ask, Rows
+from logagg.explore.query import Ask, Fetched
 from logagg.query import reports, status
 from logagg.query.reports import ReportRequest
 from logagg.query.snapshot import connect, target_of
@@ -50,7 +50,7 @@ class Snapshot:
 
     def __init__(self, target: Path, connection: duckdb.DuckDBPyConnection, limits: AnswerLimits) -> None:
         self.target, self._connection, self._limits = target, connection, limits
-        self._kept: OrderedDict[str, Rows] = OrderedDict()  # a page and the next one share most of their queries
+        self._kept: OrderedDict[str, Fetched] = OrderedDict()  # a page and the next one share most of their queries
         self._lock = threading.Lock()
         with self.queries() as ask:
             self.facts = Facts.of(ask)
@@ -71,7 +71,7 @@ class Snapshot:
             for cursor in cursors:
                 free.put(cursor)
 
-            def ask(sql: str) -> Rows:
+            def ask(sql: str) -> Fetched:
                 if found := self._kept.get(sql):
                     return found
                 cursor = free.get()
@@ -79,13 +79,13 @@ class Snapshot:
                     if over.is_set():
                         raise self._too_long()
                     with self._failures():
-                        return self._keep(sql, Rows.of(cursor.execute(sql)))
+                        return self._keep(sql, Fetched.of(cursor.execute(sql)))
                 finally:
                     free.put(cursor)
 
             yield ask
 
-    def _keep(self, sql: str, found: Rows) -> Rows:
+    def _keep(self, sql: str, found: Fetched) -> Fetched:
         if len(found.rows) <= ROWS:
             with self._lock:
                 self._kept[sql] = found
@@ -93,10 +93,10 @@ class Snapshot:
                     self._kept.popitem(last=False)
         return found
 
-    def report(self, wanted: ReportRequest) -> Rows:
+    def report(self, wanted: ReportRequest) -> Fetched:
         """Return a report of the command line. Raises LogaggError."""
         with self._limited(1) as ([cursor], _), self._failures():
-            return Rows.of(reports.run(cursor, wanted))
+            return Fetched.of(reports.run(cursor, wanted))
 
     def status(self, root: Path, now: float) -> Status:
         """Return how the lake and its tails are doing. Raises LogaggError."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import Command, combined, wait_until
@@ -306,3 +307,17 @@ def current_umask() -> int:
     umask = os.umask(0o022)
     os.umask(umask)
     return umask
+
+
+def test_formats_have_the_logs(site: Site) -> None:
+    path = site.write("access.log")
+    site.logagg.run("tail", "--once", "-q", path)
+    [expected] = site.json()["sources"]
+    [row] = map(json.loads, site.logagg.run("status", "--format", "jsonl").stdout.splitlines())
+    assert row == expected
+    file = site.logagg.folder / "status.parquet"
+    site.logagg.run("status", "--format", "parquet", "--output", file)
+    assert pq.read_table(file).to_pylist() == [expected]
+    assert "unhealthy" not in site.logagg.run("status", "-q", "--format", "csv").stdout
+    done = site.logagg.run("status", "--gearman", "127.0.0.1:1", "--format", "csv", status=2)
+    assert "say --format table or json" in done.stderr

@@ -73,6 +73,31 @@ def test_a_click_filters_everything_and_back_undoes(page: Page, demo_page: tuple
     assert tile(page, "Hits") == before and page.locator(".pill").count() == 0
 
 
+def test_scrolling_asks_for_panels_only(page: Page) -> None:
+    asked: list[dict[str, list[str]]] = []
+    page.on("request", lambda one: asked.append(parse_qs(urlsplit(one.url).query)) if "api/page" in one.url else None)
+    panel_of(page, "methods").locator("tbody tr").first.wait_for()
+    assert asked and all(one["parts"] == ["panels"] for one in asked)
+    page.evaluate("scrollTo(0, 0)")
+    asked.clear()
+    page.keyboard.press("b")
+    expect(page.locator(".panel", has=page.locator("#panel-ads"))).to_have_attribute("aria-busy", "true")
+    expect(page.locator(".panel", has=page.locator("#panel-ads"))).to_have_attribute("aria-busy", "false")
+    panels = [set(one["panels"][0].split(",")) for one in asked if one["parts"] == ["panels"]]
+    assert "pages" in panels[0] and "ads" in panels[1] and not panels[0] & panels[1], "what is on screen comes first"
+
+
+def test_a_window_without_requests_leads_to_some(demo_page: tuple[Command, str], open_page: Open) -> None:
+    page = open_page(f"{demo_page[1]}?since=2026-01-01&until=2026-01-02")
+    expect(page.locator("main")).to_contain_text("No requests in this window")
+    page.get_by_role("button", name="Show its last 24 hours").click()
+    wait_for_answer(page, "Hits", "0")
+    assert query(page)["until"] == ["2026-03-05T00:00Z"]
+    page.goto(f"{demo_page[1]}?{DAYS}&is=path:/nothing")
+    page.get_by_role("button", name="Clear the filters").click()
+    wait_for_answer(page, "Hits", "0")
+
+
 def test_alt_click_excludes_and_a_pill_can_be_turned_and_removed(page: Page) -> None:
     before = tile(page, "Hits")
     panel_of(page, "browsers").get_by_role("button", name="Chrome", exact=True).click(modifiers=["Alt"])

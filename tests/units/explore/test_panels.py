@@ -61,14 +61,14 @@ def test_rollups_and_requests_give_the_same(
 def law(demo_lake: object) -> tuple[Ask, Facts]:
     from pathlib import Path
 
-    from logagg.explore.query import Rows
+    from logagg.explore.query import Fetched
     from logagg.query.snapshot import connect
 
     connection = connect(Path(str(demo_lake)))
 
-    def answered(sql: str) -> Rows:
+    def answered(sql: str) -> Fetched:
         found = connection.execute(sql)
-        return Rows(tuple(column[0] for column in found.description or ()), found.fetchall())
+        return Fetched(tuple(column[0] for column in found.description or ()), found.fetchall())
 
     return answered, Facts.of(answered)
 

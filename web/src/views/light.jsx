@@ -1,7 +1,7 @@
 // How fresh the data are: a light, the age of the newest data, pause, and what is wrong if something is.
 
 import { age as readableAge, bytes, exact } from '../lib/format.js'
-import { visible, shorten } from '../lib/text.js'
+import { sentence, shorten, visible } from '../lib/text.js'
 import { go } from '../state/location.js'
 import { age, fetchStatus, light, paused, status, togglePause } from '../state/live.js'
 import { DropDown, Icon } from './controls.jsx'
@@ -59,7 +59,7 @@ function StatusPanel({ close }) {
             {reasons.length ? (
                 <ul>
                     {reasons.map((reason) => (
-                        <li>{visible(reason)}</li>
+                        <li>{sentence(reason)}</li>
                     ))}
                 </ul>
             ) : null}
@@ -84,7 +84,7 @@ function StatusPanel({ close }) {
 }
 
 const TAILS = [
-    { head: 'Name', cell: (tail) => visible(tail.name) || '–' },
+    { head: 'Name', cell: (tail) => visible(tail.name) || '–', optional: (tail) => tail.name },
     { head: 'State', cell: (tail) => tail.state },
     { head: 'Unread', number: true, cell: (tail) => bytes(tail.lag_bytes) },
     { head: 'Behind', number: true, cell: (tail) => readableAge(tail.lag_seconds) },

@@ -85,7 +85,7 @@ function explain(name) {
                             <tr>
                                 <th scope="row">{text}</th>
                                 <td class="number">{measure(value, unit(name))}</td>
-                                <td class="number">{unit(name) === 'ratio' ? '' : exact(value)}</td>
+                                <td class="number">{exact(value) === measure(value, unit(name)) || unit(name) === 'ratio' ? '' : exact(value)}</td>
                             </tr>
                         ))}
                     </tbody>
