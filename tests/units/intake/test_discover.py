@@ -54,7 +54,19 @@ def test_a_directory_matches_its_access_logs(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["error.log", "error.log.1", "site-error.log", "php_errors.log", ".access.log", "notes.txt", "catalog"]
+    "name",
+    [
+        "access.log.swp",
+        "#access.log#",
+        "access.log.tmp",
+        "error.log",
+        "error.log.1",
+        "site-error.log",
+        "php_errors.log",
+        ".access.log",
+        "notes.txt",
+        "catalog",
+    ],
 )
 def test_a_directory_matches_no_other_files(tmp_path: Path, name: str) -> None:
     touch(tmp_path, name, "access.log")
