@@ -77,7 +77,7 @@ class Detector:
     def _candidates(self, lines: Sequence[bytes], some: Sequence[bytes], now: float) -> Iterable[Format]:
         few = spread(lines, GLANCE)
         for preset in PRESETS:
-            if preset.detected and preset.name not in COMBINED and self._may_be(preset.name):
+            if preset.name not in COMBINED and self._may_be(preset.name):
                 fmt = compile_format(preset.name, self.personal)
                 if count(few, fmt, now):  # each attempt costs as much as parsing the lines
                     yield fmt
