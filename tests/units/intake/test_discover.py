@@ -65,7 +65,19 @@ def test_what_is_kept_apart_is_found_only_by_its_own_name(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "name", ["error.log", "error.log.1", "site-error.log", "php_errors.log", ".access.log", "notes.txt", "catalog"]
+    "name",
+    [
+        "access.log.swp",
+        "#access.log#",
+        "access.log.tmp",
+        "error.log",
+        "error.log.1",
+        "site-error.log",
+        "php_errors.log",
+        ".access.log",
+        "notes.txt",
+        "catalog",
+    ],
 )
 def test_a_directory_matches_no_other_files(tmp_path: Path, name: str) -> None:
     touch(tmp_path, name, "access.log")
