@@ -14,7 +14,7 @@ from logagg.explore.facts import Facts
 from logagg.explore.measures import MEASURES, over_column, over_rollup, sum_of
 from logagg.explore.scope import Period, Scope
 from logagg.quoting import identifier, literal
-from logagg.rollup.conditions import AtLeast, Both, Condition, Either, NotNull, OneOf
+from logagg.rollup.conditions import AtLeast, Both, Condition, Either, IsTrue, NotNull, OneOf
 from logagg.rollup.definitions import DEFAULTS, LATENCY, Measure, Part, Rollup
 from logagg.rollup.requests import NAME as REQUESTS
 
@@ -189,6 +189,8 @@ def condition(where: Condition) -> str:
             return f"{identifier(column)} IN ({', '.join(map(literal, values))})"
         case AtLeast(column, least):
             return f"{identifier(column)} >= {least}"
+        case IsTrue(column):
+            return identifier(column)
         case NotNull(column):
             return f"{identifier(column)} IS NOT NULL"
         case Both(one, other):

@@ -58,8 +58,7 @@ class Prefix:
 
     def keep(self, addresses: pa.Array) -> pa.Array:
         """Return each address (text) cut to its prefix, as bytes; other text, such as a name, becomes empty."""
-        for pattern, plain in _DRESSED:
-            addresses = pc.replace_substring_regex(addresses, pattern, plain)
+        addresses = undressed(addresses)
         short = pc.extract_regex(addresses, _IPV4)
         long = pc.and_(pc.match_substring_regex(addresses, _IPV6), pc.less_equal(pc.count_substring(addresses, ":"), 8))
         kept = pa.array(np.full(len(addresses), b"", object), pa.binary())
@@ -69,6 +68,13 @@ class Prefix:
         kept = _put(kept, long, octets, self.ipv6)
         mapped = (groups[:, :6] == _MAPPED).all(axis=1)
         return _put(kept, _spread(long, mapped), octets[mapped, 12:], self.ipv4)
+
+
+def undressed(addresses: pa.Array) -> pa.Array:
+    """Return addresses without what proxies write around them; other text stays as it is."""
+    for pattern, plain in _DRESSED:
+        addresses = pc.replace_substring_regex(addresses, pattern, plain)
+    return addresses
 
 
 def without_addresses(rejects: Rejects) -> Rejects:

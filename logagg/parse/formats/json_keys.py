@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from logagg.errors import FormatError
 from logagg.parse.formats.format import Format, PersonalFields
 from logagg.parse.formats.templates import prefer
-from logagg.parse.formats.variables import NGINX
+from logagg.parse.formats.variables import nginx_field
 
 
 def named_json(name: str, personal: PersonalFields) -> Format:
@@ -31,6 +31,6 @@ def json_format(keys: Mapping[str, str]) -> Format:
 def json_template(text: str, personal: PersonalFields) -> Mapping[str, str]:
     """Read an nginx `escape=json` template: `{"time":"$time_iso8601","status":$status}`."""
     pairs = re.findall(r'"((?:[^"\\]|\\.)+)"\s*:\s*"?\$\{?(\w+)\}?"?\s*(?=[,}])', text)
-    named = [(key, "user_id" if variable == personal.user_id else NGINX.get(variable, "")) for key, variable in pairs]
+    named = [(key, "user_id" if variable == personal.user_id else nginx_field(variable)) for key, variable in pairs]
     chosen = prefer([name for _, name in named])
     return {key: name for (key, _), name in zip(named, chosen, strict=True) if name and personal.wants(name)}

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from logagg.errors import FormatError
 from logagg.parse.formats.format import REQUEST_PARTS, TIMES, Format, Step
-from logagg.parse.formats.variables import APACHE, APACHE_UNUSED, NGINX
+from logagg.parse.formats.variables import APACHE, APACHE_UNUSED, nginx_field
 
 # A part is a literal (bytes) or the name of a field (str).
 Part = bytes | str
@@ -41,7 +41,7 @@ def _nginx(text: str, user_id: str) -> Iterator[Part]:
             yield literal.encode()
         else:
             name = braced or plain
-            yield "user_id" if name == user_id else NGINX.get(name, "")
+            yield "user_id" if name == user_id else nginx_field(name)
 
 
 def _apache(text: str, user_id: str) -> Iterator[Part]:

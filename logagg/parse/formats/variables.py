@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 # Fields of a line, by the servers' names for them. If several names give one field, the first in the table is preferred.
@@ -31,11 +32,26 @@ NGINX: Mapping[str, str] = {
     "geoip2_data_country_code": "country",
     "geoip2_data_country_iso_code": "country",
     "http_cf_ipcountry": "country",
+    "http_cloudfront_viewer_country": "country",
+    "http_x_vercel_ip_country": "country",
+    "http_fastly_client_country": "country",
+    "http_x_country_code": "country",
+    "geoip_city": "city",
+    "http_cf_ipcity": "city",
+    "http_cloudfront_viewer_city": "city",
+    "http_x_vercel_ip_city": "city",
+    "http_cloudfront_viewer_asn": "asn",
+    "geoip_org": "organization",
+    "geoip_asn": "asn",
     "status": "status",
     "body_bytes_sent": "bytes",
     "bytes_sent": "bytes",
     "http_referer": "referrer",
     "http_user_agent": "agent",
+    "http_sec_ch_ua": "brands",
+    "http_sec_ch_ua_full_version_list": "brands",
+    "http_sec_ch_ua_platform": "platform",
+    "http_sec_ch_ua_mobile": "mobile",
     "request_time": "seconds",
     "upstream_response_time": "upstream_seconds",
     "upstream_cache_status": "cache",
@@ -60,12 +76,23 @@ APACHE: Mapping[str, str] = {
     "{GEOIP_COUNTRY_CODE}e": "country",
     "{MM_COUNTRY_CODE}e": "country",
     "{CF-IPCountry}i": "country",
+    "{CloudFront-Viewer-Country}i": "country",
+    "{X-Vercel-IP-Country}i": "country",
+    "{GEOIP_CITY}e": "city",
+    "{MM_CITY_NAME}e": "city",
+    "{CF-IPCity}i": "city",
+    "{MM_ASN}e": "asn",
+    "{GEOIP_ORGANIZATION}e": "organization",
+    "{MM_ASORG}e": "organization",
     "s": "status",
     "B": "bytes",
     "b": "bytes",
     "O": "bytes",
     "{Referer}i": "referrer",
     "{User-Agent}i": "agent",
+    "{Sec-CH-UA}i": "brands",
+    "{Sec-CH-UA-Platform}i": "platform",
+    "{Sec-CH-UA-Mobile}i": "mobile",
     "{us}T": "microseconds",
     "D": "microseconds",
     "{ms}T": "milliseconds",
@@ -101,7 +128,34 @@ JSON_KEYS: Mapping[str, str] = {
     **{key: "protocol" for key in ("protocol", "proto", "http_version")},
     **{key: "tls" for key in ("tls_version", "ssl_version", "tls")},
     **{key: "user" for key in ("user", "username", "auth_user")},
-    **{key: "country" for key in ("country", "country_code", "cf_ipcountry")},
+    **{key: "country" for key in ("country", "country_code", "country_iso_code", "cf_ipcountry")},
+    **{key: "city" for key in ("city", "city_name")},
+    **{key: "asn" for key in ("asn", "as_number", "client_asn")},
+    **{key: "organization" for key in ("as_org", "as_name", "as_organization", "asn_org")},
+    **{key: "brands" for key in ("sec_ch_ua", "sec-ch-ua")},
+    **{key: "platform" for key in ("sec_ch_ua_platform", "sec-ch-ua-platform")},
+    **{key: "mobile" for key in ("sec_ch_ua_mobile", "sec-ch-ua-mobile")},
 }
+# Variables that nginx's geoip2 module fills have the names that its configuration gives them.
+_GEOIP2 = (
+    (re.compile(r"geoip2?_(?:\w+_)?country(?:_iso)?(?:_code)?"), "country"),
+    (re.compile(r"geoip2?_(?:\w+_)?city(?:_name)?(?:_en)?"), "city"),
+    (re.compile(r"geoip2?_(?:\w+_)?(?:asn|as_?n(?:umber|um)|autonomous_system_number)"), "asn"),
+    (
+        re.compile(
+            r"geoip2?_(?:\w+_)?(?:as_?(?:n_?)?org(?:anization)?|autonomous_system_organization|organization|isp)"
+        ),
+        "organization",
+    ),
+)
+
+
+def nginx_field(variable: str) -> str:
+    """Return the field that a variable of nginx fills; empty if it fills none."""
+    if variable in NGINX:
+        return NGINX[variable]
+    return next((field for pattern, field in _GEOIP2 if pattern.fullmatch(variable)), "")
+
+
 # Keys of times; the shape of the value decides the field.
 JSON_TIMES = ("@timestamp", "timestamp", "time", "ts", "date", "datetime")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -147,6 +147,7 @@ def _as_text(codes: Codes, values: pa.Array) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(codes), values, safe=False)
 
 
+@lru_cache(maxsize=1)
 def _nulls(rows: int) -> pa.DictionaryArray:
     return pa.nulls(rows, TEXT)
 

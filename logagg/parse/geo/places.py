@@ -1,0 +1,128 @@
+"""What databases know of a column of addresses: each distinct one is looked up once, and some are remembered.
+
+A process has each database once, whatever asks for it; parsers map the same file, so it takes memory once for all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from threading import Lock
+
+import pyarrow as pa
+
+from logagg.config.sections import Config
+from logagg.errors import ConfigError
+from logagg.notices import Notice, database_again, database_broken
+from logagg.parse.geo.database import Database
+from logagg.parse.geo.layouts import FIELDS, Path, Place
+
+REMEMBERED = 1 << 16  # addresses: some MB
+_DOWNLOAD = "GeoLite2 (free account) or DB-IP Lite, for example, come as .mmdb"
+
+
+@dataclass(frozen=True, slots=True)
+class GeoSettings:
+    """Which databases, and what is kept of what they say; parsers get it as it is, and open the databases themselves."""
+
+    paths: tuple[str, ...]
+    city: bool = False
+    country: Path = ()
+
+    @classmethod
+    def of(cls, config: Config) -> GeoSettings | None:
+        """Return the settings of a configuration, None if it names no database. Raises ConfigError for one that cannot be used.
+
+        A relative path begins at the folder of the configuration.
+        """
+        geo = config.geo
+        if not geo.database:
+            return None
+        folder = config.path.parent if config.path else ""
+        paths = tuple(os.path.join(folder, os.path.expanduser(path)) for path in geo.database)
+        settings = cls(paths, geo.city, tuple(filter(None, geo.country_field.split("."))))
+        shared(settings).require()
+        return settings
+
+
+class Places:
+    """Some databases as one: of each field, the first that knows it decides. Thread-safe."""
+
+    def __init__(self, settings: GeoSettings, limit: int = REMEMBERED) -> None:
+        self.databases = [Database(path, settings.country) for path in settings.paths]
+        self._city, self._limit = settings.city, limit
+        self._known: dict[str, Place] = {}
+        self._lock = Lock()
+
+    def require(self) -> None:
+        """Raise ConfigError for a database that was never readable."""
+        self.refresh()
+        for one in self.databases:
+            if one.problem and not one.is_usable:
+                raise ConfigError(f"geo.database: {one.path}: {one.problem}", _DOWNLOAD)
+
+    def refresh(self) -> list[Database]:
+        """Open the files that have changed; return their databases."""
+        with self._lock:
+            return self._refreshed()
+
+    def describe(self, addresses: pa.StringArray) -> dict[str, pa.Array]:
+        """Return the fields that the databases have, each aligned with the addresses; give it distinct, plain ones."""
+        with self._lock:
+            self._refreshed()
+            places = [self._place(address) for address in addresses.to_pylist()]
+            fields = frozenset().union(*(one.fields for one in self.databases))
+        columns = zip(FIELDS, zip(*places, strict=True) if places else ((),) * len(FIELDS), strict=True)
+        wanted = ((name, values) for name, values in columns if name in fields and (name != "city" or self._city))
+        return {name: pa.array(values, pa.string()) for name, values in wanted}
+
+    def _refreshed(self) -> list[Database]:
+        changed = [one for one in self.databases if one.refresh()]
+        if changed:
+            self._known.clear()
+        return changed
+
+    def _place(self, address: str) -> Place:
+        known = self._known.get(address)
+        if known is None:
+            if len(self._known) >= self._limit:
+                self._known.clear()  # which takes less time than to note what is used
+            known = self._known[address] = _first(one.get(address) for one in self.databases) if address else Place()
+        return known
+
+
+def _first(places: Iterable[Place]) -> Place:
+    """Return of each field the first that is known."""
+    found = list(places)
+    return (
+        found[0] if len(found) == 1 else Place(*(next(filter(None, values), "") for values in zip(*found, strict=True)))
+    )
+
+
+@lru_cache(maxsize=2)  # the present settings, and those before a reload
+def _made(settings: GeoSettings) -> Places:
+    return Places(settings)
+
+
+_making = Lock()
+
+
+def shared(settings: GeoSettings) -> Places:
+    """Return the databases of this process."""
+    with _making:
+        return _made(settings)
+
+
+def changes(settings: GeoSettings | None) -> Iterator[Notice]:
+    """Look at the files; yield a notice for each that has changed."""
+    for one in shared(settings).refresh() if settings else ():
+        yield (
+            database_broken(one.path, one.problem, one.is_usable) if one.problem else database_again(one.path, one.kind)
+        )
+
+
+def built(settings: GeoSettings) -> Sequence[Database]:
+    """Return the databases, to be shown."""
+    return shared(settings).databases
