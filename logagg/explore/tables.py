@@ -58,6 +58,8 @@ def origin_of(rollup: str, needed: frozenset[str], scope: Scope, facts: Facts) -
     if not facts.keeps_requests:
         what = f"{rollup} does not have {lacking}" if rollup != REQUESTS else "this is read from requests"
         return Origin(unavailable=f"{what}, and this lake keeps no requests")
+    if needed - facts.rollups.get(REQUESTS, dict.fromkeys(needed)).keys():
+        return Origin(unavailable="an earlier logagg wrote the lake, and logagg compact upgrades it")
     begins = facts.requests_from if facts.requests_from > scope.period.since else None
     if begins and begins >= scope.period.until:
         return Origin(unavailable=f"{lacking or 'this'} is known from requests only, which begin later")

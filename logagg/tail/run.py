@@ -17,6 +17,7 @@ from logagg.metrics import Sample, served
 from logagg.notice_log import Notices
 from logagg.notices import configuration_refused, configuration_reloaded, reading_again, stopped_before_end
 from logagg.parse.formats.format import PersonalFields
+from logagg.parse.geo.places import GeoSettings, changes
 from logagg.parse.source_formats import SourceFormats
 from logagg.parse_pool.pool import Parsers
 from logagg.parse_pool.task import ParseTask
@@ -69,6 +70,7 @@ class Run:
         self._requests, self._parsers, self._budget = requests, parsers, options.budget
         self._config = options.config
         self._new_config: Config | None = None  # for the next read loop, loaded while this one runs
+        self._geo: GeoSettings | None = None
         self._cut_short = False  # by a signal
         self._waker = Waker(notices.report)
         self._unread = SkippedLogs(notices, ends=options.ends)
@@ -184,6 +186,7 @@ class Run:
         config, pace = self._config, self._pace(self._config)
         privacy, classifier = config.privacy, self._destination.classifier(config)
         task = ParseTask(classifier, config.tail.max_line, privacy.addresses_in_samples, sink.then)
+        self._geo = classifier.geo
         self._parsers.use(task, self._notices.report)
         self._reporter.flush = pace.flush
         formats = self._formats(config, tailer)
@@ -235,6 +238,8 @@ class Run:
                 loop.stop()
             elif request == "reload":
                 self._reload(loop, tailer)
+            for notice in changes(self._geo):
+                self._notices.report(notice)
             display.refresh(tailer.backlog(), self._destination.activity)
             self._reporter.tick(tailer)
 

@@ -64,7 +64,7 @@ class Facts(NamedTuple):
     is_bot: bool
 
 
-NOTHING = Facts(*[""] * 6, False)  # for a log without user agents
+NOTHING = Facts("", "", "", "", "", "", is_bot=False)  # for a log without user agents
 
 TEXTS = ("browser", "os", "device", "robot", "robot_class", "bot_reason")
 SCHEMA = pa.schema([*((name, pa.string()) for name in TEXTS), ("is_bot", pa.bool_())])

@@ -116,7 +116,7 @@ class Classifier:
         self, agent: EncodedText, logged: dict[str, EncodedText], hosted: Mask | None
     ) -> tuple[dict[str, EncodedText], Mask]:
         """Return what is known of the agent of each row, and a mask of the robots; `hosted` is one of hosting networks."""
-        from logagg.parse.events import agents  # its patterns load slowly, and only parsers need them
+        from logagg.parse.events import agents, robots  # their patterns load slowly, and only parsers need them
 
         # A format without user agents tells nothing; an empty agent in one that has them means a robot.
         agent = agent.with_null()
@@ -126,9 +126,9 @@ class Classifier:
         texts = {name: EncodedText(codes, facts.column(name).combine_chunks()) for name in agents.TEXTS}
         is_bot = spread(facts.column("is_bot").to_numpy(), codes)
         if self.hosting and hosted is not None and (more := np.flatnonzero(hosted & ~is_bot)).size:
-            reason = EncodedText.constant(len(more), agents.HOSTED)
+            reason = EncodedText.constant(len(more), robots.HOSTED)
             texts["bot_reason"] = texts["bot_reason"].put(more, reason)
-            texts["robot_class"] = texts["robot_class"].put(more, EncodedText.constant(len(more), agents.OTHER))
+            texts["robot_class"] = texts["robot_class"].put(more, EncodedText.constant(len(more), robots.OTHER))
             is_bot = is_bot | hosted
         return texts, is_bot
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ class Database:
     problem: str = ""  # with the file as it was last seen
     fields: frozenset[str] = frozenset()  # of `FIELDS`: those that it has
     kind: str = ""  # as it calls itself
-    built: float = 0.0  # seconds since the epoch
+    built: str = ""  # the day on which it was made, as it says
     _reader: Reader | None = None
     _stamp: _Stamp | None = None
     _looked: bool = False
@@ -82,7 +83,11 @@ class Database:
             return NOWHERE
         try:
             return place_of(self._reader.get(address), self.country)
-        except (ValueError, RuntimeError):  # no address, one of IPv6 for a database of IPv4, or a damaged record
+        except (
+            ValueError,
+            TypeError,
+            RuntimeError,
+        ):  # no address, one of IPv6 for a database of IPv4, or a damaged record
             return NOWHERE
 
     def _open(self) -> None:
@@ -93,7 +98,14 @@ class Database:
         if not fields:
             raise Unusable(f"it has no countries and no networks ({metadata.database_type[:60]!r})")
         self._reader, self.fields, self.kind = reader, frozenset(fields), metadata.database_type
-        self.built = float(metadata.build_epoch)
+        self.built = _day(metadata.build_epoch)
+
+
+def _day(seconds: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
+    except (ValueError, OverflowError, OSError):
+        return "an unknown day"
 
 
 def _opened(path: str) -> Reader:

@@ -30,7 +30,7 @@ _WORDS = (
     ),
     (
         "isp",
-        r"(?i)(?:tele ?com|telekom|telco|t[eé]l[eé]fon|telephone|telia\b|telenor|vodafone|\borange\b|comcast|verizon|at&t|broadband|breitband|"
+        r"(?i)(?:tele ?com|telekom|telco|t[eé]l[eé]f[oó]n|telephone|telia\b|telenor|vodafone|\borange\b|comcast|verizon|at&t|broadband|bredband|breitband|"
         r"\bcable\b|cabo\b|fiber|fibre|fibra|wireless|\bmobile?\b|movil|m[oó]vil|cellular|\bgsm\b|\bdsl\b|\bisp\b|internet|provedor|"
         r"\bnet(?:work)? ?com\b|communicat|comunica|kommunikation|virgin media|\bnetcologne\b)",
     ),

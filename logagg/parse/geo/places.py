@@ -6,7 +6,7 @@ A process has each database once, whatever asks for it; parsers map the same fil
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
@@ -54,35 +54,38 @@ class Places:
         self.databases = [Database(path, settings.country) for path in settings.paths]
         self._city, self._limit = settings.city, limit
         self._known: dict[str, Place] = {}
+        self._changed: dict[str, Database] = {}  # that nobody was told of
         self._lock = Lock()
 
     def require(self) -> None:
         """Raise ConfigError for a database that was never readable."""
-        self.refresh()
+        self.changed()
         for one in self.databases:
             if one.problem and not one.is_usable:
                 raise ConfigError(f"geo.database: {one.path}: {one.problem}", _DOWNLOAD)
 
-    def refresh(self) -> list[Database]:
-        """Open the files that have changed; return their databases."""
+    def changed(self) -> list[Database]:
+        """Open the files that have changed; return their databases, and those that changed since the last call."""
         with self._lock:
-            return self._refreshed()
+            self._refresh()
+            changed, self._changed = self._changed, {}
+        return list(changed.values())
 
     def describe(self, addresses: pa.StringArray) -> dict[str, pa.Array]:
         """Return the fields that the databases have, each aligned with the addresses; give it distinct, plain ones."""
         with self._lock:
-            self._refreshed()
+            self._refresh()
             places = [self._place(address) for address in addresses.to_pylist()]
             fields = frozenset().union(*(one.fields for one in self.databases))
         columns = zip(FIELDS, zip(*places, strict=True) if places else ((),) * len(FIELDS), strict=True)
         wanted = ((name, values) for name, values in columns if name in fields and (name != "city" or self._city))
         return {name: pa.array(values, pa.string()) for name, values in wanted}
 
-    def _refreshed(self) -> list[Database]:
-        changed = [one for one in self.databases if one.refresh()]
-        if changed:
-            self._known.clear()
-        return changed
+    def _refresh(self) -> None:
+        for one in self.databases:
+            if one.refresh():
+                self._known.clear()
+                self._changed[one.path] = one
 
     def _place(self, address: str) -> Place:
         known = self._known.get(address)
@@ -117,12 +120,7 @@ def shared(settings: GeoSettings) -> Places:
 
 def changes(settings: GeoSettings | None) -> Iterator[Notice]:
     """Look at the files; yield a notice for each that has changed."""
-    for one in shared(settings).refresh() if settings else ():
+    for one in shared(settings).changed() if settings else ():
         yield (
             database_broken(one.path, one.problem, one.is_usable) if one.problem else database_again(one.path, one.kind)
         )
-
-
-def built(settings: GeoSettings) -> Sequence[Database]:
-    """Return the databases, to be shown."""
-    return shared(settings).databases
