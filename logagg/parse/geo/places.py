@@ -41,7 +41,7 @@ class GeoSettings:
         if not geo.database:
             return None
         folder = config.path.parent if config.path else ""
-        paths = tuple(os.path.join(folder, os.path.expanduser(path)) for path in geo.database)
+        paths = tuple(os.path.normpath(os.path.join(folder, os.path.expanduser(path))) for path in geo.database)
         settings = cls(paths, geo.city, tuple(filter(None, geo.country_field.split("."))))
         shared(settings).require()
         return settings
