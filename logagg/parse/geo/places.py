@@ -6,9 +6,11 @@ A process has each database once, whatever asks for it; parsers map the same fil
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from ipaddress import IPv6Address
 from threading import Lock
 
 import pyarrow as pa
@@ -17,7 +19,7 @@ from logagg.config.sections import Config
 from logagg.errors import ConfigError
 from logagg.notices import Notice, database_again, database_broken
 from logagg.parse.geo.database import Database
-from logagg.parse.geo.layouts import FIELDS, Path, Place
+from logagg.parse.geo.layouts import FIELDS, NOWHERE, Path, Place
 
 REMEMBERED = 1 << 16  # addresses: some MB
 _DOWNLOAD = "GeoLite2 (free account) or DB-IP Lite, for example, come as .mmdb"
@@ -92,16 +94,29 @@ class Places:
         if known is None:
             if len(self._known) >= self._limit:
                 self._known.clear()  # which takes less time than to note what is used
-            known = self._known[address] = _first(one.get(address) for one in self.databases) if address else Place()
+            known = self._known[address] = self._looked_up(address) if address else NOWHERE
         return known
 
+    def _looked_up(self, address: str) -> Place:
+        plain = _unmapped(address)
+        return _first([one.get(plain) for one in self.databases])
 
-def _first(places: Iterable[Place]) -> Place:
+
+def _first(places: Sequence[Place]) -> Place:
     """Return of each field the first that is known."""
-    found = list(places)
-    return (
-        found[0] if len(found) == 1 else Place(*(next(filter(None, values), "") for values in zip(*found, strict=True)))
-    )
+    if len(places) == 1:
+        return places[0]
+    return Place(*(next(filter(None, values), "") for values in zip(*places, strict=True)))
+
+
+def _unmapped(address: str) -> str:
+    """Return the IPv4 address within one of IPv6: not every database has these."""
+    if ":" not in address or "ffff" not in address.lower():
+        return address
+    with suppress(ValueError):
+        if mapped := IPv6Address(address).ipv4_mapped:
+            return str(mapped)
+    return address
 
 
 @lru_cache(maxsize=2)  # the present settings, and those before a reload
