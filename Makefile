@@ -58,7 +58,7 @@ unit: $(VENV)/.ready-dev ## run the tests of single modules, in less than a minu
 	$(BIN)/pytest -q -n auto tests/units tests/test_imports.py
 
 soak: $(VENV)/.ready-dev ## kill a tail 200 times under load, read for minutes, repeat the laws many times; prints its figures
-	$(BIN)/pytest -m soak -n 1 -rP tests/soak tests/cluster tests/accidents tests/bench tests/e2e/test_readers.py tests/e2e/test_backfill.py tests/e2e/test_memory.py tests/laws/test_digests.py
+	$(BIN)/pytest -m soak -n 1 -rP tests/soak tests/cluster tests/accidents tests/bench tests/e2e/test_readers.py tests/e2e/test_backfill.py tests/e2e/test_memory.py tests/laws/test_digests.py tests/laws/test_crashes.py
 	LAWS_TIMES=20 $(BIN)/pytest -n auto --timeout 3600 tests/laws/test_totals.py tests/laws/test_crashes.py
 
 sanitize: $(VENV)/.ready-dev ## test the compiled loops under AddressSanitizer and UBSan, with array bounds checked

@@ -20,6 +20,8 @@ from logagg.errors import LogaggError
 from logagg.notice_log import show_failure
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from logagg.config.sections import Config
 
 # Command -> its module in `logagg.commands`; a module is imported when its command is used.
@@ -211,6 +213,12 @@ class Shared:
 
         return load(self.config_file or (Path(FILE) if Path(FILE).exists() else None))
 
+    def zone(self, asked: str | None, *, people: bool) -> ZoneInfo:
+        """Return the time zone of days and of times: the one asked for, that of the configuration, or by who reads them."""
+        from logagg.query.times import zone_of
+
+        return zone_of(asked or self.config.tz or ("" if people else "UTC"))
+
 
 def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command --lake, --config, -q and -v, and pass it a Shared as `shared`."""
@@ -250,6 +258,11 @@ _SHARED = (
 )
 
 
+tz_option = click.option(
+    "--tz",
+    metavar="ZONE",
+    help="The time zone of days and of times shown, as Europe/Berlin; if not given, the machine's for people, UTC for programs.",
+)
 log_json_option = click.option(
     "--log-json", is_flag=True, help="Write notices as JSON, one object a line, for programs."
 )

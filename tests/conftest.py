@@ -53,7 +53,7 @@ class Command:
     def __init__(self, lake: Path, folder: Path) -> None:
         self.lake, self.folder = lake, folder
         self.env = {key: value for key, value in os.environ.items() if not key.startswith("LOGAGG_")}
-        self.env |= {"LOGAGG_LAKE": str(lake), "COLUMNS": "120", "NO_COLOR": "1"}
+        self.env |= {"LOGAGG_LAKE": str(lake), "COLUMNS": "120", "NO_COLOR": "1", "TZ": "UTC"}
 
     def argv(self, *arguments: object) -> list[str]:
         """Return the command line; that of the module if the package is on the path but not installed."""

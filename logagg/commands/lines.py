@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from logagg.cli import Shared, shared_options
+from logagg.cli import Shared, shared_options, tz_option
 from logagg.commands.output import FORMATS as ANSWERS
 from logagg.commands.output import Output, format_option, guard_option, refuse_guard
 from logagg.notice_log import printable
@@ -24,7 +24,9 @@ _REASONS = 20  # that are said, at most: each names a log
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option("--where", default="", metavar="CONDITION", help="Of the requests that meet a condition in SQL.")
-@click.option("--since", metavar="TIME", help='From then on: "1h" ago, "today", "yesterday", a date, a time (UTC).')
+@click.option(
+    "--since", metavar="TIME", help='From then on: "1h30m" ago, "today", "yesterday", "last week", a date, a time.'
+)
 @click.option("--until", metavar="TIME", help="Up to then, not including it.")
 @click.option(
     "--limit",
@@ -35,6 +37,7 @@ _REASONS = 20  # that are said, at most: each names a log
     help="The most lines to print: the newest.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format jsonl.")
+@tz_option
 @format_option(FORMATS)
 @guard_option
 @shared_options
@@ -44,6 +47,7 @@ def lines(
     since: str | None,
     until: str | None,
     limit: int,
+    tz: str | None,
     as_json: bool,
     form: str,
     formula_guard: bool,
@@ -66,7 +70,8 @@ def lines(
     refuse_guard(form, formula_guard)
     output = Output(form, None, formula_guard)
     output.check(shared.lake)
-    asked = LinesRequest.of(where, SystemClock().now(), since=since, until=until, limit=limit)
+    zone = shared.zone(tz, people=output.is_for_people)
+    asked = LinesRequest.of(where, SystemClock().now(), since=since, until=until, limit=limit, zone=zone)
     with find(shared.lake, asked, paths) as found:
         _write(found) if output.form == "lines" else _write_rows(found, output)
         sys.stdout.flush()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "parquet")  # those of `render`, which is imported later
 GUARDED = ("csv", "tsv")
+FOR_PEOPLE = ("table", "markdown", "lines")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class Output:
     def is_arrow(self) -> bool:
         """Whether it is made of batches instead of rows."""
         return self.form == "parquet"
+
+    @property
+    def is_for_people(self) -> bool:
+        return self.form in FOR_PEOPLE
 
     def check(self, lake: Path) -> None:
         """Raise LogaggError if the answer must not be written there, before it is computed."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from logagg.cli import Shared, shared_options
+from logagg.cli import Shared, shared_options, tz_option
 from logagg.commands.output import Output, output_options, refuse_in_lake
 from logagg.errors import CHECK, LakeError
 
@@ -22,7 +22,9 @@ T = TypeVar("T")
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--since", metavar="TIME", help='From then on: "1h" ago, "today", "yesterday", a date, a time (UTC).')
+@click.option(
+    "--since", metavar="TIME", help='From then on: "1h30m" ago, "today", "yesterday", "last week", a date, a time.'
+)
 @click.option("--until", metavar="TIME", help="Up to then, not including it.")
 @click.option("--limit", type=click.IntRange(0, (1 << 63) - 1), help="The most rows to show, 20 if not given; 0: all.")
 @click.option("--site", help="Of this site only.")
@@ -44,6 +46,7 @@ T = TypeVar("T")
     type=click.Choice(["none", "previous", "week", "year"]),
     help="With --html: also the period before, or the same days a week or a year ago.",
 )
+@tz_option
 @output_options
 @shared_options
 def report(
@@ -55,6 +58,7 @@ def report(
     bots: Bots,
     html: Path | None,
     compare: str | None,
+    tz: str | None,
     output: Output,
     shared: Shared,
 ) -> None:
@@ -69,21 +73,28 @@ def report(
     from logagg.clock import SystemClock
     from logagg.query.reports import ReportRequest
 
-    now = SystemClock().now()
+    now, zone = SystemClock().now(), shared.zone(tz, people=output.is_for_people)
     if html is not None:
         if name is not None or output != Output("table"):
             raise click.UsageError("--html is the whole page: leave NAME and the options of other formats out")
-        asked = {"since": since, "until": until, "site": site, "bots": bots, "compare": compare or "none"}
+        asked = {
+            "since": since,
+            "until": until,
+            "site": site,
+            "bots": bots,
+            "compare": compare or "none",
+            "zone": zone.key,
+        }
         return _write_page(html, asked, limit, now, shared)
     if compare is not None:
         raise click.UsageError("--compare is for --html")
     wanted = ReportRequest.of(
-        name or "overview", now, since=since, until=until, limit=limit or None, site=site, bots=bots
+        name or "overview", now, since=since, until=until, limit=limit or None, site=site, bots=bots, zone=zone
     )
-    _write_report(wanted, limit, output, shared)
+    _write_report(wanted, limit, output, shared, zone.key)
 
 
-def _write_report(wanted: ReportRequest, limit: int | None, output: Output, shared: Shared) -> None:
+def _write_report(wanted: ReportRequest, limit: int | None, output: Output, shared: Shared, zone: str) -> None:
     from logagg.query import render, reports
     from logagg.query.snapshot import connect
 
@@ -91,10 +102,10 @@ def _write_report(wanted: ReportRequest, limit: int | None, output: Output, shar
     if limit is None and "$limit" in reports.query_of(wanted.name):
         wanted = replace(wanted, limit=reports.LIMIT)
     if output.is_arrow:
-        table = _asked(lambda: reports.arrow(reports.run(connect(shared.lake), wanted)), shared.lake)
+        table = _asked(lambda: reports.arrow(reports.run(connect(shared.lake, zone), wanted)), shared.lake)
         with output.stream() as stream:
             return output.write_arrow(table.schema, table.to_batches(), stream)
-    answer = _asked(lambda: render.Rows.of(reports.run(connect(shared.lake), wanted)), shared.lake)
+    answer = _asked(lambda: render.Rows.of(reports.run(connect(shared.lake, zone), wanted)), shared.lake)
     with output.stream() as stream:
         upright = wanted.name == "overview" and output.form in ("table", "markdown")
         output.write(_upright(answer) if upright else answer, stream)

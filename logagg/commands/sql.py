@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from logagg.cli import Parsed, Shared, shared_options
+from logagg.cli import Parsed, Shared, shared_options, tz_option
 from logagg.commands.output import Output, output_options
 from logagg.config.types import duration, size
 
@@ -46,6 +46,7 @@ from logagg.config.types import duration, size
     metavar="N",
     help="The most rows of an answer; 0: all.",
 )
+@tz_option
 @output_options
 @shared_options
 def sql(
@@ -54,6 +55,7 @@ def sql(
     timeout: float,
     memory: int | None,
     rows: int,
+    tz: str | None,
     output: Output,
     shared: Shared,
 ) -> None:
@@ -68,7 +70,8 @@ def sql(
     output.check(shared.lake)
     text = sys.stdin.read() if query in (None, "-") else query
     limits = QueryLimits(timeout, half_of_memory() if memory is None else memory, rows)
-    sandbox = Sandbox(shared.lake, readable=readable, limits=limits)
+    zone = shared.zone(tz, people=output.is_for_people).key
+    sandbox = Sandbox(shared.lake, readable=readable, limits=limits, zone=zone)
     with sandbox.run(text or "", arrow=output.is_arrow) as answer, output.stream() as stream:
         if output.is_arrow:
             output.write_arrow(answer.schema, answer.batches(), stream)

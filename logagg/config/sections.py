@@ -29,6 +29,7 @@ from logagg.config.types import (
     SIZE,
     TEXT,
     TEXT_LIST,
+    ZONE,
     SettingType,
     one_of,
     setting,
@@ -150,6 +151,9 @@ class Config:
     visitor: str = setting("", TEXT, "the log's variable that tells visitors apart; empty: address and user agent")
     forwarded: bool = setting(False, FLAG, "believe X-Forwarded-For: its first address is the client's")
     log_format: str = setting("", TEXT, "a name, an nginx log_format or an Apache LogFormat; empty: detect")
+    tz: str = setting(
+        "", ZONE, "the time zone of days and of times shown; empty: the machine's for people, UTC for programs"
+    )
     tail: Tail = Tail()
     clicks: Clicks = Clicks()
     limits: Limits = Limits()

@@ -7,8 +7,12 @@ import re
 from collections.abc import Callable
 from dataclasses import field
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DURATIONS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 365 * 86_400}  # in seconds
+_NUMBER, _UNIT = r"\d+(?:\.\d+)?", "ms|s|m|h|d|w|y"
+_AMOUNT = re.compile(rf"({_NUMBER})\s*({_UNIT})?", re.ASCII)
+_DURATION = re.compile(rf"{_NUMBER}|(?:{_NUMBER}\s*(?:{_UNIT})\s*)+", re.ASCII)  # a number alone is seconds
 LONGEST = 100 * DURATIONS["y"]  # seconds; thread waits fail from about three times this
 LARGEST, LARGEST_LINE = 1 << 50, 1 << 30  # bytes; a line is read into memory
 MOST = 1_000_000_000
@@ -17,15 +21,23 @@ SIZES = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}  # 
 
 
 def duration(value: object) -> float:
-    """Return seconds from "500ms", "30s", "15m", "1h", "30d", "1y" or a number of seconds."""
+    """Return seconds from "500ms", "30s", "1h30m", "30d", "1y" or a number of seconds."""
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LONGEST:
         return float(value)
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w|y)?\s*", str(value).lower(), re.ASCII)
-    if not found:
-        raise ValueError('write a duration such as "30s", "15m", "2h", "90d" or "1y"')
-    if (seconds := float(found[1]) * DURATIONS[found[2] or "s"]) > LONGEST:
+    text = str(value).strip().lower()
+    if not _DURATION.fullmatch(text):
+        raise ValueError('write a duration such as "30s", "15m", "1h30m", "90d" or "1y"')
+    if (seconds := sum(float(number) * DURATIONS[unit or "s"] for number, unit in _AMOUNT.findall(text))) > LONGEST:
         raise ValueError('write a duration of up to "100y"')
     return seconds
+
+
+def zone(value: object) -> str:
+    """Return the name of a time zone, or "" for none; ValueError says what to write."""
+    try:
+        return ZoneInfo(str(value)).key if value else ""
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError('write a time zone such as "UTC" or "Europe/Berlin"') from None
 
 
 def retention(value: object) -> float | None:
@@ -163,6 +175,7 @@ FLAG = SettingType(_flag, _flag_word)
 COUNT = SettingType(_count, lambda text: int(text) if text.isdecimal() and len(text) < 20 else text)
 LIMIT = SettingType(_positive(_count), COUNT.read)
 DURATION = SettingType(duration)
+ZONE = SettingType(zone)
 INTERVAL = SettingType(_positive(duration))
 SIZE = SettingType(_positive(size))
 LINE = SettingType(_line)

@@ -28,7 +28,7 @@ from logagg.query import status
 from logagg.query.render import as_json
 from logagg.query.reports import Bots
 from logagg.query.snapshot import connect
-from logagg.query.times import moment
+from logagg.query.times import moment, zone_of
 
 ROWS = 500  # of a panel
 WINDOW = timedelta(hours=24)  # before the newest data, if nothing is said
@@ -51,17 +51,18 @@ class FileRequest:
     compare: str = "none"
     site: str | None = None
     bots: Bots = "include"
+    zone: str = "UTC"
     rows: int = ROWS
 
     def scope(self, facts: Facts, ask: Ask, now: float) -> Scope:
         """Return the scope; without a beginning the window is the last day before its end, or before the newest data."""
         since, until = self.since, self.until
         if since is None:
-            end = moment(until, now, "until") if until else span(facts, ask)[1]
+            end = moment(until, now, "until", zone_of(self.zone)) if until else span(facts, ask)[1]
             if end is not None:
                 since, until = (end - WINDOW).isoformat(), end.isoformat()
         is_ = [f"site:{self.site}"] if self.site is not None else []
-        return Scope.of(now, since=since, until=until, compare=self.compare, bots=self.bots, is_=is_)
+        return Scope.of(now, since=since, until=until, compare=self.compare, bots=self.bots, is_=is_, zone=self.zone)
 
 
 def answers(root: Path, asked: FileRequest, now: float) -> dict[str, Any]:

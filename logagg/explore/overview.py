@@ -57,6 +57,11 @@ class Buckets:
             return f"time_bucket(INTERVAL '{self.seconds // _DAY} days', {local}) AS bucket_ts"
         return f"time_bucket(INTERVAL '{self.seconds // 60} minutes', ts{shift}) AS bucket_ts"
 
+    def distance(self, first: datetime, last: datetime) -> timedelta:
+        """Return the time between two instants: by the local clock for buckets of days, which an offset's change leaves alone."""
+        clock = ZoneInfo(self.zone) if self.seconds >= _DAY else UTC
+        return last.astimezone(clock).replace(tzinfo=None) - first.astimezone(clock).replace(tzinfo=None)
+
     def nearest(self, name: datetime) -> int:
         """Return the place of a bucket; where a change of offset has moved it out of the window, the first or last."""
         return self.places.get(name, 0 if name < next(iter(self.places)) else len(self.places) - 1)
@@ -171,7 +176,7 @@ def series(split: str, scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
 
 def _before(origin: Origin, scope: Scope, earlier: Period, buckets: Buckets, ask: Ask) -> list[int]:
     """Return the hits of the compared period, laid over the buckets of the window."""
-    column = buckets.column(scope.period.since - earlier.since)
+    column = buckets.column(buckets.distance(earlier.since, scope.period.since))
     query = aggregate(origin, "traffic", (column,), ("hits",), scope, earlier)
     hits = [0] * len(buckets.starts)
     for bucket, count in ask(query).rows:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 from logagg.errors import LogaggError
 from logagg.query.reports import BOTS, Bots
-from logagg.query.times import moment
+from logagg.query.times import moment, zone_of
 from logagg.quoting import identifier, literal
 
 COMPARE = ("none", "previous", "week", "year")
@@ -23,7 +23,7 @@ CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 SINCE = "24h"
 WEEK = timedelta(days=7)
 YEAR = 52 * WEEK  # the same days of the week
-MINUTE = timedelta(minutes=1)
+MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 MOST_VALUES = 100  # of all filters together
 LONGEST_VALUE = 8192  # characters
 
@@ -45,8 +45,11 @@ class Period:
         """Return the condition that an event or a bucket lies in it."""
         return f"ts >= {timestamp(self.since)} AND ts < {timestamp(self.until)}"
 
-    def earlier(self, by: timedelta) -> Period:
-        return Period(max(_EARLIEST, self.since - by), max(_EARLIEST, self.until - by))
+    def earlier(self, by: timedelta, here: tzinfo = UTC) -> Period:
+        """Return the period that much earlier; whole days are those of the zone, so hours keep their names."""
+        clock = UTC if by % _DAY else here
+        since, until = ((one.astimezone(clock) - by).astimezone(UTC) for one in (self.since, self.until))
+        return Period(max(_EARLIEST, since), max(_EARLIEST, until))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +99,13 @@ class Scope:
         zone: str = "UTC",
     ) -> Scope:
         """Return the scope that parameters describe; `now` is seconds since the epoch. Raises LogaggError."""
-        period = _period(now, since or SINCE, until or "now")
+        here = zone_of(zone or "UTC")
+        period = _period(now, since or SINCE, until or "now", here)
         if bots not in BOTS:
             raise LogaggError(f"bots: {bots!r} is not valid", f"write one of {', '.join(BOTS)}")
         filters = (*_filters(is_, excluded=False), *_filters(is_not, excluded=True))
-        before = _before(period, compare)
-        return cls(period, before, bots, filters, _zone(zone))  # type: ignore[arg-type]
+        before = _before(period, compare, here)
+        return cls(period, before, bots, filters, here.key)  # type: ignore[arg-type]
 
     @property
     def dimensions(self) -> frozenset[str]:
@@ -123,8 +127,8 @@ def timestamp(moment: datetime) -> str:
     return f"TIMESTAMPTZ '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}+00'"
 
 
-def _period(now: float, since: str, until: str) -> Period:
-    first, last = moment(since, now, "since"), moment(until, now, "until")
+def _period(now: float, since: str, until: str, here: ZoneInfo) -> Period:
+    first, last = moment(since, now, "since", here), moment(until, now, "until", here)
     assert first and last
     if not (_EARLIEST <= first < _LATEST and _EARLIEST <= last < _LATEST):
         raise LogaggError("since, until: not between 1970 and 2200", "write times as on the command line")
@@ -138,21 +142,22 @@ def _floor(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(second=0, microsecond=0)
 
 
-def _before(period: Period, compare: str) -> Period | None:
+def _before(period: Period, compare: str, here: ZoneInfo) -> Period | None:
     """Return the period to compare with: the one before, or the same days of earlier weeks or a year ago."""
     if compare not in COMPARE:
         raise LogaggError(f"compare: {compare!r} is not valid", f"write one of {', '.join(COMPARE)}")
     if compare == "none":
         return None
-    step = {"previous": period.length, "week": WEEK, "year": YEAR}[compare]
-    return period.earlier(step * -(-period.length // step))
+    length = _length(period, here)
+    step = {"previous": length, "week": WEEK, "year": YEAR}[compare]
+    return period.earlier(step * -(-length // step), here)
 
 
-def _zone(name: str) -> str:
-    try:
-        return ZoneInfo(name).key
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise LogaggError(f"tz: {name!r} is not a time zone", 'write one as "UTC" or "Europe/Berlin"') from None
+def _length(period: Period, here: ZoneInfo) -> timedelta:
+    """Return the length of a period: whole days by the local clock, of which one may have 23 or 25 hours, or the time it takes."""
+    since, until = (one.astimezone(here).replace(tzinfo=None) for one in (period.since, period.until))
+    days = until - since
+    return days if days >= _DAY and not days % _DAY else period.length
 
 
 def _filters(texts: Sequence[str], *, excluded: bool) -> Iterator[Filter]:

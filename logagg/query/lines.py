@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 LIMIT = 20
 MOST = 1_000_000  # rows: all of them are in memory
 _NARROW = "ask for less, with a condition, since and until"
+_UTC = ZoneInfo("UTC")
 _UNKNOWN = "?"  # the machine of a tailer without a heartbeat
 
 
@@ -52,15 +54,24 @@ class LinesRequest:
     since: datetime | None = None
     until: datetime | None = None
     limit: int = LIMIT
+    zone: str = "UTC"  # of the condition, and of the times in the answer
 
     @classmethod
     def of(
-        cls, where: str, now: float, *, since: When | None = None, until: When | None = None, limit: int = LIMIT
+        cls,
+        where: str,
+        now: float,
+        *,
+        since: When | None = None,
+        until: When | None = None,
+        limit: int = LIMIT,
+        zone: ZoneInfo = _UTC,
     ) -> LinesRequest:
-        """Return the request, checked but for its condition. Raises LogaggError."""
+        """Return the request, checked but for its condition; days are those of `zone`. Raises LogaggError."""
         if not 0 < limit <= MOST:
             raise LogaggError(f"limit: {limit} is not valid", f"write a number from 1 to {MOST:,}")
-        return cls(where.strip(), moment(since, now, "since"), moment(until, now, "until"), limit)
+        start, end = moment(since, now, "since", zone), moment(until, now, "until", zone)
+        return cls(where.strip(), start, end, limit, zone.key)
 
     @property
     def query(self) -> str:
@@ -170,7 +181,8 @@ def find(root: Path, asked: LinesRequest, paths: Sequence[str | os.PathLike[str]
 def _rows(root: Path, asked: LinesRequest) -> pa.Table:
     """Return the rows that meet the condition, the oldest first."""
     try:
-        with Sandbox(root, limits=QueryLimits(rows=MOST)).run(asked.query, arrow=True, condition=asked.where) as answer:
+        sandbox = Sandbox(root, limits=QueryLimits(rows=MOST), zone=asked.zone)
+        with sandbox.run(asked.query, arrow=True, condition=asked.where) as answer:
             table = pa.Table.from_batches(answer.batches(), answer.schema)
     except LimitReached as error:
         raise LimitReached(error.message, _NARROW) from None

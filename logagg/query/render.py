@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -191,9 +191,9 @@ def _plain_other(value: Any) -> Any:
 
 
 def _iso(value: datetime) -> str:
-    if value.tzinfo is None:
-        return value.isoformat()
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    """Return a time in ISO 8601, in its own zone; UTC is Z."""
+    text = value.isoformat()
+    return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
 
 
 def shown(value: object) -> str:
@@ -214,9 +214,7 @@ def shown(value: object) -> str:
 
 
 def _shown_time(value: datetime) -> str:
-    if value.tzinfo is not None:
-        value = value.astimezone(UTC).replace(tzinfo=None)
-    return value.isoformat(" ", "seconds" if not value.microsecond else "auto")
+    return value.replace(tzinfo=None).isoformat(" ", "seconds" if not value.microsecond else "auto")
 
 
 def text_of(answer: Rows, form: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -50,15 +50,17 @@ class ReportRequest:
         limit: int | None = None,
         site: str | None = None,
         bots: Bots = "include",
+        zone: tzinfo = UTC,
     ) -> ReportRequest:
-        """Return the request, checked. Raises LogaggError."""
+        """Return the request, checked; days are those of `zone`. Raises LogaggError."""
         if name not in NAMES:
             raise NotFound(f"no report {name!r}", f"there are {', '.join(NAMES)}")
         if bots not in BOTS:
             raise LogaggError(f"bots: {bots!r} is not valid", f"write one of {', '.join(BOTS)}")
         if limit is not None and limit < 0:
             raise LogaggError(f"limit: {limit} is not valid", "write a number of rows, or nothing for all")
-        return cls(name, moment(since, now, "since"), moment(until, now, "until"), limit, site, bots)
+        start, end = moment(since, now, "since", zone), moment(until, now, "until", zone)
+        return cls(name, start, end, limit, site, bots)
 
     @property
     def parameters(self) -> dict[str, object]:

@@ -82,9 +82,11 @@ class QueryLimits:
 class Sandbox:
     """Runs queries on a lake's newest snapshot; see the module for its guarantees."""
 
-    def __init__(self, root: Path, *, readable: Sequence[Path] = (), limits: QueryLimits | None = None) -> None:
-        """Raises LogaggError if a path in `readable` cannot be read, or contains the lake."""
-        self._root = root
+    def __init__(
+        self, root: Path, *, readable: Sequence[Path] = (), limits: QueryLimits | None = None, zone: str = "UTC"
+    ) -> None:
+        """`zone` is the time zone of days and of times. Raises LogaggError if a path in `readable` cannot be read, or contains the lake."""
+        self._root, self._zone = root, zone
         self._limits = limits or QueryLimits()
         if self._limits.memory < LEAST_MEMORY:
             raise LogaggError(f"memory: {self._limits.memory:,} bytes are too few", "a query needs 64MB or more")
@@ -130,6 +132,7 @@ class Sandbox:
             "query": query,
             "parent": os.getpid(),
             "lake": str(self._root),
+            "zone": self._zone,
             "files": self._files,
             "directories": self._directories,
             "spill": spill,

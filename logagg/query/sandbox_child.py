@@ -57,6 +57,7 @@ class QueryRequest:
     form: str
     parent: int
     lake: str
+    zone: str  # of times and days
     files: list[str]
     directories: list[str]
     spill: str  # "": nothing is spilled
@@ -124,12 +125,12 @@ def _opened(request: QueryRequest) -> Snapshot:
     """Open the newest snapshot, with all rights of the user. Raises LakeError."""
     from pathlib import Path
 
-    from logagg.query.snapshot import attach
+    from logagg.query.snapshot import attach, set_zone
 
     connection = attach(Path(request.lake), START | {"memory_limit": f"{request.memory}B"})
     [(home,)] = connection.execute("SELECT root FROM lake").fetchall()
     names = connection.execute("SELECT path FROM files").fetchall()
-    connection.execute("SET TimeZone = 'UTC'")
+    set_zone(connection, request.zone)
     connection.execute(_ONE_OF_EACH).fetchall()
     return Snapshot(connection, [_whole(home, name) for (name,) in names])
 

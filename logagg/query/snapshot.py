@@ -17,8 +17,9 @@ import duckdb
 
 from logagg import spill
 from logagg.clock import Clock, SystemClock
-from logagg.errors import CHECK, LakeError
+from logagg.errors import CHECK, LakeError, LogaggError
 from logagg.lake_format import LINK, refuse_unreadable
+from logagg.query.times import zone_of
 from logagg.quoting import literal
 
 if TYPE_CHECKING:
@@ -33,18 +34,22 @@ ATTEMPTS = 3  # a snapshot disappears only if its grace period ends between two 
 Parameters = Mapping[str, object] | Sequence[object]
 
 
-def open(root: str | os.PathLike[str] = "lake", clock: Clock | None = None) -> OpenLake:
-    """Open a lake for queries on its newest snapshot. Raises LakeError."""
-    return OpenLake(Path(root), clock or SystemClock())
+def open(root: str | os.PathLike[str] = "lake", clock: Clock | None = None, tz: str = "UTC") -> OpenLake:
+    """Open a lake for queries on its newest snapshot.
+
+    `tz` is the time zone of days and of the times in answers. Raises LakeError, and LogaggError for an unknown zone.
+    """
+    return OpenLake(Path(root), clock or SystemClock(), tz)
 
 
-def connect(root: str | os.PathLike[str] = "lake") -> duckdb.DuckDBPyConnection:
+def connect(root: str | os.PathLike[str] = "lake", tz: str = "UTC") -> duckdb.DuckDBPyConnection:
     """Return a plain read-only DuckDB connection to the newest snapshot, which stays the same while it is open.
 
-    Raises LakeError if the lake does not exist, or this version cannot read it.
+    `tz` is the time zone of days and of the times in answers. Raises LakeError if the lake does not exist, or this version
+    cannot read it; LogaggError for an unknown zone.
     """
-    link = str(Path(root) / LINK)
-    return _opened(Path(root), lambda _: _prepared(duckdb.connect(link, read_only=True)))
+    link, zone = str(Path(root) / LINK), zone_of(tz or "UTC").key
+    return _opened(Path(root), lambda _: _prepared(duckdb.connect(link, read_only=True), zone))
 
 
 def attach(root: Path, config: dict[str, Any]) -> duckdb.DuckDBPyConnection:
@@ -94,8 +99,8 @@ def _unreadable(link: Path, error: duckdb.Error) -> LakeError:
     return LakeError(f"{link}: cannot be read ({text.splitlines()[0]})", CHECK)
 
 
-def _prepared(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    _set(connection)
+def _prepared(connection: duckdb.DuckDBPyConnection, zone: str) -> duckdb.DuckDBPyConnection:
+    _set(connection, zone)
     # By default DuckDB would spill to a directory beside the catalog, in the lake.
     with contextlib.suppress(duckdb.Error):  # another connection of this process may be using it
         connection.execute(f"SET temp_directory = {literal(spill.directory())}")
@@ -138,9 +143,9 @@ class OpenLake:
     An answer keeps its snapshot open, so later calls do not change it.
     """
 
-    def __init__(self, root: Path, clock: Clock) -> None:
+    def __init__(self, root: Path, clock: Clock, tz: str = "UTC") -> None:
         self.root = root
-        self._clock = clock
+        self._clock, self._zone = clock, zone_of(tz or "UTC")
         self._target: Path | None = None
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._newest()
@@ -170,7 +175,9 @@ class OpenLake:
         from logagg.query import reports
 
         now = self._clock.now()
-        wanted = reports.ReportRequest.of(name, now, since=since, until=until, limit=limit, site=site, bots=bots)
+        wanted = reports.ReportRequest.of(
+            name, now, since=since, until=until, limit=limit, site=site, bots=bots, zone=self._zone
+        )
         return reports.frame(reports.run(self._newest(), wanted))
 
     def lines(
@@ -190,7 +197,7 @@ class OpenLake:
         """
         from logagg.query import lines
 
-        asked = lines.LinesRequest.of(where, self._clock.now(), since=since, until=until, limit=limit)
+        asked = lines.LinesRequest.of(where, self._clock.now(), since=since, until=until, limit=limit, zone=self._zone)
         with lines.find(self.root, asked, paths) as found:
             return found.frame()
 
@@ -231,22 +238,30 @@ class OpenLake:
         target = target_of(self.root)
         if self._connection is None or target != self._target:
             # Never closed here: earlier relations may be read later, and keep their connection open themselves.
-            self._connection, self._target = connect(self.root), target
-        return _cursor(self._connection)
+            self._connection, self._target = connect(self.root, self._zone.key), target
+        return _cursor(self._connection, self._zone.key)
 
 
 _VIEWS = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY view_name"
 
 
-def _set(connection: duckdb.DuckDBPyConnection) -> None:
+def set_zone(connection: duckdb.DuckDBPyConnection, zone: str) -> None:
+    """Set the time zone of days and of times in answers. Raises LogaggError if DuckDB does not know it."""
+    try:
+        connection.execute(f"SET TimeZone = {literal(zone)}")
+    except duckdb.Error:
+        raise LogaggError(f"tz: DuckDB does not know the time zone {zone!r}", "say another one, such as UTC") from None
+
+
+def _set(connection: duckdb.DuckDBPyConnection, zone: str) -> None:
     """Apply the settings that are local to a connection or cursor."""
-    connection.execute("SET TimeZone = 'UTC'")
+    set_zone(connection, zone)
     connection.execute(
         "SET python_scan_all_frames = true"
     )  # so that queries can join data frames of the caller by name
 
 
-def _cursor(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+def _cursor(connection: duckdb.DuckDBPyConnection, zone: str) -> duckdb.DuckDBPyConnection:
     cursor = connection.cursor()
-    _set(cursor)
+    _set(cursor, zone)
     return cursor

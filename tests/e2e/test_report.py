@@ -54,6 +54,27 @@ def test_times_and_booleans_keep_their_types(demo: Command, tmp_path: Path) -> N
     assert shown.split(",")[3] == "true"
 
 
+def test_a_zone_says_whose_days_are_meant(demo: Command) -> None:
+    """The machine's for people, UTC for programs, unless an option or the setting says another one."""
+    query = "SELECT date_trunc('day', max(ts)) AS day, max(ts) AS last, hour(max(ts)) AS hour FROM traffic"
+    berlin = [{"day": "2026-03-05T00:00:00+01:00", "last": "2026-03-05T00:59:00+01:00", "hour": 0}]
+    assert demo.sql(query) == [{"day": "2026-03-04T00:00:00Z", "last": "2026-03-04T23:59:00Z", "hour": 23}]
+    assert json.loads(demo.run("sql", "--json", "--tz", "Europe/Berlin", query).stdout) == berlin
+    demo.env |= {"TZ": "Asia/Tokyo"}
+    assert demo.run("sql", query).stdout.splitlines()[1] == "2026-03-05 00:00:00  2026-03-05 08:59:00     8"
+    hits = {
+        zone: json.loads(demo.run("report", "--json", "--since", "2026-03-04", "--tz", zone).stdout)[0]["hits"]
+        for zone in ("UTC", "Asia/Tokyo")
+    }
+    assert 0 < hits["UTC"] < hits["Asia/Tokyo"], "their day began nine hours earlier"
+    demo.env |= {"LOGAGG_TZ": "Europe/Berlin"}
+    assert json.loads(demo.run("sql", "--json", query).stdout) == berlin
+    [line] = map(json.loads, demo.run("lines", "--json", "--limit", 1, "--where", "hour(ts) = 0").stdout.splitlines())
+    assert line["ts"].startswith("2026-03-05T00:")
+    said = demo.run("report", "--tz", "Berlin", status=1).stderr
+    assert said == 'logagg: tz: \'Berlin\' is not a time zone; write a time zone such as "UTC" or "Europe/Berlin"\n'
+
+
 def test_an_output_appears_when_it_is_complete(demo: Command, tmp_path: Path) -> None:
     output = tmp_path / "answer"
     assert demo.run("report", "pages", "--json", "--output", output).stdout == ""

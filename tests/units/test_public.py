@@ -29,8 +29,14 @@ NAMES = [
     "open",
 ]
 SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
-    "open": (logagg.open, "(root: str | os.PathLike[str] = 'lake', clock: Clock | None = None) -> OpenLake"),
-    "connect": (logagg.connect, "(root: str | os.PathLike[str] = 'lake') -> duckdb.DuckDBPyConnection"),
+    "open": (
+        logagg.open,
+        "(root: str | os.PathLike[str] = 'lake', clock: Clock | None = None, tz: str = 'UTC') -> OpenLake",
+    ),
+    "connect": (
+        logagg.connect,
+        "(root: str | os.PathLike[str] = 'lake', tz: str = 'UTC') -> duckdb.DuckDBPyConnection",
+    ),
     "OpenLake.sql": (
         logagg.OpenLake.sql,
         "(self, query: str, params: Parameters | None = None) -> duckdb.DuckDBPyRelation | None",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -37,6 +38,26 @@ def test_the_compared_period(compare: str, since: str, days: int) -> None:
     assert found.before.until <= found.period.since, "they do not overlap"
     if compare != "previous":
         assert found.before.since.weekday() == found.period.since.weekday()
+
+
+@pytest.mark.parametrize(("compare", "days"), [("previous", 3), ("week", 7), ("year", 364)])
+def test_a_compared_period_has_the_same_hours_of_the_clock_when_it_has_changed(compare: str, days: int) -> None:
+    """Clocks go forward on 2026-03-29, so those days have an hour more or less."""
+    found = scope(since="2026-03-28", until="2026-03-31", compare=compare, zone="Europe/Berlin")
+    assert found.before
+    clock = [
+        one.astimezone(ZoneInfo("Europe/Berlin")).replace(tzinfo=None)
+        for one in (found.before.since, found.before.until)
+    ]
+    assert [one + timedelta(days=days) for one in clock] == [datetime(2026, 3, 28), datetime(2026, 3, 31)]  # noqa: DTZ001
+
+
+def test_words_for_days_are_those_of_the_zone() -> None:
+    found = scope(since="yesterday", until="today", zone="Asia/Kathmandu").period
+    assert (found.since.isoformat(), found.until.isoformat()) == (
+        "2026-03-02T18:15:00+00:00",
+        "2026-03-03T18:15:00+00:00",
+    )
 
 
 def test_filters_of_one_dimension_are_alternatives() -> None:
