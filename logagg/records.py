@@ -130,6 +130,7 @@ class Batch:
 
     table: pa.Table
     rejects: Rejects
+    formats: tuple[str, ...] = ()  # of its lines, which were not known before
 
 
 @dataclass(frozen=True, slots=True)

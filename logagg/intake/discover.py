@@ -22,6 +22,7 @@ _NAMED = 3  # links that cannot be followed are named in a notice, at most
 
 _LOG = re.compile(r"\.log(?:$|[.-])|access", re.IGNORECASE)
 _ERROR = re.compile(r"(?<![a-z])errors?(?![a-z])", re.IGNORECASE)
+_BACKUP = re.compile(r"~\Z|\A#|\.(?:bak|backup|copy|orig|saved?|sw[a-p]|te?mp|part|filepart)\Z", re.IGNORECASE)
 
 
 def find(paths: Sequence[str]) -> list[Found]:
@@ -251,7 +252,12 @@ def _matches(pattern: str, name: str) -> bool:
 
 def is_access_log(name: str) -> bool:
     """Return whether a name in a directory is that of an access log."""
-    return bool(_LOG.search(name)) and not is_error_log(name) and not name.startswith(".")
+    return bool(_LOG.search(name)) and not (is_error_log(name) or is_backup(name) or name.startswith("."))
+
+
+def is_backup(name: str) -> bool:
+    """Return whether a name is that of a file which an editor or a person has put beside a log."""
+    return bool(_BACKUP.search(name))
 
 
 def is_error_log(name: str) -> bool:

@@ -153,9 +153,18 @@ class Reader(ChunkReader):
     def set_note(self, note: str) -> None:
         self.source = replace(self.source, note=note)
 
-    def set_format(self, format: str) -> None:
-        if self.source.format != format:
-            self.source = replace(self.source, format=format)
+    def set_format(self, format: str, data: bytes | memoryview) -> bool:
+        """Note the format of the last chunk, which has these data; return False if it was taken back, to be cut as the format demands."""
+        if self.source.format == format:
+            return True
+        self.note_format(format)
+        if not self._is_cut_well(data):
+            self.take_back()
+            return False
+        return True
+
+    def note_format(self, format: str) -> None:
+        self.source = replace(self.source, format=format)
 
     # one pass of reading
 

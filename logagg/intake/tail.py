@@ -11,7 +11,7 @@ from typing import Literal
 from logagg.clock import Clock, is_set, not_set, written
 from logagg.errors import ClockError
 from logagg.heartbeat import FollowedLog
-from logagg.intake.chunks import Outgrown, ReadLimits, Replaced, TakeBuffer, no_buffer
+from logagg.intake.chunks import Outgrown, ReadLimits, Replaced, TakeBuffer, WholeLines, all_lines, no_buffer
 from logagg.intake.content import Compressed, Pipe
 from logagg.intake.discover import Finder
 from logagg.intake.names import STDIN
@@ -50,13 +50,14 @@ class Tailer:
         forget: float = 30 * 86_400.0,
         once: bool = False,
         take_buffer: TakeBuffer = no_buffer,
+        whole_lines: WholeLines = all_lines,
         clock: Clock,
         notice: Report,
         may_forget: Callable[[], bool] = lambda: True,
     ) -> None:
         self._at_once = max(1, allowance() // 4)  # logs that are read in turn
         open_files = OpenFiles(3 * self._at_once)
-        limits = ReadLimits(chunk_bytes, max_line, take_buffer)
+        limits = ReadLimits(chunk_bytes, max_line, take_buffer, whole_lines)
         self._finder = Finder(paths, clock.now)
         from_end = start_at == "end"
         self._registry = SourceRegistry(known, limits, clock, notice, open_files, patient=not once, from_end=from_end)
@@ -92,9 +93,9 @@ class Tailer:
             self._miss_now_and_then()
 
     def drain_ends(self, whole: Callable[[str, bytes], bool]) -> Iterator[Chunk]:
-        """Yield the last lines without a newline, for a run that ends.
+        """Yield the last lines without a newline, for a run that ends, and those whose last part may be missing.
 
-        Of a log that may still be written to, a line is yielded only if `whole` accepts it as complete.
+        Of a log that may still be written to, a line without a newline is yielded only if `whole` accepts it as complete.
         """
         if self.waits_for_clock():
             return
@@ -136,9 +137,17 @@ class Tailer:
         changed, self._registry.changed = self._registry.changed, False
         return changed
 
-    def set_format(self, source: str, format: str) -> None:
-        """Remember the format a source is written in."""
-        self._reader(source).set_format(format)
+    def set_format(self, chunk: Chunk, format: str) -> bool:
+        """Remember the format that the last chunk of a source is written in; return False if it was taken back, to be cut as the format demands."""
+        return self._reader(chunk.source).set_format(format, chunk.data)
+
+    def note_format(self, source: str, format: str) -> None:
+        """Remember the formats of a source, of which one is new; it does not change where the log is cut."""
+        self._reader(source).note_format(format)
+
+    def fragment(self, source: str) -> bytes:
+        """Return what comes after the last newline of a source, read again. Raises Replaced or OSError."""
+        return self._reader(source).fragment()
 
     def refuse(self, source: str) -> None:
         """Take back the last chunk of a source; it is read again when its file has grown."""
@@ -280,15 +289,14 @@ class Tailer:
         return content.complete or bool(content.broken)
 
     def _last_line(self, reader: Reader, whole: Callable[[str, bytes], bool] | None) -> Iterator[Chunk]:
-        """Yield the line after the last newline; if `whole` is given, only if that accepts it."""
+        """Yield what is left of a log; the line after the last newline, if `whole` is given, only if that accepts it."""
         if reader.content is None and not self._may_have_rest(reader):
             return
         if reader.refused or (isinstance(reader.content, Compressed) and not reader.content.complete):
             return
         try:
-            if whole is None or whole(reader.source.id, reader.fragment()):
-                if chunk := reader.last():
-                    yield chunk
+            if chunk := reader.last(lambda line: whole is None or whole(reader.source.id, line)):
+                yield chunk
         except Replaced:
             self._registry.lose(reader)
         except OSError as error:

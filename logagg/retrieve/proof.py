@@ -65,11 +65,17 @@ def _compiled(log_format: str) -> Format | None:
 def _hold(lines: Sequence[bytes], rows: Sequence[Row], fmt: Format, now: float) -> list[bool]:
     data = b"\n".join(lines) + b"\n"
     starts = np.cumsum([0, *(len(line) + 1 for line in lines[:-1])])
-    batch = fast.parse(Chunk("", 0, 0, len(data), data, Fingerprint.blank(0)), fmt, now, LONGEST_LINE).table
-    numbers = np.searchsorted(starts, batch.column("position").to_numpy()).tolist()
+    batch = fast.parse(Chunk("", 0, 0, len(data), data, Fingerprint.blank(0)), fmt, now, LONGEST_LINE)
+    if (
+        1 < len(lines) > batch.table.num_rows + batch.rejects.lines
+    ):  # one, of which the end is missing, goes on in the next
+        half = len(lines) // 2
+        return _hold(lines[:half], rows[:half], fmt, now) + _hold(lines[half:], rows[half:], fmt, now)
+    numbers = {int(start): number for number, start in enumerate(starts)}
     holds = [False] * len(lines)
-    for number, said in zip(numbers, _said(batch), strict=True):
-        holds[number] = _agree(rows[number], said)
+    for position, said in zip(batch.table.column("position").to_pylist(), _said(batch.table), strict=True):
+        if (number := numbers.get(position)) is not None:  # else it is no line, but in the middle of one
+            holds[number] = _agree(rows[number], said)
     return holds
 
 

@@ -41,6 +41,7 @@ def test_the_parsers_agree_on_each_extreme_value_of_each_field(fmt: Format) -> N
         "time_epoch": TIMES[2],
         "time_epoch_ms": "1763600000123",
         "time_epoch_us": TIMES[3],
+        "time_any": TIMES[2],
     }
     lines = [
         fields_of(fmt, whole | {field: value}, quote)
@@ -113,6 +114,9 @@ SCALARS = [
     '"tab\t"',
     '"',
     "'x'",
+    "",
+    "0.1, 0.2 : 0.3",
+    "1 ,",
 ]
 ESCAPED = [
     r'"\u00e9"',
@@ -125,8 +129,12 @@ ESCAPED = [
     r'"\ude00x"',
     r'"\u0000"',
     r'"\u004"',
+    r'"\xC3\xA9\xff\v"',
+    r'"\xd"',
+    r'"\d\"',
+    '"[x"',
 ]
-KEYS = ["status", "x", "time", "url", "\u00e9", r"\u0075rl", r"u\rl", "\\"]
+KEYS = ["status", "x", "time", "url", "\u00e9", r"\u0075rl", r"u\rl", "\\", "", "0", "x.url", "url.x", r"\x78", "1.0"]
 NESTED = st.recursive(
     st.sampled_from(SCALARS + ESCAPED),
     lambda values: (
@@ -148,7 +156,17 @@ ENDS = st.sampled_from(["", " ", "}", ",", "x"])
     ['{"x":' + '"' + "u" * 300 + '"}', '{"' + r"\u0075" * 300 + '":1}', "\ufeff{}", '{"x":1', "{", '{"x"', '{"x":"']
 )
 def test_the_parsers_agree_on_json_of_any_shape(lines: list[str]) -> None:
-    fmt = compile_format("json:time_iso8601=time,status=status,target=url")
+    paths = (
+        "target=url",
+        "agent=x",
+        "agent=x.url",
+        "host=x.0",
+        "client=url.x",
+        "client=x.x.x",
+        "tls=url.1.0",
+        "cache=",
+    )
+    fmt = compile_format("json:time_iso8601=time,status=status," + ",".join(paths))
     plenty = '{"time": "2026-11-20T01:02:03+00:00", "status":200, '
     stamped = [line.replace("{", plenty, 1) for line in lines] + [f'{plenty}"url":{line}}}' for line in lines]
     ours, plainly = both("\n".join(lines + stamped).encode(), fmt)

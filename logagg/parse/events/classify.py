@@ -20,6 +20,7 @@ from logagg.config.rules import KINDS
 from logagg.config.sections import Config
 from logagg.parse.events import kinds, visitors
 from logagg.parse.events.addresses import Prefix
+from logagg.parse.events.clients import Proxies
 from logagg.parse.events.hints import HINTS, refined
 from logagg.parse.events.locations import from_hosting, located
 from logagg.parse.events.rules import Rules
@@ -43,7 +44,7 @@ class Classifier:
     rules: Rules
     secret: bytes  # keys the visitor hash; at least 16 bytes
     site: str = ""  # for logs without a virtual host
-    forwarded: bool = False  # believe the first address of X-Forwarded-For
+    proxies: Proxies = Proxies()  # whose word is taken for who the client is
     limit: int = 256  # characters of a dimension value
     prefix: Prefix = Prefix()  # how much of an address tells visitors apart
     period: int = 0  # microseconds for which a visitor stays the same; 0: forever
@@ -64,7 +65,7 @@ class Classifier:
             Rules.of(config),
             secret,
             config.site,
-            config.forwarded,
+            Proxies(config.trusted_proxies, config.forwarded),
             config.limits.value,
             prefix,
             period,
@@ -165,10 +166,7 @@ class Classifier:
 
     def _clients(self, column: dict[str, EncodedText]) -> EncodedText:
         """Return the address of each row's client, as a whole."""
-        client = column["client"].filled()
-        if self.forwarded:
-            client = _first_forwarded(column["forwarded"].filled()).otherwise(client)
-        return client
+        return self.proxies.clients(column["client"].filled(), column["forwarded"].filled())
 
 
 def facts(batch: pa.Table) -> dict[str, pa.Array]:
@@ -268,8 +266,3 @@ def _bare(hosts: pa.Array) -> Slices:
     places = Slices.of(hosts)
     led = pc.starts_with(hosts, _WWW).to_numpy(zero_copy_only=False)
     return Slices(places.data, places.start + led * len(_WWW), places.end)
-
-
-def _first_forwarded(forwarded: EncodedText) -> EncodedText:
-    """Return the first address of each X-Forwarded-For: the client, if every proxy is to be trusted."""
-    return forwarded.map(lambda values: _fields(values, r"\A\s*(?P<first>[^,\s]*)", "first")[0])

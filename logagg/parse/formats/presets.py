@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-NAMED: Mapping[str, str] = {
-    "vhost-combined": '%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i"',
-    "main": '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" "%{X-Forwarded-For}i"',
-    "combined-time": '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %{s}T',
-    "combined": '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"',
-    "vhost-common": '%v %h %l %u %t "%r" %>s %b',
-    "common": '%h %l %u %t "%r" %>s %b',
+_BEGIN = '[<time_local>] "<request>" <status> <bytes>'
+_AGENT = '"<referrer>" "<agent>"'
+
+# The combined family, whose members detection writes from the lines themselves (`written.py`).
+COMBINED: Mapping[str, str] = {
+    "vhost-combined": f"<host> <client> - <user> {_BEGIN} {_AGENT}",
+    "main": f'<client> - <user> {_BEGIN} {_AGENT} "<forwarded>"',
+    "combined-time": f"<client> - <user> {_BEGIN} {_AGENT} <seconds>",
+    "combined": f"<client> - <user> {_BEGIN} {_AGENT}",
+    "vhost-common": f"<host> <client> - <user> {_BEGIN}",
+    "common": f"<client> - <user> {_BEGIN}",
 }
+NAMED: Mapping[str, str] = {**COMBINED}

@@ -5,12 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from logagg.parse.formats.format import TIMES, UNITS, UPSTREAM_UNITS
+
 # Fields of a line, by the servers' names for them. If several names give one field, the first in the table is preferred.
 NGINX: Mapping[str, str] = {
     "remote_addr": "client",
-    "realip_remote_addr": "",
+    "proxy_protocol_addr": "proxied_client",
+    "http_x_real_ip": "sent_client",
+    "http_cf_connecting_ip": "sent_client",
+    "http_cf_connecting_ipv6": "sent_client",
+    "http_true_client_ip": "sent_client",
+    "http_fastly_client_ip": "sent_client",
+    "http_x_client_ip": "sent_client",
+    "http_x_cluster_client_ip": "sent_client",
+    "http_fly_client_ip": "sent_client",
+    "http_x_azure_clientip": "sent_client",
+    "realip_remote_addr": "peer",
     "http_x_forwarded_for": "forwarded",
     "proxy_add_x_forwarded_for": "forwarded",
+    "http_forwarded": "forwarded",
+    "http_x_original_forwarded_for": "forwarded",
     "host": "host",
     "http_host": "host",
     "server_name": "host",
@@ -58,8 +72,18 @@ NGINX: Mapping[str, str] = {
 }
 
 APACHE: Mapping[str, str] = {
-    "a": "client",
+    "a": "proxied_client",
     "h": "client",
+    "{c}a": "peer",
+    "{c}h": "peer",
+    "{X-Real-IP}i": "sent_client",
+    "{CF-Connecting-IP}i": "sent_client",
+    "{True-Client-IP}i": "sent_client",
+    "{Fastly-Client-IP}i": "sent_client",
+    "{X-Client-IP}i": "sent_client",
+    "{X-Cluster-Client-IP}i": "sent_client",
+    "{X-Azure-ClientIP}i": "sent_client",
+    "{Forwarded}i": "forwarded",
     "v": "host",
     "V": "host",
     "{Host}i": "host",
@@ -109,32 +133,56 @@ APACHE: Mapping[str, str] = {
 # Directives whose values are not used.
 APACHE_UNUSED = frozenset("AfIklLpPRSX^") | {"ti", "to"}
 
-# Keys of JSON logs without a template, in addition to the names of nginx's variables.
+# Who may be the client of a line, the best one first: an address that a trusted proxy has said, the other end of the
+# connection, what a header says, and the proxy itself.
+CLIENTS = ("proxied_client", "client", "sent_client", "peer")
+# Variables that hold what a client has sent: their values may be anything.
+SENT = frozenset(name for name in NGINX if name.startswith("http_")) | frozenset(
+    name for name in APACHE if name.endswith("}i")
+)
+# Variables that are not used, but whose shape tells formats apart.
+SHAPE_OF_UNUSED: Mapping[str, str] = {"l": "ident", "p": "digits", "server_port": "digits"}
+# Fields as our own notation has them.
+OWN = frozenset({*NGINX.values(), *APACHE.values(), *UNITS, *UPSTREAM_UNITS, *TIMES, "ident"}) - {""}
+
+# Keys of JSON logs, in small letters and without `_`, `-` and the like, beside the names of nginx's variables. Of several
+# keys for one field, the first in the table is preferred.
 JSON_KEYS: Mapping[str, str] = {
-    **{key: "client" for key in ("client_ip", "clientip", "client", "ip", "remote_ip", "remote_host", "addr")},
-    **{key: "forwarded" for key in ("x_forwarded_for", "xff", "forwarded_for")},
-    **{key: "host" for key in ("vhost", "virtual_host", "domain", "site")},
-    **{key: "method" for key in ("method", "verb", "http_method")},
-    **{key: "target" for key in ("url", "request_url", "request_path")},
-    **{key: "path" for key in ("path",)},
-    **{key: "query" for key in ("query",)},
-    **{key: "status" for key in ("status_code", "response", "code", "response_code")},
-    **{key: "bytes" for key in ("bytes", "size", "body_bytes", "response_size", "length")},
-    **{key: "referrer" for key in ("referer", "referrer", "http_referrer")},
-    **{key: "agent" for key in ("user_agent", "agent", "ua", "useragent")},
-    **{key: "seconds" for key in ("duration", "response_time", "took", "elapsed")},
-    **{key: "upstream_seconds" for key in ("upstream_time", "upstream_duration")},
-    **{key: "cache" for key in ("cache_status", "cache")},
-    **{key: "protocol" for key in ("protocol", "proto", "http_version")},
-    **{key: "tls" for key in ("tls_version", "ssl_version", "tls")},
-    **{key: "user" for key in ("user", "username", "auth_user")},
-    **{key: "country" for key in ("country", "country_code", "country_iso_code", "cf_ipcountry")},
-    **{key: "city" for key in ("city", "city_name")},
-    **{key: "asn" for key in ("asn", "as_number", "client_asn")},
-    **{key: "organization" for key in ("as_org", "as_name", "as_organization", "asn_org")},
-    **{key: "brands" for key in ("sec_ch_ua", "sec-ch-ua")},
-    **{key: "platform" for key in ("sec_ch_ua_platform", "sec-ch-ua-platform")},
-    **{key: "mobile" for key in ("sec_ch_ua_mobile", "sec-ch-ua-mobile")},
+    **dict.fromkeys(("clientip", "remoteip", "clientaddress", "remoteaddress", "clientaddr", "client", "ip"), "client"),
+    **dict.fromkeys(("remotehost", "clienthost", "sourceip", "srcip", "addr"), "client"),
+    **dict.fromkeys(("realip", "xrealip", "cfconnectingip", "trueclientip", "xclientip"), "sent_client"),
+    **dict.fromkeys(("xforwardedfor", "xff", "forwardedfor"), "forwarded"),
+    **dict.fromkeys(("vhost", "virtualhost", "domain", "site", "authority", "requesthost", "urldomain"), "host"),
+    **dict.fromkeys(("requestline",), "request"),
+    **dict.fromkeys(("method", "verb", "httpmethod", "reqmethod", "requestverb"), "method"),
+    **dict.fromkeys(
+        ("url", "requesturl", "originalurl", "urloriginal", "requestpath", "fullpath", "rawpath"), "target"
+    ),
+    **dict.fromkeys(("target", "path", "urlpath", "resourcepath", "endpoint"), "target"),
+    **dict.fromkeys(("query", "querystr", "requestquery", "urlquery", "rawquery"), "query"),
+    **dict.fromkeys(("statuscode", "responsestatus", "responsecode", "httpstatus", "httpstatuscode"), "status"),
+    **dict.fromkeys(("response", "code", "httpcode", "rescode"), "status"),
+    **dict.fromkeys(("bytes", "size", "bodybytes", "responsesize", "responsebytes", "responsebodysize"), "bytes"),
+    **dict.fromkeys(("responselength", "contentlength", "sentbytes", "bytesout", "byteswritten", "length"), "bytes"),
+    **dict.fromkeys(("referer", "referrer", "httpreferrer", "requestreferer"), "referrer"),
+    **dict.fromkeys(("useragent", "agent", "ua", "requestuseragent", "useragentoriginal"), "agent"),
+    **dict.fromkeys(("duration", "responsetime", "took", "elapsed", "latency", "timetaken", "elapsedtime"), "seconds"),
+    **dict.fromkeys(("requestduration", "processingtime", "processtime", "reqtime", "rt", "totaltime"), "seconds"),
+    **dict.fromkeys(("upstreamtime", "upstreamduration", "upstreamlatency", "upstreamservicetime"), "upstream_seconds"),
+    **dict.fromkeys(("backendtime", "origintime", "urt"), "upstream_seconds"),
+    **dict.fromkeys(("cachestatus", "cache", "xcache"), "cache"),
+    **dict.fromkeys(("protocol", "proto", "httpversion", "requestprotocol"), "protocol"),
+    **dict.fromkeys(("requestscheme", "xforwardedproto", "httpxforwardedproto", "urlscheme"), "scheme"),
+    **dict.fromkeys(("tlsversion", "sslversion", "tls", "tlsprotocol"), "tls"),
+    **dict.fromkeys(("user", "username", "authuser", "userid"), "user"),
+    **dict.fromkeys(("country", "countrycode", "cfipcountry", "geocountryisocode", "clientcountry"), "country"),
+    **dict.fromkeys(("countryisocode", "geocountry"), "country"),
+    **dict.fromkeys(("city", "cityname", "geocityname", "clientcity"), "city"),
+    **dict.fromkeys(("asn", "asnumber", "clientasn", "geoasn"), "asn"),
+    **dict.fromkeys(("asorg", "asname", "asorganization", "asnorg"), "organization"),
+    **dict.fromkeys(("secchua",), "brands"),
+    **dict.fromkeys(("secchuaplatform",), "platform"),
+    **dict.fromkeys(("secchuamobile",), "mobile"),
 }
 # Variables that nginx's geoip2 module fills have the names that its configuration gives them.
 _GEOIP2 = (
@@ -157,5 +205,7 @@ def nginx_field(variable: str) -> str:
     return next((field for pattern, field in _GEOIP2 if pattern.fullmatch(variable)), "")
 
 
-# Keys of times; the shape of the value decides the field.
-JSON_TIMES = ("@timestamp", "timestamp", "time", "ts", "date", "datetime")
+# Keys of times, written likewise.
+JSON_TIMES = (
+    "timestamp", "time", "ts", "date", "datetime", "asctime", "requesttime", "starttime", "eventtime", "logtime", "t"
+)  # fmt: skip

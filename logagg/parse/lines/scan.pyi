@@ -1,6 +1,8 @@
 from logagg.columnar.slices import Bytes, Mask, Offsets
 from logagg.parse.formats.format import Format
 
+SHAPES: tuple[str, ...]
+
 def find_lines(data: Bytes) -> tuple[Offsets, Offsets]: ...
 def split_fields(
     data: Bytes, start: Offsets, end: Offsets, fmt: Format

@@ -10,11 +10,20 @@ import numpy as np
 from libc.stdint cimport int64_t, uint8_t
 
 from logagg.columnar.bytes cimport CACHE_LINE, ROWS_AHEAD, Ptr, find, first_of, prefetch
+from logagg.parse.lines.shapes cimport has_shape
+
+# In the order of the numbers in `shapes.pxd`.
+SHAPES = (
+    "", "client", "client_or_dash", "address", "ident", "host", "digits", "dash", "addresses", "sockets", "decimals", "cache", "other"
+)
 
 cdef enum:
     NUL = 0
     NEWLINE = 10
     RETURN = 13
+    BLANK = 32
+    COMMA = 44
+    COLON = 58
     BACKSLASH = 92
     MOST_STEPS = 256
     USUAL = 64  # bytes of a line
@@ -69,6 +78,9 @@ cdef struct Literal:
     Ptr text
     Py_ssize_t length
     bint quoted  # the value before it is quoted: a backslash escapes the next byte
+    bint listed  # that value may be a list, whose blanks do not end it
+    bint last  # it ends the line
+    int shape  # that the value has
     Py_ssize_t row  # of the table of fields; -1: an unused value
 
 
@@ -82,10 +94,12 @@ def split_fields(const uint8_t[::1] data, const int64_t[::1] start, const int64_
     cdef Py_ssize_t lines = start.shape[0], steps = len(fmt.steps), named = 0, number, row
     cdef Literal literals[MOST_STEPS]
     cdef bytes prefix = fmt.prefix
-    cdef Literal head = Literal(<Ptr> <char*> prefix, len(prefix), False, -1)
+    cdef Literal head = Literal(<Ptr> <char*> prefix, len(prefix), False, False, False, 0, -1)
     names = []
     for number, step in enumerate(fmt.steps):  # the format keeps the bytes of its literals
-        literals[number] = Literal(<Ptr> <char*> <bytes> step.until, len(step.until), step.quoted, -1)
+        literals[number] = Literal(
+            <Ptr> <char*> <bytes> step.until, len(step.until), step.quoted, step.listed, number == steps - 1, SHAPES.index(step.shape), -1
+        )
         if step.field:
             literals[number].row = named
             names.append(step.field)
@@ -119,12 +133,14 @@ cdef bint _split(
     at += head.length
     for number in range(steps):
         found = _end_of_value(at, stop, &literals[number])
-        if found == NULL:
+        if found == NULL or (literals[number].shape and not has_shape(at, found, literals[number].shape)):
             return False
         if literals[number].row >= 0:
             starts[literals[number].row, row] = at - first
             ends[literals[number].row, row] = found - first
         at = found + literals[number].length
+    while at < stop and at[0] == BLANK:
+        at += 1
     return at == stop
 
 
@@ -132,14 +148,60 @@ cdef inline Ptr _end_of_value(Ptr at, Ptr stop, const Literal* literal) noexcept
     """Return the position of the literal that ends the value at `at`, or NULL."""
     cdef Ptr from_ = at
     if literal.length == 0:
+        while stop > at and stop[-1] == BLANK:
+            stop -= 1
         return stop
+    if literal.last and literal.quoted:
+        return _end_of_last(at, stop, literal)
     while True:
         at = find(at, stop, literal.text[0])
         if at == stop:
             return NULL
-        if _holds(at, stop, literal) and not (literal.quoted and _is_escaped(from_, at)):
+        if (
+            _holds(at, stop, literal)
+            and not (literal.quoted and _is_escaped(from_, at))
+            and not (literal.listed and _is_between(from_, at, stop))
+        ):
             return at
         at += 1
+
+
+cdef Ptr _end_of_last(Ptr at, Ptr stop, const Literal* literal) noexcept nogil:
+    """Return the quote that ends the last value of a line, or NULL; others may be a part of it that the server has not escaped.
+
+    A quote ends the value at the end of the line, and where further values follow: a blank, and quotes in pairs.
+    """
+    cdef Ptr from_ = at
+    cdef Py_ssize_t after = -1  # quotes after this one
+    while True:
+        at = find(at, stop, c'"')
+        if at == stop:
+            return NULL
+        if not _is_escaped(from_, at):
+            after = _count_quotes(from_, at + 1, stop) if after < 0 else after - 1
+            if _holds(at, stop, literal) and (at + 1 == stop or (at[1] == BLANK and after % 2 == 0)):
+                return at
+        at += 1
+
+
+cdef Py_ssize_t _count_quotes(Ptr first, Ptr at, Ptr stop) noexcept nogil:
+    """Return how many quotes follow that are not escaped."""
+    cdef Py_ssize_t count = 0
+    while True:
+        at = find(at, stop, c'"')
+        if at == stop:
+            return count
+        count += not _is_escaped(first, at)
+        at += 1
+
+
+cdef inline bint _is_between(Ptr first, Ptr at, Ptr stop) noexcept nogil:
+    """Tell whether a blank stands between the items of a list: after a comma, or around a colon."""
+    if at[0] != BLANK or at == first:
+        return False
+    return at[-1] == COMMA or (at[-1] == COLON and at - first > 1 and at[-2] == BLANK) or (
+        stop - at > 2 and at[1] == COLON and at[2] == BLANK
+    )
 
 
 cdef inline bint _holds(Ptr at, Ptr stop, const Literal* literal) noexcept nogil:
