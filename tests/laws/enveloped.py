@@ -54,7 +54,8 @@ def docker(line: bytes, draw: random.Random) -> list[bytes]:
 def journal(line: bytes, draw: random.Random) -> list[bytes]:
     text: object = line.decode("utf-8", "replace")
     if draw.random() < 0.3:
-        text = [*line, *draw.choice([[], [], [256], ["a"], [-1], [1.5]])]
+        others: list[list[object]] = [[], [], [256], ["a"], [-1], [1.5]]
+        text = [*line, *draw.choice(others)]
     return [_json({"_PID": "812", "MESSAGE": text, "PRIORITY": "6"}, draw)]
 
 

@@ -1,15 +1,15 @@
 """Where lines end that may come in parts, among which are those of another stream.
 
-A line is complete with its last part, or where the rest of its parts would be too far away from its first one.
+A line is complete with its last part, or where the rest of its parts would be too far away (`parts`).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from logagg.columnar.slices import Slices
+from logagg.columnar.slices import Bytes, Mask, Slices
 from logagg.parse.envelopes import parts
-from logagg.parse.envelopes.kinds import in_parts, split
+from logagg.parse.envelopes.kinds import Envelope, in_parts, split
 from logagg.parse.envelopes.unwrap import inside, messages_of
 from logagg.parse.lines import scan
 
@@ -23,10 +23,8 @@ def whole_lines(log_format: str, ahead: memoryview, end: int, max_line: int) -> 
     if envelope is None:
         return end
     lines = _lines(ahead)
-    inner = inside(lines, envelope)
-    assert inner.stream is not None and inner.open is not None
     rows = int(np.searchsorted(lines.start, end))
-    closed = parts.count_closed(lines.start, lines.end, inner.stream, inner.open, max_line, rows)
+    closed = parts.count_closed(lines.start, lines.end, *_parts(lines, envelope), max_line, rows)
     if closed == rows:
         return end
     before = int(lines.end[closed - 1]) if closed else 0
@@ -50,6 +48,22 @@ def first_line(log_format: str, data: bytes, max_line: int, *, ended: bool) -> b
     if len(rows) and inner.open[rows[-1]] and not ended:
         return None
     return line if len(rows) < 2 else b"\n".join(data[lines.start[row] : lines.end[row]] for row in rows)
+
+
+def _parts(lines: Slices, envelope: Envelope) -> tuple[Bytes, Mask]:
+    """Return the stream of each line, and which ones go on in the next one of their stream."""
+    if not envelope.key:
+        return _read_parts(lines, envelope)
+    streams, opens, others = parts.as_docker_writes(*lines.places)
+    if others.any():
+        streams[others], opens[others] = _read_parts(lines.filter(others), envelope)
+    return streams, opens
+
+
+def _read_parts(lines: Slices, envelope: Envelope) -> tuple[Bytes, Mask]:
+    inner = inside(lines, envelope)
+    assert inner.stream is not None and inner.open is not None
+    return inner.stream, inner.open
 
 
 def _lines(data: memoryview) -> Slices:

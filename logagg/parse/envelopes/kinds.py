@@ -65,7 +65,7 @@ DEEPEST = 3  # envelopes in one another
 
 def split(name: str) -> tuple[str, str]:
     """Split the name of a format into its envelopes, the outermost first, and what is inside: `cri`, `combined`."""
-    envelopes, inside = [], name
+    envelopes, inside = list[str](), name
     while (parts := inside.partition("+"))[0] in ENVELOPES and len(envelopes) < DEEPEST:
         envelopes.append(parts[0])
         inside = parts[2]

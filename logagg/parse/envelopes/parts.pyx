@@ -1,13 +1,14 @@
 """Parts of lines -> lines. Docker, containerd and CRI-O write a line of more than 16 KB (or 8 KB) in parts.
 
-A part is joined with the part of its stream before it, if that is open, and all lies within `most` bytes of the log. So the
-lines that come after some place do not depend on anything that is further back than that.
+A part is joined with the part of its stream before it, if that is open. When lines have been open for more than `most`
+bytes of the log, without a moment at which none was, all of them are closed. So what follows a place where none is open
+does not depend on what comes before it, and the next such place is not far away.
 """
 
 import numpy as np
 
 from libc.stdint cimport int64_t, uint8_t
-from libc.string cimport memcmp
+from libc.string cimport memchr, memcmp
 
 from logagg.columnar.bytes cimport Ptr, first_of
 
@@ -15,8 +16,8 @@ cdef enum:
     STREAMS = 3  # numbers of streams: 0 for what is no part
 
 cdef struct Open:
-    int64_t message  # the number of the message that goes on; -1: none
-    int64_t start  # of its first part
+    int64_t messages[STREAMS]  # the number of the message of each stream that goes on; -1: none
+    int64_t start  # since when there has been one; -1: there is none
 
 
 def join(const int64_t[::1] start, const int64_t[::1] end, const uint8_t[::1] stream, open_, int64_t most):
@@ -26,11 +27,11 @@ def join(const int64_t[::1] start, const int64_t[::1] end, const uint8_t[::1] st
     messages = np.empty(rows, np.int64)
     cdef int64_t[::1] message = messages
     cdef int64_t count = 0
-    cdef Open[STREAMS] open_messages
-    _close_all(open_messages)
+    cdef Open now
+    _close(&now)
     with nogil:
         for row in range(rows):
-            message[row] = _message_of(open_messages, start[row], end[row], stream[row], is_open[row], most, count)
+            message[row] = _message_of(&now, start[row], end[row], stream[row], is_open[row], most, count)
             count += message[row] == count
     return messages
 
@@ -39,43 +40,42 @@ def count_closed(const int64_t[::1] start, const int64_t[::1] end, const uint8_t
     """Return after how many of the first `rows` lines no message is open; later lines may be known in part."""
     cdef Py_ssize_t row, closed = 0
     cdef const uint8_t[::1] is_open = open_.view(np.uint8)
-    cdef int64_t count = 0, message, ahead
-    cdef Open[STREAMS] open_messages
-    _close_all(open_messages)
+    cdef int64_t count = 0
+    cdef Open now
+    _close(&now)
     with nogil:
         for row in range(rows):
-            message = _message_of(open_messages, start[row], end[row], stream[row], is_open[row], most, count)
-            count += message == count
-            ahead = end[row + 1] if row + 1 < end.shape[0] else end[row]
-            if _is_closed(&open_messages[1], ahead, most) and _is_closed(&open_messages[2], ahead, most):
+            count += _message_of(&now, start[row], end[row], stream[row], is_open[row], most, count) == count
+            if now.start < 0 or (row + 1 < end.shape[0] and _is_over(&now, end[row + 1], most)):
                 closed = row + 1
     return closed
 
 
 cdef inline int64_t _message_of(
-    Open* open_messages, int64_t start, int64_t end, uint8_t stream, bint is_open, int64_t most, int64_t new
+    Open* now, int64_t start, int64_t end, uint8_t stream, bint is_open, int64_t most, int64_t new
 ) noexcept nogil:
     """Return the number of the message of a line: that of an open one, or `new`."""
-    cdef Open* before = &open_messages[stream]
+    cdef int64_t message
+    if _is_over(now, end, most):
+        _close(now)
     if stream == 0 or end - start > most:
         return new
-    if before.message < 0 or end - before.start > most:
-        before.message, before.start = new, start
-    new = before.message
-    if not is_open:
-        before.message = -1
-    return new
+    message = now.messages[stream] if now.messages[stream] >= 0 else new
+    now.messages[stream] = message if is_open else -1
+    if now.messages[1] < 0 and now.messages[2] < 0:
+        now.start = -1
+    elif now.start < 0:
+        now.start = start
+    return message
 
 
-cdef inline bint _is_closed(const Open* one, int64_t ahead, int64_t most) noexcept nogil:
-    """Tell whether no line that ends at `ahead` or later goes on with it."""
-    return one.message < 0 or ahead - one.start > most
+cdef inline bint _is_over(const Open* now, int64_t end, int64_t most) noexcept nogil:
+    """Tell whether a line that ends there, or later, closes the messages that are open."""
+    return now.start >= 0 and end - now.start > most
 
 
-cdef inline void _close_all(Open* open_messages) noexcept nogil:
-    cdef int stream
-    for stream in range(STREAMS):
-        open_messages[stream].message = -1
+cdef inline void _close(Open* now) noexcept nogil:
+    now.messages[1] = now.messages[2] = now.start = -1
 
 
 def of_docker(
@@ -98,6 +98,49 @@ def of_docker(
             open_[row] = first[end[row] - 1] != c"\n"
             end[row] -= not open_[row]
     return streams, opens
+
+
+def as_docker_writes(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
+    """Tell the streams and the open texts of lines as `of_docker` does, and which lines are not written as Docker writes them.
+
+    To know what they are, these have to be read as JSON, which takes ten times as long.
+    """
+    cdef Py_ssize_t rows = start.shape[0], row
+    streams, opens, others = np.zeros(rows, np.uint8), np.zeros(rows, np.bool_), np.zeros(rows, np.bool_)
+    cdef uint8_t[::1] stream = streams, open_ = opens.view(np.uint8), other = others.view(np.uint8)
+    cdef Ptr first = first_of(data)
+    with nogil:
+        for row in range(rows):
+            other[row] = not _is_of_docker(first + start[row], first + end[row], &stream[row], &open_[row])
+    return streams, opens, others
+
+
+cdef inline bint _is_of_docker(Ptr at, Ptr stop, uint8_t* stream, uint8_t* is_open) noexcept nogil:
+    """{"log":"...","stream":"std...","time":"..."}; what has few or unusual bytes in it is left to JSON."""
+    cdef Ptr text = at + 8, quote
+    if stop - at < 80 or memcmp(at, b'{"log":"', 8) != 0:
+        return False
+    quote = <Ptr> memchr(text, c'"', stop - text)
+    while quote != NULL and _is_escaped(text, quote):
+        quote = <Ptr> memchr(quote + 1, c'"', stop - quote - 1)
+    if quote == NULL or stop - quote < 50 or quote - text < 2 or (quote[-1] | 0x20) == c"a":  # \u000a
+        return False
+    if memcmp(quote, b'","stream":"std', 15) != 0 or memcmp(quote + 18, b'","time":"', 10) != 0:
+        return False
+    at = <Ptr> memchr(quote + 28, c'"', stop - quote - 28)
+    if at == NULL or stop - at != 2 or at[1] != c"}" or memchr(quote + 28, c"\\", at - quote - 28) != NULL:
+        return False
+    stream[0] = 2 if memcmp(quote + 15, b"err", 3) == 0 else 1
+    is_open[0] = not (quote[-1] == c"n" and _is_escaped(text, quote - 1))
+    return True
+
+
+cdef inline bint _is_escaped(Ptr first, Ptr at) noexcept nogil:
+    """Tell whether an odd number of backslashes, none of them before `first`, precedes `at`."""
+    cdef Ptr before = at
+    while before > first and (before - 1)[0] == c"\\":
+        before -= 1
+    return (at - before) & 1
 
 
 def trim(const uint8_t[::1] data, const int64_t[::1] start, int64_t[::1] end):

@@ -107,20 +107,21 @@ def messages(lines: Sequence[RawLine], first: str, max_line: int) -> list[Messag
 
 
 def _joined(lines: Sequence[RawLine], envelope: Envelope, max_line: int) -> list[Message]:
-    found, open_ = list[Message](), dict[int, Message]()
+    found, open_, since = list[Message](), dict[int, Message](), 0
     for line in lines:
         part = part_of(line.text, envelope)
         stream = part.stream if part and len(line.text) <= max_line else 0
-        begun = open_.get(stream)
-        if begun is None or line.end - begun.raw.start > max_line:
-            begun = Message(line, around=envelope if part else None)
-            found.append(begun)
+        if open_ and line.end - since > max_line:
+            open_ = {}
+        since = since if open_ else line.start
+        message = open_.pop(stream, None)
+        if message is None:
+            message = Message(line, around=envelope if part else None)
+            found.append(message)
         if part:
-            begun.parts.append(part.text)
+            message.parts.append(part.text)
         if part and stream and part.open:
-            open_[stream] = begun
-        else:
-            open_.pop(stream, None)
+            open_[stream] = message
     return found
 
 

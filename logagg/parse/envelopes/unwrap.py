@@ -152,6 +152,6 @@ def _with_whole_lines(lines: Slices, parts_: Slices, message: npt.NDArray[np.int
 
 
 def _columns(lines: Sequence[bytes]) -> Slices:
-    data = np.frombuffer(b"\n".join(lines), np.uint8)
-    ends = np.cumsum([len(line) + 1 for line in lines], dtype=np.int64) - 1
-    return Slices(data, ends - [len(line) for line in lines], ends)
+    lengths = np.fromiter(map(len, lines), np.int64, len(lines))
+    starts = np.cumsum(lengths + 1) - lengths - 1
+    return Slices(np.frombuffer(b"\n".join(lines), np.uint8), starts, starts + lengths)

@@ -39,7 +39,7 @@ def values(line: bytes, keys: Mapping[str, str]) -> dict[str, bytes]:
     """Return the value of each field, from the first of its paths that has one. Raises ValueError as `texts` does."""
     found = texts(line)
     raw = dict.fromkeys(keys.values(), b"")
-    for key, field in reversed(keys.items()):  # the preferred ones come first
+    for key, field in reversed(list(keys.items())):  # the preferred ones come first
         path = os.fsencode(key)
         wanted = next((some for at, some in found if at == path and some not in ([], [b"-"])), None)
         if wanted:
