@@ -30,7 +30,7 @@ ADDRESSES = st.one_of(
     ),
     st.ip_addresses().map(str),
     st.ip_addresses(v=4).map(lambda address: f"{address}:4711"),
-    st.text(st.characters(codec="utf-8", exclude_characters=' "\n\r\\[]'), min_size=1, max_size=20),
+    st.from_regex(r"[a-z][a-z0-9-]{0,9}[a-z](\.[a-z]{2,5})?", fullmatch=True),  # a name, as HostnameLookups logs it
 )
 COUNTRIES, NUMBERS = st.sampled_from(["-", "XX", "se", "DE", "T1"]), st.sampled_from(["-", "24940", "AS3320", "x", "0"])
 AGENTS = st.sampled_from(["Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0", "curl/8", "-"])
