@@ -8,19 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from logagg.columnar.encoded import EncodedText
 from logagg.columnar.slices import Mask
 from logagg.parse.events.addresses import undressed
-from logagg.parse.geo import networks
+from logagg.parse.geo import countries, networks
 from logagg.parse.geo.layouts import as_number
 from logagg.parse.geo.places import GeoSettings, shared
 
 Columns = Mapping[str, EncodedText]
 
 HOSTING = "hosting"
-_UNKNOWN = ("XX", "ZZ")  # what CDNs log for a country that they do not know
 
 
 def located(logged: Columns, clients: Callable[[], EncodedText], geo: GeoSettings | None) -> dict[str, EncodedText]:
@@ -66,12 +64,6 @@ def _first(ways: list[EncodedText]) -> EncodedText:
     return first
 
 
-def _countries(values: pa.Array) -> pa.Array:
-    """Codes in capitals; anything longer stays as it is."""
-    codes = pc.if_else(pc.equal(pc.utf8_length(values), 2), pc.utf8_upper(values), values)
-    return pc.if_else(pc.is_in(codes, value_set=pa.array(_UNKNOWN)), "", codes)
-
-
 def _numbers(values: pa.Array) -> pa.Array:
     return pa.array(map(as_number, values.to_pylist()), pa.string())
 
@@ -81,7 +73,7 @@ def _as_they_are(values: pa.Array) -> pa.Array:
 
 
 _READ: Mapping[str, Callable[[pa.Array], pa.Array]] = {
-    "country": _countries,
+    "country": countries.codes,
     "city": _as_they_are,
     "asn": _numbers,
     "organization": _as_they_are,
