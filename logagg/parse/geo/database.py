@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from maxminddb import Reader  # which only a run with databases needs
 
 SAMPLE = 1000  # networks that are looked at to learn which fields a database has
-_HAS = {"country": "country", "city": "country city", "asn": "asn organization", "enterprise": " ".join(FIELDS)}
+_HAS = {  # by words of what a database calls itself: fields that its first networks may lack
+    "country": "country",
+    "city": "country city",
+    "asn": "asn organization",
+    "anonymous": "network",
+    "enterprise": " ".join(FIELDS),
+}
 
 
 class Unusable(Exception):

@@ -52,7 +52,7 @@ def test_what_is_remembered_goes_with_its_file(tmp_path: Path) -> None:
 
 
 def test_a_change_is_told_once_whoever_finds_it(tmp_path: Path) -> None:
-    settings = GeoSettings((shutil.copy(COUNTRY, path := tmp_path / "db"),))
+    settings = GeoSettings((str(shutil.copy(COUNTRY, path := tmp_path / "db")),))
     found = Places(settings)
     found.require()
     assert found.changed() == []
