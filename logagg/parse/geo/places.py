@@ -21,7 +21,7 @@ from logagg.notices import Notice, database_again, database_broken
 from logagg.parse.geo.database import Database
 from logagg.parse.geo.layouts import FIELDS, NOWHERE, Path, Place
 
-REMEMBERED = 1 << 16  # addresses: some MB
+REMEMBERED = 1 << 15  # addresses: 6 MB
 _DOWNLOAD = "GeoLite2 (free account) or DB-IP Lite, for example, come as .mmdb"
 
 
@@ -56,6 +56,7 @@ class Places:
         self.databases = [Database(path, settings.country) for path in settings.paths]
         self._city, self._limit = settings.city, limit
         self._known: dict[str, Place] = {}
+        self._same: dict[Place, Place] = {}  # each place once, however many addresses it has
         self._changed: dict[str, Database] = {}  # that nobody was told of
         self._lock = Lock()
 
@@ -86,16 +87,21 @@ class Places:
     def _refresh(self) -> None:
         for one in self.databases:
             if one.refresh():
-                self._known.clear()
+                self._forget()
                 self._changed[one.path] = one
 
     def _place(self, address: str) -> Place:
         known = self._known.get(address)
         if known is None:
             if len(self._known) >= self._limit:
-                self._known.clear()  # which takes less time than to note what is used
-            known = self._known[address] = self._looked_up(address) if address else NOWHERE
+                self._forget()  # which takes less time than to note what is used
+            found = self._looked_up(address) if address else NOWHERE
+            known = self._known[address] = self._same.setdefault(found, found)
         return known
+
+    def _forget(self) -> None:
+        self._known.clear()
+        self._same.clear()
 
     def _looked_up(self, address: str) -> Place:
         plain = _unmapped(address)
