@@ -14,13 +14,20 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from logagg.parse.geo.layouts import FIELDS, NOWHERE, Path, Place, place_of
+from logagg.parse.geo.layouts import FIELDS, NOWHERE, Layout, Path, Place
 
 if TYPE_CHECKING:
     from maxminddb import Reader  # which only a run with databases needs
 
+ALL = 128  # bits of an address
 SAMPLE = 1000  # networks that are looked at to learn which fields a database has
-_HAS = {"country": "country", "city": "country city", "asn": "asn organization", "enterprise": " ".join(FIELDS)}
+_HAS = {  # by words of what a database calls itself: fields that its first networks may lack
+    "country": "country",
+    "city": "country city",
+    "asn": "asn organization",
+    "anonymous": "network",
+    "enterprise": " ".join(FIELDS),
+}
 
 
 class Unusable(Exception):
@@ -55,6 +62,7 @@ class Database:
     kind: str = ""  # as it calls itself
     built: str = ""  # the day on which it was made, as it says
     _reader: Reader | None = None
+    _layout: Layout = Layout.any()
     _stamp: _Stamp | None = None
     _looked: bool = False
 
@@ -77,27 +85,29 @@ class Database:
                 self._reader = None
         return True
 
-    def get(self, address: str) -> Place:
-        """Return what it knows of an address, which need not be one."""
+    def get(self, address: str) -> tuple[Place, int]:
+        """Return what it knows of an address, which need not be one, and for how many bits of the address that holds."""
         if self._reader is None:
-            return NOWHERE
+            return NOWHERE, 0
         try:
-            return place_of(self._reader.get(address), self.country)
+            record, bits = self._reader.get_with_prefix_len(address)
         except (
             ValueError,
             TypeError,
             RuntimeError,
         ):  # no address, one of IPv6 for a database of IPv4, or a damaged record
-            return NOWHERE
+            return NOWHERE, ALL
+        return self._layout.place(record), bits
 
     def _open(self) -> None:
         reader = _opened(self.path)
-        metadata, fields = reader.metadata(), _fields_of(reader, self.country)
+        metadata = reader.metadata()
         called = metadata.database_type.lower()
-        fields |= {name for word, has in _HAS.items() if word in called for name in has.split()}
-        if not fields:
+        expected = {name for word, has in _HAS.items() if word in called for name in has.split()}
+        layout = _layout_of(reader, self.country, expected)
+        if not layout.fields:
             raise Unusable(f"it has no countries and no networks ({metadata.database_type[:60]!r})")
-        self._reader, self.fields, self.kind = reader, frozenset(fields), metadata.database_type
+        self._reader, self._layout, self.fields, self.kind = reader, layout, layout.fields, metadata.database_type
         self.built = _day(metadata.build_epoch)
 
 
@@ -121,10 +131,9 @@ def _opened(path: str) -> Reader:
         raise Unusable("it is not a whole database in MaxMind's format (mmdb)") from None
 
 
-def _fields_of(reader: Reader, country: Path) -> set[str]:
-    """Return which fields the first networks of a database have."""
+def _layout_of(reader: Reader, country: Path, expected: set[str]) -> Layout:
+    """Return the layout of the first networks of a database."""
     try:
-        places = [place_of(record, country) for _, record in islice(reader, SAMPLE)]
-    except (ValueError, RuntimeError):
+        return Layout.of((record for _, record in islice(reader, SAMPLE)), country, expected)
+    except (ValueError, TypeError, RuntimeError):
         raise Unusable("it is damaged") from None
-    return {name for name, values in zip(FIELDS, zip(*places, strict=True), strict=False) if any(values)}

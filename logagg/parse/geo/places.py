@@ -1,4 +1,5 @@
-"""What databases know of a column of addresses: each distinct one is looked up once, and some are remembered.
+"""What databases know of a column of addresses: each distinct one is looked up once, and what is found of its network is
+remembered.
 
 A process has each database once, whatever asks for it; parsers map the same file, so it takes memory once for all of them.
 """
@@ -21,7 +22,8 @@ from logagg.notices import Notice, database_again, database_broken
 from logagg.parse.geo.database import Database
 from logagg.parse.geo.layouts import FIELDS, NOWHERE, Path, Place
 
-REMEMBERED = 1 << 16  # addresses: some MB
+REMEMBERED = 1 << 15  # networks and addresses: 6 MB
+NETWORK = 24  # bits of a network that is remembered as a whole
 _DOWNLOAD = "GeoLite2 (free account) or DB-IP Lite, for example, come as .mmdb"
 
 
@@ -55,7 +57,9 @@ class Places:
     def __init__(self, settings: GeoSettings, limit: int = REMEMBERED) -> None:
         self.databases = [Database(path, settings.country) for path in settings.paths]
         self._city, self._limit = settings.city, limit
-        self._known: dict[str, Place] = {}
+        self._known: dict[str, Place] = {}  # by address
+        self._networks: dict[str, Place] = {}  # by three numbers of an address
+        self._same: dict[Place, Place] = {}  # each place once, however many addresses it has
         self._changed: dict[str, Database] = {}  # that nobody was told of
         self._lock = Lock()
 
@@ -86,20 +90,40 @@ class Places:
     def _refresh(self) -> None:
         for one in self.databases:
             if one.refresh():
-                self._known.clear()
+                self._forget()
                 self._changed[one.path] = one
 
     def _place(self, address: str) -> Place:
-        known = self._known.get(address)
-        if known is None:
-            if len(self._known) >= self._limit:
-                self._known.clear()  # which takes less time than to note what is used
-            known = self._known[address] = self._looked_up(address) if address else NOWHERE
-        return known
+        network = _network(address)
+        known = self._networks.get(network) if network else self._known.get(address)
+        if known is None and network:
+            known = self._known.get(address)
+        return known or self._found(address, network)
 
-    def _looked_up(self, address: str) -> Place:
+    def _found(self, address: str, network: str) -> Place:
+        """Look an address up, and remember the place for its network where it holds for all of that."""
+        if len(self._known) + len(self._networks) >= self._limit:
+            self._forget()  # which takes less time than to note what is used
         plain = _unmapped(address)
-        return _first([one.get(plain) for one in self.databases])
+        found = [one.get(plain) for one in self.databases] if address else []
+        place = _first([place for place, _ in found]) if found else NOWHERE
+        place = self._same.setdefault(place, place)
+        if network and max(bits for _, bits in found) <= NETWORK:
+            self._networks[network] = place
+        else:
+            self._known[address] = place
+        return place
+
+    def _forget(self) -> None:
+        for one in (self._known, self._networks, self._same):
+            one.clear()
+
+
+def _network(address: str) -> str:
+    """Return the first three numbers of an address of IPv4, which mostly tell its place; nothing of any other text."""
+    network, _, last = address.rpartition(".")
+    is_number = last.isdecimal() and last.isascii() and (last == "0" or last[0] != "0") and int(last) < 256
+    return network if is_number and ":" not in network else ""
 
 
 def _first(places: Sequence[Place]) -> Place:

@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 
 from logagg.parse.geo.database import Database
-from logagg.parse.geo.layouts import NOWHERE
+from logagg.parse.geo.layouts import NOWHERE, Place
 from tests.conftest import ROOT
 
 MMDB = ROOT / "fixtures/mmdb"
 CITY, COUNTRY, ASN = (MMDB / f"GeoLite2-{kind}-Test.mmdb" for kind in ("City", "Country", "ASN"))
 SWEDEN, AMERICA = "89.160.20.112", "216.160.83.56"
+
+
+def known(database: Database, address: str = SWEDEN) -> Place:
+    return database.get(address)[0]
 
 
 def opened(path: Path, *country: str) -> Database:
@@ -25,14 +29,21 @@ def opened(path: Path, *country: str) -> Database:
 
 def test_what_the_databases_of_maxmind_know() -> None:
     city, country, asn = map(opened, (CITY, COUNTRY, ASN))
-    assert (city.fields, country.fields, asn.fields) == ({"country", "city"}, {"country"}, {"asn", "organization"})
+    assert [set(one.fields) for one in (city, country, asn)] == [
+        {"country", "city"},
+        {"country"},
+        {"asn", "organization"},
+    ]
     assert (country.kind, country.built) == ("GeoLite2-Country", "2026-02-04")
-    assert city.get(SWEDEN) == ("SE", "Linköping", "", "", "")
-    assert country.get(SWEDEN) == ("SE", "", "", "", "")
-    assert asn.get(SWEDEN) == ("", "", "AS29518", "Bredband2 AB", "")
+    assert known(city, SWEDEN) == ("SE", "Linköping", "", "", "")
+    assert known(country, SWEDEN) == ("SE", "", "", "", "")
+    assert known(asn, SWEDEN) == ("", "", "AS29518", "Bredband2 AB", "")
+    anonymous = opened(MMDB / "GeoIP2-Anonymous-IP-Test.mmdb")
+    assert anonymous.fields == {"network"}
+    assert (known(anonymous, "71.160.223.5").network, known(anonymous, SWEDEN).network) == ("hosting", "")
     enterprise = opened(MMDB / "GeoIP2-Enterprise-Test.mmdb")
     assert enterprise.fields == {"country", "city", "asn", "organization", "network"}
-    assert enterprise.get("1.124.213.1")[::4] == ("IR", "isp")
+    assert known(enterprise, "1.124.213.1")[::4] == ("IR", "isp")
 
 
 @pytest.mark.parametrize(
@@ -56,16 +67,16 @@ def test_what_the_databases_of_maxmind_know() -> None:
     ],
 )
 def test_addresses(address: str, country: str) -> None:
-    assert opened(COUNTRY).get(address).country == country
+    assert known(opened(COUNTRY), address).country == country
 
 
 def test_the_country_by_its_field() -> None:
-    assert opened(COUNTRY, "registered_country", "iso_code").get("2.125.160.217").country == "FR"
+    assert known(opened(COUNTRY, "registered_country", "iso_code"), "2.125.160.217").country == "FR"
 
 
 def unusable(path: Path) -> str:
     database = opened(path)
-    assert not database.is_usable and database.get(SWEDEN) == NOWHERE
+    assert not database.is_usable and known(database, SWEDEN) == NOWHERE
     return database.problem
 
 
@@ -97,9 +108,9 @@ def replaced(path: Path, by: Path) -> None:
 def test_a_new_file_is_read(tmp_path: Path) -> None:
     database = opened(Path(shutil.copy(COUNTRY, tmp_path / "db")))
     replaced(tmp_path / "db", ASN)
-    assert database.get(SWEDEN).country == "SE"  # nothing looks before `refresh`
+    assert known(database, SWEDEN).country == "SE"  # nothing looks before `refresh`
     assert database.refresh() and not database.refresh()
-    assert (database.get(SWEDEN).country, database.get(SWEDEN).asn) == ("", "AS29518")
+    assert (known(database, SWEDEN).country, known(database, SWEDEN).asn) == ("", "AS29518")
 
 
 def test_a_broken_or_missing_new_file_leaves_the_old_one(tmp_path: Path) -> None:
@@ -107,10 +118,10 @@ def test_a_broken_or_missing_new_file_leaves_the_old_one(tmp_path: Path) -> None
     (tmp_path / "broken").write_bytes(COUNTRY.read_bytes()[:9000])
     replaced(path, tmp_path / "broken")
     assert database.refresh() and database.problem and database.is_usable
-    assert database.get(SWEDEN).country == "SE"
+    assert known(database, SWEDEN).country == "SE"
     path.unlink()
     assert database.refresh() and database.problem == "No such file or directory"
-    assert database.get(SWEDEN).country == "SE"
+    assert known(database, SWEDEN).country == "SE"
     replaced(path, COUNTRY)
     assert database.refresh() and not database.problem
 
@@ -120,6 +131,6 @@ def test_a_file_that_is_overwritten_in_place(tmp_path: Path) -> None:
     database = opened(Path(shutil.copy(COUNTRY, path := tmp_path / "db")))
     path.write_bytes(ASN.read_bytes()[:100])
     assert database.refresh() and not database.is_usable
-    assert database.get(SWEDEN) == NOWHERE
+    assert known(database, SWEDEN) == NOWHERE
     path.write_bytes(ASN.read_bytes())
-    assert database.refresh() and database.get(SWEDEN).asn == "AS29518"
+    assert database.refresh() and known(database, SWEDEN).asn == "AS29518"

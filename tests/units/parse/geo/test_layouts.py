@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from logagg.parse.geo.layouts import NETWORKS, NOWHERE, Place, as_number, place_of
+from logagg.parse.geo.layouts import NETWORKS, NOWHERE, Layout, Place, as_number
 
 NAMES = {"de": "Schweden", "en": "Sweden"}
 # As the vendors document their records.
@@ -57,7 +57,7 @@ RECORDS: list[tuple[str, object, Place]] = [
 
 @pytest.mark.parametrize(("record", "place"), [row[1:] for row in RECORDS], ids=[row[0] for row in RECORDS])
 def test_layouts(record: object, place: Place) -> None:
-    assert place_of(record) == place
+    assert Layout.any().place(record) == Layout.of([record]).place(record) == place
     assert place.network in ("", *NETWORKS)
 
 
@@ -65,14 +65,15 @@ def test_layouts(record: object, place: Place) -> None:
     "record", [None, "SE", 5, [], {}, {"country": {"iso_code": 5}}, {"country": ["SE"]}, {"asn": True}, {"city": {}}]
 )
 def test_records_of_another_kind(record: object) -> None:
-    assert place_of(record) == NOWHERE
+    assert Layout.any().place(record) == NOWHERE
+    assert not Layout.of([record]).fields
 
 
 def test_the_country_may_stand_elsewhere() -> None:
     record = {"country": {"iso_code": "SE"}, "registered_country": {"iso_code": "DE"}, "where": "Lund"}
-    assert place_of(record, ("registered_country", "iso_code")).country == "DE"
-    assert place_of(record, ("where",)).country == "Lund"
-    assert place_of(record, ("country", "no")).country == ""
+    assert Layout.of([record], ("registered_country", "iso_code")).place(record).country == "DE"
+    assert Layout.any(("where",)).place(record).country == "Lund"
+    assert Layout.of([record], ("country", "no")).place(record).country == ""
 
 
 @pytest.mark.parametrize(
@@ -93,3 +94,10 @@ def test_the_country_may_stand_elsewhere() -> None:
 )
 def test_numbers(written: object, number: str) -> None:
     assert as_number(written) == number
+
+
+def test_a_layout_has_the_places_that_its_records_use() -> None:
+    records = [{"traits": {"user_type": "cellular"}}, {"country": {"iso_code": "SE"}}, {}]
+    layout = Layout.of(records, also={"asn"})
+    assert layout.fields == {"country", "network", "asn"}
+    assert layout.place({"country_code": "DE", "asn": "AS1", "as_name": "Example"}) == Place("", "", "AS1")

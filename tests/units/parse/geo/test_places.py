@@ -40,8 +40,8 @@ def test_cities_only_on_request() -> None:
 def test_memory_is_bounded() -> None:
     found = places(COUNTRY, limit=3)
     for number in range(20):
-        assert described(found, SWEDEN, f"192.0.2.{number}") == {"country": ["SE", ""]}
-        assert len(found._known) <= 3
+        assert described(found, SWEDEN, f"192.0.{number}.7") == {"country": ["SE", ""]}
+        assert len(found._known) + len(found._networks) <= 3
 
 
 def test_what_is_remembered_goes_with_its_file(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_what_is_remembered_goes_with_its_file(tmp_path: Path) -> None:
 
 
 def test_a_change_is_told_once_whoever_finds_it(tmp_path: Path) -> None:
-    settings = GeoSettings((shutil.copy(COUNTRY, path := tmp_path / "db"),))
+    settings = GeoSettings((str(shutil.copy(COUNTRY, path := tmp_path / "db")),))
     found = Places(settings)
     found.require()
     assert found.changed() == []
@@ -86,3 +86,12 @@ def test_a_database_that_was_never_readable_is_refused(tmp_path: Path) -> None:
     os.remove(tmp_path / "none.mmdb")
     assert GeoSettings.of(config) == settings  # it was readable
     assert GeoSettings.of(Config()) is None
+
+
+def test_a_network_is_remembered_only_where_it_has_one_place() -> None:
+    found = places(COUNTRY)
+    assert described(found, "81.2.69.142", "81.2.69.1") == {"country": ["GB", ""]}  # a network of 31 bits
+    assert described(found, "216.160.83.56", "216.160.83.1") == {"country": ["US", ""]}
+    for odd in ("175.16.199.999", "175.16.199.", "175.16.199", "175.16.199.01", "175.16.199.\u0663", "175.16.199.1x"):
+        fresh = described(places(CITY), odd)
+        assert described(places(CITY), "175.16.199.1", odd)["country"] == ["CN", *fresh["country"]], odd
