@@ -33,10 +33,11 @@ from logagg.config.load import load
 from logagg.config.sections import EXTENSIONS, SETTINGS, Setting
 from logagg.lake import catalog_rows
 from logagg.notices import KINDS, Level, NoticeKind
+from logagg.parse.envelopes.kinds import ENVELOPES
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.formats.format import TIMES
 from logagg.parse.formats.presets import NAMED
-from logagg.parse.formats.variables import APACHE, JSON_KEYS, JSON_TIMES, NGINX
+from logagg.parse.formats.variables import APACHE, CLIENTS, JSON_KEYS, JSON_TIMES, NGINX
 from logagg.parse.schemas import EVENT_SCHEMA, REASONS
 from logagg.query.reports import NAMES as REPORTS
 from logagg.rollup.configured import rollups_of
@@ -238,7 +239,11 @@ def _fields() -> Iterator[str]:
     return _table(("field", "nginx", "Apache", "keys of JSON logs, beside nginx's"), *rows)
 
 
-_MERGED = dict.fromkeys(TIMES, "time") | dict.fromkeys(("microseconds", "milliseconds"), "seconds")
+_MERGED = (
+    dict.fromkeys(CLIENTS, "client")
+    | dict.fromkeys(TIMES, "time")
+    | dict.fromkeys(("microseconds", "milliseconds"), "seconds")
+)
 
 
 def _views() -> Iterator[str]:
@@ -248,6 +253,11 @@ def _views() -> Iterator[str]:
 
 def _formats() -> Iterator[str]:
     return _table(("name", "the same as"), *((f"`{name}`", f"`{text}`") for name, text in NAMED.items()))
+
+
+def _envelopes() -> Iterator[str]:
+    rows = [(f"`{one.name}`", one.writers, "`" + one.example.replace("|", r"\|") + "`") for one in ENVELOPES.values()]
+    return _table(("name", "written by", "for example"), *rows)
 
 
 def _notices() -> Iterator[str]:
@@ -265,6 +275,7 @@ GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/configuration.md", "columns"): _columns,
     ("docs/configuration.md", "formats"): _formats,
     ("docs/configuration.md", "fields"): _fields,
+    ("docs/configuration.md", "envelopes"): _envelopes,
     ("docs/sql.md", "views"): _views,
     ("docs/operations.md", "notices"): _notices,
 }

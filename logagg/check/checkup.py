@@ -17,6 +17,7 @@ from logagg.lake.state import State
 from logagg.lake.verify import Verification, verify
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.geo.places import GeoSettings, shared
+from logagg.parse.source_formats import DETECTED
 from logagg.rollup.configured import rollups_of
 
 Made = TypeVar("Made")
@@ -94,7 +95,7 @@ def _databases(config: Config) -> Iterator[str]:
 
 def _compiled(log_format: str) -> str:
     """Return the log format if it compiles. Raises FormatError."""
-    if log_format not in ("", "json"):  # the keys of JSON are detected from its lines
+    if log_format not in ("", *DETECTED):  # their keys are detected from their lines
         compile_format(log_format)
     return log_format
 

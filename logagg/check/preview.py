@@ -22,7 +22,7 @@ from logagg.parse.detect import detect, least_of
 from logagg.parse.formats.compile import compile_format, joined
 from logagg.parse.formats.format import Format, PersonalFields
 from logagg.parse.lines import fast, reference
-from logagg.parse.source_formats import SAMPLE_LINES, SourceFormats
+from logagg.parse.source_formats import DETECTED, SAMPLE_LINES, SourceFormats
 from logagg.records import Chunk, Fingerprint
 
 HEAD = 1 << 20  # bytes that are read to find the first lines
@@ -140,7 +140,7 @@ class Previewer:
 
     def _meant(self) -> Format | None:
         """Return the given format, unless it has to be detected from the lines."""
-        return compile_format(self._given, self._personal) if self._given not in ("", "json") else None
+        return compile_format(self._given, self._personal) if self._given not in ("", *DETECTED) else None
 
     def _mismatches(self, lines: Sequence[bytes], fmt: Format | None) -> tuple[int, list[Mismatch]]:
         """Return the number of lines, of which one may come in parts, and those that would be rejected."""

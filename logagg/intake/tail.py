@@ -145,6 +145,11 @@ class Tailer:
         """Remember the formats of a source, of which one is new; it does not change where the log is cut."""
         self._reader(source).note_format(format)
 
+    def first_bytes(self, source: str) -> bytes:
+        """Return the first bytes of a source; none if its file is not open, or is a pipe."""
+        content = self._reader(source).content
+        return content.first() if content else b""
+
     def fragment(self, source: str) -> bytes:
         """Return what comes after the last newline of a source, read again. Raises Replaced or OSError."""
         return self._reader(source).fragment()

@@ -10,13 +10,16 @@ import numpy as np
 from logagg.parse.combined.write import open_template, templates
 from logagg.parse.envelopes.kinds import DEEPEST
 from logagg.parse.envelopes.unwrap import envelopes_of, unwrap_lines
+from logagg.parse.formats.columns import HEADER
 from logagg.parse.formats.compile import compile_format, enveloped, joined, named, outside
 from logagg.parse.formats.format import NO_PERSONAL_FIELDS, Format, PersonalFields
-from logagg.parse.formats.presets import COMBINED, NAMED
+from logagg.parse.formats.ltsv import ltsv_templates
+from logagg.parse.formats.presets import COMBINED, PRESETS
 from logagg.parse.json_detect import json_formats
 from logagg.parse.lines import fast
 from logagg.records import Chunk, Fingerprint
 
+GLANCE = 16  # lines by which it is decided whether a format is worth an attempt
 MOST_TOGETHER = 4  # formats of one log's first lines
 FEW = 10  # of so many lines in an envelope, one has a format: other programs write into such a log, too
 
@@ -36,6 +39,8 @@ class Detector:
 
         `likely` are formats that are preferred to others which parse as many.
         """
+        if any(line.startswith(HEADER) for line in lines) and self._may_be("w3c"):
+            return self._headed(lines, now)
 
         def choose(lines: Sequence[bytes], likely: Sequence[Format], least: int) -> Format | None:
             left, found = list(lines), list[Format]()
@@ -50,6 +55,15 @@ class Detector:
         """Return the format that parses the most of some lines, and of equals the one with the most fields; None if none does."""
         return _unwrapped(lines, likely, lambda lines, likely, least: self._best(lines, now, likely))
 
+    def _headed(self, lines: Sequence[bytes], now: float) -> Format | None:
+        """Return the format of lines below headers, if at least half of them match."""
+        fmt = compile_format("w3c", self.personal)
+        requests = sum(not line.startswith(fmt.comment) for line in lines)
+        return fmt if 2 * count(lines, fmt, now) >= requests else None
+
+    def _may_be(self, name: str) -> bool:
+        return self.names is None or name in self.names
+
     def _best(self, lines: Sequence[bytes], now: float, likely: Sequence[Format]) -> Format | None:
         best, most = None, (0, 0)
         for fmt in (*likely, *self._candidates(lines, now)):
@@ -59,10 +73,15 @@ class Detector:
         return best or self._open(lines, now)
 
     def _candidates(self, lines: Sequence[bytes], now: float) -> Iterable[Format]:
-        for name in NAMED if self.names is None else self.names:
-            if name not in COMBINED and name != "json":
-                yield compile_format(name, self.personal)
-        if self.names is None or "json" in self.names:
+        few = lines[:: -(-len(lines) // GLANCE)]
+        for preset in PRESETS:
+            if preset.detected and preset.name not in COMBINED and self._may_be(preset.name):
+                fmt = compile_format(preset.name, self.personal)
+                if count(few, fmt, now):  # each attempt costs as much as parsing the lines
+                    yield fmt
+        if self._may_be("ltsv"):
+            yield from (compile_format(text, self.personal) for text in ltsv_templates(few))
+        if self._may_be("json"):
             yield from json_formats(lines, now, self.personal)
         if self.names is None:
             yield from (compile_format(text, self.personal) for text in map(named, templates(lines, now)))
@@ -112,7 +131,8 @@ def detect(
 
 def count(lines: Sequence[bytes], fmt: Format, now: float) -> int:
     """Return how many of these lines a format parses."""
-    return sum(_fit(lines, fmt, now))
+    data = b"\n".join(lines)
+    return fast.count(Chunk("", 0, 0, len(data), data, Fingerprint(0, 0, "")), fmt, now)
 
 
 def _without(lines: Sequence[bytes], fmt: Format, now: float) -> list[bytes]:

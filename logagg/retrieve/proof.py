@@ -30,12 +30,13 @@ TEXTS_IF_KEPT = ("site", "query", "user", "protocol", "scheme", "tls", "cache")
 COMPARED = (*EXACT, *TEXTS, *TEXTS_IF_KEPT)
 _LEAST_CUT = 16  # characters: a text that was cut to the limit of its lake is at least so long
 _WITH_USERS = PersonalFields(users=True)
+DETECTED = "detected from the lines"  # instead of the name of a format
 
 Row = Mapping[str, Any]
 
 
-def prove(lines: Sequence[bytes], rows: Sequence[Row], log_format: str) -> list[bool]:
-    """Tell of each line whether it gives its row (`COMPARED`) in a log format.
+def prove(lines: Sequence[bytes], rows: Sequence[Row], *formats: str) -> list[bool]:
+    """Tell of each line whether it gives its row (`COMPARED`) in one of some log formats.
 
     Lines may be older than the format that their source has now, so those that do not are tried in the format that is
     detected from them.
@@ -44,10 +45,10 @@ def prove(lines: Sequence[bytes], rows: Sequence[Row], log_format: str) -> list[
         return []
     now = max(row["ts"].timestamp() for row in rows)
     proved = [False] * len(lines)
-    for detected in (False, True):
+    for name in (*formats, DETECTED):
         left = [number for number, done in enumerate(proved) if not done]
         some = [lines[number] for number in left]
-        found = (detect(some, now, _WITH_USERS) if detected else _compiled(log_format)) if some else None
+        found = (detect(some, now, _WITH_USERS) if name is DETECTED else _compiled(name)) if some else None
         if found:
             for number, holds in zip(left, _hold(some, [rows[one] for one in left], found, now), strict=True):
                 proved[number] = holds

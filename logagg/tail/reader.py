@@ -143,9 +143,8 @@ class ReadLoop:
         if fmt is None:
             self._tailer.refuse(chunk.source)
             return
-        if chunk.data and not self._tailer.set_format(
-            chunk, fmt.name
-        ):  # a hole, or a line over the limit, has no format
+        # A hole, or a line over the limit, has no format.
+        if chunk.data and not self._tailer.set_format(chunk, self._formats.name_of(chunk.source, fmt.name)):
             return
         source = self._tailer.source(chunk.source)
         self._put = True

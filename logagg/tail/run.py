@@ -306,7 +306,7 @@ class Run:
         def before(source: str) -> str:
             return format_before(tailer.sources(), tailer.source(source))
 
-        return SourceFormats(given, known, self._clock, refused, PersonalFields.of(config), before)
+        return SourceFormats(given, known, self._clock, refused, PersonalFields.of(config), before, tailer.first_bytes)
 
     def _log_format(self, config: Config) -> str:
         return self._options.log_format or config.log_format

@@ -30,7 +30,7 @@ def one_input(data: bytes) -> None:
     ours, plainly = both(data, fmt)
     if plain(ours) != plain(plainly) or ours.rejects != plainly.rejects:
         raise AssertionError("the parsers do not agree")
-    if count(data, fmt) != (len(messages_of(data, fmt.envelope)) if fmt.envelope else lines_of(data)):
+    if count(data, fmt) != (len(messages_of(data, fmt.envelope)) if fmt.envelope else lines_of(data, fmt)):
         raise AssertionError("a line is lost, or counted twice")
 
 

@@ -31,6 +31,18 @@ FORMATS = [
         "$time_iso8601 $scheme $request_method $request_uri $server_protocol $ssl_protocol $geoip_country_code $status",
         '%t %u "%m" "%U" %H %{SSL_PROTOCOL}x %s',
         '$time_iso8601 "$http_sec_ch_ua" $http_sec_ch_ua_mobile "$http_sec_ch_ua_platform" $geoip2_asn "$geoip_org" "$geoip_city" "$request" $status',
+        "w3c:date time c-ip cs-username cs-method cs-uri-stem cs-uri-query sc-status cs(User-Agent) cs(Referer) time-taken",
+        "iis-all@Europe/Berlin",
+        "alb",
+        "s3",
+        "gcs",
+        "bunny",
+        "squid",
+        "haproxy@America/New_York",
+        "ingress-nginx",
+        "ols-combined",
+        '%^ %dT%t.%^ %v %h:%^ %^ %^ %T %^ %s %^ %^ %b "%r" "%u" %k %K %^',
+        "<time_any>\t<client>\t<request>\t<status>\t<time_taken>\t<agent>",
         "caddy",
         "cloudflare",
         "akamai",
@@ -104,6 +116,8 @@ TIMES = [
     "1763600000.123",
     "1763600000123456",
     "31/Feb/2026:00:00:00 +0000",
+    "29/Mar/2026:02:30:00.500",
+    "2026-10-25\t02:30:00",
     "[20/Nov/2026:01:02:03.123456789 +0100]",
     "20/Nov/2026:01:02:03",
     "2026-11-20 01:02:03,5",
@@ -139,7 +153,22 @@ VALUES = {
     "tls": ["772", "1.3", "TLSv1.2"],
     "protocol": ["1.1", "HTTP/2", "2"],
     "referrer": ['"-"', '"https://example.com/"', "a+b%20c", "a+b%C3%A9%", "(null)"],
-    "agent": ["Mozilla/5.0 (X; Y)", 'a \\"quoted\\" one', "-", "caf\u00e9", "\\xD0\\xB9", "back\\\\"],
+    "time_taken": ["125", "0.125", "1.", "-"],
+    "date": ["2026-11-20", "2026/11/20", "20/Nov/2026", "2026-13-01"],
+    "clock": ["01:02:03", "01:02:03.125", "25:00:00", "01:02:03Z"],
+    "client_port": ["192.0.2.7:4711", "2001:db8::1:4711", "[2001:db8::1]:4711", "-:80", "-"],
+    "agent": [
+        "Mozilla/5.0+(X;+Y)",
+        "a%2520b%20c",
+        'a ""quoted"" one',
+        '"',
+        "Mozilla/5.0 (X; Y)",
+        'a \\"quoted\\" one',
+        "-",
+        "caf\u00e9",
+        "\\xD0\\xB9",
+        "back\\\\",
+    ],
     "": ["-", "anything", ""],
 }
 
@@ -148,15 +177,35 @@ def whole_line(fmt: Format, draw: random.Random) -> bytes:
     """Make a line of the format from plausible and odd values."""
     if fmt.keys:
         return json_line(fmt, draw).encode()
+    if fmt.columns:
+        return columns_line(fmt, draw)
     out = fmt.prefix
     for step in fmt.steps:
-        choices = (
-            TIMES
-            if step.field.startswith("time")
-            else VALUES.get(step.field, VALUES[draw.choice(["agent", "seconds"])])
-        )
-        out += draw.choice(EXTREMES if draw.random() < 0.1 else choices).encode() + step.until
+        blanks = b" " * draw.randrange(3) if step.spaces else b""
+        out += text_value(step.field, draw).encode() + step.until + blanks
     return out
+
+
+def columns_line(fmt: Format, draw: random.Random) -> bytes:
+    """Make a line of columns: some in quotes, some missing, with one blank or more, or tabs between them; or a header."""
+    if fmt.headed and draw.random() < 0.15:
+        names = ["date", "time", "c-ip", "cs-method", "cs-uri-stem", "sc-status", "cs(User-Agent)", "x@y", "time-taken"]
+        return ("#Fields: " + " ".join(draw.sample(names, draw.randrange(6, 10)))).encode()
+    if fmt.comment and draw.random() < 0.1:
+        return fmt.comment + b" a comment"
+    separator = draw.choice([fmt.separator] * 5 + [b"\t", b"  "])
+    values = []
+    for column in fmt.columns[: draw.choice([256] * 5 + [fmt.needed, fmt.needed - 1])]:
+        value = text_value(column.field, draw)
+        quoted = draw.random() < 0.3 or " " in value
+        values.append(f'"{value}"' if quoted else f"[{value}]" if column.bracketed and draw.random() < 0.9 else value)
+    return separator.join(value.encode() for value in values) + draw.choice([b""] * 6 + [separator, b" more values"])
+
+
+def text_value(field: str, draw: random.Random) -> str:
+    times = field.startswith("time") and field not in VALUES
+    usual = TIMES if times else VALUES.get(field, VALUES[draw.choice(["agent", "seconds"])])
+    return draw.choice(EXTREMES if draw.random() < 0.1 else usual)
 
 
 def json_line(fmt: Format, draw: random.Random) -> str:

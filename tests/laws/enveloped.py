@@ -42,7 +42,7 @@ def cri(line: bytes, draw: random.Random) -> list[bytes]:
 
 
 def docker(line: bytes, draw: random.Random) -> list[bytes]:
-    stream = draw.choice(["stdout", "stdout", "stderr"])
+    stream = draw.choice(["stdout", "stdout", "stdout", "stderr", "stderr", "stdlog"])
     *parts, last = _parts(line, draw)
     texts = [
         part.decode("utf-8", "replace") for part in [*parts, last + draw.choice([b"\n", b"\n", b"\n", b"\r\n", b""])]

@@ -20,7 +20,8 @@ from logagg.parse.envelopes import reference
 from logagg.parse.envelopes.cutting import first_line, whole_lines
 from logagg.parse.envelopes.kinds import ENVELOPES
 from logagg.parse.envelopes.unwrap import unwrap
-from logagg.parse.formats.compile import enveloped
+from logagg.parse.formats.compile import compile_format, enveloped
+from logagg.parse.formats.format import Format
 from logagg.parse.lines import scan
 from logagg.records import Chunk, KnownSource, Progress
 from tests.laws.any_log import FORMATS, both, plain, spoil, whole_line
@@ -227,3 +228,30 @@ def test_parts_that_never_end_hold_back_no_more_than_a_line(envelope: str) -> No
         data = b"\n".join([*held, b""])
         taken = whole_lines(f"{envelope}+combined", memoryview(data), len(data), SHORT)
         assert len(data) - taken <= SHORT + 1
+
+
+ALTERNATIVES = [
+    compile_format(name)
+    for name in (
+        "cri+combined or cri+common",
+        "combined or syslog+combined or compose+common",
+        "docker+common or combined or cri+combined or docker+syslog+common",
+        "syslog+combined or docker+combined",
+    )
+]
+
+
+@given(st.sampled_from(ALTERNATIVES), st.randoms(use_true_random=False), st.integers(1, 12))
+@settings(max_examples=60, deadline=None)
+def test_lines_of_one_log_may_be_in_different_envelopes(fmt: Format, draw: random.Random, count_: int) -> None:
+    """Parts are joined in the envelope of the first format; what is known of the others is used as it stands."""
+    each = [draw.choice(fmt.each) for _ in range(count_)]
+    lines = [
+        line for one in each for line in in_envelope([whole_line(replace(one, envelope=""), draw)], one.envelope, draw)
+    ]
+    draw.shuffle(lines)
+    data = b"\n".join(lines)
+    ours, plainly = both(data, fmt)
+    assert plain(ours).to_pylist() == plain(plainly).to_pylist()
+    assert ours.rejects == plainly.rejects
+    assert count(data, fmt) == len(messages_of(data, fmt.envelope))

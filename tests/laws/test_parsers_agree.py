@@ -11,6 +11,7 @@ from logagg.parse.formats.compile import compile_format
 from logagg.parse.formats.format import Format
 from logagg.parse.schemas import BATCH_SCHEMA, LONGEST, MOST_BYTES
 from tests.laws.any_log import EXTREMES, FORMATS, TIMES, both, logs, plain, spoil, whole_line
+from tests.laws.counting import lines_of
 
 
 @given(logs())
@@ -42,6 +43,16 @@ def test_the_parsers_agree_on_each_extreme_value_of_each_field(fmt: Format) -> N
         "time_epoch_ms": "1763600000123",
         "time_epoch_us": TIMES[3],
         "time_any": TIMES[2],
+        "time_zoneless": "20/Nov/2026:01:02:03.004",
+        "date": "2026-11-20",
+        "clock": "01:02:03",
+        "seconds_before": "0.1",
+        "upstream_seconds": "0.2",
+        "seconds_after": "0.3",
+        "client": "192.0.2.1",
+        "method": "GET",
+        "path": "/a",
+        "target": "/a",
     }
     lines = [
         fields_of(fmt, whole | {field: value}, quote)
@@ -58,11 +69,18 @@ def test_the_parsers_agree_on_each_extreme_value_of_each_field(fmt: Format) -> N
 
 
 def used(fmt: Format) -> list[str]:
-    return list(fmt.keys.values()) if fmt.keys else [step.field for step in fmt.steps if step.field]
+    return list(fmt.keys.values()) or [one.field for one in (*fmt.steps, *fmt.columns) if one.field]
 
 
 def fields_of(fmt: Format, values: dict[str, str], quote: str) -> str:
     """Write a line with given values; `quote` decides whether JSON has numbers as strings."""
+    if fmt.columns:
+        texts = [values.get(column.field, "-") for column in fmt.columns]
+        marked = [
+            f"[{text}]" if one.bracketed else f'"{text}"' if " " in text else text
+            for one, text in zip(fmt.columns, texts, strict=True)
+        ]
+        return fmt.separator.decode().join(marked)
     if not fmt.keys:
         return fmt.prefix.decode() + "".join(values.get(step.field, "-") + step.until.decode() for step in fmt.steps)
     quotes = {field: "" if value in EXTREMES and not quote else '"' for field, value in values.items()}
@@ -92,7 +110,7 @@ def test_lines_are_events_or_rejects(fmt: Format) -> None:
     lines = [line for line in (spoil(whole_line(fmt, draw), draw) for _ in range(500)) if line.strip(b"\0\r\n")]
     data = b"\n".join(line.replace(b"\n", b"") for line in lines)
     ours, plainly = both(data, fmt)
-    expected = sum(1 for line in data.split(b"\n") if line.rstrip(b"\r").lstrip(b"\0"))
+    expected = lines_of(data, fmt)
     assert ours.table.num_rows + ours.rejects.lines == plainly.table.num_rows + plainly.rejects.lines == expected
 
 

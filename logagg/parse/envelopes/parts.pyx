@@ -85,7 +85,7 @@ def of_docker(
     const int64_t[::1] stream_start,
     const int64_t[::1] stream_end,
 ):
-    """Take the newlines off the texts, changing `end`. Return the stream of each (0: it has no text), and a mask of those without a newline."""
+    """Take the newlines off the texts, changing `end`. Return the stream of each (0: it has none, or no text), and a mask of those without a newline."""
     cdef Py_ssize_t rows = start.shape[0], row
     streams, opens = np.zeros(rows, np.uint8), np.zeros(rows, np.bool_)
     cdef uint8_t[::1] stream = streams, open_ = opens.view(np.uint8)
@@ -94,10 +94,18 @@ def of_docker(
         for row in range(rows):
             if start[row] == end[row]:
                 continue
-            stream[row] = 2 if stream_end[row] - stream_start[row] == 6 and memcmp(first + stream_start[row], b"stderr", 6) == 0 else 1
+            stream[row] = _number_of(first + stream_start[row], first + stream_end[row])
+            if stream[row] == 0:
+                continue
             open_[row] = first[end[row] - 1] != c"\n"
             end[row] -= not open_[row]
     return streams, opens
+
+
+cdef inline uint8_t _number_of(Ptr name, Ptr stop) noexcept nogil:
+    if stop - name != 6:
+        return 0
+    return 1 if memcmp(name, b"stdout", 6) == 0 else 2 if memcmp(name, b"stderr", 6) == 0 else 0
 
 
 def as_docker_writes(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
@@ -130,7 +138,7 @@ cdef inline bint _is_of_docker(Ptr at, Ptr stop, uint8_t* stream, uint8_t* is_op
     at = <Ptr> memchr(quote + 28, c'"', stop - quote - 28)
     if at == NULL or stop - at != 2 or at[1] != c"}" or memchr(quote + 28, c"\\", at - quote - 28) != NULL:
         return False
-    stream[0] = 2 if memcmp(quote + 15, b"err", 3) == 0 else 1
+    stream[0] = _number_of(quote + 12, quote + 18)
     is_open[0] = not (quote[-1] == c"n" and _is_escaped(text, quote - 1))
     return True
 

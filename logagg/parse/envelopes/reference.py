@@ -54,6 +54,9 @@ _FLUENTD = tuple(
 )
 
 
+_STREAMS = {b"stdout": 1, b"stderr": 2}
+
+
 @dataclass(frozen=True, slots=True)
 class RawLine:
     """A line as it is in its log."""
@@ -148,7 +151,9 @@ def _of_json(line: bytes, envelope: Envelope) -> Part | None:
         return None
     if not envelope.in_parts:
         return Part(_bytes_of(text) if envelope.bytes_as_numbers else text)
-    return Part(text.removesuffix(b"\n"), 2 if values["stream"] == b"stderr" else 1, not text.endswith(b"\n"))
+    if values["stream"] not in _STREAMS:
+        return None
+    return Part(text.removesuffix(b"\n"), _STREAMS[values["stream"]], not text.endswith(b"\n"))
 
 
 def _bytes_of(text: bytes) -> bytes:

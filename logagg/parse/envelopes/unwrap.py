@@ -106,11 +106,10 @@ def _inside_json(lines: Slices, envelope: Envelope) -> Inside:
     start, end = places[envelope.key]
     if envelope.bytes_as_numbers and len(read := parts.read_numbers(data, start, end)):
         data = np.concatenate([data, read])
-    enveloped = start < end
     if not envelope.in_parts:
-        return Inside(Slices(data, start, end), enveloped)
+        return Inside(Slices(data, start, end), start < end)
     stream, open_ = parts.of_docker(data, start, end, *places["stream"])
-    return Inside(Slices(data, start, end), enveloped, stream, open_)
+    return Inside(Slices(data, start, end), stream > 0, stream, open_)
 
 
 def messages_of(raw: Slices, inner: Inside, max_line: int) -> npt.NDArray[np.int64]:

@@ -26,6 +26,7 @@ from logagg.parse.events.locations import from_hosting, located
 from logagg.parse.events.rules import Rules
 from logagg.parse.geo.layouts import FIELDS
 from logagg.parse.geo.places import GeoSettings
+from logagg.parse.events.targets import hosts_of, schemes_of, split_targets
 from logagg.parse.schemas import EVENT_SCHEMA, TEXT
 from logagg.parse.text import urls
 from logagg.sketches import latency_bucket
@@ -82,7 +83,7 @@ class Classifier:
         """Return one event (`EVENT_SCHEMA`) per row of a batch (`BATCH_SCHEMA`), in the same order."""
         column = {name: EncodedText.of(batch.column(name)) for name in batch.schema.names if _is_text(batch, name)}
         logged = {name: texts for name, texts in column.items() if batch.column(name).null_count < batch.num_rows}
-        site = self._sites(column["host"])
+        site = self._sites(column["host"], column["target"])
         requests = self._requests(column["target"].filled(), site)
         kind = self.rules.kinds(requests.rule, requests.codes, batch.column("status").to_numpy(), column["method"])
         referrer, from_page = _split_referrers(column["referrer"])
@@ -103,6 +104,8 @@ class Classifier:
             **facts,
         }
         texts |= {"query": requests.queries()} if self.queries else {}
+        if "scheme" not in logged and (schemes := schemes_of(column["target"].filled())):
+            texts["scheme"] = schemes
         nothing = pa.nulls(batch.num_rows, TEXT)
         columns = {name: value.bounded(self.limit).array() for name, value in texts.items()}
         columns |= {name: nothing for name in (*AS_LOGGED, *FIELDS, "query") if name not in columns}
@@ -133,19 +136,22 @@ class Classifier:
             is_bot = is_bot | hosted
         return texts, is_bot
 
-    def _sites(self, hosts: EncodedText) -> EncodedText:
+    def _sites(self, hosts: EncodedText, targets: EncodedText) -> EncodedText:
+        """Return the site of each row: its virtual host; else, if none is configured, that in an absolute target."""
         own = (self.site or NO_SITE).lower()
         hosts = hosts.filled()
+        if not self.site and (asked := hosts_of(targets.filled())):
+            hosts = hosts.otherwise(asked)
         return hosts.map(lambda values: pc.if_else(pc.equal(values, ""), own, values))
 
     def _requests(self, targets: EncodedText, site: EncodedText) -> _Requests:
         """Split and match each distinct target once; once for each site, if rules look at the site."""
         if not self.rules.sited:
-            path, query = _split_targets(targets.values)
+            path, query = split_targets(targets.values)
             return _Requests(targets.codes, path, query, spread(self.rules.match(path.values), path.codes))
         pairs, codes = np.unique(targets.codes * np.int64(len(site.values)) + site.codes, return_inverse=True)
         target, at = np.divmod(pairs, len(site.values))
-        path, query = _split_targets(targets.values.take(pa.array(target)))
+        path, query = split_targets(targets.values.take(pa.array(target)))
         rule = self.rules.match(path.values.take(pa.array(path.codes)), site.values.take(pa.array(at)))
         return _Requests(codes.astype(np.int32), path, query, rule)
 
@@ -176,7 +182,7 @@ def facts(batch: pa.Table) -> dict[str, pa.Array]:
     """
     column = {name: EncodedText.of(batch.column(name)) for name in batch.schema.names if _is_text(batch, name)}
     target = column["target"].filled()
-    path, query = _split_targets(target.values)
+    path, query = split_targets(target.values)
     texts = {
         "site": column["host"].filled(),
         "method": column["method"].filled(),
@@ -220,17 +226,6 @@ def _fields(values: pa.Array, pattern: str, *names: str) -> list[pa.Array]:
     """Return the named groups of a pattern (RE2), empty where it does not match."""
     found = pc.extract_regex(values, pattern)
     return [pc.fill_null(pc.struct_field(found, name), "") for name in names]
-
-
-def _split_targets(values: pa.Array) -> tuple[EncodedText, Slices]:
-    """Split request targets into path and query; a proxy's absolute target loses scheme and host."""
-    if not pc.all(pc.starts_with(values, "/")).as_py():
-        values = pc.replace_substring_regex(values, r"(?s)\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*", "")
-    targeted = Slices.of(values)
-    path_end, query_start, query_end = urls.split_urls(*targeted.places)
-    return EncodedText.cut(Slices(targeted.data, targeted.start, path_end)), Slices(
-        targeted.data, query_start, query_end
-    )
 
 
 def _extensions(paths: EncodedText) -> EncodedText:

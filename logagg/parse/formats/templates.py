@@ -8,13 +8,15 @@ after a colon, `<:digits>`, is the shape of a value (`shapes.SHAPES`), where tha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any
 
 from logagg.errors import FormatError
 from logagg.parse.formats.format import REQUEST_PARTS, TIMES, UNITS, Format, Step
 from logagg.parse.formats.shapes import SHAPES
-from logagg.parse.formats.variables import APACHE, APACHE_UNUSED, CLIENTS, OWN, SENT, SHAPE_OF_UNUSED, nginx_field
+from logagg.parse.formats.variables import APACHE, APACHE_UNUSED, CLIENTS, FIELDS, SENT, SHAPE_OF_UNUSED, nginx_field
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Value:
     shape: str = ""
     listed: bool = False
 
+
+_WRITTEN = {"t": "\t", "r": "\r", "n": "\n"}  # what a letter after a backslash stands for in nginx's configuration
 
 # A part is a literal or a place.
 Part = bytes | Value
@@ -40,7 +44,8 @@ def unwrap(text: str) -> tuple[str, str]:
     if not pieces:
         raise FormatError(f"log format {text!r}: no quoted string in it", "give the string between the quotes")
     body = "".join(single or double for single, double in pieces)
-    return re.sub(r"\\(['\"\\])", r"\1", body), escape[1] if escape else "default"
+    body = re.sub(r"\\(['\"\\trn])", lambda found: _WRITTEN.get(found[1], found[1]), body)
+    return body, escape[1] if escape else "default"
 
 
 def parts_of(text: str, user_id: str) -> Iterator[Part]:
@@ -51,6 +56,7 @@ def parts_of(text: str, user_id: str) -> Iterator[Part]:
 
 
 def _nginx(text: str, user_id: str) -> Iterator[Part]:
+    text = text.replace(r"\t", "\t")
     for literal, braced, plain in re.findall(r"([^$]+)|\$\{(\w+)\}|\$(\w+)", text):
         if literal:
             yield literal.encode()
@@ -73,7 +79,7 @@ _OWN = re.compile(r"<([a-z_0-9]*)(?::([a-z_]+))?>")
 
 
 def _own(text: str) -> Iterator[Part]:
-    at = 0
+    text, at = text.replace(r"\t", "\t"), 0
     for found in _OWN.finditer(text):
         if found.start() > at:
             yield text[at : found.start()].encode()
@@ -84,8 +90,11 @@ def _own(text: str) -> Iterator[Part]:
 
 
 def _own_value(field: str, shape: str, text: str) -> Value:
-    if field and field not in OWN:
-        raise FormatError(f"log format {text!r}: there is no field <{field}>")
+    if field and field not in FIELDS:
+        near = get_close_matches(field, FIELDS, 1)
+        raise FormatError(
+            f"log format {text!r}: there is no field <{field}>", f"did you mean <{near[0]}>?" if near else ""
+        )
     if shape not in SHAPES:
         raise FormatError(f"log format {text!r}: there is no shape <:{shape}>")
     listed = shape in ("decimals", "addresses", "sockets") or field in ("upstream_seconds", "forwarded")
@@ -131,7 +140,7 @@ def _directive(argument: str, letter: str, text: str, user_id: str) -> Iterator[
         raise FormatError(f"log format {text!r}: unknown directive %{letter}")
 
 
-def assemble(name: str, parts: list[Part], *, escaped: bool) -> Format:
+def assemble(name: str, parts: Iterable[Part], *, spaces: bool = False, **details: Any) -> Format:
     """Turn literals and places into steps; adjacent literals are joined."""
     prefix, values, untils = b"", list[Value](), list[bytes]()
     for part in parts:
@@ -145,8 +154,11 @@ def assemble(name: str, parts: list[Part], *, escaped: bool) -> Format:
         else:
             prefix += part
     chosen = prefer([value.field for value in values])
-    steps = map(_step, values, chosen, untils, [prefix, *untils])
-    return Format(name, prefix, tuple(steps), escaped=escaped)
+    steps = [
+        replace(_step(*one), spaces=spaces and one[2].endswith(b" "))
+        for one in zip(values, chosen, untils, [prefix, *untils], strict=False)
+    ]
+    return Format(name, prefix, tuple(steps), **details)
 
 
 def _step(value: Value, field: str, until: bytes, before: bytes) -> Step:
@@ -164,7 +176,7 @@ def prefer(fields: list[str]) -> list[str]:
     kept = []
     for name in one_client(fields):
         group = "time" if name in TIMES else name
-        group = "duration" if name in UNITS else group
+        group = "duration" if name in UNITS or name == "time_taken" else "client" if name == "client_port" else group
         unused = group in seen or (name in REQUEST_PARTS and "request" in fields)
         kept.append("" if unused else name)
         seen.add(group)

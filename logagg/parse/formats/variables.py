@@ -142,8 +142,7 @@ SENT = frozenset(name for name in NGINX if name.startswith("http_")) | frozenset
 )
 # Variables that are not used, but whose shape tells formats apart.
 SHAPE_OF_UNUSED: Mapping[str, str] = {"l": "ident", "p": "digits", "server_port": "digits"}
-# Fields as our own notation has them.
-OWN = frozenset({*NGINX.values(), *APACHE.values(), *UNITS, *UPSTREAM_UNITS, *TIMES, "ident"}) - {""}
+
 
 # Keys of JSON logs, in small letters and without `_`, `-` and the like, beside the names of nginx's variables. Of several
 # keys for one field, the first in the table is preferred.
@@ -209,3 +208,100 @@ def nginx_field(variable: str) -> str:
 JSON_TIMES = (
     "timestamp", "time", "ts", "date", "datetime", "asctime", "requesttime", "starttime", "eventtime", "logtime", "t"
 )  # fmt: skip
+
+# The names of W3C extended logs, in lower case, and their fields; of several that give one field, the first counts.
+W3C: Mapping[str, str] = {
+    "date": "date",
+    "time": "clock",
+    "date-local": "date",
+    "time-local": "clock",
+    "c-ip": "client",
+    "cs-ip": "client",
+    "x-forwarded-for": "forwarded",
+    "cs(x-forwarded-for)": "forwarded",
+    "s-xff": "forwarded",
+    "x-host-header": "host",
+    "cs-host": "host",
+    "cs(host)": "host",
+    "cs-username": "user",
+    "cs-method": "method",
+    "cs-uri-stem": "path",
+    "cs-uri": "path",
+    "cs-uri-query": "query",
+    "cs-version": "protocol",
+    "cs-protocol-version": "protocol",
+    "cs-protocol": "scheme",
+    "ssl-protocol": "tls",
+    "sc-status": "status",
+    "c-status": "status",
+    "sc-bytes": "bytes",
+    "bytes": "bytes",
+    "time-taken": "time_taken",
+    "timetakenms": "milliseconds",
+    "x-duration": "seconds",
+    "cs(user-agent)": "agent",
+    "cs(referer)": "referrer",
+    "cs(referrer)": "referrer",
+    "x-edge-result-type": "cache",
+    "cs-countrycode": "country",
+    "c-country": "country",
+    "asn": "asn",
+    "cs(sec-ch-ua)": "brands",
+    "cs(sec-ch-ua-platform)": "platform",
+    "cs(sec-ch-ua-mobile)": "mobile",
+}
+
+# All fields of a line, for templates such as `<client> [<time>] "<request>"`.
+FIELDS: Mapping[str, str] = {
+    "client": "address of the client, perhaps with a port, or a list of addresses as in X-Forwarded-For",
+    "client_port": "the same, always with a port",
+    "forwarded": "X-Forwarded-For",
+    "host": "virtual host, perhaps with a port",
+    "user": "name that the client logged in with",
+    "time_any": "time in any form below",
+    "time_local": "`20/Nov/2026:00:00:00 +0000`",
+    "time_iso8601": "`2026-11-20T00:00:00.000+00:00`",
+    "time_zoneless": "the same without an offset, as HAProxy writes it",
+    "time_epoch": "seconds since 1970",
+    "time_epoch_ms": "milliseconds since 1970",
+    "time_epoch_us": "microseconds since 1970",
+    "time_epoch_ns": "nanoseconds since 1970",
+    "date": "day of a time in two values, `2026-11-20`, `2026/11/20` or `20/Nov/2026`",
+    "clock": "the rest of a time in two values, `00:00:00` or `00:00:00.000`",
+    "request": "request line",
+    "method": "its method",
+    "target": "its target",
+    "path": "the target without query",
+    "query": "the query",
+    "protocol": "such as `HTTP/1.1`",
+    "scheme": "`http` or `https`",
+    "tls": "version, such as `TLSv1.3`",
+    "status": "three digits",
+    "bytes": "of the response",
+    "referrer": "",
+    "agent": "",
+    "seconds": "time to serve the request",
+    "milliseconds": "likewise",
+    "microseconds": "likewise",
+    "nanoseconds": "likewise",
+    "time_taken": "seconds with a point, or milliseconds without",
+    "seconds_before": "until the upstream is asked; adds up with `upstream_seconds` and `seconds_after`",
+    "seconds_after": "after its answer",
+    "upstream_seconds": "time of the upstream, or a list",
+    "upstream_milliseconds": "likewise",
+    "upstream_microseconds": "likewise",
+    "upstream_nanoseconds": "likewise",
+    "cache": "whether the response came from a cache",
+    "country": "of the client",
+    "city": "likewise, kept with `geo.city`",
+    "asn": "number of the client's network, such as `AS64496`",
+    "organization": "whose network that is",
+    "brands": "the client hint `Sec-CH-UA`",
+    "platform": "`Sec-CH-UA-Platform`",
+    "mobile": "`Sec-CH-UA-Mobile`",
+    "user_id": "what tells visitors apart",
+    "proxied_client": "address of the client as a trusted proxy says it",
+    "sent_client": "address of the client as a header says it",
+    "peer": "address of the proxy",
+    "ident": "as `%l`, not used",
+}

@@ -21,6 +21,14 @@ def decimals(values: pa.Array, unit: int = 1) -> tuple[Floats, Mask]:
     return _bounded(*_seconds(values, unit))
 
 
+def time_taken(values: pa.Array, unit: int) -> tuple[Floats, Mask]:
+    """Read W3C's time-taken: seconds if it has a point, as the standard says, otherwise 1/`unit` seconds, as IIS does."""
+    pointed = pc.match_substring(values, ".").to_numpy(zero_copy_only=False)
+    seconds, valid = _seconds(values, 1)
+    whole, _ = _seconds(values, unit)
+    return _bounded(np.where(pointed, seconds, whole), valid)
+
+
 def upstream_seconds(values: pa.Array, unit: int = 1) -> tuple[Floats, Mask]:
     """Read nginx's list of upstream times, `0.1, 0.2 : 0.3`, as their sum; invalid when it holds no number."""
     parts = pc.split_pattern_regex(values, "[,:]")

@@ -6,7 +6,7 @@ Values stay where they are in the chunk until they are dictionary-encoded; text 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +17,13 @@ from logagg.columnar.dictionary import spread
 from logagg.columnar.slices import Codes, Mask, Slices
 from logagg.parse.envelopes.unwrap import Messages, Wrapped
 from logagg.parse.formats.compile import enveloped
-from logagg.parse.formats.format import UNITS, UPSTREAM_UNITS, Format
-from logagg.parse.lines import decimals, json_lines, numbers, scan
+from logagg.parse.formats.format import UNITS, UPSTREAM_PARTS, UPSTREAM_UNITS, ZONELESS, Format
+from logagg.parse.lines import decimals, headers, json_lines, numbers, scan, zones
+from logagg.parse.lines.columns import split_columns
 from logagg.parse.lines.decimals import Floats
-from logagg.parse.schemas import BATCH_SCHEMA, MOST_BYTES, OF_ANOTHER_FORMAT, REASONS, TEXT, TEXTS, TIMESTAMP
+from logagg.parse.schemas import BATCH_SCHEMA, LONGEST, MOST_BYTES, OF_ANOTHER_FORMAT, REASONS, TEXT, TEXTS, TIMESTAMP
 from logagg.parse.text import decode, urls
-from logagg.parse.text.tidy import tidy
+from logagg.parse.text.tidy import tidy, undoubled
 from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 
 Fields = Mapping[str, Slices]
@@ -31,6 +32,8 @@ Reasons = npt.NDArray[np.uint8]  # 0: accepted; otherwise the number of the reas
 
 _TOO_LONG, _FORMAT, _TIME, _STATUS, _SIZE = range(1, 1 + len(REASONS))
 _OF_ANOTHER_FORMAT = [REASONS.index(reason) + 1 for reason in OF_ANOTHER_FORMAT]
+
+_WITH_PORT = "client_port"  # a client whose address always has a port
 
 MOST_FOUND = 4  # formats that are found in a chunk
 SAMPLE = 200  # lines that a format is detected from
@@ -51,8 +54,22 @@ def parse(
 
     `detect` is asked for the format of lines that have none of the known ones; those that it finds are in the batch's `formats`.
     """
+    parts = headers.sections(find_lines(chunk), fmt)
+    batches = [_parse(chunk, lines, one, now, max_line, detect) for lines, one in parts]
+    batch = batches[0] if len(batches) == 1 else _joined(batches)
+    return replace(batch, rejects=_too_long(chunk) + batch.rejects) if chunk.too_long else batch
+
+
+def _parse(
+    chunk: Chunk,
+    lines: Slices,
+    fmt: Format,
+    now: float,
+    max_line: int,
+    detect: Callable[[Sequence[bytes]], Format | None],
+) -> Batch:
     first, *others = fmt.each
-    reading = _Reading(Wrapped(find_lines(chunk), first.envelope, max_line), chunk.start + chunk.skipped, now, max_line)
+    reading = _Reading(Wrapped(lines, first.envelope, max_line), chunk.start + chunk.skipped, now, max_line)
     reading.read(first)
     for other in others:
         reading.read_rest(other)
@@ -63,9 +80,17 @@ def parse(
     return Batch(reading.table(), _rejects(chunk, reading.wrapped.raw, reading.reasons), tuple(reading.found))
 
 
+def _joined(batches: Sequence[Batch]) -> Batch:
+    """Return one batch of the parts of a chunk."""
+    table = pa.concat_tables([batch.table for batch in batches]).unify_dictionaries().combine_chunks()
+    formats = dict.fromkeys(name for batch in batches for name in batch.formats)
+    return Batch(table, sum((batch.rejects for batch in batches), Rejects()), tuple(formats))
+
+
 def count(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> int:
     """Return how many lines of a chunk match a format: those that parse, and those whose only fault is too large a size."""
-    return int(matching(find_lines(chunk), fmt, now, max_line).sum())
+    parts = headers.sections(find_lines(chunk), fmt)
+    return sum(int(matching(lines, one, now, max_line).sum()) for lines, one in parts)
 
 
 def matching(lines: Slices, fmt: Format, now: float, max_line: int = 1 << 20) -> Mask:
@@ -108,6 +133,8 @@ class _Reading:
         No other envelope whose lines come in parts is taken off: the log was not cut for it.
         """
         rows, first = self._rest(), self.wrapped.inside(self.wrapped.first)
+        if not len(rows):
+            return None
         inside = first.enveloped[rows]
         if 2 * int(inside.sum()) >= len(rows):
             found = detect(_sample(first.lines.take(rows[inside])))
@@ -124,7 +151,8 @@ class _Reading:
         return table.take(pc.sort_indices(table["position"]))
 
     def _rest(self) -> Ints:
-        return np.flatnonzero(np.isin(self.reasons, _OF_ANOTHER_FORMAT))
+        rows = np.flatnonzero(self.reasons)
+        return rows[np.isin(self.reasons[rows], _OF_ANOTHER_FORMAT)] if len(rows) else rows
 
     def _read(self, messages: Messages, fmt: Format) -> tuple[pa.Table, Reasons]:
         fields, typed, reasons = _read_lines(messages, fmt, self._now, self._max_line)
@@ -154,7 +182,8 @@ def split_fields(lines: Slices, fmt: Format) -> tuple[Fields, Mask]:
     if fmt.keys:
         data, places, fits = json_lines.split_objects(*lines.places, fmt.keys)
     else:
-        places, fits = scan.split_fields(*lines.places, fmt)
+        split = split_columns if fmt.separator else scan.split_fields
+        places, fits = split(*lines.places, fmt)
     return {name: Slices(data, start, end) for name, (start, end) in places.items()}, fits
 
 
@@ -166,7 +195,7 @@ def _read_lines(
     reasons = _judge((_TOO_LONG, messages.raw.length > max_line), (_FORMAT, ~(fits & messages.enveloped)))
     fits = reasons == 0
     fields = _filter(fields, fits)
-    typed = _read_numbers(fields, now, most_bytes)
+    typed = _read_numbers(fields, int(fits.sum()), fmt.zone, now, most_bytes)
     reasons[fits] = typed.reasons
     accepted = typed.reasons == 0
     return _filter(fields, accepted), typed.filter(accepted), reasons
@@ -199,23 +228,27 @@ class _Numbers:
         return _Numbers(self.time[mask], self.status[mask], self.size[mask], self.reasons[mask])
 
 
-def _read_numbers(fields: Fields, now: float, most_bytes: int) -> _Numbers:
-    time, time_valid = _read_times(fields, now)
-    status, status_valid = numbers.statuses(*fields["status"].places)
-    size, size_valid = _read_sizes(fields, len(time), most_bytes)
+def _read_numbers(fields: Fields, rows: int, zone: str, now: float, most_bytes: int) -> _Numbers:
+    time, time_valid = _read_times(fields, rows, zone, now)
+    status, status_valid = numbers.statuses(*fields["status"].places) if "status" in fields else _zeros(rows)
+    size, size_valid = numbers.sizes(*fields["bytes"].places, most_bytes) if "bytes" in fields else _zeros(rows)
     reasons = _judge((_TIME, ~time_valid), (_STATUS, ~status_valid), (_SIZE, ~size_valid))
     return _Numbers(time, status, size, reasons)
 
 
-def _read_times(fields: Fields, now: float) -> tuple[Ints, Mask]:
-    name = next(name for name in numbers.TIMES if name in fields)
-    return numbers.times(*fields[name].places, name, now)
-
-
-def _read_sizes(fields: Fields, rows: int, most: int) -> tuple[Ints, Mask]:
-    if "bytes" in fields:
-        return numbers.sizes(*fields["bytes"].places, most)
+def _zeros(rows: int) -> tuple[Ints, Mask]:
     return np.zeros(rows, np.int64), np.ones(rows, bool)
+
+
+def _read_times(fields: Fields, rows: int, zone: str, now: float) -> tuple[Ints, Mask]:
+    name = next((name for name in (*numbers.TIMES, "date") if name in fields), "")
+    if not name:  # a header without a time, below which no line fits
+        return _zeros(rows)
+    if name == "date":
+        time, valid = numbers.dated_times(*fields[name].places, *fields["clock"].places[1:], now)
+    else:
+        time, valid = numbers.times(*fields[name].places, name, now)
+    return (zones.from_local(time, zone) if zone and name in ZONELESS else time), valid
 
 
 def _assemble(positions: Ints, fields: Fields, typed: _Numbers, fmt: Format) -> pa.Table:
@@ -229,7 +262,7 @@ def _assemble(positions: Ints, fields: Fields, typed: _Numbers, fmt: Format) -> 
         "protocol": protocol,
         "status": pa.array(typed.status.astype(np.int16)),
         "bytes": pa.array(typed.size),
-        "seconds": _read_durations(fields, texts.rows, UNITS, decimals.decimals),
+        "seconds": _read_seconds(fields, texts.rows),
         "upstream_seconds": _read_durations(fields, texts.rows, UPSTREAM_UNITS, decimals.upstream_seconds),
     }
     for name in ("host", *TEXTS):
@@ -246,16 +279,18 @@ class _Texts:
 
     def __init__(self, fields: Fields, rows: int, fmt: Format) -> None:
         self._fields, self.rows = fields, rows
-        self._escaped, self._encoded = fmt.escaped and not fmt.keys, fmt.encoded
+        self._escaped, self._encoded, self._doubled = fmt.escaped and not fmt.keys, fmt.encoded, fmt.doubled
         self._nothing = pa.nulls(rows, TEXT)
 
     def column(self, name: str) -> pa.DictionaryArray:
         """Return a field; null if the format does not have it."""
-        if name not in self._fields:
+        field = _WITH_PORT if name == "client" and _WITH_PORT in self._fields else name
+        if field not in self._fields:
             return self._nothing
-        codes, distinct = self._fields[name].encode(dash=True)
+        codes, distinct = self._fields[field].encode(dash=True)
         texts = decode.to_text(decode.unescape(distinct) if self._escaped else distinct)
-        return _as_text(codes, tidy(name, texts, encoded=name in self._encoded))
+        texts = undoubled(texts) if self._doubled else texts
+        return _as_text(codes, tidy(field, texts, encoded=field in self._encoded))
 
     def request(self) -> tuple[pa.DictionaryArray, ...]:
         """Return method, target and protocol."""
@@ -283,7 +318,8 @@ class _Texts:
         target = self._plain("path")
         if "query" in self._fields:
             query = pc.replace_substring_regex(self._plain("query"), r"\A\?", "")
-            target = pc.if_else(pc.equal(query, ""), target, pc.binary_join_element_wise(target, query, "?"))
+            whole = pc.or_(pc.equal(query, ""), pc.match_substring(target, "?"))
+            target = pc.if_else(whole, target, pc.binary_join_element_wise(target, query, "?"))
         whole = self._plain("target")
         return pc.if_else(pc.equal(whole, ""), target, whole)
 
@@ -305,6 +341,17 @@ def _split_requests(requests: pa.Array) -> tuple[tuple[Codes, pa.Array], pa.Arra
     return (codes, decode.to_text(method)), decode.to_text(targets.gather()), (protocol_codes, decode.to_text(protocol))
 
 
+def _read_seconds(fields: Fields, rows: int) -> pa.Array:
+    """Read the time to serve a request, or add it up."""
+    if UPSTREAM_PARTS[0] in fields:
+        parts = [_read_durations(fields, rows, {name: 1}, decimals.decimals) for name in UPSTREAM_PARTS]
+        total = pc.add(pc.add(parts[0], parts[1]), parts[2])
+        return pc.if_else(pc.less_equal(total, LONGEST), total, pa.scalar(None, pa.float64()))
+    if "time_taken" in fields:
+        return _read_durations(fields, rows, {"time_taken": 1_000}, decimals.time_taken)
+    return _read_durations(fields, rows, UNITS, decimals.decimals)
+
+
 def _read_durations(
     fields: Fields, rows: int, units: Mapping[str, int], read: Callable[[pa.Array, int], tuple[Floats, Mask]]
 ) -> pa.Array:
@@ -318,14 +365,18 @@ def _read_durations(
     return pc.coalesce(*columns) if len(columns) > 2 else columns[-1]
 
 
+def _too_long(chunk: Chunk) -> Rejects:
+    """Return the rejects of lines over the length limit, which are not in the data."""
+    return Rejects({REASONS[0]: chunk.too_long}, (Reject(chunk.start, REASONS[0], b""),) * chunk.too_long)
+
+
 def _rejects(chunk: Chunk, lines: Slices, reasons: Reasons) -> Rejects:
-    if not chunk.too_long and not reasons.any():
+    if not reasons.any():
         return Rejects()
     counts = np.bincount(reasons, minlength=len(REASONS) + 1)
-    counts[_TOO_LONG] += chunk.too_long
-    samples = [Reject(chunk.start, REASONS[0], b"")] * chunk.too_long
+    samples = []
     base = chunk.start + chunk.skipped
-    for row in np.flatnonzero(reasons)[: SAMPLES - len(samples)]:
+    for row in np.flatnonzero(reasons)[:SAMPLES]:
         start, end = int(lines.start[row]), int(lines.end[row])
         line = bytes(chunk.data[start : min(end, start + SAMPLE_BYTES)])
         samples.append(Reject(base + start, REASONS[reasons[row] - 1], line))

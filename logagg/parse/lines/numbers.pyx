@@ -35,13 +35,38 @@ def times(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] 
     return _read(data, start, end, _reader_of(field), EARLIEST, <int64_t> now * MICROSECONDS + AHEAD, True)
 
 
+def dated_times(
+    const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end,
+    const int64_t[::1] clock_start, const int64_t[::1] clock_end, double now,
+):
+    """Read times that are two values, a day and the time of that day, as `times` does."""
+    cdef Py_ssize_t rows = start.shape[0], row
+    cdef int64_t time, most = <int64_t> now * MICROSECONDS + AHEAD
+    if clock_start.shape[0] != rows or clock_end.shape[0] != rows or end.shape[0] != rows:
+        raise ValueError("columns have all rows")
+    numbers, masks = np.zeros(rows, np.int64), np.empty(rows, np.bool_)
+    cdef int64_t[::1] number = numbers
+    cdef uint8_t[::1] valid = masks.view(np.uint8)
+    cdef Ptr first = first_of(data)
+    with nogil:
+        for row in range(rows):
+            valid[row] = (
+                _day(first + start[row], first + end[row], &time)
+                and _clock_of_day(first + clock_start[row], first + clock_end[row], &time)
+                and EARLIEST <= time <= most
+            )
+            if valid[row]:
+                number[row] = time
+    return numbers, masks
+
+
 TIMES = (
-    "time_local", "time_iso8601", "time_epoch", "time_epoch_ms", "time_epoch_us", "time_epoch_ns", "time_any"
+    "time_local", "time_iso8601", "time_epoch", "time_epoch_ms", "time_epoch_us", "time_epoch_ns", "time_zoneless", "time_any"
 )  # fmt: skip
 
 
 cdef Reader _reader_of(str field) except NULL:
-    if field == "time_local":
+    if field == "time_local" or field == "time_zoneless":
         return _time_local
     if field == "time_iso8601":
         return _time_iso8601
@@ -107,6 +132,8 @@ cdef bint _size(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     if value == stop or (stop - value == 1 and value[0] == c"-"):
         number[0] = 0
         return True
+    if value[0] == c"+":  # of a response that HAProxy logs before its end
+        value += 1
     return _whole(value, stop, number) if stop - value > 18 or not _digits(value, stop, number) else True
 
 
@@ -164,7 +191,7 @@ cdef bint _time_iso8601(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     cdef int64_t day, month, year, clock
     return (
         stop - value >= 19
-        and value[4] == value[7] and (value[4] == c"-" or value[4] == c"/") and (value[10] == c"T" or value[10] == c" ")
+        and value[4] == value[7] and (value[4] == c"-" or value[4] == c"/") and (value[10] == c"T" or value[10] == c" " or value[10] == c"\t")
         and _digits(value, value + 4, &year)
         and _digits(value + 5, value + 7, &month)
         and _digits(value + 8, value + 10, &day)
@@ -203,6 +230,32 @@ cdef inline bint _within_day(Ptr rest, Ptr stop, int64_t clock, int64_t* number)
         return False
     number[0] += clock + fraction - offset
     return True
+
+
+cdef bint _day(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
+    """Read `2026-11-20`, `2026/11/20` or `20/Nov/2026` as the microseconds at its start."""
+    cdef int64_t day, month, year
+    if stop - value == 10:
+        return (
+            (value[4] == c"-" or value[4] == c"/") and value[7] == value[4]
+            and _digits(value, value + 4, &year)
+            and _digits(value + 5, value + 7, &month)
+            and _digits(value + 8, stop, &day)
+            and _date(year, month, day, number)
+        )
+    return (
+        stop - value == 11 and value[2] == c"/" and value[6] == c"/"
+        and _digits(value, value + 2, &day)
+        and _month(value + 3, &month)
+        and _digits(value + 7, stop, &year)
+        and _date(year, month, day, number)
+    )
+
+
+cdef bint _clock_of_day(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
+    """Add `00:00:00`, perhaps with fractions, to a day."""
+    cdef int64_t clock
+    return stop - value >= 8 and _clock(value, &clock) and _within_day(value + 8, stop, clock, number)
 
 
 cdef bint _epoch(Ptr value, Ptr stop, int64_t* number) noexcept nogil:

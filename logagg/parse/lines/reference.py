@@ -8,15 +8,19 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import add
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
 from logagg.parse.envelopes.reference import Message, RawLine, messages
-from logagg.parse.formats.format import UNITS, UPSTREAM_UNITS, Format, Step
+from logagg.parse.formats.columns import HEADER
+from logagg.parse.formats.format import UNITS, UPSTREAM_PARTS, UPSTREAM_UNITS, ZONELESS, Format, Step
 from logagg.parse.formats.shapes import has_shape
 from logagg.parse.lines import reference_json
+from logagg.parse.lines.headers import is_comment, under
+from logagg.parse.lines.reference_columns import split_columns
 from logagg.parse.lines.reference_text import tidy
-from logagg.parse.lines.reference_times import DIGITS, EPOCH, TIME_READERS, digits
+from logagg.parse.lines.reference_times import DIGITS, EPOCH, TIME_READERS, dated_time, digits
 from logagg.parse.schemas import (
     BATCH_SCHEMA,
     DURATION,
@@ -64,8 +68,21 @@ def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Bat
 
 def outcomes(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Iterator[tuple[RawLine, Record | str]]:
     """Yield the fields of each line, or the reason for rejecting it, with what the log has; of a line in parts the first."""
-    for message in messages(list(_lines(chunk)), fmt.envelope, max_line):
-        yield message.raw, _outcome(message, fmt, now, max_line)
+    for lines, one in _sections(chunk, fmt):
+        for message in messages(lines, one.envelope, max_line):
+            yield message.raw, _outcome(message, one, now, max_line)
+
+
+def _sections(chunk: Chunk, fmt: Format) -> Iterator[tuple[list[RawLine], Format]]:
+    """Yield runs of lines of one format each, without the comments between them."""
+    lines = list[RawLine]()
+    for line in _lines(chunk):
+        if not is_comment(line.text, fmt):
+            lines.append(line)
+        elif fmt.headed and line.text.startswith(HEADER):
+            yield lines, fmt
+            lines, fmt = [], under(fmt, line.text)
+    yield lines, fmt
 
 
 def _lines(chunk: Chunk) -> Iterator[RawLine]:
@@ -104,8 +121,7 @@ def _parse_line(line: bytes | None, fmt: Format, now: float) -> Record | str:
     if line is None:
         return "format"
     try:
-        raw = _split_json(line, fmt) if fmt.keys else _split(line, fmt)
-        return _record(raw, fmt, now)
+        return _record(_fields(line, fmt), fmt, now)
     except Rejected as reject:
         return str(reject)
 
@@ -138,6 +154,17 @@ def _plain(name: str) -> pa.DataType:
 # A line as raw fields.
 
 
+def _fields(line: bytes, fmt: Format) -> Raw:
+    if fmt.keys:
+        return _split_json(line, fmt)
+    if not fmt.separator:
+        return _split(line, fmt)
+    raw = split_columns(line, fmt)
+    if raw is None:
+        raise Rejected("format")
+    return raw
+
+
 def _split(line: bytes, fmt: Format) -> Raw:
     if not line.startswith(fmt.prefix):
         raise Rejected("format")
@@ -152,12 +179,14 @@ def _places(line: bytes, fmt: Format) -> list[tuple[int, int]]:
     """Return where the value of each step is."""
     at, places = len(fmt.prefix), []
     for step in fmt.steps:
-        end = _find_end(line, at, step, is_last=step is fmt.steps[-1])
+        end = _find_end(line, at, step, is_last=step is fmt.steps[-1] and not fmt.open_end)
         if not has_shape(line[at:end], step.shape):
             raise Rejected("format")
         places.append((at, end))
         at = end + len(step.until)
-    if line[at:].strip(b" "):
+        while step.spaces and line[at : at + 1] == b" ":
+            at += 1
+    if line[at:].strip(b" ") and not fmt.open_end:
         raise Rejected("format")
     return places
 
@@ -165,7 +194,7 @@ def _places(line: bytes, fmt: Format) -> list[tuple[int, int]]:
 def _find_end(line: bytes, start: int, step: Step, *, is_last: bool) -> int:
     if not step.until:
         return start + len(line[start:].rstrip(b" "))
-    if step.quoted and is_last:
+    if step.until == b'"' and step.quoted and is_last:
         return _find_last_quote(line, start, step)
     at = start
     while at < len(line):
@@ -211,8 +240,8 @@ def _split_json(line: bytes, fmt: Format) -> Raw:
 
 
 def _record(raw: Raw, fmt: Format, now: float) -> Record:
-    time = _time(raw, now)
-    status = _status(raw.get("status", b""))
+    time = _time(raw, now, fmt.zone)
+    status = _status(raw["status"]) if "status" in raw else 0
     size = _size(raw["bytes"]) if "bytes" in raw else 0
     method, target, protocol = _request(raw, fmt)
     return {
@@ -225,20 +254,26 @@ def _record(raw: Raw, fmt: Format, now: float) -> Record:
         "seconds": _seconds(raw),
         "upstream_seconds": _upstream_seconds(raw),
         **{name: _text(raw, name, fmt) if name in raw else None for name in ("host", *TEXTS)},
+        **({"client": _text(raw, "client_port", fmt)} if "client_port" in raw else {}),
     }
 
 
-def _time(raw: Raw, now: float) -> datetime:
-    for field, read in TIME_READERS.items():
+def _time(raw: Raw, now: float, zone: str = "") -> datetime:
+    for field in (*TIME_READERS, "date"):
         if field in raw:
             try:
-                time = read(raw[field])
+                time = TIME_READERS[field](raw[field]) if field != "date" else dated_time(raw[field], raw["clock"])
             except (ValueError, OverflowError):
                 raise Rejected("time") from None
             if not EARLIEST <= time <= EPOCH + timedelta(seconds=int(now)) + AHEAD:
                 raise Rejected("time")
-            return time
+            return _from_local(time, zone) if zone and field in ZONELESS else time
     raise Rejected("time")
+
+
+def _from_local(time: datetime, zone: str) -> datetime:
+    offset = time.replace(minute=time.minute // 15 * 15, second=0, microsecond=0, tzinfo=ZoneInfo(zone)).utcoffset()
+    return time - (offset or timedelta())
 
 
 def reads_as_time(field: str, value: bytes, now: float) -> bool:
@@ -261,7 +296,7 @@ def _status(value: bytes) -> int:
 def _size(value: bytes) -> int:
     if value in (b"-", b""):
         return 0
-    whole, point, zeros = value.partition(b".")
+    whole, point, zeros = value.removeprefix(b"+").partition(b".")
     try:
         size = digits(whole)
     except ValueError:
@@ -273,6 +308,7 @@ def _size(value: bytes) -> int:
 
 def _text(raw: Raw, field: str, fmt: Format) -> str:
     text = _bytes(raw.get(field, b""), fmt).decode("utf-8", "replace")
+    text = text.replace('""', '"') if fmt.doubled else text
     return tidy(field, text, encoded=field in fmt.encoded)
 
 
@@ -323,7 +359,8 @@ def _request_parts(raw: Raw, fmt: Format) -> tuple[str | None, str]:
     target = _text(raw, "target", fmt)
     if not target:
         query = _text(raw, "query", fmt).removeprefix("?")
-        target = _text(raw, "path", fmt) + (f"?{query}" if query else "")
+        path = _text(raw, "path", fmt)
+        target = f"{path}?{query}" if query and "?" not in path else path
     if "method" not in raw:
         return None, target
     method = _text(raw, "method", fmt)
@@ -337,6 +374,11 @@ def _is_method(value: bytes) -> bool:
 
 
 def _seconds(raw: Raw) -> float | None:
+    if UPSTREAM_PARTS[0] in raw:
+        parts = [_bounded(_duration(raw[name], 1)) for name in UPSTREAM_PARTS]
+        return None if None in parts else _bounded(reduce(add, [part for part in parts if part is not None]))
+    if "time_taken" in raw:
+        return _bounded(_duration(raw["time_taken"], 1 if b"." in raw["time_taken"] else 1_000))
     durations = (_bounded(_duration(raw[field], unit)) for field, unit in UNITS.items() if field in raw)
     return next((seconds for seconds in durations if seconds is not None), None)
 

@@ -12,6 +12,8 @@ def tidy(field: str, text: str, *, encoded: bool = False) -> str:
     """Return a value of a field as the batch has it; an `encoded` one is URL-encoded."""
     if encoded:
         text = _decoded(text)
+    if field == "client_port":
+        text = re.sub(r"(\A-)?:[0-9]*\Z", "", text)
     if field == "host":
         text = _bare_host(text)
     if field in ("agent", "referrer") and len(text) >= 2 and text[0] == text[-1] == '"':
@@ -37,8 +39,10 @@ def _bare_host(host: str) -> str:
 
 
 def _decoded(text: str) -> str:
-    spaced = text if "%20" in text else text.replace("+", " ")
-    return unquote_to_bytes(spaced).decode("utf-8", "replace")
+    for _ in range(2):  # CloudFront once encoded its logs twice
+        spaced = text if re.search(" |%(25)?20", text) else text.replace("++", " %2B").replace("+", " ")
+        text = unquote_to_bytes(spaced).decode("utf-8", "replace")
+    return text
 
 
 def _upper(text: str) -> str:

@@ -13,7 +13,7 @@ DIGITS = frozenset(b"0123456789")
 
 _WITHIN_DAY = rb"(?P<clock>..:..:..)(?:[.,](?P<fraction>[0-9]+))?(?P<offset>.*)"
 _LOCAL = re.compile(rb"(?P<day>..)/(?P<month>...)/(?P<year>....):" + _WITHIN_DAY, re.DOTALL)
-_ISO8601 = re.compile(rb"(?P<year>....)(?P<mark>[-/])(?P<month>..)(?P=mark)(?P<day>..)[T ]" + _WITHIN_DAY, re.DOTALL)
+_ISO8601 = re.compile(rb"(?P<year>....)(?P<mark>[-/])(?P<month>..)(?P=mark)(?P<day>..)[T \t]" + _WITHIN_DAY, re.DOTALL)
 _HTTP = re.compile(rb"..., (?P<day>..) (?P<month>...) (?P<year>....) " + _WITHIN_DAY, re.DOTALL)
 _OFFSET = re.compile(rb"(?P<sign>[+-])(?P<hours>[0-9]{2})(?::?(?P<minutes>[0-9]{2}))?")
 
@@ -47,6 +47,13 @@ def _time_local(value: bytes) -> datetime:
 def _time_iso8601(value: bytes) -> datetime:
     """`2026-11-20T00:00:00.123+01:00`"""
     return _dated(_ISO8601, value)
+
+
+def dated_time(day: bytes, clock: bytes) -> datetime:
+    """`2026-11-20`, `2026/11/20` or `20/Nov/2026`, and `00:00:00.123`, which are two values"""
+    if len(day) == 11:
+        return _dated(_LOCAL, day + b":" + clock)
+    return _dated(_ISO8601, day + b" " + clock)
 
 
 def _dated(form: re.Pattern[bytes], value: bytes) -> datetime:
@@ -93,6 +100,7 @@ def _epoch(unit: int, longest: int) -> Callable[[bytes], datetime]:
 TIME_READERS: dict[str, Callable[[bytes], datetime]] = {
     "time_local": _time_local,
     "time_iso8601": _time_iso8601,
+    "time_zoneless": _time_local,
     "time_epoch": _epoch(1, 17),
     "time_epoch_ms": _epoch(1_000, 17),
     "time_epoch_us": _epoch(1_000_000, 17),

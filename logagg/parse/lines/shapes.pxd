@@ -29,11 +29,23 @@ cdef enum:
     IS_NONE = 8
 
 
+cdef extern from *:
+    """
+    /* Bytes that a name has: letters, digits, dots, dashes, underscores, and those of other alphabets. */
+    static const unsigned char NAMES[256] = {
+        ['-'] = 1, ['.'] = 1, ['0' ... '9'] = 1, ['A' ... 'Z'] = 1, ['_'] = 1, ['a' ... 'z'] = 1, [128 ... 255] = 1
+    };
+    """
+    const uint8_t NAMES[256]
+
+
 cdef inline bint has_shape(Ptr value, Ptr stop, int shape) noexcept nogil:
     """Tell whether a value has a shape."""
     if shape == ANY:
         return True
     if shape == CLIENT or shape == CLIENT_OR_DASH:
+        if _is_name(value, stop):  # as nearly all are
+            return True
         return not _clients(value, stop) & IS_NONE or (shape == CLIENT_OR_DASH and _is(value, stop, c"-"))
     if shape == ADDRESS:
         return _client(value, stop) == IS_ADDRESS
@@ -46,6 +58,16 @@ cdef inline bint has_shape(Ptr value, Ptr stop, int shape) noexcept nogil:
     if value == stop or _is(value, stop, c"-"):
         return True
     return shape == _kind_of(value, stop)
+
+
+cdef inline bint _is_name(Ptr value, Ptr stop) noexcept nogil:
+    """Tell whether these are the bytes of a name, or of an IPv4 address."""
+    cdef Ptr at = value
+    cdef uint8_t all_are = value < stop and value[0] != c"." and value[0] != c"-"
+    while at < stop:
+        all_are &= NAMES[at[0]]
+        at += 1
+    return all_are
 
 
 cdef inline int _kind_of(Ptr value, Ptr stop) noexcept nogil:

@@ -57,12 +57,29 @@ def whole_path(paths: pa.Array) -> pa.Array:
 
 
 def decoded(values: pa.Array) -> pa.Array:
-    """URL-encoded text as it was; a plus is a blank unless `%20` is one."""
-    kept = pc.if_else(pc.match_substring(values, "%20"), pc.replace_substring(values, "+", "%2B"), values)
-    return decode.decode_percent(kept)
+    """URL-encoded text as it was, what CloudFront has encoded twice, too; a plus is a blank unless there is another one."""
+    for _ in range(2):
+        values = _decoded_once(values)
+    return values
+
+
+def _decoded_once(values: pa.Array) -> pa.Array:
+    kept = pc.replace_substring(values, "+", "%2B")
+    blanks = pc.replace_substring(values, "++", "+%2B")  # as a blank and a plus are
+    return decode.decode_percent(pc.if_else(pc.match_substring_regex(values, " |%(25)?20"), kept, blanks))
+
+
+def undoubled(values: pa.Array) -> pa.Array:
+    """With one quote where it is written twice within quotes."""
+    return pc.replace_substring(values, '""', '"')
+
+
+def without_port(values: pa.Array) -> pa.Array:
+    return pc.replace_substring_regex(values, r"(\A-)?:[0-9]*\z", "")
 
 
 TIDIED: Mapping[str, Callable[[pa.Array], pa.Array]] = {
+    "client_port": without_port,
     "host": bare_host,
     "agent": unquoted,
     "referrer": unquoted,

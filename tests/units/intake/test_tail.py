@@ -678,3 +678,33 @@ def test_a_log_that_is_cut_between_a_look_and_its_opening(bench: Bench, monkeypa
     with log.open("ab") as file:
         file.write(b"more\n")
     assert data(tailer.poll()) == b"more\n"
+
+
+def in_threes(log_format: str, ahead: memoryview, end: int, _longest: int) -> int:
+    """Cut a log of this format behind each third line."""
+    lines = bytes(ahead[:end]).splitlines(keepends=True)
+    return sum(map(len, lines[: len(lines) - len(lines) % 3])) if log_format == "threes" else end
+
+
+def test_a_log_is_cut_as_its_format_demands(bench: Bench) -> None:
+    """The first chunk is cut before the format is known, and taken back; lines that go on are held back to the end of the run."""
+    log = bench.folder / "a.log"
+    log.write_bytes(b"1\n2\n3\n4\n")
+    tailer = bench.tailer(whole_lines=in_threes)
+    taken = [chunk.data for chunk in tailer.poll() if tailer.set_format(chunk, "threes")]
+    assert taken == [b"1\n2\n3\n"]
+    with log.open("ab") as file:
+        file.write(b"5\n")
+    assert data(tailer.poll()) == b""
+    with log.open("ab") as file:
+        file.write(b"6\n7\n8")
+    assert data(tailer.poll()) == b"4\n5\n6\n"
+    assert data(tailer.drain_ends(lambda source, line: False)) == b"7\n"
+
+
+def test_a_rotated_log_is_read_to_its_end_whatever_its_format_demands(bench: Bench) -> None:
+    log = bench.folder / "a.log.1"
+    log.write_bytes(b"1\n2\n3\n4\n5")
+    os.utime(log, (1, 1))
+    tailer = bench.tailer(whole_lines=in_threes)
+    assert [chunk.data for chunk in tailer.poll() if tailer.set_format(chunk, "threes")] == [b"1\n2\n3\n", b"4\n5"]
