@@ -33,8 +33,9 @@ VIEW = "/api/page?since=1h&panels=pages,referrers,errors,statuses&limit=10"
 PATIENCE = 60.0  # seconds
 PAINT, CLICK, CORES, MEMORY, TOLD = 1.0, 0.5, 0.5, 300e6, 1.0  # bounds: seconds, seconds, cores, bytes, seconds
 
-# Everything on screen is there: no panel waits for its first answer, or shows the one before.
-_SETTLED = """() => document.querySelector('.tiles') && document.querySelectorAll('.panel').length > 2
+# Everything on screen is there: no number, chart or panel waits for its first answer, or shows the one before.
+_SETTLED = """() => document.querySelector('.tiles') && !document.querySelector('.numbers.stale')
+    && document.querySelectorAll('.panel').length > 2
     && [...document.querySelectorAll('.panel')].filter((one) => one.getBoundingClientRect().top < innerHeight)
         .every((one) => one.getAttribute('aria-busy') !== 'true' && one.querySelector('tbody tr, .empty, .notes'))"""
 

@@ -23,7 +23,8 @@ def main(lake: str, picture: str) -> None:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": 1280, "height": 1000}, reduced_motion="reduce")
             page.goto(address + VIEW)
-            page.locator(".panel tbody tr").first.wait_for()
+            for shown in (".tiles", ".chart canvas", ".panel tbody tr"):
+                page.locator(shown).first.wait_for()
             page.wait_for_timeout(500)  # the charts are drawn
             page.screenshot(path=picture)
             browser.close()

@@ -47,7 +47,10 @@ ENTRY_POINTS = {
     "gearman": ("cluster/gearman.py",),
     "prometheus_client": ("metrics.py",),
 }
-SHARED_BY_COMPILED = {"logagg.columnar.bytes", "logagg.parse.lines.shapes"}  # `.pxd` files
+SHARED_BY_COMPILED = {
+    f"logagg.{name}"
+    for name in ("columnar.bytes", "parse.envelopes.header", "parse.lines.shapes", "parse.lines.json_escapes")
+}  # `.pxd` files
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

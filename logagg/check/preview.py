@@ -23,6 +23,7 @@ from logagg.parse.formats.compile import compile_format, joined
 from logagg.parse.formats.format import Format, PersonalFields
 from logagg.parse.lines import fast, reference
 from logagg.parse.source_formats import DETECTED, SAMPLE_LINES, SourceFormats
+from logagg.parse.unreadable import why_unreadable
 from logagg.records import Chunk, Fingerprint
 
 HEAD = 1 << 20  # bytes that are read to find the first lines
@@ -162,7 +163,8 @@ class Previewer:
         if fmt and matching:
             return f"{path}: the log format matches {matching:,} of its first {count:,} lines; say another with --log-format"
         if not self._given:
-            return f"{path}: no known log format matches most of its first {count:,} lines; say it with --log-format"
+            hint = why_unreadable([line for line in lines if _is_line(line)]) or "say it with --log-format"
+            return f"{path}: no known log format matches most of its first {count:,} lines; {hint}"
         better = detect([line for line in lines if _is_line(line)], self._clock.now(), self._personal)
         hint = f"they look like {better.name}" if better else "say another with --log-format"
         return f"{path}: the log format {self._given!r} matches none of its first {count:,} lines; {hint}"
@@ -211,8 +213,8 @@ def _why(path: Path) -> str:
         return "hidden"
     if discover.is_error_log(path.name):
         return "an error log"
-    if discover.is_backup(path.name):
-        return "called like a backup of a log; name it to have it read"
+    if discover.is_unfinished(path.name):
+        return "a file of an editor, or of an unfinished transfer; name it to have it read"
     if path.is_symlink():
         return "a link to something that is not called like an access log"
     return "not called like an access log; name it to have it read"

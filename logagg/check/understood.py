@@ -8,6 +8,7 @@ from datetime import datetime
 
 from logagg.parse.formats.format import Format
 from logagg.parse.lines import reference
+from logagg.parse.lines.headers import after, is_comment
 
 LOOKED_AT = 50  # lines among which that with the most values is chosen
 SHOWN = 60  # characters of a value
@@ -50,15 +51,18 @@ class Understood:
 
 def understood(lines: Sequence[bytes], fmt: Format, now: float) -> Understood | None:
     """Return the line with the most values of those that a format reads first; None if it reads none."""
-    best: tuple[int, bytes, dict[str, object]] | None = None
+    best: tuple[int, bytes, dict[str, object], Format] | None = None
     for line in lines[:LOOKED_AT]:
         line = line.rstrip(b"\r").lstrip(b"\0")
+        if is_comment(line, fmt):
+            fmt = after(fmt, line)
+            continue
         record = reference.parse_line(line, fmt, now)
         if not isinstance(record, str) and (best is None or _count(record) > best[0]):
-            best = _count(record), line, record
+            best = _count(record), line, record, fmt
     if best is None:
         return None
-    _, line, record = best
+    _, line, record, fmt = best
     return Understood(
         dict(_values(record)), tuple(_short(one.decode("utf-8", "replace")) for one in reference.unused(line, fmt, now))
     )

@@ -48,16 +48,21 @@ MEASURES: Mapping[str, Shown] = {
 }
 
 
-def over_rollup(name: str) -> str:
-    """Return the expression of a measure over the columns of a default rollup."""
+def over_rollup(name: str, where: str = "") -> str:
+    """Return the expression of a measure over the columns of a default rollup; of a sum, over rows of a condition."""
     shown = MEASURES.get(name)
-    return shown.rollup if shown and shown.rollup else sum_of(name)
+    return shown.rollup if shown and shown.rollup else sum_of(name, where)
 
 
-def sum_of(name: str) -> str:
+def sum_of(name: str, where: str = "") -> str:
     """Return the sum of a column; bytes may be any numbers, so that the sum of a few lines can exceed 64 bits."""
-    total = f"coalesce(sum({identifier(name)}), 0)"
+    total = f"coalesce(sum({identifier(name)}){filtered(where)}, 0)"
     return total if name == "bytes" else f"{total}::BIGINT"
+
+
+def filtered(where: str) -> str:
+    """Return what makes an aggregate count only rows of a condition."""
+    return f" FILTER ({where})" if where else ""
 
 
 def over_column(name: str, kind: str) -> str:

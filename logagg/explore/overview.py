@@ -13,7 +13,7 @@ from logagg.errors import LogaggError
 from logagg.explore.facts import Facts
 from logagg.explore.query import Ask
 from logagg.explore.scope import MINUTE, Period, Scope
-from logagg.explore.tables import Origin, aggregate, compared, origin_of
+from logagg.explore.tables import REPEATED, Column, Origin, aggregate, compared, origin_of
 from logagg.quoting import literal
 
 TOTALS = ("hits", "visitors", "views", "impressions", "clicks", "ctr", "conversions", "errors", "p95", "bytes")
@@ -90,30 +90,33 @@ class _Choice:
 
     rollup: str
     measure: str
-    where: tuple[str, ...] = ()
+    where: str = ""
+    note: str = ""
 
 
-_PAGEVIEW, _FAILED = ("kind = 'pageview'",), ("status >= 400",)
-# By measure, the rollup to prefer first; the first one's requests answer where none has the dimensions.
+_PAGEVIEW, _FAILED = "kind = 'pageview'", "status >= 400"
+# By measure, the rollup to prefer first. Where none has the dimensions, the requests behind `traffic` answer for all
+# that it can tell, so that they are read once.
 _CHOICES: Mapping[str, Sequence[_Choice]] = {
     "hits": [_Choice(name, "hits") for name in ("traffic", "referrers", "agents")],
     "visitors": [_Choice(name, "visitors") for name in ("traffic", "referrers", "agents")],
     "views": [_Choice("traffic", "hits", _PAGEVIEW), _Choice("pages", "views")],
     "errors": [_Choice("traffic", "hits", _FAILED), _Choice("errors", "hits")],
     "bytes": [_Choice("traffic", "bytes")],
-    "impressions": [_Choice("ads", "impressions")],
-    "clicks": [_Choice("ads", "clicks")],
-    "conversions": [_Choice("ads", "conversions")],
-    "ctr": [_Choice("ads", "ctr")],
+    "impressions": [_Choice("ads", "impressions"), _Choice("traffic", "hits", "kind = 'impression'")],
+    "clicks": [_Choice("ads", "clicks"), _Choice("traffic", "hits", "kind = 'click'", REPEATED)],
+    "conversions": [_Choice("ads", "conversions"), _Choice("traffic", "hits", "kind = 'conversion'")],
     "p95": [_Choice("latency", "p95")],
 }
+_PARTS_OF_CTR = ("impressions", "clicks")
 
 
 def _chosen(measure: str, scope: Scope, facts: Facts) -> tuple[_Choice, Origin]:
-    """Return the first rollup that has all dimensions, else the first one's requests."""
+    """Return the first rollup that has all dimensions, else the one whose requests answer."""
     choices = [(one, origin_of(one.rollup, frozenset(), scope, facts)) for one in _CHOICES[measure]]
     direct = (pair for pair in choices if pair[1].table and not pair[1].is_requests)
-    return next(direct, choices[0])
+    shared = (pair for pair in choices if pair[0].rollup == "traffic")
+    return next(direct, None) or next(shared, choices[0])
 
 
 def totals(scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
@@ -121,26 +124,35 @@ def totals(scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
 
     A measure that nothing can answer is null, and `notes` say why; `unavailable` only says so if that is true of all.
     """
-    groups: dict[tuple[str, tuple[str, ...], Origin], dict[str, str]] = {}
-    for measure in TOTALS:
+    groups: dict[tuple[str, Origin], list[Column]] = {}
+    notes: dict[str, str] = {}
+    for measure in _CHOICES:
         choice, origin = _chosen(measure, scope, facts)
-        groups.setdefault((choice.rollup, choice.where, origin), {})[measure] = choice.measure
+        groups.setdefault((choice.rollup, origin), []).append(Column(choice.measure, measure, choice.where))
+        notes[measure] = origin.unavailable or "; ".join(note for note in (origin.note, choice.note) if note)
     now: dict[str, Any] = dict.fromkeys(TOTALS)
     before: dict[str, Any] | None = dict.fromkeys(TOTALS) if scope.before else None
     sql: dict[str, str] = {}
-    notes: dict[str, str] = {}
-    for (rollup, where, origin), names in groups.items():
-        notes |= dict.fromkeys(names, origin.unavailable or origin.note)
+    for (rollup, origin), columns in groups.items():
         if origin.unavailable:
             continue
+        names = [column.name for column in columns]
         for period, values in ((compared(origin, scope, facts), before), (scope.period, now)):
             if period and values is not None:
-                query = aggregate(origin, rollup, (), list(names.values()), scope, period, where)
+                query = aggregate(origin, rollup, (), columns, scope, period)
                 values |= dict(zip(names, ask(query).rows[0], strict=True))
                 sql |= dict.fromkeys(names, query)
+    for values in (now, before) if before else (now,):
+        values["ctr"] = _ctr(*(values.get(name) for name in _PARTS_OF_CTR))
+    notes["ctr"] = notes["clicks"]
+    sql |= {"ctr": sql["clicks"]} if "clicks" in sql else {}
     told_notes = {measure: notes[measure] for measure in TOTALS if notes[measure]}
-    origins = [origin for _, _, origin in groups]
+    origins = [origin for _, origin in groups]
     return {"now": now, "before": before, "notes": told_notes, **_told_of_all(origins), "sql": sql}
+
+
+def _ctr(impressions: int | None, clicks: int | None) -> float | None:
+    return clicks / impressions if impressions and clicks is not None else None
 
 
 def _told_of_all(origins: Sequence[Origin]) -> dict[str, Any]:

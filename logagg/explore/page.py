@@ -10,15 +10,17 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal
 
+from logagg.errors import LogaggError
 from logagg.explore.facts import Facts
 from logagg.explore.measures import MEASURES, Shown
-from logagg.explore.overview import latency, series, totals
+from logagg.explore.overview import Buckets, latency, series, totals
 from logagg.explore.panels import Panel, PanelRequest, is_present, panel_answer, panels_of, wanted
 from logagg.explore.query import Ask
 from logagg.explore.scope import MINUTE, Scope, timestamp
 from logagg.query.status import SourceHealth, Status
 from logagg.query.tails import TailHealth
 
+PARTS = ("totals", "series", "latency", "panels")
 MOST_SITES = 200
 MOST_SOURCES = 500
 LATE = 60.0  # seconds that lines of a running tail may wait before the page warns
@@ -41,50 +43,80 @@ def page_answer(
     facts: Facts,
     ask: Ask,
     *,
+    parts: Sequence[str] = PARTS,
     panels: Sequence[str] | None = None,
     split: str = "kind",
     limit: int = 10,
+    measures: int | None = None,
     sorts: Mapping[str, str] | None = None,
     orders: Mapping[str, str] | None = None,
     run_all: RunAll = one_by_one,
 ) -> dict[str, Any]:
-    """Return the whole page: totals, charts, and these panels (None: all).
+    """Return the page, or parts of it: totals, charts, and these panels (None: all) with the first of their `measures`.
 
     `sorts` and `orders` are by panel: the measure, and "asc" or "desc". `run_all` runs what the page consists of, at a
     time if it can. Raises LogaggError for a name that is none.
     """
-    sorts, orders = sorts or {}, orders or {}
-    chosen = list(panels_of(facts).values()) if panels is None else wanted(panels, facts)
-    requests = [
-        PanelRequest.of(panel, sort=sorts.get(panel.name), order=orders.get(panel.name, "desc"), limit=limit)
-        for panel in chosen
-    ]
-    parts: list[Part] = [
-        partial(totals, scope, facts, ask),
-        partial(series, split, scope, facts, ask),
-        partial(latency, scope, facts, ask),
-        *(partial(panel_answer, one, scope, facts, ask) for one in requests),
-    ]
-    whole, course, percentiles, *boards = run_all(parts)
+    for part in parts:
+        if part not in PARTS:
+            raise LogaggError(f"parts: {part[:100]!r} is not valid", f"there are {', '.join(PARTS)}")
+    requests = _panel_requests(facts, panels, sorts or {}, orders or {}, limit, measures)
+    found: dict[str, Part] = {
+        "totals": partial(totals, scope, facts, ask),
+        "series": partial(series, split, scope, facts, ask),
+        "latency": partial(latency, scope, facts, ask),
+    }
+    names = [name for name in found if name in parts]
+    boards = [partial(panel_answer, one, scope, facts, ask) for one in requests if "panels" in parts]
+    answers = run_all([*(found[name] for name in names), *boards])
+    shown = {one.panel.name: board for one, board in zip(requests, answers[len(names) :], strict=bool(boards))}
     return {
         "commit": facts.commit,
         "since": scope.period.since,
         "until": scope.period.until,
         "before": {"since": scope.before.since, "until": scope.before.until} if scope.before else None,
-        "grain": course["grain"],
-        "totals": whole,
-        "series": course,
-        "latency": percentiles,
-        "panels": {one.panel.name: board for one, board in zip(requests, boards, strict=True)},
+        "grain": Buckets.of(scope.period, scope.zone).seconds,
+        **dict(zip(names, answers, strict=False)),
+        **({"panels": shown} if "panels" in parts else {}),
     }
 
 
+def _panel_requests(
+    facts: Facts,
+    names: Sequence[str] | None,
+    sorts: Mapping[str, str],
+    orders: Mapping[str, str],
+    limit: int,
+    measures: int | None,
+) -> list[PanelRequest]:
+    """Return what is asked of each panel. Raises LogaggError, also for the sorting of a panel that is not asked for."""
+    chosen = list(panels_of(facts).values()) if names is None else wanted(names, facts)
+    for name in (*sorts, *orders):
+        if name not in {panel.name for panel in chosen}:
+            raise LogaggError(
+                f"sort, order: {name[:100]!r} is none of the panels asked for", "write sort.PANEL=MEASURE"
+            )
+    return [
+        PanelRequest.of(
+            panel, sort=sorts.get(panel.name), order=orders.get(panel.name, "desc"), limit=limit, most=measures
+        )
+        for panel in chosen
+    ]
+
+
 def lake_answer(
-    name: str, facts: Facts, ask: Ask, version: str, *, sql: bool = False, cluster: bool = False
+    name: str,
+    facts: Facts,
+    ask: Ask,
+    version: str,
+    *,
+    sql: bool = False,
+    cluster: bool = False,
+    run_all: RunAll = one_by_one,
 ) -> dict[str, Any]:
     """Return what the page needs to know of a lake: its span of time, sites, panels and measures.
 
-    `sql` and `cluster` tell whether the server answers such requests.
+    `sql` and `cluster` tell whether the server answers such requests; `run_all` is as in `page_answer`.
     """
     oldest, newest = span(facts, ask)
     begins = max(facts.requests_from, oldest) if oldest else facts.requests_from
@@ -100,7 +132,7 @@ def lake_answer(
         "sites": _sites(newest, facts, ask),
         "sql": sql,
         "cluster": cluster,
-        "panels": [_described(panel, facts, ask) for panel in panels.values()],
+        "panels": run_all([partial(_described, panel, facts, ask) for panel in panels.values()]),
         "measures": {name: _measure(name) for name in _measures(panels.values())},
     }
 

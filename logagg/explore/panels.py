@@ -10,8 +10,8 @@ from logagg.errors import LogaggError, NotFound
 from logagg.explore.facts import Facts
 from logagg.explore.measures import MEASURES
 from logagg.explore.query import Ask
-from logagg.explore.scope import Scope
-from logagg.explore.tables import DEFINITIONS, Origin, aggregate, compared, origin_of
+from logagg.explore.scope import Period, Scope
+from logagg.explore.tables import DEFINITIONS, Origin, aggregate, compared, is_sketch, merged, origin_of
 from logagg.quoting import identifier, literal
 from logagg.rollup.requests import NAME as REQUESTS
 
@@ -19,6 +19,8 @@ Order = Literal["desc", "asc"]
 
 MOST_ROWS = 10_000  # of one answer
 _OF_ROWS = ("before", "change", "share")  # what a row has beside dimensions and measures
+FEW = 1_000  # rows whose sketches are merged apart from their sums: each takes some 16 kB meanwhile
+ROWS = "rows"  # the rows of an answer, in its own query: no rollup has this name
 CHANGE = "change"  # a name to sort by: the relative change since the compared period
 
 
@@ -84,6 +86,7 @@ class PanelRequest:
     """Which rows of a panel."""
 
     panel: Panel
+    measures: tuple[str, ...]
     sort: str
     order: Order = "desc"
     limit: int = 10
@@ -100,8 +103,9 @@ class PanelRequest:
         limit: int = 10,
         offset: int = 0,
         search: str = "",
+        most: int | None = None,
     ) -> PanelRequest:
-        """Return the request, checked. Raises LogaggError."""
+        """Return the request, checked; of the measures the first `most`, with that which sorts. Raises LogaggError."""
         sorts = (*panel.measures, CHANGE)
         if sort is not None and sort not in sorts:
             raise LogaggError(f"sort: {panel.name} has no {sort[:100]!r}", f"there are {', '.join(sorts)}")
@@ -113,7 +117,11 @@ class PanelRequest:
             )
         if "\0" in search or len(search) > 1000:
             raise LogaggError("search: not valid", "write up to 1,000 characters")
-        return cls(panel, sort or panel.measures[0], order, limit, offset, search)  # type: ignore[arg-type]
+        sort = sort or panel.measures[0]
+        measures = panel.measures[:most]
+        if sort != CHANGE and sort not in measures:
+            measures = (*measures[:-1], sort)
+        return cls(panel, measures, sort, order, limit, offset, search)  # type: ignore[arg-type]
 
 
 def panels_of(facts: Facts) -> Mapping[str, Panel]:
@@ -136,36 +144,64 @@ def panel_query(request: PanelRequest, scope: Scope, facts: Facts) -> tuple[Orig
     """Return what a panel is read from, and its query; one row more than asked for tells that there are more.
 
     Columns: dimensions, measures, with a period to compare with `before_` and the measure, and `change`; then `share` where
-    the values of the sort measure add up.
+    the values of the sort measure add up. Sketches are merged for the rows of the answer only, unless one sorts, or there are many.
     """
     panel = request.panel
     origin = origin_of(panel.rollup, _columns(panel), scope, facts)
     if origin.unavailable:
         return origin, ""
-    now = aggregate(origin, panel.rollup, panel.dimensions, panel.measures, scope, scope.period, panel.where)
-    names = [identifier(one) for one in panel.dimensions]
-    columns, source = [*names, *map(identifier, panel.measures)], f"(\n{now}\n)"
-    measure = panel.measures[0] if request.sort == CHANGE else request.sort
     earlier = compared(origin, scope, facts)
+    measure = panel.measures[0] if request.sort == CHANGE else request.sort
+    few = request.limit <= FEW
+    later = [name for name in request.measures if few and name != measure and is_sketch(origin, name)]
+    first = [name for name in request.measures if name not in later]
+    names = ", ".join(map(identifier, panel.dimensions))
+    sort = request.sort if request.sort != CHANGE or earlier else measure
+    order = f"ORDER BY {identifier(sort)} {request.order.upper()} NULLS LAST, {names}"
+    limits = f"LIMIT {request.limit + 1}" + (f" OFFSET {request.offset}" if request.offset else "")
+    rows = f"{_rows(request, first, measure, origin, scope, earlier)}\n{order}\n{limits}"
+    if not later:
+        return origin, rows
+    return origin, f"{_with_sketches(rows, later, panel, scope, earlier)}\n{order}"
+
+
+def _rows(
+    request: PanelRequest, measures: Sequence[str], measure: str, origin: Origin, scope: Scope, earlier: Period | None
+) -> str:
+    """Return the SELECT of all rows that are searched for, with these measures; by `measure` they are sorted."""
+    panel = request.panel
+    now = aggregate(origin, panel.rollup, panel.dimensions, measures, scope, scope.period, panel.where)
+    names = [identifier(one) for one in panel.dimensions]
+    columns, source = [*names, *map(identifier, measures)], f"(\n{now}\n)"
     if earlier:
-        before = aggregate(origin, panel.rollup, panel.dimensions, panel.measures, scope, earlier, panel.where)
+        before = aggregate(origin, panel.rollup, panel.dimensions, measures, scope, earlier, panel.where)
         source = f"{source} AS now FULL JOIN (\n{before}\n) AS before USING ({', '.join(names)})"
-        columns = [*names, *(_now(one) for one in panel.measures)]
-        columns += [f"{_before(one)} AS {identifier(f'before_{one}')}" for one in panel.measures]
-        columns.append(f"{_now(measure, named=False)} / nullif(before.{identifier(measure)}, 0) - 1 AS {CHANGE}")
+        columns = [*names, *map(_now, measures), *map(_before, measures)]
+        columns.append(f"{_value(measure, 'now')} / nullif(before.{identifier(measure)}, 0) - 1 AS {CHANGE}")
     shares = (shown := MEASURES.get(measure)) is not None and shown.is_sum
     if shares:
-        of = _now(measure, named=False) if earlier else identifier(measure)
+        of = _value(measure, "now") if earlier else identifier(measure)
         columns.append(f"{of} / nullif(sum({of}) OVER (), 0) AS share")
     where = ""
     if request.search:
         contains = (f"contains(lower({one}::VARCHAR), lower({literal(request.search)}))" for one in names)
         # A share is one of all rows, so that they are searched after it is computed.
         where = f"\n{'QUALIFY' if shares else 'WHERE'} {' OR '.join(contains)}"
-    sort = request.sort if request.sort != CHANGE or earlier else measure
-    order = f"{identifier(sort)} {request.order.upper()} NULLS LAST, {', '.join(names)}"
-    limits = f"LIMIT {request.limit + 1}" + (f" OFFSET {request.offset}" if request.offset else "")
-    return origin, f"SELECT {', '.join(columns)}\nFROM {source}{where}\nORDER BY {order}\n{limits}"
+    return f"SELECT {', '.join(columns)}\nFROM {source}{where}"
+
+
+def _with_sketches(rows: str, sketches: Sequence[str], panel: Panel, scope: Scope, earlier: Period | None) -> str:
+    """Return the SELECT that adds measures which are merged from sketches to rows."""
+    names = ", ".join(map(identifier, panel.dimensions))
+    columns, source = [f"{ROWS}.*"], ROWS
+    periods = {"": scope.period} | ({"before_": earlier} if earlier else {})
+    for prefix, period in periods.items():
+        for name in sketches:
+            column = identifier(prefix + name)
+            found = merged(name, panel.rollup, panel.dimensions, scope, period, panel.where, among=ROWS)
+            source += f"\nLEFT JOIN (\n{found}\n) AS {column} USING ({names})"
+            columns.append(f"coalesce({column}.{identifier(name)}, 0) AS {column}")
+    return f"WITH {ROWS} AS MATERIALIZED (\n{rows}\n)\nSELECT {', '.join(columns)}\nFROM {source}"
 
 
 def panel_answer(request: PanelRequest, scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
@@ -175,8 +211,8 @@ def panel_answer(request: PanelRequest, scope: Scope, facts: Facts, ask: Ask) ->
     return {
         "name": request.panel.name,
         "dimensions": request.panel.dimensions,
-        "measures": request.panel.measures,
-        "rows": [_row(request.panel, row) for row in found[: request.limit]],
+        "measures": request.measures,
+        "rows": [_row(request, row) for row in found[: request.limit]],
         "more": len(found) > request.limit,
         "sort": request.sort,
         "order": request.order,
@@ -185,10 +221,10 @@ def panel_answer(request: PanelRequest, scope: Scope, facts: Facts, ask: Ask) ->
     }
 
 
-def _row(panel: Panel, row: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: row[name] if name == "status" else row[name] or None for name in panel.dimensions}
-    found |= {name: row[name] for name in panel.measures}
-    before = {name: row[f"before_{name}"] for name in panel.measures} if CHANGE in row else None
+def _row(request: PanelRequest, row: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: row[name] if name == "status" else row[name] or None for name in request.panel.dimensions}
+    found |= {name: row[name] for name in request.measures}
+    before = {name: row[f"before_{name}"] for name in request.measures} if CHANGE in row else None
     return found | {"before": before, "change": row.get(CHANGE), "share": row.get("share")}
 
 
@@ -202,21 +238,23 @@ def _counts(measure: str) -> bool:
     return shown is None or shown.is_sum or measure == "visitors"
 
 
-def _now(measure: str, *, named: bool = True) -> str:
-    column = identifier(measure)
-    value = f"coalesce(now.{column}, 0)" if _counts(measure) else f"now.{column}"
-    return f"{value} AS {column}" if named else value
+def _now(measure: str) -> str:
+    return f"{_value(measure, 'now')} AS {identifier(measure)}"
 
 
 def _before(measure: str) -> str:
-    column = identifier(measure)
-    return f"coalesce(before.{column}, 0)" if _counts(measure) else f"before.{column}"
+    return f"{_value(measure, 'before')} AS {identifier(f'before_{measure}')}"
+
+
+def _value(measure: str, table: str) -> str:
+    column = f"{table}.{identifier(measure)}"
+    return f"coalesce({column}, 0)" if _counts(measure) else column
 
 
 def is_present(panel: Panel, facts: Facts) -> str:
     """Return a query for whether any event of the lake has the panel's values; empty if it is there in any case."""
     if panel.rollup in _NOT_OF_ALL:
-        return f"SELECT count(*) > 0 FROM {panel.rollup}"
+        return f"SELECT count(*) > 0 FROM files WHERE rollup = '{panel.rollup}' AND \"rows\" > 0"
     if panel.rollup not in (REQUESTS, *_OF_PLACES):
         return ""
     table = panel.rollup if panel.rollup in facts.rollups else REQUESTS

@@ -51,11 +51,12 @@ class Tailer:
         once: bool = False,
         take_buffer: TakeBuffer = no_buffer,
         whole_lines: WholeLines = all_lines,
+        reserved: int = 0,
         clock: Clock,
         notice: Report,
         may_forget: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._at_once = max(1, allowance() // 4)  # logs that are read in turn
+        self._at_once = max(1, allowance(reserved) // 4)  # logs that are read in turn
         open_files = OpenFiles(3 * self._at_once)
         limits = ReadLimits(chunk_bytes, max_line, take_buffer, whole_lines)
         self._finder = Finder(paths, clock.now)
@@ -87,7 +88,7 @@ class Tailer:
             if not self._registry.unsettled:
                 break
         if self._stdin:
-            yield from self._read(self._stdin)
+            yield from self._read_on(self._stdin)
         if not self._waits:
             yield from self._finish_idle()
             self._miss_now_and_then()
@@ -100,12 +101,16 @@ class Tailer:
         if self.waits_for_clock():
             return
         for reader in self._all():
-            if not self._may_have_rest(reader):
+            if reader.source.finished or not self._may_have_rest(reader):
                 continue
             over = reader is self._stdin or not (_is_live(reader) or self._is_young(reader))
             yield from self._last_line(reader, None if over else whole)
-            if over and reader is not self._stdin:
+            if reader is self._stdin:
+                continue
+            if over:
                 self._registry.let_go(reader)
+            else:
+                self._registry.rest(reader)
 
     def waits_for_clock(self) -> bool:
         """Return whether reading waits for the clock to be set; report when that begins and ends."""
@@ -231,9 +236,12 @@ class Tailer:
 
     def _read_stream(self, readers: Sequence[Reader]) -> Iterator[Chunk]:
         for reader in readers:
-            yield from self._read(reader)
+            yield from self._read_on(reader)
+            if reader.source.compression:
+                yield from self._finish_if_over(reader)
+            self._registry.rest(reader)
 
-    def _read(self, reader: Reader) -> Iterator[Chunk]:
+    def _read_on(self, reader: Reader) -> Iterator[Chunk]:
         """Read one source to its end; standard input, which may be endless, only for as long as files can wait."""
         stamp, began = reader.start_pass(), self._clock.monotonic()
         try:
@@ -263,11 +271,13 @@ class Tailer:
     def _finish_idle(self) -> Iterator[Chunk]:
         """Finish sources that are rotated or compressed and not written to any more."""
         for reader in list(self._registry.readers.values()):
-            if _is_live(reader) and reader.seen:
-                continue
-            if reader.has_file() and not reader.source.finished and self._is_over(reader):
-                yield from self._last_line(reader, None)
-                self._registry.let_go(reader)
+            if not (_is_live(reader) and reader.seen):
+                yield from self._finish_if_over(reader)
+
+    def _finish_if_over(self, reader: Reader) -> Iterator[Chunk]:
+        if reader.has_file() and not reader.source.finished and self._is_over(reader):
+            yield from self._last_line(reader, None)
+            self._registry.let_go(reader)
 
     def _may_have_rest(self, reader: Reader) -> bool:
         """Return whether a source may have a line without a newline; its file is open then."""

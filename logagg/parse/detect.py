@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from logagg.parse.captures import capture_templates
 from logagg.parse.combined.write import open_template, templates
 from logagg.parse.envelopes.kinds import DEEPEST
 from logagg.parse.envelopes.unwrap import envelopes_of, unwrap_lines
@@ -21,6 +22,7 @@ from logagg.records import Chunk, Fingerprint
 
 GLANCE = 16  # lines by which it is decided whether a format is worth an attempt
 MOST_TOGETHER = 4  # formats of one log's first lines
+SOME = 60  # lines from which formats are written, and of which one at least must match
 FEW = 10  # of so many lines in an envelope, one has a format: other programs write into such a log, too
 
 # How formats are chosen for lines, of which some are likely, and how many must have them at least.
@@ -39,8 +41,8 @@ class Detector:
 
         `likely` are formats that are preferred to others which parse as many.
         """
-        if any(line.startswith(HEADER) for line in lines) and self._may_be("w3c"):
-            return self._headed(lines, now)
+        if headed := self._headed(lines, now):
+            return headed
 
         def choose(lines: Sequence[bytes], likely: Sequence[Format], least: int) -> Format | None:
             left, found = list(lines), list[Format]()
@@ -56,7 +58,9 @@ class Detector:
         return _unwrapped(lines, likely, lambda lines, likely, least: self._best(lines, now, likely))
 
     def _headed(self, lines: Sequence[bytes], now: float) -> Format | None:
-        """Return the format of lines below headers, if at least half of them match."""
+        """Return the format of lines below headers, if there are any, and at least half of the lines match."""
+        if not (self._may_be("w3c") and any(line.startswith(HEADER) for line in lines)):
+            return None
         fmt = compile_format("w3c", self.personal)
         requests = sum(not line.startswith(fmt.comment) for line in lines)
         return fmt if 2 * count(lines, fmt, now) >= requests else None
@@ -66,25 +70,28 @@ class Detector:
 
     def _best(self, lines: Sequence[bytes], now: float, likely: Sequence[Format]) -> Format | None:
         best, most = None, (0, 0)
-        for fmt in (*likely, *self._candidates(lines, now)):
-            parsed = count(lines, fmt, now)
+        some = spread(lines, SOME)
+        for fmt in (*likely, *self._candidates(lines, some, now)):
+            parsed = count(lines, fmt, now) if count(some, fmt, now) else 0
             if parsed and (parsed, len(fmt.fields)) > most:
                 best, most = fmt, (parsed, len(fmt.fields))
-        return best or self._open(lines, now)
+        return best or self._open(some, now)
 
-    def _candidates(self, lines: Sequence[bytes], now: float) -> Iterable[Format]:
-        few = lines[:: -(-len(lines) // GLANCE)]
+    def _candidates(self, lines: Sequence[bytes], some: Sequence[bytes], now: float) -> Iterable[Format]:
+        few = spread(lines, GLANCE)
         for preset in PRESETS:
-            if preset.detected and preset.name not in COMBINED and self._may_be(preset.name):
+            if preset.name not in COMBINED and self._may_be(preset.name):
                 fmt = compile_format(preset.name, self.personal)
                 if count(few, fmt, now):  # each attempt costs as much as parsing the lines
                     yield fmt
+        if self.names is None:
+            yield from (compile_format(text, self.personal) for text in capture_templates(lines))
         if self._may_be("ltsv"):
             yield from (compile_format(text, self.personal) for text in ltsv_templates(few))
         if self._may_be("json"):
             yield from json_formats(lines, now, self.personal)
         if self.names is None:
-            yield from (compile_format(text, self.personal) for text in map(named, templates(lines, now)))
+            yield from (compile_format(text, self.personal) for text in map(named, templates(some, now)))
 
     def _open(self, lines: Sequence[bytes], now: float) -> Format | None:
         """Return a format for lines with anything behind the agent."""
@@ -133,6 +140,11 @@ def count(lines: Sequence[bytes], fmt: Format, now: float) -> int:
     """Return how many of these lines a format parses."""
     data = b"\n".join(lines)
     return fast.count(Chunk("", 0, 0, len(data), data, Fingerprint(0, 0, "")), fmt, now)
+
+
+def spread(lines: Sequence[bytes], most: int) -> Sequence[bytes]:
+    """Return some lines, evenly spread."""
+    return lines[:: -(-len(lines) // most)] if lines else lines
 
 
 def _without(lines: Sequence[bytes], fmt: Format, now: float) -> list[bytes]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 
 from logagg.parse.formats.format import REQUEST_PARTS, TIMES, UNITS, Format, PersonalFields
 from logagg.parse.formats.json_keys import UNNAMEABLE, json_format, preset_format
-from logagg.parse.formats.json_presets import JSON_PRESETS
+from logagg.parse.formats.json_presets import JSON_PRESETS, JsonPreset
 from logagg.parse.formats.templates import one_client
 from logagg.parse.formats.variables import JSON_KEYS, JSON_TIMES, NGINX
 from logagg.parse.json_units import unit_of, unit_said
@@ -49,14 +49,18 @@ _UNSURE_CLIENTS = frozenset({"client", "ip", "addr"})  # names that may mean som
 
 
 def json_formats(lines: Sequence[bytes], now: float, personal: PersonalFields) -> Iterator[Format]:
-    """Yield the formats that JSON lines may have, the most telling first."""
+    """Yield the formats that JSON lines may have: that of a product, and one of their keys."""
     values = _values(lines)
-    for preset in JSON_PRESETS:
-        present = {field for field, paths in preset.keys.items() if any(path in values for path in paths.split())}
-        if _is_enough(present) and all(path in values for path in preset.telling.split()):
-            yield preset_format(preset, personal)
+    if preset := next((one for one in JSON_PRESETS if _is_of(one, values)), None):
+        yield preset_format(preset, personal)
     if keys := _chosen(values, now, personal):
         yield json_format(keys)
+
+
+def _is_of(preset: JsonPreset, values: Values) -> bool:
+    """Tell whether most lines have the keys that tell a product, and what a request needs."""
+    present = {field for field, paths in preset.keys.items() if any(path in values for path in paths.split())}
+    return _is_enough(present) and all(path in values for path in preset.telling.split())
 
 
 def unclear_keys(lines: Sequence[bytes], fmt: Format) -> list[str]:
@@ -102,7 +106,7 @@ def _chosen(values: Values, now: float, personal: PersonalFields) -> dict[str, s
 
 
 def _is_enough(fields: Set[str]) -> bool:
-    return {"status", "time_any"} <= fields and bool({"request", "target", "path"} & fields)
+    return "status" in fields and bool(TIMES & fields) and bool({"request", "target", "path"} & fields)
 
 
 def _candidates(values: Values) -> dict[str, str]:

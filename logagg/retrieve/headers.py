@@ -10,6 +10,7 @@ from logagg.parse.formats.format import OR
 
 MOST = 32  # headers of a log that differ
 _BLOCK = 1 << 20  # bytes read at a time
+_LONGEST = 1 << 16  # bytes of a header
 
 
 def header_formats(content: Content, log_format: str, end: int) -> list[str]:
@@ -36,4 +37,4 @@ def _headers(content: Content, end: int) -> Iterator[bytes]:
                 break
             yield data[place + 1 : line_end].rstrip(b"\r")
             place = data.find(b"\n" + HEADER, line_end)
-        begun = data[whole - 1 :][-_BLOCK:]
+        begun = data[whole - 1 :][:_LONGEST]

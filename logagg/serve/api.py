@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,12 @@ from logagg.query.lines import LinesRequest, find
 from logagg.query.sandbox import QueryLimits, Sandbox
 from logagg.quoting import literal
 from logagg.serve.formats import Table, flat
-from logagg.serve.parameters import FORMAT, SCOPE, Parameter, number, scope_of, whole
+from logagg.serve.parameters import FORMAT, SCOPE, Parameter, by_name, listed, number, scope_of, whole
 from logagg.serve.snapshots import AT_A_TIME, AnswerLimits, Remembered, Snapshot
 
+SORT, ORDER = "sort.", "order."
 MOST_LINES = 1_000
+MOST_MEASURES = 100
 MOST_SQL_ROWS = 100_000
 _FURTHEST = 10**16  # bytes
 
@@ -43,8 +45,10 @@ class ServedLake:
     looked: Remembered = field(default_factory=lambda: Remembered(3.0))  # at the cluster, which takes seconds
 
     def run_all(self, parts: Sequence[page.Part]) -> list[dict[str, Any]]:
-        """Run the parts of a page at a time."""
-        return [running.result() for running in [self.parts.submit(part) for part in parts]]
+        """Run the parts of a page at a time; if one fails, when all have ended, which share the connection."""
+        running = [self.parts.submit(part) for part in parts]
+        wait(running)
+        return [one.result() for one in running]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class Endpoint:
     parameters: Sequence[Parameter] = ()
     follows_commits: bool = True  # the answer stays the same until the next commit, and then has an ETag
     is_table: bool = True
+    prefixes: tuple[str, ...] = ()  # of parameters that end in the name of a panel
 
     @property
     def names(self) -> frozenset[str]:
@@ -84,17 +89,18 @@ class Endpoint:
 
 
 def _page(asked: Asked) -> Answered:
-    query, facts = asked.query, asked.snapshot.facts
-    names = [name for name in query.get("panels", "").split(",") if name]
+    query = asked.query
     answer = page.page_answer(
         asked.scope,
-        facts,
+        asked.snapshot.facts,
         asked.ask,
-        panels=names if "panels" in query else None,
+        parts=listed(query, "parts") or page.PARTS,
+        panels=listed(query, "panels") if "panels" in query else None,
         split=query.get("split", "kind"),
         limit=number(query, "limit", 10, 1_000),
-        sorts={key.removeprefix("sort."): value for key, value in query.items() if key.startswith("sort.")},
-        orders={key.removeprefix("order."): value for key, value in query.items() if key.startswith("order.")},
+        measures=number(query, "measures", MOST_MEASURES, MOST_MEASURES),
+        sorts=by_name(query, SORT),
+        orders=by_name(query, ORDER),
         run_all=asked.served.run_all,
     )
     return answer, None
@@ -173,11 +179,17 @@ def _samples(asked: Asked) -> Answered:
 
 def lake_of(asked: Asked) -> Answered:
     """Return what the lake has."""
-    facts = asked.snapshot.facts
+    served = asked.served
     answer = page.lake_answer(
-        asked.served.root.name, facts, lambda sql: asked.served.remembered.get(sql, lambda: asked.ask(sql)), __version__
+        served.root.name,
+        asked.snapshot.facts,
+        lambda sql: served.remembered.get(sql, lambda: asked.ask(sql)),
+        __version__,
+        sql=served.sql,
+        cluster=served.cluster is not None,
+        run_all=served.run_all,
     )
-    return {**answer, "sql": asked.served.sql, "cluster": asked.served.cluster is not None}, None
+    return answer, None
 
 
 def _report(asked: Asked) -> Answered:
@@ -220,15 +232,18 @@ ENDPOINTS: Sequence[Endpoint] = (
     Endpoint("lake", "What the lake has: panels, measures, sites.", lake_of, is_table=False),
     Endpoint(
         "page",
-        "Everything on the page in one answer; sort.NAME and order.NAME sort a panel.",
+        "Everything on the page in one answer; sort.NAME and order.NAME sort a panel that is asked for.",
         _page,
         (
             *SCOPE,
             _SPLIT,
-            Parameter("panels", "Names, with commas between.", _TEXT),
+            Parameter("parts", f"Of {', '.join(page.PARTS)}, with commas between; the default is all.", _TEXT),
+            Parameter("panels", "Names, with commas between; the default is all.", _TEXT),
             whole("limit", "Rows of a panel.", 1_000),
+            whole("measures", "The first measures of a panel, with the one that sorts.", MOST_MEASURES),
         ),
         is_table=False,
+        prefixes=(SORT, ORDER),
     ),
     Endpoint("totals", "The measures of the window, and of the compared period.", _totals, SCOPE),
     Endpoint("series", "Hits over time.", _series, (*SCOPE, _SPLIT)),

@@ -32,11 +32,12 @@ from logagg.serve.formats import MEDIA_TYPES, chosen, encoded
 from logagg.serve.guard import Access, Guard, refused
 from logagg.serve.live import Announcer
 from logagg.serve.parameters import MOST_TEXT, refuse_unknown
-from logagg.serve.snapshots import Answers, Remembered, Snapshots
+from logagg.serve.snapshots import Answers, Left, Remembered, Snapshots
 
 WORKERS = 4  # queries at a time
 WAITING = 64  # requests that wait for one of them; more are asked to come later
 OF_A_CLIENT = 16  # requests of one client at a time: those of a few pages
+LEFT = 499  # the status of nginx for a client that left before it was answered, as a page does with a new question
 RETRY = {"Retry-After": "1"}
 STATIC = {
     "": ("index.html", "text/html; charset=utf-8"),
@@ -71,9 +72,9 @@ class Server:
         routes = [Route(f"/{path}", self._file(path)) for path in STATIC]
         routes += [Route(f"/api/{one.path}", self._endpoint(one)) for one in ENDPOINTS]
         routes += [
-            Route("/api/status", self._status),
-            Route("/api/events", self._events),
-            Route("/api/openapi.json", self._openapi),
+            Route("/api/status", _without_parameters(self._status)),
+            Route("/api/events", _without_parameters(self._events)),
+            Route("/api/openapi.json", _without_parameters(self._openapi)),
             Route("/metrics", self._metrics),
         ]
         middleware = [Middleware(Guard, access=access), Middleware(GZipMiddleware, minimum_size=1_000)]
@@ -88,26 +89,31 @@ class Server:
             if self._running[client] >= OF_A_CLIENT or self._running.total() >= WAITING + WORKERS:
                 return self._count(refused(503, "too many requests at a time", "ask again in a moment", RETRY))
             self._running[client] += 1
+            left = Left()
+            watching = asyncio.create_task(_watch(request, left))
             try:
                 loop = asyncio.get_running_loop()
-                return self._count(await loop.run_in_executor(self._pool, self._answer, endpoint, request))
+                return self._count(await loop.run_in_executor(self._pool, self._answer, endpoint, request, left))
             finally:
+                watching.cancel()
                 self._running[client] -= 1
 
         return answer
 
-    def _answer(self, endpoint: Endpoint, request: Request) -> Response:
+    def _answer(self, endpoint: Endpoint, request: Request, left: Left) -> Response:
         """Return the answer to a request; runs in a thread of the pool."""
         try:
+            if left.done():
+                return Response(status_code=LEFT)
             if len(request.url.query) > MOST_TEXT:
                 raise LogaggError("the address is too long", f"{MOST_TEXT:,} characters at most")
-            refuse_unknown(request.query_params, endpoint.names)
+            refuse_unknown(request.query_params, endpoint.names, endpoint.prefixes)
             form = chosen(request.query_params.get("format"), request.headers.get("accept", ""))
-            return self._answer_as(form, endpoint, request)
+            return self._answer_as(form, endpoint, request, left)
         except LogaggError as error:
-            return _told(error)
+            return Response(status_code=LEFT) if left.done() else _told(error)
 
-    def _answer_as(self, form: str, endpoint: Endpoint, request: Request) -> Response:
+    def _answer_as(self, form: str, endpoint: Endpoint, request: Request, left: Left) -> Response:
         snapshot, minute = self._snapshots.newest(), int(self._clock.now() // 60)
         query = sorted(pair for pair in request.query_params.multi_items() if pair[0] != "format")
         key = (snapshot.name, minute, request.url.path, urlencode(query), form)
@@ -116,13 +122,13 @@ class Server:
         if endpoint.follows_commits and etag in request.headers.get("if-none-match", ""):
             return Response(None, 304, headers)
 
-        def compute() -> bytes:
-            with snapshot.queries() as ask:
+        def compute(left: Left) -> bytes:
+            with snapshot.queries(left) as ask:
                 asked = Asked(self._served, request.query_params, request.path_params, snapshot, ask, self._clock.now())
                 answer, table = endpoint.answer(asked)
                 return encoded(answer, table, form)
 
-        body = self._answers.get(key, compute) if endpoint.follows_commits else compute()
+        body = self._answers.get(key, compute, left) if endpoint.follows_commits else compute(left)
         if form in ("parquet", "csv"):
             name = request.url.path.rstrip("/").rpartition("/")[2]
             headers["Content-Disposition"] = f'attachment; filename="{"".join(filter(str.isalnum, name))}.{form}"'
@@ -201,6 +207,24 @@ class Server:
     def _count(self, answer: Response) -> Response:
         self._asked[answer.status_code] += 1
         return answer
+
+
+async def _watch(request: Request, left: Left) -> None:
+    """Tell when the client leaves."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    left.set_result(None)
+
+
+def _without_parameters(answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    async def checked(request: Request) -> Response:
+        try:
+            refuse_unknown(request.query_params, frozenset())
+        except LogaggError as error:
+            return _told(error)
+        return await answer(request)
+
+    return checked
 
 
 def _static(name: str, media: str) -> tuple[bytes, str, str]:

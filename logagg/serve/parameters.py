@@ -72,8 +72,19 @@ def number(query: QueryParams, name: str, default: int, most: int, least: int = 
     return int(text)
 
 
-def refuse_unknown(query: QueryParams, known: frozenset[str]) -> None:
+def listed(query: QueryParams, name: str) -> list[str]:
+    """Return values that have commas between them."""
+    return [one for one in query.get(name, "").split(",") if one]
+
+
+def by_name(query: QueryParams, prefix: str) -> dict[str, str]:
+    """Return the values of parameters that begin so, by the rest of their names."""
+    return {key.removeprefix(prefix): value for key, value in query.items() if key.startswith(prefix)}
+
+
+def refuse_unknown(query: QueryParams, known: frozenset[str], prefixes: tuple[str, ...] = ()) -> None:
     """Raise LogaggError for a parameter that would be passed over: a filter with a wrong name filters nothing."""
     for name in query.keys():
-        if name not in known and not name.startswith(("sort.", "order.")):
-            raise LogaggError(f"no parameter {name[:100]!r}", f"there are {', '.join(sorted(known))}")
+        if name not in known and not name.startswith(prefixes):
+            there_are = f"there are {', '.join(sorted(known))}" if known else "there are none here"
+            raise LogaggError(f"no parameter {name[:100]!r}", there_are)

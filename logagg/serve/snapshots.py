@@ -10,8 +10,8 @@ import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import LifoQueue
 from typing import Any
@@ -31,6 +31,9 @@ from logagg.quoting import literal
 KEPT = 32 << 20  # bytes of answers that are kept
 AT_A_TIME = 3  # queries of one page: many have a part that one core does alone, as merging sketches
 QUERIES, ROWS = 500, 1_000  # queries of a snapshot whose rows are kept, if they are at most so many
+
+
+Left = Future[None]  # done once nobody waits for an answer any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,12 @@ class Snapshot:
         return self.target.stem
 
     @contextmanager
-    def queries(self) -> Iterator[Ask]:
-        """Yield a function that runs queries, all of them within the time limit; from any thread, some at a time.
+    def queries(self, stop: Left | None = None) -> Iterator[Ask]:
+        """Yield a function that runs queries, all of them within the time limit, and until nobody waits for them.
 
-        It raises LimitReached, LakeError.
+        It may be called from any thread; some queries run at a time. It raises LimitReached, LakeError.
         """
-        with self._limited(AT_A_TIME) as (cursors, over):
+        with self._limited(AT_A_TIME, stop) as (cursors, over):
             free: LifoQueue[duckdb.DuckDBPyConnection] = LifoQueue()
             for cursor in cursors:
                 free.put(cursor)
@@ -101,7 +104,9 @@ class Snapshot:
             return status.look(root, cursor, now)
 
     @contextmanager
-    def _limited(self, count: int) -> Iterator[tuple[list[duckdb.DuckDBPyConnection], threading.Event]]:
+    def _limited(
+        self, count: int, stop: Left | None = None
+    ) -> Iterator[tuple[list[duckdb.DuckDBPyConnection], threading.Event]]:
         """Yield cursors that are interrupted after the time limit, and the event that tells so."""
         cursors, over = [self._connection.cursor() for _ in range(count)], threading.Event()
         for cursor in cursors:
@@ -110,8 +115,11 @@ class Snapshot:
         def interrupt() -> None:
             over.set()
             for cursor in cursors:
-                cursor.interrupt()
+                with suppress(duckdb.Error):  # it is closed by now
+                    cursor.interrupt()
 
+        if stop:
+            stop.add_done_callback(lambda _: interrupt())
         timer = threading.Timer(self._limits.seconds, interrupt)
         timer.daemon = True
         timer.start()
@@ -167,51 +175,77 @@ class Snapshots:
             "python_scan_all_frames": "false",
             "python_enable_replacements": "false",
             "preserve_insertion_order": "false",
+            "parquet_metadata_cache": "true",  # else each query reads the metadata of all files: a third of a short one
         }
         for name, value in settings.items():
             connection.execute(f"SET {name} = {value}")
         return connection
 
 
+@dataclass(slots=True)
+class _Computation:
+    """An answer that is being computed, and how many wait for it."""
+
+    answer: Future[bytes] = field(default_factory=Future)
+    left: Left = field(default_factory=Future)
+    waiting: int = 0
+
+
 class Answers:
-    """Computes an answer once for all who ask the same at the same commit, and keeps it."""
+    """Computes an answer once for all who ask the same at the same commit, and keeps it; not if all of them leave."""
 
     def __init__(self, most: int = KEPT) -> None:
         self._most, self._bytes = most, 0
         self._lock = threading.Lock()
         self._kept: OrderedDict[object, bytes] = OrderedDict()
-        self._computing: dict[object, Future[bytes]] = {}
+        self._computing: dict[object, _Computation] = {}
         self.computed = self.reused = 0
 
-    def get(self, key: object, compute: Callable[[], bytes]) -> bytes:
-        """Return the kept answer, or that which another thread computes now, or compute it."""
+    def get(self, key: object, compute: Callable[[Left], bytes], left: Left) -> bytes:
+        """Return the kept answer, or that which another thread computes now, or compute it.
+
+        `left` is done when the one who asks does not wait any more.
+        """
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 self.reused += 1
                 return self._kept[key]
-            running = self._computing.get(key)
-            if running is None:
-                mine = self._computing[key] = Future[bytes]()
-        if running is not None:
-            self.reused += 1
-            return running.result()
-        return self._compute(key, compute, mine)
+            is_first = key not in self._computing
+            running = self._computing.setdefault(key, _Computation())
+            running.waiting += 1
+        left.add_done_callback(lambda _: self._leave(key, running))
+        if is_first:
+            return self._compute(key, compute, running)
+        self.reused += 1
+        return running.answer.result()
 
-    def _compute(self, key: object, compute: Callable[[], bytes], future: Future[bytes]) -> bytes:
+    def _leave(self, key: object, running: _Computation) -> None:
+        with self._lock:
+            running.waiting -= 1
+            if running.waiting:
+                return
+            self._end(key, running)  # who asks for the same from now on begins anew
+        running.left.set_result(None)
+
+    def _end(self, key: object, running: _Computation) -> None:
+        if self._computing.get(key) is running:
+            del self._computing[key]
+
+    def _compute(self, key: object, compute: Callable[[Left], bytes], running: _Computation) -> bytes:
         try:
-            found = compute()
+            found = compute(running.left)
         except BaseException as error:
-            future.set_exception(error)
+            running.answer.set_exception(error)
             raise
         else:
             self.computed += 1
-            future.set_result(found)
+            running.answer.set_result(found)
             self._keep(key, found)
             return found
         finally:
             with self._lock:
-                del self._computing[key]
+                self._end(key, running)
 
     def _keep(self, key: object, found: bytes) -> None:
         with self._lock:

@@ -180,6 +180,7 @@ class Run:
             forget=tail.forget,
             take_buffer=self._parsers.take_buffer,
             whole_lines=whole_lines,
+            reserved=beginning.descriptors,
             once=options.once,
             clock=self._clock,
             notice=self._unread.report,

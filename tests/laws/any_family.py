@@ -74,8 +74,8 @@ class Kind:
     def _read(self, values: dict[str, object], text: str) -> dict[str, object]:
         known = {"upstream_seconds": "upstream"}
         read = {name: values.get(known.get(name, name)) for name in FIELDS if f"{{{known.get(name, name)}}}" in text}
-        numbers = {name: float(str(read[name])) for name in ("seconds", "upstream_seconds") if name in read}
-        return {"host": "", **read, **numbers, "status": 200, "bytes": 512}
+        read |= {name: float(str(read[name])) for name in ("seconds", "upstream_seconds") if name in read}
+        return {"host": "", **read, "status": 200, "bytes": 512}
 
 
 KINDS = [Kind(before, behind) for before in BEFORE for behind in BEHIND]

@@ -33,8 +33,12 @@ def test_a_log_says_the_same_in_any_cut(kind: Kind, seed: int, lines: int, cuts:
     assert read(data, cuts)[:2] == read(data)[:2]
 
 
+# Which of two times is the upstream's, the lines of one format tell together.
+OWN_SHAPES = [kind for kind in KINDS if kind.behind != "both times, the other way round"]
+
+
 @given(
-    st.lists(st.sampled_from(KINDS), min_size=2, max_size=3),
+    st.lists(st.sampled_from(OWN_SHAPES), min_size=2, max_size=3),
     st.integers(0, 1000),
     st.lists(st.integers(0, 9000), max_size=5),
 )

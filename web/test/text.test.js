@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { label, shorten, visible } from '../src/lib/text.js'
+import { label, sentence, shorten, visible } from '../src/lib/text.js'
 
 test('what cannot be seen is shown', () => {
     assert.equal(visible('a\u202egnp.exe'), 'a\\u202egnp.exe')
@@ -32,4 +32,12 @@ test('labels', () => {
     const huge = label('\u202e'.repeat(1_000_000) + 'end', 60)
     assert.ok(huge.text.length <= 60 && huge.text.endsWith('end') && huge.title.length < 20_000)
     assert.ok(performance.now() - started < 200)
+})
+
+test('messages of the server are sentences', () => {
+    assert.equal(sentence('no panel, and none like it'), 'No panel, and none like it.')
+    assert.equal(sentence("since: 'x' is not a time"), "since: 'x' is not a time.")
+    assert.equal(sentence('Try again!'), 'Try again!')
+    assert.equal(sentence('\u202ex'), '\\u202ex.')
+    assert.equal(sentence(''), '')
 })

@@ -11,9 +11,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 from logagg.parse.combined.tokens import Token
-from logagg.parse.formats.shapes import kind_of
+from logagg.parse.formats.shapes import has_shape, kind_of
 
 # Keys before a value, and the field that they name; the value must have the shape of that field as well.
 _KEYS = {
@@ -28,12 +29,8 @@ _KEYS = {
 }
 _FIELD_OF_KEY = {key: field for field, keys in _KEYS.items() for key in keys.split()}
 _KIND_OF_FIELD = {"seconds": "decimals", "upstream_seconds": "decimals", "cache": "cache", "forwarded": "addresses"}
-_PROOFS = {
-    "host": re.compile(rb"(?:[A-Za-z0-9_-]+\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9](?::[0-9]{1,5})?\Z"),
-    "tls": re.compile(rb"(?:TLSv1(?:\.[0-3])?|SSLv[23])\Z"),
-    "scheme": re.compile(rb"https?\Z"),
-    "country": re.compile(rb"[A-Z]{2}\Z"),
-}
+_PROOFS = {"host": "site", "country": "country"}  # fields with a shape of their own
+_WORDS = {"tls": re.compile(rb"(?:TLSv1(?:\.[0-3])?|SSLv[23])\Z"), "scheme": re.compile(rb"https?\Z")}
 _FILE = re.compile(rb"(?i)\.(?:php|html?|js|css|txt|xml|json|png|jpe?g|gif|svg|ico|aspx?|jsp|cgi|sock)\Z")
 _PAIR = re.compile(rb"([0-9]{1,6})/([0-9]{1,12})\Z")
 _FAR_PORT = re.compile(rb":[0-9]{5}(?:,|\Z)")  # of a client; servers listen on lower ones
@@ -68,8 +65,12 @@ class Column:
 
     def proves(self, field: str) -> bool:
         """Tell whether all values are what a field has."""
-        values = self.values
-        return bool(values) and all(_PROOFS[field].match(value) and not _FILE.search(value) for value in values)
+        values = [value for value in self.values if not _FILE.search(value)]
+        if not values or len(values) < len(self.values):
+            return False
+        return all(
+            _WORDS[field].match(value) if field in _WORDS else has_shape(value, _PROOFS[field]) for value in values
+        )
 
     @property
     def has_clients(self) -> bool:
@@ -81,6 +82,14 @@ def is_pair(value: bytes) -> bool:
     """Tell whether this is Apache's `%T/%D`: seconds, and the same in microseconds."""
     found = _PAIR.match(value)
     return found is not None and int(found[1]) == int(found[2]) // 1_000_000
+
+
+def _are_seconds_of(columns: tuple[Column, Column]) -> bool:
+    """Tell whether the first column has whole seconds, and the second the same in microseconds: Apache's `%T %D`."""
+    pairs = [(one.value, other.value) for one, other in zip(columns[0].tokens, columns[1].tokens, strict=True)]
+    if not all(one.isdigit() and other.isdigit() and len(other) < 13 for one, other in pairs):
+        return False
+    return any(int(one) for one, _ in pairs) and all(int(one) == int(other) // 1_000_000 for one, other in pairs)
 
 
 def places(columns: Sequence[Column], taken: set[str]) -> list[str]:
@@ -108,6 +117,9 @@ def _by_kind(columns: Sequence[Column]) -> Iterator[tuple[int, str]]:
     # A request takes longer than its upstream, whose response takes longer than its header.
     for (_, number), field in zip(sorted(times, reverse=True), ("seconds", "upstream_seconds"), strict=False):
         yield -number, field
+    for one, other in permutations(bare, 2):
+        if abs(one[0] - other[0]) == 1 and _are_seconds_of((one[1], other[1])):
+            yield other[0], "microseconds"
     for number, column in bare:
         if column.has_clients:
             yield number, "forwarded"
@@ -120,9 +132,13 @@ def _by_kind(columns: Sequence[Column]) -> Iterator[tuple[int, str]]:
 def _by_proof(columns: Sequence[Column]) -> Iterator[tuple[int, str]]:
     for number, column in enumerate(columns):
         if not column.name and column.kind == "other":
-            yield from ((number, field) for field in _PROOFS if column.proves(field))
+            yield from ((number, field) for field in (*_PROOFS, *_WORDS) if column.proves(field))
 
 
 def _place(column: Column, field: str) -> str:
-    inner = f"<{field}:{column.kind}>"
-    return column.tokens[0].place("<:digits>/<microseconds:digits>" if field == "microseconds" else inner)
+    token, kind = column.tokens[0], column.kind
+    if field == "microseconds":
+        return token.place("<:digits>/<microseconds:digits>" if is_pair(token.value) else "<microseconds:digits>")
+    if kind == "other":
+        kind = _PROOFS.get(field, kind if token.marks else "bare")
+    return token.place(f"<{field}:{kind}>")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from logagg.parse.formats.shapes import kind_of
+from logagg.parse.formats.shapes import has_shape, kind_of
 
 _TOKEN = re.compile(
     rb'(?P<key>[A-Za-z_][A-Za-z0-9_.-]*+(?:=|:(?=")))?'
@@ -15,10 +15,6 @@ _TOKEN = re.compile(
 )
 _MARKS = {"quoted": b'""', "bracketed": b"[]", "bare": b""}
 _MOST = 100  # tokens of a line
-_HOST = re.compile(
-    rb"(?:(?:[A-Za-z0-9_-]+\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]\.?|localhost)(?::[0-9]{1,5})?\Z|[0-9_-]*[A-Za-z][A-Za-z0-9_-]*:[0-9]{1,5}\Z"
-)
-_COUNTRY = re.compile(rb"[A-Z]{2}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +46,11 @@ class Token:
 
     @property
     def is_host(self) -> bool:
-        return bool(_HOST.match(self.value))
+        return has_shape(self.value, "site") and not (self.is_dash or self.is_address)
 
     @property
     def is_country(self) -> bool:
-        return bool(_COUNTRY.match(self.value))
+        return has_shape(self.value, "country") and not self.is_dash
 
 
 def tokens_of(line: bytes) -> list[Token] | None:

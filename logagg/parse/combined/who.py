@@ -37,17 +37,20 @@ def with_client(template: str, lines: Sequence[Who]) -> str:
     if _SECOND not in template:
         return template
     if len({line.client for line in lines}) > len({line.second for line in lines}):
-        return template.replace(_SECOND, "<:address>")
-    return template.replace("<client>", "<:address>", 1).replace(_SECOND, "<client>", 1).replace(_SECOND, "<:address>")
+        return template.replace(_SECOND, "<:addresses>")
+    return (
+        template.replace("<client>", "<:addresses>", 1).replace(_SECOND, "<client>", 1).replace(_SECOND, "<:addresses>")
+    )
 
 
 def _client(tokens: Sequence[Token]) -> int | None:
-    """Return which token is the client: the first address, or what has a "-" behind it where no address is."""
+    """Return which token is the client: the first address; where there is none, the name before the first "-"."""
     address = next((number for number, token in enumerate(tokens) if token.is_address), None)
-    named = len(tokens) > 1 and tokens[1].is_dash and has_shape(tokens[0].value, "client_or_dash")
-    if not named or address in (0, 1):
+    dash = next((number for number, token in enumerate(tokens[1:], 1) if token.is_dash), None)
+    named = dash is not None and has_shape(tokens[dash - 1].value, "client_or_dash")
+    if dash is None or not named or (address is not None and address <= dash):
         return address
-    return 2 if address == 2 and tokens[0].is_host else 0
+    return address if address == 2 and tokens[0].is_host else dash - 1
 
 
 def _before(tokens: Sequence[Token]) -> Iterator[Place]:
@@ -55,11 +58,11 @@ def _before(tokens: Sequence[Token]) -> Iterator[Place]:
     for token in tokens:
         if token.is_host and not host:
             host = True
-            yield token, "<host>"
+            yield token, "<host:site>"
         elif token.is_dash:
             yield token, "-"
         else:
-            yield token, "<country>" if token.is_country else "<>"
+            yield token, _other(token)
 
 
 def _after(tokens: Sequence[Token], before: Sequence[Token]) -> Iterator[Place]:
@@ -77,15 +80,22 @@ def _after(tokens: Sequence[Token], before: Sequence[Token]) -> Iterator[Place]:
             yield token, _SECOND
         elif token.is_host and not host:
             host = True
-            yield token, "<host>"
+            yield token, "<host:site>"
         elif len(rest) == 1 and has_shape(token.value, "ident"):
             yield token, "<ident>"
             yield from _user(rest)
             return
         else:
-            yield token, "<country>" if token.is_country else "<>"
+            yield token, _other(token)
+
+
+def _other(token: Token) -> str:
+    if token.marks:
+        return "<:other>"
+    return "<country:country>" if token.is_country else "<:word>" if has_shape(token.value, "word") else "<:bare>"
 
 
 def _user(tokens: Sequence[Token]) -> Iterator[Place]:
     if tokens:
-        yield Token(b"", blanks=tokens[-1].blanks), "<user>"
+        is_odd = len(tokens) > 1 and tokens[0].is_address and tokens[1].is_dash  # as nobody is called
+        yield Token(b"", blanks=tokens[-1].blanks), "<user:any>" if is_odd else "<user>"

@@ -13,9 +13,11 @@ from logagg.parse.combined.who import Who, who, with_client
 from logagg.parse.lines import reference
 
 MOST_TEMPLATES = 4  # that are written for some lines
+FAR = 4  # values from a request to its status, at most
 LONGEST = 1 << 14  # bytes of a line that is looked at
 TIMES = ("time_local", "time_iso8601")
 _STATUS = re.compile(rb"(?:[1-9][0-9]{2}|0|000|-1)\Z")
+_REQUEST = re.compile(rb"[A-Z][A-Z_-]{0,19} +[^ ].* HTTP/[0-9.]+\Z", re.DOTALL)
 _SIZE = re.compile(rb"(?:[0-9]+|-)\Z")
 _URL = re.compile(rb"[a-z][a-z0-9+.-]*://")
 _QUOTED = rb'"(?:[^"\\]|\\.)*+"'
@@ -64,9 +66,10 @@ def _template(lines: Sequence[_Line]) -> str:
 
 def _read(line: bytes, now: float) -> _Line | None:
     tokens = tokens_of(line.rstrip(b"\r ").lstrip(b"\0")) if len(line) <= LONGEST else None
-    request = _request(tokens) if tokens else None
-    if tokens is None or request is None:
+    answer = _request(tokens) if tokens else None
+    if tokens is None or answer is None:
         return None
+    request, status = answer
     places = sorted(range(request), key=lambda at: not tokens[at].marks)  # a bare time may be that of a prefix
     time = next(((at, field) for at in places if (field := _time(tokens[at], now))), None)
     found = time and who(tokens[: time[0]] or tokens[1:request])
@@ -75,25 +78,33 @@ def _read(line: bytes, now: float) -> _Line | None:
     at, field = time
     when = tokens[at].place(f"<{field}>") + tokens[at].blanks.decode()
     before = [found.template, when] if at else [when, found.template]
-    return _Line(found, (*before, *(tokens[at + 1 : request] if at else ()), *_answer(tokens, request)))
+    return _Line(found, (*before, *(tokens[at + 1 : request] if at else ()), *_answer(tokens, request, status)))
 
 
-def _request(tokens: Sequence[Token]) -> int | None:
-    """Return which token is the request: the first one in quotes with a status behind it."""
-    for at, (token, after) in enumerate(zip(tokens, tokens[1:], strict=False)):
-        if token.marks == b'""' and not token.key and not after.marks and _STATUS.match(after.value):
-            return at
+def _request(tokens: Sequence[Token]) -> tuple[int, int] | None:
+    """Return which token is the request, the first one in quotes that is one or has a status behind it, and which the status."""
+    for at, token in enumerate(tokens):
+        if token.marks == b'""' and not token.key:
+            found = range(at + 1, min(len(tokens), at + (FAR if _REQUEST.match(token.value) else 2)))
+            if status := next((after for after in found if _is_status(tokens[after])), 0):
+                return at, status
     return None
+
+
+def _is_status(token: Token) -> bool:
+    return not token.marks and not token.key and bool(_STATUS.match(token.value))
 
 
 def _time(token: Token, now: float) -> str:
     return next((field for field in TIMES if reference.reads_as_time(field, token.value, now)), "")
 
 
-def _answer(tokens: Sequence[Token], request: int) -> Iterator[str | Token]:
+def _answer(tokens: Sequence[Token], request: int, status: int) -> Iterator[str | Token]:
     """Yield the parts from the request to the end."""
-    yield f'"<request>"{tokens[request].blanks.decode()}<status>{tokens[request + 1].blanks.decode()}'
-    rest = tokens[request + 2 :]
+    yield f'"<request>"{tokens[request].blanks.decode()}'
+    yield from tokens[request + 1 : status]
+    yield f"<status>{tokens[status].blanks.decode()}"
+    rest = tokens[status + 1 :]
     if rest and not rest[0].marks and not rest[0].key and _SIZE.match(rest[0].value):
         yield f"<bytes>{rest[0].blanks.decode()}"
         rest = rest[1:]

@@ -24,9 +24,9 @@ from logagg.parse.events.clients import Proxies
 from logagg.parse.events.hints import HINTS, refined
 from logagg.parse.events.locations import from_hosting, located
 from logagg.parse.events.rules import Rules
+from logagg.parse.events.targets import hosts_of, schemes_of, split_targets
 from logagg.parse.geo.layouts import FIELDS
 from logagg.parse.geo.places import GeoSettings
-from logagg.parse.events.targets import hosts_of, schemes_of, split_targets
 from logagg.parse.schemas import EVENT_SCHEMA, TEXT
 from logagg.parse.text import urls
 from logagg.sketches import latency_bucket

@@ -121,7 +121,8 @@ class Format:
     @property
     def fields(self) -> set[str]:
         """The named fields of the first format."""
-        return set(self.keys.values()) or {one.field for one in (*self.steps, *self.columns) if one.field}
+        named = {*(one.field for one in self.steps), *(one.field for one in self.columns)}
+        return set(self.keys.values()) or named - {""}
 
 
 def missing_of(fields: Set[str]) -> str:

@@ -14,7 +14,7 @@ from logagg.parse.formats.templates import Part, Value
 
 LISTED = "client,"  # a list of addresses
 _OURS = re.compile(r"%[dx~]|%\^(?!FB|t[io])|~h\{")
-_FIELDS: Mapping[str, str] = {
+SPECIFIERS: Mapping[str, str] = {
     "x": "time_any",
     "d": "date",
     "t": "clock",
@@ -43,7 +43,7 @@ _FIELDS: Mapping[str, str] = {
 # Several specifiers that are one value to us: GoAccess skips a port, a fraction of a second, and the offset from UTC.
 _TOGETHER = (
     (r"%d:%t %\^(?=\])", "time_any"),
-    (r"%d[:T \t]%t(?:[.,]%\^)?", "time_any"),
+    (r"%d[:T]%t(?:[.,]%\^)?", "time_any"),
     (r"%x[.,]%\^", "time_any"),
     (r"%h:%\^", "client_port"),
     (r"%v:%\^", "host"),
@@ -80,6 +80,6 @@ def _field(found: re.Match[str], text: str) -> str:
         if found[group]:
             return field
     letter = found[len(_TOGETHER) + 1]
-    if letter not in _FIELDS:
+    if letter not in SPECIFIERS:
         raise FormatError(f"log format {text!r}: {found[0]!r} at {found.start()} is not a specifier of GoAccess")
-    return _FIELDS[letter]
+    return SPECIFIERS[letter]

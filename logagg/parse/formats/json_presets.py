@@ -32,6 +32,26 @@ _HTTP_REQUEST = {
     "seconds": "httpRequest.latency",
 }
 
+_CLOUDFRONT = {
+    "client": "c-ip",
+    "forwarded": "x-forwarded-for",
+    "host": "x-host-header cs(Host)",
+    "method": "cs-method",
+    "path": "cs-uri-stem",
+    "query": "cs-uri-query",
+    "protocol": "cs-protocol-version",
+    "scheme": "cs-protocol",
+    "tls": "ssl-protocol",
+    "country": "c-country",
+    "asn": "asn",
+    "status": "sc-status",
+    "bytes": "sc-bytes",
+    "referrer": "cs(Referer)",
+    "agent": "cs(User-Agent)",
+    "cache": "x-edge-result-type x-edge-response-result-type",
+    "seconds": "time-taken",
+}
+
 JSON_PRESETS = (
     JsonPreset(
         "caddy",
@@ -130,29 +150,17 @@ JSON_PRESETS = (
         aliases=("datastream", "datastream2"),
     ),
     JsonPreset(
+        "cloudfront-json-ms",
+        "CloudFront, JSON of standard logging v2 with `timestamp(ms)`",
+        "cs-method cs-uri-stem sc-status timestamp(ms)",
+        {"time_any": "timestamp(ms)", **_CLOUDFRONT},
+        encoded=frozenset({"agent", "referrer"}),
+    ),
+    JsonPreset(
         "cloudfront-json",
         "CloudFront, JSON of standard logging v2",
-        "cs-method cs-uri-stem sc-status",
-        {
-            "time_any": "timestamp(ms) timestamp",
-            "client": "c-ip",
-            "forwarded": "x-forwarded-for",
-            "host": "x-host-header cs(Host)",
-            "method": "cs-method",
-            "path": "cs-uri-stem",
-            "query": "cs-uri-query",
-            "protocol": "cs-protocol-version",
-            "scheme": "cs-protocol",
-            "tls": "ssl-protocol",
-            "country": "c-country",
-            "asn": "asn",
-            "status": "sc-status",
-            "bytes": "sc-bytes",
-            "referrer": "cs(Referer)",
-            "agent": "cs(User-Agent)",
-            "cache": "x-edge-result-type x-edge-response-result-type",
-            "seconds": "time-taken",
-        },
+        "cs-method cs-uri-stem sc-status date time",
+        {"date": "date", "clock": "time", **_CLOUDFRONT},
         encoded=frozenset({"agent", "referrer"}),
     ),
     JsonPreset(

@@ -21,7 +21,6 @@ class Preset:
     about: str  # who writes it
     family: str = "template"  # or columns, w3c, detected: from the first lines
     aliases: tuple[str, ...] = ()  # GoAccess's name is among them
-    detected: bool = True  # by itself
     separator: bytes = b" "  # of columns
     comment: bytes = b""  # what a line begins with that is no request
     spaces: bool = False  # a blank of the template stands for several
@@ -194,7 +193,6 @@ PRESETS = (
         f"<client> <host> <user> {_COMMON} {_AGENT}",
         "lighttpd and OVH: combined with the host second",
         aliases=("ovh",),
-        detected=False,
     ),
     Preset("iis", IIS, "IIS as it is set up, where the file does not begin with `#Fields:`", family="w3c"),
     Preset("iis-all", IIS_ALL, "IIS with all fields, likewise", family="w3c"),

@@ -18,6 +18,12 @@ _DECIMAL = re.compile(rb"[0-9]{1,7}\.(?:[0-9]{3}|[0-9]{6})\Z")
 _CACHE = frozenset(b"hit miss bypass expired stale updating revalidated scarce pass pipe synth".split())
 _NO_HOST = frozenset(range(33)) | frozenset(b'"<>|/,;=\x7f')
 _DASH = (b"", b"-")
+_SITE = re.compile(rb"(?:[A-Za-z0-9_\x80-\xff-]++\.)++[A-Za-z\x80-\xff][A-Za-z0-9_\x80-\xff-]++\.?\Z|localhost\Z")
+_BEFORE_PORT = re.compile(rb"[A-Za-z0-9._\x80-\xff-]++\Z")
+_COUNTRY = re.compile(rb"[A-Z]{2}\Z")
+_NUMBER = re.compile(rb"[0-9.]++\Z")
+_NO_WORD = frozenset(range(33)) | frozenset(b'":.\x7f')
+_KEY = re.compile(rb"[A-Za-z_][A-Za-z0-9_.-]*+=")
 
 
 def _is_ipv6(value: bytes) -> bool:
@@ -81,6 +87,40 @@ def _is_host(value: bytes) -> bool:
     return bool(value) and not _NO_HOST & set(value)
 
 
+def _is_site(value: bytes) -> bool:
+    """Tell whether this is a host name with a dot, one with a port, or an address."""
+    name, colon, port = value.rpartition(b":")
+    if value == b"-" or _kind_of_client(value) in ("address", "socket") or _SITE.match(value):
+        return True
+    return (
+        bool(colon)
+        and bool(_PORT.match(colon + port))
+        and _BEFORE_PORT.match(name) is not None
+        and not _NUMBER.match(name)
+    )
+
+
+def _is_bare(value: bytes) -> bool:
+    """Tell whether this is one value without quotes, brackets and a key, or a list."""
+    if value.startswith(b"[") or b'"' in value or _KEY.match(value) or kind_of(value) not in ("dash", "other"):
+        return False
+    return all(is_between(value, 0, found.start()) for found in re.finditer(b" ", value))
+
+
+def is_between(line: bytes, start: int, at: int) -> bool:
+    """Tell whether a blank stands between the items of a list that begins at `start`: after a comma, or around a colon."""
+    before = line[start:at]
+    return line[at : at + 1] == b" " and at > start and (before.endswith((b",", b" :")) or line[at : at + 3] == b" : ")
+
+
+def _is_user(value: bytes) -> bool:
+    """Tell whether this is no address with a "-" behind it: then the name before was a site, and this is the client."""
+    first, blank, rest = value.partition(b" ")
+    return (
+        not blank or _kind_of_client(first) not in ("address", "socket") or not (rest == b"-" or rest.startswith(b"- "))
+    )
+
+
 _KINDS: Mapping[str, Callable[[bytes], bool]] = {
     "addresses": _are_addresses,
     "sockets": _are_sockets,
@@ -107,6 +147,11 @@ _CHECKS: Mapping[str, Callable[[bytes], bool]] = {
     "digits": lambda value: value == b"-" or bool(re.match(rb"[0-9]++\Z", value)),
     "dash": lambda value: value in _DASH,
     **{name: _kind(name) for name in (*_KINDS, "other")},
+    "bare": _is_bare,
+    "site": _is_site,
+    "country": lambda value: value == b"-" or bool(_COUNTRY.match(value)),
+    "user": _is_user,
+    "word": lambda value: bool(value) and not _NO_WORD & set(value),
 }
 SHAPES = ("", *_CHECKS)
 

@@ -28,6 +28,8 @@ class Value:
     listed: bool = False
 
 
+ANY = "any"  # instead of a shape: any value is right
+LISTS = frozenset({*CLIENTS, "forwarded", "upstream_seconds"})  # fields whose values may be lists
 _WRITTEN = {"t": "\t", "r": "\r", "n": "\n"}  # what a letter after a backslash stands for in nginx's configuration
 
 # A part is a literal or a place.
@@ -68,13 +70,14 @@ def _nginx(text: str, user_id: str) -> Iterator[Part]:
 def _named(name: str, field: str) -> Value:
     """Return the place for a server's variable: what it writes itself has a shape, what a client has sent may be anything."""
     shape = SHAPE_OF_UNUSED.get(name, "") if not field else "" if name in SENT else _shape_of(field)
-    return Value(field, shape, listed=name.startswith("upstream_") or field == "forwarded")
+    return Value(field, shape, listed=name.startswith("upstream_") or field in LISTS)
 
 
 def _shape_of(field: str) -> str:
     return "client" if field in CLIENTS else field if field in ("host", "ident") else ""
 
 
+ANY = "any"  # the shape of a value that may be anything, although its field has a shape
 _OWN = re.compile(r"<([a-z_0-9]*)(?::([a-z_]+))?>")
 
 
@@ -95,10 +98,11 @@ def _own_value(field: str, shape: str, text: str) -> Value:
         raise FormatError(
             f"log format {text!r}: there is no field <{field}>", f"did you mean <{near[0]}>?" if near else ""
         )
-    if shape not in SHAPES:
+    if shape not in (*SHAPES, ANY):
         raise FormatError(f"log format {text!r}: there is no shape <:{shape}>")
-    listed = shape in ("decimals", "addresses", "sockets") or field in ("upstream_seconds", "forwarded")
-    return Value("" if field == "ident" else field, shape or _shape_of(field), listed)
+    listed = shape in ("decimals", "addresses", "sockets") or field in LISTS
+    shape = "" if shape == ANY else shape or ("user" if field == "user" else _shape_of(field))
+    return Value("" if field == "ident" else field, shape, listed)
 
 
 def _apache(text: str, user_id: str) -> Iterator[Part]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from logagg.parse.formats.format import TIMES, UNITS, UPSTREAM_UNITS
-
 # Fields of a line, by the servers' names for them. If several names give one field, the first in the table is preferred.
 NGINX: Mapping[str, str] = {
     "remote_addr": "client",

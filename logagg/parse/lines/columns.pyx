@@ -11,8 +11,6 @@ from libc.stdint cimport int64_t, uint8_t
 from logagg.columnar.bytes cimport ROWS_AHEAD, Ptr, find, first_of, prefetch
 from logagg.parse.lines.shapes cimport has_shape
 
-from logagg.parse.lines.scan import SHAPES
-
 cdef enum:
     MOST_COLUMNS = 256
     TAB = 9
@@ -33,9 +31,10 @@ cdef struct Layout:
     int[MOST_COLUMNS] shapes
 
 
-def split_columns(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, fmt):
+def split_columns(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, fmt, shapes):
     """Return the slices of each named field (name -> starts and ends), and a mask of the lines that match the format.
 
+    `shapes` are the names of shapes in the order of their numbers.
     The values of other lines are empty, and so are those of columns that a line does not have.
     """
     if len(fmt.columns) > MOST_COLUMNS:
@@ -46,14 +45,14 @@ def split_columns(const uint8_t[::1] data, const int64_t[::1] start, const int64
     layout.columns, layout.needed = len(fmt.columns), fmt.needed
     names = []
     for number, column in enumerate(fmt.columns):
-        layout.rows[number], layout.bracketed[number], layout.shapes[number] = -1, column.bracketed, SHAPES.index(column.shape)
+        layout.rows[number], layout.bracketed[number], layout.shapes[number] = -1, column.bracketed, shapes.index(column.shape)
         if column.field:
             layout.rows[number] = named
             names.append(column.field)
             named += 1
-    starts, ends, shapes = np.empty((named, lines), np.int64), np.empty((named, lines), np.int64), np.empty(lines, np.bool_)
+    starts, ends, matching = np.empty((named, lines), np.int64), np.empty((named, lines), np.int64), np.empty(lines, np.bool_)
     cdef int64_t[:, ::1] starts_of = starts, ends_of = ends
-    cdef uint8_t[::1] fits = shapes.view(np.uint8)
+    cdef uint8_t[::1] fits = matching.view(np.uint8)
     cdef Ptr first
     if lines:
         first = first_of(data)
@@ -67,7 +66,7 @@ def split_columns(const uint8_t[::1] data, const int64_t[::1] start, const int64
                 if not fits[row]:
                     for number in range(named):
                         starts_of[number, row] = ends_of[number, row] = start[row]
-    return {name: (starts[number], ends[number]) for number, name in enumerate(names)}, shapes
+    return {name: (starts[number], ends[number]) for number, name in enumerate(names)}, matching
 
 
 cdef bint _split(

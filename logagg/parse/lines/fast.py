@@ -14,26 +14,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logagg.columnar.dictionary import spread
-from logagg.columnar.slices import Codes, Mask, Slices
+from logagg.columnar.slices import Mask, Slices
 from logagg.parse.envelopes.unwrap import Messages, Wrapped
 from logagg.parse.formats.compile import enveloped
 from logagg.parse.formats.format import UNITS, UPSTREAM_PARTS, UPSTREAM_UNITS, ZONELESS, Format
 from logagg.parse.lines import decimals, headers, json_lines, numbers, scan, zones
 from logagg.parse.lines.columns import split_columns
 from logagg.parse.lines.decimals import Floats
-from logagg.parse.schemas import BATCH_SCHEMA, LONGEST, MOST_BYTES, OF_ANOTHER_FORMAT, REASONS, TEXT, TEXTS, TIMESTAMP
-from logagg.parse.text import decode, urls
-from logagg.parse.text.tidy import tidy, undoubled
+from logagg.parse.lines.texts import Fields, Texts
+from logagg.parse.schemas import BATCH_SCHEMA, LONGEST, MOST_BYTES, OF_ANOTHER_FORMAT, REASONS, TEXTS, TIMESTAMP
 from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 
-Fields = Mapping[str, Slices]
 Ints = npt.NDArray[np.int64]
 Reasons = npt.NDArray[np.uint8]  # 0: accepted; otherwise the number of the reason for rejecting the line
 
 _TOO_LONG, _FORMAT, _TIME, _STATUS, _SIZE = range(1, 1 + len(REASONS))
 _OF_ANOTHER_FORMAT = [REASONS.index(reason) + 1 for reason in OF_ANOTHER_FORMAT]
-
-_WITH_PORT = "client_port"  # a client whose address always has a port
 
 MOST_FOUND = 4  # formats that are found in a chunk
 SAMPLE = 200  # lines that a format is detected from
@@ -181,9 +177,10 @@ def split_fields(lines: Slices, fmt: Format) -> tuple[Fields, Mask]:
     data = lines.data
     if fmt.keys:
         data, places, fits = json_lines.split_objects(*lines.places, fmt.keys)
+    elif fmt.separator:
+        places, fits = split_columns(*lines.places, fmt, scan.SHAPES)
     else:
-        split = split_columns if fmt.separator else scan.split_fields
-        places, fits = split(*lines.places, fmt)
+        places, fits = scan.split_fields(*lines.places, fmt)
     return {name: Slices(data, start, end) for name, (start, end) in places.items()}, fits
 
 
@@ -252,7 +249,7 @@ def _read_times(fields: Fields, rows: int, zone: str, now: float) -> tuple[Ints,
 
 
 def _assemble(positions: Ints, fields: Fields, typed: _Numbers, fmt: Format) -> pa.Table:
-    texts = _Texts(fields, len(typed.time), fmt)
+    texts = Texts(fields, len(typed.time), fmt)
     method, target, protocol = texts.request()
     columns = {
         "position": pa.array(positions),
@@ -268,77 +265,6 @@ def _assemble(positions: Ints, fields: Fields, typed: _Numbers, fmt: Format) -> 
     for name in ("host", *TEXTS):
         columns[name] = texts.column(name)
     return pa.table([columns[name] for name in BATCH_SCHEMA.names], schema=BATCH_SCHEMA)
-
-
-def _as_text(codes: Codes, values: pa.Array) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(pa.array(codes), values, safe=False)
-
-
-class _Texts:
-    """The columns of text of the accepted lines."""
-
-    def __init__(self, fields: Fields, rows: int, fmt: Format) -> None:
-        self._fields, self.rows = fields, rows
-        self._escaped, self._encoded, self._doubled = fmt.escaped and not fmt.keys, fmt.encoded, fmt.doubled
-        self._nothing = pa.nulls(rows, TEXT)
-
-    def column(self, name: str) -> pa.DictionaryArray:
-        """Return a field; null if the format does not have it."""
-        field = _WITH_PORT if name == "client" and _WITH_PORT in self._fields else name
-        if field not in self._fields:
-            return self._nothing
-        codes, distinct = self._fields[field].encode(dash=True)
-        texts = decode.to_text(decode.unescape(distinct) if self._escaped else distinct)
-        texts = undoubled(texts) if self._doubled else texts
-        return _as_text(codes, tidy(field, texts, encoded=field in self._encoded))
-
-    def request(self) -> tuple[pa.DictionaryArray, ...]:
-        """Return method, target and protocol."""
-        if "request" not in self._fields:
-            return *self._request_parts(), self.column("protocol")
-        codes, values = self._fields["request"].encode()
-        (methods, targets, protocols) = _split_requests(decode.unescape(values) if self._escaped else values)
-        method, protocol = (_as_text(spread(of_requests, codes), texts) for of_requests, texts in (methods, protocols))
-        return method, _as_text(codes, targets), protocol
-
-    def _request_parts(self) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:
-        """Return method, if the format has one, and target from separate fields."""
-        target = self._target()
-        fits = pc.not_equal(target, "")
-        if "method" not in self._fields:
-            return self._nothing, pc.if_else(fits, target, "").dictionary_encode()
-        method = self._plain("method")
-        fits = pc.and_(fits, pc.match_substring_regex(method, r"\A[A-Z][A-Z_-]{0,19}\z"))
-        return tuple(pc.if_else(fits, part, "").dictionary_encode() for part in (method, target))
-
-    def _target(self) -> pa.Array:
-        """Return the target, or where there is none, the path and the query."""
-        if not {"path", "query"} & self._fields.keys():
-            return self._plain("target")
-        target = self._plain("path")
-        if "query" in self._fields:
-            query = pc.replace_substring_regex(self._plain("query"), r"\A\?", "")
-            whole = pc.or_(pc.equal(query, ""), pc.match_substring(target, "?"))
-            target = pc.if_else(whole, target, pc.binary_join_element_wise(target, query, "?"))
-        whole = self._plain("target")
-        return pc.if_else(pc.equal(whole, ""), target, whole)
-
-    def _plain(self, name: str) -> pa.Array:
-        """Return the text of every row, not encoded; empty if the format does not have it."""
-        if name not in self._fields:
-            return pa.array(np.full(self.rows, ""), pa.string())
-        return self.column(name).cast(pa.string())
-
-
-def _split_requests(requests: pa.Array) -> tuple[tuple[Codes, pa.Array], pa.Array, tuple[Codes, pa.Array]]:
-    """Split `METHOD target HTTP/x` into methods (encoded), targets and protocols (encoded).
-
-    All are empty if it is not an HTTP request. Escapes were undone before, so an escaped space separates like a plain one.
-    """
-    values = Slices.of(requests)
-    methods, targets, protocols = (Slices(values.data, *places) for places in urls.split_requests(*values.places))
-    (codes, method), (protocol_codes, protocol) = methods.encode(), protocols.encode()
-    return (codes, decode.to_text(method)), decode.to_text(targets.gather()), (protocol_codes, decode.to_text(protocol))
 
 
 def _read_seconds(fields: Fields, rows: int) -> pa.Array:
@@ -358,7 +284,7 @@ def _read_durations(
     """Read the durations of whichever units the format has; of several, the first that a line has counts."""
     columns = [pa.nulls(rows, pa.float64())]
     for name in units:
-        if name in fields:
+        if name in fields and fields[name].length.any():
             codes, distinct = fields[name].encode()
             number, valid = read(distinct, units[name])
             columns.append(pa.array(spread(number, codes), mask=~spread(valid, codes)))

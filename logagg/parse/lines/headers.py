@@ -45,6 +45,11 @@ def is_comment(line: bytes, fmt: Format) -> bool:
     return bool(fmt.comment) and not fmt.envelope and line.startswith(fmt.comment)
 
 
+def after(fmt: Format, comment: bytes) -> Format:
+    """Return the format of the lines after a comment, which may be a header."""
+    return under(fmt, comment) if fmt.headed and comment.startswith(HEADER) else fmt
+
+
 def under(fmt: Format, header: bytes) -> Format:
     """Return the format of the lines below a header."""
     zone = f"@{fmt.zone}" if fmt.zone else ""

@@ -15,10 +15,11 @@ import os
 
 import numpy as np
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memchr, memcmp
 
-from logagg.columnar.bytes cimport NO_DIGIT, Ptr, control, find, first_of, hex_digit
+from logagg.columnar.bytes cimport Ptr, find, first_of
+from logagg.parse.lines.json_escapes cimport unescape
 
 DEEPEST = 64  # nesting depth of objects and arrays, including the line's own object
 
@@ -38,7 +39,7 @@ cdef struct Entry:  # what may follow at a node of the tree of paths
 
 cdef struct Node:
     int first, count  # entries
-    uint64_t lengths  # of the entries, modulo 64, a bit each
+    uint64_t marks  # of the entries, a bit each
 
 cdef struct Paths:
     const Node* nodes
@@ -47,6 +48,7 @@ cdef struct Paths:
 cdef struct Line:
     Ptr at
     Ptr stop
+    Ptr escape  # the next backslash; `stop` if there is none
     bint plain  # no backslash is in it
 
 cdef struct Values:  # of one line
@@ -86,8 +88,7 @@ def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64
         values.lines, values.first = lines, first_of(data)
         with nogil:
             for row in range(lines):
-                line = Line(values.first + start[row], values.first + end[row], False)
-                line.plain = memchr(line.at, c"\\", line.stop - line.at) == NULL
+                line = _line(values.first + start[row], values.first + end[row])
                 values.start, values.end = &starts_of[0, row], &ends_of[0, row]
                 for number in range(count):
                     values.ranks[number] = NO_PATH
@@ -132,8 +133,13 @@ cdef _fill(Node* nodes, Entry* entries, tree):
         nodes[at] = Node(first, len(following), 0)
         for text, row, rank, node in following:
             entries[first] = Entry(<Ptr> <char*> <bytes> text, len(text), row, rank, node)
-            nodes[at].lengths |= <uint64_t> 1 << (len(text) & 63)
+            nodes[at].marks |= _mark(entries[first].text, len(text))
             first += 1
+
+
+cdef inline uint64_t _mark(Ptr name, Py_ssize_t length) noexcept nogil:
+    """Return a bit that few keys of a log share."""
+    return <uint64_t> 1 << ((length + 13 * name[0]) & 63) if length > 0 else 1
 
 
 cdef inline const Entry* _entry_of(const Paths* paths, int node, Ptr name, Py_ssize_t length, int* expected) noexcept nogil:
@@ -141,14 +147,14 @@ cdef inline const Entry* _entry_of(const Paths* paths, int node, Ptr name, Py_ss
     cdef const Node* here = &paths.nodes[node]
     cdef const Entry* entry
     cdef int tried, number = expected[0]
-    if not here.lengths >> (length & 63) & 1:
+    if not here.marks & _mark(name, length):
         return NULL
     for tried in range(here.count):
         if number >= here.count:
             number = 0
         entry = &paths.entries[here.first + number]
         number += 1
-        if entry.length == length and memcmp(entry.text, name, length) == 0:
+        if entry.length == length and (length == 0 or entry.text[0] == name[0]) and memcmp(entry.text, name, length) == 0:
             expected[0] = number
             return entry
     return NULL
@@ -175,7 +181,7 @@ cdef bint _read_object(Line* line, const Paths* paths, int node, int depth, Valu
 cdef inline const Entry* _read_name(Line* line, const Paths* paths, int node, int* expected) noexcept nogil:
     """Read a key; return its entry, or NULL. After what is no key, no colon follows."""
     cdef uint8_t[LONGEST_KEY] undone
-    cdef Ptr name
+    cdef Ptr name, escape = line.escape
     cdef Py_ssize_t length
     _skip_spaces(line)
     name = line.at + 1
@@ -183,22 +189,22 @@ cdef inline const Entry* _read_name(Line* line, const Paths* paths, int node, in
         line.at = line.stop
         return NULL
     length = line.at - 1 - name
-    if not line.plain and memchr(name, c"\\", length) != NULL:
+    if escape < line.at:
         if length > 6 * LONGEST_KEY:
             return NULL
-        length = _unescape(name, line.at - 1, undone, LONGEST_KEY)
+        length = unescape(name, line.at - 1, undone, LONGEST_KEY)
         name = undone
     return _entry_of(paths, node, name, length, expected)
 
 
 cdef bint _read_value(Line* line, const Paths* paths, const Entry* entry, uint8_t closing, int depth, Values* values) noexcept nogil:
     """Read a value with everything in it; `closing` is the bracket that ends what it is in. Return whether it is valid."""
-    cdef Ptr value
-    if entry == NULL:
-        return _skip_value(line, closing, depth)
+    cdef Ptr value, stop
     _skip_spaces(line)
     if line.at == line.stop:
         return False
+    if entry == NULL:
+        return _skip_string(line) if line.at[0] == c'"' else _skip_value(line, closing, depth)
     if line.at[0] == c"{":
         return depth < LEVELS and _read_object(line, paths, entry.node, depth + 1, values) if entry.node >= 0 else _skip_value(line, closing, depth)
     if line.at[0] == c"[":
@@ -206,8 +212,9 @@ cdef bint _read_value(Line* line, const Paths* paths, const Entry* entry, uint8_
     value = line.at
     if not _skip_scalar(line, closing):
         return False
-    if entry.row >= 0:
-        _take_scalar(value, line.at, entry, values)
+    stop = line.at
+    if entry.row >= 0 and _strip(&value, &stop):
+        _take_text(value, stop, entry, values)
     return True
 
 
@@ -253,11 +260,6 @@ cdef inline const Entry* _element_of(const Paths* paths, int node, int64_t numbe
             return _entry_of(paths, node, at, digits + MOST_DIGITS - at, expected)
 
 
-cdef inline void _take_scalar(Ptr value, Ptr stop, const Entry* entry, Values* values) noexcept nogil:
-    if _strip(&value, &stop):
-        _take_text(value, stop, entry, values)
-
-
 cdef inline void _take_text(Ptr text, Ptr stop, const Entry* entry, Values* values) noexcept nogil:
     """Take the value of a path, unless a better one is known, or it is the dash of a missing value."""
     cdef Py_ssize_t place = entry.row * values.lines
@@ -282,8 +284,13 @@ cdef inline bint _strip(Ptr* value, Ptr* stop) noexcept nogil:
 # over a line
 
 
+cdef inline Line _line(Ptr at, Ptr stop) noexcept nogil:
+    cdef Ptr escape = find(at, stop, c"\\")
+    return Line(at, stop, escape, escape == stop)
+
+
 cdef inline void _skip_spaces(Line* line) noexcept nogil:
-    while line.at < line.stop and line.at[0] in (c" ", c"\t", c"\r", c"\n"):
+    while line.at < line.stop and line.at[0] <= c" " and line.at[0] in (c" ", c"\t", c"\r", c"\n"):  # few are spaces
         line.at += 1
 
 
@@ -351,9 +358,7 @@ cdef inline bint _skip_name(Line* line) noexcept nogil:
 
 
 cdef inline bint _skip_scalar(Line* line, uint8_t closing) noexcept nogil:
-    if line.at[0] == c'"':
-        return _skip_string(line)
-    return _skip_bare(line, closing)
+    return _skip_string(line) if line.at[0] == c'"' else _skip_bare(line, closing)
 
 
 cdef inline bint _skip_string(Line* line) noexcept nogil:
@@ -368,11 +373,12 @@ cdef inline bint _skip_string(Line* line) noexcept nogil:
             return False
         before = line.at
         line.at += 1
-        if line.plain:
+        if before <= line.escape:
             return True
         while before > text and (before - 1)[0] == c"\\":
             before -= 1
         if not (line.at - 1 - before) & 1:
+            line.escape = find(line.at, line.stop, c"\\")
             return True
 
 
@@ -380,9 +386,11 @@ cdef inline bint _skip_bare(Line* line, uint8_t closing) noexcept nogil:
     """Skip what stands without quotes: up to the closing bracket, or the comma before the next key or element."""
     cdef Ptr comma
     while line.at < line.stop and line.at[0] != closing:
-        if line.at[0] in (c'"', c"{", c"}", c"[", c"]", c"\\"):
+        if c"-" <= line.at[0] <= c"9":  # most are numbers
+            line.at += 1
+        elif line.at[0] in (c'"', c"{", c"}", c"[", c"]", c"\\"):
             return False
-        if line.at[0] == c",":
+        elif line.at[0] == c",":
             comma = line.at
             if closing == c"]":
                 return True
@@ -406,19 +414,19 @@ cdef inline void _undo(Line* line, Values* values, Py_ssize_t number, Py_ssize_t
     cdef uint8_t* out = spare + written[0]
     cdef Py_ssize_t length
     if text[0] == c"[" and (text - 1)[0] != c'"':  # a quote comes before the text of a string
-        length = _join(text, stop, line.plain, out)
+        length = _join(text, stop, out)
     elif line.plain or memchr(text, c"\\", stop - text) == NULL:
         return
     else:
-        length = _unescape(text, stop, out, stop - text)
+        length = unescape(text, stop, out, stop - text)
     start[0] = size + written[0]
     end[0] = start[0] + length
     written[0] += length
 
 
-cdef Py_ssize_t _join(Ptr opening, Ptr stop, bint plain, uint8_t* out) noexcept nogil:
+cdef Py_ssize_t _join(Ptr opening, Ptr stop, uint8_t* out) noexcept nogil:
     """Write the texts of a valid array, with a comma and a space between them; return the number of bytes, which are fewer."""
-    cdef Line line = Line(opening + 1, stop, plain)
+    cdef Line line = _line(opening + 1, stop)
     cdef Ptr value, end
     cdef Py_ssize_t length = 0
     while True:
@@ -431,82 +439,6 @@ cdef Py_ssize_t _join(Ptr opening, Ptr stop, bint plain, uint8_t* out) noexcept 
             if length:
                 out[length], out[length + 1] = c",", c" "
                 length += 2
-            length += _unescape(value, end, out + length, end - value)
+            length += unescape(value, end, out + length, end - value)
         if not _take(&line, c","):
             return length
-
-
-cdef Py_ssize_t _unescape(Ptr at, Ptr stop, uint8_t* out, Py_ssize_t capacity) noexcept nogil:
-    """Undo the escapes of a string; return the number of bytes, or -1 for want of space."""
-    cdef Py_ssize_t length = 0
-    while at < stop:
-        if capacity - length < 4 and capacity - length < stop - at:
-            return -1
-        if at[0] == c"\\" and stop - at >= 2:
-            at = _escape(at, stop, out, &length)
-        else:
-            out[length] = at[0]
-            length += 1
-            at += 1
-    return length
-
-
-cdef inline Ptr _escape(Ptr at, Ptr stop, uint8_t* out, Py_ssize_t* length) noexcept nogil:
-    """Write what an escape means, or its backslash if it means nothing; return the position after it."""
-    cdef uint32_t code
-    cdef uint8_t meant = _meant(at[1])
-    if meant:
-        out[length[0]] = meant
-        length[0] += 1
-        return at + 2
-    if at[1] == c"x" and stop - at >= 4 and hex_digit(at[2]) != NO_DIGIT and hex_digit(at[3]) != NO_DIGIT:
-        out[length[0]] = 16 * hex_digit(at[2]) + hex_digit(at[3])
-        length[0] += 1
-        return at + 4
-    if at[1] != c"u" or stop - at < 6 or _hex(at + 2) >= 0x10000:
-        out[length[0]] = at[0]
-        length[0] += 1
-        return at + 1
-    code = _hex(at + 2)
-    at += 6
-    if 0xD800 <= code < 0xDC00 and stop - at >= 6 and at[0] == c"\\" and at[1] == c"u" and 0xDC00 <= _hex(at + 2) < 0xE000:
-        code = 0x10000 + ((code - 0xD800) << 10) + (_hex(at + 2) - 0xDC00)
-        at += 6
-    length[0] += _put(0xFFFD if 0xD800 <= code < 0xE000 else code, out + length[0])
-    return at
-
-
-cdef inline uint8_t _meant(uint8_t letter) noexcept nogil:
-    """Return what a letter after a backslash stands for; 0 where it needs more letters, or means nothing."""
-    if letter == c'"' or letter == c"\\" or letter == c"/":
-        return letter
-    return c"\v" if letter == c"v" else control(letter)
-
-
-cdef inline uint32_t _hex(Ptr digits) noexcept nogil:
-    """Return the value of four hexadecimal digits; 0x10000 or more if they are not digits."""
-    cdef uint32_t value = 0
-    cdef uint8_t digit
-    cdef int place
-    for place in range(4):
-        digit = hex_digit(digits[place])
-        if digit == NO_DIGIT:
-            return 0x10000
-        value = 16 * value + digit
-    return value
-
-
-cdef inline int _put(uint32_t code, uint8_t* out) noexcept nogil:
-    """Write a character as UTF-8; return how many bytes it has."""
-    if code < 0x80:
-        out[0] = <uint8_t> code
-        return 1
-    if code < 0x800:
-        out[0], out[1] = <uint8_t> (0xC0 | code >> 6), <uint8_t> (0x80 | (code & 0x3F))
-        return 2
-    if code < 0x10000:
-        out[0], out[1], out[2] = <uint8_t> (0xE0 | code >> 12), <uint8_t> (0x80 | (code >> 6 & 0x3F)), <uint8_t> (0x80 | (code & 0x3F))
-        return 3
-    out[0], out[1] = <uint8_t> (0xF0 | code >> 18), <uint8_t> (0x80 | (code >> 12 & 0x3F))
-    out[2], out[3] = <uint8_t> (0x80 | (code >> 6 & 0x3F)), <uint8_t> (0x80 | (code & 0x3F))
-    return 4

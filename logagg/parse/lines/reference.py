@@ -6,31 +6,25 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import reduce
-from operator import add
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
 from logagg.parse.envelopes.reference import Message, RawLine, messages
 from logagg.parse.formats.columns import HEADER
-from logagg.parse.formats.format import UNITS, UPSTREAM_PARTS, UPSTREAM_UNITS, ZONELESS, Format, Step
-from logagg.parse.formats.shapes import has_shape
+from logagg.parse.formats.format import ZONELESS, Format, Step
+from logagg.parse.formats.shapes import has_shape, is_between
 from logagg.parse.lines import reference_json
 from logagg.parse.lines.headers import is_comment, under
 from logagg.parse.lines.reference_columns import split_columns
+from logagg.parse.lines.reference_durations import seconds, upstream_seconds
 from logagg.parse.lines.reference_text import tidy
 from logagg.parse.lines.reference_times import DIGITS, EPOCH, TIME_READERS, dated_time, digits
 from logagg.parse.schemas import (
     BATCH_SCHEMA,
-    DURATION,
-    DURATION_LENGTH,
-    DURATION_UNITS,
-    LONGEST,
     MOST_BYTES,
     OF_ANOTHER_FORMAT,
     TEXTS,
-    WRITTEN_DURATION,
 )
 from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 
@@ -135,6 +129,8 @@ def unused(line: bytes, fmt: Format, now: float) -> list[bytes]:
     if found is None:
         return []
     one, line = found
+    if one.columns:
+        return []
     if one.keys:
         return [
             path
@@ -202,17 +198,11 @@ def _find_end(line: bytes, start: int, step: Step, *, is_last: bool) -> int:
             at += 2
         elif not line.startswith(step.until, at):
             at += 1
-        elif step.listed and _is_between(line, start, at):
+        elif step.listed and is_between(line, start, at):
             at += 1
         else:
             return at
     raise Rejected("format")
-
-
-def _is_between(line: bytes, start: int, at: int) -> bool:
-    """Tell whether a blank stands between the items of a list: after a comma, or around a colon."""
-    before = line[start:at]
-    return line[at : at + 1] == b" " and at > start and (before.endswith((b",", b" :")) or line[at : at + 3] == b" : ")
 
 
 def _find_last_quote(line: bytes, start: int, step: Step) -> int:
@@ -251,8 +241,8 @@ def _record(raw: Raw, fmt: Format, now: float) -> Record:
         "method": method,
         "target": target,
         "protocol": protocol,
-        "seconds": _seconds(raw),
-        "upstream_seconds": _upstream_seconds(raw),
+        "seconds": seconds(raw),
+        "upstream_seconds": upstream_seconds(raw),
         **{name: _text(raw, name, fmt) if name in raw else None for name in ("host", *TEXTS)},
         **({"client": _text(raw, "client_port", fmt)} if "client_port" in raw else {}),
     }
@@ -371,42 +361,3 @@ def _request_parts(raw: Raw, fmt: Format) -> tuple[str | None, str]:
 
 def _is_method(value: bytes) -> bool:
     return 1 <= len(value) <= 20 and value[0] in METHOD_FIRST and all(byte in METHOD_REST for byte in value[1:])
-
-
-def _seconds(raw: Raw) -> float | None:
-    if UPSTREAM_PARTS[0] in raw:
-        parts = [_bounded(_duration(raw[name], 1)) for name in UPSTREAM_PARTS]
-        return None if None in parts else _bounded(reduce(add, [part for part in parts if part is not None]))
-    if "time_taken" in raw:
-        return _bounded(_duration(raw["time_taken"], 1 if b"." in raw["time_taken"] else 1_000))
-    durations = (_bounded(_duration(raw[field], unit)) for field, unit in UNITS.items() if field in raw)
-    return next((seconds for seconds in durations if seconds is not None), None)
-
-
-def _upstream_seconds(raw: Raw) -> float | None:
-    sums = (_bounded(_sum(raw[field], unit)) for field, unit in UPSTREAM_UNITS.items() if field in raw)
-    return next((seconds for seconds in sums if seconds is not None), None)
-
-
-def _sum(value: bytes, unit: int) -> float | None:
-    """The sum of nginx's list of upstream times, `0.1, 0.2 : 0.3`."""
-    numbers = [_duration(part.strip(b" "), unit) for part in value.replace(b":", b",").split(b",")]
-    known = [number for number in numbers if number is not None]
-    return reduce(add, known) if known else None
-
-
-def _duration(value: bytes, unit: int) -> float | None:
-    """A number of 1/`unit` seconds, or one that says its unit: `12ms`."""
-    if not value or len(value) > DURATION_LENGTH:
-        return None
-    if re.fullmatch(DURATION.encode(), value):
-        return float(value) / unit
-    found = re.fullmatch(WRITTEN_DURATION.encode(), value)
-    if not found:
-        return None
-    whole = int(found["hours"] or 0) * 3600 + int(found["minutes"] or 0) * 60
-    return whole + float(found["number"] or 0) / DURATION_UNITS[found["unit"] or b"s"]
-
-
-def _bounded(seconds: float | None) -> float | None:
-    return None if seconds is None or seconds > LONGEST else seconds

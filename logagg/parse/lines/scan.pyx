@@ -10,11 +10,12 @@ import numpy as np
 from libc.stdint cimport int64_t, uint8_t
 
 from logagg.columnar.bytes cimport CACHE_LINE, ROWS_AHEAD, Ptr, find, first_of, prefetch
-from logagg.parse.lines.shapes cimport has_shape
+from logagg.parse.lines.shapes cimport has_shape, is_between
 
 # In the order of the numbers in `shapes.pxd`.
 SHAPES = (
-    "", "client", "client_or_dash", "address", "ident", "host", "digits", "dash", "addresses", "sockets", "decimals", "cache", "other"
+    "", "client", "client_or_dash", "address", "ident", "host", "digits", "dash", "addresses", "sockets", "decimals", "cache", "other",
+    "bare", "site", "country", "user", "word",
 )
 
 cdef enum:
@@ -22,8 +23,6 @@ cdef enum:
     NEWLINE = 10
     RETURN = 13
     BLANK = 32
-    COMMA = 44
-    COLON = 58
     BACKSLASH = 92
     MOST_STEPS = 256
     USUAL = 64  # bytes of a line
@@ -197,7 +196,7 @@ cdef inline Ptr _end_of_value(Ptr at, Ptr stop, const Literal* literal) noexcept
         if (
             _holds(at, stop, literal)
             and not (literal.quoted and _is_escaped(from_, at))
-            and not (literal.listed and _is_between(from_, at, stop))
+            and not (literal.listed and is_between(from_, at, stop))
         ):
             return at
         at += 1
@@ -232,15 +231,6 @@ cdef Py_ssize_t _count_quotes(Ptr first, Ptr at, Ptr stop) noexcept nogil:
             return count
         count += not _is_escaped(first, at)
         at += 1
-
-
-cdef inline bint _is_between(Ptr first, Ptr at, Ptr stop) noexcept nogil:
-    """Tell whether a blank stands between the items of a list: after a comma, or around a colon."""
-    if at[0] != BLANK or at == first:
-        return False
-    return at[-1] == COMMA or (at[-1] == COLON and at - first > 1 and at[-2] == BLANK) or (
-        stop - at > 2 and at[1] == COLON and at[2] == BLANK
-    )
 
 
 cdef inline bint _holds(Ptr at, Ptr stop, const Literal* literal) noexcept nogil:

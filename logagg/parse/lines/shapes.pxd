@@ -20,6 +20,11 @@ cdef enum Shape:
     DECIMALS
     CACHE
     OTHER
+    BARE
+    SITE
+    COUNTRY
+    USER
+    WORD
 
 # What one client is; those of a list are added up.
 cdef enum:
@@ -55,8 +60,18 @@ cdef inline bint has_shape(Ptr value, Ptr stop, int shape) noexcept nogil:
         return _is_host(value, stop)
     if shape == DIGITS:
         return _are_digits(value, stop, 1, stop - value) or _is(value, stop, c"-")
+    if shape == SITE:
+        return _is_site(value, stop)
+    if shape == COUNTRY:
+        return _is_country(value, stop) or _is(value, stop, c"-")
+    if shape == USER:
+        return _is_user(value, stop)
+    if shape == WORD:
+        return _is_word_of_prefix(value, stop)
     if value == stop or _is(value, stop, c"-"):
         return True
+    if shape == BARE:
+        return _kind_of(value, stop) == OTHER and _is_bare(value, stop)
     return shape == _kind_of(value, stop)
 
 
@@ -125,6 +140,98 @@ cdef inline bint _is_host(Ptr value, Ptr stop) noexcept nogil:
             return False
         at += 1
     return value < stop
+
+
+cdef inline bint _is_site(Ptr value, Ptr stop) noexcept nogil:
+    """Tell whether this is a host name with a dot, one with a port, or an address."""
+    cdef int client = _client(value, stop)
+    cdef Ptr colon = stop
+    if client == IS_ADDRESS or client == IS_SOCKET or _is(value, stop, c"-") or _is_dotted(value, stop):
+        return True
+    while colon > value and colon[-1] != c":":
+        colon -= 1
+    if colon == value or not _are_digits(colon, stop, 1, 5):
+        return False
+    return _has_letter_of_name(value, colon - 1)
+
+
+cdef inline bint _is_dotted(Ptr value, Ptr stop) noexcept nogil:
+    """Tell whether this is a name whose last part begins with a letter; or `localhost`."""
+    cdef Ptr at = value
+    cdef Ptr part = value
+    cdef int dots = 0
+    if stop - value == 9 and memcmp(value, b"localhost", 9) == 0:
+        return True
+    if stop - value > 1 and stop[-1] == c".":
+        stop -= 1
+    while at < stop:
+        if at[0] == c".":
+            if at == part:
+                return False
+            dots += 1
+            part = at + 1
+        elif not NAMES[at[0]]:
+            return False
+        at += 1
+    return dots > 0 and stop - part > 1 and (_is_letter(part[0]) or part[0] >= 128)
+
+
+cdef inline bint _has_letter_of_name(Ptr value, Ptr stop) noexcept nogil:
+    """Tell whether these are bytes of a name, and not only digits and dots."""
+    cdef Ptr at = value
+    cdef bint found = False
+    while at < stop:
+        if not NAMES[at[0]]:
+            return False
+        found = found or not (_is_digit(at[0]) or at[0] == c".")
+        at += 1
+    return found
+
+
+cdef inline bint _is_user(Ptr value, Ptr stop) noexcept nogil:
+    """Tell whether this is no address with a "-" behind it: then the name before was a site, and this is the client."""
+    cdef Ptr at = value
+    while at < stop and at[0] != c" ":
+        at += 1
+    if stop - at < 2 or at[1] != c"-" or (stop - at > 2 and at[2] != c" "):
+        return True
+    return not _client(value, at) & (IS_ADDRESS | IS_SOCKET)
+
+
+cdef inline bint _is_country(Ptr value, Ptr stop) noexcept nogil:
+    return stop - value == 2 and c"A" <= value[0] <= c"Z" and c"A" <= value[1] <= c"Z"
+
+
+cdef inline bint _is_word_of_prefix(Ptr value, Ptr stop) noexcept nogil:
+    cdef Ptr at = value
+    while at < stop and at[0] > 32 and at[0] != c'"' and at[0] != c":" and at[0] != c"." and at[0] != 127:
+        at += 1
+    return at == stop and value < stop
+
+
+cdef inline bint _is_bare(Ptr value, Ptr stop) noexcept nogil:
+    """Tell whether this is one value without quotes, brackets and a key, or a list."""
+    cdef Ptr at = value
+    cdef bint may_be_key = not _is_digit(value[0]) and value[0] != c"." and value[0] != c"-"
+    if value[0] == c"[":
+        return False
+    while at < stop:
+        if at[0] == c'"' or (at[0] == c" " and not is_between(value, at, stop)):
+            return False
+        if at[0] == c"=" and may_be_key and at > value:
+            return False
+        may_be_key = may_be_key and at[0] < 128 and NAMES[at[0]]
+        at += 1
+    return True
+
+
+cdef inline bint is_between(Ptr first, Ptr at, Ptr stop) noexcept nogil:
+    """Tell whether a blank stands between the items of a list that begins at `first`: after a comma, or around a colon."""
+    if at[0] != c" " or at == first:
+        return False
+    return at[-1] == c"," or (at[-1] == c":" and at - first > 1 and at[-2] == c" ") or (
+        stop - at > 2 and at[1] == c":" and at[2] == c" "
+    )
 
 
 # clients

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -24,7 +24,7 @@ def from_local(times: Ints, zone: str) -> Ints:
 @lru_cache(maxsize=4096)
 def _offset(quarter: int, zone: str) -> int:
     """Return how many microseconds a zone is ahead of UTC at a quarter of an hour of its own time."""
-    local = datetime(1970, 1, 1) + quarter * _STEP
+    local = datetime(1970, 1, 1, tzinfo=UTC) + quarter * _STEP  # as the clock there shows it
     offset = local.replace(tzinfo=ZoneInfo(zone)).utcoffset()
     assert offset is not None, "zones have one"
     return round(offset.total_seconds() * 1_000_000)

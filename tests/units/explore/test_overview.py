@@ -36,7 +36,8 @@ def test_totals_are_those_of_the_reports(ask: Ask, facts: Facts) -> None:
     assert found["now"].keys() == found["before"].keys() == set(TOTALS)
     assert found["from"] == "rollups"
     for name, sql in found["sql"].items():
-        assert found["now"][name] in ask(sql).rows[0]
+        row = ask(sql).as_dicts()[0]
+        assert found["now"][name] == (row["clicks"] / row["impressions"] if name == "ctr" else row[name])
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,19 @@ def test_totals_of_a_filter_are_those_of_its_requests(is_: list[str], ask: Ask, 
         f"coalesce(sum(bytes), 0)::BIGINT FROM requests WHERE {where}"
     ).rows[0]
     assert [found[name] for name in ("hits", "visitors", "views", "errors", "bytes")] == list(expected)
+
+
+def test_ads_by_what_only_traffic_has(ask: Ask, facts: Facts) -> None:
+    found = totals(scope(is_=["method:GET"]), facts, ask)
+    [(impressions, clicks, conversions)] = ask(
+        "SELECT sum(hits) FILTER (kind = 'impression'), sum(hits) FILTER (kind = 'click'), coalesce(sum(hits) FILTER (kind = 'conversion'), 0) "
+        "FROM traffic WHERE ts >= '2026-03-03' AND ts < '2026-03-05' AND method = 'GET'"
+    ).rows
+    now = found["now"]
+    assert (now["impressions"], now["clicks"], now["conversions"]) == (impressions, clicks, conversions)
+    assert now["ctr"] == clicks / impressions
+    assert "repeated" in found["notes"]["clicks"] and "repeated" in found["notes"]["ctr"]
+    assert "impressions" not in found["notes"]
 
 
 @pytest.mark.parametrize("split", ["kind", "status_class"])

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from logagg.errors import LogaggError, NotFound
 from logagg.explore.facts import Facts
-from logagg.explore.panels import PANELS, Panel, PanelRequest, panel_answer, panel_named
+from logagg.explore.panels import FEW, PANELS, Panel, PanelRequest, panel_answer, panel_named
 from logagg.explore.query import Ask
 from logagg.explore.scope import Scope
 from logagg.explore.tables import DEFINITIONS, Origin, aggregate, origin_of
+from tests.units.explore.conftest import LINES
 
 ALL = {"since": "2026-03-01", "until": "2026-03-06"}
 WHOLE = Scope.of(0, **ALL)
@@ -89,6 +90,38 @@ def test_the_sql_that_is_shown_is_what_ran(ask: Ask, facts: Facts) -> None:
         shown = ask(answer["sql"]).as_dicts()[:5]
         for row, again in zip(answer["rows"], shown, strict=True):
             assert {name: row[name] for name in panel.measures} == {name: again[name] for name in panel.measures}
+
+
+@pytest.mark.parametrize("compare", ["none", "previous"])
+@pytest.mark.parametrize("panel", [one for one in ROLLED_UP if "visitors" in one.measures], ids=lambda one: one.name)
+def test_visitors_are_those_of_uniques(panel: Panel, compare: str, ask: Ask, facts: Facts) -> None:
+    scope = Scope.of(0, since="2026-03-03", until="2026-03-05", compare=compare)
+    apart = panel_answer(PanelRequest.of(panel, limit=FEW), scope, facts, ask)
+    together = panel_answer(PanelRequest.of(panel, limit=FEW + 1), scope, facts, ask)
+    assert apart["rows"] == together["rows"] and len(apart["rows"]) > 1
+    assert "uniques" in together["sql"] and "uniques" not in apart["sql"]
+
+
+def test_sketches_of_a_rollup_of_ones_own(ask_hostile: Ask) -> None:
+    facts = Facts.of(ask_hostile)
+    scope = Scope.of(0, since="2026-03-02", until="2026-03-03", compare="previous")
+    answer = panel_answer(PanelRequest.of(panel_named("odd", facts)), scope, facts, ask_hostile)
+    [row] = answer["rows"]
+    assert (row["hits"], row["people"], row["before"]["people"]) == (LINES, 1, 0)
+
+
+def test_the_first_measures_and_the_one_that_sorts(ask: Ask, facts: Facts) -> None:
+    panel = panel_named("pages", facts)
+    for sort, most, measures in (
+        ("views", 2, ["views", "visitors"]),
+        ("bytes", 2, ["views", "bytes"]),
+        ("bytes", 1, ["bytes"]),
+        ("change", 1, ["views"]),
+        (None, 9, list(panel.measures)),
+    ):
+        answer = panel_answer(PanelRequest.of(panel, sort=sort, most=most), WHOLE, facts, ask)
+        assert list(answer["measures"]) == measures
+        assert set(answer["rows"][0]) == {"path", *measures, "before", "change", "share"}
 
 
 def test_pages_follow_one_another(ask: Ask, facts: Facts) -> None:

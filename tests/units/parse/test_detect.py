@@ -13,6 +13,7 @@ pytestmark = pytest.mark.unit
 NOW = 1_795_900_000.0
 COMBINED = b'198.51.100.1 - - [27/Nov/2026:09:00:00 +0100] "GET /p HTTP/1.1" 200 512 "-" "Mozilla/5.0"'
 TWO_ADDRESSES = COMBINED.replace(b"198", b"192.0.2.80 198")
+VHOST = '<host:site> <client> - <user> [<time_local>] "<request>" <status> <bytes> "<referrer>" "<agent>"'
 
 
 def first(*lines: bytes, likely: str = "") -> str:
@@ -27,12 +28,12 @@ def test_half_of_the_lines_must_match() -> None:
 
 def test_formats_count_together() -> None:
     vhost = b"www.example.com " + COMBINED
-    assert first(COMBINED, COMBINED, vhost, b"noise", b"noise") == "combined or vhost-combined"
+    assert first(COMBINED, COMBINED, vhost, b"noise", b"noise") == "combined or " + VHOST
 
 
 def test_of_formats_that_match_alike_the_likely_one_is_taken() -> None:
-    assert first(TWO_ADDRESSES).startswith("<:address> <client> - <user>")
-    likely = first(TWO_ADDRESSES).replace("<:address> <client>", "<client> <:address>")
+    assert first(TWO_ADDRESSES).startswith("<:addresses> <client> - <user>")
+    likely = first(TWO_ADDRESSES).replace("<:addresses> <client>", "<client> <:addresses>")
     assert first(TWO_ADDRESSES, likely=likely) == likely
     assert first(COMBINED, likely=likely) == "combined"
 
@@ -58,7 +59,7 @@ class Book:
 
 
 def test_the_format_of_the_generation_before_guides() -> None:
-    likely = first(TWO_ADDRESSES).replace("<:address> <client>", "<client> <:address>")
+    likely = first(TWO_ADDRESSES).replace("<:addresses> <client>", "<client> <:addresses>")
     book = Book(a=likely, b="unknown $nonsense")
     assert book.of("a", TWO_ADDRESSES) == likely
     assert book.of("b", TWO_ADDRESSES) == first(TWO_ADDRESSES)

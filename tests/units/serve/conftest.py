@@ -16,6 +16,7 @@ from logagg.serve.snapshots import AnswerLimits
 from tests.units.explore.conftest import demo_lake as demo_lake
 
 OpenClient = Callable[..., TestClient]
+ENDLESS = "SELECT max(hash(a.range, b.range)) FROM range(1000000) AS a, range(1000000) AS b"
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,10 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
 
+from logagg.errors import LimitReached
 from logagg.explore.panels import PANELS
-from logagg.serve.api import ENDPOINTS
-from logagg.serve.snapshots import AnswerLimits
-from tests.units.serve.conftest import OpenClient
+from logagg.serve.api import ENDPOINTS, ServedLake
+from logagg.serve.snapshots import AnswerLimits, Left, Snapshots
+from tests.units.serve.conftest import ENDLESS, OpenClient
 
 DAYS: dict[str, Any] = {"since": "2026-03-03", "until": "2026-03-05"}
 
@@ -40,6 +43,29 @@ def test_the_page_is_its_parts(client: TestClient) -> None:
     pages = client.get("/api/panels/pages", params={**asked, "sort": "visitors", "limit": 3}).json()
     assert whole["panels"]["pages"] == pages
     assert list(whole["panels"]) == ["pages", "errors"]
+
+
+def test_parts_of_the_page(client: TestClient) -> None:
+    asked = {**DAYS, "panels": "pages", "measures": 2}
+    whole = client.get("/api/page", params=asked).json()
+    parts = {"totals", "series", "latency", "panels"}
+    for part in parts:
+        one = client.get("/api/page", params={**asked, "parts": part}).json()
+        assert one == {name: value for name, value in whole.items() if name not in parts - {part}}
+    assert whole["panels"]["pages"]["measures"] == ["views", "visitors"]
+    for wrong in ("parts=all", "measures=0", "panels=pages&sort.errors=hits", "panels=pages&order.x=asc", "sort.=hits"):
+        assert client.get(f"/api/page?{wrong}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path", [*(one.path.replace("{name}", "pages") for one in ENDPOINTS), "status", "openapi.json", "events"]
+)
+def test_an_address_accepts_only_what_it_uses(path: str, client: TestClient) -> None:
+    for name in ("sort.pages", "order.pages", "colour", "sort.x"):
+        if path == "page" and name != "colour":
+            continue
+        answer = client.get(f"/api/{path}", params={name: "hits"})
+        assert (answer.status_code, answer.json()["error"]) == (400, f"no parameter {name!r}")
 
 
 def test_formats(client: TestClient) -> None:
@@ -96,6 +122,13 @@ def test_a_query_that_takes_too_long(client_of: OpenClient) -> None:
     answer = client.get("/api/page", params=DAYS)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert "took longer than" in answer.json()["error"]
+
+
+def test_parts_that_are_left_end_together(demo_lake: Path) -> None:
+    served, left = ServedLake(demo_lake, AnswerLimits(seconds=30.0)), Left()
+    threading.Timer(0.1, left.set_result, [None]).start()
+    with pytest.raises(LimitReached), Snapshots(demo_lake, served.limits).newest().queries(left) as ask:
+        served.run_all([lambda: {"rows": ask(ENDLESS).rows}] * 5)
 
 
 @pytest.mark.parametrize(

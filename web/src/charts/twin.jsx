@@ -2,6 +2,7 @@
 
 import { useState } from 'preact/hooks'
 import { Scroll } from '../views/detail.jsx'
+import { Rows } from '../views/rows.jsx'
 
 export function TableTwin({ caption, head, rows }) {
     const [open, setOpen] = useState(false)
@@ -10,26 +11,7 @@ export function TableTwin({ caption, head, rows }) {
             <summary>As a table</summary>
             {open ? (
                 <Scroll label={caption}>
-                    <table>
-                        <caption class="hidden">{caption}</caption>
-                        <thead>
-                            <tr>
-                                {head.map((name) => (
-                                    <th scope="col">{name}</th>
-                                ))}
-                            </tr>
-                        </thead>
-                        <tbody>
-                            {rows().map(([first, ...others]) => (
-                                <tr key={first}>
-                                    <th scope="row">{first}</th>
-                                    {others.map((text) => (
-                                        <td>{text}</td>
-                                    ))}
-                                </tr>
-                            ))}
-                        </tbody>
-                    </table>
+                    <Rows title={caption} columns={head.map((name, at) => ({ head: name, cell: (row) => row[at] }))} rows={rows()} />
                 </Scroll>
             ) : null}
         </details>

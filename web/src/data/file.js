@@ -24,7 +24,7 @@ export function fileData(element) {
         clock: () => made,
         lake: async () => lake,
         status: async () => status,
-        page: async (state, names, limit) => ({
+        page: async (state, { panels: names = [], limit }) => ({
             ...page,
             panels: Object.fromEntries(
                 names

@@ -65,8 +65,9 @@ export function serverData() {
         clock: () => Date.now() + skew,
         lake: (signal) => get(url('lake'), signal),
         status: (signal) => get(url('status'), signal),
-        page: (state, panels, limit, signal) =>
-            get(url('page', state, { split: state.split, panels: panels.join(','), limit, ...sorting(state, panels) }), signal),
+        // Options: `parts` of the page; `split` of the chart; `panels`, and the `limit` of their rows and `measures`.
+        page: (state, { panels, ...options }, signal) =>
+            get(url('page', state, { ...options, panels: panels?.join(','), ...sorting(state, panels ?? []) }), signal),
         panel: (name, state, options, signal) => get(url(`panels/${name}`, state, options), signal),
         requests: (state, options, signal) => get(url('requests', state, options), signal),
         lines: (state, options, signal) => get(url('lines', state, options), signal),

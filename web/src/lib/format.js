@@ -117,8 +117,8 @@ export function date(time, tz, year = false) {
         .replace(',', '')
 }
 
-export function dateTime(time, tz) {
-    return `${date(time, tz)} ${clock(time, tz)}`
+export function dateTime(time, tz, year = false) {
+    return `${date(time, tz, year)} ${clock(time, tz)}`
 }
 
 // To the millisecond, sortable: "2026-11-30 02:32:00.123".

@@ -33,6 +33,13 @@ export function label(value, limit = 80) {
     return { text: shorten(visible(near), limit), title: visible(raw.length > 2000 ? raw.slice(0, 2000) + '…' : raw), empty: false }
 }
 
+// A message of the server as a sentence of the page; it may begin with the name of a parameter.
+export function sentence(text) {
+    const shown = visible(text).trim()
+    const first = /^\w+:/.test(shown) ? shown.charAt(0) : shown.charAt(0).toUpperCase()
+    return shown && first + shown.slice(1) + (/[.!?]$/.test(shown) ? '' : '.')
+}
+
 const WORDS = { os: 'system', ext: 'extension', from_path: 'from page', status_class: 'status class', tls: 'TLS', ts: 'time', ctr: 'CTR' }
 export function dimensionTitle(name) {
     const words = WORDS[name] ?? String(name).replaceAll('_', ' ')

@@ -3,13 +3,16 @@
 import { data } from '../data/index.js'
 import { TrafficChart } from '../charts/traffic.jsx'
 import { LatencyChart } from '../charts/latency.jsx'
+import { sentence } from '../lib/text.js'
 import { state } from '../state/location.js'
-import { announcement, error, lake, page, retry, shown, stale } from '../state/store.js'
+import { error, retry } from '../state/loader.js'
+import { announcement, lake, page, shown, stale } from '../state/store.js'
 import { Cluster } from './cluster.jsx'
 import { Dialog } from './dialog.jsx'
 import { Expanded } from './expanded.jsx'
 import { Header } from './header.jsx'
 import { Lines } from './lines.jsx'
+import { isNothing, Nothing } from './nothing.jsx'
 import { Panel } from './panel.jsx'
 import { Rejects } from './rejects.jsx'
 import { Requests } from './requests.jsx'
@@ -48,13 +51,14 @@ function Content() {
     if (view === 'cluster') return <Cluster />
     const Detail = data.live ? DETAIL[view] : null
     const panel = !Detail && open ? shown.value.find(({ name }) => name === open) : null
+    const nothing = page.value && !stale.value && view !== 'rejects' && isNothing(page.value)
     return (
         <>
             {page.value ? (
                 <div class={stale.value ? 'numbers stale' : 'numbers'}>
                     <Tiles />
-                    <TrafficChart />
-                    {Detail ? null : <LatencyChart />}
+                    {nothing ? null : <TrafficChart />}
+                    {nothing || Detail ? null : <LatencyChart />}
                 </div>
             ) : error.value ? null : (
                 <>
@@ -62,11 +66,13 @@ function Content() {
                     <div class="skeleton chart-place" aria-hidden="true" />
                 </>
             )}
-            {Detail ? (
+            {nothing ? (
+                <Nothing />
+            ) : Detail ? (
                 <Detail />
             ) : panel ? (
                 <Expanded panel={panel} />
-            ) : (
+            ) : error.value && !page.value ? null : (
                 <div class="panels">
                     {shown.value.map((one) => (
                         <Panel key={one.name} panel={one} />
@@ -83,8 +89,7 @@ function Problem() {
     return (
         <div class="problem" role="alert">
             <p>
-                <b>{problem.message}</b>
-                {problem.hint ? ` ${problem.hint}` : ''}
+                <b>{sentence(problem.message)}</b> {sentence(problem.hint ?? '')}
             </p>
             <button type="button" class="button" onClick={retry}>
                 Try again

@@ -1,20 +1,64 @@
-// The cluster: job servers, shards, tailers, quarantine. Tables are made from what the answer has.
+// The cluster: job servers, shards, tailers, quarantine.
 
 import { useEffect, useState } from 'preact/hooks'
 import { data } from '../data/index.js'
-import { age, bytes, exact } from '../lib/format.js'
-import { dimensionTitle, label } from '../lib/text.js'
+import { age, bytes, exact, stamp } from '../lib/format.js'
+import { label } from '../lib/text.js'
 import { useFetched } from '../state/fetched.js'
+import { zone } from '../state/store.js'
 import { Failure, Scroll } from './detail.jsx'
+import { Rows } from './rows.jsx'
 
 const EVERY = 2000
-const TITLES = { servers: 'Job servers', shards: 'Shards', tailers: 'Tailers', quarantine: 'Quarantine' }
-const EMPTY = {
-    servers: 'No job server is configured.',
-    shards: 'No shard has an owner yet.',
-    tailers: 'No tailer has reported.',
-    quarantine: 'Nothing is in quarantine.',
-}
+
+const text = (head, name) => ({ head, cell: (row) => label(row[name], 60).text, tip: (row) => label(row[name]).title })
+const number = (head, name, show = exact) => ({ head, number: true, cell: (row) => show(row[name]) })
+const time = (head, name) => ({ head, cell: (row) => (row[name] ? stamp(row[name], zone.value) : '–') })
+const only = (column, name) => ({ ...column, optional: (row) => row[name] })
+const problem = only(text('Problem', 'problem'), 'problem')
+const state = { head: 'State', cell: ({ up }) => [<i class={up ? 'light good' : 'light bad'} />, up ? 'up' : 'down'] }
+const jobs = [number('Queued', 'queued'), number('Running', 'running'), number('Workers', 'workers')]
+
+const SERVERS = [text('Address', 'address'), state, text('Version', 'version'), problem]
+const FUNCTIONS = [text('Function', 'name'), text('Job server', 'server'), ...jobs]
+const SHARDS = [
+    text('Shard', 'shard'),
+    text('Owner', 'owner'),
+    number('Lag', 'lag', bytes),
+    ...jobs,
+    number('Jobs taken', 'taken'),
+    number('Duplicates', 'duplicates'),
+    number('Gaps', 'gaps'),
+    number('In memory', 'held', bytes),
+    number('Refused', 'refused'),
+    number('Commits', 'commits'),
+    time('Last commit', 'last_commit'),
+    problem,
+]
+const TAILERS = [
+    text('Name', 'name'),
+    text('Version', 'version'),
+    text('State', 'state'),
+    number('Lag', 'lag_seconds', age),
+    number('Unread', 'unread', bytes),
+    number('Uncommitted', 'uncommitted', bytes),
+    number('Shards apart', 'shard_lag', bytes),
+    number('Committed', 'position', bytes),
+    number('Logs', 'sources'),
+    number('Sent again', 'resent'),
+    number('Refused', 'refused'),
+    number('Last report', 'silent', (seconds) => (seconds === null ? '–' : `${age(seconds)} ago`)),
+]
+const LOGS = [
+    text('Log', 'path'),
+    text('Tailer', 'tailer'),
+    number('Lag', 'lag', bytes),
+    number('Position', 'position'),
+    number('Bytes', 'size'),
+]
+const QUARANTINE = [text('File', 'file'), text('Reason', 'reason'), number('Size', 'bytes', bytes), time('Kept', 'at')]
+
+const within = (rows, list, as, name) => rows.flatMap((row) => row[list].map((one) => ({ ...one, [as]: row[name] })))
 
 export function Cluster() {
     const [turn, setTurn] = useState(0)
@@ -25,74 +69,40 @@ export function Cluster() {
     const { answer, error } = useFetched('cluster', (signal) => data.cluster(signal), { revision: turn })
     if (error) return <Failure error={error} />
     if (!answer) return <div class="skeleton tall" aria-hidden="true" />
-    const lists = Object.entries(answer).filter(([, rows]) => Array.isArray(rows))
+    const { servers, shards, tailers, quarantine, lake } = answer
     return (
         <div class="cluster">
-            {lists.map(([name, rows]) => (
-                <section class="card" key={name} aria-labelledby={`cluster-${name}`}>
-                    <header class="card-head">
-                        <h2 id={`cluster-${name}`}>
-                            {TITLES[name] ?? dimensionTitle(name)} <small>{rows.length || ''}</small>
-                        </h2>
-                    </header>
-                    {rows.length ? <Rows title={TITLES[name] ?? name} rows={rows} /> : <p class="empty">{EMPTY[name] ?? 'None.'}</p>}
-                </section>
-            ))}
+            <Card title="Job servers" rows={servers} columns={SERVERS} empty="No job server is configured." />
+            <Card title="Shards" rows={shards} columns={SHARDS} empty="No shard has an owner yet.">
+                <small>
+                    {lake.problem || (lake.commits ? `${exact(lake.commits)} commits, the last ${stamp(lake.last_commit, zone.value)}` : '')}
+                </small>
+            </Card>
+            <Card title="Tailers" rows={tailers} columns={TAILERS} empty="No tailer has reported." />
+            <Card title="Logs" rows={within(tailers, 'logs', 'tailer', 'name')} columns={LOGS} empty="No log is followed." />
+            <Card title="Functions" rows={within(servers, 'functions', 'server', 'address')} columns={FUNCTIONS} empty="None." />
+            <Card title="Quarantine" rows={quarantine} columns={QUARANTINE} empty="Nothing is in quarantine." />
         </div>
     )
 }
 
-// Columns are the keys of all rows; a list of rows within a row is a table within its cell.
-function Rows({ title, rows }) {
-    const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))]
-    const numeric = (name) => rows.every((row) => typeof row[name] === 'number' || row[name] === null || row[name] === undefined)
+function Card({ title, rows, columns, empty, children }) {
     return (
-        <Scroll label={title}>
-            <table class="rows">
-                <caption class="hidden">{title}</caption>
-                <thead>
-                    <tr>
-                        {columns.map((name) => (
-                            <th scope="col" key={name} class={numeric(name) ? 'number' : undefined}>
-                                {dimensionTitle(name)}
-                            </th>
-                        ))}
-                    </tr>
-                </thead>
-                <tbody>
-                    {rows.map((row) => (
-                        <tr>
-                            {columns.map((name, index) => {
-                                const Cell = index ? 'td' : 'th'
-                                return (
-                                    <Cell scope={index ? undefined : 'row'} key={name} class={numeric(name) ? 'number' : undefined}>
-                                        <Field name={name} value={row[name]} />
-                                    </Cell>
-                                )
-                            })}
-                        </tr>
-                    ))}
-                </tbody>
-            </table>
-        </Scroll>
+        <section class="card">
+            <header class="card-head">
+                <h2>
+                    {title} <small>{rows.length || ''}</small>
+                </h2>
+                <span class="grow" />
+                {children}
+            </header>
+            {rows.length ? (
+                <Scroll label={title}>
+                    <Rows title={title} kind="rows" columns={columns} rows={rows} />
+                </Scroll>
+            ) : (
+                <p class="empty">{empty}</p>
+            )}
+        </section>
     )
-}
-
-function Field({ name, value }) {
-    if (Array.isArray(value)) {
-        if (!value.length) return '–'
-        return typeof value[0] === 'object' ? <Rows title={dimensionTitle(name)} rows={value} /> : label(value.join(', '), 120).text
-    }
-    if (name === 'up')
-        return (
-            <>
-                <i class={`light ${value ? 'good' : 'bad'}`} />
-                {value ? 'up' : 'down'}
-            </>
-        )
-    if (typeof value === 'boolean') return value ? 'yes' : 'no'
-    if (typeof value === 'number') return /bytes/.test(name) ? bytes(value) : /seconds|age/.test(name) ? age(value) : exact(value)
-    if (value !== null && typeof value === 'object') return label(JSON.stringify(value), 120).text
-    const { text, title } = label(value, 60)
-    return <span title={title}>{text}</span>
 }

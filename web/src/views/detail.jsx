@@ -1,6 +1,7 @@
 // The frame of a view that fetches by itself: head, what went wrong, what limits the answer, and its rows.
 
 import { useEffect, useRef } from 'preact/hooks'
+import { sentence } from '../lib/text.js'
 import { page } from '../state/store.js'
 import { Notes } from './notes.jsx'
 
@@ -48,7 +49,7 @@ export function Detail({ title, small, lead, actions, fetched: { answer, error, 
 export function Failure({ error }) {
     return error ? (
         <p class="note unavailable" role="alert">
-            {error.message}. {error.hint}
+            {sentence(error.message)} {sentence(error.hint ?? '')}
         </p>
     ) : null
 }

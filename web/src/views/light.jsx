@@ -5,6 +5,7 @@ import { visible, shorten } from '../lib/text.js'
 import { go } from '../state/location.js'
 import { age, fetchStatus, light, paused, status, togglePause } from '../state/live.js'
 import { DropDown, Icon } from './controls.jsx'
+import { Rows } from './rows.jsx'
 
 const WORDS = { good: 'Live', warn: 'Behind', bad: 'Trouble' }
 
@@ -65,64 +66,8 @@ function StatusPanel({ close }) {
             <p class="hint">
                 The newest data are {readableAge(age.value)} old{commit ? ` (commit ${exact(commit)})` : ''}.
             </p>
-            {tails.length ? (
-                <table>
-                    <caption>Tails</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">Name</th>
-                            <th scope="col">State</th>
-                            <th scope="col" class="number">
-                                Unread
-                            </th>
-                            <th scope="col" class="number">
-                                Behind
-                            </th>
-                        </tr>
-                    </thead>
-                    <tbody>
-                        {tails.map((tail) => (
-                            <tr>
-                                <th scope="row">{visible(tail.name)}</th>
-                                <td>{tail.state}</td>
-                                <td class="number">{bytes(tail.lag_bytes)}</td>
-                                <td class="number">{readableAge(tail.lag_seconds)}</td>
-                            </tr>
-                        ))}
-                    </tbody>
-                </table>
-            ) : (
-                <p>No tail is running.</p>
-            )}
-            {sources.length ? (
-                <table>
-                    <caption>Logs</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">Log</th>
-                            <th scope="col" class="number">
-                                Unread
-                            </th>
-                            <th scope="col" class="number">
-                                Rejects
-                            </th>
-                            <th scope="col">Problem</th>
-                        </tr>
-                    </thead>
-                    <tbody>
-                        {worst(sources).map((source) => (
-                            <tr>
-                                <th scope="row" title={visible(source.path)}>
-                                    {shorten(visible(source.path), 40)}
-                                </th>
-                                <td class="number">{bytes(source.lag)}</td>
-                                <td class="number">{exact(source.rejects)}</td>
-                                <td>{visible(source.problem || '')}</td>
-                            </tr>
-                        ))}
-                    </tbody>
-                </table>
-            ) : null}
+            {tails.length ? <Rows title="Tails" titled columns={TAILS} rows={tails} /> : <p>No tail is running.</p>}
+            {sources.length ? <Rows title="Logs" titled columns={LOGS} rows={worst(sources)} /> : null}
             {sources.length > SHOWN ? <p class="hint">{exact(sources.length - SHOWN)} more logs.</p> : null}
             <button
                 type="button"
@@ -138,6 +83,18 @@ function StatusPanel({ close }) {
     )
 }
 
+const TAILS = [
+    { head: 'Name', cell: (tail) => visible(tail.name) || '–' },
+    { head: 'State', cell: (tail) => tail.state },
+    { head: 'Unread', number: true, cell: (tail) => bytes(tail.lag_bytes) },
+    { head: 'Behind', number: true, cell: (tail) => readableAge(tail.lag_seconds) },
+]
+const LOGS = [
+    { head: 'Log', cell: (source) => shorten(visible(source.path), 40), tip: (source) => visible(source.path) },
+    { head: 'Unread', number: true, cell: (source) => bytes(source.lag) },
+    { head: 'Rejects', number: true, cell: (source) => exact(source.rejects) },
+    { head: 'Problem', cell: (source) => visible(source.problem), optional: (source) => source.problem },
+]
 const SHOWN = 12
 const worst = (sources) =>
     [...sources]

@@ -3,42 +3,49 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { data } from '../data/index.js'
 import { go, state } from '../state/location.js'
-import { lake, onScreen, page, panelKey, panels, sortPanel } from '../state/store.js'
+import { error } from '../state/loader.js'
+import { lake, MEASURES, page, panelQuestion, panels, places, sortPanel } from '../state/store.js'
 import { DropDown, FORMATS, Icon } from './controls.jsx'
 import { showSql } from './dialog.jsx'
 import { Notes } from './notes.jsx'
 import { PanelTable } from './table.jsx'
 
-const MEASURES = 3
-
-// Tells the store which panels are on screen, a little before they are.
-const places = new Map()
+// Tells the store which panels are near the screen, a little before they are on it.
+const names = new Map()
 const watch = new IntersectionObserver(
     (entries) => {
-        const next = new Set(onScreen.value)
+        const next = new Map(places.value)
         for (const { target, isIntersecting } of entries) {
-            if (isIntersecting) next.add(places.get(target))
-            else if (data.live) next.delete(places.get(target))
+            if (!names.has(target)) continue
+            if (isIntersecting || !data.live) next.set(names.get(target), target)
+            else next.delete(names.get(target))
         }
-        onScreen.value = next
+        places.value = next
     },
     { rootMargin: '600px 0px' },
 )
+
+function without(map, name) {
+    const next = new Map(map)
+    next.delete(name)
+    return next
+}
 
 export function Panel({ panel }) {
     const place = useRef(null)
     useEffect(() => {
         const element = place.current
-        places.set(element, panel.name)
+        names.set(element, panel.name)
         watch.observe(element)
         return () => {
             watch.unobserve(element)
-            places.delete(element)
+            names.delete(element)
+            places.value = without(places.value, panel.name)
         }
     }, [])
     const got = panels.value[panel.name]
     const answer = got?.answer
-    const stale = got && got.key.replace(/\d+$/, '') !== panelKey(panel.name).replace(/\d+$/, '')
+    const stale = got && got.question !== panelQuestion(panel.name)
     const id = `panel-${panel.name}`
     return (
         <section class={stale ? 'card panel stale' : 'card panel'} ref={place} aria-labelledby={id} aria-busy={!got || stale}>
@@ -66,18 +73,17 @@ export function Panel({ panel }) {
                     <Icon name="expand" />
                 </button>
             </header>
-            {answer ? <PanelBody panel={panel} answer={answer} /> : <div class="skeleton" aria-hidden="true" />}
+            {answer ? <PanelBody panel={panel} answer={answer} compared={got.compared} /> : error.value ? null : <div class="skeleton" aria-hidden="true" />}
         </section>
     )
 }
 
 const expand = (name) => go({ open: name, search: '' })
 
-function PanelBody({ panel, answer }) {
-    const compared = Boolean(page.value?.before)
+function PanelBody({ panel, answer, compared }) {
     return (
         <>
-            <Notes answer={answer} since={page.value?.since} />
+            <Notes answer={answer.rows.length ? answer : { ...answer, note: '' }} since={page.value?.since} />
             {answer.unavailable ? null : answer.rows.length ? (
                 <div class="board-scroll">
                     <PanelTable
@@ -101,7 +107,6 @@ function PanelBody({ panel, answer }) {
     )
 }
 
-// A card has place for few measures: the first ones, and the one that sorts.
 function fewMeasures(answer, compared) {
     const { dimensions, sort } = answer
     const many = Math.max(1, MEASURES - (dimensions.length > 1) - compared)
@@ -114,7 +119,7 @@ export function PanelMenu({ panel, answer, search = '' }) {
     if (!answer) return null
     const { sort, order } = state.value
     const options = { sort: sort[panel.name], order: order[panel.name], search: search || undefined, limit: 10_000 }
-    const measures = [...answer.measures, ...(page.value?.before ? ['change'] : [])]
+    const measures = [...panel.measures, ...(page.value?.before ? ['change'] : [])]
     const title = (name) => (name === 'change' ? 'Change' : (lake.value.measures[name]?.title ?? name))
     return (
         <DropDown

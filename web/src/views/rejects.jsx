@@ -9,6 +9,7 @@ import { commit } from '../state/store.js'
 import { Detail, Failure } from './detail.jsx'
 import { SqlButton } from './dialog.jsx'
 import { LineText, Place } from './lines.jsx'
+import { Rows } from './rows.jsx'
 
 export function Rejects() {
     const fetched = useFetched('rejects', (signal) => data.rejects(signal), { revision: commit.value })
@@ -18,48 +19,38 @@ export function Rejects() {
     return (
         <Detail
             title="Rejected lines"
-            small="of all logs, in no count"
+            small="of all logs and times; no number has them"
             fetched={fetched}
             empty="Every line was understood."
             actions={<SqlButton title="Rejects" sql={fetched.answer?.sql} />}
         >
             {rows.length ? (
-                <table class="board">
-                    <caption class="hidden">Rejected lines by reason</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">Reason</th>
-                            <th scope="col" class="number">
-                                Lines
-                            </th>
-                            <th scope="col" class="number">
-                                Logs
-                            </th>
-                        </tr>
-                    </thead>
-                    <tbody>
-                        {rows.map((row) => (
-                            <tr key={row.reason} style={{ '--share': `${(row.lines / largest) * 100}%` }}>
-                                <th scope="row">
-                                    <button
-                                        type="button"
-                                        class="value"
-                                        data-row
-                                        aria-pressed={row.reason === reason}
-                                        onClick={() => go({ reason: row.reason === reason ? '' : row.reason })}
-                                    >
-                                        {visible(row.reason)}
-                                    </button>
-                                </th>
-                                <td class="number">{exact(row.lines)}</td>
-                                <td class="number">{exact(row.sources)}</td>
-                            </tr>
-                        ))}
-                    </tbody>
-                </table>
+                <Rows
+                    title="Rejected lines by reason"
+                    kind="board"
+                    columns={COLUMNS}
+                    rows={rows}
+                    keyOf={(row) => row.reason}
+                    share={(row) => `${(row.lines / largest) * 100}%`}
+                />
             ) : null}
             {reason ? <Samples key={reason} reason={reason} /> : rows.length ? <p class="hint">Choose a reason to see samples.</p> : null}
         </Detail>
+    )
+}
+
+const COLUMNS = [
+    { head: 'Reason', cell: (row) => <Reason reason={row.reason} /> },
+    { head: 'Lines', number: true, cell: (row) => exact(row.lines) },
+    { head: 'Logs', number: true, cell: (row) => exact(row.sources) },
+]
+
+function Reason({ reason }) {
+    const chosen = reason === state.value.reason
+    return (
+        <button type="button" class="value" data-row aria-pressed={chosen} onClick={() => go({ reason: chosen ? '' : reason })}>
+            {visible(reason)}
+        </button>
     )
 }
 

@@ -6,7 +6,7 @@ import { dimensionTitle, label } from '../lib/text.js'
 import { dataQuery } from '../lib/url.js'
 import { useFetched } from '../state/fetched.js'
 import { go, state } from '../state/location.js'
-import { commit, zone } from '../state/store.js'
+import { commit, shown, zone } from '../state/store.js'
 import { DropDown, FORMATS } from './controls.jsx'
 import { Detail, Scroll } from './detail.jsx'
 import { SqlButton } from './dialog.jsx'
@@ -16,6 +16,8 @@ import { Value } from './value.jsx'
 
 const SIZE = 100
 const STANDARD = ['ts', 'site', 'method', 'status', 'path', 'referrer', 'browser', 'country', 'bytes', 'seconds']
+// Countries are there if addresses are looked up.
+const standard = () => STANDARD.filter((name) => name !== 'country' || shown.value.some((panel) => panel.name === 'countries'))
 const NUMBERS = { bytes, seconds, upstream_seconds: seconds, position: exact }
 
 export function Requests() {
@@ -26,7 +28,7 @@ export function Requests() {
     const fetched = useFetched(key, (signal) => data.requests(state.value, options, signal), { revision: offset ? 0 : commit.value })
     const { answer } = fetched
     const present = answer?.columns ?? []
-    const wanted = state.value.columns.length ? state.value.columns : STANDARD
+    const wanted = state.value.columns.length ? state.value.columns : standard()
     const columns = present.filter((name) => wanted.includes(name))
     return (
         <Detail
@@ -103,8 +105,8 @@ function Columns({ present, chosen }) {
         const next = chosen.includes(name)
             ? chosen.filter((other) => other !== name)
             : present.filter((other) => chosen.includes(other) || other === name)
-        const standard = next.join() === present.filter((other) => STANDARD.includes(other)).join()
-        if (next.length) go({ columns: standard ? [] : next })
+        const asEver = next.join() === present.filter((other) => standard().includes(other)).join()
+        if (next.length) go({ columns: asEver ? [] : next })
     }
     return (
         <DropDown className="right" kind="button" title="Choose the columns" label="Columns">

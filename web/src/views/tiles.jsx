@@ -1,6 +1,7 @@
 // The numbers of the window, each with its change against the compared period. A click tells how it was counted.
 
 import { change, changeOf, dateTime, exact, measure, period } from '../lib/format.js'
+import { sentence } from '../lib/text.js'
 import { page, titleOf, unitOf, zone } from '../state/store.js'
 import { Code, dialog } from './dialog.jsx'
 import { Notes } from './notes.jsx'
@@ -89,7 +90,7 @@ function explain(name) {
                         ))}
                     </tbody>
                 </table>
-                {totals.notes?.[name] ? <p>{totals.notes[name]}</p> : null}
+                {totals.notes?.[name] ? <p>{sentence(totals.notes[name])}</p> : null}
                 {totals.complete_from ? <p class="hint">Requests begin {dateTime(Date.parse(totals.complete_from), tz)}.</p> : null}
                 {totals.sql?.[name] ? <Code text={totals.sql[name]} /> : typeof totals.sql === 'string' ? <Code text={totals.sql} /> : null}
             </>

@@ -22,7 +22,7 @@ def template(*lines: str) -> str:
     [
         ("198.51.100.1 - -", "<client> - <user>"),
         ("198.51.100.1 - Jane Doe", "<client> - <user>"),
-        ("198.51.100.1 - 1.2.3.4 - -", "<client> - <user>"),
+        ("198.51.100.1 - 1.2.3.4 - -", "<client> - <user:any>"),
         ("198.51.100.1 frank jane", "<client> <ident> <user>"),
         ("198.51.100.1 jane", "<client> <user>"),
         ("198.51.100.1 -", "<client> -"),
@@ -32,15 +32,18 @@ def template(*lines: str) -> str:
         ("dialup-0.isp.example.net - -", "<client> - <user>"),
         ("web1 - -", "<client> - <user>"),
         ("- - -", "<client> - <user>"),
-        ("www.example.com 198.51.100.1 - -", "<host> <client> - <user>"),
-        ("www.example.com:443 198.51.100.1 - -", "<host> <client> - <user>"),
-        ("web-1:80 198.51.100.1 - -", "<host> <client> - <user>"),
-        ("www.example.com - 198.51.100.1 - Jane Doe", "<host> - <client> - <user>"),
-        ("198.51.100.1 www.example.com - -", "<client> <host> - <user>"),
-        ("198.51.100.1 www.example.com jane", "<client> <host> <user>"),
-        ('"www.example.com" 198.51.100.1 - -', '"<host>" <client> - <user>'),
-        ("DE 198.51.100.1 - -", "<country> <client> - <user>"),
-        ("192.0.2.80 198.51.100.1 - -", "<:address> <client> - <user>"),
+        ("www.example.com 198.51.100.1 - -", "<host:site> <client> - <user>"),
+        ("www.example.com:443 198.51.100.1 - -", "<host:site> <client> - <user>"),
+        ("web-1:80 198.51.100.1 - -", "<host:site> <client> - <user>"),
+        ("www.example.com - 198.51.100.1 - Jane Doe", "<host:site> - <client> - <user>"),
+        ("198.51.100.1 www.example.com - -", "<client> <host:site> - <user>"),
+        ("198.51.100.1 www.example.com jane", "<client> <host:site> <user>"),
+        ('"www.example.com" 198.51.100.1 - -', '"<host:site>" <client> - <user>'),
+        ("www.example.com dialup-0.isp.example.net - -", "<host:site> <client> - <user>"),
+        ("203.0.113.9, 10.0.0.2 10.0.0.1 - -", "<:addresses> <client> - <user>"),
+        ("- 10.0.0.1 - -", "- <client> - <user>"),
+        ("DE 198.51.100.1 - -", "<country:country> <client> - <user>"),
+        ("192.0.2.80 198.51.100.1 - -", "<:addresses> <client> - <user>"),
     ],
 )
 def test_what_stands_before_the_time(before: str, written: str) -> None:
@@ -58,20 +61,23 @@ def test_what_stands_before_the_time(before: str, written: str) -> None:
         (" 0.005", " <seconds:decimals>"),
         (" 0.005 0.001", " <seconds:decimals> <upstream_seconds:decimals>"),
         (" 0.001 0.005", " <upstream_seconds:decimals> <seconds:decimals>"),
-        (" 0.005 0.001, 0.002 : 0.001 200, 502", " <seconds:decimals> <upstream_seconds:decimals> <:other>"),
+        (" 0.005 0.001, 0.002 : 0.001 200, 502", " <seconds:decimals> <upstream_seconds:decimals> <:bare>"),
         (' rt=0.005 urt="0.001, 0.003"', ' rt=<seconds:decimals> urt="<upstream_seconds:decimals>"'),
-        (" 45000", " <:other>"),
-        (" 1795780800.123", " <:other>"),
-        (" 3.14", " <:other>"),
+        (" 45000", " <:bare>"),
+        (" 1795780800.123", " <:bare>"),
+        (" 3.14", " <:bare>"),
         (" 2/2345678", " <:digits>/<microseconds:digits>"),
         (" 0/45000", " <:digits>/<microseconds:digits>"),
-        (" 12/45000", " <:other>"),
+        (" 12/45000", " <:bare>"),
+        (" 2 2345678", " <:bare> <microseconds:digits>"),
+        (" 2345678 2", " <microseconds:digits> <:bare>"),
+        (" 0 45000", " <:bare> <:bare>"),
         (' "HIT"', ' "<cache:cache>"'),
-        (" TLSv1.3 https", " <tls:other> <scheme:other>"),
-        (' "www.example.com"', ' "<host:other>"'),
+        (" TLSv1.3 https", " <tls:bare> <scheme:bare>"),
+        (' "www.example.com"', ' "<host:site>"'),
         (' "sid=0; lang=en"', ' "<:other>"'),
         (" [shop-web-80] []", " [<:other>] [<:dash>]"),
-        (" host=index.php", " host=<:other>"),
+        (" host=index.php", " host=<:bare>"),
     ],
 )
 def test_what_stands_behind_the_agent(behind: str, written: str) -> None:
@@ -81,13 +87,20 @@ def test_what_stands_behind_the_agent(behind: str, written: str) -> None:
 def test_values_between_time_and_request_and_before_the_referrer() -> None:
     line = f'198.51.100.1 - - {TIME} www.example.com "GET /p HTTP/1.1" 200 512 0.005 "-" "Mozilla/5.0"'
     assert template(line) == (
-        '<client> - <user> [<time_local>] <host:other> "<request>" <status> <bytes> <seconds:decimals> "<referrer>" "<agent>"'
+        '<client> - <user> [<time_local>] <host:site> "<request>" <status> <bytes> <seconds:decimals> "<referrer>" "<agent>"'
+    )
+
+
+def test_values_between_request_and_status() -> None:
+    line = f'198.51.100.1 - - {TIME} "GET /p HTTP/1.1" www.example.com 200 512 "-" "Mozilla/5.0"'
+    assert template(line) == (
+        '<client> - <user> [<time_local>] "<request>" <host:site> <status> <bytes> "<referrer>" "<agent>"'
     )
 
 
 def test_of_two_addresses_the_one_that_varies_is_the_client() -> None:
     lines = [f"198.51.100.{number} 192.0.2.80 - - {TIME} {ANSWER}" for number in range(3)]
-    assert template(*lines) == f"<client> <:address> - <user> {REST}"
+    assert template(*lines) == f"<client> <:addresses> - <user> {REST}"
 
 
 def test_a_place_is_what_all_its_values_are() -> None:

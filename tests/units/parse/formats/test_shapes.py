@@ -107,7 +107,12 @@ PIECES = st.sampled_from(
 )
 
 
-@given(st.lists(st.one_of(PIECES, st.sampled_from(CLIENTS + NO_CLIENTS)), max_size=8).map("".join))
+@given(
+    st.lists(
+        st.one_of(PIECES, st.sampled_from(CLIENTS + NO_CLIENTS + ["198.51.100.1 - -", "1.2.3.4 - ", "a - b"])),
+        max_size=8,
+    ).map("".join)
+)
 def test_the_scanner_knows_the_same_shapes(value: str) -> None:
     data = value.encode()
     assert scan.SHAPES == SHAPES
