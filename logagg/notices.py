@@ -184,6 +184,13 @@ FAILURE = NoticeKind(
     "the command has failed and ends with exit status 1; without `--log-json` the line is `logagg: text`; not counted",
     "as the text says",
 )
+DATABASE = NoticeKind(
+    "database",
+    Level.WARNING,
+    "the file of a [database of addresses](configuration.md#countries-and-networks) has changed and was read again, or cannot be used: "
+    "countries and networks stay empty until it can, or come from the file before",
+    "put a whole file there, by a rename",
+)
 SOURCE = NoticeKind("source", Level.INFO, "a log is new, or goes on under another name")
 COMMIT = NoticeKind("commit", Level.INFO, "a commit was made: its number, rows and files")
 
@@ -316,6 +323,15 @@ def stopped_before_end() -> Notice:
 
 def stopped_before_commit() -> Notice:
     return STOPPED.of("not all is committed; the same command goes on from there")
+
+
+def database_again(path: str, kind: str) -> Notice:
+    return DATABASE.of(f"{path}: read again ({kind})", level=Level.NOTICE, path=path)
+
+
+def database_broken(path: str, problem: str, is_usable: bool) -> Notice:
+    until = "what was read of it before is used" if is_usable else "what it would tell stays empty"
+    return DATABASE.of(f"{path}: {problem}; until it can be read, {until}", path=path)
 
 
 # The lake

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +16,7 @@ from logagg.lake import catalog
 from logagg.lake.state import State
 from logagg.lake.verify import Verification, verify
 from logagg.parse.formats.compile import compile_format
+from logagg.parse.geo.places import GeoSettings, shared
 from logagg.parse.source_formats import DETECTED, check_formats
 from logagg.rollup.configured import rollups_of
 from logagg.servers.find import with_logs
@@ -30,6 +32,7 @@ class Examination:
     configuration: str  # its file; empty: there is no file
     rules: int
     rollups: int  # user-defined
+    databases: tuple[str, ...]  # of addresses
     lake: str
     verification: Verification | None  # None: there is no lake yet
     logs: tuple[ServerLog, ...]  # of the server's configuration that was named
@@ -72,6 +75,7 @@ def examine(
         str(config.path or ""),
         len(config.rules),
         len(config.rollups),
+        tuple(_databases(config)),
         str(lake),
         verification,
         tuple(logs),
@@ -92,9 +96,18 @@ def _told(make: Callable[[], Made], problems: list[str]) -> Made | None:
 
 def _checked(config: Config) -> Config:
     rollups_of(config)
+    GeoSettings.of(config)
     _compiled(config.log_format)
     check_formats(config.logs)
     return config
+
+
+def _databases(config: Config) -> Iterator[str]:
+    """Describe the databases of addresses that can be used; the configuration was checked before."""
+    with suppress(LogaggError):
+        settings = GeoSettings.of(config)
+        for one in shared(settings).databases if settings else ():
+            yield f"{one.path}: {one.kind} of {one.built}, with {', '.join(sorted(one.fields))}"
 
 
 def _compiled(log_format: str) -> str:

@@ -100,6 +100,8 @@ def _looked_at(found: Examination) -> Iterator[str]:
     from logagg.tail.console import size
 
     yield f"configuration: {found.configuration or 'none, so the defaults'}; {found.rules} rules, {found.rollups} rollups of your own"
+    for database in found.databases:
+        yield f"database: {database}"
     lake = found.verification
     if lake is None:
         yield f"lake: none at {found.lake} yet"

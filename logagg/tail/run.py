@@ -26,6 +26,7 @@ from logagg.notices import (
 )
 from logagg.parse.envelopes.cutting import whole_lines
 from logagg.parse.formats.format import PersonalFields
+from logagg.parse.geo.places import GeoSettings, changes
 from logagg.parse.source_formats import SourceFormats, check_formats
 from logagg.parse_pool.pool import Parsers
 from logagg.parse_pool.task import ParseTask
@@ -86,6 +87,7 @@ class Run:
         self._requests, self._parsers, self._budget = requests, parsers, options.budget
         self._config = options.config
         self._new_config: Config | None = None  # for the next read loop, loaded while this one runs
+        self._geo: GeoSettings | None = None
         self._cut_short = False  # by a signal
         self._waker = Waker(notices.report)
         self._unread = SkippedLogs(notices, ends=options.ends)
@@ -210,6 +212,7 @@ class Run:
     def _make_loop(self, tailer: Tailer, sink: Sink, beginning: Beginning) -> ReadLoop:
         config, pace = self._config, self._pace(self._config)
         privacy, classifier = config.privacy, self._destination.classifier(config)
+        self._geo = classifier.geo
         formats, logs = self._formats(config, tailer), LogTable(config.logs)
         detector = formats.detector if formats.detects else None
         task = ParseTask(classifier, config.tail.max_line, privacy.addresses_in_samples, sink.then, detector)
@@ -274,6 +277,8 @@ class Run:
                 loop.stop()
             elif request == "reload":
                 self._reload(loop, tailer)
+            for notice in changes(self._geo):
+                self._notices.report(notice)
             display.refresh(tailer.backlog(), self._destination.activity)
             self._reporter.tick(tailer)
 
