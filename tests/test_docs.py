@@ -288,7 +288,7 @@ _TITLES = {
 
 def _envelopes() -> Iterator[str]:
     rows = [(_code([one.name]), one.writers, f"`{one.example}`".replace("|", "\\|")) for one in ENVELOPES.values()]
-    return _table(("name", "who writes it", "a line"), *rows)
+    return _table(("name", "written by", "for example"), *rows)
 
 
 def _w3c() -> Iterator[str]:
@@ -317,14 +317,14 @@ def _own() -> Iterator[str]:
 
 def _json_products() -> Iterator[str]:
     rows = [
-        (_code([one.name]), _code(one.aliases), one.about, _code(one.telling.split()), ", ".join(_merged(one.keys)))
+        (_code([one.name]), _code(one.aliases), one.about, _code(one.telling.split()), ", ".join(_as_fields(one.keys)))
         for one in JSON_PRESETS
     ]
     return _table(("name", "also", "written by", "told by the keys", "fields"), *rows)
 
 
-def _merged(fields: Iterable[str]) -> Iterable[str]:
-    return dict.fromkeys(_MERGED.get(field, field) for field in fields)
+def _as_fields(names: Iterable[str]) -> Iterable[str]:
+    return dict.fromkeys(_MERGED.get(name, name) for name in names)
 
 
 def _notices() -> Iterator[str]:

@@ -48,7 +48,8 @@ ENTRY_POINTS = {
     "prometheus_client": ("metrics.py",),
 }
 SHARED_BY_COMPILED = {
-    f"logagg.{name}" for name in ("columnar.bytes", "parse.lines.shapes", "parse.lines.json_escapes")
+    f"logagg.{name}"
+    for name in ("columnar.bytes", "parse.envelopes.header", "parse.lines.shapes", "parse.lines.json_escapes")
 }  # `.pxd` files
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

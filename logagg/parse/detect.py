@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from logagg.parse.captures import capture_templates
 from logagg.parse.combined.write import open_template, templates
 from logagg.parse.envelopes.kinds import DEEPEST
 from logagg.parse.envelopes.unwrap import envelopes_of, unwrap_lines
@@ -40,8 +41,8 @@ class Detector:
 
         `likely` are formats that are preferred to others which parse as many.
         """
-        if any(line.startswith(HEADER) for line in lines) and self._may_be("w3c"):
-            return self._headed(lines, now)
+        if headed := self._headed(lines, now):
+            return headed
 
         def choose(lines: Sequence[bytes], likely: Sequence[Format], least: int) -> Format | None:
             left, found = list(lines), list[Format]()
@@ -57,7 +58,9 @@ class Detector:
         return _unwrapped(lines, likely, lambda lines, likely, least: self._best(lines, now, likely))
 
     def _headed(self, lines: Sequence[bytes], now: float) -> Format | None:
-        """Return the format of lines below headers, if at least half of them match."""
+        """Return the format of lines below headers, if there are any, and at least half of the lines match."""
+        if not (self._may_be("w3c") and any(line.startswith(HEADER) for line in lines)):
+            return None
         fmt = compile_format("w3c", self.personal)
         requests = sum(not line.startswith(fmt.comment) for line in lines)
         return fmt if 2 * count(lines, fmt, now) >= requests else None
@@ -81,6 +84,8 @@ class Detector:
                 fmt = compile_format(preset.name, self.personal)
                 if count(few, fmt, now):  # each attempt costs as much as parsing the lines
                     yield fmt
+        if self.names is None:
+            yield from (compile_format(text, self.personal) for text in capture_templates(lines))
         if self._may_be("ltsv"):
             yield from (compile_format(text, self.personal) for text in ltsv_templates(few))
         if self._may_be("json"):

@@ -69,9 +69,8 @@ def test_the_parsers_agree_on_each_extreme_value_of_each_field(fmt: Format) -> N
 
 
 def used(fmt: Format) -> list[str]:
-    return list(fmt.keys.values()) or [
-        field for field in ([step.field for step in fmt.steps] + [column.field for column in fmt.columns]) if field
-    ]
+    named = [*(one.field for one in fmt.steps), *(one.field for one in fmt.columns)]
+    return list(fmt.keys.values()) or [field for field in named if field]
 
 
 def fields_of(fmt: Format, values: dict[str, str], quote: str) -> str:

@@ -31,7 +31,7 @@ from logagg.parse.formats.presets import NAMED, PRESETS, Preset, all_names, pres
 from logagg.parse.formats.templates import Part, assemble, parts_of, unwrap
 
 MOST_FORMATS = 6  # of a source
-_ZONED = re.compile(r"([\w-]+|w3c:.*)@([A-Za-z][A-Za-z0-9_+/-]*)")  # haproxy@Europe/Berlin
+_ZONED = re.compile(r"([\w-]+|w3c:.*|.*<time_zoneless>.*)@([A-Za-z][A-Za-z0-9_+/-]*)")  # haproxy@Europe/Berlin
 _WORD = re.compile(r"[\w-]+")
 
 

@@ -121,8 +121,8 @@ class Format:
     @property
     def fields(self) -> set[str]:
         """The named fields of the first format."""
-        in_text = [step.field for step in self.steps] + [column.field for column in self.columns]
-        return set(self.keys.values()) or set(in_text) - {""}
+        named = {*(one.field for one in self.steps), *(one.field for one in self.columns)}
+        return set(self.keys.values()) or named - {""}
 
 
 def missing_of(fields: Set[str]) -> str:

@@ -28,9 +28,9 @@ class Value:
     listed: bool = False
 
 
-_WRITTEN = {"t": "\t", "r": "\r", "n": "\n"}  # what a letter after a backslash stands for in nginx's configuration
 ANY = "any"  # instead of a shape: any value is right
 LISTS = frozenset({*CLIENTS, "forwarded", "upstream_seconds"})  # fields whose values may be lists
+_WRITTEN = {"t": "\t", "r": "\r", "n": "\n"}  # what a letter after a backslash stands for in nginx's configuration
 
 # A part is a literal or a place.
 Part = bytes | Value
@@ -77,6 +77,7 @@ def _shape_of(field: str) -> str:
     return "client" if field in CLIENTS else field if field in ("host", "ident") else ""
 
 
+ANY = "any"  # the shape of a value that may be anything, although its field has a shape
 _OWN = re.compile(r"<([a-z_0-9]*)(?::([a-z_]+))?>")
 
 

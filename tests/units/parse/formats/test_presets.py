@@ -55,3 +55,8 @@ def test_the_zone_is_a_part_of_the_name() -> None:
     fmt = compile_format("haproxy@Europe/Berlin")
     assert (fmt.name, fmt.zone) == ("haproxy@Europe/Berlin", "Europe/Berlin")
     assert compile_format("syslog+haproxy@Europe/Berlin").zone == "Europe/Berlin"
+
+
+def test_a_template_may_have_a_zone() -> None:
+    text = "<client> [<time_zoneless>] <request> <status>@Asia/Tokyo"
+    assert (compile_format(text).name, compile_format(text).zone) == (text, "Asia/Tokyo")
