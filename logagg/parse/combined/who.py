@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from logagg.parse.combined.tokens import Token
 from logagg.parse.formats.shapes import has_shape
 
 _SECOND = "<second>"  # another address
+_PROXY = "<:addresses>"
+_BESIDE = re.compile(r"<host:site>|<country:country>|<:(?:word|bare|other|addresses)>")
 
 Place = tuple[Token, str]
 
@@ -34,13 +37,17 @@ def who(tokens: Sequence[Token]) -> Who | None:
 
 def with_client(template: str, lines: Sequence[Who]) -> str:
     """Decide which of two addresses is the client's: the one that varies more; if none does, the proxy comes first."""
-    if _SECOND not in template:
-        return template
-    if len({line.client for line in lines}) > len({line.second for line in lines}):
-        return template.replace(_SECOND, "<:addresses>")
-    return (
-        template.replace("<client>", "<:addresses>", 1).replace(_SECOND, "<client>", 1).replace(_SECOND, "<:addresses>")
-    )
+    clients = {line.client for line in lines}
+    if _SECOND in template:
+        seconds = {line.second for line in lines}
+        if len(clients) > len(seconds):
+            template = template.replace(_SECOND, _PROXY)
+        else:
+            clients, template = seconds, template.replace("<client>", _PROXY, 1).replace(_SECOND, "<client>", 1)
+    # A host beside it looks like a client that has a name, so one that has an address needs to have one.
+    if _BESIDE.search(template.partition('"<request>"')[0]) and all(has_shape(client, "peer") for client in clients):
+        template = template.replace("<client>", "<client:peer>", 1)
+    return template.replace(_SECOND, _PROXY)
 
 
 def _client(tokens: Sequence[Token]) -> int | None:

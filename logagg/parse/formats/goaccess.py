@@ -13,6 +13,7 @@ from logagg.errors import FormatError
 from logagg.parse.formats.templates import Part, Value
 
 LISTED = "client,"  # a list of addresses
+_BRACED = re.compile(r"%[<>]?\{[^}]*\}")  # Apache's, which may have the letters of a time in it
 _OURS = re.compile(r"%[dx~]|%\^(?!FB|t[io])|~h\{")
 SPECIFIERS: Mapping[str, str] = {
     "x": "time_any",
@@ -54,7 +55,7 @@ _TOKENS = re.compile("|".join([*(f"({pattern})" for pattern, _ in _TOGETHER), r"
 
 def is_goaccess(text: str) -> bool:
     """Tell whether a format string is GoAccess's, not Apache's or nginx's."""
-    return "$" not in text and bool(_OURS.search(text))
+    return "$" not in text and bool(_OURS.search(_BRACED.sub("", text)))
 
 
 def parts_of(text: str) -> Iterator[Part]:

@@ -150,6 +150,7 @@ _CHECKS: Mapping[str, Callable[[bytes], bool]] = {
     "bare": _is_bare,
     "site": _is_site,
     "country": lambda value: value == b"-" or bool(_COUNTRY.match(value)),
+    "peer": lambda value: _kinds_of_clients(value) <= {"address", "socket"},
     "user": _is_user,
     "word": lambda value: bool(value) and not _NO_WORD & set(value),
 }

@@ -23,6 +23,7 @@ cdef enum Shape:
     BARE
     SITE
     COUNTRY
+    PEER
     USER
     WORD
 
@@ -64,6 +65,8 @@ cdef inline bint has_shape(Ptr value, Ptr stop, int shape) noexcept nogil:
         return _is_site(value, stop)
     if shape == COUNTRY:
         return _is_country(value, stop) or _is(value, stop, c"-")
+    if shape == PEER:
+        return not _clients(value, stop) & (IS_NAME | IS_NONE)
     if shape == USER:
         return _is_user(value, stop)
     if shape == WORD:

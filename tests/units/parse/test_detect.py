@@ -13,7 +13,7 @@ pytestmark = pytest.mark.unit
 NOW = 1_795_900_000.0
 COMBINED = b'198.51.100.1 - - [27/Nov/2026:09:00:00 +0100] "GET /p HTTP/1.1" 200 512 "-" "Mozilla/5.0"'
 TWO_ADDRESSES = COMBINED.replace(b"198", b"192.0.2.80 198")
-VHOST = '<host:site> <client> - <user> [<time_local>] "<request>" <status> <bytes> "<referrer>" "<agent>"'
+VHOST = '<host:site> <client:peer> - <user> [<time_local>] "<request>" <status> <bytes> "<referrer>" "<agent>"'
 
 
 def first(*lines: bytes, likely: str = "") -> str:
@@ -32,8 +32,8 @@ def test_formats_count_together() -> None:
 
 
 def test_of_formats_that_match_alike_the_likely_one_is_taken() -> None:
-    assert first(TWO_ADDRESSES).startswith("<:addresses> <client> - <user>")
-    likely = first(TWO_ADDRESSES).replace("<:addresses> <client>", "<client> <:addresses>")
+    assert first(TWO_ADDRESSES).startswith("<:addresses> <client:peer> - <user>")
+    likely = first(TWO_ADDRESSES).replace("<:addresses> <client:peer>", "<client:peer> <:addresses>")
     assert first(TWO_ADDRESSES, likely=likely) == likely
     assert first(COMBINED, likely=likely) == "combined"
 
@@ -59,7 +59,7 @@ class Book:
 
 
 def test_the_format_of_the_generation_before_guides() -> None:
-    likely = first(TWO_ADDRESSES).replace("<:addresses> <client>", "<client> <:addresses>")
+    likely = first(TWO_ADDRESSES).replace("<:addresses> <client:peer>", "<client:peer> <:addresses>")
     book = Book(a=likely, b="unknown $nonsense")
     assert book.of("a", TWO_ADDRESSES) == likely
     assert book.of("b", TWO_ADDRESSES) == first(TWO_ADDRESSES)

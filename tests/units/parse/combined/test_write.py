@@ -32,18 +32,18 @@ def template(*lines: str) -> str:
         ("dialup-0.isp.example.net - -", "<client> - <user>"),
         ("web1 - -", "<client> - <user>"),
         ("- - -", "<client> - <user>"),
-        ("www.example.com 198.51.100.1 - -", "<host:site> <client> - <user>"),
-        ("www.example.com:443 198.51.100.1 - -", "<host:site> <client> - <user>"),
-        ("web-1:80 198.51.100.1 - -", "<host:site> <client> - <user>"),
-        ("www.example.com - 198.51.100.1 - Jane Doe", "<host:site> - <client> - <user>"),
-        ("198.51.100.1 www.example.com - -", "<client> <host:site> - <user>"),
-        ("198.51.100.1 www.example.com jane", "<client> <host:site> <user>"),
-        ('"www.example.com" 198.51.100.1 - -', '"<host:site>" <client> - <user>'),
+        ("www.example.com 198.51.100.1 - -", "<host:site> <client:peer> - <user>"),
+        ("www.example.com:443 198.51.100.1 - -", "<host:site> <client:peer> - <user>"),
+        ("web-1:80 198.51.100.1 - -", "<host:site> <client:peer> - <user>"),
+        ("www.example.com - 198.51.100.1 - Jane Doe", "<host:site> - <client:peer> - <user>"),
+        ("198.51.100.1 www.example.com - -", "<client:peer> <host:site> - <user>"),
+        ("198.51.100.1 www.example.com jane", "<client:peer> <host:site> <user>"),
+        ('"www.example.com" 198.51.100.1 - -', '"<host:site>" <client:peer> - <user>'),
         ("www.example.com dialup-0.isp.example.net - -", "<host:site> <client> - <user>"),
-        ("203.0.113.9, 10.0.0.2 10.0.0.1 - -", "<:addresses> <client> - <user>"),
+        ("203.0.113.9, 10.0.0.2 10.0.0.1 - -", "<:addresses> <client:peer> - <user>"),
         ("- 10.0.0.1 - -", "- <client> - <user>"),
-        ("DE 198.51.100.1 - -", "<country:country> <client> - <user>"),
-        ("192.0.2.80 198.51.100.1 - -", "<:addresses> <client> - <user>"),
+        ("DE 198.51.100.1 - -", "<country:country> <client:peer> - <user>"),
+        ("192.0.2.80 198.51.100.1 - -", "<:addresses> <client:peer> - <user>"),
     ],
 )
 def test_what_stands_before_the_time(before: str, written: str) -> None:
@@ -87,7 +87,7 @@ def test_what_stands_behind_the_agent(behind: str, written: str) -> None:
 def test_values_between_time_and_request_and_before_the_referrer() -> None:
     line = f'198.51.100.1 - - {TIME} www.example.com "GET /p HTTP/1.1" 200 512 0.005 "-" "Mozilla/5.0"'
     assert template(line) == (
-        '<client> - <user> [<time_local>] <host:site> "<request>" <status> <bytes> <seconds:decimals> "<referrer>" "<agent>"'
+        '<client:peer> - <user> [<time_local>] <host:site> "<request>" <status> <bytes> <seconds:decimals> "<referrer>" "<agent>"'
     )
 
 
@@ -100,7 +100,7 @@ def test_values_between_request_and_status() -> None:
 
 def test_of_two_addresses_the_one_that_varies_is_the_client() -> None:
     lines = [f"198.51.100.{number} 192.0.2.80 - - {TIME} {ANSWER}" for number in range(3)]
-    assert template(*lines) == f"<client> <:addresses> - <user> {REST}"
+    assert template(*lines) == f"<client:peer> <:addresses> - <user> {REST}"
 
 
 def test_a_place_is_what_all_its_values_are() -> None:
