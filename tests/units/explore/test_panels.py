@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from logagg.errors import LogaggError, NotFound
 from logagg.explore.facts import Facts
-from logagg.explore.overview import totals
+from logagg.explore.overview import latency, series, totals
 from logagg.explore.panels import FEW, PANELS, Panel, PanelRequest, panel_answer, panel_named, panel_query
 from logagg.explore.query import Ask
 from logagg.explore.scope import Scope
@@ -131,7 +131,8 @@ def test_the_sandbox_takes_the_sql(ask: Ask, facts: Facts) -> None:
     with duckdb.connect() as connection:
         for compare in ("none", "previous"):
             scope = Scope.of(0, **ALL, compare=compare, is_=["site:www.example.com"])
-            whole = totals(scope, facts, ask)["sql"].values()
+            charts = (series("kind", scope, facts, ask)["sql"], latency(scope, facts, ask)["sql"])
+            whole = (*totals(scope, facts, ask)["sql"].values(), *charts)
             for sql in (*whole, *(panel_query(PanelRequest.of(panel), scope, facts)[1] for panel in PANELS)):
                 assert check(connection, sql).select == sql
 
