@@ -103,7 +103,7 @@ class StagedRun:
         fmt = self._book.format_of(chunk)
         if fmt is None:
             raise BenchError(f"no known log format matches {chunk.source}")
-        self._tailer.set_format(chunk.source, fmt.name)
+        self._tailer.note_format(chunk.source, fmt.name)
         return fmt
 
     def _take(self, chunk: Chunk, fmt: Format) -> None:

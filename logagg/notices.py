@@ -127,6 +127,13 @@ FORMAT = NoticeKind(
     "no format matches a log; it is left unread, and tried again when it has grown",
     "name the format with `--log-format`",
 )
+FORMATS = NoticeKind(
+    "formats",
+    Level.NOTICE,
+    "a log has lines of another format than those before, such as after a change of its `log_format`; they are read in that "
+    "format",
+    "if it is not meant, name the format of the log with `--log-format`",
+)
 UNREAD = NoticeKind("unread", Level.WARNING, "a run with `--once` has left a log unread, and why", "as the text says")
 RELOAD = NoticeKind("reload", Level.NOTICE, "the result of a SIGHUP")
 STOPPED = NoticeKind("stopped", Level.NOTICE, "`--once` was interrupted; the same command goes on from there")
@@ -240,6 +247,10 @@ def log_is_copy(path: str, original: str) -> Notice:
 
 def log_without_format(path: str, problem: str) -> Notice:
     return FORMAT.of(problem, path=path)
+
+
+def log_has_further_format(path: str, name: str) -> Notice:
+    return FORMATS.of(f"{path}: some lines are of another format, and read in it: {name}", path=path, format=name)
 
 
 def log_left_unread(problem: str) -> Notice:

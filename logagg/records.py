@@ -123,6 +123,11 @@ class Rejects:
     def lines(self) -> int:
         return sum(self.counts.values())
 
+    def __add__(self, other: Rejects) -> Rejects:
+        """Return the rejects of two parts of a chunk."""
+        counts = {reason: self.counts.get(reason, 0) + count for reason, count in other.counts.items()}
+        return Rejects({**self.counts, **counts}, (*self.samples, *other.samples)[:SAMPLES])
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -130,6 +135,7 @@ class Batch:
 
     table: pa.Table
     rejects: Rejects
+    formats: tuple[str, ...] = ()  # of its lines, which were not known before
 
 
 @dataclass(frozen=True, slots=True)

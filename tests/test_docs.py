@@ -33,10 +33,13 @@ from logagg.config.load import load
 from logagg.config.sections import EXTENSIONS, SETTINGS, Setting
 from logagg.lake import catalog_rows
 from logagg.notices import KINDS, Level, NoticeKind
+from logagg.parse.envelopes.kinds import ENVELOPES
 from logagg.parse.formats.compile import compile_format
-from logagg.parse.formats.format import TIMES
-from logagg.parse.formats.presets import NAMED
-from logagg.parse.formats.variables import APACHE, JSON_KEYS, JSON_TIMES, NGINX
+from logagg.parse.formats.format import TIMES, UNITS, UPSTREAM_PARTS, UPSTREAM_UNITS, PersonalFields
+from logagg.parse.formats.goaccess import SPECIFIERS
+from logagg.parse.formats.json_presets import JSON_PRESETS
+from logagg.parse.formats.presets import PRESETS
+from logagg.parse.formats.variables import APACHE, CLIENTS, FIELDS, JSON_KEYS, JSON_TIMES, NGINX, W3C
 from logagg.parse.schemas import EVENT_SCHEMA, REASONS
 from logagg.query.reports import NAMES as REPORTS
 from logagg.rollup.configured import rollups_of
@@ -238,7 +241,13 @@ def _fields() -> Iterator[str]:
     return _table(("field", "nginx", "Apache", "keys of JSON logs, beside nginx's"), *rows)
 
 
-_MERGED = dict.fromkeys(TIMES, "time") | dict.fromkeys(("microseconds", "milliseconds"), "seconds")
+_MERGED = (
+    dict.fromkeys(CLIENTS, "client")
+    | dict.fromkeys(TIMES, "time")
+    | dict.fromkeys((*UNITS, "time_taken", *UPSTREAM_PARTS), "seconds")
+    | dict.fromkeys(UPSTREAM_UNITS, "upstream_seconds")
+    | {"client_port": "client"}
+)
 
 
 def _views() -> Iterator[str]:
@@ -247,7 +256,75 @@ def _views() -> Iterator[str]:
 
 
 def _formats() -> Iterator[str]:
-    return _table(("name", "the same as"), *((f"`{name}`", f"`{text}`") for name, text in NAMED.items()))
+    """Yield the named formats: those of JSON logs after the others."""
+    rows = [(_code([one.name]), _code(one.aliases), one.about, _read_of(one.name)) for one in (*PRESETS, *JSON_PRESETS)]
+    others = (("`ltsv`", "", "LTSV, by its labels", ""), ("`json`", "", "other JSON logs, by their keys", ""))
+    return _table(("name", "other names", "who writes it", "what is read besides"), *rows, *others)
+
+
+def _read_of(name: str) -> str:
+    """Return the fields of a format that not all formats have."""
+    fields = compile_format(name, PersonalFields(users=True)).fields
+    merged = {_MERGED.get(field, field) for field in fields} | ({"protocol"} if "request" in fields else set())
+    return ", ".join(title for field, title in _TITLES.items() if field in merged)
+
+
+_TITLES = {
+    "client": "client",
+    "forwarded": "X-Forwarded-For",
+    "host": "site",
+    "user": "user",
+    "referrer": "referrer",
+    "agent": "agent",
+    "seconds": "seconds",
+    "upstream_seconds": "upstream seconds",
+    "cache": "cache",
+    "scheme": "scheme",
+    "protocol": "protocol",
+    "tls": "TLS",
+    "country": "country",
+}
+
+
+def _envelopes() -> Iterator[str]:
+    rows = [(_code([one.name]), one.writers, f"`{one.example}`".replace("|", "\\|")) for one in ENVELOPES.values()]
+    return _table(("name", "written by", "for example"), *rows)
+
+
+def _w3c() -> Iterator[str]:
+    fields = dict.fromkeys(W3C.values())
+    return _table(
+        ("field", "columns, the preferred one first"),
+        *((field, _code(name for name, of in W3C.items() if of == field)) for field in fields),
+    )
+
+
+def _goaccess() -> Iterator[str]:
+    used = [(f"%{letter}", field) for letter, field in SPECIFIERS.items() if field]
+    unused = _code(f"%{letter}" for letter, field in SPECIFIERS.items() if not field)
+    return _table(
+        ("specifier", "field"),
+        *((_code([name]), field) for name, field in used),
+        ("`~h{...}`", "client, the first of a list"),
+        ("`%~`", "any number of blanks"),
+        (unused, "not used"),
+    )
+
+
+def _own() -> Iterator[str]:
+    return _table(("field", "value"), *((_code([name]), text) for name, text in FIELDS.items()))
+
+
+def _json_products() -> Iterator[str]:
+    rows = [
+        (_code([one.name]), _code(one.aliases), one.about, _code(one.telling.split()), ", ".join(_as_fields(one.keys)))
+        for one in JSON_PRESETS
+    ]
+    return _table(("name", "also", "written by", "told by the keys", "fields"), *rows)
+
+
+def _as_fields(names: Iterable[str]) -> Iterable[str]:
+    return dict.fromkeys(_MERGED.get(name, name) for name in names)
 
 
 def _notices() -> Iterator[str]:
@@ -263,8 +340,13 @@ GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/configuration.md", "settings"): _settings,
     ("docs/configuration.md", "extensions"): lambda: iter([_code(EXTENSIONS)]),
     ("docs/configuration.md", "columns"): _columns,
-    ("docs/configuration.md", "formats"): _formats,
-    ("docs/configuration.md", "fields"): _fields,
+    ("docs/formats.md", "formats"): _formats,
+    ("docs/formats.md", "envelopes"): _envelopes,
+    ("docs/formats.md", "w3c"): _w3c,
+    ("docs/formats.md", "goaccess"): _goaccess,
+    ("docs/formats.md", "own"): _own,
+    ("docs/formats.md", "fields"): _fields,
+    ("docs/json.md", "json-products"): _json_products,
     ("docs/sql.md", "views"): _views,
     ("docs/operations.md", "notices"): _notices,
 }

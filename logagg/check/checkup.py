@@ -15,6 +15,7 @@ from logagg.lake import catalog
 from logagg.lake.state import State
 from logagg.lake.verify import Verification, verify
 from logagg.parse.formats.compile import compile_format
+from logagg.parse.source_formats import DETECTED
 from logagg.rollup.configured import rollups_of
 
 Made = TypeVar("Made")
@@ -81,7 +82,7 @@ def _checked(config: Config) -> Config:
 
 def _compiled(log_format: str) -> str:
     """Return the log format if it compiles. Raises FormatError."""
-    if log_format not in ("", "json"):  # the keys of JSON are detected from its lines
+    if log_format not in ("", *DETECTED):  # their keys are detected from their lines
         compile_format(log_format)
     return log_format
 

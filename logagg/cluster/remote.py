@@ -112,7 +112,8 @@ class RemoteDestination(Destination):
         session = Session(who.tailer, dispatch.epoch, who.run, len(dispatch.outboxes), dispatch.limit)
         sources = [one.source for one in known]
         self._sink = RemoteSink(dispatch, session, sources, self._parsers, self._clock, self._notices, stats.tally)
-        return Beginning(known, min(self._budget.chunk, chunk_bytes(dispatch.limit)))
+        connections = len(self._cluster.servers)
+        return Beginning(known, min(self._budget.chunk, chunk_bytes(dispatch.limit)), connections)
 
     def classifier(self, config: Config) -> Classifier:
         return Classifier.of(config, self._secret)

@@ -118,6 +118,8 @@ def _show_files(found: Examination) -> None:
             sys.stdout,
         )
     for file in found.files:
+        if file.example:
+            click.echo(f"{render.shown(file.path)}: a line: {render.shown(str(file.example))}")
         for miss in file.mismatches:
             click.echo(f"{render.shown(file.path)}:{miss.number}: {miss.reason}: {render.shown(miss.line)}")
     for one in found.passed_over:

@@ -24,6 +24,7 @@ from logagg.config.types import (
     LIMIT,
     LINE,
     MEMORY,
+    NETWORKS,
     RETENTION,
     ROTATION,
     SIZE,
@@ -128,7 +129,12 @@ class Config:
 
     site: str = setting("", TEXT, 'the site of logs that name no virtual host; empty: "-"')
     visitor: str = setting("", TEXT, "the log's variable that tells visitors apart; empty: address and user agent")
-    forwarded: bool = setting(False, FLAG, "believe X-Forwarded-For: its first address is the client's")
+    trusted_proxies: tuple[str, ...] = setting(
+        [], NETWORKS, "networks of your own proxies, whose X-Forwarded-For is believed about the client"
+    )
+    forwarded: bool = setting(
+        False, FLAG, "believe the first address of X-Forwarded-For, whoever wrote it; trusted_proxies is better"
+    )
     log_format: str = setting("", TEXT, "a name, an nginx log_format or an Apache LogFormat; empty: detect")
     tz: str = setting(
         "", ZONE, "the time zone of days and of times shown; empty: the machine's for people, UTC for programs"

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import field
+from ipaddress import ip_network
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -152,6 +153,13 @@ def some_of(*choices: str) -> Callable[[object], tuple[str, ...]]:
     return chosen
 
 
+def _networks(value: object) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(one, strict=False)) for one in texts(value))
+    except ValueError:
+        raise ValueError('write a list of networks such as ["10.0.0.0/8", "2001:db8::/32", "192.0.2.7"]') from None
+
+
 def _flag_word(text: str) -> object:
     return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
 
@@ -183,6 +191,7 @@ MEMORY = SettingType(_memory)
 RETENTION = SettingType(retention)
 ROTATION = SettingType(_rotation)
 IPV4_BITS, IPV6_BITS = SettingType(_up_to(32), COUNT.read), SettingType(_up_to(128), COUNT.read)
+NETWORKS = SettingType(_networks, words)
 EXTENSION_LIST = SettingType(_extensions, words)
 
 

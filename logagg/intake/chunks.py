@@ -18,6 +18,9 @@ TakeBuffer = Callable[
     [], memoryview
 ]  # gives memory for a chunk; if that is too little, the chunk gets memory of its own
 
+# A source's format, bytes ahead, how many of them are lines, the longest line -> how many to take.
+WholeLines = Callable[[str, memoryview, int, int], int]
+
 _PIECE = 1 << 20  # bytes of a hole, or of a line over the limit, that are read at a time
 _ZEROS = bytes(_PIECE)
 
@@ -30,6 +33,10 @@ def no_buffer() -> memoryview:
     return memoryview(b"")
 
 
+def all_lines(_format: str, _ahead: memoryview, end: int, _longest: int) -> int:
+    return end
+
+
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
     """How much is read at a time, and into which memory."""
@@ -37,6 +44,7 @@ class ReadLimits:
     chunk: int = 8 << 20
     line: int = 1 << 20
     take_buffer: TakeBuffer = no_buffer
+    whole_lines: WholeLines = all_lines  # less than all where a line may come in parts
 
 
 class Outgrown(Exception):
@@ -102,7 +110,7 @@ class ChunkReader:
         size = self._limits.chunk
         while self.content:
             ahead = self._read_ahead(size)
-            taken = cut(ahead, self._limits.line, self._stop())
+            taken = cut(ahead, self._limits.line, self._stop(), self._whole_lines)
             if taken.hole:
                 return self._pass_hole()
             if taken.end:
@@ -114,21 +122,26 @@ class ChunkReader:
             size *= 2
         return None
 
-    def last(self) -> Chunk | None:
-        """Return a chunk of what comes after the last newline, if that is a line."""
+    def last(self, accept: Callable[[bytes], bool]) -> Chunk | None:
+        """Return a chunk of what is left: lines that may go on, and what comes after the last newline if `accept` takes it for a line."""
         if self._reached is not self.fingerprint:
-            return self._chunk(b"", too_long=1)
-        fragment = self.fragment()
-        if not fragment:
-            return None
-        return self._take(fragment)
+            return self._chunk(b"", too_long=1) if accept(b"") else None
+        lines, fragment = self._left()
+        data = lines + fragment if fragment and accept(fragment) else lines
+        return self._take(data) if data else None
 
     def fragment(self) -> bytes:
         """Return what comes after the last newline; empty if that is not a line, as blanks or NULs are not."""
-        if not self.content:
-            return b""
-        fragment = self._read(self._limits.line + 1).rstrip(b"\0")
-        return fragment if fragment.strip(b"\0\r\n") and b"\n" not in fragment else b""
+        return self._left()[1]
+
+    def _left(self) -> tuple[bytes, bytes]:
+        """Return the lines that were not taken since they may go on, and what comes after them; empty if that is not a line, as blanks or NULs are not."""
+        left = self._read(self._limits.line + 1) if self.content else b""
+        end = left.rfind(b"\n") + 1
+        if end and self._whole_lines(memoryview(left), end):  # it has grown
+            return b"", b""
+        fragment = left[end:].rstrip(b"\0")
+        return left[:end], fragment if fragment.strip(b"\r\0") else b""
 
     def take_back(self) -> None:
         """Go back to where the last chunk began."""
@@ -152,6 +165,13 @@ class ChunkReader:
         if self.content:
             self.content.close()
             self.content = None
+
+    def _is_cut_well(self, data: bytes | memoryview) -> bool:
+        """Return whether a chunk ends where one line ends, which depends on the format; the end of a log is such a place."""
+        return bytes(data[-1:]) != b"\n" or self._whole_lines(memoryview(data), len(data)) == len(data)
+
+    def _whole_lines(self, ahead: memoryview, end: int) -> int:
+        return self._limits.whole_lines(self.source.format, ahead, end, self._limits.line)
 
     def _stop(self) -> int | None:
         return next((stop - self.position for stop in self.stops if stop > self.position), None)

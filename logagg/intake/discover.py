@@ -22,6 +22,7 @@ _NAMED = 3  # links that cannot be followed are named in a notice, at most
 
 _LOG = re.compile(r"\.log(?:$|[.-])|access", re.IGNORECASE)
 _ERROR = re.compile(r"(?<![a-z])errors?(?![a-z])", re.IGNORECASE)
+_UNFINISHED = re.compile(r"\A#|\.(?:sw[a-p]|te?mp|part|filepart)\Z", re.IGNORECASE)  # copies are told by their content
 
 
 def find(paths: Sequence[str]) -> list[Found]:
@@ -251,7 +252,12 @@ def _matches(pattern: str, name: str) -> bool:
 
 def is_access_log(name: str) -> bool:
     """Return whether a name in a directory is that of an access log."""
-    return bool(_LOG.search(name)) and not is_error_log(name) and not name.startswith(".")
+    return bool(_LOG.search(name)) and not (is_error_log(name) or is_unfinished(name) or name.startswith("."))
+
+
+def is_unfinished(name: str) -> bool:
+    """Return whether a name is that of a file which an editor or a transfer keeps beside a log while it is at work."""
+    return bool(_UNFINISHED.search(name))
 
 
 def is_error_log(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Where to cut: after the last newline, so that a chunk holds whole lines. Pure."""
+"""Where to cut: after the last newline, so that a chunk holds whole lines; earlier, where a line may come in parts. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
+WholeLines = Callable[[memoryview, int], int]  # bytes ahead, how many of them are lines -> how many to take
 
 _PIECE = 1 << 16  # bytes searched at a time; most likely they hold a newline
 
@@ -19,20 +21,27 @@ class Cut:
     too_long: bool = False  # what lies ahead is a line over the limit, and its end is not in sight
 
 
-def cut(ahead: memoryview, max_line: int, stop: int | None = None) -> Cut:
+def all_lines(_ahead: memoryview, end: int) -> int:
+    return end
+
+
+def cut(ahead: memoryview, max_line: int, stop: int | None = None, whole: WholeLines = all_lines) -> Cut:
     """Decide what to take of the next bytes of a source; nothing while its first line has no end.
 
-    A cut does not pass `stop`, where an earlier run has cut. NULs count as a hole only where a line should begin: there
-    a writer leaves them that continues at its old offset in a truncated file, or that has not filled a preallocated one.
+    A cut does not pass `stop`, where an earlier run has cut, nor what `whole` says. NULs count as a hole only where a line
+    should begin: there a writer leaves them that continues at its old offset in a truncated file, or that has not filled a
+    preallocated one.
     """
     if bytes(ahead[:1]) == b"\0":
         return Cut(hole=True)
     if stop is not None and stop <= len(ahead):
         ahead = ahead[:stop]
-    end = bytes(ahead).find(b"\n\0") + 1 if _has_nul(ahead) else 0
-    end = end or after_last_newline(lambda at, size: bytes(ahead[at : at + size]), len(ahead))
+    if before_hole := bytes(ahead).find(b"\n\0") + 1 if _has_nul(ahead) else 0:
+        return Cut(before_hole)
+    lines = after_last_newline(lambda at, size: bytes(ahead[at : at + size]), len(ahead))
+    end = whole(ahead, lines) if lines else 0
     end = end or (len(ahead) if len(ahead) == stop else 0)
-    return Cut(end, too_long=not end and len(ahead) > max_line)
+    return Cut(end, too_long=not end and not lines and len(ahead) > max_line)
 
 
 def _has_nul(data: memoryview) -> bool:

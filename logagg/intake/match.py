@@ -7,6 +7,8 @@ directory, compressed or not. A source of which less was read is known by all of
 - A file that holds the same as the file of a source is a *copy* (`gunzip -k`, `cp`, the first half of copytruncate):
   nothing of it counts, as long as it holds the same.
 - A file that holds all of a source's file and more takes its place.
+- An archive that is being written is judged once a KiB of its content can be read, or it is whole, or it has not changed
+  for a while.
 
 Two logs that one look finds under unrelated names, both plain or both compressed alike, are two even while they are equal:
 two idle sites behind one health check write the same lines. Logs named after two sites are two whenever they are found. So are two plain logs too short
@@ -16,17 +18,14 @@ for a full fingerprint: equal lines are legal and common.
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 from logagg.intake.compare import compare
 from logagg.intake.content import (
     FINGERPRINT_BYTES,
-    Compressed,
     Content,
     digest,
     has_fingerprint,
@@ -36,33 +35,13 @@ from logagg.intake.content import (
 )
 from logagg.intake.names import Found, are_of_two_sites, are_related, is_called_a_copy
 from logagg.intake.reader import Reader
-from logagg.records import Fingerprint, KnownSource
+from logagg.intake.similar import Candidate, file_of, first_of, head_of, is_incomplete
+from logagg.records import KnownSource
 
 SETTLE_SECONDS = 2.0  # without a change, after which a file is assumed to be complete
 
 
 MatchKind = Literal["same", "copy", "wait"]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A file that may be a known source."""
-
-    found: Found
-    content: Content
-    stat: os.stat_result
-    unchanged: float  # seconds since it last changed
-    first_look: int  # the number of the look that found it first
-    original_size: int | None = None  # bytes of the file that it is a copy of, when it was found
-
-    @cached_property
-    def first(self) -> bytes:
-        """The first bytes, the same for all that is decided: the file may be growing."""
-        return self.content.first()
-
-    @property
-    def key(self) -> tuple[int, int]:
-        return key_of(self.stat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,38 +50,6 @@ class Match:
 
     reader: Reader
     kind: MatchKind
-
-
-class SourceIndex:
-    """Finds sources by their first bytes."""
-
-    def __init__(self, readers: Iterable[Reader]) -> None:
-        self._by_digest: defaultdict[tuple[int, str], list[Reader]] = defaultdict(list)
-        self._by_name: defaultdict[str, list[Reader]] = defaultdict(list)  # the basename of the stream
-        self._lengths: set[int] = set()
-        for reader in readers:
-            self.add(reader)
-
-    def add(self, reader: Reader) -> None:
-        head = _head_of(reader)
-        if head.length:
-            self._by_digest[head.length, head.digest].append(reader)
-            self._lengths.add(head.length)
-        self._by_name[os.path.basename(reader.stream)].append(reader)
-
-    def similar_to(self, candidate: Candidate) -> list[Reader]:
-        """Return the sources that begin like a file, the likeliest first."""
-        first = candidate.first
-        found = [
-            reader
-            for length in self._lengths
-            if length <= len(first)
-            for reader in self._by_digest.get((length, digest(first[:length])), ())
-        ]
-        if len(first) < FINGERPRINT_BYTES:
-            relatives = self._by_name.get(os.path.basename(candidate.found.stream), ())
-            found += [reader for reader in relatives if reader not in found and _may_grow_into(candidate, reader)]
-        return sorted(found, key=lambda reader: _likelihood(candidate, reader), reverse=True)
 
 
 def continued(candidate: Candidate, readers: Sequence[Reader]) -> Reader | None:
@@ -196,7 +143,9 @@ def _holds_source(content: Content, known: KnownSource) -> bool:
 def _kind_of(candidate: Candidate, reader: Reader, *, settled: bool) -> MatchKind | None:
     if _is_missing(reader):
         return _beginning(candidate, reader, settled=settled)
-    if len(candidate.first) < FINGERPRINT_BYTES or _head_of(reader).length < FINGERPRINT_BYTES:
+    if candidate.is_half_made:  # under any name: it is probably the archive of this source
+        return "wait" if _begins_alike(candidate, reader) else None
+    if len(candidate.first) < FINGERPRINT_BYTES or head_of(reader).length < FINGERPRINT_BYTES:
         return _short_copy(candidate, reader, settled=settled)
     is_packed_alike = candidate.content.compression == reader.source.compression  # else one is the other, compressed
     in_one_look = candidate.first_look == reader.first_look
@@ -210,12 +159,12 @@ def _kind_of(candidate: Candidate, reader: Reader, *, settled: bool) -> MatchKin
 def _beginning(candidate: Candidate, reader: Reader, *, settled: bool) -> MatchKind | None:
     """Judge a file that begins like a source without a file, but did not hold all that was read of it."""
     if not reader.proof.position:
-        return "wait" if reader.content and _is_incomplete(candidate.content) else None
+        return "wait" if reader.content and is_incomplete(candidate.content) else None
     if candidate.content.read(
         reader.proof.position - 1, 1
     ):  # it is longer, and its bytes differ, unless it grew meanwhile
         return "same" if _may_continue(candidate, reader) and _holds_all(candidate, reader) else None
-    if _is_incomplete(candidate.content) or (not settled and not candidate.found.live):
+    if is_incomplete(candidate.content) or (not settled and not candidate.found.live):
         return "wait"
     if candidate.found.live or len(candidate.first) < FINGERPRINT_BYTES:
         return None
@@ -226,12 +175,12 @@ def _beginning(candidate: Candidate, reader: Reader, *, settled: bool) -> MatchK
 
 def _compared(candidate: Candidate, reader: Reader) -> MatchKind | None:
     try:
-        with _file_of(reader) as original:
+        with file_of(reader) as original:
             shared, ended, original_ended = compare(candidate.content, original)
             precedes = _precedes(candidate, reader, original)
     except OSError:
         return "wait"  # renamed or deleted meanwhile
-    if ended and _is_incomplete(candidate.content):
+    if ended and is_incomplete(candidate.content):
         return "wait"
     if ended and precedes:
         return None  # a rotated log whose lines the next one repeats: a load test writes the same in each round
@@ -249,7 +198,7 @@ def _compared(candidate: Candidate, reader: Reader) -> MatchKind | None:
     replaces = candidate.found.absolute == reader.former_path or candidate.found.stream == reader.stream
     if not (original_ended and replaces and candidate.found.asked):
         return None
-    return "wait" if _is_incomplete(reader.content) else "same"
+    return "wait" if is_incomplete(reader.content) else "same"
 
 
 def _precedes(candidate: Candidate, reader: Reader, original: Content) -> bool:
@@ -274,10 +223,11 @@ def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> Match
     rewritten = found.absolute == reader.former_path and reader.position > 0
     if rewritten and is_called_a_copy(reader.last_path, found.absolute):
         return "same" if has_fingerprint(content, reader.proof) else None
-    if not are_related(found.path, reader.source.path) or not _begins_alike(candidate, reader):
+    related = are_related(found.path, reader.source.path)
+    if not (related or content.compression) or not _begins_alike(candidate, reader):
         return None
     if content.compression:
-        return "wait" if _is_incomplete(content) else "copy" if _is_prefix(content, reader) else None
+        return _short_archive(content, reader, related=related, settled=settled)
     if is_called_a_copy(found.absolute, reader.last_path) and _is_prefix(content, reader):
         return "copy"
     if settled:
@@ -286,9 +236,20 @@ def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> Match
     return "wait" if rewritten or copied else None
 
 
+def _short_archive(content: Content, reader: Reader, *, related: bool, settled: bool) -> MatchKind | None:
+    """Judge an archive; under an unrelated name it is another log with equal lines, unless the source is about to be deleted."""
+    if is_incomplete(content):
+        return "wait"
+    if not _is_prefix(content, reader):
+        return None
+    if related:
+        return "copy"
+    return None if settled else "wait"
+
+
 def _is_prefix(content: Content, reader: Reader) -> bool:
     try:
-        with _file_of(reader) as original:
+        with file_of(reader) as original:
             return compare(content, original)[1]
     except OSError:
         return True  # renamed or deleted meanwhile; the next look decides
@@ -296,51 +257,15 @@ def _is_prefix(content: Content, reader: Reader) -> bool:
 
 def _begins_alike(candidate: Candidate, reader: Reader) -> bool:
     """Return whether one may begin with the other."""
-    first, known = candidate.first, reader.first  # what was read; its file may hold other bytes now
+    first, known, head = candidate.first, first_of(reader), reader.source.head
     if reader.content and _length(candidate.content) > _length(reader.content) and reader.is_intact():
         return False  # a copy is not longer than its original, unless that was just truncated
-    if not reader.position:
-        known = reader.content.first() if reader.content else b""
-        return bool(known) and first.startswith(known[: len(first)])
     if known:
         return first.startswith(known[: len(first)])
-    head = reader.source.head
-    return len(first) >= head.length and digest(first[: head.length]) == head.digest
-
-
-@contextmanager
-def _file_of(reader: Reader) -> Iterator[Content]:
-    """Yield the content of a source's file, readable from its start. Raises OSError."""
-    if reader.content and not reader.content.compression:
-        yield reader.content
-        return
-    with closing(open_content(reader.found.path if reader.found else reader.source.path)) as content:
-        yield content
+    return 0 < head.length <= len(first) and digest(first[: head.length]) == head.digest
 
 
 # what is known of a source
-
-
-def _head_of(reader: Reader) -> Fingerprint:
-    """Return the fingerprint of the first bytes of a source: those that were read, else those in its file."""
-    if reader.source.head.length or reader.position or not reader.content:
-        return reader.source.head
-    first = reader.content.first()
-    return Fingerprint(len(first), len(first), digest(first))
-
-
-def _likelihood(candidate: Candidate, reader: Reader) -> tuple[bool, bool, bool, int]:
-    """Return a sort key for sources that begin alike: the likeliest is the greatest."""
-    found, source = candidate.found, reader.source
-    same_inode = candidate.stat.st_ino == source.inode
-    return found.absolute == reader.last_path, same_inode, reader.stream == found.stream, reader.proof.position
-
-
-def _may_grow_into(candidate: Candidate, reader: Reader) -> bool:
-    """Return whether a short file may be the beginning of a source, or an archive of which nothing can be read yet."""
-    first = candidate.first
-    known = reader.first or (reader.content.first() if reader.content else b"")
-    return known.startswith(first) if first else _is_incomplete(candidate.content)
 
 
 def _is_missing(reader: Reader) -> bool:
@@ -353,16 +278,12 @@ def _is_intact(reader: Reader) -> bool:
     if reader.content:
         return reader.is_intact()
     try:
-        with _file_of(reader) as file:
+        with file_of(reader) as file:
             return key_of(file.stat()) == (reader.source.device, reader.source.inode) and file.holds(reader.proof)
     except FileNotFoundError:
         return False
     except OSError:
         return True  # it cannot be told, now or later
-
-
-def _is_incomplete(content: Content | None) -> bool:
-    return isinstance(content, Compressed) and not content.complete and not content.broken
 
 
 def _length(content: Content) -> int:

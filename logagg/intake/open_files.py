@@ -13,19 +13,22 @@ import resource
 from logagg.errors import SourceError
 from logagg.intake.reader import Reader
 
-# Descriptors for the rest: a merge opens 32 parts, and a tail with 8 shards used 11 more (measured); 64 were too few in one of
-# fifteen runs of a busy machine with a limit of 100, when a flush met a merge and a look.
-RESERVE = 76
+# Descriptors for what comes and goes beside the logs: a file that is judged, and the one that it is compared with; listings,
+# heartbeats, file events, scrapes.
+RESERVE = 12
 FEWEST = 8  # logs that can stay open, at least
 
 
-def allowance() -> int:
-    """Return how many logs may stay open, after raising the soft limit to the hard one. Raises SourceError."""
+def allowance(reserved: int) -> int:
+    """Return how many logs may be open, after raising the soft limit to the hard one. Raises SourceError.
+
+    `reserved`: descriptors that others than the intake need beside those that they have open now.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    left = limit - _in_use() - RESERVE
+    left = limit - _in_use() - RESERVE - reserved
     if left < FEWEST:
         needed = limit - left + FEWEST
         what = f"this process may open {limit} files at a time, and logagg needs {needed} at least"
@@ -54,12 +57,23 @@ class OpenFiles:
 
     def close_idle(self) -> bool:
         """Park sources that are read to their end until one more may be opened; return whether it may."""
+        return self._park_idle(self.most - 1)
+
+    def rest(self, reader: Reader) -> None:
+        """Park sources that are read to their end, or else this one, whose turn is over, if more are open than may be."""
+        if not self._park_idle(self.most) and reader.can_be_opened_again():
+            reader.park()
+
+    def _park_idle(self, most: int) -> bool:
+        """Park sources that are read to their end until at most so many are open; return whether that is so."""
+        if len(self._open) <= most:
+            return True
         self._open = {id_: reader for id_, reader in self._open.items() if reader.content}
-        self.crowded |= len(self._open) >= self.most
+        self.crowded |= len(self._open) > most
         for reader in list(self._open.values()):
-            if len(self._open) < self.most:
+            if len(self._open) <= most:
                 break
             if reader.can_be_parked():
                 reader.park()
                 del self._open[reader.source.id]
-        return len(self._open) < self.most
+        return len(self._open) <= most

@@ -16,7 +16,7 @@ from dataclasses import replace
 from enum import Enum
 
 from logagg.intake.chunks import ChunkReader, ReadLimits
-from logagg.intake.content import FINGERPRINT_BYTES, Content, Plain, is_unchanged, key_of
+from logagg.intake.content import FINGERPRINT_BYTES, Content, is_unchanged, key_of
 from logagg.intake.names import Found
 from logagg.records import Fingerprint, Source
 
@@ -153,9 +153,18 @@ class Reader(ChunkReader):
     def set_note(self, note: str) -> None:
         self.source = replace(self.source, note=note)
 
-    def set_format(self, format: str) -> None:
-        if self.source.format != format:
-            self.source = replace(self.source, format=format)
+    def set_format(self, format: str, data: bytes | memoryview) -> bool:
+        """Note the format of the last chunk, which has these data; return False if it was taken back, to be cut as the format demands."""
+        if self.source.format == format:
+            return True
+        self.note_format(format)
+        if not self._is_cut_well(data):
+            self.take_back()
+            return False
+        return True
+
+    def note_format(self, format: str) -> None:
+        self.source = replace(self.source, format=format)
 
     # one pass of reading
 
@@ -217,8 +226,12 @@ class Reader(ChunkReader):
             return False
 
     def can_be_parked(self) -> bool:
-        """Return whether its file can be closed and opened again by its name: all of it was read, and it has its name."""
-        return self.seen and self.announced and self.is_read_to_end() and isinstance(self.content, Plain)
+        """Return whether its file need not be open: all of it was read, and it can be opened again."""
+        return self.is_read_to_end() and self.can_be_opened_again()
+
+    def can_be_opened_again(self) -> bool:
+        """Return whether its file can be closed and opened again, since it has its name."""
+        return self.seen and self.announced
 
     def outgrew(self) -> bool:
         """Return whether its file, of which nothing was read, has more than the few bytes by which it was judged.

@@ -27,11 +27,11 @@ from logagg.intake.content import (
     key_of,
     open_content,
 )
-from logagg.intake.match import Candidate
 from logagg.intake.names import STDIN, Age, Found, are_related, describe
 from logagg.intake.open_files import OpenFiles
 from logagg.intake.read_errors import ReadErrors
 from logagg.intake.reader import Reader
+from logagg.intake.similar import Candidate
 from logagg.intake.table import SourceTable
 from logagg.intake.unknown import EndPositions, UnknownFile, UnknownFiles
 from logagg.notices import (
@@ -142,6 +142,10 @@ class SourceRegistry:
             return False
         self._open_files.opened(reader)
         return True
+
+    def rest(self, reader: Reader) -> None:
+        """Note that the turn of a source to be read is over; its file stays open if the limit allows that."""
+        self._open_files.rest(reader)
 
     def reconsider(self, reader: Reader) -> None:
         """Forget a source of which nothing was read: its file may become a copy or an archive; the next look judges it again."""

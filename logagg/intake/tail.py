@@ -11,7 +11,7 @@ from typing import Literal
 from logagg.clock import Clock, is_set, not_set, written
 from logagg.errors import ClockError
 from logagg.heartbeat import FollowedLog
-from logagg.intake.chunks import Outgrown, ReadLimits, Replaced, TakeBuffer, no_buffer
+from logagg.intake.chunks import Outgrown, ReadLimits, Replaced, TakeBuffer, WholeLines, all_lines, no_buffer
 from logagg.intake.content import Compressed, Pipe
 from logagg.intake.discover import Finder
 from logagg.intake.names import STDIN
@@ -50,13 +50,15 @@ class Tailer:
         forget: float = 30 * 86_400.0,
         once: bool = False,
         take_buffer: TakeBuffer = no_buffer,
+        whole_lines: WholeLines = all_lines,
+        reserved: int = 0,
         clock: Clock,
         notice: Report,
         may_forget: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._at_once = max(1, allowance() // 4)  # logs that are read in turn
+        self._at_once = max(1, allowance(reserved) // 4)  # logs that are read in turn
         open_files = OpenFiles(3 * self._at_once)
-        limits = ReadLimits(chunk_bytes, max_line, take_buffer)
+        limits = ReadLimits(chunk_bytes, max_line, take_buffer, whole_lines)
         self._finder = Finder(paths, clock.now)
         from_end = start_at == "end"
         self._registry = SourceRegistry(known, limits, clock, notice, open_files, patient=not once, from_end=from_end)
@@ -86,25 +88,29 @@ class Tailer:
             if not self._registry.unsettled:
                 break
         if self._stdin:
-            yield from self._read(self._stdin)
+            yield from self._read_on(self._stdin)
         if not self._waits:
             yield from self._finish_idle()
             self._miss_now_and_then()
 
     def drain_ends(self, whole: Callable[[str, bytes], bool]) -> Iterator[Chunk]:
-        """Yield the last lines without a newline, for a run that ends.
+        """Yield the last lines without a newline, for a run that ends, and those whose last part may be missing.
 
-        Of a log that may still be written to, a line is yielded only if `whole` accepts it as complete.
+        Of a log that may still be written to, a line without a newline is yielded only if `whole` accepts it as complete.
         """
         if self.waits_for_clock():
             return
         for reader in self._all():
-            if not self._may_have_rest(reader):
+            if reader.source.finished or not self._may_have_rest(reader):
                 continue
             over = reader is self._stdin or not (_is_live(reader) or self._is_young(reader))
             yield from self._last_line(reader, None if over else whole)
-            if over and reader is not self._stdin:
+            if reader is self._stdin:
+                continue
+            if over:
                 self._registry.let_go(reader)
+            else:
+                self._registry.rest(reader)
 
     def waits_for_clock(self) -> bool:
         """Return whether reading waits for the clock to be set; report when that begins and ends."""
@@ -136,9 +142,22 @@ class Tailer:
         changed, self._registry.changed = self._registry.changed, False
         return changed
 
-    def set_format(self, source: str, format: str) -> None:
-        """Remember the format a source is written in."""
-        self._reader(source).set_format(format)
+    def set_format(self, chunk: Chunk, format: str) -> bool:
+        """Remember the format that the last chunk of a source is written in; return False if it was taken back, to be cut as the format demands."""
+        return self._reader(chunk.source).set_format(format, chunk.data)
+
+    def note_format(self, source: str, format: str) -> None:
+        """Remember the formats of a source, of which one is new; it does not change where the log is cut."""
+        self._reader(source).note_format(format)
+
+    def first_bytes(self, source: str) -> bytes:
+        """Return the first bytes of a source; none if its file is not open, or is a pipe."""
+        content = self._reader(source).content
+        return content.first() if content else b""
+
+    def fragment(self, source: str) -> bytes:
+        """Return what comes after the last newline of a source, read again. Raises Replaced or OSError."""
+        return self._reader(source).fragment()
 
     def refuse(self, source: str) -> None:
         """Take back the last chunk of a source; it is read again when its file has grown."""
@@ -217,9 +236,12 @@ class Tailer:
 
     def _read_stream(self, readers: Sequence[Reader]) -> Iterator[Chunk]:
         for reader in readers:
-            yield from self._read(reader)
+            yield from self._read_on(reader)
+            if reader.source.compression:
+                yield from self._finish_if_over(reader)
+            self._registry.rest(reader)
 
-    def _read(self, reader: Reader) -> Iterator[Chunk]:
+    def _read_on(self, reader: Reader) -> Iterator[Chunk]:
         """Read one source to its end; standard input, which may be endless, only for as long as files can wait."""
         stamp, began = reader.start_pass(), self._clock.monotonic()
         try:
@@ -249,11 +271,13 @@ class Tailer:
     def _finish_idle(self) -> Iterator[Chunk]:
         """Finish sources that are rotated or compressed and not written to any more."""
         for reader in list(self._registry.readers.values()):
-            if _is_live(reader) and reader.seen:
-                continue
-            if reader.has_file() and not reader.source.finished and self._is_over(reader):
-                yield from self._last_line(reader, None)
-                self._registry.let_go(reader)
+            if not (_is_live(reader) and reader.seen):
+                yield from self._finish_if_over(reader)
+
+    def _finish_if_over(self, reader: Reader) -> Iterator[Chunk]:
+        if reader.has_file() and not reader.source.finished and self._is_over(reader):
+            yield from self._last_line(reader, None)
+            self._registry.let_go(reader)
 
     def _may_have_rest(self, reader: Reader) -> bool:
         """Return whether a source may have a line without a newline; its file is open then."""
@@ -280,15 +304,14 @@ class Tailer:
         return content.complete or bool(content.broken)
 
     def _last_line(self, reader: Reader, whole: Callable[[str, bytes], bool] | None) -> Iterator[Chunk]:
-        """Yield the line after the last newline; if `whole` is given, only if that accepts it."""
+        """Yield what is left of a log; the line after the last newline, if `whole` is given, only if that accepts it."""
         if reader.content is None and not self._may_have_rest(reader):
             return
         if reader.refused or (isinstance(reader.content, Compressed) and not reader.content.complete):
             return
         try:
-            if whole is None or whole(reader.source.id, reader.fragment()):
-                if chunk := reader.last():
-                    yield chunk
+            if chunk := reader.last(lambda line: whole is None or whole(reader.source.id, line)):
+                yield chunk
         except Replaced:
             self._registry.lose(reader)
         except OSError as error:

@@ -13,15 +13,14 @@ from logagg.intake.content import Content, Key, key_of, open_content
 from logagg.intake.lines import after_last_newline
 from logagg.intake.match import (
     SETTLE_SECONDS,
-    Candidate,
     Match,
     MatchKind,
-    SourceIndex,
     continued,
     match,
 )
 from logagg.intake.names import Found, is_called_a_copy
 from logagg.intake.reader import Reader, Stamp, stamp_of
+from logagg.intake.similar import Candidate, SourceIndex
 from logagg.intake.trimmed import trimmed_at
 from logagg.notices import Notice, log_is_copy
 
@@ -77,6 +76,10 @@ class Observation:
         judged = replace(self, reader=reader, match_kind=match.kind, had_file=reader.seen, missing=missing)
         return replace(judged, original_size=size, settled=settled)
 
+    def postponed(self, missing: frozenset[str]) -> Observation:
+        """Return the observation of a file that is judged when it has grown, or has not changed for a while."""
+        return replace(self, reader=None, match_kind="wait", missing=missing, settled=False, passed=False)
+
     def holds(self, unknown: UnknownFile, missing: frozenset[str], now: float) -> bool:
         """Return whether the file need not be opened again: neither it nor the source it was matched with has changed."""
         if self.stamp != stamp_of(unknown.stat) or (self.reader and not self.match_kind):
@@ -84,7 +87,8 @@ class Observation:
         if self.match_kind == "wait" and not self.settled and now - self.since >= SETTLE_SECONDS:
             return False
         if self.reader is None:
-            return self.passed or (not unknown.found.asked and missing <= self.missing)
+            is_at_rest = self.match_kind == "wait" or not unknown.found.asked
+            return self.passed or (is_at_rest and missing <= self.missing)
         return self.had_file == self.reader.seen
 
 
@@ -241,6 +245,8 @@ class UnknownFiles:
     def _judge(self, candidate: Candidate) -> bool:
         """Decide what a file is, and begin to read it if it is a log of its own."""
         settled = not self._patient or candidate.unchanged >= SETTLE_SECONDS
+        if candidate.is_half_made and not settled:
+            return self._postpone(candidate)
         found = match(candidate, self._index.similar_to(candidate), settled=settled) or self._still_a_copy(candidate)
         if found and found.kind == "same":
             return self._sources.move(found.reader, candidate)
@@ -255,6 +261,11 @@ class UnknownFiles:
             self._sources.tell(log_is_copy(candidate.found.path, found.reader.source.path))
         seen = self._observations[candidate.key]
         self._observations[candidate.key] = seen.judged(found, self._sources.missing, settled=settled, passed=passed)
+        return False
+
+    def _postpone(self, candidate: Candidate) -> bool:
+        seen = self._observations[candidate.key]
+        self._observations[candidate.key] = seen.postponed(self._sources.missing)
         return False
 
     def _still_a_copy(self, candidate: Candidate) -> Match | None:

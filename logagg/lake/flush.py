@@ -13,13 +13,15 @@ from logagg.records import Delta
 from logagg.rollup.requests import NAME as REQUESTS
 from logagg.rollup.requests import Requests, Table
 
+WRITERS = os.cpu_count() or 1  # parts that are written at a time
+
 
 class FlushWriter:
     """Writes the rows of deltas, with a thread for each core."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._threads = ThreadPoolExecutor(os.cpu_count(), "writer")
+        self._threads = ThreadPoolExecutor(WRITERS, "writer")
 
     def write(self, deltas: Sequence[Delta], tables: Mapping[str, Table]) -> list[Part]:
         """Write the parts of all tables; leave none if one cannot be written."""

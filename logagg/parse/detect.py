@@ -1,21 +1,128 @@
-"""Detects the format of a log from its first lines."""
+"""Detects the formats of a log from lines of it."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-from logagg.parse.formats.compile import compile_format
-from logagg.parse.formats.format import NO_PERSONAL_FIELDS, REQUEST_PARTS, TIMES, Format, PersonalFields
-from logagg.parse.formats.json_keys import json_format
-from logagg.parse.formats.presets import NAMED
-from logagg.parse.formats.variables import JSON_KEYS, JSON_TIMES, NGINX
+import numpy as np
+
+from logagg.parse.captures import capture_templates
+from logagg.parse.combined.write import open_template, templates
+from logagg.parse.envelopes.kinds import DEEPEST
+from logagg.parse.envelopes.unwrap import envelopes_of, unwrap_lines
+from logagg.parse.formats.columns import HEADER
+from logagg.parse.formats.compile import compile_format, enveloped, joined, named, outside
+from logagg.parse.formats.format import NO_PERSONAL_FIELDS, Format, PersonalFields
+from logagg.parse.formats.ltsv import ltsv_templates
+from logagg.parse.formats.presets import COMBINED, PRESETS
+from logagg.parse.json_detect import json_formats
 from logagg.parse.lines import fast
 from logagg.records import Chunk, Fingerprint
 
-_TIME_SHAPES = ("time_local", "time_iso8601", "time_epoch_us", "time_epoch_ms", "time_epoch")
-_KEYS = {**{name: field for name, field in NGINX.items() if field and field not in TIMES}, **JSON_KEYS}
+GLANCE = 16  # lines by which it is decided whether a format is worth an attempt
+MOST_TOGETHER = 4  # formats of one log's first lines
+SOME = 60  # lines from which formats are written, and of which one at least must match
+FEW = 10  # of so many lines in an envelope, one has a format: other programs write into such a log, too
+
+# How formats are chosen for lines, of which some are likely, and how many must have them at least.
+_Choose = Callable[[Sequence[bytes], Sequence[Format], int], Format | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """Detects formats, for one configuration."""
+
+    personal: PersonalFields = NO_PERSONAL_FIELDS
+    names: tuple[str, ...] | None = None  # of the formats to choose from; None: all
+
+    def first(self, lines: Sequence[bytes], now: float, likely: Sequence[Format] = ()) -> Format | None:
+        """Return the formats that parse the most of a log's first lines together, if that is at least half of them.
+
+        `likely` are formats that are preferred to others which parse as many.
+        """
+        if headed := self._headed(lines, now):
+            return headed
+
+        def choose(lines: Sequence[bytes], likely: Sequence[Format], least: int) -> Format | None:
+            left, found = list(lines), list[Format]()
+            while left and len(found) < MOST_TOGETHER and (fmt := self._best(left, now, likely)):
+                left = _without(left, fmt, now)
+                found.append(fmt)
+            return joined(found) if found and len(lines) - len(left) >= least else None
+
+        return _unwrapped(lines, likely, choose)
+
+    def next(self, lines: Sequence[bytes], now: float, likely: Sequence[Format] = ()) -> Format | None:
+        """Return the format that parses the most of some lines, and of equals the one with the most fields; None if none does."""
+        return _unwrapped(lines, likely, lambda lines, likely, least: self._best(lines, now, likely))
+
+    def _headed(self, lines: Sequence[bytes], now: float) -> Format | None:
+        """Return the format of lines below headers, if there are any, and at least half of the lines match."""
+        if not (self._may_be("w3c") and any(line.startswith(HEADER) for line in lines)):
+            return None
+        fmt = compile_format("w3c", self.personal)
+        requests = sum(not line.startswith(fmt.comment) for line in lines)
+        return fmt if 2 * count(lines, fmt, now) >= requests else None
+
+    def _may_be(self, name: str) -> bool:
+        return self.names is None or name in self.names
+
+    def _best(self, lines: Sequence[bytes], now: float, likely: Sequence[Format]) -> Format | None:
+        best, most = None, (0, 0)
+        some = spread(lines, SOME)
+        for fmt in (*likely, *self._candidates(lines, some, now)):
+            parsed = count(lines, fmt, now) if count(some, fmt, now) else 0
+            if parsed and (parsed, len(fmt.fields)) > most:
+                best, most = fmt, (parsed, len(fmt.fields))
+        return best or self._open(some, now)
+
+    def _candidates(self, lines: Sequence[bytes], some: Sequence[bytes], now: float) -> Iterable[Format]:
+        few = spread(lines, GLANCE)
+        for preset in PRESETS:
+            if preset.name not in COMBINED and self._may_be(preset.name):
+                fmt = compile_format(preset.name, self.personal)
+                if count(few, fmt, now):  # each attempt costs as much as parsing the lines
+                    yield fmt
+        if self.names is None:
+            yield from (compile_format(text, self.personal) for text in capture_templates(lines))
+        if self._may_be("ltsv"):
+            yield from (compile_format(text, self.personal) for text in ltsv_templates(few))
+        if self._may_be("json"):
+            yield from json_formats(lines, now, self.personal)
+        if self.names is None:
+            yield from (compile_format(text, self.personal) for text in map(named, templates(some, now)))
+
+    def _open(self, lines: Sequence[bytes], now: float) -> Format | None:
+        """Return a format for lines with anything behind the agent."""
+        text = open_template(lines, now) if self.names is None else None
+        fmt = compile_format(text, self.personal) if text else None
+        return fmt if fmt and count(lines, fmt, now) else None
+
+
+def _unwrapped(lines: Sequence[bytes], likely: Sequence[Format], choose: _Choose, depth: int = 0) -> Format | None:
+    """Choose formats inside the envelopes of lines, if there is one: certain ones come off first.
+
+    What lines without an envelope may look like, too, is taken for one only if they have no format without it.
+    """
+
+    def in_envelope(*, certain: bool) -> Format | None:
+        for envelope in envelopes_of(lines, certain=certain) if depth < DEEPEST else ():
+            inside = unwrap_lines(lines, envelope)
+            if found := _unwrapped(inside, outside(envelope, likely), choose, depth + 1):
+                return enveloped(found, envelope)
+        return None
+
+    return (
+        in_envelope(certain=True)
+        or choose(lines, [fmt for fmt in likely if not fmt.envelope], max(1, least_of(len(lines), depth > 0)))
+        or in_envelope(certain=False)
+    )
+
+
+def least_of(lines: int, in_envelope: object) -> int:
+    """Return how many of a log's first lines must have a format, so that it is that of the log."""
+    return lines // FEW if in_envelope else (lines + 1) // 2
 
 
 def detect(
@@ -25,18 +132,8 @@ def detect(
     *,
     names: Iterable[str] | None = None,
 ) -> Format | None:
-    """Return the format that parses the most of these lines, if that is at least half of them; otherwise None.
-
-    `names` are the formats to choose from, most specific first; by default all named formats.
-    """
-    best, most = None, (len(lines) + 1) // 2 - 1
-    for fmt in _candidates(lines, now, personal, tuple(NAMED) + ("json",) if names is None else names):
-        parsed = count(lines, fmt, now)
-        if parsed > most:
-            best, most = fmt, parsed
-        if most == len(lines):  # no other can do better, and each attempt costs as much as parsing a thousand lines
-            break
-    return best
+    """Return the formats that parse the most of these lines, if that is at least half of them; otherwise None."""
+    return Detector(personal, None if names is None else tuple(names)).first(lines, now)
 
 
 def count(lines: Sequence[bytes], fmt: Format, now: float) -> int:
@@ -45,50 +142,21 @@ def count(lines: Sequence[bytes], fmt: Format, now: float) -> int:
     return fast.count(Chunk("", 0, 0, len(data), data, Fingerprint(0, 0, "")), fmt, now)
 
 
-def _candidates(lines: Sequence[bytes], now: float, personal: PersonalFields, names: Iterable[str]) -> Iterable[Format]:
-    for name in names:
-        if name != "json":
-            yield compile_format(name, personal)
-        elif fmt := _json(lines, now, personal):
-            yield fmt
+def spread(lines: Sequence[bytes], most: int) -> Sequence[bytes]:
+    """Return some lines, evenly spread."""
+    return lines[:: -(-len(lines) // most)] if lines else lines
 
 
-def _json(lines: Sequence[bytes], now: float, personal: PersonalFields) -> Format | None:
-    """Choose the key of each field among the keys that most objects have."""
-    records = [record for record in map(_object, lines) if record]
-    if not records:
-        return None
-    common = Counter(key for record in records for key in record)
-    present = [key for key, count in common.items() if 2 * count > len(records) and not set(key) & set(',="\\')]
-    keys = {field: key for key, field in reversed(_KEYS.items()) if key in present and personal.wants(field)}
-    keys |= dict(_time_keys(present, records, now))
-    if personal.user_id in present:
-        keys["user_id"] = personal.user_id
-    if "request" in keys:
-        keys = {field: key for field, key in keys.items() if field not in REQUEST_PARTS}
-    if not {"status"} <= keys.keys() or not {"request", "target", "path"} & keys.keys() or not TIMES & keys.keys():
-        return None
-    return json_format({key: field for field, key in keys.items()})
+def _without(lines: Sequence[bytes], fmt: Format, now: float) -> list[bytes]:
+    """Return the lines that a format does not parse."""
+    return [line for line, fits in zip(lines, _fit(lines, fmt, now), strict=True) if not fits]
 
 
-def _time_keys(present: Sequence[str], records: Sequence[dict[str, str]], now: float) -> Iterable[tuple[str, str]]:
-    """Find the one key that holds a time, and which field its values read as."""
-    from logagg.parse.lines import reference  # only JSON needs it
-
-    for key in ("time_iso8601", "time_local", "msec", *JSON_TIMES):
-        values = [record[key].encode("utf-8", "replace") for record in records if key in record]
-        for field in _TIME_SHAPES if key in present else ():
-            if values and all(reference.reads_as_time(field, value, now) for value in values[:20]):
-                return [(field, key)]
-    return []
-
-
-def _object(line: bytes) -> dict[str, str] | None:
-    """Return the plain values of a JSON object by key, as text."""
-    try:
-        record = json.loads(line, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(record, dict):
-        return None
-    return {key: value for key, value in record.items() if isinstance(value, str)}
+def _fit(lines: Sequence[bytes], fmt: Format, now: float) -> list[bool]:
+    """Tell of each line whether a format parses it."""
+    data = b"\n".join(lines)
+    found = fast.find_lines(Chunk("", 0, 0, len(data), data, Fingerprint(0, 0, "")))
+    starts = np.cumsum([0, *(len(line) + 1 for line in lines[:-1])])
+    fits = np.zeros(len(lines), bool)
+    fits[np.searchsorted(starts, found.start, "right") - 1] = fast.matching(found, fmt, now)
+    return fits.tolist()

@@ -5,6 +5,8 @@ Text columns are dictionary-encoded from here to the rollup, so that work is don
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
@@ -15,13 +17,26 @@ REASONS = (
     "too_long",  # over the line length limit
     "format",  # the literal text of the format is missing, or the line is not a JSON object
     "time",  # missing, or implausible: before 1995, or more than a day ahead of the clock
-    "status",  # not a number of three digits
+    "status",  # neither a number of three digits, nor 0, 000 or -1 for a request without an answer
     "size",  # neither "-" nor a whole number up to `MOST_BYTES`
 )
+OF_ANOTHER_FORMAT = ("format", "time", "status")  # what is wrong with a line that another format may read
 
 MOST_BYTES = 1 << 50  # of a response: a pebibyte, which takes a day at 100 Gbit/s
 LONGEST = 7 * 86_400.0  # seconds; tunnels and WebSockets last for days
-DURATION = r"[0-9]+(\.[0-9]+)?([eE]-0?[0-9]{1,2})?"  # JSON has 0.00004 as 4e-05
+DURATION = r"[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?0?[0-9]{1,2})?"  # JSON has 0.00004 as 4e-05, and Java 1.2E7
+DURATION_UNITS: Mapping[bytes, int] = {  # of durations that say it, and how many of it are a second
+    b"s": 1,
+    b"ms": 1_000,
+    b"us": 1_000_000,
+    "\N{MICRO SIGN}s".encode(): 1_000_000,
+    "\N{GREEK SMALL LETTER MU}s".encode(): 1_000_000,
+    b"ns": 1_000_000_000,
+}
+WRITTEN_DURATION = (
+    r"(?:(?P<hours>[0-9]{1,9})h)?(?:(?P<minutes>[0-9]{1,9})m)?"
+    rf"(?:(?P<number>{DURATION}) ?(?P<unit>s|[mun]s|\xc2\xb5s|\xce\xbcs))?"
+)
 DURATION_LENGTH = 40  # characters; JSON has up to 25 for a number of 64 bits
 
 # One row per accepted line, in the order of the lines. Text is decoded, invalid UTF-8 replaced. Null: the format does

@@ -1,21 +1,45 @@
-"""The format of each source: given, remembered by the lake, or detected from the source's first lines."""
+"""The formats of each source: given, remembered by the lake, or detected from the source's lines."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from logagg.clock import Clock, LatestTime
-from logagg.parse.detect import count, detect
-from logagg.parse.formats.compile import compile_format
-from logagg.parse.formats.format import NO_PERSONAL_FIELDS, Format, PersonalFields
+from logagg.errors import FormatError
+from logagg.parse.detect import Detector, count
+from logagg.parse.envelopes.kinds import split
+from logagg.parse.envelopes.unwrap import envelopes_of
+from logagg.parse.formats.columns import HEADER
+from logagg.parse.formats.compile import compile_format, enveloped, joined
+from logagg.parse.formats.format import NO_PERSONAL_FIELDS, OR, Format, PersonalFields
+from logagg.parse.lines import scan
+from logagg.parse.lines.headers import under
 from logagg.records import Chunk
 
+DETECTED = ("json", "ltsv")  # names whose keys or labels are detected
 SAMPLE_LINES = 1000
 SAMPLE = 1 << 20  # bytes
 
 
+def nothing_before(source: str) -> str:
+    """Know no earlier generation of a source's log."""
+    return ""
+
+
+def no_bytes(source: str) -> bytes:
+    """Have nothing of a source but what is read."""
+    return b""
+
+
 class SourceFormats:
-    """Remembers the format of each source, and detects that of a new one from its first lines."""
+    """Remembers the formats of each source, and detects those of a new one from its first lines.
+
+    A parser that finds lines of another format reads them in that (`learn`), so what is remembered here makes the next lines
+    faster to read, and decides where several formats could be meant; no line depends on it for being read.
+    """
 
     def __init__(
         self,
@@ -24,13 +48,24 @@ class SourceFormats:
         clock: Clock,
         refused: Callable[[str], None],
         personal: PersonalFields = NO_PERSONAL_FIELDS,
+        before: Callable[[str], str] = nothing_before,
+        first_bytes: Callable[[str], bytes] = no_bytes,
     ) -> None:
-        self._json = given == "json"  # the keys are detected from the lines
-        self._given = compile_format(given, personal) if given and not self._json else None
+        kind = split(given)[1] if split(given)[1] in DETECTED else ""  # details are detected from the lines
+        self._given = compile_format(given, personal) if given and not kind else None
+        self.detector = Detector(personal, (kind,) if kind else None)
         # Remembered formats that differ from --log-format are dropped and detected again.
-        kept = {source: name for source, name in known.items() if given in ("", name, name.partition(":")[0])}
+        kept = {source: name for source, name in known.items() if self._is_as_given(given, name)}
         self._formats = {source: compile_format(name, personal) for source, name in kept.items()}
-        self._latest, self._refused, self._personal = LatestTime(clock), refused, personal
+        self._latest, self._refused, self._personal, self._before = LatestTime(clock), refused, personal, before
+        self._first_bytes = first_bytes
+        self._learned = list[tuple[str, str]]()
+        self._lock = threading.Lock()
+
+    @property
+    def detects(self) -> bool:
+        """Whether lines may have other formats than those that are known."""
+        return self._given is None
 
     def format_of(self, chunk: Chunk, written: float = 0.0) -> Format | None:
         """Return the format of the chunk's source, or None when no format matches its first lines.
@@ -42,26 +77,94 @@ class SourceFormats:
         """
         known = self._formats.get(chunk.source)
         if known:
-            return known
+            return self._follow(chunk, known)
         lines = [
             line for line in bytes(chunk.data[:SAMPLE]).split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES] if line.strip(b"\r\0")
         ]
         if not lines:
             return self._given or compile_format("combined")
-        found = self._probe(lines, self._latest.of(written))
-        if found:
-            self._formats[chunk.source] = found
-        else:
+        found = self._probe(chunk.source, lines, self._latest.of(written))
+        if not found:
             self._refused(chunk.source)
-        return found
+            return None
+        self._formats[chunk.source] = found
+        return self._follow(chunk, found)
 
-    def is_whole(self, source: str, fragment: bytes) -> bool:
-        """Tell whether a last line without a newline is certainly complete."""
-        fmt = self._formats.get(source)
-        return bool(fmt and fmt.closed and count([fragment], fmt, self._latest.of()))
+    def _follow(self, chunk: Chunk, fmt: Format) -> Format:
+        """Remember the header that is in force behind a chunk; return the format at its start."""
+        data = np.frombuffer(chunk.data, np.uint8)
+        if fmt.headed and (place := scan.last_line(data, HEADER)):
+            self._formats[chunk.source] = under(fmt, data[place[0] : place[1]].tobytes())
+        return fmt
 
-    def _probe(self, lines: list[bytes], now: float) -> Format | None:
-        if self._given is None:
-            names = ("json",) if self._json else None
-            return detect(lines, now, self._personal, names=names)
-        return self._given if count(lines, self._given, now) else None
+    def learn(self, source: str, names: tuple[str, ...]) -> None:
+        """Remember further formats that a parser has found in a source; safe from any thread."""
+        with self._lock:
+            self._learned += [(source, name) for name in names]
+
+    def take_learned(self) -> dict[str, list[str]]:
+        """Return the formats that were new for each source, which are remembered from now on."""
+        with self._lock:
+            learned, self._learned = self._learned, []
+        new = dict[str, list[str]]()
+        for source, name in learned:
+            before = self._formats[source]
+            self._formats[source] = joined([before, compile_format(name, self._personal)])
+            if self._formats[source].name != before.name:
+                new.setdefault(source, []).append(name)
+        return new
+
+    def name_of(self, source: str, otherwise: str = "") -> str:
+        """Return the name of the format of a source, behind all chunks that were asked for."""
+        return self._formats[source].name if source in self._formats else otherwise
+
+    def reads(self, source: str, line: bytes) -> bool:
+        """Tell whether a line of a source can be read."""
+        now, known = self._latest.of(), self._formats.get(source) or self._given
+        return bool(known and count([line], known, now)) or (
+            self.detects and self.detector.first([line], now) is not None
+        )
+
+    def is_closed(self, source: str) -> bool:
+        """Tell whether a line that can be read is certainly complete, even without its newline."""
+        fmt = self._formats.get(source) or self._given
+        return bool(fmt and fmt.closed)
+
+    def _probe(self, source: str, lines: list[bytes], now: float) -> Format | None:
+        if self._given:
+            return self._as_given(self._given, lines, now)
+        return self._below_first_header(source, lines, now) or self.detector.first(lines, now, self._likely(source))
+
+    def _as_given(self, fmt: Format, lines: list[bytes], now: float) -> Format | None:
+        only_comments = bool(fmt.comment) and all(line.startswith(fmt.comment) for line in lines)
+        return fmt if only_comments or count(lines, fmt, now) else self._in_envelope(lines, fmt, now)
+
+    def _below_first_header(self, source: str, lines: list[bytes], now: float) -> Format | None:
+        """Return the format that a log's first header gives, where reading begins in the middle of it."""
+        header = next((line for line in self._first_bytes(source).split(b"\n") if line.startswith(HEADER)), b"")
+        fmt = under(compile_format("w3c", self._personal), header.rstrip(b"\r")) if header else None
+        return fmt if fmt and 2 * count(lines, fmt, now) > len(lines) else None
+
+    def _in_envelope(self, lines: list[bytes], fmt: Format, now: float) -> Format | None:
+        """Return the given format in the first envelope in which it matches some lines."""
+        envelopes = [name for certain in (True, False) for name in envelopes_of(lines, certain=certain)]
+        within = [enveloped(fmt, envelope) for envelope in envelopes if not fmt.envelope]
+        return next((one for one in within if count(lines, one, now)), None)
+
+    def _is_as_given(self, given: str, name: str) -> bool:
+        """Tell whether a remembered format is the given one, perhaps with the keys or columns that were detected."""
+        inside = OR.join(split(one)[1] for one in name.split(OR))
+        kind = inside.partition(":")[0]
+        if self._given and self._given.headed and kind == "w3c":
+            return True
+        return given in ("", name, inside, name.partition(":")[0], kind) or (
+            self._given is not None and self._given.name in (name, inside)
+        )
+
+    def _likely(self, source: str) -> list[Format]:
+        """Return the formats that the log of a source had before."""
+        try:
+            name = self._before(source)
+            return list(compile_format(name, self._personal).each) if name else []
+        except FormatError:  # an earlier logagg knew it
+            return []

@@ -22,13 +22,19 @@ from logagg.notices import Report, ignore, parser_ended
 from logagg.parse.formats.format import Format
 from logagg.parse_pool import transfer
 from logagg.parse_pool.child import BufferPool, Channel, Child
-from logagg.parse_pool.task import ParseTask, without_data
+from logagg.parse_pool.task import Parsed, ParseTask, without_data
 from logagg.records import Chunk
 
 CHANNELS = 2  # of a parser: while it parses the chunk of one, the next chunk is sent through the other
 AHEAD = 2  # chunks besides those in the channels: one that is being read, and one that waits
 _EVENTS = 2  # buffer for the events of a chunk, in chunk sizes; events take less than lines, unless lines are short
 _BATCHES = 8  # batches of a parser that wait to be rolled up together
+
+Learn = Callable[[str, tuple[str, ...]], None]  # takes a source, and the names of formats that were found in it
+
+
+def forget(source: str, formats: tuple[str, ...]) -> None:
+    """Do not remember formats."""
 
 
 class Parsers:
@@ -42,6 +48,7 @@ class Parsers:
     def __init__(self, budget: Budget, clock: Clock) -> None:
         self._latest = LatestTime(clock)
         self._report: Report = ignore
+        self._learn: Learn = forget
         self._local_task: ParseTask | None = None
         self._child_task: ParseTask | None = None  # the same, but it asks this process for visitor keys
         self._buffers = BufferPool(budget.parsers * CHANNELS + AHEAD, budget.chunk)
@@ -69,9 +76,9 @@ class Parsers:
         """The ids of the parser processes."""
         return [child.pid for child in self._children]
 
-    def use(self, task: ParseTask, report: Report) -> None:
-        """Use this task from now on, and report when a parser dies."""
-        self._local_task, self._child_task, self._report = task, task.asking(None), report
+    def use(self, task: ParseTask, report: Report, learn: Learn = forget) -> None:
+        """Use this task from now on, report when a parser dies, and `learn` which further formats a source has."""
+        self._local_task, self._child_task, self._report, self._learn = task, task.asking(None), report, learn
 
     def take_buffer(self) -> memoryview:
         """Return a shared buffer to read a chunk into, so that it is not copied; empty if none is free."""
@@ -89,12 +96,20 @@ class Parsers:
             child.close()
 
     def _parse(self, local: ParseTask, remote: ParseTask, written: float, chunk: Chunk, fmt: Format, *more: Any) -> Any:
+        parsed = self._parsed(local, remote, written, chunk, fmt, *more)
+        if parsed.formats:
+            self._learn(chunk.source, parsed.formats)
+        return parsed.result
+
+    def _parsed(
+        self, local: ParseTask, remote: ParseTask, written: float, chunk: Chunk, fmt: Format, *more: Any
+    ) -> Parsed:
         slot, now = self._free.get(), self._latest.of(written)
         try:
             if slot.channel:
                 ask = local.classifier.key_of
                 found = slot.channel.call(remote, chunk.data, without_data(chunk), fmt, now, *more, ask=ask)
-                return transfer.unpacked(found)
+                return replace(found, result=transfer.unpacked(found.result))
         except (EOFError, ConnectionError):
             self._give_up(slot)
             slot = _LOCAL
@@ -142,4 +157,5 @@ def _fork(budget: Budget, buffers: BufferPool) -> Sequence[Child]:
 
 def _parse_in_child(ask: Callable[[Any], Any], task: ParseTask, data: memoryview, chunk: Chunk, *rest: Any) -> Any:
     """Parse a chunk in a parser's process."""
-    return transfer.packed(task.asking(ask)(replace(chunk, data=data), *rest))
+    parsed = task.asking(ask)(replace(chunk, data=data), *rest)
+    return replace(parsed, result=transfer.packed(parsed.result))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from logagg.parse.detect import Detector
 from logagg.parse.events.addresses import without_addresses
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.format import Format
@@ -16,6 +18,14 @@ Then = Callable[..., Any]  # takes a chunk without its data, its events (a Batch
 
 
 @dataclass(frozen=True, slots=True)
+class Parsed:
+    """What became of a chunk."""
+
+    result: Any
+    formats: tuple[str, ...] = ()  # of its lines, which were not known before
+
+
+@dataclass(frozen=True, slots=True)
 class ParseTask:
     """Turns the lines of a chunk into events, and these into the input of a sink."""
 
@@ -23,13 +33,17 @@ class ParseTask:
     max_line: int = 1 << 20  # bytes; a longer line is a reject
     addresses_in_samples: bool = False  # of rejects
     then: Then | None = None  # applied to the events of a chunk
+    detector: Detector | None = (
+        None  # of formats that lines have beside those that are known; None: there are no others
+    )
 
-    def __call__(self, chunk: Chunk, fmt: Format, now: float, *more: Any) -> Any:
-        """Return a batch whose table holds events, or what `then` makes of it."""
-        batch = fast.parse(chunk, fmt, now, self.max_line)
+    def __call__(self, chunk: Chunk, fmt: Format, now: float, *more: Any) -> Parsed:
+        """Return a batch whose table holds events, or what `then` makes of it, and the formats that were found."""
+        detect = partial(self.detector.next, now=now) if self.detector else fast.no_more
+        batch = fast.parse(chunk, fmt, now, self.max_line, detect)
         rejects = batch.rejects if self.addresses_in_samples else without_addresses(batch.rejects)
         events = Batch(self.classifier.classify(batch.table), rejects)
-        return self.then(without_data(chunk), events, *more) if self.then else events
+        return Parsed(self.then(without_data(chunk), events, *more) if self.then else events, batch.formats)
 
     def asking(self, key_of: Callable[[int], bytes] | None) -> ParseTask:
         """Return the task with another function for the keys of visitors."""

@@ -136,5 +136,5 @@ def _remedy(one: LogProblem) -> str:
 
 def _format_hint(one: LogProblem) -> str:
     if one.lines:
-        return "the table reject_samples shows some; if the format has changed, start the tail again, or say it with --log-format"
+        return "the table reject_samples shows some; no known format matches them, so say theirs with --log-format"
     return "say it with --log-format"

@@ -30,12 +30,13 @@ TEXTS_IF_KEPT = ("site", "query", "user", "protocol", "scheme", "tls", "cache")
 COMPARED = (*EXACT, *TEXTS, *TEXTS_IF_KEPT)
 _LEAST_CUT = 16  # characters: a text that was cut to the limit of its lake is at least so long
 _WITH_USERS = PersonalFields(users=True)
+DETECTED = "detected from the lines"  # instead of the name of a format
 
 Row = Mapping[str, Any]
 
 
-def prove(lines: Sequence[bytes], rows: Sequence[Row], log_format: str) -> list[bool]:
-    """Tell of each line whether it gives its row (`COMPARED`) in a log format.
+def prove(lines: Sequence[bytes], rows: Sequence[Row], *formats: str) -> list[bool]:
+    """Tell of each line whether it gives its row (`COMPARED`) in one of some log formats.
 
     Lines may be older than the format that their source has now, so those that do not are tried in the format that is
     detected from them.
@@ -44,10 +45,10 @@ def prove(lines: Sequence[bytes], rows: Sequence[Row], log_format: str) -> list[
         return []
     now = max(row["ts"].timestamp() for row in rows)
     proved = [False] * len(lines)
-    for detected in (False, True):
+    for name in (*formats, DETECTED):
         left = [number for number, done in enumerate(proved) if not done]
         some = [lines[number] for number in left]
-        found = (detect(some, now, _WITH_USERS) if detected else _compiled(log_format)) if some else None
+        found = (detect(some, now, _WITH_USERS) if name is DETECTED else _compiled(name)) if some else None
         if found:
             for number, holds in zip(left, _hold(some, [rows[one] for one in left], found, now), strict=True):
                 proved[number] = holds
@@ -65,11 +66,17 @@ def _compiled(log_format: str) -> Format | None:
 def _hold(lines: Sequence[bytes], rows: Sequence[Row], fmt: Format, now: float) -> list[bool]:
     data = b"\n".join(lines) + b"\n"
     starts = np.cumsum([0, *(len(line) + 1 for line in lines[:-1])])
-    batch = fast.parse(Chunk("", 0, 0, len(data), data, Fingerprint.blank(0)), fmt, now, LONGEST_LINE).table
-    numbers = np.searchsorted(starts, batch.column("position").to_numpy()).tolist()
+    batch = fast.parse(Chunk("", 0, 0, len(data), data, Fingerprint.blank(0)), fmt, now, LONGEST_LINE)
+    if (
+        1 < len(lines) > batch.table.num_rows + batch.rejects.lines
+    ):  # one, of which the end is missing, goes on in the next
+        half = len(lines) // 2
+        return _hold(lines[:half], rows[:half], fmt, now) + _hold(lines[half:], rows[half:], fmt, now)
+    numbers = {int(start): number for number, start in enumerate(starts)}
     holds = [False] * len(lines)
-    for number, said in zip(numbers, _said(batch), strict=True):
-        holds[number] = _agree(rows[number], said)
+    for position, said in zip(batch.table.column("position").to_pylist(), _said(batch.table), strict=True):
+        if (number := numbers.get(position)) is not None:  # else it is no line, but in the middle of one
+            holds[number] = _agree(rows[number], said)
     return holds
 
 

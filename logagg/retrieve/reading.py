@@ -11,6 +11,7 @@ from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 
 from logagg.intake.content import Content, digest
+from logagg.parse.envelopes.cutting import first_line
 from logagg.records import Fingerprint, KnownSource
 
 LONGEST_LINE = 64 << 20  # bytes; `tail.max_line` is 1 MB by default
@@ -32,8 +33,8 @@ def begins_as(content: Content, known: KnownSource) -> bool:
 def read_lines(content: Content, known: KnownSource, positions: Sequence[int]) -> Iterator[bytes | None]:
     """Yield the line at each of some positions in ascending order; None: no line of the source begins there.
 
-    A line comes without its newline, but with its carriage return. Raises NotTheSource, perhaps at the very end, and
-    OSError.
+    A line comes without its newline, but with its carriage return; its parts, if it has several, with newlines between
+    them. Raises NotTheSource, perhaps at the very end, and OSError.
     """
     mark, forward = known.furthest.fingerprint, _Forward(content)
     if not (mark.length and begins_as(content, known) and content.holds(mark)):
@@ -43,7 +44,7 @@ def read_lines(content: Content, known: KnownSource, positions: Sequence[int]) -
         if not proved and position > mark.position - mark.length:
             _prove(forward, mark)
             proved = True
-        yield _line_at(forward, position, mark.position)
+        yield _line_at(forward, position, mark.position, known.source.format)
     if not proved:
         _prove(forward, mark)
     if not (begins_as(content, known) and content.holds(mark)):  # overwritten meanwhile
@@ -56,7 +57,7 @@ def _prove(forward: _Forward, mark: Fingerprint) -> None:
         raise NotTheSource
 
 
-def _line_at(forward: _Forward, position: int, end: int) -> bytes | None:
+def _line_at(forward: _Forward, position: int, end: int, log_format: str) -> bytes | None:
     """Return the line that begins at a position, as it was when the source had been read up to `end`."""
     if not 0 <= position < end:
         return None
@@ -66,12 +67,10 @@ def _line_at(forward: _Forward, position: int, end: int) -> bytes | None:
         data = forward.read(start, wanted)
         if start < position and data[:1] not in _BEFORE and not forward.is_mark(position):
             return None
-        if (newline := data.find(b"\n", position - start)) >= 0:
-            return data[position - start : newline]
-        if len(data) < wanted:
-            return None
-        if start + wanted == end:  # the last line, which was read without a newline
-            return data[position - start :]
+        ended = len(data) < wanted or start + wanted == end  # the last line may have been read without a newline
+        line = first_line(log_format, data[position - start :], LONGEST_LINE, ended=start + len(data) == end)
+        if line is not None or ended:
+            return line
         size *= 8
     return None
 

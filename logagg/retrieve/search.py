@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from logagg.intake.content import Compressed, Content, digest, key_of, open_content
 from logagg.records import KnownSource
+from logagg.retrieve.headers import header_formats
 from logagg.retrieve.kept import KeptLines
 from logagg.retrieve.places import Candidates, Places
 from logagg.retrieve.proof import COMPARED, prove
@@ -73,15 +74,16 @@ class Search:
         """Take the lines of a source from a file, if the file holds it; which is known when it has been read."""
         source, taken = known.source, list[int]()
         try:
+            formats = [source.format, *header_formats(content, source.format, known.furthest.position)]
             some, size = list[tuple[int, bytes]](), 0
             for row, line in zip(rows, read_lines(content, known, [self._positions[one] for one in rows]), strict=True):
                 if line is not None:
                     some.append((row, line))
                     size += len(line)
                 if len(some) >= _AT_A_TIME or size >= _BYTES_AT_A_TIME:
-                    taken += self._keep(some, source.format)
+                    taken += self._keep(some, formats)
                     some, size = [], 0
-            taken += self._keep(some, source.format)
+            taken += self._keep(some, formats)
         except (NotTheSource, OSError) as error:
             for row in taken:
                 self._lines.drop(row)
@@ -92,10 +94,10 @@ class Search:
         self._left[source.id] = [row for row in rows if row not in self._lines]
         self._traces[source.id].note_changed(path, self._left[source.id])
 
-    def _keep(self, some: Sequence[tuple[int, bytes]], log_format: str) -> list[int]:
+    def _keep(self, some: Sequence[tuple[int, bytes]], formats: Sequence[str]) -> list[int]:
         """Keep the lines that give their rows again; return those rows."""
         rows = self._rows.select(COMPARED).take(pa.array([row for row, _ in some], pa.int64())).to_pylist()
-        proved = prove([line for _, line in some], rows, log_format)
+        proved = prove([line for _, line in some], rows, *formats)
         kept = [one for one, holds in zip(some, proved, strict=True) if holds]
         for row, line in kept:
             self._lines.put(row, line)

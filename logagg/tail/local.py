@@ -18,7 +18,7 @@ from logagg.clock import Clock, SystemClock
 from logagg.config.sections import Config
 from logagg.heartbeat import Heartbeat
 from logagg.intake import paths
-from logagg.lake import heartbeats, retry
+from logagg.lake import flush, heartbeats, merge, retry
 from logagg.lake.lake import Lake
 from logagg.lake.maintenance import Merger
 from logagg.metrics import Sample
@@ -39,6 +39,8 @@ from logagg.tail.signals import ControlRequests
 from logagg.tail.sink import Beginning, Closed, Destination
 from logagg.tail.stats import Stats, kinds_of
 
+# Files of the lake that are open at a time: those of a merge and what it makes of them, a new part on each core, a catalog.
+DESCRIPTORS = merge.FILES + 1 + flush.WRITERS + 3
 HEAD_START = 0.1  # seconds at most before the lake is prepared, so that the parsers have work first
 
 
@@ -78,7 +80,7 @@ class LocalDestination(Destination):
     def begin(self, stats: Stats, leaving: Callable[[], bool]) -> Beginning | None:
         self._stats = stats
         known = self._lake.known_sources(self._shards)
-        return Beginning(known, self._budget.chunk, self._lake.written_at)
+        return Beginning(known, self._budget.chunk, DESCRIPTORS, self._lake.written_at)
 
     def classifier(self, config: Config) -> Classifier:
         return Classifier.of(config, self._lake.secret, self._lake.salts.key)

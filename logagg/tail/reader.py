@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
 from logagg.clock import Clock
 from logagg.intake.tail import Tailer
@@ -11,13 +14,37 @@ from logagg.intake.waker import Waker
 from logagg.parse.source_formats import SourceFormats
 from logagg.parse_pool.pool import Parsers
 from logagg.parse_pool.task import without_data
-from logagg.records import Chunk
+from logagg.records import Chunk, Source
 from logagg.tail.sink import Closed, Sink
 
 LOOK_AGAIN = 0.5  # seconds between polls without an event
 SHORT = 0.01  # seconds between two polls, at least
 BUSY = 1 << 20  # bytes between two flushes, above which a log is read in portions instead of all before the flush
 PORTIONS = 4  # of a busy log between two flushes
+WRITTEN = 2.0  # seconds after which no more is expected of a line
+WRITING = 0.2  # seconds in which the rest of a line comes, at most
+
+
+class _Parsing:
+    """Counts the chunks that parsers have not finished."""
+
+    def __init__(self) -> None:
+        self._chunks, self._changed = 0, threading.Condition()
+
+    def add(self, parsed: Future[Any]) -> None:
+        with self._changed:
+            self._chunks += 1
+        parsed.add_done_callback(self._done)
+
+    def wait(self) -> None:
+        """Wait until there is none."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._chunks)
+
+    def _done(self, parsed: Future[Any]) -> None:
+        with self._changed:
+            self._chunks -= 1
+            self._changed.notify_all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +68,14 @@ class ReadLoop:
         pace: Pace,
         clock: Clock,
         written_at: float = 0.0,
+        *,
+        found: Callable[[Source, str], None],
     ) -> None:
         self._tailer, self._waker, self._formats, self._parsers = tailer, waker, formats, parsers
         self._sink, self._pace, self._clock = sink, pace, clock
         self._written_at = written_at  # when the lake was last written, in case the clock is behind that
+        self._found = found  # is told of a further format of a source
+        self._parsing = _Parsing()
         self._put = self._changed = False  # since the last flush: a chunk was put; a source changed without one
         self._bytes = self._bytes_before = 0  # put since the last flush, and in the interval before
         self._flushed = clock.monotonic()
@@ -87,9 +118,10 @@ class ReadLoop:
                 break
             self._rest()
         if not self._stopping.is_set():
-            for chunk in self._tailer.drain_ends(self._formats.is_whole):
+            for chunk in self._tailer.drain_ends(self._is_whole):
                 self._submit(chunk)
         self._sink.ready(None)
+        self._parsing.wait()  # so that the last commit has the formats that the last chunks have
         self._flush()
 
     def _read_what_is_there(self) -> None:
@@ -111,20 +143,42 @@ class ReadLoop:
         if fmt is None:
             self._tailer.refuse(chunk.source)
             return
-        if chunk.data:  # a hole, or a line over the limit, has no format
-            self._tailer.set_format(chunk.source, fmt.name)
+        # A hole, or a line over the limit, has no format.
+        if chunk.data and not self._tailer.set_format(chunk, self._formats.name_of(chunk.source, fmt.name)):
+            return
         source = self._tailer.source(chunk.source)
         self._put = True
         self._bytes += chunk.end - chunk.start
-        self._sink.put(source, without_data(chunk), self._parsers.submit(chunk, fmt, source, written=written))
+        parsed = self._parsers.submit(chunk, fmt, source, written=written)
+        self._parsing.add(parsed)
+        self._sink.put(source, without_data(chunk), parsed)
+
+    def _is_whole(self, source: str, fragment: bytes) -> bool:
+        """Tell whether a last line without a newline is complete: it parses, and nothing more is written to it."""
+        if not self._formats.reads(source, fragment):
+            return False
+        age = self._clock.now() - self._tailer.source(source).modified
+        if self._formats.is_closed(source) or age > WRITTEN:
+            return True
+        self._stopping.wait(WRITING)
+        return self._tailer.fragment(source) == fragment
 
     def _flush(self) -> None:
-        self._changed |= self._tailer.take_changes()
+        self._changed |= self._tailer.take_changes() | self._learn()
         if (self._put or self._changed) and self._sink.ready():
             self._sink.flush(self._tailer.sources(), changed=self._changed)
             self._put = self._changed = False
             self._bytes, self._bytes_before = 0, self._bytes
             self._flushed = self._clock.monotonic()
+
+    def _learn(self) -> bool:
+        """Remember the formats that parsers have found; return whether there were any."""
+        learned = self._formats.take_learned()
+        for source, names in learned.items():
+            self._tailer.note_format(source, self._formats.name_of(source))
+            for name in names:
+                self._found(self._tailer.source(source), name)
+        return bool(learned)
 
     def _remaining(self) -> float:
         """Return the seconds until the next flush."""

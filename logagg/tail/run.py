@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from logagg.clock import Clock
@@ -10,16 +10,25 @@ from logagg.config.sections import Config
 from logagg.errors import LogaggError
 from logagg.heap import HeapTrimmer
 from logagg.intake import paths
+from logagg.intake.names import describe
 from logagg.intake.tail import Tailer
 from logagg.intake.waker import Waker
 from logagg.lake.progress import MergeProgress
 from logagg.metrics import Sample, served
 from logagg.notice_log import Notices
-from logagg.notices import configuration_refused, configuration_reloaded, reading_again, stopped_before_end
+from logagg.notices import (
+    configuration_refused,
+    configuration_reloaded,
+    log_has_further_format,
+    reading_again,
+    stopped_before_end,
+)
+from logagg.parse.envelopes.cutting import whole_lines
 from logagg.parse.formats.format import PersonalFields
 from logagg.parse.source_formats import SourceFormats
 from logagg.parse_pool.pool import Parsers
 from logagg.parse_pool.task import ParseTask
+from logagg.records import Source
 from logagg.tail.console import CatchUpBar, StatusLine, summary
 from logagg.tail.freshness import Freshness
 from logagg.tail.options import TailOptions
@@ -42,6 +51,13 @@ def counted(notices: Notices) -> Iterator[Sample]:
         yield Sample(
             "logagg_notices_total", "Notices by kind, whether they were written or not.", count, ("kind", kind)
         )
+
+
+def format_before(sources: Sequence[Source], source: Source) -> str:
+    """Return the format that the latest earlier generation of a source's log had; empty if there is none."""
+    stream = describe(source.path).stream
+    same = [one for one in sources if one.id != source.id and one.format and describe(one.path).stream == stream]
+    return max(same, key=lambda one: one.modified).format if same else ""
 
 
 def merged(merging: MergeProgress) -> Iterator[Sample]:
@@ -161,6 +177,8 @@ class Run:
             idle=tail.idle,
             forget=tail.forget,
             take_buffer=self._parsers.take_buffer,
+            whole_lines=whole_lines,
+            reserved=beginning.descriptors,
             once=options.once,
             clock=self._clock,
             notice=self._unread.report,
@@ -183,11 +201,22 @@ class Run:
     def _make_loop(self, tailer: Tailer, sink: Sink, beginning: Beginning) -> ReadLoop:
         config, pace = self._config, self._pace(self._config)
         privacy, classifier = config.privacy, self._destination.classifier(config)
-        task = ParseTask(classifier, config.tail.max_line, privacy.addresses_in_samples, sink.then)
-        self._parsers.use(task, self._notices.report)
-        self._reporter.flush = pace.flush
         formats = self._formats(config, tailer)
-        return ReadLoop(tailer, self._waker, formats, self._parsers, sink, pace, self._clock, beginning.written_at)
+        detector = formats.detector if formats.detects else None
+        task = ParseTask(classifier, config.tail.max_line, privacy.addresses_in_samples, sink.then, detector)
+        self._parsers.use(task, self._notices.report, formats.learn)
+        self._reporter.flush = pace.flush
+        return ReadLoop(
+            tailer,
+            self._waker,
+            formats,
+            self._parsers,
+            sink,
+            pace,
+            self._clock,
+            beginning.written_at,
+            found=lambda source, name: self._notices.report(log_has_further_format(source.path, name)),
+        )
 
     def _watch(self, loop: ReadLoop, tailer: Tailer, sink: Sink, display: CatchUpBar | StatusLine) -> Config | None:
         """Show the progress until a read loop ends; return the configuration for the next one, if any."""
@@ -270,7 +299,10 @@ class Run:
         def refused(source: str) -> None:
             self._unread.refuse(tailer.source(source), given)
 
-        return SourceFormats(given, known, self._clock, refused, PersonalFields.of(config))
+        def before(source: str) -> str:
+            return format_before(tailer.sources(), tailer.source(source))
+
+        return SourceFormats(given, known, self._clock, refused, PersonalFields.of(config), before, tailer.first_bytes)
 
     def _log_format(self, config: Config) -> str:
         return self._options.log_format or config.log_format

@@ -99,6 +99,7 @@ class Beginning:
 
     known: Sequence[KnownSource]
     chunk_bytes: int  # the largest chunk that is accepted
+    descriptors: int  # files and connections that the destination opens at a time
     written_at: float = 0.0  # when the lake was last written, by the clock at that time; 0: not known
 
 

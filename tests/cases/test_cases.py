@@ -1,4 +1,4 @@
-"""Every `fixtures/<case>/expected.json`: the installed command reads the case's logs, and the lake holds exactly those rows.
+"""Every `expected.json` of `fixtures/<case>` and `fixtures/cases/<case>`: the installed command reads the case's logs, and the lake holds exactly those rows.
 
 `LOGAGG_GOLDEN=1` rewrites the expected rows from the lake; a person reviews the diff.
 """
@@ -14,7 +14,8 @@ import pytest
 
 from tests.conftest import ROOT, Command
 
-CASES = sorted(path.parent for path in (ROOT / "fixtures").glob("*/expected.json"))
+FIXTURES = ROOT / "fixtures"
+CASES = sorted(path.parent for path in (*FIXTURES.glob("*/expected.json"), *FIXTURES.glob("cases/*/expected.json")))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -13,10 +13,14 @@ import atheris
 
 with atheris.instrument_imports(include=["logagg"]):
     from logagg.parse.lines import fast, reference
-    from tests.laws.any_log import EXTREMES, FORMATS, both, plain, whole_line
+    from tests.laws.any_log import EXTREMES, both, plain, whole_line
+    from tests.laws.any_log import FORMATS as NAKED
     from tests.laws.counting import count, lines_of
+    from tests.laws.enveloped import ENVELOPED, in_envelope, messages_of
 
 assert fast and reference, "they are what is looked into"
+
+FORMATS = [*NAKED, *ENVELOPED]
 
 
 def one_input(data: bytes) -> None:
@@ -26,7 +30,7 @@ def one_input(data: bytes) -> None:
     ours, plainly = both(data, fmt)
     if plain(ours) != plain(plainly) or ours.rejects != plainly.rejects:
         raise AssertionError("the parsers do not agree")
-    if count(data, fmt) != lines_of(data):
+    if count(data, fmt) != (len(messages_of(data, fmt.envelope)) if fmt.envelope else lines_of(data, fmt)):
         raise AssertionError("a line is lost, or counted twice")
 
 
@@ -35,7 +39,8 @@ def seed(folder: Path) -> None:
     draw = random.Random(7)
     for number, fmt in enumerate(FORMATS):
         for line in range(20):
-            (folder / f"seed-{number}-{line}").write_bytes(bytes([number]) + whole_line(fmt, draw))
+            lines = in_envelope([whole_line(fmt, draw)], fmt.envelope, draw)
+            (folder / f"seed-{number}-{line}").write_bytes(bytes([number]) + b"\n".join(lines))
     (folder / "seed-numbers").write_bytes(b"\0" + "\n".join(value for value in EXTREMES if len(value) < 50).encode())
 
 

@@ -30,6 +30,23 @@ FORMATS = [
         '%{msec}t "%r" %s %B %{ms}T',
         "$time_iso8601 $scheme $request_method $request_uri $server_protocol $ssl_protocol $geoip_country_code $status",
         '%t %u "%m" "%U" %H %{SSL_PROTOCOL}x %s',
+        "w3c:date time c-ip cs-username cs-method cs-uri-stem cs-uri-query sc-status cs(User-Agent) cs(Referer) time-taken",
+        "iis-all@Europe/Berlin",
+        "alb",
+        "s3",
+        "gcs",
+        "bunny",
+        "squid",
+        "haproxy@America/New_York",
+        "ingress-nginx",
+        "ols-combined",
+        '%^ %dT%t.%^ %v %h:%^ %^ %^ %T %^ %s %^ %^ %b "%r" "%u" %k %K %^',
+        "<time_any>\t<client>\t<request>\t<status>\t<time_taken>\t<agent>",
+        "caddy",
+        "cloudflare",
+        "akamai",
+        "ecs",
+        "json:time_any=t,time_any=time.of,status=s,client=c.0,client=c.ip,bytes=b,milliseconds=ms,nanoseconds=d.ns,request=r",
     )
 ]
 # Values of overflowed counters, and numbers that no server means.
@@ -98,6 +115,17 @@ TIMES = [
     "1763600000.123",
     "1763600000123456",
     "31/Feb/2026:00:00:00 +0000",
+    "29/Mar/2026:02:30:00.500",
+    "2026-10-25\t02:30:00",
+    "[20/Nov/2026:01:02:03.123456789 +0100]",
+    "20/Nov/2026:01:02:03",
+    "2026-11-20 01:02:03,5",
+    "2026/11/20 01:02:03.25 UTC",
+    "2026-11-20T01:02:03.123456789012345678901Z",
+    "Fri, 20 Nov 2026 01:02:03 GMT",
+    "1763600000123",
+    "1763600000123456789",
+    "176360000012.5",
 ]
 VALUES = {
     "client": ["192.0.2.7", "2001:db8::1", "-", "example.com"],
@@ -114,8 +142,32 @@ VALUES = {
     "status": ["200", "404", "000", "20x", "-"],
     "bytes": ["0", "1234", "-", "12a", "9" * 19],
     "seconds": ["0.123", "1", "-", "1.", "0.000"],
-    "upstream_seconds": ["0.1, 0.2 : 0.3", "-", "0.5", ""],
-    "agent": ["Mozilla/5.0 (X; Y)", 'a \\"quoted\\" one', "-", "caf\u00e9", "\\xD0\\xB9", "back\\\\"],
+    "upstream_seconds": ["0.1, 0.2 : 0.3", "-", "0.5", "", "12ms, 1m2.5s", "1h", "ms"],
+    "milliseconds": ["125", "12.5ms", "1.2E2", "13\u00b5s", "-"],
+    "target": ["/a?b=c", "a", "*", "https://example.com/x", ""],
+    "path": ["/a", "a/b", "*", "https://example.com/x", "-"],
+    "query": ["?b=c", "b=c", ""],
+    "scheme": ["HTTPS", "http"],
+    "country": ["de", "Germany", "\u00e9"],
+    "tls": ["772", "1.3", "TLSv1.2"],
+    "protocol": ["1.1", "HTTP/2", "2"],
+    "referrer": ['"-"', '"https://example.com/"', "a+b%20c", "a+b%C3%A9%", "(null)"],
+    "time_taken": ["125", "0.125", "1.", "-"],
+    "date": ["2026-11-20", "2026/11/20", "20/Nov/2026", "2026-13-01"],
+    "clock": ["01:02:03", "01:02:03.125", "25:00:00", "01:02:03Z"],
+    "client_port": ["192.0.2.7:4711", "2001:db8::1:4711", "[2001:db8::1]:4711", "-:80", "-"],
+    "agent": [
+        "Mozilla/5.0+(X;+Y)",
+        "a%2520b%20c",
+        'a ""quoted"" one',
+        '"',
+        "Mozilla/5.0 (X; Y)",
+        'a \\"quoted\\" one',
+        "-",
+        "caf\u00e9",
+        "\\xD0\\xB9",
+        "back\\\\",
+    ],
     "": ["-", "anything", ""],
 }
 
@@ -123,28 +175,63 @@ VALUES = {
 def whole_line(fmt: Format, draw: random.Random) -> bytes:
     """Make a line of the format from plausible and odd values."""
     if fmt.keys:
-        pairs = ",".join(f'"{key}":{json_value(field, draw)}' for key, field in fmt.keys.items())
-        return ("{" + pairs + "}").encode()
+        return json_line(fmt, draw).encode()
+    if fmt.columns:
+        return columns_line(fmt, draw)
     out = fmt.prefix
     for step in fmt.steps:
-        choices = (
-            TIMES
-            if step.field.startswith("time")
-            else VALUES.get(step.field, VALUES[draw.choice(["agent", "seconds"])])
-        )
-        out += draw.choice(EXTREMES if draw.random() < 0.1 else choices).encode() + step.until
+        blanks = b" " * draw.randrange(3) if step.spaces else b""
+        out += text_value(step.field, draw).encode() + step.until + blanks
     return out
 
 
+def columns_line(fmt: Format, draw: random.Random) -> bytes:
+    """Make a line of columns: some in quotes, some missing, with one blank or more, or tabs between them; or a header."""
+    if fmt.headed and draw.random() < 0.15:
+        names = ["date", "time", "c-ip", "cs-method", "cs-uri-stem", "sc-status", "cs(User-Agent)", "x@y", "time-taken"]
+        return ("#Fields: " + " ".join(draw.sample(names, draw.randrange(6, 10)))).encode()
+    if fmt.comment and draw.random() < 0.1:
+        return fmt.comment + b" a comment"
+    separator = draw.choice([fmt.separator] * 5 + [b"\t", b"  "])
+    values = []
+    for column in fmt.columns[: draw.choice([256] * 5 + [fmt.needed, fmt.needed - 1])]:
+        value = text_value(column.field, draw)
+        quoted = draw.random() < 0.3 or " " in value
+        values.append(f'"{value}"' if quoted else f"[{value}]" if column.bracketed and draw.random() < 0.9 else value)
+    return separator.join(value.encode() for value in values) + draw.choice([b""] * 6 + [separator, b" more values"])
+
+
+def text_value(field: str, draw: random.Random) -> str:
+    times = field.startswith("time") and field not in VALUES
+    usual = TIMES if times else VALUES.get(field, VALUES[draw.choice(["agent", "seconds"])])
+    return draw.choice(EXTREMES if draw.random() < 0.1 else usual)
+
+
+def json_line(fmt: Format, draw: random.Random) -> str:
+    """Make an object with some of the keys, which are nested or have dots in them."""
+    members: list[str] = []
+    for path, field in fmt.keys.items():
+        if draw.random() < 0.9:
+            *outer, key = path.split(".") if draw.random() < 0.7 else [path]
+            member = f'"{key}":{json_value(field, draw)}'
+            for around in reversed(outer):
+                member = f'"{around}":{{{member}}}'
+            members.append(member)
+    return "{" + ",".join(members) + draw.choice(["}"] * 9 + [",}"])
+
+
 def json_value(field: str, draw: random.Random) -> str:
-    value = draw.choice(EXTREMES if draw.random() < 0.1 else TIMES if field.startswith("time") else VALUES[field])
-    if value in EXTREMES and draw.random() < 0.5:
+    usual = TIMES if field.startswith("time") else VALUES.get(field, VALUES[draw.choice(["agent", "milliseconds"])])
+    value = draw.choice(EXTREMES if draw.random() < 0.1 else usual)
+    if (value in EXTREMES and draw.random() < 0.5) or draw.random() < 0.1:
         return value
     if field in ("status", "bytes", "seconds") and draw.random() < 0.6:
         return draw.choice(
-            ["200", "404", "0", "0.125", "1e3", "-1", "null", "true", "[1]", '{"a":1}', "12345678901234567890"]
+            ["200", "404", "0", "0.125", "1e3", "-1", "null", "true", "[1]", '{"a":1}', "12345678901234567890", "-", ""]
         )
-    return '"' + value.replace("\\", draw.choice(["\\\\", "\\u00e9"])).replace('"', '\\"') + '"'
+    escaped = draw.choice(["\\\\", "\\u00e9", "\\xC3\\xA9", "\\"])
+    text = '"' + value.replace("\\", escaped).replace('"', '\\"') + '"'
+    return draw.choice([text] * 8 + [f"[{text}]", f"[{text},null, {text}]"])
 
 
 def spoil(line: bytes, draw: random.Random) -> bytes:
@@ -185,6 +272,6 @@ def plain(batch: Batch) -> pa.Table:
     return batch.table.cast(pa.schema(fields))
 
 
-def both(data: bytes, fmt: Format, **chunk: int) -> tuple[Batch, Batch]:
+def both(data: bytes, fmt: Format, now: float = NOW, **chunk: int) -> tuple[Batch, Batch]:
     whole = Chunk("s", 0, 100, 100 + len(data), data, Fingerprint(100 + len(data), 0, ""), **chunk)
-    return fast.parse(whole, fmt, NOW), reference.parse(whole, fmt, NOW)
+    return fast.parse(whole, fmt, now), reference.parse(whole, fmt, now)

@@ -6,7 +6,9 @@ from logagg.config.sections import Config
 from logagg.parse.events.addresses import without_addresses
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format
+from logagg.parse.formats.format import Format
 from logagg.parse.lines import fast
+from logagg.parse.lines.headers import is_comment
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import Chunk, Fingerprint
 from logagg.rollup.definitions import DEFAULTS
@@ -17,8 +19,10 @@ from tests.laws.any_log import NOW
 SECRET, DEFAULT = bytes(range(32)), Config()
 
 
-def lines_of(data: bytes) -> int:
-    return sum(1 for line in data.split(b"\n") if line.rstrip(b"\r").lstrip(b"\0"))
+def lines_of(data: bytes, fmt: Format | None = None) -> int:
+    """Count the lines that are neither empty nor comments of the format."""
+    lines = [line.rstrip(b"\r").lstrip(b"\0") for line in data.split(b"\n")]
+    return sum(bool(line) and not (fmt and is_comment(line, fmt)) for line in lines)
 
 
 def count(data: bytes, format_: str | object, config: Config = DEFAULT) -> int:

@@ -2,6 +2,8 @@
 
 A model of a log whose generations are renamed, compressed, moved and copied under names drawn at random, beside the real
 tailer and real files. Each generation is long enough for a full fingerprint, so that no name is needed to recognise it.
+Archives are made at once, or piece by piece, while looks, crashes and pauses happen in between. Two shards commit by
+themselves, so that one may be ahead of the other, or have the newer record of a source.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ import string
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Set
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -26,7 +29,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from logagg.clock import ManualClock
 from logagg.intake.tail import Tailer
-from logagg.records import Chunk, KnownSource, Progress
+from logagg.records import Chunk, KnownSource, Progress, Source
+from logagg.sharding import of_all_shards
 
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,
@@ -35,7 +39,7 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     ".zst": zstandard.compress,
     "": bytes,
 }
-WORDS = st.text(string.ascii_letters + string.digits + "-_.:~@ ", min_size=1, max_size=12).filter(
+WORDS = st.text(string.ascii_letters + string.digits + "-_.:@ ", min_size=1, max_size=12).filter(
     lambda word: word.strip(". ")
 )
 NAMES = st.one_of(
@@ -50,6 +54,10 @@ NAMES = st.one_of(
     ),
 )
 FOLDERS = st.sampled_from(["logs", "old"])
+PIECES = st.lists(st.tuples(st.floats(0, 0.99), st.sampled_from(["poll", "crash", "pause"])), max_size=4)
+SHARDS = 2
+FINGERPRINT_LINES = 12  # that are as long as a fingerprint: less would have to be known by its name
+PLAIN = 1 << 11  # bytes that a plain copy has, at least: one that is shorter than a fingerprint is a log of its own
 
 
 class Archives(RuleBasedStateMachine):
@@ -63,9 +71,10 @@ class Archives(RuleBasedStateMachine):
         self.archives: list[Path] = []
         self.copies: list[Path] = []
         self.written, self.chunk, self.clock = 0, chunk, ManualClock(time.time())
-        self.read: dict[str, list[Chunk]] = {}
-        self.committed: dict[str, KnownSource] = {}
-        self.counted: list[bytes] = []
+        self.read: dict[str, list[Chunk]] = {}  # in this run
+        self.committed: dict[str, dict[int, Progress]] = {}  # by source and shard
+        self.records: dict[str, Source] = {}
+        self.counted: list[list[bytes]] = [[] for _ in range(SHARDS)]
         self.start()
 
     # events of the files
@@ -73,7 +82,7 @@ class Archives(RuleBasedStateMachine):
     @rule(count=st.integers(1, 30))
     def write(self, count: int) -> None:
         with self.live.open("ab") as log:
-            for _ in range(count):
+            for _ in range(count if self.live.stat().st_size else count + FINGERPRINT_LINES):
                 log.write(
                     b"line %d of a log that is long enough to be known by what it holds %s\n"
                     % (self.written, b"x" * 40)
@@ -83,21 +92,38 @@ class Archives(RuleBasedStateMachine):
 
     @rule(name=NAMES, folder=FOLDERS)
     def rotate(self, name: str, folder: str) -> None:
-        self.write(12)
+        self.write(1)
         if to := self._free(folder, name):
             self.live.rename(to)
             self._make(self.live, b"")
             self.archives.append(to)
 
     @precondition(lambda self: self.archives)
-    @rule(data=st.data(), name=NAMES, folder=FOLDERS, suffix=st.sampled_from(sorted(COMPRESSORS)), polls=st.booleans())
-    def compress(self, data: st.DataObject, name: str, folder: str, suffix: str, polls: bool) -> None:
+    @rule(
+        data=st.data(),
+        name=NAMES,
+        folder=FOLDERS,
+        suffix=st.sampled_from(sorted(COMPRESSORS)),
+        polls=st.booleans(),
+        pieces=PIECES,
+    )
+    def compress(
+        self,
+        data: st.DataObject,
+        name: str,
+        folder: str,
+        suffix: str,
+        polls: bool,
+        pieces: list[tuple[float, str]],
+    ) -> None:
         """Make another file of an archive, under any name, and delete the archive."""
         old = data.draw(st.sampled_from(self.archives))
         if to := self._free(folder, name + suffix):
-            if polls:  # two equal files that are found together are two logs, unless their names are related
+            if polls or pieces:  # two equal files that are found together are two logs, unless their names are related
                 self.poll()
-            self._make(to, COMPRESSORS[suffix](_content(old)))
+            self._make_by_pieces(to, COMPRESSORS[suffix](_content(old)), pieces)
+            if not suffix:  # `mv` between file systems
+                shutil.copystat(old, to)
             if polls:
                 self.poll()
             old.unlink()
@@ -136,9 +162,19 @@ class Archives(RuleBasedStateMachine):
     # actions of the tail
 
     def start(self) -> None:
+        known = [
+            KnownSource(self.records[id_], of_all_shards(self.records[id_], progress, SHARDS))
+            for id_, progress in self.committed.items()
+        ]
+        is_behind = {one.source.id for one in known if one.resume.position < one.furthest.position}
         self.tailer = Tailer(
             [str(self.root / "logs"), str(self.root / "old" / "*")],
-            list(self.committed.values()),
+            [
+                replace(
+                    one, source=replace(one.source, finished=one.source.finished and one.source.id not in is_behind)
+                )
+                for one in known
+            ],
             chunk_bytes=self.chunk,
             clock=self.clock,
             notice=lambda notice: None,
@@ -154,14 +190,25 @@ class Archives(RuleBasedStateMachine):
             assert chunk.start == expected, "no byte is skipped or read twice"
             before.append(chunk)
 
-    @rule()
-    def commit(self) -> None:
+    @rule(shards=st.sets(st.integers(0, SHARDS - 1), min_size=1), told=st.booleans())
+    def commit(self, shards: Set[int] = frozenset(range(SHARDS)), told: bool = True) -> None:
+        """Let some shards commit what they have; `told`: they have the newest records of sources."""
         sources = {source.id: source for source in self.tailer.sources()}
         for id_, chunks in self.read.items():
-            self.counted += b"".join(chunk.data for chunk in chunks).splitlines()
-            self.committed[id_] = KnownSource(sources[id_], {0: Progress(chunks[-1].end, 0, chunks[-1].fingerprint)})
-        self.committed = {id_: KnownSource(sources[id_], known.progress) for id_, known in self.committed.items()}
-        self.read = {}
+            progress = self.committed.setdefault(id_, {})
+            for shard in shards:
+                for chunk in chunks:
+                    self._absorb(shard, chunk, progress)
+            self.records.setdefault(id_, sources[id_])
+        if told:
+            self.records |= {id_: source for id_, source in sources.items() if id_ in self.committed}
+
+    def _absorb(self, shard: int, chunk: Chunk, progress: dict[int, Progress]) -> None:
+        at = progress[shard].position if shard in progress else chunk.origin
+        if chunk.end > at:
+            assert chunk.start == at, "a shard takes a chunk as a whole, or not at all"
+            progress[shard] = Progress(chunk.end, 0, chunk.fingerprint)
+            self.counted[shard] += bytes(chunk.data).splitlines()
 
     @rule()
     def crash(self) -> None:
@@ -182,8 +229,9 @@ class Archives(RuleBasedStateMachine):
         self.commit()
         self.tailer.close()
         shutil.rmtree(self.root)
-        numbers = Counter(int(found[1]) for line in self.counted if (found := re.match(rb"line (\d+) of", line)))
-        assert numbers == Counter(range(self.written))
+        for counted in self.counted:
+            numbers = Counter(int(found[1]) for line in counted if (found := re.match(rb"line (\d+) of", line)))
+            assert numbers == Counter(range(self.written))
 
     def _free(self, folder: str, name: str) -> Path | None:
         """Return a path that does not exist yet, with a name that the tail takes for a log."""
@@ -195,8 +243,26 @@ class Archives(RuleBasedStateMachine):
         path.write_bytes(content)
         os.utime(path, (self.clock.now(), self.clock.now()))
 
+    def _make_by_pieces(self, path: Path, content: bytes, pieces: list[tuple[float, str]]) -> None:
+        """Create a file piece by piece; between two of them something happens, more than once at the end of the same."""
+        for part, event in sorted(pieces):
+            end = round(part * len(content))
+            self._make(path, content[: max(end, PLAIN) if _is_plain(content) else end])
+            if event == "crash":
+                self.commit({0})  # else both files are new to the next run
+                self.crash()
+            elif event == "pause":
+                self.clock.sleep(3)
+            self.poll()
+        self._make(path, content)
+
     def _resumes_at(self, source: str) -> int:
-        return self.committed[source].resume.position if source in self.committed else 0
+        progress = self.committed.get(source, {})
+        return min((progress[shard].position if shard in progress else 0) for shard in range(SHARDS))
+
+
+def _is_plain(data: bytes) -> bool:
+    return data.startswith(b"line")
 
 
 def _content(path: Path) -> bytes:

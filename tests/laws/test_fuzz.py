@@ -19,6 +19,7 @@ from logagg.errors import LogaggError
 from logagg.parse.events.addresses import Prefix
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format
+from logagg.parse.formats.format import Format
 from logagg.parse.source_formats import SourceFormats
 from logagg.records import Chunk, Fingerprint
 from logagg.rollup.configured import rollups_of
@@ -74,14 +75,14 @@ def test_whole_runs(spoilt: list[bytes], chunk: int, shards: int) -> None:
 @settings(max_examples=60, deadline=None)
 def test_spoilt_logs(log) -> None:  # type: ignore[no-untyped-def]
     fmt, data = log
-    assert count(data, fmt) == lines_of(data)
+    assert count(data, fmt) == lines_of(data, fmt)
 
 
 @given(st.lists(st.sampled_from(NASTY) | st.binary(max_size=9), max_size=30).map(b"".join), st.sampled_from(FORMATS))
 @settings(max_examples=100, deadline=None)
-def test_nasty_values(value: bytes, fmt: object) -> None:
+def test_nasty_values(value: bytes, fmt: Format) -> None:
     data = LINE % (value.replace(b"\n", b""), value.replace(b"\n", b"")) + value
-    assert count(data, fmt) == lines_of(data)
+    assert count(data, fmt) == lines_of(data, fmt)
 
 
 @pytest.mark.parametrize("piece", NASTY, ids=repr)

@@ -11,6 +11,7 @@ from logagg.parse.formats.compile import compile_format
 from logagg.parse.formats.format import Format
 from logagg.parse.schemas import BATCH_SCHEMA, LONGEST, MOST_BYTES
 from tests.laws.any_log import EXTREMES, FORMATS, TIMES, both, logs, plain, spoil, whole_line
+from tests.laws.counting import lines_of
 
 
 @given(logs())
@@ -41,6 +42,17 @@ def test_the_parsers_agree_on_each_extreme_value_of_each_field(fmt: Format) -> N
         "time_epoch": TIMES[2],
         "time_epoch_ms": "1763600000123",
         "time_epoch_us": TIMES[3],
+        "time_any": TIMES[2],
+        "time_zoneless": "20/Nov/2026:01:02:03.004",
+        "date": "2026-11-20",
+        "clock": "01:02:03",
+        "seconds_before": "0.1",
+        "upstream_seconds": "0.2",
+        "seconds_after": "0.3",
+        "client": "192.0.2.1",
+        "method": "GET",
+        "path": "/a",
+        "target": "/a",
     }
     lines = [
         fields_of(fmt, whole | {field: value}, quote)
@@ -57,11 +69,19 @@ def test_the_parsers_agree_on_each_extreme_value_of_each_field(fmt: Format) -> N
 
 
 def used(fmt: Format) -> list[str]:
-    return list(fmt.keys.values()) if fmt.keys else [step.field for step in fmt.steps if step.field]
+    named = [*(one.field for one in fmt.steps), *(one.field for one in fmt.columns)]
+    return list(fmt.keys.values()) or [field for field in named if field]
 
 
 def fields_of(fmt: Format, values: dict[str, str], quote: str) -> str:
     """Write a line with given values; `quote` decides whether JSON has numbers as strings."""
+    if fmt.columns:
+        texts = [values.get(column.field, "-") for column in fmt.columns]
+        marked = [
+            f"[{text}]" if one.bracketed else f'"{text}"' if " " in text else text
+            for one, text in zip(fmt.columns, texts, strict=True)
+        ]
+        return fmt.separator.decode().join(marked)
     if not fmt.keys:
         return fmt.prefix.decode() + "".join(values.get(step.field, "-") + step.until.decode() for step in fmt.steps)
     quotes = {field: "" if value in EXTREMES and not quote else '"' for field, value in values.items()}
@@ -91,7 +111,7 @@ def test_lines_are_events_or_rejects(fmt: Format) -> None:
     lines = [line for line in (spoil(whole_line(fmt, draw), draw) for _ in range(500)) if line.strip(b"\0\r\n")]
     data = b"\n".join(line.replace(b"\n", b"") for line in lines)
     ours, plainly = both(data, fmt)
-    expected = sum(1 for line in data.split(b"\n") if line.rstrip(b"\r").lstrip(b"\0"))
+    expected = lines_of(data, fmt)
     assert ours.table.num_rows + ours.rejects.lines == plainly.table.num_rows + plainly.rejects.lines == expected
 
 
@@ -113,6 +133,9 @@ SCALARS = [
     '"tab\t"',
     '"',
     "'x'",
+    "",
+    "0.1, 0.2 : 0.3",
+    "1 ,",
 ]
 ESCAPED = [
     r'"\u00e9"',
@@ -125,8 +148,12 @@ ESCAPED = [
     r'"\ude00x"',
     r'"\u0000"',
     r'"\u004"',
+    r'"\xC3\xA9\xff\v"',
+    r'"\xd"',
+    r'"\d\"',
+    '"[x"',
 ]
-KEYS = ["status", "x", "time", "url", "\u00e9", r"\u0075rl", r"u\rl", "\\"]
+KEYS = ["status", "x", "time", "url", "\u00e9", r"\u0075rl", r"u\rl", "\\", "", "0", "x.url", "url.x", r"\x78", "1.0"]
 NESTED = st.recursive(
     st.sampled_from(SCALARS + ESCAPED),
     lambda values: (
@@ -148,7 +175,17 @@ ENDS = st.sampled_from(["", " ", "}", ",", "x"])
     ['{"x":' + '"' + "u" * 300 + '"}', '{"' + r"\u0075" * 300 + '":1}', "\ufeff{}", '{"x":1', "{", '{"x"', '{"x":"']
 )
 def test_the_parsers_agree_on_json_of_any_shape(lines: list[str]) -> None:
-    fmt = compile_format("json:time_iso8601=time,status=status,target=url")
+    paths = (
+        "target=url",
+        "agent=x",
+        "agent=x.url",
+        "host=x.0",
+        "client=url.x",
+        "client=x.x.x",
+        "tls=url.1.0",
+        "cache=",
+    )
+    fmt = compile_format("json:time_iso8601=time,status=status," + ",".join(paths))
     plenty = '{"time": "2026-11-20T01:02:03+00:00", "status":200, '
     stamped = [line.replace("{", plenty, 1) for line in lines] + [f'{plenty}"url":{line}}}' for line in lines]
     ours, plainly = both("\n".join(lines + stamped).encode(), fmt)

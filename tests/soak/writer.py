@@ -44,7 +44,7 @@ NAMES = (
     "access.log-20261129-{n:010}",
     "{x}-{n}-access.log",
     "access.{x}.{n}.log",
-    "access.log.{x}{n}~",
+    "access.log.{x}{n}_",
     "access.log.2026-W48.{n}",
 )
 COMPRESSORS = {".gz": gzip, ".bz2": bz2, ".xz": lzma}
@@ -122,10 +122,11 @@ class Writer:
             draft.write_bytes(packed)
             draft.rename(target)
         else:
+            size = 1 + len(packed) // self._chance.randrange(2, 9)
             with target.open("wb", buffering=0) as file:
-                for at in range(0, len(packed), 1 + len(packed) // 3):
-                    file.write(packed[at : at + 1 + len(packed) // 3])
-                    self._stop.wait(0.01)
+                for at in range(0, len(packed), size):
+                    file.write(packed[at : at + size])
+                    self._stop.wait(self._chance.uniform(0.005, 0.05))
         path.unlink()
 
     def _line(self, number: int) -> str:

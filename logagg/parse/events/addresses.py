@@ -24,6 +24,7 @@ _DRESSED = (
     (r"%.*\z", ""),
     (r"(?i)\A(?:0*:)*:?(?:0+:)*ffff:([0-9]+\.[0-9.]+)\z", r"\1"),
 )
+_IS_DRESSED = r"(?i)\A\[|\A[0-9.]+:[0-9]+\z|%|ffff:[0-9]+\."
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = rf"\A(?P<a>{_OCTET})\.(?P<b>{_OCTET})\.(?P<c>{_OCTET})\.(?P<d>{_OCTET})\z"
 _MAPPED = (0, 0, 0, 0, 0, 0xFFFF)  # before an IPv4 address
@@ -58,8 +59,7 @@ class Prefix:
 
     def keep(self, addresses: pa.Array) -> pa.Array:
         """Return each address (text) cut to its prefix, as bytes; other text, such as a name, becomes empty."""
-        for pattern, plain in _DRESSED:
-            addresses = pc.replace_substring_regex(addresses, pattern, plain)
+        addresses = undressed(addresses)
         short = pc.extract_regex(addresses, _IPV4)
         long = pc.and_(pc.match_substring_regex(addresses, _IPV6), pc.less_equal(pc.count_substring(addresses, ":"), 8))
         kept = pa.array(np.full(len(addresses), b"", object), pa.binary())
@@ -69,6 +69,17 @@ class Prefix:
         kept = _put(kept, long, octets, self.ipv6)
         mapped = (groups[:, :6] == _MAPPED).all(axis=1)
         return _put(kept, _spread(long, mapped), octets[mapped, 12:], self.ipv4)
+
+
+def undressed(addresses: pa.Array) -> pa.Array:
+    """Return addresses (text) without brackets, port and zone, and IPv4 by itself; other text stays as it is."""
+    dressed = pc.match_substring_regex(addresses, _IS_DRESSED)
+    if not pc.any(dressed).as_py():
+        return addresses
+    plain = addresses.filter(dressed)
+    for pattern, bare in _DRESSED:
+        plain = pc.replace_substring_regex(plain, pattern, bare)
+    return pc.replace_with_mask(addresses, dressed, plain)
 
 
 def without_addresses(rejects: Rejects) -> Rejects:

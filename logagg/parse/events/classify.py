@@ -20,7 +20,9 @@ from logagg.config.rules import KINDS
 from logagg.config.sections import Config
 from logagg.parse.events import kinds, visitors
 from logagg.parse.events.addresses import Prefix
+from logagg.parse.events.clients import Proxies
 from logagg.parse.events.rules import Rules
+from logagg.parse.events.targets import hosts_of, schemes_of, split_targets
 from logagg.parse.schemas import EVENT_SCHEMA, TEXT
 from logagg.parse.text import urls
 from logagg.sketches import latency_bucket
@@ -39,7 +41,7 @@ class Classifier:
     rules: Rules
     secret: bytes  # keys the visitor hash; at least 16 bytes
     site: str = ""  # for logs without a virtual host
-    forwarded: bool = False  # believe the first address of X-Forwarded-For
+    proxies: Proxies = Proxies()  # whose word is taken for who the client is
     limit: int = 256  # characters of a dimension value
     prefix: Prefix = Prefix()  # how much of an address tells visitors apart
     period: int = 0  # microseconds for which a visitor stays the same; 0: forever
@@ -57,7 +59,7 @@ class Classifier:
             Rules.of(config),
             secret,
             config.site,
-            config.forwarded,
+            Proxies(config.trusted_proxies, config.forwarded),
             config.limits.value,
             prefix,
             period,
@@ -71,7 +73,7 @@ class Classifier:
         """Return one event (`EVENT_SCHEMA`) per row of a batch (`BATCH_SCHEMA`), in the same order."""
         column = {name: EncodedText.of(batch.column(name)) for name in batch.schema.names if _is_text(batch, name)}
         logged = [name for name in AS_LOGGED if batch.column(name).null_count < batch.num_rows]
-        site = self._sites(column["host"])
+        site = self._sites(column["host"], column["target"])
         requests = self._requests(column["target"].filled(), site)
         kind = self.rules.kinds(requests.rule, requests.codes, batch.column("status").to_numpy(), column["method"])
         referrer, from_page = _split_referrers(column["referrer"])
@@ -87,6 +89,8 @@ class Classifier:
             **requests.parameters(self.rules, ids=self.ids),
         }
         texts |= {"query": requests.queries()} if self.queries else {}
+        if "scheme" not in logged and (schemes := schemes_of(column["target"].filled())):
+            texts["scheme"] = schemes
         # A format without user agents tells nothing; an empty agent in one that has them means a robot.
         agent = column["agent"].with_null()
         from logagg.parse.events.agents import describe  # its patterns load slowly, and only parsers need them
@@ -105,19 +109,22 @@ class Classifier:
         columns["visitor"] = pa.array(self._visitors(column, batch.column("time")))
         return pa.table([columns[name] for name in EVENT_SCHEMA.names], schema=EVENT_SCHEMA)
 
-    def _sites(self, hosts: EncodedText) -> EncodedText:
+    def _sites(self, hosts: EncodedText, targets: EncodedText) -> EncodedText:
+        """Return the site of each row: its virtual host; else, if none is configured, that in an absolute target."""
         own = (self.site or NO_SITE).lower()
         hosts = hosts.filled()
+        if not self.site and (asked := hosts_of(targets.filled())):
+            hosts = hosts.otherwise(asked)
         return hosts.map(lambda values: pc.if_else(pc.equal(values, ""), own, values))
 
     def _requests(self, targets: EncodedText, site: EncodedText) -> _Requests:
         """Split and match each distinct target once; once for each site, if rules look at the site."""
         if not self.rules.sited:
-            path, query = _split_targets(targets.values)
+            path, query = split_targets(targets.values)
             return _Requests(targets.codes, path, query, spread(self.rules.match(path.values), path.codes))
         pairs, codes = np.unique(targets.codes * np.int64(len(site.values)) + site.codes, return_inverse=True)
         target, at = np.divmod(pairs, len(site.values))
-        path, query = _split_targets(targets.values.take(pa.array(target)))
+        path, query = split_targets(targets.values.take(pa.array(target)))
         rule = self.rules.match(path.values.take(pa.array(path.codes)), site.values.take(pa.array(at)))
         return _Requests(codes.astype(np.int32), path, query, rule)
 
@@ -131,12 +138,14 @@ class Classifier:
 
     def _who(self, column: dict[str, EncodedText]) -> list[EncodedText]:
         """Return the columns that identify a visitor: address, agent, and the configured field."""
-        client = column["client"].filled()
-        if self.forwarded:
-            client = _first_forwarded(column["forwarded"].filled()).otherwise(client)
+        client = self._clients(column)
         if not self.prefix.whole:
             client = client.map(self.prefix.keep)
         return [client, column["agent"].filled(), column["user_id"].filled()]
+
+    def _clients(self, column: dict[str, EncodedText]) -> EncodedText:
+        """Return the address of each row's client, as a whole."""
+        return self.proxies.clients(column["client"].filled(), column["forwarded"].filled())
 
 
 def facts(batch: pa.Table) -> dict[str, pa.Array]:
@@ -146,7 +155,7 @@ def facts(batch: pa.Table) -> dict[str, pa.Array]:
     """
     column = {name: EncodedText.of(batch.column(name)) for name in batch.schema.names if _is_text(batch, name)}
     target = column["target"].filled()
-    path, query = _split_targets(target.values)
+    path, query = split_targets(target.values)
     texts = {
         "site": column["host"].filled(),
         "method": column["method"].filled(),
@@ -192,17 +201,6 @@ def _fields(values: pa.Array, pattern: str, *names: str) -> list[pa.Array]:
     return [pc.fill_null(pc.struct_field(found, name), "") for name in names]
 
 
-def _split_targets(values: pa.Array) -> tuple[EncodedText, Slices]:
-    """Split request targets into path and query; a proxy's absolute target loses scheme and host."""
-    if not pc.all(pc.starts_with(values, "/")).as_py():
-        values = pc.replace_substring_regex(values, r"(?s)\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*", "")
-    targeted = Slices.of(values)
-    path_end, query_start, query_end = urls.split_urls(*targeted.places)
-    return EncodedText.cut(Slices(targeted.data, targeted.start, path_end)), Slices(
-        targeted.data, query_start, query_end
-    )
-
-
 def _extensions(paths: EncodedText) -> EncodedText:
     """Return the extension of each path, in lower case."""
     values = Slices.of(paths.values)
@@ -236,8 +234,3 @@ def _bare(hosts: pa.Array) -> Slices:
     places = Slices.of(hosts)
     led = pc.starts_with(hosts, _WWW).to_numpy(zero_copy_only=False)
     return Slices(places.data, places.start + led * len(_WWW), places.end)
-
-
-def _first_forwarded(forwarded: EncodedText) -> EncodedText:
-    """Return the first address of each X-Forwarded-For: the client, if every proxy is to be trusted."""
-    return forwarded.map(lambda values: _fields(values, r"\A\s*(?P<first>[^,\s]*)", "first")[0])

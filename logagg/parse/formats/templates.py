@@ -1,20 +1,39 @@
-r"""Strings of nginx's `log_format` and Apache's `LogFormat`, as literals with values between them.
+r"""Strings of nginx's `log_format`, of Apache's `LogFormat`, and our own: literals with values between them.
 
-`$remote_addr - $remote_user [$time_local]` is the value of `client` until " - ", then an unused value until " [", then
-`time_local` until "]".
+`$remote_addr - $remote_user [$time_local]` is the value of `client` until " - ", then that of `user` until " [", then
+`time_local` until "]". In our own notation it is `<client> - <user> [<time_local>]`, and `<>` is an unused value; a name
+after a colon, `<:digits>`, is the shape of a value (`shapes.SHAPES`), where that does not follow from its field.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any
 
 from logagg.errors import FormatError
-from logagg.parse.formats.format import REQUEST_PARTS, TIMES, Format, Step
-from logagg.parse.formats.variables import APACHE, APACHE_UNUSED, NGINX
+from logagg.parse.formats.format import REQUEST_PARTS, TIMES, UNITS, Format, Step
+from logagg.parse.formats.shapes import SHAPES
+from logagg.parse.formats.variables import APACHE, APACHE_UNUSED, CLIENTS, FIELDS, NGINX, SENT, SHAPE_OF_UNUSED
 
-# A part is a literal (bytes) or the name of a field (str).
-Part = bytes | str
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A place for a value in a format."""
+
+    field: str  # "" for an unused value
+    shape: str = ""
+    listed: bool = False
+
+
+ANY = "any"  # instead of a shape: any value is right
+LISTS = frozenset({*CLIENTS, "forwarded", "upstream_seconds"})  # fields whose values may be lists
+_WRITTEN = {"t": "\t", "r": "\r", "n": "\n"}  # what a letter after a backslash stands for in nginx's configuration
+
+# A part is a literal or a place.
+Part = bytes | Value
 
 
 def unwrap(text: str) -> tuple[str, str]:
@@ -27,21 +46,63 @@ def unwrap(text: str) -> tuple[str, str]:
     if not pieces:
         raise FormatError(f"log format {text!r}: no quoted string in it", "give the string between the quotes")
     body = "".join(single or double for single, double in pieces)
-    return re.sub(r"\\(['\"\\])", r"\1", body), escape[1] if escape else "default"
+    body = re.sub(r"\\(['\"\\trn])", lambda found: _WRITTEN.get(found[1], found[1]), body)
+    return body, escape[1] if escape else "default"
 
 
 def parts_of(text: str, user_id: str) -> Iterator[Part]:
-    """Return the literals and fields of a string, in order; `user_id` is the variable that tells visitors apart."""
-    return _nginx(text, user_id) if "$" in text else _apache(text, user_id)
+    """Return the literals and places of a string, in order; `user_id` is the variable that tells visitors apart."""
+    if "$" in text:
+        return _nginx(text, user_id)
+    return _own(text) if _OWN.search(text) else _apache(text, user_id)
 
 
 def _nginx(text: str, user_id: str) -> Iterator[Part]:
+    text = text.replace(r"\t", "\t")
     for literal, braced, plain in re.findall(r"([^$]+)|\$\{(\w+)\}|\$(\w+)", text):
         if literal:
             yield literal.encode()
         else:
             name = braced or plain
-            yield "user_id" if name == user_id else NGINX.get(name, "")
+            yield Value("user_id") if name == user_id else _named(name, NGINX.get(name, ""))
+
+
+def _named(name: str, field: str) -> Value:
+    """Return the place for a server's variable: what it writes itself has a shape, what a client has sent may be anything."""
+    shape = SHAPE_OF_UNUSED.get(name, "") if not field else "" if name in SENT else _shape_of(field)
+    return Value(field, shape, listed=name.startswith("upstream_") or field in LISTS)
+
+
+def _shape_of(field: str) -> str:
+    return "client" if field in CLIENTS else field if field in ("host", "ident") else ""
+
+
+ANY = "any"  # the shape of a value that may be anything, although its field has a shape
+_OWN = re.compile(r"<([a-z_0-9]*)(?::([a-z_]+))?>")
+
+
+def _own(text: str) -> Iterator[Part]:
+    text, at = text.replace(r"\t", "\t"), 0
+    for found in _OWN.finditer(text):
+        if found.start() > at:
+            yield text[at : found.start()].encode()
+        yield _own_value(found[1], found[2] or "", text)
+        at = found.end()
+    if text[at:]:
+        yield text[at:].encode()
+
+
+def _own_value(field: str, shape: str, text: str) -> Value:
+    if field and field not in FIELDS:
+        near = get_close_matches(field, FIELDS, 1)
+        raise FormatError(
+            f"log format {text!r}: there is no field <{field}>", f"did you mean <{near[0]}>?" if near else ""
+        )
+    if shape not in (*SHAPES, ANY):
+        raise FormatError(f"log format {text!r}: there is no shape <:{shape}>")
+    listed = shape in ("decimals", "addresses", "sockets") or field in LISTS
+    shape = "" if shape == ANY else shape or ("user" if field == "user" else _shape_of(field))
+    return Value("" if field == "ident" else field, shape, listed)
 
 
 def _apache(text: str, user_id: str) -> Iterator[Part]:
@@ -64,55 +125,75 @@ def _apache(text: str, user_id: str) -> Iterator[Part]:
 
 
 def _directive(argument: str, letter: str, text: str, user_id: str) -> Iterator[Part]:
+    name = f"{argument}{letter}"
     if letter == "%":
         yield b"%"
     elif letter == "t" and not argument:
-        yield from (b"[", "time_local", b"]")
+        yield from (b"[", Value("time_local"), b"]")
     elif user_id and argument == f"{{{user_id}}}":
-        yield "user_id"
-    elif known := {key.lower(): value for key, value in APACHE.items() if "{" in key}.get(
-        f"{argument}{letter}".lower()
-    ):
-        yield known
+        yield Value("user_id")
+    elif known := {key.lower(): key for key in APACHE if "{" in key}.get(name.lower()):
+        yield _named(known, APACHE[known])
     elif argument and letter == "t":
         raise FormatError(f"log format {text!r}: the time %{argument}t is not understood", "use %t or %{msec}t")
     elif argument or letter in APACHE_UNUSED:
-        yield APACHE.get(letter, "") if letter == "a" else ""
+        yield _named(name, APACHE.get(letter, "") if letter == "a" else "")
     elif letter in APACHE:
-        yield APACHE[letter]
+        yield _named(letter, APACHE[letter])
     else:
         raise FormatError(f"log format {text!r}: unknown directive %{letter}")
 
 
-def assemble(name: str, parts: list[Part], *, escaped: bool) -> Format:
-    """Turn literals and fields into steps; adjacent literals are joined."""
-    prefix, steps = b"", list[list[bytes | str]]()
+def assemble(name: str, parts: Iterable[Part], *, spaces: bool = False, **details: Any) -> Format:
+    """Turn literals and places into steps; adjacent literals are joined."""
+    prefix, values, untils = b"", list[Value](), list[bytes]()
     for part in parts:
-        if isinstance(part, str):
-            if steps and not steps[-1][1]:
+        if isinstance(part, Value):
+            if untils and not untils[-1]:
                 raise FormatError(f"log format {name!r}: two values with nothing between them cannot be told apart")
-            steps.append([part, b""])
-        elif steps:
-            steps[-1][1] += part  # type: ignore[operator]
+            values.append(part)
+            untils.append(b"")
+        elif untils:
+            untils[-1] += part
         else:
             prefix += part
-    chosen = prefer([str(step[0]) for step in steps])
-    befores = [prefix, *(bytes(step[1]) for step in steps)]  # type: ignore[arg-type]
-    compiled = tuple(
-        Step(field_, until, before.endswith(b'"') and until.startswith(b'"'))
-        for field_, until, before in zip(chosen, befores[1:], befores, strict=False)
-    )
-    return Format(name, prefix, compiled, escaped=escaped)
+    chosen = prefer([value.field for value in values])
+    steps = [
+        replace(_step(*one), spaces=spaces and one[2].endswith(b" "))
+        for one in zip(values, chosen, untils, [prefix, *untils], strict=False)
+    ]
+    return Format(name, prefix, tuple(steps), **details)
+
+
+def _step(value: Value, field: str, until: bytes, before: bytes) -> Step:
+    """Return the step for a value, given the literals after it and before it."""
+    shape = value.shape
+    if shape == "client" and not (before.endswith(b" ") and until.startswith(b" ")):
+        shape = "client_or_dash"  # where nothing else can be taken for it
+    quoted = before.endswith(b'"') and until.startswith(b'"')
+    return Step(field, until, quoted, shape, value.listed and until.startswith(b" "))
 
 
 def prefer(fields: list[str]) -> list[str]:
     """Use each field once, at its first occurrence; one time, in whichever form; the request rather than its components."""
     seen: set[str] = set()
     kept = []
-    for name in fields:
+    for name in one_client(fields):
         group = "time" if name in TIMES else name
-        group = "duration" if name in ("seconds", "milliseconds", "microseconds") else group
+        group = "duration" if name in UNITS or name == "time_taken" else "client" if name == "client_port" else group
         unused = group in seen or (name in REQUEST_PARTS and "request" in fields)
         kept.append("" if unused else name)
         seen.add(group)
     return kept
+
+
+def one_client(fields: list[str]) -> list[str]:
+    """Choose who the client is among `CLIENTS`.
+
+    An address that a header names is the client only where the line has no other; else it is forwarded, as a list is, and
+    counts if the other one is that of a proxy which is trusted.
+    """
+    client = next((name for name in CLIENTS if name in fields), "client")
+    forwarded = "" if "forwarded" in fields or client == "sent_client" else "forwarded"
+    meanings = {**dict.fromkeys(CLIENTS, ""), "sent_client": forwarded, client: "client"}
+    return [meanings.get(name, name) for name in fields]

@@ -7,9 +7,21 @@ from collections.abc import Mapping
 # Fields of a line, by the servers' names for them. If several names give one field, the first in the table is preferred.
 NGINX: Mapping[str, str] = {
     "remote_addr": "client",
-    "realip_remote_addr": "",
+    "proxy_protocol_addr": "proxied_client",
+    "http_x_real_ip": "sent_client",
+    "http_cf_connecting_ip": "sent_client",
+    "http_cf_connecting_ipv6": "sent_client",
+    "http_true_client_ip": "sent_client",
+    "http_fastly_client_ip": "sent_client",
+    "http_x_client_ip": "sent_client",
+    "http_x_cluster_client_ip": "sent_client",
+    "http_fly_client_ip": "sent_client",
+    "http_x_azure_clientip": "sent_client",
+    "realip_remote_addr": "peer",
     "http_x_forwarded_for": "forwarded",
     "proxy_add_x_forwarded_for": "forwarded",
+    "http_forwarded": "forwarded",
+    "http_x_original_forwarded_for": "forwarded",
     "host": "host",
     "http_host": "host",
     "server_name": "host",
@@ -42,8 +54,18 @@ NGINX: Mapping[str, str] = {
 }
 
 APACHE: Mapping[str, str] = {
-    "a": "client",
+    "a": "proxied_client",
     "h": "client",
+    "{c}a": "peer",
+    "{c}h": "peer",
+    "{X-Real-IP}i": "sent_client",
+    "{CF-Connecting-IP}i": "sent_client",
+    "{True-Client-IP}i": "sent_client",
+    "{Fastly-Client-IP}i": "sent_client",
+    "{X-Client-IP}i": "sent_client",
+    "{X-Cluster-Client-IP}i": "sent_client",
+    "{X-Azure-ClientIP}i": "sent_client",
+    "{Forwarded}i": "forwarded",
     "v": "host",
     "V": "host",
     "{Host}i": "host",
@@ -82,26 +104,137 @@ APACHE: Mapping[str, str] = {
 # Directives whose values are not used.
 APACHE_UNUSED = frozenset("AfIklLpPRSX^") | {"ti", "to"}
 
-# Keys of JSON logs without a template, in addition to the names of nginx's variables.
+# Who may be the client of a line, the best one first: an address that a trusted proxy has said, the other end of the
+# connection, what a header says, and the proxy itself.
+CLIENTS = ("proxied_client", "client", "sent_client", "peer")
+# Variables that hold what a client has sent: their values may be anything.
+SENT = frozenset(name for name in NGINX if name.startswith("http_")) | frozenset(
+    name for name in APACHE if name.endswith("}i")
+)
+# Variables that are not used, but whose shape tells formats apart.
+SHAPE_OF_UNUSED: Mapping[str, str] = {"l": "ident", "p": "digits", "server_port": "digits"}
+
+
+# Keys of JSON logs, in small letters and without `_`, `-` and the like, beside the names of nginx's variables. Of several
+# keys for one field, the first in the table is preferred.
 JSON_KEYS: Mapping[str, str] = {
-    **{key: "client" for key in ("client_ip", "clientip", "client", "ip", "remote_ip", "remote_host", "addr")},
-    **{key: "forwarded" for key in ("x_forwarded_for", "xff", "forwarded_for")},
-    **{key: "host" for key in ("vhost", "virtual_host", "domain", "site")},
-    **{key: "method" for key in ("method", "verb", "http_method")},
-    **{key: "target" for key in ("url", "request_url", "request_path")},
-    **{key: "path" for key in ("path",)},
-    **{key: "query" for key in ("query",)},
-    **{key: "status" for key in ("status_code", "response", "code", "response_code")},
-    **{key: "bytes" for key in ("bytes", "size", "body_bytes", "response_size", "length")},
-    **{key: "referrer" for key in ("referer", "referrer", "http_referrer")},
-    **{key: "agent" for key in ("user_agent", "agent", "ua", "useragent")},
-    **{key: "seconds" for key in ("duration", "response_time", "took", "elapsed")},
-    **{key: "upstream_seconds" for key in ("upstream_time", "upstream_duration")},
-    **{key: "cache" for key in ("cache_status", "cache")},
-    **{key: "protocol" for key in ("protocol", "proto", "http_version")},
-    **{key: "tls" for key in ("tls_version", "ssl_version", "tls")},
-    **{key: "user" for key in ("user", "username", "auth_user")},
-    **{key: "country" for key in ("country", "country_code", "cf_ipcountry")},
+    **dict.fromkeys(("clientip", "remoteip", "clientaddress", "remoteaddress", "clientaddr", "client", "ip"), "client"),
+    **dict.fromkeys(("remotehost", "clienthost", "sourceip", "srcip", "addr"), "client"),
+    **dict.fromkeys(("realip", "xrealip", "cfconnectingip", "trueclientip", "xclientip"), "sent_client"),
+    **dict.fromkeys(("xforwardedfor", "xff", "forwardedfor"), "forwarded"),
+    **dict.fromkeys(("vhost", "virtualhost", "domain", "site", "authority", "requesthost", "urldomain"), "host"),
+    **dict.fromkeys(("requestline",), "request"),
+    **dict.fromkeys(("method", "verb", "httpmethod", "reqmethod", "requestverb"), "method"),
+    **dict.fromkeys(
+        ("url", "requesturl", "originalurl", "urloriginal", "requestpath", "fullpath", "rawpath"), "target"
+    ),
+    **dict.fromkeys(("target", "path", "urlpath", "resourcepath", "endpoint"), "target"),
+    **dict.fromkeys(("query", "querystr", "requestquery", "urlquery", "rawquery"), "query"),
+    **dict.fromkeys(("statuscode", "responsestatus", "responsecode", "httpstatus", "httpstatuscode"), "status"),
+    **dict.fromkeys(("response", "code", "httpcode", "rescode"), "status"),
+    **dict.fromkeys(("bytes", "size", "bodybytes", "responsesize", "responsebytes", "responsebodysize"), "bytes"),
+    **dict.fromkeys(("responselength", "contentlength", "sentbytes", "bytesout", "byteswritten", "length"), "bytes"),
+    **dict.fromkeys(("referer", "referrer", "httpreferrer", "requestreferer"), "referrer"),
+    **dict.fromkeys(("useragent", "agent", "ua", "requestuseragent", "useragentoriginal"), "agent"),
+    **dict.fromkeys(("duration", "responsetime", "took", "elapsed", "latency", "timetaken", "elapsedtime"), "seconds"),
+    **dict.fromkeys(("requestduration", "processingtime", "processtime", "reqtime", "rt", "totaltime"), "seconds"),
+    **dict.fromkeys(("upstreamtime", "upstreamduration", "upstreamlatency", "upstreamservicetime"), "upstream_seconds"),
+    **dict.fromkeys(("backendtime", "origintime", "urt"), "upstream_seconds"),
+    **dict.fromkeys(("cachestatus", "cache", "xcache"), "cache"),
+    **dict.fromkeys(("protocol", "proto", "httpversion", "requestprotocol"), "protocol"),
+    **dict.fromkeys(("requestscheme", "xforwardedproto", "httpxforwardedproto", "urlscheme"), "scheme"),
+    **dict.fromkeys(("tlsversion", "sslversion", "tls", "tlsprotocol"), "tls"),
+    **dict.fromkeys(("user", "username", "authuser", "userid"), "user"),
+    **dict.fromkeys(("country", "countrycode", "cfipcountry", "geocountryisocode", "clientcountry"), "country"),
 }
-# Keys of times; the shape of the value decides the field.
-JSON_TIMES = ("@timestamp", "timestamp", "time", "ts", "date", "datetime")
+# Keys of times, written likewise.
+JSON_TIMES = (
+    "timestamp", "time", "ts", "date", "datetime", "asctime", "requesttime", "starttime", "eventtime", "logtime", "t"
+)  # fmt: skip
+
+# The names of W3C extended logs, in lower case, and their fields; of several that give one field, the first counts.
+W3C: Mapping[str, str] = {
+    "date": "date",
+    "time": "clock",
+    "date-local": "date",
+    "time-local": "clock",
+    "c-ip": "client",
+    "cs-ip": "client",
+    "x-forwarded-for": "forwarded",
+    "cs(x-forwarded-for)": "forwarded",
+    "s-xff": "forwarded",
+    "x-host-header": "host",
+    "cs-host": "host",
+    "cs(host)": "host",
+    "cs-username": "user",
+    "cs-method": "method",
+    "cs-uri-stem": "path",
+    "cs-uri": "path",
+    "cs-uri-query": "query",
+    "cs-version": "protocol",
+    "cs-protocol-version": "protocol",
+    "cs-protocol": "scheme",
+    "ssl-protocol": "tls",
+    "sc-status": "status",
+    "c-status": "status",
+    "sc-bytes": "bytes",
+    "bytes": "bytes",
+    "time-taken": "time_taken",
+    "timetakenms": "milliseconds",
+    "x-duration": "seconds",
+    "cs(user-agent)": "agent",
+    "cs(referer)": "referrer",
+    "cs(referrer)": "referrer",
+    "x-edge-result-type": "cache",
+    "cs-countrycode": "country",
+    "c-country": "country",
+}
+
+# All fields of a line, for templates such as `<client> [<time>] "<request>"`.
+FIELDS: Mapping[str, str] = {
+    "client": "address of the client, perhaps with a port, or a list of addresses as in X-Forwarded-For",
+    "client_port": "the same, always with a port",
+    "forwarded": "X-Forwarded-For",
+    "host": "virtual host, perhaps with a port",
+    "user": "name that the client logged in with",
+    "time_any": "time in any form below",
+    "time_local": "`20/Nov/2026:00:00:00 +0000`",
+    "time_iso8601": "`2026-11-20T00:00:00.000+00:00`",
+    "time_zoneless": "the same without an offset, as HAProxy writes it",
+    "time_epoch": "seconds since 1970",
+    "time_epoch_ms": "milliseconds since 1970",
+    "time_epoch_us": "microseconds since 1970",
+    "time_epoch_ns": "nanoseconds since 1970",
+    "date": "day of a time in two values, `2026-11-20`, `2026/11/20` or `20/Nov/2026`",
+    "clock": "the rest of a time in two values, `00:00:00` or `00:00:00.000`",
+    "request": "request line",
+    "method": "its method",
+    "target": "its target",
+    "path": "the target without query",
+    "query": "the query",
+    "protocol": "such as `HTTP/1.1`",
+    "scheme": "`http` or `https`",
+    "tls": "version, such as `TLSv1.3`",
+    "status": "three digits",
+    "bytes": "of the response",
+    "referrer": "",
+    "agent": "",
+    "seconds": "time to serve the request",
+    "milliseconds": "likewise",
+    "microseconds": "likewise",
+    "nanoseconds": "likewise",
+    "time_taken": "seconds with a point, or milliseconds without",
+    "seconds_before": "until the upstream is asked; adds up with `upstream_seconds` and `seconds_after`",
+    "seconds_after": "after its answer",
+    "upstream_seconds": "time of the upstream, or a list",
+    "upstream_milliseconds": "likewise",
+    "upstream_microseconds": "likewise",
+    "upstream_nanoseconds": "likewise",
+    "cache": "whether the response came from a cache",
+    "country": "of the client",
+    "user_id": "what tells visitors apart",
+    "proxied_client": "address of the client as a trusted proxy says it",
+    "sent_client": "address of the client as a header says it",
+    "peer": "address of the proxy",
+    "ident": "as `%l`, not used",
+}

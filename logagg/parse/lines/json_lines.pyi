@@ -1,9 +1,9 @@
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from logagg.columnar.slices import Bytes, Mask, Offsets
 
 DEEPEST: int
 
 def split_objects(
-    data: Bytes, start: Offsets, end: Offsets, keys: Sequence[str]
-) -> tuple[Bytes, Offsets, Offsets, Mask]: ...
+    data: Bytes, start: Offsets, end: Offsets, keys: Mapping[str, str]
+) -> tuple[Bytes, dict[str, tuple[Offsets, Offsets]], Mask]: ...

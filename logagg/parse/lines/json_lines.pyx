@@ -1,6 +1,13 @@
-"""Lines of JSON -> raw fields (RFC 8259, read as strictly as Python's `json` does, and no deeper than `DEEPEST`).
+"""Lines of JSON -> raw fields, found by the paths of their keys: `request.headers.User-Agent`.
 
-Values are slices of the line; only a string that contains escapes is copied. Every pointer here lies within
+A dot of a path is a step into an object or an array (`0` is its first element), or a dot in a key. An array's texts count
+as one, joined as HTTP joins the lines of a header: `a, b`.
+
+JSON (RFC 8259) is read as servers write it with templates, too: a value without quotes ends before the next key, whatever
+it is (`-`, nothing, `0.1, 0.2`); nginx's escapes `\\xHH` are undone; an escape that means nothing stays as it is; an object
+may have a comma too many. Nothing is nested deeper than `DEEPEST`.
+
+Values are slices of the line; only what holds escapes, or is an array, is copied. Every pointer here lies within
 `[line, end of line]`, and every loop ends there.
 """
 
@@ -8,137 +15,282 @@ import os
 
 import numpy as np
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memchr, memcmp
 
-from logagg.columnar.bytes cimport NO_DIGIT, Ptr, control, first_of, hex_digit
+from logagg.columnar.bytes cimport Ptr, find, first_of
+from logagg.parse.lines.json_escapes cimport unescape
 
 DEEPEST = 64  # nesting depth of objects and arrays, including the line's own object
 
 cdef enum:
-    MOST_KEYS = 256
+    MOST_FIELDS = 256
     LONGEST_KEY = 256  # bytes, escapes undone; longer keys are ignored
-    INNER = 63  # nesting levels within a value; one bit each: object or array
+    LEVELS = 64  # DEEPEST
+    MOST_DIGITS = 20
+    NO_PATH = 1 << 20  # a rank beyond that of any path
 
-cdef struct Key:
-    Ptr text
+cdef struct Entry:  # what may follow at a node of the tree of paths
+    Ptr text  # one key, or several with dots between them
     Py_ssize_t length
+    int row  # of the field whose value it is; -1: no path ends here
+    int rank  # of the path, among those of its field
+    int node  # where the longer paths continue; -1: there are none
+
+cdef struct Node:
+    int first, count  # entries
+    uint64_t marks  # of the entries, a bit each
+
+cdef struct Paths:
+    const Node* nodes
+    const Entry* entries
 
 cdef struct Line:
     Ptr at
     Ptr stop
-    bint plain  # neither a backslash nor a control character is in it
+    Ptr escape  # the next backslash; `stop` if there is none
+    bint plain  # no backslash is in it
+
+cdef struct Values:  # of one line
+    int64_t* start  # of the first field; the next one is `lines` further
+    int64_t* end
+    Py_ssize_t lines
+    Ptr first  # byte of the data
+    int ranks[MOST_FIELDS]  # of the path whose value was taken
 
 
 def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, keys):
-    """Return data, the slices in it of the values of each key (starts and ends, a row for each key), and a mask of the objects.
+    """Return data, the slices in it of each field (name -> starts and ends), and a mask of the lines that are objects.
 
-    A value is the text of a string, or a number as written; other values, and missing ones, are empty, and so are all
-    values of a line that is not an object. The first of duplicate keys counts. The data returned are the data given,
-    perhaps followed by unescaped strings.
+    `keys` are the paths, and the field of each; of several paths of a field, the first that has a value counts, and of
+    several values of a path the first. A value is the text of a string, or what stands without quotes; `-`, `null`,
+    objects and missing values are empty, and so are all values of a line that is not an object. The data
+    returned are the data given, perhaps followed by unescaped strings.
     """
-    cdef Py_ssize_t lines = start.shape[0], count = len(keys), row, number
+    cdef Py_ssize_t lines = start.shape[0], row, number
     cdef int64_t written = 0
-    cdef Key[MOST_KEYS] table
-    held = [os.fsencode(key) for key in keys]  # keeps the bytes alive that the table points to
-    if count > MOST_KEYS or any(len(key) > LONGEST_KEY for key in held):
-        raise ValueError(f"a log format has at most {MOST_KEYS} keys of at most {LONGEST_KEY} bytes")
-    for number, key in enumerate(held):
-        table[number] = Key(<Ptr> <char*> <bytes> key, len(key))
+    fields = list(dict.fromkeys(keys.values()))
+    cdef Py_ssize_t count = len(fields)
+    if count > MOST_FIELDS or any(len(os.fsencode(key)) > LONGEST_KEY for key in keys):
+        raise ValueError(f"a log format has at most {MOST_FIELDS} fields, and keys of at most {LONGEST_KEY} bytes")
+    tree = _tree(keys, fields)
+    cdef uint8_t[::1] nodes = np.zeros(max(1, len(tree)) * sizeof(Node), np.uint8)
+    cdef uint8_t[::1] entries = np.zeros(max(1, sum(map(len, tree))) * sizeof(Entry), np.uint8)
+    cdef Paths paths = Paths(<Node*> &nodes[0], <Entry*> &entries[0])
+    _fill(<Node*> &nodes[0], <Entry*> &entries[0], tree)
     starts, ends, objects = np.empty((count, lines), np.int64), np.empty((count, lines), np.int64), np.empty(lines, np.bool_)
-    undone = np.empty(data.shape[0], np.uint8)  # unescaped values, which are shorter
+    undone = np.empty(2 * data.shape[0], np.uint8)  # unescaped values are shorter, but may be there alone and in an array
     cdef int64_t[:, ::1] starts_of = starts, ends_of = ends
     cdef uint8_t[::1] fits = objects.view(np.uint8), spare = undone
-    cdef Ptr first
+    cdef Values values
     cdef Line line
     if lines and count:
-        first = first_of(data)
+        values.lines, values.first = lines, first_of(data)
         with nogil:
             for row in range(lines):
-                line = Line(first + start[row], first + end[row], False)
-                line.plain = _is_plain(line.at, line.stop)
-                fits[row] = _read(&line, first, table, count, starts_of, ends_of, row)
+                line = _line(values.first + start[row], values.first + end[row])
+                values.start, values.end = &starts_of[0, row], &ends_of[0, row]
                 for number in range(count):
-                    if not fits[row] or starts_of[number, row] < 0:
+                    values.ranks[number] = NO_PATH
+                fits[row] = _read_object(&line, &paths, 0, 1, &values) and _is_over(&line)
+                for number in range(count):
+                    if not fits[row] or values.ranks[number] == NO_PATH:
                         starts_of[number, row] = ends_of[number, row] = start[row]
-                    elif not line.plain and not _undo(first, data.shape[0], &starts_of[number, row], &ends_of[number, row], &spare[0], &written):
-                        fits[row] = False
-    return (np.concatenate([data, undone[:written]]) if written else np.asarray(data)), starts, ends, objects
+                    else:
+                        _undo(&line, &values, number, data.shape[0], &spare[0], &written)
+    held = {name: (starts[number], ends[number]) for number, name in enumerate(fields)}
+    return (np.concatenate([data, undone[:written]]) if written else np.asarray(data)), held, objects
 
 
-cdef bint _read(
-    Line* line, Ptr first, const Key* keys, Py_ssize_t count, int64_t[:, ::1] starts, int64_t[:, ::1] ends, Py_ssize_t row
-) noexcept nogil:
-    """Read an object and record where the values of its keys are, -1 for missing ones; return whether it is valid."""
-    cdef Ptr name, value
-    cdef Py_ssize_t number, expected = 0
-    for number in range(count):
-        starts[number, row] = -1
+# the tree of paths
+
+
+def _tree(keys, fields):
+    """Return the entries of each node: text, row, rank and node. The first node is the root."""
+    ends = {}  # of a path -> its row and rank
+    for key, field in keys.items():
+        row = fields.index(field)
+        ends[os.fsencode(key)] = (row, sum(taken == row for taken, _ in ends.values()))
+    inner = list(dict.fromkeys(before for path in ends for before in _before_dots(path)))
+    node_of = {path: number for number, path in enumerate(inner, 1)}
+    nodes = [[] for _ in range(len(inner) + 1)]
+    for path in dict.fromkeys(part for whole in ends for part in (*_before_dots(whole), whole)):
+        leads_to = (*ends.get(path, (-1, 0)), node_of.get(path, -1))
+        nodes[0].append((path, *leads_to))
+        for before in _before_dots(path):
+            nodes[node_of[before]].append((path[len(before) + 1 :], *leads_to))
+    return nodes
+
+
+def _before_dots(path):
+    return [path[:at] for at, byte in enumerate(path) if byte == ord(".")]
+
+
+cdef _fill(Node* nodes, Entry* entries, tree):
+    """Write the tree down; the entries point to bytes that the tree holds."""
+    cdef int first = 0, at = 0
+    for at, following in enumerate(tree):
+        nodes[at] = Node(first, len(following), 0)
+        for text, row, rank, node in following:
+            entries[first] = Entry(<Ptr> <char*> <bytes> text, len(text), row, rank, node)
+            nodes[at].marks |= _mark(entries[first].text, len(text))
+            first += 1
+
+
+cdef inline uint64_t _mark(Ptr name, Py_ssize_t length) noexcept nogil:
+    """Return a bit that few keys of a log share."""
+    return <uint64_t> 1 << ((length + 13 * name[0]) & 63) if length > 0 else 1
+
+
+cdef inline const Entry* _entry_of(const Paths* paths, int node, Ptr name, Py_ssize_t length, int* expected) noexcept nogil:
+    """Return the entry of a key at a node, or NULL; the expected one is tried first."""
+    cdef const Node* here = &paths.nodes[node]
+    cdef const Entry* entry
+    cdef int tried, number = expected[0]
+    if not here.marks & _mark(name, length):
+        return NULL
+    for tried in range(here.count):
+        if number >= here.count:
+            number = 0
+        entry = &paths.entries[here.first + number]
+        number += 1
+        if entry.length == length and (length == 0 or entry.text[0] == name[0]) and memcmp(entry.text, name, length) == 0:
+            expected[0] = number
+            return entry
+    return NULL
+
+
+# over an object
+
+
+cdef bint _read_object(Line* line, const Paths* paths, int node, int depth, Values* values) noexcept nogil:
+    """Read an object, the `depth`th that is open, and take the values of paths; return whether it is valid."""
+    cdef int expected = 0
+    cdef const Entry* entry
     if not _take(line, c"{"):
         return False
-    if _take(line, c"}"):
-        return _is_over(line)
+    while not _take(line, c"}"):
+        entry = _read_name(line, paths, node, &expected)
+        if not _take(line, c":") or not _read_value(line, paths, entry, c"}", depth, values):
+            return False
+        if not _take(line, c","):
+            return _take(line, c"}")
+    return True
+
+
+cdef inline const Entry* _read_name(Line* line, const Paths* paths, int node, int* expected) noexcept nogil:
+    """Read a key; return its entry, or NULL. After what is no key, no colon follows."""
+    cdef uint8_t[LONGEST_KEY] undone
+    cdef Ptr name, escape = line.escape
+    cdef Py_ssize_t length
+    _skip_spaces(line)
+    name = line.at + 1
+    if not _skip_string(line):
+        line.at = line.stop
+        return NULL
+    length = line.at - 1 - name
+    if escape < line.at:
+        if length > 6 * LONGEST_KEY:
+            return NULL
+        length = unescape(name, line.at - 1, undone, LONGEST_KEY)
+        name = undone
+    return _entry_of(paths, node, name, length, expected)
+
+
+cdef bint _read_value(Line* line, const Paths* paths, const Entry* entry, uint8_t closing, int depth, Values* values) noexcept nogil:
+    """Read a value with everything in it; `closing` is the bracket that ends what it is in. Return whether it is valid."""
+    cdef Ptr value, stop
+    _skip_spaces(line)
+    if line.at == line.stop:
+        return False
+    if entry == NULL:
+        return _skip_string(line) if line.at[0] == c'"' else _skip_value(line, closing, depth)
+    if line.at[0] == c"{":
+        return depth < LEVELS and _read_object(line, paths, entry.node, depth + 1, values) if entry.node >= 0 else _skip_value(line, closing, depth)
+    if line.at[0] == c"[":
+        return depth < LEVELS and _read_array(line, paths, entry, depth + 1, values)
+    value = line.at
+    if not _skip_scalar(line, closing):
+        return False
+    stop = line.at
+    if entry.row >= 0 and _strip(&value, &stop):
+        _take_text(value, stop, entry, values)
+    return True
+
+
+cdef bint _read_array(Line* line, const Paths* paths, const Entry* entry, int depth, Values* values) noexcept nogil:
+    cdef Ptr opening = line.at, value, stop, text = NULL, end = NULL
+    cdef int texts = 0, expected = 0
+    cdef int64_t number = 0
+    cdef const Entry* element
+    line.at += 1
+    if _take(line, c"]"):
+        return True
     while True:
         _skip_spaces(line)
-        name = line.at
-        if not _skip_string(line):
-            return False
-        number = _number_of(name + 1, line.at - 1, line.plain, keys, count, expected)
-        if not _take(line, c":"):
-            return False
-        _skip_spaces(line)
         value = line.at
-        if not _skip_value(line):
+        element = _element_of(paths, entry.node, number, &expected) if entry.node >= 0 else NULL
+        if not _read_value(line, paths, element, c"]", depth, values):
             return False
-        if number >= 0:
-            expected = number + 1
-            if starts[number, row] < 0:
-                starts[number, row], ends[number, row] = value - first, line.at - first
-                _strip(value, &starts[number, row], &ends[number, row])
-        if not _take(line, c","):
-            return _take(line, c"}") and _is_over(line)
-
-
-cdef inline void _strip(Ptr value, int64_t* start, int64_t* end) noexcept nogil:
-    """Reduce a value to the text between its quotes, or a number; anything else becomes empty."""
-    if value[0] == c'"':
-        start[0] += 1
-        end[0] -= 1
-    elif value[0] != c"-" and not c"0" <= value[0] <= c"9":
-        end[0] = start[0]
-
-
-cdef inline Py_ssize_t _number_of(Ptr name, Ptr stop, bint plain, const Key* keys, Py_ssize_t count, Py_ssize_t expected) noexcept nogil:
-    """Return which of the keys it is, or -1; the expected one is tried first."""
-    cdef uint8_t[LONGEST_KEY] undone
-    cdef Py_ssize_t tried, number = expected, length = stop - name
-    if not plain and memchr(name, c"\\", length) != NULL:
-        if length > 6 * LONGEST_KEY:
-            return -1
-        length = _unescape(name, stop, undone, LONGEST_KEY)
-        name = undone
-    for tried in range(count):
-        if number >= count:
-            number = 0
-        if keys[number].length == length and memcmp(keys[number].text, name, length) == 0:
-            return number
+        stop = line.at
+        if _strip(&value, &stop):
+            text, end = value, stop
+            texts += 1
         number += 1
-    return -1
+        if not _take(line, c","):
+            break
+    if not _take(line, c"]"):
+        return False
+    if entry.row >= 0 and texts == 1:
+        _take_text(text, end, entry, values)
+    elif entry.row >= 0 and texts > 1:
+        _take_text(opening, line.at, entry, values)  # to be joined
+    return True
+
+
+cdef inline const Entry* _element_of(const Paths* paths, int node, int64_t number, int* expected) noexcept nogil:
+    """Return the entry of an element of an array, by its number."""
+    cdef uint8_t[MOST_DIGITS] digits
+    cdef uint8_t* at = digits + MOST_DIGITS
+    while True:
+        at -= 1
+        at[0] = <uint8_t> (c"0" + number % 10)
+        number //= 10
+        if number == 0:
+            return _entry_of(paths, node, at, digits + MOST_DIGITS - at, expected)
+
+
+cdef inline void _take_text(Ptr text, Ptr stop, const Entry* entry, Values* values) noexcept nogil:
+    """Take the value of a path, unless a better one is known, or it is the dash of a missing value."""
+    cdef Py_ssize_t place = entry.row * values.lines
+    if entry.rank < values.ranks[entry.row] and not (stop - text == 1 and text[0] == c"-"):
+        values.ranks[entry.row] = entry.rank
+        values.start[place], values.end[place] = text - values.first, stop - values.first
+
+
+cdef inline bint _strip(Ptr* value, Ptr* stop) noexcept nogil:
+    """Reduce a value to its text, and return whether it has one: objects, arrays and `null` have none."""
+    if value[0] == stop[0] or value[0][0] == c"{" or value[0][0] == c"[":
+        return False
+    if value[0][0] == c'"':
+        value[0] += 1
+        stop[0] -= 1
+        return value[0] < stop[0]
+    while value[0] < stop[0] and (stop[0] - 1)[0] in (c" ", c"\t", c"\r", c"\n", c","):
+        stop[0] -= 1
+    return value[0] < stop[0] and not (stop[0] - value[0] == 4 and memcmp(value[0], b"null", 4) == 0)
 
 
 # over a line
 
 
-cdef inline bint _is_plain(Ptr at, Ptr stop) noexcept nogil:
-    cdef uint8_t odd = 0
-    while at < stop:
-        odd |= (at[0] < 0x20) | (at[0] == c"\\")
-        at += 1
-    return odd == 0
+cdef inline Line _line(Ptr at, Ptr stop) noexcept nogil:
+    cdef Ptr escape = find(at, stop, c"\\")
+    return Line(at, stop, escape, escape == stop)
 
 
 cdef inline void _skip_spaces(Line* line) noexcept nogil:
-    while line.at < line.stop and line.at[0] in (c" ", c"\t", c"\r", c"\n"):
+    while line.at < line.stop and line.at[0] <= c" " and line.at[0] in (c" ", c"\t", c"\r", c"\n"):  # few are spaces
         line.at += 1
 
 
@@ -156,16 +308,16 @@ cdef inline bint _is_over(Line* line) noexcept nogil:
     return line.at == line.stop
 
 
-cdef bint _skip_value(Line* line) noexcept nogil:
-    """Skip a value with everything in it; return whether it is valid."""
-    cdef uint64_t objects = 0  # one bit for each open level, the innermost lowest: 1 for an object
+cdef bint _skip_value(Line* line, uint8_t closing, int open) noexcept nogil:
+    """Skip a value with everything in it, `open` levels deep; return whether it is valid."""
+    cdef uint64_t objects = 0  # one bit for each level that it opens, the innermost lowest: 1 for an object
     cdef int depth = 0
     while True:
         _skip_spaces(line)
         if line.at == line.stop:
             return False
         if line.at[0] == c"{" or line.at[0] == c"[":
-            if depth == INNER:
+            if depth + open == LEVELS:
                 return False
             depth += 1
             objects = (objects << 1) | (line.at[0] == c"{")
@@ -176,15 +328,27 @@ cdef bint _skip_value(Line* line) noexcept nogil:
                 continue
             depth -= 1
             objects >>= 1
-        elif not _skip_scalar(line):
+        elif not _skip_scalar(line, closing if depth == 0 else c"}" if objects & 1 else c"]"):
             return False
-        while depth and _take(line, c"}" if objects & 1 else c"]"):
-            depth -= 1
-            objects >>= 1
+        while depth:
+            if _take(line, c"}" if objects & 1 else c"]"):
+                depth -= 1
+                objects >>= 1
+            elif not _take(line, c","):
+                return False
+            elif not objects & 1:
+                break
+            elif line.at < line.stop and not _comes(line, c"}"):
+                if not _skip_name(line):
+                    return False
+                break
         if depth == 0:
             return True
-        if not _take(line, c",") or (objects & 1 and not _skip_name(line)):
-            return False
+
+
+cdef inline bint _comes(Line* line, uint8_t byte) noexcept nogil:
+    _skip_spaces(line)
+    return line.at < line.stop and line.at[0] == byte
 
 
 cdef inline bint _skip_name(Line* line) noexcept nogil:
@@ -193,146 +357,88 @@ cdef inline bint _skip_name(Line* line) noexcept nogil:
     return _skip_string(line) and _take(line, c":")
 
 
-cdef inline bint _skip_scalar(Line* line) noexcept nogil:
-    if line.at[0] == c'"':
-        return _skip_string(line)
-    if line.at[0] == c"-" or c"0" <= line.at[0] <= c"9":
-        return _skip_number(line)
-    return _skip_word(line, b"true", 4) or _skip_word(line, b"null", 4) or _skip_word(line, b"false", 5)
-
-
-cdef inline bint _skip_word(Line* line, const char* word, Py_ssize_t length) noexcept nogil:
-    if line.stop - line.at < length or memcmp(line.at, word, length) != 0:
-        return False
-    line.at += length
-    return True
-
-
-cdef inline bint _skip_number(Line* line) noexcept nogil:
-    cdef Ptr digits
-    if line.at[0] == c"-":
-        line.at += 1
-    digits = line.at
-    if not _skip_digits(line) or (digits[0] == c"0" and line.at - digits > 1):
-        return False
-    if line.at < line.stop and line.at[0] == c".":
-        line.at += 1
-        if not _skip_digits(line):
-            return False
-    if line.at < line.stop and line.at[0] in (c"e", c"E"):
-        line.at += 1
-        if line.at < line.stop and line.at[0] in (c"+", c"-"):
-            line.at += 1
-        return _skip_digits(line)
-    return True
-
-
-cdef inline bint _skip_digits(Line* line) noexcept nogil:
-    cdef Ptr digits = line.at
-    while line.at < line.stop and c"0" <= line.at[0] <= c"9":
-        line.at += 1
-    return line.at > digits
+cdef inline bint _skip_scalar(Line* line, uint8_t closing) noexcept nogil:
+    return _skip_string(line) if line.at[0] == c'"' else _skip_bare(line, closing)
 
 
 cdef inline bint _skip_string(Line* line) noexcept nogil:
-    """Skip a string, from quote to quote; return whether it is valid."""
-    cdef Ptr found
+    """Skip a string, from quote to quote; return whether it is one."""
+    cdef Ptr text = line.at + 1, before
     if line.at == line.stop or line.at[0] != c'"':
         return False
-    line.at += 1
-    if line.plain:
-        found = <Ptr> memchr(line.at, c'"', line.stop - line.at)
-        if found == NULL:
+    line.at = text
+    while True:
+        line.at = find(line.at, line.stop, c'"')
+        if line.at == line.stop:
             return False
-        line.at = found + 1
-        return True
-    while line.at < line.stop and line.at[0] >= 0x20:
-        if line.at[0] == c'"':
-            line.at += 1
-            return True
-        if line.at[0] == c"\\":
-            if line.stop - line.at < 2 or not _is_escape(line.at + 1, line.stop):
-                return False
-            line.at += 1
+        before = line.at
         line.at += 1
-    return False
+        if before <= line.escape:
+            return True
+        while before > text and (before - 1)[0] == c"\\":
+            before -= 1
+        if not (line.at - 1 - before) & 1:
+            line.escape = find(line.at, line.stop, c"\\")
+            return True
 
 
-cdef inline bint _is_escape(Ptr letter, Ptr stop) noexcept nogil:
-    """Tell whether the bytes after a backslash complete an escape."""
-    if letter[0] == c"u":
-        return stop - letter > 4 and _hex(letter + 1) < 0x10000
-    return letter[0] in (c'"', c"\\", c"/", c"b", c"f", c"n", c"r", c"t")
+cdef inline bint _skip_bare(Line* line, uint8_t closing) noexcept nogil:
+    """Skip what stands without quotes: up to the closing bracket, or the comma before the next key or element."""
+    cdef Ptr comma
+    while line.at < line.stop and line.at[0] != closing:
+        if c"-" <= line.at[0] <= c"9":  # most are numbers
+            line.at += 1
+        elif line.at[0] in (c'"', c"{", c"}", c"[", c"]", c"\\"):
+            return False
+        elif line.at[0] == c",":
+            comma = line.at
+            if closing == c"]":
+                return True
+            line.at += 1
+            if _comes(line, c'"'):
+                line.at = comma
+                return True
+        else:
+            line.at += 1
+    return True
 
 
 # escapes undone
 
 
-cdef inline bint _undo(Ptr first, Py_ssize_t size, int64_t* start, int64_t* end, uint8_t* spare, int64_t* written) noexcept nogil:
-    """Unescape a value into the spare bytes, which follow the `size` bytes of the data; return whether it is valid text."""
+cdef inline void _undo(Line* line, Values* values, Py_ssize_t number, Py_ssize_t size, uint8_t* spare, int64_t* written) noexcept nogil:
+    """Write a value with escapes, or an array, as its text into the spare bytes, which follow the `size` bytes of the data."""
+    cdef int64_t* start = &values.start[number * values.lines]
+    cdef int64_t* end = &values.end[number * values.lines]
+    cdef Ptr text = values.first + start[0], stop = values.first + end[0]
+    cdef uint8_t* out = spare + written[0]
     cdef Py_ssize_t length
-    if memchr(first + start[0], c"\\", end[0] - start[0]) == NULL:
-        return True
-    length = _unescape(first + start[0], first + end[0], spare + written[0], end[0] - start[0])
-    start[0] = end[0] = size + written[0]
-    if length < 0:
-        return False
-    end[0] += length
+    if text[0] == c"[" and (text - 1)[0] != c'"':  # a quote comes before the text of a string
+        length = _join(text, stop, out)
+    elif line.plain or memchr(text, c"\\", stop - text) == NULL:
+        return
+    else:
+        length = unescape(text, stop, out, stop - text)
+    start[0] = size + written[0]
+    end[0] = start[0] + length
     written[0] += length
-    return True
 
 
-cdef Py_ssize_t _unescape(Ptr at, Ptr stop, uint8_t* out, Py_ssize_t capacity) noexcept nogil:
-    """Undo the escapes of a valid string; return the number of bytes, or -1 for half a surrogate pair or want of space."""
+cdef Py_ssize_t _join(Ptr opening, Ptr stop, uint8_t* out) noexcept nogil:
+    """Write the texts of a valid array, with a comma and a space between them; return the number of bytes, which are fewer."""
+    cdef Line line = _line(opening + 1, stop)
+    cdef Ptr value, end
     cdef Py_ssize_t length = 0
-    cdef uint32_t code
-    while at < stop:
-        if capacity - length < 4 and capacity - length < stop - at:
-            return -1
-        if at[0] != c"\\":
-            out[length] = at[0]
-            length += 1
-            at += 1
-        elif at[1] != c"u":
-            out[length] = control(at[1]) or at[1]  # otherwise the quote, backslash or slash itself
-            length += 1
-            at += 2
-        else:
-            code = _hex(at + 2)
-            at += 6
-            if 0xD800 <= code < 0xDC00 and stop - at >= 6 and at[0] == c"\\" and at[1] == c"u" and 0xDC00 <= _hex(at + 2) < 0xE000:
-                code = 0x10000 + ((code - 0xD800) << 10) + (_hex(at + 2) - 0xDC00)
-                at += 6
-            if 0xD800 <= code < 0xE000:
-                return -1
-            length += _put(code, out + length)
-    return length
-
-
-cdef inline uint32_t _hex(Ptr digits) noexcept nogil:
-    """Return the value of four hexadecimal digits; 0x10000 or more if they are not digits."""
-    cdef uint32_t value = 0
-    cdef uint8_t digit
-    cdef int place
-    for place in range(4):
-        digit = hex_digit(digits[place])
-        if digit == NO_DIGIT:
-            return 0x10000
-        value = 16 * value + digit
-    return value
-
-
-cdef inline int _put(uint32_t code, uint8_t* out) noexcept nogil:
-    """Write a character as UTF-8; return how many bytes it has."""
-    if code < 0x80:
-        out[0] = <uint8_t> code
-        return 1
-    if code < 0x800:
-        out[0], out[1] = <uint8_t> (0xC0 | code >> 6), <uint8_t> (0x80 | (code & 0x3F))
-        return 2
-    if code < 0x10000:
-        out[0], out[1], out[2] = <uint8_t> (0xE0 | code >> 12), <uint8_t> (0x80 | (code >> 6 & 0x3F)), <uint8_t> (0x80 | (code & 0x3F))
-        return 3
-    out[0], out[1] = <uint8_t> (0xF0 | code >> 18), <uint8_t> (0x80 | (code >> 12 & 0x3F))
-    out[2], out[3] = <uint8_t> (0x80 | (code >> 6 & 0x3F)), <uint8_t> (0x80 | (code & 0x3F))
-    return 4
+    while True:
+        _skip_spaces(&line)
+        value = line.at
+        if not _skip_value(&line, c"]", 0):
+            return length
+        end = line.at
+        if _strip(&value, &end):
+            if length:
+                out[length], out[length + 1] = c",", c" "
+                length += 2
+            length += unescape(value, end, out + length, end - value)
+        if not _take(&line, c","):
+            return length

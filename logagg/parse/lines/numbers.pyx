@@ -21,8 +21,8 @@ cdef const char* MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 
 def statuses(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
-    """Read HTTP statuses: exactly three digits, 100 to 999."""
-    return _read(data, start, end, _status, 100, 999, False)
+    """Read HTTP statuses: exactly three digits, 100 to 999; 0 for a request without an answer: 0, 000 or -1."""
+    return _read(data, start, end, _status, 0, 999, False)
 
 
 def sizes(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end, int64_t most=INT64_MAX - 1):
@@ -35,11 +35,38 @@ def times(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] 
     return _read(data, start, end, _reader_of(field), EARLIEST, <int64_t> now * MICROSECONDS + AHEAD, True)
 
 
-TIMES = ("time_local", "time_iso8601", "time_epoch", "time_epoch_ms", "time_epoch_us")
+def dated_times(
+    const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end,
+    const int64_t[::1] clock_start, const int64_t[::1] clock_end, double now,
+):
+    """Read times that are two values, a day and the time of that day, as `times` does."""
+    cdef Py_ssize_t rows = start.shape[0], row
+    cdef int64_t time, most = <int64_t> now * MICROSECONDS + AHEAD
+    if clock_start.shape[0] != rows or clock_end.shape[0] != rows or end.shape[0] != rows:
+        raise ValueError("columns have all rows")
+    numbers, masks = np.zeros(rows, np.int64), np.empty(rows, np.bool_)
+    cdef int64_t[::1] number = numbers
+    cdef uint8_t[::1] valid = masks.view(np.uint8)
+    cdef Ptr first = first_of(data)
+    with nogil:
+        for row in range(rows):
+            valid[row] = (
+                _day(first + start[row], first + end[row], &time)
+                and _clock_of_day(first + clock_start[row], first + clock_end[row], &time)
+                and EARLIEST <= time <= most
+            )
+            if valid[row]:
+                number[row] = time
+    return numbers, masks
+
+
+TIMES = (
+    "time_local", "time_iso8601", "time_epoch", "time_epoch_ms", "time_epoch_us", "time_epoch_ns", "time_zoneless", "time_any"
+)  # fmt: skip
 
 
 cdef Reader _reader_of(str field) except NULL:
-    if field == "time_local":
+    if field == "time_local" or field == "time_zoneless":
         return _time_local
     if field == "time_iso8601":
         return _time_iso8601
@@ -49,6 +76,10 @@ cdef Reader _reader_of(str field) except NULL:
         return _epoch_ms
     if field == "time_epoch_us":
         return _epoch_us
+    if field == "time_epoch_ns":
+        return _epoch_ns
+    if field == "time_any":
+        return _time_any
     raise ValueError(f"{field} is not a time")
 
 
@@ -90,16 +121,19 @@ cdef inline bint _same(Ptr value, Ptr stop, Ptr other, Ptr end) noexcept nogil:
 cdef bint _status(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     cdef unsigned int hundreds, tens, ones
     if stop - value != 3:
-        return False
+        number[0] = 0
+        return (stop - value == 1 and value[0] == c"0") or (stop - value == 2 and value[0] == c"-" and value[1] == c"1")
     hundreds, tens, ones = value[0] - c"0", value[1] - c"0", value[2] - c"0"
     number[0] = hundreds * 100 + tens * 10 + ones
-    return hundreds <= 9 and tens <= 9 and ones <= 9
+    return hundreds <= 9 and tens <= 9 and ones <= 9 and (number[0] == 0 or number[0] >= 100)
 
 
 cdef bint _size(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     if value == stop or (stop - value == 1 and value[0] == c"-"):
         number[0] = 0
         return True
+    if value[0] == c"+":  # of a response that HAProxy logs before its end
+        value += 1
     return _whole(value, stop, number) if stop - value > 18 or not _digits(value, stop, number) else True
 
 
@@ -117,54 +151,111 @@ cdef bint _whole(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     return fraction == 0 and value == point
 
 
+cdef bint _time_any(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
+    """Read a time in whichever form it has; of a number since the epoch, the digits before its point tell the unit."""
+    cdef Py_ssize_t digits
+    if stop - value >= 19 and (value[0] == c"[" or value[2] == c"/"):
+        return _time_local(value, stop, number)
+    if stop - value >= 19 and (value[4] == c"-" or value[4] == c"/"):
+        return _time_iso8601(value, stop, number)
+    if stop - value >= 25 and value[3] == c",":
+        return _time_http(value, stop, number)
+    digits = find(value, stop, c".") - value
+    if digits < 12:  # seconds have 9 to 10 digits from 1995 to 2286, and each smaller unit has 3 more
+        return _epoch(value, stop, number)
+    if digits < 15:
+        return _epoch_ms(value, stop, number)
+    return _epoch_us(value, stop, number) if digits < 18 else _epoch_ns(value, stop, number)
+
+
 cdef bint _time_local(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
-    """`20/Nov/2026:00:00:00 +0000`."""
-    cdef int64_t day, month, year, clock, offset
-    cdef bint fits = (
-        stop - value == 26
-        and value[2] == c"/" and value[6] == c"/" and value[11] == c":" and value[20] == c" "
+    """Read `20/Nov/2026:00:00:00 +0000`, also with fractions, without the offset, and in brackets."""
+    cdef int64_t day, month, year, clock
+    if stop - value >= 2 and value[0] == c"[" and (stop - 1)[0] == c"]":
+        value += 1
+        stop -= 1
+    return (
+        stop - value >= 20
+        and value[2] == c"/" and value[6] == c"/" and value[11] == c":"
         and _digits(value, value + 2, &day)
         and _month(value + 3, &month)
         and _digits(value + 7, value + 11, &year)
         and _clock(value + 12, &clock)
-        and _offset(value + 21, stop, False, &offset)
         and _date(year, month, day, number)
+        and _within_day(value + 20, stop, clock, number)
     )
-    if fits:
-        number[0] += clock - offset
-    return fits
 
 
 cdef bint _time_iso8601(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
-    """Read `2026-11-20T00:00:00+01:00`, also with fractions, `Z`, a space instead of `T`, `+0100` or `+01`."""
-    cdef int64_t day, month, year, clock, fraction = 0, offset = 0
-    cdef Ptr rest = value + 19, after
-    cdef bint fits = (
-        stop - value >= 20
-        and value[4] == c"-" and value[7] == c"-" and (value[10] == c"T" or value[10] == c" ")
+    """Read `2026-11-20T00:00:00+01:00`, also with fractions, a space instead of `T`, slashes, or another offset, or none."""
+    cdef int64_t day, month, year, clock
+    return (
+        stop - value >= 19
+        and value[4] == value[7] and (value[4] == c"-" or value[4] == c"/") and (value[10] == c"T" or value[10] == c" " or value[10] == c"\t")
         and _digits(value, value + 4, &year)
         and _digits(value + 5, value + 7, &month)
         and _digits(value + 8, value + 10, &day)
         and _clock(value + 11, &clock)
         and _date(year, month, day, number)
+        and _within_day(value + 19, stop, clock, number)
     )
-    if not fits:
-        return False
-    if rest[0] == c"." or rest[0] == c",":
+
+
+cdef bint _time_http(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
+    """Read `Fri, 20 Nov 2026 00:00:00 GMT`."""
+    cdef int64_t day, month, year, clock
+    return (
+        stop - value >= 25
+        and value[3] == c"," and value[4] == c" " and value[7] == c" " and value[11] == c" " and value[16] == c" "
+        and _digits(value + 5, value + 7, &day)
+        and _month(value + 8, &month)
+        and _digits(value + 12, value + 16, &year)
+        and _clock(value + 17, &clock)
+        and _date(year, month, day, number)
+        and _within_day(value + 25, stop, clock, number)
+    )
+
+
+cdef inline bint _within_day(Ptr rest, Ptr stop, int64_t clock, int64_t* number) noexcept nogil:
+    """Add the time of the day to a date: the clock, the fraction of a second after it, and the offset."""
+    cdef int64_t fraction = 0, offset = 0
+    cdef Ptr after = rest
+    if rest < stop and (rest[0] == c"." or rest[0] == c","):
         after = rest + 1
-        while after < stop and after <= rest + 9 and c"0" <= after[0] <= c"9":
+        while after < stop and c"0" <= after[0] <= c"9":
             after += 1
         if not _fraction(rest + 1, after, 6, &fraction):
             return False
-        rest = after
-    if stop - rest == 1:
-        fits = rest[0] == c"Z"
-    elif stop - rest == 6:
-        fits = _offset(rest, stop, True, &offset)
-    else:
-        fits = _offset(rest, stop, False, &offset)
+    if not _offset(after, stop, &offset):
+        return False
     number[0] += clock + fraction - offset
-    return fits
+    return True
+
+
+cdef bint _day(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
+    """Read `2026-11-20`, `2026/11/20` or `20/Nov/2026` as the microseconds at its start."""
+    cdef int64_t day, month, year
+    if stop - value == 10:
+        return (
+            (value[4] == c"-" or value[4] == c"/") and value[7] == value[4]
+            and _digits(value, value + 4, &year)
+            and _digits(value + 5, value + 7, &month)
+            and _digits(value + 8, stop, &day)
+            and _date(year, month, day, number)
+        )
+    return (
+        stop - value == 11 and value[2] == c"/" and value[6] == c"/"
+        and _digits(value, value + 2, &day)
+        and _month(value + 3, &month)
+        and _digits(value + 7, stop, &year)
+        and _date(year, month, day, number)
+    )
+
+
+cdef bint _clock_of_day(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
+    """Add `00:00:00`, perhaps with fractions, to a day."""
+    cdef int64_t clock
+    return stop - value >= 8 and _clock(value, &clock) and _within_day(value + 8, stop, clock, number)
 
 
 cdef bint _epoch(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
@@ -177,6 +268,18 @@ cdef bint _epoch_ms(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
 
 cdef bint _epoch_us(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     return _since_epoch(value, stop, 0, number)
+
+
+cdef bint _epoch_ns(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
+    """Read a decimal number of nanoseconds as microseconds, truncated."""
+    cdef Ptr point = find(value, stop, c".")
+    cdef int64_t ignored
+    return (
+        4 <= point - value <= 20
+        and _digits(value, point - 3, number)
+        and _digits(point - 3, point, &ignored)
+        and (point == stop or _fraction(point + 1, stop, 0, &ignored))
+    )
 
 
 cdef inline bint _since_epoch(Ptr value, Ptr stop, int places, int64_t* number) noexcept nogil:
@@ -197,20 +300,21 @@ cdef inline bint _since_epoch(Ptr value, Ptr stop, int places, int64_t* number) 
 
 
 cdef inline bint _fraction(Ptr value, Ptr stop, int places, int64_t* number) noexcept nogil:
-    """Read the 1 to 18 digits after a point as a number of `places` digits, truncated, not rounded."""
-    cdef int missing
-    if stop - value > 18 or not _digits(value, stop, number):
+    """Read the digits after a point as a number of `places` digits, truncated, not rounded."""
+    cdef int place
+    if value == stop:
         return False
-    if stop - value > places:
-        return _digits(value, value + places, number) if places else _zero(number)
-    for missing in range(places - <int> (stop - value)):
-        number[0] *= 10
-    return True
-
-
-cdef inline bint _zero(int64_t* number) noexcept nogil:
     number[0] = 0
-    return True
+    for place in range(places):
+        number[0] *= 10
+        if value < stop:
+            if not c"0" <= value[0] <= c"9":
+                return False
+            number[0] += value[0] - c"0"
+            value += 1
+    while value < stop and c"0" <= value[0] <= c"9":
+        value += 1
+    return value == stop
 
 
 cdef inline bint _digits(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
@@ -252,15 +356,24 @@ cdef inline bint _clock(Ptr value, int64_t* number) noexcept nogil:
     return fits
 
 
-cdef inline bint _offset(Ptr value, Ptr stop, bint colon, int64_t* number) noexcept nogil:
-    """Read `+hhmm`, `+hh:mm` with a colon, or `+hh`, as microseconds east of UTC."""
+cdef inline bint _offset(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
+    """Read the offset after a time, as microseconds east of UTC: `+hhmm`, `+hh:mm`, `+hh`, `Z`, `UTC` or `GMT`, perhaps
+    after a space. Without an offset, it is UTC."""
     cdef int64_t hours, minutes = 0
-    cdef Ptr rest = value + 4 if colon else value + 3
-    if stop < value + 3 or stop - rest not in (0, 2) or (colon and (stop == rest or value[3] != c":")):
+    cdef Py_ssize_t length
+    number[0] = 0
+    if value == stop:
+        return True
+    if value[0] == c" ":
+        value += 1
+    length = stop - value
+    if (length == 1 and value[0] == c"Z") or (length == 3 and (memcmp(value, b"UTC", 3) == 0 or memcmp(value, b"GMT", 3) == 0)):
+        return True
+    if length not in (3, 5, 6) or value[0] not in (c"+", c"-") or (length == 6 and value[3] != c":"):
         return False
-    if value[0] not in (c"+", c"-") or not _digits(value + 1, value + 3, &hours) or hours > 14:
+    if not _digits(value + 1, value + 3, &hours) or hours > 14:
         return False
-    if rest < stop and (not _digits(rest, stop, &minutes) or minutes > 59):
+    if length > 3 and (not _digits(stop - 2, stop, &minutes) or minutes > 59):
         return False
     number[0] = hours * HOUR + minutes * MINUTE
     if value[0] == c"-":

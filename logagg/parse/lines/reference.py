@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import reduce
-from itertools import accumulate
-from operator import add
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from logagg.parse.formats.format import Format, Step
-from logagg.parse.lines.json_lines import DEEPEST
-from logagg.parse.lines.reference_times import DIGITS, EPOCH, TIME_READERS, digits
-from logagg.parse.schemas import BATCH_SCHEMA, DURATION, DURATION_LENGTH, LONGEST, MOST_BYTES, TEXTS
+from logagg.parse.envelopes.reference import Message, RawLine, messages
+from logagg.parse.formats.columns import HEADER
+from logagg.parse.formats.format import ZONELESS, Format, Step
+from logagg.parse.formats.shapes import has_shape, is_between
+from logagg.parse.lines import reference_json
+from logagg.parse.lines.headers import is_comment, under
+from logagg.parse.lines.reference_columns import split_columns
+from logagg.parse.lines.reference_durations import seconds, upstream_seconds
+from logagg.parse.lines.reference_text import tidy
+from logagg.parse.lines.reference_times import DIGITS, EPOCH, TIME_READERS, dated_time, digits
+from logagg.parse.schemas import (
+    BATCH_SCHEMA,
+    MOST_BYTES,
+    OF_ANOTHER_FORMAT,
+    TEXTS,
+)
 from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)
 
+NO_STATUS = (b"0", b"000", b"-1")  # what proxies write for a request that was given up without an answer
 CONTROLS = dict(zip(b'"\\nrtbfv', b'"\\\n\r\t\b\f\v', strict=True))
 HEX = frozenset(b"0123456789abcdefABCDEF")
 METHOD_FIRST = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -38,30 +49,97 @@ def parse(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Bat
     """Parse the lines of a chunk; times too far beyond `now` (seconds since the epoch) are rejected."""
     records: list[Record] = []
     rejected = [Reject(chunk.start, "too_long", b"")] * chunk.too_long
-    at = chunk.start + chunk.skipped
-    for whole in bytes(chunk.data).split(b"\n"):
-        line = whole.rstrip(b"\r").lstrip(b"\0")
-        if line:
-            outcome = parse_line(line, fmt, now) if len(line) <= max_line else "too_long"
-            position = at + len(whole.rstrip(b"\r")) - len(line)
-            if isinstance(outcome, str):
-                rejected.append(Reject(position, outcome, line[:SAMPLE_BYTES]))
-            else:
-                records.append(outcome | {"position": position})
-        at += len(whole) + 1
+    for raw, outcome in outcomes(chunk, fmt, now, max_line):
+        if isinstance(outcome, str):
+            rejected.append(Reject(raw.start, outcome, raw.text[:SAMPLE_BYTES]))
+        else:
+            records.append(outcome | {"position": raw.start})
     counts = Counter(reject.reason for reject in rejected)
     columns = [pa.array([record[name] for record in records], _plain(name)) for name in BATCH_SCHEMA.names]
     table = pa.table(columns, names=BATCH_SCHEMA.names).cast(BATCH_SCHEMA)
     return Batch(table, Rejects(dict(counts), tuple(rejected[:SAMPLES])))
 
 
+def outcomes(chunk: Chunk, fmt: Format, now: float, max_line: int = 1 << 20) -> Iterator[tuple[RawLine, Record | str]]:
+    """Yield the fields of each line, or the reason for rejecting it, with what the log has; of a line in parts the first."""
+    for lines, one in _sections(chunk, fmt):
+        for message in messages(lines, one.envelope, max_line):
+            yield message.raw, _outcome(message, one, now, max_line)
+
+
+def _sections(chunk: Chunk, fmt: Format) -> Iterator[tuple[list[RawLine], Format]]:
+    """Yield runs of lines of one format each, without the comments between them."""
+    lines = list[RawLine]()
+    for line in _lines(chunk):
+        if not is_comment(line.text, fmt):
+            lines.append(line)
+        elif fmt.headed and line.text.startswith(HEADER):
+            yield lines, fmt
+            lines, fmt = [], under(fmt, line.text)
+    yield lines, fmt
+
+
+def _lines(chunk: Chunk) -> Iterator[RawLine]:
+    at = chunk.start + chunk.skipped
+    for whole in bytes(chunk.data).split(b"\n"):
+        line = whole.rstrip(b"\r").lstrip(b"\0")
+        if line:
+            yield RawLine(at + len(whole.rstrip(b"\r")) - len(line), line)
+        at += len(whole) + 1
+
+
 def parse_line(line: bytes, fmt: Format, now: float) -> Record | str:
     """Return the fields of a line (`BATCH_SCHEMA`, without its position), or the reason for rejecting it."""
+    return _outcome(_message(line, fmt), fmt, now, len(line))
+
+
+def _message(line: bytes, fmt: Format) -> Message:
+    [message] = messages([RawLine(0, line)], fmt.envelope, len(line))
+    return message
+
+
+def _outcome(message: Message, fmt: Format, now: float, max_line: int) -> Record | str:
+    """Return the fields of a line, or the reason for rejecting it.
+
+    A line that is not of the format is tried with the others, and rejected for what the first finds wrong with it.
+    """
+    if len(message.raw.text) > max_line:
+        return "too_long"
+    outcomes = [_parse_line(message.inside(one.envelope), one, now) for one in fmt.each]
+    if outcomes[0] in OF_ANOTHER_FORMAT:
+        return next((outcome for outcome in outcomes if not isinstance(outcome, str)), outcomes[0])
+    return outcomes[0]
+
+
+def _parse_line(line: bytes | None, fmt: Format, now: float) -> Record | str:
+    if line is None:
+        return "format"
     try:
-        raw = _split_json(line, fmt) if fmt.keys else _split(line, fmt)
-        return _record(raw, fmt, now)
+        return _record(_fields(line, fmt), fmt, now)
     except Rejected as reject:
         return str(reject)
+
+
+def unused(line: bytes, fmt: Format, now: float) -> list[bytes]:
+    """Return what a line has that its format does not use: values of a template, keys of JSON."""
+    inside = ((one, _message(line, fmt).inside(one.envelope)) for one in fmt.each)
+    found = next(
+        ((one, text) for one, text in inside if text and not isinstance(_parse_line(text, one, now), str)), None
+    )
+    if found is None:
+        return []
+    one, line = found
+    if one.columns:
+        return []
+    if one.keys:
+        return [
+            path
+            for path, texts in reference_json.texts(line)
+            if texts and path.decode(errors="replace") not in one.keys
+        ]
+    places = zip(one.steps, _places(line, one), strict=True)
+    values = [line[start:end] for step, (start, end) in places if not step.field and step.shape != "ident"]
+    return [value for value in values if value not in (b"", b"-")]
 
 
 def _plain(name: str) -> pa.DataType:
@@ -72,73 +150,79 @@ def _plain(name: str) -> pa.DataType:
 # A line as raw fields.
 
 
-def _split(line: bytes, fmt: Format) -> Raw:
-    if not line.startswith(fmt.prefix):
-        raise Rejected("format")
-    at, raw = len(fmt.prefix), {}
-    for step in fmt.steps:
-        end = _find_end(line, at, step)
-        if step.field:
-            raw[step.field] = line[at:end]
-        at = end + len(step.until)
-    if at != len(line):
+def _fields(line: bytes, fmt: Format) -> Raw:
+    if fmt.keys:
+        return _split_json(line, fmt)
+    if not fmt.separator:
+        return _split(line, fmt)
+    raw = split_columns(line, fmt)
+    if raw is None:
         raise Rejected("format")
     return raw
 
 
-def _find_end(line: bytes, start: int, step: Step) -> int:
+def _split(line: bytes, fmt: Format) -> Raw:
+    if not line.startswith(fmt.prefix):
+        raise Rejected("format")
+    raw = {}
+    for step, (start, end) in zip(fmt.steps, _places(line, fmt), strict=True):
+        if step.field:
+            raw[step.field] = line[start:end]
+    return raw
+
+
+def _places(line: bytes, fmt: Format) -> list[tuple[int, int]]:
+    """Return where the value of each step is."""
+    at, places = len(fmt.prefix), []
+    for step in fmt.steps:
+        end = _find_end(line, at, step, is_last=step is fmt.steps[-1] and not fmt.open_end)
+        if not has_shape(line[at:end], step.shape):
+            raise Rejected("format")
+        places.append((at, end))
+        at = end + len(step.until)
+        while step.spaces and line[at : at + 1] == b" ":
+            at += 1
+    if line[at:].strip(b" ") and not fmt.open_end:
+        raise Rejected("format")
+    return places
+
+
+def _find_end(line: bytes, start: int, step: Step, *, is_last: bool) -> int:
     if not step.until:
-        return len(line)
+        return start + len(line[start:].rstrip(b" "))
+    if step.until == b'"' and step.quoted and is_last:
+        return _find_last_quote(line, start, step)
     at = start
     while at < len(line):
         if step.quoted and line[at : at + 1] == b"\\":
             at += 2
-        elif line.startswith(step.until, at):
-            return at
-        else:
+        elif not line.startswith(step.until, at):
             at += 1
+        elif step.listed and is_between(line, start, at):
+            at += 1
+        else:
+            return at
+    raise Rejected("format")
+
+
+def _find_last_quote(line: bytes, start: int, step: Step) -> int:
+    """Find the quote that ends the last value of a line; others may be a part of it that the server has not escaped.
+
+    A quote ends the value at the end of the line, and where further values follow: a blank, and quotes in pairs.
+    """
+    quotes = [found.start() for found in re.finditer(rb'(?s)\\.|"', line[start:]) if found[0] == b'"']
+    for left, place in zip(reversed(range(len(quotes))), quotes, strict=True):
+        end = start + place
+        after = line[end + 1 : end + 2]
+        if line.startswith(step.until, end) and (not after or (after == b" " and left % 2 == 0)):
+            return end
     raise Rejected("format")
 
 
 def _split_json(line: bytes, fmt: Format) -> Raw:
     try:
-        text = line.decode("utf-8", "replace")
-        record = json.loads(
-            text,
-            object_pairs_hook=_first_of_each,
-            parse_int=str,
-            parse_float=str,
-            parse_constant=_no_constant,
-        )
-    except (ValueError, RecursionError):
-        raise Rejected("format") from None
-    if not isinstance(record, dict) or _depth(text) > DEEPEST:
-        raise Rejected("format")
-    raw = {}
-    for key, field in fmt.keys.items():
-        value = record.get(key)
-        raw[field] = _encode(value) if isinstance(value, str) else b""
-    return raw
-
-
-def _depth(text: str) -> int:
-    """Return the depth of nested objects and arrays in valid JSON."""
-    steps = ((byte in "[{") - (byte in "]}") for byte in re.sub(r'"(?:[^"\\]|\\.)*"', "", text))
-    return max(accumulate(steps))
-
-
-def _first_of_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    return dict(reversed(pairs))
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(name)
-
-
-def _encode(value: str) -> bytes:
-    try:
-        return value.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
+        return reference_json.values(line, fmt.keys)
+    except ValueError:
         raise Rejected("format") from None
 
 
@@ -146,11 +230,10 @@ def _encode(value: str) -> bytes:
 
 
 def _record(raw: Raw, fmt: Format, now: float) -> Record:
-    escaped = fmt.escaped and not fmt.keys
-    time = _time(raw, now)
-    status = _status(raw.get("status", b""))
+    time = _time(raw, now, fmt.zone)
+    status = _status(raw["status"]) if "status" in raw else 0
     size = _size(raw["bytes"]) if "bytes" in raw else 0
-    method, target, protocol = _request(raw, escaped)
+    method, target, protocol = _request(raw, fmt)
     return {
         "time": time,
         "status": status,
@@ -158,24 +241,29 @@ def _record(raw: Raw, fmt: Format, now: float) -> Record:
         "method": method,
         "target": target,
         "protocol": protocol,
-        "host": _host(_text(raw["host"], escaped)) if "host" in raw else None,
-        "seconds": _seconds(raw),
-        "upstream_seconds": _upstream_seconds(raw["upstream_seconds"]) if "upstream_seconds" in raw else None,
-        **{name: _text(raw[name], escaped) if name in raw else None for name in TEXTS},
+        "seconds": seconds(raw),
+        "upstream_seconds": upstream_seconds(raw),
+        **{name: _text(raw, name, fmt) if name in raw else None for name in ("host", *TEXTS)},
+        **({"client": _text(raw, "client_port", fmt)} if "client_port" in raw else {}),
     }
 
 
-def _time(raw: Raw, now: float) -> datetime:
-    for field, read in TIME_READERS.items():
+def _time(raw: Raw, now: float, zone: str = "") -> datetime:
+    for field in (*TIME_READERS, "date"):
         if field in raw:
             try:
-                time = read(raw[field])
+                time = TIME_READERS[field](raw[field]) if field != "date" else dated_time(raw[field], raw["clock"])
             except (ValueError, OverflowError):
                 raise Rejected("time") from None
             if not EARLIEST <= time <= EPOCH + timedelta(seconds=int(now)) + AHEAD:
                 raise Rejected("time")
-            return time
+            return _from_local(time, zone) if zone and field in ZONELESS else time
     raise Rejected("time")
+
+
+def _from_local(time: datetime, zone: str) -> datetime:
+    offset = time.replace(minute=time.minute // 15 * 15, second=0, microsecond=0, tzinfo=ZoneInfo(zone)).utcoffset()
+    return time - (offset or timedelta())
 
 
 def reads_as_time(field: str, value: bytes, now: float) -> bool:
@@ -188,6 +276,8 @@ def reads_as_time(field: str, value: bytes, now: float) -> bool:
 
 
 def _status(value: bytes) -> int:
+    if value in NO_STATUS:
+        return 0
     if len(value) != 3 or any(byte not in DIGITS for byte in value) or value[:1] == b"0":
         raise Rejected("status")
     return int(value)
@@ -196,7 +286,7 @@ def _status(value: bytes) -> int:
 def _size(value: bytes) -> int:
     if value in (b"-", b""):
         return 0
-    whole, point, zeros = value.partition(b".")
+    whole, point, zeros = value.removeprefix(b"+").partition(b".")
     try:
         size = digits(whole)
     except ValueError:
@@ -206,14 +296,16 @@ def _size(value: bytes) -> int:
     return size
 
 
-def _text(value: bytes, escaped: bool) -> str:
-    return _bytes(value, escaped).decode("utf-8", "replace")
+def _text(raw: Raw, field: str, fmt: Format) -> str:
+    text = _bytes(raw.get(field, b""), fmt).decode("utf-8", "replace")
+    text = text.replace('""', '"') if fmt.doubled else text
+    return tidy(field, text, encoded=field in fmt.encoded)
 
 
-def _bytes(value: bytes, escaped: bool) -> bytes:
+def _bytes(value: bytes, fmt: Format) -> bytes:
     if value == b"-":
         return b""
-    return _unescape(value) if escaped else value
+    return _unescape(value) if fmt.escaped and not fmt.keys else value
 
 
 def _unescape(value: bytes) -> bytes:
@@ -235,66 +327,37 @@ def _unescape(value: bytes) -> bytes:
     return bytes(out)
 
 
-def _request(raw: Raw, escaped: bool) -> tuple[str | None, str, str | None]:
+def _request(raw: Raw, fmt: Format) -> tuple[str | None, str, str | None]:
     """Return method, target and protocol; the method, and the protocol, are None if the format does not have one."""
     if "request" in raw:
-        return _whole_request(_bytes(raw["request"], escaped))
-    protocol = _text(raw["protocol"], escaped) if "protocol" in raw else None
-    return *_request_parts(raw, escaped), protocol
+        return _whole_request(_bytes(raw["request"], fmt))
+    protocol = _text(raw, "protocol", fmt) if "protocol" in raw else None
+    return *_request_parts(raw, fmt), protocol
 
 
 def _whole_request(request: bytes) -> tuple[str, str, str]:
     method, _, target = request.partition(b" ")
     before, space, last = target.rpartition(b" ")
     protocol = last if space and last.startswith(b"HTTP/") else b""
-    target = before if protocol else target
+    target = (before if protocol else target).strip(b" ")
     if not _is_method(method) or not target:
         return "", "", ""
     return method.decode("utf-8", "replace"), target.decode("utf-8", "replace"), protocol.decode("utf-8", "replace")
 
 
-def _request_parts(raw: Raw, escaped: bool) -> tuple[str | None, str]:
-    method, target = (_bytes(raw.get(name, b""), escaped) for name in ("method", "target"))
-    if "target" not in raw:
-        target = _bytes(raw.get("path", b""), escaped)
-        query = _bytes(raw.get("query", b""), escaped).removeprefix(b"?")
-        target += b"?" + query if query else b""
+def _request_parts(raw: Raw, fmt: Format) -> tuple[str | None, str]:
+    target = _text(raw, "target", fmt)
+    if not target:
+        query = _text(raw, "query", fmt).removeprefix("?")
+        path = _text(raw, "path", fmt)
+        target = f"{path}?{query}" if query and "?" not in path else path
     if "method" not in raw:
-        return None, target.decode("utf-8", "replace")
-    if not _is_method(method) or not target:
+        return None, target
+    method = _text(raw, "method", fmt)
+    if not _is_method(method.encode()) or not target:
         return "", ""
-    return method.decode("utf-8", "replace"), target.decode("utf-8", "replace")
+    return method, target
 
 
 def _is_method(value: bytes) -> bool:
     return 1 <= len(value) <= 20 and value[0] in METHOD_FIRST and all(byte in METHOD_REST for byte in value[1:])
-
-
-def _host(host: str) -> str:
-    host = host.lower()
-    name, colon, port = host.rpartition(":")
-    if colon and port.isascii() and port.isdigit() and (name.startswith("[") or ":" not in name):
-        return name
-    return host
-
-
-def _seconds(raw: Raw) -> float | None:
-    for field, unit in (("seconds", 1), ("milliseconds", 1_000), ("microseconds", 1_000_000)):
-        if field in raw:
-            number = _decimal(raw[field])
-            return None if number is None else _bounded(number / unit)
-    return None
-
-
-def _upstream_seconds(value: bytes) -> float | None:
-    numbers = [_decimal(part.strip(b" ")) for part in value.replace(b":", b",").split(b",")]
-    known = [number for number in numbers if number is not None]
-    return _bounded(reduce(add, known)) if known else None
-
-
-def _decimal(value: bytes) -> float | None:
-    return float(value) if len(value) <= DURATION_LENGTH and re.fullmatch(DURATION.encode(), value) else None
-
-
-def _bounded(seconds: float) -> float | None:
-    return seconds if seconds <= LONGEST else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,12 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 DIGITS = frozenset(b"0123456789")
+
+_WITHIN_DAY = rb"(?P<clock>..:..:..)(?:[.,](?P<fraction>[0-9]+))?(?P<offset>.*)"
+_LOCAL = re.compile(rb"(?P<day>..)/(?P<month>...)/(?P<year>....):" + _WITHIN_DAY, re.DOTALL)
+_ISO8601 = re.compile(rb"(?P<year>....)(?P<mark>[-/])(?P<month>..)(?P=mark)(?P<day>..)[T \t]" + _WITHIN_DAY, re.DOTALL)
+_HTTP = re.compile(rb"..., (?P<day>..) (?P<month>...) (?P<year>....) " + _WITHIN_DAY, re.DOTALL)
+_OFFSET = re.compile(rb"(?P<sign>[+-])(?P<hours>[0-9]{2})(?::?(?P<minutes>[0-9]{2}))?")
 
 
 def digits(value: bytes) -> int:
@@ -18,64 +25,74 @@ def digits(value: bytes) -> int:
     return int(value)
 
 
+def _time_any(value: bytes) -> datetime:
+    """Whichever form it has; of a number since the epoch, the digits before its point tell the unit."""
+    if len(value) >= 19 and (value[:1] == b"[" or value[2:3] == b"/"):
+        return _time_local(value)
+    if len(value) >= 19 and value[4:5] in (b"-", b"/"):
+        return _time_iso8601(value)
+    if len(value) >= 25 and value[3:4] == b",":
+        return _dated(_HTTP, value)
+    length = len(value.partition(b".")[0])
+    unit = ("", "_ms", "_us", "_ns")[sum(length >= most for most in (12, 15, 18))]
+    return TIME_READERS[f"time_epoch{unit}"](value)
+
+
 def _time_local(value: bytes) -> datetime:
-    """`20/Nov/2026:00:00:00 +0000`"""
-    if len(value) != 26 or (value[2:3], value[6:7], value[20:21]) != (b"/", b"/", b" "):
-        raise ValueError(value)
-    if (value[11:12], value[14:15], value[17:18]) != (b":", b":", b":"):
-        raise ValueError(value)
-    month = MONTHS.index(value[3:6]) + 1
-    return _moment(digits(value[7:11]), month, digits(value[0:2]), value[12:20], value[21:26])
+    """`20/Nov/2026:00:00:00.123 +0000`, perhaps in brackets"""
+    within = value[1:-1] if len(value) >= 2 and value[:1] == b"[" and value[-1:] == b"]" else value
+    return _dated(_LOCAL, within)
 
 
 def _time_iso8601(value: bytes) -> datetime:
     """`2026-11-20T00:00:00.123+01:00`"""
-    if len(value) < 20 or (value[4:5], value[7:8]) != (b"-", b"-") or value[10:11] not in (b"T", b" "):
-        raise ValueError(value)
-    if (value[13:14], value[16:17]) != (b":", b":"):
-        raise ValueError(value)
-    rest = value[19:]
-    micros = 0
-    if rest[:1] in (b".", b","):
-        length = next((at for at, byte in enumerate(rest[1:]) if byte not in DIGITS), len(rest) - 1)
-        fraction, rest = rest[1 : 1 + length], rest[1 + length :]
-        if not 1 <= length <= 9:
-            raise ValueError(value)
-        micros = digits((fraction + b"000000")[:6])
-    date = digits(value[0:4]), digits(value[5:7]), digits(value[8:10])
-    return _moment(*date, value[11:19], rest) + timedelta(microseconds=micros)
+    return _dated(_ISO8601, value)
 
 
-def _moment(year: int, month: int, day: int, clock: bytes, offset: bytes) -> datetime:
+def dated_time(day: bytes, clock: bytes) -> datetime:
+    """`2026-11-20`, `2026/11/20` or `20/Nov/2026`, and `00:00:00.123`, which are two values"""
+    if len(day) == 11:
+        return _dated(_LOCAL, day + b":" + clock)
+    return _dated(_ISO8601, day + b" " + clock)
+
+
+def _dated(form: re.Pattern[bytes], value: bytes) -> datetime:
+    found = form.fullmatch(value)
+    if not found:
+        raise ValueError(value)
+    month = MONTHS.index(found["month"]) + 1 if len(found["month"]) == 3 else digits(found["month"])
+    date = digits(found["year"]), month, digits(found["day"])
+    micros = digits(((found["fraction"] or b"") + b"0" * 6)[:6])
+    return _moment(date, found["clock"], found["offset"]) + timedelta(microseconds=micros)
+
+
+def _moment(date: tuple[int, int, int], clock: bytes, offset: bytes) -> datetime:
     hour, minute, second = digits(clock[0:2]), digits(clock[3:5]), digits(clock[6:8])
     if second > 60:
         raise ValueError(clock)
-    return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC) - _offset(offset)
+    return datetime(*date, hour, minute, min(second, 59), tzinfo=UTC) - _offset(offset)
 
 
 def _offset(value: bytes) -> timedelta:
-    if value == b"Z":
+    """`+01:00` and its like; nothing is UTC"""
+    if value.removeprefix(b" ") in (b"Z", b"UTC", b"GMT") or not value:
         return timedelta()
-    sign, rest = value[:1], value[1:]
-    if len(rest) == 5 and rest[2:3] == b":":
-        rest = rest[:2] + rest[3:]
-    if sign not in (b"+", b"-") or len(rest) not in (2, 4):
+    found = _OFFSET.fullmatch(value.removeprefix(b" "))
+    if not found or int(found["hours"]) > 14 or int(found["minutes"] or 0) > 59:
         raise ValueError(value)
-    hours, minutes = digits(rest[:2]), digits(rest[2:] or b"00")
-    if hours > 14 or minutes > 59:
-        raise ValueError(value)
-    offset = timedelta(hours=hours, minutes=minutes)
-    return offset if sign == b"+" else -offset
+    offset = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
+    return offset if found["sign"] == b"+" else -offset
 
 
-def _epoch(unit: int) -> Callable[[bytes], datetime]:
+def _epoch(unit: int, longest: int) -> Callable[[bytes], datetime]:
+    """Numbers of 1/`unit` seconds, with at most `longest` digits before the point."""
+
     def read(value: bytes) -> datetime:
         whole, point, fraction = value.partition(b".")
-        if len(whole) > 17 or (point and not 1 <= len(fraction) <= 18):
+        if len(whole) > longest or (point and (not fraction or not DIGITS.issuperset(fraction))):
             raise ValueError(value)
-        scale = 1_000_000 // unit
-        part = digits(fraction) * scale // 10 ** len(fraction) if point else 0
-        return EPOCH + timedelta(microseconds=digits(whole) * scale + part)
+        parts = digits(whole + (fraction + b"0" * 6)[:6])  # millionths of the unit
+        return EPOCH + timedelta(microseconds=parts // unit)
 
     return read
 
@@ -83,7 +100,10 @@ def _epoch(unit: int) -> Callable[[bytes], datetime]:
 TIME_READERS: dict[str, Callable[[bytes], datetime]] = {
     "time_local": _time_local,
     "time_iso8601": _time_iso8601,
-    "time_epoch": _epoch(1),
-    "time_epoch_ms": _epoch(1_000),
-    "time_epoch_us": _epoch(1_000_000),
+    "time_zoneless": _time_local,
+    "time_epoch": _epoch(1, 17),
+    "time_epoch_ms": _epoch(1_000, 17),
+    "time_epoch_us": _epoch(1_000_000, 17),
+    "time_epoch_ns": _epoch(1_000_000_000, 20),
+    "time_any": _time_any,
 }

@@ -10,11 +10,19 @@ import numpy as np
 from libc.stdint cimport int64_t, uint8_t
 
 from logagg.columnar.bytes cimport CACHE_LINE, ROWS_AHEAD, Ptr, find, first_of, prefetch
+from logagg.parse.lines.shapes cimport has_shape, is_between
+
+# In the order of the numbers in `shapes.pxd`.
+SHAPES = (
+    "", "client", "client_or_dash", "address", "ident", "host", "digits", "dash", "addresses", "sockets", "decimals", "cache", "other",
+    "bare", "site", "country", "user", "word",
+)
 
 cdef enum:
     NUL = 0
     NEWLINE = 10
     RETURN = 13
+    BLANK = 32
     BACKSLASH = 92
     MOST_STEPS = 256
     USUAL = 64  # bytes of a line
@@ -62,6 +70,34 @@ cdef inline void _ask_for(Ptr at) noexcept nogil:
         prefetch(at + line * CACHE_LINE)
 
 
+def last_line(const uint8_t[::1] data, bytes beginning):
+    """Return where the last line with a beginning starts and ends, without line end; None if there is no such line."""
+    cdef Ptr first = first_of(data)
+    cdef Ptr at = first, stop = first + data.shape[0], found = NULL, end
+    cdef Literal wanted = Literal(<Ptr> <char*> beginning, len(beginning), False, False, False, False, 0, -1)
+    with nogil:
+        while wanted.length:
+            at = find(at, stop, wanted.text[0])
+            if at == stop:
+                break
+            if _holds(at, stop, &wanted) and _begins_line(first, at):
+                found = at
+            at += 1
+    if found == NULL:
+        return None
+    end = find(found, stop, NEWLINE)
+    while end > found and (end - 1)[0] == RETURN:
+        end -= 1
+    return found - first, end - first
+
+
+cdef inline bint _begins_line(Ptr first, Ptr at) noexcept nogil:
+    """Tell whether a line begins at `at`, perhaps after leading NULs."""
+    while at > first and at[-1] == NUL:
+        at -= 1
+    return at == first or at[-1] == NEWLINE
+
+
 # fields
 
 
@@ -69,6 +105,10 @@ cdef struct Literal:
     Ptr text
     Py_ssize_t length
     bint quoted  # the value before it is quoted: a backslash escapes the next byte
+    bint listed  # that value may be a list, whose blanks do not end it
+    bint last  # it ends the line
+    bint spaces  # further blanks may follow
+    int shape  # that the value has
     Py_ssize_t row  # of the table of fields; -1: an unused value
 
 
@@ -81,11 +121,15 @@ def split_fields(const uint8_t[::1] data, const int64_t[::1] start, const int64_
         raise ValueError(f"a log format has at most {MOST_STEPS} values")
     cdef Py_ssize_t lines = start.shape[0], steps = len(fmt.steps), named = 0, number, row
     cdef Literal literals[MOST_STEPS]
+    cdef bint open_end = fmt.open_end
     cdef bytes prefix = fmt.prefix
-    cdef Literal head = Literal(<Ptr> <char*> prefix, len(prefix), False, -1)
+    cdef Literal head = Literal(<Ptr> <char*> prefix, len(prefix), False, False, False, False, 0, -1)
     names = []
     for number, step in enumerate(fmt.steps):  # the format keeps the bytes of its literals
-        literals[number] = Literal(<Ptr> <char*> <bytes> step.until, len(step.until), step.quoted, -1)
+        literals[number] = Literal(
+            <Ptr> <char*> <bytes> step.until, len(step.until), step.quoted, step.listed, number == steps - 1 and not fmt.open_end,
+            step.spaces, SHAPES.index(step.shape), -1
+        )
         if step.field:
             literals[number].row = named
             names.append(step.field)
@@ -100,7 +144,7 @@ def split_fields(const uint8_t[::1] data, const int64_t[::1] start, const int64_
             for row in range(lines):
                 if row + ROWS_AHEAD < lines:
                     _ask_for(first + start[row + ROWS_AHEAD])
-                fits[row] = _split(first, first + start[row], first + end[row], &head, literals, steps, starts_of, ends_of, row)
+                fits[row] = _split(first, first + start[row], first + end[row], &head, literals, steps, open_end, starts_of, ends_of, row)
                 if not fits[row]:
                     for number in range(named):
                         starts_of[number, row] = ends_of[number, row] = start[row]
@@ -108,7 +152,7 @@ def split_fields(const uint8_t[::1] data, const int64_t[::1] start, const int64_
 
 
 cdef bint _split(
-    Ptr first, Ptr at, Ptr stop, const Literal* head, const Literal* literals, Py_ssize_t steps,
+    Ptr first, Ptr at, Ptr stop, const Literal* head, const Literal* literals, Py_ssize_t steps, bint open_end,
     int64_t[:, ::1] starts, int64_t[:, ::1] ends, Py_ssize_t row,
 ) noexcept nogil:
     """Find the values of one line; return whether it has the shape of the format."""
@@ -119,26 +163,73 @@ cdef bint _split(
     at += head.length
     for number in range(steps):
         found = _end_of_value(at, stop, &literals[number])
-        if found == NULL:
+        if found == NULL or (literals[number].shape and not has_shape(at, found, literals[number].shape)):
             return False
         if literals[number].row >= 0:
             starts[literals[number].row, row] = at - first
             ends[literals[number].row, row] = found - first
         at = found + literals[number].length
-    return at == stop
+        if literals[number].spaces:
+            at = _after_blanks(at, stop)
+    return open_end or _after_blanks(at, stop) == stop
+
+
+cdef inline Ptr _after_blanks(Ptr at, Ptr stop) noexcept nogil:
+    while at < stop and at[0] == BLANK:
+        at += 1
+    return at
 
 
 cdef inline Ptr _end_of_value(Ptr at, Ptr stop, const Literal* literal) noexcept nogil:
     """Return the position of the literal that ends the value at `at`, or NULL."""
     cdef Ptr from_ = at
     if literal.length == 0:
+        while stop > at and stop[-1] == BLANK:
+            stop -= 1
         return stop
+    if literal.last and literal.quoted and literal.length == 1:
+        return _end_of_last(at, stop, literal)
     while True:
         at = find(at, stop, literal.text[0])
         if at == stop:
             return NULL
-        if _holds(at, stop, literal) and not (literal.quoted and _is_escaped(from_, at)):
+        if (
+            _holds(at, stop, literal)
+            and not (literal.quoted and _is_escaped(from_, at))
+            and not (literal.listed and is_between(from_, at, stop))
+        ):
             return at
+        at += 1
+
+
+cdef Ptr _end_of_last(Ptr at, Ptr stop, const Literal* literal) noexcept nogil:
+    """Return the quote that ends the last value of a line, or NULL; others may be a part of it that the server has not escaped.
+
+    A quote ends the value at the end of the line, and where further values follow: a blank, and quotes in pairs.
+    """
+    cdef Ptr from_ = at
+    cdef Py_ssize_t after = -1  # quotes after this one
+    while True:
+        at = find(at, stop, c'"')
+        if at == stop:
+            return NULL
+        if not _is_escaped(from_, at):
+            if at + 1 == stop and literal.length == 1:
+                return at
+            after = _count_quotes(from_, at + 1, stop) if after < 0 else after - 1
+            if _holds(at, stop, literal) and at[1] == BLANK and after % 2 == 0:
+                return at
+        at += 1
+
+
+cdef Py_ssize_t _count_quotes(Ptr first, Ptr at, Ptr stop) noexcept nogil:
+    """Return how many quotes follow that are not escaped."""
+    cdef Py_ssize_t count = 0
+    while True:
+        at = find(at, stop, c'"')
+        if at == stop:
+            return count
+        count += not _is_escaped(first, at)
         at += 1
 
 

@@ -14,7 +14,7 @@ cdef enum:
 
 
 def split_requests(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
-    """Split `METHOD target HTTP/x` into methods, targets and protocols; return starts and ends of each.
+    """Split `METHOD target HTTP/x`, with one blank or several, into methods, targets and protocols; return starts and ends of each.
 
     All are empty where the value is not a request line, and the protocol where it has none.
     """
@@ -22,7 +22,7 @@ def split_requests(const uint8_t[::1] data, const int64_t[::1] start, const int6
     methods, targets, protocols = np.empty((3, 2, rows), np.int64)
     cdef int64_t[:, ::1] method = methods, target = targets, protocol = protocols
     cdef Ptr first = first_of(data)
-    cdef Ptr value, stop, space, last
+    cdef Ptr value, stop, space, last, begin, end_
     with nogil:
         for row in range(rows):
             value, stop = first + start[row], first + end[row]
@@ -30,9 +30,14 @@ def split_requests(const uint8_t[::1] data, const int64_t[::1] start, const int6
             last = _last(space, stop, c" ")
             if not (last > space and stop - last > 5 and memcmp(last + 1, b"HTTP/", 5) == 0):
                 last = stop
-            if space + 1 < last and _is_method(value, space):
+            begin, end_ = space + 1 if space < stop else stop, last
+            while begin < end_ and begin[0] == c" ":
+                begin += 1
+            while end_ > begin and end_[-1] == c" ":
+                end_ -= 1
+            if begin < end_ and _is_method(value, space):
                 method[0, row], method[1, row] = value - first, space - first
-                target[0, row], target[1, row] = space + 1 - first, last - first
+                target[0, row], target[1, row] = begin - first, end_ - first
                 protocol[0, row], protocol[1, row] = (last + 1 if last < stop else stop) - first, stop - first
             else:
                 method[0, row] = method[1, row] = target[0, row] = target[1, row] = start[row]

@@ -39,7 +39,7 @@ def short_and_distinct(number: int, _: random.Random) -> bytes:
 
 def request(number: int, random_: random.Random, text: bytes) -> bytes:
     return b'%s - - [02/Mar/2026:00:%02d:00 +0000] "GET /%s HTTP/1.1" 200 1 "http://%s/%s" "%s"' % (
-        text[:8],
+        text[:8].replace(b"/", b"x"),
         number % 60,
         text,
         text[:8],

@@ -10,10 +10,10 @@ import pytest
 
 from logagg.intake.chunks import ReadLimits
 from logagg.intake.content import Content, open_content
-from logagg.intake.match import Candidate
 from logagg.intake.names import describe
 from logagg.intake.reader import Reader
 from logagg.intake.registry import new_source
+from logagg.intake.similar import Candidate
 
 LONG = b"".join(b"line %d of a log\n" % number for number in range(200))
 MORE = b"".join(b"line %d that came later\n" % number for number in range(200))

@@ -30,3 +30,13 @@ def test_cut(ahead: bytes, stop: int | None, expected: Cut) -> None:
 @pytest.mark.parametrize("after", [1, 1 << 16, (1 << 16) + 1, 1 << 20])
 def test_the_last_newline_is_far_from_the_end(after: int) -> None:
     assert cut(memoryview(b"one\ntwo\n" + b"x" * after), 10) == Cut(8)
+
+
+def test_a_cut_is_where_no_line_goes_on() -> None:
+    def up_to_an_end(ahead: memoryview, end: int) -> int:
+        return bytes(ahead[:end]).rfind(b"end\n") + 4 if b"end\n" in bytes(ahead[:end]) else 0
+
+    assert cut(memoryview(b"one end\ntwo\nhalf"), 10, None, up_to_an_end) == Cut(8)
+    assert cut(memoryview(b"one\ntwo\nhalf and more"), 10, None, up_to_an_end) == Cut(), "it waits, and skips nothing"
+    assert cut(memoryview(b"one\ntwo\nhalf"), 10, 8, up_to_an_end) == Cut(8), "where an earlier run has cut"
+    assert cut(memoryview(b"one\n\0\0two\n"), 10, None, up_to_an_end) == Cut(4), "a hole ends all lines"

@@ -11,11 +11,12 @@ import pytest
 
 from logagg.intake import discover, match
 from logagg.intake.content import FINGERPRINT_BYTES, fingerprint_of
-from logagg.intake.match import MatchKind, SourceIndex, continued
+from logagg.intake.match import MatchKind, continued
 from logagg.intake.reader import Reader
 from logagg.intake.registry import new_source
+from logagg.intake.similar import Candidate, SourceIndex
 from logagg.records import KnownSource, Progress
-from tests.units.intake.conftest import LONG, MORE, SHORT, Bench, read_on
+from tests.units.intake.conftest import LONG, MORE, SHORT, Bench
 
 READ = b"".join(b"line %d of a log\n" % number for number in range(200))
 OTHER = READ.replace(b"log", b"pod")
@@ -217,38 +218,7 @@ def test_a_source_with_a_file_continues_in_no_other(files: Bench) -> None:
     assert continued(files.candidate("access.log.1"), [reader]) is reader, "its file has lost its name"
 
 
-# the index of sources
-
-
-def test_sources_are_found_by_their_first_bytes(files: Bench) -> None:
-    long, short, other = files.reader("a.log"), files.reader("b.log", LONG[:20]), files.reader("c.log", MORE)
-    index = SourceIndex([long, short, other])
-    assert set(index.similar_to(files.candidate("d.log"))) == {long, short}
-    assert index.similar_to(files.candidate("e.log", b"else\n" * 1000)) == []
-
-
-def test_the_most_likely_source_comes_first(files: Bench) -> None:
-    readers = [files.reader("one/a.log".replace("/", "-")), files.reader("a.log"), files.reader("b.log")]
-    index = SourceIndex(readers)
-    assert index.similar_to(files.candidate("a.log.1"))[0] is readers[1], "in the same stream"
-    readers[2].lose(1.0)
-    assert index.similar_to(files.candidate("b.log"))[0] is readers[2], "in the same place"
-
-
-def test_a_file_too_short_for_a_fingerprint_is_compared_with_its_stream(files: Bench) -> None:
-    reader = files.reader("access.log")
-    index = SourceIndex([reader, files.reader("other.log")])
-    assert index.similar_to(files.candidate("access.log.1", LONG[:20])) == [reader]
-    assert index.similar_to(files.candidate("access.log.2.gz", gzip.compress(LONG, mtime=0)[:12])) == [reader]
-
-
-def test_an_unread_source_is_known_by_the_content_of_its_file(files: Bench) -> None:
-    reader = files.reader("a.log", reads=False)
-    assert SourceIndex([reader]).similar_to(files.candidate("b.log")) == [reader]
-    assert read_on(reader) == LONG
-
-
-def kinds(candidate: match.Candidate, reader: Reader) -> tuple[MatchKind | None, ...]:
+def kinds(candidate: Candidate, reader: Reader) -> tuple[MatchKind | None, ...]:
     """Return the match at once, and the match once the file has not changed for a while."""
     found = [match.match(candidate, SourceIndex([reader]).similar_to(candidate), settled=one) for one in (False, True)]
     return tuple(one.kind if one else None for one in found)

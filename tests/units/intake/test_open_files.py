@@ -42,14 +42,25 @@ def test_a_log_with_unread_bytes_stays_open(files: Bench) -> None:
     assert not opened.close_idle(), "all open ones have unread bytes"
 
 
-def test_a_rotated_or_compressed_log_stays_open(files: Bench) -> None:
+def test_a_log_without_a_name_stays_open(files: Bench) -> None:
     opened = OpenFiles(2)
-    rotated, archive = files.reader("a.log"), files.reader("a.log.2.gz", gzip.compress(LONG))
-    rotated.start_look()
-    for reader in (rotated, archive):
+    deleted, archive = files.reader("a.log"), files.reader("a.log.2.gz", gzip.compress(LONG)[:-20])
+    deleted.start_look()
+    for reader in (deleted, archive):
         opened.opened(reader)
-    assert not opened.close_idle()
-    assert [rotated.state, archive.state] == [SourceState.OPEN] * 2
+    assert opened.close_idle()
+    assert [deleted.state, archive.state] == [SourceState.OPEN, SourceState.PARKED]
+
+
+def test_one_that_was_read_beyond_the_limit_is_parked_when_its_turn_is_over(files: Bench) -> None:
+    opened = OpenFiles(2)
+    busy = [files.reader(f"{number}.log", reads=False) for number in range(3)]
+    for reader in busy:  # two are being read, and have changed meanwhile
+        opened.opened(reader)
+    opened.rest(busy[2])
+    assert [reader.state for reader in busy] == [SourceState.OPEN] * 2 + [SourceState.PARKED]
+    opened.rest(busy[1])
+    assert busy[1].state is SourceState.OPEN, "no more are open than may be"
 
 
 def test_one_that_was_closed_takes_no_room(files: Bench) -> None:
@@ -84,11 +95,11 @@ def limits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_the_limit_is_raised_and_some_are_kept_free(limits: list[int]) -> None:
-    assert allowance() == 1000 - 10 - RESERVE
+    assert allowance(30) == 1000 - 10 - RESERVE - 30
     assert limits == [1000, 1000]
 
 
 def test_a_limit_that_is_too_low_is_an_error(limits: list[int]) -> None:
     limits[:] = [70, 70]
-    with pytest.raises(SourceError, match=f"logagg needs {10 + RESERVE + FEWEST} at least"):
-        allowance()
+    with pytest.raises(SourceError, match=f"logagg needs {10 + RESERVE + 48 + FEWEST} at least"):
+        allowance(48)

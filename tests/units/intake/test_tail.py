@@ -10,11 +10,13 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from logagg.clock import ManualClock
 from logagg.intake.compare import compare
@@ -24,7 +26,7 @@ from logagg.intake.open_files import OpenFiles
 from logagg.intake.reader import Reader
 from logagg.intake.tail import Tailer
 from logagg.notices import Notice
-from logagg.records import Chunk, Fingerprint, KnownSource, Progress
+from logagg.records import Chunk, Fingerprint, KnownSource, Progress, Source
 
 
 class Bench:
@@ -288,7 +290,7 @@ def test_a_copy_that_is_repeated(bench: Bench, name: str) -> None:
 
 
 def test_a_copy_stays_one_when_it_is_renamed_and_its_original_deleted(bench: Bench) -> None:
-    live, copy = bench.folder / "a.log", bench.folder / "a.log.bak"
+    live, copy = bench.folder / "a.log", bench.folder / "a.log.2"
     live.write_bytes(LONG)
     tailer = bench.tailer()
     assert data(tailer.poll()) == LONG
@@ -486,8 +488,9 @@ def test_an_archive_that_is_found_with_half_of_its_magic(bench: Bench) -> None:
     assert data(tailer.poll()) + data(tailer.poll()) == b"one\ntwo\n"
 
 
-def test_a_log_of_which_little_was_read_before_it_was_archived_elsewhere(bench: Bench) -> None:
-    """Its file is still open, and has enough bytes to recognise the archive."""
+@pytest.mark.parametrize("looks", [1, 2])
+def test_a_log_of_which_little_was_read_before_it_was_archived_elsewhere(bench: Bench, looks: int) -> None:
+    """Its file is still open, and has enough bytes to recognise the archive; `looks`: the first one still finds it there."""
     log, elsewhere = bench.folder / "logs" / "a.log", bench.folder / "old"
     for folder in (log.parent, elsewhere):
         folder.mkdir()
@@ -497,8 +500,9 @@ def test_a_log_of_which_little_was_read_before_it_was_archived_elsewhere(bench: 
     with log.open("ab") as file:
         file.write(LONG)
     (elsewhere / "any-name.gz").write_bytes(gzip.compress(log.read_bytes()))
+    found = data(tailer.poll()) if looks == 2 else b""
     log.unlink()
-    assert data(tailer.poll()) + data(tailer.poll()) == LONG
+    assert found + data_when_settled(bench, tailer) == LONG
 
 
 def test_sources_are_forgotten(bench: Bench) -> None:
@@ -600,13 +604,92 @@ def test_an_archive_under_another_name_that_is_found_half_made(bench: Bench, how
     assert [source.path for source in tailer.sources()] == [str(archive)]
 
 
+def known_as(source: Source, lines: bytes, how: str) -> KnownSource:
+    """Return what the lake knows of a source of which these lines were read."""
+    at = {0: Progress(len(lines), 1, fingerprint_of(len(lines), lines))}
+    if how == "a shard behind":
+        at[1] = Progress(0, 0, Fingerprint.blank(0))
+    if how == "an old record":  # of its first chunk, since one worker committed the last chunk before another the first
+        source = replace(source, head=fingerprint_of(300, lines[:300]))
+    return KnownSource(source, at)
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": zstandard.compress,
+}
+
+
+@pytest.mark.parametrize("how", ["running", "slow", "restarted", "a shard behind", "an old record"])
+@pytest.mark.parametrize(
+    ("name", "packer"),
+    [
+        ("a.log.5", "gz"),
+        ("a.log.P3j", "gz"),
+        ("access-7", "gz"),
+        ("Xyz-7", "bz2"),
+        ("access-7", "xz"),
+        ("Xyz-7", "zst"),
+    ],
+)
+def test_an_archive_is_no_log_of_its_own_at_any_point_of_its_making(
+    bench: Bench, name: str, packer: str, how: str
+) -> None:
+    """The first third of an archive of a hundred lines gives fewer than a fingerprint's bytes of content."""
+    log, old, archive = bench.folder / "a.log", bench.folder / "a.log.P3j", bench.folder / f"{name}.{packer}"
+    lines = b"".join(NUMBERED.splitlines(keepends=True)[:70])
+    log.write_bytes(lines)
+    tailer, packed = bench.tailer(), PACKERS[packer](lines)
+    assert data(tailer.poll()) == lines
+    log.rename(old)
+    assert data(tailer.poll()) == b""
+    if how not in ("running", "slow"):
+        [source] = tailer.sources()
+        tailer = bench.tailer(known=[known_as(source, lines, how)])
+        assert data(tailer.poll()) == (lines if how == "a shard behind" else b"")
+    for at in range(0, len(packed), len(packed) // 15):
+        archive.write_bytes(packed[:at])
+        bench.clock.sleep(3 if how == "slow" else 0)
+        assert data(tailer.poll()) == b"", f"{at} of {len(packed)} bytes"
+    archive.write_bytes(packed)
+    assert data(tailer.poll()) == b""
+    old.unlink()
+    assert data_when_settled(bench, tailer) == b""
+    assert [source.path for source in tailer.sources()] == [str(archive)]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_archive_of_a_short_log_under_an_unrelated_name(bench: Bench, kept: bool) -> None:
+    """If the log stays, the archive is another log with equal lines."""
+    old, archive = bench.folder / "a.log.P3j", bench.folder / "access-7.gz"
+    old.write_bytes(b"one\ntwo\n")
+    tailer = bench.tailer()
+    assert data(tailer.poll()) == b"one\ntwo\n"
+    archive.write_bytes(gzip.compress(b"one\ntwo\n"))
+    assert data(tailer.poll()) == b""
+    if not kept:
+        old.unlink()
+    assert data_when_settled(bench, tailer) == (b"one\ntwo\n" if kept else b"")
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_an_archive_whose_making_was_interrupted_is_read_as_far_as_it_goes(bench: Bench, slow: bool) -> None:
+    packed = gzip.compress(NUMBERED[:2600])
+    (bench.folder / "a.log.1.gz").write_bytes(packed[:400])
+    tailer = bench.tailer(once=not slow)
+    found = data_when_settled(bench, tailer) if slow else data(tailer.poll())
+    assert found and NUMBERED.startswith(found)
+
+
 @pytest.mark.parametrize("once", [False, True])
 @pytest.mark.parametrize("made", [0.6, 1.0])
 def test_a_log_and_its_archive_under_another_name_that_the_first_look_finds(
     bench: Bench, made: float, once: bool
 ) -> None:
     """The log was written, rotated and compressed while no tail ran, and is about to be deleted."""
-    old, archive = bench.folder / "access.log.oqFar263~", bench.folder / "access.ynRS3.265.log.xz"
+    old, archive = bench.folder / "access.log.oqFar263", bench.folder / "access.ynRS3.265.log.xz"
     lines, packed = NUMBERED, lzma.compress(NUMBERED)
     old.write_bytes(lines)
     archive.write_bytes(packed[: round(made * len(packed))])
@@ -678,3 +761,79 @@ def test_a_log_that_is_cut_between_a_look_and_its_opening(bench: Bench, monkeypa
     with log.open("ab") as file:
         file.write(b"more\n")
     assert data(tailer.poll()) == b"more\n"
+
+
+def in_threes(log_format: str, ahead: memoryview, end: int, _longest: int) -> int:
+    """Cut a log of this format behind each third line."""
+    lines = bytes(ahead[:end]).splitlines(keepends=True)
+    return sum(map(len, lines[: len(lines) - len(lines) % 3])) if log_format == "threes" else end
+
+
+def test_a_log_is_cut_as_its_format_demands(bench: Bench) -> None:
+    """The first chunk is cut before the format is known, and taken back; lines that go on are held back to the end of the run."""
+    log = bench.folder / "a.log"
+    log.write_bytes(b"1\n2\n3\n4\n")
+    tailer = bench.tailer(whole_lines=in_threes)
+    taken = [chunk.data for chunk in tailer.poll() if tailer.set_format(chunk, "threes")]
+    assert taken == [b"1\n2\n3\n"]
+    with log.open("ab") as file:
+        file.write(b"5\n")
+    assert data(tailer.poll()) == b""
+    with log.open("ab") as file:
+        file.write(b"6\n7\n8")
+    assert data(tailer.poll()) == b"4\n5\n6\n"
+    assert data(tailer.drain_ends(lambda source, line: False)) == b"7\n"
+
+
+def test_a_rotated_log_is_read_to_its_end_whatever_its_format_demands(bench: Bench) -> None:
+    log = bench.folder / "a.log.1"
+    log.write_bytes(b"1\n2\n3\n4\n5")
+    os.utime(log, (1, 1))
+    tailer = bench.tailer(whole_lines=in_threes)
+    assert [chunk.data for chunk in tailer.poll() if tailer.set_format(chunk, "threes")] == [b"1\n2\n3\n", b"4\n5"]
+
+
+@pytest.mark.parametrize("kind", ["plain", "written meanwhile", "rotated meanwhile", "gz", "cut gz", "empty gz"])
+def test_few_files_are_open_at_any_moment(bench: Bench, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Many logs have something to read in one poll, and looks happen in between."""
+    monkeypatch.setattr("logagg.intake.tail.allowance", lambda reserved: ALLOWED)
+    logs = [bench.folder / f"{number:02}.log" for number in range(40)]
+    contents = [b"%d %s" % (number, LONG) for number in range(40)]
+    tailer, before, found, changed = bench.tailer(), len(os.listdir("/dev/fd")), list[bytes](), set[Path]()
+    refused: list[bytes] = []
+    for log, content in zip(logs, contents, strict=True):
+        packed = gzip.compress(content)
+        made = {"gz": packed, "cut gz": packed[:-20], "empty gz": packed[:20]}
+        log.with_suffix(".log.gz" if kind in made else ".log").write_bytes(made.get(kind, content))
+    for chunk in _polled(bench, tailer):
+        assert len(os.listdir("/dev/fd")) - before <= ALLOWED
+        found.append(bytes(chunk.data))
+        log = logs[int(chunk.data[:2])]
+        if log not in changed and "meanwhile" in kind:
+            changed.add(log)
+            with log.open("ab") as file:
+                file.write(b"%d more\n" % int(chunk.data[:2]))
+            if kind == "rotated meanwhile":
+                log.rename(log.with_suffix(".log.1"))
+        bench.clock.sleep(1)
+    for log in logs:
+        if log.exists():
+            with log.open("ab") as file:
+                file.write(b"half")
+    for chunk in (*tailer.poll(), *tailer.drain_ends(lambda source, line: bool(refused.append(line)))):
+        found.append(bytes(chunk.data))
+        assert len(os.listdir("/dev/fd")) - before <= ALLOWED
+    assert len(os.listdir("/dev/fd")) - before <= ALLOWED
+    assert len(refused) == sum(log.exists() for log in logs)
+    more = [b"%d more\n" % number for number in range(len(changed))]
+    if kind not in ("cut gz", "empty gz"):
+        assert sorted(b"".join(found).splitlines()) == sorted(b"".join(contents + more).splitlines())
+
+
+ALLOWED = 8
+
+
+def _polled(bench: Bench, tailer: Tailer) -> Iterator[Chunk]:
+    for _ in range(4):
+        yield from tailer.poll()
+        bench.clock.sleep(3)

@@ -113,6 +113,15 @@ def test_a_requested_file_is_skipped_only_at_the_path_where_it_was_skipped(copy:
     assert passed.holds(copy, NONE, 11.0)
 
 
+def test_an_archive_in_the_making_is_judged_when_it_has_grown_or_settled(files: Bench, copy: UnknownFile) -> None:
+    seen = Observation.of(copy, None, 10.0, 1).postponed(NONE)
+    assert seen.holds(copy, NONE, 11.0)
+    assert not seen.holds(copy, frozenset({"a"}), 11.0), "a source has lost its file"
+    assert not seen.holds(copy, NONE, 10.0 + SETTLE_SECONDS)
+    files.write("access.log.1", LONG + MORE)
+    assert not seen.holds(unknown(files, "access.log.1"), NONE, 11.0)
+
+
 # the match of the file
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,6 +130,15 @@ def test_few_overlapping_parts_are_open_at_a_time(tmp_path: Path) -> None:
     large = [Part(PAGES.name, str(number), HOUR, 60, 1_000_000, 1 << 24, START, START) for number in range(100)]
     assert max(map(len, merge.bounded(large, PAGES))) == merge.OPEN // merge.READER
     assert all(merge.memory(group, PAGES) <= merge.OPEN + 5 * merge.WINDOW for group in merge.bounded(large, PAGES))
+
+
+def test_a_merge_opens_a_descriptor_for_each_part_and_one_more(tmp_path: Path) -> None:
+    """That is what a tail keeps free for it (`tail.local.DESCRIPTORS`)."""
+    made, progress, open_ = scattered(tmp_path, merge.FILES, 20), MergeProgress(), list[int]()
+    before = len(os.listdir("/dev/fd"))
+    progress.leaving = lambda: bool(open_.append(len(os.listdir("/dev/fd")) - before))  # at each batch
+    task(tmp_path, made).run(progress)
+    assert merge.FILES <= max(open_) <= merge.FILES + 1
 
 
 def test_merging_everything_reads_a_row_once_in_each_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

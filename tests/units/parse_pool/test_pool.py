@@ -67,7 +67,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Parsers]:
 def test_a_parser_process_gives_the_same_events(processes: Parsers, settings: dict[str, Any], data: bytes) -> None:
     processes.use(reading(**settings), ignored)
     there = [processes.submit(chunk(data), FORMAT) for _ in range(4)]
-    here: Batch = reading(**settings)(chunk(data), FORMAT, SystemClock().now())
+    here: Batch = reading(**settings)(chunk(data), FORMAT, SystemClock().now()).result
     for batch in there:
         assert batch.result().table.to_pydict() == here.table.to_pydict() and batch.result().rejects == here.rejects
 
@@ -89,7 +89,7 @@ def test_lines_are_parsed_without_a_copy(processes: Parsers, killed: bool) -> No
         for pid in processes.pids:
             os.kill(pid, signal.SIGKILL)
     there = [processes.submit(chunk(one), FORMAT).result() for one in lines]
-    here: Batch = reading()(chunk(), FORMAT, SystemClock().now())
+    here: Batch = reading()(chunk(), FORMAT, SystemClock().now()).result
     assert all(batch.table.to_pydict() == here.table.to_pydict() and batch.rejects == here.rejects for batch in there)
     lines.clear()
     assert all(len(buffer) >= len(LINES) for buffer in [processes.take_buffer() for _ in range(pool.AHEAD)]), (
@@ -102,7 +102,7 @@ def test_a_process_knows_every_format(processes: Parsers, name: str) -> None:
     processes.use(reading(), ignored)
     fmt = compile_format(name)
     data = b'{"t": "2026-03-02T00:00:00Z", "s": "200", "r": "GET / HTTP/1.1"}\n' if fmt.keys else LINES
-    here: Batch = reading()(chunk(data), fmt, SystemClock().now())
+    here: Batch = reading()(chunk(data), fmt, SystemClock().now()).result
     assert processes.submit(chunk(data), fmt).result().table.to_pydict() == here.table.to_pydict()
     assert here.table.num_rows == 1 or not fmt.keys
 

@@ -53,7 +53,7 @@ def test_unreadable_and_unparsed_logs_are_reported_with_a_time_and_a_remedy() ->
     assert found == [
         "/a.log: permission denied: not allowed to enter /x, for 62 s; give the tail's user permission to read it (often by group adm)",
         "/b.log: 90 of its last 100 lines are rejects, for 12 s; the table reject_samples shows some; "
-        "if the format has changed, start the tail again, or say it with --log-format",
+        "no known format matches them, so say theirs with --log-format",
         "/c.log: no known log format matches most of its first lines, for 12 s; say it with --log-format",
     ]
 

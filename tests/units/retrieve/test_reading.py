@@ -7,6 +7,7 @@ import gzip
 import lzma
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,14 @@ def test_a_line_that_is_too_long_is_none(log: Path, monkeypatch: pytest.MonkeyPa
     text = b"a\n" + b"x" * (1 << 15) + b"\nb\n"
     log.write_bytes(text)
     assert lines(log, known(text), [0, 2, 2 + (1 << 15) + 1]) == [b"a", None, b"b"]
+
+
+def test_a_line_in_parts_comes_with_all_of_them(tmp_path: Path) -> None:
+    parts = [b"2026-11-27T08:00:00Z stdout " + part for part in (b"P GET /", b"F tea", b"F GET /cups", b"P GET /never")]
+    error = b"2026-11-27T08:00:00Z stderr F no cups left"
+    path, text = tmp_path / "log", b"".join(line + b"\n" for line in (parts[0], error, *parts[1:]))
+    path.write_bytes(text)
+    source = known(text)
+    source = replace(source, source=replace(source.source, format="cri+combined"))
+    starts = [text.index(line) for line in (parts[0], error, *parts[2:])]
+    assert lines(path, source, starts) == [b"\n".join(parts[:2]), error, *parts[2:]]

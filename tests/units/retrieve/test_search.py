@@ -57,6 +57,14 @@ def test_a_line_of_another_row_is_not_proved(change: dict[str, Any]) -> None:
     assert prove([LINE, LINE, b"nonsense"], [ROW, ROW | change, ROW], "combined") == [True, False, False]
 
 
+def test_lines_in_parts_are_proved_each_by_itself() -> None:
+    head, tail = LINE[:50], LINE[50:]
+    whole, open_ = (b"2026-03-02T00:00:07Z stdout %s " % part for part in (b"F", b"P"))
+    lines = [open_ + LINE, whole + LINE, open_ + head + b"\n" + whole + tail, open_ + LINE]
+    assert prove(lines, [ROW] * 4, "cri+combined") == [True] * 4
+    assert prove(lines, [ROW, ROW | {"status": 201}, ROW, ROW], "cri+combined") == [True, False, True, True]
+
+
 def test_what_is_not_kept_is_not_compared() -> None:
     assert prove([LINE], [ROW | {"protocol": "", "query": "q=1"}], "combined") == [True]
 

@@ -11,8 +11,39 @@ from logagg.parse.schemas import LONGEST
 
 def test_decimals() -> None:
     number, valid = decimals(pa.array([b"0.25", b"3", b".1", b"1.", b"1\n", b"-", b"1e3"]))
-    assert valid.tolist() == [True, True, False, False, False, False, False]
+    assert valid.tolist() == [True, True, False, False, False, False, True]
     assert number[:2].tolist() == [0.25, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("12ms", 0.012),
+        ("0.013s", 0.013),
+        ("1.5 ms", 0.0015),
+        ("13\u00b5s", 13e-6),
+        ("13\u03bcs", 13e-6),
+        ("45us", 45e-6),
+        ("100ns", 1e-7),
+        ("1m30.5s", 90.5),
+        ("1h2m", 3720.0),
+        ("1h0m0.25s", 3600.25),
+        ("1E-3s", 0.001),
+        ("ms", None),
+        ("12 min", None),
+        ("1s2", None),
+        ("-1ms", None),
+    ],
+)
+def test_a_duration_may_say_its_unit(value: str, seconds: float | None) -> None:
+    for unit in (1, 1_000):
+        number, valid = decimals(pa.array([value.encode()]), unit)
+        assert (number[0] if valid[0] else None) == (seconds and pytest.approx(seconds))
+
+
+def test_upstream_seconds_in_other_units() -> None:
+    number, valid = upstream_seconds(pa.array([b"250, 500", b"0.25s : 500", b"-"]), 1_000)
+    assert (number[:2].tolist(), valid.tolist()) == ([0.75, 0.75], [True, True, False])
 
 
 def test_upstream_seconds_are_summed_over_all_upstreams() -> None:

@@ -1,0 +1,144 @@
+"""What the values mean that stand behind the size and the agent, column by column over some lines of one format.
+
+A value is taken for a field only if its shape proves it: three or six decimals are seconds, as nginx writes them, and a
+whole number is none. Each kind of value (`shapes.kind_of`) is a format of its own, so a client that sends something else in
+its header changes the reading of its own line only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+
+from logagg.parse.combined.tokens import Token
+from logagg.parse.formats.shapes import has_shape, kind_of
+
+# Keys before a value, and the field that they name; the value must have the shape of that field as well.
+_KEYS = {
+    "seconds": "rt request_time req_time reqtime time duration resp_time response_time total_time t",
+    "upstream_seconds": "urt upstream_response_time ut upstream_time uresp_time upstream_rt urp_time us_rt",
+    "cache": "cs cache cache_status upstream_cache_status ucs hit_status",
+    "forwarded": "xff x_forwarded_for http_x_forwarded_for forwarded forwarded_for fwd for x-forwarded-for",
+    "host": "host vhost http_host server_name domain site h",
+    "tls": "tls ssl ssl_protocol sslv tls_version",
+    "scheme": "scheme proto s",
+    "country": "country cc geo geoip_country_code country_code cf_ipcountry",
+}
+_FIELD_OF_KEY = {key: field for field, keys in _KEYS.items() for key in keys.split()}
+_KIND_OF_FIELD = {"seconds": "decimals", "upstream_seconds": "decimals", "cache": "cache", "forwarded": "addresses"}
+_PROOFS = {"host": "site", "country": "country"}  # fields with a shape of their own
+_WORDS = {"tls": re.compile(rb"(?:TLSv1(?:\.[0-3])?|SSLv[23])\Z"), "scheme": re.compile(rb"https?\Z")}
+_FILE = re.compile(rb"(?i)\.(?:php|html?|js|css|txt|xml|json|png|jpe?g|gif|svg|ico|aspx?|jsp|cgi|sock)\Z")
+_PAIR = re.compile(rb"([0-9]{1,6})/([0-9]{1,12})\Z")
+_FAR_PORT = re.compile(rb":[0-9]{5}(?:,|\Z)")  # of a client; servers listen on lower ones
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The values of some lines at one place."""
+
+    tokens: Sequence[Token]
+
+    @property
+    def name(self) -> str:
+        """The key before the values."""
+        return self.tokens[0].key[:-1].decode().lower()
+
+    @property
+    def values(self) -> list[bytes]:
+        """The values that there are."""
+        return [token.value for token in self.tokens if token.value not in (b"", b"-")]
+
+    @property
+    def kind(self) -> str:
+        """What most of the values are."""
+        kinds = Counter(kind_of(value) for value in self.values)
+        return kinds.most_common(1)[0][0] if kinds else "dash"
+
+    @property
+    def total(self) -> float:
+        """The sum of the numbers in it."""
+        return sum(float(number) for value in self.values for number in re.findall(rb"[0-9]+\.[0-9]+", value))
+
+    def proves(self, field: str) -> bool:
+        """Tell whether all values are what a field has."""
+        values = [value for value in self.values if not _FILE.search(value)]
+        if not values or len(values) < len(self.values):
+            return False
+        return all(
+            _WORDS[field].match(value) if field in _WORDS else has_shape(value, _PROOFS[field]) for value in values
+        )
+
+    @property
+    def has_clients(self) -> bool:
+        """Whether addresses may be those of clients, by their ports."""
+        return self.kind == "addresses" or (self.kind == "sockets" and any(map(_FAR_PORT.search, self.values)))
+
+
+def is_pair(value: bytes) -> bool:
+    """Tell whether this is Apache's `%T/%D`: seconds, and the same in microseconds."""
+    found = _PAIR.match(value)
+    return found is not None and int(found[1]) == int(found[2]) // 1_000_000
+
+
+def _are_seconds_of(columns: tuple[Column, Column]) -> bool:
+    """Tell whether the first column has whole seconds, and the second the same in microseconds: Apache's `%T %D`."""
+    pairs = [(one.value, other.value) for one, other in zip(columns[0].tokens, columns[1].tokens, strict=True)]
+    if not all(one.isdigit() and other.isdigit() and len(other) < 13 for one, other in pairs):
+        return False
+    return any(int(one) for one, _ in pairs) and all(int(one) == int(other) // 1_000_000 for one, other in pairs)
+
+
+def places(columns: Sequence[Column], taken: set[str]) -> list[str]:
+    """Return how a template has each column; `taken` are the fields that the line has elsewhere."""
+    fields = dict[int, str]()
+    for number, field in (*_by_key(columns), *_by_kind(columns), *_by_proof(columns)):
+        if number not in fields and field not in taken:
+            fields[number] = field
+            taken = taken | {field}
+    return [_place(column, fields.get(number, "")) for number, column in enumerate(columns)]
+
+
+def _by_key(columns: Sequence[Column]) -> Iterator[tuple[int, str]]:
+    for number, column in enumerate(columns):
+        field = _FIELD_OF_KEY.get(column.name, "")
+        kind = _KIND_OF_FIELD.get(field)
+        if field and (column.kind == kind if kind else column.proves(field)):
+            yield number, field
+
+
+def _by_kind(columns: Sequence[Column]) -> Iterator[tuple[int, str]]:
+    """Yield what the kinds of values without a key prove."""
+    bare = [(number, column) for number, column in enumerate(columns) if not column.name]
+    times = [(column.total, -number) for number, column in bare if column.kind == "decimals"]
+    # A request takes longer than its upstream, whose response takes longer than its header.
+    for (_, number), field in zip(sorted(times, reverse=True), ("seconds", "upstream_seconds"), strict=False):
+        yield -number, field
+    for one, other in permutations(bare, 2):
+        if abs(one[0] - other[0]) == 1 and _are_seconds_of((one[1], other[1])):
+            yield other[0], "microseconds"
+    for number, column in bare:
+        if column.has_clients:
+            yield number, "forwarded"
+        elif column.kind == "cache":
+            yield number, "cache"
+        elif all(map(is_pair, column.values)) and column.values:
+            yield number, "microseconds"
+
+
+def _by_proof(columns: Sequence[Column]) -> Iterator[tuple[int, str]]:
+    for number, column in enumerate(columns):
+        if not column.name and column.kind == "other":
+            yield from ((number, field) for field in (*_PROOFS, *_WORDS) if column.proves(field))
+
+
+def _place(column: Column, field: str) -> str:
+    token, kind = column.tokens[0], column.kind
+    if field == "microseconds":
+        return token.place("<:digits>/<microseconds:digits>" if is_pair(token.value) else "<microseconds:digits>")
+    if kind == "other":
+        kind = _PROOFS.get(field, kind if token.marks else "bare")
+    return token.place(f"<{field}:{kind}>")

@@ -1,0 +1,101 @@
+"""Who a line is about: the client, and what stands around it before the time, such as hosts and further addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from logagg.parse.combined.tokens import Token
+from logagg.parse.formats.shapes import has_shape
+
+_SECOND = "<second>"  # another address
+
+Place = tuple[Token, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whom one line is about."""
+
+    template: str
+    client: bytes
+    second: bytes = b""  # another address behind it
+
+
+def who(tokens: Sequence[Token]) -> Who | None:
+    """Return what these values mean; the last one, the user, may have blanks in it. None without a client."""
+    at = _client(tokens)
+    if at is None:
+        return None
+    places = [*_before(tokens[:at]), (tokens[at], "<client>"), *_after(tokens[at + 1 :], tokens[:at])]
+    second = next((token.value for token, inner in places if inner == _SECOND), b"")
+    return Who("".join(token.place(inner) + token.blanks.decode() for token, inner in places), tokens[at].value, second)
+
+
+def with_client(template: str, lines: Sequence[Who]) -> str:
+    """Decide which of two addresses is the client's: the one that varies more; if none does, the proxy comes first."""
+    if _SECOND not in template:
+        return template
+    if len({line.client for line in lines}) > len({line.second for line in lines}):
+        return template.replace(_SECOND, "<:addresses>")
+    return (
+        template.replace("<client>", "<:addresses>", 1).replace(_SECOND, "<client>", 1).replace(_SECOND, "<:addresses>")
+    )
+
+
+def _client(tokens: Sequence[Token]) -> int | None:
+    """Return which token is the client: the first address; where there is none, the name before the first "-"."""
+    address = next((number for number, token in enumerate(tokens) if token.is_address), None)
+    dash = next((number for number, token in enumerate(tokens[1:], 1) if token.is_dash), None)
+    named = dash is not None and has_shape(tokens[dash - 1].value, "client_or_dash")
+    if dash is None or not named or (address is not None and address <= dash):
+        return address
+    return address if address == 2 and tokens[0].is_host else dash - 1
+
+
+def _before(tokens: Sequence[Token]) -> Iterator[Place]:
+    host = False
+    for token in tokens:
+        if token.is_host and not host:
+            host = True
+            yield token, "<host:site>"
+        elif token.is_dash:
+            yield token, "-"
+        else:
+            yield token, _other(token)
+
+
+def _after(tokens: Sequence[Token], before: Sequence[Token]) -> Iterator[Place]:
+    """Yield what follows the client: further addresses and hosts, the ident, and the user up to the end."""
+    host = any(token.is_host for token in before)
+    for number, token in enumerate(tokens):
+        rest = tokens[number + 1 :]
+        if token.is_dash and not token.marks:
+            yield token, "-"
+            yield from _user(rest)
+            return
+        if not rest:
+            yield from _user([token])
+        elif token.is_address:
+            yield token, _SECOND
+        elif token.is_host and not host:
+            host = True
+            yield token, "<host:site>"
+        elif len(rest) == 1 and has_shape(token.value, "ident"):
+            yield token, "<ident>"
+            yield from _user(rest)
+            return
+        else:
+            yield token, _other(token)
+
+
+def _other(token: Token) -> str:
+    if token.marks:
+        return "<:other>"
+    return "<country:country>" if token.is_country else "<:word>" if has_shape(token.value, "word") else "<:bare>"
+
+
+def _user(tokens: Sequence[Token]) -> Iterator[Place]:
+    if tokens:
+        is_odd = len(tokens) > 1 and tokens[0].is_address and tokens[1].is_dash  # as nobody is called
+        yield Token(b"", blanks=tokens[-1].blanks), "<user:any>" if is_odd else "<user>"

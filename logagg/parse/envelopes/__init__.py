@@ -1,0 +1,1 @@
+"""Envelopes: what programs that pass logs on write around each line (syslog, Docker, Kubernetes, ...)."""

@@ -1,0 +1,92 @@
+"""The envelopes that logagg takes off, and their place in the name of a format: `cri+combined`, `kubectl+timestamp+main`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What is written around a line: a header before it, or an object of JSON in which the line is a string."""
+
+    name: str
+    writers: str  # who writes it
+    example: str
+    key: str = ""  # of the string that is the line; "": a header
+    in_parts: bool = False  # a long line may come in parts
+    bytes_as_numbers: bool = False  # a line that is not text is an array of numbers
+    certain: bool = True  # a line without an envelope hardly looks like it
+
+
+_ALL = (
+    Envelope(
+        "cri", "Kubernetes with containerd or CRI-O, Podman", "2026-11-27T08:00:00.1Z stdout F LINE", in_parts=True
+    ),
+    Envelope(
+        "docker",
+        "Docker's json-file",
+        r'{"log":"LINE\n","stream":"stdout","time":"2026-11-27T08:00:00.1Z"}',
+        key="log",
+        in_parts=True,
+    ),
+    Envelope(
+        "journal",
+        "journalctl -o json",
+        '{"MESSAGE":"LINE","_SYSTEMD_UNIT":"nginx.service"}',
+        key="MESSAGE",
+        bytes_as_numbers=True,
+    ),
+    Envelope("kubectl", "kubectl logs --prefix", "[pod/web-5d4f/nginx] LINE"),
+    Envelope("compose", "docker compose logs, docker service logs", "web-1  | LINE"),
+    Envelope(
+        "fluentd",
+        "fluentd, Fluent Bit: out_file",
+        '2026-11-27T08:00:00+00:00 TAB nginx.access TAB {"message":"LINE"}',
+    ),
+    Envelope(
+        "syslog",
+        "syslog daemons (RFC 3164, RFC 5424), nginx's syslog:, journalctl -o short",
+        "<190>Nov 27 08:00:00 web1 nginx[812]: LINE",
+    ),
+    Envelope("untagged", "syslog daemons, without the program", "Nov 27 08:00:00 web1 LINE"),
+    Envelope("timestamp", "docker logs -t, kubectl logs --timestamps", "2026-11-27T08:00:00.1Z LINE"),
+    Envelope("stern", "stern", "web-5d4f nginx LINE", certain=False),
+    Envelope("indented", "rsyslog's template %msg%", " LINE", certain=False),
+    Envelope(
+        "message", "Filebeat, Vector, Logstash, stern -o json", '{"message":"LINE"}', key="message", certain=False
+    ),
+    Envelope("log", "Fluent Bit, fluentd", '{"log":"LINE"}', key="log", certain=False),
+    Envelope("line", "logcli -o jsonl", '{"line":"LINE"}', key="line", certain=False),
+    Envelope("textPayload", "Google Cloud Logging", '{"textPayload":"LINE"}', key="textPayload", certain=False),
+)
+ENVELOPES = {one.name: one for one in _ALL}  # in the order in which detection tries them
+DEEPEST = 3  # envelopes in one another
+
+
+def split(name: str) -> tuple[str, str]:
+    """Split the name of a format into its envelopes, the outermost first, and what is inside: `cri`, `combined`."""
+    envelopes, inside = list[str](), name
+    while (parts := inside.partition("+"))[0] in ENVELOPES and len(envelopes) < DEEPEST:
+        envelopes.append(parts[0])
+        inside = parts[2]
+    return "+".join(envelopes), inside
+
+
+def join(envelope: str, name: str) -> str:
+    """Return the name of a format within envelopes."""
+    return f"{envelope}+{name}" if envelope else name
+
+
+def named(envelope: str) -> list[Envelope]:
+    """Return envelopes by their names, the outermost first."""
+    return [ENVELOPES[name] for name in envelope.split("+")] if envelope else []
+
+
+def in_parts(envelope: str) -> Envelope | None:
+    """Return the outermost envelope, if a line may come in parts in it."""
+    return next((one for one in named(envelope)[:1] if one.in_parts), None)
+
+
+def is_json(envelope: str) -> bool:
+    """Tell whether a line is in an object of JSON."""
+    return any(one.key for one in named(envelope))

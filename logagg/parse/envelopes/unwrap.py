@@ -1,0 +1,156 @@
+"""Take envelopes off the lines of a chunk, for whole columns at a time.
+
+Headers only move the starts of lines. Lines that are strings in JSON, and lines that come in parts, are copied to the end of
+the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from logagg.columnar import dictionary
+from logagg.columnar.slices import Bytes, Mask, Slices
+from logagg.parse.envelopes import headers, parts
+from logagg.parse.envelopes.kinds import ENVELOPES, Envelope, in_parts, named
+from logagg.parse.lines import json_lines
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """The lines inside envelopes, in the order in which they begin."""
+
+    raw: Slices  # the line of the log that each begins in
+    lines: Slices
+    enveloped: Mask  # other lines are whatever they are
+
+    def take(self, rows: npt.NDArray[np.integer]) -> Messages:
+        return Messages(self.raw.take(rows), self.lines.take(rows), self.enveloped[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What is inside an envelope: lines, or parts of them."""
+
+    lines: Slices
+    enveloped: Mask
+    stream: Bytes | None = None  # of each part; 0: it is none
+    open: Mask | None = None  # goes on in the next part of the stream
+
+
+class Wrapped:
+    """The lines of a log, which formats find in different envelopes; parts are joined if those of the first format come in parts."""
+
+    def __init__(self, lines: Slices, first: str, max_line: int) -> None:
+        self.first = first
+        self._in_parts = in_parts(first)
+        self.message = np.arange(len(lines))  # the number of the message that each line belongs to
+        self.raw = lines  # that each message begins in
+        self._whole: Messages | None = None  # inside the envelope whose lines come in parts
+        if self._in_parts:
+            inner = inside(lines, self._in_parts)
+            self.message = messages_of(lines, inner, max_line)
+            self._whole = _joined(lines, inner, self.message)
+            self.raw = self._whole.raw
+        self._inside = {"": Messages(self.raw, self.raw, np.ones(len(self.raw), bool))}
+
+    def inside(self, envelope: str) -> Messages:
+        """Return what is inside envelopes."""
+        if envelope not in self._inside:
+            envelopes = named(envelope)
+            if self._whole and envelopes[0] is self._in_parts:
+                self._inside[envelope] = _within(self._whole, envelopes[1:])
+            else:
+                self._inside[envelope] = _within(self._inside[""], envelopes)
+        return self._inside[envelope]
+
+    def is_cut_for(self, envelope: str) -> bool:
+        """Tell whether lines in an envelope are whole."""
+        return in_parts(envelope) in (None, self._in_parts)
+
+
+def unwrap(lines: Slices, envelope: str, max_line: int) -> Messages:
+    """Return what is inside the envelopes of lines; parts are joined, if the outermost envelope has parts."""
+    return Wrapped(lines, envelope, max_line).inside(envelope)
+
+
+def unwrap_lines(lines: Sequence[bytes], envelope: str) -> list[bytes]:
+    """Return what is inside an envelope of some lines, without those that do not have it."""
+    messages = unwrap(_columns(lines), envelope, 1 << 62)
+    return messages.lines.filter(messages.enveloped).gather().to_pylist()
+
+
+def envelopes_of(lines: Sequence[bytes], *, certain: bool) -> Iterator[str]:
+    """Yield the envelopes that at least half of the lines have: certain ones, or those that other lines may look like."""
+    column = _columns(lines)
+    for envelope in ENVELOPES.values():
+        if envelope.certain is certain and 2 * int(inside(column, envelope).enveloped.sum()) >= len(lines) > 0:
+            yield envelope.name
+
+
+def inside(lines: Slices, envelope: Envelope) -> Inside:
+    """Take one envelope off lines."""
+    if envelope.key:
+        return _inside_json(lines, envelope)
+    start, end, enveloped, stream, open_ = headers.strip(*lines.places, envelope.name)
+    inner = Slices(lines.data, start, end)
+    return Inside(inner, enveloped, stream, open_) if envelope.in_parts else Inside(inner, enveloped)
+
+
+def _inside_json(lines: Slices, envelope: Envelope) -> Inside:
+    keys = (envelope.key, "stream") if envelope.in_parts else (envelope.key,)
+    data, places, _ = json_lines.split_objects(*lines.places, {key: key for key in keys})
+    start, end = places[envelope.key]
+    if envelope.bytes_as_numbers and len(read := parts.read_numbers(data, start, end)):
+        data = np.concatenate([data, read])
+    if not envelope.in_parts:
+        return Inside(Slices(data, start, end), start < end)
+    stream, open_ = parts.of_docker(data, start, end, *places["stream"])
+    return Inside(Slices(data, start, end), stream > 0, stream, open_)
+
+
+def messages_of(raw: Slices, inner: Inside, max_line: int) -> npt.NDArray[np.int64]:
+    """Return the number of the message that each line belongs to, in the order in which messages begin."""
+    assert inner.stream is not None and inner.open is not None
+    return parts.join(raw.start, raw.end, inner.stream, inner.open, max_line)
+
+
+def _within(messages: Messages, envelopes: Sequence[Envelope]) -> Messages:
+    """Return what is inside further envelopes."""
+    for envelope in envelopes:
+        inner = inside(messages.lines, envelope)
+        parts.trim(*inner.lines.places)
+        messages = Messages(messages.raw, inner.lines, messages.enveloped & inner.enveloped)
+    return messages
+
+
+def _joined(raw: Slices, inner: Inside, message: npt.NDArray[np.int64]) -> Messages:
+    """Join the parts of lines."""
+    first = np.flatnonzero(np.diff(np.maximum.accumulate(message), prepend=-1))
+    lines = inner.lines.take(first)
+    if len(first) < len(message):
+        lines = _with_whole_lines(lines, inner.lines, message)
+    parts.trim(*lines.places)
+    return Messages(raw.take(first), lines, inner.enveloped[first])
+
+
+def _with_whole_lines(lines: Slices, parts_: Slices, message: npt.NDArray[np.int64]) -> Slices:
+    """Replace the lines that have several parts."""
+    several = np.bincount(message) > 1
+    rows = np.argsort(message, kind="stable")
+    rows = rows[several[message[rows]]]
+    joined, offsets = dictionary.gather(*parts_.take(rows).places)
+    begins = np.flatnonzero(np.diff(message[rows], prepend=-1))
+    bounds = offsets[np.append(begins, len(rows))].astype(np.int64) + len(parts_.data)
+    start, end = lines.start.copy(), lines.end.copy()
+    start[several], end[several] = bounds[:-1], bounds[1:]
+    return Slices(np.concatenate([parts_.data, joined]), start, end)
+
+
+def _columns(lines: Sequence[bytes]) -> Slices:
+    lengths = np.fromiter(map(len, lines), np.int64, len(lines))
+    starts = np.cumsum(lengths + 1) - lengths - 1
+    return Slices(np.frombuffer(b"\n".join(lines), np.uint8), starts, starts + lengths)

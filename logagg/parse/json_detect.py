@@ -1,0 +1,187 @@
+"""Detects the format of JSON lines: a product's by its telling keys, any other by the names and values of its keys."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
+
+from logagg.parse.formats.format import REQUEST_PARTS, TIMES, UNITS, Format, PersonalFields
+from logagg.parse.formats.json_keys import UNNAMEABLE, json_format, preset_format
+from logagg.parse.formats.json_presets import JSON_PRESETS, JsonPreset
+from logagg.parse.formats.templates import one_client
+from logagg.parse.formats.variables import JSON_KEYS, JSON_TIMES, NGINX
+from logagg.parse.json_units import unit_of, unit_said
+from logagg.parse.lines import reference_json
+from logagg.parse.lines.reference import reads_as_time
+
+SAMPLE = 200  # lines
+
+Values = Mapping[str, Sequence[bytes]]  # of each path that most lines have
+
+_PLAIN = re.compile(r"[^a-z0-9]")
+_NAMES = {
+    **{_PLAIN.sub("", name): field for name, field in NGINX.items() if field and field not in TIMES},
+    **JSON_KEYS,
+}
+_ORDER = {name: number for number, name in enumerate(_NAMES)}
+# The fields of durations by unit.
+_DURATIONS = [{unit: prefix + unit for unit in UNITS} for prefix in ("", "upstream_")]
+_DURATION_NAMES = [name for name, field in _NAMES.items() if any(field == units["seconds"] for units in _DURATIONS)]
+_REQUESTS = ("request", "target", "method", "path")
+_TIME_NAMES = ("timeiso8601", "timelocal", "msec", *JSON_TIMES)
+# Keys of objects in which a log has its fields; their own name says nothing about them.
+_AROUND = frozenset(
+    "request req http httprequest response res resp httpresponse headers header log fields data payload jsonpayload "
+    "access accesslog attributes context ctx properties logentry proxy meta extra".split()
+)
+_IN_REQUEST = frozenset({"request", "req", "httprequest"})
+_REQUEST = re.compile(rb"[A-Z][A-Z_-]{0,19} +[^ ].*", re.DOTALL)
+_TARGET = re.compile(rb"(?:/|https?://|\*\Z).*", re.DOTALL)
+_SHAPES = {
+    "request": _REQUEST,
+    "target": _TARGET,
+    "method": re.compile(rb"[A-Z][A-Z_-]{2,19}"),
+    "status": re.compile(rb"\d{3}"),
+}
+_UNSURE_CLIENTS = frozenset({"client", "ip", "addr"})  # names that may mean something else
+
+
+def json_formats(lines: Sequence[bytes], now: float, personal: PersonalFields) -> Iterator[Format]:
+    """Yield the formats that JSON lines may have: that of a product, and one of their keys."""
+    values = _values(lines)
+    if preset := next((one for one in JSON_PRESETS if _is_of(one, values)), None):
+        yield preset_format(preset, personal)
+    if keys := _chosen(values, now, personal):
+        yield json_format(keys)
+
+
+def _is_of(preset: JsonPreset, values: Values) -> bool:
+    """Tell whether most lines have the keys that tell a product, and what a request needs."""
+    present = {field for field, paths in preset.keys.items() if any(path in values for path in paths.split())}
+    return _is_enough(present) and all(path in values for path in preset.telling.split())
+
+
+def unclear_keys(lines: Sequence[bytes], fmt: Format) -> list[str]:
+    """Return the keys of durations that a format does not read, since neither their names nor their values prove a unit."""
+    read = set(fmt.keys.values())
+    detected = fmt.name.startswith("json:")
+    missing = {units["seconds"] for units in _DURATIONS if detected and not read & set(units.values())}
+    return [path for path in _values(lines) if _NAMES.get(_known(_name(path))[0]) in missing]
+
+
+def _values(lines: Sequence[bytes]) -> Values:
+    """Return the values of each path that most objects have, an array's texts as one."""
+    records = [record for line in lines[:SAMPLE] if (record := _record(line))]
+    common = Counter(path for record in records for path in record)
+    paths = [path for path, count in common.items() if 2 * count > len(records) and not UNNAMEABLE & set(path)]
+    return {path: [record[path] for record in records if record.get(path, b"-") != b"-"] for path in paths}
+
+
+def _record(line: bytes) -> dict[str, bytes]:
+    try:
+        found = reference_json.texts(line)
+    except ValueError:
+        return {}
+    record: dict[str, bytes] = {}
+    for path, texts in found:
+        record.setdefault(path.decode("utf-8", "replace"), b", ".join(texts) or b"-")
+    return record
+
+
+def _chosen(values: Values, now: float, personal: PersonalFields) -> dict[str, str]:
+    """Choose the key of each field; empty without a time, a status and a request."""
+    fields = _requested(_candidates(values), values)
+    if time := _time_key(values, now):
+        fields["time_any"] = time
+    named = zip(one_client(list(fields)), fields.values(), strict=True)
+    fields = {field: path for field, path in named if field and personal.wants(field)}
+    if personal.user_id in values:
+        fields["user_id"] = personal.user_id
+    if not _is_enough(fields.keys()):
+        return {}
+    order = {path: number for number, path in enumerate(values)}
+    return {path: field for field, path in sorted(fields.items(), key=lambda pair: order[pair[1]])}
+
+
+def _is_enough(fields: Set[str]) -> bool:
+    return "status" in fields and bool(TIMES & fields) and bool({"request", "target", "path"} & fields)
+
+
+def _candidates(values: Values) -> dict[str, str]:
+    """Return the preferred path of each field, by name; where a name is not enough, by the values, too."""
+    named = sorted(values, key=lambda path: (_ORDER.get(_known(_name(path))[0], 0), path.count(".")), reverse=True)
+    return {field: path for path in named if (field := _field_of(path, values[path]))}
+
+
+def _field_of(path: str, values: Sequence[bytes]) -> str:
+    """Return the field that a key holds; empty if it is none that is known."""
+    name, unit = _known(_name(path))
+    field = _NAMES.get(name, "")
+    if unit is not None:
+        unit = unit or unit_of(values, is_nginx=name in ("requesttime", "upstreamresponsetime"))
+        return next((units.get(unit, "") for units in _DURATIONS if units["seconds"] == field), "")
+    if field in _REQUESTS:
+        return next((shape for shape in ("request", "target", "method") if _mostly(_SHAPES[shape], values)), "")
+    around = {_PLAIN.sub("", part.lower()) for part in path.split(".")[:-1]}
+    fits = (
+        _mostly(_SHAPES["status"], values)
+        if field == "status"
+        else not around & _IN_REQUEST
+        if field == "bytes"
+        else name not in _UNSURE_CLIENTS or all(map(_is_address, values))
+    )
+    return field if fits else ""
+
+
+def _requested(fields: Mapping[str, str], values: Values) -> dict[str, str]:
+    """Return the fields without those that others have in them: parts of a whole request, the query of a target."""
+    if "request" in fields:
+        return {field: path for field, path in fields.items() if field not in REQUEST_PARTS}
+    if not {"target", "query"} <= fields.keys():
+        return dict(fields)
+    if any(b"?" in value for value in values[fields["target"]]):
+        return {field: path for field, path in fields.items() if field != "query"}
+    return {"path" if field == "target" else field: path for field, path in fields.items()}
+
+
+def _known(name: str) -> tuple[str, str | None]:
+    """Return the name that the tables have, and for a duration the unit that the rest of the name says, perhaps none."""
+    for known in _DURATION_NAMES:
+        if (unit := unit_said(name, known)) is not None:
+            return known, unit
+    return name, None
+
+
+def _name(path: str) -> str:
+    """Return a path as the tables have it: in small letters, without marks, and without what is around the fields."""
+    parts = [_PLAIN.sub("", part.lower()) for part in path.removeprefix("_source.").split(".")]
+    while len(parts) > 1 and parts[0] in _AROUND:
+        parts.pop(0)
+    return "".join(parts)
+
+
+def _mostly(shape: re.Pattern[bytes], values: Sequence[bytes]) -> bool:
+    return 2 * sum(bool(shape.fullmatch(value)) for value in values) > len(values)
+
+
+def _is_address(value: bytes) -> bool:
+    text = value.decode("utf-8", "replace").split(",")[0].strip().strip("[]")
+    bare = text.rpartition(":")[0] if text.count(":") == 1 else text
+    try:
+        ipaddress.ip_address(bare)
+    except ValueError:
+        return False
+    return True
+
+
+def _time_key(values: Values, now: float) -> str | None:
+    """Return the path whose values are times, the preferred one first."""
+    paths = sorted(values, key=lambda path: path.count("."))
+    for name in _TIME_NAMES:
+        for path in paths:
+            some = values[path][:20]
+            if _name(path) == name and some and all(reads_as_time("time_any", value, now) for value in some):
+                return path
+    return None

@@ -1,0 +1,56 @@
+"""Lines that are no requests: comments, and among them the headers that name the columns of the lines below them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from logagg.columnar.slices import Mask, Slices
+from logagg.parse.formats.columns import HEADER, header_name
+from logagg.parse.formats.compile import compile_format, joined
+from logagg.parse.formats.format import Format
+
+
+def sections(lines: Slices, fmt: Format) -> Iterator[tuple[Slices, Format]]:
+    """Yield runs of lines of one format each, without the comments between them; without comments there is one run."""
+    comments = begin_with(lines, fmt.comment) if fmt.comment and not fmt.envelope else None
+    if comments is None or not comments.any():
+        yield lines, fmt
+        return
+    start = 0
+    for row in np.flatnonzero(comments & begin_with(lines, HEADER)) if fmt.headed else ():
+        yield _between(lines, comments, start, int(row)), fmt
+        start, fmt = int(row), under(fmt, lines.data[lines.start[row] : lines.end[row]].tobytes())
+    yield _between(lines, comments, start, len(comments)), fmt
+
+
+def begin_with(lines: Slices, beginning: bytes) -> Mask:
+    """Return which lines begin with some bytes."""
+    found: Mask = lines.length >= len(beginning)
+    rows = np.flatnonzero(found)
+    for at, byte in enumerate(beginning):
+        rows = rows[lines.data[lines.start[rows] + at] == byte]
+    found[:] = False
+    found[rows] = True
+    return found
+
+
+def _between(lines: Slices, comments: Mask, start: int, end: int) -> Slices:
+    return lines.take(start + np.flatnonzero(~comments[start:end]))
+
+
+def is_comment(line: bytes, fmt: Format) -> bool:
+    """Tell whether a line is no request."""
+    return bool(fmt.comment) and not fmt.envelope and line.startswith(fmt.comment)
+
+
+def after(fmt: Format, comment: bytes) -> Format:
+    """Return the format of the lines after a comment, which may be a header."""
+    return under(fmt, comment) if fmt.headed and comment.startswith(HEADER) else fmt
+
+
+def under(fmt: Format, header: bytes) -> Format:
+    """Return the format of the lines below a header."""
+    zone = f"@{fmt.zone}" if fmt.zone else ""
+    return joined([compile_format(header_name(header) + zone, fmt.personal), *fmt.others])

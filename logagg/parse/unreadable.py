@@ -1,0 +1,38 @@
+"""Logs that are known, and cannot be read: what their lines lack."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from logagg.parse.formats.columns import HEADER, header_name
+from logagg.parse.formats.compile import compile_format
+
+_HEADLESS = re.compile(rb"\d{4}-\d\d-\d\d[ \t]+\d\d:\d\d:\d\d(\.\d+)?[ \t]+\S+[ \t]")
+_KNOWN = (
+    (re.compile(rb"INFO: +\S+:\d+ - \"[A-Z]+ \S+ HTTP/"), "lines of uvicorn have no time; log JSON instead"),
+    (
+        re.compile(rb"(\x1b\[0m)?[A-Z]{3,7} \S+ (\x1b\[\d+m)?\d{3}(\x1b\[0m)? "),
+        "lines of morgan's dev and tiny have no time; log its combined instead",
+    ),
+)
+
+
+def why_unreadable(lines: Sequence[bytes]) -> str:
+    """Return what is missing in lines that have no known format; empty if they are of no kind that is known."""
+    if header := next((line for line in lines if line.startswith(HEADER)), b""):
+        return _of_header(header)
+    if _mostly(_HEADLESS, lines):
+        return "they may be of a W3C log whose #Fields line is missing; say its names with --log-format 'w3c:date time ...'"
+    return next((reason for shape, reason in _KNOWN if _mostly(shape, lines)), "")
+
+
+def _of_header(header: bytes) -> str:
+    fields = compile_format(header_name(header.rstrip(b"\r"))).fields
+    return (
+        "" if fields else "its #Fields names no time, no status, or no request (date and time, sc-status, cs-uri-stem)"
+    )
+
+
+def _mostly(shape: re.Pattern[bytes], lines: Sequence[bytes]) -> bool:
+    return 2 * sum(bool(shape.match(line)) for line in lines) > len(lines)

@@ -1,0 +1,32 @@
+"""One line of a log as it is understood."""
+
+import pytest
+
+from logagg.check.understood import understood
+from logagg.parse.formats.compile import compile_format
+
+pytestmark = pytest.mark.unit
+
+NOW = 1_795_900_000.0
+
+
+def test_the_line_with_the_most_values_is_shown() -> None:
+    line = b'198.51.100.1 - - [27/Nov/2026:09:00:00 +0100] "GET /p?q=1 HTTP/1.1" 200 512 "%s" "Mozilla/5.0" 45000'
+    fmt = compile_format('%h %l %u %t "%r" %s %b "%{Referer}i" "%{User-Agent}i" %I')
+    found = understood([b"noise", line % b"-", line % b"https://www.example.org/" + b"\r"], fmt, NOW)
+    assert str(found) == (
+        "client 198.51.100.1, site -, time 2026-11-27 08:00:00 UTC, method GET, path /p?q=1, status 200, bytes 512, "
+        "referrer https://www.example.org/, agent Mozilla/5.0, protocol HTTP/1.1; not used: 45000"
+    )
+
+
+def test_of_json_the_keys_are_shown_that_are_not_used() -> None:
+    fmt = compile_format("json:time_iso8601=t,status=s,request=r")
+    line = b'{"t": "2026-11-27T08:00:00Z", "s": 200, "r": "GET / HTTP/1.1", "took_ms": 5}'
+    found = understood([line], fmt, NOW)
+    assert found is not None
+    assert found.values["client"] == "" and found.unused == ("took_ms",)
+
+
+def test_a_format_that_reads_no_line_understands_none() -> None:
+    assert understood([b"noise", b""], compile_format("combined"), NOW) is None

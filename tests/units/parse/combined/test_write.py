@@ -1,0 +1,151 @@
+"""The templates that are written from lines."""
+
+import pytest
+
+from logagg.parse.combined.tokens import tokens_of
+from logagg.parse.combined.write import MOST_TEMPLATES, open_template, templates
+
+pytestmark = pytest.mark.unit
+
+NOW = 1_795_900_000.0
+TIME = "[27/Nov/2026:09:00:00 +0100]"
+ANSWER = '"GET /p HTTP/1.1" 200 512 "-" "Mozilla/5.0"'
+REST = '[<time_local>] "<request>" <status> <bytes> "<referrer>" "<agent>"'
+
+
+def template(*lines: str) -> str:
+    return templates([line.encode() for line in lines], NOW)[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "written"),
+    [
+        ("198.51.100.1 - -", "<client> - <user>"),
+        ("198.51.100.1 - Jane Doe", "<client> - <user>"),
+        ("198.51.100.1 - 1.2.3.4 - -", "<client> - <user:any>"),
+        ("198.51.100.1 frank jane", "<client> <ident> <user>"),
+        ("198.51.100.1 jane", "<client> <user>"),
+        ("198.51.100.1 -", "<client> -"),
+        ("198.51.100.1", "<client>"),
+        ("2001:db8::7 - Jane Doe", "<client> - <user>"),
+        ("198.51.100.1, 10.0.0.2, 127.0.0.1 - -", "<client> - <user>"),
+        ("dialup-0.isp.example.net - -", "<client> - <user>"),
+        ("web1 - -", "<client> - <user>"),
+        ("- - -", "<client> - <user>"),
+        ("www.example.com 198.51.100.1 - -", "<host:site> <client> - <user>"),
+        ("www.example.com:443 198.51.100.1 - -", "<host:site> <client> - <user>"),
+        ("web-1:80 198.51.100.1 - -", "<host:site> <client> - <user>"),
+        ("www.example.com - 198.51.100.1 - Jane Doe", "<host:site> - <client> - <user>"),
+        ("198.51.100.1 www.example.com - -", "<client> <host:site> - <user>"),
+        ("198.51.100.1 www.example.com jane", "<client> <host:site> <user>"),
+        ('"www.example.com" 198.51.100.1 - -', '"<host:site>" <client> - <user>'),
+        ("www.example.com dialup-0.isp.example.net - -", "<host:site> <client> - <user>"),
+        ("203.0.113.9, 10.0.0.2 10.0.0.1 - -", "<:addresses> <client> - <user>"),
+        ("- 10.0.0.1 - -", "- <client> - <user>"),
+        ("DE 198.51.100.1 - -", "<country:country> <client> - <user>"),
+        ("192.0.2.80 198.51.100.1 - -", "<:addresses> <client> - <user>"),
+    ],
+)
+def test_what_stands_before_the_time(before: str, written: str) -> None:
+    assert template(f"{before} {TIME} {ANSWER}") == f"{written} {REST}"
+
+
+@pytest.mark.parametrize(
+    ("behind", "written"),
+    [
+        ("", ""),
+        (' "203.0.113.9"', ' "<forwarded:addresses>"'),
+        (' "203.0.113.9:40000"', ' "<forwarded:sockets>"'),
+        (' "10.0.0.5:80"', ' "<:sockets>"'),
+        (' "-"', ' "<:dash>"'),
+        (" 0.005", " <seconds:decimals>"),
+        (" 0.005 0.001", " <seconds:decimals> <upstream_seconds:decimals>"),
+        (" 0.001 0.005", " <upstream_seconds:decimals> <seconds:decimals>"),
+        (" 0.005 0.001, 0.002 : 0.001 200, 502", " <seconds:decimals> <upstream_seconds:decimals> <:bare>"),
+        (' rt=0.005 urt="0.001, 0.003"', ' rt=<seconds:decimals> urt="<upstream_seconds:decimals>"'),
+        (" 45000", " <:bare>"),
+        (" 1795780800.123", " <:bare>"),
+        (" 3.14", " <:bare>"),
+        (" 2/2345678", " <:digits>/<microseconds:digits>"),
+        (" 0/45000", " <:digits>/<microseconds:digits>"),
+        (" 12/45000", " <:bare>"),
+        (" 2 2345678", " <:bare> <microseconds:digits>"),
+        (" 2345678 2", " <microseconds:digits> <:bare>"),
+        (" 0 45000", " <:bare> <:bare>"),
+        (' "HIT"', ' "<cache:cache>"'),
+        (" TLSv1.3 https", " <tls:bare> <scheme:bare>"),
+        (' "www.example.com"', ' "<host:site>"'),
+        (' "sid=0; lang=en"', ' "<:other>"'),
+        (" [shop-web-80] []", " [<:other>] [<:dash>]"),
+        (" host=index.php", " host=<:bare>"),
+    ],
+)
+def test_what_stands_behind_the_agent(behind: str, written: str) -> None:
+    assert template(f"198.51.100.1 - - {TIME} {ANSWER}{behind}") == f"<client> - <user> {REST}{written}"
+
+
+def test_values_between_time_and_request_and_before_the_referrer() -> None:
+    line = f'198.51.100.1 - - {TIME} www.example.com "GET /p HTTP/1.1" 200 512 0.005 "-" "Mozilla/5.0"'
+    assert template(line) == (
+        '<client> - <user> [<time_local>] <host:site> "<request>" <status> <bytes> <seconds:decimals> "<referrer>" "<agent>"'
+    )
+
+
+def test_values_between_request_and_status() -> None:
+    line = f'198.51.100.1 - - {TIME} "GET /p HTTP/1.1" www.example.com 200 512 "-" "Mozilla/5.0"'
+    assert template(line) == (
+        '<client> - <user> [<time_local>] "<request>" <host:site> <status> <bytes> "<referrer>" "<agent>"'
+    )
+
+
+def test_of_two_addresses_the_one_that_varies_is_the_client() -> None:
+    lines = [f"198.51.100.{number} 192.0.2.80 - - {TIME} {ANSWER}" for number in range(3)]
+    assert template(*lines) == f"<client> <:addresses> - <user> {REST}"
+
+
+def test_a_place_is_what_all_its_values_are() -> None:
+    line = f"198.51.100.1 - - {TIME} {ANSWER}"
+    assert template(f'{line} "DE"', f'{line} "Singapore"') == f'<client> - <user> {REST} "<:other>"'
+    assert template(f'{line} "-"', f'{line} "203.0.113.9"') == f'<client> - <user> {REST} "<forwarded:addresses>"'
+
+
+def test_lines_with_other_values_are_of_another_format() -> None:
+    line = f"198.51.100.1 - - {TIME} {ANSWER}"
+    lines = [line, line, f"{line} 0.005"] + [f"{line} {'x ' * number}" for number in range(9)]
+    written = templates([one.encode() for one in lines], NOW)
+    assert written[0] == f"<client> - <user> {REST}"
+    assert len(written) == MOST_TEMPLATES
+
+
+def test_anything_may_follow_the_agent() -> None:
+    line = f'198.51.100.1 - - {TIME} {ANSWER} "half of a value [x'.encode()
+    assert templates([line], NOW) == []
+    assert open_template([line], NOW) == f"<client> - <user> {REST} <>"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "rubbish",
+        f"198.51.100.1 - - {TIME}",
+        f'198.51.100.1 - - {TIME} "GET /cut',
+        f"198.51.100.1 - - [99/Foo/2026] {ANSWER}",
+        '2026/11/27 09:00:00 [error] 17#17: *1 open() failed, client: 192.0.2.66, request: "GET / HTTP/1.1"',
+        f"198.51.100.1 - - {TIME} {ANSWER}" + " x" * 5000,
+    ],
+)
+def test_other_lines_have_no_template(line: str) -> None:
+    assert templates([line.encode()], NOW) == []
+
+
+def test_tokens_are_written_in_some_way() -> None:
+    tokens = tokens_of(rb'a "b \" c" [d e] f=1 g="2 3" ')
+    assert tokens is not None
+    assert [(token.value, token.marks, token.key) for token in tokens] == [
+        (b"a", b"", b""),
+        (rb"b \" c", b'""', b""),
+        (b"d e", b"[]", b""),
+        (b"1", b"", b"f="),
+        (b"2 3", b'""', b"g="),
+    ]

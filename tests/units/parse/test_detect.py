@@ -1,0 +1,103 @@
+"""Which format is detected from some lines."""
+
+import pytest
+
+from logagg.clock import ManualClock
+from logagg.parse.detect import Detector
+from logagg.parse.formats.compile import compile_format
+from logagg.parse.source_formats import SourceFormats
+from logagg.records import Chunk, Fingerprint
+
+pytestmark = pytest.mark.unit
+
+NOW = 1_795_900_000.0
+COMBINED = b'198.51.100.1 - - [27/Nov/2026:09:00:00 +0100] "GET /p HTTP/1.1" 200 512 "-" "Mozilla/5.0"'
+TWO_ADDRESSES = COMBINED.replace(b"198", b"192.0.2.80 198")
+VHOST = '<host:site> <client> - <user> [<time_local>] "<request>" <status> <bytes> "<referrer>" "<agent>"'
+
+
+def first(*lines: bytes, likely: str = "") -> str:
+    found = Detector().first(lines, NOW, [compile_format(likely)] if likely else [])
+    return found.name if found else ""
+
+
+def test_half_of_the_lines_must_match() -> None:
+    assert first(COMBINED, b"noise") == "combined"
+    assert first(COMBINED, b"noise", b"noise") == ""
+
+
+def test_formats_count_together() -> None:
+    vhost = b"www.example.com " + COMBINED
+    assert first(COMBINED, COMBINED, vhost, b"noise", b"noise") == "combined or " + VHOST
+
+
+def test_of_formats_that_match_alike_the_likely_one_is_taken() -> None:
+    assert first(TWO_ADDRESSES).startswith("<:addresses> <client> - <user>")
+    likely = first(TWO_ADDRESSES).replace("<:addresses> <client>", "<client> <:addresses>")
+    assert first(TWO_ADDRESSES, likely=likely) == likely
+    assert first(COMBINED, likely=likely) == "combined"
+
+
+def test_a_format_with_more_fields_is_better_than_the_likely_one() -> None:
+    likely = first(COMBINED + b" 45000")
+    assert first(COMBINED + b" 0.005", likely=likely).endswith("<seconds:decimals>")
+
+
+class Book:
+    """The formats of sources, by their chunks."""
+
+    def __init__(self, given: str = "", **known: str) -> None:
+        self.refused = list[str]()
+        self.formats = SourceFormats(
+            given, {}, ManualClock(NOW), self.refused.append, before=lambda source: known.get(source, "")
+        )
+
+    def of(self, source: str, *lines: bytes) -> str:
+        data = b"".join(line + b"\n" for line in lines)
+        found = self.formats.format_of(Chunk(source, 0, 0, len(data), data, Fingerprint(len(data), 0, "")))
+        return found.name if found else ""
+
+
+def test_the_format_of_the_generation_before_guides() -> None:
+    likely = first(TWO_ADDRESSES).replace("<:addresses> <client>", "<client> <:addresses>")
+    book = Book(a=likely, b="unknown $nonsense")
+    assert book.of("a", TWO_ADDRESSES) == likely
+    assert book.of("b", TWO_ADDRESSES) == first(TWO_ADDRESSES)
+
+
+def test_what_parsers_find_is_remembered_once() -> None:
+    book = Book()
+    assert book.of("a", COMBINED) == "combined"
+    book.formats.learn("a", ("vhost-combined",))
+    book.formats.learn("a", ("vhost-combined", "combined"))
+    assert book.formats.take_learned() == {"a": ["vhost-combined"]}
+    assert book.formats.take_learned() == {}
+    assert book.of("a", COMBINED) == book.formats.name_of("a") == "combined or vhost-combined"
+
+
+def test_a_given_format_has_no_others() -> None:
+    book = Book("common")
+    assert not book.formats.detects
+    assert book.of("a", COMBINED) == ""
+    assert book.refused == ["a"]
+    assert not book.formats.reads("a", COMBINED)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_last_line_can_be_read(known: bool) -> None:
+    book = Book()
+    common = COMBINED.split(b' "-"')[0]
+    if known:
+        book.of("a", common)
+    assert book.formats.reads("a", common)
+    assert not book.formats.reads("a", common[:-12])
+    assert not book.formats.is_closed("a")
+    assert book.of("a", COMBINED) == ("common" if known else "combined")
+    assert book.formats.is_closed("a") is not known
+
+
+def test_names_of_several_formats_compile_again() -> None:
+    fmt = compile_format("combined or vhost-combined or json:time_iso8601=t,status=s,request=r")
+    assert [one.name for one in fmt.each] == fmt.name.split(" or ")
+    assert compile_format(fmt.name) == fmt
+    assert compile_format('$remote_addr or [$time_local] "$request" $status').others == ()
