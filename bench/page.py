@@ -29,7 +29,10 @@ from bench.measure import LOGAGG, BenchError, environment, failing_in_a_line, wo
 from bench.paper import megabytes, percent, table
 
 PAGES = 200  # open at a time
-VIEW = "/api/page?since=1h&panels=pages,referrers,errors,statuses&limit=10"
+VIEWS = (  # what the page asks after a commit, two requests
+    "/api/page?since=1h&parts=totals,series,latency&split=kind",
+    "/api/page?since=1h&parts=panels&panels=pages,referrers,campaigns&limit=10&measures=3",
+)
 PATIENCE = 60.0  # seconds
 PAINT, CLICK, CORES, MEMORY, TOLD = 1.0, 0.5, 0.5, 300e6, 1.0  # bounds: seconds, seconds, cores, bytes, seconds
 
@@ -151,11 +154,11 @@ async def _open(address: str, found: Open, commits: dict[int, float], stop: thre
 
 
 async def _page(host: str, port: int, found: Open, commits: dict[int, float]) -> None:
-    """Be one page: hear of commits, and ask for the view after each, on one connection."""
+    """Be one page: hear of commits, and ask for the views after each, on one connection."""
     events, sender = await asyncio.open_connection(host, port)
     sender.write(f"GET /api/events HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
     answers, asker = await asyncio.open_connection(host, port)
-    etag, kind = "", b""
+    etags, kind = dict.fromkeys(VIEWS, ""), b""
     while line := await events.readline():
         if line.startswith(b"event:"):
             kind = line.split()[1]
@@ -163,14 +166,15 @@ async def _page(host: str, port: int, found: Open, commits: dict[int, float]) ->
             continue
         if (came := commits.get(int(line.split()[1]))) is not None:
             found.told.append(time.monotonic() - came)
-        asker.write(
-            f"GET {VIEW} HTTP/1.1\r\nHost: {host}\r\nIf-None-Match: {etag}\r\nAccept-Encoding: gzip\r\n\r\n".encode()
-        )
-        head = await answers.readuntil(b"\r\n\r\n")
-        etag = (re.findall(rb'(?i)etag: ("[^"]*")', head) or [b""])[0].decode()
-        if length := re.findall(rb"(?i)content-length: (\d+)", head):
-            await answers.readexactly(int(length[0]))
-        found.answers += 1
+        for view, etag in etags.items():
+            asker.write(
+                f"GET {view} HTTP/1.1\r\nHost: {host}\r\nIf-None-Match: {etag}\r\nAccept-Encoding: gzip\r\n\r\n".encode()
+            )
+            head = await answers.readuntil(b"\r\n\r\n")
+            etags[view] = (re.findall(rb'(?i)etag: ("[^"]*")', head) or [b""])[0].decode()
+            if length := re.findall(rb"(?i)content-length: (\d+)", head):
+                await answers.readexactly(int(length[0]))
+            found.answers += 1
 
 
 def report(pages: Sequence[Shown], alone: Freshness, fresh: Freshness, many: Open) -> str:

@@ -23,6 +23,7 @@ MOST_POINTS = 200  # of a chart
 
 _DAY = 86_400
 _GRAINS = (60, 120, 300, 600, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, _DAY, 7 * _DAY, 28 * _DAY, 364 * _DAY)
+_MICROSECOND = timedelta(microseconds=1)
 _MONDAY = datetime(2000, 1, 3)  # noqa: DTZ001 - local time: DuckDB counts buckets of days from it
 
 
@@ -51,11 +52,14 @@ class Buckets:
 
     def column(self, later: timedelta = timedelta()) -> str:
         """Return the expression of a row's bucket, as if it were that much later."""
-        shift = f" + INTERVAL '{later // MINUTE} minutes'" if later else ""
         if self.seconds >= _DAY:
+            shift = f" + INTERVAL '{later // MINUTE} minutes'" if later else ""
             local = f"timezone({literal(self.zone)}, ts){shift}"
             return f"time_bucket(INTERVAL '{self.seconds // _DAY} days', {local}) AS bucket_ts"
-        return f"time_bucket(INTERVAL '{self.seconds // 60} minutes', ts{shift}) AS bucket_ts"
+        # time_bucket of a time with a zone takes as long as reading it and summing up.
+        at = f"(epoch_us(ts) + {later // _MICROSECOND})" if later else "epoch_us(ts)"
+        length = self.seconds * 1_000_000
+        return f"make_timestamptz({at} // {length} * {length}) AS bucket_ts"
 
     def distance(self, first: datetime, last: datetime) -> timedelta:
         """Return the time between two instants: by the local clock for buckets of days, which an offset's change leaves alone."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logagg.errors import LogaggError, NotFound
 from logagg.explore.facts import Facts
-from logagg.explore.panels import FEW, PANELS, Panel, PanelRequest, panel_answer, panel_named
+from logagg.explore.overview import latency, series, totals
+from logagg.explore.panels import FEW, PANELS, Panel, PanelRequest, panel_answer, panel_named, panel_query
 from logagg.explore.query import Ask
 from logagg.explore.scope import Scope
 from logagg.explore.tables import DEFINITIONS, Origin, aggregate, origin_of
+from logagg.query.sandbox_sql import check
 from tests.units.explore.conftest import LINES
 
 ALL = {"since": "2026-03-01", "until": "2026-03-06"}
@@ -122,6 +125,16 @@ def test_the_first_measures_and_the_one_that_sorts(ask: Ask, facts: Facts) -> No
         answer = panel_answer(PanelRequest.of(panel, sort=sort, most=most), WHOLE, facts, ask)
         assert list(answer["measures"]) == measures
         assert set(answer["rows"][0]) == {"path", *measures, "before", "change", "share"}
+
+
+def test_the_sandbox_takes_the_sql(ask: Ask, facts: Facts) -> None:
+    with duckdb.connect() as connection:
+        for compare in ("none", "previous"):
+            scope = Scope.of(0, **ALL, compare=compare, is_=["site:www.example.com"])
+            charts = (series("kind", scope, facts, ask)["sql"], latency(scope, facts, ask)["sql"])
+            whole = (*totals(scope, facts, ask)["sql"].values(), *charts)
+            for sql in (*whole, *(panel_query(PanelRequest.of(panel), scope, facts)[1] for panel in PANELS)):
+                assert check(connection, sql).select == sql
 
 
 def test_pages_follow_one_another(ask: Ask, facts: Facts) -> None:
