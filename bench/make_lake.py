@@ -34,6 +34,7 @@ from logagg.clock import ManualClock
 from logagg.config.rules import KINDS
 from logagg.config.sections import Config, Requests, Retention
 from logagg.lake.lake import Lake
+from logagg.parse.geo.layouts import FIELDS
 from logagg.parse.schemas import EVENT_SCHEMA, TEXT
 from logagg.records import Chunk, Delta, Fingerprint, Job, Reject, Rejects, Source
 from logagg.rollup.configured import tables_of
@@ -86,6 +87,9 @@ class Events:
             "browser": pa.array([browser for browser, _ in _AGENTS]),
             "os": pa.array([system for _, system in _AGENTS]),
             "device": pa.array(["desktop", "phone", "other"]),
+            "robot": pa.array(["", *_ROBOTS]),
+            "robot_class": pa.array(["", "search"]),
+            "bot_reason": pa.array(["", "name"]),
             "cache": pa.array([""]),
             "ext": pa.array(["html"]),
             "scheme": pa.array(["https"]),
@@ -100,6 +104,7 @@ class Events:
         rows = len(times)
         kind = self._chance.choice(len(KINDS), rows, p=[0.25, 0.05, 0.005, 0.545, 0.13, 0.02])
         page, agent = self._often(1.5, PAGES, rows), self._often(1.4, len(_AGENTS), rows)
+        robot = np.maximum(0, agent - (len(_AGENTS) - len(_ROBOTS)) + 1)  # 0: a person
         seconds = pa.array(np.exp(self._chance.normal(-3, 1, rows)).round(3))  # as nginx logs them
         codes = self._told_by(kind, rows) | {
             "kind": kind,
@@ -107,12 +112,15 @@ class Events:
             "browser": agent,
             "os": agent,
             "device": agent % 3,
+            "robot": robot,
+            "robot_class": np.minimum(robot, 1),
+            "bot_reason": np.minimum(robot, 1),
         }
         plain = {
             "time": pa.array(times).cast(pa.timestamp("us", "UTC")),
             "position": pa.array(np.arange(rows) * LINE + self._chance.integers(0, LINE // 2, rows)),
             "visitor": pa.array(self._visitors[self._often(1.2, VISITORS, rows)]),
-            "is_bot": pa.array(agent >= len(_AGENTS) - len(_ROBOTS)),
+            "is_bot": pa.array(robot > 0),
             "status": pa.array(
                 self._chance.choice(np.array([200, 304, 404, 500], np.int16), rows, p=[0.87, 0.07, 0.05, 0.01])
             ),
@@ -124,7 +132,7 @@ class Events:
         inside = (kind == KINDS.index("pageview")) & (codes["referrer"] == 1)
         columns = plain | {name: self._column(name, one) for name, one in codes.items()}
         columns |= {"id": self._ids(kind <= KINDS.index("conversion"))}
-        columns |= {name: pa.nulls(rows, TEXT) for name in ("user", "query", "country")}
+        columns |= {name: pa.nulls(rows, TEXT) for name in ("user", "query", *FIELDS)}
         columns["from_path"] = self._column("from_path", self._often(1.5, PAGES, rows), ~inside)
         return pa.table(
             [columns[name].cast(EVENT_SCHEMA.field(name).type) for name in EVENT_SCHEMA.names], schema=EVENT_SCHEMA

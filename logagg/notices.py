@@ -135,6 +135,12 @@ FORMATS = NoticeKind(
     "if it is not meant, name the format of the log with `--log-format`",
 )
 UNREAD = NoticeKind("unread", Level.WARNING, "a run with `--once` has left a log unread, and why", "as the text says")
+CONFIGURED = NoticeKind(
+    "configured",
+    Level.NOTICE,
+    "a log of a [server's configuration](configuration.md#logs) is not followed, and why; or what is odd about one that is",
+    "as the text says",
+)
 RELOAD = NoticeKind("reload", Level.NOTICE, "the result of a SIGHUP")
 STOPPED = NoticeKind("stopped", Level.NOTICE, "`--once` was interrupted; the same command goes on from there")
 SERVER = NoticeKind(
@@ -177,6 +183,13 @@ FAILURE = NoticeKind(
     Level.ERROR,
     "the command has failed and ends with exit status 1; without `--log-json` the line is `logagg: text`; not counted",
     "as the text says",
+)
+DATABASE = NoticeKind(
+    "database",
+    Level.WARNING,
+    "the file of a [database of addresses](configuration.md#countries-and-networks) has changed and was read again, or cannot be used: "
+    "countries and networks stay empty until it can, or come from the file before",
+    "put a whole file there, by a rename",
 )
 SOURCE = NoticeKind("source", Level.INFO, "a log is new, or goes on under another name")
 COMMIT = NoticeKind("commit", Level.INFO, "a commit was made: its number, rows and files")
@@ -249,6 +262,10 @@ def log_without_format(path: str, problem: str) -> Notice:
     return FORMAT.of(problem, path=path)
 
 
+def log_of_server(path: str, text: str) -> Notice:
+    return CONFIGURED.of(text, path=path)
+
+
 def log_has_further_format(path: str, name: str) -> Notice:
     return FORMATS.of(f"{path}: some lines are of another format, and read in it: {name}", path=path, format=name)
 
@@ -306,6 +323,15 @@ def stopped_before_end() -> Notice:
 
 def stopped_before_commit() -> Notice:
     return STOPPED.of("not all is committed; the same command goes on from there")
+
+
+def database_again(path: str, kind: str) -> Notice:
+    return DATABASE.of(f"{path}: read again ({kind})", level=Level.NOTICE, path=path)
+
+
+def database_broken(path: str, problem: str, is_usable: bool) -> Notice:
+    until = "what was read of it before is used" if is_usable else "what it would tell stays empty"
+    return DATABASE.of(f"{path}: {problem}; until it can be read, {until}", path=path)
 
 
 # The lake

@@ -51,6 +51,7 @@ class Source:
     gone: float = 0.0  # when its file was found missing, in seconds since the epoch; 0: the file exists
     tailer: str = ""  # the tailer that reads it, in a cluster: inodes are unique on one machine only
     origin: int = 0  # where reading began: 0, or its size with `--from end`
+    site: str = ""  # of lines that do not name their site, where a `[[log]]` says it
 
 
 @dataclass(frozen=True, slots=True)

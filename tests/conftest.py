@@ -179,7 +179,7 @@ def combined(
     )
 
 
-pytest_plugins = ["tests.nginx", "tests.gearmand", "tests.clocks"]
+pytest_plugins = ["tests.nginx", "tests.apache", "tests.gearmand", "tests.clocks"]
 
 
 def peak(process: subprocess.Popen[str]) -> int:

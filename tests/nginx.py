@@ -65,10 +65,22 @@ class Nginx:
     def pidfile(self) -> Path:
         return self.folder / "nginx.pid"
 
-    def start(self, *, access_log: str = "", http: str = "", server: str = _SERVER, workers: int = 1) -> None:
-        """Start with these parts of a configuration; `access_log` is the value of that directive, such as 'PATH main buffer=32k'."""
+    def start(
+        self,
+        *,
+        access_log: str = "",
+        http: str = "",
+        server: str = _SERVER,
+        workers: int = 1,
+        also: Callable[[int], None] = lambda port: None,
+    ) -> None:
+        """Start with these parts of a configuration.
+
+        `access_log` is the value of that directive, such as 'PATH main buffer=32k'; `also` writes what else needs the port.
+        """
         for _ in range(5):  # another process may take a free port before nginx does
-            self.port = _free_port()
+            self.port = free_port()
+            also(self.port)
             self._write(access_log or f"{self.log} combined", http, server, workers)
             self._process = subprocess.Popen(self._argv(), cwd=self.folder, stderr=subprocess.DEVNULL)
             if self._comes_up():
@@ -94,14 +106,7 @@ class Nginx:
 
     def get(self, target: str, **headers: str) -> int:
         """Send one request; return its status (redirects are not followed)."""
-        request = urllib.request.Request(self.url + target, headers=headers)
-        try:
-            with _OPENER.open(request, timeout=20) as answer:
-                answer.read()
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            error.close()
-            return error.code
+        return get(self.url + target, headers)
 
     def _argv(self) -> list[str]:
         return [
@@ -131,7 +136,7 @@ class Nginx:
     def _comes_up(self) -> bool:
         assert self._process
         process = self._process
-        wait_until(lambda: process.poll() is not None or (self.pidfile.exists() and _listens(self.port)))
+        wait_until(lambda: process.poll() is not None or (self.pidfile.exists() and listens(self.port)))
         return process.poll() is None
 
     def _workers(self) -> list[int]:
@@ -177,6 +182,17 @@ def load(tool: Callable[[str], str]) -> Load:
     return Load(tool("wrk"))
 
 
+def get(url: str, headers: dict[str, str]) -> int:
+    """Send one request; return its status (redirects are not followed)."""
+    try:
+        with _OPENER.open(urllib.request.Request(url, headers=headers), timeout=20) as answer:
+            answer.read()
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+
+
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: object) -> None:
         return None
@@ -185,13 +201,13 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 _OPENER = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

@@ -44,6 +44,7 @@ KEYS = {
     "ads": ("ts", "site", "campaign", "ad", "placement", "is_bot"),
     "referrers": ("ts", "site", "referrer", "is_bot"),
     "agents": ("ts", "site", "is_bot"),
+    "robots": ("ts", "site", "is_bot"),
     "errors": ("ts", "site", "path", "status", "is_bot"),
     "latency": ("ts", "site", "path", "is_bot"),
 }
@@ -53,12 +54,13 @@ MEASURES = {
     "ads": ("impressions", "clicks", "clicks_dup", "conversions"),
     "referrers": ("hits",),
     "agents": ("hits",),
+    "robots": ("hits", "bytes"),
     "errors": ("hits",),
     "latency": ("hits", "nanoseconds"),
 }
 # The key of a request, and the measures that are summed for equal keys.
 REQUEST = ("time", "site", "kind", "method", "path", "status", "is_bot", "referrer", "id", "campaign")
-WITH_VISITORS = ("traffic", "pages", "ads", "referrers", "agents")
+WITH_VISITORS = ("traffic", "pages", "ads", "referrers", "agents", "robots")
 
 
 @dataclass(frozen=True)
@@ -210,6 +212,8 @@ def count(hits: Iterable[Hit], is_robot: Callable[[str], bool], site: str = "", 
         add("traffic", (ts, own, hit.kind, hit.method, hit.status, bot), visitor, hits=1, bytes=hit.bytes)
         add("referrers", (ts, own, hit.referring_host, bot), visitor, hits=1)
         add("agents", (ts, own, bot), visitor, hits=1)
+        if bot:
+            add("robots", (ts, own, bot), visitor, hits=1, bytes=hit.bytes)
         if is_view or (hit.kind == "other" and is_error):
             seen = visitor if is_view else None
             add("pages", (ts, own, hit.path, bot), seen, views=is_view, errors=is_error, bytes=hit.bytes)

@@ -21,7 +21,7 @@ LAYERS = tuple(
         "notice_log heartbeat columnar config sharding codec",
         "memory",
         "intake parse",
-        "parse_pool retrieve rollup",
+        "parse_pool retrieve rollup servers",
         "lake",
         "query",
         "explore",

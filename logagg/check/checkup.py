@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -15,8 +16,11 @@ from logagg.lake import catalog
 from logagg.lake.state import State
 from logagg.lake.verify import Verification, verify
 from logagg.parse.formats.compile import compile_format
-from logagg.parse.source_formats import DETECTED
+from logagg.parse.geo.places import GeoSettings, shared
+from logagg.parse.source_formats import DETECTED, check_formats
 from logagg.rollup.configured import rollups_of
+from logagg.servers.find import with_logs
+from logagg.servers.logs import ServerLog
 
 Made = TypeVar("Made")
 
@@ -28,8 +32,10 @@ class Examination:
     configuration: str  # its file; empty: there is no file
     rules: int
     rollups: int  # user-defined
+    databases: tuple[str, ...]  # of addresses
     lake: str
     verification: Verification | None  # None: there is no lake yet
+    logs: tuple[ServerLog, ...]  # of the server's configuration that was named
     files: tuple[LogFile, ...]
     passed_over: tuple[PassedOver, ...]
     problems: tuple[str, ...]
@@ -40,12 +46,24 @@ class Examination:
 
 
 def examine(
-    paths: Sequence[str], load: Callable[[], Config], log_format: str, lake: Path, *, must_exist: bool = False
+    paths: Sequence[str],
+    load: Callable[[], Config],
+    log_format: str,
+    lake: Path,
+    *,
+    must_exist: bool = False,
+    server: Callable[[], list[ServerLog]] = list,
 ) -> Examination:
-    """Examine everything; a problem with one part does not prevent the examination of the others."""
+    """Examine everything; a problem with one part does not prevent the examination of the others.
+
+    Without paths, the logs are those that the configuration names, and those of a server.
+    """
     clock = SystemClock()
     problems = [] if is_set(now := clock.now()) else [f"{not_set(now)}: set it; a tail would wait for that"]
     config = _told(lambda: _checked(load()), problems) or Config()
+    logs = _told(server, problems) or []
+    config = with_logs(config, logs)
+    paths = paths or [log.path for log in config.logs]
     given = _told(lambda: _compiled(log_format), problems) or ""
     verification = verify(lake)
     if verification:
@@ -57,11 +75,13 @@ def examine(
         str(config.path or ""),
         len(config.rules),
         len(config.rollups),
+        tuple(_databases(config)),
         str(lake),
         verification,
+        tuple(logs),
         preview.files,
         preview.passed_over,
-        (*problems, *preview.problems),
+        (*problems, *map(str, _not_files(logs)), *preview.problems),
     )
 
 
@@ -76,8 +96,18 @@ def _told(make: Callable[[], Made], problems: list[str]) -> Made | None:
 
 def _checked(config: Config) -> Config:
     rollups_of(config)
+    GeoSettings.of(config)
     _compiled(config.log_format)
+    check_formats(config.logs)
     return config
+
+
+def _databases(config: Config) -> Iterator[str]:
+    """Describe the databases of addresses that can be used; the configuration was checked before."""
+    with suppress(LogaggError):
+        settings = GeoSettings.of(config)
+        for one in shared(settings).databases if settings else ():
+            yield f"{one.path}: {one.kind} of {one.built}, with {', '.join(sorted(one.fields))}"
 
 
 def _compiled(log_format: str) -> str:
@@ -85,6 +115,13 @@ def _compiled(log_format: str) -> str:
     if log_format not in ("", *DETECTED):  # their keys are detected from their lines
         compile_format(log_format)
     return log_format
+
+
+def _not_files(logs: Sequence[ServerLog]) -> Iterator[str]:
+    """Yield the problems of logs that a tail would not even look at."""
+    for log in logs:
+        if log.refused and not log.covered_by:
+            yield f"{log.place}: {log.path}: {log.problem}"
 
 
 def _state(lake: Path) -> State:

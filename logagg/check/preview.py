@@ -11,11 +11,13 @@ from pathlib import Path
 
 from logagg.check.understood import Understood, understood
 from logagg.clock import Clock
+from logagg.config.logs import LogTable, apart_of
 from logagg.config.sections import Config
 from logagg.errors import LogaggError
 from logagg.intake import discover
 from logagg.intake.content import Compressed, open_content
 from logagg.intake.names import Found
+from logagg.intake.paths import PathProblem
 from logagg.intake.paths import problems as path_problems
 from logagg.lake.state import State
 from logagg.parse.detect import detect, least_of
@@ -78,7 +80,9 @@ class Previewer:
     """Examines files as a tail with this configuration, log format and lake would."""
 
     def __init__(self, config: Config, log_format: str, state: State, clock: Clock) -> None:
-        self._given, self._personal, self._clock = log_format or config.log_format, PersonalFields.of(config), clock
+        self._given, self._personal, self._clock = log_format, PersonalFields.of(config), clock
+        self._general, self._logs = config.log_format, LogTable(config.logs)
+        self._apart = apart_of(config.logs)
         self._begin = config.tail.begin
         at = {id_: min(one.position for one in shards.values()) for id_, shards in state.progress.items()}
         self._known = {
@@ -86,10 +90,12 @@ class Previewer:
         }
 
     def preview(self, paths: Sequence[str]) -> Preview:
-        problems = list(_wrong_paths(paths))
-        found = discover.find([path for path in paths if os.path.exists(path) or glob.has_magic(path)])
+        wrong = list(path_problems(paths))
+        problems = list(map(_said, wrong))
+        found = discover.find([path for path in paths if os.path.exists(path) or glob.has_magic(path)], self._apart)
         files = tuple(self._look(one) for one in found if one.asked)
-        problems += [file.problem for file in files if file.problem]
+        said = {one.path for one in wrong}
+        problems += [file.problem for file in files if file.problem and file.path not in said]
         return Preview(files, tuple(_passed_over(paths, {one.path for one in found if one.asked})), tuple(problems))
 
     def _look(self, found: Found) -> LogFile:
@@ -109,8 +115,9 @@ class Previewer:
         finally:
             content.close()
         broken = content.broken if isinstance(content, Compressed) else ""
-        fmt = self._format(found.path, lines, known)
-        count, mismatches = self._mismatches(lines, fmt or self._meant())
+        fmt = self._format(found, lines, known)
+        given = self._given_for(found)
+        count, mismatches = self._mismatches(lines, fmt or self._meant(given))
         return LogFile(
             found.path,
             found.stream,
@@ -124,14 +131,24 @@ class Previewer:
             understood(lines, fmt, self._clock.now()) if fmt else None,
             f"{found.path}: {broken}"
             if broken
-            else self._complaint(found.path, fmt, lines, count - len(mismatches), count),
+            else self._complaint(found.path, given, fmt, lines, count - len(mismatches), count),
         )
 
-    def _format(self, path: str, lines: Sequence[bytes], known: str) -> Format | None:
+    def _given_for(self, found: Found) -> str:
+        """Return the format that a file is to have; empty if it is to be detected."""
+        return self._given or self._logs.format_of(found.stream, found.absolute) or self._general
+
+    def _format(self, found: Found, lines: Sequence[bytes], known: str) -> Format | None:
+        given, own = self._given or self._general, self._given_for(found)
         formats = SourceFormats(
-            self._given, {path: known} if known else {}, self._clock, lambda _: None, self._personal
+            given,
+            {found.path: known} if known else {},
+            self._clock,
+            lambda _: None,
+            self._personal,
+            own=lambda _: "" if own == given else own,
         )
-        chunk = _chunk(lines, path)
+        chunk = _chunk(lines, found.path)
         fmt = formats.format_of(chunk)
         if fmt and formats.detects:
             detect = partial(formats.detector.next, now=self._clock.now())
@@ -139,9 +156,9 @@ class Previewer:
             return joined([fmt, *(compile_format(name, self._personal) for name in further)])
         return fmt
 
-    def _meant(self) -> Format | None:
+    def _meant(self, given: str) -> Format | None:
         """Return the given format, unless it has to be detected from the lines."""
-        return compile_format(self._given, self._personal) if self._given not in ("", *DETECTED) else None
+        return compile_format(given, self._personal) if given not in ("", *DETECTED) else None
 
     def _mismatches(self, lines: Sequence[bytes], fmt: Format | None) -> tuple[int, list[Mismatch]]:
         """Return the number of lines, of which one may come in parts, and those that would be rejected."""
@@ -156,18 +173,20 @@ class Previewer:
             if isinstance(outcome, str)
         ]
 
-    def _complaint(self, path: str, fmt: Format | None, lines: Sequence[bytes], matching: int, count: int) -> str:
+    def _complaint(
+        self, path: str, given: str, fmt: Format | None, lines: Sequence[bytes], matching: int, count: int
+    ) -> str:
         """Return what is wrong with the format of a file; an empty text if nothing is."""
         if fmt and least_of(count, fmt.envelope) <= matching:
             return ""
         if fmt and matching:
             return f"{path}: the log format matches {matching:,} of its first {count:,} lines; say another with --log-format"
-        if not self._given:
+        if not given:
             hint = why_unreadable([line for line in lines if _is_line(line)]) or "say it with --log-format"
             return f"{path}: no known log format matches most of its first {count:,} lines; {hint}"
         better = detect([line for line in lines if _is_line(line)], self._clock.now(), self._personal)
         hint = f"they look like {better.name}" if better else "say another with --log-format"
-        return f"{path}: the log format {self._given!r} matches none of its first {count:,} lines; {hint}"
+        return f"{path}: the log format {given!r} matches none of its first {count:,} lines; {hint}"
 
 
 def _first_lines(head: bytes) -> list[bytes]:
@@ -188,10 +207,9 @@ def _is_line(line: bytes) -> bool:
     return bool(line.strip(b"\r\0"))
 
 
-def _wrong_paths(paths: Sequence[str]) -> Iterator[str]:
-    for found in path_problems(paths):
-        waits = "" if found.state == "unusable" else "; a tail would wait for it"
-        yield f"{found}; {found.hint}{waits}"
+def _said(found: PathProblem) -> str:
+    waits = "" if found.state == "unusable" else "; a tail would wait for it"
+    return f"{found}; {found.hint}{waits}"
 
 
 def _passed_over(paths: Sequence[str], found: set[str]) -> Iterator[PassedOver]:

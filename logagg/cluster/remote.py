@@ -20,10 +20,10 @@ from logagg.cluster.outbox import PendingJob
 from logagg.cluster.protocol import JobMessage
 from logagg.cluster.secret import read_secret
 from logagg.cluster.sender import Dispatch
+from logagg.config.logs import apart_of
 from logagg.config.sections import Config
 from logagg.errors import ClusterError, ConfigError, SourceError
 from logagg.heartbeat import Heartbeat, encode_short
-from logagg.intake import paths
 from logagg.intake.discover import find
 from logagg.intake.match import sources_in
 from logagg.intake.names import STDIN
@@ -65,7 +65,7 @@ def tail(
 ) -> None:
     """Follow logs, or read them once, for workers elsewhere. Raises LogaggError."""
     clock, requests = clock or SystemClock(), requests or ControlRequests()
-    paths.check(options.paths, waits=not options.once)
+    options.check_paths()
     if STDIN in options.paths:
         raise SourceError("standard input cannot be sent to workers", "it could not be read again; write it to a file")
     check(options.config)
@@ -152,7 +152,8 @@ class RemoteDestination(Destination):
         """Return the sources whose content is here, of this tail or of a tail without a name, as before there was a cluster."""
         unnamed = [one for one in known if not one.source.tailer]
         named = [one for one in known if one.source.tailer == self.tailer]
-        return named + sources_in(unnamed, find(self._options.paths))
+        config = self._options.config
+        return named + sources_in(unnamed, find(self._options.follows(config), apart_of(config.logs)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option(
+    "--from",
+    "server",
+    metavar="PATH",
+    help="Check the access logs that the configuration of nginx or Apache httpd at PATH names; - reads what nginx -T prints.",
+)
+@click.option(
     "--log-format", default="", metavar="NAME|STRING", help="The format that the logs should have (default: detect)."
 )
 @click.option(
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
 def check(
     context: click.Context,
     paths: tuple[str, ...],
+    server: str | None,
     log_format: str,
     repair: bool,
     as_json: bool,
@@ -41,12 +48,16 @@ def check(
     the lake are given up first: restore them from a backup instead, if there is one.
     """
     from logagg.check.checkup import examine
+    from logagg.servers.find import Configuration
 
     if repair:
         _repair(shared)
     # Before the first tail the lake does not exist; but `--lake` without logs means that it should.
     named = context.get_parameter_source("lake") is click.core.ParameterSource.COMMANDLINE
-    found = examine(paths, lambda: shared.config, log_format, shared.lake, must_exist=named and not paths)
+    logs = Configuration(server).logs if server else list
+    found = examine(
+        paths, lambda: shared.config, log_format, shared.lake, must_exist=named and not (paths or server), server=logs
+    )
     if as_json:
         from logagg.query import render
 
@@ -76,6 +87,7 @@ def _show(found: Examination, *, quiet: bool) -> None:
     if not quiet:
         for line in _looked_at(found):
             click.echo(printable(line))
+        _show_logs(found)
         _show_files(found)
     for problem in found.problems:
         click.echo(f"wrong: {printable(problem)}", err=quiet)
@@ -88,6 +100,8 @@ def _looked_at(found: Examination) -> Iterator[str]:
     from logagg.tail.console import size
 
     yield f"configuration: {found.configuration or 'none, so the defaults'}; {found.rules} rules, {found.rollups} rollups of your own"
+    for database in found.databases:
+        yield f"database: {database}"
     lake = found.verification
     if lake is None:
         yield f"lake: none at {found.lake} yet"
@@ -106,10 +120,31 @@ def _looked_at(found: Examination) -> Iterator[str]:
         yield f"      retention has dropped buckets up to {lake.gone:%Y-%m-%d %H:%M} UTC"
 
 
+def _show_logs(found: Examination) -> None:
+    from logagg.query import render
+
+    if found.logs:
+        columns = ("log", "format", "site", "readable", "configured at")
+        rows = [
+            (
+                one.path,
+                one.format_name,
+                "in its lines" if one.names_site else "in its name" if one.site == "*" else one.site or "unknown",
+                "yes" if one.readable else "no",
+                str(one.place),
+            )
+            for one in found.logs
+        ]
+        render.write(render.Rows(columns, rows), "table", sys.stdout)
+    for one in found.logs:
+        for note in (*one.notes, *([f"not followed: {one.left_out}"] if one.covered_by else [])):
+            click.echo(f"{render.shown(one.path)}: {note}")
+
+
 def _show_files(found: Examination) -> None:
     from logagg.query import render
 
-    if found.files:
+    if found.files and not found.logs:
         columns = ("path", "stream", "size", "compression", "format", "matching", "lines", "start")
         rows = [[getattr(file, column) for column in columns] for file in found.files]
         render.write(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,9 +13,33 @@ from logagg.cli import Parsed, Shared, address, log_json_option, servers, shared
 from logagg.commands.serve import LISTEN, serving
 from logagg.config.types import INTERVAL, MEMORY
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from logagg.config.sections import Config
+    from logagg.notices import Notice
+    from logagg.tail.options import TailOptions
+
+NO_LOGS = "name logs as PATH, or a server with --nginx or --apache, or write [[log]] in logagg.toml"
+INSTALLED = ""  # the value of --nginx and --apache without one
+
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option(
+    "--nginx",
+    metavar="FILE",
+    is_flag=False,
+    flag_value=INSTALLED,
+    help="Follow the access logs of this configuration of nginx (default: /etc/nginx/nginx.conf).",
+)
+@click.option(
+    "--apache",
+    metavar="DIR",
+    is_flag=False,
+    flag_value=INSTALLED,
+    help="Follow the access logs of the configuration of Apache httpd in DIR (default: where it is installed).",
+)
 @click.option("--once", is_flag=True, help="Read all there is, commit, print a summary, exit.")
 @click.option(
     "--from",
@@ -68,6 +92,8 @@ from logagg.config.types import INTERVAL, MEMORY
 @shared_options
 def tail(
     paths: tuple[str, ...],
+    nginx: str | None,
+    apache: str | None,
     shared: Shared,
     serve: str | None,
     gearman: Any,
@@ -77,8 +103,10 @@ def tail(
 ) -> None:
     """Follow files, directories or globs; - reads standard input.
 
+    Without PATH, follow the logs that a server's configuration or logagg.toml names.
+
     SIGTERM and SIGINT: flush, commit, exit with status 0. A second one: exit at once; nothing is lost.
-    SIGHUP: read the configuration again.
+    SIGHUP: read the configuration again, and that of the server.
     """
     from logagg.heap import tune_process
 
@@ -87,20 +115,10 @@ def tail(
     tune_process()
     from logagg.clock import SystemClock
     from logagg.parse_pool.pool import Parsers
-    from logagg.tail.options import TailOptions
     from logagg.tail.signals import ControlRequests
 
     requests = ControlRequests(reloads=not options["once"])
-    run = TailOptions(
-        paths,
-        shared.lake,
-        shared.config,
-        verbosity=shared.verbosity,
-        say=click.echo,
-        reload=lambda: shared.config,
-        **options,
-    )
-    clock = SystemClock()
+    run, clock = _run(paths, shared, {"nginx": nginx, "apache": apache}, options), SystemClock()
     page = serving(shared.lake, serve) if serve else nullcontext()
     with requests.heeded(), Parsers(run.budget, clock) as parsers, page:  # parsers start up while the rest is imported
         if gearman:
@@ -113,3 +131,34 @@ def tail(
             from logagg.tail.local import tail as follow
 
             follow(run, clock, requests, parsers)
+
+
+def _run(
+    paths: tuple[str, ...], shared: Shared, servers: dict[Any, str | None], options: dict[str, Any]
+) -> TailOptions:
+    """Return the options of the run: the logs are those named, or those of the configuration and of servers."""
+    from logagg.tail.options import TailOptions
+
+    named = [(kind, path) for kind, path in servers.items() if path is not None]
+    read: Callable[[], Config] = lambda: shared.config  # noqa: E731
+    news: Callable[[], Sequence[Notice]] = list
+    if named:
+        from logagg.commands.servers import WithServers
+        from logagg.servers.find import Configuration
+
+        with_servers = WithServers([Configuration(path, kind) for kind, path in named], read)
+        read, news = with_servers.read, with_servers.news
+    config = read()
+    if not paths and not config.logs:
+        raise click.UsageError(NO_LOGS)
+    return TailOptions(
+        paths,
+        shared.lake,
+        config,
+        verbosity=shared.verbosity,
+        say=click.echo,
+        reload=read,
+        news=news,
+        configured=bool(named) or not paths,
+        **options,
+    )

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from logagg.config.logs import read_log
+from logagg.config.logs import refuse_twins as refuse_twin_logs
 from logagg.config.rules import DEFAULT_RULES, read_rollup, read_rule, refuse_twins
 from logagg.config.sections import SECTIONS, SETTINGS, Config
 from logagg.config.toml import FILE, Location, TomlFile, converted
@@ -27,10 +29,14 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
     rules = tuple(read_rule(*one) for one in written.tables("rule"))
     rollups = tuple(read_rollup(*one) for one in written.tables("rollup"))
     refuse_twins(rollups)
-    return Config(**_values(written, "", environ), **changes, rules=rules or DEFAULT_RULES, rollups=rollups, path=path)
+    logs = tuple(read_log(*one) for one in written.tables("log"))
+    refuse_twin_logs(logs)
+    return Config(
+        **_values(written, "", environ), **changes, rules=rules or DEFAULT_RULES, rollups=rollups, logs=logs, path=path
+    )
 
 
-_LISTS = ("rule", "rollup")
+_LISTS = ("rule", "rollup", "log")
 
 
 def _values(written: TomlFile, section: str, environ: Mapping[str, str] | None) -> dict[str, Any]:
@@ -50,8 +56,8 @@ def _values(written: TomlFile, section: str, environ: Mapping[str, str] | None) 
     return values
 
 
-def default_file() -> str:
-    """Return a `logagg.toml` with every setting commented out."""
+def default_file(logs: str = "") -> str:
+    """Return a `logagg.toml` with every setting commented out, and the text of these `[[log]]`s."""
     lines = ["# logagg.toml: every setting with its default. Remove the # before a setting to change it.", ""]
     section = ""
     for one in SETTINGS:
@@ -59,7 +65,7 @@ def default_file() -> str:
             section = one.section
             lines += [f"[{section}]  # {_summary(section)}", ""]
         lines += [f"# {one.help}", f"# {one.name} = {json.dumps(one.written, ensure_ascii=False)}", ""]
-    return "\n".join([*lines, _EXAMPLES])
+    return "\n".join([*lines, _EXAMPLES, logs or _EXAMPLE_OF_A_LOG])
 
 
 def _summary(section: str) -> str:
@@ -86,4 +92,13 @@ _EXAMPLES = """\
 # dimensions = ["site", "path"]
 # measures = {hits = "count", slow = "count(seconds > 1)", bytes = "sum(bytes)", people = "uniques(visitor)"}
 # grain = "5m"
+"""
+
+_EXAMPLE_OF_A_LOG = """\
+# Logs, which `logagg tail` follows if no PATH is given; format and site are of lines that do not show them.
+# `logagg init --from /etc/nginx/nginx.conf` writes these for a server. Paths are files, directories or globs.
+# [[log]]
+# path = "/var/log/nginx/shop.access.log"
+# format = "combined"
+# site = "shop.example.com"
 """

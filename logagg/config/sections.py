@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from logagg.config.logs import LogConfig
 from logagg.config.rules import DEFAULT_RULES, KINDS, RollupConfig, RuleConfig
 from logagg.config.types import (
     COUNT,
@@ -29,6 +30,7 @@ from logagg.config.types import (
     ROTATION,
     SIZE,
     TEXT,
+    TEXT_LIST,
     ZONE,
     SettingType,
     one_of,
@@ -89,6 +91,26 @@ class Privacy:
 
 
 @dataclass(frozen=True, slots=True)
+class Geo:
+    """Countries and networks of addresses, from databases in MaxMind's format (mmdb)."""
+
+    database: tuple[str, ...] = setting(
+        [], TEXT_LIST, "files such as GeoLite2-Country.mmdb; the first that knows a field decides"
+    )
+    city: bool = setting(False, FLAG, "keep cities, too")
+    country_field: str = setting("", TEXT, 'where the country is, such as "registered_country.iso_code"; empty: detect')
+
+
+@dataclass(frozen=True, slots=True)
+class Robots:
+    """Who counts as a robot."""
+
+    hosting: bool = setting(
+        False, FLAG, "who comes from a hosting network is a robot, whatever the agent; so are people behind a VPN, then"
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Lake:
     """The directory of Parquet files and their catalog."""
 
@@ -143,12 +165,15 @@ class Config:
     clicks: Clicks = Clicks()
     limits: Limits = Limits()
     privacy: Privacy = Privacy()
+    geo: Geo = Geo()
+    robots: Robots = Robots()
     lake: Lake = Lake()
     retention: Retention = Retention()
     requests: Requests = Requests()
     assets: Assets = Assets()
     rules: tuple[RuleConfig, ...] = DEFAULT_RULES
     rollups: tuple[RollupConfig, ...] = ()
+    logs: tuple[LogConfig, ...] = ()
     path: Path | None = None  # the file; None: there is no file
 
 

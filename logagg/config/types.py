@@ -191,6 +191,7 @@ MEMORY = SettingType(_memory)
 RETENTION = SettingType(retention)
 ROTATION = SettingType(_rotation)
 IPV4_BITS, IPV6_BITS = SettingType(_up_to(32), COUNT.read), SettingType(_up_to(128), COUNT.read)
+TEXT_LIST = SettingType(texts, lambda text: [one for one in text.split(":") if one])
 NETWORKS = SettingType(_networks, words)
 EXTENSION_LIST = SettingType(_extensions, words)
 

@@ -36,6 +36,9 @@ class Panel:
     where: tuple[str, ...] = ()  # SQL, over the columns of the rollup and of requests alike
 
 
+_NOT_OF_ALL = ("ads", "latency")  # rollups that events of some kinds only have rows in
+_OF_PLACES = ("countries", "networks")  # rollups whose columns some logs only have values for
+
 _HITS = ("hits", "visitors")
 _EVENT = ("hits", "visitors", "bytes")
 _AD = ("impressions", "clicks", "ctr", "conversions", "visitors")
@@ -60,13 +63,17 @@ PANELS: tuple[Panel, ...] = (
     Panel("browsers", "Browsers", "agents", ("browser",), _HITS, ("NOT is_bot",)),
     Panel("systems", "Systems", "agents", ("os",), _HITS, ("NOT is_bot",)),
     Panel("devices", "Devices", "agents", ("device",), _HITS),
-    Panel("robots", "Robots", "agents", ("browser",), _HITS, ("is_bot",)),
+    Panel("robots", "Robots", "robots", ("robot",), _EVENT),
+    Panel("robot_classes", "Robots by class", "robots", ("robot_class",), _EVENT),
+    Panel("bot_reasons", "Why robots", "robots", ("bot_reason",), _EVENT),
     Panel("sites", "Sites", "traffic", ("site",), _EVENT),
     Panel("methods", "Methods", "traffic", ("method",), _EVENT),
     Panel("kinds", "Kinds", "traffic", ("kind",), _EVENT),
     Panel("extensions", "Extensions", REQUESTS, ("ext",), _EVENT),
-    Panel("countries", "Countries", REQUESTS, ("country",), _EVENT),
-    Panel("networks", "Networks", REQUESTS, ("network",), _EVENT),
+    Panel("countries", "Countries", "countries", ("country",), _EVENT),
+    Panel("cities", "Cities", "countries", ("country", "city"), _EVENT, ("city <> ''",)),
+    Panel("networks", "Networks", "networks", ("network",), _EVENT),
+    Panel("organizations", "Organizations", "networks", ("asn", "organization"), _EVENT),
     Panel("users", "Users", REQUESTS, ("user",), _EVENT),
     Panel("protocols", "Protocols", REQUESTS, ("protocol",), _EVENT),
     Panel("tls", "TLS", REQUESTS, ("tls",), _EVENT),
@@ -246,14 +253,16 @@ def _value(measure: str, table: str) -> str:
 
 def is_present(panel: Panel, facts: Facts) -> str:
     """Return a query for whether any event of the lake has the panel's values; empty if it is there in any case."""
-    if panel.rollup in ("ads", "latency"):
+    if panel.rollup in _NOT_OF_ALL:
         return f"SELECT count(*) > 0 FROM files WHERE rollup = '{panel.rollup}' AND \"rows\" > 0"
-    if panel.rollup != REQUESTS:
+    if panel.rollup not in (REQUESTS, *_OF_PLACES):
         return ""
-    if not facts.keeps_requests:
+    table = panel.rollup if panel.rollup in facts.rollups else REQUESTS
+    name = panel.dimensions[-1]
+    if name not in facts.rollups.get(table, {}) or (table == REQUESTS and not facts.keeps_requests):
         return "SELECT false"
-    column = identifier(panel.dimensions[-1])
-    return f"SELECT count(*) > 0 FROM (FROM {REQUESTS} SELECT {column} WHERE {column} <> '' LIMIT 1)"
+    column = identifier(name)
+    return f"SELECT count(*) > 0 FROM (FROM {table} SELECT {column} WHERE {column} <> '' LIMIT 1)"
 
 
 def panel_named(name: str, facts: Facts) -> Panel:

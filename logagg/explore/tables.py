@@ -14,7 +14,7 @@ from logagg.explore.facts import Facts
 from logagg.explore.measures import MEASURES, filtered, over_column, over_rollup, sum_of
 from logagg.explore.scope import Period, Scope
 from logagg.quoting import identifier, literal
-from logagg.rollup.conditions import AtLeast, Both, Condition, Either, NotNull, OneOf
+from logagg.rollup.conditions import AtLeast, Both, Condition, Either, IsTrue, NotNull, OneOf
 from logagg.rollup.definitions import DEFAULTS, LATENCY, Measure, Part, Rollup
 from logagg.rollup.requests import NAME as REQUESTS
 from logagg.sketches import K
@@ -68,6 +68,8 @@ def origin_of(rollup: str, needed: frozenset[str], scope: Scope, facts: Facts) -
     if not facts.keeps_requests:
         what = f"{rollup} does not have {lacking}" if rollup != REQUESTS else "this is read from requests"
         return Origin(unavailable=f"{what}, and this lake keeps no requests")
+    if needed - facts.rollups.get(REQUESTS, dict.fromkeys(needed)).keys():
+        return Origin(unavailable="an earlier logagg wrote the lake, and logagg compact upgrades it")
     begins = facts.requests_from if facts.requests_from > scope.period.since else None
     if begins and begins >= scope.period.until:
         return Origin(unavailable=f"{lacking or 'this'} is known from requests only, which begin later")
@@ -261,6 +263,8 @@ def condition(where: Condition) -> str:
             return f"{identifier(column)} IN ({', '.join(map(literal, values))})"
         case AtLeast(column, least):
             return f"{identifier(column)} >= {least}"
+        case IsTrue(column):
+            return identifier(column)
         case NotNull(column):
             return f"{identifier(column)} IS NOT NULL"
         case Both(one, other):

@@ -11,7 +11,7 @@ import glob
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -25,16 +25,17 @@ _ERROR = re.compile(r"(?<![a-z])errors?(?![a-z])", re.IGNORECASE)
 _UNFINISHED = re.compile(r"\A#|\.(?:sw[a-p]|te?mp|part|filepart)\Z", re.IGNORECASE)  # copies are told by their content
 
 
-def find(paths: Sequence[str]) -> list[Found]:
+def find(paths: Sequence[str], apart: Collection[str] = ()) -> list[Found]:
     """Return the files that the paths match now, the oldest generations first; each name once."""
-    return Finder(paths, lambda: 0.0).find()
+    return Finder(paths, lambda: 0.0, apart).find()
 
 
 class Finder:
     """Finds the files at each look; lists again only the directories that have changed."""
 
-    def __init__(self, paths: Sequence[str], now: Callable[[], float]) -> None:
-        self._now = now
+    def __init__(self, paths: Sequence[str], now: Callable[[], float], apart: Collection[str] = ()) -> None:
+        """Look for these paths; a glob or a directory does not mean the files in `apart`, which are absolute paths."""
+        self._now, self._apart = now, frozenset(apart)
         self._wanted = [_GivenPath(path, os.path.isdir(path)) for path in paths if path != STDIN]
         self._listings: dict[str, _Listing] = {}
         self._found: list[Found] = []
@@ -49,11 +50,16 @@ class Finder:
         listings |= {folder: self._listing(folder) for folder in linked if folder not in listings}
         if listings != self._listings:
             self._listings = listings
-            asked = (found for wanted in self._wanted for found in wanted.expand(listings))
+            asked = (
+                found for wanted in self._wanted for found in wanted.expand(listings) if self._means(wanted, found)
+            )
             others = (found for listing in listings.values() for found in listing.others())
             found = _sorted(chain(asked, others))
             self._found = self._found if found == self._found else found
         return self._found
+
+    def _means(self, wanted: _GivenPath, found: Found) -> bool:
+        return not (wanted.is_many and self._apart and {found.stream, found.absolute} & self._apart)
 
     def folders(self) -> list[str]:
         """Return the directories of the files."""

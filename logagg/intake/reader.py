@@ -166,6 +166,11 @@ class Reader(ChunkReader):
     def note_format(self, format: str) -> None:
         self.source = replace(self.source, format=format)
 
+    def set_site(self, site: str) -> None:
+        """Note the site of its lines, if that is known."""
+        if site and self.source.site != site:
+            self.source = replace(self.source, site=site)
+
     # one pass of reading
 
     def start_pass(self) -> Stamp:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 from typing import Literal
 
@@ -14,7 +14,7 @@ from logagg.heartbeat import FollowedLog
 from logagg.intake.chunks import Outgrown, ReadLimits, Replaced, TakeBuffer, WholeLines, all_lines, no_buffer
 from logagg.intake.content import Compressed, Pipe
 from logagg.intake.discover import Finder
-from logagg.intake.names import STDIN
+from logagg.intake.names import STDIN, describe
 from logagg.intake.open_files import OpenFiles, allowance
 from logagg.intake.reader import NEVER, Reader
 from logagg.intake.registry import SourceRegistry, new_source
@@ -43,6 +43,7 @@ class Tailer:
         paths: Sequence[str],
         known: Sequence[KnownSource] = (),
         *,
+        apart: Collection[str] = (),
         start_at: str | Literal["start", "end"] = "start",
         chunk_bytes: int = 8 << 20,
         max_line: int = 1 << 20,
@@ -59,7 +60,7 @@ class Tailer:
         self._at_once = max(1, allowance(reserved) // 4)  # logs that are read in turn
         open_files = OpenFiles(3 * self._at_once)
         limits = ReadLimits(chunk_bytes, max_line, take_buffer, whole_lines)
-        self._finder = Finder(paths, clock.now)
+        self._finder = Finder(paths, clock.now, apart)
         from_end = start_at == "end"
         self._registry = SourceRegistry(known, limits, clock, notice, open_files, patient=not once, from_end=from_end)
         self._stdin = _read_stdin(limits) if STDIN in paths else None
@@ -154,6 +155,22 @@ class Tailer:
         """Return the first bytes of a source; none if its file is not open, or is a pipe."""
         content = self._reader(source).content
         return content.first() if content else b""
+
+    def names(self, source: str) -> tuple[str, str]:
+        """Return the absolute paths of the live log that a source is or was, and of its file."""
+        reader = self._reader(source)
+        found = reader.found or describe(reader.source.path)
+        return found.stream, reader.last_path
+
+    def set_site(self, source: str, site: str) -> Source:
+        """Remember the site of a source's lines, if that is known; return the source."""
+        reader = self._reader(source)
+        reader.set_site(site)
+        return reader.source
+
+    def follow(self, paths: Sequence[str], apart: Collection[str] = ()) -> None:
+        """Follow these paths from now on, of which none is standard input; globs do not mean the files in `apart`."""
+        self._finder = Finder(paths, self._clock.now, apart)
 
     def fragment(self, source: str) -> bytes:
         """Return what comes after the last newline of a source, read again. Raises Replaced or OSError."""

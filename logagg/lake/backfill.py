@@ -79,7 +79,7 @@ class Backfill:
         """Return the columns that it asks for and old requests were written without, each with until when."""
         found: dict[str, datetime] = {}
         for part in self._parts():
-            for name in columns_of(self.rollup) & set(part.lacks.split(",")):
+            for name in sorted(columns_of(self.rollup) & set(part.lacks.split(","))):
                 found[name] = max(part.max_ts, found.get(name, NEVER))
         return found
 

@@ -135,11 +135,11 @@ SOURCES_SCHEMA = pa.schema(
     ]
     + [(name, pa.int64()) for name in ("device", "inode", "head_length")]
     + [("head_digest", pa.string()), ("mark_length", pa.int64()), ("mark_digest", pa.string())]
-    + [("tailer", pa.string()), ("origin", pa.int64())]
+    + [("tailer", pa.string()), ("origin", pa.int64()), ("site", pa.string())]
 )
 
 
-_PLAIN = ("size", "finished", "format", "compression", "note", "nul_bytes", "tailer", "origin")
+_PLAIN = ("size", "finished", "format", "compression", "note", "nul_bytes", "tailer", "origin", "site")
 
 
 def _source_rows(state: State) -> Iterator[dict[str, object]]:

@@ -225,7 +225,9 @@ class PartReader:
         import pyarrow.parquet as pq
 
         self._schema, self._lacks = table.schema, part.lacks.split(",") if part.lacks else []
-        texts = requests.TEXTS if isinstance(table, Requests) else None
+        is_encoded = isinstance(table, Requests)
+        texts = [name for name in requests.TEXTS if name not in self._lacks] if is_encoded else None
+        self._encoded = frozenset(requests.TEXTS) if is_encoded else frozenset[str]()
         # No read-ahead, and only some pages of a column at a time: a merge has many parts open.
         self._file = pq.ParquetFile(root / part.path, read_dictionary=texts, pre_buffer=False, buffer_size=1 << 16)
 
@@ -263,7 +265,8 @@ class PartReader:
             return rows
         for name in self._lacks:
             field = self._schema.field(name)
-            rows = rows.append_column(field, pa.array([empty_value(field.type)] * rows.num_rows, field.type))
+            empty = pa.array([empty_value(field.type)] * rows.num_rows, field.type)
+            rows = rows.append_column(name, empty.dictionary_encode() if name in self._encoded else empty)
         return rows.select(self._schema.names)
 
 

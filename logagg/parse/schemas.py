@@ -55,11 +55,17 @@ BATCH_SCHEMA = pa.schema(
         pa.field("scheme", TEXT),  # http or https
         pa.field("tls", TEXT),  # version, such as TLSv1.3
         pa.field("user", TEXT),  # the name that a client logged in with; null unless it is asked for
-        pa.field("country", TEXT),  # of the client, where the server looked it up
+        pa.field("country", TEXT),  # of the client, where the server looked it up; so are the next three
+        pa.field("city", TEXT),  # null unless it is asked for
+        pa.field("asn", TEXT),
+        pa.field("organization", TEXT),
         pa.field("status", pa.int16(), nullable=False),
         pa.field("bytes", pa.int64(), nullable=False),  # "-" is 0
         pa.field("referrer", TEXT),
         pa.field("agent", TEXT),
+        pa.field("brands", TEXT),  # Sec-CH-UA, as sent; the next two are its companions
+        pa.field("platform", TEXT),
+        pa.field("mobile", TEXT),
         pa.field("seconds", pa.float64()),  # time to serve the request; null beyond `LONGEST`, too
         pa.field("upstream_seconds", pa.float64()),  # sum over the upstreams tried
         pa.field("cache", TEXT),  # upstream cache status
@@ -67,7 +73,10 @@ BATCH_SCHEMA = pa.schema(
 )
 
 # Fields of a line that become columns of text as they are.
-TEXTS = ("client", "forwarded", "user_id", "scheme", "tls", "user", "country", "referrer", "agent", "cache")
+TEXTS = (
+    *("client", "forwarded", "user_id", "scheme", "tls", "user", "country", "city", "asn", "organization"),
+    *("referrer", "agent", "brands", "platform", "mobile", "cache"),
+)
 
 # One row per accepted line. Text columns are bounded in length. Null only where stated.
 EVENT_SCHEMA = pa.schema(
@@ -92,6 +101,9 @@ EVENT_SCHEMA = pa.schema(
         pa.field("browser", TEXT, nullable=False),
         pa.field("os", TEXT, nullable=False),
         pa.field("device", TEXT, nullable=False),
+        pa.field("robot", TEXT, nullable=False),  # its name; empty for a person, and where the agent says none
+        pa.field("robot_class", TEXT, nullable=False),  # empty for a person
+        pa.field("bot_reason", TEXT, nullable=False),  # empty for a person
         pa.field("seconds", pa.float64()),  # null when the log has no request time
         pa.field("bucket", pa.int16()),  # latency bucket of `seconds` (`logagg.sketches`), null likewise
         pa.field("upstream_seconds", pa.float64()),
@@ -101,6 +113,11 @@ EVENT_SCHEMA = pa.schema(
         pa.field("tls", TEXT),
         pa.field("user", TEXT),  # null unless `privacy.users`
         pa.field("query", TEXT),  # the query string as sent; null unless `requests.query`
+        # Where the request came from. Null: neither the log nor a database can tell; empty: they do not know.
         pa.field("country", TEXT),
+        pa.field("city", TEXT),  # null unless `geo.city`
+        pa.field("asn", TEXT),  # such as AS64496
+        pa.field("organization", TEXT),  # that the network belongs to
+        pa.field("network", TEXT),  # its class
     ]
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
 from logagg.clock import Clock, LatestTime
+from logagg.config.logs import LogConfig
 from logagg.errors import FormatError
 from logagg.parse.detect import Detector, count
 from logagg.parse.envelopes.kinds import split
@@ -24,8 +25,18 @@ SAMPLE_LINES = 1000
 SAMPLE = 1 << 20  # bytes
 
 
-def nothing_before(source: str) -> str:
-    """Know no earlier generation of a source's log."""
+def check_formats(logs: Iterable[LogConfig], personal: PersonalFields = NO_PERSONAL_FIELDS) -> None:
+    """Raise ConfigError for a `[[log]]` with a format that cannot be understood."""
+    for log in logs:
+        try:
+            if log.format not in ("", *DETECTED):
+                compile_format(log.format, personal)
+        except FormatError as error:
+            raise log.place.error("format", error.message, error.hint) from None
+
+
+def nothing_known(source: str) -> str:
+    """Know nothing of a source: no earlier generation of its log, no `[[log]]`."""
     return ""
 
 
@@ -48,16 +59,19 @@ class SourceFormats:
         clock: Clock,
         refused: Callable[[str], None],
         personal: PersonalFields = NO_PERSONAL_FIELDS,
-        before: Callable[[str], str] = nothing_before,
+        before: Callable[[str], str] = nothing_known,
         first_bytes: Callable[[str], bytes] = no_bytes,
+        own: Callable[[str], str] = nothing_known,
     ) -> None:
+        """Use a source's `own` format, and others where that does not match; else the `given` one alone."""
+        self._own, self._general, self._personal = own, given, personal
         kind = split(given)[1] if split(given)[1] in DETECTED else ""  # details are detected from the lines
         self._given = compile_format(given, personal) if given and not kind else None
         self.detector = Detector(personal, (kind,) if kind else None)
         # Remembered formats that differ from --log-format are dropped and detected again.
-        kept = {source: name for source, name in known.items() if self._is_as_given(given, name)}
-        self._formats = {source: compile_format(name, personal) for source, name in kept.items()}
-        self._latest, self._refused, self._personal, self._before = LatestTime(clock), refused, personal, before
+        kept = {source: self._kept(source, name) for source, name in known.items()}
+        self._formats = {source: fmt for source, fmt in kept.items() if fmt}
+        self._latest, self._refused, self._before = LatestTime(clock), refused, before
         self._first_bytes = first_bytes
         self._learned = list[tuple[str, str]]()
         self._lock = threading.Lock()
@@ -82,7 +96,7 @@ class SourceFormats:
             line for line in bytes(chunk.data[:SAMPLE]).split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES] if line.strip(b"\r\0")
         ]
         if not lines:
-            return self._given or compile_format("combined")
+            return self._compiled(self._own(chunk.source)) or self._given or compile_format("combined")
         found = self._probe(chunk.source, lines, self._latest.of(written))
         if not found:
             self._refused(chunk.source)
@@ -130,7 +144,31 @@ class SourceFormats:
         fmt = self._formats.get(source) or self._given
         return bool(fmt and fmt.closed)
 
+    def given_for(self, source: str) -> str:
+        """Return the format that a source is to have; empty if it is to be detected."""
+        return self._own(source) or self._general
+
+    def _kept(self, source: str, name: str) -> Format | None:
+        """Return the remembered format of a source, behind its own one: lines may be older than a change of that."""
+        own = self._compiled(self._own(source))
+        if self._is_as_given(self.given_for(source), name):
+            return compile_format(name, self._personal)
+        if own and self.detects and not any(split(one)[0] for one in name.split(OR)):
+            return joined([own, compile_format(name, self._personal)])
+        return None
+
+    def _compiled(self, name: str) -> Format | None:
+        """Return the format of a name; None for those that lines decide."""
+        return compile_format(name, self._personal) if name not in ("", *DETECTED) else None
+
     def _probe(self, source: str, lines: list[bytes], now: float) -> Format | None:
+        name = self._own(source)
+        if name in DETECTED:
+            return Detector(self._personal, (name,)).first(lines, now)
+        if own := self._compiled(name):
+            # If another is detected, the parser finds out which, and says it.
+            has_another = self.detects and self.detector.first(lines, now)
+            return self._as_given(own, lines, now) or (own if has_another else None)
         if self._given:
             return self._as_given(self._given, lines, now)
         return self._below_first_header(source, lines, now) or self.detector.first(lines, now, self._likely(source))

@@ -84,10 +84,13 @@ class Parsers:
         """Return a shared buffer to read a chunk into, so that it is not copied; empty if none is free."""
         return self._buffers.take() if self._children else memoryview(b"")
 
-    def submit(self, chunk: Chunk, fmt: Format, *more: Any, written: float = 0.0) -> Future[Any]:
-        """Let a parser parse a chunk, which may have been written as late as `written`, by the task in use."""
+    def submit(self, chunk: Chunk, fmt: Format, *more: Any, written: float = 0.0, site: str = "") -> Future[Any]:
+        """Let a parser parse a chunk by the task in use.
+
+        It may have been written as late as `written`; `site` is that of lines that do not name theirs.
+        """
         assert self._local_task and self._child_task, "`use` was called"
-        return self._threads.submit(self._parse, self._local_task, self._child_task, written, chunk, fmt, *more)
+        return self._threads.submit(self._parse, self._local_task, self._child_task, written, chunk, fmt, site, *more)
 
     def close(self) -> None:
         """End the parsers; chunks that are still queued are dropped."""

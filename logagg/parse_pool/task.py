@@ -37,12 +37,15 @@ class ParseTask:
         None  # of formats that lines have beside those that are known; None: there are no others
     )
 
-    def __call__(self, chunk: Chunk, fmt: Format, now: float, *more: Any) -> Parsed:
-        """Return a batch whose table holds events, or what `then` makes of it, and the formats that were found."""
+    def __call__(self, chunk: Chunk, fmt: Format, now: float, site: str = "", *more: Any) -> Parsed:
+        """Return a batch whose table holds events, or what `then` makes of it, and the formats that were found.
+
+        `site` is that of lines that do not name theirs.
+        """
         detect = partial(self.detector.next, now=now) if self.detector else fast.no_more
         batch = fast.parse(chunk, fmt, now, self.max_line, detect)
         rejects = batch.rejects if self.addresses_in_samples else without_addresses(batch.rejects)
-        events = Batch(self.classifier.classify(batch.table), rejects)
+        events = Batch(self.classifier.classify(batch.table, site), rejects)
         return Parsed(self.then(without_data(chunk), events, *more) if self.then else events, batch.formats)
 
     def asking(self, key_of: Callable[[int], bytes] | None) -> ParseTask:

@@ -14,7 +14,10 @@ import numpy as np
 from logagg.errors import LogaggError, NotFound
 from logagg.query.times import When, moment
 
-NAMES = ("overview", "pages", "ads", "referrers", "agents", "errors", "latency", "sources")
+NAMES = (
+    *("overview", "pages", "ads", "referrers", "agents", "robots", "countries", "networks"),
+    *("errors", "latency", "sources"),
+)
 BOTS = ("include", "exclude", "only")
 LIMIT = 20
 
@@ -80,7 +83,7 @@ def run(connection: duckdb.DuckDBPyConnection, wanted: ReportRequest) -> duckdb.
     given = {name: value for name, value in wanted.parameters.items() if name in takes}
     try:
         return connection.sql(query, params=given)
-    except duckdb.BinderException as error:  # a table lacks a column
+    except (duckdb.BinderException, duckdb.CatalogException) as error:  # a table or a column is missing
         raise LogaggError("an earlier logagg wrote the lake", "logagg compact upgrades it") from error
 
 

@@ -51,6 +51,16 @@ class AtLeast:
 
 
 @dataclass(frozen=True, slots=True)
+class IsTrue:
+    """A column of booleans without nulls is true."""
+
+    column: str
+
+    def holds(self, events: Columns) -> Mask:
+        return _mask(events[self.column])
+
+
+@dataclass(frozen=True, slots=True)
 class NotNull:
     """A column is not null."""
 
@@ -89,7 +99,7 @@ class Sql:
     text: str
 
 
-Comparison = OneOf | AtLeast | NotNull | Both | Either
+Comparison = OneOf | AtLeast | IsTrue | NotNull | Both | Either
 Condition = Comparison | Sql
 
 

@@ -16,7 +16,8 @@ def rollups_of(config: Config) -> tuple[Rollup, ...]:
         return DEFAULTS
     from logagg.rollup.custom import build  # DuckDB checks them, which takes a while to import
 
-    events = EVENT_SCHEMA if config.privacy.users else pa.schema([one for one in EVENT_SCHEMA if one.name != "user"])
+    hidden = {name for name, wanted in (("user", config.privacy.users), ("city", config.geo.city)) if not wanted}
+    events = pa.schema([one for one in EVENT_SCHEMA if one.name not in hidden])
     return (*DEFAULTS, *(build(one, events) for one in config.rollups))
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from logagg.rollup.conditions import AtLeast, Both, Condition, Either, NotNull, OneOf
+from logagg.rollup.conditions import AtLeast, Both, Condition, Either, IsTrue, NotNull, OneOf
 
 Kind = Literal["count", "sum", "uniques", "from_other_part"]
 
@@ -88,10 +88,12 @@ DIMENSION_TYPES: dict[str, pa.DataType] = {"status": pa.int16(), "is_bot": pa.bo
 VISITORS = Measure("uniques")
 HITS = Measure("count")
 LATER = Measure("from_other_part")
+_SENT = {"hits": HITS, "bytes": Measure("sum", "bytes"), "visitors": VISITORS}
 
 PAGEVIEW = OneOf("kind", ("pageview",))
 CLICK = OneOf("kind", ("click",))
 ERROR = AtLeast("status", 400)
+ROBOT = IsTrue("is_bot")
 
 LATENCY = Rollup(
     "latency",
@@ -102,7 +104,7 @@ DEFAULTS: tuple[Rollup, ...] = (
     Rollup(
         "traffic",
         ("site", "kind", "method", "status", "is_bot"),
-        (Part({"hits": HITS, "bytes": Measure("sum", "bytes"), "visitors": VISITORS}),),
+        (Part(_SENT),),
     ),
     Rollup(
         "pages",
@@ -148,6 +150,9 @@ DEFAULTS: tuple[Rollup, ...] = (
         ("site", "browser", "os", "device", "is_bot"),
         (Part({"hits": HITS, "visitors": VISITORS}),),
     ),
+    Rollup("robots", ("site", "robot", "robot_class", "bot_reason", "is_bot"), (Part(_SENT, where=ROBOT),)),
+    Rollup("countries", ("site", "country", "city", "is_bot"), (Part(_SENT, where=NotNull("country")),)),
+    Rollup("networks", ("site", "network", "asn", "organization", "is_bot"), (Part(_SENT, where=NotNull("network")),)),
     Rollup("errors", ("site", "path", "status", "is_bot"), (Part({"hits": HITS}, where=ERROR),)),
     LATENCY,
 )

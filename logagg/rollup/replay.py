@@ -18,14 +18,14 @@ import pyarrow as pa
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.rollup import aggregate
 from logagg.rollup.columns import Columns
-from logagg.rollup.conditions import AtLeast, Both, Condition, Either, NotNull, OneOf, Sql, closed_database
+from logagg.rollup.conditions import AtLeast, Both, Condition, Either, IsTrue, NotNull, OneOf, Sql, closed_database
 from logagg.rollup.definitions import Rollup
 from logagg.sketches import latency_bucket
 
 if TYPE_CHECKING:
     import duckdb
 
-OPTIONAL = ("query", "user")  # columns that events have only where a setting asks for them
+OPTIONAL = ("query", "user", "city")  # columns that events have only where a setting asks for them
 
 
 def looks_back(rollup: Rollup) -> bool:
@@ -87,5 +87,5 @@ def _named(condition: Condition) -> Iterator[str]:
         case Both(one, other) | Either(one, other):
             yield from _named(one)
             yield from _named(other)
-        case OneOf() | AtLeast() | NotNull():
+        case OneOf() | AtLeast() | NotNull() | IsTrue():
             yield condition.column

@@ -17,7 +17,6 @@ from concurrent.futures import Future
 from logagg.clock import Clock, SystemClock
 from logagg.config.sections import Config
 from logagg.heartbeat import Heartbeat
-from logagg.intake import paths
 from logagg.lake import flush, heartbeats, merge, retry
 from logagg.lake.lake import Lake
 from logagg.lake.maintenance import Merger
@@ -52,7 +51,7 @@ def tail(
 ) -> None:
     """Follow logs into a lake until told to stop, or read them once. Raises LogaggError."""
     clock, requests = clock or SystemClock(), requests or ControlRequests()
-    paths.check(options.paths, waits=not options.once)
+    options.check_paths()
     with parsers or Parsers(options.budget, clock) as ready:
         config = options.config
         lake = Lake.open(options.lake, tables_of(config), clock=clock, config=config, begin=False, patient=True)

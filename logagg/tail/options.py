@@ -9,14 +9,16 @@ from pathlib import Path
 
 from logagg.config.sections import Config
 from logagg.intake.names import STDIN
+from logagg.intake.paths import check, problem
 from logagg.memory import Budget
+from logagg.notices import Notice
 
 
 @dataclass(frozen=True, slots=True)
 class TailOptions:
     """The options of one run; those not given on the command line are None, and come from the configuration."""
 
-    paths: Sequence[str]
+    paths: Sequence[str]  # as named on the command line
     lake: Path
     config: Config
     once: bool = False
@@ -30,6 +32,19 @@ class TailOptions:
     metrics: tuple[str, int] | None = None  # where Prometheus may scrape
     say: Callable[[str], None] = print
     reload: Callable[[], Config] = Config  # reads the configuration again; raises ConfigError
+    news: Callable[[], Sequence[Notice]] = list  # of the configuration that was read last
+    configured: bool = False  # follow the logs of the configuration, too
+
+    def follows(self, config: Config) -> list[str]:
+        """Return the paths to follow: those named, and those of a configuration."""
+        return list(dict.fromkeys((*self.paths, *(log.path for log in config.logs if self.configured))))
+
+    def check_paths(self) -> None:
+        """Raise SourceError for a path for which the run need not wait: one that was named, or if there is no other."""
+        check(self.paths, waits=not self.once)
+        configured = self.follows(self.config)
+        is_in_vain = self.once and all(one == STDIN or problem(one) for one in configured)
+        check(configured, waits=not is_in_vain)
 
     @property
     def ends(self) -> bool:

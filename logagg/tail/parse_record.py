@@ -35,16 +35,16 @@ class ParseRecord:
     def __init__(self) -> None:
         self._recent: dict[str, _Recent] = {}
         self._mostly: dict[str, tuple[int, int]] = {}  # sources of mostly rejects: lines, and rejects among them
-        self._refused: set[str] = set()
+        self._refused: dict[str, str] = {}  # by source: the format that it was to have
 
-    def refuse(self, source: str) -> None:
-        """Note that a source matches no format."""
-        self._refused.add(source)
+    def refuse(self, source: str, given: str = "") -> None:
+        """Note that a source does not match the given format, or any."""
+        self._refused[source] = given
 
     def add(self, source: str, lines: int, rejects: int) -> None:
         """Add the lines and rejects of a chunk."""
         if lines:
-            self._refused.discard(source)
+            self._refused.pop(source, None)
             recent = self._recent.get(source) or _Recent()
             recent.add(lines, rejects)
             self._recent[source] = recent
@@ -56,9 +56,9 @@ class ParseRecord:
         else:
             self._mostly.pop(source, None)
 
-    def without_format(self) -> set[str]:
-        """Return the sources that match no format."""
-        return set(self._refused)
+    def without_format(self) -> dict[str, str]:
+        """Return the sources that match no format, and which format they were to have; empty if any."""
+        return dict(self._refused)
 
     def mostly_rejected(self) -> dict[str, tuple[int, int]]:
         """Return the sources with mostly rejects among their last lines: the numbers of lines and of rejects."""
@@ -69,4 +69,4 @@ class ParseRecord:
         for id_ in self._recent.keys() - sources:
             del self._recent[id_]
             self._mostly.pop(id_, None)
-        self._refused &= sources
+        self._refused = {id_: given for id_, given in self._refused.items() if id_ in sources}

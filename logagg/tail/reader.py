@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from logagg.clock import Clock
+from logagg.config.logs import LogTable
 from logagg.intake.tail import Tailer
 from logagg.intake.waker import Waker
 from logagg.parse.source_formats import SourceFormats
@@ -63,6 +64,7 @@ class ReadLoop:
         tailer: Tailer,
         waker: Waker,
         formats: SourceFormats,
+        logs: LogTable,
         parsers: Parsers,
         sink: Sink,
         pace: Pace,
@@ -71,7 +73,8 @@ class ReadLoop:
         *,
         found: Callable[[Source, str], None],
     ) -> None:
-        self._tailer, self._waker, self._formats, self._parsers = tailer, waker, formats, parsers
+        self._tailer, self._waker, self._parsers = tailer, waker, parsers
+        self._formats, self._logs = formats, logs
         self._sink, self._pace, self._clock = sink, pace, clock
         self._written_at = written_at  # when the lake was last written, in case the clock is behind that
         self._found = found  # is told of a further format of a source
@@ -146,10 +149,10 @@ class ReadLoop:
         # A hole, or a line over the limit, has no format.
         if chunk.data and not self._tailer.set_format(chunk, self._formats.name_of(chunk.source, fmt.name)):
             return
-        source = self._tailer.source(chunk.source)
+        source = self._tailer.set_site(chunk.source, self._logs.site_of(*self._tailer.names(chunk.source)))
         self._put = True
         self._bytes += chunk.end - chunk.start
-        parsed = self._parsers.submit(chunk, fmt, source, written=written)
+        parsed = self._parsers.submit(chunk, fmt, source, written=written, site=source.site)
         self._parsing.add(parsed)
         self._sink.put(source, without_data(chunk), parsed)
 

@@ -24,6 +24,7 @@ from logagg.notices import log_unreadable, path_missing
 from logagg.tail.freshness import Freshness
 from logagg.tail.options import TailOptions
 from logagg.tail.parse_record import ParseRecord
+from logagg.tail.skipped import no_format
 
 EVERY = 5.0  # seconds between heartbeats
 AT_LEAST = 1.0  # seconds between heartbeats, at least, even after a change
@@ -56,7 +57,7 @@ class Reporter:
             once=options.once,
             version=logagg.__version__,
         )
-        self._paths, self._given = options.paths, options.log_format or options.config.log_format
+        self.paths: Sequence[str] = options.follows(options.config)  # by the current configuration, as `flush`
         self._send, self._record, self._freshness, self._clock = send, record, freshness, clock
         self._since: dict[
             tuple[str, str], float
@@ -142,7 +143,7 @@ class Reporter:
             behind=self._freshness.behind,
             stalled=self._freshness.stalled,
             unread=tailer.backlog(),
-            paths=tuple(self._paths),
+            paths=tuple(self.paths),
             following=len(logs),
             logs=tuple(logs[:MOST_LOGS]),
             waiting=self._since_when("waiting", (LogProblem(path, why, 0.0) for path, why in self._waiting.items())),
@@ -160,7 +161,7 @@ class Reporter:
     def _look_at_paths(self, logs: Sequence[FollowedLog]) -> None:
         """Return the paths that match no log, among those without a followed log."""
         names = {log.path for log in logs}
-        found = [one for path in self._paths if not _is_followed(path, names) and (one := _problem(path))]
+        found = [one for path in self.paths if not _is_followed(path, names) and (one := _problem(path))]
         self._waiting = {one.path: one.reason for one in found if one.state == "missing"}
         self._refused = {one.path: one.reason for one in found if one.state != "missing"}
 
@@ -177,8 +178,10 @@ class Reporter:
         return [LogProblem(path, reason, 0.0) for path, reason in found.items()]
 
     def _unparsed(self, tailer: Tailer) -> list[LogProblem]:
-        what = f"the log format {self._given!r} matches none" if self._given else "no known log format matches most"
-        found = {id_: (f"{what} of its first lines", 0, 0) for id_ in self._record.without_format()}
+        found = {
+            id_: (f"{no_format(given)} of its first lines", 0, 0)
+            for id_, given in self._record.without_format().items()
+        }
         for id_, (lines, rejects) in self._record.mostly_rejected().items():
             found[id_] = (f"{rejects} of its last {lines} lines are rejects", lines, rejects)
         problems = []

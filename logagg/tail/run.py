@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from logagg.clock import Clock
+from logagg.config.logs import LogTable, apart_of
 from logagg.config.sections import Config
 from logagg.errors import LogaggError
 from logagg.heap import HeapTrimmer
@@ -25,7 +26,8 @@ from logagg.notices import (
 )
 from logagg.parse.envelopes.cutting import whole_lines
 from logagg.parse.formats.format import PersonalFields
-from logagg.parse.source_formats import SourceFormats
+from logagg.parse.geo.places import GeoSettings, changes
+from logagg.parse.source_formats import SourceFormats, check_formats
 from logagg.parse_pool.pool import Parsers
 from logagg.parse_pool.task import ParseTask
 from logagg.records import Source
@@ -85,6 +87,7 @@ class Run:
         self._requests, self._parsers, self._budget = requests, parsers, options.budget
         self._config = options.config
         self._new_config: Config | None = None  # for the next read loop, loaded while this one runs
+        self._geo: GeoSettings | None = None
         self._cut_short = False  # by a signal
         self._waker = Waker(notices.report)
         self._unread = SkippedLogs(notices, ends=options.ends)
@@ -103,7 +106,8 @@ class Run:
     def run(self) -> None:
         """Follow until told to stop, or read once. Raises LogaggError."""
         started = self._clock.monotonic()
-        announce(paths.problems(self._options.paths), self._notices)
+        self._tell_news()
+        announce(paths.problems(self._paths), self._notices)
         try:
             with served(self._options.metrics, self.numbers):
                 while self._session():
@@ -114,9 +118,15 @@ class Run:
             self._waker.stop()
         if self._options.ends:
             self._destination.refuse_damaged()
-            self._unread.complain(
-                self._options.paths, self._log_format(self._config), in_vain=not self._stats.tally.lines
-            )
+            self._unread.complain(self._paths, in_vain=not self._stats.tally.lines)
+
+    def _tell_news(self) -> None:
+        for notice in self._options.news():
+            self._notices.report(notice)
+
+    @property
+    def _paths(self) -> list[str]:
+        return self._options.follows(self._config)
 
     def _finish(self, started: float) -> None:
         """Merge the files of the lake, and print the summary."""
@@ -169,8 +179,9 @@ class Run:
     def _make_tailer(self, beginning: Beginning) -> Tailer:
         options, tail = self._options, self._config.tail
         return Tailer(
-            options.paths,
+            self._paths,
             beginning.known,
+            apart=apart_of(self._config.logs),
             start_at=options.start or tail.begin,
             chunk_bytes=beginning.chunk_bytes,
             max_line=tail.max_line,
@@ -201,15 +212,17 @@ class Run:
     def _make_loop(self, tailer: Tailer, sink: Sink, beginning: Beginning) -> ReadLoop:
         config, pace = self._config, self._pace(self._config)
         privacy, classifier = config.privacy, self._destination.classifier(config)
-        formats = self._formats(config, tailer)
+        self._geo = classifier.geo
+        formats, logs = self._formats(config, tailer), LogTable(config.logs)
         detector = formats.detector if formats.detects else None
         task = ParseTask(classifier, config.tail.max_line, privacy.addresses_in_samples, sink.then, detector)
         self._parsers.use(task, self._notices.report, formats.learn)
-        self._reporter.flush = pace.flush
+        self._reporter.flush, self._reporter.paths = pace.flush, self._paths
         return ReadLoop(
             tailer,
             self._waker,
             formats,
+            logs,
             self._parsers,
             sink,
             pace,
@@ -264,6 +277,8 @@ class Run:
                 loop.stop()
             elif request == "reload":
                 self._reload(loop, tailer)
+            for notice in changes(self._geo):
+                self._notices.report(notice)
             display.refresh(tailer.backlog(), self._destination.activity)
             self._reporter.tick(tailer)
 
@@ -278,6 +293,7 @@ class Run:
         if config := reloaded(self._options.reload, self._new_config or self._config, attempt, self._notices):
             self._new_config = config
             loop.stop()
+            self._tell_news()
 
     def _renewed(self, config: Config, tailer: Tailer) -> Sink:
         """Return the next sink: with the new configuration, or with the old one if the destination refuses the new one."""
@@ -286,6 +302,8 @@ class Run:
         except LogaggError as error:
             self._notices.report(configuration_refused(str(error)))
             return self._destination.adopt(self._config)
+        if config.logs != self._config.logs:
+            tailer.follow(self._options.follows(config), apart_of(config.logs))
         self._config = config
         tailer.reconsider()
         self._notices.report(configuration_reloaded())
@@ -293,19 +311,23 @@ class Run:
 
     def _formats(self, config: Config, tailer: Tailer) -> SourceFormats:
         """Return the formats of logs for a configuration. Raises LogaggError."""
-        given = self._log_format(config)
+        given, logs, personal = self._options.log_format, LogTable(config.logs), PersonalFields.of(config)
         known = {source.id: source.format for source in tailer.sources() if source.format}
+        check_formats(config.logs, personal)
+
+        def own(source: str) -> str:
+            return "" if given else logs.format_of(*tailer.names(source))
 
         def refused(source: str) -> None:
-            self._unread.refuse(tailer.source(source), given)
+            self._unread.refuse(tailer.source(source), formats.given_for(source))
 
         def before(source: str) -> str:
             return format_before(tailer.sources(), tailer.source(source))
 
-        return SourceFormats(given, known, self._clock, refused, PersonalFields.of(config), before, tailer.first_bytes)
-
-    def _log_format(self, config: Config) -> str:
-        return self._options.log_format or config.log_format
+        formats = SourceFormats(
+            given or config.log_format, known, self._clock, refused, personal, before, tailer.first_bytes, own
+        )
+        return formats
 
     def _pace(self, config: Config) -> Pace:
         options = self._options

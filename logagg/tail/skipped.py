@@ -17,7 +17,7 @@ class SkippedLogs:
     def __init__(self, notices: Notices, *, ends: bool) -> None:
         self._notices, self._ends = notices, ends
         self._unreadable: list[LogaggError] = []
-        self._refused: dict[str, str] = {}  # by source: its path
+        self._refused: dict[str, tuple[str, str]] = {}  # by source: its path, and the format that it should have
         self.record = ParseRecord()
 
     def report(self, notice: Notice) -> None:
@@ -32,20 +32,24 @@ class SkippedLogs:
         if source.id not in self._refused and not self._ends:
             problem = _no_format(source.path, given, "looked at again when it has grown")
             self._notices.report(log_without_format(source.path, str(problem)))
-        self._refused[source.id] = source.path
-        self.record.refuse(source.id)
+        self._refused[source.id] = source.path, given
+        self.record.refuse(source.id, given)
 
-    def complain(self, named: Sequence[str], given: str, *, in_vain: bool) -> None:
+    def complain(self, named: Sequence[str], *, in_vain: bool) -> None:
         """Raise for an unreadable log, or a named one without a format, or if all was `in_vain`; report the others."""
         refused = sorted(self._refused.values())
-        grave = [path for path in refused if path in named or in_vain]
-        failures = [*self._unreadable, *(_no_format(path, given) for path in grave)]
-        for error in [*failures[1:], *(_no_format(path, given) for path in refused if path not in grave)]:
+        grave = [one for one in refused if one[0] in named or in_vain]
+        failures = [*self._unreadable, *(_no_format(*one) for one in grave)]
+        for error in [*failures[1:], *(_no_format(*one) for one in refused if one not in grave)]:
             self._notices.report(log_left_unread(str(error)))
         if failures:
             raise failures[0]
 
 
+def no_format(given: str) -> str:
+    """Return the words for a log that does not match the given format, or any."""
+    return f"the log format {given!r} matches none" if given else "no known log format matches most"
+
+
 def _no_format(path: str, given: str, then: str = "nothing of it was counted") -> FormatError:
-    what = f"the log format {given!r} matches none" if given else "no known log format matches most"
-    return FormatError(f"{path}: {what} of its first lines", f"say it with --log-format; {then}")
+    return FormatError(f"{path}: {no_format(given)} of its first lines", f"say it with --log-format; {then}")

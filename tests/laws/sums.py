@@ -21,6 +21,7 @@ KEPT = {
     "ads": ("ts", "is_bot"),
     "referrers": ("ts", "is_bot"),
     "agents": ("ts", "is_bot"),
+    "robots": ("ts", "is_bot"),
     "errors": ("ts", "status", "is_bot"),
     "latency": ("ts", "is_bot"),
 }

@@ -15,20 +15,24 @@ import pyarrow.compute as pc
 
 from logagg.columnar.dictionary import masked, spread
 from logagg.columnar.encoded import EncodedText
-from logagg.columnar.slices import Codes, Column, Slices
+from logagg.columnar.slices import Codes, Column, Mask, Slices
 from logagg.config.rules import KINDS
 from logagg.config.sections import Config
 from logagg.parse.events import kinds, visitors
 from logagg.parse.events.addresses import Prefix
 from logagg.parse.events.clients import Proxies
+from logagg.parse.events.hints import HINTS, refined
+from logagg.parse.events.locations import from_hosting, located
 from logagg.parse.events.rules import Rules
 from logagg.parse.events.targets import hosts_of, schemes_of, split_targets
+from logagg.parse.geo.layouts import FIELDS
+from logagg.parse.geo.places import GeoSettings
 from logagg.parse.schemas import EVENT_SCHEMA, TEXT
 from logagg.parse.text import urls
 from logagg.sketches import latency_bucket
 
 NO_SITE = "-"
-AS_LOGGED = ("cache", "scheme", "protocol", "tls", "user", "country")  # as a line has them; null in most formats
+AS_LOGGED = ("cache", "scheme", "protocol", "tls", "user")  # as a line has them; null in most formats
 NUMBERS = ("time", "position", "status", "bytes", "seconds", "upstream_seconds")
 _WWW = "www."
 _PAGEVIEW = KINDS.index("pageview")
@@ -48,6 +52,9 @@ class Classifier:
     users: bool = False  # keep the names that clients logged in with
     queries: bool = False  # keep query strings
     ids: bool = True  # keep the join ids of tracking requests
+    geo: GeoSettings | None = None  # the databases that tell where an address is
+    city: bool = False  # keep cities
+    hosting: bool = False  # whoever comes from a hosting network is a robot
     key_of: Callable[[int], bytes] | None = None  # returns the key of the period that ends at a given second
 
     @classmethod
@@ -66,18 +73,27 @@ class Classifier:
             privacy.users,
             config.requests.query,
             config.requests.keep != 0,
+            GeoSettings.of(config),
+            config.geo.city,
+            config.robots.hosting,
             key_of,
         )
 
-    def classify(self, batch: pa.Table) -> pa.Table:
-        """Return one event (`EVENT_SCHEMA`) per row of a batch (`BATCH_SCHEMA`), in the same order."""
+    def classify(self, batch: pa.Table, site_of_log: str = "") -> pa.Table:
+        """Return one event (`EVENT_SCHEMA`) per row of a batch (`BATCH_SCHEMA`), in the same order.
+
+        `site_of_log` is the site of lines without a virtual host, if it is known for their log.
+        """
         column = {name: EncodedText.of(batch.column(name)) for name in batch.schema.names if _is_text(batch, name)}
-        logged = [name for name in AS_LOGGED if batch.column(name).null_count < batch.num_rows]
-        site = self._sites(column["host"], column["target"])
+        logged = {name: texts for name, texts in column.items() if batch.column(name).null_count < batch.num_rows}
+        site = self._sites(column["host"], column["target"], site_of_log)
         requests = self._requests(column["target"].filled(), site)
         kind = self.rules.kinds(requests.rule, requests.codes, batch.column("status").to_numpy(), column["method"])
         referrer, from_page = _split_referrers(column["referrer"])
         path = requests.paths()
+        logged_places = {name: texts for name, texts in logged.items() if name != "city" or self.city}
+        places = located(logged_places, lambda: self._clients(column), self.geo)
+        facts, is_bot = self._facts(column["agent"], logged, from_hosting(places))
         texts = {
             "site": site,
             "method": column["method"].filled(),
@@ -85,35 +101,49 @@ class Classifier:
             "referrer": referrer,
             "from_path": _from_paths(kind, site, referrer, from_page),
             "ext": _extensions(path),
-            **{name: column[name] for name in logged if name != "user" or self.users},
+            **{name: logged[name] for name in AS_LOGGED if name in logged and (name != "user" or self.users)},
             **requests.parameters(self.rules, ids=self.ids),
+            **places,
+            **facts,
         }
         texts |= {"query": requests.queries()} if self.queries else {}
         if "scheme" not in logged and (schemes := schemes_of(column["target"].filled())):
             texts["scheme"] = schemes
-        # A format without user agents tells nothing; an empty agent in one that has them means a robot.
-        agent = column["agent"].with_null()
-        from logagg.parse.events.agents import describe  # its patterns load slowly, and only parsers need them
-
-        described = describe(agent.values)
-        texts |= {
-            name: EncodedText(agent.codes, described.column(name).combine_chunks())
-            for name in ("browser", "os", "device")
-        }
+        nothing = pa.nulls(batch.num_rows, TEXT)
         columns = {name: value.bounded(self.limit).array() for name, value in texts.items()}
-        columns |= {name: pa.nulls(batch.num_rows, TEXT) for name in (*AS_LOGGED, "query") if name not in columns}
+        columns |= {name: nothing for name in (*AS_LOGGED, *FIELDS, "query") if name not in columns}
         columns["kind"] = EncodedText(kind, pa.array(KINDS)).array()
         columns |= {name: batch.column(name) for name in NUMBERS}
-        columns["is_bot"] = pa.array(spread(described.column("is_bot").to_numpy(), agent.codes))
+        columns["is_bot"] = pa.array(is_bot)
         columns["bucket"] = latency_bucket(batch.column("seconds").combine_chunks())
         columns["visitor"] = pa.array(self._visitors(column, batch.column("time")))
         return pa.table([columns[name] for name in EVENT_SCHEMA.names], schema=EVENT_SCHEMA)
 
-    def _sites(self, hosts: EncodedText, targets: EncodedText) -> EncodedText:
-        """Return the site of each row: its virtual host; else, if none is configured, that in an absolute target."""
-        own = (self.site or NO_SITE).lower()
+    def _facts(
+        self, agent: EncodedText, logged: dict[str, EncodedText], hosted: Mask | None
+    ) -> tuple[dict[str, EncodedText], Mask]:
+        """Return what is known of the agent of each row, and a mask of the robots; `hosted` is one of hosting networks."""
+        from logagg.parse.events import agents, robots  # their patterns load slowly, and only parsers need them
+
+        # A format without user agents tells nothing; an empty agent in one that has them means a robot.
+        agent = agent.with_null()
+        codes, facts = agent.codes, agents.describe(agent.values)
+        if hints := {name: logged[name].filled() for name in HINTS if name in logged}:
+            codes, facts = refined(agent, facts, hints)
+        texts = {name: EncodedText(codes, facts.column(name).combine_chunks()) for name in agents.TEXTS}
+        is_bot = spread(facts.column("is_bot").to_numpy(), codes)
+        if self.hosting and hosted is not None and (more := np.flatnonzero(hosted & ~is_bot)).size:
+            reason = EncodedText.constant(len(more), robots.HOSTED)
+            texts["bot_reason"] = texts["bot_reason"].put(more, reason)
+            texts["robot_class"] = texts["robot_class"].put(more, EncodedText.constant(len(more), robots.OTHER))
+            is_bot = is_bot | hosted
+        return texts, is_bot
+
+    def _sites(self, hosts: EncodedText, targets: EncodedText, site_of_log: str) -> EncodedText:
+        """Return the site of each row: its virtual host; else, if none is known, that in an absolute target."""
+        own = (site_of_log or self.site or NO_SITE).lower()
         hosts = hosts.filled()
-        if not self.site and (asked := hosts_of(targets.filled())):
+        if not (site_of_log or self.site) and (asked := hosts_of(targets.filled())):
             hosts = hosts.otherwise(asked)
         return hosts.map(lambda values: pc.if_else(pc.equal(values, ""), own, values))
 

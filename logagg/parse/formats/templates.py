@@ -16,7 +16,7 @@ from typing import Any
 from logagg.errors import FormatError
 from logagg.parse.formats.format import REQUEST_PARTS, TIMES, UNITS, Format, Step
 from logagg.parse.formats.shapes import SHAPES
-from logagg.parse.formats.variables import APACHE, APACHE_UNUSED, CLIENTS, FIELDS, NGINX, SENT, SHAPE_OF_UNUSED
+from logagg.parse.formats.variables import APACHE, APACHE_UNUSED, CLIENTS, FIELDS, SENT, SHAPE_OF_UNUSED, nginx_field
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def _nginx(text: str, user_id: str) -> Iterator[Part]:
             yield literal.encode()
         else:
             name = braced or plain
-            yield Value("user_id") if name == user_id else _named(name, NGINX.get(name, ""))
+            yield Value("user_id") if name == user_id else _named(name, nginx_field(name))
 
 
 def _named(name: str, field: str) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 # Fields of a line, by the servers' names for them. If several names give one field, the first in the table is preferred.
@@ -43,11 +44,26 @@ NGINX: Mapping[str, str] = {
     "geoip2_data_country_code": "country",
     "geoip2_data_country_iso_code": "country",
     "http_cf_ipcountry": "country",
+    "http_cloudfront_viewer_country": "country",
+    "http_x_vercel_ip_country": "country",
+    "http_fastly_client_country": "country",
+    "http_x_country_code": "country",
+    "geoip_city": "city",
+    "http_cf_ipcity": "city",
+    "http_cloudfront_viewer_city": "city",
+    "http_x_vercel_ip_city": "city",
+    "http_cloudfront_viewer_asn": "asn",
+    "geoip_org": "organization",
+    "geoip_asn": "asn",
     "status": "status",
     "body_bytes_sent": "bytes",
     "bytes_sent": "bytes",
     "http_referer": "referrer",
     "http_user_agent": "agent",
+    "http_sec_ch_ua": "brands",
+    "http_sec_ch_ua_full_version_list": "brands",
+    "http_sec_ch_ua_platform": "platform",
+    "http_sec_ch_ua_mobile": "mobile",
     "request_time": "seconds",
     "upstream_response_time": "upstream_seconds",
     "upstream_cache_status": "cache",
@@ -82,12 +98,23 @@ APACHE: Mapping[str, str] = {
     "{GEOIP_COUNTRY_CODE}e": "country",
     "{MM_COUNTRY_CODE}e": "country",
     "{CF-IPCountry}i": "country",
+    "{CloudFront-Viewer-Country}i": "country",
+    "{X-Vercel-IP-Country}i": "country",
+    "{GEOIP_CITY}e": "city",
+    "{MM_CITY_NAME}e": "city",
+    "{CF-IPCity}i": "city",
+    "{MM_ASN}e": "asn",
+    "{GEOIP_ORGANIZATION}e": "organization",
+    "{MM_ASORG}e": "organization",
     "s": "status",
     "B": "bytes",
     "b": "bytes",
     "O": "bytes",
     "{Referer}i": "referrer",
     "{User-Agent}i": "agent",
+    "{Sec-CH-UA}i": "brands",
+    "{Sec-CH-UA-Platform}i": "platform",
+    "{Sec-CH-UA-Mobile}i": "mobile",
     "{us}T": "microseconds",
     "D": "microseconds",
     "{ms}T": "milliseconds",
@@ -146,7 +173,35 @@ JSON_KEYS: Mapping[str, str] = {
     **dict.fromkeys(("tlsversion", "sslversion", "tls", "tlsprotocol"), "tls"),
     **dict.fromkeys(("user", "username", "authuser", "userid"), "user"),
     **dict.fromkeys(("country", "countrycode", "cfipcountry", "geocountryisocode", "clientcountry"), "country"),
+    **dict.fromkeys(("countryisocode", "geocountry"), "country"),
+    **dict.fromkeys(("city", "cityname", "geocityname", "clientcity"), "city"),
+    **dict.fromkeys(("asn", "asnumber", "clientasn", "geoasn"), "asn"),
+    **dict.fromkeys(("asorg", "asname", "asorganization", "asnorg"), "organization"),
+    **dict.fromkeys(("secchua",), "brands"),
+    **dict.fromkeys(("secchuaplatform",), "platform"),
+    **dict.fromkeys(("secchuamobile",), "mobile"),
 }
+# Variables that nginx's geoip2 module fills have the names that its configuration gives them.
+_GEOIP2 = (
+    (re.compile(r"geoip2?_(?:\w+_)?country(?:_iso)?(?:_code)?"), "country"),
+    (re.compile(r"geoip2?_(?:\w+_)?city(?:_name)?(?:_en)?"), "city"),
+    (re.compile(r"geoip2?_(?:\w+_)?(?:asn|as_?n(?:umber|um)|autonomous_system_number)"), "asn"),
+    (
+        re.compile(
+            r"geoip2?_(?:\w+_)?(?:as_?(?:n_?)?org(?:anization)?|autonomous_system_organization|organization|isp)"
+        ),
+        "organization",
+    ),
+)
+
+
+def nginx_field(variable: str) -> str:
+    """Return the field that a variable of nginx fills; empty if it fills none."""
+    if variable in NGINX:
+        return NGINX[variable]
+    return next((field for pattern, field in _GEOIP2 if pattern.fullmatch(variable)), "")
+
+
 # Keys of times, written likewise.
 JSON_TIMES = (
     "timestamp", "time", "ts", "date", "datetime", "asctime", "requesttime", "starttime", "eventtime", "logtime", "t"
@@ -188,6 +243,10 @@ W3C: Mapping[str, str] = {
     "x-edge-result-type": "cache",
     "cs-countrycode": "country",
     "c-country": "country",
+    "asn": "asn",
+    "cs(sec-ch-ua)": "brands",
+    "cs(sec-ch-ua-platform)": "platform",
+    "cs(sec-ch-ua-mobile)": "mobile",
 }
 
 # All fields of a line, for templates such as `<client> [<time>] "<request>"`.
@@ -232,6 +291,12 @@ FIELDS: Mapping[str, str] = {
     "upstream_nanoseconds": "likewise",
     "cache": "whether the response came from a cache",
     "country": "of the client",
+    "city": "likewise, kept with `geo.city`",
+    "asn": "number of the client's network, such as `AS64496`",
+    "organization": "whose network that is",
+    "brands": "the client hint `Sec-CH-UA`",
+    "platform": "`Sec-CH-UA-Platform`",
+    "mobile": "`Sec-CH-UA-Mobile`",
     "user_id": "what tells visitors apart",
     "proxied_client": "address of the client as a trusted proxy says it",
     "sent_client": "address of the client as a header says it",

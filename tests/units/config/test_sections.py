@@ -239,10 +239,11 @@ def test_the_default_file_changes_nothing(tmp_path: Path) -> None:
 def test_the_default_file_uncommented_is_valid_and_names_every_setting(tmp_path: Path) -> None:
     content = re.sub(r"(?m)^# (?=[a-z_]+ = |\[\[)", "", default_file())
     config = written(tmp_path, content)
-    plain = [name for name in Config.__dataclass_fields__ if name not in ("rules", "rollups", "path")]
+    plain = [name for name in Config.__dataclass_fields__ if name not in ("rules", "rollups", "logs", "path")]
     assert all(getattr(config, name) == getattr(Config(), name) for name in plain)
     assert [rule.kind for rule in config.rules] == ["click"]
     assert [rollup.name for rollup in config.rollups] == ["slow_pages"]
+    assert [log.site for log in config.logs] == ["shop.example.com"]
     for setting in SETTINGS:
         assert f"\n# {setting.help}\n# {setting.name} = " in default_file()
 

@@ -13,11 +13,13 @@ from logagg.errors import LogaggError
 from logagg.explore.facts import Facts
 from logagg.explore.page import lake_answer, page_answer, status_answer
 from logagg.explore.panels import PANELS
-from logagg.explore.query import Ask
+from logagg.explore.query import Ask, asking
 from logagg.explore.scope import Scope
+from logagg.explore.tables import origin_of
 from logagg.query import status
 from logagg.query.render import as_json
 from logagg.query.snapshot import connect
+from tests.conftest import ROOT, Command
 from tests.units.explore.conftest import HOSTILE, HUGE, LINES
 
 NOW = datetime(2026, 3, 5, tzinfo=UTC).timestamp()
@@ -107,3 +109,26 @@ def test_the_state_is_a_light(demo_lake: Path) -> None:
     assert status_answer(replace(found, running=True))["state"] == "good"
     rejecting = replace(found, running=True, sources=(replace(found.sources[0], rejects=500),))
     assert status_answer(rejecting)["state"] == "warn"
+
+
+def test_panels_of_places_are_there_where_a_lake_has_places(tmp_path: Path) -> None:
+    logagg = Command(tmp_path / "lake", tmp_path)
+    case = ROOT / "fixtures/countries"
+    logagg.run("tail", "--once", "-q", "--config", case / "logagg.toml", case / "access.log")
+    with connect(logagg.lake) as connection:
+        _see_places(asking(connection))
+
+
+def _see_places(ask: Ask) -> None:
+    facts = Facts.of(ask)
+    lake = lake_answer("l", facts, ask, "1")
+    places = ("countries", "cities", "networks", "organizations")
+    assert all(panel["present"] for panel in lake["panels"] if panel["name"] in places)
+    found = page_answer(Scope.of(0, since="2026-03-01", until="2026-03-03", is_=["country:SE"]), facts, ask)["panels"]
+    assert [found[name]["rows"][0][of] for name, of in (("countries", "country"), ("cities", "city"))] == [
+        "SE",
+        "Linköping",
+    ]
+    assert found["organizations"]["rows"][0]["organization"] == "Bredband2 AB"  # by its requests
+    old = replace(facts, rollups={name: {"ts": "x", "is_bot": "bool"} for name in ("requests", "traffic")})
+    assert origin_of("robots", frozenset({"robot"}), Scope.of(NOW), old).unavailable.startswith("an earlier logagg")

@@ -53,8 +53,31 @@ def test_a_directory_matches_its_access_logs(tmp_path: Path, name: str) -> None:
     assert found(tmp_path) == [name]
 
 
+def test_what_is_kept_apart_is_found_only_by_its_own_name(tmp_path: Path) -> None:
+    touch(tmp_path, "a.log", "b.log", "b.log.1", "c.log")
+    apart = [str(tmp_path / "b.log")]
+
+    def asked(*paths: str) -> list[str]:
+        return [os.path.basename(one.path) for one in discover.find(paths, apart) if one.asked]
+
+    assert asked(str(tmp_path)) == asked(str(tmp_path / "*.log")) == ["a.log", "c.log"]
+    assert asked(str(tmp_path / "b.log")) == ["b.log"]
+
+
 @pytest.mark.parametrize(
-    "name", ["error.log", "error.log.1", "site-error.log", "php_errors.log", ".access.log", "notes.txt", "catalog"]
+    "name",
+    [
+        "access.log.swp",
+        "#access.log#",
+        "access.log.tmp",
+        "error.log",
+        "error.log.1",
+        "site-error.log",
+        "php_errors.log",
+        ".access.log",
+        "notes.txt",
+        "catalog",
+    ],
 )
 def test_a_directory_matches_no_other_files(tmp_path: Path, name: str) -> None:
     touch(tmp_path, name, "access.log")

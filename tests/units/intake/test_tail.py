@@ -837,3 +837,22 @@ def _polled(bench: Bench, tailer: Tailer) -> Iterator[Chunk]:
     for _ in range(4):
         yield from tailer.poll()
         bench.clock.sleep(3)
+
+
+def test_other_paths_are_followed_from_then_on(bench: Bench) -> None:
+    for name in ("one.log", "two.log"):
+        (bench.folder / name).write_text(f"{name}\n")
+    tailer = bench.tailer(bench.folder / "one.log")
+    assert data(tailer.poll()) == b"one.log\n"
+    tailer.follow([str(bench.folder / "one.log"), str(bench.folder / "two.log")])
+    (bench.folder / "one.log").write_text("one.log\nmore\n")
+    assert data(tailer.poll()) == b"more\ntwo.log\n"
+
+
+def test_a_source_is_described(bench: Bench) -> None:
+    (bench.folder / "a.log.1").write_text("line\n")
+    tailer = bench.tailer(bench.folder / "a.log.1")
+    (chunk,) = tailer.poll()
+    assert tailer.names(chunk.source) == (str(bench.folder / "a.log.1"), str(bench.folder / "a.log.1"))
+    tailer.set_site(chunk.source, "shop.example")
+    assert tailer.set_site(chunk.source, "").site == "shop.example", "what is known is kept"

@@ -115,6 +115,12 @@ def test_a_new_configuration_applies_from_the_next_chunk_on(processes: Parsers) 
     assert found == ["one", "two", "one"]
 
 
+def test_the_site_of_a_log_goes_before_that_of_the_configuration(processes: Parsers) -> None:
+    processes.use(reading(site="general"), ignored)
+    submitted = [processes.submit(chunk(), FORMAT, site=site) for site in ("shop.example", "")]
+    assert [one.result().table["site"][0].as_py() for one in submitted] == ["shop.example", "general"]
+
+
 def described(chunk: Chunk, batch: Batch, *more: Any) -> Any:
     return chunk.end, chunk.data, batch.table.num_rows, batch.rejects.lines, os.getpid(), *more
 

@@ -20,6 +20,12 @@ ROLLUPS = {
     "5 AS hits, [1::UBIGINT] AS visitors",
     "agents": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, 'Firefox' AS browser, 'Linux' AS os, 'desktop' AS device, "
     "false AS is_bot, 5 AS hits, [1::UBIGINT] AS visitors",
+    "robots": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, 'GPTBot' AS robot, 'ai crawler' AS robot_class, "
+    "'name' AS bot_reason, true AS is_bot, 5 AS hits, 7 AS bytes, [1::UBIGINT] AS visitors",
+    "countries": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, 'SE' AS country, '' AS city, "
+    "false AS is_bot, 5 AS hits, 7 AS bytes, [1::UBIGINT] AS visitors",
+    "networks": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, 'isp' AS network, 'AS64496' AS asn, "
+    "'Example' AS organization, false AS is_bot, 5 AS hits, 7 AS bytes, [1::UBIGINT] AS visitors",
     "errors": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, '/no' AS path, 404::SMALLINT AS status, "
     "false AS is_bot, 40 AS hits",
     "latency": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, '/' AS path, i::SMALLINT AS bucket, "

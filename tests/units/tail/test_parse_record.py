@@ -34,11 +34,11 @@ def test_sources_are_separate_and_are_forgotten() -> None:
     record = ParseRecord()
     record.add("a", 50, 50)
     record.add("b", 50, 0)
-    record.refuse("c")
-    assert set(record.mostly_rejected()) == {"a"} and record.without_format() == {"c"}
+    record.refuse("c", "common")
+    assert set(record.mostly_rejected()) == {"a"} and record.without_format() == {"c": "common"}
     record.add("c", 0, 0)
-    assert record.without_format() == {"c"}, "a hole is no evidence about the format"
+    assert record.without_format() == {"c": "common"}, "a hole is no evidence about the format"
     record.forget_all_but({"b", "c"})
-    assert record.mostly_rejected() == {} and record.without_format() == {"c"}
+    assert record.mostly_rejected() == {} and record.without_format() == {"c": "common"}
     record.add("c", 1, 0)
-    assert record.without_format() == set()
+    assert record.without_format() == {}

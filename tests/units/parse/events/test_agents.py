@@ -77,6 +77,9 @@ ROBOTS = [
 ]
 
 
+PERSON = {"robot": "", "robot_class": "", "bot_reason": "", "is_bot": False}
+
+
 def facts(agent: str | None) -> dict[str, object]:
     found: dict[str, object] = describe(pa.array([agent], pa.string())).to_pylist()[0]
     return found
@@ -84,7 +87,7 @@ def facts(agent: str | None) -> dict[str, object]:
 
 @pytest.mark.parametrize(("agent", "browser", "os", "device"), PEOPLE)
 def test_people(agent: str, browser: str, os: str, device: str) -> None:
-    assert facts(agent) == {"browser": browser, "os": os, "device": device, "is_bot": False}
+    assert facts(agent) == {"browser": browser, "os": os, "device": device, **PERSON}
 
 
 @pytest.mark.parametrize("agent", ROBOTS)
@@ -101,7 +104,7 @@ def test_every_robot_of_the_list_is_recognised() -> None:
 
 
 def test_a_log_without_agents_has_no_robots() -> None:
-    assert facts(None) == {"browser": "", "os": "", "device": "", "is_bot": False}
+    assert facts(None) == {"browser": "", "os": "", "device": "", **PERSON}
 
 
 def test_answers_are_aligned_with_the_agents() -> None:

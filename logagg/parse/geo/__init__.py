@@ -1,0 +1,1 @@
+"""Where addresses are: countries, cities and networks, from databases that the user names."""
