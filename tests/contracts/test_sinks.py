@@ -165,7 +165,7 @@ class Driver:
         return Chunk(self.source.id, 0, start, self.position, data, Fingerprint.blank(self.position))
 
     def parsed(self, chunk: Chunk, source: Source | None = None) -> Any:
-        return self._task(chunk, FORMAT, CLOCK.now(), "", source or self.source)
+        return self._task(chunk, FORMAT, CLOCK.now(), "", source or self.source).result
 
     def put(self, chunk: Chunk | None = None, parsed: Future[Any] | None = None) -> None:
         """Put a chunk before its parser is finished, and flush when the sink asks for it."""
