@@ -73,7 +73,7 @@ def _read(line: bytes, now: float) -> _Line | None:
     places = sorted(range(request), key=lambda at: not tokens[at].marks)  # a bare time may be that of a prefix
     time = next(((at, field) for at in places if (field := _time(tokens[at], now))), None)
     found = time and who(tokens[: time[0]] or tokens[1:request])
-    if time is None or not found:
+    if time is None or not found or _lacks_size(tokens[status + 1 :]):
         return None
     at, field = time
     when = tokens[at].place(f"<{field}>") + tokens[at].blanks.decode()
@@ -93,6 +93,12 @@ def _request(tokens: Sequence[Token]) -> tuple[int, int] | None:
 
 def _is_status(token: Token) -> bool:
     return not token.marks and not token.key and bool(_STATUS.match(token.value))
+
+
+def _lacks_size(rest: Sequence[Token]) -> bool:
+    """Tell whether a value that is no size stands before referrer and agent: its line is to be a reject, not one without a size."""
+    before_quotes = len(rest) > 2 and not rest[0].marks and rest[1].marks == rest[2].marks == b'""'
+    return before_quotes and not _SIZE.match(rest[0].value)
 
 
 def _time(token: Token, now: float) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple
 
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
@@ -95,7 +95,7 @@ class Robots:
 
 def _ai_robots() -> Iterator[tuple[str, Robot]]:
     """Yield the AI crawlers and assistants: a pattern, and the robot. A longer name comes first: it may contain another."""
-    text = (files(__package__) / "ai_robots.tsv").read_text("utf-8")
+    text = Path(__file__).with_name("ai_robots.tsv").read_text("utf-8")
     rows = [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
     for name, kind in sorted(rows, key=lambda row: -len(row[0])):
         # Rust knows no look-around; a word that is part of another one is none of these.

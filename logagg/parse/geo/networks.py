@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -53,6 +53,6 @@ def of_names(names: pa.Array) -> pa.Array:
 
 @cache
 def _listed() -> Mapping[str, str]:
-    text = (files(__package__) / "networks.tsv").read_text("utf-8")
+    text = Path(__file__).with_name("networks.tsv").read_text("utf-8")
     rows = (line.split("\t") for line in text.splitlines() if not line.startswith("#"))
     return {f"AS{number}": kind for number, kind, _ in rows}
