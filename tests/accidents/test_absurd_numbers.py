@@ -83,7 +83,7 @@ DURATIONS = [
     "5e-05",
     "0.00012345678901234567",
     '"-"',
-    "[1]",
+    "[1]",  # a list of one is its value
 ]
 TEMPLATE = (
     '{"time":"$time_iso8601","remote_addr":"$remote_addr","request":"$request","status":$status,'
@@ -99,7 +99,7 @@ def test_durations_of_json(logagg: Command, tmp_path: Path) -> None:
     logagg.run("tail", "--once", "-q", "--log-format", TEMPLATE, log)
     assert logagg.read("SELECT sum(hits)::INT, sum(bytes)::INT FROM traffic") == [(len(DURATIONS), 12 * len(DURATIONS))]
     assert logagg.read("SELECT sum(hits)::INT, round(sum(seconds), 9) FROM latency") == [
-        (5, round(WEEK + 0.75 + 5e-05 + 0.000123457, 9))
+        (6, round(WEEK + 1.75 + 5e-05 + 0.000123457, 9))
     ]
 
 
