@@ -64,6 +64,7 @@ def soak(site: Site, kills: int, seed: int) -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.soak  # a minute, on two cores
 def test_twenty_kills(site: Site) -> None:
     soak(site, 20, seed=random.randrange(1 << 32))
 
