@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.conftest import ROOT, Command
 
@@ -94,8 +94,9 @@ def panel_of(page: Page, name: str) -> Locator:
 
 
 def board(page: Page, name: str) -> list[list[str]]:
-    """Return the cells of a panel."""
+    """Return the cells of a panel, once they answer the question of now: a panel that waits still shows those before."""
     panel = panel_of(page, name)
+    expect(panel).to_have_attribute("aria-busy", "false", timeout=30_000)
     panel.locator("tbody tr, .empty, .notes").first.wait_for()
     return [
         [cell.strip() for cell in row.locator("th, td").all_inner_texts()] for row in panel.locator("tbody tr").all()
