@@ -17,7 +17,7 @@ from logagg.lake.state import State
 from logagg.lake.verify import Verification, verify
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.geo.places import GeoSettings, shared
-from logagg.parse.source_formats import DETECTED, check_formats
+from logagg.parse.source_formats import check_formats, is_detected
 from logagg.rollup.configured import rollups_of
 from logagg.servers.find import with_logs
 from logagg.servers.logs import ServerLog
@@ -112,7 +112,7 @@ def _databases(config: Config) -> Iterator[str]:
 
 def _compiled(log_format: str) -> str:
     """Return the log format if it compiles. Raises FormatError."""
-    if log_format not in ("", *DETECTED):  # their keys are detected from their lines
+    if not is_detected(log_format):
         compile_format(log_format)
     return log_format
 

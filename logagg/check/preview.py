@@ -24,7 +24,7 @@ from logagg.parse.detect import detect, least_of
 from logagg.parse.formats.compile import compile_format, joined
 from logagg.parse.formats.format import Format, PersonalFields
 from logagg.parse.lines import fast, reference
-from logagg.parse.source_formats import DETECTED, SAMPLE_LINES, SourceFormats
+from logagg.parse.source_formats import SAMPLE_LINES, SourceFormats, is_detected
 from logagg.parse.unreadable import why_unreadable
 from logagg.records import Chunk, Fingerprint
 
@@ -158,7 +158,7 @@ class Previewer:
 
     def _meant(self, given: str) -> Format | None:
         """Return the given format, unless it has to be detected from the lines."""
-        return compile_format(given, self._personal) if given not in ("", *DETECTED) else None
+        return None if is_detected(given) else compile_format(given, self._personal)
 
     def _mismatches(self, lines: Sequence[bytes], fmt: Format | None) -> tuple[int, list[Mismatch]]:
         """Return the number of lines, of which one may come in parts, and those that would be rejected."""

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from logagg.parse.formats.format import Format
+from logagg.parse.json_detect import unclear_keys
 from logagg.parse.lines import reference
 from logagg.parse.lines.headers import after, is_comment
 
 LOOKED_AT = 50  # lines among which that with the most values is chosen
 SHOWN = 60  # characters of a value
+_UNCLEAR = " (in which unit its values do not prove)"
 
 # Columns of a line, by what people call them, in the order in which they are shown.
 _NAMES = {
@@ -63,8 +65,10 @@ def understood(lines: Sequence[bytes], fmt: Format, now: float) -> Understood | 
     if best is None:
         return None
     _, line, record, fmt = best
+    unused = (one.decode("utf-8", "replace") for one in reference.unused(line, fmt, now))
+    unclear = unclear_keys(lines, fmt)
     return Understood(
-        dict(_values(record)), tuple(_short(one.decode("utf-8", "replace")) for one in reference.unused(line, fmt, now))
+        dict(_values(record)), tuple(_short(one) + (_UNCLEAR if one in unclear else "") for one in unused)
     )
 
 

@@ -45,6 +45,21 @@ cdef inline Ptr find_in_word(Ptr at, uint8_t byte) noexcept nogil:
     return at + (zeros_below(bits) >> 3) if bits else NULL
 
 
+cdef inline Ptr after_blanks(Ptr at, Ptr stop) noexcept nogil:
+    """Return the first position from `at` on that is not a blank, or `stop`."""
+    while at < stop and at[0] == c" ":
+        at += 1
+    return at
+
+
+cdef inline bint is_escaped(Ptr first, Ptr at) noexcept nogil:
+    """Tell whether an odd number of backslashes, none of them before `first`, precedes `at`."""
+    cdef Ptr before = at
+    while before > first and (before - 1)[0] == c"\\":
+        before -= 1
+    return (at - before) & 1
+
+
 cdef inline uint64_t word(Ptr at) noexcept nogil:
     """Return eight bytes as a number, the first one lowest."""
     cdef uint64_t bits

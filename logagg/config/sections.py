@@ -155,7 +155,9 @@ class Config:
         [], NETWORKS, "networks of your own proxies, whose X-Forwarded-For is believed about the client"
     )
     forwarded: bool = setting(
-        False, FLAG, "believe the first address of X-Forwarded-For, whoever wrote it; trusted_proxies is better"
+        False,
+        FLAG,
+        "believe the first address of X-Forwarded-For, which any client can write; trusted_proxies is safer",
     )
     log_format: str = setting("", TEXT, "a name, an nginx log_format or an Apache LogFormat; empty: detect")
     tz: str = setting(

@@ -68,7 +68,8 @@ def unclear_keys(lines: Sequence[bytes], fmt: Format) -> list[str]:
     read = set(fmt.keys.values())
     detected = fmt.name.startswith("json:")
     missing = {units["seconds"] for units in _DURATIONS if detected and not read & set(units.values())}
-    return [path for path in _values(lines) if _NAMES.get(_known(_name(path))[0]) in missing]
+    known = {path: _known(_name(path)) for path in _values(lines)}
+    return [path for path, (name, unit) in known.items() if unit == "" and _NAMES.get(name) in missing]
 
 
 def _values(lines: Sequence[bytes]) -> Values:

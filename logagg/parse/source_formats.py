@@ -20,16 +20,21 @@ from logagg.parse.lines import scan
 from logagg.parse.lines.headers import under
 from logagg.records import Chunk
 
-DETECTED = ("json", "ltsv")  # names whose keys or labels are detected
+_DETECTED = ("json", "ltsv")  # names whose keys or labels are detected
 SAMPLE_LINES = 1000
 SAMPLE = 1 << 20  # bytes
+
+
+def is_detected(name: str) -> bool:
+    """Tell whether lines decide what a format's name means; an empty one means any."""
+    return name in ("", *_DETECTED)
 
 
 def check_formats(logs: Iterable[LogConfig], personal: PersonalFields = NO_PERSONAL_FIELDS) -> None:
     """Raise ConfigError for a `[[log]]` with a format that cannot be understood."""
     for log in logs:
         try:
-            if log.format not in ("", *DETECTED):
+            if not is_detected(log.format):
                 compile_format(log.format, personal)
         except FormatError as error:
             raise log.place.error("format", error.message, error.hint) from None
@@ -65,9 +70,9 @@ class SourceFormats:
     ) -> None:
         """Use a source's `own` format, and others where that does not match; else the `given` one alone."""
         self._own, self._general, self._personal = own, given, personal
-        kind = split(given)[1] if split(given)[1] in DETECTED else ""  # details are detected from the lines
-        self._given = compile_format(given, personal) if given and not kind else None
-        self.detector = Detector(personal, (kind,) if kind else None)
+        kind = split(given)[1]
+        self._given = compile_format(given, personal) if given and kind not in _DETECTED else None
+        self.detector = Detector(personal, (kind,) if kind in _DETECTED else None)
         # Remembered formats that differ from --log-format are dropped and detected again.
         kept = {source: self._kept(source, name) for source, name in known.items()}
         self._formats = {source: fmt for source, fmt in kept.items() if fmt}
@@ -159,11 +164,11 @@ class SourceFormats:
 
     def _compiled(self, name: str) -> Format | None:
         """Return the format of a name; None for those that lines decide."""
-        return compile_format(name, self._personal) if name not in ("", *DETECTED) else None
+        return None if is_detected(name) else compile_format(name, self._personal)
 
     def _probe(self, source: str, lines: list[bytes], now: float) -> Format | None:
         name = self._own(source)
-        if name in DETECTED:
+        if name in _DETECTED:
             return Detector(self._personal, (name,)).first(lines, now)
         if own := self._compiled(name):
             # If another is detected, the parser finds out which, and says it.

@@ -39,7 +39,8 @@ def prove(lines: Sequence[bytes], rows: Sequence[Row], *formats: str) -> list[bo
     """Tell of each line whether it gives its row (`COMPARED`) in one of some log formats.
 
     Lines may be older than the format that their source has now, so those that do not are tried in the format that is
-    detected from them.
+    detected from them. It must give the rows of two lines: one line, such as two that have lost the newline between them,
+    has a format that is made for it alone.
     """
     if not lines:
         return []
@@ -50,8 +51,10 @@ def prove(lines: Sequence[bytes], rows: Sequence[Row], *formats: str) -> list[bo
         some = [lines[number] for number in left]
         found = (detect(some, now, _WITH_USERS) if name is DETECTED else _compiled(name)) if some else None
         if found:
-            for number, holds in zip(left, _hold(some, [rows[one] for one in left], found, now), strict=True):
-                proved[number] = holds
+            holds = _hold(some, [rows[one] for one in left], found, now)
+            if name is not DETECTED or sum(holds) > 1:
+                for number, one in zip(left, holds, strict=True):
+                    proved[number] = one
     return proved
 
 

@@ -33,7 +33,7 @@ AT_A_TIME = 3  # queries of one page: many have a part that one core does alone,
 QUERIES, ROWS = 500, 1_000  # queries of a snapshot whose rows are kept, if they are at most so many
 
 
-Left = Future[None]  # done once nobody waits for an answer any more
+Left = Future[None]  # done once no client waits for an answer any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Snapshot:
 
     @contextmanager
     def queries(self, stop: Left | None = None) -> Iterator[Ask]:
-        """Yield a function that runs queries, all of them within the time limit, and until nobody waits for them.
+        """Yield a function that runs queries, all of them within the time limit, and until no client waits for them.
 
         It may be called from any thread; some queries run at a time. It raises LimitReached, LakeError.
         """

@@ -138,7 +138,7 @@ class _Log:
         fmt, failure = _compiled(formats)
         # An empty name stands for the servers that take any.
         sites = sorted({site_of(context.names) for context in contexts})
-        record = _record(key, outputs, formats, fields := fields_of(fmt), sites, failure)
+        record = _record(key, outputs, formats, fields := fmt.fields if fmt else set(), sites, failure)
         knows = bool(record.site) or "host" in fields
         worth = record.readable, not any(one.conditional for one in outputs), knows, len(fields), record.path
         return cls(record, contexts, worth)
@@ -181,11 +181,6 @@ def _compiled(formats: Sequence[LogFormat]) -> tuple[Format | None, str]:
         return compile_format(formats[0].text), ""
     except FormatError as error:
         return None, f"{error.message.replace(repr(formats[0].text), repr(formats[0].name))}; add it to the format"
-
-
-def fields_of(fmt: Format | None) -> Set[str]:
-    """Return what the lines of a format tell."""
-    return {*fmt.keys.values(), *(step.field for step in fmt.steps)} - {""} if fmt else set()
 
 
 def _problem(path: str) -> PathProblem | None:

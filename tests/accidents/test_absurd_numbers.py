@@ -34,6 +34,7 @@ def test_such_lines_are_rejects_and_block_no_others(site: Site) -> None:
         2**64,
         "9" * 5000,
         "-1",
+        "+5",
         "1e3",
         "12.5",
         "0x1F",

@@ -281,9 +281,6 @@ def test_a_line_that_was_edited_in_the_middle(logagg: Command, log: Path) -> Non
     assert printed(logagg) == (written(range(COUNT)), ""), "a copy has them still"
 
 
-@pytest.mark.xfail(
-    reason="a quote in the last value is a part of it, so two lines that a blank joins prove the first", strict=False
-)
 def test_a_line_that_was_cut_in_the_middle(logagg: Command, log: Path) -> None:
     text = written(range(COUNT))
     at = text.index(line(30))

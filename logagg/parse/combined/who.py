@@ -104,5 +104,5 @@ def _other(token: Token) -> str:
 
 def _user(tokens: Sequence[Token]) -> Iterator[Place]:
     if tokens:
-        is_odd = len(tokens) > 1 and tokens[0].is_address and tokens[1].is_dash  # as nobody is called
+        is_odd = len(tokens) > 1 and tokens[0].is_address and tokens[1].is_dash  # an address and a dash are no name
         yield Token(b"", blanks=tokens[-1].blanks), "<user:any>" if is_odd else "<user>"

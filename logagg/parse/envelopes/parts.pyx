@@ -10,7 +10,7 @@ import numpy as np
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memchr, memcmp
 
-from logagg.columnar.bytes cimport Ptr, first_of
+from logagg.columnar.bytes cimport Ptr, first_of, is_escaped
 
 cdef enum:
     STREAMS = 3  # numbers of streams: 0 for what is no part
@@ -129,7 +129,7 @@ cdef inline bint _is_of_docker(Ptr at, Ptr stop, uint8_t* stream, uint8_t* is_op
     if stop - at < 80 or memcmp(at, b'{"log":"', 8) != 0:
         return False
     quote = <Ptr> memchr(text, c'"', stop - text)
-    while quote != NULL and _is_escaped(text, quote):
+    while quote != NULL and is_escaped(text, quote):
         quote = <Ptr> memchr(quote + 1, c'"', stop - quote - 1)
     if quote == NULL or stop - quote < 50 or quote - text < 2 or (quote[-1] | 0x20) == c"a":  # \u000a
         return False
@@ -139,16 +139,9 @@ cdef inline bint _is_of_docker(Ptr at, Ptr stop, uint8_t* stream, uint8_t* is_op
     if at == NULL or stop - at != 2 or at[1] != c"}" or memchr(quote + 28, c"\\", at - quote - 28) != NULL:
         return False
     stream[0] = _number_of(quote + 12, quote + 18)
-    is_open[0] = not (quote[-1] == c"n" and _is_escaped(text, quote - 1))
+    is_open[0] = not (quote[-1] == c"n" and is_escaped(text, quote - 1))
     return True
 
-
-cdef inline bint _is_escaped(Ptr first, Ptr at) noexcept nogil:
-    """Tell whether an odd number of backslashes, none of them before `first`, precedes `at`."""
-    cdef Ptr before = at
-    while before > first and (before - 1)[0] == c"\\":
-        before -= 1
-    return (at - before) & 1
 
 
 def trim(const uint8_t[::1] data, const int64_t[::1] start, int64_t[::1] end):

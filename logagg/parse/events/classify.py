@@ -54,7 +54,7 @@ class Classifier:
     ids: bool = True  # keep the join ids of tracking requests
     geo: GeoSettings | None = None  # the databases that tell where an address is
     city: bool = False  # keep cities
-    hosting: bool = False  # whoever comes from a hosting network is a robot
+    hosting: bool = False  # requests from hosting networks are those of robots
     key_of: Callable[[int], bytes] | None = None  # returns the key of the period that ends at a given second
 
     @classmethod

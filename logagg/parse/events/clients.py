@@ -27,7 +27,7 @@ class Proxies:
     """The proxies whose word is taken."""
 
     networks: tuple[str, ...] = ()
-    all: bool = False  # believe the first address of a list, whoever wrote it
+    all: bool = False  # believe the first address of a list, which any client can write
 
     def clients(self, connected: EncodedText, forwarded: EncodedText) -> EncodedText:
         """Return the client of each row, given who was connected, which may be a list itself, and what was forwarded."""
@@ -82,11 +82,11 @@ class Proxies:
         first[list_of[items[::-1]]] = items[::-1]  # of several items the last assignment counts
         if not self.networks:
             return first
-        stranger = np.full(lists, -1, np.int64)
+        untrusted = np.full(lists, -1, np.int64)
         items = np.flatnonzero(~trusted)
-        stranger[list_of[items]] = items
-        known = np.where(np.append(valid, False)[stranger], stranger, -1)
-        return np.where(stranger >= 0, known, first)
+        untrusted[list_of[items]] = items
+        known = np.where(np.append(valid, False)[untrusted], untrusted, -1)
+        return np.where(untrusted >= 0, known, first)
 
 
 def _are_in(column: Column, rows: npt.NDArray[np.int64], network: IPv4Network | IPv6Network) -> Mask:

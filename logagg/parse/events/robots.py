@@ -67,7 +67,7 @@ class Robot(NamedTuple):
     reason: str
 
 
-NOBODY = Robot("", "", "")  # a person
+NOT_A_ROBOT = Robot("", "", "")  # a person
 
 
 class Robots:
@@ -90,7 +90,7 @@ class Robots:
             if number < len(self._listed):
                 return _more_exactly(self._listed[number][1], agent)
             return Robot(_own_name(agent), _DECLARED[number - len(self._listed)][1], NAMED)
-        return NOBODY if is_valid else Robot(_own_name(agent, _OWN_NAMES[2:]), OTHER, UNLIKELY)
+        return NOT_A_ROBOT if is_valid else Robot(_own_name(agent, _OWN_NAMES[2:]), OTHER, UNLIKELY)
 
 
 def _ai_robots() -> Iterator[tuple[str, Robot]]:

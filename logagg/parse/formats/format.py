@@ -11,9 +11,19 @@ from logagg.parse.envelopes.kinds import is_json
 MOST_VALUES = 256
 LONGEST_KEY = 256  # bytes
 OR = " or "  # between the names of the formats that a source has
+ZONELESS = ("time_zoneless", "date")  # times without an offset
 TIMES = frozenset(
-    {"time_local", "time_iso8601", "time_epoch", "time_epoch_ms", "time_epoch_us", "time_epoch_ns", "time_any"}
-) | {"time_zoneless", "date"}
+    {
+        "time_local",
+        "time_iso8601",
+        "time_epoch",
+        "time_epoch_ms",
+        "time_epoch_us",
+        "time_epoch_ns",
+        "time_any",
+        *ZONELESS,
+    }
+)
 # Fields of durations, and how many of their units are a second.
 UNITS: Mapping[str, int] = {
     "seconds": 1,
@@ -22,12 +32,8 @@ UNITS: Mapping[str, int] = {
     "nanoseconds": 1_000_000_000,
 }
 UPSTREAM_UNITS: Mapping[str, int] = {f"upstream_{name}": unit for name, unit in UNITS.items()}
-UPSTREAM_PARTS = (
-    "seconds_before",
-    "upstream_seconds",
-    "seconds_after",
-)  # of the time to serve a request, as load balancers have it
-ZONELESS = ("time_zoneless", "date")  # times without an offset
+# Of the time to serve a request, as load balancers have it.
+UPSTREAM_PARTS = ("seconds_before", "upstream_seconds", "seconds_after")
 _NEEDED = {
     "time": TIMES,
     "status": frozenset({"status"}),
@@ -91,7 +97,7 @@ class Format:
     escaped: bool = True  # the server writes \xHH and \" for unprintable bytes and quotes
     columns: tuple[Column, ...] = ()
     separator: bytes = (
-        b""  # of columns: a blank stands for several, and for a tab where a line has any; empty: no columns
+        b""  # of columns; a blank stands for several, and for a tab where a line has any; empty: no columns
     )
     needed: int = 0  # columns that a line must have
     open_end: bool = False  # values that are not known may follow

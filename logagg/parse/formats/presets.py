@@ -106,14 +106,14 @@ PRESETS = (
     ),
     Preset(
         "haproxy-host",
-        '<client_port> [<time_zoneless>] <> <>/<> <host> <>/<>/<>/<upstream_milliseconds>/<milliseconds> <status> <bytes> <> <> <> <> <> "<request>"',
+        '<client_port> [<time_zoneless>] <> <>/<> <host> <>/<>/<>/<upstream_milliseconds>/<milliseconds> <status> <bytes_so_far> <> <> <> <> <> "<request>"',
         "HAProxy with the host behind the server",
         open_end=True,
         escaped=False,
     ),
     Preset(
         "haproxy",
-        '<client_port> [<time_zoneless>] <> <>/<> <>/<>/<>/<upstream_milliseconds>/<milliseconds> <status> <bytes> <> <> <> <> <> "<request>"',
+        '<client_port> [<time_zoneless>] <> <>/<> <>/<>/<>/<upstream_milliseconds>/<milliseconds> <status> <bytes_so_far> <> <> <> <> <> "<request>"',
         "HAProxy, `option httplog` and `httpslog`",
         aliases=("haproxy-http",),
         open_end=True,

@@ -28,7 +28,7 @@ class Value:
     listed: bool = False
 
 
-ANY = "any"  # instead of a shape: any value is right
+ANY = "any"  # the shape of a value that may be anything, although its field has a shape
 LISTS = frozenset({*CLIENTS, "forwarded", "upstream_seconds"})  # fields whose values may be lists
 _WRITTEN = {"t": "\t", "r": "\r", "n": "\n"}  # what a letter after a backslash stands for in nginx's configuration
 
@@ -77,7 +77,6 @@ def _shape_of(field: str) -> str:
     return "client" if field in CLIENTS else field if field in ("host", "ident") else ""
 
 
-ANY = "any"  # the shape of a value that may be anything, although its field has a shape
 _OWN = re.compile(r"<([a-z_0-9]*)(?::([a-z_]+))?>")
 
 

@@ -276,6 +276,7 @@ FIELDS: Mapping[str, str] = {
     "tls": "version, such as `TLSv1.3`",
     "status": "three digits",
     "bytes": "of the response",
+    "bytes_so_far": "the same, with a + before it if the response is not over yet",
     "referrer": "",
     "agent": "",
     "seconds": "time to serve the request",

@@ -60,7 +60,7 @@ class Places:
         self._known: dict[str, Place] = {}  # by address
         self._networks: dict[str, Place] = {}  # by three numbers of an address
         self._same: dict[Place, Place] = {}  # each place once, however many addresses it has
-        self._changed: dict[str, Database] = {}  # that nobody was told of
+        self._changed: dict[str, Database] = {}  # not reported yet
         self._lock = Lock()
 
     def require(self) -> None:

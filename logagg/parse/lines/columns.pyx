@@ -8,7 +8,7 @@ import numpy as np
 
 from libc.stdint cimport int64_t, uint8_t
 
-from logagg.columnar.bytes cimport ROWS_AHEAD, Ptr, find, first_of, prefetch
+from logagg.columnar.bytes cimport ROWS_AHEAD, Ptr, after_blanks, find, first_of, is_escaped, prefetch
 from logagg.parse.lines.shapes cimport has_shape
 
 cdef enum:
@@ -18,7 +18,6 @@ cdef enum:
     QUOTE = 34
     BRACKET = 91
     BRACKET_END = 93
-    BACKSLASH = 92
 
 cdef struct Layout:
     uint8_t separator
@@ -80,7 +79,7 @@ cdef bint _split(
         if find(at, stop, TAB) < stop:  # tabs separate, where there are some, and blanks belong to the values
             separator = TAB
         else:
-            at = _after_blanks(at, stop)
+            at = after_blanks(at, stop)
             while stop > at and (stop - 1)[0] == BLANK:
                 stop -= 1
     while number < layout.columns:
@@ -97,14 +96,9 @@ cdef bint _split(
             return number >= layout.needed
         at += 1
         if separator == BLANK:
-            at = _after_blanks(at, stop)
+            at = after_blanks(at, stop)
     return layout.columns > 0 and (layout.open_end or at == stop)
 
-
-cdef inline Ptr _after_blanks(Ptr at, Ptr stop) noexcept nogil:
-    while at < stop and at[0] == BLANK:
-        at += 1
-    return at
 
 
 cdef inline Ptr _end_of_value(Ptr* value, Ptr stop, uint8_t separator, const Layout* layout, bint bracketed) noexcept nogil:
@@ -130,14 +124,6 @@ cdef inline Ptr _closing(Ptr first, Ptr stop, uint8_t closing, uint8_t separator
         if doubled and at + 1 < stop and at[1] == closing:
             at += 2
             continue
-        if (at + 1 == stop or at[1] == separator) and (doubled or not _is_escaped(first, at)):
+        if (at + 1 == stop or at[1] == separator) and (doubled or not is_escaped(first, at)):
             return at
         at += 1
-
-
-cdef inline bint _is_escaped(Ptr first, Ptr at) noexcept nogil:
-    """Tell whether an odd number of backslashes, none of them before `first`, precedes `at`."""
-    cdef Ptr before = at
-    while before > first and (before - 1)[0] == BACKSLASH:
-        before -= 1
-    return (at - before) & 1

@@ -228,9 +228,17 @@ class _Numbers:
 def _read_numbers(fields: Fields, rows: int, zone: str, now: float, most_bytes: int) -> _Numbers:
     time, time_valid = _read_times(fields, rows, zone, now)
     status, status_valid = numbers.statuses(*fields["status"].places) if "status" in fields else _zeros(rows)
-    size, size_valid = numbers.sizes(*fields["bytes"].places, most_bytes) if "bytes" in fields else _zeros(rows)
+    size, size_valid = _read_sizes(fields, rows, most_bytes)
     reasons = _judge((_TIME, ~time_valid), (_STATUS, ~status_valid), (_SIZE, ~size_valid))
     return _Numbers(time, status, size, reasons)
+
+
+def _read_sizes(fields: Fields, rows: int, most: int) -> tuple[Ints, Mask]:
+    if "bytes_so_far" in fields:
+        values = fields["bytes_so_far"]
+        sizes = Slices(values.data, values.start + headers.begin_with(values, b"+"), values.end)
+        return numbers.sizes(*sizes.places, most)
+    return numbers.sizes(*fields["bytes"].places, most) if "bytes" in fields else _zeros(rows)
 
 
 def _zeros(rows: int) -> tuple[Ints, Mask]:

@@ -132,8 +132,6 @@ cdef bint _size(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
     if value == stop or (stop - value == 1 and value[0] == c"-"):
         number[0] = 0
         return True
-    if value[0] == c"+":  # of a response that HAProxy logs before its end
-        value += 1
     return _whole(value, stop, number) if stop - value > 18 or not _digits(value, stop, number) else True
 
 

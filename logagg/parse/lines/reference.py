@@ -20,12 +20,7 @@ from logagg.parse.lines.reference_columns import split_columns
 from logagg.parse.lines.reference_durations import seconds, upstream_seconds
 from logagg.parse.lines.reference_text import tidy
 from logagg.parse.lines.reference_times import DIGITS, EPOCH, TIME_READERS, dated_time, digits
-from logagg.parse.schemas import (
-    BATCH_SCHEMA,
-    MOST_BYTES,
-    OF_ANOTHER_FORMAT,
-    TEXTS,
-)
+from logagg.parse.schemas import BATCH_SCHEMA, MOST_BYTES, OF_ANOTHER_FORMAT, TEXTS
 from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
@@ -232,7 +227,7 @@ def _split_json(line: bytes, fmt: Format) -> Raw:
 def _record(raw: Raw, fmt: Format, now: float) -> Record:
     time = _time(raw, now, fmt.zone)
     status = _status(raw["status"]) if "status" in raw else 0
-    size = _size(raw["bytes"]) if "bytes" in raw else 0
+    size = _size(raw.get("bytes", raw.get("bytes_so_far", b"").removeprefix(b"+")))
     method, target, protocol = _request(raw, fmt)
     return {
         "time": time,
@@ -286,7 +281,7 @@ def _status(value: bytes) -> int:
 def _size(value: bytes) -> int:
     if value in (b"-", b""):
         return 0
-    whole, point, zeros = value.removeprefix(b"+").partition(b".")
+    whole, point, zeros = value.partition(b".")
     try:
         size = digits(whole)
     except ValueError:

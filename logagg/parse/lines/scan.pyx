@@ -9,7 +9,7 @@ import numpy as np
 
 from libc.stdint cimport int64_t, uint8_t
 
-from logagg.columnar.bytes cimport CACHE_LINE, ROWS_AHEAD, Ptr, find, first_of, prefetch
+from logagg.columnar.bytes cimport CACHE_LINE, ROWS_AHEAD, Ptr, after_blanks, find, first_of, is_escaped, prefetch
 from logagg.parse.lines.shapes cimport has_shape, is_between
 
 # In the order of the numbers in `shapes.pxd`.
@@ -23,7 +23,6 @@ cdef enum:
     NEWLINE = 10
     RETURN = 13
     BLANK = 32
-    BACKSLASH = 92
     MOST_STEPS = 256
     USUAL = 64  # bytes of a line
     AHEAD = 4096  # bytes: the distance of prefetching
@@ -170,14 +169,9 @@ cdef bint _split(
             ends[literals[number].row, row] = found - first
         at = found + literals[number].length
         if literals[number].spaces:
-            at = _after_blanks(at, stop)
-    return open_end or _after_blanks(at, stop) == stop
+            at = after_blanks(at, stop)
+    return open_end or after_blanks(at, stop) == stop
 
-
-cdef inline Ptr _after_blanks(Ptr at, Ptr stop) noexcept nogil:
-    while at < stop and at[0] == BLANK:
-        at += 1
-    return at
 
 
 cdef inline Ptr _end_of_value(Ptr at, Ptr stop, const Literal* literal) noexcept nogil:
@@ -195,7 +189,7 @@ cdef inline Ptr _end_of_value(Ptr at, Ptr stop, const Literal* literal) noexcept
             return NULL
         if (
             _holds(at, stop, literal)
-            and not (literal.quoted and _is_escaped(from_, at))
+            and not (literal.quoted and is_escaped(from_, at))
             and not (literal.listed and is_between(from_, at, stop))
         ):
             return at
@@ -213,7 +207,7 @@ cdef Ptr _end_of_last(Ptr at, Ptr stop, const Literal* literal) noexcept nogil:
         at = find(at, stop, c'"')
         if at == stop:
             return NULL
-        if not _is_escaped(from_, at):
+        if not is_escaped(from_, at):
             if at + 1 == stop and literal.length == 1:
                 return at
             after = _count_quotes(from_, at + 1, stop) if after < 0 else after - 1
@@ -229,7 +223,7 @@ cdef Py_ssize_t _count_quotes(Ptr first, Ptr at, Ptr stop) noexcept nogil:
         at = find(at, stop, c'"')
         if at == stop:
             return count
-        count += not _is_escaped(first, at)
+        count += not is_escaped(first, at)
         at += 1
 
 
@@ -241,11 +235,3 @@ cdef inline bint _holds(Ptr at, Ptr stop, const Literal* literal) noexcept nogil
         if at[number] != literal.text[number]:
             return False
     return True
-
-
-cdef inline bint _is_escaped(Ptr first, Ptr at) noexcept nogil:
-    """Tell whether an odd number of backslashes, none of them before `first`, precedes `at`."""
-    cdef Ptr before = at
-    while before > first and (before - 1)[0] == BACKSLASH:
-        before -= 1
-    return (at - before) & 1

@@ -3,6 +3,7 @@
 import pytest
 
 from logagg.check.understood import understood
+from logagg.parse.detect import detect
 from logagg.parse.formats.compile import compile_format
 
 pytestmark = pytest.mark.unit
@@ -30,3 +31,11 @@ def test_of_json_the_keys_are_shown_that_are_not_used() -> None:
 
 def test_a_format_that_reads_no_line_understands_none() -> None:
     assert understood([b"noise", b""], compile_format("combined"), NOW) is None
+
+
+def test_a_duration_whose_unit_is_not_clear_is_shown_as_such() -> None:
+    lines = [b'{"time":"2026-11-27T12:00:00Z","status":200,"url":"/a","took":%d}' % number for number in (0, 1, 2)]
+    fmt = detect(lines, NOW)
+    assert fmt
+    found = understood(lines, fmt, NOW)
+    assert found and found.unused == ("took (in which unit its values do not prove)",)

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
-from logagg.parse.events.robots import CLASSES, NOBODY, REASONS, Robot, Robots, _ai_robots, _name_in
+from logagg.parse.events.robots import CLASSES, NOT_A_ROBOT, REASONS, Robot, Robots, _ai_robots, _name_in
 
 KHTML = "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible"
 
@@ -52,13 +52,13 @@ def test_undeclared_robots() -> None:
     assert robots().find("", is_valid=False) == Robot("", "other", "no agent")
     assert robots().find("Mozilla/5.0", is_valid=False) == Robot("", "other", "unlikely agent")
     assert robots().find("MyProgram/1.0", is_valid=False) == Robot("MyProgram", "other", "unlikely agent")
-    assert robots().find("MyProgram/1.0", is_valid=True) == NOBODY
+    assert robots().find("MyProgram/1.0", is_valid=True) == NOT_A_ROBOT
 
 
 @pytest.mark.parametrize("word", ["yakuza", "Kayak", "cubot"])
 def test_words_that_contain_a_name(word: str) -> None:
     agent = f"Mozilla/5.0 (Linux; Android 10; {word}) Chrome/138.0.0.0 Safari/537.36"
-    assert robots().find(agent, is_valid=True) == NOBODY
+    assert robots().find(agent, is_valid=True) == NOT_A_ROBOT
 
 
 def test_a_name_is_bounded() -> None:

@@ -4,15 +4,13 @@ import pytest
 
 from logagg.errors import FormatError
 from logagg.parse.formats.compile import compile_format
-from logagg.parse.formats.format import PersonalFields
+from logagg.parse.formats.format import NO_PERSONAL_FIELDS, PersonalFields
 from logagg.parse.formats.json_template import json_template
-
-NOBODY = PersonalFields()
 
 
 def fields(text: str) -> dict[str, str]:
     """The path of each field."""
-    return {field: path for path, field in json_template(text, NOBODY).items()}
+    return {field: path for path, field in json_template(text, NO_PERSONAL_FIELDS).items()}
 
 
 def test_nested_objects_and_arrays() -> None:
@@ -79,7 +77,7 @@ def test_the_json_that_guides_recommend_for_apache() -> None:
     ],
 )
 def test_values_made_of_several(value: str, field: str) -> None:
-    assert list(json_template(f'{{"x":"{value}"}}', NOBODY).values()) == ([field] if field else [])
+    assert list(json_template(f'{{"x":"{value}"}}', NO_PERSONAL_FIELDS).values()) == ([field] if field else [])
 
 
 @pytest.mark.parametrize("text", ["{", '{"a"}', '{"a":"$status"', '{"a":"$status"}}', "{$status}", '{"a":["$status"}'])
@@ -95,5 +93,5 @@ def test_a_template_without_the_needed_fields_is_refused() -> None:
 
 def test_values_that_identify_people_are_read_only_if_asked_for() -> None:
     template = '{"u":"$remote_user","c":"$cookie_uid"}'
-    assert json_template(template, NOBODY) == {}
+    assert json_template(template, NO_PERSONAL_FIELDS) == {}
     assert json_template(template, PersonalFields("cookie_uid", users=True)) == {"u": "user", "c": "user_id"}
