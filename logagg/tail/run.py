@@ -325,7 +325,7 @@ class Run:
             return format_before(tailer.sources(), tailer.source(source))
 
         formats = SourceFormats(
-            given or config.log_format, known, self._clock, refused, personal, before, tailer.first_bytes, own
+            given or config.log_format, known, self._clock, refused, personal, before, tailer.bytes_before, own
         )
         return formats
 

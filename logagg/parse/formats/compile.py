@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
 from logagg.errors import FormatError
-from logagg.parse.envelopes.kinds import join, split
+from logagg.parse.envelopes.kinds import join, split, timed
 from logagg.parse.formats import goaccess
 from logagg.parse.formats.columns import W3C_NAME, columns_format, w3c_format
 from logagg.parse.formats.format import (
@@ -24,7 +24,8 @@ from logagg.parse.formats.format import (
     PersonalFields,
     missing_of,
 )
-from logagg.parse.formats.json_keys import named_json, preset_format
+from logagg.parse.formats.json_keys import named_json
+from logagg.parse.formats.json_keys import preset_format as json_preset_format
 from logagg.parse.formats.json_presets import BY_NAME, JSON_PRESETS
 from logagg.parse.formats.json_template import json_template
 from logagg.parse.formats.presets import NAMED, PRESETS, Preset, all_names, preset_of
@@ -83,16 +84,22 @@ def _within(envelope: str, fmt: Format) -> Format:
 
 def _one(text: str, personal: PersonalFields) -> Format:
     envelope, inside = split(text)
-    return enveloped(_naked(inside, personal), envelope)
+    fmt = _naked(inside, personal)
+    if fmt.outer_time and not timed(envelope):
+        raise FormatError(
+            f"log format {text!r}: its lines have no time",
+            f"say the envelope that has one, as in docker+{fmt.name} or cri+{fmt.name}, or log JSON",
+        )
+    return enveloped(fmt, envelope)
 
 
 def _naked(text: str, personal: PersonalFields) -> Format:
     if zoned := _ZONED.fullmatch(text):
         return _in_zone(_naked(zoned[1], personal), zoned[2])
     if preset := preset_of(text):
-        return _preset(preset, personal)
+        return preset_format(preset, personal)
     if text.lower() in BY_NAME:
-        return preset_format(BY_NAME[text.lower()], personal)
+        return json_preset_format(BY_NAME[text.lower()], personal)
     if text.startswith(W3C_NAME):
         return w3c_format(text, text.removeprefix(W3C_NAME), personal)
     if text.startswith("json:"):
@@ -127,7 +134,8 @@ def _unknown(text: str) -> FormatError:
     )
 
 
-def _preset(preset: Preset, personal: PersonalFields) -> Format:
+def preset_format(preset: Preset, personal: PersonalFields) -> Format:
+    """Compile a row of the table."""
     if preset.family == "w3c":
         return w3c_format(preset.name, preset.spec, personal)
     if preset.family == "columns":
@@ -141,7 +149,7 @@ def _preset(preset: Preset, personal: PersonalFields) -> Format:
             doubled=preset.doubled,
         )
     parts = _wanted(parts_of(preset.spec, personal.user_id), personal)
-    return assemble(preset.name, parts, spaces=preset.spaces, open_end=preset.open_end, escaped=preset.escaped)
+    return assemble(preset.name, parts, spaces=preset.spaces, open_end=preset.open_end, escaped=preset.escaped, outer_time=preset.outer_time)
 
 
 def _wanted(parts: Iterable[Part], personal: PersonalFields) -> list[Part]:

@@ -14,7 +14,7 @@ _IPV4 = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
 _IPV4_PORT = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}:[0-9]{1,5}\Z")
 _PORT = re.compile(rb":[0-9]{1,5}\Z")
 _ZONE = re.compile(rb"[A-Za-z0-9._-]+\Z")
-_DECIMAL = re.compile(rb"[0-9]{1,7}\.(?:[0-9]{3}|[0-9]{6})\Z")
+_DECIMAL = re.compile(rb"[0-9]{1,7}\.(?:[0-9]{3,4}|[0-9]{6})\Z")
 _CACHE = frozenset(b"hit miss bypass expired stale updating revalidated scarce pass pipe synth".split())
 _NO_HOST = frozenset(range(33)) | frozenset(b'"<>|/,;=\x7f')
 _DASH = (b"", b"-")
@@ -72,7 +72,7 @@ def _are_sockets(value: bytes) -> bool:
 
 
 def _are_decimals(value: bytes) -> bool:
-    """Tell whether this is a time of nginx, or a list of those of its upstreams: `0.005, 0.012 : -`."""
+    """Tell whether this is a time of nginx or of Rack, or a list of those of its upstreams: `0.005, 0.012 : -`."""
     items = set(re.split(rb", ?| : ", value))
     return items != {b"-"} and all(item == b"-" or _DECIMAL.match(item) for item in items)
 

@@ -374,11 +374,11 @@ cdef inline bint _are_decimals(Ptr value, Ptr stop) noexcept nogil:
 
 
 cdef inline bint _is_decimal(Ptr value, Ptr stop) noexcept nogil:
-    """Tell whether this is a number with three or six digits after its point."""
+    """Tell whether this is a number with three, four or six digits after its point."""
     cdef Ptr at = value
     while at < stop and at[0] != c".":
         at += 1
-    return at < stop and _are_digits(value, at, 1, 7) and (_are_digits(at + 1, stop, 3, 3) or _are_digits(at + 1, stop, 6, 6))
+    return at < stop and _are_digits(value, at, 1, 7) and (_are_digits(at + 1, stop, 3, 4) or _are_digits(at + 1, stop, 6, 6))
 
 
 cdef inline bint _is_cache(Ptr value, Ptr stop) noexcept nogil:

@@ -42,7 +42,7 @@ def chunk(data: bytes, start: int = 0) -> Chunk:
 
 
 def formats(known: dict[str, str] | None = None, given: str = "", first_bytes: bytes = b"") -> SourceFormats:
-    return SourceFormats(given, known or {}, SystemClock(), lambda source: None, first_bytes=lambda source: first_bytes)
+    return SourceFormats(given, known or {}, SystemClock(), lambda source: None, bytes_before=lambda *_: [first_bytes])
 
 
 @pytest.mark.parametrize("seed", range(20))
