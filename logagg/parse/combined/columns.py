@@ -137,7 +137,7 @@ def _are_seconds_of(columns: tuple[Column, Column]) -> bool:
 
 def places(columns: Sequence[Column], answer: Mapping[int, str], taken: set[str]) -> list[str]:
     """Return how a template has each column; some are fields of the answer, and `taken` are those that the line has elsewhere."""
-    fields = dict[int, str]()
+    fields, status = dict[int, str](), min(answer)
     taken = {*taken, *answer.values()}
     others = [(number, column) for number, column in enumerate(columns) if number not in answer]
     for number, field in (*_by_key(others), *_by_kind(others), *_by_proof(others)):
@@ -145,7 +145,9 @@ def places(columns: Sequence[Column], answer: Mapping[int, str], taken: set[str]
             fields[number] = field
             taken = taken | {field}
     return [
-        column.tokens[0].place(f"<{answer[number]}>") if number in answer else _place(column, fields.get(number, ""))
+        column.tokens[0].place(f"<{answer[number]}>")
+        if number in answer
+        else _place(column, fields.get(number, ""), is_sent=number > status)
         for number, column in enumerate(columns)
     ]
 
@@ -199,7 +201,7 @@ def _by_proof(columns: Numbered) -> Iterator[tuple[int, str]]:
             yield from ((number, field) for field in (*_PROOFS, *_WORDS) if column.proves(field))
 
 
-def _place(column: Column, field: str) -> str:
+def _place(column: Column, field: str, *, is_sent: bool) -> str:
     token, kind = column.tokens[0], column.kind
     if field == "microseconds" and is_pair(token.value):
         return token.place("<:digits>/<microseconds:digits>")
@@ -207,4 +209,5 @@ def _place(column: Column, field: str) -> str:
         return token.place(f"<{field}:{'digits' if all(map(bytes.isdigit, column.values)) else 'bare'}>")
     if kind == "other":
         kind = _PROOFS.get(field, kind if token.marks else "bare")
-    return token.place(f"<{field}:{kind}>")
+    # Where addresses are those of clients, they are no sites.
+    return token.place(f"<{field}:{'hostname' if kind == 'site' and is_sent else kind}>")

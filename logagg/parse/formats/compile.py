@@ -29,7 +29,7 @@ from logagg.parse.formats.json_keys import preset_format as json_preset_format
 from logagg.parse.formats.json_presets import BY_NAME, JSON_PRESETS
 from logagg.parse.formats.json_template import json_template
 from logagg.parse.formats.presets import NAMED, PRESETS, Preset, all_names, preset_of
-from logagg.parse.formats.templates import Part, assemble, parts_of, unwrap
+from logagg.parse.formats.templates import Part, Value, assemble, parts_of, unwrap
 
 MOST_FORMATS = 6  # of a source
 _ZONED = re.compile(r"([\w-]+|w3c:.*|.*<time_zoneless>.*)@([A-Za-z][A-Za-z0-9_+/-]*)")  # haproxy@Europe/Berlin
@@ -148,8 +148,11 @@ def preset_format(preset: Preset, personal: PersonalFields) -> Format:
             escaped=preset.escaped,
             doubled=preset.doubled,
         )
-    parts = _wanted(parts_of(preset.spec, personal.user_id), personal)
-    return assemble(preset.name, parts, spaces=preset.spaces, open_end=preset.open_end, escaped=preset.escaped, outer_time=preset.outer_time)
+    parts = [
+        replace(part, shape="user") if isinstance(part, Value) and part.field == "user" and not part.shape else part
+        for part in parts_of(preset.spec, personal.user_id)
+    ]
+    return assemble(preset.name, _wanted(parts, personal), spaces=preset.spaces, open_end=preset.open_end, escaped=preset.escaped, outer_time=preset.outer_time)
 
 
 def _wanted(parts: Iterable[Part], personal: PersonalFields) -> list[Part]:

@@ -18,6 +18,7 @@ _DECIMAL = re.compile(rb"[0-9]{1,7}\.(?:[0-9]{3,4}|[0-9]{6})\Z")
 _CACHE = frozenset(b"hit miss bypass expired stale updating revalidated scarce pass pipe synth".split())
 _NO_HOST = frozenset(range(33)) | frozenset(b'"<>|/,;=\x7f')
 _DASH = (b"", b"-")
+_WITH_ADDRESS = ("address", "socket")  # kinds of clients
 _SITE = re.compile(rb"(?:[A-Za-z0-9_\x80-\xff-]++\.)++[A-Za-z\x80-\xff][A-Za-z0-9_\x80-\xff-]++\.?\Z|localhost\Z")
 _BEFORE_PORT = re.compile(rb"[A-Za-z0-9._\x80-\xff-]++\Z")
 _COUNTRY = re.compile(rb"[A-Z]{2}\Z")
@@ -90,7 +91,7 @@ def _is_host(value: bytes) -> bool:
 def _is_site(value: bytes) -> bool:
     """Tell whether this is a host name with a dot, one with a port, or an address."""
     name, colon, port = value.rpartition(b":")
-    if value == b"-" or _kind_of_client(value) in ("address", "socket") or _SITE.match(value):
+    if value == b"-" or _kind_of_client(value) in _WITH_ADDRESS or _SITE.match(value):
         return True
     return (
         bool(colon)
@@ -117,7 +118,7 @@ def _is_user(value: bytes) -> bool:
     """Tell whether this is no address with a "-" behind it: then the name before was a site, and this is the client."""
     first, blank, rest = value.partition(b" ")
     return (
-        not blank or _kind_of_client(first) not in ("address", "socket") or not (rest == b"-" or rest.startswith(b"- "))
+        not blank or _kind_of_client(first) not in _WITH_ADDRESS or not (rest == b"-" or rest.startswith(b"- "))
     )
 
 
@@ -153,6 +154,7 @@ _CHECKS: Mapping[str, Callable[[bytes], bool]] = {
     "peer": lambda value: _kinds_of_clients(value) <= {"address", "socket"},
     "user": _is_user,
     "word": lambda value: bool(value) and not _NO_WORD & set(value),
+    "hostname": lambda value: value in _DASH or (_is_site(value) and _kind_of_client(value) not in _WITH_ADDRESS),
 }
 SHAPES = ("", *_CHECKS)
 

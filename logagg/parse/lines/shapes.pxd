@@ -26,6 +26,7 @@ cdef enum Shape:
     PEER
     USER
     WORD
+    HOSTNAME
 
 # What one client is; those of a list are added up.
 cdef enum:
@@ -73,6 +74,8 @@ cdef inline bint has_shape(Ptr value, Ptr stop, int shape) noexcept nogil:
         return _is_word_of_prefix(value, stop)
     if value == stop or _is(value, stop, c"-"):
         return True
+    if shape == HOSTNAME:
+        return _is_site(value, stop) and not _client(value, stop) & (IS_ADDRESS | IS_SOCKET)
     if shape == BARE:
         return _kind_of(value, stop) == OTHER and _is_bare(value, stop)
     return shape == _kind_of(value, stop)

@@ -82,7 +82,7 @@ def test_what_stands_before_the_time(before: str, written: str) -> None:
         (" 0 45000", " <:bare> <:bare>"),
         (' "HIT"', ' "<cache:cache>"'),
         (" TLSv1.3 https", " <tls:bare> <scheme:bare>"),
-        (' "www.example.com"', ' "<host:site>"'),
+        (' "www.example.com"', ' "<host:hostname>"'),
         (' "sid=0; lang=en"', ' "<:other>"'),
         (" [shop-web-80] []", " [<:other>] [<:dash>]"),
         (" host=index.php", " host=<:bare>"),
@@ -172,7 +172,7 @@ def test_referrer_and_agent_are_told_by_their_values() -> None:
         '<status> <bytes> "<forwarded:addresses>" "<referrer>" "<agent>"'
     )
     hosts = (f"www.example.com {url} {agent}", f"shop.example.com - {agent}", f"shop.example.com - {agent}")
-    assert answered('200 5 "{}" "{}" "{}"', *hosts) == '<status> <bytes> "<host:site>" "<referrer>" "<agent>"'
+    assert answered('200 5 "{}" "{}" "{}"', *hosts) == '<status> <bytes> "<host:hostname>" "<referrer>" "<agent>"'
 
 
 def test_of_two_addresses_the_one_that_varies_is_the_client() -> None:
