@@ -100,7 +100,7 @@ class Detector:
         for preset in PRESETS:
             if preset.name not in COMBINED and self._may_be(preset.name) and (some.timed or not preset.outer_time):
                 fmt = preset_format(preset, self.personal)
-                if count(glance, fmt, now):  # each attempt costs as much as parsing the lines
+                if has_literals(glance, fmt) and count(glance, fmt, now):  # an attempt costs as much as parsing the lines
                     yield fmt
 
     def _written(self, lines: Sequence[bytes], some: Sequence[bytes], now: float) -> Iterable[Format]:
@@ -163,6 +163,27 @@ def count(lines: Sequence[bytes], fmt: Format, now: float) -> int:
     """Return how many of these lines a format parses."""
     data = b"\n".join(lines)
     return fast.count(Chunk("", 0, 0, len(data), data, Fingerprint(0, 0, "")), fmt, now)
+
+
+def has_literals(lines: Sequence[bytes], fmt: Format) -> bool:
+    """Tell whether a line has what stands between a format's values: without that, none matches."""
+    if fmt.columns:
+        return any(max(line.count(fmt.separator), line.count(b"\t")) >= fmt.needed - 1 for line in lines)
+    return not fmt.steps or any(line.startswith(fmt.prefix, _begin(line)) and _in_order(line, fmt) for line in lines)
+
+
+def _begin(line: bytes) -> int:
+    return len(line) - len(line.lstrip(b"\0"))
+
+
+def _in_order(line: bytes, fmt: Format) -> bool:
+    at = 0
+    for step in fmt.steps:
+        found = line.find(step.until, at)
+        if found < 0:
+            return False
+        at = found + len(step.until)
+    return True
 
 
 def spread(lines: Sequence[bytes], most: int) -> Sequence[bytes]:

@@ -31,6 +31,12 @@ def is_status(token: Token) -> bool:
     return not token.marks and not token.key and bool(_STATUS.match(token.value))
 
 
+def is_far_status(tokens: Sequence[Token]) -> bool:
+    """Tell whether a value behind others than the request is a status: one that is known, with a size behind it."""
+    both = len(tokens) == 2 and all(not (token.marks or token.key) for token in tokens)
+    return both and bool(_KNOWN.match(tokens[0].value)) and bool(_SIZE.match(tokens[1].value))
+
+
 def lacks_size(rest: Sequence[Token]) -> bool:
     """Tell whether a value that is no size stands between the status and two texts: its line is to be a reject, not one without a size."""
     before_quotes = len(rest) > 2 and not rest[0].marks and rest[1].marks == rest[2].marks == b'""'

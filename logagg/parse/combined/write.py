@@ -8,7 +8,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from logagg.parse.combined.answer import FAR, fields_of_answer, is_status, lacks_size
+from logagg.parse.combined.answer import FAR, fields_of_answer, is_far_status, is_status, lacks_size
 from logagg.parse.combined.columns import Column, is_pair, places
 from logagg.parse.combined.tokens import Token, tokens_of
 from logagg.parse.combined.when import When, when_at
@@ -106,7 +106,9 @@ def _request(tokens: Sequence[Token]) -> tuple[int, int] | None:
     """Return which token is the request, the first one in quotes that is one or has a status behind it, and which the status."""
     for at, token in enumerate(tokens):
         if token.marks == b'""' and not token.key:
-            found = range(at + 1, min(len(tokens), at + (FAR if _REQUEST.match(token.value) else 2)))
-            if status := next((after for after in found if is_status(tokens[after])), 0):
+            if at + 1 < len(tokens) and is_status(tokens[at + 1]):
+                return at, at + 1
+            found = range(at + 2, min(len(tokens), at + FAR)) if _REQUEST.match(token.value) else ()
+            if status := next((after for after in found if is_far_status(tokens[after : after + 2])), 0):
                 return at, status
     return None

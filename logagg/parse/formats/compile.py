@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from logagg.errors import FormatError
@@ -134,6 +135,7 @@ def _unknown(text: str) -> FormatError:
     )
 
 
+@cache
 def preset_format(preset: Preset, personal: PersonalFields) -> Format:
     """Compile a row of the table."""
     if preset.family == "w3c":

@@ -208,6 +208,8 @@ def test_anything_may_follow_the_agent() -> None:
         f"198.51.100.1 - - {TIME}",
         f'198.51.100.1 - - {TIME} "GET /cut',
         f"198.51.100.1 - - [99/Foo/2026] {ANSWER}",
+        f'198.51.100.1 - - {TIME} "GET /p HTTP/1.1" abc 512 "-" "Mozilla/5.0"',
+        f'198.51.100.1 - - {TIME} "GET /p HTTP/1.1" abc 404 "-" "Mozilla/5.0"',
         '2026/11/27 09:00:00 [error] 17#17: *1 open() failed, client: 192.0.2.66, request: "GET / HTTP/1.1"',
         f"198.51.100.1 - - {TIME} {ANSWER}" + " x" * 5000,
     ],
