@@ -65,11 +65,11 @@ class Detector:
                 found.append(fmt)
             return joined(found) if found and len(some.lines) - len(left.lines) >= some.least else None
 
-        return _unwrapped(lines, likely, choose)
+        return _with_times(_unwrapped(lines, likely, choose), lines, now)
 
     def next(self, lines: Sequence[bytes], now: float, likely: Sequence[Format] = ()) -> Format | None:
         """Return the format that parses the most of some lines, and of equals the one with the most fields; None if none does."""
-        return _unwrapped(lines, likely, lambda some: self._best(some, now))
+        return _with_times(_unwrapped(lines, likely, lambda some: self._best(some, now)), lines, now)
 
     def _headed(self, lines: Sequence[bytes], now: float) -> Format | None:
         """Return the format of lines below headers, if there are any, and at least half of the lines match."""
@@ -100,7 +100,9 @@ class Detector:
         for preset in PRESETS:
             if preset.name not in COMBINED and self._may_be(preset.name) and (some.timed or not preset.outer_time):
                 fmt = preset_format(preset, self.personal)
-                if has_literals(glance, fmt) and count(glance, fmt, now):  # an attempt costs as much as parsing the lines
+                if has_literals(glance, fmt) and count(
+                    glance, fmt, now
+                ):  # an attempt costs as much as parsing the lines
                     yield fmt
 
     def _written(self, lines: Sequence[bytes], some: Sequence[bytes], now: float) -> Iterable[Format]:
@@ -131,7 +133,9 @@ def _unwrapped(lines: Sequence[bytes], likely: Sequence[Format], choose: _Choose
     def in_envelope(*, certain: bool) -> Format | None:
         for envelope in envelopes_of(lines, certain=certain) if len(named_envelopes(around)) < DEEPEST else ():
             inside = unwrap_lines(lines, envelope)
-            if found := _unwrapped(inside, outside(envelope, likely), choose, "+".join(filter(None, (around, envelope)))):
+            if found := _unwrapped(
+                inside, outside(envelope, likely), choose, "+".join(filter(None, (around, envelope)))
+            ):
                 return enveloped(found, envelope)
         return None
 
@@ -141,6 +145,12 @@ def _unwrapped(lines: Sequence[bytes], likely: Sequence[Format], choose: _Choose
         or choose(_Some(lines, bare, least, timed(around) is not None))
         or in_envelope(certain=False)
     )
+
+
+def _with_times(fmt: Format | None, lines: Sequence[bytes], now: float) -> Format | None:
+    """Return a format, unless its lines need the time of an envelope, and that is none: it has no year."""
+    needed = fmt and any(one.outer_time for one in fmt.each)
+    return fmt if fmt and (not needed or count(lines, fmt, now)) else None
 
 
 def least_of(lines: int, in_envelope: object) -> int:

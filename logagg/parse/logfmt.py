@@ -22,7 +22,9 @@ def logfmt_templates(lines: Sequence[bytes], now: float, personal: PersonalField
     for style, _ in Counter(map(_style, found)).most_common(_MOST):
         alike = [pairs for pairs in found if _style(pairs) == style]
         columns = zip(*alike, strict=True)
-        values = {_key(tokens[0]): [token.value for token in tokens if token.value not in (b"", b"-")] for tokens in columns}
+        values = {
+            _key(tokens[0]): [token.value for token in tokens if token.value not in (b"", b"-")] for tokens in columns
+        }
         fields = chosen(values, now, personal)
         if fields and len(values) == len(style):
             yield _template(alike[0], fields)

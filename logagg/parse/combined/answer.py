@@ -81,9 +81,7 @@ def _is_rather_the_size(column: Column, first: Column, status: Column) -> bool:
 
 
 def _is_empty_without_body(column: Column, status: Column) -> bool:
-    sizes = [
-        size.value for size, one in zip(column.tokens, status.tokens, strict=True) if one.value in _WITHOUT_BODY
-    ]
+    sizes = [size.value for size, one in zip(column.tokens, status.tokens, strict=True) if one.value in _WITHOUT_BODY]
     return bool(sizes) and all(size in _NOTHING for size in sizes)
 
 

@@ -26,7 +26,10 @@ class When:
 
 def when_at(tokens: Sequence[Token], at: int, now: float) -> When | None:
     """Return the time that begins with a token; None if that is none."""
-    return next((found for end, value, fields in _forms(tokens, at) if (found := _read(tokens, at, end, value, fields, now))), None)
+    return next(
+        (found for end, value, fields in _forms(tokens, at) if (found := _read(tokens, at, end, value, fields, now))),
+        None,
+    )
 
 
 def _forms(tokens: Sequence[Token], at: int) -> Iterator[tuple[int, bytes, tuple[tuple[str, str], ...]]]:
@@ -38,11 +41,19 @@ def _forms(tokens: Sequence[Token], at: int) -> Iterator[tuple[int, bytes, tuple
             yield at + 2, both, (("time_local", "<time_local>"),)
         elif _ISO.match(both):
             yield at + 2, both, (("time_iso8601", f"<date>{token.blanks.decode()}<clock>"),)
-    names = ("time_epoch",) if _EPOCH.match(token.value) else ("time_any",) if _HTTP.match(token.value) else ("time_local", "time_iso8601")
+    names = (
+        ("time_epoch",)
+        if _EPOCH.match(token.value)
+        else ("time_any",)
+        if _HTTP.match(token.value)
+        else ("time_local", "time_iso8601")
+    )
     yield at + 1, token.value, tuple((name, token.place(f"<{name}>")) for name in names)
 
 
-def _read(tokens: Sequence[Token], at: int, end: int, value: bytes, fields: Sequence[tuple[str, str]], now: float) -> When | None:
+def _read(
+    tokens: Sequence[Token], at: int, end: int, value: bytes, fields: Sequence[tuple[str, str]], now: float
+) -> When | None:
     for field, place in fields:
         if reference.reads_as_time(field, value, now):
             return When(at, end, place + tokens[end - 1].blanks.decode())

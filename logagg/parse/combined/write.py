@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from logagg.parse.combined.answer import FAR, fields_of_answer, is_far_status, is_status, lacks_size
 from logagg.parse.combined.columns import Column, is_pair, places
@@ -90,16 +89,19 @@ def _read(line: bytes, now: float) -> _Line | None:
     if when is None or lacks_size(tokens[status + 1 :]):
         return None
     before = _before(tokens[:request], when)
-    behind = (f'"<request>"{tokens[request].blanks.decode()}', *tokens[request + 1 :])
-    return _Line(before[0], len(before) - 1, (*before[1:], *behind)) if before else None
+    if before is None:
+        return None
+    whom, parts = before
+    return _Line(whom, len(parts), (*parts, f'"<request>"{tokens[request].blanks.decode()}', *tokens[request + 1 :]))
 
 
-def _before(tokens: Sequence[Token], when: When) -> tuple[Any, ...]:
-    """Return whom a line is about, and its parts up to the request; nothing without a client, before the time or behind it."""
+def _before(tokens: Sequence[Token], when: When) -> tuple[Who, Sequence[str | Token]] | None:
+    """Return whom a line is about, and its parts up to the request; None without a client, before the time or behind it."""
     if found := who(tokens[: when.start]):
-        return found, found.template, when.template, *tokens[when.end :]
-    found = who(tokens[when.end :])
-    return (found, *tokens[: when.start], when.template, found.template) if found else ()
+        return found, [found.template, when.template, *tokens[when.end :]]
+    if found := who(tokens[when.end :]):
+        return found, [*tokens[: when.start], when.template, found.template]
+    return None
 
 
 def _request(tokens: Sequence[Token]) -> tuple[int, int] | None:

@@ -23,8 +23,11 @@ class Envelope:
 _TIMES = ("@timestamp", "timestamp", "time", "date")
 _ALL = (
     Envelope(
-        "cri", "Kubernetes with containerd or CRI-O, Podman", "2026-11-27T08:00:00.1Z stdout F LINE", in_parts=True,
-        begins_with_time=True
+        "cri",
+        "Kubernetes with containerd or CRI-O, Podman",
+        "2026-11-27T08:00:00.1Z stdout F LINE",
+        in_parts=True,
+        begins_with_time=True,
     ),
     Envelope(
         "docker",
@@ -56,7 +59,9 @@ _ALL = (
         begins_with_time=True,
     ),
     Envelope("untagged", "syslog daemons, without the program", "Nov 27 08:00:00 web1 LINE", begins_with_time=True),
-    Envelope("timestamp", "docker logs -t, kubectl logs --timestamps", "2026-11-27T08:00:00.1Z LINE", begins_with_time=True),
+    Envelope(
+        "timestamp", "docker logs -t, kubectl logs --timestamps", "2026-11-27T08:00:00.1Z LINE", begins_with_time=True
+    ),
     Envelope("stern", "stern", "web-5d4f nginx LINE", certain=False),
     Envelope("indented", "rsyslog's template %msg%", " LINE", certain=False),
     Envelope(
@@ -77,9 +82,7 @@ _ALL = (
         certain=False,
         times=_TIMES,
     ),
-    Envelope(
-        "short_message", "GELF", '{"short_message":"LINE"}', key="short_message", certain=False, times=_TIMES
-    ),
+    Envelope("short_message", "GELF", '{"short_message":"LINE"}', key="short_message", certain=False, times=_TIMES),
 )
 ENVELOPES = {one.name: one for one in _ALL}  # in the order in which detection tries them
 DEEPEST = 3  # envelopes in one another

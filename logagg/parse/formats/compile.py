@@ -154,7 +154,14 @@ def preset_format(preset: Preset, personal: PersonalFields) -> Format:
         replace(part, shape="user") if isinstance(part, Value) and part.field == "user" and not part.shape else part
         for part in parts_of(preset.spec, personal.user_id)
     ]
-    return assemble(preset.name, _wanted(parts, personal), spaces=preset.spaces, open_end=preset.open_end, escaped=preset.escaped, outer_time=preset.outer_time)
+    return assemble(
+        preset.name,
+        _wanted(parts, personal),
+        spaces=preset.spaces,
+        open_end=preset.open_end,
+        escaped=preset.escaped,
+        outer_time=preset.outer_time,
+    )
 
 
 def _wanted(parts: Iterable[Part], personal: PersonalFields) -> list[Part]:

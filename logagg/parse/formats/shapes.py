@@ -117,9 +117,7 @@ def is_between(line: bytes, start: int, at: int) -> bool:
 def _is_user(value: bytes) -> bool:
     """Tell whether this is no address with a "-" behind it: then the name before was a site, and this is the client."""
     first, blank, rest = value.partition(b" ")
-    return (
-        not blank or _kind_of_client(first) not in _WITH_ADDRESS or not (rest == b"-" or rest.startswith(b"- "))
-    )
+    return not blank or _kind_of_client(first) not in _WITH_ADDRESS or not (rest == b"-" or rest.startswith(b"- "))
 
 
 _KINDS: Mapping[str, Callable[[bytes], bool]] = {

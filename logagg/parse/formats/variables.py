@@ -156,7 +156,9 @@ JSON_KEYS: Mapping[str, str] = {
         ("url", "requesturl", "originalurl", "urloriginal", "requestpath", "fullpath", "rawpath"), "target"
     ),
     **dict.fromkeys(("target", "path", "urlpath", "resourcepath", "endpoint"), "target"),
-    **dict.fromkeys(("query", "querystr", "querystring", "requestquery", "requestquerystring", "urlquery", "rawquery"), "query"),
+    **dict.fromkeys(
+        ("query", "querystr", "querystring", "requestquery", "requestquerystring", "urlquery", "rawquery"), "query"
+    ),
     **dict.fromkeys(("statuscode", "responsestatus", "responsecode", "httpstatus", "httpstatuscode"), "status"),
     **dict.fromkeys(("response", "code", "httpcode", "rescode"), "status"),
     **dict.fromkeys(("bytes", "size", "bodybytes", "responsesize", "responsebytes", "responsebodysize"), "bytes"),

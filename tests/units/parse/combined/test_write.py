@@ -149,7 +149,10 @@ def test_the_status_is_known_by_all_its_values() -> None:
     assert answered('{} {} {} {} "-" "curl/8.5.0"', *some) == (
         '<seconds:decimals> <:bare> <status> <bytes> "<referrer>" "<agent>"'
     )
-    assert answered('{} {} "-" "curl/8.5.0"', "200 304", "404 200", "302 200", "999 404") == '<status> <bytes> "<referrer>" "<agent>"'
+    assert (
+        answered('{} {} "-" "curl/8.5.0"', "200 304", "404 200", "302 200", "999 404")
+        == '<status> <bytes> "<referrer>" "<agent>"'
+    )
 
 
 def test_the_size_is_none_where_the_response_has_no_body() -> None:
