@@ -20,6 +20,7 @@ from logagg.parse.formats.format import NO_PERSONAL_FIELDS, OR, Format, Personal
 from logagg.parse.lines import scan
 from logagg.parse.lines.fast import find_lines
 from logagg.parse.lines.headers import last_header, under
+from logagg.parse.unreadable import why_unreadable
 from logagg.records import Chunk
 
 _DETECTED = ("json", "ltsv")  # names whose keys or labels are detected
@@ -89,6 +90,7 @@ class SourceFormats:
         self._formats = {source: fmt for source, fmt in kept.items() if fmt}
         self._latest, self._refused, self._before = LatestTime(clock), refused, before
         self._bytes_before = bytes_before
+        self._why = dict[str, str]()
         self._learned = list[tuple[str, str]]()
         self._lock = threading.Lock()
 
@@ -115,6 +117,7 @@ class SourceFormats:
             return self._compiled(self._own(chunk.source)) or self._given or compile_format("combined")
         found = self._probe(chunk, lines, self._latest.of(written))
         if not found:
+            self._why[chunk.source] = "" if self.given_for(chunk.source) else why_unreadable(lines)
             self._refused(chunk.source)
             return None
         self._formats[chunk.source] = found
@@ -158,6 +161,10 @@ class SourceFormats:
         """Tell whether a line that can be read is certainly complete, even without its newline."""
         fmt = self._formats.get(source) or self._given
         return bool(fmt and fmt.closed)
+
+    def why(self, source: str) -> str:
+        """Return why the lines of a source that was refused cannot be read, if that is known."""
+        return self._why.get(source, "")
 
     def given_for(self, source: str) -> str:
         """Return the format that a source is to have; empty if it is to be detected."""

@@ -23,6 +23,8 @@ _KNOWN = (
 
 def why_unreadable(lines: Sequence[bytes]) -> str:
     """Return what is missing in lines that have no known format; empty if they are of no kind that is known."""
+    if lines[:1] and lines[0].startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "they are UTF-16; convert them, as with iconv -f utf-16 -t utf-8"
     if header := next((line for line in lines if line.startswith(HEADER)), b""):
         return _of_header(header)
     if _mostly(_HEADLESS, lines):
