@@ -38,6 +38,7 @@ COMMANDS = {
     "compact": "compact",
     "expire": "compact",
     "backfill": "backfill",
+    "alert": "alert",
 }
 HELP = {
     "tail": "Follow files, directories or globs; - reads standard input.",
@@ -52,6 +53,7 @@ HELP = {
     "compact": "Merge the lake's small files now.",
     "expire": "Apply retention now.",
     "backfill": "Fill a rollup from requests, with what was read before it was defined.",
+    "alert": "Show alerts, test them on the history, silence them.",
 }
 
 

@@ -191,6 +191,18 @@ DATABASE = NoticeKind(
     "countries and networks stay empty until it can, or come from the file before",
     "put a whole file there, by a rename",
 )
+ALERT = NoticeKind(
+    "alert",
+    Level.WARNING,
+    "an [alert](alerts.md) fires, is resolved, or cannot be evaluated: then it stays as it is, and is tried again",
+    "`logagg alert list` shows them; `logagg alert test NAME` evaluates one",
+)
+NOTIFY = NoticeKind(
+    "notify",
+    Level.WARNING,
+    "a [notification](alerts.md#receivers) cannot be delivered; it waits, and is sent again for three days. Or it was given up",
+    "as the text says",
+)
 SOURCE = NoticeKind("source", Level.INFO, "a log is new, or goes on under another name")
 COMMIT = NoticeKind("commit", Level.INFO, "a commit was made: its number, rows and files")
 
@@ -362,6 +374,36 @@ def merge_goes_on(rollup: str, rows: int, total: int, seconds: float) -> Notice:
 
 def file_damaged(path: str, holds: str, hint: str) -> Notice:
     return DAMAGED.of(f"{path}: damaged, so it is not merged: {holds}; {hint}", path=path)
+
+
+# Alerts
+
+
+def alert_changed(alert: str, labels: Mapping[str, str], state: str, message: str) -> Notice:
+    what = ", ".join(f"{name}={value}" for name, value in labels.items())
+    text = f"{alert}{f' ({what})' if what else ''} {'fires' if state == 'firing' else 'is resolved'}: {message}"
+    level = Level.WARNING if state == "firing" else Level.NOTICE
+    return ALERT.of(text, level=level, alert=alert, state=state)
+
+
+def alert_failed(alert: str, problem: str) -> Notice:
+    return ALERT.of(f"{alert} cannot be evaluated: {problem}", alert=alert)
+
+
+def alerts_failed(problem: str) -> Notice:
+    return ALERT.of(f"alerts are not evaluated: {problem}{RETRYING}")
+
+
+def notification_waits(receiver: str, problem: str, waiting: int) -> Notice:
+    return NOTIFY.of(f"{receiver}: {problem}; {waiting:,} waiting{RETRYING}", receiver=receiver, waiting=waiting)
+
+
+def notification_dropped(receiver: str, problem: str) -> Notice:
+    return NOTIFY.of(f"{receiver}: a notification was given up: {problem}", level=Level.ERROR, receiver=receiver)
+
+
+def notifications_flow(receiver: str) -> Notice:
+    return NOTIFY.of(f"{receiver}: notifications are delivered again", level=Level.NOTICE, receiver=receiver)
 
 
 # A cluster

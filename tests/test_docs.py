@@ -21,14 +21,18 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from click import Command as Command_
+from click import Group
 
 from logagg import lake_format
+from logagg.alert.rules import Alert, resolved
 from logagg.cli import COMMANDS, logagg
+from logagg.config.alerts import ALERT_KEYS, NOTIFY_KEYS, RULES, AlertConfig, Key
 from logagg.config.load import load
 from logagg.config.sections import EXTENSIONS, SETTINGS, Setting
 from logagg.lake import catalog_rows
@@ -332,6 +336,34 @@ def _notices() -> Iterator[str]:
     return _table(("kind", "level", "meaning", "to do"), *rows)
 
 
+def _rules() -> Iterator[str]:
+    """Yield the built-in rules, with their defaults."""
+    named = [resolved(AlertConfig(name), ()) for name in RULES]
+    rows = [(f"`{one.name}`", _limits(one), _span(one.window), _span(one.hold), one.message) for one in named]
+    return _table(("rule", "fires", "window", "for", "message"), *rows)
+
+
+def _limits(one: Alert) -> str:
+    limit = f"above {one.above:g}" if one.above is not None else f"below {one.below:g}"
+    return f"{limit}, until {one.clear:g}" + (f"; `{one.least.column} >= {one.least.number:g}`" if one.least else "")
+
+
+def _span(seconds: int) -> str:
+    return f"{seconds // 60}m" if seconds else ""
+
+
+def _keys(keys: Mapping[str, Key]) -> Iterator[str]:
+    rows = [
+        (f"`{name}`", one.default or ("required" if name in ("name", "kind") else ""), _help(one))
+        for name, one in keys.items()
+    ]
+    return _table(("key", "default", "meaning"), *rows)
+
+
+def _help(key: Key) -> str:
+    return f"{', '.join(key.kinds)}: {key.help}" if key.kinds else key.help
+
+
 def _name(kind: NoticeKind) -> str:
     return f"[`{kind.name}`]" if kind.level is Level.INFO else f"`{kind.name}`"
 
@@ -349,6 +381,9 @@ GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/json.md", "json-products"): _json_products,
     ("docs/sql.md", "views"): _views,
     ("docs/operations.md", "notices"): _notices,
+    ("docs/alerts.md", "rules"): _rules,
+    ("docs/alerts.md", "alert"): lambda: _keys(ALERT_KEYS),
+    ("docs/alerts.md", "notify"): lambda: _keys(NOTIFY_KEYS),
 }
 
 
@@ -365,23 +400,28 @@ def test_generated_parts_are_up_to_date(name: str, key: str) -> None:
 # Names that a page must contain, in backticks.
 
 
-def _options() -> Iterator[str]:
+def _commands() -> Iterator[tuple[str, Command_]]:
+    """Yield all commands by name, and those of a group by the names of both."""
     for name in COMMANDS:
         command = logagg.get_command(None, name)  # type: ignore[arg-type]
         assert command
-        yield from (
-            f"{name} {max(one.opts, key=len)}"
-            for one in command.params
-            if one.opts[0].startswith("-") and not getattr(one, "hidden", False)
-        )
+        yield name, command
+        if isinstance(command, Group):
+            yield from ((f"{name} {of}", one) for of, one in command.commands.items())
+
+
+def _options() -> Iterator[tuple[str, str]]:
+    for name, command in _commands():
+        for one in command.params:
+            if one.opts[0].startswith("-") and not getattr(one, "hidden", False):
+                yield name, max(one.opts, key=len)
 
 
 def test_every_command_and_option_is_in_the_commands_page() -> None:
     page = (ROOT / "docs/commands.md").read_text()
-    for name in COMMANDS:
-        assert f"$ logagg {name} --help" in page, name
-    sections = dict(re.findall(r"(?ms)^\$ logagg (\w+) --help\n(.*?)^(?:\$ |```)", page))
-    assert not [one for one in _options() if f" {one.split()[1]}" not in sections[one.split()[0]]]
+    sections = dict(re.findall(r"(?ms)^\$ logagg ([\w ]+) --help\n(.*?)(?=^(?:\$ |```))", page))
+    assert {name for name, _ in _commands()} <= set(sections)
+    assert not [(name, option) for name, option in _options() if f" {option}" not in sections[name]]
 
 
 def _must_be_named() -> Iterator[tuple[str, set[str]]]:

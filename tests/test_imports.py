@@ -25,6 +25,7 @@ LAYERS = tuple(
         "lake",
         "query",
         "explore",
+        "alert",
         "tail",
         "cluster",
         "check",
@@ -46,6 +47,8 @@ ENTRY_POINTS = {
     "click": ("cli.py", "commands/"),
     "gearman": ("cluster/gearman.py",),
     "prometheus_client": ("metrics.py",),
+    "smtplib": ("alert/mail.py",),
+    "apprise": ("alert/receivers.py",),
 }
 SHARED_BY_COMPILED = {
     f"logagg.{name}"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from logagg.alert.service import AlertService
 from logagg.clock import Clock, SystemClock
 from logagg.cluster import protocol
 from logagg.cluster.auth import Keys
@@ -108,6 +109,7 @@ class Worker:
         pace = CommitPace(flush, self._memory)
         self._commits = ShardCommits(lake, self._hosts, pace, clock, self._notices, requests, self._restart)
         self._quarantine = Quarantine(options.lake, self._notices.report)
+        self._alerts = AlertService(options.lake, options.config, clock, self._notices.report, alone=False)
         self._jobs = 0
 
     def run(self) -> None:
@@ -118,6 +120,7 @@ class Worker:
             )
         wanted, lake = _ranges(self._options.wanted), str(self._options.lake)
         self._notices.report(worker_started(wanted, self._lake.shards, lake))
+        self._alerts.start()
         try:
             while not self._is_over():
                 self._take_over()
@@ -126,6 +129,7 @@ class Worker:
                 self._commits.flush_if_due()
         finally:
             self._receiver.close()
+            self._alerts.stop()
         self._commits.commit_all()
         self._close()
 
@@ -136,6 +140,7 @@ class Worker:
         for host in list(self._hosts.values()):
             yield from host.numbers()
         yield from merged(self._lake.merging)
+        yield from self._alerts.numbers()
         yield from counted(self._notices)
 
     def _refused_numbers(self) -> Iterator[Sample]:

@@ -14,6 +14,7 @@ from logagg.commands.output import Output, output_options
 from logagg.config.types import INTERVAL
 
 if TYPE_CHECKING:
+    from logagg.alert.overview import AlertRow
     from logagg.cluster.monitor import CheckedCluster
     from logagg.query.status import Status
 
@@ -61,17 +62,31 @@ def status(output: Output, gearman: Any, max_age: float | None, secret: Path | N
         found = lake.status(max_age)
     if output.form != "table" or shared.verbosity >= 0:
         with output.stream() as stream:
-            _write(found, output, stream)
+            _write(found, _firing(shared.lake), output, stream)
     return int(not found.healthy)
 
 
-def _write(found: Status, output: Output, stream: Any) -> None:
+def _firing(lake: Path) -> list[AlertRow]:
+    """Return what fires; nothing if that cannot be read, which `logagg alert list` says."""
+    from logagg.alert.overview import firing
+    from logagg.clock import SystemClock
+    from logagg.errors import LakeError
+
+    try:
+        return firing(lake, SystemClock().now())
+    except LakeError:
+        return []
+
+
+def _write(found: Status, alerts: Sequence[AlertRow], output: Output, stream: Any) -> None:
     from logagg.query import render
 
     if output.form == "table":
         _show(found, stream)
+        _show_alerts(alerts, stream)
     elif output.form == "json":
-        click.echo(render.as_json(found.as_dict(), indent=2), stream)
+        whole = {**found.as_dict(), "alerts": [one.as_dict() for one in alerts]}
+        click.echo(render.as_json(whole, indent=2), stream)
     else:
         _write_logs(found.as_dict()["sources"], output, stream)
 
@@ -158,6 +173,14 @@ def _show(found: Status, stream: Any) -> None:
         shown = [(one.name, one.state, one.age, one.heartbeat.following, one.heartbeat.unread) for one in remote]
         render.write(render.Rows(("tailer", "state", "heard", "logs", "unread"), shown), "table", stream)
     _say(found.waiting, found.problems, stream)
+
+
+def _show_alerts(alerts: Sequence[AlertRow], stream: Any) -> None:
+    from logagg.notice_log import printable
+
+    for one in alerts:
+        note = f" ({one.note})" if one.note else ""
+        click.echo(printable(f"firing: {one.alert} since {one.since:%Y-%m-%d %H:%M} UTC{note}: {one.message}"), stream)
 
 
 def _say(waiting: Sequence[str], problems: Sequence[str], stream: Any) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from logagg.config.alerts import AlertConfig, NotifyConfig, read_alert, read_receiver, refuse_unclear
 from logagg.config.logs import read_log
 from logagg.config.logs import refuse_twins as refuse_twin_logs
 from logagg.config.rules import DEFAULT_RULES, read_rollup, read_rule, refuse_twins
@@ -20,7 +21,7 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
     """Return the configuration of a file (None: no file) and the environment. Raises ConfigError."""
     written = TomlFile.read(path) if path else TomlFile(FILE, {}, {})
     written.refuse_unknown(
-        "", written.document, [one.name for one in SETTINGS if not one.section] + [*SECTIONS, *_LISTS]
+        "", written.document, [one.name for one in SETTINGS if not one.section] + [*SECTIONS, *_LISTS, _RECEIVERS]
     )
     changes = {
         section: dataclasses.replace(getattr(Config(), section), **_values(written, section, environ))
@@ -31,12 +32,29 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
     refuse_twins(rollups)
     logs = tuple(read_log(*one) for one in written.tables("log"))
     refuse_twin_logs(logs)
+    alerts, receivers = _alerts(written)
     return Config(
-        **_values(written, "", environ), **changes, rules=rules or DEFAULT_RULES, rollups=rollups, logs=logs, path=path
+        **_values(written, "", environ),
+        **changes,
+        rules=rules or DEFAULT_RULES,
+        rollups=rollups,
+        logs=logs,
+        watched=alerts,
+        receivers=receivers,
+        path=path,
     )
 
 
-_LISTS = ("rule", "rollup", "log")
+_LISTS = ("rule", "rollup", "log", "alert")
+_RECEIVERS = "notify"
+
+
+def _alerts(written: TomlFile) -> tuple[tuple[AlertConfig, ...], tuple[NotifyConfig, ...]]:
+    named = written.table(_RECEIVERS).items()
+    receivers = tuple(read_receiver(name, written.place(f"{_RECEIVERS}.{name}"), table) for name, table in named)
+    alerts = tuple(read_alert(*one) for one in written.tables("alert"))
+    refuse_unclear(alerts, receivers)
+    return alerts, receivers
 
 
 def _values(written: TomlFile, section: str, environ: Mapping[str, str] | None) -> dict[str, Any]:
@@ -92,6 +110,19 @@ _EXAMPLES = """\
 # dimensions = ["site", "path"]
 # measures = {hits = "count", slow = "count(seconds > 1)", bytes = "sum(bytes)", people = "uniques(visitor)"}
 # grain = "5m"
+
+# Alerts: a built-in rule by its name (errors, slow, no_traffic, surge, not_found, bots, rejects, lag, disk), or a query of
+# your own, whose rows are judged one by one. `logagg alert test errors --since 7d` says when it would have fired.
+# [[alert]]
+# name = "errors"
+# above = 0.05
+# to = ["ops"]
+
+# Who is told. Kinds: webhook, alertmanager, smtp, exec, apprise.
+# [notify.ops]
+# kind = "smtp"
+# from = "logagg@example.com"
+# to = ["ops@example.com"]
 """
 
 _EXAMPLE_OF_A_LOG = """\

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from logagg.config.alerts import AlertConfig, NotifyConfig
 from logagg.config.logs import LogConfig
 from logagg.config.rules import DEFAULT_RULES, KINDS, RollupConfig, RuleConfig
 from logagg.config.types import (
@@ -26,6 +27,7 @@ from logagg.config.types import (
     LINE,
     MEMORY,
     NETWORKS,
+    QUERY_MEMORY,
     RETENTION,
     ROTATION,
     SIZE,
@@ -146,6 +148,15 @@ class Assets:
 
 
 @dataclass(frozen=True, slots=True)
+class Alerts:
+    """What the query of an alert may take, and where the page is that messages lead to."""
+
+    timeout: float = setting("30s", INTERVAL, "the time that the query of an alert may take")
+    memory: int = setting("256MB", QUERY_MEMORY, "the memory that it may take; at least 64MB")
+    url: str = setting("", TEXT, "the address of the page of `logagg serve`, for links in notifications")
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All of `logagg.toml`; `Config()` has the defaults."""
 
@@ -173,9 +184,12 @@ class Config:
     retention: Retention = Retention()
     requests: Requests = Requests()
     assets: Assets = Assets()
+    alerts: Alerts = Alerts()
     rules: tuple[RuleConfig, ...] = DEFAULT_RULES
     rollups: tuple[RollupConfig, ...] = ()
     logs: tuple[LogConfig, ...] = ()
+    watched: tuple[AlertConfig, ...] = ()  # `[[alert]]`
+    receivers: tuple[NotifyConfig, ...] = ()  # `[notify.NAME]`
     path: Path | None = None  # the file; None: there is no file
 
 

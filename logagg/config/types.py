@@ -18,6 +18,7 @@ LONGEST = 100 * DURATIONS["y"]  # seconds; thread waits fail from about three ti
 LARGEST, LARGEST_LINE = 1 << 50, 1 << 30  # bytes; a line is read into memory
 MOST = 1_000_000_000
 LEAST_MEMORY = 640 << 20  # bytes
+LEAST_QUERY_MEMORY = 64 << 20  # bytes
 SIZES = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}  # "MB" and "MiB" are the same: 1024²
 
 
@@ -91,6 +92,12 @@ def _line(value: object) -> int:
 def _memory(value: object) -> int:
     if (result := size(value)) < LEAST_MEMORY:
         raise ValueError('write "640MB" or more (below that the limit cannot be guaranteed for arbitrary logs)')
+    return result
+
+
+def _query_memory(value: object) -> int:
+    if (result := size(value)) < LEAST_QUERY_MEMORY:
+        raise ValueError('write "64MB" or more')
     return result
 
 
@@ -188,6 +195,7 @@ INTERVAL = SettingType(_positive(duration))
 SIZE = SettingType(_positive(size))
 LINE = SettingType(_line)
 MEMORY = SettingType(_memory)
+QUERY_MEMORY = SettingType(_query_memory)
 RETENTION = SettingType(retention)
 ROTATION = SettingType(_rotation)
 IPV4_BITS, IPV6_BITS = SettingType(_up_to(32), COUNT.read), SettingType(_up_to(128), COUNT.read)

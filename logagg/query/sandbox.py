@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LEAST_MEMORY = 64 << 20
+_BACKGROUND = 10  # the niceness of a query in the background
 SPILL_TIMES = 4  # the limit on spilled bytes, as a multiple of `memory`
 _TZPATH = "/usr/share/zoneinfo:/usr/lib/zoneinfo:/usr/share/lib/zoneinfo:/etc/zoneinfo"  # otherwise it is searched for, which takes 10 ms
 _KEPT = ("LD_LIBRARY_PATH",)  # environment variables that are kept: some interpreters do not start without them
@@ -77,6 +78,7 @@ class QueryLimits:
     seconds: float = 300.0  # of waiting for the answer
     memory: int = field(default_factory=half_of_memory)  # bytes that DuckDB counts; the process may take a quarter more
     rows: int = 1_000_000
+    background: bool = False  # it takes one core at most, and leaves that to others who want it
 
 
 class Sandbox:
@@ -126,7 +128,7 @@ class Sandbox:
         return answer
 
     def _request(self, query: str, spill: str) -> dict[str, Any]:
-        threads = _processors()
+        threads = 1 if self._limits.background else _processors()
         return {
             "path": _path(),
             "query": query,
@@ -191,6 +193,9 @@ class Answer:
             env=_environment(),
             start_new_session=True,  # so that Ctrl-C reaches this process only, which ends the child
         )
+        if self._limits.background:
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, self._child.pid, _BACKGROUND)
         assert self._child.stdin is not None
         with contextlib.suppress(BrokenPipeError), self._child.stdin as stdin:
             stdin.write(json.dumps(request).encode())

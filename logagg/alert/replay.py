@@ -1,0 +1,89 @@
+"""Asks the past: when an alert would have fired, had it been there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from logagg.alert.asking import AT_A_TIME, Questions
+from logagg.alert.rules import Alert
+from logagg.alert.states import Instance, advanced
+from logagg.config.sections import Config
+from logagg.errors import LogaggError
+from logagg.query.snapshot import connect
+from logagg.rollup.configured import tables_of
+
+MOST = 100_000  # evaluations
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An instance that would have begun to fire, or have been resolved."""
+
+    at: datetime
+    state: str
+    labels: Mapping[str, str]
+    value: float | None
+    message: str
+
+
+@dataclass(slots=True)
+class Replay:
+    """The evaluations of an alert in the past; iterate `changes`, and the rest says how much there was."""
+
+    root: Path
+    alert: Alert
+    config: Config
+    since: float
+    until: float
+    evaluations: int = 0
+    fired: int = 0
+    seconds: int = 0  # of firing, over all instances
+    open: int = 0  # instances that still fired at the end
+    instances: dict[str, Instance] = field(default_factory=dict)
+
+    def changes(self) -> Iterator[Change]:
+        """Yield the changes in their order. Raises LogaggError."""
+        views = [table.name for table in tables_of(self.config)]
+        questions, moments = Questions(self.root, views, self.config), self._moments()
+        for at in range(0, len(moments), AT_A_TIME):
+            some = moments[at : at + AT_A_TIME]
+            answers = questions.ask(self.alert, some)
+            for moment in some:
+                yield from self._advance(answers[moment], moment)
+        self.open = sum(one.state == "firing" for one in self.instances.values())
+
+    def _advance(self, answer: Sequence[object], moment: int) -> Iterator[Change]:
+        before, self.instances = self.instances, advanced(self.alert, self.instances, answer, moment)  # type: ignore[arg-type]
+        self.evaluations += 1
+        for key, one in self.instances.items():
+            old = before.get(key)
+            self.seconds += self.alert.every if one.state == "firing" else 0
+            if one.state != "pending" and (old is None or (old.state, old.fired) != (one.state, one.fired)):
+                self.fired += one.state == "firing"
+                yield Change(datetime.fromtimestamp(moment, UTC), one.state, one.labels, one.value, one.message)
+
+    def _moments(self) -> Sequence[int]:
+        if self.alert.probe:
+            hint = "it looks at what is now; write a query to test one on the history"
+            raise LogaggError(f"{self.alert.name}: a rule without a past", hint)
+        every = self.alert.every
+        moments = range(-int(-self.since // every) * every, int(self.until) // every * every + 1, every)
+        if len(moments) > MOST:
+            hint = "ask for a shorter time, or evaluate it less often"
+            raise LogaggError(f"{self.alert.name}: that is {len(moments):,} evaluations, {MOST:,} at most", hint)
+        return moments
+
+
+def newest(root: Path) -> float:
+    """Return the end of the newest minute that has data. Raises LogaggError if there are none."""
+    connection = connect(root)
+    try:
+        [(found,)] = connection.execute("SELECT max(ts) FROM traffic").fetchall()
+    finally:
+        connection.close()
+    if found is None:
+        raise LogaggError(f"{root}: nothing is counted yet", "an alert is tested on what was read")
+    return found.timestamp() + 60
