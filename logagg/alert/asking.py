@@ -21,7 +21,7 @@ from logagg.errors import QueryFailed
 from logagg.query.sandbox import QueryLimits, Sandbox
 from logagg.quoting import identifier, literal
 
-AT_A_TIME = 240  # moments that one query is asked about
+AT_A_TIME = 1_440  # moments that one query is asked about: a day, at each minute
 MOST_ROWS = 10_000  # of an answer about one moment
 LONGEST = 1_000  # characters of a label
 VALUE, MOMENT = "value", "moment of the alert"

@@ -72,6 +72,9 @@ class Hush:
         return any(one.holds(alert, instance.labels, at) for one in self.silences for at in (moment, self.now))
 
 
+NOTHING = Hush()
+
+
 def repeat_of(receiver: NotifyConfig) -> int:
     return REPEAT.get(receiver.kind, EVERY_SO_OFTEN) if receiver.repeat is None else receiver.repeat
 
@@ -81,7 +84,7 @@ def notify(
     instances: Instances,
     moment: int,
     receivers: Iterable[NotifyConfig],
-    hush: Hush = Hush(),
+    hush: Hush = NOTHING,
     now: float = 0.0,
 ) -> tuple[dict[str, Instance], list[Notification]]:
     """Return the instances, with what was said about them, and the notifications that say it."""
@@ -183,7 +186,7 @@ def as_webhook(sent: Notification, url: str) -> dict[str, Any]:
 
 
 def _as_alert(one: Told, url: str) -> dict[str, Any]:
-    annotations = {"summary": one.message} | ({} if one.value is None else {"value": repr(one.value)})
+    annotations = {"summary": one.message} | ({} if one.value is None else {"value": f"{one.value:.15g}"})
     return {
         "status": one.status,
         "labels": dict(one.labels),

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from logagg.alert.asking import AT_A_TIME, Questions
 from logagg.alert.rules import Alert
-from logagg.alert.states import Instance, advanced
+from logagg.alert.states import Instance, Reading, advanced
 from logagg.config.sections import Config
-from logagg.errors import LogaggError
+from logagg.errors import LimitReached, LogaggError
 from logagg.query.snapshot import connect
 from logagg.rollup.configured import tables_of
 
@@ -49,14 +49,25 @@ class Replay:
         views = [table.name for table in tables_of(self.config)]
         questions, moments = Questions(self.root, views, self.config), self._moments()
         for at in range(0, len(moments), AT_A_TIME):
-            some = moments[at : at + AT_A_TIME]
-            answers = questions.ask(self.alert, some)
-            for moment in some:
-                yield from self._advance(answers[moment], moment)
+            for moment, answer in self._answers(questions, moments[at : at + AT_A_TIME]):
+                yield from self._advance(answer, moment)
         self.open = sum(one.state == "firing" for one in self.instances.values())
 
-    def _advance(self, answer: Sequence[object], moment: int) -> Iterator[Change]:
-        before, self.instances = self.instances, advanced(self.alert, self.instances, answer, moment)  # type: ignore[arg-type]
+    def _answers(self, questions: Questions, moments: Sequence[int]) -> Iterator[tuple[int, list[Reading]]]:
+        """Yield the answers about these moments; half of them at a time if all are too much."""
+        try:
+            answers = questions.ask(self.alert, moments)
+        except LimitReached:
+            if len(moments) == 1:
+                raise
+            half = len(moments) // 2
+            yield from self._answers(questions, moments[:half])
+            yield from self._answers(questions, moments[half:])
+        else:
+            yield from sorted(answers.items())
+
+    def _advance(self, answer: Sequence[Reading], moment: int) -> Iterator[Change]:
+        before, self.instances = self.instances, advanced(self.alert, self.instances, answer, moment)
         self.evaluations += 1
         for key, one in self.instances.items():
             old = before.get(key)

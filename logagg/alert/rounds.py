@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from logagg.alert import ledger as ledgers
-from logagg.alert.asking import AT_A_TIME, Questions
+from logagg.alert.asking import AT_A_TIME, Answers, Questions
 from logagg.alert.ledger import AlertRecord, Ledger
 from logagg.alert.messages import Hush, Notification, notify
 from logagg.alert.moments import complete_until, due, tails_of
@@ -16,7 +16,7 @@ from logagg.alert.rules import Alert, alerts_of
 from logagg.alert.states import Instance, Instances, Reading, advanced
 from logagg.clock import Clock
 from logagg.config.sections import Config
-from logagg.errors import LogaggError
+from logagg.errors import LimitReached, LogaggError
 from logagg.notices import Report, alert_changed, alert_failed, notification_dropped
 from logagg.rollup.configured import tables_of
 
@@ -57,11 +57,20 @@ class Rounds:
     def _evaluate(self, alert: Alert, moments: Sequence[int]) -> None:
         """Evaluate an alert at some moments, and commit what follows."""
         try:
-            answers = self._questions.ask(alert, moments)
+            answers = self._asked(alert, moments)
         except LogaggError as error:
             self._fail(alert, moments[-1], str(error))
         else:
-            self._apply(alert, [(moment, answers[moment]) for moment in moments])
+            self._apply(alert, sorted(answers.items()))
+
+    def _asked(self, alert: Alert, moments: Sequence[int]) -> Answers:
+        """Return the answers about these moments, or only about the last one if all of them are too much at a time."""
+        try:
+            return self._questions.ask(alert, moments)
+        except LimitReached:
+            if len(moments) == 1:
+                raise
+            return self._questions.ask(alert, moments[-1:])
 
     def _probe(self, alert: Alert, now: int) -> None:
         """Look at what is now: the moments that were missed are past."""

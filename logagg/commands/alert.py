@@ -44,7 +44,7 @@ def list_(output: Output, shared: Shared) -> None:
     _write(rows(_lake(shared), SystemClock().now(), alerts_of(shared.config)), output)
 
 
-@alert.command()
+@alert.command("test")
 @click.argument("name")
 @click.option("--since", metavar="WHEN", help="Where the history begins (default: 7 days before its end).")
 @click.option("--until", metavar="WHEN", help="Where it ends (default: with the newest data).")
@@ -69,7 +69,8 @@ def test(name: str, since: str | None, until: str | None, tz: str | None, output
     changes = list(replay.changes())
     columns = ("at", "state", "labels", "value", "message")
     cells = [(one.at.astimezone(zone), one.state, dict(one.labels), one.value, one.message) for one in changes]
-    _write_rows(columns, cells, output)
+    if cells or not output.is_for_people:
+        _write_rows(columns, cells, output)
     if output.is_for_people and shared.verbosity >= 0:
         click.echo(_summary(replay), err=output.path is not None)
 
@@ -79,11 +80,13 @@ def _summary(replay: Replay) -> str:
 
     minutes = counted(replay.seconds // 60, "minute")
     still = f", and {replay.open} still at the end" if replay.open else ""
-    times = "never" if not replay.fired else f"{counted(replay.fired, 'time')}, for {minutes} in all{still}"
-    return f"{replay.alert.name}: would have fired {times}; {counted(replay.evaluations, 'evaluation')}"
+    said = (
+        f"have fired {counted(replay.fired, 'time')}, for {minutes} in all{still}" if replay.fired else "not have fired"
+    )
+    return f"{replay.alert.name}: would {said}; {counted(replay.evaluations, 'evaluation')}"
 
 
-@alert.command()
+@alert.command("silence")
 @click.argument("name")
 @click.option(
     "--label", "labels", multiple=True, metavar="NAME=VALUE", help="Only what has this label; several: all of them."
@@ -106,7 +109,7 @@ def silence(name: str, labels: tuple[str, ...], seconds: float, reason: str, sha
         click.echo(f"{wanted.id}: {name} is silent until {written(wanted.until)}")
 
 
-@alert.command()
+@alert.command("unsilence")
 @click.argument("id", metavar="ID")
 @shared_options
 def unsilence(id: str, shared: Shared) -> None:
@@ -119,7 +122,7 @@ def unsilence(id: str, shared: Shared) -> None:
         raise NotFound(f"{id}: no such silence", "`logagg alert silences` lists them")
 
 
-@alert.command()
+@alert.command("silences")
 @output_options
 @shared_options
 def silences(output: Output, shared: Shared) -> None:
@@ -140,7 +143,7 @@ def silences(output: Output, shared: Shared) -> None:
     _write_rows(columns, cells, output)
 
 
-@alert.command()
+@alert.command("ack")
 @click.argument("name")
 @click.option(
     "--label", "labels", multiple=True, metavar="NAME=VALUE", help="Only what has this label; several: all of them."
@@ -164,7 +167,7 @@ def ack(name: str, labels: tuple[str, ...], shared: Shared) -> None:
         click.echo(f"{name}: {counted(len(found), 'alert')} acknowledged")
 
 
-@alert.command()
+@alert.command("run")
 @click.option("--once", is_flag=True, help="Evaluate what is due, send what waits, exit.")
 @log_json_option
 @shared_options
@@ -245,7 +248,7 @@ def _user() -> str:
 
 
 def _write(found: Sequence[AlertRow], output: Output) -> None:
-    columns = ("alert", "state", "labels", "since", "value", "message", "note")
+    columns: tuple[str, ...] = ("alert", "state", "labels", "since", "value", "message", "note")
     if not output.is_for_people:
         columns += ("fingerprint",)
     _write_rows(columns, [tuple(one.as_dict()[name] for name in columns) for one in found], output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +29,7 @@ from tests.conftest import ROOT
 ALERT = Alert("errors", "SELECT", above=0.05, message="{site}: {value:.1%}", severity="page", to=("ops", "boss"))
 OPS = NotifyConfig("ops", "webhook", repeat=600, url="https://example.com")
 BOSS = NotifyConfig("boss", "smtp", repeat=0, resolved=False)
+NOTHING = Hush()
 T = 1_772_400_000
 EVIL = "a\r\nBcc: x@example.com\x1b[2J\u202e"
 
@@ -40,9 +42,11 @@ class Said:
         self.instances: dict[str, Instance] = {}
         self.moment = T
 
-    def answer(self, hush: Hush = Hush(), after: int = 60, **sites: float) -> list[Notification]:
+    def answer(
+        self, hush: Hush = NOTHING, after: int = 60, sites: Mapping[str, float] | None = None, **more: float
+    ) -> list[Notification]:
         self.moment += after
-        rows = [Reading({"site": site}, value) for site, value in sites.items()]
+        rows = [Reading({"site": site}, value) for site, value in {**(sites or {}), **more}.items()]
         instances = advanced(self.alert, self.instances, rows, self.moment)
         self.instances, made = notify(self.alert, instances, self.moment, self.receivers, hush)
         return made
@@ -147,7 +151,7 @@ def test_the_same_evaluation_makes_the_same_key() -> None:
 @pytest.mark.parametrize("sites", [{"a": 1.0}, {"a": 1.0, "b": 2.0}, {EVIL: 1.0}, {"": 1.0}])
 def test_the_json_of_a_webhook(sites: dict[str, float]) -> None:
     said = Said(OPS)
-    [fires] = said.answer(**sites)
+    [fires] = said.answer(sites=sites)
     sent = validated(as_webhook(fires, "https://logs.example.com/"), "webhook")
     assert (sent["status"], sent["receiver"], sent["groupLabels"]) == ("firing", "ops", {"alertname": "errors"})
     assert sent["groupKey"] == '{}:{alertname="errors"}'
@@ -167,7 +171,7 @@ def test_what_alertmanager_takes() -> None:
     [fires] = said.answer(a=1)
     [alert] = validated(as_postable(fires, "https://logs.example.com/", 86_400), "alerts")
     assert alert["labels"] == {"alertname": "errors", "severity": "page", "site": "a"}
-    assert alert["annotations"] == {"summary": "a: 100.0%", "value": "1.0"}
+    assert alert["annotations"] == {"summary": "a: 100.0%", "value": "1"}
     assert (alert["startsAt"], alert["endsAt"]) == ("2026-03-01T21:21:00Z", "2026-03-02T21:21:00Z")
     [ends] = said.answer(a=0)
     [over] = validated(as_postable(ends, "", 86_400), "alerts")
@@ -175,7 +179,7 @@ def test_what_alertmanager_takes() -> None:
 
 
 def test_a_flood_is_cut() -> None:
-    [flood] = Said(OPS).answer(**{f"s{number}": 1.0 for number in range(MOST + 5)})
+    [flood] = Said(OPS).answer(sites={f"s{number}": 1.0 for number in range(MOST + 5)})
     assert (len(flood.alerts), flood.omitted) == (MOST, 5)
     assert validated(as_webhook(flood, ""), "webhook")["truncatedAlerts"] == 5
     assert "and 5 more" in body_of(flood, "")
@@ -183,7 +187,7 @@ def test_a_flood_is_cut() -> None:
 
 def test_lines_for_people() -> None:
     said = Said(OPS)
-    [fires] = said.answer(**{EVIL: 1.0})
+    [fires] = said.answer(sites={EVIL: 1.0})
     assert subject_of(fires).startswith("[FIRING] errors: a\\r\\nBcc: x@example.com\\x1b[2J")
     assert subject_of(fires).isprintable()
     assert body_of(fires, "https://logs.example.com/").splitlines()[0].startswith("FIRING since 2026-03-01T21:21:00Z: ")

@@ -21,6 +21,7 @@ from logagg.alert.mail import message
 from logagg.alert.messages import Told
 from logagg.alert.receivers import deliver
 from logagg.config.alerts import NotifyConfig
+from tests.gearmand import free_port
 from tests.units.alert.test_ledger import SENT
 from tests.units.alert.test_messages import validated
 
@@ -124,7 +125,7 @@ def test_addresses_from_elsewhere(web: Web, tmp_path: Path, monkeypatch: pytest.
     assert "not http" in str(failure(NotifyConfig("ops", "webhook", url_file=str(tmp_path / "url"))))
 
 
-@pytest.mark.parametrize("text", ["s3cret\nX-Evil: 1", "s3cr\u00e9t\u2028"])
+@pytest.mark.parametrize("text", ["s3cret\nX-Evil: 1", "s3cr\u20act"])
 def test_a_token_cannot_add_headers(web: Web, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("LOGAGG_NOTIFY_OPS_TOKEN", text)
     assert "s3cr" not in str(failure(NotifyConfig("ops", "webhook", url=web.url)))
@@ -159,9 +160,8 @@ class Mailbox:
 @pytest.fixture
 def mailbox() -> Iterator[tuple[Mailbox, NotifyConfig]]:
     box = Mailbox()
-    server = Controller(box, hostname="127.0.0.1", port=0)
+    server = Controller(box, hostname="127.0.0.1", port=(port := free_port()))
     server.start()
-    port = server.server.sockets[0].getsockname()[1]
     yield (
         box,
         NotifyConfig(

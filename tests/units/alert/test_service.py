@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from logagg.alert import rounds, service
+from logagg.alert import asking, probes, rounds, service
 from logagg.alert.ledger import Ledger
 from logagg.alert.messages import Notification
 from logagg.alert.service import AlertService, run_once
@@ -60,7 +60,7 @@ def test_a_failure_is_a_notice_and_is_tried_again(
     root: Path, delivered: Deliveries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notices: list[Notice] = []
-    look, left = rounds.look, [3]
+    look, left = probes.look, [3]
 
     def failing(*arguments: object) -> object:
         left[0] -= 1
@@ -84,7 +84,7 @@ def test_an_alert_that_fails_does_not_stop_another(
         raise QueryFailed("no such table")
 
     notices: list[Notice] = []
-    monkeypatch.setattr(rounds.Questions, "ask", failing)
+    monkeypatch.setattr(asking.Questions, "ask", failing)
     monkeypatch.setattr(rounds, "complete_until", lambda tails: 1_800_000_000.0)
     config = Config(watched=(AlertConfig("errors"), *CONFIG.watched), receivers=(OPS,))
     run_once(root, config, SystemClock(), notices.append)

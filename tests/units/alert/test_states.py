@@ -22,7 +22,7 @@ def row(value: float | None, site: str = "a", **numbers: float) -> Reading:
 def states(alert: Alert, *answers: Sequence[Reading], every: int = 60) -> list[str]:
     """Return the state of the instance `a` after each answer; "" where there is none."""
     instances: dict[str, Instance] = {}
-    found = []
+    found = list[str]()
     for number, answer in enumerate(answers):
         instances = advanced(alert, instances, answer, T + number * every)
         one = instances.get(fingerprint(alert.name, {"site": "a"}))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from logagg.alert.text import LONGEST, clean, rendered
 
-VALUES = {"site": "shop", "value": 0.0512, "n": 1200.0, "none": None}
+VALUES: dict[str, str | float | None] = {"site": "shop", "value": 0.0512, "n": 1200.0, "none": None}
 
 
 @pytest.mark.parametrize(
