@@ -339,7 +339,7 @@ def _notices() -> Iterator[str]:
 def _rules() -> Iterator[str]:
     """Yield the built-in rules, with their defaults."""
     named = [resolved(AlertConfig(name), ()) for name in RULES]
-    rows = [(f"`{one.name}`", _limits(one), _span(one.window), _span(one.hold), one.message) for one in named]
+    rows = [(f"`{one.name}`", _limits(one), _span(one.window), _span(one.hold), f"`{one.message}`") for one in named]
     return _table(("rule", "fires", "window", "for", "message"), *rows)
 
 

@@ -171,7 +171,7 @@ def silence(root: Path, wanted: Silence) -> None:
 
 
 def new_id() -> str:
-    return secrets.token_hex(4)
+    return secrets.token_hex(8)
 
 
 def end_silence(root: Path, name: str) -> bool:

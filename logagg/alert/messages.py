@@ -221,6 +221,15 @@ def as_postable(sent: Notification, url: str, lasts: int) -> list[dict[str, Any]
     return made
 
 
+def trial(receiver: NotifyConfig, now: float) -> Notification:
+    """Return a notification that somebody asks for, to see whether it arrives."""
+    labels = {"alertname": "trial", "severity": "none"}
+    text = "a trial, sent by logagg alert send"
+    told = Told("0" * 16, "resolved", labels, text, None, int(now), int(now))
+    name = hashlib.blake2b(f"{receiver.name} {now}".encode(), digest_size=16).hexdigest()
+    return Notification(name, receiver.name, "trial", int(now), now, "change", {"alertname": "trial"}, [told])
+
+
 # for people
 
 

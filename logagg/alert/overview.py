@@ -13,7 +13,10 @@ from logagg.alert.ledger import AlertRecord, AlertsState
 from logagg.alert.messages import Hush
 from logagg.alert.rules import Alert
 from logagg.alert.states import Instance
+from logagg.alert.text import clean
+from logagg.errors import LakeError
 
+LONGEST = 1_000  # characters of a line
 STALE = 300.0  # seconds that the data's time may stand still, beyond the window of an alert
 
 
@@ -29,6 +32,12 @@ class AlertRow:
     message: str  # or why it failed
     note: str = ""  # silenced, acknowledged
     fingerprint: str = ""
+
+    @property
+    def text(self) -> str:
+        """One line that says that it fires."""
+        note = f" ({self.note})" if self.note else ""
+        return clean(f"firing: {self.alert} since {self.since:%Y-%m-%d %H:%M} UTC{note}: {self.message}", LONGEST)
 
     def as_dict(self) -> dict[str, Any]:
         names = ("alert", "state", "labels", "since", "value", "message", "note", "fingerprint")
@@ -54,8 +63,11 @@ def rows(root: Path, now: float, alerts: Sequence[Alert] = ()) -> list[AlertRow]
 
 
 def firing(root: Path, now: float) -> list[AlertRow]:
-    """Return the rows of what fires. Raises LakeError."""
-    return [one for one in rows(root, now) if one.state == "firing"]
+    """Return the rows of what fires; none if that cannot be read, which `rows` says."""
+    try:
+        return [one for one in rows(root, now) if one.state == "firing"]
+    except LakeError:
+        return []
 
 
 def _instances(name: str, record: AlertRecord, hush: Hush, now: float) -> Iterator[AlertRow]:

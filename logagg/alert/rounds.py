@@ -37,14 +37,14 @@ class Rounds:
         now = self._clock.now()
         until = complete_until(tails_of(self._root, now))
         self._ledger.settle()
+        with self._ledger.locked() as state:
+            state.until = max(state.until, until or 0.0)
         self._forget_removed(until or self._ledger.state.until or now)
         for alert in self._alerts:
             if alert.probe:
                 self._probe(alert, int(now))
             elif until is not None:
                 self._catch_up(alert, until)
-        with self._ledger.locked() as state:
-            state.until = max(state.until, until or 0.0)
         if self._clock.monotonic() - self._tidied >= TIDY:
             self._tidied = self._clock.monotonic()
             ledgers.forget_past(self._root, self._ledger.state, now)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # imported where they are used: most tails have no alerts
 LEASE = "alerts"
 LOOK = 1.0  # seconds between looks for what is due
 AGAIN = 30.0  # seconds after a failure
+PATIENCE = 5.0  # seconds at the end for a query that runs
 LAST_WORD = 10.0  # seconds for sending at the end of a run that ends by itself
 
 
@@ -81,9 +82,12 @@ class AlertService:
                 self._fail(str(error))
 
     def stop(self) -> None:
+        """End; a query that takes longer than a moment ends with the process, and is asked again by the next one."""
         self._stopping.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(PATIENCE)
+        if self._ledger is not None:
+            self._ledger.close()
 
     def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from logagg.check import alerts
 from logagg.check.preview import LogFile, PassedOver, Previewer
 from logagg.clock import SystemClock, is_set, not_set
 from logagg.config.sections import Config
@@ -70,6 +71,7 @@ def examine(
         problems += map(str, verification.problems)
     elif must_exist:
         problems.append(f"{lake}: no lake there; make one with logagg tail --lake DIR, or name another")
+    problems += alerts.problems(config, lake, now, is_there=verification is not None)
     preview = Previewer(config, given, _state(lake), clock).preview(paths)
     return Examination(
         str(config.path or ""),

@@ -97,11 +97,14 @@ def _summary(replay: Replay) -> str:
 @click.option("--reason", default="", help="Why, for those who see it in the list.")
 @shared_options
 def silence(name: str, labels: tuple[str, ...], seconds: float, reason: str, shared: Shared) -> None:
-    """Send nothing about an alert for a while; it is evaluated all the same."""
+    """Hold notifications of an alert back for a while.
+
+    It is evaluated all the same, and what still fires at the end is sent then.
+    """
     from logagg.alert import ledger
     from logagg.clock import SystemClock, written
 
-    lake, now = _owned(shared), SystemClock().now()
+    lake, now = _owned(shared), float(int(SystemClock().now()))
     _refuse_unknown(name, shared)
     wanted = ledger.Silence(ledger.new_id(), name, _labels(labels), now, now + seconds, reason, _user())
     ledger.silence(lake, wanted)
@@ -150,7 +153,10 @@ def silences(output: Output, shared: Shared) -> None:
 )
 @shared_options
 def ack(name: str, labels: tuple[str, ...], shared: Shared) -> None:
-    """Say that somebody has seen what fires now: it is not repeated, and its end is sent."""
+    """Do not repeat what fires now: somebody has seen it.
+
+    Its end is sent, and the next time that it fires.
+    """
     from logagg.alert import ledger
     from logagg.errors import NotFound
     from logagg.query.render import counted
@@ -172,9 +178,9 @@ def ack(name: str, labels: tuple[str, ...], shared: Shared) -> None:
 @log_json_option
 @shared_options
 def run(once: bool, log_json: bool, shared: Shared) -> None:
-    """Evaluate alerts and send notifications in a process of their own, such as for a lake that tail --once fills.
+    """Evaluate alerts and send notifications, without a tail.
 
-    A tail does this by itself. SIGTERM and SIGINT end it, SIGHUP reads the configuration again.
+    A running tail does this by itself; this is for a lake that tail --once fills, or to watch the tail. SIGTERM and SIGINT end it, SIGHUP reads the configuration again.
     """
     from logagg.alert.service import run_alone, run_once
     from logagg.clock import SystemClock
@@ -189,6 +195,31 @@ def run(once: bool, log_json: bool, shared: Shared) -> None:
     requests = ControlRequests()
     with requests.heeded():
         run_alone(lake, lambda: shared.config, clock, notices.report, requests.wait)
+
+
+@alert.command("send")
+@click.argument("receiver")
+@shared_options
+def send(receiver: str, shared: Shared) -> None:
+    """Send a trial notification to a receiver, to see whether it arrives."""
+    from logagg.alert.delivery import Undelivered
+    from logagg.alert.messages import trial
+    from logagg.alert.receivers import deliver
+    from logagg.clock import SystemClock
+    from logagg.errors import LogaggError, NotFound
+
+    config = shared.config
+    known = {one.name: one for one in config.receivers}
+    if receiver not in known:
+        raise NotFound(
+            f"{receiver}: no such receiver", f"there are {', '.join(known)}" if known else "write [notify.NAME]"
+        )
+    try:
+        deliver(known[receiver], trial(known[receiver], SystemClock().now()), config.alerts.url)
+    except Undelivered as error:
+        raise LogaggError(f"{receiver}: {error}") from None
+    if shared.verbosity >= 0:
+        click.echo(f"{receiver}: delivered")
 
 
 # what they share

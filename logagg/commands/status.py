@@ -56,26 +56,16 @@ def status(output: Output, gearman: Any, max_age: float | None, secret: Path | N
         if output.form not in ("table", "json"):
             raise click.UsageError("with --gearman there are several tables: say --format table or json")
         return _cluster(gearman, secret or shared.lake / "secret", shared, max_age, output)
+    from logagg.alert.overview import firing
+    from logagg.clock import SystemClock
     from logagg.query.snapshot import open as open_lake
 
     with open_lake(shared.lake) as lake:
         found = lake.status(max_age)
     if output.form != "table" or shared.verbosity >= 0:
         with output.stream() as stream:
-            _write(found, _firing(shared.lake), output, stream)
+            _write(found, firing(shared.lake, SystemClock().now()), output, stream)
     return int(not found.healthy)
-
-
-def _firing(lake: Path) -> list[AlertRow]:
-    """Return what fires; nothing if that cannot be read, which `logagg alert list` says."""
-    from logagg.alert.overview import firing
-    from logagg.clock import SystemClock
-    from logagg.errors import LakeError
-
-    try:
-        return firing(lake, SystemClock().now())
-    except LakeError:
-        return []
 
 
 def _write(found: Status, alerts: Sequence[AlertRow], output: Output, stream: Any) -> None:
@@ -176,11 +166,8 @@ def _show(found: Status, stream: Any) -> None:
 
 
 def _show_alerts(alerts: Sequence[AlertRow], stream: Any) -> None:
-    from logagg.notice_log import printable
-
     for one in alerts:
-        note = f" ({one.note})" if one.note else ""
-        click.echo(printable(f"firing: {one.alert} since {one.since:%Y-%m-%d %H:%M} UTC{note}: {one.message}"), stream)
+        click.echo(one.text, stream)
 
 
 def _say(waiting: Sequence[str], problems: Sequence[str], stream: Any) -> None:

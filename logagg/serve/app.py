@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from logagg.alert.overview import firing
 from logagg.clock import Clock
 from logagg.errors import LakeError, LimitReached, LogaggError, NotFound
 from logagg.explore import page
@@ -147,8 +148,11 @@ class Server:
         snapshot = self._snapshots.newest()
         with snapshot.queries() as ask:
             newest = page.span(snapshot.facts, ask)[1]
-        found = snapshot.status(self._served.root, self._clock.now())
-        return page.status_answer(found, snapshot.facts.commit, newest)
+        now = self._clock.now()
+        found = page.status_answer(snapshot.status(self._served.root, now), snapshot.facts.commit, newest)
+        alerts = [one.text for one in firing(self._served.root, now)]
+        state = "warn" if alerts and found["state"] == "good" else found["state"]
+        return found | {"state": state, "reasons": [*found["reasons"], *alerts]}
 
     async def _events(self, request: Request) -> Response:
         if self._announcer.is_full:
