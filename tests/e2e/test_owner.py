@@ -87,15 +87,26 @@ WRITING = {
     "backfill": ("backfill", "traffic"),
     "tail": ("tail", "--once", "-q", "access.log"),
     "repair": ("check", "--repair"),
+    "silence": ("alert", "silence", "errors", "--for", "1h"),
+    "alerts": ("alert", "run", "--once"),
 }
-READING = (("check",), ("report", "overview"), ("sql", "SELECT sum(hits) FROM traffic"), ("status",))
+READING = (
+    ("check",),
+    ("report", "overview"),
+    ("sql", "SELECT sum(hits) FROM traffic"),
+    ("status",),
+    ("alert", "list"),
+    ("alert", "test", "errors"),
+)
 
 
 @pytest.fixture
 def lake(logagg: AsUser) -> Path:
     """A lake of two runs; its log has one further line."""
     os.umask(0o022)  # an earlier test of this process may have left another umask
-    (logagg.folder / "logagg.toml").write_text('[privacy]\nrotate = "1d"\n[retention]\nminute = "1d"\nhour = "1d"\n')
+    (logagg.folder / "logagg.toml").write_text(
+        '[privacy]\nrotate = "1d"\n[retention]\nminute = "1d"\nhour = "1d"\n[[alert]]\nname = "disk"\n'
+    )
     for number in range(2):
         logagg.run("tail", "--once", "-q", write(logagg, f"/{number}"))
     log = write(logagg, "/more")
