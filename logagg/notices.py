@@ -379,11 +379,17 @@ def file_damaged(path: str, holds: str, hint: str) -> Notice:
 # Alerts
 
 
-def alert_changed(alert: str, labels: Mapping[str, str], state: str, message: str) -> Notice:
-    what = ", ".join(f"{name}={value}" for name, value in labels.items())
-    text = f"{alert}{f' ({what})' if what else ''} {'fires' if state == 'firing' else 'is resolved'}: {message}"
-    level = Level.WARNING if state == "firing" else Level.NOTICE
-    return ALERT.of(text, level=level, alert=alert, state=state)
+def alert_fires(alert: str, labels: str, message: str) -> Notice:
+    return ALERT.of(f"{alert}{labels and f' ({labels})'} fires: {message}", alert=alert, labels=labels)
+
+
+def alert_resolved(alert: str, labels: str, message: str) -> Notice:
+    text = f"{alert}{labels and f' ({labels})'} is resolved: {message}"
+    return ALERT.of(text, level=Level.NOTICE, alert=alert, labels=labels)
+
+
+def alert_changed_more(alert: str, more: int) -> Notice:
+    return ALERT.of(f"{alert}: {more:,} more fire or are resolved", alert=alert, more=more)
 
 
 def alert_failed(alert: str, problem: str) -> Notice:

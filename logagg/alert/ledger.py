@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -27,7 +28,7 @@ from logagg.lake.durable import failing_as_commit, make_directory, remove, repla
 
 FOLDER, STATE, SILENCES, ACKS = "alerts", "state.json", "silences", "acks"
 _PURPOSE = "logagg alerts"  # of the digest
-MOST_WAITING = 10_000  # notifications to one receiver
+MOST_WAITING = 10_000  # alerts in notifications to one receiver
 
 
 @dataclass(slots=True)
@@ -50,14 +51,26 @@ class AlertsState:
     until: float = 0.0  # the data's time at the last evaluation
 
     def add(self, made: Notification) -> bool:
-        """Let a notification wait, unless it only repeats one that waits; return whether one was dropped for it."""
+        """Let a notification wait, unless it only repeats one that waits; return whether others were dropped for it."""
         if made.why == "repeat" and any((one.receiver, one.key) == (made.receiver, made.key) for one in self.waiting):
             return False
         self.waiting.append(made)
-        same = [one for one in self.waiting if one.receiver == made.receiver]
-        if len(same) > MOST_WAITING:
-            self.waiting.remove(same[0])
-        return len(same) > MOST_WAITING
+        return self._drop_excess(made.receiver)
+
+    def _drop_excess(self, receiver: str) -> bool:
+        """Drop what is too much for a receiver: of the alert that says most, so that the others are heard."""
+        same = [one for one in self.waiting if one.receiver == receiver]
+        excess, sizes = sum(len(one.alerts) for one in same) - MOST_WAITING, Counter[str]()
+        if excess <= 0:
+            return False
+        for one in same:
+            sizes[one.alert] += len(one.alerts)
+        [(loudest, _)] = sizes.most_common(1)
+        for one in [one for one in same if one.alert == loudest]:
+            if excess > 0:
+                self.waiting.remove(one)
+                excess -= len(one.alerts)
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from logagg.alert.asking import AT_A_TIME, Questions
 from logagg.alert.rules import Alert
-from logagg.alert.states import Instance, Reading, advanced
+from logagg.alert.states import Instance, Reading, advanced, has_changed
 from logagg.config.sections import Config
 from logagg.errors import LimitReached, LogaggError
 from logagg.query.snapshot import connect
@@ -70,9 +70,8 @@ class Replay:
         before, self.instances = self.instances, advanced(self.alert, self.instances, answer, moment)
         self.evaluations += 1
         for key, one in self.instances.items():
-            old = before.get(key)
             self.seconds += self.alert.every if one.state == "firing" else 0
-            if one.state != "pending" and (old is None or (old.state, old.fired) != (one.state, one.fired)):
+            if has_changed(before.get(key), one):
                 self.fired += one.state == "firing"
                 yield Change(datetime.fromtimestamp(moment, UTC), one.state, one.labels, one.value, one.message)
 

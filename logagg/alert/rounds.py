@@ -13,13 +13,21 @@ from logagg.alert.messages import Hush, Notification, notify
 from logagg.alert.moments import complete_until, due, tails_of
 from logagg.alert.probes import look
 from logagg.alert.rules import Alert, alerts_of
-from logagg.alert.states import Instance, Instances, Reading, advanced
+from logagg.alert.states import Instance, Instances, Reading, advanced, has_changed, written_labels
 from logagg.clock import Clock
 from logagg.config.sections import Config
 from logagg.errors import LimitReached, LogaggError
-from logagg.notices import Report, alert_changed, alert_failed, notification_dropped
+from logagg.notices import (
+    Report,
+    alert_changed_more,
+    alert_failed,
+    alert_fires,
+    alert_resolved,
+    notification_dropped,
+)
 from logagg.rollup.configured import tables_of
 
+NOTICES = 10  # of an alert at a time
 TIDY = 60.0  # seconds between looks for silences that are over
 
 
@@ -128,11 +136,13 @@ class Rounds:
                 self._ledger.commit()
 
     def _tell(self, alert: Alert, before: Instances, after: Instances) -> None:
-        """Give a notice of each instance that has begun to fire, or is resolved."""
-        for key, one in after.items():
-            old = before.get(key)
-            if one.state != "pending" and (old is None or (old.state, old.fired) != (one.state, one.fired)):
-                self._report(alert_changed(alert.name, one.labels, one.state, one.message))
+        """Give a notice of each instance that has begun to fire, or is resolved; of a few, if there are many."""
+        changed = [one for key, one in after.items() if has_changed(before.get(key), one)]
+        for one in changed[:NOTICES]:
+            said = alert_fires if one.state == "firing" else alert_resolved
+            self._report(said(alert.name, written_labels(one.labels), one.message))
+        if more := len(changed[NOTICES:]):
+            self._report(alert_changed_more(alert.name, more))
 
 
 def _ended(instances: Instances, moment: int) -> Iterator[tuple[str, Instance]]:

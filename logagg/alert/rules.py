@@ -54,11 +54,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "surge": {
         "window": 15 * MINUTE, "every": 5 * MINUTE, "above": 6.0, "clear": 3.0, "least": Least("n", 100), "keep": 15 * MINUTE,
-        "message": "{site}: {n:,} requests in a quarter of an hour, where {usual:,.0f} are usual",
+        "message": "{site}: {n:,} requests, where {usual:,.0f} are usual at this time of the week",
     },
     "no_traffic": {
         "window": 15 * MINUTE, "every": 5 * MINUTE, "below": 0.1, "clear": 0.3, "least": Least("n", 10), "severity": "critical",
-        "message": "{site}: {value:.1%} of the requests that are usual, {usual:,.0f} in a quarter of an hour",
+        "message": "{site}: {value:.1%} of the {usual:,.0f} requests that are usual at this time of the week",
     },
     "rejects": {
         "window": 15 * MINUTE, "above": 0.1, "clear": 0.05, "least": Least("n", 50),

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from logagg.alert.rules import Alert
-from logagg.alert.text import rendered
+from logagg.alert.text import clean, rendered
 
 InstanceState = Literal["pending", "firing", "resolved"]
 MOST = 1_000  # instances of an alert: strangers may make up labels, such as paths
@@ -73,6 +73,16 @@ def advanced(alert: Alert, before: Instances, answer: Sequence[Reading], moment:
             begun = _seen(alert, Instance(row.labels, "pending", moment), row)
             after[key] = _next(alert, begun, True, moment) or begun
     return after
+
+
+def has_changed(before: Instance | None, now: Instance) -> bool:
+    """Tell whether an instance has begun to fire, or is resolved since then."""
+    return now.state != "pending" and (before is None or (before.state, before.fired) != (now.state, now.fired))
+
+
+def written_labels(labels: Mapping[str, str]) -> str:
+    """Return labels in one line."""
+    return ", ".join(f"{name}={clean(value)}" for name, value in labels.items())
 
 
 def breaches(alert: Alert, row: Reading, *, firing: bool) -> bool | None:

@@ -286,6 +286,7 @@ def _write(found: Sequence[AlertRow], output: Output) -> None:
 
 
 def _write_rows(columns: tuple[str, ...], cells: Sequence[Sequence[Any]], output: Output) -> None:
+    from logagg.alert.states import written_labels
     from logagg.query.render import Rows
 
     with output.stream() as stream:
@@ -293,7 +294,9 @@ def _write_rows(columns: tuple[str, ...], cells: Sequence[Sequence[Any]], output
             _write_arrow(columns, cells, output, stream)
         elif output.is_for_people:
             at = columns.index("labels")
-            rows = [[_text(cell) if number == at else cell for number, cell in enumerate(row)] for row in cells]
+            rows = [
+                [written_labels(cell) if number == at else cell for number, cell in enumerate(row)] for row in cells
+            ]
             output.write(Rows(columns, rows), stream)
         else:
             output.write(Rows(columns, cells), stream)
@@ -309,7 +312,3 @@ def _write_arrow(columns: Sequence[str], cells: Sequence[Sequence[Any]], output:
     }
     table = pa.table(made)
     output.write_arrow(table.schema, table.to_batches(), stream)
-
-
-def _text(labels: dict[str, str]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in labels.items())

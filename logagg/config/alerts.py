@@ -17,7 +17,8 @@ RULES = ("errors", "slow", "no_traffic", "surge", "not_found", "bots", "rejects"
 RECEIVERS = ("webhook", "alertmanager", "smtp", "exec", "apprise")
 NO_DATA = ("ok", "alert", "keep")
 TLS = ("tls", "starttls", "none")
-MINUTE = 60
+MINUTE, HOUR = 60, 3_600
+BASELINE = 63 * 86_400  # seconds that the rules about what is usual look back
 NOWHERE = Location(FILE, {})
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _LEAST = re.compile(r"\s*([A-Za-z_]\w*)\s*>=\s*(-?\d+(?:\.\d+)?)\s*")
@@ -263,6 +264,16 @@ def _complete(found: NotifyConfig, place: Location, table: Mapping[str, Any]) ->
 def _values(place: Location, table: Mapping[str, Any], keys: Mapping[str, Key]) -> dict[str, Any]:
     refuse_unknown(place, table, keys)
     return {keys[key].field: converted(place, key, keys[key].convert, value) for key, value in table.items()}
+
+
+def refuse_coarse(alerts: Iterable[AlertConfig], minutes_kept: float | None) -> None:
+    """Raise ConfigError for a rule that compares minutes with weeks of which only hours are kept."""
+    for alert in alerts:
+        compares = not alert.query and (alert.rule or alert.name) in ("surge", "no_traffic")
+        is_coarse = minutes_kept is not None and minutes_kept < BASELINE
+        if compares and is_coarse and any(one is None or one % HOUR for one in (alert.window, alert.every)):
+            hint = 'write window = "1h" and every = "1h", or retention.minute = "90d"'
+            raise alert.place.error("window", "the weeks to compare with are kept by the hour", hint)
 
 
 def variable_of(receiver: str, secret: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from logagg.config.alerts import AlertConfig, NotifyConfig, read_alert, read_receiver, refuse_unclear
+from logagg.config.alerts import AlertConfig, NotifyConfig, read_alert, read_receiver, refuse_coarse, refuse_unclear
 from logagg.config.logs import read_log
 from logagg.config.logs import refuse_twins as refuse_twin_logs
 from logagg.config.rules import DEFAULT_RULES, read_rollup, read_rule, refuse_twins
@@ -33,6 +33,7 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
     logs = tuple(read_log(*one) for one in written.tables("log"))
     refuse_twin_logs(logs)
     alerts, receivers = _alerts(written)
+    refuse_coarse(alerts, changes["retention"].minute)
     return Config(
         **_values(written, "", environ),
         **changes,

@@ -82,6 +82,8 @@ def test_there_is_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     state = AlertsState()
     assert [state.add(replace(SENT, id=str(n))) for n in range(4)] == [False, False, True, True]
     assert [one.id for one in state.waiting] == ["2", "3"]
+    state.add(replace(SENT, id="4", alert="slow", group={}))  # the one that says most is cut, not the others
+    assert [one.id for one in state.waiting] == ["3", "4"]
 
 
 def test_silences(tmp_path: Path) -> None:

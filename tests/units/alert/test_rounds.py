@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from logagg.clock import ManualClock
 from logagg.config.alerts import AlertConfig, NotifyConfig
 from logagg.config.sections import Config
 from logagg.errors import CommitFailed, LimitReached, QueryFailed
+from logagg.lake import durable
 from logagg.notices import Notice
 
 T = 1_800_000_000
@@ -61,7 +62,7 @@ class Site:
     def states(self) -> list[str]:
         return [one.state for one in rows(self.root, self.clock.now(), alerts_of(self.config))]
 
-    def _ask(self, alert: Alert, moments: Sequence[int]) -> Mapping[int, list[Reading]]:
+    def _ask(self, alert: Alert, moments: Sequence[int]) -> dict[int, list[Reading]]:
         self.asked.append(list(moments))
         if self.failure and (len(moments) > 1 or not isinstance(self.failure, LimitReached)):
             raise self.failure
@@ -135,7 +136,7 @@ def test_nothing_is_sent_before_it_is_on_the_disk(site: Site, monkeypatch: pytes
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    replace_text = ledger.replace_text
+    replace_text = durable.replace_text
     monkeypatch.setattr(ledger, "replace_text", full)
     for _ in range(2):
         with pytest.raises(CommitFailed):

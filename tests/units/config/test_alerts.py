@@ -138,6 +138,7 @@ def test_rules_fill_in_what_is_not_written(tmp_path: Path) -> None:
         ('[notify.ops]\nkind = "smtp"\nfrom = "a@b\\r\\nBcc: c@d"\nto = "a@b"', "3: from:"),
         ('[notify.ops]\nkind = "exec"\ncommand = "rm -rf /"', "3: command: \"rm -rf /\" is not valid; write the program"),
         ('[notify]\nops = 1', "notify.ops is a section; write [notify.ops]"),
+        ('[retention]\nminute = "30d"\n[[alert]]\nname = "surge"', "3: window: the weeks to compare with are kept by the hour"),
         ('[alerts]\nmemory = "1MB"', '2: memory: "1MB" is not valid; write "64MB" or more'),
     ],
 )  # fmt: skip
@@ -145,6 +146,14 @@ def test_errors_name_the_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         written(tmp_path, text)
     assert message in str(caught.value)
+
+
+def test_hours_are_compared_with_hours(tmp_path: Path) -> None:
+    hours = '[retention]\nminute = "30d"\n[[alert]]\nname = "surge"\nwindow = "2h"\nevery = "1h"\n'
+    assert [one.name for one in written(tmp_path, hours + '[[alert]]\nname = "errors"\n').watched] == [
+        "surge",
+        "errors",
+    ]
 
 
 def test_secrets_are_not_written_there(tmp_path: Path) -> None:
