@@ -22,7 +22,7 @@ from logagg.query.sandbox import QueryLimits, Sandbox
 from logagg.quoting import identifier, literal
 
 AT_A_TIME = 1_440  # moments that one query is asked about: a day, at each minute
-MOST_ROWS = 10_000  # of an answer about one moment
+MOST_ROWS, MOST_AT_A_TIME = 10_000, 30_000  # rows about one moment, and of one answer: this process is a tail
 LONGEST = 1_000  # characters of a label
 VALUE, MOMENT = "value", "moment of the alert"
 # Within quotes and comments, these words are text.
@@ -37,7 +37,7 @@ class Questions:
     """Asks about one lake; `views` are the names of its views that have the column `ts`."""
 
     def __init__(self, root: Path, views: Iterable[str], config: Config) -> None:
-        limits = QueryLimits(config.alerts.timeout, config.alerts.memory, 0, background=True)
+        limits = QueryLimits(config.alerts.timeout, config.alerts.memory, MOST_AT_A_TIME, background=True)
         self._sandbox = Sandbox(root, limits=limits, zone=config.tz or "UTC")
         self._views = tuple(views)
 

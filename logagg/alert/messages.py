@@ -107,7 +107,7 @@ def _to(
         news = {key: _news(receiver, alert, key, after[key], moment, hush) for key in keys}
         if not any(news.values()):
             continue
-        listed = [key for key in keys if news[key] or _is_known(after[key], receiver.name)]
+        listed = [key for key in keys if news[key] or _goes_on(receiver, alert, after[key], moment, hush)]
         why: Why = "change" if "change" in news.values() else "repeat"
         yield _made(receiver, alert, dict(group), {key: after[key] for key in listed}, moment, why, now)
         for key in listed:
@@ -122,8 +122,10 @@ def _group(receiver: NotifyConfig, alert: Alert, one: Instance) -> tuple[tuple[s
     return tuple(sorted((name, labels[name]) for name in names if name in labels))
 
 
-def _is_known(one: Instance, receiver: str) -> bool:
-    return one.state == "firing" and receiver in one.told
+def _goes_on(receiver: NotifyConfig, alert: Alert, one: Instance, moment: int, hush: Hush) -> bool:
+    """Tell whether a receiver knows that an instance fires, so that it is listed with news of its group."""
+    is_known = one.state == "firing" and receiver.name in one.told
+    return is_known and not hush.is_silenced(alert.name, one, moment)
 
 
 def _news(receiver: NotifyConfig, alert: Alert, key: str, one: Instance, moment: int, hush: Hush) -> Why | None:

@@ -5,6 +5,7 @@ Secrets are read when they are needed, from a file or the environment, and are i
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from logagg.alert import command, mail, web
@@ -24,6 +25,7 @@ def _apprise(to: NotifyConfig, sent: Notification, url: str) -> None:
         import apprise
     except ImportError:
         raise Undelivered("apprise is not installed: pip install 'logagg[notify]'") from None
+    logging.getLogger("apprise").disabled = True  # it may name an address
     service = apprise.Apprise()
     if not service.add(address_of(to)):
         raise Undelivered("apprise does not know this kind of address")

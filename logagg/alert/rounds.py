@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from logagg.alert import ledger as ledgers
-from logagg.alert.asking import AT_A_TIME, Answers, Questions
+from logagg.alert.asking import AT_A_TIME, Questions
 from logagg.alert.ledger import AlertRecord, Ledger
 from logagg.alert.messages import Hush, Notification, notify
 from logagg.alert.moments import complete_until, due, tails_of
@@ -28,6 +28,7 @@ from logagg.notices import (
 from logagg.rollup.configured import tables_of
 
 NOTICES = 10  # of an alert at a time
+CATCH_UP = 60.0  # seconds for the moments that an alert has missed
 TIDY = 60.0  # seconds between looks for silences that are over
 
 
@@ -58,27 +59,28 @@ class Rounds:
             ledgers.forget_past(self._root, self._ledger.state, now)
 
     def _catch_up(self, alert: Alert, until: float) -> None:
+        """Evaluate an alert at all moments since its last one; if that takes long, at the last of them only."""
         moments = due(self._record(alert.name).evaluated, alert.every, until)
-        for at in range(0, len(moments), AT_A_TIME):
-            self._evaluate(alert, moments[at : at + AT_A_TIME])
+        size, give_up = AT_A_TIME, self._clock.monotonic() + CATCH_UP
+        while moments:
+            some = moments[:size]
+            if not self._evaluate(alert, some):  # too much at a time
+                size = max(1, len(some) // 8)
+                continue
+            is_late = self._clock.monotonic() > give_up
+            moments = moments[-1:] if is_late and len(moments) > len(some) else moments[len(some) :]
 
-    def _evaluate(self, alert: Alert, moments: Sequence[int]) -> None:
-        """Evaluate an alert at some moments, and commit what follows."""
+    def _evaluate(self, alert: Alert, moments: Sequence[int]) -> bool:
+        """Evaluate an alert at some moments, and commit what follows; return False if they are too many for one query."""
         try:
-            answers = self._asked(alert, moments)
+            answers = self._questions.ask(alert, moments)
         except LogaggError as error:
+            if isinstance(error, LimitReached) and len(moments) > 1:
+                return False
             self._fail(alert, moments[-1], str(error))
         else:
             self._apply(alert, sorted(answers.items()))
-
-    def _asked(self, alert: Alert, moments: Sequence[int]) -> Answers:
-        """Return the answers about these moments, or only about the last one if all of them are too much at a time."""
-        try:
-            return self._questions.ask(alert, moments)
-        except LimitReached:
-            if len(moments) == 1:
-                raise
-            return self._questions.ask(alert, moments[-1:])
+        return True
 
     def _probe(self, alert: Alert, now: int) -> None:
         """Look at what is now: the moments that were missed are past."""

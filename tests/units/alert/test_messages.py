@@ -116,6 +116,12 @@ def test_a_silence_holds_back_what_fires() -> None:
     assert [set(sites) for _, _, sites in short(said.answer(a=1, b=1))] == [{"a", "b"}]
 
 
+def test_what_is_silenced_is_not_listed_with_others() -> None:
+    said = Said(OPS)
+    said.answer(a=1)
+    assert short(said.answer(Hush([silence(site="a")]), a=1, b=1)) == [("ops", "firing", ["b"])]
+
+
 def test_what_was_never_said_is_not_taken_back() -> None:
     said, hush = Said(OPS), Hush([silence()])
     assert said.answer(hush, a=1) == said.answer(hush, a=0) == []

@@ -129,7 +129,22 @@ def test_too_many_moments_at_a_time(site: Site) -> None:
     site.round(0.0)
     site.failure = LimitReached("too much")
     assert site.round(2.0, after=3_600) == ["firing"]
-    assert [len(one) for one in site.asked] == [1, 60, 1]
+    assert [len(one) for one in site.asked] == [1, 60, 7, *[1] * 60]
+
+
+def test_catching_up_does_not_take_forever(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a query about a moment takes long, the moments of a day would take a day."""
+    site.round(0.0)
+    ask = site.rounds._questions.ask
+
+    def slow(alert: Alert, moments: Sequence[int]) -> dict[int, list[Reading]]:
+        site.clock.sleep(40)
+        return ask(alert, moments)
+
+    monkeypatch.setattr(site.rounds._questions, "ask", slow)
+    monkeypatch.setattr(rounds, "AT_A_TIME", 1)
+    assert site.round(2.0, after=3_600) == ["firing"]
+    assert [one[0] - T for one in site.asked] == [0, 60, 120, 3_600]
 
 
 def test_nothing_is_sent_before_it_is_on_the_disk(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

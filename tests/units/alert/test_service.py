@@ -107,6 +107,22 @@ def test_a_new_configuration_and_an_alert_that_is_gone(root: Path, delivered: De
     assert Ledger(root).state.alerts == {}
 
 
+def test_it_runs_without_a_tail(root: Path, delivered: Deliveries) -> None:
+    configurations, asked = iter([CONFIG, Config(receivers=(OPS,))]), iter([None, "reload", None])
+
+    def request(seconds: float) -> str | None:
+        wait_until(lambda: len(delivered) >= 1)
+        found = next(asked, "stop")
+        if found == "stop":
+            wait_until(lambda: len(delivered) == 2)
+        return found
+
+    notices: list[Notice] = []
+    service.run_alone(root, lambda: next(configurations), SystemClock(), notices.append, request)
+    assert [one.status for one in delivered] == ["firing", "resolved"]
+    assert "the new configuration holds from now on" in [one.text for one in notices]
+
+
 def test_once_is_refused_beside_another(root: Path) -> None:
     lease = locks.lease(root, service.LEASE)
     assert lease is not None
