@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from logagg.alert.rules import Alert, alerts_of
 from logagg.alert.states import Instance, Instances, Reading, advanced, has_changed, written_labels
 from logagg.clock import Clock
 from logagg.config.sections import Config
-from logagg.errors import LimitReached, LogaggError
+from logagg.errors import CommitFailed, LimitReached, LogaggError
 from logagg.notices import (
     Report,
     alert_changed_more,
@@ -35,7 +35,17 @@ TIDY = 60.0  # seconds between looks for silences that are over
 class Rounds:
     """Evaluates the alerts of a configuration; for the one thread of the one process that has the lease."""
 
-    def __init__(self, root: Path, config: Config, ledger: Ledger, clock: Clock, report: Report) -> None:
+    def __init__(
+        self,
+        root: Path,
+        config: Config,
+        ledger: Ledger,
+        clock: Clock,
+        report: Report,
+        decided: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`decided` is called when notifications are written down, so that they need not wait for the other alerts."""
+        self._decided = decided
         self._root, self._ledger, self._clock, self._report = root, ledger, clock, report
         self._alerts, self._receivers = alerts_of(config), config.receivers
         self._tidied = clock.monotonic()
@@ -50,13 +60,22 @@ class Rounds:
             state.until = max(state.until, until or 0.0)
         self._forget_removed(until or self._ledger.state.until or now)
         for alert in self._alerts:
+            self._watch(alert, now, until)
+        if self._clock.monotonic() - self._tidied >= TIDY:
+            self._tidied = self._clock.monotonic()
+            ledgers.forget_past(self._root, self._ledger.state, now)
+
+    def _watch(self, alert: Alert, now: float, until: float | None) -> None:
+        """Evaluate one alert; if that fails in an unforeseen way, the others are evaluated all the same."""
+        try:
             if alert.probe:
                 self._probe(alert, int(now))
             elif until is not None:
                 self._catch_up(alert, until)
-        if self._clock.monotonic() - self._tidied >= TIDY:
-            self._tidied = self._clock.monotonic()
-            ledgers.forget_past(self._root, self._ledger.state, now)
+        except CommitFailed:
+            raise
+        except Exception as error:
+            self._fail(alert, int(now if until is None else until), f"{type(error).__name__}: {error}")
 
     def _catch_up(self, alert: Alert, until: float) -> None:
         """Evaluate an alert at all moments since its last one; if that takes long, at the last of them only."""
@@ -109,6 +128,8 @@ class Rounds:
                 made += more
             dropped = {one.receiver for one in made if state.add(one)}
             self._ledger.commit()
+        if made:
+            self._decided()
         self._tell(alert, before, record.instances)
         for receiver in sorted(dropped):
             self._report(notification_dropped(receiver, "too many wait for it"))

@@ -90,21 +90,30 @@ class Sender:
     def _drain(self, receiver: NotifyConfig, url: str) -> None:
         """Send what waits for a receiver, until it cannot be delivered."""
         while not self._stopping and (first := self._ledger.first(receiver.name)):
-            try:
-                self._reached("sending")
-                self._deliver(receiver, first, url)
-                self._reached("sent")
-            except Undelivered as error:
-                if not error.refused and not self._is_too_old(first):
-                    self._put_off(receiver.name, str(error))
-                    return
-                self.failed[receiver.name] += 1
-                self._report(notification_dropped(receiver.name, str(error)))
-            else:
+            failure = self._attempt(receiver, first, url)
+            if failure is None:
                 self.sent[receiver.name] += 1
                 if self._outages.pop(receiver.name, None):
                     self._report(notifications_flow(receiver.name))
+            elif failure.refused or self._is_too_old(first):
+                self.failed[receiver.name] += 1
+                self._report(notification_dropped(receiver.name, str(failure)))
+            else:
+                self._put_off(receiver.name, str(failure))
+                return
             self._remove(first)
+
+    def _attempt(self, receiver: NotifyConfig, first: Notification, url: str) -> Undelivered | None:
+        """Deliver a notification, or return why not."""
+        self._reached("sending")
+        try:
+            self._deliver(receiver, first, url)
+        except Undelivered as error:
+            return error
+        except Exception as error:  # its text may have a secret in it
+            return Undelivered(f"internal error: {type(error).__name__}")
+        self._reached("sent")
+        return None
 
     def _remove(self, done: Notification) -> None:
         with self._ledger.locked() as state:

@@ -9,10 +9,11 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from logagg.alert.ledger import FOLDER, STATE, Ledger
+from logagg.alert.ledger import FOLDER, STATE, AlertRecord, Ledger
 from logagg.clock import Clock
 from logagg.config.sections import Config
 from logagg.errors import LakeLocked, LogaggError
@@ -91,20 +92,19 @@ class AlertService:
 
     def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
-        ledger, sender, config = self._ledger, self._sender, self._config
-        for alert in config.watched:
-            record = ledger.state.alerts.get(alert.name) if ledger else None
-            firing = [one for one in list(record.instances.values()) if one.state == "firing"] if record else []
-            label = ("alert", alert.name)
-            yield Sample("logagg_alerts_firing", "Instances of an alert that fire.", len(firing), label)
-            failed = bool(record and record.error)
+        known = self._ledger.state.alerts if self._ledger else {}
+        for alert in self._config.watched:
+            record, label = known.get(alert.name, AlertRecord()), ("alert", alert.name)
+            firing = sum(one.state == "firing" for one in list(record.instances.values()))
+            yield Sample("logagg_alerts_firing", "Instances of an alert that fire.", firing, label)
+            failed = bool(record.error)
             yield Sample("logagg_alert_failed", "Whether the last evaluation of an alert failed.", failed, label)
-        waiting = sender.waiting() if sender else {}
-        for receiver in config.receivers:
+        sender = self._sender
+        sent, given_up, waiting = (sender.sent, sender.failed, sender.waiting()) if sender else ({}, {}, {})
+        for receiver in self._config.receivers:
             name, label = receiver.name, ("receiver", receiver.name)
-            sent, failed_ = (sender.sent[name], sender.failed[name]) if sender else (0, 0)
-            yield Sample("logagg_notifications_sent_total", "Notifications that were delivered.", sent, label)
-            yield Sample("logagg_notifications_failed_total", "Notifications that were given up.", failed_, label)
+            yield Sample("logagg_notifications_sent_total", "Notifications delivered.", sent.get(name, 0), label)
+            yield Sample("logagg_notifications_failed_total", "Notifications given up.", given_up.get(name, 0), label)
             yield Sample("logagg_notifications_waiting", "Notifications that wait.", waiting.get(name, 0), label)
 
     def _is_wanted(self) -> bool:
@@ -145,7 +145,8 @@ class AlertService:
                 self._sender = Sender(self._ledger, self._clock, self._report)
             config = self._config
             if self._made is None or self._made[0] is not config:
-                self._made = config, Rounds(self._root, config, self._ledger, self._clock, self._report)
+                send = partial(self._sender.send, config)
+                self._made = config, Rounds(self._root, config, self._ledger, self._clock, self._report, send)
             try:
                 self._made[1].run()
             finally:

@@ -125,6 +125,23 @@ def test_a_failure_leaves_what_fires(site: Site) -> None:
     assert site.round(0.0, after=60) == ["resolved"]
 
 
+def test_an_unforeseen_failure_is_that_of_one_alert(site: Site) -> None:
+    site.configure(Config(watched=(*CONFIG.watched, AlertConfig("disk", above=0.0)), receivers=(OPS,)))
+    site.failure = ZeroDivisionError("odd")
+    assert site.round() == ["firing"]
+    assert site.states() == ["firing", "failed"]
+    assert [one.text for one in site.notices][0] == "errors cannot be evaluated: ZeroDivisionError: odd"
+
+
+def test_notifications_do_not_wait_for_the_other_alerts(site: Site) -> None:
+    watched = (AlertConfig("first", query="SELECT", above=1.0), AlertConfig("second", query="SELECT", above=1.0))
+    site.configure(Config(watched=watched, receivers=(OPS,)))
+    counts: list[int] = []
+    site.rounds._decided = lambda: counts.append(len(ledger.read(site.root).waiting))
+    site.round(2.0)
+    assert counts == [1, 2]
+
+
 def test_too_many_moments_at_a_time(site: Site) -> None:
     site.round(0.0)
     site.failure = LimitReached("too much")

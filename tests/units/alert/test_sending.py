@@ -98,6 +98,18 @@ def test_what_is_refused_is_given_up_and_the_next_one_sent(post: Post) -> None:
     assert post.sender.failed == {"ops": 1}
 
 
+def test_an_unforeseen_failure_is_tried_again(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> None:
+        raise ZeroDivisionError("s3cret")
+
+    monkeypatch.setattr(post.sender, "_deliver", failing)
+    post.write("1")
+    assert post.send() == []
+    assert post.said == ["ops: internal error: ZeroDivisionError; 1 waiting; trying again"]
+    monkeypatch.setattr(post.sender, "_deliver", post.deliver)
+    assert post.send(after=2) == [("ops", "1")]
+
+
 def test_after_three_days_it_is_given_up(post: Post) -> None:
     post.down.add("ops")
     post.write("1")

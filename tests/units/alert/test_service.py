@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from logagg.alert import asking, probes, rounds, service
+from logagg.alert import asking, moments, rounds, service
 from logagg.alert.ledger import Ledger
 from logagg.alert.messages import Notification
 from logagg.alert.service import AlertService, run_once
@@ -60,15 +60,15 @@ def test_a_failure_is_a_notice_and_is_tried_again(
     root: Path, delivered: Deliveries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notices: list[Notice] = []
-    look, left = probes.look, [3]
+    tails_of, left = moments.tails_of, [3]
 
-    def failing(*arguments: object) -> object:
+    def failing(root: Path, now: float) -> object:
         left[0] -= 1
         if left[0] >= 0:
             raise ZeroDivisionError("odd")
-        return look(*arguments)  # type: ignore[arg-type]
+        return tails_of(root, now)
 
-    monkeypatch.setattr(rounds, "look", failing)
+    monkeypatch.setattr(rounds, "tails_of", failing)
     one = AlertService(root, CONFIG, SystemClock(), notices.append)
     one.start()
     wait_until(lambda: len(delivered) == 1)
