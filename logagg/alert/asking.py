@@ -60,6 +60,10 @@ class Questions:
         answers: Answers = {moment: [] for moment in moments}
         with self._sandbox.run(query) as answer:
             names = answer.columns
+            if alert.least and alert.least.column not in names[1:]:
+                raise QueryFailed(
+                    f"min: the answer has no column {alert.least.column}", f"it has {', '.join(names[1:])}"
+                )
             for row in answer.rows():
                 moment = _seconds(row[0])
                 readings = answers.get(moment)

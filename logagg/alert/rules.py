@@ -96,7 +96,17 @@ def resolved(written: AlertConfig, receivers: tuple[str, ...]) -> Alert:
     made = Alert(
         written.name, written.query or sql_of(rule), rule if rule in PROBES else "", to=written.to or receivers
     )
-    return replace(made, **{**changes, **given})
+    return _consistent(replace(made, **{**changes, **given}))
+
+
+def _consistent(alert: Alert) -> Alert:
+    """Return an alert whose way back does not lie beyond its limit, where only one of them is that of the rule."""
+    clear = alert.clear
+    if clear is not None and alert.above is not None:
+        clear = min(clear, alert.above)
+    elif clear is not None and alert.below is not None:
+        clear = max(clear, alert.below)
+    return replace(alert, clear=clear)
 
 
 _FIELDS = ("window", "every", "above", "below", "clear", "least", "hold", "keep", "no_data", "severity", "message")

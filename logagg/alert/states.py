@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -19,7 +20,7 @@ from logagg.alert.rules import Alert
 from logagg.alert.text import clean, rendered
 
 InstanceState = Literal["pending", "firing", "resolved"]
-MOST = 1_000  # instances of an alert: strangers may make up labels, such as paths
+MOST, MOST_RESOLVED = 1_000, 100  # instances of an alert: strangers may make up labels, such as paths
 REMEMBERED = 86_400  # seconds that a resolved instance is listed
 
 
@@ -59,20 +60,40 @@ def fingerprint(alert: str, labels: Mapping[str, str]) -> str:
 
 def advanced(alert: Alert, before: Instances, answer: Sequence[Reading], moment: int) -> dict[str, Instance]:
     """Return the instances after an answer at a moment."""
-    rows = {fingerprint(alert.name, one.labels): one for one in _judged(alert, answer)}
+    rows = _by_instance(alert, answer)
     after = dict[str, Instance]()
     for key, instance in before.items():
         row = rows.pop(key, None)
         verdict = _verdict(alert, instance, row, any_rows=bool(answer))
         if found := _next(alert, _seen(alert, instance, row), verdict, moment):
             after[key] = found
-    for key, row in _worst_first(alert, rows):
-        if len(after) >= MOST:
-            break
-        if breaches(alert, row, firing=False):
+    room = MOST - sum(one.state != "resolved" for one in after.values())
+    for key, row in rows.items():
+        if room > 0 and breaches(alert, row, firing=False):
             begun = _seen(alert, Instance(row.labels, "pending", moment), row)
             after[key] = _next(alert, begun, True, moment) or begun
-    return after
+            room -= 1
+    return _without_oldest(after, moment)
+
+
+def _by_instance(alert: Alert, answer: Sequence[Reading]) -> dict[str, Reading]:
+    """Return the rows by instance, the worst first: of rows with the same labels it counts, and if there are too many it is watched."""
+    rows = answer if answer or alert.no_data != "alert" else [Reading(NO_ROWS, None)]
+    sign = 1.0 if alert.below is not None and alert.above is None else -1.0
+    named = [(fingerprint(alert.name, one.labels), one) for one in rows]
+    named.sort(key=lambda one: (one[1].value is None, sign * (one[1].value or 0.0), one[0]))
+    found = dict[str, Reading]()
+    for key, row in named:
+        found.setdefault(key, row)
+    return found
+
+
+def _without_oldest(instances: dict[str, Instance], moment: int) -> dict[str, Instance]:
+    """Return the instances with a few of those that are resolved; those that are so from this moment on are to be told."""
+    resolved = [key for key, one in instances.items() if one.state == "resolved" and one.ended < moment]
+    resolved.sort(key=lambda key: instances[key].ended)
+    gone = {*resolved[: max(0, len(resolved) - MOST_RESOLVED)]}
+    return {key: one for key, one in instances.items() if key not in gone}
 
 
 def has_changed(before: Instance | None, now: Instance) -> bool:
@@ -89,7 +110,7 @@ def breaches(alert: Alert, row: Reading, *, firing: bool) -> bool | None:
     """Return whether a row is over the limit, or not back yet if it fires; None if it is not judged."""
     if row.labels == NO_ROWS:
         return True
-    if alert.least and row.numbers.get(alert.least.column, row.value or 0.0) < alert.least.number:
+    if alert.least and row.numbers.get(alert.least.column, -math.inf) < alert.least.number:
         return None
     if alert.above is None and alert.below is None:
         return True  # the query itself selects what is wrong
@@ -99,18 +120,6 @@ def breaches(alert: Alert, row: Reading, *, firing: bool) -> bool | None:
     is_above = alert.above is not None and row.value > (alert.above if clear is None else clear)
     is_below = alert.below is not None and row.value < (alert.below if clear is None else clear)
     return is_above or is_below
-
-
-def _judged(alert: Alert, answer: Sequence[Reading]) -> Iterable[Reading]:
-    if answer or alert.no_data != "alert":
-        return answer
-    return [Reading(NO_ROWS, None)]
-
-
-def _worst_first(alert: Alert, rows: Mapping[str, Reading]) -> Iterator[tuple[str, Reading]]:
-    """Yield the rows in an order that does not depend on the database: if there are too many, the worst are watched."""
-    sign = -1.0 if alert.below is not None and alert.above is None else 1.0
-    yield from sorted(rows.items(), key=lambda one: (-sign * (one[1].value or 0.0), one[0]))
 
 
 def _verdict(alert: Alert, instance: Instance, row: Reading | None, *, any_rows: bool) -> bool | None:

@@ -132,6 +132,12 @@ def test_a_wrong_query_stops_nothing(logagg: Command) -> None:
 
 def test_wrong_usage(demo: Command) -> None:
     assert "no such alert; there are errors, slow" in demo.run("alert", "test", "nonsense", status=1).stderr
+    (demo.folder / "logagg.toml").write_text('[[alert]]\nname = "errors"\nmin = "hits >= 5"\n')
+    assert (
+        "min: the answer has no column hits; it has site, value, n"
+        in demo.run("alert", "test", "errors", status=1).stderr
+    )
+    (demo.folder / "logagg.toml").unlink()
     assert "a rule without a past" in demo.run("alert", "test", "disk", status=1).stderr
     assert "no such alert" in demo.run("alert", "silence", "nonsense", "--for", "1h", status=1).stderr
     assert "nothing of it fires" in demo.run("alert", "ack", "errors", status=1).stderr

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logagg.alert.rules import Alert
-from logagg.alert.states import MOST, Instance, Reading, advanced, fingerprint
+from logagg.alert.states import MOST, MOST_RESOLVED, Instance, Reading, advanced, fingerprint
 from logagg.config.alerts import Least
 
 RATIO = Alert("errors", "SELECT", above=0.05, clear=0.02, message="{site}: {value:.1%} of {n}", to=("ops",))
@@ -102,6 +102,21 @@ def test_strangers_cannot_make_it_remember_more_and_the_worst_are_watched() -> N
     assert len(after) == MOST
     assert min(one.value or 0 for one in after.values()) == 51
     assert advanced(RATIO, {}, flood[::-1], T) == after
+
+
+def test_what_is_resolved_takes_no_room() -> None:
+    after = advanced(RATIO, {}, [row(1, f"s{number}") for number in range(MOST)], T)
+    after = advanced(RATIO, after, [row(0, f"s{number}") for number in range(MOST)], T + 60)
+    assert {one.state for one in after.values()} == {"resolved"}
+    assert len(after) == MOST  # those are to be told
+    after = advanced(RATIO, after, [row(1, "real")], T + 120)
+    assert [one.labels["site"] for one in after.values() if one.state == "firing"] == ["real"]
+    assert len(after) == MOST_RESOLVED + 1
+
+
+def test_of_rows_with_the_same_labels_the_worst_counts() -> None:
+    for answer in ([row(0), row(0.5), row(None)], [row(0.5), row(None), row(0)]):
+        assert [one.value for one in advanced(RATIO, {}, answer, T).values()] == [0.5]
 
 
 def test_the_message_is_that_of_the_newest_row() -> None:

@@ -106,6 +106,8 @@ def test_rules_fill_in_what_is_not_written(tmp_path: Path) -> None:
     assert "status >= 500" in errors.query
     assert (errors.above, errors.clear, errors.least) == (0.2, None, Least("n", 50))
     assert (fast.above, fast.below, fast.to) == (None, 0.001, ("ops", "am", "mail", "script", "chat"))
+    [odd] = alerts_of(Config(watched=(AlertConfig("errors", clear=0.5),)))
+    assert (odd.above, odd.clear) == (0.05, 0.05)
     assert alert_named("surge", Config()) is not None
     assert alert_named("nonsense", Config()) is None
     assert isinstance(alert_named("errors", written(tmp_path, WHOLE)), Alert)
