@@ -14,6 +14,8 @@ from logagg.alert.moments import tails_of
 from logagg.alert.states import Reading
 from logagg.query.snapshot import connect
 
+OF_ANY_LAKE = ("lag", "disk")  # probes that need no commit
+
 Counts = Mapping[str, tuple[int, int]]  # by log: its lines and its rejects so far
 
 

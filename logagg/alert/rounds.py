@@ -11,12 +11,13 @@ from logagg.alert.asking import AT_A_TIME, Questions
 from logagg.alert.ledger import AlertRecord, Ledger
 from logagg.alert.messages import Hush, Notification, notify
 from logagg.alert.moments import complete_until, due, tails_of
-from logagg.alert.probes import look
+from logagg.alert.probes import OF_ANY_LAKE, look
 from logagg.alert.rules import Alert, alerts_of
 from logagg.alert.states import Instance, Instances, Reading, advanced, has_changed, written_labels
 from logagg.clock import Clock
 from logagg.config.sections import Config
 from logagg.errors import CommitFailed, LimitReached, LogaggError
+from logagg.lake_format import LINK
 from logagg.notices import (
     Report,
     alert_changed_more,
@@ -59,8 +60,10 @@ class Rounds:
         with self._ledger.locked() as state:
             state.until = max(state.until, until or 0.0)
         self._forget_removed(until or self._ledger.state.until or now)
+        is_empty = not (self._root / LINK).exists()  # a tail that has just made the lake has not committed yet
         for alert in self._alerts:
-            self._watch(alert, now, until)
+            if alert.probe in OF_ANY_LAKE or not is_empty:
+                self._watch(alert, now, until)
         if self._clock.monotonic() - self._tidied >= TIDY:
             self._tidied = self._clock.monotonic()
             ledgers.forget_past(self._root, self._ledger.state, now)

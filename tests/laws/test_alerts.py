@@ -19,6 +19,7 @@ from logagg.alert.states import Reading
 from logagg.clock import ManualClock
 from logagg.config.alerts import AlertConfig, NotifyConfig
 from logagg.config.sections import Config
+from logagg.lake_format import LINK
 from tests.laws.crashes import Crash
 
 T = 1_799_999_880  # a moment of both alerts
@@ -73,6 +74,7 @@ class Process:
 def lived(root: Path, answers: Answers, cuts: Sequence[int], crashes: Sequence[tuple[str, int]]) -> tuple[Said, int]:
     """Run to the last minute in rounds that end at `cuts`, dying as told; return what was received, and the deaths."""
     said: Said = {}
+    (root / LINK).touch()
     ends, left, deaths = [0, *cuts, len(answers) - 1], list(crashes), 0
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rounds, "complete_until", lambda tails: T + 60.0 * ends[0])

@@ -20,6 +20,7 @@ from logagg.config.alerts import AlertConfig, NotifyConfig
 from logagg.config.sections import Config
 from logagg.errors import CommitFailed, LimitReached, QueryFailed
 from logagg.lake import durable
+from logagg.lake_format import LINK
 from logagg.notices import Notice
 
 T = 1_800_000_000
@@ -74,6 +75,7 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    (tmp_path / LINK).touch()
     return Site(tmp_path, monkeypatch)
 
 
@@ -92,6 +94,12 @@ def test_what_happens_is_listed(site: Site) -> None:
     ]
     assert site.round(None, after=60) == []
     assert site.states() == ["no data", "resolved"]
+
+
+def test_a_lake_without_a_commit_is_not_asked(site: Site) -> None:
+    (site.root / LINK).unlink()
+    assert site.round(2.0) == []
+    assert (site.asked, site.states(), site.notices) == ([], ["not evaluated"], [])
 
 
 def test_each_moment_once(site: Site) -> None:

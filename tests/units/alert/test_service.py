@@ -16,6 +16,7 @@ from logagg.config.alerts import AlertConfig, NotifyConfig
 from logagg.config.sections import Config
 from logagg.errors import LakeLocked, QueryFailed
 from logagg.lake import locks
+from logagg.lake_format import LINK
 from logagg.notices import Notice
 from tests.conftest import wait_until
 
@@ -83,6 +84,7 @@ def test_an_alert_that_fails_does_not_stop_another(
     def failing(*_: object) -> object:
         raise QueryFailed("no such table")
 
+    (root / LINK).touch()
     notices: list[Notice] = []
     monkeypatch.setattr(asking.Questions, "ask", failing)
     monkeypatch.setattr(rounds, "complete_until", lambda tails: 1_800_000_000.0)
