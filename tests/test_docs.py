@@ -194,6 +194,40 @@ def test_examples_print_the_documented_output(name: str, logagg: Command) -> Non
     assert now == page.text or GOLDEN
 
 
+def test_the_tour_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A user types the tour into one shell, in a clone; here the commands themselves do nothing."""
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/activate").write_text("deactivate() { unset -f deactivate; }\n")
+    shutil.copytree(ROOT / "fixtures/demo", tmp_path / "fixtures/demo")
+    text = (ROOT / "README.md").read_text()
+    tour = text[text.index("## A tour") : text.index("## Read on")]
+    typed = [
+        "\n".join(re.findall(r"(?m)^[$>] (.*)", block["text"])) if block["language"] == "console" else block["text"]
+        for block in FENCE.finditer(tour)
+        if block["language"] in ("console", "bash", "sh")
+    ]
+    before = _tree(tmp_path)
+    state = r"{ export -p; declare -F; jobs; pwd; } | grep -v ' _=\|OLDPWD'"
+    script = "\n".join(["logagg() { :; }", "sleep() { :; }", state, "echo ---", *typed, "echo ---", state])
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    first, *_, last = done.stdout.split("---\n")
+    assert first == last
+    assert _tree(tmp_path) - before <= {tmp_path / "build"}, done.stderr
+
+
+def _tree(folder: Path) -> set[Path]:
+    return set(folder.rglob("*"))
+
+
+def test_make_setup_says_what_it_does() -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", "--always-make", "setup"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    said = re.findall(r'^echo "(.*)"$', done.stdout, re.M)
+    assert [one.split(":")[0] for one in said] == ["1 of 3", "2 of 3", "3 of 3", "done"]
+    assert "compiler" in said[1] and "pip downloads" in said[2] and "make clean" in said[3]
+
+
 # Generated parts of a page, between `<!-- name -->` and `<!-- end -->`.
 
 

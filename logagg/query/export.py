@@ -31,6 +31,8 @@ def appearing(path: Path, *, binary: bool) -> Iterator[IO[Any]]:
             with _opened(new, binary=binary) as file:
                 yield file
             os.replace(new, path)
+    except BrokenPipeError:  # a pipe, whose reader has left
+        raise
     except OSError as error:
         raise LogaggError(f"{path}: {error.strerror}", "the answer is not complete") from error
 

@@ -12,12 +12,9 @@ import duckdb
 import numpy as np
 
 from logagg.errors import LogaggError, NotFound
+from logagg.query.names import REPORTS as NAMES
 from logagg.query.times import When, moment
 
-NAMES = (
-    *("overview", "pages", "ads", "referrers", "agents", "robots", "countries", "networks"),
-    *("errors", "latency", "sources"),
-)
 BOTS = ("include", "exclude", "only")
 LIMIT = 20
 
