@@ -6,7 +6,8 @@ import dataclasses
 import difflib
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def _values(written: TomlFile, section: str, environ: Mapping[str, str] | None) 
         written.refuse_unknown(section, table, [one.name for one in settings])
     values = {}
     for one in settings:
-        if one.variable in environ:
+        if environ.get(one.variable) or (one.variable in environ and not one.kind.is_path):
             place = Location(f"environment variable {one.variable}", {})
             values[one.field] = converted(place, "", one.kind.convert, one.kind.read(environ[one.variable]))
         elif one.name in table:
@@ -66,17 +67,27 @@ def _located(value: str | tuple[str, ...], folder: Path) -> str | tuple[str, ...
     return located(value, folder) if isinstance(value, str) else tuple(located(path, folder) for path in value)
 
 
+PREFIX = "LOGAGG_"
 OF_OPTIONS = ("LOGAGG_CONFIG", "LOGAGG_SECRET")  # variables of options that are no settings
+# Kubernetes sets these in each container, for a service that is named logagg, or logagg-page.
+_OF_KUBERNETES = re.compile(r"\w+_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
 
 
 def refuse_unknown_variables(environ: Mapping[str, str]) -> None:
     """Raise ConfigError for an environment variable that looks like a setting and is none."""
-    known = [*OF_OPTIONS, *(one.variable for one in SETTINGS)]
+    known = {*OF_OPTIONS, *(one.variable for one in SETTINGS)}
     for name in environ:
-        if name.startswith("LOGAGG_") and name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}?" if near else "docs/configuration.md lists all of them; unset it"
+        if name.startswith(PREFIX) and name not in known and not _OF_KUBERNETES.fullmatch(name):
+            meant = _meant(name.removeprefix(PREFIX), {one.removeprefix(PREFIX) for one in known})
+            hint = f"did you mean {meant}?" if meant else "unset it; docs/configuration.md lists those that there are"
             raise ConfigError(f"environment variable {name}: no such setting", hint)
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    """Return the variable that was probably meant; empty if none is like it."""
+    by_key = [one.variable for one in SETTINGS if one.variable_by_key == PREFIX + name]
+    near = difflib.get_close_matches(name, known, 1)
+    return by_key[0] if by_key else PREFIX + near[0] if near else ""
 
 
 def default_file(logs: str = "") -> str:

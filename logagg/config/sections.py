@@ -208,7 +208,11 @@ class Setting:
 
     @property
     def variable(self) -> str:
-        return self.own_variable or "LOGAGG_" + self.key.upper().replace(".", "_")
+        return self.own_variable or self.variable_by_key
+
+    @property
+    def variable_by_key(self) -> str:
+        return "LOGAGG_" + self.key.upper().replace(".", "_")
 
 
 def _settings(cls: type, section: str = "") -> Iterator[Setting]:
