@@ -222,7 +222,7 @@ class Shared:
     @cached_property
     def lake(self) -> Path:
         """The lake: that of --lake, else that of the configuration. Raises ConfigError."""
-        return self.named_lake or Path(self.config.lake.path)
+        return self.named_lake or Path(self.config.lake.path or "lake")
 
     @property
     def config(self) -> Config:

@@ -41,7 +41,7 @@ from logagg.parse.formats.json_presets import JSON_PRESETS
 from logagg.parse.formats.presets import PRESETS
 from logagg.parse.formats.variables import APACHE, CLIENTS, FIELDS, JSON_KEYS, JSON_TIMES, NGINX, W3C
 from logagg.parse.schemas import EVENT_SCHEMA, REASONS
-from logagg.query.reports import NAMES as REPORTS
+from logagg.query.names import REPORTS
 from logagg.rollup.configured import rollups_of
 from logagg.rollup.custom import SINGULAR
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES
@@ -126,7 +126,7 @@ class Page:
 
     def _named(self, text: str) -> str:
         """Check that the commands and options exist of a block that is not run."""
-        for name, arguments in re.findall(r"\blogagg (\w+)([^|&;#\n]*)", text):
+        for name, arguments in re.findall(r"(?<![=\w-])logagg (?!logagg)(\w+)([^|&;#\n]*)", text):
             command = logagg.get_command(None, name)  # type: ignore[arg-type]
             assert command, f"{self.path.name}: there is no logagg {name}"
             known = {option for one in command.params for option in one.opts} | {"--help"}

@@ -199,9 +199,7 @@ def _files(machine: Machine) -> Iterator[Finding]:
 
 def _memory(machine: Machine) -> Iterator[Finding]:
     wanted = machine.config.tail.memory
-    most = min(_memory_limits(machine), default=None)
-    if most is None:
-        return
+    most = min(_memory_limits(machine))
     if most < wanted + wanted // 5:
         text = f"this process may have {size(most)}, and a tail takes up to {size(wanted + wanted // 5)}"
         yield Finding("wrong", "memory", text, "see MemoryMax= of the service, or lower tail.memory")
@@ -213,8 +211,8 @@ def _memory_limits(machine: Machine) -> Iterator[int]:
     """Yield the memory of the machine, and the limits of this process and of its control groups."""
     yield os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
-        if (limit := resource.getrlimit(kind)[0]) != resource.RLIM_INFINITY:
-            yield limit
+        if (most := resource.getrlimit(kind)[0]) != resource.RLIM_INFINITY:
+            yield most
     for folder in _control_groups(machine):
         if limit := machine.number(f"/sys/fs/cgroup/{folder}/memory.max"):
             yield limit

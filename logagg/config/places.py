@@ -30,4 +30,4 @@ def found(environ: Mapping[str, str] | None = None) -> Path | None:
 def located(path: str, folder: Path | None) -> str:
     """Return a path of a file in this folder as this process finds it; None: it was not written in a file."""
     path = os.path.expanduser(path)
-    return str(folder / path) if folder else path
+    return str(folder / path) if folder and path else path

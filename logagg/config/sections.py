@@ -119,7 +119,7 @@ class Robots:
 class Lake:
     """The directory of Parquet files and their catalog."""
 
-    path: str = setting("lake", PATH, "where it is", variable="LOGAGG_LAKE")
+    path: str = setting("", PATH, 'where it is; empty: "lake" in the current folder', variable="LOGAGG_LAKE")
     grace: float = setting("15m", DURATION, "how long a replaced file stays for readers of older snapshots")
 
 

@@ -132,7 +132,7 @@ def texts(value: object) -> tuple[str, ...]:
 
 
 def _path(value: object) -> str:
-    if (path := text(value)) in ("", "-"):
+    if (path := text(value)) == "-":
         raise ValueError("write the path of a directory")
     return path
 

@@ -81,7 +81,7 @@ def _column(name: str, values: Sequence[object]) -> _Column:
 def cells(name: str, values: Iterable[object]) -> list[str]:
     """Return the values of a column as texts; numbers that are names, such as years, have no thousands."""
     if _NAMES.search(name.lower()):
-        return [str(value) if type(value) is int else shown(value) for value in values]
+        return [str(value) if type(value) in (int, float) else shown(value) for value in values]
     return [shown(value) for value in values]
 
 

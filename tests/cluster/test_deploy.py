@@ -76,7 +76,7 @@ def test_systemd_accepts_the_units(place: Place, tool: Callable[[str], str], nam
 
 @pytest.mark.parametrize("name", [name for name in UNITS if name.endswith(".service")])
 def test_the_units_are_confined(tool: Callable[[str], str], name: str) -> None:
-    argv = [tool("systemd-analyze"), "security", "--offline=yes", "--threshold=30", ROOT / "deploy" / name]
+    argv = [tool("systemd-analyze"), "security", "--offline=yes", "--threshold=30", str(ROOT / "deploy" / name)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout[-200:]
 

@@ -69,7 +69,7 @@ def test_relative_paths_begin_at_the_folder_of_the_file(file: Path, monkeypatch:
 def test_the_environment_comes_first_and_its_paths_begin_here(file: Path) -> None:
     config = load(file, {"LOGAGG_LAKE": "here", "LOGAGG_TAIL_PATHS": "a.log:/b/*.log"})
     assert (config.lake.path, config.tail.paths) == ("here", ("a.log", "/b/*.log"))
-    assert load(None, {"LOGAGG_LAKE": ""}).lake.path == Config().lake.path == "lake"
+    assert load(None, {"LOGAGG_LAKE": ""}).lake.path == Config().lake.path == ""
 
 
 def test_beside_the_file_a_path_is_as_it_was_written(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +80,7 @@ def test_beside_the_file_a_path_is_as_it_was_written(file: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("[lake]\npath = ''", 'path: "" is not valid; write the path of a directory'),
+        ("[lake]\npath = '-'", 'path: "-" is not valid; write the path of a directory'),
         ("[lake]\npath = 3", "path: 3 is not valid; write a text in quotes"),
         ("[tail]\npaths = ['-']", "is not valid; write paths of files or directories, or globs"),
         ("[tail]\npaths = 7", "paths: 7 is not valid; write a text in quotes, or a list"),
