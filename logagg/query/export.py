@@ -22,7 +22,9 @@ ROW_GROUP = 1 << 17  # rows
 def appearing(path: Path, *, binary: bool) -> Iterator[IO[Any]]:
     """Yield a file that replaces `path` when the block succeeds. Raises LogaggError."""
     try:
-        if path.exists() and not path.is_file():  # a pipe or device is written to, not replaced: /dev/stdout, /dev/fd/63
+        if (
+            path.exists() and not path.is_file()
+        ):  # a pipe or device is written to, not replaced: /dev/stdout, /dev/fd/63
             with _opened(path, binary=binary) as file:
                 yield file
             return

@@ -127,8 +127,8 @@ def test_the_commands_of_the_units_run(place: Place) -> None:
     place.write(LINES)
     with started(place, "logagg.service") as tail, started(place, "logagg-serve.service"):
         place.logagg.await_lines(2 * LINES, tail)
-    check = shlex.split(place.moved(re.findall("ExecStart=(.*)", UNITS["logagg-check.service"])[0]))
-    subprocess.run(check, cwd=place.folder, env=place.logagg.env, check=True)
+    [command] = re.findall("ExecStart=(.*)", place.moved(UNITS["logagg-check.service"]))
+    subprocess.run(shlex.split(command), cwd=place.folder, env=place.logagg.env, check=True)
 
 
 @pytest.mark.slow

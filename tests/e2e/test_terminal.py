@@ -103,7 +103,7 @@ def test_one_status_line_is_redrawn(logagg: Command, log: Path, terminal: Callab
     tail.expect(lambda sent: "100 lines," in sent)
     append(log, LINES + "garbage\n")
     tail.expect(lambda sent: "201 lines," in sent)
-    assert len(tail.screen()) == 1 and re.fullmatch(r"201 lines, [\d,]+/s, 1 rejects", tail.screen()[0])
+    assert len(tail.screen()) == 1 and re.fullmatch(r"201 lines, [\d,]+/s, 1 reject", tail.screen()[0])
     tail.process.send_signal(signal.SIGHUP)  # a notice gets a line of its own
     tail.expect(lambda sent: sent.rpartition("says nothing new")[2].count("201 lines"))
     notice, status = tail.screen()
