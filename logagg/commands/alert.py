@@ -76,7 +76,7 @@ def test(name: str, since: str | None, until: str | None, tz: str | None, output
 
 
 def _summary(replay: Replay) -> str:
-    from logagg.query.render import counted
+    from logagg.quantities import counted
 
     minutes = counted(replay.seconds // 60, "minute")
     still = f", and {replay.open} still at the end" if replay.open else ""
@@ -159,7 +159,7 @@ def ack(name: str, labels: tuple[str, ...], shared: Shared) -> None:
     """
     from logagg.alert import ledger
     from logagg.errors import NotFound
-    from logagg.query.render import counted
+    from logagg.quantities import counted
 
     lake, wanted = _owned(shared), _labels(labels)
     record = ledger.read(lake).alerts.get(name)

@@ -276,6 +276,9 @@ def refuse_coarse(alerts: Iterable[AlertConfig], minutes_kept: float | None) -> 
             raise alert.place.error("window", "the weeks to compare with are kept by the hour", hint)
 
 
+OF_RECEIVERS = re.compile(r"LOGAGG_NOTIFY_[A-Z0-9_]+_(PASSWORD|TOKEN|URL)")  # what `variable_of` returns
+
+
 def variable_of(receiver: str, secret: str) -> str:
     """Return the environment variable for a secret of a receiver: `LOGAGG_NOTIFY_OPS_PASSWORD`."""
     return f"LOGAGG_NOTIFY_{re.sub(r'[^A-Za-z0-9]', '_', receiver)}_{secret}".upper()

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from logagg.alert.rules import Alert, alert_named, alerts_of
-from logagg.config.alerts import AlertConfig, Least, NotifyConfig
-from logagg.config.load import load
+from logagg.config.alerts import AlertConfig, Least, NotifyConfig, variable_of
+from logagg.config.load import load, refuse_unknown_variables
 from logagg.config.sections import Config
 from logagg.errors import ConfigError
 
@@ -148,6 +148,17 @@ def test_errors_name_the_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         written(tmp_path, text)
     assert message in str(caught.value)
+
+
+def test_files_begin_at_the_folder_of_the_configuration(tmp_path: Path) -> None:
+    [ops] = written(tmp_path, '[notify.ops]\nkind = "webhook"\nurl_file = "hook"\ntoken_file = "/etc/token"').receivers
+    assert (ops.url_file, ops.token_file) == (str(tmp_path / "hook"), "/etc/token")
+
+
+def test_variables_of_receivers_are_known() -> None:
+    refuse_unknown_variables({variable_of("my-mail", key): "x" for key in ("password", "token", "url")})
+    with pytest.raises(ConfigError):
+        refuse_unknown_variables({"LOGAGG_NOTIFY_OPS_PASWORD": "x"})
 
 
 def test_hours_are_compared_with_hours(tmp_path: Path) -> None:
