@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from logagg import completion
 from logagg.errors import LogaggError
 from logagg.notice_log import show_failure
 
@@ -243,6 +244,7 @@ _SHARED = (
         show_envvar=True,
         metavar="DIR",
         help="Where the lake is.",
+        shell_complete=completion.lakes,
     ),
     click.option(
         "--config",

@@ -16,10 +16,10 @@ STAGES = ("intake", "parse", "rollup", "lake", "query")
 LAYERS = tuple(
     layer.split()
     for layer in (
-        "errors file_lock",
+        "errors file_lock proc",
         "clock metrics notices records sketches spill sql_functions heap lake_format quoting",
         "notice_log heartbeat columnar config sharding codec",
-        "memory",
+        "memory scrape",
         "intake parse",
         "parse_pool retrieve rollup servers",
         "lake",
@@ -29,6 +29,7 @@ LAYERS = tuple(
         "cluster",
         "check",
         "serve",
+        "completion",
         "cli",
         "commands",
         "__init__ __main__",
@@ -43,9 +44,9 @@ ALLOWED = {
 }
 ENTRY_POINTS = {
     "watchdog": ("intake/watch.py",),
-    "click": ("cli.py", "commands/"),
+    "click": ("cli.py", "completion.py", "commands/"),
     "gearman": ("cluster/gearman.py",),
-    "prometheus_client": ("metrics.py",),
+    "prometheus_client": ("scrape.py",),
 }
 SHARED_BY_COMPILED = {
     f"logagg.{name}"
