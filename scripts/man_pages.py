@@ -31,7 +31,7 @@ def page(context: click.Context) -> str:
         f".B {_text(context.command_path)}",
         _text(" ".join(command.collect_usage_pieces(context))),
         ".SH DESCRIPTION",
-        *(line for paragraph in _paragraphs(command) for line in (".PP", _text(paragraph))),
+        "\n.PP\n".join(map(_text, _paragraphs(command))),
         ".SH OPTIONS",
         *_defined(one for option in command.get_params(context) if (one := option.get_help_record(context))),
         *_rest(context),

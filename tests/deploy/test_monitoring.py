@@ -57,7 +57,7 @@ def expressions() -> Iterator[str]:
     yield from (variable["query"] for variable in board["templating"]["list"])
 
 
-@pytest.mark.parametrize("expression", expressions())
+@pytest.mark.parametrize("expression", [*expressions()])
 def test_every_metric_and_label_in_an_expression_is_one_of_ours(expression: str) -> None:
     names = re.findall(r"\b(?:logagg|process)_\w+", expression)
     assert names or expression.startswith("up{")

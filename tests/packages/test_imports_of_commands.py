@@ -14,6 +14,7 @@ from tests.conftest import ROOT, Command
 ALWAYS = {"click", "logagg"}
 LAKE = {*ALWAYS, "duckdb", "_duckdb", "numpy", "pyarrow", "tzdata", "zstandard"}
 TAIL = {*LAKE, "watchdog", "maxminddb", "crawleruseragents", "ua_parser", "ua_parser_rs", "rich", "tzlocal"}
+TAIL |= {"dateutil"}  # which pyarrow takes for zones
 MAY_IMPORT = {
     ("--help",): ALWAYS,
     ("--version",): ALWAYS,

@@ -24,7 +24,7 @@ DEMO = ROOT / "fixtures/demo"
 
 def pythons() -> Iterator[str]:
     """Yield the oldest and the newest Python at hand that logagg runs on."""
-    homes = [Path("/usr/bin"), *Path.home().glob(".pyenv/versions/*/bin"), Path(sys.executable).parent]
+    homes = [*Path.home().glob(".pyenv/versions/*/bin"), Path(sys.executable).parent, Path("/usr/bin")]
     found = {}
     for minor in range(11, 20):
         for place in homes:
@@ -84,7 +84,7 @@ def serves(program: Path, folder: Path) -> None:
         server.stdout.close()  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("python", pythons())
+@pytest.mark.parametrize("python", [*pythons()])
 def test_the_wheel_runs_where_nothing_else_is(python: str, wheel: Path, tmp_path: Path) -> None:
     subprocess.run([python, "-m", "venv", tmp_path / "venv"], check=True)
     subprocess.run([tmp_path / "venv/bin/pip", "install", "-q", "--only-binary", ":all:", wheel], check=True)
