@@ -68,7 +68,7 @@ def _signature(of: Any) -> str:
     """Return how a function is called, as a user needs it: without `self`, names without their modules."""
     found = inspect.signature(of)
     text = str(found.replace(parameters=[one for name, one in found.parameters.items() if name != "self"]))
-    return re.sub(r"'(\w[^' ]*(?:(?: \| |, )[^' ]+)*)'(?=[,) ]|$)", r"\1", text) if "'" in text else text
+    return re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)  # annotations are strings
 
 
 def _is_error(of: object) -> bool:
