@@ -218,7 +218,7 @@ class OpenLake:
 
         >>> found = lake.lines("status = 500", since="2026-03-04", limit=1)
         >>> found[["path", "status"]].values.tolist(), found.line[0][:34]
-        ([['/articles/tea.html', 500]], 'www.example.com 203.0.113.221 - - ')
+        ([['/', 500]], 'shop.example.com 203.0.113.21 - - ')
         """
         from logagg.query import lines
 

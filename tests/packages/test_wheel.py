@@ -25,7 +25,7 @@ DEMO = ROOT / "fixtures/demo"
 def pythons() -> Iterator[str]:
     """Yield the oldest and the newest Python at hand that logagg runs on."""
     homes = [*Path.home().glob(".pyenv/versions/*/bin"), Path(sys.executable).parent, Path("/usr/bin")]
-    found = {}
+    found: dict[int, str] = {}
     for minor in range(11, 20):
         for place in homes:
             if (python := place / f"python3.{minor}").exists():
@@ -149,7 +149,9 @@ def test_the_debian_package_runs_in_a_system_of_its_own(deb: Path, tmp_path: Pat
     assert suite
     include = "--include=python3,libstdc++6"
     subprocess.run(
-        [debootstrap, "--variant=minbase", include, suite[1], root, *mirror()], check=True, stdout=subprocess.DEVNULL
+        [debootstrap, "--variant=minbase", include, suite[1], root, *mirror(suite[1])],
+        check=True,
+        stdout=subprocess.DEVNULL,
     )
     shutil.copy(deb, root / "tmp/logagg.deb")
     within = ("chroot", str(root))
@@ -173,11 +175,15 @@ def test_the_debian_package_runs_in_a_system_of_its_own(deb: Path, tmp_path: Pat
     assert not (root / "usr/lib/logagg").exists()
 
 
-def mirror() -> list[str]:
-    """Return where this system has its packages from."""
-    for file in (*Path("/etc/apt/sources.list.d").glob("*"), Path("/etc/apt/sources.list")):
-        if file.exists() and (
-            found := re.search(r"(?m)^(?:URIs:|deb(?: \[[^]]*\])?) *(https?://\S+)", file.read_text())
-        ):
-            return [found[1]]
-    return []
+def mirror(suite: str) -> list[str]:
+    """Return where this system has Debian's packages from."""
+    asked = [
+        "apt-get",
+        "indextargets",
+        "--format",
+        "$(REPO_URI)",
+        "Created-By: Packages",
+        "Origin: Debian",
+        f"Codename: {suite}",
+    ]
+    return subprocess.run(asked, capture_output=True, text=True).stdout.split()[:1]
