@@ -48,7 +48,7 @@ def wheel(dist: Path) -> Path:
 
 
 def clean() -> dict[str, str]:
-    return {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "TZ": "UTC", "LANG": "C.UTF-8", "COLUMNS": "120"}
+    return {"PATH": "/usr/sbin:/usr/bin:/bin", "HOME": "/nonexistent", "TZ": "UTC", "LANG": "C.UTF-8", "COLUMNS": "120"}
 
 
 def rehearse(program: Path | str, folder: Path, under: tuple[str, ...] = ()) -> None:
