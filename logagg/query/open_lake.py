@@ -87,7 +87,7 @@ class Snapshot:
         wanted = reports.ReportRequest.of(
             name, now, since=since, until=until, limit=limit, site=site, bots=bots, zone=self._zone
         )
-        return frames.Report.of(reports.run(self._cursor(), wanted).to_arrow_table(), _title(wanted))
+        return frames.Report.of(reports.run(self._cursor(), wanted).to_arrow_table(), _title(wanted, self._zone))
 
     def close(self) -> None:
         """Release the snapshot; earlier answers remain valid."""
@@ -282,9 +282,9 @@ _VIEWS = """
     WHERE NOT duckdb_views.internal GROUP BY view_name ORDER BY view_name"""
 
 
-def _title(wanted: ReportRequest) -> str:
-    """Return what a report is about, in words."""
-    since, until = (one and shown(one) for one in (wanted.since, wanted.until))
+def _title(wanted: ReportRequest, zone: ZoneInfo) -> str:
+    """Return what a report is about, in words, with times of the zone."""
+    since, until = (one and shown(one.astimezone(zone)) for one in (wanted.since, wanted.until))
     parts = (
         wanted.name,
         f"since {since}" if since else "",

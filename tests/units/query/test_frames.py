@@ -144,6 +144,8 @@ def test_a_notebook_shows_lakes_and_reports_as_the_command_line_does(root: Path)
     html: str = report._repr_html_()  # type: ignore[operator]
     assert "latency, since 2026-11-24 00:00:00, of shop, without robots" in html
     assert '<td style="text-align: right">100</td>' in html
+    berlin = logagg.open(root, ManualClock(NOON), "Europe/Berlin").report("pages", since="2026-11-24T00:00Z")
+    assert "pages, since 2026-11-24 01:00:00" in berlin._repr_html_()  # type: ignore[operator]
     assert type(report[["hits"]]) is pd.DataFrame and type(report) is not pd.DataFrame
 
 
