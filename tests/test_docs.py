@@ -15,6 +15,7 @@ calls /srv, with `fixtures` and, except for the README, which creates it itself,
 
 from __future__ import annotations
 
+import doctest
 import json
 import os
 import re
@@ -29,13 +30,16 @@ import pytest
 from click import Command as Command_
 from click import Group
 
+import logagg
 from logagg import lake_format
 from logagg.alert.rules import Alert, resolved
-from logagg.cli import COMMANDS, logagg
+from logagg.cli import COMMANDS
+from logagg.cli import logagg as group
 from logagg.config.alerts import ALERT_KEYS, NOTIFY_KEYS, RULES, AlertConfig, Key
 from logagg.config.load import load
 from logagg.config.sections import EXTENSIONS, SETTINGS, Setting
 from logagg.lake import catalog_rows
+from logagg.metrics import METRICS, Metric
 from logagg.notices import KINDS, Level, NoticeKind
 from logagg.parse.envelopes.kinds import ENVELOPES
 from logagg.parse.formats.compile import compile_format
@@ -52,6 +56,7 @@ from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES
 from logagg.rollup.requests import SCHEMA as REQUESTS
 from logagg.sketches import MACROS
 from tests.conftest import LOGAGG, ROOT, Command
+from tests.python_reference import WITHOUT_DOCSTRING, documented, reference
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 GOLDEN = bool(os.environ.get("LOGAGG_GOLDEN"))
@@ -131,7 +136,7 @@ class Page:
     def _named(self, text: str) -> str:
         """Check that the commands and options exist of a block that is not run."""
         for name, arguments in re.findall(r"(?<![=\w-])logagg (?!logagg)(\w+)([^|&;#\n]*)", text):
-            command = logagg.get_command(None, name)  # type: ignore[arg-type]
+            command = group.get_command(None, name)  # type: ignore[arg-type]
             assert command, f"{self.path.name}: there is no logagg {name}"
             known = {option for one in command.params for option in one.opts} | {"--help"}
             assert set(re.findall(r"--[a-z-]+", arguments)) <= known, f"{self.path.name}: logagg {name}{arguments}"
@@ -411,6 +416,15 @@ def _name(kind: NoticeKind) -> str:
     return f"[`{kind.name}`]" if kind.level is Level.INFO else f"`{kind.name}`"
 
 
+def _metrics() -> Iterator[str]:
+    rows = [(_code([f"{one.name}{_labels(one)}"]), ", ".join(one.shown_by), one.help) for one in METRICS]
+    return _table(("metric", "of", "meaning"), *rows)
+
+
+def _labels(metric: Metric) -> str:
+    return f"{{{','.join(metric.labels)}}}" if metric.labels else ""
+
+
 GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/configuration.md", "settings"): _settings,
     ("docs/configuration.md", "extensions"): lambda: iter([_code(EXTENSIONS)]),
@@ -427,6 +441,8 @@ GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/alerts.md", "rules"): _rules,
     ("docs/alerts.md", "alert"): lambda: _keys(ALERT_KEYS),
     ("docs/alerts.md", "notify"): lambda: _keys(NOTIFY_KEYS),
+    ("docs/operations.md", "metrics"): _metrics,
+    ("docs/python.md", "python"): reference,
 }
 
 
@@ -440,13 +456,29 @@ def test_generated_parts_are_up_to_date(name: str, key: str) -> None:
     assert middle == now or GOLDEN
 
 
+def test_the_examples_of_docstrings(demo: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(demo.folder)
+    examples = {name: doctest.DocTestFinder(recurse=False).find(of, name) for name, of in documented().items()}
+    run = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    with logagg.open("lake") as lake:
+        for test in (one for tests in examples.values() for one in tests):
+            test.globs = {"logagg": logagg, "lake": lake}
+            assert run.run(test).failed == 0, test.name
+    assert run.tries > 10
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    assert {name.partition(".")[0] for name in documented()} | set(WITHOUT_DOCSTRING) == set(logagg.__all__)
+    assert not [name for name, of in documented().items() if not of.__doc__]
+
+
 # Names that a page must contain, in backticks.
 
 
 def _commands() -> Iterator[tuple[str, Command_]]:
     """Yield all commands by name, and those of a group by the names of both."""
     for name in COMMANDS:
-        command = logagg.get_command(None, name)  # type: ignore[arg-type]
+        command = group.get_command(None, name)  # type: ignore[arg-type]
         assert command
         yield name, command
         if isinstance(command, Group):

@@ -18,7 +18,7 @@ from logagg.clock import Clock
 from logagg.config.sections import Config
 from logagg.errors import LakeLocked, LogaggError
 from logagg.lake import locks
-from logagg.metrics import Sample
+from logagg.metrics import ALERT_FAILED, ALERTS_FIRING, GIVEN_UP, NOTIFICATIONS_WAITING, SENT, Sample
 from logagg.notices import Report, alerts_failed, configuration_refused, configuration_reloaded
 
 if TYPE_CHECKING:  # imported where they are used: most tails have no alerts
@@ -94,18 +94,14 @@ class AlertService:
         """Return what a scrape shows."""
         known = self._ledger.state.alerts if self._ledger else {}
         for alert in self._config.watched:
-            record, label = known.get(alert.name, AlertRecord()), ("alert", alert.name)
+            record = known.get(alert.name, AlertRecord())
             firing = sum(one.state == "firing" for one in list(record.instances.values()))
-            yield Sample("logagg_alerts_firing", "Instances of an alert that fire.", firing, label)
-            failed = bool(record.error)
-            yield Sample("logagg_alert_failed", "Whether the last evaluation of an alert failed.", failed, label)
-        sender = self._sender
-        sent, given_up, waiting = (sender.sent, sender.failed, sender.waiting()) if sender else ({}, {}, {})
-        for receiver in self._config.receivers:
-            name, label = receiver.name, ("receiver", receiver.name)
-            yield Sample("logagg_notifications_sent_total", "Notifications delivered.", sent.get(name, 0), label)
-            yield Sample("logagg_notifications_failed_total", "Notifications given up.", given_up.get(name, 0), label)
-            yield Sample("logagg_notifications_waiting", "Notifications that wait.", waiting.get(name, 0), label)
+            yield ALERTS_FIRING.of(firing, alert.name)
+            yield ALERT_FAILED.of(bool(record.error), alert.name)
+        sender, receivers = self._sender, [one.name for one in self._config.receivers]
+        yield from SENT.each(sender.sent if sender else {}, receivers)
+        yield from GIVEN_UP.each(sender.failed if sender else {}, receivers)
+        yield from NOTIFICATIONS_WAITING.each(sender.waiting() if sender else {}, receivers)
 
     def _is_wanted(self) -> bool:
         """Return whether there are alerts, or there were some."""

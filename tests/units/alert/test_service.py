@@ -49,7 +49,7 @@ def test_one_of_several_evaluates_and_another_takes_over(root: Path, delivered: 
     wait_until(lambda: len(delivered) == 1)
     busy, idle = sorted(services, key=lambda one: one._ledger is None)
     assert idle._ledger is None
-    assert [sample.value for sample in busy.numbers() if sample.name == "logagg_alerts_firing"] == [1]
+    assert [sample.value for sample in busy.numbers() if sample.metric.name == "logagg_alerts_firing"] == [1]
     busy.stop()
     wait_until(lambda: idle._ledger is not None)
     idle.stop()
@@ -134,8 +134,10 @@ def test_once_is_refused_beside_another(root: Path) -> None:
 
 def test_every_number_is_there_from_the_start(root: Path) -> None:
     config = Config(watched=(AlertConfig("errors"), AlertConfig("lag")), receivers=(OPS,))
-    found = [(one.name, one.label, one.value) for one in AlertService(root, config, SystemClock(), print).numbers()]
-    assert ("logagg_alerts_firing", ("alert", "lag"), 0) in found
+    found = [
+        (one.metric.name, one.labels, one.value) for one in AlertService(root, config, SystemClock(), print).numbers()
+    ]
+    assert ("logagg_alerts_firing", ("lag",), 0) in found
     assert {name for name, _, _ in found} == {
         "logagg_alerts_firing",
         "logagg_alert_failed",
