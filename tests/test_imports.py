@@ -28,7 +28,7 @@ LAYERS = tuple(
         "tail",
         "cluster",
         "check",
-        "serve",
+        "serve top",
         "cli",
         "commands",
         "__init__ __main__",
@@ -46,6 +46,7 @@ ENTRY_POINTS = {
     "click": ("cli.py", "commands/"),
     "gearman": ("cluster/gearman.py",),
     "prometheus_client": ("metrics.py",),
+    "textual": ("top/app.py",),
 }
 SHARED_BY_COMPILED = {
     f"logagg.{name}"

@@ -155,15 +155,20 @@ def _sites(newest: datetime | None, facts: Facts, ask: Ask) -> list[str]:
     return [site for (site,) in found.rows]
 
 
-def _described(panel: Panel, facts: Facts, ask: Ask) -> dict[str, Any]:
+def has_values(panel: Panel, facts: Facts, ask: Ask) -> bool:
+    """Return whether any event of the lake has the panel's values."""
     query = is_present(panel, facts)
+    return bool(ask(query).rows[0][0]) if query else True
+
+
+def _described(panel: Panel, facts: Facts, ask: Ask) -> dict[str, Any]:
     return {
         "name": panel.name,
         "title": panel.title,
         "dimensions": panel.dimensions,
         "measures": panel.measures,
         "sort": panel.measures[0],
-        "present": bool(ask(query).rows[0][0]) if query else True,
+        "present": has_values(panel, facts, ask),
     }
 
 
@@ -174,6 +179,12 @@ def _measures(panels: Iterable[Panel]) -> list[str]:
 def _measure(name: str) -> dict[str, str]:
     shown = MEASURES.get(name, Shown(name))
     return {"title": shown.title, "unit": shown.unit}
+
+
+def age_of(newest: datetime | None, committed_at: datetime | None, now: float) -> float | None:
+    """Return the seconds since the newest data: the newest minute ends in the future while it fills, then its commit counts."""
+    times = [one.timestamp() for one in (newest, committed_at) if one]
+    return max(0.0, now - min(times)) if times else None
 
 
 def status_answer(status: Status, commit: int | None = None, newest: datetime | None = None) -> dict[str, Any]:

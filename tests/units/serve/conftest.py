@@ -9,10 +9,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from logagg.clock import SystemClock
+from logagg.explore.snapshots import AnswerLimits
 from logagg.serve.api import ServedLake
 from logagg.serve.app import Server
 from logagg.serve.guard import Access
-from logagg.serve.snapshots import AnswerLimits
 from tests.units.explore.conftest import demo_lake as demo_lake
 
 OpenClient = Callable[..., TestClient]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from logagg.errors import LimitReached
-from logagg.serve.snapshots import AnswerLimits, Answers, Left, Snapshots
+from logagg.explore.snapshots import AnswerLimits, Left, Snapshots
+from logagg.serve.answers import Answers
 from tests.units.serve.conftest import ENDLESS
 
 

@@ -1,0 +1,70 @@
+"""Follows the commits of a lake: which one is newest, when it is shown, and how the tails are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from logagg.errors import LogaggError
+from logagg.explore.windows import refresh_after
+from logagg.top.source import Source
+from logagg.top.state import State
+
+MINUTE = 60.0  # seconds after which a window that follows the data has moved
+PANELS = 60.0  # seconds between two searches for panels that new data may bring
+
+
+class Live:
+    """What is known of the lake beside answers."""
+
+    def __init__(self, state: State, source: Source, clock: Callable[[], float] = time.monotonic) -> None:
+        self._state, self._source, self._clock = state, source, clock
+        self._commit = ""
+        self._shown_at = clock()
+        self._searched_at = float("-inf")
+        self._is_looking = False
+
+    def is_due(self) -> bool:
+        """Return whether the newest commit is to be shown now: not too often for long windows, and not while paused."""
+        state = self._state
+        if state.paused or self._is_looking:
+            return False
+        try:
+            newest = self._source.commit
+        except LogaggError as error:
+            state.error = str(error)
+            return False
+        elapsed = self._clock() - self._shown_at
+        has_moved = not state.view.window.until and elapsed >= MINUTE
+        first = not self._commit
+        self._is_looking = (
+            first or has_moved or (newest != self._commit and elapsed >= refresh_after(state.period, state.now))
+        )
+        if self._is_looking:
+            self._commit, self._shown_at = newest, self._clock()
+            state.revision += not first
+        return self._is_looking
+
+    def look(self) -> None:
+        """Learn what the lake has now: panels, and how old its data are. It blocks."""
+        thoroughly = self._clock() - self._searched_at > PANELS
+        try:
+            found = self._source.look(thoroughly=thoroughly)
+        except LogaggError as error:
+            self._state.error = str(error)
+        else:
+            if thoroughly or self._state.lake is None:
+                self._searched_at = self._clock() if thoroughly else self._searched_at
+                self._state.lake = found
+            else:
+                self._state.lake = replace(found, panels=self._state.lake.panels)
+        finally:
+            self._is_looking = False
+
+    def look_at_tails(self) -> None:
+        """Learn how the tails are. It blocks."""
+        try:
+            self._state.status = self._source.status()
+        except LogaggError as error:
+            self._state.error = str(error)
