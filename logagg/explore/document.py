@@ -71,7 +71,7 @@ def answers(root: Path, asked: FileRequest, now: float) -> dict[str, Any]:
         ask = asking(connection)
         facts = Facts.of(ask)
         scope = asked.scope(facts, ask, now)
-        lake = lake_answer(root.resolve().name, facts, ask, __version__)
+        lake = lake_answer(root.resolve().name, facts, ask, __version__, since=scope.period.since)
         present = [panel["name"] for panel in lake["panels"] if panel["present"]]
         page = page_answer(scope, facts, ask, panels=present, limit=asked.rows)
         found = status.look(root, connection, now)

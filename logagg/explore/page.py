@@ -31,6 +31,7 @@ RunAll = Callable[[Sequence[Part]], list[dict[str, Any]]]
 State = Literal["good", "warn", "bad"]
 
 _SITES_OF = timedelta(days=31)  # before the newest data: a list of all sites ever would read the whole lake
+_PRESENT_OF = timedelta(days=1)
 
 
 def one_by_one(parts: Sequence[Part]) -> list[dict[str, Any]]:
@@ -110,17 +111,20 @@ def lake_answer(
     ask: Ask,
     version: str,
     *,
+    since: datetime | None = None,
     sql: bool = False,
     cluster: bool = False,
     run_all: RunAll = one_by_one,
 ) -> dict[str, Any]:
     """Return what the page needs to know of a lake: its span of time, sites, panels and measures.
 
+    A panel is `present` if events from `since` on have its values; without it, events of the newest day of data.
     `sql` and `cluster` tell whether the server answers such requests; `run_all` is as in `page_answer`.
     """
     oldest, newest = span(facts, ask)
     begins = max(facts.requests_from, oldest) if oldest else facts.requests_from
     panels = panels_of(facts)
+    since = since or newest_day(newest, facts)
     return {
         "name": name,
         "version": version,
@@ -132,7 +136,7 @@ def lake_answer(
         "sites": _sites(newest, facts, ask),
         "sql": sql,
         "cluster": cluster,
-        "panels": run_all([partial(_described, panel, facts, ask) for panel in panels.values()]),
+        "panels": run_all([partial(_described, panel, facts, ask, since) for panel in panels.values()]),
         "measures": {name: _measure(name) for name in _measures(panels.values())},
     }
 
@@ -155,20 +159,25 @@ def _sites(newest: datetime | None, facts: Facts, ask: Ask) -> list[str]:
     return [site for (site,) in found.rows]
 
 
-def has_values(panel: Panel, facts: Facts, ask: Ask) -> bool:
-    """Return whether any event of the lake has the panel's values."""
-    query = is_present(panel, facts)
+def newest_day(newest: datetime | None, facts: Facts) -> datetime:
+    """Return from when on events tell which panels a lake has."""
+    return (newest or facts.requests_from) - _PRESENT_OF
+
+
+def has_values(panel: Panel, facts: Facts, ask: Ask, since: datetime) -> bool:
+    """Return whether any event from a time on has the panel's values."""
+    query = is_present(panel, facts, since)
     return bool(ask(query).rows[0][0]) if query else True
 
 
-def _described(panel: Panel, facts: Facts, ask: Ask) -> dict[str, Any]:
+def _described(panel: Panel, facts: Facts, ask: Ask, since: datetime) -> dict[str, Any]:
     return {
         "name": panel.name,
         "title": panel.title,
         "dimensions": panel.dimensions,
         "measures": panel.measures,
         "sort": panel.measures[0],
-        "present": has_values(panel, facts, ask),
+        "present": has_values(panel, facts, ask, since),
     }
 
 

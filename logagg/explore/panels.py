@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from logagg.errors import LogaggError, NotFound
@@ -11,7 +12,7 @@ from logagg.explore.facts import Facts
 from logagg.explore.figures import dimension_title
 from logagg.explore.measures import MEASURES
 from logagg.explore.query import Ask
-from logagg.explore.scope import DIMENSIONS, Period, Scope
+from logagg.explore.scope import DIMENSIONS, Period, Scope, timestamp
 from logagg.explore.tables import DEFINITIONS, Origin, aggregate, compared, is_sketch, merged, origin_of
 from logagg.quoting import identifier, literal
 from logagg.rollup.requests import NAME as REQUESTS
@@ -268,8 +269,11 @@ def _value(measure: str, table: str) -> str:
     return f"coalesce({column}, 0)" if _counts(measure) else column
 
 
-def is_present(panel: Panel, facts: Facts) -> str:
-    """Return a query for whether any event of the lake has the panel's values; empty if it is there in any case."""
+def is_present(panel: Panel, facts: Facts, since: datetime) -> str:
+    """Return a query for whether any event from a time on has the panel's values; empty if it is there in any case.
+
+    The time bounds the search for values that no event has: it reads the whole column, 0.2 s for 10 M requests.
+    """
     if panel.rollup in _NOT_OF_ALL:
         return f"SELECT count(*) > 0 FROM files WHERE rollup = '{panel.rollup}' AND \"rows\" > 0"
     if panel.rollup not in (REQUESTS, *_OF_PLACES):
@@ -279,7 +283,7 @@ def is_present(panel: Panel, facts: Facts) -> str:
     if name not in facts.rollups.get(table, {}) or (table == REQUESTS and not facts.keeps_requests):
         return "SELECT false"
     column = identifier(name)
-    return f"SELECT count(*) > 0 FROM (FROM {table} SELECT {column} WHERE {column} <> '' LIMIT 1)"
+    return f"SELECT count(*) > 0 FROM (FROM {table} WHERE ts >= {timestamp(since)} AND {column} <> '' LIMIT 1)"
 
 
 def panel_named(name: str, facts: Facts) -> Panel:

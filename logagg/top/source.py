@@ -15,7 +15,7 @@ import duckdb
 from logagg.clock import Clock
 from logagg.errors import LogaggError, QueryFailed
 from logagg.explore.facts import Facts
-from logagg.explore.page import age_of, has_values, span, status_answer
+from logagg.explore.page import age_of, has_values, newest_day, span, status_answer
 from logagg.explore.panels import Panel, is_present, panels_of
 from logagg.explore.query import Ask
 from logagg.explore.scope import Scope
@@ -92,8 +92,8 @@ class Source:
         snapshot = self._snapshots.newest()
         with _told(), snapshot.queries() as ask:
             oldest, newest = span(snapshot.facts, ask)
-            panels = panels_of(snapshot.facts).values()
-            found = tuple(one for one in panels if _is_there(one, snapshot.facts, ask, thoroughly=thoroughly))
+            panels, since = panels_of(snapshot.facts).values(), newest_day(newest, snapshot.facts)
+            found = tuple(one for one in panels if _is_there(one, snapshot.facts, ask, since, thoroughly=thoroughly))
         return LakeFacts(found, newest, oldest, snapshot.facts.committed_at)
 
     def status(self) -> Answer:
@@ -114,9 +114,9 @@ class Source:
             return {"line": None, "reason": str(error)}
 
 
-def _is_there(panel: Panel, facts: Facts, ask: Ask, *, thoroughly: bool) -> bool:
-    query = is_present(panel, facts)
-    return has_values(panel, facts, ask) if thoroughly or "FROM files" in query else not query
+def _is_there(panel: Panel, facts: Facts, ask: Ask, since: datetime, *, thoroughly: bool) -> bool:
+    query = is_present(panel, facts, since)
+    return has_values(panel, facts, ask, since) if thoroughly or "FROM files" in query else not query
 
 
 @contextmanager

@@ -69,6 +69,9 @@ def test_a_lake_says_what_it_has(ask: Ask, facts: Facts) -> None:
     unkept = lake_answer("demo", replace(facts, requests_kinds=frozenset()), ask, "1.2")
     left = {panel["name"]: panel["present"] for panel in unkept["panels"]}
     assert unkept["requests_from"] is None and left["pages"] and not left["entries"]
+    after = lake_answer("demo", facts, ask, "1.2", since=lake["newest"])
+    later = {panel["name"]: panel["present"] for panel in after["panels"]}
+    assert later["pages"] and not later["extensions"]
 
 
 @pytest.mark.parametrize("filters", [[], ["method:GET"], ["browser:Firefox"], ["path:" + HOSTILE, "status:200"]])
