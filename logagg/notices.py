@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from logagg.quantities import counted
+
 RETRYING = "; trying again"  # the end of a notice's text if the next look tries again
 
 
@@ -218,7 +220,9 @@ def log_has_nul_bytes(path: str, count: int, position: int) -> Notice:
 
 
 def too_many_logs(logs: int, most: int) -> Notice:
-    text = f"limit of open files: of {logs:,} logs {most:,} stay open: lines written to another just before it is"
+    text = (
+        f"limit of open files: of {counted(logs, 'log')} {most:,} stay open: lines written to another just before it is"
+    )
     return DESCRIPTORS.of(f"{text} rotated and deleted may be missed; raise the limit", logs=logs, open=most)
 
 
@@ -338,7 +342,9 @@ def database_broken(path: str, problem: str, is_usable: bool) -> Notice:
 
 
 def committed(number: int, rows: int, files: int) -> Notice:
-    return COMMIT.of(f"{number}: {rows} rows in {files} files", number=number, rows=rows, files=files)
+    return COMMIT.of(
+        f"{number}: {counted(rows, 'row')} in {counted(files, 'file')}", number=number, rows=rows, files=files
+    )
 
 
 def commit_failed(problem: str) -> Notice:
@@ -356,7 +362,7 @@ def backfill_failed(problem: str) -> Notice:
 
 
 def merge_goes_on(rollup: str, rows: int, total: int, seconds: float) -> Notice:
-    text = f"{rollup}: {rows:,} of {total:,} rows in {seconds:.0f} s"
+    text = f"{rollup}: {rows:,} of {counted(total, 'row')} in {seconds:.0f} s"
     return MERGE.of(text, rollup=rollup, rows=rows, total=total, seconds=round(seconds, 3))
 
 
@@ -376,7 +382,7 @@ def server_found(server: str) -> Notice:
 
 
 def shards_connected(shards: int, servers: Sequence[str]) -> Notice:
-    text = f"{shards} shards have answered through {', '.join(servers)}"
+    text = f"{counted(shards, 'shard has', 'shards have')} answered through {', '.join(servers)}"
     return CONNECTED.of(text, shards=shards, servers=list(servers))
 
 
@@ -412,11 +418,11 @@ def worker_leaves() -> Notice:
 
 
 def worker_did_its_jobs(jobs: int) -> Notice:
-    return WORKER.of(f"{jobs:,} jobs done, which is the limit: ending", jobs=jobs)
+    return WORKER.of(f"{counted(jobs, 'job')} done, which is the limit: ending", jobs=jobs)
 
 
 def worker_over_memory(used: int) -> Notice:
-    return WORKER.of(f"{used:,} bytes in use, over the limit: ending", bytes=used)
+    return WORKER.of(f"{counted(used, 'byte')} in use, over the limit: ending", bytes=used)
 
 
 def shard_owned(shard: int) -> Notice:

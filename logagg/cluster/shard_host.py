@@ -23,6 +23,7 @@ from logagg.cluster.quarantine import Attempts
 from logagg.cluster.refusals import REPLAYED, Refusals
 from logagg.heartbeat import Heartbeat, encode_short
 from logagg.metrics import Sample
+from logagg.quantities import counted
 from logagg.records import Delta, KnownSource, Source
 from logagg.rollup.shard import Gap, Shard
 
@@ -81,7 +82,8 @@ class ShardHost:
             return self.says("moved")
         if isinstance(message, JobMessage) and message.shards != self._shards:
             return self.says(
-                "refused", reason=f"{MISFIT}the lake has {self._shards} shards, the tailer divides by {message.shards}"
+                "refused",
+                reason=f"{MISFIT}the lake has {counted(self._shards, 'shard')}, the tailer divides by {message.shards}",
             )
         if not self.owned.epochs.admits(message.tailer, message.epoch, message.run):
             return self.says("superseded")

@@ -11,6 +11,7 @@ import click
 
 from logagg.cli import Shared, shared_options
 from logagg.errors import LakeError
+from logagg.quantities import counted, size
 
 if TYPE_CHECKING:
     from logagg.check.checkup import Examination
@@ -96,10 +97,7 @@ def _show(found: Examination, *, quiet: bool) -> None:
 
 
 def _looked_at(found: Examination) -> Iterator[str]:
-    from logagg.query.render import counted
-    from logagg.tail.console import size
-
-    yield f"configuration: {found.configuration or 'none, so the defaults'}; {found.rules} rules, {found.rollups} rollups of your own"
+    yield f"configuration: {found.configuration or 'none, so the defaults'}; {counted(found.rules, 'rule')}, {counted(found.rollups, 'rollup')} of your own"
     for database in found.databases:
         yield f"database: {database}"
     lake = found.verification
@@ -108,12 +106,12 @@ def _looked_at(found: Examination) -> Iterator[str]:
         return
     yield (
         f"lake: {found.lake}; {counted(lake.commits, 'commit')}, {counted(lake.lines, 'line')}, "
-        f"{lake.rows:,} rows in {lake.files:,} files of {size(lake.bytes)}"
+        f"{counted(lake.rows, 'row')} in {counted(lake.files, 'file')} of {size(lake.bytes)}"
     )
     if lake.orphans:
-        yield f"      {lake.orphans:,} files ({size(lake.orphan_bytes)}) that are no longer in use; a tail deletes them in time"
+        yield f"      {counted(lake.orphans, 'file')} ({size(lake.orphan_bytes)}) no longer in use, which a tail deletes in time"
     if lake.undigested:
-        yield f"      {lake.undigested:,} files of an earlier logagg, of which not every bit can be checked; logagg compact sees to it"
+        yield f"      {counted(lake.undigested, 'file')} of an earlier logagg, of which not every bit can be checked; logagg compact sees to it"
     for one in lake.lost:
         yield f"      given up on {one.given_up:%Y-%m-%d}: {one}"
     if lake.gone:

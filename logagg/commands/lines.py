@@ -13,6 +13,7 @@ from logagg.cli import Shared, shared_options, tz_option
 from logagg.commands.output import FORMATS as ANSWERS
 from logagg.commands.output import Output, format_option, guard_option, refuse_guard
 from logagg.notice_log import printable
+from logagg.quantities import counted
 
 if TYPE_CHECKING:
     from logagg.query.lines import FoundLines
@@ -110,8 +111,6 @@ def _write_rows(found: FoundLines, output: Output) -> None:
 
 def _say_missing(found: FoundLines) -> None:
     """Say how many lines are not shown, and why, one line for each reason."""
-    from logagg.query.render import counted
-
     missing = found.missing()
     for reason, count in islice(missing.items(), _REASONS):
         print(printable(f"logagg: {counted(count, 'line')} {reason}"), file=sys.stderr)

@@ -12,6 +12,7 @@ import click
 from logagg.cli import Parsed, Shared, servers, shared_options
 from logagg.commands.output import Output, output_options
 from logagg.config.types import INTERVAL
+from logagg.quantities import counted
 
 if TYPE_CHECKING:
     from logagg.cluster.monitor import CheckedCluster
@@ -148,9 +149,7 @@ def _show(found: Status, stream: Any) -> None:
     from logagg.query import render
 
     last = "never" if found.age is None else f"{found.age:,.0f} s ago"
-    click.echo(
-        printable(f"{found.lake}: {found.writer}; {render.counted(found.commits, 'commit')}, the last {last}"), stream
-    )
+    click.echo(printable(f"{found.lake}: {found.writer}; {counted(found.commits, 'commit')}, the last {last}"), stream)
     columns = ("path", "position", "size", "lag", "lines", "rejects", "finished", "note")
     rows = [[getattr(source, column) for column in columns] for source in found.sources]
     render.write(render.Rows(columns, rows), "table", stream)

@@ -9,6 +9,7 @@ import click
 
 from logagg.cli import Parsed, Shared, address, log_json_option, servers, shared_options
 from logagg.config.types import INTERVAL, SIZE
+from logagg.quantities import counted
 
 _LIST = re.compile(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*(/\d{1,4})?", re.ASCII)
 
@@ -27,7 +28,7 @@ def shard_list(text: object) -> tuple[tuple[int, ...], int]:
     if not found:
         raise ValueError(f"write shards such as 0-3,7; {text} is an empty range")
     if count and max(found) >= int(count):
-        raise ValueError(f"of {count} shards, the last one is {int(count) - 1}")
+        raise ValueError(f"of {counted(int(count), 'shard')}, the last one is {int(count) - 1}")
     return tuple(sorted(found)), int(count or 0)
 
 

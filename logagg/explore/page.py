@@ -17,6 +17,7 @@ from logagg.explore.overview import Buckets, latency, series, totals
 from logagg.explore.panels import Panel, PanelRequest, is_present, panel_answer, panels_of, wanted
 from logagg.explore.query import Ask
 from logagg.explore.scope import MINUTE, Scope, timestamp
+from logagg.quantities import counted
 from logagg.query.status import SourceHealth, Status
 from logagg.query.tails import TailHealth
 
@@ -224,7 +225,7 @@ def _warnings(status: Status) -> Iterator[str]:
             yield f"{tail.name or 'the tail'}: lines written up to {late:,.0f} s ago are not committed"
     for source in status.sources:
         if source.rejects and source.rejects > REJECTED * source.lines:
-            yield f"{source.path}: {source.rejects:,} of {source.lines:,} lines were rejected"
+            yield f"{source.path}: {source.rejects:,} of {counted(source.lines, 'line')} were rejected"
 
 
 def _lag_seconds(tail: TailHealth) -> float | None:

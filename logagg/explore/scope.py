@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from logagg.errors import LogaggError
+from logagg.quantities import counted
 from logagg.query.reports import BOTS, Bots
 from logagg.query.times import moment, zone_of
 from logagg.quoting import identifier, literal
@@ -169,7 +170,7 @@ def _length(period: Period, here: ZoneInfo) -> timedelta:
 def _filters(texts: Sequence[str], *, excluded: bool) -> Iterator[Filter]:
     """Yield the filters that `DIMENSION:VALUE` texts describe, one for each dimension, in the order of the lists here."""
     if len(texts) > MOST_VALUES:
-        raise LogaggError(f"filters: {len(texts)} values are too many", f"{MOST_VALUES} at most")
+        raise LogaggError(f"filters: {counted(len(texts), 'value')} are too many", f"{MOST_VALUES} at most")
     found: dict[str, dict[str, None]] = {}
     for text in texts:
         dimension, colon, value = text.partition(":")

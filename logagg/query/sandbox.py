@@ -44,6 +44,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from logagg.errors import LakeError, LimitReached, LogaggError, QueryFailed, QueryRefused
+from logagg.quantities import counted
 from logagg.query import sandbox_frames as frames
 from logagg.query import sandbox_kernel
 from logagg.query.sandbox_frames import ARROW, BATCH, DONE, HEADER, ROWS, SCHEMA
@@ -89,7 +90,9 @@ class Sandbox:
         self._root, self._zone = root, zone
         self._limits = limits or QueryLimits()
         if self._limits.memory < LEAST_MEMORY:
-            raise LogaggError(f"memory: {self._limits.memory:,} bytes are too few", "a query needs 64MB or more")
+            raise LogaggError(
+                f"memory: {counted(self._limits.memory, 'byte is', 'bytes are')} too few", "a query needs 64MB or more"
+            )
         self._files: list[str] = []
         self._directories: list[str] = []
         for path in readable:
@@ -233,7 +236,8 @@ class Answer:
         self._given += rows
         if self._limits.rows and self._given > self._limits.rows:
             raise LimitReached(
-                f"the answer has more than {self._limits.rows:,} rows", "add LIMIT, or allow more with --rows (0: all)"
+                f"the answer has more than {counted(self._limits.rows, 'row')}",
+                "add LIMIT, or allow more with --rows (0: all)",
             )
 
     def cancel(self) -> None:

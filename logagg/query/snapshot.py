@@ -222,7 +222,7 @@ class OpenLake:
         self.close()
 
     def __repr__(self) -> str:
-        from logagg.query.render import counted
+        from logagg.quantities import counted
 
         try:
             found = self._newest().execute("SELECT count(*), max(committed_at) FROM commits").fetchone()

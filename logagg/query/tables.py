@@ -17,10 +17,10 @@ from typing import TextIO
 
 from logagg.notice_log import printable
 from logagg.query.render import Row, Rows, shown
+from logagg.query.shorten import padded, shorten, width
 
 GAP = "  "
 LEAST = 8  # characters that a text is shortened to, if it has more
-MARK = "…"
 SAMPLE = 1_000  # rows of a Markdown table that tell which columns are numbers
 
 _YEAR = re.compile(r"(?<![a-z])(iso)?year(?![a-z])")
@@ -117,45 +117,6 @@ def fitting(widths: Sequence[int], least: Sequence[int], limit: int) -> list[int
     for _ in range(sum(found) - limit):
         found[max((wide, place) for place, wide in enumerate(found) if wide > least[place])[1]] -= 1
     return found
-
-
-def width(text: str) -> int:
-    """Return how many cells of a terminal a text takes: letters of East Asia take two, combining ones none."""
-    if text.isascii():
-        return len(text)
-    return sum(map(_cells_of, text))
-
-
-def _cells_of(character: str) -> int:
-    from rich.cells import get_character_cell_size
-
-    return get_character_cell_size(character)
-
-
-def padded(text: str, limit: int, *, right: bool = False) -> str:
-    """Return a text with spaces up to a width."""
-    spaces = " " * (limit - width(text))
-    return spaces + text if right else text + spaces
-
-
-def shorten(text: str, limit: int) -> str:
-    """Return a text of at most this width: a path without its middle, other texts without their end."""
-    if width(text) <= limit:
-        return text
-    rest = limit - width(MARK)
-    if "/" not in text:
-        return _beginning(text, rest) + MARK
-    end = _beginning(text[::-1], rest // 2)[::-1]
-    return _beginning(text, rest - width(end)) + MARK + end
-
-
-def _beginning(text: str, limit: int) -> str:
-    """Return as much of the beginning of a text as fits."""
-    for place, character in enumerate(text):
-        limit -= 1 if character.isascii() else _cells_of(character)
-        if limit < 0:
-            return text[:place]
-    return text
 
 
 def write_markdown(answer: Rows, stream: TextIO) -> None:

@@ -21,6 +21,7 @@ from logagg.intake.tail import Tailer
 from logagg.metrics import Sample
 from logagg.notice_log import Notices
 from logagg.notices import log_unreadable, path_missing
+from logagg.quantities import counted
 from logagg.tail.freshness import Freshness
 from logagg.tail.options import TailOptions
 from logagg.tail.parse_record import ParseRecord
@@ -183,7 +184,7 @@ class Reporter:
             for id_, given in self._record.without_format().items()
         }
         for id_, (lines, rejects) in self._record.mostly_rejected().items():
-            found[id_] = (f"{rejects} of its last {lines} lines are rejects", lines, rejects)
+            found[id_] = (f"{rejects} of its last {counted(lines, 'line')} are rejects", lines, rejects)
         problems = []
         for id_, (reason, lines, rejects) in found.items():
             with suppress(KeyError):
