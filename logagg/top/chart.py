@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from logagg.explore import figures
-from logagg.query.tables import width as width_of
+from logagg.query.shorten import width as width_of
 from logagg.top import bars
 from logagg.top.notes import notes_of
 from logagg.top.spans import EMPTY, Hit, Line, Picture, Span, between, cells, text_of

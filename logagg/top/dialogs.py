@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from logagg.query.tables import width as width_of
+from logagg.query.shorten import width as width_of
 from logagg.top.spans import SELECTED, Hit, Line, Picture, Span, cells, clipped, filled, restyled, text_of
 
 FRAME = 4  # cells of the border and the space beside it

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from logagg.explore import figures
 from logagg.explore.view import Pill
 from logagg.explore.windows import preset_of
-from logagg.query.tables import shorten
-from logagg.query.tables import width as width_of
+from logagg.query.shorten import shorten
+from logagg.query.shorten import width as width_of
 from logagg.top.keys import KEYS
 from logagg.top.spans import EMPTY, Hit, Line, Picture, Span, between, cells, clipped, filled, text_of
 from logagg.top.state import State

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from logagg.notice_log import printable
-from logagg.query.tables import shorten, width
+from logagg.query.shorten import shorten, width
 
 SELECTED = "selected"  # the style of the row that the keys act upon
 LONGEST = 2_000  # characters of a value that are looked at: none is wider than a screen

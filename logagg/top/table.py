@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from logagg.query.tables import fitting, padded, shorten
-from logagg.query.tables import width as width_of
+from logagg.query.shorten import padded, shorten
+from logagg.query.shorten import width as width_of
+from logagg.query.tables import fitting
 from logagg.top.spans import Line, Span
 
 GAP = "  "

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from logagg.explore import figures
 from logagg.notice_log import printable
-from logagg.query.tables import padded
+from logagg.query.shorten import padded
 from logagg.top.dialogs import FRAME, WIDEST, Dialog, wrapped
 from logagg.top.keys import MOUSE, listed
 from logagg.top.notes import notes_of, sentence

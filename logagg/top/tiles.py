@@ -7,8 +7,8 @@ from typing import Any
 
 from logagg.explore import figures
 from logagg.explore.overview import TOTALS
-from logagg.query.tables import padded
-from logagg.query.tables import width as width_of
+from logagg.query.shorten import padded
+from logagg.query.shorten import width as width_of
 from logagg.top.notes import notes_of
 from logagg.top.spans import EMPTY, Hit, Line, Picture, Span
 

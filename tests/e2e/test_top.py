@@ -68,7 +68,10 @@ def terminal(logagg: Command, tool: Callable[[str], str]) -> Iterator[Terminal]:
 def now(count: int, path: str) -> str:
     """Return lines of this minute."""
     stamp = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime())
-    return "".join(line.replace(line[line.index("[") + 1 : line.index("]")], stamp) for line in combined([(path, 200)] * count).splitlines(True))
+    return "".join(
+        line.replace(line[line.index("[") + 1 : line.index("]")], stamp)
+        for line in combined([(path, 200)] * count).splitlines(True)
+    )
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 50)])
@@ -85,7 +88,9 @@ def test_it_follows_a_log_and_its_keys(size: tuple[int, int], logagg: Command, t
     top.expect(lambda screen: "/second.html" in screen)
     top.press("Enter")
     screen = top.expect(lambda screen: "Path = /second.html ×" in screen and "/first.html" not in screen)
-    assert "\x1b[3" not in (colored := top.screen(escapes=True)) and "\x1b[4" not in colored.replace("\x1b[4m", "")  # NO_COLOR
+    assert "\x1b[3" not in (colored := top.screen(escapes=True)) and "\x1b[4" not in colored.replace(
+        "\x1b[4m", ""
+    )  # NO_COLOR
     top.press("v")
     top.expect(lambda screen: "Requests" in screen and screen.count("/second.html") >= 4)
     top.press("Enter")
@@ -100,7 +105,13 @@ def test_it_follows_a_log_and_its_keys(size: tuple[int, int], logagg: Command, t
 
 def test_a_hostile_log_in_colour(logagg: Command, terminal: Terminal) -> None:
     log = logagg.folder / "access.log"
-    paths = ["/[red]red[/red]", f"/{CONTROLS}".replace("\u2028", ""), "/" + "x" * 100_000, f"/imp?campaign={target(CONTROLS)}", "/漢字/" + "語" * 90]
+    paths = [
+        "/[red]red[/red]",
+        f"/{CONTROLS}".replace("\u2028", ""),
+        "/" + "x" * 100_000,
+        f"/imp?campaign={target(CONTROLS)}",
+        "/漢字/" + "語" * 90,
+    ]
     log.write_text(combined([(path, 200) for path in paths]))
     logagg.run("tail", "--once", "-q", log)
     top = terminal("--by", "path", size=(80, 24), NO_COLOR="")
@@ -114,7 +125,9 @@ def test_a_hostile_log_in_colour(logagg: Command, terminal: Terminal) -> None:
 
 
 def test_a_picture_for_a_pipe(demo: Command) -> None:
-    done = demo.run("top", "--since", "2026-03-03", "--until", "2026-03-05", "--where", "status = 404", "--by", "path,site")
+    done = demo.run(
+        "top", "--since", "2026-03-03", "--until", "2026-03-05", "--where", "status = 404", "--by", "path,site"
+    )
     assert is_harmless(done.stdout) and "By path, site" in done.stdout and "status = 404" in done.stdout
     rows = demo.sql(
         "SELECT path, site, count(*) AS hits FROM requests WHERE status = 404 AND ts >= '2026-03-03' AND ts < '2026-03-05' "
@@ -139,7 +152,9 @@ REFUSED = (
 @pytest.mark.parametrize(("argv", "said"), REFUSED, ids=lambda one: " ".join(one) if isinstance(one, tuple) else "")
 def test_what_is_refused_is_said_in_one_line(argv: tuple[str, ...], said: str, demo: Command) -> None:
     done = demo.run("top", *argv, status=1)
-    assert done.stderr.startswith("logagg: ") and said in done.stderr and done.stderr.count("\n") == 1 and not done.stdout
+    assert (
+        done.stderr.startswith("logagg: ") and said in done.stderr and done.stderr.count("\n") == 1 and not done.stdout
+    )
 
 
 def test_a_condition_reads_the_snapshot_only(demo: Command) -> None:

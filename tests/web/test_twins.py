@@ -24,9 +24,18 @@ NUMBERS = [
 CHANGES = [None, 0, 0.0001, 0.0005, 0.052, 0.0951, 0.1, 1.5, 9.9, 10, 123.4, -0.01, -0.099, -0.5, -1]
 AGES = [None, 0, 0.4, 119, 119.6, 120, 7199, 7200, 172_799, 172_800, 10**7]
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu"]
-TIMES = [datetime(2026, month, day, hour, 30 * (day % 2), tzinfo=UTC) for month in (1, 3, 7, 11) for day in (1, 28) for hour in (0, 22)]
+TIMES = [
+    datetime(2026, month, day, hour, 30 * (day % 2), tzinfo=UTC)
+    for month in (1, 3, 7, 11)
+    for day in (1, 28)
+    for hour in (0, 22)
+]
 NOW = datetime(2026, 11, 30, 2, 32, 20, tzinfo=UTC)
-WINDOWS = [*(one.window for one in PRESETS), Window("2026-11-24T10:00Z", "2026-11-24T14:00Z"), Window("2026-11-30T00:10Z", "2026-11-30T01:30Z")]
+WINDOWS = [
+    *(one.window for one in PRESETS),
+    Window("2026-11-24T10:00Z", "2026-11-24T14:00Z"),
+    Window("2026-11-30T00:10Z", "2026-11-30T01:30Z"),
+]
 SCRIPT = """
 import * as format from '{lib}/format.js'
 import * as window_ from '{lib}/window.js'
@@ -89,7 +98,9 @@ def page() -> dict[str, Any]:
         "steps": STEPS,
     }
     script = SCRIPT.format(lib=ROOT / "web/src/lib")
-    done = subprocess.run([node, "--input-type=module", "-e", script, json.dumps(asked)], capture_output=True, text=True)
+    done = subprocess.run(
+        [node, "--input-type=module", "-e", script, json.dumps(asked)], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -97,7 +108,9 @@ def page() -> dict[str, Any]:
 
 def test_numbers(page: dict[str, Any]) -> None:
     for name in ("exact", "count", "size", "ratio", "seconds"):
-        assert dict(zip(NUMBERS, map(getattr(figures, name), NUMBERS), strict=True)) == dict(zip(NUMBERS, page[name], strict=True)), name
+        assert dict(zip(NUMBERS, map(getattr(figures, name), NUMBERS), strict=True)) == dict(
+            zip(NUMBERS, page[name], strict=True)
+        ), name
     assert list(map(figures.change, CHANGES)) == page["change"]
     assert list(map(figures.age, AGES)) == page["age"]
     assert [figures.duration(timedelta(seconds=one)) for one in NUMBERS if one] == page["duration"]
@@ -106,7 +119,9 @@ def test_numbers(page: dict[str, Any]) -> None:
 def test_words_and_times(page: dict[str, Any]) -> None:
     zones = list(map(ZoneInfo, ZONES))
     assert [[figures.date_time(time, zone, year=True) for time in TIMES] for zone in zones] == page["date_time"]
-    assert [[figures.period(time, time + timedelta(days=1), zone) for time in TIMES] for zone in zones] == page["period"]
+    assert [[figures.period(time, time + timedelta(days=1), zone) for time in TIMES] for zone in zones] == page[
+        "period"
+    ]
     assert list(map(figures.dimension_title, DIMENSIONS)) == page["titles"]
 
 

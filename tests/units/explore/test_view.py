@@ -28,14 +28,23 @@ def test_a_scope_of_it() -> None:
     scope = view.scope(1_800_000_000.0)
     assert scope.bots == "exclude" and scope.before and scope.where == "bytes > 5"
     assert scope.filter_conditions() == ["NOT is_bot", "\"path\" IN ('/a')", '"status" NOT IN (404)', "(\nbytes > 5\n)"]
-    assert view.asked == View(where="bytes > 5").exclude("status", "404").pick("path", "/a").next_bots().next_compare().asked
+    assert (
+        view.asked
+        == View(where="bytes > 5").exclude("status", "404").pick("path", "/a").next_bots().next_compare().asked
+    )
     assert View().next_bots().next_bots().next_bots() == View()
 
 
 def test_sorting() -> None:
     view = View().sorted_by(PAGES, "bytes")
-    assert view.sort_of(PAGES) == ("bytes", "desc") and view.sorted_by(PAGES, "bytes").sort_of(PAGES) == ("bytes", "asc")
-    assert view.sorted_by(PAGES, "views").sorts == {} and View().sorted_by(PAGES, "views").sort_of(PAGES) == ("views", "asc")
+    assert view.sort_of(PAGES) == ("bytes", "desc") and view.sorted_by(PAGES, "bytes").sort_of(PAGES) == (
+        "bytes",
+        "asc",
+    )
+    assert view.sorted_by(PAGES, "views").sorts == {} and View().sorted_by(PAGES, "views").sort_of(PAGES) == (
+        "views",
+        "asc",
+    )
     assert View().sorted_by_next(PAGES, 1).sort_of(PAGES)[0] == "visitors"
     assert View().sorted_by_next(PAGES, -1).sort_of(PAGES)[0] == "bytes"
     assert View(compare="week").sorted_by_next(PAGES, -1).sort_of(PAGES)[0] == "change"

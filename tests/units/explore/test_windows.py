@@ -54,7 +54,9 @@ def test_zoom() -> None:
 
 
 def test_written() -> None:
-    assert Window.written(" 3h ") == Window("3h") and Window.written("yesterday to today") == Window("yesterday", "today")
+    assert Window.written(" 3h ") == Window("3h") and Window.written("yesterday to today") == Window(
+        "yesterday", "today"
+    )
     assert Window.written("1d..now") == Window("1d") and str(Window("a", "b")) == "a to b"
     assert preset_of(Window("5m")) and not preset_of(Window("6m"))
     with pytest.raises(LogaggError):

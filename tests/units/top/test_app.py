@@ -35,7 +35,8 @@ async def settle(pilot: Piloted) -> Top:
 def text(app: Top) -> str:
     """Return the screen as Textual has it."""
     return "\n".join(
-        "".join(segment.text for segment in app.canvas.render_line(y)).rstrip() for y in range(app.canvas.picture.height)
+        "".join(segment.text for segment in app.canvas.render_line(y)).rstrip()
+        for y in range(app.canvas.picture.height)
     )
 
 

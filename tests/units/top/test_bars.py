@@ -17,7 +17,9 @@ def test_heights(values: list[int], rows: int) -> None:
         assert (height > 0) == (value > 0)
         assert height <= rows * 8
         assert not most or abs(height - value / most * rows * 8) <= 1
-    assert sorted(found) == [found[place] for place in sorted(range(len(values)), key=lambda at: (values[at], found[at]))]
+    assert sorted(found) == [
+        found[place] for place in sorted(range(len(values)), key=lambda at: (values[at], found[at]))
+    ]
 
 
 @given(st.lists(st.integers(0, 1000), min_size=1, max_size=6), st.integers(0, 64))

@@ -24,6 +24,14 @@ def test_the_help_has_all_of_them() -> None:
 
 def test_keys_that_goaccess_htop_k9s_and_lnav_agree_on() -> None:
     agreed = {"q": "quit", "?": "help", "f1": "help", "f10": "quit", "j": "row", "k": "row", "g": "row", "G": "row"}
-    agreed |= {"tab": "panel", "shift+tab": "panel", "s": "sort", "f6": "sort", "/": "search", "enter": "pick", "o": "expand"}
+    agreed |= {
+        "tab": "panel",
+        "shift+tab": "panel",
+        "s": "sort",
+        "f6": "sort",
+        "/": "search",
+        "enter": "pick",
+        "o": "expand",
+    }
     agreed |= {"space": "pause", "escape": "back", "1": "number", "pageup": "page", "ctrl+f": "page", "I": "reverse"}
     assert {key: BY_KEY[key].action for key in agreed} == agreed

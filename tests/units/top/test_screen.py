@@ -8,7 +8,7 @@ import pytest
 
 from logagg.explore import figures
 from logagg.explore.panels import panel_by
-from logagg.query.tables import width as width_of
+from logagg.query.shorten import width as width_of
 from logagg.top.spans import cells
 from tests.units.explore.conftest import HOSTILE
 from tests.units.top.conftest import Opened, golden
@@ -20,7 +20,16 @@ WITHIN = "ts >= '2026-03-03 00:00Z' AND ts < '2026-03-05 00:00Z'"
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_a_screen_has_its_size(width: int, height: int, opened: Opened) -> None:
     shown = opened(width, height, compare="previous")
-    for keys in ((), ("f",), ("escape", "v"), ("enter",), ("escape", "escape", "t"), ("escape", "?"), ("escape", "s"), ("escape", "y")):
+    for keys in (
+        (),
+        ("f",),
+        ("escape", "v"),
+        ("enter",),
+        ("escape", "escape", "t"),
+        ("escape", "?"),
+        ("escape", "s"),
+        ("escape", "y"),
+    ):
         shown.press(*keys)
         assert [cells(line) for line in shown.picture.lines] == [width] * height, keys
 
@@ -54,10 +63,14 @@ def test_numbers_are_those_of_sql(opened: Opened) -> None:
     [(hits, visitors, errors, size)] = shown.sql(
         f"SELECT sum(hits), uniques(visitors), sum(hits) FILTER (status >= 400), sum(bytes) FROM traffic WHERE {WITHIN}"
     )
-    tiles = dict(zip(shown.lines[1].split(), shown.lines[2].replace(" kB", "_kB").replace(" MB", "_MB").split(), strict=False))
+    tiles = dict(
+        zip(shown.lines[1].split(), shown.lines[2].replace(" kB", "_kB").replace(" MB", "_MB").split(), strict=False)
+    )
     assert (tiles["Hits"], tiles["Visitors"]) == (figures.count(hits), figures.count(visitors))
     assert figures.count(errors) in shown.lines[2] and figures.size(size) in shown.lines[2]
-    rows = shown.sql(f"SELECT path, sum(views) AS n FROM pages WHERE {WITHIN} GROUP BY path ORDER BY n DESC, path LIMIT 10")
+    rows = shown.sql(
+        f"SELECT path, sum(views) AS n FROM pages WHERE {WITHIN} GROUP BY path ORDER BY n DESC, path LIMIT 10"
+    )
     shown.press("f")
     for line, (path, views) in zip(shown.lines[3:], rows, strict=False):
         assert line.split()[:2] == [path, f"{views:,}"]

@@ -6,8 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logagg.query.tables import width
-from logagg.top.spans import LONGEST, Hit, Picture, Span, beside, between, cells, clipped, filled, plain, stacked, text_of
+from logagg.query.shorten import width
+from logagg.top.spans import (
+    LONGEST,
+    Hit,
+    Picture,
+    Span,
+    beside,
+    between,
+    cells,
+    clipped,
+    filled,
+    plain,
+    stacked,
+    text_of,
+)
 
 TEXTS = st.text(max_size=40)
 HOSTILE = "[red]x[/red]\x1b[31m\u202e\u200b漢字\u0301🦊\n\t\x00"

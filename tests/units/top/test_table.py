@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logagg.query.tables import width
+from logagg.query.shorten import width
 from logagg.top.spans import cells, plain, text_of
 from logagg.top.table import GAP, Column, fitted, heads, row_of
 
