@@ -47,6 +47,7 @@ from logagg.rollup.custom import SINGULAR
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES
 from logagg.rollup.requests import SCHEMA as REQUESTS
 from logagg.sketches import MACROS
+from logagg.top.keys import MOUSE, listed
 from tests.conftest import LOGAGG, ROOT, Command
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -336,6 +337,14 @@ def _name(kind: NoticeKind) -> str:
     return f"[`{kind.name}`]" if kind.level is Level.INFO else f"`{kind.name}`"
 
 
+def _keys() -> Iterator[str]:
+    return _table(("key", "does"), *((_code(key.names.split()), key.text) for key in listed()))
+
+
+def _mouse() -> Iterator[str]:
+    return _table(("do", "and"), *MOUSE)
+
+
 GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/configuration.md", "settings"): _settings,
     ("docs/configuration.md", "extensions"): lambda: iter([_code(EXTENSIONS)]),
@@ -349,6 +358,8 @@ GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/json.md", "json-products"): _json_products,
     ("docs/sql.md", "views"): _views,
     ("docs/operations.md", "notices"): _notices,
+    ("docs/top.md", "keys"): _keys,
+    ("docs/top.md", "mouse"): _mouse,
 }
 
 

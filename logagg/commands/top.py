@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import click
 
 from logagg.cli import Shared, shared_options, tz_option
+from logagg.errors import LogaggError
 
 if TYPE_CHECKING:
     from logagg.top.source import Source
@@ -68,13 +71,12 @@ def top(
     from logagg.explore.snapshots import AnswerLimits
     from logagg.explore.view import Pill, View
     from logagg.explore.windows import Window, first_window
-    from logagg.query.lines import checked
     from logagg.top.source import Source
     from logagg.top.state import State
 
     clock, zone = SystemClock(), shared.zone(tz, people=True).key
     panels = tuple(panel_by([name.strip() for name in one.split(",")]) for one in by)
-    where = checked(shared.lake, where, zone)
+    where = _checked(shared.lake, where, zone)
     source = Source(shared.lake, clock, AnswerLimits(), zone, where)
     lake = source.look(thoroughly=False)
     width, height = shutil.get_terminal_size((WIDTH, HEIGHT))
@@ -95,6 +97,15 @@ def top(
     _show(state, source, plain=plain or not _is_terminal())
 
 
+def _checked(lake: Path, where: str, zone: str) -> str:
+    """Return a condition that may be a part of queries. Raises LogaggError."""
+    if not where.strip():
+        return ""
+    from logagg.query.lines import checked
+
+    return checked(lake, where, zone)
+
+
 def _name(lake: Path) -> str:
     return lake.resolve().name
 
@@ -109,9 +120,16 @@ def _show(state: State, source: Source, *, plain: bool) -> None:
         from logagg.top.plain import show
 
         return show(state, source)
-    from logagg.top.app import Top
+    Thread(target=_ask_early, args=(state, source), daemon=True).start()
+    from logagg.top.app import Top  # which takes as long as the first answers
 
     app = Top(state, source)
     app.run()
     if app.return_code:
         raise click.exceptions.Exit(app.return_code)
+
+
+def _ask_early(state: State, source: Source) -> None:
+    """Ask for the first picture, so that its snapshot has the answers when the terminal is there."""
+    with suppress(LogaggError):  # which is said when it is asked for again
+        source.load(state.view, state.parts())

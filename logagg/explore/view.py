@@ -106,7 +106,10 @@ class View:
         return replace(self, bots=_next(BOTS, self.bots))
 
     def sort_of(self, panel: Panel) -> tuple[str, Order]:
-        return self.sorts.get(panel.name, panel.measures[0]), self.orders.get(panel.name, "desc")
+        """Return the measure and the order; a lake whose configuration changes may lose a measure."""
+        sort = self.sorts.get(panel.name, "")
+        known = sort in sorts_of(panel, compared=True)
+        return sort if known else panel.measures[0], self.orders.get(panel.name, "desc")
 
     def sorted_by(self, panel: Panel, measure: str) -> View:
         """Sort a panel by a measure; if it was so already, in the other order."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from threading import Thread
+from typing import Any, TypeVar
 
 from rich.segment import Segment
 from textual import events
@@ -33,16 +35,21 @@ from logagg.top.styles import style_of
 LOOK = 0.5  # seconds between two looks for a commit
 STATUS = 5.0  # seconds between two looks at the tails
 AGAIN = 3.0  # seconds after which what failed is asked for again
+RIGHT = 3  # button of the mouse
+NARROWEST, LOWEST = 20, 4  # of what is drawn; a smaller terminal shows a part of it
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
+
+T = TypeVar("T")
 
 
 class Canvas(Widget, can_focus=True):
-    """The whole screen, line by line."""
+    """The whole screen, line by line, and all that the terminal reports."""
 
     ALLOW_SELECT = False
 
-    def __init__(self) -> None:
+    def __init__(self, top: Top) -> None:
         super().__init__()
+        self._top = top
         self.picture = Picture([])
 
     def show(self, picture: Picture) -> None:
@@ -51,19 +58,72 @@ class Canvas(Widget, can_focus=True):
         if before.height != picture.height:
             self.refresh()
             return
-        changed = [
-            place for place, lines in enumerate(zip(before.lines, picture.lines, strict=True)) if lines[0] != lines[1]
-        ]
+        pairs = zip(before.lines, picture.lines, strict=True)
+        changed = [place for place, (old, new) in enumerate(pairs) if old != new]
         if changed:
             self.refresh(*(Region(0, place, self.size.width, 1) for place in changed))
 
     def render_line(self, y: int) -> Strip:
-        return strip_of(self.picture.lines[y]) if y < self.picture.height else Strip.blank(self.size.width)
+        width = self.size.width
+        return strip_of(self.picture.lines[y]).crop(0, width) if y < self.picture.height else Strip.blank(width)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._top.resized(event.size.width, event.size.height)
+
+    def on_key(self, event: events.Key) -> None:
+        event.stop()
+        event.prevent_default()
+        text = event.character if event.is_printable and event.character else ""
+        self._top.act(lambda: self._top.press(event.key if text in ("", " ") else text, text))
+
+    def on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        if self._top.state.prompt:
+            self._top.act(lambda: self._top.press("", " ".join(event.text.split())))
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        self._top.pointer.down(event.x, event.y)
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        self._top.act(lambda: self._top.pointer.up(self.picture.hits, event.x, event.y))
+
+    def on_click(self, event: events.Click) -> None:
+        hits, also, not_ = self.picture.hits, event.ctrl, event.meta or event.button == RIGHT
+        self._top.act(
+            lambda: self._top.pointer.click(hits, event.x, event.y, also=also, not_=not_, twice=event.chain == 2)
+        )
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._top.act(lambda: self._top.pointer.wheel(1))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._top.act(lambda: self._top.pointer.wheel(-1))
 
 
 def strip_of(line: Line) -> Strip:
     """Return a line as Textual has it. Texts are segments as they are: nothing in them is markup."""
     return Strip([Segment(span.text, style_of(span.style)) for span in line if span.text])
+
+
+async def in_thread(work: Callable[..., T], *arguments: object) -> T:
+    """Return what a function returns that blocks; its thread does not keep the process from ending."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def tell(act: Callable[[Any], None], value: object) -> None:
+        if not future.done():
+            act(value)
+
+    def run() -> None:
+        try:
+            act, value = future.set_result, work(*arguments)
+        except BaseException as error:
+            act, value = future.set_exception, error  # type: ignore[assignment]
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(tell, act, value)
+
+    Thread(target=run, daemon=True, name="ask").start()
+    return await future
 
 
 @dataclass(slots=True)
@@ -97,7 +157,7 @@ class Top(App[None], inherit_bindings=False):
         self.pointer = Pointer(state, self.actions)
         self.live = Live(state, source)
         state.colored = not self.no_color
-        self.canvas = Canvas()
+        self.canvas = Canvas(self)
         self._running: _Running | None = None
         self._failed: Mapping[str, object] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -113,13 +173,6 @@ class Top(App[None], inherit_bindings=False):
         self._ask_status()
 
     # Drawing
-
-    def on_resize(self, event: events.Resize) -> None:
-        self.state.width, self.state.height = max(20, event.size.width), max(4, event.size.height)
-        for table in list(self.state.cursors):
-            self.state.place(table)
-        screen.reveal(self.state)
-        self.renew()
 
     def renew(self) -> None:
         """Show the state as it is now, and ask for what is missing."""
@@ -157,7 +210,7 @@ class Top(App[None], inherit_bindings=False):
 
     async def _load(self, running: _Running) -> None:
         try:
-            loaded = await asyncio.to_thread(self.source.load, self.state.view, running.parts, running.stop)
+            loaded = await in_thread(self.source.load, self.state.view, running.parts, running.stop)
         except LogaggError as error:
             self._fail(running, error)
         else:
@@ -182,52 +235,35 @@ class Top(App[None], inherit_bindings=False):
         """Look for a commit, which takes microseconds, and show the age of the data."""
         if self.live.is_due():
             self._start(self._follow())
-        self.renew()
+        self.canvas.show(screen.with_head(self.state, self.canvas.picture))
 
     async def _follow(self) -> None:
-        await asyncio.to_thread(self.live.look)
+        await in_thread(self.live.look)
         self.renew()
 
     def _ask_status(self) -> None:
         self._start(self._status())
 
     async def _status(self) -> None:
-        await asyncio.to_thread(self.live.look_at_tails)
+        await in_thread(self.live.look_at_tails)
         self.canvas.show(screen.drawn(self.state))
 
     # Keys and mouse
 
-    def on_key(self, event: events.Key) -> None:
-        event.stop()
-        event.prevent_default()
-        text = event.character if event.is_printable and event.character else ""
-        self._done(lambda: pressed(self.state, self.actions, event.key if text in ("", " ") else text, text))
+    def resized(self, width: int, height: int) -> None:
+        self.state.width, self.state.height = max(NARROWEST, width), max(LOWEST, height)
+        for table in list(self.state.cursors):
+            self.state.place(table)
+        screen.reveal(self.state)
+        self.renew()
 
-    def on_paste(self, event: events.Paste) -> None:
-        if self.state.prompt:
-            text = " ".join(event.text.split())
-            self._done(lambda: pressed(self.state, self.actions, "", text))
+    def press(self, key: str, text: str) -> None:
+        pressed(self.state, self.actions, key, text)
 
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        self.pointer.down(event.x, event.y)
-
-    def on_click(self, event: events.Click) -> None:
-        hits, also, not_ = self.canvas.picture.hits, event.ctrl, event.meta or event.button == 3
-        self._done(lambda: self.pointer.click(hits, event.x, event.y, also=also, not_=not_, twice=event.chain == 2))
-
-    def on_mouse_up(self, event: events.MouseUp) -> None:
-        self._done(lambda: self.pointer.up(self.canvas.picture.hits, event.x, event.y))
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self._done(lambda: self.pointer.wheel(1))
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self._done(lambda: self.pointer.wheel(-1))
-
-    def _done(self, act: Callable[[], None]) -> None:
+    def act(self, do: Callable[[], None]) -> None:
         """Do something, and show what came of it."""
         try:
-            act()
+            do()
         except LogaggError as error:
             self.state.message = str(error)
         self.renew()
@@ -250,7 +286,7 @@ class Top(App[None], inherit_bindings=False):
         self._start(self._read_line(row, waiting))
 
     async def _read_line(self, row: Mapping[str, Any], waiting: object) -> None:
-        found = await asyncio.to_thread(self.source.line, row)
+        found = await in_thread(self.source.line, row)
         if self.state.dialog is waiting:
             self.state.dialog = texts.line_of(row, found, self.state.width, self.state.zone)
         self.renew()

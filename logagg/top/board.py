@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from logagg.explore import figures
 from logagg.explore.panels import CHANGE, Panel
 from logagg.top import bars
-from logagg.top.notes import notes_of
+from logagg.top.notes import notes_in
 from logagg.top.spans import (
     EMPTY,
     SELECTED,
@@ -24,7 +24,6 @@ from logagg.top.spans import (
     beside,
     between,
     cells,
-    clipped,
     filled,
     restyled,
     text_of,
@@ -60,7 +59,7 @@ def drawn(board: Board, width: int, zone: ZoneInfo) -> Picture:
     hits = [Hit(0, 0, width, "panel", board.panel.name)]
     if board.answer is None:
         return _padded([title, (Span("…", "dim"),)], hits, board)
-    notes: list[Line] = [clipped((Span(note, "note"),), width) for note in notes_of(board.answer, zone)]
+    notes = notes_in(board.answer, zone, width)[: board.rows]
     rows = board.answer["rows"][board.first : board.first + board.rows - len(notes)]
     if not board.answer["rows"]:
         return _padded([title, *(notes or [(Span("nothing", "dim"),)])], hits, board)
@@ -71,7 +70,7 @@ def drawn(board: Board, width: int, zone: ZoneInfo) -> Picture:
     rest = width - sum(widths) - len(GAP) * len(widths)
     for place, row in enumerate(rows):
         hits.append(Hit(len(lines), 0, width, "row", (board.panel.name, board.first + place)))
-        line = (*row_of(columns, widths, place), Span(GAP), _bar(row, board, rest))
+        line = (*row_of(columns, widths, place), *_bar(row, board, rest))
         lines.append(filled(restyled(line, SELECTED), width, SELECTED) if board.cursor == board.first + place else line)
     return _padded(lines, hits, board)
 
@@ -144,14 +143,13 @@ def _changes(board: Board, rows: Sequence[Mapping[str, Any]], arrow: str) -> Col
     return Column(f"Change{arrow}", list(map(figures.change, changes)), CHANGE, number=True, styles=styles)
 
 
-def _bar(row: Mapping[str, Any], board: Board, place: int) -> Span:
+def _bar(row: Mapping[str, Any], board: Board, place: int) -> Line:
     """Return the bar of a row: its share of the largest, where the measure that sorts is a sum."""
     assert board.answer
-    place = min(place, LONGEST_BAR)
     shares = [one["share"] for one in board.answer["rows"] if one["share"]]
     if place < BAR or not shares or not row["share"]:
-        return Span("")
-    return Span(bars.right(row["share"] / max(shares), place).rstrip(), "bar")
+        return EMPTY
+    return Span(GAP), Span(bars.right(row["share"] / max(shares), min(place, LONGEST_BAR)).rstrip(), "bar")
 
 
 def side_by_side(boards: Sequence[Board], columns: int, width: int, zone: ZoneInfo) -> Picture:

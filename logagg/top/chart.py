@@ -9,9 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from logagg.explore import figures
-from logagg.query.shorten import width as width_of
 from logagg.top import bars
-from logagg.top.notes import notes_of
 from logagg.top.spans import EMPTY, Hit, Line, Picture, Span, between, cells, text_of
 
 AXIS = 7  # cells of the numbers at the left: 99,999 and 123 ms
@@ -20,6 +18,7 @@ LATENCY = "latency"  # beside the splits of hits
 _PERCENTILES = ("p95", "p50")
 _LEAST = 8  # cells between the beginnings of two times
 _DAY = timedelta(days=1)
+_STEPS = [timedelta(minutes=one) for one in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,6 @@ class Chart:
     groups: Mapping[str, Sequence[float | None]]  # from the bottom up, if they add up
     is_sum: bool = True
     before: Sequence[float] | None = None
-    notes: tuple[str, ...] = ()
 
     @property
     def totals(self) -> list[float]:
@@ -49,15 +47,14 @@ def points_of(width: int) -> int:
     return max(8, width - AXIS - 1)
 
 
-def chart_of(split: str, answer: Mapping[str, Any], zone: ZoneInfo) -> Chart:
+def chart_of(split: str, answer: Mapping[str, Any]) -> Chart:
     """Return the chart of an answer of the model."""
     grain = timedelta(seconds=answer["grain"])
     per = figures.duration(grain).removeprefix("1 ")
-    notes = notes_of(answer, zone)
     if split == LATENCY:
         groups = {name: answer[name] for name in _PERCENTILES if answer[name]}
-        return Chart(f"Latency per {per}", answer["ts"], grain, groups, is_sum=False, notes=notes)
-    return Chart(f"Hits per {per}", answer["ts"], grain, answer["groups"], before=answer["before"], notes=notes)
+        return Chart(f"Latency per {per}", answer["ts"], grain, groups, is_sum=False)
+    return Chart(f"Hits per {per}", answer["ts"], grain, answer["groups"], before=answer["before"])
 
 
 def drawn(chart: Chart, width: int, rows: int, zone: ZoneInfo, *, colored: bool) -> Picture:
@@ -67,7 +64,7 @@ def drawn(chart: Chart, width: int, rows: int, zone: ZoneInfo, *, colored: bool)
     most = max([*totals, *(chart.before or ()), 0])
     columns = _columns(chart, totals, most, rows, colored=colored)
     line = bars.heights(chart.before, most, rows) if chart.before else []
-    lines: list[Line] = [_head(chart, width), *((Span(note, "note"),) for note in chart.notes)]
+    lines: list[Line] = [_head(chart, width)]
     first = len(lines)
     for row in range(rows - 1, -1, -1):
         label = chart.written(most) if row == rows - 1 else "0" if row == 0 else ""
@@ -116,36 +113,50 @@ def _joined(spans: Sequence[Span]) -> list[Span]:
 
 
 def _head(chart: Chart, width: int) -> Line:
-    legend: list[Span] = []
-    for place, (name, values) in enumerate(chart.groups.items()):
-        known = [one for one in values if one is not None]
-        value = sum(known) if chart.is_sum else max(known, default=None)
-        legend += [
-            Span("■ ", style_of(name, place)),
-            Span(f"{text_of(name)} "),
-            Span(chart.written(value), "dim"),
-            Span("  "),
-        ]
-    if chart.before:
-        legend += [Span(f"{BEFORE} before "), Span(chart.written(sum(chart.before)), "dim"), Span("  ")]
+    """Return the title, and the groups with their numbers: the largest ones that have a place."""
     title = (Span(chart.title, "title"), Span("  "))
-    while legend and cells(title) + cells(legend) > width:  # whole groups, as numbers are never cut
-        legend = legend[: -4 if len(legend) > 3 and legend[-4].text == "■ " else -3]
+    entries = {name: _entry(chart, place, name) for place, name in enumerate(chart.groups)}
+    before = (Span(f"{BEFORE} before "), Span(chart.written(sum(chart.before)), "dim")) if chart.before else EMPTY
+    left = width - cells(title) - (cells(before) + 2 if before else 0)
+    for name in sorted(entries, key=lambda name: -(_value(chart, name) or 0)):
+        left -= cells(entries[name]) + 2
+        if left < -2:
+            del entries[name]
+    shown = [*entries.values(), *([before] if before else [])]
+    legend = [span for entry in shown for span in (*entry, Span("  "))]
     return between(title, tuple(legend[:-1]), width)
 
 
+def _entry(chart: Chart, place: int, name: str) -> Line:
+    value = chart.written(_value(chart, name))
+    return (Span("■ ", style_of(name, place)), Span(f"{text_of(name)} "), Span(value, "dim"))
+
+
+def _value(chart: Chart, name: str) -> float | None:
+    """Return the number of a group in the window: the sum, or the largest of percentiles."""
+    known = [one for one in chart.groups[name] if one is not None]
+    return sum(known) if chart.is_sum else max(known, default=None)
+
+
 def _times(chart: Chart, places: Sequence[int], zone: ZoneInfo) -> Line:
-    """Return the times at which some of the buckets begin."""
+    """Return the times at which some of the buckets begin: round ones, if there are."""
+    begins = [cell for cell, bucket in enumerate(places) if not cell or places[cell - 1] != bucket]
+    round_ = [cell for cell in begins if _is_round(chart, places, cell, zone)]
     text, free = " " * (AXIS + 1), AXIS + 1
-    for cell, bucket in enumerate(places):
-        if cell and places[cell - 1] == bucket:
-            continue
-        label = _label(chart, bucket, zone)
-        at = AXIS + 1 + cell
-        if label and at >= free and at + width_of(label) <= AXIS + 1 + len(places):
+    for cell in round_ or begins:
+        label, at = _label(chart, places[cell], zone), AXIS + 1 + cell
+        if at >= free and at + len(label) <= AXIS + 1 + len(places):
             text = text.ljust(at) + label
             free = at + max(_LEAST, len(label) + 2)
-    return (Span(text, "dim"),) if chart.starts else EMPTY
+    return (Span(text, "dim"),)
+
+
+def _is_round(chart: Chart, places: Sequence[int], cell: int, zone: ZoneInfo) -> bool:
+    """Return whether a bucket begins at a multiple of the least step for whose times there is place."""
+    least = _LEAST * chart.grain * len(chart.starts) / len(places)
+    step = next((one for one in _STEPS if one >= least), _DAY)
+    local = chart.starts[places[cell]].astimezone(zone)
+    return not timedelta(hours=local.hour, minutes=local.minute) % step
 
 
 def _label(chart: Chart, bucket: int, zone: ZoneInfo) -> str:

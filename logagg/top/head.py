@@ -9,7 +9,7 @@ from logagg.explore.view import Pill
 from logagg.explore.windows import preset_of
 from logagg.query.shorten import shorten
 from logagg.query.shorten import width as width_of
-from logagg.top.keys import KEYS
+from logagg.top.keys import BY_KEY, HINTS, name_of
 from logagg.top.spans import EMPTY, Hit, Line, Picture, Span, between, cells, clipped, filled, text_of
 from logagg.top.state import State
 
@@ -63,10 +63,13 @@ def _said(words: Sequence[str]) -> Line:
 
 
 def _light(state: State) -> Line:
+    if state.printed:
+        newest = state.lake.newest if state.lake else None
+        return (Span(f"data until {figures.date_time(newest, state.zone, year=True)}", "dim"),) if newest else EMPTY
     age = figures.age(state.lake.age(state.clock()) if state.lake else None)
     if state.paused:
         return (Span("‖ Paused ", "note"), Span(age, "dim"))
-    light = "bad" if state.error else state.status["state"] if state.status else ""
+    light = "bad" if state.failure else state.status["state"] if state.status else ""
     return (Span("● ", f"light_{light}"), Span(f"{LIGHTS.get(light, '')} ".lstrip()), Span(age, "dim"))
 
 
@@ -98,11 +101,10 @@ def last(state: State) -> Line:
     if state.message:
         return filled((Span(text_of(state.message), "note"),), state.width)
     line: list[Span] = []
-    for key in KEYS:
-        if not key.short or (state.mode == "requests" and key.group == "Panels"):
+    for key, does in HINTS:
+        if state.mode == "requests" and BY_KEY[key].group == "Panels":
             continue
-        name = key.names.split()[0]
-        spans = [Span(f"{name} ", "key"), Span(f"{key.short}  ", "dim")]
+        spans = [Span(f"{name_of(key)} ", "key"), Span(f"{does}  ", "dim")]
         if cells(line) + cells(spans) - 2 > state.width:
             break
         line += spans

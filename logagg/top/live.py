@@ -33,8 +33,9 @@ class Live:
         try:
             newest = self._source.commit
         except LogaggError as error:
-            state.error = str(error)
+            state.lost = str(error)
             return False
+        state.lost = ""
         elapsed = self._clock() - self._shown_at
         has_moved = not state.view.window.until and elapsed >= MINUTE
         first = not self._commit
@@ -52,7 +53,7 @@ class Live:
         try:
             found = self._source.look(thoroughly=thoroughly)
         except LogaggError as error:
-            self._state.error = str(error)
+            self._state.lost = str(error)
         else:
             if thoroughly or self._state.lake is None:
                 self._searched_at = self._clock() if thoroughly else self._searched_at
@@ -67,4 +68,4 @@ class Live:
         try:
             self._state.status = self._source.status()
         except LogaggError as error:
-            self._state.error = str(error)
+            self._state.lost = str(error)

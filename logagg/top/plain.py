@@ -9,7 +9,7 @@ from rich.text import Text
 
 from logagg.top import screen
 from logagg.top.source import Source
-from logagg.top.spans import Line
+from logagg.top.spans import Line, plain
 from logagg.top.state import State
 from logagg.top.styles import style_of
 
@@ -17,14 +17,18 @@ from logagg.top.styles import style_of
 def show(state: State, source: Source) -> None:
     """Print the picture of a state. Raises LogaggError."""
     state.lake = source.look(thoroughly=True)
-    state.status = source.status()
+    state.printed = True
     state.seen = tuple(panel.name for panel in state.panels)
     state.height = sys.maxsize  # all rows have a place
     parts = state.parts()
     loaded = source.load(state.view, parts)
     state.put(parts, loaded.answers, loaded.scope, state.revision)
     state.cursors.clear()
-    console = Console(file=sys.stdout, width=state.width, markup=False, highlight=False, emoji=False)
+    if not sys.stdout.isatty():
+        state.colored = False
+        sys.stdout.writelines(f"{plain(line).rstrip()}\n" for line in screen.plain(state))
+        return
+    console = Console(markup=False, highlight=False, emoji=False)
     state.colored = console.color_system is not None and not console.no_color
     for line in screen.plain(state):
         console.print(_text(line), soft_wrap=True)
@@ -32,7 +36,7 @@ def show(state: State, source: Source) -> None:
 
 def _text(line: Line) -> Text:
     """Return a line as rich has it, without spaces at its end. Texts are appended as they are: nothing in them is markup."""
-    text = Text(no_wrap=True, end="")
+    text = Text()
     for span in line:
         text.append(span.text, style_of(span.style))
     text.rstrip()

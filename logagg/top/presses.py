@@ -26,7 +26,7 @@ def pressed(state: State, actions: Actions, key: str, text: str = "") -> None:
 
 
 def _type(state: State, key: str, text: str) -> None:
-    prompt = state.prompt
+    prompt, text = state.prompt, text.replace("\0", "")
     assert prompt
     if key in ("enter", "escape"):
         state.prompt = None

@@ -7,8 +7,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from logagg.explore import figures
-from logagg.top.notes import notes_of
-from logagg.top.spans import SELECTED, Hit, Line, Picture, Span, clipped, filled, restyled, text_of
+from logagg.top.notes import notes_in
+from logagg.top.spans import SELECTED, Hit, Line, Picture, Span, filled, restyled, text_of
 from logagg.top.table import Column, fitted, heads, row_of
 
 HEADS = 2  # lines above the rows
@@ -20,7 +20,7 @@ _NUMBERS: Mapping[str, Callable[[Any], str]] = {"bytes": figures.size, "seconds"
 
 def drawn(answer: Mapping[str, Any], width: int, rows: int, cursor: int, first: int, zone: ZoneInfo) -> Picture:
     """Return the heads and the rows that have a place."""
-    notes: list[Line] = [clipped((Span(note, "note"),), width) for note in notes_of(answer, zone)]
+    notes = notes_in(answer, zone, width)
     shown = answer["rows"][first : first + rows - len(notes)]
     title: Line = (Span("Requests", "current"), Span("  newest first", "dim"))
     if not shown:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from logagg.explore import figures
 from logagg.explore.panels import Panel
 from logagg.top import board, chart, dialogs, head, requests, tiles
 from logagg.top.board import Board
+from logagg.top.notes import notes_in
 from logagg.top.spans import EMPTY, Line, Picture, Span, clipped, filled, stacked
 from logagg.top.state import CHART, REQUESTS, TOTALS, State
 
@@ -25,7 +27,16 @@ def drawn(state: State) -> Picture:
     if state.dialog:
         body = dialogs.over(body, state.dialog.drawn(state.width, room), state.width, room)
     lines_of_head = Picture([filled(line, state.width) for line in top.lines], top.hits)
-    return stacked([lines_of_head, body, Picture([head.last(state)])])
+    whole = stacked([lines_of_head, body, Picture([head.last(state)])])
+    return replace(whole, head=top.height)
+
+
+def with_head(state: State, before: Picture) -> Picture:
+    """Return a screen with its head as it is now: the age of the data grows while nothing else changes."""
+    top = head.drawn(state)
+    if before.height != state.height or before.head != top.height:
+        return drawn(state)
+    return replace(before, lines=[*(filled(line, state.width) for line in top.lines), *before.lines[top.height :]])
 
 
 def _body(state: State) -> Picture:
@@ -85,8 +96,11 @@ def _chart(state: State) -> Picture:
     answer, rows = state.answer(CHART), chart_rows(state.height)
     if answer is None or ("groups" in answer) == state.latency:
         return Picture([(Span("…", "dim"),), *[EMPTY] * (rows + 1)])
-    shown = chart.chart_of(state.split, answer, state.zone)
-    return chart.drawn(shown, state.width, rows, state.zone, colored=state.colored)
+    notes = notes_in(answer, state.zone, state.width)
+    if answer["unavailable"]:
+        return Picture(notes)
+    picture = chart.drawn(chart.chart_of(state.split, answer), state.width, rows, state.zone, colored=state.colored)
+    return stacked([Picture(notes), picture])
 
 
 def _board(state: State, panel: Panel) -> Board:

@@ -21,7 +21,6 @@ from logagg.explore.query import Ask
 from logagg.explore.scope import Scope
 from logagg.explore.snapshots import AT_A_TIME, AnswerLimits, Left, Snapshots
 from logagg.explore.view import View
-from logagg.query.lines import LinesRequest, find
 from logagg.query.snapshot import target_of
 from logagg.quoting import literal
 
@@ -103,6 +102,8 @@ class Source:
 
     def line(self, row: Answer) -> Answer:
         """Return the line of a request, or the reason why there is none."""
+        from logagg.query.lines import LinesRequest, find  # and with it the parsers, which take a tenth of a second
+
         where, since = f"source = {literal(row['source'])} AND position = {row['position']:d}", row["ts"]
         request = LinesRequest(where, since, since + timedelta(seconds=1), limit=1)
         try:

@@ -44,6 +44,7 @@ class Picture:
 
     lines: Sequence[Line]
     hits: Sequence[Hit] = ()
+    head: int = 0  # lines at the top that tell what is true now
 
     @property
     def height(self) -> int:

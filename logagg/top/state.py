@@ -11,13 +11,14 @@ from zoneinfo import ZoneInfo
 
 from logagg.errors import LogaggError
 from logagg.explore import overview
-from logagg.explore.panels import Panel, PanelRequest, panel_answer
+from logagg.explore.panels import MOST_ROWS, Panel, PanelRequest, panel_answer
 from logagg.explore.requests import events
 from logagg.explore.scope import Period, Scope
 from logagg.explore.view import View
 from logagg.explore.windows import Window
 from logagg.top import board, chart
 from logagg.top.dialogs import Dialog, Prompt
+from logagg.top.notes import notes_in
 from logagg.top.source import Answer, LakeFacts, Part
 
 Mode = Literal["overview", "panel", "requests"]
@@ -60,6 +61,7 @@ class State:
     width: int = 80
     height: int = 24
     colored: bool = True
+    printed: bool = False  # once, to be read later: without what is true now only
     name: str = ""  # of the lake
     home: str = "UTC"  # the time zone of the start
     mode: Mode = "overview"
@@ -80,6 +82,7 @@ class State:
     prompt: Prompt | None = None
     message: str = ""  # that stands in the last line until the next key
     error: str = ""  # why the newest answers are not there
+    lost: str = ""  # why the lake cannot be looked at
     more: int = PAGE  # requests that are asked for
     seen: tuple[str, ...] = ()  # panels on the screen, from the last picture
 
@@ -136,10 +139,15 @@ class State:
         return max(1, self.height - self.lines_of_head - 1)
 
     @property
+    def failure(self) -> str:
+        """Why what is on the screen is not what is asked for."""
+        return self.error or self.lost
+
+    @property
     def trouble(self) -> str:
         """The first of the reasons for a light that is not green, or why there are no new answers."""
         reasons = self.status["reasons"] if self.status and self.status["state"] != "good" else ()
-        return self.error or next(iter(reasons), "")
+        return self.failure or next(iter(reasons), "")
 
     # What is wanted
 
@@ -247,7 +255,7 @@ class State:
         self.cursors[self.table] = self.cursors.get(self.table, 0) + rows
         self.place(self.table)
         if self.mode == "requests" and self.cursors[REQUESTS] >= len(self.rows) - 1 and self.answer(REQUESTS):
-            self.more += PAGE if (self.answer(REQUESTS) or {}).get("more") else 0
+            self.more = min(MOST_ROWS, self.more + PAGE * bool((self.answer(REQUESTS) or {}).get("more")))
 
     def place(self, table: str) -> None:
         """Keep the cursor of a table on a row, and the row on the screen."""
@@ -256,7 +264,9 @@ class State:
             return
         panel = next((one for one in self.panels if one.name == table), None)
         shown = self.rows_of(panel) if panel else max(1, self.body - board.HEADS)
-        shown -= sum(1 for key in ("complete_from", "note") if answer.get(key))
+        alone = panel is None or self.mode == "panel"
+        wide = self.width if alone else board.width_of(board.columns_of(self.width), self.width)
+        shown = max(1, shown - len(notes_in(answer, self.zone, wide)))
         last = max(0, len(answer["rows"]) - 1)
         at = self.cursors[table] = min(max(0, self.cursors.get(table, 0)), last)
         first = min(self.firsts.get(table, 0), max(0, last - shown + 1))

@@ -11,7 +11,7 @@ from logagg.notice_log import printable
 from logagg.query.shorten import padded
 from logagg.top.dialogs import FRAME, WIDEST, Dialog, wrapped
 from logagg.top.keys import MOUSE, listed
-from logagg.top.notes import notes_of, sentence
+from logagg.top.notes import notes_of, sentence, words_in
 from logagg.top.requests import fields
 from logagg.top.spans import EMPTY, Line, Span, cells, filled, text_of
 from logagg.top.state import REQUESTS, TOTALS, State
@@ -68,7 +68,8 @@ def total_of(state: State, name: str) -> Dialog | None:
         when = figures.period(period.since, period.until, zone)
         lines.append((Span(f"{when}: "), Span(figures.exact_measure(name, values.get(name)), "number")))
     note = totals["notes"].get(name)
-    lines += [(Span(one, "note"),) for one in ([sentence(note)] if note else notes_of({**totals, "note": ""}, zone))]
+    said = sentence(note) if note else " ".join(notes_of({**totals, "note": ""}, zone))
+    lines += words_in(said, _inside(state.width), "note") if said else []
     return Dialog(figures.shown(name).title, [*lines, EMPTY, *_code(sql, state.width)], copied=sql)
 
 
@@ -86,11 +87,11 @@ def status_of(state: State) -> Dialog:
     status = state.status
     if status is None:
         return Dialog("State", [(Span("…"),)])
-    reasons = [state.error] if state.error else status["reasons"]
+    reasons = [state.failure] if state.failure else status["reasons"]
     said = {"good": "All is well.", "warn": "Something needs a look.", "bad": "Something is wrong."}
-    lines: list[Line] = [(Span(said["bad" if state.error else status["state"]], "title"),)]
+    lines: list[Line] = [(Span(said["bad" if state.failure else status["state"]], "title"),)]
     for reason in reasons:
-        lines += wrapped(sentence(reason), _inside(state.width))
+        lines += words_in(sentence(reason), _inside(state.width))
     lines.append(EMPTY)
     lines += [(Span(_tail(one)),) for one in status["tails"]] or [(Span("No tail is running."),)]
     worst = sorted(status["sources"], key=lambda one: (not one["problem"], -(one["lag"] or 0), -(one["rejects"] or 0)))

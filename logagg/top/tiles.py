@@ -9,7 +9,7 @@ from logagg.explore import figures
 from logagg.explore.overview import TOTALS
 from logagg.query.shorten import padded
 from logagg.query.shorten import width as width_of
-from logagg.top.notes import notes_of
+from logagg.top.notes import notes_in
 from logagg.top.spans import EMPTY, Hit, Line, Picture, Span
 
 GAP = 2
@@ -25,22 +25,23 @@ def names_of(totals: Mapping[str, Any], *, ads: bool) -> list[str]:
 
 def drawn(totals: Mapping[str, Any], width: int, zone: Any, *, ads: bool) -> Picture:
     """Return the tiles, in as many bands as they need."""
-    notes: list[Line] = [(Span(note, "note"),) for note in notes_of({**totals, "note": ""}, zone)]
+    notes = notes_in({**totals, "note": ""}, zone, width)
     if totals["unavailable"]:
         return Picture(notes)
     tiles = [_tile(name, totals) for name in names_of(totals, ads=ads)]
     lines, hits = notes, []
-    for band in _bands(tiles, width):
+    gap = GAP if len(_bands(tiles, width, GAP)) == 1 else GAP - 1
+    for band in _bands(tiles, width, gap):
         start = 0
         rows: list[Line] = [EMPTY] * len(band[0][1])
         for name, texts in band:
             wide = _width(texts)
             rows = [
-                (*row, Span(padded(one.text, wide), one.style), Span(" " * GAP))
+                (*row, Span(padded(one.text, wide), one.style), Span(" " * gap))
                 for row, one in zip(rows, texts, strict=True)
             ]
             hits += [Hit(len(lines) + row, start, start + wide, "explain", name) for row in range(len(rows))]
-            start += wide + GAP
+            start += wide + gap
         lines += rows
     return Picture(lines, hits)
 
@@ -65,7 +66,7 @@ def _width(texts: Sequence[Span]) -> int:
     return max(width_of(span.text) for span in texts)
 
 
-def _bands(tiles: Sequence[tuple[str, list[Span]]], width: int) -> list[list[tuple[str, list[Span]]]]:
+def _bands(tiles: Sequence[tuple[str, list[Span]]], width: int, gap: int) -> list[list[tuple[str, list[Span]]]]:
     bands: list[list[tuple[str, list[Span]]]] = []
     left = -1
     for tile in tiles:
@@ -74,5 +75,5 @@ def _bands(tiles: Sequence[tuple[str, list[Span]]], width: int) -> list[list[tup
             bands.append([])
             left = width
         bands[-1].append(tile)
-        left -= wide + GAP
+        left -= wide + gap
     return bands
