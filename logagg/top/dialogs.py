@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from logagg.query.shorten import width as width_of
-from logagg.top.spans import SELECTED, Hit, Line, Picture, Span, cells, clipped, filled, restyled, text_of
+from logagg.top.spans import SELECTED, Hit, Line, Picture, Span, cells, clipped, cropped, filled, restyled, text_of
 
 FRAME = 4  # cells of the border and the space beside it
 WIDEST = 120
@@ -75,7 +75,7 @@ def over(below: Picture, dialog: Picture, width: int, height: int) -> Picture:
     lines += [filled((), width)] * (height - len(lines))
     for place, line in enumerate(dialog.lines[:height]):
         rest = width - left - wide
-        lines[top + place] = (*filled(lines[top + place], left), *line, Span(" " * rest))
+        lines[top + place] = (*cropped(lines[top + place], left), *line, Span(" " * rest))
     hits = [Hit(place, 0, width, "close") for place in range(height)]
     return Picture(lines, [*(hit.moved(top, left) for hit in dialog.hits), *hits])
 

@@ -9,7 +9,7 @@ from logagg.explore.view import Pill
 from logagg.explore.windows import preset_of
 from logagg.query.shorten import shorten
 from logagg.query.shorten import width as width_of
-from logagg.top.keys import BY_KEY, HINTS, name_of
+from logagg.top.keys import HINTS, HINTS_OF_REQUESTS, name_of
 from logagg.top.spans import EMPTY, Hit, Line, Picture, Span, between, cells, clipped, filled, text_of
 from logagg.top.state import State
 
@@ -101,9 +101,7 @@ def last(state: State) -> Line:
     if state.message:
         return filled((Span(text_of(state.message), "note"),), state.width)
     line: list[Span] = []
-    for key, does in HINTS:
-        if state.mode == "requests" and BY_KEY[key].group == "Panels":
-            continue
+    for key, does in HINTS_OF_REQUESTS if state.mode == "requests" else HINTS:
         spans = [Span(f"{name_of(key)} ", "key"), Span(f"{does}  ", "dim")]
         if cells(line) + cells(spans) - 2 > state.width:
             break

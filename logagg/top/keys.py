@@ -115,6 +115,18 @@ HINTS = (
     ("[", "window before"),
     ("u", "UTC"),
 )
+HINTS_OF_REQUESTS = (
+    ("?", "help"),
+    ("q", "quit"),
+    ("enter", "line"),
+    ("escape", "back"),
+    ("t", "window"),
+    ("y", "SQL"),
+    ("b", "people"),
+    ("space", "pause"),
+    ("[", "window before"),
+    ("u", "UTC"),
+)
 
 MOUSE = (
     ("click on a row", "choose it; again, or twice: filter by it"),

@@ -81,6 +81,25 @@ def clipped(line: Iterable[Span], limit: int) -> Line:
     return tuple(found)
 
 
+def cropped(line: Iterable[Span], limit: int) -> Line:
+    """Return the first cells of a line, without a mark where it ends; half of a wide character is a space."""
+    found: list[Span] = []
+    for span in line:
+        text = span.text if width(span.text) <= limit else _beginning(span.text, limit)
+        found.append(Span(text, span.style))
+        limit -= width(text)
+        if text != span.text:
+            break
+    return (*found, Span(" " * limit))
+
+
+def _beginning(text: str, limit: int) -> str:
+    place = limit
+    while width(text[:place]) > limit:
+        place -= 1
+    return text[:place]
+
+
 def filled(line: Iterable[Span], limit: int, style: str = "") -> Line:
     """Return a line of exactly this width."""
     fit = clipped(line, limit)

@@ -27,7 +27,7 @@ async def settle(pilot: Piloted) -> Top:
     assert isinstance(app, Top)
     for _ in range(2000):
         await pilot.pause(0.005)
-        if app.is_settled:
+        if app.feed.is_settled:
             return app
     raise AssertionError(f"not settled: {app.state.error}")
 
@@ -125,13 +125,13 @@ def test_a_new_commit_is_shown_unless_paused(run: Callable[..., None]) -> None:
     async def act(pilot: Piloted) -> None:
         app = await settle(pilot)
         before = app.state.revision
-        app.live._commit, app.live._shown_at = "an older one", float("-inf")
-        app._look()
+        app.feed.live._commit, app.feed.live._shown_at = "an older one", float("-inf")
+        app.look()
         await settle(pilot)
         assert app.state.revision == before + 1 and app.state.got["totals"].revision == before + 1
         await pilot.press("space")
-        app.live._commit, app.live._shown_at = "an older one", float("-inf")
-        app._look()
+        app.feed.live._commit, app.feed.live._shown_at = "an older one", float("-inf")
+        app.look()
         await settle(pilot)
         assert app.state.revision == before + 1
 
@@ -151,7 +151,7 @@ def test_what_fails_is_said_and_tried_again(run: Callable[..., None], monkeypatc
         await pilot.pause(0.1)
         assert "! the disk is gone" in text(app) and "Trouble" in text(app)
         monkeypatch.setattr(Source, "load", load)
-        app._retry()
+        app.feed.retry()
         await settle(pilot)
         assert "the disk is gone" not in text(app)
 
@@ -162,10 +162,10 @@ def test_a_question_that_nobody_waits_for_is_interrupted(run: Callable[..., None
     async def act(pilot: Piloted) -> None:
         app = await settle(pilot)
         await pilot.press("x", "x", "c", "b", "[")
-        running = app._running
+        running = app.feed._question
         await pilot.press("]", "enter")
         await settle(pilot)
-        assert running is None or running.stop.done() or app._running is None
+        assert running is None or running.stop.done() or app.feed._question is None
         assert not app.state.error
 
     run(act)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from logagg.top.actions import Actions
-from logagg.top.keys import BY_KEY, KEYS, listed
+from logagg.top.keys import BY_KEY, HINTS, HINTS_OF_REQUESTS, KEYS, listed
 from logagg.top.spans import plain
 from logagg.top.texts import help_of
 
@@ -35,3 +35,7 @@ def test_keys_that_goaccess_htop_k9s_and_lnav_agree_on() -> None:
     }
     agreed |= {"space": "pause", "escape": "back", "1": "number", "pageup": "page", "ctrl+f": "page", "I": "reverse"}
     assert {key: BY_KEY[key].action for key in agreed} == agreed
+
+
+def test_hints_are_keys() -> None:
+    assert {key for key, _ in (*HINTS, *HINTS_OF_REQUESTS)} <= BY_KEY.keys()
