@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 
 from logagg.explore.measures import MEASURES, Shown, Unit
 
-Number = int | float | Decimal
+Number = float | Decimal
 
 DASH = "–"
 TIMES = "×"
@@ -31,9 +31,9 @@ def count(value: Number | None) -> str:
     """Return at most five characters before the unit: 12,345 stays, 123,456 is 123k."""
     if value is None:
         return DASH
-    if abs(value) >= 99_999.5:
+    if abs(float(value)) >= 99_999.5:
         return _scaled(value, _COUNTS)
-    return _trimmed(_fixed(value, 1 if abs(value) < 100 else 0), grouped=True)
+    return _trimmed(_fixed(value, 1 if abs(float(value)) < 100 else 0), grouped=True)
 
 
 def size(value: Number | None) -> str:
@@ -151,7 +151,7 @@ def dimension_title(name: str) -> str:
 
 def _scaled(value: Number, units: tuple[str, ...]) -> str:
     unit = 0
-    while unit < len(units) - 1 and abs(value) >= 999.5:
+    while unit < len(units) - 1 and abs(float(value)) >= 999.5:
         value, unit = float(value) / 1000, unit + 1
     return _significant(value) + units[unit]
 
@@ -159,7 +159,7 @@ def _scaled(value: Number, units: tuple[str, ...]) -> str:
 def _significant(value: Number, digits: int = 3) -> str:
     if not value:
         return "0"
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(float(value)))))
     return _trimmed(_fixed(value, min(6, decimals)))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from logagg.explore.query import Ask, Fetched
 from logagg.query import reports, status
 from logagg.query.reports import ReportRequest
 from logagg.query.sandbox_child import allow_only, parts_of
-from logagg.query.snapshot import connect, target_of
+from logagg.query.snapshot import attach, connect, target_of
 from logagg.query.status import Status
 from logagg.quoting import literal
 
@@ -47,9 +47,10 @@ class Snapshot:
     """One commit of a lake. Queries may come from any thread."""
 
     def __init__(
-        self, target: Path, connection: duckdb.DuckDBPyConnection, limits: AnswerLimits, zone: str = "UTC"
+        self, target: Path, connection: duckdb.DuckDBPyConnection, limits: AnswerLimits, start: Sequence[str] = ()
     ) -> None:
-        self.target, self._connection, self._limits, self._zone = target, connection, limits, zone
+        """`start` is executed on each cursor."""
+        self.target, self._connection, self._limits, self._start = target, connection, limits, start
         self._kept: OrderedDict[str, Fetched] = OrderedDict()  # a page and the next one share most of their queries
         self._lock = threading.Lock()
         with self.queries() as ask:
@@ -110,7 +111,8 @@ class Snapshot:
         """Yield cursors that are interrupted after the time limit, and the event that tells so."""
         cursors, over = [self._connection.cursor() for _ in range(count)], threading.Event()
         for cursor in cursors:
-            cursor.execute(f"SET TimeZone = {literal(self._zone)}")
+            for command in self._start:
+                cursor.execute(command)
 
         def interrupt() -> None:
             over.set()
@@ -164,11 +166,16 @@ class Snapshots:
         target = target_of(self._root)
         with self._lock:
             if self._newest is None or self._newest.target != target:
-                self._newest = Snapshot(target, self._opened(), self._limits, self._zone)
+                self._newest = Snapshot(target, self._opened(), self._limits, self._start())
             return self._newest
 
+    def _start(self) -> tuple[str, ...]:
+        """Return what is executed on each new cursor."""
+        return (f"SET TimeZone = {literal(self._zone)}", *(["USE lake"] if self._confined else []))
+
     def _opened(self) -> duckdb.DuckDBPyConnection:
-        connection = connect(self._root)
+        # A confined one is an instance of its own: other connections to the catalog's file would share its limits.
+        connection = attach(self._root, {}) if self._confined else connect(self._root)
         settings = {
             "threads": str(self._limits.threads),
             "memory_limit": literal(f"{self._limits.memory}B"),

@@ -110,7 +110,7 @@ def refresh_after(period: Period, now: datetime) -> float:
     """Return the seconds from an answer to the next one, if there are new data."""
     if period.until < now - 2 * MINUTE:  # it has ended, and changes by late lines only
         return 30.0
-    return 1.0 if period.length <= _HOUR else 5.0 if period.length <= DAY + MINUTE else 30.0
+    return 1.0 if period.length <= _HOUR + MINUTE else 5.0 if period.length <= DAY + MINUTE else 30.0
 
 
 def _minute(time: datetime) -> str:

@@ -8,13 +8,12 @@ from datetime import UTC, timedelta
 from typing import Any, Protocol
 
 from logagg.explore import figures
-from logagg.explore.scope import DIMENSIONS
 from logagg.explore.view import Pill, View, sorts_of
 from logagg.explore.windows import PRESETS, Window, last_of, moved, narrowed, widened
 from logagg.query.times import zone_of
 from logagg.top import board, screen, texts
 from logagg.top.dialogs import Choice, Dialog, Prompt
-from logagg.top.state import CHART, REQUESTS, State
+from logagg.top.state import CHART, REQUESTS, State, Values
 
 SPLITS = (("kind", False), ("status_class", False), ("kind", True))
 
@@ -149,12 +148,9 @@ class Actions:
 
     def do_beside(self, step: int) -> None:
         state = self.state
-        names, columns = [one.name for one in state.panels], board.columns_of(state.width)
-        if state.mode != "overview" or state.table not in names:
-            return
-        place = names.index(state.table) + step
-        if 0 <= place < len(names) and place // columns == (place - step) // columns:
-            self._choose(names[place])
+        row = next(([one.name for one in row] for row in state.grid if state.panel in row), [])
+        if state.mode == "overview" and row and 0 <= (place := row.index(state.table) + step) < len(row):
+            self._choose(row[place])
 
     def do_number(self, number: int) -> None:
         if number <= len(self.state.panels):
@@ -178,9 +174,9 @@ class Actions:
         """Show the menu of measures; after a click on a head, sort by it."""
         state = self.state
         if isinstance(name, tuple):
-            panel = next(one for one in state.panels if one.name == name[0])
-            state.current = panel.name
-            return state.sort(state.view.sorted_by(panel, name[1]))
+            clicked = next(one for one in state.panels if one.name == name[0])
+            state.current = clicked.name
+            return state.sort(state.view.sorted_by(clicked, name[1]))
         if not (panel := state.panel) or state.mode == "requests":
             return
         sorts, current = sorts_of(panel, compared=state.compared), state.view.sort_of(panel)[0]
@@ -230,53 +226,56 @@ class Actions:
         state.move(direction * max(1, shown - 1))
 
     def do_pick(self, _: object) -> None:
-        """Filter by all values of the row; if it is so already, take them back."""
+        """Filter by all values of the row, or of those that are marked; if it is so already, take them back."""
         if self.state.mode == "requests":
             return self.host.read_line(self.state.row) if self.state.row else None
         if screen.is_nothing(self.state):
             lake = self.state.lake
             return self._to(last_of(lake.newest))() if lake and lake.newest else None
-        values, view = self._values(), self.state.view
+        values, view = self._chosen(), self.state.view
         if all(Pill(*value) in view.pills for value in values):
             for value in values:
                 view = view.without(Pill(*value))
         else:
-            for value in values:
-                view = view if Pill(*value) in view.pills else view.pick(*value)
+            view = _filtered(view, values)
         self._filter(view)
 
-    def do_also(self, _: object) -> None:
-        view = self.state.view
-        for value in self._values():
-            view = view.also(*value)
-        self._filter(view)
+    def do_mark(self, _: object) -> None:
+        """Mark the row, or take its mark away, and go to the next one."""
+        state = self.state
+        if values := self._values():
+            state.marks.setdefault(state.table, set()).symmetric_difference_update({values})
+        state.move(1)
 
     def do_exclude(self, _: object) -> None:
-        values = self._values()
-        self._filter(self.state.view.exclude(*values[0]) if values else self.state.view)
+        """Exclude the first value of the row, or those of the rows that are marked."""
+        view, chosen = self.state.view, self._chosen()
+        for value in chosen:
+            view = view.exclude(*value) if chosen and value[0] == chosen[0][0] else view
+        self._filter(view)
 
     def _filter(self, view: View) -> None:
-        if self.state.row is not None and not self._values():
+        if self.state.row is not None and not self._chosen():
             names = ", ".join(self.state.panel.dimensions if self.state.panel else ())
             self.state.message = f"There is no filter for {names}."
         self.state.go(view)
 
-    def _values(self) -> list[tuple[str, str]]:
+    def _chosen(self) -> Values:
+        """Return the values of the rows that are marked, else of the row."""
+        marks = self.state.marks.get(self.state.table) if self.state.mode != "requests" else None
+        return tuple(dict.fromkeys(value for values in sorted(marks) for value in values)) if marks else self._values()
+
+    def _values(self) -> Values:
         """Return the values of the row that can be filtered by."""
         state, row = self.state, self.state.row
-        if row is None or not state.panel or state.mode == "requests":
-            return []
-        names = [name for name in state.panel.dimensions if name in DIMENSIONS]
-        return [(name, "" if row[name] is None else str(row[name])) for name in names]
+        return state.values_of(state.panel, row) if row is not None and state.panel and state.mode != "requests" else ()
 
     def do_requests(self, _: object) -> None:
         """Look at the requests of the row."""
-        state, view = self.state, self.state.view
+        state = self.state
         if state.mode == "requests":
             return
-        for value in self._values():
-            view = view if Pill(*value) in view.pills else view.pick(*value)
-        state.go(view, mode="requests")
+        state.go(_filtered(state.view, self._chosen()), mode="requests")
         state.cursors[REQUESTS] = 0
 
     def do_back(self, _: object) -> None:
@@ -318,6 +317,17 @@ class Actions:
         state.cursors[name] = row
         state.place(name)
         return was or twice
+
+
+def _filtered(view: View, values: Values) -> View:
+    """Return a view of these values only of their dimensions."""
+    dimensions = {dimension for dimension, _ in values}
+    for pill in view.pills:
+        if pill.dimension in dimensions and not pill.excluded:
+            view = view.without(pill)
+    for value in values:
+        view = view.also(*value)
+    return view
 
 
 def _title(name: str) -> str:

@@ -51,6 +51,7 @@ class Board:
     stale: bool = False  # the answer is one to the question before
     exact: bool = False
     compared: bool = False
+    marked: frozenset[int] = frozenset()  # rows
 
 
 def drawn(board: Board, width: int, zone: ZoneInfo) -> Picture:
@@ -71,8 +72,14 @@ def drawn(board: Board, width: int, zone: ZoneInfo) -> Picture:
     for place, row in enumerate(rows):
         hits.append(Hit(len(lines), 0, width, "row", (board.panel.name, board.first + place)))
         line = (*row_of(columns, widths, place), *_bar(row, board, rest))
-        lines.append(filled(restyled(line, SELECTED), width, SELECTED) if board.cursor == board.first + place else line)
+        lines.append(_styled(line, width, board, board.first + place))
     return _padded(lines, hits, board)
+
+
+def _styled(line: Line, width: int, board: Board, row: int) -> Line:
+    """Return the line of a row as it is chosen or marked."""
+    style = ("marked " if row in board.marked else "") + (SELECTED if row == board.cursor else "")
+    return filled(restyled(line, style.strip()), width, style.strip()) if style else line
 
 
 def _padded(lines: Sequence[Line], hits: Sequence[Hit], board: Board) -> Picture:
@@ -83,7 +90,7 @@ def _padded(lines: Sequence[Line], hits: Sequence[Hit], board: Board) -> Picture
 def _title(board: Board, width: int) -> Line:
     number = f"{board.number} " if board.number else ""
     style = "current" if board.cursor is not None else "title"
-    left = (Span(number, "dim"), Span(board.panel.title, style), Span(" …" if board.stale else "", "dim"))
+    left: Line = (Span(number, "dim"), Span(board.panel.title, style), Span(" …" if board.stale else "", "dim"))
     if board.search:
         left = (*left, Span(f" /{text_of(board.search)}", "pill"))
     found = _found(board)
@@ -152,9 +159,8 @@ def _bar(row: Mapping[str, Any], board: Board, place: int) -> Line:
     return Span(GAP), Span(bars.right(row["share"] / max(shares), min(place, LONGEST_BAR)).rstrip(), "bar")
 
 
-def side_by_side(boards: Sequence[Board], columns: int, width: int, zone: ZoneInfo) -> Picture:
-    """Return panels beside each other, each of the width that so many columns have."""
-    wide = width_of(columns, width)
+def side_by_side(boards: Sequence[Board], wide: int, zone: ZoneInfo) -> Picture:
+    """Return panels beside each other, each of the same width."""
     return beside([drawn(board, wide, zone) for board in boards], [wide] * len(boards), SPACE)
 
 

@@ -106,4 +106,4 @@ def last(state: State) -> Line:
         if cells(line) + cells(spans) - 2 > state.width:
             break
         line += spans
-    return filled(line, state.width)
+    return filled(line[:-1] + [Span(does_.rstrip(), style) for does_, style in line[-1:]], state.width)

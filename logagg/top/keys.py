@@ -85,9 +85,9 @@ KEYS = (
     Key(("pageup", "ctrl+b"), "page", "a page up", "Rows", -1),
     Key(("home", "g"), "row", "first row", "Rows", -1_000_000),
     Key(("end", "G"), "row", "last row", "Rows", 1_000_000),
-    Key(("enter",), "pick", "filter by the values of the row; of a request: its line", "Rows"),
-    Key(("a",), "also", "one more value, beside that of the filter", "Rows"),
-    Key(("x",), "exclude", "any value but this one", "Rows"),
+    Key(("enter",), "pick", "filter by the values of the row, or of the marked ones; of a request: its line", "Rows"),
+    Key(("a",), "mark", "mark the row, for a filter by several", "Rows"),
+    Key(("x",), "exclude", "any value but the first one of the row, or those of the marked ones", "Rows"),
     Key(("v", "l"), "requests", "the requests of the row", "Rows"),
     Key(("escape", "backspace"), "back", "undo the last step: a search, a filter, a window", "Rows"),
     Key(("~",), "flip", "turn the last filter: is, is not", "Rows"),
@@ -130,7 +130,7 @@ HINTS_OF_REQUESTS = (
 
 MOUSE = (
     ("click on a row", "choose it; again, or twice: filter by it"),
-    ("Ctrl and click", "one more value"),
+    ("Ctrl and click", "mark a row"),
     ("Alt and click, right click", "exclude the value"),
     ("click on the head of a column", "sort by it; again: the other order"),
     ("click on the name of a panel", "choose it; again: the panel alone"),

@@ -45,7 +45,7 @@ class Pointer:
         elif hit.action in ("row", "request"):
             name, row = hit.argument if isinstance(hit.argument, tuple) else (REQUESTS, hit.argument)
             was = self._actions.clicked_row(name, row, twice=twice)
-            act = "also" if also else "exclude" if not_ else "pick" if was else ""
+            act = "mark" if also else "exclude" if not_ else "pick" if was else ""
             if act:
                 self._actions.do(act)
         else:

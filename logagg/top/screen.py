@@ -68,12 +68,10 @@ def overview(state: State) -> tuple[Picture, dict[str, tuple[int, int]]]:
     if nothing := _nothing(state):
         return stacked([*pictures, nothing]), {}
     pictures += [_chart(state), BLANK]
-    start, places = sum(one.height for one in pictures), {}
-    columns = board.columns_of(state.width)
-    panels = state.panels
-    for place in range(0, len(panels), columns):
-        row = panels[place : place + columns]
-        picture = board.side_by_side([_board(state, one) for one in row], columns, state.width, state.zone)
+    start = sum(one.height for one in pictures)
+    places: dict[str, tuple[int, int]] = {}
+    for row in state.grid:
+        picture = board.side_by_side([_board(state, one) for one in row], state.width_of(row[0]), state.zone)
         places |= {one.name: (start, start + picture.height) for one in row}
         pictures += [picture, BLANK]
         start += picture.height + 1
@@ -117,7 +115,16 @@ def _board(state: State, panel: Panel) -> Board:
         stale=state.is_stale(panel.name),
         exact=state.mode == "panel",
         compared=state.compared,
+        marked=_marked(state, panel),
     )
+
+
+def _marked(state: State, panel: Panel) -> frozenset[int]:
+    """Return the rows that are marked."""
+    marks, answer = state.marks.get(panel.name), state.answer(panel.name)
+    if not marks or not answer:
+        return frozenset()
+    return frozenset(place for place, row in enumerate(answer["rows"]) if state.values_of(panel, row) in marks)
 
 
 def _nothing(state: State) -> Picture | None:

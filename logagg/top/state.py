@@ -13,7 +13,7 @@ from logagg.errors import LogaggError
 from logagg.explore import overview
 from logagg.explore.panels import MOST_ROWS, Panel, PanelRequest, panel_answer
 from logagg.explore.requests import events
-from logagg.explore.scope import Period, Scope
+from logagg.explore.scope import DIMENSIONS, Period, Scope
 from logagg.explore.view import View
 from logagg.explore.windows import Window
 from logagg.top import board, chart
@@ -22,6 +22,7 @@ from logagg.top.notes import notes_in
 from logagg.top.source import Answer, LakeFacts, Part
 
 Mode = Literal["overview", "panel", "requests"]
+Values = tuple[tuple[str, str], ...]  # of a row, that can be filtered by: dimension and value
 
 TOTALS, CHART, REQUESTS = "totals", "chart", "requests"
 OF_CARD, OF_EXPANDED, OF_FULL = 20, 100, 1_000  # rows that are asked for
@@ -74,6 +75,7 @@ class State:
     firsts: dict[str, int] = field(default_factory=dict)  # the row that a table begins with
     expanded: set[str] = field(default_factory=set)
     searches: dict[str, str] = field(default_factory=dict)
+    marks: dict[str, set[Values]] = field(default_factory=dict)  # of a panel: the values of rows, for one filter
     got: dict[str, Got] = field(default_factory=dict)
     scope: Scope | None = None  # of the newest answers
     status: Answer | None = None
@@ -97,6 +99,19 @@ class State:
     @property
     def panels(self) -> Sequence[Panel]:
         return (*self.by, *(self.lake.panels if self.lake else ()))
+
+    @property
+    def grid(self) -> list[list[Panel]]:
+        """The panels as they stand beside each other: those of --by alone, with all measures."""
+        columns, panels = board.columns_of(self.width), list(self.panels[len(self.by) :])
+        rows = [panels[place : place + columns] for place in range(0, len(panels), columns)]
+        return [*([one] for one in self.by), *rows]
+
+    def width_of(self, panel: Panel) -> int:
+        """Return how wide a panel is."""
+        if self.mode == "panel" or panel in self.by:
+            return self.width
+        return board.width_of(board.columns_of(self.width), self.width)
 
     @property
     def panel(self) -> Panel | None:
@@ -228,7 +243,7 @@ class State:
 
     def _show(self, step: Step) -> None:
         if step.view.asked != self.view.asked:
-            self.cursors, self.firsts, self.more = {}, {}, PAGE
+            self.cursors, self.firsts, self.marks, self.more = {}, {}, {}, PAGE
         self.view, self.mode, self.current = step.view, step.mode, step.current
         if self.mode != "requests":
             self.got.pop(REQUESTS, None)
@@ -251,6 +266,11 @@ class State:
         place = self.cursors.get(self.table, 0)
         return self.rows[place] if place < len(self.rows) else None
 
+    def values_of(self, panel: Panel, row: Mapping[str, Any]) -> Values:
+        """Return the values of a row that can be filtered by."""
+        names = [name for name in panel.dimensions if name in DIMENSIONS]
+        return tuple((name, "" if row[name] is None else str(row[name])) for name in names)
+
     def move(self, rows: int) -> None:
         self.cursors[self.table] = self.cursors.get(self.table, 0) + rows
         self.place(self.table)
@@ -264,9 +284,7 @@ class State:
             return
         panel = next((one for one in self.panels if one.name == table), None)
         shown = self.rows_of(panel) if panel else max(1, self.body - board.HEADS)
-        alone = panel is None or self.mode == "panel"
-        wide = self.width if alone else board.width_of(board.columns_of(self.width), self.width)
-        shown = max(1, shown - len(notes_in(answer, self.zone, wide)))
+        shown = max(1, shown - len(notes_in(answer, self.zone, self.width_of(panel) if panel else self.width)))
         last = max(0, len(answer["rows"]) - 1)
         at = self.cursors[table] = min(max(0, self.cursors.get(table, 0)), last)
         first = min(self.firsts.get(table, 0), max(0, last - shown + 1))

@@ -18,6 +18,8 @@ STYLES = {
     "note": "yellow",
     "pill": "reverse",
     "selected": "reverse",
+    "marked": "bold underline yellow",
+    "marked selected": "bold underline reverse yellow",
     "bar": "blue",
     "better": "green",
     "worse": "red",

@@ -96,7 +96,7 @@ def test_it_follows_a_log_and_its_keys(size: tuple[int, int], logagg: Command, t
     top.press("Enter")
     top.expect(lambda screen: '"GET /second.html HTTP/1.1" 200 10' in screen.replace("\n", ""))
     top.press("Escape", "Escape", "?")
-    top.expect(lambda screen: "this help" in screen)
+    top.expect(lambda screen: "menu of windows" in screen)
     top.press("q", "q")
     assert top.status() == "0"
     tail.terminate()

@@ -122,7 +122,14 @@ def opened(demo_lake: Path) -> Opened:
     ) -> Shown:
         clock = ManualClock(NOW.timestamp())
         source = Source(root, clock, AnswerLimits(), zone, where)
-        state = State(View(window=window, where=where, zone=zone, **view), clock.now, by, width=width, height=height)
+        state = State(
+            View(window=window, where=where, zone=zone, **view),
+            clock.now,
+            by,
+            width=width,
+            height=height,
+            colored=False,
+        )
         state.name, state.home, state.lake = "demo", zone, source.look(thoroughly=True)
         return Shown(state, source)
 

@@ -11,6 +11,8 @@ from logagg.explore.view import Pill
 from logagg.explore.windows import Window
 from tests.units.top.conftest import DAYS, NOW, Opened, Shown
 
+WITHIN = "ts >= '2026-03-03 00:00Z' AND ts < '2026-03-05 00:00Z'"
+
 
 def hits(shown: Shown) -> int:
     totals = shown.state.answer("totals")
@@ -31,20 +33,26 @@ def test_enter_filters_x_excludes_and_escape_undoes(opened: Opened) -> None:
     assert shown.state.view.pills == () and hits(shown) == all_
     shown.press("x")
     assert hits(shown) == all_ - of_path and shown.row()["path"] != path
-    shown.press("j", "a", "\\")
+    shown.press("j", "x", "\\")
     assert shown.state.view.pills == () and hits(shown) == all_
     shown.press("escape")
     assert len(shown.state.view.pills) == 2
 
 
-def test_several_values_of_one_dimension(opened: Opened) -> None:
-    shown = opened(200, 60)
-    shown.press("/", *"statuses", "escape")
-    shown.state.current = "statuses"
-    first = shown.press("enter") and shown.state.view.pills
-    shown.press("escape", "j", "a", "k", "a")
-    assert len(shown.state.view.pills) == 2 and first
-    assert {pill.dimension for pill in shown.state.view.pills} == {"status"}
+def test_a_filter_by_several_rows(opened: Opened) -> None:
+    shown = opened()
+    all_, counts = hits(shown), {}
+    for path in [row["path"] for row in shown.state.rows[:3]]:
+        [(counts[path],)] = shown.sql(f"SELECT count(*) FROM requests WHERE path = '{path}' AND {WITHIN}")
+    one, two, three = counts
+    shown.press("a", "a", "k", "a")
+    assert shown.state.marks == {"pages": {(("path", one),)}} and shown.state.cursors["pages"] == 2
+    shown.press("a", "enter")
+    assert set(shown.state.view.pills) == {Pill("path", one), Pill("path", three)} and not shown.state.marks
+    assert hits(shown) == counts[one] + counts[three]
+    shown.press("escape", "a", "a", "x")
+    assert hits(shown) == all_ - counts[one] - counts[two]
+    assert all(pill.excluded for pill in shown.state.view.pills)
 
 
 def test_escape_at_the_start_quits_nothing(opened: Opened) -> None:
@@ -58,8 +66,10 @@ def test_windows(opened: Opened) -> None:
     shown = opened()
     shown.press("[")
     assert shown.state.view.window == Window("2026-03-01T00:00Z", "2026-03-03T00:00Z")
-    shown.press("]", "z")
-    assert shown.state.view.window == Window("2026-03-03T12:00Z", "2026-03-04T12:00Z")
+    shown.press("[", "]", "z")
+    assert shown.state.view.window == Window("2026-03-01T12:00Z", "2026-03-02T12:00Z")
+    shown.press("Z")
+    assert shown.state.view.window == Window("2026-03-01T00:00Z", "2026-03-03T00:00Z")
     shown.press("t")
     assert "last 24 hours" in shown.text and shown.state.dialog
     shown.press("o")
@@ -201,7 +211,7 @@ def test_pause_and_help(opened: Opened) -> None:
     shown = opened()
     assert "Paused" in shown.press(" ")[0] or shown.press("space")
     shown.press("?")
-    assert "this help" in shown.text
+    assert "menu of windows" in shown.text
     for _ in range(200):
         shown.press("j")
     assert "drag over the chart" in shown.text

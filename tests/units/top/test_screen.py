@@ -8,6 +8,7 @@ import pytest
 
 from logagg.explore import figures
 from logagg.explore.panels import panel_by
+from logagg.explore.windows import Window
 from logagg.query.shorten import width as width_of
 from logagg.top.spans import cells
 from tests.units.explore.conftest import HOSTILE
@@ -102,7 +103,7 @@ def test_requests_are_grouped_by_any_column(by: str, opened: Opened) -> None:
 
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_a_hostile_log_is_only_text(width: int, opened: Opened, hostile_root: Path) -> None:
-    shown = opened(width, 30, root=hostile_root, by=(panel_by(["path"]),))
+    shown = opened(width, 30, root=hostile_root, window=Window("2026-03-02", "2026-03-03"), by=(panel_by(["path"]),))
     for keys in ((), ("f",), ("v",), ("enter",)):
         lines = shown.press(*keys)
         assert all(line.isprintable() and width_of(line) <= width for line in lines)
@@ -110,8 +111,6 @@ def test_a_hostile_log_is_only_text(width: int, opened: Opened, hostile_root: Pa
 
 
 def test_where_there_is_nothing_it_says_so_and_leads_to_some(opened: Opened) -> None:
-    from logagg.explore.windows import Window
-
     shown = opened(window=Window("2026-02-01", "2026-02-02"))
     assert "No request of this window." in shown.text and "Enter shows its last 24 hours" in shown.text
     shown.press("enter")
