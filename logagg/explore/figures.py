@@ -111,7 +111,7 @@ def duration(length: timedelta) -> str:
     """Return the length of a window or a bucket: "5 minutes", "1.5 hours"."""
     for unit, of in _DURATIONS:
         if (many := length.total_seconds() / of) >= 1:
-            text = _trimmed(_fixed(many, 1))
+            text = _trimmed(_fixed(math.floor(many * 10 + 0.5) / 10, 1))
             return f"{text} {unit}{'' if text == '1' else 's'}"
     return "0 seconds"
 

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from logagg.errors import LogaggError, NotFound
 from logagg.explore.facts import Facts
-from logagg.explore.figures import dimension_title
 from logagg.explore.measures import MEASURES
 from logagg.explore.query import Ask
 from logagg.explore.scope import DIMENSIONS, Period, Scope, timestamp
@@ -50,8 +49,8 @@ def panel_by(dimensions: Sequence[str]) -> Panel:
             raise LogaggError(f"by: no column {one[:100]!r}", f"there are {', '.join(OF_REQUESTS)}")
     if not 0 < len(set(dimensions)) == len(dimensions) <= MOST_DIMENSIONS:
         raise LogaggError(f"by: {','.join(dimensions)[:100]!r}", f"write 1 to {MOST_DIMENSIONS} different columns")
-    title = ", ".join(map(dimension_title, dimensions))
-    return Panel(f"by {','.join(dimensions)}", f"By {title[:1].lower()}{title[1:]}", REQUESTS, tuple(dimensions), BY)
+    title = ", ".join(dimensions).replace("_", " ")
+    return Panel(f"by {','.join(dimensions)}", f"By {title}", REQUESTS, tuple(dimensions), BY)
 
 
 _NOT_OF_ALL = ("ads", "latency")  # rollups that events of some kinds only have rows in

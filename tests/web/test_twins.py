@@ -49,7 +49,7 @@ console.log(JSON.stringify({{
     exact: each(numbers, format.exact), count: each(numbers, format.count), size: each(numbers, format.bytes),
     ratio: each(numbers, format.ratio), seconds: each(numbers, format.seconds),
     change: each(changes, format.change), age: each(ages, format.age),
-    duration: each(numbers.filter((n) => n), (n) => format.duration(n * 1000)),
+    duration: each(numbers.filter((n) => n && n < 1e9), (n) => format.duration(n * 1000)),
     date_time: each(zones, (tz) => each(times, (t) => format.dateTime(t, tz, true))),
     period: each(zones, (tz) => each(times, (t) => format.period(t, t + 86_400_000, tz))),
     titles: each(dimensions, text.dimensionTitle),
@@ -113,7 +113,7 @@ def test_numbers(page: dict[str, Any]) -> None:
         ), name
     assert list(map(figures.change, CHANGES)) == page["change"]
     assert list(map(figures.age, AGES)) == page["age"]
-    assert [figures.duration(timedelta(seconds=one)) for one in NUMBERS if one] == page["duration"]
+    assert [figures.duration(timedelta(seconds=one)) for one in NUMBERS if one and one < 10**9] == page["duration"]
 
 
 def test_words_and_times(page: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from logagg.errors import LogaggError
 from logagg.explore.scope import Period, Scope
 from logagg.explore.windows import (
     PRESETS,
+    Preset,
     Window,
     first_window,
     last_of,
@@ -28,8 +29,8 @@ def period(window: Window) -> Period:
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda one: one.title)
-def test_one_back_and_on_again_is_the_preset(preset: object) -> None:
-    window = PRESETS[PRESETS.index(preset)].window  # type: ignore[arg-type]
+def test_one_back_and_on_again_is_the_preset(preset: Preset) -> None:
+    window = preset.window
     before = moved(window, period(window), -1, NOW)
     assert period(before).until <= period(window).until and before != window
     if window.since != "yesterday":

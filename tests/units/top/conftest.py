@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +14,11 @@ import pytest
 from logagg.clock import ManualClock
 from logagg.explore.panels import Panel
 from logagg.explore.snapshots import AnswerLimits
-from logagg.explore.view import View
+from logagg.explore.view import Pill, View
 from logagg.explore.windows import Window
 from logagg.top import screen
 from logagg.top.actions import Actions
+from logagg.top.dialogs import Dialog
 from logagg.top.pointer import Pointer
 from logagg.top.presses import pressed
 from logagg.top.source import Source
@@ -72,15 +73,21 @@ class Shown:
             self.settle()
         return self.lines
 
-    def type(self, text: str) -> list[str]:
-        return self.press(*(" " if one == " " else one for one in text))
-
     def click(self, text: str, *, also: bool = False, not_: bool = False, twice: bool = False) -> list[str]:
         """Click on the first place of a text."""
         y, x = next((y, line.index(text)) for y, line in enumerate(self.lines) if text in line)
         self.pointer.down(x, y)
         self.pointer.click(self.picture.hits, x, y, also=also, not_=not_, twice=twice)
         return self.settle()
+
+    def pills(self) -> Sequence[Pill]:
+        return self.state.view.pills
+
+    def mode(self) -> str:
+        return self.state.mode
+
+    def dialog(self) -> Dialog | None:
+        return self.state.dialog
 
     @property
     def lines(self) -> list[str]:
