@@ -90,6 +90,7 @@ class Feed:
                 self._question.end()
         elif (parts := self._next()) and {part.name: part.key for part in parts} != self._failed:
             self._question = _Question(parts, self._state.revision)
+            self._state.busy = True
             self._start(self._load(self._question))
 
     def _next(self) -> list[Part]:
@@ -108,8 +109,8 @@ class Feed:
         else:
             self._failed = None
             if not question.stop.done():
-                self._state.put(question.parts, loaded.answers, loaded.scope, question.revision)
-        self._question = None
+                self._state.put(question.parts, loaded, question.revision)
+        self._question, self._state.busy = None, False
         self._show()
 
     def retry(self) -> None:

@@ -20,15 +20,17 @@ class Live:
 
     def __init__(self, state: State, source: Source, clock: Callable[[], float] = time.monotonic) -> None:
         self._state, self._source, self._clock = state, source, clock
-        self._commit = ""
         self._shown_at = clock()
         self._searched_at = float("-inf")
-        self._is_looking = False
+        self._has_looked = self._is_looking = False
 
     def is_due(self) -> bool:
-        """Return whether the newest commit is to be shown now: not too often for long windows, and not while paused."""
+        """Return whether the lake is to be looked at: there is something new, and it is time for it.
+
+        Answers of long windows are asked for less often, none while paused, and none while others are being asked for.
+        """
         state = self._state
-        if state.paused or self._is_looking:
+        if state.paused or state.busy or self._is_looking:
             return False
         try:
             newest = self._source.commit
@@ -36,16 +38,20 @@ class Live:
             state.lost = str(error)
             return False
         state.lost = ""
-        elapsed = self._clock() - self._shown_at
+        if not self._is_time(is_new=state.commits != {newest}):
+            return not self._has_looked and self._begin()
+        self._shown_at = self._clock()
+        state.revision += 1
+        return self._begin()
+
+    def _is_time(self, *, is_new: bool) -> bool:
+        elapsed, state = self._clock() - self._shown_at, self._state
         has_moved = not state.view.window.until and elapsed >= MINUTE
-        first = not self._commit
-        self._is_looking = (
-            first or has_moved or (newest != self._commit and elapsed >= refresh_after(state.period, state.now))
-        )
-        if self._is_looking:
-            self._commit, self._shown_at = newest, self._clock()
-            state.revision += not first
-        return self._is_looking
+        return has_moved or (is_new and elapsed >= refresh_after(state.period, state.now))
+
+    def _begin(self) -> bool:
+        self._has_looked = self._is_looking = True
+        return True
 
     def look(self) -> None:
         """Learn what the lake has now: panels, and how old its data are. It blocks."""

@@ -22,7 +22,7 @@ def show(state: State, source: Source) -> None:
     state.height = sys.maxsize  # all rows have a place
     parts = state.parts()
     loaded = source.load(state.view, parts)
-    state.put(parts, loaded.answers, loaded.scope, state.revision)
+    state.put(parts, loaded, state.revision)
     state.cursors.clear()
     if not sys.stdout.isatty():
         state.colored = False

@@ -19,7 +19,7 @@ from logagg.explore.windows import Window
 from logagg.top import board, chart
 from logagg.top.dialogs import Dialog, Prompt
 from logagg.top.notes import notes_in
-from logagg.top.source import Answer, LakeFacts, Part
+from logagg.top.source import Answer, LakeFacts, Loaded, Part
 
 Mode = Literal["overview", "panel", "requests"]
 Values = tuple[tuple[str, str], ...]  # of a row, that can be filtered by: dimension and value
@@ -40,6 +40,7 @@ class Got:
     part: Part
     answer: Answer
     revision: int
+    commit: str  # that it is of
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class State:
     error: str = ""  # why the newest answers are not there
     lost: str = ""  # why the lake cannot be looked at
     more: int = PAGE  # requests that are asked for
+    busy: bool = False  # answers are being asked for
     seen: tuple[str, ...] = ()  # panels on the screen, from the last picture
 
     @property
@@ -205,11 +207,16 @@ class State:
         wanted = next((one for one in self._wanted() if one.name == part), None)
         return wanted is not None and (got := self.got.get(part)) is not None and got.part.key != wanted.key
 
-    def put(self, parts: Sequence[Part], answers: Mapping[str, Answer], scope: Scope, revision: int) -> None:
+    @property
+    def commits(self) -> set[str]:
+        """The commits that the answers on the screen are of."""
+        return {self.got[part.name].commit for part in self._wanted() if part.name in self.got}
+
+    def put(self, parts: Sequence[Part], loaded: Loaded, revision: int) -> None:
         """Take answers."""
-        self.got |= {part.name: Got(part, answers[part.name], revision) for part in parts}
-        self.scope, self.error = scope, ""
-        for name in answers:
+        self.got |= {part.name: Got(part, loaded.answers[part.name], revision, loaded.commit) for part in parts}
+        self.scope, self.error = loaded.scope, ""
+        for name in loaded.answers:
             self.place(name)
 
     # Steps

@@ -63,7 +63,7 @@ class Shown:
         self.picture = screen.drawn(self.state)
         while parts := self.state.parts():
             loaded = self.source.load(self.state.view, parts)
-            self.state.put(parts, loaded.answers, loaded.scope, self.state.revision)
+            self.state.put(parts, loaded, self.state.revision)
             self.picture = screen.drawn(self.state)
         return self.lines
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,16 +123,21 @@ def test_texts_are_not_markup() -> None:
 def test_a_new_commit_is_shown_unless_paused(run: Callable[..., None]) -> None:
     async def act(pilot: Piloted) -> None:
         app = await settle(pilot)
+
+        async def with_an_older_answer() -> int:
+            state = app.state
+            state.got["totals"] = replace(state.got["totals"], commit="an older one")
+            app.feed.live._shown_at = float("-inf")
+            app.look()
+            await settle(pilot)
+            return state.revision
+
         before = app.state.revision
-        app.feed.live._commit, app.feed.live._shown_at = "an older one", float("-inf")
-        app.look()
-        await settle(pilot)
-        assert app.state.revision == before + 1 and app.state.got["totals"].revision == before + 1
+        assert await with_an_older_answer() == before + 1 and app.state.commits == {app.feed.live._source.commit}
         await pilot.press("space")
-        app.feed.live._commit, app.feed.live._shown_at = "an older one", float("-inf")
-        app.look()
-        await settle(pilot)
-        assert app.state.revision == before + 1
+        assert await with_an_older_answer() == before + 1
+        await pilot.press("space")
+        assert await with_an_older_answer() == before + 2
 
     run(act)
 
