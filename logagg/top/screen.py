@@ -10,7 +10,7 @@ from logagg.explore.panels import Panel
 from logagg.top import board, chart, dialogs, head, requests, tiles
 from logagg.top.board import Board
 from logagg.top.notes import notes_in
-from logagg.top.spans import EMPTY, Line, Picture, Span, clipped, filled, stacked
+from logagg.top.spans import EMPTY, Line, Picture, Span, clipped, filled, is_empty, stacked
 from logagg.top.state import CHART, REQUESTS, TOTALS, State
 
 BLANK = Picture([EMPTY])
@@ -173,5 +173,8 @@ def reveal(state: State) -> None:
 
 
 def plain(state: State) -> Sequence[Line]:
-    """Return all of it, however long."""
-    return [*head.drawn(state).lines, EMPTY, *overview(state)[0].lines]
+    """Return all of it, however long, without more than one empty line in a row."""
+    lines = [*head.drawn(state).lines, EMPTY, *overview(state)[0].lines]
+    return [
+        line for line, before in zip(lines, [EMPTY, *lines], strict=False) if not (is_empty(line) and is_empty(before))
+    ]

@@ -81,6 +81,10 @@ def clipped(line: Iterable[Span], limit: int) -> Line:
     return tuple(found)
 
 
+def is_empty(line: Iterable[Span]) -> bool:
+    return not plain(line).strip()
+
+
 def cropped(line: Iterable[Span], limit: int) -> Line:
     """Return the first cells of a line, without a mark where it ends; half of a wide character is a space."""
     found: list[Span] = []

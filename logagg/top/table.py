@@ -13,7 +13,7 @@ from logagg.top.spans import Line, Span
 
 GAP = "  "
 LEAST = 8  # cells that a text is shortened to
-COMFORTABLE = 14  # likewise, while there are columns that can be left out
+COMFORTABLE = 18  # likewise, while there are columns that can be left out
 
 
 @dataclass(frozen=True, slots=True)
