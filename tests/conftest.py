@@ -40,6 +40,8 @@ MARKERS = {
     "soak": "e2e",
 }
 
+SLOW_VARIANTS = {"accidents", "cluster", "contracts", "e2e", "laws"}
+
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark a test by its folder."""
@@ -47,11 +49,40 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(marker)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--variants",
+        choices=("all", "few"),
+        default="all",
+        help="few: three of the variants of each test that runs processes or a law, the first and the last among them",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave variants out, if few are asked for."""
+    if config.getoption("--variants") == "all":
+        return
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        of = item.nodeid.partition("[")[0] if _has_slow_variants(item) else item.nodeid
+        groups.setdefault(of, []).append(item)
+    chosen = {
+        id(one) for variants in groups.values() for one in (variants[0], variants[len(variants) // 2], variants[-1])
+    }
+    config.hook.pytest_deselected(items=[one for one in items if id(one) not in chosen])
+    items[:] = [one for one in items if id(one) in chosen]
+
+
+def _has_slow_variants(item: pytest.Item) -> bool:
+    return item.path.relative_to(ROOT / "tests").parts[0] in SLOW_VARIANTS
+
+
 class Command:
     """The installed `logagg`, run as a process against one lake."""
 
     def __init__(self, lake: Path, folder: Path) -> None:
         self.lake, self.folder = lake, folder
+        self._answers: dict[str, tuple[str, list[tuple[Any, ...]]]] = {}  # by query: the snapshot asked, and its rows
         self.env = {key: value for key, value in os.environ.items() if not key.startswith("LOGAGG_")}
         self.env |= {"LOGAGG_LAKE": str(lake), "COLUMNS": "120", "NO_COLOR": "1", "TZ": "UTC"}
 
@@ -90,10 +121,17 @@ class Command:
         with duckdb.connect(str(self.lake / "logagg.duckdb"), read_only=True) as connection:
             return connection.execute(query).fetchall()
 
+    def read_once(self, query: str) -> list[tuple[Any, ...]]:
+        """Query as `read` does, but each snapshot only once: what waits for a commit asks twenty times a second."""
+        target = os.readlink(self.lake / "logagg.duckdb")
+        if self._answers.get(query, ("", []))[0] != target:
+            self._answers[query] = target, self.read(query)
+        return self._answers[query][1]
+
     def lines(self) -> int:
         """Return the lines read, according to the lake: each is a hit or a reject."""
         total = "SELECT (SELECT coalesce(sum(hits), 0) FROM traffic) + (SELECT coalesce(sum(lines), 0) FROM rejects)"
-        return int(self.read(total)[0][0])
+        return int(self.read_once(total)[0][0])
 
     def await_lines(self, lines: int, tail: subprocess.Popen[str]) -> None:
         """Wait until a running tail has committed `lines` lines."""
@@ -102,8 +140,8 @@ class Command:
     def await_more(self, commits: int, tail: subprocess.Popen[str]) -> None:
         """Wait until `commits` further commits have been made."""
         newest = "SELECT max(id) FROM commits"
-        before = self.read(newest)[0][0]
-        wait_until(lambda: self.read(newest)[0][0] >= before + commits, tail)
+        before = self.read_once(newest)[0][0]
+        wait_until(lambda: self.read_once(newest)[0][0] >= before + commits, tail)
 
 
 @pytest.fixture

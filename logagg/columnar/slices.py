@@ -86,6 +86,10 @@ class Column:
         """The bytes of each value."""
         return np.diff(self.offsets)
 
+    def has_any(self, wanted: bytes) -> bool:
+        """Return whether any of some bytes occurs in any value; a column takes as long as a few values by a pattern."""
+        return any((self.data == byte).any() for byte in wanted)
+
     def array(self, type_: pa.DataType) -> pa.Array:
         """Return the values as an Arrow array of `type_` (binary or string)."""
         return pa.Array.from_buffers(

@@ -25,7 +25,8 @@ from logagg.columnar.encoded import without_unused
 from logagg.rollup.columns import Columns, only
 from logagg.rollup.conditions import Condition, decide
 from logagg.rollup.definitions import SKETCH, Measure, Part, Rollup
-from logagg.rollup.grouping import Grouping, Hashes, Ints, KeyCodes, Mask, Ranks, Rows, Totals
+from logagg.rollup.group_by import rank
+from logagg.rollup.grouping import Grouping, Hashes, Ints, KeyCodes, Mask, Rows, Totals
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,7 +46,7 @@ class Events:
 
     columns: Columns
     hashes: Hashes  # of visitors
-    ranks: Ranks  # of the rows by these hashes
+    ranked: Rows  # the rows in the order of these hashes
     holds: Mapping[Condition, Mask]
     _dimensions: dict[str, tuple[pa.Array, KeyCodes]] = field(default_factory=dict)
     _buckets: dict[int, tuple[Ints, KeyCodes]] = field(default_factory=dict)  # by grain
@@ -55,7 +56,7 @@ class Events:
         """Prepare events for some parts; `database` is called only if a condition is SQL."""
         wanted = [part.where for part in parts] + [one.where for part in parts for one in part.measures.values()]
         hashes = columns["visitor"].to_numpy()
-        return cls(columns, hashes, Ranks.of(hashes), decide(filter(None, wanted), columns, database))
+        return cls(columns, hashes, rank(hashes), decide(filter(None, wanted), columns, database))
 
     def dimension(self, name: str) -> tuple[pa.Array, KeyCodes]:
         """Return a column, text dictionary-encoded, and its codes."""
@@ -85,7 +86,7 @@ def roll_up(rollup: Rollup, part: Part, events: Events) -> pa.Table:
     names = part.columns or {}
     buckets, numbered = events.buckets(rollup.grain)
     dimensions = [events.dimension(names.get(name, name)) for name in rollup.dimensions]
-    groups = Grouping.by([numbered, *(codes for _, codes in dimensions)], where, events.ranks)
+    groups = Grouping.by([numbered, *(codes for _, codes in dimensions)], where, events.ranked)
     ts = spread(buckets, groups.example) * (rollup.grain * _SECOND)
     keys = _keys(groups.example, ts, [column for column, _ in dimensions])
     measures = [_measure(events, groups, part.measures.get(name), like) for name, like in rollup.measures.items()]

@@ -21,7 +21,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logagg.rollup.grouping import Hashes, Ranks
+from logagg.rollup.group_by import rank
+from logagg.rollup.grouping import Hashes
 
 Mask = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
@@ -116,7 +117,7 @@ def _not_alone(visitors: Hashes, times: Indices, window_us: int) -> Indices:
 
     If times are not in order, all visitors who click again are taken.
     """
-    order = Ranks.of(visitors).rows
+    order = rank(visitors)
     again, later = np.diff(visitors[order]) == 0, np.diff(times[order])
     if (later[again] >= 0).all():
         again &= later < window_us

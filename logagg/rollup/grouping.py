@@ -1,9 +1,9 @@
 """Group by, on codes: rows whose keys are equal are one group, and measures are added up by group.
 
 Key columns become small numbers. The numbers of a row are packed into one 64-bit integer, with the row's number in the
-lowest bits, and sorting these integers is all of the grouping: numpy sorts them with vector instructions, at some
-nanoseconds a row. With the row's rank by its visitor's hash instead of its number, the rows of a group are ordered by
-hash, and its sketch is the first K distinct ones. (Measured in `docs/decisions/0002-rollups-by-sorting.md`.)
+lowest bits, and sorting these integers is all of the grouping, at some nanoseconds a row. The sort is stable: if rows are
+taken in the order of their visitors' hashes, those of a group are in that order, and its sketch is the first K distinct
+ones. (Measured in `docs/decisions/0002-rollups-by-sorting.md`.)
 """
 
 from __future__ import annotations
@@ -76,18 +76,6 @@ class KeyCodes:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranks:
-    """Rows in the order of their hashes."""
-
-    rows: Rows
-    ranks: Rows  # the position of each row in that order
-
-    @classmethod
-    def of(cls, hashes: Hashes) -> Ranks:
-        return cls(*group_by.rank(hashes))
-
-
-@dataclass(frozen=True, slots=True)
 class Totals:
     """The sums of each group: the value for its row, and the number of carries for additional rows."""
 
@@ -100,18 +88,14 @@ class Totals:
 class Grouping:
     """Rows in the order of their groups, and groups in the order of their keys."""
 
-    order: Rows  # the rows; within a group ordered by rank, if there are ranks, otherwise ascending
+    order: Rows  # the rows; within a group in the order of `ranked`, if it is given, otherwise ascending
     starts: Rows  # where in `order` each group begins
 
     @classmethod
-    def by(cls, keys: Sequence[KeyCodes], where: Mask | None = None, ranks: Ranks | None = None) -> Grouping:
+    def by(cls, keys: Sequence[KeyCodes], where: Mask | None = None, ranked: Rows | None = None) -> Grouping:
         """Group rows by one or more key columns; with `where`, only the rows of that mask."""
-        bits = max(1, len(keys[0].numbers) - 1).bit_length()
-        keys = _fitting(keys, _BITS - bits)
-        numbers, sizes = [key.numbers for key in keys], [key.size for key in keys]
-        packed = group_by.pack(numbers, sizes, bits, _bytes(where), ranks.ranks if ranks else None)
-        packed.sort()
-        return cls(*group_by.unpack(packed, bits, ranks.rows if ranks else None))
+        keys = _fitting(keys, _BITS - max(1, len(keys[0].numbers) - 1).bit_length())
+        return cls(*group_by.group([key.numbers for key in keys], [key.size for key in keys], _bytes(where), ranked))
 
     @property
     def size(self) -> int:
@@ -136,7 +120,7 @@ class Grouping:
         return Totals(held, carries, group_by.CARRY_NANOSECONDS / 1e9 if is_duration else group_by.CARRY)
 
     def sketches(self, hashes: Hashes, where: Mask | None = None) -> pa.ListArray:
-        """Return the sketch of each group's visitors; the rows of a group are in the order of their hashes."""
+        """Return the sketch of each group's visitors; the rows of a group are in the order of these hashes."""
         return _lists(group_by.sketches(hashes, self.order, self.starts, _bytes(where), K))
 
     def merged(self, sketches: pa.ListArray) -> pa.ListArray:

@@ -25,6 +25,7 @@ _DRESSED = (
     (r"(?i)\A(?:0*:)*:?(?:0+:)*ffff:([0-9]+\.[0-9.]+)\z", r"\1"),
 )
 _IS_DRESSED = r"(?i)\A\[|\A[0-9.]+:[0-9]+\z|%|ffff:[0-9]+\."
+_MARKS = b"[:%"  # one of which is in each such address
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = rf"\A(?P<a>{_OCTET})\.(?P<b>{_OCTET})\.(?P<c>{_OCTET})\.(?P<d>{_OCTET})\z"
 _MAPPED = (0, 0, 0, 0, 0, 0xFFFF)  # before an IPv4 address
@@ -73,6 +74,8 @@ class Prefix:
 
 def undressed(addresses: pa.Array) -> pa.Array:
     """Return addresses (text) without brackets, port and zone, and IPv4 by itself; other text stays as it is."""
+    if not Column.of(addresses).has_any(_MARKS):
+        return addresses
     dressed = pc.match_substring_regex(addresses, _IS_DRESSED)
     if not pc.any(dressed).as_py():
         return addresses

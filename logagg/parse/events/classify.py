@@ -84,8 +84,8 @@ class Classifier:
 
         `site_of_log` is the site of lines without a virtual host, if it is known for their log.
         """
-        column = {name: EncodedText.of(batch.column(name)) for name in batch.schema.names if _is_text(batch, name)}
-        logged = {name: texts for name, texts in column.items() if batch.column(name).null_count < batch.num_rows}
+        column = _Texts(batch)
+        logged = column.logged()
         site = self._sites(column["host"], column["target"], site_of_log)
         requests = self._requests(column["target"].filled(), site)
         kind = self.rules.kinds(requests.rule, requests.codes, batch.column("status").to_numpy(), column["method"])
@@ -183,7 +183,7 @@ def facts(batch: pa.Table) -> dict[str, pa.Array]:
 
     Text is not cut to a limit. `site` is empty where the line does not say it, and the configuration does.
     """
-    column = {name: EncodedText.of(batch.column(name)) for name in batch.schema.names if _is_text(batch, name)}
+    column = _Texts(batch)
     target = column["target"].filled()
     path, query = split_targets(target.values)
     texts = {
@@ -196,6 +196,26 @@ def facts(batch: pa.Table) -> dict[str, pa.Array]:
     }
     columns = {name: value.array() for name, value in texts.items()}
     return columns | {name: batch.column(name) for name in NUMBERS}
+
+
+class _Texts(dict[str, EncodedText]):
+    """The columns of text of a batch, each encoded when it is first asked for: most formats lack ten and more."""
+
+    def __init__(self, batch: pa.Table) -> None:
+        self._batch = batch
+
+    def __missing__(self, name: str) -> EncodedText:
+        self[name] = found = EncodedText.of(self._batch.column(name))
+        return found
+
+    def logged(self) -> dict[str, EncodedText]:
+        """Return those that have a value."""
+        rows = self._batch.num_rows
+        return {
+            field.name: self[field.name]
+            for field in self._batch.schema
+            if field.type == TEXT and self._batch.column(field.name).null_count < rows
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,10 +239,6 @@ class _Requests:
         """Return the advertising dimensions of each row, and its join id, which is empty without `ids`."""
         found = rules.parameters(self.query, self.rule, ids=ids)
         return {name: texts.of_rows(self.codes) for name, texts in found.items()}
-
-
-def _is_text(table: pa.Table, name: str) -> bool:
-    return pa.types.is_dictionary(table.schema.field(name).type)
 
 
 def _fields(values: pa.Array, pattern: str, *names: str) -> list[pa.Array]:

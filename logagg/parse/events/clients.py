@@ -41,8 +41,8 @@ class Proxies:
 
     def _alone(self, clients: pa.Array) -> pa.Array:
         """Return clients without ports and brackets, and one of each list."""
-        lists = pc.match_substring(clients, ",")
-        if pc.any(lists).as_py():
+        if Column.of(clients).has_any(b","):
+            lists = pc.match_substring(clients, ",")
             clients = pc.replace_with_mask(clients, lists, self._of_lists(clients.filter(lists)))
         return undressed(clients)
 

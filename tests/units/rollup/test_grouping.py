@@ -11,6 +11,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logagg.rollup import group_by
 from logagg.rollup.grouping import Grouping, KeyCodes, Totals
 from logagg.sketches import K
 
@@ -26,6 +27,30 @@ def grouped(keys: Sequence[tuple[object, int]]) -> tuple[Grouping, dict[tuple[ob
     for row, key in enumerate(keys):
         expected[key].append(row)
     return Grouping.by(columns), expected
+
+
+@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 9), max_size=60), st.integers(0, 64), st.integers(0, 64))
+def test_sorted_by_some_bits(numbers: list[int], low: int, high: int) -> None:
+    found = group_by.sort(np.array(numbers, np.uint64), low, high).tolist()
+    assert found == sorted(numbers, key=lambda number: (number % 2**high) >> low)
+
+
+@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(2**50, 2**50 + 2) | st.integers(0, 2), max_size=60))
+def test_ranked_by_hashes(hashes: list[int]) -> None:
+    found = group_by.rank(np.array(hashes, np.uint64)).tolist()
+    assert found == sorted(range(len(hashes)), key=hashes.__getitem__)
+
+
+@given(KEYS, st.data())
+def test_some_rows_in_the_order_of_their_hashes(keys: list[tuple[object, int]], data: st.DataObject) -> None:
+    where = data.draw(st.lists(st.booleans(), min_size=len(keys), max_size=len(keys)))
+    ranked = data.draw(st.permutations(range(len(keys))))
+    numbers = [key for _, key in keys]
+    groups = Grouping.by([KeyCodes.of_integers(np.array(numbers))], np.array(where), np.array(ranked, np.int32))
+    assert groups.order.tolist() == sorted(filter(where.__getitem__, ranked), key=numbers.__getitem__)
+    assert [numbers[row] for row in groups.example] == sorted(
+        {key for key, counts in zip(numbers, where, strict=True) if counts}
+    )
 
 
 @given(KEYS)
