@@ -28,6 +28,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## make .venv with the logagg command in it
+	@echo "done: $(BIN)/logagg is ready, and make clean removes all of it; next: make demo, or . $(BIN)/activate"
 
 demo: $(VENV)/.ready ## read the demo logs into build/demo-lake and query it
 	@rm -rf $(DEMO)
@@ -90,7 +91,7 @@ golden: $(VENV)/.ready-dev ## rewrite the expected output in fixtures, docs and 
 	LOGAGG_GOLDEN=1 $(BIN)/pytest -q tests/cases tests/test_docs.py tests/test_notebook.py
 	git diff --stat -- README.md docs fixtures notebooks
 
-bench: $(VENV)/.ready-bench ## logagg and its peers on the same log; LINES= ROUNDS= KINDS= SIZES= BEFORE=dir (an earlier checkout, to compare with) JSON=file, DOCS=1: into docs/performance.md
+bench: $(VENV)/.ready-bench ## logagg and its peers on the same log; GOACCESS= (a newer one than the system's) LINES= ROUNDS= KINDS= SIZES= BEFORE=dir (an earlier checkout, to compare with) JSON=file, DOCS=1: into docs/performance.md
 	@scripts/system-packages goaccess gearmand=gearman-job-server
 	@$(BYTECODE) # of modules edited since
 	$(BIN)/python -m bench.run $(BENCH_READS) $(if $(SIZES),--sizes $(SIZES)) $(if $(BEFORE),--before $(BEFORE)) $(BENCH_WRITES)
@@ -124,8 +125,11 @@ clean: ## remove everything that the targets above created
 	rm -rf $(VENV) web/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.ready: pyproject.toml scripts/make-venv $(COMPILED)
+	@echo "1 of 3: a virtual environment in $(VENV), with the first Python that is 3.11 or newer"
 	@scripts/make-venv $(VENV)
+	@echo "2 of 3: a C compiler, which apt installs if it is missing"
 	@scripts/compiler $(BIN)/python
+	@echo "3 of 3: logagg and its libraries in $(VENV): pip downloads them and compiles the parsers, which takes a minute or two"
 	@$(INSTALL) .
 	@$(BYTECODE)
 	@touch $@

@@ -85,6 +85,7 @@ class Command:
         self._answers: dict[str, tuple[str, list[tuple[Any, ...]]]] = {}  # by query: the snapshot asked, and its rows
         self.env = {key: value for key, value in os.environ.items() if not key.startswith("LOGAGG_")}
         self.env |= {"LOGAGG_LAKE": str(lake), "COLUMNS": "120", "NO_COLOR": "1", "TZ": "UTC"}
+        self.env |= {"XDG_CONFIG_HOME": str(folder / "config"), "XDG_CONFIG_DIRS": str(folder / "xdg")}
 
     def argv(self, *arguments: object) -> list[str]:
         """Return the command line; that of the module if the package is on the path but not installed."""

@@ -41,7 +41,7 @@ from logagg.parse.formats.json_presets import JSON_PRESETS
 from logagg.parse.formats.presets import PRESETS
 from logagg.parse.formats.variables import APACHE, CLIENTS, FIELDS, JSON_KEYS, JSON_TIMES, NGINX, W3C
 from logagg.parse.schemas import EVENT_SCHEMA, REASONS
-from logagg.query.reports import NAMES as REPORTS
+from logagg.query.names import REPORTS
 from logagg.rollup.configured import rollups_of
 from logagg.rollup.custom import SINGULAR
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES
@@ -127,7 +127,7 @@ class Page:
 
     def _named(self, text: str) -> str:
         """Check that the commands and options exist of a block that is not run."""
-        for name, arguments in re.findall(r"\blogagg (\w+)([^|&;#\n]*)", text):
+        for name, arguments in re.findall(r"(?<![=\w-])logagg (?!logagg)(\w+)([^|&;#\n]*)", text):
             command = logagg.get_command(None, name)  # type: ignore[arg-type]
             assert command, f"{self.path.name}: there is no logagg {name}"
             known = {option for one in command.params for option in one.opts} | {"--help"}
@@ -193,6 +193,40 @@ def test_examples_print_the_documented_output(name: str, logagg: Command) -> Non
     if GOLDEN:
         page.path.write_text(now)
     assert now == page.text or GOLDEN
+
+
+def test_the_tour_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A user types the tour into one shell, in a clone; here the commands themselves do nothing."""
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/activate").write_text("deactivate() { unset -f deactivate; }\n")
+    shutil.copytree(ROOT / "fixtures/demo", tmp_path / "fixtures/demo")
+    text = (ROOT / "README.md").read_text()
+    tour = text[text.index("## A tour") : text.index("## Read on")]
+    typed = [
+        "\n".join(re.findall(r"(?m)^[$>] (.*)", block["text"])) if block["language"] == "console" else block["text"]
+        for block in FENCE.finditer(tour)
+        if block["language"] in ("console", "bash", "sh")
+    ]
+    before = _tree(tmp_path)
+    state = r"{ export -p; declare -F; jobs; pwd; } | grep -v ' _=\|OLDPWD'"
+    script = "\n".join(["logagg() { :; }", "sleep() { :; }", state, "echo ---", *typed, "echo ---", state])
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    first, *_, last = done.stdout.split("---\n")
+    assert first == last
+    assert _tree(tmp_path) - before <= {tmp_path / "build"}, done.stderr
+
+
+def _tree(folder: Path) -> set[Path]:
+    return set(folder.rglob("*"))
+
+
+def test_make_setup_says_what_it_does() -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", "--always-make", "setup"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    said = re.findall(r'^echo "(.*)"$', done.stdout, re.M)
+    assert [one.split(":")[0] for one in said] == ["1 of 3", "2 of 3", "3 of 3", "done"]
+    assert "compiler" in said[1] and "pip downloads" in said[2] and "make clean" in said[3]
 
 
 # Generated parts of a page, between `<!-- name -->` and `<!-- end -->`.

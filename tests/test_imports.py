@@ -29,6 +29,7 @@ LAYERS = tuple(
         "cluster",
         "check",
         "serve top",
+        "usage",
         "cli",
         "commands",
         "__init__ __main__",
@@ -43,7 +44,7 @@ ALLOWED = {
 }
 ENTRY_POINTS = {
     "watchdog": ("intake/watch.py",),
-    "click": ("cli.py", "commands/"),
+    "click": ("usage.py", "cli.py", "commands/"),
     "gearman": ("cluster/gearman.py",),
     "prometheus_client": ("metrics.py",),
     "textual": ("top/app.py",),

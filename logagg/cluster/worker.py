@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from logagg import quantities
 from logagg.clock import Clock, SystemClock
 from logagg.cluster import protocol
 from logagg.cluster.auth import Keys
@@ -114,7 +115,7 @@ class Worker:
         if wrong := [shard for shard in self._options.wanted if shard >= self._lake.shards]:
             shards = self._lake.shards
             raise LakeError(
-                f"{self._options.lake}: it has {counted(shards, 'shard')}, 0 to {shards - 1}; there is no shard {wrong[0]}"
+                f"{self._options.lake}: it has {quantities.counted(shards, 'shard')}, 0 to {shards - 1}; there is no shard {wrong[0]}"
             )
         wanted, lake = _ranges(self._options.wanted), str(self._options.lake)
         self._notices.report(worker_started(wanted, self._lake.shards, lake))
@@ -198,8 +199,10 @@ class Worker:
         refusals = host.owned.refusals if host else self._refusals
         if delivery.omitted:
             size = len(delivery.data) + delivery.omitted
-            refusals.add(TOO_LARGE, f"{delivery.function}: a message of {counted(size, 'byte')} was passed over")
-            return protocol.pack(self._refuses(f"a message of {counted(size, 'byte')} is too large"))
+            refusals.add(
+                TOO_LARGE, f"{delivery.function}: a message of {quantities.counted(size, 'byte')} was passed over"
+            )
+            return protocol.pack(self._refuses(f"a message of {quantities.counted(size, 'byte')} is too large"))
         try:
             envelope = self._keys.check(delivery.data)
         except WireError as error:

@@ -12,7 +12,7 @@ import click
 from logagg.cli import Shared, shared_options, tz_option
 from logagg.commands.output import FORMATS as ANSWERS
 from logagg.commands.output import Output, format_option, guard_option, refuse_guard
-from logagg.notice_log import printable
+from logagg.notice_log import printable, write
 from logagg.quantities import counted
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _say_missing(found: FoundLines) -> None:
     """Say how many lines are not shown, and why, one line for each reason."""
     missing = found.missing()
     for reason, count in islice(missing.items(), _REASONS):
-        print(printable(f"logagg: {counted(count, 'line')} {reason}"), file=sys.stderr)
+        write(printable(f"logagg: {counted(count, 'line')} {reason}") + "\n", sys.stderr)
     if len(missing) > _REASONS:
         rest = sum(islice(missing.values(), _REASONS, None))
-        print(f"logagg: {counted(rest, 'line')} not shown for other reasons, which --json gives", file=sys.stderr)
+        write(f"logagg: {counted(rest, 'line')} not shown for other reasons, which --json gives\n", sys.stderr)

@@ -12,6 +12,7 @@ import click
 from logagg.cli import Shared, shared_options, tz_option
 from logagg.commands.output import Output, output_options, refuse_in_lake
 from logagg.errors import CHECK, LakeError
+from logagg.query.names import REPORTS
 
 if TYPE_CHECKING:
     from logagg.query.render import Rows
@@ -21,7 +22,7 @@ T = TypeVar("T")
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=click.Choice(REPORTS), metavar="[NAME]")
 @click.option(
     "--since", metavar="TIME", help='From then on: "1h30m" ago, "today", "yesterday", "last week", a date, a time.'
 )

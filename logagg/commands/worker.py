@@ -76,8 +76,6 @@ def worker(shared: Shared, gearman: Any, shards: Any, **options: Any) -> None:
     wanted, of = shards
     options["max_jobs"] = options["max_jobs"] or 0
     requests = ControlRequests(reloads=False)
+    run = WorkerOptions(gearman, shared.lake, shared.config, wanted, of, verbosity=shared.verbosity, **options)
     with requests.heeded():
-        work(
-            WorkerOptions(gearman, shared.lake, shared.config, wanted, of, verbosity=shared.verbosity, **options),
-            requests=requests,
-        )
+        work(run, requests=requests)

@@ -131,6 +131,18 @@ def texts(value: object) -> tuple[str, ...]:
     return tuple(values)
 
 
+def _path(value: object) -> str:
+    if (path := text(value)) == "-":
+        raise ValueError("write the path of a directory")
+    return path
+
+
+def _paths(value: object) -> tuple[str, ...]:
+    if "-" in (paths := texts(value)):
+        raise ValueError("write paths of files or directories, or globs")
+    return paths
+
+
 def _extensions(value: object) -> tuple[str, ...]:
     return tuple(one.lower().removeprefix(".") for one in texts(value))
 
@@ -176,6 +188,7 @@ class SettingType(NamedTuple):
         [object], Any
     ]  # a value of the file -> the value of the field; raises ValueError, which says what to write
     read: Callable[[str], object] = str  # text of the environment -> a value of the file
+    is_path: bool = False  # a relative one begins at the folder of its file
 
 
 TEXT = SettingType(text)
@@ -192,11 +205,13 @@ RETENTION = SettingType(retention)
 ROTATION = SettingType(_rotation)
 IPV4_BITS, IPV6_BITS = SettingType(_up_to(32), COUNT.read), SettingType(_up_to(128), COUNT.read)
 TEXT_LIST = SettingType(texts, lambda text: [one for one in text.split(":") if one])
+PATH = SettingType(_path, is_path=True)
+PATH_LIST = SettingType(_paths, TEXT_LIST.read, is_path=True)
 NETWORKS = SettingType(_networks, words)
 EXTENSION_LIST = SettingType(_extensions, words)
 
 
-def setting(written: object, kind: SettingType, meaning: str, key: str = "") -> Any:
-    """Declare one setting: its default as written in the file, its type and its help."""
-    metadata = {"written": written, "kind": kind, "help": meaning, "key": key}
+def setting(written: object, kind: SettingType, meaning: str, key: str = "", variable: str = "") -> Any:
+    """Declare one setting: its default as written in the file, its type and its help; a name or a variable of its own."""
+    metadata = {"written": written, "kind": kind, "help": meaning, "key": key, "variable": variable}
     return field(default=kind.convert(written), metadata=metadata)

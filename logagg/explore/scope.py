@@ -190,5 +190,7 @@ def _checked(dimension: str, value: str) -> str:
     if dimension == "status_class" and value not in CLASSES:
         raise LogaggError(f"status_class: {value[:20]!r} is not valid", f"write one of {', '.join(CLASSES)}")
     if "\0" in value or len(value) > LONGEST_VALUE:
-        raise LogaggError(f"{dimension}: no event has such a value", f"write up to {LONGEST_VALUE:,} characters")
+        raise LogaggError(
+            f"{dimension}: no event has such a value", f"write up to {counted(LONGEST_VALUE, 'character')}"
+        )
     return value

@@ -12,12 +12,9 @@ import duckdb
 import numpy as np
 
 from logagg.errors import LogaggError, NotFound
+from logagg.query.names import REPORTS
 from logagg.query.times import When, moment
 
-NAMES = (
-    *("overview", "pages", "ads", "referrers", "agents", "robots", "countries", "networks"),
-    *("errors", "latency", "sources"),
-)
 BOTS = ("include", "exclude", "only")
 LIMIT = 20
 
@@ -53,8 +50,8 @@ class ReportRequest:
         zone: tzinfo = UTC,
     ) -> ReportRequest:
         """Return the request, checked; days are those of `zone`. Raises LogaggError."""
-        if name not in NAMES:
-            raise NotFound(f"no report {name!r}", f"there are {', '.join(NAMES)}")
+        if name not in REPORTS:
+            raise NotFound(f"no report {name!r}", f"there are {', '.join(REPORTS)}")
         if bots not in BOTS:
             raise LogaggError(f"bots: {bots!r} is not valid", f"write one of {', '.join(BOTS)}")
         if limit is not None and limit < 0:

@@ -77,14 +77,15 @@ class Snapshot:
 
 def main(asked: dict[str, Any]) -> None:
     """Answer the request on standard output, and end."""
-    output = _take_output()
+    output, own = _take_output(), ""
     try:
         request = QueryRequest(**asked)
+        own = request.condition or request.query
         guard_lifetime(request)
         _prepare(request.form)
         _answer(request, output)
     except BaseException as error:  # any error is reported in one frame
-        _send(output, FAILED, json.dumps(_told(error)).encode())
+        _send(output, FAILED, json.dumps(_told(error, own)).encode())
     os._exit(0)
 
 
@@ -292,18 +293,29 @@ def _send(output: int, kind: bytes, payload: Any) -> None:
             left = left[os.write(output, left) :]
 
 
-def _told(error: BaseException) -> dict[str, str]:
-    """Return an error as kind, message of one line, and hint."""
+def _told(error: BaseException, own: str) -> dict[str, str]:
+    """Return an error as kind, message of one line, and hint; `own` is the user's own text."""
     if isinstance(error, LogaggError):
         return {"kind": type(error).__name__, "message": error.message[:LONGEST_ERROR], "hint": error.hint}
     if isinstance(error, MemoryError) or "Out of Memory Error" in str(error):
         return {"kind": "memory", "message": "", "hint": ""}
     if type(error).__module__.endswith("duckdb"):
-        return {"kind": "sql", "message": _in_one_line(error), "hint": ""}
+        return {"kind": "sql", "message": _in_one_line(error, own), "hint": ""}
     return {"kind": "internal", "message": f"{type(error).__name__}: {error}"[:LONGEST_ERROR], "hint": ""}
 
 
-def _in_one_line(error: BaseException) -> str:
-    """Return DuckDB's message, and the line of the query that it refers to."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip(" ^\t")]
-    return (": ".join(lines[:1]) + "".join(f" [{line}]" for line in lines[1:3]))[:LONGEST_ERROR]
+def _in_one_line(error: BaseException, own: str) -> str:
+    """Return DuckDB's message, and the line of the user's text that it refers to."""
+    first, *further = [line.strip() for line in str(error).splitlines() if line.strip(" ^\t")] or [""]
+    shown = filter(None, (_in_own_text(line, own) for line in further[:2]))
+    return (first + "".join(f" [{line}]" for line in shown))[:LONGEST_ERROR]
+
+
+def _in_own_text(line: str, own: str) -> str:
+    """Return a line of an error; of one that shows a line of the query, what the user wrote, and nothing around it."""
+    if not (found := re.fullmatch(r"LINE (\d+): (.*)", line)):
+        return line
+    part = found[2].removeprefix("...").removesuffix("...").strip()
+    numbers = [number for number, text in enumerate(own.splitlines(), 1) if part in text]
+    nearest = min(numbers, key=lambda number: abs(number - int(found[1])), default=0)
+    return f"LINE {nearest}: {found[2]}" if nearest else ""

@@ -23,7 +23,8 @@ GAP = "  "
 LEAST = 8  # characters that a text is shortened to, if it has more
 SAMPLE = 1_000  # rows of a Markdown table that tell which columns are numbers
 
-_YEAR = re.compile(r"(?<![a-z])(iso)?year(?![a-z])")
+# Columns whose numbers are names: 2026 is a year, 13335 a network, and neither is an amount.
+_NAMES = re.compile(r"(?<![a-z])((iso)?year|epoch|asn|visitor|id|pid|port)(?![a-z])")
 _MARKDOWN = re.compile(r"([\\`*\[\]<>|~&$]|(?<![^\W_])_|_(?![^\W_]))")  # a _ within a word means nothing
 
 
@@ -78,9 +79,9 @@ def _column(name: str, values: Sequence[object]) -> _Column:
 
 
 def cells(name: str, values: Iterable[object]) -> list[str]:
-    """Return the values of a column as texts; years have no thousands."""
-    if _YEAR.search(name.lower()):
-        return [str(value) if type(value) is int else shown(value) for value in values]
+    """Return the values of a column as texts; numbers that are names, such as years, have no thousands."""
+    if _NAMES.search(name.lower()):
+        return [str(value) if type(value) in (int, float) else shown(value) for value in values]
     return [shown(value) for value in values]
 
 

@@ -26,6 +26,7 @@ from logagg.errors import LakeError, LimitReached, LogaggError, NotFound
 from logagg.explore import page
 from logagg.explore.snapshots import Left, Snapshots
 from logagg.metrics import Sample, exposition
+from logagg.quantities import counted
 from logagg.query.render import as_json
 from logagg.serve import openapi
 from logagg.serve.answers import Answers, Remembered
@@ -107,7 +108,7 @@ class Server:
             if left.done():
                 return Response(status_code=LEFT)
             if len(request.url.query) > MOST_TEXT:
-                raise LogaggError("the address is too long", f"{MOST_TEXT:,} characters at most")
+                raise LogaggError("the address is too long", f"{counted(MOST_TEXT, 'character')} at most")
             refuse_unknown(request.query_params, endpoint.names, endpoint.prefixes)
             form = chosen(request.query_params.get("format"), request.headers.get("accept", ""))
             return self._answer_as(form, endpoint, request, left)

@@ -302,7 +302,7 @@ class Run:
         except LogaggError as error:
             self._notices.report(configuration_refused(str(error)))
             return self._destination.adopt(self._config)
-        if config.logs != self._config.logs:
+        if (config.paths, config.logs) != (self._config.paths, self._config.logs):
             tailer.follow(self._options.follows(config), apart_of(config.logs))
         self._config = config
         tailer.reconsider()

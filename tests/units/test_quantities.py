@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 MODULES = sorted((ROOT / "logagg").rglob("*.py"))
 # Nouns behind a number that may not be 1, or that are no count of things: `5 s ago`, `30 s`.
-_PLURAL = re.compile(r"\A (?!as\b|is\b|has\b|was\b|this\b|its\b|thus\b)[a-z]{3,}s\b")
+_PLURAL = re.compile(r"\A (?!lines/s)(?!as\b|is\b|has\b|was\b|this\b|its\b|thus\b)[a-z]{3,}s\b")
 
 
 def test_one_is_singular() -> None:
@@ -46,11 +46,10 @@ def plurals(module: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(module.read_text())):
         if isinstance(node, ast.JoinedStr):
             for value, text in zip(node.values, node.values[1:], strict=False):
-                if not isinstance(value, ast.FormattedValue) or not isinstance(text, ast.Constant):
-                    continue
-                is_number = value.format_spec is not None or "len(" in ast.unparse(value.value)
-                if is_number and _PLURAL.match(str(text.value)):
-                    yield f"{module.relative_to(ROOT)}:{node.lineno}: {ast.unparse(value.value)}{text.value}"
+                if isinstance(value, ast.FormattedValue) and isinstance(text, ast.Constant):
+                    is_number = value.format_spec is not None or "len(" in ast.unparse(value.value)
+                    if is_number and _PLURAL.match(noun := str(text.value)):
+                        yield f"{module.relative_to(ROOT)}:{node.lineno}: {ast.unparse(value.value)}{noun}"
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(ROOT)))

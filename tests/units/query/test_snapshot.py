@@ -14,7 +14,7 @@ from logagg import lake_format
 from logagg.clock import ManualClock
 from logagg.errors import LakeError, LogaggError
 from logagg.query import snapshot
-from logagg.query.reports import NAMES
+from logagg.query.names import REPORTS
 from tests.units.query.conftest import write_catalog
 
 NOON = 1_795_521_600.0  # 2026-11-24T12:00:00Z
@@ -41,7 +41,7 @@ def test_times_are_utc(root: Path) -> None:
     assert logagg.connect(root).sql("SELECT current_setting('TimeZone')").fetchall() in ([("UTC",)], [("Etc/UTC",)])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", REPORTS)
 def test_every_report_is_a_frame(root: Path, name: str) -> None:
     assert len(logagg.open(root, ManualClock(NOON)).report(name)) > 0
 

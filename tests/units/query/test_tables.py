@@ -64,6 +64,18 @@ def test_years_have_no_thousands() -> None:
     assert text_of(answer, "table").split() == ["year", "year(ts)", "years", "n", "2026", "2026", "2,026", "2,026"]
 
 
+@pytest.mark.parametrize(
+    "name", ["asn", "visitor", "id", "first_id", "port", "pid", "date_part('year', ts)", "epoch(ts)"]
+)
+def test_a_number_that_is_a_name_has_no_thousands(name: str) -> None:
+    assert text_of(Rows((name,), [(13335,)]), "table").splitlines()[1].strip() == "13335"
+
+
+@pytest.mark.parametrize("name", ["visitors", "hits", "valid", "amid", "portions", "ideas"])
+def test_an_amount_has_thousands(name: str) -> None:
+    assert text_of(Rows((name,), [(13335,)]), "table").splitlines()[1].strip() == "13,335"
+
+
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=6), st.integers(0, 120))
 def test_the_widest_gives_way_first(columns: list[tuple[int, int]], limit: int) -> None:
     widths, least = [max(pair) for pair in columns], [min(pair) for pair in columns]
