@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -42,7 +43,8 @@ def demo_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
         demo / "logagg.toml",
         demo,
     ]
-    subprocess.run(list(map(str, argv)), check=True, cwd=ROOT, timeout=100)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("LOGAGG_")}
+    subprocess.run(list(map(str, argv)), check=True, cwd=ROOT, env=env, timeout=100)
     return lake
 
 
