@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from logagg.notice_log import printable
 from logagg.query.shorten import shorten, width
 
 SELECTED = "selected"  # the style of the row that the keys act upon
+# Characters that Unicode calls printable and nobody sees: fillers, and selectors of a variation, whose width no terminal agrees on.
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 LONGEST = 2_000  # characters of a value that are looked at: none is wider than a screen
 
 
@@ -56,7 +59,11 @@ def text_of(value: object) -> str:
     text = "" if value is None else str(value)
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]}…{text[-LONGEST // 2 :]}"
-    return printable(text) or "–"
+    return _UNSEEN.sub(_escape, printable(text)) or "–"
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode-escape").decode()
 
 
 def cells(line: Iterable[Span]) -> int:

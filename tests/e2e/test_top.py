@@ -137,7 +137,7 @@ def test_a_hostile_log_in_colour(logagg: Command, terminal: Terminal) -> None:
     paths = [
         "/[red]red[/red]",
         f"/{CONTROLS}".replace("\u2028", ""),
-        "/" + "x" * 100_000,
+        "/" + "x" * 1_000_000,
         f"/imp?campaign={target(CONTROLS)}",
         "/漢字/" + "語" * 90,
     ]

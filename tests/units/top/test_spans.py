@@ -42,6 +42,7 @@ def test_a_text_has_nothing_to_act_upon(text: str) -> None:
 
 def test_markup_and_escapes_are_text() -> None:
     assert text_of(HOSTILE) == "[red]x[/red]\\x1b[31m\\u202e\\u200b漢字\u0301🦊\\n\\t\\x00"
+    assert text_of("\u3164a\ufe0f\U000e0100") == "\\u3164a\\ufe0f\\U000e0100"
     assert text_of(None) == text_of("") == "–"
     assert len(text_of("x" * 1_000_000)) == LONGEST + 1
 
