@@ -29,7 +29,7 @@ def drawn(state: State) -> Picture:
     if state.trouble:
         hits.append(Hit(len(lines), 0, state.width, "trouble"))
         lines.append(clipped((Span(f"! {text_of(state.trouble)}", "worse"),), state.width))
-    return Picture(lines, hits)
+    return Picture(lines[: state.lines_of_head], [hit for hit in hits if hit.line < state.lines_of_head])
 
 
 def _first(state: State) -> Line:

@@ -148,7 +148,7 @@ class State:
 
     @property
     def lines_of_head(self) -> int:
-        return 1 + bool(self.view.pills or self.view.where) + bool(self.trouble)
+        return min(1 + bool(self.view.pills or self.view.where) + bool(self.trouble), max(1, self.height - 3))
 
     @property
     def body(self) -> int:

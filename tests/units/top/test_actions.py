@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from logagg.explore.panels import panel_by
 from logagg.explore.view import Pill
 from logagg.explore.windows import Window
+from logagg.top.keys import BY_KEY
+from logagg.top.spans import cells
 from tests.units.top.conftest import DAYS, NOW, Opened, Shown
 
 WITHIN = "ts >= '2026-03-03 00:00Z' AND ts < '2026-03-05 00:00Z'"
@@ -270,9 +273,18 @@ def test_the_wheel(opened: Opened) -> None:
     shown.pointer.wheel(-1)
 
 
-@pytest.mark.parametrize("keys", ["enterx", "vvv", "ffff", "oooo", "tq", "//", "yyyy", "ccbbdd"])
-def test_any_keys_in_a_row(keys: str, opened: Opened) -> None:
-    shown = opened(40, 12)
-    for key in keys:
-        shown.press(key)
-    assert len(shown.lines) == 12
+@pytest.mark.parametrize("seed", range(6))
+def test_any_keys_and_clicks_leave_a_screen(seed: int, opened: Opened) -> None:
+    chance = random.Random(seed)
+    width, height = chance.choice([(80, 24), (120, 40), (40, 20), (20, 4)])
+    shown = opened(width, height, by=chance.choice([(), (panel_by(["path", "site"]),)]))
+    for _ in range(15):
+        key, x, y = chance.choice([*BY_KEY, "enter", "é", "7"]), chance.randrange(width), chance.randrange(height)
+        if chance.random() < 0.7:
+            shown.press(key)
+        else:
+            shown.pointer.down(x, y)
+            shown.pointer.click(shown.picture.hits, x, y, also=chance.random() < 0.2, not_=False, twice=False)
+            shown.pointer.up(shown.picture.hits, chance.randrange(width), y)
+            shown.settle()
+        assert [cells(line) for line in shown.picture.lines] == [width] * height

@@ -14,13 +14,14 @@ from logagg.top.spans import cells
 from tests.units.explore.conftest import HOSTILE
 from tests.units.top.conftest import Opened, golden
 
-SIZES = [(80, 24), (200, 60), (300, 80), (120, 40), (40, 24), (20, 10)]
+SIZES = [(80, 24), (200, 60), (300, 80), (120, 40), (40, 24), (20, 10), (20, 4)]
 WITHIN = "ts >= '2026-03-03 00:00Z' AND ts < '2026-03-05 00:00Z'"
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_a_screen_has_its_size(width: int, height: int, opened: Opened) -> None:
     shown = opened(width, height, compare="previous")
+    shown.state.lost = "the lake is gone"
     for keys in (
         (),
         ("f",),
