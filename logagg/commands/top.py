@@ -16,6 +16,7 @@ from logagg.cli import Shared, shared_options, tz_option
 from logagg.errors import LogaggError
 
 if TYPE_CHECKING:
+    from logagg.explore.panels import Panel
     from logagg.top.source import Source
     from logagg.top.state import State
 
@@ -67,7 +68,6 @@ def top(
     CONDITION is one over the columns of requests, as for logagg lines: "status = 404". COLUMN is one of their dimensions: path,site.
     """
     from logagg.clock import SystemClock
-    from logagg.explore.panels import panel_by
     from logagg.explore.snapshots import AnswerLimits
     from logagg.explore.view import Pill, View
     from logagg.explore.windows import Window, first_window
@@ -75,7 +75,7 @@ def top(
     from logagg.top.state import State
 
     clock, zone = SystemClock(), shared.zone(tz, people=True).key
-    panels = tuple(panel_by([name.strip() for name in one.split(",")]) for one in by)
+    panels = tuple(map(_panel, by))
     where = _checked(shared.lake, where, zone)
     source = Source(shared.lake, clock, AnswerLimits(), zone, where)
     lake = source.look(thoroughly=False)
@@ -95,6 +95,15 @@ def top(
     window = Window(since or Window().since, until or "") if since or until else first_window(lake.newest, state.now)
     state.start(window)
     _show(state, source, plain=plain or not _is_terminal())
+
+
+def _panel(by: str) -> Panel:
+    from logagg.explore.panels import panel_by
+
+    try:
+        return panel_by([name.strip() for name in by.split(",")])
+    except LogaggError as error:
+        raise click.BadParameter(str(error).removeprefix("by: "), param_hint="--by") from None
 
 
 def _checked(lake: Path, where: str, zone: str) -> str:
