@@ -132,6 +132,7 @@ def test_the_commands_of_the_units_run(place: Place) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_under_the_supervisor(place: Place) -> None:
     """The supervisor restarts killed workers, and the totals are exact."""
     text = re.sub("^user=.*\n", "", (ROOT / "deploy/supervisord.conf").read_text(), flags=re.M)

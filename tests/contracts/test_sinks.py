@@ -292,6 +292,7 @@ def test_a_put_waits_for_parsers_that_are_behind(driver: Driver) -> None:
     assert driver.lines() == len(chunks) * LINES
 
 
+@pytest.mark.thorough
 def test_a_put_waits_while_too_many_bytes_are_uncommitted(driver: Driver) -> None:
     driver.put()
     driver.flush()
