@@ -220,6 +220,15 @@ def _tree(folder: Path) -> set[Path]:
     return set(folder.rglob("*"))
 
 
+def test_the_numbers_of_the_tour_are_those_of_an_ordinary_machine() -> None:
+    """They differ between runs, so a run that writes them may have had a busy machine."""
+    lines, seconds, rate = re.findall(
+        r"(?m)^([\d,]+) lines .* in ([\d.]+) s, ([\d,]+) lines/s$", (ROOT / "README.md").read_text()
+    )[0]
+    assert float(seconds) <= 1.0
+    assert abs(int(lines.replace(",", "")) / float(seconds) / int(rate.replace(",", "")) - 1) < 0.1
+
+
 def test_make_setup_says_what_it_does() -> None:
     done = subprocess.run(
         ["make", "--dry-run", "--always-make", "setup"], cwd=ROOT, capture_output=True, text=True, timeout=60
