@@ -22,6 +22,7 @@ name = "odd"
 dimensions = ["path", "status"]
 measures = {hits = "count", mean = "sum(seconds)", people = "uniques(visitor)", bytes = "sum(bytes)"}
 """
+ENDLESS = "SELECT max(hash(a.range, b.range)) FROM range(1000000) AS a, range(1000000) AS b"
 HUGE, LINES = 1 << 50, 8200  # bytes of a response, as many as a line may say; so many lines exceed 64 bits
 
 

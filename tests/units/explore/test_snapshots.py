@@ -1,15 +1,27 @@
-"""Snapshots for conditions of a user read the files of the lake, and nothing else."""
+"""Queries of a snapshot end when nobody waits; those with a user's condition read the files of the lake, and nothing else."""
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from logagg.errors import LogaggError
-from logagg.explore.snapshots import AnswerLimits, Snapshots
+from logagg.errors import LimitReached, LogaggError
+from logagg.explore.snapshots import AnswerLimits, Left, Snapshots
 from logagg.query.lines import checked
+from tests.units.explore.conftest import ENDLESS
+
+
+def test_queries_end_when_nobody_waits(demo_lake: Path) -> None:
+    left = Left()
+    with Snapshots(demo_lake, AnswerLimits(seconds=30.0)).newest().queries(left) as ask:
+        threading.Timer(0.05, left.set_result, [None]).start()
+        with pytest.raises(LimitReached):
+            ask(ENDLESS)
+        with pytest.raises(LimitReached):
+            ask("SELECT 1")
 
 
 def test_a_confined_snapshot_reads_its_own_files_only(demo_lake: Path, tmp_path: Path) -> None:
