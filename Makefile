@@ -22,7 +22,7 @@ PAGE_PACKAGES = if command -v npm >/dev/null; then cd web && { [ -e node_modules
 DEMO := build/demo-lake
 DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
 
-.PHONY: help setup demo notebook tail test unit soak sanitize check format page picture golden bench bench-stages bench-follow bench-lake bench-serve bench-commits bench-scale fuzz clean
+.PHONY: help setup demo notebook tail test unit soak sanitize check format page picture golden bench bench-stages bench-follow bench-lake bench-serve bench-commits bench-scale fuzz wheels deb clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,15 +51,16 @@ tail: $(VENV)/.ready ## follow the logs in LOGS (/var/log/nginx) into LAKE (lake
 	$(BIN)/logagg tail --lake $(LAKE) $(LOGS)
 
 test: $(VENV)/.ready-dev ## run all tests, with a real nginx and a real load
-	@scripts/system-packages nginx wrk logrotate gearmand=gearman-job-server ip=iproute2 systemd-analyze=systemd faketime rsync mkfs.ext4=e2fsprogs chromium caddy apache2=apache2-bin node=nodejs npm tmux
+	@scripts/system-packages nginx wrk logrotate gearmand=gearman-job-server ip=iproute2 systemd-analyze=systemd faketime rsync mkfs.ext4=e2fsprogs chromium caddy promtool=prometheus mandoc apache2=apache2-bin node=nodejs npm tmux
 	@$(PAGE_PACKAGES)
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 unit: $(VENV)/.ready-dev ## run the tests of single modules, in less than a minute
 	$(BIN)/pytest -q -n auto tests/units tests/test_imports.py
 
-soak: $(VENV)/.ready-dev ## kill a tail 200 times under load, read for minutes, repeat the laws many times; prints its figures
-	$(BIN)/pytest -m soak -n 1 -rP tests/soak tests/cluster tests/accidents tests/bench tests/e2e/test_readers.py tests/e2e/test_backfill.py tests/e2e/test_memory.py tests/laws/test_digests.py tests/laws/test_crashes.py
+soak: $(VENV)/.ready-dev ## kill a tail 200 times under load, read for minutes, repeat the laws many times, install the packages; prints its figures
+	@scripts/system-packages debootstrap
+	$(BIN)/pytest -m soak -n 1 -rP tests/soak tests/packages tests/deploy tests/cluster tests/accidents tests/bench tests/e2e/test_readers.py tests/e2e/test_backfill.py tests/e2e/test_memory.py tests/laws/test_digests.py tests/laws/test_crashes.py
 	LAWS_TIMES=20 $(BIN)/pytest -n auto --timeout 3600 tests/laws/test_totals.py tests/laws/test_crashes.py
 
 sanitize: $(VENV)/.ready-dev ## test the compiled loops under AddressSanitizer and UBSan, with array bounds checked
@@ -121,6 +122,13 @@ fuzz: $(VENV)/.ready-dev ## coverage-guided fuzzing of both parsers and the roll
 	@mkdir -p build/fuzz
 	$(BIN)/python -m tests.fuzz.lines build/fuzz -artifact_prefix=build/fuzz- -max_len=4096 -rss_limit_mb=4096 -max_total_time=$(or $(SECONDS),300)
 
+wheels: $(VENV)/.ready-package ## build dist/: the source distribution, and its wheel for every Python from 3.11 on
+	@scripts/wheels $(BIN)/python dist
+
+deb: wheels $(VENV)/.ready-dev ## build dist/*.deb from the wheel: with units, manual pages, and completion; DEB_COMPRESSION=zstd is quicker
+	@scripts/system-packages dpkg-deb=dpkg python3-venv
+	@scripts/deb "$$(ls -t dist/logagg-*.whl | head -n 1)" dist
+
 clean: ## remove everything that the targets above created
 	rm -rf $(VENV) web/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -136,6 +144,11 @@ $(VENV)/.ready: pyproject.toml scripts/make-venv $(COMPILED)
 
 $(VENV)/.ready-dev: $(VENV)/.ready
 	@$(INSTALL) '.[dev]'
+	@touch $@
+
+$(VENV)/.ready-package: $(VENV)/.ready
+	@scripts/system-packages strip=binutils
+	@$(INSTALL) '.[package]'
 	@touch $@
 
 # The bench lists a peer that cannot be installed as missing, and continues without it.

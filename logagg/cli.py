@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from logagg import completion
 from logagg.errors import LogaggError
 from logagg.notice_log import show_failure
 from logagg.query.names import REPORTS
@@ -274,6 +275,7 @@ _SHARED = (
         show_envvar=True,
         metavar="DIR",
         help="Where the lake is (default: [lake] path, ./lake).",
+        shell_complete=completion.lakes,
     ),
     click.option(
         "--config",

@@ -35,6 +35,7 @@ MARKERS = {
     "accidents": "e2e",
     "bench": "e2e",
     "cluster": "e2e",
+    "packages": "e2e",
     "web": "e2e",
     "e2e": "e2e",
     "soak": "e2e",

@@ -15,6 +15,7 @@ calls /srv, with `fixtures` and, except for the README, which creates it itself,
 
 from __future__ import annotations
 
+import doctest
 import json
 import os
 import re
@@ -27,11 +28,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+import logagg
 from logagg import lake_format
-from logagg.cli import COMMANDS, logagg
+from logagg.cli import COMMANDS
+from logagg.cli import logagg as group
 from logagg.config.load import load
 from logagg.config.sections import EXTENSIONS, SETTINGS, Setting
 from logagg.lake import catalog_rows
+from logagg.metrics import METRICS, Metric
 from logagg.notices import KINDS, Level, NoticeKind
 from logagg.parse.envelopes.kinds import ENVELOPES
 from logagg.parse.formats.compile import compile_format
@@ -49,6 +53,7 @@ from logagg.rollup.requests import SCHEMA as REQUESTS
 from logagg.sketches import MACROS
 from logagg.top.keys import MOUSE, listed
 from tests.conftest import LOGAGG, ROOT, Command
+from tests.python_reference import WITHOUT_DOCSTRING, documented, reference
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 GOLDEN = bool(os.environ.get("LOGAGG_GOLDEN"))
@@ -128,7 +133,7 @@ class Page:
     def _named(self, text: str) -> str:
         """Check that the commands and options exist of a block that is not run."""
         for name, arguments in re.findall(r"(?<![=\w-])logagg (?!logagg)(\w+)([^|&;#\n]*)", text):
-            command = logagg.get_command(None, name)  # type: ignore[arg-type]
+            command = group.get_command(None, name)  # type: ignore[arg-type]
             assert command, f"{self.path.name}: there is no logagg {name}"
             known = {option for one in command.params for option in one.opts} | {"--help"}
             assert set(re.findall(r"--[a-z-]+", arguments)) <= known, f"{self.path.name}: logagg {name}{arguments}"
@@ -388,6 +393,15 @@ def _mouse() -> Iterator[str]:
     return _table(("do", "and"), *MOUSE)
 
 
+def _metrics() -> Iterator[str]:
+    rows = [(_code([f"{one.name}{_labels(one)}"]), ", ".join(one.shown_by), one.help) for one in METRICS]
+    return _table(("metric", "of", "meaning"), *rows)
+
+
+def _labels(metric: Metric) -> str:
+    return f"{{{','.join(metric.labels)}}}" if metric.labels else ""
+
+
 GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/configuration.md", "settings"): _settings,
     ("docs/configuration.md", "extensions"): lambda: iter([_code(EXTENSIONS)]),
@@ -403,6 +417,8 @@ GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/operations.md", "notices"): _notices,
     ("docs/top.md", "keys"): _keys,
     ("docs/top.md", "mouse"): _mouse,
+    ("docs/operations.md", "metrics"): _metrics,
+    ("docs/python.md", "python"): reference,
 }
 
 
@@ -416,12 +432,28 @@ def test_generated_parts_are_up_to_date(name: str, key: str) -> None:
     assert middle == now or GOLDEN
 
 
+def test_the_examples_of_docstrings(demo: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(demo.folder)
+    examples = {name: doctest.DocTestFinder(recurse=False).find(of, name) for name, of in documented().items()}
+    run = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    with logagg.open("lake") as lake:
+        for test in (one for tests in examples.values() for one in tests):
+            test.globs = {"logagg": logagg, "lake": lake}
+            assert run.run(test).failed == 0, test.name
+    assert run.tries > 10
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    assert {name.partition(".")[0] for name in documented()} | set(WITHOUT_DOCSTRING) == set(logagg.__all__)
+    assert not [name for name, of in documented().items() if not of.__doc__]
+
+
 # Names that a page must contain, in backticks.
 
 
 def _options() -> Iterator[str]:
     for name in COMMANDS:
-        command = logagg.get_command(None, name)  # type: ignore[arg-type]
+        command = group.get_command(None, name)  # type: ignore[arg-type]
         assert command
         yield from (
             f"{name} {max(one.opts, key=len)}"

@@ -16,10 +16,10 @@ STAGES = ("intake", "parse", "rollup", "lake", "query")
 LAYERS = tuple(
     layer.split()
     for layer in (
-        "errors file_lock quantities",
+        "errors file_lock quantities proc",
         "clock metrics notices records sketches spill sql_functions heap lake_format quoting",
         "notice_log heartbeat columnar config sharding codec",
-        "memory",
+        "memory scrape",
         "intake parse",
         "parse_pool retrieve rollup servers",
         "lake",
@@ -29,7 +29,7 @@ LAYERS = tuple(
         "cluster",
         "check",
         "serve top",
-        "usage",
+        "usage completion",
         "cli",
         "commands",
         "__init__ __main__",
@@ -44,9 +44,9 @@ ALLOWED = {
 }
 ENTRY_POINTS = {
     "watchdog": ("intake/watch.py",),
-    "click": ("usage.py", "cli.py", "commands/"),
+    "click": ("usage.py", "cli.py", "completion.py", "commands/"),
     "gearman": ("cluster/gearman.py",),
-    "prometheus_client": ("metrics.py",),
+    "prometheus_client": ("scrape.py",),
     "textual": ("top/app.py",),
 }
 SHARED_BY_COMPILED = {
@@ -97,7 +97,7 @@ def test_compiled_modules_import_no_others_and_declare_their_types(module: Path)
     words = [
         line.split() for line in module.read_text().splitlines() if line.startswith(("import ", "from ", "cimport "))
     ]
-    assert {line[1].split(".")[0] for line in words} <= {"os", "math", "numpy", "libc", "logagg"}
+    assert {line[1].split(".")[0] for line in words} <= {"math", "os", "numpy", "libc", "logagg"}
     assert {line[1] for line in words if line[1].startswith("logagg")} <= SHARED_BY_COMPILED
     assert module.with_suffix(".pyi").exists()
 

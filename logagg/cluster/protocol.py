@@ -119,7 +119,6 @@ class Reply:
 
 
 _NO_REQUEST = PositionsRequest("", 0, 0)
-GAPS = "logagg_gaps_total", "Jobs received out of order (an earlier job of the source is missing)."  # name and help
 OUTCOMES = (
     "taken",  # the job was counted; or the request was accepted
     "duplicate",  # the job was counted before

@@ -30,12 +30,13 @@ from logagg.heap import resident
 from logagg.heartbeat import decode
 from logagg.lake import heartbeats, locks
 from logagg.lake.lake import Lake
-from logagg.metrics import Sample, served
+from logagg.metrics import LAST_COMMIT, MEMORY_LIMIT, MESSAGES, MESSAGES_REFUSED, Sample
 from logagg.notice_log import Notices
 from logagg.notices import shard_owned, worker_did_its_jobs, worker_leaves, worker_over_memory, worker_started
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.rollup.configured import requests_of, rollups_of, tables_of
 from logagg.rollup.shard import Shard, ShardSettings
+from logagg.scrape import of_process, served
 from logagg.tail.run import counted, merged
 from logagg.tail.signals import ControlRequests
 
@@ -132,7 +133,10 @@ class Worker:
 
     def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
-        yield Sample("logagg_messages_total", "Messages received with the right MAC.", self._jobs)
+        yield MESSAGES.of(self._jobs)
+        yield LAST_COMMIT.of(self._lake.written_at)
+        yield MEMORY_LIMIT.of(self._memory)
+        yield from of_process()
         yield from self._refused_numbers()
         for host in list(self._hosts.values()):
             yield from host.numbers()
@@ -143,7 +147,7 @@ class Worker:
         refused = Refusals(self._clock, self._notices.report)
         for one in (self._refusals, *(host.owned.refusals for host in list(self._hosts.values()))):
             refused.counts.update(one.counts)
-        return refused.numbers("logagg_messages_refused_total", "Messages that were refused, by reason.")
+        return refused.numbers(MESSAGES_REFUSED)
 
     def _is_over(self) -> bool:
         if self._requests.leaving:

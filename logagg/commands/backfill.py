@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from logagg import completion
 from logagg.cli import Shared, shared_options
 from logagg.quantities import counted
 
@@ -26,7 +27,7 @@ ATTEMPTS = 5  # snapshots whose files were replaced while they were read, or who
 
 
 @click.command()
-@click.argument("rollup")
+@click.argument("rollup", shell_complete=completion.rollups)
 @shared_options
 def backfill(rollup: str, shared: Shared) -> None:
     """Fill a rollup from requests, with what was read before it was defined.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from logagg import completion
 from logagg.cli import Shared, shared_options, tz_option
 from logagg.commands.output import FORMATS as ANSWERS
 from logagg.commands.output import Output, format_option, guard_option, refuse_guard
@@ -24,7 +25,13 @@ _REASONS = 20  # that are said, at most: each names a log
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@click.option("--where", default="", metavar="CONDITION", help="Of the requests that meet a condition in SQL.")
+@click.option(
+    "--where",
+    default="",
+    metavar="CONDITION",
+    help="Of the requests that meet a condition in SQL.",
+    shell_complete=completion.columns(of="requests"),
+)
 @click.option(
     "--since", metavar="TIME", help='From then on: "1h30m" ago, "today", "yesterday", "last week", a date, a time.'
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -90,18 +89,16 @@ def report(
     if compare is not None:
         raise click.UsageError("--compare is for --html")
     wanted = ReportRequest.of(
-        name or "overview", now, since=since, until=until, limit=limit or None, site=site, bots=bots, zone=zone
+        name or "overview", now, since=since, until=until, limit=limit, site=site, bots=bots, zone=zone
     )
-    _write_report(wanted, limit, output, shared, zone.key)
+    _write_report(wanted, output, shared, zone.key)
 
 
-def _write_report(wanted: ReportRequest, limit: int | None, output: Output, shared: Shared, zone: str) -> None:
+def _write_report(wanted: ReportRequest, output: Output, shared: Shared, zone: str) -> None:
     from logagg.query import render, reports
     from logagg.query.snapshot import connect
 
     output.check(shared.lake)
-    if limit is None and "$limit" in reports.query_of(wanted.name):
-        wanted = replace(wanted, limit=reports.LIMIT)
     if output.is_arrow:
         table = _asked(lambda: reports.arrow(reports.run(connect(shared.lake, zone), wanted)), shared.lake)
         with output.stream() as stream:

@@ -56,7 +56,7 @@ def status(output: Output, gearman: Any, max_age: float | None, secret: Path | N
         if output.form not in ("table", "json"):
             raise click.UsageError("with --gearman there are several tables: say --format table or json")
         return _cluster(gearman, secret or shared.lake / "secret", shared, max_age, output)
-    from logagg.query.snapshot import open as open_lake
+    from logagg.query.open_lake import open as open_lake
 
     with open_lake(shared.lake) as lake:
         found = lake.status(max_age)

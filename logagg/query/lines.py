@@ -137,7 +137,9 @@ class FoundLines:
 
     def frame(self) -> pd.DataFrame:
         """Return all of it as a data frame."""
-        return self.table().to_pandas()
+        from logagg.query import frames
+
+        return frames.of_table(self.table())
 
     def table(self) -> pa.Table:
         """Return all of it as a table of Arrow."""

@@ -73,7 +73,7 @@ def _column(name: str, values: Sequence[object]) -> _Column:
     return _Column(
         printable(name),
         cells(name, values),
-        _are_numbers(values),
+        are_numbers(values),
         any(isinstance(value, str | bytes | list | tuple | dict) for value in values),
     )
 
@@ -85,7 +85,8 @@ def cells(name: str, values: Iterable[object]) -> list[str]:
     return [shown(value) for value in values]
 
 
-def _are_numbers(values: Iterable[object]) -> bool:
+def are_numbers(values: Iterable[object]) -> bool:
+    """Tell whether all values that there are, are numbers."""
     return all(
         value is None or (isinstance(value, int | float | Decimal) and not isinstance(value, bool)) for value in values
     )
@@ -125,7 +126,7 @@ def write_markdown(answer: Rows, stream: TextIO) -> None:
     rows = iter(answer.rows)
     first = list(itertools.islice(rows, SAMPLE))  # a query that fails at once must not leave a header
     columns = zip(*first, strict=True) if first else ([] for _ in answer.columns)
-    rules = ["---:" if first and _are_numbers(column) else "---" for column in columns]
+    rules = ["---:" if first and are_numbers(column) else "---" for column in columns]
     stream.write(_markdown_row(_markdown(printable(name)) for name in answer.columns))
     stream.write(_markdown_row(rules))
     for row in itertools.chain(first, rows):

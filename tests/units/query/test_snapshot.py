@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -29,6 +30,28 @@ def test_every_call_sees_the_newest_and_answers_stay(root: Path) -> None:
         assert first is not None and second is not None
         assert (first.fetchall(), second.fetchall()) == ([(1,)], [(2,)])
         assert plain.sql("FROM made").fetchall() == [(1,)]
+
+
+def test_a_snapshot_stays(root: Path) -> None:
+    lake = logagg.open(root)
+    first = lake.snapshot()
+    assert lake.snapshot() is first
+    write_catalog(root, 2)
+    numbers = [asked.sql("FROM made") for asked in (first, lake.snapshot(), lake)]
+    assert [one.fetchall() for one in numbers if one is not None] == [[(1,)], [(2,)], [(2,)]]
+    assert (first.commit, first.report("overview").hits[0]) == (1, 100)
+
+
+def test_watching_gives_the_newest_of_the_commits_between_two_looks(root: Path) -> None:
+    class Busy(ManualClock):
+        commits = iter([[], [2], [3, 4]])
+
+        def sleep(self, seconds: float) -> None:
+            for number in next(self.commits):
+                write_catalog(root, number)
+
+    seen = [snapshot.sql("FROM made") for snapshot in itertools.islice(logagg.open(root, Busy()).watch(), 3)]
+    assert [one.fetchall() for one in seen if one is not None] == [[(1,)], [(2,)], [(4,)]]
 
 
 def test_a_missing_lake_is_reported(tmp_path: Path) -> None:
