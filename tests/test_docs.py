@@ -51,6 +51,7 @@ from logagg.rollup.custom import SINGULAR
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES
 from logagg.rollup.requests import SCHEMA as REQUESTS
 from logagg.sketches import MACROS
+from logagg.top.keys import MOUSE, listed
 from tests.conftest import LOGAGG, ROOT, Command
 from tests.python_reference import WITHOUT_DOCSTRING, documented, reference
 
@@ -385,6 +386,14 @@ def _name(kind: NoticeKind) -> str:
     return f"[`{kind.name}`]" if kind.level is Level.INFO else f"`{kind.name}`"
 
 
+def _keys() -> Iterator[str]:
+    return _table(("key", "does"), *((_code(key.names.split()), key.text) for key in listed()))
+
+
+def _mouse() -> Iterator[str]:
+    return _table(("do", "and"), *MOUSE)
+
+
 def _metrics() -> Iterator[str]:
     rows = [(_code([f"{one.name}{_labels(one)}"]), ", ".join(one.shown_by), one.help) for one in METRICS]
     return _table(("metric", "of", "meaning"), *rows)
@@ -407,6 +416,8 @@ GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/json.md", "json-products"): _json_products,
     ("docs/sql.md", "views"): _views,
     ("docs/operations.md", "notices"): _notices,
+    ("docs/top.md", "keys"): _keys,
+    ("docs/top.md", "mouse"): _mouse,
     ("docs/operations.md", "metrics"): _metrics,
     ("docs/python.md", "python"): reference,
 }

@@ -28,7 +28,7 @@ LAYERS = tuple(
         "tail",
         "cluster",
         "check",
-        "serve",
+        "serve top",
         "usage completion",
         "cli",
         "commands",
@@ -47,6 +47,7 @@ ENTRY_POINTS = {
     "click": ("usage.py", "cli.py", "completion.py", "commands/"),
     "gearman": ("cluster/gearman.py",),
     "prometheus_client": ("scrape.py",),
+    "textual": ("top/app.py",),
 }
 SHARED_BY_COMPILED = {
     f"logagg.{name}"
