@@ -46,7 +46,7 @@ from logagg.parse.formats.compile import compile_format
 from logagg.parse.formats.format import TIMES, UNITS, UPSTREAM_PARTS, UPSTREAM_UNITS, PersonalFields
 from logagg.parse.formats.goaccess import SPECIFIERS
 from logagg.parse.formats.json_presets import JSON_PRESETS
-from logagg.parse.formats.presets import PRESETS
+from logagg.parse.formats.presets import NAMED, PRESETS
 from logagg.parse.formats.variables import APACHE, CLIENTS, FIELDS, JSON_KEYS, JSON_TIMES, NGINX, W3C
 from logagg.parse.schemas import EVENT_SCHEMA, REASONS
 from logagg.query.names import REPORTS
@@ -55,6 +55,7 @@ from logagg.rollup.custom import SINGULAR
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES
 from logagg.rollup.requests import SCHEMA as REQUESTS
 from logagg.sketches import MACROS
+from logagg.top.keys import MOUSE, listed
 from tests.conftest import LOGAGG, ROOT, Command
 from tests.python_reference import WITHOUT_DOCSTRING, documented, reference
 
@@ -316,7 +317,8 @@ def _formats() -> Iterator[str]:
 
 def _read_of(name: str) -> str:
     """Return the fields of a format that not all formats have."""
-    fields = compile_format(name, PersonalFields(users=True)).fields
+    outer = name in NAMED and NAMED[name].outer_time
+    fields = compile_format(f"docker+{name}" if outer else name, PersonalFields(users=True)).fields
     merged = {_MERGED.get(field, field) for field in fields} | ({"protocol"} if "request" in fields else set())
     return ", ".join(title for field, title in _TITLES.items() if field in merged)
 
@@ -400,7 +402,7 @@ def _span(seconds: int) -> str:
     return f"{seconds // 60}m" if seconds else ""
 
 
-def _keys(keys: Mapping[str, Key]) -> Iterator[str]:
+def _declared(keys: Mapping[str, Key]) -> Iterator[str]:
     rows = [
         (f"`{name}`", one.default or ("required" if name in ("name", "kind") else ""), _help(one))
         for name, one in keys.items()
@@ -414,6 +416,14 @@ def _help(key: Key) -> str:
 
 def _name(kind: NoticeKind) -> str:
     return f"[`{kind.name}`]" if kind.level is Level.INFO else f"`{kind.name}`"
+
+
+def _keys() -> Iterator[str]:
+    return _table(("key", "does"), *((_code(key.names.split()), key.text) for key in listed()))
+
+
+def _mouse() -> Iterator[str]:
+    return _table(("do", "and"), *MOUSE)
 
 
 def _metrics() -> Iterator[str]:
@@ -439,8 +449,10 @@ GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/sql.md", "views"): _views,
     ("docs/operations.md", "notices"): _notices,
     ("docs/alerts.md", "rules"): _rules,
-    ("docs/alerts.md", "alert"): lambda: _keys(ALERT_KEYS),
-    ("docs/alerts.md", "notify"): lambda: _keys(NOTIFY_KEYS),
+    ("docs/alerts.md", "alert"): lambda: _declared(ALERT_KEYS),
+    ("docs/alerts.md", "notify"): lambda: _declared(NOTIFY_KEYS),
+    ("docs/top.md", "keys"): _keys,
+    ("docs/top.md", "mouse"): _mouse,
     ("docs/operations.md", "metrics"): _metrics,
     ("docs/python.md", "python"): reference,
 }

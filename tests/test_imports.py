@@ -29,7 +29,7 @@ LAYERS = tuple(
         "tail",
         "cluster",
         "check",
-        "serve",
+        "serve top",
         "usage completion",
         "cli",
         "commands",
@@ -50,6 +50,7 @@ ENTRY_POINTS = {
     "smtplib": ("alert/mail.py",),
     "apprise": ("alert/receivers.py",),
     "prometheus_client": ("scrape.py",),
+    "textual": ("top/app.py",),
 }
 SHARED_BY_COMPILED = {
     f"logagg.{name}"

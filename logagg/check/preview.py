@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -192,7 +193,7 @@ class Previewer:
 
 def _first_lines(head: bytes) -> list[bytes]:
     """Return the first complete lines; a last one without newline may still be being written."""
-    return head[: head.rfind(b"\n") + 1].split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
+    return head[: head.rfind(b"\n") + 1].removeprefix(BOM_UTF8).split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
 
 
 def _chunk(lines: Sequence[bytes], path: str = "") -> Chunk:

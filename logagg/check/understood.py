@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from logagg.parse.envelopes.reference import inside_of
 from logagg.parse.formats.format import Format
 from logagg.parse.json_detect import unclear_keys
 from logagg.parse.lines import reference
@@ -56,8 +57,9 @@ def understood(lines: Sequence[bytes], fmt: Format, now: float) -> Understood | 
     best: tuple[int, bytes, dict[str, object], Format] | None = None
     for line in lines[:LOOKED_AT]:
         line = line.rstrip(b"\r").lstrip(b"\0")
-        if is_comment(line, fmt):
-            fmt = after(fmt, line)
+        inside = inside_of(line, fmt.envelope)
+        if inside is not None and is_comment(inside, fmt):
+            fmt = after(fmt, inside)
             continue
         record = reference.parse_line(line, fmt, now)
         if not isinstance(record, str) and (best is None or _count(record) > best[0]):

@@ -85,6 +85,7 @@ class Scope:
     bots: Bots = "include"
     filters: tuple[Filter, ...] = ()
     zone: str = "UTC"
+    where: str = ""  # a condition over `requests` in SQL, checked by `query.lines.checked`
 
     @classmethod
     def of(
@@ -98,15 +99,19 @@ class Scope:
         is_: Sequence[str] = (),
         is_not: Sequence[str] = (),
         zone: str = "UTC",
+        where: str = "",
     ) -> Scope:
-        """Return the scope that parameters describe; `now` is seconds since the epoch. Raises LogaggError."""
+        """Return the scope that parameters describe; `now` is seconds since the epoch. Raises LogaggError.
+
+        `where` becomes a part of each query as it is: `query.lines.checked` gives one.
+        """
         here = zone_of(zone or "UTC")
         period = _period(now, since or SINCE, until or "now", here)
         if bots not in BOTS:
             raise LogaggError(f"bots: {bots!r} is not valid", f"write one of {', '.join(BOTS)}")
         filters = (*_filters(is_, excluded=False), *_filters(is_not, excluded=True))
         before = _before(period, compare, here)
-        return cls(period, before, bots, filters, here.key)  # type: ignore[arg-type]
+        return cls(period, before, bots, filters, here.key, where)  # type: ignore[arg-type]
 
     @property
     def dimensions(self) -> frozenset[str]:
@@ -120,7 +125,8 @@ class Scope:
     def filter_conditions(self, columns: Mapping[str, str] | None = None) -> list[str]:
         """Return the conditions without those of time."""
         bots = {"include": [], "exclude": ["NOT is_bot"], "only": ["is_bot"]}[self.bots]
-        return bots + [one.condition((columns or {}).get(one.dimension)) for one in self.filters]
+        where = [f"(\n{self.where}\n)"] if self.where else []
+        return bots + [one.condition((columns or {}).get(one.dimension)) for one in self.filters] + where
 
 
 def timestamp(moment: datetime) -> str:

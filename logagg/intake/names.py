@@ -47,7 +47,7 @@ _ENDS_IN_PACKED = re.compile(r".+\.(?:gz|bz2|zst|xz|lz4|lz|lzma|lzo|br|Z|z|zip|7
 
 _OF_SITE = re.compile(r"(?:(?P<site>.+)\.)?(?P<log>[^.]*access[^.]*\.log)")
 _BACKUP = re.compile(rf"(?i:{_WORDS})")
-_COPY = re.compile(r"(?:~|\.(?i:bak|backup|copy|orig|saved?))\Z")
+_COPY = re.compile(r"(?:~|\.(?i:bak|backup|copy|old|orig|saved?))\Z")
 
 
 @dataclass(frozen=True, slots=True)

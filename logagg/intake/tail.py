@@ -32,6 +32,9 @@ from logagg.records import Chunk, KnownSource, Source
 
 ROUNDS = 3  # of looking and reading in a poll: files that turn out to be replaced need another look
 LOOK_AGAIN = 0.5  # seconds between looks during a long poll, to open logs before they are rotated and deleted
+BLOCK = 1 << 20  # bytes of what comes before a position, and how many of them may be looked through
+LOOK_BACK = 64 << 20
+LONGEST_LINE = 1 << 13  # that may reach beyond a block
 MISS_AFTER = 60.0  # seconds between searches for sources without a file
 
 
@@ -151,10 +154,19 @@ class Tailer:
         """Remember the formats of a source, of which one is new; it does not change where the log is cut."""
         self._reader(source).note_format(format)
 
-    def first_bytes(self, source: str) -> bytes:
-        """Return the first bytes of a source; none if its file is not open, or is a pipe."""
+    def bytes_before(self, source: str, position: int, sign: bytes) -> Iterator[bytes]:
+        """Yield what a source has before a position, in blocks, the nearest first, if its beginning has a sign; then its beginning.
+
+        Of what is compressed, there is only its beginning; of a file that is not open, and of a pipe, there is nothing.
+        """
         content = self._reader(source).content
-        return content.first() if content else b""
+        first = content.read(0, min(position, BLOCK)) if content and position else b""
+        if content is None or sign not in first:
+            return
+        for end in range(position, max(0, position - LOOK_BACK), -BLOCK) if not content.compression else ():
+            start = max(0, end - BLOCK)
+            yield content.read(start, min(end + LONGEST_LINE, position) - start)
+        yield first
 
     def names(self, source: str) -> tuple[str, str]:
         """Return the absolute paths of the live log that a source is or was, and of its file."""

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from logagg.parse.captures import capture_templates
 from logagg.parse.combined.write import open_template, templates
-from logagg.parse.envelopes.kinds import DEEPEST
+from logagg.parse.envelopes.kinds import DEEPEST, timed
+from logagg.parse.envelopes.kinds import named as named_envelopes
 from logagg.parse.envelopes.unwrap import envelopes_of, unwrap_lines
 from logagg.parse.formats.columns import HEADER
-from logagg.parse.formats.compile import compile_format, enveloped, joined, named, outside
+from logagg.parse.formats.compile import compile_format, enveloped, joined, named, outside, preset_format
 from logagg.parse.formats.format import NO_PERSONAL_FIELDS, Format, PersonalFields
 from logagg.parse.formats.ltsv import ltsv_templates
 from logagg.parse.formats.presets import COMBINED, PRESETS
 from logagg.parse.json_detect import json_formats
 from logagg.parse.lines import fast
+from logagg.parse.logfmt import logfmt_templates
 from logagg.records import Chunk, Fingerprint
 
 GLANCE = 16  # lines by which it is decided whether a format is worth an attempt
@@ -25,8 +27,18 @@ MOST_TOGETHER = 4  # formats of one log's first lines
 SOME = 60  # lines from which formats are written, and of which one at least must match
 FEW = 10  # of so many lines in an envelope, one has a format: other programs write into such a log, too
 
-# How formats are chosen for lines, of which some are likely, and how many must have them at least.
-_Choose = Callable[[Sequence[bytes], Sequence[Format], int], Format | None]
+
+@dataclass(frozen=True, slots=True)
+class _Some:
+    """Lines without their envelopes."""
+
+    lines: Sequence[bytes]
+    likely: Sequence[Format] = ()  # formats that are preferred to others which parse as many
+    least: int = 1  # how many must have the formats that are chosen
+    timed: bool = False  # the envelopes say when they were written
+
+
+_Choose = Callable[[_Some], Format | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +56,20 @@ class Detector:
         if headed := self._headed(lines, now):
             return headed
 
-        def choose(lines: Sequence[bytes], likely: Sequence[Format], least: int) -> Format | None:
-            left, found = list(lines), list[Format]()
-            while left and len(found) < MOST_TOGETHER and (fmt := self._best(left, now, likely)):
-                left = _without(left, fmt, now)
+        def choose(some: _Some) -> Format | None:
+            if headed := self._headed(some.lines, now):
+                return headed
+            left, found = some, list[Format]()
+            while left.lines and len(found) < MOST_TOGETHER and (fmt := self._best(left, now)):
+                left = replace(left, lines=_without(left.lines, fmt, now))
                 found.append(fmt)
-            return joined(found) if found and len(lines) - len(left) >= least else None
+            return joined(found) if found and len(some.lines) - len(left.lines) >= some.least else None
 
-        return _unwrapped(lines, likely, choose)
+        return _with_times(_unwrapped(lines, likely, choose), lines, now)
 
     def next(self, lines: Sequence[bytes], now: float, likely: Sequence[Format] = ()) -> Format | None:
         """Return the format that parses the most of some lines, and of equals the one with the most fields; None if none does."""
-        return _unwrapped(lines, likely, lambda lines, likely, least: self._best(lines, now, likely))
+        return _with_times(_unwrapped(lines, likely, lambda some: self._best(some, now)), lines, now)
 
     def _headed(self, lines: Sequence[bytes], now: float) -> Format | None:
         """Return the format of lines below headers, if there are any, and at least half of the lines match."""
@@ -68,24 +82,34 @@ class Detector:
     def _may_be(self, name: str) -> bool:
         return self.names is None or name in self.names
 
-    def _best(self, lines: Sequence[bytes], now: float, likely: Sequence[Format]) -> Format | None:
+    def _best(self, some: _Some, now: float) -> Format | None:
         best, most = None, (0, 0)
-        some = spread(lines, SOME)
-        for fmt in (*likely, *self._candidates(lines, some, now)):
-            parsed = count(lines, fmt, now) if count(some, fmt, now) else 0
+        few = spread(some.lines, SOME)
+        for fmt in (*some.likely, *self._candidates(some, few, now)):
+            parsed = count(some.lines, fmt, now) if count(few, fmt, now) else 0
             if parsed and (parsed, len(fmt.fields)) > most:
                 best, most = fmt, (parsed, len(fmt.fields))
-        return best or self._open(some, now)
+        return best or self._open(few, now)
 
-    def _candidates(self, lines: Sequence[bytes], some: Sequence[bytes], now: float) -> Iterable[Format]:
-        few = spread(lines, GLANCE)
+    def _candidates(self, some: _Some, few: Sequence[bytes], now: float) -> Iterable[Format]:
+        yield from self._presets(some, now)
+        yield from self._written(some.lines, few, now)
+
+    def _presets(self, some: _Some, now: float) -> Iterable[Format]:
+        glance = spread(some.lines, GLANCE)
         for preset in PRESETS:
-            if preset.name not in COMBINED and self._may_be(preset.name):
-                fmt = compile_format(preset.name, self.personal)
-                if count(few, fmt, now):  # each attempt costs as much as parsing the lines
+            if preset.name not in COMBINED and self._may_be(preset.name) and (some.timed or not preset.outer_time):
+                fmt = preset_format(preset, self.personal)
+                if has_literals(glance, fmt) and count(
+                    glance, fmt, now
+                ):  # an attempt costs as much as parsing the lines
                     yield fmt
+
+    def _written(self, lines: Sequence[bytes], some: Sequence[bytes], now: float) -> Iterable[Format]:
+        few = spread(lines, GLANCE)
         if self.names is None:
             yield from (compile_format(text, self.personal) for text in capture_templates(lines))
+            yield from (compile_format(text, self.personal) for text in logfmt_templates(few, now, self.personal))
         if self._may_be("ltsv"):
             yield from (compile_format(text, self.personal) for text in ltsv_templates(few))
         if self._may_be("json"):
@@ -100,24 +124,33 @@ class Detector:
         return fmt if fmt and count(lines, fmt, now) else None
 
 
-def _unwrapped(lines: Sequence[bytes], likely: Sequence[Format], choose: _Choose, depth: int = 0) -> Format | None:
+def _unwrapped(lines: Sequence[bytes], likely: Sequence[Format], choose: _Choose, around: str = "") -> Format | None:
     """Choose formats inside the envelopes of lines, if there is one: certain ones come off first.
 
     What lines without an envelope may look like, too, is taken for one only if they have no format without it.
     """
 
     def in_envelope(*, certain: bool) -> Format | None:
-        for envelope in envelopes_of(lines, certain=certain) if depth < DEEPEST else ():
+        for envelope in envelopes_of(lines, certain=certain) if len(named_envelopes(around)) < DEEPEST else ():
             inside = unwrap_lines(lines, envelope)
-            if found := _unwrapped(inside, outside(envelope, likely), choose, depth + 1):
+            if found := _unwrapped(
+                inside, outside(envelope, likely), choose, "+".join(filter(None, (around, envelope)))
+            ):
                 return enveloped(found, envelope)
         return None
 
+    bare, least = [fmt for fmt in likely if not fmt.envelope], max(1, least_of(len(lines), around))
     return (
         in_envelope(certain=True)
-        or choose(lines, [fmt for fmt in likely if not fmt.envelope], max(1, least_of(len(lines), depth > 0)))
+        or choose(_Some(lines, bare, least, timed(around) is not None))
         or in_envelope(certain=False)
     )
+
+
+def _with_times(fmt: Format | None, lines: Sequence[bytes], now: float) -> Format | None:
+    """Return a format, unless its lines need the time of an envelope, and that is none: it has no year."""
+    needed = fmt and any(one.outer_time for one in fmt.each)
+    return fmt if fmt and (not needed or count(lines, fmt, now)) else None
 
 
 def least_of(lines: int, in_envelope: object) -> int:
@@ -140,6 +173,27 @@ def count(lines: Sequence[bytes], fmt: Format, now: float) -> int:
     """Return how many of these lines a format parses."""
     data = b"\n".join(lines)
     return fast.count(Chunk("", 0, 0, len(data), data, Fingerprint(0, 0, "")), fmt, now)
+
+
+def has_literals(lines: Sequence[bytes], fmt: Format) -> bool:
+    """Tell whether a line has what stands between a format's values: without that, none matches."""
+    if fmt.columns:
+        return any(max(line.count(fmt.separator), line.count(b"\t")) >= fmt.needed - 1 for line in lines)
+    return not fmt.steps or any(line.startswith(fmt.prefix, _begin(line)) and _in_order(line, fmt) for line in lines)
+
+
+def _begin(line: bytes) -> int:
+    return len(line) - len(line.lstrip(b"\0"))
+
+
+def _in_order(line: bytes, fmt: Format) -> bool:
+    at = 0
+    for step in fmt.steps:
+        found = line.find(step.until, at)
+        if found < 0:
+            return False
+        at = found + len(step.until)
+    return True
 
 
 def spread(lines: Sequence[bytes], most: int) -> Sequence[bytes]:

@@ -53,7 +53,7 @@ def json_formats(lines: Sequence[bytes], now: float, personal: PersonalFields) -
     values = _values(lines)
     if preset := next((one for one in JSON_PRESETS if _is_of(one, values)), None):
         yield preset_format(preset, personal)
-    if keys := _chosen(values, now, personal):
+    if keys := chosen(values, now, personal):
         yield json_format(keys)
 
 
@@ -91,7 +91,7 @@ def _record(line: bytes) -> dict[str, bytes]:
     return record
 
 
-def _chosen(values: Values, now: float, personal: PersonalFields) -> dict[str, str]:
+def chosen(values: Values, now: float, personal: PersonalFields) -> dict[str, str]:
     """Choose the key of each field; empty without a time, a status and a request."""
     fields = _requested(_candidates(values), values)
     if time := _time_key(values, now):

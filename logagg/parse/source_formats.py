@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,7 +18,9 @@ from logagg.parse.formats.columns import HEADER
 from logagg.parse.formats.compile import compile_format, enveloped, joined
 from logagg.parse.formats.format import NO_PERSONAL_FIELDS, OR, Format, PersonalFields
 from logagg.parse.lines import scan
-from logagg.parse.lines.headers import under
+from logagg.parse.lines.fast import find_lines
+from logagg.parse.lines.headers import last_header, under
+from logagg.parse.unreadable import why_unreadable
 from logagg.records import Chunk
 
 _DETECTED = ("json", "ltsv")  # names whose keys or labels are detected
@@ -45,9 +48,18 @@ def nothing_known(source: str) -> str:
     return ""
 
 
-def no_bytes(source: str) -> bytes:
+def no_bytes(source: str, position: int, sign: bytes) -> Iterable[bytes]:
     """Have nothing of a source but what is read."""
-    return b""
+    return ()
+
+
+def _last_header(chunk: Chunk, fmt: Format) -> bytes:
+    """Return the last line of a chunk that names columns; empty if there is none."""
+    if fmt.envelope:
+        return last_header(find_lines(chunk), fmt) if HEADER in bytes(chunk.data) else b""
+    data = np.frombuffer(chunk.data, np.uint8)
+    place = scan.last_line(data, HEADER)
+    return data[place[0] : place[1]].tobytes() if place else b""
 
 
 class SourceFormats:
@@ -65,7 +77,7 @@ class SourceFormats:
         refused: Callable[[str], None],
         personal: PersonalFields = NO_PERSONAL_FIELDS,
         before: Callable[[str], str] = nothing_known,
-        first_bytes: Callable[[str], bytes] = no_bytes,
+        bytes_before: Callable[[str, int, bytes], Iterable[bytes]] = no_bytes,
         own: Callable[[str], str] = nothing_known,
     ) -> None:
         """Use a source's `own` format, and others where that does not match; else the `given` one alone."""
@@ -77,7 +89,8 @@ class SourceFormats:
         kept = {source: self._kept(source, name) for source, name in known.items()}
         self._formats = {source: fmt for source, fmt in kept.items() if fmt}
         self._latest, self._refused, self._before = LatestTime(clock), refused, before
-        self._first_bytes = first_bytes
+        self._bytes_before = bytes_before
+        self._why = dict[str, str]()
         self._learned = list[tuple[str, str]]()
         self._lock = threading.Lock()
 
@@ -102,8 +115,9 @@ class SourceFormats:
         ]
         if not lines:
             return self._compiled(self._own(chunk.source)) or self._given or compile_format("combined")
-        found = self._probe(chunk.source, lines, self._latest.of(written))
+        found = self._probe(chunk, lines, self._latest.of(written))
         if not found:
+            self._why[chunk.source] = "" if self.given_for(chunk.source) else why_unreadable(lines)
             self._refused(chunk.source)
             return None
         self._formats[chunk.source] = found
@@ -111,9 +125,8 @@ class SourceFormats:
 
     def _follow(self, chunk: Chunk, fmt: Format) -> Format:
         """Remember the header that is in force behind a chunk; return the format at its start."""
-        data = np.frombuffer(chunk.data, np.uint8)
-        if fmt.headed and (place := scan.last_line(data, HEADER)):
-            self._formats[chunk.source] = under(fmt, data[place[0] : place[1]].tobytes())
+        if fmt.headed and (header := _last_header(chunk, fmt)):
+            self._formats[chunk.source] = under(fmt, header)
         return fmt
 
     def learn(self, source: str, names: tuple[str, ...]) -> None:
@@ -149,6 +162,10 @@ class SourceFormats:
         fmt = self._formats.get(source) or self._given
         return bool(fmt and fmt.closed)
 
+    def why(self, source: str) -> str:
+        """Return why the lines of a source that was refused cannot be read, if that is known."""
+        return self._why.get(source, "")
+
     def given_for(self, source: str) -> str:
         """Return the format that a source is to have; empty if it is to be detected."""
         return self._own(source) or self._general
@@ -166,8 +183,8 @@ class SourceFormats:
         """Return the format of a name; None for those that lines decide."""
         return None if is_detected(name) else compile_format(name, self._personal)
 
-    def _probe(self, source: str, lines: list[bytes], now: float) -> Format | None:
-        name = self._own(source)
+    def _probe(self, chunk: Chunk, lines: list[bytes], now: float) -> Format | None:
+        name = self._own(chunk.source)
         if name in _DETECTED:
             return Detector(self._personal, (name,)).first(lines, now)
         if own := self._compiled(name):
@@ -176,17 +193,23 @@ class SourceFormats:
             return self._as_given(own, lines, now) or (own if has_another else None)
         if self._given:
             return self._as_given(self._given, lines, now)
-        return self._below_first_header(source, lines, now) or self.detector.first(lines, now, self._likely(source))
+        return self._below_header(chunk, lines, now) or self.detector.first(lines, now, self._likely(chunk.source))
 
     def _as_given(self, fmt: Format, lines: list[bytes], now: float) -> Format | None:
         only_comments = bool(fmt.comment) and all(line.startswith(fmt.comment) for line in lines)
         return fmt if only_comments or count(lines, fmt, now) else self._in_envelope(lines, fmt, now)
 
-    def _below_first_header(self, source: str, lines: list[bytes], now: float) -> Format | None:
-        """Return the format that a log's first header gives, where reading begins in the middle of it."""
-        header = next((line for line in self._first_bytes(source).split(b"\n") if line.startswith(HEADER)), b"")
-        fmt = under(compile_format("w3c", self._personal), header.rstrip(b"\r")) if header else None
-        return fmt if fmt and 2 * count(lines, fmt, now) > len(lines) else None
+    def _below_header(self, chunk: Chunk, lines: list[bytes], now: float) -> Format | None:
+        """Return the format that a header above gives, where reading begins in the middle of a log: the nearest, or the first."""
+        envelopes = ["", *envelopes_of(lines, certain=True)]
+        for before in self._bytes_before(chunk.source, chunk.start, HEADER):
+            for envelope in envelopes if HEADER in before else ():
+                w3c = enveloped(compile_format("w3c", self._personal), envelope)
+                header = _last_header(replace(chunk, data=before), w3c)
+                fmt = under(w3c, header) if header else None
+                if fmt and 2 * count(lines, fmt, now) > len(lines):
+                    return fmt
+        return None
 
     def _in_envelope(self, lines: list[bytes], fmt: Format, now: float) -> Format | None:
         """Return the given format in the first envelope in which it matches some lines."""

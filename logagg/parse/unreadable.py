@@ -10,7 +10,10 @@ from logagg.parse.formats.compile import compile_format
 
 _HEADLESS = re.compile(rb"\d{4}-\d\d-\d\d[ \t]+\d\d:\d\d:\d\d(\.\d+)?[ \t]+\S+[ \t]")
 _KNOWN = (
-    (re.compile(rb"INFO: +\S+:\d+ - \"[A-Z]+ \S+ HTTP/"), "lines of uvicorn have no time; log JSON instead"),
+    (
+        re.compile(rb"(?:\S.{0,200} )?INFO: +\S+:\d+ - \"[A-Z]+ \S+ HTTP/"),
+        "lines of uvicorn have no time; log JSON, or let an envelope say it: Docker's json-file, Kubernetes, docker logs -t",
+    ),
     (
         re.compile(rb"(\x1b\[0m)?[A-Z]{3,7} \S+ (\x1b\[\d+m)?\d{3}(\x1b\[0m)? "),
         "lines of morgan's dev and tiny have no time; log its combined instead",
@@ -20,6 +23,8 @@ _KNOWN = (
 
 def why_unreadable(lines: Sequence[bytes]) -> str:
     """Return what is missing in lines that have no known format; empty if they are of no kind that is known."""
+    if lines[:1] and lines[0].startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "they are UTF-16; convert them, as with iconv -f utf-16 -t utf-8"
     if header := next((line for line in lines if line.startswith(HEADER)), b""):
         return _of_header(header)
     if _mostly(_HEADLESS, lines):

@@ -129,17 +129,22 @@ def _opened(request: QueryRequest) -> Snapshot:
     from logagg.query.snapshot import attach, set_zone
 
     connection = attach(Path(request.lake), START | {"memory_limit": f"{request.memory}B"})
-    [(home,)] = connection.execute("SELECT root FROM lake").fetchall()
-    names = connection.execute("SELECT path FROM files").fetchall()
+    files = parts_of(connection)
     set_zone(connection, request.zone)
     connection.execute(_ONE_OF_EACH).fetchall()
-    return Snapshot(connection, [_whole(home, name) for (name,) in names])
+    return Snapshot(connection, files)
 
 
 # DuckDB imports Python modules at the first value of these types, so one value of each is fetched now.
 _ONE_OF_EACH = (
     "SELECT now(), uuid(), 1.5::DECIMAL(5, 2), INTERVAL 1 DAY, '12:00:00+02'::TIMETZ, map {'a': 1}, 1::BIGNUM"
 )
+
+
+def parts_of(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the paths of the files that the views of a catalog read. Raises LakeError."""
+    [(home,)] = connection.execute("SELECT root FROM lake").fetchall()
+    return [_whole(home, name) for (name,) in connection.execute("SELECT path FROM files").fetchall()]
 
 
 def _whole(home: str, name: str) -> str:
@@ -190,7 +195,12 @@ def guard_paths(request: QueryRequest, snapshot: Snapshot) -> None:
     if request.spill:
         connection.execute(f"SET max_temp_directory_size = '{request.spill_size}B'")
     connection.execute(f"SET allowed_directories = {_listed(request.directories)}")
-    connection.execute(f"SET allowed_paths = {_listed([*snapshot.files, *request.files])}")
+    allow_only(connection, [*snapshot.files, *request.files])
+
+
+def allow_only(connection: duckdb.DuckDBPyConnection, files: list[str]) -> None:
+    """Let all queries of an instance read these files, and what its other settings name."""
+    connection.execute(f"SET allowed_paths = {_listed(files)}")
     connection.execute("SET enable_external_access = false")
 
 

@@ -18,14 +18,15 @@ from logagg.explore.panels import MOST_ROWS, PanelRequest, panel_answer, panel_n
 from logagg.explore.query import Ask
 from logagg.explore.requests import events, reject_samples, rejects
 from logagg.explore.scope import Scope
+from logagg.explore.snapshots import AT_A_TIME, AnswerLimits, Snapshot
 from logagg.query import reports
 from logagg.query.lines import LinesRequest, find
 from logagg.query.render import as_json
 from logagg.query.sandbox import QueryLimits, Sandbox
 from logagg.quoting import literal
+from logagg.serve.answers import Remembered
 from logagg.serve.formats import Table, flat
 from logagg.serve.parameters import FORMAT, SCOPE, Parameter, by_name, listed, number, scope_of, whole
-from logagg.serve.snapshots import AT_A_TIME, AnswerLimits, Remembered, Snapshot
 
 SORT, ORDER = "sort.", "order."
 MOST_LINES = 1_000

@@ -25,17 +25,18 @@ from logagg.alert.overview import firing
 from logagg.clock import Clock
 from logagg.errors import LakeError, LimitReached, LogaggError, NotFound
 from logagg.explore import page
+from logagg.explore.snapshots import Left, Snapshots
 from logagg.metrics import ANSWERS, COMMIT, COMPUTED, LAST_COMMIT, PAGES, REUSED, STATE, Sample
 from logagg.quantities import counted
 from logagg.query.render import as_json
 from logagg.scrape import exposition, of_process
 from logagg.serve import openapi
+from logagg.serve.answers import Answers, Remembered
 from logagg.serve.api import ENDPOINTS, Asked, Endpoint, ServedLake, lake_of
 from logagg.serve.formats import MEDIA_TYPES, chosen, encoded
 from logagg.serve.guard import Access, Guard, refused
 from logagg.serve.live import Announcer
 from logagg.serve.parameters import MOST_TEXT, refuse_unknown
-from logagg.serve.snapshots import Answers, Left, Remembered, Snapshots
 
 WORKERS = 4  # queries at a time
 WAITING = 64  # requests that wait for one of them; more are asked to come later

@@ -323,13 +323,13 @@ class Run:
             return "" if given else logs.format_of(*tailer.names(source))
 
         def refused(source: str) -> None:
-            self._unread.refuse(tailer.source(source), formats.given_for(source))
+            self._unread.refuse(tailer.source(source), formats.given_for(source), formats.why(source))
 
         def before(source: str) -> str:
             return format_before(tailer.sources(), tailer.source(source))
 
         formats = SourceFormats(
-            given or config.log_format, known, self._clock, refused, personal, before, tailer.first_bytes, own
+            given or config.log_format, known, self._clock, refused, personal, before, tailer.bytes_before, own
         )
         return formats
 

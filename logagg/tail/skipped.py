@@ -17,7 +17,7 @@ class SkippedLogs:
     def __init__(self, notices: Notices, *, ends: bool) -> None:
         self._notices, self._ends = notices, ends
         self._unreadable: list[LogaggError] = []
-        self._refused: dict[str, tuple[str, str]] = {}  # by source: its path, and the format that it should have
+        self._refused: dict[str, tuple[str, str, str]] = {}  # by source: the arguments of `_no_format`
         self.record = ParseRecord()
 
     def report(self, notice: Notice) -> None:
@@ -27,12 +27,12 @@ class SkippedLogs:
         else:
             self._notices.report(notice)
 
-    def refuse(self, source: Source, given: str) -> None:
-        """Note that a source does not match the given format, or any."""
+    def refuse(self, source: Source, given: str, why: str = "") -> None:
+        """Note that a source does not match the given format, or any, and why, if that is known."""
         if source.id not in self._refused and not self._ends:
-            problem = _no_format(source.path, given, "looked at again when it has grown")
+            problem = _no_format(source.path, given, why, "looked at again when it has grown")
             self._notices.report(log_without_format(source.path, str(problem)))
-        self._refused[source.id] = source.path, given
+        self._refused[source.id] = source.path, given, why
         self.record.refuse(source.id, given)
 
     def complain(self, named: Sequence[str], *, in_vain: bool) -> None:
@@ -51,5 +51,5 @@ def no_format(given: str) -> str:
     return f"the log format {given!r} matches none" if given else "no known log format matches most"
 
 
-def _no_format(path: str, given: str, then: str = "nothing of it was counted") -> FormatError:
-    return FormatError(f"{path}: {no_format(given)} of its first lines", f"say it with --log-format; {then}")
+def _no_format(path: str, given: str, why: str, then: str = "nothing of it was counted") -> FormatError:
+    return FormatError(f"{path}: {no_format(given)} of its first lines", f"{why or 'say it with --log-format'}; {then}")

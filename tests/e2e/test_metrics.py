@@ -15,6 +15,9 @@ from logagg.parse.schemas import REASONS
 from tests.conftest import Command, combined, wait_until
 from tests.gearmand import Site, free_port
 
+WATCHED = (
+    '[[alert]]\nname = "disk"\nabove = 1\n[notify.ops]\nkind = "webhook"\n'  # whose series are there from the start
+)
 LOG = combined([(f"/{number}", 200) for number in range(40)]) + "no line\n"
 
 
@@ -48,6 +51,7 @@ def gauges(port: int, *names: str) -> list[float]:
 def test_a_tail(logagg: Command, tool: Callable[[str], str]) -> None:
     log, port = logagg.folder / "access.log", free_port()
     log.write_text(LOG)
+    (logagg.folder / "logagg.toml").write_text(WATCHED)
     tail = logagg.start("tail", "--metrics", f":{port}", log)
     logagg.await_lines(41, tail)
     found = scraped(port)
@@ -84,6 +88,7 @@ def test_a_tail(logagg: Command, tool: Callable[[str], str]) -> None:
 def test_a_cluster(site: Site) -> None:
     log, port, other = site.logagg.folder / "access.log", free_port(), free_port()
     log.write_text(LOG)
+    (site.logagg.folder / "logagg.toml").write_text(WATCHED)
     site.worker("0-1/2", "--metrics", f"127.0.0.1:{port}")
     site.await_lake()
     tail = site.tail("web1", "--metrics", f"127.0.0.1:{other}", log)

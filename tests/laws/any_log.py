@@ -39,6 +39,7 @@ FORMATS = [
         "bunny",
         "squid",
         "haproxy@America/New_York",
+        "uwsgi@Asia/Kolkata",
         "ingress-nginx",
         "ols-combined",
         '%^ %dT%t.%^ %v %h:%^ %^ %^ %T %^ %s %^ %^ %b "%r" "%u" %k %K %^',
@@ -125,6 +126,10 @@ TIMES = [
     "2026-11-20T01:02:03.123456789012345678901Z",
     "Fri, 20 Nov 2026 01:02:03 GMT",
     "1763600000123",
+    "20/Nov/2026 01:02:03",
+    "Fri Nov 20 01:02:03 2026",
+    "Sat Nov  7 01:02:03 2026",
+    "Sat Nov  7 01:02:03 +026",
     "1763600000123456789",
     "176360000012.5",
 ]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from logagg.parse.envelopes import reference
 from logagg.parse.envelopes.kinds import ENVELOPES
-from logagg.parse.formats.compile import enveloped
+from logagg.parse.formats.compile import compile_format, enveloped
 from tests.laws.any_log import FORMATS
 
 Writer = Callable[[bytes, random.Random], list[bytes]]
@@ -56,7 +56,7 @@ def journal(line: bytes, draw: random.Random) -> list[bytes]:
     if draw.random() < 0.3:
         others: list[list[object]] = [[], [], [256], ["a"], [-1], [1.5]]
         text = [*line, *draw.choice(others)]
-    return [_json({"_PID": "812", "MESSAGE": text, "PRIORITY": "6"}, draw)]
+    return [_json({"__REALTIME_TIMESTAMP": "1795136523123456", "MESSAGE": text, "PRIORITY": "6"}, draw)]
 
 
 def syslog(line: bytes, draw: random.Random) -> list[bytes]:
@@ -103,7 +103,9 @@ def before(*headers: bytes) -> Writer:
 
 
 def inside(key: str) -> Writer:
-    return lambda line, draw: [_json({"a": 1, key: line.decode("utf-8", "replace")}, draw)]
+    return lambda line, draw: [
+        _json({"@timestamp": draw.choice(_ISO).decode(), key: line.decode("utf-8", "replace")}, draw)
+    ]
 
 
 WRITERS: dict[str, Writer] = {
@@ -122,6 +124,7 @@ WRITERS: dict[str, Writer] = {
     "log": inside("log"),
     "line": inside("line"),
     "textPayload": inside("textPayload"),
+    "short_message": inside("short_message"),
 }
 
 
@@ -134,7 +137,13 @@ NESTED = (
     "docker+syslog",
     "kubectl+cri",
 )
-ENVELOPED = [enveloped(FORMATS[0], envelope) for envelope in (*ENVELOPES, *NESTED)]
+TIMED = ("cri", "docker", "journal", "syslog", "untagged", "timestamp", "message", "kubectl+timestamp", "compose+log")
+HEADED = ("cri", "docker", "syslog", "kubectl+timestamp")
+ENVELOPED = [
+    *(enveloped(FORMATS[0], envelope) for envelope in (*ENVELOPES, *NESTED)),
+    *(compile_format(f"{envelope}+uvicorn") for envelope in TIMED),
+    *(compile_format(f"{envelope}+w3c:date time c-ip cs-method cs-uri-stem sc-status") for envelope in HEADED),
+]
 
 
 def in_envelope(lines: list[bytes], envelope: str, draw: random.Random) -> list[bytes]:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from logagg.parse.formats.shapes import has_shape, kind_of
+from logagg.parse.geo.countries import known_codes
 
 _TOKEN = re.compile(
-    rb'(?P<key>[A-Za-z_][A-Za-z0-9_.-]*+(?:=|:(?=")))?'
-    rb'(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"|\[(?P<bracketed>[^\[\]"]*+)\]|(?P<bare>[^ "\[][^ "]*+|(?=[ ]|\Z)))(?P<blanks> ++|\Z)',
+    rb'(?P<key>[A-Za-z_][A-Za-z0-9_.-]*+(?:=|:(?="|-(?: |\Z)|[0-9]+\.[0-9])))?'
+    rb'(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"|\[(?P<bracketed>[^\[\]"]*+)\]|(?P<bare>[^ "\[][^ "]*+|(?=[ ]|\Z)))(?P<blanks> ++|\Z|(?<=\])(?="))',
     re.DOTALL,
 )
 _MARKS = {"quoted": b'""', "bracketed": b"[]", "bare": b""}
@@ -50,7 +51,7 @@ class Token:
 
     @property
     def is_country(self) -> bool:
-        return has_shape(self.value, "country") and not self.is_dash
+        return has_shape(self.value, "country") and self.value in known_codes()
 
 
 def tokens_of(line: bytes) -> list[Token] | None:

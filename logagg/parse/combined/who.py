@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from logagg.parse.combined.tokens import Token
 from logagg.parse.formats.shapes import has_shape
 
 _SECOND = "<second>"  # another address
+_LAST = "<last>"  # a host where a user may stand
 _PROXY = "<:addresses>"
 _BESIDE = re.compile(r"<host:site>|<country:country>|<:(?:word|bare|other|addresses)>")
 
@@ -33,6 +34,12 @@ def who(tokens: Sequence[Token]) -> Who | None:
     places = [*_before(tokens[:at]), (tokens[at], "<client>"), *_after(tokens[at + 1 :], tokens[:at])]
     second = next((token.value for token, inner in places if inner == _SECOND), b"")
     return Who("".join(token.place(inner) + token.blanks.decode() for token, inner in places), tokens[at].value, second)
+
+
+def with_site(template: str, whom: str, others: Set[str]) -> str:
+    """Decide whether a name like a host's is that of a user: other lines have "-" there. `whom` is that part of the template."""
+    is_user = whom.replace(_LAST, "-") in others
+    return template.replace(_LAST, "<user>" if is_user else "<host:site>")
 
 
 def with_client(template: str, lines: Sequence[Who]) -> str:
@@ -79,12 +86,13 @@ def _after(tokens: Sequence[Token], before: Sequence[Token]) -> Iterator[Place]:
         rest = tokens[number + 1 :]
         if token.is_dash and not token.marks:
             yield token, "-"
-            yield from _user(rest)
-            return
-        if not rest:
-            yield from _user([token])
+            if not _is_address_and_dash(rest):  # a further address, not a name
+                yield from _user(rest)
+                return
         elif token.is_address:
             yield token, _SECOND
+        elif not rest and not token.marks:
+            yield (token, _LAST) if token.is_host and not host else (Token(b"", blanks=token.blanks), "<user>")
         elif token.is_host and not host:
             host = True
             yield token, "<host:site>"
@@ -96,6 +104,10 @@ def _after(tokens: Sequence[Token], before: Sequence[Token]) -> Iterator[Place]:
             yield token, _other(token)
 
 
+def _is_address_and_dash(tokens: Sequence[Token]) -> bool:
+    return len(tokens) > 1 and tokens[0].is_address and tokens[1].is_dash
+
+
 def _other(token: Token) -> str:
     if token.marks:
         return "<:other>"
@@ -104,5 +116,4 @@ def _other(token: Token) -> str:
 
 def _user(tokens: Sequence[Token]) -> Iterator[Place]:
     if tokens:
-        is_odd = len(tokens) > 1 and tokens[0].is_address and tokens[1].is_dash  # an address and a dash are no name
-        yield Token(b"", blanks=tokens[-1].blanks), "<user:any>" if is_odd else "<user>"
+        yield Token(b"", blanks=tokens[-1].blanks), "<user>"

@@ -65,6 +65,27 @@ def strip(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] 
     return starts, ends, found, streams, opens
 
 
+def times(const uint8_t[::1] data, const int64_t[::1] start, const int64_t[::1] end):
+    """Return where the times are that lines begin with, with year and offset, perhaps behind a priority; empty for others."""
+    cdef Py_ssize_t lines = start.shape[0], row
+    starts, ends = np.empty(lines, np.int64), np.empty(lines, np.int64)
+    cdef int64_t[::1] starts_of = starts, ends_of = ends
+    cdef Ptr first, begin
+    cdef Line line
+    if lines:
+        first = first_of(data)
+        with nogil:
+            for row in range(lines):
+                line = Line(first + start[row], first + end[row], 1, False)
+                _take_priority(&line)
+                take_text(&line, b"1 ", 2)
+                begin = line.at
+                if not (take_iso(&line) and line.at < line.stop and line.at[0] == c" "):
+                    line.at = begin
+                starts_of[row], ends_of[row] = begin - first, line.at - first
+    return starts, ends
+
+
 cdef inline bint _take_header(Line* line, int kind) noexcept nogil:
     if kind == CRI:
         return _take_cri(line)
@@ -223,7 +244,10 @@ cdef inline bint _take_tag(Line* line) noexcept nogil:
 
 
 cdef inline bint _take_5424(Line* line, bint versioned) noexcept nogil:
-    """HOST PROGRAM PROCESS ID STRUCTURED-DATA LINE; without a version before it, the process is a number or "-"."""
+    """HOST PROGRAM PROCESS ID STRUCTURED-DATA LINE; without a version before it, the process is a number or "-".
+
+    Heroku leaves out the structured data.
+    """
     cdef Ptr start
     if not (_take_field(line) and _take_field(line) and take_blanks(line)):
         return False
@@ -232,7 +256,11 @@ cdef inline bint _take_5424(Line* line, bint versioned) noexcept nogil:
         take_number(line, 1, 20)
     if (line.at == start and not versioned) or (versioned and not take_word(line)):
         return False
-    if not (_take_field(line) and take_blanks(line) and _take_structured_data(line)):
+    if not (_take_field(line) and take_blanks(line)):
+        return False
+    if versioned and (line.at == line.stop or line.at[0] not in (c"[", c"-")):
+        return True
+    if not _take_structured_data(line):
         return False
     if line.at < line.stop and not take_blanks(line):
         return False

@@ -16,11 +16,18 @@ class Envelope:
     in_parts: bool = False  # a long line may come in parts
     bytes_as_numbers: bool = False  # a line that is not text is an array of numbers
     certain: bool = True  # a line without an envelope hardly looks like it
+    times: tuple[str, ...] = ()  # keys of the time at which the line was written, the preferred one first
+    begins_with_time: bool = False  # which may be one with its year and offset
 
 
+_TIMES = ("@timestamp", "timestamp", "time", "date")
 _ALL = (
     Envelope(
-        "cri", "Kubernetes with containerd or CRI-O, Podman", "2026-11-27T08:00:00.1Z stdout F LINE", in_parts=True
+        "cri",
+        "Kubernetes with containerd or CRI-O, Podman",
+        "2026-11-27T08:00:00.1Z stdout F LINE",
+        in_parts=True,
+        begins_with_time=True,
     ),
     Envelope(
         "docker",
@@ -28,6 +35,7 @@ _ALL = (
         r'{"log":"LINE\n","stream":"stdout","time":"2026-11-27T08:00:00.1Z"}',
         key="log",
         in_parts=True,
+        times=("time",),
     ),
     Envelope(
         "journal",
@@ -35,6 +43,7 @@ _ALL = (
         '{"MESSAGE":"LINE","_SYSTEMD_UNIT":"nginx.service"}',
         key="MESSAGE",
         bytes_as_numbers=True,
+        times=("__REALTIME_TIMESTAMP",),
     ),
     Envelope("kubectl", "kubectl logs --prefix", "[pod/web-5d4f/nginx] LINE"),
     Envelope("compose", "docker compose logs, docker service logs", "web-1  | LINE"),
@@ -47,17 +56,33 @@ _ALL = (
         "syslog",
         "syslog daemons (RFC 3164, RFC 5424), nginx's syslog:, journalctl -o short",
         "<190>Nov 27 08:00:00 web1 nginx[812]: LINE",
+        begins_with_time=True,
     ),
-    Envelope("untagged", "syslog daemons, without the program", "Nov 27 08:00:00 web1 LINE"),
-    Envelope("timestamp", "docker logs -t, kubectl logs --timestamps", "2026-11-27T08:00:00.1Z LINE"),
+    Envelope("untagged", "syslog daemons, without the program", "Nov 27 08:00:00 web1 LINE", begins_with_time=True),
+    Envelope(
+        "timestamp", "docker logs -t, kubectl logs --timestamps", "2026-11-27T08:00:00.1Z LINE", begins_with_time=True
+    ),
     Envelope("stern", "stern", "web-5d4f nginx LINE", certain=False),
     Envelope("indented", "rsyslog's template %msg%", " LINE", certain=False),
     Envelope(
-        "message", "Filebeat, Vector, Logstash, stern -o json", '{"message":"LINE"}', key="message", certain=False
+        "message",
+        "Filebeat, Vector, Logstash, stern -o json",
+        '{"message":"LINE"}',
+        key="message",
+        certain=False,
+        times=_TIMES,
     ),
-    Envelope("log", "Fluent Bit, fluentd", '{"log":"LINE"}', key="log", certain=False),
-    Envelope("line", "logcli -o jsonl", '{"line":"LINE"}', key="line", certain=False),
-    Envelope("textPayload", "Google Cloud Logging", '{"textPayload":"LINE"}', key="textPayload", certain=False),
+    Envelope("log", "Fluent Bit, fluentd", '{"log":"LINE"}', key="log", certain=False, times=_TIMES),
+    Envelope("line", "logcli -o jsonl", '{"line":"LINE"}', key="line", certain=False, times=_TIMES),
+    Envelope(
+        "textPayload",
+        "Google Cloud Logging",
+        '{"textPayload":"LINE"}',
+        key="textPayload",
+        certain=False,
+        times=_TIMES,
+    ),
+    Envelope("short_message", "GELF", '{"short_message":"LINE"}', key="short_message", certain=False, times=_TIMES),
 )
 ENVELOPES = {one.name: one for one in _ALL}  # in the order in which detection tries them
 DEEPEST = 3  # envelopes in one another
@@ -90,3 +115,12 @@ def in_parts(envelope: str) -> Envelope | None:
 def is_json(envelope: str) -> bool:
     """Tell whether a line is in an object of JSON."""
     return any(one.key for one in named(envelope))
+
+
+def timed(envelope: str) -> tuple[str, Envelope] | None:
+    """Return the outermost envelope that says when a line was written, and those around it; None if there is none."""
+    names = envelope.split("+")
+    for at, one in enumerate(named(envelope)):
+        if one.times or one.begins_with_time:
+            return "+".join(names[:at]), one
+    return None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from logagg.parse.envelopes.kinds import Envelope, in_parts, named
+from logagg.parse.envelopes.kinds import Envelope, in_parts, named, timed
 from logagg.parse.lines import reference_json
 
 _DATE, _CLOCK, _ZONE = rb"\d{4}-\d\d-\d\d", rb"\d\d:\d\d:\d\d(?:[.,]\d{1,12}(?!\d))?+", rb"(?:Z|[+-]\d\d(?::?\d\d)?)"
@@ -26,8 +26,9 @@ _TAG = rb" ++(?![{\[\"<])[^ ]++(?<=[^ ]:) *+(?:@cee: *+)?+"
 _NAME = rb"[^ =\]\"]++"
 _DATA = rb"(?:-|(?:\[%b(?: %b=\"(?:[^\"\\]|\\.)*+\")*+\])++)" % (_NAME, _NAME)
 _AFTER_HOST = _FIELD + rb" ++%b(?: ++|\Z)(?:\xef\xbb\xbf)?+" % _DATA  # RFC 5424, after the process
-_SYSLOG = rb"(?:<\d{1,3}>)?+(?:1 (?:-|%b)%b{3}%b|(?!1 )(?:%b(?:%b|%b%b)|%b%b{2} ++(?:-|\d++)%b))" % (
-    *(_ISO, rb"(?:%b)" % _FIELD, _AFTER_HOST),
+_AFTER_VERSION = _AFTER_HOST + rb"|" + _FIELD + rb" ++(?![\[-])"  # Heroku leaves out the structured data
+_SYSLOG = rb"(?:<\d{1,3}>)?+(?:1 (?:-|%b)%b{3}(?:%b)|(?!1 )(?:%b(?:%b|%b%b)|%b%b{2} ++(?:-|\d++)%b))" % (
+    *(_ISO, rb"(?:%b)" % _FIELD, _AFTER_VERSION),
     *(_TIME, _TAG, _FIELD, _TAG),
     *(_ISO, rb"(?:%b)" % _FIELD, _AFTER_HOST),
 )
@@ -54,6 +55,7 @@ _FLUENTD = tuple(
 )
 
 
+_BEGINNING = re.compile(rb"(?:<\d{1,3}>)?+(?:1 )?+(?P<time>%b)(?= )" % _ISO)
 _STREAMS = {b"stdout": 1, b"stderr": 2}
 
 
@@ -86,17 +88,29 @@ class Message:
     parts: list[bytes] = field(default_factory=list)  # inside the envelope whose lines come in parts
     around: Envelope | None = None  # that envelope; None: the line does not have it, or there is none
 
+    def time(self, envelope: str) -> bytes:
+        """Return when the line was written, as the first of its envelopes that has a time says; empty if none does."""
+        found = timed(envelope)
+        text = self._outer(found[0]) if found else None
+        if found is None or text is None:
+            return b""
+        if found[1].begins_with_time:
+            match = _BEGINNING.match(text)
+            return match["time"] if match else b""
+        try:
+            return reference_json.values(text, dict.fromkeys(found[1].times, "time_any"))["time_any"]
+        except ValueError:
+            return b""
+
+    def _outer(self, envelope: str) -> bytes | None:
+        return self.inside(envelope) if envelope else self.raw.text
+
     def inside(self, envelope: str) -> bytes | None:
         """Return what is inside envelopes, which may be those of another format than the first; None if the line does not have them."""
         envelopes, text = named(envelope), self.raw.text
         if self.around and self.around in envelopes[:1]:
             envelopes, text = envelopes[1:], _without_end(b"".join(self.parts))
-        for one in envelopes:
-            part = part_of(text, one)
-            if part is None:
-                return None
-            text = _without_end(part.text)
-        return text
+        return inside_of(text, "+".join(one.name for one in envelopes))
 
 
 def _without_end(text: bytes) -> bytes:
@@ -126,6 +140,16 @@ def _joined(lines: Sequence[RawLine], envelope: Envelope, max_line: int) -> list
         if part and stream and part.open:
             open_[stream] = message
     return found
+
+
+def inside_of(line: bytes, envelope: str) -> bytes | None:
+    """Return what is inside the envelopes of a line, even if it is a part; None if it does not have them."""
+    for one in named(envelope):
+        part = part_of(line, one)
+        if part is None:
+            return None
+        line = _without_end(part.text)
+    return line
 
 
 def part_of(line: bytes, envelope: Envelope) -> Part | None:

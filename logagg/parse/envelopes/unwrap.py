@@ -7,7 +7,7 @@ the data.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from logagg.columnar import dictionary
 from logagg.columnar.slices import Bytes, Mask, Slices
 from logagg.parse.envelopes import headers, parts
-from logagg.parse.envelopes.kinds import ENVELOPES, Envelope, in_parts, named
+from logagg.parse.envelopes.kinds import ENVELOPES, Envelope, in_parts, named, timed
 from logagg.parse.lines import json_lines
 
 
@@ -26,9 +26,11 @@ class Messages:
     raw: Slices  # the line of the log that each begins in
     lines: Slices
     enveloped: Mask  # other lines are whatever they are
+    times: Slices | None = None  # at which an envelope says that they were written
 
     def take(self, rows: npt.NDArray[np.integer]) -> Messages:
-        return Messages(self.raw.take(rows), self.lines.take(rows), self.enveloped[rows])
+        times = self.times.take(rows) if self.times else None
+        return Messages(self.raw.take(rows), self.lines.take(rows), self.enveloped[rows], times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,14 @@ class Wrapped:
                 self._inside[envelope] = _within(self._inside[""], envelopes)
         return self._inside[envelope]
 
+    def inside_with_times(self, envelope: str) -> Messages:
+        """Return what is inside envelopes, and when the lines were written, as the first that has a time says."""
+        found = timed(envelope)
+        if not found:
+            return self.inside(envelope)
+        around, one = found
+        return replace(self.inside(envelope), times=_times(self.inside(around).lines, one))
+
     def is_cut_for(self, envelope: str) -> bool:
         """Tell whether lines in an envelope are whole."""
         return in_parts(envelope) in (None, self._in_parts)
@@ -75,6 +85,19 @@ class Wrapped:
 def unwrap(lines: Slices, envelope: str, max_line: int) -> Messages:
     """Return what is inside the envelopes of lines; parts are joined, if the outermost envelope has parts."""
     return Wrapped(lines, envelope, max_line).inside(envelope)
+
+
+def each_inside(lines: Slices, envelope: str) -> tuple[Slices, Mask]:
+    """Return what is inside the envelopes of each line, even if it is a part, and which lines have them."""
+    messages = _within(Messages(lines, lines, np.ones(len(lines), bool)), named(envelope))
+    return messages.lines, messages.enveloped
+
+
+def _times(lines: Slices, envelope: Envelope) -> Slices:
+    if envelope.begins_with_time:
+        return Slices(lines.data, *headers.times(*lines.places))
+    data, places, _ = json_lines.split_objects(*lines.places, dict.fromkeys(envelope.times, "time_any"))
+    return Slices(data, *places["time_any"])
 
 
 def unwrap_lines(lines: Sequence[bytes], envelope: str) -> list[bytes]:

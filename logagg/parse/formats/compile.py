@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from logagg.errors import FormatError
-from logagg.parse.envelopes.kinds import join, split
+from logagg.parse.envelopes.kinds import join, split, timed
 from logagg.parse.formats import goaccess
 from logagg.parse.formats.columns import W3C_NAME, columns_format, w3c_format
 from logagg.parse.formats.format import (
@@ -24,11 +25,12 @@ from logagg.parse.formats.format import (
     PersonalFields,
     missing_of,
 )
-from logagg.parse.formats.json_keys import named_json, preset_format
+from logagg.parse.formats.json_keys import named_json
+from logagg.parse.formats.json_keys import preset_format as json_preset_format
 from logagg.parse.formats.json_presets import BY_NAME, JSON_PRESETS
 from logagg.parse.formats.json_template import json_template
 from logagg.parse.formats.presets import NAMED, PRESETS, Preset, all_names, preset_of
-from logagg.parse.formats.templates import Part, assemble, parts_of, unwrap
+from logagg.parse.formats.templates import Part, Value, assemble, parts_of, unwrap
 
 MOST_FORMATS = 6  # of a source
 _ZONED = re.compile(r"([\w-]+|w3c:.*|.*<time_zoneless>.*)@([A-Za-z][A-Za-z0-9_+/-]*)")  # haproxy@Europe/Berlin
@@ -83,16 +85,22 @@ def _within(envelope: str, fmt: Format) -> Format:
 
 def _one(text: str, personal: PersonalFields) -> Format:
     envelope, inside = split(text)
-    return enveloped(_naked(inside, personal), envelope)
+    fmt = _naked(inside, personal)
+    if fmt.outer_time and not timed(envelope):
+        raise FormatError(
+            f"log format {text!r}: its lines have no time",
+            f"say the envelope that has one, as in docker+{fmt.name} or cri+{fmt.name}, or log JSON",
+        )
+    return enveloped(fmt, envelope)
 
 
 def _naked(text: str, personal: PersonalFields) -> Format:
     if zoned := _ZONED.fullmatch(text):
         return _in_zone(_naked(zoned[1], personal), zoned[2])
     if preset := preset_of(text):
-        return _preset(preset, personal)
+        return preset_format(preset, personal)
     if text.lower() in BY_NAME:
-        return preset_format(BY_NAME[text.lower()], personal)
+        return json_preset_format(BY_NAME[text.lower()], personal)
     if text.startswith(W3C_NAME):
         return w3c_format(text, text.removeprefix(W3C_NAME), personal)
     if text.startswith("json:"):
@@ -127,7 +135,9 @@ def _unknown(text: str) -> FormatError:
     )
 
 
-def _preset(preset: Preset, personal: PersonalFields) -> Format:
+@cache
+def preset_format(preset: Preset, personal: PersonalFields) -> Format:
+    """Compile a row of the table."""
     if preset.family == "w3c":
         return w3c_format(preset.name, preset.spec, personal)
     if preset.family == "columns":
@@ -140,8 +150,18 @@ def _preset(preset: Preset, personal: PersonalFields) -> Format:
             escaped=preset.escaped,
             doubled=preset.doubled,
         )
-    parts = _wanted(parts_of(preset.spec, personal.user_id), personal)
-    return assemble(preset.name, parts, spaces=preset.spaces, open_end=preset.open_end, escaped=preset.escaped)
+    parts = [
+        replace(part, shape="user") if isinstance(part, Value) and part.field == "user" and not part.shape else part
+        for part in parts_of(preset.spec, personal.user_id)
+    ]
+    return assemble(
+        preset.name,
+        _wanted(parts, personal),
+        spaces=preset.spaces,
+        open_end=preset.open_end,
+        escaped=preset.escaped,
+        outer_time=preset.outer_time,
+    )
 
 
 def _wanted(parts: Iterable[Part], personal: PersonalFields) -> list[Part]:

@@ -11,7 +11,7 @@ from logagg.parse.envelopes.kinds import is_json
 MOST_VALUES = 256
 LONGEST_KEY = 256  # bytes
 OR = " or "  # between the names of the formats that a source has
-ZONELESS = ("time_zoneless", "date")  # times without an offset
+ZONELESS = ("time_zoneless", "time_asctime", "date")  # times without an offset
 TIMES = frozenset(
     {
         "time_local",
@@ -107,6 +107,7 @@ class Format:
     doubled: bool = False  # the server writes a quote within quotes twice
     zone: str = ""  # of times without an offset; empty: UTC
     envelope: str = ""  # what is around each line (`envelopes.kinds`), the outermost first: "kubectl+timestamp"
+    outer_time: bool = False  # its lines have no time: when they were written is what an envelope says
     others: tuple[Format, ...] = ()  # formats that a line may have instead, in the order in which they are tried
 
     @property

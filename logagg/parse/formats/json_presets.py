@@ -343,7 +343,7 @@ JSON_PRESETS = (
             "referrer": "properties.referer",
             "agent": "properties.userAgent",
             "cache": "properties.cacheStatus",
-            "seconds": "properties.timeTaken",
+            "time_taken": "properties.timeTaken",
         },
     ),
     JsonPreset(

@@ -27,6 +27,7 @@ class Preset:
     open_end: bool = False  # values that are not known may follow
     escaped: bool = True  # \xHH and \" for unprintable bytes and quotes
     doubled: bool = False  # a quote within quotes is written twice
+    outer_time: bool = False  # its lines have no time: an envelope has to say when they were written
 
 
 _COMMON = '[<time_local>] "<request>" <status> <bytes>'
@@ -99,7 +100,7 @@ PRESETS = (
     ),
     Preset(
         "squid",
-        "<time_epoch> <milliseconds> <client> <cache>/<status> <bytes> <method> <target> <user> <>/<> <>",
+        "<time_epoch> <milliseconds> <client> <cache:word>/<status> <bytes> <method> <target> <user> <>/<> <>",
         "Squid's native format",
         spaces=True,
         escaped=False,
@@ -194,6 +195,33 @@ PRESETS = (
         "lighttpd and OVH: combined with the host second",
         aliases=("ovh",),
     ),
+    Preset(
+        "uwsgi",
+        "[pid: <>|app: <>|req: <>] <client> (<user>) {<>} [<time_asctime>] <method> <target> => generated <bytes> bytes in <milliseconds> msecs (<protocol> <status>) <>",
+        "uWSGI",
+        escaped=False,
+    ),
+    Preset(
+        "heroku",
+        'at=<> method=<method> path="<target>" host=<host> request_id=<> fwd="<client>" dyno=<> connect=<> service=<seconds> status=<status> bytes=<bytes> protocol=<>',
+        "Heroku's router",
+        open_end=True,
+        outer_time=True,
+    ),
+    Preset(
+        "uvicorn",
+        'INFO:     <client_port> - "<request>" <status> <>',
+        "uvicorn, in an envelope with a time: Docker's, Kubernetes', syslog's with the year",
+        escaped=False,
+        outer_time=True,
+    ),
+    Preset(
+        "uvicorn-worker",
+        '<client_port> - "<request>" <status>',
+        "uvicorn below gunicorn, likewise",
+        escaped=False,
+        outer_time=True,
+    ),
     Preset("iis", IIS, "IIS as it is set up, where the file does not begin with `#Fields:`", family="w3c"),
     Preset("iis-all", IIS_ALL, "IIS with all fields, likewise", family="w3c"),
     Preset("iis-azure", IIS_AZURE, "IIS of Azure, likewise", family="w3c"),
@@ -205,7 +233,6 @@ COMBINED = ("vhost-combined", "main", "combined-time", "combined", "vhost-common
 _ALIASES = {alias: one for one in PRESETS for alias in one.aliases}
 # Formats that are known and cannot be read.
 _REFUSED = {
-    "uvicorn": "its lines have no time; log JSON instead, or put a proxy's log here",
     "morgan": "its lines have no time; log morgan's `combined` instead",
 }
 

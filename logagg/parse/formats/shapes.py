@@ -14,10 +14,11 @@ _IPV4 = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
 _IPV4_PORT = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}:[0-9]{1,5}\Z")
 _PORT = re.compile(rb":[0-9]{1,5}\Z")
 _ZONE = re.compile(rb"[A-Za-z0-9._-]+\Z")
-_DECIMAL = re.compile(rb"[0-9]{1,7}\.(?:[0-9]{3}|[0-9]{6})\Z")
+_DECIMAL = re.compile(rb"[0-9]{1,7}\.(?:[0-9]{3,4}|[0-9]{6})\Z")
 _CACHE = frozenset(b"hit miss bypass expired stale updating revalidated scarce pass pipe synth".split())
 _NO_HOST = frozenset(range(33)) | frozenset(b'"<>|/,;=\x7f')
 _DASH = (b"", b"-")
+_WITH_ADDRESS = ("address", "socket")  # kinds of clients
 _SITE = re.compile(rb"(?:[A-Za-z0-9_\x80-\xff-]++\.)++[A-Za-z\x80-\xff][A-Za-z0-9_\x80-\xff-]++\.?\Z|localhost\Z")
 _BEFORE_PORT = re.compile(rb"[A-Za-z0-9._\x80-\xff-]++\Z")
 _COUNTRY = re.compile(rb"[A-Z]{2}\Z")
@@ -72,7 +73,7 @@ def _are_sockets(value: bytes) -> bool:
 
 
 def _are_decimals(value: bytes) -> bool:
-    """Tell whether this is a time of nginx, or a list of those of its upstreams: `0.005, 0.012 : -`."""
+    """Tell whether this is a time of nginx or of Rack, or a list of those of its upstreams: `0.005, 0.012 : -`."""
     items = set(re.split(rb", ?| : ", value))
     return items != {b"-"} and all(item == b"-" or _DECIMAL.match(item) for item in items)
 
@@ -90,7 +91,7 @@ def _is_host(value: bytes) -> bool:
 def _is_site(value: bytes) -> bool:
     """Tell whether this is a host name with a dot, one with a port, or an address."""
     name, colon, port = value.rpartition(b":")
-    if value == b"-" or _kind_of_client(value) in ("address", "socket") or _SITE.match(value):
+    if value == b"-" or _kind_of_client(value) in _WITH_ADDRESS or _SITE.match(value):
         return True
     return (
         bool(colon)
@@ -116,9 +117,7 @@ def is_between(line: bytes, start: int, at: int) -> bool:
 def _is_user(value: bytes) -> bool:
     """Tell whether this is no address with a "-" behind it: then the name before was a site, and this is the client."""
     first, blank, rest = value.partition(b" ")
-    return (
-        not blank or _kind_of_client(first) not in ("address", "socket") or not (rest == b"-" or rest.startswith(b"- "))
-    )
+    return not blank or _kind_of_client(first) not in _WITH_ADDRESS or not (rest == b"-" or rest.startswith(b"- "))
 
 
 _KINDS: Mapping[str, Callable[[bytes], bool]] = {
@@ -153,6 +152,7 @@ _CHECKS: Mapping[str, Callable[[bytes], bool]] = {
     "peer": lambda value: _kinds_of_clients(value) <= {"address", "socket"},
     "user": _is_user,
     "word": lambda value: bool(value) and not _NO_WORD & set(value),
+    "hostname": lambda value: value in _DASH or (_is_site(value) and _kind_of_client(value) not in _WITH_ADDRESS),
 }
 SHAPES = ("", *_CHECKS)
 

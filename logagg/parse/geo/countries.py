@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 
 UNKNOWN = ("XX", "ZZ", "--")  # what CDNs log for a country that they do not know
 
+_NO_COUNTRIES = ("XK", "EU", "AP", "T1", "A1", "A2", "O1")
+
 # Names that the table of the time zones has in another form.
 _ALSO = {
     "samoa": "WS", "united kingdom": "GB", "great britain": "GB", "south korea": "KR", "korea republic of": "KR", "north korea": "KP",
@@ -34,6 +36,12 @@ def codes(values: pa.Array) -> pa.Array:
         return found
     named = _named()
     return pa.array([named.get(_plain(one), one) if len(one) > 2 else one for one in found.to_pylist()], pa.string())
+
+
+@cache
+def known_codes() -> frozenset[bytes]:
+    """Return the codes that logs have: those of countries, and those of CDNs and databases for none, several, or Tor."""
+    return frozenset(code.encode() for code in (*_named().values(), *UNKNOWN, *_NO_COUNTRIES))
 
 
 @cache

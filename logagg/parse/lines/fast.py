@@ -94,7 +94,7 @@ def matching(lines: Slices, fmt: Format, now: float, max_line: int = 1 << 20) ->
     wrapped = Wrapped(lines, fmt.envelope, max_line)
     fits = np.zeros(len(wrapped.raw), bool)
     for one in fmt.each:
-        _, _, reasons = _read_lines(wrapped.inside(one.envelope), one, now, max_line, np.iinfo(np.int64).max)
+        _, _, reasons = _read_lines(_messages(wrapped, one), one, now, max_line, np.iinfo(np.int64).max)
         fits |= reasons == 0
     return fits[wrapped.message]
 
@@ -110,14 +110,14 @@ class _Reading:
 
     def read(self, fmt: Format) -> None:
         """Read all lines in a format."""
-        table, self.reasons = self._read(self.wrapped.inside(fmt.envelope), fmt)
+        table, self.reasons = self._read(_messages(self.wrapped, fmt), fmt)
         self._tables.append(table)
 
     def read_rest(self, fmt: Format, *, new: bool = False) -> None:
         """Read the lines that may be of another format than those before."""
         rows = self._rest()
         if len(rows):
-            table, reasons = self._read(self.wrapped.inside(fmt.envelope).take(rows), fmt)
+            table, reasons = self._read(_messages(self.wrapped, fmt).take(rows), fmt)
             if table.num_rows:
                 self.reasons[rows[reasons == 0]] = 0
                 self._tables.append(table)
@@ -156,6 +156,10 @@ class _Reading:
         return _assemble(positions, fields, typed, fmt), reasons
 
 
+def _messages(wrapped: Wrapped, fmt: Format) -> Messages:
+    return wrapped.inside_with_times(fmt.envelope) if fmt.outer_time else wrapped.inside(fmt.envelope)
+
+
 def _sample(lines: Slices) -> list[bytes]:
     """Return some lines, evenly spread."""
     rows = np.arange(0, len(lines), max(1, -(-len(lines) // SAMPLE)))
@@ -189,6 +193,8 @@ def _read_lines(
 ) -> tuple[Fields, _Numbers, Reasons]:
     """Return the raw fields of the accepted lines, their numeric fields, and for each line the reason to reject it."""
     fields, fits = split_fields(messages.lines, fmt)
+    if messages.times:
+        fields = {**fields, "time_any": messages.times}
     reasons = _judge((_TOO_LONG, messages.raw.length > max_line), (_FORMAT, ~(fits & messages.enveloped)))
     fits = reasons == 0
     fields = _filter(fields, fits)

@@ -7,22 +7,36 @@ from collections.abc import Iterator
 import numpy as np
 
 from logagg.columnar.slices import Mask, Slices
+from logagg.parse.envelopes.unwrap import each_inside
 from logagg.parse.formats.columns import HEADER, header_name
-from logagg.parse.formats.compile import compile_format, joined
+from logagg.parse.formats.compile import compile_format, enveloped, joined
 from logagg.parse.formats.format import Format
 
 
 def sections(lines: Slices, fmt: Format) -> Iterator[tuple[Slices, Format]]:
     """Yield runs of lines of one format each, without the comments between them; without comments there is one run."""
-    comments = begin_with(lines, fmt.comment) if fmt.comment and not fmt.envelope else None
+    inside, comments = _comments(lines, fmt) if fmt.comment else (lines, None)
     if comments is None or not comments.any():
         yield lines, fmt
         return
     start = 0
-    for row in np.flatnonzero(comments & begin_with(lines, HEADER)) if fmt.headed else ():
+    for row in np.flatnonzero(comments & begin_with(inside, HEADER)) if fmt.headed else ():
         yield _between(lines, comments, start, int(row)), fmt
-        start, fmt = int(row), under(fmt, lines.data[lines.start[row] : lines.end[row]].tobytes())
+        start, fmt = int(row), under(fmt, inside.data[inside.start[row] : inside.end[row]].tobytes())
     yield _between(lines, comments, start, len(comments)), fmt
+
+
+def _comments(lines: Slices, fmt: Format) -> tuple[Slices, Mask]:
+    """Return what is inside the envelope of each line, and which lines are comments."""
+    inside, enveloped = each_inside(lines, fmt.envelope)
+    return inside, enveloped & begin_with(inside, fmt.comment)
+
+
+def last_header(lines: Slices, fmt: Format) -> bytes:
+    """Return the last of the lines that names columns; empty if there is none."""
+    inside, comments = _comments(lines, fmt)
+    rows = np.flatnonzero(comments & begin_with(inside, HEADER))
+    return inside.data[inside.start[rows[-1]] : inside.end[rows[-1]]].tobytes() if len(rows) else b""
 
 
 def begin_with(lines: Slices, beginning: bytes) -> Mask:
@@ -42,7 +56,7 @@ def _between(lines: Slices, comments: Mask, start: int, end: int) -> Slices:
 
 def is_comment(line: bytes, fmt: Format) -> bool:
     """Tell whether a line is no request."""
-    return bool(fmt.comment) and not fmt.envelope and line.startswith(fmt.comment)
+    return bool(fmt.comment) and line.startswith(fmt.comment)
 
 
 def after(fmt: Format, comment: bytes) -> Format:
@@ -53,4 +67,5 @@ def after(fmt: Format, comment: bytes) -> Format:
 def under(fmt: Format, header: bytes) -> Format:
     """Return the format of the lines below a header."""
     zone = f"@{fmt.zone}" if fmt.zone else ""
-    return joined([compile_format(header_name(header) + zone, fmt.personal), *fmt.others])
+    below = compile_format(header_name(header) + zone, fmt.personal)
+    return joined([enveloped(below, fmt.envelope), *fmt.others])

@@ -61,7 +61,7 @@ def dated_times(
 
 
 TIMES = (
-    "time_local", "time_iso8601", "time_epoch", "time_epoch_ms", "time_epoch_us", "time_epoch_ns", "time_zoneless", "time_any"
+    "time_local", "time_iso8601", "time_epoch", "time_epoch_ms", "time_epoch_us", "time_epoch_ns", "time_zoneless", "time_asctime", "time_any"
 )  # fmt: skip
 
 
@@ -78,6 +78,8 @@ cdef Reader _reader_of(str field) except NULL:
         return _epoch_us
     if field == "time_epoch_ns":
         return _epoch_ns
+    if field == "time_asctime":
+        return _time_asctime
     if field == "time_any":
         return _time_any
     raise ValueError(f"{field} is not a time")
@@ -158,6 +160,8 @@ cdef bint _time_any(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
         return _time_iso8601(value, stop, number)
     if stop - value >= 25 and value[3] == c",":
         return _time_http(value, stop, number)
+    if stop - value == 24 and value[3] == c" ":
+        return _time_asctime(value, stop, number)
     digits = find(value, stop, c".") - value
     if digits < 12:  # seconds have 9 to 10 digits from 1995 to 2286, and each smaller unit has 3 more
         return _epoch(value, stop, number)
@@ -167,14 +171,14 @@ cdef bint _time_any(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
 
 
 cdef bint _time_local(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
-    """Read `20/Nov/2026:00:00:00 +0000`, also with fractions, without the offset, and in brackets."""
+    """Read `20/Nov/2026:00:00:00 +0000`, also with fractions, a space instead of the first colon, without the offset, and in brackets."""
     cdef int64_t day, month, year, clock
     if stop - value >= 2 and value[0] == c"[" and (stop - 1)[0] == c"]":
         value += 1
         stop -= 1
     return (
         stop - value >= 20
-        and value[2] == c"/" and value[6] == c"/" and value[11] == c":"
+        and value[2] == c"/" and value[6] == c"/" and (value[11] == c":" or value[11] == c" ")
         and _digits(value, value + 2, &day)
         and _month(value + 3, &month)
         and _digits(value + 7, value + 11, &year)
@@ -212,6 +216,23 @@ cdef bint _time_http(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
         and _date(year, month, day, number)
         and _within_day(value + 25, stop, clock, number)
     )
+
+
+cdef bint _time_asctime(Ptr value, Ptr stop, int64_t* number) noexcept nogil:
+    """Read `Fri Nov 20 00:00:00 2026`, as C writes it: a day of one digit has a blank before it."""
+    cdef int64_t day, month, year, clock
+    if not (
+        stop - value == 24
+        and value[3] == c" " and value[7] == c" " and value[10] == c" " and value[19] == c" "
+        and _month(value + 4, &month)
+        and _digits(value + 8 + (value[8] == c" "), value + 10, &day)
+        and _clock(value + 11, &clock)
+        and _digits(value + 20, stop, &year)
+        and _date(year, month, day, number)
+    ):
+        return False
+    number[0] += clock
+    return True
 
 
 cdef inline bint _within_day(Ptr rest, Ptr stop, int64_t clock, int64_t* number) noexcept nogil:

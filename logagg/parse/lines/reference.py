@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from logagg.parse.envelopes.reference import Message, RawLine, messages
+from logagg.parse.envelopes.reference import Message, RawLine, inside_of, messages
 from logagg.parse.formats.columns import HEADER
 from logagg.parse.formats.format import ZONELESS, Format, Step
 from logagg.parse.formats.shapes import has_shape, is_between
@@ -66,11 +66,12 @@ def _sections(chunk: Chunk, fmt: Format) -> Iterator[tuple[list[RawLine], Format
     """Yield runs of lines of one format each, without the comments between them."""
     lines = list[RawLine]()
     for line in _lines(chunk):
-        if not is_comment(line.text, fmt):
+        inside = inside_of(line.text, fmt.envelope) if fmt.comment else None
+        if inside is None or not is_comment(inside, fmt):
             lines.append(line)
-        elif fmt.headed and line.text.startswith(HEADER):
+        elif fmt.headed and inside.startswith(HEADER):
             yield lines, fmt
-            lines, fmt = [], under(fmt, line.text)
+            lines, fmt = [], under(fmt, inside)
     yield lines, fmt
 
 
@@ -100,30 +101,35 @@ def _outcome(message: Message, fmt: Format, now: float, max_line: int) -> Record
     """
     if len(message.raw.text) > max_line:
         return "too_long"
-    outcomes = [_parse_line(message.inside(one.envelope), one, now) for one in fmt.each]
+    outcomes = [_outcome_in(message, one, now) for one in fmt.each]
     if outcomes[0] in OF_ANOTHER_FORMAT:
         return next((outcome for outcome in outcomes if not isinstance(outcome, str)), outcomes[0])
     return outcomes[0]
 
 
-def _parse_line(line: bytes | None, fmt: Format, now: float) -> Record | str:
+def _outcome_in(message: Message, fmt: Format, now: float) -> Record | str:
+    outer = {"time_any": message.time(fmt.envelope)} if fmt.outer_time else {}
+    return _parse_line(message.inside(fmt.envelope), fmt, now, outer)
+
+
+def _parse_line(line: bytes | None, fmt: Format, now: float, outer: Raw) -> Record | str:
+    """Return the fields of a line inside its envelopes; `outer` are those of the envelopes."""
     if line is None:
         return "format"
     try:
-        return _record(_fields(line, fmt), fmt, now)
+        return _record(_fields(line, fmt) | outer, fmt, now)
     except Rejected as reject:
         return str(reject)
 
 
 def unused(line: bytes, fmt: Format, now: float) -> list[bytes]:
     """Return what a line has that its format does not use: values of a template, keys of JSON."""
-    inside = ((one, _message(line, fmt).inside(one.envelope)) for one in fmt.each)
-    found = next(
-        ((one, text) for one, text in inside if text and not isinstance(_parse_line(text, one, now), str)), None
-    )
-    if found is None:
+    message = _message(line, fmt)
+    one = next((one for one in fmt.each if not isinstance(_outcome_in(message, one, now), str)), None)
+    inside = message.inside(one.envelope) if one else None
+    if one is None or inside is None:
         return []
-    one, line = found
+    line = inside
     if one.columns:
         return []
     if one.keys:

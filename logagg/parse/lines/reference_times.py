@@ -12,9 +12,10 @@ MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 DIGITS = frozenset(b"0123456789")
 
 _WITHIN_DAY = rb"(?P<clock>..:..:..)(?:[.,](?P<fraction>[0-9]+))?(?P<offset>.*)"
-_LOCAL = re.compile(rb"(?P<day>..)/(?P<month>...)/(?P<year>....):" + _WITHIN_DAY, re.DOTALL)
+_LOCAL = re.compile(rb"(?P<day>..)/(?P<month>...)/(?P<year>....)[: ]" + _WITHIN_DAY, re.DOTALL)
 _ISO8601 = re.compile(rb"(?P<year>....)(?P<mark>[-/])(?P<month>..)(?P=mark)(?P<day>..)[T \t]" + _WITHIN_DAY, re.DOTALL)
 _HTTP = re.compile(rb"..., (?P<day>..) (?P<month>...) (?P<year>....) " + _WITHIN_DAY, re.DOTALL)
+_ASCTIME = re.compile(rb"... (?P<month>...) (?P<day>..) (?P<clock>..:..:..) (?P<year>....)", re.DOTALL)
 _OFFSET = re.compile(rb"(?P<sign>[+-])(?P<hours>[0-9]{2})(?::?(?P<minutes>[0-9]{2}))?")
 
 
@@ -33,13 +34,15 @@ def _time_any(value: bytes) -> datetime:
         return _time_iso8601(value)
     if len(value) >= 25 and value[3:4] == b",":
         return _dated(_HTTP, value)
+    if len(value) == 24 and value[3:4] == b" ":
+        return _time_asctime(value)
     length = len(value.partition(b".")[0])
     unit = ("", "_ms", "_us", "_ns")[sum(length >= most for most in (12, 15, 18))]
     return TIME_READERS[f"time_epoch{unit}"](value)
 
 
 def _time_local(value: bytes) -> datetime:
-    """`20/Nov/2026:00:00:00.123 +0000`, perhaps in brackets"""
+    """`20/Nov/2026:00:00:00.123 +0000`, perhaps in brackets, or with a space before the clock"""
     within = value[1:-1] if len(value) >= 2 and value[:1] == b"[" and value[-1:] == b"]" else value
     return _dated(_LOCAL, within)
 
@@ -47,6 +50,15 @@ def _time_local(value: bytes) -> datetime:
 def _time_iso8601(value: bytes) -> datetime:
     """`2026-11-20T00:00:00.123+01:00`"""
     return _dated(_ISO8601, value)
+
+
+def _time_asctime(value: bytes) -> datetime:
+    """`Fri Nov 20 00:00:00 2026`; a day of one digit has a blank before it"""
+    found = _ASCTIME.fullmatch(value)
+    if not found:
+        raise ValueError(value)
+    date = digits(found["year"]), MONTHS.index(found["month"]) + 1, digits(found["day"].removeprefix(b" "))
+    return _moment(date, found["clock"], b"")
 
 
 def dated_time(day: bytes, clock: bytes) -> datetime:
@@ -101,6 +113,7 @@ TIME_READERS: dict[str, Callable[[bytes], datetime]] = {
     "time_local": _time_local,
     "time_iso8601": _time_iso8601,
     "time_zoneless": _time_local,
+    "time_asctime": _time_asctime,
     "time_epoch": _epoch(1, 17),
     "time_epoch_ms": _epoch(1_000, 17),
     "time_epoch_us": _epoch(1_000_000, 17),

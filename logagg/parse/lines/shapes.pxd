@@ -26,6 +26,7 @@ cdef enum Shape:
     PEER
     USER
     WORD
+    HOSTNAME
 
 # What one client is; those of a list are added up.
 cdef enum:
@@ -73,6 +74,8 @@ cdef inline bint has_shape(Ptr value, Ptr stop, int shape) noexcept nogil:
         return _is_word_of_prefix(value, stop)
     if value == stop or _is(value, stop, c"-"):
         return True
+    if shape == HOSTNAME:
+        return _is_site(value, stop) and not _client(value, stop) & (IS_ADDRESS | IS_SOCKET)
     if shape == BARE:
         return _kind_of(value, stop) == OTHER and _is_bare(value, stop)
     return shape == _kind_of(value, stop)
@@ -374,11 +377,11 @@ cdef inline bint _are_decimals(Ptr value, Ptr stop) noexcept nogil:
 
 
 cdef inline bint _is_decimal(Ptr value, Ptr stop) noexcept nogil:
-    """Tell whether this is a number with three or six digits after its point."""
+    """Tell whether this is a number with three, four or six digits after its point."""
     cdef Ptr at = value
     while at < stop and at[0] != c".":
         at += 1
-    return at < stop and _are_digits(value, at, 1, 7) and (_are_digits(at + 1, stop, 3, 3) or _are_digits(at + 1, stop, 6, 6))
+    return at < stop and _are_digits(value, at, 1, 7) and (_are_digits(at + 1, stop, 3, 4) or _are_digits(at + 1, stop, 6, 6))
 
 
 cdef inline bint _is_cache(Ptr value, Ptr stop) noexcept nogil:

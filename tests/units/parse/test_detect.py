@@ -1,12 +1,17 @@
 """Which format is detected from some lines."""
 
+import random
+
 import pytest
 
 from logagg.clock import ManualClock
-from logagg.parse.detect import Detector
+from logagg.parse.detect import Detector, count, has_literals
 from logagg.parse.formats.compile import compile_format
+from logagg.parse.formats.format import Format
+from logagg.parse.formats.presets import PRESETS
 from logagg.parse.source_formats import SourceFormats
 from logagg.records import Chunk, Fingerprint
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
 
@@ -41,6 +46,18 @@ def test_of_formats_that_match_alike_the_likely_one_is_taken() -> None:
 def test_a_format_with_more_fields_is_better_than_the_likely_one() -> None:
     likely = first(COMBINED + b" 45000")
     assert first(COMBINED + b" 0.005", likely=likely).endswith("<seconds:decimals>")
+
+
+@pytest.mark.parametrize(
+    "fmt", [compile_format(one.name) for one in PRESETS if not one.outer_time], ids=lambda fmt: fmt.name
+)
+def test_what_has_no_literals_of_a_format_does_not_match_it(fmt: Format) -> None:
+    """On the lines of all fixtures, whole and damaged."""
+    draw = random.Random(7)
+    for path in sorted((ROOT / "fixtures/formats").glob("*/access.log"))[::3]:
+        for line in path.read_bytes().split(b"\n")[:4]:
+            for some in (line, b"\0" + line + b"  ", line[draw.randrange(len(line) + 1) :]):
+                assert has_literals([some], fmt) or not some or not count([some], fmt, NOW)
 
 
 class Book:

@@ -17,9 +17,9 @@ from starlette.testclient import TestClient
 
 from logagg.errors import LimitReached
 from logagg.explore.panels import PANELS
+from logagg.explore.snapshots import AnswerLimits, Left, Snapshots
 from logagg.metrics import METRICS
 from logagg.serve.api import ENDPOINTS, ServedLake
-from logagg.serve.snapshots import AnswerLimits, Left, Snapshots
 from tests.units.serve.conftest import ENDLESS, OpenClient
 
 DAYS: dict[str, Any] = {"since": "2026-03-03", "until": "2026-03-05"}

@@ -12,6 +12,7 @@ from logagg.parse.envelopes import headers
 from logagg.parse.envelopes.kinds import ENVELOPES, join, split
 from logagg.parse.envelopes.unwrap import unwrap_lines
 from logagg.parse.formats.compile import compile_format
+from logagg.parse.lines.reference import parse_line
 from logagg.parse.source_formats import SourceFormats
 from logagg.records import Chunk, Fingerprint
 
@@ -66,6 +67,32 @@ def test_a_name_compiles_to_a_format_in_its_envelopes() -> None:
 )
 def test_syslog(line: str, inside: str | None) -> None:
     assert unwrap_lines([line.encode()], "syslog") == ([inside.encode()] if inside else [])
+
+
+@pytest.mark.parametrize(
+    ("line", "time"),
+    [
+        ("2026-11-27T08:00:00.1Z stdout F {}", "2026-11-27T08:00:00.100000"),
+        ("2026-11-27T09:00:00+01:00 {}", "2026-11-27T08:00:00"),
+        ("<14>1 2026-11-27T08:00:00Z web1 api 8 - - {}", "2026-11-27T08:00:00"),
+        ("<14>1 2026-11-27T08:00:00Z web1 api 8 - {}", "2026-11-27T08:00:00"),
+        ("2026-11-27T08:00:00Z web1 api[8]: {}", "2026-11-27T08:00:00"),
+        ('{{"log":"{}\\n","stream":"stdout","time":"2026-11-27T08:00:00Z"}}', "2026-11-27T08:00:00"),
+        ('{{"__REALTIME_TIMESTAMP":"1795766400000000","MESSAGE":"{}"}}', "2026-11-27T08:00:00"),
+        ("api-1  | 2026-11-27T08:00:00Z {}", "2026-11-27T08:00:00"),
+        ("Nov 27 08:00:00 web1 api[8]: {}", None),
+        ("api-1  | {}", None),
+        ("{}", None),
+    ],
+)
+def test_lines_without_a_time_are_read_by_that_of_the_envelope(line: str, time: str | None) -> None:
+    request = 'INFO:     192.0.2.1:5 - "GET /a HTTP/1.1" 200 OK'
+    text = line.format(request.replace('"', '\\"') if line.startswith("{{") else request)
+    fmt = detect([text.encode()] * 3, NOW)
+    assert (fmt is not None) == (time is not None)
+    if fmt and time:
+        record = parse_line(text.encode(), fmt, NOW)
+        assert not isinstance(record, str) and str(record["time"]).startswith(time.replace("T", " "))
 
 
 def test_a_line_that_is_a_request_by_itself_has_no_envelope() -> None:

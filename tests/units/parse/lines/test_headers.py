@@ -42,7 +42,7 @@ def chunk(data: bytes, start: int = 0) -> Chunk:
 
 
 def formats(known: dict[str, str] | None = None, given: str = "", first_bytes: bytes = b"") -> SourceFormats:
-    return SourceFormats(given, known or {}, SystemClock(), lambda source: None, first_bytes=lambda source: first_bytes)
+    return SourceFormats(given, known or {}, SystemClock(), lambda source: None, bytes_before=lambda *_: [first_bytes])
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -84,6 +84,31 @@ def test_a_given_format_follows_headers(given: str) -> None:
 def test_in_the_middle_of_a_log_its_first_header_counts() -> None:
     assert formats(first_bytes=b"\n".join(LOG[:2])).format_of(chunk(LOG[3], 99), NOW)
     assert formats().format_of(chunk(LOG[3], 99), NOW) is None
+
+
+def test_in_the_middle_of_a_log_the_nearest_header_counts() -> None:
+    blocks = [b"\n".join(LOG[2:7]), b"\n".join(LOG[:4])]
+    ours = SourceFormats("", {}, SystemClock(), lambda source: None, bytes_before=lambda *_: blocks)
+    fmt = ours.format_of(chunk(LOG[6], 99), NOW)
+    assert fmt and fmt.name.endswith("time-taken cs(User-Agent)")
+
+
+@pytest.mark.parametrize("envelope", ["cri", "syslog", "kubectl+timestamp"])
+def test_headers_in_envelopes(envelope: str) -> None:
+    before = {
+        "cri": b"2026-11-27T12:00:00Z stdout F ",
+        "syslog": b"Nov 27 12:00:00 web1 iis: ",
+        "kubectl+timestamp": b"[pod/web/iis] 2026-11-27T12:00:00Z ",
+    }[envelope]
+    lines = [before + line.removeprefix(b"\0\0") for line in LOG if line]
+    ours, targets = formats(), list[str]()
+    for some in (lines[:4], lines[4:6], lines[6:]):
+        data = b"\n".join(some)
+        fmt = ours.format_of(chunk(data, len(targets)), NOW)
+        assert fmt and fmt.envelope == envelope
+        targets += fast.parse(chunk(data), fmt, NOW).table["target"].to_pylist()
+        ours = formats({"s": ours.name_of("s")})
+    assert targets == TARGETS
 
 
 def test_the_last_header_of_a_chunk() -> None:
