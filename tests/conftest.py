@@ -124,8 +124,9 @@ class Command:
 
     def read_once(self, query: str) -> list[tuple[Any, ...]]:
         """Query as `read` does, but each snapshot only once: what waits for a commit asks twenty times a second."""
-        target = os.readlink(self.lake / "logagg.duckdb")
-        if self._answers.get(query, ("", []))[0] != target:
+        link = self.lake / "logagg.duckdb"
+        target = os.readlink(link) if link.is_symlink() else ""
+        if not target or self._answers.get(query, ("", []))[0] != target:
             self._answers[query] = target, self.read(query)
         return self._answers[query][1]
 
