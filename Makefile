@@ -22,12 +22,13 @@ PAGE_PACKAGES = if command -v npm >/dev/null; then cd web && { [ -e node_modules
 DEMO := build/demo-lake
 DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
 
-.PHONY: help setup demo notebook tail test unit soak sanitize check format page picture golden bench bench-stages bench-follow bench-lake bench-serve bench-commits bench-scale fuzz clean
+.PHONY: help setup demo notebook tail test unit soak sanitize check format page picture golden bench bench-stages bench-follow bench-lake bench-serve bench-commits bench-scale fuzz wheels deb clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## make .venv with the logagg command in it
+	@echo "done: $(BIN)/logagg is ready, and make clean removes all of it; next: make demo, or . $(BIN)/activate"
 
 demo: $(VENV)/.ready ## read the demo logs into build/demo-lake and query it
 	@rm -rf $(DEMO)
@@ -50,15 +51,16 @@ tail: $(VENV)/.ready ## follow the logs in LOGS (/var/log/nginx) into LAKE (lake
 	$(BIN)/logagg tail --lake $(LAKE) $(LOGS)
 
 test: $(VENV)/.ready-dev ## run all tests, with a real nginx and a real load
-	@scripts/system-packages nginx wrk logrotate gearmand=gearman-job-server ip=iproute2 systemd-analyze=systemd faketime rsync mkfs.ext4=e2fsprogs chromium caddy apache2=apache2-bin node=nodejs npm
+	@scripts/system-packages nginx wrk logrotate gearmand=gearman-job-server ip=iproute2 systemd-analyze=systemd faketime rsync mkfs.ext4=e2fsprogs chromium caddy promtool=prometheus mandoc apache2=apache2-bin node=nodejs npm tmux
 	@$(PAGE_PACKAGES)
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 unit: $(VENV)/.ready-dev ## run the tests of single modules, in less than a minute
 	$(BIN)/pytest -q -n auto tests/units tests/test_imports.py
 
-soak: $(VENV)/.ready-dev ## kill a tail 200 times under load, read for minutes, repeat the laws many times; prints its figures
-	$(BIN)/pytest -m soak -n 1 -rP tests/soak tests/cluster tests/accidents tests/bench tests/e2e/test_readers.py tests/e2e/test_backfill.py tests/e2e/test_memory.py tests/laws/test_digests.py tests/laws/test_crashes.py
+soak: $(VENV)/.ready-dev ## kill a tail 200 times under load, read for minutes, repeat the laws many times, install the packages; prints its figures
+	@scripts/system-packages debootstrap
+	$(BIN)/pytest -m soak -n 1 -rP tests/soak tests/packages tests/deploy tests/cluster tests/accidents tests/bench tests/e2e/test_readers.py tests/e2e/test_backfill.py tests/e2e/test_memory.py tests/laws/test_digests.py tests/laws/test_crashes.py
 	LAWS_TIMES=20 $(BIN)/pytest -n auto --timeout 3600 tests/laws/test_totals.py tests/laws/test_crashes.py
 
 sanitize: $(VENV)/.ready-dev ## test the compiled loops under AddressSanitizer and UBSan, with array bounds checked
@@ -90,7 +92,7 @@ golden: $(VENV)/.ready-dev ## rewrite the expected output in fixtures, docs and 
 	LOGAGG_GOLDEN=1 $(BIN)/pytest -q tests/cases tests/test_docs.py tests/test_notebook.py
 	git diff --stat -- README.md docs fixtures notebooks
 
-bench: $(VENV)/.ready-bench ## logagg and its peers on the same log; LINES= ROUNDS= KINDS= SIZES= BEFORE=dir (an earlier checkout, to compare with) JSON=file, DOCS=1: into docs/performance.md
+bench: $(VENV)/.ready-bench ## logagg and its peers on the same log; GOACCESS= (a newer one than the system's) LINES= ROUNDS= KINDS= SIZES= BEFORE=dir (an earlier checkout, to compare with) JSON=file, DOCS=1: into docs/performance.md
 	@scripts/system-packages goaccess gearmand=gearman-job-server
 	@$(BYTECODE) # of modules edited since
 	$(BIN)/python -m bench.run $(BENCH_READS) $(if $(SIZES),--sizes $(SIZES)) $(if $(BEFORE),--before $(BEFORE)) $(BENCH_WRITES)
@@ -120,18 +122,33 @@ fuzz: $(VENV)/.ready-dev ## coverage-guided fuzzing of both parsers and the roll
 	@mkdir -p build/fuzz
 	$(BIN)/python -m tests.fuzz.lines build/fuzz -artifact_prefix=build/fuzz- -max_len=4096 -rss_limit_mb=4096 -max_total_time=$(or $(SECONDS),300)
 
+wheels: $(VENV)/.ready-package ## build dist/: the source distribution, and its wheel for every Python from 3.11 on
+	@scripts/wheels $(BIN)/python dist
+
+deb: wheels $(VENV)/.ready-dev ## build dist/*.deb from the wheel: with units, manual pages, and completion; DEB_COMPRESSION=zstd is quicker
+	@scripts/system-packages dpkg-deb=dpkg python3-venv
+	@scripts/deb "$$(ls -t dist/logagg-*.whl | head -n 1)" dist
+
 clean: ## remove everything that the targets above created
 	rm -rf $(VENV) web/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.ready: pyproject.toml scripts/make-venv $(COMPILED)
+	@echo "1 of 3: a virtual environment in $(VENV), with the first Python that is 3.11 or newer"
 	@scripts/make-venv $(VENV)
+	@echo "2 of 3: a C compiler, which apt installs if it is missing"
 	@scripts/compiler $(BIN)/python
+	@echo "3 of 3: logagg and its libraries in $(VENV): pip downloads them and compiles the parsers, which takes a minute or two"
 	@$(INSTALL) .
 	@$(BYTECODE)
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
 	@$(INSTALL) '.[dev]'
+	@touch $@
+
+$(VENV)/.ready-package: $(VENV)/.ready
+	@scripts/system-packages strip=binutils
+	@$(INSTALL) '.[package]'
 	@touch $@
 
 # The bench lists a peer that cannot be installed as missing, and continues without it.

@@ -1,6 +1,8 @@
-"""Compiles what loops over bytes and rows (`*.pyx`); all else about the package is in pyproject.toml."""
+"""Compiles what loops over bytes and rows (`*.pyx`), and makes the links of README.md absolute; the rest is in pyproject.toml."""
 
 import os
+import re
+import tomllib
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -18,14 +20,30 @@ DIRECTIVES = {
 }
 
 SHARED = "logagg.columnar.buffers"  # what all of them need to look into arrays, compiled once
+ABI3 = os.environ.get("LOGAGG_ABI3") == "1"
+MACROS = [("Py_LIMITED_API", "0x030B0000")] if ABI3 else []
 
-modules = [
-    Extension(".".join(path.with_suffix("").parts), [str(path)], extra_compile_args=["-O3"])
-    for path in sorted(Path("logagg").rglob("*.pyx"))
-]
-modules.append(Extension(SHARED, [f"{SHARED.replace('.', '/')}.c"]))
+
+def extension(name: str, source: str) -> Extension:
+    return Extension(name, [source], define_macros=MACROS, py_limited_api=ABI3, extra_compile_args=["-O3"])
+
+
+def readme() -> str:
+    """Return README.md for an index of packages, which has no other file of the repository."""
+    source = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]["urls"]["Source"]
+    return re.sub(r"\]\((?!https?:|#)", f"]({source}/", Path("README.md").read_text("utf-8"))
+
+
+modules = [extension(".".join(path.with_suffix("").parts), str(path)) for path in sorted(Path("logagg").rglob("*.pyx"))]
+modules.append(extension(SHARED, f"{SHARED.replace('.', '/')}.c"))
 setup(
+    long_description=readme(),
+    long_description_content_type="text/markdown",
     ext_modules=cythonize(
         modules, build_dir="build/cython", compiler_directives=DIRECTIVES, shared_utility_qualified_name=SHARED
-    )
+    ),
+    options={
+        "build_ext": {"parallel": os.cpu_count()},
+        **({"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {}),
+    },
 )

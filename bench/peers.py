@@ -74,18 +74,29 @@ def _ask(words: Sequence[str], folder: Path, query: str) -> int:
     return int(next(iter(json.loads(answer)[0].values())))
 
 
-def _goaccess(log: Path) -> list[str]:
-    words = ["goaccess", str(log), "--log-format=COMBINED", "-o", "report.json", "--no-progress", "--no-global-config"]
-    return [*words, f"--jobs={os.cpu_count()}"] if "--jobs" in _said("goaccess", "--help") else words
+NEWEST = os.environ.get("GOACCESS", "")  # the program of a newer GoAccess than the system's
+
+
+def _goaccess(program: str) -> Callable[[Path], list[str]]:
+    options = ["--log-format=COMBINED", "-o", "report.json", "--no-progress", "--no-global-config"]
+
+    def words(log: Path) -> list[str]:
+        threads = [f"--jobs={os.cpu_count()}"] if "--jobs" in _said(program, "--help") else []
+        return [program, str(log), *options, *threads]
+
+    return words
 
 
 def _goaccess_counted(_done: Run, folder: Path) -> int:
     return int(json.loads((folder / "report.json").read_bytes())["general"]["total_requests"])
 
 
-def _goaccess_version() -> str:
-    said = _said("goaccess", "--version").split()
-    return said[2].strip(".") if len(said) > 2 else ""
+def _goaccess_version(program: str) -> Callable[[], str]:
+    def version_of() -> str:
+        said = _said(program, "--version").split() if program else []
+        return said[2].strip(".") if len(said) > 2 else ""
+
+    return version_of
 
 
 def _said(*words: str) -> str:
@@ -156,9 +167,16 @@ PEERS = (
         "GoAccess",
         "its own panels (requests, files, hosts, agents, referrers, status, hours) by day, with unique visitors; keeps 366 rows a "
         "panel; writes one JSON report; no minutes, no crossed dimensions, no ads, nothing to continue from",
-        _goaccess,
+        _goaccess("goaccess"),
         _goaccess_counted,
-        version=_goaccess_version,
+        version=_goaccess_version("goaccess"),
+    ),
+    Peer(
+        "newer GoAccess",
+        "the same by the GoAccess that GOACCESS= names, with a thread for each core",
+        _goaccess(NEWEST),
+        _goaccess_counted,
+        version=_goaccess_version(NEWEST),
     ),
     Peer(
         "DuckDB",

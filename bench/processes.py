@@ -7,6 +7,8 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
+from logagg import proc
+
 TICKS = os.sysconf("SC_CLK_TCK")  # a second
 
 
@@ -20,7 +22,7 @@ def family(pid: int) -> Iterator[int]:
 
 def memory(pid: int) -> int:
     """Return the bytes in memory of a program now, what its processes share counted once (Pss, proc(5)); 0 when unknown."""
-    return sum(map(_share, family(pid)))
+    return sum(map(proc.memory, family(pid)))
 
 
 def resident(pid: int) -> int:
@@ -32,11 +34,6 @@ def resident(pid: int) -> int:
 def cpu(pid: int) -> float:
     """Return the seconds of processor time that a program's running processes have used."""
     return sum(map(_used, family(pid)))
-
-
-def _share(pid: int) -> int:
-    rollup = _read(Path(f"/proc/{pid}/smaps_rollup"))
-    return int(next((line.split()[1] for line in rollup.splitlines() if line.startswith("Pss:")), "0")) << 10
 
 
 def _used(pid: int) -> float:

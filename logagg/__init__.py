@@ -5,14 +5,18 @@ lake = logagg.open("lake")
 lake.sql("SELECT * FROM pages ORDER BY views DESC LIMIT 10").df()
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from logagg.errors import CommitFailed, ConfigError, FormatError, LakeError, LakeLocked, LogaggError, SourceError
 
 if TYPE_CHECKING:
-    from logagg.query.snapshot import OpenLake, connect, open  # `logagg.open` reads as what it does
+    from logagg.query.answers import Answer
+    from logagg.query.open_lake import OpenLake, Snapshot, open  # `logagg.open` reads as what it does
+    from logagg.query.snapshot import connect
 
 __all__ = [
+    "Answer",
     "CommitFailed",
     "ConfigError",
     "FormatError",
@@ -20,11 +24,22 @@ __all__ = [
     "LakeLocked",
     "LogaggError",
     "OpenLake",
+    "Snapshot",
     "SourceError",
     "__version__",
     "connect",
     "open",
 ]
+
+
+# What takes long to import, and is imported at its first use: commands that do without it start at once.
+_LATER = {
+    "Answer": "logagg.query.answers",
+    "OpenLake": "logagg.query.open_lake",
+    "Snapshot": "logagg.query.open_lake",
+    "connect": "logagg.query.snapshot",
+    "open": "logagg.query.open_lake",
+}
 
 
 def __dir__() -> list[str]:
@@ -33,11 +48,8 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    """Import names that take long to import at their first use: commands that do without them start at once."""
-    if name in ("OpenLake", "connect", "open"):
-        from logagg.query import snapshot
-
-        return getattr(snapshot, name)
+    if module := _LATER.get(name):
+        return getattr(importlib.import_module(module), name)
     if name == "__version__":
         return _version()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,5 +1,17 @@
-"""`python -m logagg` is `logagg`."""
+"""`python -m logagg` is `logagg`, whose command this is, too."""
 
-from logagg.cli import command
+import os
+from typing import NoReturn
 
-command()
+
+def run() -> NoReturn:
+    """Run the command; Ctrl-C ends it with status 130 while it is still being imported, too."""
+    try:
+        from logagg.cli import command
+    except KeyboardInterrupt:
+        os._exit(130)
+    command()
+
+
+if __name__ == "__main__":
+    run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
@@ -10,14 +11,18 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from logagg import completion
 from logagg.errors import LogaggError
 from logagg.notice_log import show_failure
+from logagg.query.names import REPORTS
+from logagg.usage import said
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -31,6 +36,7 @@ COMMANDS = {
     "sql": "sql",
     "report": "report",
     "lines": "lines",
+    "top": "top",
     "serve": "serve",
     "status": "status",
     "init": "init",
@@ -38,13 +44,15 @@ COMMANDS = {
     "compact": "compact",
     "expire": "compact",
     "backfill": "backfill",
+    "alert": "alert",
 }
 HELP = {
     "tail": "Follow files, directories or globs; - reads standard input.",
     "worker": "Own shards of a lake, for tails that send their jobs through a job server.",
     "sql": "Run SQL on the newest snapshot; without QUERY, from standard input.",
-    "report": "Show a report: overview, pages, ads, referrers, agents, errors, latency, sources.",
+    "report": f"Show a report: {', '.join(REPORTS)}.",
     "lines": "Print the log lines behind a query of requests, as long as their logs are there.",
+    "top": "Show the page of logagg serve in the terminal, live.",
     "serve": "Serve the page and its read-only HTTP API, beside a running tail or alone.",
     "status": "Show positions, lag and rates; exit status 1 when unhealthy.",
     "init": "Write a commented logagg.toml.",
@@ -52,7 +60,11 @@ HELP = {
     "compact": "Merge the lake's small files now.",
     "expire": "Apply retention now.",
     "backfill": "Fill a rollup from requests, with what was read before it was defined.",
+    "alert": "Show alerts, test them on the history, silence them.",
 }
+
+
+INTERRUPTED = 128 + signal.SIGINT  # the exit status after Ctrl-C
 
 
 @contextmanager
@@ -113,9 +125,12 @@ def command() -> NoReturn:
         main()
     except SystemExit as leave:
         status = leave.code
+    except KeyboardInterrupt:
+        status = INTERRUPTED
     if (spill := sys.modules.get("logagg.spill")) is not None:
         spill.remove()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError, ValueError):  # its reader may have left
+        sys.stderr.flush()
     os._exit(status if isinstance(status, int) else 1)
 
 
@@ -147,14 +162,18 @@ def _run(arguments: list[str], interrupted: Callable[[], bool] = lambda: False) 
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as leave:
         return leave.exit_code
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
+    except click.ClickException as error:
+        name = next((one for one in arguments if one in COMMANDS), "")
+        show_failure(said(error, f"logagg {name}".strip()), as_json="--log-json" in arguments)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        return 130
+        return INTERRUPTED
     except Exception as error:  # the last resort: a failure is always one line
         if interrupted():
-            return 130
+            return INTERRUPTED
         return _complain(_culprit(error), debug="--debug" in arguments, as_json="--log-json" in arguments)
 
 
@@ -197,21 +216,26 @@ def _complain(error: Exception, *, debug: bool, as_json: bool) -> int:
     return 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shared:
     """The values of the options that all commands share."""
 
-    lake: Path
+    named_lake: Path | None
     config_file: Path | None
     verbosity: int
 
+    @cached_property
+    def lake(self) -> Path:
+        """The lake: that of --lake, else that of the configuration. Raises ConfigError."""
+        return self.named_lake or Path(self.config.lake.path or "lake")
+
     @property
     def config(self) -> Config:
-        """The configuration: from --config, from `logagg.toml` if it exists, or the defaults. Raises ConfigError."""
+        """The configuration: from --config, from where there is one, or the defaults. Raises ConfigError."""
         from logagg.config.load import load
-        from logagg.config.toml import FILE
+        from logagg.config.places import found
 
-        return load(self.config_file or (Path(FILE) if Path(FILE).exists() else None))
+        return load(self.config_file or found())
 
     def zone(self, asked: str | None, *, people: bool) -> ZoneInfo:
         """Return the time zone of days and of times: the one asked for, that of the configuration, or by who reads them."""
@@ -223,7 +247,8 @@ class Shared:
 def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command --lake, --config, -q and -v, and pass it a Shared as `shared`."""
 
-    def call(lake: Path, config: Path | None, quiet: bool, verbose: bool, **options: Any) -> Any:
+    def call(lake: Path | None, config: Path | None, quiet: bool, verbose: bool, **options: Any) -> Any:
+        _refuse_unknown_variables()
         return function(shared=Shared(lake, config, -1 if quiet else int(verbose)), **options)
 
     call.__doc__ = function.__doc__
@@ -233,16 +258,26 @@ def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+_VARIABLES = ("LOGAGG_LAKE", "LOGAGG_CONFIG", "LOGAGG_SECRET")
+
+
+def _refuse_unknown_variables() -> None:
+    """Raise ConfigError for an environment variable that is no setting. Only where there are others is the list imported."""
+    if any(name.startswith("LOGAGG_") and name not in _VARIABLES for name in os.environ):
+        from logagg.config.load import refuse_unknown_variables
+
+        refuse_unknown_variables(os.environ)
+
+
 _SHARED = (
     click.option(
         "--lake",
         type=click.Path(path_type=Path),
         envvar="LOGAGG_LAKE",
-        default="lake",
-        show_default=True,
         show_envvar=True,
         metavar="DIR",
-        help="Where the lake is.",
+        help="Where the lake is (default: [lake] path, ./lake).",
+        shell_complete=completion.lakes,
     ),
     click.option(
         "--config",
@@ -250,7 +285,7 @@ _SHARED = (
         envvar="LOGAGG_CONFIG",
         show_envvar=True,
         metavar="FILE",
-        help="The configuration; ./logagg.toml where it exists.",
+        help="The configuration (default: ./logagg.toml, ~/.config/logagg/, /etc/logagg/).",
     ),
     click.option("-q", "--quiet", is_flag=True, help="Print only failures."),
     click.option("-v", "--verbose", is_flag=True, help="Print more."),
@@ -278,7 +313,7 @@ class Parsed(click.ParamType[Any]):
         try:
             return self._convert(value)
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(f"{value!r} is not valid; {error}", param, ctx)
 
 
 def address(text: object) -> tuple[str, int]:

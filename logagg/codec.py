@@ -19,6 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from logagg.errors import LogaggError
+from logagg.quantities import counted
 from logagg.records import Fingerprint, Progress, Reject, Rejects, Source
 
 Fields = Mapping[str, Any]
@@ -50,7 +51,7 @@ def write_header(header: Fields) -> bytes:
 
 def read_header(data: bytes) -> dict[str, Any]:
     """Return the header in JSON. Raises ValueError."""
-    what = f"a header of {len(data):,} bytes"
+    what = f"a header of {counted(len(data), 'byte')}"
     try:
         header = json.loads(data)
     except (ValueError, RecursionError) as error:

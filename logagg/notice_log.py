@@ -55,7 +55,7 @@ def show_failure(text: str, *, as_json: bool = False) -> None:
     else:
         line = f"logagg: {printable(text)}"
         line = in_journal(line, failure.level) if is_journal(stream) else line
-    print(line, file=stream)
+    write(f"{line}\n", stream)
 
 
 def json_line(notice: Notice, now: float) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from logagg.quantities import counted
+
 RETRYING = "; trying again"  # the end of a notice's text if the next look tries again
 
 
@@ -191,6 +193,18 @@ DATABASE = NoticeKind(
     "countries and networks stay empty until it can, or come from the file before",
     "put a whole file there, by a rename",
 )
+ALERT = NoticeKind(
+    "alert",
+    Level.WARNING,
+    "an [alert](alerts.md) fires, is resolved, or cannot be evaluated: then it stays as it is, and is tried again",
+    "`logagg alert list` shows them; `logagg alert test NAME` evaluates one",
+)
+NOTIFY = NoticeKind(
+    "notify",
+    Level.WARNING,
+    "a [notification](alerts.md#receivers) cannot be delivered; it waits, and is sent again for three days. Or it was given up",
+    "as the text says",
+)
 SOURCE = NoticeKind("source", Level.INFO, "a log is new, or goes on under another name")
 COMMIT = NoticeKind("commit", Level.INFO, "a commit was made: its number, rows and files")
 
@@ -218,7 +232,9 @@ def log_has_nul_bytes(path: str, count: int, position: int) -> Notice:
 
 
 def too_many_logs(logs: int, most: int) -> Notice:
-    text = f"limit of open files: of {logs:,} logs {most:,} stay open: lines written to another just before it is"
+    text = (
+        f"limit of open files: of {counted(logs, 'log')} {most:,} stay open: lines written to another just before it is"
+    )
     return DESCRIPTORS.of(f"{text} rotated and deleted may be missed; raise the limit", logs=logs, open=most)
 
 
@@ -338,7 +354,9 @@ def database_broken(path: str, problem: str, is_usable: bool) -> Notice:
 
 
 def committed(number: int, rows: int, files: int) -> Notice:
-    return COMMIT.of(f"{number}: {rows} rows in {files} files", number=number, rows=rows, files=files)
+    return COMMIT.of(
+        f"{number}: {counted(rows, 'row')} in {counted(files, 'file')}", number=number, rows=rows, files=files
+    )
 
 
 def commit_failed(problem: str) -> Notice:
@@ -356,12 +374,48 @@ def backfill_failed(problem: str) -> Notice:
 
 
 def merge_goes_on(rollup: str, rows: int, total: int, seconds: float) -> Notice:
-    text = f"{rollup}: {rows:,} of {total:,} rows in {seconds:.0f} s"
+    text = f"{rollup}: {rows:,} of {counted(total, 'row')} in {seconds:.0f} s"
     return MERGE.of(text, rollup=rollup, rows=rows, total=total, seconds=round(seconds, 3))
 
 
 def file_damaged(path: str, holds: str, hint: str) -> Notice:
     return DAMAGED.of(f"{path}: damaged, so it is not merged: {holds}; {hint}", path=path)
+
+
+# Alerts
+
+
+def alert_fires(alert: str, labels: str, message: str) -> Notice:
+    return ALERT.of(f"{alert}{labels and f' ({labels})'} fires: {message}", alert=alert, labels=labels)
+
+
+def alert_resolved(alert: str, labels: str, message: str) -> Notice:
+    text = f"{alert}{labels and f' ({labels})'} is resolved: {message}"
+    return ALERT.of(text, level=Level.NOTICE, alert=alert, labels=labels)
+
+
+def alert_changed_more(alert: str, more: int) -> Notice:
+    return ALERT.of(f"{alert}: {more:,} more fire or are resolved", alert=alert, more=more)
+
+
+def alert_failed(alert: str, problem: str) -> Notice:
+    return ALERT.of(f"{alert} cannot be evaluated: {problem}", alert=alert)
+
+
+def alerts_failed(problem: str) -> Notice:
+    return ALERT.of(f"alerts are not evaluated: {problem}{RETRYING}")
+
+
+def notification_waits(receiver: str, problem: str, waiting: int) -> Notice:
+    return NOTIFY.of(f"{receiver}: {problem}; {waiting:,} waiting{RETRYING}", receiver=receiver, waiting=waiting)
+
+
+def notification_dropped(receiver: str, problem: str) -> Notice:
+    return NOTIFY.of(f"{receiver}: a notification was given up: {problem}", level=Level.ERROR, receiver=receiver)
+
+
+def notifications_flow(receiver: str) -> Notice:
+    return NOTIFY.of(f"{receiver}: notifications are delivered again", level=Level.NOTICE, receiver=receiver)
 
 
 # A cluster
@@ -376,7 +430,7 @@ def server_found(server: str) -> Notice:
 
 
 def shards_connected(shards: int, servers: Sequence[str]) -> Notice:
-    text = f"{shards} shards have answered through {', '.join(servers)}"
+    text = f"{counted(shards, 'shard has', 'shards have')} answered through {', '.join(servers)}"
     return CONNECTED.of(text, shards=shards, servers=list(servers))
 
 
@@ -412,11 +466,11 @@ def worker_leaves() -> Notice:
 
 
 def worker_did_its_jobs(jobs: int) -> Notice:
-    return WORKER.of(f"{jobs:,} jobs done, which is the limit: ending", jobs=jobs)
+    return WORKER.of(f"{counted(jobs, 'job')} done, which is the limit: ending", jobs=jobs)
 
 
 def worker_over_memory(used: int) -> Notice:
-    return WORKER.of(f"{used:,} bytes in use, over the limit: ending", bytes=used)
+    return WORKER.of(f"{counted(used, 'byte')} in use, over the limit: ending", bytes=used)
 
 
 def shard_owned(shard: int) -> Notice:

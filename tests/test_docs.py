@@ -15,23 +15,31 @@ calls /srv, with `fixtures` and, except for the README, which creates it itself,
 
 from __future__ import annotations
 
+import doctest
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from click import Command as Command_
+from click import Group
 
+import logagg
 from logagg import lake_format
-from logagg.cli import COMMANDS, logagg
+from logagg.alert.rules import Alert, resolved
+from logagg.cli import COMMANDS
+from logagg.cli import logagg as group
+from logagg.config.alerts import ALERT_KEYS, NOTIFY_KEYS, RULES, AlertConfig, Key
 from logagg.config.load import load
 from logagg.config.sections import EXTENSIONS, SETTINGS, Setting
 from logagg.lake import catalog_rows
+from logagg.metrics import METRICS, Metric
 from logagg.notices import KINDS, Level, NoticeKind
 from logagg.parse.envelopes.kinds import ENVELOPES
 from logagg.parse.formats.compile import compile_format
@@ -41,13 +49,15 @@ from logagg.parse.formats.json_presets import JSON_PRESETS
 from logagg.parse.formats.presets import NAMED, PRESETS
 from logagg.parse.formats.variables import APACHE, CLIENTS, FIELDS, JSON_KEYS, JSON_TIMES, NGINX, W3C
 from logagg.parse.schemas import EVENT_SCHEMA, REASONS
-from logagg.query.reports import NAMES as REPORTS
+from logagg.query.names import REPORTS
 from logagg.rollup.configured import rollups_of
 from logagg.rollup.custom import SINGULAR
 from logagg.rollup.definitions import DEFAULTS, DIMENSION_TYPES
 from logagg.rollup.requests import SCHEMA as REQUESTS
 from logagg.sketches import MACROS
+from logagg.top.keys import MOUSE, listed
 from tests.conftest import LOGAGG, ROOT, Command
+from tests.python_reference import WITHOUT_DOCSTRING, documented, reference
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 GOLDEN = bool(os.environ.get("LOGAGG_GOLDEN"))
@@ -126,8 +136,8 @@ class Page:
 
     def _named(self, text: str) -> str:
         """Check that the commands and options exist of a block that is not run."""
-        for name, arguments in re.findall(r"\blogagg (\w+)([^|&;#\n]*)", text):
-            command = logagg.get_command(None, name)  # type: ignore[arg-type]
+        for name, arguments in re.findall(r"(?<![=\w-])logagg (?!logagg)(\w+)([^|&;#\n]*)", text):
+            command = group.get_command(None, name)  # type: ignore[arg-type]
             assert command, f"{self.path.name}: there is no logagg {name}"
             known = {option for one in command.params for option in one.opts} | {"--help"}
             assert set(re.findall(r"--[a-z-]+", arguments)) <= known, f"{self.path.name}: logagg {name}{arguments}"
@@ -192,6 +202,49 @@ def test_examples_print_the_documented_output(name: str, logagg: Command) -> Non
     if GOLDEN:
         page.path.write_text(now)
     assert now == page.text or GOLDEN
+
+
+def test_the_tour_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A user types the tour into one shell, in a clone; here the commands themselves do nothing."""
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/activate").write_text("deactivate() { unset -f deactivate; }\n")
+    shutil.copytree(ROOT / "fixtures/demo", tmp_path / "fixtures/demo")
+    text = (ROOT / "README.md").read_text()
+    tour = text[text.index("## A tour") : text.index("## Read on")]
+    typed = [
+        "\n".join(re.findall(r"(?m)^[$>] (.*)", block["text"])) if block["language"] == "console" else block["text"]
+        for block in FENCE.finditer(tour)
+        if block["language"] in ("console", "bash", "sh")
+    ]
+    before = _tree(tmp_path)
+    state = r"{ export -p; declare -F; jobs; pwd; } | grep -v ' _=\|OLDPWD'"
+    script = "\n".join(["logagg() { :; }", "sleep() { :; }", state, "echo ---", *typed, "echo ---", state])
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    first, *_, last = done.stdout.split("---\n")
+    assert first == last
+    assert _tree(tmp_path) - before <= {tmp_path / "build"}, done.stderr
+
+
+def _tree(folder: Path) -> set[Path]:
+    return set(folder.rglob("*"))
+
+
+def test_the_numbers_of_the_tour_are_those_of_an_ordinary_machine() -> None:
+    """They differ between runs, so a run that writes them may have had a busy machine."""
+    lines, seconds, rate = re.findall(
+        r"(?m)^([\d,]+) lines .* in ([\d.]+) s, ([\d,]+) lines/s$", (ROOT / "README.md").read_text()
+    )[0]
+    assert float(seconds) <= 1.0
+    assert abs(int(lines.replace(",", "")) / float(seconds) / int(rate.replace(",", "")) - 1) < 0.1
+
+
+def test_make_setup_says_what_it_does() -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", "--always-make", "setup"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    said = re.findall(r'^echo "(.*)"$', done.stdout, re.M)
+    assert [one.split(":")[0] for one in said] == ["1 of 3", "2 of 3", "3 of 3", "done"]
+    assert "compiler" in said[1] and "pip downloads" in said[2] and "make clean" in said[3]
 
 
 # Generated parts of a page, between `<!-- name -->` and `<!-- end -->`.
@@ -333,8 +386,53 @@ def _notices() -> Iterator[str]:
     return _table(("kind", "level", "meaning", "to do"), *rows)
 
 
+def _rules() -> Iterator[str]:
+    """Yield the built-in rules, with their defaults."""
+    named = [resolved(AlertConfig(name), ()) for name in RULES]
+    rows = [(f"`{one.name}`", _limits(one), _span(one.window), _span(one.hold), f"`{one.message}`") for one in named]
+    return _table(("rule", "fires", "window", "for", "message"), *rows)
+
+
+def _limits(one: Alert) -> str:
+    limit = f"above {one.above:g}" if one.above is not None else f"below {one.below:g}"
+    return f"{limit}, until {one.clear:g}" + (f"; `{one.least.column} >= {one.least.number:g}`" if one.least else "")
+
+
+def _span(seconds: int) -> str:
+    return f"{seconds // 60}m" if seconds else ""
+
+
+def _declared(keys: Mapping[str, Key]) -> Iterator[str]:
+    rows = [
+        (f"`{name}`", one.default or ("required" if name in ("name", "kind") else ""), _help(one))
+        for name, one in keys.items()
+    ]
+    return _table(("key", "default", "meaning"), *rows)
+
+
+def _help(key: Key) -> str:
+    return f"{', '.join(key.kinds)}: {key.help}" if key.kinds else key.help
+
+
 def _name(kind: NoticeKind) -> str:
     return f"[`{kind.name}`]" if kind.level is Level.INFO else f"`{kind.name}`"
+
+
+def _keys() -> Iterator[str]:
+    return _table(("key", "does"), *((_code(key.names.split()), key.text) for key in listed()))
+
+
+def _mouse() -> Iterator[str]:
+    return _table(("do", "and"), *MOUSE)
+
+
+def _metrics() -> Iterator[str]:
+    rows = [(_code([f"{one.name}{_labels(one)}"]), ", ".join(one.shown_by), one.help) for one in METRICS]
+    return _table(("metric", "of", "meaning"), *rows)
+
+
+def _labels(metric: Metric) -> str:
+    return f"{{{','.join(metric.labels)}}}" if metric.labels else ""
 
 
 GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
@@ -350,6 +448,13 @@ GENERATED: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/json.md", "json-products"): _json_products,
     ("docs/sql.md", "views"): _views,
     ("docs/operations.md", "notices"): _notices,
+    ("docs/alerts.md", "rules"): _rules,
+    ("docs/alerts.md", "alert"): lambda: _declared(ALERT_KEYS),
+    ("docs/alerts.md", "notify"): lambda: _declared(NOTIFY_KEYS),
+    ("docs/top.md", "keys"): _keys,
+    ("docs/top.md", "mouse"): _mouse,
+    ("docs/operations.md", "metrics"): _metrics,
+    ("docs/python.md", "python"): reference,
 }
 
 
@@ -363,26 +468,47 @@ def test_generated_parts_are_up_to_date(name: str, key: str) -> None:
     assert middle == now or GOLDEN
 
 
+def test_the_examples_of_docstrings(demo: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(demo.folder)
+    examples = {name: doctest.DocTestFinder(recurse=False).find(of, name) for name, of in documented().items()}
+    run = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    with logagg.open("lake") as lake:
+        for test in (one for tests in examples.values() for one in tests):
+            test.globs = {"logagg": logagg, "lake": lake}
+            assert run.run(test).failed == 0, test.name
+    assert run.tries > 10
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    assert {name.partition(".")[0] for name in documented()} | set(WITHOUT_DOCSTRING) == set(logagg.__all__)
+    assert not [name for name, of in documented().items() if not of.__doc__]
+
+
 # Names that a page must contain, in backticks.
 
 
-def _options() -> Iterator[str]:
+def _commands() -> Iterator[tuple[str, Command_]]:
+    """Yield all commands by name, and those of a group by the names of both."""
     for name in COMMANDS:
-        command = logagg.get_command(None, name)  # type: ignore[arg-type]
+        command = group.get_command(None, name)  # type: ignore[arg-type]
         assert command
-        yield from (
-            f"{name} {max(one.opts, key=len)}"
-            for one in command.params
-            if one.opts[0].startswith("-") and not getattr(one, "hidden", False)
-        )
+        yield name, command
+        if isinstance(command, Group):
+            yield from ((f"{name} {of}", one) for of, one in command.commands.items())
+
+
+def _options() -> Iterator[tuple[str, str]]:
+    for name, command in _commands():
+        for one in command.params:
+            if one.opts[0].startswith("-") and not getattr(one, "hidden", False):
+                yield name, max(one.opts, key=len)
 
 
 def test_every_command_and_option_is_in_the_commands_page() -> None:
     page = (ROOT / "docs/commands.md").read_text()
-    for name in COMMANDS:
-        assert f"$ logagg {name} --help" in page, name
-    sections = dict(re.findall(r"(?ms)^\$ logagg (\w+) --help\n(.*?)^(?:\$ |```)", page))
-    assert not [one for one in _options() if f" {one.split()[1]}" not in sections[one.split()[0]]]
+    sections = dict(re.findall(r"(?ms)^\$ logagg ([\w ]+) --help\n(.*?)(?=^(?:\$ |```))", page))
+    assert {name for name, _ in _commands()} <= set(sections)
+    assert not [(name, option) for name, option in _options() if f" {option}" not in sections[name]]
 
 
 def _must_be_named() -> Iterator[tuple[str, set[str]]]:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from logagg.check import alerts
+from logagg.check import system as machine
 from logagg.check.preview import LogFile, PassedOver, Previewer
+from logagg.check.system import Finding, Machine
 from logagg.clock import SystemClock, is_set, not_set
 from logagg.config.sections import Config
 from logagg.errors import LakeError, LogaggError
@@ -39,6 +42,7 @@ class Examination:
     files: tuple[LogFile, ...]
     passed_over: tuple[PassedOver, ...]
     problems: tuple[str, ...]
+    system: tuple[Finding, ...] = ()  # what the machine gives; only if that was asked for
 
     @property
     def ok(self) -> bool:
@@ -53,23 +57,26 @@ def examine(
     *,
     must_exist: bool = False,
     server: Callable[[], list[ServerLog]] = list,
+    system: bool = False,
 ) -> Examination:
     """Examine everything; a problem with one part does not prevent the examination of the others.
 
-    Without paths, the logs are those that the configuration names, and those of a server.
+    Without paths, the logs are those that the configuration names, and those of a server. With `system`, the machine too.
     """
     clock = SystemClock()
     problems = [] if is_set(now := clock.now()) else [f"{not_set(now)}: set it; a tail would wait for that"]
     config = _told(lambda: _checked(load()), problems) or Config()
     logs = _told(server, problems) or []
     config = with_logs(config, logs)
-    paths = paths or [log.path for log in config.logs]
+    paths = paths or config.paths
     given = _told(lambda: _compiled(log_format), problems) or ""
     verification = verify(lake)
     if verification:
         problems += map(str, verification.problems)
     elif must_exist:
         problems.append(f"{lake}: no lake there; make one with logagg tail --lake DIR, or name another")
+    problems += alerts.problems(config, lake, now, is_there=verification is not None)
+    found = tuple(machine.findings(Machine(config, lake, paths, now))) if system else ()
     preview = Previewer(config, given, _state(lake), clock).preview(paths)
     return Examination(
         str(config.path or ""),
@@ -81,7 +88,13 @@ def examine(
         tuple(logs),
         preview.files,
         preview.passed_over,
-        (*problems, *map(str, _not_files(logs)), *preview.problems),
+        (
+            *problems,
+            *map(str, _not_files(logs)),
+            *preview.problems,
+            *(str(one) for one in found if one.level == "wrong"),
+        ),
+        found,
     )
 
 

@@ -27,6 +27,7 @@ from logagg.parse.formats.format import Format, PersonalFields
 from logagg.parse.lines import fast, reference
 from logagg.parse.source_formats import SAMPLE_LINES, SourceFormats, is_detected
 from logagg.parse.unreadable import why_unreadable
+from logagg.quantities import counted
 from logagg.records import Chunk, Fingerprint
 
 HEAD = 1 << 20  # bytes that are read to find the first lines
@@ -181,13 +182,13 @@ class Previewer:
         if fmt and least_of(count, fmt.envelope) <= matching:
             return ""
         if fmt and matching:
-            return f"{path}: the log format matches {matching:,} of its first {count:,} lines; say another with --log-format"
+            return f"{path}: the log format matches {matching:,} of its first {counted(count, 'line')}; say another with --log-format"
         if not given:
             hint = why_unreadable([line for line in lines if _is_line(line)]) or "say it with --log-format"
-            return f"{path}: no known log format matches most of its first {count:,} lines; {hint}"
+            return f"{path}: no known log format matches most of its first {counted(count, 'line')}; {hint}"
         better = detect([line for line in lines if _is_line(line)], self._clock.now(), self._personal)
         hint = f"they look like {better.name}" if better else "say another with --log-format"
-        return f"{path}: the log format {given!r} matches none of its first {count:,} lines; {hint}"
+        return f"{path}: the log format {given!r} matches none of its first {counted(count, 'line')}; {hint}"
 
 
 def _first_lines(head: bytes) -> list[bytes]:

@@ -14,6 +14,7 @@ import hmac
 from logagg.cluster import protocol
 from logagg.cluster.protocol import MAC, REST, Envelope
 from logagg.errors import AuthError
+from logagg.quantities import counted
 
 
 class Keys:
@@ -33,7 +34,7 @@ class Keys:
         envelope = protocol.opened(data)
         whole = memoryview(data)
         if not hmac.compare_digest(self._mac(data[: MAC.start], whole[MAC.stop : REST], whole[REST:]), whole[MAC]):
-            raise AuthError(f"a message of {len(data):,} bytes without the MAC of the lake's secret")
+            raise AuthError(f"a message of {counted(len(data), 'byte')} without the MAC of the lake's secret")
         return envelope
 
     def _mac(self, start: bytes, *rest: bytes | memoryview) -> bytes:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from logagg.codec import stream_of
 from logagg.columnar.encoded import without_unused
 from logagg.errors import TooLarge, WireError
+from logagg.quantities import counted
 
 _EARLIEST, _LATEST = 0.0, 1e10  # seconds since the epoch that an event may have
 
@@ -37,10 +38,12 @@ def unpack(stream: memoryview, size: int, rows: int, schema: pa.Schema) -> pa.Ta
         return schema.empty_table()
     table = _table(pa.Codec("zstd").decompress(pa.py_buffer(stream), size), schema)
     if table.nbytes > size:  # overlapping buffers take more memory once they are copied
-        raise TooLarge(f"a job of {table.nbytes:,} bytes of events, {size:,} of them announced")
+        raise TooLarge(f"a job of {counted(table.nbytes, 'byte')} of events, {size:,} of them announced")
     table.validate(full=True)
     if table.num_rows != rows or any(_has_nulls(table[one.name]) for one in schema if not one.nullable):
-        raise WireError(f"a job of {table.num_rows:,} events, {rows:,} of them announced, or with values missing")
+        raise WireError(
+            f"a job of {counted(table.num_rows, 'event')}, {rows:,} of them announced, or with values missing"
+        )
     seconds = table["time"].cast(pa.int64()).to_numpy() / 1e6
     if not _EARLIEST <= seconds.min() <= seconds.max() < _LATEST:
         raise WireError("a job with events at times that cannot be meant")

@@ -31,6 +31,7 @@ import pyarrow as pa
 from logagg import codec, heartbeat
 from logagg.cluster import event_stream
 from logagg.errors import OtherVersion, TooLarge, WireError
+from logagg.quantities import counted
 from logagg.records import Job, Progress, Rejects, Source
 
 MAGIC, VERSION = b"logagg", 2
@@ -118,7 +119,6 @@ class Reply:
 
 
 _NO_REQUEST = PositionsRequest("", 0, 0)
-GAPS = "logagg_gaps_total", "Jobs received out of order (an earlier job of the source is missing)."  # name and help
 OUTCOMES = (
     "taken",  # the job was counted; or the request was accepted
     "duplicate",  # the job was counted before
@@ -166,14 +166,16 @@ def pack(message: Wired) -> bytes:
 def opened(data: bytes) -> Envelope:
     """Split a message into its fields. Raises WireError."""
     if len(data) < _OLD_FRAME.size or not data.startswith(MAGIC):
-        raise WireError(f"{len(data):,} bytes that are not a message of logagg")
+        raise WireError(f"{counted(len(data), 'byte that is', 'bytes that are')} not a message of logagg")
     if data[len(MAGIC)] != VERSION:
         raise OtherVersion(data[len(MAGIC)], VERSION)
     if len(data) < FRAME.size:
-        raise WireError(f"{len(data):,} bytes that are not a message of logagg")
+        raise WireError(f"{counted(len(data), 'byte that is', 'bytes that are')} not a message of logagg")
     _, _, kind, _, nonce, owner, length, size = FRAME.unpack_from(data)
     if kind not in KINDS or len(data) < FRAME.size + length:
-        raise WireError(f"a message of {len(data):,} bytes, kind {kind!r}, that is cut off or of an unknown kind")
+        raise WireError(
+            f"a message of {counted(len(data), 'byte')}, kind {kind!r}, that is cut off or of an unknown kind"
+        )
     rest = memoryview(data)[FRAME.size :]
     return Envelope(kind, nonce, owner, size, rest[:length], rest[length:])
 
@@ -199,7 +201,7 @@ def with_events(message: JobMessage, envelope: Envelope, *, rejected: str = "", 
             return replace(message, job=replace(job, rejects=Rejects(counts, job.rejects.samples)))
         if envelope.size > limit:
             hint = "give the workers more --memory, or the tails a smaller tail.chunk"
-            raise TooLarge(f"a job that unpacks to {envelope.size:,} bytes, where {limit:,} are allowed", hint)
+            raise TooLarge(f"a job that unpacks to {counted(envelope.size, 'byte')}, where {limit:,} are allowed", hint)
         events = event_stream.unpack(envelope.stream, envelope.size, rows, job.events.schema)
         return replace(message, job=replace(job, events=events))
 
@@ -259,7 +261,7 @@ def _job_message(header: dict[str, Any], schema: pa.Schema) -> JobMessage:
     lines = codec.number(header["rows"]) + rejects.lines
     if not (origin <= start <= end == fingerprint.position and shard < shards) or (start == end and lines):
         raise WireError(
-            f"a job [{start}, {end}) from {origin} of {lines:,} lines, shard {shard} of {shards}, is not valid"
+            f"a job [{start}, {end}) from {origin} of {counted(lines, 'line')}, shard {shard} of {shards}, is not valid"
         )
     job = Job(shard, source.id, origin, start, end, fingerprint, schema.empty_table(), rejects)
     return JobMessage(
@@ -328,7 +330,7 @@ def _report(found: dict[str, Any]) -> dict[str, int]:
 def _heartbeat(value: object) -> str:
     found = codec.text(value)
     if len(found) > heartbeat.LARGEST + 64:  # a worker may have added the time at which it was received
-        raise WireError(f"a heartbeat of {len(found):,} bytes")
+        raise WireError(f"a heartbeat of {counted(len(found), 'byte')}")
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from logagg.clock import Clock
 from logagg.errors import AuthError, OtherVersion, TooLarge, WireError
-from logagg.metrics import Sample
+from logagg.metrics import Metric, Sample
 from logagg.notices import Report, message_refused
 
 FORGED, VERSION, REPLAYED, TOO_LARGE, UNREADABLE = "forged", "version", "replayed", "too_large", "unreadable"
@@ -44,10 +44,9 @@ class Refusals:
             self._said, self._unsaid = now, 0
             self._notice(message_refused(text, others, reason))
 
-    def numbers(self, name: str, meaning: str) -> Iterator[Sample]:
+    def numbers(self, metric: Metric) -> Iterator[Sample]:
         """Return what a scrape shows."""
-        for reason in (FORGED, VERSION, REPLAYED, TOO_LARGE, UNREADABLE):
-            yield Sample(name, meaning, self.counts[reason], ("reason", reason))
+        return metric.each(self.counts, (FORGED, VERSION, REPLAYED, TOO_LARGE, UNREADABLE))
 
 
 def reason_of(error: WireError) -> str:

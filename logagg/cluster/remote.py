@@ -33,6 +33,7 @@ from logagg.notices import stopped_before_commit
 from logagg.parse.events.classify import Classifier
 from logagg.parse_pool.pool import Parsers
 from logagg.parse_pool.task import Then
+from logagg.quantities import counted
 from logagg.records import Batch, Chunk, KnownSource, Source
 from logagg.sharding import shard_jobs
 from logagg.tail.options import TailOptions
@@ -302,6 +303,8 @@ def pack(session: Session, chunk: Chunk, batch: Batch, source: Source) -> Packed
         packed = protocol.pack(JobMessage(session.tailer, session.epoch, session.shards, source, job, session.run))
         if protocol.opened(packed).size > session.limit or len(packed) > message_bytes(session.limit):
             hint = "give the workers more --memory, or this tail a smaller tail.chunk"
-            raise ClusterError(f"{source.path}: a job of {len(packed):,} bytes is more than the workers take", hint)
+            raise ClusterError(
+                f"{source.path}: a job of {counted(len(packed), 'byte')} is more than the workers take", hint
+            )
         pending.append((job.shard, PendingJob(job.source, job.origin, job.start, job.end, packed)))
     return PackedChunk(chunk, kinds_of(batch.table), batch.rejects.counts, tuple(pending))

@@ -18,7 +18,7 @@ from logagg.cluster.protocol import NO_OWNER, TOKEN, OwnerRequest, PositionsRequ
 from logagg.cluster.refusals import Refusals, reason_of
 from logagg.cluster.transport import Sender, SendResult
 from logagg.errors import AuthError, ClusterError, WireError
-from logagg.metrics import Sample
+from logagg.metrics import ANSWERS_REFUSED, GAPS, RESENT, UNCOMMITTED_BYTES, UNCOMMITTED_JOBS, Sample
 from logagg.notices import Report, shard_takes_no_jobs
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import KnownSource, Source
@@ -131,17 +131,12 @@ class Dispatch:
     def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
         for outbox in self.outboxes:
-            label = ("shard", str(outbox.shard))
-            yield Sample("logagg_uncommitted_jobs", "Jobs that are not committed yet.", len(outbox.pending), label)
-            yield Sample(
-                "logagg_uncommitted_job_bytes",
-                "Bytes of the jobs that are not committed yet, as they are sent.",
-                outbox.nbytes,
-                label,
-            )
-            yield Sample("logagg_jobs_resent_total", "Jobs that were sent again.", outbox.resent, label)
-            yield Sample(*protocol.GAPS, outbox.gaps, label)
-        yield from self._refusals.numbers("logagg_answers_refused_total", "Answers that were refused, by reason.")
+            shard = str(outbox.shard)
+            yield UNCOMMITTED_JOBS.of(len(outbox.pending), shard)
+            yield UNCOMMITTED_BYTES.of(outbox.nbytes, shard)
+            yield RESENT.of(outbox.resent, shard)
+            yield GAPS.of(outbox.gaps, shard)
+        yield from self._refusals.numbers(ANSWERS_REFUSED)
 
     def stop(self) -> None:
         """Send nothing more."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from logagg.cluster.epochs import Epochs
 from logagg.cluster.handshake import MISFIT
 from logagg.cluster.protocol import (
-    GAPS,
     TOKEN,
     JobMessage,
     OwnerRequest,
@@ -22,7 +21,8 @@ from logagg.cluster.protocol import (
 from logagg.cluster.quarantine import Attempts
 from logagg.cluster.refusals import REPLAYED, Refusals
 from logagg.heartbeat import Heartbeat, encode_short
-from logagg.metrics import Sample
+from logagg.metrics import DUPLICATES, GAPS, HELD, TAKEN, Sample
+from logagg.quantities import counted
 from logagg.records import Delta, KnownSource, Source
 from logagg.rollup.shard import Gap, Shard
 
@@ -81,7 +81,8 @@ class ShardHost:
             return self.says("moved")
         if isinstance(message, JobMessage) and message.shards != self._shards:
             return self.says(
-                "refused", reason=f"{MISFIT}the lake has {self._shards} shards, the tailer divides by {message.shards}"
+                "refused",
+                reason=f"{MISFIT}the lake has {counted(self._shards, 'shard')}, the tailer divides by {message.shards}",
             )
         if not self.owned.epochs.admits(message.tailer, message.epoch, message.run):
             return self.says("superseded")
@@ -161,16 +162,11 @@ class ShardHost:
 
     def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
-        label = ("shard", str(self.number))
-        yield Sample("logagg_jobs_taken_total", "Jobs that were counted.", self.taken, label)
-        yield Sample(
-            "logagg_jobs_duplicate_total",
-            "Jobs that were dropped because they had been counted before.",
-            self.duplicates,
-            label,
-        )
-        yield Sample(*GAPS, self.gaps, label)
-        yield Sample("logagg_held_bytes", "Bytes in memory that are not committed yet.", self.nbytes, label)
+        shard = str(self.number)
+        yield TAKEN.of(self.taken, shard)
+        yield DUPLICATES.of(self.duplicates, shard)
+        yield GAPS.of(self.gaps, shard)
+        yield HELD.of(self.nbytes, shard)
 
     def drain(self) -> tuple[Delta, list[Source]]:
         """Return what is to be committed."""

@@ -11,6 +11,7 @@ from logagg.cluster.lake_view import LakeView
 from logagg.cluster.plain import iso
 from logagg.cluster.protocol import Reply
 from logagg.cluster.sender import JOBS, REQUESTS
+from logagg.quantities import counted
 
 MOST = 1 << 12  # shards: any client of a job server may register functions of any number
 RECENT = 300  # seconds for which a refused message is a problem
@@ -125,7 +126,7 @@ def _refusals(mine: Report) -> str:
     if mine.get("refused_age", RECENT) >= RECENT:
         return ""
     why = "a tail has another secret or version, or another program sends to the job server"
-    return f"refused {mine['refused']:,} messages, the last {mine['refused_age']} s ago: {why}"
+    return f"refused {counted(mine['refused'], 'message')}, the last {mine['refused_age']} s ago: {why}"
 
 
 class _Lags:

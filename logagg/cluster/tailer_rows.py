@@ -10,6 +10,7 @@ from typing import TypedDict
 from logagg.cluster.lake_view import LakeView
 from logagg.cluster.protocol import Reply
 from logagg.heartbeat import decode
+from logagg.quantities import counted
 from logagg.query import tails
 from logagg.query.tails import TailHealth
 
@@ -84,7 +85,7 @@ class Tailers:
 
     def _standstill(self, name: str, told: Report) -> Iterator[str]:
         if told.get("behind", 0) > BEHIND and name not in self._tails:
-            yield f"tailer {name}: {told['uncommitted']:,} bytes wait to be committed for {told['behind']} s"
+            yield f"tailer {name}: {counted(told['uncommitted'], 'byte waits', 'bytes wait')} to be committed for {told['behind']} s"
         if told.get("silent", 0) > SILENT and (told.get("unread", 0) or told.get("uncommitted", 0)):
             yield f"tailer {name}: nothing was heard of it for {told['silent']} s; it had more to send"
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from logagg import quantities
+from logagg.alert.service import AlertService
 from logagg.clock import Clock, SystemClock
 from logagg.cluster import protocol
 from logagg.cluster.auth import Keys
@@ -29,12 +31,13 @@ from logagg.heap import resident
 from logagg.heartbeat import decode
 from logagg.lake import heartbeats, locks
 from logagg.lake.lake import Lake
-from logagg.metrics import Sample, served
+from logagg.metrics import LAST_COMMIT, MEMORY_LIMIT, MESSAGES, MESSAGES_REFUSED, Sample
 from logagg.notice_log import Notices
 from logagg.notices import shard_owned, worker_did_its_jobs, worker_leaves, worker_over_memory, worker_started
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.rollup.configured import requests_of, rollups_of, tables_of
 from logagg.rollup.shard import Shard, ShardSettings
+from logagg.scrape import of_process, served
 from logagg.tail.run import counted, merged
 from logagg.tail.signals import ControlRequests
 
@@ -108,16 +111,18 @@ class Worker:
         pace = CommitPace(flush, self._memory)
         self._commits = ShardCommits(lake, self._hosts, pace, clock, self._notices, requests, self._restart)
         self._quarantine = Quarantine(options.lake, self._notices.report)
+        self._alerts = AlertService(options.lake, options.config, clock, self._notices.report, alone=False)
         self._jobs = 0
 
     def run(self) -> None:
         if wrong := [shard for shard in self._options.wanted if shard >= self._lake.shards]:
             shards = self._lake.shards
             raise LakeError(
-                f"{self._options.lake}: it has {shards} shards, 0 to {shards - 1}; there is no shard {wrong[0]}"
+                f"{self._options.lake}: it has {quantities.counted(shards, 'shard')}, 0 to {shards - 1}; there is no shard {wrong[0]}"
             )
         wanted, lake = _ranges(self._options.wanted), str(self._options.lake)
         self._notices.report(worker_started(wanted, self._lake.shards, lake))
+        self._alerts.start()
         try:
             while not self._is_over():
                 self._take_over()
@@ -126,23 +131,28 @@ class Worker:
                 self._commits.flush_if_due()
         finally:
             self._receiver.close()
+            self._alerts.stop()
         self._commits.commit_all()
         self._close()
 
     def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
-        yield Sample("logagg_messages_total", "Messages received with the right MAC.", self._jobs)
+        yield MESSAGES.of(self._jobs)
+        yield LAST_COMMIT.of(self._lake.written_at)
+        yield MEMORY_LIMIT.of(self._memory)
+        yield from of_process()
         yield from self._refused_numbers()
         for host in list(self._hosts.values()):
             yield from host.numbers()
         yield from merged(self._lake.merging)
+        yield from self._alerts.numbers()
         yield from counted(self._notices)
 
     def _refused_numbers(self) -> Iterator[Sample]:
         refused = Refusals(self._clock, self._notices.report)
         for one in (self._refusals, *(host.owned.refusals for host in list(self._hosts.values()))):
             refused.counts.update(one.counts)
-        return refused.numbers("logagg_messages_refused_total", "Messages that were refused, by reason.")
+        return refused.numbers(MESSAGES_REFUSED)
 
     def _is_over(self) -> bool:
         if self._requests.leaving:
@@ -198,8 +208,10 @@ class Worker:
         refusals = host.owned.refusals if host else self._refusals
         if delivery.omitted:
             size = len(delivery.data) + delivery.omitted
-            refusals.add(TOO_LARGE, f"{delivery.function}: a message of {size:,} bytes was passed over")
-            return protocol.pack(self._refuses(f"a message of {size:,} bytes is too large"))
+            refusals.add(
+                TOO_LARGE, f"{delivery.function}: a message of {quantities.counted(size, 'byte')} was passed over"
+            )
+            return protocol.pack(self._refuses(f"a message of {quantities.counted(size, 'byte')} is too large"))
         try:
             envelope = self._keys.check(delivery.data)
         except WireError as error:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from logagg import completion
 from logagg.cli import Shared, shared_options
+from logagg.quantities import counted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,7 +27,7 @@ ATTEMPTS = 5  # snapshots whose files were replaced while they were read, or who
 
 
 @click.command()
-@click.argument("rollup")
+@click.argument("rollup", shell_complete=completion.rollups)
 @shared_options
 def backfill(rollup: str, shared: Shared) -> None:
     """Fill a rollup from requests, with what was read before it was defined.
@@ -127,7 +129,7 @@ def _newest(shared: Shared, rollup: Rollup, handover: Handover) -> State:
 
 def _summary(done: Backfill) -> Iterator[str]:
     """Say what was filled, and what is not in it."""
-    name, rows = done.rollup.name, f"{done.requests:,} requests"
+    name, rows = done.rollup.name, counted(done.requests, "request")
     if done.first and done.last:
         rows += f", from {_moment(done.first)} to {_moment(done.last)} UTC"
     yield f"{name}: filled from {rows}"
@@ -137,7 +139,7 @@ def _summary(done: Backfill) -> Iterator[str]:
         yield f"{name}: events of the kinds {', '.join(kinds)} are not in it, if it counts them: requests.kinds leaves them out"
     for column, requests in done.unknown.items():
         if requests:
-            yield f"{name}: of {requests:,} requests no `{column}` is known: it was not kept when they were read, or not logged"
+            yield f"{name}: of {counted(requests, 'request')} no `{column}` is known: it was not kept when they were read, or not logged"
     for column, until in done.lacking.items():
         yield f"{name}: requests up to {_moment(until)} UTC have no `{column}`: an earlier logagg wrote them without"
 

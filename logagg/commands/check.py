@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from logagg.cli import Shared, shared_options
-from logagg.errors import LakeError
+from logagg.errors import ConfigError, LakeError
+from logagg.quantities import counted, size
 
 if TYPE_CHECKING:
     from logagg.check.checkup import Examination
@@ -30,6 +32,11 @@ if TYPE_CHECKING:
 @click.option(
     "--repair", is_flag=True, help="Give up files of the lake that are damaged for good, and say which rows are lost."
 )
+@click.option(
+    "--system",
+    is_flag=True,
+    help="Check the machine, too: rights, limits, disk, sandbox, clock, file watches; as the user who runs it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
 @shared_options
 @click.pass_context
@@ -39,6 +46,7 @@ def check(
     server: str | None,
     log_format: str,
     repair: bool,
+    system: bool,
     as_json: bool,
     shared: Shared,
 ) -> int:
@@ -56,7 +64,13 @@ def check(
     named = context.get_parameter_source("lake") is click.core.ParameterSource.COMMANDLINE
     logs = Configuration(server).logs if server else list
     found = examine(
-        paths, lambda: shared.config, log_format, shared.lake, must_exist=named and not (paths or server), server=logs
+        paths,
+        lambda: shared.config,
+        log_format,
+        _lake(shared),
+        must_exist=named and not (paths or server),
+        server=logs,
+        system=system,
     )
     if as_json:
         from logagg.query import render
@@ -65,6 +79,14 @@ def check(
     else:
         _show(found, quiet=shared.verbosity < 0)
     return int(not found.ok)
+
+
+def _lake(shared: Shared) -> Path:
+    """Return the lake, or where one would be if the configuration cannot be read, which is among the problems."""
+    try:
+        return shared.lake
+    except ConfigError:
+        return Path("lake")
 
 
 def _repair(shared: Shared) -> None:
@@ -85,7 +107,7 @@ def _show(found: Examination, *, quiet: bool) -> None:
     from logagg.notice_log import printable
 
     if not quiet:
-        for line in _looked_at(found):
+        for line in (*_looked_at(found), *_machine(found)):
             click.echo(printable(line))
         _show_logs(found)
         _show_files(found)
@@ -96,10 +118,7 @@ def _show(found: Examination, *, quiet: bool) -> None:
 
 
 def _looked_at(found: Examination) -> Iterator[str]:
-    from logagg.query.render import counted
-    from logagg.tail.console import size
-
-    yield f"configuration: {found.configuration or 'none, so the defaults'}; {found.rules} rules, {found.rollups} rollups of your own"
+    yield f"configuration: {found.configuration or 'none, so the defaults'}; {counted(found.rules, 'rule')}, {counted(found.rollups, 'rollup')} of your own"
     for database in found.databases:
         yield f"database: {database}"
     lake = found.verification
@@ -108,16 +127,23 @@ def _looked_at(found: Examination) -> Iterator[str]:
         return
     yield (
         f"lake: {found.lake}; {counted(lake.commits, 'commit')}, {counted(lake.lines, 'line')}, "
-        f"{lake.rows:,} rows in {lake.files:,} files of {size(lake.bytes)}"
+        f"{counted(lake.rows, 'row')} in {counted(lake.files, 'file')} of {size(lake.bytes)}"
     )
     if lake.orphans:
-        yield f"      {lake.orphans:,} files ({size(lake.orphan_bytes)}) that are no longer in use; a tail deletes them in time"
+        yield f"      {counted(lake.orphans, 'file')} ({size(lake.orphan_bytes)}) no longer in use, which a tail deletes in time"
     if lake.undigested:
-        yield f"      {lake.undigested:,} files of an earlier logagg, of which not every bit can be checked; logagg compact sees to it"
+        yield f"      {counted(lake.undigested, 'file')} of an earlier logagg, of which not every bit can be checked; logagg compact sees to it"
     for one in lake.lost:
         yield f"      given up on {one.given_up:%Y-%m-%d}: {one}"
     if lake.gone:
         yield f"      retention has dropped buckets up to {lake.gone:%Y-%m-%d %H:%M} UTC"
+
+
+def _machine(found: Examination) -> Iterator[str]:
+    """Say what the machine gives; what is wrong with it is among the problems."""
+    for one in found.system:
+        if one.level != "wrong":
+            yield f"{one}" if one.level == "ok" else f"note: {one}"
 
 
 def _show_logs(found: Examination) -> None:

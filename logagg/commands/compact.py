@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from logagg.cli import Shared, shared_options
+from logagg.quantities import counted
 
 if TYPE_CHECKING:
     from logagg.lake.lake import Lake
@@ -58,7 +59,7 @@ def _maintain(shared: Shared, work: Callable[[Lake], int], done: str) -> None:
         with merge_line(lake.merging, shared.verbosity >= 0):
             files = work(lake)
         if shared.verbosity >= 0:
-            click.echo(f"{files} files {done}")
+            click.echo(f"{counted(files, 'file')} {done}")
         lake.refuse_damaged()
     finally:
         signal.signal(signal.SIGTERM, former)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from logagg import completion
 from logagg.cli import Shared, shared_options, tz_option
 from logagg.commands.output import FORMATS as ANSWERS
 from logagg.commands.output import Output, format_option, guard_option, refuse_guard
-from logagg.notice_log import printable
+from logagg.notice_log import printable, write
+from logagg.quantities import counted
 
 if TYPE_CHECKING:
     from logagg.query.lines import FoundLines
@@ -23,7 +25,13 @@ _REASONS = 20  # that are said, at most: each names a log
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@click.option("--where", default="", metavar="CONDITION", help="Of the requests that meet a condition in SQL.")
+@click.option(
+    "--where",
+    default="",
+    metavar="CONDITION",
+    help="Of the requests that meet a condition in SQL.",
+    shell_complete=completion.columns(of="requests"),
+)
 @click.option(
     "--since", metavar="TIME", help='From then on: "1h30m" ago, "today", "yesterday", "last week", a date, a time.'
 )
@@ -110,11 +118,9 @@ def _write_rows(found: FoundLines, output: Output) -> None:
 
 def _say_missing(found: FoundLines) -> None:
     """Say how many lines are not shown, and why, one line for each reason."""
-    from logagg.query.render import counted
-
     missing = found.missing()
     for reason, count in islice(missing.items(), _REASONS):
-        print(printable(f"logagg: {counted(count, 'line')} {reason}"), file=sys.stderr)
+        write(printable(f"logagg: {counted(count, 'line')} {reason}") + "\n", sys.stderr)
     if len(missing) > _REASONS:
         rest = sum(islice(missing.values(), _REASONS, None))
-        print(f"logagg: {counted(rest, 'line')} not shown for other reasons, which --json gives", file=sys.stderr)
+        write(f"logagg: {counted(rest, 'line')} not shown for other reasons, which --json gives\n", sys.stderr)

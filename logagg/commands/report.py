@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +11,7 @@ import click
 from logagg.cli import Shared, shared_options, tz_option
 from logagg.commands.output import Output, output_options, refuse_in_lake
 from logagg.errors import CHECK, LakeError
+from logagg.query.names import REPORTS
 
 if TYPE_CHECKING:
     from logagg.query.render import Rows
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=click.Choice(REPORTS), metavar="[NAME]")
 @click.option(
     "--since", metavar="TIME", help='From then on: "1h30m" ago, "today", "yesterday", "last week", a date, a time.'
 )
@@ -89,18 +89,16 @@ def report(
     if compare is not None:
         raise click.UsageError("--compare is for --html")
     wanted = ReportRequest.of(
-        name or "overview", now, since=since, until=until, limit=limit or None, site=site, bots=bots, zone=zone
+        name or "overview", now, since=since, until=until, limit=limit, site=site, bots=bots, zone=zone
     )
-    _write_report(wanted, limit, output, shared, zone.key)
+    _write_report(wanted, output, shared, zone.key)
 
 
-def _write_report(wanted: ReportRequest, limit: int | None, output: Output, shared: Shared, zone: str) -> None:
+def _write_report(wanted: ReportRequest, output: Output, shared: Shared, zone: str) -> None:
     from logagg.query import render, reports
     from logagg.query.snapshot import connect
 
     output.check(shared.lake)
-    if limit is None and "$limit" in reports.query_of(wanted.name):
-        wanted = replace(wanted, limit=reports.LIMIT)
     if output.is_arrow:
         table = _asked(lambda: reports.arrow(reports.run(connect(shared.lake, zone), wanted)), shared.lake)
         with output.stream() as stream:

@@ -116,12 +116,12 @@ def serve(
     """
     from logagg.clock import SystemClock
     from logagg.errors import LakeError
+    from logagg.explore.snapshots import AnswerLimits
     from logagg.query.snapshot import target_of
     from logagg.serve.api import ServedLake
     from logagg.serve.guard import Access
     from logagg.serve.server import new_token, read_token
     from logagg.serve.server import serve as run
-    from logagg.serve.snapshots import AnswerLimits
 
     if root_path and not root_path.startswith("/"):
         raise click.UsageError("--root-path begins with /, as /logs")

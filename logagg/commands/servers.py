@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from logagg.config.sections import Config
@@ -23,8 +23,9 @@ class WithServers:
     _told: Collection[tuple[str, str]] = ()
 
     def read(self) -> Config:
-        """Return the configuration with the logs of the servers. Raises ConfigError."""
+        """Return the configuration with the logs of the servers, in place of `tail.paths`. Raises ConfigError."""
         config = self.load()
+        config = replace(config, tail=replace(config.tail, paths=()))
         self._found = list(chain.from_iterable(server.logs() for server in self.servers))
         return with_logs(config, self._found)
 

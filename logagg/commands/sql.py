@@ -9,13 +9,14 @@ from typing import NoReturn
 
 import click
 
+from logagg import completion
 from logagg.cli import Parsed, Shared, shared_options, tz_option
 from logagg.commands.output import Output, output_options
 from logagg.config.types import duration, size
 
 
 @click.command()
-@click.argument("query", required=False)
+@click.argument("query", required=False, shell_complete=completion.words)
 @click.option(
     "--read",
     "readable",

@@ -12,8 +12,10 @@ import click
 from logagg.cli import Parsed, Shared, servers, shared_options
 from logagg.commands.output import Output, output_options
 from logagg.config.types import INTERVAL
+from logagg.quantities import counted
 
 if TYPE_CHECKING:
+    from logagg.alert.overview import AlertRow
     from logagg.cluster.monitor import CheckedCluster
     from logagg.query.status import Status
 
@@ -55,23 +57,27 @@ def status(output: Output, gearman: Any, max_age: float | None, secret: Path | N
         if output.form not in ("table", "json"):
             raise click.UsageError("with --gearman there are several tables: say --format table or json")
         return _cluster(gearman, secret or shared.lake / "secret", shared, max_age, output)
-    from logagg.query.snapshot import open as open_lake
+    from logagg.alert.overview import firing
+    from logagg.clock import SystemClock
+    from logagg.query.open_lake import open as open_lake
 
     with open_lake(shared.lake) as lake:
         found = lake.status(max_age)
     if output.form != "table" or shared.verbosity >= 0:
         with output.stream() as stream:
-            _write(found, output, stream)
+            _write(found, firing(shared.lake, SystemClock().now()), output, stream)
     return int(not found.healthy)
 
 
-def _write(found: Status, output: Output, stream: Any) -> None:
+def _write(found: Status, alerts: Sequence[AlertRow], output: Output, stream: Any) -> None:
     from logagg.query import render
 
     if output.form == "table":
         _show(found, stream)
+        _show_alerts(alerts, stream)
     elif output.form == "json":
-        click.echo(render.as_json(found.as_dict(), indent=2), stream)
+        whole = {**found.as_dict(), "alerts": [one.as_dict() for one in alerts]}
+        click.echo(render.as_json(whole, indent=2), stream)
     else:
         _write_logs(found.as_dict()["sources"], output, stream)
 
@@ -148,9 +154,7 @@ def _show(found: Status, stream: Any) -> None:
     from logagg.query import render
 
     last = "never" if found.age is None else f"{found.age:,.0f} s ago"
-    click.echo(
-        printable(f"{found.lake}: {found.writer}; {render.counted(found.commits, 'commit')}, the last {last}"), stream
-    )
+    click.echo(printable(f"{found.lake}: {found.writer}; {counted(found.commits, 'commit')}, the last {last}"), stream)
     columns = ("path", "position", "size", "lag", "lines", "rejects", "finished", "note")
     rows = [[getattr(source, column) for column in columns] for source in found.sources]
     render.write(render.Rows(columns, rows), "table", stream)
@@ -158,6 +162,11 @@ def _show(found: Status, stream: Any) -> None:
         shown = [(one.name, one.state, one.age, one.heartbeat.following, one.heartbeat.unread) for one in remote]
         render.write(render.Rows(("tailer", "state", "heard", "logs", "unread"), shown), "table", stream)
     _say(found.waiting, found.problems, stream)
+
+
+def _show_alerts(alerts: Sequence[AlertRow], stream: Any) -> None:
+    for one in alerts:
+        click.echo(one.text, stream)
 
 
 def _say(waiting: Sequence[str], problems: Sequence[str], stream: Any) -> None:

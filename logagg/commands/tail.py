@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from logagg.notices import Notice
     from logagg.tail.options import TailOptions
 
-NO_LOGS = "name logs as PATH, or a server with --nginx or --apache, or write [[log]] in logagg.toml"
+NO_LOGS = "name logs as PATH, or a server with --nginx or --apache, or write [tail] paths in logagg.toml"
 INSTALLED = ""  # the value of --nginx and --apache without one
 
 
@@ -149,7 +149,7 @@ def _run(
         with_servers = WithServers([Configuration(path, kind) for kind, path in named], read)
         read, news = with_servers.read, with_servers.news
     config = read()
-    if not paths and not config.logs:
+    if not paths and not config.paths:
         raise click.UsageError(NO_LOGS)
     return TailOptions(
         paths,

@@ -9,6 +9,7 @@ import click
 
 from logagg.cli import Parsed, Shared, address, log_json_option, servers, shared_options
 from logagg.config.types import INTERVAL, SIZE
+from logagg.quantities import counted
 
 _LIST = re.compile(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*(/\d{1,4})?", re.ASCII)
 
@@ -27,7 +28,7 @@ def shard_list(text: object) -> tuple[tuple[int, ...], int]:
     if not found:
         raise ValueError(f"write shards such as 0-3,7; {text} is an empty range")
     if count and max(found) >= int(count):
-        raise ValueError(f"of {count} shards, the last one is {int(count) - 1}")
+        raise ValueError(f"of {counted(int(count), 'shard')}, the last one is {int(count) - 1}")
     return tuple(sorted(found)), int(count or 0)
 
 
@@ -75,8 +76,6 @@ def worker(shared: Shared, gearman: Any, shards: Any, **options: Any) -> None:
     wanted, of = shards
     options["max_jobs"] = options["max_jobs"] or 0
     requests = ControlRequests(reloads=False)
+    run = WorkerOptions(gearman, shared.lake, shared.config, wanted, of, verbosity=shared.verbosity, **options)
     with requests.heeded():
-        work(
-            WorkerOptions(gearman, shared.lake, shared.config, wanted, of, verbosity=shared.verbosity, **options),
-            requests=requests,
-        )
+        work(run, requests=requests)

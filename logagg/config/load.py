@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from logagg.config.logs import read_log
+from logagg.config.alerts import (
+    OF_RECEIVERS,
+    AlertConfig,
+    NotifyConfig,
+    read_alert,
+    read_receiver,
+    refuse_coarse,
+    refuse_unclear,
+)
+from logagg.config.logs import begin_at, read_log
 from logagg.config.logs import refuse_twins as refuse_twin_logs
+from logagg.config.places import located
 from logagg.config.rules import DEFAULT_RULES, read_rollup, read_rule, refuse_twins
 from logagg.config.sections import SECTIONS, SETTINGS, Config
 from logagg.config.toml import FILE, Location, TomlFile, converted
+from logagg.errors import ConfigError
 
 
 def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
     """Return the configuration of a file (None: no file) and the environment. Raises ConfigError."""
     written = TomlFile.read(path) if path else TomlFile(FILE, {}, {})
     written.refuse_unknown(
-        "", written.document, [one.name for one in SETTINGS if not one.section] + [*SECTIONS, *_LISTS]
+        "", written.document, [one.name for one in SETTINGS if not one.section] + [*SECTIONS, *_LISTS, _RECEIVERS]
     )
     changes = {
         section: dataclasses.replace(getattr(Config(), section), **_values(written, section, environ))
@@ -31,12 +44,40 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
     refuse_twins(rollups)
     logs = tuple(read_log(*one) for one in written.tables("log"))
     refuse_twin_logs(logs)
+    alerts, receivers = _alerts(written)
+    refuse_coarse(alerts, changes["retention"].minute)
+    folder = path.parent if path else None
+    logs = tuple(begin_at(folder, log) for log in logs)
     return Config(
-        **_values(written, "", environ), **changes, rules=rules or DEFAULT_RULES, rollups=rollups, logs=logs, path=path
+        **_values(written, "", environ),
+        **changes,
+        rules=rules or DEFAULT_RULES,
+        rollups=rollups,
+        logs=logs,
+        watched=alerts,
+        receivers=receivers,
+        path=path,
     )
 
 
-_LISTS = ("rule", "rollup", "log")
+_LISTS = ("rule", "rollup", "log", "alert")
+_RECEIVERS = "notify"
+
+
+def _alerts(written: TomlFile) -> tuple[tuple[AlertConfig, ...], tuple[NotifyConfig, ...]]:
+    named = written.table(_RECEIVERS).items()
+    found = (read_receiver(name, written.place(f"{_RECEIVERS}.{name}"), table) for name, table in named)
+    receivers = tuple(_with_files(one, Path(written.file).parent) for one in found)
+    alerts = tuple(read_alert(*one) for one in written.tables("alert"))
+    refuse_unclear(alerts, receivers)
+    return alerts, receivers
+
+
+def _with_files(receiver: NotifyConfig, folder: Path) -> NotifyConfig:
+    """Return a receiver whose files begin at the folder of the configuration."""
+    files = {key: getattr(receiver, key) for key in ("url_file", "token_file", "password_file")}
+    placed: dict[str, Any] = {key: located(path, folder) for key, path in files.items() if path}
+    return dataclasses.replace(receiver, **placed)
 
 
 def _values(written: TomlFile, section: str, environ: Mapping[str, str] | None) -> dict[str, Any]:
@@ -48,12 +89,41 @@ def _values(written: TomlFile, section: str, environ: Mapping[str, str] | None) 
         written.refuse_unknown(section, table, [one.name for one in settings])
     values = {}
     for one in settings:
-        if one.variable in environ:
+        if environ.get(one.variable) or (one.variable in environ and not one.kind.is_path):
             place = Location(f"environment variable {one.variable}", {})
             values[one.field] = converted(place, "", one.kind.convert, one.kind.read(environ[one.variable]))
         elif one.name in table:
-            values[one.field] = converted(written.place(section), one.name, one.kind.convert, table[one.name], section)
+            value = converted(written.place(section), one.name, one.kind.convert, table[one.name], section)
+            values[one.field] = _located(value, Path(written.file).parent) if one.kind.is_path else value
     return values
+
+
+def _located(value: str | tuple[str, ...], folder: Path) -> str | tuple[str, ...]:
+    return located(value, folder) if isinstance(value, str) else tuple(located(path, folder) for path in value)
+
+
+PREFIX = "LOGAGG_"
+OF_OPTIONS = ("LOGAGG_CONFIG", "LOGAGG_SECRET")  # variables of options that are no settings
+# Kubernetes sets these in each container, for a service that is named logagg, or logagg-page.
+_OF_KUBERNETES = re.compile(r"\w+_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
+
+
+def refuse_unknown_variables(environ: Mapping[str, str]) -> None:
+    """Raise ConfigError for an environment variable that looks like a setting and is none."""
+    known = {*OF_OPTIONS, *(one.variable for one in SETTINGS)}
+    for name in environ:
+        is_other = _OF_KUBERNETES.fullmatch(name) or OF_RECEIVERS.fullmatch(name)
+        if name.startswith(PREFIX) and name not in known and not is_other:
+            meant = _meant(name.removeprefix(PREFIX), {one.removeprefix(PREFIX) for one in known})
+            hint = f"did you mean {meant}?" if meant else "unset it; docs/configuration.md lists those that there are"
+            raise ConfigError(f"environment variable {name}: no such setting", hint)
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    """Return the variable that was probably meant; empty if none is like it."""
+    by_key = [one.variable for one in SETTINGS if one.variable_by_key == PREFIX + name]
+    near = difflib.get_close_matches(name, known, 1)
+    return by_key[0] if by_key else PREFIX + near[0] if near else ""
 
 
 def default_file(logs: str = "") -> str:
@@ -92,6 +162,19 @@ _EXAMPLES = """\
 # dimensions = ["site", "path"]
 # measures = {hits = "count", slow = "count(seconds > 1)", bytes = "sum(bytes)", people = "uniques(visitor)"}
 # grain = "5m"
+
+# Alerts: a built-in rule by its name (errors, slow, no_traffic, surge, not_found, bots, rejects, lag, disk), or a query of
+# your own, whose rows are judged one by one. `logagg alert test errors --since 7d` says when it would have fired.
+# [[alert]]
+# name = "errors"
+# above = 0.05
+# to = ["ops"]
+
+# Who is told. Kinds: webhook, alertmanager, smtp, exec, apprise.
+# [notify.ops]
+# kind = "smtp"
+# from = "logagg@example.com"
+# to = ["ops@example.com"]
 """
 
 _EXAMPLE_OF_A_LOG = """\

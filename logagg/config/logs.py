@@ -7,9 +7,11 @@ import glob
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+from logagg.config.places import located
 from logagg.config.toml import FILE, Location, converted, refuse_unknown
 from logagg.config.types import text, texts
 
@@ -39,7 +41,7 @@ _KEYS: Mapping[str, Callable[[object], Any]] = {
     "path": _path,
     "format": text,
     "site": lambda value: text(value).lower(),
-    "except": lambda value: tuple(map(os.path.abspath, texts(value))),
+    "except": texts,
 }
 
 
@@ -59,6 +61,12 @@ def refuse_twins(logs: Iterable[LogConfig]) -> None:
         if log.path in seen:
             raise log.place.error("path", f"there is a [[log]] of {log.path} already", "write each once")
         seen.add(log.path)
+
+
+def begin_at(folder: Path | None, log: LogConfig) -> LogConfig:
+    """Return an entry whose relative paths begin at the folder of its file."""
+    apart = tuple(os.path.abspath(located(path, folder)) for path in log.apart)
+    return replace(log, path=located(log.path, folder), apart=apart)
 
 
 def apart_of(logs: Iterable[LogConfig]) -> set[str]:

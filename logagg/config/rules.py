@@ -6,9 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from logagg.config.toml import FILE, Location, converted, refuse_unknown
 from logagg.config.types import duration, one_of, text, texts
 
@@ -69,6 +66,9 @@ DEFAULT_RULES = (
 
 
 def _regex(value: object) -> str:
+    import pyarrow as pa  # large, and only a file with patterns needs it
+    import pyarrow.compute as pc
+
     pattern = text(value)
     try:
         pc.match_substring_regex(pa.array([""]), pattern)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from logagg.config.alerts import AlertConfig, NotifyConfig
 from logagg.config.logs import LogConfig
 from logagg.config.rules import DEFAULT_RULES, KINDS, RollupConfig, RuleConfig
 from logagg.config.types import (
@@ -26,6 +27,9 @@ from logagg.config.types import (
     LINE,
     MEMORY,
     NETWORKS,
+    PATH,
+    PATH_LIST,
+    QUERY_MEMORY,
     RETENTION,
     ROTATION,
     SIZE,
@@ -49,6 +53,9 @@ EXTENSIONS = (
 class Tail:
     """How much is read at a time, and how often it is committed."""
 
+    paths: tuple[str, ...] = setting(
+        [], PATH_LIST, "logs that are followed if no PATH is given: files, directories or globs"
+    )
     flush: float = setting("1s", INTERVAL, "how often counts become visible in SQL")
     shards: int = setting(0, COUNT, "shards that the visitors are divided into; 0: one for two cores")
     memory: int = setting("640MB", MEMORY, "memory for the tail and its parsers; at least 640MB")
@@ -114,6 +121,7 @@ class Robots:
 class Lake:
     """The directory of Parquet files and their catalog."""
 
+    path: str = setting("", PATH, 'where it is; empty: "lake" in the current folder', variable="LOGAGG_LAKE")
     grace: float = setting("15m", DURATION, "how long a replaced file stays for readers of older snapshots")
 
 
@@ -146,6 +154,15 @@ class Assets:
 
 
 @dataclass(frozen=True, slots=True)
+class Alerts:
+    """What the query of an alert may take, and where the page is that messages lead to."""
+
+    timeout: float = setting("30s", INTERVAL, "the time that the query of an alert may take")
+    memory: int = setting("256MB", QUERY_MEMORY, "the memory that it may take; at least 64MB")
+    url: str = setting("", TEXT, "the address of the page of `logagg serve`, for links in notifications")
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All of `logagg.toml`; `Config()` has the defaults."""
 
@@ -173,10 +190,18 @@ class Config:
     retention: Retention = Retention()
     requests: Requests = Requests()
     assets: Assets = Assets()
+    alerts: Alerts = Alerts()
     rules: tuple[RuleConfig, ...] = DEFAULT_RULES
     rollups: tuple[RollupConfig, ...] = ()
     logs: tuple[LogConfig, ...] = ()
+    watched: tuple[AlertConfig, ...] = ()  # `[[alert]]`
+    receivers: tuple[NotifyConfig, ...] = ()  # `[notify.NAME]`
     path: Path | None = None  # the file; None: there is no file
+
+    @property
+    def paths(self) -> list[str]:
+        """The logs that it names, which a tail follows if no PATH is given."""
+        return list(dict.fromkeys((*self.tail.paths, *(log.path for log in self.logs))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +214,7 @@ class Setting:
     written: object
     kind: SettingType
     help: str
+    own_variable: str = ""
 
     @property
     def key(self) -> str:
@@ -196,6 +222,10 @@ class Setting:
 
     @property
     def variable(self) -> str:
+        return self.own_variable or self.variable_by_key
+
+    @property
+    def variable_by_key(self) -> str:
         return "LOGAGG_" + self.key.upper().replace(".", "_")
 
 
@@ -205,7 +235,8 @@ def _settings(cls: type, section: str = "") -> Iterator[Setting]:
             yield from _settings(type(one.default), one.name)
         elif one.metadata:
             data = one.metadata
-            yield Setting(section, data["key"] or one.name, one.name, data["written"], data["kind"], data["help"])
+            named = data["key"] or one.name
+            yield Setting(section, named, one.name, data["written"], data["kind"], data["help"], data["variable"])
 
 
 SETTINGS = tuple(_settings(Config))

@@ -18,6 +18,7 @@ LONGEST = 100 * DURATIONS["y"]  # seconds; thread waits fail from about three ti
 LARGEST, LARGEST_LINE = 1 << 50, 1 << 30  # bytes; a line is read into memory
 MOST = 1_000_000_000
 LEAST_MEMORY = 640 << 20  # bytes
+LEAST_QUERY_MEMORY = 64 << 20  # bytes
 SIZES = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}  # "MB" and "MiB" are the same: 1024²
 
 
@@ -94,6 +95,12 @@ def _memory(value: object) -> int:
     return result
 
 
+def _query_memory(value: object) -> int:
+    if (result := size(value)) < LEAST_QUERY_MEMORY:
+        raise ValueError('write "64MB" or more')
+    return result
+
+
 def text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("write a text in quotes")
@@ -129,6 +136,18 @@ def texts(value: object) -> tuple[str, ...]:
     if not isinstance(values, list | tuple) or not all(isinstance(one, str) and one for one in values):
         raise ValueError('write a text in quotes, or a list of them such as ["a", "b"]')
     return tuple(values)
+
+
+def _path(value: object) -> str:
+    if (path := text(value)) == "-":
+        raise ValueError("write the path of a directory")
+    return path
+
+
+def _paths(value: object) -> tuple[str, ...]:
+    if "-" in (paths := texts(value)):
+        raise ValueError("write paths of files or directories, or globs")
+    return paths
 
 
 def _extensions(value: object) -> tuple[str, ...]:
@@ -176,6 +195,7 @@ class SettingType(NamedTuple):
         [object], Any
     ]  # a value of the file -> the value of the field; raises ValueError, which says what to write
     read: Callable[[str], object] = str  # text of the environment -> a value of the file
+    is_path: bool = False  # a relative one begins at the folder of its file
 
 
 TEXT = SettingType(text)
@@ -188,15 +208,18 @@ INTERVAL = SettingType(_positive(duration))
 SIZE = SettingType(_positive(size))
 LINE = SettingType(_line)
 MEMORY = SettingType(_memory)
+QUERY_MEMORY = SettingType(_query_memory)
 RETENTION = SettingType(retention)
 ROTATION = SettingType(_rotation)
 IPV4_BITS, IPV6_BITS = SettingType(_up_to(32), COUNT.read), SettingType(_up_to(128), COUNT.read)
 TEXT_LIST = SettingType(texts, lambda text: [one for one in text.split(":") if one])
+PATH = SettingType(_path, is_path=True)
+PATH_LIST = SettingType(_paths, TEXT_LIST.read, is_path=True)
 NETWORKS = SettingType(_networks, words)
 EXTENSION_LIST = SettingType(_extensions, words)
 
 
-def setting(written: object, kind: SettingType, meaning: str, key: str = "") -> Any:
-    """Declare one setting: its default as written in the file, its type and its help."""
-    metadata = {"written": written, "kind": kind, "help": meaning, "key": key}
+def setting(written: object, kind: SettingType, meaning: str, key: str = "", variable: str = "") -> Any:
+    """Declare one setting: its default as written in the file, its type and its help; a name or a variable of its own."""
+    metadata = {"written": written, "kind": kind, "help": meaning, "key": key, "variable": variable}
     return field(default=kind.convert(written), metadata=metadata)

@@ -40,9 +40,9 @@ class Buckets:
     places: Mapping[datetime, int]
 
     @classmethod
-    def of(cls, period: Period, zone: str) -> Buckets:
-        """Return at most some `MOST_POINTS` buckets for a window; days and weeks are those of the zone."""
-        seconds = next((one for one in _GRAINS if period.length.total_seconds() / one <= MOST_POINTS), _GRAINS[-1])
+    def of(cls, period: Period, zone: str, most: int = MOST_POINTS) -> Buckets:
+        """Return at most some `most` buckets for a window; days and weeks are those of the zone."""
+        seconds = next((one for one in _GRAINS if period.length.total_seconds() / one <= most), _GRAINS[-1])
         if seconds < _DAY:
             starts = names = tuple(_starts(period, seconds))
         else:
@@ -171,12 +171,12 @@ def _told_of_all(origins: Sequence[Origin]) -> dict[str, Any]:
     }
 
 
-def series(split: str, scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
-    """Return hits over time by kind or status class, and those of the period that it is compared with."""
+def series(split: str, scope: Scope, facts: Facts, ask: Ask, most: int = MOST_POINTS) -> dict[str, Any]:
+    """Return hits over time by kind or status class, and those of the period that it is compared with; some `most` points."""
     if split not in SPLITS:
         raise LogaggError(f"split: {split!r} is not valid", f"write {' or '.join(SPLITS)}")
     needed = frozenset({"status" if split == "status_class" else split})
-    origin, buckets = origin_of("traffic", needed, scope, facts), Buckets.of(scope.period, scope.zone)
+    origin, buckets = origin_of("traffic", needed, scope, facts), Buckets.of(scope.period, scope.zone, most)
     answer = {"ts": buckets.starts, "grain": buckets.seconds, "groups": {}, "before": None, **origin.told(), "sql": ""}
     if origin.unavailable:
         return answer
@@ -200,10 +200,16 @@ def _before(origin: Origin, scope: Scope, earlier: Period, buckets: Buckets, ask
     return hits
 
 
-def latency(scope: Scope, facts: Facts, ask: Ask) -> dict[str, Any]:
+def latency(scope: Scope, facts: Facts, ask: Ask, most: int = MOST_POINTS) -> dict[str, Any]:
     """Return percentiles of the seconds to serve a request, over time; null where no request had a time."""
-    origin, buckets = origin_of("latency", frozenset(), scope, facts), Buckets.of(scope.period, scope.zone)
-    answer: dict[str, Any] = {"ts": buckets.starts, **dict.fromkeys(PERCENTILES, ()), **origin.told(), "sql": ""}
+    origin, buckets = origin_of("latency", frozenset(), scope, facts), Buckets.of(scope.period, scope.zone, most)
+    answer: dict[str, Any] = {
+        "ts": buckets.starts,
+        "grain": buckets.seconds,
+        **dict.fromkeys(PERCENTILES, ()),
+        **origin.told(),
+        "sql": "",
+    }
     if origin.unavailable:
         return answer
     query = aggregate(origin, "latency", (buckets.column(),), PERCENTILES, scope, scope.period)

@@ -17,6 +17,7 @@ from logagg.explore.overview import Buckets, latency, series, totals
 from logagg.explore.panels import Panel, PanelRequest, is_present, panel_answer, panels_of, wanted
 from logagg.explore.query import Ask
 from logagg.explore.scope import MINUTE, Scope, timestamp
+from logagg.quantities import counted
 from logagg.query.status import SourceHealth, Status
 from logagg.query.tails import TailHealth
 
@@ -124,7 +125,7 @@ def lake_answer(
     oldest, newest = span(facts, ask)
     begins = max(facts.requests_from, oldest) if oldest else facts.requests_from
     panels = panels_of(facts)
-    since = since or (newest or facts.requests_from) - _PRESENT_OF
+    since = since or newest_day(newest, facts)
     return {
         "name": name,
         "version": version,
@@ -159,15 +160,25 @@ def _sites(newest: datetime | None, facts: Facts, ask: Ask) -> list[str]:
     return [site for (site,) in found.rows]
 
 
-def _described(panel: Panel, facts: Facts, ask: Ask, since: datetime) -> dict[str, Any]:
+def newest_day(newest: datetime | None, facts: Facts) -> datetime:
+    """Return from when on events tell which panels a lake has."""
+    return (newest or facts.requests_from) - _PRESENT_OF
+
+
+def has_values(panel: Panel, facts: Facts, ask: Ask, since: datetime) -> bool:
+    """Return whether any event from a time on has the panel's values."""
     query = is_present(panel, facts, since)
+    return bool(ask(query).rows[0][0]) if query else True
+
+
+def _described(panel: Panel, facts: Facts, ask: Ask, since: datetime) -> dict[str, Any]:
     return {
         "name": panel.name,
         "title": panel.title,
         "dimensions": panel.dimensions,
         "measures": panel.measures,
         "sort": panel.measures[0],
-        "present": bool(ask(query).rows[0][0]) if query else True,
+        "present": has_values(panel, facts, ask, since),
     }
 
 
@@ -178,6 +189,12 @@ def _measures(panels: Iterable[Panel]) -> list[str]:
 def _measure(name: str) -> dict[str, str]:
     shown = MEASURES.get(name, Shown(name))
     return {"title": shown.title, "unit": shown.unit}
+
+
+def age_of(newest: datetime | None, committed_at: datetime | None, now: float) -> float | None:
+    """Return the seconds since the newest data: the newest minute ends in the future while it fills, then its commit counts."""
+    times = [one.timestamp() for one in (newest, committed_at) if one]
+    return max(0.0, now - min(times)) if times else None
 
 
 def status_answer(status: Status, commit: int | None = None, newest: datetime | None = None) -> dict[str, Any]:
@@ -208,7 +225,7 @@ def _warnings(status: Status) -> Iterator[str]:
             yield f"{tail.name or 'the tail'}: lines written up to {late:,.0f} s ago are not committed"
     for source in status.sources:
         if source.rejects and source.rejects > REJECTED * source.lines:
-            yield f"{source.path}: {source.rejects:,} of {source.lines:,} lines were rejected"
+            yield f"{source.path}: {source.rejects:,} of {counted(source.lines, 'line')} were rejected"
 
 
 def _lag_seconds(tail: TailHealth) -> float | None:

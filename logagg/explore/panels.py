@@ -11,7 +11,7 @@ from logagg.errors import LogaggError, NotFound
 from logagg.explore.facts import Facts
 from logagg.explore.measures import MEASURES
 from logagg.explore.query import Ask
-from logagg.explore.scope import Period, Scope, timestamp
+from logagg.explore.scope import DIMENSIONS, Period, Scope, timestamp
 from logagg.explore.tables import DEFINITIONS, Origin, aggregate, compared, is_sketch, merged, origin_of
 from logagg.quoting import identifier, literal
 from logagg.rollup.requests import NAME as REQUESTS
@@ -19,6 +19,7 @@ from logagg.rollup.requests import NAME as REQUESTS
 Order = Literal["desc", "asc"]
 
 MOST_ROWS = 10_000  # of one answer
+MOST_DIMENSIONS = 6
 _OF_ROWS = ("before", "change", "share")  # what a row has beside dimensions and measures
 FEW = 1_000  # rows whose sketches are merged apart from their sums: each takes some 16 kB meanwhile
 ROWS = "rows"  # the rows of an answer, in its own query: no rollup has this name
@@ -35,6 +36,21 @@ class Panel:
     dimensions: tuple[str, ...]
     measures: tuple[str, ...]
     where: tuple[str, ...] = ()  # SQL, over the columns of the rollup and of requests alike
+
+
+BY = ("hits", "visitors", "errors", "bytes", "p95")
+OF_REQUESTS = (*DIMENSIONS, "is_bot", "visitor", "source")  # what requests may be grouped by
+
+
+def panel_by(dimensions: Sequence[str]) -> Panel:
+    """Return a panel of requests by any of their columns. Raises LogaggError."""
+    for one in dimensions:
+        if one not in OF_REQUESTS:
+            raise LogaggError(f"by: no column {one[:100]!r}", f"there are {', '.join(OF_REQUESTS)}")
+    if not 0 < len(set(dimensions)) == len(dimensions) <= MOST_DIMENSIONS:
+        raise LogaggError(f"by: {','.join(dimensions)[:100]!r}", f"write 1 to {MOST_DIMENSIONS} different columns")
+    title = ", ".join(dimensions).replace("_", " ")
+    return Panel(f"by {','.join(dimensions)}", f"By {title}", REQUESTS, tuple(dimensions), BY)
 
 
 _NOT_OF_ALL = ("ads", "latency")  # rollups that events of some kinds only have rows in

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from logagg.errors import LogaggError
+from logagg.quantities import counted
 from logagg.query.reports import BOTS, Bots
 from logagg.query.times import moment, zone_of
 from logagg.quoting import identifier, literal
@@ -84,6 +85,7 @@ class Scope:
     bots: Bots = "include"
     filters: tuple[Filter, ...] = ()
     zone: str = "UTC"
+    where: str = ""  # a condition over `requests` in SQL, checked by `query.lines.checked`
 
     @classmethod
     def of(
@@ -97,15 +99,19 @@ class Scope:
         is_: Sequence[str] = (),
         is_not: Sequence[str] = (),
         zone: str = "UTC",
+        where: str = "",
     ) -> Scope:
-        """Return the scope that parameters describe; `now` is seconds since the epoch. Raises LogaggError."""
+        """Return the scope that parameters describe; `now` is seconds since the epoch. Raises LogaggError.
+
+        `where` becomes a part of each query as it is: `query.lines.checked` gives one.
+        """
         here = zone_of(zone or "UTC")
         period = _period(now, since or SINCE, until or "now", here)
         if bots not in BOTS:
             raise LogaggError(f"bots: {bots!r} is not valid", f"write one of {', '.join(BOTS)}")
         filters = (*_filters(is_, excluded=False), *_filters(is_not, excluded=True))
         before = _before(period, compare, here)
-        return cls(period, before, bots, filters, here.key)  # type: ignore[arg-type]
+        return cls(period, before, bots, filters, here.key, where)  # type: ignore[arg-type]
 
     @property
     def dimensions(self) -> frozenset[str]:
@@ -119,7 +125,8 @@ class Scope:
     def filter_conditions(self, columns: Mapping[str, str] | None = None) -> list[str]:
         """Return the conditions without those of time."""
         bots = {"include": [], "exclude": ["NOT is_bot"], "only": ["is_bot"]}[self.bots]
-        return bots + [one.condition((columns or {}).get(one.dimension)) for one in self.filters]
+        where = [f"(\n{self.where}\n)"] if self.where else []
+        return bots + [one.condition((columns or {}).get(one.dimension)) for one in self.filters] + where
 
 
 def timestamp(moment: datetime) -> str:
@@ -163,7 +170,7 @@ def _length(period: Period, here: ZoneInfo) -> timedelta:
 def _filters(texts: Sequence[str], *, excluded: bool) -> Iterator[Filter]:
     """Yield the filters that `DIMENSION:VALUE` texts describe, one for each dimension, in the order of the lists here."""
     if len(texts) > MOST_VALUES:
-        raise LogaggError(f"filters: {len(texts)} values are too many", f"{MOST_VALUES} at most")
+        raise LogaggError(f"filters: {counted(len(texts), 'value')} are too many", f"{MOST_VALUES} at most")
     found: dict[str, dict[str, None]] = {}
     for text in texts:
         dimension, colon, value = text.partition(":")
@@ -183,5 +190,7 @@ def _checked(dimension: str, value: str) -> str:
     if dimension == "status_class" and value not in CLASSES:
         raise LogaggError(f"status_class: {value[:20]!r} is not valid", f"write one of {', '.join(CLASSES)}")
     if "\0" in value or len(value) > LONGEST_VALUE:
-        raise LogaggError(f"{dimension}: no event has such a value", f"write up to {LONGEST_VALUE:,} characters")
+        raise LogaggError(
+            f"{dimension}: no event has such a value", f"write up to {counted(LONGEST_VALUE, 'character')}"
+        )
     return value

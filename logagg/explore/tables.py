@@ -59,14 +59,16 @@ class Column:
 def origin_of(rollup: str, needed: frozenset[str], scope: Scope, facts: Facts) -> Origin:
     """Return what answers a question about a rollup that needs these dimensions beside those of the filters."""
     needed |= scope.dimensions if scope.bots == "include" else scope.dimensions | {"is_bot"}
-    if rollup in facts.rollups and needed <= facts.rollups[rollup].keys():
-        own = rollup not in DEFINITIONS and rollup != REQUESTS
+    own = rollup not in DEFINITIONS and rollup != REQUESTS
+    has_all = rollup in facts.rollups and needed <= facts.rollups[rollup].keys()
+    if has_all and rollup != REQUESTS and not scope.where:  # a condition in SQL is one over requests
         return Origin(rollup, columns=tuple(facts.rollups[rollup].items()) if own else ())
     lacking = ", ".join(sorted(needed - facts.rollups.get(rollup, {}).keys()))
-    if rollup not in DEFINITIONS and rollup != REQUESTS:
-        return Origin(unavailable=f"the rollup {rollup} does not have {lacking}")
+    missing = lacking or "all that a condition in SQL may name"
+    if own:
+        return Origin(unavailable=f"the rollup {rollup} does not have {missing}")
     if not facts.keeps_requests:
-        what = f"{rollup} does not have {lacking}" if rollup != REQUESTS else "this is read from requests"
+        what = f"{rollup} does not have {missing}" if rollup != REQUESTS else "this is read from requests"
         return Origin(unavailable=f"{what}, and this lake keeps no requests")
     if needed - facts.rollups.get(REQUESTS, dict.fromkeys(needed)).keys():
         return Origin(unavailable="an earlier logagg wrote the lake, and logagg compact upgrades it")
@@ -164,7 +166,7 @@ def _over_rollup(
     return over_rollup(column.measure, column.where)
 
 
-_EVENTS = {  # measures of the panels that only requests have
+_EVENTS = {  # measures of the panels that only requests have, beside those that `MEASURES` tells of requests
     "hits": "count(*)",
     "visitors": "count(DISTINCT visitor)",
     "views": "count(*) FILTER (kind = 'pageview')",
@@ -184,7 +186,7 @@ def _from_requests(
     """Return the SELECT over requests, or over those that a rollup was made of."""
     conditions = [*where, *scope.conditions(period)]
     if rollup == REQUESTS:
-        values = [_EVENTS[one.measure] for one in columns]
+        values = [_EVENTS.get(one.measure) or MEASURES[one.measure].requests for one in columns]
     elif len(DEFINITIONS[rollup].parts) > 1:
         return _from_parts(DEFINITIONS[rollup], dimensions, columns, scope, period, where)
     else:
@@ -275,6 +277,9 @@ def condition(where: Condition) -> str:
             raise AssertionError("own rollups are not read from requests")
 
 
+_AS_TEXT = {"is_bot": "is_bot::VARCHAR", "visitor": "format('{:016x}', visitor)"}  # columns of requests that are none
+
+
 def _dimension(name: str, alias: str = "") -> str:
     """Return the column of a dimension; nothing is an empty text, except for numbers."""
     if " AS " in name:
@@ -283,6 +288,8 @@ def _dimension(name: str, alias: str = "") -> str:
         return "(status // 100) || 'xx' AS status_class"
     if name == "status":
         return name
+    if name in _AS_TEXT:
+        return f"{_AS_TEXT[name]} AS {name}"
     return f"coalesce({identifier(name)}, '') AS {identifier(alias or name)}"
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from logagg.intake.names import STDIN, Found, describe, is_dated, stem_and_age
+from logagg.quantities import counted
 
 MTIME_SETTLE_SECONDS = 2.0  # after which an unchanged mtime means an unchanged directory
 _NAMED = 3  # links that cannot be followed are named in a notice, at most
@@ -196,7 +197,7 @@ def _not_followed(failed: Mapping[str, str]) -> str:
     if not failed:
         return ""
     names = sorted(failed)
-    more = f" and {len(names) - _NAMED:,} others" if len(names) > _NAMED else ""
+    more = f" and {counted(len(names) - _NAMED, 'other')}" if len(names) > _NAMED else ""
     return f"{', '.join(names[:_NAMED])}{more} cannot be followed ({failed[names[0]]}); passed over"
 
 

@@ -12,6 +12,7 @@ import resource
 
 from logagg.errors import SourceError
 from logagg.intake.reader import Reader
+from logagg.quantities import counted
 
 # Descriptors for what comes and goes beside the logs: a file that is judged, and the one that it is compared with; listings,
 # heartbeats, file events, scrapes.
@@ -31,7 +32,7 @@ def allowance(reserved: int) -> int:
     left = limit - _in_use() - RESERVE - reserved
     if left < FEWEST:
         needed = limit - left + FEWEST
-        what = f"this process may open {limit} files at a time, and logagg needs {needed} at least"
+        what = f"this process may open {counted(limit, 'file')} at a time, and logagg needs {needed} at least"
         raise SourceError(what, "raise the limit: ulimit -n, or LimitNOFILE= of the service")
     return left
 

@@ -46,6 +46,7 @@ from logagg.notices import (
     log_unreadable,
     too_many_logs,
 )
+from logagg.quantities import counted
 from logagg.records import Fingerprint, KnownSource, Source
 
 
@@ -113,7 +114,7 @@ class SourceRegistry:
                 continue
             note = reader.source.note
             if not reader.source.finished and reader.source.path != STDIN:
-                note = f"not found any more after {reader.position:,} bytes were read; anything after them is lost unless it comes back"
+                note = f"not found any more after {counted(reader.position, 'byte was', 'bytes were')} read; anything after them is lost unless it comes back"
                 self._notice(log_gone(reader.source.path, note))
             self._part(reader, note)
 
@@ -315,7 +316,8 @@ class SourceRegistry:
         """Note that a log was cut at its front, and that the rest is read as another source."""
         self._lost = [one for one in self._lost if one is not reader]
         self._part(
-            reader, f"cut at its front after {reader.position:,} bytes were read; what stays is not counted again"
+            reader,
+            f"cut at its front after {counted(reader.position, 'byte was', 'bytes were')} read; what stays is not counted again",
         )
 
     def look_again(self) -> None:
@@ -333,8 +335,8 @@ class SourceRegistry:
             if reader.seen or reader.content or reader.source.finished or reader.source.id not in self.readers:
                 continue
             unread = 0 if reader.source.compression else max(0, reader.source.size - reader.position)
-            note = f"truncated or replaced after {reader.position:,} bytes were read; anything after them is lost"
-            note += f", {unread:,} bytes at least" if unread else ""
+            note = f"truncated or replaced after {counted(reader.position, 'byte was', 'bytes were')} read; anything after them is lost"
+            note += f", {counted(unread, 'byte')} at least" if unread else ""
             self._notice(log_truncated(reader.source.path, note))
             self._part(reader, note)
 
@@ -363,5 +365,5 @@ def new_source(path: str) -> Source:
 def _note_on_copy(before: Source, content: Content, stat: os.stat_result) -> str:
     """Return the note on what a truncation lost, given the copy that was made before it."""
     missing = 0 if content.compression else before.size - stat.st_size
-    known = f", {missing:,} bytes at least" if missing > 0 else ""
+    known = f", {counted(missing, 'byte')} at least" if missing > 0 else ""
     return f"copied and truncated; anything written between the two is lost{known}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 from typing import Literal
@@ -212,8 +212,15 @@ class Tailer:
 
     def backlog(self) -> int:
         """Return the bytes of open, uncompressed logs that are not read yet."""
-        plain = [reader for reader in self._all() if not reader.source.compression and reader.content]
-        return sum(max(0, reader.source.size - reader.position) for reader in plain)
+        return sum(self.backlogs().values())
+
+    def backlogs(self) -> dict[str, int]:
+        """Return the same by the path of the log; safe from any thread."""
+        found: Counter[str] = Counter()  # a path has two sources from a rotation until that is noticed
+        for reader in self._all():
+            if not reader.source.compression and reader.content:
+                found[reader.source.path] += max(0, reader.source.size - reader.position)
+        return found
 
     def followed(self) -> list[FollowedLog]:
         """Return the logs that are not finished; safe from any thread."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 
 from logagg.lake.ownership import give_open
+from logagg.quantities import counted
 
 if TYPE_CHECKING:
     from logagg.lake.parts import Part
@@ -97,7 +98,7 @@ def damage(root: Path, part: Part) -> str:
     try:
         size = path.stat().st_size
         if size != part.bytes:
-            return f"has {size:,} bytes, the catalog says {part.bytes:,}"
+            return f"has {counted(size, 'byte')}, the catalog says {part.bytes:,}"
         if not digest_in(path.name):
             return _unlike(path, part)
         return "" if is_intact(path) else CHANGED
@@ -118,7 +119,7 @@ def _unlike(path: Path, part: Part) -> str:
             rows = sum(batch.num_rows for batch in file.iter_batches())
     except (pa.ArrowException, ValueError, MemoryError) as error:  # Arrow's exceptions for invalid bytes
         return f"cannot be read: {str(error).splitlines()[0]}"
-    return "" if rows == part.rows else f"has {rows:,} rows, the catalog says {part.rows:,}"
+    return "" if rows == part.rows else f"has {counted(rows, 'row')}, the catalog says {part.rows:,}"
 
 
 def cut_off(root: Path, part: Part) -> str:
@@ -150,4 +151,4 @@ def sort_out(root: Path, parts: Iterable[Part]) -> Sorted:
 def holds(part: Part) -> str:
     """Describe the content of a part."""
     since, until = (f"{at:%Y-%m-%d %H:%M}" for at in (part.min_ts, part.max_ts))
-    return f"{part.rows:,} rows of {part.rollup}, all shards, from {since} to {until} UTC"
+    return f"{counted(part.rows, 'row')} of {part.rollup}, all shards, from {since} to {until} UTC"

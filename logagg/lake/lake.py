@@ -28,6 +28,7 @@ from logagg.lake.salts import Salts
 from logagg.lake.state import FORGOTTEN, REPAIR, CommitInfo, PendingCommit, State
 from logagg.lake_format import LINK
 from logagg.notices import Notice, Report, file_damaged, ignore
+from logagg.quantities import counted
 from logagg.records import Delta, KnownSource, Progress, Source
 from logagg.rollup.requests import Table
 from logagg.sharding import owners
@@ -167,7 +168,7 @@ class Lake:
         shards = shards or former or at_least
         if former and shards != former and not locks.is_alone(self._lock):
             hint = f"stop them first, or say --shards LIST/{former}"
-            raise LakeError(f"{self._root}: workers share it as {former} shards, not {shards}", hint)
+            raise LakeError(f"{self._root}: workers share it as {counted(former, 'shard')}, not {shards}", hint)
         if shards != former:
             repartitioned = self._repartitioned(former, shards)
             self._commits.discard_pending()  # pending commits are for the former number of shards

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from logagg.clock import Clock, SystemClock
 from logagg.errors import MergeStopped
 from logagg.notices import Report, ignore, merge_goes_on
+from logagg.quantities import counted
 
 LONG = 10.0  # seconds after which a merge is reported; further notices follow each time its duration has doubled
 REFRESH = 0.5  # seconds between calls of the observer
@@ -57,7 +58,7 @@ class MergeProgress:
         self._done, self.rows = self._done + rows, self.rows + rows
         if (now := self._clock.monotonic()) >= self._look_at:
             self._look_at = now + REFRESH
-            self.text = f"{self._doing} {self._name}: {self._done:,} of {self._total:,} rows"
+            self.text = f"{self._doing} {self._name}: {self._done:,} of {counted(self._total, 'row')}"
             self.watch()
         if now >= self._tell_at:
             self._tell_at = now + now - self._began

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from logagg.errors import CHECK
 from logagg.lake.ownership import name_of
+from logagg.quantities import counted
 
 LEAST = 1 << 20  # bytes; a disk with less is full, whatever the error says
 SAFE = "nothing is lost"
@@ -48,7 +49,7 @@ def _space(root: Path) -> str:
     if short := _short_of(root):
         return short
     found = os.statvfs(root)
-    free = f"{found.f_bavail * found.f_frsize:,} bytes and {found.f_favail:,} inodes"
+    free = f"{counted(found.f_bavail * found.f_frsize, 'byte')} and {counted(found.f_favail, 'inode')}"
     return f"the file system says it is full, though {free} are free: a quota of the directory may be used up"
 
 
@@ -58,7 +59,7 @@ def _short_of(root: Path) -> str:
     free = found.f_bavail * found.f_frsize
     if found.f_files and not found.f_favail:  # some file systems have no fixed number of inodes, and report 0
         return f"no inodes are free on its file system ({found.f_files:,} in use): delete files, however small they are"
-    return f"the disk has {free:,} bytes free: make room" if free < LEAST else ""
+    return f"the disk has {counted(free, 'byte')} free: make room" if free < LEAST else ""
 
 
 def _quota(_: Path) -> str:
@@ -69,12 +70,12 @@ def _file_size(_: Path) -> str:
     limit, _hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     if limit == resource.RLIM_INFINITY:
         return "the file system allows no file of that length"
-    return f"this process may write files of {limit:,} bytes at most: raise ulimit -f, or LimitFSIZE= under systemd"
+    return f"this process may write files of {counted(limit, 'byte')} at most: raise ulimit -f, or LimitFSIZE= under systemd"
 
 
 def _descriptors(_: Path) -> str:
     limit, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return f"this process may have {limit:,} files open: raise ulimit -n, or LimitNOFILE= under systemd"
+    return f"this process may have {counted(limit, 'file')} open: raise ulimit -n, or LimitNOFILE= under systemd"
 
 
 def _permission(_: Path) -> str:

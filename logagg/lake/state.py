@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from logagg.lake.parts import FLUSH, Part
 from logagg.lake.uncounted import Ranges, Uncounted, extended, holds, without, without_sources
+from logagg.quantities import counted
 from logagg.records import Delta, Fingerprint, Progress, Reject, Source
 from logagg.rollup.requests import NAME as REQUESTS
 from logagg.rollup.requests import minute_after
@@ -93,7 +94,7 @@ class LostPart:
     given_up: datetime
 
     def __str__(self) -> str:
-        return f"{self.rows:,} rows of {self.rollup}, from {self.min_ts:%Y-%m-%d %H:%M} to {self.max_ts:%Y-%m-%d %H:%M} UTC"
+        return f"{counted(self.rows, 'row')} of {self.rollup}, from {self.min_ts:%Y-%m-%d %H:%M} to {self.max_ts:%Y-%m-%d %H:%M} UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +274,7 @@ def _repartitioned(source: Source, found: Mapping[int, Progress], former: int, s
     if former == shards:
         return whole
     if len({one.position for one in whole.values()}) > 1:
-        raise ValueError(f"{former} shards wrote it, and their positions differ")
+        raise ValueError(f"{counted(former, 'shard')} wrote it, and their positions differ")
     # The lines of all former shards go to the first of the new ones: only their sum has a meaning.
     lines = sum(one.lines for one in found.values())
     any_ = next(iter(whole.values()))

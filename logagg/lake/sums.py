@@ -13,6 +13,7 @@ from logagg import spill
 from logagg.lake import catalog
 from logagg.lake.problems import RESTORE, Problem
 from logagg.lake.state import NEVER, LostPart, State
+from logagg.quantities import counted
 from logagg.quoting import literal
 from logagg.rollup.requests import NAME as REQUESTS
 
@@ -127,5 +128,5 @@ def _wrong_total(connection: duckdb.DuckDBPyConnection, state: State) -> Iterato
     lines = state.lines()
     dropped = state.gone > NEVER or any(one.rollup == "traffic" for one in state.lost)
     if hits + rejects > lines or (hits + rejects < lines and not dropped):
-        what = f"{hits:,} hits and {rejects:,} rejects are not the {lines:,} lines that its sources gave"
+        what = f"{counted(hits, 'hit')} and {counted(rejects, 'reject')} are not the {counted(lines, 'line')} that its sources gave"
         yield Problem(what, RESTORE)

@@ -25,6 +25,7 @@ from logagg.lake.problems import RESTORE, Problem
 from logagg.lake.state import FORGOTTEN, NEVER, LostPart, State
 from logagg.lake.sums import wrong_sums
 from logagg.lake_format import LINK
+from logagg.quantities import counted
 from logagg.records import Progress
 
 LEAST_SECRET = 16  # bytes
@@ -183,7 +184,7 @@ def _wrong_rows(path: Path, part: Part, schema: pa.Schema) -> str:
         rows = file.metadata.num_rows
         written = pa.schema([one for one in schema if one.name not in part.lacks.split(",")])
         wrong = _wrong_columns(file.schema_arrow, written)
-    return wrong or ("" if rows == part.rows else f"has {rows:,} rows, the catalog says {part.rows:,}")
+    return wrong or ("" if rows == part.rows else f"has {counted(rows, 'row')}, the catalog says {part.rows:,}")
 
 
 def _wrong_columns(found: pa.Schema, expected: pa.Schema) -> str:
@@ -214,7 +215,8 @@ def _wrong_progress(state: State) -> Iterator[Problem]:
             if id_ != FORGOTTEN and not _is_sane(progress):
                 where = f"{state.sources[id_].path} (source {id_}, shard {shard})"
                 yield Problem(
-                    f"{where}: {progress.lines:,} lines up to position {progress.position:,} are impossible", RESTORE
+                    f"{where}: {counted(progress.lines, 'line')} up to position {progress.position:,} {'is' if progress.lines == 1 else 'are'} impossible",
+                    RESTORE,
                 )
 
 

@@ -21,16 +21,20 @@ ROW_GROUP = 1 << 17  # rows
 @contextmanager
 def appearing(path: Path, *, binary: bool) -> Iterator[IO[Any]]:
     """Yield a file that replaces `path` when the block succeeds. Raises LogaggError."""
-    path = path.resolve()  # a link remains a link
     try:
-        if path.exists() and not path.is_file():  # a pipe or device is written to, not replaced
+        if (
+            path.exists() and not path.is_file()
+        ):  # a pipe or device is written to, not replaced: /dev/stdout, /dev/fd/63
             with _opened(path, binary=binary) as file:
                 yield file
             return
+        path = path.resolve()  # a link remains a link
         with _beside(path) as new:
             with _opened(new, binary=binary) as file:
                 yield file
             os.replace(new, path)
+    except BrokenPipeError:  # a pipe, whose reader has left
+        raise
     except OSError as error:
         raise LogaggError(f"{path}: {error.strerror}", "the answer is not complete") from error
 

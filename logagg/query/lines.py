@@ -137,7 +137,9 @@ class FoundLines:
 
     def frame(self) -> pd.DataFrame:
         """Return all of it as a data frame."""
-        return self.table().to_pandas()
+        from logagg.query import frames
+
+        return frames.of_table(self.table())
 
     def table(self) -> pa.Table:
         """Return all of it as a table of Arrow."""
@@ -178,18 +180,31 @@ def find(root: Path, asked: LinesRequest, paths: Sequence[str | os.PathLike[str]
     return FoundLines(rows, lines, search)
 
 
+def checked(root: Path, where: str, zone: str) -> str:
+    """Return a condition over `requests` that may be a part of other queries. Raises LogaggError for what is none."""
+    if not where.strip():
+        return ""
+    _answer(root, f"SELECT ts FROM requests WHERE {CONDITION} LIMIT 0", where.strip(), zone)
+    return where.strip()
+
+
 def _rows(root: Path, asked: LinesRequest) -> pa.Table:
     """Return the rows that meet the condition, the oldest first."""
+    table = _answer(root, asked.query, asked.where, asked.zone)
+    return table.take(pa.array(range(table.num_rows - 1, -1, -1), pa.int64()))
+
+
+def _answer(root: Path, query: str, where: str, zone: str) -> pa.Table:
+    """Return what the sandbox answers to a query that has a place for an untrusted condition."""
     try:
-        sandbox = Sandbox(root, limits=QueryLimits(rows=MOST), zone=asked.zone)
-        with sandbox.run(asked.query, arrow=True, condition=asked.where) as answer:
-            table = pa.Table.from_batches(answer.batches(), answer.schema)
+        sandbox = Sandbox(root, limits=QueryLimits(rows=MOST), zone=zone)
+        with sandbox.run(query, arrow=True, condition=where) as answer:
+            return pa.Table.from_batches(answer.batches(), answer.schema)
     except LimitReached as error:
         raise LimitReached(error.message, _NARROW) from None
     except (QueryFailed, QueryRefused) as error:
         _refuse_without_requests(root)
-        raise _of_condition(error) if asked.where else error from None
-    return table.take(pa.array(range(table.num_rows - 1, -1, -1), pa.int64()))
+        raise _of_condition(error) if where else error from None
 
 
 def _of_condition(error: QueryFailed | QueryRefused) -> LogaggError:

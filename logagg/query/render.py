@@ -221,8 +221,3 @@ def text_of(answer: Rows, form: str) -> str:
     stream = io.StringIO()
     write(answer, form, stream)
     return stream.getvalue()
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a number of things: `1 commit`, `2 commits`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import duckdb
-import numpy as np
 
 from logagg.errors import LogaggError, NotFound
+from logagg.query.names import REPORTS
 from logagg.query.times import When, moment
 
-NAMES = (
-    *("overview", "pages", "ads", "referrers", "agents", "robots", "countries", "networks"),
-    *("errors", "latency", "sources"),
-)
 BOTS = ("include", "exclude", "only")
 LIMIT = 20
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
 Bots = Literal["include", "exclude", "only"]
@@ -52,15 +46,15 @@ class ReportRequest:
         bots: Bots = "include",
         zone: tzinfo = UTC,
     ) -> ReportRequest:
-        """Return the request, checked; days are those of `zone`. Raises LogaggError."""
-        if name not in NAMES:
-            raise NotFound(f"no report {name!r}", f"there are {', '.join(NAMES)}")
+        """Return the request, checked; days are those of `zone`, and without a limit there are 20 rows. Raises LogaggError."""
+        if name not in REPORTS:
+            raise NotFound(f"no report {name!r}", f"there are {', '.join(REPORTS)}")
         if bots not in BOTS:
             raise LogaggError(f"bots: {bots!r} is not valid", f"write one of {', '.join(BOTS)}")
         if limit is not None and limit < 0:
-            raise LogaggError(f"limit: {limit} is not valid", "write a number of rows, or nothing for all")
+            raise LogaggError(f"limit: {limit} is not valid", "write a number of rows, or 0 for all")
         start, end = moment(since, now, "since", zone), moment(until, now, "until", zone)
-        return cls(name, start, end, limit, site, bots)
+        return cls(name, start, end, _most(name, limit), site, bots)
 
     @property
     def parameters(self) -> dict[str, object]:
@@ -87,24 +81,15 @@ def run(connection: duckdb.DuckDBPyConnection, wanted: ReportRequest) -> duckdb.
         raise LogaggError("an earlier logagg wrote the lake", "logagg compact upgrades it") from error
 
 
-def frame(answer: duckdb.DuckDBPyRelation) -> pd.DataFrame:
-    """Return an answer as a data frame, with 128-bit integers as integers, which DuckDB would make floats."""
-    found = answer.df()
-    for column, (name, kind) in enumerate(zip(answer.columns, answer.types, strict=True)):
-        if kind == "HUGEINT":
-            values = [row[column] for row in answer.fetchall()]
-            fits = all(value is not None and value < 1 << 63 for value in values)
-            found[name] = np.array(values, np.int64 if fits else object)
-    return found
-
-
 def arrow(answer: duckdb.DuckDBPyRelation) -> pa.Table:
     """Return an answer as a table of Arrow, with 128-bit integers as 64-bit ones where all fit, else as decimals."""
-    import pyarrow as pa
+    from logagg.query.integers import with_integers
 
-    table = answer.to_arrow_table()
-    for place, field in enumerate(table.schema):
-        if pa.types.is_decimal(field.type) and field.type.scale == 0:
-            with suppress(pa.ArrowInvalid):
-                table = table.set_column(place, field.name, table.column(place).cast(pa.int64()))
-    return table
+    return with_integers(answer.to_arrow_table())
+
+
+def _most(name: str, limit: int | None) -> int | None:
+    """Return the most rows of a report: 20 if none was said, where it has more than one row; 0 is all of them."""
+    if limit is None:
+        return LIMIT if "$limit" in query_of(name) else None
+    return limit or None

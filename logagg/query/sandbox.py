@@ -44,6 +44,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from logagg.errors import LakeError, LimitReached, LogaggError, QueryFailed, QueryRefused
+from logagg.quantities import counted
 from logagg.query import sandbox_frames as frames
 from logagg.query import sandbox_kernel
 from logagg.query.sandbox_frames import ARROW, BATCH, DONE, HEADER, ROWS, SCHEMA
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LEAST_MEMORY = 64 << 20
+_BACKGROUND = 10  # the niceness of a query in the background
 SPILL_TIMES = 4  # the limit on spilled bytes, as a multiple of `memory`
 _TZPATH = "/usr/share/zoneinfo:/usr/lib/zoneinfo:/usr/share/lib/zoneinfo:/etc/zoneinfo"  # otherwise it is searched for, which takes 10 ms
 _KEPT = ("LD_LIBRARY_PATH",)  # environment variables that are kept: some interpreters do not start without them
@@ -77,6 +79,7 @@ class QueryLimits:
     seconds: float = 300.0  # of waiting for the answer
     memory: int = field(default_factory=half_of_memory)  # bytes that DuckDB counts; the process may take a quarter more
     rows: int = 1_000_000
+    background: bool = False  # it takes one core at most, and leaves that to others who want it
 
 
 class Sandbox:
@@ -89,7 +92,9 @@ class Sandbox:
         self._root, self._zone = root, zone
         self._limits = limits or QueryLimits()
         if self._limits.memory < LEAST_MEMORY:
-            raise LogaggError(f"memory: {self._limits.memory:,} bytes are too few", "a query needs 64MB or more")
+            raise LogaggError(
+                f"memory: {counted(self._limits.memory, 'byte is', 'bytes are')} too few", "a query needs 64MB or more"
+            )
         self._files: list[str] = []
         self._directories: list[str] = []
         for path in readable:
@@ -126,7 +131,7 @@ class Sandbox:
         return answer
 
     def _request(self, query: str, spill: str) -> dict[str, Any]:
-        threads = _processors()
+        threads = 1 if self._limits.background else _processors()
         return {
             "path": _path(),
             "query": query,
@@ -191,6 +196,9 @@ class Answer:
             env=_environment(),
             start_new_session=True,  # so that Ctrl-C reaches this process only, which ends the child
         )
+        if self._limits.background:
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, self._child.pid, _BACKGROUND)
         assert self._child.stdin is not None
         with contextlib.suppress(BrokenPipeError), self._child.stdin as stdin:
             stdin.write(json.dumps(request).encode())
@@ -233,7 +241,8 @@ class Answer:
         self._given += rows
         if self._limits.rows and self._given > self._limits.rows:
             raise LimitReached(
-                f"the answer has more than {self._limits.rows:,} rows", "add LIMIT, or allow more with --rows (0: all)"
+                f"the answer has more than {counted(self._limits.rows, 'row')}",
+                "add LIMIT, or allow more with --rows (0: all)",
             )
 
     def cancel(self) -> None:

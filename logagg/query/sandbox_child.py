@@ -77,14 +77,15 @@ class Snapshot:
 
 def main(asked: dict[str, Any]) -> None:
     """Answer the request on standard output, and end."""
-    output = _take_output()
+    output, own = _take_output(), ""
     try:
         request = QueryRequest(**asked)
+        own = request.condition or request.query
         guard_lifetime(request)
         _prepare(request.form)
         _answer(request, output)
     except BaseException as error:  # any error is reported in one frame
-        _send(output, FAILED, json.dumps(_told(error)).encode())
+        _send(output, FAILED, json.dumps(_told(error, own)).encode())
     os._exit(0)
 
 
@@ -128,17 +129,22 @@ def _opened(request: QueryRequest) -> Snapshot:
     from logagg.query.snapshot import attach, set_zone
 
     connection = attach(Path(request.lake), START | {"memory_limit": f"{request.memory}B"})
-    [(home,)] = connection.execute("SELECT root FROM lake").fetchall()
-    names = connection.execute("SELECT path FROM files").fetchall()
+    files = parts_of(connection)
     set_zone(connection, request.zone)
     connection.execute(_ONE_OF_EACH).fetchall()
-    return Snapshot(connection, [_whole(home, name) for (name,) in names])
+    return Snapshot(connection, files)
 
 
 # DuckDB imports Python modules at the first value of these types, so one value of each is fetched now.
 _ONE_OF_EACH = (
     "SELECT now(), uuid(), 1.5::DECIMAL(5, 2), INTERVAL 1 DAY, '12:00:00+02'::TIMETZ, map {'a': 1}, 1::BIGNUM"
 )
+
+
+def parts_of(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the paths of the files that the views of a catalog read. Raises LakeError."""
+    [(home,)] = connection.execute("SELECT root FROM lake").fetchall()
+    return [_whole(home, name) for (name,) in connection.execute("SELECT path FROM files").fetchall()]
 
 
 def _whole(home: str, name: str) -> str:
@@ -189,7 +195,12 @@ def guard_paths(request: QueryRequest, snapshot: Snapshot) -> None:
     if request.spill:
         connection.execute(f"SET max_temp_directory_size = '{request.spill_size}B'")
     connection.execute(f"SET allowed_directories = {_listed(request.directories)}")
-    connection.execute(f"SET allowed_paths = {_listed([*snapshot.files, *request.files])}")
+    allow_only(connection, [*snapshot.files, *request.files])
+
+
+def allow_only(connection: duckdb.DuckDBPyConnection, files: list[str]) -> None:
+    """Let all queries of an instance read these files, and what its other settings name."""
+    connection.execute(f"SET allowed_paths = {_listed(files)}")
     connection.execute("SET enable_external_access = false")
 
 
@@ -282,18 +293,29 @@ def _send(output: int, kind: bytes, payload: Any) -> None:
             left = left[os.write(output, left) :]
 
 
-def _told(error: BaseException) -> dict[str, str]:
-    """Return an error as kind, message of one line, and hint."""
+def _told(error: BaseException, own: str) -> dict[str, str]:
+    """Return an error as kind, message of one line, and hint; `own` is the user's own text."""
     if isinstance(error, LogaggError):
         return {"kind": type(error).__name__, "message": error.message[:LONGEST_ERROR], "hint": error.hint}
     if isinstance(error, MemoryError) or "Out of Memory Error" in str(error):
         return {"kind": "memory", "message": "", "hint": ""}
     if type(error).__module__.endswith("duckdb"):
-        return {"kind": "sql", "message": _in_one_line(error), "hint": ""}
+        return {"kind": "sql", "message": _in_one_line(error, own), "hint": ""}
     return {"kind": "internal", "message": f"{type(error).__name__}: {error}"[:LONGEST_ERROR], "hint": ""}
 
 
-def _in_one_line(error: BaseException) -> str:
-    """Return DuckDB's message, and the line of the query that it refers to."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip(" ^\t")]
-    return (": ".join(lines[:1]) + "".join(f" [{line}]" for line in lines[1:3]))[:LONGEST_ERROR]
+def _in_one_line(error: BaseException, own: str) -> str:
+    """Return DuckDB's message, and the line of the user's text that it refers to."""
+    first, *further = [line.strip() for line in str(error).splitlines() if line.strip(" ^\t")] or [""]
+    shown = filter(None, (_in_own_text(line, own) for line in further[:2]))
+    return (first + "".join(f" [{line}]" for line in shown))[:LONGEST_ERROR]
+
+
+def _in_own_text(line: str, own: str) -> str:
+    """Return a line of an error; of one that shows a line of the query, what the user wrote, and nothing around it."""
+    if not (found := re.fullmatch(r"LINE (\d+): (.*)", line)):
+        return line
+    part = found[2].removeprefix("...").removesuffix("...").strip()
+    numbers = [number for number, text in enumerate(own.splitlines(), 1) if part in text]
+    nearest = min(numbers, key=lambda number: abs(number - int(found[1])), default=0)
+    return f"LINE {nearest}: {found[2]}" if nearest else ""

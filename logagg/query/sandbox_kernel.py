@@ -19,7 +19,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 
 # prctl(2)
-_SET_PDEATHSIG, _SET_DUMPABLE, _SET_SECCOMP, _SET_NO_NEW_PRIVS = 1, 4, 22, 38
+_SET_PDEATHSIG, _SET_DUMPABLE, _GET_SECCOMP, _SET_SECCOMP, _SET_NO_NEW_PRIVS = 1, 4, 21, 22, 38
 _SIGKILL = 9
 
 # landlock(7); the numbers of its system calls are the same on all machines.
@@ -191,15 +191,20 @@ _MACHINES: dict[str, tuple[int, str, str]] = {
 _CHECKED = {"x86_64": (2, 257, 56, 72, 302, 234), "aarch64": (0, 56, 220, 25, 261, 131)}
 
 
+def has_seccomp() -> bool:
+    """Tell whether the kernel has seccomp, and its system calls are known here; a container may still forbid it."""
+    return os.uname().sysname == "Linux" and os.uname().machine in _MACHINES and _libc.prctl(_GET_SECCOMP) >= 0
+
+
 def restrict_syscalls(*, writes: bool) -> bool:
     """Allow only the system calls that a query needs; False if this machine lacks seccomp, or is unknown.
 
     Without `writes`, files cannot be opened for writing. Other calls fail as if the kernel did not have them: sockets,
     programs, processes, changes of names, owners, modes or times, and signals to other processes.
     """
-    machine = os.uname().machine
-    if os.uname().sysname != "Linux" or machine not in _MACHINES:
+    if not has_seccomp():
         return False
+    machine = os.uname().machine
     program = b"".join(struct.pack("=HBBI", *one) for one in _program(machine, writes=writes))
     held = ctypes.create_string_buffer(program)
     pointer = ctypes.create_string_buffer(struct.pack("@HP", len(program) // 8, ctypes.addressof(held)))

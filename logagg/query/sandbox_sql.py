@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from logagg.errors import LogaggError, QueryRefused
+from logagg.quantities import counted
 from logagg.sql_functions import TABLES, VALUES, VIEWS
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def check(connection: duckdb.DuckDBPyConnection, text: str) -> Checked:
     try:
         statements = _trees(connection, found.select)
         if len(statements) != 1:
-            raise QueryRefused(f"a text of {len(statements)} statements")
+            raise QueryRefused(f"a text of {counted(len(statements), 'statement')}")
         _check_tree(statements[0])
     except RecursionError:
         raise QueryRefused("a query that is nested so deep") from None
@@ -106,7 +107,7 @@ def _split(connection: duckdb.DuckDBPyConnection, text: str) -> Checked:
     if not statements:
         raise LogaggError("no query", "give it as an argument or on standard input")
     if len(statements) > 1:
-        raise QueryRefused(f"a text of {len(statements)} statements")
+        raise QueryRefused(f"a text of {counted(len(statements), 'statement')}")
     query = statements[0].query.strip().rstrip(";").rstrip()
     if kinds == ["EXPLAIN"]:
         return _explained(query)

@@ -8,48 +8,34 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import duckdb
 
 from logagg import spill
-from logagg.clock import Clock, SystemClock
 from logagg.errors import CHECK, LakeError, LogaggError
 from logagg.lake_format import LINK, refuse_unreadable
 from logagg.query.times import zone_of
 from logagg.quoting import literal
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from logagg.query.reports import Bots
-    from logagg.query.status import Status
-    from logagg.query.times import When
-
 ATTEMPTS = 3  # a snapshot disappears only if its grace period ends between two system calls
-
-Parameters = Mapping[str, object] | Sequence[object]
-
-
-def open(root: str | os.PathLike[str] = "lake", clock: Clock | None = None, tz: str = "UTC") -> OpenLake:
-    """Open a lake for queries on its newest snapshot.
-
-    `tz` is the time zone of days and of the times in answers. Raises LakeError, and LogaggError for an unknown zone.
-    """
-    return OpenLake(Path(root), clock or SystemClock(), tz)
 
 
 def connect(root: str | os.PathLike[str] = "lake", tz: str = "UTC") -> duckdb.DuckDBPyConnection:
     """Return a plain read-only DuckDB connection to the newest snapshot, which stays the same while it is open.
 
-    `tz` is the time zone of days and of the times in answers. Raises LakeError if the lake does not exist, or this version
+    For what only a DuckDB connection can do; `logagg.open` sees later commits by itself, and its frames keep integers. `tz`
+    is the time zone of days and of the times in answers. Raises LakeError if the lake does not exist, or this version
     cannot read it; LogaggError for an unknown zone.
+
+    >>> with logagg.connect("lake") as connection:
+    ...     connection.sql("SELECT total(hits) AS hits FROM traffic").fetchall()
+    [(6436,)]
     """
-    link, zone = str(Path(root) / LINK), zone_of(tz or "UTC").key
-    return _opened(Path(root), lambda _: _prepared(duckdb.connect(link, read_only=True), zone))
+    zone = zone_of(tz or "UTC").key
+    return _opened(Path(root), lambda target: _prepared(duckdb.connect(str(target), read_only=True), zone))
 
 
 def attach(root: Path, config: dict[str, Any]) -> duckdb.DuckDBPyConnection:
@@ -137,114 +123,6 @@ def _is_same(one: Path, other: Path) -> bool:
         return False
 
 
-class OpenLake:
-    """A lake that answers each call from its newest snapshot.
-
-    An answer keeps its snapshot open, so later calls do not change it.
-    """
-
-    def __init__(self, root: Path, clock: Clock, tz: str = "UTC") -> None:
-        self.root = root
-        self._clock, self._zone = clock, zone_of(tz or "UTC")
-        self._target: Path | None = None
-        self._connection: duckdb.DuckDBPyConnection | None = None
-        self._newest()
-
-    def sql(self, query: str, params: Parameters | None = None) -> duckdb.DuckDBPyRelation | None:
-        """Return the answer as a DuckDB relation (`.df()`, `.arrow()`, `.fetchall()`), or None for a statement without one.
-
-        `params` fill `$name` or `?` in the query. Raises LakeError, and duckdb.Error for a wrong query.
-        """
-        return self._newest().sql(query, params=params)
-
-    def report(
-        self,
-        name: str,
-        since: When | None = None,
-        until: When | None = None,
-        *,
-        limit: int | None = None,
-        site: str | None = None,
-        bots: Bots = "include",
-    ) -> pd.DataFrame:
-        """Return a report as a data frame: all its rows, or the first `limit`.
-
-        `since` and `until` are written as on the command line, or are a datetime, date or timedelta (that long ago).
-        `site` and `bots` narrow what is counted. Raises LogaggError.
-        """
-        from logagg.query import reports
-
-        now = self._clock.now()
-        wanted = reports.ReportRequest.of(
-            name, now, since=since, until=until, limit=limit, site=site, bots=bots, zone=self._zone
-        )
-        return reports.frame(reports.run(self._newest(), wanted))
-
-    def lines(
-        self,
-        where: str = "",
-        since: When | None = None,
-        until: When | None = None,
-        *,
-        limit: int = 20,
-        paths: Sequence[str | os.PathLike[str]] = (),
-    ) -> pd.DataFrame:
-        """Return the log lines behind requests, read from their logs: the newest `limit` of them, in the order of time.
-
-        `where` is a condition over `requests`; it runs in the sandbox, so it may come from anybody. `paths` are further
-        files and directories to look for rotated logs in. The columns are those of `requests`, with `file`, `line`, and
-        `reason`: why there is no line. Raises LogaggError.
-        """
-        from logagg.query import lines
-
-        asked = lines.LinesRequest.of(where, self._clock.now(), since=since, until=until, limit=limit, zone=self._zone)
-        with lines.find(self.root, asked, paths) as found:
-            return found.frame()
-
-    def status(self, max_age: float | None = None) -> Status:
-        """Return positions, lag, rates and problems, as `logagg status` shows them; `max_age` in seconds."""
-        from logagg.query import status
-
-        return status.look(self.root, self._newest(), self._clock.now(), max_age)
-
-    def close(self) -> None:
-        """Release the snapshot; earlier answers remain valid."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = self._target = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        from logagg.query.render import counted
-
-        try:
-            found = self._newest().execute("SELECT count(*), max(committed_at) FROM commits").fetchone()
-        except LakeError as error:
-            return f"<lake {self.root}: {error}>"
-        commits, last = found or (0, None)
-        when = f", the last at {last:%Y-%m-%d %H:%M:%S} UTC" if last else ""
-        views = ", ".join(name for (name,) in self._newest().execute(_VIEWS).fetchall())
-        return f"<lake {self.root}: {counted(commits, 'commit')}{when}; views {views}>"
-
-    def _newest(self) -> duckdb.DuckDBPyConnection:
-        """Return a connection to the newest snapshot, a new one for each query."""
-        target = target_of(self.root)
-        if self._connection is None or target != self._target:
-            # Never closed here: earlier relations may be read later, and keep their connection open themselves.
-            self._connection, self._target = connect(self.root, self._zone.key), target
-        return _cursor(self._connection, self._zone.key)
-
-
-_VIEWS = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY view_name"
-
-
 def set_zone(connection: duckdb.DuckDBPyConnection, zone: str) -> None:
     """Set the time zone of days and of times in answers. Raises LogaggError if DuckDB does not know it."""
     try:
@@ -261,7 +139,8 @@ def _set(connection: duckdb.DuckDBPyConnection, zone: str) -> None:
     )  # so that queries can join data frames of the caller by name
 
 
-def _cursor(connection: duckdb.DuckDBPyConnection, zone: str) -> duckdb.DuckDBPyConnection:
+def cursor_of(connection: duckdb.DuckDBPyConnection, zone: str) -> duckdb.DuckDBPyConnection:
+    """Return another connection to the same snapshot, for one query."""
     cursor = connection.cursor()
     _set(cursor, zone)
     return cursor

@@ -18,8 +18,8 @@ from logagg.clock import is_set, not_set
 from logagg.errors import CHECK
 from logagg.lake import heartbeats, locks
 from logagg.lake.heartbeats import LockState
+from logagg.quantities import counted
 from logagg.query import tails
-from logagg.query.render import counted
 from logagg.query.tails import TailHealth
 
 
@@ -205,7 +205,7 @@ def _damage(root: Path, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
     for row in found.fetchall():
         part = dict(zip(names, row, strict=True))
         if what := "damaged" if part.get("damaged") else _cut_off(root / part["path"], part["bytes"]):
-            yield f"{root / part['path']}: {what} ({part['rows']:,} rows of {part['rollup']}); {CHECK}"
+            yield f"{root / part['path']}: {what} ({counted(part['rows'], 'row')} of {part['rollup']}); {CHECK}"
 
 
 def _cut_off(path: Path, size: int) -> str:

@@ -17,13 +17,14 @@ from typing import TextIO
 
 from logagg.notice_log import printable
 from logagg.query.render import Row, Rows, shown
+from logagg.query.shorten import padded, shorten, width
 
 GAP = "  "
 LEAST = 8  # characters that a text is shortened to, if it has more
-MARK = "…"
 SAMPLE = 1_000  # rows of a Markdown table that tell which columns are numbers
 
-_YEAR = re.compile(r"(?<![a-z])(iso)?year(?![a-z])")
+# Columns whose numbers are names: 2026 is a year, 13335 a network, and neither is an amount.
+_NAMES = re.compile(r"(?<![a-z])((iso)?year|epoch|asn|visitor|id|pid|port)(?![a-z])")
 _MARKDOWN = re.compile(r"([\\`*\[\]<>|~&$]|(?<![^\W_])_|_(?![^\W_]))")  # a _ within a word means nothing
 
 
@@ -72,19 +73,20 @@ def _column(name: str, values: Sequence[object]) -> _Column:
     return _Column(
         printable(name),
         cells(name, values),
-        _are_numbers(values),
+        are_numbers(values),
         any(isinstance(value, str | bytes | list | tuple | dict) for value in values),
     )
 
 
 def cells(name: str, values: Iterable[object]) -> list[str]:
-    """Return the values of a column as texts; years have no thousands."""
-    if _YEAR.search(name.lower()):
-        return [str(value) if type(value) is int else shown(value) for value in values]
+    """Return the values of a column as texts; numbers that are names, such as years, have no thousands."""
+    if _NAMES.search(name.lower()):
+        return [str(value) if type(value) in (int, float) else shown(value) for value in values]
     return [shown(value) for value in values]
 
 
-def _are_numbers(values: Iterable[object]) -> bool:
+def are_numbers(values: Iterable[object]) -> bool:
+    """Tell whether all values that there are, are numbers."""
     return all(
         value is None or (isinstance(value, int | float | Decimal) and not isinstance(value, bool)) for value in values
     )
@@ -119,51 +121,12 @@ def fitting(widths: Sequence[int], least: Sequence[int], limit: int) -> list[int
     return found
 
 
-def width(text: str) -> int:
-    """Return how many cells of a terminal a text takes: letters of East Asia take two, combining ones none."""
-    if text.isascii():
-        return len(text)
-    return sum(map(_cells_of, text))
-
-
-def _cells_of(character: str) -> int:
-    from rich.cells import get_character_cell_size
-
-    return get_character_cell_size(character)
-
-
-def padded(text: str, limit: int, *, right: bool = False) -> str:
-    """Return a text with spaces up to a width."""
-    spaces = " " * (limit - width(text))
-    return spaces + text if right else text + spaces
-
-
-def shorten(text: str, limit: int) -> str:
-    """Return a text of at most this width: a path without its middle, other texts without their end."""
-    if width(text) <= limit:
-        return text
-    rest = limit - width(MARK)
-    if "/" not in text:
-        return _beginning(text, rest) + MARK
-    end = _beginning(text[::-1], rest // 2)[::-1]
-    return _beginning(text, rest - width(end)) + MARK + end
-
-
-def _beginning(text: str, limit: int) -> str:
-    """Return as much of the beginning of a text as fits."""
-    for place, character in enumerate(text):
-        limit -= 1 if character.isascii() else _cells_of(character)
-        if limit < 0:
-            return text[:place]
-    return text
-
-
 def write_markdown(answer: Rows, stream: TextIO) -> None:
     """Write a table as GitHub's Markdown has them. Texts look as they are: what Markdown or HTML would act upon is escaped."""
     rows = iter(answer.rows)
     first = list(itertools.islice(rows, SAMPLE))  # a query that fails at once must not leave a header
     columns = zip(*first, strict=True) if first else ([] for _ in answer.columns)
-    rules = ["---:" if first and _are_numbers(column) else "---" for column in columns]
+    rules = ["---:" if first and are_numbers(column) else "---" for column in columns]
     stream.write(_markdown_row(_markdown(printable(name)) for name in answer.columns))
     stream.write(_markdown_row(rules))
     for row in itertools.chain(first, rows):

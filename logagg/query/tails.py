@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from logagg.heartbeat import Heartbeat, LogProblem
+from logagg.quantities import counted
 
 PATIENCE = 30.0  # seconds that a tail may be silent, or may have waiting data without a commit
 
@@ -89,7 +90,9 @@ def _standstill(tail: TailHealth) -> Iterator[str]:
     if tail.age > PATIENCE:
         yield f"{_who(tail)}a tail runs (process {tail.heartbeat.pid}), but its last heartbeat is {tail.age:,.0f} s old"
     elif tail.heartbeat.stalled > patience:
-        unread = f"{tail.heartbeat.unread:,} bytes are unread" if tail.heartbeat.unread else "data wait"
+        unread = (
+            f"{counted(tail.heartbeat.unread, 'byte is', 'bytes are')} unread" if tail.heartbeat.unread else "data wait"
+        )
         stalled = tail.heartbeat.stalled + tail.age
         yield f"{_who(tail)}a tail runs, {unread}, but nothing was committed for {stalled:,.0f} s"
 
@@ -97,7 +100,7 @@ def _standstill(tail: TailHealth) -> Iterator[str]:
 def silent(tail: TailHealth) -> Iterator[str]:
     """Report that a remote tail has fallen silent with bytes unread."""
     if tail.name and tail.state == "lost" and tail.heartbeat.unread:
-        yield f"{_who(tail)}nothing was heard of it for {tail.age:,.0f} s; {tail.heartbeat.unread:,} bytes were unread"
+        yield f"{_who(tail)}nothing was heard of it for {tail.age:,.0f} s; {counted(tail.heartbeat.unread, 'byte was', 'bytes were')} unread"
 
 
 def too_old(tails: Iterable[TailHealth], max_age: float) -> Iterator[str]:

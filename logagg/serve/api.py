@@ -11,19 +11,22 @@ from typing import Any
 from starlette.datastructures import QueryParams
 
 from logagg import __version__
+from logagg.alert.overview import rows as alert_rows
 from logagg.errors import LogaggError, NotFound
 from logagg.explore import overview, page
 from logagg.explore.panels import MOST_ROWS, PanelRequest, panel_answer, panel_named
 from logagg.explore.query import Ask
 from logagg.explore.requests import events, reject_samples, rejects
 from logagg.explore.scope import Scope
+from logagg.explore.snapshots import AT_A_TIME, AnswerLimits, Snapshot
 from logagg.query import reports
 from logagg.query.lines import LinesRequest, find
+from logagg.query.render import as_json
 from logagg.query.sandbox import QueryLimits, Sandbox
 from logagg.quoting import literal
+from logagg.serve.answers import Remembered
 from logagg.serve.formats import Table, flat
 from logagg.serve.parameters import FORMAT, SCOPE, Parameter, by_name, listed, number, scope_of, whole
-from logagg.serve.snapshots import AT_A_TIME, AnswerLimits, Remembered, Snapshot
 
 SORT, ORDER = "sort.", "order."
 MOST_LINES = 1_000
@@ -215,6 +218,11 @@ def _sql(asked: Asked) -> Answered:
         return {"columns": answer.columns, "rows": rows}, rows
 
 
+def _alerts(asked: Asked) -> Answered:
+    rows = [one.as_dict() for one in alert_rows(asked.served.root, asked.now)]
+    return {"rows": rows}, [{**row, "labels": as_json(row["labels"])} for row in rows]
+
+
 def _cluster(asked: Asked) -> Answered:
     if asked.served.cluster is None:
         raise NotFound("no job servers to ask", "start logagg serve with --gearman HOST:PORT")
@@ -284,6 +292,7 @@ ENDPOINTS: Sequence[Endpoint] = (
         (Parameter("q", "The query.", _TEXT, required=True),),
         follows_commits=False,
     ),
+    Endpoint("alerts", "What fires, and all alerts that were evaluated.", _alerts, follows_commits=False),
     Endpoint(
         "cluster", "Job servers, shards, tailers; only with --gearman.", _cluster, follows_commits=False, is_table=False
     ),

@@ -21,23 +21,29 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from logagg.alert.overview import firing
 from logagg.clock import Clock
 from logagg.errors import LakeError, LimitReached, LogaggError, NotFound
 from logagg.explore import page
-from logagg.metrics import Sample, exposition
+from logagg.explore.snapshots import Left, Snapshots
+from logagg.metrics import ANSWERS, COMMIT, COMPUTED, LAST_COMMIT, PAGES, REUSED, STATE, Sample
+from logagg.quantities import counted
 from logagg.query.render import as_json
+from logagg.scrape import exposition, of_process
 from logagg.serve import openapi
+from logagg.serve.answers import Answers, Remembered
 from logagg.serve.api import ENDPOINTS, Asked, Endpoint, ServedLake, lake_of
 from logagg.serve.formats import MEDIA_TYPES, chosen, encoded
 from logagg.serve.guard import Access, Guard, refused
 from logagg.serve.live import Announcer
 from logagg.serve.parameters import MOST_TEXT, refuse_unknown
-from logagg.serve.snapshots import Answers, Left, Remembered, Snapshots
 
 WORKERS = 4  # queries at a time
 WAITING = 64  # requests that wait for one of them; more are asked to come later
 OF_A_CLIENT = 16  # requests of one client at a time: those of a few pages
 LEFT = 499  # the status of nginx for a client that left before it was answered, as a page does with a new question
+STATUSES = (200, 304, 400, 404, LEFT, 503)  # of answers
+STATES = ("good", "warn", "bad")
 RETRY = {"Retry-After": "1"}
 STATIC = {
     "": ("index.html", "text/html; charset=utf-8"),
@@ -106,7 +112,7 @@ class Server:
             if left.done():
                 return Response(status_code=LEFT)
             if len(request.url.query) > MOST_TEXT:
-                raise LogaggError("the address is too long", f"{MOST_TEXT:,} characters at most")
+                raise LogaggError("the address is too long", f"{counted(MOST_TEXT, 'character')} at most")
             refuse_unknown(request.query_params, endpoint.names, endpoint.prefixes)
             form = chosen(request.query_params.get("format"), request.headers.get("accept", ""))
             return self._answer_as(form, endpoint, request, left)
@@ -147,8 +153,11 @@ class Server:
         snapshot = self._snapshots.newest()
         with snapshot.queries() as ask:
             newest = page.span(snapshot.facts, ask)[1]
-        found = snapshot.status(self._served.root, self._clock.now())
-        return page.status_answer(found, snapshot.facts.commit, newest)
+        now = self._clock.now()
+        found = page.status_answer(snapshot.status(self._served.root, now), snapshot.facts.commit, newest)
+        alerts = [one.text for one in firing(self._served.root, now)]
+        state = "warn" if alerts and found["state"] == "good" else found["state"]
+        return found | {"state": state, "reasons": [*found["reasons"], *alerts]}
 
     async def _events(self, request: Request) -> Response:
         if self._announcer.is_full:
@@ -187,22 +196,25 @@ class Server:
         return self._count(_json(openapi.document()))
 
     async def _metrics(self, request: Request) -> Response:
-        return self._count(Response(exposition(self._numbers), media_type="text/plain; version=0.0.4"))
+        body = await asyncio.to_thread(exposition, self._numbers)
+        return self._count(Response(body, media_type="text/plain; version=0.0.4"))
 
     def _numbers(self) -> Iterator[Sample]:
-        for code, count in sorted(self._asked.items()):
-            yield Sample("logagg_http_answers_total", "Answers, by status.", count, ("status", str(code)))
-        yield Sample("logagg_http_computed_total", "Answers that were computed.", self._answers.computed)
-        yield Sample("logagg_http_reused_total", "Answers that were computed before.", self._answers.reused)
-        yield Sample("logagg_http_pages", "Open pages that get live events.", self._announcer.pages)
+        yield from ANSWERS.each({str(code): count for code, count in list(self._asked.items())}, map(str, STATUSES))
+        yield COMPUTED.of(self._answers.computed)
+        yield REUSED.of(self._answers.reused)
+        yield PAGES.of(self._announcer.pages)
+        yield from STATE.each({self._status_told()["state"]: 1}, STATES)
+        yield from self._newest_commit()
+        yield from of_process()
+
+    def _newest_commit(self) -> Iterator[Sample]:
         try:
             facts = self._snapshots.newest().facts
         except LakeError:
             return
-        yield Sample("logagg_commit", "The number of the newest commit.", facts.commit)
-        if facts.committed_at:
-            age = max(0.0, self._clock.now() - facts.committed_at.timestamp())
-            yield Sample("logagg_commit_age_seconds", "Seconds since the newest commit.", age)
+        yield COMMIT.of(facts.commit)
+        yield LAST_COMMIT.of(facts.committed_at.timestamp() if facts.committed_at else 0)
 
     def _count(self, answer: Response) -> Response:
         self._asked[answer.status_code] += 1

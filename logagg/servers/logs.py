@@ -19,6 +19,7 @@ from logagg.intake.discover import find
 from logagg.intake.paths import PathProblem, problem
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.formats.format import Format
+from logagg.quantities import counted
 from logagg.servers.files import Place
 
 _NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*\.?")
@@ -197,7 +198,7 @@ def _notes(
     if len(formats) > 1:
         yield "it is written in several formats, which are detected"
     if len(sites) > 1 and not named:
-        yield f"{len(sites)} servers write it, and its format does not say which: add $host (Apache: %v)"
+        yield f"{counted(len(sites), 'server')} write it, and its format does not say which: add $host (Apache: %v)"
 
 
 # sites

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from logagg.clock import Clock
 from logagg.lake.progress import MergeProgress
 from logagg.notice_log import show
+from logagg.quantities import counted, size
 from logagg.tail.stats import Tally
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class StatusLine:
         rate = (self._tally.lines - lines) / max(self._seen[0] - then, 1e-3)
         rejects = sum(self._tally.rejects.values())
         behind = f", {size(backlog)} behind" if backlog else ""
-        text = f"{self._tally.lines:,} lines, {rate:,.0f}/s, {rejects:,} rejects{behind}"
+        text = f"{counted(self._tally.lines, 'line')}, {rate:,.0f}/s, {counted(rejects, 'reject')}{behind}"
         text += f", {merging}" if merging else ""
         show(text[: self._width() - 1], self._stream)
 
@@ -100,7 +101,7 @@ def merge_line(merging: MergeProgress, enabled: bool) -> Iterator[None]:
 def summary(tally: Tally, seconds: float, lake: Path) -> Iterable[str]:
     """Yield the lines of the summary: what was read, and what to type next."""
     rate = tally.lines / max(seconds, 1e-3)
-    yield f"{tally.lines:,} lines ({size(tally.bytes)}) in {seconds:.1f} s, {rate:,.0f} lines/s"
+    yield f"{counted(tally.lines, 'line')} ({size(tally.bytes)}) in {seconds:.1f} s, {rate:,.0f} lines/s"
     if tally.kinds:
         yield "events:  " + _counts(tally.kinds.most_common())
     if tally.rejects:
@@ -108,15 +109,6 @@ def summary(tally: Tally, seconds: float, lake: Path) -> Iterable[str]:
     where = "" if lake == Path("lake") else f" --lake {lake}"
     yield f"lake:    {lake}"
     yield f"next:    logagg report overview{where}   or   logagg sql{where} 'SELECT * FROM pages LIMIT 10'"
-
-
-def size(count: float) -> str:
-    """Return a number of bytes in human-readable form."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
 
 
 def _counts(pairs: Iterable[tuple[str, int]]) -> str:

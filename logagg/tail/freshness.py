@@ -13,6 +13,7 @@ class Freshness:
         # Times. Everything in the logs then: is read; will be in the next commit; is committed.
         self._read = self._cut = self._committed = clock.monotonic()
         self._moved = self._read  # the last commit
+        self.committed_at = 0.0  # the last commit, in seconds since the epoch; 0: not known
 
     def read(self, at: float) -> None:
         """Note that everything in the logs at this time has been read."""
@@ -34,6 +35,11 @@ class Freshness:
     def moved(self) -> None:
         """Note that something was committed."""
         self._moved = self._clock.monotonic()
+        self.committed_at = self._clock.now()
+
+    def last_commit_was(self, at: float) -> None:
+        """Note when the last commit before this run was made, in seconds since the epoch."""
+        self.committed_at = self.committed_at or at
 
     @property
     def behind(self) -> float:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
+from logagg.alert.service import AlertService
 from logagg.clock import Clock, SystemClock
 from logagg.config.sections import Config
 from logagg.heartbeat import Heartbeat
@@ -58,8 +59,10 @@ def tail(
         try:
             lake.refuse_missing()
             notices = Notices(clock, verbosity=options.verbosity, as_json=options.log_json)
-            destination = LocalDestination(lake, options, clock, notices, requests, ready.count)
-            Run(options, destination, clock, notices, requests, ready).run()
+            alerts = AlertService(options.lake, config, clock, notices.report)
+            destination = LocalDestination(lake, options, clock, notices, requests, ready.count, alerts)
+            with alerts.running(once=options.once):
+                Run(options, destination, clock, notices, requests, ready).run()
         finally:
             lake.close()
 
@@ -68,8 +71,16 @@ class LocalDestination(Destination):
     """The lake of this process."""
 
     def __init__(
-        self, lake: Lake, options: TailOptions, clock: Clock, notices: Notices, requests: ControlRequests, parsers: int
+        self,
+        lake: Lake,
+        options: TailOptions,
+        clock: Clock,
+        notices: Notices,
+        requests: ControlRequests,
+        parsers: int,
+        alerts: AlertService,
     ) -> None:
+        self._alerts = alerts
         self._lake, self._options, self._clock, self._notices, self._parsers = lake, options, clock, notices, parsers
         self._shards, self._budget = options.shard_count, options.budget
         self.lock = heartbeats.lock_state(options.lake).taken
@@ -111,6 +122,7 @@ class LocalDestination(Destination):
 
     def adopt(self, config: Config) -> LocalSink:
         self._lake.reconfigure(tables_of(config), config)
+        self._alerts.adopt(config)
         return self.sink(config)
 
     def say(self, heartbeat: Heartbeat) -> None:
@@ -122,6 +134,7 @@ class LocalDestination(Destination):
 
     def numbers(self) -> Iterator[Sample]:
         yield from merged(self._lake.merging)
+        yield from self._alerts.numbers()
 
     def may_forget(self) -> bool:
         return self._lake.clock_is_settled()

@@ -37,7 +37,7 @@ class TailOptions:
 
     def follows(self, config: Config) -> list[str]:
         """Return the paths to follow: those named, and those of a configuration."""
-        return list(dict.fromkeys((*self.paths, *(log.path for log in config.logs if self.configured))))
+        return list(dict.fromkeys((*self.paths, *(config.paths if self.configured else ()))))
 
     def check_paths(self) -> None:
         """Raise SourceError for a path for which the run need not wait: one that was named, or if there is no other."""

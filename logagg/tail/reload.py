@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from logagg.config.sections import SETTINGS, Config
+from logagg.config.sections import SETTINGS, Config, Setting
 from logagg.errors import LogaggError
 from logagg.notice_log import Notices
 from logagg.notices import configuration_refused, configuration_unchanged, settings_need_restart
 
-# Settings of [tail] that the tailer and the shards keep for life.
-FIXED = ("shards", "memory", "chunk", "max_line", "idle", "forget", "begin")
+# Settings that the tailer, the shards and the lake keep for life.
+FIXED = {"tail": ("shards", "memory", "chunk", "max_line", "idle", "forget", "begin"), "lake": ("path",)}
 
 
 def reloaded(
@@ -35,9 +35,14 @@ def reloaded(
 def kept(new: Config, old: Config) -> tuple[Config, list[str]]:
     """Return a new configuration without the changes that need a restart, and the keys of those."""
     waiting = [
-        one.key
-        for one in SETTINGS
-        if one.section == "tail" and one.field in FIXED and getattr(new.tail, one.field) != getattr(old.tail, one.field)
+        one.key for one in SETTINGS if one.field in FIXED.get(one.section, ()) and _value(new, one) != _value(old, one)
     ]
-    tail = replace(new.tail, **{name: getattr(old.tail, name) for name in FIXED})
-    return replace(new, tail=tail), waiting
+    changes = {
+        section: replace(getattr(new, section), **{name: getattr(getattr(old, section), name) for name in names})
+        for section, names in FIXED.items()
+    }
+    return replace(new, **changes), waiting
+
+
+def _value(config: Config, one: Setting) -> object:
+    return getattr(getattr(config, one.section), one.field)

@@ -18,9 +18,10 @@ from logagg.heartbeat import FollowedLog, Heartbeat, LogProblem
 from logagg.intake import paths
 from logagg.intake.names import STDIN
 from logagg.intake.tail import Tailer
-from logagg.metrics import Sample
+from logagg.metrics import BEHIND, FOLLOWED, LOG_UNREAD, LOG_UNREAD_FOR, UNPARSED, UNREADABLE, WAITING, Sample
 from logagg.notice_log import Notices
 from logagg.notices import log_unreadable, path_missing
+from logagg.quantities import counted
 from logagg.tail.freshness import Freshness
 from logagg.tail.options import TailOptions
 from logagg.tail.parse_record import ParseRecord
@@ -62,6 +63,8 @@ class Reporter:
         self._since: dict[
             tuple[str, str], float
         ] = {}  # by kind and path of a problem, by the clock that never goes back
+        self._unread: dict[str, int] = {}  # bytes by log
+        self._unread_since: dict[str, float] = {}  # by log, by the clock that never goes back
         self._waiting: dict[str, str] = {}  # by path
         self._refused: dict[str, str] = {}
         self._sent = self._looked = float("-inf")
@@ -89,6 +92,7 @@ class Reporter:
         if now - self._looked < AT_LEAST:
             return
         self._looked = now
+        self._look_at_backlog(tailer)
         wrong = self._what_is_wrong(tailer)
         clock_was_set = abs(self._clock_offset() - self._offset) > AT_LEAST  # the last heartbeat has a wrong age
         if now - self._sent >= EVERY or clock_was_set or self._names(*wrong) != self._said:
@@ -109,22 +113,18 @@ class Reporter:
     def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
         newest = self._newest
-        yield Sample("logagg_followed_logs", "Logs that the tail follows.", newest.following)
-        yield Sample("logagg_unreadable_logs", "Logs that cannot be read.", len(newest.unreadable))
-        yield Sample(
-            "logagg_unparsed_logs",
-            "Logs that match no format, or whose last lines are mostly rejects.",
-            len(newest.unparsed),
-        )
-        yield Sample("logagg_waiting_paths", "Paths that match no log yet.", len(newest.waiting))
-        yield Sample(
-            "logagg_behind_seconds",
-            "Seconds since the moment up to which everything in the logs is committed.",
-            self._freshness.behind,
-        )
+        yield FOLLOWED.of(newest.following)
+        yield UNREADABLE.of(len(newest.unreadable))
+        yield UNPARSED.of(len(newest.unparsed))
+        yield WAITING.of(len(newest.waiting))
+        yield BEHIND.of(self._freshness.behind)
+        yield from LOG_UNREAD.each(self._unread)
+        now, since = self._clock.monotonic(), self._unread_since
+        yield from LOG_UNREAD_FOR.each({path: now - since[path] if path in since else 0 for path in self._unread})
 
     def _say(self, tailer: Tailer, *, ended: float = 0.0, failure: str = "") -> None:
         logs = tailer.followed()
+        self._look_at_backlog(tailer)
         self._record.forget_all_but({source.id for source in tailer.sources() if not source.gone})
         self._look_at_paths(logs)
         unreadable, unparsed = self._what_is_wrong(tailer)
@@ -151,6 +151,13 @@ class Reporter:
             unparsed=self._since_when("unparsed", unparsed),
         )
         self._send(self._newest.shortened(MOST_PROBLEMS))
+
+    def _look_at_backlog(self, tailer: Tailer) -> None:
+        """Remember how much of each log is not read, and since when there is something; a scrape may be reading these."""
+        unread = dict(sorted(tailer.backlogs().items())[:MOST_LOGS])
+        now = self._clock.monotonic()
+        self._unread_since = {path: self._unread_since.get(path, now) for path, size in unread.items() if size}
+        self._unread = unread
 
     def _clock_offset(self) -> float:
         """Return the difference between wall clock and monotonic clock; it changes only when the clock is set."""
@@ -183,7 +190,7 @@ class Reporter:
             for id_, given in self._record.without_format().items()
         }
         for id_, (lines, rejects) in self._record.mostly_rejected().items():
-            found[id_] = (f"{rejects} of its last {lines} lines are rejects", lines, rejects)
+            found[id_] = (f"{rejects} of its last {counted(lines, 'line')} are rejects", lines, rejects)
         problems = []
         for id_, (reason, lines, rejects) in found.items():
             with suppress(KeyError):

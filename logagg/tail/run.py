@@ -15,9 +15,11 @@ from logagg.intake.names import describe
 from logagg.intake.tail import Tailer
 from logagg.intake.waker import Waker
 from logagg.lake.progress import MergeProgress
-from logagg.metrics import Sample, served
+from logagg.metrics import LAST_COMMIT, MEMORY_LIMIT, MERGED, NOTICES, UNREAD, Sample
 from logagg.notice_log import Notices
 from logagg.notices import (
+    FAILURE,
+    KINDS,
     configuration_refused,
     configuration_reloaded,
     log_has_further_format,
@@ -31,6 +33,7 @@ from logagg.parse.source_formats import SourceFormats, check_formats
 from logagg.parse_pool.pool import Parsers
 from logagg.parse_pool.task import ParseTask
 from logagg.records import Source
+from logagg.scrape import of_process, served
 from logagg.tail.console import CatchUpBar, StatusLine, summary
 from logagg.tail.freshness import Freshness
 from logagg.tail.options import TailOptions
@@ -49,10 +52,7 @@ ONCE_FLUSH = 10.0  # seconds between commits of `--once`, which need not be fres
 
 def counted(notices: Notices) -> Iterator[Sample]:
     """Return how many notices there were, by kind."""
-    for kind, count in list(notices.counts.items()):
-        yield Sample(
-            "logagg_notices_total", "Notices by kind, whether they were written or not.", count, ("kind", kind)
-        )
+    yield from NOTICES.each(notices.counts, [one.name for one in KINDS if one is not FAILURE])
 
 
 def format_before(sources: Sequence[Source], source: Source) -> str:
@@ -64,7 +64,7 @@ def format_before(sources: Sequence[Source], source: Source) -> str:
 
 def merged(merging: MergeProgress) -> Iterator[Sample]:
     """Return how many rows were merged."""
-    yield Sample("logagg_merged_rows_total", "Rows that merges have read.", merging.rows)
+    yield MERGED.of(merging.rows)
 
 
 class Run:
@@ -98,7 +98,10 @@ class Run:
         """Return what a scrape shows."""
         backlog = self._tailer.backlog() if self._tailer else 0
         yield from self._stats.tally.numbers()
-        yield Sample("logagg_unread_bytes", "Bytes of logs that are not read yet.", backlog)
+        yield UNREAD.of(backlog)
+        yield LAST_COMMIT.of(self._stats.freshness.committed_at)
+        yield MEMORY_LIMIT.of(self._budget.memory)
+        yield from of_process(self._parsers.pids)
         yield from self._reporter.numbers()
         yield from self._destination.numbers()
         yield from counted(self._notices)
@@ -147,6 +150,7 @@ class Run:
             if beginning is None:
                 self._cut_short = True
                 return False
+            self._stats.freshness.last_commit_was(beginning.written_at)
             self._tailer = self._make_tailer(beginning)
             if self._options.ends:
                 self._tailer.check_clock()
@@ -302,7 +306,7 @@ class Run:
         except LogaggError as error:
             self._notices.report(configuration_refused(str(error)))
             return self._destination.adopt(self._config)
-        if config.logs != self._config.logs:
+        if (config.paths, config.logs) != (self._config.paths, self._config.logs):
             tailer.follow(self._options.follows(config), apart_of(config.logs))
         self._config = config
         tailer.reconsider()

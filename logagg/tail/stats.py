@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from logagg.metrics import Sample
+from logagg.config.rules import KINDS
+from logagg.metrics import EVENTS, READ, REJECTS, Sample
+from logagg.parse.schemas import REASONS
 from logagg.records import Chunk
 from logagg.tail.freshness import Freshness
 from logagg.tail.parse_record import ParseRecord
@@ -27,11 +29,9 @@ class Tally:
 
     def numbers(self) -> Iterator[Sample]:
         """Return what a scrape of a tail shows."""
-        yield Sample("logagg_read_bytes_total", "Bytes of logs that were read.", self.bytes)
-        for kind, lines in list(self.kinds.items()):
-            yield Sample("logagg_events_total", "Lines that became events, by kind.", lines, ("kind", kind))
-        for reason, lines in list(self.rejects.items()):
-            yield Sample("logagg_rejects_total", "Lines that were rejected, by reason.", lines, ("reason", reason))
+        yield READ.of(self.bytes)
+        yield from EVENTS.each(self.kinds, KINDS)
+        yield from REJECTS.each(self.rejects, REASONS)
 
     def add(self, chunk: Chunk, kinds: Mapping[str, int], rejects: Mapping[str, int]) -> None:
         lines, rejected = sum(kinds.values()) + sum(rejects.values()), sum(rejects.values())

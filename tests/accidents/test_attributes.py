@@ -2,9 +2,12 @@
 
 import os
 
+import pytest
+
 from tests.accidents.conftest import Site, settle
 
 
+@pytest.mark.thorough
 def test_nothing_is_read_again(site: Site) -> None:
     site.logagg.env["LOGAGG_TAIL_IDLE"] = "1s"
     old, live = site.log("access.log.1"), site.log()

@@ -7,9 +7,12 @@ too many rows wait for a commit, retries until the disk accepts writes, and then
 import os
 import signal
 
+import pytest
+
 from tests.accidents.conftest import Site, settle
 
 
+@pytest.mark.thorough
 def test_the_disk_refuses(site: Site) -> None:
     log = site.log()
     log.write(100)

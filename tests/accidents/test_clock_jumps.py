@@ -67,6 +67,7 @@ def test_a_line_from_the_far_future_is_always_a_reject(site: Site, wrong_clock: 
     site.check()
 
 
+@pytest.mark.thorough
 def test_while_a_tail_follows(site: Site, wrong_clock: WrongClock) -> None:
     log = site.log()
     log.write(100)
@@ -103,6 +104,7 @@ def hits(logagg: Command) -> int:
     return int(logagg.read("SELECT coalesce(sum(hits), 0) FROM traffic")[0][0])
 
 
+@pytest.mark.thorough
 def test_expire_refuses_a_clock_that_has_jumped(logagg: Command, wrong_clock: WrongClock, kept: list[object]) -> None:
     wrong_clock.says("2099-01-01 00:00:00")
     for _ in range(2):
@@ -119,6 +121,7 @@ def salts_of(logagg: Command) -> dict[str, object]:
     return json.loads((logagg.lake / "salts").read_text().partition("\n")[2])
 
 
+@pytest.mark.thorough
 def test_a_run_with_a_wrong_clock_does_not_make_it_trusted(
     logagg: Command, wrong_clock: WrongClock, kept: list[object], tmp_path: Path
 ) -> None:

@@ -65,6 +65,7 @@ def test_a_log_that_is_rotated_and_deleted_meanwhile_is_kept_open(site: Site, wr
     site.expect()
 
 
+@pytest.mark.thorough
 def test_the_clock_is_lost_while_a_tail_follows(site: Site, wrong_clock: WrongClock) -> None:
     """The clock is lost and set again, twice; lines written meanwhile have correct times, from another machine or from before."""
     log = site.log()

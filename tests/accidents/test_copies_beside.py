@@ -17,6 +17,7 @@ from tests.accidents.conftest import Log, Site, settle
 SETTLED = 3.5  # seconds after which logagg decides what an unchanged file is
 
 
+@pytest.mark.thorough
 def test_while_the_tail_runs(site: Site) -> None:
     log, elsewhere = _site(site), site.folder.with_name("elsewhere")
     elsewhere.mkdir()
@@ -58,6 +59,7 @@ def test_while_the_tail_is_stopped(site: Site) -> None:
 
 
 @pytest.mark.parametrize("running", [True, False], ids=["running", "stopped"])
+@pytest.mark.thorough
 def test_the_original_is_rotated_away_and_deleted(site: Site, running: bool) -> None:
     """The copies stay. A file that is named like another live log, and holds a part of a missing one, is a log of its own."""
     log = _site(site)

@@ -57,6 +57,7 @@ def test_the_older_one_has_a_time_in_the_future(site: Site) -> None:
     _expect_heads(site, 2)
 
 
+@pytest.mark.thorough
 def test_archives_of_other_lengths(site: Site) -> None:
     """OpenTelemetry contrib #50167: two that are found together, and a third beside them."""
     site.written = 40

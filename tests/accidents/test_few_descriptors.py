@@ -27,6 +27,7 @@ def logs(site: Site) -> list[Log]:
     return made
 
 
+@pytest.mark.thorough
 def test_logs_grow_and_are_rotated(site: Site, logs: list[Log]) -> None:
     limited(site, 100).start(flush=0.5)
     site.expect()

@@ -96,6 +96,7 @@ def test_not_a_job_server(working: Site, log: str) -> None:
     assert working.logagg.lines() == LINES, "the other server was used"
 
 
+@pytest.mark.thorough
 def test_another_secret(working: Site, log: str) -> None:
     (working.logagg.folder / "other").write_bytes(b"x" * 32)
     done = working.logagg.run(

@@ -29,6 +29,7 @@ def test_a_tail_waits_for_its_clock(site: Site, wrong_clock: WrongClock) -> None
     site.stop(worker)
 
 
+@pytest.mark.thorough
 def test_a_worker_whose_clock_jumps_drops_nothing(site: Site, wrong_clock: WrongClock) -> None:
     config, log = site.logagg.folder / "day.toml", site.logagg.folder / "access.log"
     config.write_text('[retention]\nminute = "1y"\nhour = "1y"\nday = "1y"\n')

@@ -307,6 +307,7 @@ FUNCTIONS = [f"logagg.{kind}.{shard}" for kind in ("shard", "positions") for sha
     ],
     ids=["superseded", "misfit", "overlap", "taken", "moved", "huge"],
 )
+@pytest.mark.thorough
 def test_replies_of_a_program_that_is_not_a_worker(scene: Scene, forged: Reply | None) -> None:
     """No such reply ends a tail, or makes it drop uncommitted jobs, running or at its start."""
 
@@ -332,6 +333,7 @@ def test_replies_of_a_program_that_is_not_a_worker(scene: Scene, forged: Reply |
     assert found["tailers"][0]["refused"] > 0
 
 
+@pytest.mark.thorough
 def test_a_tail_that_gets_only_forged_replies_at_its_start(site: Site) -> None:
     """It waits, and begins when a worker replies; `--once` ends after a while with a hint."""
     log = site.logagg.folder / "access.log"

@@ -78,6 +78,7 @@ def hosts(tool: Callable[[str], str]) -> Iterator[Hosts]:
     hosts.clear()
 
 
+@pytest.mark.thorough
 def test_a_link_is_cut_and_restored(hosts: Hosts, logagg: Command, tool: Callable[[str], str], tmp_path: Path) -> None:
     log, out = tmp_path / "access.log", (tmp_path / "tail.log").open("a")
     log.write_text(combined([(f"/{number}", 200) for number in range(LINES)]))

@@ -66,6 +66,7 @@ def good(name: str) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("step", ["unpack", "absorb", "roll_up", "drain"])
 @pytest.mark.parametrize("how", ["raises", "dies"])
+@pytest.mark.thorough
 def test_a_poisonous_job_is_given_up_and_the_others_count(site: Site, how: str, step: str) -> None:
     logs = [site.logagg.folder / f"{name}.log" for name in ("one", "two")]
     for log in logs:

@@ -28,6 +28,7 @@ def lines() -> list[bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_twenty_tailers_eight_shards(site: Site) -> None:
     (site.logagg.folder / "logagg.toml").write_text('[retention]\nminute = "forever"\n')
     workers = [site.worker("0-3/8"), site.worker("4-7/8")]

@@ -84,6 +84,7 @@ def test_a_hangup_keeps_logs_that_were_rotated_and_deleted(site: Site, log: Path
     ]
 
 
+@pytest.mark.thorough
 def test_a_hangup_does_not_wait_for_the_next_flush(site: Site, log: Path) -> None:
     tail = site.tail("web1", "--flush", "1h", log)
     site.logagg.await_lines(LINES, tail)

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from logagg.alert.service import AlertService
 from logagg.clock import SystemClock
 from logagg.cluster import remote
 from logagg.cluster.gearman import Server
@@ -24,6 +26,7 @@ from logagg.intake.registry import new_source
 from logagg.lake import retry
 from logagg.lake.lake import Lake
 from logagg.notice_log import Notices
+from logagg.notices import ignore
 from logagg.parse.formats.compile import compile_format
 from logagg.parse_pool.task import ParseTask, without_data
 from logagg.records import Chunk, Fingerprint, Source
@@ -41,6 +44,7 @@ pytestmark = pytest.mark.e2e
 
 CONFIG = Config(log_format="combined", tail=Tail(chunk=500))  # a small limit of uncommitted bytes
 FORMAT, CLOCK = compile_format("combined"), SystemClock()
+ALERTS = AlertService(Path("nowhere"), CONFIG, SystemClock(), ignore)  # there are none
 PARSERS, MANY = 4, 600  # more chunks than a sink accepts uncommitted
 LINES = 3  # in a chunk
 
@@ -91,7 +95,7 @@ class Here(Place):
         self.close()
         lake = Lake.open(self.logagg.lake, tables_of(CONFIG), clock=CLOCK, config=CONFIG, begin=False)
         self._lake = lake
-        return LocalDestination(lake, self.options, CLOCK, self.notices, ControlRequests(), PARSERS)
+        return LocalDestination(lake, self.options, CLOCK, self.notices, ControlRequests(), PARSERS, ALERTS)
 
     def refuse(self) -> None:
         self._admits.clear()
@@ -292,6 +296,7 @@ def test_a_put_waits_for_parsers_that_are_behind(driver: Driver) -> None:
     assert driver.lines() == len(chunks) * LINES
 
 
+@pytest.mark.thorough
 def test_a_put_waits_while_too_many_bytes_are_uncommitted(driver: Driver) -> None:
     driver.put()
     driver.flush()

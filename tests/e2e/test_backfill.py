@@ -121,6 +121,7 @@ def test_a_tail_that_does_not_know_it_yet(read: Command, log: Path) -> None:
     assert_filled(read, 100)
 
 
+@pytest.mark.thorough
 def test_lines_that_a_tail_reads_without_it_are_said_and_filled_later(read: Command, log: Path) -> None:
     read.run("compact", "-q")  # which brings the rollup into the lake
     configure(read, EARLY)
@@ -280,6 +281,7 @@ def test_two_at_once(read: Command) -> None:
     assert_filled(read, 100)
 
 
+@pytest.mark.thorough
 def test_a_damaged_file_of_requests(read: Command) -> None:
     [part] = (read.lake / "data" / "requests").iterdir()
     whole = part.read_bytes()
@@ -292,6 +294,7 @@ def test_a_damaged_file_of_requests(read: Command) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.thorough
 def test_one_that_waits_can_be_stopped(read: Command, log: Path, number: int) -> None:
     """Its tail does not answer: it takes the pending commit back, and nothing is lost."""
     with tailing(read, log) as tail:

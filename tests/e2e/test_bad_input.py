@@ -249,6 +249,7 @@ def test_a_second_tail_on_one_lake(logagg: Command, log: Path, lake: Path, once:
         assert first.wait(30) == 0
 
 
+@pytest.mark.thorough
 def test_another_number_of_shards_after_a_crash(logagg: Command, log: Path) -> None:
     """With each of four numbers of shards, the lake of the previous one is intact."""
     for written, shards in enumerate((3, 1, 4, 2), 1):

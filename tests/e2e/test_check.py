@@ -94,7 +94,7 @@ def test_check_shows_where_a_tail_would_resume(logagg: Command, tmp_path: Path) 
         (("*.nowhere",), "*.nowhere: matches no file now"),
         (("empty",), "empty: no access logs in this directory"),
         (("odd.log",), "odd.log: no known log format matches most of its first 2 lines"),
-        (("--log-format", "common", "good.log"), "'common' matches none of its first 1 lines; they look like combined"),
+        (("--log-format", "common", "good.log"), "'common' matches none of its first 1 line; they look like combined"),
         (("--log-format", "$status", "good.log"), "log format '$status': there is no time in it"),
         (("broken.log.gz",), "broken.log.gz: "),
         (("--config", "bad.toml"), "bad.toml:2: flsh: no such setting"),

@@ -190,6 +190,7 @@ def test_a_repair_returns_to_the_previous_catalog(logagg: Command, log: Path) ->
 
 
 @pytest.mark.parametrize("name", ["secret", "salts"])
+@pytest.mark.thorough
 def test_a_damaged_key_is_refused_until_it_is_repaired(logagg: Command, log: Path, name: str) -> None:
     (logagg.folder / "logagg.toml").write_text('[privacy]\nrotate = "1d"\n')
     with log.open("a") as file:

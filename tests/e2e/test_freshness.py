@@ -51,6 +51,7 @@ def test_a_new_line_is_soon_visible_in_sql(logagg: Command, capsys: pytest.Captu
         print(f"\nfreshness with the default flush of 1 s: {', '.join(f'{one:.2f}' for one in taken)} s")
 
 
+@pytest.mark.thorough
 def test_an_idle_tail_rests(logagg: Command, capsys: pytest.CaptureFixture[str]) -> None:
     tail = following(logagg, logagg.folder / "access.log")
     try:

@@ -87,15 +87,26 @@ WRITING = {
     "backfill": ("backfill", "traffic"),
     "tail": ("tail", "--once", "-q", "access.log"),
     "repair": ("check", "--repair"),
+    "silence": ("alert", "silence", "errors", "--for", "1h"),
+    "alerts": ("alert", "run", "--once"),
 }
-READING = (("check",), ("report", "overview"), ("sql", "SELECT sum(hits) FROM traffic"), ("status",))
+READING = (
+    ("check",),
+    ("report", "overview"),
+    ("sql", "SELECT sum(hits) FROM traffic"),
+    ("status",),
+    ("alert", "list"),
+    ("alert", "test", "errors"),
+)
 
 
 @pytest.fixture
 def lake(logagg: AsUser) -> Path:
     """A lake of two runs; its log has one further line."""
     os.umask(0o022)  # an earlier test of this process may have left another umask
-    (logagg.folder / "logagg.toml").write_text('[privacy]\nrotate = "1d"\n[retention]\nminute = "1d"\nhour = "1d"\n')
+    (logagg.folder / "logagg.toml").write_text(
+        '[privacy]\nrotate = "1d"\n[retention]\nminute = "1d"\nhour = "1d"\n[[alert]]\nname = "disk"\n'
+    )
     for number in range(2):
         logagg.run("tail", "--once", "-q", write(logagg, f"/{number}"))
     log = write(logagg, "/more")
@@ -127,6 +138,7 @@ def test_files_that_root_writes_get_the_owner_of_the_lake(logagg: AsUser, lake: 
     assert_kept(lake, group)
 
 
+@pytest.mark.thorough
 def test_a_backfill_of_root_belongs_to_the_owner_whose_tail_commits_it(logagg: AsUser, lake: Path) -> None:
     """Alone it commits by itself; what it leaves to a tail of the owner, that one must be able to read and to rename."""
     rollup = '[[rollup]]\nname = "{}"\ndimensions = ["path"]\nmeasures = {{hits = "count"}}\n'
@@ -189,6 +201,7 @@ def test_a_lake_in_a_mount_that_root_owns_keeps_its_owner(logagg: AsUser) -> Non
     logagg.run("tail", "--once", "-q", write(logagg))
 
 
+@pytest.mark.thorough
 def test_another_user_is_refused_before_any_file_is_created(logagg: AsUser, lake: Path) -> None:
     for path in (logagg.lake, *logagg.lake.rglob("*")):  # the modes let others write as far as possible
         if not path.is_symlink() and path.name != "secret":

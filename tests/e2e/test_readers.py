@@ -73,6 +73,7 @@ def finish(reader: subprocess.Popen[str]) -> dict[str, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_readers_for_a_while(logagg: Command) -> None:
     readers_read(logagg, 10)
 

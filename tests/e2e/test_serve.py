@@ -150,6 +150,7 @@ def test_a_token_in_a_file(demo: Command, serve: Started) -> None:
     assert "16 characters" in demo.run("serve", "--token-file", file, status=1).stderr
 
 
+@pytest.mark.thorough
 def test_slow_clients_hold_nothing_up(demo: Command, serve: Started) -> None:
     process, address = serve()
     host, port = re.findall(r"http://([\d.]+):(\d+)", address)[0]

@@ -92,6 +92,7 @@ def flip_many(lake: Path, times: int, seed: int) -> list[str]:
     return missed
 
 
+@pytest.mark.thorough
 def test_each_flipped_bit_is_found_and_named(lake: Path) -> None:
     assert flip_many(lake, DAMAGES, seed=DAMAGES) == []
 

@@ -383,6 +383,7 @@ DRIVER = Path(__file__).with_name("dying_sharer.py")
 @pytest.mark.e2e
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+@pytest.mark.thorough
 def test_killed_at_each_step_among_others(root: Path, tmp_path: Path, clock: ManualClock) -> None:
     """Three processes share a lake; each is killed at a step of its commits, and its successor at a later one, until all lines are committed."""
     log, shards = tmp_path / "access.log", 6

@@ -55,7 +55,7 @@ def test_a_tail_reads_before_it_imports_the_libraries_for_writing() -> None:
         (["report", "--lake", "nowhere"], 1, "no lake there"),
         (["sql", "--lake", "nowhere", "SELECT 1"], 1, "no lake there"),
         (["status", "--lake", "nowhere"], 1, "no lake there"),
-        (["nothing"], 2, "No such command"),
+        (["nothing"], 2, "no such command"),
         (["tail"], 2, "name logs as PATH"),
         (["tail", "--memory", "lots", "x"], 2, "write a size"),
         (["tail", "--flush", "0", "x"], 2, "above zero"),

@@ -16,6 +16,7 @@ import logagg
 from logagg import errors
 
 NAMES = [
+    "Answer",
     "CommitFailed",
     "ConfigError",
     "FormatError",
@@ -23,6 +24,7 @@ NAMES = [
     "LakeLocked",
     "LogaggError",
     "OpenLake",
+    "Snapshot",
     "SourceError",
     "__version__",
     "connect",
@@ -39,7 +41,7 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
     ),
     "OpenLake.sql": (
         logagg.OpenLake.sql,
-        "(self, query: str, params: Parameters | None = None) -> duckdb.DuckDBPyRelation | None",
+        "(self, query: str, params: Parameters | None = None) -> Answer | None",
     ),
     "OpenLake.report": (
         logagg.OpenLake.report,
@@ -52,7 +54,21 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
         "paths: Sequence[str | os.PathLike[str]] = ()) -> pd.DataFrame",
     ),
     "OpenLake.status": (logagg.OpenLake.status, "(self, max_age: float | None = None) -> Status"),
+    "OpenLake.snapshot": (logagg.OpenLake.snapshot, "(self) -> Snapshot"),
+    "OpenLake.watch": (logagg.OpenLake.watch, "(self, every: float = 0.2) -> Iterator[Snapshot]"),
     "OpenLake.close": (logagg.OpenLake.close, "(self) -> None"),
+    "Snapshot.sql": (
+        logagg.Snapshot.sql,
+        "(self, query: str, params: Parameters | None = None) -> Answer | None",
+    ),
+    "Snapshot.report": (
+        logagg.Snapshot.report,
+        "(self, name: str, since: When | None = None, until: When | None = None, *, limit: int | None = None, "
+        "site: str | None = None, bots: Bots = 'include') -> pd.DataFrame",
+    ),
+    "Snapshot.close": (logagg.Snapshot.close, "(self) -> None"),
+    "Answer.df": (logagg.Answer.df, "(self) -> pd.DataFrame"),
+    "Answer.arrow": (logagg.Answer.arrow, "(self) -> pa.Table"),
 }
 
 
@@ -68,8 +84,9 @@ def test_completion_shows_the_public_names_before_anything_heavy_is_imported() -
     assert (sorted(names.split()), heavy) == (NAMES, "False")
 
 
-def test_every_public_name_of_a_lake_is_pinned() -> None:
-    names = {f"OpenLake.{name}" for name, _ in inspect.getmembers(logagg.OpenLake, inspect.isfunction)}
+def test_every_public_method_is_pinned() -> None:
+    kinds = (logagg.Answer, logagg.OpenLake, logagg.Snapshot)
+    names = {f"{kind.__name__}.{name}" for kind in kinds for name, _ in inspect.getmembers(kind, inspect.isfunction)}
     assert {name for name in names if "._" not in name} == {name for name in SIGNATURES if "." in name}
 
 

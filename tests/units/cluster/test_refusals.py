@@ -5,6 +5,7 @@ from __future__ import annotations
 from logagg.clock import ManualClock
 from logagg.cluster.refusals import EVERY, FORGED, REPLAYED, Refusals, reason_of
 from logagg.errors import AuthError, OtherVersion, TooLarge, WireError
+from logagg.metrics import MESSAGES_REFUSED
 
 
 def test_a_flood_is_counted_and_reported_once_a_minute() -> None:
@@ -17,8 +18,8 @@ def test_a_flood_is_counted_and_reported_once_a_minute() -> None:
     refusals.add(REPLAYED, "a question again")
     assert notices == ["refused: a forged message", "refused: a question again (and 999 more since the last notice)"]
     assert (refusals.total, _age(refusals)) == (1001, 0)
-    found = {number.label: number.value for number in refusals.numbers("name", "help")}
-    assert found[("reason", FORGED)] == 1000 and found[("reason", REPLAYED)] == 1 and found[("reason", "version")] == 0
+    found = {number.labels: number.value for number in refusals.numbers(MESSAGES_REFUSED)}
+    assert found[(FORGED,)] == 1000 and found[(REPLAYED,)] == 1 and found[("version",)] == 0
 
 
 def _age(refusals: Refusals) -> int | None:

@@ -236,14 +236,19 @@ def test_the_default_file_changes_nothing(tmp_path: Path) -> None:
     assert written(tmp_path, default_file()) == Config(path=tmp_path / "logagg.toml")
 
 
+_LISTED = ("rules", "rollups", "logs", "watched", "receivers", "path")
+
+
 def test_the_default_file_uncommented_is_valid_and_names_every_setting(tmp_path: Path) -> None:
-    content = re.sub(r"(?m)^# (?=[a-z_]+ = |\[\[)", "", default_file())
+    content = re.sub(r"(?m)^# (?=[a-z_]+ = |\[)", "", default_file())
     config = written(tmp_path, content)
-    plain = [name for name in Config.__dataclass_fields__ if name not in ("rules", "rollups", "logs", "path")]
+    plain = [name for name in Config.__dataclass_fields__ if name not in _LISTED]
     assert all(getattr(config, name) == getattr(Config(), name) for name in plain)
     assert [rule.kind for rule in config.rules] == ["click"]
     assert [rollup.name for rollup in config.rollups] == ["slow_pages"]
     assert [log.site for log in config.logs] == ["shop.example.com"]
+    assert [(alert.name, alert.above, alert.to) for alert in config.watched] == [("errors", 0.05, ("ops",))]
+    assert [(one.name, one.kind) for one in config.receivers] == [("ops", "smtp")]
     for setting in SETTINGS:
         assert f"\n# {setting.help}\n# {setting.name} = " in default_file()
 

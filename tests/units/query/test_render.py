@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from logagg.commands import output
 from logagg.query import render
-from logagg.query.render import Rows, counted, text_of, write
+from logagg.query.render import Rows, text_of, write
 
 NASTY = "\x1b[31mred\u202e\x07"
 ODD = "a\tb\\n\nc\r|"
@@ -116,7 +116,3 @@ def test_rows_are_written_one_by_one(form: str) -> None:
 
 def test_the_formats_of_the_commands_are_those_that_are_written() -> None:
     assert (output.FORMATS, output.GUARDED) == (render.FORMATS, render.GUARDED)
-
-
-def test_one_is_singular() -> None:
-    assert [counted(number, "commit") for number in (0, 1, 2000)] == ["0 commits", "1 commit", "2,000 commits"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from logagg import lake_format
 from logagg.clock import ManualClock
 from logagg.errors import LakeError, LogaggError
 from logagg.query import snapshot
-from logagg.query.reports import NAMES
+from logagg.query.names import REPORTS
 from tests.units.query.conftest import write_catalog
 
 NOON = 1_795_521_600.0  # 2026-11-24T12:00:00Z
@@ -31,6 +32,28 @@ def test_every_call_sees_the_newest_and_answers_stay(root: Path) -> None:
         assert plain.sql("FROM made").fetchall() == [(1,)]
 
 
+def test_a_snapshot_stays(root: Path) -> None:
+    lake = logagg.open(root)
+    first = lake.snapshot()
+    assert lake.snapshot() is first
+    write_catalog(root, 2)
+    numbers = [asked.sql("FROM made") for asked in (first, lake.snapshot(), lake)]
+    assert [one.fetchall() for one in numbers if one is not None] == [[(1,)], [(2,)], [(2,)]]
+    assert (first.commit, first.report("overview").hits[0]) == (1, 100)
+
+
+def test_watching_gives_the_newest_of_the_commits_between_two_looks(root: Path) -> None:
+    class Busy(ManualClock):
+        commits = iter([[], [2], [3, 4]])
+
+        def sleep(self, seconds: float) -> None:
+            for number in next(self.commits):
+                write_catalog(root, number)
+
+    seen = [snapshot.sql("FROM made") for snapshot in itertools.islice(logagg.open(root, Busy()).watch(), 3)]
+    assert [one.fetchall() for one in seen if one is not None] == [[(1,)], [(2,)], [(4,)]]
+
+
 def test_a_missing_lake_is_reported(tmp_path: Path) -> None:
     for function in (logagg.open, logagg.connect):
         with pytest.raises(LakeError, match="no lake there"):
@@ -41,7 +64,7 @@ def test_times_are_utc(root: Path) -> None:
     assert logagg.connect(root).sql("SELECT current_setting('TimeZone')").fetchall() in ([("UTC",)], [("Etc/UTC",)])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", REPORTS)
 def test_every_report_is_a_frame(root: Path, name: str) -> None:
     assert len(logagg.open(root, ManualClock(NOON)).report(name)) > 0
 

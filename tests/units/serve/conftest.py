@@ -9,14 +9,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from logagg.clock import SystemClock
+from logagg.explore.snapshots import AnswerLimits
 from logagg.serve.api import ServedLake
 from logagg.serve.app import Server
 from logagg.serve.guard import Access
-from logagg.serve.snapshots import AnswerLimits
+from tests.units.explore.conftest import ENDLESS as ENDLESS
 from tests.units.explore.conftest import demo_lake as demo_lake
 
 OpenClient = Callable[..., TestClient]
-ENDLESS = "SELECT max(hash(a.range, b.range)) FROM range(1000000) AS a, range(1000000) AS b"
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from starlette.testclient import TestClient
 
 from logagg.errors import LimitReached
 from logagg.explore.panels import PANELS
+from logagg.explore.snapshots import AnswerLimits, Left, Snapshots
+from logagg.metrics import METRICS
 from logagg.serve.api import ENDPOINTS, ServedLake
-from logagg.serve.snapshots import AnswerLimits, Left, Snapshots
 from tests.units.serve.conftest import ENDLESS, OpenClient
 
 DAYS: dict[str, Any] = {"since": "2026-03-03", "until": "2026-03-05"}
@@ -153,5 +155,7 @@ def test_the_description_has_every_address(client: TestClient) -> None:
 def test_metrics(client: TestClient) -> None:
     client.get("/api/nothing")
     text = client.get("/metrics").text
-    assert 'logagg_http_answers_total{status="200"}' in text
-    assert "logagg_commit " in text
+    assert 'logagg_http_answers_total{status="200"}' in text and 'logagg_http_answers_total{status="503"} 0.0' in text
+    assert sorted(re.findall(r'(?m)^logagg_state\{state="\w+"\} (.*)$', text)) == ["0.0", "0.0", "1.0"]
+    found = set(re.findall(r"(?m)^(logagg_\w+)", text))
+    assert found == {one.name for one in METRICS if "serve" in one.shown_by}

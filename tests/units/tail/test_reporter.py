@@ -150,11 +150,25 @@ def test_a_run_reports_how_it_ends(bench: Bench) -> None:
 def test_the_metrics_of_a_scrape(bench: Bench) -> None:
     (bench.folder / "a.log").write_text("x\n")
     bench.look()
-    found = {number.name: number.value for number in bench.reporter.numbers()}
-    assert found == {
+    assert numbers(bench) == {
         "logagg_followed_logs": 1,
         "logagg_unreadable_logs": 0,
         "logagg_unparsed_logs": 0,
         "logagg_waiting_paths": 1,
         "logagg_behind_seconds": 0,
+        f"logagg_log_unread_bytes {bench.folder}/a.log": 0,
+        f"logagg_log_unread_seconds {bench.folder}/a.log": 0,
     }
+
+
+def test_how_long_a_log_has_had_unread_bytes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for unread in (0, 2, 5, 0, 1):
+        monkeypatch.setattr(bench.tailer, "backlogs", lambda size=unread: {"a": size})
+        bench.look(10.0)
+        found.append((numbers(bench)["logagg_log_unread_bytes a"], numbers(bench)["logagg_log_unread_seconds a"]))
+    assert found == [(0, 0), (2, 0), (5, 10), (0, 0), (1, 0)]
+
+
+def numbers(bench: Bench) -> dict[str, float]:
+    return {" ".join((one.metric.name, *one.labels)): one.value for one in bench.reporter.numbers()}

@@ -36,7 +36,7 @@ function interval() {
     const length = window ? window.until - window.since : DAY
     // A window that has ended changes only by late lines.
     if (window && window.until < data.clock() - 2 * MINUTE) return 30_000
-    return length <= HOUR ? 1000 : length <= DAY + MINUTE ? 5000 : 30_000
+    return length <= HOUR + MINUTE ? 1000 : length <= DAY + MINUTE ? 5000 : 30_000
 }
 
 function schedule() {

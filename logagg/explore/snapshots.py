@@ -1,20 +1,18 @@
-"""The newest snapshot, opened once for all requests, and answers that are computed once for all who ask the same.
+"""The newest snapshot of a lake, opened once for all questions, with limits for the queries of each.
 
-A snapshot is a commit: what is asked of one never changes, so its answers are kept until the next one, as far as memory goes.
+A snapshot is a commit: what is asked of one never changes, so that the rows of its queries are kept.
 """
 
 from __future__ import annotations
 
 import threading
-import time
-from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from queue import LifoQueue
-from typing import Any
 
 import duckdb
 
@@ -24,11 +22,11 @@ from logagg.explore.facts import Facts
 from logagg.explore.query import Ask, Fetched
 from logagg.query import reports, status
 from logagg.query.reports import ReportRequest
-from logagg.query.snapshot import connect, target_of
+from logagg.query.sandbox_child import allow_only, parts_of
+from logagg.query.snapshot import attach, connect, target_of
 from logagg.query.status import Status
 from logagg.quoting import literal
 
-KEPT = 32 << 20  # bytes of answers that are kept
 AT_A_TIME = 3  # queries of one page: many have a part that one core does alone, as merging sketches
 QUERIES, ROWS = 500, 1_000  # queries of a snapshot whose rows are kept, if they are at most so many
 
@@ -48,8 +46,11 @@ class AnswerLimits:
 class Snapshot:
     """One commit of a lake. Queries may come from any thread."""
 
-    def __init__(self, target: Path, connection: duckdb.DuckDBPyConnection, limits: AnswerLimits) -> None:
-        self.target, self._connection, self._limits = target, connection, limits
+    def __init__(
+        self, target: Path, connection: duckdb.DuckDBPyConnection, limits: AnswerLimits, start: Sequence[str] = ()
+    ) -> None:
+        """`start` is executed on each cursor."""
+        self.target, self._connection, self._limits, self._start = target, connection, limits, start
         self._kept: OrderedDict[str, Fetched] = OrderedDict()  # a page and the next one share most of their queries
         self._lock = threading.Lock()
         with self.queries() as ask:
@@ -110,7 +111,8 @@ class Snapshot:
         """Yield cursors that are interrupted after the time limit, and the event that tells so."""
         cursors, over = [self._connection.cursor() for _ in range(count)], threading.Event()
         for cursor in cursors:
-            cursor.execute("SET TimeZone = 'UTC'")
+            for command in self._start:
+                cursor.execute(command)
 
         def interrupt() -> None:
             over.set()
@@ -153,8 +155,9 @@ class Snapshot:
 class Snapshots:
     """Gives the newest snapshot of a lake. An older one lives as long as a request uses it."""
 
-    def __init__(self, root: Path, limits: AnswerLimits) -> None:
-        self._root, self._limits = root, limits
+    def __init__(self, root: Path, limits: AnswerLimits, zone: str = "UTC", *, confined: bool = False) -> None:
+        """`zone` is that of times without one in a condition; `confined`: queries can read the files of the snapshot only."""
+        self._root, self._limits, self._zone, self._confined = root, limits, zone, confined
         self._lock = threading.Lock()
         self._newest: Snapshot | None = None
 
@@ -163,11 +166,16 @@ class Snapshots:
         target = target_of(self._root)
         with self._lock:
             if self._newest is None or self._newest.target != target:
-                self._newest = Snapshot(target, self._opened(), self._limits)
+                self._newest = Snapshot(target, self._opened(), self._limits, self._start())
             return self._newest
 
+    def _start(self) -> tuple[str, ...]:
+        """Return what is executed on each new cursor."""
+        return (f"SET TimeZone = {literal(self._zone)}", *(["USE lake"] if self._confined else []))
+
     def _opened(self) -> duckdb.DuckDBPyConnection:
-        connection = connect(self._root)
+        # A confined one is an instance of its own: other connections to the catalog's file would share its limits.
+        connection = attach(self._root, {}) if self._confined else connect(self._root)
         settings = {
             "threads": str(self._limits.threads),
             "memory_limit": literal(f"{self._limits.memory}B"),
@@ -179,96 +187,6 @@ class Snapshots:
         }
         for name, value in settings.items():
             connection.execute(f"SET {name} = {value}")
+        if self._confined:
+            allow_only(connection, parts_of(connection))
         return connection
-
-
-@dataclass(slots=True)
-class _Computation:
-    """An answer that is being computed, and how many wait for it."""
-
-    answer: Future[bytes] = field(default_factory=Future)
-    left: Left = field(default_factory=Future)
-    waiting: int = 0
-
-
-class Answers:
-    """Computes an answer once for all who ask the same at the same commit, and keeps it; not if all of them leave."""
-
-    def __init__(self, most: int = KEPT) -> None:
-        self._most, self._bytes = most, 0
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[object, bytes] = OrderedDict()
-        self._computing: dict[object, _Computation] = {}
-        self.computed = self.reused = 0
-
-    def get(self, key: object, compute: Callable[[Left], bytes], left: Left) -> bytes:
-        """Return the kept answer, or that which another thread computes now, or compute it.
-
-        `left` is done when the one who asks does not wait any more.
-        """
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                self.reused += 1
-                return self._kept[key]
-            is_first = key not in self._computing
-            running = self._computing.setdefault(key, _Computation())
-            running.waiting += 1
-        left.add_done_callback(lambda _: self._leave(key, running))
-        if is_first:
-            return self._compute(key, compute, running)
-        self.reused += 1
-        return running.answer.result()
-
-    def _leave(self, key: object, running: _Computation) -> None:
-        with self._lock:
-            running.waiting -= 1
-            if running.waiting:
-                return
-            self._end(key, running)  # who asks for the same from now on begins anew
-        running.left.set_result(None)
-
-    def _end(self, key: object, running: _Computation) -> None:
-        if self._computing.get(key) is running:
-            del self._computing[key]
-
-    def _compute(self, key: object, compute: Callable[[Left], bytes], running: _Computation) -> bytes:
-        try:
-            found = compute(running.left)
-        except BaseException as error:
-            running.answer.set_exception(error)
-            raise
-        else:
-            self.computed += 1
-            running.answer.set_result(found)
-            self._keep(key, found)
-            return found
-        finally:
-            with self._lock:
-                self._end(key, running)
-
-    def _keep(self, key: object, found: bytes) -> None:
-        with self._lock:
-            self._kept[key] = found
-            self._bytes += len(found)
-            while self._bytes > self._most and self._kept:
-                _, dropped = self._kept.popitem(last=False)
-                self._bytes -= len(dropped)
-
-
-class Remembered:
-    """Values that change seldom and take long: computed again after a while, once for all who ask meanwhile."""
-
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._seconds, self._clock = seconds, clock
-        self._found: dict[str, tuple[float, Any]] = {}
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-
-    def get(self, name: str, compute: Callable[[], Any]) -> Any:
-        """Return the value, which `compute` gives if it is too old."""
-        with self._locks[name]:
-            at, value = self._found.get(name, (float("-inf"), None))
-            if self._clock() - at > self._seconds:
-                value = compute()
-                self._found[name] = self._clock(), value
-            return value

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from logagg.errors import LimitReached
-from logagg.serve.snapshots import AnswerLimits, Answers, Left, Snapshots
-from tests.units.serve.conftest import ENDLESS
+from logagg.explore.snapshots import Left
+from logagg.serve.answers import Answers
 
 
 def test_one_computation_for_all() -> None:
@@ -54,13 +53,3 @@ def test_it_ends_when_all_have_left() -> None:
             with pytest.raises(LimitReached):
                 running.result()
     assert answers.get("key", lambda left: b"anew", Left()) == b"anew"
-
-
-def test_queries_end_when_nobody_waits(demo_lake: Path) -> None:
-    left = Left()
-    with Snapshots(demo_lake, AnswerLimits(seconds=30.0)).newest().queries(left) as ask:
-        threading.Timer(0.05, left.set_result, [None]).start()
-        with pytest.raises(LimitReached):
-            ask(ENDLESS)
-        with pytest.raises(LimitReached):
-            ask("SELECT 1")

@@ -1,0 +1,8 @@
+"""The names of the reports, for commands that list them without importing what runs them."""
+
+from __future__ import annotations
+
+REPORTS = (
+    *("overview", "pages", "ads", "referrers", "agents", "robots", "countries", "networks"),
+    *("errors", "latency", "sources"),
+)

@@ -1,0 +1,62 @@
+"""Texts of a width on a terminal: how many cells they take, filled up with spaces, or shortened.
+
+What a reader sees as one character is never cut: a letter with its accents, an emoji with its variation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+MARK = "…"
+_PATH = re.compile(r"(?=.*/)\S+")  # a path or an address has no blanks
+
+Grapheme = tuple[str, int]  # what is seen as one character, and its cells
+
+
+def width(text: str) -> int:
+    """Return how many cells of a terminal a text takes: letters of East Asia take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def padded(text: str, limit: int, *, right: bool = False) -> str:
+    """Return a text with spaces up to a width."""
+    spaces = " " * (limit - width(text))
+    return spaces + text if right else text + spaces
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return a text of at most this width: a path without its middle, other texts without their end."""
+    if width(text) <= limit:
+        return text
+    if limit < width(MARK):
+        return ""
+    rest, graphemes = limit - width(MARK), _graphemes(text)
+    if not _PATH.fullmatch(text):
+        return _fitting(graphemes, rest) + MARK
+    end = _fitting(reversed(graphemes), rest // 2, reverse=True)
+    return _fitting(graphemes, rest - width(end)) + MARK + end
+
+
+def _graphemes(text: str) -> list[Grapheme]:
+    if text.isascii():
+        return [(character, 1) for character in text]
+    from rich.cells import split_graphemes
+
+    spans, _ = split_graphemes(text)
+    return [(text[start:end], cells) for start, end, cells in spans]
+
+
+def _fitting(graphemes: Iterable[Grapheme], limit: int, *, reverse: bool = False) -> str:
+    """Return as many of the first graphemes as fit, joined in the order of the text."""
+    found = list[str]()
+    for grapheme, cells in graphemes:
+        limit -= cells
+        if limit < 0:
+            break
+        found.append(grapheme)
+    return "".join(reversed(found) if reverse else found)

@@ -1,0 +1,107 @@
+"""Answers that are computed once for all who ask the same, and kept until the next commit, as far as memory goes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from logagg.explore.snapshots import Left
+
+KEPT = 32 << 20  # bytes of answers that are kept
+
+
+@dataclass(slots=True)
+class _Computation:
+    """An answer that is being computed, and how many wait for it."""
+
+    answer: Future[bytes] = field(default_factory=Future)
+    left: Left = field(default_factory=Future)
+    waiting: int = 0
+
+
+class Answers:
+    """Computes an answer once for all who ask the same at the same commit, and keeps it; not if all of them leave."""
+
+    def __init__(self, most: int = KEPT) -> None:
+        self._most, self._bytes = most, 0
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[object, bytes] = OrderedDict()
+        self._computing: dict[object, _Computation] = {}
+        self.computed = self.reused = 0
+
+    def get(self, key: object, compute: Callable[[Left], bytes], left: Left) -> bytes:
+        """Return the kept answer, or that which another thread computes now, or compute it.
+
+        `left` is done when the one who asks does not wait any more.
+        """
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                self.reused += 1
+                return self._kept[key]
+            is_first = key not in self._computing
+            running = self._computing.setdefault(key, _Computation())
+            running.waiting += 1
+        left.add_done_callback(lambda _: self._leave(key, running))
+        if is_first:
+            return self._compute(key, compute, running)
+        self.reused += 1
+        return running.answer.result()
+
+    def _leave(self, key: object, running: _Computation) -> None:
+        with self._lock:
+            running.waiting -= 1
+            if running.waiting:
+                return
+            self._end(key, running)  # who asks for the same from now on begins anew
+        running.left.set_result(None)
+
+    def _end(self, key: object, running: _Computation) -> None:
+        if self._computing.get(key) is running:
+            del self._computing[key]
+
+    def _compute(self, key: object, compute: Callable[[Left], bytes], running: _Computation) -> bytes:
+        try:
+            found = compute(running.left)
+        except BaseException as error:
+            running.answer.set_exception(error)
+            raise
+        else:
+            self.computed += 1
+            running.answer.set_result(found)
+            self._keep(key, found)
+            return found
+        finally:
+            with self._lock:
+                self._end(key, running)
+
+    def _keep(self, key: object, found: bytes) -> None:
+        with self._lock:
+            self._kept[key] = found
+            self._bytes += len(found)
+            while self._bytes > self._most and self._kept:
+                _, dropped = self._kept.popitem(last=False)
+                self._bytes -= len(dropped)
+
+
+class Remembered:
+    """Values that change seldom and take long: computed again after a while, once for all who ask meanwhile."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._clock = seconds, clock
+        self._found: dict[str, tuple[float, Any]] = {}
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def get(self, name: str, compute: Callable[[], Any]) -> Any:
+        """Return the value, which `compute` gives if it is too old."""
+        with self._locks[name]:
+            at, value = self._found.get(name, (float("-inf"), None))
+            if self._clock() - at > self._seconds:
+                value = compute()
+                self._found[name] = self._clock(), value
+            return value
