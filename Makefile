@@ -22,7 +22,7 @@ PAGE_PACKAGES = if command -v npm >/dev/null; then cd web && { [ -e node_modules
 DEMO := build/demo-lake
 DEMO_LOGAGG := LOGAGG_LAKE=$(DEMO) $(BIN)/logagg
 
-.PHONY: help setup demo notebook tail test unit soak sanitize check format page picture golden bench bench-stages bench-follow bench-lake bench-serve bench-commits bench-scale fuzz wheels deb clean
+.PHONY: help setup demo notebook tail test unit soak sanitize check format page picture golden bench bench-stages bench-formats bench-follow bench-lake bench-serve bench-commits bench-scale fuzz wheels deb clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ bench: $(VENV)/.ready-bench ## logagg and its peers on the same log; GOACCESS= (
 
 bench-stages: $(VENV)/.ready ## each stage of the pipeline alone; LINES= ROUNDS= KINDS=
 	$(BIN)/python -m bench.stages $(BENCH_READS) $(BENCH_WRITES)
+
+bench-formats: $(VENV)/.ready ## reading each format beside combined; LINES= ROUNDS= KINDS=, DOCS=1
+	$(BIN)/python -m bench.formats $(BENCH_READS) $(BENCH_WRITES)
 
 bench-follow: $(VENV)/.ready ## freshness at RATE= lines/s for DURATION= seconds, and the cost of following FILES= idle files
 	$(BIN)/python -m bench.follow $(BENCH_FOLLOWS) $(BENCH_WRITES)

@@ -298,6 +298,13 @@ def test_bench_stages_gives_its_table(tmp_path: Path, kind: str) -> None:
     assert all(value > 0 for value in seconds.values())
 
 
+def test_bench_formats_gives_its_table(tmp_path: Path) -> None:
+    done = bench("bench.formats", "--lines", 100, "--rounds", 1, "--kinds", "caddy", "w3c", "--json", tmp_path / "out")
+    assert not done.returncode, done.stderr
+    assert {row[0] for row in rows(done.stdout, "format")} == {"combined", "caddy", "w3c"}
+    assert all(value > 0 for value in json.loads((tmp_path / "out").read_text()).values())
+
+
 @pytest.mark.soak
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 def test_bench_follow_gives_its_tables(tmp_path: Path) -> None:
@@ -408,7 +415,7 @@ def test_figures_are_written_between_their_markers(tmp_path: Path) -> None:
 
 def test_the_page_has_a_place_for_each_bench_and_names_each_kind_of_log() -> None:
     page = paper.DOCS.read_text()
-    for name in ("bench", "bench-stages", "bench-follow", "bench-lake"):
+    for name in ("bench", "bench-stages", "bench-formats", "bench-follow", "bench-lake"):
         assert 0 < page.find(f"<!-- {name}: begin -->") < page.find(f"<!-- {name}: end -->")
     assert all(f"\n| {kind} |" in page for kind in make_log.KINDS)
     page = paper.CLUSTER.read_text()
