@@ -18,6 +18,7 @@ from logagg.alert.rules import Alert
 from logagg.alert.states import NO_ROWS, Reading
 from logagg.config.sections import Config
 from logagg.errors import QueryFailed
+from logagg.quantities import counted
 from logagg.query.sandbox import QueryLimits, Sandbox
 from logagg.quoting import identifier, literal
 
@@ -71,7 +72,8 @@ class Questions:
                     raise QueryFailed(f"alert {alert.name}: the answer is not about the moments that were asked")
                 if len(readings) >= MOST_ROWS:
                     raise QueryFailed(
-                        f"alert {alert.name}: the answer has more than {MOST_ROWS:,} rows", "add a condition or LIMIT"
+                        f"alert {alert.name}: the answer has more than {counted(MOST_ROWS, 'row')}",
+                        "add a condition or LIMIT",
                     )
                 readings.append(reading_of(names[1:], row[1:]))
         return answers

@@ -12,6 +12,7 @@ from logagg.alert.rules import Alert
 from logagg.alert.states import Instance, Reading, advanced, has_changed
 from logagg.config.sections import Config
 from logagg.errors import LimitReached, LogaggError
+from logagg.quantities import counted
 from logagg.query.snapshot import connect
 from logagg.rollup.configured import tables_of
 
@@ -83,7 +84,9 @@ class Replay:
         moments = range(-int(-self.since // every) * every, int(self.until) // every * every + 1, every)
         if len(moments) > MOST:
             hint = "ask for a shorter time, or evaluate it less often"
-            raise LogaggError(f"{self.alert.name}: that is {len(moments):,} evaluations, {MOST:,} at most", hint)
+            raise LogaggError(
+                f"{self.alert.name}: that is {counted(len(moments), 'evaluation')}, {MOST:,} at most", hint
+            )
         return moments
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from logagg.explore import figures
 from logagg.notice_log import printable
+from logagg.quantities import counted
 from logagg.query.shorten import padded
 from logagg.top.dialogs import FRAME, WIDEST, Dialog, wrapped
 from logagg.top.keys import MOUSE, listed
@@ -134,7 +135,7 @@ def line_of(row: Mapping[str, Any], found: Mapping[str, Any] | None, width: int,
 def _cut(line: str) -> str:
     """Return a log line as text, the beginning of one that is very long."""
     left = len(line) - LONGEST_LINE
-    return printable(line[:LONGEST_LINE]) + (f" … and {left:,} characters" if left > 0 else "")
+    return printable(line[:LONGEST_LINE]) + (f" … and {counted(left, 'character')}" if left > 0 else "")
 
 
 def _fields(values: Sequence[tuple[str, str]], width: int) -> Iterator[Line]:

@@ -200,7 +200,7 @@ def test_a_lake_that_another_process_writes(working: Site, log: str) -> None:
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["worker", "--shards", "0"], "Missing option '--gearman'"),
+        (["worker", "--shards", "0"], "missing option '--gearman'"),
         (["worker", "--gearman", "here:port", "--shards", "0"], "write HOST:PORT"),
         (["worker", "--gearman", "here", "--shards", "0-"], "write shards such as 0-3,7"),
         (["worker", "--gearman", "here", "--shards", "4/4"], "of 4 shards, the last one is 3"),

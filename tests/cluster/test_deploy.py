@@ -17,7 +17,7 @@ from tests.gearmand import free_port
 
 UNITS = {path.name: path.read_text() for path in sorted((ROOT / "deploy").glob("*.service"))}
 UNITS |= {path.name: path.read_text() for path in (ROOT / "deploy").glob("*.timer")}
-TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in ROOT.glob("deploy/*")} | {
+TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in ROOT.glob("deploy/*") if path.is_file()} | {
     str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "README.md", *ROOT.glob("docs/*.md"))
 }
 LINES = 50
@@ -87,7 +87,7 @@ def test_every_file_has_one_place() -> None:
         *("/etc/logagg", "/etc/logagg/logagg.toml", "/etc/logagg/secret", "/etc/xdg/logagg/logagg.toml"),
         *("/etc/systemd/system/nginx.service.d/logagg.conf", "/var/lib/logagg", "/var/lib/logagg/lake"),
         *("/var/lib/logagg/lake/secret", "/var/log/logagg", "/run/logagg"),
-        *("/opt/logagg", "/opt/logagg/bin/logagg", "/opt/logagg/bin/pip", "/usr/local/bin/logagg"),
+        *("/usr/lib/logagg", "/opt/logagg", "/opt/logagg/bin/logagg", "/opt/logagg/bin/pip", "/usr/local/bin/logagg"),
     )
     for name, text in TEXTS.items():
         found = re.findall(r"(?<![\w.~])/(?:etc|var|run|opt|usr|srv)/[\w./-]*logagg[\w./-]*", text)

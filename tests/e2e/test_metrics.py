@@ -54,6 +54,9 @@ def test_a_tail(logagg: Command, tool: Callable[[str], str]) -> None:
     (logagg.folder / "logagg.toml").write_text(WATCHED)
     tail = logagg.start("tail", "--metrics", f":{port}", log)
     logagg.await_lines(41, tail)
+    wait_until(
+        lambda: f'logagg_log_unread_bytes{{log="{log}"}}' in scraped(port), tail
+    )  # logs are looked at each second
     found = scraped(port)
     assert found['logagg_events_total{kind="pageview"}'] == 40
     assert found['logagg_rejects_total{reason="format"}'] == 1
@@ -95,6 +98,7 @@ def test_a_cluster(site: Site) -> None:
     site.logagg.await_lines(41, tail)
     assert scraped(port)['logagg_jobs_taken_total{shard="1"}'] >= 1
     assert names(scraped(port)) == shown_by("worker")
+    wait_until(lambda: names(scraped(other)) >= shown_by("tail --gearman"), tail)
     assert names(scraped(other)) == shown_by("tail --gearman")
     assert scraped(other)['logagg_events_total{kind="pageview"}'] == 40
     wait_until(lambda: scraped(other)['logagg_uncommitted_jobs{shard="0"}'] == 0, tail)

@@ -57,6 +57,7 @@ def test_nobody_reads_a_failure(logagg: Command, arguments: list[str], status: i
 
 
 ARGUMENTS = {
+    "alert": ["list"],
     "sql": ["SELECT 1"],
     "backfill": ["pages"],
     "tail": ["--once", "x.log"],

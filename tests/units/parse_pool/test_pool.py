@@ -22,6 +22,7 @@ from logagg.parse_pool.task import ParseTask
 from logagg.records import Batch, Chunk, Fingerprint
 from tests.conftest import combined
 
+TIMED = [name if not one.outer_time else f"docker+{name}" for name, one in NAMED.items()]
 FORMAT = compile_format("combined")
 LINES = combined([("/a", 200), ("/click?campaign=c", 302), ("/b", 404)] * 50).encode() + b"192.0.2.9 garbage\n"
 Notices = list[tuple[str, str]]
@@ -97,7 +98,7 @@ def test_lines_are_parsed_without_a_copy(processes: Parsers, killed: bool) -> No
     )
 
 
-@pytest.mark.parametrize("name", [*NAMED, "json:time_iso8601=t,status=s,request=r"])
+@pytest.mark.parametrize("name", [*TIMED, "json:time_iso8601=t,status=s,request=r"])
 def test_a_process_knows_every_format(processes: Parsers, name: str) -> None:
     processes.use(reading(), ignored)
     fmt = compile_format(name)
