@@ -5,7 +5,7 @@ none is lost while its receiver is down. An alert that fails stops neither the t
 
     rules    the built-in rules            states   the state machine of an alert, pure
     asking   queries in the sandbox        messages what is sent, as data
-    probes   what no query can ask         ledger   states and waiting notifications, on the disk
+    probes   what no query can ask         store    states and waiting notifications, on the disk
     moments  the data's own time           sending  the waiting notifications, to `receivers`
     rounds   one round of evaluation       service  both, beside a tail or a worker; replay asks the past
 """

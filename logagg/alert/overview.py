@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from logagg.alert import ledger
-from logagg.alert.ledger import AlertRecord, AlertsState
+from logagg.alert import store
 from logagg.alert.messages import Hush
 from logagg.alert.rules import Alert
 from logagg.alert.states import Instance
+from logagg.alert.store import AlertRecord, AlertsState
 from logagg.alert.text import clean
 from logagg.errors import LakeError
 
@@ -49,8 +49,8 @@ _ORDER = ("firing", "failed", "no data", "pending", "not evaluated", "resolved",
 
 def rows(root: Path, now: float, alerts: Sequence[Alert] = ()) -> list[AlertRow]:
     """Return the rows, the urgent ones first: of these alerts, and of others that are known. Raises LakeError."""
-    state = ledger.read(root)
-    hush = Hush(ledger.silences(root), ledger.acknowledged(root), now)
+    state = store.read(root)
+    hush = Hush(store.silences(root), store.acknowledged(root), now)
     known = {one.name: one for one in alerts}
     found = list[AlertRow]()
     for name in dict.fromkeys((*known, *state.alerts)):

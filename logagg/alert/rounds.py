@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from logagg.alert import ledger as ledgers
+from logagg.alert import store as stores
 from logagg.alert.asking import AT_A_TIME, Questions
-from logagg.alert.ledger import AlertRecord, Ledger
 from logagg.alert.messages import Hush, Notification, notify
 from logagg.alert.moments import complete_until, due, tails_of
 from logagg.alert.probes import OF_ANY_LAKE, look
 from logagg.alert.rules import Alert, alerts_of
 from logagg.alert.states import Instance, Instances, Reading, advanced, has_changed, written_labels
+from logagg.alert.store import AlertRecord, AlertStore
 from logagg.clock import Clock
 from logagg.config.sections import Config
 from logagg.errors import CommitFailed, LimitReached, LogaggError
@@ -40,14 +40,14 @@ class Rounds:
         self,
         root: Path,
         config: Config,
-        ledger: Ledger,
+        store: AlertStore,
         clock: Clock,
         report: Report,
         decided: Callable[[], None] = lambda: None,
     ) -> None:
         """`decided` is called when notifications are written down, so that they need not wait for the other alerts."""
         self._decided = decided
-        self._root, self._ledger, self._clock, self._report = root, ledger, clock, report
+        self._root, self._store, self._clock, self._report = root, store, clock, report
         self._alerts, self._receivers = alerts_of(config), config.receivers
         self._tidied = clock.monotonic()
         self._questions = Questions(root, [table.name for table in tables_of(config)], config)
@@ -56,17 +56,17 @@ class Rounds:
         """Evaluate what is due. Raises CommitFailed: then it is due again."""
         now = self._clock.now()
         until = complete_until(tails_of(self._root, now))
-        self._ledger.settle()
-        with self._ledger.locked() as state:
+        self._store.settle()
+        with self._store.locked() as state:
             state.until = max(state.until, until or 0.0)
-        self._forget_removed(until or self._ledger.state.until or now)
+        self._forget_removed(until or self._store.state.until or now)
         is_empty = not (self._root / LINK).exists()  # a tail that has just made the lake has not committed yet
         for alert in self._alerts:
             if alert.probe in OF_ANY_LAKE or not is_empty:
                 self._watch(alert, now, until)
         if self._clock.monotonic() - self._tidied >= TIDY:
             self._tidied = self._clock.monotonic()
-            ledgers.forget_past(self._root, self._ledger.state, now)
+            stores.forget_past(self._root, self._store.state, now)
 
     def _watch(self, alert: Alert, now: float, until: float | None) -> None:
         """Evaluate one alert; if that fails in an unforeseen way, the others are evaluated all the same."""
@@ -119,9 +119,9 @@ class Rounds:
 
     def _apply(self, alert: Alert, answers: Sequence[tuple[int, Sequence[Reading]]]) -> None:
         now = self._clock.now()
-        hush = Hush(ledgers.silences(self._root), ledgers.acknowledged(self._root), now)
+        hush = Hush(stores.silences(self._root), stores.acknowledged(self._root), now)
         needs_none = alert.above is None and alert.below is None  # each row that there is fires
-        with self._ledger.locked() as state:
+        with self._store.locked() as state:
             record, before = self._record(alert.name), self._record(alert.name).instances
             made = list[Notification]()
             for moment, readings in answers:
@@ -130,7 +130,7 @@ class Rounds:
                 record.evaluated, record.has_data, record.error = moment, bool(readings) or needs_none, ""
                 made += more
             dropped = {one.receiver for one in made if state.add(one)}
-            self._ledger.commit()
+            self._store.commit()
         if made:
             self._decided()
         self._tell(alert, before, record.instances)
@@ -139,27 +139,27 @@ class Rounds:
 
     def _fail(self, alert: Alert, moment: int, error: str) -> None:
         """Note that an alert could not be evaluated; its instances stay as they are."""
-        with self._ledger.locked():
+        with self._store.locked():
             record = self._record(alert.name)
             is_new, record.evaluated, record.error = record.error != error, moment, error
-            self._ledger.commit()
+            self._store.commit()
         if is_new:
             self._report(alert_failed(alert.name, error))
 
     def _record(self, name: str) -> AlertRecord:
-        return self._ledger.state.alerts.setdefault(name, AlertRecord())
+        return self._store.state.alerts.setdefault(name, AlertRecord())
 
     def _forget_removed(self, moment: float) -> None:
         """Resolve what fires of alerts that are not configured any more."""
         known = {alert.name for alert in self._alerts}
-        for name in [name for name in self._ledger.state.alerts if name not in known]:
+        for name in [name for name in self._store.state.alerts if name not in known]:
             alert = Alert(name, to=tuple(one.name for one in self._receivers))
-            with self._ledger.locked() as state:
+            with self._store.locked() as state:
                 ended = dict(_ended(state.alerts.pop(name).instances, int(moment)))
                 made = notify(alert, ended, int(moment), self._receivers, now=self._clock.now())[1]
                 for one in made:
                     state.add(one)
-                self._ledger.commit()
+                self._store.commit()
 
     def _tell(self, alert: Alert, before: Instances, after: Instances) -> None:
         """Give a notice of each instance that has begun to fire, or is resolved; of a few, if there are many."""

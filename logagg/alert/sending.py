@@ -12,9 +12,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from logagg.alert.delivery import Deliver, Undelivered
-from logagg.alert.ledger import Ledger
 from logagg.alert.messages import Notification
 from logagg.alert.receivers import deliver
+from logagg.alert.store import AlertStore
 from logagg.clock import Clock
 from logagg.config.alerts import NotifyConfig
 from logagg.config.sections import Config
@@ -37,18 +37,18 @@ class Outage:
 
 
 class Sender:
-    """Delivers what waits in a ledger."""
+    """Delivers what waits in a store."""
 
     def __init__(
         self,
-        ledger: Ledger,
+        store: AlertStore,
         clock: Clock,
         report: Report,
         reached: Callable[[str], None] = lambda step: None,
         deliver: Deliver = deliver,
     ) -> None:
         self.sent, self.failed = Counter[str](), Counter[str]()
-        self._ledger, self._clock, self._report = ledger, clock, report
+        self._store, self._clock, self._report = store, clock, report
         self._reached, self._deliver = reached, deliver
         self._outages: dict[str, Outage] = {}
         self._pool = ThreadPoolExecutor(16, "notify")
@@ -73,11 +73,11 @@ class Sender:
 
     def _with_mail(self, known: Mapping[str, NotifyConfig]) -> list[str]:
         """Return the receivers that have something due; what is for a receiver that is not configured is given up."""
-        with self._ledger.locked() as state:
+        with self._store.locked() as state:
             names = dict.fromkeys(one.receiver for one in state.waiting)
             if unknown := [name for name in names if name not in known]:
                 state.waiting = [one for one in state.waiting if one.receiver in known]
-                self._ledger.commit()
+                self._store.commit()
         for name in unknown:
             self._report(notification_dropped(name, "there is no such receiver any more"))
         now = self._clock.monotonic()
@@ -89,7 +89,7 @@ class Sender:
 
     def _drain(self, receiver: NotifyConfig, url: str) -> None:
         """Send what waits for a receiver, until it cannot be delivered."""
-        while not self._stopping and (first := self._ledger.first(receiver.name)):
+        while not self._stopping and (first := self._store.first(receiver.name)):
             failure = self._attempt(receiver, first, url)
             if failure is None:
                 self.sent[receiver.name] += 1
@@ -116,10 +116,10 @@ class Sender:
         return None
 
     def _remove(self, done: Notification) -> None:
-        with self._ledger.locked() as state:
+        with self._store.locked() as state:
             state.waiting = [one for one in state.waiting if one.id != done.id]
             try:
-                self._ledger.commit()
+                self._store.commit()
             except CommitFailed:  # nothing more is sent until it is written
                 pass
         self._reached("marked")
@@ -139,5 +139,5 @@ class Sender:
 
     def waiting(self) -> Counter[str]:
         """Return how many notifications wait, by receiver."""
-        with self._ledger.locked() as state:
+        with self._store.locked() as state:
             return Counter(one.receiver for one in state.waiting)

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from logagg.alert.ledger import FOLDER, STATE, AlertRecord, Ledger
+from logagg.alert.store import FOLDER, STATE, AlertRecord, AlertStore
 from logagg.clock import Clock
 from logagg.config.sections import Config
 from logagg.errors import LakeLocked, LogaggError
@@ -42,7 +42,7 @@ class AlertService:
         self._config = config
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._ledger: Ledger | None = None
+        self._store: AlertStore | None = None
         self._sender: Sender | None = None
         self._made: tuple[Config, Rounds] | None = None
         self._problem = ""
@@ -87,12 +87,12 @@ class AlertService:
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(PATIENCE)
-        if self._ledger is not None:
-            self._ledger.close()
+        if self._store is not None:
+            self._store.close()
 
     def numbers(self) -> Iterator[Sample]:
         """Return what a scrape shows."""
-        known = self._ledger.state.alerts if self._ledger else {}
+        known = self._store.state.alerts if self._store else {}
         for alert in self._config.watched:
             record = known.get(alert.name, AlertRecord())
             firing = sum(one.state == "firing" for one in list(record.instances.values()))
@@ -117,9 +117,9 @@ class AlertService:
             while not self._stopping.is_set():
                 self._stopping.wait(LOOK if self._round() else AGAIN)
         finally:
-            if self._sender and self._ledger:
+            if self._sender and self._store:
                 self._sender.stop()
-                self._ledger.close()
+                self._store.close()
             if lease is not None:
                 os.close(lease)
 
@@ -136,13 +136,13 @@ class AlertService:
             from logagg.alert.rounds import Rounds
             from logagg.alert.sending import Sender
 
-            if self._ledger is None or self._sender is None:
-                self._ledger = Ledger(self._root)
-                self._sender = Sender(self._ledger, self._clock, self._report)
+            if self._store is None or self._sender is None:
+                self._store = AlertStore(self._root)
+                self._sender = Sender(self._store, self._clock, self._report)
             config = self._config
             if self._made is None or self._made[0] is not config:
                 send = partial(self._sender.send, config)
-                self._made = config, Rounds(self._root, config, self._ledger, self._clock, self._report, send)
+                self._made = config, Rounds(self._root, config, self._store, self._clock, self._report, send)
             try:
                 self._made[1].run()
             finally:
@@ -173,12 +173,12 @@ def run_once(root: Path, config: Config, clock: Clock, report: Report) -> None:
     if lease is None:
         raise _taken(root)
     try:
-        ledger = Ledger(root)
-        sender = Sender(ledger, clock, report)
-        Rounds(root, config, ledger, clock, report).run()
+        store = AlertStore(root)
+        sender = Sender(store, clock, report)
+        Rounds(root, config, store, clock, report).run()
         sender.send(config, LAST_WORD)
         sender.stop()
-        ledger.close()
+        store.close()
     finally:
         os.close(lease)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from logagg.alert import ledger
+from logagg.alert import store
 from logagg.alert.asking import Questions
 from logagg.alert.delivery import Undelivered, secret
 from logagg.alert.rules import alerts_of
@@ -19,7 +19,7 @@ SECRETS = ("url", "token", "password")
 def problems(config: Config, root: Path, now: float, *, is_there: bool) -> Iterator[str]:
     """Yield the problems; queries run if the lake `is_there`."""
     try:
-        ledger.read(root)
+        store.read(root)
     except LakeError as error:
         yield str(error)
     for receiver in config.receivers:

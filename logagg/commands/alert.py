@@ -101,13 +101,13 @@ def silence(name: str, labels: tuple[str, ...], seconds: float, reason: str, sha
 
     It is evaluated all the same, and what still fires at the end is sent then.
     """
-    from logagg.alert import ledger
+    from logagg.alert import store
     from logagg.clock import SystemClock, written
 
     lake, now = _owned(shared), float(int(SystemClock().now()))
     _refuse_unknown(name, shared)
-    wanted = ledger.Silence(ledger.new_id(), name, _labels(labels), now, now + seconds, reason, _user())
-    ledger.silence(lake, wanted)
+    wanted = store.Silence(store.new_id(), name, _labels(labels), now, now + seconds, reason, _user())
+    store.silence(lake, wanted)
     if shared.verbosity >= 0:
         click.echo(f"{wanted.id}: {name} is silent until {written(wanted.until)}")
 
@@ -117,11 +117,11 @@ def silence(name: str, labels: tuple[str, ...], seconds: float, reason: str, sha
 @shared_options
 def unsilence(id: str, shared: Shared) -> None:
     """End a silence; what still fires is sent."""
-    from logagg.alert import ledger
+    from logagg.alert import store
     from logagg.errors import NotFound
 
     lake = _owned(shared)
-    if not ledger.end_silence(lake, id):
+    if not store.end_silence(lake, id):
         raise NotFound(f"{id}: no such silence", "`logagg alert silences` lists them")
 
 
@@ -132,12 +132,12 @@ def silences(output: Output, shared: Shared) -> None:
     """Show the silences that hold now."""
     from datetime import UTC, datetime
 
-    from logagg.alert import ledger
+    from logagg.alert import store
     from logagg.clock import SystemClock
 
     output.check(shared.lake)
     now = SystemClock().now()
-    found = [one for one in ledger.silences(_lake(shared)) if one.since <= now < one.until]
+    found = [one for one in store.silences(_lake(shared)) if one.since <= now < one.until]
     columns = ("id", "alert", "labels", "until", "reason", "by")
     cells = [
         (one.id, one.alert, dict(one.labels), datetime.fromtimestamp(one.until, UTC), one.reason, one.by)
@@ -157,18 +157,18 @@ def ack(name: str, labels: tuple[str, ...], shared: Shared) -> None:
 
     Its end is sent, and the next time that it fires.
     """
-    from logagg.alert import ledger
+    from logagg.alert import store
     from logagg.errors import NotFound
     from logagg.quantities import counted
 
     lake, wanted = _owned(shared), _labels(labels)
-    record = ledger.read(lake).alerts.get(name)
+    record = store.read(lake).alerts.get(name)
     firing = [(key, one) for key, one in (record.instances.items() if record else ()) if one.state == "firing"]
     found = [(key, one) for key, one in firing if wanted.items() <= one.labels.items()]
     if not found:
         raise NotFound(f"{name}: nothing of it fires", "`logagg alert list` shows what does")
     for key, one in found:
-        ledger.acknowledge(lake, key, one.fired, _user())
+        store.acknowledge(lake, key, one.fired, _user())
     if shared.verbosity >= 0:
         click.echo(f"{name}: {counted(len(found), 'alert')} acknowledged")
 
@@ -255,9 +255,9 @@ def _named(name: str, config: Config) -> Alert:
 
 def _refuse_unknown(name: str, shared: Shared) -> None:
     """Raise NotFound for an alert that is neither configured nor known to the lake: a silence of it would be a mistake."""
-    from logagg.alert import ledger
+    from logagg.alert import store
 
-    if name not in ledger.read(shared.lake).alerts:
+    if name not in store.read(shared.lake).alerts:
         _named(name, shared.config)
 
 

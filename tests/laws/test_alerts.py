@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logagg.alert import rounds
-from logagg.alert.ledger import Ledger
 from logagg.alert.messages import Notification
 from logagg.alert.rules import Alert
 from logagg.alert.sending import Sender
 from logagg.alert.states import Reading
+from logagg.alert.store import AlertStore
 from logagg.clock import ManualClock
 from logagg.config.alerts import AlertConfig, NotifyConfig
 from logagg.config.sections import Config
@@ -44,10 +44,10 @@ class Process:
         self._answers, self._said, self._crash = answers, said, crash
         self._left = crash[1] if crash else 0
         clock = ManualClock()
-        self.ledger = Ledger(root, self._reached)
-        self.rounds = rounds.Rounds(root, CONFIG, self.ledger, clock, lambda notice: None)
+        self.store = AlertStore(root, self._reached)
+        self.rounds = rounds.Rounds(root, CONFIG, self.store, clock, lambda notice: None)
         self.rounds._questions.ask = self._ask  # type: ignore[method-assign]
-        self.sender = Sender(self.ledger, clock, lambda notice: None, self._reached, self._deliver)
+        self.sender = Sender(self.store, clock, lambda notice: None, self._reached, self._deliver)
 
     def step(self) -> None:
         """Evaluate what is due, and send what follows."""

@@ -10,7 +10,6 @@ from typing import Any
 import jsonschema
 import pytest
 
-from logagg.alert.ledger import Silence
 from logagg.alert.messages import (
     MOST,
     Hush,
@@ -23,6 +22,7 @@ from logagg.alert.messages import (
 )
 from logagg.alert.rules import Alert
 from logagg.alert.states import Instance, Reading, advanced, fingerprint
+from logagg.alert.store import Silence
 from logagg.config.alerts import NotifyConfig
 from tests.conftest import ROOT
 

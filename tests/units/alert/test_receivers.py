@@ -22,8 +22,8 @@ from logagg.alert.messages import Told
 from logagg.alert.receivers import deliver
 from logagg.config.alerts import NotifyConfig
 from tests.gearmand import free_port
-from tests.units.alert.test_ledger import SENT
 from tests.units.alert.test_messages import validated
+from tests.units.alert.test_store import SENT
 
 PAGE = "https://logs.example.com/"
 

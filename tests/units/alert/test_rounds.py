@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from logagg.alert import ledger, rounds
-from logagg.alert.ledger import Ledger, Silence
+from logagg.alert import rounds, store
 from logagg.alert.messages import Notification
 from logagg.alert.overview import firing, rows
 from logagg.alert.rounds import Rounds
 from logagg.alert.rules import Alert, alerts_of
 from logagg.alert.sending import Sender
 from logagg.alert.states import Reading
+from logagg.alert.store import AlertStore, Silence
 from logagg.clock import ManualClock
 from logagg.config.alerts import AlertConfig, NotifyConfig
 from logagg.config.sections import Config
@@ -39,14 +39,14 @@ class Site:
         self.asked: list[list[int]] = []
         self.sent: list[Notification] = []
         self.notices: list[Notice] = []
-        self.ledger = Ledger(root)
-        self.sender = Sender(self.ledger, self.clock, self.notices.append, deliver=self._deliver)
+        self.store = AlertStore(root)
+        self.sender = Sender(self.store, self.clock, self.notices.append, deliver=self._deliver)
         patch.setattr(rounds, "complete_until", lambda tails: self.until)
         self.configure(CONFIG)
 
     def configure(self, config: Config) -> None:
         self.config = config
-        self.rounds = Rounds(self.root, config, self.ledger, self.clock, self.notices.append)
+        self.rounds = Rounds(self.root, config, self.store, self.clock, self.notices.append)
         self.rounds._questions.ask = self._ask  # type: ignore[method-assign]
 
     def round(self, value: float | None = None, after: int = 0) -> list[str]:
@@ -145,7 +145,7 @@ def test_notifications_do_not_wait_for_the_other_alerts(site: Site) -> None:
     watched = (AlertConfig("first", query="SELECT", above=1.0), AlertConfig("second", query="SELECT", above=1.0))
     site.configure(Config(watched=watched, receivers=(OPS,)))
     counts: list[int] = []
-    site.rounds._decided = lambda: counts.append(len(ledger.read(site.root).waiting))
+    site.rounds._decided = lambda: counts.append(len(store.read(site.root).waiting))
     site.round(2.0)
     assert counts == [1, 2]
 
@@ -177,7 +177,7 @@ def test_nothing_is_sent_before_it_is_on_the_disk(site: Site, monkeypatch: pytes
         raise OSError(28, "No space left on device")
 
     replace_text = durable.replace_text
-    monkeypatch.setattr(ledger, "replace_text", full)
+    monkeypatch.setattr(store, "replace_text", full)
     for _ in range(2):
         with pytest.raises(CommitFailed):
             site.rounds.run()
@@ -186,14 +186,14 @@ def test_nothing_is_sent_before_it_is_on_the_disk(site: Site, monkeypatch: pytes
         site.until = site.clock.now()
         site.sender.send(site.config, None)
     assert site.sent == []
-    monkeypatch.setattr(ledger, "replace_text", replace_text)
+    monkeypatch.setattr(store, "replace_text", replace_text)
     assert site.round(2.0) == ["firing"]
 
 
 def test_a_silence_holds_from_when_it_is_made(site: Site) -> None:
     """The moment that is evaluated may be a little before."""
     site.until = T - 1.0
-    ledger.silence(site.root, Silence("1", "errors", {}, T, T + 600))
+    store.silence(site.root, Silence("1", "errors", {}, T, T + 600))
     assert site.round(2.0) == []
     assert site.states() == ["firing"]
     assert [one.note for one in rows(site.root, T)] == ["silenced"]

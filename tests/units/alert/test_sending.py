@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from logagg.alert import ledger
+from logagg.alert import store
 from logagg.alert.delivery import Undelivered
-from logagg.alert.ledger import Ledger
 from logagg.alert.messages import Notification
 from logagg.alert.sending import Sender
+from logagg.alert.store import AlertStore
 from logagg.clock import DAY, ManualClock
 from logagg.config.alerts import NotifyConfig
 from logagg.config.sections import Config
 from logagg.notices import Notice
-from tests.units.alert.test_ledger import SENT
+from tests.units.alert.test_store import SENT
 
 OPS, BOSS = NotifyConfig("ops", "webhook"), NotifyConfig("boss", "webhook")
 CONFIG = Config(receivers=(OPS, BOSS))
@@ -33,8 +33,8 @@ class Post:
         self.down: set[str] = set()
         self.refused: set[str] = set()
         self.notices: list[Notice] = []
-        self.ledger = Ledger(root)
-        self.sender = Sender(self.ledger, self.clock, self.notices.append, deliver=self.deliver)
+        self.store = AlertStore(root)
+        self.sender = Sender(self.store, self.clock, self.notices.append, deliver=self.deliver)
 
     def deliver(self, to: NotifyConfig, sent: Notification, url: str) -> None:
         self.attempts += 1
@@ -46,8 +46,8 @@ class Post:
 
     def write(self, *ids: str, receiver: str = "ops") -> None:
         for name in ids:
-            self.ledger.state.add(replace(SENT, id=name, receiver=receiver, made=self.clock.now()))
-        self.ledger.commit()
+            self.store.state.add(replace(SENT, id=name, receiver=receiver, made=self.clock.now()))
+        self.store.commit()
 
     def send(self, after: float = 0.0) -> list[tuple[str, str]]:
         """Return what was received by now."""
@@ -72,7 +72,7 @@ def test_in_order_and_once(post: Post) -> None:
     post.write("1", "2", "3")
     assert post.send() == [("ops", "1"), ("ops", "2"), ("ops", "3")]
     assert post.send() == []
-    assert ledger.read(post.root).waiting == []
+    assert store.read(post.root).waiting == []
     assert post.sender.sent == {"ops": 3}
 
 
@@ -84,7 +84,7 @@ def test_nothing_is_lost_while_a_receiver_is_down_for_a_day(post: Post) -> None:
     for _ in range(24 * 60):
         assert post.send(after=60) == []
     assert post.attempts < 320  # one in five minutes, in the end
-    assert [one.id for one in ledger.read(post.root).waiting] == ["1", "2"]
+    assert [one.id for one in store.read(post.root).waiting] == ["1", "2"]
     post.down.clear()
     assert post.send(after=300) == [("ops", "1"), ("ops", "2")]
     assert post.said == ["ops: connection refused; 2 waiting; trying again", "ops: notifications are delivered again"]
@@ -117,7 +117,7 @@ def test_after_three_days_it_is_given_up(post: Post) -> None:
     post.clock.sleep(3 * DAY)
     post.write("2")
     post.send()
-    assert [one.id for one in ledger.read(post.root).waiting] == ["2"]
+    assert [one.id for one in store.read(post.root).waiting] == ["2"]
 
 
 def test_a_leap_of_the_clock_gives_nothing_up(post: Post) -> None:
@@ -125,11 +125,11 @@ def test_a_leap_of_the_clock_gives_nothing_up(post: Post) -> None:
     post.clock.sleep(1_000 * DAY)
     post.down.add("ops")
     post.send()
-    assert [one.id for one in ledger.read(post.root).waiting] == ["1"]
+    assert [one.id for one in store.read(post.root).waiting] == ["1"]
 
 
 def test_a_receiver_that_is_not_configured_any_more(post: Post) -> None:
     post.write("1", receiver="gone")
     assert post.send() == []
     assert post.said == ["gone: a notification was given up: there is no such receiver any more"]
-    assert ledger.read(post.root).waiting == []
+    assert store.read(post.root).waiting == []

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from logagg.alert import asking, moments, rounds, service
-from logagg.alert.ledger import Ledger
 from logagg.alert.messages import Notification
 from logagg.alert.service import AlertService, run_once
+from logagg.alert.store import AlertStore
 from logagg.clock import SystemClock
 from logagg.config.alerts import AlertConfig, NotifyConfig
 from logagg.config.sections import Config
@@ -47,11 +47,11 @@ def test_one_of_several_evaluates_and_another_takes_over(root: Path, delivered: 
     for one in services:
         one.start()
     wait_until(lambda: len(delivered) == 1)
-    busy, idle = sorted(services, key=lambda one: one._ledger is None)
-    assert idle._ledger is None
+    busy, idle = sorted(services, key=lambda one: one._store is None)
+    assert idle._store is None
     assert [sample.value for sample in busy.numbers() if sample.metric.name == "logagg_alerts_firing"] == [1]
     busy.stop()
-    wait_until(lambda: idle._ledger is not None)
+    wait_until(lambda: idle._store is not None)
     idle.stop()
     assert len(delivered) == 1
     assert locks.lease(root, service.LEASE) is not None
@@ -93,7 +93,7 @@ def test_an_alert_that_fails_does_not_stop_another(
     run_once(root, config, SystemClock(), notices.append)
     assert [one.alert for one in delivered] == ["disk"]
     assert [one.text for one in notices if "cannot" in one.text] == ["errors cannot be evaluated: no such table"]
-    assert Ledger(root).state.alerts["errors"].error == "no such table"
+    assert AlertStore(root).state.alerts["errors"].error == "no such table"
 
 
 def test_a_new_configuration_and_an_alert_that_is_gone(root: Path, delivered: Deliveries) -> None:
@@ -106,7 +106,7 @@ def test_a_new_configuration_and_an_alert_that_is_gone(root: Path, delivered: De
     wait_until(lambda: len(delivered) == 2)
     one.stop()
     assert [(sent.status, sent.alerts[0].message) for sent in delivered][1] == ("resolved", "not watched any more")
-    assert Ledger(root).state.alerts == {}
+    assert AlertStore(root).state.alerts == {}
 
 
 def test_it_runs_without_a_tail(root: Path, delivered: Deliveries) -> None:

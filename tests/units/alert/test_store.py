@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from logagg.alert import ledger
-from logagg.alert.ledger import AlertRecord, AlertsState, Ledger, Silence
+from logagg.alert import store
 from logagg.alert.messages import Notification, Told
 from logagg.alert.states import Instance
+from logagg.alert.store import AlertRecord, AlertsState, AlertStore, Silence
 from logagg.errors import CommitFailed, LakeError
 
 T = 1_772_400_000
@@ -22,47 +22,47 @@ FIRING = Instance({"site": "ä\u2028"}, "firing", T - 60, T, value=0.05, message
 
 
 def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
-    kept = Ledger(tmp_path)
+    kept = AlertStore(tmp_path)
     record = AlertRecord(T, True, "", {"f": FIRING}, {T: {"access.log": (10, 1)}})
     kept.state = AlertsState({"errors": record}, [SENT], float(T))
     kept.commit()
-    assert Ledger(tmp_path).state == kept.state
+    assert AlertStore(tmp_path).state == kept.state
 
 
 def test_nothing_is_there_at_first(tmp_path: Path) -> None:
-    assert ledger.read(tmp_path) == AlertsState()
-    assert ledger.silences(tmp_path) == []
+    assert store.read(tmp_path) == AlertsState()
+    assert store.silences(tmp_path) == []
 
 
 @pytest.mark.parametrize(
     "harm", [lambda data: data[:-3], lambda data: data.replace(b"firing", b"fixing"), lambda data: b""]
 )
 def test_damage_is_told(tmp_path: Path, harm: object) -> None:
-    kept = Ledger(tmp_path)
+    kept = AlertStore(tmp_path)
     kept.state.waiting.append(SENT)
     kept.commit()
     path = tmp_path / "alerts/state.json"
     path.write_bytes(harm(path.read_bytes()))  # type: ignore[operator]
     with pytest.raises(LakeError, match="is not as it was written; delete it"):
-        Ledger(tmp_path)
+        AlertStore(tmp_path)
 
 
 def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "alerts").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(CommitFailed, match="symbolic link"):
-        Ledger(tmp_path).commit()
+        AlertStore(tmp_path).commit()
 
 
-def test_a_closed_ledger_writes_nothing(tmp_path: Path) -> None:
+def test_a_closed_store_writes_nothing(tmp_path: Path) -> None:
     """Another process may have the lease by then."""
-    first = Ledger(tmp_path)
+    first = AlertStore(tmp_path)
     first.close()
-    second = Ledger(tmp_path)
+    second = AlertStore(tmp_path)
     second.state.waiting.append(SENT)
     second.commit()
     first.commit()
-    assert ledger.read(tmp_path).waiting == [SENT]
+    assert store.read(tmp_path).waiting == [SENT]
 
 
 def test_a_repetition_waits_once() -> None:
@@ -78,7 +78,7 @@ def test_a_repetition_waits_once() -> None:
 
 
 def test_there_is_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "MOST_WAITING", 2)
+    monkeypatch.setattr(store, "MOST_WAITING", 2)
     state = AlertsState()
     assert [state.add(replace(SENT, id=str(n))) for n in range(4)] == [False, False, True, True]
     assert [one.id for one in state.waiting] == ["2", "3"]
@@ -88,33 +88,33 @@ def test_there_is_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_silences(tmp_path: Path) -> None:
     one = Silence("a1", "errors", {"site": "a"}, T, T + 60, "deploy", "me")
-    ledger.silence(tmp_path, one)
-    assert ledger.silences(tmp_path) == [one]
+    store.silence(tmp_path, one)
+    assert store.silences(tmp_path) == [one]
     assert one.holds("errors", {"site": "a", "path": "/"}, T)
     assert not one.holds("errors", {"site": "b"}, T)
     assert not one.holds("errors", {}, T)
     assert not one.holds("slow", {"site": "a"}, T)
     assert not one.holds("errors", {"site": "a"}, T - 1)
     assert not one.holds("errors", {"site": "a"}, T + 60)
-    assert not ledger.end_silence(tmp_path, "../state")
-    assert ledger.end_silence(tmp_path, "a1")
-    assert ledger.silences(tmp_path) == []
+    assert not store.end_silence(tmp_path, "../state")
+    assert store.end_silence(tmp_path, "a1")
+    assert store.silences(tmp_path) == []
 
 
 def test_odd_files_say_nothing(tmp_path: Path) -> None:
-    ledger.silence(tmp_path, Silence("a1", "errors", {}, T, T + 60))
+    store.silence(tmp_path, Silence("a1", "errors", {}, T, T + 60))
     for name, content in {"b": "[]", "c": "{", "d": json.dumps({"id": 1})}.items():
         (tmp_path / f"alerts/silences/{name}.json").write_text(content)
-    assert [one.id for one in ledger.silences(tmp_path)] == ["a1"]
+    assert [one.id for one in store.silences(tmp_path)] == ["a1"]
 
 
 def test_what_is_over_is_deleted(tmp_path: Path) -> None:
-    ledger.silence(tmp_path, Silence("a1", "errors", {}, T, T + 60))
-    ledger.acknowledge(tmp_path, "f", T, "me")
-    ledger.acknowledge(tmp_path, "g", T, "me")
+    store.silence(tmp_path, Silence("a1", "errors", {}, T, T + 60))
+    store.acknowledge(tmp_path, "f", T, "me")
+    store.acknowledge(tmp_path, "g", T, "me")
     state = AlertsState({"errors": AlertRecord(instances={"f": FIRING})})
-    ledger.forget_past(tmp_path, state, T + 3_600)
-    assert ledger.acknowledged(tmp_path) == {("f", T)}
-    assert [one.id for one in ledger.silences(tmp_path)] == ["a1"]
-    ledger.forget_past(tmp_path, state, T + 90_000)
-    assert ledger.silences(tmp_path) == []
+    store.forget_past(tmp_path, state, T + 3_600)
+    assert store.acknowledged(tmp_path) == {("f", T)}
+    assert [one.id for one in store.silences(tmp_path)] == ["a1"]
+    store.forget_past(tmp_path, state, T + 90_000)
+    assert store.silences(tmp_path) == []

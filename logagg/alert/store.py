@@ -91,7 +91,7 @@ class Silence:
         return is_on and all(labels.get(name) == value for name, value in self.labels.items())
 
 
-class Ledger:
+class AlertStore:
     """The state on the disk and in memory, for the threads of the one process that has the lease."""
 
     def __init__(self, root: Path, reached: Callable[[str], None] = lambda step: None) -> None:
