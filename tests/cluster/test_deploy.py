@@ -43,8 +43,8 @@ class Place:
             "/run/logagg": self.folder,
             "10.0.0.1": "127.0.0.1",
             "4730": self.port,
-            " tail --serve\n": f" tail --serve 127.0.0.1:{free_port()}\n",
-            " serve --wait\n": f" serve --wait --listen 127.0.0.1:{free_port()}\n",
+            "tail --serve\n": f"tail --serve 127.0.0.1:{free_port()}\n",
+            "serve --wait\n": f"serve --wait --listen 127.0.0.1:{free_port()}\n",
         }
         del logagg.env["LOGAGG_LAKE"]  # the configuration names it
         (self.folder / "logagg.toml").write_text(self.moved(TEXTS["deploy/logagg.toml"]))
