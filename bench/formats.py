@@ -78,8 +78,14 @@ def readings(names: Sequence[str], count: int) -> list[Reading]:
     found = [Reading(COMBINED, [as_combined(row) for row in rows], count)]
     for name in names or sorted(path.name for path in FORMATS.iterdir()):
         lines = (FORMATS / name / "access.log").read_bytes().splitlines()
-        found.append(Reading(name, [line for line in lines if line], count))
+        found.append(Reading(name, _below_one_header([line for line in lines if line]), count))
     return found
+
+
+def _below_one_header(lines: Sequence[bytes]) -> Sequence[bytes]:
+    """Return lines up to the second header: servers write one when they start, not every few lines."""
+    headers = [number for number, line in enumerate(lines) if b"#Fields:" in line]
+    return lines[: headers[1]] if len(headers) > 1 else lines
 
 
 def report(measured: Sequence[Reading], options: argparse.Namespace) -> str:
@@ -92,7 +98,7 @@ def report(measured: Sequence[Reading], options: argparse.Namespace) -> str:
     head = (
         f"{paper.when_and_where()}. {options.lines:,} lines of each, the best of {options.rounds} rounds, one thread."
     )
-    return f"{head}\n\n{table(('format', 'bytes a line', 'ns a line', 'combined is'), rows)}"
+    return f"{head}\n\n{table(('format', 'bytes a line', 'ns a line', 'of combined'), rows)}"
 
 
 def main() -> None:
