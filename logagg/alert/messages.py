@@ -1,4 +1,4 @@
-"""Notifications: which changes are said to whom, and what is sent, frozen when it is decided."""
+"""Notifications: which receivers get which changes, and what is sent, frozen when it is decided."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Why = Literal["change", "repeat"]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ListedAlert:
     """One alert in a notification."""
 
     fingerprint: str
@@ -46,7 +46,7 @@ class Notification:
     made: float  # by the clock
     why: Why
     group: Mapping[str, str]
-    alerts: Sequence[Told]
+    alerts: Sequence[ListedAlert]
     omitted: int = 0  # alerts that are not listed
 
     @property
@@ -61,7 +61,7 @@ class Notification:
 
 
 @dataclass(frozen=True, slots=True)
-class Hush:
+class Suppression:
     """What holds notifications back: whether an instance is silenced at a moment, or was acknowledged."""
 
     silences: Sequence[Any] = ()
@@ -72,7 +72,7 @@ class Hush:
         return any(one.holds(alert, instance.labels, at) for one in self.silences for at in (moment, self.now))
 
 
-NOTHING = Hush()
+NOTHING = Suppression()
 
 
 def repeat_of(receiver: NotifyConfig) -> int:
@@ -84,30 +84,30 @@ def notify(
     instances: Instances,
     moment: int,
     receivers: Iterable[NotifyConfig],
-    hush: Hush = NOTHING,
+    suppression: Suppression = NOTHING,
     now: float = 0.0,
 ) -> tuple[dict[str, Instance], list[Notification]]:
     """Return the instances, with what was said about them, and the notifications that say it."""
     after, made = dict(instances), list[Notification]()
     for receiver in receivers:
         if receiver.name in alert.to:
-            made += _to(receiver, alert, after, moment, hush, now)
+            made += _to(receiver, alert, after, moment, suppression, now)
     gone = {key for key, one in after.items() if one.state == "resolved"}
     return {key: replace(one, told={}) if key in gone else one for key, one in after.items()}, made
 
 
 def _to(
-    receiver: NotifyConfig, alert: Alert, after: dict[str, Instance], moment: int, hush: Hush, now: float
+    receiver: NotifyConfig, alert: Alert, after: dict[str, Instance], moment: int, suppression: Suppression, now: float
 ) -> Iterable[Notification]:
     """Yield the notifications to one receiver, one for each group with news; `after` learns what was told."""
     groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for key, one in after.items():
         groups.setdefault(_group(receiver, alert, one), []).append(key)
     for group, keys in sorted(groups.items()):
-        news = {key: _news(receiver, alert, key, after[key], moment, hush) for key in keys}
+        news = {key: _news(receiver, alert, key, after[key], moment, suppression) for key in keys}
         if not any(news.values()):
             continue
-        listed = [key for key in keys if news[key] or _goes_on(receiver, alert, after[key], moment, hush)]
+        listed = [key for key in keys if news[key] or _goes_on(receiver, alert, after[key], moment, suppression)]
         why: Why = "change" if "change" in news.values() else "repeat"
         yield _made(receiver, alert, dict(group), {key: after[key] for key in listed}, moment, why, now)
         for key in listed:
@@ -122,26 +122,28 @@ def _group(receiver: NotifyConfig, alert: Alert, one: Instance) -> tuple[tuple[s
     return tuple(sorted((name, labels[name]) for name in names if name in labels))
 
 
-def _goes_on(receiver: NotifyConfig, alert: Alert, one: Instance, moment: int, hush: Hush) -> bool:
+def _goes_on(receiver: NotifyConfig, alert: Alert, one: Instance, moment: int, suppression: Suppression) -> bool:
     """Tell whether a receiver knows that an instance fires, so that it is listed with news of its group."""
     is_known = one.state == "firing" and receiver.name in one.told
-    return is_known and not hush.is_silenced(alert.name, one, moment)
+    return is_known and not suppression.is_silenced(alert.name, one, moment)
 
 
-def _news(receiver: NotifyConfig, alert: Alert, key: str, one: Instance, moment: int, hush: Hush) -> Why | None:
+def _news(
+    receiver: NotifyConfig, alert: Alert, key: str, one: Instance, moment: int, suppression: Suppression
+) -> Why | None:
     """Return why a receiver is to be told of an instance; None if it need not be.
 
-    A silence holds back what fires, not that it is over: whoever was told of the one is told of the other.
+    A silence holds back what fires, not its end: a receiver that was notified of the one is notified of the other.
     """
     told = one.told.get(receiver.name)
     if one.state == "resolved":
         return "change" if told is not None and receiver.resolved and one.ended == moment else None
-    if one.state != "firing" or hush.is_silenced(alert.name, one, moment):
+    if one.state != "firing" or suppression.is_silenced(alert.name, one, moment):
         return None
     if told is None:
         return "change"
     repeat = repeat_of(receiver)
-    is_due = repeat and moment - told >= repeat and (key, one.fired) not in hush.acknowledged
+    is_due = repeat and moment - told >= repeat and (key, one.fired) not in suppression.acknowledged
     return "repeat" if is_due else None
 
 
@@ -150,16 +152,16 @@ def _made(
 ) -> Notification:
     """Return a notification; its id follows from what it says, so that a repeated evaluation makes the same one."""
     order = sorted(about, key=lambda key: (about[key].state != "resolved", key))
-    told = [told_of(alert, key, about[key]) for key in order]
+    told = [listed_alert(alert, key, about[key]) for key in order]
     text = json.dumps([receiver.name, alert.name, moment, [(one.fingerprint, one.status) for one in told]])
     name = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     return Notification(name, receiver.name, alert.name, moment, now, why, group, told[:MOST], max(0, len(told) - MOST))
 
 
-def told_of(alert: Alert, key: str, one: Instance) -> Told:
+def listed_alert(alert: Alert, key: str, one: Instance) -> ListedAlert:
     """Return an instance as it is told."""
     labels = {name: clean(value) for name, value in labels_of(alert, one.labels).items()}
-    return Told(key, one.state, labels, one.message, one.value, one.fired, one.ended)
+    return ListedAlert(key, one.state, labels, one.message, one.value, one.fired, one.ended)
 
 
 def labels_of(alert: Alert, labels: Mapping[str, str]) -> dict[str, str]:
@@ -187,7 +189,7 @@ def as_webhook(sent: Notification, url: str) -> dict[str, Any]:
     }
 
 
-def _as_alert(one: Told, url: str) -> dict[str, Any]:
+def _as_alert(one: ListedAlert, url: str) -> dict[str, Any]:
     annotations = {"summary": one.message} | ({} if one.value is None else {"value": f"{one.value:.15g}"})
     return {
         "status": one.status,
@@ -224,10 +226,10 @@ def as_postable(sent: Notification, url: str, lasts: int) -> list[dict[str, Any]
 
 
 def trial(receiver: NotifyConfig, now: float) -> Notification:
-    """Return a notification that somebody asks for, to see whether it arrives."""
+    """Return a notification that only tests whether a receiver gets it."""
     labels = {"alertname": "trial", "severity": "none"}
     text = "a trial, sent by logagg alert send"
-    told = Told("0" * 16, "resolved", labels, text, None, int(now), int(now))
+    told = ListedAlert("0" * 16, "resolved", labels, text, None, int(now), int(now))
     name = hashlib.blake2b(f"{receiver.name} {now}".encode(), digest_size=16).hexdigest()
     return Notification(name, receiver.name, "trial", int(now), now, "change", {"alertname": "trial"}, [told])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from logagg.alert import store
-from logagg.alert.messages import Hush
+from logagg.alert.messages import Suppression
 from logagg.alert.rules import Alert
 from logagg.alert.states import Instance
 from logagg.alert.store import AlertRecord, AlertsState
@@ -50,12 +50,12 @@ _ORDER = ("firing", "failed", "no data", "pending", "not evaluated", "resolved",
 def rows(root: Path, now: float, alerts: Sequence[Alert] = ()) -> list[AlertRow]:
     """Return the rows, the urgent ones first: of these alerts, and of others that are known. Raises LakeError."""
     state = store.read(root)
-    hush = Hush(store.silences(root), store.acknowledged(root), now)
+    suppression = Suppression(store.silences(root), store.acknowledged(root), now)
     known = {one.name: one for one in alerts}
     found = list[AlertRow]()
     for name in dict.fromkeys((*known, *state.alerts)):
         record = state.alerts.get(name, AlertRecord())
-        instances = list(_instances(name, record, hush, now))
+        instances = list(_instances(name, record, suppression, now))
         found += instances
         if not any(one.state in ("firing", "pending") for one in instances):
             found.append(_without(name, record, _is_stale(known.get(name), state, now)))
@@ -70,10 +70,10 @@ def firing(root: Path, now: float) -> list[AlertRow]:
         return []
 
 
-def _instances(name: str, record: AlertRecord, hush: Hush, now: float) -> Iterator[AlertRow]:
+def _instances(name: str, record: AlertRecord, suppression: Suppression, now: float) -> Iterator[AlertRow]:
     for key, one in record.instances.items():
-        notes = ["silenced"] if hush.is_silenced(name, one, int(now)) else []
-        notes += ["acknowledged"] if (key, one.fired) in hush.acknowledged else []
+        notes = ["silenced"] if suppression.is_silenced(name, one, int(now)) else []
+        notes += ["acknowledged"] if (key, one.fired) in suppression.acknowledged else []
         yield AlertRow(name, one.state, one.labels, _since(one), one.value, one.message, ", ".join(notes), key)
 
 

@@ -74,11 +74,8 @@ def _shares(before: Counts, counts: Counts) -> Iterator[Reading]:
 
 
 def _counts(root: Path) -> Counts:
-    connection = connect(root)
-    try:
+    with connect(root) as connection:
         return {path: (lines, rejects) for path, lines, rejects in connection.execute(_BY_LOG).fetchall()}
-    finally:
-        connection.close()
 
 
 _BY_LOG = """

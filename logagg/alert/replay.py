@@ -92,11 +92,8 @@ class Replay:
 
 def newest(root: Path) -> float:
     """Return the end of the newest minute that has data. Raises LogaggError if there are none."""
-    connection = connect(root)
-    try:
+    with connect(root) as connection:
         [(found,)] = connection.execute("SELECT max(ts) FROM traffic").fetchall()
-    finally:
-        connection.close()
     if found is None:
         raise LogaggError(f"{root}: nothing is counted yet", "an alert is tested on what was read")
     return found.timestamp() + 60

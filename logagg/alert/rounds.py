@@ -1,4 +1,4 @@
-"""One round: each alert is evaluated at the moments that are due, and what follows is written down before anybody is told."""
+"""One round: each alert is evaluated at the moments that are due, and what follows is on the disk before a notification is sent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from logagg.alert import store as stores
 from logagg.alert.asking import AT_A_TIME, Questions
-from logagg.alert.messages import Hush, Notification, notify
+from logagg.alert.messages import Notification, Suppression, notify
 from logagg.alert.moments import complete_until, due, tails_of
 from logagg.alert.probes import OF_ANY_LAKE, look
 from logagg.alert.rules import Alert, alerts_of
@@ -119,14 +119,14 @@ class Rounds:
 
     def _apply(self, alert: Alert, answers: Sequence[tuple[int, Sequence[Reading]]]) -> None:
         now = self._clock.now()
-        hush = Hush(stores.silences(self._root), stores.acknowledged(self._root), now)
+        suppression = Suppression(stores.silences(self._root), stores.acknowledged(self._root), now)
         needs_none = alert.above is None and alert.below is None  # each row that there is fires
         with self._store.locked() as state:
             record, before = self._record(alert.name), self._record(alert.name).instances
             made = list[Notification]()
             for moment, readings in answers:
                 after = advanced(alert, record.instances, readings, moment)
-                record.instances, more = notify(alert, after, moment, self._receivers, hush, now)
+                record.instances, more = notify(alert, after, moment, self._receivers, suppression, now)
                 record.evaluated, record.has_data, record.error = moment, bool(readings) or needs_none, ""
                 made += more
             dropped = {one.receiver for one in made if state.add(one)}

@@ -34,7 +34,7 @@ class Alert:
     to: tuple[str, ...] = ()  # receivers
 
 
-# By rule: what differs from the defaults above. The numbers are those at which somebody would want to know.
+# By rule: what differs from the defaults above. The limits are those at which an operator would want to know.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "errors": {
         "above": 0.05, "clear": 0.02, "least": Least("n", 50), "hold": 2 * MINUTE, "keep": 5 * MINUTE, "severity": "critical",

@@ -58,7 +58,7 @@ class Sender:
     def send(self, config: Config, seconds: float | None = 0) -> None:
         """Begin to send to each receiver for which something is due; wait for that for so long at most (None: to the end)."""
         known = {one.name: one for one in config.receivers}
-        for name in self._with_mail(known):
+        for name in self._due_receivers(known):
             if (running := self._running.get(name)) is None or running.done():
                 self._running[name] = self._pool.submit(self._drain, known[name], config.alerts.url)
         done, _ = wait(self._running.values(), seconds)
@@ -71,7 +71,7 @@ class Sender:
         self._pool.shutdown(wait=False, cancel_futures=True)
         wait(self._running.values(), LAST_MOMENT)
 
-    def _with_mail(self, known: Mapping[str, NotifyConfig]) -> list[str]:
+    def _due_receivers(self, known: Mapping[str, NotifyConfig]) -> list[str]:
         """Return the receivers that have something due; what is for a receiver that is not configured is given up."""
         with self._store.locked() as state:
             names = dict.fromkeys(one.receiver for one in state.waiting)

@@ -20,7 +20,7 @@ from logagg.alert.rules import Alert
 from logagg.alert.text import clean, rendered
 
 InstanceState = Literal["pending", "firing", "resolved"]
-MOST, MOST_RESOLVED = 1_000, 100  # instances of an alert: strangers may make up labels, such as paths
+MOST, MOST_RESOLVED = 1_000, 100  # instances of an alert: clients choose labels such as paths
 REMEMBERED = 86_400  # seconds that a resolved instance is listed
 
 

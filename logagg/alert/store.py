@@ -2,7 +2,7 @@
 
     state.json           what the process with the lease `alerts` has decided, and what of that is not sent yet
     silences/ID.json     a silence, by `logagg alert silence`
-    acks/ID-TIME.json    an alert that somebody has seen, by `logagg alert ack`
+    acks/ID-TIME.json    an acknowledgement, by `logagg alert ack`
 
 `state.json` is replaced as a whole, by one rename: a change of state and the notification of it are on the disk together,
 or neither is. Its first line is a digest of the rest. The other files are written once, and deleted when they are over.
@@ -20,7 +20,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from logagg.alert.messages import Notification, Told
+from logagg.alert.messages import ListedAlert, Notification
 from logagg.alert.states import Instance
 from logagg.errors import LakeError
 from logagg.lake.digests import digest_of_bytes
@@ -172,7 +172,7 @@ def _record(found: Mapping[str, Any]) -> AlertRecord:
 
 
 def _notification(found: Mapping[str, Any]) -> Notification:
-    return Notification(**{**found, "alerts": [Told(**one) for one in found["alerts"]]})
+    return Notification(**{**found, "alerts": [ListedAlert(**one) for one in found["alerts"]]})
 
 
 # silences and acknowledgements
@@ -205,7 +205,7 @@ def silences(root: Path) -> list[Silence]:
 
 
 def acknowledge(root: Path, fingerprint: str, fired: int, by: str) -> None:
-    """Note that somebody has seen an alert. Raises CommitFailed."""
+    """Acknowledge an alert. Raises CommitFailed."""
     content = {"fingerprint": fingerprint, "fired": fired, "by": by}
     _write(root, ACKS, f"{fingerprint}-{fired}", content)
 

@@ -1,6 +1,6 @@
 """The text of a message: columns of a row in the places that the template has for them.
 
-Values come from logs, so strangers wrote them. The template is not Python's: a place names a column, nothing of it; a
+Values come from logs, and clients choose them. The template is not Python's: a place names a column, nothing of it; a
 text is escaped and cut, and only a number has a format.
 """
 

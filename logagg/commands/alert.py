@@ -54,7 +54,7 @@ def list_(output: Output, shared: Shared) -> None:
 def test(name: str, since: str | None, until: str | None, tz: str | None, output: Output, shared: Shared) -> None:
     """Say when an alert would have fired.
 
-    NAME is an [[alert]] of logagg.toml, or a built-in rule: errors, slow, no_traffic, surge, not_found, bots. Nobody is told.
+    NAME is an [[alert]] of logagg.toml, or a built-in rule: errors, slow, no_traffic, surge, not_found, bots. Nothing is sent.
     """
     from logagg.alert.replay import Replay, newest
     from logagg.clock import SystemClock
@@ -153,7 +153,7 @@ def silences(output: Output, shared: Shared) -> None:
 )
 @shared_options
 def ack(name: str, labels: tuple[str, ...], shared: Shared) -> None:
-    """Do not repeat what fires now: somebody has seen it.
+    """Acknowledge what fires now: it is not sent again.
 
     Its end is sent, and the next time that it fires.
     """

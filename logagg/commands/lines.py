@@ -13,6 +13,7 @@ from logagg import completion
 from logagg.cli import Shared, shared_options, tz_option
 from logagg.commands.output import FORMATS as ANSWERS
 from logagg.commands.output import Output, format_option, guard_option, refuse_guard
+from logagg.commands.window import window_options
 from logagg.notice_log import printable, write
 from logagg.quantities import counted
 
@@ -32,10 +33,7 @@ _REASONS = 20  # that are said, at most: each names a log
     help="Of the requests that meet a condition in SQL.",
     shell_complete=completion.columns(of="requests"),
 )
-@click.option(
-    "--since", metavar="TIME", help='From then on: "1h30m" ago, "today", "yesterday", "last week", a date, a time.'
-)
-@click.option("--until", metavar="TIME", help="Up to then, not including it.")
+@window_options
 @click.option(
     "--limit",
     type=click.IntRange(1, 1_000_000),

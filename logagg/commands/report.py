@@ -10,6 +10,7 @@ import click
 
 from logagg.cli import Shared, shared_options, tz_option
 from logagg.commands.output import Output, output_options, refuse_in_lake
+from logagg.commands.window import counted_options, window_options
 from logagg.errors import CHECK, LakeError
 from logagg.query.names import REPORTS
 
@@ -22,19 +23,9 @@ T = TypeVar("T")
 
 @click.command()
 @click.argument("name", required=False, type=click.Choice(REPORTS), metavar="[NAME]")
-@click.option(
-    "--since", metavar="TIME", help='From then on: "1h30m" ago, "today", "yesterday", "last week", a date, a time.'
-)
-@click.option("--until", metavar="TIME", help="Up to then, not including it.")
+@window_options
 @click.option("--limit", type=click.IntRange(0, (1 << 63) - 1), help="The most rows to show, 20 if not given; 0: all.")
-@click.option("--site", help="Of this site only.")
-@click.option(
-    "--bots",
-    type=click.Choice(["include", "exclude", "only"]),
-    default="include",
-    show_default=True,
-    help="Whether robots count.",
-)
+@counted_options
 @click.option(
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),

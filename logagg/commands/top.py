@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from logagg.cli import Shared, shared_options, tz_option
+from logagg.commands.window import counted_options, window_options
 from logagg.errors import LogaggError
 
 if TYPE_CHECKING:
@@ -26,18 +27,8 @@ WIDTH, HEIGHT = 100, 24  # of a picture that is printed to no terminal
 @click.command()
 @click.option("--where", default="", metavar="CONDITION", help="Of the requests that meet a condition in SQL.")
 @click.option("--by", multiple=True, metavar="COLUMN[,…]", help="A panel of requests by these columns; repeatable.")
-@click.option(
-    "--since", metavar="TIME", help='From then on: "1h30m" ago, "today", "yesterday", "last week", a date, a time.'
-)
-@click.option("--until", metavar="TIME", help="Up to then, not including it.")
-@click.option("--site", help="Of this site only.")
-@click.option(
-    "--bots",
-    type=click.Choice(["include", "exclude", "only"]),
-    default="include",
-    show_default=True,
-    help="Whether robots count.",
-)
+@window_options
+@counted_options
 @click.option(
     "--compare",
     type=click.Choice(["none", "previous", "week", "year"]),

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 from logagg.explore.measures import MEASURES, Shown, Unit
+from logagg.quantities import UNITS
 
 Number = float | Decimal
 
@@ -18,7 +19,7 @@ DASH = "–"
 TIMES = "×"
 _EXACTLY = Context(prec=400)
 _COUNTS = ("", "k", "M", "G", "T", "P")
-_BYTES = (" B", " kB", " MB", " GB", " TB", " PB")
+_BYTES = (" B", *(f" {unit}" for unit in UNITS))
 _DURATIONS = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
 _WORDS = {"os": "system", "ext": "extension", "tls": "TLS", "ts": "time", "ctr": "CTR", "from_path": "from page"}
 

@@ -1,4 +1,4 @@
-"""What somebody looks at: window, comparison, robots, filters, and how panels are sorted; and how each step changes it.
+"""What a user looks at: window, comparison, robots, filters, and how panels are sorted; and how each step changes it.
 
 The page has the same in its address (`web/src/lib/url.js`).
 """

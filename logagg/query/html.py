@@ -1,4 +1,4 @@
-"""Answers as HTML, for notebooks. All of it is escaped: strangers wrote what the logs say.
+"""Answers as HTML, for notebooks. All of it is escaped: clients choose what is logged.
 
 A notebook runs scripts, and typesets what stands between dollars as mathematics, in which there may be links; the classes
 keep it from that.

@@ -213,7 +213,7 @@ class OpenLake:
     ) -> pd.DataFrame:
         """Return the log lines behind requests, read from their logs: the newest `limit` of them, in the order of time.
 
-        `where` is a condition over `requests`; it runs in the sandbox, so it may come from anybody. `paths` are further
+        `where` is a condition over `requests`; it runs in the sandbox, so it may come from an untrusted user. `paths` are further
         files and directories to look for rotated logs in. The columns are those of `requests`, with `file`, `line`, and
         `reason`: why there is no line. Raises LogaggError.
 

@@ -39,7 +39,7 @@ async def in_thread(work: Callable[..., T], *arguments: object) -> T:
             act, value = future.set_result, work(*arguments)
         except BaseException as error:
             act, value = future.set_exception, error  # type: ignore[assignment]
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed: the result is not needed any more
             loop.call_soon_threadsafe(tell, act, value)
 
     Thread(target=run, daemon=True, name="ask").start()
@@ -83,7 +83,7 @@ class Feed:
         return self._question is None and not self._tasks and not self._state.parts()
 
     def want(self) -> None:
-        """Ask for what is not there; what nobody wants any more is interrupted."""
+        """Ask for what is not there; what is not wanted any more is interrupted."""
         if self._question:
             wanted = {part.name: part.key for part in self._state.parts()}
             if not self._question.keys.items() <= wanted.items():

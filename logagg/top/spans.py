@@ -11,7 +11,7 @@ from logagg.notice_log import printable
 from logagg.query.shorten import shorten, width
 
 SELECTED = "selected"  # the style of the row that the keys act upon
-# Characters that Unicode calls printable and nobody sees: fillers, and selectors of a variation, whose width no terminal agrees on.
+# Characters that Unicode calls printable and that are invisible: fillers, and selectors of a variation, whose width no terminal agrees on.
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 LONGEST = 2_000  # characters of a value that are looked at: none is wider than a screen
 

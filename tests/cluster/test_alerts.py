@@ -6,7 +6,7 @@ import os
 
 from logagg.lake import locks
 from tests.conftest import combined, wait_until
-from tests.e2e.test_alerts import ANY, Told
+from tests.e2e.test_alerts import ANY, ListedAlert
 from tests.gearmand import Site
 
 
@@ -15,7 +15,7 @@ def holder(site: Site) -> int:
 
 
 def test_one_worker_evaluates_and_another_takes_over(site: Site) -> None:
-    told, log = Told(site.logagg.folder), site.logagg.folder / "access.log"
+    told, log = ListedAlert(site.logagg.folder), site.logagg.folder / "access.log"
     (site.logagg.folder / "logagg.toml").write_text(ANY + told.config)
     log.write_text(combined([("/", 200)] * 5))
     workers = {one.pid: one for one in (site.worker("0/2"), site.worker("1/2"))}

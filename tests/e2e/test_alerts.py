@@ -23,7 +23,7 @@ with sqlite3.connect(sys.argv[1], timeout=30) as database:
 """
 
 
-class Told:
+class ListedAlert:
     """The notifications that a command has received."""
 
     def __init__(self, folder: Path) -> None:
@@ -46,8 +46,8 @@ class Told:
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Told:
-    return Told(tmp_path)
+def told(tmp_path: Path) -> ListedAlert:
+    return ListedAlert(tmp_path)
 
 
 def test_the_history_of_the_demo(demo: Command) -> None:
@@ -74,7 +74,7 @@ def tail(logagg: Command, log: Path, config: str) -> Any:
 ANY = '[[alert]]\nname = "any"\nquery = "SELECT site, sum(hits) AS value FROM traffic GROUP BY site"\nabove = 0\n'
 
 
-def test_beside_a_tail(logagg: Command, told: Told) -> None:
+def test_beside_a_tail(logagg: Command, told: ListedAlert) -> None:
     log = logagg.folder / "access.log"
     log.write_text(combined([("/", 200)] * 5))
     process = tail(logagg, log, ANY + told.config)
@@ -95,7 +95,7 @@ def test_beside_a_tail(logagg: Command, told: Told) -> None:
     assert process.wait(30) == 0
 
 
-def test_kills_at_any_moment(logagg: Command, told: Told) -> None:
+def test_kills_at_any_moment(logagg: Command, told: ListedAlert) -> None:
     log = logagg.folder / "access.log"
     log.write_text(combined([("/", 200)] * 5))
     for _ in range(3):
@@ -108,7 +108,7 @@ def test_kills_at_any_moment(logagg: Command, told: Told) -> None:
     assert len(keys) <= 2  # once, and once more if it was killed before it could note that
 
 
-def test_after_once(logagg: Command, told: Told) -> None:
+def test_after_once(logagg: Command, told: ListedAlert) -> None:
     log = logagg.folder / "access.log"
     log.write_text(combined([("/", 200)] * 5))
     (logagg.folder / "logagg.toml").write_text(ANY + told.config)

@@ -1,4 +1,4 @@
-"""Which changes are said to whom, and what is sent."""
+"""Which receivers get which changes, and what is sent."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 from logagg.alert.messages import (
     MOST,
-    Hush,
     Notification,
+    Suppression,
     as_postable,
     as_webhook,
     body_of,
@@ -29,7 +29,7 @@ from tests.conftest import ROOT
 ALERT = Alert("errors", "SELECT", above=0.05, message="{site}: {value:.1%}", severity="page", to=("ops", "boss"))
 OPS = NotifyConfig("ops", "webhook", repeat=600, url="https://example.com")
 BOSS = NotifyConfig("boss", "smtp", repeat=0, resolved=False)
-NOTHING = Hush()
+NOTHING = Suppression()
 T = 1_772_400_000
 EVIL = "a\r\nBcc: x@example.com\x1b[2J\u202e"
 
@@ -43,12 +43,16 @@ class Said:
         self.moment = T
 
     def answer(
-        self, hush: Hush = NOTHING, after: int = 60, sites: Mapping[str, float] | None = None, **more: float
+        self,
+        suppression: Suppression = NOTHING,
+        after: int = 60,
+        sites: Mapping[str, float] | None = None,
+        **more: float,
     ) -> list[Notification]:
         self.moment += after
         rows = [Reading({"site": site}, value) for site, value in {**(sites or {}), **more}.items()]
         instances = advanced(self.alert, self.instances, rows, self.moment)
-        self.instances, made = notify(self.alert, instances, self.moment, self.receivers, hush)
+        self.instances, made = notify(self.alert, instances, self.moment, self.receivers, suppression)
         return made
 
 
@@ -110,42 +114,42 @@ def silence(**labels: str) -> Silence:
 
 
 def test_a_silence_holds_back_what_fires() -> None:
-    said, hush = Said(OPS), Hush([silence(site="a")])
-    assert short(said.answer(hush, a=1, b=1)) == [("ops", "firing", ["b"])]
-    assert said.answer(hush, a=1, b=1) == []
+    said, suppression = Said(OPS), Suppression([silence(site="a")])
+    assert short(said.answer(suppression, a=1, b=1)) == [("ops", "firing", ["b"])]
+    assert said.answer(suppression, a=1, b=1) == []
     assert [set(sites) for _, _, sites in short(said.answer(a=1, b=1))] == [{"a", "b"}]
 
 
 def test_what_is_silenced_is_not_listed_with_others() -> None:
     said = Said(OPS)
     said.answer(a=1)
-    assert short(said.answer(Hush([silence(site="a")]), a=1, b=1)) == [("ops", "firing", ["b"])]
+    assert short(said.answer(Suppression([silence(site="a")]), a=1, b=1)) == [("ops", "firing", ["b"])]
 
 
 def test_what_was_never_said_is_not_taken_back() -> None:
-    said, hush = Said(OPS), Hush([silence()])
-    assert said.answer(hush, a=1) == said.answer(hush, a=0) == []
+    said, suppression = Said(OPS), Suppression([silence()])
+    assert said.answer(suppression, a=1) == said.answer(suppression, a=0) == []
 
 
 def test_the_end_of_what_was_said_is_said_in_spite_of_a_silence() -> None:
     said = Said(OPS)
     said.answer(a=1)
-    assert short(said.answer(Hush([silence()]), a=0)) == [("ops", "resolved", ["a"])]
+    assert short(said.answer(Suppression([silence()]), a=0)) == [("ops", "resolved", ["a"])]
 
 
 def test_a_silence_ends() -> None:
     said = Said(OPS)
-    said.answer(Hush([silence()]), a=1)
-    assert short(said.answer(Hush([silence()]), a=1, after=3_600)) == [("ops", "firing", ["a"])]
+    said.answer(Suppression([silence()]), a=1)
+    assert short(said.answer(Suppression([silence()]), a=1, after=3_600)) == [("ops", "firing", ["a"])]
 
 
 def test_what_is_acknowledged_is_not_repeated() -> None:
     said = Said(OPS)
     said.answer(a=1)
-    hush = Hush(acknowledged=frozenset({(fingerprint("errors", {"site": "a"}), said.moment)}))
-    assert said.answer(hush, a=1, after=600) == []
-    assert short(said.answer(hush, a=0)) == [("ops", "resolved", ["a"])]
-    assert short(said.answer(hush, a=1)) == [("ops", "firing", ["a"])]  # that is another time
+    suppression = Suppression(acknowledged=frozenset({(fingerprint("errors", {"site": "a"}), said.moment)}))
+    assert said.answer(suppression, a=1, after=600) == []
+    assert short(said.answer(suppression, a=0)) == [("ops", "resolved", ["a"])]
+    assert short(said.answer(suppression, a=1)) == [("ops", "firing", ["a"])]  # that is another time
 
 
 def test_the_same_evaluation_makes_the_same_key() -> None:

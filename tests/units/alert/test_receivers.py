@@ -18,7 +18,7 @@ from aiosmtpd.controller import Controller
 from logagg.alert import command
 from logagg.alert.delivery import Undelivered
 from logagg.alert.mail import message
-from logagg.alert.messages import Told
+from logagg.alert.messages import ListedAlert
 from logagg.alert.receivers import deliver
 from logagg.config.alerts import NotifyConfig
 from tests.gearmand import free_port
@@ -177,7 +177,7 @@ def mailbox() -> Iterator[tuple[Mailbox, NotifyConfig]]:
 
 
 EVIL = replace(
-    SENT, alerts=[Told("0" * 16, "firing", {}, "x\r\nBcc: evil@example.com\r\n\r\nbody", 1.0, 1_772_400_000, 0)]
+    SENT, alerts=[ListedAlert("0" * 16, "firing", {}, "x\r\nBcc: evil@example.com\r\n\r\nbody", 1.0, 1_772_400_000, 0)]
 )
 
 

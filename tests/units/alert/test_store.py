@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from logagg.alert import store
-from logagg.alert.messages import Notification, Told
+from logagg.alert.messages import ListedAlert, Notification
 from logagg.alert.states import Instance
 from logagg.alert.store import AlertRecord, AlertsState, AlertStore, Silence
 from logagg.errors import CommitFailed, LakeError
 
 T = 1_772_400_000
 LABELS = {"alertname": "errors", "severity": "page", "site": "a"}
-TOLD = Told("0" * 16, "firing", LABELS, "a: 5%", 0.05, T, 0)
+TOLD = ListedAlert("0" * 16, "firing", LABELS, "a: 5%", 0.05, T, 0)
 SENT = Notification("k1", "ops", "errors", T, 1.5, "change", {"alertname": "errors"}, [TOLD])
 FIRING = Instance({"site": "ä\u2028"}, "firing", T - 60, T, value=0.05, message="a: 5%", told={"ops": T})
 

@@ -1,4 +1,4 @@
-"""Messages from templates, with values that strangers wrote."""
+"""Messages from templates, with values that clients choose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queries of a snapshot end when nobody waits; those with a user's condition read the files of the lake, and nothing else."""
+"""Queries of a snapshot end when no client waits; those with a user's condition read the files of the lake, and nothing else."""
 
 from __future__ import annotations
 
