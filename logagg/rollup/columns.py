@@ -14,14 +14,25 @@ class Columns:
         """Take tables of one schema, of which there is at least one."""
         self._tables = tables
         self._columns: dict[str, pa.Array] = {}
+        self._without_values: dict[pa.DataType, pa.Array] = {}
 
     def __getitem__(self, name: str) -> pa.Array:
         if name not in self._columns:
-            chunks = [chunk for table in self._tables for chunk in table[name].chunks]
-            self._columns[name] = only(
-                pa.chunked_array(chunks, self._tables[0].schema.field(name).type).unify_dictionaries()
-            )
+            self._columns[name] = self._joined(name)
         return self._columns[name]
+
+    def _joined(self, name: str) -> pa.Array:
+        kind = self._tables[0].schema.field(name).type
+        chunks = [chunk for table in self._tables for chunk in table[name].chunks]
+        if all(chunk.null_count == len(chunk) for chunk in chunks):
+            return self._nulls(kind)
+        return only(pa.chunked_array(chunks, kind).unify_dictionaries())
+
+    def _nulls(self, kind: pa.DataType) -> pa.Array:
+        """Return a column without values: the same for all columns of a type."""
+        if kind not in self._without_values:
+            self._without_values[kind] = pa.nulls(sum(table.num_rows for table in self._tables), kind)
+        return self._without_values[kind]
 
     def plain(self, name: str) -> pa.Array:
         """Return a column of text as it is; where most values differ, making one dictionary of them takes longer."""
