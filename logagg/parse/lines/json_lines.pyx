@@ -18,7 +18,7 @@ import numpy as np
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memchr, memcmp
 
-from logagg.columnar.bytes cimport Ptr, find, first_of
+from logagg.columnar.bytes cimport WORD, Ptr, find, first_of, word
 from logagg.parse.lines.json_escapes cimport unescape
 
 DEEPEST = 64  # nesting depth of objects and arrays, including the line's own object
@@ -29,6 +29,8 @@ cdef enum:
     LEVELS = 64  # DEEPEST
     MOST_DIGITS = 20
     NO_PATH = 1 << 20  # a rank beyond that of any path
+    MOST_KEYS = 256  # of a line that are remembered
+    LACKED = 2  # keys that a line may lack, one after another, and still be read by those remembered
 
 cdef struct Entry:  # what may follow at a node of the tree of paths
     Ptr text  # one key, or several with dots between them
@@ -45,11 +47,19 @@ cdef struct Paths:
     const Node* nodes
     const Entry* entries
 
+cdef struct Key:  # as a line before has it, with its quotes and its colon
+    Ptr text
+    Py_ssize_t length  # 0: there is none
+    int node  # where it was read
+    const Entry* entry  # what it led to; NULL: to nothing
+
 cdef struct Line:
     Ptr at
     Ptr stop
     Ptr escape  # the next backslash; `stop` if there is none
     bint plain  # no backslash is in it
+    Key* keys  # of the lines before, in their order
+    int key  # the number of the one to come
 
 cdef struct Values:  # of one line
     int64_t* start  # of the first field; the next one is `lines` further
@@ -82,13 +92,14 @@ def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64
     undone = np.empty(2 * data.shape[0], np.uint8)  # unescaped values are shorter, but may be there alone and in an array
     cdef int64_t[:, ::1] starts_of = starts, ends_of = ends
     cdef uint8_t[::1] fits = objects.view(np.uint8), spare = undone
+    cdef uint8_t[::1] known = np.zeros((MOST_KEYS + LACKED + 1) * sizeof(Key), np.uint8)
     cdef Values values
     cdef Line line
     if lines and count:
         values.lines, values.first = lines, first_of(data)
         with nogil:
             for row in range(lines):
-                line = _line(values.first + start[row], values.first + end[row])
+                line = _line(values.first + start[row], values.first + end[row], <Key*> &known[0])
                 values.start, values.end = &starts_of[0, row], &ends_of[0, row]
                 for number in range(count):
                     values.ranks[number] = NO_PATH
@@ -170,11 +181,55 @@ cdef bint _read_object(Line* line, const Paths* paths, int node, int depth, Valu
     if not _take(line, c"{"):
         return False
     while not _take(line, c"}"):
-        entry = _read_name(line, paths, node, &expected)
-        if not _take(line, c":") or not _read_value(line, paths, entry, c"}", depth, values):
+        if not _read_key(line, paths, node, &expected, &entry) or not _read_value(line, paths, entry, c"}", depth, values):
             return False
         if not _take(line, c","):
             return _take(line, c"}")
+    return True
+
+
+cdef inline bint _read_key(Line* line, const Paths* paths, int node, int* expected, const Entry** entry) noexcept nogil:
+    """Read a key and its colon, and find its entry, or NULL; return whether it is valid.
+
+    Most lines have the keys of the line before, in its order: comparing with these first saves a third of the time of a line.
+    """
+    cdef Ptr start, escape = line.escape
+    cdef Key* known
+    cdef int number
+    for number in range(line.key, line.key + LACKED + 1):
+        known = &line.keys[number]
+        if known.length and known.node == node and _comes_text(line, known.text, known.length):
+            line.at += known.length
+            line.key = min(number + 1, MOST_KEYS)
+            entry[0] = known.entry
+            return True
+    start = line.at
+    entry[0] = _read_name(line, paths, node, expected)
+    if not _take(line, c":"):
+        return False
+    if line.at <= escape:  # the key has none
+        line.keys[line.key] = Key(start, line.at - start, node, entry[0])
+    line.key = min(line.key + 1, MOST_KEYS)
+    return True
+
+
+cdef inline bint _comes_text(Line* line, Ptr text, Py_ssize_t length) noexcept nogil:
+    """Tell whether a text comes next."""
+    cdef Ptr at = line.at
+    if line.stop - at < length:
+        return False
+    while length >= WORD:
+        if word(at) != word(text):
+            return False
+        at += WORD
+        text += WORD
+        length -= WORD
+    while length:
+        if at[0] != text[0]:
+            return False
+        at += 1
+        text += 1
+        length -= 1
     return True
 
 
@@ -284,9 +339,9 @@ cdef inline bint _strip(Ptr* value, Ptr* stop) noexcept nogil:
 # over a line
 
 
-cdef inline Line _line(Ptr at, Ptr stop) noexcept nogil:
+cdef inline Line _line(Ptr at, Ptr stop, Key* keys) noexcept nogil:
     cdef Ptr escape = find(at, stop, c"\\")
-    return Line(at, stop, escape, escape == stop)
+    return Line(at, stop, escape, escape == stop, keys, 0)
 
 
 cdef inline void _skip_spaces(Line* line) noexcept nogil:
@@ -426,7 +481,7 @@ cdef inline void _undo(Line* line, Values* values, Py_ssize_t number, Py_ssize_t
 
 cdef Py_ssize_t _join(Ptr opening, Ptr stop, uint8_t* out) noexcept nogil:
     """Write the texts of a valid array, with a comma and a space between them; return the number of bytes, which are fewer."""
-    cdef Line line = _line(opening + 1, stop)
+    cdef Line line = _line(opening + 1, stop, NULL)
     cdef Ptr value, end
     cdef Py_ssize_t length = 0
     while True:
