@@ -18,7 +18,7 @@ from logagg.quantities import counted
 from logagg.query import html
 from logagg.query.answers import Answer
 from logagg.query.render import Rows, shown
-from logagg.query.snapshot import connect, cursor_of, target_of
+from logagg.query.snapshot import catalog_of, connect, cursor_of, target_of
 from logagg.query.times import zone_of
 
 if TYPE_CHECKING:
@@ -57,9 +57,10 @@ class Snapshot:
     (True, 3)
     """
 
-    def __init__(self, root: Path, catalog: Path, clock: Clock, zone: ZoneInfo) -> None:
-        self.root, self._catalog, self._clock, self._zone = root, catalog, clock, zone
+    def __init__(self, root: Path, clock: Clock, zone: ZoneInfo) -> None:
+        self.root, self._clock, self._zone = root, clock, zone
         self._connection = connect(root, zone.key)
+        self._catalog = catalog_of(self._connection)
         commits = "SELECT count(*), coalesce(max(id), 0), max(committed_at) FROM commits"
         [found] = self._cursor().execute(commits).fetchall()
         self._commits: int = found[0]
@@ -141,10 +142,9 @@ class OpenLake:
         >>> lake.snapshot().sql("SELECT count(*) > 0 FROM commits").fetchall()
         [(True,)]
         """
-        target = target_of(self.root)
-        if self._newest is None or self._newest._catalog != target:
+        if self._newest is None or self._newest._catalog != target_of(self.root):
             # The one before is never closed here: relations may be read later, and keep its connection open themselves.
-            self._newest = Snapshot(self.root, target, self._clock, self._zone)
+            self._newest = Snapshot(self.root, self._clock, self._zone)
         return self._newest
 
     def watch(self, every: float = LOOK) -> Iterator[Snapshot]:

@@ -78,6 +78,14 @@ def target_of(root: Path) -> Path:
         raise LakeError(f"{root}: no lake there", "make one with logagg tail --lake DIR, or say --lake DIR") from None
 
 
+def catalog_of(connection: duckdb.DuckDBPyConnection) -> Path:
+    """Return the catalog file that a connection reads."""
+    [(path,)] = connection.execute(
+        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+    ).fetchall()
+    return Path(path)
+
+
 def _unreadable(link: Path, error: duckdb.Error) -> LakeError:
     text = str(error)
     if "newer" in text or "version" in text:

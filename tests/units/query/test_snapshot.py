@@ -14,7 +14,7 @@ import logagg
 from logagg import lake_format
 from logagg.clock import ManualClock
 from logagg.errors import LakeError, LogaggError
-from logagg.query import snapshot
+from logagg.query import open_lake, snapshot
 from logagg.query.names import REPORTS
 from tests.units.query.conftest import write_catalog
 
@@ -52,6 +52,21 @@ def test_watching_gives_the_newest_of_the_commits_between_two_looks(root: Path) 
 
     seen = [snapshot.sql("FROM made") for snapshot in itertools.islice(logagg.open(root, Busy()).watch(), 3)]
     assert [one.fetchall() for one in seen if one is not None] == [[(1,)], [(2,)], [(4,)]]
+
+
+def test_a_commit_between_two_looks_at_the_link_is_seen_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = logagg.open(root)
+
+    def committing(at: Path, zone: str) -> duckdb.DuckDBPyConnection:
+        monkeypatch.undo()
+        write_catalog(root, 3)
+        return snapshot.connect(at, zone)
+
+    write_catalog(root, 2)
+    monkeypatch.setattr(open_lake, "connect", committing)
+    newest = lake.snapshot()
+    assert newest.sql("FROM made").fetchall() == [(3,)]  # type: ignore[union-attr]
+    assert lake.snapshot() is newest
 
 
 def test_a_missing_lake_is_reported(tmp_path: Path) -> None:
