@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,3 +37,8 @@ def address_of(to: NotifyConfig) -> str:
     if not found:
         raise Undelivered(f"no url: write url or url_file, or set {variable_of(to.name, 'url')}")
     return found
+
+
+def untrusted(error: ssl.SSLCertVerificationError) -> str:
+    """Return why a server's certificate is not trusted, and what to do."""
+    return f"its certificate is not trusted: {error.verify_message}; set SSL_CERT_FILE to those of the authorities you trust"

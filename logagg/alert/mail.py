@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
 
-from logagg.alert.delivery import Undelivered, secret
+from logagg.alert.delivery import Undelivered, secret, untrusted
 from logagg.alert.messages import Notification, body_of, subject_of
 from logagg.config.alerts import NotifyConfig, variable_of
 
 PATIENCE = 15.0  # seconds for each answer of the server
 _PORTS = {"tls": 465, "starttls": 587, "none": 25}
+_TLS_FIRST = 530  # "Must issue a STARTTLS command first" (RFC 3207)
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
@@ -34,9 +35,12 @@ def send(to: NotifyConfig, sent: Notification, url: str) -> None:
     except smtplib.SMTPAuthenticationError as error:
         raise Undelivered(f"{to.host} refuses the login of {to.user} ({error.smtp_code})") from None
     except smtplib.SMTPDataError as error:
-        raise Undelivered(f"{to.host} refuses the mail ({error.smtp_code})", refused=error.smtp_code >= 500) from None
+        raise Undelivered(f"{to.host} refuses the mail ({_words(error)})", refused=error.smtp_code >= 500) from None
     except smtplib.SMTPResponseException as error:
-        raise Undelivered(f"{to.host} answers {error.smtp_code}") from None
+        advice = '; write tls = "starttls"' if error.smtp_code == _TLS_FIRST and tls == "none" else ""
+        raise Undelivered(f"{to.host} answers {_words(error)}{advice}") from None
+    except ssl.SSLCertVerificationError as error:
+        raise Undelivered(f"{to.host}: {untrusted(error)}") from None
     except (OSError, smtplib.SMTPException) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise Undelivered(f"{to.host}: {reason}") from None
@@ -54,6 +58,13 @@ def _connected(to: NotifyConfig, tls: str) -> smtplib.SMTP:
             server.close()
             raise
     return server
+
+
+def _words(error: smtplib.SMTPResponseException) -> str:
+    """Return the code of an answer, and its first line."""
+    text = error.smtp_error
+    lines = (text.decode(errors="replace") if isinstance(text, bytes) else text).splitlines()
+    return f"{error.smtp_code} {lines[0] if lines else ''}".strip()
 
 
 def _password(to: NotifyConfig) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import urllib.error
 import urllib.request
 from http.client import HTTPException
@@ -10,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from logagg import __version__
-from logagg.alert.delivery import Undelivered, address_of, secret
+from logagg.alert.delivery import Undelivered, address_of, secret, untrusted
 from logagg.alert.messages import Notification, as_postable, as_webhook, repeat_of
 from logagg.config.alerts import NotifyConfig
 
@@ -47,8 +48,12 @@ def _post(to: NotifyConfig, address: str, content: Any, key: str) -> None:
         refused = 400 <= error.code < 500 and error.code not in _TRY_AGAIN
         raise Undelivered(f"{_where(address)} answers {error.code}", refused=refused) from None
     except (OSError, HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
-        raise Undelivered(f"{_where(address)}: {reason}") from None
+        raise Undelivered(f"{_where(address)}: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> object:
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
+    return untrusted(reason) if isinstance(reason, ssl.SSLCertVerificationError) else reason
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from aiosmtpd.controller import Controller
 
 from logagg.alert import command
@@ -53,6 +55,10 @@ class Web:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
+
+    def encrypt(self, context: ssl.SSLContext) -> None:
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = self.url.replace("http:", "https:")
 
     def close(self) -> None:
         self._server.shutdown()
@@ -224,6 +230,69 @@ def test_passwords(mailbox: tuple[Mailbox, NotifyConfig], monkeypatch: pytest.Mo
     monkeypatch.setenv("LOGAGG_NOTIFY_OPS_PASSWORD", "s3cret")
     assert "s3cret" not in str(failure(replace(to, user="me")))  # this server takes no logins
     assert "STARTTLS" in str(failure(replace(to, tls="starttls")))
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def served(authority: trustme.CA) -> ssl.SSLContext:
+    """Return the settings of a server on this machine, whose certificate the authority has signed."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+
+
+@pytest.fixture(params=["starttls", "tls"])
+def private(request: pytest.FixtureRequest, authority: trustme.CA) -> Iterator[tuple[Mailbox, NotifyConfig]]:
+    """A mail server that takes no mail without TLS."""
+    box, port, context = Mailbox(), free_port(), served(authority)
+    how = {"ssl_context": context} if request.param == "tls" else {"tls_context": context, "require_starttls": True}
+    server = Controller(box, hostname="127.0.0.1", port=port, **how)
+    server.start()
+    recipients = ("a@example.com",)
+    yield (
+        box,
+        NotifyConfig("ops", "smtp", host="127.0.0.1", port=port, tls=request.param, sender="l@a.org", to=recipients),
+    )
+    server.stop()
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_mail_with_tls(private: tuple[Mailbox, NotifyConfig]) -> None:
+    box, to = private
+    deliver(to, SENT, PAGE)
+    assert box.recipients == ["a@example.com"]
+    if to.tls == "starttls":
+        said = 'answers 530 Must issue a STARTTLS command first; write tls = "starttls"'
+        assert said in str(failure(replace(to, tls="none")))
+
+
+def test_a_mail_server_that_is_not_trusted(private: tuple[Mailbox, NotifyConfig]) -> None:
+    box, to = private
+    assert "its certificate is not trusted: unable to get local issuer" in str(failure(to))
+    assert not box.mails
+
+
+def test_a_webhook_that_is_not_trusted(web: Web, authority: trustme.CA) -> None:
+    web.encrypt(served(authority))
+    found = str(failure(NotifyConfig("ops", "webhook", url=web.url)))
+    assert found.endswith("set SSL_CERT_FILE to those of the authorities you trust")
+    assert "its certificate is not trusted: unable to get local issuer" in found
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_webhook_with_tls(web: Web, authority: trustme.CA) -> None:
+    web.encrypt(served(authority))
+    deliver(NotifyConfig("ops", "webhook", url=web.url), SENT, PAGE)
+    assert len(web.got) == 1
 
 
 def test_a_mail_server_that_is_not_there() -> None:
