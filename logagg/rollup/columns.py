@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from logagg.columnar.encoded import without_unused
+
 
 class Columns:
     """Columns by name, each of them one array; text has one dictionary."""
@@ -26,6 +28,8 @@ class Columns:
         chunks = [chunk for table in self._tables for chunk in table[name].chunks]
         if all(chunk.null_count == len(chunk) for chunk in chunks):
             return self._nulls(kind)
+        if pa.types.is_dictionary(kind):
+            chunks = [without_unused(chunk) if len(chunk.dictionary) > len(chunk) else chunk for chunk in chunks]
         return only(pa.chunked_array(chunks, kind).unify_dictionaries())
 
     def _nulls(self, kind: pa.DataType) -> pa.Array:
