@@ -45,16 +45,19 @@ def sort(uint64_t[::1] numbers, int low, int high):
     if rows < 2 or digits == 0:
         return np.asarray(numbers)
     width = (high - low + digits - 1) // digits
-    cdef uint64_t mask = (<uint64_t> 1 << width) - 1
+    cdef uint64_t[64] masks  # of the digits; the highest may be narrower
+    cdef uint64_t mask
+    for digit in range(digits):
+        masks[digit] = (<uint64_t> 1 << min(width, high - low - digit * width)) - 1
     firsts, spare = np.zeros((digits, 1 << width), np.int64), np.empty(rows, np.uint64)
     cdef int64_t[:, ::1] first = firsts
     cdef uint64_t[::1] source = numbers, target = spare, swapped
     with nogil:
         for at in range(rows):
             for digit in range(digits):
-                first[digit, (numbers[at] >> (low + digit * width)) & mask] += 1
+                first[digit, (numbers[at] >> (low + digit * width)) & masks[digit]] += 1
     for digit in range(digits):
-        shift = low + digit * width
+        shift, mask = low + digit * width, masks[digit]
         if first[digit, (source[0] >> shift) & mask] == rows:  # all are equal in this digit
             continue
         with nogil:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from logagg.rollup import group_by
@@ -30,6 +30,7 @@ def grouped(keys: Sequence[tuple[object, int]]) -> tuple[Grouping, dict[tuple[ob
 
 
 @given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 9), max_size=60), st.integers(0, 64), st.integers(0, 64))
+@example([8192, 0], 0, 13)  # two digits have more bits than are wanted
 def test_sorted_by_some_bits(numbers: list[int], low: int, high: int) -> None:
     found = group_by.sort(np.array(numbers, np.uint64), low, high).tolist()
     assert found == sorted(numbers, key=lambda number: (number % 2**high) >> low)
