@@ -70,6 +70,7 @@ def names_in(module: Path) -> set[str]:
     return {node.id for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Name)}
 
 
+@pytest.mark.slow
 def test_every_function_is_called_and_no_other_module_makes_notices() -> None:
     used = {path: names_in(path) for path in PACKAGE.rglob("*.py") if path != PACKAGE / "notices.py"}
     assert sorted(set(NAMES) - set().union(*used.values())) == []

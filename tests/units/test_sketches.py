@@ -59,6 +59,7 @@ def quantile(q: str, counted: list[tuple[int | None, int | None]]) -> float | No
 
 
 @given(rows=ROWS, q=QUANTILES)
+@pytest.mark.slow
 def test_latency_p_is_a_plain_count(connection: duckdb.DuckDBPyConnection, rows: Sequence[Row], q: str) -> None:
     fill(connection, rows)
     for value in (q, f"{q}::DOUBLE"):
@@ -153,6 +154,7 @@ def test_a_total_beyond_64_bits_fails(connection: duckdb.DuckDBPyConnection) -> 
 
 
 @given(rows=ROWS)
+@pytest.mark.slow
 def test_shares_add_up_to_one(connection: duckdb.DuckDBPyConnection, rows: Sequence[Row]) -> None:
     fill(connection, [(path, bucket, hits and abs(hits)) for path, bucket, hits in rows])
     found = connection.execute(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from logagg.check.alerts import problems
 from logagg.config.load import load
 from tests.conftest import Command
@@ -20,6 +22,7 @@ token_file = "/nowhere/token"
 """
 
 
+@pytest.mark.slow
 def test_problems_are_told(demo: Command) -> None:
     (demo.folder / "logagg.toml").write_text(CONFIG)
     config = load(Path(demo.folder / "logagg.toml"), {})

@@ -25,6 +25,7 @@ def signed(message: Wired) -> bytes:
 
 
 @given(MESSAGES)
+@pytest.mark.slow
 def test_a_signed_message_is_read_unchanged(message: Wired) -> None:
     data = signed(message)
     envelope = KEYS.check(data)
@@ -42,6 +43,7 @@ def test_a_signed_message_is_read_unchanged(message: Wired) -> None:
 
 
 @given(MESSAGES, st.data())
+@pytest.mark.slow
 def test_any_flipped_bit_is_detected(message: Wired, data: st.DataObject) -> None:
     flipped = bytearray(signed(message))
     bit = data.draw(st.integers(0, 8 * len(flipped) - 1))
@@ -63,6 +65,7 @@ def test_every_single_bit_of_a_message_is_covered(message: Wired) -> None:
 
 
 @given(MESSAGES, st.data())
+@pytest.mark.slow
 def test_missing_and_appended_bytes_are_detected(message: Wired, data: st.DataObject) -> None:
     whole = signed(message)
     at = data.draw(st.integers(0, len(whole) - 1))
@@ -73,6 +76,7 @@ def test_missing_and_appended_bytes_are_detected(message: Wired, data: st.DataOb
 
 @given(MESSAGES, st.binary(min_size=1, max_size=100))
 @example(PositionsRequest("web1", 1, 0), b"")
+@pytest.mark.slow
 def test_a_mac_by_another_secret_is_refused(message: Wired, secret: bytes) -> None:
     if secret != SECRET:
         with pytest.raises(AuthError):
@@ -80,6 +84,7 @@ def test_a_mac_by_another_secret_is_refused(message: Wired, secret: bytes) -> No
 
 
 @given(MESSAGES)
+@pytest.mark.slow
 def test_a_message_without_a_mac_is_refused(message: Wired) -> None:
     with pytest.raises(AuthError, match="without the MAC of the lake's secret"):
         KEYS.check(protocol.pack(message))

@@ -31,6 +31,7 @@ def plain(job_message: JobMessage) -> JobMessage:
 
 
 @given(job_messages())
+@pytest.mark.slow
 def test_a_parcel_is_unpacked_unchanged(job_message: JobMessage) -> None:
     out = protocol.unpack(protocol.pack(job_message), EVENT_SCHEMA)
     assert isinstance(out, JobMessage)
@@ -40,6 +41,7 @@ def test_a_parcel_is_unpacked_unchanged(job_message: JobMessage) -> None:
 
 
 @given(job_messages(), st.binary(max_size=40))
+@pytest.mark.slow
 def test_rejected_events_are_counted_and_not_unpacked(job_message: JobMessage, stream: bytes) -> None:
     out = protocol.unpack(made(b"J", taken_apart(job_message)[0], stream), EVENT_SCHEMA, rejected="quarantined")
     assert isinstance(out, JobMessage)
@@ -55,6 +57,7 @@ def test_requests_and_replies_are_unpacked_unchanged(message: protocol.Request |
 
 
 @given(st.one_of(job_messages(), REQUESTS, REPLIES), st.data())
+@pytest.mark.slow
 def test_a_message_that_was_cut_off_is_refused(message: protocol.Wired, data: st.DataObject) -> None:
     packed = protocol.pack(message)
     with pytest.raises(WireError):
@@ -87,6 +90,7 @@ def taken_apart(message: protocol.Wired) -> tuple[dict[str, Any], bytes, int]:
 
 
 @given(st.one_of(job_messages(), REQUESTS, REPLIES), st.data())
+@pytest.mark.slow
 def test_an_invented_message_is_read_or_refused(message: protocol.Wired, data: st.DataObject) -> None:
     """A sender with the secret may send invalid messages; they must not cause any other exception."""
     header, sent, size = taken_apart(message)

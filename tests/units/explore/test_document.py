@@ -99,6 +99,7 @@ def test_a_document_has_its_data_and_runs_its_own_script_only(page_files: Path) 
 
 
 @given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@pytest.mark.slow
 def test_any_data_stay_in_their_element(data: object) -> None:
     text = script_json(data)
     assert json.loads(text) == data
@@ -115,6 +116,7 @@ def test_missing_files_are_reported(page_files: Path, name: str) -> None:
         document.document({})
 
 
+@pytest.mark.slow
 def test_a_hostile_lake_is_only_text(page_files: Path, hostile_root: Path) -> None:
     data = answers(hostile_root, FileRequest(compare="previous"), NOW.timestamp())
     html = document.document(data)

@@ -79,6 +79,7 @@ def test_the_bars_add_up_to_the_total(split: str, zone: str, ask: Ask, facts: Fa
         assert len(found["ts"]) <= MOST_POINTS + 1
 
 
+@pytest.mark.slow
 def test_days_are_those_of_the_zone(ask: Ask, facts: Facts) -> None:
     asked = scope(since="2025-03-01", until="2026-03-06", zone="Europe/Berlin")
     starts = Buckets.of(asked.period, asked.zone)

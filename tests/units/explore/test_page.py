@@ -76,6 +76,7 @@ def test_a_lake_says_what_it_has(ask: Ask, facts: Facts) -> None:
 
 @pytest.mark.parametrize("filters", [[], ["method:GET"], ["browser:Firefox"], ["path:" + HOSTILE, "status:200"]])
 @pytest.mark.parametrize("bots", ["include", "exclude", "only"])
+@pytest.mark.slow
 def test_hostile_values_and_own_rollups(ask_hostile: Ask, bots: str, filters: list[str]) -> None:
     facts = Facts.of(ask_hostile)
     for is_, is_not in ((filters, []), ([], filters)):
@@ -114,6 +115,7 @@ def test_the_state_is_a_light(demo_lake: Path) -> None:
     assert status_answer(rejecting)["state"] == "warn"
 
 
+@pytest.mark.slow
 def test_panels_of_places_are_there_where_a_lake_has_places(tmp_path: Path) -> None:
     logagg = Command(tmp_path / "lake", tmp_path)
     case = ROOT / "fixtures/countries"

@@ -103,6 +103,7 @@ def test_the_intact_part_of_a_broken_archive_is_read(tmp_path: Path, kind: str) 
 
 
 @pytest.mark.parametrize("kind", ["gz", "bz2", "zst", "xz"])
+@pytest.mark.slow
 def test_a_bomb_is_decompressed_no_further_than_it_is_read(tmp_path: Path, kind: str) -> None:
     content = opened(tmp_path / "bomb", COMPRESS[kind](bytes(64 << 20)))
     assert content.read(0, 1000) == bytes(1000)

@@ -70,6 +70,7 @@ def data_when_settled(bench: Bench, tailer: Tailer) -> bytes:
 
 
 @pytest.mark.thorough
+@pytest.mark.slow
 def test_each_idle_file_costs_one_stat(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(1000):
         (bench.folder / f"{number}.log").write_text("a line\n")

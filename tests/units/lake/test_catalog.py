@@ -27,6 +27,7 @@ def of_sources(count: int) -> State:
 
 
 @pytest.mark.parametrize("count", [1, 20_000], ids=["small", "large"])
+@pytest.mark.slow
 def test_a_state_is_read_back_unchanged(count: int, tmp_path: Path) -> None:
     path, state = tmp_path / "1.duckdb", of_sources(count)
     catalog.write(path, state)

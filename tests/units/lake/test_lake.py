@@ -120,6 +120,7 @@ def test_other_users_cannot_write_the_lake(root: Path) -> None:
     assert all(path.stat().st_mode & 0o022 == 0 for path in root.rglob("*") if not path.is_symlink())
 
 
+@pytest.mark.slow
 def test_merges_that_are_stopped_are_done_later(root: Path) -> None:
     feed, log = Feed(root, ManualClock(time.time()), Config()), b""
     for number in range(17):

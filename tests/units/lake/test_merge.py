@@ -96,6 +96,7 @@ class Work:
 
 
 @pytest.mark.parametrize("parts", [4, 16, 64])
+@pytest.mark.slow
 def test_the_work_of_a_merge_grows_with_its_rows(parts: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(merge, "WINDOW", 100_000)  # a thousand rows, so that most do not fit
     made, work, progress = scattered(tmp_path, parts, 500), Work(monkeypatch), MergeProgress()
@@ -106,6 +107,7 @@ def test_the_work_of_a_merge_grows_with_its_rows(parts: int, tmp_path: Path, mon
     assert work.open == 0
 
 
+@pytest.mark.slow
 def test_a_bucket_that_does_not_fit_is_added_up_a_few_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(merge, "WINDOW", 50_000)
     made = [write(tmp_path, pages(np.arange(200) + 200 * number, np.zeros(200))) for number in range(50)]
@@ -115,6 +117,7 @@ def test_a_bucket_that_does_not_fit_is_added_up_a_few_times(tmp_path: Path, monk
     assert work.added <= 6 * 200 * 50  # a fold adds up twice more
 
 
+@pytest.mark.slow
 def test_consecutive_parts_are_open_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = [write(tmp_path, pages(np.arange(50), np.full(50, minute)), level=HOUR) for minute in range(200)]
     assert list(merge.bounded(made, PAGES)) == [made]
@@ -155,6 +158,7 @@ def test_merging_everything_reads_a_row_once_in_each_round(tmp_path: Path, monke
     assert progress.rows <= rounds * 1200
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_size_of_a_merge(tmp_path: Path) -> None:
     made = []
     for number in range(4):

@@ -85,6 +85,7 @@ def merged(task: MergeTask) -> Iterator[Part]:
 
 @pytest.mark.parametrize("size", [1000, 8000, 50_000])
 @pytest.mark.thorough
+@pytest.mark.slow
 def test_a_tail_that_commits_every_few_seconds_keeps_few_parts_and_writes_rows_few_times(size: int) -> None:
     parts, most, written = list[Part](), 0, 0
     seconds = range(0, 30 * 3600, 5)

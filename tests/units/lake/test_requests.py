@@ -63,6 +63,7 @@ def levels(feed: Feed) -> list[str]:
     return sorted(part.level for part in feed.lake.state.parts if part.rollup == requests.NAME)
 
 
+@pytest.mark.slow
 def test_flushes_become_an_hour_and_a_day(feed: Feed, root: Path) -> None:
     log = b""
     for minute in range(compact.FLUSHES):
@@ -99,6 +100,7 @@ def test_a_query_passes_over_merged_requests_of_other_paths(feed: Feed, root: Pa
             assert connection.execute(query).fetchall() == [(excluded,)]
 
 
+@pytest.mark.slow
 def test_a_large_part_is_left_alone(feed: Feed, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compact, "LARGE", 50)
     log = b""
@@ -111,6 +113,7 @@ def test_a_large_part_is_left_alone(feed: Feed, root: Path, monkeypatch: pytest.
     assert_holds(root, log)
 
 
+@pytest.mark.slow
 def test_the_oldest_are_dropped_by_their_age_from_the_newest(feed: Feed, root: Path) -> None:
     log = b"".join(at(day) for day in (0, 2, 5.5, 8.9))
     feed.flush(log)

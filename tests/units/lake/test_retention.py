@@ -36,6 +36,7 @@ def ask(root: Path, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
+@pytest.mark.slow
 def test_after_all_merges_there_is_one_part_for_each_rollup_and_day(root: Path) -> None:
     feed, log = Feed(root, ManualClock(time.time()), FOREVER), b""
     for day in (0.0, 0.1, 1.0, 0.2, 1.1):
@@ -57,6 +58,7 @@ def coarse(root: Path, unit: str) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_minutes_become_hours_and_days_also_late_ones(root: Path) -> None:
     clock = ManualClock(START.timestamp() + 10 * DAY)
     config = Config(retention=Retention(5 * DAY, 100 * DAY, None))
@@ -87,6 +89,7 @@ def settle(feed: Feed) -> None:
     raise AssertionError("merging and expiring goes on for ever")
 
 
+@pytest.mark.slow
 def test_only_rows_past_all_retention_are_dropped(root: Path) -> None:
     clock = ManualClock(START.timestamp() + 40 * DAY)
     feed, log = Feed(root, clock, Config(retention=Retention(None, None, 30 * DAY))), at(0) + at(20)

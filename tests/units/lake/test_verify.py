@@ -193,6 +193,7 @@ def test_without_a_previous_catalog_only_a_backup_helps(lake: Path) -> None:
 
 
 @pytest.mark.parametrize("done", [0, 1, 5, None])
+@pytest.mark.slow
 def test_rows_that_retention_dropped_are_not_reported(lake: Path, done: int | None) -> None:
     """Retention drops the days of one rollup after another: meanwhile, sums over all days differ."""
     config = load(DEMO / "logagg.toml")

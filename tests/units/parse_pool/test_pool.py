@@ -65,6 +65,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Parsers]:
 
 @pytest.mark.parametrize("settings", [{}, {"privacy": Privacy(rotate=86_400.0)}], ids=["plain", "with keys to ask for"])
 @pytest.mark.parametrize("data", [LINES, b"", LINES * 50], ids=["some", "none", "more than there is room for"])
+@pytest.mark.slow
 def test_a_parser_process_gives_the_same_events(processes: Parsers, settings: dict[str, Any], data: bytes) -> None:
     processes.use(reading(**settings), ignored)
     there = [processes.submit(chunk(data), FORMAT) for _ in range(4)]

@@ -130,6 +130,7 @@ def test_files_that_were_named_can_be_joined(root: Path, tmp_path: Path, monkeyp
     assert answers(root, query.format(f"'{folder}/more.csv'"), Path("folder")) == [["Tin"]]
 
 
+@pytest.mark.slow
 def test_errors_are_reported_in_one_line(root: Path, tmp_path: Path) -> None:
     for query, message in (
         ("SELEC 1", "Parser Error: syntax error .*LINE 1: SELEC 1"),
@@ -151,6 +152,7 @@ def test_errors_are_reported_in_one_line(root: Path, tmp_path: Path) -> None:
     assert answers(root, f"SELECT 1{' + 1' * 900}") == [[901]]
 
 
+@pytest.mark.slow
 def test_limits(root: Path) -> None:
     endless = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3"
     with pytest.raises(LimitReached, match="longer than 0.3 s; .* --timeout"):

@@ -43,6 +43,7 @@ def test_unlisted_table_functions_are_refused(connection: duckdb.DuckDBPyConnect
             check(connection, f'SELECT (FROM (FROM "{name.upper()}"(1, x := 2)) LIMIT 1)')
 
 
+@pytest.mark.slow
 def test_unlisted_functions_are_refused(connection: duckdb.DuckDBPyConnection) -> None:
     left = functions(connection, "scalar", "aggregate", "window", "macro") - VALUES
     assert {"current_setting", "json_serialize_plan", "getvariable", "write_log", "nextval", "sleep_ms"} <= left

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +44,7 @@ def sums_of(rows: pa.Table, *keys: str) -> Counter[tuple[Any, ...]]:
 
 
 @given(ROWS, ROWS)
+@pytest.mark.slow
 def test_merges_of_merges_lose_nothing_beyond_64_bits(
     some: list[tuple[int, str, int]], more: list[tuple[int, str, int]]
 ) -> None:

@@ -41,6 +41,7 @@ def db() -> Iterator[duckdb.DuckDBPyConnection]:
     ],
 )
 @given(rows=EVENTS)
+@pytest.mark.slow
 def test_a_condition_is_its_sql(
     condition: Condition, sql: str, rows: list[tuple[str | None, int, float | None]], db: duckdb.DuckDBPyConnection
 ) -> None:

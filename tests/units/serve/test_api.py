@@ -25,6 +25,7 @@ from tests.units.serve.conftest import ENDLESS, OpenClient
 DAYS: dict[str, Any] = {"since": "2026-03-03", "until": "2026-03-05"}
 
 
+@pytest.mark.slow
 def test_every_panel_answers(client: TestClient) -> None:
     for panel in PANELS:
         answer = client.get(
@@ -110,6 +111,7 @@ def test_rejects_and_samples(client: TestClient) -> None:
     assert client.get("/api/rejects/samples", params={"reason": "' OR true --"}).json()["rows"] == []
 
 
+@pytest.mark.slow
 def test_sql_only_where_it_is_on(client: TestClient, client_of: OpenClient) -> None:
     assert client.get("/api/sql", params={"q": "SELECT 1"}).status_code == 404
     on = client_of(sql=True)

@@ -109,6 +109,7 @@ class TestToken:
         assert client.get("/api/lake").status_code == 200
 
     @pytest.mark.parametrize("path", ["//evil.example", "//evil.example/..", "/\\evil.example"])
+    @pytest.mark.slow
     def test_it_leads_nowhere_else(self, path: str, client: TestClient) -> None:
         location = client.get(f"http://127.0.0.1:8080{path}", params={"token": TOKEN}).headers["location"]
         assert location.startswith("/logs/") and "//" not in location

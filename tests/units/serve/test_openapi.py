@@ -29,6 +29,7 @@ def schema(client_of: OpenClient) -> Any:
     ("path", "mode"),
     [*((one, mode) for one in WITH_PARAMETERS for mode in (POSITIVE, NEGATIVE)), *((one, POSITIVE) for one in WITHOUT)],
 )
+@pytest.mark.slow
 def test_the_server_answers_as_it_says(path: str, mode: GenerationMode, schema: Any) -> None:
     operation = schema[path]["GET"]
 

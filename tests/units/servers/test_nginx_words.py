@@ -116,6 +116,7 @@ def quoted(word: str, quote: str) -> str:
 
 
 @given(TREE, st.data())
+@pytest.mark.slow
 def test_what_is_written_is_read_again(tree: tuple[Directive, ...], data: st.DataObject) -> None:
     def written(one: Directive) -> str:
         rest = [quoted(word, data.draw(st.sampled_from("\"'"))) for word in one.arguments]

@@ -48,6 +48,7 @@ def read(log: Path) -> Path:
 @pytest.mark.parametrize(
     "stage", [(fast, "parse"), (local, "shard_jobs"), (Shard, "absorb"), (Lake, "commit")], ids=lambda stage: stage[1]
 )
+@pytest.mark.slow
 def test_a_stage_that_fails_ends_the_run_with_its_error_and_loses_nothing(
     stage: tuple[object, str], log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,6 +59,7 @@ def test_a_stage_that_fails_ends_the_run_with_its_error_and_loses_nothing(
     sums.assert_agrees(read(log), lines(120).decode().splitlines())
 
 
+@pytest.mark.slow
 def test_a_lake_that_cannot_be_opened_ends_the_run(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Lake, "begin", broken(Lake.begin, after=0))
@@ -86,6 +88,7 @@ def test_a_run_has_the_configured_number_of_shards(log: Path) -> None:
     assert words.shard_count == 5
 
 
+@pytest.mark.slow
 def test_drained_rows_count_once_against_the_limit_of_uncommitted_bytes(
     log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +110,7 @@ def test_drained_rows_count_once_against_the_limit_of_uncommitted_bytes(
     assert counted and all(counted)
 
 
+@pytest.mark.slow
 def test_a_tail_that_ends_abandons_its_merge_without_leaving_files(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reading, go_on, stopped = threading.Event(), MergeProgress.read, list[MergeStopped]()
 
@@ -173,6 +177,7 @@ def await_commits(lake: Path, number: int) -> None:
 
 
 @pytest.mark.parametrize("flush", [0.01, 0.2])
+@pytest.mark.slow
 def test_a_tail_rests_when_a_busy_log_has_ended(flush: float, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "BUSY", 100)
     found = looks(monkeypatch)

@@ -23,6 +23,7 @@ def hits(shown: Shown) -> int:
     return int(totals["now"]["hits"])
 
 
+@pytest.mark.slow
 def test_enter_filters_x_excludes_and_escape_undoes(opened: Opened) -> None:
     shown = opened()
     all_, path = hits(shown), shown.row()["path"]
@@ -174,6 +175,7 @@ def test_more_requests_come_at_the_end(opened: Opened) -> None:
     assert len(shown.state.rows) == 2 * count
 
 
+@pytest.mark.slow
 def test_comparison_people_and_zone(opened: Opened) -> None:
     shown = opened(200, 50, zone="Europe/Berlin")
     everybody = hits(shown)

@@ -104,6 +104,7 @@ def test_mouse(run: Callable[..., None]) -> None:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (300, 90), (40, 20), (10, 3)])
+@pytest.mark.slow
 def test_sizes(size: tuple[int, int], run: Callable[..., None]) -> None:
     async def act(pilot: Piloted) -> None:
         app = await settle(pilot)

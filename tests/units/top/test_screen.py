@@ -19,6 +19,7 @@ WITHIN = "ts >= '2026-03-03 00:00Z' AND ts < '2026-03-05 00:00Z'"
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.slow
 def test_a_screen_has_its_size(width: int, height: int, opened: Opened) -> None:
     shown = opened(width, height, compare="previous")
     shown.state.lost = "the lake is gone"
@@ -103,6 +104,7 @@ def test_requests_are_grouped_by_any_column(by: str, opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
+@pytest.mark.slow
 def test_a_hostile_log_is_only_text(width: int, opened: Opened, hostile_root: Path) -> None:
     shown = opened(width, 30, root=hostile_root, window=Window("2026-03-02", "2026-03-03"), by=(panel_by(["path"]),))
     for keys in ((), ("f",), ("v",), ("enter",)):
