@@ -55,7 +55,7 @@ test: $(VENV)/.ready-dev ## run all tests, with a real nginx and a real load
 	@$(PAGE_PACKAGES)
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
-unit: $(VENV)/.ready-dev ## run the tests of single modules, without those that take a second or more: less than a minute
+unit: $(VENV)/.ready-dev ## run the tests of single modules, without those that take a second or more
 	$(BIN)/pytest -q -n auto -m "not slow" tests/units tests/test_imports.py
 
 soak: $(VENV)/.ready-dev ## kill a tail 200 times under load, read for minutes, repeat the laws many times, install the packages; prints its figures

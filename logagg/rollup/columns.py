@@ -25,12 +25,17 @@ class Columns:
 
     def _joined(self, name: str) -> pa.Array:
         kind = self._tables[0].schema.field(name).type
-        chunks = [chunk for table in self._tables for chunk in table[name].chunks]
+        chunks = self._chunks(name)
         if all(chunk.null_count == len(chunk) for chunk in chunks):
             return self._nulls(kind)
         if pa.types.is_dictionary(kind):
+            # A slice of a row group has its whole dictionary, which would be hashed for each slice (merges of a million distinct
+            # paths: 4.2 instead of 2.6 s).
             chunks = [without_unused(chunk) if len(chunk.dictionary) > len(chunk) else chunk for chunk in chunks]
         return only(pa.chunked_array(chunks, kind).unify_dictionaries())
+
+    def _chunks(self, name: str) -> list[pa.Array]:
+        return [chunk for table in self._tables for chunk in table[name].chunks]
 
     def _nulls(self, kind: pa.DataType) -> pa.Array:
         """Return a column without values: the same for all columns of a type."""
@@ -40,9 +45,7 @@ class Columns:
 
     def plain(self, name: str) -> pa.Array:
         """Return a column of text as it is; where most values differ, making one dictionary of them takes longer."""
-        return only(
-            pa.chunked_array([chunk for table in self._tables for chunk in table[name].chunks]).cast(pa.string())
-        )
+        return only(pa.chunked_array(self._chunks(name)).cast(pa.string()))
 
     def table(self, names: Sequence[str] | None = None) -> pa.Table:
         """Return some columns, or all, as a table."""

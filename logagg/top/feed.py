@@ -83,7 +83,7 @@ class Feed:
         return self._question is None and not self._tasks and not self._state.parts()
 
     def want(self) -> None:
-        """Ask for what is not there; what is not wanted any more is interrupted."""
+        """Ask for the parts that are missing; interrupt a question about parts that are not wanted any more."""
         if self._question:
             wanted = {part.name: part.key for part in self._state.parts()}
             if not self._question.keys.items() <= wanted.items():

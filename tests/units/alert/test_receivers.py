@@ -7,6 +7,7 @@ import ssl
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -163,23 +164,20 @@ class Mailbox:
         return self.answer
 
 
+@contextmanager
+def mail_server(to: tuple[str, ...], tls: str = "", **how: Any) -> Iterator[tuple[Mailbox, NotifyConfig]]:
+    """A mail server, and the receiver of notifications that sends to it."""
+    box, port = Mailbox(), free_port()
+    server = Controller(box, hostname="127.0.0.1", port=port, **how)
+    server.start()
+    yield box, NotifyConfig("ops", "smtp", host="127.0.0.1", port=port, tls=tls, sender="logagg@example.com", to=to)
+    server.stop()
+
+
 @pytest.fixture
 def mailbox() -> Iterator[tuple[Mailbox, NotifyConfig]]:
-    box = Mailbox()
-    server = Controller(box, hostname="127.0.0.1", port=(port := free_port()))
-    server.start()
-    yield (
-        box,
-        NotifyConfig(
-            "ops",
-            "smtp",
-            host="127.0.0.1",
-            port=port,
-            sender="logagg@example.com",
-            to=("a@example.com", "b@example.com"),
-        ),
-    )
-    server.stop()
+    with mail_server(("a@example.com", "b@example.com")) as found:
+        yield found
 
 
 EVIL = replace(
@@ -253,16 +251,10 @@ def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.fixture(params=["starttls", "tls"])
 def private(request: pytest.FixtureRequest, authority: trustme.CA) -> Iterator[tuple[Mailbox, NotifyConfig]]:
     """A mail server that takes no mail without TLS."""
-    box, port, context = Mailbox(), free_port(), served(authority)
+    context = served(authority)
     how = {"ssl_context": context} if request.param == "tls" else {"tls_context": context, "require_starttls": True}
-    server = Controller(box, hostname="127.0.0.1", port=port, **how)
-    server.start()
-    recipients = ("a@example.com",)
-    yield (
-        box,
-        NotifyConfig("ops", "smtp", host="127.0.0.1", port=port, tls=request.param, sender="l@a.org", to=recipients),
-    )
-    server.stop()
+    with mail_server(("a@example.com",), request.param, **how) as found:
+        yield found
 
 
 @pytest.mark.usefixtures("trusted")
