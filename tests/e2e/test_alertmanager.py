@@ -76,7 +76,7 @@ def manager(tmp_path: Path, web: Web) -> Iterator[str]:
     options = (f"--config.file={folder}/config.yml", f"--storage.path={folder}", "--cluster.listen-address=")
     with (folder / "output").open("w") as output:
         process = subprocess.Popen(
-            [PROGRAM, *options, f"--web.listen-address=127.0.0.1:{port}"], stdout=output, stderr=output
+            [PROGRAM, *options, f"--web.listen-address=127.0.0.1:{port}"], stdout=output, stderr=output, text=True
         )
     url = f"http://127.0.0.1:{port}"
     try:
