@@ -23,7 +23,7 @@ _REQUEST = re.compile(rb"[A-Z][A-Z_-]{0,19} +[^ ].* HTTP/[0-9.]+\Z", re.DOTALL)
 _METHOD = re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|CONNECT|TRACE|PROPFIND|REPORT|PURGE)\Z")
 _TARGET = re.compile(rb"(?:/[^ ]*|\*)\Z")
 _PROTOCOL = re.compile(rb"HTTP/[0-9](?:\.[0-9])?\Z")
-_SHAPED = re.compile(r"<([a-z_0-9]*):[a-z_]+>")
+_SHAPED = re.compile(r"<([a-z_0-9]*):(?!dash)[a-z_]+>")  # what is always "-" may mean something in other lines
 
 Numbered = Sequence[tuple[int, Column]]
 
@@ -79,12 +79,13 @@ def _template(columns: Sequence[Column], now: float) -> str:
 
 
 def _behind(columns: Sequence[Column], fields: Mapping[int, str], status: int) -> Numbered:
-    """Return the columns behind the status, without those of its upstream, up to the first that has another meaning."""
+    """Return the columns behind the status that have values, without those of its upstream, up to the first with another meaning."""
     behind = list[tuple[int, Column]]()
     for number, column in list(enumerate(columns))[status + 1 :]:
         if number in fields:
             break
-        if not column.values or column.share(KNOWN_STATUS) < 1 or column.values != columns[status].values:
+        is_upstream = column.share(KNOWN_STATUS) == 1 and column.values == columns[status].values
+        if column.values and not is_upstream:
             behind.append((number, column))
     return behind
 

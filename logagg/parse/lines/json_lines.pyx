@@ -18,8 +18,9 @@ import numpy as np
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memchr, memcmp
 
-from logagg.columnar.bytes cimport WORD, Ptr, find, first_of, word, zeros_below
+from logagg.columnar.bytes cimport WORD, Ptr, find, first_of, word
 from logagg.parse.lines.json_escapes cimport unescape
+from logagg.parse.lines.json_values cimport Recent, after_number, mark_of, reuse
 
 DEEPEST = 64  # nesting depth of objects and arrays, including the line's own object
 
@@ -30,7 +31,6 @@ cdef enum:
     MOST_DIGITS = 20
     NO_PATH = 1 << 20  # a rank beyond that of any path
     MOST_KEYS = 256  # of a line that are remembered
-    RECENT = 2  # values of a field that are remembered: a power of two
     LACKED = 2  # keys that a line may lack, one after another, and still be read by those remembered
 
 cdef struct Entry:  # what may follow at a node of the tree of paths
@@ -61,11 +61,6 @@ cdef struct Line:
     bint plain  # no backslash is in it
     Key* keys  # of the lines before, in their order
     int key  # the number of the one to come
-
-cdef struct Recent:  # slices of values of a field, as lines before have them
-    int64_t start[RECENT]
-    int64_t end[RECENT]
-    int next  # the one that is forgotten next
 
 cdef struct Values:  # of one line
     int64_t* start  # of the first field; the next one is `lines` further
@@ -117,37 +112,9 @@ def split_objects(const uint8_t[::1] data, const int64_t[::1] start, const int64
                     else:
                         _undo(&line, &values, number, data.shape[0], &spare[0], &written)
                         if ends_of[number, row] <= data.shape[0]:
-                            _reuse(values.first, &starts_of[number, row], &ends_of[number, row], (<Recent*> &recent[0]) + number)
+                            reuse(values.first, &starts_of[number, row], &ends_of[number, row], (<Recent*> &recent[0]) + number)
     held = {name: (starts[number], ends[number]) for number, name in enumerate(fields)}
     return (np.concatenate([data, undone[:written]]) if written else np.asarray(data)), held, objects
-
-
-cdef inline void _reuse(Ptr first, int64_t* start, int64_t* end, Recent* recent) noexcept nogil:
-    """Let a value be the slice of a line before that has the same one.
-
-    Its bytes are in the cache, then, when the column is encoded, and neighbours that are one slice need not be looked at.
-    """
-    cdef int64_t length = end[0] - start[0]
-    cdef int number
-    for number in range(RECENT):
-        if recent.end[number] - recent.start[number] == length and _is_same(first + recent.start[number], first + start[0], length):
-            start[0], end[0] = recent.start[number], recent.end[number]
-            return
-    recent.start[recent.next], recent.end[recent.next] = start[0], end[0]
-    recent.next = (recent.next + 1) & (RECENT - 1)
-
-
-cdef inline bint _is_same(Ptr one, Ptr other, Py_ssize_t length) noexcept nogil:
-    """Tell whether two texts of one length are the same."""
-    if length >= 2 * WORD:
-        return word(one) == word(other) and memcmp(one + WORD, other + WORD, length - WORD) == 0
-    if length >= WORD:
-        return word(one) == word(other) and word(one + length - WORD) == word(other + length - WORD)
-    while length:
-        length -= 1
-        if one[length] != other[length]:
-            return False
-    return True
 
 
 # the tree of paths
@@ -181,13 +148,8 @@ cdef _fill(Node* nodes, Entry* entries, tree):
         nodes[at] = Node(first, len(following), 0)
         for text, row, rank, node in following:
             entries[first] = Entry(<Ptr> <char*> <bytes> text, len(text), row, rank, node)
-            nodes[at].marks |= _mark(entries[first].text, len(text))
+            nodes[at].marks |= mark_of(entries[first].text, len(text))
             first += 1
-
-
-cdef inline uint64_t _mark(Ptr name, Py_ssize_t length) noexcept nogil:
-    """Return a bit that few keys of a log share."""
-    return <uint64_t> 1 << ((length + 13 * name[0]) & 63) if length > 0 else 1
 
 
 cdef inline const Entry* _entry_of(const Paths* paths, int node, Ptr name, Py_ssize_t length, int* expected) noexcept nogil:
@@ -195,7 +157,7 @@ cdef inline const Entry* _entry_of(const Paths* paths, int node, Ptr name, Py_ss
     cdef const Node* here = &paths.nodes[node]
     cdef const Entry* entry
     cdef int tried, number = expected[0]
-    if not here.marks & _mark(name, length):
+    if not here.marks & mark_of(name, length):
         return NULL
     for tried in range(here.count):
         if number >= here.count:
@@ -477,7 +439,7 @@ cdef inline bint _skip_string(Line* line) noexcept nogil:
 cdef inline bint _skip_bare(Line* line, uint8_t closing) noexcept nogil:
     """Skip what stands without quotes: up to the closing bracket, or the comma before the next key or element."""
     cdef Ptr comma
-    line.at = _after_number(line.at, line.stop)
+    line.at = after_number(line.at, line.stop)
     while line.at < line.stop and line.at[0] != closing:
         if c"-" <= line.at[0] <= c"9":  # most are numbers
             line.at += 1
@@ -494,22 +456,6 @@ cdef inline bint _skip_bare(Line* line, uint8_t closing) noexcept nogil:
         else:
             line.at += 1
     return True
-
-
-cdef inline Ptr _after_number(Ptr at, Ptr stop) noexcept nogil:
-    """Return the first position that has none of `-./0123456789`, by words; near the end of the line perhaps one before it.
-
-    (A byte that is less, or more: Anderson, "Bit Twiddling Hacks"; the lowest one that is found is exact.)
-    """
-    cdef uint64_t ones = <uint64_t> 0x0101010101010101, bits, others
-    while stop - at >= WORD:
-        bits = word(at)
-        others = ((bits - <uint64_t> 0x2D * ones) & ~bits) | (bits + <uint64_t> 0x46 * ones) | bits
-        others &= ones << 7
-        if others:
-            return at + (zeros_below(others) >> 3)
-        at += WORD
-    return at
 
 
 # escapes undone

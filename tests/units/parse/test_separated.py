@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from logagg.parse.formats.compile import compile_format
+from logagg.parse.lines import reference
 from logagg.parse.separated import separated_templates
 
 NOW = 1_795_900_000.0
@@ -47,3 +49,12 @@ def test_the_status_of_an_upstream_is_no_size() -> None:
 def test_a_request_takes_longer_than_its_upstream() -> None:
     rows = [f"192.0.2.1|{TIME}|/a|200|0.004|0.005", f"192.0.2.1|{TIME}|/a|200|-|0.001"]
     assert templates(*rows) == ["<client>|<time_any>|<target>|<status>|<upstream_seconds>|<seconds>"]
+
+
+def test_what_is_always_missing_may_come_later() -> None:
+    """A log that begins with requests without a referrer is not read without it for ever."""
+    line = f"192.0.2.1|{TIME}|/a|200|-|curl/8.5.0"
+    [template] = templates(line)
+    assert template == "<client>|<time_any>|<target>|<status>|<:dash>|<agent>"
+    fmt = compile_format(template)
+    assert reference.parse_line(line.replace("|-|", "|https://example.org/|").encode(), fmt, NOW) == "format"
