@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from logagg.lake import catalog_rows
 from logagg.lake.catalog_rows import SQL_TYPES
 from logagg.lake.digests import CHANGED, holds, is_intact
 from logagg.lake.parts import Part, empty_value
-from logagg.lake.state import FORGOTTEN, NEVER, State
+from logagg.lake.state import FORGOTTEN, LATEST, NEVER, State
 from logagg.lake.uncounted import all_read
 from logagg.lake.watermarks import Watermark
 from logagg.lake_format import LINK, refuse_unreadable
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 FOLDER = "catalog"
 SMALL = 1 << 19  # bytes
-LATEST = datetime.max.replace(tzinfo=UTC)
 OWN = {REQUESTS, *(rollup.name for rollup in DEFAULTS)}  # tables that a newer logagg may give more columns
 
 _OURS = re.compile(rf"{FOLDER}/[^/]+\.duckdb")

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -118,8 +118,9 @@ class DeriveTask:
         """Return a database with the views that the derivation reads."""
         import duckdb
 
-        settings = {"threads": 1, "memory_limit": f"{MEMORY >> 20}MiB", "temp_directory": spill.directory()}
-        connection = duckdb.connect(config={**settings, "python_enable_replacements": False, "TimeZone": "UTC"})
+        settings: dict[str, Any] = {"threads": 1, "memory_limit": f"{MEMORY >> 20}MiB"}
+        settings |= {"temp_directory": spill.directory(), "python_enable_replacements": False}
+        connection = duckdb.connect(config=settings)
         connection.execute("SET enable_progress_bar = false")
         root = str(self.root.resolve())
         requests = catalog.rows(self.state.rollups[REQUESTS], read, root)
@@ -202,5 +203,3 @@ def _minute(at: datetime) -> datetime:
 
 def _hour(at: datetime) -> datetime:
     return _minute(at).replace(minute=0)
-
-

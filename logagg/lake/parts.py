@@ -298,4 +298,3 @@ def _width(group: pq.RowGroupMetaData) -> int:
 def _at(micros: int) -> datetime:
     """Return the instant of a number of microseconds."""
     return _EPOCH + micros * _MICROSECOND
-

@@ -28,8 +28,9 @@ from logagg.errors import LakeError
 from logagg.lake import durable
 from logagg.lake.ownership import give
 from logagg.lake.parts import Part, part_of
-from logagg.lake.state import Derived, PendingCommit
+from logagg.lake.state import PendingCommit
 from logagg.lake.uncounted import Range
+from logagg.lake.watermarks import Derived
 from logagg.records import Delta
 
 FOLDERS = "pending", "intents"  # where they are; where logagg 0.1.0 had them, which are no longer applied

@@ -27,6 +27,7 @@ DERIVE = "derive"  # a commit that moves the watermark of a derivation
 EVICT = "evict"  # a commit that drops rows since they take too much space
 FORGOTTEN = "(forgotten)"  # the id of all forgotten sources together
 NEVER = datetime.fromtimestamp(0, UTC)
+LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +162,17 @@ class State:
 
     def requests_in(self, since: datetime, until: datetime) -> list[Part]:
         """Return the parts that may have requests of a time."""
-        return [
-            part for part in self.parts if part.rollup == REQUESTS and part.min_ts < until and part.max_ts >= since
-        ]
+        return [part for part in self.parts if part.rollup == REQUESTS and part.min_ts < until and part.max_ts >= since]
 
     @property
     def watermark(self) -> datetime:
         """The time before which requests are late."""
         return max((mark.until for mark in self.derived.values()), default=NEVER)
+
+    @property
+    def derived_until(self) -> datetime:
+        """The time up to which all that is derived of requests is derived: those before it may be dropped."""
+        return min((mark.until for mark in self.derived.values() if mark.live), default=LATEST)
 
     @property
     def derived_tables(self) -> set[str]:

@@ -1,9 +1,9 @@
 """Up to when requests are derived, and up to when they may be; no I/O.
 
 The *watermark* of a derivation is a time: requests before it are in its tables, and those since are derived by its views
-at every query. It may move to a time that no log is expected to write about any more: a commit notes the newest time of
-the log that is furthest behind, and what lies `[visits] late` before the least of these, in as much time by the clock, is
-settled.
+at every query. Each commit notes the newest time of the log that is furthest behind. What was noted `[visits] late` ago by
+the clock, and no later commit has undercut, is reached by all logs that are read; and what lies as much before it, in the
+logs' own time, is *settled*: the watermark may move there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ MOST = 300  # of these that are remembered: a day, which is the most that a line
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-Reached = tuple[tuple[int, int], ...]  # (bucket by the clock, the newest time of the log furthest behind in microseconds)
+Reached = tuple[
+    tuple[int, int], ...
+]  # (bucket by the clock, the newest time of the log furthest behind in microseconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +55,13 @@ def reached(before: Reached, deltas: Iterable[Delta], now: datetime) -> Reached:
     if not newest:
         return before
     bucket = int(now.timestamp()) // BUCKET
-    same = (at for then, at in before if then == bucket)
-    least = min([*newest.values(), *same, (now - _EPOCH) // _MICROSECOND])
-    return (*((then, at) for then, at in before if then < bucket and at < least), (bucket, least))[-MOST:]
+    least = min([*newest.values(), (now - _EPOCH) // _MICROSECOND])
+    left = [(then, at) for then, at in before if then < bucket and at < least]
+    return (*left, (bucket, least))[-MOST:]
 
 
 def settled(notes: Reached, now: datetime, late: float) -> datetime | None:
-    """Return the time before which all requests are there, as far as one can tell; None if nothing was read yet."""
-    if not notes:
-        return None
-    since = (now.timestamp() - late) // BUCKET
-    recent = [at for bucket, at in notes if bucket >= since]
-    at = min(recent) if recent else notes[-1][1]
-    return _EPOCH + at * _MICROSECOND - timedelta(seconds=late)
+    """Return the time before which all requests are there, as far as one can tell; None if that is not known yet."""
+    before = (now.timestamp() - late) // BUCKET
+    old = [at for bucket, at in notes if bucket < before]
+    return _EPOCH + old[-1] * _MICROSECOND - timedelta(seconds=late) if old else None
