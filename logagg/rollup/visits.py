@@ -87,17 +87,16 @@ def _items(requests: str) -> str:
 
 
 def _chain(requests: str, gap: int) -> str:
-    """Return common table expressions: `items`, in their order as `placed`, and each with its visit `v` as `run`.
+    """Return common table expressions: items, in their order as `placed`, and each with its visit `v` as `run`.
 
-    A visit is known by the place `o` of its first item among those of its visitor.
+    Items are written out where they are read, since as a table of their own they would be copied with all their texts. A visit is known by the place `o` of its first item among those of its visitor.
     """
     starts = f"coalesce(epoch_us(ts) - epoch_us(lag(last) OVER w) > {gap}, true)"
     return f"""
-        items AS NOT MATERIALIZED ({_items(requests)}),
         placed AS MATERIALIZED (
             SELECT k, h, p, s, is_bot, row_number() OVER w AS o, {starts} AS starts, lag(last) OVER w AS before, last,
                 views, clicks, conversions, channel IS NOT NULL AS enters, exited
-            FROM items WINDOW w AS (PARTITION BY k ORDER BY last, h)
+            FROM ({_items(requests)}) WINDOW w AS (PARTITION BY k ORDER BY last, h)
         ),
         run AS (
             SELECT one.*, began.o AS v, began.before AS earlier
@@ -106,7 +105,7 @@ def _chain(requests: str, gap: int) -> str:
         )"""
 
 
-def _visits(memory: int) -> str:
+def _visits(requests: str, memory: int) -> str:
     """Return the query for visits, one row each (`OPEN_SCHEMA`), of `run`.
 
     Only the first items, the first and last page and the first entry are looked up with their texts. A visitor is new where
@@ -133,7 +132,7 @@ def _visits(memory: int) -> str:
         WITH summed AS MATERIALIZED ({ints}),
         picked AS (SELECT k, v, h, 1 AS role FROM summed UNION ALL {roles}),
         looked_up AS (
-            SELECT v, role, items.* FROM items JOIN picked USING (k, h)
+            SELECT v, role, items.* FROM ({_items(requests)}) AS items JOIN picked USING (k, h)
         ),
         texts AS (
             SELECT k, v, {of_first}, {client}, {enters}, any_value(new) FILTER (role = 1) AS known,
@@ -200,7 +199,7 @@ def _of_visits(found: str) -> dict[str, str]:
     }
 
 
-def _flows(left: str) -> str:
+def _flows(requests: str, left: str) -> str:
     """Return the query for flows, of `run`: from page to page, and from the last page of the visits that are over to ''."""
     hour = f"epoch_us(exited) // {HOUR * 1_000_000}"
     return f"""
@@ -213,8 +212,8 @@ def _flows(left: str) -> str:
             UNION ALL
             SELECT {hour}, hash(site), is_bot, hash(exit), NULL, count(*) FROM {left} WHERE exited IS NOT NULL GROUP BY ALL
         ),
-        paths AS (SELECT DISTINCT hash(exit) AS p, exit FROM items WHERE exit IS NOT NULL),
-        sites AS (SELECT DISTINCT s, site FROM items)
+        paths AS (SELECT DISTINCT hash(exit) AS p, exit FROM ({_items(requests)}) WHERE exit IS NOT NULL),
+        sites AS (SELECT DISTINCT s, site FROM ({_items(requests)}))
         SELECT to_timestamp(hour * {HOUR}) AS ts, site, coalesce(before.exit, '') AS from_path,
             coalesce(after.exit, '') AS to_path, is_bot, sum(hits)::BIGINT AS hits
         FROM steps JOIN sites USING (s) LEFT JOIN paths AS before ON before.p = from_p
@@ -242,22 +241,22 @@ class Visits(Derivation):
     def rows(self, connection: duckdb.DuckDBPyConnection, span: Span) -> Iterator[tuple[str, pa.Table]]:
         may_go_on = f"epoch_us(last) >= {span.end - self._gap}"
         over = f"(FROM visit WHERE NOT ({may_go_on}))"
-        connection.execute(f"CREATE VIEW items AS {_items('requests')}")
+        items = _items("requests")
         connection.execute(f"CREATE TEMP TABLE run AS WITH {_chain('requests', self._gap)} FROM run")
-        connection.execute(f"CREATE TEMP TABLE visit AS {_visits(self._memory)}")
-        queries = {**_of_visits(over), "flows": _flows(over)}
+        connection.execute(f"CREATE TEMP TABLE visit AS {_visits('requests', self._memory)}")
+        queries = {**_of_visits(over), "flows": _flows("requests", over)}
         queries[OPEN] = f"FROM visit WHERE {may_go_on}"
         queries[SEEN] = f"""
             SELECT to_timestamp(day * {_DAY // 1_000_000}) AS ts, {_PARTITION} FROM (
-                SELECT DISTINCT epoch_us(last) // {_DAY} AS day, {_PARTITION} FROM items WHERE h > 0
+                SELECT DISTINCT epoch_us(last) // {_DAY} AS day, {_PARTITION} FROM ({items}) WHERE h > 0
                 EXCEPT SELECT epoch_us(ts) // {_DAY}, {_PARTITION} FROM {SEEN}
             )"""
         for name, query in queries.items():
             yield name, connection.sql(f"FROM ({query}) ORDER BY ts").to_arrow_table()
 
     def live(self) -> Mapping[str, str]:
-        chain = f"WITH {_chain(derived.REQUESTS, self._gap)}, visit AS ({_visits(self._memory)})"
-        queries = {**_of_visits("visit"), "flows": f"FROM ({_flows('visit')})"}
+        chain = f"WITH {_chain(derived.REQUESTS, self._gap)}, visit AS ({_visits(derived.REQUESTS, self._memory)})"
+        queries = {**_of_visits("visit"), "flows": f"FROM ({_flows(derived.REQUESTS, 'visit')})"}
         return {name: f"{chain} {query}" for name, query in queries.items()}
 
     @property

@@ -19,7 +19,7 @@ from logagg.lake.lake import Lake
 from logagg.parse.events.classify import Classifier
 from logagg.parse.formats.compile import compile_format
 from logagg.parse.lines import fast
-from logagg.records import Chunk, Fingerprint, Source
+from logagg.records import Chunk, Fingerprint, KnownSource, Source
 from logagg.rollup.configured import requests_of, rollups_of, tables_of
 from logagg.rollup.shard import Shard, ShardSettings
 from logagg.sharding import shard_jobs
@@ -111,6 +111,22 @@ class Writer:
         for shard in self.shards:
             shard.close()
         self.lake.close()
+
+
+class Sharer(Writer):
+    """One of several writers of a lake; owns all its shards."""
+
+    def _opened(self, config: Config) -> Lake:
+        return Lake.join(
+            self.root, tables_of(config), clock=self.clock, config=config, shards=self.number, at_least=self.number
+        )
+
+    def _known(self) -> Sequence[Any]:
+        found = [self.lake.sources_of(shard) for shard in range(self.number)]
+        return [
+            KnownSource(ones[0].source, {shard: one.progress[shard] for shard, one in enumerate(ones)})
+            for ones in zip(*found, strict=True)
+        ]
 
 
 # the count
