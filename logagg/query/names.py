@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 REPORTS = (
-    *("overview", "pages", "ads", "referrers", "agents", "robots", "countries", "networks"),
+    *("overview", "pages", "ads", "referrers", "channels", "agents", "robots", "countries", "networks"),
     *("errors", "latency", "sources"),
 )
