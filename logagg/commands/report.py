@@ -53,7 +53,7 @@ def report(
     output: Output,
     shared: Shared,
 ) -> None:
-    """Show a report: overview, pages, ads, referrers, agents, robots, countries, networks, errors, latency, sources.
+    """Show a report: overview, pages, ads, referrers, channels, visits, entries, exits, agents, robots, countries, networks, errors, latency, sources.
 
     Robots are included, so that the sums are those of the log; the column bots is their share of the hits, views or
     impressions, and --bots exclude leaves them out.

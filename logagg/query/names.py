@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 REPORTS = (
-    *("overview", "pages", "ads", "referrers", "agents", "robots", "countries", "networks"),
+    *(
+        "overview",
+        "pages",
+        "ads",
+        "referrers",
+        "channels",
+        "visits",
+        "entries",
+        "exits",
+        "agents",
+        "robots",
+        "countries",
+        "networks",
+    ),
     *("errors", "latency", "sources"),
 )

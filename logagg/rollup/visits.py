@@ -47,6 +47,7 @@ VISITS = _of(
 FLOWS = _of("flows", ("site", "from_path", "to_path", "is_bot"), "hits", grain=HOUR)
 DURATIONS = _of("durations", ("site", "bucket", "is_bot"), "hits", "seconds")
 DEPTHS = _of("depths", ("site", "bucket", "is_bot"), "hits", "views")
+TABLES = (NAME, FLOWS.name, DURATIONS.name, DEPTHS.name, OPEN, SEEN)
 
 _KEY = [pa.field("visitor", pa.uint64()), pa.field("site", pa.string()), pa.field("is_bot", pa.bool_())]
 _TEXT = ("entry", "exit", *_ENTERED, *_CLIENT)
