@@ -118,6 +118,12 @@ DAMAGED = NoticeKind(
     "the bytes of a file of the lake have changed since it was written; it is not merged",
     "see [damaged files](#damaged-files)",
 )
+LATE = NoticeKind(
+    "late",
+    Level.WARNING,
+    "requests came after their time was derived: they are counted, and in no visit; again each time there are twice as many",
+    "see `[visits] late`",
+)
 MERGE = NoticeKind(
     "merge",
     Level.NOTICE,
@@ -380,6 +386,10 @@ def merge_goes_on(rollup: str, rows: int, total: int, seconds: float) -> Notice:
 
 def file_damaged(path: str, holds: str, hint: str) -> Notice:
     return DAMAGED.of(f"{path}: damaged, so it is not merged: {holds}; {hint}", path=path)
+
+
+def requests_late(requests: int, until: str) -> Notice:
+    return LATE.of(f"{counted(requests, 'request')} came late, before {until}: in no visit", requests=requests)
 
 
 # Alerts

@@ -28,7 +28,7 @@ from logagg.lake.progress import MergeProgress
 from logagg.lake.salts import Salts
 from logagg.lake.state import FORGOTTEN, REPAIR, CommitInfo, PendingCommit, State
 from logagg.lake_format import LINK
-from logagg.notices import Notice, Report, file_damaged, ignore
+from logagg.notices import Notice, Report, file_damaged, ignore, requests_late
 from logagg.quantities import counted
 from logagg.records import Delta, KnownSource, Progress, Source
 from logagg.rollup.derived import Definition, Derivation, tables_in
@@ -48,6 +48,7 @@ class Lake:
         self.merging = MergeProgress(clock)
         self.shards = 0  # total number, of which this process owns some; 0: it owns all
         self._root, self._clock, self._lock = root, clock, lock
+        self._late = state.late  # requests, as last reported
         self._unseen = self._told_doubt = False  # unseen: opening has changed the state, which is not published yet
         self._commits = Committer(root, state, clock)
         self.fills = Fills(root, self._commits, lambda: not self._unseen)  # of rollups, from requests
@@ -240,6 +241,9 @@ class Lake:
             parts = self._flushes.write(deltas, self._tables)
             self._commits.reached("parts")
         done = self._commits.commit(PendingCommit.flush(deltas, sources, parts, self.shards or len(deltas)))
+        if self.state.late > 2 * self._late:
+            self._late = self.state.late
+            self._notice(requests_late(self._late, f"{self.state.watermark:%Y-%m-%d %H:%M} UTC"))
         with contextlib.suppress(CommitFailed):  # the next commit tries again
             self.salts.forget_past()
         return done
@@ -273,22 +277,26 @@ class Lake:
         return self._commits.commit(done)
 
     def derive_due(self) -> int:
-        """Derive all that is due; return the number of steps. Raises MergeStopped, CommitFailed, or LakeError (damaged)."""
+        """Derive all that is due; return the number of steps. Raises MergeStopped or CommitFailed."""
         steps = 0
-        while tasks := self.plan_derivations():
-            for task in tasks:
-                with contextlib.suppress(Fenced):
-                    self.commit_derivation(self.run_derivation(task))
-            steps += len(tasks)
+        while (tasks := self.plan_derivations()) and (taken := sum(map(self.derive_step, tasks))):
+            steps += taken
         return steps
 
-    def run_derivation(self, task: DeriveTask) -> PendingCommit:
-        """Run a step; mark the parts that it finds damaged. Raises as `DeriveTask.run`."""
+    def derive_step(self, task: DeriveTask) -> bool:
+        """Take a step; return whether it was taken. Damaged parts are marked, and reported; it waits until they are repaired.
+
+        Raises CommitFailed or MergeStopped.
+        """
         try:
-            return task.run(self.merging)
+            self.commit_derivation(task.run(self.merging))
         except DamagedParts as error:
             self.commit_replacement(Replacement("check", (), (), error.parts))
-            raise
+        except Fenced:  # another process has derived the same, or requests were merged meanwhile
+            pass
+        else:
+            return True
+        return False
 
     def commit_replacement(self, done: Replacement) -> CommitInfo:
         """Replace parts by the merged ones. Raises CommitFailed (nothing has changed) or Fenced."""

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logagg.clock import ManualClock
-from logagg.errors import Fenced, LakeError
+from logagg.errors import Fenced
 from logagg.lake.commit import GROUP_STEPS, STEPS
 from logagg.lake.state import NEVER
 from logagg.notices import Notice
@@ -31,7 +31,7 @@ def clock() -> ManualClock:
 
 
 @given(st.integers(0, 1 << 32))
-@examples(6)
+@examples(3)
 def test_views_say_what_requests_say(seed: int) -> None:
     """Logs in any order, lines that come late, derivations, merges and restarts with any shards at any time."""
     random = Random(seed)
@@ -187,8 +187,7 @@ def test_a_damaged_part_stops_derivations_not_commits(root: Path, clock: ManualC
     part = next(part for part in writer.lake.state.parts if part.rollup == "requests")
     whole = (root / part.path).read_bytes()
     (root / part.path).write_bytes(whole[:-50] + bytes(50))
-    with pytest.raises(LakeError, match="damaged"):
-        writer.derive()
+    assert writer.derive() == 0
     assert [one.kind for one in said] == ["damaged"]
     traffic.write("a", 5, 600)
     writer.commit(traffic.logs)
