@@ -118,12 +118,8 @@ DAMAGED = NoticeKind(
     "the bytes of a file of the lake have changed since it was written; it is not merged",
     "see [damaged files](#damaged-files)",
 )
-LATE = NoticeKind(
-    "late",
-    Level.WARNING,
-    "requests came after their time was derived: they are counted, and in no visit; again each time there are twice as many",
-    "see `[visits] late`",
-)
+_LATE = "requests came after their time was derived, and are in no visit; again each time there are twice as many"
+LATE = NoticeKind("late", Level.WARNING, _LATE, "a larger `[visits] late`")
 MERGE = NoticeKind(
     "merge",
     Level.NOTICE,
