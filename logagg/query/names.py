@@ -12,6 +12,7 @@ REPORTS = (
         "visits",
         "entries",
         "exits",
+        "funnel",
         "agents",
         "robots",
         "countries",
