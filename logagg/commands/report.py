@@ -69,6 +69,8 @@ def report(
     from logagg.clock import SystemClock
     from logagg.query.reports import ReportRequest
 
+    if steps and name != "funnel":
+        raise click.UsageError(f"Got unexpected extra argument ({steps[0]})")
     now, zone = SystemClock().now(), shared.zone(tz, people=output.is_for_people)
     if html is not None:
         if name is not None or output != Output("table"):
