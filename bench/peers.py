@@ -131,7 +131,7 @@ def before(checkout: Path) -> Peer:
     )
 
 
-WITHOUT, BEFORE = "without requests", "logagg before"
+WITHOUT, BEFORE, NO_VISITS = "without requests", "logagg before", "without visits"
 
 PEERS = (
     Peer(
@@ -152,6 +152,16 @@ PEERS = (
         _logagg_left,
         _installed("logagg"),
         {"LOGAGG_REQUESTS_KEEP": "0"},
+        _logagg_requests,
+    ),
+    Peer(
+        NO_VISITS,
+        "the same by logagg, but no visits (LOGAGG_VISITS_ENABLED=false)",
+        _tail,
+        _logagg_counted,
+        _logagg_left,
+        _installed("logagg"),
+        {"LOGAGG_VISITS_ENABLED": "false"},
         _logagg_requests,
     ),
     Peer(

@@ -14,13 +14,14 @@ from typing import Any
 from bench import paper
 from bench.measure import BenchError, Run, failing_in_a_line, follow, run, workplace
 from bench.paper import ROOT, megabytes, percent, table
-from bench.peers import BEFORE, PEERS, WITHOUT, Peer, before, rejected
+from bench.peers import BEFORE, NO_VISITS, PEERS, WITHOUT, Peer, before, rejected
 
 # Those of make_log, which would make us large if we imported it.
 KINDS = ("mixed", "few-urls", "many-urls", "scattered", "long-agents", "tracking", "escaped", "json", "garbage")
 LOGAGG = PEERS[0]
 # Bounds of requests: of the speed without them, of the log on disk; and of logagg: bytes of memory, and how they may grow.
 SPEED, SHARE, MEMORY, GROWTH = 0.8, 0.06, 600e6, 1.15
+WITH_VISITS = 0.85  # of the speed without visits
 FOLLOWED = ("scattered",)  # kinds that are followed while they are written, in many commits; the others are read once
 
 
@@ -226,6 +227,8 @@ def bounds(outcomes: dict[str, list[Outcome]]) -> list[str]:
         lines.append(_bound("With requests, logagg reads at", ours, without, "of its speed without", SPEED))
     if without and earlier:
         lines.append(_bound("Without requests, it reads at", without, earlier, "of the speed of logagg before", 1.0))
+    if ours and (no_visits := found.get(NO_VISITS)):
+        lines.append(_bound("With visits, logagg reads at", ours, no_visits, "of its speed without", WITH_VISITS))
     if of_logagg := [one for some in outcomes.values() for one in some if one.program == LOGAGG.name]:
         lines += [*_disk_bound(of_logagg), *_memory_bounds(of_logagg, outcomes["sizes"])]
     return lines

@@ -98,6 +98,16 @@ WAITING = Metric("logagg_waiting_paths", "Paths that match no log yet.", _TAILS)
 
 # The lake
 MERGED = Metric("logagg_merged_rows_total", "Rows that merges have read.", (_TAIL, _WORKER))
+LATE = Metric("logagg_late_requests_total", "Requests that came too late for their visit.", (_TAIL, _WORKER))
+DERIVED_UNTIL = Metric(
+    "logagg_derived_until_seconds",
+    "The time of requests up to which they are derived, since 1970.",
+    (_TAIL, _WORKER),
+    ("name",),
+)
+EVICTED = Metric(
+    "logagg_evicted_rows_total", "Rows of a table that went for its bound on space.", (_TAIL, _WORKER), ("table",)
+)
 
 # A cluster
 UNCOMMITTED_JOBS = Metric("logagg_uncommitted_jobs", "Jobs that are not committed yet.", (_SENDER,), ("shard",))

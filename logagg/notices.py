@@ -118,6 +118,8 @@ DAMAGED = NoticeKind(
     "the bytes of a file of the lake have changed since it was written; it is not merged",
     "see [damaged files](#damaged-files)",
 )
+_LATE = "requests came after their time was derived, and are in no visit; again each time there are twice as many"
+LATE = NoticeKind("late", Level.WARNING, _LATE, "a larger `[visits] late`")
 MERGE = NoticeKind(
     "merge",
     Level.NOTICE,
@@ -380,6 +382,10 @@ def merge_goes_on(rollup: str, rows: int, total: int, seconds: float) -> Notice:
 
 def file_damaged(path: str, holds: str, hint: str) -> Notice:
     return DAMAGED.of(f"{path}: damaged, so it is not merged: {holds}; {hint}", path=path)
+
+
+def requests_late(requests: int, until: str) -> Notice:
+    return LATE.of(f"{counted(requests, 'request')} came late, before {until}: in no visit", requests=requests)
 
 
 # Alerts

@@ -38,7 +38,7 @@ from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.rollup.configured import requests_of, rollups_of, tables_of
 from logagg.rollup.shard import Shard, ShardSettings
 from logagg.scrape import of_process, served
-from logagg.tail.run import counted, merged
+from logagg.tail.run import counted, maintained
 from logagg.tail.signals import ControlRequests
 
 LOOK = 0.5  # seconds between attempts to take over shards without an owner
@@ -144,7 +144,7 @@ class Worker:
         yield from self._refused_numbers()
         for host in list(self._hosts.values()):
             yield from host.numbers()
-        yield from merged(self._lake.merging)
+        yield from maintained(self._lake)
         yield from self._alerts.numbers()
         yield from counted(self._notices)
 

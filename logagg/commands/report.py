@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 @click.command()
 @click.argument("name", required=False, type=click.Choice(REPORTS), metavar="[NAME]")
+@click.argument("steps", nargs=-1, metavar="[PATH]...")
 @window_options
 @click.option("--limit", type=click.IntRange(0, (1 << 63) - 1), help="The most rows to show, 20 if not given; 0: all.")
 @counted_options
@@ -42,6 +43,7 @@ T = TypeVar("T")
 @shared_options
 def report(
     name: str | None,
+    steps: tuple[str, ...],
     since: str | None,
     until: str | None,
     limit: int | None,
@@ -53,10 +55,13 @@ def report(
     output: Output,
     shared: Shared,
 ) -> None:
-    """Show a report: overview, pages, ads, referrers, channels, agents, robots, countries, networks, errors, latency, sources.
+    """Show a report: overview, pages, ads, referrers, channels, visits, entries, exits, funnel, agents, robots, countries, networks, errors, latency, sources.
 
     Robots are included, so that the sums are those of the log; the column bots is their share of the hits, views or
     impressions, and --bots exclude leaves them out.
+
+    A funnel takes the paths of pages: it shows how many visits saw the first, how many of these the next one after it, and
+    so on. It looks back as far as requests are kept.
 
     With --html there is no NAME: the file has all panels of the page, which can be sorted and searched without a server.
     Without --since its window is the last 24 hours before the newest data.
@@ -64,6 +69,8 @@ def report(
     from logagg.clock import SystemClock
     from logagg.query.reports import ReportRequest
 
+    if steps and name != "funnel":
+        raise click.UsageError(f"Got unexpected extra argument ({steps[0]})")
     now, zone = SystemClock().now(), shared.zone(tz, people=output.is_for_people)
     if html is not None:
         if name is not None or output != Output("table"):
@@ -80,7 +87,7 @@ def report(
     if compare is not None:
         raise click.UsageError("--compare is for --html")
     wanted = ReportRequest.of(
-        name or "overview", now, since=since, until=until, limit=limit, site=site, bots=bots, zone=zone
+        name or "overview", now, since=since, until=until, limit=limit, site=site, bots=bots, steps=steps, zone=zone
     )
     _write_report(wanted, output, shared, zone.key)
 

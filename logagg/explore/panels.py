@@ -15,6 +15,8 @@ from logagg.explore.scope import DIMENSIONS, Period, Scope, timestamp
 from logagg.explore.tables import DEFINITIONS, Origin, aggregate, compared, is_sketch, merged, origin_of
 from logagg.quoting import identifier, literal
 from logagg.rollup.requests import NAME as REQUESTS
+from logagg.rollup.visits import FLOWS, VISITS
+from logagg.rollup.visits import TABLES as OF_VISITS
 
 Order = Literal["desc", "asc"]
 
@@ -58,6 +60,7 @@ _OF_PLACES = ("countries", "networks")  # rollups whose columns some logs only h
 
 _HITS = ("hits", "visitors")
 _EVENT = ("hits", "visitors", "bytes")
+_VISIT = ("visits", "visitors", "bounces", "views", "conversions", "seconds", "new")
 _AD = ("impressions", "clicks", "ctr", "conversions", "visitors")
 
 PANELS: tuple[Panel, ...] = (
@@ -97,6 +100,9 @@ PANELS: tuple[Panel, ...] = (
     Panel("protocols", "Protocols", REQUESTS, ("protocol",), _EVENT),
     Panel("tls", "TLS", REQUESTS, ("tls",), _EVENT),
     Panel("cache", "Cache", REQUESTS, ("cache",), _EVENT),
+    Panel("entry_pages", "Entry pages", VISITS.name, ("entry",), _VISIT, ("entry <> ''",)),
+    Panel("exit_pages", "Exit pages", VISITS.name, ("exit",), _VISIT, ("exit <> ''",)),
+    Panel("flows", "From page to page", FLOWS.name, ("from_path", "to_path"), ("hits",)),
 )
 
 
@@ -150,7 +156,7 @@ def panels_of(facts: Facts) -> Mapping[str, Panel]:
 
 def _own(facts: Facts) -> Iterator[Panel]:
     for name, columns in facts.rollups.items():
-        if name in DEFINITIONS or name == REQUESTS:
+        if name in DEFINITIONS or name == REQUESTS or name in OF_VISITS:
             continue
         dimensions = tuple(one for one, kind in columns.items() if kind == "string" or one == "status")[:3]
         counted = (one for one, kind in columns.items() if kind in ("int64", "double") or kind.startswith("list"))
@@ -277,6 +283,8 @@ def is_present(panel: Panel, facts: Facts, since: datetime) -> str:
     """
     if panel.rollup in _NOT_OF_ALL:
         return f"SELECT count(*) > 0 FROM files WHERE rollup = '{panel.rollup}' AND \"rows\" > 0"
+    if panel.rollup in OF_VISITS:
+        return _has_visits(panel.rollup, facts, since)
     if panel.rollup not in (REQUESTS, *_OF_PLACES):
         return ""
     table = panel.rollup if panel.rollup in facts.rollups else REQUESTS
@@ -285,6 +293,17 @@ def is_present(panel: Panel, facts: Facts, since: datetime) -> str:
         return "SELECT false"
     column = identifier(name)
     return f"SELECT count(*) > 0 FROM (FROM {table} WHERE ts >= {timestamp(since)} AND {column} <> '' LIMIT 1)"
+
+
+def _has_visits(table: str, facts: Facts, since: datetime) -> str:
+    """Return a query for whether there may be visits: their view would derive them for that."""
+    if table not in facts.rollups:
+        return "SELECT false"
+    written = f"SELECT count(*) FROM files WHERE rollup = '{table}'"
+    if not facts.keeps_requests:
+        return f"SELECT ({written}) > 0"
+    recent = f"SELECT count(*) FROM (FROM {REQUESTS} WHERE ts >= {timestamp(since)} AND kind = 'pageview' LIMIT 1)"
+    return f"SELECT ({written}) + ({recent}) > 0"
 
 
 def panel_named(name: str, facts: Facts) -> Panel:

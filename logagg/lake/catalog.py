@@ -23,12 +23,15 @@ from logagg.lake import catalog_rows
 from logagg.lake.catalog_rows import SQL_TYPES
 from logagg.lake.digests import CHANGED, holds, is_intact
 from logagg.lake.parts import Part, empty_value
-from logagg.lake.state import FORGOTTEN, State
+from logagg.lake.state import FORGOTTEN, LATEST, NEVER, State
 from logagg.lake.uncounted import all_read
+from logagg.lake.watermarks import Watermark
 from logagg.lake_format import LINK, refuse_unreadable
 from logagg.quoting import identifier, literal
 from logagg.records import KnownSource
+from logagg.rollup import derived
 from logagg.rollup.definitions import DEFAULTS, LATENCY
+from logagg.rollup.derived import Definition, Derivation, tables_in
 from logagg.rollup.requests import ENTRY, Requests, Table, selected, whole_minute
 from logagg.rollup.requests import NAME as REQUESTS
 from logagg.sketches import MACROS
@@ -146,6 +149,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self._connection, self._busy = _connected(), threading.Lock()
+        self._shared: object = None
 
     def write(self, path: Path, state: State) -> None:
         with self._busy:
@@ -153,7 +157,7 @@ class _Writer:
                 self._write(path, state)
             except BaseException:
                 self._connection.close()  # what is attached to it may not detach
-                self._connection = _connected()
+                self._connection, self._shared = _connected(), None
                 raise
 
     def _write(self, path: Path, state: State) -> None:
@@ -162,6 +166,7 @@ class _Writer:
         # A catalog is complete or deleted, so a write-ahead log for its recovery is of no use.
         options = "BLOCK_SIZE 16384, STORAGE_VERSION 'v1.2.0', RECOVERY_MODE no_wal_writes"
         tables = catalog_rows.tables_of(state)
+        self._share(state)
         self._connection.execute(f"SET force_compression = '{_compression(tables)}'")
         self._connection.execute(f"ATTACH {literal(str(path))} AS new ({options})")
         self._connection.execute("USE new")
@@ -176,9 +181,20 @@ class _Writer:
         self._connection.execute("COPY FROM DATABASE memory TO new (SCHEMA)")
         for name, _incoming in tables.items():  # DuckDB finds it by its name among the local variables
             self._connection.execute(f"CREATE TABLE {name} AS FROM _incoming")
-        for name, schema in state.rollups.items():
-            parts = [part for part in state.parts if part.rollup == name]
-            self._connection.execute(view(name, schema, parts, state.root))
+        for statement in _views(state):
+            self._connection.execute(statement)
+
+    def _share(self, state: State) -> None:
+        """Hold the views that are derived: to understand their SQL takes longer than all the rest of a catalog."""
+        shared = {name: (mark.live, mark.tables) for name, mark in state.derived.items() if mark.live}, state.rollups
+        if shared != self._shared:
+            if self._shared is not None:
+                self._connection.close()
+                self._connection = _connected()
+            self._shared = None
+            for statement in _derived_views(state):
+                self._connection.execute(statement)
+            self._shared = shared
 
 
 def _connected() -> duckdb.DuckDBPyConnection:
@@ -198,37 +214,48 @@ def _compression(tables: Mapping[str, pa.Table]) -> str:
     return "uncompressed" if sum(table.nbytes for table in tables.values()) < SMALL else "auto"
 
 
-def with_tables(state: State, tables: Sequence[Table], shards: int = 0) -> State:
+def with_tables(state: State, definitions: Sequence[Definition], shards: int = 0) -> State:
     """Return the state with these tables.
 
     Columns that a newer logagg brings to a table of its own are empty in the parts of before. A rollup that is new has
     not counted what was read before. `shards` is the number of shards where they commit apart. Raises LakeError if the columns of
     another rollup have changed.
     """
-    for table in tables:
+    derived_tables = tables_in(one for one in definitions if isinstance(one, Derivation))
+    for table in tables_in(definitions).values():
         before = state.rollups.get(table.name)
         if before is None:
-            state = _with_new(state, table, shards)
+            state = _with_new(state, table, shards, is_derived=table.name in derived_tables)
         elif before != table.schema:
-            state = _with_columns(state, table, before)
+            state = _with_columns(state, table, before, is_derived=table.name in derived_tables)
         if isinstance(table, Requests):
             state = _with_kinds(state, table)
-    return state
+    return replace(state, derived=_with_derivations(state, definitions))
 
 
-def _with_new(state: State, table: Table, shards: int) -> State:
+def _with_derivations(state: State, definitions: Sequence[Definition]) -> dict[str, Watermark]:
+    """Return the watermarks with those of new derivations; one that is switched off has its tables, but derives nothing."""
+    found = {name: replace(mark, live={}) for name, mark in state.derived.items()}
+    for one in definitions:
+        if isinstance(one, Derivation):
+            until = found[one.name].until if one.name in found else NEVER
+            found[one.name] = Watermark(until, tuple(table.name for table in one.tables), one.live())
+    return found
+
+
+def _with_new(state: State, table: Table, shards: int, *, is_derived: bool) -> State:
     state = replace(state, rollups={**state.rollups, table.name: table.schema})
     read = {id_: found for id_, found in state.progress.items() if id_ != FORGOTTEN}
     left = all_read(state.sources, read, shards)
-    if isinstance(table, Requests) or not left:
+    if isinstance(table, Requests) or is_derived or not left:
         return state
     return replace(state, uncounted={**state.uncounted, table.name: left})
 
 
-def _with_columns(state: State, table: Table, before: pa.Schema) -> State:
+def _with_columns(state: State, table: Table, before: pa.Schema, *, is_derived: bool) -> State:
     more = [name for name in table.schema.names if name not in before.names]
     stay = [one for one in table.schema if one.name not in more]
-    if table.name not in OWN or pa.schema(stay) != before:
+    if (table.name not in OWN and not is_derived) or pa.schema(stay) != before:
         raise LakeError(
             f"rollup {table.name}: its columns were {', '.join(before.names)}, now they are "
             f"{', '.join(table.schema.names)}",
@@ -251,10 +278,51 @@ def _with_kinds(state: State, table: Requests) -> State:
     return replace(state, requests_from=since, requests_kinds=table.kinds)
 
 
+def _views(state: State) -> Iterator[str]:
+    """Yield the statements that make the views of a state, but for those that do not change with its parts."""
+    live = {name for mark in state.derived.values() for name in mark.live}
+    for name, schema in state.rollups.items():
+        parts = [part for part in state.parts if part.rollup == name]
+        yield view(materialized(name) if name in live else name, schema, parts, state.root)
+    for name, mark in state.derived.items():
+        if mark.live and REQUESTS in state.rollups:
+            recent = rows(REQUESTS, state.rollups[REQUESTS], state.requests_in(mark.until, LATEST), state.root)
+            since = f"TIMESTAMPTZ {literal(mark.until.isoformat())}"
+            yield f"CREATE OR REPLACE VIEW {identifier(since_watermark(name))} AS FROM ({recent}) WHERE ts >= {since}"
+
+
+def _derived_views(state: State) -> Iterator[str]:
+    """Yield the statements that make the views with live parts, after those that they read, which are still empty."""
+    for name, mark in state.derived.items():
+        if mark.live and REQUESTS in state.rollups:
+            yield view(since_watermark(name), state.rollups[REQUESTS], (), "")
+            for table in mark.tables:
+                yield view(materialized(table) if table in mark.live else table, state.rollups[table], (), "")
+            for table, live in mark.live.items():
+                sql = live.replace(derived.REQUESTS, identifier(since_watermark(name)))
+                columns = ", ".join(identifier(one) for one in state.rollups[table].names)
+                whole = f"FROM {identifier(materialized(table))} UNION ALL SELECT {columns} FROM ({sql})"
+                yield f"CREATE OR REPLACE VIEW {identifier(table)} AS {whole}"
+
+
+def materialized(table: str) -> str:
+    """Return the name of the view of what is materialized of a table that also has a live part."""
+    return f"{table}_materialized"
+
+
+def since_watermark(derivation: str) -> str:
+    """Return the name of the view of the requests that a derivation has not reached."""
+    return f"requests_since_{derivation}"
+
+
+def rows(name: str, schema: pa.Schema, parts: Sequence[Part], root: str) -> str:
+    """Return the query for the rows of some parts of a table; a query that reads damaged ones fails."""
+    return " UNION ALL ".join(list(_sides(name, schema, parts, root)) or [_constant(schema, "NULL", "false")])
+
+
 def view(name: str, schema: pa.Schema, parts: Sequence[Part], root: str) -> str:
     """Return the statement that makes the view of a rollup; a query that reads its damaged parts fails."""
-    sides = list(_sides(name, schema, parts, root)) or [_constant(schema, "NULL", "false")]
-    return f"CREATE OR REPLACE VIEW {identifier(name)} AS {' UNION ALL '.join(sides)}"
+    return f"CREATE OR REPLACE VIEW {identifier(name)} AS {rows(name, schema, parts, root)}"
 
 
 def _sides(table: str, schema: pa.Schema, parts: Sequence[Part], root: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ from logagg.lake import catalog, durable, layout, locks
 from logagg.lake.adoption import Adoption, adoptions
 from logagg.lake.commit import Committer
 from logagg.lake.compact import MergeTask, Planner, Replacement
+from logagg.lake.derive import DamagedParts, Deriver, DeriveTask
 from logagg.lake.digests import cut_off, damage, holds
 from logagg.lake.durable import failing_as_commit
 from logagg.lake.fills import Fills
@@ -27,10 +28,11 @@ from logagg.lake.progress import MergeProgress
 from logagg.lake.salts import Salts
 from logagg.lake.state import FORGOTTEN, REPAIR, CommitInfo, PendingCommit, State
 from logagg.lake_format import LINK
-from logagg.notices import Notice, Report, file_damaged, ignore
+from logagg.notices import Notice, Report, file_damaged, ignore, requests_late
 from logagg.quantities import counted
 from logagg.records import Delta, KnownSource, Progress, Source
-from logagg.rollup.requests import Table
+from logagg.rollup.derived import Definition, Derivation, tables_in
+from logagg.rollup.requests import NAME as REQUESTS
 from logagg.sharding import owners
 
 
@@ -38,7 +40,7 @@ class Lake:
     """The writer's side of a lake; holds its lock until closed."""
 
     def __init__(
-        self, root: Path, state: State, tables: Sequence[Table], clock: Clock, config: Config, lock: int
+        self, root: Path, state: State, tables: Sequence[Definition], clock: Clock, config: Config, lock: int
     ) -> None:
         self._notice: Report = ignore
         self.secret = layout.secret(root)
@@ -46,6 +48,7 @@ class Lake:
         self.merging = MergeProgress(clock)
         self.shards = 0  # total number, of which this process owns some; 0: it owns all
         self._root, self._clock, self._lock = root, clock, lock
+        self._late = state.late  # requests, as last reported
         self._unseen = self._told_doubt = False  # unseen: opening has changed the state, which is not published yet
         self._commits = Committer(root, state, clock)
         self.fills = Fills(root, self._commits, lambda: not self._unseen)  # of rollups, from requests
@@ -87,7 +90,7 @@ class Lake:
     def open(
         cls,
         root: Path,
-        tables: Sequence[Table],
+        tables: Sequence[Definition],
         *,
         clock: Clock,
         config: Config,
@@ -116,7 +119,7 @@ class Lake:
 
     @classmethod
     def join(
-        cls, root: Path, tables: Sequence[Table], *, clock: Clock, config: Config, shards: int, at_least: int
+        cls, root: Path, tables: Sequence[Definition], *, clock: Clock, config: Config, shards: int, at_least: int
     ) -> Lake:
         """Join a lake that workers share; create it if it does not exist.
 
@@ -136,7 +139,14 @@ class Lake:
 
     @classmethod
     def _opened(
-        cls, root: Path, tables: Sequence[Table], clock: Clock, config: Config, lock: int, *, any_secret: bool = False
+        cls,
+        root: Path,
+        tables: Sequence[Definition],
+        clock: Clock,
+        config: Config,
+        lock: int,
+        *,
+        any_secret: bool = False,
     ) -> Lake:
         current = catalog.newest(root)
         if not current and any((root / "data").glob("*/*.parquet")):
@@ -177,7 +187,7 @@ class Lake:
             layout.write_shards(self._root, shards)
         self.shards = self._commits.shards = shards
 
-    def reconfigure(self, tables: Sequence[Table], config: Config) -> None:
+    def reconfigure(self, tables: Sequence[Definition], config: Config) -> None:
         """Continue with these tables and settings.
 
         Raises LakeError (other columns than before) or CommitFailed; then nothing has changed.
@@ -188,9 +198,11 @@ class Lake:
         self._use(tables, config)
         self._commits.clear_orphans()
 
-    def _use(self, tables: Sequence[Table], config: Config) -> None:
-        self._tables, self._config = {table.name: table for table in tables}, config
+    def _use(self, tables: Sequence[Definition], config: Config) -> None:
+        self._tables, self._config = tables_in(tables), config
         self._planner = Planner(self._root, self._tables, config.limits.keys)
+        derivations = [one for one in tables if isinstance(one, Derivation)]
+        self._deriver = Deriver(self._root, derivations, config.limits.keys, config.visits.late)
         self._commits.use(tables, config)
 
     def known_sources(self, shards: int) -> list[KnownSource]:
@@ -229,6 +241,9 @@ class Lake:
             parts = self._flushes.write(deltas, self._tables)
             self._commits.reached("parts")
         done = self._commits.commit(PendingCommit.flush(deltas, sources, parts, self.shards or len(deltas)))
+        if self.state.late > 2 * self._late:
+            self._late = self.state.late
+            self._notice(requests_late(self._late, f"{self.state.watermark:%Y-%m-%d %H:%M} UTC"))
         with contextlib.suppress(CommitFailed):  # the next commit tries again
             self.salts.forget_past()
         return done
@@ -246,6 +261,42 @@ class Lake:
     def is_anything_due(self) -> bool:
         """Tell whether retention has tasks, even if the clock is not trusted."""
         return bool(self.plan_expiry(trust_clock=True))
+
+    def plan_derivations(self) -> list[DeriveTask]:
+        """Return the next step of each derivation that is due; run them anywhere, then `commit_derivation`."""
+        settled = self.clock_is_settled()
+        dropping = self._planner.dropping(self.state, self._config, self._clock.now()) if settled else None
+        return list(self._deriver.due(self.state, datetime.fromtimestamp(self._clock.now(), UTC), dropping))
+
+    def commit_derivation(self, done: PendingCommit) -> CommitInfo:
+        """Make what was derived visible, and move the watermark.
+
+        Raises CommitFailed (nothing has changed), or Fenced where another process has, or requests were merged meanwhile.
+        """
+        self._commits.reached("parts")
+        return self._commits.commit(done)
+
+    def derive_due(self) -> int:
+        """Derive all that is due; return the number of steps. Raises MergeStopped or CommitFailed."""
+        steps = 0
+        while (tasks := self.plan_derivations()) and (taken := sum(map(self.derive_step, tasks))):
+            steps += taken
+        return steps
+
+    def derive_step(self, task: DeriveTask) -> bool:
+        """Take a step; return whether it was taken. Damaged parts are marked, and reported; it waits until they are repaired.
+
+        Raises CommitFailed or MergeStopped.
+        """
+        try:
+            self.commit_derivation(task.run(self.merging))
+        except DamagedParts as error:
+            self.commit_replacement(Replacement("check", (), (), error.parts))
+        except Fenced:  # another process has derived the same, or requests were merged meanwhile
+            pass
+        else:
+            return True
+        return False
 
     def commit_replacement(self, done: Replacement) -> CommitInfo:
         """Replace parts by the merged ones. Raises CommitFailed (nothing has changed) or Fenced."""
@@ -275,6 +326,7 @@ class Lake:
 
     def compact_due(self) -> None:
         """Merge and expire the tables of a shared lake that other workers are not working on, until merges are stopped."""
+        self._derive_in_turn()
         for name in self._tables:
             if self._due(name):
                 with locks.held(self._root, f"{locks.MERGES}{name}") as ours:
@@ -282,8 +334,19 @@ class Lake:
                         with contextlib.suppress(MergeStopped):
                             self._compact_due(name)
 
+    def _derive_in_turn(self) -> None:
+        """Derive, in a shared lake, what no other worker is deriving; nobody merges requests meanwhile."""
+        if not self.plan_derivations():
+            return
+        with locks.held(self._root, f"{locks.MERGES}{REQUESTS}") as ours:
+            if ours:
+                self._commits.catch_up()
+                with contextlib.suppress(MergeStopped):
+                    self.derive_due()
+
     def compact_all(self) -> int:
-        """Make all possible merges now; return the number of replaced parts. Raises MergeStopped."""
+        """Derive what is due, and make all possible merges now; return the number of replaced parts. Raises MergeStopped."""
+        self.derive_due()
         merged = 0
         while tasks := self._planner.everything(self.state):
             merged += self._carry_out(tasks)
@@ -292,6 +355,7 @@ class Lake:
 
     def expire(self, *, trust_clock: bool = False) -> int:
         """Apply retention now; return how many parts were replaced. Raises MergeStopped."""
+        self.derive_due()
         return self._carry_out(self.plan_expiry(trust_clock=trust_clock))
 
     def damaged(self) -> list[Part]:

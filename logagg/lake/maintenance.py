@@ -92,6 +92,16 @@ class Merger:
         for one in joined(done):
             with self._reported():
                 self._lake.commit_replacement(one)
+        if not tasks:
+            self._derive_alone()
+
+    def _derive_alone(self) -> None:
+        """Take one step of each derivation that is due. Raises MergeStopped."""
+        steps = self._lake.plan_derivations()
+        self._bytes = max((step.memory for step in steps), default=0)
+        for step in steps:
+            with self._reported():
+                self._lake.derive_step(step)
 
     def _apply_backfills(self) -> None:
         """Commit the backfills of other processes; a failure is theirs, and they try again."""

@@ -3,6 +3,20 @@
 from __future__ import annotations
 
 REPORTS = (
-    *("overview", "pages", "ads", "referrers", "channels", "agents", "robots", "countries", "networks"),
+    *(
+        "overview",
+        "pages",
+        "ads",
+        "referrers",
+        "channels",
+        "visits",
+        "entries",
+        "exits",
+        "funnel",
+        "agents",
+        "robots",
+        "countries",
+        "networks",
+    ),
     *("errors", "latency", "sources"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -15,6 +16,7 @@ from logagg.query.times import When, moment
 
 BOTS = ("include", "exclude", "only")
 LIMIT = 20
+FUNNEL = "funnel"
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,6 +34,7 @@ class ReportRequest:
     limit: int | None = LIMIT  # None: all rows
     site: str | None = None
     bots: Bots = "include"
+    steps: tuple[str, ...] = ()  # the paths of a funnel
 
     @classmethod
     def of(
@@ -44,6 +47,7 @@ class ReportRequest:
         limit: int | None = None,
         site: str | None = None,
         bots: Bots = "include",
+        steps: Sequence[str] = (),
         zone: tzinfo = UTC,
     ) -> ReportRequest:
         """Return the request, checked; days are those of `zone`, and without a limit there are 20 rows. Raises LogaggError."""
@@ -53,13 +57,17 @@ class ReportRequest:
             raise LogaggError(f"bots: {bots!r} is not valid", f"write one of {', '.join(BOTS)}")
         if limit is not None and limit < 0:
             raise LogaggError(f"limit: {limit} is not valid", "write a number of rows, or 0 for all")
+        if (name == FUNNEL) != bool(steps):
+            raise LogaggError("a funnel, and no other report, takes paths", "logagg report funnel / /cart /order")
         start, end = moment(since, now, "since", zone), moment(until, now, "until", zone)
-        return cls(name, start, end, _most(name, limit), site, bots)
+        return cls(name, start, end, _most(name, limit), site, bots, tuple(steps))
 
     @property
     def parameters(self) -> dict[str, object]:
         bots = {"include": None, "exclude": False, "only": True}[self.bots]
-        return {"since": self.since, "until": self.until, "limit": self.limit, "site": self.site, "bots": bots}
+        steps = list(self.steps) or None
+        window = {"since": self.since, "until": self.until}
+        return {**window, "limit": self.limit, "site": self.site, "bots": bots, "steps": steps}
 
 
 def query_of(name: str) -> str:

@@ -25,7 +25,7 @@ from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import EncodedRows
 from logagg.rollup.columns import Columns
 from logagg.rollup.conditions import Mask, OneOf
-from logagg.rollup.definitions import TIMESTAMP, Rollup
+from logagg.rollup.definitions import TIMESTAMP, Rollup, Rows
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -112,7 +112,7 @@ class Requests:
         return None if set(KINDS) <= set(self.kinds) else OneOf("kind", self.kinds)
 
 
-Table = Rollup | Requests
+Table = Rollup | Requests | Rows
 
 
 def rows(events: Columns, sources: pa.Array, kept: Mask | None = None) -> pa.Table:

@@ -34,7 +34,7 @@ from logagg.tail.barriers import Barrier, Barriers, Message
 from logagg.tail.console import merge_line
 from logagg.tail.options import TailOptions
 from logagg.tail.queues import BoundedQueue, ShardQueues
-from logagg.tail.run import Run, merged
+from logagg.tail.run import Run, maintained
 from logagg.tail.signals import ControlRequests
 from logagg.tail.sink import Beginning, Closed, Destination
 from logagg.tail.stats import Stats, kinds_of
@@ -133,7 +133,7 @@ class LocalDestination(Destination):
         return heartbeats.read(self._options.lake)
 
     def numbers(self) -> Iterator[Sample]:
-        yield from merged(self._lake.merging)
+        yield from maintained(self._lake)
         yield from self._alerts.numbers()
 
     def may_forget(self) -> bool:

@@ -14,8 +14,18 @@ from logagg.intake import paths
 from logagg.intake.names import describe
 from logagg.intake.tail import Tailer
 from logagg.intake.waker import Waker
-from logagg.lake.progress import MergeProgress
-from logagg.metrics import LAST_COMMIT, MEMORY_LIMIT, MERGED, NOTICES, UNREAD, Sample
+from logagg.lake.lake import Lake
+from logagg.metrics import (
+    DERIVED_UNTIL,
+    EVICTED,
+    LAST_COMMIT,
+    LATE,
+    MEMORY_LIMIT,
+    MERGED,
+    NOTICES,
+    UNREAD,
+    Sample,
+)
 from logagg.notice_log import Notices
 from logagg.notices import (
     FAILURE,
@@ -62,9 +72,15 @@ def format_before(sources: Sequence[Source], source: Source) -> str:
     return max(same, key=lambda one: one.modified).format if same else ""
 
 
-def merged(merging: MergeProgress) -> Iterator[Sample]:
-    """Return how many rows were merged."""
-    yield MERGED.of(merging.rows)
+def maintained(lake: Lake) -> Iterator[Sample]:
+    """Return how many rows were merged, and how far requests are derived."""
+    state = lake.state
+    yield MERGED.of(lake.merging.rows)
+    yield LATE.of(state.late)
+    for name, mark in state.derived.items():
+        yield DERIVED_UNTIL.of(mark.until.timestamp(), name)
+    for table, rows in state.evicted.items():
+        yield EVICTED.of(rows, table)
 
 
 class Run:

@@ -30,7 +30,7 @@ from logagg.lake.state import PendingCommit, State
 from logagg.rollup.conditions import Sql
 from logagg.rollup.configured import tables_of
 from logagg.rollup.definitions import DEFAULTS, Measure, Part, Rollup
-from logagg.rollup.requests import Table
+from logagg.rollup.derived import Definition
 from logagg.rollup.shard import Shard, ShardSettings
 from tests.laws.crashes import MINUTES, Crash, assert_clears_away, dies_at, lines
 from tests.laws.feed import Feed, assert_holds, files_of
@@ -53,7 +53,7 @@ EARLY, LATE = Rollup("early", DIMENSIONS, PARTS, 300), Rollup("late", DIMENSIONS
 BEFORE, AFTER = (*DEFAULTS, EARLY), (*DEFAULTS, EARLY, LATE)
 
 
-def tables(rollups: Sequence[Rollup], config: Config) -> tuple[Table, ...]:
+def tables(rollups: Sequence[Rollup], config: Config) -> tuple[Definition, ...]:
     return (*rollups, tables_of(config)[-1])
 
 

@@ -90,6 +90,9 @@ def test_the_sql_that_is_shown_is_what_ran(ask: Ask, facts: Facts) -> None:
     scope = Scope.of(0, compare="previous", is_=["browser:Chrome"], since="2026-03-03", until="2026-03-05")
     for panel in PANELS:
         answer = panel_answer(PanelRequest.of(panel, limit=5), scope, facts, ask)
+        if panel.name == "flows":  # which know no browser
+            assert not answer["sql"]
+            continue
         shown = ask(answer["sql"]).as_dicts()[:5]
         for row, again in zip(answer["rows"], shown, strict=True):
             assert {name: row[name] for name in panel.measures} == {name: again[name] for name in panel.measures}

@@ -27,7 +27,11 @@ ROLLUPS = {
     "networks": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, 'isp' AS network, 'AS64496' AS asn, "
     "'Example' AS organization, false AS is_bot, 5 AS hits, 7 AS bytes, [1::UBIGINT] AS visitors",
     "requests": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, 'Organic Search' AS channel, 'Google' AS referrer_source, "
-    "'organic' AS medium, '' AS campaign, false AS is_bot, 1::UBIGINT AS visitor, 's1' AS source",
+    "'organic' AS medium, '' AS campaign, false AS is_bot, 1::UBIGINT AS visitor, 's1' AS source, 5 AS position, "
+    "'pageview' AS kind, '/' AS path",
+    "visits": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, '/' AS entry, '/tea' AS exit, 'Direct' AS channel, "
+    "false AS is_bot, 2 AS visits, 1 AS bounces, 5 AS views, 0 AS clicks, 1 AS conversions, 90 AS seconds, 1 AS new, "
+    "[1::UBIGINT] AS visitors",
     "errors": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, '/no' AS path, 404::SMALLINT AS status, "
     "false AS is_bot, 40 AS hits",
     "latency": "SELECT TIMESTAMPTZ '2026-11-24 12:00Z' AS ts, 'shop' AS site, '/' AS path, i::SMALLINT AS bucket, "

@@ -81,7 +81,17 @@ def test_times_are_utc(root: Path) -> None:
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_every_report_is_a_frame(root: Path, name: str) -> None:
-    assert len(logagg.open(root, ManualClock(NOON)).report(name)) > 0
+    steps = ["/", "/cart"] if name == "funnel" else []
+    assert len(logagg.open(root, ManualClock(NOON)).report(name, steps=steps)) > 0
+
+
+def test_only_a_funnel_takes_paths(root: Path) -> None:
+    lake = logagg.open(root, ManualClock(NOON))
+    found = lake.report("funnel", steps=["/", "/cart"])
+    assert found[["path", "visits"]].values.tolist() == [["/", 1], ["/cart", 0]]
+    for name, steps in (("funnel", []), ("pages", ["/"])):
+        with pytest.raises(logagg.LogaggError, match="takes paths"):
+            lake.report(name, steps=steps)
 
 
 def test_the_overview_adds_up(root: Path) -> None:
