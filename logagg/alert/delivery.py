@@ -1,4 +1,4 @@
-"""What the receivers share: the failure of a delivery, and their secrets."""
+"""Shared by the receivers: the failure of a delivery, and their secrets."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from logagg.clock import written
 from logagg.config.alerts import NotifyConfig
 
 MOST = 100  # alerts in a notification; the rest is counted
-NEVER = "0001-01-01T00:00:00Z"  # the end of what has not ended, as Alertmanager writes it
-REPEAT: Mapping[str, int] = {"alertmanager": 300}  # it forgets what it is not told again, at its restart at the latest
+NEVER = "0001-01-01T00:00:00Z"  # the end of an alert that still fires, as Alertmanager writes it
+REPEAT: Mapping[str, int] = {"alertmanager": 300}  # seconds; Alertmanager forgets what is not repeated
 EVERY_SO_OFTEN = 4 * 3_600  # seconds between repetitions to others
 
 Why = Literal["change", "repeat"]
@@ -37,7 +37,7 @@ class ListedAlert:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What one receiver is to be told; `id` is the same however often it is sent."""
+    """A message to one receiver; `id` is the same however often it is sent."""
 
     id: str
     receiver: str
@@ -55,14 +55,14 @@ class Notification:
 
     @property
     def key(self) -> str:
-        """What its order matters with: notifications of one group are sent one after the other."""
+        """The notifications that are sent in order with it: those of one group and receiver."""
         labels = ", ".join(f"{name}={json.dumps(value)}" for name, value in sorted(self.group.items()))
         return f"{{}}:{{{labels}}}"
 
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """What holds notifications back: whether an instance is silenced at a moment, or was acknowledged."""
+    """The reasons to hold notifications back: an instance is silenced at a moment, or was acknowledged."""
 
     silences: Sequence[Any] = ()
     acknowledged: frozenset[tuple[str, int]] = frozenset()  # fingerprint, and when it began to fire
@@ -87,7 +87,7 @@ def notify(
     suppression: Suppression = NOTHING,
     now: float = 0.0,
 ) -> tuple[dict[str, Instance], list[Notification]]:
-    """Return the instances, with what was said about them, and the notifications that say it."""
+    """Return the instances, each with the last news of it, and the notifications with this news."""
     after, made = dict(instances), list[Notification]()
     for receiver in receivers:
         if receiver.name in alert.to:
@@ -203,7 +203,7 @@ def _as_alert(one: ListedAlert, url: str) -> dict[str, Any]:
 
 
 def _common(maps: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Return what all of some mappings say alike."""
+    """Return the entries that all of some mappings have in common."""
     first = maps[0] if maps else {}
     return {name: value for name, value in first.items() if all(one.get(name) == value for one in maps)}
 
@@ -211,7 +211,8 @@ def _common(maps: Sequence[Mapping[str, str]]) -> dict[str, str]:
 def as_postable(sent: Notification, url: str, lasts: int) -> list[dict[str, Any]]:
     """Return a notification as alerts for Alertmanager's API.
 
-    What fires gets an end far ahead: left alone, Alertmanager would resolve it after minutes, also because a tail stands still.
+    An alert that fires gets an end far ahead: left alone, Alertmanager would resolve it after minutes, also because a
+    tail stands still.
     """
     made = []
     for one in sent.alerts:

@@ -63,7 +63,7 @@ def rows(root: Path, now: float, alerts: Sequence[Alert] = ()) -> list[AlertRow]
 
 
 def firing(root: Path, now: float) -> list[AlertRow]:
-    """Return the rows of what fires; none if that cannot be read, which `rows` says."""
+    """Return the rows of the instances that fire; none if the states cannot be read, which `rows` reports."""
     try:
         return [one for one in rows(root, now) if one.state == "firing"]
     except LakeError:
@@ -90,7 +90,7 @@ def _without(name: str, record: AlertRecord, stale: bool) -> AlertRow:
 
 
 def _is_stale(alert: Alert | None, state: AlertsState, now: float) -> bool:
-    """Tell whether the data's time stands still: what is not counted may be right or wrong."""
+    """Tell whether the data's time stands still: then a state may be out of date."""
     window = alert.window if alert else 0
     return not (alert and alert.probe) and now - state.until > max(window, STALE)
 

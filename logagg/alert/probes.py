@@ -1,6 +1,7 @@
-"""What no query can ask: the lake's disk, the lag of its tails, the lines that were not understood.
+"""Rules without a query: the lake's disk, the lag of its tails, the lines that were not understood.
 
-A probe looks at what is now, so it is evaluated by the clock, also while the data's time stands still; it has no past to replay.
+A probe measures the present, so it is evaluated by the clock, also while the data's time stands still; it has no past
+to replay.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from logagg.alert.moments import tails_of
+from logagg.alert.data_time import tails_of
 from logagg.alert.states import Reading
 from logagg.query.snapshot import connect
 
@@ -20,18 +21,18 @@ Counts = Mapping[str, tuple[int, int]]  # by log: its lines and its rejects so f
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class Measured:
     """The answer of a probe, and the counts that the next ones compare with."""
 
     readings: Sequence[Reading]
     samples: Mapping[int, Counts]
 
 
-def look(probe: str, root: Path, now: float, window: int, samples: Mapping[int, Counts]) -> Looked:
+def measure(probe: str, root: Path, now: float, window: int, samples: Mapping[int, Counts]) -> Measured:
     """Return the answer of a probe. Raises LogaggError and OSError."""
     if probe == "rejects":
         return _rejects(root, int(now), window, samples)
-    return Looked(list(_PROBES[probe](root, now)), {})
+    return Measured(list(_PROBES[probe](root, now)), {})
 
 
 def _disk(root: Path, now: float) -> Iterator[Reading]:
@@ -56,14 +57,14 @@ _SILENT = 15.0  # seconds: three heartbeats are missing
 _PROBES: Mapping[str, Callable[[Path, float], Iterator[Reading]]] = {"disk": _disk, "lag": _lag}
 
 
-def _rejects(root: Path, now: int, window: int, samples: Mapping[int, Counts]) -> Looked:
-    """Return the share of rejects in the lines of the window, by log: what was counted since then is compared."""
+def _rejects(root: Path, now: int, window: int, samples: Mapping[int, Counts]) -> Measured:
+    """Return the share of rejects in the lines of the window, by log, from the counts at its beginning and now."""
     counts = _counts(root)
     old = [at for at in samples if at <= now - window]
     kept = {at: found for at, found in samples.items() if at >= max(old, default=0)}
     before = kept[min(kept)] if kept else counts
     readings = list(_shares(before, counts))
-    return Looked(readings, {**kept, now: counts})
+    return Measured(readings, {**kept, now: counts})
 
 
 def _shares(before: Counts, counts: Counts) -> Iterator[Reading]:

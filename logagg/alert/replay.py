@@ -1,4 +1,4 @@
-"""Asks the past: when an alert would have fired, had it been there."""
+"""Evaluates an alert on the history: when it would have fired."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from logagg.alert.asking import AT_A_TIME, Questions
+from logagg.alert.queries import AT_A_TIME, Questions
 from logagg.alert.rules import Alert
 from logagg.alert.states import Instance, Reading, advanced, has_changed
 from logagg.config.sections import Config
@@ -78,7 +78,7 @@ class Replay:
 
     def _moments(self) -> Sequence[int]:
         if self.alert.probe:
-            hint = "it looks at what is now; write a query to test one on the history"
+            hint = "it measures the present; write a query to test one on the history"
             raise LogaggError(f"{self.alert.name}: a rule without a past", hint)
         every = self.alert.every
         moments = range(-int(-self.since // every) * every, int(self.until) // every * every + 1, every)

@@ -10,7 +10,7 @@ from logagg.config.alerts import MINUTE, RULES, AlertConfig, Least
 from logagg.config.sections import Config
 
 WINDOW, EVERY = 5 * MINUTE, MINUTE
-PROBES = ("rejects", "lag", "disk")  # rules that look at the lake and its tails as they are now, not at what is counted
+PROBES = ("rejects", "lag", "disk")  # rules about the lake and its tails as they are now, not about counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Alert:
     to: tuple[str, ...] = ()  # receivers
 
 
-# By rule: what differs from the defaults above. The limits are those at which an operator would want to know.
+# By rule: its differences from the defaults above. At its limit an operator would want to know.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "errors": {
         "above": 0.05, "clear": 0.02, "least": Least("n", 50), "hold": 2 * MINUTE, "keep": 5 * MINUTE, "severity": "critical",
@@ -46,7 +46,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "not_found": {
         "window": 15 * MINUTE, "above": 0.3, "clear": 0.2, "least": Least("n", 100), "keep": 15 * MINUTE,
-        "message": "{site}: {value:.1%} of {n:,} requests ask for what is not there",
+        "message": "{site}: {value:.1%} of {n:,} requests are for missing pages",
     },
     "bots": {
         "window": 15 * MINUTE, "above": 0.8, "clear": 0.6, "least": Least("n", 200), "keep": 15 * MINUTE,

@@ -22,9 +22,9 @@ from logagg.errors import CommitFailed
 from logagg.notices import Report, notification_dropped, notification_waits, notifications_flow
 
 FIRST, LONGEST = 2.0, 300.0  # seconds between attempts
-GIVE_UP = 3 * 86_400.0  # seconds after which what cannot be delivered is given up
-LAST_MOMENT = 3.0  # seconds for what is being sent when the process ends
-AT_LEAST = 3_600.0  # seconds for which it was tried then, whatever the clock says
+GIVE_UP = 3 * 86_400.0  # seconds after which a notification that cannot be delivered is given up
+LAST_MOMENT = 3.0  # seconds for deliveries that run when the process ends
+AT_LEAST = 3_600.0  # seconds of attempts before a notification is given up, by the monotonic clock
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Outage:
 
 
 class Sender:
-    """Delivers what waits in a store."""
+    """Delivers the notifications that wait in a store."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Sender:
         self._stopping = False
 
     def send(self, config: Config, seconds: float | None = 0) -> None:
-        """Begin to send to each receiver for which something is due; wait for that for so long at most (None: to the end)."""
+        """Begin to send to each receiver with a notification that is due; wait at most `seconds` (None: to the end)."""
         known = {one.name: one for one in config.receivers}
         for name in self._due_receivers(known):
             if (running := self._running.get(name)) is None or running.done():
@@ -72,14 +72,15 @@ class Sender:
         wait(self._running.values(), LAST_MOMENT)
 
     def _due_receivers(self, known: Mapping[str, NotifyConfig]) -> list[str]:
-        """Return the receivers that have something due; what is for a receiver that is not configured is given up."""
+        """Return the receivers that have something due; notifications to a receiver that is not configured are given
+        up."""
         with self._store.locked() as state:
             names = dict.fromkeys(one.receiver for one in state.waiting)
             if unknown := [name for name in names if name not in known]:
                 state.waiting = [one for one in state.waiting if one.receiver in known]
                 self._store.commit()
         for name in unknown:
-            self._report(notification_dropped(name, "there is no such receiver any more"))
+            self._report(notification_dropped(name, "the receiver no longer exists"))
         now = self._clock.monotonic()
         return [name for name in names if name in known and self._is_due(name, now)]
 

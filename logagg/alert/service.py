@@ -22,7 +22,7 @@ from logagg.metrics import ALERT_FAILED, ALERTS_FIRING, GIVEN_UP, NOTIFICATIONS_
 from logagg.notices import Report, alerts_failed, configuration_refused, configuration_reloaded
 
 if TYPE_CHECKING:  # imported where they are used: most tails have no alerts
-    from logagg.alert.rounds import Rounds
+    from logagg.alert.evaluation import Rounds
     from logagg.alert.sending import Sender
     from logagg.alert.store import AlertStore
 
@@ -37,7 +37,8 @@ class AlertService:
     """Evaluates and sends, in threads of its own, from `start` to `stop`."""
 
     def __init__(self, root: Path, config: Config, clock: Clock, report: Report, *, alone: bool = True) -> None:
-        """`alone`: no other process has another configuration for this lake, so what it does not name is over."""
+        """`alone`: no other process has another configuration for this lake, so alerts that it does not name are
+        over."""
         self._alone = alone
         self._root, self._clock, self._report = root, clock, report
         self._config = config
@@ -92,7 +93,7 @@ class AlertService:
             self._store.close()
 
     def numbers(self) -> Iterator[Sample]:
-        """Return what a scrape shows."""
+        """Return the samples for a scrape."""
         known = self._store.state.alerts if self._store else {}
         for alert in self._config.watched:
             record = known.get(alert.name)
@@ -134,7 +135,7 @@ class AlertService:
     def _round(self) -> bool:
         """Evaluate and send what is due; return whether that went well."""
         try:
-            from logagg.alert.rounds import Rounds
+            from logagg.alert.evaluation import Rounds
             from logagg.alert.sending import Sender
             from logagg.alert.store import AlertStore
 
@@ -168,7 +169,7 @@ def _taken(root: Path) -> LakeLocked:
 
 def run_once(root: Path, config: Config, clock: Clock, report: Report) -> None:
     """Evaluate what is due, and send what waits, once. Raises LakeLocked if another process does that; LogaggError."""
-    from logagg.alert.rounds import Rounds
+    from logagg.alert.evaluation import Rounds
     from logagg.alert.sending import Sender
     from logagg.alert.store import AlertStore
 

@@ -1,4 +1,4 @@
-"""The state machine of an alert: pure functions of what was, an answer, and the data's time.
+"""The state machine of an alert: pure functions of the state before, an answer, and the data's time.
 
     (nothing) ──breach──▶ pending ──for──▶ firing ──calm for `keep`──▶ resolved ──▶ (nothing)
                              └──calm──▶ (nothing)
@@ -113,7 +113,7 @@ def breaches(alert: Alert, row: Reading, *, firing: bool) -> bool | None:
     if alert.least and row.numbers.get(alert.least.column, -math.inf) < alert.least.number:
         return None
     if alert.above is None and alert.below is None:
-        return True  # the query itself selects what is wrong
+        return True  # the query itself selects the bad rows
     if row.value is None:
         return None
     clear = alert.clear if firing and alert.clear is not None else None

@@ -34,7 +34,7 @@ MOST_WAITING = 10_000  # alerts in notifications to one receiver
 
 @dataclass(slots=True)
 class AlertRecord:
-    """What is known of one alert."""
+    """The state of one alert."""
 
     evaluated: int = 0  # the last moment, in seconds; 0: never
     has_data: bool = False  # the last answer had rows, or needs none
@@ -59,7 +59,8 @@ class AlertsState:
         return self._drop_excess(made.receiver)
 
     def _drop_excess(self, receiver: str) -> bool:
-        """Drop what is too much for a receiver: of the alert that says most, so that the others are heard."""
+        """Drop notifications beyond the limit of a receiver: those of the alert with the most, so that others are
+        delivered."""
         same = [one for one in self.waiting if one.receiver == receiver]
         excess, sizes = sum(len(one.alerts) for one in same) - MOST_WAITING, Counter[str]()
         if excess <= 0:
@@ -109,7 +110,8 @@ class AlertStore:
             yield self.state
 
     def commit(self) -> None:
-        """Write the state: what it decides happens from now on. Raises CommitFailed; then it is written by the next commit."""
+        """Write the state: its decisions take effect from now on. Raises CommitFailed; then it is written by the next
+        commit."""
         with self._lock:
             if self._is_closed:
                 return
@@ -127,7 +129,7 @@ class AlertStore:
             self.commit()
 
     def first(self, receiver: str) -> Notification | None:
-        """Return the next notification to a receiver, if what is decided is on the disk."""
+        """Return the next notification to a receiver, if the decision to send it is on the disk."""
         with self._lock:
             waiting = self.state.waiting if self._is_written else []
             return next((one for one in waiting if one.receiver == receiver), None)
@@ -148,7 +150,7 @@ def read(root: Path) -> AlertsState:
     except OSError as error:
         raise LakeError(f"{path}: {error.strerror}", "run it as the lake's owner, or as a user of its group") from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        hint = "delete it: what fires now is then sent once more"
+        hint = "delete it: alerts that fire now are then sent once more"
         raise LakeError(f"{path}: cannot be read: {error}", hint) from None
 
 

@@ -65,7 +65,7 @@ _OPENER = urllib.request.build_opener(_NoRedirect)
 
 
 def _where(address: str) -> str:
-    """Return the part of an address that is no secret."""
+    """Return the part of an address that is not secret."""
     try:
         found = urlsplit(address)
         return f"{found.scheme}://{found.hostname}" + (f":{found.port}" if found.port else "")

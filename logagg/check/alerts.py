@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from logagg.alert import store
-from logagg.alert.asking import Questions
 from logagg.alert.delivery import Undelivered, secret
+from logagg.alert.queries import Questions
 from logagg.alert.rules import alerts_of
 from logagg.config.sections import Config
 from logagg.errors import LakeError, LogaggError

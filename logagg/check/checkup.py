@@ -42,7 +42,7 @@ class Examination:
     files: tuple[LogFile, ...]
     passed_over: tuple[PassedOver, ...]
     problems: tuple[str, ...]
-    system: tuple[Finding, ...] = ()  # what the machine gives; only if that was asked for
+    system: tuple[Finding, ...] = ()  # findings about the machine; only with `--system`
 
     @property
     def ok(self) -> bool:

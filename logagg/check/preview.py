@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from logagg.check.understood import Understood, understood
+from logagg.check.parsed_line import Understood, understood
 from logagg.clock import Clock
 from logagg.config.logs import LogTable, apart_of
 from logagg.config.sections import Config
@@ -178,7 +178,7 @@ class Previewer:
     def _complaint(
         self, path: str, given: str, fmt: Format | None, lines: Sequence[bytes], matching: int, count: int
     ) -> str:
-        """Return what is wrong with the format of a file; an empty text if nothing is."""
+        """Return the problem with the format of a file; an empty text if there is none."""
         if fmt and least_of(count, fmt.envelope) <= matching:
             return ""
         if fmt and matching:

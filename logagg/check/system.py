@@ -1,6 +1,6 @@
-"""`logagg check --system`: what the machine gives a tail and its readers, and what is missing.
+"""`logagg check --system`: whether the machine has all that a tail and its readers need.
 
-It is asked as the user who runs it, so `sudo -u logagg logagg check --system` says what a service may do.
+It checks the rights of the user who runs it, so `sudo -u logagg logagg check --system` says what a service may do.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What is asked about: a configuration on this machine."""
+    """The machine and the configuration that are checked."""
 
     config: Config
     lake: Path
@@ -62,7 +62,7 @@ class Machine:
 
 
 def findings(machine: Machine) -> list[Finding]:
-    """Look at everything; what fails does not prevent the rest."""
+    """Check everything; a failure does not prevent the other checks."""
     return [found for look in _LOOKS for found in look(machine)]
 
 
@@ -80,7 +80,7 @@ def _configuration(machine: Machine) -> Iterator[Finding]:
     if path:
         yield Finding("ok", "configuration", str(path))
     elif not others:
-        text = f"none is found: there is no {', no '.join(map(str, looked))}"
+        text = f"not found: there is no {', no '.join(map(str, looked))}"
         yield Finding("note", "configuration", text, "the defaults apply; `logagg init` writes one")
     for one in others:
         if os.access(one, os.R_OK):

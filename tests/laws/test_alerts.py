@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logagg.alert import rounds
+from logagg.alert import evaluation
 from logagg.alert.messages import Notification
 from logagg.alert.rules import Alert
 from logagg.alert.sending import Sender
@@ -45,7 +45,7 @@ class Process:
         self._left = crash[1] if crash else 0
         clock = ManualClock()
         self.store = AlertStore(root, self._reached)
-        self.rounds = rounds.Rounds(root, CONFIG, self.store, clock, lambda notice: None)
+        self.rounds = evaluation.Rounds(root, CONFIG, self.store, clock, lambda notice: None)
         self.rounds._questions.ask = self._ask  # type: ignore[method-assign]
         self.sender = Sender(self.store, clock, lambda notice: None, self._reached, self._deliver)
 
@@ -77,7 +77,7 @@ def lived(root: Path, answers: Answers, cuts: Sequence[int], crashes: Sequence[t
     (root / LINK).touch()
     ends, left, deaths = [0, *cuts, len(answers) - 1], list(crashes), 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rounds, "complete_until", lambda tails: T + 60.0 * ends[0])
+        patch.setattr(evaluation, "complete_until", lambda tails: T + 60.0 * ends[0])
         while ends:
             process = Process(root, answers, said, left.pop(0) if left else None)
             try:

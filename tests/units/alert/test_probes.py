@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from logagg.alert.probes import look
+from logagg.alert.probes import measure
 from logagg.alert.states import Reading
 from logagg.clock import ManualClock
 from logagg.lake import heartbeats
 from tests.laws.crashes import MINUTES
 from tests.laws.feed import Feed
-from tests.units.alert.test_moments import NOW, tail
+from tests.units.alert.test_data_time import NOW, tail
 
 
 def test_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,14 +21,14 @@ def test_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return os.statvfs_result((4096, 1_000_000, 1_000_000, 100_000, 50_000, 0, 0, 0, 0, 255))
 
     monkeypatch.setattr(os, "statvfs", full)
-    [found] = look("disk", tmp_path, NOW, 300, {}).readings
+    [found] = measure("disk", tmp_path, NOW, 300, {}).readings
     assert found.labels == {}
     assert found.value == pytest.approx(900_000 / 950_000)
     assert found.numbers == {"free": pytest.approx(50_000.0 * 1_000_000 / 1e6)}
 
 
 def lag(root: Path, now: float = NOW) -> list[Reading]:
-    return list(look("lag", root, now, 300, {}).readings)
+    return list(measure("lag", root, now, 300, {}).readings)
 
 
 def test_the_lag_of_tails(tmp_path: Path) -> None:
@@ -54,13 +54,13 @@ def test_rejects_of_the_window(tmp_path: Path) -> None:
     line = b'192.0.2.1 - - [02/Mar/2026:10:00:00 +0000] "GET /a HTTP/1.1" 200 1 "-" "x"\n'
     log = line * 90 + b"garbage\n" * 10
     feed.flush(log)
-    first = look("rejects", tmp_path / "lake", 1_000, 60, {})
+    first = measure("rejects", tmp_path / "lake", 1_000, 60, {})
     assert first.readings == []  # nothing to compare with
     log += line * 5 + b"garbage\n" * 15
     feed.flush(log)
-    second = look("rejects", tmp_path / "lake", 1_060, 60, first.samples)
+    second = measure("rejects", tmp_path / "lake", 1_060, 60, first.samples)
     assert second.readings == [Reading({"log": "access.log"}, 0.75, {"n": 20.0})]
-    third = look("rejects", tmp_path / "lake", 1_120, 60, second.samples)
+    third = measure("rejects", tmp_path / "lake", 1_120, 60, second.samples)
     assert third.readings == []
     assert list(third.samples) == [1_060, 1_120]
     feed.close()

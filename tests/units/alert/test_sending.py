@@ -131,5 +131,5 @@ def test_a_leap_of_the_clock_gives_nothing_up(post: Post) -> None:
 def test_a_receiver_that_is_not_configured_any_more(post: Post) -> None:
     post.write("1", receiver="gone")
     assert post.send() == []
-    assert post.said == ["gone: a notification was given up: there is no such receiver any more"]
+    assert post.said == ["gone: a notification was given up: the receiver no longer exists"]
     assert store.read(post.root).waiting == []

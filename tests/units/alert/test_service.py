@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from logagg.alert import asking, moments, rounds, service
+from logagg.alert import data_time, evaluation, queries, service
 from logagg.alert.messages import Notification
 from logagg.alert.service import AlertService, run_once
 from logagg.alert.store import AlertStore
@@ -61,7 +61,7 @@ def test_a_failure_is_a_notice_and_is_tried_again(
     root: Path, delivered: Deliveries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notices: list[Notice] = []
-    tails_of, left = moments.tails_of, [3]
+    tails_of, left = data_time.tails_of, [3]
 
     def failing(root: Path, now: float) -> object:
         left[0] -= 1
@@ -69,7 +69,7 @@ def test_a_failure_is_a_notice_and_is_tried_again(
             raise ZeroDivisionError("odd")
         return tails_of(root, now)
 
-    monkeypatch.setattr(rounds, "tails_of", failing)
+    monkeypatch.setattr(evaluation, "tails_of", failing)
     one = AlertService(root, CONFIG, SystemClock(), notices.append)
     one.start()
     wait_until(lambda: len(delivered) == 1)
@@ -86,8 +86,8 @@ def test_an_alert_that_fails_does_not_stop_another(
 
     (root / LINK).touch()
     notices: list[Notice] = []
-    monkeypatch.setattr(asking.Questions, "ask", failing)
-    monkeypatch.setattr(rounds, "complete_until", lambda tails: 1_800_000_000.0)
+    monkeypatch.setattr(queries.Questions, "ask", failing)
+    monkeypatch.setattr(evaluation, "complete_until", lambda tails: 1_800_000_000.0)
     config = Config(watched=(AlertConfig("errors"), *CONFIG.watched), receivers=(OPS,))
     run_once(root, config, SystemClock(), notices.append)
     run_once(root, config, SystemClock(), notices.append)
@@ -105,7 +105,7 @@ def test_a_new_configuration_and_an_alert_that_is_gone(root: Path, delivered: De
     one.adopt(Config(receivers=(OPS,)))
     wait_until(lambda: len(delivered) == 2)
     one.stop()
-    assert [(sent.status, sent.alerts[0].message) for sent in delivered][1] == ("resolved", "not watched any more")
+    assert [(sent.status, sent.alerts[0].message) for sent in delivered][1] == ("resolved", "no longer watched")
     assert AlertStore(root).state.alerts == {}
 
 

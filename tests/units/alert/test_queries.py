@@ -8,7 +8,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from logagg.alert.asking import placed, placed_at_many, reading_of
+from logagg.alert.queries import placed, placed_at_many, reading_of
 from logagg.alert.rules import Alert, alert_named
 from logagg.alert.states import Reading
 from logagg.config.sections import Config

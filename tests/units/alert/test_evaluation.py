@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from logagg.alert import rounds, store
+from logagg.alert import evaluation, store
+from logagg.alert.evaluation import Rounds
 from logagg.alert.messages import Notification
 from logagg.alert.overview import firing, rows
-from logagg.alert.rounds import Rounds
 from logagg.alert.rules import Alert, alerts_of
 from logagg.alert.sending import Sender
 from logagg.alert.states import Reading
@@ -41,7 +41,7 @@ class Site:
         self.notices: list[Notice] = []
         self.store = AlertStore(root)
         self.sender = Sender(self.store, self.clock, self.notices.append, deliver=self._deliver)
-        patch.setattr(rounds, "complete_until", lambda tails: self.until)
+        patch.setattr(evaluation, "complete_until", lambda tails: self.until)
         self.configure(CONFIG)
 
     def configure(self, config: Config) -> None:
@@ -167,7 +167,7 @@ def test_catching_up_does_not_take_forever(site: Site, monkeypatch: pytest.Monke
         return ask(alert, moments)
 
     monkeypatch.setattr(site.rounds._questions, "ask", slow)
-    monkeypatch.setattr(rounds, "AT_A_TIME", 1)
+    monkeypatch.setattr(evaluation, "AT_A_TIME", 1)
     assert site.round(2.0, after=3_600) == ["firing"]
     assert [one[0] - T for one in site.asked] == [0, 60, 120, 3_600]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from logagg.alert.moments import complete_until, due, tails_of
+from logagg.alert.data_time import complete_until, due, tails_of
 from logagg.heartbeat import Heartbeat
 from logagg.lake import heartbeats
 from logagg.query.tails import TailHealth

@@ -2,7 +2,7 @@
 
 import pytest
 
-from logagg.check.understood import understood
+from logagg.check.parsed_line import understood
 from logagg.parse.detect import detect
 from logagg.parse.formats.compile import compile_format
 

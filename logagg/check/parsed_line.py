@@ -1,4 +1,4 @@
-"""One line of a log as it is understood, so that a person sees what is read wrong, or not at all."""
+"""One line of a log as it is understood, so that a person sees values that are read wrong, or not at all."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """What a line says, by name, and which of its values are not used."""
+    """The fields of a line by name, and its values that are not used."""
 
     values: dict[str, str]
     unused: tuple[str, ...]
@@ -79,7 +79,7 @@ def _count(record: dict[str, object]) -> int:
 
 
 def _values(record: dict[str, object]) -> Iterator[tuple[str, str]]:
-    """Yield what is known of a line; client and site also where they are not, since all else is counted by them."""
+    """Yield the fields of a line; client and site even if they are missing, since all else is counted by them."""
     for field, name in _NAMES.items():
         value = record.get(field)
         if value not in (None, "") or field in ("client", "host"):

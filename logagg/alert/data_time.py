@@ -1,7 +1,7 @@
 """The data's own time: up to when everything in the logs is in the lake, as the heartbeats of its tails say.
 
-An alert is evaluated at moments of that time. A tail that stands still stops it, so that no alert is resolved, and none fires,
-for lines that are not counted yet; the rule `lag` is there for that.
+An alert is evaluated at moments of that time. A tail that stands still stops it, so that no alert is resolved, and none
+fires, for lines that are not counted yet; the rule `lag` is there for that.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Asks the query of an alert about one moment or many, in the sandbox.
 
-In the query, `$until` stands for the moment and `$since` (also `$window`) for the beginning of the window before it. Every
-view with a time ends at the moment, so that the past is asked as it was: a replay sees nothing that came later.
+In the query, `$until` stands for the moment and `$since` (also `$window`) for the beginning of the window before it.
+Every view with a time ends at the moment, so that the past is asked as it was: a replay sees nothing that came later.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ AT_A_TIME = 1_440  # moments that one query is asked about: a day, at each minut
 MOST_ROWS, MOST_AT_A_TIME = 10_000, 30_000  # rows about one moment, and of one answer: this process is a tail
 LONGEST = 1_000  # characters of a label
 VALUE, MOMENT = "value", "moment of the alert"
-# Within quotes and comments, these words are text.
+# Within quotes and comments, these names are text.
 _PLACES = re.compile(r"""('(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/)|\$(since|window|until)\b""", re.DOTALL)
 
 _TEXTS = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -99,7 +99,7 @@ def _query(alert: Alert, until: str, views: Sequence[str], before: str = "") -> 
     text = _PLACES.sub(
         lambda found: found[1] or (until if found[2] == "until" else since), alert.query.strip().rstrip(";")
     )
-    constant = f" AND ts < {before}" if before else ""  # what files can be skipped by
+    constant = f" AND ts < {before}" if before else ""  # lets DuckDB skip files
     words = {word.lower() for word in re.findall(r"\w+", _TEXTS.sub(" ", text))}
     named = [view for view in views if view.lower() in words]
     ended = [

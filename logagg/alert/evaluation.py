@@ -1,4 +1,5 @@
-"""One round: each alert is evaluated at the moments that are due, and what follows is on the disk before a notification is sent."""
+"""One round: each alert is evaluated at the moments that are due, and what follows is on the disk before a notification
+is sent."""
 
 from __future__ import annotations
 
@@ -7,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from logagg.alert import store as stores
-from logagg.alert.asking import AT_A_TIME, Questions
+from logagg.alert.data_time import complete_until, due, tails_of
 from logagg.alert.messages import Notification, Suppression, notify
-from logagg.alert.moments import complete_until, due, tails_of
-from logagg.alert.probes import OF_ANY_LAKE, look
+from logagg.alert.probes import OF_ANY_LAKE, measure
+from logagg.alert.queries import AT_A_TIME, Questions
 from logagg.alert.rules import Alert, alerts_of
 from logagg.alert.states import Instance, Instances, Reading, advanced, has_changed, written_labels
 from logagg.alert.store import AlertRecord, AlertStore
@@ -93,7 +94,8 @@ class Rounds:
             moments = moments[-1:] if is_late and len(moments) > len(some) else moments[len(some) :]
 
     def _evaluate(self, alert: Alert, moments: Sequence[int]) -> bool:
-        """Evaluate an alert at some moments, and commit what follows; return False if they are too many for one query."""
+        """Evaluate an alert at some moments, and commit what follows; return False if they are too many for one
+        query."""
         try:
             answers = self._questions.ask(alert, moments)
         except LogaggError as error:
@@ -105,12 +107,12 @@ class Rounds:
         return True
 
     def _probe(self, alert: Alert, now: int) -> None:
-        """Look at what is now: the moments that were missed are past."""
+        """Evaluate a probe once, for the present: moments that were missed are past."""
         record = self._record(alert.name)
         if not (moments := due(record.evaluated, alert.every, now)):
             return
         try:
-            found = look(alert.probe, self._root, now, alert.window, record.samples)
+            found = measure(alert.probe, self._root, now, alert.window, record.samples)
         except (LogaggError, OSError) as error:
             self._fail(alert, moments[-1], str(error))
         else:
@@ -150,7 +152,7 @@ class Rounds:
         return self._store.state.alerts.setdefault(name, AlertRecord())
 
     def _forget_removed(self, moment: float) -> None:
-        """Resolve what fires of alerts that are not configured any more."""
+        """Resolve the instances of alerts that are no longer configured."""
         known = {alert.name for alert in self._alerts}
         for name in [name for name in self._store.state.alerts if name not in known]:
             alert = Alert(name, to=tuple(one.name for one in self._receivers))
@@ -174,4 +176,4 @@ class Rounds:
 def _ended(instances: Instances, moment: int) -> Iterator[tuple[str, Instance]]:
     for key, one in instances.items():
         if one.state == "firing":
-            yield key, replace(one, state="resolved", ended=moment, message="not watched any more")
+            yield key, replace(one, state="resolved", ended=moment, message="no longer watched")
