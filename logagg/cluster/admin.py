@@ -1,4 +1,4 @@
-"""What job servers say of themselves, by Gearman's admin protocol: version, functions, and the workers connected.
+"""The state of job servers, by Gearman's admin protocol: version, functions, and the workers connected.
 
 None of it is authenticated: any client of a job server can register functions and workers, of any name. So answers have
 a limit, lines of another form are skipped, and all servers together are given a few seconds.
@@ -93,7 +93,7 @@ class _Talk:
         self._socket.close()
 
     def version(self) -> str:
-        """Return the version of the server; an answer of another form shows that it is none."""
+        """Return the version of the server; an answer of another form shows that it is not a job server."""
         self._send("version")
         word, _, version = self._line().partition(" ")
         if word != "OK":

@@ -94,5 +94,5 @@ def _table_at(data: bytes, table: int, number: int) -> int:
 
 
 def _has_nulls(column: pa.ChunkedArray) -> bool:
-    words = column.chunks if pa.types.is_dictionary(column.type) else ()
-    return bool(column.null_count or any(chunk.dictionary.null_count for chunk in words))
+    encoded = column.chunks if pa.types.is_dictionary(column.type) else ()
+    return bool(column.null_count or any(chunk.dictionary.null_count for chunk in encoded))

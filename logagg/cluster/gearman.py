@@ -57,7 +57,7 @@ class Server:
 
 
 def _is_name(host: str) -> bool:
-    """Return whether a host can be looked up; for other names that is no OSError."""
+    """Return whether a host can be looked up; an invalid name would raise UnicodeError, not OSError."""
     try:
         return bool(host) and bool(host.encode("idna"))
     except UnicodeError:

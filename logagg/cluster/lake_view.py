@@ -1,4 +1,5 @@
-"""What the files of a lake say of its cluster, to any user who can read them; nothing is written, and no worker is asked."""
+"""The state of a cluster by the files of its lake, for any user who can read them; nothing is written, and no worker is
+asked."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ class LogPosition:
 
 @dataclass(slots=True)
 class LakeView:
-    """What could be read; `problem` is why the rest could not."""
+    """All that could be read; `problem` is the reason why the rest could not."""
 
     problem: str = ""
     shards: int | None = None  # None: no workers have opened it

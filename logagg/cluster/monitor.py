@@ -15,8 +15,8 @@ from logagg.cluster import admin, lake_view, shard_rows
 from logagg.cluster.admin import ServerState
 from logagg.cluster.auth import Keys
 from logagg.cluster.gearman import Server
+from logagg.cluster.json_values import iso, plain
 from logagg.cluster.lake_view import LakeView
-from logagg.cluster.plain import iso, plain
 from logagg.cluster.quarantine import KeptJob
 from logagg.cluster.shard_rows import ShardRow, Shards, shard_of
 from logagg.cluster.shard_status import StatusQueries
@@ -66,7 +66,7 @@ class LakeRow(TypedDict):
 
 
 class Cluster(TypedDict):
-    """What `look` returns, in the types of JSON. Times are in ISO 8601."""
+    """The result of `observe`, in the types of JSON. Times are in ISO 8601."""
 
     servers: list[ServerRow]
     shards: list[ShardRow]
@@ -76,14 +76,14 @@ class Cluster(TypedDict):
 
 
 class CheckedCluster(Cluster):
-    """What `check` returns."""
+    """The result of `check`."""
 
     problems: list[str]  # empty: healthy
-    waiting: list[str]  # what the tailers wait for
+    waiting: list[str]  # paths that the tailers wait for
     heartbeats: list[dict[str, Any]]  # of the tailers
 
 
-def look(
+def observe(
     servers: Sequence[Server],
     root: Path | None,
     secret: bytes | None,
@@ -103,7 +103,7 @@ def check(
     connection: duckdb.DuckDBPyConnection | None = None,
     max_age: float | None = None,
 ) -> CheckedCluster:
-    """Return the state of a cluster, and what is wrong with it; whoever does not answer is a problem in it, not a failure.
+    """Return the state of a cluster and its problems; a process that does not answer is one of them, not a failure.
 
     `root` is the lake, if it is here, and `connection` one to a snapshot of it. Without the secret the workers are not
     asked: tailers come from the heartbeats in the lake then. With `max_age`, older heartbeats and lines are a problem.

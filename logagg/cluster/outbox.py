@@ -37,7 +37,7 @@ class PositionMismatch(BeginAgain):
 
 
 class OutboxState(Enum):
-    """What may be sent to a shard now."""
+    """The messages that may be sent to a shard now."""
 
     PAUSED = "paused"  # nothing for a while: the last message failed
     ASKING = "asking"  # the request for its positions

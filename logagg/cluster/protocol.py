@@ -38,11 +38,11 @@ MAGIC, VERSION = b"logagg", 2
 JOB, REQUEST, REPLY = b"J", b"Q", b"A"
 KINDS = (JOB, REQUEST, REPLY)
 FRAME = struct.Struct("!6sBc32s16s16sII")
-MAC, REST = slice(8, 40), 72  # the bytes of the MAC; the offset of what follows nonce and token
+MAC, REST = slice(8, 40), 72  # the bytes of the MAC; the offset of the fields after nonce and token
 TOKEN = 16  # bytes of a nonce, and of a token
 NO_OWNER = bytes(TOKEN)  # the token while the owner of a shard is not known
 LARGEST = 1 << 28  # bytes of unpacked events, unless another limit is given
-_OUTCOME = "verdict"  # the name of a reply's outcome in its header
+_OUTCOME = "verdict"  # the name of a reply's outcome in its header; logagg 0.1.0 writes and reads it, so it stays
 _OLD_FRAME = struct.Struct("!6sBcII")  # of version 1: magic, version, kind, CRC-32 of the rest, length of the header
 
 

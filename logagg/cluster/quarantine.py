@@ -27,7 +27,7 @@ from logagg.notices import Report, job_failed, job_not_kept, job_quarantined
 ATTEMPTS = 3  # times that a job may make its shard fail
 CAREFUL = 60.0  # seconds after a failure in which each job is taken alone; the lost jobs are sent again in that time
 QUARANTINE = "quarantine"  # the folder for jobs that were given up
-KEPT, KEPT_BYTES = 100, 256 << 20  # at most so many jobs, and bytes of all of them
+KEPT, KEPT_BYTES = 100, 256 << 20  # the most jobs, and the most bytes of all of them
 FLUSH = ""  # not a job, but everything since the last flush
 REMEMBERED = 20  # failed jobs of a shard
 _READ = 1 << 16
@@ -135,14 +135,14 @@ def kept(root: Path) -> list[KeptJob]:
         return []
     jobs: list[KeptJob] = []
     for path in paths[:_LISTED]:
-        with contextlib.suppress(FileNotFoundError):  # somebody has tidied up
+        with contextlib.suppress(FileNotFoundError):  # a user has deleted it
             found = path.stat()
             jobs.append(KeptJob(f"{QUARANTINE}/{path.name}", _reason(path), found.st_size, found.st_mtime))
     return sorted(jobs, key=lambda job: (-job.at, job.file))
 
 
 def _reason(path: Path) -> str:
-    """Return what is written beside a job."""
+    """Return the description that is written beside a job."""
     try:
         with path.with_suffix(".txt").open("rb") as file:
             return file.read(_LONGEST).decode(errors="replace").strip()

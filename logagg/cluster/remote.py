@@ -126,7 +126,7 @@ class RemoteDestination(Destination):
         return self._sink
 
     def adopt(self, config: Config) -> RemoteSink:
-        return self._sink  # what was read before keeps its classification
+        return self._sink  # lines that were read before keep their classification
 
     def say(self, heartbeat: Heartbeat) -> None:
         if self._dispatch:
@@ -159,7 +159,7 @@ class RemoteDestination(Destination):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What the jobs of one session have in common."""
+    """The fields that all jobs of one session have in common."""
 
     tailer: str
     epoch: int

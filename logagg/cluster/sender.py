@@ -329,7 +329,7 @@ class Dispatch:
         try:
             envelope = self._who.keys.check(outcome.data)
             if envelope.kind != protocol.REPLY or envelope.nonce != nonce:
-                raise AuthError("a message that is no answer to the one that was sent")
+                raise AuthError("a message that does not answer the one that was sent")
             answer = protocol.read(envelope, EVENT_SCHEMA)
         except WireError as error:
             self._refusals.add(reason_of(error), f"shard {outbox.shard} answers with {error}")

@@ -68,7 +68,7 @@ class ShardCommits:
         self.wait()
 
     def wait(self) -> None:
-        """Wait for the running commit, and tell the shards what it has committed."""
+        """Wait for the running commit, and tell the shards which positions it has committed."""
         if self._running:
             commit, self._running = self._running, None
             for delta in commit.result():

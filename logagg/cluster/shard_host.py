@@ -29,7 +29,7 @@ from logagg.rollup.shard import Gap, Shard
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """What a process holds for a shard while it owns it."""
+    """The state of a shard in the process that owns it."""
 
     attempts: Attempts
     epochs: Epochs
@@ -169,7 +169,7 @@ class ShardHost:
         yield HELD.of(self.nbytes, shard)
 
     def drain(self) -> tuple[Delta, list[Source]]:
-        """Return what is to be committed."""
+        """Return the delta to commit."""
         news, self._news = self._news, {}
         return self._shard.drain(), list(news.values())
 

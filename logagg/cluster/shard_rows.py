@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypedDict
 
 from logagg.cluster.admin import LONGEST, ServerState
+from logagg.cluster.json_values import iso
 from logagg.cluster.lake_view import LakeView
-from logagg.cluster.plain import iso
 from logagg.cluster.protocol import Reply
 from logagg.cluster.sender import JOBS, REQUESTS
 from logagg.quantities import counted
@@ -47,7 +47,7 @@ class ShardRow(TypedDict):
 
 
 class Shards:
-    """What is known of the shards: from job servers, from their workers by shard, and from the lake."""
+    """The reports about shards: of job servers, of workers by shard, and of the lake."""
 
     def __init__(self, servers: Sequence[ServerState], lake: LakeView) -> None:
         self._servers, self._lake = [server for server in servers if server.up], lake

@@ -1,4 +1,4 @@
-"""The tailers of a cluster as a monitor shows them: by their heartbeats, and by what they have told the workers."""
+"""The tailers of a cluster as a monitor shows them: by their heartbeats, and by their reports to the workers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class LogRow(TypedDict):
 
 
 class TailerRow(TypedDict):
-    """A tailer. What is not known is None."""
+    """A tailer. Unknown values are None."""
 
     name: str
     version: str | None  # of logagg; None: it does not say
@@ -50,7 +50,7 @@ class TailerRow(TypedDict):
 
 
 class Tailers:
-    """What is known of the tailers: from the workers, and from the lake."""
+    """The reports about tailers: of the workers, and of the lake."""
 
     def __init__(self, answers: Mapping[int, Reply], lake: LakeView, now: float) -> None:
         self._lake = lake

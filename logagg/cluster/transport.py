@@ -32,7 +32,7 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """The outcome of a message: an answer, or the reason why there is none."""
+    """The outcome of a message: its answer, or the reason why it has none."""
 
     of: Any
     data: bytes | None

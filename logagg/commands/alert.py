@@ -1,4 +1,4 @@
-"""`logagg alert`: what fires, what would have fired, silences."""
+"""`logagg alert`: alerts that fire, alerts that would have fired, silences."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def alert() -> None:
 @output_options
 @shared_options
 def list_(output: Output, shared: Shared) -> None:
-    """Show each alert and what it has found: what fires comes first."""
+    """Show each alert and its instances; those that fire come first."""
     from logagg.alert.overview import rows
     from logagg.alert.rules import alerts_of
     from logagg.clock import SystemClock
@@ -99,7 +99,7 @@ def _summary(replay: Replay) -> str:
 def silence(name: str, labels: tuple[str, ...], seconds: float, reason: str, shared: Shared) -> None:
     """Hold notifications of an alert back for a while.
 
-    It is evaluated all the same, and what still fires at the end is sent then.
+    It is evaluated all the same, and an alert that still fires at the end is sent then.
     """
     from logagg.alert import store
     from logagg.clock import SystemClock, written
@@ -116,7 +116,7 @@ def silence(name: str, labels: tuple[str, ...], seconds: float, reason: str, sha
 @click.argument("id", metavar="ID")
 @shared_options
 def unsilence(id: str, shared: Shared) -> None:
-    """End a silence; what still fires is sent."""
+    """End a silence; alerts that still fire are sent."""
     from logagg.alert import store
     from logagg.errors import NotFound
 
@@ -174,7 +174,7 @@ def ack(name: str, labels: tuple[str, ...], shared: Shared) -> None:
 
 
 @alert.command("run")
-@click.option("--once", is_flag=True, help="Evaluate what is due, send what waits, exit.")
+@click.option("--once", is_flag=True, help="Evaluate the alerts that are due, send the notifications that wait, exit.")
 @log_json_option
 @shared_options
 def run(once: bool, log_json: bool, shared: Shared) -> None:

@@ -1,4 +1,4 @@
-"""`logagg backfill`: what was read before a rollup was defined is counted in it, from requests."""
+"""`logagg backfill`: counts lines that were read before a rollup was defined, from requests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ATTEMPTS = 5  # snapshots whose files were replaced while they were read, or who
 @click.argument("rollup", shell_complete=completion.rollups)
 @shared_options
 def backfill(rollup: str, shared: Shared) -> None:
-    """Fill a rollup from requests, with what was read before it was defined.
+    """Fill a rollup from requests, with the lines read before it was defined.
 
     A tail may run meanwhile. It can be stopped, and run again: nothing is counted twice.
     """
@@ -128,13 +128,13 @@ def _newest(shared: Shared, rollup: Rollup, handover: Handover) -> State:
 
 
 def _summary(done: Backfill) -> Iterator[str]:
-    """Say what was filled, and what is not in it."""
+    """Print what was filled, and which lines are missing."""
     name, rows = done.rollup.name, counted(done.requests, "request")
     if done.first and done.last:
         rows += f", from {_moment(done.first)} to {_moment(done.last)} UTC"
     yield f"{name}: filled from {rows}"
     if done.is_cut:
-        yield f"{name}: what is older than {_moment(done.since)} UTC is not in it: requests do not reach back further"
+        yield f"{name}: events older than {_moment(done.since)} UTC are not in it: requests do not reach back further"
     if kinds := done.kinds_left_out:
         yield f"{name}: events of the kinds {', '.join(kinds)} are not in it, if it counts them: requests.kinds leaves them out"
     for column, requests in done.unknown.items():

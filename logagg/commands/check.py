@@ -140,7 +140,7 @@ def _looked_at(found: Examination) -> Iterator[str]:
 
 
 def _machine(found: Examination) -> Iterator[str]:
-    """Say what the machine gives; what is wrong with it is among the problems."""
+    """Print the findings about the machine; its faults are among the problems."""
     for one in found.system:
         if one.level != "wrong":
             yield f"{one}" if one.level == "ok" else f"note: {one}"

@@ -20,7 +20,7 @@ from logagg.errors import ConfigError
 )
 @shared_options
 def init(force: bool, server: str | None, shared: Shared) -> None:
-    """Write a commented logagg.toml: every setting with its default and what it means."""
+    """Write a commented logagg.toml: every setting with its default and its meaning."""
     from logagg.config.load import default_file
     from logagg.config.toml import FILE
 

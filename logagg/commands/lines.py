@@ -92,7 +92,7 @@ def _terminated(number: int, _frame: object) -> NoReturn:
 
 
 def _write(found: FoundLines) -> None:
-    """Write the lines as they are; to a terminal, without what it would act upon."""
+    """Write the lines as they are; to a terminal, without control characters."""
     if sys.stdout.isatty():
         for one in found:
             if one.text is not None:

@@ -1,4 +1,4 @@
-"""The options that say how an answer is written, and where; what the commands with answers share."""
+"""The options that say how an answer is written, and where; shared by the commands with answers."""
 
 from __future__ import annotations
 

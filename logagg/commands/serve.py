@@ -148,7 +148,7 @@ def serve(
 
 
 def _cluster(job_servers: Any, lake: Path, clock: Clock) -> Callable[[], dict[str, Any]]:
-    """Return a function that looks at a cluster; without the right to read the secret it shows less."""
+    """Return a function that observes a cluster; without the right to read the secret it shows less."""
     from logagg.cluster import monitor
     from logagg.cluster.secret import read_secret
     from logagg.errors import ClusterError
@@ -159,8 +159,8 @@ def _cluster(job_servers: Any, lake: Path, clock: Clock) -> Callable[[], dict[st
     except ClusterError:
         secret = None
 
-    def look() -> dict[str, Any]:
+    def observe() -> dict[str, Any]:
         with connect(lake) as connection:
-            return monitor.look(job_servers, lake, secret, clock, connection)
+            return monitor.observe(job_servers, lake, secret, clock, connection)
 
-    return look
+    return observe

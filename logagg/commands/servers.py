@@ -1,4 +1,4 @@
-"""What commands do with the configurations of servers: logs as settings, as lines of `logagg.toml`, as a table."""
+"""The configurations of servers, for commands: logs as settings, as lines of `logagg.toml`, as a table."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class WithServers:
 
 
 def as_toml(path: str, found: Sequence[ServerLog]) -> str:
-    """Return the `[[log]]`s of a server; what is not followed is a comment."""
+    """Return the `[[log]]`s of a server; a log that is not followed is a comment."""
     lines = [f"# The access logs of {path}, which `logagg tail` follows if no PATH is given."]
     for log in found:
         lines += ["", *_section(log)] if log.followed else ["", *(f"# {line}" for line in _section(log))]

@@ -97,7 +97,7 @@ def test_all_of_a_healthy_cluster(site: Site, log: Path) -> None:
     assert web1["logs"] == [{"path": str(log), "position": size, "size": size, "lag": 0}]
     assert found["lake"]["commits"] and found["lake"]["problem"] == ""
     with snapshot.connect(site.lake) as connection:
-        again = monitor.look([], site.lake, None, SystemClock(), connection)
+        again = monitor.observe([], site.lake, None, SystemClock(), connection)
     assert again["tailers"][0]["logs"] == web1["logs"]
     assert list(again) == ["servers", "shards", "tailers", "quarantine", "lake"]
 

@@ -18,7 +18,8 @@ def iso(seconds: float | None) -> str | None:
 
 
 def plain(value: Any) -> Any:
-    """Return a value without what JSON lacks: bytes in names that are not UTF-8 are escaped, NaN and infinity are None."""
+    """Return a value with replacements for what JSON lacks: bytes in names that are not UTF-8 are escaped, NaN and
+    infinity are None."""
     if isinstance(value, str):
         return value.encode(errors="backslashreplace").decode()
     if isinstance(value, float):
