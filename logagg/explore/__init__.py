@@ -1,6 +1,7 @@
-"""Explore a lake: one model of windows, filters, panels and measures, for the web page, its API and reports as HTML.
+"""In: the choices of a user: window, filters, panels, measures.
+Out: queries and their answers, for the web page, its API, `logagg top` and reports as HTML, which share this model.
+Promise: names of dimensions, measures and tables come from the lists here, never from a request; values are literals.
 
     Scope.of(parameters) ──▶ panel_query(...), totals_queries(...), series_query(...) ──▶ Query(sql) ──▶ answers
 
-A `Query` is SQL text that anyone may run as it is: values are literals in it. Names of dimensions, measures and tables
-come from the lists here, never from a request."""
+A `Query` is SQL text that a user can run as it is."""

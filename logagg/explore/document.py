@@ -74,7 +74,7 @@ def answers(root: Path, asked: FileRequest, now: float) -> dict[str, Any]:
         lake = lake_answer(root.resolve().name, facts, ask, __version__, since=scope.period.since)
         present = [panel["name"] for panel in lake["panels"] if panel["present"]]
         page = page_answer(scope, facts, ask, panels=present, limit=asked.rows)
-        found = status.look(root, connection, now)
+        found = status.read(root, connection, now)
     return {"lake": lake, "page": page, "status": status_answer(found, facts.commit, lake["newest"])}
 
 

@@ -102,7 +102,7 @@ class Snapshot:
     def status(self, root: Path, now: float) -> Status:
         """Return how the lake and its tails are doing. Raises LogaggError."""
         with self._limited(1) as ([cursor], _), self._failures():
-            return status.look(root, cursor, now)
+            return status.read(root, cursor, now)
 
     @contextmanager
     def _limited(

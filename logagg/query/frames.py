@@ -30,7 +30,7 @@ _OF_A_MONTH = 30  # days, as DuckDB has it where an interval must be a length of
 
 
 class Report(pd.DataFrame):
-    """A data frame that a notebook shows as `logagg report` does. What is made of it is a plain data frame."""
+    """A data frame that a notebook shows as `logagg report` does. Frames derived from it are plain."""
 
     _metadata = ["title"]
     title: str

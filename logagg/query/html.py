@@ -1,6 +1,6 @@
 """Answers as HTML, for notebooks. All of it is escaped: clients choose what is logged.
 
-A notebook runs scripts, and typesets what stands between dollars as mathematics, in which there may be links; the classes
+A notebook runs scripts, and typesets text between dollars as mathematics, which may contain links; the classes
 keep it from that.
 """
 

@@ -31,9 +31,9 @@ from logagg.query.sandbox_sql import CONDITION
 from logagg.query.snapshot import connect
 from logagg.query.times import When, moment
 from logagg.quoting import literal
-from logagg.retrieve.kept import KeptLines
 from logagg.retrieve.places import Places
 from logagg.retrieve.search import Search
+from logagg.retrieve.spool import KeptLines
 
 if TYPE_CHECKING:
     import duckdb
@@ -181,7 +181,7 @@ def find(root: Path, asked: LinesRequest, paths: Sequence[str | os.PathLike[str]
 
 
 def checked(root: Path, where: str, zone: str) -> str:
-    """Return a condition over `requests` that may be a part of other queries. Raises LogaggError for what is none."""
+    """Return a condition over `requests` that may be a part of other queries. Raises LogaggError for other text."""
     if not where.strip():
         return ""
     _answer(root, f"SELECT ts FROM requests WHERE {CONDITION} LIMIT 0", where.strip(), zone)

@@ -239,7 +239,7 @@ class OpenLake:
         """
         from logagg.query import status
 
-        return status.look(self.root, self.snapshot()._cursor(), self._clock.now(), max_age)
+        return status.read(self.root, self.snapshot()._cursor(), self._clock.now(), max_age)
 
     def close(self) -> None:
         """Release the snapshot; earlier answers remain valid, and a later call opens the newest one again."""

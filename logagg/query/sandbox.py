@@ -251,7 +251,7 @@ class Answer:
             self._child.kill()
 
     def close(self) -> None:
-        """End the query, and remove what it spilled."""
+        """End the query, and remove its temporary files."""
         if self._child is not None:
             self._child.kill()
             self._child.wait()

@@ -199,7 +199,7 @@ def guard_paths(request: QueryRequest, snapshot: Snapshot) -> None:
 
 
 def allow_only(connection: duckdb.DuckDBPyConnection, files: list[str]) -> None:
-    """Let all queries of an instance read these files, and what its other settings name."""
+    """Let all queries of an instance read these files, and those that its other settings name."""
     connection.execute(f"SET allowed_paths = {_listed(files)}")
     connection.execute("SET enable_external_access = false")
 

@@ -78,7 +78,7 @@ def check(connection: duckdb.DuckDBPyConnection, text: str) -> Checked:
 def with_condition(connection: duckdb.DuckDBPyConnection, query: str, condition: str) -> str:
     """Return the query with a condition in its place, which cannot end the parentheses around it.
 
-    Raises QueryRefused for what is not exactly one expression, and duckdb.Error.
+    Raises QueryRefused unless it is exactly one expression, and duckdb.Error.
     """
     import duckdb
 

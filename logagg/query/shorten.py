@@ -1,6 +1,6 @@
 """Texts of a width on a terminal: how many cells they take, filled up with spaces, or shortened.
 
-What a reader sees as one character is never cut: a letter with its accents, an emoji with its variation.
+A character as readers see it is never cut: a letter with its accents, an emoji with its variation.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 MARK = "…"
 _PATH = re.compile(r"(?=.*/)\S+")  # a path or an address has no blanks
 
-Grapheme = tuple[str, int]  # what is seen as one character, and its cells
+Grapheme = tuple[str, int]  # a character as readers see it, and its cells
 
 
 def width(text: str) -> int:

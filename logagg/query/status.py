@@ -69,7 +69,7 @@ class Status:
         return {**whole, "sources": sources, "tails": [tail.as_dict() for tail in self.tails], "healthy": self.healthy}
 
 
-def look(root: Path, connection: duckdb.DuckDBPyConnection, now: float, max_age: float | None = None) -> Status:
+def read(root: Path, connection: duckdb.DuckDBPyConnection, now: float, max_age: float | None = None) -> Status:
     """Return the status of a lake. `now` is seconds since the epoch; with `max_age`, older data are a problem."""
     commits, last, rate = _commits(connection, now)
     age = None if last is None else max(0.0, now - last.timestamp())

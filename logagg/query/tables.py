@@ -122,7 +122,8 @@ def fitting(widths: Sequence[int], least: Sequence[int], limit: int) -> list[int
 
 
 def write_markdown(answer: Rows, stream: TextIO) -> None:
-    """Write a table as GitHub's Markdown has them. Texts look as they are: what Markdown or HTML would act upon is escaped."""
+    """Write a table as GitHub's Markdown has them. Texts look as they are: characters with a meaning in Markdown or
+    HTML are escaped."""
     rows = iter(answer.rows)
     first = list(itertools.islice(rows, SAMPLE))  # a query that fails at once must not leave a header
     columns = zip(*first, strict=True) if first else ([] for _ in answer.columns)

@@ -13,7 +13,7 @@ from logagg.records import KnownSource
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """What is known of where logs are."""
+    """The known places of logs."""
 
     named: tuple[str, ...] = ()  # by the user: files, directories, globs
     latest: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by source: where tails say that it is

@@ -1,8 +1,8 @@
 """Prove that a line is the one that a row was made of: parsed again, it gives the row again.
 
 A fingerprint covers the beginning and the end of what was read of a source, so it does not notice a line that was changed
-in between. Compared is what follows from the line alone: what a rule, a key or a list of robots had a part in may be
-another today.
+in between. Only values that follow from the line alone are compared: those that depend on a rule, a key or a list of robots
+may differ today.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _hold(lines: Sequence[bytes], rows: Sequence[Row], fmt: Format, now: float) 
     numbers = {int(start): number for number, start in enumerate(starts)}
     holds = [False] * len(lines)
     for position, said in zip(batch.table.column("position").to_pylist(), _said(batch.table), strict=True):
-        if (number := numbers.get(position)) is not None:  # else it is no line, but in the middle of one
+        if (number := numbers.get(position)) is not None:  # otherwise it is in the middle of a line
             holds[number] = _agree(rows[number], said)
     return holds
 

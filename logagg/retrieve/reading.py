@@ -1,8 +1,8 @@
 """Read lines of a source from a file that holds it, forward, each byte once.
 
-Lines are read in the order of their positions, and the mark (the last bytes that were read of the source) is compared
-when its turn comes, so that a compressed file is decompressed once. What was read before that counts only when the
-reader has come to its end without `NotTheSource`.
+Lines are read in the order of their positions, and the fingerprint at the end is compared when it is reached, so that a
+compressed file is decompressed once. Lines read before that count only once the reader has come to its end without
+`NotTheSource`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from logagg.records import Fingerprint, KnownSource
 LONGEST_LINE = 64 << 20  # bytes; `tail.max_line` is 1 MB by default
 _FIRST_READ = 1 << 12  # bytes; most lines are shorter
 _BLOCK = 1 << 18  # bytes read at a time
-_BEFORE = (b"\n", b"\0")  # what may come before a line: a hole of NULs is passed over
+_BEFORE = (b"\n", b"\0")  # bytes that may come before a line: a hole of NULs is passed over
 
 
 class NotTheSource(Exception):
@@ -36,24 +36,24 @@ def read_lines(content: Content, known: KnownSource, positions: Sequence[int]) -
     A line comes without its newline, but with its carriage return; its parts, if it has several, with newlines between
     them. Raises NotTheSource, perhaps at the very end, and OSError.
     """
-    mark, forward = known.furthest.fingerprint, _Forward(content)
-    if not (mark.length and begins_as(content, known) and content.holds(mark)):
+    last, forward = known.furthest.fingerprint, _Forward(content)
+    if not (last.length and begins_as(content, known) and content.holds(last)):
         raise NotTheSource
     proved = False
     for position in positions:
-        if not proved and position > mark.position - mark.length:
-            _prove(forward, mark)
+        if not proved and position > last.position - last.length:
+            _prove(forward, last)
             proved = True
-        yield _line_at(forward, position, mark.position, known.source.format)
+        yield _line_at(forward, position, last.position, known.source.format)
     if not proved:
-        _prove(forward, mark)
-    if not (begins_as(content, known) and content.holds(mark)):  # overwritten meanwhile
+        _prove(forward, last)
+    if not (begins_as(content, known) and content.holds(last)):  # overwritten meanwhile
         raise NotTheSource
 
 
-def _prove(forward: _Forward, mark: Fingerprint) -> None:
-    data = forward.read(mark.position - mark.length, mark.length)
-    if len(data) < mark.length or digest(data) != mark.digest:
+def _prove(forward: _Forward, last: Fingerprint) -> None:
+    data = forward.read(last.position - last.length, last.length)
+    if len(data) < last.length or digest(data) != last.digest:
         raise NotTheSource
 
 

@@ -16,7 +16,7 @@ from logagg.records import KnownSource
 
 
 class Trace:
-    """What a search has found out about a source whose lines it has not found."""
+    """The findings of a search about a source whose lines it has not found."""
 
     def __init__(self, known: KnownSource | None, hosts: Mapping[str, str]) -> None:
         self._known, self._hosts = known, hosts

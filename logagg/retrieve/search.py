@@ -11,11 +11,11 @@ import pyarrow as pa
 from logagg.intake.content import Compressed, Content, digest, key_of, open_content
 from logagg.records import KnownSource
 from logagg.retrieve.headers import header_formats
-from logagg.retrieve.kept import KeptLines
 from logagg.retrieve.places import Candidates, Places
 from logagg.retrieve.proof import COMPARED, prove
 from logagg.retrieve.reading import NotTheSource, read_lines
 from logagg.retrieve.reasons import Trace
+from logagg.retrieve.spool import KeptLines
 
 _AT_A_TIME = 1_000  # lines that are proved together
 _BYTES_AT_A_TIME = 4 << 20
@@ -37,7 +37,7 @@ class Search:
         self._traces = {id_: Trace(known.get(id_), places.hosts) for id_ in self._left}
 
     def run(self) -> None:
-        """Look into one file after the other until every line is found, or there is no other file."""
+        """Search one file after the other until every line is found, or no file is left."""
         wanted, candidates, seen = [one for id_, one in self._known.items() if id_ in self._left], None, set()
         candidates = Candidates(self._places)
         for path in candidates.of(wanted) if wanted else ():
@@ -54,7 +54,7 @@ class Search:
             trace.shut = candidates.shut
 
     def reason(self, row: int) -> str:
-        """Return why there is no line of a row, and empty text where there is one."""
+        """Return the reason why the line of a row is missing; empty if it was found."""
         return "" if row in self._lines else self._traces[self._sources[row]].reason(row)
 
     def _look_into(self, path: str, content: Content) -> None:

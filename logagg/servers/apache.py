@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from logagg.servers.apache_evaluation import Evaluation, Visitor
-from logagg.servers.apache_words import Line, parse, words
+from logagg.servers.apache_lexer import Line, parse, words
 from logagg.servers.files import Disk, Place
 from logagg.servers.logs import Context, LogFormat, Output
 from logagg.servers.pipes import written_by
 
-COMMON = LogFormat("common", '%h %l %u %t "%r" %>s %b')  # what httpd writes where it is told nothing
+COMMON = LogFormat("common", '%h %l %u %t "%r" %>s %b')  # the default of httpd
 _CHECK = "`apachectl configtest` checks it"
 _PROVIDER = re.compile(r"(?:syslog|journald|gelf)\b:?", re.IGNORECASE)
 _NAME = re.compile(r"(?:\w+://)?(.*?)(?::\d+)?\Z")
@@ -124,7 +124,7 @@ class _Logs(Visitor):
     # when it has been read
 
     def contexts(self, root: str) -> list[Context]:
-        """Return a context for each virtual host, and one of the main server for what they do not write."""
+        """Return a context for each virtual host, and one of the main server for requests that they do not log."""
         found = [Context(host.names, self._outputs(host, root)) for host in self._hosts]
         written = {output.place for context in found for output in context.outputs}
         rest = tuple(one for one in self._outputs(self._main, root) if one.place not in written)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from logagg.servers import installed
-from logagg.servers.apache_words import Line, parse, words
+from logagg.servers.apache_lexer import Line, parse, words
 from logagg.servers.files import Disk, text_of
 
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
@@ -226,7 +226,8 @@ _ASSIGNMENT = re.compile(r"(?:export\s+)?(\w+)=(?:\"([^\"]*)\"|'([^']*)'|([^\s;#
 def _environment(files: Disk, folder: str) -> dict[str, str]:
     """Return the variables that httpd is started with: Debian's envvars, Red Hat's sysconfig.
 
-    Only plain assignments are read. What Debian sets by a condition is SUFFIX, the name of a further instance.
+    Only plain assignments are read. The variable that Debian sets in a condition is SUFFIX, the name of a further
+    instance.
     """
     instance = re.fullmatch(r"apache2(-.+)", os.path.basename(folder))
     found = {"SUFFIX": instance[1] if instance else "", "APACHE_CONFDIR": folder}
@@ -236,7 +237,7 @@ def _environment(files: Disk, folder: str) -> dict[str, str]:
         except OSError:
             continue
         for line in text.splitlines():
-            if assignment := _ASSIGNMENT.match(line):  # what a condition sets is indented
+            if assignment := _ASSIGNMENT.match(line):  # an assignment in a condition is indented
                 name, double, single, plain = assignment.groups()
                 found[name] = single or _shell(double or plain or "", found)
     return found

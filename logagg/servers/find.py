@@ -37,7 +37,7 @@ class Configuration:
     """The configuration of one server."""
 
     path: str  # its main file, or the directory with that; empty: where the server is installed
-    kind: Kind | None = None  # None: what it looks like
+    kind: Kind | None = None  # None: recognized by its content
 
     def logs(self) -> list[ServerLog]:
         """Return its access logs. Raises ConfigError, with file and line."""
@@ -75,7 +75,8 @@ def _kind(path: str, text: str) -> Kind:
 
 
 def with_logs(config: Config, found: Sequence[ServerLog]) -> Config:
-    """Return a configuration with those logs of servers that are to be followed; what it says itself of a path is kept."""
+    """Return a configuration with those logs of servers that are to be followed; its own settings for a path are
+    kept."""
     known = {log.path for log in config.logs}
     new = (_setting(log) for log in found if log.followed and log.path not in known)
     return replace(config, logs=(*config.logs, *new))

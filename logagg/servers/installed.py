@@ -1,4 +1,4 @@
-"""What the installed server says about itself: where it looks for its files, and its version."""
+"""The installed server's own report: the places of its files, and its version."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _PATIENCE = 10.0  # seconds
 
 @cache
 def nginx() -> Mapping[str, str]:
-    """Return the options that the installed nginx was configured with, such as `prefix`; nothing if there is none."""
+    """Return the options that the installed nginx was configured with, such as `prefix`; empty if nginx is not
+    installed."""
     return dict(re.findall(r"--([\w-]+)=('[^']*'|\S+)", _said(("nginx",), "-V")))
 
 

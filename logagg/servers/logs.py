@@ -1,4 +1,4 @@
-"""What the readers of configurations find, joined to one record a log.
+"""The findings of the readers of configurations, joined to one record a log.
 
 A server writes a request to every log of the context that answers it, so a context may write the same requests to several
 logs. To follow them all would count each request several times: a log is left out if every context that writes it also
@@ -23,7 +23,7 @@ from logagg.quantities import counted
 from logagg.servers.files import Place
 
 _NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*\.?")
-_NO_NAMES = ("", "_")  # what nginx's users write for a server that takes every request
+_NO_NAMES = ("", "_")  # the names in nginx's configurations for a server that takes every request
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Output:
     """A log that one directive asks for."""
 
     target: str  # as it is written there
-    path: str  # absolute, or a glob; empty: it is no file
+    path: str  # absolute, or a glob; empty: not a file
     format: LogFormat
     place: Place
     problem: str = ""  # why it cannot be followed, and what to do
@@ -60,7 +60,7 @@ class Context:
 class ServerLog:
     """One access log of a server."""
 
-    path: str  # as in the configuration where it is no file
+    path: str  # as in the configuration, if it is not a file
     format: str  # a name or a string; empty: unknown
     format_name: str
     site: str  # of its lines, where they do not name it; empty: they do, or it is unknown
@@ -126,7 +126,7 @@ def _by_log(contexts: Sequence[Context]) -> dict[str, list[Context]]:
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    """A log, and what writes it."""
+    """A log, and the contexts that write it."""
 
     record: ServerLog
     contexts: Sequence[Context]
@@ -233,7 +233,7 @@ def _also(context: Context, key: str, kept: Set[str]) -> set[str]:
 
 
 def _chosen(key: str, log: _Log, kept: Set[str]) -> ServerLog:
-    """Return the record of a log that says whether it is followed, and what else has the same requests."""
+    """Return the record of a log that says whether it is followed, and which others have the same requests."""
     others = sorted({other for context in log.contexts for other in _also(context, key, kept)})
     if not others:
         return log.record

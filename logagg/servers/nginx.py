@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from logagg.servers import installed
 from logagg.servers.files import Disk, Dump, Files, Place, text_of
 from logagg.servers.logs import Context, LogFormat, Output
-from logagg.servers.nginx_words import Directive, parse, walk
+from logagg.servers.nginx_lexer import Directive, parse, walk
 
 COMBINED = LogFormat("combined", "combined")
 _LEVELS = ("server", "location", "if", "limit_except")

@@ -104,7 +104,7 @@ def test_a_measure_that_cannot_follow_says_so_alone(ask: Ask, facts: Facts) -> N
 
 def test_the_state_is_a_light(demo_lake: Path) -> None:
     with connect(demo_lake) as connection:
-        found = status.look(demo_lake, connection, NOW)
+        found = status.read(demo_lake, connection, NOW)
     answer = status_answer(found, 7)
     assert answer["state"] == "warn" and answer["commit"] == 7
     assert answer["reasons"][0].startswith("no tail is running") and len(answer["sources"]) == 3

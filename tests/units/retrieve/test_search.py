@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from logagg.records import Fingerprint, KnownSource, Progress, Source
-from logagg.retrieve import kept
-from logagg.retrieve.kept import KeptLines
+from logagg.retrieve import spool
 from logagg.retrieve.places import Candidates, Places
 from logagg.retrieve.proof import COMPARED, prove
 from logagg.retrieve.reasons import Trace
+from logagg.retrieve.spool import KeptLines
 
 LINE = b'192.0.2.1 - - [02/Mar/2026:00:00:07 +0000] "GET /a?q=1 HTTP/1.1" 200 10 "https://x.org/y" "curl/8"'
 ROW: dict[str, Any] = dict.fromkeys(COMPARED) | {
@@ -80,7 +80,7 @@ def test_a_value_that_was_cut_is_the_same() -> None:
 
 
 def test_lines_are_kept_in_any_order_and_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "MEMORY", 100)
+    monkeypatch.setattr(spool, "MEMORY", 100)
     with KeptLines(50) as lines:
         for row in reversed(range(0, 50, 2)):
             lines.put(row, b"%d" % row * row)

@@ -1,7 +1,7 @@
 """The words of nginx's configuration, and the directives that they form.
 
-The rules are those of `ngx_conf_read_token` in nginx's src/core/ngx_conf_file.c: quotes matter only where a word begins, a
-backslash there hides any character, `#` begins a comment only between words, `${` does not open a block.
+The rules are those of `ngx_conf_read_token` in nginx's src/core/ngx_conf_file.c: quotes matter only where a word
+begins, a backslash there hides any character, `#` begins a comment only between words, `${` does not open a block.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _WORD = re.compile(r"(?:\\.|\$\{|[^ \t\r\n;{\\]|\\\Z)+", re.DOTALL)
 _QUOTED = {quote: re.compile(rf"{quote}((?:[^{quote}\\]|\\.)*){quote}", re.DOTALL) for quote in "\"'"}
 _ESCAPED = re.compile(r"\\([\"'\\trn])")
 _CONTROL = {"t": "\t", "r": "\r", "n": "\n"}
-# What a block of Lua is made of: strings, comments, braces; a brace in one of the former does not count.
+# The tokens of a block of Lua: strings, comments, braces; a brace in a string or comment does not count.
 _LUA = re.compile(
     r"--\[(=*)\[.*?\]\1\]|--[^\n]*|\[(=*)\[.*?\]\2\]|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[{}]", re.DOTALL
 )
@@ -27,7 +27,7 @@ LUA_BLOCK = "_by_lua_block"
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """A directive: its words, the first of which is its name, and what is between its braces."""
+    """A directive: its words, the first of which is its name, and the directives between its braces."""
 
     words: tuple[str, ...]
     place: Place = field(compare=False)
@@ -56,7 +56,7 @@ class _Parser:
         self._line = 1
 
     def directives(self) -> tuple[Directive, ...]:
-        # Blocks that are open, and what each has so far; the first is the file itself.
+        # Blocks that are open, each with its directives so far; the first is the file itself.
         opened: list[tuple[tuple[str, ...], Place]] = []
         found: list[list[Directive]] = [[]]
         while True:
@@ -84,7 +84,7 @@ class _Parser:
         return tuple(found[0])
 
     def _statement(self) -> tuple[tuple[str, ...], str]:
-        """Return the words of a directive, and what ends them: `;` or `{`."""
+        """Return the words of a directive, and the character that ends them: `;` or `{`."""
         place, words = self._place(), list[str]()
         while True:
             self._skip(_GAP)
@@ -142,7 +142,7 @@ def _unescaped(text: str) -> str:
 
 
 def walk(directives: tuple[Directive, ...]) -> Iterator[Directive]:
-    """Yield directives and what is inside of them, in their order."""
+    """Yield directives and those inside of them, in their order."""
     for one in directives:
         yield one
         yield from walk(one.block or ())

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from logagg.errors import ConfigError
 from logagg.servers.files import Place
-from logagg.servers.nginx_words import Directive, parse
+from logagg.servers.nginx_lexer import Directive, parse
 
 HERE = Place("conf", 1)
 

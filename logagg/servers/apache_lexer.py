@@ -1,7 +1,7 @@
 """The lines of Apache's configuration, and the sections that they form.
 
-The rules are those of `ap_cfg_getline` and `ap_getword_conf` in httpd's server/util.c: a line that ends with a backslash
-goes on in the next, also a comment; a backslash in quotes hides a quote or a backslash.
+The rules are those of `ap_cfg_getline` and `ap_getword_conf` in httpd's server/util.c: a line that ends with a
+backslash goes on in the next, also a comment; a backslash in quotes hides a quote or a backslash.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _WORD = re.compile(r"\S+")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A directive, or a section with what is in it."""
+    """A directive, or a section with its content."""
 
     name: str  # in lower case: names have no case
-    rest: str  # what follows the name, as it is written
+    rest: str  # the text after the name, as it is written
     place: Place = field(compare=False)
     section: tuple[Line, ...] | None = None
 
@@ -44,7 +44,7 @@ def parse(text: str, file: str) -> tuple[Line, ...]:
             found[-1].append(whole)
         elif line.startswith("<"):
             if not (start := _OPENED.match(line)):
-                raise place.error(f'{line[:40]!r} is no section: a ">" is missing', _CHECK)
+                raise place.error(f'{line[:40]!r} is not a section: a ">" is missing', _CHECK)
             opened.append(Line(start[1].lower(), start[2], place))
             found.append([])
         else:

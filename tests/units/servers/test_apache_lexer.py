@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logagg.errors import ConfigError
-from logagg.servers.apache_words import parse, words
+from logagg.servers.apache_lexer import parse, words
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_sections_nest() -> None:
         ("<A>\n</B>", "conf:2: unexpected </B>: expected </a>"),
         ("</A>", "conf:1: unexpected </A>: no section is open"),
         ("x\n<A>\ny", "conf:2: <a> is not closed"),
-        ("<A b", "conf:1: '<A b' is no section"),
+        ("<A b", "conf:1: '<A b' is not a section"),
     ],
 )
 def test_errors_name_the_line(text: str, message: str) -> None:
