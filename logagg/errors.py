@@ -1,10 +1,10 @@
-"""What can go wrong, and what each failure tells its reader.
+"""All failures that a user sees, and the message of each.
 
     LogaggError                 a failure that is shown as one line; exit status 1
     ├── ConfigError             the configuration is wrong: file, line, key, what to write instead
     ├── FormatError             a log format that cannot be understood, or that matches nothing
     ├── SourceError             a path that cannot be read, or holds no logs
-    ├── NotFound                there is nothing of a name that was asked for
+    ├── NotFound                no thing has the name that was asked for
     ├── ClockError              the machine's clock has not been set
     ├── LakeError               the lake cannot be used: not a lake, newer, moved, locked
     │   ├── LakeLocked          another process writes this lake
@@ -16,7 +16,7 @@
     ├── QueryFailed             DuckDB refuses the query, or cannot answer it
     ├── LimitReached            the query took more time, memory or rows than it may
     ├── ClusterError            tailers and workers do not fit together
-    ├── ServerError             a job server does not answer, or is not one
+    ├── ServerError             a job server does not answer, or another program does
     └── WireError               a message of the cluster that cannot be read
         ├── AuthError           its MAC is not right
         ├── OtherVersion        another version of the protocol wrote it
@@ -30,7 +30,7 @@ from __future__ import annotations
 
 
 class LogaggError(Exception):
-    """A failure said in one line: what, where, and what to do (`hint`)."""
+    """A failure in one line: what, where, and what to do (`hint`)."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -54,7 +54,7 @@ class SourceError(LogaggError):
 
 
 class NotFound(LogaggError):
-    """There is nothing of a name that was asked for."""
+    """No thing has the name that was asked for."""
 
 
 class ClockError(LogaggError):
@@ -112,7 +112,7 @@ class ClusterError(LogaggError):
 
 
 class ServerError(LogaggError):
-    """A job server does not answer, or is not one."""
+    """A job server does not answer, or another program does."""
 
 
 class WireError(LogaggError):

@@ -1,10 +1,10 @@
 """The metrics for Prometheus, each declared once: `logagg.scrape` serves them, docs/operations.md lists them.
 
     yield UNREAD.of(backlog)
-    yield from EVENTS.each(counts, KINDS)     # every kind, also those that there were none of
+    yield from EVENTS.each(counts, KINDS)     # every kind, also those with a count of 0
 
-A series that appears only with its first event hides that event: `increase()` sees no growth from nothing to one. So a counter
-with a label has all known values of it from the start, at 0.
+A series that appears only with its first event hides that event: `increase()` does not see a growth from nothing to
+one. So a counter with a label has all known values of it from the start, at 0.
 
 `promtool check metrics` in the tests holds the names to Prometheus' rules.
 """
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """The name of a number, what it says, and which processes show it; a counter's name ends in _total."""
+    """The name of a number, its meaning, and the processes that show it; a counter's name ends in _total."""
 
     name: str
     help: str

@@ -65,13 +65,13 @@ def ignore(notice: Notice) -> None:
 TRUNCATED = NoticeKind(
     "truncated",
     Level.WARNING,
-    "a log was truncated or replaced: what it holds now is read as a new log, from its start",
+    "a log was truncated or replaced: its present content is read as a new log, from its start",
     "see [rotation](#rotation)",
 )
 GONE = NoticeKind(
     "gone",
     Level.WARNING,
-    "a log is not found any more, and was not read to its end; reading goes on if it comes back",
+    "a log has disappeared before it was read to its end; reading goes on if it comes back",
     "mount its disk; keep rotated logs longer",
 )
 DESCRIPTORS = NoticeKind(
@@ -128,7 +128,7 @@ MERGE = NoticeKind(
 FORMAT = NoticeKind(
     "format",
     Level.WARNING,
-    "no format matches a log; it is left unread, and tried again when it has grown",
+    "no format matches a log; it is skipped, and tried again when it has grown",
     "name the format with `--log-format`",
 )
 FORMATS = NoticeKind(
@@ -138,11 +138,11 @@ FORMATS = NoticeKind(
     "format",
     "if it is not meant, name the format of the log with `--log-format`",
 )
-UNREAD = NoticeKind("unread", Level.WARNING, "a run with `--once` has left a log unread, and why", "as the text says")
+SKIPPED = NoticeKind("skipped", Level.WARNING, "a run with `--once` has skipped a log, and why", "as the text says")
 CONFIGURED = NoticeKind(
     "configured",
     Level.NOTICE,
-    "a log of a [server's configuration](configuration.md#logs) is not followed, and why; or what is odd about one that is",
+    "a log of a [server's configuration](configuration.md#logs) is not followed, and why; or one that is followed is odd",
     "as the text says",
 )
 RELOAD = NoticeKind("reload", Level.NOTICE, "the result of a SIGHUP")
@@ -249,7 +249,7 @@ def log_unreadable(path: str, problem: str) -> Notice:
 
 
 def archive_broken(path: str, problem: str) -> Notice:
-    return path_unreadable(path, f"{problem}; what was whole of it is counted")
+    return path_unreadable(path, f"{problem}; its whole part is counted")
 
 
 def last_line_unreadable(path: str, problem: str) -> Notice:
@@ -269,7 +269,7 @@ def log_found(path: str, position: int) -> Notice:
 
 
 def log_moved(path: str, before: str) -> Notice:
-    return SOURCE.of(f"{path} goes on with what was {before}", path=path, before=before)
+    return SOURCE.of(f"{path} continues the log that was {before}", path=path, before=before)
 
 
 def log_is_copy(path: str, original: str) -> Notice:
@@ -288,8 +288,8 @@ def log_has_further_format(path: str, name: str) -> Notice:
     return FORMATS.of(f"{path}: some lines are of another format, and read in it: {name}", path=path, format=name)
 
 
-def log_left_unread(problem: str) -> Notice:
-    return UNREAD.of(problem)
+def log_skipped(problem: str) -> Notice:
+    return SKIPPED.of(problem)
 
 
 # The clock
@@ -348,7 +348,7 @@ def database_again(path: str, kind: str) -> Notice:
 
 
 def database_broken(path: str, problem: str, is_usable: bool) -> Notice:
-    until = "what was read of it before is used" if is_usable else "what it would tell stays empty"
+    until = "the content read before is used" if is_usable else "its columns stay empty"
     return DATABASE.of(f"{path}: {problem}; until it can be read, {until}", path=path)
 
 
@@ -454,7 +454,7 @@ def shard_takes_no_jobs(shard: int, reason: str) -> Notice:
 
 
 def reading_again(why: str) -> Notice:
-    return AGAIN.of(f"{why}; reading again from what is committed")
+    return AGAIN.of(f"{why}; reading again from the committed positions")
 
 
 def message_refused(text: str, others: int, reason: str) -> Notice:

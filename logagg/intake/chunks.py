@@ -1,7 +1,7 @@
 """Read on in a content from a position, in chunks of whole lines.
 
 Each chunk is proved to follow what was read before: after every read the content must still hold the bytes that the
-fingerprint of the position covers. Else nothing of that read counts.
+fingerprint of the position covers. Otherwise the read is dropped.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class ChunkReader:
         return self.fingerprint.position
 
     @property
-    def proof(self) -> Fingerprint:
+    def furthest(self) -> Fingerprint:
         """Return the fingerprint of the furthest position that is known: a file that holds its bytes is that of the source."""
         return max(self._furthest, self.fingerprint, key=lambda one: one.position)
 
@@ -123,7 +123,8 @@ class ChunkReader:
         return None
 
     def last(self, accept: Callable[[bytes], bool]) -> Chunk | None:
-        """Return a chunk of what is left: lines that may go on, and what comes after the last newline if `accept` takes it for a line."""
+        """Return the rest as a chunk: lines that may go on, and the bytes after the last newline if `accept` takes them
+        for a line."""
         if self._reached is not self.fingerprint:
             return self._chunk(b"", too_long=1) if accept(b"") else None
         lines, fragment = self._left()
@@ -131,7 +132,7 @@ class ChunkReader:
         return self._take(data) if data else None
 
     def fragment(self) -> bytes:
-        """Return what comes after the last newline; empty if that is not a line, as blanks or NULs are not."""
+        """Return the bytes after the last newline; empty if they are not a line, but blanks or NULs."""
         return self._left()[1]
 
     def _left(self) -> tuple[bytes, bytes]:
@@ -150,8 +151,8 @@ class ChunkReader:
 
     def _attach(self, content: Content) -> bool:
         """Read on in this content if it holds what was read of the source; return whether it does."""
-        head, first, proof = self.source.head, content.first(), self.proof
-        if digest(first[: head.length]) != head.digest or not has_fingerprint(content, proof):
+        head, first = self.source.head, content.first()
+        if digest(first[: head.length]) != head.digest or not has_fingerprint(content, self.furthest):
             return False
         self._detach()
         self.content, self.first = content, first[: head.length]

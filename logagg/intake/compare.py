@@ -1,4 +1,4 @@
-"""Compare two contents: what they share, and which of them ends first."""
+"""Compare two contents: their common beginning, and which of them ends first."""
 
 from __future__ import annotations
 

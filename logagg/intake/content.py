@@ -144,7 +144,7 @@ class Compressed(_Stream):
 
     @property
     def complete(self) -> bool:
-        """Return whether what was read so far ends with a whole member."""
+        """Return whether the bytes read so far end with a whole member."""
         return self._decoder.at_end
 
     def read(self, position: int, size: int) -> bytes:
@@ -231,7 +231,8 @@ class Pipe(_Stream):
 
 
 def open_content(path: str) -> Content:
-    """Open a file by what it begins with, not by its name. Raises OSError, also for what is not a regular file."""
+    """Open a file by what it begins with, not by its name. Raises OSError, also for a path that is not a regular
+    file."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # O_NONBLOCK: opening a FIFO would block
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -17,8 +17,8 @@ class Cut:
     """How many of the bytes after a position to take, or why none."""
 
     end: int = 0  # take this many: whole lines
-    hole: bool = False  # what lies ahead begins with NUL bytes
-    too_long: bool = False  # what lies ahead is a line over the limit, and its end is not in sight
+    hole: bool = False  # the next bytes are NUL
+    too_long: bool = False  # the next line is over the limit, and its end was not read yet
 
 
 def all_lines(_ahead: memoryview, end: int) -> int:

@@ -92,7 +92,7 @@ def sources_in(known: Sequence[KnownSource], files: Iterable[Found]) -> list[Kno
 
 def _may_continue(candidate: Candidate, reader: Reader) -> bool:
     """Return whether a file's name permits it to continue a source: any name does if the fingerprint is full."""
-    if reader.proof.length == FINGERPRINT_BYTES:
+    if reader.furthest.length == FINGERPRINT_BYTES:
         return True
     if reader.content and len(reader.content.first()) == FINGERPRINT_BYTES and _holds_open_file(candidate, reader):
         return True
@@ -118,14 +118,14 @@ def _holds_open_file(candidate: Candidate, reader: Reader) -> bool:
 
 def _holds_all(candidate: Candidate, reader: Reader) -> bool:
     source, stat = reader.source, candidate.stat
-    if not reader.proof.position:
+    if not reader.furthest.position:
         return _holds_open_file(candidate, reader)
     if candidate.content.compression and candidate.content.compression == source.compression:
         if is_unchanged(source, stat):
             return (
                 True  # the same archive on another device; to check the fingerprint it would be decompressed to its end
             )
-    return has_fingerprint(candidate.content, reader.proof)
+    return has_fingerprint(candidate.content, reader.furthest)
 
 
 def _holds_source(content: Content, known: KnownSource) -> bool:
@@ -158,10 +158,10 @@ def _kind_of(candidate: Candidate, reader: Reader, *, settled: bool) -> MatchKin
 
 def _beginning(candidate: Candidate, reader: Reader, *, settled: bool) -> MatchKind | None:
     """Judge a file that begins like a source without a file, but did not hold all that was read of it."""
-    if not reader.proof.position:
+    if not reader.furthest.position:
         return "wait" if reader.content and is_incomplete(candidate.content) else None
     if candidate.content.read(
-        reader.proof.position - 1, 1
+        reader.furthest.position - 1, 1
     ):  # it is longer, and its bytes differ, unless it grew meanwhile
         return "same" if _may_continue(candidate, reader) and _holds_all(candidate, reader) else None
     if is_incomplete(candidate.content) or (not settled and not candidate.found.live):
@@ -204,8 +204,8 @@ def _compared(candidate: Candidate, reader: Reader) -> MatchKind | None:
 def _precedes(candidate: Candidate, reader: Reader, original: Content) -> bool:
     """Return whether a rotated file cannot be a copy of a log, since it was last written before the log's file was made.
 
-    A backup may be older than its log: an editor renames the log, and writes it anew. A log whose last change is older than
-    its file was copied from another machine with the times of that one, which prove nothing.
+    A backup may be older than its log: an editor renames the log, and writes a new file. A log whose last change is
+    older than its file was copied from another machine with the times of that one, which prove nothing.
     """
     found = candidate.found
     if candidate.content.compression or original.compression or found.live:
@@ -222,7 +222,7 @@ def _short_copy(candidate: Candidate, reader: Reader, *, settled: bool) -> Match
     # An editor has renamed the log to a backup, which it may be about to delete, and written it again.
     rewritten = found.absolute == reader.former_path and reader.position > 0
     if rewritten and is_called_a_copy(reader.last_path, found.absolute):
-        return "same" if has_fingerprint(content, reader.proof) else None
+        return "same" if has_fingerprint(content, reader.furthest) else None
     related = are_related(found.path, reader.source.path)
     if not (related or content.compression) or not _begins_alike(candidate, reader):
         return None
@@ -265,7 +265,7 @@ def _begins_alike(candidate: Candidate, reader: Reader) -> bool:
     return 0 < head.length <= len(first) and digest(first[: head.length]) == head.digest
 
 
-# what is known of a source
+# a known source
 
 
 def _is_missing(reader: Reader) -> bool:
@@ -279,7 +279,7 @@ def _is_intact(reader: Reader) -> bool:
         return reader.is_intact()
     try:
         with file_of(reader) as file:
-            return key_of(file.stat()) == (reader.source.device, reader.source.inode) and file.holds(reader.proof)
+            return key_of(file.stat()) == (reader.source.device, reader.source.inode) and file.holds(reader.furthest)
     except FileNotFoundError:
         return False
     except OSError:

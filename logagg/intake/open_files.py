@@ -14,7 +14,7 @@ from logagg.errors import SourceError
 from logagg.intake.reader import Reader
 from logagg.quantities import counted
 
-# Descriptors for what comes and goes beside the logs: a file that is judged, and the one that it is compared with; listings,
+# Descriptors for short use beside the logs: a file that is judged, and the one that it is compared with; listings,
 # heartbeats, file events, scrapes.
 RESERVE = 12
 FEWEST = 8  # logs that can stay open, at least
@@ -66,7 +66,7 @@ class OpenFiles:
             reader.park()
 
     def _park_idle(self, most: int) -> bool:
-        """Park sources that are read to their end until at most so many are open; return whether that is so."""
+        """Park sources that are read to their end until at most `most` are open; return whether that succeeded."""
         if len(self._open) <= most:
             return True
         self._open = {id_: reader for id_, reader in self._open.items() if reader.content}

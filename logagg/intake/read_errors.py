@@ -12,7 +12,7 @@ class ReadErrors:
         self._looks = 0
         self._errors: dict[str, tuple[int, str]] = {}  # by path: the number of the last look that met it, the reason
 
-    def look(self) -> None:
+    def begin_look(self) -> None:
         """Begin a look, and drop the errors that the last one did not report."""
         self._looks += 1
         self._errors = {path: one for path, one in self._errors.items() if one[0] >= self._looks - 1}

@@ -32,7 +32,7 @@ def stamp_of(stat: os.stat_result) -> Stamp:
 
 
 class SourceState(Enum):
-    """What has become of the file of a source in this run."""
+    """The state of a source's file in this run."""
 
     WAITING = "waiting"  # not opened: not found yet, or unchanged since an earlier run finished it
     OPEN = "open"

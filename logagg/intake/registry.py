@@ -85,7 +85,7 @@ class SourceRegistry:
         ends = EndPositions(clock.now(), list(self.readers.values())) if from_end else None
         self._unknown = UnknownFiles(self, clock, ends, patient=patient)
 
-    def look(self, files: Sequence[Found]) -> None:
+    def identify(self, files: Sequence[Found]) -> None:
         """Find out which source each file is; files of new sources are opened at their start, or where `--from end` begins."""
         self._oldest = {}
         if files is not self._files:
@@ -114,7 +114,7 @@ class SourceRegistry:
                 continue
             note = reader.source.note
             if not reader.source.finished and reader.source.path != STDIN:
-                note = f"not found any more after {counted(reader.position, 'byte was', 'bytes were')} read; anything after them is lost unless it comes back"
+                note = f"no longer found after {counted(reader.position, 'byte was', 'bytes were')} read; anything after them is lost unless it comes back"
                 self._notice(log_gone(reader.source.path, note))
             self._part(reader, note)
 
@@ -129,7 +129,7 @@ class SourceRegistry:
         """Close a source's file, since no more is expected of it; it is opened again when it grows."""
         reader.finish()
         self.changed = True
-        if not reader.seen and not reader.proof.position:
+        if not reader.seen and not reader.furthest.position:
             self._drop(reader)
 
     def is_ready(self, reader: Reader) -> bool:
@@ -317,7 +317,7 @@ class SourceRegistry:
         self._lost = [one for one in self._lost if one is not reader]
         self._part(
             reader,
-            f"cut at its front after {counted(reader.position, 'byte was', 'bytes were')} read; what stays is not counted again",
+            f"cut at its front after {counted(reader.position, 'byte was', 'bytes were')} read; the rest is not counted again",
         )
 
     def look_again(self) -> None:

@@ -46,7 +46,7 @@ class Candidate:
 
     @property
     def is_half_made(self) -> bool:
-        """Whether it is an archive that is being written, of which too little can be read to tell what it is."""
+        """Whether it is an archive that is still being written, and too short to be identified."""
         return len(self.first) < FINGERPRINT_BYTES and is_incomplete(self.content)
 
 
@@ -101,7 +101,7 @@ def head_of(reader: Reader) -> Fingerprint:
 def first_of(reader: Reader) -> bytes:
     """Return the first bytes of a source: those of its file while that holds what was read, else those that were read.
 
-    There are none where they are not in memory, and the source has no file.
+    There are none if they are not in memory and the source has no file.
     """
     first = reader.content.first() if reader.content else _first_of_file(reader)
     return first if first.startswith(reader.first) else reader.first
@@ -141,4 +141,4 @@ def _likelihood(candidate: Candidate, reader: Reader) -> tuple[bool, bool, bool,
     """Return a sort key for sources that begin alike: the likeliest is the greatest."""
     found, source = candidate.found, reader.source
     same_inode = candidate.stat.st_ino == source.inode
-    return found.absolute == reader.last_path, same_inode, reader.stream == found.stream, reader.proof.position
+    return found.absolute == reader.last_path, same_inode, reader.stream == found.stream, reader.furthest.position

@@ -40,4 +40,4 @@ class SourceTable:
 
     def without_file(self) -> frozenset[str]:
         """Return the ids of the sources of which something was read, and whose files the last look did not find."""
-        return frozenset(id_ for id_, reader in self.readers.items() if not reader.seen and reader.proof.position)
+        return frozenset(id_ for id_, reader in self.readers.items() if not reader.seen and reader.furthest.position)

@@ -32,9 +32,9 @@ from logagg.records import Chunk, KnownSource, Source
 
 ROUNDS = 3  # of looking and reading in a poll: files that turn out to be replaced need another look
 LOOK_AGAIN = 0.5  # seconds between looks during a long poll, to open logs before they are rotated and deleted
-BLOCK = 1 << 20  # bytes of what comes before a position, and how many of them may be looked through
-LOOK_BACK = 64 << 20
-LONGEST_LINE = 1 << 13  # that may reach beyond a block
+BLOCK = 1 << 20  # bytes before a position that are read at a time
+LOOK_BACK = 64 << 20  # bytes before a position that are searched at most
+LONGEST_LINE = 1 << 13  # bytes of a line that may reach beyond a block
 MISS_AFTER = 60.0  # seconds between searches for sources without a file
 
 
@@ -127,7 +127,7 @@ class Tailer:
     def check_clock(self) -> None:
         """Raise ClockError if the clock is not set: a run with --once would end with logs unread."""
         if not is_set(now := self._clock.now()):
-            raise ClockError(not_set(now), "set it; what was not read yet is read then")
+            raise ClockError(not_set(now), "set it; the rest is read then")
 
     def sources(self) -> list[Source]:
         """Return every source in its current state."""
@@ -155,9 +155,10 @@ class Tailer:
         self._reader(source).note_format(format)
 
     def bytes_before(self, source: str, position: int, sign: bytes) -> Iterator[bytes]:
-        """Yield what a source has before a position, in blocks, the nearest first, if its beginning has a sign; then its beginning.
+        """Yield the bytes before a position in blocks, the nearest first, if the source's beginning has a sign; then
+        its beginning.
 
-        Of what is compressed, there is only its beginning; of a file that is not open, and of a pipe, there is nothing.
+        A compressed file yields its beginning only; a pipe, or a file that is not open, nothing.
         """
         content = self._reader(source).content
         first = content.read(0, min(position, BLOCK)) if content and position else b""
@@ -185,7 +186,7 @@ class Tailer:
         self._finder = Finder(paths, self._clock.now, apart)
 
     def fragment(self, source: str) -> bytes:
-        """Return what comes after the last newline of a source, read again. Raises Replaced or OSError."""
+        """Return the bytes after the last newline of a source, read again. Raises Replaced or OSError."""
         return self._reader(source).fragment()
 
     def refuse(self, source: str) -> None:
@@ -249,8 +250,8 @@ class Tailer:
 
     def _look(self) -> None:
         errors = self._registry.read_errors
-        errors.look()
-        self._registry.look(self._finder.find())
+        errors.begin_look()
+        self._registry.identify(self._finder.find())
         for folder, problem in self._finder.problems():
             if not errors.within(folder):  # else the wanted file itself was reported
                 self._registry.tell(path_unreadable(folder, problem))
@@ -305,7 +306,7 @@ class Tailer:
             self._registry.tell(log_has_nul_bytes(reader.source.path, chunk.skipped, chunk.start))
 
     def _finish_idle(self) -> Iterator[Chunk]:
-        """Finish sources that are rotated or compressed and not written to any more."""
+        """Finish sources that are rotated or compressed, and no longer written to."""
         for reader in list(self._registry.readers.values()):
             if not (_is_live(reader) and reader.seen):
                 yield from self._finish_if_over(reader)
@@ -340,7 +341,7 @@ class Tailer:
         return content.complete or bool(content.broken)
 
     def _last_line(self, reader: Reader, whole: Callable[[str, bytes], bool] | None) -> Iterator[Chunk]:
-        """Yield what is left of a log; the line after the last newline, if `whole` is given, only if that accepts it."""
+        """Yield the rest of a log; the line after the last newline only if `whole`, if given, accepts it."""
         if reader.content is None and not self._may_have_rest(reader):
             return
         if reader.refused or (isinstance(reader.content, Compressed) and not reader.content.complete):
@@ -381,7 +382,7 @@ def _is_live(reader: Reader) -> bool:
 
 def _age(reader: Reader) -> tuple[bool, tuple[int, str, int]]:
     """Return a sort key by age; a file that is deleted is older than those that are not."""
-    assert reader.found, "only what was found is read"
+    assert reader.found, "only the logs that were found are read"
     return reader.seen, reader.found.age
 
 

@@ -1,4 +1,4 @@
-"""Logs that were cut at their front, as by `tail -n 1000`: where in what is left the position read lies."""
+"""Logs that were cut at their front, as by `tail -n 1000`: at which offset of the rest the read position lies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files whose inode is not that of a known source: what each one is, and when it has to be examined again."""
+"""Files whose inode is not that of a known source: which source each one is, and when it has to be examined again."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class UnknownFile:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the last look at an unknown file found."""
+    """The findings of the last look at an unknown file."""
 
     path: str
     stamp: Stamp

@@ -1,4 +1,4 @@
-"""Wakes the tail when files are created, deleted or renamed. Events are hints: the next poll finds what they missed.
+"""Wakes the tail when files are created, deleted or renamed. Events are hints: the next poll finds changes without one.
 
 Writes do not wake it: a busy log would make an event for each line, and the poll finds them soon enough.
 """

@@ -99,7 +99,7 @@ def merge_line(merging: MergeProgress, enabled: bool) -> Iterator[None]:
 
 
 def summary(tally: Tally, seconds: float, lake: Path) -> Iterable[str]:
-    """Yield the lines of the summary: what was read, and what to type next."""
+    """Yield the lines of the summary: the counts of the run, and the commands to type next."""
     rate = tally.lines / max(seconds, 1e-3)
     yield f"{counted(tally.lines, 'line')} ({size(tally.bytes)}) in {seconds:.1f} s, {rate:,.0f} lines/s"
     if tally.kinds:

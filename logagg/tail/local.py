@@ -247,7 +247,7 @@ class LocalSink:
         return threading.Thread(target=self._guard, args=(stage,), name=stage.__name__, daemon=True)
 
     def _guard(self, stage: Callable[[], None]) -> None:
-        """Run a stage; if it fails, stop them all. What was not committed is read again at the next start."""
+        """Run a stage; if it fails, stop them all. Uncommitted lines are read again at the next start."""
         try:
             stage()
         except Closed:

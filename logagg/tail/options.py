@@ -40,7 +40,7 @@ class TailOptions:
         return list(dict.fromkeys((*self.paths, *(config.paths if self.configured else ()))))
 
     def check_paths(self) -> None:
-        """Raise SourceError for a path for which the run need not wait: one that was named, or if there is no other."""
+        """Raise SourceError for a path for which the run need not wait: one that was named, or the only one."""
         check(self.paths, waits=not self.once)
         configured = self.follows(self.config)
         is_in_vain = self.once and all(one == STDIN or problem(one) for one in configured)

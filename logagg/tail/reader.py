@@ -38,7 +38,7 @@ class _Parsing:
         parsed.add_done_callback(self._done)
 
     def wait(self) -> None:
-        """Wait until there is none."""
+        """Wait until no chunk is uncommitted."""
         with self._changed:
             self._changed.wait_for(lambda: not self._chunks)
 

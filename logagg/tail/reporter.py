@@ -1,4 +1,4 @@
-"""Sends a heartbeat every few seconds: what a tail follows, waits for, cannot read, and cannot parse."""
+"""Sends a heartbeat every few seconds: the logs that a tail follows, waits for, cannot read, and cannot parse."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from logagg.tail.skipped import no_format
 
 EVERY = 5.0  # seconds between heartbeats
 AT_LEAST = 1.0  # seconds between heartbeats, at least, even after a change
-MOST_LOGS = 1000  # logs in a heartbeat: with so many it has 82 kB and takes 8 ms
+MOST_LOGS = 1000  # logs in a heartbeat: with that many, writing one took 8 ms, for 82 kB
 MOST_PROBLEMS = 1000
 
 

@@ -106,7 +106,7 @@ class Run:
         self._geo: GeoSettings | None = None
         self._cut_short = False  # by a signal
         self._waker = Waker(notices.report)
-        self._unread = SkippedLogs(notices, ends=options.ends)
+        self._skipped = SkippedLogs(notices, ends=options.ends)
         self._tailer: Tailer | None = None
         self._renew_stats()
 
@@ -137,7 +137,7 @@ class Run:
             self._waker.stop()
         if self._options.ends:
             self._destination.refuse_damaged()
-            self._unread.complain(self._paths, in_vain=not self._stats.tally.lines)
+            self._skipped.complain(self._paths, in_vain=not self._stats.tally.lines)
 
     def _tell_news(self) -> None:
         for notice in self._options.news():
@@ -185,11 +185,11 @@ class Run:
         return False
 
     def _renew_stats(self) -> None:
-        self._stats = Stats(Tally(record=self._unread.record), Freshness(self._clock))
+        self._stats = Stats(Tally(record=self._skipped.record), Freshness(self._clock))
         self._reporter = Reporter(
             self._options,
             self._destination.say,
-            self._unread.record,
+            self._skipped.record,
             self._stats.freshness,
             self._clock,
             tailer=self._destination.tailer,
@@ -212,7 +212,7 @@ class Run:
             reserved=beginning.descriptors,
             once=options.once,
             clock=self._clock,
-            notice=self._unread.report,
+            notice=self._skipped.report,
             may_forget=self._destination.may_forget,
         )
 
@@ -339,7 +339,7 @@ class Run:
             return "" if given else logs.format_of(*tailer.names(source))
 
         def refused(source: str) -> None:
-            self._unread.refuse(tailer.source(source), formats.given_for(source), formats.why(source))
+            self._skipped.refuse(tailer.source(source), formats.given_for(source), formats.why(source))
 
         def before(source: str) -> str:
             return format_before(tailer.sources(), tailer.source(source))

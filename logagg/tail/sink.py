@@ -1,7 +1,7 @@
 """Where a tail's chunks go: a sink takes them, and a destination makes the sinks of a run.
 
 There are two of each: into the lake of this process (`tail.local`), and to workers elsewhere (`cluster.remote`).
-`tests/contracts/` holds both to what is promised here.
+`tests/contracts/` holds both to these promises.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Sink(Protocol):
         ...
 
     def cut(self) -> None:
-        """Accept nothing more, and drop what is uncommitted."""
+        """Accept nothing more, and drop all uncommitted chunks."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Logs that are left unread, because they cannot be read or match no format."""
+"""Logs that are skipped, because they cannot be read or match no format."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from logagg.errors import FormatError, LogaggError, SourceError
 from logagg.notice_log import Notices
-from logagg.notices import RETRYING, UNREADABLE, Notice, log_left_unread, log_without_format
+from logagg.notices import RETRYING, UNREADABLE, Notice, log_skipped, log_without_format
 from logagg.records import Source
 from logagg.tail.parse_record import ParseRecord
 
@@ -41,7 +41,7 @@ class SkippedLogs:
         grave = [one for one in refused if one[0] in named or in_vain]
         failures = [*self._unreadable, *(_no_format(*one) for one in grave)]
         for error in [*failures[1:], *(_no_format(*one) for one in refused if one not in grave)]:
-            self._notices.report(log_left_unread(str(error)))
+            self._notices.report(log_skipped(str(error)))
         if failures:
             raise failures[0]
 
