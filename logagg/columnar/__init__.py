@@ -1,1 +1,3 @@
-"""Columns of text and bytes: slices of a buffer, dictionary encoding, encoded text."""
+"""In: a buffer of bytes, and the places of values in it.
+Out: slices, and columns encoded as their distinct values and a code for each row.
+Promise: no Python code runs for each row; equal values of a column are stored once."""

@@ -1,4 +1,5 @@
-"""A rollup is filled from requests: what it has not counted, by the newest catalog, becomes parts and one pending commit.
+"""Fills a rollup from requests: the lines that it has not counted, by the newest catalog, become parts and one pending
+commit.
 
     requests of the uncounted ranges ──▶ events ──▶ rows ──▶ added up ──▶ parts ──▶ (a commit: they count, the ranges are gone)
 
@@ -55,12 +56,12 @@ class Backfill:
 
     @property
     def ranges(self) -> Ranges:
-        """What the rollup has not counted."""
+        """The ranges that the rollup has not counted."""
         return self.state.uncounted.get(self.rollup.name, {})
 
     @property
     def since(self) -> datetime:
-        """From when on it is filled: before, there are no requests, or not all."""
+        """The time from which on it is filled; requests before it are missing, or incomplete."""
         return self.state.requests_from
 
     @property
@@ -103,7 +104,7 @@ class Backfill:
         return [part for part in self.state.parts if part.rollup == REQUESTS and part.max_ts >= self.since]
 
     def _check(self, parts: list[Part]) -> None:
-        """Raise LakeError for a damaged part: what it held would never be counted."""
+        """Raise LakeError for a damaged part: its requests would never be counted."""
         for part in parts:
             if damage(self.root, part):
                 raise LakeError(f"{self.root / part.path}: damaged ({holds(part)})", CHECK)
@@ -134,7 +135,7 @@ class Backfill:
         return wanted
 
     def _note(self, wanted: pa.Table) -> None:
-        """Note how much is counted, from when to when, and what is not known of it."""
+        """Note how much is counted, from when to when, and which lines are missing."""
         self.requests += wanted.num_rows
         first, last = wanted["ts"][0].as_py(), wanted["ts"][-1].as_py()
         self.first, self.last = min(self.first or first, first), max(self.last or last, last)

@@ -1,4 +1,4 @@
-"""What a lake's state is in the tables of its catalog: records -> rows, and rows -> records."""
+"""The state of a lake in the tables of its catalog: records -> rows, and rows -> records."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Committer:
         return self.state.commits[-1].committed_at.timestamp() if self.state.commits else None
 
     def clock_is_settled(self) -> bool:
-        """Tell whether what is old by the clock may be deleted: it has not leapt lately."""
+        """Tell whether files that are old by the clock may be deleted: it has not jumped lately."""
         return self._clock.now() - self.steady_since() >= SETTLED
 
     def steady_since(self) -> float:
@@ -162,7 +162,7 @@ class Committer:
             return str(state.id), state.commits[-1]
 
     def _clear_abandoned(self) -> None:
-        """Delete what no catalog names, and no process that fills its rollup can want any more."""
+        """Delete files that no catalog names, and that no running backfill still needs."""
         grace = max(self._config.lake.grace, LEAST_GRACE)
         for folder in {path.parent for path in self._root.glob(BACKFILLS)}:
             if not locks.is_leased(self._root, f"{locks.BACKFILL}{folder.name}"):
@@ -205,7 +205,7 @@ class Committer:
         for name, pending in self._pending.unapplied():
             status: str = state.status_of(pending) if pending else BROKEN
             if pending and status == STALE and before.status_of(pending) == "applied":
-                status = "applied"  # and what it brought has been replaced since, by another of these
+                status = "applied"  # and a later one of these has replaced its parts
             if pending and status == "due":
                 state, status = self._applied(state, pending)
                 old += pending.old if status == "applied" else ()

@@ -77,7 +77,7 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def remove(paths: Iterable[Path]) -> None:
-    """Delete files. A file that is gone already, or cannot be deleted now, is no failure."""
+    """Delete files. A file that is already gone, or cannot be deleted now, is ignored."""
     for path in paths:
         try:
             path.unlink()

@@ -236,7 +236,7 @@ class Lake:
 
         Raises CommitFailed: nothing has changed, and the same commit can be tried again; or Fenced.
         """
-        assert not self._unseen, "data without a catalog are no lake"
+        assert not self._unseen, "data without a catalog are not a lake"
         with failing_as_commit(self._root):
             parts = self._flushes.write(deltas, self._tables)
             self._commits.reached("parts")

@@ -52,7 +52,7 @@ class Merger:
             self._serving = self._others.submit(self._tidy)
 
     def begin(self) -> None:
-        """Merge what is due, unless a round is running, or failed a moment ago, or merges are to stop."""
+        """Start the merges that are due, unless a round is running, has just failed, or merges are to stop."""
         self.serve()
         if self._is_idle() and not self._lake.merging.stops and self._clock.monotonic() >= self._not_before:
             self._running = self._executor.submit(self._merge)

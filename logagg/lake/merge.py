@@ -170,7 +170,8 @@ class _Input:
 
 
 class _Inputs:
-    """The rows of parts, in batches: the next is always of what is furthest behind. A part is open while it has rows left."""
+    """The rows of parts, in batches: the next is always of the part that is furthest behind. A part is open while it
+    has rows left."""
 
     def __init__(self, root: Path, parts: Sequence[Part], table: Table) -> None:
         self._root, self._table, self._most = root, table, _most_open(parts, table)

@@ -78,7 +78,7 @@ def give_link(path: Path) -> None:
 
 
 def _wanted(folder: Path) -> tuple[int, int]:
-    """Return the owner and group of what is made in a folder; a lake may be a mount whose directory is root's."""
+    """Return the owner and group of new files in a folder; a lake may be a mount whose directory is root's."""
     found = folder.stat()
     with contextlib.suppress(OSError):
         return (folder / SECRET).lstat().st_uid, found.st_gid

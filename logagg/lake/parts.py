@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 # Levels: a part as flushed, and merged by hour, day and month of the events.
 FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
-# A row group's rows, and what they may take in memory.
+# The most rows of a row group, and the most memory that they may take.
 ROW_GROUP, GROUP_BYTES = 1 << 17, 16 << 20
 ATTEMPTS = 3  # to make a file in a directory that several writers make at the same time
 READ = 1 << 20  # bytes, in memory, of one read of a row group: each read costs 0.2 ms
-WORDS = pa.dictionary(pa.int32(), pa.string())
+ENCODED = pa.dictionary(pa.int32(), pa.string())
 _PATH = re.compile(r"data/[^/]+/[^/]+\.parquet")
 _EPOCH, _MICROSECOND = datetime.fromtimestamp(0, UTC), timedelta(microseconds=1)
 _SUMMED = ("bytes", *FLOAT_COLUMNS)  # of events
@@ -87,7 +87,7 @@ class PartWriter:
         self._span: list[datetime] = []
         # Text goes in as it is, dictionary-encoded; in the file that is an encoding, not a type.
         self._schema = pa.schema(
-            [field.with_type(WORDS) if field.type == pa.string() else field for field in table.schema]
+            [field.with_type(ENCODED) if field.type == pa.string() else field for field in table.schema]
         )
 
     def __enter__(self) -> Self:

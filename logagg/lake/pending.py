@@ -33,10 +33,10 @@ from logagg.lake.uncounted import Range
 from logagg.lake.watermarks import Derived
 from logagg.records import Delta
 
-FOLDERS = "pending", "intents"  # where they are; where logagg 0.1.0 had them, which are no longer applied
+FOLDERS = "pending", "intents"  # of pending commits; of those of logagg 0.1.0, which are deleted unapplied
 STALE, BROKEN = "stale", "broken"
 _UNAPPLIED = "pending"
-# What it is, version, CRC-32 of all that follows, length of the header (JSON). The clicks follow, an Arrow stream.
+# Magic, version, CRC-32 of the rest, length of the header (JSON). The clicks follow, an Arrow stream.
 _FRAME = struct.Struct("!6sBII")
 _MAGIC, _VERSION = b"commit", 3
 

@@ -1,4 +1,4 @@
-"""Repairs a lake: saves what is intact, and gives up damaged parts in a commit that records them in `lost_parts`.
+"""Repairs a lake: keeps the intact parts, and gives up damaged ones in a commit that records them in `lost_parts`.
 
 If there is a backup, restore it instead.
 """
@@ -56,7 +56,7 @@ def _catalog(root: Path) -> Iterator[str]:
         path, state = found
         with failing_as_commit(root):
             _link(root, path)
-        yield f"{root / LINK}: goes back to commit {state.id}; a tail reads again what came after it"
+        yield f"{root / LINK}: goes back to commit {state.id}; a tail reads the lines after it again"
     finally:
         os.close(lock)
 

@@ -117,7 +117,7 @@ class State:
     commits: tuple[CommitInfo, ...] = ()
     clicks: pa.Table | None = None
     rollups: Mapping[str, pa.Schema] = field(default_factory=dict)  # all that have, or had, a view
-    uncounted: Uncounted = field(default_factory=dict)  # what rollups have not counted
+    uncounted: Uncounted = field(default_factory=dict)  # the ranges that rollups have not counted
     requests_from: datetime = NEVER  # from when on there is a request for each event of a kind that is kept
     requests_kinds: tuple[str, ...] = ()  # the kinds that are kept
     gone: datetime = NEVER  # the newest bucket that retention has dropped, of any rollup

@@ -1,4 +1,4 @@
-"""What rollups have not counted: the lines that were read before a rollup was defined, as ranges of positions.
+"""Lines that rollups have not counted, since they were read before the rollup was defined, as ranges of positions.
 
 `logagg backfill` counts them from requests. A range names the lines of one shard, so it stays exact where shards commit
 apart; ranges only shrink by a commit that counts them, so they are counted once.
@@ -109,7 +109,7 @@ def without(uncounted: Uncounted, rollup: str, some: Ranges) -> Uncounted:
 
 
 def without_sources(uncounted: Uncounted, gone: Container[str]) -> Uncounted:
-    """Return the same without some sources, of which nothing can be counted any more."""
+    """Return the same without some sources, whose lines can no longer be counted."""
     left = {
         name: {source: some for source, some in ranges.items() if source not in gone}
         for name, ranges in uncounted.items()

@@ -123,11 +123,11 @@ def _lost(root: Path, what: str) -> Problem:
         return Problem(what, RESTORE)
     path, state = found
     link = shlex.join(["ln", "-sfn", str(path.relative_to(root)), str(root / LINK)])
-    return Problem(what, f"go back to commit {state.id} with: {link}; a tail then reads again what came after it")
+    return Problem(what, f"go back to commit {state.id} with: {link}; a tail then reads the lines after it again")
 
 
 def sound_before(root: Path) -> tuple[Path, State] | None:
-    """Return the newest catalog that is sound and whose files are all there, and what it says."""
+    """Return the newest catalog that is sound and whose files are all there, and its state."""
     for path in sorted((root / catalog.FOLDER).glob("*.duckdb"), key=catalog.age, reverse=True):
         try:
             state = catalog.read(path)

@@ -1,6 +1,6 @@
 """Headers that HAProxy captures: the log has them in braces, without names, as its configuration says: `{example.com|Mozilla/5.0}`.
 
-What a place holds is told by all its values, and it is used only if they prove it.
+All values of a place together decide its field, and it is used only if they prove it.
 """
 
 from __future__ import annotations

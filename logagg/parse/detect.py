@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from logagg.parse.captures import capture_templates
-from logagg.parse.combined.write import open_template, templates
+from logagg.parse.combined.templates import open_template, templates
 from logagg.parse.csv_detect import csv_formats
 from logagg.parse.envelopes.kinds import DEEPEST, timed
 from logagg.parse.envelopes.kinds import named as named_envelopes
@@ -28,7 +28,7 @@ from logagg.records import Chunk, Fingerprint
 GLANCE = 16  # lines by which it is decided whether a format is worth an attempt
 MOST_TOGETHER = 4  # formats of one log's first lines
 SOME = 60  # lines from which formats are written, and of which one at least must match
-FEW = 10  # of so many lines in an envelope, one has a format: other programs write into such a log, too
+FEW = 10  # of that many lines in an envelope, one must have the format: other programs write into such a log, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class Detector:
 def _unwrapped(lines: Sequence[bytes], likely: Sequence[Format], choose: _Choose, around: str = "") -> Format | None:
     """Choose formats inside the envelopes of lines, if there is one: certain ones come off first.
 
-    What lines without an envelope may look like, too, is taken for one only if they have no format without it.
+    An envelope that plain lines may resemble is used only if they have no format without it.
     """
 
     def in_envelope(*, certain: bool) -> Format | None:
@@ -154,7 +154,7 @@ def _unwrapped(lines: Sequence[bytes], likely: Sequence[Format], choose: _Choose
 
 
 def _with_times(fmt: Format | None, lines: Sequence[bytes], now: float) -> Format | None:
-    """Return a format, unless its lines need the time of an envelope, and that is none: it has no year."""
+    """Return a format, unless its lines need the time of an envelope whose times have no year."""
     needed = fmt and any(one.outer_time for one in fmt.each)
     return fmt if fmt and (not needed or count(lines, fmt, now)) else None
 
@@ -182,7 +182,7 @@ def count(lines: Sequence[bytes], fmt: Format, now: float) -> int:
 
 
 def has_literals(lines: Sequence[bytes], fmt: Format) -> bool:
-    """Tell whether a line has what stands between a format's values: without that, none matches."""
+    """Tell whether a line has the literals between a format's values: without them, it cannot match."""
     if fmt.columns:
         return any(max(line.count(fmt.separator), line.count(b"\t")) >= fmt.needed - 1 for line in lines)
     return not fmt.steps or any(line.startswith(fmt.prefix, _begin(line)) and _in_order(line, fmt) for line in lines)

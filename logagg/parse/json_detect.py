@@ -147,7 +147,7 @@ def _candidates(values: Values) -> dict[str, str]:
 
 
 def _field_of(path: str, values: Sequence[bytes]) -> str:
-    """Return the field that a key holds; empty if it is none that is known."""
+    """Return the field that a key holds; empty if it is unknown."""
     name, unit = _known(_name(path))
     field = _NAMES.get(name, "")
     if unit is not None:
@@ -188,7 +188,8 @@ def _known(name: str) -> tuple[str, str | None]:
 
 
 def _name(path: str) -> str:
-    """Return a path as the tables have it: in small letters, without marks, and without what is around the fields."""
+    """Return a path as the tables have it: in small letters, without marks, and without the objects around the
+    fields."""
     parts = [_PLAIN.sub("", part.lower()) for part in path.removeprefix("_source.").split(".")]
     while len(parts) > 1 and parts[0] in _AROUND:
         parts.pop(0)

@@ -8,7 +8,7 @@ from statistics import median, quantiles
 
 from logagg.parse.schemas import DURATION, DURATION_LENGTH, WRITTEN_DURATION
 
-# What follows the name of a duration, and its unit; empty where the values have to prove it.
+# The end of the name of a duration, and its unit; empty where the values have to prove it.
 _SUFFIXES = {
     **dict.fromkeys(("", "time", "human"), ""),
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "seconds"),

@@ -48,7 +48,7 @@ def nothing_known(source: str) -> str:
 
 
 def no_bytes(source: str, position: int, sign: bytes) -> Iterable[bytes]:
-    """Have nothing of a source but what is read."""
+    """Have no bytes of a source but the chunk."""
     return ()
 
 
@@ -64,8 +64,8 @@ def _last_header(chunk: Chunk, fmt: Format) -> bytes:
 class SourceFormats:
     """Remembers the formats of each source, and detects those of a new one from its first lines.
 
-    A parser that finds lines of another format reads them in that (`learn`), so what is remembered here makes the next lines
-    faster to read, and decides where several formats could be meant; no line depends on it for being read.
+    A parser that finds lines of another format reads them in that (`learn`). The remembered formats make the next lines faster
+    to read, and decide between several formats that match; every line can be read without them.
     """
 
     def __init__(

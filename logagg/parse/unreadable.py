@@ -1,4 +1,4 @@
-"""Logs that are known, and cannot be read: what their lines lack."""
+"""Known kinds of logs that cannot be read, since their lines lack a field."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _KNOWN = (
 
 
 def why_unreadable(lines: Sequence[bytes]) -> str:
-    """Return what is missing in lines that have no known format; empty if they are of no kind that is known."""
+    """Return the field that is missing in lines without a known format; empty if their kind is unknown."""
     if lines[:1] and lines[0].startswith((b"\xff\xfe", b"\xfe\xff")):
         return "they are UTF-16; convert them, as with iconv -f utf-16 -t utf-8"
     if header := next((line for line in lines if line.startswith(HEADER)), b""):

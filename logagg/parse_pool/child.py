@@ -223,7 +223,7 @@ def _live(
     """Run the child until the parent is gone."""
     for connection in inherited:  # an open copy of the parent's end would hide that the parent is gone
         connection.close()
-    # The parent handles signals: it commits what was read before it ends.
+    # The parent handles signals: before it ends, it commits the lines that were read.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     prepare()

@@ -19,7 +19,7 @@ Then = Callable[..., Any]  # takes a chunk without its data, its events (a Batch
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What became of a chunk."""
+    """The result of a chunk."""
 
     result: Any
     formats: tuple[str, ...] = ()  # of its lines, which were not known before

@@ -1,4 +1,4 @@
-"""What a parser returns, without the columns that have no value: their indices would be copied from process to process."""
+"""The result of a parser without its empty columns, whose indices would be copied from process to process."""
 
 from __future__ import annotations
 

@@ -32,9 +32,9 @@ class OneOf:
     values: tuple[str, ...]
 
     def holds(self, events: Columns) -> Mask:
-        words = events[self.column]
-        among = _mask(pc.is_in(words.dictionary, value_set=pa.array(self.values)))
-        codes = words.indices.fill_null(-1) if words.null_count else words.indices
+        encoded = events[self.column]
+        among = _mask(pc.is_in(encoded.dictionary, value_set=pa.array(self.values)))
+        codes = encoded.indices.fill_null(-1) if encoded.null_count else encoded.indices
         return spread(np.append(among, False), codes.to_numpy(zero_copy_only=False))
 
 

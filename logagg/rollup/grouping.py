@@ -43,10 +43,10 @@ class KeyCodes:
         if pa.types.is_string(array.type):
             array = array.dictionary_encode()
         if pa.types.is_dictionary(array.type):
-            words = len(array.dictionary)
+            distinct = len(array.dictionary)
             if array.null_count:
-                return cls(pc.fill_null(array.indices, words).to_numpy(zero_copy_only=False), words + 1)
-            return cls(array.indices.to_numpy(zero_copy_only=False), max(1, words))
+                return cls(pc.fill_null(array.indices, distinct).to_numpy(zero_copy_only=False), distinct + 1)
+            return cls(array.indices.to_numpy(zero_copy_only=False), max(1, distinct))
         if array.null_count:
             array = pc.fill_null(array.cast(pa.int64()), np.iinfo(np.int32).min)
         numbers = array.to_numpy(zero_copy_only=False)

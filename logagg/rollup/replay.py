@@ -30,7 +30,7 @@ OPTIONAL = ("query", "user", "city")  # columns that events have only where a se
 
 
 def looks_back(rollup: Rollup) -> bool:
-    """Tell whether a rollup counts an event by those before it: then requests alone do not say what it counts."""
+    """Tell whether a rollup counts an event by those before it: then requests alone do not determine its counts."""
     return any(part.of != "events" for part in rollup.parts)
 
 

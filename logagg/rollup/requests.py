@@ -230,7 +230,7 @@ class Encoder:
         return self._bytes + self._encoding_bytes
 
     def add(self, events: Columns, sources: pa.Array, nbytes: int = 0) -> None:
-        """Encode events of so many bytes, as a row group of their own; nothing else may use them from now on."""
+        """Encode events of this many bytes, as a row group of their own; nothing else may use them from now on."""
         if not self._table.kinds:
             self._not_kept = max(self._not_kept, _newest(events["time"]))
             return

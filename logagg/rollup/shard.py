@@ -110,7 +110,7 @@ class Shard:
 
     @property
     def nbytes(self) -> int:
-        """Return the bytes of what is not yet drained."""
+        """Return the bytes that are not yet drained."""
         clicks = self._clicks.nbytes if self._clicks else 0
         rows = self._row_bytes + self._requests.nbytes
         return self._waiting.bytes + rows + max(0, clicks - self._settings.clicks_bytes)
@@ -139,7 +139,7 @@ class Shard:
         return True
 
     def drain(self) -> Delta:
-        """Return what was absorbed since the last drain, and forget it."""
+        """Return the delta since the last drain, and begin an empty one."""
         self.roll_up()
         gathered, self._gathered = self._gathered, _Gathered()
         rollups = {rollup.name: self._drained(rollup) for rollup in self._settings.rollups if rollup.name in self._rows}

@@ -1,7 +1,7 @@
-"""What the values mean that stand behind the size and the agent, column by column over some lines of one format.
+"""The meaning of values behind the size and the agent, column by column over some lines of one format.
 
-A value is taken for a field only if its shape proves it: three or six decimals are seconds, as nginx writes them, and a
-whole number is none. Each kind of value (`shapes.kind_of`) is a format of its own, so a client that sends something else in
+A value is taken for a field only if its shape proves it: three or six decimals are seconds, as nginx writes them; a
+whole number is not. Each kind of value (`shapes.kind_of`) is a format of its own, so a client that sends something else in
 its header changes the reading of its own line only.
 """
 
@@ -69,7 +69,7 @@ class Column:
 
     @property
     def kind(self) -> str:
-        """What most of the values are."""
+        """The kind of most of the values."""
         kinds = Counter(kind_of(value) for value in self.values)
         return kinds.most_common(1)[0][0] if kinds else "dash"
 
@@ -209,5 +209,5 @@ def _place(column: Column, field: str, *, is_sent: bool) -> str:
         return token.place(f"<{field}:{'digits' if all(map(bytes.isdigit, column.values)) else 'bare'}>")
     if kind == "other":
         kind = _PROOFS.get(field, kind if token.marks else "bare")
-    # Where addresses are those of clients, they are no sites.
+    # Addresses of clients are not sites.
     return token.place(f"<{field}:{'hostname' if kind == 'site' and is_sent else kind}>")

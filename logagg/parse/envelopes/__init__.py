@@ -1,1 +1,1 @@
-"""Envelopes: what programs that pass logs on write around each line (syslog, Docker, Kubernetes, ...)."""
+"""Envelopes: the text around each line that programs add when they pass logs on (syslog, Docker, Kubernetes, ...)."""

@@ -34,7 +34,7 @@ def whole_lines(log_format: str, ahead: memoryview, end: int, max_line: int) -> 
 def first_line(log_format: str, data: bytes, max_line: int, *, ended: bool) -> bytes | None:
     """Return the line that the bytes of a log begin with, as the log has it; None if its end is not among them.
 
-    Of a line in parts it is all parts, without what is between them. `ended`: the log has no more bytes.
+    A line in parts is all its parts, without the bytes between them. `ended`: the log has no more bytes.
     """
     newline = data.find(b"\n")
     line = data[:newline] if newline >= 0 else data if ended else None

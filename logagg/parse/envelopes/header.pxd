@@ -1,4 +1,4 @@
-"""Steps over the header of a line: each takes as much as it can, and tells whether that is what was meant.
+"""Steps over the header of a line: each takes as much as it can, and tells whether it has found its element.
 
 Every pointer here lies within `[line, end of line]`.
 """
@@ -99,7 +99,7 @@ cdef inline bint take_zone(Line* line) noexcept nogil:
 
 
 cdef inline bint take_epoch(Line* line, int least, int most) noexcept nogil:
-    """Seconds with so many places."""
+    """Seconds with a number of decimal places."""
     return take_number(line, 1, 12) and take(line, c".") and take_number(line, least, most)
 
 
@@ -145,7 +145,7 @@ cdef inline bint take_until(Line* line, uint8_t byte) noexcept nogil:
 
 
 cdef inline bint take_digits(Line* line, int count) noexcept nogil:
-    """So many digits, whatever follows."""
+    """A number of digits, whatever follows."""
     cdef int number
     if line.stop - line.at < count:
         return False
@@ -157,7 +157,7 @@ cdef inline bint take_digits(Line* line, int count) noexcept nogil:
 
 
 cdef inline bint take_number(Line* line, int least, int most) noexcept nogil:
-    """All digits up to something else; whether they are so many."""
+    """All digits up to another character; whether their number is right."""
     cdef Ptr start = line.at
     while line.at < line.stop and c"0" <= line.at[0] <= c"9":
         line.at += 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What is written around a line: a header before it, or an object of JSON in which the line is a string."""
+    """The text around a line: a header before it, or an object of JSON in which the line is a string."""
 
     name: str
     writers: str  # who writes it
@@ -101,7 +101,7 @@ DEEPEST = 3  # envelopes in one another
 
 
 def split(name: str) -> tuple[str, str]:
-    """Split the name of a format into its envelopes, the outermost first, and what is inside: `cri`, `combined`."""
+    """Split the name of a format into its envelopes, the outermost first, and the format inside: `cri`, `combined`."""
     envelopes, inside = list[str](), name
     while (parts := inside.partition("+"))[0] in ENVELOPES and len(envelopes) < DEEPEST:
         envelopes.append(parts[0])

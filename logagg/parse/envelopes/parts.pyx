@@ -13,11 +13,11 @@ from libc.string cimport memchr, memcmp
 from logagg.columnar.bytes cimport Ptr, first_of, is_escaped
 
 cdef enum:
-    STREAMS = 3  # numbers of streams: 0 for what is no part
+    STREAMS = 3  # numbers of streams: 0 for a line that is not a part
 
 cdef struct Open:
     int64_t messages[STREAMS]  # the number of the message of each stream that goes on; -1: none
-    int64_t start  # since when there has been one; -1: there is none
+    int64_t start  # the offset at which the oldest of them begins; -1: none goes on
 
 
 def join(const int64_t[::1] start, const int64_t[::1] end, const uint8_t[::1] stream, open_, int64_t most):
@@ -124,7 +124,7 @@ def as_docker_writes(const uint8_t[::1] data, const int64_t[::1] start, const in
 
 
 cdef inline bint _is_of_docker(Ptr at, Ptr stop, uint8_t* stream, uint8_t* is_open) noexcept nogil:
-    """{"log":"...","stream":"std...","time":"..."}; what has few or unusual bytes in it is left to JSON."""
+    """{"log":"...","stream":"std...","time":"..."}; a line with unusual bytes is left to the JSON parser."""
     cdef Ptr text = at + 8, quote
     if stop - at < 80 or memcmp(at, b'{"log":"', 8) != 0:
         return False

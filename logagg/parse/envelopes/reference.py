@@ -1,4 +1,4 @@
-"""The reference: what is inside the envelopes of lines, one line at a time, and obviously right."""
+"""The reference: the content of the envelopes of lines, one line at a time, and obviously right."""
 
 from __future__ import annotations
 
@@ -75,10 +75,10 @@ class RawLine:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is inside an envelope: a line, or a part of one."""
+    """The content of an envelope: a line, or a part of one."""
 
     text: bytes
-    stream: int = 0  # 0: it is no part
+    stream: int = 0  # 0: not a part
     open: bool = False  # the line goes on in the next part of the stream
 
 
@@ -88,7 +88,7 @@ class Message:
 
     raw: RawLine  # that it begins in
     parts: list[bytes] = field(default_factory=list)  # inside the envelope whose lines come in parts
-    around: Envelope | None = None  # that envelope; None: the line does not have it, or there is none
+    around: Envelope | None = None  # that envelope; None: the line has none of them
 
     def time(self, envelope: str) -> bytes:
         """Return when the line was written, as the first of its envelopes that has a time says; empty if none does."""
@@ -108,7 +108,8 @@ class Message:
         return self.inside(envelope) if envelope else self.raw.text
 
     def inside(self, envelope: str) -> bytes | None:
-        """Return what is inside envelopes, which may be those of another format than the first; None if the line does not have them."""
+        """Return the content of envelopes, which may be those of another format than the first; None if the line does
+        not have them."""
         envelopes, text = named(envelope), self.raw.text
         if self.around and self.around in envelopes[:1]:
             envelopes, text = envelopes[1:], _without_end(b"".join(self.parts))
@@ -145,7 +146,7 @@ def _joined(lines: Sequence[RawLine], envelope: Envelope, max_line: int) -> list
 
 
 def inside_of(line: bytes, envelope: str) -> bytes | None:
-    """Return what is inside the envelopes of a line, even if it is a part; None if it does not have them."""
+    """Return the content of the envelopes of a line, even if it is a part; None if it does not have them."""
     for one in named(envelope):
         part = part_of(line, one)
         if part is None:
@@ -186,7 +187,7 @@ def _of_json(line: bytes, envelope: Envelope) -> Part | None:
 
 
 def _bytes_of(text: bytes) -> bytes:
-    """Return the bytes that numbers say, if the text has nothing else in it; journalctl writes what is not text so."""
+    """Return the bytes that numbers say, if the text has nothing else in it; journalctl writes binary values so."""
     numbers = text.split(b", ")
     if len(numbers) < 2 or not all(re.fullmatch(rb"[0-9]{1,3}", one) and int(one) < 256 for one in numbers):
         return text

@@ -41,11 +41,11 @@ class Messages:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What is inside an envelope: lines, or parts of them."""
+    """The content of an envelope: lines, or parts of them."""
 
     lines: Slices
     enveloped: Mask
-    stream: Bytes | None = None  # of each part; 0: it is none
+    stream: Bytes | None = None  # of each part; 0: not a part
     open: Mask | None = None  # goes on in the next part of the stream
 
 
@@ -66,7 +66,7 @@ class Wrapped:
         self._inside = {"": Messages(self.raw, self.raw, np.ones(len(self.raw), bool))}
 
     def inside(self, envelope: str) -> Messages:
-        """Return what is inside envelopes."""
+        """Return the content of envelopes."""
         if envelope not in self._inside:
             envelopes = named(envelope)
             if self._whole and envelopes[0] is self._in_parts:
@@ -76,7 +76,7 @@ class Wrapped:
         return self._inside[envelope]
 
     def inside_with_times(self, envelope: str) -> Messages:
-        """Return what is inside envelopes, and when the lines were written, as the first that has a time says."""
+        """Return the content of envelopes, and when the lines were written, by the first envelope that has a time."""
         found = timed(envelope)
         if not found:
             return self.inside(envelope)
@@ -89,12 +89,12 @@ class Wrapped:
 
 
 def unwrap(lines: Slices, envelope: str, max_line: int) -> Messages:
-    """Return what is inside the envelopes of lines; parts are joined, if the outermost envelope has parts."""
+    """Return the content of the envelopes of lines; parts are joined, if the outermost envelope has parts."""
     return Wrapped(lines, envelope, max_line).inside(envelope)
 
 
 def each_inside(lines: Slices, envelope: str) -> tuple[Slices, Mask]:
-    """Return what is inside the envelopes of each line, even if it is a part, and which lines have them."""
+    """Return the content of the envelopes of each line, even if it is a part, and which lines have them."""
     messages = _within(Messages(lines, lines, np.ones(len(lines), bool)), named(envelope))
     return messages.lines, messages.enveloped
 
@@ -107,7 +107,7 @@ def _times(lines: Slices, envelope: Envelope) -> Slices:
 
 
 def unwrap_lines(lines: Sequence[bytes], envelope: str) -> list[bytes]:
-    """Return what is inside an envelope of some lines, without those that do not have it."""
+    """Return the content of an envelope of some lines, without lines that do not have it."""
     messages = unwrap(_columns(lines), envelope, 1 << 62)
     return messages.lines.filter(messages.enveloped).gather().to_pylist()
 
@@ -159,7 +159,7 @@ def messages_of(raw: Slices, inner: Inside, max_line: int) -> npt.NDArray[np.int
 
 
 def _within(messages: Messages, envelopes: Sequence[Envelope]) -> Messages:
-    """Return what is inside further envelopes."""
+    """Return the content of further envelopes."""
     for envelope in envelopes:
         inner = inside(messages.lines, envelope)
         parts.trim(*inner.lines.places)

@@ -153,7 +153,8 @@ class Classifier:
     def _facts(
         self, agent: EncodedText, logged: dict[str, EncodedText], hosted: Mask | None
     ) -> tuple[dict[str, EncodedText], Mask]:
-        """Return what is known of the agent of each row, and a mask of the robots; `hosted` is one of hosting networks."""
+        """Return the facts about the agent of each row, and a mask of the robots; `hosted` is one of hosting
+        networks."""
         from logagg.parse.events import agents, robots  # their patterns load slowly, and only parsers need them
 
         # A format without user agents tells nothing; an empty agent in one that has them means a robot.

@@ -1,7 +1,8 @@
-"""Who the client of a request is: the other end of the connection, or whom trusted proxies name. Once per distinct value.
+"""The client of a request: the other end of the connection, or the address that trusted proxies name. Once per distinct
+value.
 
-A proxy appends to `X-Forwarded-For` whom it was asked by, so a list is read from the right: what a trusted proxy has said is
-believed up to the first address that is not a trusted proxy itself, and all to the left of it may be invented.
+A proxy appends the address of its client to `X-Forwarded-For`, so a list is read from the right: the word of a trusted
+proxy is believed up to the first address that is not a trusted proxy itself, and all to the left of it may be invented.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Proxies:
     all: bool = False  # believe the first address of a list, which any client can write
 
     def clients(self, connected: EncodedText, forwarded: EncodedText) -> EncodedText:
-        """Return the client of each row, given who was connected, which may be a list itself, and what was forwarded."""
+        """Return the client of each row, from the connected address, which may be a list itself, and the forwarded
+        ones."""
         connected = connected.map(self._alone)
         if Column.of(connected.values).lengths.any() and not (self.networks or self.all):
             return connected

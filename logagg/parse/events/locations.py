@@ -24,8 +24,8 @@ HOSTING = "hosting"
 def located(logged: Columns, clients: Callable[[], EncodedText], geo: GeoSettings | None) -> dict[str, EncodedText]:
     """Return the columns of places that the log or a database can tell, without nulls.
 
-    `logged` has those that the format has; `clients` returns the whole address of each row. What a line says counts, and
-    a database where it says nothing.
+    `logged` has those that the format has; `clients` returns the whole address of each row. A value of the line
+    takes precedence over the database.
     """
     found = {name: texts.filled().map(_READ[name]) for name, texts in logged.items() if name in _READ}
     known = _looked_up(clients(), geo) if geo else {}

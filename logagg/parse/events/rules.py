@@ -1,4 +1,4 @@
-"""Rules: which requests are impressions, clicks and conversions, and what their query strings say.
+"""Rules: which requests are impressions, clicks and conversions, and the values of their query strings.
 
 Rules look at distinct values only, and at whole columns of them: no Python runs per value.
 """

@@ -13,7 +13,7 @@ from logagg.columnar.dictionary import masked
 from logagg.columnar.encoded import EncodedText
 from logagg.columnar.slices import Slices
 from logagg.parse.text import urls
-from logagg.parse.text.tidy import bare_host
+from logagg.parse.text.normalize import bare_host
 
 _BEFORE_PATH = r"(?s)\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*"
 _HOST = r"(?P<host>(?:[A-Za-z0-9_-]+\.)*[A-Za-z0-9_-]+|\[[0-9A-Fa-f:.]+\])"
@@ -57,7 +57,7 @@ def _found(targets: EncodedText, name: str, patterns: tuple[str, ...]) -> Encode
 
 
 def _relative(values: pa.Array) -> pa.Array:
-    """Return targets without scheme and host; the path of what has none is `/`."""
+    """Return targets without scheme and host; a target without a path has `/`."""
     paths = pc.replace_substring_regex(values, _BEFORE_PATH, "")
     bare = pc.and_(pc.not_equal(paths, values), pc.invert(pc.starts_with(paths, "/")))
     return pc.if_else(bare, pc.binary_join_element_wise("/", paths, ""), paths)

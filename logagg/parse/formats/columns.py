@@ -21,7 +21,7 @@ _NAME = re.compile(r"[\w().-]{1,64}", re.ASCII)
 W3C_NAME = "w3c:"
 _SHAPES = {"client": "client_or_dash"}
 
-# What IIS and CloudFront write, if a file does not begin with its header.
+# The columns of IIS and CloudFront, for a file without a header.
 IIS = (
     "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) sc-status "
     "sc-substatus sc-win32-status time-taken | x-forwarded-for"

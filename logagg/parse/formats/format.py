@@ -93,7 +93,7 @@ class Format:
     prefix: bytes = b""
     steps: tuple[Step, ...] = ()
     keys: Mapping[str, str] = field(default_factory=dict)  # paths, and the field of each; the preferred ones first
-    encoded: frozenset[str] = frozenset()  # fields that are URL-encoded, although they are no URLs
+    encoded: frozenset[str] = frozenset()  # fields that are URL-encoded, although they are not URLs
     escaped: bool = True  # the server writes \xHH and \" for unprintable bytes and quotes
     columns: tuple[Column, ...] = ()
     separator: bytes = (
@@ -107,7 +107,7 @@ class Format:
     personal: PersonalFields = NO_PERSONAL_FIELDS  # for such a header
     doubled: bool = False  # the server writes a quote within quotes twice
     zone: str = ""  # of times without an offset; empty: UTC
-    envelope: str = ""  # what is around each line (`envelopes.kinds`), the outermost first: "kubectl+timestamp"
+    envelope: str = ""  # the envelopes of each line (`envelopes.kinds`), the outermost first: "kubectl+timestamp"
     outer_time: bool = False  # its lines have no time: when they were written is what an envelope says
     others: tuple[Format, ...] = ()  # formats that a line may have instead, in the order in which they are tried
 

@@ -11,7 +11,7 @@ class JsonPreset:
     """A product's log: paths of keys, with blanks between them, for each field, the preferred ones first."""
 
     name: str
-    about: str  # who writes it
+    about: str  # the program that writes it
     telling: str  # paths that all its lines have, and no other product's
     keys: Mapping[str, str]
     encoded: frozenset[str] = frozenset()  # fields that are URL-encoded

@@ -22,7 +22,7 @@ class Preset:
     family: str = "template"  # or columns, w3c, detected: from the first lines
     aliases: tuple[str, ...] = ()  # GoAccess's name is among them
     separator: bytes = b" "  # of columns
-    comment: bytes = b""  # what a line begins with that is no request
+    comment: bytes = b""  # the beginning of comment lines
     spaces: bool = False  # a blank of the template stands for several
     open_end: bool = False  # values that are not known may follow
     escaped: bool = True  # \xHH and \" for unprintable bytes and quotes

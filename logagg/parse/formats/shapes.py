@@ -1,4 +1,4 @@
-"""The shapes of values: what a server writes in a place looks like what belongs there, or the line is of another format.
+"""The shapes of values: a value that a server writes has the shape of its field, or the line is of another format.
 
 `lines/shapes.pxd` has the same for the compiled scanner.
 """
@@ -115,7 +115,8 @@ def is_between(line: bytes, start: int, at: int) -> bool:
 
 
 def _is_user(value: bytes) -> bool:
-    """Tell whether this is no address with a "-" behind it: then the name before was a site, and this is the client."""
+    """Tell whether this is a name with a "-" behind it, not an address: then the name before was a site, and this is
+    the client."""
     first, blank, rest = value.partition(b" ")
     return not blank or _kind_of_client(first) not in _WITH_ADDRESS or not (rest == b"-" or rest.startswith(b"- "))
 

@@ -30,7 +30,7 @@ class Value:
 
 ANY = "any"  # the shape of a value that may be anything, although its field has a shape
 LISTS = frozenset({*CLIENTS, "forwarded", "upstream_seconds"})  # fields whose values may be lists
-_WRITTEN = {"t": "\t", "r": "\r", "n": "\n"}  # what a letter after a backslash stands for in nginx's configuration
+_WRITTEN = {"t": "\t", "r": "\r", "n": "\n"}  # the meaning of a letter after a backslash in nginx's configuration
 
 # A part is a literal or a place.
 Part = bytes | Value
@@ -68,7 +68,8 @@ def _nginx(text: str, user_id: str) -> Iterator[Part]:
 
 
 def _named(name: str, field: str) -> Value:
-    """Return the place for a server's variable: what it writes itself has a shape, what a client has sent may be anything."""
+    """Return the place for a server's variable: a value of the server itself has a shape, a value that a client has
+    sent may be anything."""
     shape = SHAPE_OF_UNUSED.get(name, "") if not field else "" if name in SENT else _shape_of(field)
     return Value(field, shape, listed=name.startswith("upstream_") or field in LISTS)
 

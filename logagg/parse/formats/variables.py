@@ -1,4 +1,4 @@
-"""What servers call the fields of their logs: variables of nginx, directives of Apache, keys of JSON."""
+"""The names that servers have for the fields of their logs: variables of nginx, directives of Apache, keys of JSON."""
 
 from __future__ import annotations
 
@@ -131,10 +131,10 @@ APACHE: Mapping[str, str] = {
 # Directives whose values are not used.
 APACHE_UNUSED = frozenset("AfIklLpPRSX^") | {"ti", "to"}
 
-# Who may be the client of a line, the best one first: an address that a trusted proxy has said, the other end of the
-# connection, what a header says, and the proxy itself.
+# The fields that may hold the client of a line, the best one first: an address from a trusted proxy, the other end of the
+# connection, the value of a header, and the proxy itself.
 CLIENTS = ("proxied_client", "client", "sent_client", "peer")
-# Variables that hold what a client has sent: their values may be anything.
+# Variables with values that a client has sent: they may be anything.
 SENT = frozenset(name for name in NGINX if name.startswith("http_")) | frozenset(
     name for name in APACHE if name.endswith("}i")
 )
@@ -316,7 +316,7 @@ FIELDS: Mapping[str, str] = {
     "brands": "the client hint `Sec-CH-UA`",
     "platform": "`Sec-CH-UA-Platform`",
     "mobile": "`Sec-CH-UA-Mobile`",
-    "user_id": "what tells visitors apart",
+    "user_id": "the identity of a visitor",
     "proxied_client": "address of the client as a trusted proxy says it",
     "sent_client": "address of the client as a header says it",
     "peer": "address of the proxy",

@@ -10,7 +10,7 @@ from importlib.resources import files
 import pyarrow as pa
 import pyarrow.compute as pc
 
-UNKNOWN = ("XX", "ZZ", "--")  # what CDNs log for a country that they do not know
+UNKNOWN = ("XX", "ZZ", "--")  # the codes of CDNs for an unknown country
 
 _NO_COUNTRIES = ("XK", "EU", "AP", "T1", "A1", "A2", "O1")
 
@@ -28,7 +28,7 @@ _ALSO = {
 
 
 def codes(values: pa.Array) -> pa.Array:
-    """Return codes in capitals; names become codes, and what is neither stays as it is."""
+    """Return codes in capitals; names become codes, and other texts stay as they are."""
     lengths = pc.utf8_length(values)
     found = pc.if_else(pc.equal(lengths, 2), pc.utf8_upper(values), values)
     found = pc.if_else(pc.is_in(found, value_set=pa.array(UNKNOWN)), "", found)

@@ -1,8 +1,8 @@
 """A database of addresses (MaxMind's format, mmdb), mapped into memory, and opened again when its file has changed.
 
-Updates replace the file, mostly by a rename. What was mapped of the old one stays good then, so it answers on where the new
-one is broken, or none is there. A file that is overwritten in place takes its old content with it: until the new content is
-whole there are no answers.
+Updates replace the file, mostly by a rename. The mapping of the old file stays valid then, and answers while the new one is
+broken or missing. A file that is overwritten in place loses its old content: until the new content is whole, there are no
+answers.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Unusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Stamp:
-    """What tells that a file is another one, or has changed."""
+    """The identity of a file's content: it differs for another file, and after a change."""
 
     file: tuple[int, int]  # device and inode
     time: int
@@ -81,7 +81,7 @@ class Database:
             self.problem = ""
         except Unusable as error:
             self.problem = str(error)
-            if stamp and before and stamp.file == before.file:  # what was mapped is gone
+            if stamp and before and stamp.file == before.file:  # the mapped content is gone
                 self._reader = None
         return True
 

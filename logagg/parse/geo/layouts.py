@@ -1,6 +1,6 @@
-"""How databases lay out what they know of an address: MaxMind, DB-IP, IPinfo and those who follow one of them.
+"""How databases lay out their facts about an address: MaxMind, DB-IP, IPinfo and those who follow one of them.
 
-A record is a tree; each field may stand in one of several places, and the first that has it decides.
+A record is a tree; each field may be in one of several places, and the first that has it decides.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NETWORKS = ("hosting", "isp", "business", "education", "government")
 
 
 class Place(NamedTuple):
-    """What is known of an address; empty where nothing is."""
+    """The facts about an address; empty where unknown."""
 
     country: str = ""  # ISO 3166-1, two letters
     city: str = ""  # its English name
@@ -29,7 +29,7 @@ class Place(NamedTuple):
 
 NOWHERE = Place()
 
-# What databases call the users of a network, where that is not one of `NETWORKS`.
+# Names of the kinds of networks in databases that are not in `NETWORKS`.
 _CALLED = {
     **dict.fromkeys(("content_delivery_network", "search_engine_spider", "cdn"), "hosting"),
     **dict.fromkeys(("residential", "cellular", "router", "cafe", "traveler"), "isp"),
@@ -41,7 +41,7 @@ _NUMBER = re.compile(r"(?i)\s*(?:AS)?0*([1-9][0-9]{0,9})\b")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where a database has its fields: of each, the places to look at, and how to read what stands there."""
+    """Where a database has its fields: of each, the places to look at, and how to read the value."""
 
     places: tuple[tuple[tuple[Path, Read], ...], ...]  # by `FIELDS`
 

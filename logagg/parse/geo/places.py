@@ -1,5 +1,5 @@
-"""What databases know of a column of addresses: each distinct one is looked up once, and what is found of its network is
-remembered.
+"""The places of a column of addresses, from databases: each distinct one is looked up once, and the answer for its
+network is remembered.
 
 A process has each database once, whatever asks for it; parsers map the same file, so it takes memory once for all of them.
 """
@@ -29,7 +29,7 @@ _DOWNLOAD = "GeoLite2 (free account) or DB-IP Lite, for example, come as .mmdb"
 
 @dataclass(frozen=True, slots=True)
 class GeoSettings:
-    """Which databases, and what is kept of what they say; parsers get it as it is, and open the databases themselves."""
+    """The databases, and which of their fields are kept; parsers get this object, and open the databases themselves."""
 
     paths: tuple[str, ...]
     city: bool = False

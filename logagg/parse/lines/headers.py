@@ -1,4 +1,4 @@
-"""Lines that are no requests: comments, and among them the headers that name the columns of the lines below them."""
+"""Lines that are not requests: comments, and among them the headers that name the columns of the lines below them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def sections(lines: Slices, fmt: Format) -> Iterator[tuple[Slices, Format]]:
 
 
 def _comments(lines: Slices, fmt: Format) -> tuple[Slices, Mask]:
-    """Return what is inside the envelope of each line, and which lines are comments."""
+    """Return the content of the envelope of each line, and which lines are comments."""
     inside, enveloped = each_inside(lines, fmt.envelope)
     found = begin_with(inside, fmt.comment) if fmt.comment else np.zeros(len(inside), bool)
     for ending in fmt.noise:

@@ -33,7 +33,7 @@ cdef enum:
     MOST_KEYS = 256  # of a line that are remembered
     LACKED = 2  # keys that a line may lack, one after another, and still be read by those remembered
 
-cdef struct Entry:  # what may follow at a node of the tree of paths
+cdef struct Entry:  # a key at a node of the tree of paths
     Ptr text  # one key, or several with dots between them
     Py_ssize_t length
     int row  # of the field whose value it is; -1: no path ends here
@@ -52,7 +52,7 @@ cdef struct Key:  # as a line before has it, with its quotes and its colon
     Ptr text
     Py_ssize_t length  # 0: there is none
     int node  # where it was read
-    const Entry* entry  # what it led to; NULL: to nothing
+    const Entry* entry  # the entry that it led to; NULL: none
 
 cdef struct Line:
     Ptr at
@@ -233,7 +233,7 @@ cdef inline bint _comes_text(Line* line, Ptr text, Py_ssize_t length) noexcept n
 
 
 cdef inline const Entry* _read_name(Line* line, const Paths* paths, int node, int* expected) noexcept nogil:
-    """Read a key; return its entry, or NULL. After what is no key, no colon follows."""
+    """Read a key; return its entry, or NULL. An invalid key is not followed by a colon."""
     cdef uint8_t[LONGEST_KEY] undone
     cdef Ptr name, escape = line.escape
     cdef Py_ssize_t length
@@ -252,7 +252,7 @@ cdef inline const Entry* _read_name(Line* line, const Paths* paths, int node, in
 
 
 cdef bint _read_value(Line* line, const Paths* paths, const Entry* entry, uint8_t closing, int depth, Values* values) noexcept nogil:
-    """Read a value with everything in it; `closing` is the bracket that ends what it is in. Return whether it is valid."""
+    """Read a value with everything in it; `closing` ends its object or array. Return whether it is valid."""
     cdef Ptr value, stop
     _skip_spaces(line)
     if line.at == line.stop:
@@ -437,7 +437,7 @@ cdef inline bint _skip_string(Line* line) noexcept nogil:
 
 
 cdef inline bint _skip_bare(Line* line, uint8_t closing) noexcept nogil:
-    """Skip what stands without quotes: up to the closing bracket, or the comma before the next key or element."""
+    """Skip a value without quotes: up to the closing bracket, or the comma before the next key or element."""
     cdef Ptr comma
     line.at = after_number(line.at, line.stop)
     while line.at < line.stop and line.at[0] != closing:

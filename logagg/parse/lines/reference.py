@@ -26,7 +26,7 @@ from logagg.records import SAMPLE_BYTES, SAMPLES, Batch, Chunk, Reject, Rejects
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)
 
-NO_STATUS = (b"0", b"000", b"-1")  # what proxies write for a request that was given up without an answer
+NO_STATUS = (b"0", b"000", b"-1")  # the value of proxies for a request that was given up without an answer
 CONTROLS = dict(zip(b'"\\nrtbfv', b'"\\\n\r\t\b\f\v', strict=True))
 HEX = frozenset(b"0123456789abcdefABCDEF")
 METHOD_FIRST = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
-from logagg.parse.text.tidy import OTHER_NAMES
+from logagg.parse.text.normalize import OTHER_NAMES
 
 
 def tidy(field: str, text: str, *, encoded: bool = False) -> str:

@@ -28,7 +28,7 @@ cdef enum Shape:
     WORD
     HOSTNAME
 
-# What one client is; those of a list are added up.
+# The shapes of one client; those of a list are added up.
 cdef enum:
     IS_ADDRESS = 1
     IS_SOCKET = 2
@@ -195,7 +195,7 @@ cdef inline bint _has_letter_of_name(Ptr value, Ptr stop) noexcept nogil:
 
 
 cdef inline bint _is_user(Ptr value, Ptr stop) noexcept nogil:
-    """Tell whether this is no address with a "-" behind it: then the name before was a site, and this is the client."""
+    """Tell whether this is a name with a "-" behind it, not an address: the name before was a site, and this is the client."""
     cdef Ptr at = value
     while at < stop and at[0] != c" ":
         at += 1
@@ -291,7 +291,7 @@ cdef inline int _client(Ptr value, Ptr stop) noexcept nogil:
 
 
 cdef inline int _bracketed(Ptr value, Ptr stop) noexcept nogil:
-    """Return what `[2001:db8::1]:443` is, given what follows its bracket."""
+    """Return the shape of `[2001:db8::1]:443`, given the bytes after its bracket."""
     cdef Ptr at = value
     while at < stop and at[0] != c"]":
         at += 1

@@ -14,7 +14,7 @@ from logagg.columnar.slices import Codes, Mask, Slices
 from logagg.parse.formats.format import Format
 from logagg.parse.schemas import TEXT
 from logagg.parse.text import decode, urls
-from logagg.parse.text.tidy import tidy, undoubled
+from logagg.parse.text.normalize import tidy, undoubled
 
 Fields = Mapping[str, Slices]
 
@@ -54,7 +54,8 @@ class Texts:
         return method, _as_text(codes, targets), protocol
 
     def _request_parts(self) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:
-        """Return method, if the format has one, and target from separate fields; both are empty where one of them is no such."""
+        """Return method, if the format has one, and target from separate fields; both are empty where one of them is
+        invalid."""
         target = self._target()
         fits = ~target.equal("")
         if "method" not in self._fields:

@@ -67,7 +67,7 @@ def test_notices(tmp_path: Path) -> None:
     replaced(path, Path(shutil.copy(__file__, tmp_path / "text")))
     [notice] = changes(settings)
     assert notice.text == (
-        f"{path}: it is not a whole database in MaxMind's format (mmdb); until it can be read, what was read of it before is used"
+        f"{path}: it is not a whole database in MaxMind's format (mmdb); until it can be read, the content read before is used"
     )
     replaced(path, COUNTRY)
     [notice] = changes(settings)

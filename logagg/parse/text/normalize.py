@@ -25,7 +25,7 @@ OTHER_NAMES: Mapping[str, Mapping[str, str]] = {
         for name in names
     },
     "cache": {"true": "HIT", "false": "MISS", "1": "HIT", "0": "MISS"},
-    "agent": {"(null)": "", "-": ""},  # as Fastly and, in quotes, Logstash have what is missing
+    "agent": {"(null)": "", "-": ""},  # the notation of a missing value by Fastly and, in quotes, by Logstash
     "referrer": {"(null)": "", "-": ""},
 }
 
@@ -51,13 +51,14 @@ def country_code(values: pa.Array) -> pa.Array:
 
 
 def whole_path(paths: pa.Array) -> pa.Array:
-    """With the slash that Akamai leaves out; not what is a whole URL."""
+    """Add the slash that Akamai leaves out, except to a whole URL."""
     whole = pc.replace_substring_regex(paths, r"\A([^/*])", r"/\1")
     return pc.if_else(pc.match_substring(paths, "://"), paths, whole)
 
 
 def decoded(values: pa.Array) -> pa.Array:
-    """URL-encoded text as it was, what CloudFront has encoded twice, too; a plus is a blank unless there is another one."""
+    """URL-encoded text as it was, what CloudFront has encoded twice, too; a plus is a blank unless there is another
+    one."""
     for _ in range(2):
         values = _decoded_once(values)
     return values

@@ -25,7 +25,7 @@ class When:
 
 
 def when_at(tokens: Sequence[Token], at: int, now: float) -> When | None:
-    """Return the time that begins with a token; None if that is none."""
+    """Return the time that begins with a token; None if it begins no time."""
     return next(
         (found for end, value, fields in _forms(tokens, at) if (found := _read(tokens, at, end, value, fields, now))),
         None,

@@ -1,7 +1,7 @@
 """Which of the values behind a request are its status and size, and which are referrer and agent.
 
-Servers put further numbers and texts among them: `"GET / HTTP/1.1" 0.005 512 200 1234 "10.0.0.1" "-" "curl/8.5.0"`. Each is found by
-all values of its place. Where they prove nothing, and in a few lines, the order is that of `combined`.
+Servers put further numbers and texts among them: `"GET / HTTP/1.1" 0.005 512 200 1234 "10.0.0.1" "-" "curl/8.5.0"`.
+Each is found by all values of its place. Where they prove nothing, and in a few lines, the order is that of `combined`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def is_far_status(tokens: Sequence[Token]) -> bool:
 
 
 def lacks_size(rest: Sequence[Token]) -> bool:
-    """Tell whether a value that is no size stands between the status and two texts: its line is to be a reject, not one without a size."""
+    """Tell whether a value other than a size is between the status and two texts: its line is to be a reject, not one
+    without a size."""
     before_quotes = len(rest) > 2 and not rest[0].marks and rest[1].marks == rest[2].marks == b'""'
     return before_quotes and not _SIZE.match(rest[0].value)
 
@@ -54,7 +55,8 @@ def fields_of_answer(columns: Sequence[Column]) -> Iterator[tuple[int, str]]:
 
 
 def _status(columns: Sequence[Column]) -> int:
-    """Return the first column of statuses three quarters of which are known; if there is none, that with the most of them."""
+    """Return the first column of statuses three quarters of which are known; if there is none, that with the most of
+    them."""
     found = [number for number, column in enumerate(columns[: FAR - 1]) if column.is_plain and column.most(_STATUS)]
     known = {number: columns[number].share(KNOWN_STATUS) for number in found}
     return next((number for number in found if known[number] >= 0.75), max(found, key=known.__getitem__, default=0))
@@ -74,7 +76,8 @@ def size_behind(status: Column, behind: Numbered) -> int:
 
 
 def _is_rather_the_size(column: Column, first: Column, status: Column) -> bool:
-    """Tell whether responses that have no body have no size in a column, and responses that have one have it, unlike in the first one."""
+    """Tell whether responses that have no body have no size in a column, and responses that have one have it, unlike in
+    the first one."""
     if len(status.tokens) < SURE or column.sum <= first.sum:
         return False
     return first.sum == 0 or (_is_empty_without_body(column, status) and not _is_empty_without_body(first, status))

@@ -1,4 +1,4 @@
-"""Who a line is about: the client, and what stands around it before the time, such as hosts and further addresses."""
+"""The client of a line, and the values around it before the time, such as hosts and further addresses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def who(tokens: Sequence[Token]) -> Who | None:
 
 
 def with_site(template: str, whom: str, others: Set[str]) -> str:
-    """Decide whether a name like a host's is that of a user: other lines have "-" there. `whom` is that part of the template."""
+    """Decide whether a name like a host's is that of a user: other lines have "-" there. `whom` is that part of the
+    template."""
     is_user = whom.replace(_LAST, "-") in others
     return template.replace(_LAST, "<user>" if is_user else "<host:site>")
 
@@ -80,7 +81,7 @@ def _before(tokens: Sequence[Token]) -> Iterator[Place]:
 
 
 def _after(tokens: Sequence[Token], before: Sequence[Token]) -> Iterator[Place]:
-    """Yield what follows the client: further addresses and hosts, the ident, and the user up to the end."""
+    """Yield the values after the client: further addresses and hosts, the ident, and the user up to the end."""
     host = any(token.is_host for token in before)
     for number, token in enumerate(tokens):
         rest = tokens[number + 1 :]

@@ -2,8 +2,8 @@
 
 import pytest
 
+from logagg.parse.combined.templates import MOST_TEMPLATES, open_template, templates
 from logagg.parse.combined.tokens import tokens_of
-from logagg.parse.combined.write import MOST_TEMPLATES, open_template, templates
 
 pytestmark = pytest.mark.unit
 

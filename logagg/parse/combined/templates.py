@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from logagg.parse.combined.answer import FAR, fields_of_answer, is_far_status, is_status, lacks_size
+from logagg.parse.combined.client import Who, who, with_client, with_site
 from logagg.parse.combined.columns import Column, is_pair, places
+from logagg.parse.combined.response import FAR, fields_of_answer, is_far_status, is_status, lacks_size
+from logagg.parse.combined.timestamp import When, when_at
 from logagg.parse.combined.tokens import Token, tokens_of
-from logagg.parse.combined.when import When, when_at
-from logagg.parse.combined.who import Who, who, with_client, with_site
 
 MOST_TEMPLATES = 4  # that are written for some lines
 LONGEST = 1 << 14  # bytes of a line that is looked at
@@ -25,7 +25,7 @@ _FIELD = re.compile(r"<([a-z_0-9]+)")
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line of the family: what a template has as it is, and the values between and beyond."""
+    """A line of the family: texts that a template has literally, and the values between and behind them."""
 
     who: Who
     request: int  # which part that is
@@ -33,12 +33,12 @@ class _Line:
 
     @property
     def skeleton(self) -> tuple[object, ...]:
-        """What all lines of one format have in common."""
+        """The structure that all lines of one format share."""
         return tuple(map(_style, self.parts))
 
     @property
     def answer(self) -> tuple[Token, ...]:
-        """What follows the request."""
+        """The values after the request."""
         return self.parts[self.request + 1 :]  # type: ignore[return-value]
 
     def answers_like(self, other: _Line) -> bool:
@@ -96,7 +96,8 @@ def _read(line: bytes, now: float) -> _Line | None:
 
 
 def _before(tokens: Sequence[Token], when: When) -> tuple[Who, Sequence[str | Token]] | None:
-    """Return whom a line is about, and its parts up to the request; None without a client, before the time or behind it."""
+    """Return whom a line is about, and its parts up to the request; None without a client, before the time or behind
+    it."""
     if found := who(tokens[: when.start]):
         return found, [found.template, when.template, *tokens[when.end :]]
     if found := who(tokens[when.end :]):
@@ -105,7 +106,8 @@ def _before(tokens: Sequence[Token], when: When) -> tuple[Who, Sequence[str | To
 
 
 def _request(tokens: Sequence[Token]) -> tuple[int, int] | None:
-    """Return which token is the request, the first one in quotes that is one or has a status behind it, and which the status."""
+    """Return which token is the request, the first one in quotes that is one or has a status behind it, and which the
+    status."""
     for at, token in enumerate(tokens):
         if token.marks == b'""' and not token.key:
             if at + 1 < len(tokens) and is_status(tokens[at + 1]):
