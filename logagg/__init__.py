@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-# What takes long to import, and is imported at its first use: commands that do without it start at once.
+# Names whose modules take long to import: they are imported at their first use, so that other commands start at once.
 _LATER = {
     "Answer": "logagg.query.answers",
     "OpenLake": "logagg.query.open_lake",

@@ -59,7 +59,7 @@ HELP = {
     "check": "Check the configuration, formats and the lake; preview what would be read, and how.",
     "compact": "Merge the lake's small files now.",
     "expire": "Apply retention now.",
-    "backfill": "Fill a rollup from requests, with what was read before it was defined.",
+    "backfill": "Fill a rollup from requests, with the lines read before it was defined.",
     "alert": "Show alerts, test them on the history, silence them.",
 }
 
@@ -262,7 +262,8 @@ _VARIABLES = ("LOGAGG_LAKE", "LOGAGG_CONFIG", "LOGAGG_SECRET")
 
 
 def _refuse_unknown_variables() -> None:
-    """Raise ConfigError for an environment variable that is no setting. Only where there are others is the list imported."""
+    """Raise ConfigError for an environment variable that is not a setting. The list is imported only if there are
+    variables."""
     if any(name.startswith("LOGAGG_") and name not in _VARIABLES for name in os.environ):
         from logagg.config.load import refuse_unknown_variables
 

@@ -1,4 +1,4 @@
-"""Records <-> JSON and Arrow: what a job carries and what a pending commit holds, each field and its check in one place.
+"""Records <-> JSON and Arrow: the content of jobs and of pending commits, each field and its check in one place.
 
 Input may come from a faulty or hostile process, so each value is checked: an invalid one is a ValueError, a missing one
 a KeyError. `failing_as` turns these, and what Arrow raises, into one error.

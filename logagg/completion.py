@@ -1,4 +1,4 @@
-"""What the shell completes after Tab: lakes, reports, and the names in a lake that a query may have.
+"""Completion by the shell, after Tab: lakes, reports, and the names in a lake that a query may have.
 
 click asks these functions while a command line is being written, so they never fail: where nothing can be known, nothing is
 completed. What they read is names only.
@@ -59,7 +59,7 @@ def column_list(*, of: str) -> Complete:
 
 
 def words(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete the last word of a query: views, tables, columns, and what else SQL has here."""
+    """Complete the last word of a query: views, tables, columns, keywords and functions of SQL."""
     return _last_word([*_names(context, _ALL), *_WORDS], incomplete)
 
 

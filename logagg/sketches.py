@@ -66,7 +66,7 @@ def _latency_p() -> str:
     steps = ", ".join(str(1 << bit) for bit in reversed(range(11)))
     below = f"""list_reduce([{LOWEST - 1}, {steps}],
         lambda _below, _step: CASE WHEN {upto} < q THEN _below + _step ELSE _below END)"""
-    # A list of one makes a variable, so the bucket is looked for once. Of no rows there is none, so no seconds.
+    # A list of one makes a variable, so the bucket is looked for once. Without rows, it has no bucket, so no seconds.
     found = f"CASE WHEN count(*) {counted} > 0 THEN [greatest(min(bucket) {counted}, 1 + {below})] END"
     return f"""
         CASE WHEN q BETWEEN 0 AND 1 THEN list_transform({found}, lambda _found: {_seconds("_found")})[1]

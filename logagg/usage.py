@@ -1,4 +1,4 @@
-"""Wrong usage in one line: what click finds wrong, said as every other failure is: where, what, what to do."""
+"""Wrong usage in one line: an error of click, written like every other failure: where, what, what to do."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _what(error: click.ClickException, context: click.Context | None) -> str:
 
 
 def _near(name: str, names: Iterable[str]) -> str:
-    """Return what was probably meant, as a question."""
+    """Return the name that was probably meant, as a question."""
     near = difflib.get_close_matches(name, [*names], 1)
     return f"; did you mean '{near[0]}'?" if near else ""
 

@@ -1,4 +1,4 @@
-"""`[[alert]]` and `[notify.NAME]`: what is watched, who is told, and how tables of the file are read into that.
+"""`[[alert]]` and `[notify.NAME]`: alerts and receivers, and how the tables of the file become them.
 
 A key is declared once, in `ALERT_KEYS` or `NOTIFY_KEYS`: reading it, its error and its row in docs/alerts.md follow from that.
 """
@@ -18,7 +18,7 @@ RECEIVERS = ("webhook", "alertmanager", "smtp", "exec", "apprise")
 NO_DATA = ("ok", "alert", "keep")
 TLS = ("tls", "starttls", "none")
 MINUTE, HOUR = 60, 3_600
-BASELINE = 63 * 86_400  # seconds that the rules about what is usual look back
+BASELINE = 63 * 86_400  # seconds of history for the rules that compare with usual values
 NOWHERE = Location(FILE, {})
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _LEAST = re.compile(r"\s*([A-Za-z_]\w*)\s*>=\s*(-?\d+(?:\.\d+)?)\s*")
@@ -172,17 +172,17 @@ def _bool(value: object) -> bool:
 
 ALERT_KEYS: Mapping[str, Key] = {
     "name": Key("name", _name, "", "its name; each once"),
-    "rule": Key("rule", one_of(*RULES), "the name, if there is no query", "a built-in rule"),
+    "rule": Key("rule", one_of(*RULES), "the name, without a query", "a built-in rule"),
     "query": Key("query", text, "that of the rule", "one SELECT; each row of its answer is judged by itself"),
     "window": Key("window", _minutes, "by the rule, else `5m`", "the time that the query looks at, from `$since` to `$until`"),
     "every": Key("every", _minutes, "by the rule, else `1m`", "how often it is evaluated"),
     "above": Key("above", _number, "by the rule", "fires where `value` is above this"),
     "below": Key("below", _number, "by the rule", "fires where `value` is below this"),
-    "clear": Key("clear", _number, "`above` or `below`", "what fires goes on until `value` is back at this"),
+    "clear": Key("clear", _number, "`above` or `below`", "an alert goes on firing until `value` is back at this"),
     "min": Key("least", _least, "by the rule", 'rows with less are not judged, such as `"n >= 100"`'),
     "for": Key("hold", _whole_seconds, "by the rule, else `0s`", "how long it has to last before it fires: until then it is pending"),
     "keep": Key("keep", _whole_seconds, "by the rule, else `0s`", "how long it has to be over before it is resolved"),
-    "no_data": Key("no_data", one_of(*NO_DATA), "`ok`", "what a row that is missing, or not judged, means: `ok`; `keep`: as before; `alert`: an answer without rows fires"),
+    "no_data": Key("no_data", one_of(*NO_DATA), "`ok`", "the state for a row that is missing or not judged: `ok`; `keep`: as before; `alert`: an answer without rows fires"),
     "severity": Key("severity", text, "by the rule, else `warning`", "a label of all its notifications"),
     "message": Key("message", _message, "by the rule", "the text; `{site}` is a column of the row, `{value:.1%}` a number in a format of Python"),
     "to": Key("to", texts, "all", "the receivers, by their names in `[notify.NAME]`"),
@@ -238,7 +238,7 @@ def read_receiver(name: str, place: Location, table: object) -> NotifyConfig:
     if not isinstance(table, dict):
         raise place.error("", f"notify.{name} is a section", f"write [notify.{name}] and its settings below it")
     if not _NAME.fullmatch(name):
-        raise place.error("", f"notify.{name!r} is no name", "write letters, digits, _, . and -")
+        raise place.error("", f"notify.{name!r} is not a name", "write letters, digits, _, . and -")
     for key in _SECRETS.keys() & table.keys():
         file, variable = _SECRETS[key], variable_of(name, key)
         raise place.error(key, "no secret is read from here", f"write {file} = FILE, or set {variable}")
@@ -276,7 +276,7 @@ def refuse_coarse(alerts: Iterable[AlertConfig], minutes_kept: float | None) -> 
             raise alert.place.error("window", "the weeks to compare with are kept by the hour", hint)
 
 
-OF_RECEIVERS = re.compile(r"LOGAGG_NOTIFY_[A-Z0-9_]+_(PASSWORD|TOKEN|URL)")  # what `variable_of` returns
+OF_RECEIVERS = re.compile(r"LOGAGG_NOTIFY_[A-Z0-9_]+_(PASSWORD|TOKEN|URL)")  # the result of `variable_of`
 
 
 def variable_of(receiver: str, secret: str) -> str:

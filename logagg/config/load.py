@@ -105,13 +105,13 @@ def _located(value: str | tuple[str, ...], folder: Path) -> str | tuple[str, ...
 
 
 PREFIX = "LOGAGG_"
-OF_OPTIONS = ("LOGAGG_CONFIG", "LOGAGG_SECRET")  # variables of options that are no settings
+OF_OPTIONS = ("LOGAGG_CONFIG", "LOGAGG_SECRET")  # variables of options that are not settings
 # Kubernetes sets these in each container, for a service that is named logagg, or logagg-page.
 _OF_KUBERNETES = re.compile(r"\w+_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
 
 
 def refuse_unknown_variables(environ: Mapping[str, str]) -> None:
-    """Raise ConfigError for an environment variable that looks like a setting and is none."""
+    """Raise ConfigError for an environment variable that begins like a setting but names none."""
     known = {*OF_OPTIONS, *(one.variable for one in SETTINGS)}
     for name in environ:
         is_other = _OF_KUBERNETES.fullmatch(name) or OF_RECEIVERS.fullmatch(name)

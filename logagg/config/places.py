@@ -23,7 +23,7 @@ def candidates(environ: Mapping[str, str] | None = None) -> Iterator[Path]:
 
 
 def found(environ: Mapping[str, str] | None = None) -> Path | None:
-    """Return the first of them that there is, whether it may be read or not; None: there is none."""
+    """Return the first of them that exists, whether it may be read or not; None if none does."""
     return next(filter(os.path.lexists, candidates(environ)), None)
 
 

@@ -87,7 +87,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """What is stored about people; addresses themselves never are."""
+    """Data about people; addresses themselves are never stored."""
 
     ipv4: int = setting(32, IPV4_BITS, "bits of an IPv4 address that tell visitors apart; 24 forgets the last number")
     ipv6: int = setting(128, IPV6_BITS, "bits of an IPv6 address that tell visitors apart; 48 is what one site has")
@@ -112,10 +112,10 @@ class Geo:
 
 @dataclass(frozen=True, slots=True)
 class Robots:
-    """Who counts as a robot."""
+    """The criteria for robots."""
 
     hosting: bool = setting(
-        False, FLAG, "who comes from a hosting network is a robot, whatever the agent; so are people behind a VPN, then"
+        False, FLAG, "a client in a hosting network is a robot, whatever its agent; so are then people behind a VPN"
     )
 
 
@@ -156,7 +156,7 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """The single events beside the rollups: what the view `requests` keeps, and for how long."""
+    """The single events beside the rollups: which ones the view `requests` keeps, and for how long."""
 
     keep: float | None = setting("7d", RETENTION, 'how long requests stay, counted from the newest one; "0": none')
     max_size: int = setting("2GB", SIZE, "bytes that they take at most; the oldest go first")
@@ -188,7 +188,7 @@ class Assets:
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """What the query of an alert may take, and where the page is that messages lead to."""
+    """The limits of an alert's query, and the address of the page that messages link to."""
 
     timeout: float = setting("30s", INTERVAL, "the time that the query of an alert may take")
     memory: int = setting("256MB", QUERY_MEMORY, "the memory that it may take; at least 64MB")

@@ -24,7 +24,7 @@ class Location:
     lines: Mapping[str, int]  # by key; "" is the section itself
 
     def error(self, key: str, message: str, hint: str = "") -> ConfigError:
-        """Return the error for a key: file, line, key, and what to write instead."""
+        """Return the error for a key: file, line, key, and the remedy."""
         line = self.lines.get(key) or self.lines.get(key.partition(".")[0]) or self.lines.get("", 0)
         where = f"{self.file}:{line}" if line else self.file
         return ConfigError(f"{where}: {key}: {message}" if key else f"{where}: {message}", hint)

@@ -1,4 +1,5 @@
-"""Answers that are computed once for all who ask the same, and kept until the next commit, as far as memory goes."""
+"""Answers that are computed once for all clients that ask the same, and kept until the next commit, as far as memory
+goes."""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ class Answers:
     def get(self, key: object, compute: Callable[[Left], bytes], left: Left) -> bytes:
         """Return the kept answer, or that which another thread computes now, or compute it.
 
-        `left` is done when the one who asks does not wait any more.
+        `left` is done when the client no longer waits.
         """
         with self._lock:
             if key in self._kept:
@@ -58,7 +59,7 @@ class Answers:
             running.waiting -= 1
             if running.waiting:
                 return
-            self._end(key, running)  # who asks for the same from now on begins anew
+            self._end(key, running)  # a client that asks for the same from now on starts a new computation
         running.left.set_result(None)
 
     def _end(self, key: object, running: _Computation) -> None:

@@ -1,4 +1,4 @@
-"""What the API answers: one function for each address, and the table of them that routes and OpenAPI follow."""
+"""The answers of the API: one function for each address, and the table of them that routes and OpenAPI follow."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FURTHEST = 10**16  # bytes
 
 @dataclass(frozen=True, slots=True)
 class ServedLake:
-    """What is served, and what may be asked."""
+    """The lake that is served, and the queries that are allowed."""
 
     root: Path
     limits: AnswerLimits
@@ -229,7 +229,7 @@ def _cluster(asked: Asked) -> Answered:
     return asked.served.looked.get("cluster", asked.served.cluster), None
 
 
-_SPLIT = Parameter("split", "What the bars are divided by.", {"type": "string", "enum": list(overview.SPLITS)})
+_SPLIT = Parameter("split", "The dimension that divides the bars.", {"type": "string", "enum": list(overview.SPLITS)})
 _TEXT = {"type": "string"}
 _ROWS = (whole("limit", "The most rows.", MOST_ROWS), whole("offset", "Rows to pass over.", 1_000_000, 0))
 _SORT = (
@@ -237,7 +237,7 @@ _SORT = (
     Parameter("order", "Largest or smallest first.", {"type": "string", "enum": ["desc", "asc"]}),
 )
 ENDPOINTS: Sequence[Endpoint] = (
-    Endpoint("lake", "What the lake has: panels, measures, sites.", lake_of, is_table=False),
+    Endpoint("lake", "The contents of the lake: panels, measures, sites.", lake_of, is_table=False),
     Endpoint(
         "page",
         "Everything on the page in one answer; sort.NAME and order.NAME sort a panel that is asked for.",
@@ -292,7 +292,7 @@ ENDPOINTS: Sequence[Endpoint] = (
         (Parameter("q", "The query.", _TEXT, required=True),),
         follows_commits=False,
     ),
-    Endpoint("alerts", "What fires, and all alerts that were evaluated.", _alerts, follows_commits=False),
+    Endpoint("alerts", "The alerts that fire, and all that were evaluated.", _alerts, follows_commits=False),
     Endpoint(
         "cluster", "Job servers, shards, tailers; only with --gearman.", _cluster, follows_commits=False, is_table=False
     ),

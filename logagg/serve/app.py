@@ -253,7 +253,7 @@ def _json(found: object) -> Response:
 
 
 def _told(error: LogaggError) -> Response:
-    """Return an answer that says why there is none."""
+    """Return an error as an answer."""
     code = 503 if isinstance(error, (LimitReached, LakeError)) else 404 if isinstance(error, NotFound) else 400
     return refused(code, error.message, error.hint, RETRY if code == 503 else None)
 

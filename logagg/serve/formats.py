@@ -34,11 +34,11 @@ def chosen(form: str | None, accept: str) -> str:
 
 
 def encoded(answer: Mapping[str, Any], table: Table | None, form: str) -> bytes:
-    """Return an answer in a format; all but JSON have its table only. Raises LogaggError if it is no table."""
+    """Return an answer in a format; all but JSON have its table only. Raises LogaggError if it is not a table."""
     if form == "json":
         return as_json(answer).encode()
     if table is None:
-        raise LogaggError(f"format: this answer is no table, so it is not given as {form}", "ask for json")
+        raise LogaggError(f"format: this answer is not a table, so it cannot be given as {form}", "ask for json")
     names = _names(table)
     if form == "csv":
         return text_of(Rows(names, [[row.get(name) for name in names] for row in table]), "csv").encode()

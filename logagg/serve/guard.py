@@ -1,9 +1,9 @@
-"""What stands before all requests: hosts, origins, methods, the token, and the headers of all answers.
+"""The guard before all requests: hosts, origins, methods, the token, and the headers of all answers.
 
 - A page elsewhere that makes a browser ask this server is refused: by the name of the host (DNS rebinding), by what the
   browser says of the request's origin (fetch metadata); and no answer permits another origin to read it.
 - Beyond loopback a token is required: once in the URL, from then on in a cookie; or as `Authorization: Bearer`.
-- Only GET and HEAD are answered. Nothing that a request says is stored.
+- Only GET and HEAD are answered. No part of a request is stored.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class Guard:
 
 
 def refused(status: int, error: str, hint: str, headers: dict[str, str] | None = None) -> Response:
-    """Return an answer that says in JSON why there is none."""
+    """Return an error as an answer in JSON."""
     return JSONResponse({"error": error, "hint": hint}, status, headers)
 
 
@@ -142,7 +142,8 @@ def secret_of(token: str) -> str:
 
 
 def _is_foreign(headers: Headers) -> bool:
-    """Return whether a browser says that another site's page asks; a link that a person follows is no such request."""
+    """Return whether a browser reports a request by another site's page; a link that a person follows does not
+    count."""
     site = headers.get("sec-fetch-site", "none")
     followed = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
     return site not in ("same-origin", "none") and not followed

@@ -16,7 +16,7 @@ MOST = 1_000  # pages at a time
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What the pages are told: `commit` or `status`, and its data."""
+    """An event for the pages: `commit` or `status`, and its data."""
 
     kind: str
     commit: int
@@ -48,7 +48,7 @@ class Announcer:
         return len(self._pages) >= MOST
 
     async def events(self) -> AsyncIterator[bytes]:
-        """Yield the events of one page until it goes away: first what is, then what changes."""
+        """Yield the events of one page until it goes away: first the present state, then each change."""
         queue: asyncio.Queue[Event] = asyncio.Queue(maxsize=8)
         self._pages.add(queue)
         try:
@@ -85,6 +85,6 @@ class Announcer:
             return
         self._last[kind] = event
         for queue in self._pages:
-            if queue.full():  # a page that does not read: it gets what is newest
+            if queue.full():  # a page that does not read gets only the newest event
                 queue.get_nowait()
             queue.put_nowait(event)

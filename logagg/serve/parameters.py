@@ -40,7 +40,7 @@ SCOPE = (
 )
 FORMAT = Parameter("format", "Instead of the Accept header.", {"type": "string", "enum": list(MEDIA_TYPES)})
 
-JSON_ONLY = Parameter("format", "This answer is no table.", {"type": "string", "enum": ["json"]})
+JSON_ONLY = Parameter("format", "This answer is not a table.", {"type": "string", "enum": ["json"]})
 
 
 def whole(name: str, help: str, most: int, least: int = 1) -> Parameter:

@@ -1,4 +1,4 @@
-"""What each key and each click does to the state."""
+"""The effect of each key and each click on the state."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPLITS = (("kind", False), ("status_class", False), ("kind", True))
 
 
 class Host(Protocol):
-    """What does the things that are not the state's."""
+    """The host of actions that change more than the state."""
 
     def leave(self) -> None:
         """End the command."""

@@ -31,7 +31,7 @@ from logagg.top.styles import style_of
 LOOK = 0.5  # seconds between two looks for a commit
 STATUS = 5.0  # seconds between two looks at the tails
 RIGHT = 3  # button of the mouse
-NARROWEST, LOWEST = 20, 4  # of what is drawn; a smaller terminal shows a part of it
+NARROWEST, LOWEST = 20, 4  # of the picture; a smaller terminal shows a part of it
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -152,7 +152,7 @@ class Top(App[None], inherit_bindings=False):
             self.state.message = str(error)
         self.renew()
 
-    # What actions ask of their host
+    # The methods of the host of actions
 
     def leave(self) -> None:
         self.feed.stop()

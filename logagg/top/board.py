@@ -39,7 +39,7 @@ ARROWS = {"desc": "▼", "asc": "▲"}
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """What a panel shows, and how."""
+    """The content of a panel, and how it is shown."""
 
     panel: Panel
     answer: Mapping[str, Any] | None  # None: it is not there yet

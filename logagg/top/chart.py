@@ -23,7 +23,7 @@ _STEPS = [timedelta(minutes=one) for one in (1, 2, 5, 10, 15, 30, 60, 120, 180, 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What is drawn: values by group and bucket, and the buckets."""
+    """The content of the chart: values by group and bucket, and the buckets."""
 
     title: str
     starts: Sequence[datetime]
@@ -160,7 +160,7 @@ def _is_round(chart: Chart, places: Sequence[int], cell: int, zone: ZoneInfo) ->
 
 
 def _label(chart: Chart, bucket: int, zone: ZoneInfo) -> str:
-    """Return what stands below a bucket: days, or times of the day and the day that begins."""
+    """Return the label below a bucket: days, or times of the day and the day that begins."""
     start = chart.starts[bucket]
     local = start.astimezone(zone)
     if chart.grain >= _DAY:

@@ -1,4 +1,4 @@
-"""What stands over the picture: texts, menus, and the line for a text that is typed."""
+"""Dialogs over the picture: texts, menus, and the line for a text that is typed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WIDEST = 120
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An entry of a menu: its key, its text, and what it does."""
+    """An entry of a menu: its key, its text, and its action."""
 
     key: str
     text: str

@@ -39,7 +39,7 @@ async def in_thread(work: Callable[..., T], *arguments: object) -> T:
             act, value = future.set_result, work(*arguments)
         except BaseException as error:
             act, value = future.set_exception, error  # type: ignore[assignment]
-        with suppress(RuntimeError):  # the loop is closed: the result is not needed any more
+        with suppress(RuntimeError):  # the loop is closed: the result is no longer needed
             loop.call_soon_threadsafe(tell, act, value)
 
     Thread(target=run, daemon=True, name="ask").start()
@@ -83,7 +83,7 @@ class Feed:
         return self._question is None and not self._tasks and not self._state.parts()
 
     def want(self) -> None:
-        """Ask for the parts that are missing; interrupt a question about parts that are not wanted any more."""
+        """Ask for the parts that are missing; interrupt a question about parts that are no longer wanted."""
         if self._question:
             wanted = {part.name: part.key for part in self._state.parts()}
             if not self._question.keys.items() <= wanted.items():
@@ -94,7 +94,7 @@ class Feed:
             self._start(self._load(self._question))
 
     def _next(self) -> list[Part]:
-        """Return what is asked for next: at first the numbers and the chart, then the panels."""
+        """Return the parts to ask for next: first the numbers and the chart, then the panels."""
         parts = self._state.parts()
         first = [part for part in parts if part.name in (TOTALS, CHART) and part.name not in self._state.got]
         return first or parts
@@ -114,7 +114,7 @@ class Feed:
         self._show()
 
     def retry(self) -> None:
-        """Ask again for what has failed."""
+        """Ask again for the parts that have failed."""
         self._failed = None
         self.want()
 
@@ -138,7 +138,7 @@ class Feed:
         self._start(self._told(read()))
 
     def stop(self) -> None:
-        """Interrupt what is under way."""
+        """Interrupt the running questions."""
         if self._question:
             self._question.end()
 

@@ -16,7 +16,7 @@ PANELS = 60.0  # seconds between two searches for panels that new data may bring
 
 
 class Live:
-    """What is known of the lake beside answers."""
+    """The state of the lake, beside answers."""
 
     def __init__(self, state: State, source: Source, clock: Callable[[], float] = time.monotonic) -> None:
         self._state, self._source, self._clock = state, source, clock

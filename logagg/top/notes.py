@@ -1,4 +1,4 @@
-"""What limits an answer: why it is not there, or from when on it holds."""
+"""The limits of an answer: why it is missing, or from when on it is complete."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def hit_at(hits: Sequence[Hit], x: int, y: int) -> Hit | None:
 
 
 class Pointer:
-    """What the mouse has begun."""
+    """The action that the mouse has begun."""
 
     def __init__(self, state: State, actions: Actions) -> None:
         self._state, self._actions = state, actions

@@ -1,4 +1,4 @@
-"""What a key means: a character of what is typed, a choice of a menu, or an action."""
+"""The meaning of a key: a character of a text, a choice of a menu, or an action."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOVES = {"row", "page"}
 
 
 def pressed(state: State, actions: Actions, key: str, text: str = "") -> None:
-    """Do what a key does; `text` is its character, or what is pasted."""
+    """Carry out a key; `text` is its character, or the pasted text."""
     state.message = ""
     if key == "ctrl+c":
         actions.do("quit")

@@ -52,6 +52,6 @@ def status_style(status: int | None) -> str:
 
 
 def fields(row: Mapping[str, Any], zone: ZoneInfo) -> list[tuple[str, str]]:
-    """Return what was counted of a request, without what it does not have."""
+    """Return the fields of a request, without empty ones."""
     found = {name: value for name, value in row.items() if value not in (None, "")}
     return [(name, figures.stamp(value, zone) if name == "ts" else text_of(value)) for name, value in found.items()]

@@ -128,7 +128,7 @@ def _marked(state: State, panel: Panel) -> frozenset[int]:
 
 
 def _nothing(state: State) -> Picture | None:
-    """Return what stands instead of charts and panels when no request is in the window: why, and the way to some."""
+    """Return the text for a window without requests, instead of charts and panels: the reason, and the way to some."""
     totals = state.answer(TOTALS)
     if not totals or totals["unavailable"] or totals["now"]["hits"] or (totals["before"] or {}).get("hits"):
         return None

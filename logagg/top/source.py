@@ -37,7 +37,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Answers, all of one commit, and what they are about."""
+    """Answers, all of one commit, and their scope."""
 
     scope: Scope
     commit: str  # the name of its catalog
@@ -46,7 +46,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class LakeFacts:
-    """What a lake has: panels, and its time."""
+    """The contents of a lake: its panels, and its time."""
 
     panels: tuple[Panel, ...]
     newest: datetime | None
@@ -116,9 +116,7 @@ class Source:
         request = LinesRequest(where, since, since + timedelta(seconds=1), limit=1)
         try:
             with find(self.root, request) as found:
-                return next(
-                    (one.as_dict() for one in found), {"line": None, "reason": "its request is not kept any more"}
-                )
+                return next((one.as_dict() for one in found), {"line": None, "reason": "its request is no longer kept"})
         except LogaggError as error:
             return {"line": None, "reason": str(error)}
 

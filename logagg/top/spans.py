@@ -43,11 +43,11 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Lines, and what a click on them does."""
+    """Lines, and the effects of clicks on them."""
 
     lines: Sequence[Line]
     hits: Sequence[Hit] = ()
-    head: int = 0  # lines at the top that tell what is true now
+    head: int = 0  # lines at the top about the present state
 
     @property
     def height(self) -> int:

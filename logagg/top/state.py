@@ -1,4 +1,5 @@
-"""What is on the screen, and which answers that takes: the state that keys and mouse change. It knows no terminal."""
+"""The content of the screen, and the answers that it needs: the state that keys and mouse change. It knows no
+terminal."""
 
 from __future__ import annotations
 
@@ -45,7 +46,7 @@ class Got:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step changes, and undoing it brings back."""
+    """The part of the state that one step changes, and undoing it restores."""
 
     view: View
     mode: Mode
@@ -63,7 +64,7 @@ class State:
     width: int = 80
     height: int = 24
     colored: bool = True
-    printed: bool = False  # once, to be read later: without what is true now only
+    printed: bool = False  # once, to be read later: without values that are true only now
     name: str = ""  # of the lake
     home: str = "UTC"  # the time zone of the start
     mode: Mode = "overview"
@@ -158,7 +159,7 @@ class State:
 
     @property
     def failure(self) -> str:
-        """Why what is on the screen is not what is asked for."""
+        """The reason why the screen does not show the requested answer."""
         return self.error or self.lost
 
     @property
@@ -228,7 +229,7 @@ class State:
     # Steps
 
     def start(self, window: Window) -> None:
-        """Begin with a window. Raises LogaggError for one that is none."""
+        """Begin with a window. Raises LogaggError for an invalid one."""
         view = replace(self.view, window=window)
         view.scope(self.clock())
         self.view = view

@@ -18,7 +18,7 @@ COMFORTABLE = 18  # likewise, while there are columns that can be left out
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its head, its cells, and the name of what is in it."""
+    """A column: its head, its cells, and the name of its content."""
 
     head: str
     cells: Sequence[str]

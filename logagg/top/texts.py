@@ -24,7 +24,7 @@ _GROUPS = (("Window", "Rows"), ("Page", "Panels"))
 
 
 def help_of(width: int) -> Dialog:
-    """Return all keys, and what the mouse does."""
+    """Return all keys, and the actions of the mouse."""
     left, right = ([line for group in groups for line in _group(group)] for groups in _GROUPS)
     if width < _WIDE:
         lines = [*left, *right]
@@ -84,7 +84,7 @@ def _inside(width: int) -> int:
 
 
 def status_of(state: State) -> Dialog:
-    """Return what is wrong, and the state of each tail and of the worst logs."""
+    """Return the problems, and the state of each tail and of the worst logs."""
     status = state.status
     if status is None:
         return Dialog("State", [(Span("…"),)])
@@ -135,7 +135,7 @@ def _log(source: Mapping[str, Any], width: int) -> Iterator[Line]:
 
 
 def line_of(row: Mapping[str, Any], found: Mapping[str, Any] | None, width: int, zone: ZoneInfo) -> Dialog:
-    """Return a request with its line, or why there is none; None: it is looked for."""
+    """Return a request with its line, or the reason why it is missing; None: the search goes on."""
     lines: list[Line] = []
     if found is None:
         lines.append((Span("The line is looked for …", "dim"),))
