@@ -238,7 +238,7 @@ class Shared:
         return load(self.config_file or found())
 
     def zone(self, asked: str | None, *, people: bool) -> ZoneInfo:
-        """Return the time zone of days and of times: the one asked for, that of the configuration, or by who reads them."""
+        """Return the time zone of days and of times: that of the option, of the configuration, or of the machine for `people`."""
         from logagg.query.times import zone_of
 
         return zone_of(asked or self.config.tz or ("" if people else "UTC"))

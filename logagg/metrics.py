@@ -79,7 +79,10 @@ BEHIND = Metric(
 )
 COMMIT = Metric("logagg_commit", "The number of the newest commit.", (_SERVE,))
 STATE = Metric(
-    "logagg_state", "1 for how the tail and its logs are doing: good, warn or bad; else 0.", (_SERVE,), ("state",)
+    "logagg_state",
+    "1 for the state of the tail and its logs (good, warn or bad), else 0.",
+    (_SERVE,),
+    ("state",),
 )
 
 # What is read

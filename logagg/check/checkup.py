@@ -131,7 +131,7 @@ def _compiled(log_format: str) -> str:
 
 
 def _not_files(logs: Sequence[ServerLog]) -> Iterator[str]:
-    """Yield the problems of logs that a tail would not even look at."""
+    """Yield the problems of logs that a tail would ignore."""
     for log in logs:
         if log.refused and not log.covered_by:
             yield f"{log.place}: {log.path}: {log.problem}"

@@ -24,7 +24,7 @@ from logagg.query.sandbox_kernel import has_seccomp, landlock_version
 
 Level = Literal["ok", "note", "wrong"]
 FEW_FILES = 1024  # open files; a tail with a lake needs some hundred of them
-LEAST_FREE = 256 << 20  # bytes: a flush, a merge and what readers of older snapshots need
+LEAST_FREE = 256 << 20  # bytes for a flush, a merge, and the files of older snapshots
 REMOTE = ("nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "fuse.s3fs", "fuse.gcsfuse", "ceph", "glusterfs")
 VOLATILE = ("tmpfs", "ramfs")
 

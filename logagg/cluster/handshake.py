@@ -145,7 +145,7 @@ def superseded(tailer: str) -> ClusterError:
 
 
 def known_sources(answers: Sequence[Reply]) -> list[KnownSource]:
-    """Combine what the shards know of each source; the record of the first shard is the newest."""
+    """Combine the records of the shards about each source; the record of the first shard is the newest."""
     sources: dict[str, Source] = {}
     progress: dict[str, dict[int, Progress]] = {}
     for shard, answer in reversed(list(enumerate(answers))):

@@ -153,7 +153,7 @@ def silences(output: Output, shared: Shared) -> None:
 )
 @shared_options
 def ack(name: str, labels: tuple[str, ...], shared: Shared) -> None:
-    """Acknowledge what fires now: it is not sent again.
+    """Acknowledge the alert as it fires now: it is not sent again.
 
     Its end is sent, and the next time that it fires.
     """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from logagg.lake.state import State
     from logagg.rollup.definitions import Rollup
 
-ATTEMPTS = 5  # snapshots whose files were replaced while they were read, or whose ranges another run has filled
+ATTEMPTS = 5  # files of a snapshot may be replaced while they are read, and another run may fill its ranges
 
 
 @click.command()
@@ -80,7 +80,7 @@ def _defined(name: str, config: Config) -> Rollup:
 
 
 def _fill(shared: Shared, rollup: Rollup, keys: int, handover: Handover, progress: MergeProgress) -> Iterator[str]:
-    """Fill a rollup; yield what there is to say. Raises LakeError."""
+    """Fill a rollup; yield lines for the user. Raises LakeError."""
     from logagg.errors import CHECK, LakeError
     from logagg.lake.backfill import Backfill, PartsReplaced
 

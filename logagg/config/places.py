@@ -1,4 +1,4 @@
-"""Where a configuration is looked for, and where the relative paths in it begin."""
+"""The places of the configuration, and the folder at which its relative paths begin."""
 
 from __future__ import annotations
 

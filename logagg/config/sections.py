@@ -236,7 +236,7 @@ class Config:
 
     @property
     def paths(self) -> list[str]:
-        """The logs that it names, which a tail follows if no PATH is given."""
+        """The logs that the configuration names, which a tail follows if no PATH is given."""
         return list(dict.fromkeys((*self.tail.paths, *(log.path for log in self.logs))))
 
 

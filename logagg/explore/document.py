@@ -66,7 +66,7 @@ class FileRequest:
 
 
 def answers(root: Path, asked: FileRequest, now: float) -> dict[str, Any]:
-    """Return what the page reads in a file: {"lake", "page", "status"}. Raises LogaggError, and duckdb.Error."""
+    """Return the data for the page in a file: {"lake", "page", "status"}. Raises LogaggError, and duckdb.Error."""
     with connect(root) as connection:
         ask = asking(connection)
         facts = Facts.of(ask)

@@ -1,4 +1,4 @@
-"""What a snapshot of a lake says of itself: which tables it has, and from when on it keeps requests."""
+"""Facts about a snapshot of a lake: its tables, and from when on it keeps requests."""
 
 from __future__ import annotations
 

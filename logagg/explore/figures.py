@@ -77,7 +77,7 @@ def exact_measure(name: str, value: Number | None) -> str:
 
 
 def shown(name: str) -> Shown:
-    """Return how people see a measure; one of a rollup that a configuration defines by its name."""
+    """Return the title and unit of a measure; a measure of a user's rollup has its own name."""
     return MEASURES.get(name, Shown(name))
 
 
@@ -165,7 +165,7 @@ def _significant(value: Number, digits: int = 3) -> str:
 
 
 def _fixed(value: Number, decimals: int) -> str:
-    """Return a number with so many decimals, halves away from zero, as JavaScript has them."""
+    """Return a number with a number of decimals, halves rounded away from zero, as by JavaScript."""
     return str(Decimal(value).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP, _EXACTLY))
 
 

@@ -1,4 +1,4 @@
-"""The measures: what each is called, its unit, and how it is computed from a rollup or from requests."""
+"""The measures: the title of each, its unit, and how it is computed from a rollup or from requests."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def sum_of(name: str, where: str = "") -> str:
 
 
 def filtered(where: str) -> str:
-    """Return what makes an aggregate count only rows of a condition."""
+    """Return the clause by which an aggregate counts only rows of a condition."""
     return f" FILTER ({where})" if where else ""
 
 

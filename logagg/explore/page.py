@@ -91,7 +91,7 @@ def _panel_requests(
     limit: int,
     measures: int | None,
 ) -> list[PanelRequest]:
-    """Return what is asked of each panel. Raises LogaggError, also for the sorting of a panel that is not asked for."""
+    """Return the request to each panel. Raises LogaggError, also for the sorting of a panel that is not asked for."""
     chosen = list(panels_of(facts).values()) if names is None else wanted(names, facts)
     for name in (*sorts, *orders):
         if name not in {panel.name for panel in chosen}:
@@ -117,7 +117,7 @@ def lake_answer(
     cluster: bool = False,
     run_all: RunAll = one_by_one,
 ) -> dict[str, Any]:
-    """Return what the page needs to know of a lake: its span of time, sites, panels and measures.
+    """Return the facts about a lake that the page needs: its span of time, sites, panels and measures.
 
     A panel is `present` if events from `since` on have its values; without it, events of the newest day of data.
     `sql` and `cluster` tell whether the server answers such requests; `run_all` is as in `page_answer`.
@@ -216,7 +216,7 @@ def status_answer(status: Status, commit: int | None = None, newest: datetime | 
 
 
 def _warnings(status: Status) -> Iterator[str]:
-    """Yield what a person should know, though it need not be a fault."""
+    """Yield notes for the user that need not be faults."""
     if not status.running:
         yield status.writer
     yield from status.waiting

@@ -22,7 +22,7 @@ Order = Literal["desc", "asc"]
 
 MOST_ROWS = 10_000  # of one answer
 MOST_DIMENSIONS = 6
-_OF_ROWS = ("before", "change", "share")  # what a row has beside dimensions and measures
+_OF_ROWS = ("before", "change", "share")  # columns of a row beside dimensions and measures
 FEW = 1_000  # rows whose sketches are merged apart from their sums: each takes some 16 kB meanwhile
 ROWS = "rows"  # the rows of an answer, in its own query: no rollup has this name
 CHANGE = "change"  # a name to sort by: the relative change since the compared period
@@ -41,7 +41,7 @@ class Panel:
 
 
 BY = ("hits", "visitors", "errors", "bytes", "p95")
-OF_REQUESTS = (*DIMENSIONS, "is_bot", "visitor", "source")  # what requests may be grouped by
+OF_REQUESTS = (*DIMENSIONS, "is_bot", "visitor", "source")  # dimensions by which requests may be grouped
 
 
 def panel_by(dimensions: Sequence[str]) -> Panel:
@@ -166,7 +166,7 @@ def _own(facts: Facts) -> Iterator[Panel]:
 
 
 def panel_query(request: PanelRequest, scope: Scope, facts: Facts) -> tuple[Origin, str]:
-    """Return what a panel is read from, and its query; one row more than asked for tells that there are more.
+    """Return the origin of a panel's rows, and its query; one row more than asked for tells that there are more.
 
     Columns: dimensions, measures, with a period to compare with `before_` and the measure, and `change`; then `share` where
     the values of the sort measure add up. Sketches are merged for the rows of the answer only, unless one sorts, or there are many.

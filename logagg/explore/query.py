@@ -1,4 +1,4 @@
-"""A query of the model, and what it is answered with."""
+"""A query of the model, and its answer."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ Ask = Callable[[str], Fetched]  # runs a query on one snapshot
 
 
 def asking(connection: duckdb.DuckDBPyConnection) -> Ask:
-    """Return what runs queries on a connection, one after the other."""
+    """Return a function that runs queries on a connection, one after the other."""
     return lambda query: Fetched.of(connection.execute(query))

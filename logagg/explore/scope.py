@@ -1,4 +1,5 @@
-"""What is looked at: the window, the period that it is compared with, robots, filters, and the time zone of days."""
+"""The scope of a question: the window, the period that it is compared with, robots, filters, and the time zone of
+days."""
 
 from __future__ import annotations
 
@@ -91,7 +92,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What every answer is about; made by `of`, which checks it."""
+    """The subject of an answer; made by `of`, which checks it."""
 
     period: Period
     before: Period | None = None

@@ -1,6 +1,6 @@
 """The newest snapshot of a lake, opened once for all questions, with limits for the queries of each.
 
-A snapshot is a commit: what is asked of one never changes, so that the rows of its queries are kept.
+A snapshot is a commit: answers about it never change, so that the rows of its queries are kept.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from logagg.query.status import Status
 from logagg.quoting import literal
 
 AT_A_TIME = 3  # queries of one page: many have a part that one core does alone, as merging sketches
-QUERIES, ROWS = 500, 1_000  # queries of a snapshot whose rows are kept, if they are at most so many
+QUERIES, ROWS = 500, 1_000  # queries of a snapshot whose rows are kept, and the most rows of each
 
 
-Left = Future[None]  # done once no client waits for an answer any more
+Left = Future[None]  # done once no client waits for an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class Snapshots:
             return self._newest
 
     def _start(self) -> tuple[str, ...]:
-        """Return what is executed on each new cursor."""
+        """Return the statements that are executed on each new cursor."""
         return (f"SET TimeZone = {literal(self._zone)}", *(["USE lake"] if self._confined else []))
 
     def _opened(self) -> duckdb.DuckDBPyConnection:

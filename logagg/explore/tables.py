@@ -1,4 +1,4 @@
-"""Where an answer comes from: a rollup that has all dimensions of the filters, else the requests behind it.
+"""The origin of an answer: a rollup that has all dimensions of the filters, else the requests behind it.
 
 The requests behind a rollup follow from its definition: each of its parts selects events, and adds to measures.
 """
@@ -31,7 +31,7 @@ class Origin:
     complete_from: datetime | None = None  # of requests that begin within the window
     note: str = ""
     unavailable: str = ""
-    columns: tuple[tuple[str, str], ...] = ()  # of a rollup that is none of the defaults: names and types
+    columns: tuple[tuple[str, str], ...] = ()  # of a rollup that is not one of the defaults: names and types
 
     @property
     def is_requests(self) -> bool:
@@ -57,7 +57,7 @@ class Column:
 
 
 def origin_of(rollup: str, needed: frozenset[str], scope: Scope, facts: Facts) -> Origin:
-    """Return what answers a question about a rollup that needs these dimensions beside those of the filters."""
+    """Return the origin of an answer about a rollup that needs these dimensions beside those of the filters."""
     needed |= scope.dimensions if scope.bots == "include" else scope.dimensions | {"is_bot"}
     own = rollup not in DEFINITIONS and rollup != REQUESTS
     has_all = rollup in facts.rollups and needed <= facts.rollups[rollup].keys()
@@ -277,7 +277,10 @@ def condition(where: Condition) -> str:
             raise AssertionError("own rollups are not read from requests")
 
 
-_AS_TEXT = {"is_bot": "is_bot::VARCHAR", "visitor": "format('{:016x}', visitor)"}  # columns of requests that are none
+_AS_TEXT = {
+    "is_bot": "is_bot::VARCHAR",
+    "visitor": "format('{:016x}', visitor)",
+}  # columns of requests that are not dimensions
 
 
 def _dimension(name: str, alias: str = "") -> str:

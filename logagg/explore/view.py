@@ -1,4 +1,4 @@
-"""What a user looks at: window, comparison, robots, filters, and how panels are sorted; and how each step changes it.
+"""The view of a user: window, comparison, robots, filters, and how panels are sorted; and how each step changes it.
 
 The page has the same in its address (`web/src/lib/url.js`).
 """
@@ -51,7 +51,7 @@ class View:
     orders: Mapping[str, Order] = field(default_factory=dict)
 
     def scope(self, now: float) -> Scope:
-        """Return what is asked for. Raises LogaggError."""
+        """Return the scope. Raises LogaggError."""
         return Scope.of(
             now,
             since=self.window.since,
@@ -66,7 +66,7 @@ class View:
 
     @property
     def asked(self) -> tuple[Any, ...]:
-        """What every answer depends on."""
+        """The parts of the view on which every answer depends."""
         return self.window, self.compare, self.bots, frozenset(self.pills), self.zone, self.where
 
     def pick(self, dimension: str, value: str) -> View:

@@ -118,5 +118,5 @@ def _minute(time: datetime) -> str:
 
 
 def first_window(newest: datetime | None, now: datetime) -> Window:
-    """Return what is looked at if nothing is said: the last day, or that before the newest data if these are older."""
+    """Return the default window: the last day, or that before the newest data if these are older."""
     return Window() if newest is None or newest > now - DAY else last_of(newest)

@@ -1,4 +1,4 @@
-"""When a file was made: Linux says it by `statx`, which Python 3.11 does not have."""
+"""The time of birth of a file: Linux reports it by `statx`, which Python 3.11 lacks."""
 
 from __future__ import annotations
 

@@ -16,9 +16,9 @@ from logagg.records import Chunk, Fingerprint, Source
 
 TakeBuffer = Callable[
     [], memoryview
-]  # gives memory for a chunk; if that is too little, the chunk gets memory of its own
+]  # returns memory for a chunk; if it is too small, the chunk gets memory of its own
 
-# A source's format, bytes ahead, how many of them are lines, the longest line -> how many to take.
+# A source's format, the bytes ahead, how many of them are lines, the longest line -> how many bytes to take.
 WholeLines = Callable[[str, memoryview, int, int], int]
 
 _PIECE = 1 << 20  # bytes of a hole, or of a line over the limit, that are read at a time
@@ -67,9 +67,9 @@ class ChunkReader:
         # The furthest position identifies the file, so the reader is there until it has one; then it goes back to
         # the position that every shard has reached.
         self._resume = resume if resume and resume.position < at.position else None
-        self._furthest = at  # that any shard has reached, where this run may be behind
+        self._furthest = at  # the furthest that any shard has reached; this run may be behind it
         self._origin = (self._resume or at).position
-        self._reached = at  # beyond the position while inside a line over the limit
+        self._reached = at  # the furthest read byte: beyond the position while inside a line over the limit
         self._tail = b""  # the bytes that the fingerprint `_reached` covers
         self._before = at, b""  # fingerprint and tail before the last chunk
 
@@ -168,7 +168,7 @@ class ChunkReader:
             self.content = None
 
     def _is_cut_well(self, data: bytes | memoryview) -> bool:
-        """Return whether a chunk ends where one line ends, which depends on the format; the end of a log is such a place."""
+        """Return whether a chunk ends at the end of a line, which depends on the format; the end of a log is one."""
         return bytes(data[-1:]) != b"\n" or self._whole_lines(memoryview(data), len(data)) == len(data)
 
     def _whole_lines(self, ahead: memoryview, end: int) -> int:
@@ -178,7 +178,7 @@ class ChunkReader:
         return next((stop - self.position for stop in self.stops if stop > self.position), None)
 
     def _read_ahead(self, size: int) -> memoryview:
-        """Return what lies ahead, in memory shared with the parsers if there is some: it is megabytes."""
+        """Return the bytes ahead, megabytes of them, in memory shared with the parsers if some is free."""
         assert self.content, "only open sources are read"
         buffer = self._limits.take_buffer()
         if len(buffer) < size:

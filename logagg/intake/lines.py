@@ -14,7 +14,7 @@ _PIECE = 1 << 16  # bytes searched at a time; most likely they hold a newline
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """How many of the bytes after a position to take, or why none."""
+    """The number of bytes to take after a position, or the reason to take none."""
 
     end: int = 0  # take this many: whole lines
     hole: bool = False  # the next bytes are NUL
@@ -26,7 +26,7 @@ def all_lines(_ahead: memoryview, end: int) -> int:
 
 
 def cut(ahead: memoryview, max_line: int, stop: int | None = None, whole: WholeLines = all_lines) -> Cut:
-    """Decide what to take of the next bytes of a source; nothing while its first line has no end.
+    """Decide how many of the next bytes of a source to take; none while its first line has no end.
 
     A cut does not pass `stop`, where an earlier run has cut, nor what `whole` says. NULs count as a hole only where a line
     should begin: there a writer leaves them that continues at its old offset in a truncated file, or that has not filled a

@@ -205,7 +205,7 @@ class SourceRegistry:
             if reader is None:
                 return stat
             if reader.seen or not self._is_wanted(reader, found):
-                return None  # the same file under another name, or one that an earlier run was asked for
+                return None  # the same file under another name, or one that an earlier run followed
             return None if self._recognise(reader, found, stat) else stat
         except FileNotFoundError:
             return None  # renamed or deleted since the directory was listed

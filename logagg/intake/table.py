@@ -39,5 +39,5 @@ class SourceTable:
         return self._by_key.get(key)
 
     def without_file(self) -> frozenset[str]:
-        """Return the ids of the sources of which something was read, and whose files the last look did not find."""
+        """Return the ids of sources that were read, at least in part, and whose files the last look did not find."""
         return frozenset(id_ for id_, reader in self.readers.items() if not reader.seen and reader.furthest.position)

@@ -27,7 +27,7 @@ class Adoption:
     root: Path
     parts: tuple[Part, ...]
 
-    memory = 0  # bytes that it takes to run, beside those of a reader
+    memory = 0  # bytes in memory, beside those of a reader
 
     def run(self, progress: MergeProgress | None = None) -> Replacement:
         """Return the parts under their new names; those that cannot be read are damaged. Raises CommitFailed."""
@@ -62,7 +62,7 @@ def _link(old: Path, new: Path) -> None:
 
 
 def adoptions(root: Path, parts: Iterable[Part]) -> list[Adoption]:
-    """Return what gives parts their digests, each of some that are read between two commits."""
+    """Return the tasks that give parts their digests, each for the parts that are read between two commits."""
     groups: list[list[Part]] = []
     size = BATCH
     for part in parts:

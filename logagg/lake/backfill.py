@@ -43,7 +43,7 @@ class PartsReplaced(Exception):
 
 @dataclass(slots=True)
 class Backfill:
-    """A rollup and a snapshot; `run` writes parts, and the other fields say what they hold, and what they do not."""
+    """A rollup and a snapshot; `run` writes parts, and the other fields describe their rows, and the missing ones."""
 
     root: Path
     rollup: Rollup
@@ -66,18 +66,18 @@ class Backfill:
 
     @property
     def is_cut(self) -> bool:
-        """Tell whether events were read that are older than that."""
+        """Tell whether events older than that were read."""
         others = (part for part in self.state.parts if part.rollup not in (REQUESTS, self.rollup.name))
         return self.since > NEVER and any(part.min_ts < self.since for part in others)
 
     @property
     def kinds_left_out(self) -> list[str]:
-        """Return the kinds of events of which there are no requests."""
+        """Return the kinds of events that are not kept as requests."""
         return [kind for kind in KINDS if kind not in self.state.requests_kinds]
 
     @property
     def lacking(self) -> dict[str, datetime]:
-        """Return the columns that it asks for and old requests were written without, each with until when."""
+        """Return the columns of the rollup that old requests lack, each with the time up to which they do."""
         found: dict[str, datetime] = {}
         for part in self._parts():
             for name in sorted(columns_of(self.rollup) & set(part.lacks.split(","))):
@@ -125,7 +125,7 @@ class Backfill:
                     yield replay.rows(events(wanted))
 
     def _is_wanted(self, requests: pa.Table) -> npt.NDArray[np.bool_]:
-        """Tell of each request whether it is to be counted: whether all like it are there, and the rollup lacks it."""
+        """Return a mask of the requests to count: those of complete kinds that the rollup has not counted."""
         columns = {name: requests[name].combine_chunks() for name in ("ts", "source", "kind", "position", "visitor")}
         kept = pc.is_in(columns["kind"].dictionary, value_set=pa.array(self.state.requests_kinds, pa.string()))
         is_kept = kept.to_numpy(zero_copy_only=False)[columns["kind"].indices.to_numpy()]

@@ -217,8 +217,8 @@ def _compression(tables: Mapping[str, pa.Table]) -> str:
 def with_tables(state: State, definitions: Sequence[Definition], shards: int = 0) -> State:
     """Return the state with these tables.
 
-    Columns that a newer logagg brings to a table of its own are empty in the parts of before. A rollup that is new has
-    not counted what was read before. `shards` is the number of shards where they commit apart. Raises LakeError if the columns of
+    New columns of logagg's own tables are empty in older parts. A new rollup has not
+    counted the lines read before. `shards` is the number of shards where they commit apart. Raises LakeError if the columns of
     another rollup have changed.
     """
     derived_tables = tables_in(one for one in definitions if isinstance(one, Derivation))
@@ -269,7 +269,7 @@ def _with_columns(state: State, table: Table, before: pa.Schema, *, is_derived: 
 
 
 def _with_kinds(state: State, table: Requests) -> State:
-    """Note which kinds of events are kept; of a new one there are no requests up to the newest event of the lake."""
+    """Note which kinds of events are kept; requests of a new kind are missing up to the newest event of the lake."""
     if set(table.kinds) == set(state.requests_kinds):
         return state
     since = state.requests_from

@@ -2,7 +2,7 @@
 
     (parts) ──▶ (pending) ──▶ catalog ──▶ fsync ──▶ the link is moved ──▶ fsync ──▶ (outcomes)
 
-Moving the link is the only moment of truth. A failure before it leaves files that no catalog names, which are deleted
+The commit happens when the link is moved. A failure before it leaves files that no catalog names, which are deleted
 later.
 
 A sole writer commits directly. Several writers group-commit: each writes a pending-commit file and waits for the commit
@@ -65,7 +65,7 @@ class Committer:
         return self.state.commits[-1].committed_at.timestamp() if self.state.commits else None
 
     def clock_is_settled(self) -> bool:
-        """Tell whether files that are old by the clock may be deleted: it has not jumped lately."""
+        """Tell whether files that are old by the clock may be deleted: it has not leapt lately."""
         return self._clock.now() - self.steady_since() >= SETTLED
 
     def steady_since(self) -> float:
@@ -88,7 +88,7 @@ class Committer:
             raise
         except LakeError as failure:
             if pending.kind == BACKFILL and isinstance(failure, Fenced):
-                raise  # its parts may have been committed, and merged, by a process that could not tell
+                raise  # another process may have committed and merged its parts without knowing the outcome
             durable.remove(self._root / part.path for part in pending.parts)
             raise
         return pending.info(number, self._now())
@@ -278,7 +278,8 @@ class Committer:
         return CommitFailed(f"{self._root / path}: {what}", CHECK)
 
     def _suspects(self) -> Iterator[Part]:
-        """Yield parts that may make the catalog fail: DuckDB looks for the first two files of a view, and opens one."""
+        """Yield parts that may make the catalog fail: DuckDB checks that the first two files of a view exist, and opens
+        one."""
         seen: Counter[str] = Counter()
         for part in self.state.parts:
             if not part.damaged and (seen[part.rollup] < 2 or cut_off(self._root, part)):

@@ -32,7 +32,7 @@ CROWD = 8  # parts of one hour, day or month, and of one size, that are merged t
 # again would take longer than to read its lines did (12 M lines on 2 cores: 14 s; with four times as many rows, 45 s).
 LARGE = 1 << 18
 _HOUR, _DAY = 3600, 86_400
-_LEFT_OVER = timedelta(days=1)  # for which old requests stay in a part that has younger ones, too
+_LEFT_OVER = timedelta(days=1)  # seconds for which old requests stay in a part that also has younger ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Replacement:
     old: tuple[Part, ...]
     new: tuple[Part, ...]
     noted: tuple[Part, ...] = ()  # parts that stay, with their condition as found
-    since: datetime | None = None  # where requests were dropped: from when on all are still there
+    since: datetime | None = None  # after requests were dropped: the time from which on they are complete
 
 
 def joined(done: Sequence[Replacement]) -> list[Replacement]:

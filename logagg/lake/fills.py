@@ -1,4 +1,4 @@
-"""The backfills that come to a process which writes a lake: of other processes, and its own."""
+"""The backfills that a writer of a lake commits: those of other processes, and its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from logagg.lake.state import CommitInfo, PendingCommit
 
 
 class Fills:
-    """Commits backfills, and sees to the files of those that were killed."""
+    """Commits backfills, and deletes the files of killed ones."""
 
     def __init__(self, root: Path, commits: Committer, begun: Callable[[], bool]) -> None:
         self._commits, self._begun, self._pending = commits, begun, PendingCommits(root)
@@ -24,19 +24,19 @@ class Fills:
 
     @property
     def awaited(self) -> bool:
-        """Whether other processes have put down backfills for this one, which writes the lake alone."""
+        """Whether backfills of other processes wait for this one, the sole writer of the lake."""
         return not self._commits.shards and self._begun() and self._pending.any_unapplied()
 
     def apply(self) -> Iterator[CommitInfo]:
-        """Apply them, each by a commit of its own, and record what became of it.
+        """Apply them, each by a commit of its own, and record its outcome.
 
-        Raises CommitFailed where the disk refuses, which the process that put it down is told, too.
+        Raises CommitFailed if the disk refuses; the process of the backfill learns this, too.
         """
         for name, pending in self._pending.unapplied():
             try:
                 outcome, info = self._commits.filled(pending)
             except CommitUncertain:
-                raise  # it stays: whether it has been applied shows when it is looked at again
+                raise  # it stays, and the next look shows whether it was applied
             except LakeError:
                 self._pending.record(name, BROKEN)
                 raise
@@ -46,5 +46,5 @@ class Fills:
                 yield info
 
     def clear_abandoned(self) -> None:
-        """Delete the parts that killed backfills left, after their grace. Raises CommitFailed."""
+        """Delete the parts of killed backfills, after their grace. Raises CommitFailed."""
         self._commits.clear_abandoned()

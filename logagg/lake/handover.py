@@ -22,8 +22,8 @@ from logagg.lake.pending import BROKEN, STALE, PendingCommits
 from logagg.lake.state import PendingCommit
 from logagg.rollup.derived import Definition
 
-LOOK = 0.1  # seconds between looks at what became of a pending commit
-PATIENCE = 10.0  # seconds after which the user reads which process is to commit
+LOOK = 0.1  # seconds between looks for the outcome of a pending commit
+PATIENCE = 10.0  # seconds after which the user is told which process is to commit
 
 
 class Handover:
@@ -75,7 +75,7 @@ class Handover:
             lake.close()
 
     def _await(self, backfill: PendingCommit) -> str | None:
-        """Put it down for the process that writes the lake; return the outcome, or None where that process has ended."""
+        """Write the pending commit for the writer of the lake; return its outcome, or None if the writer has ended."""
         pending = PendingCommits(self._root)
         with failing_as_commit(self._root):
             name = pending.put(backfill)

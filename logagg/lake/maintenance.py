@@ -14,8 +14,8 @@ from logagg.notice_log import Notices
 from logagg.notices import backfill_failed, clock_doubted, committed, merge_failed
 
 MERGE_AGAIN = 60.0  # seconds before files are merged again after a failure
-LOOK = 0.5  # seconds between looks for what other processes wait for
-TIDY = 300.0  # seconds between looks for what killed ones have left
+LOOK = 0.5  # seconds between looks for backfills of other processes
+TIDY = 300.0  # seconds between looks for files of killed backfills
 
 
 class Merger:
@@ -36,11 +36,12 @@ class Merger:
 
     @property
     def bytes(self) -> int:
-        """The memory that a running merge takes; of a lake that workers share it is not known."""
+        """The memory that a running merge takes; unknown for a lake that workers share."""
         return 0 if self._is_idle() else self._bytes
 
     def serve(self) -> None:
-        """Do, in another thread, what other processes wait for, and see to what killed ones left; looks now and then."""
+        """Commit backfills of other processes in another thread, and delete files of killed ones; looks now and
+        then."""
         now = self._clock.monotonic()
         if now - self._looked < LOOK or (self._serving and not self._serving.done()):
             return
@@ -104,7 +105,7 @@ class Merger:
                 self._lake.derive_step(step)
 
     def _apply_backfills(self) -> None:
-        """Commit the backfills of other processes; a failure is theirs, and they try again."""
+        """Commit the backfills of other processes; these retry after a failure."""
         try:
             for done in self._lake.fills.apply():
                 self._notices.report(committed(done.id, done.rows, done.files))

@@ -1,4 +1,4 @@
-"""Rows of many parts are added up, in the order of `ts`.
+"""Add up the rows of many parts, in the order of `ts`.
 
     part ──▶ batches ──┐
     part ──▶ batches ──┼──▶ held rows ──▶ complete buckets ──▶ added up and folded ──▶ tables
@@ -37,9 +37,7 @@ REQUESTS_WINDOW = (
 OPEN = 64 << 20
 READER = 4 << 20  # bytes: limit for one reader, with the dictionaries and pages of a row group
 FILES = 32  # limit on open files, since a tail with many logs has few descriptors left
-_VALUE = (
-    16  # bytes that a reader takes for each value of a small part (measured: 100 to 140 for the 9 of a row of `pages`)
-)
+_VALUE = 16  # bytes of a reader for each value of a small part (measured: 100 to 140 for the 9 of a row of `pages`)
 _COPIES = (
     5  # of the rows that are added up together: as read, in one table, their keys, their sums, as they are written
 )
@@ -85,7 +83,7 @@ def bounded(parts: Iterable[Part], table: Table) -> Iterator[list[Part]]:
 
 
 def memory(parts: Sequence[Part], table: Table) -> int:
-    """Return about how many bytes it takes to merge parts."""
+    """Estimate the bytes that a merge of parts takes."""
     size = sum(_values(part, table) for part in parts) * _VALUE
     return _most_open(parts, table) + _COPIES * min(_window(table), size)
 
@@ -107,7 +105,7 @@ def _by_time(parts: Iterable[Part]) -> list[Part]:
 
 
 def _cost(part: Part, table: Table) -> int:
-    """Return about how many bytes the reader of a part takes; one as flushed has the rows of each shard by themselves."""
+    """Estimate the bytes of the reader of a part; a flushed part has a run of rows for each shard."""
     most = 2 * READER if part.level == FLUSH else READER
     return max(OPEN // FILES, min(most, _values(part, table) * _VALUE))
 
@@ -136,7 +134,7 @@ class Merge:
         return micros - micros % ((self.grain or self.table.grain) * 1_000_000)
 
     def tables(self, root: Path, parts: Sequence[Part], read: Callable[[int], None]) -> Iterator[pa.Table]:
-        """Yield what parts add up to, in the order of `ts`, some buckets at a time; tell how many rows were `read`."""
+        """Yield the sum of parts, in the order of `ts`, some buckets at a time; report the number of rows `read`."""
         held = _Held(self)
         with closing(_Inputs(root, parts, self.table)) as inputs:
             for batch in inputs:
@@ -148,7 +146,7 @@ class Merge:
         yield from held.complete()
 
     def summed(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-        """Yield what tables add up to, each of which begins where the one before ends; some buckets at a time."""
+        """Yield the sum of tables, each of which begins where the one before ends; some buckets at a time."""
         held = _Held(self)
         for table in tables:
             if table.num_rows:
@@ -209,7 +207,7 @@ class _Inputs:
 
     def _open(self, part: Part) -> None:
         reader = PartReader(self._root, part, self._table)
-        # Half of a window is for a batch of each run that is open, half for the buckets that are not complete.
+        # Half of the window holds a batch of each open run, half the incomplete buckets.
         size = _window(self._table) // 2 * _cost(part, self._table) // self._most // len(reader.runs)
         for start, groups in reader.runs:
             heapq.heappush(self._left, _Input(start, part, reader, reader.batches(groups, size)))

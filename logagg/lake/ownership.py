@@ -14,7 +14,7 @@ from pathlib import Path
 
 from logagg.errors import LakeError
 
-SECRET, LOCK, CATALOGS = "secret", "lock", "catalog"  # files of a lake that say whose it is, and who may read it
+SECRET, LOCK, CATALOGS = "secret", "lock", "catalog"  # files of a lake whose owner and mode are those of the lake
 OTHERS = 0o027  # others may read nothing of a lake, and its group write nothing, whatever the umask allows
 _GROUP_READS = 0o040
 
@@ -39,7 +39,7 @@ def refuse_others(root: Path) -> None:
 
 
 def owner_of(root: Path) -> int | None:
-    """Return the user whose lake it is; None if that is unknown, or there is no lake yet."""
+    """Return the user who owns a lake; None if that is unknown, or the lake does not exist yet."""
     for name in (SECRET, LOCK):
         with contextlib.suppress(OSError):
             return (root / name).lstat().st_uid
@@ -59,7 +59,7 @@ def give_open(descriptor: int, folder: Path) -> None:
     """Give an open file, made in a folder of a lake, to the lake's owner and group. Raises OSError."""
     made, (owner, group) = os.fstat(descriptor), _wanted(folder)
     if os.geteuid() == 0 and made.st_uid != owner:
-        if stat.S_ISREG(made.st_mode) and made.st_nlink != 1:  # its owner would change under the other name, too
+        if stat.S_ISREG(made.st_mode) and made.st_nlink != 1:  # the owner would change under the other name, too
             raise OSError(f"a file in {folder} has another name as well, so it is not given to its owner")
         os.fchown(descriptor, owner, group)
     elif made.st_gid != group:

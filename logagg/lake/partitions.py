@@ -86,7 +86,7 @@ def write_partitions(
 ) -> None:
     """Write rows, in the order of `ts`, as a part for each partition, whose file's name begins with `name` or its level.
 
-    The parts are added to `new`, those of before a failure, too.
+    The parts are added to `new`, even those written before a failure.
     """
     cut = (one for rows in tables for one in calendar.cut(rows))
     for partition, cuts in groupby(cut, key=itemgetter(0)):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FLUSH, HOUR, DAY, MONTH = "flush", "hour", "day", "month"
 # The most rows of a row group, and the most memory that they may take.
 ROW_GROUP, GROUP_BYTES = 1 << 17, 16 << 20
-ATTEMPTS = 3  # to make a file in a directory that several writers make at the same time
+ATTEMPTS = 3  # attempts to create a file in a directory that several writers create at the same time
 READ = 1 << 20  # bytes, in memory, of one read of a row group: each read costs 0.2 ms
 ENCODED = pa.dictionary(pa.int32(), pa.string())
 _PATH = re.compile(r"data/[^/]+/[^/]+\.parquet")
@@ -56,8 +56,8 @@ class Part:
     bytes: int
     min_ts: datetime
     max_ts: datetime
-    damaged: bool = False  # its file was found missing, or not as it was written
-    lacks: str = ""  # columns, with commas between, that came after it was written: they are empty in its rows
+    damaged: bool = False  # its file was found missing or changed
+    lacks: str = ""  # columns that were added after it was written, separated by commas; they are empty in its rows
 
 
 _FIELDS = tuple(one.name for one in fields(Part))
@@ -274,7 +274,7 @@ class PartReader:
         self._file.close()
 
     def _completed(self, rows: pa.Table) -> pa.Table:
-        """Return rows with the columns that came after the part was written."""
+        """Return rows with the columns that were added after the part was written."""
         if not self._lacks:
             return rows
         for name in self._lacks:
@@ -285,12 +285,12 @@ class PartReader:
 
 
 def empty_value(type_: pa.DataType) -> str | bool | None:
-    """Return the value of a dimension in rows that were written before it came."""
+    """Return the value of a dimension in rows that were written before it was added."""
     return "" if type_ == pa.string() else False if type_ == pa.bool_() else None
 
 
 def _width(group: pq.RowGroupMetaData) -> int:
-    """Return about how many bytes a row has in memory: far more than in the file, where repeated values take no space."""
+    """Estimate the bytes of a row in memory: far more than in the file, where repeated values take no space."""
     values = sum(group.column(number).num_values for number in range(group.num_columns))
     return (group.total_byte_size + 8 * values) // group.num_rows + 1
 

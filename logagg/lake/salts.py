@@ -28,7 +28,7 @@ class Salts:
     def __init__(self, root: Path, secret: bytes, clock: Clock, is_settled: Callable[[], bool] = lambda: True) -> None:
         self._root, self._secret, self._clock, self._is_settled = root, secret, clock, is_settled
         self._lock = Lock()
-        self._drawn = _read(root / FILE)  # by where the period ends (seconds): when, and the salt
+        self._drawn = _read(root / FILE)  # by the end of the period (seconds): the time of drawing, and the salt
 
     def key(self, end: int) -> bytes:
         """Return the key for the period that ends at a second, drawing its salt if need be. Raises CommitFailed."""

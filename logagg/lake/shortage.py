@@ -1,4 +1,4 @@
-"""Explains why a write failed, and the remedy: each shortage has its own."""
+"""Explains why a write failed, and gives the remedy, which differs by the kind of shortage."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _code(error: Exception) -> int | None:
 
 def _is_not_ours(error: Exception) -> bool:
     """Tell whether an error means that a file of the lake is damaged."""
-    import duckdb  # which takes a while, so not before something is raised
+    import duckdb  # a slow import, so only after a failure
     import pyarrow as pa
 
     return isinstance(error, duckdb.InvalidInputException | pa.ArrowInvalid)

@@ -59,7 +59,7 @@ class PendingCommit:
     clicks: pa.Table | None = None  # the key state of these shards, whole
     shards: int = 0  # total number of shards
     noted: tuple[Part, ...] = ()  # parts that stay, marked as damaged
-    since: datetime | None = None  # where requests were dropped: from when on all are still there
+    since: datetime | None = None  # after requests were dropped: the time from which on they are complete
     rollup: str = ""  # the one that is filled
     filled: Ranges = field(default_factory=dict)  # what it has counted by that
     derived: Derived | None = None  # what its parts hold, of a derivation
@@ -118,7 +118,7 @@ class State:
     clicks: pa.Table | None = None
     rollups: Mapping[str, pa.Schema] = field(default_factory=dict)  # all that have, or had, a view
     uncounted: Uncounted = field(default_factory=dict)  # the ranges that rollups have not counted
-    requests_from: datetime = NEVER  # from when on there is a request for each event of a kind that is kept
+    requests_from: datetime = NEVER  # the time from which on there is a request for each event of a kept kind
     requests_kinds: tuple[str, ...] = ()  # the kinds that are kept
     gone: datetime = NEVER  # the newest bucket that retention has dropped, of any rollup
     steady: datetime = NEVER  # since when the clock of the commits has run without a leap
@@ -142,7 +142,8 @@ class State:
         return "due" if found <= {"due"} else "applied" if found == {"applied"} else "stale"
 
     def _continues(self, pending: PendingCommit) -> bool:
-        """Tell whether what a commit without deltas is to replace, or to count, is as its writer found it."""
+        """Tell whether the parts and ranges that a commit without deltas replaces or counts are as its writer found
+        them."""
         if pending.kind == BACKFILL:
             # A rollup that has counted some of these lines meanwhile would count them twice.
             return bool(pending.filled) and holds(self.uncounted.get(pending.rollup, {}), pending.filled)
@@ -180,7 +181,7 @@ class State:
         return {table for mark in self.derived.values() for table in mark.tables}
 
     def _has(self, pending: PendingCommit) -> bool:
-        """Tell whether the parts of a commit without deltas are there; of a backfill without parts that is not known."""
+        """Tell whether the parts of a commit without deltas are there; for a backfill without parts that is unknown."""
         new = {part.path for part in pending.parts}
         there = new <= {part.path for part in self.parts}
         if pending.derived and not new:
@@ -210,7 +211,7 @@ class State:
 
     def _filled(self, pending: PendingCommit) -> State:
         if pending.old or pending.deltas or any(part.rollup != pending.rollup for part in pending.parts):
-            raise ValueError(f"a backfill of {pending.rollup} that changes more than that")
+            raise ValueError(f"a backfill of {pending.rollup} that changes other rollups")
         return replace(self, uncounted=without(self.uncounted, pending.rollup, pending.filled))
 
     def _derived(self, pending: PendingCommit, derived: Derived) -> State:
@@ -332,7 +333,7 @@ class State:
 
 
 def _not_kept(delta: Delta) -> datetime:
-    """Return from when on there may be requests, after a flush that kept none."""
+    """Return the time from which on there may be requests, after a flush that kept none."""
     return minute_after(NEVER + timedelta(microseconds=delta.not_kept)) if delta.not_kept else NEVER
 
 

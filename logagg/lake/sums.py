@@ -33,7 +33,7 @@ class Law:
         return cls(left, right, _daily(left), _daily(right))
 
     def lacks(self, lost: Iterable[LostPart], day: date) -> bool:
-        """Tell whether rows of one of the rollups were given up, of a day."""
+        """Tell whether rows of a day were given up, in one of the rollups."""
         return any(one.rollup in self.views and one.min_ts.date() <= day <= one.max_ts.date() for one in lost)
 
     @property

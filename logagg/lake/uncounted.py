@@ -27,7 +27,7 @@ class Range:
     shard: int = 0
 
     def has(self, positions: npt.NDArray[Any], visitors: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-        """Tell of each line of the source whether it is one of these."""
+        """Return a mask of the lines of the source that are in this range."""
         among: npt.NDArray[np.bool_] = (positions >= self.start) & (positions < self.end)
         return among if self.shards == 1 else among & (visitors % np.uint64(self.shards) == self.shard)
 
@@ -37,7 +37,7 @@ Uncounted = Mapping[str, Ranges]  # by rollup; a rollup that has counted all is 
 
 
 def all_read(sources: Mapping[str, Source], progress: Mapping[str, Mapping[int, Progress]], shards: int) -> Ranges:
-    """Return all that was read; `shards` is the number of shards, 0 where they have never committed apart."""
+    """Return the ranges of all lines read; `shards` is the number of shards, 0 if they have never committed apart."""
     found = {
         id_: _read(sources[id_].origin, of_shards, shards or len(of_shards)) for id_, of_shards in progress.items()
     }
@@ -76,7 +76,7 @@ def _appended(ranges: tuple[Range, ...], more: Range) -> tuple[Range, ...]:
 def among(
     ranges: Ranges, sources: pa.DictionaryArray, positions: npt.NDArray[Any], visitors: npt.NDArray[Any]
 ) -> npt.NDArray[np.bool_]:
-    """Tell of each line whether some ranges have it."""
+    """Return a mask of the lines that are in some of the ranges."""
     found = np.zeros(len(positions), np.bool_)
     codes = sources.indices.to_numpy(zero_copy_only=False)
     order = np.argsort(codes, kind="stable")

@@ -1,6 +1,6 @@
 """Verifies a lake: the files that its catalog names are present and intact, and sums that must agree do.
 
-Only reads, so it may run beside a tail: a catalog and its files stay for a while after they were replaced.
+It only reads, so it may run beside a tail: a catalog and its files stay for a while after they were replaced.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Verification:
     orphan_bytes: int = 0
     gone: datetime | None = None  # retention has dropped buckets up to this one
     problems: tuple[Problem, ...] = field(default=())
-    undigested: int = 0  # files that an earlier logagg wrote, of which not every bit can be checked
+    undigested: int = 0  # files that an earlier logagg wrote: not every bit of them can be checked
     lost: tuple[LostPart, ...] = ()  # given up by a repair
 
 
@@ -66,7 +66,7 @@ def verify(root: Path) -> Verification | None:
         current = catalog.newest(root)
         verification = _verified(root, current)
         if not verification.problems or catalog.newest(root) == current:
-            break  # else a file may be missing because it was replaced in the meantime
+            break  # otherwise a file may be missing because it was replaced in the meantime
     return verification
 
 

@@ -25,9 +25,9 @@ from logagg.parse.logfmt import logfmt_templates
 from logagg.parse.separated import separated_templates
 from logagg.records import Chunk, Fingerprint
 
-GLANCE = 16  # lines by which it is decided whether a format is worth an attempt
+GLANCE = 16  # lines that decide whether a format is worth an attempt
 MOST_TOGETHER = 4  # formats of one log's first lines
-SOME = 60  # lines from which formats are written, and of which one at least must match
+SOME = 60  # lines from which formats are written; at least one of them must match
 FEW = 10  # of that many lines in an envelope, one must have the format: other programs write into such a log, too
 
 
@@ -52,7 +52,7 @@ class Detector:
     names: tuple[str, ...] | None = None  # of the formats to choose from; None: all
 
     def first(self, lines: Sequence[bytes], now: float, likely: Sequence[Format] = ()) -> Format | None:
-        """Return the formats that parse the most of a log's first lines together, if that is at least half of them.
+        """Return the formats that together parse the most of a log's first lines, if these are at least half of them.
 
         `likely` are formats that are preferred to others which parse as many.
         """
@@ -160,7 +160,7 @@ def _with_times(fmt: Format | None, lines: Sequence[bytes], now: float) -> Forma
 
 
 def least_of(lines: int, in_envelope: object) -> int:
-    """Return how many of a log's first lines must have a format, so that it is that of the log."""
+    """Return how many of a log's first lines must match a format for it to be the log's."""
     return lines // FEW if in_envelope else (lines + 1) // 2
 
 

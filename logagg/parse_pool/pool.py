@@ -151,7 +151,7 @@ def _fork(budget: Budget, buffers: BufferPool) -> Sequence[Child]:
     """Fork parsers if that is safe, and there is more than one core to run them on."""
     children: list[Child] = []
     if (os.cpu_count() or 1) > 1 and sys.platform == "linux" and threading.active_count() == 1:
-        gc.freeze()  # else garbage collection would write to shared pages, and so copy them for each process
+        gc.freeze()  # otherwise garbage collection would write to shared pages, and so copy them for each process
         results = BufferPool(budget.parsers * _BATCHES, _EVENTS * budget.chunk)
         for _ in range(budget.parsers):
             children.append(Child(_parse_in_child, _prepare, buffers, results, budget.parser, children, CHANNELS))

@@ -195,7 +195,7 @@ def _rows(root: Path, asked: LinesRequest) -> pa.Table:
 
 
 def _answer(root: Path, query: str, where: str, zone: str) -> pa.Table:
-    """Return what the sandbox answers to a query that has a place for an untrusted condition."""
+    """Return the sandbox's answer to a query that has a place for an untrusted condition."""
     try:
         sandbox = Sandbox(root, limits=QueryLimits(rows=MOST), zone=zone)
         with sandbox.run(query, arrow=True, condition=where) as answer:

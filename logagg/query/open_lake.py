@@ -287,7 +287,7 @@ _VIEWS = """
 
 
 def _title(wanted: ReportRequest, zone: ZoneInfo) -> str:
-    """Return what a report is about, in words, with times of the zone."""
+    """Return the subject of a report as text, with times of the zone."""
     since, until = (one and shown(one.astimezone(zone)) for one in (wanted.since, wanted.until))
     parts = (
         wanted.name,

@@ -27,7 +27,7 @@ class Who:
 
 
 def who(tokens: Sequence[Token]) -> Who | None:
-    """Return what these values mean; the last one, the user, may have blanks in it. None without a client."""
+    """Return the meaning of these values; the last one, the user, may have blanks in it. None without a client."""
     at = _client(tokens)
     if at is None:
         return None
@@ -52,7 +52,7 @@ def with_client(template: str, lines: Sequence[Who]) -> str:
             template = template.replace(_SECOND, _PROXY)
         else:
             clients, template = seconds, template.replace("<client>", _PROXY, 1).replace(_SECOND, "<client>", 1)
-    # A host beside it looks like a client that has a name, so one that has an address needs to have one.
+    # A host beside it looks like a client with a name: if the clients are addresses, the template requires one.
     if _BESIDE.search(template.partition('"<request>"')[0]) and all(has_shape(client, "peer") for client in clients):
         template = template.replace("<client>", "<client:peer>", 1)
     return template.replace(_SECOND, _PROXY)

@@ -102,7 +102,7 @@ class Column:
         return self.share(shape) >= 0.5
 
     def proves(self, field: str) -> bool:
-        """Tell whether all values are what a field has."""
+        """Tell whether all values have the shape of a field."""
         values = [value for value in self.values if not _FILE.search(value)]
         if not values or len(values) < len(self.values):
             return False
@@ -136,7 +136,8 @@ def _are_seconds_of(columns: tuple[Column, Column]) -> bool:
 
 
 def places(columns: Sequence[Column], answer: Mapping[int, str], taken: set[str]) -> list[str]:
-    """Return how a template has each column; some are fields of the answer, and `taken` are those that the line has elsewhere."""
+    """Return how a template has each column; some are fields of the response, and `taken` are those that the line has
+    elsewhere."""
     fields, status = dict[int, str](), min(answer)
     taken = {*taken, *answer.values()}
     others = [(number, column) for number, column in enumerate(columns) if number not in answer]
@@ -163,7 +164,7 @@ def _by_key(columns: Numbered) -> Iterator[tuple[int, str]]:
 
 
 def _by_kind(columns: Numbered) -> Iterator[tuple[int, str]]:
-    """Yield what the kinds of values without a key prove."""
+    """Yield the fields that the kinds of values without a key prove."""
     bare = [(number, column) for number, column in columns if not column.name]
     units = dict(_by_unit(bare))
     yield from units.items()

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from logagg.parse.combined.columns import Column, Numbered
 from logagg.parse.combined.tokens import Token
 
-FAR = 4  # the status comes that far behind the request, at most
+FAR = 4  # the most values between request and status
 SURE = 3  # lines that prove another order
 _STATUS = re.compile(rb"(?:[1-9][0-9]{2}|0|000|-1)\Z")
 _SIZE = re.compile(rb"(?:[0-9]{1,18}|-)\Z")

@@ -96,8 +96,7 @@ def _read(line: bytes, now: float) -> _Line | None:
 
 
 def _before(tokens: Sequence[Token], when: When) -> tuple[Who, Sequence[str | Token]] | None:
-    """Return whom a line is about, and its parts up to the request; None without a client, before the time or behind
-    it."""
+    """Return the client of a line, and the parts up to the request; None if neither side of the time has a client."""
     if found := who(tokens[: when.start]):
         return found, [found.template, when.template, *tokens[when.end :]]
     if found := who(tokens[when.end :]):

@@ -1,4 +1,4 @@
-"""Where lines end that may come in parts, among which are those of another stream.
+"""The ends of lines that may come in parts, with lines of another stream between the parts.
 
 A line is complete with its last part, or where the rest of its parts would be too far away (`parts`).
 """

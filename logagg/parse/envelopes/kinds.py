@@ -10,7 +10,7 @@ class Envelope:
     """The text around a line: a header before it, or an object of JSON in which the line is a string."""
 
     name: str
-    writers: str  # who writes it
+    writers: str  # the programs that write it
     example: str
     key: str = ""  # of the string that is the line; "": a header
     in_parts: bool = False  # a long line may come in parts
@@ -130,7 +130,7 @@ def is_json(envelope: str) -> bool:
 
 
 def timed(envelope: str) -> tuple[str, Envelope] | None:
-    """Return the outermost envelope that says when a line was written, and those around it; None if there is none."""
+    """Return the outermost envelope with a time of writing, and those around it; None if none has one."""
     names = envelope.split("+")
     for at, one in enumerate(named(envelope)):
         if one.times or one.begins_with_time:

@@ -91,7 +91,7 @@ class Message:
     around: Envelope | None = None  # that envelope; None: the line has none of them
 
     def time(self, envelope: str) -> bytes:
-        """Return when the line was written, as the first of its envelopes that has a time says; empty if none does."""
+        """Return when the line was written, by the first of its envelopes that has a time; empty if none has one."""
         found = timed(envelope)
         text = self._outer(found[0]) if found else None
         if found is None or text is None:
@@ -156,7 +156,7 @@ def inside_of(line: bytes, envelope: str) -> bytes | None:
 
 
 def part_of(line: bytes, envelope: Envelope) -> Part | None:
-    """Take the envelope off a line; None if it has not the envelope."""
+    """Take the envelope off a line; None if the line does not have it."""
     if envelope.key:
         return _of_json(line, envelope)
     if envelope.column:

@@ -32,7 +32,7 @@ class Messages:
     raw: Slices  # the line of the log that each begins in
     lines: Slices
     enveloped: Mask  # other lines are whatever they are
-    times: Slices | None = None  # at which an envelope says that they were written
+    times: Slices | None = None  # of writing, by an envelope
 
     def take(self, rows: npt.NDArray[np.integer]) -> Messages:
         times = self.times.take(rows) if self.times else None

@@ -70,7 +70,7 @@ def _with_hints(fact: dict[str, object], agent: str, brands: str, platform: str,
 
 @lru_cache(REMEMBERED)
 def _browser(brands: str, *, telephone: bool) -> str:
-    """Return the browser whose brand is among those that it names; empty if there is none but Chromium."""
+    """Return the browser whose brand the hint names; empty if it names none but Chromium."""
     named = [brand for brand in _BRAND.findall(brands) if not _NOT_BROWSERS.match(brand)]
     if not named:
         return ""

@@ -48,7 +48,7 @@ def _looked_up(clients: EncodedText, geo: GeoSettings) -> dict[str, EncodedText]
 
 
 def _classes(found: Columns) -> Iterable[EncodedText]:
-    """Yield what tells the class of a network, the surest first: its database, its number, its name."""
+    """Yield the sources of a network's class, the surest first: its database, its number, its name."""
     if "network" in found:
         yield found["network"]
     if "asn" in found:

@@ -1,4 +1,4 @@
-"""Robots among user agents: why an agent is one's, the robot's name, and its class.
+"""Robots among user agents: the reason why an agent is a robot's, the robot's name, and its class.
 
 Two open lists name robots: the AI Crawler Index (`ai_robots.tsv`, CC0), which tells crawlers from assistants, and
 crawler-user-agents (MIT, released monthly), whose tags are the classes of all others. An agent that neither knows may call
@@ -98,7 +98,7 @@ def _ai_robots() -> Iterator[tuple[str, Robot]]:
     text = Path(__file__).with_name("ai_robots.tsv").read_text("utf-8")
     rows = [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
     for name, kind in sorted(rows, key=lambda row: -len(row[0])):
-        # Rust knows no look-around; a word that is part of another one is none of these.
+        # Rust has no look-around; a word within another one does not count.
         yield rf"(?i:(?:^|[^a-z0-9])(?:{re.escape(name)})(?:[^a-z0-9]|$))", Robot(name, kind, NAMED)
 
 
