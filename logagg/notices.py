@@ -142,7 +142,7 @@ SKIPPED = NoticeKind("skipped", Level.WARNING, "a run with `--once` has skipped 
 CONFIGURED = NoticeKind(
     "configured",
     Level.NOTICE,
-    "a log of a [server's configuration](configuration.md#logs) is not followed, and why; or one that is followed is odd",
+    "a log of a [server's configuration](configuration.md#logs) is not followed, and why; or one is followed that needs attention",
     "as the text says",
 )
 RELOAD = NoticeKind("reload", Level.NOTICE, "the result of a SIGHUP")
