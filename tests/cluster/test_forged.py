@@ -372,7 +372,7 @@ def test_replies_to_other_messages(scene: Scene, kind: bytes) -> None:
     scene.tap.change = lambda data: data
     scene.await_all()
     scene.go_on()
-    assert "a message that is no answer to the one that was sent" in scene.site.notices()
+    assert "a message that does not answer the one that was sent" in scene.site.notices()
 
 
 # decompression bombs

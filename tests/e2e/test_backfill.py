@@ -259,7 +259,7 @@ def test_requests_that_do_not_reach_back(read: Command) -> None:
     read.run("expire", "-q", "--trust-clock")
     out = read.run("backfill", "late").stdout
     assert "filled from 100 requests, from 2026-03-22 00:00" in out
-    assert "is not in it: requests do not reach back further" in out
+    assert "are not in it: requests do not reach back further" in out
     where = "WHERE ts >= '2026-03-22'"
     assert summed(read, f"late {where}") == summed(read, f"early {where}") == summed(read, "late") != []
 
