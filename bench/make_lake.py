@@ -34,6 +34,7 @@ from logagg.clock import ManualClock
 from logagg.config.rules import KINDS
 from logagg.config.sections import Config, Requests, Retention
 from logagg.lake.lake import Lake
+from logagg.parse.channels.arrivals import Arrival
 from logagg.parse.geo.layouts import FIELDS
 from logagg.parse.schemas import EVENT_SCHEMA, TEXT
 from logagg.records import Chunk, Delta, Fingerprint, Job, Reject, Rejects, Source
@@ -132,7 +133,7 @@ class Events:
         inside = (kind == KINDS.index("pageview")) & (codes["referrer"] == 1)
         columns = plain | {name: self._column(name, one) for name, one in codes.items()}
         columns |= {"id": self._ids(kind <= KINDS.index("conversion"))}
-        columns |= {name: pa.nulls(rows, TEXT) for name in ("user", "query", *FIELDS)}
+        columns |= {name: pa.nulls(rows, TEXT) for name in ("user", "query", *FIELDS, *Arrival._fields)}
         columns["from_path"] = self._column("from_path", self._often(1.5, PAGES, rows), ~inside)
         return pa.table(
             [columns[name].cast(EVENT_SCHEMA.field(name).type) for name in EVENT_SCHEMA.names], schema=EVENT_SCHEMA

@@ -98,6 +98,13 @@ def seconds(value: object) -> float:
     return float(value)  # type: ignore[arg-type]
 
 
+def instant(value: object) -> int:
+    """Return microseconds since 1970, before it, too."""
+    if type(value) is not int or not -NUMBER <= value < NUMBER:
+        raise ValueError(f"{value!r} where an instant should be")
+    return value
+
+
 def time(value: object) -> datetime:
     found = datetime.fromisoformat(text(value))
     if found.tzinfo is None:

@@ -9,8 +9,9 @@ from logagg.errors import LakeError
 LINK = "logagg.duckdb"  # in the lake's directory: leads to the newest catalog
 VERSION = 2
 READABLE = (1, VERSION)  # version 1 has no requests; opening its lake to write makes it one of this version
-LOST, UNCOUNTED = "lost_parts", "uncounted"
-TABLES = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state", LOST, UNCOUNTED)
+LOST, UNCOUNTED, DERIVATIONS, EVICTED = "lost_parts", "uncounted", "derivations", "evicted"
+_PLAIN = ("sources", "commits", "rejects", "reject_samples", "files", "lake", "click_state")
+TABLES = (*_PLAIN, LOST, UNCOUNTED, DERIVATIONS, EVICTED)
 
 
 def refuse_unreadable(version: int | None, where: Path) -> None:

@@ -177,3 +177,4 @@ class Delta:
     requests: EncodedRows | None = None  # the single events (`rollup.requests`)
     not_kept: int = 0  # where requests are switched off: the newest time of an event, in microseconds
     counted: tuple[str, ...] = ()  # the rollups that count its events
+    newest: Mapping[str, int] = field(default_factory=dict)  # by source: the newest time of its events, in microseconds

@@ -40,7 +40,7 @@ LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 # A stage may import from the layers below all stages, from itself, and from other stages only these modules.
 ALLOWED = {
     "rollup": ("logagg.parse.schemas",),  # what it takes
-    "lake": tuple(f"logagg.rollup.{name}" for name in ("definitions", "aggregate", "requests", "replay")),
+    "lake": tuple(f"logagg.rollup.{name}" for name in ("definitions", "aggregate", "requests", "replay", "derived")),
     "query": ("logagg.lake.catalog", "logagg.lake.heartbeats", "logagg.lake.locks"),
 }
 ENTRY_POINTS = {

@@ -14,7 +14,7 @@ from logagg.config.sections import Config
 from logagg.errors import LimitReached, LogaggError
 from logagg.quantities import counted
 from logagg.query.snapshot import connect
-from logagg.rollup.configured import tables_of
+from logagg.rollup.configured import views_of
 
 MOST = 100_000  # evaluations
 
@@ -47,7 +47,7 @@ class Replay:
 
     def changes(self) -> Iterator[Change]:
         """Yield the changes in their order. Raises LogaggError."""
-        views = [table.name for table in tables_of(self.config)]
+        views = views_of(self.config)
         questions, moments = Questions(self.root, views, self.config), self._moments()
         for at in range(0, len(moments), AT_A_TIME):
             for moment, answer in self._answers(questions, moments[at : at + AT_A_TIME]):

@@ -26,7 +26,7 @@ from logagg.notices import (
     alert_resolved,
     notification_dropped,
 )
-from logagg.rollup.configured import tables_of
+from logagg.rollup.configured import views_of
 
 NOTICES = 10  # of an alert at a time
 CATCH_UP = 60.0  # seconds for the moments that an alert has missed
@@ -50,7 +50,7 @@ class Rounds:
         self._root, self._store, self._clock, self._report = root, store, clock, report
         self._alerts, self._receivers = alerts_of(config), config.receivers
         self._tidied = clock.monotonic()
-        self._questions = Questions(root, [table.name for table in tables_of(config)], config)
+        self._questions = Questions(root, views_of(config), config)
 
     def run(self) -> None:
         """Evaluate what is due. Raises CommitFailed: then it is due again."""

@@ -11,7 +11,7 @@ from logagg.alert.delivery import Undelivered, secret
 from logagg.alert.rules import alerts_of
 from logagg.config.sections import Config
 from logagg.errors import LakeError, LogaggError
-from logagg.rollup.configured import tables_of
+from logagg.rollup.configured import views_of
 
 SECRETS = ("url", "token", "password")
 
@@ -33,7 +33,7 @@ def problems(config: Config, root: Path, now: float, *, is_there: bool) -> Itera
 
 
 def _queries(config: Config, root: Path, now: int) -> Iterator[str]:
-    questions = Questions(root, [table.name for table in tables_of(config)], config)
+    questions = Questions(root, views_of(config), config)
     for written, alert in zip(config.watched, alerts_of(config), strict=True):
         try:
             if alert.query:

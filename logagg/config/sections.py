@@ -165,6 +165,19 @@ class Attribution:
 
 
 @dataclass(frozen=True, slots=True)
+class Visits:
+    """Visits of pages, and what a visitor did in each."""
+
+    enabled: bool = setting(True, FLAG, "derive visits, flows, durations and depths from requests")
+    gap: float = setting("30m", INTERVAL, "a visit is over after this time without an event of the visitor")
+    late: float = setting(
+        "1h", INTERVAL, "a line that comes later than this is in no visit, by the log's time and the clock"
+    )
+    memory: float = setting("30d", DURATION, "a visitor who comes back within this time is not new")
+    max_size: int = setting("1GB", SIZE, "bytes that the remembered visitors take at most; the oldest go first")
+
+
+@dataclass(frozen=True, slots=True)
 class Assets:
     """Which requests are for assets of a page rather than a page."""
 
@@ -207,6 +220,7 @@ class Config:
     lake: Lake = Lake()
     retention: Retention = Retention()
     requests: Requests = Requests()
+    visits: Visits = Visits()
     attribution: Attribution = Attribution()
     assets: Assets = Assets()
     alerts: Alerts = Alerts()

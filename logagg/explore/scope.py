@@ -17,7 +17,20 @@ COMPARE = ("none", "previous", "week", "year")
 
 DIMENSIONS = (
     *("site", "kind", "method", "status", "status_class", "path", "ext", "referrer", "from_path"),
-    *("campaign", "ad", "placement", "browser", "os", "device", "robot", "robot_class", "bot_reason"),
+    *(
+        "channel",
+        "referrer_source",
+        "medium",
+        "campaign",
+        "ad",
+        "placement",
+        "browser",
+        "os",
+        "device",
+        "robot",
+        "robot_class",
+        "bot_reason",
+    ),
     *("country", "city", "network", "asn", "organization", "cache", "scheme", "protocol", "tls", "user"),
 )
 CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")

@@ -23,12 +23,15 @@ from logagg.lake import catalog_rows
 from logagg.lake.catalog_rows import SQL_TYPES
 from logagg.lake.digests import CHANGED, holds, is_intact
 from logagg.lake.parts import Part, empty_value
-from logagg.lake.state import FORGOTTEN, State
+from logagg.lake.state import FORGOTTEN, LATEST, NEVER, State
 from logagg.lake.uncounted import all_read
+from logagg.lake.watermarks import Watermark
 from logagg.lake_format import LINK, refuse_unreadable
 from logagg.quoting import identifier, literal
 from logagg.records import KnownSource
+from logagg.rollup import derived
 from logagg.rollup.definitions import DEFAULTS, LATENCY
+from logagg.rollup.derived import Definition, Derivation, tables_in
 from logagg.rollup.requests import NAME as REQUESTS
 from logagg.rollup.requests import Requests, Table, whole_minute
 from logagg.sketches import MACROS
@@ -176,9 +179,14 @@ class _Writer:
         self._connection.execute("COPY FROM DATABASE memory TO new (SCHEMA)")
         for name, _incoming in tables.items():  # DuckDB finds it by its name among the local variables
             self._connection.execute(f"CREATE TABLE {name} AS FROM _incoming")
+        live = {name: sql for name, sql in live_parts(state).items() if name in state.rollups}
         for name, schema in state.rollups.items():
             parts = [part for part in state.parts if part.rollup == name]
-            self._connection.execute(view(name, schema, parts, state.root))
+            if name not in live:
+                self._connection.execute(view(name, schema, parts, state.root))
+        for name, sql in live.items():
+            parts = [part for part in state.parts if part.rollup == name]
+            self._connection.execute(view(name, state.rollups[name], parts, state.root, sql))
 
 
 def _connected() -> duckdb.DuckDBPyConnection:
@@ -198,37 +206,48 @@ def _compression(tables: Mapping[str, pa.Table]) -> str:
     return "uncompressed" if sum(table.nbytes for table in tables.values()) < SMALL else "auto"
 
 
-def with_tables(state: State, tables: Sequence[Table], shards: int = 0) -> State:
+def with_tables(state: State, definitions: Sequence[Definition], shards: int = 0) -> State:
     """Return the state with these tables.
 
     Columns that a newer logagg brings to a table of its own are empty in the parts of before. A rollup that is new has
     not counted what was read before. `shards` is the number of shards where they commit apart. Raises LakeError if the columns of
     another rollup have changed.
     """
-    for table in tables:
+    derived_tables = tables_in(one for one in definitions if isinstance(one, Derivation))
+    for table in tables_in(definitions).values():
         before = state.rollups.get(table.name)
         if before is None:
-            state = _with_new(state, table, shards)
+            state = _with_new(state, table, shards, is_derived=table.name in derived_tables)
         elif before != table.schema:
-            state = _with_columns(state, table, before)
+            state = _with_columns(state, table, before, is_derived=table.name in derived_tables)
         if isinstance(table, Requests):
             state = _with_kinds(state, table)
-    return state
+    return replace(state, derived=_with_derivations(state, definitions))
 
 
-def _with_new(state: State, table: Table, shards: int) -> State:
+def _with_derivations(state: State, definitions: Sequence[Definition]) -> dict[str, Watermark]:
+    """Return the watermarks with those of new derivations; one that is switched off has its tables, but derives nothing."""
+    found = {name: replace(mark, live={}) for name, mark in state.derived.items()}
+    for one in definitions:
+        if isinstance(one, Derivation):
+            until = found[one.name].until if one.name in found else NEVER
+            found[one.name] = Watermark(until, tuple(table.name for table in one.tables), one.live())
+    return found
+
+
+def _with_new(state: State, table: Table, shards: int, *, is_derived: bool) -> State:
     state = replace(state, rollups={**state.rollups, table.name: table.schema})
     read = {id_: found for id_, found in state.progress.items() if id_ != FORGOTTEN}
     left = all_read(state.sources, read, shards)
-    if isinstance(table, Requests) or not left:
+    if isinstance(table, Requests) or is_derived or not left:
         return state
     return replace(state, uncounted={**state.uncounted, table.name: left})
 
 
-def _with_columns(state: State, table: Table, before: pa.Schema) -> State:
+def _with_columns(state: State, table: Table, before: pa.Schema, *, is_derived: bool) -> State:
     more = [name for name in table.schema.names if name not in before.names]
     stay = [one for one in table.schema if one.name not in more]
-    if table.name not in OWN or pa.schema(stay) != before:
+    if (table.name not in OWN and not is_derived) or pa.schema(stay) != before:
         raise LakeError(
             f"rollup {table.name}: its columns were {', '.join(before.names)}, now they are "
             f"{', '.join(table.schema.names)}",
@@ -251,9 +270,28 @@ def _with_kinds(state: State, table: Requests) -> State:
     return replace(state, requests_from=since, requests_kinds=table.kinds)
 
 
-def view(name: str, schema: pa.Schema, parts: Sequence[Part], root: str) -> str:
-    """Return the statement that makes the view of a rollup; a query that reads its damaged parts fails."""
-    sides = list(_sides(schema, parts, root)) or [_constant(schema, "NULL", "false")]
+def live_parts(state: State) -> dict[str, str]:
+    """Return by view the SQL of what is not materialized yet: of the requests since the watermark."""
+    found: dict[str, str] = {}
+    for mark in state.derived.values():
+        if REQUESTS not in state.rollups:
+            continue
+        requests = rows(state.rollups[REQUESTS], state.requests_in(mark.until, LATEST), state.root)
+        since = f"TIMESTAMPTZ {literal(mark.until.isoformat())}"
+        for name, sql in mark.live.items():
+            recent = f"(SELECT * FROM ({requests}) WHERE ts >= {since})"
+            found[name] = sql.replace(derived.REQUESTS, recent).replace(derived.SINCE, since)
+    return found
+
+
+def rows(schema: pa.Schema, parts: Sequence[Part], root: str) -> str:
+    """Return the query for the rows of some parts of a table; a query that reads damaged ones fails."""
+    return " UNION ALL ".join(list(_sides(schema, parts, root)) or [_constant(schema, "NULL", "false")])
+
+
+def view(name: str, schema: pa.Schema, parts: Sequence[Part], root: str, live: str = "") -> str:
+    """Return the statement that makes the view of a table, with what is not materialized; a query that reads its damaged parts fails."""
+    sides = [*_sides(schema, parts, root), *([live] if live else [])] or [_constant(schema, "NULL", "false")]
     return f"CREATE OR REPLACE VIEW {identifier(name)} AS {' UNION ALL '.join(sides)}"
 
 

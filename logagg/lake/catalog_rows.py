@@ -14,7 +14,8 @@ import pyarrow as pa
 from logagg.lake.parts import part_of
 from logagg.lake.state import COMMITS, NEVER, CommitInfo, LostPart, State
 from logagg.lake.uncounted import Range
-from logagg.lake_format import LOST, UNCOUNTED, VERSION
+from logagg.lake.watermarks import Watermark
+from logagg.lake_format import DERIVATIONS, EVICTED, LOST, UNCOUNTED, VERSION
 from logagg.records import Fingerprint, KnownSource, Progress, Reject, Source
 
 _FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (1900, 9000))
@@ -29,7 +30,7 @@ SQL_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.int16(): "SMALLINT
 
 Row = Mapping[str, Any]
 ALWAYS = ("lake", "commits", "rejects", "reject_samples", "files")  # tables that are read whole
-SOMETIMES = ("click_state", LOST, UNCOUNTED)  # those that an earlier logagg did not write
+SOMETIMES = ("click_state", LOST, UNCOUNTED, DERIVATIONS, EVICTED)  # those that an earlier logagg did not write
 PROGRESS = ("source", "shard", "position", "lines", "mark_length", "mark_digest")  # columns of `sources`
 
 
@@ -57,6 +58,10 @@ def state_of(where: Path, tables: Mapping[str, pa.Table]) -> State:
         lake.get("steady") or NEVER,
         lake.get("secret", ""),
         tuple(LostPart(**row) for row in rows.get(LOST, ())),
+        {row["name"]: _watermark(row) for row in rows.get(DERIVATIONS, ())},
+        tuple((bucket, at) for bucket, at in json.loads(lake.get("reached") or "[]")),
+        lake.get("late") or 0,
+        {row["rollup"]: row["rows"] for row in rows.get(EVICTED, ())},
     )
 
 
@@ -75,6 +80,8 @@ def tables_of(state: State) -> dict[str, pa.Table]:
         "steady": state.steady,
         "requests_from": state.requests_from,
         "requests_kinds": " ".join(state.requests_kinds),
+        "reached": json.dumps(state.reached),
+        "late": state.late,
     }
     tables = {
         "sources": pa.Table.from_pylist(list(_source_rows(state)), SOURCES_SCHEMA),
@@ -85,6 +92,10 @@ def tables_of(state: State) -> dict[str, pa.Table]:
         "lake": pa.Table.from_pylist([lake]).cast(LAKE_SCHEMA),
         LOST: _columns(state.lost, LOST_SCHEMA),
         UNCOUNTED: pa.Table.from_pylist(list(_uncounted_rows(state)), UNCOUNTED_SCHEMA),
+        DERIVATIONS: pa.Table.from_pylist(list(_derivation_rows(state)), DERIVATIONS_SCHEMA),
+        EVICTED: pa.Table.from_pylist(
+            [{"rollup": name, "rows": rows} for name, rows in state.evicted.items()], EVICTED_SCHEMA
+        ),
     }
     return tables | ({"click_state": state.clicks} if state.clicks is not None else {})
 
@@ -97,7 +108,7 @@ def _columns(values: Sequence[object], schema: pa.Schema) -> pa.Table:
 LAKE_SCHEMA = pa.schema(
     [("version", pa.int32()), ("id", pa.int64()), ("root", pa.string()), ("created_at", _TIME), ("gone", _TIME)]
     + [("secret", pa.string()), ("rollups", pa.string()), ("steady", _TIME)]
-    + [("requests_from", _TIME), ("requests_kinds", pa.string())]
+    + [("requests_from", _TIME), ("requests_kinds", pa.string()), ("reached", pa.string()), ("late", pa.int64())]
 )
 COMMITS_SCHEMA = pa.schema(
     [("id", pa.int64()), ("committed_at", _TIME), ("kind", pa.string())]
@@ -116,6 +127,10 @@ UNCOUNTED_SCHEMA = pa.schema(
     [("rollup", pa.string()), ("source", pa.string())]
     + [(name, pa.int64()) for name in ("start", "end", "shards", "shard")]
 )
+DERIVATIONS_SCHEMA = pa.schema(
+    [("name", pa.string()), ("until", _TIME), ("tables", pa.string()), ("live", pa.string())]
+)
+EVICTED_SCHEMA = pa.schema([("rollup", pa.string()), ("rows", pa.int64())])
 REJECTS_SCHEMA = pa.schema(
     [("source", pa.string()), ("path", pa.string()), ("reason", pa.string()), ("lines", pa.int64())]
 )
@@ -181,6 +196,16 @@ def _uncounted(rows: Iterable[Row]) -> dict[str, dict[str, tuple[Range, ...]]]:
         ranges = found.setdefault(row["rollup"], {})
         ranges[row["source"]] = (*ranges.get(row["source"], ()), one)
     return found
+
+
+def _derivation_rows(state: State) -> Iterator[dict[str, object]]:
+    for name, mark in state.derived.items():
+        tables, live = " ".join(mark.tables), json.dumps(dict(mark.live))
+        yield {"name": name, "until": mark.until, "tables": tables, "live": live}
+
+
+def _watermark(row: Row) -> Watermark:
+    return Watermark(row["until"], tuple(row["tables"].split()), json.loads(row["live"]))
 
 
 def _moment(seconds: float) -> datetime:

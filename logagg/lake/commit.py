@@ -30,12 +30,13 @@ from logagg.lake import catalog, durable, locks
 from logagg.lake.digests import cut_off, damage, digest_of
 from logagg.lake.durable import failing_as_commit, sync
 from logagg.lake.garbage import Sweeper
+from logagg.lake.lateness import late_rows
 from logagg.lake.ownership import give, give_link
 from logagg.lake.parts import Part
 from logagg.lake.pending import BROKEN, FOLDERS, STALE, PendingCommits
 from logagg.lake.state import BACKFILL, CommitInfo, PendingCommit, State
 from logagg.lake_format import LINK
-from logagg.rollup.requests import Table
+from logagg.rollup.derived import Definition
 
 CATALOG_GRACE = 60.0  # seconds that an old catalog stays for readers that are just opening it
 STEPS = ("parts", "catalog", "catalog synced", "link made", "link moved")
@@ -72,7 +73,7 @@ class Committer:
         since, known = self._continuity.since(), self.state.steady.timestamp()
         return since if known > self._clock.now() else max(since, known)
 
-    def use(self, tables: Sequence[Table], config: Config) -> None:
+    def use(self, tables: Sequence[Definition], config: Config) -> None:
         """Use these tables and settings from now on."""
         self._tables, self._config = tables, config
 
@@ -237,7 +238,9 @@ class Committer:
         return int(outcome)
 
     def _after(self, state: State, pending: PendingCommit) -> State:
+        late = late_rows(self._root, state, pending)
         state = state.after(pending, self._now(), self._config.privacy.samples)
+        state = replace(state, late=state.late + late) if late else state
         return state.without_gone(self._clock.now() - self._config.tail.forget) if self.clock_is_settled() else state
 
     # the catalog, and the link to it

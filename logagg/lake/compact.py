@@ -22,8 +22,8 @@ from logagg.lake.merge import Merge
 from logagg.lake.partitions import Calendar, period, write_partitions
 from logagg.lake.parts import DAY, FLUSH, HOUR, MONTH, Part, micros
 from logagg.lake.progress import MergeProgress
-from logagg.lake.state import NEVER, State
-from logagg.rollup.definitions import Rollup
+from logagg.lake.state import EVICT, LATEST, NEVER, State
+from logagg.rollup.definitions import Rollup, Rows
 from logagg.rollup.requests import Requests, Table, minute_after, whole_minute
 
 FLUSHES = 16  # flushed parts that are merged together
@@ -148,29 +148,64 @@ class Planner:
         for table, parts in self._by_table(state, damaged=True):
             if isinstance(table, Requests):
                 tasks += self._expired_requests(
-                    table, parts, _cutoff(state, parts, config, now), config.requests.max_size
+                    table, parts, self._kept_from(state, parts, config, now), state.derived_until
                 )
+            elif isinstance(table, Rows):
+                tasks += self._expired_rows(table, parts, state, config, now)
             else:
                 tasks += self._expired(table, parts, config.retention, now)
         return tasks
 
-    def _expired_requests(
-        self, table: Requests, parts: Sequence[Part], cutoff: datetime, max_size: int
-    ) -> Iterator[MergeTask]:
-        """Drop the oldest requests: those before `cutoff`, and those beyond what all may take on the disk."""
-        calendar, size = Calendar.by_day(_newest(parts)), sum(part.bytes for part in parts)
-        old, straddling = list[Part](), list[Part]()
+    def dropping(self, state: State, config: Config, now: float) -> datetime | None:
+        """Return up to when requests would be dropped if all of them were derived; None if none would."""
+        for table, parts in self._by_table(state, damaged=True):
+            if isinstance(table, Requests):
+                kept = self._kept_from(state, parts, config, now)
+                return max(
+                    (task.since for task in self._expired_requests(table, parts, kept) if task.since), default=None
+                )
+        return None
+
+    def _kept_from(self, state: State, parts: Sequence[Part], config: Config, now: float) -> datetime:
+        """Return from when on requests are kept: for their age, and for what all may take on the disk."""
+        cutoff, size = _cutoff(state, parts, config, now), sum(part.bytes for part in parts)
         for part in sorted(parts, key=lambda part: part.max_ts):
-            if part.max_ts < cutoff or size > max_size:
-                old.append(part)
+            if size > config.requests.max_size:
+                cutoff = max(cutoff, minute_after(part.max_ts))
                 size -= part.bytes
-            elif part.min_ts < cutoff - _LEFT_OVER and not part.damaged:
+        return cutoff
+
+    def _expired_requests(
+        self, table: Requests, parts: Sequence[Part], cutoff: datetime, derived: datetime = LATEST
+    ) -> Iterator[MergeTask]:
+        """Drop the requests before a time; those that are not derived yet wait for that."""
+        calendar, old, straddling = Calendar.by_day(_newest(parts)), list[Part](), list[Part]()
+        for part in sorted(parts, key=lambda part: part.max_ts):
+            if part.max_ts < cutoff:
+                old.extend([part] if part.max_ts < derived else [])
+            elif part.min_ts < cutoff - _LEFT_OVER and not part.damaged and cutoff <= derived:
                 straddling.append(part)
         if old:
             since = minute_after(max(part.max_ts for part in old))
             yield self._task(table, old, calendar, drop=True, kind="expire", since=since)
         for part in straddling:
             yield self._task(table, [part], calendar, kind="expire", since=whole_minute(cutoff))
+
+    def _expired_rows(
+        self, table: Rows, parts: Sequence[Part], state: State, config: Config, now: float
+    ) -> Iterator[MergeTask]:
+        """Drop the oldest rows of a table: those that are too old, and those beyond what all may take on the disk."""
+        calendar, size, cutoff = Calendar.by_day(_newest(parts)), sum(part.bytes for part in parts), NEVER
+        if table.keep is not None:
+            until = min((mark.until for mark in state.derived.values() if table.name in mark.tables), default=NEVER)
+            cutoff = until - timedelta(seconds=table.keep) if until > NEVER else NEVER
+        if config.retention.day is not None:
+            cutoff = max(cutoff, datetime.fromtimestamp(now - config.retention.day, UTC))
+        for part in sorted(parts, key=lambda part: part.max_ts):
+            is_old = part.max_ts < cutoff
+            if is_old or (table.max_size is not None and size > table.max_size):
+                size -= part.bytes
+                yield self._task(table, [part], calendar, drop=True, kind="expire" if is_old else EVICT)
 
     def _expired(self, rollup: Rollup, parts: Sequence[Part], keep: Retention, now: float) -> list[MergeTask]:
         tasks, calendar = [], Calendar.by_day(_newest(parts))
@@ -194,6 +229,8 @@ class Planner:
     def _by_table(self, state: State, *, damaged: bool = False) -> Iterator[tuple[Table, list[Part]]]:
         """Group the sound parts of the tables that are still defined; other parts stay as they are."""
         for name, table in self.tables.items():
+            if isinstance(table, Rows) and table.replaced:
+                continue
             if parts := [part for part in state.parts if part.rollup == name and (damaged or not part.damaged)]:
                 yield table, parts
 
@@ -216,8 +253,8 @@ def _cutoff(state: State, parts: Sequence[Part], config: Config, now: float) -> 
 
 
 def _mergeable(table: Table, parts: Sequence[Part]) -> Sequence[Part]:
-    """Return the parts that a merge may read: requests do not become fewer, so large parts of them are left alone."""
-    return [part for part in parts if part.rows < LARGE] if isinstance(table, Requests) else parts
+    """Return the parts that a merge may read: single rows do not become fewer, so large parts of them are left alone."""
+    return parts if isinstance(table, Rollup) else [part for part in parts if part.rows < LARGE]
 
 
 def _due(parts: Sequence[Part], newest: datetime) -> list[list[Part]]:

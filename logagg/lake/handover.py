@@ -20,7 +20,7 @@ from logagg.lake.durable import failing_as_commit
 from logagg.lake.lake import Lake
 from logagg.lake.pending import BROKEN, STALE, PendingCommits
 from logagg.lake.state import PendingCommit
-from logagg.rollup.requests import Table
+from logagg.rollup.derived import Definition
 
 LOOK = 0.1  # seconds between looks at what became of a pending commit
 PATIENCE = 10.0  # seconds after which the user reads which process is to commit
@@ -32,7 +32,7 @@ class Handover:
     def __init__(
         self,
         root: Path,
-        tables: Sequence[Table],
+        tables: Sequence[Definition],
         clock: Clock,
         config: Config,
         *,

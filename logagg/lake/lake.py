@@ -18,6 +18,7 @@ from logagg.lake import catalog, durable, layout, locks
 from logagg.lake.adoption import Adoption, adoptions
 from logagg.lake.commit import Committer
 from logagg.lake.compact import MergeTask, Planner, Replacement
+from logagg.lake.derive import DamagedParts, Deriver, DeriveTask
 from logagg.lake.digests import cut_off, damage, holds
 from logagg.lake.durable import failing_as_commit
 from logagg.lake.fills import Fills
@@ -30,7 +31,8 @@ from logagg.lake_format import LINK
 from logagg.notices import Notice, Report, file_damaged, ignore
 from logagg.quantities import counted
 from logagg.records import Delta, KnownSource, Progress, Source
-from logagg.rollup.requests import Table
+from logagg.rollup.derived import Definition, Derivation, tables_in
+from logagg.rollup.requests import NAME as REQUESTS
 from logagg.sharding import owners
 
 
@@ -38,7 +40,7 @@ class Lake:
     """The writer's side of a lake; holds its lock until closed."""
 
     def __init__(
-        self, root: Path, state: State, tables: Sequence[Table], clock: Clock, config: Config, lock: int
+        self, root: Path, state: State, tables: Sequence[Definition], clock: Clock, config: Config, lock: int
     ) -> None:
         self._notice: Report = ignore
         self.secret = layout.secret(root)
@@ -87,7 +89,7 @@ class Lake:
     def open(
         cls,
         root: Path,
-        tables: Sequence[Table],
+        tables: Sequence[Definition],
         *,
         clock: Clock,
         config: Config,
@@ -116,7 +118,7 @@ class Lake:
 
     @classmethod
     def join(
-        cls, root: Path, tables: Sequence[Table], *, clock: Clock, config: Config, shards: int, at_least: int
+        cls, root: Path, tables: Sequence[Definition], *, clock: Clock, config: Config, shards: int, at_least: int
     ) -> Lake:
         """Join a lake that workers share; create it if it does not exist.
 
@@ -136,7 +138,14 @@ class Lake:
 
     @classmethod
     def _opened(
-        cls, root: Path, tables: Sequence[Table], clock: Clock, config: Config, lock: int, *, any_secret: bool = False
+        cls,
+        root: Path,
+        tables: Sequence[Definition],
+        clock: Clock,
+        config: Config,
+        lock: int,
+        *,
+        any_secret: bool = False,
     ) -> Lake:
         current = catalog.newest(root)
         if not current and any((root / "data").glob("*/*.parquet")):
@@ -177,7 +186,7 @@ class Lake:
             layout.write_shards(self._root, shards)
         self.shards = self._commits.shards = shards
 
-    def reconfigure(self, tables: Sequence[Table], config: Config) -> None:
+    def reconfigure(self, tables: Sequence[Definition], config: Config) -> None:
         """Continue with these tables and settings.
 
         Raises LakeError (other columns than before) or CommitFailed; then nothing has changed.
@@ -188,9 +197,11 @@ class Lake:
         self._use(tables, config)
         self._commits.clear_orphans()
 
-    def _use(self, tables: Sequence[Table], config: Config) -> None:
-        self._tables, self._config = {table.name: table for table in tables}, config
+    def _use(self, tables: Sequence[Definition], config: Config) -> None:
+        self._tables, self._config = tables_in(tables), config
         self._planner = Planner(self._root, self._tables, config.limits.keys)
+        derivations = [one for one in tables if isinstance(one, Derivation)]
+        self._deriver = Deriver(self._root, derivations, config.limits.keys, config.visits.late)
         self._commits.use(tables, config)
 
     def known_sources(self, shards: int) -> list[KnownSource]:
@@ -247,6 +258,38 @@ class Lake:
         """Tell whether retention has tasks, even if the clock is not trusted."""
         return bool(self.plan_expiry(trust_clock=True))
 
+    def plan_derivations(self) -> list[DeriveTask]:
+        """Return the next step of each derivation that is due; run them anywhere, then `commit_derivation`."""
+        settled = self.clock_is_settled()
+        dropping = self._planner.dropping(self.state, self._config, self._clock.now()) if settled else None
+        return list(self._deriver.due(self.state, datetime.fromtimestamp(self._clock.now(), UTC), dropping))
+
+    def commit_derivation(self, done: PendingCommit) -> CommitInfo:
+        """Make what was derived visible, and move the watermark.
+
+        Raises CommitFailed (nothing has changed), or Fenced where another process has, or requests were merged meanwhile.
+        """
+        self._commits.reached("parts")
+        return self._commits.commit(done)
+
+    def derive_due(self) -> int:
+        """Derive all that is due; return the number of steps. Raises MergeStopped, CommitFailed, or LakeError (damaged)."""
+        steps = 0
+        while tasks := self.plan_derivations():
+            for task in tasks:
+                with contextlib.suppress(Fenced):
+                    self.commit_derivation(self.run_derivation(task))
+            steps += len(tasks)
+        return steps
+
+    def run_derivation(self, task: DeriveTask) -> PendingCommit:
+        """Run a step; mark the parts that it finds damaged. Raises as `DeriveTask.run`."""
+        try:
+            return task.run(self.merging)
+        except DamagedParts as error:
+            self.commit_replacement(Replacement("check", (), (), error.parts))
+            raise
+
     def commit_replacement(self, done: Replacement) -> CommitInfo:
         """Replace parts by the merged ones. Raises CommitFailed (nothing has changed) or Fenced."""
         self._commits.reached("parts")
@@ -275,6 +318,7 @@ class Lake:
 
     def compact_due(self) -> None:
         """Merge and expire the tables of a shared lake that other workers are not working on, until merges are stopped."""
+        self._derive_in_turn()
         for name in self._tables:
             if self._due(name):
                 with locks.held(self._root, f"{locks.MERGES}{name}") as ours:
@@ -282,8 +326,19 @@ class Lake:
                         with contextlib.suppress(MergeStopped):
                             self._compact_due(name)
 
+    def _derive_in_turn(self) -> None:
+        """Derive, in a shared lake, what no other worker is deriving; nobody merges requests meanwhile."""
+        if not self.plan_derivations():
+            return
+        with locks.held(self._root, f"{locks.MERGES}{REQUESTS}") as ours:
+            if ours:
+                self._commits.catch_up()
+                with contextlib.suppress(MergeStopped):
+                    self.derive_due()
+
     def compact_all(self) -> int:
-        """Make all possible merges now; return the number of replaced parts. Raises MergeStopped."""
+        """Derive what is due, and make all possible merges now; return the number of replaced parts. Raises MergeStopped."""
+        self.derive_due()
         merged = 0
         while tasks := self._planner.everything(self.state):
             merged += self._carry_out(tasks)
@@ -292,6 +347,7 @@ class Lake:
 
     def expire(self, *, trust_clock: bool = False) -> int:
         """Apply retention now; return how many parts were replaced. Raises MergeStopped."""
+        self.derive_due()
         return self._carry_out(self.plan_expiry(trust_clock=trust_clock))
 
     def damaged(self) -> list[Part]:

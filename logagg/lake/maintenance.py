@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from logagg.clock import Clock
-from logagg.errors import CommitFailed, LogaggError, MergeStopped
+from logagg.errors import CommitFailed, Fenced, LogaggError, MergeStopped
 from logagg.lake.compact import Replacement, joined
 from logagg.lake.lake import Lake
 from logagg.notice_log import Notices
@@ -92,6 +92,16 @@ class Merger:
         for one in joined(done):
             with self._reported():
                 self._lake.commit_replacement(one)
+        if not tasks:
+            self._derive_alone()
+
+    def _derive_alone(self) -> None:
+        """Take one step of each derivation that is due. Raises MergeStopped."""
+        steps = self._lake.plan_derivations()
+        self._bytes = max((step.memory for step in steps), default=0)
+        for step in steps:
+            with self._reported(), contextlib.suppress(Fenced):  # requests were merged, or expired, meanwhile
+                self._lake.commit_derivation(self._lake.run_derivation(step))
 
     def _apply_backfills(self) -> None:
         """Commit the backfills of other processes; a failure is theirs, and they try again."""

@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from logagg.lake.parts import FLUSH, Part, PartReader, micros
 from logagg.rollup import aggregate, requests
+from logagg.rollup.definitions import Rollup
 from logagg.rollup.requests import Requests, Table
 
 WINDOW = 4 << 20  # bytes of rows that are added up together
@@ -121,7 +122,7 @@ class Merge:
 
     def added(self, tables: Sequence[pa.Table]) -> pa.Table:
         """Return what tables add up to, in the order of `ts`, with no more keys in a bucket than there may be."""
-        if isinstance(self.table, Requests):
+        if not isinstance(self.table, Rollup):
             return requests.in_order(tables)
         rows = aggregate.merge(self.table, pa.concat_tables(tables), self.grain)
         return aggregate.fold(self.table, rows, self.keys)
@@ -240,7 +241,7 @@ class _Held:
 
     def shrink(self) -> None:
         """Add up the held rows if they are still many; read as many bytes again before the next time."""
-        if self._bytes > self._limit // 2 and not isinstance(self._merge.table, Requests):
+        if self._bytes > self._limit // 2 and isinstance(self._merge.table, Rollup):
             tables, self._tables, self._bytes = self._tables, [], 0
             self.add(_plain(self._merge.added([table for _, table in tables])))
         self._limit = max(self._window, 2 * self._bytes)

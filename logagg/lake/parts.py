@@ -20,7 +20,8 @@ from logagg.lake.digests import DigestWriter
 from logagg.lake.durable import make_directory, remove, sync
 from logagg.records import EncodedRows
 from logagg.rollup import requests
-from logagg.rollup.definitions import FLOAT_COLUMNS, SKETCH, Rollup
+from logagg.rollup.definitions import FLOAT_COLUMNS, SKETCH, TIMESTAMP, Rollup, Rows
+from logagg.rollup.derived import micros as micros
 from logagg.rollup.requests import Requests, Table
 
 if TYPE_CHECKING:
@@ -189,7 +190,20 @@ def renamed(root: Path, path: Path, digest: str) -> Path:
 
 def _encodings(table: Table) -> dict[str, Any]:
     """Return how Parquet writes the columns of a table: the options of a writer."""
-    return requests.encodings_to_keep() if isinstance(table, Requests) else _encodings_of_rollup(table)
+    if isinstance(table, Requests):
+        return requests.encodings_to_keep()
+    return _encodings_of_rows(table) if isinstance(table, Rows) else _encodings_of_rollup(table)
+
+
+def _encodings_of_rows(table: Rows) -> dict[str, Any]:
+    """Return how Parquet writes the columns of single rows: times and other numbers hardly repeat, texts do."""
+    return {
+        "store_schema": False,
+        "write_statistics": ["ts"],
+        "column_encoding": {one.name: "DELTA_BINARY_PACKED" for one in table.schema if one.type == TIMESTAMP},
+        "use_dictionary": [one.name for one in table.schema if one.type in (pa.string(), pa.bool_())],
+        "compression": "zstd",
+    }
 
 
 def _encodings_of_rollup(rollup: Rollup) -> dict[str, Any]:
@@ -284,8 +298,3 @@ def _width(group: pq.RowGroupMetaData) -> int:
 def _at(micros: int) -> datetime:
     """Return the instant of a number of microseconds."""
     return _EPOCH + micros * _MICROSECOND
-
-
-def micros(at: datetime) -> int:
-    """Return an instant in microseconds."""
-    return (at - _EPOCH) // _MICROSECOND

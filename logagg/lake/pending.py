@@ -30,6 +30,7 @@ from logagg.lake.ownership import give
 from logagg.lake.parts import Part, part_of
 from logagg.lake.state import PendingCommit
 from logagg.lake.uncounted import Range
+from logagg.lake.watermarks import Derived
 from logagg.records import Delta
 
 FOLDERS = "pending", "intents"  # where they are; where logagg 0.1.0 had them, which are no longer applied
@@ -124,6 +125,7 @@ def pack(commit: PendingCommit) -> bytes:
         "since": commit.since,
         "rollup": commit.rollup,
         "filled": {source: [asdict(one) for one in ranges] for source, ranges in commit.filled.items()},
+        "derived": None if commit.derived is None else asdict(commit.derived),
     }
     written = codec.write_header(header)
     body = written + (codec.stream_of(commit.clicks) if commit.clicks is not None else b"")
@@ -152,6 +154,7 @@ def unpack(data: bytes, where: Path) -> PendingCommit:
             None if header["since"] is None else codec.time(header["since"]),
             codec.text(header["rollup"]),
             {codec.text(source): tuple(map(_range, ranges)) for source, ranges in header["filled"].items()},
+            _derived(header.get("derived")),
         )
 
 
@@ -170,6 +173,13 @@ def _part(where: Path, row: codec.Fields) -> Part:
     return part_of(where, {**checked, "damaged": codec.flag(row["damaged"]), "lacks": codec.text(row["lacks"])})
 
 
+def _derived(row: codec.Fields | None) -> Derived | None:
+    if row is None:
+        return None
+    since, until = codec.time(row["since"]), codec.time(row["until"])
+    return Derived(codec.text(row["name"]), since, until, tuple(map(codec.text, row["read"])))
+
+
 def _range(row: codec.Fields) -> Range:
     return Range(*(codec.number(row[name]) for name in ("start", "end", "shards", "shard")))
 
@@ -183,6 +193,7 @@ def _delta_fields(delta: Delta) -> dict[str, Any]:
         "lines": delta.lines,
         "not_kept": delta.not_kept,
         "counted": list(delta.counted),
+        "newest": delta.newest,
     }
 
 
@@ -192,7 +203,7 @@ def _delta(row: codec.Fields) -> Delta:
     starts = {source: codec.number(position) for source, position in row["starts"].items()}
     if not starts.keys() <= progress.keys():
         raise ValueError("a delta that starts from sources of which it says no end")
+    newest = {source: codec.instant(micros) for source, micros in row.get("newest", {}).items()}
     shard, lines, not_kept = (codec.number(row[name]) for name in ("shard", "lines", "not_kept"))
-    return Delta(
-        shard, {}, progress, rejects, None, starts, lines, None, not_kept, tuple(map(codec.text, row["counted"]))
-    )
+    counted = tuple(map(codec.text, row["counted"]))
+    return Delta(shard, {}, progress, rejects, None, starts, lines, None, not_kept, counted, newest)

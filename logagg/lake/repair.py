@@ -20,12 +20,12 @@ from logagg.lake.ownership import SECRET, give_link
 from logagg.lake.parts import Part
 from logagg.lake.problems import RESTORE
 from logagg.lake_format import LINK
-from logagg.rollup.requests import Table
+from logagg.rollup.derived import Definition
 
 KEPT = "damaged"  # the folder for the files of parts that were given up
 
 
-def repair(root: Path, tables: Sequence[Table], *, clock: Clock, config: Config) -> Iterator[str]:
+def repair(root: Path, tables: Sequence[Definition], *, clock: Clock, config: Config) -> Iterator[str]:
     """Repair a lake; yield a line for each step. Raises LakeLocked, LakeError (beyond repair) or CommitFailed."""
     layout.make(root)
     yield from _catalog(root)

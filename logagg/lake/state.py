@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from logagg.lake.parts import FLUSH, Part
 from logagg.lake.uncounted import Ranges, Uncounted, extended, holds, without, without_sources
+from logagg.lake.watermarks import Derived, Reached, Watermark, reached
 from logagg.quantities import counted
 from logagg.records import Delta, Fingerprint, Progress, Reject, Source
 from logagg.rollup.requests import NAME as REQUESTS
@@ -22,8 +23,11 @@ from logagg.sharding import of_all_shards, owners
 COMMITS = 1000  # number of commits that a state remembers
 REPAIR = "repair"  # a commit that gives damaged parts up
 BACKFILL = "backfill"  # a commit that counts requests in a rollup that was not there when they were read
+DERIVE = "derive"  # a commit that moves the watermark of a derivation
+EVICT = "evict"  # a commit that drops rows since they take too much space
 FORGOTTEN = "(forgotten)"  # the id of all forgotten sources together
 NEVER = datetime.fromtimestamp(0, UTC)
+LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class CommitInfo:
 
     id: int
     committed_at: datetime
-    kind: str  # "flush", "compact", "expire", "check", "repair", "backfill" or "open"
+    kind: str  # "flush", "compact", "expire", "check", "repair", "backfill", "derive", "evict" or "open"
     rows: int
     files: int  # written
     bytes: int
@@ -47,7 +51,7 @@ class PendingCommit:
     otherwise *stale* (another writer owns the shard now).
     """
 
-    kind: str  # FLUSH, or "compact", "expire", "check", REPAIR or BACKFILL
+    kind: str  # FLUSH, or "compact", "expire", "check", REPAIR, BACKFILL, DERIVE or EVICT
     parts: tuple[Part, ...]  # the new ones, on the disk
     old: tuple[Part, ...] = ()  # the parts that they replace
     deltas: tuple[Delta, ...] = ()  # without rows and key state, which are in the parts and in `clicks`
@@ -58,6 +62,7 @@ class PendingCommit:
     since: datetime | None = None  # where requests were dropped: from when on all are still there
     rollup: str = ""  # the one that is filled
     filled: Ranges = field(default_factory=dict)  # what it has counted by that
+    derived: Derived | None = None  # what its parts hold, of a derivation
 
     @classmethod
     def flush(
@@ -119,6 +124,10 @@ class State:
     steady: datetime = NEVER  # since when the clock of the commits has run without a leap
     secret: str = ""  # the digest of the key of the visitor hash; empty: an earlier logagg wrote the lake
     lost: tuple[LostPart, ...] = ()
+    derived: Mapping[str, Watermark] = field(default_factory=dict)  # by derivation
+    reached: Reached = ()  # how far the logs had come
+    late: int = 0  # requests that came after their time was derived
+    evicted: Mapping[str, int] = field(default_factory=dict)  # by table: rows that were dropped for their space
 
     def lines(self) -> int:
         return sum(one.lines for shards in self.progress.values() for one in shards.values())
@@ -137,13 +146,47 @@ class State:
         if pending.kind == BACKFILL:
             # A rollup that has counted some of these lines meanwhile would count them twice.
             return bool(pending.filled) and holds(self.uncounted.get(pending.rollup, {}), pending.filled)
+        if pending.derived and not self._continues_derived(pending.derived):
+            return False
         paths = {part.path for part in self.parts}
         return paths.issuperset(part.path for part in pending.old)
+
+    def _continues_derived(self, derived: Derived) -> bool:
+        """Tell whether a watermark is where a derivation began, and whether it has read all requests up to its end.
+
+        Requests that came meanwhile are late. Merged ones may be those that it read, or others: it has to begin again.
+        """
+        mark = self.derived.get(derived.name)
+        others = (part for part in self.requests_in(derived.since, derived.until) if part.path not in derived.read)
+        return mark is not None and mark.until == derived.since and all(part.level == FLUSH for part in others)
+
+    def requests_in(self, since: datetime, until: datetime) -> list[Part]:
+        """Return the parts that may have requests of a time."""
+        return [part for part in self.parts if part.rollup == REQUESTS and part.min_ts < until and part.max_ts >= since]
+
+    @property
+    def watermark(self) -> datetime:
+        """The time before which requests are late."""
+        return max((mark.until for mark in self.derived.values()), default=NEVER)
+
+    @property
+    def derived_until(self) -> datetime:
+        """The time up to which all that is derived of requests is derived: those before it may be dropped."""
+        return min((mark.until for mark in self.derived.values() if mark.live), default=LATEST)
+
+    @property
+    def derived_tables(self) -> set[str]:
+        """The tables that derivations write."""
+        return {table for mark in self.derived.values() for table in mark.tables}
 
     def _has(self, pending: PendingCommit) -> bool:
         """Tell whether the parts of a commit without deltas are there; of a backfill without parts that is not known."""
         new = {part.path for part in pending.parts}
-        return new <= {part.path for part in self.parts} and bool(new or pending.kind != BACKFILL)
+        there = new <= {part.path for part in self.parts}
+        if pending.derived and not new:
+            mark = self.derived.get(pending.derived.name)
+            return mark is not None and mark.until >= pending.derived.until
+        return there and bool(new or pending.kind != BACKFILL)
 
     def _status_in(self, delta: Delta, source: str) -> CommitStatus:
         at = self.progress.get(source, {}).get(delta.shard)
@@ -156,9 +199,11 @@ class State:
     def after(self, pending: PendingCommit, now: datetime, keep: int) -> State:
         """Return the state after a pending commit, which is due; `keep` samples of rejects stay."""
         if pending.kind == FLUSH:
-            state = self._flushed(pending, keep)
+            state = self._flushed(pending, now, keep)
         elif pending.kind == BACKFILL:
             state = self._filled(pending)
+        elif pending.derived:
+            state = self._derived(pending, pending.derived)
         else:
             state = self._replaced(pending, now)
         return replace(state, parts=(*state.parts, *pending.parts)).committed(pending.info(self.id + 1, now))
@@ -167,6 +212,13 @@ class State:
         if pending.old or pending.deltas or any(part.rollup != pending.rollup for part in pending.parts):
             raise ValueError(f"a backfill of {pending.rollup} that changes more than that")
         return replace(self, uncounted=without(self.uncounted, pending.rollup, pending.filled))
+
+    def _derived(self, pending: PendingCommit, derived: Derived) -> State:
+        mark, old = self.derived[derived.name], {part.path for part in pending.old}
+        if pending.deltas or any(part.rollup not in mark.tables for part in (*pending.parts, *pending.old)):
+            raise ValueError(f"a derivation of {derived.name} that changes more than that")
+        marks = {**self.derived, derived.name: replace(mark, until=derived.until)}
+        return replace(self, parts=tuple(part for part in self.parts if part.path not in old), derived=marks)
 
     def committed(self, info: CommitInfo) -> State:
         """Return the state as that of a commit."""
@@ -180,10 +232,23 @@ class State:
             since = max([since, *(minute_after(part.max_ts) for part in pending.old if part.rollup == REQUESTS)])
             lost = (LostPart(one.rollup, one.path, one.rows, one.min_ts, one.max_ts, now) for one in pending.old)
             return replace(self, parts=parts, lost=(*self.lost, *lost), requests_from=since)
-        dropped = () if pending.parts else [part.max_ts for part in pending.old if part.rollup != REQUESTS]
-        return replace(self, parts=parts, gone=max([self.gone, *dropped]), requests_from=since)
+        others = {REQUESTS} | self.derived_tables
+        dropped = () if pending.parts else [part.max_ts for part in pending.old if part.rollup not in others]
+        return replace(
+            self,
+            parts=parts,
+            gone=max([self.gone, *dropped]),
+            requests_from=since,
+            evicted=self._evicted_after(pending) if pending.kind == EVICT else self.evicted,
+        )
 
-    def _flushed(self, pending: PendingCommit, keep: int) -> State:
+    def _evicted_after(self, pending: PendingCommit) -> Mapping[str, int]:
+        evicted = Counter(self.evicted)
+        for part in pending.old:
+            evicted[part.rollup] += part.rows
+        return dict(evicted)
+
+    def _flushed(self, pending: PendingCommit, now: datetime, keep: int) -> State:
         """Return the state with the progress, rejects and key state of some shards."""
         progress, rejects, samples = dict(self.progress), dict(self.rejects), list(self.samples)
         for delta in pending.deltas:
@@ -206,10 +271,12 @@ class State:
             clicks=self._clicks_after(pending),
             uncounted=extended(self.uncounted, self._that_count(), pending.deltas, pending.shards),
             requests_from=max([self.requests_from, *map(_not_kept, pending.deltas)]),
+            reached=reached(self.reached, pending.deltas, now),
         )
 
     def _that_count(self) -> list[str]:
-        return [name for name in self.rollups if name != REQUESTS]
+        others = {REQUESTS} | self.derived_tables
+        return [name for name in self.rollups if name not in others]
 
     def _clicks_after(self, pending: PendingCommit) -> pa.Table | None:
         """Return the key state, replaced for the shards that flush."""

@@ -7,7 +7,9 @@ import pyarrow as pa
 from logagg.config.sections import Config
 from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.rollup.definitions import DEFAULTS, Rollup
-from logagg.rollup.requests import Requests, Table
+from logagg.rollup.derived import Definition, Derivation, tables_in
+from logagg.rollup.requests import Requests
+from logagg.rollup.visits import Visits
 
 
 def rollups_of(config: Config) -> tuple[Rollup, ...]:
@@ -26,6 +28,19 @@ def requests_of(config: Config) -> Requests:
     return Requests(config.requests.kinds if config.requests.keep != 0 else ())
 
 
-def tables_of(config: Config) -> tuple[Table, ...]:
-    """Return all tables that a lake has by a configuration. Raises ConfigError."""
-    return (*rollups_of(config), requests_of(config))
+def derivations_of(config: Config) -> tuple[Derivation, ...]:
+    """Return what is derived of requests."""
+    wanted = config.visits
+    if not wanted.enabled:
+        return ()
+    return (Visits(wanted.gap, wanted.memory, wanted.max_size),)
+
+
+def tables_of(config: Config) -> tuple[Definition, ...]:
+    """Return all tables that a lake has by a configuration, and what writes some of them. Raises ConfigError."""
+    return (*rollups_of(config), *derivations_of(config), requests_of(config))
+
+
+def views_of(config: Config) -> list[str]:
+    """Return the names of all these tables. Raises ConfigError."""
+    return list(tables_in(tables_of(config)))

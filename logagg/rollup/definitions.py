@@ -82,6 +82,19 @@ class Rollup:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A table of single rows, which do not add up, in the order of `ts`; only a derivation writes it."""
+
+    name: str
+    schema: pa.Schema  # with `ts`, the first column
+    keep: float | None = None  # seconds that rows stay, counted from the watermark; None: for ever
+    max_size: int | None = None  # bytes that they may take; the oldest go first
+    replaced: bool = False  # each derivation replaces all its rows
+
+    grain = 1  # seconds; rows of one second need not be read together
+
+
 # Every other dimension is text.
 DIMENSION_TYPES: dict[str, pa.DataType] = {"status": pa.int16(), "is_bot": pa.bool_(), "bucket": pa.int16()}
 

@@ -25,7 +25,7 @@ from logagg.parse.schemas import EVENT_SCHEMA
 from logagg.records import EncodedRows
 from logagg.rollup.columns import Columns
 from logagg.rollup.conditions import Mask, OneOf
-from logagg.rollup.definitions import TIMESTAMP, Rollup
+from logagg.rollup.definitions import TIMESTAMP, Rollup, Rows
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -37,6 +37,7 @@ _TEXTS_AFTER = (
     *("robot", "robot_class", "bot_reason"),
 )
 _PLACES = ("country", "city", "asn", "organization", "network")
+_ENTRY = ("channel", "referrer_source", "medium")
 _AS_LOGGED = ("cache", "scheme", "protocol", "tls", "user", "query")
 
 # One row an event. No address; the name of a user and the query string only where a setting asks for them.
@@ -50,7 +51,7 @@ SCHEMA = pa.schema(
         pa.field("status", pa.int16()),
         *(pa.field(name, pa.string()) for name in _TEXTS_AFTER),
         pa.field("is_bot", pa.bool_()),
-        *(pa.field(name, pa.string()) for name in (*_PLACES, *_AS_LOGGED)),
+        *(pa.field(name, pa.string()) for name in (*_ENTRY, *_PLACES, *_AS_LOGGED)),
         pa.field("bytes", pa.int64()),
         pa.field("seconds", pa.float64()),
         pa.field("upstream_seconds", pa.float64()),
@@ -90,6 +91,7 @@ _FEW_VALUES = (
     "robot_class",
     "bot_reason",
     "protocol",
+    *_ENTRY,
 )
 
 
@@ -109,7 +111,7 @@ class Requests:
         return None if set(KINDS) <= set(self.kinds) else OneOf("kind", self.kinds)
 
 
-Table = Rollup | Requests
+Table = Rollup | Requests | Rows
 
 
 def rows(events: Columns, sources: pa.Array, kept: Mask | None = None) -> pa.Table:

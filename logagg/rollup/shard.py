@@ -79,6 +79,7 @@ class _Gathered:
     progress: dict[str, Progress] = field(default_factory=dict)
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     samples: dict[str, list[Reject]] = field(default_factory=dict)
+    newest: dict[str, int] = field(default_factory=dict)
 
 
 class Shard:
@@ -160,6 +161,7 @@ class Shard:
             encoded,
             not_kept,
             tuple(rollup.name for rollup in self._settings.rollups),
+            gathered.newest,
         )
 
     def roll_up(self) -> None:
@@ -196,7 +198,8 @@ class Shard:
 
     def _take(self, job: Job) -> None:
         newest = pc.max(job.events["time"]).cast(pa.int64()).as_py()
-        self._newest[job.source] = max(newest, self._newest.get(job.source, newest))
+        for times in (self._newest, self._gathered.newest):
+            times[job.source] = max(newest, times.get(job.source, newest))
         self._waiting.add(job)
         if self._waiting.rows >= self._settings.events or self._waiting.bytes >= self._settings.events_bytes:
             self.roll_up()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,8 @@ from logagg.columnar.encoded import EncodedText
 from logagg.columnar.slices import Codes, Column, Mask, Slices
 from logagg.config.rules import KINDS
 from logagg.config.sections import Config
+from logagg.parse.channels.arrivals import Arrival, Channels
+from logagg.parse.channels.entries import Side, described
 from logagg.parse.events import kinds, visitors
 from logagg.parse.events.addresses import Prefix
 from logagg.parse.events.clients import Proxies
@@ -36,6 +39,7 @@ AS_LOGGED = ("cache", "scheme", "protocol", "tls", "user")  # as a line has them
 NUMBERS = ("time", "position", "status", "bytes", "seconds", "upstream_seconds")
 _WWW = "www."
 _PAGEVIEW = KINDS.index("pageview")
+_BEGIN = np.array([kind in ("pageview", "click") for kind in KINDS], np.uint8)  # kinds that begin something
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ class Classifier:
         requests = self._requests(column["target"].filled(), site)
         kind = self.rules.kinds(requests.rule, requests.codes, batch.column("status").to_numpy(), column["method"])
         referrer, from_page = _split_referrers(column["referrer"])
+        hosts = _Hosts.of(site, referrer)
         path = requests.paths()
         logged_places = {name: texts for name, texts in logged.items() if name != "city" or self.city}
         places = located(logged_places, lambda: self._clients(column), self.geo)
@@ -99,19 +104,20 @@ class Classifier:
             "method": column["method"].filled(),
             "path": path,
             "referrer": referrer,
-            "from_path": _from_paths(kind, site, referrer, from_page),
+            "from_path": _from_paths(kind, site, referrer, hosts, from_page),
             "ext": _extensions(path),
             **{name: logged[name] for name in AS_LOGGED if name in logged and (name != "user" or self.users)},
             **requests.parameters(self.rules, ids=self.ids),
             **places,
             **facts,
+            **_entries(kind, site, referrer, hosts),
         }
         texts |= {"query": requests.queries()} if self.queries else {}
         if "scheme" not in logged and (schemes := schemes_of(column["target"].filled())):
             texts["scheme"] = schemes
         nothing = pa.nulls(batch.num_rows, TEXT)
         columns = {name: value.bounded(self.limit).array() for name, value in texts.items()}
-        columns |= {name: nothing for name in (*AS_LOGGED, *FIELDS, "query") if name not in columns}
+        columns |= {name: nothing for name in (*AS_LOGGED, *FIELDS, *Arrival._fields, "query") if name not in columns}
         columns["kind"] = EncodedText(kind, pa.array(KINDS)).array()
         columns |= {name: batch.column(name) for name in NUMBERS}
         columns["is_bot"] = pa.array(is_bot)
@@ -265,18 +271,44 @@ def _split_referrers(referrers: EncodedText) -> tuple[EncodedText, EncodedText]:
     return EncodedText(referrers.codes, pc.utf8_lower(hosts)), EncodedText(referrers.codes, paths)
 
 
-def _from_paths(kind: Codes, site: EncodedText, referrer: EncodedText, from_page: EncodedText) -> EncodedText:
+@dataclass(frozen=True, slots=True)
+class _Hosts:
+    """The distinct hosts of sites and referring pages, without `www.`, since sites use both forms interchangeably."""
+
+    names: pa.Array
+    of_sites: Codes  # the number of each site
+    of_referrers: Codes  # and of each referrer; -1: it has none
+
+    @classmethod
+    def of(cls, site: EncodedText, referrer: EncodedText) -> _Hosts:
+        codes, names = _bare(pa.concat_arrays([site.values, referrer.values])).encode()
+        own, others = np.split(codes, [len(site.values)])
+        return cls(names.view(pa.string()), own, masked(others, Column.of(referrer.values).lengths > 0, -1))
+
+
+def _from_paths(
+    kind: Codes, site: EncodedText, referrer: EncodedText, hosts: _Hosts, from_page: EncodedText
+) -> EncodedText:
     """Return, for page views that came from a page of the same site, the path of that page."""
-    names, _ = _bare(pa.concat_arrays([site.values, referrer.values])).encode()
-    own, others = np.split(names, [len(site.values)])
-    others = masked(others, Column.of(referrer.values).lengths > 0, -1)  # no referrer, no site
-    return EncodedText(
-        kinds.from_pages(kind, _PAGEVIEW, own, site.codes, others, referrer.codes), from_page.values, nulls=True
-    )
+    pages = kinds.from_pages(kind, _PAGEVIEW, hosts.of_sites, site.codes, hosts.of_referrers, referrer.codes)
+    return EncodedText(pages, from_page.values, nulls=True)
+
+
+def _entries(kind: Codes, site: EncodedText, referrer: EncodedText, hosts: _Hosts) -> dict[str, EncodedText]:
+    """Return the channel, source and medium of page views and clicks that no page of their site led to."""
+    entry = kinds.entries(kind, _BEGIN, hosts.of_sites, site.codes, hosts.of_referrers, referrer.codes)
+    names = [*hosts.names.to_pylist(), ""]
+    numbers = spread(masked(hosts.of_referrers, hosts.of_referrers >= 0, len(names) - 1), referrer.codes)
+    return described(entry, _channels(), Side(site.codes, site.values.to_pylist()), Side(numbers, names))
+
+
+@cache
+def _channels() -> Channels:
+    return Channels()
 
 
 def _bare(hosts: pa.Array) -> Slices:
-    """Return hosts without a leading `www.`, since sites use both forms interchangeably."""
+    """Return hosts without a leading `www.`."""
     places = Slices.of(hosts)
     led = pc.starts_with(hosts, _WWW).to_numpy(zero_copy_only=False)
     return Slices(places.data, places.start + led * len(_WWW), places.end)

@@ -57,3 +57,25 @@ def from_pages(
         comes_from_page = (kinds[row] == kind) & (own[sites[row]] == names[referrers[row]])
         page[row] = comes_from_page * (referrers[row] + 1) - 1
     return found
+
+
+def entries(
+    const int32_t[::1] kinds, const uint8_t[::1] begin, const int32_t[::1] own, const int32_t[::1] sites,
+    const int32_t[::1] names, const int32_t[::1] referrers,
+):
+    """Return which rows are entries: of a kind that begins something, and their referrer is not their own site.
+
+    `begin` says it of each kind; `own` has the name of each site, and `names` that of each referrer.
+    """
+    cdef Py_ssize_t rows = kinds.shape[0], row
+    found = np.empty(rows, np.bool_)
+    cdef uint8_t[::1] entry = found.view(np.uint8)
+    if sites.shape[0] != rows or referrers.shape[0] != rows:
+        raise ValueError("columns have all rows")
+    for row in range(rows):
+        if not 0 <= kinds[row] < begin.shape[0]:
+            raise IndexError("a kind that there is not")
+        if not 0 <= sites[row] < own.shape[0] or not 0 <= referrers[row] < names.shape[0]:
+            raise IndexError("a site or a referrer that there is not")
+        entry[row] = (begin[kinds[row]] != 0) & (own[sites[row]] != names[referrers[row]])
+    return found

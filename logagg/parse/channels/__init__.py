@@ -1,0 +1,1 @@
+"""Where visitors come from: referrers, tagged links and click ids -> channel, source and medium."""

@@ -1,0 +1,91 @@
+"""Derivations: what is said of requests by a rule that looks at many of them (visits, ...), as tables beside the rollups.
+
+    requests before the watermark ──▶ Derivation.rows(connection, span) ──▶ parts of its tables
+    requests since the watermark  ──▶ Derivation.live()                 ──▶ the rest of each view, at every query
+
+A derivation is a function of requests, and of nothing else. It is written once, as SQL over a span of requests and over
+what its own tables held at the beginning of the span; the view of a table adds the same SQL, over the requests since
+the watermark, to what is materialized.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from logagg.rollup.definitions import Rollup, Rows
+from logagg.rollup.requests import Table
+
+if TYPE_CHECKING:
+    import duckdb
+
+# What stands in the SQL of a live view for the requests since the watermark, and for the watermark.
+REQUESTS, SINCE = "{requests}", "{since}"
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The time of the requests that are derived: `since <= ts < until`."""
+
+    since: datetime
+    until: datetime
+
+    @property
+    def first(self) -> int:
+        """Its beginning, in microseconds since 1970."""
+        return micros(self.since)
+
+    @property
+    def end(self) -> int:
+        """Its end, in microseconds since 1970."""
+        return micros(self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """A rule that looks at many requests. A subclass says what it makes of them."""
+
+    @property
+    def name(self) -> str:
+        """Its name: that of its main table."""
+        raise NotImplementedError
+
+    @property
+    def tables(self) -> tuple[Rollup | Rows, ...]:
+        """The tables that only it writes."""
+        raise NotImplementedError
+
+    def rows(self, connection: duckdb.DuckDBPyConnection, span: Span) -> Iterator[tuple[str, pa.Table]]:
+        """Yield what the requests of a span add, each with the name of its table, in the order of `ts`.
+
+        The connection has a view `requests` with the requests of the span, and one for each of its tables with what
+        that held before. It may be given more rows of one table in turn. It makes nothing that outlives the connection but
+        what it yields.
+        """
+        raise NotImplementedError
+
+    def live(self) -> Mapping[str, str]:
+        """Return for each view with a live part the SQL of that part, with its columns by name.
+
+        It reads REQUESTS, where the columns of `requests` are, and its own tables as they were at SINCE.
+        """
+        raise NotImplementedError
+
+
+Definition = Table | Derivation  # what a lake is told to have
+
+
+def tables_in(definitions: Iterable[Definition]) -> dict[str, Table]:
+    """Return the tables of definitions by name."""
+    found = (one.tables if isinstance(one, Derivation) else (one,) for one in definitions)
+    return {table.name: table for tables in found for table in tables}
+
+
+def micros(at: datetime) -> int:
+    """Return an instant in microseconds since 1970."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
