@@ -149,6 +149,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self._connection, self._busy = _connected(), threading.Lock()
+        self._shared: object = None
 
     def write(self, path: Path, state: State) -> None:
         with self._busy:
@@ -156,7 +157,7 @@ class _Writer:
                 self._write(path, state)
             except BaseException:
                 self._connection.close()  # what is attached to it may not detach
-                self._connection = _connected()
+                self._connection, self._shared = _connected(), None
                 raise
 
     def _write(self, path: Path, state: State) -> None:
@@ -165,6 +166,7 @@ class _Writer:
         # A catalog is complete or deleted, so a write-ahead log for its recovery is of no use.
         options = "BLOCK_SIZE 16384, STORAGE_VERSION 'v1.2.0', RECOVERY_MODE no_wal_writes"
         tables = catalog_rows.tables_of(state)
+        self._share(state)
         self._connection.execute(f"SET force_compression = '{_compression(tables)}'")
         self._connection.execute(f"ATTACH {literal(str(path))} AS new ({options})")
         self._connection.execute("USE new")
@@ -179,14 +181,20 @@ class _Writer:
         self._connection.execute("COPY FROM DATABASE memory TO new (SCHEMA)")
         for name, _incoming in tables.items():  # DuckDB finds it by its name among the local variables
             self._connection.execute(f"CREATE TABLE {name} AS FROM _incoming")
-        live = {name: sql for name, sql in live_parts(state).items() if name in state.rollups}
-        for name, schema in state.rollups.items():
-            parts = [part for part in state.parts if part.rollup == name]
-            if name not in live:
-                self._connection.execute(view(name, schema, parts, state.root))
-        for name, sql in live.items():
-            parts = [part for part in state.parts if part.rollup == name]
-            self._connection.execute(view(name, state.rollups[name], parts, state.root, sql))
+        for statement in _views(state):
+            self._connection.execute(statement)
+
+    def _share(self, state: State) -> None:
+        """Hold the views that are derived: to understand their SQL takes longer than all the rest of a catalog."""
+        shared = {name: (mark.live, mark.tables) for name, mark in state.derived.items() if mark.live}, state.rollups
+        if shared != self._shared:
+            if self._shared is not None:
+                self._connection.close()
+                self._connection = _connected()
+            self._shared = None
+            for statement in _derived_views(state):
+                self._connection.execute(statement)
+            self._shared = shared
 
 
 def _connected() -> duckdb.DuckDBPyConnection:
@@ -270,18 +278,41 @@ def _with_kinds(state: State, table: Requests) -> State:
     return replace(state, requests_from=since, requests_kinds=table.kinds)
 
 
-def live_parts(state: State) -> dict[str, str]:
-    """Return by view the SQL of what is not materialized yet: of the requests since the watermark."""
-    found: dict[str, str] = {}
-    for mark in state.derived.values():
-        if REQUESTS not in state.rollups:
-            continue
-        requests = rows(state.rollups[REQUESTS], state.requests_in(mark.until, LATEST), state.root)
-        since = f"TIMESTAMPTZ {literal(mark.until.isoformat())}"
-        for name, sql in mark.live.items():
-            recent = f"(SELECT * FROM ({requests}) WHERE ts >= {since})"
-            found[name] = sql.replace(derived.REQUESTS, recent).replace(derived.SINCE, since)
-    return found
+def _views(state: State) -> Iterator[str]:
+    """Yield the statements that make the views of a state, but for those that do not change with its parts."""
+    live = {name for mark in state.derived.values() for name in mark.live}
+    for name, schema in state.rollups.items():
+        parts = [part for part in state.parts if part.rollup == name]
+        yield view(materialized(name) if name in live else name, schema, parts, state.root)
+    for name, mark in state.derived.items():
+        if mark.live and REQUESTS in state.rollups:
+            recent = rows(state.rollups[REQUESTS], state.requests_in(mark.until, LATEST), state.root)
+            since = f"TIMESTAMPTZ {literal(mark.until.isoformat())}"
+            yield f"CREATE OR REPLACE VIEW {identifier(since_watermark(name))} AS FROM ({recent}) WHERE ts >= {since}"
+
+
+def _derived_views(state: State) -> Iterator[str]:
+    """Yield the statements that make the views with live parts, after those that they read, which are still empty."""
+    for name, mark in state.derived.items():
+        if mark.live and REQUESTS in state.rollups:
+            yield view(since_watermark(name), state.rollups[REQUESTS], (), "")
+            for table in mark.tables:
+                yield view(materialized(table) if table in mark.live else table, state.rollups[table], (), "")
+            for table, live in mark.live.items():
+                sql = live.replace(derived.REQUESTS, identifier(since_watermark(name)))
+                columns = ", ".join(identifier(one) for one in state.rollups[table].names)
+                whole = f"FROM {identifier(materialized(table))} UNION ALL SELECT {columns} FROM ({sql})"
+                yield f"CREATE OR REPLACE VIEW {identifier(table)} AS {whole}"
+
+
+def materialized(table: str) -> str:
+    """Return the name of the view of what is materialized of a table that also has a live part."""
+    return f"{table}_materialized"
+
+
+def since_watermark(derivation: str) -> str:
+    """Return the name of the view of the requests that a derivation has not reached."""
+    return f"requests_since_{derivation}"
 
 
 def rows(schema: pa.Schema, parts: Sequence[Part], root: str) -> str:
@@ -289,10 +320,9 @@ def rows(schema: pa.Schema, parts: Sequence[Part], root: str) -> str:
     return " UNION ALL ".join(list(_sides(schema, parts, root)) or [_constant(schema, "NULL", "false")])
 
 
-def view(name: str, schema: pa.Schema, parts: Sequence[Part], root: str, live: str = "") -> str:
-    """Return the statement that makes the view of a table, with what is not materialized; a query that reads its damaged parts fails."""
-    sides = [*_sides(schema, parts, root), *([live] if live else [])] or [_constant(schema, "NULL", "false")]
-    return f"CREATE OR REPLACE VIEW {identifier(name)} AS {' UNION ALL '.join(sides)}"
+def view(name: str, schema: pa.Schema, parts: Sequence[Part], root: str) -> str:
+    """Return the statement that makes the view of a rollup; a query that reads its damaged parts fails."""
+    return f"CREATE OR REPLACE VIEW {identifier(name)} AS {rows(schema, parts, root)}"
 
 
 def _sides(schema: pa.Schema, parts: Sequence[Part], root: str) -> Iterator[str]:

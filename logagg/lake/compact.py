@@ -229,8 +229,8 @@ class Planner:
     def _by_table(self, state: State, *, damaged: bool = False) -> Iterator[tuple[Table, list[Part]]]:
         """Group the sound parts of the tables that are still defined; other parts stay as they are."""
         for name, table in self.tables.items():
-            if isinstance(table, Rows) and table.replaced:
-                continue
+            if isinstance(table, Rows) and table.replaced and not damaged:
+                continue  # there is nothing to merge
             if parts := [part for part in state.parts if part.rollup == name and (damaged or not part.damaged)]:
                 yield table, parts
 

@@ -23,8 +23,7 @@ from logagg.rollup.requests import Table
 if TYPE_CHECKING:
     import duckdb
 
-# What stands in the SQL of a live view for the requests since the watermark, and for the watermark.
-REQUESTS, SINCE = "{requests}", "{since}"
+REQUESTS = "{requests}"  # what stands in the SQL of a live view for the requests since the watermark
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -70,9 +69,10 @@ class Derivation:
         raise NotImplementedError
 
     def live(self) -> Mapping[str, str]:
-        """Return for each view with a live part the SQL of that part, with its columns by name.
+        """Return for each view with a live part the SQL of that part, a SELECT with its columns by name.
 
-        It reads REQUESTS, where the columns of `requests` are, and its own tables as they were at SINCE.
+        It reads REQUESTS, with the columns of `requests`, its own tables that have no live part, and of those that have one
+        what is materialized (`catalog.materialized`). It does not change while the lake is open: `_Writer` keeps it.
         """
         raise NotImplementedError
 
