@@ -68,7 +68,7 @@ def touches(requests: str) -> str:
 
     Of page views of nowhere (`direct`) only the first of a visitor and an hour is one: many sites send no referrers.
     """
-    outside = f"channel NOT IN ('{DIRECT}', '{INTERNAL}') OR click_id <> ''"
+    outside = f"channel NOT IN ('', '{DIRECT}', '{INTERNAL}') OR click_id <> ''"
     columns = ", ".join(f"{_filled(name)} AS {name}" for name in TOUCH if name != "kind")
     direct = "{'ts': ts, 'site': site, 'source': source, 'position': position}"
     return f"""(
