@@ -151,7 +151,9 @@ def _path(c: Event, found: Sequence[Event], settings: Settings) -> Path:
         return settings.view if touch.kind == "impression" else settings.click
 
     by_id = [one for one in before if one.keys & c.keys]
-    last = [some[-1] for is_view in (False, True) if (some := [t for t in by_id if (t.kind == "impression") == is_view])]
+    last = [
+        some[-1] for is_view in (False, True) if (some := [t for t in by_id if (t.kind == "impression") == is_view])
+    ]
     is_outside = any(window(one) < age(one) <= 2 * window(one) for one in last)
     anchor = next((one for one in last if age(one) <= window(one)), None)
     persons = {c.visitor} | ({anchor.visitor} if anchor else set())

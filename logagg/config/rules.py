@@ -36,6 +36,7 @@ def parameters_of(kind: str) -> Mapping[str, tuple[str, ...]]:
     """Return what rules of a kind take if they do not say it, but for the ids of clicks, which a setting names."""
     return {**PARAMETERS, **ORDER} if kind == "conversion" else PARAMETERS if kind in TRACKING else {}
 
+
 NOWHERE = Location(FILE, {})
 
 

@@ -32,7 +32,9 @@ TOUCH = (
     *("campaign", "ad", "placement", "channel", "referrer_source"),
 )
 _TOUCH = ", ".join(TOUCH)
-_ORDER = "ts, rank, site, campaign, ad, placement, channel, referrer_source, click_id, id, is_bot, visitor, source, position"
+_ORDER = (
+    "ts, rank, site, campaign, ad, placement, channel, referrer_source, click_id, id, is_bot, visitor, source, position"
+)
 # Upper bounds of the time between a touch and its conversion, in seconds, and their names.
 LAGS = (
     *((60, "1m"), (600, "10m"), (3600, "1h"), (6 * 3600, "6h"), (86_400, "1d"), (3 * 86_400, "3d"), (7 * 86_400, "7d")),

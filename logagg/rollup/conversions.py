@@ -23,7 +23,19 @@ TOUCHES, SHOWN = "touches", "touches_shown"  # impressions apart: they are many,
 _NUMBERS = {"ts": TIMESTAMP, "position": pa.int64(), "visitor": pa.uint64(), "is_bot": pa.bool_()}
 _NUMBERS |= {"value_micros": pa.int64(), "seconds": pa.int64(), "path": PATH}
 PATH_COLUMNS = (
-    *("ts", "source", "position", "site", "order_id", "value_micros", "currency", "campaign", "ad", "placement", "is_bot"),
+    *(
+        "ts",
+        "source",
+        "position",
+        "site",
+        "order_id",
+        "value_micros",
+        "currency",
+        "campaign",
+        "ad",
+        "placement",
+        "is_bot",
+    ),
     *("invalid", "via", "reason", "seconds", "path"),
 )
 MATCHES = Rollup(
@@ -63,13 +75,19 @@ class Attribution(Derivation):
         )
 
     def rows(self, connection: duckdb.DuckDBPyConnection, span: Span) -> Iterator[tuple[str, pa.Table]]:
-        connection.execute(f"CREATE TEMP TABLE found AS FROM {attribution.touches('requests')}")
-        kinds = dict(connection.execute("SELECT kind, count(*) FROM found GROUP BY kind").fetchall())
-        all_touches, since = attribution.joined(TOUCHES, SHOWN, "found"), f"TIMESTAMPTZ {literal(span.since.isoformat())}"
-        queries = {TOUCHES: "FROM found WHERE kind <> 'impression'", SHOWN: "FROM found WHERE kind = 'impression'"}
-        connection.execute(f"CREATE TEMP TABLE conversion AS FROM {attribution.conversions('requests')}")
-        if connection.execute("SELECT 1 FROM conversion LIMIT 1").fetchone():
-            queries[NAME] = f"FROM {attribution.paths('conversion', all_touches, _orders(NAME), self.windows)}"
+        connection.execute(f"CREATE TEMP TABLE new_touches AS FROM {attribution.touches('requests')}")
+        kinds = dict(connection.execute("SELECT kind, count(*) FROM new_touches GROUP BY kind").fetchall())
+        all_touches, since = (
+            attribution.joined(TOUCHES, SHOWN, "new_touches"),
+            f"TIMESTAMPTZ {literal(span.since.isoformat())}",
+        )
+        queries = {
+            TOUCHES: "FROM new_touches WHERE kind <> 'impression'",
+            SHOWN: "FROM new_touches WHERE kind = 'impression'",
+        }
+        connection.execute(f"CREATE TEMP TABLE new_conversions AS FROM {attribution.conversions('requests')}")
+        if connection.execute("FROM new_conversions LIMIT 1").fetchall():
+            queries[NAME] = f"FROM {attribution.paths('new_conversions', all_touches, _orders(NAME), self.windows)}"
         if "click" in kinds:
             queries["matches"] = _matches(all_touches, since, self.windows)
         for name, query in queries.items():

@@ -123,7 +123,9 @@ class Classifier:
             texts["scheme"] = schemes
         nothing = pa.nulls(batch.num_rows, TEXT)
         columns = {name: value.bounded(self.limit).array() for name, value in texts.items()}
-        columns |= {name: nothing for name in (*AS_LOGGED, *FIELDS, *Arrival._fields, *_JOINED, "query") if name not in columns}
+        columns |= {
+            name: nothing for name in (*AS_LOGGED, *FIELDS, *Arrival._fields, *_JOINED, "query") if name not in columns
+        }
         columns["kind"] = EncodedText(kind, pa.array(KINDS)).array()
         columns |= {name: batch.column(name) for name in NUMBERS}
         columns["is_bot"] = pa.array(is_bot)

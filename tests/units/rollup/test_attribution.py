@@ -40,7 +40,12 @@ def requests(events: Sequence[Event]) -> pa.Table:
     """Return the requests of events; the columns that most logs lack are null where they are empty."""
     optional = ("click_id", "order_id", "currency", "referrer_source")
     rows = [{**asdict(one), **{name: getattr(one, name) or None for name in optional}} for one in events]
-    types = {"ts": pa.timestamp("us", "UTC"), "visitor": pa.uint64(), "position": pa.int64(), "value_micros": pa.int64()}
+    types = {
+        "ts": pa.timestamp("us", "UTC"),
+        "visitor": pa.uint64(),
+        "position": pa.int64(),
+        "value_micros": pa.int64(),
+    }
     names = list(Event.__dataclass_fields__)
     schema = pa.schema([(name, types.get(name, pa.bool_() if name == "is_bot" else pa.string())) for name in names])
     return pa.Table.from_pylist(rows, schema)
@@ -60,7 +65,10 @@ def paths(db: duckdb.DuckDBPyConnection, events: Sequence[Event], windows: Windo
 def seen(rows: Sequence[dict[str, Any]]) -> dict[object, object]:
     names = ("is_bot", "invalid", "via", "reason", "seconds")
     return {
-        (row["source"], row["position"]): (*(row[name] for name in names), [tuple(one.values())[1:] for one in row["path"]])
+        (row["source"], row["position"]): (
+            *(row[name] for name in names),
+            [tuple(one.values())[1:] for one in row["path"]],
+        )
         for row in rows
     }
 
@@ -112,7 +120,9 @@ def traffic(random: random.Random, count: int, span: float) -> list[Event]:
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(("count", "span"), [(40, 3 * 3600), (150, 4 * DAY), (150, 200 * DAY), (600, 40 * DAY)])
-def test_any_traffic_gives_the_paths_of_the_oracle(db: duckdb.DuckDBPyConnection, seed: int, count: int, span: float) -> None:
+def test_any_traffic_gives_the_paths_of_the_oracle(
+    db: duckdb.DuckDBPyConnection, seed: int, count: int, span: float
+) -> None:
     events = traffic(random.Random(seed), count, span)
     assert seen(paths(db, events)) == expected(oracle.paths(events))
 
