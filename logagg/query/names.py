@@ -4,5 +4,6 @@ from __future__ import annotations
 
 REPORTS = (
     *("overview", "pages", "ads", "referrers", "agents", "robots", "countries", "networks"),
-    *("errors", "latency", "sources"),
+    *("errors", "latency", "attribution", "sources"),
 )
+MODELS = ("last_non_direct", "last", "first", "linear", "position", "time_decay")  # of report attribution

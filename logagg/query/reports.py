@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import duckdb
 
 from logagg.errors import LogaggError, NotFound
-from logagg.query.names import REPORTS
+from logagg.query.names import MODELS, REPORTS
 from logagg.query.times import When, moment
 
 BOTS = ("include", "exclude", "only")
@@ -32,6 +32,7 @@ class ReportRequest:
     limit: int | None = LIMIT  # None: all rows
     site: str | None = None
     bots: Bots = "include"
+    model: str | None = None  # of attribution; None: last_non_direct
 
     @classmethod
     def of(
@@ -44,6 +45,7 @@ class ReportRequest:
         limit: int | None = None,
         site: str | None = None,
         bots: Bots = "include",
+        model: str | None = None,
         zone: tzinfo = UTC,
     ) -> ReportRequest:
         """Return the request, checked; days are those of `zone`, and without a limit there are 20 rows. Raises LogaggError."""
@@ -51,15 +53,18 @@ class ReportRequest:
             raise NotFound(f"no report {name!r}", f"there are {', '.join(REPORTS)}")
         if bots not in BOTS:
             raise LogaggError(f"bots: {bots!r} is not valid", f"write one of {', '.join(BOTS)}")
+        if model is not None and model not in MODELS:
+            raise LogaggError(f"model: {model!r} is not valid", f"write one of {', '.join(MODELS)}")
         if limit is not None and limit < 0:
             raise LogaggError(f"limit: {limit} is not valid", "write a number of rows, or 0 for all")
         start, end = moment(since, now, "since", zone), moment(until, now, "until", zone)
-        return cls(name, start, end, _most(name, limit), site, bots)
+        return cls(name, start, end, _most(name, limit), site, bots, model)
 
     @property
     def parameters(self) -> dict[str, object]:
         bots = {"include": None, "exclude": False, "only": True}[self.bots]
-        return {"since": self.since, "until": self.until, "limit": self.limit, "site": self.site, "bots": bots}
+        window = {"since": self.since, "until": self.until, "limit": self.limit}
+        return {**window, "site": self.site, "bots": bots, "model": self.model}
 
 
 def query_of(name: str) -> str:

@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import duckdb
 from hypothesis import given
@@ -68,15 +69,9 @@ def requests(root: Path) -> list[Event]:
     with duckdb.connect(str(root / "logagg.duckdb"), read_only=True) as connection:
         rows = connection.execute(f"SELECT {columns} FROM requests").fetchall()
     nullable = {"channel", "value_micros"}
-    return [
-        Event(
-            **{
-                name: value if value is not None or name in nullable else ""
-                for name, value in zip(names, row, strict=True)
-            }
-        )
-        for row in rows
-    ]
+    found: list[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in rows]
+    empty = ({name: "" for name, value in row.items() if value is None and name not in nullable} for row in found)
+    return [Event(**(row | filled)) for row, filled in zip(found, empty, strict=True)]
 
 
 def assert_attributed(root: Path, late: set[tuple[str, int]], *models: str) -> None:

@@ -23,10 +23,10 @@ from logagg.parse.channels.arrivals import Arrival, Channels
 from logagg.parse.channels.entries import Side, described
 from logagg.parse.events import kinds, visitors
 from logagg.parse.events.addresses import Prefix
+from logagg.parse.events.amounts import amounts
 from logagg.parse.events.clients import Proxies
 from logagg.parse.events.hints import HINTS, refined
 from logagg.parse.events.locations import from_hosting, located
-from logagg.parse.events.amounts import amounts
 from logagg.parse.events.rules import JOINED, Rules
 from logagg.parse.events.targets import hosts_of, schemes_of, split_targets
 from logagg.parse.geo.layouts import FIELDS

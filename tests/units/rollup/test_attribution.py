@@ -17,7 +17,7 @@ from tests import attribution_oracle as oracle
 from tests.attribution_oracle import SECOND, Event
 
 DAY, START = 86_400, 1_772_409_600
-AD = {"campaign": "spring", "ad": "1", "placement": "top"}
+WINDOWS = Windows()
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def requests(events: Sequence[Event]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema)
 
 
-def paths(db: duckdb.DuckDBPyConnection, events: Sequence[Event], windows: Windows = Windows()) -> list[dict[str, Any]]:
+def paths(db: duckdb.DuckDBPyConnection, events: Sequence[Event], windows: Windows = WINDOWS) -> list[dict[str, Any]]:
     """Return what SQL makes of events."""
     db.register("requests", requests(events))
     touch = attribution.touches("requests")
